@@ -1,0 +1,1 @@
+"""Firmware of a department-network appliance: it meters, enforces, detects and shows, live."""

@@ -1,0 +1,48 @@
+"""A department: who is metered, and which addresses are its own."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from appliance.core.machine import Link
+from appliance.core.quota import Limits
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    """One department as configured. `subnets`: empty where all of the interface is the department.
+
+    `line_rate_bps`: `None` where the link's negotiated speed counts.
+    """
+
+    id: str
+    name: str
+    interface: str
+    limits: Limits
+    subnets: tuple[Network, ...] = ()
+    line_rate_bps: int | None = None
+
+
+def networks_of(department: Department, links: Mapping[str, Link]) -> tuple[Network, ...] | None:
+    """The department's address ranges: its subnets, else the networks of its interface or of the bridge above it.
+
+    `None` where neither is known: then every address at the interface is the department's.
+    """
+    if department.subnets:
+        return department.subnets
+    link = links.get(department.interface)
+    if link is None:
+        return None
+    bridge = links.get(link.master) if link.master else None
+    addresses = link.addresses or (bridge.addresses if bridge else ())
+    return tuple(address.network for address in addresses) or None
+
+
+def holds(networks: Iterable[Network] | None, address: str) -> bool:
+    """Whether the address belongs to these networks. `None`: every address does."""
+    if networks is None:
+        return True
+    one = ip_address(address)
+    return any(one in network for network in networks)

@@ -1,0 +1,127 @@
+"""What a machine can tell: the values that cross the ports, the same from the real machine and from the simulator.
+
+Counters are absolute, as the kernel keeps them; making differences of them is `core.usage`'s work. Absence is a value:
+an interface that is gone is missing from the mapping, a sensor that is not there reads `None`.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+
+Address = IPv4Address | IPv6Address
+
+
+class Position(StrEnum):
+    """Where the appliance stands in the network; only `MIRROR` cannot enforce anything."""
+
+    BRIDGE = "bridge"
+    GATEWAY = "gateway"
+    MIRROR = "mirror"
+    HOST = "host"
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What an interface carried since the kernel made it: L2 bytes and packets, 64 bits wide."""
+
+    rx_bytes: int
+    tx_bytes: int
+    rx_packets: int = 0
+    tx_packets: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One network interface. `up`: administratively up and with a carrier. `speed_bps`: negotiated, or `None`.
+
+    `boot`: identifies the run of the kernel that counted; counters start anew with every other.
+    """
+
+    name: str
+    index: int
+    mac: str
+    boot: str
+    up: bool
+    counters: Counters
+    speed_bps: int | None = None
+    master: str | None = None
+    addresses: tuple[IPv4Interface | IPv6Interface, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """What tells this interface from another of the same name that was made later, or before a reboot."""
+        return f"{self.boot}/{self.index}/{self.mac}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A device that the kernel knows on a link (neighbour table, bridge port), last confirmed `age_s` seconds ago."""
+
+    interface: str
+    mac: str
+    age_s: float
+    address: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One tracked connection, by the addresses of its first packet."""
+
+    source: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """How the computer itself is. `cpu_temperature_c` is `None` where there is no sensor."""
+
+    cpu_percent: float
+    cpu_temperature_c: float | None
+    memory_used_bytes: int
+    memory_total_bytes: int
+    storage_used_bytes: int
+    storage_total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A captured Ethernet frame, possibly cut at the capture's snap length."""
+
+    interface: str
+    data: bytes
+
+
+class Press(StrEnum):
+    """What a finger did with the button."""
+
+    SHORT = "short"
+    HELD = "held"
+
+
+class Light(StrEnum):
+    """How one LED burns."""
+
+    OFF = "off"
+    ON = "on"
+    SLOW = "slow"  # one second on, one off: something is going on
+    FAST = "fast"  # five times a second: somebody should look
+
+
+@dataclass(frozen=True, slots=True)
+class Lights:
+    """The state of the three LEDs."""
+
+    status: Light
+    alert: Light
+    activity: Light
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One target that the firewall must stop. `remaining_s`: seconds from now, or `None` until told otherwise.
+
+    Two orders for the same target are equal: the seconds that remain change with every look.
+    """
+
+    target: str
+    remaining_s: float | None = field(default=None, compare=False)

@@ -1,0 +1,257 @@
+"""The documented contract, typed: one frozen class for each event that the appliance emits.
+
+Field names become camelCase on the wire. A field that is `UNSET` is not sent: these are the optional keys beyond the
+documented ones. Which room an event goes to and whether it belongs to the snapshot is said here and nowhere else.
+"""
+
+from enum import Enum
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+
+class Audience(Enum):
+    """Who receives an event."""
+
+    DEPARTMENT = "department"  # all clients that may see the department
+    SUBSCRIBERS = "analytics"  # those that asked for the department's analytics
+    EVERYONE = "everyone"
+
+
+class Part(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An object inside an event."""
+
+
+class Event(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An event of the contract. `timestamp`: UTC, ISO 8601 with milliseconds and `Z`."""
+
+    name: ClassVar[str]
+    audience: ClassVar[Audience] = Audience.DEPARTMENT
+    is_state: ClassVar[bool] = False  # the latest of its kind and department is sent to a newcomer
+
+    timestamp: str
+
+    def payload(self) -> dict[str, Any]:
+        """The event as it goes on the wire."""
+        return msgspec.to_builtins(self)  # type: ignore[no-any-return]
+
+
+class DepartmentEvent(Event, frozen=True, kw_only=True, rename="camel"):
+    """An event about one department."""
+
+    department_id: str
+
+
+class UsageMetrics(Part, frozen=True, kw_only=True, rename="camel"):
+    """`bytes_transferred`: in and out since the local day began; `bandwidth_utilization`: 0..1 of the line rate."""
+
+    bytes_transferred: int
+    active_connections: int
+    bandwidth_utilization: float
+
+
+class UsageUpdate(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
+    """What a department has used, every metering period."""
+
+    name: ClassVar[str] = "usage:update"
+    is_state: ClassVar[bool] = True
+    metrics: UsageMetrics
+
+
+class QuotaBooks(Part, frozen=True, kw_only=True, rename="camel"):
+    """`type`: daily, weekly or monthly; `used` and `limit` in bytes; `percentage` of the limit."""
+
+    type: str
+    used: int
+    limit: int
+    percentage: float
+    resets_at: str | UnsetType = UNSET
+
+
+class QuotaAlert(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
+    """A ledger has passed a threshold. `type`: warning, critical, exceeded or reset."""
+
+    name: ClassVar[str] = "quota:alert"
+    type: str
+    quota: QuotaBooks
+
+
+class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """`source`: the address that did it; `details`: the evidence in numbers; `state`: open or closed."""
+
+    type: str
+    source: str
+    details: str
+    state: str | UnsetType = UNSET
+
+
+class SecurityIncident(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
+    """A hostile or broken behaviour. `severity`: low, medium, high or critical."""
+
+    name: ClassVar[str] = "security:incident"
+    severity: str
+    incident: IncidentFacts
+
+
+class DepartmentCondition(Part, frozen=True, kw_only=True, rename="camel"):
+    """`connected_users`: devices seen in the last 5 minutes; `health_score`: 0..1; `reasons` why it is below 1."""
+
+    active: bool
+    connected_users: int
+    health_score: float
+    reasons: list[str] | UnsetType = UNSET
+
+
+class DepartmentStatus(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
+    """How a department's connection is, on change and at least every 30 seconds."""
+
+    name: ClassVar[str] = "department:status"
+    is_state: ClassVar[bool] = True
+    status: DepartmentCondition
+
+
+class BlockedIp(Part, frozen=True, kw_only=True, rename="camel"):
+    """`duration`: seconds, 0 until lifted; `enforced` is sent, as false, where the position cannot enforce."""
+
+    address: str
+    reason: str
+    duration: int
+    enforced: bool | UnsetType = UNSET
+
+
+class IpBlocked(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
+    """A block starts to be enforced."""
+
+    name: ClassVar[str] = "ip:blocked"
+    ip: BlockedIp
+
+
+class UnblockedIp(Part, frozen=True, kw_only=True, rename="camel"):
+    """`reason`: why the block ended."""
+
+    address: str
+    reason: str
+
+
+class IpUnblocked(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
+    """A block has been lifted or has run out. The appliance's own event beside the documented ones."""
+
+    name: ClassVar[str] = "ip:unblocked"
+    ip: UnblockedIp
+
+
+class Website(Part, frozen=True, kw_only=True, rename="camel"):
+    """`domain`: registrable domain; `visits`: how often it was looked up."""
+
+    domain: str
+    visits: int
+
+
+class Bandwidth(Part, frozen=True, kw_only=True, rename="camel"):
+    """`current`: bytes per second, in and out; `trend`: increasing, decreasing or stable."""
+
+    current: int
+    trend: str
+
+
+class AnalyticsMetrics(Part, frozen=True, kw_only=True, rename="camel"):
+    """`active_users`: addresses that did something lately; `top_websites`: most visited first."""
+
+    active_users: int
+    top_websites: list[Website]
+    bandwidth: Bandwidth
+
+
+class AnalyticsUpdate(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
+    """What a department does, every analytics period, for its subscribers."""
+
+    name: ClassVar[str] = "analytics:update"
+    audience: ClassVar[Audience] = Audience.SUBSCRIBERS
+    is_state: ClassVar[bool] = True
+    metrics: AnalyticsMetrics
+
+
+class AnomalyFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """`severity`: low, medium, high or critical; `confidence`: 0..1."""
+
+    type: str
+    severity: str
+    details: str
+    confidence: float
+
+
+class AnalyticsAnomaly(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
+    """A departure from what is normal for a department, for its subscribers."""
+
+    name: ClassVar[str] = "analytics:anomaly"
+    audience: ClassVar[Audience] = Audience.SUBSCRIBERS
+    anomaly: AnomalyFacts
+
+
+class CpuHealth(Part, frozen=True, kw_only=True, rename="camel"):
+    """`usage`: percent; `temperature`: degrees Celsius, or null where there is no sensor."""
+
+    usage: float
+    temperature: float | None
+
+
+class Fill(Part, frozen=True, kw_only=True, rename="camel"):
+    """Bytes used of a total."""
+
+    used: int
+    total: int
+
+
+class SystemState(Part, frozen=True, kw_only=True, rename="camel"):
+    """The computer's gauges."""
+
+    cpu: CpuHealth
+    memory: Fill
+    storage: Fill
+
+
+class SystemHealth(Event, frozen=True, kw_only=True, rename="camel"):
+    """How the appliance itself is, every health period."""
+
+    name: ClassVar[str] = "system:health"
+    audience: ClassVar[Audience] = Audience.EVERYONE
+    is_state: ClassVar[bool] = True
+    status: SystemState
+
+
+class MaintenanceFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """`type`: scheduled, manual or completed; `start_time` as a timestamp; `duration` seconds; `impact` a sentence."""
+
+    type: str
+    start_time: str
+    duration: int
+    impact: str
+
+
+class SystemMaintenance(Event, frozen=True, kw_only=True, rename="camel"):
+    """Maintenance was announced, started, extended or ended."""
+
+    name: ClassVar[str] = "system:maintenance"
+    audience: ClassVar[Audience] = Audience.EVERYONE
+    is_state: ClassVar[bool] = True
+    maintenance: MaintenanceFacts
+
+
+class ErrorEvent(Event, frozen=True, kw_only=True, rename="camel"):
+    """Something went wrong for one client: its call failed, or its token ran out. Sent to that client alone."""
+
+    name: ClassVar[str] = "error"
+    code: str
+    message: str
+
+
+class QuotaExceeded(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
+    """The `error` that goes with an `exceeded` alert; `used` and `limit` in bytes."""
+
+    name: ClassVar[str] = "error"
+    code: str
+    message: str
+    used: int
+    limit: int
+    resets_at: str

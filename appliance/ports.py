@@ -1,0 +1,111 @@
+"""What the steps need of the world, on one page. The real machine (`system/`) and `simulator.py` both satisfy it.
+
+A method returns at once with what is known now, or a value that says what is missing; it raises only what should end
+the process. Where a method says so, it may take tens of milliseconds and its caller runs it beside the event loop.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from appliance.core.blocks import Block
+from appliance.core.machine import Connection, Frame, Lights, Link, Order, Press, Sighting, Vitals
+from appliance.core.maintenance import Maintenance
+from appliance.core.quota import Ledger
+from appliance.core.usage import Mark
+from appliance.events import Event
+
+
+class Interfaces(Protocol):
+    """The kernel's network interfaces."""
+
+    def links(self) -> Mapping[str, Link]:
+        """Every interface that exists now, by name, with absolute counters."""
+
+
+class Neighbours(Protocol):
+    """The devices that the kernel has heard of."""
+
+    def sightings(self) -> Sequence[Sighting]:
+        """Every device in the neighbour tables and on bridge ports; one device may appear more than once."""
+
+
+class Flows(Protocol):
+    """The kernel's connection tracking."""
+
+    def connections(self) -> Iterable[Connection]:
+        """Every connection tracked now; empty where the kernel tracks none."""
+
+
+class Sensors(Protocol):
+    """The computer's own gauges."""
+
+    def vitals(self) -> Vitals:
+        """Load since the previous call, temperature, memory and storage."""
+
+
+class Panel(Protocol):
+    """LEDs and the button."""
+
+    def presses(self) -> Sequence[Press]:
+        """What the button has done since the previous call, oldest first."""
+
+    def show(self, lights: Lights) -> None:
+        """Make the LEDs burn like this; the same again changes nothing."""
+
+
+class Firewall(Protocol):
+    """The kernel's packet filter, told what should be in force and asked what is."""
+
+    def sync(self, orders: Mapping[str, Sequence[Order]]) -> str | None:
+        """Put exactly these orders in force, by existing interface, in one transaction, whatever was there before.
+
+        Returns `None`, or the reason why the kernel refused; then the former state stays in force.
+        """
+
+    def enforced(self) -> Mapping[str, frozenset[str]] | None:
+        """By interface, the targets that the kernel says are in force; `None`: the table is not there."""
+
+
+class Capture(Protocol):
+    """Frames that a filter in the kernel let through: DNS answers, and the TCP segments that open or refuse."""
+
+    def attach(self, interfaces: Iterable[str]) -> None:
+        """Listen on exactly these of the interfaces, as far as they exist; cheap when nothing changed."""
+
+    def frames(self) -> Sequence[Frame]:
+        """What has arrived since the previous call, at most 64 frames, so that a busy line cannot starve the rest."""
+
+    def lost(self) -> int:
+        """Frames that the kernel dropped since the start because nobody took them in time."""
+
+
+class Store(Protocol):
+    """The state that survives a power cut. Every `save_*` is one transaction, on disk when it returns."""
+
+    def ledgers(self, department: str) -> Sequence[Ledger]:
+        """The department's newest ledger of each kind."""
+
+    def marks(self) -> Mapping[str, Mark]:
+        """By interface, the counters up to which its bytes are charged."""
+
+    def save_metering(self, ledgers: Mapping[str, Sequence[Ledger]], marks: Mapping[str, Mark]) -> None:
+        """Ledgers by department and marks by interface, together: a byte is charged and marked, or neither."""
+
+    def blocks(self) -> Sequence[Block]:
+        """Every block that was saved and not deleted."""
+
+    def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
+        """Write or replace some blocks and forget others; synced to the medium before it returns."""
+
+    def maintenance(self) -> Maintenance | None:
+        """The maintenance that was announced or under way, or `None`."""
+
+    def save_maintenance(self, maintenance: Maintenance | None) -> None:
+        """Remember the maintenance, or that there is none."""
+
+
+class Publisher(Protocol):
+    """The way of an event to whoever may see it."""
+
+    def __call__(self, event: Event) -> None:
+        """Send the event to its audience and keep it for the snapshot if it is a state."""

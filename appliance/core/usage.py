@@ -40,10 +40,14 @@ class Carried:
 NOTHING = Carried()
 
 
-def mark_of(link: Link | None) -> Mark:
-    """The mark that a reading leaves behind; an absent interface leaves one too, so that its return is noticed."""
+def next_mark(mark: Mark | None, link: Link | None) -> Mark:
+    """The mark that a reading leaves behind.
+
+    An interface that is away keeps its mark, because it may return with its counters; one that was never there leaves
+    an `ABSENT` mark, so that what it carries from its first moment is charged.
+    """
     if link is None:
-        return Mark(ABSENT, 0, 0)
+        return mark or Mark(ABSENT, 0, 0)
     return Mark(link.identity, link.counters.rx_bytes, link.counters.tx_bytes)
 
 

@@ -1,0 +1,189 @@
+"""Enforcement: what is wanted is saved, the kernel is made to agree, and only then is it told.
+
+A start, a crash, an unblock, a block that ran out and another program's flush are one path: look at what the kernel
+says is in force, and put exactly the wanted state there if it differs. Where the position cannot enforce, the same
+blocks are kept and told, with `enforced` false.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from ipaddress import ip_network
+
+from msgspec import UNSET
+
+from appliance.core.blocks import Block, Protected, orders_at, parse_target, protection_of
+from appliance.core.department import Department
+from appliance.core.machine import Link, Order, Position
+from appliance.core.moment import Moment, timestamp
+from appliance.core.refusal import Code, Refused
+from appliance.events import BlockedIp, IpBlocked, IpUnblocked, UnblockedIp
+from appliance.ports import Firewall, Publisher, Store
+
+log = logging.getLogger(__name__)
+
+MOST_BLOCKS = 100_000  # what the kernel was measured to take in one transaction in less than a second
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRequest:
+    """What somebody asks to be blocked, as it was sent. `duration_s`: 0 until lifted; `department`: `None` for all.
+
+    `caller_address`: where the request came from, which it must not block; `None` for the appliance itself.
+    """
+
+    target: str
+    reason: str
+    duration_s: int
+    department: str | None
+    actor: str
+    origin: str
+    caller_address: str | None = None
+
+
+class Enforcement:
+    """Keeps the set of blocks, and the kernel in agreement with it."""
+
+    def __init__(
+        self,
+        departments: Sequence[Department],
+        position: Position,
+        protected: Sequence[Protected],
+        links: Callable[[], Mapping[str, Link]],
+        firewall: Firewall,
+        store: Store,
+        require_writable: Callable[[], None],
+        publish: Publisher,
+    ) -> None:
+        """`links`: the interfaces that exist now. `require_writable`: raises `Refused` in maintenance."""
+        self.can_enforce = position is not Position.MIRROR
+        self._departments = [one.id for one in departments]
+        self._interfaces: dict[str, list[str]] = {}
+        for one in departments:
+            self._interfaces.setdefault(one.interface, []).append(one.id)
+        self._protected = tuple(protected)
+        self._links = links
+        self._firewall = firewall
+        self._store = store
+        self._require_writable = require_writable
+        self._publish = publish
+        self._blocks = {block.key: block for block in store.blocks()}
+        self._is_stale = True  # the kernel may hold other lifetimes than wanted, which `enforced` does not show
+        self.refusal: str | None = None
+
+    def block(self, request: BlockRequest, now: Moment) -> Block:
+        """Block a target from now on; a block of the same target and department is replaced.
+
+        Raises `Refused`: `E_MAINTENANCE`, `E_BAD_REQUEST`, `E_PROTECTED_ADDRESS`.
+        """
+        self._require_writable()
+        target = parse_target(request.target)
+        rule = protection_of(target, self._protections(request.caller_address))
+        if rule is not None:
+            raise Refused(Code.PROTECTED_ADDRESS, f"{target} is protected: {rule}")
+        expires_at = now.wall + timedelta(seconds=request.duration_s) if request.duration_s else None
+        block = Block(target, request.reason, request.actor, request.origin, now.wall, request.department, expires_at)
+        if block.key not in self._blocks and len(self._blocks) >= MOST_BLOCKS:
+            raise Refused(Code.BAD_REQUEST, f"there are {MOST_BLOCKS} blocks already; lift some, or block prefixes")
+        self._change(saved=[block], deleted=[])
+        log.info("%s blocks %s: %s", request.actor, target, request.reason)
+        self.step(now)
+        return self._blocks[block.key]
+
+    def unblock(self, target: str, department: str | None, actor: str, now: Moment) -> None:
+        """Lift a block. Raises `Refused`: `E_MAINTENANCE`, `E_BAD_REQUEST` where there is no such block."""
+        self._require_writable()
+        block = self._blocks.get((parse_target(target), department))
+        if block is None:
+            where = f"in {department}" if department else "for all departments"
+            raise Refused(Code.BAD_REQUEST, f"{target} is not blocked {where}; ip:list shows what is")
+        self._change(saved=[], deleted=[block])
+        log.info("%s lifts the block of %s", actor, block.target)
+        self.step(now)
+        self._tell_end(block, f"lifted by {actor}", now)
+
+    def blocks(self, now: Moment) -> Sequence[Block]:
+        """The blocks that should be in force."""
+        return [block for block in self._blocks.values() if block.is_live(now.wall)]
+
+    def step(self, now: Moment) -> None:
+        """Forget what ran out, make the kernel agree, and tell what has begun and ended."""
+        ended = [block for block in self._blocks.values() if not block.is_live(now.wall)]
+        if ended:
+            self._change(saved=[], deleted=ended)
+        if self.can_enforce:
+            self._reconcile(now)
+        for block in ended:
+            self._tell_end(block, "its time has run out", now)
+        if self.refusal is None:
+            self._tell_begin(now)
+
+    def _change(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
+        self._store.save_blocks(saved, deleted)
+        for block in deleted:
+            del self._blocks[block.key]
+        self._blocks |= {block.key: block for block in saved}
+        self._is_stale = True
+
+    def _reconcile(self, now: Moment) -> None:
+        links = self._links()
+        present = {name: ids for name, ids in self._interfaces.items() if name in links}
+        wanted = orders_at(self._blocks.values(), present, now.wall)
+        if not self._is_stale and self._firewall.enforced() == _targets(wanted):
+            return
+        refusal = self._firewall.sync(wanted)
+        if refusal is not None and refusal != self.refusal:
+            log.error("the kernel refuses the blocks, the former ones stay in force: %s", refusal)
+        self.refusal = refusal
+        self._is_stale = refusal is not None
+
+    def _tell_begin(self, now: Moment) -> None:
+        begun = [block for block in self._blocks.values() if not block.announced]
+        for block in begun:
+            for department in self._concerned(block):
+                self._publish(_blocked(block, department, self.can_enforce, now))
+        if begun:
+            announced = [replace(block, announced=True) for block in begun]
+            self._store.save_blocks(announced, [])
+            self._blocks |= {block.key: block for block in announced}
+
+    def _tell_end(self, block: Block, reason: str, now: Moment) -> None:
+        for department in self._concerned(block):
+            self._publish(
+                IpUnblocked(
+                    timestamp=timestamp(now.wall),
+                    department_id=department,
+                    ip=UnblockedIp(address=block.target, reason=reason),
+                )
+            )
+
+    def _concerned(self, block: Block) -> Sequence[str]:
+        return self._departments if block.department is None else [block.department]
+
+    def _protections(self, caller_address: str | None) -> list[Protected]:
+        own = [
+            Protected(ip_network(address.ip), f"it is the appliance's own address on {link.name}")
+            for link in self._links().values()
+            for address in link.addresses
+        ]
+        caller = [Protected(ip_network(caller_address), "this command comes from it")] if caller_address else []
+        return [*self._protected, *own, *caller]
+
+
+def _targets(wanted: Mapping[str, Sequence[Order]]) -> dict[str, frozenset[str]]:
+    return {interface: frozenset(order.target for order in orders) for interface, orders in wanted.items()}
+
+
+def _blocked(block: Block, department: str, enforced: bool, now: Moment) -> IpBlocked:
+    remaining_s = block.remaining_s(now.wall)
+    return IpBlocked(
+        timestamp=timestamp(now.wall),
+        department_id=department,
+        ip=BlockedIp(
+            address=block.target,
+            reason=block.reason,
+            duration=0 if remaining_s is None else max(1, round(remaining_s)),
+            enforced=UNSET if enforced else False,
+        ),
+    )

@@ -1,0 +1,90 @@
+"""Upkeep: the maintenance mode and the panel, because a finger on the button is how maintenance begins on site.
+
+The button, the command line and a dashboard do the same thing through the same two methods.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from appliance.core import maintenance as rules
+from appliance.core.machine import Press
+from appliance.core.maintenance import Maintenance
+from appliance.core.moment import Moment, timestamp
+from appliance.core.panel import lights
+from appliance.core.refusal import Code, Refused
+from appliance.events import MaintenanceFacts, SystemMaintenance
+from appliance.ports import Panel, Publisher, Store
+
+log = logging.getLogger(__name__)
+
+BUTTON_DURATION_S = 3600  # the contract's own example; long enough for a swap of cables, short enough to be forgotten
+BUTTON_IMPACT = "Maintenance was begun at the appliance: it takes no changes"
+FURTHEST_START = timedelta(days=366)  # a start further ahead is a slip of the year
+
+
+class Upkeep:
+    """Keeps the one maintenance there is, and makes the panel show the state."""
+
+    def __init__(self, store: Store, panel: Panel, publish: Publisher) -> None:
+        self._store = store
+        self._panel = panel
+        self._publish = publish
+        self.current: Maintenance | None = store.maintenance()
+
+    def start(self, start: datetime | None, duration_s: int, impact: str, actor: str, now: Moment) -> Maintenance:
+        """Begin a maintenance, or announce one that starts later; one that is there already is replaced (extended)."""
+        if start is not None and start - now.wall > FURTHEST_START:
+            raise Refused(Code.BAD_REQUEST, "startTime: more than a year ahead; give a nearer one")
+        planned = rules.plan(now.wall, start, duration_s, impact, actor)
+        log.info("%s asks for maintenance of %d s from %s on", actor, duration_s, timestamp(planned.start))
+        self._become(planned, planned, now)
+        return planned
+
+    def stop(self, actor: str, now: Moment) -> Maintenance:
+        """End the maintenance, or call off the announced one."""
+        if self.current is None:
+            raise Refused(Code.BAD_REQUEST, "there is no maintenance to stop")
+        over = rules.completed(self.current, now.wall)
+        log.info("%s ends the maintenance", actor)
+        self._become(None, over, now)
+        return over
+
+    def require_writable(self) -> None:
+        """Refuse while the appliance is in maintenance."""
+        if rules.is_read_only(self.current):
+            raise Refused(Code.MAINTENANCE, "the appliance is in maintenance and takes no changes; stop it or wait")
+
+    def step(self, now: Moment) -> None:
+        """Begin or end what is due by the clock, and do what the button says: held, maintenance begins or ends."""
+        after, news = rules.advance(self.current, now.wall)
+        if news is not None:
+            self._become(after, news, now)
+        for press in self._panel.presses():
+            if press is Press.HELD:
+                self._toggle(now)
+
+    def show(self, *, alarmed: bool, troubled: bool, busy: bool) -> None:
+        """Make the LEDs tell the state."""
+        read_only = rules.is_read_only(self.current)
+        self._panel.show(lights(read_only=read_only, alarmed=alarmed, troubled=troubled, busy=busy))
+
+    def _toggle(self, now: Moment) -> None:
+        if rules.is_read_only(self.current):
+            self.stop("button", now)
+        else:
+            self.start(None, BUTTON_DURATION_S, BUTTON_IMPACT, "button", now)
+
+    def _become(self, current: Maintenance | None, news: Maintenance, now: Moment) -> None:
+        self._store.save_maintenance(current)
+        self.current = current
+        self._publish(
+            SystemMaintenance(
+                timestamp=timestamp(now.wall),
+                maintenance=MaintenanceFacts(
+                    type=news.kind,
+                    start_time=timestamp(news.start),
+                    duration=news.duration_s,
+                    impact=news.impact,
+                ),
+            )
+        )

@@ -1,0 +1,99 @@
+"""The panel: three LEDs and a button, by gpiozero.
+
+The finger acts on a native thread of gpiozero's; it only appends to a deque, which the panel step empties. Where there
+is no Raspberry Pi under the program (a laptop, a virtual machine), gpiozero's mock factory, which obeys the rules of
+real pins, takes its place, and `press` moves the mock pin as a finger would. A chip that merely calls itself GPIO is
+not enough: a laptop's lines drive its own hardware.
+"""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+from gpiozero import LED, Button
+from gpiozero.pins.mock import MockFactory, MockPin
+from gpiozero.pins.pi import PiFactory
+
+from appliance.core.machine import Light, Lights, Press
+
+MODEL_FILE = Path("/proc/device-tree/model")  # the device tree's own name of the board
+
+# Seconds on, which are also the seconds off. A person must tell SLOW from FAST at a glance across a server room.
+BLINKS = {Light.SLOW: 1.0, Light.FAST: 0.1}
+MOST_PRESSES = 16  # nobody presses more often between two steps; a stuck contact must not fill the memory
+LONGER_S = 0.3  # by which a pretended hold outlasts the time that makes it one
+
+
+class GpioPanel:
+    """`ports.Panel` on BCM pins; the button closes to ground against the chip's own pull-up."""
+
+    def __init__(self, button: int, status: int, alert: int, activity: int, hold_s: float, scratch: Path) -> None:
+        """`hold_s`: seconds that make a press a hold. `scratch`: a folder for the pipe that lgpio needs."""
+        factory, self.mocked_because = _factory(scratch)
+        self._presses: deque[Press] = deque(maxlen=MOST_PRESSES)
+        self._hold_s = hold_s
+        self._was_held = False
+        self._button = Button(button, hold_time=hold_s, pin_factory=factory)
+        self._button.when_held = self._on_held
+        self._button.when_released = self._on_released
+        self._leds = tuple(LED(pin, pin_factory=factory) for pin in (status, alert, activity))
+        self._shown: tuple[Light, ...] = (Light.OFF,) * len(self._leds)
+
+    def presses(self) -> Sequence[Press]:
+        """What the button has done since the previous call, oldest first."""
+        return [self._presses.popleft() for _ in range(len(self._presses))]
+
+    def show(self, lights: Lights) -> None:
+        """Make the LEDs burn like this; one that burns so already is left alone, so that its blinking is even."""
+        wanted = (lights.status, lights.alert, lights.activity)
+        for led, light, shown in zip(self._leds, wanted, self._shown, strict=True):
+            if light is not shown:
+                _burn(led, light)
+        self._shown = wanted
+
+    def press(self, kind: Press) -> None:
+        """Move the mock pin as a finger would. Raises `TypeError` on a real pin: there a finger is needed."""
+        pin = self._button.pin
+        if not isinstance(pin, MockPin):
+            raise TypeError("the button is real: press it")
+        pin.drive_low()
+        threading.Timer(self._hold_s + LONGER_S if kind is Press.HELD else 0.0, pin.drive_high).start()
+
+    def close(self) -> None:
+        """Put the LEDs out and give the pins back."""
+        for device in (*self._leds, self._button):
+            device.close()
+
+    def _on_held(self) -> None:
+        self._was_held = True
+        self._presses.append(Press.HELD)
+
+    def _on_released(self) -> None:
+        if not self._was_held:
+            self._presses.append(Press.SHORT)
+        self._was_held = False
+
+
+def _factory(scratch: Path) -> tuple[PiFactory, str | None]:
+    """The real pins, or mock ones and the reason for them."""
+    if not MODEL_FILE.exists() or "Raspberry Pi" not in MODEL_FILE.read_text(errors="replace"):
+        return MockFactory(), "this is no Raspberry Pi"
+    os.environ.setdefault("LG_WD", str(scratch))  # else lgpio writes its pipe into the working directory
+    import lgpio
+    from gpiozero.pins.lgpio import LGPIOFactory
+
+    try:
+        return LGPIOFactory(), None
+    except lgpio.error as error:  # a panel that cannot be reached must not stop the metering
+        return MockFactory(), f"the GPIO chip cannot be opened ({error}); is the user in the group gpio?"
+
+
+def _burn(led: LED, light: Light) -> None:
+    if light in BLINKS:
+        led.blink(BLINKS[light], BLINKS[light])
+    elif light is Light.ON:
+        led.on()
+    else:
+        led.off()

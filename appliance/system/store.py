@@ -1,0 +1,201 @@
+"""The state that survives a power cut: ledgers with their marks, blocks and the maintenance, in one SQLite file.
+
+A byte is charged and marked in one transaction, so that a crash can lose neither half. What a person ordered (a block,
+a maintenance) is synced to the medium before the caller goes on; metering is not: SQLite's WAL keeps the file whole
+through a power cut and may lose the last checkpoint, whose bytes the kernel forgot with the power anyway. That spares
+the SD card: measured for one commit a minute, 18.5 MB a day and not 24.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database, Migrations
+from sqlite_utils.db import Table
+
+from appliance.core.blocks import Block
+from appliance.core.maintenance import Kind as MaintenanceKind
+from appliance.core.maintenance import Maintenance
+from appliance.core.moment import timestamp
+from appliance.core.quota import Kind, Ledger
+from appliance.core.usage import Mark
+
+WAL_PAGES = 250  # 1 MB: the log is folded back before it grows large on a small medium
+
+migrations = Migrations("appliance")
+
+
+@migrations(name="0001_ledgers_blocks_maintenance")
+def _ledgers_blocks_maintenance(database: Database) -> None:
+    """The books begin. Every later change of the schema is a numbered function of its own, below this one."""
+    database.table("ledger").create(
+        {"department": str, "kind": str, "start": str, "used_bytes": int, "raised": str},
+        pk=("department", "kind", "start"),
+    )
+    database.table("mark").create({"interface": str, "identity": str, "rx_bytes": int, "tx_bytes": int}, pk="interface")
+    # SQLite counts every NULL in a key as different: all departments are the empty text here.
+    database.table("block").create(
+        {
+            "target": str,
+            "department": str,
+            "reason": str,
+            "actor": str,
+            "origin": str,
+            "started_at": str,
+            "expires_at": str,
+            "announced": int,
+        },
+        pk=("target", "department"),
+    )
+    database.table("maintenance").create(
+        {"id": int, "kind": str, "start": str, "duration_s": int, "impact": str, "actor": str, "begun": int}, pk="id"
+    )
+
+
+class StoreUnavailable(Exception):
+    """The state cannot be kept; the text says where and why."""
+
+
+class SqliteStore:
+    """`ports.Store` in one SQLite file with a write-ahead log."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file and bring its schema up to date. Raises `StoreUnavailable`."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._database = Database(sqlite3.connect(path), execute_plugins=False)
+            self._database.execute("PRAGMA journal_mode = WAL").close()
+            self._database.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}").close()
+            migrations.apply(self._database)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreUnavailable(f"{path}: state cannot be kept here: {error}") from error
+
+    def close(self) -> None:
+        """Fold the log into the file and let go of it."""
+        self._database.close()
+
+    def ledgers(self, department: str) -> Sequence[Ledger]:
+        """The department's newest ledger of each kind."""
+        rows = self._database.query(
+            "SELECT kind, max(start) AS start, used_bytes, raised FROM ledger WHERE department = ? GROUP BY kind",
+            [department],
+        )
+        return [
+            Ledger(
+                Kind(row["kind"]),
+                date.fromisoformat(row["start"]),
+                row["used_bytes"],
+                frozenset(json.loads(row["raised"])),
+            )
+            for row in rows
+        ]
+
+    def marks(self) -> Mapping[str, Mark]:
+        """By interface, the counters up to which its bytes are charged."""
+        return {
+            row["interface"]: Mark(row["identity"], row["rx_bytes"], row["tx_bytes"])
+            for row in self._table("mark").rows
+        }
+
+    def save_metering(self, ledgers: Mapping[str, Sequence[Ledger]], marks: Mapping[str, Mark]) -> None:
+        """Ledgers by department and marks by interface, in one transaction."""
+        with self._transaction(synced=False):
+            self._table("ledger").upsert_all(
+                _ledger_row(department, ledger) for department, kept in ledgers.items() for ledger in kept
+            )
+            self._table("mark").upsert_all(
+                {"interface": name, "identity": mark.identity, "rx_bytes": mark.rx_bytes, "tx_bytes": mark.tx_bytes}
+                for name, mark in marks.items()
+            )
+
+    def blocks(self) -> Sequence[Block]:
+        """Every block that was saved and not deleted."""
+        return [_block(row) for row in self._table("block").rows]
+
+    def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
+        """Write or replace some blocks and forget others, synced to the medium."""
+        with self._transaction(synced=True):
+            for block in deleted:
+                self._table("block").delete_where(
+                    "target = ? AND department = ?", [block.target, block.department or ""]
+                )
+            self._table("block").upsert_all(_block_row(block) for block in saved)
+
+    def maintenance(self) -> Maintenance | None:
+        """The maintenance that was announced or under way, or `None`."""
+        for row in self._table("maintenance").rows:
+            return Maintenance(
+                MaintenanceKind(row["kind"]),
+                datetime.fromisoformat(row["start"]),
+                row["duration_s"],
+                row["impact"],
+                row["actor"],
+                bool(row["begun"]),
+            )
+        return None
+
+    def save_maintenance(self, maintenance: Maintenance | None) -> None:
+        """Remember the maintenance, or that there is none, synced to the medium."""
+        with self._transaction(synced=True):
+            self._table("maintenance").delete_where()
+            if maintenance is not None:
+                self._table("maintenance").insert(
+                    {
+                        "id": 1,
+                        "kind": maintenance.kind,
+                        "start": timestamp(maintenance.start),
+                        "duration_s": maintenance.duration_s,
+                        "impact": maintenance.impact,
+                        "actor": maintenance.actor,
+                        "begun": int(maintenance.begun),
+                    }
+                )
+
+    def _table(self, name: str) -> Table:
+        return self._database.table(name)
+
+    @contextmanager
+    def _transaction(self, *, synced: bool) -> Iterator[None]:
+        self._database.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}").close()
+        with self._database.atomic():
+            yield
+
+
+def _ledger_row(department: str, ledger: Ledger) -> dict[str, Any]:
+    return {
+        "department": department,
+        "kind": ledger.kind,
+        "start": ledger.start.isoformat(),
+        "used_bytes": ledger.used_bytes,
+        "raised": json.dumps(sorted(ledger.raised)),
+    }
+
+
+def _block_row(block: Block) -> dict[str, Any]:
+    return {
+        "target": block.target,
+        "department": block.department or "",
+        "reason": block.reason,
+        "actor": block.actor,
+        "origin": block.origin,
+        "started_at": timestamp(block.started_at),
+        "expires_at": timestamp(block.expires_at) if block.expires_at else None,
+        "announced": int(block.announced),
+    }
+
+
+def _block(row: dict[str, Any]) -> Block:
+    return Block(
+        target=row["target"],
+        reason=row["reason"],
+        actor=row["actor"],
+        origin=row["origin"],
+        started_at=datetime.fromisoformat(row["started_at"]),
+        department=row["department"] or None,
+        expires_at=datetime.fromisoformat(row["expires_at"]) if row["expires_at"] else None,
+        announced=bool(row["announced"]),
+    )

@@ -1,0 +1,148 @@
+from pathlib import Path
+
+import pytest
+
+from appliance.config import Config, ConfigError, load, parse
+from appliance.core.machine import Position
+from appliance.core.quota import Kind
+
+WHOLE = """
+[appliance]
+position = "gateway"
+timezone = "Europe/Berlin"
+[server]
+host = "127.0.0.1"
+port = 5001
+[periods]
+metering = 1
+analytics = 5
+health = 5
+[[departments]]
+id = "dept123"
+name = "Radiology"
+interface = "eth1"
+subnets = ["192.168.1.0/24"]
+line_rate = "1 Gbit"
+[departments.quota]
+daily = "5 GiB"
+weekly = "30 GB"
+thresholds = [80, 95]
+[protection]
+addresses = ["192.168.1.2"]
+[panel]
+button = 17
+hold = 3
+"""
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as error:
+        parse(text.encode(), "a.toml")
+    return str(error.value).splitlines()
+
+
+def department(extra: str) -> str:
+    return f'[appliance]\nposition = "host"\n[[departments]]\nid = "a"\ninterface = "eth1"\n{extra}\n'
+
+
+def test_a_whole_file_becomes_typed_values() -> None:
+    config = parse(WHOLE.encode(), "a.toml")
+    assert config.position is Position.GATEWAY
+    [radiology] = config.as_departments()
+    assert radiology.limits.bytes_by_kind == {Kind.DAILY: 5 * 2**30, Kind.WEEKLY: 30 * 10**9}
+    assert radiology.limits.thresholds == (80, 95, 100)
+    assert radiology.line_rate_bps == 10**9
+
+
+def test_all_faults_are_told_at_once_each_with_key_found_and_allowed() -> None:
+    text = WHOLE.replace('"gateway"', '"gatway"').replace("port = 5001", "prot = 5001").replace('"5 GiB"', "5")
+    told = faults(text)
+    assert len(told) == 3
+    assert all(line.startswith("a.toml: ") for line in told)
+    assert 'appliance.position: found "gatway"; allowed: one of "bridge"' in told[0]
+    assert any('server."prot": unknown key; did you mean "port"?' in line for line in told)
+    assert any("departments[1].quota.daily: found 5; allowed: a size with its unit" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        ('quota = { daily = "5 Gib" }', "quota.daily"),
+        ('quota = { daily = "-1 GB" }', "quota.daily"),
+        ('quota = { daily = "9223372036854775808 B" }', "quota.daily"),
+        ('quota = { daily = "5 Gbit" }', "quota.daily"),
+        ('line_rate = "1 GB"', "line_rate"),
+        ('subnets = ["192.168.1.1/24"]', "subnets[1]"),
+        ('subnets = "192.168.1.0/24"', "subnets"),
+        ("quota = 5", "quota"),
+        ("quota = { thresholds = [80, 101] }", "thresholds[2]"),
+        (f'name = "{"x" * 300}"', "name"),
+    ],
+)
+def test_a_wrong_value_is_told_by_its_key(extra: str, told: str) -> None:
+    [line] = faults(department(extra))
+    assert f"departments[1].{told}" in line or told in line
+    assert len(line) < 300
+
+
+def test_sizes_in_binary_and_decimal_units_differ() -> None:
+    for text, expected in [
+        ("5 GiB", 5 * 2**30),
+        ("5 GB", 5 * 10**9),
+        ("0 B", 0),
+        ("1.5 MB", 1_500_000),
+        ("9223372036854775807 B", 2**63 - 1),
+    ]:
+        config = parse(department(f'quota = {{ daily = "{text}" }}').encode(), "a.toml")
+        assert config.departments[0].quota.daily == expected
+
+
+def test_two_departments_with_the_same_subnet_are_refused_by_both_names() -> None:
+    text = (
+        department('subnets = ["10.0.0.0/8"]')
+        + '[[departments]]\nid = "b"\ninterface = "eth2"\nsubnets = ["10.1.0.0/16"]'
+    )
+    [line] = faults(text)
+    assert '"a" and "b" both claim 10.1.0.0/16' in line
+
+
+def test_two_departments_with_one_id_interface_or_pin_are_refused() -> None:
+    assert "given twice" in faults(department("") + '[[departments]]\nid = "a"\ninterface = "eth2"')[0]
+    assert "share the interface eth1" in faults(department("") + '[[departments]]\nid = "b"\ninterface = "eth1"')[0]
+    assert "a pin is given twice" in faults(department("") + "[panel]\nbutton = 22")[0]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"a = ", b"a = " + b"[" * 5000, b"= 1"])
+def test_what_is_no_toml_is_told_in_one_line(content: bytes) -> None:
+    with pytest.raises(ConfigError, match="not a TOML file") as error:
+        parse(content, "a.toml")
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_missing_or_enormous_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path / "none.toml")
+    large = tmp_path / "large.toml"
+    large.write_bytes(b"#" * (1 << 21))
+    with pytest.raises(ConfigError, match="larger than"):
+        load(large)
+
+
+def test_the_empty_file_says_what_is_needed() -> None:
+    told = faults("")
+    assert any("appliance: missing" in line for line in told)
+    assert any("departments: missing" in line for line in told)
+
+
+def test_every_value_of_the_file_says_what_is_allowed() -> None:
+    import msgspec
+
+    from appliance.config import Section, _allowed
+
+    def walk(kind: type[Section]) -> None:
+        for field in msgspec.structs.fields(kind):
+            assert _allowed(field.type)
+            if isinstance(field.type, type) and issubclass(field.type, Section):
+                walk(field.type)
+
+    walk(Config)

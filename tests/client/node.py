@@ -1,0 +1,117 @@
+"""A `socket.io-client` in a Node process of its own, as a Python object."""
+
+import itertools
+import json
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROGRAM = Path(__file__).with_name("client.js")
+PATIENCE_S = 20  # how long an awaited event may take on a busy machine before the test gives up
+
+
+@dataclass(frozen=True)
+class Received:
+    """An event as the client got it. `at_ms`: its arrival, by the client's clock."""
+
+    event: str
+    data: Any
+    at_ms: int
+
+
+class NodeClient:
+    """One client. `prefix`: what to run Node with, such as `("ip", "netns", "exec", "lab")`."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        auth: Any = None,
+        options: dict[str, Any] | None = None,
+        prefix: Sequence[str] = (),
+    ) -> None:
+        start = {
+            "url": url,
+            "auth": auth if auth is not None else {"token": token} if token else {},
+            "options": options,
+        }
+        self._process = subprocess.Popen(
+            [*prefix, "node", str(PROGRAM), json.dumps(start)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._ids = itertools.count(1)
+        self._answers: dict[int, Any] = {}
+        self._news = threading.Condition()
+        self.received: list[Received] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def __enter__(self) -> "NodeClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def named(self, event: str) -> list[Any]:
+        """What came with every event of this name, in order."""
+        with self._news:
+            return [one.data for one in self.received if one.event == event]
+
+    def wait_for(self, event: str, where: Callable[[Any], bool] = lambda data: True, count: int = 1) -> Any:
+        """What came with the `count`-th event of this name and kind, as soon as it is there."""
+
+        def found() -> list[Any]:
+            return [one.data for one in self.received if one.event == event and where(one.data)]
+
+        with self._news:
+            if not self._news.wait_for(lambda: len(found()) >= count, PATIENCE_S):
+                raise AssertionError(f"no {event} in {PATIENCE_S} s; received: {[one.event for one in self.received]}")
+            return found()[count - 1]
+
+    def call(self, event: str, *arguments: Any, code: str | None = None) -> Any:
+        """Emit with a callback and return what it was called with. `code`: the arguments as a JavaScript array."""
+        number = next(self._ids)
+        self._order({"emit": event, "args": arguments, "code": code, "id": number})
+        with self._news:
+            if not self._news.wait_for(lambda: number in self._answers, PATIENCE_S):
+                raise AssertionError(f"{event} was not acknowledged in {PATIENCE_S} s")
+            return self._answers.pop(number)
+
+    def send(self, event: str, *arguments: Any, code: str | None = None) -> None:
+        """Emit without a callback."""
+        self._order({"emit": event, "args": arguments, "code": code})
+
+    def disconnect(self) -> None:
+        """Leave, as `socket.disconnect()` does."""
+        self._order({"close": True})
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def _order(self, order: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            fact = json.loads(line)
+            with self._news:
+                if "id" in fact:
+                    self._answers[fact["id"]] = fact.get("data")
+                else:
+                    self.received.append(Received(fact["event"], fact.get("data"), fact["at"]))
+                self._news.notify_all()

@@ -1,0 +1,5 @@
+"""The server, on real sockets, with the real client."""
+
+from datetime import UTC, datetime
+
+START = datetime(2024, 12, 15, 4, 49, 29, tzinfo=UTC)  # the time at every harness's start

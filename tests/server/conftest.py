@@ -1,0 +1,103 @@
+"""A server for each test module, and a way to tell it what to do."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.server import access
+from appliance.server.access import Role
+from tests.client import NodeClient
+from tests.server import START
+
+
+class Running:
+    """A harness that runs."""
+
+    def __init__(self, state_dir: Path, position: str = "host", simulated: bool = False) -> None:
+        options = {"state_dir": str(state_dir), "position": position, "simulated": simulated}
+        self.log_path = state_dir / "log"
+        with self.log_path.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.server.harness", json.dumps(options)],
+                env={**os.environ, "EVENTLET_NO_GREENDNS": "yes"},
+                cwd=Path(__file__).parents[2],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self.wall: datetime = START
+        self.port: int = self._read()["port"]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.secret = access.load_secret(state_dir)
+
+    def token(self, role: Role = Role.ADMIN, departments: Iterable[str] | None = None, ttl_s: int = 3600) -> str:
+        return access.issue(self.secret, role, departments, ttl_s, "tester", self.wall)
+
+    def publish(self, name: str, payload: dict[str, Any]) -> None:
+        self.order({"publish": name, "payload": payload})
+
+    def advance(self, seconds: float) -> None:
+        self.order({"advance": seconds})
+
+    def count(self) -> dict[str, int]:
+        return self.order({"count": True})
+
+    def order(self, order: dict[str, Any]) -> Any:
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return self._read()
+
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+    def stop(self) -> None:
+        self._process.stdin.close()
+        self._process.wait(20)
+        self._process.stdout.close()
+
+    def _read(self) -> Any:
+        line = self._process.stdout.readline()
+        assert line, f"the server ended: {self.log()}"
+        return json.loads(line)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    running = []
+
+    def start(**options: Any) -> Running:
+        running.append(Running(tmp_path, **options))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.stop()
+
+
+@pytest.fixture
+def server(start: Callable[..., Running]) -> Running:
+    return start()
+
+
+@pytest.fixture
+def connect(server: Running) -> Iterator[Callable[..., NodeClient]]:
+    """Connects a client that is logged in; the keywords are `token`'s and `options`."""
+    clients = []
+
+    def connect(options: dict[str, Any] | None = None, **claims: Any) -> NodeClient:
+        client = NodeClient(server.url, server.token(**claims), options=options)
+        clients.append(client)
+        client.wait_for("connect")
+        return client
+
+    yield connect
+    for client in clients:
+        client.close()

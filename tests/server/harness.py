@@ -1,0 +1,134 @@
+"""The real server in a process of its own, on a loopback port, told what to do over standard input.
+
+Behind the calls stand the real monitors and a real database; under them a machine with one interface, in memory. Time
+stands still until it is told to advance. In and out: a JSON object a line.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import eventlet
+import msgspec
+from eventlet.hubs import trampoline
+
+from appliance import events
+from appliance.core.department import Department
+from appliance.core.machine import Connection, Counters, Lights, Link, Order, Position, Press
+from appliance.core.moment import Moment
+from appliance.core.quota import Kind, Limits
+from appliance.monitor.enforcement import Enforcement
+from appliance.monitor.metering import Metering
+from appliance.monitor.upkeep import Upkeep
+from appliance.server import access
+from appliance.server.app import Server
+from appliance.server.calls import Desk
+from appliance.server.fanout import Fanout
+from appliance.system.store import SqliteStore
+from tests.server import START
+
+DEPARTMENTS = ("dept123", "dept456")
+GHOST = "ghost"  # the server knows it and metering does not: a bug, from a call's point of view
+
+
+class Machine:
+    """One interface, no connections, no button, and a firewall that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self._orders: Mapping[str, Sequence[Order]] = {}
+
+    def links(self) -> Mapping[str, Link]:
+        return {name: Link(name, 7, "02:00:00:00:00:01", "boot", True, Counters(1000, 500)) for name in DEPARTMENTS}
+
+    def connections(self) -> Iterable[Connection]:
+        return []
+
+    def presses(self) -> Sequence[Press]:
+        return []
+
+    def show(self, lights: Lights) -> None:
+        pass
+
+    def sync(self, orders: Mapping[str, Sequence[Order]]) -> str | None:
+        self._orders = orders
+        return None
+
+    def enforced(self) -> Mapping[str, frozenset[str]] | None:
+        return {name: frozenset(order.target for order in orders) for name, orders in self._orders.items()}
+
+
+class Harness:
+    """The composition, and the orders it takes."""
+
+    def __init__(self, state_dir: Path, position: Position, simulated: bool) -> None:
+        self.offset_s = 0.0
+        fanout, machine, store = Fanout(simulated), Machine(), SqliteStore(state_dir / "state.db")
+        self.fanout = fanout
+        limits = Limits({Kind.DAILY: 5368709120})
+        departments = [Department(name, name, name, limits) for name in DEPARTMENTS]
+        upkeep = Upkeep(store, machine, fanout.publish)
+        metering = Metering(departments, ZoneInfo("UTC"), machine, machine, store, fanout.publish)
+        metering.step(self.now())
+        enforcement = Enforcement(
+            departments, position, [], machine.links, machine, store, upkeep.require_writable, fanout.publish
+        )
+        desk = Desk(metering, enforcement, upkeep)
+        secret = access.load_secret(state_dir)
+        self.server = Server(fanout, secret, [*DEPARTMENTS, GHOST], desk, self.now)
+
+    def now(self) -> Moment:
+        return Moment(START + timedelta(seconds=self.offset_s), 1000.0 + self.offset_s)
+
+    def obey(self, order: dict[str, Any]) -> Any:
+        match order:
+            case {"publish": name, "payload": payload}:
+                self.fanout.publish(msgspec.convert(payload, _class_of(name, payload)))
+            case {"advance": seconds}:
+                self.offset_s += seconds
+                self.server.expire_sessions(self.now())
+            case {"count": _}:
+                self.server.expire_sessions(self.now())
+                sockets = self.fanout.sio.eio.sockets.values()
+                return {
+                    "sockets": sum(not one.closed for one in sockets),
+                    "descriptors": len(list(Path("/proc/self/fd").iterdir())),
+                }
+        return None
+
+
+def _class_of(name: str, payload: dict[str, Any]) -> type[events.Event]:
+    kinds = [kind for kind in vars(events).values() if isinstance(kind, type) and getattr(kind, "name", "") == name]
+    return next(kind for kind in kinds if issubclass(kind, events.DepartmentEvent) == ("departmentId" in payload))
+
+
+def _lines() -> Iterable[bytes]:
+    rest = b""
+    while True:
+        trampoline(0, read=True)
+        data = os.read(0, 65536)
+        if not data:
+            return
+        *lines, rest = (rest + data).split(b"\n")
+        yield from lines
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    options = json.loads(sys.argv[1])
+    harness = Harness(Path(options["state_dir"]), Position(options["position"]), options["simulated"])
+    listener = eventlet.listen(("127.0.0.1", 0))
+    eventlet.spawn(harness.server.serve, listener)
+    print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
+    for line in _lines():
+        print(json.dumps(harness.obey(json.loads(line))), flush=True)
+    harness.server.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""A client of the running service, for the command line: it mints its own short-lived token from the state directory.
+
+Whoever can read the secret is the appliance's administrator already, so that asking for a password would add nothing.
+"""
+
+import getpass
+import queue
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import socketio
+from socketio.exceptions import ConnectionError as NoConnection
+from socketio.exceptions import TimeoutError as NoAnswer
+
+from appliance.server.access import Role, issue, load_secret
+
+TTL_S = 3600  # a watch longer than this renews its token when it reconnects
+CONNECT_S = 5.0  # the service is on this machine: what takes longer does not come
+ANSWER_S = 10.0  # the slowest call, a block of many addresses, takes a second
+SETTLE_S = 0.3  # the snapshot follows the connection in one burst; a gap this long is its end
+
+
+class CallFailed(Exception):
+    """The service is not there, or has refused; the text is for a person."""
+
+
+class Client:
+    """One connection to the service."""
+
+    def __init__(self, url: str, state_dir: Path) -> None:
+        self._url = url
+        self._state_dir = state_dir
+        self._events: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
+        self._socket = socketio.Client(reconnection_delay=1, reconnection_delay_max=5)
+        self._socket.on("*", self._receive)
+        self._socket.on("connect_error", self._refused)
+        self._refusal = ""
+
+    def connect(self) -> None:
+        """Log in as an administrator. Raises `CallFailed`."""
+        try:
+            self._socket.connect(self._url, auth=self._credentials, transports=["websocket"], wait_timeout=CONNECT_S)
+        except NoConnection as error:
+            why = self._refusal or f"{error}; is it running? Start it with: appliance run"
+            raise CallFailed(f"no service at {self._url}: {why}") from None
+
+    def call(self, event: str, argument: object = None) -> dict[str, Any]:
+        """Ask and wait for the acknowledgement. Raises `CallFailed` with the service's own words."""
+        try:
+            answer: dict[str, Any] = self._socket.call(event, argument, timeout=ANSWER_S)
+        except NoAnswer:
+            raise CallFailed(f"the service has not answered within {ANSWER_S:.0f} s") from None
+        if not answer["success"]:
+            raise CallFailed(f"{answer['error']} ({answer['code']})")
+        return answer
+
+    def events(self, gap_s: float | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Events as they come, over reconnections too. `gap_s`: end when none has come for so long."""
+        while True:
+            try:
+                yield self._events.get(timeout=gap_s)
+            except queue.Empty:
+                return
+
+    def on_connect(self, act: Callable[[], None]) -> None:
+        """Do this after every connection, the first one included."""
+        self._socket.on("connect", act)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.disconnect()
+
+    def emit(self, event: str, argument: object) -> None:
+        """Ask without waiting for the acknowledgement; a refusal comes as an `error` event."""
+        self._socket.emit(event, argument)
+
+    def _credentials(self) -> dict[str, str]:
+        subject = f"cli:{getpass.getuser()}"
+        return {"token": issue(load_secret(self._state_dir), Role.ADMIN, None, TTL_S, subject, datetime.now(UTC))}
+
+    def _receive(self, event: str, payload: dict[str, Any]) -> None:
+        self._events.put((event, payload))
+
+    def _refused(self, reason: object) -> None:
+        self._refusal = reason.get("message", "") if isinstance(reason, dict) else ""
+
+
+@contextmanager
+def connected(url: str, state_dir: Path) -> Iterator[Client]:
+    """A client that is logged in, for the length of a `with`."""
+    client = Client(url, state_dir)
+    client.connect()
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def reachable_url(host: str, port: int) -> str:
+    """Where a program on this machine reaches a server that is bound to this host."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  names what the server is bound to
+    return f"http://{everywhere.get(host, f'[{host}]' if ':' in host else host)}:{port}"

@@ -1,0 +1,161 @@
+"""A captured frame as a value: who sent what to whom over UDP or TCP, or nothing.
+
+Whatever the network sends is either understood whole up to its transport header or is `None`; no bytes raise, and the
+work on one frame is bounded. A frame may be cut short by the capture: its payload then is what is there. Only the
+first fragment of a datagram has ports; the others are nothing here. Checksums are not judged: network cards fill them
+in after the capture has seen an outgoing frame.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from struct import Struct
+
+TCP = 6
+UDP = 17
+
+FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
+
+_ETHERNET_BYTES = 14
+_VLAN_BYTES = 4
+_VLAN_TYPES = frozenset({0x8100, 0x88A8, 0x9100})  # IEEE 802.1Q, 802.1ad, and what stacked tags used before it
+_MOST_VLAN_TAGS = 2  # 802.1ad knows an outer and an inner tag; switches make no third
+_IPV4, _IPV6 = 0x0800, 0x86DD
+
+_IPV4_HEADER = Struct("!BxHxxHxBxx4s4s")  # version and length, total length, fragment, protocol, source, destination
+_IPV6_HEADER = Struct("!IHBx16s16s")  # version and flow, payload length, next header, source, destination
+_EXTENSION = Struct("!BBH")  # next header, length, and the offset where it is a fragment
+_FRAGMENT, _AUTHENTICATION = 44, 51
+_EXTENSIONS = frozenset({0, 43, _FRAGMENT, _AUTHENTICATION, 60, 135, 139, 140})  # IANA, IPv6 extension header types
+_MOST_EXTENSIONS = 8  # RFC 8200 lists seven, each at most once, destination options twice
+_UDP_HEADER = Struct("!HHHxx")  # ports, length
+_TCP_HEADER = Struct("!HH8xBB6x")  # ports, data offset, flags
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A UDP datagram or TCP segment. `flags`: TCP's, 0 for UDP. `payload`: as much of it as was captured."""
+
+    source_mac: str
+    destination_mac: str
+    source: str
+    destination: str
+    protocol: int
+    source_port: int
+    destination_port: int
+    flags: int
+    payload: bytes
+
+    @property
+    def opens(self) -> bool:
+        """Whether it asks for a connection: SYN without ACK or RST, whatever ECN adds (RFC 3168)."""
+        return self.flags & (SYN | ACK | RST) == SYN
+
+    @property
+    def accepts(self) -> bool:
+        """Whether it grants a connection: SYN and ACK."""
+        return self.flags & (SYN | ACK | RST) == SYN | ACK
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it ends or refuses a connection: RST."""
+        return bool(self.flags & RST)
+
+
+@dataclass(frozen=True, slots=True)
+class _Datagram:
+    """What an IP header says. `body`: from the transport header to the packet's end, without the frame's padding."""
+
+    source: str
+    destination: str
+    protocol: int
+    body: bytes
+
+
+def decode(data: bytes) -> Packet | None:
+    """The UDP datagram or TCP segment in this Ethernet frame, or `None` for all else; never raises."""
+    start = _ETHERNET_BYTES
+    tags = 0
+    while (ether_type := int.from_bytes(data[start - 2 : start], "big")) in _VLAN_TYPES and tags < _MOST_VLAN_TAGS:
+        start += _VLAN_BYTES
+        tags += 1
+    datagram = None
+    if ether_type == _IPV4:
+        datagram = _ipv4(data[start:])
+    elif ether_type == _IPV6:
+        datagram = _ipv6(data[start:])
+    if datagram is None:
+        return None
+    transport = _transport(datagram.protocol, datagram.body)
+    if transport is None:
+        return None
+    source_port, destination_port, flags, payload = transport
+    return Packet(
+        source_mac=data[6:12].hex(":"),
+        destination_mac=data[0:6].hex(":"),
+        source=datagram.source,
+        destination=datagram.destination,
+        protocol=datagram.protocol,
+        source_port=source_port,
+        destination_port=destination_port,
+        flags=flags,
+        payload=payload,
+    )
+
+
+def _ipv4(data: bytes) -> _Datagram | None:
+    if len(data) < _IPV4_HEADER.size:
+        return None
+    first, total_bytes, fragment, protocol, source, destination = _IPV4_HEADER.unpack_from(data)
+    header_bytes = (first & 0x0F) * 4
+    if first >> 4 != 4 or header_bytes < _IPV4_HEADER.size or fragment & 0x1FFF:
+        return None
+    # A total length of 0 is a segment that the network card will cut up after the capture has seen it.
+    end = total_bytes or len(data)
+    return _Datagram(str(IPv4Address(source)), str(IPv4Address(destination)), protocol, data[header_bytes:end])
+
+
+def _ipv6(data: bytes) -> _Datagram | None:
+    if len(data) < _IPV6_HEADER.size:
+        return None
+    first, payload_bytes, header, source, destination = _IPV6_HEADER.unpack_from(data)
+    if first >> 28 != 6:
+        return None
+    found = _skip_extensions(header, data[_IPV6_HEADER.size :][: payload_bytes or None])  # 0: as for IPv4
+    if found is None:
+        return None
+    protocol, body = found
+    return _Datagram(str(IPv6Address(source)), str(IPv6Address(destination)), protocol, body)
+
+
+def _skip_extensions(header: int, body: bytes) -> tuple[int, bytes] | None:
+    """The transport protocol and what begins with its header; `None` where the chain is cut, too long or a fragment."""
+    start = 0
+    for _ in range(_MOST_EXTENSIONS):
+        if header not in _EXTENSIONS:
+            return header, body[start:]
+        if len(body) < start + _EXTENSION.size:
+            return None
+        following, length, offset = _EXTENSION.unpack_from(body, start)
+        if header == _FRAGMENT:
+            if offset >> 3:
+                return None
+            start += 8  # of fixed size
+        elif header == _AUTHENTICATION:
+            start += (length + 2) * 4  # RFC 4302 counts in 4 octets
+        else:
+            start += (length + 1) * 8
+        header = following
+    return None
+
+
+def _transport(protocol: int, body: bytes) -> tuple[int, int, int, bytes] | None:
+    """Ports, TCP flags and payload."""
+    if protocol == UDP and len(body) >= _UDP_HEADER.size:
+        source_port, destination_port, length = _UDP_HEADER.unpack_from(body)
+        return source_port, destination_port, 0, body[_UDP_HEADER.size : length or None]
+    if protocol == TCP and len(body) >= _TCP_HEADER.size:
+        source_port, destination_port, offset, flags = _TCP_HEADER.unpack_from(body)
+        header_bytes = (offset >> 4) * 4
+        if header_bytes >= _TCP_HEADER.size:
+            return source_port, destination_port, flags, body[header_bytes:]
+    return None

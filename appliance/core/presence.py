@@ -1,0 +1,42 @@
+"""Who was seen lately: a bounded table of the last sign of life of each device or address."""
+
+from collections.abc import Iterator
+
+WINDOW_S = 300.0  # the contract's "last 5 minutes"
+MOST_TRACKED = 4096  # a /20 full of devices, about 0.6 MB; beyond it the one that was quiet for longest is forgotten
+
+
+class Presence:
+    """Distinct devices by their last sign of life; `now_s` is monotonic."""
+
+    def __init__(self, window_s: float = WINDOW_S, most: int = MOST_TRACKED) -> None:
+        self._window_s = window_s
+        self._most = most
+        self._seen_s: dict[str, float] = {}  # in the order of the last sign of life
+
+    def observe(self, device: str, now_s: float) -> None:
+        """The device has shown itself."""
+        self._seen_s.pop(device, None)
+        self._seen_s[device] = now_s
+        if len(self._seen_s) > self._most:
+            del self._seen_s[next(iter(self._seen_s))]
+
+    def count(self, now_s: float) -> int:
+        """How many distinct devices were seen within the window."""
+        self._forget_before(now_s - self._window_s)
+        return len(self._seen_s)
+
+    def present(self, now_s: float) -> frozenset[str]:
+        """The devices that were seen within the window."""
+        self._forget_before(now_s - self._window_s)
+        return frozenset(self._seen_s)
+
+    def _forget_before(self, limit_s: float) -> None:
+        for device in [*self._older_than(limit_s)]:
+            del self._seen_s[device]
+
+    def _older_than(self, limit_s: float) -> Iterator[str]:
+        for device, seen_s in self._seen_s.items():
+            if seen_s >= limit_s:
+                return
+            yield device

@@ -1,0 +1,157 @@
+"""Insight: captured frames become visited sites, active devices and incidents; rates become trends and anomalies.
+
+A frame belongs to the department whose interface it was captured on. Taking frames and telling what they mean are two
+steps: the first runs as often as frames come, the second every analytics period.
+"""
+
+from collections.abc import Callable, Sequence
+
+from appliance.core import anomaly
+from appliance.core.analytics import Analytics, Averages, follow, trend_of
+from appliance.core.anomaly import Anomaly, Baseline
+from appliance.core.department import Department, Network, holds
+from appliance.core.incident import Change, Incidents, News
+from appliance.core.moment import Moment, timestamp
+from appliance.core.names import answer_in
+from appliance.core.packet import TCP, Packet, decode
+from appliance.core.presence import Presence
+from appliance.events import (
+    AnalyticsAnomaly,
+    AnalyticsMetrics,
+    AnalyticsUpdate,
+    AnomalyFacts,
+    Bandwidth,
+    IncidentFacts,
+    SecurityIncident,
+    Website,
+)
+from appliance.ports import Capture, Publisher
+
+
+class _Scene:
+    """What is known of one department between two steps."""
+
+    def __init__(self, department: Department, registrable: Callable[[str], str | None]) -> None:
+        self.department = department
+        self.analytics = Analytics(registrable)
+        self.incidents = Incidents()
+        self.devices = Presence()
+        self.baseline = Baseline()
+        self.averages: Averages | None = None
+        self.networks: tuple[Network, ...] | None = department.subnets or None
+
+    def take(self, packet: Packet, now_s: float) -> None:
+        """Learn what one packet tells."""
+        answer = answer_in(packet)
+        if answer is not None and holds(self.networks, answer.client):
+            self.analytics.observe(answer, now_s)
+            self.devices.observe(packet.destination_mac, now_s)
+        if packet.protocol == TCP:
+            self.incidents.observe(packet, now_s)
+            # Who opens a connection is somebody; who answers one may be a server.
+            if packet.opens and holds(self.networks, packet.source):
+                self.analytics.see(packet.source, now_s)
+                self.devices.observe(packet.source_mac, now_s)
+
+
+class Insight:
+    """Watches what departments do. `rate_of` (bytes per second) and `networks_of` are asked by id; `None`: unknown."""
+
+    def __init__(
+        self,
+        departments: Sequence[Department],
+        capture: Capture,
+        registrable: Callable[[str], str | None],
+        rate_of: Callable[[str], float | None],
+        networks_of: Callable[[str], tuple[Network, ...] | None],
+        publish: Publisher,
+    ) -> None:
+        self._capture = capture
+        self._rate_of = rate_of
+        self._networks_of = networks_of
+        self._publish = publish
+        self._scenes = {one.id: _Scene(one, registrable) for one in departments}
+        self._by_interface = {scene.department.interface: scene for scene in self._scenes.values()}
+        self._lost_before = capture.lost()
+        self._lost = 0
+
+    def observe(self, now: Moment) -> int:
+        """Take one batch of frames; returns how many there were, so that the caller yields and comes back for more."""
+        frames = self._capture.frames()
+        for frame in frames:
+            scene = self._by_interface.get(frame.interface)
+            packet = decode(frame.data)
+            if scene is not None and packet is not None:
+                scene.take(packet, now.monotonic_s)
+        return len(frames)
+
+    def step(self, now: Moment) -> None:
+        """Judge and tell, every analytics period."""
+        lost = self._capture.lost()
+        self._lost, self._lost_before = lost - self._lost_before, lost
+        for scene in self._scenes.values():
+            scene.networks = self._networks_of(scene.department.id)
+            self._tell_incidents(scene, now)
+            rate = self._rate_of(scene.department.id)
+            if rate is not None:
+                self._judge_rate(scene, rate, now)
+            self._publish(_update(scene, rate or 0.0, now))
+
+    def devices(self, department: str, now: Moment) -> frozenset[str]:
+        """The MAC addresses of devices that did something in the last 5 minutes; behind a router, the router's."""
+        return self._scenes[department].devices.present(now.monotonic_s)
+
+    def open_incidents(self, department: str) -> int:
+        """How many incidents are open."""
+        return self._scenes[department].incidents.open_count()
+
+    def frames_lost(self) -> int:
+        """How many frames the capture missed between the last two steps."""
+        return self._lost
+
+    def _tell_incidents(self, scene: _Scene, now: Moment) -> None:
+        for news in scene.incidents.judge(now.monotonic_s):
+            self._publish(_incident(scene.department.id, news, now))
+
+    def _judge_rate(self, scene: _Scene, rate: float, now: Moment) -> None:
+        scene.averages = follow(scene.averages, rate, now.monotonic_s)
+        scene.baseline, found = anomaly.judge(scene.baseline, rate, now.monotonic_s)
+        if found is not None:
+            self._publish(_anomaly(scene.department.id, found, now))
+
+
+def _incident(department: str, news: News, now: Moment) -> SecurityIncident:
+    return SecurityIncident(
+        timestamp=timestamp(now.wall),
+        department_id=department,
+        severity=news.incident.severity,
+        incident=IncidentFacts(
+            type=news.incident.kind,
+            source=news.incident.source,
+            details=news.incident.details,
+            state="closed" if news.change is Change.CLOSED else "open",
+        ),
+    )
+
+
+def _anomaly(department: str, found: Anomaly, now: Moment) -> AnalyticsAnomaly:
+    return AnalyticsAnomaly(
+        timestamp=timestamp(now.wall),
+        department_id=department,
+        anomaly=AnomalyFacts(
+            type=found.type, severity=found.severity, details=found.details, confidence=found.confidence
+        ),
+    )
+
+
+def _update(scene: _Scene, rate: float, now: Moment) -> AnalyticsUpdate:
+    sites = scene.analytics.top_sites(now.monotonic_s)
+    return AnalyticsUpdate(
+        timestamp=timestamp(now.wall),
+        department_id=scene.department.id,
+        metrics=AnalyticsMetrics(
+            active_users=scene.analytics.active_users(now.monotonic_s),
+            top_websites=[Website(domain=site.domain, visits=site.visits) for site in sites],
+            bandwidth=Bandwidth(current=round(rate), trend=trend_of(scene.averages)),
+        ),
+    )

@@ -1,0 +1,62 @@
+"""The lab keeps what it promises, in each position."""
+
+import subprocess
+
+import pytest
+
+from tests.lab.host import LabError
+from tests.lab.network import WEB_V4, WEB_V6, network
+
+POSITIONS = ["gateway", "bridge", "mirror"]
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_a_departments_host_reaches_the_servers_in_both_families(position):
+    with network(position, hosts=1) as lab:
+        host = lab.hosts[0]
+        lab.start_web()
+        lab.start_dns()
+        assert [host.fetch(address).returncode for address in (WEB_V4[0], WEB_V6[1])] == [0, 0]
+        assert host.resolve("www.example.com", lab.uplink.ipv4) == WEB_V4[0]
+        assert host.resolve("www.example.com", lab.uplink.ipv6, "AAAA") == WEB_V6[0]
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_the_appliance_is_reached_from_the_department(position):
+    with network(position, hosts=1) as lab:
+        assert lab.hosts[0].ping(lab.appliance.ipv4)
+        assert lab.hosts[0].ping(lab.appliance.ipv6)
+
+
+def test_with_nat_the_uplink_sees_only_the_appliance():
+    with network("gateway", hosts=1, nat=True) as lab:
+        lab.start_web()
+        lab.hosts[0].fetch(WEB_V4[0])
+        tracked = lab.appliance.run(["cat", "/proc/net/nf_conntrack"]).stdout
+        assert f"src={WEB_V4[0]} dst=10.30.0.1" in tracked
+
+
+def test_a_mirror_port_gets_what_passes_in_both_directions(mirror):
+    before = mirror.appliance.counters("eth1")[0]
+    passed_before = sum(mirror.uplink.counters("eth0"))
+    mirror.hosts[0].ping(mirror.uplink.ipv4, count=3)
+    passed = sum(mirror.uplink.counters("eth0")) - passed_before
+    assert mirror.appliance.counters("eth1")[0] - before == passed
+
+
+def test_nothing_of_a_network_is_left_behind():
+    with network("gateway", hosts=1) as lab:
+        lab.start_web()
+        web = lab.uplink.spawn(["sleep", "1000"])
+        assert lab.prefix in _namespaces()
+    assert lab.prefix not in _namespaces()
+    assert web.process.poll() is not None
+
+
+def test_a_program_that_never_gets_ready_says_what_it_printed(gateway):
+    with pytest.raises(LabError, match="something else"):
+        gateway.uplink.spawn(["echo", "something else"], ready="ready")
+
+
+def _namespaces() -> str:
+    return subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,1 @@
+"""Each part of the real machine, on the real kernel."""

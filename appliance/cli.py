@@ -7,6 +7,7 @@ half a second to import, and more on a Pi.
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,12 +111,15 @@ def _server_section(place: Place) -> Any:
 def run(place: Place, simulate: bool) -> None:
     """Run the service in the foreground."""
     os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # spares 7 MB and 0.2 s; it must be set before eventlet is imported
-    from appliance import service
+    # Eventlet is a part of what the appliance is made of; that its authors advise against it helps no operator.
+    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
+    from appliance.service.machines import CannotStart
+    from appliance.service.running import run as run_service
 
     with _told():
         try:
-            sys.exit(service.run(place.config, place.state_dir, simulate=simulate))
-        except service.CannotStart as reason:
+            sys.exit(run_service(place.config, place.state_dir, simulate=simulate))
+        except CannotStart as reason:
             _fail(str(reason))
 
 
@@ -245,7 +249,7 @@ def check_config(place: Place) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
 def doctor(place: Place, as_json: bool) -> None:
     """Look for what would keep the appliance from its work, and say how to mend it."""
-    from appliance.doctor import examine, report
+    from appliance.service.doctor import examine, report
 
     findings = examine(place.config, place.state_dir)
     click.echo(json.dumps([one.as_dict() for one in findings]) if as_json else report(findings))

@@ -134,9 +134,13 @@ def size_text(size_bytes: int) -> str:
 
 def line_of(event: str, payload: Payload) -> str:
     """An event as one line: the time, the name, the department and what it says."""
-    say = _SENTENCES.get(event, json.dumps)
+    say = _SENTENCES.get(event, _raw)
     label = "SIMULATED " if payload.get("simulated") else ""
     return f"{payload['timestamp']} {label}{event:<18} {payload.get('departmentId', ''):<12} {say(payload)}".rstrip()
+
+
+def _raw(payload: Payload) -> str:
+    return json.dumps(payload)
 
 
 def _usage(payload: Payload) -> str:

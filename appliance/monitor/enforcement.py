@@ -70,7 +70,9 @@ class Enforcement:
         self._publish = publish
         self._blocks = {block.key: block for block in store.blocks()}
         self._is_stale = True  # the kernel may hold other lifetimes than wanted, which `enforced` does not show
-        self.refusal: str | None = None
+        self._refusal: str | None = None
+        self._wanted: Mapping[str, frozenset[str]] = {}
+        self._enforced: Mapping[str, frozenset[str]] | None = {}
 
     def block(self, request: BlockRequest, now: Moment) -> Block:
         """Block a target from now on; a block of the same target and department is replaced.
@@ -107,16 +109,25 @@ class Enforcement:
         """The blocks that should be in force."""
         return [block for block in self._blocks.values() if block.is_live(now.wall)]
 
+    def tally(self, department: Department) -> tuple[int, int | None]:
+        """How many targets should be stopped at the department's interface, and how many are; `None`: not known."""
+        wanted = self._wanted.get(department.interface, frozenset())
+        if self._enforced is None:
+            return len(wanted), None
+        return len(wanted), len(wanted & self._enforced.get(department.interface, frozenset()))
+
     def step(self, now: Moment) -> None:
         """Forget what ran out, make the kernel agree, and tell what has begun and ended."""
         ended = [block for block in self._blocks.values() if not block.is_live(now.wall)]
         if ended:
             self._change(saved=[], deleted=ended)
+        orders = orders_at(self._blocks.values(), self._interfaces, now.wall)
+        self._wanted = {name: frozenset(order.target for order in wanted) for name, wanted in orders.items()}
         if self.can_enforce:
-            self._reconcile(now)
+            self._reconcile(orders)
         for block in ended:
             self._tell_end(block, "its time has run out", now)
-        if self.refusal is None:
+        if self._refusal is None:
             self._tell_begin(now)
 
     def _change(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
@@ -126,17 +137,17 @@ class Enforcement:
         self._blocks |= {block.key: block for block in saved}
         self._is_stale = True
 
-    def _reconcile(self, now: Moment) -> None:
-        links = self._links()
-        present = {name: ids for name, ids in self._interfaces.items() if name in links}
-        wanted = orders_at(self._blocks.values(), present, now.wall)
-        if not self._is_stale and self._firewall.enforced() == _targets(wanted):
+    def _reconcile(self, orders: Mapping[str, Sequence[Order]]) -> None:
+        present = [name for name in orders if name in self._links()]
+        self._enforced = self._firewall.enforced()
+        if not self._is_stale and self._enforced == {name: self._wanted[name] for name in present}:
             return
-        refusal = self._firewall.sync(wanted)
-        if refusal is not None and refusal != self.refusal:
+        refusal = self._firewall.sync({name: orders[name] for name in present})
+        if refusal is not None and refusal != self._refusal:
             log.error("the kernel refuses the blocks, the former ones stay in force: %s", refusal)
-        self.refusal = refusal
+        self._refusal = refusal
         self._is_stale = refusal is not None
+        self._enforced = self._firewall.enforced()
 
     def _tell_begin(self, now: Moment) -> None:
         begun = [block for block in self._blocks.values() if not block.announced]
@@ -169,10 +180,6 @@ class Enforcement:
         ]
         caller = [Protected(ip_network(caller_address), "this command comes from it")] if caller_address else []
         return [*self._protected, *own, *caller]
-
-
-def _targets(wanted: Mapping[str, Sequence[Order]]) -> dict[str, frozenset[str]]:
-    return {interface: frozenset(order.target for order in orders) for interface, orders in wanted.items()}
 
 
 def _blocked(block: Block, department: str, enforced: bool, now: Moment) -> IpBlocked:

@@ -108,14 +108,11 @@ class Metering:
         """The share of the line rate that the busier direction used over the last metering period, 0..1."""
         return self._accounts[department].utilization
 
-    def is_exceeded(self, department: str) -> bool:
-        """Whether a limited ledger of the department is used up."""
+    def exceeded(self, department: str) -> tuple[Kind, ...]:
+        """The kinds of the department's quotas that are used up."""
         account = self._accounts[department]
-        return any(
-            account.ledgers[kind].used_bytes >= limit
-            for kind, limit in account.department.limits.bytes_by_kind.items()
-            if kind in account.ledgers
-        )
+        limits = account.department.limits.bytes_by_kind
+        return tuple(kind for kind in limits if account.ledgers[kind].used_bytes >= limits[kind])
 
     def _charge(self, account: _Account, elapsed_s: float, today: date) -> None:
         department = account.department

@@ -54,6 +54,11 @@ class Upkeep:
         if rules.is_read_only(self.current):
             raise Refused(Code.MAINTENANCE, "the appliance is in maintenance and takes no changes; stop it or wait")
 
+    def begin(self, now: Moment) -> None:
+        """Tell of the maintenance that was there before the service was, so that it is in the snapshot again."""
+        if self.current is not None:
+            self._tell(self.current, now)
+
     def step(self, now: Moment) -> None:
         """Begin or end what is due by the clock, and do what the button says: held, maintenance begins or ends."""
         after, news = rules.advance(self.current, now.wall)
@@ -77,6 +82,9 @@ class Upkeep:
     def _become(self, current: Maintenance | None, news: Maintenance, now: Moment) -> None:
         self._store.save_maintenance(current)
         self.current = current
+        self._tell(news, now)
+
+    def _tell(self, news: Maintenance, now: Moment) -> None:
         self._publish(
             SystemMaintenance(
                 timestamp=timestamp(now.wall),

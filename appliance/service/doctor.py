@@ -1,0 +1,147 @@
+"""The doctor: looks for what would keep the appliance from its work, and says for each how to mend it.
+
+It only looks. A finding is fatal where the service would not start, a warning where it would do less than it could.
+"""
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from appliance import config as configuration
+from appliance.config import Config, ConfigError, Server
+from appliance.server.access import AccessError, load_secret
+
+
+class Verdict(StrEnum):
+    """What a look has found."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    FATAL = "fatal"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `advice`: what a person can do, empty where all is well."""
+
+    subject: str
+    verdict: Verdict
+    found: str
+    advice: str = ""
+
+    @property
+    def is_fatal(self) -> bool:
+        """Whether the service would not start."""
+        return self.verdict is Verdict.FATAL
+
+    def as_dict(self) -> dict[str, str]:
+        """The finding for a program."""
+        return {"subject": self.subject, "verdict": self.verdict, "found": self.found, "advice": self.advice}
+
+
+def examine(config_file: Path | None, state_dir: Path) -> list[Finding]:
+    """Look at everything, and go on whatever is found."""
+    config, finding = _configuration(config_file)
+    server = config.server if config else Server()
+    looks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        _kernel,
+        lambda: _interfaces(config),
+        lambda: _state(state_dir),
+        lambda: _port(server),
+        _panel,
+    )
+    return [finding, *(found for look in looks for found in look())]
+
+
+def report(findings: list[Finding]) -> str:
+    """The findings as lines for a person."""
+    lines = [
+        f"{one.verdict:<8} {one.subject}: {one.found}" + (f"; {one.advice}" if one.advice else "") for one in findings
+    ]
+    return "\n".join(lines)
+
+
+def _configuration(config_file: Path | None) -> tuple[Config | None, Finding]:
+    subject = "configuration"
+    if config_file is None:
+        return None, Finding(subject, Verdict.GOOD, "none given; defaults are chosen for a first look")
+    try:
+        config = configuration.load(config_file)
+    except ConfigError as error:
+        return None, Finding(subject, Verdict.FATAL, str(error), "mend the file; appliance check-config checks it")
+    return config, Finding(subject, Verdict.GOOD, str(config_file))
+
+
+def _kernel() -> Iterator[Finding]:
+    if sys.platform != "linux":
+        yield Finding("kernel", Verdict.FATAL, sys.platform, "only Linux can meter and enforce; use --simulate")
+        return
+    from appliance.system.firewall import FirewallUnavailable, NftablesFirewall
+
+    try:
+        NftablesFirewall()
+    except FirewallUnavailable as error:
+        yield Finding("packet filter", Verdict.FATAL, str(error), "without it, only --simulate runs")
+    else:
+        yield Finding("packet filter", Verdict.GOOD, "nftables answers")
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+    except PermissionError:
+        yield Finding("capture", Verdict.FATAL, "not permitted", "run as root, or with CAP_NET_RAW")
+    else:
+        yield Finding("capture", Verdict.GOOD, "permitted")
+
+
+def _interfaces(config: Config | None) -> Iterator[Finding]:
+    present = {name for _, name in socket.if_nameindex()}
+    for department in config.departments if config else ():
+        subject = f"interface of {department.id}"
+        if department.interface in present:
+            yield Finding(subject, Verdict.GOOD, department.interface)
+        else:
+            advice = f"plug it in or name another; there are {', '.join(sorted(present))}"
+            yield Finding(subject, Verdict.WARNING, f"{department.interface} does not exist", advice)
+
+
+def _state(state_dir: Path) -> Iterator[Finding]:
+    existing = next(folder for folder in (state_dir, *state_dir.parents) if folder.exists())
+    if not os.access(existing, os.W_OK):
+        yield Finding("state", Verdict.FATAL, f"{existing} is not writable", "choose another with --state-dir")
+    elif existing is not state_dir:
+        yield Finding("state", Verdict.GOOD, f"{state_dir} will be made")
+    else:
+        yield _secret(state_dir)
+
+
+def _secret(state_dir: Path) -> Finding:
+    try:
+        load_secret(state_dir)
+    except AccessError as error:
+        return Finding("state", Verdict.FATAL, str(error))
+    return Finding("state", Verdict.GOOD, f"{state_dir} is writable and its secret is private")
+
+
+def _port(server: Server) -> Iterator[Finding]:
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((server.host, server.port))
+        except OSError as error:
+            advice = "the service runs already, or another program has it: ss -ltnp shows which"
+            yield Finding("port", Verdict.WARNING, f"{server.port} on {server.host}: {error.strerror}", advice)
+        else:
+            yield Finding("port", Verdict.GOOD, f"{server.port} on {server.host} is free")
+
+
+def _panel() -> Iterator[Finding]:
+    from appliance.system.panel import MODEL_FILE
+
+    if MODEL_FILE.exists():
+        yield Finding("panel", Verdict.GOOD, MODEL_FILE.read_text(errors="replace").rstrip("\0"))
+    else:
+        yield Finding("panel", Verdict.WARNING, "this is no Raspberry Pi", "LEDs and button are mocked")

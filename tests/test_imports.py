@@ -1,0 +1,107 @@
+"""The shape of the code, read from its imports: who may know whom."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "appliance"
+FILES = sorted(ROOT.rglob("*.py"))
+
+# Part of the package -> the parts that it may import. `system` modules know no sibling; the table has no row for them
+# to each other. What stands in no row may import everything: it is the composition root.
+MAY_IMPORT = {
+    "core": {"core"},
+    "ports": {"core", "events"},
+    "events": {"core"},
+    "config": {"core"},
+    "system": {"core"},
+    "monitor": {"core", "ports", "events", "config", "monitor"},
+    "simulator": {"core", "ports", "events", "config", "monitor", "simulator"},
+    "server": {"core", "events", "config", "monitor", "server"},
+    "client": {"server"},
+    "watching": {"client"},
+    "cli": {"client", "watching", "config", "service", "server"},
+}
+ROOT_PARTS = {"service", "__init__"}
+
+# What the core may use beside the standard library: it computes without input or output.
+CORE_LIBRARIES = {"dns"}
+
+# Library -> where it may be imported.
+ONLY_IN = {
+    "eventlet": ("service/", "server/"),
+    "socketio": ("server/", "client.py"),
+    "engineio": ("server/",),
+    "pyroute2": ("system/",),
+    "psutil": ("system/",),
+    "gpiozero": ("system/",),
+    "lgpio": ("system/",),
+    "sqlite3": ("system/",),
+    "sqlite_utils": ("system/",),
+    "ctypes": ("system/",),
+    "jwt": ("server/",),
+    "click": ("cli.py",),
+}
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(ROOT).with_suffix("").parts[0]
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == "appliance")
+
+
+def standard(library: str) -> bool:
+    import sys
+
+    return library in sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_what_its_place_allows(path: Path) -> None:
+    part = part_of(path)
+    where = path.relative_to(ROOT).as_posix()
+    for name in imports_of(path):
+        library, *inner = name.split(".")
+        if library != "appliance":
+            assert part != "core" or standard(library) or library in CORE_LIBRARIES, f"{where} imports {name}"
+            assert where.startswith(ONLY_IN.get(library, "")), f"{where} imports {name}"
+        elif inner and part not in ROOT_PARTS:
+            assert inner[0] in MAY_IMPORT[part], f"{where} imports {name}"
+
+
+def test_every_part_of_the_package_has_its_place() -> None:
+    assert {part_of(path) for path in FILES} <= set(MAY_IMPORT) | ROOT_PARTS
+
+
+def test_the_core_reads_no_clock_and_no_file() -> None:
+    for path in (ROOT / "core").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            assert called not in {"open", "print", "datetime.now", "time.time", "time.monotonic"}, f"{path}: {called}"
+            assert "logging" not in called, f"{path}: {called}"
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    for path in FILES:
+        assert path.stem not in {"utils", "common", "helpers", "misc", "manager"}
+
+
+def test_importing_the_command_line_loads_nothing_heavy() -> None:
+    import subprocess
+    import sys
+
+    heavy = "eventlet socketio pyroute2 gpiozero sqlite_utils"
+    program = f"import sys, appliance.cli; print([m for m in {heavy.split()!r} if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == "[]"

@@ -127,7 +127,11 @@ class Server:
         return lambda department: self._sio.leave_room(sid, room_of(Audience.SUBSCRIBERS, department))
 
     def _receive(self, eio_sid: str, data: object) -> None:
+        if eio_sid not in self._sio.environ:
+            return  # dropped already: what is still in its buffers must not make it a member again
         try:
+            if not data:
+                raise Malformed("an empty packet")  # which the library would not even decode
             self._sio._handle_eio_message(eio_sid, data)  # what the library itself registers for this
         except Malformed as fault:
             log.warning("%s sent %s: dropped", self._origin(eio_sid), fault)

@@ -131,17 +131,7 @@ def _list(context: Context, asked: ListArgument) -> dict[str, Any]:
 def _quotas(context: Context, department: str) -> dict[str, Any]:
     _require_department(context, department)
     books = context.desk.metering.books(department, context.now)
-    quotas = [
-        {
-            "type": one.kind,
-            "used": one.used_bytes,
-            "limit": one.limit_bytes,
-            "percentage": one.percentage,
-            "resetsAt": timestamp(one.resets_at),
-        }
-        for one in books
-    ]
-    return {"departmentId": department, "quotas": quotas}
+    return {"departmentId": department, "quotas": [_counted(one) for one in books]}
 
 
 def _start(context: Context, asked: StartArgument) -> dict[str, Any]:
@@ -188,6 +178,16 @@ def _shown(block: Block, context: Context) -> dict[str, Any]:
         "duration": 0 if remaining_s is None else max(1, math.ceil(remaining_s)),  # seconds left; 0: until lifted
     }
     return shown if context.desk.enforcement.can_enforce else {**shown, "enforced": False}
+
+
+def _counted(books: Books) -> dict[str, Any]:
+    return {
+        "type": books.kind,
+        "used": books.used_bytes,
+        "limit": books.limit_bytes,
+        "percentage": books.percentage,
+        "resetsAt": timestamp(books.resets_at),
+    }
 
 
 def _told(maintenance: Maintenance) -> dict[str, Any]:

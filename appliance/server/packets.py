@@ -94,12 +94,13 @@ _SHAPES = {
 class OneLine(logging.LoggerAdapter[logging.Logger]):
     """A logger for libraries that a stranger can provoke: one clipped line for each record, never a traceback.
 
-    What they say below a warning is every packet, with the tokens in them: it is not written at all.
+    Below an error they tell of every packet, with the tokens in them, and of every request that they did not like: that
+    is not written at all.
     """
 
     def log(self, level: int, msg: object, *args: object, **options: object) -> None:
         """Write one line; of an exception only its kind and text."""
-        if level >= logging.WARNING:
+        if level >= logging.ERROR:
             text = str(msg) % args if args else str(msg)
             fault = sys.exception() if options.get("exc_info") else None
             self.logger.log(level, "%s", clipped(f"{text}: {fault!r}" if fault else text))

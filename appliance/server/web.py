@@ -173,6 +173,22 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
         log.debug("%s", packets.clipped(format % args))
 
 
+class Errors:
+    """Where eventlet writes what went wrong with a connection: a clipped line for whoever looks for it."""
+
+    def write(self, text: str) -> None:
+        """Take a piece of text."""
+        log.debug("%s", packets.clipped(text))
+
+
 def serve(listener: Any, site: Site) -> None:
     """Answer requests on this listening socket until it is closed."""
-    wsgi.server(listener, site, protocol=Protocol, log_output=False, debug=False, socket_timeout=SOCKET_TIMEOUT_S)
+    wsgi.server(
+        listener,
+        site,
+        environ={"wsgi.errors": Errors()},
+        protocol=Protocol,
+        log_output=False,
+        debug=False,
+        socket_timeout=SOCKET_TIMEOUT_S,
+    )

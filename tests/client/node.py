@@ -63,15 +63,17 @@ class NodeClient:
         with self._news:
             return [one.data for one in self.received if one.event == event]
 
-    def wait_for(self, event: str, where: Callable[[Any], bool] = lambda data: True, count: int = 1) -> Any:
+    def wait_for(
+        self, event: str, where: Callable[[Any], bool] = lambda data: True, count: int = 1, within_s: float = PATIENCE_S
+    ) -> Any:
         """What came with the `count`-th event of this name and kind, as soon as it is there."""
 
         def found() -> list[Any]:
             return [one.data for one in self.received if one.event == event and where(one.data)]
 
         with self._news:
-            if not self._news.wait_for(lambda: len(found()) >= count, PATIENCE_S):
-                raise AssertionError(f"no {event} in {PATIENCE_S} s; received: {[one.event for one in self.received]}")
+            if not self._news.wait_for(lambda: len(found()) >= count, within_s):
+                raise AssertionError(f"no {event} in {within_s} s; received: {[one.event for one in self.received]}")
             return found()[count - 1]
 
     def call(self, event: str, *arguments: Any, code: str | None = None) -> Any:

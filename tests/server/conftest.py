@@ -25,7 +25,7 @@ class Running:
         self.log_path = state_dir / "log"
         with self.log_path.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.server.harness", json.dumps(options)],
+                [sys.executable, "-W", "ignore::Warning:__main__", "-m", "tests.server.harness", json.dumps(options)],
                 env={**os.environ, "EVENTLET_NO_GREENDNS": "yes"},
                 cwd=Path(__file__).parents[2],
                 stdin=subprocess.PIPE,
@@ -34,7 +34,9 @@ class Running:
                 text=True,
             )
         self.wall: datetime = START
-        self.port: int = self._read()["port"]
+        facts = self._read()
+        self.port: int = facts["port"]
+        self.login_deadline_s: float = facts["login_deadline_s"]
         self.url = f"http://127.0.0.1:{self.port}"
         self.secret = access.load_secret(state_dir)
 
@@ -101,3 +103,11 @@ def connect(server: Running) -> Iterator[Callable[..., NodeClient]]:
     yield connect
     for client in clients:
         client.close()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One server for all tests of a module that leave no trace in it."""
+    running = Running(tmp_path_factory.mktemp("state"))
+    yield running
+    running.stop()

@@ -1,0 +1,365 @@
+"""What a stranger or a hostile client sends, over sockets of our own; an honest client notices nothing of it."""
+
+import base64
+import http.client
+import json
+import os
+import socket
+import struct
+from urllib.parse import urlsplit
+
+import pytest
+
+from appliance.server.access import Role
+from appliance.server.packets import LARGEST_PACKET_BYTES
+from tests.client import NodeClient
+
+POLLING = "/socket.io/?EIO=4&transport=polling"
+WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"
+
+
+class WebSocket:
+    """A WebSocket that sends what it is told to, right or wrong."""
+
+    def __init__(self, server, path=WEBSOCKET, headers=""):
+        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+        key = base64.b64encode(os.urandom(16)).decode()
+        self.socket.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n".encode()
+        )
+        self.file = self.socket.makefile("rb")
+        self.answer = [line.decode().strip() for line in iter(self.file.readline, b"\r\n")]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        self.socket.close()
+
+    def send(self, text, opcode=1):
+        content = text if isinstance(text, bytes) else text.encode()
+        size = len(content)
+        length = bytes([128 | size]) if size < 126 else bytes([128 | 127]) + struct.pack("!Q", size)
+        self.socket.sendall(bytes([128 | opcode]) + length + bytes(4) + content)
+
+    def read(self):
+        """The next text, or `None` at the end."""
+        try:
+            head = self.file.read(2)
+            if len(head) < 2 or head[0] & 15 == 8:
+                return None
+            size = head[1] & 127
+            if size > 125:
+                size = int.from_bytes(self.file.read(2 if size == 126 else 8), "big")
+            return self.file.read(size).decode()
+        except ConnectionResetError:
+            return None
+
+    def log_in(self, token):
+        self.read()
+        self.send("40" + json.dumps({"token": token}))
+        assert self.read().startswith("40")
+
+    def is_dropped(self):
+        """Whether the server ends the connection; reads until it does."""
+        while (text := self.read()) is not None:
+            assert text == "1" or text.startswith("42"), text
+        return True
+
+
+@pytest.fixture
+def honest(connect):
+    """Connected before the abuse, and served after it."""
+    client = connect()
+    yield client
+    assert client.call("analytics:subscribe", "dept123") == {"success": True}
+    assert client.named("disconnect") == []
+
+
+@pytest.fixture(scope="module")
+def witness(shared):
+    """An honest client of the shared server."""
+    with NodeClient(shared.url, shared.token()) as client:
+        client.wait_for("connect")
+        yield client
+
+
+@pytest.fixture
+def log_of(shared, witness):
+    """What the shared server has logged since the test began."""
+    before = len(shared.log())
+    yield lambda: shared.log()[before:]
+    assert witness.call("ip:list")["success"]
+    assert witness.named("disconnect") == []
+
+
+def _request(server, method, path, body=None, headers=None):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection.request(method, path, body, headers or {})
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    return response, content
+
+
+def _raw(server, request):
+    """All that the server answers until it hangs up."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(request)
+        answer = b""
+        while data := connection.recv(65536):
+            answer += data
+        return answer
+
+
+def _polling_session(server):
+    return json.loads(_request(server, "GET", POLLING)[1][1:])["sid"]
+
+
+def test_a_page_says_what_this_is_and_cannot_be_turned_into_something_else(server):
+    response, content = _request(server, "GET", "/", headers={"Host": "\"><script>alert(1)</script>'&"})
+    assert response.status == 200
+    assert b"<script" not in content
+    assert b"auth: { token: 'your_jwt_token' }" in content
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert b"SIMULATED" not in content
+
+
+def test_the_page_shows_the_address_it_was_asked_at(server):
+    assert f"http://127.0.0.1:{server.port}".encode() in _request(server, "GET", "/")[1]
+
+
+def test_health_answers_and_counts_clients(server, connect):
+    connect()
+    response, content = _request(server, "GET", "/healthz")
+    assert (response.status, json.loads(content)) == (200, {"status": "ok", "clients": 1})
+    assert _request(server, "HEAD", "/healthz")[1] == b""
+
+
+@pytest.mark.parametrize("path", ["/x", "/healthz/", "/../etc/passwd", "/socket.io", "/%00", "/socket.iox/"])
+def test_there_is_nothing_else(shared, path):
+    assert _request(shared, "GET", path)[0].status == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/x"])
+def test_pages_take_no_bodies_and_no_other_methods(shared, path):
+    assert _request(shared, "POST", path, b"x")[0].status == 413
+    assert _request(shared, "DELETE", path)[0].status == 405
+    assert b"413 " in _raw(shared, f"GET {path} HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n".encode())
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (f"Content-Length: {LARGEST_PACKET_BYTES + 1}", b"413 "),
+        ("Content-Length: 99999999999999999999", b"413 "),
+        ("Content-Length: -1", b"400 "),
+        ("Content-Length: x", b"400 "),
+        ("Transfer-Encoding: chunked", b"411 "),
+        ("Transfer-Encoding: gzip, chunked", b"411 "),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 5", b"400 "),
+        ("X-Nothing: 1", b"411 "),
+    ],
+)
+def test_a_post_of_a_wrong_length_is_answered_and_hung_up_on_at_once(server, honest, headers, status):
+    path = f"{POLLING}&sid={_polling_session(server)}"
+    answer = _raw(server, f"POST {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n".encode())
+    assert status in answer.splitlines()[0]
+    assert b"connection: close" in answer.lower()
+
+
+@pytest.mark.parametrize("body", [b"9", b"0", b"2", b"5", b"x", b"bAAAA", b"d=4", b"\xff", b"4\x1e" * 20 + b"4"])
+def test_a_post_of_no_packets_is_answered_and_leaks_nothing(server, honest, body):
+    path = f"{POLLING}&sid={_polling_session(server)}"
+    before = server.count()["descriptors"]
+    for _ in range(5):
+        answer = _raw(server, f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        assert b"400 " in answer.splitlines()[0]
+    assert server.count()["descriptors"] <= before
+
+
+def test_many_oversized_posts_leave_no_connection_behind(server, honest):
+    path = f"{POLLING}&sid={_polling_session(server)}"
+    before = server.count()["descriptors"]
+    for _ in range(100):
+        _raw(server, f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".encode())
+    assert server.count()["descriptors"] <= before
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        "4",
+        "4x",
+        "49",
+        "42",
+        "42{}",
+        "42[]",
+        "42[5]",
+        "42[null]",
+        '42["connect",{"REMOTE_ADDR":"forged"},{"token":"x"}]',
+        '42["disconnect"]',
+        '42["*","ip:list"]',
+        '420["connect_error"]',
+        '451-["ip:list",{"_placeholder":true,"num":0}]',
+        '451000000-["ip:list"]',
+        "461-0[]",
+        "430[]",
+        '44{"message":"no"}',
+        '41["x"]',
+        '42["ip:list",NaN]',
+        '42["ip:list",-Infinity]',
+        '42["ip:list",1e999]',
+        f'42["ip:list",{"9" * 5000}]',
+        f'42["ip:list",{"[" * 7000}{"]" * 7000}]',
+        f"42{'[' * 16000}",
+        f"4{'[' * 16000}",
+        '42["ip:list","\\ud800"]',
+        '42["ip:list"',
+        f'42{"9" * 200}["ip:list"]',
+    ],
+)
+def test_a_malformed_packet_ends_its_sender_with_one_line_in_the_log(shared, log_of, packet):
+    with WebSocket(shared) as client:
+        client.log_in(shared.token())
+        client.send(packet)
+        assert client.is_dropped()
+    lines = log_of().splitlines()
+    assert len(lines) == 1
+    assert "127.0.0.1" in lines[0]
+    assert len(lines[0]) < 300
+
+
+@pytest.mark.parametrize("packet", ["", "x", "9", "²", "4x", "b4AA", "2", "6", "1"])
+def test_a_stranger_cannot_make_the_log_long(shared, log_of, packet):
+    with WebSocket(shared) as client:
+        client.read()
+        client.send(packet)
+        shared.advance(0)
+        shared.advance(shared.login_deadline_s)
+        assert client.is_dropped()
+    assert len(log_of().splitlines()) <= 1
+    assert len(log_of()) < 300
+
+
+def test_binary_payloads_are_refused(server, honest, connect):
+    client = connect(options={"reconnection": False})
+    client.send("ip:list", code="[{departmentId: Buffer.alloc(3)}]")
+    client.wait_for("disconnect")
+    with WebSocket(server) as raw:
+        raw.log_in(server.token())
+        raw.send(b"\x04abc", opcode=2)
+        assert raw.is_dropped()
+
+
+def test_a_message_beyond_the_limit_ends_its_sender(server, honest, connect):
+    client = connect(options={"reconnection": False, "transports": ["websocket"]})
+    client.send("ip:list", code=f"['x'.repeat({LARGEST_PACKET_BYTES})]")
+    client.wait_for("disconnect")
+
+
+def test_a_client_cannot_forge_its_login(server, honest):
+    with WebSocket(server) as client:
+        client.log_in(server.token(Role.VIEWER, ["dept123"]))
+        client.send("40" + json.dumps({"token": server.token()}))
+        assert client.read().startswith("42")  # of its snapshot
+        assert client.read() == '44"Unable to connect"'
+        client.send('421["maintenance:start"]')
+        assert "E_FORBIDDEN" in client.read()
+
+
+def test_a_call_before_login_is_not_carried_out(server, honest):
+    with WebSocket(server) as client:
+        client.read()
+        client.send('421["ip:list"]')
+        client.send("40" + json.dumps({"token": server.token()}))
+        assert client.read().startswith("40")
+
+
+def test_who_does_not_log_in_is_dropped_and_who_does_is_not(server, honest):
+    with WebSocket(server) as idle, WebSocket(server) as wrong, WebSocket(server) as right:
+        wrong.read()
+        wrong.send('40{"token":"wrong"}')
+        assert "E_UNAUTHORIZED" in wrong.read()
+        right.log_in(server.token())
+        polling = _polling_session(server)
+        server.advance(0)
+        server.advance(server.login_deadline_s - 1)
+        assert server.count()["sockets"] == 5
+        server.advance(1)
+        assert idle.read().startswith("0")
+        assert idle.is_dropped()
+        assert wrong.is_dropped()
+        assert server.count()["sockets"] == 2
+        assert _request(server, "GET", f"{POLLING}&sid={polling}")[0].status == 400
+
+
+def test_compression_is_not_negotiated(server):
+    with WebSocket(server, headers="Sec-WebSocket-Extensions: permessage-deflate\r\n") as client:
+        assert client.answer[0].startswith("HTTP/1.1 101")
+        assert not [line for line in client.answer if line.lower().startswith("sec-websocket-extensions")]
+
+
+@pytest.mark.parametrize("headers", ["", "Sec-WebSocket-Version: 8\r\n", "Sec-WebSocket-Key1: 1\r\n"])
+def test_old_drafts_of_websocket_are_refused(shared, headers):
+    request = f"GET {WEBSOCKET} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{headers}\r\n"
+    assert b"400 " in _raw(shared, request.encode()).splitlines()[0]
+
+
+def test_a_client_that_calls_without_pause_leaves_others_their_turn(server, connect, honest):
+    with WebSocket(server) as client:
+        client.log_in(server.token())
+        for _ in range(2000):
+            client.send('42["nonsense"]')
+        assert honest.call("ip:list")["success"]
+
+
+def test_sessions_of_others_are_out_of_reach(server, honest):
+    for sid in ("", "x", "A" * 7000, "%ff"):
+        assert _request(server, "GET", f"{POLLING}&sid={sid}x")[0].status == 400
+        assert _request(server, "POST", f"{POLLING}&sid={sid}x", "41")[0].status == 400
+
+
+def test_nothing_of_a_token_is_logged(server, connect):
+    token = server.token()
+    with WebSocket(server) as client:
+        client.log_in(token)
+        client.send('42["ip:list"')
+        assert client.is_dropped()
+    log = server.log()
+    assert urlsplit(server.url).hostname in log
+    assert not any(part in log for part in token.split("."))
+
+
+def test_dropped_clients_leave_nothing_behind(server, honest):
+    before = server.count()
+    for packet in ("", "4", "42[]", '42["*"]') * 5:
+        with WebSocket(server) as client:
+            client.log_in(server.token())
+            client.send(packet)
+            assert client.is_dropped()
+    after = server.count()
+    assert (after["sockets"], after["members"]) == (before["sockets"], before["members"])
+    assert after["descriptors"] <= before["descriptors"] + 1  # the last one may be on its way out
+
+
+def test_what_follows_a_malformed_packet_does_not_bring_its_sender_back(server, honest):
+    path = f"{POLLING}&sid={_polling_session(server)}"
+    login = "40" + json.dumps({"token": server.token()})
+    _request(server, "POST", path, "\x1e".join(["4x", login, '420["ip:list"]', login]))
+    assert (server.count()["members"], server.count()["sockets"]) == (1, 1)
+    assert len(server.log().splitlines()) == 1
+
+
+def test_calls_of_a_stranger_and_odd_methods_leave_nothing_in_the_log(server, honest):
+    with WebSocket(server) as client:
+        client.read()
+        for _ in range(20):
+            client.send('42["ip:list"]')
+        client.send("40" + json.dumps({"token": server.token()}))
+        assert client.read().startswith("40")
+    assert _request(server, "DELETE", POLLING)[0].status == 405
+    assert server.log() == ""

@@ -20,8 +20,8 @@ from appliance.core.packet import Packet
 ANSWER_S = 3.0  # a SYN is repeated after 1 s and 3 s (RFC 6298); what is not granted by then has failed
 WINDOW_S = 300.0  # failures are counted over 5 minutes, as in Zeek's policy/misc/scan
 SLOW_WINDOW_S = 7200.0  # what computers hardly ever do is counted over 2 hours: slow worms try a host in ten minutes
-MOST_ATTEMPTS = 4096  # open at once: 1,300 a second for 3 s, far above what a department opens; about 1 MB
-MOST_FAILURES = 16384  # remembered in all: about 4 MB
+MOST_ATTEMPTS = 4096  # open at once: 1,300 a second for 3 s, far above what a department opens; 1.5 MB
+MOST_FAILURES = 8192  # remembered in all: 5 MB where each is of another source, which only a flood makes them
 MOST_FAILURES_EACH = 1024  # on one suspicion: beyond it the worst severity is reached (nmap tries 1,000 ports)
 
 
@@ -142,6 +142,11 @@ class Scans:
         self._forget(now_s)
         touched, self._touched = self._touched, {}
         return [suspicion for key in touched if (suspicion := self._suspicions[key]).is_scan()]
+
+    @property
+    def remembered(self) -> int:
+        """How many failures are remembered, at most `MOST_FAILURES`."""
+        return self._failures
 
     def absolve_source(self, kind: Kind, source: str) -> None:
         """Forget the source's failures of this kind: its incident is closed and a new one starts from nothing."""

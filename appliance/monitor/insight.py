@@ -72,8 +72,6 @@ class Insight:
         self._publish = publish
         self._scenes = {one.id: _Scene(one, registrable) for one in departments}
         self._by_interface = {scene.department.interface: scene for scene in self._scenes.values()}
-        self._lost_before = capture.lost()
-        self._lost = 0
 
     def observe(self, now: Moment) -> int:
         """Take one batch of frames; returns how many there were, so that the caller yields and comes back for more."""
@@ -87,8 +85,6 @@ class Insight:
 
     def step(self, now: Moment) -> None:
         """Judge and tell, every analytics period."""
-        lost = self._capture.lost()
-        self._lost, self._lost_before = lost - self._lost_before, lost
         for scene in self._scenes.values():
             scene.networks = self._networks_of(scene.department.id)
             self._tell_incidents(scene, now)
@@ -104,10 +100,6 @@ class Insight:
     def open_incidents(self, department: str) -> int:
         """How many incidents are open."""
         return self._scenes[department].incidents.open_count()
-
-    def frames_lost(self) -> int:
-        """How many frames the capture missed between the last two steps."""
-        return self._lost
 
     def _tell_incidents(self, scene: _Scene, now: Moment) -> None:
         for news in scene.incidents.judge(now.monotonic_s):

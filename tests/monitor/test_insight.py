@@ -1,0 +1,179 @@
+from collections import deque
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+
+import pytest
+
+from appliance.core.department import Department, Network
+from appliance.core.machine import Frame
+from appliance.core.moment import Moment
+from appliance.core.quota import Limits
+from appliance.events import AnalyticsAnomaly, AnalyticsUpdate, Event, SecurityIncident, Website
+from appliance.monitor.insight import Insight
+from tests.core import frames
+
+SALES = Department("sales", "Sales", "eth1", Limits({}))
+LAB = Department("lab", "Lab", "eth2", Limits({}))
+NETWORKS: dict[str, tuple[Network, ...] | None] = {"sales": (ip_network("192.168.1.0/24"),), "lab": None}
+CLIENT, OTHER, OUTSIDE = "192.168.1.10", "192.168.1.11", "203.0.113.5"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def at(second: float) -> Moment:
+    return Moment(NOON + timedelta(seconds=second), 1000.0 + second)
+
+
+class Replay:
+    """A capture that replays crafted frames, in the batches of the real one."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Frame] = deque()
+
+    def attach(self, interfaces: Iterable[str]) -> None:
+        """Replays whatever it was given."""
+
+    def frames(self) -> Sequence[Frame]:
+        return [self.waiting.popleft() for _ in range(min(64, len(self.waiting)))]
+
+    def lost(self) -> int:
+        return 0
+
+
+class Scene:
+    """An `Insight` of two departments with what it publishes, and the rates that it is told."""
+
+    def __init__(self) -> None:
+        self.capture = Replay()
+        self.rates: dict[str, float | None] = {"sales": None, "lab": None}
+        self.published: list[Event] = []
+        self.insight = Insight(
+            [SALES, LAB],
+            self.capture,
+            lambda name: ".".join(name.split(".")[-2:]),
+            lambda department: self.rates[department],
+            lambda department: NETWORKS[department],
+            self.published.append,
+        )
+        self.insight.step(at(0))
+
+    def arrive(self, second: float, *arriving: bytes, interface: str = "eth1") -> None:
+        self.capture.waiting.extend(Frame(interface, frame) for frame in arriving)
+        while self.insight.observe(at(second)):
+            pass
+
+    def step(self, second: float) -> list[Event]:
+        """What one analytics period publishes."""
+        self.published.clear()
+        self.insight.step(at(second))
+        return [*self.published]
+
+    def update(self, second: float, department: str = "sales") -> AnalyticsUpdate:
+        return next(
+            event
+            for event in self.step(second)
+            if isinstance(event, AnalyticsUpdate) and event.department_id == department
+        )
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_every_period_each_department_is_told(scene: Scene) -> None:
+    events = scene.step(5)
+    assert [(event.name, event.department_id) for event in events if isinstance(event, AnalyticsUpdate)] == [
+        ("analytics:update", "sales"),
+        ("analytics:update", "lab"),
+    ]
+    assert events[0].payload() == {
+        "timestamp": "2026-11-23T12:00:05.000Z",
+        "departmentId": "sales",
+        "metrics": {"activeUsers": 0, "topWebsites": [], "bandwidth": {"current": 0, "trend": "stable"}},
+    }
+
+
+def test_looked_up_names_become_the_sites_of_their_department(scene: Scene) -> None:
+    scene.arrive(1, frames.lookup(CLIENT, "www.example.org"), frames.lookup(CLIENT, "www.example.org", "AAAA"))
+    scene.arrive(3, frames.lookup(OTHER, "mail.example.org"), frames.lookup(OTHER, "other.test"))
+    scene.arrive(3, frames.lookup("10.0.0.9", "lab.test"), interface="eth2")
+    metrics = scene.update(5).metrics
+    assert metrics.top_websites == [Website(domain="example.org", visits=2), Website(domain="other.test", visits=1)]
+    assert metrics.active_users == 2
+    assert scene.update(6, "lab").metrics.top_websites == [Website(domain="lab.test", visits=1)]
+
+
+def test_a_stranger_is_no_user_and_visits_nothing(scene: Scene) -> None:
+    scene.arrive(1, frames.lookup(OUTSIDE, "www.example.org"), frames.syn(OUTSIDE, CLIENT, 22))
+    metrics = scene.update(5).metrics
+    assert (metrics.active_users, metrics.top_websites) == (0, [])
+    assert scene.insight.devices("sales", at(5)) == frozenset()
+
+
+def test_where_no_network_is_known_everybody_at_the_interface_is_a_user(scene: Scene) -> None:
+    scene.arrive(1, frames.syn(OUTSIDE, CLIENT, 22), interface="eth2")
+    assert scene.update(5, "lab").metrics.active_users == 1
+
+
+def test_devices_are_told_by_their_mac_for_five_minutes(scene: Scene) -> None:
+    phone, laptop = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
+    scene.arrive(1, frames.syn(CLIENT, OUTSIDE, 443, source_mac=phone))
+    scene.arrive(200, frames.syn("192.168.1.12", OUTSIDE, 443, source_mac=laptop))
+    assert scene.insight.devices("sales", at(300)) == {phone, laptop}
+    assert scene.insight.devices("sales", at(302)) == {laptop}
+    assert scene.insight.devices("lab", at(300)) == frozenset()
+
+
+def test_who_only_receives_an_answer_is_known_by_the_mac_it_was_sent_to(scene: Scene) -> None:
+    scene.arrive(1, frames.lookup(CLIENT, "www.example.org"))
+    assert scene.insight.devices("sales", at(2)) == {frames.MAC["client"]}
+
+
+def test_a_port_scan_is_told_when_it_opens_and_when_it_is_over(scene: Scene) -> None:
+    for port in range(1, 21):
+        scene.arrive(1, frames.syn(CLIENT, OTHER, port), frames.rst(CLIENT, OTHER, port))
+    incidents = [event for event in scene.step(2) if isinstance(event, SecurityIncident)]
+    assert [event.payload() for event in incidents] == [
+        {
+            "timestamp": "2026-11-23T12:00:02.000Z",
+            "departmentId": "sales",
+            "severity": "medium",
+            "incident": {
+                "type": "port_scan",
+                "source": CLIENT,
+                "details": (
+                    f"{CLIENT} failed to connect to 20 different ports of {OTHER} within 1 s, among them 1, 2, 3, 4, 5"
+                ),
+                "state": "open",
+            },
+        }
+    ]
+    assert scene.insight.open_incidents("sales") == 1
+    assert scene.insight.open_incidents("lab") == 0
+    closed = [event for event in scene.step(200) if isinstance(event, SecurityIncident)]
+    assert [event.incident.state for event in closed] == ["closed"]
+    assert scene.insight.open_incidents("sales") == 0
+
+
+def test_a_spike_after_half_a_minute_is_told_to_the_departments_subscribers(scene: Scene) -> None:
+    found = []
+    for second in range(1, 36):
+        scene.rates = {"sales": 20e6 if second > 30 else 200e3, "lab": 200e3}
+        found += [event for event in scene.step(second) if isinstance(event, AnalyticsAnomaly)]
+    assert [(event.department_id, event.anomaly.type, event.anomaly.severity) for event in found] == [
+        ("sales", "usage_spike", "critical")
+    ]
+    bandwidth = scene.update(36).metrics.bandwidth
+    assert (bandwidth.current, bandwidth.trend) == (20_000_000, "increasing")
+
+
+def test_frames_are_taken_in_the_captures_batches(scene: Scene) -> None:
+    scene.capture.waiting.extend(Frame("eth1", frames.syn(CLIENT, OUTSIDE, 443)) for _ in range(100))
+    assert [scene.insight.observe(at(1)) for _ in range(3)] == [64, 36, 0]
+
+
+def test_garbage_and_frames_of_other_interfaces_are_left(scene: Scene) -> None:
+    scene.arrive(1, b"", b"\xff" * 60, frames.syn(CLIENT, OUTSIDE, 443)[:30])
+    scene.arrive(1, frames.syn(CLIENT, OUTSIDE, 443), interface="eth9")
+    assert scene.update(2).metrics.active_users == 0

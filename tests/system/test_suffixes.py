@@ -1,0 +1,58 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.system.suffixes import LONGEST_NAME, Suffixes
+
+SUFFIXES = Suffixes()
+
+
+@pytest.mark.parametrize(
+    ("name", "domain"),
+    [
+        ("example.org", "example.org"),
+        ("a.b.c.example.org", "example.org"),
+        ("WWW.Example.CO.UK.", "example.co.uk"),
+        ("city.kawasaki.jp", "city.kawasaki.jp"),  # an exception to a wildcard
+        ("a.b.other.kawasaki.jp", "b.other.kawasaki.jp"),
+        ("somebody.github.io", "somebody.github.io"),  # a suffix of a private registry
+        ("www.bücher.de", "xn--bcher-kva.de"),
+        ("www.xn--bcher-kva.de", "xn--bcher-kva.de"),
+        ("_443._https.example.org", "example.org"),
+    ],
+)
+def test_a_name_folds_to_what_somebody_has_registered(name: str, domain: str) -> None:
+    assert SUFFIXES(name) == domain
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "org",
+        "co.uk",
+        "localhost",
+        "printer.local",
+        "nas.home.arpa",
+        "files.internal",
+        "192.168.1.1",
+        "2001:db8::1",
+        "1.1.168.192.in-addr.arpa",
+        "a..example.org",
+        ".example.org",
+        "a b.example.org",
+        "<script>.org",
+        "a\\.b.org",
+        "x" * 64 + "é.org",
+        "a." * LONGEST_NAME + "org",
+    ],
+)
+def test_what_is_nobodys_on_the_internet_has_no_domain(name: str) -> None:
+    assert SUFFIXES(name) is None
+
+
+@given(st.text(max_size=300))
+def test_no_text_raises_and_a_domain_is_a_part_of_the_name(name: str) -> None:
+    domain = SUFFIXES(name)
+    assert domain is None or (domain.isascii() and domain.count(".") >= 1)

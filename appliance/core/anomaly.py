@@ -18,10 +18,10 @@ MEMORY = 120  # samples that the baseline remembers: 10 minutes at the default p
 FLOOR_BPS = 1_000_000.0  # bytes per second; a single video stream (8 Mbit/s) is nobody's emergency
 LEAST_RATIO = 3.0  # rate to the usual rate; below it a few people who start to work would do
 LEAST_Z = 4.0  # standard deviations; at 3 the bursty days raised four times as many alarms
-LASTING = 2  # samples in a row; single ones raised three times as many
+LASTING = 2  # samples in a row; single ones raised six times as many
 CHATTER_BPS = 100_000.0  # bytes per second that idle devices come and go by: below it a multiple means nothing
 LEAST_SCATTER = 0.25  # believed of a flat line: at the least z, a rate of e times the usual one
-CLIP_Z = 2.0  # what stands out teaches as if it were usual, but at the edge: a new level is normal after 225 samples
+CLIP_Z = 2.0  # what stands out teaches as if at the edge of the usual: from idle, 20 MB/s is normal after 220 samples
 COOLDOWN_S = 300.0  # the same spike is told once; sooner only where it has grown worse
 
 # The least ratio of the rate to the usual one for each severity, worst first. A line that is busy at a third of its

@@ -28,6 +28,7 @@ DEPARTMENT_V4, DEPARTMENT_V6 = "10.20.0.", "fd20::"
 TRANSIT_V4, TRANSIT_V6 = "10.30.0.", "fd30::"  # between gateway and uplink
 WEB_V4 = ("198.51.100.10", "198.51.100.20")  # TEST-NET-2: what the lab's names resolve to
 WEB_V6 = ("2001:db8:100::10", "2001:db8:100::20")  # the documentation prefix
+BRIDGE_FILTER = Path("/proc/sys/net/bridge")
 DNS_SERVER = Path(__file__).with_name("dns_server.py")
 
 # Set in each namespace before it has an interface: no waiting for duplicate address detection, no routes by surprise.
@@ -37,7 +38,12 @@ QUIET = {
     "net/ipv6/conf/default/accept_ra": 0,
     "net/ipv6/conf/default/router_solicitations": 0,
 }
-SWITCHING = {"net/ipv6/conf/default/disable_ipv6": 1}  # a switch has no say of its own
+# A switch says nothing of its own, and does not look into what it carries.
+SWITCHING = {
+    "net/ipv6/conf/default/disable_ipv6": 1,
+    "net/bridge/bridge-nf-call-iptables": 0,
+    "net/bridge/bridge-nf-call-ip6tables": 0,
+}
 ROUTING = {
     "net/ipv4/ip_forward": 1,
     "net/ipv6/conf/all/forwarding": 1,
@@ -95,6 +101,19 @@ class Network:
         self.hosts.append(host)
         return host
 
+    def cable_department(self) -> None:
+        """Plug the appliance's eth1 in, at the start or after a test has deleted it: a new interface each time."""
+        self.cable(self.appliance, "eth1", self.switch, "appliance")
+        if self.position == "mirror":
+            self.appliance.sysctl({"net/ipv6/conf/eth1/disable_ipv6": 1})  # a mirror port only listens
+            _mirror_to_appliance(self)
+            return
+        self.switch.run(["ip", "link", "set", "appliance", "master", "br0"])
+        if self.position == "bridge":
+            self.appliance.run(["ip", "link", "set", "eth1", "master", "br0"])
+        else:
+            self.appliance.address("eth1", f"{DEPARTMENT_V4}1/24", f"{DEPARTMENT_V6}1/64")
+
     def make(self, name: str) -> Host:
         """An empty namespace of this network, gone when the network closes."""
         namespace = f"{self.prefix}-{name}"
@@ -117,6 +136,8 @@ class Network:
 @contextmanager
 def network(position: str, *, hosts: int = 3, nat: bool = False) -> Iterator[Network]:
     """A network with the appliance in this position (gateway, bridge, mirror), taken down at the end."""
+    if not BRIDGE_FILTER.exists():
+        subprocess.run(["modprobe", "br_netfilter"], check=True)
     with ExitStack() as closing:
         lab = Network(position, f"lab{os.getpid()}-{next(_serial)}", closing)
         lab.switch, lab.appliance, lab.uplink = lab.make("switch"), lab.make("appliance"), lab.make("uplink")
@@ -139,11 +160,9 @@ def _default_of(lab: Network) -> Sequence[str]:
 
 
 def _gateway(lab: Network) -> None:
-    lab.cable(lab.appliance, "eth1", lab.switch, "appliance")
-    lab.switch.run(["ip", "link", "set", "appliance", "master", "br0"])
     lab.cable(lab.appliance, "eth0", lab.uplink, "eth0")
     lab.appliance.sysctl(ROUTING)
-    lab.appliance.address("eth1", f"{DEPARTMENT_V4}1/24", f"{DEPARTMENT_V6}1/64")
+    lab.cable_department()
     lab.appliance.address("eth0", f"{TRANSIT_V4}1/24", f"{TRANSIT_V6}1/64")
     lab.appliance.ipv4, lab.appliance.ipv6 = f"{DEPARTMENT_V4}1", f"{DEPARTMENT_V6}1"
     lab.uplink.ipv4, lab.uplink.ipv6 = f"{TRANSIT_V4}2", f"{TRANSIT_V6}2"
@@ -161,26 +180,28 @@ def _in_one_subnet(lab: Network, appliance_interface: str) -> None:
 
 
 def _inline(lab: Network) -> None:
-    lab.cable(lab.appliance, "eth1", lab.switch, "appliance")
-    lab.switch.run(["ip", "link", "set", "appliance", "master", "br0"])
     lab.cable(lab.appliance, "eth0", lab.uplink, "eth0")
-    _bridge(lab.appliance, ["eth0", "eth1"])
+    _bridge(lab.appliance, ["eth0"])
+    lab.cable_department()
     lab.appliance.sysctl(TRACKED_BRIDGE)
     _in_one_subnet(lab, "br0")
 
 
 def _mirrored(lab: Network) -> None:
-    lab.cable(lab.appliance, "eth1", lab.switch, "appliance")
     lab.cable(lab.uplink, "eth0", lab.switch, "uplink")
     lab.cable(lab.appliance, "eth0", lab.switch, "management")
     for port in ("uplink", "management"):
         lab.switch.run(["ip", "link", "set", port, "master", "br0"])
     lab.switch.run(["tc", "qdisc", "add", "dev", "uplink", "clsact"])
-    for direction in ("ingress", "egress"):
-        everything = ["tc", "filter", "add", "dev", "uplink", direction, "protocol", "all", "u32", "match", "u32"]
-        lab.switch.run([*everything, "0", "0", "action", "mirred", "egress", "mirror", "dev", "appliance"])
-    lab.appliance.sysctl({"net/ipv6/conf/eth1/disable_ipv6": 1})  # a mirror port only listens
+    lab.cable_department()
     _in_one_subnet(lab, "eth0")
+
+
+def _mirror_to_appliance(lab: Network) -> None:
+    for direction in ("ingress", "egress"):
+        everything = ["tc", "filter", "replace", "dev", "uplink", direction, "prio", "1", "protocol", "all", "u32"]
+        copied = ["match", "u32", "0", "0", "action", "mirred", "egress", "mirror", "dev", "appliance"]
+        lab.switch.run([*everything, *copied])
 
 
 _POSITIONS = {"gateway": _gateway, "bridge": _inline, "mirror": _mirrored}

@@ -1,0 +1,79 @@
+"""The kernel's filter for captured frames, in classic BPF, and the small assembler that makes it.
+
+What passes: DNS answers (UDP or TCP from port 53), and the TCP segments that open or refuse a connection (SYN or RST).
+All else, which is nearly everything, never leaves the kernel. IPv4 with options is understood, fragments and IPv6
+extension headers are not; one VLAN tag that is still in the frame is.
+
+A program is a table of named blocks, run from the first one on; a jump names the block it goes to. Jumps only go
+forward, which is why the kernel knows that a filter ends. Mnemonics and codes: linux/filter.h, linux/bpf_common.h.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+
+SNAP_BYTES = 1500  # a DNS answer over UDP is at most 1,232 bytes (DNS flag day 2020) and its headers
+
+Instruction = tuple[str, int] | tuple[str, int, str] | tuple[str]
+
+CODES = {
+    "load_half": 0x28,  # A = the 16 bits at k
+    "load_half_at_x": 0x48,  # A = the 16 bits at X + k
+    "load_byte_at_x": 0x50,
+    "load_x": 0x01,  # X = k
+    "store": 0x02,  # M[k] = A
+    "load_stored": 0x60,
+    "and": 0x54,
+    "shift_left": 0x64,
+    "add": 0x04,
+    "add_x": 0x0C,
+    "x_to_a": 0x87,
+    "a_to_x": 0x07,
+    "goto": 0x05,
+    "if_equal": 0x15,  # to the named block when A == k, else on
+    "if_any": 0x45,  # to the named block when A & k, else on
+    "return": 0x06,  # the frame passes with its first k bytes; 0: it does not pass
+}
+
+VLAN, IPV4, IPV6 = 0x8100, 0x0800, 0x86DD
+TCP, UDP = 6, 17
+DNS_PORT = 53
+FRAGMENT = 0x3FFF  # more fragments, or an offset
+SYN_OR_RST = 0x02 | 0x04
+PROTOCOL = 0  # the memory cell that remembers it
+
+# X holds where the network's header begins, then where the transport's does.
+PROGRAM: Mapping[str, Sequence[Instruction]] = {
+    "frame": [("load_x", 14), ("load_half", 12), ("if_equal", VLAN, "tagged"), ("goto", 0, "network")],
+    "tagged": [("load_x", 18), ("load_half", 16)],
+    "network": [("if_equal", IPV4, "ipv4"), ("if_equal", IPV6, "ipv6"), ("return", 0)],
+    "ipv4": [
+        *(("load_half_at_x", 6), ("if_any", FRAGMENT, "drop")),
+        *(("load_byte_at_x", 9), ("store", PROTOCOL)),
+        *(("load_byte_at_x", 0), ("and", 0x0F), ("shift_left", 2)),  # the header's length, in words of 4 bytes
+        *(("add_x",), ("a_to_x",), ("goto", 0, "transport")),
+    ],
+    "ipv6": [("load_byte_at_x", 6), ("store", PROTOCOL), ("x_to_a",), ("add", 40), ("a_to_x",)],
+    "transport": [("load_stored", PROTOCOL), ("if_equal", TCP, "tcp"), ("if_equal", UDP, "answer"), ("return", 0)],
+    "tcp": [("load_byte_at_x", 13), ("if_any", SYN_OR_RST, "pass")],
+    "answer": [("load_half_at_x", 0), ("if_equal", DNS_PORT, "pass")],
+    "drop": [("return", 0)],
+    "pass": [("return", SNAP_BYTES)],
+}
+
+
+def assemble(program: Mapping[str, Sequence[Instruction]] = PROGRAM) -> bytes:
+    """The program as the kernel takes it, 8 bytes for an instruction (`struct sock_filter`)."""
+    begins = {}
+    length = 0
+    for name, block in program.items():
+        begins[name] = length
+        length += len(block)
+    instructions = [instruction for block in program.values() for instruction in block]
+    return b"".join(_encode(*one, at=at, begins=begins) for at, one in enumerate(instructions))
+
+
+def _encode(mnemonic: str, k: int = 0, target: str | None = None, *, at: int, begins: Mapping[str, int]) -> bytes:
+    skipped = begins[target] - at - 1 if target is not None else 0
+    if mnemonic == "goto":  # its distance is in k, as an unconditional jump may be long
+        return struct.pack("=HBBI", CODES[mnemonic], 0, 0, skipped)
+    return struct.pack("=HBBI", CODES[mnemonic], skipped, 0, k)

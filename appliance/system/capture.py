@@ -1,0 +1,136 @@
+"""Captured frames, by AF_PACKET: a non-blocking socket for each interface, with the filter of `core.bpf` in the kernel.
+
+A socket is made deaf (protocol 0), given its filter, and only then bound, so that nothing unfiltered gets in before.
+Both directions are seen, each frame once: what comes in before the packet filter, what goes out after it.
+"""
+
+import ctypes
+import socket
+import struct
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from appliance.core.bpf import SNAP_BYTES, assemble
+from appliance.core.machine import Frame
+
+MOST_FRAMES = 64  # at 20 us each for what follows, a millisecond until others have their turn
+
+# The kernel charges a small frame with about 1 KiB: a thousand frames, a tenth of a second of a busy department's
+# lookups and connections, wait while a step takes its time.
+BUFFER_BYTES = 1 << 20
+
+# linux/if_ether.h, asm/socket.h, linux/if_packet.h: not all of them are in Python's `socket`.
+ETH_P_ALL = 0x0003
+SO_ATTACH_FILTER = 26
+SO_RCVBUFFORCE = 33  # beyond net.core.rmem_max, which is 208 KiB
+SOL_PACKET = 263
+PACKET_ADD_MEMBERSHIP = 1
+PACKET_STATISTICS = 6
+PACKET_MR_PROMISC = 1
+
+
+class PacketCapture:
+    """`ports.Capture` of the network namespace in which it is used."""
+
+    def __init__(self, *, promiscuous: bool) -> None:
+        """`promiscuous`: take frames for others too, as on a mirror port; inline, all that passes is seen anyhow.
+
+        Raises `PermissionError` where this process may not capture; the text says what it needs.
+        """
+        self._promiscuous = promiscuous
+        self._filter = assemble()
+        self._taps: deque[_Tap] = deque()
+        self._lost = 0
+        try:
+            socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+        except PermissionError:
+            raise PermissionError("capturing frames needs root (CAP_NET_RAW)") from None
+
+    def attach(self, interfaces: Iterable[str]) -> None:
+        """Listen on exactly these of the interfaces, as far as they exist; cheap when nothing changed.
+
+        An interface that went away is picked up again when it is back, or when another has taken its name.
+        """
+        wanted = {name: index for name in interfaces if (index := _index(name)) is not None}
+        for tap in [tap for tap in self._taps if wanted.get(tap.interface) != tap.index]:
+            self._detach(tap)
+        listening = {tap.interface for tap in self._taps}
+        for name, index in wanted.items():
+            if name not in listening:
+                self._listen(name, index)
+
+    def frames(self) -> Sequence[Frame]:
+        """What has arrived since the previous call, at most 64 frames, one from each interface in turn."""
+        found: list[Frame] = []
+        waiting = deque(self._taps)
+        self._taps.rotate(-1)  # another interface begins the next call
+        while waiting and len(found) < MOST_FRAMES:
+            tap = waiting.popleft()
+            try:
+                found.append(Frame(tap.interface, tap.socket.recv(SNAP_BYTES)))
+            except BlockingIOError:
+                continue
+            except OSError:  # ENETDOWN, ENXIO: the interface is down or gone; `attach` finds it when it is back
+                self._detach(tap)
+            else:
+                waiting.append(tap)
+        return found
+
+    def lost(self) -> int:
+        """Frames that the kernel dropped since the start because nobody took them in time."""
+        self._lost += sum(tap.newly_lost() for tap in self._taps)
+        return self._lost
+
+    def close(self) -> None:
+        """Listen no more."""
+        self.attach([])
+
+    def _listen(self, name: str, index: int) -> None:
+        try:
+            self._taps.append(_Tap(name, index, self._filter, promiscuous=self._promiscuous))
+        except OSError:  # it has vanished since it was looked up
+            return
+
+    def _detach(self, tap: "_Tap") -> None:
+        self._lost += tap.newly_lost()
+        self._taps.remove(tap)
+        tap.socket.close()
+
+
+class _Tap:
+    """One interface that is listened on."""
+
+    def __init__(self, interface: str, index: int, program: bytes, *, promiscuous: bool) -> None:
+        self.interface = interface
+        self.index = index
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
+        try:
+            self._prepare(program, promiscuous=promiscuous)
+        except OSError:
+            self.socket.close()
+            raise
+
+    def _prepare(self, program: bytes, *, promiscuous: bool) -> None:
+        instructions = ctypes.create_string_buffer(program, len(program))
+        described = struct.pack("HP", len(program) // 8, ctypes.addressof(instructions))  # struct sock_fprog
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, described)
+        try:
+            self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
+        except PermissionError:  # without CAP_NET_ADMIN, as much as the system allows everybody
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+        if promiscuous:
+            membership = struct.pack("iHH8s", self.index, PACKET_MR_PROMISC, 0, b"")  # struct packet_mreq
+            self.socket.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership)
+        self.socket.bind((self.interface, ETH_P_ALL))
+
+    def newly_lost(self) -> int:
+        """Frames dropped since the previous question: the kernel forgets what it has told."""
+        counted: tuple[int, int] = struct.unpack("II", self.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
+        return counted[1]
+
+
+def _index(interface: str) -> int | None:
+    try:
+        return socket.if_nametoindex(interface)
+    except OSError:
+        return None

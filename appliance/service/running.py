@@ -41,7 +41,7 @@ from appliance.system.suffixes import Suffixes
 
 log = logging.getLogger("appliance")
 
-ENFORCEMENT_S = 1.0  # another program's flush is healed, and an end told, within two seconds
+ENFORCEMENT_S = 1.0  # another program's flush is healed, and a change of state told, within two seconds
 PANEL_S = 0.1  # a finger expects an answer within a tenth of a second; signals are looked at as often
 CAPTURE_S = 0.05  # the sockets' buffers hold far more than 50 ms of the filtered frames
 ATTACH_S = 1.0  # an interface that appears is listened to within a second
@@ -137,7 +137,6 @@ class Service:
             Timed("attach", ATTACH_S, lambda _: self._machine.capture.attach(interfaces)),
             Timed("capture", CAPTURE_S, self._observe),
             Timed("analytics", periods.analytics, self._insight.step),
-            Timed("status", periods.metering, self._condition.status_step),
             Timed("health", periods.health, self._condition.health_step),
             Timed("panel", PANEL_S, self._panel),
             Timed("sessions", SESSIONS_S, self._server.expire_sessions),
@@ -160,6 +159,7 @@ class Service:
             for request in self._machine.orders_due(now):
                 self._enforcement.block(request, now)
         self._enforcement.step(now)
+        self._condition.status_step(now)  # after it, so that a department is not called well before its blocks hold
 
     def _observe(self, now: Moment) -> None:
         while self._insight.observe(now):

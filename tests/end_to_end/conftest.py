@@ -1,0 +1,5 @@
+"""The lab's networks, and the service as a program in them."""
+
+from tests.lab.fixtures import bridge, gateway, inline, mirror
+
+__all__ = ["bridge", "gateway", "inline", "mirror"]

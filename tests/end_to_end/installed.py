@@ -1,0 +1,106 @@
+"""The installed service on the lab's appliance, used as a person uses it: started, connected to, pressed, killed."""
+
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.client.node import NodeClient
+from tests.lab.host import Program
+from tests.lab.network import Network
+
+COMMAND = str(Path(sys.executable).with_name("appliance"))
+DEPARTMENT = "dept123"
+
+
+def config_text(position: str, quota: str = "", extra: str = "") -> str:
+    """A configuration for the lab's department; periods short enough for a test's patience."""
+    return f"""
+[appliance]
+position = "{position}"
+timezone = "Europe/Berlin"
+[server]
+host = "127.0.0.1"
+[periods]
+metering = 0.5
+analytics = 1
+health = 1
+[[departments]]
+id = "{DEPARTMENT}"
+name = "Radiology"
+interface = "eth1"
+line_rate = "1 Gbit"
+{quota}
+{extra}
+[panel]
+hold = 0.5
+"""
+
+
+class Installed:
+    """One appliance of the lab with its configuration and its state."""
+
+    def __init__(self, lab: Network, folder: Path, quota: str = "", extra: str = "") -> None:
+        self._lab = lab
+        self._config = folder / "appliance.toml"
+        self._config.write_text(config_text(lab.position, quota, extra))
+        self.state = folder / "state"
+        self.program: Program | None = None
+
+    def start(self) -> Program:
+        """Start the service; returns when it answers."""
+        self.program = self._lab.appliance.spawn([COMMAND, "run", *self._place()], ready="Page: http")
+        return self.program
+
+    def __enter__(self) -> "Installed":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it, and print its log for whoever reads why a test failed."""
+        assert self.program is not None
+        print(self.program.stop())
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        assert self.program is not None
+        self.program.process.kill()
+        self.program.process.wait()
+
+    def stop(self) -> int:
+        """Ask it to stop, as systemd does; returns the exit code."""
+        assert self.program is not None
+        self.program.process.terminate()
+        return self.program.process.wait(timeout=20)
+
+    def hold_button(self) -> None:
+        """Hold the mock button as a finger would."""
+        assert self.program is not None
+        self.program.process.send_signal(signal.SIGUSR1)
+
+    def cli(self, *words: str, check: bool = True) -> str:
+        """Run a command on the appliance and return what it prints."""
+        verb, *rest = words
+        return self._lab.appliance.run([COMMAND, verb, *self._place(), *rest], check=check).stdout.strip()
+
+    def client(self, **options: Any) -> NodeClient:
+        """A `socket.io-client` on the appliance, with an administrator's token."""
+        token = self.cli("token", "--role", "admin", "--departments", "*", "--ttl", "3600")
+        prefix = ("ip", "netns", "exec", self._lab.appliance.namespace)
+        return NodeClient("http://127.0.0.1:5001", token, options=options, prefix=prefix)
+
+    def _place(self) -> list[str]:
+        return ["--config", str(self._config), "--state-dir", str(self.state)]
+
+
+def resting_bytes(lab: Network) -> int:
+    """What the appliance's department port has carried, both directions, once nothing moves for a second."""
+    before = -1
+    for _ in range(30):
+        now = sum(lab.department_port_counters())
+        if now == before:
+            return now
+        before = now
+        time.sleep(1)
+    raise AssertionError("the line does not come to rest")

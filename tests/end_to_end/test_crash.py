@@ -1,0 +1,59 @@
+"""Killed at random moments, the appliance loses no byte and no block."""
+
+import random
+import time
+from pathlib import Path
+
+from tests.end_to_end.installed import DEPARTMENT, Installed, resting_bytes
+from tests.lab.network import WEB_V4, Network
+
+KILLS = 20
+
+
+def test_after_each_kill_the_ledger_has_every_byte_and_all_blocks_hold(gateway: Network, tmp_path: Path) -> None:
+    chance = random.Random(20)  # the moments differ from kill to kill and are the same in each run
+    gateway.start_iperf3()
+    pc, blocked = gateway.hosts[0], gateway.hosts[1]
+    before = resting_bytes(gateway)
+    appliance = Installed(gateway, tmp_path)
+    appliance.start()
+    appliance.cli("block", blocked.ipv4)
+    appliance.cli("block", "203.0.113.0/24")
+    for kill in range(1, KILLS + 1):
+        traffic = pc.spawn(["iperf3", "-c", WEB_V4[0], "-t", "1", "-b", "200M"])
+        time.sleep(chance.uniform(0.05, 0.9))
+        appliance.kill()
+        traffic.process.wait(timeout=20)
+        assert not blocked.ping(gateway.uplink.ipv4, wait_s=0.3), "the kernel holds the block while nobody is there"
+        appliance.start()
+        with appliance.client() as client:
+            carried = resting_bytes(gateway) - before
+            update = client.wait_for("usage:update", lambda data, c=carried: data["metrics"]["bytesTransferred"] >= c)
+            assert update["metrics"]["bytesTransferred"] == carried, f"after kill {kill}"
+            targets = {one["address"] for one in client.call("ip:list")["blocks"]}
+            assert targets == {blocked.ipv4, "203.0.113.0/24"}
+            client.wait_for("department:status", lambda data: data["status"]["healthScore"] == 1)
+        assert not blocked.ping(gateway.uplink.ipv4, wait_s=0.3)
+    appliance.stop()
+
+
+def test_alerts_are_raised_once_over_restarts(gateway: Network, tmp_path: Path) -> None:
+    quota = '[departments.quota]\ndaily = "1 MB"\nthresholds = [80, 95]'
+    gateway.start_iperf3()
+    appliance = Installed(gateway, tmp_path, quota)
+    appliance.start()
+    with appliance.client() as client:
+        client.wait_for("usage:update")
+        gateway.hosts[0].run(["iperf3", "-c", WEB_V4[0], "-n", "2M"])
+        client.wait_for("quota:alert", lambda data: data["type"] == "exceeded")
+        assert [data["type"] for data in client.named("quota:alert")] == ["warning", "critical", "exceeded"]
+    appliance.kill()
+    appliance.start()
+    with appliance.client() as client:
+        client.wait_for("usage:update", count=4)
+        assert client.named("quota:alert") == []
+        quotas = {one["type"]: one for one in client.call("quota:get", DEPARTMENT)["quotas"]}
+        assert quotas["daily"]["used"] > 2_000_000
+        assert quotas["daily"]["percentage"] > 100
+        assert quotas["weekly"]["limit"] is None
+    appliance.stop()

@@ -150,7 +150,7 @@ class Enforcement:
         self._enforced = self._firewall.enforced()
 
     def _tell_begin(self, now: Moment) -> None:
-        begun = [block for block in self._blocks.values() if not block.announced]
+        begun = [block for block in self._blocks.values() if not block.announced and self._holds(block)]
         for block in begun:
             for department in self._concerned(block):
                 self._publish(_blocked(block, department, self.can_enforce, now))
@@ -158,6 +158,11 @@ class Enforcement:
             announced = [replace(block, announced=True) for block in begun]
             self._store.save_blocks(announced, [])
             self._blocks |= {block.key: block for block in announced}
+
+    def _holds(self, block: Block) -> bool:
+        """Whether the block is in force somewhere; where nothing can be enforced, being known is all it can be."""
+        concerned = {name for name, ids in self._interfaces.items() if block.department in (None, *ids)}
+        return not self.can_enforce or not concerned.isdisjoint(self._enforced or ())
 
     def _tell_end(self, block: Block, reason: str, now: Moment) -> None:
         for department in self._concerned(block):

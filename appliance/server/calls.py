@@ -177,7 +177,8 @@ def _shown(block: Block, context: Context) -> dict[str, Any]:
         "expiresAt": None if block.expires_at is None else timestamp(block.expires_at),
         "duration": 0 if remaining_s is None else max(1, math.ceil(remaining_s)),  # seconds left; 0: until lifted
     }
-    return shown if context.desk.enforcement.can_enforce else {**shown, "enforced": False}
+    is_enforced = context.desk.enforcement.can_enforce and block.announced
+    return shown if is_enforced else {**shown, "enforced": False}
 
 
 def _counted(books: Books) -> dict[str, Any]:

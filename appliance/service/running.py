@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -121,8 +122,8 @@ class Service:
         self._metering.step(clock())  # the other steps look at the links that this one reads
         self._upkeep.begin(clock())
         self._obey_signals()
-        loops = [eventlet.spawn(self._repeat, row) for row in self._timetable]
-        loops.append(eventlet.spawn(self._server.serve, listener))
+        loops = [eventlet.spawn(self._drive, row.name, partial(_repeat, row)) for row in self._timetable]
+        loops.append(eventlet.spawn(self._drive, "the server", partial(self._server.serve, listener)))
         exit_code: int = self._stopping.wait()
         for loop in reversed(loops):
             loop.kill()
@@ -142,17 +143,12 @@ class Service:
             Timed("sessions", SESSIONS_S, self._server.expire_sessions),
         )
 
-    def _repeat(self, row: Timed) -> None:
-        due_s = monotonic()
+    def _drive(self, name: str, work: Callable[[], None]) -> None:
         try:
-            while True:
-                row.step(clock())
-                # A step that was late is not made up for: two in a row would tell nothing that one does not.
-                due_s = max(due_s + row.period_s, monotonic())
-                eventlet.sleep(due_s - monotonic())
+            work()
         except Exception:  # the one place where whatever is wrong ends the process
-            log.exception("%s failed; the service ends, to be started anew", row.name)
-            self._stop(1)
+            log.exception("%s failed; the service ends, to be started anew", name)
+        self._stop(1)
 
     def _enforce(self, now: Moment) -> None:
         if self._machine.orders_due is not None:
@@ -190,6 +186,15 @@ class Service:
         self._machine.panel.show(DARK)
         self._machine.close()
         self._store.close()
+
+
+def _repeat(row: Timed) -> None:
+    due_s = monotonic()
+    while True:
+        row.step(clock())
+        # A step that was late is not made up for: two in a row would tell nothing that one does not.
+        due_s = max(due_s + row.period_s, monotonic())
+        eventlet.sleep(due_s - monotonic())
 
 
 def _config(config_file: Path | None, simulate: bool) -> tuple[Config, str]:

@@ -10,6 +10,7 @@ from typing import Protocol
 from appliance.core.blocks import Block
 from appliance.core.machine import Connection, Frame, Lights, Link, Order, Press, Sighting, Vitals
 from appliance.core.maintenance import Maintenance
+from appliance.core.meter import Plan, Reading
 from appliance.core.quota import Ledger
 from appliance.core.usage import Mark
 from appliance.events import Event
@@ -64,6 +65,22 @@ class Firewall(Protocol):
 
     def enforced(self) -> Mapping[str, frozenset[str]] | None:
         """By interface, the targets that the kernel says are in force; `None`: the table is not there."""
+
+
+class Meters(Protocol):
+    """The kernel's own meters, which count and hold departments whether this program lives or not."""
+
+    def apply(self, plans: Sequence[Plan]) -> str | None:
+        """Meter and hold exactly by these plans, in one transaction; a meter that is there already keeps its count.
+
+        Returns `None`, or the reason why the kernel refused; then the former plans stay in force.
+        """
+
+    def read(self) -> Mapping[str, Reading]:
+        """By department, its meter; `unclaimed:<interface>` is what no department there claims. Missing: not there."""
+
+    def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
+        """By department and address, the meters of its hosts; takes tens of microseconds for each host."""
 
 
 class Capture(Protocol):

@@ -1,0 +1,60 @@
+"""Meters: what the kernel counts for a department and for each of its hosts, and the plan that it counts by.
+
+All figures are L3: bytes of IP packets without their Ethernet header, in each direction as the department sees it. A
+meter is absolute, like every counter of the kernel; making differences of it is `core.usage`'s work.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a meter shows. `identity`: changes whenever the meter was made anew and began at zero.
+
+    `up`: from the department; `down`: toward it.
+    """
+
+    identity: str
+    up_bytes: int = 0
+    down_bytes: int = 0
+    up_packets: int = 0
+    down_packets: int = 0
+
+    @property
+    def total_bytes(self) -> int:
+        """Both directions, which is what a quota is about."""
+        return self.up_bytes + self.down_bytes
+
+
+class Facing(StrEnum):
+    """Which way the interface looks, and so what `up` is."""
+
+    DEPARTMENT = "department"  # the department is behind it: what comes in is up
+    SELF = "self"  # the department is this computer: what goes out is up
+    MIRRORED = "mirrored"  # both directions come in: the networks tell which is which
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one department is metered and held.
+
+    `networks`: its addresses; empty: everything at the interface that no other department there claims.
+    `stop_at_bytes`: the meter's total (`Reading.total_bytes`) from which on its packets are refused, in the kernel and
+    to the packet; `None`: never. `throttle_bytes_s`: all its packets together are held to this rate, fairly among its
+    hosts; `None`: free. `host_stop_bytes`: by host address, likewise, on that host's own meter. `exempt`: hosts and
+    destinations whose traffic is neither held nor counted to the department.
+    """
+
+    department: str
+    interface: str
+    facing: Facing
+    networks: tuple[Network, ...] = ()
+    stop_at_bytes: int | None = None
+    throttle_bytes_s: int | None = None
+    host_stop_bytes: Mapping[str, int] = field(default_factory=dict)
+    exempt: tuple[Network, ...] = ()

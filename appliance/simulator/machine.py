@@ -1,0 +1,62 @@
+"""The simulated machine as a whole, and the operator who sits before its dashboard."""
+
+from collections.abc import Callable
+
+from appliance.config import Config
+from appliance.core.moment import Moment, timestamp
+from appliance.monitor.enforcement import BlockRequest
+from appliance.simulator.board import SimulatedPanel, SimulatedSensors
+from appliance.simulator.firewall import SimulatedFirewall
+from appliance.simulator.interfaces import SimulatedInterfaces
+from appliance.simulator.kernel import SimulatedCapture, SimulatedFlows, SimulatedNeighbours
+from appliance.simulator.network import populate
+from appliance.simulator.story import Act, Deed, Story
+from appliance.simulator.wire import Tap, Wire
+from appliance.simulator.world import World
+
+OPERATOR = "simulated operator"
+ORDER_REASON = "Port scan, seen on the dashboard"
+
+
+class SimulatedMachine:
+    """The departments and interfaces of this configuration, alive; `clock` tells the time whenever it is looked at."""
+
+    def __init__(self, config: Config, seed: int, clock: Callable[[], Moment]) -> None:
+        started = clock()
+
+        def elapsed() -> float:
+            return clock().monotonic_s - started.monotonic_s
+
+        self._started_s = started.monotonic_s
+        self._looked_s = 0.0
+        populations = populate(config, seed)
+        story, tap = Story(seed), Tap()
+        self.firewall = SimulatedFirewall([one.interface for one in populations], elapsed)
+        wire = Wire(populations, story, seed, self.firewall.stops, tap)
+        # Each start is a boot: the counters begin at 0, and whoever remembers others is told so.
+        boot = f"simulated-{seed}-{timestamp(started.wall)}"
+        self._world = world = World(config.position, boot, seed, elapsed, populations, story, wire)
+        self.interfaces = SimulatedInterfaces(world)
+        self.neighbours = SimulatedNeighbours(world)
+        self.flows = SimulatedFlows(world)
+        self.sensors = SimulatedSensors(world)
+        self.panel = SimulatedPanel(world)
+        self.capture = SimulatedCapture(world, tap)
+
+    def orders_due(self, now: Moment) -> list[BlockRequest]:
+        """What the operator asks to be blocked since the previous call; nothing in maintenance, which would refuse."""
+        until_s = now.monotonic_s - self._started_s
+        acts = self._world.story.begun(Deed.ORDER, self._looked_s, until_s)
+        self._looked_s = until_s
+        return [] if self.panel.tells_maintenance else [self._order(act) for act in acts]
+
+    def _order(self, act: Act) -> BlockRequest:
+        population = self._world.populations[act.department]
+        return BlockRequest(
+            target=str(population.suspect(act.who).address),
+            reason=ORDER_REASON,
+            duration_s=round(act.lasts_s),
+            department=population.department.id,
+            actor=OPERATOR,
+            origin="manual",
+        )

@@ -1,0 +1,153 @@
+"""The simulated departments: their devices, who is there, and how fast each department is at a second.
+
+A department's usual traffic rises and falls over a day that passes in half an hour, so that somebody who watches sees
+it, with slow and quick wobbles around that; each device has a share of it. All of it is a function of the seed and the
+second, so that it does not matter how often somebody looks.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from itertools import islice
+from math import exp, pi, sin
+
+from appliance.config import Config
+from appliance.core.blocks import Protected, protection_of
+from appliance.core.department import Department
+from appliance.simulator.story import dice
+
+Address = IPv4Address | IPv6Address
+
+DAY_S = 1800.0
+NIGHT_LEVEL = 0.45  # of the usual rate, when the fewest work
+MORNING = 0.2  # of the day, at which the machine starts: the day is rising
+# Sines by period in seconds, each with its swing of the logarithm: together at most a factor of 1.3 in 20 s, which
+# the anomaly baseline must take as ordinary.
+WOBBLES = ((97.0, 0.10), (37.0, 0.09), (11.0, 0.07))
+NOISE = 0.08  # standard deviation of the logarithm, from one tick to the next
+
+# Usual bytes per second by department, in the order of the configuration, again from the front when they are used up.
+USUAL_BYTES_S = (2_000_000.0, 450_000.0, 900_000.0, 200_000.0)
+MOST_OF_LINE = 0.2  # a usual rate is no more of a department's line
+FULL_LINE = 0.95  # what headers and gaps leave of a line
+DEFAULT_LINE_BPS = 1_000_000_000
+DOWN_SHARE = 0.85  # of the bytes that go toward the department: people fetch more than they send
+
+DEVICES = 9
+REGULARS = 4  # the first devices are always there; the script's people are among them
+STAY = 0.75  # of its period that another device is there
+PERIODS_S = (900.0, 2400.0)
+FORGOTTEN_S = 600.0  # after so long the kernel drops a neighbour that is not asked for
+HEARD_S = 20.0  # a device that is there is heard of at least so often
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A computer in a department. `share`: of the department's usual traffic; `period_s` 0: it never leaves."""
+
+    address: Address
+    mac: str
+    share: float
+    period_s: float = 0.0
+    phase_s: float = 0.0
+
+    def away_s(self, at_s: float) -> float:
+        """For how long it has been gone; 0 while it is there."""
+        if not self.period_s:
+            return 0.0
+        return max(0.0, (at_s + self.phase_s) % self.period_s - STAY * self.period_s)
+
+    def age_s(self, at_s: float) -> float:
+        """How long ago the kernel heard of it."""
+        return self.away_s(at_s) or (at_s + self.phase_s) % HEARD_S
+
+
+@dataclass(frozen=True)
+class Population:
+    """A department with its devices. `own`: the appliance's address there, or `None` where there is no room for it."""
+
+    seed: int
+    index: int
+    department: Department
+    network: IPv4Network | IPv6Network
+    own: Address | None
+    devices: tuple[Device, ...]
+    suspects: tuple[Device, ...]  # those that the script may pick
+
+    @property
+    def interface(self) -> str:
+        """Where it is attached."""
+        return self.department.interface
+
+    @cached_property
+    def line_bytes_s(self) -> float:
+        """What its line carries in one direction."""
+        return (self.department.line_rate_bps or DEFAULT_LINE_BPS) / 8 * FULL_LINE
+
+    @cached_property
+    def usual_bytes_s(self) -> float:
+        """What it uses on an ordinary afternoon, both directions together."""
+        return min(USUAL_BYTES_S[self.index % len(USUAL_BYTES_S)], self.line_bytes_s * MOST_OF_LINE)
+
+    @cached_property
+    def _phases(self) -> list[float]:
+        chance = dice(self.seed, "wobble", self.index)
+        return [chance.random() for _ in WOBBLES]
+
+    def suspect(self, who: float) -> Device:
+        """The device that the script means by this number, 0 to 1."""
+        return self.suspects[int(who * len(self.suspects))]
+
+    def there(self, at_s: float, is_stopped: Callable[[Device], bool]) -> list[Device]:
+        """The devices that are there and may pass."""
+        return [one for one in self.devices if not one.away_s(at_s) and not is_stopped(one)]
+
+    def rates(self, at_s: float, users: list[Device], rush: float) -> tuple[float, float]:
+        """Bytes per second (from, to) the department, while these devices use it.
+
+        `rush`: the multiple of its usual rate that somebody fetches besides.
+        """
+        noise = exp(dice(self.seed, "noise", self.index, at_s).gauss(0, NOISE))
+        usual = self.usual_bytes_s * self._level(at_s) * noise * sum(one.share for one in users)
+        down = usual * DOWN_SHARE + self.usual_bytes_s * rush * noise
+        return min(usual * (1 - DOWN_SHARE), self.line_bytes_s), min(down, self.line_bytes_s)
+
+    def _level(self, at_s: float) -> float:
+        day = (1 - NIGHT_LEVEL) / 2 * sin(2 * pi * (at_s / DAY_S + MORNING - 0.25)) + (1 + NIGHT_LEVEL) / 2
+        waves = sum(
+            swing * sin(2 * pi * (at_s / period_s + phase))
+            for (period_s, swing), phase in zip(WOBBLES, self._phases, strict=True)
+        )
+        return day * exp(waves)
+
+
+def populate(config: Config, seed: int) -> tuple[Population, ...]:
+    """The departments of this configuration, peopled."""
+    protected = [Protected(subnet.network, "configured") for subnet in config.protection.addresses]
+    return tuple(
+        _population(department, index, seed, protected) for index, department in enumerate(config.as_departments())
+    )
+
+
+def _population(department: Department, index: int, seed: int, protected: list[Protected]) -> Population:
+    network = department.subnets[0] if department.subnets else ip_network(f"192.168.{index + 1}.0/24")
+    possible: Iterator[Address] = network.hosts()
+    hosts = [*islice(possible, 99 + DEVICES)]
+    addresses = hosts[99:] or hosts[1 : 1 + DEVICES] or hosts  # .100 and on, as in the contract, where there is room
+    chance = dice(seed, "devices", index)
+    weights = [chance.uniform(0.6, 1.4) for _ in addresses]
+    devices = tuple(
+        Device(
+            address=address,
+            mac=f"02:53:49:4d:{index:02x}:{number:02x}",  # locally administered: nobody's hardware
+            share=weight / sum(weights),
+            period_s=0.0 if number < REGULARS else chance.uniform(*PERIODS_S),
+            phase_s=chance.uniform(0, PERIODS_S[0]),
+        )
+        for number, (address, weight) in enumerate(zip(addresses, weights, strict=True))
+    )
+    regulars = devices[:REGULARS]
+    suspects = tuple(one for one in regulars if protection_of(str(one.address), protected) is None)
+    own = hosts[0] if hosts[0] != addresses[0] else None
+    return Population(seed, index, department, network, own, devices, suspects or regulars)

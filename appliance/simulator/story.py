@@ -1,0 +1,131 @@
+"""The script: what happens to the simulated appliance, and when.
+
+The first minute is the opening, the same for every seed: each event that the appliance can emit has its cause in it.
+Then an encore comes round every few minutes, at other seconds, to other people, for longer or shorter. The script only
+says what people and cables do; what the appliance makes of it is its own business.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from random import Random
+
+
+class Deed(StrEnum):
+    """What people and cables do."""
+
+    SCAN = "scan"  # a device tries one port after the other of a server
+    ORDER = "order"  # an operator has the same device blocked, for as long as the act lasts
+    OUTAGE = "outage"  # a cable is out
+    RUSH = "rush"  # a device fetches something huge
+    HALT = "halt"  # somebody holds the panel's button, to begin maintenance
+    RESUME = "resume"  # and again, to end it
+
+
+FIRST, LAST = 0, -1  # which department an act is about; with one department both are the same
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that happens, `at_s` seconds after the start. `who`: 0..1, picks the device."""
+
+    at_s: float
+    deed: Deed
+    lasts_s: float = 0.0
+    department: int = FIRST
+    who: float = 0.0
+    strength: float = 1.0
+
+    def is_on(self, at_s: float) -> bool:
+        """Whether it is under way at this second."""
+        return self.at_s <= at_s < self.at_s + self.lasts_s
+
+
+# The operator's order comes after the scan and never in the maintenance, which would refuse it. The rush comes when the
+# anomaly baseline is warm (20 samples), and passes each threshold of the simulator's own quota at another second. The
+# cable is changed in the maintenance; earlier, the gap would blur what is usual. All is over when the minute is.
+OPENING = (
+    Act(10, Deed.SCAN, lasts_s=3),  # security:incident
+    Act(16, Deed.ORDER, lasts_s=12),  # ip:blocked, ip:unblocked
+    Act(25, Deed.RUSH, lasts_s=20, strength=10),  # analytics:anomaly, quota:alert, error E_QUOTA_EXCEEDED
+    Act(48, Deed.HALT),  # system:maintenance, begun
+    Act(50, Deed.OUTAGE, lasts_s=4, department=LAST),  # department:status
+    Act(56, Deed.RESUME),  # system:maintenance, completed
+)
+
+# The seconds count from the beginning of each round.
+ENCORE = (
+    Act(25, Deed.SCAN, lasts_s=4),
+    Act(37, Deed.ORDER, lasts_s=60),
+    Act(190, Deed.RUSH, lasts_s=15, strength=10),
+    Act(250, Deed.HALT),
+    Act(256, Deed.OUTAGE, lasts_s=6, department=LAST),
+    Act(275, Deed.RESUME),
+)
+
+ROUND_S = 330.0  # longer, by more than the two shifts, than the 300 s in which the same anomaly is told only once
+SHIFT_S = 12.0  # by so much a round is early or late
+STRETCH = (0.7, 1.6)  # how long an encore's acts last, of what the table says
+STRENGTH = (0.8, 1.4)  # how strong, likewise
+
+
+def dice(*parts: object) -> Random:
+    """Chance that falls alike whenever these parts are the same, in every process."""
+    return Random("/".join(map(str, parts)))  # noqa: S311  pretended traffic needs no secrets
+
+
+@dataclass(frozen=True)
+class Round:
+    """One performance: the opening is number 0, then the encores."""
+
+    seed: int
+    number: int
+
+    @cached_property
+    def acts(self) -> tuple[Act, ...]:
+        """What happens in it, in order."""
+        chance = dice(self.seed, "round", self.number)
+        who = chance.random()
+        if self.number == 0:
+            return tuple(replace(act, who=_other(who) if act.deed is Deed.RUSH else who) for act in OPENING)
+        begins_s = self.number * ROUND_S + chance.uniform(-SHIFT_S, SHIFT_S)
+        return tuple(
+            replace(
+                act,
+                at_s=begins_s + act.at_s,
+                lasts_s=act.lasts_s * chance.uniform(*STRETCH),
+                who=_other(who) if act.deed is Deed.RUSH else who,
+                strength=act.strength * chance.uniform(*STRENGTH),
+            )
+            for act in ENCORE
+        )
+
+
+def _other(who: float) -> float:
+    """Somebody else than the scanner, whom a block may hold back."""
+    return (who + 0.5) % 1
+
+
+class Story:
+    """The performance of one seed; seconds count from the start of the machine."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._round = Round(seed, 0)
+
+    def under_way(self, deed: Deed, at_s: float) -> Iterator[Act]:
+        """The acts of this kind that go on at this second."""
+        return (act for act in self._acts(at_s) if act.deed is deed and act.is_on(at_s))
+
+    def begun(self, deed: Deed, after_s: float, until_s: float) -> list[Act]:
+        """The acts of this kind that begin after the one second and not after the other."""
+        numbers = range(int(max(0.0, after_s) // ROUND_S), int(until_s // ROUND_S) + 1)
+        acts = (act for number in numbers for act in Round(self._seed, number).acts)
+        return [act for act in acts if act.deed is deed and after_s < act.at_s <= until_s]
+
+    def _acts(self, at_s: float) -> tuple[Act, ...]:
+        number = int(at_s // ROUND_S)
+        if number != self._round.number:
+            self._round = Round(self._seed, number)
+        return self._round.acts

@@ -1,0 +1,105 @@
+"""What simulated devices say: they look names up, open connections, are refused now and then, and one may scan.
+
+All servers stand on addresses that are reserved for documentation, so that nothing here points at anybody.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from ipaddress import ip_address
+from itertools import accumulate
+from random import Random
+
+from appliance.core.packet import ACK, RST, SYN
+from appliance.simulator.frames import DNS_PORT, Address, Way, dns_answer, tcp
+from appliance.simulator.network import Device, Population
+from appliance.simulator.story import Act
+
+# Name and how often it is visited, against the others.
+SITES = (
+    ("github.com", 14),
+    ("api.github.com", 6),
+    ("jira.com", 12),
+    ("www.wikipedia.org", 9),
+    ("docs.python.org", 6),
+    ("pubmed.ncbi.nlm.nih.gov", 8),
+    ("www.bbc.co.uk", 5),
+    ("outlook.office.com", 10),
+    ("teams.microsoft.com", 7),
+    ("www.youtube.com", 6),
+    ("deb.debian.org", 3),
+    ("www.openstreetmap.org", 2),
+)
+_CUMULATED = [*accumulate(weight for _, weight in SITES)]
+
+# By IP version: the websites (the site's number is added), the servers that are scanned, the name server.
+WEB = {4: ip_address("198.51.100.10"), 6: ip_address("2001:db8:100::10")}
+SERVERS = {4: ip_address("192.0.2.20"), 6: ip_address("2001:db8:200::20")}
+RESOLVER = {4: ip_address("192.0.2.53"), 6: ip_address("2001:db8:200::53")}
+
+VISITS_S = 0.12  # visits a second of each device: somebody who reads and clicks, and what programs fetch by themselves
+REFUSED = 0.03  # of connections; far from enough to look like a scan
+CUT = 0.1  # of connections end with a reset, as browsers end them
+HTTPS = 443
+EPHEMERAL_PORTS = (32_768, 60_999)  # Linux's own range
+
+SCAN_PORTS_S = 16.0  # a scanner's tries each second: 48 in the opening's 3 s, a `medium` incident
+FIRST_PORT = 20
+OPEN_PORTS = frozenset({22, 80, 443})  # of the scanned server
+
+
+def router_mac(population: Population) -> str:
+    """The hardware address of the appliance's interface, through which the devices reach everything."""
+    return f"02:53:49:4d:{population.index:02x}:fe"
+
+
+def site_address(number: int, version: int) -> Address:
+    """Where the site of this number lives."""
+    return WEB[version] + number
+
+
+def visits(
+    population: Population, users: list[Device], tick_s: float, chance: Random, is_stopped: Callable[[Address], bool]
+) -> Iterator[bytes]:
+    """The frames of the visits that begin within a tick."""
+    for device in users:
+        if chance.random() < VISITS_S * tick_s:
+            number = chance.choices(range(len(SITES)), cum_weights=_CUMULATED)[0]
+            if not is_stopped(site_address(number, device.address.version)):
+                yield from _visit(population, device, number, chance)
+
+
+def scan(population: Population, act: Act, at_s: float, tick_s: float) -> Iterator[bytes]:
+    """The frames of the tries that a scanner makes within a tick, each with the server's answer."""
+    device = population.suspect(act.who)
+    server = SERVERS[device.address.version] + int(act.who * 100)
+    first, end = (round((second - act.at_s) * SCAN_PORTS_S) for second in (at_s, at_s + tick_s))
+    for number in range(max(0, first), end):
+        port = FIRST_PORT + number
+        source_port = EPHEMERAL_PORTS[0] + number
+        way = Way(device.mac, router_mac(population), device.address, server, source_port, port)
+        yield tcp(way, SYN, number)
+        yield tcp(way.back(), SYN | ACK if port in OPEN_PORTS else RST | ACK, 0)
+
+
+def _visit(population: Population, device: Device, number: int, chance: Random) -> Iterator[bytes]:
+    """Both look-ups for the name, the request for a connection, and what becomes of it."""
+    version = device.address.version
+    way = Way(
+        source_mac=device.mac,
+        destination_mac=router_mac(population),
+        source=device.address,
+        destination=site_address(number, version),
+        source_port=chance.randint(*EPHEMERAL_PORTS),
+        destination_port=HTTPS,
+    )
+    answer = replace(way, destination=RESOLVER[version], destination_port=DNS_PORT).back()
+    for kind in (4, 6):
+        yield dns_answer(answer, chance.getrandbits(16), SITES[number][0], site_address(number, kind))
+    sequence = chance.getrandbits(32)
+    yield tcp(way, SYN, sequence)
+    if chance.random() < REFUSED:
+        yield tcp(way.back(), RST | ACK, 0)
+        return
+    yield tcp(way.back(), SYN | ACK, chance.getrandbits(32))
+    if chance.random() < CUT:
+        yield tcp(way, RST, (sequence + 1) % 2**32)

@@ -1,0 +1,137 @@
+"""The machines that must keep the contract of the ports: the simulated one, and the real one in the lab.
+
+A rig is a machine with a department behind it, and with hands: what a person would do to see whether it works.
+"""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from appliance import simulator
+from appliance.config import parse
+from appliance.core.machine import Press
+from appliance.core.moment import Moment
+from appliance.ports import Capture, Firewall, Flows, Interfaces, Neighbours, Panel, Sensors
+from appliance.simulator import SimulatedMachine
+from appliance.system.capture import PacketCapture
+from appliance.system.firewall import NftablesFirewall
+from appliance.system.flows import ConntrackFlows
+from appliance.system.interfaces import RtnetlinkInterfaces
+from appliance.system.neighbours import RtnetlinkNeighbours
+from appliance.system.panel import GpioPanel
+from appliance.system.sensors import PsutilSensors
+from tests.lab.network import WEB_V4, network
+
+START = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)  # at night: nothing in the simulator may depend on the hour
+PATIENCE_S = 20.0
+TRIES = 50  # each is a SYN and a reset: more than one batch of frames
+
+
+@dataclass
+class Rig:
+    """`interface`: faces the department; `host`: an address in it. `live`: let devices do what devices do.
+
+    `until`: let time pass until something holds. `press`: use the button.
+    """
+
+    interfaces: Interfaces
+    neighbours: Neighbours
+    flows: Flows
+    sensors: Sensors
+    panel: Panel
+    firewall: Firewall
+    capture: Capture
+    interface: str
+    host: str
+    live: Callable[[], None]
+    until: Callable[[Callable[[], bool]], None]
+    press: Callable[[Press], None]
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = Moment(START, 1000.0)
+
+    def __call__(self) -> Moment:
+        return self.now
+
+    def move(self, seconds: float) -> Moment:
+        """Let time pass; returns the new now."""
+        self.now = Moment(self.now.wall + timedelta(seconds=seconds), self.now.monotonic_s + seconds)
+        return self.now
+
+
+@contextmanager
+def simulated(scratch: Path) -> Iterator[Rig]:
+    """The simulated machine; time passes by moving its clock."""
+    clock = Clock()
+    whole = SimulatedMachine(parse(simulator.CONFIG.encode(), "simulated"), 1, clock)
+
+    def until(holds: Callable[[], bool]) -> None:
+        for _ in range(100):
+            if holds():
+                return
+            clock.move(0.5)
+        raise AssertionError("it never came true")
+
+    yield Rig(
+        interfaces=whole.interfaces,
+        neighbours=whole.neighbours,
+        flows=whole.flows,
+        sensors=whole.sensors,
+        panel=whole.panel,
+        firewall=whole.firewall,
+        capture=whole.capture,
+        interface="eth1",
+        host="192.168.1.101",
+        live=lambda: clock.move(60) and None,
+        until=until,
+        press=whole.panel.press,
+    )
+
+
+@contextmanager
+def real(scratch: Path) -> Iterator[Rig]:
+    """The real machine as the lab's gateway; time passes by itself."""
+    with network("gateway") as lab, lab.appliance.entered():
+        lab.start_web()
+        interfaces, neighbours, flows = RtnetlinkInterfaces(), RtnetlinkNeighbours(), ConntrackFlows()
+        capture = PacketCapture(promiscuous=False)
+        panel = GpioPanel(button=17, status=22, alert=23, activity=24, hold_s=0.2, scratch=scratch)
+
+        def live() -> None:
+            with lab.hosts[0].entered():
+                socket.create_connection((WEB_V4[0], 80), timeout=PATIENCE_S).close()
+                for _ in range(TRIES):
+                    with socket.socket() as refused:
+                        refused.connect_ex((WEB_V4[0], 9))
+
+        yield Rig(
+            interfaces=interfaces,
+            neighbours=neighbours,
+            flows=flows,
+            sensors=PsutilSensors(scratch),
+            panel=panel,
+            firewall=NftablesFirewall(),
+            capture=capture,
+            interface=lab.department_interface,
+            host=lab.hosts[0].ipv4,
+            live=live,
+            until=_wait,
+            press=panel.press,
+        )
+        for part in (panel, capture, flows, neighbours, interfaces):
+            part.close()
+
+
+def _wait(holds: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline_s, "it never came true"
+        time.sleep(0.02)  # the kernel's own time passes here: nobody can hand it another

@@ -1,0 +1,160 @@
+"""What the ports promise, of the simulated machine and of the real one: the same assertions for both."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.core.machine import Light, Lights, Order, Press
+from appliance.core.names import answer_in
+from appliance.core.packet import decode
+from tests.contract.machines import Rig, real, simulated
+
+LONG_S = 3600.0
+
+
+@pytest.fixture(params=[simulated, real], ids=["simulated", "real"])
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    with request.param(tmp_path) as rig:
+        yield rig
+
+
+def totals(rig: Rig) -> dict[str, tuple[int, ...]]:
+    links = rig.interfaces.links().values()
+    return {
+        link.name: (
+            link.counters.rx_bytes,
+            link.counters.tx_bytes,
+            link.counters.rx_packets,
+            link.counters.tx_packets,
+        )
+        for link in links
+    }
+
+
+def test_counters_never_decrease_and_the_department_s_grow_in_both_directions(rig: Rig) -> None:
+    before = totals(rig)
+    rig.live()
+    after = totals(rig)
+    assert after.keys() == before.keys()
+    assert all(new >= old for name in before for new, old in zip(after[name], before[name], strict=True))
+    assert all(new > old for new, old in zip(after[rig.interface], before[rig.interface], strict=True))
+
+
+def test_a_link_is_known_again_by_its_identity_and_no_two_share_one(rig: Rig) -> None:
+    once = {name: link.identity for name, link in rig.interfaces.links().items()}
+    rig.live()
+    assert {name: link.identity for name, link in rig.interfaces.links().items()} == once
+    assert len(set(once.values())) == len(once)
+    assert rig.interfaces.links()[rig.interface].up
+
+
+def test_the_department_s_devices_are_sighted_at_its_interface(rig: Rig) -> None:
+    rig.live()
+    sightings = rig.neighbours.sightings()
+    assert (rig.interface, rig.host) in {(one.interface, str(one.address)) for one in sightings}
+    assert all(one.age_s >= 0 and len(one.mac.split(":")) == 6 for one in sightings)
+
+
+def test_connections_are_told_by_the_address_that_opened_them(rig: Rig) -> None:
+    assert rig.firewall.sync({rig.interface: ()}) is None  # without which no kernel tracks anything
+    rig.live()
+    assert rig.host in {one.source for one in rig.flows.connections()}
+
+
+def test_the_gauges_are_within_what_they_measure(rig: Rig) -> None:
+    vitals = rig.sensors.vitals()
+    assert 0 <= vitals.cpu_percent <= 100
+    assert vitals.cpu_temperature_c is None or -40 < vitals.cpu_temperature_c < 125
+    assert 0 < vitals.memory_used_bytes < vitals.memory_total_bytes
+    assert 0 < vitals.storage_used_bytes < vitals.storage_total_bytes
+
+
+def test_a_press_is_told_once(rig: Rig) -> None:
+    told: list[Press] = []
+    assert list(rig.panel.presses()) == []
+    rig.press(Press.HELD)
+    rig.until(lambda: bool(told.extend(rig.panel.presses()) or told))
+    assert told == [Press.HELD]
+    assert list(rig.panel.presses()) == []
+
+
+def test_the_lights_can_be_shown_again_and_again(rig: Rig) -> None:
+    for _ in range(2):
+        rig.panel.show(Lights(Light.SLOW, Light.FAST, Light.ON))
+
+
+def test_before_the_first_orders_there_is_no_table(rig: Rig) -> None:
+    assert rig.firewall.enforced() is None
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [(), ("{host}",), ("{host}", "10.9.0.0/16", "2001:db8::1", "2001:db8:9::/48"), ("10.9.0.0/32",)],
+    ids=["nothing", "a host", "all kinds", "a prefix of one"],
+)
+def test_what_was_ordered_is_enforced(rig: Rig, targets: tuple[str, ...]) -> None:
+    wanted = [target.format(host=rig.host) for target in targets]
+    assert rig.firewall.sync({rig.interface: [Order(one, LONG_S) for one in wanted]}) is None
+    assert rig.firewall.enforced() == {rig.interface: frozenset(wanted)}
+
+
+def test_orders_replace_what_was_there(rig: Rig) -> None:
+    rig.firewall.sync({rig.interface: [Order("10.9.0.1"), Order("10.9.0.2", LONG_S)]})
+    rig.firewall.sync({rig.interface: [Order("10.9.0.2"), Order("10.9.0.3", LONG_S)]})
+    assert rig.firewall.enforced() == {rig.interface: {"10.9.0.2", "10.9.0.3"}}
+    rig.firewall.sync({})
+    assert rig.firewall.enforced() == {}
+
+
+def test_a_transaction_that_is_refused_says_why_and_changes_nothing(rig: Rig) -> None:
+    rig.firewall.sync({rig.interface: [Order("10.9.0.7")]})
+    overlapping = ("10.9.0.8", "10.0.0.0/8", "10.9.0.0/16")
+    assert rig.firewall.sync({rig.interface: [Order(target) for target in overlapping]})
+    assert rig.firewall.enforced() == {rig.interface: {"10.9.0.7"}}
+
+
+def test_an_order_ends_by_itself_when_its_time_is_over(rig: Rig) -> None:
+    orders = [Order("10.9.0.1", 1.0), Order("10.9.1.0/24", 0.2), Order("10.9.2.0/24", LONG_S), Order("10.9.0.2")]
+    rig.firewall.sync({rig.interface: orders})
+    assert rig.firewall.enforced() == {rig.interface: {order.target for order in orders}}
+    rig.until(lambda: rig.firewall.enforced() == {rig.interface: {"10.9.2.0/24", "10.9.0.2"}})
+
+
+def test_ordering_it_again_gives_it_a_new_time(rig: Rig) -> None:
+    rig.firewall.sync({rig.interface: [Order("10.9.0.1", 1.0), Order("10.9.0.2", 1.0)]})
+    rig.firewall.sync({rig.interface: [Order("10.9.0.1", LONG_S), Order("10.9.0.2", 1.0)]})
+    rig.until(lambda: rig.firewall.enforced() == {rig.interface: {"10.9.0.1"}})
+
+
+def test_frames_come_in_small_batches_each_once_and_only_of_the_kind_that_is_looked_for(rig: Rig) -> None:
+    rig.capture.attach([rig.interface, "absent0"])
+    rig.live()
+    batches = []
+    while batch := rig.capture.frames():
+        batches.append(batch)
+    assert len(batches[0]) == 64
+    assert max(map(len, batches)) == 64
+    assert {frame.interface for batch in batches for frame in batch} == {rig.interface}
+    packets = [decode(frame.data) for batch in batches for frame in batch]
+    assert all(one and (one.opens or one.accepts or one.refuses or answer_in(one)) for one in packets)
+    assert any(one and one.opens and one.source == rig.host for one in packets)
+    assert rig.capture.lost() == 0
+
+
+def test_nothing_is_captured_where_nobody_listens(rig: Rig) -> None:
+    rig.capture.attach([rig.interface])
+    rig.capture.attach([])
+    rig.live()
+    assert list(rig.capture.frames()) == []
+
+
+def test_what_nobody_takes_in_time_is_lost_and_counted(rig: Rig) -> None:
+    rig.capture.attach([rig.interface])
+    lost = [rig.capture.lost()]
+    for _ in range(30):
+        rig.live()
+        lost.append(rig.capture.lost())
+    assert lost[0] == 0
+    assert lost == sorted(lost)
+    assert lost[-1] > 0

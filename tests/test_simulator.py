@@ -3,6 +3,8 @@
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import dns.message
@@ -12,6 +14,7 @@ from appliance import simulator
 from appliance.config import Config, parse
 from appliance.core.department import networks_of
 from appliance.core.machine import Order
+from appliance.core.meter import Facing, Plan, Reading
 from appliance.core.moment import Moment
 from appliance.core.names import answer_in
 from appliance.core.packet import UDP, Packet, decode
@@ -30,6 +33,8 @@ from tests.contract.machines import Clock
 from tests.contract.schema import examples, violations
 
 MINUTE_S = 60
+PLAN = Plan("dept123", "eth1", Facing.DEPARTMENT, (ip_network("192.168.1.0/24"),))
+OTHER_PLAN = Plan("dept456", "eth2", Facing.DEPARTMENT, (ip_network("192.168.2.0/24"),))
 
 
 class Appliance:
@@ -43,7 +48,17 @@ class Appliance:
         by_id = {one.id: one for one in departments}
         publish = self.published.append
         self.upkeep = Upkeep(store, machine.panel, publish)
-        self.metering = Metering(departments, config.zone, machine.interfaces, machine.flows, store, publish)
+        self.metering = Metering(
+            departments,
+            config.position,
+            config.zone,
+            machine.interfaces,
+            machine.flows,
+            machine.meters,
+            lambda now: True,
+            store,
+            publish,
+        )
         self.enforcement = Enforcement(
             departments,
             config.position,
@@ -325,3 +340,146 @@ def test_the_operator_asks_nothing_of_an_appliance_in_maintenance() -> None:
     machine = SimulatedMachine(default(), 1, clock)
     machine.panel.show(lights(read_only=True, alarmed=False, troubled=False, busy=True))
     assert machine.orders_due(clock.move(MINUTE_S)) == []
+
+
+def metered(*plans: Plan, config: Config | None = None) -> tuple[SimulatedMachine, Clock]:
+    clock = Clock()
+    machine = SimulatedMachine(config or default(), 1, clock)
+    assert machine.meters.apply(plans) is None
+    return machine, clock
+
+
+def hosts_total(machine: SimulatedMachine, department: str) -> int:
+    return sum(reading.total_bytes for reading in machine.meters.hosts()[department].values())
+
+
+def test_a_meter_is_the_sum_of_its_hosts_and_what_the_interface_carried_without_headers() -> None:
+    machine, clock = metered(PLAN)
+    clock.move(100.1)
+    reading, counters = machine.meters.read()["dept123"], machine.interfaces.links()["eth1"].counters
+    assert reading.total_bytes == hosts_total(machine, "dept123")
+    packets = counters.rx_packets + counters.tx_packets
+    rest = counters.rx_bytes + counters.tx_bytes - 14 * packets - reading.total_bytes
+    asked = packets - reading.up_packets - reading.down_packets
+    assert rest == 46 * asked > 0
+    assert counters.rx_bytes < counters.tx_bytes
+    assert reading.up_bytes < reading.down_bytes
+
+
+def test_the_share_that_no_meter_claims_is_small_and_not_hidden(store: SqliteStore) -> None:
+    events = Appliance(store, default(), 1).run(MINUTE_S)
+    told = [event.payload()["metrics"]["unaccountedPercent"] for event in events if event.name == "usage:update"]
+    assert 0 < max(told) < 0.1
+
+
+@pytest.mark.parametrize("second", [3.0, 3.1])
+def test_a_department_that_reaches_its_limit_falls_silent_within_a_packet_of_it(second: float) -> None:
+    machine, clock = metered(PLAN, OTHER_PLAN)
+    machine.capture.attach(["eth1"])
+    clock.move(second)
+    limit = machine.meters.read()["dept123"].total_bytes + 3_000_000
+    machine.meters.apply([replace(PLAN, stop_at_bytes=limit), OTHER_PLAN])
+    clock.move(10)
+    packets(machine)
+    before, reading = machine.meters.read(), machine.meters.read()["dept123"]
+    clock.move(40)
+    assert 0 <= reading.total_bytes - limit < 1500
+    assert machine.meters.read()["dept123"] == reading
+    assert machine.meters.read()["dept456"].total_bytes > before["dept456"].total_bytes
+    assert packets(machine) == []
+    assert not [one for one in machine.flows.connections() if one.source.startswith("192.168.1.")]
+    machine.meters.apply([replace(PLAN, stop_at_bytes=limit + 2_000_000), OTHER_PLAN])
+    clock.move(40)
+    assert 0 <= machine.meters.read()["dept123"].total_bytes - limit - 2_000_000 < 1500
+
+
+def test_a_limit_below_the_meter_stops_it_where_it_is() -> None:
+    machine, clock = metered(PLAN)
+    clock.move(5.1)
+    reading = machine.meters.read()
+    machine.meters.apply([replace(PLAN, stop_at_bytes=1)])
+    clock.move(20)
+    assert machine.meters.read() == reading
+
+
+def test_a_throttled_department_keeps_its_rate_and_its_order_among_hosts() -> None:
+    machine, clock = metered(PLAN)
+    clock.move(5)
+    free = machine.meters.read()["dept123"].total_bytes
+    assert free > 5 * 100_000
+    machine.meters.apply([replace(PLAN, throttle_bytes_s=100_000)])
+    clock.move(30)
+    slow = machine.meters.read()["dept123"].total_bytes - free
+    assert 0.99 * 3_000_000 < slow <= 3_000_000
+    machine.meters.apply([PLAN])
+    clock.move(30)
+    assert machine.meters.read()["dept123"].total_bytes > free + slow + 3_000_000
+
+
+def test_a_host_has_a_limit_of_its_own_and_the_others_go_on() -> None:
+    machine, clock = metered(replace(PLAN, host_stop_bytes={"192.168.1.101": 500_000}))
+    clock.move(30)
+    early = machine.meters.hosts()["dept123"]
+    assert 0 <= early["192.168.1.101"].total_bytes - 500_000 < 1500
+    clock.move(30)
+    late = machine.meters.hosts()["dept123"]
+    assert late["192.168.1.101"] == early["192.168.1.101"]
+    assert late["192.168.1.100"].total_bytes > early["192.168.1.100"].total_bytes
+
+
+def test_who_is_exempt_is_neither_counted_nor_held() -> None:
+    exempt = (ip_network("192.168.1.101/32"),)
+    machine, clock = metered(replace(PLAN, exempt=exempt, stop_at_bytes=0))
+    clock.move(30)
+    assert machine.meters.read()["dept123"].total_bytes == 0
+    assert "192.168.1.101" not in machine.meters.hosts()["dept123"]
+    assert {one.source for one in machine.flows.connections()} >= {"192.168.1.101"}
+    assert machine.interfaces.links()["eth1"].counters.rx_bytes > 0
+
+
+def test_a_mirror_counts_and_stops_nobody() -> None:
+    machine, clock = metered(replace(PLAN, facing=Facing.MIRRORED, stop_at_bytes=1))
+    clock.move(30)
+    assert machine.meters.read()["dept123"].total_bytes > 1_000_000
+
+
+SHARED = """
+[appliance]
+position = "gateway"
+[[departments]]
+id = "a"
+interface = "eth1"
+subnets = ["192.168.1.0/24"]
+[[departments]]
+id = "b"
+interface = "eth1"
+subnets = ["2001:db8:5::/64"]
+"""
+
+
+def test_departments_that_share_an_interface_are_told_apart_and_its_counters_are_of_both() -> None:
+    plans = [
+        Plan(name, "eth1", Facing.DEPARTMENT, (ip_network(subnet),))
+        for name, subnet in (("a", "192.168.1.0/24"), ("b", "2001:db8:5::/64"))
+    ]
+    machine, clock = metered(*plans, config=parse(SHARED.encode(), "a.toml"))
+    clock.move(50)
+    readings, link = machine.meters.read(), machine.interfaces.links()["eth1"]
+    assert {ip_address(address).version for address in machine.meters.hosts()["b"]} == {6}
+    metered_bytes = readings["a"].total_bytes + readings["b"].total_bytes
+    carried = link.counters.rx_bytes + link.counters.tx_bytes
+    packets = link.counters.rx_packets + link.counters.tx_packets
+    assert min(readings["a"].total_bytes, readings["b"].total_bytes) > 0
+    assert metered_bytes <= carried - 14 * packets < metered_bytes * 1.001
+    assert readings["unclaimed:eth1"] == Reading(readings["unclaimed:eth1"].identity)
+
+
+def test_metering_is_the_same_however_often_the_same_plan_is_applied() -> None:
+    (often, often_clock), (once, once_clock) = metered(PLAN), metered(PLAN)
+    for _ in range(300):
+        often_clock.move(0.1)
+        often.meters.apply([replace(PLAN)])
+    once_clock.move(0)
+    for _ in range(300):
+        once_clock.move(0.1)
+    assert often.meters.read() == once.meters.read()

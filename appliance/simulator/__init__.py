@@ -2,14 +2,15 @@
 
 It is a model, not a recording: departments with devices make traffic, a script lets things happen to them, and all that
 is told follows from that. It obeys the rules of the real machine: counters only grow, a transaction of the firewall is
-in force whole or not at all and its elements end by themselves, a blocked device falls silent, frames are bytes. What
-it shows depends on the seed, the time that passed and the blocks, not on how often it was asked.
+in force whole or not at all and its elements end by themselves, a blocked device falls silent, a meter stops its
+department at the limit to the packet, frames are bytes. What it shows depends on the seed, the time that passed, the
+blocks and the limits, not on how often it was asked.
 
     story.py       the script: which second brings what, so that each event of the contract has its cause in a minute
     network.py     the departments and their devices: who is there, and how fast they are
     talk.py        what devices say; frames.py: the bytes of it
-    wire.py        the passing of time: what the cables carried, and the frames that went by
-    firewall.py, interfaces.py, kernel.py, board.py     the ports
+    wire.py        the passing of time: what each device carried, and the frames that went by
+    firewall.py, meters.py, interfaces.py, kernel.py, board.py     the ports
     machine.py     all of it together
 """
 

@@ -1,23 +1,28 @@
 """The simulated interfaces: those of the departments, and those that the position has besides."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
 from appliance.core.machine import Counters, Link, Position
+from appliance.core.usage import ETHERNET_BYTES
 from appliance.simulator.network import Population
 from appliance.simulator.talk import router_mac
+from appliance.simulator.wire import Traffic
 from appliance.simulator.world import World
 
 Address = IPv4Interface | IPv6Interface
 
 SPEED_BPS = 1_000_000_000  # what a Raspberry Pi 4's port negotiates
-PACKET_BYTES = 900  # of an ordinary mixture of full segments and acknowledgements
+ARP_BYTES = 46  # of the least Ethernet frame behind its header
+PACKETS_FOR_EACH_ARP = 500  # neighbours are asked for again every half minute or so
+
+Carried = tuple[int, int]  # bytes and packets of one direction, L2
 
 # Where both directions arrive as received at a mirror port, and where the department is the machine itself.
-RECEIVED_AND_SENT: Mapping[Position, Callable[[int, int], tuple[int, int]]] = {
+RECEIVED_AND_SENT: Mapping[Position, Callable[[Carried, Carried], tuple[Carried, Carried]]] = {
     Position.GATEWAY: lambda sent, received: (sent, received),
     Position.BRIDGE: lambda sent, received: (sent, received),
-    Position.MIRROR: lambda sent, received: (sent + received, 0),
+    Position.MIRROR: lambda sent, received: ((sent[0] + received[0], sent[1] + received[1]), (0, 0)),
     Position.HOST: lambda sent, received: (received, sent),
 }
 PASSED_ON = frozenset({Position.GATEWAY, Position.BRIDGE})  # what a department carries, the uplink carries too
@@ -37,21 +42,25 @@ class SimulatedInterfaces:
     def links(self) -> Mapping[str, Link]:
         """Every interface, by name, with absolute counters."""
         at_s = self._world.elapsed()
-        carried = [self._world.wire.carried(one.index, at_s) for one in self._world.populations]
+        carried = {one.index: self._carried(one, at_s) for one in self._world.populations}
         links = [self._loopback()]
         if self._world.position is not Position.HOST:
-            links.append(self._uplink(carried))
+            links.append(self._uplink([two for both in carried.values() for two in both]))
         if self._world.position is Position.BRIDGE:
             links.append(self._bridge())
-        links += [self._department(one, carried[one.index], at_s) for one in self._world.populations]
+        for first in {one.interface: one for one in reversed(self._world.populations)}.values():
+            sharing = [one for one in self._world.populations if one.interface == first.interface]
+            links.append(self._department(sharing, [two for one in sharing for two in carried[one.index]], at_s))
         return {link.name: link for link in links}
+
+    def _carried(self, population: Population, at_s: float) -> list[Traffic]:
+        return [self._world.wire.carried(device, at_s) for device in population.devices]
 
     def _loopback(self) -> Link:
         return Link("lo", 1, "00:00:00:00:00:00", self._world.boot, True, Counters(0, 0), addresses=LOOPBACK_ADDRESSES)
 
-    def _uplink(self, carried: Sequence[tuple[int, int]]) -> Link:
-        is_passed_on = self._world.position in PASSED_ON
-        sent, received = map(sum, zip(*carried, strict=True)) if is_passed_on else (0, 0)
+    def _uplink(self, carried: Iterable[Traffic]) -> Link:
+        sent, received = _frames(carried if self._world.position in PASSED_ON else ())
         is_port = self._world.position is Position.BRIDGE
         return Link(
             name=UPLINK if all(one.interface != UPLINK for one in self._world.populations) else OTHER_UPLINK,
@@ -59,7 +68,7 @@ class SimulatedInterfaces:
             mac="02:53:49:4d:ff:fe",
             boot=self._world.boot,
             up=True,
-            counters=_counters(received, sent),
+            counters=Counters(received[0], sent[0], received[1], sent[1]),
             speed_bps=SPEED_BPS,
             master=BRIDGE if is_port else None,
             addresses=() if is_port else UPLINK_ADDRESSES,
@@ -70,24 +79,35 @@ class SimulatedInterfaces:
         # What it forwards does not count as its own.
         return Link(BRIDGE, 3, "02:53:49:4d:ff:fd", self._world.boot, True, Counters(0, 0), addresses=own)
 
-    def _department(self, population: Population, carried: tuple[int, int], at_s: float) -> Link:
-        position = self._world.position
-        up = self._world.wire.is_up(population, at_s)
+    def _department(self, sharing: list[Population], carried: Iterable[Traffic], at_s: float) -> Link:
+        """The interface of one department, or of several that share it."""
+        position, first = self._world.position, sharing[0]
+        up = self._world.wire.is_up(first, at_s)
+        received, sent = RECEIVED_AND_SENT[position](*_frames(carried))
         return Link(
-            name=population.interface,
-            index=4 + population.index,
-            mac=router_mac(population),
+            name=first.interface,
+            index=4 + first.index,
+            mac=router_mac(first),
             boot=self._world.boot,
             up=up,
-            counters=_counters(*RECEIVED_AND_SENT[position](*carried)),
+            counters=Counters(received[0], sent[0], received[1], sent[1]),
             speed_bps=SPEED_BPS if up else None,
             master=BRIDGE if position is Position.BRIDGE else None,
-            addresses=_own(population) if position in ADDRESSED else (),
+            addresses=tuple(address for one in sharing for address in _own(one)) if position in ADDRESSED else (),
         )
 
 
-def _counters(rx_bytes: int, tx_bytes: int) -> Counters:
-    return Counters(rx_bytes, tx_bytes, rx_bytes // PACKET_BYTES, tx_bytes // PACKET_BYTES)
+def _frames(carried: Iterable[Traffic]) -> tuple[Carried, Carried]:
+    """What this traffic is as frames, from and to the department."""
+    traffic = list(carried)
+    sent = _framed(sum(one.up_bytes for one in traffic), sum(one.up_packets for one in traffic))
+    received = _framed(sum(one.down_bytes for one in traffic), sum(one.down_packets for one in traffic))
+    return sent, received
+
+
+def _framed(l3_bytes: int, packets: int) -> Carried:
+    asked = packets // PACKETS_FOR_EACH_ARP
+    return l3_bytes + ETHERNET_BYTES * (packets + asked) + ARP_BYTES * asked, packets + asked
 
 
 def _own(population: Population) -> tuple[Address, ...]:

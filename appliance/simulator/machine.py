@@ -9,6 +9,7 @@ from appliance.simulator.board import SimulatedPanel, SimulatedSensors
 from appliance.simulator.firewall import SimulatedFirewall
 from appliance.simulator.interfaces import SimulatedInterfaces
 from appliance.simulator.kernel import SimulatedCapture, SimulatedFlows, SimulatedNeighbours
+from appliance.simulator.meters import SimulatedMeters
 from appliance.simulator.network import populate
 from appliance.simulator.story import Act, Deed, Story
 from appliance.simulator.wire import Tap, Wire
@@ -41,6 +42,7 @@ class SimulatedMachine:
         self.flows = SimulatedFlows(world)
         self.sensors = SimulatedSensors(world)
         self.panel = SimulatedPanel(world)
+        self.meters = SimulatedMeters(world)
         self.capture = SimulatedCapture(world, tap)
 
     def orders_due(self, now: Moment) -> list[BlockRequest]:

@@ -5,7 +5,7 @@ it, with slow and quick wobbles around that; each device has a share of it. All 
 second, so that it does not matter how often somebody looks.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
@@ -18,6 +18,7 @@ from appliance.core.department import Department
 from appliance.simulator.story import dice
 
 Address = IPv4Address | IPv6Address
+Rate = tuple[float, float]  # bytes per second from a device, and toward it
 
 DAY_S = 1800.0
 NIGHT_LEVEL = 0.45  # of the usual rate, when the fewest work
@@ -103,15 +104,21 @@ class Population:
         """The devices that are there and may pass."""
         return [one for one in self.devices if not one.away_s(at_s) and not is_stopped(one)]
 
-    def rates(self, at_s: float, users: list[Device], rush: float) -> tuple[float, float]:
-        """Bytes per second (from, to) the department, while these devices use it.
+    def rates(self, at_s: float, users: list[Device], rush: Mapping[Device, float]) -> Mapping[Device, Rate]:
+        """What each of these devices sends and fetches while they use the department's line.
 
-        `rush`: the multiple of its usual rate that somebody fetches besides.
+        `rush`: by device, the multiple of the department's usual rate that it fetches besides.
         """
         noise = exp(dice(self.seed, "noise", self.index, at_s).gauss(0, NOISE))
-        usual = self.usual_bytes_s * self._level(at_s) * noise * sum(one.share for one in users)
-        down = usual * DOWN_SHARE + self.usual_bytes_s * rush * noise
-        return min(usual * (1 - DOWN_SHARE), self.line_bytes_s), min(down, self.line_bytes_s)
+        usual = self.usual_bytes_s * self._level(at_s) * noise
+        up = {one: usual * (1 - DOWN_SHARE) * one.share for one in users}
+        down = {one: usual * DOWN_SHARE * one.share + self.usual_bytes_s * noise * rush.get(one, 0.0) for one in users}
+        up_fits, down_fits = self._fits(sum(up.values())), self._fits(sum(down.values()))
+        return {one: (up[one] * up_fits, down[one] * down_fits) for one in users}
+
+    def _fits(self, bytes_s: float) -> float:
+        """The share of this rate that the line carries."""
+        return min(1.0, self.line_bytes_s / bytes_s) if bytes_s else 1.0
 
     def _level(self, at_s: float) -> float:
         day = (1 - NIGHT_LEVEL) / 2 * sin(2 * pi * (at_s / DAY_S + MORNING - 0.25)) + (1 + NIGHT_LEVEL) / 2

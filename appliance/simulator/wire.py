@@ -1,23 +1,61 @@
-"""The passing of time on the simulated wires: bytes add up, and frames go by.
+"""The passing of time on the simulated wires: bytes add up for each device, and frames go by.
 
-Time passes in ticks. Within one a department's rate stays the same, so what an interface carried is exact at every
-instant between, and only grows. A block or an outage shows from the next tick on.
+Time passes in ticks. Within one a device's rate stays the same, so what it carried is exact at every instant between,
+and only grows. A block or an outage shows from the next tick on; the limit of a hold in the very packet.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, inf
 
 from appliance.core.machine import Frame
 from appliance.simulator.frames import Address
-from appliance.simulator.network import Device, Population
+from appliance.simulator.network import Device, Population, Rate
 from appliance.simulator.story import Deed, Story, dice
 from appliance.simulator.talk import scan, visits
 
 TICK_S = 0.25  # a power of two, so that the seconds of ticks are exact; a person takes it for at once
+PACKET_BYTES = 900  # of an ordinary mixture of full segments and acknowledgements
 
 BUFFER_FRAMES = 1024  # what the real one holds of such frames
 
 Stopped = Callable[[str, Address, float], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """L3 bytes from a device and toward it since the start of the machine."""
+
+    up_bytes: int = 0
+    down_bytes: int = 0
+
+    @property
+    def total_bytes(self) -> int:
+        """Both directions."""
+        return self.up_bytes + self.down_bytes
+
+    @property
+    def up_packets(self) -> int:
+        """Packets from the device."""
+        return ceil(self.up_bytes / PACKET_BYTES)
+
+    @property
+    def down_packets(self) -> int:
+        """Packets toward the device."""
+        return ceil(self.down_bytes / PACKET_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What some devices may do together. `None`: as much, or as fast, as they like.
+
+    `stop_at_bytes`: of their traffic in both directions since the start; the packet that reaches it is the last.
+    """
+
+    devices: frozenset[Device]
+    stop_at_bytes: int | None = None
+    bytes_s: int | None = None
 
 
 class Tap:
@@ -39,7 +77,7 @@ class Tap:
 
 
 class Wire:
-    """What all departments' interfaces carry; seconds count from the start of the machine."""
+    """What all departments' devices carry; seconds count from the start of the machine."""
 
     def __init__(
         self,
@@ -56,63 +94,113 @@ class Wire:
         self._is_stopped = is_stopped
         self._tap = tap
         self._tick = 0
-        self._totals = [(0, 0)] * len(populations)
-        self._rates = [(0.0, 0.0)] * len(populations)
+        self._holds: Sequence[Hold] = ()
+        self._settled_s = 0.0
+        self._totals = {device: Traffic() for one in populations for device in one.devices}
+        self._wanted: dict[Device, Rate] = {}
+        self._rates: dict[Device, Rate] = {}
+        self._silent_after_s: dict[Device, float] = {}
         self._begin(0.0)
 
     def advance(self, at_s: float) -> None:
         """Let time pass until this second; it never goes back."""
         while (self._tick + 1) * TICK_S <= at_s:
-            self._totals = [self._carried(index, TICK_S) for index in range(len(self._totals))]
             self._tick += 1
+            self._settle(self._tick * TICK_S)
             self._begin(self._tick * TICK_S)
 
-    def carried(self, index: int, at_s: float) -> tuple[int, int]:
-        """Bytes (from, to) the department since the start."""
+    def carried(self, device: Device, at_s: float) -> Traffic:
+        """What the device has sent and received since the start."""
         self.advance(at_s)
-        return self._carried(index, at_s - self._tick * TICK_S)
+        return self._carried(device, at_s - self._settled_s)
+
+    def hold(self, holds: Sequence[Hold], at_s: float) -> None:
+        """From now on the devices are held so, and no others."""
+        self.advance(at_s)
+        self._settle(at_s)
+        self._holds = tuple(holds)
+        self._restrain()
 
     def is_up(self, population: Population, at_s: float) -> bool:
-        """Whether the department's cable is in."""
+        """Whether the cable of the department's interface is in."""
         outages = self._story.under_way(Deed.OUTAGE, at_s)
-        return all(self._populations[act.department] is not population for act in outages)
+        return all(self._populations[act.department].interface != population.interface for act in outages)
 
     def users(self, population: Population, at_s: float) -> list[Device]:
         """The devices that are there and may pass."""
-        interface = population.interface
-        return population.there(at_s, lambda device: self._is_stopped(interface, device.address, at_s))
+        return population.there(at_s, lambda device: not self._may_pass(population, device, at_s))
 
-    def _carried(self, index: int, passed_s: float) -> tuple[int, int]:
-        (sent, received), (up, down) = self._totals[index], self._rates[index]
-        return sent + int(up * passed_s), received + int(down * passed_s)
+    def _carried(self, device: Device, passed_s: float) -> Traffic:
+        before, (up, down) = self._totals[device], self._rates.get(device, (0.0, 0.0))
+        lasts_s = self._silent_after_s.get(device, inf)
+        if passed_s < lasts_s:
+            return Traffic(before.up_bytes + int(up * passed_s), before.down_bytes + int(down * passed_s))
+        # Rounded up, because a limit is reached, and by the last packet a little passed.
+        return Traffic(before.up_bytes + ceil(up * lasts_s), before.down_bytes + ceil(down * lasts_s))
+
+    def _settle(self, at_s: float) -> None:
+        passed_s = at_s - self._settled_s
+        self._totals = {device: self._carried(device, passed_s) for device in self._totals}
+        self._settled_s = at_s
 
     def _begin(self, at_s: float) -> None:
         """The rates and frames of the tick that begins at this second."""
-        for index, population in enumerate(self._populations):
+        self._wanted = {}
+        for population in self._populations:
             if not self.is_up(population, at_s):
-                self._rates[index] = 0.0, 0.0
                 continue
             users = self.users(population, at_s)
-            self._rates[index] = population.rates(at_s, users, self._rush(population, at_s))
+            self._wanted.update(population.rates(at_s, users, self._rush(population, at_s)))
             for data in self._talk(population, users, at_s):
                 self._tap.receive(Frame(population.interface, data))
+        self._restrain()
 
-    def _rush(self, population: Population, at_s: float) -> float:
-        acts = self._story.under_way(Deed.RUSH, at_s)
-        return sum(
-            act.strength
-            for act in acts
-            if self._populations[act.department] is population and self._may_pass(population, act.who, at_s)
+    def _restrain(self) -> None:
+        """How fast each device is under its holds, and after how many seconds it must fall silent."""
+        self._rates = dict(self._wanted)
+        for hold in self._holds:
+            if hold.bytes_s is not None and (bytes_s := self._bytes_s(hold.devices)) > hold.bytes_s:
+                share = hold.bytes_s / bytes_s
+                self._rates.update({one: (up * share, down * share) for one, (up, down) in self._of(hold.devices)})
+        self._silent_after_s = {}
+        for hold in self._holds:
+            if hold.stop_at_bytes is not None and (bytes_s := self._bytes_s(hold.devices)):
+                left_s = max(0, hold.stop_at_bytes - self._total_bytes(hold)) / bytes_s
+                for device in hold.devices:
+                    self._silent_after_s[device] = min(left_s, self._silent_after_s.get(device, inf))
+
+    def _of(self, devices: Iterable[Device]) -> list[tuple[Device, Rate]]:
+        return [(one, self._rates[one]) for one in devices if one in self._rates]
+
+    def _bytes_s(self, devices: Iterable[Device]) -> float:
+        return sum(up + down for _, (up, down) in self._of(devices))
+
+    def _total_bytes(self, hold: Hold) -> int:
+        return sum(self._totals[one].total_bytes for one in hold.devices)
+
+    def _rush(self, population: Population, at_s: float) -> Mapping[Device, float]:
+        acts = [
+            act for act in self._story.under_way(Deed.RUSH, at_s) if self._populations[act.department] is population
+        ]
+        rush: dict[Device, float] = {}
+        for act in acts:
+            device = population.suspect(act.who)
+            rush[device] = rush.get(device, 0.0) + act.strength
+        return rush
+
+    def _may_pass(self, population: Population, device: Device, at_s: float) -> bool:
+        is_used_up = any(
+            device in hold.devices and hold.stop_at_bytes is not None and self._total_bytes(hold) >= hold.stop_at_bytes
+            for hold in self._holds
         )
-
-    def _may_pass(self, population: Population, who: float, at_s: float) -> bool:
-        return not self._is_stopped(population.interface, population.suspect(who).address, at_s)
+        return not is_used_up and not self._is_stopped(population.interface, device.address, at_s)
 
     def _talk(self, population: Population, users: list[Device], at_s: float) -> list[bytes]:
         interface = population.interface
         chance = dice(self._seed, "talk", population.index, at_s)
         said = [*visits(population, users, TICK_S, chance, lambda address: self._is_stopped(interface, address, at_s))]
         for act in self._story.under_way(Deed.SCAN, at_s):
-            if self._populations[act.department] is population and self._may_pass(population, act.who, at_s):
+            suspect = population.suspect(act.who)
+            if self._populations[act.department] is population and self._may_pass(population, suspect, at_s):
                 said += scan(population, act, at_s, TICK_S)
         return said

@@ -21,6 +21,7 @@ from eventlet.hubs import trampoline
 from appliance import events
 from appliance.core.department import Department
 from appliance.core.machine import Connection, Counters, Lights, Link, Order, Position, Press
+from appliance.core.meter import Plan, Reading
 from appliance.core.moment import Moment
 from appliance.core.quota import Kind, Limits
 from appliance.monitor.enforcement import Enforcement
@@ -37,16 +38,27 @@ DEPARTMENTS = ("dept123", "dept456")
 
 
 class Machine:
-    """One interface, no connections, no button, and a firewall that remembers what it was told."""
+    """Interfaces, no connections, no button, meters that show nothing, a firewall that remembers what it was told."""
 
     def __init__(self) -> None:
         self._orders: Mapping[str, Sequence[Order]] = {}
+        self._metered: Sequence[str] = ()
 
     def links(self) -> Mapping[str, Link]:
         return {name: Link(name, 7, "02:00:00:00:00:01", "boot", True, Counters(1000, 500)) for name in DEPARTMENTS}
 
     def connections(self) -> Iterable[Connection]:
         return []
+
+    def apply(self, plans: Sequence[Plan]) -> str | None:
+        self._metered = [plan.department for plan in plans]
+        return None
+
+    def read(self) -> Mapping[str, Reading]:
+        return {name: Reading("meter") for name in self._metered}
+
+    def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
+        return {name: {} for name in self._metered}
 
     def presses(self) -> Sequence[Press]:
         return []
@@ -72,7 +84,9 @@ class Harness:
         limits = Limits({Kind.DAILY: 5368709120})
         departments = [Department(name, name, name, limits) for name in DEPARTMENTS]
         upkeep = Upkeep(store, machine, fanout.publish)
-        metering = Metering(departments, ZoneInfo("UTC"), machine, machine, store, fanout.publish)
+        metering = Metering(
+            departments, position, ZoneInfo("UTC"), machine, machine, machine, lambda now: True, store, fanout.publish
+        )
         metering.step(self.now())
         enforcement = Enforcement(
             departments, position, [], machine.links, machine, store, upkeep.require_writable, fanout.publish

@@ -88,6 +88,7 @@ def test_quotas_are_those_of_the_ledger(connect):
         "used": 0,
         "limit": 5368709120,
         "percentage": 0.0,
+        "granted": 0,
         "resetsAt": "2024-12-16T00:00:00.000Z",
     }
 

@@ -1,0 +1,169 @@
+"""The simulated meters, with the kernel's rules: absolute counts of L3 bytes, limits that hold to the packet.
+
+The same contract test runs over them and over the real ones. A meter begins at zero when a department is first planned
+for an interface, and keeps its count under every later plan; a department that is planned no more loses its meter, and
+gets another with another identity. Overlapping networks at one interface are refused, and the whole with them.
+A mirror port counts and holds nobody. What devices do here has no destination: of `exempt`, only hosts matter.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from appliance.core.blocks import overlap
+from appliance.core.meter import Facing, Network, Plan, Reading
+from appliance.simulator.network import Device
+from appliance.simulator.wire import Hold, Traffic
+from appliance.simulator.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class _Meter:
+    """Counts what `devices` do since it began. `carried`: by device that it ever counted, until the last plan.
+
+    `since`: what a device had carried when that plan came.
+    """
+
+    identity: str
+    devices: frozenset[Device] = frozenset()
+    since: Mapping[Device, Traffic] = field(default_factory=dict)
+    carried: Mapping[Device, Reading] = field(default_factory=dict)
+
+
+class SimulatedMeters:
+    """`ports.Meters` of the simulated machine."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._plans: Sequence[Plan] = ()
+        self._meters: dict[tuple[str, str], _Meter] = {}  # by name and interface
+        self._made = 0
+
+    def apply(self, plans: Sequence[Plan]) -> str | None:
+        """Meter and hold exactly by these plans, or say why not and change nothing."""
+        here = {one.interface for one in self._world.populations}
+        wanted = [plan for plan in plans if plan.interface in here]
+        if any(_collide(one, other) for one, other in combinations(wanted, 2)):
+            return "Could not process rule: conflicting intervals specified"
+        if wanted != self._plans:
+            self._plans = wanted
+            self._meter()
+            holds = [hold for plan in wanted for hold in self._holds(plan)]
+            limiting = [one for one in holds if (one.stop_at_bytes, one.bytes_s) != (None, None)]
+            self._world.wire.hold(limiting, self._world.elapsed())
+        return None
+
+    def read(self) -> Mapping[str, Reading]:
+        """By department, its meter; `unclaimed:<interface>` is what no department there claims."""
+        return {
+            name: _sum(meter.identity, self._devices_of(meter).values()) for (name, _), meter in self._meters.items()
+        }
+
+    def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
+        """By department and address, the meters of its hosts that were ever heard."""
+        return {
+            name: {
+                str(device.address): reading
+                for device, reading in self._devices_of(meter).items()
+                if reading.total_bytes
+            }
+            for (name, _), meter in self._meters.items()
+        }
+
+    def _meter(self) -> None:
+        """The meters of the plans: those that were there go on, for whom they count now."""
+        at_s = self._world.elapsed()
+        members = {(plan.department, plan.interface): self._members(plan) for plan in self._plans}
+        members |= self._unclaimed()
+        meters: dict[tuple[str, str], _Meter] = {}
+        for key, devices in members.items():
+            former = self._meters.get(key) or self._new(key[0])
+            since = {device: self._world.wire.carried(device, at_s) for device in devices}
+            meters[key] = _Meter(former.identity, devices, since, self._devices_of(former))
+        self._meters = meters
+
+    def _new(self, name: str) -> _Meter:
+        self._made += 1
+        return _Meter(f"{self._world.boot}/{name}/{self._made}")
+
+    def _members(self, plan: Plan) -> frozenset[Device]:
+        """Whom the plan counts and holds: the hosts of its networks, or all that no other plan there claims."""
+        others = [one.networks for one in self._plans if one.interface == plan.interface and one is not plan]
+        return frozenset(
+            device
+            for device in self._at(plan.interface)
+            if not _is_in(device, plan.exempt)
+            and (
+                _is_in(device, plan.networks)
+                if plan.networks
+                else not any(_is_in(device, networks) for networks in others)
+            )
+        )
+
+    def _unclaimed(self) -> dict[tuple[str, str], frozenset[Device]]:
+        """The devices that no plan claims, where each plan of an interface claims some networks."""
+        unclaimed = {}
+        for interface in {plan.interface for plan in self._plans}:
+            plans = [plan for plan in self._plans if plan.interface == interface]
+            if all(plan.networks for plan in plans):
+                known = [network for plan in plans for network in (*plan.networks, *plan.exempt)]
+                strangers = frozenset(device for device in self._at(interface) if not _is_in(device, known))
+                unclaimed[f"unclaimed:{interface}", interface] = strangers
+        return unclaimed
+
+    def _at(self, interface: str) -> list[Device]:
+        return [device for one in self._world.populations if one.interface == interface for device in one.devices]
+
+    def _holds(self, plan: Plan) -> list[Hold]:
+        if plan.facing is Facing.MIRRORED:
+            return []
+        meter = self._meters[plan.department, plan.interface]
+        counted = {device: reading.total_bytes for device, reading in self._devices_of(meter).items()}
+        whole = self._hold(meter.devices, plan.stop_at_bytes, sum(counted.values()), plan.throttle_bytes_s)
+        stops = {device: plan.host_stop_bytes.get(str(device.address)) for device in meter.devices}
+        return [whole, *(self._hold(frozenset({one}), stop, counted[one]) for one, stop in stops.items())]
+
+    def _hold(
+        self, devices: frozenset[Device], stop_at_bytes: int | None, counted_bytes: int, bytes_s: int | None = None
+    ) -> Hold:
+        """The hold from now on. A plan's limit counts with the meter, a hold's with the wire, since the start."""
+        if stop_at_bytes is None:
+            return Hold(devices, None, bytes_s)
+        at_s = self._world.elapsed()
+        carried_bytes = sum(self._world.wire.carried(device, at_s).total_bytes for device in devices)
+        return Hold(devices, carried_bytes + stop_at_bytes - counted_bytes, bytes_s)
+
+    def _devices_of(self, meter: _Meter) -> Mapping[Device, Reading]:
+        """What the meter has counted of each device until now."""
+        at_s = self._world.elapsed()
+        counted = dict(meter.carried)
+        for device in meter.devices:
+            now, since = self._world.wire.carried(device, at_s), meter.since[device]
+            more = Reading(
+                identity=f"{meter.identity}/{device.address}",
+                up_bytes=now.up_bytes - since.up_bytes,
+                down_bytes=now.down_bytes - since.down_bytes,
+                up_packets=now.up_packets - since.up_packets,
+                down_packets=now.down_packets - since.down_packets,
+            )
+            counted[device] = _sum(more.identity, [more, counted[device]]) if device in counted else more
+        return counted
+
+
+def _sum(identity: str, readings: Iterable[Reading]) -> Reading:
+    counted = list(readings)
+    return Reading(
+        identity,
+        sum(one.up_bytes for one in counted),
+        sum(one.down_bytes for one in counted),
+        sum(one.up_packets for one in counted),
+        sum(one.down_packets for one in counted),
+    )
+
+
+def _is_in(device: Device, networks: Iterable[Network]) -> bool:
+    return any(device.address in network for network in networks)
+
+
+def _collide(one: Plan, other: Plan) -> bool:
+    return one.interface == other.interface and any(overlap(a, b) for a in one.networks for b in other.networks)

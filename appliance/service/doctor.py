@@ -80,10 +80,10 @@ def _kernel() -> Iterator[Finding]:
     if sys.platform != "linux":
         yield Finding("kernel", Verdict.FATAL, sys.platform, "only Linux can meter and enforce; use --simulate")
         return
-    from appliance.system.firewall import FirewallUnavailable, NftablesFirewall
+    from appliance.system.nftables import FirewallUnavailable, Nftables
 
     try:
-        NftablesFirewall()
+        Nftables()
     except FirewallUnavailable as error:
         yield Finding("packet filter", Verdict.FATAL, str(error), "without it, only --simulate runs")
     else:

@@ -56,17 +56,18 @@ def clock() -> Moment:
 def real_machine(config: Config, state_dir: Path) -> Machine:
     """The machine under the program. Raises `CannotStart` where a part of it cannot be used."""
     from appliance.system.capture import PacketCapture
-    from appliance.system.firewall import FirewallUnavailable, NftablesFirewall
+    from appliance.system.firewall import NftablesFirewall
     from appliance.system.flows import ConntrackFlows
     from appliance.system.interfaces import RtnetlinkInterfaces
     from appliance.system.neighbours import RtnetlinkNeighbours
+    from appliance.system.nftables import FirewallUnavailable, Nftables
     from appliance.system.panel import GpioPanel
     from appliance.system.sensors import PsutilSensors
 
     is_mirror = config.position is Position.MIRROR
     pins = config.panel
     try:
-        firewall = NftablesFirewall(tracks_connections=not is_mirror)
+        firewall = NftablesFirewall(Nftables().run, tracks_connections=not is_mirror)
         capture = PacketCapture(promiscuous=is_mirror)
     except (FirewallUnavailable, PermissionError) as error:
         raise CannotStart(f"{error}; run as root, or try it with --simulate") from None

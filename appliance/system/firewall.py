@@ -1,4 +1,4 @@
-"""The kernel's packet filter, by libnftables in the process: one table of our own, replaced whole or not at all.
+"""Blocks in the kernel's packet filter: one table of our own, replaced whole or not at all.
 
 Table `netdev appliance` holds, for each interface that faces a department, two chains that every frame passes before
 routing, NAT and bridging, so that it works alike in each position and cuts established connections too:
@@ -21,15 +21,12 @@ Commands go as JSON, because an interface may have a name that would be syntax i
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from ctypes import CDLL, c_char_p, c_int, c_uint, c_void_p
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, Protocol
 
 from appliance.core.blocks import is_address
 from appliance.core.machine import Order
-
-LIBRARY = "libnftables.so.1"
-OUTPUT_JSON = 1 << 4  # nftables/libnftables.h: NFT_CTX_OUTPUT_JSON; input is then JSON too
+from appliance.core.ruleset import REFUSE, WITHHOLD, Command, add, add_rule, field, goto, match, verdict_chains
 
 TABLE = "appliance"
 NETDEV = {"family": "netdev", "table": TABLE}
@@ -43,39 +40,30 @@ SETS = (
     ("prefixes6", "ipv6_addr", ["timeout", "interval"], "ip6"),
 )
 # The two chains of an interface: name, the hook it stands at, and where a packet of a target goes.
-CHAINS = (("in", "ingress", "refuse"), ("out", "egress", "withhold"))
+CHAINS = (("in", "ingress", REFUSE), ("out", "egress", WITHHOLD))
 
 SHORTEST_TIMEOUT_S = 1  # the JSON form takes whole seconds, and 0 would mean for ever
 LONGEST_TIMEOUT_S = 10 * 365 * 86_400  # far below what the kernel takes (2^63 ns); nobody waits that long
 
-Command = dict[str, Any]
 
+class Run(Protocol):
+    """How a transaction is put to the packet filter (`system.nftables.Nftables.run`)."""
 
-class FirewallUnavailable(Exception):
-    """The kernel's packet filter cannot be used here; the text says what a person can do."""
+    def __call__(self, commands: Sequence[Command]) -> tuple[str, str | None]:
+        """What the kernel listed, and the reason where it refused."""
 
 
 class NftablesFirewall:
-    """`ports.Firewall` of the network namespace in which it was made."""
+    """`ports.Firewall` of the network namespace that `run` was made in."""
 
-    def __init__(self, *, tracks_connections: bool = True) -> None:
-        """`tracks_connections`: make the kernel track them; of no use on a mirror port, where nothing passes through.
-
-        Raises `FirewallUnavailable` where libnftables is missing or this process may not change the packet filter.
-        """
+    def __init__(self, run: Run, *, tracks_connections: bool = True) -> None:
+        """`tracks_connections`: make the kernel track them; of no use on a mirror port, where nothing passes."""
+        self._run = run
         self._tracks_connections = tracks_connections
-        self._library = _load_library()
-        self._context = self._library.nft_ctx_new(0)
-        self._library.nft_ctx_output_set_flags(self._context, OUTPUT_JSON)
-        self._library.nft_ctx_buffer_output(self._context)
-        self._library.nft_ctx_buffer_error(self._context)
-        _, refusal = self._run([{"list": {"tables": {"family": "netdev"}}}])
-        if refusal is not None:
-            raise FirewallUnavailable(f"the packet filter needs root (CAP_NET_ADMIN) and nf_tables: {refusal}")
 
     def sync(self, orders: Mapping[str, Sequence[Order]]) -> str | None:
         """Put exactly these orders in force, in one transaction; returns the kernel's reason where it refuses."""
-        commands = [*_remove_tables(), {"add": {"table": {"family": "netdev", "name": TABLE}}}, *_verdict_chains()]
+        commands = [*_remove_tables(), {"add": {"table": {"family": "netdev", "name": TABLE}}}, *_verdicts()]
         for interface, wanted in orders.items():
             commands += [*_interface_chains(interface), *_elements(interface, wanted)]
         if self._tracks_connections:
@@ -98,40 +86,6 @@ class NftablesFirewall:
         """Take all that is ours out of the kernel, as at an uninstall; nothing is blocked afterwards."""
         self._run(_remove_tables())
 
-    def _run(self, commands: Sequence[Command]) -> tuple[str, str | None]:
-        """One transaction: what the kernel listed, and the reason where it refused."""
-        request = json.dumps({"nftables": commands}).encode()
-        failed = self._library.nft_run_cmd_from_buffer(self._context, request)
-        # Reading a buffer empties it for the next run, so both are read.
-        listed = self._library.nft_ctx_get_output_buffer(self._context).decode()
-        reason = self._library.nft_ctx_get_error_buffer(self._context).decode()
-        return listed, _first_line(reason) if failed else None
-
-
-def _load_library() -> CDLL:
-    try:
-        library = CDLL(LIBRARY)
-    except OSError as error:
-        raise FirewallUnavailable(f"{LIBRARY} is missing ({error}); on Debian: apt install libnftables1") from None
-    for name, result, arguments in (
-        ("nft_ctx_new", c_void_p, [c_uint]),
-        ("nft_ctx_output_set_flags", None, [c_void_p, c_uint]),
-        ("nft_ctx_buffer_output", c_int, [c_void_p]),
-        ("nft_ctx_buffer_error", c_int, [c_void_p]),
-        ("nft_run_cmd_from_buffer", c_int, [c_void_p, c_char_p]),
-        ("nft_ctx_get_output_buffer", c_char_p, [c_void_p]),
-        ("nft_ctx_get_error_buffer", c_char_p, [c_void_p]),
-    ):
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    return library
-
-
-def _first_line(reason: str) -> str:
-    # The rest repeats the command and underlines the fault.
-    line = next((line for line in reason.splitlines() if line.strip()), "no reason was given")
-    return line.split("Error: ")[-1]
-
 
 def _remove_tables() -> list[Command]:
     # Adding what exists changes nothing, deleting what does not is an error: so each table is added, then deleted.
@@ -143,29 +97,14 @@ def _tracking() -> list[Command]:
     return [
         {"add": {"table": {"family": "inet", "name": TABLE}}},
         {"add": {"chain": {**INET, "name": "tracking"}}},
-        _rule(INET, "tracking", [_match({"ct": {"key": "state"}}, "new", "in")]),
+        add_rule(INET, "tracking", [match({"ct": {"key": "state"}}, "new", "in")]),
     ]
 
 
-def _verdict_chains() -> list[Command]:
-    tcp_reset = _match(_field("tcp", "flags"), "rst", "in")
-    # RFC 4861 neighbour discovery, which no router forwards: as ARP in IPv4, it must work for a refusal to arrive.
-    discovery = [_match(_field("icmpv6", "type"), {"range": [133, 137]}), _match(_field("ip6", "hoplimit"), 255)]
-    rules: list[tuple[str, list[Mapping[str, Any]]]] = [
-        ("refuse", [*discovery, {"accept": None}]),
-        ("withhold", [*discovery, {"accept": None}]),
-        ("refuse", [_match({"meta": {"key": "l4proto"}}, "tcp"), {"reject": {"type": "tcp reset"}}]),
-        ("refuse", [{"reject": {"type": "icmpx", "expr": "admin-prohibited"}}]),
-        # A reset is headers only: 20 bytes of IPv4 (IPv6 counts what follows its header) and 20 of TCP.
-        ("withhold", [_match(_field("ip", "length"), 40), tcp_reset, {"accept": None}]),
-        ("withhold", [_match(_field("ip6", "length"), 20), tcp_reset, {"accept": None}]),
-        # Destination unreachable, administratively prohibited: RFC 1812 5.2.7.1 and RFC 4443 3.1.
-        ("withhold", [_match(_field("icmp", "type"), 3), _match(_field("icmp", "code"), 13), {"accept": None}]),
-        ("withhold", [_match(_field("icmpv6", "type"), 1), _match(_field("icmpv6", "code"), 1), {"accept": None}]),
-        ("withhold", [{"drop": None}]),
-    ]
-    chains = [{"add": {"chain": {**NETDEV, "name": name}}} for name in ("refuse", "withhold")]
-    return [*chains, *(_rule(NETDEV, chain, expression) for chain, expression in rules)]
+def _verdicts() -> list[Command]:
+    rules = verdict_chains()
+    chains = [add("chain", NETDEV, name) for name in dict.fromkeys(name for name, _ in rules)]
+    return [*chains, *(add_rule(NETDEV, chain, expression) for chain, expression in rules)]
 
 
 def _interface_chains(interface: str) -> list[Command]:
@@ -178,11 +117,7 @@ def _interface_chains(interface: str) -> list[Command]:
         base = {"type": "filter", "hook": hook, "prio": 0, "dev": interface, "policy": "accept"}
         commands.append({"add": {"chain": {**NETDEV, "name": chain, **base}}})
         commands += [
-            _rule(
-                NETDEV,
-                chain,
-                [_match(_field(protocol, end), f"@{set_name}-{interface}"), {"goto": {"target": verdict}}],
-            )
+            add_rule(NETDEV, chain, [match(field(protocol, end), f"@{set_name}-{interface}"), goto(verdict)])
             for set_name, _, _, protocol in SETS
             for end in ("saddr", "daddr")
         ]
@@ -220,15 +155,3 @@ def _target(element: Any, *, is_prefix: bool) -> str:
     text = f"{value['prefix']['addr']}/{value['prefix']['len']}" if "prefix" in value else value
     network = ip_network(text)  # C and Python disagree on how to write an embedded IPv4 address
     return str(network) if is_prefix else str(network.network_address)
-
-
-def _field(protocol: str, field: str) -> dict[str, Any]:
-    return {"payload": {"protocol": protocol, "field": field}}
-
-
-def _match(left: dict[str, Any], right: Any, operator: str = "==") -> dict[str, Any]:
-    return {"match": {"op": operator, "left": left, "right": right}}
-
-
-def _rule(table: Mapping[str, str], chain: str, expression: Sequence[Mapping[str, Any]]) -> Command:
-    return {"add": {"rule": {**table, "chain": chain, "expr": list(expression)}}}

@@ -15,13 +15,14 @@ from appliance import simulator
 from appliance.config import parse
 from appliance.core.machine import Press
 from appliance.core.moment import Moment
-from appliance.ports import Capture, Firewall, Flows, Interfaces, Neighbours, Panel, Sensors
+from appliance.ports import Capture, Firewall, Flows, Interfaces, Meters, Neighbours, Panel, Sensors
 from appliance.simulator import SimulatedMachine
 from appliance.system.capture import PacketCapture
 from appliance.system.firewall import NftablesFirewall
 from appliance.system.flows import ConntrackFlows
 from appliance.system.interfaces import RtnetlinkInterfaces
 from appliance.system.neighbours import RtnetlinkNeighbours
+from appliance.system.nftables import Nftables
 from appliance.system.panel import GpioPanel
 from appliance.system.sensors import PsutilSensors
 from tests.lab.network import WEB_V4, network
@@ -44,6 +45,7 @@ class Rig:
     sensors: Sensors
     panel: Panel
     firewall: Firewall
+    meters: Meters
     capture: Capture
     interface: str
     host: str
@@ -87,6 +89,7 @@ def simulated(scratch: Path) -> Iterator[Rig]:
         sensors=whole.sensors,
         panel=whole.panel,
         firewall=whole.firewall,
+        meters=whole.meters,
         capture=whole.capture,
         interface="eth1",
         host="192.168.1.101",
@@ -118,7 +121,7 @@ def real(scratch: Path) -> Iterator[Rig]:
             flows=flows,
             sensors=PsutilSensors(scratch),
             panel=panel,
-            firewall=NftablesFirewall(),
+            firewall=NftablesFirewall(Nftables().run),
             capture=capture,
             interface=lab.department_interface,
             host=lab.hosts[0].ipv4,

@@ -1,7 +1,8 @@
 import pytest
 
 from appliance.core.machine import Order
-from appliance.system.firewall import FirewallUnavailable, NftablesFirewall
+from appliance.system.firewall import NftablesFirewall
+from appliance.system.nftables import FirewallUnavailable, Nftables
 from tests.lab.network import WEB_V4, WEB_V6
 
 ANSWERED, REFUSED = 0, 7  # exit codes of curl; 28 would be a timeout
@@ -10,7 +11,7 @@ FOREIGN = "table inet theirs { chain c { type filter hook input priority 0; tcp 
 
 def _firewall(lab):
     with lab.appliance.entered():
-        return NftablesFirewall()
+        return NftablesFirewall(Nftables().run)
 
 
 def _enforce(lab, *orders):
@@ -176,14 +177,14 @@ def test_any_name_that_an_interface_can_have_will_do(gateway, name):
 
 def test_connections_are_tracked_only_where_that_is_asked_for(gateway):
     with gateway.appliance.entered():
-        assert NftablesFirewall(tracks_connections=False).sync({}) is None
+        assert NftablesFirewall(Nftables().run, tracks_connections=False).sync({}) is None
     assert "table inet" not in gateway.appliance.run(["nft", "list", "ruleset"]).stdout
     with gateway.appliance.entered():
-        assert NftablesFirewall(tracks_connections=True).sync({}) is None
+        assert NftablesFirewall(Nftables().run, tracks_connections=True).sync({}) is None
     assert "ct state new" in gateway.appliance.run(["nft", "list", "ruleset"]).stdout
 
 
 def test_without_the_right_to_change_the_packet_filter_it_says_what_is_missing(run_unprivileged):
-    said = run_unprivileged("from appliance.system.firewall import NftablesFirewall; NftablesFirewall()")
+    said = run_unprivileged("from appliance.system.nftables import Nftables; Nftables()")
     assert FirewallUnavailable.__name__ in said
     assert "needs root (CAP_NET_ADMIN)" in said

@@ -5,6 +5,7 @@ import pytest
 from appliance.core.machine import Connection
 from appliance.system.firewall import NftablesFirewall
 from appliance.system.flows import ConntrackFlows
+from appliance.system.nftables import Nftables
 from tests.lab.network import WEB_V4, WEB_V6
 
 ABSENT = Path("/proc/net/no-such-table")
@@ -14,7 +15,7 @@ def _tracked(lab, **arguments):
     """What is tracked of a visit to both web addresses, read in the appliance's namespace."""
     lab.start_web()
     with lab.appliance.entered():
-        firewall = NftablesFirewall()
+        firewall = NftablesFirewall(Nftables().run)
         assert firewall.sync({}) is None
         for address in (WEB_V4[0], WEB_V6[0]):
             assert lab.hosts[0].fetch(address).returncode == 0

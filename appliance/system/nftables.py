@@ -1,0 +1,66 @@
+"""libnftables in the process: transactions for the kernel's packet filter, in nftables' JSON form.
+
+Not for listing what may be large: a listing reads the whole ruleset of every program first, blocks and all
+(0.2 s with 64,000 blocked addresses); the only exceptions are a single set, and the chains.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from ctypes import CDLL, c_char_p, c_int, c_uint, c_void_p
+from typing import Any
+
+LIBRARY = "libnftables.so.1"
+OUTPUT_JSON = 1 << 4  # nftables/libnftables.h: NFT_CTX_OUTPUT_JSON; input is then JSON too
+
+
+class FirewallUnavailable(Exception):
+    """The kernel's packet filter cannot be used here; the text says what a person can do."""
+
+
+class Nftables:
+    """The packet filter of the network namespace in which it was made."""
+
+    def __init__(self) -> None:
+        """Raises `FirewallUnavailable` where libnftables is missing or the packet filter may not be changed."""
+        self._library = _load_library()
+        self._context = self._library.nft_ctx_new(0)
+        self._library.nft_ctx_output_set_flags(self._context, OUTPUT_JSON)
+        self._library.nft_ctx_buffer_output(self._context)
+        self._library.nft_ctx_buffer_error(self._context)
+        _, refusal = self.run([{"list": {"chains": {"family": "netdev"}}}])
+        if refusal is not None:
+            raise FirewallUnavailable(f"the packet filter needs root (CAP_NET_ADMIN) and nf_tables: {refusal}")
+
+    def run(self, commands: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
+        """One transaction: what the kernel listed, as JSON, and the reason where it refused; then nothing changed."""
+        request = json.dumps({"nftables": commands}).encode()
+        failed = self._library.nft_run_cmd_from_buffer(self._context, request)
+        # Reading a buffer empties it for the next run, so both are read.
+        listed = self._library.nft_ctx_get_output_buffer(self._context).decode()
+        reason = self._library.nft_ctx_get_error_buffer(self._context).decode()
+        return listed, _first_line(reason) if failed else None
+
+
+def _load_library() -> CDLL:
+    try:
+        library = CDLL(LIBRARY)
+    except OSError as error:
+        raise FirewallUnavailable(f"{LIBRARY} is missing ({error}); on Debian: apt install libnftables1") from None
+    for name, result, arguments in (
+        ("nft_ctx_new", c_void_p, [c_uint]),
+        ("nft_ctx_output_set_flags", None, [c_void_p, c_uint]),
+        ("nft_ctx_buffer_output", c_int, [c_void_p]),
+        ("nft_ctx_buffer_error", c_int, [c_void_p]),
+        ("nft_run_cmd_from_buffer", c_int, [c_void_p, c_char_p]),
+        ("nft_ctx_get_output_buffer", c_char_p, [c_void_p]),
+        ("nft_ctx_get_error_buffer", c_char_p, [c_void_p]),
+    ):
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+def _first_line(reason: str) -> str:
+    # The rest repeats the command and underlines the fault.
+    line = next((line for line in reason.splitlines() if line.strip()), "no reason was given")
+    return line.split("Error: ")[-1]

@@ -1,73 +1,85 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.core.machine import Connection, Counters, Link
-from appliance.core.usage import Carried, Mark, carried, count_connections, next_mark, utilization
+from appliance.core.machine import Connection
+from appliance.core.meter import Reading
+from appliance.core.usage import Mark, Passed, count_connections, next_mark, passed, unaccounted, utilization
+
+A_PACKET = 1500
 
 
-def link(rx: int, tx: int, index: int = 3, boot: str = "b1") -> Link:
-    return Link("eth1", index, "02:00:00:00:00:01", boot, up=True, counters=Counters(rx, tx))
+def reading(up: int, down: int, identity: str = "first") -> Reading:
+    return Reading(identity, up, down)
 
 
-def test_the_first_sight_of_an_interface_charges_nothing() -> None:
-    assert carried(None, link(5000, 5000)).total_bytes == 0
+def test_a_meter_that_was_never_marked_is_charged_whole() -> None:
+    assert passed(None, reading(5000, 40)) == Passed(5000, 40)
 
 
 def test_the_difference_between_two_readings_is_charged() -> None:
-    mark = next_mark(None, link(100, 200))
-    assert carried(mark, link(150, 260)) == Carried(50, 60)
+    mark = next_mark(None, reading(100, 200))
+    assert passed(mark, reading(150, 260)) == Passed(50, 60)
 
 
-def test_a_reset_counter_invents_no_traffic() -> None:
-    mark = next_mark(None, link(10_000, 10_000))
-    assert carried(mark, link(7, 5)) == Carried(7, 5)
+def test_a_reset_meter_invents_no_traffic() -> None:
+    mark = next_mark(None, reading(10_000, 10_000))
+    assert passed(mark, reading(7, 5)) == Passed(7, 5)
 
 
-def test_after_a_reboot_everything_that_the_counter_shows_is_new_even_if_it_is_more_than_before() -> None:
-    mark = next_mark(None, link(100, 100))
-    assert carried(mark, link(500, 500, boot="b2")) == Carried(500, 500)
+def test_a_meter_of_which_one_direction_alone_has_decreased_was_reset_too() -> None:
+    mark = next_mark(None, reading(10_000, 5))
+    assert passed(mark, reading(7, 6)) == Passed(7, 6)
 
 
-def test_an_interface_that_comes_back_unchanged_is_not_charged_twice() -> None:
-    mark = next_mark(None, link(100, 100))
+def test_everything_that_another_meter_shows_is_new_even_if_it_is_more_than_before() -> None:
+    mark = next_mark(None, reading(100, 100))
+    assert passed(mark, reading(500, 500, "second")) == Passed(500, 500)
+
+
+def test_a_meter_that_was_away_and_returns_is_not_charged_twice() -> None:
+    mark = next_mark(None, reading(100, 100))
+    assert passed(mark, None) == Passed()
     mark = next_mark(mark, None)
-    assert carried(mark, link(130, 100)) == Carried(30, 0)
+    assert passed(mark, reading(130, 100)) == Passed(30, 0)
 
 
-def test_an_interface_that_appears_later_is_charged_from_its_first_byte() -> None:
-    mark = next_mark(None, None)
-    assert carried(mark, link(40, 2)) == Carried(40, 2)
+STEPS = st.tuples(st.sampled_from(["traffic", "made anew", "away"]), st.integers(0, 10**15), st.integers(0, 10**15))
 
 
-@given(st.lists(st.tuples(st.sampled_from(["traffic", "recreate", "away", "reboot"]), st.integers(0, 10**12))))
-def test_the_charges_add_up_to_what_the_interface_carried_since_it_was_first_seen(steps: list[tuple[str, int]]) -> None:
-    index, boot, counter = 1, 0, 123
-    mark: Mark | None = next_mark(None, link(counter, 0, index, str(boot)))
-    charged = 0
-    total = 0
-    for what, amount in steps:
-        if what == "recreate":
-            index, counter = index + 1, 0
-        if what == "reboot":
-            boot, counter = boot + 1, 0
-        if what == "away":
-            mark = next_mark(mark, None)
-        counter += amount
-        total += amount
-        now = link(counter, 0, index, str(boot))
-        charge = carried(mark, now)
-        assert charge.rx_bytes >= 0
-        assert charge.tx_bytes >= 0
+@given(st.lists(STEPS))
+def test_the_charges_add_up_to_what_the_meters_carried_less_what_was_never_read(
+    steps: list[tuple[str, int, int]],
+) -> None:
+    number = up = down = charged = carried = unread = 0
+    mark: Mark | None = None
+    for what, more_up, more_down in steps:
+        if what == "made anew":
+            carried -= unread
+            number, up, down, unread = number + 1, 0, 0, 0
+        up, down = up + more_up, down + more_down
+        carried += more_up + more_down
+        unread += more_up + more_down
+        now = None if what == "away" else reading(up, down, str(number))
+        charge = passed(mark, now)
+        assert min(charge.up_bytes, charge.down_bytes) >= 0
         charged += charge.total_bytes
         mark = next_mark(mark, now)
-    assert charged == total
+        unread = unread if now is None else 0
+    assert charged == carried - unread
+
+
+def test_what_no_meter_claims_is_the_rest_without_headers() -> None:
+    assert unaccounted(10 * (A_PACKET + 14), 10, 10 * A_PACKET) == 0.0
+    assert unaccounted(10 * (A_PACKET + 14), 10, 9 * A_PACKET) == 10.0
+    assert unaccounted(0, 0, 0) == 0.0
+    assert unaccounted(10 * (A_PACKET + 14), 10, 11 * A_PACKET) == 0.0  # the meters were read a little later
 
 
 def test_utilization_is_the_busier_directions_share_and_never_above_one() -> None:
-    assert utilization(Carried(125_000, 10), 1.0, 10_000_000) == 0.1
-    assert utilization(Carried(10**9, 0), 1.0, 1000) == 1.0
-    assert utilization(Carried(1, 1), 1.0, None) == 0.0
-    assert utilization(Carried(1, 1), 0.0, 1000) == 0.0
+    assert utilization(Passed(125_000, 10), 1.0, 10_000_000) == 0.1
+    assert utilization(Passed(10**9, 0), 1.0, 1000) == 1.0
+    assert utilization(Passed(1, 1), 1.0, None) == 0.0
+    assert utilization(Passed(1, 1), 0.0, 1000) == 0.0
 
 
 def test_a_connection_counts_once_whichever_end_is_in_the_department() -> None:

@@ -1,0 +1,104 @@
+"""A kernel in memory that obeys the rules of the ports, and knows what it has carried, shown and forgotten."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from appliance.core.machine import Connection, Counters, Link
+from appliance.core.meter import Plan, Reading
+from appliance.core.usage import Mark
+
+INTERFACE = "eth1"
+PACKET_BYTES = 1000
+
+
+@dataclass
+class Meter:
+    """`shown`: what it showed when it was last charged; a meter begins with nothing charged."""
+
+    reading: Reading
+    shown: int = 0
+
+
+class Kernel:
+    """`ports.Interfaces`, `ports.Flows` and `ports.Meters` with one interface.
+
+    `carried`: all that meters ever counted; `forgotten`: of that, what went with a meter before it was charged.
+    """
+
+    def __init__(self) -> None:
+        self.plans: Sequence[Plan] = ()
+        self.meters: dict[str, Meter] = {}
+        self.link: Link | None = Link(INTERFACE, 2, "02:00:00:00:00:01", "boot-0", True, Counters(0, 0))
+        self.carried = 0
+        self.forgotten = 0
+        self._made = 0
+
+    def links(self) -> Mapping[str, Link]:
+        return {INTERFACE: self.link} if self.link else {}
+
+    def connections(self) -> Iterable[Connection]:
+        return []
+
+    def apply(self, plans: Sequence[Plan]) -> str | None:
+        self.plans = tuple(plans)
+        if self.link is not None:
+            for plan in plans:
+                if plan.department not in self.meters:
+                    self._made += 1
+                    self.meters[plan.department] = Meter(Reading(f"{self.link.boot}/{self._made}"))
+        return None
+
+    def read(self) -> Mapping[str, Reading]:
+        for meter in self.meters.values():
+            meter.shown = meter.reading.total_bytes
+        return {name: meter.reading for name, meter in self.meters.items()}
+
+    def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
+        return {}
+
+    def plan(self, department: str) -> Plan:
+        return next(plan for plan in self.plans if plan.department == department)
+
+    def pass_on(self, department: str, up: int, down: int) -> None:
+        """Traffic goes by: past the interface always, and past the meter if it is there."""
+        assert self.link is not None
+        counters = self.link.counters
+        packets = (up + PACKET_BYTES - 1) // PACKET_BYTES, (down + PACKET_BYTES - 1) // PACKET_BYTES
+        self.link = replace(
+            self.link,
+            counters=Counters(
+                counters.rx_bytes + up + 14 * packets[0],
+                counters.tx_bytes + down + 14 * packets[1],
+                counters.rx_packets + packets[0],
+                counters.tx_packets + packets[1],
+            ),
+        )
+        if meter := self.meters.get(department):
+            reading = meter.reading
+            meter.reading = replace(reading, up_bytes=reading.up_bytes + up, down_bytes=reading.down_bytes + down)
+            self.carried += up + down
+
+    def flush(self) -> None:
+        """Somebody takes all meters away."""
+        self.forgotten += sum(meter.reading.total_bytes - meter.shown for meter in self.meters.values())
+        self.meters.clear()
+        self.plans = ()
+
+    def make_link_anew(self) -> None:
+        """The interface is deleted and made again, and its meters with it."""
+        assert self.link is not None
+        self.flush()
+        self.link = replace(self.link, index=self.link.index + 1, counters=Counters(0, 0))
+
+    def reboot(self) -> None:
+        """Everything begins at zero."""
+        assert self.link is not None
+        self.flush()
+        self.link = replace(self.link, boot=f"{self.link.boot}+", counters=Counters(0, 0))
+
+    def is_charged_only_to(self, marks: Mapping[str, Mark]) -> None:
+        """The program died: what it had read and not saved is charged no more."""
+        for name, meter in self.meters.items():
+            mark = marks.get(name)
+            known = mark is not None and mark.identity == meter.reading.identity
+            meter.shown = mark.up_bytes + mark.down_bytes if mark and known else 0

@@ -1,0 +1,479 @@
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.core.department import Department
+from appliance.core.machine import Position
+from appliance.core.meter import Facing
+from appliance.core.moment import Moment
+from appliance.core.quota import Action, Kind, Ledger, Limits, first_instant
+from appliance.core.refusal import Refused
+from appliance.core.usage import Mark
+from appliance.events import Event
+from appliance.monitor.metering import CHECKPOINT_S, Metering
+from appliance.system.store import SqliteStore
+from tests.monitor.kernel import INTERFACE, Kernel
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MIDNIGHT = datetime(2026, 11, 23, 23, tzinfo=UTC)  # in Berlin
+A, B = "a", "b"
+
+
+class FullStore(SqliteStore):
+    """The real store on a medium that can be full."""
+
+    is_full = False
+
+    def save_metering(self, ledgers: Mapping[str, Sequence[Ledger]], marks: Mapping[str, Mark], wall: datetime) -> bool:
+        return not self.is_full and super().save_metering(ledgers, marks, wall)
+
+
+class Appliance:
+    """Metering over a kernel in memory and a database in a file, through restarts, and all that it told."""
+
+    def __init__(
+        self, path: Path, limits: Limits, wall: datetime = NOON, position: Position = Position.GATEWAY
+    ) -> None:
+        self.path = path
+        self.kernel = Kernel()
+        self.now = Moment(wall, 5000.0)
+        self.is_trusted = True
+        self.told: list[Event] = []
+        self._position = position
+        self._departments = [Department(name, name.upper(), INTERFACE, limits) for name in (A, B)]
+        self._begin()
+        self.metering.step(self.now)
+
+    def _begin(self) -> None:
+        self.store = FullStore(self.path)
+        self.metering = Metering(
+            self._departments,
+            self._position,
+            BERLIN,
+            self.kernel,
+            self.kernel,
+            self.kernel,
+            lambda _: self.is_trusted,
+            self.store,
+            self.told.append,
+        )
+
+    def step(self, seconds: float = 1.0) -> None:
+        self.wait(seconds)
+        self.metering.step(self.now)
+        assert all(min(one.up_bytes, one.down_bytes) >= 0 for one in self.metering.take_passed().values())
+
+    def wait(self, seconds: float) -> None:
+        self.now = Moment(self.now.wall + timedelta(seconds=seconds), self.now.monotonic_s + seconds)
+
+    def set_clock(self, ahead: timedelta) -> None:
+        self.now = Moment(self.now.wall + ahead, self.now.monotonic_s)
+
+    def pass_on(self, department: str, amount: int) -> None:
+        self.kernel.pass_on(department, amount // 3, amount - amount // 3)
+
+    def use(self, department: str, amount: int) -> None:
+        self.pass_on(department, amount)
+        self.step()
+
+    def restart(self, *, saving: bool = False) -> None:
+        """End in good order, or die."""
+        if saving:
+            self.metering.save(self.now)
+        self.store.close()
+        self._begin()
+        self.kernel.is_charged_only_to(self.store.marks())
+
+    def reboot(self, off_s: float = 60.0) -> None:
+        """The power fails, the program dies with it."""
+        self.restart()
+        self.kernel.reboot()
+        self.now = Moment(self.now.wall + timedelta(seconds=off_s), 30.0)
+
+    def alerts(self, department: str = A) -> list[tuple[str, str]]:
+        payloads = [event.payload() for event in self.told if event.name == "quota:alert"]
+        return [(one["quota"]["type"], one["type"]) for one in payloads if one["departmentId"] == department]
+
+    def usage(self, department: str = A) -> dict[str, object]:
+        payloads = [event.payload() for event in self.told if event.name == "usage:update"]
+        return [one["metrics"] for one in payloads if one["departmentId"] == department][-1]
+
+    def saved(self, department: str = A, kind: Kind = Kind.DAILY) -> dict[str, int]:
+        """By first day, every ledger on the disk."""
+        with closing(sqlite3.connect(self.path)) as disk:
+            return dict(
+                disk.execute(
+                    "SELECT start, used_bytes FROM ledger WHERE department = ? AND kind = ?", [department, kind]
+                )
+            )
+
+
+def limits(daily: int, on_exceeded: Action = Action.ALERT, throttle: int | None = None) -> Limits:
+    return Limits({Kind.DAILY: daily}, on_exceeded=on_exceeded, throttle_bytes_s=throttle)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Iterator[Path]:
+    return tmp_path / "state.sqlite3"
+
+
+AMOUNT = st.integers(0, 10**6)
+SECONDS = st.sampled_from([0.0, 0.5, 1.0, 1.0, 59.0, 61.0, 3600.0, 90_000.0])
+JUMP = st.sampled_from([timedelta(hours=h) for h in (-72, -25, -3, -1, 1, 3, 25, 72, 24 * 40)])
+DEED = st.one_of(
+    st.tuples(st.just("traffic"), st.sampled_from([A, B]), AMOUNT),
+    st.tuples(st.just("step"), SECONDS),
+    st.tuples(st.just("flush")),
+    st.tuples(st.just("interface")),
+    st.tuples(st.just("reboot"), SECONDS),
+    st.tuples(st.just("restart"), st.booleans()),
+    st.tuples(st.just("clock"), JUMP),
+    st.tuples(st.just("trust"), st.booleans()),
+    st.tuples(st.just("disk"), st.booleans()),
+    st.tuples(st.just("midnight")),
+)
+
+
+def to_midnight(appliance: Appliance) -> None:
+    day = appliance.now.wall.astimezone(BERLIN).date() + timedelta(days=1)
+    appliance.wait((first_instant(day, BERLIN) - appliance.now.wall).total_seconds() - 0.25)
+
+
+def fill_disk(appliance: Appliance, full: bool) -> None:
+    appliance.store.is_full = full
+
+
+def trust_clock(appliance: Appliance, trusted: bool) -> None:
+    appliance.is_trusted = trusted
+
+
+DO: Mapping[str, Callable[..., None]] = {
+    "traffic": Appliance.pass_on,
+    "step": Appliance.step,
+    "flush": lambda appliance: appliance.kernel.flush(),
+    "interface": lambda appliance: appliance.kernel.make_link_anew(),
+    "reboot": Appliance.reboot,
+    "restart": lambda appliance, saving: appliance.restart(saving=saving),
+    "clock": Appliance.set_clock,
+    "trust": trust_clock,
+    "disk": fill_disk,
+    "midnight": to_midnight,
+}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(DEED, max_size=40))
+def test_the_sum_of_charges_is_what_the_kernel_carried_less_what_it_forgot(deeds: list[tuple[Any, ...]]) -> None:
+    with TemporaryDirectory() as folder:
+        quota = Limits({Kind.DAILY: 2 * 10**6, Kind.MONTHLY: 5 * 10**6})
+        appliance = Appliance(Path(folder) / "state.sqlite3", quota)
+        for deed in deeds:
+            DO[deed[0]](appliance, *deed[1:])
+        appliance.store.is_full = False
+        appliance.step()
+        appliance.metering.save(appliance.now)
+        kept = appliance.kernel.carried - appliance.kernel.forgotten
+        for kind in Kind:
+            saved = [used for name in (A, B) for used in appliance.saved(name, kind).values()]
+            assert sum(saved) == kept
+            assert min(saved) >= 0
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(DEED.filter(lambda deed: deed[0] != "disk"), max_size=40))
+def test_a_threshold_is_told_once_in_a_period_whatever_happens(deeds: list[tuple[Any, ...]]) -> None:
+    with TemporaryDirectory() as folder:
+        appliance = Appliance(Path(folder) / "state.sqlite3", Limits({Kind.DAILY: 10**6, Kind.MONTHLY: 3 * 10**6}))
+        for deed in deeds:
+            DO[deed[0]](appliance, *deed[1:])
+        appliance.step()
+        told = [
+            (one["departmentId"], one["type"], one["quota"]["type"], one["quota"]["resetsAt"])
+            for event in appliance.told
+            if event.name == "quota:alert" and (one := event.payload())
+        ]
+        assert len(told) == len(set(told))
+
+
+def test_what_came_while_the_service_was_dead_is_charged_at_its_start(path: Path) -> None:
+    appliance = Appliance(path, limits(10**6))
+    appliance.step()
+    appliance.pass_on(A, 1000)
+    appliance.restart()
+    appliance.pass_on(A, 500)
+    appliance.step()
+    assert appliance.usage()["bytesTransferred"] == 1500
+
+
+def test_a_step_over_midnight_is_split_at_it_also_on_the_disk(path: Path) -> None:
+    appliance = Appliance(path, limits(10**6), wall=MIDNIGHT - timedelta(seconds=11))
+    appliance.step(1)
+    appliance.use(A, 70)
+    appliance.wait(7)
+    appliance.pass_on(A, 3000)
+    appliance.step(3)
+    assert appliance.saved() == {"2026-11-23": 70 + 2700, "2026-11-24": 300}
+    assert appliance.usage()["bytesTransferred"] == 300
+    assert ("daily", "reset") in appliance.alerts()
+
+
+def test_the_last_bytes_of_a_day_reach_the_disk_though_it_was_full_at_midnight(path: Path) -> None:
+    appliance = Appliance(path, limits(10**6), wall=MIDNIGHT - timedelta(seconds=10))
+    appliance.step(1)
+    appliance.store.is_full = True
+    appliance.use(A, 70)
+    appliance.step(20)
+    appliance.use(A, 5)
+    appliance.store.is_full = False
+    appliance.step(CHECKPOINT_S)
+    assert appliance.saved() == {"2026-11-23": 70, "2026-11-24": 5}
+
+
+def test_what_came_while_the_service_was_dead_over_midnight_is_filed_on_both_days(path: Path) -> None:
+    appliance = Appliance(path, limits(10**6), wall=MIDNIGHT - timedelta(minutes=31))
+    appliance.step(60)
+    appliance.restart(saving=True)
+    appliance.pass_on(A, 4000)
+    appliance.step(40 * 60)
+    assert appliance.saved() == {"2026-11-23": 3000, "2026-11-24": 1000}
+
+
+def test_what_came_since_a_boot_is_not_filed_under_the_day_of_the_power_cut(path: Path) -> None:
+    appliance = Appliance(path, limits(10**6), wall=MIDNIGHT - timedelta(hours=1))
+    appliance.use(A, 50)
+    plans = appliance.kernel.plans
+    appliance.metering.save(appliance.now)
+    appliance.reboot(off_s=10 * 3600)
+    appliance.kernel.apply(plans)
+    appliance.pass_on(A, 4000)
+    appliance.step()
+    assert appliance.saved() == {"2026-11-23": 50, "2026-11-24": 4000}
+    assert appliance.usage()["bytesTransferred"] == 4000
+
+
+def test_no_day_begins_before_the_clock_is_right_and_then_bytes_are_filed_where_they_belong(path: Path) -> None:
+    appliance = Appliance(path, limits(10**6))
+    appliance.use(A, 100)
+    appliance.restart(saving=True)
+    appliance.is_trusted = False
+    appliance.set_clock(timedelta(days=3))
+    appliance.step()
+    appliance.use(A, 20)
+    appliance.metering.save(appliance.now)
+    assert appliance.saved() == {"2026-11-23": 120}
+    assert appliance.alerts() == []
+    appliance.set_clock(timedelta(days=-2))
+    appliance.is_trusted = True
+    appliance.use(A, 3)
+    appliance.metering.save(appliance.now)
+    assert appliance.saved() == {"2026-11-23": 100, "2026-11-24": 23}
+    assert appliance.alerts() == [("daily", "reset")]
+
+
+def test_a_disk_that_is_full_stops_no_metering_and_is_tried_again(path: Path) -> None:
+    appliance = Appliance(path, limits(10**6))
+    appliance.use(A, 100)
+    appliance.store.is_full = True
+    for _ in range(3):
+        appliance.pass_on(A, 10)
+        appliance.step(CHECKPOINT_S)
+    assert not appliance.metering.is_saved
+    assert appliance.usage()["bytesTransferred"] == 130
+    appliance.store.is_full = False
+    appliance.step(CHECKPOINT_S)
+    assert appliance.metering.is_saved
+    assert appliance.saved() == {"2026-11-23": 130}
+
+
+def test_the_kernel_is_told_at_which_count_to_stop_a_department(path: Path) -> None:
+    appliance = Appliance(path, limits(1000, Action.BLOCK))
+    appliance.step()
+    appliance.use(A, 300)
+    assert appliance.kernel.plan(A).stop_at_bytes == 1000
+    appliance.kernel.flush()
+    appliance.step()
+    assert appliance.kernel.plan(A).stop_at_bytes == 700
+    appliance.use(A, 650)
+    assert appliance.kernel.plan(A).stop_at_bytes == 700
+    appliance.use(A, 60)
+    assert appliance.kernel.plan(A).stop_at_bytes == appliance.kernel.read()[A].total_bytes == 710
+    assert appliance.kernel.plan(B).stop_at_bytes == 1000
+
+
+def test_at_midnight_a_blocked_department_may_go_on(path: Path) -> None:
+    appliance = Appliance(path, limits(1000, Action.BLOCK), wall=MIDNIGHT - timedelta(seconds=30))
+    appliance.step()
+    appliance.use(A, 1000)
+    assert appliance.kernel.plan(A).stop_at_bytes == 1000
+    appliance.step(60)
+    assert appliance.kernel.plan(A).stop_at_bytes == 2000
+
+
+def test_a_meter_that_is_made_after_a_boot_holds_what_remains_from_its_first_packet(path: Path) -> None:
+    appliance = Appliance(path, limits(1000, Action.BLOCK))
+    appliance.step()
+    appliance.use(A, 400)
+    appliance.restart(saving=True)
+    appliance.reboot()
+    first: list[int | None] = []
+
+    class Watched(Kernel):
+        def apply(self, plans):  # type: ignore[no-untyped-def]
+            first.append(plans[0].stop_at_bytes)
+            return super().apply(plans)
+
+    appliance.kernel = Watched()
+    appliance.restart()
+    appliance.step()
+    assert first[0] == 600
+
+
+@pytest.mark.parametrize("action", [Action.ALERT, Action.THROTTLE])
+def test_only_a_quota_that_blocks_stops_anybody(path: Path, action: Action) -> None:
+    appliance = Appliance(path, limits(1000, action, throttle=50))
+    appliance.use(A, 0)
+    appliance.use(A, 2000)
+    assert appliance.kernel.plan(A).stop_at_bytes is None
+
+
+def test_a_department_is_throttled_only_when_its_quota_is_used_up(path: Path) -> None:
+    appliance = Appliance(path, limits(1000, Action.THROTTLE, throttle=50), wall=MIDNIGHT - timedelta(seconds=10))
+    appliance.step()
+    appliance.use(A, 999)
+    assert appliance.kernel.plan(A).throttle_bytes_s is None
+    appliance.use(A, 1)
+    assert appliance.kernel.plan(A).throttle_bytes_s == 50
+    assert appliance.kernel.plan(B).throttle_bytes_s is None
+    appliance.step(60)
+    assert appliance.kernel.plan(A).throttle_bytes_s is None
+
+
+def test_an_extension_is_in_force_at_once_and_survives_a_crash_and_ends_with_the_day(path: Path) -> None:
+    appliance = Appliance(path, limits(1000, Action.BLOCK))
+    appliance.step()
+    appliance.use(A, 1000)
+    appliance.metering.extend(A, Kind.DAILY, 500, "an exam", "ann", appliance.now)
+    assert appliance.kernel.plan(A).stop_at_bytes == 1500
+    appliance.restart()
+    appliance.step()
+    assert appliance.kernel.plan(A).stop_at_bytes == 1500
+    daily = appliance.metering.books(A, appliance.now)[0]
+    assert (daily.limit_bytes, daily.granted_bytes) == (1500, 500)
+    appliance.step(24 * 3600)
+    assert appliance.kernel.plan(A).stop_at_bytes == 2000
+
+
+def test_after_an_extension_the_thresholds_can_be_passed_again(path: Path) -> None:
+    appliance = Appliance(path, limits(1000))
+    appliance.step()
+    appliance.use(A, 1000)
+    once = [("daily", "warning"), ("daily", "critical"), ("daily", "exceeded")]
+    assert appliance.alerts() == once
+    appliance.metering.extend(A, Kind.DAILY, 1000, "an exam", "ann", appliance.now)
+    appliance.use(A, 1000)
+    assert appliance.alerts() == once * 2
+
+
+def test_what_is_not_limited_cannot_be_extended(path: Path) -> None:
+    appliance = Appliance(path, limits(1000))
+    appliance.step()
+    with pytest.raises(Refused, match="nothing to extend"):
+        appliance.metering.extend(A, Kind.WEEKLY, 500, "an exam", "ann", appliance.now)
+
+
+def test_a_limit_that_is_set_by_hand_is_in_force_at_once_and_after_a_restart(path: Path) -> None:
+    appliance = Appliance(path, limits(1000, Action.BLOCK))
+    appliance.step()
+    appliance.use(A, 400)
+    appliance.metering.set_limit(A, Kind.DAILY, 300, "ann", appliance.now)
+    assert appliance.kernel.plan(A).stop_at_bytes == 400
+    assert appliance.metering.exceeded(A) == (Kind.DAILY,)
+    assert appliance.alerts()[-1] == ("daily", "exceeded")
+    appliance.restart()
+    appliance.step()
+    assert appliance.metering.exceeded(A) == (Kind.DAILY,)
+    appliance.metering.set_limit(A, Kind.DAILY, None, "ann", appliance.now)
+    assert appliance.kernel.plan(A).stop_at_bytes is None
+    assert appliance.metering.exceeded(A) == ()
+
+
+def test_the_bytes_of_a_gap_are_unaccounted_and_stay_so(path: Path) -> None:
+    appliance = Appliance(path, limits(10**9))
+    appliance.step()
+    appliance.use(A, 900_000)
+    assert appliance.usage()["unaccountedPercent"] == 0.0
+    appliance.kernel.flush()
+    appliance.use(A, 100_000)
+    assert appliance.usage()["unaccountedPercent"] == 10.0
+    appliance.use(A, 1_000_000)
+    assert appliance.usage()["unaccountedPercent"] == 5.0
+    assert appliance.usage()["bytesTransferred"] == 1_900_000
+
+
+def test_an_interface_that_is_made_anew_counts_on_both_sides(path: Path) -> None:
+    appliance = Appliance(path, limits(10**9))
+    appliance.step()
+    appliance.use(A, 500_000)
+    appliance.kernel.make_link_anew()
+    appliance.step()
+    appliance.use(B, 500_000)
+    assert appliance.usage()["unaccountedPercent"] == 0.0
+
+
+def test_without_its_interface_a_department_is_told_with_what_it_has(path: Path) -> None:
+    appliance = Appliance(path, limits(1000))
+    appliance.step()
+    appliance.use(A, 500)
+    appliance.kernel.flush()
+    link, appliance.kernel.link = appliance.kernel.link, None
+    appliance.step()
+    assert appliance.usage()["bytesTransferred"] == 500
+    appliance.kernel.link = link
+    appliance.step()
+    appliance.use(A, 50)
+    assert appliance.usage()["bytesTransferred"] == 550
+
+
+@pytest.mark.parametrize(
+    ("position", "facing"),
+    [
+        (Position.BRIDGE, Facing.DEPARTMENT),
+        (Position.GATEWAY, Facing.DEPARTMENT),
+        (Position.HOST, Facing.SELF),
+        (Position.MIRROR, Facing.MIRRORED),
+    ],
+)
+def test_each_position_has_its_facing(path: Path, position: Position, facing: Facing) -> None:
+    appliance = Appliance(path, limits(1000), position=position)
+    appliance.step()
+    assert appliance.kernel.plan(A).facing is facing
+
+
+def test_a_forecast_goes_by_the_minutes_and_not_by_one_download(path: Path) -> None:
+    def told(appliance: Appliance) -> datetime:
+        return datetime.fromisoformat(str(appliance.usage()["reachesLimitAt"]))
+
+    appliance = Appliance(path, limits(112 * 10**6))
+    appliance.step()
+    for _ in range(1200):
+        appliance.use(A, 10_000)
+    steady = told(appliance)
+    assert abs((steady - appliance.now.wall).total_seconds() - 10_000) < 250  # the average has nearly settled
+    appliance.use(A, 1_000_000)
+    assert (told(appliance) - appliance.now.wall).total_seconds() > 7000
+
+
+def test_the_first_day_of_the_books_is_the_local_one(path: Path) -> None:
+    appliance = Appliance(path, limits(1000), wall=MIDNIGHT)
+    appliance.use(A, 1)
+    assert list(appliance.saved()) == [str(date(2026, 11, 24))]

@@ -15,8 +15,16 @@ PACKET_BYTES = 1000
 class Meter:
     """`shown`: what it showed when it was last charged; a meter begins with nothing charged."""
 
+    number: int
     reading: Reading
     shown: int = 0
+
+    def saved(self, mark: Mark | None) -> int:
+        """What of it the disk knows by this mark; a mark of a later meter was saved with all of this one."""
+        number = int(mark.identity.rpartition("/")[2]) if mark else 0
+        if mark is None or number < self.number:
+            return 0
+        return self.shown if number > self.number else mark.up_bytes + mark.down_bytes
 
 
 class Kernel:
@@ -32,6 +40,7 @@ class Kernel:
         self.carried = 0
         self.forgotten = 0
         self._made = 0
+        self._gone: list[tuple[str, Meter]] = []
 
     def links(self) -> Mapping[str, Link]:
         return {INTERFACE: self.link} if self.link else {}
@@ -45,7 +54,7 @@ class Kernel:
             for plan in plans:
                 if plan.department not in self.meters:
                     self._made += 1
-                    self.meters[plan.department] = Meter(Reading(f"{self.link.boot}/{self._made}"))
+                    self.meters[plan.department] = Meter(self._made, Reading(f"{self.link.boot}/{self._made}"))
         return None
 
     def read(self) -> Mapping[str, Reading]:
@@ -81,6 +90,7 @@ class Kernel:
     def flush(self) -> None:
         """Somebody takes all meters away."""
         self.forgotten += sum(meter.reading.total_bytes - meter.shown for meter in self.meters.values())
+        self._gone += self.meters.items()
         self.meters.clear()
         self.plans = ()
 
@@ -97,8 +107,8 @@ class Kernel:
         self.link = replace(self.link, boot=f"{self.link.boot}+", counters=Counters(0, 0))
 
     def is_charged_only_to(self, marks: Mapping[str, Mark]) -> None:
-        """The program died: what it had read and not saved is charged no more."""
+        """The program died. What it had read and not saved is still here, or gone with its meter."""
+        self.forgotten += sum(meter.shown - meter.saved(marks.get(name)) for name, meter in self._gone)
+        self._gone.clear()
         for name, meter in self.meters.items():
-            mark = marks.get(name)
-            known = mark is not None and mark.identity == meter.reading.identity
-            meter.shown = mark.up_bytes + mark.down_bytes if mark and known else 0
+            meter.shown = meter.saved(marks.get(name))

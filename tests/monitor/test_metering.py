@@ -215,6 +215,17 @@ def test_what_came_while_the_service_was_dead_is_charged_at_its_start(path: Path
     assert appliance.usage()["bytesTransferred"] == 1500
 
 
+def test_what_was_read_from_a_meter_that_is_gone_is_saved_at_the_next_step(path: Path) -> None:
+    appliance = Appliance(path, limits(10**6))
+    appliance.use(A, 700)
+    assert appliance.saved() == {"2026-11-23": 0}
+    appliance.kernel.flush()
+    appliance.step()
+    appliance.restart()
+    appliance.step()
+    assert appliance.usage()["bytesTransferred"] == 700
+
+
 def test_a_step_over_midnight_is_split_at_it_also_on_the_disk(path: Path) -> None:
     appliance = Appliance(path, limits(10**6), wall=MIDNIGHT - timedelta(seconds=11))
     appliance.step(1)

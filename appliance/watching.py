@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from tabulate import tabulate
@@ -110,6 +111,41 @@ def books_text(found: list[Payload]) -> str:
         for quota in books["quotas"]
     ]
     return tabulate(rows, headers=["department", "period", "used", "limit", "of limit", "resets at"])
+
+
+SHOWN_BUCKETS = 31  # a month of days, and a page of a terminal
+# The longest that a bucket of each step can be; a few more of the shorter ones than are shown are no harm.
+STEPS = {
+    "minute": timedelta(minutes=1),
+    "5min": timedelta(minutes=5),
+    "hour": timedelta(hours=1),
+    "day": timedelta(hours=25),
+    "month": timedelta(days=31, hours=1),
+}
+
+
+def history_of(client: Client, department: str | None, step: str, now: datetime) -> list[Payload]:
+    """What this department, or each in the snapshot, carried in the latest buckets of this step."""
+    departments = [department] if department else _departments(client)
+    span = {"from": (now - SHOWN_BUCKETS * STEPS[step]).isoformat(), "to": now.isoformat(), "step": step}
+    found = [client.call("history:get", {"departmentId": one, **span}) for one in departments]
+    return [{**one, "points": one["points"][-SHOWN_BUCKETS:]} for one in found]
+
+
+def history_text(found: list[Payload]) -> str:
+    """The history as a table for a person, in the terminal's own time zone, oldest first."""
+    rows = [
+        [
+            one["departmentId"],
+            datetime.fromisoformat(start).astimezone().strftime("%Y-%m-%d %H:%M"),
+            size_text(up_bytes),
+            size_text(down_bytes),
+            size_text(up_bytes + down_bytes),
+        ]
+        for one in found
+        for start, up_bytes, down_bytes in one["points"]
+    ]
+    return tabulate(rows, headers=["department", "from", "up", "down", "both"])
 
 
 def maintenance_text(client: Client, told: Payload | None) -> str:

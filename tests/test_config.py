@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from appliance.config import Config, ConfigError, load, parse
+from appliance.core.history import Step
 from appliance.core.machine import Position
 from appliance.core.quota import Kind
 
@@ -146,3 +147,21 @@ def test_every_value_of_the_file_says_what_is_allowed() -> None:
                 walk(field.type)
 
     walk(Config)
+
+
+def test_history_is_kept_as_configured_and_by_default_for_years() -> None:
+    retention = parse(department("[history]\nhour = 100\nhost_day = 500\n").encode(), "a.toml").as_retention()
+    assert retention.department_days == {Step.MINUTE: 2, Step.FIVE_MINUTES: 14, Step.HOUR: 100, Step.DAY: 3650}
+    assert retention.host_days == {Step.FIVE_MINUTES: 3, Step.HOUR: 31, Step.DAY: 500}
+
+
+def test_history_that_is_wide_is_kept_as_long_as_what_is_narrow() -> None:
+    assert faults(department("[history]\nminute = 15\nhost_hour = 401\n")) == [
+        "a.toml: history: minute is kept longer than five_minutes; what is wider must be kept at least as long",
+        "a.toml: history: host_hour is kept longer than host_day; what is wider must be kept at least as long",
+    ]
+
+
+def test_a_time_that_history_cannot_be_kept_for_is_told() -> None:
+    [told] = faults(department("[history]\nminute = 0\n"))
+    assert told == "a.toml: history.minute: found 0; allowed: a whole number of days from 1 to 3660"

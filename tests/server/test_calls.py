@@ -207,3 +207,70 @@ def test_a_bug_in_a_handler_is_answered_and_logged_and_the_server_goes_on(server
     assert client.wait_for("error")["code"] == "E_INTERNAL"
     assert "KeyError" in server.log()
     assert client.call("quota:get", "dept123")["success"]
+
+
+FROM, TO = "2024-12-15T00:00:00Z", "2024-12-16T00:00:00Z"  # the harness' clock stands in this day
+
+
+def test_history_is_answered_bucket_by_bucket(server, connect):
+    client = connect(role=Role.VIEWER, departments=["dept123"])
+    server.order({"pass": {"dept123": [1000, 2000]}, "hosts": [["dept123", "192.168.1.100", [10, 20]]]})
+    server.advance(60)
+    server.order({"pass": {"dept123": [1, 2]}, "hosts": []})
+    asked = {"departmentId": "dept123", "from": FROM, "to": TO, "step": "minute"}
+    assert client.call("history:get", asked) == {
+        "success": True,
+        "departmentId": "dept123",
+        "host": None,
+        "step": "minute",
+        "points": [["2024-12-15T04:49:00.000Z", 1000, 2000], ["2024-12-15T04:50:00.000Z", 1, 2]],
+    }
+    hosts = client.call("history:get", {**asked, "step": "day", "host": "192.168.1.100"})
+    assert (hosts["host"], hosts["points"]) == ("192.168.1.100", [["2024-12-15T00:00:00.000Z", 10, 20]])
+    months = client.call("history:get", {**asked, "step": "month"})
+    assert months["points"] == [["2024-12-01T00:00:00.000Z", 1001, 2002]]
+
+
+def test_a_host_is_known_by_any_way_to_write_its_address(server, connect):
+    server.order({"pass": {}, "hosts": [["dept123", "2001:db8::1", [10, 20]]]})
+    asked = {"departmentId": "dept123", "host": "2001:DB8:0:0::1", "from": FROM, "to": TO, "step": "hour"}
+    answer = connect().call("history:get", asked)
+    assert (answer["host"], len(answer["points"])) == ("2001:db8::1", 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "said"),
+    [
+        ({"departmentId": "dept999"}, "E_UNKNOWN_DEPARTMENT", "dept999"),
+        ({"departmentId": "dept456"}, "E_FORBIDDEN", "dept456"),
+        ({"step": "second"}, "E_BAD_REQUEST", "step: must be one of minute, 5min, hour, day, month"),
+        ({"step": None}, "E_BAD_REQUEST", "step: must be"),
+        ({"from": "yesterday"}, "E_BAD_REQUEST", "from: must be a time with its zone"),
+        ({"from": "2024-12-15T00:00:00"}, "E_BAD_REQUEST", "from: must be a time with its zone"),
+        ({"from": TO}, "E_BAD_REQUEST", "must begin before it ends"),
+        ({"from": "0001-01-01T00:00:00Z", "to": "9999-12-31T23:59:59Z"}, "E_BAD_REQUEST", "ask for a shorter range"),
+        ({"from": "2024-12-01T00:00:00Z", "step": "minute"}, "E_BAD_REQUEST", 'use the step "hour"'),
+        ({"host": "somebody"}, "E_BAD_REQUEST", "host: must be a host's address"),
+        ({"host": "192.168.1.0/24"}, "E_BAD_REQUEST", "host: must be a host's address"),
+        ({"since": FROM}, "E_BAD_REQUEST", "since: unknown"),
+    ],
+)
+def test_history_that_cannot_be_given_is_refused_with_the_reason(shared, change, code, said):
+    asked = {"departmentId": "dept123", "from": FROM, "to": TO, "step": "day", **change}
+    with NodeClient(shared.url, shared.token(role=Role.VIEWER, departments=["dept123"])) as client:
+        answer = client.call("history:get", asked)
+    assert _code(answer) == code
+    assert said in answer["error"]
+
+
+def test_history_with_no_range_is_refused(patient):
+    assert "from: missing" in patient.call("history:get", {"departmentId": "dept123", "step": "day"})["error"]
+
+
+def test_the_most_points_that_are_given_arrive(server, connect):
+    for _ in range(2000):
+        server.order({"pass": {"dept123": [2**52, 2**52]}, "hosts": []})
+        server.advance(60)
+    asked = {"departmentId": "dept123", "from": "2024-12-15T04:49:00Z", "to": "2024-12-16T14:09:00Z", "step": "minute"}
+    answer = connect(ttl_s=1_000_000).call("history:get", asked)
+    assert len(answer["points"]) == 2000

@@ -1,0 +1,198 @@
+"""History: which bucket of time a byte belongs to, and the sums of each bucket until the disk has them.
+
+A bucket is a whole number. Minutes, five minutes and hours are counted from 1970 in UTC, so that a change of the clocks
+in spring neither stretches nor repeats one; a day is a local date and a month a local month, so that it ends when the
+people's day does. What passed in a step is charged whole to the bucket of the step's time.
+
+The rule that keeps it honest: only sums are kept, and sums can be added in any order. So a restart, a clock that was
+set back or a batch in two halves adds to the same bucket, and the points of every step add up to what was observed.
+"""
+
+from array import array
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from appliance.core.quota import first_instant
+from appliance.core.usage import NOTHING, Passed, plus
+
+Series = tuple[str, str]  # a department, and one of its hosts or `ALL_HOSTS`
+ALL_HOSTS = ""
+
+
+class Step(StrEnum):
+    """The widths of a bucket, narrowest first."""
+
+    MINUTE = "minute"
+    FIVE_MINUTES = "5min"
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+
+
+Key = tuple[Step, int]  # a bucket and its width
+
+SECONDS = {Step.MINUTE: 60, Step.FIVE_MINUTES: 300, Step.HOUR: 3600}  # the others are as long as people make them
+
+_WIDTHS = {step: width for width, step in enumerate(Step)}
+
+# What is summed and kept. A month is the sum of its days and needs no sums of its own. Hosts' minutes would write more
+# to the SD card than all else together: they are in memory only (`Recent`).
+DEPARTMENT_STEPS = (Step.MINUTE, Step.FIVE_MINUTES, Step.HOUR, Step.DAY)
+HOST_STEPS = (Step.FIVE_MINUTES, Step.HOUR, Step.DAY)
+
+RECENT_MINUTES = 60  # of each host, in memory: what one looks at while something goes on; 1.5 kB for each host
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # nothing was metered before, and nobody asks for what comes after the
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)  # latest; between them no arithmetic of dates overflows
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """For how many days the buckets of each width are kept."""
+
+    department_days: Mapping[Step, int]
+    host_days: Mapping[Step, int]
+
+
+def bucket_of(step: Step, wall: datetime, zone: ZoneInfo) -> int:
+    """The bucket that holds this instant."""
+    if step in SECONDS:
+        return int(wall.timestamp() // SECONDS[step])
+    day = wall.astimezone(zone).date()
+    return day.toordinal() if step is Step.DAY else _month(day)
+
+
+@lru_cache(maxsize=8192)  # all departments of a page ask for the same buckets
+def start_of(step: Step, bucket: int, zone: ZoneInfo) -> datetime:
+    """The instant, in UTC, at which the bucket begins."""
+    if step in SECONDS:
+        return datetime.fromtimestamp(bucket * SECONDS[step], UTC)
+    day = date.fromordinal(bucket) if step is Step.DAY else date(bucket // 12, bucket % 12 + 1, 1)
+    return first_instant(day, zone)
+
+
+def buckets_between(step: Step, since: datetime, until: datetime, zone: ZoneInfo) -> range:
+    """The buckets that hold any instant from `since` until before `until`; none where that is no time at all."""
+    first, last = max(since, EARLIEST), min(until, LATEST) - timedelta(microseconds=1)
+    if first > last:
+        return range(0)
+    return range(bucket_of(step, first, zone), bucket_of(step, last, zone) + 1)
+
+
+def oldest_kept(step: Step, days: int, wall: datetime, zone: ZoneInfo) -> int:
+    """The first bucket that is still kept at this instant."""
+    return bucket_of(step, wall - timedelta(days=days), zone)
+
+
+def by_month(days: Mapping[int, Passed]) -> dict[int, Passed]:
+    """The sums of days as sums of months."""
+    months: dict[int, Passed] = {}
+    for bucket, passed in days.items():
+        month = _month(date.fromordinal(bucket))
+        months[month] = plus(months.get(month, NOTHING), passed)
+    return months
+
+
+def _month(day: date) -> int:
+    return day.year * 12 + day.month - 1
+
+
+def disk_order(key: Key) -> tuple[int, int]:
+    """Sorts buckets as they lie on the disk: the narrowest first, and of those the oldest."""
+    return _WIDTHS[key[0]], key[1]
+
+
+class Sums:
+    """Bytes up and down by bucket and series: what has been observed and is not on the disk yet."""
+
+    def __init__(self, most_series: int | None = None) -> None:
+        """`most_series`: a bucket takes no new one beyond so many; `None`: it takes all."""
+        self._most_series = most_series
+        self._sums: dict[Key, dict[Series, list[int]]] = {}
+
+    @property
+    def size(self) -> int:
+        """How many sums there are."""
+        return sum(len(one) for one in self._sums.values())
+
+    def keys(self) -> Collection[Key]:
+        """The buckets with a sum."""
+        return self._sums.keys()
+
+    def of(self, key: Key) -> Mapping[Series, list[int]]:
+        """The sums of one bucket; none where they were forgotten meanwhile."""
+        return self._sums.get(key, {})
+
+    def add(self, key: Key, passed: Iterable[tuple[Series, Passed]]) -> None:
+        """Add to one bucket."""
+        sums = self._sums.setdefault(key, {})
+        for series, one in passed:
+            total = sums.get(series)
+            if total is not None:
+                total[0] += one.up_bytes
+                total[1] += one.down_bytes
+            elif self._most_series is None or len(sums) < self._most_series:
+                sums[series] = [one.up_bytes, one.down_bytes]
+
+    def find(self, step: Step, series: Series, buckets: range) -> dict[int, Passed]:
+        """By bucket, what this series has."""
+        return {
+            bucket: Passed(*sums[series])
+            for (width, bucket), sums in self._sums.items()
+            if width is step and bucket in buckets and series in sums
+        }
+
+    def drop(self, key: Key) -> None:
+        """Forget a bucket that is on the disk."""
+        self._sums.pop(key, None)
+
+    def shrink(self, most: int) -> None:
+        """Forget until at most so many are left: the oldest bucket of the width that has most of them."""
+        while self.size > most:
+            sizes = dict.fromkeys(Step, 0)
+            for (step, _), sums in self._sums.items():
+                sizes[step] += len(sums)
+            fullest = max(Step, key=sizes.__getitem__)
+            del self._sums[min(key for key in self._sums if key[0] is fullest)]
+
+
+class Recent:
+    """The latest minutes of each host: a ring of minute, up and down for each, and nothing on the disk."""
+
+    def __init__(self, most_hosts: int) -> None:
+        """`most_hosts`: no new one is followed beyond so many."""
+        self._most_hosts = most_hosts
+        self._rings: dict[Series, array[int]] = {}
+
+    def add(self, minute: int, passed: Iterable[tuple[Series, Passed]]) -> None:
+        """Add to one minute; where the ring still holds the minute an hour ago, that is forgotten."""
+        place = minute % RECENT_MINUTES * 3
+        for series, one in passed:
+            ring = self._rings.get(series)
+            if ring is None:
+                if len(self._rings) >= self._most_hosts:
+                    continue
+                ring = self._rings[series] = array("Q", bytes(8 * 3 * RECENT_MINUTES))
+            if ring[place] == minute:
+                ring[place + 1] += one.up_bytes
+                ring[place + 2] += one.down_bytes
+            else:
+                ring[place], ring[place + 1], ring[place + 2] = minute, one.up_bytes, one.down_bytes
+
+    def find(self, series: Series, minutes: range) -> dict[int, Passed]:
+        """By minute, what this host has."""
+        ring = self._rings.get(series, array("Q"))
+        return {
+            minute: Passed(up_bytes, down_bytes)
+            for minute, up_bytes, down_bytes in zip(ring[0::3], ring[1::3], ring[2::3], strict=True)
+            if minute and minute in minutes
+        }
+
+    def forget(self, minute: int) -> None:
+        """Let go of the hosts that were silent for the whole ring's time before this minute."""
+        self._rings = {
+            series: ring for series, ring in self._rings.items() if max(ring[0::3]) > minute - RECENT_MINUTES
+        }

@@ -1,0 +1,231 @@
+"""History on the disk: sums by bucket and series in a SQLite file of its own, which may be lost without harm.
+
+The books are elsewhere and exact. A damaged file is moved aside and begun anew, and what the disk does not take stays
+with the caller. A crash or a power cut loses at most what was not handed over yet, and of what the kernel had not
+written, some seconds.
+
+What spares the SD card, and the figures, are measured by `tests/bench/history.py`: batches of many minutes; one row of
+20 bytes for a bucket of a series, whose key is the bucket and then the series, so that a batch appends to the end of
+four tables instead of touching a page for each series; and a log that is folded into the file seldom and beside the
+event loop, because only that waits for the medium.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database, Migrations
+
+from appliance.core.history import ALL_HOSTS, Key, Series, Step
+from appliance.core.usage import Passed
+
+log = logging.getLogger(__name__)
+
+SERIES_BITS = 28  # of a key; 268 million hosts last longer than the computer, and a key stays within 8 bytes until 2097
+SERIES_MASK = (1 << SERIES_BITS) - 1
+FIRST_HOST = 1 << 16  # the numbers below it are departments'
+MOST_NUMBERS = 16384  # series whose number is remembered: 8 times the hosts that the appliance is made for, 3 MB
+FOLD_S = 14400.0  # the batches of some hours share pages; their log is 5 MB where there is most to write
+BACKSTOP_PAGES = 8192  # 32 MB: the log is folded at a commit only if `fold` has not come for a day
+BUSY_S = 5.0  # patience with the fold's own lock, which is held for moments
+
+PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = NORMAL",  # a commit does not wait for the medium, and a power cut leaves the file whole
+    f"wal_autocheckpoint = {BACKSTOP_PAGES}",
+    "secure_delete = OFF",  # Debian's is on: it would write each page once more, in zeros, when its sums are deleted
+)
+
+TABLES = {Step.MINUTE: "minute", Step.FIVE_MINUTES: "five_minutes", Step.HOUR: "hour", Step.DAY: "day"}
+
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+migrations = Migrations("history")
+
+
+@migrations(name="0001_sums")
+def _sums(database: Database) -> None:
+    """`seen`: the last day of which the series has a sum, as a date's ordinal."""
+    for table in TABLES.values():
+        database.table(table).create({"key": int, "up_bytes": int, "down_bytes": int}, pk="key")
+    series = database.table("series")
+    series.create({"number": int, "department": str, "host": str, "seen": int}, pk="number")
+    series.create_index(["department", "host"], unique=True)
+
+
+_ADD = (
+    "INSERT INTO {table} VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE"
+    " SET up_bytes = up_bytes + excluded.up_bytes, down_bytes = down_bytes + excluded.down_bytes"
+)
+_ENDS = "SELECT (SELECT min(key) FROM {table}), (SELECT max(key) FROM {table})"
+# The keys of one series are evenly spaced, so that each is looked up and no other series is read.
+_READ = (
+    "WITH RECURSIVE wanted (key) AS (SELECT ? UNION ALL SELECT key + {apart} FROM wanted WHERE key < ?)"
+    " SELECT key, up_bytes, down_bytes FROM wanted JOIN {table} USING (key)"
+)
+_OLDEST = "SELECT key FROM {table} WHERE key >= ? AND key < ? AND key & {mask} >= ? ORDER BY key LIMIT ?"
+_DELETE = "DELETE FROM {table} WHERE key BETWEEN ? AND ? AND key & {mask} >= ?"
+# A host whose last day is deleted has no sums any more: wider buckets are kept at least as long as narrower ones.
+_DELETE_SERIES = (
+    "DELETE FROM series WHERE seen <= ? AND number IN"
+    " (SELECT key & {mask} FROM day WHERE key BETWEEN ? AND ? AND key & {mask} >= {hosts})"
+)
+
+
+class SqliteArchive:
+    """`ports.Archive` in one SQLite file with a write-ahead log; it is opened when it is first needed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._database: Database | None = None
+        self._numbers: dict[Series, tuple[int, int]] = {}  # with the last day seen
+        self._pruned: dict[tuple[Step, int], int] = {}  # up to which key, so that no look begins from the oldest
+
+    def add(self, sums: Sequence[tuple[Key, Mapping[Series, Sequence[int]]]]) -> str | None:
+        """Add these bytes to what is there, in one transaction; `None`, or why nothing was added."""
+        try:
+            with self._opened() as database, database.atomic():
+                for (step, bucket), passed in sums:
+                    self._add(database, step, bucket, passed)
+        except (OSError, sqlite3.Error) as error:
+            return f"{self._path}: history is kept in memory only, {error}; the oldest is forgotten after some hours"
+        return None
+
+    def read(self, step: Step, series: Series, buckets: range) -> Mapping[int, Passed]:
+        """By bucket, what is kept of this series."""
+        try:
+            with self._opened() as database:
+                return self._read(database, step, series, buckets)
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s: history cannot be read: %s", self._path, error)
+            return {}
+
+    def prune(self, step: Step, before: int, hosts_before: int, most: int) -> int:
+        """Delete up to `most` old sums of hosts and as many of departments, in one transaction each."""
+        try:
+            with self._opened() as database:
+                hosts = self._prune(database, step, hosts_before, FIRST_HOST, most)
+                return hosts or self._prune(database, step, before, 0, most)
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s: old history cannot be deleted: %s", self._path, error)
+            return 0
+
+    def fold(self) -> None:
+        """Fold the log into the file, over a connection of its own: it may run in another thread."""
+        if not self._path.exists():
+            return
+        try:
+            with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True, timeout=BUSY_S)) as connection:
+                connection.execute("PRAGMA wal_checkpoint (PASSIVE)").close()
+        except sqlite3.Error as error:  # the medium is full or damaged, which `add` tells; the log holds everything
+            log.info("%s: its log is not folded: %s", self._path, error)
+
+    def close(self) -> None:
+        """Fold the log and let go of the file."""
+        database, self._database = self._database, None
+        self._numbers.clear()
+        if database is not None:
+            database.close()
+
+    @contextmanager
+    def _opened(self) -> Iterator[Database]:
+        """The database.
+
+        What fails for another reason than a full disk closes it, to be opened anew: if it is damaged, as an empty one.
+        """
+        try:
+            if self._database is None:
+                self._database = _connect(self._path)
+            yield self._database
+        except (OSError, sqlite3.Error) as error:
+            self._numbers.clear()  # some may have been of the transaction that failed
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code != sqlite3.SQLITE_FULL:
+                self.close()
+            if code in _DAMAGED:
+                _set_aside(self._path, error)
+            raise
+
+    def _add(self, database: Database, step: Step, bucket: int, passed: Mapping[Series, Sequence[int]]) -> None:
+        high = bucket << SERIES_BITS
+        day = bucket if step is Step.DAY else 0
+        rows = [(high | self._number(database, series, day), up, down) for series, (up, down) in passed.items()]
+        database.conn.executemany(_sql(_ADD, step), sorted(rows))
+
+    def _number(self, database: Database, series: Series, day: int) -> int:
+        known = self._numbers.get(series)
+        if known is None:
+            found = database.execute("SELECT number, seen FROM series WHERE department = ? AND host = ?", series)
+            known = found.fetchone() or self._enter(database, series)
+        number, seen = known
+        if day > seen:
+            database.execute("UPDATE series SET seen = ? WHERE number = ?", (day, number)).close()
+            seen = day
+        if len(self._numbers) >= MOST_NUMBERS:
+            self._numbers.clear()
+        self._numbers[series] = number, seen
+        return number
+
+    @staticmethod
+    def _enter(database: Database, series: Series) -> tuple[int, int]:
+        first, last = (0, FIRST_HOST - 1) if series[1] == ALL_HOSTS else (FIRST_HOST, SERIES_MASK)
+        found = database.execute("SELECT max(number) FROM series WHERE number BETWEEN ? AND ?", (first, last))
+        [largest] = found.fetchone()
+        number = first if largest is None else largest + 1
+        database.execute("INSERT INTO series VALUES (?, ?, ?, 0)", (number, *series)).close()
+        return number, 0
+
+    def _read(self, database: Database, step: Step, series: Series, buckets: range) -> dict[int, Passed]:
+        found = database.execute("SELECT number FROM series WHERE department = ? AND host = ?", series).fetchone()
+        oldest, newest = database.execute(_sql(_ENDS, step)).fetchone()
+        if found is None or oldest is None:
+            return {}
+        first = max(buckets.start, oldest >> SERIES_BITS)
+        last = min(buckets.stop - 1, newest >> SERIES_BITS)
+        if first > last:
+            return {}
+        keys = [bucket << SERIES_BITS | found[0] for bucket in (first, last)]
+        rows = database.execute(_sql(_READ, step), keys).fetchall()
+        return {key >> SERIES_BITS: Passed(up_bytes, down_bytes) for key, up_bytes, down_bytes in rows}
+
+    def _prune(self, database: Database, step: Step, before: int, first_number: int, most: int) -> int:
+        since, until = self._pruned.get((step, first_number), 0), before << SERIES_BITS
+        keys = database.execute(_sql(_OLDEST, step), (since, until, first_number, most)).fetchall()
+        if keys:
+            [[oldest], [newest]] = keys[0], keys[-1]
+            with database.atomic():
+                if step is Step.DAY and first_number == FIRST_HOST:
+                    database.execute(_sql(_DELETE_SERIES, step), (newest >> SERIES_BITS, oldest, newest)).close()
+                    self._numbers.clear()
+                database.execute(_sql(_DELETE, step), (oldest, newest, first_number)).close()
+        # What is added behind this point, by a clock that was set back, is found after the next start.
+        self._pruned[step, first_number] = keys[-1][0] if len(keys) == most else max(since, until)
+        return len(keys)
+
+
+def _sql(template: str, step: Step) -> str:
+    return template.format(table=TABLES[step], mask=SERIES_MASK, apart=1 << SERIES_BITS, hosts=FIRST_HOST)
+
+
+def _connect(path: Path) -> Database:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(sqlite3.connect(path, timeout=BUSY_S), execute_plugins=False)
+    try:
+        for pragma in PRAGMAS:
+            database.execute(f"PRAGMA {pragma}").close()
+        migrations.apply(database)
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
+
+
+def _set_aside(path: Path, error: Exception) -> None:
+    """Move a damaged file away, over one that was moved before, so that they cannot fill the disk."""
+    aside = path.with_name(f"{path.name}.damaged")
+    log.error("%s is damaged (%s): moved to %s; history begins anew", path, error, aside)
+    path.replace(aside)
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -1,0 +1,134 @@
+"""What history writes to the disk in a day, what its steps cost, and how soon a day of it is answered.
+
+The clock is sped up: the steps are called with a `now` that is a minute later each time, over three days, with everybody
+busy all the time, which is the worst case; what is kept for a day only is deleted on the third, and that one is told.
+Between two batches the kernel would have written all dirty pages, so that each batch is synced before it is counted:
+`write_bytes` in `/proc/self/io` is what went to the medium.
+"""
+
+import os
+import random
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from appliance.core.history import DEPARTMENT_STEPS, HOST_STEPS, Retention, Series
+from appliance.core.moment import Moment, timestamp
+from appliance.core.usage import Passed
+from appliance.monitor.history import BATCH_S, History
+from appliance.server.access import Grant, Role
+from appliance.server.calls import Caller, Context, Desk, carry_out
+from appliance.system.archive import FOLD_S, SqliteArchive
+
+MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
+ZONE = ZoneInfo("Europe/Berlin")
+DAYS = 3
+A_DAY_EACH = Retention(dict.fromkeys(DEPARTMENT_STEPS, 1), dict.fromkeys(HOST_STEPS, 1))
+SIZES = ((4, 100), (64, 2000))
+
+
+class Run:
+    """Three days of a network of this size; what the third wrote and cost."""
+
+    def __init__(self, folder: Path, departments: int, hosts: int) -> None:
+        self.departments = [f"department{number}" for number in range(departments)]
+        self.hosts: list[Series] = [
+            (self.departments[number % departments], f"10.{number % departments}.{number // 250}.{number % 250 + 1}")
+            for number in range(hosts)
+        ]
+        self.path = folder / "history.sqlite3"
+        self.archive = SqliteArchive(self.path)
+        self.history = History(ZONE, self.archive, A_DAY_EACH)
+        self.written_bytes = 0
+        self.observe_s = 0.0
+        self.step_s: list[float] = []
+        self._sizes = random.Random(1)
+
+    def run(self) -> None:
+        for minute in range(DAYS * 1440):
+            if minute == (DAYS - 1) * 1440:
+                self._sync()
+                self.step_s, self.observe_s, before_bytes = [], 0.0, _written_bytes()
+            self._minute(moment(minute * 60))
+        self._sync()
+        self.written_bytes = _written_bytes() - before_bytes
+
+    def _minute(self, now: Moment) -> None:
+        charged = {one: self._amount(30) for one in self.departments}
+        hosts = {one: self._amount(1) for one in self.hosts}
+        began_s = process_time()
+        self.history.observe(charged, hosts, now)
+        self.observe_s += process_time() - began_s
+        for second in range(60):
+            began_s = process_time()
+            self.history.step(Moment(now.wall + timedelta(seconds=second), now.monotonic_s + second))
+            self.step_s.append(process_time() - began_s)
+        if now.monotonic_s % BATCH_S == 0:
+            self._sync()
+        if now.monotonic_s % FOLD_S == 0:
+            self.archive.fold()
+
+    def _amount(self, times: int) -> Passed:
+        # Log-normal: most are quiet and a few are not; the median is 160 kB a minute.
+        return Passed(*(int(self._sizes.lognormvariate(12, 2)) * times for _ in range(2)))
+
+    def _sync(self) -> None:
+        for path in (self.path, self.path.with_name(self.path.name + "-wal")):
+            if path.exists():
+                descriptor = os.open(path, os.O_RDWR)
+                os.fdatasync(descriptor)
+                os.close(descriptor)
+
+    def ask(self) -> float:
+        """Milliseconds until `history:get` has answered with a day in steps of five minutes for each department."""
+        now = moment(DAYS * 86400)
+        context = _context(self.history, self.departments, now)
+        span = {"from": timestamp(now.wall - timedelta(days=1)), "to": timestamp(now.wall), "step": "5min"}
+        began_s = perf_counter()
+        for one in self.departments:
+            answer = carry_out("history:get", [{"departmentId": one, **span}], context)
+            assert len(answer["points"]) == 288
+        return (perf_counter() - began_s) * 1000
+
+
+def moment(second: float) -> Moment:
+    return Moment(MIDNIGHT + timedelta(seconds=second), second)
+
+
+def run() -> list[str]:
+    """The rows of this bench."""
+    rows = []
+    for departments, hosts in SIZES:
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:  # never in memory, where nothing is written
+            one = Run(Path(folder), departments, hosts)
+            one.run()
+            size_mb = one.path.stat().st_size / 1e6
+            busy_ms = [second * 1000 for second in one.step_s if second > 0.001]
+            rows += [
+                f"history, {departments} departments, {hosts} hosts: {one.written_bytes / 1e6:.1f} MB written a day"
+                f" (sped-up clock), file {size_mb:.1f} MB for a day each",
+                f"  observing {one.observe_s / 1440 * 1000:.1f} ms a time; steps {sum(one.step_s):.2f} s of CPU a day,"
+                f" the longest {max(busy_ms, default=0):.1f} ms",
+                f"  a day of 5 min for {departments} departments: answered in {one.ask():.0f} ms",
+            ]
+            one.archive.close()
+    return rows
+
+
+def _written_bytes() -> int:
+    fields = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(fields["write_bytes"])
+
+
+def _context(history: History, departments: list[str], now: Moment) -> Context:
+    nobody: Any = None
+    grant = Grant("bench", Role.VIEWER, None, now.wall + timedelta(hours=1))
+    caller = Caller(grant, None, nobody, nobody)
+    return Context(Desk(nobody, nobody, nobody, history), frozenset(departments), caller, now)
+
+
+if __name__ == "__main__":
+    print("\n".join(run()))

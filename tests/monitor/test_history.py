@@ -1,0 +1,287 @@
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.core.history import DEPARTMENT_STEPS, HOST_STEPS, Key, Retention, Series, Step
+from appliance.core.moment import Moment
+from appliance.core.refusal import Code, Refused
+from appliance.core.usage import Passed
+from appliance.monitor.history import BATCH_S, MOST_SUMS, PRUNE_S, RETRY_S, SETTLED_S, History
+from appliance.system.archive import SqliteArchive
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+HOST = ("lab", "10.0.0.1")
+LONG = Retention(dict.fromkeys(DEPARTMENT_STEPS, 3650), dict.fromkeys(HOST_STEPS, 3650))
+A_DAY = Retention(dict.fromkeys(DEPARTMENT_STEPS, 2), dict.fromkeys(HOST_STEPS, 1))
+
+
+class Medium(SqliteArchive):
+    """The real archive, on a medium that can be made to refuse."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.refusal: str | None = None
+        self.batches: list[list[Key]] = []
+
+    def add(self, sums: Sequence[tuple[Key, Mapping[Series, Sequence[int]]]]) -> str | None:
+        self.batches.append([key for key, _ in sums])
+        return self.refusal or super().add(sums)
+
+
+class Scene:
+    """A history over a database, and the seconds that pass."""
+
+    def __init__(self, folder: Path, retention: Retention = LONG) -> None:
+        self.medium = Medium(folder / "history.sqlite3")
+        self.retention = retention
+        self.wall, self.monotonic_s = NOON, 1000.0
+        self.observed = {"lab": (0, 0), HOST[1]: (0, 0)}
+        self.start()
+
+    @property
+    def now(self) -> Moment:
+        return Moment(self.wall, self.monotonic_s)
+
+    def start(self) -> None:
+        self.history = History(BERLIN, self.medium, self.retention)
+
+    def wait(self, seconds: float) -> None:
+        self.wall += timedelta(seconds=seconds)
+        self.monotonic_s += seconds
+
+    def settle(self, seconds: float = 0) -> None:
+        """Time passes, and whatever is due is done."""
+        self.wait(seconds)
+        for _ in range(20):
+            self.history.step(self.now)
+
+    def observe(self, up: int, down: int = 0, host: tuple[int, int] | None = None) -> None:
+        self.history.observe({"lab": Passed(up, down)}, {HOST: Passed(*host)} if host else {}, self.now)
+        for name, (one, other) in (("lab", (up, down)), (HOST[1], host or (0, 0))):
+            before = self.observed[name]
+            self.observed[name] = before[0] + one, before[1] + other
+
+    def set_clock(self, seconds: float) -> None:
+        self.wall += timedelta(seconds=seconds)
+
+    def restart(self) -> None:
+        self.medium.refusal = None
+        self.history.save(self.now)
+        self.medium.close()
+        self.start()
+
+    def refuse(self) -> None:
+        self.medium.refusal = "the disk is full"
+
+    def accept(self) -> None:
+        self.medium.refusal = None
+
+    def fold(self) -> None:
+        self.medium.fold()
+
+    def points(self, step: Step, host: str | None = None) -> list[tuple[datetime, int, int]]:
+        """All that there is within some days of now, asked for in ranges that are short enough."""
+        midnight = self.wall.replace(hour=0, minute=0, second=0, microsecond=0)
+        length = timedelta(days=1 if step in {Step.MINUTE, Step.FIVE_MINUTES} else 60)
+        begins = (
+            [midnight + number * length for number in range(-4, 5)] if length.days == 1 else [midnight - length / 2]
+        )
+        return [
+            (start, passed.up_bytes, passed.down_bytes)
+            for begin in begins
+            for start, passed in self.history.query("lab", host, begin, begin + length, step).items()
+        ]
+
+    def total(self, step: Step, host: str | None = None) -> tuple[int, int]:
+        points = self.points(step, host)
+        return sum(up for _, up, _ in points), sum(down for _, _, down in points)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+amounts = st.integers(0, 2**40)
+seconds = st.integers(1, 4000)
+actions = st.one_of(
+    st.tuples(st.just(Scene.observe), amounts, amounts, st.tuples(amounts, amounts)),
+    st.tuples(st.sampled_from([Scene.wait, Scene.settle]), seconds),
+    st.tuples(st.just(Scene.set_clock), st.integers(-7200, 7200)),
+    st.tuples(st.sampled_from([Scene.restart, Scene.refuse, Scene.accept, Scene.fold])),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(actions, max_size=25))
+def test_the_points_of_every_step_add_up_to_what_was_observed(sequence: list[tuple[Any, ...]]) -> None:
+    with TemporaryDirectory() as folder:
+        scene = Scene(Path(folder))
+        for action, *arguments in sequence:
+            action(scene, *arguments)
+        for step in Step:
+            assert scene.total(step) == scene.observed["lab"]
+        for step in (Step.FIVE_MINUTES, Step.HOUR, Step.DAY, Step.MONTH):
+            assert scene.total(step, HOST[1]) == scene.observed[HOST[1]]
+        scene.medium.close()
+
+
+def test_what_passed_is_charged_to_the_bucket_of_the_step(scene: Scene) -> None:
+    scene.observe(1, 10)
+    scene.wait(59)
+    scene.observe(2, 20)
+    scene.wait(1)
+    scene.observe(4, 40)
+    assert scene.points(Step.MINUTE) == [(NOON, 3, 30), (NOON + timedelta(minutes=1), 4, 40)]
+    assert scene.points(Step.FIVE_MINUTES) == [(NOON, 7, 70)]
+    assert scene.points(Step.HOUR) == [(NOON, 7, 70)]
+    assert scene.points(Step.DAY) == [(datetime(2026, 11, 22, 23, tzinfo=UTC), 7, 70)]
+    assert scene.points(Step.MONTH) == [(datetime(2026, 10, 31, 23, tzinfo=UTC), 7, 70)]
+
+
+def test_a_point_is_missing_where_nobody_metered_and_zero_where_nothing_passed(scene: Scene) -> None:
+    scene.observe(0)
+    scene.wait(120)
+    scene.observe(0)
+    assert scene.points(Step.MINUTE) == [(NOON, 0, 0), (NOON + timedelta(minutes=2), 0, 0)]
+
+
+def test_hosts_have_a_history_of_their_own(scene: Scene) -> None:
+    scene.observe(100, 200, host=(1, 2))
+    for step in Step:
+        assert scene.total(step, HOST[1]) == (1, 2)
+        assert scene.total(step, "10.0.0.2") == (0, 0)
+        assert scene.total(step) == (100, 200)
+
+
+def test_nothing_is_written_between_two_batches(scene: Scene) -> None:
+    scene.settle()
+    for _ in range(BATCH_S - 1):
+        scene.observe(1)
+        scene.wait(1)
+        scene.history.step(scene.now)
+    assert scene.medium.batches == []
+    scene.settle(1)
+    assert [step for step, _ in scene.medium.batches[0]] == [Step.MINUTE] * 15 + [Step.FIVE_MINUTES] * 3 + [
+        Step.HOUR,
+        Step.DAY,
+    ]
+
+
+def test_a_crash_loses_at_most_what_came_since_the_batch(scene: Scene) -> None:
+    scene.settle()
+    scene.observe(100)
+    scene.settle(BATCH_S)
+    scene.observe(1)
+    scene.start()
+    assert scene.total(Step.MINUTE) == scene.total(Step.DAY) == (100, 0)
+
+
+def test_a_stop_loses_nothing(scene: Scene) -> None:
+    scene.observe(100, host=(50, 50))
+    scene.history.save(scene.now)
+    scene.start()
+    assert scene.total(Step.MINUTE) == scene.total(Step.DAY) == (100, 0)
+    assert scene.total(Step.FIVE_MINUTES, HOST[1]) == scene.total(Step.MONTH, HOST[1]) == (50, 50)
+
+
+def test_a_large_batch_is_written_in_slices(scene: Scene) -> None:
+    scene.settle()
+    hosts = {("lab", f"10.0.{number // 250}.{number % 250}"): Passed(1, 1) for number in range(2000)}
+    scene.history.observe({"lab": Passed(1, 1)}, hosts, scene.now)
+    scene.wait(BATCH_S)
+    scene.history.step(scene.now)
+    assert len(scene.medium.batches) == 1
+    scene.settle()
+    assert len(scene.medium.batches) == 3
+    assert {step for step, _ in scene.medium.batches[-1]} == {Step.DAY}
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost_once_it_is_mended(scene: Scene) -> None:
+    scene.settle()
+    scene.observe(100)
+    scene.medium.refusal = "the disk is full"
+    scene.settle(BATCH_S)
+    assert scene.history.trouble() == "the disk is full"
+    assert len(scene.medium.batches) == 1, "it is not tried again at once"
+    assert scene.total(Step.DAY) == (100, 0)
+    scene.medium.refusal = None
+    scene.settle(RETRY_S)
+    assert scene.history.trouble() is None
+    scene.start()
+    assert scene.total(Step.DAY) == (100, 0)
+
+
+def test_a_disk_that_stays_full_does_not_fill_the_memory(scene: Scene) -> None:
+    scene.medium.refusal = "the disk is full"
+    hosts = {("lab", f"10.0.{number // 250}.{number % 250}"): Passed(1, 1) for number in range(2000)}
+    for _ in range(12 * 12):
+        scene.history.observe({"lab": Passed(1, 1)}, hosts, scene.now)
+        scene.settle(300)
+    kept, _ = scene.total(Step.FIVE_MINUTES, "10.0.0.1")
+    assert kept * 2000 <= MOST_SUMS, "the hosts' oldest detail is forgotten"
+    assert scene.total(Step.DAY, "10.0.0.1") == (144, 144), "their days are not"
+    assert scene.total(Step.MINUTE) == (144, 144), "and departments are few"
+
+
+def test_what_is_old_is_deleted_and_hosts_first(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, A_DAY)
+    scene.settle()
+    scene.observe(1, host=(1, 0))
+    for _ in range(30):
+        scene.settle(3600)
+    assert (scene.total(Step.FIVE_MINUTES), scene.total(Step.FIVE_MINUTES, HOST[1])) == ((1, 0), (0, 0))
+    for _ in range(30):
+        scene.settle(3600)
+    assert (scene.total(Step.FIVE_MINUTES), scene.total(Step.DAY)) == ((0, 0), (0, 0))
+
+
+def test_a_clock_that_is_wrong_for_a_moment_deletes_nothing(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, A_DAY)
+    scene.observe(100)
+    scene.settle(math.ceil((SETTLED_S + PRUNE_S) / BATCH_S) * BATCH_S)
+    scene.wall += timedelta(days=3650)
+    scene.settle(PRUNE_S / 10)
+    scene.settle(SETTLED_S - PRUNE_S / 10 - 1)
+    scene.wall -= timedelta(days=3650)
+    scene.settle(PRUNE_S + SETTLED_S)
+    assert scene.total(Step.DAY) == (100, 0)
+
+
+@pytest.mark.parametrize(
+    ("step", "days", "advice"),
+    [
+        (Step.MINUTE, 7, 'use the step "hour" or'),
+        (Step.MINUTE, 2, 'use the step "5min" or'),
+        (Step.FIVE_MINUTES, 8, 'use the step "hour" or'),
+        (Step.HOUR, 90, 'use the step "day" or'),
+        (Step.DAY, 3000, 'use the step "month" or'),
+        (Step.MONTH, 4001, "ask for a shorter range"),
+    ],
+)
+def test_too_long_a_range_is_refused_with_the_step_to_use(scene: Scene, step: Step, days: int, advice: str) -> None:
+    with pytest.raises(Refused, match=advice) as refused:
+        scene.history.query("lab", None, NOON - timedelta(days=days), NOON, step)
+    assert refused.value.code is Code.BAD_REQUEST
+
+
+def test_a_range_that_ends_before_it_begins_is_refused(scene: Scene) -> None:
+    with pytest.raises(Refused, match="must begin before it ends"):
+        scene.history.query("lab", None, NOON, NOON, Step.DAY)
+
+
+def test_the_range_ends_before_to(scene: Scene) -> None:
+    scene.observe(1)
+    scene.wait(60)
+    scene.observe(2)
+    found = scene.history.query("lab", None, NOON, NOON + timedelta(minutes=1), Step.MINUTE)
+    assert found == {NOON: Passed(1, 0)}

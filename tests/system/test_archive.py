@@ -1,0 +1,239 @@
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.core.history import ALL_HOSTS, Series, Step
+from appliance.core.usage import Passed
+from appliance.system.archive import TABLES, SqliteArchive
+
+LAB, HOST, OTHER = ("lab", ALL_HOSTS), ("lab", "10.0.0.1"), ("sales", "10.0.0.1")
+MINUTE = 29_800_000  # of 2026, as all numbers of buckets here
+DAY = 739_943
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "history.sqlite3"
+
+
+@pytest.fixture
+def archive(path: Path) -> Iterator[SqliteArchive]:
+    archive = SqliteArchive(path)
+    yield archive
+    archive.close()
+
+
+def add(archive: SqliteArchive, step: Step, bucket: int, *series: Series, up: int = 1, down: int = 2) -> str | None:
+    return archive.add([((step, bucket), {one: [up, down] for one in series})])
+
+
+def rows(path: Path, table: str) -> int:
+    connection = sqlite3.connect(path)
+    [[count]] = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
+    connection.close()
+    return count
+
+
+def test_what_was_added_is_there_after_a_restart(path: Path) -> None:
+    archive = SqliteArchive(path)
+    assert add(archive, Step.MINUTE, MINUTE, LAB, HOST, OTHER, up=2**40, down=7) is None
+    archive.close()
+    again = SqliteArchive(path)
+    assert again.read(Step.MINUTE, HOST, range(MINUTE, MINUTE + 1)) == {MINUTE: Passed(2**40, 7)}
+    again.close()
+
+
+def test_a_series_is_told_from_all_others(archive: SqliteArchive) -> None:
+    for number, series in enumerate((LAB, HOST, OTHER), 1):
+        add(archive, Step.HOUR, 500_000, series, up=number)
+    for number, series in enumerate((LAB, HOST, OTHER), 1):
+        assert archive.read(Step.HOUR, series, range(400_000, 600_000)) == {500_000: Passed(number, 2)}
+    assert archive.read(Step.DAY, LAB, range(400_000, 600_000)) == {}
+    assert archive.read(Step.HOUR, ("nobody", ""), range(400_000, 600_000)) == {}
+
+
+def test_what_is_added_to_a_bucket_again_adds_up(archive: SqliteArchive) -> None:
+    for _ in range(3):
+        add(archive, Step.DAY, DAY, LAB, up=10, down=20)
+    assert archive.read(Step.DAY, LAB, range(DAY, DAY + 1)) == {DAY: Passed(30, 60)}
+
+
+def test_a_range_reads_its_own_buckets_and_no_other(archive: SqliteArchive) -> None:
+    archive.add([((Step.MINUTE, MINUTE + number), {LAB: [number, 0], HOST: [9, 9]}) for number in range(10)])
+    found = archive.read(Step.MINUTE, LAB, range(MINUTE + 3, MINUTE + 6))
+    assert found == {MINUTE + number: Passed(number, 0) for number in (3, 4, 5)}
+    assert archive.read(Step.MINUTE, LAB, range(0)) == {}
+    assert len(archive.read(Step.MINUTE, LAB, range(10**12))) == 10
+
+
+def test_buckets_before_1970_are_kept_too(archive: SqliteArchive) -> None:
+    add(archive, Step.MINUTE, -5, LAB)
+    assert archive.read(Step.MINUTE, LAB, range(-9, 9)) == {-5: Passed(1, 2)}
+
+
+def test_old_sums_are_deleted_in_small_steps(archive: SqliteArchive, path: Path) -> None:
+    hosts = [("lab", f"10.0.0.{number}") for number in range(20)]
+    for bucket in range(MINUTE, MINUTE + 10):
+        add(archive, Step.FIVE_MINUTES, bucket, LAB, *hosts)
+    deleted = []
+    while not deleted or deleted[-1]:
+        deleted.append(archive.prune(Step.FIVE_MINUTES, MINUTE + 2, MINUTE + 5, most=30))
+    assert deleted == [30, 30, 30, 10, 2, 0]
+    assert sorted(archive.read(Step.FIVE_MINUTES, LAB, range(10**9))) == list(range(MINUTE + 2, MINUTE + 10))
+    assert sorted(archive.read(Step.FIVE_MINUTES, hosts[7], range(10**9))) == list(range(MINUTE + 5, MINUTE + 10))
+    assert rows(path, "five_minutes") == 8 + 5 * 20
+
+
+def test_deleting_goes_on_where_it_stopped_and_begins_anew_after_a_restart(archive: SqliteArchive, path: Path) -> None:
+    for bucket in range(MINUTE, MINUTE + 10):
+        add(archive, Step.MINUTE, bucket, LAB)
+    assert archive.prune(Step.MINUTE, MINUTE + 3, MINUTE + 3, most=100) == 3
+    assert archive.prune(Step.MINUTE, MINUTE + 6, MINUTE + 6, most=100) == 3
+    add(archive, Step.MINUTE, MINUTE, LAB)  # by a clock that was set back
+    again = SqliteArchive(path)
+    assert again.prune(Step.MINUTE, MINUTE + 6, MINUTE + 6, most=100) == 1
+    again.close()
+
+
+def test_a_host_that_is_nowhere_any_more_is_forgotten(archive: SqliteArchive, path: Path) -> None:
+    add(archive, Step.DAY, DAY, LAB, HOST, OTHER)
+    add(archive, Step.DAY, DAY + 1, LAB, OTHER)
+    assert archive.prune(Step.DAY, DAY, DAY + 1, most=100) == 2
+    assert rows(path, "series") == 2
+    add(archive, Step.DAY, DAY + 2, HOST, OTHER)
+    assert archive.read(Step.DAY, HOST, range(DAY + 9)) == {DAY + 2: Passed(1, 2)}
+    assert archive.read(Step.DAY, OTHER, range(DAY + 9)) == {DAY + 1: Passed(1, 2), DAY + 2: Passed(1, 2)}
+
+
+@pytest.mark.parametrize("content", [b"not a database, but long enough to be read as one" * 100, b"short"])
+def test_a_damaged_file_is_moved_aside_and_begun_anew(
+    path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    archive = SqliteArchive(path)
+    assert archive.read(Step.HOUR, LAB, range(9)) == {}
+    assert add(archive, Step.HOUR, 5, LAB) is None
+    assert archive.read(Step.HOUR, LAB, range(9)) == {5: Passed(1, 2)}
+    assert path.with_name("history.sqlite3.damaged").read_bytes() == content
+    assert "is damaged" in caplog.text
+    archive.close()
+
+
+def test_a_file_that_is_damaged_while_it_is_used_is_begun_anew(archive: SqliteArchive, path: Path) -> None:
+    for bucket in range(2000):
+        add(archive, Step.HOUR, bucket, LAB, HOST)
+    archive.close()
+    content = bytearray(path.read_bytes())
+    content[8192:-8192] = bytes(len(content) - 16384)
+    path.write_bytes(content)
+    reasons = [add(archive, Step.HOUR, bucket, LAB, HOST) for bucket in range(2000)]
+    told = [reason for reason in reasons if reason]
+    assert len(told) == 1
+    assert "malformed" in told[0]
+    assert path.with_name("history.sqlite3.damaged").exists()
+
+
+def test_a_file_that_vanishes_is_begun_anew_after_a_restart(path: Path) -> None:
+    for _ in range(2):
+        archive = SqliteArchive(path)
+        assert archive.read(Step.HOUR, LAB, range(9)) == {}
+        assert add(archive, Step.HOUR, 5, LAB) is None
+        archive.close()
+        path.unlink()
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    archive = SqliteArchive(tmp_path / "file" / "history.sqlite3")
+    told = add(archive, Step.HOUR, 5, LAB)
+    assert told is not None
+    assert "history is kept in memory only" in told
+    assert archive.read(Step.HOUR, LAB, range(9)) == {}
+    assert archive.prune(Step.HOUR, 5, 5, most=9) == 0
+
+
+def test_a_full_disk_takes_nothing_in_part_and_all_of_it_when_there_is_room(tmp_path: Path) -> None:
+    program = """
+import os, sys
+from pathlib import Path
+from appliance.core.history import Step
+from appliance.system.archive import SqliteArchive
+
+folder = Path(sys.argv[1])
+archive = SqliteArchive(folder / "history.sqlite3")
+batch = [((Step.HOUR, hour), {("lab", str(host)): [1, 1] for host in range(200)}) for hour in range(100)]
+assert archive.add(batch[:1]) is None
+(folder / "filler").write_bytes(bytes(os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize - 16384))
+told = archive.add(batch)
+assert "full" in told, told
+archive.fold()
+found = archive.read(Step.HOUR, ("lab", "7"), range(100))
+assert [(hour, one.total_bytes) for hour, one in found.items()] == [(0, 2)], found
+(folder / "filler").unlink()
+assert archive.add(batch) is None
+assert len(archive.read(Step.HOUR, ("lab", "199"), range(100))) == 100
+archive.close()
+print("done")
+"""
+    script = f"mount -t tmpfs -o size=4m none {tmp_path} && exec {sys.executable} -c '{program}' {tmp_path}"
+    done = subprocess.run(["unshare", "--mount", "bash", "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "done", done.stderr
+
+
+def test_a_kill_in_the_middle_of_adding_leaves_whole_batches(path: Path) -> None:
+    program = f"""
+from pathlib import Path
+from appliance.core.history import Step
+from appliance.system.archive import SqliteArchive
+archive = SqliteArchive(Path({str(path)!r}))
+for count in range(1, 1_000_000):
+    archive.add([((step, 7), {{("lab", ""): [1, 0]}}) for step in (Step.HOUR, Step.DAY)])
+    print(count, flush=True)
+"""
+    writer = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    for _ in range(50):
+        told = int(writer.stdout.readline())
+    writer.kill()
+    writer.wait()
+    archive = SqliteArchive(path)
+    hour, day = (archive.read(step, LAB, range(9))[7].up_bytes for step in (Step.HOUR, Step.DAY))
+    assert hour == day >= told
+    archive.close()
+
+
+def test_the_log_is_folded_from_another_thread_while_sums_are_added(archive: SqliteArchive, path: Path) -> None:
+    archive.fold()
+    assert not path.exists(), "nothing to fold yet"
+    folding = threading.Thread(target=lambda: [archive.fold() for _ in range(50)])
+    folding.start()
+    for bucket in range(500):
+        assert add(archive, Step.HOUR, bucket, LAB, HOST) is None
+    folding.join()
+    assert len(archive.read(Step.HOUR, HOST, range(500))) == 500
+    archive.fold()
+    before = path.stat().st_size
+    archive.close()
+    assert path.stat().st_size == before, "closing had nothing left to fold"
+    assert not path.with_name("history.sqlite3-wal").exists()
+
+
+def test_deleted_sums_are_not_written_once_more_as_zeros(archive: SqliteArchive) -> None:
+    add(archive, Step.HOUR, 5, LAB)
+    assert archive._database is not None
+    [[secure_delete]] = archive._database.execute("PRAGMA secure_delete").fetchall()
+    assert secure_delete == 0
+
+
+def test_every_width_that_is_kept_has_its_table(archive: SqliteArchive, path: Path) -> None:
+    add(archive, Step.HOUR, 5, LAB)
+    connection = sqlite3.connect(path)
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    connection.close()
+    assert names == {*TABLES.values(), "series", "_sqlite_migrations"}

@@ -114,7 +114,7 @@ def run(place: Place, simulate: bool) -> None:
     # Eventlet is a part of what the appliance is made of; that its authors advise against it helps no operator.
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     from appliance.service.machines import CannotStart
-    from appliance.service.running import run as run_service
+    from appliance.service.starting import run as run_service
 
     with _told():
         try:
@@ -201,14 +201,23 @@ def unblock(place: Place, address: str, department: str | None) -> None:
 @main.command()
 @_placed
 @click.argument("department", required=False)
+@click.option(
+    "--history",
+    "step",
+    type=click.Choice(["minute", "5min", "hour", "day", "month"]),
+    help="Instead, the latest of these.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
-def quota(place: Place, department: str | None, as_json: bool) -> None:
-    """Show the books of a department, or of all."""
-    from appliance.watching import books_of, books_text
+def quota(place: Place, department: str | None, step: str | None, as_json: bool) -> None:
+    """Show the books of a department, or of all; or what passed in each of the latest minutes, hours, days, ..."""
+    from datetime import UTC, datetime
+
+    from appliance.watching import books_of, books_text, history_of, history_text
 
     with _client(place) as client:
-        found = books_of(client, department)
-        click.echo(json.dumps(found) if as_json else books_text(found))
+        found = history_of(client, department, step, datetime.now(UTC)) if step else books_of(client, department)
+        shown = history_text(found) if step else books_text(found)
+        click.echo(json.dumps(found) if as_json else shown)
 
 
 @main.command()

@@ -10,7 +10,7 @@ import re
 import tomllib
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,8 +20,9 @@ from msgspec import Meta, Struct
 
 from appliance.core.blocks import overlap
 from appliance.core.department import Department
+from appliance.core.history import DEPARTMENT_STEPS, HOST_STEPS, Retention
 from appliance.core.machine import Position
-from appliance.core.quota import EXCEEDED_PERCENT, Kind, Limits
+from appliance.core.quota import EXCEEDED_PERCENT, Action, Kind, Limits
 
 LARGEST_FILE_BYTES = 1 << 20  # 64 departments with all their keys are 20 kB; what is larger is not a configuration
 
@@ -59,6 +60,7 @@ class Subnet:
 Seconds = Annotated[float, Meta(ge=0.1, le=3600, description="a number of seconds from 0.1 to 3600")]
 Pin = Annotated[int, Meta(ge=0, le=27, description="a BCM pin number from 0 to 27")]
 Threshold = Annotated[int, Meta(ge=1, le=100, description="a whole number of percent from 1 to 100")]
+Days = Annotated[int, Meta(ge=1, le=3660, description="a whole number of days from 1 to 3660")]
 Text = Annotated[str, Meta(min_length=1, max_length=200, description="a text of 1 to 200 characters")]
 InterfaceName = Annotated[
     str, Meta(pattern=r"^[^\s/:]{1,15}$", description="a network interface's name, at most 15 characters (IFNAMSIZ)")
@@ -102,12 +104,19 @@ class Periods(Section, frozen=True, kw_only=True):
 
 
 class Quota(Section, frozen=True, kw_only=True):
-    """A department's limits; what is absent is not limited. Thresholds in percent; 100 is always one."""
+    """A department's limits; what is absent is not limited. Thresholds in percent; 100 is always one.
+
+    `on_exceeded`: what happens then; `throttle_rate` goes with `throttle`. `billing_day`: the monthly period starts on
+    it.
+    """
 
     daily: Bytes | None = None
     weekly: Bytes | None = None
     monthly: Bytes | None = None
     thresholds: tuple[Threshold, ...] = (80, 95)  # the contract's warning and critical
+    on_exceeded: Action = Action.ALERT
+    throttle_rate: BitRate | None = None
+    billing_day: Annotated[int, Meta(ge=1, le=31, description="a day of the month from 1 to 31")] = 1
 
 
 class DepartmentSection(Section, frozen=True, kw_only=True):
@@ -118,6 +127,7 @@ class DepartmentSection(Section, frozen=True, kw_only=True):
     name: Text = ""
     subnets: tuple[Subnet, ...] = ()
     line_rate: BitRate | None = None
+    exempt: tuple[Subnet, ...] = ()  # hosts and destinations that are neither counted nor held
     quota: Quota = Quota()
 
 
@@ -125,6 +135,29 @@ class Protection(Section, frozen=True, kw_only=True):
     """What is never blocked, beside the appliance itself."""
 
     addresses: tuple[Subnet, ...] = ()
+
+
+class HistorySection(Section, frozen=True, kw_only=True):
+    """Days that the buckets of each width are kept: of departments, and as `host_...` of each of their hosts.
+
+    The defaults: minutes are asked of yesterday, five minutes of last week, to compare, and hours of a season; days,
+    and months, which are their sums, tell how a department grows, and cost nothing. Hosts take the room: 2,000 of
+    them fill 13 MB a day with five minutes, which are kept over a weekend, 1 MB with hours, and 50 kB with days.
+    """
+
+    minute: Days = 2
+    five_minutes: Days = 14
+    hour: Days = 90
+    day: Days = 3650
+    host_five_minutes: Days = 3
+    host_hour: Days = 31
+    host_day: Days = 400  # a year, and the month to compare it with
+
+
+class NoticeSection(Section, frozen=True, kw_only=True):
+    """What a person reads whose department is cut off by its quota."""
+
+    contact: Text = "your IT team"
 
 
 class PanelPins(Section, frozen=True, kw_only=True):
@@ -145,6 +178,8 @@ class Config(Section, frozen=True, kw_only=True):
     server: Server = Server()
     periods: Periods = Periods()
     protection: Protection = Protection()
+    history: HistorySection = HistorySection()
+    notice: NoticeSection = NoticeSection()
     panel: PanelPins = PanelPins()
 
     @property
@@ -157,6 +192,14 @@ class Config(Section, frozen=True, kw_only=True):
         """The time zone of quota periods."""
         return self.appliance.timezone
 
+    def as_retention(self) -> Retention:
+        """How long history is kept, in the core's words."""
+        kept = msgspec.structs.asdict(self.history)
+        return Retention(
+            department_days={step: kept[step.name.lower()] for step in DEPARTMENT_STEPS},
+            host_days={step: kept[f"host_{step.name.lower()}"] for step in HOST_STEPS},
+        )
+
     def as_departments(self) -> tuple[Department, ...]:
         """The departments in the core's words."""
         return tuple(_department(section) for section in self.departments)
@@ -168,9 +211,16 @@ def _department(section: DepartmentSection) -> Department:
         id=section.id,
         name=section.name or section.id,
         interface=section.interface,
-        limits=Limits(limits, tuple(sorted({*section.quota.thresholds, EXCEEDED_PERCENT}))),
+        limits=Limits(
+            bytes_by_kind=limits,
+            thresholds=tuple(sorted({*section.quota.thresholds, EXCEEDED_PERCENT})),
+            billing_day=section.quota.billing_day,
+            on_exceeded=section.quota.on_exceeded,
+            throttle_bytes_s=section.quota.throttle_rate // 8 if section.quota.throttle_rate else None,
+        ),
         subnets=tuple(subnet.network for subnet in section.subnets),
         line_rate_bps=section.line_rate,
+        exempt=tuple(subnet.network for subnet in section.exempt),
     )
 
 
@@ -208,6 +258,7 @@ _ALLOWED: dict[Any, str] = {
     Subnet: 'an address or a prefix without host bits, such as "192.168.1.0/24"',
     ZoneInfo: 'a time zone\'s name, such as "Europe/Berlin"',
     Position: "one of " + ", ".join(f'"{position}"' for position in Position),
+    Action: "one of " + ", ".join(f'"{action}"' for action in Action),
     float: "a number",
     int: "a whole number",
     str: "a text",
@@ -295,6 +346,26 @@ def _quantity(text: str, unit: str) -> int:
     return amount
 
 
+def _contradictions_of(department: DepartmentSection) -> list[str]:
+    quota = department.quota
+    found = []
+    if quota.on_exceeded is Action.THROTTLE and quota.throttle_rate is None:
+        found.append(f'departments: "{department.id}" is to be throttled; its quota needs a throttle_rate')
+    if quota.on_exceeded is not Action.ALERT and all(getattr(quota, kind.value) is None for kind in Kind):
+        found.append(f'departments: "{department.id}" has on_exceeded without a daily, weekly or monthly limit')
+    return found
+
+
+def _contradictions_in_history(history: HistorySection) -> list[str]:
+    """Wider buckets that are forgotten first would leave narrower ones whose host is not known any more."""
+    names = ("minute", "five_minutes", "hour", "day"), ("host_five_minutes", "host_hour", "host_day")
+    return [
+        f"history: {narrow} is kept longer than {wide}; what is wider must be kept at least as long"
+        for narrow, wide in (pair for widening in names for pair in pairwise(widening))
+        if getattr(history, narrow) > getattr(history, wide)
+    ]
+
+
 def _prefix_length(subnet: Subnet) -> int:
     return subnet.network.prefixlen
 
@@ -307,16 +378,18 @@ def _contradictions(config: Config) -> list[str]:
     for one, other in combinations(config.departments, 2):
         if one.id == other.id:
             found.append(f'departments: the id "{one.id}" is given twice; each department needs its own')
-        elif one.interface == other.interface:
+        elif one.interface == other.interface and not (one.subnets and other.subnets):
             found.append(
                 f'departments: "{one.id}" and "{other.id}" share the interface {one.interface}; '
-                "metering is by interface, so each department needs its own (a VLAN's, such as eth0.20, serves)"
+                "then each needs its subnets, to tell them apart"
             )
         found += [
             f'departments: "{one.id}" and "{other.id}" both claim {max(a, b, key=_prefix_length).network}'
             for a, b in product(one.subnets, other.subnets)
             if overlap(a.network, b.network)
         ]
+    found += [problem for one in config.departments for problem in _contradictions_of(one)]
+    found += _contradictions_in_history(config.history)
     pins = [config.panel.button, config.panel.led_status, config.panel.led_alert, config.panel.led_activity]
     if len(set(pins)) < len(pins):
         found.append("panel: a pin is given twice; the button and each LED need their own")

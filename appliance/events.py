@@ -44,11 +44,19 @@ class DepartmentEvent(Event, frozen=True, kw_only=True, rename="camel"):
 
 
 class UsageMetrics(Part, frozen=True, kw_only=True, rename="camel"):
-    """`bytes_transferred`: in and out since the local day began; `bandwidth_utilization`: 0..1 of the line rate."""
+    """`bytes_transferred`: in and out since the local day began; `bandwidth_utilization`: 0..1 of the line rate.
+
+    `unaccounted_percent`: of what the interface carried, what no meter claims. `unclaimed_bytes`: IP traffic at the
+    interface that is no department's, since its meter began. `reaches_limit_at`: when the quota is used up if the rate
+    of the last minutes stays.
+    """
 
     bytes_transferred: int
     active_connections: int
     bandwidth_utilization: float
+    unaccounted_percent: float | UnsetType = UNSET
+    unclaimed_bytes: int | UnsetType = UNSET
+    reaches_limit_at: str | UnsetType = UNSET
 
 
 class UsageUpdate(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
@@ -204,11 +212,12 @@ class Fill(Part, frozen=True, kw_only=True, rename="camel"):
 
 
 class SystemState(Part, frozen=True, kw_only=True, rename="camel"):
-    """The computer's gauges."""
+    """The computer's gauges; `troubles`: what does not work, a sentence each."""
 
     cpu: CpuHealth
     memory: Fill
     storage: Fill
+    troubles: list[str] | UnsetType = UNSET
 
 
 class SystemHealth(Event, frozen=True, kw_only=True, rename="camel"):

@@ -5,14 +5,16 @@ the process. Where a method says so, it may take tens of milliseconds and its ca
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from appliance.core.blocks import Block
+from appliance.core.history import Key, Series, Step
 from appliance.core.machine import Connection, Frame, Lights, Link, Order, Press, Sighting, Vitals
 from appliance.core.maintenance import Maintenance
 from appliance.core.meter import Plan, Reading
-from appliance.core.quota import Ledger
-from appliance.core.usage import Mark
+from appliance.core.quota import Kind, Ledger
+from appliance.core.usage import Mark, Passed
 from appliance.events import Event
 
 
@@ -103,10 +105,22 @@ class Store(Protocol):
         """The department's newest ledger of each kind."""
 
     def marks(self) -> Mapping[str, Mark]:
-        """By interface, the counters up to which its bytes are charged."""
+        """By department, the meter up to which its bytes are charged."""
 
-    def save_metering(self, ledgers: Mapping[str, Sequence[Ledger]], marks: Mapping[str, Mark]) -> None:
-        """Ledgers by department and marks by interface, together: a byte is charged and marked, or neither."""
+    def saved_at(self) -> datetime | None:
+        """When metering was saved last, by the wall clock; `None`: never."""
+
+    def save_metering(self, ledgers: Mapping[str, Sequence[Ledger]], marks: Mapping[str, Mark], wall: datetime) -> bool:
+        """Ledgers and marks by department, together: a byte is charged and marked, or neither.
+
+        False: the medium is full or broken; nothing was saved, and it is worth trying again.
+        """
+
+    def limits(self) -> Mapping[str, Mapping[Kind, int | None]]:
+        """By department and kind, the limits that were set by hand over the configured ones; `None`: no limit."""
+
+    def save_limit(self, department: str, kind: Kind, limit_bytes: int | None) -> None:
+        """Remember a limit that was set by hand, synced to the medium."""
 
     def blocks(self) -> Sequence[Block]:
         """Every block that was saved and not deleted."""
@@ -119,6 +133,28 @@ class Store(Protocol):
 
     def save_maintenance(self, maintenance: Maintenance | None) -> None:
         """Remember the maintenance, or that there is none."""
+
+
+class Archive(Protocol):
+    """History on the disk, which may be lost; what must not be is in the `Store`."""
+
+    def add(self, sums: Mapping[Series, Mapping[Key, Sequence[int]]]) -> str | None:
+        """Add these bytes (up, down) to what is there, all in one transaction.
+
+        Returns `None`, or why nothing was added; then it is worth trying again.
+        """
+
+    def read(self, step: Step, series: Series, buckets: range) -> Mapping[int, Passed]:
+        """By bucket, what is kept of this series; empty where the file cannot be read."""
+
+    def prune(self, step: Step, before: int, hosts_before: int, most: int) -> int:
+        """Delete up to `most` records of buckets before these, the oldest first; returns how many, 0 when all is done.
+
+        A record may hold some buckets; it is deleted when the last of them is old.
+        """
+
+    def fold(self) -> None:
+        """Fold the log of changes into the file; takes up to a second, and its caller runs it beside the event loop."""
 
 
 class Publisher(Protocol):

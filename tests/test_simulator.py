@@ -416,17 +416,6 @@ def test_a_throttled_department_keeps_its_rate_and_its_order_among_hosts() -> No
     assert machine.meters.read()["dept123"].total_bytes > free + slow + 3_000_000
 
 
-def test_a_host_has_a_limit_of_its_own_and_the_others_go_on() -> None:
-    machine, clock = metered(replace(PLAN, host_stop_bytes={"192.168.1.101": 500_000}))
-    clock.move(30)
-    early = machine.meters.hosts()["dept123"]
-    assert 0 <= early["192.168.1.101"].total_bytes - 500_000 < 1500
-    clock.move(30)
-    late = machine.meters.hosts()["dept123"]
-    assert late["192.168.1.101"] == early["192.168.1.101"]
-    assert late["192.168.1.100"].total_bytes > early["192.168.1.100"].total_bytes
-
-
 def test_who_is_exempt_is_neither_counted_nor_held() -> None:
     exempt = (ip_network("192.168.1.101/32"),)
     machine, clock = metered(replace(PLAN, exempt=exempt, stop_at_bytes=0))

@@ -14,7 +14,8 @@ Network = IPv4Network | IPv6Network
 class Department:
     """One department as configured. `subnets`: empty where all of the interface is the department.
 
-    `line_rate_bps`: `None` where the link's negotiated speed counts.
+    `line_rate_bps`: `None` where the link's negotiated speed counts. `exempt`: hosts and destinations whose traffic is
+    neither counted nor held.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Department:
     limits: Limits
     subnets: tuple[Network, ...] = ()
     line_rate_bps: int | None = None
+    exempt: tuple[Network, ...] = ()
 
 
 def networks_of(department: Department, links: Mapping[str, Link]) -> tuple[Network, ...] | None:

@@ -9,7 +9,8 @@ set back or a batch in two halves adds to the same bucket, and the points of eve
 """
 
 from array import array
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -36,8 +37,6 @@ class Step(StrEnum):
 Key = tuple[Step, int]  # a bucket and its width
 
 SECONDS = {Step.MINUTE: 60, Step.FIVE_MINUTES: 300, Step.HOUR: 3600}  # the others are as long as people make them
-
-_WIDTHS = {step: width for width, step in enumerate(Step)}
 
 # What is summed and kept. A month is the sum of its days and needs no sums of its own. Hosts' minutes would write more
 # to the SD card than all else together: they are in memory only (`Recent`).
@@ -100,63 +99,67 @@ def _month(day: date) -> int:
     return day.year * 12 + day.month - 1
 
 
-def disk_order(key: Key) -> tuple[int, int]:
-    """Sorts buckets as they lie on the disk: the narrowest first, and of those the oldest."""
-    return _WIDTHS[key[0]], key[1]
-
-
 class Sums:
-    """Bytes up and down by bucket and series: what has been observed and is not on the disk yet."""
+    """Bytes up and down by series and bucket: what has been observed and is not on the disk yet."""
 
     def __init__(self, most_series: int | None = None) -> None:
-        """`most_series`: a bucket takes no new one beyond so many; `None`: it takes all."""
+        """`most_series`: no new one is taken beyond so many; `None`: all are."""
         self._most_series = most_series
-        self._sums: dict[Key, dict[Series, list[int]]] = {}
+        self._sums: dict[Series, dict[Key, list[int]]] = {}
 
     @property
     def size(self) -> int:
         """How many sums there are."""
         return sum(len(one) for one in self._sums.values())
 
-    def keys(self) -> Collection[Key]:
-        """The buckets with a sum."""
-        return self._sums.keys()
+    def series(self) -> list[Series]:
+        """Everybody with a sum, in the order that is also the disk's as long as nobody is new."""
+        return sorted(self._sums)
 
-    def of(self, key: Key) -> Mapping[Series, list[int]]:
-        """The sums of one bucket; none where they were forgotten meanwhile."""
-        return self._sums.get(key, {})
+    def of(self, series: Series) -> Mapping[Key, list[int]]:
+        """The sums of one series."""
+        return self._sums.get(series, {})
 
-    def add(self, key: Key, passed: Iterable[tuple[Series, Passed]]) -> None:
-        """Add to one bucket."""
-        sums = self._sums.setdefault(key, {})
+    def add(self, keys: Iterable[Key], passed: Iterable[tuple[Series, Passed]]) -> None:
+        """Add what passed to each of these buckets."""
         for series, one in passed:
-            total = sums.get(series)
-            if total is not None:
-                total[0] += one.up_bytes
-                total[1] += one.down_bytes
-            elif self._most_series is None or len(sums) < self._most_series:
-                sums[series] = [one.up_bytes, one.down_bytes]
+            sums = self._sums.get(series)
+            if sums is None:
+                if self._most_series is not None and len(self._sums) >= self._most_series:
+                    continue
+                sums = self._sums[series] = {}
+            for key in keys:
+                total = sums.get(key)
+                if total is None:
+                    sums[key] = [one.up_bytes, one.down_bytes]
+                else:
+                    total[0] += one.up_bytes
+                    total[1] += one.down_bytes
 
     def find(self, step: Step, series: Series, buckets: range) -> dict[int, Passed]:
         """By bucket, what this series has."""
         return {
-            bucket: Passed(*sums[series])
-            for (width, bucket), sums in self._sums.items()
-            if width is step and bucket in buckets and series in sums
+            bucket: Passed(*total)
+            for (width, bucket), total in self.of(series).items()
+            if width is step and bucket in buckets
         }
 
-    def drop(self, key: Key) -> None:
-        """Forget a bucket that is on the disk."""
-        self._sums.pop(key, None)
+    def drop(self, series: Series, keys: Iterable[Key]) -> None:
+        """Forget sums that are on the disk."""
+        sums = self._sums[series]
+        for key in keys:
+            del sums[key]
+        if not sums:
+            del self._sums[series]
 
     def shrink(self, most: int) -> None:
         """Forget until at most so many are left: the oldest bucket of the width that has most of them."""
         while self.size > most:
-            sizes = dict.fromkeys(Step, 0)
-            for (step, _), sums in self._sums.items():
-                sizes[step] += len(sums)
-            fullest = max(Step, key=sizes.__getitem__)
-            del self._sums[min(key for key in self._sums if key[0] is fullest)]
+            keys = Counter(key for sums in self._sums.values() for key in sums)
+            widths = Counter(step for step, _ in keys.elements())
+            oldest = min(key for key in keys if key[0] is widths.most_common(1)[0][0])
+            for series in [one for one, sums in self._sums.items() if oldest in sums]:
+                self.drop(series, [oldest])
 
 
 class Recent:

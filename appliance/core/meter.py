@@ -4,8 +4,7 @@ All figures are L3: bytes of IP packets without their Ethernet header, in each d
 meter is absolute, like every counter of the kernel; making differences of it is `core.usage`'s work.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
@@ -44,10 +43,10 @@ class Plan:
     """How one department is metered and held.
 
     `networks`: its addresses; empty: everything at the interface that no other department there claims.
-    `stop_at_bytes`: the meter's total (`Reading.total_bytes`) from which on its packets are refused, in the kernel and
-    to the packet; `None`: never. `throttle_bytes_s`: all its packets together are held to this rate, fairly among its
-    hosts; `None`: free. `host_stop_bytes`: by host address, likewise, on that host's own meter. `exempt`: hosts and
-    destinations whose traffic is neither held nor counted to the department.
+    `stop_at_bytes`: the meter's total (`Reading.total_bytes`) from which on its packets are refused, in the kernel and to
+    the packet; it may lie below what the meter shows, or below 0; `None`: never. `throttle_bytes_s`: what it may send,
+    and what it may receive, in a second; `None`: free. `exempt`: hosts and destinations whose traffic is neither held
+    nor counted to the department.
     """
 
     department: str
@@ -56,5 +55,4 @@ class Plan:
     networks: tuple[Network, ...] = ()
     stop_at_bytes: int | None = None
     throttle_bytes_s: int | None = None
-    host_stop_bytes: Mapping[str, int] = field(default_factory=dict)
     exempt: tuple[Network, ...] = ()

@@ -1,11 +1,13 @@
-"""Quotas: which period a byte belongs to, and which thresholds a ledger has passed.
+"""Quotas: which period a byte belongs to, which thresholds a ledger has passed, and how many bytes are left.
 
 A period is named by the local date on which it starts, never by a number of seconds: a local day has 23, 24 or 25 hours
-and may lack its midnight. A threshold is raised once in a period, because the ledger remembers it. A clock that is set
-back does not reopen a period that has ended.
+and may lack its midnight. A threshold is raised once in a period, because the ledger remembers it; only when a larger
+limit has put the ledger well below it may it be raised again. A clock that is set back does not reopen a period that
+has ended.
 """
 
-from collections.abc import Sequence
+from calendar import monthrange
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -29,26 +31,47 @@ class Alert(StrEnum):
     RESET = "reset"
 
 
+class Action(StrEnum):
+    """What is done with a department that has used up a quota."""
+
+    ALERT = "alert"
+    THROTTLE = "throttle"
+    BLOCK = "block"
+
+
 CRITICAL_PERCENT = 95  # the contract's `critical`; below it an alert is a `warning`
 EXCEEDED_PERCENT = 100  # always a threshold, whatever is configured
+HYSTERESIS_PERCENT = 5  # below a threshold by so much, after an extension, a ledger can pass it again
+LEAST_RATE_BYTES_S = 1.0  # slower than this nothing reaches a limit that anybody sets
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Bytes charged in one period. `start`: its first local day. `raised`: thresholds alerted already, in percent."""
+    """Bytes charged in one period. `start`: its first local day. `raised`: thresholds alerted already, in percent.
+
+    `granted_bytes`: what the limit was extended by, for this period alone.
+    """
 
     kind: Kind
     start: date
     used_bytes: int = 0
     raised: frozenset[int] = frozenset()
+    granted_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A department's quota: bytes for each kind that is limited, and the percentages at which to alert."""
+    """A department's quota: bytes for each kind that is limited, and the percentages at which to alert.
 
-    bytes_by_kind: dict[Kind, int]
-    thresholds: tuple[int, ...] = (80, 95, EXCEEDED_PERCENT)
+    `billing_day`: the day of the month on which the monthly period starts; a month without it starts on its last day.
+    """
+
+    bytes_by_kind: Mapping[Kind, int]
+    thresholds: tuple[int, ...] = (80, CRITICAL_PERCENT, EXCEEDED_PERCENT)
+    billing_day: int = 1
+    on_exceeded: Action = Action.ALERT
+    throttle_bytes_s: int | None = None
+    host_daily_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +86,41 @@ class Crossing:
     resets_at: datetime
 
 
-def period_start(kind: Kind, day: date) -> date:
+def period_start(kind: Kind, day: date, billing_day: int = 1) -> date:
     """The first local day of the period that holds this day; a week starts on Monday (ISO 8601)."""
     if kind is Kind.DAILY:
         return day
     if kind is Kind.WEEKLY:
         return day - timedelta(days=day.weekday())
-    return day.replace(day=1)
+    this_month = _billing_date(day.year, day.month, billing_day)
+    if day >= this_month:
+        return this_month
+    before = day.replace(day=1) - timedelta(days=1)
+    return _billing_date(before.year, before.month, billing_day)
 
 
-def resets_at(kind: Kind, start: date, zone: ZoneInfo) -> datetime:
-    """The instant, in UTC, at which the next period begins. Where that local day has no midnight, its first instant."""
+def _billing_date(year: int, month: int, billing_day: int) -> date:
+    return date(year, month, min(billing_day, monthrange(year, month)[1]))
+
+
+def next_start(kind: Kind, start: date, billing_day: int = 1) -> date:
+    """The first local day of the period after the one that starts here."""
     if kind is Kind.DAILY:
-        following = start + timedelta(days=1)
-    elif kind is Kind.WEEKLY:
-        following = start + timedelta(days=7)
-    else:
-        following = (start.replace(day=28) + timedelta(days=4)).replace(day=1)
-    return datetime.combine(following, time(), zone).astimezone(UTC)
+        return start + timedelta(days=1)
+    if kind is Kind.WEEKLY:
+        return start + timedelta(days=7)
+    following = start.replace(day=28) + timedelta(days=4)
+    return _billing_date(following.year, following.month, billing_day)
+
+
+def resets_at(kind: Kind, start: date, zone: ZoneInfo, billing_day: int = 1) -> datetime:
+    """The instant, in UTC, at which the next period begins. Where that local day has no midnight, its first instant."""
+    return first_instant(next_start(kind, start, billing_day), zone)
+
+
+def first_instant(day: date, zone: ZoneInfo) -> datetime:
+    """The instant, in UTC, at which a local day begins."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def percentage(used_bytes: int, limit_bytes: int) -> float:
@@ -97,6 +137,24 @@ def alert_for(threshold: int) -> Alert:
     return Alert.CRITICAL if threshold >= CRITICAL_PERCENT else Alert.WARNING
 
 
+def limit_of(ledger: Ledger, limits: Limits) -> int | None:
+    """The ledger's limit with what was granted; `None`: this kind is not limited."""
+    limit = limits.bytes_by_kind.get(ledger.kind)
+    return None if limit is None else limit + ledger.granted_bytes
+
+
+def is_exceeded(ledger: Ledger, limits: Limits) -> bool:
+    """Whether the ledger has used up its limit."""
+    limit = limit_of(ledger, limits)
+    return limit is not None and ledger.used_bytes >= limit
+
+
+def remaining_bytes(ledgers: Sequence[Ledger], limits: Limits) -> int | None:
+    """The bytes until the first of the limits is reached, below 0 beyond it; `None`: nothing is limited."""
+    left = [limit - one.used_bytes for one in ledgers if (limit := limit_of(one, limits)) is not None]
+    return min(left, default=None)
+
+
 def charge(
     ledger: Ledger | None, kind: Kind, charged_bytes: int, limits: Limits, day: date, zone: ZoneInfo
 ) -> tuple[Ledger, Sequence[Crossing]]:
@@ -104,38 +162,58 @@ def charge(
 
     `ledger`: the newest one of the kind, or `None` for the very first.
     """
-    start = period_start(kind, day)
+    start = period_start(kind, day, limits.billing_day)
     crossings = []
-    limit = limits.bytes_by_kind.get(kind)
     if ledger is None:
         ledger = Ledger(kind, start)
     elif start > ledger.start:
         ledger = Ledger(kind, start)
-        if limit is not None:
-            crossings.append(_crossing(Alert.RESET, ledger, limit, zone))
+        if kind in limits.bytes_by_kind:
+            crossings.append(_crossing(Alert.RESET, ledger, limits, zone))
     ledger = replace(ledger, used_bytes=ledger.used_bytes + charged_bytes)
-    if limit is None:
+    if kind not in limits.bytes_by_kind:
         return ledger, crossings
-    passed = _passed(ledger, limit, limits.thresholds)
-    crossings += [_crossing(alert_for(threshold), ledger, limit, zone) for threshold in passed]
+    ledger = _rearmed(ledger, limits)
+    passed = _passed(ledger, limits)
+    crossings += [_crossing(alert_for(threshold), ledger, limits, zone) for threshold in passed]
     return replace(ledger, raised=ledger.raised.union(passed)), crossings
 
 
-def _passed(ledger: Ledger, limit_bytes: int, thresholds: tuple[int, ...]) -> list[int]:
+def reaches_limit_at(
+    ledger: Ledger, limits: Limits, rate_bytes_s: float, wall: datetime, zone: ZoneInfo
+) -> datetime | None:
+    """When the ledger reaches its limit if the rate stays; `None`: not in this period, or it has already."""
+    limit = limit_of(ledger, limits)
+    if limit is None or rate_bytes_s < LEAST_RATE_BYTES_S or ledger.used_bytes >= limit:
+        return None
+    seconds = (limit - ledger.used_bytes) / rate_bytes_s
+    end = resets_at(ledger.kind, ledger.start, zone, limits.billing_day)
+    return wall + timedelta(seconds=seconds) if seconds < (end - wall).total_seconds() else None
+
+
+def _rearmed(ledger: Ledger, limits: Limits) -> Ledger:
+    limit = limit_of(ledger, limits) or 0
+    still = {one for one in ledger.raised if ledger.used_bytes * 100 >= (one - HYSTERESIS_PERCENT) * limit}
+    return replace(ledger, raised=frozenset(still))
+
+
+def _passed(ledger: Ledger, limits: Limits) -> list[int]:
+    limit = limit_of(ledger, limits) or 0
     # Whole numbers, because a float of a large ledger may round up to a threshold that is not reached.
     return [
         threshold
-        for threshold in sorted({*thresholds, EXCEEDED_PERCENT})
-        if threshold not in ledger.raised and ledger.used_bytes * 100 >= threshold * limit_bytes
+        for threshold in sorted({*limits.thresholds, EXCEEDED_PERCENT})
+        if threshold not in ledger.raised and ledger.used_bytes * 100 >= threshold * limit
     ]
 
 
-def _crossing(alert: Alert, ledger: Ledger, limit_bytes: int, zone: ZoneInfo) -> Crossing:
+def _crossing(alert: Alert, ledger: Ledger, limits: Limits, zone: ZoneInfo) -> Crossing:
+    limit = limit_of(ledger, limits) or 0
     return Crossing(
         alert=alert,
         kind=ledger.kind,
         used_bytes=ledger.used_bytes,
-        limit_bytes=limit_bytes,
-        percentage=percentage(ledger.used_bytes, limit_bytes),
-        resets_at=resets_at(ledger.kind, ledger.start, zone),
+        limit_bytes=limit,
+        percentage=percentage(ledger.used_bytes, limit),
+        resets_at=resets_at(ledger.kind, ledger.start, zone, limits.billing_day),
     )

@@ -10,6 +10,8 @@ Command = dict[str, Any]
 Expression = Sequence[Mapping[str, Any]]
 
 REFUSE, WITHHOLD = "refuse", "withhold"
+HTTP = 80  # the port of what a person's browser asks in the clear, and can be answered by another
+NOTICE_MARK = 0x5001  # on packets on their way to the notice and back; any value that nobody else is likely to use
 
 
 def field(protocol: str, name: str) -> dict[str, Any]:

@@ -58,8 +58,8 @@ class Condition:
 
     @property
     def is_troubled(self) -> bool:
-        """Whether some department cannot work as configured."""
-        return any(not condition.active for condition, _ in self._told.values())
+        """Whether some department cannot work as configured, or the appliance itself."""
+        return bool(self._troubles()) or any(not condition.active for condition, _ in self._told.values())
 
     @property
     def is_busy(self) -> bool:
@@ -86,8 +86,14 @@ class Condition:
                     cpu=CpuHealth(usage=vitals.cpu_percent, temperature=vitals.cpu_temperature_c),
                     memory=Fill(used=vitals.memory_used_bytes, total=vitals.memory_total_bytes),
                     storage=Fill(used=vitals.storage_used_bytes, total=vitals.storage_total_bytes),
+                    troubles=self._troubles() or UNSET,
                 ),
             )
+        )
+
+    def _troubles(self) -> list[str]:
+        return (
+            [] if self._metering.is_saved else ["the books cannot be saved and are kept in memory; is the disk full?"]
         )
 
     def _look_around(self, now: Moment) -> None:

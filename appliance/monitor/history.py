@@ -1,9 +1,9 @@
 """History: what departments and hosts carried, bucket by bucket, in memory first and on the disk in batches.
 
 It is for people who look back, not for the books: those are the ledgers', exact and elsewhere. A crash loses at most
-the batch that was not written: a quarter of an hour of history, and of hosts' hours and days an hour. Where the disk
-does not take a batch, it stays in memory with what follows and is tried again; memory is bounded, and the oldest detail
-is the first to go.
+the batch that was not written: a quarter of an hour of departments' history, and an hour of hosts'. Where the disk does
+not take a batch, it stays in memory with what follows and is tried again; memory is bounded, and the oldest detail is
+the first to go.
 
 Nothing here takes long: a batch is written, and what is old deleted, in slices, one in each step.
 """
@@ -25,7 +25,6 @@ from appliance.core.history import (
     bucket_of,
     buckets_between,
     by_month,
-    disk_order,
     oldest_kept,
     start_of,
 )
@@ -34,21 +33,22 @@ from appliance.core.refusal import Code, Refused
 from appliance.core.usage import NOTHING, Passed, plus
 from appliance.ports import Archive
 
-# What is written is pages, and a batch rewrites the last ones of each table, however little it adds. Measured with 64
-# departments and 2,000 hosts: hosts' hours and days with every batch were a quarter of all, and so was deleting then.
+# What is written is pages, and a batch rewrites the last ones of each table, however little it adds.
 BATCH_S = 900
-HOSTS_WIDE_S = 3600
+HOSTS_BATCH_S = 3600  # a whole record of 12 times 5 minutes; four batches would write it four times
 PRUNE_S = 21600
-SLICE_SUMS = 2000  # written or deleted in one step: some 5 ms, and a few times that on a Pi
+SLICE_SUMS = 2000  # written, or records deleted, in one step: some 5 ms, and a few times that on a Pi
 RETRY_S = 60.0  # after the disk has refused; a full one is not emptied sooner
 MOST_SUMS = 50_000  # waiting for the disk: 10 MB, two hours of 2,000 hosts or a day and a half of 100
-MOST_HOSTS = 4096  # in one bucket: twice what the appliance is made for; forged sources must not fill the disk
+MOST_HOSTS = 4096  # in an hour: twice what the appliance is made for; forged sources must not fill the disk
 MOST_POINTS = 2000  # in one answer: more than a chart has pixels
 MOST_DAYS = 4000  # that a month's answer is summed from: more than the ten years that days are kept
 JUMP_S = 60.0  # by which the wall clock left the monotonic one: more than NTP slews between two steps
 SETTLED_S = 3600.0  # without a jump: a clock that is wrong for a moment must not delete what it takes for old
 
-_NARROW = (Step.MINUTE, Step.FIVE_MINUTES)  # are written when they are complete; the others while they run
+# What is written when it is complete; the others while they run, because a crash should not take a day.
+_COMPLETE = (Step.MINUTE, Step.FIVE_MINUTES)
+_HOSTS_COMPLETE = (Step.FIVE_MINUTES, Step.HOUR)
 
 
 class History:
@@ -63,9 +63,10 @@ class History:
         self._hosts = Sums(MOST_HOSTS)
         self._recent = Recent(MOST_HOSTS)
         self._batch: int | None = None
-        self._hosts_wide: int | None = None
+        self._hosts_batch: int | None = None
         self._pruned: int | None = None
-        self._waiting: list[tuple[Key, Sums]] = []
+        self._waiting: list[Series] = []
+        self._running: frozenset[Key] = frozenset()
         self._unpruned: list[Step] = []
         self._retry_s = float("-inf")
         self._trouble: str | None = None
@@ -81,13 +82,9 @@ class History:
         departments = [((department, ALL_HOSTS), passed) for department, passed in charged.items()]
         active = [(series, passed) for series, passed in hosts.items() if passed.up_bytes or passed.down_bytes]
         buckets = {step: bucket_of(step, now.wall, self._zone) for step in DEPARTMENT_STEPS}
-        if departments:
-            for step in DEPARTMENT_STEPS:
-                self._departments.add((step, buckets[step]), departments)
-        if active:
-            for step in HOST_STEPS:
-                self._hosts.add((step, buckets[step]), active)
-            self._recent.add(buckets[Step.MINUTE], active)
+        self._departments.add([(step, buckets[step]) for step in DEPARTMENT_STEPS], departments)
+        self._hosts.add([(step, buckets[step]) for step in HOST_STEPS], active)
+        self._recent.add(buckets[Step.MINUTE], active)
 
     def step(self, now: Moment) -> None:
         """Write a slice of the batch that is due, or delete a slice of what is old; most of the time nothing."""
@@ -107,7 +104,8 @@ class History:
 
     def save(self, now: Moment) -> None:
         """Write all that memory holds, as before the end."""
-        self._write(self._all(), now)
+        everything = {one: list(sums.of(one)) for sums in (self._departments, self._hosts) for one in sums.series()}
+        self._write(everything, now)
 
     def trouble(self) -> str | None:
         """Why history is in memory only, for a person; `None`: it is not."""
@@ -136,8 +134,7 @@ class History:
         if step is Step.MINUTE and series[1] != ALL_HOSTS:
             return self._recent.find(series, buckets)
         found = dict(self._archive.read(step, series, buckets))
-        sums = self._departments if series[1] == ALL_HOSTS else self._hosts
-        for bucket, passed in sums.find(step, series, buckets).items():
+        for bucket, passed in self._sums_of(series).find(step, series, buckets).items():
             found[bucket] = plus(found.get(bucket, NOTHING), passed)
         return found
 
@@ -156,41 +153,41 @@ class History:
         self._offset_s = offset_s
 
     def _begin_batch(self, now: Moment) -> None:
-        running = {(step, bucket_of(step, now.wall, self._zone)) for step in _NARROW}
-        hosts_wide = int(now.wall.timestamp() // HOSTS_WIDE_S)
-        hosts_steps = _NARROW if hosts_wide == self._hosts_wide else HOST_STEPS
-        self._waiting = [
-            (key, sums)
-            for key, sums in self._all()
-            if key not in running and (sums is self._departments or key[0] in hosts_steps)
-        ]
-        self._hosts_wide = hosts_wide
+        hosts_batch = int(now.wall.timestamp() // HOSTS_BATCH_S)
+        self._waiting = self._departments.series()
+        if hosts_batch != self._hosts_batch:
+            self._waiting += self._hosts.series()
+        self._hosts_batch = hosts_batch
+        self._running = frozenset((step, bucket_of(step, now.wall, self._zone)) for step in DEPARTMENT_STEPS)
         round_ = int(now.monotonic_s // PRUNE_S)
         if now.monotonic_s >= self._settled_s and round_ != self._pruned:
             self._pruned, self._unpruned = round_, list(DEPARTMENT_STEPS)
         self._recent.forget(bucket_of(Step.MINUTE, now.wall, self._zone))
 
-    def _all(self) -> list[tuple[Key, Sums]]:
-        both = [(key, sums) for sums in (self._departments, self._hosts) for key in sums.keys()]  # noqa: SIM118
-        return sorted(both, key=lambda one: disk_order(one[0]))
+    def _sums_of(self, series: Series) -> Sums:
+        return self._departments if series[1] == ALL_HOSTS else self._hosts
 
-    def _next_slice(self) -> list[tuple[Key, Sums]]:
-        """The next buckets that wait, at least one, until a slice is full."""
-        taken: list[tuple[Key, Sums]] = []
+    def _next_slice(self) -> dict[Series, list[Key]]:
+        """Of the next series that wait, at least one, the buckets that are due, until a slice is full."""
+        taken: dict[Series, list[Key]] = {}
         size = 0
         while self._waiting and size < SLICE_SUMS:
-            key, sums = self._waiting.pop(0)
-            taken.append((key, sums))
-            size += len(sums.of(key))
+            series = self._waiting.pop(0)
+            complete = _COMPLETE if series[1] == ALL_HOSTS else _HOSTS_COMPLETE
+            taken[series] = [
+                key for key in self._sums_of(series).of(series) if key[0] not in complete or key not in self._running
+            ]
+            size += len(taken[series])
         return taken
 
-    def _write(self, buckets: Sequence[tuple[Key, Sums]], now: Moment) -> None:
-        self._trouble = self._archive.add([(key, sums.of(key)) for key, sums in buckets])
+    def _write(self, due: Mapping[Series, Sequence[Key]], now: Moment) -> None:
+        sums = {series: self._sums_of(series).of(series) for series in due}
+        self._trouble = self._archive.add({one: {key: sums[one][key] for key in keys} for one, keys in due.items()})
         if self._trouble is None:
-            for key, sums in buckets:
-                sums.drop(key)
+            for series, keys in due.items():
+                self._sums_of(series).drop(series, keys)
         else:  # the next try is a batch of all that waits
-            self._waiting, self._batch, self._hosts_wide = [], -1, None
+            self._waiting, self._batch, self._hosts_batch = [], -1, None
             self._retry_s = now.monotonic_s + RETRY_S
 
     def _prune(self, now: Moment) -> None:

@@ -1,177 +1,277 @@
-"""Metering: interface counters become bytes in ledgers, ledgers raise alerts, and both are told.
+"""Metering: the kernel's meters become bytes in accounts, accounts raise alerts and set the kernel's limits.
 
-The ledger on disk always goes with the counters up to which it is charged. So the disk may lag behind the memory by a
+The books on disk always go with the meters up to which they are charged. So the disk may lag behind the memory by a
 checkpoint and nothing is lost when the service dies: the kernel goes on counting, and the next start charges what came
-since the saved mark.
+since the saved mark. The kernel also holds what remains of a quota that blocks, so that it stops a department at its
+limit while nobody is there to tell it.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import exp
 from zoneinfo import ZoneInfo
 
-from appliance.core import quota
-from appliance.core.department import Department, networks_of
-from appliance.core.machine import Link
+from msgspec import UNSET
+
+from appliance.core.department import Department, holds, networks_of
+from appliance.core.machine import Connection, Link, Position
+from appliance.core.meter import Facing, Plan, Reading
 from appliance.core.moment import Moment, timestamp
-from appliance.core.quota import Alert, Crossing, Kind, Ledger
-from appliance.core.refusal import Code
-from appliance.core.usage import Carried, Mark, carried, count_connections, next_mark, utilization
+from appliance.core.quota import Action, Alert, Crossing, Kind
+from appliance.core.refusal import Code, Refused
+from appliance.core.usage import NOTHING, Mark, Passed, count_connections, passed, plus, utilization
 from appliance.events import QuotaAlert, QuotaBooks, QuotaExceeded, UsageMetrics, UsageUpdate
-from appliance.ports import Flows, Interfaces, Publisher, Store
+from appliance.monitor.account import Account, Books
+from appliance.monitor.balance import Balance
+from appliance.ports import Flows, Interfaces, Meters, Publisher, Store
+
+log = logging.getLogger(__name__)
 
 CHECKPOINT_S = 60.0  # a commit a minute writes 18.5 MB a day to the SD card; one a second writes gigabytes
+FLOWS_S = 10.0  # reading 50,000 tracked connections takes 0.2 s: every second that would be a fifth of a core
+HOSTS_S = 10.0  # 2,000 hosts take tens of milliseconds to read, and their history has steps of a minute and more
+FORECAST_S = 300.0  # the rate that a forecast goes by is averaged over minutes; a single download is no trend
 
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """One quota as a person reads it. `limit_bytes` and `percentage`: `None` where the kind is not limited."""
-
-    kind: Kind
-    used_bytes: int
-    limit_bytes: int | None
-    percentage: float | None
-    resets_at: datetime
+FACING = {Position.HOST: Facing.SELF, Position.MIRROR: Facing.MIRRORED}  # else the department
 
 
 @dataclass(slots=True)
-class _Account:
-    """What is known of one department between two steps."""
+class _Line:
+    """What is known of a department's line between two steps."""
 
-    department: Department
-    ledgers: dict[Kind, Ledger]
-    mark: Mark | None
     rate_bytes_s: float = 0.0
+    average_bytes_s: float = 0.0
     utilization: float = 0.0
-    crossings: list[Crossing] = field(default_factory=list)
 
 
 class Metering:
-    """Charges departments with what their interfaces carried."""
+    """Charges departments with what the kernel's meters show, and has the kernel hold them to their quotas."""
 
     def __init__(
         self,
         departments: Sequence[Department],
+        position: Position,
         zone: ZoneInfo,
         interfaces: Interfaces,
         flows: Flows,
+        meters: Meters,
+        is_clock_trusted: Callable[[Moment], bool],
         store: Store,
         publish: Publisher,
     ) -> None:
+        """`is_clock_trusted`: whether the wall clock may end a quota period."""
+        self._position = position
         self._zone = zone
         self._interfaces = interfaces
         self._flows = flows
+        self._meters = meters
+        self._is_clock_trusted = is_clock_trusted
         self._store = store
         self._publish = publish
-        marks = store.marks()
+        marks, limits = store.marks(), store.limits()
         self._accounts = {
-            one.id: _Account(one, {ledger.kind: ledger for ledger in store.ledgers(one.id)}, marks.get(one.interface))
+            one.id: Account(one, zone, store.ledgers(one.id), marks.get(one.id), limits.get(one.id, {}))
             for one in departments
         }
+        self._lines = {one.id: _Line() for one in departments}
+        self._balance = Balance({one.id: one.interface for one in departments})
+        self._connections: Sequence[Connection] = ()
+        self._readings: Mapping[str, Reading] = {}
+        self._looked_s: float | None = None
         self._previous_s: float | None = None
         self._saved_s: float | None = None
+        self._refusal: str | None = None
+        self.is_saved = True
         self.links: Mapping[str, Link] = {}
+        self._untold: dict[str, Passed] = {}
+        self._host_marks: dict[tuple[str, str], Mark] = {}
+        self._hosts_read_s: float | None = None
 
     def step(self, now: Moment) -> None:
-        """Read the counters, charge, save what must not be lost, and tell."""
+        """Read the meters, charge, save what must not be lost, hold, and tell."""
         self.links = self._interfaces.links()
-        elapsed_s = now.monotonic_s - self._previous_s if self._previous_s is not None else 0.0
-        self._previous_s = now.monotonic_s
-        today = now.wall.astimezone(self._zone).date()
-        for account in self._accounts.values():
-            self._charge(account, elapsed_s, today)
-        if self._is_due(now):
+        self._read_meters()
+        self._balance.observe(self.links, self._readings)
+        is_new = any(one.is_other_meter(self._readings.get(name)) for name, one in self._accounts.items())
+        crossings = self._charge(now)
+        if crossings or is_new or self._is_due(now):
             self.save(now)
-        self._tell_crossings(now)
-        self._tell_usage(now)
+        self._hold()
+        for department, crossing in crossings:
+            self._tell_crossing(department, crossing, now)
+        self._look_at_flows(now)
+        for account in self._accounts.values():
+            self._tell_usage(account, now)
 
     def save(self, now: Moment) -> None:
-        """Bring the disk up to date, as at a checkpoint."""
-        self._store.save_metering(
-            {one.department.id: list(one.ledgers.values()) for one in self._accounts.values()},
-            {one.department.interface: one.mark for one in self._accounts.values() if one.mark is not None},
+        """Bring the disk up to date, as at a checkpoint; where it cannot, the next checkpoint tries again."""
+        accounts = self._accounts
+        self.is_saved = self._store.save_metering(
+            {name: account.unsaved for name, account in accounts.items()},
+            {name: account.mark for name, account in accounts.items() if account.mark is not None},
+            now.wall,
         )
         self._saved_s = now.monotonic_s
+        if self.is_saved:
+            for account in accounts.values():
+                account.saved()
 
     def books(self, department: str, now: Moment) -> Sequence[Books]:
         """The department's use in the periods that run now, daily first."""
+        return self._accounts[department].books(now.wall.astimezone(self._zone).date())
+
+    def set_limit(self, department: str, kind: Kind, limit_bytes: int | None, actor: str, now: Moment) -> None:
+        """Limit this kind from now on, over what is configured, or not at all (`None`)."""
+        self._store.save_limit(department, kind, limit_bytes)
+        self._accounts[department].set_limit(kind, limit_bytes)
+        log.info("%s limits %s, %s, to %s bytes", actor, department, kind, limit_bytes)
+        self.step(now)
+
+    def extend(self, department: str, kind: Kind, more_bytes: int, reason: str, actor: str, now: Moment) -> None:
+        """Grant more bytes until the running period ends. Raises `Refused` where this kind is not limited."""
         account = self._accounts[department]
-        limits = account.department.limits.bytes_by_kind
-        today = now.wall.astimezone(self._zone).date()
-        return [self._books(account, kind, limits.get(kind), today) for kind in Kind]
+        if kind not in account.limits.bytes_by_kind:
+            raise Refused(
+                Code.BAD_REQUEST, f"type: the {kind} use of {department} is not limited; there is nothing to extend"
+            )
+        account.grant(kind, more_bytes)
+        log.info("%s grants %s %d bytes more, %s: %s", actor, department, more_bytes, kind, reason)
+        self.save(now)
+        self.step(now)
+
+    def take_passed(self) -> Mapping[str, Passed]:
+        """By department, what has passed since the previous call."""
+        untold, self._untold = self._untold, {}
+        return untold
+
+    def take_host_passed(self, now: Moment) -> Mapping[tuple[str, str], Passed]:
+        """By department and host, what has passed since the hosts were read last; empty until that is due again.
+
+        What passed before the first reading of this program's life is left out: a department's books are exact, a
+        host's history is not worth a row on the disk for each host and minute.
+        """
+        if self._hosts_read_s is not None and now.monotonic_s - self._hosts_read_s < HOSTS_S:
+            return {}
+        is_first, self._hosts_read_s = self._hosts_read_s is None, now.monotonic_s
+        readings = {
+            (department, host): reading
+            for department, hosts in self._meters.hosts().items()
+            for host, reading in hosts.items()
+        }
+        amounts = {key: passed(self._host_marks.get(key), reading) for key, reading in readings.items()}
+        self._host_marks = {key: Mark(one.identity, one.up_bytes, one.down_bytes) for key, one in readings.items()}
+        return {} if is_first else {key: amount for key, amount in amounts.items() if amount.total_bytes}
 
     def rate_bytes_s(self, department: str) -> float:
         """Bytes per second, in and out, over the last metering period."""
-        return self._accounts[department].rate_bytes_s
+        return self._lines[department].rate_bytes_s
 
     def utilization(self, department: str) -> float:
         """The share of the line rate that the busier direction used over the last metering period, 0..1."""
-        return self._accounts[department].utilization
+        return self._lines[department].utilization
 
     def exceeded(self, department: str) -> tuple[Kind, ...]:
         """The kinds of the department's quotas that are used up."""
-        account = self._accounts[department]
-        limits = account.department.limits.bytes_by_kind
-        return tuple(kind for kind in limits if account.ledgers[kind].used_bytes >= limits[kind])
+        return self._accounts[department].exceeded()
 
-    def _charge(self, account: _Account, elapsed_s: float, today: date) -> None:
+    def cut_off(self, address: str, now: Moment) -> tuple[str, Sequence[Books]] | None:
+        """The department of this address and its used-up quotas, where these have cut it off; else `None`."""
+        for name, account in self._accounts.items():
+            kinds = account.exceeded() if account.limits.on_exceeded is Action.BLOCK else ()
+            if kinds and holds(networks_of(account.department, self.links), address):
+                return account.department.name, [one for one in self.books(name, now) if one.kind in kinds]
+        return None
+
+    def _read_meters(self) -> None:
+        self._readings = self._meters.read()
+        if not self._readings.keys() >= self._accounts.keys():
+            # They are not there yet, or another program has flushed them: they begin anew, and what was saved stands.
+            self._apply([self._plan(account) for account in self._accounts.values()])
+            self._readings = self._meters.read()
+
+    def _charge(self, now: Moment) -> list[tuple[Department, Crossing]]:
+        trusted = self._is_clock_trusted(now)
+        elapsed_s = self._elapsed_s(now)
+        self._previous_s = now.monotonic_s
+        found: list[tuple[Department, Crossing]] = []
+        for name, account in self._accounts.items():
+            amount, crossings = account.read(self._readings.get(name), elapsed_s, now, trusted=trusted)
+            found += [(account.department, crossing) for crossing in crossings]
+            self._rate(account, amount, elapsed_s)
+            self._untold[name] = plus(self._untold.get(name, NOTHING), amount)
+        return found
+
+    def _elapsed_s(self, now: Moment) -> float:
+        """Since the meters were read last, be it before this program began: what came since may belong to yesterday."""
+        if self._previous_s is not None:
+            return now.monotonic_s - self._previous_s
+        saved_at = self._store.saved_at()
+        if saved_at is None:
+            return 0.0
+        # A computer that was off meanwhile counted nothing: the monotonic clock and the meters begin at boot.
+        return max(0.0, min((now.wall - saved_at).total_seconds(), now.monotonic_s))
+
+    def _rate(self, account: Account, amount: Passed, elapsed_s: float) -> None:
         department = account.department
-        link = self.links.get(department.interface)
-        passed = carried(account.mark, link)
-        account.mark = next_mark(account.mark, link)
-        for kind in Kind:
-            ledger, crossings = quota.charge(
-                account.ledgers.get(kind), kind, passed.total_bytes, department.limits, today, self._zone
-            )
-            account.ledgers[kind] = ledger
-            account.crossings += crossings
-        self._rate(account, passed, elapsed_s, link)
+        line, link = self._lines[department.id], self.links.get(department.interface)
+        line_rate_bps = department.line_rate_bps or (link.speed_bps if link else None)
+        line.rate_bytes_s = amount.total_bytes / elapsed_s if elapsed_s > 0 else 0.0
+        weight = 1 - exp(-elapsed_s / FORECAST_S)
+        line.average_bytes_s += weight * (line.rate_bytes_s - line.average_bytes_s)
+        line.utilization = utilization(amount, elapsed_s, line_rate_bps)
 
-    @staticmethod
-    def _rate(account: _Account, passed: Carried, elapsed_s: float, link: Link | None) -> None:
-        line_rate_bps = account.department.line_rate_bps or (link.speed_bps if link else None)
-        account.rate_bytes_s = passed.total_bytes / elapsed_s if elapsed_s > 0 else 0.0
-        account.utilization = utilization(passed, elapsed_s, line_rate_bps)
+    def _hold(self) -> None:
+        self._apply([self._plan(account) for account in self._accounts.values()])
 
-    def _is_due(self, now: Moment) -> bool:
-        return (
-            self._saved_s is None
-            or now.monotonic_s - self._saved_s >= CHECKPOINT_S
-            or any(account.crossings for account in self._accounts.values())
+    def _apply(self, plans: Sequence[Plan]) -> None:
+        refusal = self._meters.apply(plans)
+        if refusal is not None and refusal != self._refusal:
+            log.error("the kernel refuses the meters, the former ones go on: %s", refusal)
+        self._refusal = refusal
+
+    def _plan(self, account: Account) -> Plan:
+        department = account.department
+        return Plan(
+            department=department.id,
+            interface=department.interface,
+            facing=FACING.get(self._position, Facing.DEPARTMENT),
+            networks=department.subnets,
+            stop_at_bytes=account.stop_at_bytes(self._readings.get(department.id)),
+            throttle_bytes_s=account.throttle_bytes_s(),
+            exempt=department.exempt,
         )
 
-    def _tell_crossings(self, now: Moment) -> None:
-        for account in self._accounts.values():
-            for crossing in account.crossings:
-                self._publish(_alert(account.department.id, crossing, now))
-                if crossing.alert is Alert.EXCEEDED:
-                    self._publish(_exceeded(account.department, crossing, now))
-            account.crossings.clear()
+    def _is_due(self, now: Moment) -> bool:
+        return self._saved_s is None or now.monotonic_s - self._saved_s >= CHECKPOINT_S
 
-    def _tell_usage(self, now: Moment) -> None:
-        connections = list(self._flows.connections())
-        for account in self._accounts.values():
-            networks = networks_of(account.department, self.links)
-            self._publish(
-                UsageUpdate(
-                    timestamp=timestamp(now.wall),
-                    department_id=account.department.id,
-                    metrics=UsageMetrics(
-                        bytes_transferred=account.ledgers[Kind.DAILY].used_bytes,
-                        active_connections=count_connections(connections, networks),
-                        bandwidth_utilization=account.utilization,
-                    ),
-                )
+    def _look_at_flows(self, now: Moment) -> None:
+        if self._looked_s is None or now.monotonic_s - self._looked_s >= FLOWS_S:
+            self._connections = list(self._flows.connections())
+            self._looked_s = now.monotonic_s
+
+    def _tell_crossing(self, department: Department, crossing: Crossing, now: Moment) -> None:
+        self._publish(_alert(department.id, crossing, now))
+        if crossing.alert is Alert.EXCEEDED:
+            self._publish(_exceeded(department, crossing, now))
+
+    def _tell_usage(self, account: Account, now: Moment) -> None:
+        department, line = account.department, self._lines[account.department.id]
+        reaches = account.forecast(line.average_bytes_s, now.wall)
+        unclaimed = self._readings.get(f"unclaimed:{department.interface}")
+        self._publish(
+            UsageUpdate(
+                timestamp=timestamp(now.wall),
+                department_id=department.id,
+                metrics=UsageMetrics(
+                    bytes_transferred=account.used_today_bytes(),
+                    active_connections=count_connections(self._connections, networks_of(department, self.links)),
+                    bandwidth_utilization=line.utilization,
+                    unaccounted_percent=self._balance.unaccounted_percent(department.interface),
+                    unclaimed_bytes=unclaimed.total_bytes if unclaimed else UNSET,
+                    reaches_limit_at=timestamp(reaches) if reaches else UNSET,
+                ),
             )
-
-    def _books(self, account: _Account, kind: Kind, limit_bytes: int | None, today: date) -> Books:
-        ledger = account.ledgers.get(kind) or Ledger(kind, quota.period_start(kind, today))
-        return Books(
-            kind=kind,
-            used_bytes=ledger.used_bytes,
-            limit_bytes=limit_bytes,
-            percentage=None if limit_bytes is None else quota.percentage(ledger.used_bytes, limit_bytes),
-            resets_at=quota.resets_at(kind, ledger.start, self._zone),
         )
 
 

@@ -8,7 +8,6 @@ another would leave the client without an answer.
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -95,7 +94,7 @@ class Server:
         for department in sorted(self._departments):
             if grant.may_see(department):
                 self._sio.enter_room(sid, room_of(Audience.DEPARTMENT, department))
-        self._sessions[sid] = Session(grant, _address(environ))
+        self._sessions[sid] = Session(grant, web.remote_address(environ))
         self._fanout.send_snapshot(sid, lambda event: _is_for(event, grant))
         return {}
 
@@ -191,12 +190,3 @@ def _is_for(event: Event, grant: Grant) -> bool:
     if event.audience is Audience.SUBSCRIBERS:
         return False
     return not isinstance(event, DepartmentEvent) or grant.may_see(event.department_id)
-
-
-def _address(environ: dict[str, Any]) -> str | None:
-    try:
-        address = ip_address(environ["REMOTE_ADDR"].partition("%")[0])
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None  # an IPv4 client of a `::` listener
-    return str(mapped or address)

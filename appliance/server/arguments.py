@@ -10,6 +10,8 @@ from typing import Annotated, Any, get_args
 import msgspec
 from msgspec import Meta, Struct
 
+from appliance.core.history import Step
+from appliance.core.quota import Kind
 from appliance.core.refusal import Code, Refused
 from appliance.server.packets import clipped
 
@@ -30,6 +32,15 @@ MaintenanceSeconds = Annotated[
     int, Meta(ge=60, le=86400, description="a whole number of seconds from 60 to 86400 (a minute to a day)")
 ]
 Instant = Annotated[datetime, Meta(tz=True, description="a time with its zone, such as 2024-12-16T02:00:00.000Z")]
+
+QuotaKind = Annotated[Kind, Meta(description="daily, weekly or monthly")]
+Bytes = Annotated[int, Meta(ge=0, le=2**63 - 1, description="a whole number of bytes from 0 to 2^63 - 1")]
+GrantedBytes = Annotated[int, Meta(ge=1, le=2**53, description="a whole number of bytes from 1 to 2^53")]
+
+HistoryStep = Annotated[Step, Meta(description="one of " + ", ".join(Step))]
+HostAddress = Annotated[
+    str, Meta(min_length=1, max_length=64, description="a host's address, such as 192.168.1.100 or 2001:db8::1")
+]
 
 
 class Argument(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -64,6 +75,33 @@ class StartArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     duration: MaintenanceSeconds = 3600  # the contract's own example
     impact: Sentence = "System is in read-only mode"
     start_time: Instant | None = None
+
+
+class LimitArgument(Argument, frozen=True, kw_only=True, rename="camel"):
+    """What `quota:set` takes. `limit`: bytes; null for no limit of this kind."""
+
+    department_id: DepartmentId
+    type: QuotaKind
+    limit: Bytes | None
+
+
+class ExtendArgument(Argument, frozen=True, kw_only=True, rename="camel"):
+    """What `quota:extend` takes: bytes more until the running period ends, and why."""
+
+    department_id: DepartmentId
+    type: QuotaKind
+    bytes: GrantedBytes
+    reason: Sentence
+
+
+class HistoryArgument(Argument, frozen=True, kw_only=True, rename="camel"):
+    """What `history:get` takes. `host`: left out for the whole department; `from`, `to`: `to` is not in the range."""
+
+    department_id: DepartmentId
+    host: HostAddress | None = None
+    since: Instant = msgspec.field(name="from")
+    until: Instant = msgspec.field(name="to")
+    step: HistoryStep
 
 
 class Nothing(Argument, frozen=True, kw_only=True, rename="camel"):

@@ -6,21 +6,29 @@ one place. A refusal is raised as `Refused`; how it travels to the client is `ap
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import Any, Protocol
 
 from appliance.core.blocks import Block
+from appliance.core.history import Step
 from appliance.core.maintenance import Maintenance
 from appliance.core.moment import Moment, timestamp
+from appliance.core.quota import Kind
 from appliance.core.refusal import Code, Refused
+from appliance.core.usage import Passed
+from appliance.monitor.account import Books
 from appliance.monitor.enforcement import BlockRequest
-from appliance.monitor.metering import Books
 from appliance.server.access import Grant, Role
 from appliance.server.arguments import (
     BlockArgument,
     DepartmentId,
+    ExtendArgument,
+    HistoryArgument,
+    LimitArgument,
     ListArgument,
     Nothing,
     StartArgument,
@@ -35,6 +43,12 @@ class Metering(Protocol):
 
     def books(self, department: str, now: Moment) -> Sequence[Books]:
         """The department's quotas as they stand."""
+
+    def set_limit(self, department: str, kind: Kind, limit_bytes: int | None, actor: str, now: Moment) -> None:
+        """Limit this kind from now on, or not at all (`None`)."""
+
+    def extend(self, department: str, kind: Kind, more_bytes: int, reason: str, actor: str, now: Moment) -> None:
+        """Grant more bytes until the running period ends."""
 
 
 class Enforcement(Protocol):
@@ -65,6 +79,15 @@ class Upkeep(Protocol):
         """Refuse while the appliance is in maintenance."""
 
 
+class History(Protocol):
+    """What the calls need of history."""
+
+    def query(
+        self, department: str, host: str | None, since: datetime, until: datetime, step: Step
+    ) -> Mapping[datetime, Passed]:
+        """What passed, by the beginning of each bucket, oldest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """The monitors that carry out what clients ask for."""
@@ -72,6 +95,7 @@ class Desk:
     metering: Metering
     enforcement: Enforcement
     upkeep: Upkeep
+    history: History
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +158,44 @@ def _quotas(context: Context, department: str) -> dict[str, Any]:
     return {"departmentId": department, "quotas": [_counted(one) for one in books]}
 
 
+def _set_limit(context: Context, asked: LimitArgument) -> dict[str, Any]:
+    _require_department(context, asked.department_id)
+    actor = context.caller.grant.subject
+    context.desk.metering.set_limit(asked.department_id, asked.type, asked.limit, actor, context.now)
+    return _quotas(context, asked.department_id)
+
+
+def _extend(context: Context, asked: ExtendArgument) -> dict[str, Any]:
+    _require_department(context, asked.department_id)
+    actor = context.caller.grant.subject
+    context.desk.metering.extend(asked.department_id, asked.type, asked.bytes, asked.reason, actor, context.now)
+    return _quotas(context, asked.department_id)
+
+
+def _history(context: Context, asked: HistoryArgument) -> dict[str, Any]:
+    _require_department(context, asked.department_id)
+    host = None if asked.host is None else _host(asked.host)
+    found = context.desk.history.query(asked.department_id, host, asked.since, asked.until, asked.step)
+    return {
+        "departmentId": asked.department_id,
+        "host": host,
+        "step": asked.step,
+        "points": [[_start_text(start), passed.up_bytes, passed.down_bytes] for start, passed in found.items()],
+    }
+
+
+def _host(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise Refused(Code.BAD_REQUEST, "host: must be a host's address, such as 192.168.1.100") from None
+
+
+@lru_cache(maxsize=8192)  # all departments of a page ask for the same buckets
+def _start_text(start: datetime) -> str:
+    return timestamp(start)
+
+
 def _start(context: Context, asked: StartArgument) -> dict[str, Any]:
     actor = context.caller.grant.subject
     return _told(context.desk.upkeep.start(asked.start_time, asked.duration, asked.impact, actor, context.now))
@@ -187,6 +249,7 @@ def _counted(books: Books) -> dict[str, Any]:
         "used": books.used_bytes,
         "limit": books.limit_bytes,
         "percentage": books.percentage,
+        "granted": books.granted_bytes,
         "resetsAt": timestamp(books.resets_at),
     }
 
@@ -222,6 +285,9 @@ CALLS = {
     "ip:unblock": Call(UnblockArgument, Role.OPERATOR, True, _unblock),
     "ip:list": Call(ListArgument, Role.VIEWER, False, _list),
     "quota:get": Call(DepartmentId, Role.VIEWER, False, _quotas),
+    "quota:set": Call(LimitArgument, Role.ADMIN, True, _set_limit),
+    "quota:extend": Call(ExtendArgument, Role.OPERATOR, True, _extend),
+    "history:get": Call(HistoryArgument, Role.VIEWER, False, _history),
     "maintenance:start": Call(StartArgument, Role.ADMIN, False, _start),
     "maintenance:stop": Call(Nothing, Role.ADMIN, False, _stop),
 }

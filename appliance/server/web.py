@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 from html import escape
+from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from eventlet import wsgi
@@ -181,11 +182,21 @@ class Errors:
         log.debug("%s", packets.clipped(text))
 
 
-def serve(listener: Any, site: Site) -> None:
+def remote_address(environ: Environ) -> str | None:
+    """Where the request comes from; an IPv4 client of a `::` listener as IPv4. `None`: not from an IP address."""
+    try:
+        address = ip_address(environ["REMOTE_ADDR"].partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)
+
+
+def serve(listener: Any, application: Application) -> None:
     """Answer requests on this listening socket until it is closed."""
     wsgi.server(
         listener,
-        site,
+        application,
         environ={"wsgi.errors": Errors()},
         protocol=Protocol,
         log_output=False,

@@ -11,12 +11,16 @@ from zoneinfo import available_timezones
 
 from appliance import config as configuration
 from appliance.config import Config
+from appliance.core.filing import is_trusted
 from appliance.core.machine import Link, Position, Press
 from appliance.core.moment import Moment
+from appliance.core.quota import Action
 from appliance.monitor.enforcement import BlockRequest
-from appliance.ports import Capture, Firewall, Flows, Interfaces, Neighbours, Panel, Sensors
+from appliance.ports import Capture, Firewall, Flows, Interfaces, Meters, Neighbours, Panel, Sensors
 
 SEED = 1  # every simulation tells the same story, so that two people can talk about it
+NOTICE_PORT = 80  # what a browser asks when it is given a bare name
+LEADING = (Position.GATEWAY, Position.BRIDGE)  # where a department's traffic passes through this machine
 LOCAL_TIME = Path("/etc/localtime")  # a link into the zone files, by whose path the zone is known
 
 
@@ -26,9 +30,11 @@ class CannotStart(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """All that the ports need. `press`: moves the mock button, or `None` where the button is real.
+    """All that the ports need.
 
-    `orders_due`: what simulated people ask to be blocked; nobody on a real machine.
+    `notice_port`: to which the kernel leads a cut-off host's HTTP; `None` where it leads nobody. `press`: moves the
+    mock button; `None` where it is real. `orders_due`: what simulated people ask to be blocked; `None` on a real
+    machine.
     """
 
     interfaces: Interfaces
@@ -37,8 +43,11 @@ class Machine:
     sensors: Sensors
     panel: Panel
     firewall: Firewall
+    meters: Meters
     capture: Capture
+    is_clock_trusted: Callable[[Moment], bool]
     close: Callable[[], None]
+    notice_port: int | None = None
     press: Callable[[Press], None] | None = None
     orders_due: Callable[[Moment], list[BlockRequest]] | None = None
 
@@ -56,29 +65,34 @@ def clock() -> Moment:
 def real_machine(config: Config, state_dir: Path) -> Machine:
     """The machine under the program. Raises `CannotStart` where a part of it cannot be used."""
     from appliance.system.capture import PacketCapture
+    from appliance.system.clock import KernelClock
     from appliance.system.firewall import NftablesFirewall
     from appliance.system.flows import ConntrackFlows
     from appliance.system.interfaces import RtnetlinkInterfaces
+    from appliance.system.meters import TABLE, NftablesMeters
     from appliance.system.neighbours import RtnetlinkNeighbours
+    from appliance.system.nfnetlink import Nfnetlink
     from appliance.system.nftables import FirewallUnavailable, Nftables
     from appliance.system.panel import GpioPanel
     from appliance.system.sensors import PsutilSensors
 
     is_mirror = config.position is Position.MIRROR
+    cuts_off = any(one.quota.on_exceeded is Action.BLOCK for one in config.departments)
+    notice_port = NOTICE_PORT if cuts_off and config.position in LEADING else None
     pins = config.panel
     try:
-        firewall = NftablesFirewall(Nftables().run, tracks_connections=not is_mirror)
+        nftables = Nftables()
         capture = PacketCapture(promiscuous=is_mirror)
     except (FirewallUnavailable, PermissionError) as error:
         raise CannotStart(f"{error}; run as root, or try it with --simulate") from None
     interfaces, neighbours = RtnetlinkInterfaces(), RtnetlinkNeighbours()
-    flows = ConntrackFlows()
+    flows, shown, kernel_clock = ConntrackFlows(), Nfnetlink(TABLE), KernelClock()
     panel = GpioPanel(
         pins.button, pins.led_status, pins.led_alert, pins.led_activity, hold_s=pins.hold, scratch=state_dir
     )
 
     def close() -> None:
-        for part in (panel, capture, flows, neighbours, interfaces):
+        for part in (panel, capture, shown, flows, neighbours, interfaces):
             part.close()
 
     return Machine(
@@ -87,9 +101,14 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
         flows=flows,
         sensors=PsutilSensors(state_dir),
         panel=panel,
-        firewall=firewall,
+        firewall=NftablesFirewall(nftables.run, tracks_connections=not is_mirror),
+        meters=NftablesMeters(nftables.run, shown, notice_port),
         capture=capture,
+        is_clock_trusted=lambda now: is_trusted(
+            synchronised=kernel_clock.is_synchronised(), battery_clock=kernel_clock.has_battery, now=now
+        ),
         close=close,
+        notice_port=notice_port,
         press=panel.press if panel.mocked_because else None,
     )
 
@@ -106,8 +125,11 @@ def simulated_machine(config: Config) -> Machine:
         sensors=whole.sensors,
         panel=whole.panel,
         firewall=whole.firewall,
+        meters=whole.meters,
+        is_clock_trusted=lambda _: True,
         capture=whole.capture,
         close=lambda: None,
+        press=whole.panel.press,
         orders_due=whole.orders_due,
     )
 

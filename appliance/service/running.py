@@ -7,28 +7,29 @@ department's network goes on forwarding, and its blocks go on holding, without t
 
 import logging
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from socket import AF_INET6
 from time import monotonic
 from typing import Any
 
 import eventlet
+from eventlet import tpool
 from eventlet.event import Event as GreenEvent
 from eventlet.hubs import get_hub
 
-from appliance import config as configuration
-from appliance.client import reachable_url
 from appliance.config import Config
 from appliance.core.blocks import Protected
 from appliance.core.department import networks_of
 from appliance.core.machine import Press
 from appliance.core.moment import Moment
 from appliance.core.panel import DARK
+from appliance.core.refusal import Refused
 from appliance.monitor.condition import Condition
-from appliance.monitor.enforcement import Enforcement
+from appliance.monitor.enforcement import BlockRequest, Enforcement
+from appliance.monitor.history import History
 from appliance.monitor.insight import Insight
 from appliance.monitor.metering import Metering
 from appliance.monitor.upkeep import Upkeep
@@ -36,7 +37,10 @@ from appliance.server.access import load_secret
 from appliance.server.app import Server
 from appliance.server.calls import Desk
 from appliance.server.fanout import Fanout
-from appliance.service.machines import CannotStart, Machine, choose_config, clock, real_machine, simulated_machine
+from appliance.server.notice import CutOff, Notice
+from appliance.server.web import serve
+from appliance.service.machines import CannotStart, Machine, clock
+from appliance.system.archive import FOLD_S, SqliteArchive
 from appliance.system.store import SqliteStore, StoreUnavailable
 from appliance.system.suffixes import Suffixes
 
@@ -46,6 +50,7 @@ ENFORCEMENT_S = 1.0  # another program's flush is healed, and a change of state 
 PANEL_S = 0.1  # a finger expects an answer within a tenth of a second; signals are looked at as often
 CAPTURE_S = 0.05  # the sockets' buffers hold far more than 50 ms of the filtered frames
 ATTACH_S = 1.0  # an interface that appears is listened to within a second
+HISTORY_S = 1.0  # a slice of a batch each, so that a batch is done within a few seconds
 SESSIONS_S = 1.0  # a token's expiry is in whole seconds
 BACKLOG = 128  # connections that wait to be accepted, when all dashboards return after a restart
 
@@ -57,18 +62,6 @@ class Timed:
     name: str
     period_s: float
     step: Callable[[Moment], object]
-
-
-def run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> int:
-    """Run until a signal asks to stop; returns the exit code. Raises `CannotStart`, `ConfigError` or `AccessError`."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
-    config, origin = _config(config_file, simulate)
-    listener = _listen(config.server.host, config.server.port)
-    _make_folder(state_dir)
-    machine = simulated_machine(config) if simulate else real_machine(config, state_dir)
-    service = Service(config, machine, state_dir)
-    _announce(config, origin, state_dir, machine)
-    return service.run(listener)
 
 
 class Service:
@@ -84,7 +77,17 @@ class Service:
         fanout = Fanout(simulated=machine.is_simulated)
         publish = fanout.publish
         self._upkeep = Upkeep(self._store, machine.panel, publish)
-        self._metering = Metering(departments, config.zone, machine.interfaces, machine.flows, self._store, publish)
+        self._metering = Metering(
+            departments,
+            config.position,
+            config.zone,
+            machine.interfaces,
+            machine.flows,
+            machine.meters,
+            machine.is_clock_trusted,
+            self._store,
+            publish,
+        )
         self._enforcement = Enforcement(
             departments,
             config.position,
@@ -113,8 +116,11 @@ class Service:
             machine.sensors,
             publish,
         )
-        desk = Desk(self._metering, self._enforcement, self._upkeep)
+        self._archive = SqliteArchive(state_dir / f"{'simulated-' if machine.is_simulated else ''}history.sqlite3")
+        self._history = History(config.zone, self._archive, config.as_retention())
+        desk = Desk(self._metering, self._enforcement, self._upkeep, self._history)
         self._server = Server(fanout, load_secret(state_dir), by_id, desk, clock)
+        self._notice = Notice(self._cut_off, config.zone, config.notice.contact, clock, machine.is_simulated)
         self._timetable = self._build_timetable(config, {one.interface for one in departments})
 
     def run(self, listener: Any) -> int:
@@ -124,6 +130,7 @@ class Service:
         self._obey_signals()
         loops = [eventlet.spawn(self._drive, row.name, partial(_repeat, row)) for row in self._timetable]
         loops.append(eventlet.spawn(self._drive, "the server", partial(self._server.serve, listener)))
+        loops += self._serve_notice()
         exit_code: int = self._stopping.wait()
         for loop in reversed(loops):
             loop.kill()
@@ -133,12 +140,14 @@ class Service:
     def _build_timetable(self, config: Config, interfaces: set[str]) -> Sequence[Timed]:
         periods = config.periods
         return (
-            Timed("metering", periods.metering, self._metering.step),
+            Timed("metering", periods.metering, self._meter),
             Timed("enforcement", ENFORCEMENT_S, self._enforce),
             Timed("attach", ATTACH_S, lambda _: self._machine.capture.attach(interfaces)),
             Timed("capture", CAPTURE_S, self._observe),
             Timed("analytics", periods.analytics, self._insight.step),
             Timed("health", periods.health, self._condition.health_step),
+            Timed("history", HISTORY_S, self._history.step),
+            Timed("fold", FOLD_S, lambda _: tpool.execute(self._archive.fold)),  # it waits for the medium
             Timed("panel", PANEL_S, self._panel),
             Timed("sessions", SESSIONS_S, self._server.expire_sessions),
         )
@@ -150,12 +159,38 @@ class Service:
             log.exception("%s failed; the service ends, to be started anew", name)
         self._stop(1)
 
+    def _serve_notice(self) -> list[Any]:
+        """The loop that serves the page for people who are cut off, where the kernel leads them to it."""
+        port = self._machine.notice_port
+        if port is None:
+            return []
+        try:
+            listener = eventlet.listen(("::", port), AF_INET6, backlog=BACKLOG)
+        except OSError as error:
+            log.warning("port %d cannot be used; people who are cut off find no page: %s", port, error.strerror)
+            return []
+        return [eventlet.spawn(self._drive, "the notice", partial(serve, listener, self._notice))]
+
+    def _cut_off(self, address: str) -> CutOff | None:
+        cut_off = self._metering.cut_off(address, clock())
+        return CutOff(*cut_off) if cut_off else None
+
+    def _meter(self, now: Moment) -> None:
+        self._metering.step(now)
+        self._history.observe(self._metering.take_passed(), self._metering.take_host_passed(now), now)
+
     def _enforce(self, now: Moment) -> None:
         if self._machine.orders_due is not None:
             for request in self._machine.orders_due(now):
-                self._enforcement.block(request, now)
+                self._obey(request, now)
         self._enforcement.step(now)
         self._condition.status_step(now)  # after it, so that a department is not called well before its blocks hold
+
+    def _obey(self, request: BlockRequest, now: Moment) -> None:
+        try:
+            self._enforcement.block(request, now)
+        except Refused as refused:  # simulated people are told like real ones, and shrug
+            log.info("%s is refused: %s", request.actor, refused.message)
 
     def _observe(self, now: Moment) -> None:
         while self._insight.observe(now):
@@ -183,6 +218,8 @@ class Service:
     def _close(self) -> None:
         self._server.close()
         self._metering.save(clock())
+        self._history.save(clock())
+        self._archive.close()
         self._machine.panel.show(DARK)
         self._machine.close()
         self._store.close()
@@ -197,47 +234,9 @@ def _repeat(row: Timed) -> None:
         eventlet.sleep(due_s - monotonic())
 
 
-def _config(config_file: Path | None, simulate: bool) -> tuple[Config, str]:
-    """The configuration and where it comes from, for a person."""
-    if config_file is not None:
-        return configuration.load(config_file), f"Configuration: {config_file}"
-    if simulate:
-        from appliance.simulator import CONFIG
-
-        return configuration.parse(CONFIG.encode(), "the simulator's configuration"), "Configuration: the simulator's"
-    config, text = choose_config()
-    return config, f"No configuration was given. Chosen for a first look:\n\n{text}"
-
-
-def _listen(host: str, port: int) -> Any:
-    family = eventlet.wsgi.socket.AF_INET6 if ":" in host else eventlet.wsgi.socket.AF_INET
-    try:
-        return eventlet.listen((host, port), family, backlog=BACKLOG)
-    except OSError as error:
-        raise CannotStart(f"port {port} on {host} cannot be used: {error.strerror}") from None
-
-
-def _make_folder(state_dir: Path) -> None:
-    try:
-        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise CannotStart(f"{state_dir}: cannot be made: {error.strerror}; choose another with --state-dir") from None
-
-
 def _open_store(state_dir: Path, machine: Machine) -> SqliteStore:
     # The simulation keeps books of its own: they must never be taken for real ones.
     try:
         return SqliteStore(state_dir / ("simulated.sqlite3" if machine.is_simulated else "appliance.sqlite3"))
     except StoreUnavailable as error:
         raise CannotStart(str(error)) from None
-
-
-def _announce(config: Config, origin: str, state_dir: Path, machine: Machine) -> None:
-    url = reachable_url(config.server.host, config.server.port)
-    simulated = "\n*** SIMULATED: nothing that this appliance reports is real. ***\n" if machine.is_simulated else ""
-    button = "The button is mocked: kill -USR1 of this process holds it.\n" if machine.press else ""
-    text = (
-        f"{simulated}{origin}\nState: {state_dir}\n{button}"
-        f"Page: {url}/\nToken: {sys.argv[0]} token --state-dir {state_dir} --role viewer --departments '*'\n"
-    )
-    print(text, flush=True)  # for the person who started it; the log is for later

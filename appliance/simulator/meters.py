@@ -119,9 +119,7 @@ class SimulatedMeters:
             return []
         meter = self._meters[plan.department, plan.interface]
         counted = {device: reading.total_bytes for device, reading in self._devices_of(meter).items()}
-        whole = self._hold(meter.devices, plan.stop_at_bytes, sum(counted.values()), plan.throttle_bytes_s)
-        stops = {device: plan.host_stop_bytes.get(str(device.address)) for device in meter.devices}
-        return [whole, *(self._hold(frozenset({one}), stop, counted[one]) for one, stop in stops.items())]
+        return [self._hold(meter.devices, plan.stop_at_bytes, sum(counted.values()), plan.throttle_bytes_s)]
 
     def _hold(
         self, devices: frozenset[Device], stop_at_bytes: int | None, counted_bytes: int, bytes_s: int | None = None

@@ -4,10 +4,10 @@ The books are elsewhere and exact. A damaged file is moved aside and begun anew,
 with the caller. A crash or a power cut loses at most what was not handed over yet, and of what the kernel had not
 written, some seconds.
 
-What spares the SD card, and the figures, are measured by `tests/bench/history.py`: batches of many minutes; one row of
-20 bytes for a bucket of a series, whose key is the bucket and then the series, so that a batch appends to the end of
-four tables instead of touching a page for each series; and a log that is folded into the file seldom and beside the
-event loop, because only that waits for the medium.
+What spares the SD card, and the figures, are measured by `tests/bench/history.py`: batches of many minutes; a record
+that holds all buckets of a quarter of an hour or an hour of one series, as narrow as its numbers allow; a key that is
+the time and then the series, so that a batch appends to the end of four tables instead of touching a page for each
+series; and a log that is folded into the file seldom and beside the event loop, because only that waits for the medium.
 """
 
 import logging
@@ -38,6 +38,9 @@ PRAGMAS = (
     "secure_delete = OFF",  # Debian's is on: it would write each page once more, in zeros, when its sums are deleted
 )
 
+# The buckets of one record: what is written at once is not written again. Each divides the hour.
+RECORD_BUCKETS = {Step.MINUTE: 15, Step.FIVE_MINUTES: 12, Step.HOUR: 1, Step.DAY: 1}
+
 TABLES = {Step.MINUTE: "minute", Step.FIVE_MINUTES: "five_minutes", Step.HOUR: "hour", Step.DAY: "day"}
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -49,21 +52,19 @@ migrations = Migrations("history")
 def _sums(database: Database) -> None:
     """`seen`: the last day of which the series has a sum, as a date's ordinal."""
     for table in TABLES.values():
-        database.table(table).create({"key": int, "up_bytes": int, "down_bytes": int}, pk="key")
+        database.table(table).create({"key": int, "data": bytes}, pk="key")
     series = database.table("series")
     series.create({"number": int, "department": str, "host": str, "seen": int}, pk="number")
     series.create_index(["department", "host"], unique=True)
 
 
-_ADD = (
-    "INSERT INTO {table} VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE"
-    " SET up_bytes = up_bytes + excluded.up_bytes, down_bytes = down_bytes + excluded.down_bytes"
-)
+_ADD = "INSERT INTO {table} VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET data = excluded.data"
+_FOUND = "SELECT key, data FROM {table} WHERE key BETWEEN ? AND ?"
 _ENDS = "SELECT (SELECT min(key) FROM {table}), (SELECT max(key) FROM {table})"
 # The keys of one series are evenly spaced, so that each is looked up and no other series is read.
 _READ = (
     "WITH RECURSIVE wanted (key) AS (SELECT ? UNION ALL SELECT key + {apart} FROM wanted WHERE key < ?)"
-    " SELECT key, up_bytes, down_bytes FROM wanted JOIN {table} USING (key)"
+    " SELECT key, data FROM wanted JOIN {table} USING (key)"
 )
 _OLDEST = "SELECT key FROM {table} WHERE key >= ? AND key < ? AND key & {mask} >= ? ORDER BY key LIMIT ?"
 _DELETE = "DELETE FROM {table} WHERE key BETWEEN ? AND ? AND key & {mask} >= ?"
@@ -83,12 +84,12 @@ class SqliteArchive:
         self._numbers: dict[Series, tuple[int, int]] = {}  # with the last day seen
         self._pruned: dict[tuple[Step, int], int] = {}  # up to which key, so that no look begins from the oldest
 
-    def add(self, sums: Sequence[tuple[Key, Mapping[Series, Sequence[int]]]]) -> str | None:
+    def add(self, sums: Mapping[Series, Mapping[Key, Sequence[int]]]) -> str | None:
         """Add these bytes to what is there, in one transaction; `None`, or why nothing was added."""
         try:
             with self._opened() as database, database.atomic():
-                for (step, bucket), passed in sums:
-                    self._add(database, step, bucket, passed)
+                for step, records in self._records(database, sums).items():
+                    _add(database, step, records)
         except (OSError, sqlite3.Error) as error:
             return f"{self._path}: history is kept in memory only, {error}; the oldest is forgotten after some hours"
         return None
@@ -103,7 +104,7 @@ class SqliteArchive:
             return {}
 
     def prune(self, step: Step, before: int, hosts_before: int, most: int) -> int:
-        """Delete up to `most` old sums of hosts and as many of departments, in one transaction each."""
+        """Delete up to `most` old records, of hosts first, in one transaction."""
         try:
             with self._opened() as database:
                 hosts = self._prune(database, step, hosts_before, FIRST_HOST, most)
@@ -148,11 +149,17 @@ class SqliteArchive:
                 _set_aside(self._path, error)
             raise
 
-    def _add(self, database: Database, step: Step, bucket: int, passed: Mapping[Series, Sequence[int]]) -> None:
-        high = bucket << SERIES_BITS
-        day = bucket if step is Step.DAY else 0
-        rows = [(high | self._number(database, series, day), up, down) for series, (up, down) in passed.items()]
-        database.conn.executemany(_sql(_ADD, step), sorted(rows))
+    def _records(
+        self, database: Database, sums: Mapping[Series, Mapping[Key, Sequence[int]]]
+    ) -> dict[Step, dict[int, dict[int, Sequence[int]]]]:
+        """By width and key of the record, the sums by bucket."""
+        records: dict[Step, dict[int, dict[int, Sequence[int]]]] = {step: {} for step in TABLES}
+        for series, buckets in sums.items():
+            number = self._number(database, series, max((day for step, day in buckets if step is Step.DAY), default=0))
+            for (step, bucket), total in buckets.items():
+                key = bucket // RECORD_BUCKETS[step] << SERIES_BITS | number
+                records[step].setdefault(key, {})[bucket] = total
+        return records
 
     def _number(self, database: Database, series: Series, day: int) -> int:
         known = self._numbers.get(series)
@@ -182,16 +189,21 @@ class SqliteArchive:
         oldest, newest = database.execute(_sql(_ENDS, step)).fetchone()
         if found is None or oldest is None:
             return {}
-        first = max(buckets.start, oldest >> SERIES_BITS)
-        last = min(buckets.stop - 1, newest >> SERIES_BITS)
+        size = RECORD_BUCKETS[step]
+        first = max(buckets.start // size, oldest >> SERIES_BITS)
+        last = min((buckets.stop - 1) // size, newest >> SERIES_BITS)
         if first > last:
             return {}
-        keys = [bucket << SERIES_BITS | found[0] for bucket in (first, last)]
-        rows = database.execute(_sql(_READ, step), keys).fetchall()
-        return {key >> SERIES_BITS: Passed(up_bytes, down_bytes) for key, up_bytes, down_bytes in rows}
+        keys = [record << SERIES_BITS | found[0] for record in (first, last)]
+        return {
+            bucket: Passed(up_bytes, down_bytes)
+            for key, data in database.execute(_sql(_READ, step), keys).fetchall()
+            for bucket, up_bytes, down_bytes in _unpacked(key, data, size)
+            if bucket in buckets
+        }
 
     def _prune(self, database: Database, step: Step, before: int, first_number: int, most: int) -> int:
-        since, until = self._pruned.get((step, first_number), 0), before << SERIES_BITS
+        since, until = self._pruned.get((step, first_number), 0), before // RECORD_BUCKETS[step] << SERIES_BITS
         keys = database.execute(_sql(_OLDEST, step), (since, until, first_number, most)).fetchall()
         if keys:
             [[oldest], [newest]] = keys[0], keys[-1]
@@ -203,6 +215,40 @@ class SqliteArchive:
         # What is added behind this point, by a clock that was set back, is found after the next start.
         self._pruned[step, first_number] = keys[-1][0] if len(keys) == most else max(since, until)
         return len(keys)
+
+
+def _add(database: Database, step: Step, records: dict[int, dict[int, Sequence[int]]]) -> None:
+    if not records:
+        return
+    size = RECORD_BUCKETS[step]
+    for key, data in database.execute(_sql(_FOUND, step), (min(records), max(records))).fetchall():
+        sums = records.get(key)
+        if sums is not None:
+            for bucket, up_bytes, down_bytes in _unpacked(key, data, size):
+                up_more, down_more = sums.get(bucket, (0, 0))
+                sums[bucket] = up_bytes + up_more, down_bytes + down_more
+    rows = [(key, _packed(sums, size)) for key, sums in sorted(records.items())]
+    database.conn.executemany(_sql(_ADD, step), rows)
+
+
+def _packed(sums: Mapping[int, Sequence[int]], size: int) -> bytes:
+    """The width of a number in bytes, and the numbers: up plus one (0: there is no such bucket), and down."""
+    numbers = [0] * (2 * size)
+    for bucket, (up_bytes, down_bytes) in sums.items():
+        place = bucket % size * 2
+        numbers[place], numbers[place + 1] = up_bytes + 1, down_bytes
+    width = (max(numbers).bit_length() + 7) // 8
+    return bytes([width]) + b"".join([number.to_bytes(width, "little") for number in numbers])
+
+
+def _unpacked(key: int, data: bytes, size: int) -> Iterator[tuple[int, int, int]]:
+    """The buckets that there are, each with its sums."""
+    width = data[0]
+    numbers = [int.from_bytes(data[at : at + width], "little") for at in range(1, len(data), width)]
+    first = (key >> SERIES_BITS) * size
+    for place in range(size):
+        if numbers[2 * place]:
+            yield first + place, numbers[2 * place] - 1, numbers[2 * place + 1]
 
 
 def _sql(template: str, step: Step) -> str:

@@ -7,6 +7,7 @@ the SD card: measured for one commit a minute, 18.5 MB a day and not 24.
 """
 
 import json
+import logging
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from appliance.core.moment import timestamp
 from appliance.core.quota import Kind, Ledger
 from appliance.core.usage import Mark
 
+log = logging.getLogger(__name__)
+
 WAL_PAGES = 250  # 1 MB: the log is folded back before it grows large on a small medium
 
 migrations = Migrations("appliance")
@@ -33,10 +36,16 @@ migrations = Migrations("appliance")
 def _ledgers_blocks_maintenance(database: Database) -> None:
     """The books begin. Every later change of the schema is a numbered function of its own, below this one."""
     database.table("ledger").create(
-        {"department": str, "kind": str, "start": str, "used_bytes": int, "raised": str},
+        {"department": str, "kind": str, "start": str, "used_bytes": int, "raised": str, "granted_bytes": int},
         pk=("department", "kind", "start"),
     )
-    database.table("mark").create({"interface": str, "identity": str, "rx_bytes": int, "tx_bytes": int}, pk="interface")
+    database.table("quota_limit").create(
+        {"department": str, "kind": str, "limit_bytes": int}, pk=("department", "kind")
+    )
+    database.table("mark").create(
+        {"department": str, "identity": str, "up_bytes": int, "down_bytes": int}, pk="department"
+    )
+    database.table("saving").create({"id": int, "at": str}, pk="id")
     # SQLite counts every NULL in a key as different: all departments are the empty text here.
     database.table("block").create(
         {
@@ -81,36 +90,50 @@ class SqliteStore:
     def ledgers(self, department: str) -> Sequence[Ledger]:
         """The department's newest ledger of each kind."""
         rows = self._database.query(
-            "SELECT kind, max(start) AS start, used_bytes, raised FROM ledger WHERE department = ? GROUP BY kind",
+            "SELECT kind, max(start) AS start, used_bytes, raised, granted_bytes FROM ledger"
+            " WHERE department = ? GROUP BY kind",
             [department],
         )
-        return [
-            Ledger(
-                Kind(row["kind"]),
-                date.fromisoformat(row["start"]),
-                row["used_bytes"],
-                frozenset(json.loads(row["raised"])),
-            )
-            for row in rows
-        ]
+        return [_ledger(row) for row in rows]
 
     def marks(self) -> Mapping[str, Mark]:
-        """By interface, the counters up to which its bytes are charged."""
+        """By department, the meter up to which its bytes are charged."""
         return {
-            row["interface"]: Mark(row["identity"], row["rx_bytes"], row["tx_bytes"])
+            row["department"]: Mark(row["identity"], row["up_bytes"], row["down_bytes"])
             for row in self._table("mark").rows
         }
 
-    def save_metering(self, ledgers: Mapping[str, Sequence[Ledger]], marks: Mapping[str, Mark]) -> None:
-        """Ledgers by department and marks by interface, in one transaction."""
-        with self._transaction(synced=False):
-            self._table("ledger").upsert_all(
-                _ledger_row(department, ledger) for department, kept in ledgers.items() for ledger in kept
-            )
-            self._table("mark").upsert_all(
-                {"interface": name, "identity": mark.identity, "rx_bytes": mark.rx_bytes, "tx_bytes": mark.tx_bytes}
-                for name, mark in marks.items()
-            )
+    def saved_at(self) -> datetime | None:
+        """When metering was saved last, by the wall clock; `None`: never."""
+        for row in self._table("saving").rows:
+            return datetime.fromisoformat(row["at"])
+        return None
+
+    def save_metering(self, ledgers: Mapping[str, Sequence[Ledger]], marks: Mapping[str, Mark], wall: datetime) -> bool:
+        """Ledgers and marks by department, in one transaction; false where the medium does not take them."""
+        try:
+            with self._transaction(synced=False):
+                self._table("ledger").upsert_all(
+                    _ledger_row(department, ledger) for department, kept in ledgers.items() for ledger in kept
+                )
+                self._table("mark").upsert_all(_mark_row(department, mark) for department, mark in marks.items())
+                self._table("saving").upsert({"id": 1, "at": timestamp(wall)})
+        except sqlite3.OperationalError as error:
+            log.error("the books cannot be saved and are kept in memory: %s", error)
+            return False
+        return True
+
+    def limits(self) -> Mapping[str, Mapping[Kind, int | None]]:
+        """By department and kind, the limits that were set by hand over the configured ones."""
+        found: dict[str, dict[Kind, int | None]] = {}
+        for row in self._table("quota_limit").rows:
+            found.setdefault(row["department"], {})[Kind(row["kind"])] = row["limit_bytes"]
+        return found
+
+    def save_limit(self, department: str, kind: Kind, limit_bytes: int | None) -> None:
+        """Remember a limit that was set by hand, synced to the medium."""
+        with self._transaction(synced=True):
+            self._table("quota_limit").upsert({"department": department, "kind": kind, "limit_bytes": limit_bytes})
 
     def blocks(self) -> Sequence[Block]:
         """Every block that was saved and not deleted."""
@@ -172,6 +195,26 @@ def _ledger_row(department: str, ledger: Ledger) -> dict[str, Any]:
         "start": ledger.start.isoformat(),
         "used_bytes": ledger.used_bytes,
         "raised": json.dumps(sorted(ledger.raised)),
+        "granted_bytes": ledger.granted_bytes,
+    }
+
+
+def _ledger(row: dict[str, Any]) -> Ledger:
+    return Ledger(
+        kind=Kind(row["kind"]),
+        start=date.fromisoformat(row["start"]),
+        used_bytes=row["used_bytes"],
+        raised=frozenset(json.loads(row["raised"])),
+        granted_bytes=row["granted_bytes"],
+    )
+
+
+def _mark_row(department: str, mark: Mark) -> dict[str, Any]:
+    return {
+        "department": department,
+        "identity": mark.identity,
+        "up_bytes": mark.up_bytes,
+        "down_bytes": mark.down_bytes,
     }
 
 

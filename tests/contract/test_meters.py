@@ -74,7 +74,6 @@ def test_a_department_s_meter_is_the_sum_of_its_hosts(metered: Metered) -> None:
         {"networks": ()},
         {"networks": ELSEWHERE},
         {"exempt": ELSEWHERE},
-        {"host_stop_bytes": {"10.99.0.1": 5}},
     ],
     ids=str,
 )
@@ -128,12 +127,6 @@ def test_at_its_limit_a_department_stops_and_goes_on_when_it_is_raised(metered: 
     metered.meters.apply([replace(metered.plan, stop_at_bytes=2 * limit + 10_000)])
     metered.live()
     assert metered.total() > limit
-
-
-def test_a_host_at_its_limit_stops_alone(metered: Metered) -> None:
-    metered.meters.apply([replace(metered.plan, host_stop_bytes={metered.host: 0})])
-    metered.live()
-    assert metered.host not in metered.meters.hosts()["a"]
 
 
 def test_who_is_exempt_is_neither_counted_nor_held(metered: Metered) -> None:

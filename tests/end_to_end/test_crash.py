@@ -4,7 +4,7 @@ import random
 import time
 from pathlib import Path
 
-from tests.end_to_end.installed import DEPARTMENT, Installed, resting_bytes
+from tests.end_to_end.installed import DEPARTMENT, Installed, IpBytes
 from tests.lab.network import WEB_V4, Network
 
 KILLS = 20
@@ -14,7 +14,8 @@ def test_after_each_kill_the_ledger_has_every_byte_and_all_blocks_hold(gateway: 
     chance = random.Random(20)  # the moments differ from kill to kill and are the same in each run
     gateway.start_iperf3()
     pc, blocked = gateway.hosts[0], gateway.hosts[1]
-    before = resting_bytes(gateway)
+    line = IpBytes(gateway)
+    before = line.at_rest()
     appliance = Installed(gateway, tmp_path)
     appliance.start()
     appliance.cli("block", blocked.ipv4)
@@ -27,7 +28,7 @@ def test_after_each_kill_the_ledger_has_every_byte_and_all_blocks_hold(gateway: 
         assert not blocked.ping(gateway.uplink.ipv4, wait_s=0.3), "the kernel holds the block while nobody is there"
         appliance.start()
         with appliance.client() as client:
-            carried = resting_bytes(gateway) - before
+            carried = line.at_rest() - before
             update = client.wait_for("usage:update", lambda data, c=carried: data["metrics"]["bytesTransferred"] >= c)
             assert update["metrics"]["bytesTransferred"] == carried, f"after kill {kill}"
             targets = {one["address"] for one in client.call("ip:list")["blocks"]}

@@ -131,7 +131,7 @@ def test_books_that_nobody_has_read_yet_are_empty_and_of_this_day() -> None:
         (Action.THROTTLE, 400, None, None),
         (Action.THROTTLE, 1000, None, 50),
         (Action.BLOCK, 400, 77 + 600, None),
-        (Action.BLOCK, 1200, 77, None),
+        (Action.BLOCK, 1200, 77 - 200, None),
     ],
 )
 def test_what_the_kernel_is_to_do_follows_from_the_quota(

@@ -20,17 +20,21 @@ from eventlet.hubs import trampoline
 
 from appliance import events
 from appliance.core.department import Department
+from appliance.core.history import Retention
 from appliance.core.machine import Connection, Counters, Lights, Link, Order, Position, Press
 from appliance.core.meter import Plan, Reading
 from appliance.core.moment import Moment
 from appliance.core.quota import Kind, Limits
+from appliance.core.usage import Passed
 from appliance.monitor.enforcement import Enforcement
+from appliance.monitor.history import History
 from appliance.monitor.metering import Metering
 from appliance.monitor.upkeep import Upkeep
 from appliance.server import access
 from appliance.server.app import LOGIN_DEADLINE_S, Server
 from appliance.server.calls import Desk
 from appliance.server.fanout import Fanout
+from appliance.system.archive import SqliteArchive
 from appliance.system.store import SqliteStore
 from tests.server import GHOST, START
 
@@ -91,7 +95,8 @@ class Harness:
         enforcement = Enforcement(
             departments, position, [], machine.links, machine, store, upkeep.require_writable, fanout.publish
         )
-        desk = Desk(metering, enforcement, upkeep)
+        self.history = History(ZoneInfo("UTC"), SqliteArchive(state_dir / "history.db"), Retention({}, {}))
+        desk = Desk(metering, enforcement, upkeep, self.history)
         secret = access.load_secret(state_dir)
         self.server = Server(fanout, secret, [*DEPARTMENTS, GHOST], desk, self.now)
 
@@ -102,6 +107,9 @@ class Harness:
         match order:
             case {"publish": name, "payload": payload}:
                 self.fanout.publish(msgspec.convert(payload, _class_of(name, payload)))
+            case {"pass": departments, "hosts": hosts}:
+                passed = {one: Passed(*sums) for one, sums in departments.items()}
+                self.history.observe(passed, {(one, host): Passed(*sums) for one, host, sums in hosts}, self.now())
             case {"advance": seconds}:
                 self.offset_s += seconds
                 self.server.expire_sessions(self.now())

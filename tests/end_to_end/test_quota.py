@@ -1,0 +1,110 @@
+"""A quota that blocks: held by the kernel to the packet, with the service or without it, and told to who is cut off."""
+
+import time
+from pathlib import Path
+
+from tests.end_to_end.installed import DEPARTMENT, Installed, IpBytes
+from tests.lab.network import WEB_V4, WEB_V6, Network
+
+LIMIT = 20_000_000
+BLOCKING = f"""subnets = ["10.20.0.0/24", "fd20::/64"]
+[departments.quota]
+daily = "{LIMIT} B"
+on_exceeded = "block"
+[notice]
+contact = "Ms Example, extension 42"
+"""
+LARGEST_PACKET = 65_536  # a packet as the kernel hands it on may be a burst of segments (GSO)
+
+
+def used(answer: dict[str, object]) -> int:
+    quotas = answer["quotas"]
+    assert isinstance(quotas, list)
+    return int(next(one["used"] for one in quotas if one["type"] == "daily"))
+
+
+def download(lab: Network) -> None:
+    """More than the quota allows; each try ends by itself when nothing passes any more."""
+    for _ in range(3):  # what is stopped in full flight may leave a few packets' worth of the quota to the next
+        lab.uplink.stop_all()  # the server waits for ever for a client that was cut off
+        lab.start_iperf3()
+        lab.hosts[0].run(["timeout", "3", "iperf3", "-c", WEB_V4[0], "-n", "60M", "-R"], check=False)
+
+
+def test_the_kernel_stops_a_department_at_its_limit_and_lets_it_go_on_when_extended(
+    inline: Network, tmp_path: Path
+) -> None:
+    pc = inline.hosts[0]
+    with Installed(inline, tmp_path, BLOCKING) as appliance, appliance.client() as client:
+        client.wait_for("usage:update", count=2)
+        download(inline)
+        client.wait_for("error", lambda data: data["code"] == "E_QUOTA_EXCEEDED")
+        assert LIMIT <= used(client.call("quota:get", DEPARTMENT)) <= LIMIT + LARGEST_PACKET
+        assert not pc.ping(WEB_V4[0], wait_s=0.5)
+        assert not pc.ping(WEB_V6[0], wait_s=0.5)
+        more = {"departmentId": DEPARTMENT, "type": "daily", "bytes": 5_000_000, "reason": "exam week"}
+        assert client.call("quota:extend", more)["success"] is True
+        assert pc.ping(WEB_V4[0])
+        download(inline)
+        client.wait_for("error", lambda data: data["code"] == "E_QUOTA_EXCEEDED", count=2)
+        assert LIMIT + 5_000_000 <= used(client.call("quota:get", DEPARTMENT)) <= LIMIT + 5_000_000 + LARGEST_PACKET
+        free = {"departmentId": DEPARTMENT, "type": "daily", "limit": None}
+        assert client.call("quota:set", free)["success"] is True
+        assert pc.ping(WEB_V4[0])
+
+
+def test_with_the_service_killed_the_kernel_stops_the_department_and_the_books_say_what_passed(
+    gateway: Network, tmp_path: Path
+) -> None:
+    gateway.start_iperf3()
+    line = IpBytes(gateway)
+    before = line.at_rest()
+    appliance = Installed(gateway, tmp_path, BLOCKING)
+    appliance.start()
+    with appliance.client() as client:
+        client.wait_for("usage:update", count=3)
+    appliance.kill()
+    download(gateway)
+    assert not gateway.hosts[0].ping(WEB_V4[0], wait_s=0.5)
+    appliance.start()
+    with appliance.client() as client:
+        client.wait_for("usage:update")
+        answer = client.call("quota:get", DEPARTMENT)
+        assert LIMIT * 0.98 <= used(answer) <= LIMIT + LARGEST_PACKET
+        assert used(answer) <= line.at_rest() - before
+    appliance.stop()
+
+
+def test_who_is_cut_off_is_refused_at_once_and_led_to_a_page_that_says_why(inline: Network, tmp_path: Path) -> None:
+    inline.start_web()
+    pc = inline.hosts[0]
+    with Installed(inline, tmp_path, BLOCKING) as appliance, appliance.client() as client:
+        client.wait_for("usage:update", count=2)
+        assert "Directory listing" in pc.fetch(WEB_V4[0]).stdout
+        download(inline)
+        inline.start_web()
+        client.wait_for("error", lambda data: data["code"] == "E_QUOTA_EXCEEDED")
+        for server in (WEB_V4[0], WEB_V6[0]):
+            page = pc.fetch(server).stdout
+            assert "Radiology" in page
+            assert "daily" in page
+            assert "Ms Example, extension 42" in page
+            assert "Directory listing" not in page
+        refused = pc.fetch(WEB_V4[0], port=443)
+        assert refused.returncode == 7, "refused, which curl tells from a timeout (28)"
+
+
+def test_a_throttled_department_is_slow_and_not_stopped(gateway: Network, tmp_path: Path) -> None:
+    throttling = '[departments.quota]\ndaily = "1 MB"\non_exceeded = "throttle"\nthrottle_rate = "8 Mbit"\n'
+    gateway.start_iperf3()
+    pc = gateway.hosts[0]
+    with Installed(gateway, tmp_path, throttling) as appliance, appliance.client() as client:
+        client.wait_for("usage:update", count=2)
+        pc.run(["iperf3", "-c", WEB_V4[0], "-n", "2M"])
+        client.wait_for("error", lambda data: data["code"] == "E_QUOTA_EXCEEDED")
+        before = used(client.call("quota:get", DEPARTMENT))
+        pc.run(["timeout", "5", "iperf3", "-c", WEB_V4[0], "-t", "4"], check=False)
+        time.sleep(1)
+        passed = used(client.call("quota:get", DEPARTMENT)) - before
+        assert 500_000 < passed < 8_000_000, "4 s at 1 MB/s, where the line carries hundreds"
+        assert pc.ping(WEB_V4[0])

@@ -106,11 +106,7 @@ class Sums:
         """`most_series`: no new one is taken beyond so many; `None`: all are."""
         self._most_series = most_series
         self._sums: dict[Series, dict[Key, list[int]]] = {}
-
-    @property
-    def size(self) -> int:
-        """How many sums there are."""
-        return sum(len(one) for one in self._sums.values())
+        self.size = 0  # how many sums there are
 
     def series(self) -> list[Series]:
         """Everybody with a sum, in the order that is also the disk's as long as nobody is new."""
@@ -132,6 +128,7 @@ class Sums:
                 total = sums.get(key)
                 if total is None:
                     sums[key] = [one.up_bytes, one.down_bytes]
+                    self.size += 1
                 else:
                     total[0] += one.up_bytes
                     total[1] += one.down_bytes
@@ -149,6 +146,7 @@ class Sums:
         sums = self._sums[series]
         for key in keys:
             del sums[key]
+            self.size -= 1
         if not sums:
             del self._sums[series]
 

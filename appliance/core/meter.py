@@ -43,10 +43,10 @@ class Plan:
     """How one department is metered and held.
 
     `networks`: its addresses; empty: everything at the interface that no other department there claims.
-    `stop_at_bytes`: the meter's total (`Reading.total_bytes`) from which on its packets are refused, in the kernel and to
-    the packet; it may lie below what the meter shows, or below 0; `None`: never. `throttle_bytes_s`: what it may send,
-    and what it may receive, in a second; `None`: free. `exempt`: hosts and destinations whose traffic is neither held
-    nor counted to the department.
+    `stop_at_bytes`: the meter's total (`Reading.total_bytes`) from which on its packets are refused, in the kernel and
+    to the packet; it may lie below what the meter shows, or below 0; `None`: never. `throttle_bytes_s`: what it may
+    send, and what it may receive, in a second; `None`: free. `exempt`: hosts and destinations whose traffic is neither
+    held nor counted to the department.
     """
 
     department: str

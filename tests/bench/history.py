@@ -1,9 +1,9 @@
 """What history writes to the disk in a day, what its steps cost, and how soon a day of it is answered.
 
 The clock is sped up: the steps are called with a `now` that is a minute later each time, over three days, with
-everybody busy all the time, which is the worst case; what is kept for a day only is deleted on the third, and that one is told.
-Between two batches the kernel would have written all dirty pages, so that each batch is synced before it is counted:
-`write_bytes` in `/proc/self/io` is what went to the medium.
+everybody busy all the time, which is the worst case; what is kept for a day only is deleted on the third, and that
+one is told. Between two batches the kernel would have written all dirty pages, so that each batch is synced before it
+is counted: `write_bytes` in `/proc/self/io` is what went to the medium.
 """
 
 import os

@@ -1,7 +1,8 @@
 """Insight: captured frames become visited sites, active devices and incidents; rates become trends and anomalies.
 
-A frame belongs to the department whose interface it was captured on. Taking frames and telling what they mean are two
-steps: the first runs as often as frames come, the second every analytics period.
+A frame belongs to the department whose interface it was captured on; where several share one, to those that one of
+its ends is in. Taking frames and telling what they mean are two steps: the first runs as often as frames come, the
+second every analytics period.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,6 +41,10 @@ class _Scene:
         self.averages: Averages | None = None
         self.networks: tuple[Network, ...] | None = department.subnets or None
 
+    def concerns(self, packet: Packet) -> bool:
+        """Whether an end of the packet is in the department: asked where another has the same interface."""
+        return holds(self.networks, packet.source) or holds(self.networks, packet.destination)
+
     def take(self, packet: Packet, now_s: float) -> None:
         """Learn what one packet tells."""
         answer = answer_in(packet)
@@ -71,17 +76,24 @@ class Insight:
         self._networks_of = networks_of
         self._publish = publish
         self._scenes = {one.id: _Scene(one, registrable) for one in departments}
-        self._by_interface = {scene.department.interface: scene for scene in self._scenes.values()}
+        self._by_interface: dict[str, list[_Scene]] = {}
+        for scene in self._scenes.values():
+            self._by_interface.setdefault(scene.department.interface, []).append(scene)
 
     def observe(self, now: Moment) -> int:
         """Take one batch of frames; returns how many there were, so that the caller yields and comes back for more."""
         frames = self._capture.frames()
         for frame in frames:
-            scene = self._by_interface.get(frame.interface)
             packet = decode(frame.data)
-            if scene is not None and packet is not None:
-                scene.take(packet, now.monotonic_s)
+            if packet is not None:
+                self._take(self._by_interface.get(frame.interface, []), packet, now.monotonic_s)
         return len(frames)
+
+    @staticmethod
+    def _take(scenes: Sequence[_Scene], packet: Packet, now_s: float) -> None:
+        for scene in scenes:
+            if len(scenes) == 1 or scene.concerns(packet):
+                scene.take(packet, now_s)
 
     def step(self, now: Moment) -> None:
         """Judge and tell, every analytics period."""

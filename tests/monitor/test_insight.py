@@ -177,3 +177,21 @@ def test_garbage_and_frames_of_other_interfaces_are_left(scene: Scene) -> None:
     scene.arrive(1, b"", b"\xff" * 60, frames.syn(CLIENT, OUTSIDE, 443)[:30])
     scene.arrive(1, frames.syn(CLIENT, OUTSIDE, 443), interface="eth9")
     assert scene.update(2).metrics.active_users == 0
+
+
+def test_departments_that_share_an_interface_see_what_has_an_end_in_them() -> None:
+    capture, published = Replay(), list[Event]()
+    upstairs = Department("up", "Upstairs", "eth1", Limits({}), subnets=(ip_network("10.0.0.0/25"),))
+    downstairs = Department("down", "Downstairs", "eth1", Limits({}), subnets=(ip_network("10.0.0.128/25"),))
+    insight = Insight(
+        [upstairs, downstairs], capture, lambda name: name, lambda _: None, lambda _: None, published.append
+    )
+    lookups = (frames.lookup("10.0.0.5", "up.test"), frames.lookup("10.0.0.200", "down.test"))
+    capture.waiting.extend(Frame("eth1", frame) for frame in lookups)
+    insight.observe(at(1))
+    insight.step(at(2))
+    seen = {one.department_id: one.metrics.top_websites for one in published if isinstance(one, AnalyticsUpdate)}
+    assert seen == {
+        "up": [Website(domain="up.test", visits=1)],
+        "down": [Website(domain="down.test", visits=1)],
+    }

@@ -152,7 +152,7 @@ def test_every_value_of_the_file_says_what_is_allowed() -> None:
 def test_history_is_kept_as_configured_and_by_default_for_years() -> None:
     retention = parse(department("[history]\nhour = 100\nhost_day = 500\n").encode(), "a.toml").as_retention()
     assert retention.department_days == {Step.MINUTE: 2, Step.FIVE_MINUTES: 14, Step.HOUR: 100, Step.DAY: 3650}
-    assert retention.host_days == {Step.FIVE_MINUTES: 3, Step.HOUR: 31, Step.DAY: 500}
+    assert retention.host_days == {Step.FIVE_MINUTES: 7, Step.HOUR: 31, Step.DAY: 500}
 
 
 def test_history_that_is_wide_is_kept_as_long_as_what_is_narrow() -> None:

@@ -7,6 +7,7 @@ an interface that is gone is missing from the mapping, a sensor that is not ther
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from typing import NamedTuple
 
 Address = IPv4Address | IPv6Address
 
@@ -63,9 +64,8 @@ class Sighting:
     address: Address | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """One tracked connection, by the addresses of its first packet."""
+class Connection(NamedTuple):
+    """One tracked connection, by the addresses of its first packet. A tuple, because there are tens of thousands."""
 
     source: str
     destination: str

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from msgspec import UNSET
 
 from appliance.core.department import Department, holds, networks_of
-from appliance.core.machine import Connection, Link, Position
+from appliance.core.machine import Link, Position
 from appliance.core.meter import Facing, Plan, Reading
 from appliance.core.moment import Moment, timestamp
 from appliance.core.quota import Action, Alert, Crossing, Kind
@@ -76,7 +76,7 @@ class Metering:
         }
         self._lines = {one.id: _Line() for one in departments}
         self._balance = Balance({one.id: one.interface for one in departments})
-        self._connections: Sequence[Connection] = ()
+        self._connections: Mapping[str, int] = dict.fromkeys(self._accounts, 0)
         self._readings: Mapping[str, Reading] = {}
         self._looked_s: float | None = None
         self._previous_s: float | None = None
@@ -247,7 +247,8 @@ class Metering:
 
     def _look_at_flows(self, now: Moment) -> None:
         if self._looked_s is None or now.monotonic_s - self._looked_s >= FLOWS_S:
-            self._connections = list(self._flows.connections())
+            networks = {name: networks_of(one.department, self.links) for name, one in self._accounts.items()}
+            self._connections = count_connections(self._flows.connections(), networks)
             self._looked_s = now.monotonic_s
 
     def _tell_crossing(self, department: Department, crossing: Crossing, now: Moment) -> None:
@@ -265,7 +266,7 @@ class Metering:
                 department_id=department.id,
                 metrics=UsageMetrics(
                     bytes_transferred=account.used_today_bytes(),
-                    active_connections=count_connections(self._connections, networks_of(department, self.links)),
+                    active_connections=self._connections[department.id],
                     bandwidth_utilization=line.utilization,
                     unaccounted_percent=self._balance.unaccounted_percent(department.interface),
                     unclaimed_bytes=unclaimed.total_bytes if unclaimed else UNSET,

@@ -27,6 +27,7 @@ SERIES_BITS = 28  # of a key; 268 million hosts last longer than the computer, a
 SERIES_MASK = (1 << SERIES_BITS) - 1
 FIRST_HOST = 1 << 16  # the numbers below it are departments'
 MOST_NUMBERS = 16384  # series whose number is remembered: 8 times the hosts that the appliance is made for, 3 MB
+OLDEST = -(1 << 62)  # before every key
 FOLD_S = 14400.0  # the batches of some hours share pages; their log is 5 MB where there is most to write
 BACKSTOP_PAGES = 8192  # 32 MB: the log is folded at a commit only if `fold` has not come for a day
 BUSY_S = 5.0  # patience with the fold's own lock, which is held for moments
@@ -203,7 +204,7 @@ class SqliteArchive:
         }
 
     def _prune(self, database: Database, step: Step, before: int, first_number: int, most: int) -> int:
-        since, until = self._pruned.get((step, first_number), 0), before // RECORD_BUCKETS[step] << SERIES_BITS
+        since, until = self._pruned.get((step, first_number), OLDEST), before // RECORD_BUCKETS[step] << SERIES_BITS
         keys = database.execute(_sql(_OLDEST, step), (since, until, first_number, most)).fetchall()
         if keys:
             [[oldest], [newest]] = keys[0], keys[-1]

@@ -28,7 +28,8 @@ PROC_TABLE = Path("/proc/net/nf_conntrack")
 MOST_CONNECTIONS = 65_536
 
 # The first pair of addresses in a line is that of the first packet; the second is the answer's.
-_ADDRESSES = re.compile(r" src=(\S+) dst=(\S+) ")
+_ADDRESSES = re.compile(r"^.*? src=(\S+) dst=(\S+) ", re.MULTILINE)
+CHUNK_BYTES = 1 << 18  # of lines that are searched at once, in C; the whole table may be 10 MB
 
 
 class ConntrackFlows:
@@ -51,9 +52,12 @@ class ConntrackFlows:
 
 
 def _read(table: Path) -> list[Connection]:
-    with table.open(encoding="ascii", errors="replace") as lines:
-        pairs = (_ADDRESSES.search(line) for line in islice(lines, MOST_CONNECTIONS))
-        return [Connection(_short(pair[1]), _short(pair[2])) for pair in pairs if pair]
+    found: list[Connection] = []
+    with table.open(encoding="ascii", errors="replace") as file:
+        while len(found) < MOST_CONNECTIONS and (lines := file.readlines(CHUNK_BYTES)):
+            pairs = _ADDRESSES.findall("".join(lines))
+            found += [Connection(_short(source), _short(destination)) for source, destination in pairs]
+    return found[:MOST_CONNECTIONS]
 
 
 def _ask(netlink: Any) -> list[Connection]:

@@ -15,7 +15,6 @@ from appliance.core.history import (
     bucket_of,
     buckets_between,
     by_month,
-    disk_order,
     oldest_kept,
     start_of,
 )
@@ -104,34 +103,42 @@ def test_what_is_as_old_as_it_is_kept_is_kept() -> None:
 def test_the_sums_of_the_buckets_are_what_was_added(passed: list[tuple[int, int, int]]) -> None:
     sums = Sums()
     for bucket, up, down in passed:
-        sums.add((Step.MINUTE, bucket), [(LAB, Passed(up, down))])
-    found = sums.find(Step.MINUTE, LAB, range(6)).values()
-    assert sum(one.up_bytes for one in found) == sum(up for _, up, _ in passed)
-    assert sum(one.down_bytes for one in found) == sum(down for _, _, down in passed)
+        sums.add([(Step.MINUTE, bucket), (Step.HOUR, 0)], [(LAB, Passed(up, down))])
+    minutes = sums.find(Step.MINUTE, LAB, range(6)).values()
+    assert sum(one.up_bytes for one in minutes) == sum(up for _, up, _ in passed)
+    assert sum(one.down_bytes for one in minutes) == sum(down for _, _, down in passed)
+    assert list(sums.find(Step.HOUR, LAB, range(1)).values()) == (
+        [Passed(sum(up for _, up, _ in passed), sum(down for _, _, down in passed))] if passed else []
+    )
 
 
 def test_too_many_sums_lose_the_oldest_detail_first() -> None:
     sums = Sums()
+    hosts = [("lab", str(host)) for host in range(4)]
     for bucket in range(10):
-        sums.add((Step.FIVE_MINUTES, bucket), [(("lab", str(host)), Passed(1, 1)) for host in range(4)])
-    sums.add((Step.HOUR, 0), [(("lab", str(host)), Passed(10, 10)) for host in range(4)])
+        sums.add([(Step.FIVE_MINUTES, bucket), (Step.HOUR, 0)], [(host, Passed(1, 1)) for host in hosts])
+    assert sums.size == 44
     sums.shrink(12)
-    assert sorted(sums.keys(), key=disk_order) == [(Step.FIVE_MINUTES, 8), (Step.FIVE_MINUTES, 9), (Step.HOUR, 0)]
     assert sums.size == 12
+    for host in hosts:
+        assert list(sums.of(host)) == [(Step.HOUR, 0), (Step.FIVE_MINUTES, 8), (Step.FIVE_MINUTES, 9)]
 
 
 def test_a_flood_of_hosts_does_not_push_out_those_that_are_known() -> None:
     sums = Sums(most_series=2)
-    sums.add((Step.HOUR, 0), [((("lab"), f"10.0.0.{host}"), Passed(1, 0)) for host in range(1, 200)])
-    sums.add((Step.HOUR, 0), [(HOST, Passed(5, 0))])
-    assert sums.size == 2
+    sums.add([(Step.HOUR, 0)], [(("lab", f"10.0.0.{host}"), Passed(1, 0)) for host in range(1, 200)])
+    sums.add([(Step.HOUR, 0)], [(HOST, Passed(5, 0))])
+    assert sums.series() == [HOST, ("lab", "10.0.0.2")]
     assert sums.find(Step.HOUR, HOST, range(1)) == {0: Passed(6, 0)}
 
 
-def test_a_forgotten_bucket_has_no_sums() -> None:
-    sums = Sums()
-    sums.drop((Step.HOUR, 3))
-    assert sums.of((Step.HOUR, 3)) == {}
+def test_who_has_no_sums_left_makes_room() -> None:
+    sums = Sums(most_series=1)
+    sums.add([(Step.HOUR, 0), (Step.DAY, 0)], [(HOST, Passed(1, 0))])
+    sums.drop(HOST, [(Step.HOUR, 0)])
+    assert (sums.size, sums.series()) == (1, [HOST])
+    sums.drop(HOST, [(Step.DAY, 0)])
+    assert (sums.size, sums.series(), sums.of(HOST)) == (0, [], {})
 
 
 def test_a_hosts_minutes_are_remembered_for_an_hour() -> None:

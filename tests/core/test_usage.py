@@ -1,3 +1,5 @@
+from ipaddress import ip_network
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,12 +85,17 @@ def test_utilization_is_the_busier_directions_share_and_never_above_one() -> Non
 
 
 def test_a_connection_counts_once_whichever_end_is_in_the_department() -> None:
-    from ipaddress import ip_network
 
     inside = Connection("10.0.0.5", "192.0.2.1")
     both = Connection("10.0.0.5", "10.0.0.6")
     inbound = Connection("2001:db8::1", "10.0.0.9")
     foreign = Connection("192.0.2.7", "192.0.2.8")
     networks = (ip_network("10.0.0.0/24"),)
-    assert count_connections([inside, both, inbound, foreign], networks) == 3
-    assert count_connections([inside, foreign], None) == 2
+    connections = [inside, both, both, inbound, foreign]
+    assert count_connections(connections, {"a": networks, "all": None, "none": ()}) == {"a": 4, "all": 5, "none": 0}
+
+
+def test_an_address_of_two_departments_counts_for_both() -> None:
+    wide, narrow = (ip_network("10.0.0.0/8"),), (ip_network("10.1.0.0/16"), ip_network("2001:db8::/32"))
+    connections = [Connection("10.1.0.1", "10.2.0.1"), Connection("2001:db8::5", "::1")]
+    assert count_connections(connections, {"wide": wide, "narrow": narrow}) == {"wide": 1, "narrow": 2}

@@ -1,4 +1,5 @@
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,11 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.core.history import DEPARTMENT_STEPS, HOST_STEPS, Key, Retention, Series, Step
+from appliance.core.history import ALL_HOSTS, DEPARTMENT_STEPS, HOST_STEPS, Key, Retention, Series, Step
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.core.usage import Passed
-from appliance.monitor.history import BATCH_S, MOST_SUMS, PRUNE_S, RETRY_S, SETTLED_S, History
+from appliance.monitor.history import (
+    BATCH_S,
+    HOSTS_BATCH_S,
+    MOST_SUMS,
+    PRUNE_S,
+    RETRY_S,
+    SETTLED_S,
+    SLICE_SUMS,
+    History,
+)
 from appliance.system.archive import SqliteArchive
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -30,10 +40,10 @@ class Medium(SqliteArchive):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.refusal: str | None = None
-        self.batches: list[list[Key]] = []
+        self.batches: list[Mapping[Series, Mapping[Key, Sequence[int]]]] = []
 
-    def add(self, sums: Sequence[tuple[Key, Mapping[Series, Sequence[int]]]]) -> str | None:
-        self.batches.append([key for key, _ in sums])
+    def add(self, sums: Mapping[Series, Mapping[Key, Sequence[int]]]) -> str | None:
+        self.batches.append(sums)
         return self.refusal or super().add(sums)
 
 
@@ -171,10 +181,19 @@ def test_nothing_is_written_between_two_batches(scene: Scene) -> None:
         scene.history.step(scene.now)
     assert scene.medium.batches == []
     scene.settle(1)
-    assert [step for step, _ in scene.medium.batches[0]] == [Step.MINUTE] * 15 + [Step.FIVE_MINUTES] * 3 + [
-        Step.HOUR,
-        Step.DAY,
-    ]
+    [[(series, sums)]] = [batch.items() for batch in scene.medium.batches]
+    assert series == ("lab", ALL_HOSTS)
+    assert Counter(step for step, _ in sums) == {Step.MINUTE: 15, Step.FIVE_MINUTES: 3, Step.HOUR: 1, Step.DAY: 1}
+
+
+def test_what_is_complete_is_written_once(scene: Scene) -> None:
+    scene.settle()
+    for _ in range(1441):
+        scene.observe(1, 1, host=(1, 1))
+        scene.settle(60)
+    written = Counter((series, key) for batch in scene.medium.batches for series, sums in batch.items() for key in sums)
+    often = {(bool(series[1]), step) for (series, (step, _)), count in written.items() if count > 1}
+    assert often == {(False, Step.HOUR), (False, Step.DAY), (True, Step.DAY)}
 
 
 def test_a_crash_loses_at_most_what_came_since_the_batch(scene: Scene) -> None:
@@ -184,6 +203,18 @@ def test_a_crash_loses_at_most_what_came_since_the_batch(scene: Scene) -> None:
     scene.observe(1)
     scene.start()
     assert scene.total(Step.MINUTE) == scene.total(Step.DAY) == (100, 0)
+
+
+def test_a_crash_loses_at_most_an_hour_of_hosts(scene: Scene) -> None:
+    scene.settle()
+    scene.observe(100, host=(50, 0))
+    scene.settle(HOSTS_BATCH_S)
+    scene.observe(1, host=(1, 0))
+    scene.settle(BATCH_S)
+    scene.start()
+    for step in HOST_STEPS:
+        assert scene.total(step) == (101, 0)
+        assert scene.total(step, HOST[1]) == (50, 0)
 
 
 def test_a_stop_loses_nothing(scene: Scene) -> None:
@@ -202,8 +233,10 @@ def test_a_large_batch_is_written_in_slices(scene: Scene) -> None:
     scene.history.step(scene.now)
     assert len(scene.medium.batches) == 1
     scene.settle()
-    assert len(scene.medium.batches) == 3
-    assert {step for step, _ in scene.medium.batches[-1]} == {Step.DAY}
+    sizes = [sum(len(keys) for keys in batch.values()) for batch in scene.medium.batches]
+    assert len(sizes) > 2
+    assert max(sizes) < SLICE_SUMS + len(Step)
+    assert scene.total(Step.DAY, "10.0.0.1") == (1, 1)
 
 
 def test_a_full_disk_is_told_and_nothing_is_lost_once_it_is_mended(scene: Scene) -> None:

@@ -4,11 +4,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from appliance.core.history import ALL_HOSTS, Series, Step
-from appliance.core.usage import Passed
+from appliance.core.usage import NOTHING, Passed, plus
 from appliance.system.archive import TABLES, SqliteArchive
 
 LAB, HOST, OTHER = ("lab", ALL_HOSTS), ("lab", "10.0.0.1"), ("sales", "10.0.0.1")
@@ -29,7 +32,7 @@ def archive(path: Path) -> Iterator[SqliteArchive]:
 
 
 def add(archive: SqliteArchive, step: Step, bucket: int, *series: Series, up: int = 1, down: int = 2) -> str | None:
-    return archive.add([((step, bucket), {one: [up, down] for one in series})])
+    return archive.add({one: {(step, bucket): [up, down]} for one in series})
 
 
 def rows(path: Path, table: str) -> int:
@@ -64,7 +67,8 @@ def test_what_is_added_to_a_bucket_again_adds_up(archive: SqliteArchive) -> None
 
 
 def test_a_range_reads_its_own_buckets_and_no_other(archive: SqliteArchive) -> None:
-    archive.add([((Step.MINUTE, MINUTE + number), {LAB: [number, 0], HOST: [9, 9]}) for number in range(10)])
+    sums = {(Step.MINUTE, MINUTE + number): [number, 0] for number in range(10)}
+    archive.add({LAB: sums, HOST: dict.fromkeys(sums, (9, 9))})
     found = archive.read(Step.MINUTE, LAB, range(MINUTE + 3, MINUTE + 6))
     assert found == {MINUTE + number: Passed(number, 0) for number in (3, 4, 5)}
     assert archive.read(Step.MINUTE, LAB, range(0)) == {}
@@ -76,27 +80,52 @@ def test_buckets_before_1970_are_kept_too(archive: SqliteArchive) -> None:
     assert archive.read(Step.MINUTE, LAB, range(-9, 9)) == {-5: Passed(1, 2)}
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(list(TABLES)),
+    st.lists(st.tuples(st.integers(-40, 40), st.integers(0, 2**70), st.integers(0, 2**70))),
+)
+def test_whatever_is_added_is_read(step: Step, added: list[tuple[int, int, int]]) -> None:
+    with TemporaryDirectory() as folder:
+        archive = SqliteArchive(Path(folder) / "history.sqlite3")
+        expected: dict[int, Passed] = {}
+        for bucket, up, down in added:
+            add(archive, step, bucket, LAB, HOST, up=up, down=down)
+            expected[bucket] = plus(expected.get(bucket, NOTHING), Passed(up, down))
+        assert archive.read(step, LAB, range(-99, 99)) == expected
+        archive.close()
+
+
 def test_old_sums_are_deleted_in_small_steps(archive: SqliteArchive, path: Path) -> None:
     hosts = [("lab", f"10.0.0.{number}") for number in range(20)]
-    for bucket in range(MINUTE, MINUTE + 10):
-        add(archive, Step.FIVE_MINUTES, bucket, LAB, *hosts)
+    for bucket in range(500_000, 500_010):
+        add(archive, Step.HOUR, bucket, LAB, *hosts)
     deleted = []
     while not deleted or deleted[-1]:
-        deleted.append(archive.prune(Step.FIVE_MINUTES, MINUTE + 2, MINUTE + 5, most=30))
+        deleted.append(archive.prune(Step.HOUR, 500_002, 500_005, most=30))
     assert deleted == [30, 30, 30, 10, 2, 0]
-    assert sorted(archive.read(Step.FIVE_MINUTES, LAB, range(10**9))) == list(range(MINUTE + 2, MINUTE + 10))
-    assert sorted(archive.read(Step.FIVE_MINUTES, hosts[7], range(10**9))) == list(range(MINUTE + 5, MINUTE + 10))
-    assert rows(path, "five_minutes") == 8 + 5 * 20
+    assert sorted(archive.read(Step.HOUR, LAB, range(10**9))) == list(range(500_002, 500_010))
+    assert sorted(archive.read(Step.HOUR, hosts[7], range(10**9))) == list(range(500_005, 500_010))
+    assert rows(path, "hour") == 8 + 5 * 20
+
+
+def test_a_record_is_deleted_when_the_last_of_its_buckets_is_old(archive: SqliteArchive) -> None:
+    assert MINUTE % 15 == 10
+    for bucket in range(MINUTE, MINUTE + 10):
+        add(archive, Step.MINUTE, bucket, LAB)
+    assert archive.prune(Step.MINUTE, MINUTE + 4, MINUTE + 4, most=100) == 0
+    assert archive.prune(Step.MINUTE, MINUTE + 5, MINUTE + 5, most=100) == 1
+    assert sorted(archive.read(Step.MINUTE, LAB, range(10**9))) == list(range(MINUTE + 5, MINUTE + 10))
 
 
 def test_deleting_goes_on_where_it_stopped_and_begins_anew_after_a_restart(archive: SqliteArchive, path: Path) -> None:
-    for bucket in range(MINUTE, MINUTE + 10):
-        add(archive, Step.MINUTE, bucket, LAB)
-    assert archive.prune(Step.MINUTE, MINUTE + 3, MINUTE + 3, most=100) == 3
-    assert archive.prune(Step.MINUTE, MINUTE + 6, MINUTE + 6, most=100) == 3
-    add(archive, Step.MINUTE, MINUTE, LAB)  # by a clock that was set back
+    for bucket in range(10):
+        add(archive, Step.HOUR, bucket, LAB)
+    assert archive.prune(Step.HOUR, 3, 3, most=100) == 3
+    assert archive.prune(Step.HOUR, 6, 6, most=100) == 3
+    add(archive, Step.HOUR, 0, LAB)  # by a clock that was set back
     again = SqliteArchive(path)
-    assert again.prune(Step.MINUTE, MINUTE + 6, MINUTE + 6, most=100) == 1
+    assert again.prune(Step.HOUR, 6, 6, most=100) == 1
     again.close()
 
 
@@ -167,8 +196,8 @@ from appliance.system.archive import SqliteArchive
 
 folder = Path(sys.argv[1])
 archive = SqliteArchive(folder / "history.sqlite3")
-batch = [((Step.HOUR, hour), {("lab", str(host)): [1, 1] for host in range(200)}) for hour in range(100)]
-assert archive.add(batch[:1]) is None
+batch = {("lab", str(host)): {(Step.HOUR, hour): [1, 1] for hour in range(100)} for host in range(200)}
+assert archive.add({("lab", "7"): {(Step.HOUR, 0): [1, 1]}}) is None
 (folder / "filler").write_bytes(bytes(os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize - 16384))
 told = archive.add(batch)
 assert "full" in told, told
@@ -193,7 +222,7 @@ from appliance.core.history import Step
 from appliance.system.archive import SqliteArchive
 archive = SqliteArchive(Path({str(path)!r}))
 for count in range(1, 1_000_000):
-    archive.add([((step, 7), {{("lab", ""): [1, 0]}}) for step in (Step.HOUR, Step.DAY)])
+    archive.add({{("lab", ""): {{(step, 7): [1, 0] for step in (Step.HOUR, Step.DAY)}}}})
     print(count, flush=True)
 """
     writer = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)

@@ -168,16 +168,16 @@ class History:
         return self._departments if series[1] == ALL_HOSTS else self._hosts
 
     def _next_slice(self) -> dict[Series, list[Key]]:
-        """Of the next series that wait, at least one, the buckets that are due, until a slice is full."""
+        """Of the next series that wait, the buckets that are due, until a slice is full; some have none by now."""
         taken: dict[Series, list[Key]] = {}
         size = 0
         while self._waiting and size < SLICE_SUMS:
             series = self._waiting.pop(0)
             complete = _COMPLETE if series[1] == ALL_HOSTS else _HOSTS_COMPLETE
-            taken[series] = [
-                key for key in self._sums_of(series).of(series) if key[0] not in complete or key not in self._running
-            ]
-            size += len(taken[series])
+            sums = self._sums_of(series).of(series)
+            if due := [key for key in sums if key[0] not in complete or key not in self._running]:
+                taken[series] = due
+                size += len(due)
         return taken
 
     def _write(self, due: Mapping[Series, Sequence[Key]], now: Moment) -> None:

@@ -131,6 +131,12 @@ class IpBytes:
             time.sleep(1)
         raise AssertionError("the line does not come to rest")
 
+    def in_step_with(self, client: NodeClient) -> tuple[int, int]:
+        """Bytes that the line has carried, and those that the appliance has told, at a moment when nothing moves."""
+        carried = self.at_rest()
+        client.wait_for("usage:update", count=len(client.named("usage:update")) + 2)
+        return carried, client.named("usage:update")[-1]["metrics"]["bytesTransferred"]
+
     def _now(self) -> int:
         shown = self._lab.appliance.run(["ip", "-s", "-j", "link", "show", "eth1"]).stdout
         stats = json.loads(shown)[0]["stats64"]

@@ -22,11 +22,12 @@ def test_after_each_kill_the_ledger_has_every_byte_and_all_blocks_hold(gateway: 
     pc, blocked = gateway.hosts[0], gateway.hosts[1]
     targets = (blocked.ipv4, "203.0.113.0/24")
     line = IpBytes(gateway)
-    before = line.at_rest()
     appliance = Installed(gateway, tmp_path)
     appliance.start()
     for target in targets:
         appliance.cli("block", target)
+    with appliance.client() as client:
+        before, told = line.in_step_with(client)
     for kill in range(1, KILLS + 1):
         traffic = pc.spawn(["iperf3", "-c", WEB_V4[0], "-t", "1", "-b", "200M"])
         time.sleep(chance.uniform(0.05, 0.9))
@@ -35,9 +36,9 @@ def test_after_each_kill_the_ledger_has_every_byte_and_all_blocks_hold(gateway: 
         assert_in_force(gateway, *targets)
         appliance.start()
         with appliance.client() as client:
-            carried = line.at_rest() - before
-            update = client.wait_for("usage:update", lambda data, c=carried: data["metrics"]["bytesTransferred"] >= c)
-            assert update["metrics"]["bytesTransferred"] == carried, f"after kill {kill}"
+            expected = told + line.at_rest() - before
+            update = client.wait_for("usage:update", lambda data, e=expected: data["metrics"]["bytesTransferred"] >= e)
+            assert update["metrics"]["bytesTransferred"] == expected, f"after kill {kill}"
             assert {one["address"] for one in client.call("ip:list")["blocks"]} == set(targets)
             client.wait_for("department:status", lambda data: data["status"]["healthScore"] == 1)
         assert_in_force(gateway, *targets)

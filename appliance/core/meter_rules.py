@@ -13,8 +13,8 @@ zero, and the same structure finds its own again after a restart.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from ipaddress import collapse_addresses
 from typing import Any
 
@@ -74,6 +74,16 @@ class Layout:
     rules: dict[str, list[Expression]] = field(default_factory=dict)
     devices: dict[str, str] = field(default_factory=dict)
 
+    def without(self, chains: Collection[str]) -> "Layout":
+        """The same without some chains."""
+        kept = [name for name in self.chains if name not in chains]
+        return replace(
+            self,
+            chains={name: self.chains[name] for name in kept},
+            rules={name: self.rules[name] for name in kept},
+            devices={name: device for name, device in self.devices.items() if name in kept},
+        )
+
     def add_chain(self, name: str, rules: Iterable[Expression] = (), **properties: Any) -> None:
         """A chain with its rules."""
         self.chains[name] = properties
@@ -89,6 +99,17 @@ def fingerprint(plan: Plan) -> str:
 def object_name(kind: str, plan: Plan) -> str:
     """The name of one of the plan's objects."""
     return f"{kind}.{fingerprint(plan)}.{plan.department}"
+
+
+def parse_name(name: str) -> tuple[str, str, str]:
+    """Of an object's name: its kind, the first letter of how its interface faces, and the department."""
+    kind, counted, department = name.split(".", 2)
+    return kind, counted[0], department
+
+
+def chains_of(plan: Plan) -> list[str]:
+    """The names of the department's own chains."""
+    return [f"{chain}.{plan.department}" for chain in CHAINS.values()]
 
 
 def unclaimed(plans: Sequence[Plan]) -> Plan:

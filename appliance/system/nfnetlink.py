@@ -12,6 +12,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from fcntl import ioctl
 from struct import Struct
 
 NETLINK_NETFILTER = 12  # linux/netlink.h
@@ -28,6 +29,8 @@ MOST_ATTEMPTS = 10  # a ruleset that changes under each of them is not worth wai
 HEADER = Struct("=IHHII")  # length, type, flags, sequence, port
 FAMILY = Struct("=BBH")
 ATTRIBUTE = Struct("=HH")
+INTERFACE_REQUEST = Struct("=16s24x")  # linux/if.h: struct ifreq
+GET_INDEX = 0x8933  # linux/sockios.h: SIOCGIFINDEX
 TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 
 
@@ -41,6 +44,16 @@ class Nfnetlink:
     def close(self) -> None:
         """Give the socket back."""
         self._socket.close()
+
+    def has_interface(self, name: str) -> bool:
+        """Whether there is an interface of this name."""
+        try:
+            ioctl(self._socket, GET_INDEX, INTERFACE_REQUEST.pack(name.encode()))
+        except OSError as error:
+            if error.errno != errno.ENODEV:
+                raise
+            return False
+        return True
 
     def table_handle(self) -> int | None:
         """The table's handle, which no other table since the boot has had; `None`: the table is not there."""
@@ -68,15 +81,10 @@ class Nfnetlink:
         listed = (_attributes(message) for message in self._ask(GET_SET, _attribute(1, self._table)))
         return {name for found in listed if not (name := _name(found[2])).startswith("__")}
 
-    def chains(self) -> set[str]:
-        """The names of the table's chains."""
+    def chains(self) -> dict[str, int]:
+        """By name, how many rules are in each chain of the table or lead to it."""
         listed = (_attributes(message) for message in self._ask(GET_CHAIN, _attribute(1, self._table)))
-        return {_name(found[3]) for found in listed if found[1] == self._table}
-
-    def has_chain(self, name: str) -> bool:
-        """Whether the table has this chain."""
-        request = _attribute(1, self._table) + _attribute(3, _text(name))
-        return any(True for _ in self._ask(GET_CHAIN, request, flags=REQUEST))
+        return {_name(found[3]): _number(found, 6) for found in listed if found[1] == self._table}
 
     def counted(self, name: str) -> Iterator[tuple[bytes, int, int]]:
         """Of a set whose elements count: each key, its bytes and its packets; nothing where the set is not there."""

@@ -37,6 +37,9 @@ QUIET = {
     "net/ipv6/conf/default/accept_dad": 0,
     "net/ipv6/conf/default/accept_ra": 0,
     "net/ipv6/conf/default/router_solicitations": 0,
+    # What a new address has to say to multicast routers is said within milliseconds, not at some time in a test.
+    "net/ipv6/conf/default/mldv1_unsolicited_report_interval": 1,
+    "net/ipv6/conf/default/mldv2_unsolicited_report_interval": 1,
 }
 # A switch says nothing of its own, and does not look into what it carries.
 SWITCHING = {

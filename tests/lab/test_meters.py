@@ -1,0 +1,479 @@
+"""Meters on the real kernel: what they count, what they hold, and what outlives whom."""
+
+import json
+import socket
+from dataclasses import dataclass, replace
+from ipaddress import ip_interface, ip_network
+
+import pytest
+
+from appliance.core.meter import Facing, Plan, Reading
+from appliance.core.meter_rules import MOST_HOSTS
+from appliance.system.meters import TABLE, NftablesMeters
+from appliance.system.nfnetlink import Nfnetlink
+from appliance.system.nftables import Nftables
+from tests.lab.network import WEB_V4, WEB_V6, network
+
+REFUSED = 7  # exit code of curl; 28 would be a timeout
+LARGEST_PACKET = 65_536  # as the kernel hands it on: a burst of segments (GSO)
+ETHERNET = 14
+MEGABYTE = 1_000_000
+
+HOST = (ip_network("10.20.0.11/32"), ip_network("fd20::11/128"))
+OTHER = (ip_network("10.20.0.12/32"), ip_network("fd20::12/128"))
+DEPARTMENT = (ip_network("10.20.0.0/24"), ip_network("fd20::/64"))
+EVERYTHING = Plan("radiology", "eth1", Facing.DEPARTMENT)
+SUBNETS = replace(EVERYTHING, networks=DEPARTMENT)
+
+
+@pytest.fixture(params=["gateway", "bridge", "mirror"])
+def anywhere(request):
+    with network(request.param) as lab:
+        yield lab
+
+
+def meters_of(lab):
+    with lab.appliance.entered():
+        return NftablesMeters(Nftables().run, Nfnetlink(TABLE))
+
+
+def facing(lab):
+    return Facing.MIRRORED if lab.position == "mirror" else Facing.DEPARTMENT
+
+
+@dataclass
+class Line:
+    """A host's interface: what it carried, L3 and without ARP, since this was made."""
+
+    host: object
+
+    def __post_init__(self):
+        self.before = self._now()
+
+    def carried(self):
+        return tuple(now - before for now, before in zip(self._now(), self.before, strict=True))
+
+    def _now(self):
+        shown = json.loads(self.host.run(["ip", "-s", "-j", "link", "show", "eth0"]).stdout)[0]["stats64"]
+        return tuple(shown[way]["bytes"] - ETHERNET * shown[way]["packets"] for way in ("tx", "rx"))
+
+
+def silence(lab):
+    """Nobody asks for hardware addresses any more, so that all that is carried is IP."""
+    everyone = [(host, link) for host in (*lab.hosts, lab.appliance, lab.uplink) for link in _links(host)]
+    for host, link in everyone:
+        for neighbour, other in everyone:
+            for network_ in _addresses(link):
+                for address in _addresses(other):
+                    if neighbour is not host and address.version == network_.version and address.ip in network_.network:
+                        entry = [str(address.ip), "lladdr", other["address"], "dev", link["ifname"], "nud", "permanent"]
+                        host.run(["ip", "neigh", "replace", *entry])
+
+
+def _links(host):
+    return [link for link in json.loads(host.run(["ip", "-j", "address"]).stdout) if link["ifname"] != "lo"]
+
+
+def _addresses(link):
+    found = [ip_interface(f"{one['local']}/{one['prefixlen']}") for one in link["addr_info"]]
+    return [one for one in found if not one.is_link_local]
+
+
+def transfer(host, address, amount="5M", *, down=False, check=True):
+    command = ["timeout", "10", "iperf3", "-c", address, "-n", amount, *(["-R"] if down else [])]
+    return host.run(command, check=check)
+
+
+def at_rest(meters):
+    """The readings when nothing passes any more."""
+    while True:
+        before = meters.read()
+        if meters.read() == before:
+            return before
+
+
+def total(reading, *others):
+    return Reading(
+        reading.identity,
+        *(
+            sum(getattr(one, name) for one in (reading, *others))
+            for name in ("up_bytes", "down_bytes", "up_packets", "down_packets")
+        ),
+    )
+
+
+@pytest.mark.parametrize("addresses", [(WEB_V4[0],), (WEB_V6[0],), (WEB_V4[0], WEB_V6[0])], ids=["4", "6", "both"])
+def test_meters_equal_the_hosts_own_counters_to_the_byte(anywhere, addresses):
+    lab, host = anywhere, anywhere.hosts[0]
+    lab.start_iperf3()
+    silence(lab)
+    meters = meters_of(lab)
+    line = Line(host)
+    assert meters.apply([Plan("radiology", "eth1", facing(lab), HOST)]) is None
+    before = line.carried()
+    for address in addresses:
+        transfer(host, address)
+        transfer(host, address, down=True)
+    while True:
+        carried, readings = line.carried(), meters.read()
+        if line.carried() == carried and meters.read() == readings:
+            break
+    own = readings["radiology"]
+    assert (own.up_bytes, own.down_bytes) == tuple(now - then for now, then in zip(carried, before, strict=True))
+    assert own.total_bytes > 5 * MEGABYTE * len(addresses)
+    hosts = meters.hosts()["radiology"]
+    assert total(*hosts.values()) == own
+    assert {"10.20.0.11" if ":" not in address else "fd20::11" for address in addresses} == hosts.keys()
+
+
+def test_all_of_an_interface_is_metered_without_naming_addresses(inline):
+    inline.start_iperf3()
+    silence(inline)
+    meters = meters_of(inline)
+    lines = [Line(host) for host in inline.hosts[:2]]
+    assert meters.apply([EVERYTHING]) is None
+    for host in inline.hosts[:2]:
+        transfer(host, WEB_V4[0], down=True)
+        transfer(host, WEB_V6[0])
+    own = at_rest(meters)["radiology"]
+    assert (own.up_bytes, own.down_bytes) == tuple(map(sum, zip(*(line.carried() for line in lines), strict=True)))
+    assert meters.hosts()["radiology"].keys() == {"10.20.0.11", "10.20.0.12", "fd20::11", "fd20::12"}
+
+
+def test_departments_share_an_interface_by_subnets_and_the_rest_is_unclaimed(inline):
+    plans = [Plan("one", "eth1", Facing.DEPARTMENT, HOST), Plan("two", "eth1", Facing.DEPARTMENT, OTHER)]
+    meters = meters_of(inline)
+    assert meters.apply(plans) is None
+    for count, host in enumerate(inline.hosts, 2):
+        assert host.ping(WEB_V4[0], count=count)
+    readings = at_rest(meters)
+    assert readings.keys() == {"one", "two", "unclaimed:eth1"}
+    sizes = [(one.up_bytes, one.down_bytes, one.up_packets) for one in readings.values()]
+    assert sizes[:2] == [(2 * 84, 2 * 84, 2), (3 * 84, 3 * 84, 3)]
+    assert sizes[2][2] >= 4
+    assert meters.hosts() == {
+        "one": {"10.20.0.11": readings["one"]},
+        "two": {"10.20.0.12": readings["two"]},
+    }
+
+
+def test_one_department_may_have_what_no_other_claims(inline):
+    meters = meters_of(inline)
+    assert meters.apply([Plan("one", "eth1", Facing.DEPARTMENT, HOST), Plan("rest", "eth1", Facing.DEPARTMENT)]) is None
+    assert inline.hosts[0].ping(WEB_V4[0])
+    assert inline.hosts[1].ping(WEB_V4[0], count=2)
+    readings = at_rest(meters)
+    assert readings.keys() == {"one", "rest"}
+    assert readings["one"].up_packets == 1
+    assert meters.hosts()["rest"]["10.20.0.12"].up_bytes == 2 * 84
+
+
+def test_this_computer_is_metered_when_it_is_the_department(gateway):
+    meters = meters_of(gateway)
+    assert meters.apply([Plan("self", "eth0", Facing.SELF)]) is None
+    assert gateway.appliance.ping(gateway.uplink.ipv4, count=3)
+    own = meters.hosts()["self"]["10.30.0.1"]
+    assert (own.up_bytes, own.down_bytes) == (3 * 84, 3 * 84)
+
+
+def test_a_mirrored_interface_without_addresses_counts_all_as_down(mirror):
+    meters = meters_of(mirror)
+    assert meters.apply([Plan("all", "eth1", Facing.MIRRORED)]) is None
+    assert mirror.hosts[0].ping(mirror.uplink.ipv4, count=3)
+    own = meters.read()["all"]
+    assert own.up_bytes == 0
+    assert own.down_bytes >= 6 * 84
+
+
+def test_a_flood_of_false_addresses_costs_the_department_no_byte(gateway):
+    meters = meters_of(gateway)
+    assert meters.apply([EVERYTHING]) is None
+    assert gateway.hosts[0].ping(WEB_V4[0])
+    host, number = gateway.hosts[0], MOST_HOSTS + 500
+    destination, source = (bytes.fromhex(mac.replace(":", "")) for mac in (gateway.appliance.mac("eth1"), host.mac()))
+    with host.entered(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.bind(("eth0", 0))
+        for false in range(number):
+            ip = (
+                bytes.fromhex("4500001c0000000040ff0000") + b"\xac\x10" + false.to_bytes(2, "big") + b"\xc6\x33\x64\x0a"
+            )
+            raw.send(destination + source + b"\x08\x00" + ip + bytes(8))
+    assert at_rest(meters)["radiology"].up_packets >= number + 1
+    hosts = meters.hosts()["radiology"]
+    assert len(hosts) <= 2 * MOST_HOSTS
+    assert hosts["10.20.0.11"].up_packets == 1
+
+
+@pytest.mark.parametrize("plan", [EVERYTHING, SUBNETS], ids=["interface", "subnets"])
+def test_the_kernel_alone_stops_a_department_that_sends_with_one_packet_over(inline, plan):
+    host, stop = inline.hosts[0], 3 * MEGABYTE
+    inline.start_iperf3()
+    meters = meters_of(inline)
+    assert meters.apply([replace(plan, stop_at_bytes=stop)]) is None
+    transfer(host, WEB_V4[0], "60M", check=False)
+    inline.uplink.stop_all()
+    inline.start_iperf3()
+    transfer(host, WEB_V6[0], "60M", check=False)
+    own = at_rest(meters)["radiology"]
+    # What came down, acknowledgements mostly, is taken with its Ethernet headers until the next `apply`.
+    assert stop - ETHERNET * own.down_packets <= own.total_bytes <= stop + LARGEST_PACKET
+    assert not host.ping(WEB_V4[0], wait_s=0.5)
+    assert not host.ping(WEB_V6[0], wait_s=0.5)
+    assert at_rest(meters)["radiology"] == own
+
+
+@pytest.mark.parametrize("plan", [EVERYTHING, SUBNETS], ids=["interface", "subnets"])
+def test_a_department_that_receives_is_stopped_once_its_limit_is_reached_and_not_before(inline, plan):
+    host, stop = inline.hosts[0], 3 * MEGABYTE
+    inline.start_iperf3()
+    meters = meters_of(inline)
+    held = [replace(plan, stop_at_bytes=stop)]
+    assert meters.apply(held) is None
+    transfer(host, WEB_V4[0], "60M", down=True, check=False)
+    early = at_rest(meters)["radiology"]
+    assert stop - ETHERNET * early.down_packets <= early.total_bytes <= stop + LARGEST_PACKET
+    while (own := at_rest(meters)["radiology"]).total_bytes < stop:
+        assert meters.apply(held) is None
+        assert host.ping(WEB_V4[0])
+    assert own.total_bytes <= stop + LARGEST_PACKET
+    assert meters.apply(held) is None
+    assert not host.ping(WEB_V4[0], wait_s=0.5)
+
+
+def test_more_is_free_at_once_and_what_was_refused_is_not_taken_from_it(inline):
+    host = inline.hosts[0]
+    meters = meters_of(inline)
+    assert meters.apply([replace(SUBNETS, stop_at_bytes=84)]) is None
+    host.ping(WEB_V4[0], wait_s=0.5, count=30)
+    own = at_rest(meters)["radiology"]
+    assert meters.apply([replace(SUBNETS, stop_at_bytes=own.total_bytes + 10 * 2 * 84)]) is None
+    assert host.ping(WEB_V4[0], count=10)
+    assert at_rest(meters)["radiology"].up_packets == own.up_packets + 10
+
+
+def test_a_limit_moves_without_a_packet_being_lost_to_it(gateway):
+    gateway.start_iperf3()
+    meters = meters_of(gateway)
+    plan = replace(SUBNETS, stop_at_bytes=30 * MEGABYTE)
+    assert meters.apply([plan]) is None
+    running = gateway.hosts[0].spawn(["iperf3", "-c", WEB_V4[0], "-n", "20M", "-b", "100M"])
+    for more in range(50):
+        assert meters.apply([replace(plan, stop_at_bytes=(30 + more) * MEGABYTE)]) is None
+    assert running.process.wait(timeout=30) == 0
+    identity = meters.read()["radiology"].identity
+    assert meters.apply([SUBNETS]) is None
+    assert meters.read()["radiology"].identity == identity
+
+
+def test_a_limit_that_is_gone_after_a_restart_holds_no_longer(gateway):
+    assert meters_of(gateway).apply([replace(SUBNETS, stop_at_bytes=0)]) is None
+    gateway.hosts[0].ping(WEB_V4[0], wait_s=0.3, count=3)
+    assert meters_of(gateway).apply([SUBNETS]) is None
+    assert gateway.hosts[0].ping(WEB_V4[0])
+
+
+@pytest.mark.parametrize("stop", [0, 1, 2**63, 2**70, -5])
+def test_any_limit_is_taken(gateway, stop):
+    meters = meters_of(gateway)
+    assert meters.apply([replace(SUBNETS, stop_at_bytes=stop)]) is None
+    gateway.hosts[0].ping(WEB_V4[0], wait_s=0.2)
+    assert gateway.hosts[0].ping(WEB_V4[0], wait_s=0.3) == (stop > 1)
+
+
+def test_who_is_stopped_is_refused_at_once(inline):
+    inline.start_web()
+    assert meters_of(inline).apply([replace(SUBNETS, stop_at_bytes=0)]) is None
+    host = inline.hosts[0]
+    host.ping(WEB_V4[0], wait_s=0.2)  # the packet that still passes
+    assert [host.fetch(address).returncode for address in (WEB_V4[0], WEB_V6[0])] == [REFUSED, REFUSED]
+    for address, said in ((WEB_V4[0], "Packet filtered"), (WEB_V6[0], "Administratively prohibited")):
+        assert said in host.run(["ping", "-n", "-c", "1", "-W", "5", address], check=False).stdout
+
+
+def test_a_neighbour_department_goes_on_when_one_is_stopped(inline):
+    meters = meters_of(inline)
+    plans = [Plan("one", "eth1", Facing.DEPARTMENT, HOST, 0), Plan("two", "eth1", Facing.DEPARTMENT, OTHER)]
+    assert meters.apply(plans) is None
+    inline.hosts[0].ping(WEB_V4[0], wait_s=0.2)
+    assert not inline.hosts[0].ping(WEB_V4[0], wait_s=0.2)
+    assert inline.hosts[1].ping(WEB_V4[0])
+    assert inline.hosts[2].ping(WEB_V4[0])
+
+
+@pytest.mark.parametrize("exempt", [("10.20.0.11/32", "fd20::11/128"), (f"{WEB_V4[0]}/32", f"{WEB_V6[0]}/128")])
+def test_exempt_traffic_passes_a_stopped_department_and_is_not_counted(inline, exempt):
+    meters = meters_of(inline)
+    free = tuple(map(ip_network, exempt))
+    assert meters.apply([replace(SUBNETS, stop_at_bytes=0, exempt=free)]) is None
+    inline.hosts[1].ping(WEB_V4[1], wait_s=0.2)
+    before = at_rest(meters)["radiology"]
+    assert not inline.hosts[1].ping(WEB_V4[1], wait_s=0.2)
+    assert inline.hosts[0].ping(WEB_V4[0])
+    assert inline.hosts[0].ping(WEB_V6[0])
+    assert at_rest(meters)["radiology"] == before
+    assert "10.20.0.11" not in meters.hosts()["radiology"]
+
+
+def test_where_packets_are_only_mirrored_nobody_is_held(mirror):
+    meters = meters_of(mirror)
+    plan = Plan("radiology", "eth1", Facing.MIRRORED, HOST, stop_at_bytes=0, throttle_bytes_s=1)
+    assert meters.apply([plan]) is None
+    assert mirror.hosts[0].ping(mirror.uplink.ipv4, count=3)
+    assert at_rest(meters)["radiology"].up_packets >= 3
+
+
+def test_a_restart_finds_the_counts_and_goes_on(gateway):
+    host, plan = gateway.hosts[0], replace(SUBNETS, stop_at_bytes=20 * 84)
+    assert meters_of(gateway).apply([plan]) is None
+    assert host.ping(WEB_V4[0], count=3)
+    restarted = meters_of(gateway)
+    before = restarted.read()
+    assert before["radiology"].total_bytes == 6 * 84
+    assert restarted.apply([plan]) is None
+    assert restarted.read() == before
+    assert host.ping(WEB_V4[0], count=2)
+    after = restarted.read()["radiology"]
+    assert (after.total_bytes, after.identity) == (10 * 84, before["radiology"].identity)
+    assert restarted.hosts()["radiology"]["10.20.0.11"].total_bytes == 10 * 84
+    host.ping(WEB_V4[0], count=30, wait_s=0.2)
+    assert 20 * 84 - 14 * 10 <= at_rest(restarted)["radiology"].total_bytes <= 21 * 84
+
+
+def test_a_restart_during_traffic_loses_no_byte_and_counts_none_twice(gateway):
+    host = gateway.hosts[0]
+    gateway.start_iperf3()
+    silence(gateway)
+    assert meters_of(gateway).apply([EVERYTHING]) is None
+    line, before = Line(host), meters_of(gateway).read()["radiology"]
+    running = host.spawn(["iperf3", "-c", WEB_V4[0], "-n", "400M", "--bidir"])
+    while running.process.poll() is None:
+        assert meters_of(gateway).apply([EVERYTHING, Plan("two", "eth1", Facing.DEPARTMENT, OTHER)]) is None
+        assert meters_of(gateway).apply([EVERYTHING]) is None
+    own = at_rest(meters_of(gateway))["radiology"]
+    assert (own.up_bytes - before.up_bytes, own.down_bytes - before.down_bytes) == line.carried()
+
+
+def test_another_programs_flush_makes_other_meters(gateway):
+    meters = meters_of(gateway)
+    assert meters.apply([SUBNETS]) is None
+    assert gateway.hosts[0].ping(WEB_V4[0])
+    before = meters.read()["radiology"]
+    gateway.appliance.run(["nft", "flush", "ruleset"])
+    assert meters.read() == {}
+    assert meters.hosts() == {}
+    assert meters.apply([SUBNETS]) is None
+    after = meters.read()["radiology"]
+    assert after.identity != before.identity
+    assert after.total_bytes == 0
+
+
+@pytest.mark.parametrize("chain", ["ingress.eth1", "egress.eth1", "from.radiology", "to.radiology"])
+def test_rules_that_somebody_removed_are_put_back_and_the_count_goes_on(gateway, chain):
+    meters = meters_of(gateway)
+    assert meters.apply([SUBNETS]) is None
+    assert gateway.hosts[0].ping(WEB_V4[0])
+    gateway.appliance.run(["nft", "flush", "chain", "netdev", TABLE, chain])
+    assert gateway.hosts[0].ping(WEB_V4[0])
+    between = meters.read()["radiology"]
+    assert between.total_bytes < 4 * 84
+    assert meters.apply([SUBNETS]) is None
+    assert gateway.hosts[0].ping(WEB_V4[0])
+    after = meters.read()["radiology"]
+    assert (after.total_bytes, after.identity) == (between.total_bytes + 2 * 84, between.identity)
+
+
+def test_an_interface_made_anew_is_metered_again_by_the_same_meter(gateway):
+    meters = meters_of(gateway)
+    assert meters.apply([SUBNETS]) is None
+    assert gateway.hosts[0].ping(WEB_V4[0])
+    before = meters.read()["radiology"]
+    gateway.appliance.run(["ip", "link", "delete", "eth1"])
+    assert meters.apply([SUBNETS]) is None
+    assert meters.read()["radiology"] == before
+    gateway.cable_department()
+    gateway.hosts[0].run(["ip", "neigh", "flush", "all"])
+    assert meters.apply([SUBNETS]) is None
+    assert gateway.hosts[0].ping(WEB_V4[0])
+    after = meters.read()["radiology"]
+    assert (after.identity, after.total_bytes) == (before.identity, before.total_bytes + 2 * 84)
+
+
+def test_an_interface_that_comes_later_is_metered_when_it_is_there(gateway):
+    gateway.appliance.run(["ip", "link", "delete", "eth1"])
+    meters = meters_of(gateway)
+    assert meters.apply([SUBNETS, Plan("other", "eth7", Facing.DEPARTMENT)]) is None
+    assert meters.read().keys() == {"radiology", "unclaimed:eth1", "other"}
+    gateway.cable_department()
+    assert meters.apply([SUBNETS, Plan("other", "eth7", Facing.DEPARTMENT)]) is None
+    assert gateway.hosts[0].ping(WEB_V4[0])
+    assert meters.read()["radiology"].total_bytes == 2 * 84
+
+
+def test_departments_come_and_go_without_touching_the_others_counts(gateway):
+    meters = meters_of(gateway)
+    one, two = (Plan(name, "eth1", Facing.DEPARTMENT, own) for name, own in (("one", HOST), ("two", OTHER)))
+    assert meters.apply([one]) is None
+    assert gateway.hosts[0].ping(WEB_V4[0])
+    before = meters.read()["one"]
+    for plans in ([one, two], [two, one], [one]):
+        assert meters.apply(plans) is None
+        assert meters.read().keys() == {*(plan.department for plan in plans), "unclaimed:eth1"}
+        assert meters.read()["one"] == before
+    assert meters.apply([]) is None
+    assert meters.read() == {}
+    assert meters.apply([one]) is None
+    assert meters.read()["one"].identity != before.identity
+
+
+def test_other_addresses_make_another_meter(gateway):
+    meters = meters_of(gateway)
+    assert meters.apply([replace(SUBNETS, networks=HOST)]) is None
+    before = meters.read()["radiology"]
+    assert meters.apply([replace(SUBNETS, networks=OTHER)]) is None
+    assert meters.read()["radiology"].identity != before.identity
+
+
+def test_what_the_kernel_refuses_leaves_the_former_plans_in_force(gateway):
+    meters = meters_of(gateway)
+    assert meters.apply([SUBNETS]) is None
+    assert gateway.hosts[0].ping(WEB_V4[0])
+    before = meters.read()
+    assert "conflicting intervals" in meters.apply([SUBNETS, Plan("two", "eth1", Facing.DEPARTMENT, OTHER)])
+    assert meters.read() == before
+    assert gateway.hosts[0].ping(WEB_V4[0])
+    assert meters.read()["radiology"].total_bytes == 4 * 84
+    assert meters.apply([SUBNETS]) is None
+    assert meters.read()["radiology"].identity == before["radiology"].identity
+
+
+def test_the_same_plans_again_change_nothing(gateway):
+    meters = meters_of(gateway)
+    plans = [replace(SUBNETS, stop_at_bytes=MEGABYTE)]
+    assert meters.apply(plans) is None
+    shown = gateway.appliance.run(["nft", "-a", "list", "ruleset"]).stdout
+    assert meters.apply(plans) is None
+    assert gateway.appliance.run(["nft", "-a", "list", "ruleset"]).stdout == shown
+
+
+def test_what_is_blocked_is_not_counted(gateway):
+    meters = meters_of(gateway)
+    assert meters.apply([SUBNETS]) is None
+    block = "table netdev b { chain c { type filter hook ingress device eth1 priority 0; ip saddr 10.20.0.11 drop; }; }"
+    gateway.appliance.run(["nft", "-f", "-"], given=block)
+    assert not gateway.hosts[0].ping(WEB_V4[0], wait_s=0.2)
+    assert meters.read()["radiology"].up_bytes == 0
+
+
+def test_a_throttled_department_is_held_to_its_rate_and_its_drops_are_not_counted(inline):
+    inline.start_iperf3()
+    host, rate = inline.hosts[0], 2 * MEGABYTE
+    meters = meters_of(inline)
+    assert meters.apply([replace(SUBNETS, throttle_bytes_s=rate)]) is None
+    line = Line(host)
+    shown = json.loads(host.run(["iperf3", "-c", WEB_V4[0], "-t", "4", "-J", "-R"]).stdout)["end"]["sum_received"]
+    assert shown["bytes"] / shown["seconds"] < 2 * rate  # the first second may use what was saved up
+    assert shown["bytes"] > MEGABYTE
+    carried = line.carried()
+    assert meters.read()["radiology"].down_bytes <= carried[1]
+    assert meters.apply([SUBNETS]) is None
+    assert host.run(["iperf3", "-c", WEB_V4[0], "-n", "20M", "-R"]).returncode == 0

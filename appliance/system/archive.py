@@ -242,14 +242,13 @@ def _packed(sums: Mapping[int, Sequence[int]], size: int) -> bytes:
     return bytes([width]) + b"".join([number.to_bytes(width, "little") for number in numbers])
 
 
-def _unpacked(key: int, data: bytes, size: int) -> Iterator[tuple[int, int, int]]:
+def _unpacked(key: int, data: bytes, size: int) -> list[tuple[int, int, int]]:
     """The buckets that there are, each with its sums."""
     width = data[0]
     numbers = [int.from_bytes(data[at : at + width], "little") for at in range(1, len(data), width)]
     first = (key >> SERIES_BITS) * size
-    for place in range(size):
-        if numbers[2 * place]:
-            yield first + place, numbers[2 * place] - 1, numbers[2 * place + 1]
+    sums = zip(range(first, first + size), numbers[0::2], numbers[1::2], strict=True)
+    return [(bucket, up_more - 1, down_bytes) for bucket, up_more, down_bytes in sums if up_more]
 
 
 def _sql(template: str, step: Step) -> str:

@@ -11,6 +11,7 @@ import random
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 from time import perf_counter, process_time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,6 +28,7 @@ MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
 ZONE = ZoneInfo("Europe/Berlin")
 DAYS = 3
 A_DAY_EACH = Retention(dict.fromkeys(DEPARTMENT_STEPS, 1), dict.fromkeys(HOST_STEPS, 1))
+ASKED = 9  # times; the median is told
 SIZES = ((4, 100), (64, 2000))
 
 
@@ -112,7 +114,8 @@ def run() -> list[str]:
                 f" (sped-up clock), file {size_mb:.1f} MB for a day each",
                 f"  observing {one.observe_s / 1440 * 1000:.1f} ms a time; steps {sum(one.step_s):.2f} s of CPU a day,"
                 f" the longest {max(busy_ms, default=0):.1f} ms",
-                f"  a day of 5 min for {departments} departments: answered in {one.ask():.0f} ms",
+                f"  a day of 5 min for {departments} departments: answered in"
+                f" {median(one.ask() for _ in range(ASKED)):.0f} ms",
             ]
             one.archive.close()
     return rows

@@ -82,6 +82,7 @@ class Appliance:
             self.metering,
             self.enforcement,
             self.insight,
+            lambda: None,
             machine.capture,
             machine.neighbours,
             machine.sensors,

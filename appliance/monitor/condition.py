@@ -3,7 +3,7 @@
 A department's status is told when it changes, and often enough that a dashboard can tell silence from a fault.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import UNSET
 
@@ -32,6 +32,7 @@ class Condition:
         metering: Metering,
         enforcement: Enforcement,
         insight: Insight,
+        history_trouble: Callable[[], str | None],
         capture: Capture,
         neighbours: Neighbours,
         sensors: Sensors,
@@ -41,6 +42,7 @@ class Condition:
         self._metering = metering
         self._enforcement = enforcement
         self._insight = insight
+        self._history_trouble = history_trouble
         self._capture = capture
         self._neighbours = neighbours
         self._sensors = sensors
@@ -92,9 +94,10 @@ class Condition:
         )
 
     def _troubles(self) -> list[str]:
-        return (
-            [] if self._metering.is_saved else ["the books cannot be saved and are kept in memory; is the disk full?"]
+        unsaved = (
+            None if self._metering.is_saved else "the books cannot be saved and are kept in memory; is the disk full?"
         )
+        return [trouble for trouble in (unsaved, self._history_trouble()) if trouble is not None]
 
     def _look_around(self, now: Moment) -> None:
         if self._sighted_s is None or now.monotonic_s - self._sighted_s >= SIGHTINGS_S:

@@ -106,18 +106,19 @@ class Service:
             lambda department: networks_of(by_id[department], self._metering.links),
             publish,
         )
+        self._archive = SqliteArchive(state_dir / f"{'simulated-' if machine.is_simulated else ''}history.sqlite3")
+        self._history = History(config.zone, self._archive, config.as_retention())
         self._condition = Condition(
             departments,
             self._metering,
             self._enforcement,
             self._insight,
+            self._history.trouble,
             machine.capture,
             machine.neighbours,
             machine.sensors,
             publish,
         )
-        self._archive = SqliteArchive(state_dir / f"{'simulated-' if machine.is_simulated else ''}history.sqlite3")
-        self._history = History(config.zone, self._archive, config.as_retention())
         desk = Desk(self._metering, self._enforcement, self._upkeep, self._history)
         self._server = Server(fanout, load_secret(state_dir), by_id, desk, clock)
         self._notice = Notice(self._cut_off, config.zone, config.notice.contact, clock, machine.is_simulated)

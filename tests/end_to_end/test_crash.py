@@ -62,7 +62,7 @@ def test_alerts_are_raised_once_over_restarts(gateway: Network, tmp_path: Path) 
         client.wait_for("usage:update", count=4)
         assert client.named("quota:alert") == []
         quotas = {one["type"]: one for one in client.call("quota:get", DEPARTMENT)["quotas"]}
-        assert quotas["daily"]["used"] > 2_000_000
+        assert quotas["daily"]["used"] > 1_000_000
         assert quotas["daily"]["percentage"] > 100
         assert quotas["weekly"]["limit"] is None
     appliance.stop()

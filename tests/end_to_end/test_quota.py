@@ -29,6 +29,8 @@ def download(lab: Network) -> None:
         lab.uplink.stop_all()  # the server waits for ever for a client that was cut off
         lab.start_iperf3()
         lab.hosts[0].run(["timeout", "3", "iperf3", "-c", WEB_V4[0], "-n", "60M", "-R"], check=False)
+    # Small packets use up the rest, where a large one was refused.
+    lab.hosts[0].run(["ping", "-q", "-c", "60", "-i", "0.1", "-W", "1", "-s", "1400", WEB_V4[0]], check=False)
 
 
 def test_the_kernel_stops_a_department_at_its_limit_and_lets_it_go_on_when_extended(

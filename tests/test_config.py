@@ -138,7 +138,8 @@ def test_the_empty_file_says_what_is_needed() -> None:
 def test_every_value_of_the_file_says_what_is_allowed() -> None:
     import msgspec
 
-    from appliance.config import Section, _allowed
+    from appliance.config.reading import _allowed
+    from appliance.config.sections import Section
 
     def walk(kind: type[Section]) -> None:
         for field in msgspec.structs.fields(kind):

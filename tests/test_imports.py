@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "core": {"core"},
     "ports": {"core", "events"},
     "events": {"core"},
-    "config": {"core"},
+    "config": {"core", "config"},
     "system": {"core"},
     "monitor": {"core", "ports", "events", "config", "monitor"},
     "simulator": {"core", "ports", "events", "config", "monitor", "simulator"},

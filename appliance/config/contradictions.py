@@ -1,0 +1,58 @@
+"""What no value can tell by itself: where parts of a configuration contradict each other."""
+
+from itertools import combinations, pairwise, product
+
+from appliance.config.sections import Config, DepartmentSection, HistorySection
+from appliance.config.values import Subnet
+from appliance.core.blocks import overlap
+from appliance.core.quota import Action, Kind
+
+
+def _contradictions_of(department: DepartmentSection) -> list[str]:
+    quota = department.quota
+    found = []
+    if quota.on_exceeded is Action.THROTTLE and quota.throttle_rate is None:
+        found.append(f'departments: "{department.id}" is to be throttled; its quota needs a throttle_rate')
+    if quota.on_exceeded is not Action.ALERT and all(getattr(quota, kind.value) is None for kind in Kind):
+        found.append(f'departments: "{department.id}" has on_exceeded without a daily, weekly or monthly limit')
+    return found
+
+
+def _contradictions_in_history(history: HistorySection) -> list[str]:
+    """Wider buckets that are forgotten first would leave narrower ones whose host is not known any more."""
+    names = ("minute", "five_minutes", "hour", "day"), ("host_five_minutes", "host_hour", "host_day")
+    return [
+        f"history: {narrow} is kept longer than {wide}; what is wider must be kept at least as long"
+        for narrow, wide in (pair for widening in names for pair in pairwise(widening))
+        if getattr(history, narrow) > getattr(history, wide)
+    ]
+
+
+def _prefix_length(subnet: Subnet) -> int:
+    return subnet.network.prefixlen
+
+
+def contradictions(config: Config) -> list[str]:
+    """What no value can tell by itself."""
+    found = []
+    if not config.departments:
+        found.append("departments: none; needed: at least one [[departments]] table")
+    for one, other in combinations(config.departments, 2):
+        if one.id == other.id:
+            found.append(f'departments: the id "{one.id}" is given twice; each department needs its own')
+        elif one.interface == other.interface and not (one.subnets and other.subnets):
+            found.append(
+                f'departments: "{one.id}" and "{other.id}" share the interface {one.interface}; '
+                "then each needs its subnets, to tell them apart"
+            )
+        found += [
+            f'departments: "{one.id}" and "{other.id}" both claim {max(a, b, key=_prefix_length).network}'
+            for a, b in product(one.subnets, other.subnets)
+            if overlap(a.network, b.network)
+        ]
+    found += [problem for one in config.departments for problem in _contradictions_of(one)]
+    found += _contradictions_in_history(config.history)
+    pins = [config.panel.button, config.panel.led_status, config.panel.led_alert, config.panel.led_activity]
+    if len(set(pins)) < len(pins):
+        found.append("panel: a pin is given twice; the button and each LED need their own")
+    return found

@@ -1,0 +1,123 @@
+"""Reading: from the bytes of a TOML file to a checked configuration.
+
+Every fault is reported at once, each with its key, what was found and what is allowed: somebody who mends a file over
+SSH should not meet its errors one by one. `msgspec` judges each value; this module walks the tables, so that the first
+fault does not hide the others.
+"""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta
+
+from appliance.config.contradictions import contradictions
+from appliance.config.sections import Config, S, Section
+from appliance.config.values import BitRate, Bytes, Subnet, from_text
+from appliance.core.machine import Position
+from appliance.core.quota import Action
+
+LARGEST_FILE_BYTES = 1 << 20  # 64 departments with all their keys are 20 kB; what is larger is not a configuration
+LONGEST_SHOWN = 60  # of a wrong value, in an error: enough to recognise it
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text has a line for each fault."""
+
+
+def load(path: Path) -> Config:
+    """The configuration in this file. Raises `ConfigError` with a line for each fault."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(content) > LARGEST_FILE_BYTES:
+        raise ConfigError(f"{path}: larger than {LARGEST_FILE_BYTES} bytes, which no configuration is")
+    return parse(content, str(path))
+
+
+def parse(content: bytes, file_name: str) -> Config:
+    """The configuration in this text. Raises `ConfigError` with a line for each fault, each beginning with the file."""
+    try:
+        tables = tomllib.loads(content.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{file_name}: not a TOML file: {error}") from None
+    problems: list[str] = []
+    config = _section(Config, tables, "", problems)
+    if config is not None and not problems:
+        problems += contradictions(config)
+    if config is None or problems:
+        raise ConfigError("\n".join(f"{file_name}: {problem}" for problem in problems))
+    return config
+
+
+# What is allowed, for the types that carry no description of their own.
+_ALLOWED: dict[Any, str] = {
+    Bytes: 'a size with its unit, such as "5 GiB" or "5 GB"',
+    BitRate: 'a rate with its unit, such as "1 Gbit" or "100 Mbit"',
+    Subnet: 'an address or a prefix without host bits, such as "192.168.1.0/24"',
+    ZoneInfo: 'a time zone\'s name, such as "Europe/Berlin"',
+    Position: "one of " + ", ".join(f'"{position}"' for position in Position),
+    Action: "one of " + ", ".join(f'"{action}"' for action in Action),
+    float: "a number",
+    int: "a whole number",
+    str: "a text",
+}
+
+
+def _section(kind: type[S], found: object, path: str, problems: list[str]) -> S | None:
+    if not isinstance(found, dict):
+        problems.append(f"{path}: found {_short(found)}; allowed: a table")
+        return None
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    problems += [_unknown(key, path, list(fields)) for key in found if key not in fields]
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        key = f"{path}.{name}" if path else name
+        if name in found:
+            values[name] = _value(field.type, found[name], key, problems)
+        elif field.required:
+            problems.append(f"{key}: missing; needed: {_allowed(field.type)}")
+    return None if problems else kind(**values)
+
+
+def _value(kind: Any, found: object, key: str, problems: list[str]) -> Any:
+    """The value of one key, or `None` with the fault added to `problems`; lists are judged entry by entry."""
+    if isinstance(kind, type) and issubclass(kind, Section):
+        return _section(kind, found, key, problems)
+    if get_origin(kind) is tuple and isinstance(found, list):
+        entry_kind = get_args(kind)[0]
+        return tuple(_value(entry_kind, entry, f"{key}[{i}]", problems) for i, entry in enumerate(found, 1))
+    try:
+        return msgspec.convert(found, kind, dec_hook=from_text)
+    except msgspec.ValidationError:
+        problems.append(f"{key}: found {_short(found)}; allowed: {_allowed(kind)}")
+        return None
+
+
+def _allowed(kind: Any) -> str:
+    if kind in _ALLOWED:
+        return _ALLOWED[kind]
+    if get_origin(kind) is Annotated:
+        return next(meta.description for meta in get_args(kind)[1:] if isinstance(meta, Meta) and meta.description)
+    if get_origin(kind) is tuple:
+        return f"a list, each entry {_allowed(get_args(kind)[0])}"
+    if isinstance(kind, type) and issubclass(kind, Section):
+        return "a table with " + ", ".join(field.encode_name for field in msgspec.structs.fields(kind))
+    return _allowed(next(one for one in get_args(kind) if one is not type(None)))  # an optional value
+
+
+def _unknown(name: str, path: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f'did you mean "{close[0]}"?' if close else "allowed: " + ", ".join(known)
+    return f"{path}.{_short(name)}: unknown key; {hint}" if path else f"{_short(name)}: unknown key; {hint}"
+
+
+def _short(found: object) -> str:
+    text = found if isinstance(found, str) else repr(found)
+    shown = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+    return f'"{shown}"' if isinstance(found, str) else shown

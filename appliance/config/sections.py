@@ -1,0 +1,174 @@
+"""The tables of the file, with their defaults and what each of these is for."""
+
+from typing import Annotated, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta, Struct
+
+from appliance.config.values import (
+    BitRate,
+    Bytes,
+    Days,
+    DepartmentId,
+    InterfaceName,
+    Pin,
+    Seconds,
+    Subnet,
+    Text,
+    Threshold,
+)
+from appliance.core.department import Department
+from appliance.core.history import DEPARTMENT_STEPS, HOST_STEPS, Retention
+from appliance.core.machine import Position
+from appliance.core.quota import EXCEEDED_PERCENT, Action, Kind, Limits
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file."""
+
+
+S = TypeVar("S", bound=Section)
+
+
+class Appliance(Section, frozen=True, kw_only=True):
+    """Where the appliance stands, and whose midnight begins a quota day."""
+
+    position: Position
+    timezone: ZoneInfo = ZoneInfo("UTC")
+
+
+class Server(Section, frozen=True, kw_only=True):
+    """Where dashboards connect. Port 5001 is the contract's."""
+
+    host: Text = "0.0.0.0"  # noqa: S104  dashboards are on the LAN: that is what the appliance is for
+    port: Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")] = 5001
+
+
+class Periods(Section, frozen=True, kw_only=True):
+    """Seconds between two steps. The defaults: an eye sees a second, statistics need a few, gauges move slowly."""
+
+    metering: Seconds = 1.0
+    analytics: Seconds = 5.0
+    health: Seconds = 5.0
+
+
+class Quota(Section, frozen=True, kw_only=True):
+    """A department's limits; what is absent is not limited. Thresholds in percent; 100 is always one.
+
+    `on_exceeded`: what happens then; `throttle_rate` goes with `throttle`. `billing_day`: the monthly period starts on
+    it.
+    """
+
+    daily: Bytes | None = None
+    weekly: Bytes | None = None
+    monthly: Bytes | None = None
+    thresholds: tuple[Threshold, ...] = (80, 95)  # the contract's warning and critical
+    on_exceeded: Action = Action.ALERT
+    throttle_rate: BitRate | None = None
+    billing_day: Annotated[int, Meta(ge=1, le=31, description="a day of the month from 1 to 31")] = 1
+
+
+class DepartmentSection(Section, frozen=True, kw_only=True):
+    """A department as the file has it."""
+
+    id: DepartmentId
+    interface: InterfaceName
+    name: Text = ""
+    subnets: tuple[Subnet, ...] = ()
+    line_rate: BitRate | None = None
+    exempt: tuple[Subnet, ...] = ()  # hosts and destinations that are neither counted nor held
+    quota: Quota = Quota()
+
+
+class Protection(Section, frozen=True, kw_only=True):
+    """What is never blocked, beside the appliance itself."""
+
+    addresses: tuple[Subnet, ...] = ()
+
+
+class HistorySection(Section, frozen=True, kw_only=True):
+    """Days that the buckets of each width are kept: of departments, and as `host_...` of each of their hosts.
+
+    The defaults: minutes are asked of yesterday, five minutes of last week, to compare, and hours of a season; days,
+    and months, which are their sums, tell how a department grows, and cost nothing. Hosts take the room: 2,000 of
+    them, always busy, fill 5 MB a day with five minutes, 1 MB with hours and 50 kB with days.
+    """
+
+    minute: Days = 2
+    five_minutes: Days = 14
+    hour: Days = 90
+    day: Days = 3650
+    host_five_minutes: Days = 7
+    host_hour: Days = 31
+    host_day: Days = 400  # a year, and the month to compare it with
+
+
+class NoticeSection(Section, frozen=True, kw_only=True):
+    """What a person reads whose department is cut off by its quota."""
+
+    contact: Text = "your IT team"
+
+
+class PanelPins(Section, frozen=True, kw_only=True):
+    """BCM pin numbers of the button and the LEDs; `hold`: seconds the button is held for maintenance."""
+
+    button: Pin = 17
+    led_status: Pin = 22
+    led_alert: Pin = 23
+    led_activity: Pin = 24
+    hold: Annotated[float, Meta(ge=0.5, le=30, description="a number of seconds from 0.5 to 30")] = 3.0
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """The whole file."""
+
+    appliance: Appliance
+    departments: tuple[DepartmentSection, ...]
+    server: Server = Server()
+    periods: Periods = Periods()
+    protection: Protection = Protection()
+    history: HistorySection = HistorySection()
+    notice: NoticeSection = NoticeSection()
+    panel: PanelPins = PanelPins()
+
+    @property
+    def position(self) -> Position:
+        """Where the appliance stands."""
+        return self.appliance.position
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of quota periods."""
+        return self.appliance.timezone
+
+    def as_retention(self) -> Retention:
+        """How long history is kept, in the core's words."""
+        kept = msgspec.structs.asdict(self.history)
+        return Retention(
+            department_days={step: kept[step.name.lower()] for step in DEPARTMENT_STEPS},
+            host_days={step: kept[f"host_{step.name.lower()}"] for step in HOST_STEPS},
+        )
+
+    def as_departments(self) -> tuple[Department, ...]:
+        """The departments in the core's words."""
+        return tuple(_department(section) for section in self.departments)
+
+
+def _department(section: DepartmentSection) -> Department:
+    limits = {kind: int(limit) for kind in Kind if (limit := getattr(section.quota, kind.value)) is not None}
+    return Department(
+        id=section.id,
+        name=section.name or section.id,
+        interface=section.interface,
+        limits=Limits(
+            bytes_by_kind=limits,
+            thresholds=tuple(sorted({*section.quota.thresholds, EXCEEDED_PERCENT})),
+            billing_day=section.quota.billing_day,
+            on_exceeded=section.quota.on_exceeded,
+            throttle_bytes_s=section.quota.throttle_rate // 8 if section.quota.throttle_rate else None,
+        ),
+        subnets=tuple(subnet.network for subnet in section.subnets),
+        line_rate_bps=section.line_rate,
+        exempt=tuple(subnet.network for subnet in section.exempt),
+    )

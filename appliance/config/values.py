@@ -1,0 +1,79 @@
+"""The kinds of value that a configuration holds, and how a person writes them."""
+
+import re
+from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import Meta
+
+LARGEST_QUANTITY = 2**63 - 1  # what the store holds
+
+_FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_QUANTITY = re.compile(r"(?P<number>\d{1,19}(\.\d{1,6})?) ?(?P<prefix>[kMGT]|[KMGT]i|)(?P<unit>bit|B)")
+
+
+class Bytes(int):
+    """A size, written with its unit: `5 GiB`, `5 GB`, `500 MB`."""
+
+
+class BitRate(int):
+    """A rate in bits per second, written with its unit: `1 Gbit`, `100 Mbit`."""
+
+
+class Subnet:
+    """A prefix of IPv4 or IPv6, written without host bits: `192.168.1.0/24`.
+
+    A class of its own and no dataclass, because `msgspec` takes only one foreign type in a field.
+    """
+
+    __slots__ = ("network",)
+
+    def __init__(self, network: IPv4Network | IPv6Network) -> None:
+        self.network = network
+
+
+Seconds = Annotated[float, Meta(ge=0.1, le=3600, description="a number of seconds from 0.1 to 3600")]
+Pin = Annotated[int, Meta(ge=0, le=27, description="a BCM pin number from 0 to 27")]
+Threshold = Annotated[int, Meta(ge=1, le=100, description="a whole number of percent from 1 to 100")]
+Days = Annotated[int, Meta(ge=1, le=3660, description="a whole number of days from 1 to 3660")]
+Text = Annotated[str, Meta(min_length=1, max_length=200, description="a text of 1 to 200 characters")]
+InterfaceName = Annotated[
+    str, Meta(pattern=r"^[^\s/:]{1,15}$", description="a network interface's name, at most 15 characters (IFNAMSIZ)")
+]
+DepartmentId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit",
+    ),
+]
+
+
+def from_text(kind: type, text: object) -> object:
+    """The value of this kind that the text says; for `msgspec`. Raises `TypeError` or `ValueError`."""
+    if not isinstance(text, str):
+        raise TypeError("not a text")
+    if kind is Subnet:
+        return Subnet(ip_network(text))
+    if kind is ZoneInfo:
+        return _zone(text)
+    return kind(_quantity(text, "B" if kind is Bytes else "bit"))
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError) as error:  # a folder's name (`Europe`) gives an OSError
+        raise ValueError(name) from error
+
+
+def _quantity(text: str, unit: str) -> int:
+    match = _QUANTITY.fullmatch(text.strip())
+    if match is None or match["unit"] != unit:
+        raise ValueError(text)
+    amount = int(Decimal(match["number"]) * _FACTORS[match["prefix"]])
+    if amount > LARGEST_QUANTITY:
+        raise ValueError(text)
+    return amount

@@ -1,0 +1,11 @@
+"""What a client may call.
+
+A handler is given an argument that was judged already, calls one method of a monitor and words the answer; each file
+holds those of one subject with their arguments. A refusal is raised as `Refused`; how it travels to the client is
+`app`'s business.
+"""
+
+from appliance.server.calls.desk import Caller, Context, Desk
+from appliance.server.calls.table import CALLS, carry_out
+
+__all__ = ["CALLS", "Caller", "Context", "Desk", "carry_out"]

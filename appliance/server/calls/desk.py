@@ -1,0 +1,106 @@
+"""What a call has to work with: who calls, and the monitors that carry out what is asked, as far as calls need them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from appliance.core.blocks import Block
+from appliance.core.history import Step
+from appliance.core.maintenance import Maintenance
+from appliance.core.moment import Moment
+from appliance.core.quota import Kind
+from appliance.core.refusal import Code, Refused
+from appliance.core.usage import Passed
+from appliance.monitor.account import Books
+from appliance.monitor.enforcement import BlockRequest
+from appliance.server.access import Grant
+from appliance.server.packets import clipped
+
+
+class Metering(Protocol):
+    """What the calls need of metering."""
+
+    def books(self, department: str, now: Moment) -> Sequence[Books]:
+        """The department's quotas as they stand."""
+
+    def set_limit(self, department: str, kind: Kind, limit_bytes: int | None, actor: str, now: Moment) -> None:
+        """Limit this kind from now on, or not at all (`None`)."""
+
+    def extend(self, department: str, kind: Kind, more_bytes: int, reason: str, actor: str, now: Moment) -> None:
+        """Grant more bytes until the running period ends."""
+
+
+class Enforcement(Protocol):
+    """What the calls need of enforcement."""
+
+    can_enforce: bool
+
+    def block(self, request: BlockRequest, now: Moment) -> Block:
+        """Block a target from now on."""
+
+    def unblock(self, target: str, department: str | None, actor: str, now: Moment) -> None:
+        """Lift a block."""
+
+    def blocks(self, now: Moment) -> Sequence[Block]:
+        """The blocks that should be in force."""
+
+
+class Upkeep(Protocol):
+    """What the calls need of upkeep."""
+
+    def start(self, start: datetime | None, duration_s: int, impact: str, actor: str, now: Moment) -> Maintenance:
+        """Begin or announce a maintenance."""
+
+    def stop(self, actor: str, now: Moment) -> Maintenance:
+        """End the maintenance."""
+
+    def require_writable(self) -> None:
+        """Refuse while the appliance is in maintenance."""
+
+
+class History(Protocol):
+    """What the calls need of history."""
+
+    def query(
+        self, department: str, host: str | None, since: datetime, until: datetime, step: Step
+    ) -> Mapping[datetime, Passed]:
+        """What passed, by the beginning of each bucket, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The monitors that carry out what clients ask for."""
+
+    metering: Metering
+    enforcement: Enforcement
+    upkeep: Upkeep
+    history: History
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: what the token grants, from which address, and the way into and out of a department's analytics."""
+
+    grant: Grant
+    address: str | None
+    subscribe: Callable[[str], None]
+    unsubscribe: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a handler has to work with, beside its argument. `departments`: the ids that are configured."""
+
+    desk: Desk
+    departments: frozenset[str]
+    caller: Caller
+    now: Moment
+
+
+def require_department(context: Context, department: str) -> None:
+    """Refuse a department that there is not, or that the caller's token does not cover."""
+    if department not in context.departments:
+        raise Refused(Code.UNKNOWN_DEPARTMENT, f'there is no department "{clipped(department)}"')
+    if not context.caller.grant.may_see(department):
+        raise Refused(Code.FORBIDDEN, f'this token does not cover the department "{department}"')

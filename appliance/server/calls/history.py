@@ -1,0 +1,55 @@
+"""Calls about history."""
+
+from datetime import datetime
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from appliance.core.history import Step
+from appliance.core.moment import timestamp
+from appliance.core.refusal import Code, Refused
+from appliance.server.arguments import Argument, DepartmentId, Instant
+from appliance.server.calls.desk import Context, require_department
+
+HistoryStep = Annotated[Step, Meta(description="one of " + ", ".join(Step))]
+HostAddress = Annotated[
+    str, Meta(min_length=1, max_length=64, description="a host's address, such as 192.168.1.100 or 2001:db8::1")
+]
+
+
+class HistoryArgument(Argument, frozen=True, kw_only=True, rename="camel"):
+    """What `history:get` takes. `host`: left out for the whole department; `from`, `to`: `to` is not in the range."""
+
+    department_id: DepartmentId
+    host: HostAddress | None = None
+    since: Instant = msgspec.field(name="from")
+    until: Instant = msgspec.field(name="to")
+    step: HistoryStep
+
+
+def history(context: Context, asked: HistoryArgument) -> dict[str, Any]:
+    """What passed, by the beginning of each bucket."""
+    require_department(context, asked.department_id)
+    host = None if asked.host is None else _host(asked.host)
+    found = context.desk.history.query(asked.department_id, host, asked.since, asked.until, asked.step)
+    return {
+        "departmentId": asked.department_id,
+        "host": host,
+        "step": asked.step,
+        "points": [[_start_text(start), passed.up_bytes, passed.down_bytes] for start, passed in found.items()],
+    }
+
+
+def _host(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise Refused(Code.BAD_REQUEST, "host: must be a host's address, such as 192.168.1.100") from None
+
+
+@lru_cache(maxsize=8192)  # all departments of a page ask for the same buckets
+def _start_text(start: datetime) -> str:
+    return timestamp(start)

@@ -1,0 +1,44 @@
+"""Calls about maintenance, the read-only mode."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from appliance.core.maintenance import Maintenance
+from appliance.core.moment import timestamp
+from appliance.server.arguments import Argument, Instant, Nothing, Sentence
+from appliance.server.calls.desk import Context
+
+MaintenanceSeconds = Annotated[
+    int, Meta(ge=60, le=86400, description="a whole number of seconds from 60 to 86400 (a minute to a day)")
+]
+
+
+class StartArgument(Argument, frozen=True, kw_only=True, rename="camel"):
+    """What `maintenance:start` takes. `start_time`: left out for now."""
+
+    duration: MaintenanceSeconds = 3600  # the contract's own example
+    impact: Sentence = "System is in read-only mode"
+    start_time: Instant | None = None
+
+
+def start(context: Context, asked: StartArgument) -> dict[str, Any]:
+    """Begin, announce or extend a maintenance."""
+    actor = context.caller.grant.subject
+    return _told(context.desk.upkeep.start(asked.start_time, asked.duration, asked.impact, actor, context.now))
+
+
+def stop(context: Context, _: Nothing) -> dict[str, Any]:
+    """End the maintenance."""
+    return _told(context.desk.upkeep.stop(context.caller.grant.subject, context.now))
+
+
+def _told(maintenance: Maintenance) -> dict[str, Any]:
+    return {
+        "maintenance": {
+            "type": maintenance.kind,
+            "startTime": timestamp(maintenance.start),
+            "duration": maintenance.duration_s,
+            "impact": maintenance.impact,
+        }
+    }

@@ -1,0 +1,62 @@
+"""The table of calls: from an event's name to its argument, the role it takes and its handler.
+
+Everything that can be said of a call without knowing what it does (role, argument, read-only mode) is in the table and
+judged in one place.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from appliance.core.refusal import Code, Refused
+from appliance.server.access import Role
+from appliance.server.arguments import DepartmentId, Nothing, parse
+from appliance.server.calls import analytics, blocks, history, maintenance, quotas
+from appliance.server.calls.desk import Context
+from appliance.server.packets import clipped
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A row of the table. `argument`: an `Argument`, which may be left out if no key of it is required, or a text.
+
+    `changes`: it is refused in the read-only mode. Maintenance itself can be extended and ended in it.
+    """
+
+    argument: Any
+    role: Role
+    changes: bool
+    handler: Callable[[Context, Any], dict[str, Any]]
+
+
+CALLS = {
+    "analytics:subscribe": Call(DepartmentId, Role.VIEWER, False, analytics.subscribe),
+    "analytics:unsubscribe": Call(DepartmentId, Role.VIEWER, False, analytics.unsubscribe),
+    "ip:block": Call(blocks.BlockArgument, Role.OPERATOR, True, blocks.block),
+    "ip:unblock": Call(blocks.UnblockArgument, Role.OPERATOR, True, blocks.unblock),
+    "ip:list": Call(blocks.ListArgument, Role.VIEWER, False, blocks.list_blocks),
+    "quota:get": Call(DepartmentId, Role.VIEWER, False, quotas.quotas),
+    "quota:set": Call(quotas.LimitArgument, Role.ADMIN, True, quotas.set_limit),
+    "quota:extend": Call(quotas.ExtendArgument, Role.OPERATOR, True, quotas.extend),
+    "history:get": Call(history.HistoryArgument, Role.VIEWER, False, history.history),
+    "maintenance:start": Call(maintenance.StartArgument, Role.ADMIN, False, maintenance.start),
+    "maintenance:stop": Call(Nothing, Role.ADMIN, False, maintenance.stop),
+}
+
+
+def carry_out(event: str, arguments: Sequence[object], context: Context) -> dict[str, Any]:
+    """Do what the client asks for and return what to answer beside `success`. Raises `Refused`."""
+    grant = context.caller.grant
+    if grant.is_expired(context.now.wall):
+        raise Refused(Code.TOKEN_EXPIRED, "the token has expired; ask the appliance's administrator for a new one")
+    call = CALLS.get(event)
+    if call is None:
+        raise Refused(Code.BAD_REQUEST, f'there is no call "{clipped(event)}"; there are {", ".join(CALLS)}')
+    if not grant.may_act_as(call.role):
+        raise Refused(Code.FORBIDDEN, f"{event} takes a token with the role {call.role}; this one has {grant.role}")
+    if len(arguments) > 1:
+        raise Refused(Code.BAD_REQUEST, f"{event} takes one argument at most, and was given {len(arguments)}")
+    argument = parse(call.argument, arguments[0] if arguments else None)
+    if call.changes:
+        context.desk.upkeep.require_writable()
+    return call.handler(context, argument)

@@ -6,7 +6,7 @@ another would leave the client without an answer.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
@@ -15,6 +15,7 @@ import eventlet
 from eventlet import wsgi
 from socketio.exceptions import ConnectionRefusedError as Turned
 
+from appliance.core.allowance import Allowance, Rate
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code, Refused
 from appliance.events import Audience, DepartmentEvent, ErrorEvent, Event
@@ -28,6 +29,11 @@ log = logging.getLogger(__name__)
 
 LOGIN_DEADLINE_S = 10.0  # a client sends its token at once; the slowest link needs a few round trips
 NAMESPACE = "/"
+# A dashboard of 64 departments asks for two things of each when it opens, and a person clicks twice in a second. The
+# address may be that of many dashboards behind one NAT.
+CLIENT_CALLS = Rate(rate_per_s=20, burst=200)
+ADDRESS_CALLS = Rate(rate_per_s=100, burst=500)
+MOST_CALLERS = 10_000  # clients or addresses at once, 100 bytes each
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,8 @@ class Server:
         self._clock = clock
         self._sessions: dict[str, Session] = {}
         self._strangers: dict[str, float] = {}
+        self._client_calls = Allowance(CLIENT_CALLS, MOST_CALLERS)
+        self._address_calls = Allowance(ADDRESS_CALLS, MOST_CALLERS)
         self._sio = fanout.sio
         self._sio.on("connect", self._connect)
         self._sio.on("disconnect", self._disconnect)
@@ -109,10 +117,17 @@ class Server:
         now = self._clock()
         caller = Caller(session.grant, session.address, self._subscriber(sid), self._unsubscriber(sid))
         context = Context(self._desk, self._departments, caller, now)
-        answer = _answered(lambda: calls.carry_out(event, arguments, context))
+        answer = _answered(lambda: self._carry_out(event, arguments, context, sid))
         if not answer["success"]:
             self._fanout.send(_error_event(answer["code"], answer["error"], now), sid)
         return answer
+
+    def _carry_out(self, event: str, arguments: Sequence[object], context: Context, sid: str) -> dict[str, Any]:
+        now_s, address = context.now.monotonic_s, context.caller.address
+        wait_s = self._client_calls.take(sid, now_s) or self._address_calls.take(address, now_s)
+        if wait_s:
+            raise Refused(Code.RATE_LIMITED, f"too many calls; wait {max(0.1, wait_s):.1f} s before the next")
+        return calls.carry_out(event, arguments, context)
 
     def _subscriber(self, sid: str) -> Callable[[str], None]:
         def subscribe(department: str) -> None:

@@ -1,6 +1,7 @@
 import pytest
 
 from appliance.server.access import Role
+from appliance.server.app import CLIENT_CALLS
 from appliance.server.calls import CALLS
 from tests.client import NodeClient
 from tests.server import GHOST
@@ -274,3 +275,18 @@ def test_the_most_points_that_are_given_arrive(server, connect):
     asked = {"departmentId": "dept123", "from": "2024-12-15T04:49:00Z", "to": "2024-12-16T14:09:00Z", "step": "minute"}
     answer = connect(ttl_s=1_000_000).call("history:get", asked)
     assert len(answer["points"]) == 2000
+
+
+def test_a_thousand_calls_in_a_second_are_limited_and_each_is_answered(server, connect):
+    flooding, other = connect(role=Role.VIEWER), connect(role=Role.VIEWER)
+    tell = "(answer) => tell({ event: 'answer', data: answer })"
+    flooding.send("ip:list", code=f"Array(1000).fill(0).map(() => socket.emit('ip:list', {tell})) && []")
+    flooding.wait_for("answer", count=1000)
+    answers = flooding.named("answer")
+    limited = [answer for answer in answers if not answer["success"]]
+    assert 0 < len(answers) - len(limited) <= CLIENT_CALLS.burst
+    assert {answer["code"] for answer in limited} == {"E_RATE_LIMITED"}
+    assert "wait" in limited[0]["error"]
+    assert other.call("ip:list")["success"]
+    server.advance(60)
+    assert flooding.call("ip:list")["success"]

@@ -9,15 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from appliance.core.meter import Plan
-from appliance.core.meter_rules import (
-    ETHERNET_BYTES,
-    NEVER,
-    Layout,
-    chains_of,
-    is_held,
-    object_name,
-    outgoing_direction,
-)
+from appliance.core.meter_names import ETHERNET_BYTES, chains_of, is_held, object_name, outgoing_direction
+from appliance.core.meter_rules import NEVER, Layout
 from appliance.core.ruleset import Command, Expression, add, add_rule
 
 TABLE = "appliance_meters"

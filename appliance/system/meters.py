@@ -21,8 +21,11 @@ from typing import Protocol
 
 from appliance.core.meter import Plan, Reading
 from appliance.core.meter_change import TABLE, Counters, Quotas, There, moved, transaction
-from appliance.core.meter_rules import ETHERNET_BYTES, Layout, layout, notice_table, outgoing_direction, parse_name
+from appliance.core.meter_names import ETHERNET_BYTES, object_name, outgoing_direction, parse_name
+from appliance.core.meter_rules import Layout, layout
+from appliance.core.notice_rules import notice_table
 from appliance.core.ruleset import Command
+from appliance.core.throttle_rules import shares
 
 __all__ = ["TABLE", "NftablesMeters"]
 
@@ -31,6 +34,7 @@ FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 Counted = Sequence[int]  # bytes and packets, as the kernel counts them
 UNCOUNTED = (0, 0)
+LOOKS = 4  # for which a host that was active still counts as such, beside the latest
 
 
 class Run(Protocol):
@@ -67,10 +71,27 @@ class Shown(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """All that decides what is in the table, but for the limits. `present`: those of its interfaces that exist."""
+    """All that decides what is in the table, but for the limits. `present`: those of its interfaces that exist.
+
+    `shares`: by throttled department, into how many its rate is divided.
+    """
 
     plans: tuple[Plan, ...] = ()
     present: frozenset[str] = frozenset()
+    shares: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A throttled department's hosts. `counted`: by key and set, its bytes; `active`: how many of late had more."""
+
+    counted: Mapping[tuple[str, bytes], int] = field(default_factory=dict)
+    active: Sequence[int] = ()
+
+    @property
+    def shares(self) -> int:
+        """Into how many the rate is divided: by the most that were active, because a pause is not yet an end."""
+        return shares(max(self.active, default=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +118,16 @@ class NftablesMeters:
         self._notice = notice_table(notice_port) if notice_port else []
         self._boot = BOOT_ID.read_text().strip()
         self._force = Force()
+        self._activity: Mapping[str, Activity] = {}
 
     def apply(self, plans: Sequence[Plan]) -> str | None:
         """Meter and hold exactly by these plans; a meter that is there already keeps its count."""
         interfaces = {plan.interface for plan in plans}
+        self._activity = {plan.department: self._observe(plan) for plan in plans if plan.throttle_bytes_s is not None}
         structure = Structure(
             tuple(replace(plan, stop_at_bytes=None) for plan in plans),
             frozenset(filter(self._shown.has_interface, interfaces)),
+            {name: activity.shares for name, activity in self._activity.items()},
         )
         if structure == self._force.structure and self._stands():
             return self._hold(plans)
@@ -146,14 +170,23 @@ class NftablesMeters:
                     found[socket.inet_ntop(family, key)] = reading
         return found
 
+    def _observe(self, plan: Plan) -> Activity:
+        """Who of a throttled department has sent or received since the last look."""
+        before = self._activity.get(plan.department, Activity())
+        names = [object_name(f"{way}{version}", plan) for way in ("up", "down") for version in FAMILIES]
+        counted = {(name, key): size for name in names for key, size, _ in self._shown.counted(name)}
+        active = {key for (name, key), size in counted.items() if size != before.counted.get((name, key))}
+        return Activity(counted, (*before.active[-LOOKS:], len(active)))
+
     def _stands(self) -> bool:
         """Whether the table is as it was left: rules and hooks too."""
         return self._shown.table_handle() == self._force.handle and self._shown.chains() == self._force.chains
 
     def _build(self, structure: Structure, plans: Sequence[Plan]) -> str | None:
         """Put the table into the state of the plans, whatever is in it."""
-        there = There(self._shown.objects(), self._shown.chains())
-        wanted = layout(plans, leads=bool(self._notice))
+        known = self._force.layout.rules if self._stands() else {}
+        there = There(self._shown.objects(), self._shown.chains(), known)
+        wanted = layout(plans, shares=structure.shares, leads=bool(self._notice))
         # Only kernels from 6.16 on take a chain for an interface that does not exist, and keep it when one goes.
         absent = {
             chain

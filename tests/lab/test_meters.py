@@ -2,13 +2,14 @@
 
 import json
 import socket
+import time
 from dataclasses import dataclass, replace
 from ipaddress import ip_interface, ip_network
 
 import pytest
 
 from appliance.core.meter import Facing, Plan, Reading
-from appliance.core.meter_rules import MOST_HOSTS
+from appliance.core.meter_names import MOST_HOSTS
 from appliance.system.meters import TABLE, NftablesMeters
 from appliance.system.nfnetlink import Nfnetlink
 from appliance.system.nftables import Nftables
@@ -451,9 +452,9 @@ def test_the_same_plans_again_change_nothing(gateway):
     meters = meters_of(gateway)
     plans = [replace(SUBNETS, stop_at_bytes=MEGABYTE)]
     assert meters.apply(plans) is None
-    shown = gateway.appliance.run(["nft", "-a", "list", "ruleset"]).stdout
+    shown = gateway.appliance.run(["nft", "-a", "-s", "list", "ruleset"]).stdout
     assert meters.apply(plans) is None
-    assert gateway.appliance.run(["nft", "-a", "list", "ruleset"]).stdout == shown
+    assert gateway.appliance.run(["nft", "-a", "-s", "list", "ruleset"]).stdout == shown
 
 
 def test_what_is_blocked_is_not_counted(gateway):
@@ -478,3 +479,65 @@ def test_a_throttled_department_is_held_to_its_rate_and_its_drops_are_not_counte
     assert meters.read()["radiology"].down_bytes <= carried[1]
     assert meters.apply([SUBNETS]) is None
     assert host.run(["iperf3", "-c", WEB_V4[0], "-n", "20M", "-R"]).returncode == 0
+
+
+def test_a_throttled_department_is_shared_by_its_hosts_however_many_connections_one_opens(gateway):
+    for port in ("5201", "5202"):
+        gateway.uplink.spawn(["iperf3", "--server", "--forceflush", "--port", port], ready="Server listening")
+    meters, plan = meters_of(gateway), replace(SUBNETS, throttle_bytes_s=2 * MEGABYTE)
+    assert meters.apply([plan]) is None
+    load = ["iperf3", "-c", WEB_V4[0], "-t", "8", "-R"]
+    greedy = gateway.hosts[0].spawn([*load, "-P", "16"])
+    modest = gateway.hosts[1].spawn([*load, "-p", "5202"])
+    while greedy.process.poll() is None:
+        time.sleep(0.5)  # as the service does, from time to time
+        assert meters.apply([plan]) is None
+    modest.process.wait(timeout=30)
+    hosts = meters.hosts()["radiology"]
+    assert hosts["10.20.0.12"].down_bytes > hosts["10.20.0.11"].down_bytes / 2
+    assert meters.read()["radiology"].down_bytes < 8 * 4 * MEGABYTE
+
+
+def test_what_is_tagged_for_a_subinterface_is_left_to_the_subinterface(gateway):
+    meters, host = meters_of(gateway), gateway.hosts[0]
+    plans = [EVERYTHING, Plan("other", "eth1.20", Facing.DEPARTMENT)]
+    ends = bytes.fromhex((gateway.appliance.mac("eth1") + host.mac()).replace(":", ""))
+    ip = bytes.fromhex("4500001c0000000040ff0000") + b"\x0a\x14\x00\x0b" + b"\xc6\x33\x64\x0a" + bytes(8)
+    for given, counted in ((plans, 0), ([EVERYTHING], 1)):
+        assert meters.apply(given) is None
+        before = at_rest(meters)["radiology"].up_packets
+        with host.entered(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+            raw.bind(("eth0", 0))
+            raw.send(ends + bytes.fromhex("81000014") + b"\x08\x00" + ip)
+        assert at_rest(meters)["radiology"].up_packets == before + counted
+
+
+def test_a_connection_that_is_older_than_the_cut_is_not_let_through_on_the_way_to_the_notice(inline):
+    with inline.appliance.entered():
+        meters = NftablesMeters(Nftables().run, Nfnetlink(TABLE), 5080)
+    assert meters.apply([SUBNETS]) is None
+    with inline.uplink.entered():
+        listening = socket.create_server((WEB_V4[0], 80))
+    with listening, inline.hosts[0].entered():
+        client = socket.create_connection((WEB_V4[0], 80), timeout=5)
+        server, _ = listening.accept()
+    with client, server:
+        client.send(b"before")
+        assert server.recv(100) == b"before"
+        assert meters.apply([replace(SUBNETS, stop_at_bytes=0)]) is None
+        inline.hosts[1].ping(WEB_V4[0], wait_s=0.2)  # the one packet that still passes
+        client.send(b"after")
+        server.settimeout(1)
+        with pytest.raises(TimeoutError):
+            server.recv(100)
+
+
+def test_a_rate_does_not_use_up_a_quota_that_is_extended_later(gateway):
+    meters, host = meters_of(gateway), gateway.hosts[0]
+    assert meters.apply([replace(SUBNETS, throttle_bytes_s=1000, stop_at_bytes=MEGABYTE)]) is None
+    host.run(["ping", "-q", "-f", "-c", "1000", "-s", "1400", WEB_V4[0]], check=False)
+    own = at_rest(meters)["radiology"]
+    assert own.total_bytes < MEGABYTE / 2  # of 2.8 MB
+    assert meters.apply([replace(SUBNETS, stop_at_bytes=own.total_bytes + 10 * 2 * 84)]) is None
+    assert host.ping(WEB_V4[0], count=10)
+    assert at_rest(meters)["radiology"].up_packets == own.up_packets + 10

@@ -1,0 +1,35 @@
+"""The way to the notice: HTTP that the meters' rules have marked is led to this computer, by NAT.
+
+The meters mark where packets come in, before the kernel knows of connections. What goes back must bear the mark too,
+or the same quota would stop it. What is marked and goes on to somewhere else all the same, because its connection is
+older than the cut, ends here: the mark lets nobody pass. For a bridge, `br_netfilter` must be loaded, as for tracking.
+"""
+
+from typing import Any
+
+from appliance.core.ruleset import HTTP, NOTICE_MARK, Command, Expression, add, add_rule, match
+from appliance.core.ruleset import field as header
+
+NOTICE = {"family": "inet", "table": "appliance_notice"}
+# linux/netfilter_ipv4.h: NF_IP_PRI_NAT_DST, NF_IP_PRI_MANGLE, NF_IP_PRI_FILTER
+NAT_PRIORITY, MANGLE_PRIORITY, FILTER_PRIORITY = -100, -150, 0
+
+MARK: dict[str, Any] = {"mangle": {"key": {"meta": {"key": "mark"}}, "value": NOTICE_MARK}}
+IS_MARKED = match({"meta": {"key": "mark"}}, NOTICE_MARK)
+# For the chain that cuts a department off. Only where something leads what is marked: else it would pass.
+LEAD: Expression = [match(header("tcp", "dport"), HTTP), MARK, {"accept": None}]
+
+
+def notice_table(port: int) -> list[Command]:
+    """The table that leads marked HTTP to this port of the appliance, made anew."""
+    own: Command = {"table": {"family": "inet", "name": NOTICE["table"]}}
+    translated = match({"ct": {"key": "status"}}, "dnat", "in")
+    return [
+        *({action: own} for action in ("add", "delete", "add")),  # deleting what does not exist would be an error
+        add("chain", NOTICE, "arriving", type="nat", hook="prerouting", prio=NAT_PRIORITY, policy="accept"),
+        add("chain", NOTICE, "passing", type="filter", hook="forward", prio=FILTER_PRIORITY, policy="accept"),
+        add("chain", NOTICE, "leaving", type="filter", hook="output", prio=MANGLE_PRIORITY, policy="accept"),
+        add_rule(NOTICE, "arriving", [IS_MARKED, match(header("tcp", "dport"), HTTP), {"redirect": {"port": port}}]),
+        add_rule(NOTICE, "passing", [IS_MARKED, {"drop": None}]),
+        add_rule(NOTICE, "leaving", [match(header("tcp", "sport"), port), translated, MARK]),
+    ]

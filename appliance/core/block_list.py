@@ -20,9 +20,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, summarize_address_range
 
-from appliance.core.blocks import parse_target, target_text
 from appliance.core.refusal import Refused
+from appliance.core.targets import parse_target, target_text
 
+ORIGIN = "list:"  # what the origins of all lists begin with
 LARGEST_BYTES = 16 << 20  # 100,000 lines of 160 characters; the largest public lists of addresses have 5 MB
 MOST_ENTRIES = 100_000  # as many as can be blocked at all
 LONGEST_LINE = 65_536  # bytes: nftables' elements may stand all in one line
@@ -43,6 +44,38 @@ _NFTABLES = re.compile(
     r"|(?:type|typeof|flags|timeout|size|policy|gc-interval)\s.*|auto-merge;?|[{};\s]+"
 )
 _HEADING = re.compile(r"[\"']?[A-Za-z_ -]+[\"']?,.*")
+
+
+@dataclass(frozen=True, slots=True)
+class BlockList:
+    """A list that is configured. `department`: `None` for all.
+
+    `duration_s`: how long an entry stays blocked after the list was last seen with it; 0: until it is seen without it.
+    """
+
+    name: str
+    source: str
+    refresh_s: float
+    department: str | None = None
+    duration_s: int = 0
+
+    @property
+    def origin(self) -> str:
+        """What its blocks say of where they come from."""
+        return f"{ORIGIN}{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a source has given: its content and the version that this is, or why there is none.
+
+    `content`: `None` where it has not changed, and where there is a `trouble`, a sentence for a person. `version`: to
+    ask for with the next time; empty where the source has none.
+    """
+
+    content: bytes | None = None
+    version: str = ""
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

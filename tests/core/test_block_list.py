@@ -61,6 +61,22 @@ def test_an_address_with_something_behind_it_is_not_blocked(line):
     assert read(line.encode()).fault_count == 1
 
 
+def test_of_a_hosts_file_the_names_count():
+    assert targets("0.0.0.0 Bad.example worse.example\n127.0.0.1\tads.example # shop") == [
+        "bad.example",
+        "worse.example",
+        "ads.example",
+    ]
+
+
+def test_hardware_addresses_and_names_are_entries():
+    assert targets("02-00-5E-10-00-01\n*.bad.example\nmy-bad.example") == [
+        "02:00:5e:10:00:01",
+        "bad.example",
+        "my-bad.example",
+    ]
+
+
 def test_a_hosts_files_own_entries_are_passed_over():
     assert targets("127.0.0.1 localhost\n::1 localhost ip6-localhost\n0.0.0.0 0.0.0.0") == []
 

@@ -9,20 +9,16 @@ from msgspec import Meta, Struct
 from appliance.config.values import (
     BitRate,
     Bytes,
+    Count,
     Days,
     DepartmentId,
-    HoldSeconds,
     InterfaceName,
-    ListName,
-    ListSource,
     Pin,
-    RefreshSeconds,
     Seconds,
     Subnet,
     Text,
     Threshold,
 )
-from appliance.core.block_list import BlockList
 from appliance.core.department import Department
 from appliance.core.history import DEPARTMENT_STEPS, HOST_STEPS, Retention
 from appliance.core.machine import Position
@@ -92,20 +88,6 @@ class Protection(Section, frozen=True, kw_only=True):
     addresses: tuple[Subnet, ...] = ()
 
 
-class BlockListSection(Section, frozen=True, kw_only=True):
-    """A list of what is to be blocked, which somebody else keeps. `department`: `None` for all.
-
-    `refresh`: seconds between two looks; one costs nothing where nothing has changed. `duration`: seconds that an entry
-    stays blocked after the list was last seen with it; 0: until the list is seen without it.
-    """
-
-    name: ListName
-    source: ListSource
-    refresh: RefreshSeconds = 3600.0  # public lists change a few times a day
-    department: DepartmentId | None = None
-    duration: HoldSeconds = 0
-
-
 class HistorySection(Section, frozen=True, kw_only=True):
     """Days that the buckets of each width are kept: of departments, and as `host_...` of each of their hosts.
 
@@ -129,6 +111,35 @@ class NoticeSection(Section, frozen=True, kw_only=True):
     contact: Text = "your IT team"
 
 
+class LimitsSection(Section, frozen=True, kw_only=True):
+    """What one client, one address and all strangers together may take of the server.
+
+    The deadlines: a client sends its request and its token at once; the slowest link needs a few round trips, and
+    whoever is slower on purpose holds a place. The connections: 500 dashboards and as many requests at a time, of which
+    one address has a tenth, since a building's dashboards may share one behind NAT. The calls: a dashboard of 64
+    departments asks for a few things of each when it opens, and a person clicks twice a second. The message: the
+    longest legitimate one, a connect with the longest token, is half of it. The nesting: our calls have two levels.
+    No honest client sends one malformed packet. The log: 2 lines a second of each part can still be read, and are
+    25 MB a day. The refused logins are free; from then on an address waits, twice as long each time.
+    """
+
+    login_deadline: Seconds = 10.0
+    request_deadline: Seconds = 10.0  # from the connection, or from the previous answer
+    connections: Count = 1000
+    connections_per_address: Count = 100
+    calls_per_second: Annotated[float, Meta(ge=0.1, le=10000, description="a number from 0.1 to 10000")] = 20.0
+    calls_at_once: Count = 200
+    message: Bytes = Bytes(16384)
+    nesting: Annotated[int, Meta(ge=2, le=100, description="a whole number from 2 to 100")] = 16
+    malformed_packets: Count = 1
+    log_lines_per_second: Annotated[float, Meta(ge=0.1, le=10000, description="a number from 0.1 to 10000")] = 2.0
+    refused_logins: Count = 5
+    longest_login_delay: Seconds = 300.0
+
+
+DEFAULT_LIMITS = LimitsSection()
+
+
 class PanelPins(Section, frozen=True, kw_only=True):
     """BCM pin numbers of the button and the LEDs; `hold`: seconds the button is held for maintenance."""
 
@@ -147,9 +158,9 @@ class Config(Section, frozen=True, kw_only=True):
     server: Server = Server()
     periods: Periods = Periods()
     protection: Protection = Protection()
-    block_lists: tuple[BlockListSection, ...] = ()
     history: HistorySection = HistorySection()
     notice: NoticeSection = NoticeSection()
+    limits: LimitsSection = DEFAULT_LIMITS
     panel: PanelPins = PanelPins()
 
     @property
@@ -168,12 +179,6 @@ class Config(Section, frozen=True, kw_only=True):
         return Retention(
             department_days={step: kept[step.name.lower()] for step in DEPARTMENT_STEPS},
             host_days={step: kept[f"host_{step.name.lower()}"] for step in HOST_STEPS},
-        )
-
-    def as_block_lists(self) -> tuple[BlockList, ...]:
-        """The lists of what is to be blocked, in the core's words."""
-        return tuple(
-            BlockList(one.name, one.source, one.refresh, one.department, one.duration) for one in self.block_lists
         )
 
     def as_departments(self) -> tuple[Department, ...]:

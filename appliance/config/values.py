@@ -38,6 +38,7 @@ Seconds = Annotated[float, Meta(ge=0.1, le=3600, description="a number of second
 Pin = Annotated[int, Meta(ge=0, le=27, description="a BCM pin number from 0 to 27")]
 Threshold = Annotated[int, Meta(ge=1, le=100, description="a whole number of percent from 1 to 100")]
 Days = Annotated[int, Meta(ge=1, le=3660, description="a whole number of days from 1 to 3660")]
+Count = Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1000000")]
 Text = Annotated[str, Meta(min_length=1, max_length=200, description="a text of 1 to 200 characters")]
 InterfaceName = Annotated[
     str, Meta(pattern=r"^[^\s/:]{1,15}$", description="a network interface's name, at most 15 characters (IFNAMSIZ)")
@@ -48,27 +49,6 @@ DepartmentId = Annotated[
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
         description="1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit",
     ),
-]
-
-
-ListName = Annotated[
-    str,
-    Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$", description="1 to 32 letters, digits, '_', '.' or '-'"),
-]
-ListSource = Annotated[
-    str,
-    Meta(
-        # No user and password: the URL stands in answers and in the log.
-        pattern=r"^(/[^\x00-\x1f\x7f]{1,1000}"
-        r"|http://([A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?(/[!-~]{0,1000})?)$",
-        description='a file\'s absolute path, or a URL such as "http://192.168.1.2/list.txt"',
-    ),
-]
-RefreshSeconds = Annotated[
-    float, Meta(ge=1, le=604_800, description="a number of seconds from 1 to 604800 (a week) between two looks")
-]
-HoldSeconds = Annotated[
-    int, Meta(ge=0, le=31_536_000, description="a whole number of seconds up to 31536000 (a year), or 0")
 ]
 
 

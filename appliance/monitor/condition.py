@@ -61,12 +61,19 @@ class Condition:
     @property
     def is_troubled(self) -> bool:
         """Whether some department cannot work as configured, or the appliance itself."""
-        return bool(self._troubles()) or any(not condition.active for condition, _ in self._told.values())
+        return bool(self.troubles()) or any(not condition.active for condition, _ in self._told.values())
 
     @property
     def is_busy(self) -> bool:
         """Whether any department carried something in the last metering period."""
         return any(self._metering.rate_bytes_s(one.id) > 0 for one in self._departments)
+
+    def troubles(self) -> list[str]:
+        """What the appliance itself does not do, a sentence each."""
+        unsaved = (
+            None if self._metering.is_saved else "the books cannot be saved and are kept in memory; is the disk full?"
+        )
+        return [trouble for trouble in (unsaved, self._history_trouble()) if trouble is not None]
 
     def status_step(self, now: Moment) -> None:
         """Judge each department, and tell what has changed or was not told for long."""
@@ -88,16 +95,10 @@ class Condition:
                     cpu=CpuHealth(usage=vitals.cpu_percent, temperature=vitals.cpu_temperature_c),
                     memory=Fill(used=vitals.memory_used_bytes, total=vitals.memory_total_bytes),
                     storage=Fill(used=vitals.storage_used_bytes, total=vitals.storage_total_bytes),
-                    troubles=self._troubles() or UNSET,
+                    troubles=self.troubles() or UNSET,
                 ),
             )
         )
-
-    def _troubles(self) -> list[str]:
-        unsaved = (
-            None if self._metering.is_saved else "the books cannot be saved and are kept in memory; is the disk full?"
-        )
-        return [trouble for trouble in (unsaved, self._history_trouble()) if trouble is not None]
 
     def _look_around(self, now: Moment) -> None:
         if self._sighted_s is None or now.monotonic_s - self._sighted_s >= SIGHTINGS_S:

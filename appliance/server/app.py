@@ -6,6 +6,7 @@ another would leave the client without an answer.
 """
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,24 +16,26 @@ import eventlet
 from eventlet import wsgi
 from socketio.exceptions import ConnectionRefusedError as Turned
 
+from appliance.config import DEFAULT_LIMITS, LimitsSection
 from appliance.core.allowance import Allowance, Rate
+from appliance.core.logins import Logins, Patience
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code, Refused
 from appliance.events import Audience, DepartmentEvent, ErrorEvent, Event
-from appliance.server import access, calls, web
+from appliance.server import access, calls, pages, web
 from appliance.server.access import Grant
 from appliance.server.calls import Caller, Context, Desk
+from appliance.server.door import Door
 from appliance.server.fanout import Fanout, room_of
+from appliance.server.gate import Gate
 from appliance.server.packets import Malformed, clipped
+from appliance.server.strangers import Strangers
 
 log = logging.getLogger(__name__)
 
-LOGIN_DEADLINE_S = 10.0  # a client sends its token at once; the slowest link needs a few round trips
 NAMESPACE = "/"
-# A dashboard of 64 departments asks for two things of each when it opens, and a person clicks twice in a second. The
-# address may be that of many dashboards behind one NAT.
-CLIENT_CALLS = Rate(rate_per_s=20, burst=200)
-ADDRESS_CALLS = Rate(rate_per_s=100, burst=500)
+# An address may be that of many dashboards behind one NAT: this many times what one client may call.
+CALLS_OF_ADDRESS, CALLS_OF_ADDRESS_AT_ONCE = 5, 2.5
 MOST_CALLERS = 10_000  # clients or addresses at once, 100 bytes each
 
 
@@ -42,34 +45,59 @@ class Session:
 
     grant: Grant
     address: str | None
+    eio_sid: str
 
 
 class Server:
     """Lets clients in, answers their calls and sends away those whose time is over."""
 
     def __init__(
-        self, fanout: Fanout, secret: bytes, departments: Iterable[str], desk: Desk, clock: Callable[[], Moment]
+        self,
+        fanout: Fanout,
+        secret: bytes,
+        departments: Iterable[str],
+        desk: Desk,
+        clock: Callable[[], Moment],
+        limits: LimitsSection = DEFAULT_LIMITS,
+        troubles: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """`secret`: signs the tokens; `departments`: the ids that are configured; `clock`: the time of a call."""
+        """`secret`: signs the tokens; `departments`: the ids that are configured; `clock`: the time of a call.
+
+        `troubles`: a sentence for each thing that the appliance does not do.
+        """
         self._fanout = fanout
         self._secret = secret
         self._departments = frozenset(departments)
         self._desk = desk
         self._clock = clock
+        self._limits = limits
+        self._troubles = troubles
         self._sessions: dict[str, Session] = {}
-        self._strangers: dict[str, float] = {}
-        self._client_calls = Allowance(CLIENT_CALLS, MOST_CALLERS)
-        self._address_calls = Allowance(ADDRESS_CALLS, MOST_CALLERS)
+        self._at_home: set[str] = set()  # the Engine.IO sessions of `_sessions`
+        self._strangers = Strangers(limits.connections, limits.login_deadline)
+        self.logins = Logins(Patience(free=limits.refused_logins, longest_s=limits.longest_login_delay))
+        calls_per_s, at_once = limits.calls_per_second, limits.calls_at_once
+        self._client_calls = Allowance(Rate(calls_per_s, at_once), MOST_CALLERS)
+        self._address_calls = Allowance(
+            Rate(calls_per_s * CALLS_OF_ADDRESS, round(at_once * CALLS_OF_ADDRESS_AT_ONCE)), MOST_CALLERS
+        )
         self._sio = fanout.sio
         self._sio.on("connect", self._connect)
         self._sio.on("disconnect", self._disconnect)
         self._sio.on("*", self._call)
+        self._sio.eio.on("connect", self._open)
         self._sio.eio.on("message", self._receive)
-        self.site = web.Site(self._transport, lambda: len(self._sessions), fanout.simulated)
+        self.door = Door(
+            web.Site(self._transport, self._gate(), self._pages()),
+            limits.connections,
+            limits.connections_per_address,
+            limits.request_deadline,
+            self._is_client,
+        )
 
     def serve(self, listener: Any) -> None:
         """Answer on this listening socket until it is closed; for a greenlet of its own."""
-        web.serve(listener, self.site)
+        self.door.serve(listener)
 
     def expire_sessions(self, now: Moment) -> None:
         """Tell every client whose token has expired, and disconnect it; drop whoever has not logged in for too long."""
@@ -78,12 +106,8 @@ class Server:
                 text = "the token has expired; connect again with a new one"
                 self._fanout.send(_error_event(Code.TOKEN_EXPIRED, text, now), sid)
                 self._sio.disconnect(sid)
-        at_home = {self._sio.manager.eio_sid_from_sid(sid, NAMESPACE) for sid in self._sessions}
-        strangers = [eio_sid for eio_sid in self._sio.eio.sockets if eio_sid not in at_home]
-        self._strangers = {eio_sid: self._strangers.get(eio_sid, now.monotonic_s) for eio_sid in strangers}
-        for eio_sid, since_s in self._strangers.items():
-            if now.monotonic_s - since_s >= LOGIN_DEADLINE_S:
-                self._drop(eio_sid)
+        for eio_sid in self._strangers.overdue(self._sio.eio.sockets, self._at_home, now.monotonic_s):
+            self._drop(eio_sid)
 
     def close(self) -> None:
         """Hang up on everybody."""
@@ -98,16 +122,47 @@ class Server:
 
     def _admit(self, sid: str, environ: dict[str, Any], auth: object) -> dict[str, Any]:
         token = auth.get("token") if isinstance(auth, dict) else None
-        grant = access.check(self._secret, token, self._clock().wall)
+        grant = self._grant_of(token, environ, self._clock())
         for department in sorted(self._departments):
             if grant.may_see(department):
                 self._sio.enter_room(sid, room_of(Audience.DEPARTMENT, department))
-        self._sessions[sid] = Session(grant, web.remote_address(environ))
+        eio_sid = self._sio.manager.eio_sid_from_sid(sid, NAMESPACE)
+        self._sessions[sid] = Session(grant, web.remote_address(environ), eio_sid)
+        self._at_home.add(eio_sid)
+        self._strangers.close(eio_sid)
         self._fanout.send_snapshot(sid, lambda event: _is_for(event, grant))
         return {}
 
+    def _grant_of(self, token: object, environ: dict[str, Any], now: Moment) -> Grant:
+        """What this token allows. Raises `Refused`; `E_RATE_LIMITED` where too many were no good before.
+
+        A good signature is let in while its address waits: it cannot be guessed, and an expired one has none either;
+        so a colleague behind the same NAT shuts nobody out.
+        """
+        address, now_s = environ["REMOTE_ADDR"], now.monotonic_s
+        try:
+            return access.check(self._secret, token, now.wall)
+        except Refused as refused:
+            if token is None or refused.code is not Code.UNAUTHORIZED:
+                raise
+            wait_s = self.logins.wait_s(address, now_s)
+            self.logins.refuse(address, now_s)
+            if not wait_s:
+                raise
+            text = f"too many refused tokens from your address; wait {math.ceil(wait_s)} s, then try a good one"
+            raise Refused(Code.RATE_LIMITED, text) from None
+
     def _disconnect(self, sid: str, _reason: str) -> None:
-        self._sessions.pop(sid, None)
+        session = self._sessions.pop(sid, None)
+        if session is not None:
+            self._at_home.discard(session.eio_sid)
+
+    def _open(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        environ["appliance.session"] = eio_sid
+        self._sio._handle_eio_connect(eio_sid, environ)  # what the library itself registers for this
+        gives_way = self._strangers.open(eio_sid, self._clock().monotonic_s)
+        if gives_way is not None:
+            self._drop(gives_way)
 
     def _call(self, event: str, sid: str, *arguments: object) -> dict[str, Any] | None:
         eventlet.sleep(0)  # a client that calls without pause lets the others have their turn
@@ -148,8 +203,11 @@ class Server:
                 raise Malformed("an empty packet")  # which the library would not even decode
             self._sio._handle_eio_message(eio_sid, data)  # what the library itself registers for this
         except Malformed as fault:
-            log.warning("%s sent %s: dropped", self._origin(eio_sid), fault)
-            self._drop(eio_sid)
+            environ = self._sio.environ[eio_sid]
+            environ["appliance.malformed"] = environ.get("appliance.malformed", 0) + 1
+            log.warning("%s sent %s", self._origin(eio_sid), fault)
+            if environ["appliance.malformed"] >= self._limits.malformed_packets:
+                self._drop(eio_sid)
 
     def _transport(self, environ: dict[str, Any], start_response: web.StartResponse) -> Iterable[bytes]:
         try:
@@ -157,8 +215,7 @@ class Server:
         except (ValueError, LookupError, OSError) as fault:
             # A frame that is no Engine.IO packet, or a session that ended meanwhile: the library lets these escape.
             log.warning("%s sent no Engine.IO: %s", environ["REMOTE_ADDR"], clipped(repr(fault)))
-            for eio_sid in self._sockets_of(environ):
-                self._drop(eio_sid)
+            self._drop(_session_of(environ))
             environ["appliance.hang_up"]()
             if "HTTP_UPGRADE" in environ:
                 wsgi.WSGI_LOCAL.already_handled = True  # eventlet's own way to say that a WebSocket has been served
@@ -167,11 +224,24 @@ class Server:
             return [b"400 Bad Request"]
         return answer
 
-    def _sockets_of(self, environ: dict[str, Any]) -> list[str]:
-        opened = [eio_sid for eio_sid, opener in self._sio.environ.items() if opener is environ]
-        return opened + parse_qs(environ.get("QUERY_STRING", "")).get("sid", [])
+    def _is_client(self, environ: dict[str, Any]) -> bool:
+        """Whether the request is one of a client that is logged in."""
+        return _session_of(environ) in self._at_home
+
+    def _gate(self) -> Gate:
+        # A session that was dropped may last for a while longer: as many as one may have in the time for a login.
+        most = self._limits.connections_per_address
+        return Gate(int(self._limits.message), Rate(most / self._limits.login_deadline, most))
+
+    def _pages(self) -> dict[str, web.Page]:
+        simulated = self._fanout.simulated
+        return {
+            "/": lambda environ: pages.welcome(environ, simulated),
+            "/healthz": lambda _: pages.health(self._troubles, len(self._sessions), simulated),
+        }
 
     def _drop(self, eio_sid: str) -> None:
+        self._strangers.close(eio_sid)
         socket = self._sio.eio.sockets.get(eio_sid)
         if socket is not None:
             # `Server.disconnect` would wait for what is queued, and so for ever where nobody fetches it.
@@ -179,6 +249,13 @@ class Server:
 
     def _origin(self, eio_sid: str) -> str:
         return str(self._sio.environ.get(eio_sid, {}).get("REMOTE_ADDR", "a client"))
+
+
+def _session_of(environ: dict[str, Any]) -> str:
+    """The Engine.IO session that this request has opened, or belongs to by its own word; empty: none."""
+    if "appliance.session" in environ:
+        return str(environ["appliance.session"])
+    return parse_qs(str(environ.get("QUERY_STRING", ""))).get("sid", [""])[0]
 
 
 def _answered(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import socketio
 
+from appliance.config import DEFAULT_LIMITS, LimitsSection
 from appliance.events import Audience, DepartmentEvent, Event
 from appliance.server import packets
 
@@ -27,17 +28,17 @@ class Fanout:
     To publish neither sleeps nor blocks: the event is in every client's queue when the call returns.
     """
 
-    def __init__(self, simulated: bool = False) -> None:
+    def __init__(self, simulated: bool = False, limits: LimitsSection = DEFAULT_LIMITS) -> None:
         self.simulated = simulated
         self._states: dict[tuple[str, str | None], Event] = {}
         self.sio = socketio.Server(
             async_mode="eventlet",
             async_handlers=False,  # a client's calls are answered in their order, and one at a time
             serializer=packets.StrictPacket,
-            json=packets,
+            json=packets.Json(limits.nesting),
             logger=packets.OneLine(logging.getLogger("socketio.server")),
             engineio_logger=packets.OneLine(logging.getLogger("engineio.server")),
-            max_http_buffer_size=packets.LARGEST_PACKET_BYTES,
+            max_http_buffer_size=int(limits.message),
             # A page of any origin may connect: the token is in its hands and not in a cookie, so there is no authority
             # that another site's page could borrow.
             cors_allowed_origins="*",

@@ -4,20 +4,22 @@ python-socketio takes more than our clients send, and some of that harms: binary
 and an event called `connect` or `*` reaches a handler that trusts its arguments. Here a packet is one that `socket.io-
 client` would send to this server, or it is `Malformed`.
 
-Serves python-socketio as its JSON module (`loads`, `dumps`), its packet class and its logger.
+Serves python-socketio as its JSON module, its packet class and its logger.
 """
 
 import json
 import logging
 import math
+import re
 import sys
 from typing import Any
 
 from socketio.packet import CONNECT, DISCONNECT, EVENT, Packet
 
-LARGEST_PACKET_BYTES = 16_384  # the longest legitimate one, a connect with the longest token, is half of it
 LONGEST_INTEGER = 20  # characters: a 64-bit integer and its sign
 LONGEST_LOGGED = 200  # characters of what a stranger can make us write
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]')  # a string as a whole, or a bracket
+_STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 RESERVED_EVENTS = frozenset({"connect", "connect_error", "disconnect", "*"})  # handlers' names, not a client's to send
 
 
@@ -25,8 +27,34 @@ class Malformed(ValueError):
     """Bytes that no honest client sends; the text says what is wrong with them, without quoting them."""
 
 
-def loads(text: str | bytes, **_: Any) -> Any:
-    """The JSON in this text. Raises `Malformed` for what JSON does not have (NaN) and for what only harms."""
+class Json:
+    """JSON as python-socketio asks for it. `nesting`: how many levels a text may have; our calls have two."""
+
+    def __init__(self, nesting: int) -> None:
+        self._nesting = nesting
+
+    def loads(self, text: str, **_: Any) -> Any:
+        """The JSON in this text. Raises `Malformed` for what JSON does not have (NaN) and for what only harms."""
+        if text.count("[") + text.count("{") > self._nesting and _depth(text) > self._nesting:
+            raise Malformed("nested too deeply")
+        return loads(text)
+
+    def dumps(self, value: Any, **options: Any) -> str:
+        """The value as JSON."""
+        return dumps(value, **options)
+
+
+def _depth(text: str) -> int:
+    """How deep the brackets outside of strings are nested; no more than the text needs to be well-formed."""
+    depth = deepest = 0
+    for mark in _BRACKETS.findall(text):
+        depth += _STEPS.get(mark, 0)
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def loads(text: str) -> Any:
+    """The JSON in this text. Raises `Malformed`."""
     try:
         return json.loads(text, parse_constant=_refuse_constant, parse_int=_bounded_int, parse_float=_finite_float)
     except Malformed:

@@ -21,14 +21,14 @@ from eventlet.event import Event as GreenEvent
 from eventlet.hubs import get_hub
 
 from appliance.config import Config
-from appliance.core.blocks import BlockRequest, Protected
+from appliance.core.blocks import Protected
 from appliance.core.department import networks_of
 from appliance.core.machine import Press
 from appliance.core.moment import Moment
 from appliance.core.panel import DARK
 from appliance.core.refusal import Refused
 from appliance.monitor.condition import Condition
-from appliance.monitor.enforcement import Enforcement
+from appliance.monitor.enforcement import BlockRequest, Enforcement
 from appliance.monitor.history import History
 from appliance.monitor.insight import Insight
 from appliance.monitor.metering import Metering
@@ -36,9 +36,9 @@ from appliance.monitor.upkeep import Upkeep
 from appliance.server.access import load_secret
 from appliance.server.app import Server
 from appliance.server.calls import Desk
+from appliance.server.door import Door
 from appliance.server.fanout import Fanout
 from appliance.server.notice import CutOff, Notice
-from appliance.server.web import serve
 from appliance.service.machines import CannotStart, Machine, clock
 from appliance.system.archive import FOLD_S, SqliteArchive
 from appliance.system.store import SqliteStore, StoreUnavailable
@@ -52,6 +52,7 @@ CAPTURE_S = 0.05  # the sockets' buffers hold far more than 50 ms of the filtere
 ATTACH_S = 1.0  # an interface that appears is listened to within a second
 HISTORY_S = 1.0  # a slice of a batch each, so that a batch is done within a few seconds
 SESSIONS_S = 1.0  # a token's expiry is in whole seconds
+NOTICE_CONNECTIONS, NOTICE_CONNECTIONS_PER_ADDRESS = 100, 8  # each is answered at once and closed
 BACKLOG = 128  # connections that wait to be accepted, when all dashboards return after a restart
 
 
@@ -74,7 +75,7 @@ class Service:
         self._store = _open_store(state_dir, machine)
         departments = config.as_departments()
         by_id = {one.id: one for one in departments}
-        fanout = Fanout(simulated=machine.is_simulated)
+        fanout = Fanout(machine.is_simulated, config.limits)
         publish = fanout.publish
         self._upkeep = Upkeep(self._store, machine.panel, publish)
         self._metering = Metering(
@@ -120,8 +121,11 @@ class Service:
             publish,
         )
         desk = Desk(self._metering, self._enforcement, self._upkeep, self._history)
-        self._server = Server(fanout, load_secret(state_dir), by_id, desk, clock)
+        self._server = Server(
+            fanout, load_secret(state_dir), by_id, desk, clock, config.limits, self._condition.troubles
+        )
         self._notice = Notice(self._cut_off, config.zone, config.notice.contact, clock, machine.is_simulated)
+        self._request_s = config.limits.request_deadline
         self._timetable = self._build_timetable(config, {one.interface for one in departments})
 
     def run(self, listener: Any) -> int:
@@ -170,7 +174,8 @@ class Service:
         except OSError as error:
             log.warning("port %d cannot be used; people who are cut off find no page: %s", port, error.strerror)
             return []
-        return [eventlet.spawn(self._drive, "the notice", partial(serve, listener, self._notice))]
+        door = Door(self._notice, NOTICE_CONNECTIONS, NOTICE_CONNECTIONS_PER_ADDRESS, self._request_s)
+        return [eventlet.spawn(self._drive, "the notice", partial(door.serve, listener))]
 
     def _cut_off(self, address: str) -> CutOff | None:
         cut_off = self._metering.cut_off(address, clock())
@@ -189,7 +194,7 @@ class Service:
 
     def _obey(self, request: BlockRequest, now: Moment) -> None:
         try:
-            self._enforcement.block([request], now)
+            self._enforcement.block(request, now)
         except Refused as refused:  # simulated people are told like real ones, and shrug
             log.info("%s is refused: %s", request.actor, refused.message)
 

@@ -11,6 +11,7 @@ import eventlet
 from appliance import config as configuration
 from appliance.client import reachable_url
 from appliance.config import Config
+from appliance.server.quiet import Quiet
 from appliance.service.machines import CannotStart, Machine, choose_config, real_machine, simulated_machine
 from appliance.service.running import BACKLOG, Service
 
@@ -19,6 +20,8 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> int:
     """Run until a signal asks to stop; returns the exit code. Raises `CannotStart`, `ConfigError` or `AccessError`."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     config, origin = _config(config_file, simulate)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Quiet(config.limits.log_lines_per_second))
     listener = _listen(config.server.host, config.server.port)
     _make_folder(state_dir)
     machine = simulated_machine(config) if simulate else real_machine(config, state_dir)

@@ -20,8 +20,12 @@ from tests.server import START
 class Running:
     """A harness that runs."""
 
-    def __init__(self, state_dir: Path, position: str = "host", simulated: bool = False) -> None:
-        options = {"state_dir": str(state_dir), "position": position, "simulated": simulated}
+    def __init__(
+        self, state_dir: Path, position: str = "host", simulated: bool = False, limits: dict[str, Any] | None = None
+    ) -> None:
+        """`limits`: of the server; all tests come from one address, so that this one may have all connections."""
+        limits = {"connections_per_address": 1000, **(limits or {})}
+        options = {"state_dir": str(state_dir), "position": position, "simulated": simulated, "limits": limits}
         self.log_path = state_dir / "log"
         with self.log_path.open("wb") as log:
             self._process = subprocess.Popen(

@@ -19,6 +19,7 @@ import msgspec
 from eventlet.hubs import trampoline
 
 from appliance import events
+from appliance.config import LimitsSection
 from appliance.core.department import Department
 from appliance.core.history import Retention
 from appliance.core.machine import Connection, Counters, Lights, Link, Order, Position, Press
@@ -31,7 +32,7 @@ from appliance.monitor.history import History
 from appliance.monitor.metering import Metering
 from appliance.monitor.upkeep import Upkeep
 from appliance.server import access
-from appliance.server.app import LOGIN_DEADLINE_S, Server
+from appliance.server.app import Server
 from appliance.server.calls import Desk
 from appliance.server.fanout import Fanout
 from appliance.system.archive import SqliteArchive
@@ -81,12 +82,12 @@ class Machine:
 class Harness:
     """The composition, and the orders it takes."""
 
-    def __init__(self, state_dir: Path, position: Position, simulated: bool) -> None:
+    def __init__(self, state_dir: Path, position: Position, simulated: bool, limits: LimitsSection) -> None:
         self.offset_s = 0.0
-        fanout, machine, store = Fanout(simulated), Machine(), SqliteStore(state_dir / "state.db")
+        fanout, machine, store = Fanout(simulated, limits), Machine(), SqliteStore(state_dir / "state.db")
         self.fanout = fanout
-        limits = Limits({Kind.DAILY: 5368709120})
-        departments = [Department(name, name, name, limits) for name in DEPARTMENTS]
+        quotas = Limits({Kind.DAILY: 5368709120})
+        departments = [Department(name, name, name, quotas) for name in DEPARTMENTS]
         upkeep = Upkeep(store, machine, fanout.publish)
         metering = Metering(
             departments, position, ZoneInfo("UTC"), machine, machine, machine, lambda now: True, store, fanout.publish
@@ -98,7 +99,7 @@ class Harness:
         self.history = History(ZoneInfo("UTC"), SqliteArchive(state_dir / "history.db"), Retention({}, {}))
         desk = Desk(metering, enforcement, upkeep, self.history)
         secret = access.load_secret(state_dir)
-        self.server = Server(fanout, secret, [*DEPARTMENTS, GHOST], desk, self.now)
+        self.server = Server(fanout, secret, [*DEPARTMENTS, GHOST], desk, self.now, limits)
 
     def now(self) -> Moment:
         return Moment(START + timedelta(seconds=self.offset_s), 1000.0 + self.offset_s)
@@ -143,10 +144,11 @@ def _lines() -> Iterable[bytes]:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     options = json.loads(sys.argv[1])
-    harness = Harness(Path(options["state_dir"]), Position(options["position"]), options["simulated"])
+    limits = LimitsSection(**options["limits"])
+    harness = Harness(Path(options["state_dir"]), Position(options["position"]), options["simulated"], limits)
     listener = eventlet.listen(("127.0.0.1", 0))
     eventlet.spawn(harness.server.serve, listener)
-    print(json.dumps({"port": listener.getsockname()[1], "login_deadline_s": LOGIN_DEADLINE_S}), flush=True)
+    print(json.dumps({"port": listener.getsockname()[1], "login_deadline_s": limits.login_deadline}), flush=True)
     for line in _lines():
         print(json.dumps(harness.obey(json.loads(line))), flush=True)
     harness.server.close()

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from appliance.config import LimitsSection
 from appliance.server.access import Role
-from appliance.server.packets import LARGEST_PACKET_BYTES
 from tests.client import NodeClient
 
+LARGEST_PACKET_BYTES = int(LimitsSection().message)
 POLLING = "/socket.io/?EIO=4&transport=polling"
 WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"
 

@@ -1,7 +1,7 @@
 import pytest
 
+from appliance.config import LimitsSection
 from appliance.server.access import Role
-from appliance.server.app import CLIENT_CALLS
 from appliance.server.calls import CALLS
 from tests.client import NodeClient
 from tests.server import GHOST
@@ -284,7 +284,7 @@ def test_a_thousand_calls_in_a_second_are_limited_and_each_is_answered(server, c
     flooding.wait_for("answer", count=1000)
     answers = flooding.named("answer")
     limited = [answer for answer in answers if not answer["success"]]
-    assert 0 < len(answers) - len(limited) <= CLIENT_CALLS.burst
+    assert 0 < len(answers) - len(limited) <= LimitsSection().calls_at_once
     assert {answer["code"] for answer in limited} == {"E_RATE_LIMITED"}
     assert "wait" in limited[0]["error"]
     assert other.call("ip:list")["success"]

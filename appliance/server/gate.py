@@ -1,0 +1,75 @@
+"""The gate: what of a request the rest survives. What does not pass is answered, and its connection closed.
+
+python-engineio never answers an oversized POST nor one with a packet of an unknown type, and keeps its greenlet for
+ever; so a body is read and judged here. `permessage-deflate` costs more than the event is worth and lets a stranger
+have megabytes inflated, so the offer is not passed on. An Engine.IO session outlives the connection that opened it by
+most of a minute, so that one address may open only so many.
+"""
+
+import io
+from time import monotonic
+from typing import Any
+
+from appliance.core.allowance import Allowance, Rate
+from appliance.core.origin import origin_of
+
+TRANSPORT = "/socket.io/"
+MOST_PACKETS = 16  # in one POST: what python-engineio takes
+CLIENT_PACKETS = "134"  # Engine.IO's close, pong and message: what a client has reason to POST
+MOST_ORIGINS = 10_000  # whose sessions are counted at once, 100 bytes each
+
+Environ = dict[str, Any]
+
+
+class Refusal(Exception):
+    """A request that is answered with this status and a closed connection."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Gate:
+    """Judges requests. `sessions`: how often one address may open one."""
+
+    def __init__(self, message_bytes: int, sessions: Rate) -> None:
+        self._message_bytes = message_bytes
+        self._sessions = Allowance(sessions, MOST_ORIGINS)
+
+    def judge(self, environ: Environ) -> None:
+        """Let through what the rest survives, with its body read; raises `Refusal`."""
+        is_transport = environ["PATH_INFO"].startswith(TRANSPORT)
+        environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+        if "HTTP_UPGRADE" in environ and environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13":
+            raise Refusal("400 Bad Request")  # the drafts before RFC 6455, which no client of ours speaks
+        if is_transport and environ["REQUEST_METHOD"] == "POST":
+            environ["wsgi.input"] = io.BytesIO(self._body(environ))
+        elif environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
+            raise Refusal("413 Content Too Large")
+        elif not is_transport and environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
+            raise Refusal("405 Method Not Allowed")
+        elif is_transport and "sid=" not in environ.get("QUERY_STRING", ""):
+            self._require_session(environ["REMOTE_ADDR"])
+
+    def _require_session(self, address: str) -> None:
+        if self._sessions.take(origin_of(address), monotonic()):
+            raise Refusal("429 Too Many Requests")
+
+    def _body(self, environ: Environ) -> bytes:
+        """The body of a POST to the transport: as long as it says, and made of packets that a client sends."""
+        if "HTTP_TRANSFER_ENCODING" in environ or "CONTENT_LENGTH" not in environ:
+            raise Refusal("411 Length Required")
+        length = int(environ["CONTENT_LENGTH"])  # a natural number: eventlet has judged it
+        if length > self._message_bytes:
+            raise Refusal("413 Content Too Large")
+        try:
+            body: bytes = environ["wsgi.input"].read(length)
+            texts = body.decode().split("\x1e")
+        except TimeoutError:
+            raise Refusal("408 Request Timeout") from None
+        except (OSError, UnicodeDecodeError):
+            raise Refusal("400 Bad Request") from None
+        is_whole = len(body) == length and len(texts) <= MOST_PACKETS
+        if not is_whole or not all(text[:1] in CLIENT_PACKETS for text in texts if text):
+            raise Refusal("400 Bad Request")
+        return body

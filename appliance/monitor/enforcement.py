@@ -105,6 +105,17 @@ class Enforcement:
         self.step(now)
         self._tell_end(block, f"lifted by {actor}", now)
 
+    def objections(self, targets: Sequence[str]) -> Mapping[str, str]:
+        """By target, as `parse_target` writes it, why it can never be blocked, whoever asks; what may is missing."""
+        protected = self._protections(None)
+        found: dict[str, str] = {}
+        for target in targets:
+            if kind_of(target) not in {Kind.ADDRESS, Kind.PREFIX}:
+                found[target] = "only addresses and prefixes can be blocked"
+            elif rule := protection_of(target, protected):
+                found[target] = rule
+        return found
+
     def blocks(self, now: Moment) -> Sequence[Block]:
         """The blocks that should be in force."""
         return [block for block in self._blocks.values() if block.is_live(now.wall)]

@@ -1,0 +1,191 @@
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from appliance.core.block_list import BlockList, Fetched
+from appliance.core.blocks import Block, BlockRequest, Key
+from appliance.core.moment import Moment
+from appliance.core.refusal import Code, Refused
+from appliance.monitor.lists import PIECE, Listing, Lists
+
+BAD = BlockList("bad", "/bad.txt", 60)
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def at(second: float) -> Moment:
+    return Moment(NOON + timedelta(seconds=second), 1000.0 + second)
+
+
+class Blocks:
+    """The set of blocks in memory. `protected`: what is never blocked; `refusal`: why nothing is changed now."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[Key, Block] = {}
+        self.protected: set[str] = set()
+        self.refusal: Refused | None = None
+        self.changes = 0
+
+    def blocks(self, now: Moment) -> Sequence[Block]:
+        return [block for block in self.by_key.values() if block.is_live(now.wall)]
+
+    def objections(self, targets: Sequence[str]) -> Mapping[str, str]:
+        return {target: "it is protected" for target in targets if target in self.protected}
+
+    def block(self, requests: Sequence[BlockRequest], now: Moment) -> Sequence[Block]:
+        self._change()
+        made = [_made(request, now) for request in requests]
+        assert self.protected.isdisjoint(block.target for block in made)
+        self.by_key |= {block.key: block for block in made}
+        return made
+
+    def unblock(
+        self, targets: Sequence[str], department: str | None, actor: str, now: Moment, *, origin: str | None = None
+    ) -> Sequence[Block]:
+        self._change()
+        assert origin is not None
+        return [self.by_key.pop((target, department, origin)) for target in targets]
+
+    def targets(self, origin: str = "list:bad") -> list[str]:
+        return sorted(block.target for block in self.by_key.values() if block.origin == origin)
+
+    def _change(self) -> None:
+        self.changes += 1
+        if self.refusal is not None:
+            raise self.refusal
+
+
+def _made(request: BlockRequest, now: Moment) -> Block:
+    expires_at = now.wall + timedelta(seconds=request.duration_s) if request.duration_s else None
+    return Block(
+        request.target, request.reason, request.actor, request.origin, now.wall, request.department, expires_at
+    )
+
+
+class Scene:
+    """Lists over a source that says `text`, in versions, or has a trouble."""
+
+    def __init__(self, *lists: BlockList, blocks: Blocks | None = None) -> None:
+        self.text = ""
+        self.trouble: str | None = None
+        self.asked: list[str] = []
+        self.blocks = blocks or Blocks()
+        self.lists = Lists(lists, self.blocks, self._fetch, _at_once)
+
+    def run(self, second: float) -> Listing | None:
+        """Step until all is done."""
+        changes = -1
+        while changes != self.blocks.changes + len(self.asked):
+            changes = self.blocks.changes + len(self.asked)
+            self.lists.step(at(second))
+        return self.lists.listings[0] if self.lists.listings else None
+
+    def _fetch(self, _: str, version: str) -> Fetched:
+        self.asked.append(version)
+        if self.trouble:
+            return Fetched(trouble=self.trouble)
+        return Fetched(version=version) if version == self.text else Fetched(self.text.encode(), self.text)
+
+
+def _at_once(work: Any, *arguments: Any) -> Any:
+    return work(*arguments)
+
+
+def test_a_list_is_blocked_and_follows_what_it_says() -> None:
+    scene = Scene(BAD)
+    scene.text = "10.0.0.1\n10.0.0.2"
+    scene.run(0)
+    assert scene.blocks.targets() == ["10.0.0.1", "10.0.0.2"]
+    scene.text = "10.0.0.2\n10.0.0.3"
+    scene.run(59)
+    assert scene.blocks.targets() == ["10.0.0.1", "10.0.0.2"]
+    scene.run(60)
+    assert scene.blocks.targets() == ["10.0.0.2", "10.0.0.3"]
+
+
+def test_a_source_that_is_gone_keeps_the_former_entries_and_is_told() -> None:
+    scene = Scene(BAD)
+    scene.text = "10.0.0.1"
+    scene.run(0)
+    scene.trouble = "Connection refused"
+    scene.run(60)
+    assert scene.blocks.targets() == ["10.0.0.1"]
+    assert scene.lists.troubles() == ["the list bad is not up to date: Connection refused"]
+    scene.trouble = None
+    scene.run(120)
+    assert scene.lists.troubles() == []
+
+
+def test_a_list_that_has_not_changed_changes_nothing() -> None:
+    scene = Scene(BAD)
+    scene.text = "10.0.0.1"
+    scene.run(0)
+    changes = scene.blocks.changes
+    scene.run(60)
+    assert (scene.asked, scene.blocks.changes) == (["", "10.0.0.1"], changes)
+
+
+def test_what_must_not_be_blocked_is_left_out_and_told() -> None:
+    scene = Scene(BAD)
+    scene.blocks.protected = {"10.0.0.1"}
+    scene.text = "10.0.0.1\n10.0.0.2"
+    listing = scene.run(0)
+    assert scene.blocks.targets() == ["10.0.0.2"]
+    assert listing is not None
+    assert [(one.target, one.why) for one in listing.objections] == [("10.0.0.1", "it is protected")]
+    scene.run(60)
+    assert listing.objection_count == 1
+
+
+def test_a_long_list_is_blocked_in_pieces() -> None:
+    scene = Scene(BAD)
+    scene.text = "\n".join(f"10.0.{n // 256}.{n % 256}" for n in range(PIECE * 3 + 1))
+    scene.run(0)
+    assert len(scene.blocks.targets()) == PIECE * 3 + 1
+    assert scene.blocks.changes == 4
+
+
+def test_what_a_list_that_is_not_configured_any_more_left_is_lifted() -> None:
+    scene = Scene(BAD, replace(BAD, name="old"))
+    scene.text = "10.0.0.1"
+    scene.run(0)
+    later = Scene(BAD, blocks=scene.blocks)
+    later.text = "10.0.0.1"
+    later.run(0)
+    assert (later.blocks.targets(), later.blocks.targets("list:old")) == (["10.0.0.1"], [])
+
+
+def test_in_maintenance_a_list_waits() -> None:
+    scene = Scene(BAD)
+    scene.text = "10.0.0.1"
+    scene.blocks.refusal = Refused(Code.MAINTENANCE, "not now")
+    scene.lists.step(at(0))
+    scene.lists.step(at(1))
+    scene.lists.step(at(2))
+    assert scene.lists.troubles() == []
+    scene.blocks.refusal = None
+    scene.run(3)
+    assert scene.blocks.targets() == ["10.0.0.1"]
+
+
+def test_a_list_that_is_refused_is_told_and_tried_again_at_its_time() -> None:
+    scene = Scene(BAD)
+    scene.text = "10.0.0.1"
+    scene.blocks.refusal = Refused(Code.BAD_REQUEST, "there are too many")
+    listing = scene.run(0)
+    assert listing is not None
+    assert listing.trouble == "there are too many"
+    scene.blocks.refusal = None
+    scene.run(60)
+    assert (scene.blocks.targets(), listing.trouble) == (["10.0.0.1"], None)
+
+
+def test_entries_with_a_duration_are_renewed_and_those_of_a_lost_list_run_out() -> None:
+    scene = Scene(replace(BAD, duration_s=300))
+    scene.text = "10.0.0.1"
+    for minute in range(10):
+        scene.run(60 * minute)
+    assert len(scene.blocks.blocks(at(600))) == 1
+    scene.trouble = "gone"
+    scene.run(600)
+    assert scene.blocks.blocks(at(900)) == []

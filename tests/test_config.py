@@ -168,6 +168,38 @@ def test_a_time_that_history_cannot_be_kept_for_is_told() -> None:
     assert told == "a.toml: history.minute: found 0; allowed: a whole number of days from 1 to 3660"
 
 
+def block_list(extra: str) -> str:
+    return department("") + f"[[block_lists]]\n{extra}\n"
+
+
+def test_a_block_list_needs_a_name_and_a_source() -> None:
+    [known] = parse(block_list('name = "bad"\nsource = "/etc/bad.txt"').encode(), "a.toml").as_block_lists()
+    assert (known.origin, known.refresh_s, known.department, known.duration_s) == ("list:bad", 3600, None, 0)
+    assert any("block_lists[1].source: missing" in line for line in faults(block_list('name = "bad"')))
+
+
+@pytest.mark.parametrize(
+    "source", ["bad.txt", "https://a/b", "http://", "http://user:word@a/b", "http://a/b c", "ftp://a/b", "file:///a"]
+)
+def test_a_list_comes_from_an_absolute_path_or_plain_http(source: str) -> None:
+    [line] = faults(block_list(f'name = "bad"\nsource = "{source}"'))
+    assert "block_lists[1].source" in line
+
+
+@pytest.mark.parametrize(
+    "source", ["http://192.168.1.2/a.txt", "http://[fd00::1]:8080/a?b=c", "http://lists.lan", "/a b"]
+)
+def test_each_way_to_name_a_source_is_taken(source: str) -> None:
+    parse(block_list(f'name = "bad"\nsource = "{source}"').encode(), "a.toml")
+
+
+def test_lists_that_contradict_each_other_are_told() -> None:
+    one = 'name = "bad"\nsource = "/a"\n'
+    assert "given twice" in faults(block_list(f"{one}[[block_lists]]\n{one}"))[0]
+    assert "which there is not" in faults(block_list(f'{one}department = "b"'))[0]
+    assert "longer than its refresh" in faults(block_list(f"{one}duration = 60"))[0]
+
+
 def test_limits_have_defaults_and_must_make_sense_together() -> None:
     assert parse(department("").encode(), "a.toml").limits == LimitsSection()
     limits = parse(

@@ -100,7 +100,7 @@ class Appliance:
     def _second(self, now: Moment) -> None:
         self.metering.step(now)
         for request in self.machine.orders_due(now):
-            self.enforcement.block(request, now)
+            self.enforcement.block([request], now)
         self.enforcement.step(now)
         self.condition.status_step(now)
         self.machine.capture.attach(self._interfaces)

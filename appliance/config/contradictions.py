@@ -30,6 +30,27 @@ def _contradictions_in_history(history: HistorySection) -> list[str]:
     ]
 
 
+def _contradictions_in_lists(config: Config) -> list[str]:
+    lists, departments = config.block_lists, {one.id for one in config.departments}
+    found = [
+        f'block_lists: the name "{one.name}" is given twice; each list needs its own'
+        for one, other in combinations(lists, 2)
+        if one.name == other.name
+    ]
+    found += [
+        f'block_lists: "{one.name}" is for the department "{one.department}", which there is not'
+        for one in lists
+        if one.department not in (None, *departments)
+    ]
+    found += [
+        f'block_lists: the entries of "{one.name}" would run out before it is read again; '
+        "make its duration longer than its refresh"
+        for one in lists
+        if 0 < one.duration <= one.refresh
+    ]
+    return found
+
+
 def _contradictions_in_limits(limits: LimitsSection) -> list[str]:
     found = []
     if not SMALLEST_MESSAGE <= limits.message <= LARGEST_MESSAGE:
@@ -65,6 +86,7 @@ def contradictions(config: Config) -> list[str]:
         ]
     found += [problem for one in config.departments for problem in _contradictions_of(one)]
     found += _contradictions_in_history(config.history)
+    found += _contradictions_in_lists(config)
     found += _contradictions_in_limits(config.limits)
     pins = [config.panel.button, config.panel.led_status, config.panel.led_alert, config.panel.led_activity]
     if len(set(pins)) < len(pins):

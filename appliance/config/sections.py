@@ -12,13 +12,18 @@ from appliance.config.values import (
     Count,
     Days,
     DepartmentId,
+    HoldSeconds,
     InterfaceName,
+    ListName,
+    ListSource,
     Pin,
+    RefreshSeconds,
     Seconds,
     Subnet,
     Text,
     Threshold,
 )
+from appliance.core.block_list import BlockList
 from appliance.core.department import Department
 from appliance.core.history import DEPARTMENT_STEPS, HOST_STEPS, Retention
 from appliance.core.machine import Position
@@ -86,6 +91,20 @@ class Protection(Section, frozen=True, kw_only=True):
     """What is never blocked, beside the appliance itself."""
 
     addresses: tuple[Subnet, ...] = ()
+
+
+class BlockListSection(Section, frozen=True, kw_only=True):
+    """A list of what is to be blocked, which somebody else keeps. `department`: `None` for all.
+
+    `refresh`: seconds between two looks; one costs nothing where nothing has changed. `duration`: seconds that an entry
+    stays blocked after the list was last seen with it; 0: until the list is seen without it.
+    """
+
+    name: ListName
+    source: ListSource
+    refresh: RefreshSeconds = 3600.0  # public lists change a few times a day
+    department: DepartmentId | None = None
+    duration: HoldSeconds = 0
 
 
 class HistorySection(Section, frozen=True, kw_only=True):
@@ -158,6 +177,7 @@ class Config(Section, frozen=True, kw_only=True):
     server: Server = Server()
     periods: Periods = Periods()
     protection: Protection = Protection()
+    block_lists: tuple[BlockListSection, ...] = ()
     history: HistorySection = HistorySection()
     notice: NoticeSection = NoticeSection()
     limits: LimitsSection = DEFAULT_LIMITS
@@ -179,6 +199,12 @@ class Config(Section, frozen=True, kw_only=True):
         return Retention(
             department_days={step: kept[step.name.lower()] for step in DEPARTMENT_STEPS},
             host_days={step: kept[f"host_{step.name.lower()}"] for step in HOST_STEPS},
+        )
+
+    def as_block_lists(self) -> tuple[BlockList, ...]:
+        """The lists of what is to be blocked, in the core's words."""
+        return tuple(
+            BlockList(one.name, one.source, one.refresh, one.department, one.duration) for one in self.block_lists
         )
 
     def as_departments(self) -> tuple[Department, ...]:

@@ -52,6 +52,27 @@ DepartmentId = Annotated[
 ]
 
 
+ListName = Annotated[
+    str,
+    Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$", description="1 to 32 letters, digits, '_', '.' or '-'"),
+]
+ListSource = Annotated[
+    str,
+    Meta(
+        # No user and password: the URL stands in answers and in the log.
+        pattern=r"^(/[^\x00-\x1f\x7f]{1,1000}"
+        r"|http://([A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?(/[!-~]{0,1000})?)$",
+        description='a file\'s absolute path, or a URL such as "http://192.168.1.2/list.txt"',
+    ),
+]
+RefreshSeconds = Annotated[
+    float, Meta(ge=1, le=604_800, description="a number of seconds from 1 to 604800 (a week) between two looks")
+]
+HoldSeconds = Annotated[
+    int, Meta(ge=0, le=31_536_000, description="a whole number of seconds up to 31536000 (a year), or 0")
+]
+
+
 def from_text(kind: type, text: object) -> object:
     """The value of this kind that the text says; for `msgspec`. Raises `TypeError` or `ValueError`."""
     if not isinstance(text, str):

@@ -7,24 +7,36 @@ here: where blocks overlap, the longest-lived one holds.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from appliance.core.machine import Order
-from appliance.core.refusal import Code, Refused
+from appliance.core.targets import Kind, Network, kind_of, target_text
 
-Network = IPv4Network | IPv6Network
-
-LONGEST_TARGET = 49  # an IPv6 address with an embedded IPv4 one and a prefix length
 NEVER_BLOCKED = tuple(
     ip_network(text) for text in ("127.0.0.0/8", "::1/128", "0.0.0.0/32", "::/128", "224.0.0.0/4", "ff00::/8")
 )
 
 
+class Origin(StrEnum):
+    """Who wanted a block. A list adds its name to it: `list:bogons`."""
+
+    MANUAL = "manual"
+    QUOTA = "quota"
+    DETECTION = "detection"
+    LIST = "list"
+
+
+Key = tuple[str, str | None, str]  # target, department, origin
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
-    """An address or prefix that must not pass. `department`: `None` for all; `expires_at`: `None` until lifted.
+    """What must not pass. `department`: `None` for all; `expires_at`: `None` until lifted.
 
-    `announced`: whether `ip:blocked` has been published for it, so that a crash in between repeats and never omits it.
+    `origin`: an `Origin`, that of a list with the list's name. `announced`: whether `ip:blocked` has been published for
+    it, so that a crash in between repeats and never omits it. `number`: by which the kernel knows it; 0: not yet.
+    `is_provisional`: its times are by a clock that nobody trusted, and are put right when the true time is known.
     """
 
     target: str
@@ -35,11 +47,18 @@ class Block:
     department: str | None = None
     expires_at: datetime | None = None
     announced: bool = False
+    number: int = 0
+    is_provisional: bool = False
 
     @property
-    def key(self) -> tuple[str, str | None]:
-        """A target is blocked at most once for each department."""
-        return self.target, self.department
+    def key(self) -> Key:
+        """A target is blocked at most once for each department by each origin."""
+        return self.target, self.department, self.origin
+
+    @property
+    def kind(self) -> Kind:
+        """What its target is."""
+        return kind_of(self.target)
 
     def is_live(self, wall: datetime) -> bool:
         """Whether the block should be in force at this instant."""
@@ -51,41 +70,28 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockRequest:
+    """What somebody asks to be blocked, as it was sent. `duration_s`: 0 until lifted; `department`: `None` for all.
+
+    `origin`: as of a `Block`. `caller_address`: where the request came from, which it must not block; `None` for the
+    appliance itself.
+    """
+
+    target: str
+    reason: str
+    duration_s: int
+    department: str | None
+    actor: str
+    origin: str
+    caller_address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Protected:
     """A network that must never be blocked, and the rule that says so, for a person."""
 
     network: Network
     rule: str
-
-
-def parse_target(text: str) -> str:
-    """The one way to write this address or prefix: `10.0.0.5`, `10.0.0.0/24`, `2001:db8::1`.
-
-    Raises `Refused` (`E_BAD_REQUEST`) for anything else, a prefix with host bits set among it: it is unclear whether
-    the host or its network was meant.
-    """
-    if len(text) > LONGEST_TARGET or "%" in text:
-        raise Refused(Code.BAD_REQUEST, "address: too long, or with a zone; give an IPv4 or IPv6 address or prefix")
-    try:
-        network = ip_network(text.strip())
-    except ValueError as error:
-        raise Refused(
-            Code.BAD_REQUEST, f"address: {error}; give an address such as 192.168.1.100 or a prefix such as 10.1.0.0/16"
-        ) from None
-    return target_text(_unmapped(network))
-
-
-def target_text(network: Network) -> str:
-    """A prefix as text; one that holds a single address is written as that address."""
-    return str(network.network_address) if network.num_addresses == 1 else str(network)
-
-
-def _unmapped(network: Network) -> Network:
-    # ::ffff:10.0.0.5 never stands in a packet: the sender meant the IPv4 host.
-    mapped = getattr(network.network_address, "ipv4_mapped", None)
-    if mapped is not None and network.prefixlen >= 96:
-        return ip_network((mapped, network.prefixlen - 96))
-    return network
 
 
 def protection_of(target: str, protected: Iterable[Protected]) -> str | None:

@@ -7,39 +7,24 @@ blocks are kept and told, with `enforced` false.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_network
 
 from msgspec import UNSET
 
-from appliance.core.blocks import Block, Protected, orders_at, parse_target, protection_of
+from appliance.core.blocks import Block, BlockRequest, Protected, orders_at, protection_of
 from appliance.core.department import Department
 from appliance.core.machine import Link, Order, Position
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code, Refused
+from appliance.core.targets import Kind, kind_of, parse_target
 from appliance.events import BlockedIp, IpBlocked, IpUnblocked, UnblockedIp
 from appliance.ports import Firewall, Publisher, Store
 
 log = logging.getLogger(__name__)
 
 MOST_BLOCKS = 100_000  # what the kernel was measured to take in one transaction in less than a second
-
-
-@dataclass(frozen=True, slots=True)
-class BlockRequest:
-    """What somebody asks to be blocked, as it was sent. `duration_s`: 0 until lifted; `department`: `None` for all.
-
-    `caller_address`: where the request came from, which it must not block; `None` for the appliance itself.
-    """
-
-    target: str
-    reason: str
-    duration_s: int
-    department: str | None
-    actor: str
-    origin: str
-    caller_address: str | None = None
 
 
 class Enforcement:
@@ -74,36 +59,59 @@ class Enforcement:
         self._wanted: Mapping[str, frozenset[str]] = {}
         self._enforced: Mapping[str, frozenset[str]] | None = {}
 
-    def block(self, request: BlockRequest, now: Moment) -> Block:
-        """Block a target from now on; a block of the same target and department is replaced.
+    def block(self, requests: Sequence[BlockRequest], now: Moment) -> Sequence[Block]:
+        """Block these targets from now on, all in one transaction, or none; what is blocked already is replaced.
 
-        Raises `Refused`: `E_MAINTENANCE`, `E_BAD_REQUEST`, `E_PROTECTED_ADDRESS`.
+        Raises `Refused`, naming the target that cannot be blocked: `E_MAINTENANCE`, `E_BAD_REQUEST`,
+        `E_PROTECTED_ADDRESS`.
         """
         self._require_writable()
+        asked = [self._judged(request, now) for request in requests]
+        if len(self._blocks.keys() | {block.key for block in asked}) > MOST_BLOCKS:
+            raise Refused(Code.BAD_REQUEST, f"there may be {MOST_BLOCKS} blocks; lift some, or block prefixes")
+        self._change(saved=asked, deleted=[])
+        for block in asked:
+            log.info("%s blocks %s: %s", block.actor, block.target, block.reason)
+        self.step(now)
+        return [self._blocks[block.key] for block in asked]
+
+    def unblock(
+        self, targets: Sequence[str], department: str | None, actor: str, now: Moment, *, origin: str | None = None
+    ) -> Sequence[Block]:
+        """Lift the blocks of these targets, all in one transaction; `origin`: only those of it, `None`: of every one.
+
+        Raises `Refused`: `E_MAINTENANCE`, `E_BAD_REQUEST` where a target is not blocked; then none is lifted.
+        """
+        self._require_writable()
+        lifted = [block for target in targets for block in self._found(parse_target(target), department, origin)]
+        self._change(saved=[], deleted=lifted)
+        for block in lifted:
+            log.info("%s lifts the block of %s", actor, block.target)
+        self.step(now)
+        for block in lifted:
+            self._tell_end(block, f"lifted by {actor}", now)
+        return lifted
+
+    def _judged(self, request: BlockRequest, now: Moment) -> Block:
         target = parse_target(request.target)
+        if kind_of(target) not in {Kind.ADDRESS, Kind.PREFIX}:
+            raise Refused(Code.BAD_REQUEST, f"{target}: only addresses and prefixes can be blocked")
         rule = protection_of(target, self._protections(request.caller_address))
         if rule is not None:
             raise Refused(Code.PROTECTED_ADDRESS, f"{target} is protected: {rule}")
         expires_at = now.wall + timedelta(seconds=request.duration_s) if request.duration_s else None
-        block = Block(target, request.reason, request.actor, request.origin, now.wall, request.department, expires_at)
-        if block.key not in self._blocks and len(self._blocks) >= MOST_BLOCKS:
-            raise Refused(Code.BAD_REQUEST, f"there are {MOST_BLOCKS} blocks already; lift some, or block prefixes")
-        self._change(saved=[block], deleted=[])
-        log.info("%s blocks %s: %s", request.actor, target, request.reason)
-        self.step(now)
-        return self._blocks[block.key]
+        return Block(target, request.reason, request.actor, request.origin, now.wall, request.department, expires_at)
 
-    def unblock(self, target: str, department: str | None, actor: str, now: Moment) -> None:
-        """Lift a block. Raises `Refused`: `E_MAINTENANCE`, `E_BAD_REQUEST` where there is no such block."""
-        self._require_writable()
-        block = self._blocks.get((parse_target(target), department))
-        if block is None:
+    def _found(self, target: str, department: str | None, origin: str | None) -> list[Block]:
+        found = [
+            block
+            for block in self._blocks.values()
+            if block.target == target and block.department == department and origin in (None, block.origin)
+        ]
+        if not found:
             where = f"in {department}" if department else "for all departments"
             raise Refused(Code.BAD_REQUEST, f"{target} is not blocked {where}; ip:list shows what is")
-        self._change(saved=[], deleted=[block])
-        log.info("%s lifts the block of %s", actor, block.target)
-        self.step(now)
-        self._tell_end(block, f"lifted by {actor}", now)
+        return found
 
     def objections(self, targets: Sequence[str]) -> Mapping[str, str]:
         """By target, as `parse_target` writes it, why it can never be blocked, whoever asks; what may is missing."""

@@ -11,11 +11,11 @@ from zoneinfo import available_timezones
 
 from appliance import config as configuration
 from appliance.config import Config
+from appliance.core.blocks import BlockRequest
 from appliance.core.filing import is_trusted
 from appliance.core.machine import Link, Position, Press
 from appliance.core.moment import Moment
 from appliance.core.quota import Action
-from appliance.monitor.enforcement import BlockRequest
 from appliance.ports import Capture, Firewall, Flows, Interfaces, Meters, Neighbours, Panel, Sensors
 
 SEED = 1  # every simulation tells the same story, so that two people can talk about it

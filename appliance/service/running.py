@@ -21,14 +21,14 @@ from eventlet.event import Event as GreenEvent
 from eventlet.hubs import get_hub
 
 from appliance.config import Config
-from appliance.core.blocks import Protected
+from appliance.core.blocks import BlockRequest, Protected
 from appliance.core.department import networks_of
 from appliance.core.machine import Press
 from appliance.core.moment import Moment
 from appliance.core.panel import DARK
 from appliance.core.refusal import Refused
 from appliance.monitor.condition import Condition
-from appliance.monitor.enforcement import BlockRequest, Enforcement
+from appliance.monitor.enforcement import Enforcement
 from appliance.monitor.history import History
 from appliance.monitor.insight import Insight
 from appliance.monitor.metering import Metering
@@ -194,7 +194,7 @@ class Service:
 
     def _obey(self, request: BlockRequest, now: Moment) -> None:
         try:
-            self._enforcement.block(request, now)
+            self._enforcement.block([request], now)
         except Refused as refused:  # simulated people are told like real ones, and shrug
             log.info("%s is refused: %s", request.actor, refused.message)
 

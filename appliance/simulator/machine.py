@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from appliance.config import Config
+from appliance.core.blocks import BlockRequest
 from appliance.core.moment import Moment, timestamp
-from appliance.monitor.enforcement import BlockRequest
 from appliance.simulator.board import SimulatedPanel, SimulatedSensors
 from appliance.simulator.firewall import SimulatedFirewall
 from appliance.simulator.interfaces import SimulatedInterfaces

@@ -5,12 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from appliance.core.blocks import Block
 from appliance.core.maintenance import plan
 from appliance.core.quota import Kind, Ledger
 from appliance.core.usage import Mark
-from appliance.system.store import SqliteStore, StoreUnavailable
+from appliance.system.store import SqliteStore, StoreUnavailable, migrations
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MARK = Mark("boot/3/02:00:00:00:00:01", 2**62, 7)
@@ -178,5 +179,15 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 def test_the_schema_is_made_by_numbered_migrations(path: Path) -> None:
     SqliteStore(path).close()
-    [(name,)] = sqlite3.connect(path).execute("SELECT name FROM _sqlite_migrations")
+    (name,), *_ = sqlite3.connect(path).execute("SELECT name FROM _sqlite_migrations ORDER BY name")
     assert name == "0001_ledgers_blocks_maintenance"
+
+
+def test_blocks_of_the_first_schema_are_there_in_the_next(path: Path) -> None:
+    path.parent.mkdir()
+    old = Database(path)
+    migrations.apply(old, stop_before="0002_blocks_by_origin")
+    row = {"target": "10.0.0.1", "department": "a", "reason": "because", "actor": "me", "origin": "manual"}
+    old.table("block").insert({**row, "started_at": NOON.isoformat(), "expires_at": None, "announced": 1})
+    old.close()
+    assert SqliteStore(path).blocks() == [Block("10.0.0.1", "because", "me", "manual", NOON, "a", None, announced=True)]

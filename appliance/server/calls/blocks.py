@@ -5,10 +5,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from appliance.core.blocks import Block
+from appliance.core.blocks import Block, BlockRequest
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
-from appliance.monitor.enforcement import BlockRequest
 from appliance.server.arguments import Argument, DepartmentId, Sentence
 from appliance.server.calls.desk import Context, require_department
 
@@ -50,13 +49,14 @@ def block(context: Context, asked: BlockArgument) -> dict[str, Any]:
     request = BlockRequest(
         asked.address, asked.reason, asked.duration, asked.department_id, grant.subject, "manual", address
     )
-    return {"block": _shown(context.desk.enforcement.block(request, context.now), context)}
+    [made] = context.desk.enforcement.block([request], context.now)
+    return {"block": _shown(made, context)}
 
 
 def unblock(context: Context, asked: UnblockArgument) -> dict[str, Any]:
     """Lift a block."""
     _require_scope(context, asked.department_id)
-    context.desk.enforcement.unblock(asked.address, asked.department_id, context.caller.grant.subject, context.now)
+    context.desk.enforcement.unblock([asked.address], asked.department_id, context.caller.grant.subject, context.now)
     return {}
 
 

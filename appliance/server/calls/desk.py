@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from appliance.core.blocks import Block
+from appliance.core.blocks import Block, BlockRequest
 from appliance.core.history import Step
 from appliance.core.maintenance import Maintenance
 from appliance.core.moment import Moment
@@ -13,7 +13,6 @@ from appliance.core.quota import Kind
 from appliance.core.refusal import Code, Refused
 from appliance.core.usage import Passed
 from appliance.monitor.account import Books
-from appliance.monitor.enforcement import BlockRequest
 from appliance.server.access import Grant
 from appliance.server.packets import clipped
 
@@ -36,11 +35,13 @@ class Enforcement(Protocol):
 
     can_enforce: bool
 
-    def block(self, request: BlockRequest, now: Moment) -> Block:
-        """Block a target from now on."""
+    def block(self, requests: Sequence[BlockRequest], now: Moment) -> Sequence[Block]:
+        """Block these targets from now on, all or none."""
 
-    def unblock(self, target: str, department: str | None, actor: str, now: Moment) -> None:
-        """Lift a block."""
+    def unblock(
+        self, targets: Sequence[str], department: str | None, actor: str, now: Moment, *, origin: str | None = None
+    ) -> Sequence[Block]:
+        """Lift the blocks of these targets, all or none; `origin`: only those of it."""
 
     def blocks(self, now: Moment) -> Sequence[Block]:
         """The blocks that should be in force."""

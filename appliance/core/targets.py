@@ -1,0 +1,101 @@
+"""Targets: what can be blocked, a closed set of kinds, and the one way in which each is written.
+
+A target is kept as text, because it travels to people, to the disk and to other firewalls; its kind shows in the text.
+"""
+
+import re
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from appliance.core.refusal import Code, Refused
+
+Network = IPv4Network | IPv6Network
+
+LONGEST_TARGET = 253  # a domain name (RFC 1035 section 2.3.4, without the last dot); all else is far shorter
+MAC_DIGITS = 12
+
+_MAC = re.compile(r"[0-9a-f]{2}(?:([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}|[0-9a-f]{2}(?:\.[0-9a-f]{4}){2})")
+# RFC 1123 section 2.1 for the labels; services also put underscores in theirs (RFC 8552).
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_WRITTEN_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
+
+
+class Kind(StrEnum):
+    """What a target is."""
+
+    ADDRESS = "address"
+    PREFIX = "prefix"
+    MAC = "mac"
+    NAME = "name"  # a domain and all below it
+
+
+def kind_of(target: str) -> Kind:
+    """The kind of a target as `parse_target` writes it."""
+    if "/" in target:
+        return Kind.PREFIX
+    if ":" in target:
+        return Kind.MAC if _WRITTEN_MAC.fullmatch(target) else Kind.ADDRESS
+    return Kind.ADDRESS if target.rpartition(".")[2].isdigit() else Kind.NAME
+
+
+def parse_target(text: str) -> str:
+    """The one way to write this target: `10.0.0.5`, `10.0.0.0/24`, `2001:db8::1`, `02:00:5e:10:00:01`, `example.com`.
+
+    Raises `Refused` (`E_BAD_REQUEST`) for anything else, a prefix with host bits set among it: it is unclear whether
+    the host or its network was meant.
+    """
+    asked = text.strip().lower()
+    if not asked or len(asked) > LONGEST_TARGET or "%" in asked:
+        raise Refused(
+            Code.BAD_REQUEST, "address: empty, too long, or with a zone; give an address, prefix, MAC or name"
+        )
+    if _MAC.fullmatch(asked):
+        digits = re.sub("[^0-9a-f]", "", asked)
+        return ":".join(digits[at : at + 2] for at in range(0, MAC_DIGITS, 2))
+    name = _name(asked)
+    return name if name is not None else target_text(_unmapped(_network(asked)))
+
+
+def network_of(target: str) -> Network:
+    """The addresses of a target that is an address or a prefix."""
+    return ip_network(target)
+
+
+def target_text(network: Network) -> str:
+    """A prefix as text; one that holds a single address is written as that address."""
+    return str(network.network_address) if network.num_addresses == 1 else str(network)
+
+
+def _network(asked: str) -> Network:
+    try:
+        return ip_network(asked) if "/" in asked else ip_network(ip_address(asked))
+    except ValueError as error:
+        raise Refused(
+            Code.BAD_REQUEST,
+            f"address: {error}; give an address such as 192.168.1.100, a prefix such as 10.1.0.0/16, a MAC address such"
+            " as 02:00:5e:10:00:01 or a domain name such as example.com",
+        ) from None
+
+
+def _name(asked: str) -> str | None:
+    """The domain name as it stands in packets, without the last dot; `None`: this is no name.
+
+    A name has a dot and its last label is no number: neither `server1` nor `10.0.0.256` is meant as one.
+    """
+    if "/" in asked or ":" in asked:
+        return None
+    try:
+        name = asked.removeprefix("*.").removesuffix(".").encode("idna").decode()
+    except UnicodeError:
+        return None
+    labels = name.split(".")
+    is_name = len(labels) > 1 and not labels[-1].isdigit() and all(map(_LABEL.fullmatch, labels))
+    return name if is_name else None
+
+
+def _unmapped(network: Network) -> Network:
+    # ::ffff:10.0.0.5 never stands in a packet: the sender meant the IPv4 host.
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is not None and network.prefixlen >= 96:
+        return ip_network((mapped, network.prefixlen - 96))
+    return network

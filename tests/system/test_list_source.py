@@ -1,0 +1,164 @@
+"""A source of a list, as it may be found: a real file, a real HTTP server on loopback, and everything else."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from appliance.core.block_list import LARGEST_BYTES, Fetched
+from appliance.system.list_source import fetch
+
+LIST = b"10.0.0.5\n10.1.0.0/16\n"
+
+
+class Lists(BaseHTTPRequestHandler):
+    """Answers by path; what it was asked with is in `conditions`."""
+
+    conditions: list[str | None]
+
+    def do_GET(self) -> None:
+        self.conditions.append(self.headers["If-None-Match"] or self.headers["If-Modified-Since"])
+        answer: Callable[[], None] = getattr(self, self.path.strip("/").partition("?")[0])
+        answer()
+
+    def tagged(self) -> None:
+        same = self.headers["If-None-Match"] == '"one"'
+        self._send(304 if same else 200, b"" if same else LIST, {"ETag": '"one"'})
+
+    def dated(self) -> None:
+        date = "Sun, 15 Dec 2024 04:49:29 GMT"
+        same = self.headers["If-Modified-Since"] == date
+        self._send(304 if same else 200, b"" if same else LIST, {"Last-Modified": date})
+
+    def plain(self) -> None:
+        self._send(200, LIST, {})
+
+    def moved(self) -> None:
+        self._send(301, b"", {"Location": "http://127.0.0.1:1/elsewhere"})
+
+    def missing(self) -> None:
+        self._send(404, b"10.0.0.9\n", {})
+
+    def endless(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        for _ in range(LARGEST_BYTES // 65536 + 10):
+            self.wfile.write(b"10.0.0.1 " * 7282)
+
+    def trickling(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        for _ in range(1000):
+            self.wfile.write(b"10.0.0.1\n")
+            time.sleep(0.01)
+
+    def cut(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(LIST)
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # the endless one is hung up on
+            super().handle()
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    Lists.conditions = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Lists) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("path", ["tagged", "dated"])
+def test_a_list_that_has_not_changed_is_not_sent_again(url: str, path: str) -> None:
+    first = fetch(f"{url}/{path}", "")
+    assert first.content == LIST
+    assert fetch(f"{url}/{path}", first.version) == Fetched(None, first.version)
+    assert Lists.conditions == [None, first.version.partition(" ")[2]]
+
+
+def test_a_server_without_versions_is_read_each_time(url: str) -> None:
+    first = fetch(f"{url}/plain?a=b", "")
+    assert fetch(f"{url}/plain", first.version) == first == Fetched(LIST, "")
+
+
+@pytest.mark.parametrize(
+    ("path", "trouble"),
+    [("moved", "moved"), ("missing", "404"), ("endless", "larger than"), ("cut", "IncompleteRead")],
+)
+def test_what_a_server_does_wrong_is_told_and_gives_no_list(url: str, path: str, trouble: str) -> None:
+    fetched = fetch(f"{url}/{path}", "")
+    assert fetched.content is None
+    assert trouble in (fetched.trouble or "")
+
+
+def test_a_server_that_trickles_is_not_waited_for(url: str) -> None:
+    assert fetch(f"{url}/trickling", "", whole_s=0.2).content is None
+
+
+def test_a_server_that_is_not_there_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    assert "refused" in (fetch(f"http://127.0.0.1:{port}/", "").trouble or "")
+
+
+def test_a_server_that_speaks_something_else_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"220 mail ready\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        fetched = fetch(f"http://127.0.0.1:{listening.getsockname()[1]}/", "")
+        thread.join()
+    assert "HTTP" in (fetched.trouble or "")
+
+
+def test_a_file_is_read_again_only_when_it_has_changed(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_bytes(LIST)
+    first = fetch(str(path), "")
+    assert first.content == LIST
+    assert fetch(str(path), first.version) == Fetched(None, first.version)
+    path.write_bytes(LIST + b"10.0.0.6\n")
+    assert fetch(str(path), first.version).content == LIST + b"10.0.0.6\n"
+
+
+def test_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
+    assert "No such file" in (fetch(str(tmp_path / "list"), "").trouble or "")
+
+
+def test_a_folder_and_a_pipe_are_no_lists(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        assert fetch(str(path), "").trouble is not None
+
+
+def test_a_file_that_is_too_large_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    with path.open("wb") as file:
+        file.truncate(LARGEST_BYTES + 1)
+    assert "larger than" in (fetch(str(path), "").trouble or "")

@@ -12,6 +12,7 @@ long as somebody waits, without giving another greenlet its turn.
 import errno
 import logging
 import resource
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +21,7 @@ from typing import Any
 
 import eventlet
 from eventlet import wsgi
+from eventlet.greenio import GreenSocket
 
 from appliance.core.origin import origin_of
 from appliance.server import packets
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 RETRY_S = 0.1  # until a descriptor may be free again
 OTHER_DESCRIPTORS = 200  # what the rest of the process has open: databases, netlink and capture sockets, threads
 STALL_S = 20.0  # an answer that its receiver has not taken anything of for so long is given up
+KEPT_OF_REQUEST = ("appliance.session", "QUERY_STRING")  # by which `is_client` knows a session
 CLOSED = {errno.EBADF, errno.EINVAL}  # what accepting on a listener that was closed gives
 
 Environ = dict[str, Any]
@@ -37,12 +40,17 @@ Application = Callable[[Environ, Callable[..., Any]], Any]
 
 @dataclass(eq=False, slots=True)
 class Visit:
-    """A connection: its socket, whom it comes from, and its latest request."""
+    """A connection: its socket, whom it comes from, and its latest request.
+
+    `forget`: gives its place free. `break_off`: how to break it, once somebody else serves it.
+    """
 
     socket: Any
     origin: str
     environ: Environ = field(default_factory=dict)
     greenlet: Any = None
+    forget: Callable[[], None] = lambda: None
+    break_off: Callable[[], None] | None = None
 
     def close(self) -> None:
         """Break the connection, whatever is still to be sent; saying so twice changes nothing."""
@@ -53,10 +61,29 @@ class Visit:
             log.debug("%s: gone already: %s", self.origin, error)
         self.socket.close()
 
+    def release(self, break_off: Callable[[], None]) -> None:
+        """Somebody else serves the connection from now on; of the request remains whose it is."""
+        self.break_off = break_off
+        self.environ = {key: self.environ[key] for key in KEPT_OF_REQUEST if key in self.environ}
+        self.socket = self.greenlet = None
+
     def end(self) -> None:
         """Break the connection and whatever its greenlet waits for, be it an event for a long poll."""
+        if self.break_off is not None:
+            self.break_off()
+            return
         self.close()
         self.greenlet.kill()
+
+
+class _Released:
+    """What stands for a connection that somebody else serves."""
+
+    def shutdown(self, how: int) -> None:
+        """Leave it alone."""
+
+    def close(self) -> None:
+        """Leave it alone."""
 
 
 class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no types
@@ -84,12 +111,29 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
             self._deadline.cancel()
 
     def get_environ(self) -> Environ:
-        """The request; `appliance.hang_up` closes the connection after the answer instead of reading on."""
+        """The request, with ways to leave HTTP.
+
+        `appliance.hang_up` closes the connection after the answer instead of reading on. `appliance.release` gives the
+        socket, which then does not block, to a caller who serves it from then on: it is called with how to break the
+        connection off, and returns the socket and what is to be called when that is closed.
+        """
         environ: Environ = super().get_environ()
         environ["appliance.hang_up"] = partial(setattr, self, "close_connection", True)
         environ["appliance.take_time"] = self._deadline.cancel
+        environ["appliance.release"] = self._release
         self.conn_state[3].environ = environ
         return environ
+
+    def _release(self, break_off: Callable[[], None]) -> tuple[Any, Callable[[], None]]:
+        taken, visit = self.request, self.conn_state[3]
+        # Whatever eventlet does to a connection at its end, it does to these.
+        self.connection = self.conn_state[1] = _Released()
+        self.close_connection = True
+        visit.release(break_off)
+        taken.settimeout(0)
+        # A plain socket is freed of what lets it wait for the hub; one with TLS is not to be parted from its keys.
+        plain = socket.socket(fileno=taken.fd.detach()) if isinstance(taken, GreenSocket) else taken
+        return plain, visit.forget
 
     def handle(self) -> None:
         """Serve a connection until it ends; a network that breaks it is nobody's fault."""
@@ -180,6 +224,7 @@ class Door:
             return
         connection.settimeout(STALL_S)
         visit = Visit(connection, origin)
+        visit.forget = partial(self._forget, visit)
         self._strangers[visit] = None
         self._by_origin[origin] = self._by_origin.get(origin, 0) + 1
         visit.greenlet = eventlet.spawn(self._attend, server, visit, address)
@@ -216,8 +261,9 @@ class Door:
         except Exception:  # one connection's bug must not fill the log with eventlet's tracebacks, nor end others
             log.exception("%s: a connection failed", visit.origin)
         finally:
-            self._forget(visit)
-            visit.close()
+            if visit.break_off is None:
+                self._forget(visit)
+                visit.close()
 
     def _forget(self, visit: Visit) -> None:
         """The connection takes no place any more; saying so twice changes nothing."""

@@ -22,6 +22,8 @@ from appliance.ports import Capture, Neighbours, Publisher, Sensors
 REPEAT_S = 30.0  # the contract's longest silence
 SIGHTINGS_S = 10.0  # the window is 5 minutes; asking the kernel for thousands of neighbours takes tens of milliseconds
 
+UNSAVED = "the books cannot be saved and are kept in memory; is the disk full?"
+
 
 class Condition:
     """Judges departments and reads the gauges."""
@@ -32,7 +34,7 @@ class Condition:
         metering: Metering,
         enforcement: Enforcement,
         insight: Insight,
-        history_trouble: Callable[[], str | None],
+        other_troubles: Callable[[], Sequence[str]],
         capture: Capture,
         neighbours: Neighbours,
         sensors: Sensors,
@@ -42,7 +44,7 @@ class Condition:
         self._metering = metering
         self._enforcement = enforcement
         self._insight = insight
-        self._history_trouble = history_trouble
+        self._other_troubles = other_troubles
         self._capture = capture
         self._neighbours = neighbours
         self._sensors = sensors
@@ -70,10 +72,8 @@ class Condition:
 
     def troubles(self) -> list[str]:
         """What the appliance itself does not do, a sentence each."""
-        unsaved = (
-            None if self._metering.is_saved else "the books cannot be saved and are kept in memory; is the disk full?"
-        )
-        return [trouble for trouble in (unsaved, self._history_trouble()) if trouble is not None]
+        unsaved = [] if self._metering.is_saved else [UNSAVED]
+        return [*unsaved, *self._other_troubles()]
 
     def status_step(self, now: Moment) -> None:
         """Judge each department, and tell what has changed or was not told for long."""

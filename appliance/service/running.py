@@ -31,6 +31,7 @@ from appliance.monitor.condition import Condition
 from appliance.monitor.enforcement import Enforcement
 from appliance.monitor.history import History
 from appliance.monitor.insight import Insight
+from appliance.monitor.lists import Lists
 from appliance.monitor.metering import Metering
 from appliance.monitor.upkeep import Upkeep
 from appliance.server.access import load_secret
@@ -41,6 +42,7 @@ from appliance.server.fanout import Fanout
 from appliance.server.notice import CutOff, Notice
 from appliance.service.machines import CannotStart, Machine, clock
 from appliance.system.archive import FOLD_S, SqliteArchive
+from appliance.system.list_source import fetch
 from appliance.system.store import SqliteStore, StoreUnavailable
 from appliance.system.suffixes import Suffixes
 
@@ -50,6 +52,7 @@ ENFORCEMENT_S = 1.0  # another program's flush is healed, and a change of state 
 PANEL_S = 0.1  # a finger expects an answer within a tenth of a second; signals are looked at as often
 CAPTURE_S = 0.05  # the sockets' buffers hold far more than 50 ms of the filtered frames
 ATTACH_S = 1.0  # an interface that appears is listened to within a second
+LISTS_S = 0.25  # a piece of a list each, so that one of 100,000 is in force within a minute
 HISTORY_S = 1.0  # a slice of a batch each, so that a batch is done within a few seconds
 SESSIONS_S = 1.0  # a token's expiry is in whole seconds
 NOTICE_CONNECTIONS, NOTICE_CONNECTIONS_PER_ADDRESS = 100, 8  # each is answered at once and closed
@@ -109,18 +112,19 @@ class Service:
         )
         self._archive = SqliteArchive(state_dir / f"{'simulated-' if machine.is_simulated else ''}history.sqlite3")
         self._history = History(config.zone, self._archive, config.as_retention())
+        self._lists = Lists(config.as_block_lists(), self._enforcement, fetch, tpool.execute)
         self._condition = Condition(
             departments,
             self._metering,
             self._enforcement,
             self._insight,
-            self._history.trouble,
+            self._troubles,
             machine.capture,
             machine.neighbours,
             machine.sensors,
             publish,
         )
-        desk = Desk(self._metering, self._enforcement, self._upkeep, self._history)
+        desk = Desk(self._metering, self._enforcement, self._upkeep, self._history, self._lists)
         self._server = Server(
             fanout, load_secret(state_dir), by_id, desk, clock, config.limits, self._condition.troubles
         )
@@ -151,6 +155,7 @@ class Service:
             Timed("capture", CAPTURE_S, self._observe),
             Timed("analytics", periods.analytics, self._insight.step),
             Timed("health", periods.health, self._condition.health_step),
+            Timed("lists", LISTS_S, self._lists.step),
             Timed("history", HISTORY_S, self._history.step),
             Timed("fold", FOLD_S, lambda _: tpool.execute(self._archive.fold)),  # it waits for the medium
             Timed("panel", PANEL_S, self._panel),
@@ -180,6 +185,10 @@ class Service:
     def _cut_off(self, address: str) -> CutOff | None:
         cut_off = self._metering.cut_off(address, clock())
         return CutOff(*cut_off) if cut_off else None
+
+    def _troubles(self) -> Sequence[str]:
+        trouble = self._history.trouble()
+        return [*([trouble] if trouble else []), *self._lists.troubles()]
 
     def _meter(self, now: Moment) -> None:
         self._metering.step(now)

@@ -130,7 +130,7 @@ def _context(history: History, departments: list[str], now: Moment) -> Context:
     nobody: Any = None
     grant = Grant("bench", Role.VIEWER, None, now.wall + timedelta(hours=1))
     caller = Caller(grant, None, nobody, nobody)
-    return Context(Desk(nobody, nobody, nobody, history), frozenset(departments), caller, now)
+    return Context(Desk(nobody, nobody, nobody, history, nobody), frozenset(departments), caller, now)
 
 
 if __name__ == "__main__":

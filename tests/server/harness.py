@@ -20,6 +20,7 @@ from eventlet.hubs import trampoline
 
 from appliance import events
 from appliance.config import LimitsSection
+from appliance.core.block_list import BlockList
 from appliance.core.department import Department
 from appliance.core.history import Retention
 from appliance.core.machine import Connection, Counters, Lights, Link, Order, Position, Press
@@ -29,6 +30,7 @@ from appliance.core.quota import Kind, Limits
 from appliance.core.usage import Passed
 from appliance.monitor.enforcement import Enforcement
 from appliance.monitor.history import History
+from appliance.monitor.lists import Lists
 from appliance.monitor.metering import Metering
 from appliance.monitor.upkeep import Upkeep
 from appliance.server import access
@@ -36,6 +38,7 @@ from appliance.server.app import Server
 from appliance.server.calls import Desk
 from appliance.server.fanout import Fanout
 from appliance.system.archive import SqliteArchive
+from appliance.system.list_source import fetch
 from appliance.system.store import SqliteStore
 from tests.server import GHOST, START
 
@@ -97,7 +100,9 @@ class Harness:
             departments, position, [], machine.links, machine, store, upkeep.require_writable, fanout.publish
         )
         self.history = History(ZoneInfo("UTC"), SqliteArchive(state_dir / "history.db"), Retention({}, {}))
-        desk = Desk(metering, enforcement, upkeep, self.history)
+        listed = [BlockList("bad", str(state_dir / "bad.txt"), 60.0), BlockList("own", "/none", 60.0, DEPARTMENTS[1])]
+        self.lists = Lists(listed, enforcement, fetch, lambda work, *arguments: work(*arguments))
+        desk = Desk(metering, enforcement, upkeep, self.history, self.lists)
         secret = access.load_secret(state_dir)
         self.server = Server(fanout, secret, [*DEPARTMENTS, GHOST], desk, self.now, limits)
 
@@ -114,6 +119,9 @@ class Harness:
             case {"advance": seconds}:
                 self.offset_s += seconds
                 self.server.expire_sessions(self.now())
+            case {"read_lists": times}:
+                for _ in range(times):
+                    self.lists.step(self.now())
             case {"count": _}:
                 self.server.expire_sessions(self.now())
                 sockets = self.fanout.sio.eio.sockets.values()

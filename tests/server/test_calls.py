@@ -290,3 +290,18 @@ def test_a_thousand_calls_in_a_second_are_limited_and_each_is_answered(server, c
     assert other.call("ip:list")["success"]
     server.advance(60)
     assert flooding.call("ip:list")["success"]
+
+
+def test_a_list_is_blocked_and_what_is_wrong_with_it_is_told(server, connect, tmp_path):
+    client, viewer = connect(role=Role.OPERATOR), connect(role=Role.OPERATOR, departments=["dept123"])
+    (tmp_path / "bad.txt").write_text("10.0.0.1\nnonsense here\n127.0.0.1\n")
+    server.order({"read_lists": 4})
+    bad, own = client.call("list:get")["lists"]
+    assert (bad["name"], bad["entries"], bad["pending"], bad["trouble"]) == ("bad", 2, 0, None)
+    assert [(one["line"], one["text"]) for one in bad["faults"]] == [(2, "nonsense here")]
+    assert [one["address"] for one in bad["objections"]] == ["127.0.0.1"]
+    assert (own["departmentId"], own["entries"]) == ("dept456", None)
+    assert "No such file" in own["trouble"]
+    [block] = client.call("ip:list")["blocks"]
+    assert (block["address"], block["origin"], block["reason"]) == ("10.0.0.1", "list:bad", "on the list bad")
+    assert [one["name"] for one in viewer.call("list:get")["lists"]] == ["bad"]

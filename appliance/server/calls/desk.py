@@ -13,6 +13,7 @@ from appliance.core.quota import Kind
 from appliance.core.refusal import Code, Refused
 from appliance.core.usage import Passed
 from appliance.monitor.account import Books
+from appliance.monitor.lists import Listing
 from appliance.server.access import Grant
 from appliance.server.packets import clipped
 
@@ -69,6 +70,14 @@ class History(Protocol):
         """What passed, by the beginning of each bucket, oldest first."""
 
 
+class Lists(Protocol):
+    """What the calls need of imported lists."""
+
+    @property
+    def listings(self) -> Sequence[Listing]:
+        """All lists as they stand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """The monitors that carry out what clients ask for."""
@@ -77,6 +86,7 @@ class Desk:
     enforcement: Enforcement
     upkeep: Upkeep
     history: History
+    lists: Lists
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from appliance.core.refusal import Code, Refused
 from appliance.server.access import Role
 from appliance.server.arguments import DepartmentId, Nothing, parse
-from appliance.server.calls import analytics, blocks, history, maintenance, quotas
+from appliance.server.calls import analytics, blocks, history, lists, maintenance, quotas
 from appliance.server.calls.desk import Context
 from appliance.server.packets import clipped
 
@@ -35,6 +35,7 @@ CALLS = {
     "ip:block": Call(blocks.BlockArgument, Role.OPERATOR, True, blocks.block),
     "ip:unblock": Call(blocks.UnblockArgument, Role.OPERATOR, True, blocks.unblock),
     "ip:list": Call(blocks.ListArgument, Role.VIEWER, False, blocks.list_blocks),
+    "list:get": Call(Nothing, Role.OPERATOR, False, lists.listings),
     "quota:get": Call(DepartmentId, Role.VIEWER, False, quotas.quotas),
     "quota:set": Call(quotas.LimitArgument, Role.ADMIN, True, quotas.set_limit),
     "quota:extend": Call(quotas.ExtendArgument, Role.OPERATOR, True, quotas.extend),

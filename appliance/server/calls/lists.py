@@ -1,0 +1,44 @@
+"""Calls about imported lists."""
+
+from datetime import datetime
+from typing import Any
+
+from appliance.core.moment import timestamp
+from appliance.monitor.lists import Listing
+from appliance.server.arguments import Nothing
+from appliance.server.calls.desk import Context
+
+
+def listings(context: Context, _: Nothing) -> dict[str, Any]:
+    """The lists that concern the caller, and what is wrong with them."""
+    grant = context.caller.grant
+    concerning = [
+        one
+        for one in context.desk.lists.listings
+        if one.known.department is None or grant.may_see(one.known.department)
+    ]
+    return {"lists": [_shown(one) for one in concerning]}
+
+
+def _shown(listing: Listing) -> dict[str, Any]:
+    known, contents = listing.known, listing.contents
+    return {
+        "name": known.name,
+        "source": known.source,
+        "departmentId": known.department,
+        "refresh": known.refresh_s,
+        "duration": known.duration_s,
+        "entries": None if contents is None else len(contents.targets),
+        "pending": listing.pending,
+        "readAt": _instant(listing.read_at),
+        "checkedAt": _instant(listing.checked_at),
+        "trouble": listing.trouble,
+        "faults": [{"line": one.line, "text": one.text, "why": one.why} for one in contents.faults] if contents else [],
+        "faultCount": contents.fault_count if contents else 0,
+        "objections": [{"address": one.target, "why": one.why} for one in listing.objections],
+        "objectionCount": listing.objection_count,
+    }
+
+
+def _instant(at: datetime | None) -> str | None:
+    return None if at is None else timestamp(at)

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import socketio
 from socketio.exceptions import ConnectionError as NoConnection
 from socketio.exceptions import TimeoutError as NoAnswer
 
-from appliance.server.access import Role, issue, load_secret
+from appliance.core.validity import Birth
+from appliance.server.access import Role, issue, load_secret, this_boot
 
 TTL_S = 3600  # a watch longer than this renews its token when it reconnects
 CONNECT_S = 5.0  # the service is on this machine: what takes longer does not come
@@ -79,7 +81,10 @@ class Client:
 
     def _credentials(self) -> dict[str, str]:
         subject = f"cli:{getpass.getuser()}"
-        return {"token": issue(load_secret(self._state_dir), Role.ADMIN, None, TTL_S, subject, datetime.now(UTC))}
+        boot = this_boot()
+        birth = Birth(boot, monotonic()) if boot else None
+        secret = load_secret(self._state_dir)
+        return {"token": issue(secret, Role.ADMIN, None, TTL_S, subject, datetime.now(UTC), birth)}
 
     def _receive(self, event: str, payload: dict[str, Any]) -> None:
         self._events.put((event, payload))

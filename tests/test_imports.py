@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "monitor": {"core", "ports", "events", "config", "monitor"},
     "simulator": {"core", "ports", "events", "config", "monitor", "simulator"},
     "server": {"core", "events", "config", "monitor", "server"},
-    "client": {"server"},
+    "client": {"core", "server"},
     "watching": {"client"},
     "cli": {"client", "watching", "config", "service", "server"},
 }
@@ -41,7 +41,9 @@ ONLY_IN = {
     "sqlite3": ("system/",),
     "sqlite_utils": ("system/",),
     "ctypes": ("system/",),
-    "jwt": ("server/",),
+    "jwt": ("server/access/",),
+    "cryptography": ("system/certificate.py", "server/access/"),
+    "argon2": ("system/passwords.py",),
     "click": ("cli.py",),
 }
 

@@ -1,12 +1,14 @@
 """What no value can tell by itself: where parts of a configuration contradict each other."""
 
+from collections.abc import Sequence
 from itertools import combinations, pairwise, product
 
-from appliance.config.sections import Config, DepartmentSection, HistorySection, LimitsSection
+from appliance.config.sections import Config, DepartmentSection, HistorySection, IssuerSection, LimitsSection, Server
 from appliance.config.values import Subnet
 from appliance.core.blocks import overlap
 from appliance.core.quota import Action, Kind
 
+OWN_ISS = "appliance"  # what the appliance's own tokens say
 SMALLEST_MESSAGE, LARGEST_MESSAGE = 12 << 10, 1 << 20  # bytes; beyond the largest, decoding takes 20 ms
 
 
@@ -62,6 +64,28 @@ def _contradictions_in_limits(limits: LimitsSection) -> list[str]:
     return found
 
 
+def _contradictions_in_server(server: Server) -> list[str]:
+    found = []
+    if (server.certificate is None) is not (server.key is None):
+        found.append("server: certificate and key go together; give both, or neither for one of the appliance's own")
+    if server.certificate is not None and not server.tls:
+        found.append("server: a certificate is given, but tls is not true")
+    if server.hsts_max_age and server.certificate is None:
+        found.append(
+            "server: hsts_max_age needs a certificate that browsers trust by themselves; with the appliance's own they "
+            "would refuse to open the page"
+        )
+    return found
+
+
+def _contradictions_in_issuers(issuers: Sequence[IssuerSection]) -> list[str]:
+    names = [issuer.iss for issuer in issuers]
+    found = [f'issuers: "{name}" is given twice; each iss has one key' for name in set(names) if names.count(name) > 1]
+    if OWN_ISS in names:
+        found.append(f'issuers: "{OWN_ISS}" is the appliance itself; an issuer needs another iss')
+    return found
+
+
 def _prefix_length(subnet: Subnet) -> int:
     return subnet.network.prefixlen
 
@@ -88,6 +112,8 @@ def contradictions(config: Config) -> list[str]:
     found += _contradictions_in_history(config.history)
     found += _contradictions_in_lists(config)
     found += _contradictions_in_limits(config.limits)
+    found += _contradictions_in_server(config.server)
+    found += _contradictions_in_issuers(config.issuers)
     pins = [config.panel.button, config.panel.led_status, config.panel.led_alert, config.panel.led_activity]
     if len(set(pins)) < len(pins):
         found.append("panel: a pin is given twice; the button and each LED need their own")

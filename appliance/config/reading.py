@@ -18,6 +18,7 @@ from appliance.config.contradictions import contradictions
 from appliance.config.sections import Config, S, Section
 from appliance.config.values import BitRate, Bytes, Subnet, from_text
 from appliance.core.machine import Position
+from appliance.core.people import Role
 from appliance.core.quota import Action
 
 LARGEST_FILE_BYTES = 1 << 20  # 64 departments with all their keys are 20 kB; what is larger is not a configuration
@@ -63,6 +64,8 @@ _ALLOWED: dict[Any, str] = {
     ZoneInfo: 'a time zone\'s name, such as "Europe/Berlin"',
     Position: "one of " + ", ".join(f'"{position}"' for position in Position),
     Action: "one of " + ", ".join(f'"{action}"' for action in Action),
+    Role: "one of " + ", ".join(f'"{role}"' for role in Role),
+    bool: "true or false",
     float: "a number",
     int: "a whole number",
     str: "a text",

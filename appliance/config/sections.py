@@ -12,12 +12,15 @@ from appliance.config.values import (
     Count,
     Days,
     DepartmentId,
+    DepartmentWords,
     HoldSeconds,
     InterfaceName,
+    IssuerAlgorithm,
     ListName,
     ListSource,
     Pin,
     RefreshSeconds,
+    RoleWords,
     Seconds,
     Subnet,
     Text,
@@ -27,6 +30,7 @@ from appliance.core.block_list import BlockList
 from appliance.core.department import Department
 from appliance.core.history import DEPARTMENT_STEPS, HOST_STEPS, Retention
 from appliance.core.machine import Position
+from appliance.core.people import Role
 from appliance.core.quota import EXCEEDED_PERCENT, Action, Kind, Limits
 
 
@@ -45,10 +49,38 @@ class Appliance(Section, frozen=True, kw_only=True):
 
 
 class Server(Section, frozen=True, kw_only=True):
-    """Where dashboards connect. Port 5001 is the contract's."""
+    """Where dashboards connect. Port 5001 is the contract's.
+
+    `tls`: speak HTTPS there, with the operator's `certificate` and `key`, else with one of the appliance's own.
+    `hsts_max_age`: seconds that browsers are told to take nothing but HTTPS from this name; 0 does not tell them.
+    """
 
     host: Text = "0.0.0.0"  # noqa: S104  dashboards are on the LAN: that is what the appliance is for
     port: Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")] = 5001
+    tls: bool = False  # the contract's own sample connects with http
+    certificate: Text | None = None
+    key: Text | None = None
+    hsts_max_age: Annotated[
+        int, Meta(ge=0, le=63_072_000, description="a whole number of seconds up to two years, or 0 for off")
+    ] = 0
+
+
+class IssuerSection(Section, frozen=True, kw_only=True):
+    """An issuer of tokens beside the appliance: who it is, by which key, and how much of its word is taken.
+
+    `roles` says which role a value of the claim `role_claim` gives, and `departments` which department a value of
+    `departments_claim`; without them, the values are the appliance's own words.
+    """
+
+    iss: Text
+    algorithm: IssuerAlgorithm
+    key: Text  # the file with its public key, in PEM
+    audience: Text
+    maximum_role: Role = Role.VIEWER  # what the issuer says beyond it is lowered to it
+    role_claim: Text = "role"
+    roles: RoleWords | None = None
+    departments_claim: Text = "departments"
+    departments: DepartmentWords | None = None
 
 
 class Periods(Section, frozen=True, kw_only=True):
@@ -175,6 +207,7 @@ class Config(Section, frozen=True, kw_only=True):
     appliance: Appliance
     departments: tuple[DepartmentSection, ...]
     server: Server = Server()
+    issuers: tuple[IssuerSection, ...] = ()
     periods: Periods = Periods()
     protection: Protection = Protection()
     block_lists: tuple[BlockListSection, ...] = ()

@@ -3,10 +3,12 @@
 import re
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta
+
+from appliance.core.people import Role
 
 LARGEST_QUANTITY = 2**63 - 1  # what the store holds
 
@@ -49,6 +51,16 @@ DepartmentId = Annotated[
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
         description="1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit",
     ),
+]
+
+IssuerAlgorithm = Annotated[Literal["RS256", "EdDSA"], Meta(description='one of "RS256", "EdDSA"')]
+RoleWords = Annotated[
+    dict[str, Role],
+    Meta(min_length=1, max_length=64, description='a table of the issuer\'s words, such as { "net-admins" = "admin" }'),
+]
+DepartmentWords = Annotated[
+    dict[str, str],
+    Meta(min_length=1, max_length=256, description='a table of the issuer\'s words, such as { Radiology = "dept123" }'),
 ]
 
 

@@ -22,8 +22,8 @@ from appliance.core.logins import Logins, Patience
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code, Refused
 from appliance.events import Audience, DepartmentEvent, ErrorEvent, Event
-from appliance.server import access, calls, pages, web
-from appliance.server.access import Grant
+from appliance.server import calls, pages, web
+from appliance.server.access import Grant, Keeper
 from appliance.server.calls import Caller, Context, Desk
 from appliance.server.door import Door
 from appliance.server.fanout import Fanout, room_of
@@ -54,19 +54,19 @@ class Server:
     def __init__(
         self,
         fanout: Fanout,
-        secret: bytes,
+        keeper: Keeper,
         departments: Iterable[str],
         desk: Desk,
         clock: Callable[[], Moment],
         limits: LimitsSection = DEFAULT_LIMITS,
         troubles: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """`secret`: signs the tokens; `departments`: the ids that are configured; `clock`: the time of a call.
+        """`keeper`: judges the tokens; `departments`: the ids that are configured; `clock`: the time of a call.
 
         `troubles`: a sentence for each thing that the appliance does not do.
         """
         self._fanout = fanout
-        self._secret = secret
+        self._keeper = keeper
         self._departments = frozenset(departments)
         self._desk = desk
         self._clock = clock
@@ -100,11 +100,12 @@ class Server:
         self.door.serve(listener)
 
     def expire_sessions(self, now: Moment) -> None:
-        """Tell every client whose token has expired, and disconnect it; drop whoever has not logged in for too long."""
+        """Tell every client whose token is over or revoked, and disconnect it; drop whoever is too long a stranger."""
+        self._keeper.step(now)
         for sid, session in list(self._sessions.items()):
-            if session.grant.is_expired(now.wall):
-                text = "the token has expired; connect again with a new one"
-                self._fanout.send(_error_event(Code.TOKEN_EXPIRED, text, now), sid)
+            fault = self._keeper.fault(session.grant, now)
+            if fault is not None:
+                self._fanout.send(_error_event(fault.code, fault.message, now), sid)
                 self._sio.disconnect(sid)
         for eio_sid in self._strangers.overdue(self._sio.eio.sockets, self._at_home, now.monotonic_s):
             self._drop(eio_sid)
@@ -141,7 +142,7 @@ class Server:
         """
         address, now_s = environ["REMOTE_ADDR"], now.monotonic_s
         try:
-            return access.check(self._secret, token, now.wall)
+            return self._keeper.check(token, now)
         except Refused as refused:
             if token is None or refused.code is not Code.UNAUTHORIZED:
                 raise
@@ -182,6 +183,9 @@ class Server:
         wait_s = self._client_calls.take(sid, now_s) or self._address_calls.take(address, now_s)
         if wait_s:
             raise Refused(Code.RATE_LIMITED, f"too many calls; wait {max(0.1, wait_s):.1f} s before the next")
+        fault = self._keeper.fault(context.caller.grant, context.now)
+        if fault is not None:
+            raise fault
         return calls.carry_out(event, arguments, context)
 
     def _subscriber(self, sid: str) -> Callable[[str], None]:

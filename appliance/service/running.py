@@ -34,15 +34,18 @@ from appliance.monitor.insight import Insight
 from appliance.monitor.lists import Lists
 from appliance.monitor.metering import Metering
 from appliance.monitor.upkeep import Upkeep
-from appliance.server.access import load_secret
+from appliance.server.access import Keeper, load_secret, this_boot
+from appliance.server.access.issuers import load_issuers
 from appliance.server.app import Server
 from appliance.server.calls import Desk
 from appliance.server.door import Door
 from appliance.server.fanout import Fanout
 from appliance.server.notice import CutOff, Notice
+from appliance.service.keeping import REGISTER_FILE
 from appliance.service.machines import CannotStart, Machine, clock
 from appliance.system.archive import FOLD_S, SqliteArchive
 from appliance.system.list_source import fetch
+from appliance.system.register import RegisterUnavailable, SqliteRegister
 from appliance.system.store import SqliteStore, StoreUnavailable
 from appliance.system.suffixes import Suffixes
 
@@ -124,10 +127,17 @@ class Service:
             machine.sensors,
             publish,
         )
-        desk = Desk(self._metering, self._enforcement, self._upkeep, self._history, self._lists)
-        self._server = Server(
-            fanout, load_secret(state_dir), by_id, desk, clock, config.limits, self._condition.troubles
+        self._register = _open_register(state_dir)
+        self._keeper = Keeper(
+            load_secret(state_dir),
+            load_issuers(config.issuers),
+            self._register,
+            this_boot(),
+            machine.is_clock_trusted,
+            clock(),
         )
+        desk = Desk(self._metering, self._enforcement, self._upkeep, self._history, self._lists)
+        self._server = Server(fanout, self._keeper, by_id, desk, clock, config.limits, self._condition.troubles)
         self._notice = Notice(self._cut_off, config.zone, config.notice.contact, clock, machine.is_simulated)
         self._request_s = config.limits.request_deadline
         self._timetable = self._build_timetable(config, {one.interface for one in departments})
@@ -237,6 +247,7 @@ class Service:
         self._archive.close()
         self._machine.panel.show(DARK)
         self._machine.close()
+        self._register.close()
         self._store.close()
 
 
@@ -254,4 +265,11 @@ def _open_store(state_dir: Path, machine: Machine) -> SqliteStore:
     try:
         return SqliteStore(state_dir / ("simulated.sqlite3" if machine.is_simulated else "appliance.sqlite3"))
     except StoreUnavailable as error:
+        raise CannotStart(str(error)) from None
+
+
+def _open_register(state_dir: Path) -> SqliteRegister:
+    try:
+        return SqliteRegister(state_dir / REGISTER_FILE)
+    except RegisterUnavailable as error:
         raise CannotStart(str(error)) from None

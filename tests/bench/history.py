@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from appliance.core.history import DEPARTMENT_STEPS, HOST_STEPS, Retention, Series
 from appliance.core.moment import Moment, timestamp
 from appliance.core.usage import Passed
+from appliance.core.validity import Span
 from appliance.monitor.history import BATCH_S, History
 from appliance.server.access import Grant, Role
 from appliance.server.calls import Caller, Context, Desk, carry_out
@@ -128,7 +129,7 @@ def _written_bytes() -> int:
 
 def _context(history: History, departments: list[str], now: Moment) -> Context:
     nobody: Any = None
-    grant = Grant("bench", Role.VIEWER, None, now.wall + timedelta(hours=1))
+    grant = Grant("bench", Role.VIEWER, None, Span(now.wall, now.wall + timedelta(hours=1)), "bench")
     caller = Caller(grant, None, nobody, nobody)
     return Context(Desk(nobody, nobody, nobody, history, nobody), frozenset(departments), caller, now)
 

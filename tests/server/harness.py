@@ -34,11 +34,13 @@ from appliance.monitor.lists import Lists
 from appliance.monitor.metering import Metering
 from appliance.monitor.upkeep import Upkeep
 from appliance.server import access
+from appliance.server.access import Keeper
 from appliance.server.app import Server
 from appliance.server.calls import Desk
 from appliance.server.fanout import Fanout
 from appliance.system.archive import SqliteArchive
 from appliance.system.list_source import fetch
+from appliance.system.register import SqliteRegister
 from appliance.system.store import SqliteStore
 from tests.server import GHOST, START
 
@@ -103,8 +105,9 @@ class Harness:
         listed = [BlockList("bad", str(state_dir / "bad.txt"), 60.0), BlockList("own", "/none", 60.0, DEPARTMENTS[1])]
         self.lists = Lists(listed, enforcement, fetch, lambda work, *arguments: work(*arguments))
         desk = Desk(metering, enforcement, upkeep, self.history, self.lists)
-        secret = access.load_secret(state_dir)
-        self.server = Server(fanout, secret, [*DEPARTMENTS, GHOST], desk, self.now, limits)
+        register = SqliteRegister(state_dir / "people.sqlite3")
+        keeper = Keeper(access.load_secret(state_dir), {}, register, None, lambda now: True, self.now())
+        self.server = Server(fanout, keeper, [*DEPARTMENTS, GHOST], desk, self.now, limits)
 
     def now(self) -> Moment:
         return Moment(START + timedelta(seconds=self.offset_s), 1000.0 + self.offset_s)

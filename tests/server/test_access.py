@@ -9,9 +9,12 @@ from datetime import timedelta
 import jwt
 import pytest
 
+from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.server import access
-from appliance.server.access import AccessError, Role
+from appliance.server.access import AccessError, Keeper, Role
+from appliance.server.access.secret import SECRET_FILE
+from appliance.system.register import SqliteRegister
 from tests.server import START
 
 SECRET = bytes(range(32))
@@ -32,23 +35,47 @@ def _encoded(content):
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
-def _refusal(token, wall=START, secret=SECRET):
-    with pytest.raises(Refused) as refused:
-        access.check(secret, token, wall)
-    return refused.value.code
+@pytest.fixture
+def register(tmp_path):
+    register = SqliteRegister(tmp_path / "people.sqlite3")
+    yield register
+    register.close()
 
 
-def test_a_token_grants_what_it_was_issued_for():
+@pytest.fixture
+def judge(register):
+    """Judges a token at some moment of a wall clock that is trusted."""
+
+    def judge(token, wall=START, secret=SECRET):
+        now = Moment(wall, 1000.0)
+        return Keeper(secret, {}, register, None, lambda _: True, now).check(token, now)
+
+    return judge
+
+
+@pytest.fixture
+def refusal(judge):
+    """The code with which a token is refused."""
+
+    def refusal(*arguments, **options):
+        with pytest.raises(Refused) as refused:
+            judge(*arguments, **options)
+        return refused.value.code
+
+    return refusal
+
+
+def test_a_token_grants_what_it_was_issued_for(judge):
     token = access.issue(SECRET, Role.OPERATOR, ["dept456", "dept123"], 60, "screen", START)
-    grant = access.check(SECRET, token, START)
+    grant = judge(token, START)
     assert (grant.subject, grant.role, grant.departments) == ("screen", Role.OPERATOR, {"dept123", "dept456"})
-    assert grant.expires_at == START + timedelta(seconds=60)
+    assert grant.span.expires_at == START + timedelta(seconds=60)
     assert grant.may_see("dept123")
     assert not grant.may_see("dept789")
 
 
-def test_a_token_for_all_departments_covers_any():
-    grant = access.check(SECRET, access.issue(SECRET, Role.ADMIN, None, 60, "screen", START), START)
+def test_a_token_for_all_departments_covers_any(judge):
+    grant = judge(access.issue(SECRET, Role.ADMIN, None, 60, "screen", START), START)
     assert grant.departments is None
     assert grant.may_see("whatever")
 
@@ -61,20 +88,20 @@ def test_a_token_for_all_departments_covers_any():
         (Role.ADMIN, {Role.VIEWER, Role.OPERATOR, Role.ADMIN}),
     ],
 )
-def test_a_role_includes_the_ones_before_it(role, includes):
-    grant = access.check(SECRET, access.issue(SECRET, role, None, 60, "screen", START), START)
+def test_a_role_includes_the_ones_before_it(judge, role, includes):
+    grant = judge(access.issue(SECRET, role, None, 60, "screen", START), START)
     assert {other for other in Role if grant.may_act_as(other)} == includes
 
 
-def test_a_token_ends_at_its_very_second():
+def test_a_token_ends_at_its_very_second(judge, refusal):
     token = access.issue(SECRET, Role.VIEWER, None, 60, "screen", START)
-    assert access.check(SECRET, token, START + timedelta(seconds=59.9))
-    assert _refusal(token, START + timedelta(seconds=60)) is Code.TOKEN_EXPIRED
+    assert judge(token, START + timedelta(seconds=59.9))
+    assert refusal(token, START + timedelta(seconds=60)) is Code.TOKEN_EXPIRED
 
 
-def test_a_token_from_before_the_clock_was_set_back_is_accepted():
+def test_a_token_from_before_the_clock_was_set_back_is_accepted(judge):
     token = access.issue(SECRET, Role.VIEWER, None, 60, "screen", START)
-    assert access.check(SECRET, token, START - timedelta(days=300))
+    assert judge(token, START - timedelta(days=300))
 
 
 def test_two_tokens_are_told_apart():
@@ -83,31 +110,31 @@ def test_two_tokens_are_told_apart():
 
 
 @pytest.mark.parametrize("token", [None, 5, [], {}, "", ".", "a.b.c", "....", "x" * 100_000, "é.é.é", "\ud800"])
-def test_what_is_no_token_is_refused(token):
-    assert _refusal(token) is Code.UNAUTHORIZED
+def test_what_is_no_token_is_refused(refusal, token):
+    assert refusal(token) is Code.UNAUTHORIZED
 
 
-def test_another_secret_does_not_sign_our_tokens():
-    assert _refusal(jwt.encode(_claims(), b"x" * 32, "HS256")) is Code.UNAUTHORIZED
+def test_another_secret_does_not_sign_our_tokens(refusal):
+    assert refusal(jwt.encode(_claims(), b"x" * 32, "HS256")) is Code.UNAUTHORIZED
 
 
-def test_a_forgery_that_has_expired_is_not_told_so():
-    assert _refusal(jwt.encode(_claims(exp=1), b"x" * 32, "HS256")) is Code.UNAUTHORIZED
+def test_a_forgery_that_has_expired_is_not_told_so(refusal):
+    assert refusal(jwt.encode(_claims(exp=1), b"x" * 32, "HS256")) is Code.UNAUTHORIZED
 
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
-def test_the_algorithm_is_pinned(algorithm):
+def test_the_algorithm_is_pinned(refusal, algorithm):
     long_enough = SECRET * 2
-    assert _refusal(jwt.encode(_claims(), long_enough, algorithm), secret=long_enough) is Code.UNAUTHORIZED
+    assert refusal(jwt.encode(_claims(), long_enough, algorithm), secret=long_enough) is Code.UNAUTHORIZED
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", "", None, 1, [], {}, ["HS256"]])
-def test_a_header_cannot_choose_to_go_unsigned(algorithm):
+def test_a_header_cannot_choose_to_go_unsigned(refusal, algorithm):
     header = _encoded(json.dumps({"alg": algorithm, "typ": "JWT"}).encode())
     payload = _encoded(json.dumps(_claims()).encode())
     signed = jwt.encode(_claims(), SECRET, "HS256").split(".")[2]
     for signature in ("", signed):
-        assert _refusal(f"{header}.{payload}.{signature}") is Code.UNAUTHORIZED
+        assert refusal(f"{header}.{payload}.{signature}") is Code.UNAUTHORIZED
 
 
 @pytest.mark.parametrize(
@@ -124,13 +151,13 @@ def test_a_header_cannot_choose_to_go_unsigned(algorithm):
         b'{"alg":"HS256","jwk":{"kty":"oct","k":"AA"}}',
     ],
 )
-def test_a_hostile_header_is_refused_and_nothing_else(header):
-    assert _refusal(f"{_encoded(header)}.{_encoded(json.dumps(_claims()).encode())}.AAAA") is Code.UNAUTHORIZED
+def test_a_hostile_header_is_refused_and_nothing_else(refusal, header):
+    assert refusal(f"{_encoded(header)}.{_encoded(json.dumps(_claims()).encode())}.AAAA") is Code.UNAUTHORIZED
 
 
-@pytest.mark.parametrize("name", ["sub", "exp", "iat", "iss", "aud", "role", "departments"])
-def test_no_claim_may_be_missing(name):
-    assert _refusal(jwt.encode(_claims(**{name: None}), SECRET, "HS256")) is Code.UNAUTHORIZED
+@pytest.mark.parametrize("name", ["sub", "exp", "iat", "iss", "aud", "jti", "role", "departments"])
+def test_no_claim_may_be_missing(refusal, name):
+    assert refusal(jwt.encode(_claims(**{name: None}), SECRET, "HS256")) is Code.UNAUTHORIZED
 
 
 @pytest.mark.parametrize(
@@ -156,13 +183,13 @@ def test_no_claim_may_be_missing(name):
         ("departments", {"dept123": True}),
     ],
 )
-def test_a_wrong_claim_is_refused_even_when_signed(name, value):
-    assert _refusal(jwt.encode(_claims(**{name: value}), SECRET, "HS256")) is Code.UNAUTHORIZED
+def test_a_wrong_claim_is_refused_even_when_signed(refusal, name, value):
+    assert refusal(jwt.encode(_claims(**{name: value}), SECRET, "HS256")) is Code.UNAUTHORIZED
 
 
-def test_a_list_of_departments_with_a_star_is_not_all_of_them():
+def test_a_list_of_departments_with_a_star_is_not_all_of_them(judge):
     token = jwt.encode(_claims(departments=["*"]), SECRET, "HS256")
-    assert not access.check(SECRET, token, START).may_see("dept123")
+    assert not judge(token, START).may_see("dept123")
 
 
 @pytest.mark.parametrize(("ttl_s", "subject"), [(0, "a"), (-1, "a"), (10**12, "a"), (60, ""), (60, "x" * 300)])
@@ -171,10 +198,10 @@ def test_no_token_is_issued_that_would_not_be_accepted(ttl_s, subject):
         access.issue(SECRET, Role.VIEWER, None, ttl_s, subject, START)
 
 
-def test_the_longest_list_of_departments_fits():
+def test_the_longest_list_of_departments_fits(judge):
     departments = [f"{number:064}" for number in range(64)]
     token = access.issue(SECRET, Role.VIEWER, departments, 60, "screen", START)
-    assert access.check(SECRET, token, START).departments == set(departments)
+    assert judge(token, START).departments == set(departments)
 
 
 def test_the_secret_is_made_once_and_only_its_owner_may_read_it(tmp_path):
@@ -203,27 +230,27 @@ def test_two_first_starts_at_once_agree_on_the_secret(tmp_path):
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o777])
 def test_a_secret_that_others_may_read_is_not_used(tmp_path, mode):
     access.load_secret(tmp_path)
-    (tmp_path / access.SECRET_FILE).chmod(mode)
+    (tmp_path / SECRET_FILE).chmod(mode)
     with pytest.raises(AccessError, match="chmod 600"):
         access.load_secret(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"x" * 33])
 def test_a_file_that_is_no_secret_is_not_used(tmp_path, content):
-    (tmp_path / access.SECRET_FILE).write_bytes(content)
+    (tmp_path / SECRET_FILE).write_bytes(content)
     with pytest.raises(AccessError, match="delete it"):
         access.load_secret(tmp_path)
 
 
 def test_a_secret_is_not_followed_to_another_place(tmp_path):
     (tmp_path / "elsewhere").write_bytes(bytes(32))
-    (tmp_path / access.SECRET_FILE).symlink_to("elsewhere")
-    with pytest.raises(AccessError, match=access.SECRET_FILE):
+    (tmp_path / SECRET_FILE).symlink_to("elsewhere")
+    with pytest.raises(AccessError, match=SECRET_FILE):
         access.load_secret(tmp_path)
 
 
 def test_a_pipe_in_the_place_of_the_secret_does_not_hang(tmp_path):
-    os.mkfifo(tmp_path / access.SECRET_FILE, 0o600)
+    os.mkfifo(tmp_path / SECRET_FILE, 0o600)
     with pytest.raises(AccessError, match="delete it"):
         access.load_secret(tmp_path)
 

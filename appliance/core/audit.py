@@ -1,0 +1,69 @@
+"""Audit: what people have changed, as entries that are chained so that one that was altered or taken out shows.
+
+Each entry's digest covers the digest before it. Whoever owns the disk can still rewrite the whole chain from some entry
+on; who has noted a later digest elsewhere, sees that.
+"""
+
+import hashlib
+import json
+from dataclasses import astuple, dataclass
+
+LONGEST_VALUE = 2000  # characters of `what`, `before` and `after` each: a call's whole argument is far shorter
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change. `who`: the subject of a token, `button`, or the user of the command line; `role`: "" without a token.
+
+    `address`: where the request came from, `None` for the appliance itself. `what`, `before` and `after`: JSON; `null`
+    where there was nothing. `outcome`: `done`, or the code with which it was refused.
+    """
+
+    at: str
+    who: str
+    role: str
+    address: str | None
+    action: str
+    what: str = "null"
+    before: str = "null"
+    after: str = "null"
+    outcome: str = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An entry in its place. `number`: counts from 1; `digest`: of this entry and of the one before."""
+
+    number: int
+    entry: Entry
+    digest: str
+
+
+def value_text(value: object) -> str:
+    """A value as an entry holds it; one that is too long is cut, and then no JSON any more but a JSON text."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else json.dumps(text[: LONGEST_VALUE // 2] + "…", ensure_ascii=False)
+
+
+def digest(previous: str, entry: Entry) -> str:
+    """The digest of this entry after the one with the previous digest; "" before the first."""
+    content = json.dumps([previous, *astuple(entry)], ensure_ascii=False)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def first_break(previous: str, chain: list[Recorded]) -> int | None:
+    """The number of the first entry that does not follow from the one before; `None`: the chain holds."""
+    for recorded in chain:
+        if digest(previous, recorded.entry) != recorded.digest:
+            return recorded.number
+        previous = recorded.digest
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something: the subject of a token with its role, and the address it comes from."""
+
+    who: str
+    role: str = ""
+    address: str | None = None

@@ -1,0 +1,67 @@
+"""People: who they are, what they may do, and the tokens by which they are known.
+
+A department head is an operator, or a viewer, whose departments are his own; there is no role for that, because what he
+may do and what he may see are two questions.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a holder may do; each includes the ones before it."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.ADMIN: 2}
+
+
+def highest(roles: Iterable[Role], most: Role) -> Role | None:
+    """The highest of these roles, lowered to `most`; `None` of none."""
+    ranked = max(roles, key=RANK.__getitem__, default=None)
+    return None if ranked is None else min(ranked, most, key=RANK.__getitem__)
+
+
+class Origin(StrEnum):
+    """Where a token comes from."""
+
+    ISSUED = "issued"  # by the command line, for a program or a screen
+    LOGIN = "login"  # by a person's password, renewed while the person is there
+    ISSUER = "issuer"  # by the organisation's own issuer, remembered since it was shown here
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with a password. `departments`: `None` for all of them."""
+
+    name: str
+    role: Role
+    departments: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A token as it is remembered: not the token itself, only who it is for and how long.
+
+    `expires_at`: of a login the end of the last renewal. `person`: whose login it is, `None` of other origins.
+    """
+
+    id: str
+    subject: str
+    role: Role
+    departments: frozenset[str] | None
+    origin: Origin
+    issued_at: datetime
+    expires_at: datetime
+    person: str | None = None
+    revoked_at: datetime | None = None
+
+
+def departments_text(departments: frozenset[str] | None) -> str:
+    """The departments as a person writes them."""
+    return "*" if departments is None else ",".join(sorted(departments))

@@ -1,0 +1,129 @@
+"""Issuers: tokens that the organisation makes itself, judged by its public key and taken at part of their word.
+
+An issuer says who somebody is; what that is worth here, the configuration says: which of its words mean which role and
+which department, and beyond which role it is not believed. A word that means nothing here gives nothing.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from appliance.config.sections import IssuerSection
+from appliance.core.people import Origin, Role, highest
+from appliance.core.refusal import Code, Refused
+from appliance.core.validity import Span
+from appliance.server.access.secret import AccessError
+from appliance.server.access.signing import PublicKeyAlgorithm, Verifier
+from appliance.server.access.tokens import Grant, Id, Instant, Subject, moment_of
+
+LARGEST_KEY_FILE_BYTES = 65_536  # an RSA key of 16,384 bits is 3 kB
+LEAST_RSA_BITS = 2048  # RFC 7518, section 3.3
+MOST_WORDS = 256  # groups that one person is in
+
+Word = Annotated[str, Meta(max_length=200)]
+Words = Annotated[str, Meta(max_length=200)] | Annotated[list[Word], Meta(max_length=MOST_WORDS)]
+
+
+class _Claims(Struct, frozen=True):
+    """What every issuer's token must say; who may do what is looked up under the configured names."""
+
+    sub: Subject
+    iss: str
+    aud: Words
+    exp: Instant
+    iat: Instant = 0.0
+    nbf: Instant | None = None
+    jti: Id | None = None
+
+
+class Issuer:
+    """Judges one issuer's tokens."""
+
+    def __init__(self, section: IssuerSection) -> None:
+        """Load the public key. Raises `AccessError`."""
+        self._section = section
+        self._verifier = Verifier(section.algorithm, b"", _algorithm(section))
+
+    def read(self, token: str) -> Grant:
+        """What a token of this issuer's allows here. Raises `Refused`."""
+        payload = self._verifier.verified(token)
+        try:
+            claims = msgspec.json.decode(payload, type=_Claims)
+            words: dict[str, Any] = msgspec.json.decode(payload)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise Refused(Code.UNAUTHORIZED, f"The token's claims cannot be used: {error}") from None
+        if claims.iss != self._section.iss or self._section.audience not in _listed(claims.aud):
+            raise Refused(Code.UNAUTHORIZED, "The token was made for something else than this appliance")
+        return Grant(
+            subject=f"{claims.sub} ({claims.iss})"[:200],
+            role=self._role(words),
+            departments=self._departments(words),
+            span=Span(moment_of(claims.iat), moment_of(claims.exp)),
+            id=self._id(claims.jti, token),
+            origin=Origin.ISSUER,
+            not_before=None if claims.nbf is None else moment_of(claims.nbf),
+        )
+
+    def _role(self, words: dict[str, Any]) -> Role:
+        known = self._section.roles or {str(role): role for role in Role}
+        said = _words(words.get(self._section.role_claim), self._section.role_claim)
+        role = highest((known[word] for word in said if word in known), self._section.maximum_role)
+        if role is None:
+            raise Refused(
+                Code.FORBIDDEN, f'The token\'s "{self._section.role_claim}" names no role that this appliance knows'
+            )
+        return role
+
+    def _departments(self, words: dict[str, Any]) -> frozenset[str] | None:
+        claim = self._section.departments_claim
+        said = _words(words.get(claim), claim)
+        known = self._section.departments
+        meant = said if known is None else [known[word] for word in said if word in known]
+        return None if "*" in meant else frozenset(meant)
+
+    def _id(self, jti: str | None, token: str) -> str:
+        """By which the token can be revoked: two issuers may count alike, and one may not count at all."""
+        text = f"{self._section.iss}\n{jti if jti is not None else token}"
+        return f"x{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def load_issuers(sections: Sequence[IssuerSection]) -> dict[str, Issuer]:
+    """The issuers by their `iss`. Raises `AccessError`."""
+    return {section.iss: Issuer(section) for section in sections}
+
+
+def _algorithm(section: IssuerSection) -> PublicKeyAlgorithm:
+    """What verifies with the key in the issuer's file, of the kind that its algorithm takes. Raises `AccessError`."""
+    # Loaded only where there are issuers: 9 MB resident.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    path = Path(section.key)
+    try:
+        with path.open("rb") as file:
+            key = load_pem_public_key(file.read(LARGEST_KEY_FILE_BYTES))
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+        raise AccessError(f"{path}: is no public key in PEM that can be read: {error}") from None
+    if section.algorithm == "RS256" and isinstance(key, rsa.RSAPublicKey) and key.key_size >= LEAST_RSA_BITS:
+        return PublicKeyAlgorithm(key, padding.PKCS1v15(), hashes.SHA256())
+    if section.algorithm == "EdDSA" and isinstance(key, ed25519.Ed25519PublicKey):
+        return PublicKeyAlgorithm(key)
+    needed = {"RS256": f"an RSA key of at least {LEAST_RSA_BITS} bits", "EdDSA": "an Ed25519 key"}
+    raise AccessError(f"{path}: {section.algorithm} takes {needed[section.algorithm]}; this one is another")
+
+
+def _words(said: object, claim: str) -> list[str]:
+    try:
+        return _listed(msgspec.convert([] if said is None else said, Words))
+    except msgspec.ValidationError:
+        raise Refused(Code.UNAUTHORIZED, f'The token\'s "{claim}" is neither a text nor a list of texts') from None
+
+
+def _listed(words: str | list[str]) -> list[str]:
+    return [words] if isinstance(words, str) else words

@@ -1,0 +1,143 @@
+"""The keeper: whether a token lets its holder in now, and whether who came in may stay.
+
+An issuer is looked up by the word of the token itself, which is not believed yet; the key found so then judges the
+whole token, with the one algorithm that belongs to the key.
+"""
+
+import base64
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+
+from appliance.core.moment import Moment
+from appliance.core.people import Origin, Ticket
+from appliance.core.refusal import Code, Refused
+from appliance.core.validity import Timekeeper
+from appliance.server.access.tokens import Grant, bounded, read
+
+FLOOR_PERIOD_S = 3600.0  # how often the time is noted that has certainly come: 24 small writes a day
+FORGET_AFTER = timedelta(days=31)  # after its expiry; a clock that went wrong by less brings no revoked token back
+LEEWAY = timedelta(seconds=60)  # by which two machines' clocks may differ, for `nbf` of an issuer's token
+
+
+class Reader(Protocol):
+    """What the keeper needs of an issuer."""
+
+    def read(self, token: str) -> Grant:
+        """What a token of this issuer's allows. Raises `Refused`."""
+
+
+class Rolls(Protocol):
+    """What the keeper needs to remember."""
+
+    def revoked(self) -> frozenset[str]:
+        """The ids of the tokens that are not to be let in."""
+
+    def version(self) -> int:
+        """Another number after anybody, another process too, has changed something."""
+
+    def remember(self, ticket: Ticket) -> None:
+        """Keep a token of an issuer's for the list."""
+
+    def forget(self, before: datetime) -> None:
+        """Forget the tokens that expired before this moment."""
+
+    def floor(self) -> datetime | None:
+        """The latest moment that is known to have passed."""
+
+    def save_floor(self, wall: datetime) -> None:
+        """Note that this moment has certainly come."""
+
+
+class _Named(Struct, frozen=True):
+    """Who says that he made a token."""
+
+    iss: str = ""
+
+
+class Keeper:
+    """Judges tokens; `step` keeps it up to date."""
+
+    def __init__(
+        self,
+        secret: bytes,
+        issuers: Mapping[str, Reader],
+        rolls: Rolls,
+        boot: str | None,
+        is_clock_trusted: Callable[[Moment], bool],
+        now: Moment,
+    ) -> None:
+        """`issuers`: the organisation's own, by their `iss`; `boot`: of this machine."""
+        self.secret = secret
+        self.boot = boot
+        self._issuers = issuers
+        self._rolls = rolls
+        self._is_clock_trusted = is_clock_trusted
+        self._time = Timekeeper(boot, rolls.floor(), now)
+        self._floor_due_s = now.monotonic_s
+        self._version = rolls.version()
+        self._revoked = rolls.revoked()
+
+    def check(self, token: object, now: Moment) -> Grant:
+        """What this token allows now. Raises `Refused`: `E_TOKEN_EXPIRED` for one that was good, else another."""
+        text = bounded(token)
+        issuer = self._issuers.get(_claimed_issuer(text))
+        grant = issuer.read(text) if issuer else read(self.secret, text)
+        fault = self.fault(grant, now)
+        if fault is not None:
+            raise fault
+        if grant.origin is Origin.ISSUER:
+            self._remember(grant, now)
+        return grant
+
+    def fault(self, grant: Grant, now: Moment) -> Refused | None:
+        """Why the holder of this grant may not be here now; `None`: he may."""
+        if grant.id in self._revoked:
+            return Refused(Code.UNAUTHORIZED, "The token has been revoked; ask the appliance's administrator")
+        if self.remaining_s(grant, now) <= 0:
+            return Refused(
+                Code.TOKEN_EXPIRED, "The token has expired; log in again, or ask the appliance's administrator for one"
+            )
+        if grant.not_before is not None and self._time.wall(now) + LEEWAY < grant.not_before:
+            return Refused(Code.UNAUTHORIZED, "The token is not valid yet; is the appliance's clock right?")
+        return None
+
+    def remaining_s(self, grant: Grant, now: Moment) -> float:
+        """Seconds for which the grant still holds."""
+        return self._time.remaining_s(grant.span, now)
+
+    def refresh(self) -> bool:
+        """Take in what was revoked; whether anything at all has changed since the previous call."""
+        version = self._rolls.version()
+        if version == self._version:
+            return False
+        self._version, self._revoked = version, self._rolls.revoked()
+        return True
+
+    def step(self, now: Moment) -> None:
+        """Follow the clock and what others have revoked."""
+        self.refresh()
+        trusted = self._is_clock_trusted(now)
+        self._time.observe(now, trusted=trusted)
+        if trusted and now.monotonic_s >= self._floor_due_s:
+            self._floor_due_s = now.monotonic_s + FLOOR_PERIOD_S
+            self._rolls.save_floor(now.wall)
+            self._rolls.forget(now.wall - FORGET_AFTER)
+
+    def _remember(self, grant: Grant, now: Moment) -> None:
+        self._rolls.remember(
+            Ticket(
+                grant.id, grant.subject, grant.role, grant.departments, grant.origin, now.wall, grant.span.expires_at
+            )
+        )
+
+
+def _claimed_issuer(token: str) -> str:
+    try:
+        payload = token.split(".")[1]
+        return msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), type=_Named).iss
+    except (ValueError, IndexError, msgspec.MsgspecError, RecursionError):
+        return ""  # no token of an issuer's; what it is, the one way of judging our own will say

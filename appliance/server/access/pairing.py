@@ -1,0 +1,78 @@
+"""Pairing: how the first administrator comes about, where nobody can log in yet.
+
+Who can read the console or the log of the appliance, or press its button, owns it: a code tells the former, and a
+window of two minutes stands open for the latter. Either lets in one person, once, and only while there is no
+administrator.
+"""
+
+import hmac
+import secrets
+from collections.abc import Callable
+
+from appliance.core.moment import Moment
+from appliance.core.refusal import Code, Refused
+
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is mistaken for another, read aloud or copied by hand
+CODE_CHARACTERS = 8  # 39 bits: with five tries, one chance in 130 thousand million
+CODE_S = 900.0  # to walk from the console to the desk
+TRIES = 5
+WINDOW_S = 120.0  # to walk from the rack to the desk; the shorter, the fewer others can use it
+
+
+class Pairing:
+    """The one-time code and the window. `announce`: shows a person on the console what to do."""
+
+    def __init__(self, is_needed: Callable[[], bool], announce: Callable[[str], None]) -> None:
+        """`is_needed`: whether there is no administrator yet."""
+        self._is_needed = is_needed
+        self._announce = announce
+        self._code = ""
+        self._code_until_s = 0.0
+        self._tries = 0
+        self._window_until_s = 0.0
+
+    def begin(self, now: Moment) -> None:
+        """Make and show a code, if one is needed."""
+        if not self._is_needed():
+            return
+        self._code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_CHARACTERS))
+        self._code_until_s, self._tries = now.monotonic_s + CODE_S, TRIES
+        shown = f"{self._code[:4]}-{self._code[4:]}"
+        self._announce(f"Nobody can log in yet. Pairing code, for {CODE_S / 60:.0f} minutes and one person: {shown}")
+
+    def open_window(self, now: Moment) -> bool:
+        """The button was pressed: let one person in without a code. Whether that was needed."""
+        if not self._is_needed():
+            return False
+        self._window_until_s = now.monotonic_s + WINDOW_S
+        self._announce(f"The button was pressed: for {WINDOW_S:.0f} seconds, one person can pair without a code.")
+        return True
+
+    def admit(self, code: str | None, now: Moment) -> str:
+        """Use up the code or the window; returns which. Raises `Refused`."""
+        if not self._is_needed():
+            raise Refused(Code.FORBIDDEN, "there is an administrator already: log in, or ask him to add you")
+        if code is None:
+            return self._admit_by_window(now)
+        if now.monotonic_s >= self._code_until_s or self._tries <= 0:
+            raise Refused(
+                Code.UNAUTHORIZED, "there is no pairing code now: restart the appliance for one, or press its button"
+            )
+        self._tries -= 1
+        # Compared in constant time, and as a person may have typed it.
+        typed = code.replace("-", "").replace(" ", "").upper()
+        if not hmac.compare_digest(typed.encode(), self._code.encode()):
+            raise Refused(Code.UNAUTHORIZED, f"that is not the pairing code; {self._tries} tries are left")
+        self._close()
+        return "code"
+
+    def _admit_by_window(self, now: Moment) -> str:
+        if now.monotonic_s >= self._window_until_s:
+            raise Refused(
+                Code.UNAUTHORIZED, "a pairing code is needed: it is on the console and in the log; or press the button"
+            )
+        self._close()
+        return "button"
+
+    def _close(self) -> None:
+        self._tries, self._code_until_s, self._window_until_s = 0, 0.0, 0.0

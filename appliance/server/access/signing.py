@@ -1,0 +1,93 @@
+"""Signatures: PyJWT, each verifier of which knows exactly one algorithm.
+
+The algorithm belongs to the key and is never the token's to choose (RFC 8725, sections 3.1 and 3.2): a verifier that
+knows RS256 alone cannot be led to take a public key for HS256's secret, nor to go unsigned.
+"""
+
+import sys
+from functools import lru_cache
+from typing import Any, cast
+
+# PyJWT loads cryptography where it is installed: 11 MB resident that our own HS256 does not use.
+_hidden = "cryptography" not in sys.modules
+if _hidden:
+    sys.modules["cryptography"] = cast("Any", None)
+try:
+    from jwt.algorithms import Algorithm
+    from jwt.api_jws import PyJWS
+    from jwt.exceptions import PyJWTError
+finally:
+    if _hidden:
+        del sys.modules["cryptography"]
+
+from appliance.core.refusal import Code, Refused  # noqa: E402  it must follow what is hidden above
+
+OWN_ALGORITHM = "HS256"
+
+
+class PublicKeyAlgorithm(Algorithm):
+    """Verifies with a public key of `cryptography`'s, whose `verify` takes these arguments after the signature."""
+
+    def __init__(self, public_key: Any, *rest: Any) -> None:
+        self._public_key = public_key
+        self._rest = rest
+
+    def prepare_key(self, key: Any) -> Any:
+        """The key is bound already: what is given is not looked at."""
+        return key
+
+    def sign(self, msg: bytes, key: Any) -> bytes:
+        """Nothing is ever signed with a public key."""
+        raise NotImplementedError
+
+    def verify(self, msg: bytes, key: Any, sig: bytes) -> bool:  # noqa: ARG002  the base class's signature
+        """Whether this is the issuer's signature of the message."""
+        from cryptography.exceptions import InvalidSignature
+
+        try:
+            self._public_key.verify(sig, msg, *self._rest)
+        except InvalidSignature:
+            return False
+        return True
+
+    @staticmethod
+    def to_jwk(key_obj: Any, as_dict: bool = False) -> Any:
+        """Keys come from files only."""
+        raise NotImplementedError
+
+    @staticmethod
+    def from_jwk(jwk: Any) -> Any:
+        """Keys come from files only."""
+        raise NotImplementedError
+
+
+class Verifier:
+    """Takes the signed words out of a token, or refuses it."""
+
+    def __init__(self, algorithm: str, key: bytes, implementation: Algorithm | None = None) -> None:
+        """`implementation`: of an algorithm that PyJWT does not bring by itself."""
+        self._algorithm, self._key = algorithm, key
+        self._jws = PyJWS(algorithms=[] if implementation else [algorithm])
+        if implementation:
+            self._jws.register_algorithm(algorithm, implementation)
+
+    def verified(self, token: str) -> bytes:
+        """The payload, once its signature is judged good. Raises `Refused`."""
+        try:
+            return cast("bytes", self._jws.decode(token, self._key, algorithms=[self._algorithm]))
+        # PyJWT lets what a hostile header makes `json` and `base64` raise pass through.
+        except (PyJWTError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
+            raise Refused(
+                Code.UNAUTHORIZED, "The token is not one of this appliance; ask its administrator for a new one"
+            ) from None
+
+
+@lru_cache(maxsize=4)  # there is one secret, and one issuer or two
+def own_verifier(secret: bytes) -> Verifier:
+    """The verifier of what this secret has signed."""
+    return Verifier(OWN_ALGORITHM, secret)
+
+
+def signed(payload: bytes, secret: bytes) -> str:
+    """The payload as a token of ours."""
+    return PyJWS(algorithms=[OWN_ALGORITHM]).encode(payload, secret, OWN_ALGORITHM)

@@ -1,0 +1,160 @@
+"""The appliance's own tokens: what they say, and what their holders may do.
+
+A token is judged by its signature first and its words second, each within bounds. Whether its time is over is not
+judged here but where the clock is known (`keeper`), because a Pi's clock may be wrong at start; for the same reason the
+hour of issue is not held against a token.
+"""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from appliance.core.people import RANK, Origin, Role
+from appliance.core.refusal import Code, Refused
+from appliance.core.validity import Birth, Span
+from appliance.server.access.signing import own_verifier, signed
+
+ISSUER = "appliance"
+AUDIENCE = "appliance-clients"
+LONGEST_TTL_S = 10 * 366 * 86400  # a dashboard on a wall may outlive its installer; more is a slip of the finger
+LONGEST_TOKEN = 8192  # characters: 64 departments with the longest ids make 6,000; judged before anything is decoded
+LATEST_EXPIRY = datetime(9999, 1, 1, tzinfo=UTC).timestamp()  # beyond it `datetime` ends
+BOOT_FILE = Path("/proc/sys/kernel/random/boot_id")  # random(4): another at each boot
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Subject = Annotated[str, Meta(min_length=1, max_length=200)]
+Departments = Literal["*"] | Annotated[list[Id], Meta(max_length=64)]
+Instant = Annotated[float, Meta(ge=0, lt=LATEST_EXPIRY)]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token allows. `departments`: `None` for all of them; `id`: by which it can be revoked.
+
+    `session_s`: of a login, for how many seconds more it could be renewed when this token was made.
+    """
+
+    subject: str
+    role: Role
+    departments: frozenset[str] | None
+    span: Span
+    id: str
+    origin: Origin = Origin.ISSUED
+    session_s: float = 0.0
+    not_before: datetime | None = None
+
+    def may_see(self, department: str) -> bool:
+        """Whether the holder may know about this department."""
+        return self.departments is None or department in self.departments
+
+    def may_act_as(self, role: Role) -> bool:
+        """Whether the holder's role includes this one."""
+        return RANK[self.role] >= RANK[role]
+
+
+class _Claims(Struct, frozen=True):
+    """The claims that a token of ours carries, and within which bounds.
+
+    `boot` and `up`: in which boot of which machine it was made, and how many seconds after its start. `session`: of a
+    login only.
+    """
+
+    sub: Subject
+    role: Role
+    departments: Departments
+    iss: Literal["appliance"]
+    aud: Literal["appliance-clients"]
+    exp: Instant
+    iat: Instant
+    jti: Id
+    boot: Id | UnsetType = UNSET
+    up: Annotated[float, Meta(ge=0, lt=1e12)] | UnsetType = UNSET
+    session: Annotated[float, Meta(ge=0, lt=1e9)] | UnsetType = UNSET
+
+
+def this_boot() -> str | None:
+    """The kernel's name of this boot; `None` where it tells none."""
+    try:
+        return BOOT_FILE.read_text().strip()
+    except OSError:
+        return None
+
+
+def issue(
+    secret: bytes,
+    role: Role,
+    departments: Iterable[str] | None,
+    ttl_s: int,
+    subject: str,
+    wall: datetime,
+    birth: Birth | None = None,
+    *,
+    token_id: str | None = None,
+    session_s: float | None = None,
+) -> str:
+    """A token for this subject, valid for `ttl_s` seconds from `wall`. `departments`: `None` for all.
+
+    `birth`: the same instant by this boot's monotonic clock. `token_id`: of the login that this renews; else a new one.
+    Raises `ValueError` for what `read` would not accept.
+    """
+    if not 0 < ttl_s <= LONGEST_TTL_S:
+        raise ValueError(f"a token is valid for 1 to {LONGEST_TTL_S} seconds, not {ttl_s}")
+    issued = int(wall.timestamp())
+    claims = _Claims(
+        sub=subject,
+        role=role,
+        departments="*" if departments is None else sorted(set(departments)),
+        iss="appliance",
+        aud="appliance-clients",
+        iat=issued,
+        exp=issued + ttl_s,
+        jti=token_id or secrets.token_hex(8),  # 64 bits: never guessed, only never the same twice
+        boot=birth.boot if birth else UNSET,
+        up=birth.monotonic_s if birth else UNSET,
+        session=UNSET if session_s is None else session_s,
+    )
+    token = signed(msgspec.json.encode(claims), secret)
+    try:
+        read(secret, token)
+    except Refused as refused:
+        raise ValueError(refused.message) from None
+    return token
+
+
+def read(secret: bytes, token: object) -> Grant:
+    """What this token of ours says, whether its time is over or not. Raises `Refused`."""
+    payload = own_verifier(secret).verified(bounded(token))
+    try:
+        known = msgspec.json.decode(payload, type=_Claims)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise Refused(Code.UNAUTHORIZED, f"The token's claims cannot be used: {error}") from None
+    birth = None if known.boot is UNSET or known.up is UNSET else Birth(known.boot, known.up)
+    return Grant(
+        known.sub,
+        known.role,
+        None if known.departments == "*" else frozenset(known.departments),
+        Span(moment_of(known.iat), moment_of(known.exp), birth),
+        known.jti,
+        Origin.ISSUED if known.session is UNSET else Origin.LOGIN,
+        0.0 if known.session is UNSET else known.session,
+    )
+
+
+def bounded(token: object) -> str:
+    """The token, if it is a text that one of ours could be. Raises `Refused`."""
+    if not isinstance(token, str) or not token:
+        raise Refused(Code.UNAUTHORIZED, "A token is needed: connect with auth: {token: '...'}")
+    if len(token) > LONGEST_TOKEN:
+        raise Refused(Code.UNAUTHORIZED, f"The token is longer than {LONGEST_TOKEN} characters, which none of ours is")
+    return token
+
+
+def moment_of(seconds: float) -> datetime:
+    """A claim's time."""
+    return datetime.fromtimestamp(seconds, UTC)

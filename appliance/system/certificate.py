@@ -1,0 +1,136 @@
+"""The appliance's own certificate, by `cryptography`, which works in a process of its own: it takes 12 MB to load.
+
+Key and certificate are one file, so that no power cut leaves a pair that does not fit. It names the computer as people
+reach it: by its name, its `.local` name and its addresses of the moment. What it is worth lies in its fingerprint,
+which a person compares once; nobody vouches for it.
+"""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cryptography.x509 import GeneralName
+
+LASTS = timedelta(days=397)  # what browsers take at most from anybody (CA/Browser Forum, 398 days), less a day
+RENEWED_BEFORE = timedelta(days=30)  # for a person to compare the new fingerprint while the old one still serves
+EARLIER = timedelta(days=1)  # clients whose clock is behind take it too
+LONGEST_S = 60.0  # for the child; a Pi Zero needs some seconds
+
+
+class CertificateUnavailable(Exception):
+    """The certificate cannot be made; the text says why."""
+
+
+def host_names() -> list[str]:
+    """How this computer is called on the LAN."""
+    name = socket.gethostname().split(".")[0].lower()
+    return [name, f"{name}.local", "localhost"]
+
+
+def ensure(path: Path, names: Iterable[str], wall: datetime, *, even_if_old: bool) -> bool:
+    """Make the file if it is not there or, given `even_if_old=False`, about to end; whether it was made.
+
+    Raises `CertificateUnavailable`. Takes a second or two; the caller runs it beside the event loop.
+    """
+    if path.exists() and even_if_old:
+        return False
+    program = [sys.executable, "-P", "-m", __name__, str(path), wall.isoformat(), *names]
+    try:
+        done = subprocess.run(program, capture_output=True, timeout=LONGEST_S, check=False)  # noqa: S603  our own file
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CertificateUnavailable(f"{path}: cannot be made: {error}") from None
+    if done.returncode != 0:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise CertificateUnavailable(f"{path}: cannot be made: {''.join(last)}; is its folder writable?")
+    return done.stdout == b"made"
+
+
+def _ensure(path: Path, wall: datetime, names: list[str]) -> str:
+    """What the child does."""
+    if path.exists() and _still_good(path.read_bytes(), wall):
+        return "kept"
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_made(names, wall))
+            file.flush()
+            os.fsync(descriptor)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    os.fsync(folder)
+    os.close(folder)
+    return "made"
+
+
+def _still_good(content: bytes, wall: datetime) -> bool:
+    from cryptography import x509
+
+    try:
+        certificate = x509.load_pem_x509_certificate(content)
+    except ValueError:  # cut short, or something else: a new one takes its place
+        return False
+    return certificate.not_valid_before_utc <= wall < certificate.not_valid_after_utc - RENEWED_BEFORE
+
+
+def _made(names: list[str], wall: datetime) -> bytes:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(wall - EARLIER)
+        .not_valid_after(wall + LASTS - EARLIER)
+        .add_extension(x509.SubjectAlternativeName([_general(one) for one in names]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return pem + certificate.public_bytes(Encoding.PEM)
+
+
+def _general(name: str) -> "GeneralName":
+    from cryptography import x509
+
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+if __name__ == "__main__":
+    _path, _wall, *_names = sys.argv[1:]
+    sys.stdout.write(_ensure(Path(_path), datetime.fromisoformat(_wall).astimezone(UTC), _names))

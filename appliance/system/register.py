@@ -1,0 +1,194 @@
+"""The register: who has a password, which tokens were made and which revoked, in a SQLite file of its own.
+
+The command line writes here too, with or without a service that runs; `version` tells the service that it has.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database, Migrations
+
+from appliance.core.moment import timestamp
+from appliance.core.people import Origin, Person, Role, Ticket, departments_text
+
+MOST_TICKETS = 10_000  # 2 MB; an office of 100 people who log in each day fills it in three months, were none over
+BUSY_S = 5.0  # patience with the other program's transaction, which lasts for moments
+
+migrations = Migrations("register")
+
+
+@migrations(name="0001_people_tickets")
+def _people_tickets(database: Database) -> None:
+    """All departments are the text `*`."""
+    database.table("person").create(
+        {"name": str, "role": str, "departments": str, "password": str, "since": str}, pk="name", not_null={"password"}
+    )
+    database.table("ticket").create(
+        {
+            "id": str,
+            "subject": str,
+            "role": str,
+            "departments": str,
+            "origin": str,
+            "issued_at": str,
+            "expires_at": str,
+            "person": str,
+            "revoked_at": str,
+        },
+        pk="id",
+    )
+    database.table("known_moment").create({"id": int, "at": str}, pk="id")
+
+
+class RegisterUnavailable(Exception):
+    """The register cannot be used; the text says where and why."""
+
+
+class SqliteRegister:
+    """People and tickets; what a person changed is on the medium when the method returns."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file. Raises `RegisterUnavailable`."""
+        try:
+            self._database = Database(sqlite3.connect(path, timeout=BUSY_S), execute_plugins=False)
+            path.chmod(0o600)  # a hash of a password is nobody's to try guesses on
+            self._database.execute("PRAGMA journal_mode = WAL").close()
+            migrations.apply(self._database)
+        except (OSError, sqlite3.Error) as error:
+            raise RegisterUnavailable(f"{path}: people and tokens cannot be kept here: {error}") from error
+
+    def close(self) -> None:
+        """Fold the log into the file and let go of it."""
+        self._database.close()
+
+    def version(self) -> int:
+        """Another number after anybody, another process too, has changed something."""
+        # `data_version` tells of others' changes, `total_changes` of our own.
+        (others,) = self._database.execute("PRAGMA data_version").fetchone()
+        return int(others) + int(self._database.conn.total_changes)
+
+    def people(self) -> Sequence[Person]:
+        """Everybody who has a password, by name."""
+        return [_person(row) for row in self._database.query("SELECT * FROM person ORDER BY name")]
+
+    def person(self, name: str) -> tuple[Person, str] | None:
+        """Somebody with the hash of the password; `None`: nobody has this name."""
+        row = next(self._database.query("SELECT * FROM person WHERE name = ?", [name]), None)
+        return None if row is None else (_person(row), row["password"])
+
+    def add_person(self, person: Person, password_hash: str, wall: datetime) -> bool:
+        """Add somebody; false where the name is taken."""
+        with self._transaction() as database:
+            cursor = database.execute(
+                "INSERT OR IGNORE INTO person (name, role, departments, password, since) VALUES (?, ?, ?, ?, ?)",
+                [person.name, person.role, departments_text(person.departments), password_hash, timestamp(wall)],
+            )
+            added: int = cursor.rowcount
+            cursor.close()
+        return added == 1
+
+    def set_password(self, name: str, password_hash: str, wall: datetime) -> None:
+        """Give somebody another password; the logins made with the old one are revoked."""
+        with self._transaction():
+            self._database.execute("UPDATE person SET password = ? WHERE name = ?", [password_hash, name]).close()
+            self._end_logins(name, wall)
+
+    def remove_person(self, name: str, wall: datetime) -> None:
+        """Remove somebody and revoke the logins."""
+        with self._transaction():
+            self._database.execute("DELETE FROM person WHERE name = ?", [name]).close()
+            self._end_logins(name, wall)
+
+    def tickets(self) -> Sequence[Ticket]:
+        """Every token that is remembered, the newest first."""
+        return [_ticket(row) for row in self._database.query("SELECT * FROM ticket ORDER BY issued_at DESC, id")]
+
+    def remember(self, ticket: Ticket) -> None:
+        """Keep a token for the list; one that is there already stays as it is. The soonest to expire make room."""
+        # An issuer's is known again as soon as it is shown again: not worth waiting for the medium.
+        with self._transaction(synced=ticket.origin is not Origin.ISSUER):
+            self._database.table("ticket").insert(_ticket_row(ticket), ignore=True)
+            self._database.execute(
+                "DELETE FROM ticket WHERE id IN (SELECT id FROM ticket WHERE revoked_at IS NULL"
+                " ORDER BY expires_at LIMIT max(0, (SELECT count(*) FROM ticket) - ?))",
+                [MOST_TICKETS],
+            ).close()
+
+    def revoke(self, ticket: Ticket, wall: datetime) -> None:
+        """Let this token in no more, whether it was remembered or not."""
+        with self._transaction():
+            self._database.table("ticket").insert(_ticket_row(ticket), ignore=True)
+            self._database.execute(
+                "UPDATE ticket SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", [timestamp(wall), ticket.id]
+            ).close()
+
+    def forget(self, before: datetime) -> None:
+        """Forget the tokens that expired before this moment: they are refused for that."""
+        with self._transaction():
+            self._database.execute("DELETE FROM ticket WHERE expires_at < ?", [timestamp(before)]).close()
+
+    def revoked(self) -> frozenset[str]:
+        """The ids of the tokens that are not to be let in."""
+        rows = self._database.query("SELECT id FROM ticket WHERE revoked_at IS NOT NULL")
+        return frozenset(row["id"] for row in rows)
+
+    def floor(self) -> datetime | None:
+        """The latest moment that is known to have passed."""
+        row = next(self._database.query("SELECT at FROM known_moment"), None)
+        return None if row is None else datetime.fromisoformat(row["at"])
+
+    def save_floor(self, wall: datetime) -> None:
+        """Note that this moment has certainly come."""
+        with self._transaction():
+            self._database.table("known_moment").upsert({"id": 1, "at": timestamp(wall)})
+
+    @contextmanager
+    def _transaction(self, *, synced: bool = True) -> Iterator[Database]:
+        self._database.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}").close()
+        with self._database.atomic():
+            yield self._database
+
+    def _end_logins(self, name: str, wall: datetime) -> None:
+        self._database.execute(
+            "UPDATE ticket SET revoked_at = ? WHERE person = ? AND revoked_at IS NULL", [timestamp(wall), name]
+        ).close()
+
+
+def _person(row: dict[str, Any]) -> Person:
+    return Person(row["name"], Role(row["role"]), _departments(row["departments"]))
+
+
+def _departments(text: str) -> frozenset[str] | None:
+    return None if text == "*" else frozenset(one for one in text.split(",") if one)
+
+
+def _ticket_row(ticket: Ticket) -> dict[str, Any]:
+    return {
+        "id": ticket.id,
+        "subject": ticket.subject,
+        "role": ticket.role,
+        "departments": departments_text(ticket.departments),
+        "origin": ticket.origin,
+        "issued_at": timestamp(ticket.issued_at),
+        "expires_at": timestamp(ticket.expires_at),
+        "person": ticket.person,
+        "revoked_at": ticket.revoked_at and timestamp(ticket.revoked_at),
+    }
+
+
+def _ticket(row: dict[str, Any]) -> Ticket:
+    return Ticket(
+        id=row["id"],
+        subject=row["subject"],
+        role=Role(row["role"]),
+        departments=_departments(row["departments"]),
+        origin=Origin(row["origin"]),
+        issued_at=datetime.fromisoformat(row["issued_at"]),
+        expires_at=datetime.fromisoformat(row["expires_at"]),
+        person=row["person"],
+        revoked_at=datetime.fromisoformat(row["revoked_at"]) if row["revoked_at"] else None,
+    )

@@ -1,0 +1,98 @@
+"""The audit trail in a SQLite file of its own, to which the database itself allows appending only.
+
+Triggers refuse every change, and every deletion but that of what is too old to be kept, so that not even a slip in this
+program, or a person with the `sqlite3` command, removes a line without taking the triggers away first. What is too old
+goes a few lines at a time, with the entries that push it out.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+
+from sqlite_utils import Database, Migrations
+
+from appliance.core.audit import Entry, Recorded, digest
+
+log = logging.getLogger(__name__)
+
+MOST_ENTRIES = 20_000  # 8 MB of usual ones, 130 MB of the longest; at 50 changes a day more than a year
+BATCH = 8  # deleted at most with one entry: faster than they come, and no pause that anybody notices
+BUSY_S = 5.0  # patience with the command line, which writes here too
+COLUMNS = [field.name for field in fields(Entry)]
+
+migrations = Migrations("audit")
+
+
+@migrations(name="0001_entries")
+def _entries(database: Database) -> None:
+    """Numbers are never used twice, so that a gap shows."""
+    columns = ", ".join(f"{name} TEXT{'' if name == 'address' else ' NOT NULL'}" for name in COLUMNS)
+    database.execute(
+        f"CREATE TABLE entry (number INTEGER PRIMARY KEY AUTOINCREMENT, {columns}, digest TEXT NOT NULL)"
+    ).close()
+    database.execute(
+        "CREATE TRIGGER entry_stays BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'the audit trail only grows'); END"
+    ).close()
+    database.execute(
+        "CREATE TRIGGER entry_is_kept BEFORE DELETE ON entry"
+        " WHEN old.number > (SELECT max(number) FROM entry) - MOST"
+        " BEGIN SELECT RAISE(ABORT, 'the audit trail only grows'); END".replace("MOST", str(MOST_ENTRIES))
+    ).close()
+
+
+class TrailUnavailable(Exception):
+    """The audit trail cannot be kept; the text says where and why."""
+
+
+class SqliteTrail:
+    """`ports.Trail` in one SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file. Raises `TrailUnavailable`."""
+        try:
+            self._database = Database(sqlite3.connect(path, timeout=BUSY_S), execute_plugins=False)
+            for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+                self._database.execute(f"PRAGMA {pragma}").close()
+            migrations.apply(self._database)
+        except (OSError, sqlite3.Error) as error:
+            raise TrailUnavailable(f"{path}: the audit trail cannot be kept here: {error}") from error
+
+    def close(self) -> None:
+        """Fold the log into the file and let go of it."""
+        self._database.close()
+
+    def record(self, entry: Entry) -> None:
+        """Append this entry, synced to the medium; where the medium does not take it, the log has it."""
+        try:
+            with self._database.atomic():
+                self._append(entry)
+        except sqlite3.OperationalError as error:
+            # Refusing the change would be worse: on a full disk nobody could lift a block.
+            log.error("the audit trail does not take an entry (%s): %s", error, entry)
+
+    def read(
+        self, most: int, before: int | None = None, who: str | None = None, action: str | None = None
+    ) -> Sequence[Recorded]:
+        """The newest entries, newest first. `before`: only those with a smaller number."""
+        rows = self._database.query(
+            "SELECT * FROM entry WHERE (:before IS NULL OR number < :before) AND (:who IS NULL OR who = :who)"
+            " AND (:action IS NULL OR action = :action) ORDER BY number DESC LIMIT :most",
+            {"before": before, "who": who, "action": action, "most": most},
+        )
+        return [Recorded(row["number"], Entry(**{name: row[name] for name in COLUMNS}), row["digest"]) for row in rows]
+
+    def _append(self, entry: Entry) -> None:
+        # The deletion comes first: it takes the lock, so that no other program's entry comes between digest and digest.
+        marks = ", ".join("?" * (len(COLUMNS) + 1))
+        self._database.execute(
+            "DELETE FROM entry WHERE number IN (SELECT number FROM entry WHERE number <="
+            " (SELECT max(number) FROM entry) - ? ORDER BY number LIMIT ?)",
+            [MOST_ENTRIES, BATCH],
+        ).close()
+        newest = next(self._database.query("SELECT digest FROM entry ORDER BY number DESC LIMIT 1"), {"digest": ""})
+        self._database.execute(
+            f"INSERT INTO entry ({', '.join(COLUMNS)}, digest) VALUES ({marks})",  # noqa: S608  names of our own
+            [*astuple(entry), digest(newest["digest"], entry)],
+        ).close()

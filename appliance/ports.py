@@ -99,7 +99,11 @@ class Capture(Protocol):
 
 
 class Store(Protocol):
-    """The state that survives a power cut. Every `save_*` is one transaction, on disk when it returns."""
+    """The state that survives a power cut. Every `save_*` is one transaction, on disk when it returns.
+
+    What a person orders is refused where the medium is full or broken: `Refused` (`E_MAINTENANCE`), and nothing was
+    saved.
+    """
 
     def ledgers(self, department: str) -> Sequence[Ledger]:
         """The department's newest ledger of each kind."""
@@ -110,9 +114,17 @@ class Store(Protocol):
     def saved_at(self) -> datetime | None:
         """When metering was saved last, by the wall clock; `None`: never."""
 
-    def save_metering(self, ledgers: Mapping[str, Sequence[Ledger]], marks: Mapping[str, Mark], wall: datetime) -> bool:
+    def save_metering(
+        self,
+        ledgers: Mapping[str, Sequence[Ledger]],
+        marks: Mapping[str, Mark],
+        wall: datetime,
+        *,
+        synced: bool = False,
+    ) -> bool:
         """Ledgers and marks by department, together: a byte is charged and marked, or neither.
 
+        `synced`: to the medium before it returns, where they hold what a person ordered.
         False: the medium is full or broken; nothing was saved, and it is worth trying again.
         """
 

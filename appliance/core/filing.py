@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from appliance.core.moment import Moment
 from appliance.core.quota import first_instant
 
-LONGEST_STRETCH_DAYS = 7  # of an appliance that was off and whose meters were not: more is a clock that was wrong
+LONGEST_STRETCH_DAYS = 62  # whoever lost the books of two months has no running period that begins before them
 MOST_NOTES = 1000  # more than a step a second for as long as the patience lasts
 PATIENCE_S = 600.0  # since boot; a network without a time server must still have days, and NTP takes a minute or two
 

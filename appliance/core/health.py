@@ -18,7 +18,8 @@ class Facts:
 
     `can_enforce`: whether the position can stop traffic. `wanted`: blocks that should be in force; `enforced`: those
     that are, `None`: the kernel could not be asked. `frames_lost`: not captured since the previous look.
-    `quotas_exceeded`: the kinds (`daily`, ...). `utilization`: 0..1.
+    `quotas_exceeded`: the kinds (`daily`, ...). `utilization`: 0..1. `troubles`: what the appliance itself
+    does not do, in sentences.
     """
 
     interface: str
@@ -31,6 +32,7 @@ class Facts:
     quotas_exceeded: tuple[str, ...] = ()
     utilization: float = 0.0
     open_incidents: int = 0
+    troubles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,11 @@ _FAULTS = (
         0.2,
         lambda facts: facts.open_incidents > 0,
         lambda facts: f"{_count(facts.open_incidents, 'incident')} open",
+    ),
+    _Fault(
+        0.2,
+        lambda facts: bool(facts.troubles),
+        lambda facts: "; ".join(facts.troubles),
     ),
     _Fault(
         0.1,

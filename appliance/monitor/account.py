@@ -93,6 +93,10 @@ class Account:
         ]
         return amount, self._charge(filed)
 
+    def judge(self, now: Moment) -> Sequence[Crossing]:
+        """What is crossed by other limits alone, without a byte more."""
+        return self._charge([Filed(self._running_day(now), 0)])
+
     def set_limit(self, kind: Kind, limit_bytes: int | None) -> None:
         """From now on this kind is limited so, or not at all."""
         limits = {one: limit for one, limit in self.limits.bytes_by_kind.items() if one is not kind}

@@ -78,9 +78,9 @@ class Condition:
     def status_step(self, now: Moment) -> None:
         """Judge each department, and tell what has changed or was not told for long."""
         self._look_around(now)
-        lost = self._capture.lost()
+        lost, troubles = self._capture.lost(), tuple(self.troubles())
         for department in self._departments:
-            facts = self._gather(department, lost - self._lost)
+            facts = self._gather(department, lost - self._lost, troubles)
             self._facts[department.id] = facts
             self._tell(department, facts, now)
         self._lost = lost
@@ -105,7 +105,7 @@ class Condition:
             self._sightings = self._neighbours.sightings()
             self._sighted_s = now.monotonic_s
 
-    def _gather(self, department: Department, frames_lost: int) -> Facts:
+    def _gather(self, department: Department, frames_lost: int, troubles: tuple[str, ...]) -> Facts:
         link = self._metering.links.get(department.interface)
         wanted, enforced = self._enforcement.tally(department)
         return Facts(
@@ -116,6 +116,7 @@ class Condition:
             wanted=wanted,
             enforced=enforced,
             frames_lost=frames_lost,
+            troubles=troubles,
             quotas_exceeded=self._metering.exceeded(department.id),
             utilization=self._metering.utilization(department.id),
             open_incidents=self._insight.open_incidents(department.id),

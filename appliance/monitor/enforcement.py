@@ -62,8 +62,8 @@ class Enforcement:
     def block(self, requests: Sequence[BlockRequest], now: Moment) -> Sequence[Block]:
         """Block these targets from now on, all in one transaction, or none; what is blocked already is replaced.
 
-        Raises `Refused`, naming the target that cannot be blocked: `E_MAINTENANCE`, `E_BAD_REQUEST`,
-        `E_PROTECTED_ADDRESS`.
+        Raises `Refused`, naming the target that cannot be blocked: `E_MAINTENANCE` (on a full disk too),
+        `E_BAD_REQUEST`, `E_PROTECTED_ADDRESS`.
         """
         self._require_writable()
         asked = [self._judged(request, now) for request in requests]
@@ -139,7 +139,7 @@ class Enforcement:
         """Forget what ran out, make the kernel agree, and tell what has begun and ended."""
         ended = [block for block in self._blocks.values() if not block.is_live(now.wall)]
         if ended:
-            self._change(saved=[], deleted=ended)
+            self._note(saved=[], deleted=ended)
         orders = orders_at(self._blocks.values(), self._interfaces, now.wall)
         self._wanted = {name: frozenset(order.target for order in wanted) for name, wanted in orders.items()}
         if self.can_enforce:
@@ -150,11 +150,23 @@ class Enforcement:
             self._tell_begin(now)
 
     def _change(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
+        """Do what a person ordered, if it can be saved."""
         self._store.save_blocks(saved, deleted)
+        self._is_stale = True
+        self._become(saved, deleted)
+
+    def _note(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
+        """Keep what time and the kernel did, saved or not: the next start finds it out, and tells it, once more."""
+        try:
+            self._store.save_blocks(saved, deleted)
+        except Refused as refused:
+            log.warning("blocks that began or ended are not saved: %s", refused.message)
+        self._become(saved, deleted)
+
+    def _become(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
         for block in deleted:
             del self._blocks[block.key]
         self._blocks |= {block.key: block for block in saved}
-        self._is_stale = True
 
     def _reconcile(self, orders: Mapping[str, Sequence[Order]]) -> None:
         present = [name for name in orders if name in self._links()]
@@ -175,8 +187,7 @@ class Enforcement:
                 self._publish(_blocked(block, department, self.can_enforce, now))
         if begun:
             announced = [replace(block, announced=True) for block in begun]
-            self._store.save_blocks(announced, [])
-            self._blocks |= {block.key: block for block in announced}
+            self._note(saved=announced, deleted=[])
 
     def _holds(self, block: Block) -> bool:
         """Whether the block is in force somewhere; where nothing can be enforced, being known is all it can be."""

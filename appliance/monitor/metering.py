@@ -28,7 +28,7 @@ from appliance.ports import Flows, Interfaces, Meters, Publisher, Store
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT_S = 60.0  # a commit a minute writes 18.5 MB a day to the SD card; one a second writes gigabytes
+CHECKPOINT_S = 60.0  # a commit a minute writes 10 MB a day to the SD card; one a second writes 60 times that
 FLOWS_S = 10.0  # reading 50,000 tracked connections takes 0.2 s: every second that would be a fifth of a core
 HOSTS_S = 10.0  # 2,000 hosts take tens of milliseconds to read, and their history has steps of a minute and more
 FORECAST_S = 300.0  # the rate that a forecast goes by is averaged over minutes; a single download is no trend
@@ -104,13 +104,17 @@ class Metering:
         for account in self._accounts.values():
             self._tell_usage(account, now)
 
-    def save(self, now: Moment) -> None:
-        """Bring the disk up to date, as at a checkpoint; where it cannot, the next checkpoint tries again."""
+    def save(self, now: Moment, *, synced: bool = False) -> None:
+        """Bring the disk up to date, as at a checkpoint; where it cannot, the next checkpoint tries again.
+
+        `synced`: to the medium before it returns, for what a person ordered.
+        """
         accounts = self._accounts
         self.is_saved = self._store.save_metering(
             {name: account.unsaved for name, account in accounts.items()},
             {name: account.mark for name, account in accounts.items() if account.mark is not None},
             now.wall,
+            synced=synced,
         )
         self._saved_s = now.monotonic_s
         if self.is_saved:
@@ -122,23 +126,33 @@ class Metering:
         return self._accounts[department].books(now.wall.astimezone(self._zone).date())
 
     def set_limit(self, department: str, kind: Kind, limit_bytes: int | None, actor: str, now: Moment) -> None:
-        """Limit this kind from now on, over what is configured, or not at all (`None`)."""
+        """Limit this kind from now on, over what is configured, or not at all (`None`).
+
+        Raises `Refused` where the disk does not take it.
+        """
+        account = self._accounts[department]
         self._store.save_limit(department, kind, limit_bytes)
-        self._accounts[department].set_limit(kind, limit_bytes)
+        account.set_limit(kind, limit_bytes)
         log.info("%s limits %s, %s, to %s bytes", actor, department, kind, limit_bytes)
-        self.step(now)
+        self._obey(account, now)
 
     def extend(self, department: str, kind: Kind, more_bytes: int, reason: str, actor: str, now: Moment) -> None:
-        """Grant more bytes until the running period ends. Raises `Refused` where this kind is not limited."""
+        """Grant more bytes until the running period ends.
+
+        Raises `Refused` where this kind is not limited, or the disk does not take it.
+        """
         account = self._accounts[department]
         if kind not in account.limits.bytes_by_kind:
             raise Refused(
                 Code.BAD_REQUEST, f"type: the {kind} use of {department} is not limited; there is nothing to extend"
             )
         account.grant(kind, more_bytes)
+        self.save(now, synced=True)
+        if not self.is_saved:
+            account.grant(kind, -more_bytes)
+            raise Refused(Code.MAINTENANCE, "the disk takes no changes: nothing was granted; make room and try again")
         log.info("%s grants %s %d bytes more, %s: %s", actor, department, more_bytes, kind, reason)
-        self.save(now)
-        self.step(now)
+        self._obey(account, now)
 
     def take_passed(self) -> Mapping[str, Passed]:
         """By department, what has passed since the previous call."""
@@ -207,8 +221,8 @@ class Metering:
         if self._previous_s is not None:
             return now.monotonic_s - self._previous_s
         saved_at = self._store.saved_at()
-        if saved_at is None:
-            return 0.0
+        if saved_at is None:  # the books are lost, or there were none: what the meters show came at any time since boot
+            return now.monotonic_s
         # A computer that was off meanwhile counted nothing: the monotonic clock and the meters begin at boot.
         return max(0.0, min((now.wall - saved_at).total_seconds(), now.monotonic_s))
 
@@ -220,6 +234,16 @@ class Metering:
         weight = 1 - exp(-elapsed_s / FORECAST_S)
         line.average_bytes_s += weight * (line.rate_bytes_s - line.average_bytes_s)
         line.utilization = utilization(amount, elapsed_s, line_rate_bps)
+
+    def _obey(self, account: Account, now: Moment) -> None:
+        """Hold and tell what follows from other limits; no meter is read, so that rates stay those of whole periods."""
+        crossings = account.judge(now)
+        if crossings:
+            self.save(now)
+        self._hold()
+        for crossing in crossings:
+            self._tell_crossing(account.department, crossing, now)
+        self._tell_usage(account, now)
 
     def _hold(self) -> None:
         self._apply([self._plan(account) for account in self._accounts.values()])

@@ -63,15 +63,30 @@ class Upkeep:
         """Begin or end what is due by the clock, and do what the button says: held, maintenance begins or ends."""
         after, news = rules.advance(self.current, now.wall)
         if news is not None:
-            self._become(after, news, now)
+            self._pass(after, news, now)
         for press in self._panel.presses():
             if press is Press.HELD:
-                self._toggle(now)
+                self._press(now)
 
     def show(self, *, alarmed: bool, troubled: bool, busy: bool) -> None:
         """Make the LEDs tell the state."""
         read_only = rules.is_read_only(self.current)
         self._panel.show(lights(read_only=read_only, alarmed=alarmed, troubled=troubled, busy=busy))
+
+    def _pass(self, after: Maintenance | None, news: Maintenance, now: Moment) -> None:
+        """Do what is due by the clock, saved or not: the next start finds it due once more."""
+        try:
+            self._store.save_maintenance(after)
+        except Refused as refused:
+            log.warning("the maintenance that began or ended is not saved: %s", refused.message)
+        self.current = after
+        self._tell(news, now)
+
+    def _press(self, now: Moment) -> None:
+        try:
+            self._toggle(now)
+        except Refused as refused:
+            log.warning("the button does nothing: %s", refused.message)
 
     def _toggle(self, now: Moment) -> None:
         if rules.is_read_only(self.current):

@@ -43,10 +43,11 @@ from appliance.server.fanout import Fanout
 from appliance.server.notice import CutOff, Notice
 from appliance.service.keeping import REGISTER_FILE
 from appliance.service.machines import CannotStart, Machine, clock
+from appliance.service.opening import Kept, keep
 from appliance.system.archive import FOLD_S, SqliteArchive
 from appliance.system.list_source import fetch
 from appliance.system.register import RegisterUnavailable, SqliteRegister
-from appliance.system.store import SqliteStore, StoreUnavailable
+from appliance.system.store import StoreUnavailable
 from appliance.system.suffixes import Suffixes
 
 log = logging.getLogger("appliance")
@@ -78,7 +79,8 @@ class Service:
         """Build everything; nothing moves before `run`. Raises `CannotStart`, `AccessError`."""
         self._machine = machine
         self._stopping = GreenEvent()
-        self._store = _open_store(state_dir, machine)
+        self._kept = _open_state(state_dir, machine)
+        self._store = self._kept.store
         departments = config.as_departments()
         by_id = {one.id: one for one in departments}
         fanout = Fanout(machine.is_simulated, config.limits)
@@ -198,7 +200,7 @@ class Service:
 
     def _troubles(self) -> Sequence[str]:
         trouble = self._history.trouble()
-        return [*([trouble] if trouble else []), *self._lists.troubles()]
+        return [*self._kept.troubles(), *([trouble] if trouble else []), *self._lists.troubles()]
 
     def _meter(self, now: Moment) -> None:
         self._metering.step(now)
@@ -260,10 +262,11 @@ def _repeat(row: Timed) -> None:
         eventlet.sleep(due_s - monotonic())
 
 
-def _open_store(state_dir: Path, machine: Machine) -> SqliteStore:
+def _open_state(state_dir: Path, machine: Machine) -> Kept:
     # The simulation keeps books of its own: they must never be taken for real ones.
+    name = "simulated.sqlite3" if machine.is_simulated else "appliance.sqlite3"
     try:
-        return SqliteStore(state_dir / ("simulated.sqlite3" if machine.is_simulated else "appliance.sqlite3"))
+        return keep(state_dir / name, clock().wall)
     except StoreUnavailable as error:
         raise CannotStart(str(error)) from None
 

@@ -2,44 +2,74 @@
 
 A byte is charged and marked in one transaction, so that a crash can lose neither half. What a person ordered (a block,
 a maintenance) is synced to the medium before the caller goes on; metering is not: SQLite's WAL keeps the file whole
-through a power cut and may lose the last checkpoint, whose bytes the kernel forgot with the power anyway. That spares
-the SD card: measured for one commit a minute, 18.5 MB a day and not 24.
+through a power cut and may lose the last checkpoint, whose bytes the kernel forgot with the power anyway. Small pages
+spare the SD card: `tests/bench/disk.py` measures what a day writes.
+
+A file that is damaged, or holds a row that cannot be what was saved, is not opened (`StoreDamaged`): who opens it moves
+it away, begins another and has that `take_over` what can still be read. The books go over whole or not at all, because
+a mark without its ledger would lose bytes or charge them twice.
+
+On a full disk what a person orders is refused, and metering stays in memory; a reserve is given up first.
 """
 
-import json
 import logging
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import date, datetime
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime
 from pathlib import Path
-from sys import intern
-from typing import Any
+from typing import Protocol
 
 from sqlite_utils import Database, Migrations
 from sqlite_utils.db import Table
 
 from appliance.core.blocks import Block
-from appliance.core.maintenance import Kind as MaintenanceKind
 from appliance.core.maintenance import Maintenance
-from appliance.core.moment import timestamp
 from appliance.core.quota import Kind, Ledger
+from appliance.core.refusal import Code, Refused
+from appliance.core.rows import (
+    BLOCK_COLUMNS,
+    NOT_A_ROW,
+    Row,
+    block_from,
+    block_key,
+    block_of,
+    block_values,
+    ledger_from,
+    ledger_row,
+    limit_from,
+    maintenance_from,
+    maintenance_row,
+    mark_from,
+    mark_row,
+    saving_from,
+    saving_row,
+)
 from appliance.core.usage import Mark
 
 log = logging.getLogger(__name__)
 
+PAGE_BYTES = 1024  # a commit touches a page of three tables: of 4096 bytes they were 24 MB a day, so they are 10
+WAL_PAGES = 1000  # 1 MB: the log is folded back before it grows large on a small medium
+
+# The last is what a table that is missing raises.
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+_NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}  # as a full disk shows itself
+
 # Blocks go by position: 100,000 of them by name cost three times as much.
-READ_BLOCKS = """
-SELECT target, department, origin, reason, actor, started_at, expires_at, announced, number, is_provisional FROM block
-"""
-SAVE_BLOCK = """
-REPLACE INTO block
-(target, department, origin, reason, actor, started_at, expires_at, announced, number, is_provisional)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+READ_BLOCKS = f"SELECT {', '.join(BLOCK_COLUMNS)} FROM block"
+SAVE_BLOCK = f"REPLACE INTO block ({', '.join(BLOCK_COLUMNS)}) VALUES ({', '.join('?' * len(BLOCK_COLUMNS))})"
 DELETE_BLOCK = "DELETE FROM block WHERE target = ? AND department = ? AND origin = ?"
 
-WAL_PAGES = 250  # 1 MB: the log is folded back before it grows large on a small medium
+BOOKS = "the books"  # ledgers and marks belong together
+
+# What is kept, in the words of a person: its tables, and what reads a row of each.
+CONTENTS: Mapping[str, Mapping[str, Callable[[Row], object]]] = {
+    BOOKS: {"ledger": ledger_from, "mark": mark_from, "saving": saving_from},
+    "limits": {"quota_limit": limit_from},
+    "blocks": {"block": block_from},
+    "the maintenance": {"maintenance": maintenance_from},
+}
 
 migrations = Migrations("appliance")
 
@@ -90,23 +120,66 @@ class StoreUnavailable(Exception):
     """The state cannot be kept; the text says where and why."""
 
 
+class StoreDamaged(Exception):
+    """There is a file, and it is not what was saved; the text says why."""
+
+
+class Reserve(Protocol):
+    """Room on the medium that is kept for when there is no other (`system.ballast.Ballast`)."""
+
+    def lay(self) -> None:
+        """Take the room again, if there is enough beside it."""
+
+    def give_up(self) -> bool:
+        """Free the room; false: there was none."""
+
+
 class SqliteStore:
     """`ports.Store` in one SQLite file with a write-ahead log."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file and bring its schema up to date. Raises `StoreUnavailable`."""
+    def __init__(self, path: Path, reserve: Reserve | None = None) -> None:
+        """Open or create the file and bring its schema up to date. Raises `StoreUnavailable`, `StoreDamaged`."""
+        self._reserve = reserve
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._database = Database(sqlite3.connect(path), execute_plugins=False)
-            self._database.execute("PRAGMA journal_mode = WAL").close()
-            self._database.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}").close()
-            migrations.apply(self._database)
+            try:
+                self._database = _opened(path)
+            except sqlite3.OperationalError as error:
+                self._make_room(error)
+                self._database = _opened(path)
+            self._check()
         except (OSError, sqlite3.Error) as error:
             raise StoreUnavailable(f"{path}: state cannot be kept here: {error}") from error
+        if reserve is not None:
+            reserve.lay()
 
     def close(self) -> None:
         """Fold the log into the file and let go of it."""
         self._database.close()
+
+    def take_over(self, damaged: Path) -> Sequence[str]:
+        """Save here what can be read of a damaged file; returns what could not be, or not all, in words.
+
+        Raises `StoreUnavailable`.
+        """
+        if not damaged.is_file() or damaged.stat().st_size == 0:  # SQLite would delete the log of an empty file unread
+            return list(CONTENTS)
+        kept: dict[str, Sequence[Row]] = {}
+        lost = []
+        try:
+            with closing(sqlite3.connect(damaged)) as connection:
+                source = Database(connection, execute_plugins=False)
+                for what, readers in CONTENTS.items():
+                    read = {table: _readable(source, table, reader) for table, reader in readers.items()}
+                    is_whole = all(complete for _, complete in read.values())
+                    if not is_whole:
+                        lost.append(what)
+                    if is_whole or what != BOOKS:
+                        kept |= {table: rows for table, (rows, _) in read.items()}
+            self._commit(lambda: [self._table(table).insert_all(rows) for table, rows in kept.items()], synced=True)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{damaged}: what can be read cannot be taken over: {error}") from error
+        return lost
 
     def ledgers(self, department: str) -> Sequence[Ledger]:
         """The department's newest ledger of each kind."""
@@ -115,155 +188,182 @@ class SqliteStore:
             " WHERE department = ? GROUP BY kind",
             [department],
         )
-        return [_ledger(row) for row in rows]
+        return [ledger_from(row) for row in rows]
 
     def marks(self) -> Mapping[str, Mark]:
         """By department, the meter up to which its bytes are charged."""
-        return {
-            row["department"]: Mark(row["identity"], row["up_bytes"], row["down_bytes"])
-            for row in self._table("mark").rows
-        }
+        return {row["department"]: mark_from(row) for row in self._table("mark").rows}
 
     def saved_at(self) -> datetime | None:
         """When metering was saved last, by the wall clock; `None`: never."""
         for row in self._table("saving").rows:
-            return datetime.fromisoformat(row["at"])
+            return saving_from(row)
         return None
 
-    def save_metering(self, ledgers: Mapping[str, Sequence[Ledger]], marks: Mapping[str, Mark], wall: datetime) -> bool:
+    def save_metering(
+        self,
+        ledgers: Mapping[str, Sequence[Ledger]],
+        marks: Mapping[str, Mark],
+        wall: datetime,
+        *,
+        synced: bool = False,
+    ) -> bool:
         """Ledgers and marks by department, in one transaction; false where the medium does not take them."""
+
+        def save() -> None:
+            self._table("ledger").upsert_all(
+                ledger_row(department, ledger) for department, kept in ledgers.items() for ledger in kept
+            )
+            self._table("mark").upsert_all(mark_row(department, mark) for department, mark in marks.items())
+            self._table("saving").upsert(saving_row(wall))
+
         try:
-            with self._transaction(synced=False):
-                self._table("ledger").upsert_all(
-                    _ledger_row(department, ledger) for department, kept in ledgers.items() for ledger in kept
-                )
-                self._table("mark").upsert_all(_mark_row(department, mark) for department, mark in marks.items())
-                self._table("saving").upsert({"id": 1, "at": timestamp(wall)})
+            self._commit(save, synced=synced)
         except sqlite3.OperationalError as error:
             log.error("the books cannot be saved and are kept in memory: %s", error)
             return False
+        if self._reserve is not None:
+            self._reserve.lay()
         return True
 
     def limits(self) -> Mapping[str, Mapping[Kind, int | None]]:
         """By department and kind, the limits that were set by hand over the configured ones."""
         found: dict[str, dict[Kind, int | None]] = {}
         for row in self._table("quota_limit").rows:
-            found.setdefault(row["department"], {})[Kind(row["kind"])] = row["limit_bytes"]
+            department, kind, limit_bytes = limit_from(row)
+            found.setdefault(department, {})[kind] = limit_bytes
         return found
 
     def save_limit(self, department: str, kind: Kind, limit_bytes: int | None) -> None:
         """Remember a limit that was set by hand, synced to the medium."""
-        with self._transaction(synced=True):
-            self._table("quota_limit").upsert({"department": department, "kind": kind, "limit_bytes": limit_bytes})
+        row = {"department": department, "kind": kind, "limit_bytes": limit_bytes}
+        self._order(lambda: self._table("quota_limit").upsert(row))
 
     def blocks(self) -> Sequence[Block]:
         """Every block that was saved and not deleted."""
-        return [_block(row) for row in self._database.execute(READ_BLOCKS)]
+        return [block_of(values) for values in self._database.execute(READ_BLOCKS)]
 
     def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
         """Write or replace some blocks and forget others, synced to the medium."""
-        with self._transaction(synced=True):
-            self._database.conn.executemany(DELETE_BLOCK, map(_block_key, deleted))
-            self._database.conn.executemany(SAVE_BLOCK, map(_block_row, saved))
+
+        def save() -> None:
+            self._database.conn.executemany(DELETE_BLOCK, map(block_key, deleted))
+            self._database.conn.executemany(SAVE_BLOCK, map(block_values, saved))
+
+        self._order(save)
 
     def maintenance(self) -> Maintenance | None:
         """The maintenance that was announced or under way, or `None`."""
         for row in self._table("maintenance").rows:
-            return Maintenance(
-                MaintenanceKind(row["kind"]),
-                datetime.fromisoformat(row["start"]),
-                row["duration_s"],
-                row["impact"],
-                row["actor"],
-                bool(row["begun"]),
-            )
+            return maintenance_from(row)
         return None
 
     def save_maintenance(self, maintenance: Maintenance | None) -> None:
         """Remember the maintenance, or that there is none, synced to the medium."""
-        with self._transaction(synced=True):
+
+        def save() -> None:
             self._table("maintenance").delete_where()
             if maintenance is not None:
-                self._table("maintenance").insert(
-                    {
-                        "id": 1,
-                        "kind": maintenance.kind,
-                        "start": timestamp(maintenance.start),
-                        "duration_s": maintenance.duration_s,
-                        "impact": maintenance.impact,
-                        "actor": maintenance.actor,
-                        "begun": int(maintenance.begun),
-                    }
-                )
+                self._table("maintenance").insert(maintenance_row(maintenance))
+
+        self._order(save)
 
     def _table(self, name: str) -> Table:
         return self._database.table(name)
 
-    @contextmanager
-    def _transaction(self, *, synced: bool) -> Iterator[None]:
+    def _order(self, save: Callable[[], object]) -> None:
+        """Save what a person ordered, or refuse it whole."""
+        try:
+            self._commit(save, synced=True)
+        except sqlite3.OperationalError as error:
+            log.error("an order cannot be saved and is refused: %s", error)
+            raise Refused(
+                Code.MAINTENANCE, f"the disk takes no changes ({error}): nothing was changed; make room and try again"
+            ) from error
+
+    def _commit(self, save: Callable[[], object], *, synced: bool) -> None:
+        """One transaction; where there is no room for it, the reserve is given up and it is tried once more."""
         self._database.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}").close()
-        with self._database.atomic():
-            yield
+        try:
+            with self._database.atomic():
+                save()
+        except sqlite3.OperationalError as error:
+            self._make_room(error)
+            with self._database.atomic():
+                save()
+
+    def _make_room(self, error: sqlite3.OperationalError) -> None:
+        """Give up the reserve; raises the error again where it is of another kind, or there is no reserve."""
+        if _code(error) not in _NO_ROOM or self._reserve is None or not self._reserve.give_up():
+            raise error
+        log.warning("there is no room for the state (%s); the reserve is given up", error)
+
+    def _check(self) -> None:
+        """Close the file and raise `StoreDamaged` where it is not whole, or a row is none that was saved."""
+        damage = self._damage()
+        if damage is not None:
+            self.close()
+            raise StoreDamaged(damage)
+
+    def _damage(self) -> str | None:
+        try:
+            [found] = self._database.execute("PRAGMA integrity_check (1)").fetchone()
+        except sqlite3.DatabaseError as error:
+            _require_damage(error)
+            return str(error)
+        if found != "ok":
+            return str(found)
+        tables = {table: reader for readers in CONTENTS.values() for table, reader in readers.items()}
+        unreadable = [table for table, reader in tables.items() if not _readable(self._database, table, reader)[1]]
+        return f"rows of {', '.join(unreadable)} cannot be read" if unreadable else None
 
 
-def _ledger_row(department: str, ledger: Ledger) -> dict[str, Any]:
-    return {
-        "department": department,
-        "kind": ledger.kind,
-        "start": ledger.start.isoformat(),
-        "used_bytes": ledger.used_bytes,
-        "raised": json.dumps(sorted(ledger.raised)),
-        "granted_bytes": ledger.granted_bytes,
-    }
+def _opened(path: Path) -> Database:
+    if path.is_dir():
+        raise StoreDamaged("a folder stands in its place")
+    if path.exists() and path.stat().st_size == 0:
+        raise StoreDamaged("it is empty")  # SQLite would take it for a new one, and delete its log unread
+    database = Database(sqlite3.connect(path), execute_plugins=False)
+    try:
+        database.execute(f"PRAGMA page_size = {PAGE_BYTES}").close()  # of a new file; of another it stays what it is
+        database.execute("PRAGMA journal_mode = WAL").close()
+        database.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}").close()
+        migrations.apply(database)
+    except sqlite3.DatabaseError as error:
+        database.close()
+        _require_damage(error)
+        raise StoreDamaged(str(error)) from error
+    return database
 
 
-def _ledger(row: dict[str, Any]) -> Ledger:
-    return Ledger(
-        kind=Kind(row["kind"]),
-        start=date.fromisoformat(row["start"]),
-        used_bytes=row["used_bytes"],
-        raised=frozenset(json.loads(row["raised"])),
-        granted_bytes=row["granted_bytes"],
-    )
+def _readable(source: Database, table: str, reader: Callable[[Row], object]) -> tuple[Sequence[Row], bool]:
+    """The rows of a table that can be read, and whether these are all, in a table that is whole."""
+    rows: list[Row] = []
+    wrong: list[str] = []
+    try:
+        [found] = source.execute(f"PRAGMA integrity_check ({table})").fetchone()
+        if found != "ok":
+            wrong.append(found)
+        for row in source.query(f"SELECT * FROM {table}"):  # noqa: S608  our own names
+            try:
+                reader(row)
+            except NOT_A_ROW as error:
+                wrong.append(f"{row}: {error}")
+            else:
+                rows.append(row)
+    except sqlite3.DatabaseError as error:
+        _require_damage(error)
+        wrong.append(str(error))
+    if wrong:
+        log.error("%s: %d faults, the first: %s", table, len(wrong), wrong[0])
+    return rows, not wrong
 
 
-def _mark_row(department: str, mark: Mark) -> dict[str, Any]:
-    return {
-        "department": department,
-        "identity": mark.identity,
-        "up_bytes": mark.up_bytes,
-        "down_bytes": mark.down_bytes,
-    }
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
-def _block_key(block: Block) -> tuple[str, str, str]:
-    return block.target, block.department or "", block.origin
-
-
-def _block_row(block: Block) -> tuple[Any, ...]:
-    return (
-        *_block_key(block),
-        block.reason,
-        block.actor,
-        timestamp(block.started_at),
-        timestamp(block.expires_at) if block.expires_at else None,
-        block.announced,
-        block.number,
-        block.is_provisional,
-    )
-
-
-def _block(row: Sequence[Any]) -> Block:
-    target, department, origin, reason, actor, started_at, expires_at, announced, number, is_provisional = row
-    return Block(
-        target=target,
-        reason=intern(reason),  # a list's blocks share theirs
-        actor=intern(actor),
-        origin=intern(origin),
-        started_at=datetime.fromisoformat(started_at),
-        department=department or None,
-        expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
-        announced=bool(announced),
-        number=number,
-        is_provisional=bool(is_provisional),
-    )
+def _require_damage(error: sqlite3.DatabaseError) -> None:
+    """Raise the error again where it says something else, such as that another program holds the file."""
+    if _code(error) not in _DAMAGED:
+        raise error

@@ -34,8 +34,15 @@ class FullStore(SqliteStore):
 
     is_full = False
 
-    def save_metering(self, ledgers: Mapping[str, Sequence[Ledger]], marks: Mapping[str, Mark], wall: datetime) -> bool:
-        return not self.is_full and super().save_metering(ledgers, marks, wall)
+    def save_metering(
+        self,
+        ledgers: Mapping[str, Sequence[Ledger]],
+        marks: Mapping[str, Mark],
+        wall: datetime,
+        *,
+        synced: bool = False,
+    ) -> bool:
+        return not self.is_full and super().save_metering(ledgers, marks, wall, synced=synced)
 
 
 class Appliance:
@@ -417,6 +424,47 @@ def test_a_limit_that_is_set_by_hand_is_in_force_at_once_and_after_a_restart(pat
     appliance.metering.set_limit(A, Kind.DAILY, None, "ann", appliance.now)
     assert appliance.kernel.plan(A).stop_at_bytes is None
     assert appliance.metering.exceeded(A) == ()
+
+
+def test_what_a_person_sets_leaves_the_rates_alone(path: Path) -> None:
+    appliance = Appliance(path, limits(1000, Action.BLOCK))
+    appliance.step()
+    appliance.use(A, 400)
+    rate = appliance.metering.rate_bytes_s(A)
+    appliance.pass_on(A, 100)
+    appliance.metering.set_limit(A, Kind.DAILY, 600, "ann", appliance.now)
+    appliance.metering.extend(A, Kind.DAILY, 50, "an exam", "ann", appliance.now)
+    assert appliance.metering.rate_bytes_s(A) == rate == 400
+    assert appliance.kernel.plan(A).stop_at_bytes == 650
+    appliance.step()
+    assert appliance.metering.rate_bytes_s(A) == 100
+
+
+def test_what_a_full_disk_does_not_take_is_not_granted(path: Path) -> None:
+    appliance = Appliance(path, limits(1000, Action.BLOCK))
+    appliance.step()
+    appliance.store.is_full = True
+    with pytest.raises(Refused, match="the disk takes no changes"):
+        appliance.metering.extend(A, Kind.DAILY, 500, "an exam", "ann", appliance.now)
+    assert appliance.metering.books(A, appliance.now)[0].granted_bytes == 0
+    appliance.step()
+    assert appliance.kernel.plan(A).stop_at_bytes == 1000
+    appliance.restart()
+    appliance.step()
+    assert appliance.metering.books(A, appliance.now)[0].granted_bytes == 0
+
+
+def test_when_the_books_are_lost_what_the_meters_show_is_spread_over_the_days_since_boot(path: Path) -> None:
+    appliance = Appliance(path, limits(10**6))
+    appliance.use(A, 4000)
+    with closing(sqlite3.connect(path)) as disk, disk:
+        for table in ("ledger", "mark", "saving"):
+            disk.execute(f"DELETE FROM {table}")
+    appliance.restart()
+    appliance.now = Moment(MIDNIGHT + timedelta(days=2), 4 * 86_400.0)
+    appliance.step(0)
+    days = {f"2026-11-{day}": 1000 for day in (22, 23, 24, 25)}
+    assert appliance.saved() == days | {"2026-11-26": 0}
 
 
 def test_the_bytes_of_a_gap_are_unaccounted_and_stay_so(path: Path) -> None:

@@ -1,6 +1,11 @@
+import os
+import random
+import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +16,7 @@ from appliance.core.blocks import Block
 from appliance.core.maintenance import plan
 from appliance.core.quota import Kind, Ledger
 from appliance.core.usage import Mark
-from appliance.system.store import SqliteStore, StoreUnavailable, migrations
+from appliance.system.store import BOOKS, PAGE_BYTES, SqliteStore, StoreDamaged, StoreUnavailable, migrations
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MARK = Mark("boot/3/02:00:00:00:00:01", 2**62, 7)
@@ -163,12 +168,109 @@ for used in range(1, 1_000_000):
     assert ledger.used_bytes >= told
 
 
-@pytest.mark.parametrize("content", [b"not a database, but long enough to be read as one" * 100])
-def test_a_file_that_is_no_database_is_told_with_its_path(path: Path, content: bytes) -> None:
-    path.parent.mkdir()
-    path.write_bytes(content)
-    with pytest.raises(StoreUnavailable, match=r"appliance\.sqlite3: state cannot be kept here"):
+def filled(path: Path, departments: int = 40) -> None:
+    """Books, limits, blocks and a maintenance over many pages, and nothing in the log."""
+    store = SqliteStore(path)
+    names = [f"department{number}" for number in range(departments)]
+    store.save_metering({name: ledgers_of(7) for name in names}, dict.fromkeys(names, MARK), NOON)
+    for name in names:
+        store.save_limit(name, Kind.DAILY, 2**40)
+    store.save_blocks([block(f"10.0.{number}.1") for number in range(200)], [])
+    store.save_maintenance(plan(NOON, None, 60, "Switch is replaced", "me"))
+    store.close()
+
+
+def ledgers_of(used: int) -> list[Ledger]:
+    return [Ledger(kind, date(2026, 11, 1), used) for kind in Kind]
+
+
+def root_page(path: Path, table: str) -> int:
+    with closing(sqlite3.connect(path)) as disk:
+        [page] = disk.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", [table]).fetchone()
+    return int(page)
+
+
+def overwrite(path: Path, offset: int, size: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(random.Random(offset).randbytes(size))
+
+
+def execute(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as disk, disk:
+        disk.execute(statement)
+
+
+DAMAGES: Mapping[str, Callable[[Path], object]] = {
+    "other content": lambda path: path.write_bytes(b"not a database, but long enough to be read as one" * 100),
+    "truncated": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "empty": lambda path: os.truncate(path, 0),
+    "header": lambda path: overwrite(path, 0, 100),
+    "a page of the books": lambda path: overwrite(path, (root_page(path, "ledger") - 1) * PAGE_BYTES, PAGE_BYTES),
+    "a page of the blocks": lambda path: overwrite(path, (root_page(path, "block") - 1) * PAGE_BYTES, PAGE_BYTES),
+    "no table": lambda path: execute(path, "DROP TABLE mark"),
+    "kind": lambda path: execute(path, "UPDATE ledger SET kind = 'yearly' WHERE rowid = 5"),
+    "raised": lambda path: execute(path, "UPDATE ledger SET raised = '[80' WHERE rowid = 5"),
+    "day": lambda path: execute(path, "UPDATE ledger SET start = '2026-02-30' WHERE rowid = 5"),
+    "bytes": lambda path: execute(path, "UPDATE mark SET up_bytes = 'many' WHERE rowid = 5"),
+    "nothing": lambda path: execute(path, "UPDATE mark SET identity = NULL WHERE rowid = 5"),
+    "time": lambda path: execute(path, "UPDATE saving SET at = 'noon'"),
+    "maintenance": lambda path: execute(path, "UPDATE maintenance SET kind = 'sudden'"),
+    "block": lambda path: execute(path, "UPDATE block SET started_at = NULL WHERE rowid = 5"),
+}
+KEEPS_THE_BOOKS = ("a page of the blocks", "maintenance", "block")
+KEEPS_THE_BLOCKS = {*DAMAGES} - {"other content", "truncated", "empty", "header", "a page of the blocks", "block"}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_not_opened_and_begun_anew_with_what_can_be_read(path: Path, damage: str) -> None:
+    filled(path)
+    DAMAGES[damage](path)
+    with pytest.raises(StoreDamaged):
         SqliteStore(path)
+    again = SqliteStore(path.with_name("another.sqlite3"))
+    lost = again.take_over(path)
+    assert lost
+    has_books = damage in KEEPS_THE_BOOKS
+    assert (BOOKS not in lost) is has_books
+    assert set(again.ledgers("department7")) == (set(ledgers_of(7)) if has_books else set())
+    assert again.marks().get("department7") == (MARK if has_books else None)
+    assert again.saved_at() == (NOON if has_books else None)
+    if damage in KEEPS_THE_BLOCKS:
+        assert len(again.blocks()) == 200
+        assert len(again.limits()) == 40
+    if damage == "block":
+        assert len(again.blocks()) == 199
+
+
+def test_a_log_that_is_damaged_takes_back_ledger_and_mark_together(path: Path) -> None:
+    filled(path)
+    store = SqliteStore(path)
+    for used in range(8, 30):
+        store.save_metering({"department7": ledgers_of(used)}, {"department7": Mark("x", used, 0)}, NOON)
+    log_path = path.with_name(f"{path.name}-wal")
+    copy = path.with_name("copy.sqlite3")
+    shutil.copy(path, copy)
+    shutil.copy(log_path, copy.with_name("copy.sqlite3-wal"))
+    store.close()
+    overwrite(copy.with_name("copy.sqlite3-wal"), copy.with_name("copy.sqlite3-wal").stat().st_size // 2, 64)
+    again = SqliteStore(copy)
+    used = again.ledgers("department7")[0].used_bytes
+    assert 7 < used < 29
+    assert again.marks()["department7"] == Mark("x", used, 0)
+
+
+def test_a_folder_in_its_place_is_damage_and_another_program_s_hold_is_not(path: Path) -> None:
+    (path / "something").mkdir(parents=True)
+    with pytest.raises(StoreDamaged, match="a folder"):
+        SqliteStore(path)
+    other = path.with_name("other.sqlite3")
+    filled(other)
+    with closing(sqlite3.connect(other)) as holder:
+        holder.execute("PRAGMA locking_mode = EXCLUSIVE").close()
+        holder.execute("BEGIN EXCLUSIVE").close()
+        with pytest.raises(StoreUnavailable, match="locked"):
+            SqliteStore(other)
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

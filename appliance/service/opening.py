@@ -1,0 +1,81 @@
+"""Opening: the state is opened, and where it is damaged begun anew, in full view.
+
+The damaged file is evidence: it is moved aside, with the time in its name, and nothing of it is deleted. It may still
+hold blocks and limits that can be read, which the new file takes over. Where the books cannot be read the kernel's own
+meters still have every byte since they were made: without a mark they are charged whole.
+
+A person ends the alarm by taking the files away that lie aside.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from appliance.system.ballast import Ballast
+from appliance.system.store import SqliteStore, StoreDamaged, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+MOST_ASIDE = 4  # a medium that damages every file must not be filled by them; the first ones tell most
+LOGS = ("-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The state that was opened, and what is wrong with it."""
+
+    store: SqliteStore
+    ballast: Ballast
+    aside: Sequence[Path]
+
+    def troubles(self) -> list[str]:
+        """What a person should do something about."""
+        damaged = [
+            f"the state was damaged and has begun anew; look at {path}, then take it away"
+            for path in self.aside
+            if path.exists()
+        ]
+        full = self.ballast.trouble()
+        return [*damaged, full] if full else damaged
+
+
+def keep(path: Path, wall: datetime) -> Kept:
+    """Open the state, or begin it anew beside the damaged one. Raises `StoreUnavailable`."""
+    ballast = Ballast(path.with_name(f"{path.name}.ballast"))
+    try:
+        store = SqliteStore(path, ballast)
+    except StoreDamaged as damage:
+        store = _begin_anew(path, ballast, damage, wall)
+    return Kept(store, ballast, _aside(path))
+
+
+def _begin_anew(path: Path, ballast: Ballast, damage: StoreDamaged, wall: datetime) -> SqliteStore:
+    try:
+        moved = _move_aside(path, wall)
+    except OSError as error:
+        raise StoreUnavailable(f"{path}: it is damaged ({damage}) and cannot be moved aside: {error}") from error
+    log.error("%s is damaged (%s): moved to %s", path, damage, moved)
+    store = SqliteStore(path, ballast)
+    lost = store.take_over(moved)
+    log.error("%s has begun anew; lost: %s", path, ", ".join(lost) or "nothing")
+    return store
+
+
+def _move_aside(path: Path, wall: datetime) -> Path:
+    former = _aside(path)
+    if len(former) >= MOST_ASIDE and former[-1].is_file():
+        for suffix in ("", *LOGS):
+            former[-1].with_name(former[-1].name + suffix).unlink(missing_ok=True)
+    moved = path.with_name(f"{path.name}.damaged-{wall:%Y%m%dT%H%M%S.%fZ}")
+    for suffix in ("", *LOGS):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(moved.with_name(moved.name + suffix))
+    return moved
+
+
+def _aside(path: Path) -> list[Path]:
+    found = path.parent.glob(f"{path.name}.damaged-*")
+    return sorted(one for one in found if not one.name.endswith(LOGS))

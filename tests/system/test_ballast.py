@@ -1,0 +1,33 @@
+import subprocess
+import sys
+from pathlib import Path
+
+from appliance.system.ballast import BALLAST_BYTES, Ballast
+
+
+def test_it_takes_room_until_it_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "ballast"
+    ballast = Ballast(path)
+    assert ballast.trouble() is not None
+    assert not ballast.give_up()
+    ballast.lay()
+    assert path.stat().st_blocks * 512 >= BALLAST_BYTES
+    assert ballast.trouble() is None
+    assert ballast.give_up()
+    assert not path.exists()
+
+
+def test_on_a_small_disk_nothing_is_taken(tmp_path: Path) -> None:
+    program = f"""
+import subprocess
+from pathlib import Path
+from appliance.system.ballast import Ballast
+disk = Path({str(tmp_path)!r})
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8M", "tmpfs", disk], check=True)
+Ballast(disk / "ballast").lay()
+assert not (disk / "ballast").exists()
+print("as promised")
+"""
+    command = ["unshare", "--mount", sys.executable, "-c", program]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.stdout == "as promised\n", run.stderr

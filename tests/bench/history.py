@@ -54,10 +54,10 @@ class Run:
         for minute in range(DAYS * 1440):
             if minute == (DAYS - 1) * 1440:
                 self._sync()
-                self.step_s, self.observe_s, before_bytes = [], 0.0, _written_bytes()
+                self.step_s, self.observe_s, before_bytes = [], 0.0, written_bytes()
             self._minute(moment(minute * 60))
         self._sync()
-        self.written_bytes = _written_bytes() - before_bytes
+        self.written_bytes = written_bytes() - before_bytes
 
     def _minute(self, now: Moment) -> None:
         charged = {one: self._amount(30) for one in self.departments}
@@ -122,8 +122,9 @@ def run() -> list[str]:
     return rows
 
 
-def _written_bytes() -> int:
-    fields = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+def written_bytes(process: int | str = "self") -> int:
+    """What a process has sent to the medium since it began."""
+    fields = dict(line.split(": ") for line in Path(f"/proc/{process}/io").read_text().splitlines())
     return int(fields["write_bytes"])
 
 

@@ -82,7 +82,7 @@ class Appliance:
             self.metering,
             self.enforcement,
             self.insight,
-            lambda: [],
+            list,
             machine.capture,
             machine.neighbours,
             machine.sensors,

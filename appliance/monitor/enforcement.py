@@ -113,9 +113,9 @@ class Enforcement:
             raise Refused(Code.BAD_REQUEST, f"{target} is not blocked {where}; ip:list shows what is")
         return found
 
-    def objections(self, targets: Sequence[str]) -> Mapping[str, str]:
-        """By target, as `parse_target` writes it, why it can never be blocked, whoever asks; what may is missing."""
-        protected = self._protections(None)
+    def objections(self, targets: Sequence[str], caller_address: str | None = None) -> Mapping[str, str]:
+        """By target, as `parse_target` writes it, why this caller can never block it; what may be is missing."""
+        protected = self._protections(caller_address)
         found: dict[str, str] = {}
         for target in targets:
             if kind_of(target) not in {Kind.ADDRESS, Kind.PREFIX}:

@@ -3,6 +3,7 @@
 A refusal names the key and what it must be, because it may be all that the writer of a dashboard gets to read.
 """
 
+import re
 import types
 from datetime import datetime
 from typing import Annotated, Any, get_args
@@ -15,6 +16,7 @@ from appliance.server.packets import clipped
 
 # Control characters would reach terminals and logs, and U+2028 to U+202E turn or break the line of whoever reads it.
 _LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*\Z"
+_ENTRY = re.compile(r"`\$\[(\d+)\]")
 DepartmentId = Annotated[str, Meta(min_length=1, max_length=64, description="a department's id, such as dept123")]
 Sentence = Annotated[
     str, Meta(min_length=1, max_length=200, pattern=_LINE, description="one line of 1 to 200 characters")
@@ -50,8 +52,10 @@ def parse(kind: Any, found: object) -> Any:
 def _value(kind: Any, found: object, name: str) -> Any:
     try:
         return msgspec.convert(found, kind)
-    except msgspec.ValidationError:
-        raise Refused(Code.BAD_REQUEST, f"{name}: must be {_description(kind)}") from None
+    except msgspec.ValidationError as error:
+        entry = _ENTRY.search(str(error))  # which of a list is at fault
+        where = f"{name}[{entry[1]}]" if entry else name
+        raise Refused(Code.BAD_REQUEST, f"{where}: must be {_description(kind)}") from None
 
 
 def _description(kind: Any) -> str:

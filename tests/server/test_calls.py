@@ -3,6 +3,7 @@ import pytest
 from appliance.config import LimitsSection
 from appliance.server.access import Role
 from appliance.server.calls import CALLS
+from appliance.server.calls.blocks import MOST_AT_ONCE
 from tests.client import NodeClient
 from tests.server import GHOST
 
@@ -37,11 +38,11 @@ def test_a_block_is_answered_told_listed_and_lifted(connect):
     }
     assert client.call("ip:block", asked) == {"success": True, "block": block}
     assert other.wait_for("ip:blocked")["ip"] == {"address": ADDRESS, "reason": "scans", "duration": 3600}
-    assert other.call("ip:list") == {"success": True, "blocks": [block]}
+    assert other.call("ip:list") == {"success": True, "blocks": [block], "total": 1, "next": None}
     lifted = client.call("ip:unblock", {"address": ADDRESS, "departmentId": "dept123"})
     assert lifted == {"success": True}
     assert other.wait_for("ip:unblocked")["ip"]["address"] == ADDRESS
-    assert other.call("ip:list", {}) == {"success": True, "blocks": []}
+    assert other.call("ip:list", {}) == {"success": True, "blocks": [], "total": 0, "next": None}
 
 
 def test_the_duration_in_a_list_is_what_remains(server, connect):
@@ -305,3 +306,63 @@ def test_a_list_is_blocked_and_what_is_wrong_with_it_is_told(server, connect, tm
     [block] = client.call("ip:list")["blocks"]
     assert (block["address"], block["origin"], block["reason"]) == ("10.0.0.1", "list:bad", "on the list bad")
     assert [one["name"] for one in viewer.call("list:get")["lists"]] == ["bad"]
+
+
+def test_thousands_are_blocked_in_one_call_and_lifted_in_one(connect):
+    client, other = connect(role=Role.OPERATOR), connect(role=Role.VIEWER)
+    addresses = [f"10.1.{n >> 8}.{n & 255}" for n in range(MOST_AT_ONCE)]
+    assert client.call("ip:block", {"addresses": addresses, "reason": "a list"}) == {"success": True, "count": 5000}
+    assert other.call("ip:list", {"limit": 1})["total"] == 5000
+    assert client.call("ip:unblock", {"addresses": addresses}) == {"success": True, "count": 5000}
+    assert other.call("ip:list")["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("addresses", "code", "told"),
+    [
+        (["10.0.0.1", "10.0.0.256", "nonsense"], "E_BAD_REQUEST", "addresses[1]: "),
+        (["10.0.0.1", "10.0.0.2", "127.0.0.0/8"], "E_PROTECTED_ADDRESS", "addresses[2]: 127.0.0.0/8 is protected"),
+        (["10.0.0.1", 5], "E_BAD_REQUEST", "addresses[1]: must be"),
+        ([], "E_BAD_REQUEST", "addresses: must be a list of 1 to 5000"),
+        (["10.0.0.1"] * 5001, "E_BAD_REQUEST", "addresses: must be a list of 1 to 5000"),
+    ],
+)
+def test_a_list_with_a_bad_entry_is_refused_whole_and_names_it(patient, addresses, code, told):
+    answer = patient.call("ip:block", {"addresses": addresses})
+    assert _code(answer) == code
+    assert answer["error"].startswith(told)
+    assert patient.call("ip:list")["total"] == 0
+
+
+def test_an_unblock_of_many_with_one_that_is_not_blocked_lifts_none(connect):
+    client = connect()
+    client.call("ip:block", {"addresses": ["10.0.0.1", "10.0.0.2"]})
+    answer = client.call("ip:unblock", {"addresses": ["10.0.0.1", "10.0.0.3"]})
+    assert "10.0.0.3 is not blocked" in answer["error"]
+    assert client.call("ip:list")["total"] == 2
+
+
+@pytest.mark.parametrize("asked", [{}, {"address": "10.0.0.1", "addresses": ["10.0.0.2"]}])
+def test_a_block_takes_one_address_or_many_and_not_both(patient, asked):
+    assert "either address, or addresses" in patient.call("ip:block", asked)["error"]
+
+
+def test_a_list_has_pages_and_can_be_narrowed(server, connect):
+    client = connect()
+    client.call("ip:block", {"addresses": [f"10.0.0.{n}" for n in range(1, 8)], "duration": 60})
+    client.call("ip:block", {"address": "2001:db8::1", "reason": "Port scan", "departmentId": "dept123"})
+    pages = [client.call("ip:list", {"limit": 3, "page": page}) for page in (1, 2, 3)]
+    assert [(len(page["blocks"]), page["total"], page["next"]) for page in pages] == [
+        (3, 8, 2),
+        (3, 8, 3),
+        (2, 8, None),
+    ]
+    assert len({one["address"] for page in pages for one in page["blocks"]}) == 8
+
+    def total(**asked):
+        return client.call("ip:list", asked)["total"]
+
+    assert (total(within="10.0.0.0/30"), total(contains="SCAN"), total(expiring=60)) == (3, 1, 7)
+    assert (total(origin="manual"), total(origin="list:bad"), total(departmentId="dept456")) == (8, 0, 7)
+    assert _code(client.call("ip:list", {"within": "example.com"})) == "E_BAD_REQUEST"
+    assert _code(client.call("ip:list", {"limit": 1001})) == "E_BAD_REQUEST"

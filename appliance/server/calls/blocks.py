@@ -1,19 +1,37 @@
 """Calls about blocks."""
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from msgspec import Meta
 
-from appliance.core.blocks import Block, BlockRequest
+from appliance.core.block_query import Query, matches
+from appliance.core.blocks import Block, BlockRequest, Origin
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
+from appliance.core.targets import Kind, Network, kind_of, network_of, parse_target
 from appliance.server.arguments import Argument, DepartmentId, Sentence
 from appliance.server.calls.desk import Context, require_department
 
+MOST_AT_ONCE = 5000  # targets of one call: a tenth of a second's work, which others wait for
+LARGEST_PAGE = 1000  # blocks in one answer: 250 kB
+
 Address = Annotated[
-    str, Meta(min_length=1, max_length=64, description="an address or prefix, such as 192.168.1.100 or 10.1.0.0/16")
+    str,
+    Meta(
+        min_length=1,
+        max_length=255,
+        description="an address such as 192.168.1.100, a prefix such as 10.1.0.0/16, a MAC address or a domain name",
+    ),
 ]
+Addresses = Annotated[
+    list[Address],
+    Meta(min_length=1, max_length=MOST_AT_ONCE, description=f"a list of 1 to {MOST_AT_ONCE} addresses, each a text"),
+]
+Page = Annotated[int, Meta(ge=1, le=1_000_000, description="a page's number from 1 on")]
+PageSize = Annotated[int, Meta(ge=1, le=LARGEST_PAGE, description=f"a number of blocks from 1 to {LARGEST_PAGE}")]
+Part = Annotated[str, Meta(min_length=1, max_length=255, description="a text of 1 to 255 characters")]
 BlockSeconds = Annotated[
     int,
     Meta(ge=0, le=31536000 * 10, description="a whole number of seconds up to 10 years, or 0 for until it is lifted"),
@@ -21,51 +39,123 @@ BlockSeconds = Annotated[
 
 
 class BlockArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `ip:block` takes. `department_id`: left out for all departments."""
+    """What `ip:block` takes: `address`, or `addresses`, all of which are blocked or none.
 
-    address: Address
+    `department_id`: left out for all departments.
+    """
+
+    address: Address | None = None
+    addresses: Addresses | None = None
     reason: Sentence = "blocked by hand"
     duration: BlockSeconds = 0
     department_id: DepartmentId | None = None
 
 
 class UnblockArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `ip:unblock` takes: the block's address and department, as it was made."""
+    """What `ip:unblock` takes: address or addresses, and department, as they were blocked.
 
-    address: Address
+    `origin`: only the blocks of it; left out for those of every origin.
+    """
+
+    address: Address | None = None
+    addresses: Addresses | None = None
     department_id: DepartmentId | None = None
+    origin: Part | None = None
 
 
 class ListArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `ip:list` takes. `department_id`: left out for all that the caller may see."""
+    """What `ip:list` takes; what is left out does not narrow it.
+
+    `contains`: a part of the address or of the reason. `within`: a prefix that holds the address. `expiring`: seconds
+    in which its time is over.
+    """
 
     department_id: DepartmentId | None = None
+    origin: Part | None = None
+    contains: Part | None = None
+    within: Part | None = None
+    expiring: BlockSeconds | None = None
+    page: Page = 1
+    limit: PageSize = LARGEST_PAGE
 
 
 def block(context: Context, asked: BlockArgument) -> dict[str, Any]:
-    """Block a target."""
+    """Block a target, or many in one transaction."""
     _require_scope(context, asked.department_id)
-    grant, address = context.caller.grant, context.caller.address
-    request = BlockRequest(
-        asked.address, asked.reason, asked.duration, asked.department_id, grant.subject, "manual", address
-    )
-    [made] = context.desk.enforcement.block([request], context.now)
-    return {"block": _shown(made, context)}
+    enforcement, subject, caller = context.desk.enforcement, context.caller.grant.subject, context.caller.address
+    targets = _targets(asked)
+    if asked.addresses is not None:
+        _require_harmless(enforcement.objections(targets, caller), targets)
+    requests = [
+        BlockRequest(target, asked.reason, asked.duration, asked.department_id, subject, Origin.MANUAL, caller)
+        for target in targets
+    ]
+    made = enforcement.block(requests, context.now)
+    if asked.addresses is None:
+        return {"block": _shown(made[0], context)}
+    is_enforced = all(_is_enforced(one, context) for one in made)
+    return {"count": len(made)} | ({} if is_enforced else {"enforced": False})
 
 
 def unblock(context: Context, asked: UnblockArgument) -> dict[str, Any]:
-    """Lift a block."""
+    """Lift a block, or many in one transaction."""
     _require_scope(context, asked.department_id)
-    context.desk.enforcement.unblock([asked.address], asked.department_id, context.caller.grant.subject, context.now)
-    return {}
+    subject, targets = context.caller.grant.subject, _targets(asked)
+    enforcement = context.desk.enforcement
+    lifted = enforcement.unblock(targets, asked.department_id, subject, context.now, origin=asked.origin)
+    return {} if asked.addresses is None else {"count": len(lifted)}
 
 
 def list_blocks(context: Context, asked: ListArgument) -> dict[str, Any]:
-    """The blocks that concern the caller."""
+    """A page of the blocks that concern the caller."""
     if asked.department_id is not None:
         require_department(context, asked.department_id)
-    blocks = context.desk.enforcement.blocks(context.now)
-    return {"blocks": [_shown(block, context) for block in blocks if _concerns(block, asked.department_id, context)]}
+    query = Query(asked.origin, asked.contains, _prefix(asked.within), asked.expiring)
+    found = [
+        block
+        for block in context.desk.enforcement.blocks(context.now)
+        if _concerns(block, asked.department_id, context) and matches(block, query, context.now.wall)
+    ]
+    end = asked.page * asked.limit
+    return {
+        "blocks": [_shown(block, context) for block in found[end - asked.limit : end]],
+        "total": len(found),
+        "next": asked.page + 1 if end < len(found) else None,
+    }
+
+
+def _targets(asked: BlockArgument | UnblockArgument) -> list[str]:
+    """The targets as they are kept; each of many is judged with its index, so that its sender finds it."""
+    if asked.addresses is None and asked.address is not None:
+        return [parse_target(asked.address)]
+    if asked.addresses is None or asked.address is not None:
+        raise Refused(Code.BAD_REQUEST, "address: missing; give either address, or addresses for a list of them")
+    targets = []
+    for index, text in enumerate(asked.addresses):
+        try:
+            targets.append(parse_target(text))
+        except Refused as refused:
+            fault = refused.message.removeprefix("address: ")
+            raise Refused(refused.code, f"addresses[{index}]: {fault}") from None
+    return targets
+
+
+def _require_harmless(objections: Mapping[str, str], targets: Sequence[str]) -> None:
+    for index, target in enumerate(targets):
+        if target in objections:
+            raise Refused(
+                Code.PROTECTED_ADDRESS,
+                f"addresses[{index}]: {target} is protected: {objections[target]}; none is blocked",
+            )
+
+
+def _prefix(text: str | None) -> Network | None:
+    if text is None:
+        return None
+    target = parse_target(text)
+    if kind_of(target) not in {Kind.ADDRESS, Kind.PREFIX}:
+        raise Refused(Code.BAD_REQUEST, "within: must be a prefix such as 10.1.0.0/16")
+    return network_of(target)
 
 
 def _require_scope(context: Context, department: str | None) -> None:
@@ -95,5 +185,8 @@ def _shown(block: Block, context: Context) -> dict[str, Any]:
         "expiresAt": None if block.expires_at is None else timestamp(block.expires_at),
         "duration": 0 if remaining_s is None else max(1, math.ceil(remaining_s)),  # seconds left; 0: until lifted
     }
-    is_enforced = context.desk.enforcement.can_enforce and block.announced
-    return shown if is_enforced else {**shown, "enforced": False}
+    return shown if _is_enforced(block, context) else {**shown, "enforced": False}
+
+
+def _is_enforced(block: Block, context: Context) -> bool:
+    return context.desk.enforcement.can_enforce and block.announced

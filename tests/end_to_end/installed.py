@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,11 @@ class Installed:
         self.program = self._lab.appliance.spawn([COMMAND, "run", *self._place()], ready="Page: http")
         return self.program
 
+    def launch(self) -> Program:
+        """Start the service and do not wait for it."""
+        self.program = self._lab.appliance.spawn([COMMAND, "run", *self._place()])
+        return self.program
+
     def __enter__(self) -> "Installed":
         self.start()
         return self
@@ -88,9 +94,12 @@ class Installed:
 
     def client(self, **options: Any) -> NodeClient:
         """A `socket.io-client` on the appliance, with an administrator's token."""
-        token = self.cli("token", "--role", "admin", "--departments", "*", "--ttl", "3600")
         prefix = ("ip", "netns", "exec", self._lab.appliance.namespace)
-        return NodeClient("http://127.0.0.1:5001", token, options=options, prefix=prefix)
+        return NodeClient("http://127.0.0.1:5001", self._token, options=options, prefix=prefix)
+
+    @cached_property
+    def _token(self) -> str:
+        return self.cli("token", "--role", "admin", "--departments", "*", "--ttl", "3600")
 
     def _place(self) -> list[str]:
         return ["--config", str(self._config), "--state-dir", str(self.state)]
@@ -120,15 +129,15 @@ class IpBytes:
         self._lab = lab
         lab.appliance.run(["nft", "-f", "-"], given=OTHER_FRAMES)
 
-    def at_rest(self) -> int:
-        """Bytes of IP packets, both directions, once nothing moves for a second."""
+    def at_rest(self, pause_s: float = 1) -> int:
+        """Bytes of IP packets, both directions, once nothing moves for so long."""
         before = -1
         for _ in range(30):
             now = self._now()
             if now == before:
                 return now
             before = now
-            time.sleep(1)
+            time.sleep(pause_s)
         raise AssertionError("the line does not come to rest")
 
     def in_step_with(self, client: NodeClient) -> tuple[int, int]:

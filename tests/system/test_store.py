@@ -143,7 +143,61 @@ def test_a_maintenance_that_is_over_is_forgotten(path: Path) -> None:
     assert store.maintenance() is None
 
 
-def test_a_kill_in_the_middle_of_saving_leaves_ledger_and_mark_in_step(path: Path) -> None:
+def test_50_kills_in_the_middle_of_a_commit_leave_ledger_and_mark_in_step(tmp_path: Path) -> None:
+    """The kernel kills a process in the write that passes RLIMIT_FSIZE: the log then ends there, within a commit."""
+    program = f"""
+import os, random, resource, signal, sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from appliance.core.quota import Kind, Ledger
+from appliance.core.usage import Mark
+from appliance.system.store import SqliteStore
+
+folder = Path({str(tmp_path)!r})
+path, log_path, told_path = (folder / name for name in ("a.sqlite3", "a.sqlite3-wal", "told"))
+chance = random.Random(50)
+NAMES = ["department%d" % number for number in range(8)]
+
+def save(store, used):
+    ledgers = [Ledger(kind, date(2026, 11, 1), used) for kind in Kind]
+    marks = dict.fromkeys(NAMES, Mark("x", used, 0))
+    assert store.save_metering(dict.fromkeys(NAMES, ledgers), marks, datetime.now(UTC))
+
+def save_until_killed(used, most_bytes):
+    store = SqliteStore(path)
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+    told = os.open(told_path, os.O_RDWR | os.O_CREAT)
+    while True:
+        used += 1
+        save(store, used)
+        os.pwrite(told, b"%d" % used, 0)
+
+used = 0
+for kill in range(50):
+    most_bytes = chance.randrange(50_000, 400_000)
+    child = os.fork()
+    if child == 0:
+        save_until_killed(used, most_bytes)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXFSZ
+    assert log_path.stat().st_size == most_bytes, "it was killed in the middle of writing a commit to the log"
+    told = int(told_path.read_bytes())
+    assert told > used
+    store = SqliteStore(path)
+    books = [{{one.used_bytes for one in store.ledgers(name)}} for name in NAMES]
+    marks = [mark.up_bytes for mark in store.marks().values()]
+    assert books == [{{told}}] * 8 and marks == [told] * 8, (books, marks, told)
+    store.close()
+    used = told
+print("as promised")
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert run.stdout == "as promised\n", run.stderr
+
+
+def test_a_kill_at_any_moment_of_saving_loses_nothing_that_was_told(path: Path) -> None:
     program = f"""
 from datetime import UTC, date, datetime
 from pathlib import Path

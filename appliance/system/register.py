@@ -3,9 +3,10 @@
 The command line writes here too, with or without a service that runs; `version` tells the service that it has.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from sqlite_utils import Database, Migrations
 
 from appliance.core.moment import timestamp
 from appliance.core.people import Origin, Person, Role, Ticket, departments_text
+from appliance.core.refusal import Code, Refused
+
+log = logging.getLogger(__name__)
 
 MOST_TICKETS = 10_000  # 2 MB; an office of 100 people who log in each day fills it in three months, were none over
 BUSY_S = 5.0  # patience with the other program's transaction, which lasts for moments
@@ -128,7 +132,7 @@ class SqliteRegister:
 
     def forget(self, before: datetime) -> None:
         """Forget the tokens that expired before this moment: they are refused for that."""
-        with self._transaction():
+        with suppress(Refused), self._transaction():  # a full disk keeps them a little longer
             self._database.execute("DELETE FROM ticket WHERE expires_at < ?", [timestamp(before)]).close()
 
     def revoked(self) -> frozenset[str]:
@@ -143,14 +147,21 @@ class SqliteRegister:
 
     def save_floor(self, wall: datetime) -> None:
         """Note that this moment has certainly come."""
-        with self._transaction():
+        with suppress(Refused), self._transaction():  # on a full disk an earlier one stands
             self._database.table("known_moment").upsert({"id": 1, "at": timestamp(wall)})
 
     @contextmanager
     def _transaction(self, *, synced: bool = True) -> Iterator[Database]:
+        """Raises `Refused` where the medium takes nothing; then nothing is changed."""
         self._database.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}").close()
-        with self._database.atomic():
-            yield self._database
+        try:
+            with self._database.atomic():
+                yield self._database
+        except sqlite3.OperationalError as error:
+            log.error("people and tokens cannot be saved: %s", error)
+            raise Refused(
+                Code.MAINTENANCE, f"the disk takes no changes ({error}): nothing was changed; make room and try again"
+            ) from error
 
     def _end_logins(self, name: str, wall: datetime) -> None:
         self._database.execute(

@@ -1,0 +1,85 @@
+"""What passes while the kernel's meters are away is told as unaccounted, and metering and limits stand again."""
+
+import json
+import time
+from pathlib import Path
+
+from appliance.core.usage import ETHERNET_BYTES, unaccounted
+from tests.client.node import NodeClient
+from tests.end_to_end.installed import Installed
+from tests.end_to_end.test_quota import BLOCKING, LARGEST_PACKET, LIMIT, download, used
+from tests.lab.network import WEB_V4, Network
+
+ECHOES = 20
+ECHO_BYTES = 2 * 84  # of IP, there and back
+
+
+def carried(lab: Network) -> tuple[int, int]:
+    """Bytes (L2) and packets of the department's port since it was made."""
+    shown = json.loads(lab.appliance.run(["ip", "-s", "-j", "link", "show", "eth1"]).stdout)[0]["stats64"]
+    return tuple(shown["rx"][what] + shown["tx"][what] for what in ("bytes", "packets"))
+
+
+def told(client: NodeClient) -> dict[str, float]:
+    """What a step tells that began after now."""
+    client.wait_for("usage:update", count=len(client.named("usage:update")) + 2)
+    metrics: dict[str, float] = client.named("usage:update")[-1]["metrics"]
+    return metrics
+
+
+def test_the_bytes_of_a_gap_are_unaccounted_and_metering_is_back_within_two_seconds(
+    inline: Network, tmp_path: Path
+) -> None:
+    inline.start_iperf3()
+    with Installed(inline, tmp_path) as appliance, appliance.client() as client:
+        began, charged = carried(inline), told(client)["bytesTransferred"]
+        traffic = inline.hosts[0].spawn(["iperf3", "-c", WEB_V4[0], "-t", "6", "-b", "100M"])
+        time.sleep(1.5)
+        inline.appliance.run(["nft", "flush", "ruleset"])
+        time.sleep(2)  # the promise
+        listed = inline.appliance.run(["nft", "list", "tables", "netdev"]).stdout
+        assert "appliance_meters" in listed
+        healed = told(client)["bytesTransferred"]
+        traffic.process.wait(timeout=20)
+        metrics, ended = told(client), carried(inline)
+        assert metrics["bytesTransferred"] > healed + 1_000_000, "metered again while it went on"
+        gap = unaccounted(ended[0] - began[0], ended[1] - began[1], int(metrics["bytesTransferred"] - charged))
+        assert gap > 1, "a flush during traffic leaves a gap"
+        assert abs(metrics["unaccountedPercent"] - gap) < 0.5
+
+
+def test_an_interface_made_anew_within_a_period_invents_no_byte_and_loses_none(
+    gateway: Network, tmp_path: Path
+) -> None:
+    pc = gateway.hosts[0]
+    with Installed(gateway, tmp_path) as appliance, appliance.client() as client:
+        assert pc.ping(WEB_V4[0], count=ECHOES)
+        before = told(client)["bytesTransferred"]
+        assert before >= ECHOES * ECHO_BYTES
+        for _ in range(3):
+            gateway.appliance.run(["ip", "link", "delete", "eth1"])
+            gateway.cable_department()
+            pc.run(["ip", "neigh", "flush", "all"])
+            between = told(client)["bytesTransferred"]
+            gateway.appliance.run(["ping", "-q", "-c", "1", pc.ipv4])  # ARP is done
+            assert pc.ping(WEB_V4[0], count=ECHOES)
+            after = told(client)["bytesTransferred"]
+            assert before <= between
+            assert after - between >= ECHOES * ECHO_BYTES, "metered as before"
+            all_bytes, packets = carried(gateway)
+            assert after - before <= all_bytes - ETHERNET_BYTES * packets, "no more than the new interface carried"
+            before = after
+        client.wait_for("department:status", lambda data: data["status"]["healthScore"] == 1)
+
+
+def test_a_limit_holds_on_an_interface_made_anew(gateway: Network, tmp_path: Path) -> None:
+    with Installed(gateway, tmp_path, BLOCKING) as appliance, appliance.client() as client:
+        gateway.start_iperf3()
+        gateway.hosts[0].run(["iperf3", "-c", WEB_V4[0], "-n", "5M"])
+        gateway.appliance.run(["ip", "link", "delete", "eth1"])
+        gateway.cable_department()
+        gateway.hosts[0].run(["ip", "neigh", "flush", "all"])
+        told(client)
+        download(gateway)
+        client.wait_for("error", lambda data: data["code"] == "E_QUOTA_EXCEEDED")
+        assert LIMIT <= used(client.call("quota:get", "dept123")) <= LIMIT + LARGEST_PACKET

@@ -84,6 +84,13 @@ class Meters(Protocol):
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
         """By department and address, the meters of its hosts; takes tens of microseconds for each host."""
 
+    def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
+        """By department and address, the bytes that a host has left, by what `hosts` has just shown, or below 0.
+
+        For departments whose plan limits hosts, and also takes tens of microseconds for each. A host that is not
+        mentioned, and was not before, has its plan's whole limit. Returns `None`, or why the kernel refused.
+        """
+
 
 class Capture(Protocol):
     """Frames that a filter in the kernel let through: DNS answers, and the TCP segments that open or refuse."""

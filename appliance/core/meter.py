@@ -47,6 +47,9 @@ class Plan:
     to the packet; it may lie below what the meter shows, or below 0; `None`: never. `throttle_bytes_s`: what it may
     send, and what it may receive, in a second; `None`: free. `exempt`: hosts and destinations whose traffic is neither
     held nor counted to the department.
+
+    `host_limit_bytes`: what each host may send and receive in all, as long as `ports.Meters.hold_hosts` says nothing
+    else of it; `None`: hosts are not limited. `host_bytes_s`: the rate of a host beyond that; `None`: it is stopped.
     """
 
     department: str
@@ -56,3 +59,5 @@ class Plan:
     stop_at_bytes: int | None = None
     throttle_bytes_s: int | None = None
     exempt: tuple[Network, ...] = ()
+    host_limit_bytes: int | None = None
+    host_bytes_s: int | None = None

@@ -5,9 +5,9 @@ chains for each department, by the address of the host, or to the one that has e
 
     from.<department>   what comes from its hosts        to.<department>   what goes to them
 
-A packet's way through them: exempt traffic leaves, what is above a rate is dropped, what is over the quota is turned
-away, and only the rest is counted, in the department's counter and in its host's. So nothing that was refused is ever
-in a meter, nor anything that was dropped in a quota.
+A packet's way through them: exempt traffic leaves, what is above a rate is dropped, what is over the host's quota or
+the department's is turned away, and only the rest is counted, in the department's counter and in its host's. So nothing
+that was refused is ever in a meter, nor anything that was dropped in the department's quota.
 
 A frame with a VLAN tag passes the hooks of the interface that carries it, and then those of the subinterface that it
 is for (`eth1.20`): where that one has a department, it is left to it.
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import collapse_addresses
 from typing import Any
 
+from appliance.core.host_rules import host_objects, host_rules
 from appliance.core.meter import Facing, Network, Plan
 from appliance.core.meter_names import (
     ADDRESS_TYPES,
@@ -116,6 +117,7 @@ def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int
             object_name("stop", plan): ("quota", {"bytes": NEVER, "used": 0, "inv": True}),
             object_name("last", plan): ("limit", LAST),
             **throttle_objects(plan, parts),
+            **host_objects(plan),
         }
         table.objects.update(held)
     for direction, chain in CHAINS.items():
@@ -139,19 +141,16 @@ def _add_counters(table: Layout, plan: Plan) -> None:
 def _department_rules(plan: Plan, direction: str, plans: Sequence[Plan], parts: int) -> list[Expression]:
     rules = [[IS_MARKED, {"accept": None}], *_exempt(plan)]
     if is_held(plan):
-        rules += [*throttle_rules(plan, direction, parts), _stop(plan, direction)]
+        # A refusal can be sent only where packets come in (net/netfilter/nft_reject_netdev.c).
+        refused = [goto(CUT_OFF if plan.facing is Facing.DEPARTMENT and direction == "up" else WITHHOLD)]
+        rules += [*throttle_rules(plan, direction, parts), *host_rules(plan, direction, refused)]
+        rules.append([{"quota": object_name("stop", plan)}, {"limit": object_name("last", plan)}, *refused])
     rules.append([{"counter": object_name(direction, plan)}])
     if plan.networks or plan.facing is not Facing.MIRRORED:
         rules += [_count_host(plan, direction, version) for version in PROTOCOLS]
     if plan.facing is Facing.MIRRORED and direction == "up":
         rules += _claims("down", plans)  # the base chain goes on only with what no department has sent
     return rules
-
-
-def _stop(plan: Plan, direction: str) -> Expression:
-    # A refusal can be sent only where packets come in (net/netfilter/nft_reject_netdev.c).
-    verdict = CUT_OFF if plan.facing is Facing.DEPARTMENT and direction == "up" else WITHHOLD
-    return [{"quota": object_name("stop", plan)}, {"limit": object_name("last", plan)}, goto(verdict)]
 
 
 def _count_host(plan: Plan, direction: str, version: int) -> Expression:

@@ -34,7 +34,7 @@ def throttle_objects(plan: Plan, parts: int) -> dict[str, tuple[str, dict[str, A
     share = max(1, plan.throttle_bytes_s // parts)
     objects: dict[str, tuple[str, dict[str, Any]]] = {}
     for direction in HOST_ENDS:
-        objects[_rate_name(plan, direction)] = ("limit", _above(plan.throttle_bytes_s))
+        objects[_rate_name(plan, direction)] = ("limit", above(plan.throttle_bytes_s))
         for version, kind in ADDRESS_TYPES.items():
             paced = {"type": kind, "flags": ["timeout"], "size": MOST_HOSTS, "timeout": PACED_S}
             objects[_share_name(plan, f"{direction}{version}", share)] = ("set", paced)
@@ -55,11 +55,10 @@ def throttle_rules(plan: Plan, direction: str, parts: int) -> list[Expression]:
 def _pace(plan: Plan, direction: str, version: int, share: int) -> Expression:
     host = header(PROTOCOLS[version], HOST_ENDS[direction])
     hosts = f"@{_share_name(plan, f'{direction}{version}', share)}"
-    above: dict[str, Any] = {"limit": {**_above(share), "rate_unit": "bytes", "burst_unit": "bytes"}}
-    return [{"set": {"op": "update", "elem": host, "set": hosts, "stmt": [above]}}, {"drop": None}]
+    return [{"set": {"op": "update", "elem": host, "set": hosts, "stmt": [{"limit": above(share)}]}}, {"drop": None}]
 
 
-def _above(rate_bytes_s: int) -> dict[str, Any]:
+def above(rate_bytes_s: int) -> dict[str, Any]:
     """Holds for a packet above this rate."""
     burst = max(LEAST_BURST_BYTES, rate_bytes_s // 10)
     return {

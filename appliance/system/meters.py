@@ -14,14 +14,16 @@ counters say, which stand still meanwhile because all is refused.
 """
 
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 
+from appliance.core.host_rules import Left, beyond_name, due, left_name
 from appliance.core.meter import Plan, Reading
 from appliance.core.meter_change import TABLE, Counters, Quotas, There, moved, transaction
-from appliance.core.meter_names import ETHERNET_BYTES, object_name, outgoing_direction, parse_name
+from appliance.core.meter_names import ETHERNET_BYTES, is_held, object_name, outgoing_direction, parse_name
 from appliance.core.meter_rules import Layout, layout
 from appliance.core.notice_rules import notice_table
 from appliance.core.ruleset import Command
@@ -67,6 +69,15 @@ class Shown(Protocol):
 
     def counted(self, name: str) -> Iterator[tuple[bytes, int, int]]:
         """Of a set: each key, its bytes and its packets."""
+
+    def keys(self, name: str) -> set[bytes]:
+        """Of a set: its keys."""
+
+    def limited(self, name: str) -> Mapping[bytes, tuple[int, int]]:
+        """Of a set: by key, bytes that its quota has seen, as far as its limit, and the limit."""
+
+    def limit(self, name: str, wanted: Mapping[bytes, int], former: Mapping[str, Collection[bytes]]) -> str | None:
+        """Give elements of a set new quotas, in place of the former in this and other sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +130,7 @@ class NftablesMeters:
         self._boot = BOOT_ID.read_text().strip()
         self._force = Force()
         self._activity: Mapping[str, Activity] = {}
+        self._left: dict[str, Left] = {}
 
     def apply(self, plans: Sequence[Plan]) -> str | None:
         """Meter and hold exactly by these plans; a meter that is there already keeps its count."""
@@ -147,6 +159,29 @@ class NftablesMeters:
             for department, meter, facing, identity, *_ in self._meters()
             if ":" not in department
         }
+
+    def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
+        """Hold each of these hosts to what it has left."""
+        for plan in filter(is_held, self._force.structure.plans):
+            for version, family in FAMILIES.items():
+                own = {
+                    socket.inet_pton(family, host): left_bytes
+                    for host, left_bytes in left.get(plan.department, {}).items()
+                    if ip_address(host).version == version
+                }
+                refusal = self._hold_hosts(plan, version, own)
+                if refusal is not None:
+                    return refusal
+        return None
+
+    def _hold_hosts(self, plan: Plan, version: int, left: Left) -> str | None:
+        if plan.host_limit_bytes is None:
+            return None
+        name, beyond = left_name(plan, version), beyond_name(plan, version)
+        shown = self._shown.limited(name)
+        wanted = due(left, self._left.get(name, {}), shown, plan.host_limit_bytes)
+        self._left[name] = left
+        return self._shown.limit(name, wanted, {name: shown, beyond: self._shown.keys(beyond)}) if wanted else None
 
     def _meters(self) -> Iterator[tuple[str, str, str, str, Counted, Counted]]:
         """Department, how its objects' names end, facing, identity, and what was counted up and down."""

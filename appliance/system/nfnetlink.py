@@ -1,7 +1,8 @@
-"""What the kernel's packet filter shows of one table, read by netlink and nothing else.
+"""What the kernel's packet filter shows of one table, and the quotas of its sets' elements, by netlink alone.
 
 libnftables reads the whole ruleset for each listing, other programs' and blocks too. Here the kernel is asked for one
-thing at a time: 130 counters cost a millisecond, a set's element some microseconds.
+thing at a time: 130 counters cost a millisecond, a set's element some microseconds. And elements with a quota each are
+written here, because its releases before 1.1 have no words for what the kernel takes.
 
 The messages are those of linux/netfilter/nf_tables.h: each an attribute tree in network byte order. A dump that the
 ruleset changed under says so and is asked for again.
@@ -11,39 +12,49 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fcntl import ioctl
+from select import select
 from struct import Struct
 
 NETLINK_NETFILTER = 12  # linux/netlink.h
 NFPROTO_NETDEV = 5  # linux/netfilter.h
 SUBSYSTEM = 10 << 8  # linux/netfilter/nfnetlink.h: NFNL_SUBSYS_NFTABLES
 GET_TABLE, GET_CHAIN, GET_RULE, GET_SET, GET_ELEMENTS, GET_OBJECT = 1, 4, 7, 10, 13, 19
+NEW_ELEMENTS, DELETE_ELEMENTS = 12, 14
+BATCH_BEGIN, BATCH_END, BATCH = 16, 17, 10  # linux/netfilter/nfnetlink.h: NFNL_MSG_BATCH_*, NFNL_SUBSYS_NFTABLES
 OBJECT_KINDS = {1: "counter", 2: "quota", 4: "limit"}  # NFT_OBJECT_*
 COUNTER, QUOTA = 1, 2
 ERROR, DONE = 2, 3  # NLMSG_*
-REQUEST, DUMP, INTERRUPTED = 0x1, 0x300, 0x10  # NLM_F_*
+LAST, BEGIN = 1, 2  # sequence numbers: whose answers are waited for
+REQUEST, ACKNOWLEDGE, DUMP, CREATE, INTERRUPTED = 0x1, 0x4, 0x300, 0x400, 0x10  # NLM_F_*
+OVER = 1  # NFT_QUOTA_F_INV: it holds for what is over it
+MOST_ELEMENTS = 500  # of one transaction: 90 kB, below what a socket sends at once
 LARGEST_BYTES = 1 << 16  # of what one receive returns; the kernel fills at most 32 KiB
 MOST_ATTEMPTS = 10  # a ruleset that changes under each of them is not worth waiting for
 
 HEADER = Struct("=IHHII")  # length, type, flags, sequence, port
-FAMILY = Struct("=BBH")
+FAMILY = Struct("!BBH")  # family, version, resource
 ATTRIBUTE = Struct("=HH")
 INTERFACE_REQUEST = Struct("=16s24x")  # linux/if.h: struct ifreq
 GET_INDEX = 0x8933  # linux/sockios.h: SIOCGIFINDEX
 TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+NESTED = 0x8000  # NLA_F_NESTED
 
 
 class Nfnetlink:
     """Reads one table of the `netdev` family, in the network namespace in which it was made."""
 
     def __init__(self, table: str) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
+        self._socket, self._writing = (
+            socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) for _ in range(2)
+        )
         self._table = _text(table)
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Give the sockets back."""
         self._socket.close()
+        self._writing.close()
 
     def has_interface(self, name: str) -> bool:
         """Whether there is an interface of this name."""
@@ -88,14 +99,67 @@ class Nfnetlink:
 
     def counted(self, name: str) -> Iterator[tuple[bytes, int, int]]:
         """Of a set whose elements count: each key, its bytes and its packets; nothing where the set is not there."""
+        for key, data in self._elements(name):
+            yield key, _number(data, 1), _number(data, 2)
+
+    def keys(self, name: str) -> set[bytes]:
+        """Of a set whose elements hold something: their keys."""
+        return {key for key, _ in self._elements(name)}
+
+    def limited(self, name: str) -> dict[bytes, tuple[int, int]]:
+        """Of a set whose elements hold quotas: by key, the bytes seen, shown up to the limit only, and the limit."""
+        return {key: (_number(data, 4), _number(data, 1)) for key, data in self._elements(name)}
+
+    def limit(self, name: str, wanted: Mapping[bytes, int], former: Mapping[str, Collection[bytes]]) -> str | None:
+        """Give elements of a set new quotas of so many bytes, in one transaction for each 500.
+
+        `former`: by set, those that are there and go with the same transaction, their own former selves among them.
+        Returns `None`, or the kernel's reason where it refuses.
+        """
+        keys = list(wanted)
+        for chunk in (keys[at : at + MOST_ELEMENTS] for at in range(0, len(keys), MOST_ELEMENTS)):
+            gone = [(DELETE_ELEMENTS, own, _key(key)) for own, there in former.items() for key in chunk if key in there]
+            new = [(NEW_ELEMENTS, name, _key(key) + _quota(wanted[key])) for key in chunk]
+            refusal = self._commit([*gone, *new])
+            if refusal is not None:
+                return refusal
+        return None
+
+    def _elements(self, name: str) -> Iterator[tuple[bytes, dict[int, bytes]]]:
+        """Of a set: each key, and what its expression shows."""
         request = _attribute(1, self._table) + _attribute(2, _text(name))
         for message in self._ask(GET_ELEMENTS, request):
             for element in _list(_attributes(message).get(3, b"")):
                 found = _attributes(element)
-                if 7 not in found:
-                    continue  # somebody else's: it counts nothing
-                data = _attributes(_attributes(found[7])[2])
-                yield _attributes(found[1])[1], _number(data, 1), _number(data, 2)
+                if 7 in found:  # else it is somebody else's, and counts nothing
+                    yield _attributes(found[1])[1], _attributes(_attributes(found[7])[2])
+
+    def _commit(self, changes: Sequence[tuple[int, str, bytes]]) -> str | None:
+        """One transaction; its last change is answered in any case, and whatever fails."""
+        *others, last = [(SUBSYSTEM | kind, self._change(name, element)) for kind, name, element in changes]
+        batch = [
+            _message(BATCH_BEGIN, b"", REQUEST, family=0, resource=BATCH, sequence=BEGIN),
+            *(_message(kind, change, REQUEST | CREATE) for kind, change in others),
+            _message(*last, REQUEST | CREATE | ACKNOWLEDGE, sequence=LAST),
+            _message(BATCH_END, b"", REQUEST, family=0, resource=BATCH),
+        ]
+        while select([self._writing], [], [], 0)[0]:
+            self._writing.recv(LARGEST_BYTES)  # what was still to come of a transaction that failed
+        self._writing.send(b"".join(batch))
+        return self._outcome()
+
+    def _outcome(self) -> str | None:
+        failed = 0
+        while True:
+            received = self._writing.recv(LARGEST_BYTES)
+            for header, at in _messages(received):
+                failed = failed or _error(received, at)
+                if header[3] in {BEGIN, LAST}:
+                    return os.strerror(failed) if failed else None
+
+    def _change(self, name: str, element: bytes) -> bytes:
+        listed = _attribute(3 | NESTED, _attribute(1 | NESTED, element))
+        return _attribute(1, self._table) + _attribute(2, _text(name)) + listed
 
     def _objects(self, kind: int) -> Iterator[tuple[str, int, dict[int, bytes]]]:
         request = _attribute(1, self._table) + _attribute(3, kind.to_bytes(4, "big"))
@@ -105,10 +169,8 @@ class Nfnetlink:
 
     def _ask(self, kind: int, request: bytes, flags: int = REQUEST | DUMP) -> list[bytes]:
         """The attributes of each message of the answer; empty where what was asked for is not there."""
-        length = HEADER.size + FAMILY.size + len(request)
-        header = HEADER.pack(length, SUBSYSTEM | kind, flags, 0, 0)
         for _ in range(MOST_ATTEMPTS):
-            self._socket.send(header + FAMILY.pack(NFPROTO_NETDEV, 0, 0) + request)
+            self._socket.send(_message(SUBSYSTEM | kind, request, flags))
             answer, interrupted = self._receive(to_the_end=bool(flags & DUMP))
             if not interrupted:
                 break
@@ -119,25 +181,53 @@ class Nfnetlink:
         interrupted = False
         while True:
             received = self._socket.recv(LARGEST_BYTES)
-            at = 0
-            while at < len(received):
-                length, kind, flags, _, _ = HEADER.unpack_from(received, at)
+            for (length, kind, flags, _, _), at in _messages(received):
                 interrupted |= bool(flags & INTERRUPTED)
                 if kind == DONE:
                     return answer, interrupted
                 if kind == ERROR:
-                    _raise_unless_absent(received, at + HEADER.size)
+                    _raise_unless_absent(received, at)
                     return [], False
                 answer.append(received[at + HEADER.size + FAMILY.size : at + length])
-                at += (length + 3) & ~3
             if not to_the_end:
                 return answer, False
 
 
+def _message(
+    kind: int, payload: bytes, flags: int, *, family: int = NFPROTO_NETDEV, resource: int = 0, sequence: int = 0
+) -> bytes:
+    length = HEADER.size + FAMILY.size + len(payload)
+    return HEADER.pack(length, kind, flags, sequence, 0) + FAMILY.pack(family, 0, resource) + payload
+
+
+def _messages(received: bytes) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Each message's header, and where it begins."""
+    at = 0
+    while at < len(received):
+        header = HEADER.unpack_from(received, at)
+        yield header, at
+        at += (header[0] + 3) & ~3
+
+
+def _error(received: bytes, at: int) -> int:
+    """The error number of an answer; 0: it is an acknowledgement."""
+    at += HEADER.size
+    return -int.from_bytes(received[at : at + 4], sys.byteorder, signed=True)
+
+
 def _raise_unless_absent(received: bytes, at: int) -> None:
-    number = -int.from_bytes(received[at : at + 4], sys.byteorder, signed=True)
+    number = _error(received, at)
     if number != errno.ENOENT:
         raise OSError(number, os.strerror(number))
+
+
+def _key(key: bytes) -> bytes:
+    return _attribute(1 | NESTED, _attribute(1, key))
+
+
+def _quota(limit_bytes: int) -> bytes:
+    quota = _attribute(1, limit_bytes.to_bytes(8, "big")) + _attribute(2, OVER.to_bytes(4, "big"))
+    return _attribute(7 | NESTED, _attribute(1, _text("quota")) + _attribute(2 | NESTED, quota))
 
 
 def _attributes(tree: bytes) -> dict[int, bytes]:

@@ -85,6 +85,15 @@ class QuotaAlert(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
     quota: QuotaBooks
 
 
+class HostQuota(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
+    """A host's own ledger has passed a threshold. The appliance's own event; `type` and `quota` as in `quota:alert`."""
+
+    name: ClassVar[str] = "quota:host"
+    host: str
+    type: str
+    quota: QuotaBooks
+
+
 class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """`source`: the address that did it; `details`: the evidence in numbers; `state`: open or closed."""
 

@@ -17,7 +17,8 @@ def _contradictions_of(department: DepartmentSection) -> list[str]:
     found = []
     if quota.on_exceeded is Action.THROTTLE and quota.throttle_rate is None:
         found.append(f'departments: "{department.id}" is to be throttled; its quota needs a throttle_rate')
-    if quota.on_exceeded is not Action.ALERT and all(getattr(quota, kind.value) is None for kind in Kind):
+    limits = [getattr(one, kind.value) for one in (quota, quota.hosts) for kind in Kind]
+    if quota.on_exceeded is not Action.ALERT and all(limit is None for limit in limits):
         found.append(f'departments: "{department.id}" has on_exceeded without a daily, weekly or monthly limit')
     return found
 

@@ -1,5 +1,6 @@
 """The tables of the file, with their defaults and what each of these is for."""
 
+from dataclasses import replace
 from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -91,11 +92,19 @@ class Periods(Section, frozen=True, kw_only=True):
     health: Seconds = 5.0
 
 
+class HostQuotaSection(Section, frozen=True, kw_only=True):
+    """The limits of each host of a department by itself; what is absent is not limited."""
+
+    daily: Bytes | None = None
+    weekly: Bytes | None = None
+    monthly: Bytes | None = None
+
+
 class Quota(Section, frozen=True, kw_only=True):
     """A department's limits; what is absent is not limited. Thresholds in percent; 100 is always one.
 
-    `on_exceeded`: what happens then; `throttle_rate` goes with `throttle`. `billing_day`: the monthly period starts on
-    it.
+    `on_exceeded`: what happens then, to the department or to the host; `throttle_rate` goes with `throttle`.
+    `billing_day`: the monthly period starts on it.
     """
 
     daily: Bytes | None = None
@@ -105,6 +114,7 @@ class Quota(Section, frozen=True, kw_only=True):
     on_exceeded: Action = Action.ALERT
     throttle_rate: BitRate | None = None
     billing_day: Annotated[int, Meta(ge=1, le=31, description="a day of the month from 1 to 31")] = 1
+    hosts: HostQuotaSection = HostQuotaSection()
 
 
 class DepartmentSection(Section, frozen=True, kw_only=True):
@@ -246,19 +256,25 @@ class Config(Section, frozen=True, kw_only=True):
 
 
 def _department(section: DepartmentSection) -> Department:
-    limits = {kind: int(limit) for kind in Kind if (limit := getattr(section.quota, kind.value)) is not None}
+    quota = section.quota
+    limits = Limits(
+        bytes_by_kind=_limits(quota),
+        thresholds=tuple(sorted({*quota.thresholds, EXCEEDED_PERCENT})),
+        billing_day=quota.billing_day,
+        on_exceeded=quota.on_exceeded,
+        throttle_bytes_s=quota.throttle_rate // 8 if quota.throttle_rate else None,
+    )
     return Department(
         id=section.id,
         name=section.name or section.id,
         interface=section.interface,
-        limits=Limits(
-            bytes_by_kind=limits,
-            thresholds=tuple(sorted({*section.quota.thresholds, EXCEEDED_PERCENT})),
-            billing_day=section.quota.billing_day,
-            on_exceeded=section.quota.on_exceeded,
-            throttle_bytes_s=section.quota.throttle_rate // 8 if section.quota.throttle_rate else None,
-        ),
+        limits=limits,
         subnets=tuple(subnet.network for subnet in section.subnets),
         line_rate_bps=section.line_rate,
         exempt=tuple(subnet.network for subnet in section.exempt),
+        host_limits=replace(limits, bytes_by_kind=_limits(quota.hosts)),
     )
+
+
+def _limits(quota: Quota | HostQuotaSection) -> dict[Kind, int]:
+    return {kind: int(limit) for kind in Kind if (limit := getattr(quota, kind.value)) is not None}

@@ -15,7 +15,7 @@ class Department:
     """One department as configured. `subnets`: empty where all of the interface is the department.
 
     `line_rate_bps`: `None` where the link's negotiated speed counts. `exempt`: hosts and destinations whose traffic is
-    neither counted nor held.
+    neither counted nor held. `host_limits`: of each of its hosts by itself.
     """
 
     id: str
@@ -25,6 +25,21 @@ class Department:
     subnets: tuple[Network, ...] = ()
     line_rate_bps: int | None = None
     exempt: tuple[Network, ...] = ()
+    host_limits: Limits = Limits({})
+
+
+EACH_HOST = "*"  # in place of an address
+
+
+def host_account(department: str, host: str) -> str:
+    """The name under which a host's books are kept, beside those of departments, whose ids have no space."""
+    return f"{department} {host}"
+
+
+def parse_account(name: str) -> tuple[str, str | None]:
+    """Of an account's name: the department, and the host; `None` where it is the department's own."""
+    department, _, host = name.partition(" ")
+    return department, host or None
 
 
 def networks_of(department: Department, links: Mapping[str, Link]) -> tuple[Network, ...] | None:

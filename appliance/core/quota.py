@@ -71,7 +71,6 @@ class Limits:
     billing_day: int = 1
     on_exceeded: Action = Action.ALERT
     throttle_bytes_s: int | None = None
-    host_daily_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

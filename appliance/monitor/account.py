@@ -43,13 +43,15 @@ class Account:
         ledgers: Sequence[Ledger],
         mark: Mark | None,
         limits: Mapping[Kind, int | None],
+        kinds: Sequence[Kind] = tuple(Kind),
     ) -> None:
-        """`limits`: set by hand over the configured ones; `None` for a kind that has none."""
+        """`limits`: set by hand over the configured ones; `None` for a kind that has none. `kinds`: that are kept."""
         self.department = department
         self.limits = department.limits
         self.mark = mark
         self._zone = zone
         self._ledgers = {one.kind: one for one in ledgers}
+        self._kinds = {*kinds}
         self._closed: list[Ledger] = []
         self._notes: tuple[Note, ...] = ()
         for kind, limit_bytes in limits.items():
@@ -72,6 +74,14 @@ class Account:
     def is_other_meter(self, reading: Reading | None) -> bool:
         """Whether the charged meter is gone: then only this program knows what it had counted since the last saving."""
         return self.mark is not None and reading is not None and reading.identity != self.mark.identity
+
+    def is_behind(self, reading: Reading | None) -> bool:
+        """Whether the meter shows something else than what was charged."""
+        return reading is not None and self.mark != next_mark(None, reading)
+
+    def lose_meter(self) -> None:
+        """The meter is gone for good: the next one begins at zero, though it may bear the same identity."""
+        self.mark = None
 
     def read(
         self, reading: Reading | None, elapsed_s: float, now: Moment, *, trusted: bool
@@ -102,6 +112,7 @@ class Account:
         limits = {one: limit for one, limit in self.limits.bytes_by_kind.items() if one is not kind}
         if limit_bytes is not None:
             limits[kind] = limit_bytes
+            self._kinds.add(kind)
         self.limits = replace(self.limits, bytes_by_kind=limits)
 
     def grant(self, kind: Kind, more_bytes: int) -> None:
@@ -118,10 +129,19 @@ class Account:
 
         `reading`: `None` for a meter that is yet to be made, and begins at zero.
         """
-        left = quota.remaining_bytes(self.ledgers, self.limits)
+        left = self.left_bytes()
         if self.limits.on_exceeded is not Action.BLOCK or left is None:
             return None
         return (reading.total_bytes if reading else 0) + left
+
+    def left_bytes(self) -> int | None:
+        """The bytes until the first of its limits, below 0 beyond it; `None`: it has none."""
+        return quota.remaining_bytes(self.ledgers, self.limits)
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether nothing was charged, granted or is still to be filed in any running period."""
+        return not self._notes and not any(one.used_bytes or one.granted_bytes for one in self.ledgers)
 
     def throttle_bytes_s(self) -> int | None:
         """The rate that the department is held to now, or `None`."""
@@ -143,7 +163,7 @@ class Account:
 
     def _charge(self, filed: Sequence[Filed]) -> list[Crossing]:
         crossings: list[Crossing] = []
-        for kind in Kind:
+        for kind in self._kinds:
             for start, amount_bytes in sorted(self._by_period(kind, filed).items()):
                 former = self._ledgers.get(kind)
                 ledger, crossed = quota.charge(former, kind, amount_bytes, self.limits, start, self._zone)

@@ -20,7 +20,7 @@ from appliance.core.meter import Facing, Plan, Reading
 from appliance.core.moment import Moment, timestamp
 from appliance.core.quota import Action, Alert, Crossing, Kind
 from appliance.core.refusal import Code, Refused
-from appliance.core.usage import NOTHING, Mark, Passed, count_connections, passed, plus, utilization
+from appliance.core.usage import NOTHING, Passed, count_connections, plus, utilization
 from appliance.events import QuotaAlert, QuotaBooks, QuotaExceeded, UsageMetrics, UsageUpdate
 from appliance.monitor.account import Account, Books
 from appliance.monitor.balance import Balance

@@ -4,7 +4,7 @@ A method returns at once with what is known now, or a value that says what is mi
 the process. Where a method says so, it may take tens of milliseconds and its caller runs it beside the event loop.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -127,10 +127,12 @@ class Store(Protocol):
         marks: Mapping[str, Mark],
         wall: datetime,
         *,
+        forgotten: Collection[str] = (),
         synced: bool = False,
     ) -> bool:
-        """Ledgers and marks by department, together: a byte is charged and marked, or neither.
+        """Ledgers and marks by account, together: a byte is charged and marked, or neither.
 
+        `forgotten`: accounts of which nothing is kept but this.
         `synced`: to the medium before it returns, where they hold what a person ordered.
         False: the medium is full or broken; nothing was saved, and it is worth trying again.
         """

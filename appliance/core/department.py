@@ -10,6 +10,9 @@ from appliance.core.quota import Limits
 Network = IPv4Network | IPv6Network
 
 
+UNLIMITED = Limits({})
+
+
 @dataclass(frozen=True, slots=True)
 class Department:
     """One department as configured. `subnets`: empty where all of the interface is the department.
@@ -25,7 +28,7 @@ class Department:
     subnets: tuple[Network, ...] = ()
     line_rate_bps: int | None = None
     exempt: tuple[Network, ...] = ()
-    host_limits: Limits = Limits({})
+    host_limits: Limits = UNLIMITED
 
 
 EACH_HOST = "*"  # in place of an address

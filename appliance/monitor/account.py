@@ -120,6 +120,10 @@ class Account:
         ledger = self._ledgers[kind]
         self._ledgers[kind] = replace(ledger, granted_bytes=ledger.granted_bytes + more_bytes)
 
+    def is_limited(self, kind: Kind) -> bool:
+        """Whether this kind has a limit and a period that runs, so that it can be extended."""
+        return kind in self.limits.bytes_by_kind and kind in self._ledgers
+
     def exceeded(self) -> tuple[Kind, ...]:
         """The kinds whose limit is used up."""
         return tuple(one.kind for one in self.ledgers if quota.is_exceeded(one, self.limits))
@@ -163,7 +167,7 @@ class Account:
 
     def _charge(self, filed: Sequence[Filed]) -> list[Crossing]:
         crossings: list[Crossing] = []
-        for kind in self._kinds:
+        for kind in (one for one in Kind if one in self._kinds):
             for start, amount_bytes in sorted(self._by_period(kind, filed).items()):
                 former = self._ledgers.get(kind)
                 ledger, crossed = quota.charge(former, kind, amount_bytes, self.limits, start, self._zone)

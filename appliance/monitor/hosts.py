@@ -45,10 +45,13 @@ class HostBooks:
 
 @dataclass(frozen=True, slots=True)
 class Unsaved:
-    """What of hosts' books the disk must take, by account. `gone`: to be forgotten first. `taken_s`: `None`: nothing."""
+    """What of hosts' books the disk must take, by account. `gone`: to be forgotten first.
 
-    ledgers: Mapping[str, Sequence[Ledger]] = field(default_factory=dict)
-    marks: Mapping[str, Mark] = field(default_factory=dict)
+    `taken_s`: when it was put together; `None`: there is nothing.
+    """
+
+    ledgers: dict[str, Sequence[Ledger]] = field(default_factory=dict)
+    marks: dict[str, Mark] = field(default_factory=dict)
     gone: Sequence[str] = ()
     taken_s: float | None = None
 
@@ -71,13 +74,13 @@ class Hosts:
         self._is_clock_trusted = is_clock_trusted
         self._store = store
         self._publish = publish
-        by_hand, marks = store.limits(), store.marks()
+        by_hand = {one.id: store.limits().get(host_account(one.id, EACH_HOST), {}) for one in departments}
         # As an account needs it: the limits of a department of one host.
         self._departments = {
-            one.id: replace(one, limits=_limited(one.host_limits, by_hand.get(host_account(one.id, EACH_HOST), {}))) for one in departments
+            one.id: replace(one, limits=_limited(one.host_limits, by_hand[one.id])) for one in departments
         }
         self._accounts: dict[str, dict[str, Account]] = {one.id: {} for one in departments}
-        for name, mark in marks.items():
+        for name, mark in store.marks().items():
             department, host = parse_account(name)
             if host is not None and department in self._accounts:
                 one = self._departments[department]
@@ -171,16 +174,16 @@ class Hosts:
             account.set_limit(kind, limit_bytes)
         self._must_look = True
 
-    def extend(self, department: str, host: str, kind: Kind, more_bytes: int) -> None:
-        """Grant a host more bytes until the running period ends. Raises `Refused` where it has no such quota."""
+    def grant(self, department: str, host: str, kind: Kind, more_bytes: int) -> None:
+        """Extend a host's limit of the period that runs. Raises `Refused` where it has no such quota."""
         account = self._accounts[department].get(host)
-        if account is None or kind not in account.limits.bytes_by_kind:
+        if account is None or not account.is_limited(kind):
             raise Refused(
-                Code.BAD_REQUEST, f"host: {host} has no {kind} quota of its own in {department}; there is nothing to extend"
+                Code.BAD_REQUEST,
+                f"host: {host} has no {kind} quota of its own in {department}; none can be extended",
             )
         account.grant(kind, more_bytes)
         self._changed.add((department, host))
-        self._is_urgent = True
         self._must_look = True
 
     def _note(self, found: Mapping[str, Mapping[str, Reading]]) -> None:
@@ -193,27 +196,32 @@ class Hosts:
     def _charge(self, found: Mapping[str, Mapping[str, Reading]], now: Moment) -> Iterator[tuple[Host, Crossing]]:
         trusted = self._is_clock_trusted(now)
         day = now.wall.astimezone(self._zone).date() if trusted else self._day
-        elapsed_s = self._elapsed_s(now)
+        is_new_day, elapsed_s = day != self._day, self._elapsed_s(now)
         for name, one in self._departments.items():
-            if not one.limits.bytes_by_kind:
-                continue
-            accounts, readings = self._accounts[name], found.get(name, {})
-            for host in readings.keys() - accounts.keys():
-                if len(accounts) < MOST_ACCOUNTS:
-                    accounts[host] = Account(one, self._zone, [], None, {}, kinds=_kinds(one))
-            for host, account in accounts.items():
-                reading = readings.get(host)
-                if reading is None:
-                    account.lose_meter()
-                if day != self._day or account.is_behind(reading):
+            if one.limits.bytes_by_kind:
+                for host, account, reading in self._behind(one, found.get(name, {}), all_of_them=is_new_day):
+                    crossings = _read(account, reading, elapsed_s, now, trusted=trusted)
                     self._changed.add((name, host))
-                    was_exceeded = bool(account.exceeded())
-                    _, crossings = account.read(reading, elapsed_s, now, trusted=trusted)
-                    yield from (((name, host), one) for one in crossings if was_exceeded or one.alert is not Alert.RESET)
-        if day != self._day:
+                    yield from (((name, host), crossing) for crossing in crossings)
+        if is_new_day:
             self._forget_idle(found)
             self._is_urgent = True
         self._day = day
+
+    def _behind(
+        self, department: Department, readings: Mapping[str, Reading], *, all_of_them: bool
+    ) -> Iterator[tuple[str, Account, Reading | None]]:
+        """The accounts that have something to charge, new ones among them."""
+        accounts = self._accounts[department.id]
+        for host in readings:
+            if host not in accounts and len(accounts) < MOST_ACCOUNTS:
+                accounts[host] = Account(department, self._zone, [], None, {}, kinds=_kinds(department))
+        for host, account in accounts.items():
+            reading = readings.get(host)
+            if reading is None:
+                account.lose_meter()
+            if all_of_them or account.is_behind(reading):
+                yield host, account, reading
 
     def _forget_idle(self, found: Mapping[str, Mapping[str, Reading]]) -> None:
         """At the turn of a day, forget who has used nothing in any period and has no meter any more."""
@@ -243,6 +251,15 @@ class Hosts:
     def _books(self, account: Account, now: Moment) -> Sequence[Books]:
         day = now.wall.astimezone(self._zone).date()
         return [one for one in account.books(day) if one.limit_bytes is not None]
+
+
+def _read(
+    account: Account, reading: Reading | None, elapsed_s: float, now: Moment, *, trusted: bool
+) -> Sequence[Crossing]:
+    """Charge, and say what that crossed: of a new period only where the old one was used up."""
+    was_exceeded = bool(account.exceeded())
+    _, crossings = account.read(reading, elapsed_s, now, trusted=trusted)
+    return [one for one in crossings if was_exceeded or one.alert is not Alert.RESET]
 
 
 def quota_books(crossing: Crossing) -> QuotaBooks:

@@ -21,19 +21,28 @@ from appliance.core.moment import Moment, timestamp
 from appliance.core.quota import Action, Alert, Crossing, Kind
 from appliance.core.refusal import Code, Refused
 from appliance.core.usage import NOTHING, Passed, count_connections, plus, utilization
-from appliance.events import QuotaAlert, QuotaBooks, QuotaExceeded, UsageMetrics, UsageUpdate
+from appliance.events import QuotaAlert, QuotaExceeded, UsageMetrics, UsageUpdate
 from appliance.monitor.account import Account, Books
 from appliance.monitor.balance import Balance
+from appliance.monitor.hosts import HostBooks, Hosts, quota_books
 from appliance.ports import Flows, Interfaces, Meters, Publisher, Store
 
 log = logging.getLogger(__name__)
 
 CHECKPOINT_S = 60.0  # a commit a minute writes 10 MB a day to the SD card; one a second writes 60 times that
 FLOWS_S = 10.0  # reading 50,000 tracked connections takes 0.2 s: every second that would be a fifth of a core
-HOSTS_S = 10.0  # 2,000 hosts take tens of milliseconds to read, and their history has steps of a minute and more
 FORECAST_S = 300.0  # the rate that a forecast goes by is averaged over minutes; a single download is no trend
 
 FACING = {Position.HOST: Facing.SELF, Position.MIRROR: Facing.MIRRORED}  # else the department
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """A department that is cut off, by its name, or one `host` of it, and the quotas that are used up."""
+
+    department: str
+    books: Sequence[Books]
+    host: str | None = None
 
 
 @dataclass(slots=True)
@@ -85,8 +94,7 @@ class Metering:
         self.is_saved = True
         self.links: Mapping[str, Link] = {}
         self._untold: dict[str, Passed] = {}
-        self._host_marks: dict[tuple[str, str], Mark] = {}
-        self._hosts_read_s: float | None = None
+        self.hosts = Hosts(departments, zone, meters, is_clock_trusted, store, publish)
 
     def step(self, now: Moment) -> None:
         """Read the meters, charge, save what must not be lost, hold, and tell."""
@@ -95,6 +103,7 @@ class Metering:
         self._balance.observe(self.links, self._readings)
         is_new = any(one.is_other_meter(self._readings.get(name)) for name, one in self._accounts.items())
         crossings = self._charge(now)
+        self.hosts.step(self._readings, now)
         if crossings or is_new or self._is_due(now):
             self.save(now)
         self._hold()
@@ -109,15 +118,17 @@ class Metering:
 
         `synced`: to the medium before it returns, for what a person ordered.
         """
-        accounts = self._accounts
+        accounts, hosts = self._accounts, self.hosts.unsaved(now, all_of_it=synced)
         self.is_saved = self._store.save_metering(
-            {name: account.unsaved for name, account in accounts.items()},
-            {name: account.mark for name, account in accounts.items() if account.mark is not None},
+            {name: account.unsaved for name, account in accounts.items()} | hosts.ledgers,
+            {name: account.mark for name, account in accounts.items() if account.mark is not None} | hosts.marks,
             now.wall,
+            forgotten=hosts.gone,
             synced=synced,
         )
         self._saved_s = now.monotonic_s
         if self.is_saved:
+            self.hosts.saved(hosts)
             for account in accounts.values():
                 account.saved()
 
@@ -147,35 +158,39 @@ class Metering:
                 Code.BAD_REQUEST, f"type: the {kind} use of {department} is not limited; there is nothing to extend"
             )
         account.grant(kind, more_bytes)
-        self.save(now, synced=True)
-        if not self.is_saved:
-            account.grant(kind, -more_bytes)
-            raise Refused(Code.MAINTENANCE, "the disk takes no changes: nothing was granted; make room and try again")
+        self._save_grant(lambda: account.grant(kind, -more_bytes), now)
         log.info("%s grants %s %d bytes more, %s: %s", actor, department, more_bytes, kind, reason)
         self._obey(account, now)
+
+    def set_host_limit(self, department: str, kind: Kind, limit_bytes: int | None, actor: str, now: Moment) -> None:
+        """Limit this kind for each host by itself from now on, or not at all (`None`).
+
+        Raises `Refused` where the disk does not take it.
+        """
+        self.hosts.set_limit(department, kind, limit_bytes)
+        log.info("%s limits each host of %s, %s, to %s bytes", actor, department, kind, limit_bytes)
+        self._obey(self._accounts[department], now)
+
+    def extend_host(
+        self, department: str, host: str, kind: Kind, more_bytes: int, reason: str, actor: str, now: Moment
+    ) -> None:
+        """Grant one host more bytes until the running period ends.
+
+        Raises `Refused` where it has no such quota, or the disk does not take it.
+        """
+        self.hosts.grant(department, host, kind, more_bytes)
+        self._save_grant(lambda: self.hosts.grant(department, host, kind, -more_bytes), now)
+        log.info("%s grants %s of %s %d bytes more, %s: %s", actor, host, department, more_bytes, kind, reason)
+        self._obey(self._accounts[department], now)
+
+    def host_books(self, department: str, now: Moment) -> Sequence[HostBooks]:
+        """The books of the department's hosts that have quotas, those nearest to a limit first."""
+        return self.hosts.books(department, now)
 
     def take_passed(self) -> Mapping[str, Passed]:
         """By department, what has passed since the previous call."""
         untold, self._untold = self._untold, {}
         return untold
-
-    def take_host_passed(self, now: Moment) -> Mapping[tuple[str, str], Passed]:
-        """By department and host, what has passed since the hosts were read last; empty until that is due again.
-
-        What passed before the first reading of this program's life is left out: a department's books are exact, a
-        host's history is not worth a row on the disk for each host and minute.
-        """
-        if self._hosts_read_s is not None and now.monotonic_s - self._hosts_read_s < HOSTS_S:
-            return {}
-        is_first, self._hosts_read_s = self._hosts_read_s is None, now.monotonic_s
-        readings = {
-            (department, host): reading
-            for department, hosts in self._meters.hosts().items()
-            for host, reading in hosts.items()
-        }
-        amounts = {key: passed(self._host_marks.get(key), reading) for key, reading in readings.items()}
-        self._host_marks = {key: Mark(one.identity, one.up_bytes, one.down_bytes) for key, one in readings.items()}
-        return {} if is_first else {key: amount for key, amount in amounts.items() if amount.total_bytes}
 
     def rate_bytes_s(self, department: str) -> float:
         """Bytes per second, in and out, over the last metering period."""
@@ -189,13 +204,21 @@ class Metering:
         """The kinds of the department's quotas that are used up."""
         return self._accounts[department].exceeded()
 
-    def cut_off(self, address: str, now: Moment) -> tuple[str, Sequence[Books]] | None:
-        """The department of this address and its used-up quotas, where these have cut it off; else `None`."""
+    def cut_off(self, address: str, now: Moment) -> CutOff | None:
+        """Who at this address is cut off, and by which quotas; `None`: nobody."""
         for name, account in self._accounts.items():
             kinds = account.exceeded() if account.limits.on_exceeded is Action.BLOCK else ()
             if kinds and holds(networks_of(account.department, self.links), address):
-                return account.department.name, [one for one in self.books(name, now) if one.kind in kinds]
+                return CutOff(account.department.name, [one for one in self.books(name, now) if one.kind in kinds])
+            if books := self.hosts.cut_off(name, address, now):
+                return CutOff(account.department.name, books, address)
         return None
+
+    def _save_grant(self, take_back: Callable[[], None], now: Moment) -> None:
+        self.save(now, synced=True)
+        if not self.is_saved:
+            take_back()
+            raise Refused(Code.MAINTENANCE, "the disk takes no changes: nothing was granted; make room and try again")
 
     def _read_meters(self) -> None:
         self._readings = self._meters.read()
@@ -264,6 +287,8 @@ class Metering:
             stop_at_bytes=account.stop_at_bytes(self._readings.get(department.id)),
             throttle_bytes_s=account.throttle_bytes_s(),
             exempt=department.exempt,
+            host_limit_bytes=self.hosts.limit_bytes(department.id),
+            host_bytes_s=self.hosts.throttle_bytes_s(department.id),
         )
 
     def _is_due(self, now: Moment) -> bool:
@@ -302,16 +327,7 @@ class Metering:
 
 def _alert(department: str, crossing: Crossing, now: Moment) -> QuotaAlert:
     return QuotaAlert(
-        timestamp=timestamp(now.wall),
-        department_id=department,
-        type=crossing.alert,
-        quota=QuotaBooks(
-            type=crossing.kind,
-            used=crossing.used_bytes,
-            limit=crossing.limit_bytes,
-            percentage=crossing.percentage,
-            resets_at=timestamp(crossing.resets_at),
-        ),
+        timestamp=timestamp(now.wall), department_id=department, type=crossing.alert, quota=quota_books(crossing)
     )
 
 

@@ -6,6 +6,7 @@ A refusal names the key and what it must be, because it may be all that the writ
 import re
 import types
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Annotated, Any, get_args
 
 import msgspec
@@ -23,6 +24,11 @@ Sentence = Annotated[
 ]
 Instant = Annotated[datetime, Meta(tz=True, description="a time with its zone, such as 2024-12-16T02:00:00.000Z")]
 
+HostAddress = Annotated[
+    str, Meta(min_length=1, max_length=64, description="a host's address, such as 192.168.1.100 or 2001:db8::1")
+]
+YesOrNo = Annotated[bool, Meta(description="true or false")]
+
 
 class Argument(Struct, frozen=True, kw_only=True, rename="camel"):
     """An object that a call takes."""
@@ -30,6 +36,14 @@ class Argument(Struct, frozen=True, kw_only=True, rename="camel"):
 
 class Nothing(Argument, frozen=True, kw_only=True, rename="camel"):
     """What a call takes that needs no argument."""
+
+
+def host_of(text: str) -> str:
+    """The one way to write a host's address. Raises `Refused` where it is none."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise Refused(Code.BAD_REQUEST, "host: must be a host's address, such as 192.168.1.100") from None
 
 
 def parse(kind: Any, found: object) -> Any:

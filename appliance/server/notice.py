@@ -1,11 +1,10 @@
-"""The notice: what a person reads whose department is cut off by its quota, on port 80 of the appliance.
+"""The notice: what a person reads who is cut off by a quota, on port 80 of the appliance.
 
 The kernel leads a cut-off host's HTTP here, whatever server it asked for. The answer is an error (503) with the seconds
 until the quota begins anew, so that neither a person nor a program takes it for the page that was asked for.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from html import escape
 from typing import Any
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from appliance.core.moment import Moment
 from appliance.monitor.account import Books
+from appliance.monitor.metering import CutOff
 from appliance.server.web import HEADERS, HTML, StartResponse, remote_address
 
 _PAGE = """<!doctype html>
@@ -38,20 +38,12 @@ _HEADERS = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class CutOff:
-    """A department that is cut off: its name, and the quotas that are used up."""
-
-    name: str
-    books: Sequence[Books]
-
-
 class Notice:
     """The WSGI application. `find`: an address's cut-off department; `zone`: of its clock; `contact`: whom to ask."""
 
     def __init__(
         self,
-        find: Callable[[str], CutOff | None],
+        find: Callable[[str, Moment], CutOff | None],
         zone: ZoneInfo,
         contact: str,
         clock: Callable[[], Moment],
@@ -68,7 +60,7 @@ class Notice:
         environ["appliance.hang_up"]()  # the connection was meant for another server, and is of no use when it is free
         now = self._clock()
         address = remote_address(environ)
-        cut_off = self._find(address) if address else None
+        cut_off = self._find(address, now) if address else None
         if cut_off is None:
             return self._answer(start_response, "404 Not Found", self._nothing(), [])
         wait_s = max(1, round((_latest(cut_off) - now.wall).total_seconds()))
@@ -92,11 +84,18 @@ class Notice:
     def _page(self, cut_off: CutOff) -> str:
         return _PAGE.format(
             title="Internet quota used up" + self._label,
-            explanation=f"The department <strong>{escape(cut_off.name)}</strong> has used up its quota. "
+            explanation=f"{_who(cut_off)} has used up its quota. "
             "Until it begins anew, connections to the outside are refused.",
             facts="".join(_facts(one, self._zone) for one in cut_off.books),
             contact=escape(self._contact),
         )
+
+
+def _who(cut_off: CutOff) -> str:
+    department = f"<strong>{escape(cut_off.department)}</strong>"
+    if cut_off.host is None:
+        return f"The department {department}"
+    return f"This computer, <strong>{escape(cut_off.host)}</strong> of {department},"
 
 
 def _facts(books: Books, zone: ZoneInfo) -> str:

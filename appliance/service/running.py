@@ -40,7 +40,7 @@ from appliance.server.app import Server
 from appliance.server.calls import Desk
 from appliance.server.door import Door
 from appliance.server.fanout import Fanout
-from appliance.server.notice import CutOff, Notice
+from appliance.server.notice import Notice
 from appliance.service.keeping import REGISTER_FILE
 from appliance.service.machines import CannotStart, Machine, clock
 from appliance.service.opening import Kept, keep
@@ -140,7 +140,7 @@ class Service:
         )
         desk = Desk(self._metering, self._enforcement, self._upkeep, self._history, self._lists)
         self._server = Server(fanout, self._keeper, by_id, desk, clock, config.limits, self._condition.troubles)
-        self._notice = Notice(self._cut_off, config.zone, config.notice.contact, clock, machine.is_simulated)
+        self._notice = Notice(self._metering.cut_off, config.zone, config.notice.contact, clock, machine.is_simulated)
         self._request_s = config.limits.request_deadline
         self._timetable = self._build_timetable(config, {one.interface for one in departments})
 
@@ -194,17 +194,13 @@ class Service:
         door = Door(self._notice, NOTICE_CONNECTIONS, NOTICE_CONNECTIONS_PER_ADDRESS, self._request_s)
         return [eventlet.spawn(self._drive, "the notice", partial(door.serve, listener))]
 
-    def _cut_off(self, address: str) -> CutOff | None:
-        cut_off = self._metering.cut_off(address, clock())
-        return CutOff(*cut_off) if cut_off else None
-
     def _troubles(self) -> Sequence[str]:
         trouble = self._history.trouble()
         return [*self._kept.troubles(), *([trouble] if trouble else []), *self._lists.troubles()]
 
     def _meter(self, now: Moment) -> None:
         self._metering.step(now)
-        self._history.observe(self._metering.take_passed(), self._metering.take_host_passed(now), now)
+        self._history.observe(self._metering.take_passed(), self._metering.hosts.take_passed(), now)
 
     def _enforce(self, now: Moment) -> None:
         if self._machine.orders_due is not None:
@@ -244,7 +240,7 @@ class Service:
 
     def _close(self) -> None:
         self._server.close()
-        self._metering.save(clock())
+        self._metering.save(clock(), synced=True)
         self._history.save(clock())
         self._archive.close()
         self._machine.panel.show(DARK)

@@ -38,6 +38,7 @@ class SimulatedMeters:
         self._plans: Sequence[Plan] = ()
         self._meters: dict[tuple[str, str], _Meter] = {}  # by name and interface
         self._made = 0
+        self._host_stops: dict[tuple[str, Device], int] = {}  # with the wire's count, since the start
 
     def apply(self, plans: Sequence[Plan]) -> str | None:
         """Meter and hold exactly by these plans, or say why not and change nothing."""
@@ -48,10 +49,25 @@ class SimulatedMeters:
         if wanted != self._plans:
             self._plans = wanted
             self._meter()
-            holds = [hold for plan in wanted for hold in self._holds(plan)]
-            limiting = [one for one in holds if (one.stop_at_bytes, one.bytes_s) != (None, None)]
-            self._world.wire.hold(limiting, self._world.elapsed())
+            self._hold_all()
         return None
+
+    def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
+        """Hold each of these hosts to what it has left."""
+        at_s = self._world.elapsed()
+        for (department, _), meter in self._meters.items():
+            for device in meter.devices:
+                left_bytes = left.get(department, {}).get(str(device.address))
+                if left_bytes is not None:
+                    carried_bytes = self._world.wire.carried(device, at_s).total_bytes
+                    self._host_stops[department, device] = carried_bytes + left_bytes
+        self._hold_all()
+        return None
+
+    def _hold_all(self) -> None:
+        holds = [hold for plan in self._plans for hold in self._holds(plan)]
+        limiting = [one for one in holds if (one.stop_at_bytes, one.bytes_s) != (None, None)]
+        self._world.wire.hold(limiting, self._world.elapsed())
 
     def read(self) -> Mapping[str, Reading]:
         """By department, its meter; `unclaimed:<interface>` is what no department there claims."""
@@ -119,7 +135,22 @@ class SimulatedMeters:
             return []
         meter = self._meters[plan.department, plan.interface]
         counted = {device: reading.total_bytes for device, reading in self._devices_of(meter).items()}
-        return [self._hold(meter.devices, plan.stop_at_bytes, sum(counted.values()), plan.throttle_bytes_s)]
+        whole = self._hold(meter.devices, plan.stop_at_bytes, sum(counted.values()), plan.throttle_bytes_s)
+        return [whole, *self._host_holds(plan, meter.devices)]
+
+    def _host_holds(self, plan: Plan, devices: frozenset[Device]) -> list[Hold]:
+        """Each host by itself; one that nobody has spoken of has the whole limit from now on."""
+        if plan.host_limit_bytes is None:
+            return []
+        at_s, holds = self._world.elapsed(), []
+        for device in devices:
+            carried_bytes = self._world.wire.carried(device, at_s).total_bytes
+            stop = self._host_stops.setdefault((plan.department, device), carried_bytes + plan.host_limit_bytes)
+            if plan.host_bytes_s is None:
+                holds.append(Hold(frozenset({device}), stop))
+            elif carried_bytes >= stop:
+                holds.append(Hold(frozenset({device}), None, plan.host_bytes_s))
+        return holds
 
     def _hold(
         self, devices: frozenset[Device], stop_at_bytes: int | None, counted_bytes: int, bytes_s: int | None = None

@@ -14,7 +14,7 @@ On a full disk what a person orders is refused, and metering stays in memory; a 
 
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -209,11 +209,15 @@ class SqliteStore:
         marks: Mapping[str, Mark],
         wall: datetime,
         *,
+        forgotten: Collection[str] = (),
         synced: bool = False,
     ) -> bool:
-        """Ledgers and marks by department, in one transaction; false where the medium does not take them."""
+        """Ledgers and marks by account, in one transaction; false where the medium does not take them."""
 
         def save() -> None:
+            for account in forgotten:
+                self._table("ledger").delete_where("department = ?", [account])
+                self._table("mark").delete_where("department = ?", [account])
             self._table("ledger").upsert_all(
                 ledger_row(department, ledger) for department, kept in ledgers.items() for ledger in kept
             )

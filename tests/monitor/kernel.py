@@ -39,6 +39,8 @@ class Kernel:
         self.link: Link | None = Link(INTERFACE, 2, "02:00:00:00:00:01", "boot-0", True, Counters(0, 0))
         self.carried = 0
         self.forgotten = 0
+        self.left: dict[str, dict[str, int]] = {}
+        self._hosts: dict[str, dict[str, Reading]] = {}
         self._made = 0
         self._gone: list[tuple[str, Meter]] = []
 
@@ -63,7 +65,23 @@ class Kernel:
         return {name: meter.reading for name, meter in self.meters.items()}
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
-        return {}
+        return self._hosts
+
+    def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
+        self.left = {name: dict(hosts) for name, hosts in left.items()}
+        return None
+
+    def pass_on_host(self, department: str, host: str, up: int, down: int) -> None:
+        """Traffic of one host goes by."""
+        self.pass_on(department, up, down)
+        if meter := self.meters.get(department):
+            hosts = self._hosts.setdefault(department, {})
+            before = hosts.get(host, Reading(meter.reading.identity))
+            hosts[host] = replace(before, up_bytes=before.up_bytes + up, down_bytes=before.down_bytes + down)
+
+    def forget_host(self, department: str, host: str) -> None:
+        """It was silent for so long that its meter went."""
+        del self._hosts[department][host]
 
     def plan(self, department: str) -> Plan:
         return next(plan for plan in self.plans if plan.department == department)
@@ -92,6 +110,7 @@ class Kernel:
         self.forgotten += sum(meter.reading.total_bytes - meter.shown for meter in self.meters.values())
         self._gone += self.meters.items()
         self.meters.clear()
+        self._hosts.clear()
         self.plans = ()
 
     def make_link_anew(self) -> None:

@@ -1,5 +1,5 @@
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.core.department import Department
+from appliance.core.department import UNLIMITED, Department
 from appliance.core.machine import Position
 from appliance.core.meter import Facing
 from appliance.core.moment import Moment
@@ -40,16 +40,22 @@ class FullStore(SqliteStore):
         marks: Mapping[str, Mark],
         wall: datetime,
         *,
+        forgotten: Collection[str] = (),
         synced: bool = False,
     ) -> bool:
-        return not self.is_full and super().save_metering(ledgers, marks, wall, synced=synced)
+        return not self.is_full and super().save_metering(ledgers, marks, wall, forgotten=forgotten, synced=synced)
 
 
 class Appliance:
     """Metering over a kernel in memory and a database in a file, through restarts, and all that it told."""
 
     def __init__(
-        self, path: Path, limits: Limits, wall: datetime = NOON, position: Position = Position.GATEWAY
+        self,
+        path: Path,
+        limits: Limits,
+        wall: datetime = NOON,
+        position: Position = Position.GATEWAY,
+        host_limits: Limits = UNLIMITED,
     ) -> None:
         self.path = path
         self.kernel = Kernel()
@@ -57,7 +63,9 @@ class Appliance:
         self.is_trusted = True
         self.told: list[Event] = []
         self._position = position
-        self._departments = [Department(name, name.upper(), INTERFACE, limits) for name in (A, B)]
+        self._departments = [
+            Department(name, name.upper(), INTERFACE, limits, host_limits=host_limits) for name in (A, B)
+        ]
         self._begin()
         self.metering.step(self.now)
 

@@ -13,6 +13,7 @@ from appliance.core.quota import Kind
 from appliance.core.refusal import Code, Refused
 from appliance.core.usage import Passed
 from appliance.monitor.account import Books
+from appliance.monitor.hosts import HostBooks
 from appliance.monitor.lists import Listing
 from appliance.server.access import Grant
 from appliance.server.packets import clipped
@@ -29,6 +30,17 @@ class Metering(Protocol):
 
     def extend(self, department: str, kind: Kind, more_bytes: int, reason: str, actor: str, now: Moment) -> None:
         """Grant more bytes until the running period ends."""
+
+    def host_books(self, department: str, now: Moment) -> Sequence[HostBooks]:
+        """The books of the hosts that have quotas, those nearest to a limit first."""
+
+    def set_host_limit(self, department: str, kind: Kind, limit_bytes: int | None, actor: str, now: Moment) -> None:
+        """Limit this kind for each host by itself, or not at all (`None`)."""
+
+    def extend_host(
+        self, department: str, host: str, kind: Kind, more_bytes: int, reason: str, actor: str, now: Moment
+    ) -> None:
+        """Grant one host more bytes until the running period ends."""
 
 
 class Enforcement(Protocol):

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import Annotated, Any
 
 import msgspec
@@ -10,14 +9,10 @@ from msgspec import Meta
 
 from appliance.core.history import Step
 from appliance.core.moment import timestamp
-from appliance.core.refusal import Code, Refused
-from appliance.server.arguments import Argument, DepartmentId, Instant
+from appliance.server.arguments import Argument, DepartmentId, HostAddress, Instant, host_of
 from appliance.server.calls.desk import Context, require_department
 
 HistoryStep = Annotated[Step, Meta(description="one of " + ", ".join(Step))]
-HostAddress = Annotated[
-    str, Meta(min_length=1, max_length=64, description="a host's address, such as 192.168.1.100 or 2001:db8::1")
-]
 
 
 class HistoryArgument(Argument, frozen=True, kw_only=True, rename="camel"):
@@ -33,7 +28,7 @@ class HistoryArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 def history(context: Context, asked: HistoryArgument) -> dict[str, Any]:
     """What passed, by the beginning of each bucket."""
     require_department(context, asked.department_id)
-    host = None if asked.host is None else _host(asked.host)
+    host = None if asked.host is None else host_of(asked.host)
     found = context.desk.history.query(asked.department_id, host, asked.since, asked.until, asked.step)
     return {
         "departmentId": asked.department_id,
@@ -41,13 +36,6 @@ def history(context: Context, asked: HistoryArgument) -> dict[str, Any]:
         "step": asked.step,
         "points": [[_start_text(start), passed.up_bytes, passed.down_bytes] for start, passed in found.items()],
     }
-
-
-def _host(text: str) -> str:
-    try:
-        return str(ip_address(text))
-    except ValueError:
-        raise Refused(Code.BAD_REQUEST, "host: must be a host's address, such as 192.168.1.100") from None
 
 
 @lru_cache(maxsize=8192)  # all departments of a page ask for the same buckets

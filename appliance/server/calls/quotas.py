@@ -7,7 +7,7 @@ from msgspec import Meta
 from appliance.core.moment import timestamp
 from appliance.core.quota import Kind
 from appliance.monitor.account import Books
-from appliance.server.arguments import Argument, DepartmentId, Sentence
+from appliance.server.arguments import Argument, DepartmentId, HostAddress, Sentence, YesOrNo, host_of
 from appliance.server.calls.desk import Context, require_department
 
 QuotaKind = Annotated[Kind, Meta(description="daily, weekly or monthly")]
@@ -15,43 +15,57 @@ Bytes = Annotated[int, Meta(ge=0, le=2**63 - 1, description="a whole number of b
 GrantedBytes = Annotated[int, Meta(ge=1, le=2**53, description="a whole number of bytes from 1 to 2^53")]
 
 
+MOST_HOSTS = 100  # in an answer: pages of a terminal, and 30 kB
+
+
 class LimitArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `quota:set` takes. `limit`: bytes; null for no limit of this kind."""
+    """What `quota:set` takes. `limit`: bytes; null for no limit of this kind. `each_host`: of each host by itself."""
 
     department_id: DepartmentId
     type: QuotaKind
     limit: Bytes | None
+    each_host: YesOrNo = False
 
 
 class ExtendArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `quota:extend` takes: bytes more until the running period ends, and why."""
+    """What `quota:extend` takes: bytes more until the running period ends, and why; `host`: for this one alone."""
 
     department_id: DepartmentId
     type: QuotaKind
     bytes: GrantedBytes
     reason: Sentence
+    host: HostAddress | None = None
 
 
 def quotas(context: Context, department: str) -> dict[str, Any]:
-    """The department's quotas as they stand."""
+    """The department's quotas as they stand, and those of the hosts that are nearest to a limit of their own."""
     require_department(context, department)
     books = context.desk.metering.books(department, context.now)
-    return {"departmentId": department, "quotas": [_counted(one) for one in books]}
+    hosts = context.desk.metering.host_books(department, context.now)[:MOST_HOSTS]
+    return {
+        "departmentId": department,
+        "quotas": [_counted(one) for one in books],
+        "hosts": [{"address": one.address, "quotas": [_counted(quota) for quota in one.books]} for one in hosts],
+    }
 
 
 def set_limit(context: Context, asked: LimitArgument) -> dict[str, Any]:
     """Limit a kind of quota from now on, or not at all."""
     require_department(context, asked.department_id)
-    actor = context.caller.grant.subject
-    context.desk.metering.set_limit(asked.department_id, asked.type, asked.limit, actor, context.now)
+    metering = context.desk.metering
+    set_limit = metering.set_host_limit if asked.each_host else metering.set_limit
+    set_limit(asked.department_id, asked.type, asked.limit, context.caller.grant.subject, context.now)
     return quotas(context, asked.department_id)
 
 
 def extend(context: Context, asked: ExtendArgument) -> dict[str, Any]:
     """Grant more bytes until the running period ends."""
     require_department(context, asked.department_id)
-    actor = context.caller.grant.subject
-    context.desk.metering.extend(asked.department_id, asked.type, asked.bytes, asked.reason, actor, context.now)
+    metering, grant = context.desk.metering, (asked.type, asked.bytes, asked.reason, context.caller.grant.subject)
+    if asked.host is None:
+        metering.extend(asked.department_id, *grant, context.now)
+    else:
+        metering.extend_host(asked.department_id, host_of(asked.host), *grant, context.now)
     return quotas(context, asked.department_id)
 
 

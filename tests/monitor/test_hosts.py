@@ -1,0 +1,242 @@
+"""Quotas of single hosts, over a kernel in memory and a database in a file."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.core.quota import Action, Kind, Limits
+from appliance.core.refusal import Refused
+from appliance.events import HostQuota
+from appliance.monitor.hosts import CHECKPOINT_S, LOOK_S, MOST_ACCOUNTS
+from tests.monitor.test_metering import A, Appliance
+
+HOST, OTHER = "10.20.0.11", "fd20::12"
+DAILY = Limits({Kind.DAILY: 1000}, on_exceeded=Action.BLOCK)
+
+Make = Callable[..., Appliance]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    return lambda limits=DAILY, **others: Appliance(tmp_path / "s", Limits({}), host_limits=limits, **others)
+
+
+def use(appliance: Appliance, amount: int, host: str = HOST) -> None:
+    appliance.kernel.pass_on_host(A, host, amount // 3, amount - amount // 3)
+    appliance.step(LOOK_S)
+
+
+def used(appliance: Appliance, host: str = HOST, kind: Kind = Kind.DAILY) -> int:
+    found = {one.address: one.books for one in appliance.metering.host_books(A, appliance.now)}
+    return next(one.used_bytes for one in found[host] if one.kind is kind)
+
+
+def alerts(appliance: Appliance) -> list[tuple[str, str]]:
+    return [(one.host, one.type) for one in appliance.told if isinstance(one, HostQuota)]
+
+
+def test_each_host_has_books_of_its_own_and_the_nearest_to_its_limit_comes_first(make: Make) -> None:
+    appliance = make()
+    use(appliance, 300)
+    use(appliance, 700, OTHER)
+    assert [one.address for one in appliance.metering.host_books(A, appliance.now)] == [OTHER, HOST]
+    assert (used(appliance), used(appliance, OTHER)) == (300, 700)
+    assert appliance.kernel.left[A] == {HOST: 700, OTHER: 300}
+    assert appliance.metering.books(A, appliance.now)[0].used_bytes == 1000
+
+
+def test_without_limits_of_hosts_there_are_no_books_of_them(make: Make) -> None:
+    appliance = make(Limits({}))
+    use(appliance, 300)
+    assert not appliance.metering.host_books(A, appliance.now)
+    assert appliance.kernel.plan(A).host_limit_bytes is None
+
+
+def test_a_host_is_alerted_of_once_at_each_threshold(make: Make) -> None:
+    appliance = make()
+    for _ in range(12):
+        use(appliance, 100)
+    assert alerts(appliance) == [(HOST, "warning"), (HOST, "critical"), (HOST, "exceeded")]
+
+
+@pytest.mark.parametrize(
+    ("action", "limit", "rate"), [(Action.BLOCK, 1000, None), (Action.THROTTLE, 1000, 50), (Action.ALERT, None, None)]
+)
+def test_the_kernel_holds_hosts_it_knows_nothing_of_by_the_smallest_limit(
+    make: Make, action: Action, limit: int | None, rate: int | None
+) -> None:
+    limits = Limits({Kind.DAILY: 1000, Kind.MONTHLY: 9000}, on_exceeded=action, throttle_bytes_s=50)
+    plan = make(limits).kernel.plan(A)
+    assert (plan.host_limit_bytes, plan.host_bytes_s) == (limit, rate)
+
+
+def test_who_is_cut_off_is_told_by_which_of_its_quotas(make: Make) -> None:
+    appliance = make(Limits({Kind.DAILY: 1000, Kind.MONTHLY: 9000}, on_exceeded=Action.BLOCK))
+    use(appliance, 1000)
+    cut_off = appliance.metering.cut_off(HOST, appliance.now)
+    assert cut_off is not None
+    assert (cut_off.host, [one.kind for one in cut_off.books]) == (HOST, [Kind.DAILY])
+    assert appliance.metering.cut_off(OTHER, appliance.now) is None
+
+
+def test_a_grant_is_in_force_at_once_and_survives_a_crash_and_ends_with_the_day(make: Make) -> None:
+    appliance = make()
+    use(appliance, 1000)
+    appliance.metering.extend_host(A, HOST, Kind.DAILY, 500, "a lecture", "anna", appliance.now)
+    appliance.step()
+    assert appliance.kernel.left[A] == {HOST: 500}
+    appliance.restart()
+    appliance.step()
+    assert appliance.kernel.left[A] == {HOST: 500}
+    appliance.step(86_400)
+    assert appliance.kernel.left[A] == {HOST: 1000}
+
+
+def test_who_has_no_quota_cannot_be_extended(make: Make) -> None:
+    appliance = make()
+    use(appliance, 1)
+    for host, kind in ((OTHER, Kind.DAILY), (HOST, Kind.WEEKLY)):
+        with pytest.raises(Refused, match="none can be extended"):
+            appliance.metering.extend_host(A, host, kind, 500, "", "anna", appliance.now)
+
+
+def test_what_a_full_disk_does_not_take_is_not_granted(make: Make) -> None:
+    appliance = make()
+    use(appliance, 1000)
+    appliance.store.is_full = True
+    with pytest.raises(Refused, match="nothing was granted"):
+        appliance.metering.extend_host(A, HOST, Kind.DAILY, 500, "", "anna", appliance.now)
+    appliance.step()
+    assert appliance.kernel.left[A] == {HOST: 0}
+
+
+def test_a_limit_that_is_set_by_hand_is_in_force_at_once_and_after_a_restart(make: Make) -> None:
+    appliance = make(Limits({}, on_exceeded=Action.BLOCK))
+    appliance.metering.set_host_limit(A, Kind.WEEKLY, 5000, "anna", appliance.now)
+    assert appliance.kernel.plan(A).host_limit_bytes == 5000
+    use(appliance, 100)
+    assert used(appliance, kind=Kind.WEEKLY) == 100
+    appliance.restart()
+    use(appliance, 100)
+    assert used(appliance, kind=Kind.WEEKLY) == 200
+    appliance.metering.set_host_limit(A, Kind.WEEKLY, None, "anna", appliance.now)
+    assert appliance.kernel.plan(A).host_limit_bytes is None
+
+
+def test_a_silent_host_begins_the_new_day_anew_and_is_told_of_only_if_it_was_cut_off(make: Make) -> None:
+    appliance = make()
+    use(appliance, 1000)
+    use(appliance, 10, OTHER)
+    appliance.step(86_400)
+    assert appliance.kernel.left[A] == {HOST: 1000, OTHER: 1000}
+    assert alerts(appliance)[-1] == (HOST, "reset")
+    assert (OTHER, "reset") not in alerts(appliance)
+
+
+def test_no_day_begins_before_the_clock_is_right_and_then_bytes_are_filed_where_they_belong(make: Make) -> None:
+    appliance = make()
+    use(appliance, 400)
+    appliance.is_trusted = False
+    appliance.set_clock(timedelta(days=-300))
+    use(appliance, 300)
+    assert used(appliance) == 700
+    appliance.set_clock(timedelta(days=301))
+    appliance.is_trusted = True
+    use(appliance, 50)
+    assert used(appliance) == 350
+
+
+def test_after_a_power_cut_a_host_has_what_it_had_left_at_the_last_checkpoint(make: Make) -> None:
+    appliance = make()
+    use(appliance, 400)
+    appliance.step(CHECKPOINT_S)
+    use(appliance, 100)
+    appliance.reboot()
+    appliance.step()
+    assert appliance.kernel.left[A] == {HOST: 600}
+
+
+def test_other_meters_are_looked_at_at_once(make: Make) -> None:
+    appliance = make()
+    use(appliance, 400)
+    appliance.kernel.flush()
+    appliance.step()
+    appliance.kernel.pass_on_host(A, HOST, 30, 70)
+    appliance.step()
+    appliance.kernel.left.clear()
+    appliance.kernel.flush()
+    appliance.step()
+    assert appliance.kernel.left[A] == {HOST: 600}
+
+
+def test_a_host_whose_meter_went_with_its_silence_is_charged_from_zero(make: Make) -> None:
+    appliance = make()
+    use(appliance, 100)
+    appliance.kernel.forget_host(A, HOST)
+    appliance.step(LOOK_S)
+    use(appliance, 250)
+    assert used(appliance) == 350
+
+
+def test_who_has_used_nothing_and_is_gone_is_forgotten_with_the_day_on_the_disk_too(make: Make) -> None:
+    appliance = make()
+    use(appliance, 100)
+    use(appliance, 100, OTHER)
+    appliance.kernel.forget_host(A, HOST)
+    appliance.step(86_400)
+    assert [one.address for one in appliance.metering.host_books(A, appliance.now)] == [OTHER]
+    appliance.restart()
+    assert [one.address for one in appliance.metering.host_books(A, appliance.now)] == [OTHER]
+    assert len(appliance.store.ledgers(f"{A} {OTHER}")) == 1
+
+
+def test_a_flood_of_false_addresses_fills_no_memory(make: Make) -> None:
+    appliance = make()
+    for number in range(MOST_ACCOUNTS + 100):
+        appliance.kernel.pass_on_host(A, f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 1, 0)
+    appliance.step(LOOK_S)
+    assert len(appliance.metering.host_books(A, appliance.now)) == MOST_ACCOUNTS
+
+
+def test_history_is_told_what_passed_since_the_look_before_and_not_what_came_before_the_first(make: Make) -> None:
+    appliance = make(Limits({}))
+    appliance.kernel.pass_on_host(A, HOST, 1, 2)
+    appliance.restart()
+    appliance.step()
+    assert appliance.metering.hosts.take_passed() == {}
+    use(appliance, 300)
+    assert {host: one.total_bytes for host, one in appliance.metering.hosts.take_passed().items()} == {(A, HOST): 300}
+    assert appliance.metering.hosts.take_passed() == {}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.sampled_from([HOST, OTHER]), st.integers(1, 10**6)),
+            st.sampled_from(["step", "look", "checkpoint", "crash", "end", "day"]),
+        ),
+        max_size=30,
+    )
+)
+def test_whatever_happens_between_a_host_is_charged_all_that_it_used_and_once(does: list[object]) -> None:
+    with TemporaryDirectory() as folder:
+        monthly = Limits({Kind.MONTHLY: 10**9})
+        appliance = Appliance(Path(folder) / "s", Limits({}), host_limits=monthly)
+        sums = {HOST: 0, OTHER: 0}
+        for one in does:
+            if isinstance(one, tuple):
+                appliance.kernel.pass_on_host(A, one[0], one[1], 0)
+                sums[one[0]] += one[1]
+            elif one in {"crash", "end"}:
+                appliance.restart(saving=one == "end")
+            else:
+                appliance.step({"step": 1.0, "look": LOOK_S, "checkpoint": CHECKPOINT_S, "day": 7200.0}[str(one)])
+        appliance.step(LOOK_S)
+        books = {one.address: one.books[0].used_bytes for one in appliance.metering.host_books(A, appliance.now)}
+        assert books == {host: amount for host, amount in sums.items() if amount}

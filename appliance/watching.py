@@ -97,20 +97,23 @@ def _departments(client: Client) -> list[str]:
 
 
 def books_text(found: list[Payload]) -> str:
-    """The books as a table for a person."""
-    rows = [
-        [
-            books["departmentId"],
-            quota["type"],
-            size_text(quota["used"]),
-            size_text(quota["limit"]) if quota["limit"] is not None else "none",
-            f"{quota['percentage']:.1f} %" if quota["percentage"] is not None else "",
-            quota["resetsAt"],
-        ]
-        for books in found
-        for quota in books["quotas"]
-    ]
+    """The books as a table for a person; under each department its hosts that are nearest to a limit of their own."""
+    rows = []
+    for books in found:
+        rows += [_books_row(books["departmentId"], quota) for quota in books["quotas"]]
+        rows += [_books_row(f"- {one['address']}", quota) for one in books["hosts"] for quota in one["quotas"]]
     return tabulate(rows, headers=["department", "period", "used", "limit", "of limit", "resets at"])
+
+
+def _books_row(name: str, quota: dict[str, Any]) -> list[str]:
+    return [
+        name,
+        quota["type"],
+        size_text(quota["used"]),
+        size_text(quota["limit"]) if quota["limit"] is not None else "none",
+        f"{quota['percentage']:.1f} %" if quota["percentage"] is not None else "",
+        quota["resetsAt"],
+    ]
 
 
 SHOWN_BUCKETS = 31  # a month of days, and a page of a terminal
@@ -243,6 +246,7 @@ def _maintenance(payload: Payload) -> str:
 _SENTENCES: dict[str, Callable[[Payload], str]] = {
     "usage:update": _usage,
     "quota:alert": _alert,
+    "quota:host": lambda payload: f"{payload['host']} {_alert(payload)}",
     "security:incident": _incident,
     "department:status": _status,
     "ip:blocked": _blocked,

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,8 @@ def test_all_faults_are_told_at_once_each_with_key_found_and_allowed() -> None:
         ('quota = { daily = "-1 GB" }', "quota.daily"),
         ('quota = { daily = "9223372036854775808 B" }', "quota.daily"),
         ('quota = { daily = "5 Gbit" }', "quota.daily"),
+        ('quota = { hosts = { daily = "1 Gbit" } }', "quota.hosts.daily"),
+        ('quota = { hosts = { hourly = "1 GB" } }', "quota.hosts.hourly"),
         ('line_rate = "1 GB"', "line_rate"),
         ('subnets = ["192.168.1.1/24"]', "subnets[1]"),
         ('subnets = "192.168.1.0/24"', "subnets"),
@@ -96,6 +99,18 @@ def test_sizes_in_binary_and_decimal_units_differ() -> None:
     ]:
         config = parse(department(f'quota = {{ daily = "{text}" }}').encode(), "a.toml")
         assert config.departments[0].quota.daily == expected
+
+
+def test_hosts_have_limits_of_their_own_and_share_the_rest_with_their_department() -> None:
+    quota = 'quota = { daily = "5 GB", on_exceeded = "block", billing_day = 3, hosts = { monthly = "1 GB" } }'
+    [one] = parse(department(quota).encode(), "a.toml").as_departments()
+    assert one.limits.bytes_by_kind == {Kind.DAILY: 5 * 10**9}
+    assert one.host_limits == replace(one.limits, bytes_by_kind={Kind.MONTHLY: 10**9})
+
+
+def test_an_action_without_any_limit_is_refused_and_a_limit_of_hosts_is_one() -> None:
+    assert "on_exceeded without" in faults(department('quota = { on_exceeded = "block" }'))[0]
+    assert parse(department('quota = { on_exceeded = "block", hosts = { daily = "1 GB" } }').encode(), "a.toml")
 
 
 def test_two_departments_with_the_same_subnet_are_refused_by_both_names() -> None:

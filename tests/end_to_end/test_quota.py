@@ -96,6 +96,26 @@ def test_who_is_cut_off_is_refused_at_once_and_led_to_a_page_that_says_why(inlin
         assert refused.returncode == 7, "refused, which curl tells from a timeout (28)"
 
 
+def test_a_host_has_a_quota_of_its_own_and_its_neighbour_goes_on(inline: Network, tmp_path: Path) -> None:
+    inline.start_web()
+    quota = '[departments.quota]\non_exceeded = "block"\n[departments.quota.hosts]\ndaily = "1 MB"\n'
+    pc, neighbour = inline.hosts[:2]
+    with Installed(inline, tmp_path, f'subnets = ["10.20.0.0/24", "fd20::/64"]\n{quota}') as appliance:
+        with appliance.client() as client:
+            client.wait_for("usage:update", count=2)
+            pc.run(["ping", "-q", "-f", "-w", "5", "-c", "600", "-s", "1400", WEB_V4[0]], check=False)
+            client.wait_for("quota:host", lambda data: data["host"] == pc.ipv4 and data["type"] == "exceeded")
+            page = pc.fetch(WEB_V4[0]).stdout
+            assert f"This computer, <strong>{pc.ipv4}</strong> of <strong>Radiology</strong>" in page
+            assert "Directory listing" in neighbour.fetch(WEB_V4[0]).stdout
+            [host] = [one for one in client.call("quota:get", DEPARTMENT)["hosts"] if one["address"] == pc.ipv4]
+            assert 1_000_000 <= host["quotas"][0]["used"] < 1_010_000
+            more = {"departmentId": DEPARTMENT, "type": "daily", "bytes": 10**6, "reason": "exam", "host": pc.ipv4}
+            assert client.call("quota:extend", more)["success"] is True
+            assert pc.ping(WEB_V4[0], count=3)
+        assert f"- {pc.ipv4}" in appliance.cli("quota")
+
+
 def test_a_throttled_department_is_slow_and_not_stopped(gateway: Network, tmp_path: Path) -> None:
     throttling = '[departments.quota]\ndaily = "1 MB"\non_exceeded = "throttle"\nthrottle_rate = "8 Mbit"\n'
     gateway.start_iperf3()

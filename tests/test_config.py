@@ -74,7 +74,6 @@ def test_all_faults_are_told_at_once_each_with_key_found_and_allowed() -> None:
         ('quota = { daily = "9223372036854775808 B" }', "quota.daily"),
         ('quota = { daily = "5 Gbit" }', "quota.daily"),
         ('quota = { hosts = { daily = "1 Gbit" } }', "quota.hosts.daily"),
-        ('quota = { hosts = { hourly = "1 GB" } }', "quota.hosts.hourly"),
         ('line_rate = "1 GB"', "line_rate"),
         ('subnets = ["192.168.1.1/24"]', "subnets[1]"),
         ('subnets = "192.168.1.0/24"', "subnets"),

@@ -30,7 +30,7 @@ from appliance.core.meter_names import (
     object_name,
     unclaimed,
 )
-from appliance.core.notice_rules import IS_MARKED, LEAD
+from appliance.core.notice_rules import IS_MARKED, LEAD, lookup_objects, lookup_rules
 from appliance.core.ruleset import REFUSE, WITHHOLD, Expression, goto, match, verdict_chains
 from appliance.core.ruleset import field as header
 from appliance.core.throttle_rules import throttle_objects, throttle_rules
@@ -38,7 +38,7 @@ from appliance.core.throttle_rules import throttle_objects, throttle_rules
 PRIORITY = 10  # after the blocks' 0, so that what they refuse is not counted
 NEVER = (1 << 63) - 1  # bytes; the largest limit that the kernel takes (net/netfilter/nft_quota.c)
 HOST_SILENT_S = 86_400  # a host that says nothing for so long loses its meter, which makes room for others
-CUT_OFF = "cut_off"  # the verdict on what comes from a department beyond its quota
+CUT_OFF = {"up": "cut_off_from", "down": "cut_off_to"}  # the verdicts on what is beyond a quota
 
 # Facing -> the direction that passes each hook.
 HOOKS: Mapping[Facing, Mapping[str, tuple[str, ...]]] = {
@@ -83,7 +83,10 @@ def layout(plans: Sequence[Plan], *, shares: Mapping[str, int] | None = None, le
     marked to the notice.
     """
     table = Layout()
-    table.add_chain(CUT_OFF, [*([LEAD] if leads else []), [goto(REFUSE)]])
+    if leads:
+        table.objects.update(lookup_objects())
+    table.add_chain(CUT_OFF["up"], [*([LEAD, *lookup_rules("up")] if leads else []), [goto(REFUSE)]])
+    table.add_chain(CUT_OFF["down"], [*(lookup_rules("down") if leads else []), [goto(WITHHOLD)]])
     for chain, expression in verdict_chains():
         table.chains.setdefault(chain, {})
         table.rules.setdefault(chain, []).append(expression)
@@ -142,7 +145,7 @@ def _department_rules(plan: Plan, direction: str, plans: Sequence[Plan], parts: 
     rules = [[IS_MARKED, {"accept": None}], *_exempt(plan)]
     if is_held(plan):
         # A refusal can be sent only where packets come in (net/netfilter/nft_reject_netdev.c).
-        refused = [goto(CUT_OFF if plan.facing is Facing.DEPARTMENT and direction == "up" else WITHHOLD)]
+        refused = [goto(CUT_OFF[direction] if plan.facing is Facing.DEPARTMENT else WITHHOLD)]
         rules += [*throttle_rules(plan, direction, parts), *host_rules(plan, direction, refused)]
         rules.append([{"quota": object_name("stop", plan)}, {"limit": object_name("last", plan)}, *refused])
     rules.append([{"counter": object_name(direction, plan)}])

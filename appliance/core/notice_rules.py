@@ -3,10 +3,14 @@
 The meters mark where packets come in, before the kernel knows of connections. What goes back must bear the mark too,
 or the same quota would stop it. What is marked and goes on to somewhere else all the same, because its connection is
 older than the cut, ends here: the mark lets nobody pass. For a bridge, `br_netfilter` must be loaded, as for tracking.
+
+Nobody asks for a page whose server's name he cannot look up. So look-ups of who is cut off go on, uncounted and so few
+that they are no way around a quota.
 """
 
 from typing import Any
 
+from appliance.core.meter_names import ADDRESS_TYPES, HOST_ENDS, MOST_HOSTS, PROTOCOLS
 from appliance.core.ruleset import HTTP, NOTICE_MARK, Command, Expression, add, add_rule, match
 from appliance.core.ruleset import field as header
 
@@ -18,6 +22,49 @@ MARK: dict[str, Any] = {"mangle": {"key": {"meta": {"key": "mark"}}, "value": NO
 IS_MARKED = match({"meta": {"key": "mark"}}, NOTICE_MARK)
 # For the chain that cuts a department off. Only where something leads what is marked: else it would pass.
 LEAD: Expression = [match(header("tcp", "dport"), HTTP), MARK, {"accept": None}]
+
+
+LOOKUPS = {"rate": 5, "per": "second", "burst": 20}  # of a host, each way; a page asks for some dozens of names
+LONGEST_LOOKUP_BYTES = 1500  # an answer of DNS over UDP that needs no fragments; with 5 a second that is 60 kbit/s
+FORGOTTEN_S = 60  # a host that asks nothing for so long has its burst again anyway
+DNS = 53
+
+
+def lookup_objects() -> dict[str, tuple[str, dict[str, Any]]]:
+    """What paces the look-ups of each host, by name: kind and properties."""
+    return {
+        _paced(direction, version): (
+            "set",
+            {"type": kind, "flags": ["timeout"], "size": MOST_HOSTS, "timeout": FORGOTTEN_S},
+        )
+        for direction in HOST_ENDS
+        for version, kind in ADDRESS_TYPES.items()
+    }
+
+
+def lookup_rules(direction: str) -> list[Expression]:
+    """Let look-ups and their answers pass, for the chains that cut off."""
+    port = {"up": "dport", "down": "sport"}[direction]
+    return [
+        [
+            match(header("udp", port), DNS),
+            match(header("udp", "length"), LONGEST_LOOKUP_BYTES, "<="),
+            {
+                "set": {
+                    "op": "update",
+                    "elem": header(protocol, HOST_ENDS[direction]),
+                    "set": f"@{_paced(direction, version)}",
+                    "stmt": [{"limit": LOOKUPS}],
+                }
+            },
+            {"accept": None},
+        ]
+        for version, protocol in PROTOCOLS.items()
+    ]
+
+
+def _paced(direction: str, version: int) -> str:
+    return f"lookups-{direction}{version}"
 
 
 def notice_table(port: int) -> list[Command]:

@@ -29,6 +29,7 @@ const documented = [
   'department:status',
   'ip:blocked',
   'ip:unblocked',
+  'quota:host',
   'analytics:update',
   'analytics:anomaly',
   'system:health',

@@ -92,8 +92,24 @@ def test_who_is_cut_off_is_refused_at_once_and_led_to_a_page_that_says_why(inlin
             assert "daily" in page
             assert "Ms Example, extension 42" in page
             assert "Directory listing" not in page
+        inline.start_dns()
+        assert pc.resolve("www.example.com", inline.uplink.ipv4) == WEB_V4[0], "a page is asked for by its name"
         refused = pc.fetch(WEB_V4[0], port=443)
         assert refused.returncode == 7, "refused, which curl tells from a timeout (28)"
+
+
+def test_a_browser_shows_why(gateway: Network, tmp_path: Path) -> None:
+    nothing = 'subnets = ["10.20.0.0/24"]\n[departments.quota]\ndaily = "0 B"\non_exceeded = "block"\n'
+    with Installed(gateway, tmp_path, nothing) as appliance, appliance.client() as client:
+        client.wait_for("usage:update", count=2)
+        gateway.hosts[0].ping(WEB_V4[0], wait_s=0.2)  # the one packet that still passes
+        picture = tmp_path / "notice.png"
+        browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile"]
+        shown = gateway.hosts[0].run(
+            [*browser, "--window-size=800,600", f"--screenshot={picture}", "--dump-dom", f"http://{WEB_V4[0]}/"]
+        )
+        assert "<h1>Internet quota used up</h1>" in shown.stdout
+        assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_host_has_a_quota_of_its_own_and_its_neighbour_goes_on(inline: Network, tmp_path: Path) -> None:
@@ -104,6 +120,8 @@ def test_a_host_has_a_quota_of_its_own_and_its_neighbour_goes_on(inline: Network
         with appliance.client() as client:
             client.wait_for("usage:update", count=2)
             pc.run(["ping", "-q", "-f", "-w", "5", "-c", "600", "-s", "1400", WEB_V4[0]], check=False)
+            # It is stopped early by the headers of what went to it; the next look gives it the rest.
+            pc.run(["ping", "-q", "-i", "0.5", "-c", "30", "-W", "1", "-s", "1400", WEB_V4[0]], check=False)
             client.wait_for("quota:host", lambda data: data["host"] == pc.ipv4 and data["type"] == "exceeded")
             page = pc.fetch(WEB_V4[0]).stdout
             assert f"This computer, <strong>{pc.ipv4}</strong> of <strong>Radiology</strong>" in page

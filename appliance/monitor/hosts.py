@@ -16,7 +16,7 @@ from appliance.core.meter import Reading
 from appliance.core.moment import Moment, timestamp
 from appliance.core.quota import Action, Alert, Crossing, Kind, Ledger, Limits
 from appliance.core.refusal import Code, Refused
-from appliance.core.usage import Mark, Passed, passed
+from appliance.core.usage import NOTHING, Mark, Passed, passed, plus
 from appliance.events import HostQuota, QuotaBooks
 from appliance.monitor.account import Account, Books
 from appliance.ports import Meters, Publisher, Store
@@ -190,7 +190,9 @@ class Hosts:
         readings = {(name, host): reading for name, hosts in found.items() for host, reading in hosts.items()}
         if self._read_s is not None:
             amounts = {host: passed(self._marks.get(host), reading) for host, reading in readings.items()}
-            self._passed = {host: amount for host, amount in amounts.items() if amount.total_bytes}
+            before = self._passed
+            news = {host: plus(before.get(host, NOTHING), one) for host, one in amounts.items() if one.total_bytes}
+            self._passed = {**before, **news}
         self._marks = {host: Mark(one.identity, one.up_bytes, one.down_bytes) for host, one in readings.items()}
 
     def _charge(self, found: Mapping[str, Mapping[str, Reading]], now: Moment) -> Iterator[tuple[Host, Crossing]]:

@@ -169,7 +169,8 @@ class Metering:
         """
         self.hosts.set_limit(department, kind, limit_bytes)
         log.info("%s limits each host of %s, %s, to %s bytes", actor, department, kind, limit_bytes)
-        self._obey(self._accounts[department], now)
+        self._hold()
+        self.hosts.step(self._readings, now)
 
     def extend_host(
         self, department: str, host: str, kind: Kind, more_bytes: int, reason: str, actor: str, now: Moment
@@ -181,7 +182,7 @@ class Metering:
         self.hosts.grant(department, host, kind, more_bytes)
         self._save_grant(lambda: self.hosts.grant(department, host, kind, -more_bytes), now)
         log.info("%s grants %s of %s %d bytes more, %s: %s", actor, host, department, more_bytes, kind, reason)
-        self._obey(self._accounts[department], now)
+        self.hosts.step(self._readings, now)
 
     def host_books(self, department: str, now: Moment) -> Sequence[HostBooks]:
         """The books of the department's hosts that have quotas, those nearest to a limit first."""

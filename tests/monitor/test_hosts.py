@@ -88,7 +88,6 @@ def test_a_grant_is_in_force_at_once_and_survives_a_crash_and_ends_with_the_day(
     appliance = make()
     use(appliance, 1000)
     appliance.metering.extend_host(A, HOST, Kind.DAILY, 500, "a lecture", "anna", appliance.now)
-    appliance.step()
     assert appliance.kernel.left[A] == {HOST: 500}
     appliance.restart()
     appliance.step()

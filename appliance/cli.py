@@ -8,29 +8,21 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from appliance import cli_access
+from appliance.shell import DEFAULT_CONFIG, EXIT_FAILED, Place
+from appliance.shell import fail as _fail
+from appliance.shell import placed as _placed
+from appliance.shell import told as _told
+
 if TYPE_CHECKING:
     from appliance.client import Client
-
-DEFAULT_CONFIG = Path("/etc/appliance/appliance.toml")
-EXIT_FAILED = 1
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the configuration and the state are. `config`: `None` where there is none and defaults are chosen."""
-
-    config: Path | None
-    state_dir: Path
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -43,49 +35,6 @@ def main() -> None:
     """
 
 
-def _placed(verb: F) -> F:
-    """Give a verb `--config` and `--state-dir`, as one `Place`."""
-
-    def call(config: Path | None, state_dir: Path | None, **words: Any) -> Any:
-        return verb(_place(config, state_dir), **words)
-
-    call.__name__, call.__doc__ = verb.__name__, verb.__doc__
-    call.__click_params__ = getattr(verb, "__click_params__", [])  # type: ignore[attr-defined]
-    path = click.Path(path_type=Path)
-    state = click.option(
-        "--state-dir", type=path, envvar="APPLIANCE_STATE_DIR", help="Where secret, books and blocks are kept."
-    )
-    config = click.option("--config", type=path, envvar="APPLIANCE_CONFIG", help="The TOML file.")
-    return config(state(call))  # type: ignore[return-value]
-
-
-def _place(config: Path | None, state_dir: Path | None) -> Place:
-    if config is None and DEFAULT_CONFIG.exists():
-        config = DEFAULT_CONFIG
-    if state_dir is None and "STATE_DIRECTORY" in os.environ:  # systemd's; the first of a list
-        state_dir = Path(os.environ["STATE_DIRECTORY"].split(":")[0])
-    if state_dir is None:
-        state_dir = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "appliance"
-    return Place(config, state_dir)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn the failures that a person can mend into one clear message and exit code 1."""
-    from appliance.config import ConfigError
-    from appliance.server.access import AccessError
-
-    try:
-        yield
-    except (ConfigError, AccessError) as error:
-        _fail(str(error))
-
-
-def _fail(message: str) -> None:
-    click.echo(f"appliance: {message}", err=True)
-    sys.exit(EXIT_FAILED)
-
-
 @contextmanager
 def _client(place: Place) -> Iterator["Client"]:
     from appliance.client import CallFailed, connected, reachable_url
@@ -93,10 +42,18 @@ def _client(place: Place) -> Iterator["Client"]:
     with _told():
         server = _server_section(place)
         try:
-            with connected(reachable_url(server.host, server.port), place.state_dir) as client:
+            url = reachable_url(server.host, server.port, tls=server.tls)
+            with connected(url, place.state_dir, _certificate(server, place)) as client:
                 yield client
         except CallFailed as failure:
             _fail(str(failure))
+
+
+def _certificate(server: Any, place: Place) -> Path | None:
+    """The service's certificate; `None` where it speaks HTTP."""
+    from appliance.service.certificates import certificate_file
+
+    return certificate_file(server, place.state_dir) if server.tls else None
 
 
 def _server_section(place: Place) -> Any:
@@ -121,27 +78,6 @@ def run(place: Place, simulate: bool) -> None:
             sys.exit(run_service(place.config, place.state_dir, simulate=simulate))
         except CannotStart as reason:
             _fail(str(reason))
-
-
-@main.command()
-@_placed
-@click.option("--role", type=click.Choice(["viewer", "operator", "admin"]), default="viewer", show_default=True)
-@click.option("--departments", default="*", show_default=True, help="Ids with commas between them, or '*' for all.")
-@click.option("--ttl", type=click.IntRange(min=1), default=3600, show_default=True, help="Seconds that it is valid.")
-@click.option("--subject", default="token", show_default=True, help="Who it is for; it stands in the log.")
-def token(place: Place, role: str, departments: str, ttl: int, subject: str) -> None:
-    """Print a token for a dashboard."""
-    from datetime import UTC, datetime
-
-    from appliance.server.access import Role, issue, load_secret
-
-    with _told():
-        place.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        ids = None if departments == "*" else [one.strip() for one in departments.split(",") if one.strip()]
-        try:
-            click.echo(issue(load_secret(place.state_dir), Role(role), ids, ttl, subject, datetime.now(UTC)))
-        except ValueError as error:
-            raise click.UsageError(str(error)) from None
 
 
 @main.command()
@@ -263,3 +199,7 @@ def doctor(place: Place, as_json: bool) -> None:
     findings = examine(place.config, place.state_dir)
     click.echo(json.dumps([one.as_dict() for one in findings]) if as_json else report(findings))
     sys.exit(EXIT_FAILED if any(one.is_fatal for one in findings) else 0)
+
+
+main.add_command(cli_access.token)
+main.add_command(cli_access.user)

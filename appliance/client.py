@@ -18,6 +18,7 @@ from socketio.exceptions import TimeoutError as NoAnswer
 
 from appliance.core.validity import Birth
 from appliance.server.access import Role, issue, load_secret, this_boot
+from appliance.server.pin import pinned_context
 
 TTL_S = 3600  # a watch longer than this renews its token when it reconnects
 CONNECT_S = 5.0  # the service is on this machine: what takes longer does not come
@@ -32,11 +33,14 @@ class CallFailed(Exception):
 class Client:
     """One connection to the service."""
 
-    def __init__(self, url: str, state_dir: Path) -> None:
+    def __init__(self, url: str, state_dir: Path, certificate: Path | None) -> None:
+        """`certificate`: of the service, which is the only one that is taken; `None` where HTTP is spoken."""
         self._url = url
         self._state_dir = state_dir
         self._events: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
-        self._socket = socketio.Client(reconnection_delay=1, reconnection_delay_max=5)
+        self._socket = socketio.Client(
+            reconnection_delay=1, reconnection_delay_max=5, websocket_extra_options=_pinned(certificate)
+        )
         self._socket.on("*", self._receive)
         self._socket.on("connect_error", self._refused)
         self._refusal = ""
@@ -94,9 +98,9 @@ class Client:
 
 
 @contextmanager
-def connected(url: str, state_dir: Path) -> Iterator[Client]:
+def connected(url: str, state_dir: Path, certificate: Path | None) -> Iterator[Client]:
     """A client that is logged in, for the length of a `with`."""
-    client = Client(url, state_dir)
+    client = Client(url, state_dir, certificate)
     client.connect()
     try:
         yield client
@@ -104,7 +108,17 @@ def connected(url: str, state_dir: Path) -> Iterator[Client]:
         client.close()
 
 
-def reachable_url(host: str, port: int) -> str:
+def _pinned(certificate: Path | None) -> dict[str, Any]:
+    if certificate is None:
+        return {}
+    try:
+        return {"sslopt": {"context": pinned_context(certificate)}}
+    except (OSError, ValueError) as error:
+        raise CallFailed(f"the service's certificate cannot be read: {error}; run this as its user") from None
+
+
+def reachable_url(host: str, port: int, *, tls: bool = False) -> str:
     """Where a program on this machine reaches a server that is bound to this host."""
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  names what the server is bound to
-    return f"http://{everywhere.get(host, f'[{host}]' if ':' in host else host)}:{port}"
+    scheme = "https" if tls else "http"
+    return f"{scheme}://{everywhere.get(host, f'[{host}]' if ':' in host else host)}:{port}"

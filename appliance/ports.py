@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from appliance.core.audit import Entry
 from appliance.core.blocks import Block
 from appliance.core.history import Key, Series, Step
 from appliance.core.machine import Connection, Frame, Lights, Link, Order, Press, Sighting, Vitals
@@ -176,6 +177,13 @@ class Archive(Protocol):
 
     def fold(self) -> None:
         """Fold the log of changes into the file; takes up to a second, and its caller runs it beside the event loop."""
+
+
+class Trail(Protocol):
+    """The audit trail, to which is only added."""
+
+    def record(self, entry: Entry) -> None:
+        """Append this entry, synced to the medium; where the medium does not take it, the log has it."""
 
 
 class Publisher(Protocol):

@@ -22,7 +22,9 @@ MAY_IMPORT = {
     "server": {"core", "events", "config", "monitor", "server"},
     "client": {"core", "server"},
     "watching": {"client"},
-    "cli": {"client", "watching", "config", "service", "server"},
+    "shell": {"config", "core", "server"},
+    "cli": {"client", "watching", "config", "service", "server", "shell", "cli_access"},
+    "cli_access": {"core", "server", "service", "shell"},
 }
 ROOT_PARTS = {"service", "__init__"}
 
@@ -44,7 +46,7 @@ ONLY_IN = {
     "jwt": ("server/access/",),
     "cryptography": ("system/certificate.py", "server/access/"),
     "argon2": ("system/passwords.py",),
-    "click": ("cli.py",),
+    "click": ("cli.py", "cli_access.py", "shell.py"),
 }
 
 

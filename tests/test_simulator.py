@@ -29,6 +29,7 @@ from appliance.simulator import SimulatedMachine
 from appliance.simulator.talk import SITES, site_address
 from appliance.system.store import SqliteStore
 from appliance.system.suffixes import Suffixes
+from appliance.system.trail import SqliteTrail
 from tests.contract.machines import Clock
 from tests.contract.schema import examples, violations
 
@@ -47,7 +48,7 @@ class Appliance:
         departments = config.as_departments()
         by_id = {one.id: one for one in departments}
         publish = self.published.append
-        self.upkeep = Upkeep(store, machine.panel, publish)
+        self.upkeep = Upkeep(store, machine.panel, publish, SqliteTrail(":memory:"))
         self.metering = Metering(
             departments,
             config.position,

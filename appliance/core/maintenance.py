@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from appliance.core.moment import timestamp
+
 
 class Kind(StrEnum):
     """What is said of a maintenance: planned ahead, begun by hand, or over."""
@@ -59,6 +61,16 @@ def completed(maintenance: Maintenance, wall: datetime) -> Maintenance:
     return replace(
         maintenance, kind=Kind.COMPLETED, duration_s=took_s, impact="Maintenance is over; changes are accepted again"
     )
+
+
+def facts(maintenance: Maintenance) -> dict[str, object]:
+    """The maintenance as clients and the audit trail read it."""
+    return {
+        "type": maintenance.kind,
+        "startTime": timestamp(maintenance.start),
+        "duration": maintenance.duration_s,
+        "impact": maintenance.impact,
+    }
 
 
 def is_read_only(maintenance: Maintenance | None) -> bool:

@@ -4,10 +4,15 @@ A department head is an operator, or a viewer, whose departments are his own; th
 may do and what he may see are two questions.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from appliance.core.refusal import Code, Refused
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}\Z"  # what is read aloud, typed in a shell and found in a log
 
 
 class Role(StrEnum):
@@ -60,6 +65,15 @@ class Ticket:
     expires_at: datetime
     person: str | None = None
     revoked_at: datetime | None = None
+
+
+def require_name(name: str) -> None:
+    """Refuse what cannot be a person's name."""
+    if not re.fullmatch(NAME, name):
+        raise Refused(
+            Code.BAD_REQUEST,
+            f'"{name[:64]}": a name has 1 to 64 letters, digits, "_", ".", "@" or "-"; the first is a letter or digit',
+        )
 
 
 def departments_text(departments: frozenset[str] | None) -> str:

@@ -4,16 +4,18 @@ The button, the command line and a dashboard do the same thing through the same 
 """
 
 import logging
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from appliance.core import maintenance as rules
+from appliance.core.audit import Entry, value_text
 from appliance.core.machine import Press
 from appliance.core.maintenance import Maintenance
 from appliance.core.moment import Moment, timestamp
 from appliance.core.panel import lights
 from appliance.core.refusal import Code, Refused
 from appliance.events import MaintenanceFacts, SystemMaintenance
-from appliance.ports import Panel, Publisher, Store
+from appliance.ports import Panel, Publisher, Store, Trail
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +27,20 @@ FURTHEST_START = timedelta(days=366)  # a start further ahead is a slip of the y
 class Upkeep:
     """Keeps the one maintenance there is, and makes the panel show the state."""
 
-    def __init__(self, store: Store, panel: Panel, publish: Publisher) -> None:
+    def __init__(
+        self,
+        store: Store,
+        panel: Panel,
+        publish: Publisher,
+        trail: Trail,
+        pressed: Sequence[Callable[[Moment], bool]] = (),
+    ) -> None:
+        """`trail`: told of what the button does; `pressed`: who may wait for a short press.
+
+        A press goes to the first of these that returns true: it has waited for it.
+        """
+        self._trail = trail
+        self._pressed = pressed
         self._store = store
         self._panel = panel
         self._publish = publish
@@ -67,6 +82,8 @@ class Upkeep:
         for press in self._panel.presses():
             if press is Press.HELD:
                 self._press(now)
+            else:
+                any(offer(now) for offer in self._pressed)
 
     def show(self, *, alarmed: bool, troubled: bool, busy: bool) -> None:
         """Make the LEDs tell the state."""
@@ -89,10 +106,14 @@ class Upkeep:
             log.warning("the button does nothing: %s", refused.message)
 
     def _toggle(self, now: Moment) -> None:
-        if rules.is_read_only(self.current):
+        before = self.current
+        if rules.is_read_only(before):
             self.stop("button", now)
         else:
             self.start(None, BUTTON_DURATION_S, BUTTON_IMPACT, "button", now)
+        action = "maintenance:start" if self.current else "maintenance:stop"
+        states = (value_text(one and rules.facts(one)) for one in (before, self.current))
+        self._trail.record(Entry(timestamp(now.wall), "button", "", None, action, "null", *states))
 
     def _become(self, current: Maintenance | None, news: Maintenance, now: Moment) -> None:
         self._store.save_maintenance(current)

@@ -8,7 +8,7 @@ another would leave the client without an answer.
 import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -23,13 +23,15 @@ from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code, Refused
 from appliance.events import Audience, DepartmentEvent, ErrorEvent, Event
 from appliance.server import calls, pages, web
-from appliance.server.access import Grant, Keeper
+from appliance.server.access import Grant
 from appliance.server.calls import Caller, Context, Desk
 from appliance.server.door import Door
+from appliance.server.entry import Entry
 from appliance.server.fanout import Fanout, room_of
 from appliance.server.gate import Gate
 from appliance.server.packets import Malformed, clipped
 from appliance.server.strangers import Strangers
+from appliance.server.tls import Tls
 
 log = logging.getLogger(__name__)
 
@@ -54,19 +56,23 @@ class Server:
     def __init__(
         self,
         fanout: Fanout,
-        keeper: Keeper,
         departments: Iterable[str],
         desk: Desk,
         clock: Callable[[], Moment],
         limits: LimitsSection = DEFAULT_LIMITS,
         troubles: Callable[[], Sequence[str]] = tuple,
+        tls: Tls | None = None,
+        hsts_max_age: int = 0,
     ) -> None:
-        """`keeper`: judges the tokens; `departments`: the ids that are configured; `clock`: the time of a call.
+        """`departments`: the ids that are configured; `clock`: the time of a call.
 
-        `troubles`: a sentence for each thing that the appliance does not do.
+        `troubles`: a sentence for each thing that the appliance does not do; `tls`: `None` where HTTP is spoken;
+        `hsts_max_age`: seconds for which browsers are told to use nothing but HTTPS, 0 does not tell them.
         """
         self._fanout = fanout
-        self._keeper = keeper
+        self._keeper = desk.reception.keeper
+        # In a greenlet of its own: who revokes his own token gets his acknowledgement first.
+        self._keeper.when_revoked = lambda: eventlet.spawn(lambda: self._dismiss(clock()))
         self._departments = frozenset(departments)
         self._desk = desk
         self._clock = clock
@@ -76,6 +82,8 @@ class Server:
         self._at_home: set[str] = set()  # the Engine.IO sessions of `_sessions`
         self._strangers = Strangers(limits.connections, limits.login_deadline)
         self.logins = Logins(Patience(free=limits.refused_logins, longest_s=limits.longest_login_delay))
+        reception = desk.reception
+        self._entry = Entry(reception.people, reception.pairing, reception.records, self.logins, clock)
         calls_per_s, at_once = limits.calls_per_second, limits.calls_at_once
         self._client_calls = Allowance(Rate(calls_per_s, at_once), MOST_CALLERS)
         self._address_calls = Allowance(
@@ -88,11 +96,12 @@ class Server:
         self._sio.eio.on("connect", self._open)
         self._sio.eio.on("message", self._receive)
         self.door = Door(
-            web.Site(self._transport, self._gate(), self._pages()),
+            web.Site(self._transport, self._gate(), self._pages(), hsts_max_age),
             limits.connections,
             limits.connections_per_address,
             limits.request_deadline,
             self._is_client,
+            tls.secure if tls else None,
         )
 
     def serve(self, listener: Any) -> None:
@@ -102,13 +111,16 @@ class Server:
     def expire_sessions(self, now: Moment) -> None:
         """Tell every client whose token is over or revoked, and disconnect it; drop whoever is too long a stranger."""
         self._keeper.step(now)
+        self._dismiss(now)
+        for eio_sid in self._strangers.overdue(self._sio.eio.sockets, self._at_home, now.monotonic_s):
+            self._drop(eio_sid)
+
+    def _dismiss(self, now: Moment) -> None:
         for sid, session in list(self._sessions.items()):
             fault = self._keeper.fault(session.grant, now)
             if fault is not None:
                 self._fanout.send(_error_event(fault.code, fault.message, now), sid)
                 self._sio.disconnect(sid)
-        for eio_sid in self._strangers.overdue(self._sio.eio.sockets, self._at_home, now.monotonic_s):
-            self._drop(eio_sid)
 
     def close(self) -> None:
         """Hang up on everybody."""
@@ -171,8 +183,10 @@ class Server:
         if session is None:
             return None  # it left meanwhile
         now = self._clock()
-        caller = Caller(session.grant, session.address, self._subscriber(sid), self._unsubscriber(sid))
-        context = Context(self._desk, self._departments, caller, now)
+        caller = Caller(
+            session.grant, session.address, self._subscriber(sid), self._unsubscriber(sid), self._adopter(sid)
+        )
+        context = Context(self._desk, self._departments, caller, now, self._clock)
         answer = _answered(lambda: self._carry_out(event, arguments, context, sid))
         if not answer["success"]:
             self._fanout.send(_error_event(answer["code"], answer["error"], now), sid)
@@ -198,6 +212,13 @@ class Server:
 
     def _unsubscriber(self, sid: str) -> Callable[[str], None]:
         return lambda department: self._sio.leave_room(sid, room_of(Audience.SUBSCRIBERS, department))
+
+    def _adopter(self, sid: str) -> Callable[[Grant], None]:
+        def adopt(grant: Grant) -> None:
+            if sid in self._sessions:
+                self._sessions[sid] = replace(self._sessions[sid], grant=grant)
+
+        return adopt
 
     def _receive(self, eio_sid: str, data: object) -> None:
         if eio_sid not in self._sio.environ:
@@ -241,6 +262,8 @@ class Server:
         simulated = self._fanout.simulated
         return {
             "/": lambda environ: pages.welcome(environ, simulated),
+            "/login": self._entry.log_in,
+            "/pair": self._entry.pair,
             "/healthz": lambda _: pages.health(self._troubles, len(self._sessions), simulated),
         }
 

@@ -130,7 +130,7 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
         self.connection = self.conn_state[1] = _Released()
         self.close_connection = True
         visit.release(break_off)
-        taken.settimeout(0)
+        taken.setblocking(False)
         # A plain socket is freed of what lets it wait for the hub; one with TLS is not to be parted from its keys.
         plain = socket.socket(fileno=taken.fd.detach()) if isinstance(taken, GreenSocket) else taken
         return plain, visit.forget

@@ -14,6 +14,8 @@ from appliance.core.allowance import Allowance, Rate
 from appliance.core.origin import origin_of
 
 TRANSPORT = "/socket.io/"
+FORMS = frozenset({"/login", "/pair"})  # the only pages that take a body
+LARGEST_FORM_BYTES = 4096  # a name and a password are a few hundred
 MOST_PACKETS = 16  # in one POST: what python-engineio takes
 CLIENT_PACKETS = "134"  # Engine.IO's close, pong and message: what a client has reason to POST
 MOST_ORIGINS = 10_000  # whose sessions are counted at once, 100 bytes each
@@ -42,8 +44,9 @@ class Gate:
         environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         if "HTTP_UPGRADE" in environ and environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13":
             raise Refusal("400 Bad Request")  # the drafts before RFC 6455, which no client of ours speaks
-        if is_transport and environ["REQUEST_METHOD"] == "POST":
-            environ["wsgi.input"] = io.BytesIO(self._body(environ))
+        if environ["REQUEST_METHOD"] == "POST" and (is_transport or environ["PATH_INFO"] in FORMS):
+            body = self._packets(environ) if is_transport else _body(environ, LARGEST_FORM_BYTES)
+            environ["wsgi.input"] = io.BytesIO(body)
         elif environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
             raise Refusal("413 Content Too Large")
         elif not is_transport and environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
@@ -55,21 +58,31 @@ class Gate:
         if self._sessions.take(origin_of(address), monotonic()):
             raise Refusal("429 Too Many Requests")
 
-    def _body(self, environ: Environ) -> bytes:
-        """The body of a POST to the transport: as long as it says, and made of packets that a client sends."""
-        if "HTTP_TRANSFER_ENCODING" in environ or "CONTENT_LENGTH" not in environ:
-            raise Refusal("411 Length Required")
-        length = int(environ["CONTENT_LENGTH"])  # a natural number: eventlet has judged it
-        if length > self._message_bytes:
-            raise Refusal("413 Content Too Large")
+    def _packets(self, environ: Environ) -> bytes:
+        """The body of a POST to the transport, made of packets that a client sends."""
+        body = _body(environ, self._message_bytes)
         try:
-            body: bytes = environ["wsgi.input"].read(length)
             texts = body.decode().split("\x1e")
-        except TimeoutError:
-            raise Refusal("408 Request Timeout") from None
-        except (OSError, UnicodeDecodeError):
+        except UnicodeDecodeError:
             raise Refusal("400 Bad Request") from None
-        is_whole = len(body) == length and len(texts) <= MOST_PACKETS
-        if not is_whole or not all(text[:1] in CLIENT_PACKETS for text in texts if text):
+        if len(texts) > MOST_PACKETS or not all(text[:1] in CLIENT_PACKETS for text in texts if text):
             raise Refusal("400 Bad Request")
         return body
+
+
+def _body(environ: Environ, most_bytes: int) -> bytes:
+    """The body of this request, as long as it says."""
+    if "HTTP_TRANSFER_ENCODING" in environ or "CONTENT_LENGTH" not in environ:
+        raise Refusal("411 Length Required")
+    length = int(environ["CONTENT_LENGTH"])  # a natural number: eventlet has judged it
+    if length > most_bytes:
+        raise Refusal("413 Content Too Large")
+    try:
+        body: bytes = environ["wsgi.input"].read(length)
+    except TimeoutError:
+        raise Refusal("408 Request Timeout") from None
+    except OSError:
+        raise Refusal("400 Bad Request") from None
+    if len(body) != length:
+        raise Refusal("400 Bad Request")
+    return body

@@ -1,7 +1,7 @@
 """TLS: what turns an accepted connection into a protected one, in the connection's own greenlet.
 
 A stranger who connects and says nothing, resets in the middle or speaks something else holds nobody else up: the
-handshake has a deadline as a whole, and every failure of it is an `OSError` that ends that one connection.
+door gives the handshake a deadline as a whole, and every failure of it is an `OSError` that ends that one connection.
 """
 
 import socket
@@ -9,12 +9,10 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-import eventlet
 from eventlet.green.ssl import GreenSSLSocket
 
 from appliance.server.pin import fingerprint
 
-HANDSHAKE_S = 10.0  # in all, not for each read; the slowest link needs a few round trips
 TLS_RECORD = 0x16  # with which every handshake begins (RFC 8446, section 5.1); no HTTP request does
 
 # For TLS 1.2, which old dashboards still speak; 1.3 brings its own. Forward secrecy and authenticated encryption only.
@@ -55,17 +53,14 @@ class Tls:
 
     def secure(self, connection: Any) -> Any:
         """The accepted green socket as a protected one, after the handshake. Raises `OSError`."""
-        with eventlet.Timeout(HANDSHAKE_S, TimeoutError("no TLS handshake in time")):
-            first = connection.recv(1, socket.MSG_PEEK)
-            if first and first[0] != TLS_RECORD:
-                connection.sendall(PLAIN_ANSWER)
-                raise ConnectionAbortedError("speaks no TLS")
-            protected = GreenSSLSocket(
-                connection, server_side=True, do_handshake_on_connect=False, _context=self._context
-            )
-            try:
-                protected.do_handshake()
-            except BaseException:
-                protected.close()  # the wrap has taken the descriptor over
-                raise
+        first = connection.recv(1, socket.MSG_PEEK)
+        if first and first[0] != TLS_RECORD:
+            connection.sendall(PLAIN_ANSWER)
+            raise ConnectionAbortedError("speaks no TLS")
+        protected = GreenSSLSocket(connection, server_side=True, do_handshake_on_connect=False, _context=self._context)
+        try:
+            protected.do_handshake()
+        except BaseException:  # the deadline of the door too
+            protected.close()  # the wrap has taken the descriptor over
+            raise
         return protected

@@ -17,6 +17,7 @@ HEADERS = [
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
     ("Cache-Control", "no-store"),
 ]
+HSTS = "Strict-Transport-Security"
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
@@ -42,7 +43,9 @@ NOTHING = Answer(TEXT, "There is nothing here; see /", "404 Not Found")
 class Site:
     """The WSGI application. `transport`: what serves `/socket.io/`; `pages`: by path, whose query is not looked at."""
 
-    def __init__(self, transport: Application, gate: Gate, pages: Mapping[str, Page]) -> None:
+    def __init__(self, transport: Application, gate: Gate, pages: Mapping[str, Page], hsts_max_age: int = 0) -> None:
+        """`hsts_max_age`: seconds for which browsers are told to use nothing but HTTPS; 0 does not tell them."""
+        self._headers = [*HEADERS, *([(HSTS, f"max-age={hsts_max_age}")] if hsts_max_age else [])]
         self._transport = transport
         self._gate = gate
         self._pages = pages
@@ -51,7 +54,7 @@ class Site:
         """Answer one request."""
 
         def respond(status: str, headers: list[tuple[str, str]], *rest: object) -> Any:
-            return start_response(status, headers + HEADERS, *rest)
+            return start_response(status, headers + self._headers, *rest)
 
         try:
             self._gate.judge(environ)

@@ -1,7 +1,50 @@
 """Keeping: what the command line does to people and tokens by itself, with or without a service that runs.
 
 Whoever can read the secret is the appliance's administrator already: here nobody is asked for a password. The service
-notices what was changed here within a second.
+notices within a second what was changed here. Nothing is imported that the service needs for serving.
 """
 
+import getpass
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+from appliance.core.audit import Actor
+from appliance.core.moment import Moment
+from appliance.server.access import AccessError, Keeper, load_secret, this_boot
+from appliance.server.access.people import People
+from appliance.server.access.records import Records
+from appliance.system import passwords
+from appliance.system.passwords import PasswordsUnavailable
+from appliance.system.register import RegisterUnavailable, SqliteRegister
+from appliance.system.trail import SqliteTrail, TrailUnavailable
+
 REGISTER_FILE = "people.sqlite3"
+TRAIL_FILE = "audit.sqlite3"
+
+
+@contextmanager
+def keeping(state_dir: Path) -> Iterator[People]:
+    """The people of this state directory, for the length of a `with`. Raises `AccessError`, also from within it."""
+    secret = load_secret(state_dir)
+    try:
+        with (
+            closing(SqliteRegister(state_dir / REGISTER_FILE)) as register,
+            closing(SqliteTrail(state_dir / TRAIL_FILE)) as trail,
+        ):
+            keeper = Keeper(secret, {}, register, this_boot(), lambda _: False, now())
+            yield People(register, keeper, passwords, Records(trail))
+    except (RegisterUnavailable, TrailUnavailable, PasswordsUnavailable) as error:
+        raise AccessError(str(error)) from None
+
+
+def now() -> Moment:
+    """Now, on both clocks."""
+    return Moment(datetime.now(UTC), monotonic())
+
+
+def operator() -> Actor:
+    """Who sits at the command line, for the audit trail."""
+    return Actor(f"cli:{getpass.getuser()}")

@@ -34,19 +34,16 @@ from appliance.monitor.insight import Insight
 from appliance.monitor.lists import Lists
 from appliance.monitor.metering import Metering
 from appliance.monitor.upkeep import Upkeep
-from appliance.server.access import Keeper, load_secret, this_boot
-from appliance.server.access.issuers import load_issuers
 from appliance.server.app import Server
 from appliance.server.calls import Desk
 from appliance.server.door import Door
 from appliance.server.fanout import Fanout
 from appliance.server.notice import Notice
-from appliance.service.keeping import REGISTER_FILE
+from appliance.service.admission import Admission
 from appliance.service.machines import CannotStart, Machine, clock
 from appliance.service.opening import Kept, keep
 from appliance.system.archive import FOLD_S, SqliteArchive
 from appliance.system.list_source import fetch
-from appliance.system.register import RegisterUnavailable, SqliteRegister
 from appliance.system.store import StoreUnavailable
 from appliance.system.suffixes import Suffixes
 
@@ -59,6 +56,7 @@ ATTACH_S = 1.0  # an interface that appears is listened to within a second
 LISTS_S = 0.25  # a piece of a list each, so that one of 100,000 is in force within a minute
 HISTORY_S = 1.0  # a slice of a batch each, so that a batch is done within a few seconds
 SESSIONS_S = 1.0  # a token's expiry is in whole seconds
+CERTIFICATE_S = 3600.0  # a clock is right within minutes of a start; the certificate follows within the hour
 NOTICE_CONNECTIONS, NOTICE_CONNECTIONS_PER_ADDRESS = 100, 8  # each is answered at once and closed
 BACKLOG = 128  # connections that wait to be accepted, when all dashboards return after a restart
 
@@ -85,7 +83,11 @@ class Service:
         by_id = {one.id: one for one in departments}
         fanout = Fanout(machine.is_simulated, config.limits)
         publish = fanout.publish
-        self._upkeep = Upkeep(self._store, machine.panel, publish)
+        self._admission = Admission(config, machine, state_dir)
+        reception = self._admission.reception
+        self._upkeep = Upkeep(
+            self._store, machine.panel, publish, self._admission.trail, [reception.pairing.open_window]
+        )
         self._metering = Metering(
             departments,
             config.position,
@@ -129,25 +131,31 @@ class Service:
             machine.sensors,
             publish,
         )
-        self._register = _open_register(state_dir)
-        self._keeper = Keeper(
-            load_secret(state_dir),
-            load_issuers(config.issuers),
-            self._register,
-            this_boot(),
-            machine.is_clock_trusted,
-            clock(),
+        desk = Desk(self._metering, self._enforcement, self._upkeep, self._history, self._lists, reception)
+        self._server = Server(
+            fanout,
+            by_id,
+            desk,
+            clock,
+            config.limits,
+            self._condition.troubles,
+            self._admission.tls,
+            config.server.hsts_max_age,
         )
-        desk = Desk(self._metering, self._enforcement, self._upkeep, self._history, self._lists)
-        self._server = Server(fanout, self._keeper, by_id, desk, clock, config.limits, self._condition.troubles)
         self._notice = Notice(self._metering.cut_off, config.zone, config.notice.contact, clock, machine.is_simulated)
         self._request_s = config.limits.request_deadline
         self._timetable = self._build_timetable(config, {one.interface for one in departments})
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Of the certificate that clients see; `None` where HTTP is spoken."""
+        return self._admission.tls.fingerprint if self._admission.tls else None
 
     def run(self, listener: Any) -> int:
         """Serve and step until a signal or a failure; returns the exit code."""
         self._metering.step(clock())  # the other steps look at the links that this one reads
         self._upkeep.begin(clock())
+        self._admission.reception.pairing.begin(clock())
         self._obey_signals()
         loops = [eventlet.spawn(self._drive, row.name, partial(_repeat, row)) for row in self._timetable]
         loops.append(eventlet.spawn(self._drive, "the server", partial(self._server.serve, listener)))
@@ -172,6 +180,7 @@ class Service:
             Timed("fold", FOLD_S, lambda _: tpool.execute(self._archive.fold)),  # it waits for the medium
             Timed("panel", PANEL_S, self._panel),
             Timed("sessions", SESSIONS_S, self._server.expire_sessions),
+            Timed("certificate", CERTIFICATE_S, self._admission.renew_certificate),
         )
 
     def _drive(self, name: str, work: Callable[[], None]) -> None:
@@ -233,6 +242,7 @@ class Service:
         press = self._machine.press
         if press is not None:
             signal.signal(signal.SIGUSR1, lambda *_: press(Press.HELD))
+            signal.signal(signal.SIGUSR2, lambda *_: press(Press.SHORT))
 
     def _stop(self, exit_code: int) -> None:
         if not self._stopping.ready():
@@ -245,7 +255,7 @@ class Service:
         self._archive.close()
         self._machine.panel.show(DARK)
         self._machine.close()
-        self._register.close()
+        self._admission.close()
         self._store.close()
 
 
@@ -264,11 +274,4 @@ def _open_state(state_dir: Path, machine: Machine) -> Kept:
     try:
         return keep(state_dir / name, clock().wall)
     except StoreUnavailable as error:
-        raise CannotStart(str(error)) from None
-
-
-def _open_register(state_dir: Path) -> SqliteRegister:
-    try:
-        return SqliteRegister(state_dir / REGISTER_FILE)
-    except RegisterUnavailable as error:
         raise CannotStart(str(error)) from None

@@ -26,7 +26,7 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> int:
     _make_folder(state_dir)
     machine = simulated_machine(config) if simulate else real_machine(config, state_dir)
     service = Service(config, machine, state_dir)
-    _announce(config, origin, state_dir, machine)
+    _announce(config, origin, state_dir, machine, service.fingerprint)
     return service.run(listener)
 
 
@@ -57,12 +57,13 @@ def _make_folder(state_dir: Path) -> None:
         raise CannotStart(f"{state_dir}: cannot be made: {error.strerror}; choose another with --state-dir") from None
 
 
-def _announce(config: Config, origin: str, state_dir: Path, machine: Machine) -> None:
-    url = reachable_url(config.server.host, config.server.port)
+def _announce(config: Config, origin: str, state_dir: Path, machine: Machine, fingerprint: str | None) -> None:
+    url = reachable_url(config.server.host, config.server.port, tls=config.server.tls)
     simulated = "\n*** SIMULATED: nothing that this appliance reports is real. ***\n" if machine.is_simulated else ""
-    button = "The button is mocked: kill -USR1 of this process holds it.\n" if machine.press else ""
+    seal = f"Certificate's SHA-256: {fingerprint}\n" if fingerprint else ""
+    button = "The button is mocked: kill -USR1 of this process holds it, -USR2 presses it.\n" if machine.press else ""
     text = (
         f"{simulated}{origin}\nState: {state_dir}\n{button}"
-        f"Page: {url}/\nToken: {sys.argv[0]} token --state-dir {state_dir} --role viewer --departments '*'\n"
+        f"Page: {url}/\n{seal}Token: {sys.argv[0]} token --state-dir {state_dir} --role viewer --departments '*'\n"
     )
     print(text, flush=True)  # for the person who started it; the log is for later

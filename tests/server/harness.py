@@ -35,14 +35,22 @@ from appliance.monitor.metering import Metering
 from appliance.monitor.upkeep import Upkeep
 from appliance.server import access
 from appliance.server.access import Keeper
+from appliance.server.access.pairing import Pairing
+from appliance.server.access.people import People
+from appliance.server.access.reception import Reception
+from appliance.server.access.records import Records
 from appliance.server.app import Server
 from appliance.server.calls import Desk
 from appliance.server.fanout import Fanout
+from appliance.service.hashing import GreenHashing
 from appliance.system.archive import SqliteArchive
 from appliance.system.list_source import fetch
 from appliance.system.register import SqliteRegister
 from appliance.system.store import SqliteStore
+from appliance.system.trail import SqliteTrail
 from tests.server import GHOST, START
+
+log = logging.getLogger("harness")
 
 DEPARTMENTS = ("dept123", "dept456")
 
@@ -93,7 +101,8 @@ class Harness:
         self.fanout = fanout
         quotas = Limits({Kind.DAILY: 5368709120})
         departments = [Department(name, name, name, quotas) for name in DEPARTMENTS]
-        upkeep = Upkeep(store, machine, fanout.publish)
+        trail = SqliteTrail(state_dir / "audit.sqlite3")
+        upkeep = Upkeep(store, machine, fanout.publish, trail)
         metering = Metering(
             departments, position, ZoneInfo("UTC"), machine, machine, machine, lambda now: True, store, fanout.publish
         )
@@ -104,10 +113,14 @@ class Harness:
         self.history = History(ZoneInfo("UTC"), SqliteArchive(state_dir / "history.db"), Retention({}, {}))
         listed = [BlockList("bad", str(state_dir / "bad.txt"), 60.0), BlockList("own", "/none", 60.0, DEPARTMENTS[1])]
         self.lists = Lists(listed, enforcement, fetch, lambda work, *arguments: work(*arguments))
-        desk = Desk(metering, enforcement, upkeep, self.history, self.lists)
         register = SqliteRegister(state_dir / "people.sqlite3")
         keeper = Keeper(access.load_secret(state_dir), {}, register, None, lambda now: True, self.now())
-        self.server = Server(fanout, keeper, [*DEPARTMENTS, GHOST], desk, self.now, limits)
+        records = Records(trail)
+        people = People(register, keeper, GreenHashing(), records)
+        self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
+        reception = Reception(keeper, people, self.pairing, records)
+        desk = Desk(metering, enforcement, upkeep, self.history, self.lists, reception)
+        self.server = Server(fanout, [*DEPARTMENTS, GHOST], desk, self.now, limits)
 
     def now(self) -> Moment:
         return Moment(START + timedelta(seconds=self.offset_s), 1000.0 + self.offset_s)

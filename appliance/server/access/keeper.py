@@ -80,6 +80,7 @@ class Keeper:
         self._floor_due_s = now.monotonic_s
         self._version = rolls.version()
         self._revoked = rolls.revoked()
+        self.when_revoked: Callable[[], object] = lambda: None  # called as soon as a token is let in no more
 
     def check(self, token: object, now: Moment) -> Grant:
         """What this token allows now. Raises `Refused`: `E_TOKEN_EXPIRED` for one that was good, else another."""
@@ -109,13 +110,15 @@ class Keeper:
         """Seconds for which the grant still holds."""
         return self._time.remaining_s(grant.span, now)
 
-    def refresh(self) -> bool:
-        """Take in what was revoked; whether anything at all has changed since the previous call."""
+    def refresh(self) -> None:
+        """Take in what was revoked, here or by the command line."""
         version = self._rolls.version()
         if version == self._version:
-            return False
-        self._version, self._revoked = version, self._rolls.revoked()
-        return True
+            return
+        before, self._revoked = self._revoked, self._rolls.revoked()
+        self._version = version
+        if self._revoked - before:
+            self.when_revoked()
 
     def step(self, now: Moment) -> None:
         """Follow the clock and what others have revoked."""

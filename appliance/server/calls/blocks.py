@@ -15,6 +15,7 @@ from appliance.server.arguments import Argument, DepartmentId, Sentence
 from appliance.server.calls.desk import Context, require_department
 
 MOST_AT_ONCE = 5000  # targets of one call: a tenth of a second's work, which others wait for
+MOST_TOLD = 10  # blocks in an entry of the audit trail, which has the whole argument beside them
 LARGEST_PAGE = 1000  # blocks in one answer: 250 kB
 
 Address = Annotated[
@@ -104,6 +105,17 @@ def unblock(context: Context, asked: UnblockArgument) -> dict[str, Any]:
     enforcement = context.desk.enforcement
     lifted = enforcement.unblock(targets, asked.department_id, subject, context.now, origin=asked.origin)
     return {} if asked.addresses is None else {"count": len(lifted)}
+
+
+def state(context: Context, asked: BlockArgument | UnblockArgument) -> list[dict[str, Any]]:
+    """The blocks of these targets and this department, for the audit trail, which takes a few of many."""
+    targets = set(_targets(asked))
+    found = [
+        block
+        for block in context.desk.enforcement.blocks(context.now)
+        if block.target in targets and block.department == asked.department_id
+    ]
+    return [_shown(block, context) for block in found[:MOST_TOLD]]
 
 
 def list_blocks(context: Context, asked: ListArgument) -> dict[str, Any]:

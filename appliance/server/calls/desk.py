@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from appliance.core.audit import Actor
 from appliance.core.blocks import Block, BlockRequest
 from appliance.core.history import Step
 from appliance.core.maintenance import Maintenance
@@ -16,6 +17,7 @@ from appliance.monitor.account import Books
 from appliance.monitor.hosts import HostBooks
 from appliance.monitor.lists import Listing
 from appliance.server.access import Grant
+from appliance.server.access.reception import Reception
 from appliance.server.packets import clipped
 
 
@@ -66,6 +68,8 @@ class Enforcement(Protocol):
 class Upkeep(Protocol):
     """What the calls need of upkeep."""
 
+    current: Maintenance | None
+
     def start(self, start: datetime | None, duration_s: int, impact: str, actor: str, now: Moment) -> Maintenance:
         """Begin or announce a maintenance."""
 
@@ -102,26 +106,40 @@ class Desk:
     upkeep: Upkeep
     history: History
     lists: Lists
+    reception: Reception
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: what the token grants, from which address, and the way into and out of a department's analytics."""
+    """Who calls: what the token grants, from which address, and the way into and out of a department's analytics.
+
+    `adopt`: takes another token's grant for the rest of the connection.
+    """
 
     grant: Grant
     address: str | None
     subscribe: Callable[[str], None]
     unsubscribe: Callable[[str], None]
+    adopt: Callable[[Grant], None]
+
+    @property
+    def actor(self) -> Actor:
+        """Who calls, for the audit trail."""
+        return Actor(self.grant.subject, self.grant.role, self.address)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a handler has to work with, beside its argument. `departments`: the ids that are configured."""
+    """What a handler has to work with, beside its argument. `departments`: the ids that are configured.
+
+    `now`: when the call came; `clock`: for a handler in which others have their turn.
+    """
 
     desk: Desk
     departments: frozenset[str]
     caller: Caller
     now: Moment
+    clock: Callable[[], Moment]
 
 
 def require_department(context: Context, department: str) -> None:

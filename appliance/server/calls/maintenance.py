@@ -4,8 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from appliance.core.maintenance import Maintenance
-from appliance.core.moment import timestamp
+from appliance.core.maintenance import Maintenance, facts
 from appliance.server.arguments import Argument, Instant, Nothing, Sentence
 from appliance.server.calls.desk import Context
 
@@ -33,12 +32,11 @@ def stop(context: Context, _: Nothing) -> dict[str, Any]:
     return _told(context.desk.upkeep.stop(context.caller.grant.subject, context.now))
 
 
+def state(context: Context, _: object) -> object:
+    """The maintenance that there is, for the audit trail."""
+    current = context.desk.upkeep.current
+    return facts(current) if current else None
+
+
 def _told(maintenance: Maintenance) -> dict[str, Any]:
-    return {
-        "maintenance": {
-            "type": maintenance.kind,
-            "startTime": timestamp(maintenance.start),
-            "duration": maintenance.duration_s,
-            "impact": maintenance.impact,
-        }
-    }
+    return {"maintenance": facts(maintenance)}

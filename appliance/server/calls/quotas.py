@@ -69,6 +69,12 @@ def extend(context: Context, asked: ExtendArgument) -> dict[str, Any]:
     return quotas(context, asked.department_id)
 
 
+def state(context: Context, asked: LimitArgument | ExtendArgument) -> dict[str, Any] | None:
+    """The quota of this kind, for the audit trail; `None`: there is none."""
+    found = quotas(context, asked.department_id)["quotas"]
+    return next((one for one in found if one["type"] == asked.type), None)
+
+
 def _counted(books: Books) -> dict[str, Any]:
     return {
         "type": books.kind,

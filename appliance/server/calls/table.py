@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from appliance.core.refusal import Code, Refused
 from appliance.server.access import Role
 from appliance.server.arguments import DepartmentId, Nothing, parse
-from appliance.server.calls import analytics, blocks, history, lists, maintenance, quotas
+from appliance.server.calls import analytics, audit, blocks, history, lists, maintenance, people, quotas
 from appliance.server.calls.desk import Context
 from appliance.server.packets import clipped
 
@@ -20,28 +22,40 @@ from appliance.server.packets import clipped
 class Call:
     """A row of the table. `argument`: an `Argument`, which may be left out if no key of it is required, or a text.
 
-    `changes`: it is refused in the read-only mode. Maintenance itself can be extended and ended in it.
+    `changes`: it is refused in the read-only mode. Maintenance itself can be extended and ended in it. `state`: what
+    the audit trail shows before and after the call; `None` where nothing is changed, or the handler tells it itself.
+    `everywhere`: takes a token for all departments, because what it does concerns them all.
     """
 
     argument: Any
     role: Role
     changes: bool
     handler: Callable[[Context, Any], dict[str, Any]]
+    state: Callable[[Context, Any], object] | None = None
+    everywhere: bool = False
 
 
 CALLS = {
     "analytics:subscribe": Call(DepartmentId, Role.VIEWER, False, analytics.subscribe),
     "analytics:unsubscribe": Call(DepartmentId, Role.VIEWER, False, analytics.unsubscribe),
-    "ip:block": Call(blocks.BlockArgument, Role.OPERATOR, True, blocks.block),
-    "ip:unblock": Call(blocks.UnblockArgument, Role.OPERATOR, True, blocks.unblock),
+    "ip:block": Call(blocks.BlockArgument, Role.OPERATOR, True, blocks.block, blocks.state),
+    "ip:unblock": Call(blocks.UnblockArgument, Role.OPERATOR, True, blocks.unblock, blocks.state),
     "ip:list": Call(blocks.ListArgument, Role.VIEWER, False, blocks.list_blocks),
     "list:get": Call(Nothing, Role.OPERATOR, False, lists.listings),
     "quota:get": Call(DepartmentId, Role.VIEWER, False, quotas.quotas),
-    "quota:set": Call(quotas.LimitArgument, Role.ADMIN, True, quotas.set_limit),
-    "quota:extend": Call(quotas.ExtendArgument, Role.OPERATOR, True, quotas.extend),
+    "quota:set": Call(quotas.LimitArgument, Role.ADMIN, True, quotas.set_limit, quotas.state),
+    "quota:extend": Call(quotas.ExtendArgument, Role.OPERATOR, True, quotas.extend, quotas.state),
     "history:get": Call(history.HistoryArgument, Role.VIEWER, False, history.history),
-    "maintenance:start": Call(maintenance.StartArgument, Role.ADMIN, False, maintenance.start),
-    "maintenance:stop": Call(Nothing, Role.ADMIN, False, maintenance.stop),
+    "maintenance:start": Call(maintenance.StartArgument, Role.ADMIN, False, maintenance.start, maintenance.state),
+    "maintenance:stop": Call(Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state),
+    "token:renew": Call(Nothing, Role.VIEWER, False, people.renew),
+    "token:revoke": Call(people.RevokeArgument, Role.VIEWER, False, people.revoke),
+    "token:list": Call(Nothing, Role.ADMIN, False, people.list_tokens, everywhere=True),
+    "user:password": Call(people.PasswordArgument, Role.VIEWER, False, people.set_password),
+    "user:list": Call(Nothing, Role.ADMIN, False, people.list_people, everywhere=True),
+    "user:add": Call(people.AddArgument, Role.ADMIN, False, people.add, everywhere=True),
+    "user:remove": Call(people.RemoveArgument, Role.ADMIN, False, people.remove, everywhere=True),
+    "audit:get": Call(audit.AuditArgument, Role.ADMIN, False, audit.read, everywhere=True),
 }
 
 
@@ -53,9 +67,21 @@ def carry_out(event: str, arguments: Sequence[object], context: Context) -> dict
         raise Refused(Code.BAD_REQUEST, f'there is no call "{clipped(event)}"; there are {", ".join(CALLS)}')
     if not grant.may_act_as(call.role):
         raise Refused(Code.FORBIDDEN, f"{event} takes a token with the role {call.role}; this one has {grant.role}")
+    if call.everywhere:
+        people.require_administrator(context)
     if len(arguments) > 1:
         raise Refused(Code.BAD_REQUEST, f"{event} takes one argument at most, and was given {len(arguments)}")
     argument = parse(call.argument, arguments[0] if arguments else None)
     if call.changes:
         context.desk.upkeep.require_writable()
-    return call.handler(context, argument)
+    return call.handler(context, argument) if call.state is None else _recorded(event, call, argument, context)
+
+
+def _recorded(event: str, call: Call, argument: Any, context: Context) -> dict[str, Any]:
+    """Do it, and tell the audit trail. The change comes first: a trail that is full must not keep a block in force."""
+    before = call.state(context, argument) if call.state else None
+    answer = call.handler(context, argument)
+    after = call.state(context, argument) if call.state else None
+    what = msgspec.to_builtins(argument)
+    context.desk.reception.records.done(context.caller.actor, event, context.now, what, before, after)
+    return answer

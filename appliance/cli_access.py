@@ -1,0 +1,142 @@
+"""The shell verbs about tokens and people. They work with or without a service that runs, on its state directory."""
+
+import json
+from typing import Any
+
+import click
+
+from appliance.shell import Place, placed, told
+
+ROLES = click.Choice(["viewer", "operator", "admin"])
+departments_option = click.option(
+    "--departments", default="*", show_default=True, help="Ids with commas between them, or '*' for all."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="For a program.")
+
+
+@click.group(invoke_without_command=True)
+@placed
+@click.option("--role", type=ROLES, default="viewer", show_default=True)
+@departments_option
+@click.option("--ttl", type=click.IntRange(min=1), default=3600, show_default=True, help="Seconds that it is valid.")
+@click.option("--subject", default="token", show_default=True, help="Who it is for; it stands in the log.")
+def token(place: Place, role: str, departments: str, ttl: int, subject: str) -> None:
+    """Print a token for a program or a screen; or list the tokens that there are, or revoke one."""
+    if click.get_current_context().invoked_subcommand:
+        return
+    from appliance.core.people import Role
+    from appliance.service.keeping import keeping, now, operator
+
+    with told():
+        place.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with keeping(place.state_dir) as people:
+            try:
+                made = people.make_token(Role(role), _departments(departments), ttl, subject, operator(), now())
+            except ValueError as error:
+                raise click.UsageError(str(error)) from None
+    click.echo(made)
+
+
+@token.command("list")
+@placed
+@json_option
+def list_tokens(place: Place, as_json: bool) -> None:
+    """List the tokens that are not over: what was issued, who is logged in, and what issuers' tokens were shown."""
+    from appliance.server.access.people import ticket_facts
+    from appliance.service.keeping import keeping, now
+
+    with told(), keeping(place.state_dir) as people:
+        facts = [ticket_facts(ticket) for ticket in people.tickets(now())]
+    columns = ("id", "subject", "role", "departments", "origin", "expiresAt", "revokedAt")
+    _show(facts, columns, as_json)
+
+
+@token.command()
+@placed
+@click.argument("token_id", metavar="ID")
+def revoke(place: Place, token_id: str) -> None:
+    """Let a token in no more; a service that runs disconnects its holder within a second.
+
+    ID is what `appliance token list` shows, or the token itself.
+    """
+    from appliance.server.access import load_secret
+    from appliance.server.access.tokens import read
+    from appliance.service.keeping import keeping, now, operator
+
+    with told(), keeping(place.state_dir) as people:
+        known_id = read(load_secret(place.state_dir), token_id).id if "." in token_id else token_id
+        people.revoke(known_id, operator(), now())
+    click.echo(f"revoked {known_id}")
+
+
+@click.group()
+def user() -> None:
+    """People who log in with a password."""
+
+
+@user.command()
+@placed
+@click.argument("name")
+@click.option("--role", type=ROLES, default="viewer", show_default=True)
+@departments_option
+@click.password_option(help="Asked for where it is not given: what is given here stays in the shell's history.")
+def add(place: Place, name: str, role: str, departments: str, password: str) -> None:
+    """Add somebody. A department head is an operator or viewer with his own departments."""
+    from appliance.core.people import Person, Role, require_name
+    from appliance.service.keeping import keeping, now, operator
+
+    with told():
+        place.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        require_name(name)
+        with keeping(place.state_dir) as people:
+            people.add(Person(name, Role(role), _departments(departments)), password, operator(), now)
+    click.echo(f"{name} can log in")
+
+
+@user.command("list")
+@placed
+@json_option
+def list_people(place: Place, as_json: bool) -> None:
+    """List who can log in."""
+    from appliance.server.access.people import person_facts
+    from appliance.service.keeping import keeping
+
+    with told(), keeping(place.state_dir) as people:
+        facts = [person_facts(person) for person in people.listed()]
+    _show(facts, ("name", "role", "departments"), as_json)
+
+
+@user.command()
+@placed
+@click.argument("name")
+def remove(place: Place, name: str) -> None:
+    """Remove somebody; whoever is logged in as that is disconnected within a second."""
+    from appliance.service.keeping import keeping, now, operator
+
+    with told(), keeping(place.state_dir) as people:
+        people.remove(name, operator(), now())
+    click.echo(f"{name} cannot log in any more")
+
+
+@user.command()
+@placed
+@click.argument("name")
+@click.password_option("--password", help="The new one; asked for where it is not given.")
+def password(place: Place, name: str, password: str) -> None:
+    """Give somebody another password; the logins with the old one end."""
+    from appliance.service.keeping import keeping, now, operator
+
+    with told(), keeping(place.state_dir) as people:
+        people.set_password(name, password, operator(), now)
+    click.echo(f"{name} has another password")
+
+
+def _departments(text: str) -> frozenset[str] | None:
+    return None if text == "*" else frozenset(one.strip() for one in text.split(",") if one.strip())
+
+
+def _show(facts: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool) -> None:
+    from tabulate import tabulate
+
+    rows = [[one[column] for column in columns] for one in facts]
+    click.echo(json.dumps(facts) if as_json else tabulate(rows, headers=columns))

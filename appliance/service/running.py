@@ -21,6 +21,7 @@ from eventlet.event import Event as GreenEvent
 from eventlet.hubs import get_hub
 
 from appliance.config import Config
+from appliance.config.values import SendPath
 from appliance.core.blocks import BlockRequest, Protected
 from appliance.core.department import networks_of
 from appliance.core.machine import Press
@@ -81,7 +82,7 @@ class Service:
         self._store = self._kept.store
         departments = config.as_departments()
         by_id = {one.id: one for one in departments}
-        fanout = Fanout(machine.is_simulated, config.limits)
+        fanout = Fanout(machine.is_simulated, config.limits, plain=config.server.send_path is SendPath.PLAIN)
         publish = fanout.publish
         self._admission = Admission(config, machine, state_dir)
         reception = self._admission.reception

@@ -1,0 +1,169 @@
+"""The load: many raw WebSockets in one loop over epoll, alike for every server that speaks Socket.IO.
+
+It does as little as it can for each frame, so that it is never what is measured: a frame that carries the bench's event
+is counted and its time of emission, which stands in the event by the clock that all processes share, compared with now.
+"""
+
+import json
+import re
+import select
+import socket
+from collections.abc import Callable, Iterator
+from time import monotonic, monotonic_ns
+
+EMITTED = re.compile(rb'"(\d{12,19}) ')
+HANDSHAKE = (
+    b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+PATIENCE_S = 60
+READ_BYTES = 65536
+SLOW_BYTES, SLOW_PERIOD_S = 512, 0.5  # a slow client reads so much so often: one event in four
+
+
+def masked(text: bytes) -> bytes:
+    size = len(text)
+    length = bytes([128 | size]) if size < 126 else bytes([128 | 126]) + size.to_bytes(2, "big")
+    return b"\x81" + length + bytes(4) + text
+
+
+class Client:
+    """One WebSocket. `events`: how many it has received, those of its snapshot first."""
+
+    def __init__(self, port: int, login: bytes) -> None:
+        self.sock = socket.socket()
+        self.sock.setblocking(False)
+        self.sock.connect_ex(("127.0.0.1", port))
+        self.login = login
+        self.events = 0
+        self._buffer = b""
+        self._is_open = False
+
+    def texts(self) -> Iterator[bytes]:
+        """The texts that have arrived; raises `OSError` at the end."""
+        data = self.sock.recv(READ_BYTES)
+        if not data:
+            raise ConnectionError("the server has closed the connection")
+        buffer = self._buffer + data
+        if not self._is_open:
+            head, found, rest = buffer.partition(b"\r\n\r\n")
+            if found:
+                assert b" 101 " in head, head
+                self._is_open, buffer = True, rest
+        start = 0
+        while self._is_open and len(buffer) - start >= 2:
+            size, header = buffer[start + 1], 2
+            if size == 126:
+                size, header = int.from_bytes(buffer[start + 2 : start + 4], "big"), 4
+            if len(buffer) - start < header + size:
+                break
+            yield buffer[start + header : start + header + size]
+            start += header + size
+        self._buffer = buffer[start:]
+
+
+class Load:
+    """Clients of one server."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._poll = select.epoll()
+        self._clients: dict[int, Client] = {}
+        self._starting: set[int] = set()
+        self._slow: list[int] = []
+        self._slow_due_s = 0.0
+        self.latencies_ns: list[int] = []
+        self.event_bytes = 0  # of the latest of the bench's events, with its frame
+        self.lost = 0
+        self._flood_bytes: int | None = None
+
+    @property
+    def deliveries(self) -> int:
+        """How many of the bench's events have arrived."""
+        return len(self.latencies_ns) if self._flood_bytes is None else self._flood_bytes // self.event_bytes
+
+    def flood(self) -> None:
+        """From now on only count bytes, for the rest of this load's life: all that comes are events of one size."""
+        self._flood_bytes = 0
+
+    def connect(self, count: int, token: str, snapshot: int) -> float:
+        """Connect so many at once; returns after how many seconds all have their snapshot."""
+        login = masked(b"40" + json.dumps({"token": token}).encode())
+        began_s = monotonic()
+        new = [Client(self._port, login) for _ in range(count)]
+        for client in new:
+            number = client.sock.fileno()
+            self._clients[number] = client
+            self._starting.add(number)
+            self._poll.register(number, select.EPOLLOUT)
+        self.run(lambda: all(client.events >= snapshot for client in new))
+        return monotonic() - began_s
+
+    def hinder(self, stuck: int, slow: int) -> None:
+        """Let so many of the clients read no more, and so many read little."""
+        numbers = list(self._clients)
+        self._slow = numbers[stuck : stuck + slow]
+        for number in numbers[: stuck + slow]:
+            self._poll.modify(number, 0)
+
+    def run(self, is_done: Callable[[], bool], until_s: float | None = None) -> None:
+        """Serve the clients until it is done, or until a moment."""
+        patience_s = monotonic() + PATIENCE_S
+        while not is_done():
+            now_s = monotonic()
+            if until_s is not None and now_s >= until_s:
+                return
+            assert now_s < patience_s, "it takes too long"
+            for number, _ in self._poll.poll(0.05 if until_s is None else min(0.05, until_s - now_s)):
+                self._serve(number)
+            if self._slow and now_s >= self._slow_due_s:
+                self._slow_due_s = now_s + SLOW_PERIOD_S
+                for number in self._slow:
+                    self._serve_slowly(number)
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.sock.close()
+        self._poll.close()
+
+    def _serve_slowly(self, number: int) -> None:
+        # What it is told is not counted: it is the others that are looked at.
+        try:
+            self._clients[number].sock.recv(SLOW_BYTES)
+        except BlockingIOError:
+            return
+
+    def _serve(self, number: int) -> None:
+        client = self._clients.get(number)
+        if client is None:
+            return
+        try:
+            if number in self._starting:
+                self._starting.discard(number)
+                client.sock.sendall(HANDSHAKE)
+                self._poll.modify(number, select.EPOLLIN)
+                return
+            self._receive(client)
+        except BlockingIOError:
+            return
+        except OSError:
+            del self._clients[number]
+            client.sock.close()
+            self.lost += 1
+
+    def _receive(self, client: Client) -> None:
+        if self._flood_bytes is not None:
+            self._flood_bytes += len(client.sock.recv(READ_BYTES))
+            return
+        now_ns = monotonic_ns()
+        for text in client.texts():
+            if text[:2] == b"42":
+                client.events += 1
+                found = EMITTED.search(text)
+                if found:
+                    self.latencies_ns.append(now_ns - int(found[1]))
+                    self.event_bytes = len(text) + 4
+            elif text[:1] == b"0":
+                client.sock.sendall(client.login)
+            elif text == b"2":
+                client.sock.sendall(masked(b"3"))

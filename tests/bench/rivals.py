@@ -1,0 +1,117 @@
+"""The servers that the bench compares, each a process of its own, pinned to a core, with its load."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from appliance.server import access
+from appliance.server.access import Role
+from appliance.server.access.secret import SECRET_BYTES
+from tests.bench.load import Load
+from tests.contract.schema import examples
+
+SERVER_CORE, LOAD_CORE = 0, 1
+DEPARTMENTS = ["d0", "d1", "d2", "d3"]
+EVENT_BYTES = 400
+PEER = Path(__file__).with_name("peer")
+KEY = secrets.token_bytes(SECRET_BYTES)
+
+
+def _states() -> list[tuple[str, dict[str, object]]]:
+    shown = examples()
+    of_departments = [
+        (name, {**shown[name], "departmentId": department})
+        for department in DEPARTMENTS
+        for name in ("usage:update", "department:status")
+    ]
+    return [*of_departments, ("system:health", shown["system:health"])]
+
+
+STATES = _states()
+TOKEN = access.issue(KEY, Role.VIEWER, None, 3600, "bench", datetime.now(UTC))
+OPTIONS = {
+    "secret": KEY.hex(),
+    "departments": DEPARTMENTS,
+    "states": STATES,
+    "padding": "x" * (EVENT_BYTES - 190),
+}
+
+
+class Running:
+    """One of the servers, with its load."""
+
+    def __init__(self, program: list[str], **options: object) -> None:
+        self._folder = TemporaryDirectory()
+        given = json.dumps({**OPTIONS, **options, "folder": self._folder.name})
+        self._process = subprocess.Popen(
+            ["taskset", "-c", str(SERVER_CORE), *program, given],
+            env={**os.environ, "EVENTLET_NO_GREENDNS": "yes", "PYTHONWARNINGS": "ignore"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self.port = json.loads(self._out.readline())["port"]
+        self.load = Load(self.port)
+
+    def close(self) -> None:
+        self.load.close()
+        self._in.close()
+        self._process.wait(20)
+        self._out.close()
+        self._folder.cleanup()
+
+    def connect(self, count: int) -> float:
+        return self.load.connect(count, TOKEN, len(STATES))
+
+    def emit(self, kind: str, count: int) -> None:
+        self._in.write(f"{kind} {count}\n".encode())
+        self._in.flush()
+
+    def cpu_s(self) -> float:
+        """What all its threads have used of the processor."""
+        tasks = Path(f"/proc/{self._process.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+    def resident_bytes(self) -> int:
+        return resident_bytes(self._process.pid)
+
+    def unsent_bytes(self) -> int:
+        """What the kernel holds for clients that have not acknowledged it."""
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return sum(int(row[4].partition(":")[0], 16) for row in rows if int(row[1][9:], 16) == self.port)
+
+    @property
+    def _in(self):
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+    @property
+    def _out(self):
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+
+SERVERS: Mapping[str, Callable[[], Running]] = {
+    "ours": lambda: Running([sys.executable, "-m", "tests.bench.served"], plain=False),
+    "Node": lambda: Running(["node", str(PEER / "server.js")]),
+    "plain": lambda: Running([sys.executable, "-m", "tests.bench.served"], plain=True),
+}
+
+
+@contextmanager
+def running(start: Callable[[], Running]) -> Iterator[Running]:
+    one = start()
+    try:
+        yield one
+    finally:
+        one.close()
+
+
+def resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")

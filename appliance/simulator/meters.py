@@ -1,8 +1,9 @@
 """The simulated meters, with the kernel's rules: absolute counts of L3 bytes, limits that hold to the packet.
 
 The same contract test runs over them and over the real ones. A meter begins at zero when a department is first planned
-for an interface, and keeps its count under every later plan; a department that is planned no more loses its meter, and
-gets another with another identity. Overlapping networks at one interface are refused, and the whole with them.
+for an interface and networks, and keeps its count under every later plan of these; a department that is planned no more
+loses its meter, and gets another with another identity. Overlapping networks at one interface are refused, and the
+whole with them.
 A mirror port counts and holds nobody. What devices do here has no destination: of `exempt`, only hosts matter.
 """
 
@@ -15,6 +16,8 @@ from appliance.core.meter import Facing, Network, Plan, Reading
 from appliance.simulator.network import Device
 from appliance.simulator.wire import Hold, Traffic
 from appliance.simulator.world import World
+
+_Key = tuple[str, str, tuple[Network, ...]]  # what makes a meter another one: name, interface, networks
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class SimulatedMeters:
     def __init__(self, world: World) -> None:
         self._world = world
         self._plans: Sequence[Plan] = ()
-        self._meters: dict[tuple[str, str], _Meter] = {}  # by name and interface
+        self._meters: dict[_Key, _Meter] = {}
         self._made = 0
         self._host_stops: dict[tuple[str, Device], int] = {}  # with the wire's count, since the start
 
@@ -72,7 +75,7 @@ class SimulatedMeters:
     def read(self) -> Mapping[str, Reading]:
         """By department, its meter; `unclaimed:<interface>` is what no department there claims."""
         return {
-            name: _sum(meter.identity, self._devices_of(meter).values()) for (name, _), meter in self._meters.items()
+            name: _sum(meter.identity, self._devices_of(meter).values()) for (name, *_), meter in self._meters.items()
         }
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
@@ -83,15 +86,15 @@ class SimulatedMeters:
                 for device, reading in self._devices_of(meter).items()
                 if reading.total_bytes
             }
-            for (name, _), meter in self._meters.items()
+            for (name, *_), meter in self._meters.items()
         }
 
     def _meter(self) -> None:
         """The meters of the plans: those that were there go on, for whom they count now."""
         at_s = self._world.elapsed()
-        members = {(plan.department, plan.interface): self._members(plan) for plan in self._plans}
+        members = {_key(plan): self._members(plan) for plan in self._plans}
         members |= self._unclaimed()
-        meters: dict[tuple[str, str], _Meter] = {}
+        meters: dict[_Key, _Meter] = {}
         for key, devices in members.items():
             former = self._meters.get(key) or self._new(key[0])
             since = {device: self._world.wire.carried(device, at_s) for device in devices}
@@ -116,15 +119,15 @@ class SimulatedMeters:
             )
         )
 
-    def _unclaimed(self) -> dict[tuple[str, str], frozenset[Device]]:
+    def _unclaimed(self) -> dict[_Key, frozenset[Device]]:
         """The devices that no plan claims, where each plan of an interface claims some networks."""
-        unclaimed = {}
+        unclaimed: dict[_Key, frozenset[Device]] = {}
         for interface in {plan.interface for plan in self._plans}:
             plans = [plan for plan in self._plans if plan.interface == interface]
             if all(plan.networks for plan in plans):
                 known = [network for plan in plans for network in (*plan.networks, *plan.exempt)]
                 strangers = frozenset(device for device in self._at(interface) if not _is_in(device, known))
-                unclaimed[f"unclaimed:{interface}", interface] = strangers
+                unclaimed[f"unclaimed:{interface}", interface, ()] = strangers
         return unclaimed
 
     def _at(self, interface: str) -> list[Device]:
@@ -133,7 +136,7 @@ class SimulatedMeters:
     def _holds(self, plan: Plan) -> list[Hold]:
         if plan.facing is Facing.MIRRORED:
             return []
-        meter = self._meters[plan.department, plan.interface]
+        meter = self._meters[_key(plan)]
         counted = {device: reading.total_bytes for device, reading in self._devices_of(meter).items()}
         whole = self._hold(meter.devices, plan.stop_at_bytes, sum(counted.values()), plan.throttle_bytes_s)
         return [whole, *self._host_holds(plan, meter.devices)]
@@ -177,6 +180,10 @@ class SimulatedMeters:
             )
             counted[device] = _sum(more.identity, [more, counted[device]]) if device in counted else more
         return counted
+
+
+def _key(plan: Plan) -> _Key:
+    return plan.department, plan.interface, plan.networks
 
 
 def _sum(identity: str, readings: Iterable[Reading]) -> Reading:

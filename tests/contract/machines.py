@@ -21,7 +21,9 @@ from appliance.system.capture import PacketCapture
 from appliance.system.firewall import NftablesFirewall
 from appliance.system.flows import ConntrackFlows
 from appliance.system.interfaces import RtnetlinkInterfaces
+from appliance.system.meters import TABLE, NftablesMeters
 from appliance.system.neighbours import RtnetlinkNeighbours
+from appliance.system.nfnetlink import Nfnetlink
 from appliance.system.nftables import Nftables
 from appliance.system.panel import GpioPanel
 from appliance.system.sensors import PsutilSensors
@@ -51,7 +53,7 @@ class Rig:
     live: Callable[[], None]
     until: Callable[[Callable[[], bool]], None]
     press: Callable[[Press], None]
-    meters: Meters | None = None  # of the real machine a part of its own, with tests of its own in the lab
+    meters: Meters
 
 
 class Clock:
@@ -106,6 +108,8 @@ def real(scratch: Path) -> Iterator[Rig]:
         lab.start_web()
         interfaces, neighbours, flows = RtnetlinkInterfaces(), RtnetlinkNeighbours(), ConntrackFlows()
         capture = PacketCapture(promiscuous=False)
+        nftables, shown = Nftables(), Nfnetlink(TABLE)
+        meters = NftablesMeters(nftables.run, shown)
         panel = GpioPanel(button=17, status=22, alert=23, activity=24, hold_s=0.2, scratch=scratch)
 
         def live() -> None:
@@ -114,6 +118,7 @@ def real(scratch: Path) -> Iterator[Rig]:
                 for _ in range(TRIES):
                     with socket.socket() as refused:
                         refused.connect_ex((WEB_V4[0], 9))
+            _rest(meters)
 
         yield Rig(
             interfaces=interfaces,
@@ -121,7 +126,8 @@ def real(scratch: Path) -> Iterator[Rig]:
             flows=flows,
             sensors=PsutilSensors(scratch),
             panel=panel,
-            firewall=NftablesFirewall(Nftables().run),
+            firewall=NftablesFirewall(nftables.run),
+            meters=meters,
             capture=capture,
             interface=lab.department_interface,
             host=lab.hosts[0].ipv4,
@@ -129,7 +135,7 @@ def real(scratch: Path) -> Iterator[Rig]:
             until=_wait,
             press=panel.press,
         )
-        for part in (panel, capture, flows, neighbours, interfaces):
+        for part in (panel, capture, flows, neighbours, interfaces, shown):
             part.close()
 
 
@@ -138,3 +144,10 @@ def _wait(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline_s, "it never came true"
         time.sleep(0.02)  # the kernel's own time passes here: nobody can hand it another
+
+
+def _rest(meters: Meters) -> None:
+    """Until the last packets of what was done are counted, such as those that end a connection."""
+    before = None
+    while before != (before := meters.read()):
+        time.sleep(0.1)

@@ -3,15 +3,16 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from ipaddress import ip_network
+from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 
 import pytest
 
 from appliance.core.meter import Facing, Plan, Reading
 from appliance.ports import Meters
-from tests.contract.machines import simulated
+from tests.contract.machines import real, simulated
 
+ONE_PACKET = 1500  # bytes, of IP
 ELSEWHERE = (ip_network("10.99.0.0/16"),)
 
 
@@ -28,7 +29,7 @@ class Metered:
         return self.meters.read()[name].total_bytes
 
 
-@pytest.fixture(params=[simulated], ids=["simulated"])
+@pytest.fixture(params=[simulated, real], ids=["simulated", "real"])
 def metered(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Metered]:
     with request.param(tmp_path) as rig:
 
@@ -71,8 +72,6 @@ def test_a_department_s_meter_is_the_sum_of_its_hosts(metered: Metered) -> None:
         {},
         {"stop_at_bytes": 2**40},
         {"throttle_bytes_s": 10**6},
-        {"networks": ()},
-        {"networks": ELSEWHERE},
         {"exempt": ELSEWHERE},
     ],
     ids=str,
@@ -83,6 +82,15 @@ def test_a_meter_that_is_there_keeps_its_count_under_another_plan(metered: Meter
     before = metered.meters.read()["a"]
     assert metered.meters.apply([replace(metered.plan, **change)]) is None
     assert metered.meters.read()["a"] == before
+
+
+@pytest.mark.parametrize("networks", [(), ELSEWHERE], ids=["everybody", "others"])
+def test_other_networks_make_another_meter(metered: Metered, networks: tuple[IPv4Network, ...]) -> None:
+    metered.meters.apply([metered.plan])
+    metered.live()
+    before = metered.meters.read()["a"]
+    assert metered.meters.apply([replace(metered.plan, networks=networks)]) is None
+    assert metered.meters.read()["a"].identity != before.identity
 
 
 def test_a_department_that_is_planned_no_more_has_no_meter_and_later_another(metered: Metered) -> None:
@@ -123,7 +131,7 @@ def test_at_its_limit_a_department_stops_and_goes_on_when_it_is_raised(metered: 
     limit = metered.total()
     metered.meters.apply([replace(metered.plan, stop_at_bytes=limit)])
     metered.live()
-    assert metered.total() == limit
+    assert limit <= metered.total() <= limit + ONE_PACKET, "the packet that finds the quota at its end may pass"
     metered.meters.apply([replace(metered.plan, stop_at_bytes=2 * limit + 10_000)])
     metered.live()
     assert metered.total() > limit
@@ -143,8 +151,9 @@ def test_networks_that_overlap_are_refused_and_the_former_plans_stay(metered: Me
     assert metered.meters.read() == before
 
 
-def test_an_interface_that_is_not_there_has_no_meter_and_the_others_have(metered: Metered) -> None:
+def test_an_interface_that_is_not_there_counts_nothing_and_the_others_do(metered: Metered) -> None:
     absent = Plan("absent", "absent0", Facing.DEPARTMENT)
     assert metered.meters.apply([metered.plan, absent]) is None
-    assert "a" in metered.meters.read()
-    assert "absent" not in metered.meters.read()
+    metered.live()
+    assert metered.total() > 0
+    assert metered.meters.read().get("absent", Reading("")).total_bytes == 0

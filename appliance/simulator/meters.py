@@ -58,7 +58,7 @@ class SimulatedMeters:
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
         """Hold each of these hosts to what it has left."""
         at_s = self._world.elapsed()
-        for (department, _), meter in self._meters.items():
+        for (department, *_), meter in self._meters.items():
             for device in meter.devices:
                 left_bytes = left.get(department, {}).get(str(device.address))
                 if left_bytes is not None:

@@ -103,8 +103,16 @@ def status(place: Place, as_json: bool) -> None:
     from appliance.watching import status_of, status_text
 
     with _client(place) as client:
-        found = status_of(client)
+        found = status_of(client) | _seal(place)
         click.echo(json.dumps(found) if as_json else status_text(found))
+
+
+def _seal(place: Place) -> dict[str, str]:
+    """The fingerprint to compare with what a browser shows; nothing where the service speaks HTTP."""
+    from appliance.server.pin import fingerprint
+
+    certificate = _certificate(_server_section(place), place)
+    return {"certificate": fingerprint(certificate)} if certificate else {}
 
 
 @main.command()

@@ -57,6 +57,7 @@ def status_text(found: dict[str, Any]) -> str:
     usage = {one["departmentId"]: one["metrics"] for one in found.get("usage:update", [])}
     rows = [_department_row(one, usage.get(one["departmentId"], {})) for one in found.get("department:status", [])]
     parts = ["SIMULATED: nothing here is real"] if _is_simulated(found) else []
+    parts += [f"certificate, SHA-256: {found['certificate']}"] if "certificate" in found else []
     parts += [line_of("system:health", one) for one in found.get("system:health", [])]
     parts += [line_of("system:maintenance", one) for one in found.get("system:maintenance", [])]
     parts.append(tabulate(rows, headers=["department", "active", "users", "health", "today", "line", "reasons"]))

@@ -48,7 +48,7 @@ class Appliance:
         departments = config.as_departments()
         by_id = {one.id: one for one in departments}
         publish = self.published.append
-        self.upkeep = Upkeep(store, machine.panel, publish, SqliteTrail(":memory:"))
+        self.upkeep = Upkeep(store, machine.panel, publish, SqliteTrail(Path(":memory:")))
         self.metering = Metering(
             departments,
             config.position,

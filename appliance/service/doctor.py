@@ -14,6 +14,8 @@ from pathlib import Path
 from appliance import config as configuration
 from appliance.config import Config, ConfigError, Server
 from appliance.server.access import AccessError, load_secret
+from appliance.server.pin import fingerprint
+from appliance.service.certificates import certificate_file
 
 
 class Verdict(StrEnum):
@@ -51,6 +53,7 @@ def examine(config_file: Path | None, state_dir: Path) -> list[Finding]:
         _kernel,
         lambda: _interfaces(config),
         lambda: _state(state_dir),
+        lambda: _certificate(server, state_dir),
         lambda: _port(server),
         _panel,
     )
@@ -123,6 +126,21 @@ def _secret(state_dir: Path) -> Finding:
     except AccessError as error:
         return Finding("state", Verdict.FATAL, str(error))
     return Finding("state", Verdict.GOOD, f"{state_dir} is writable and its secret is private")
+
+
+def _certificate(server: Server, state_dir: Path) -> Iterator[Finding]:
+    if not server.tls:
+        advice = "tokens and passwords can be read on the way; set tls = true in [server]"
+        yield Finding("certificate", Verdict.WARNING, "none: dashboards connect without TLS", advice)
+        return
+    path = certificate_file(server, state_dir)
+    try:
+        yield Finding("certificate", Verdict.GOOD, f"{path}, SHA-256 {fingerprint(path)}")
+    except FileNotFoundError as error:
+        verdict, advice = (Verdict.FATAL, "name another in [server]") if server.certificate else (Verdict.GOOD, "")
+        yield Finding("certificate", verdict, "will be made at the first start" if not advice else str(error), advice)
+    except (OSError, ValueError) as error:
+        yield Finding("certificate", Verdict.FATAL, str(error), "run this as the service's user, or delete the file")
 
 
 def _port(server: Server) -> Iterator[Finding]:

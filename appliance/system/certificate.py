@@ -32,6 +32,8 @@ class CertificateUnavailable(Exception):
 def host_names() -> list[str]:
     """How this computer is called on the LAN."""
     name = socket.gethostname().split(".")[0].lower()
+    if not name or not name.isascii():
+        name = "appliance"
     return [name, f"{name}.local", "localhost"]
 
 

@@ -53,6 +53,8 @@ class SqliteTrail:
         """Open or create the file. Raises `TrailUnavailable`."""
         try:
             self._database = Database(sqlite3.connect(path, timeout=BUSY_S), execute_plugins=False)
+            if path.exists():  # not `:memory:`
+                path.chmod(0o600)  # what people do, and from where, is for administrators
             for pragma in ("journal_mode = WAL", "synchronous = FULL"):
                 self._database.execute(f"PRAGMA {pragma}").close()
             migrations.apply(self._database)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
@@ -92,6 +93,14 @@ class NodeClient:
     def disconnect(self) -> None:
         """Leave, as `socket.disconnect()` does."""
         self._order({"close": True})
+
+    def freeze(self) -> None:
+        """Let the process read and answer nothing, as a suspended laptop does."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         """End the process."""

@@ -21,11 +21,22 @@ class Running:
     """A harness that runs."""
 
     def __init__(
-        self, state_dir: Path, position: str = "host", simulated: bool = False, limits: dict[str, Any] | None = None
+        self,
+        state_dir: Path,
+        position: str = "host",
+        simulated: bool = False,
+        limits: dict[str, Any] | None = None,
+        tls: bool = False,
     ) -> None:
         """`limits`: of the server; all tests come from one address, so that this one may have all connections."""
         limits = {"connections_per_address": 1000, **(limits or {})}
-        options = {"state_dir": str(state_dir), "position": position, "simulated": simulated, "limits": limits}
+        options = {
+            "state_dir": str(state_dir),
+            "position": position,
+            "simulated": simulated,
+            "limits": limits,
+            "tls": tls,
+        }
         self.log_path = state_dir / "log"
         with self.log_path.open("wb") as log:
             self._process = subprocess.Popen(
@@ -41,7 +52,8 @@ class Running:
         facts = self._read()
         self.port: int = facts["port"]
         self.login_deadline_s: float = facts["login_deadline_s"]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.state_dir = state_dir
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self.secret = access.load_secret(state_dir)
 
     def token(self, role: Role = Role.ADMIN, departments: Iterable[str] | None = None, ttl_s: int = 3600) -> str:

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -42,13 +42,15 @@ from appliance.server.access.records import Records
 from appliance.server.app import Server
 from appliance.server.calls import Desk
 from appliance.server.fanout import Fanout
+from appliance.server.tls import Tls
 from appliance.service.hashing import GreenHashing
+from appliance.system import certificate
 from appliance.system.archive import SqliteArchive
 from appliance.system.list_source import fetch
 from appliance.system.register import SqliteRegister
 from appliance.system.store import SqliteStore
 from appliance.system.trail import SqliteTrail
-from tests.server import GHOST, START
+from tests.server import BOOT, GHOST, START
 
 log = logging.getLogger("harness")
 
@@ -95,8 +97,11 @@ class Machine:
 class Harness:
     """The composition, and the orders it takes."""
 
-    def __init__(self, state_dir: Path, position: Position, simulated: bool, limits: LimitsSection) -> None:
-        self.offset_s = 0.0
+    def __init__(
+        self, state_dir: Path, position: Position, simulated: bool, limits: LimitsSection, tls: Tls | None
+    ) -> None:
+        self.offset_s = self.jumped_s = 0.0
+        self.is_clock_trusted = True
         fanout, machine, store = Fanout(simulated, limits), Machine(), SqliteStore(state_dir / "state.db")
         self.fanout = fanout
         quotas = Limits({Kind.DAILY: 5368709120})
@@ -114,16 +119,18 @@ class Harness:
         listed = [BlockList("bad", str(state_dir / "bad.txt"), 60.0), BlockList("own", "/none", 60.0, DEPARTMENTS[1])]
         self.lists = Lists(listed, enforcement, fetch, lambda work, *arguments: work(*arguments))
         register = SqliteRegister(state_dir / "people.sqlite3")
-        keeper = Keeper(access.load_secret(state_dir), {}, register, None, lambda now: True, self.now())
+        keeper = Keeper(
+            access.load_secret(state_dir), {}, register, BOOT, lambda now: self.is_clock_trusted, self.now()
+        )
         records = Records(trail)
         people = People(register, keeper, GreenHashing(), records)
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
         reception = Reception(keeper, people, self.pairing, records)
         desk = Desk(metering, enforcement, upkeep, self.history, self.lists, reception)
-        self.server = Server(fanout, [*DEPARTMENTS, GHOST], desk, self.now, limits)
+        self.server = Server(fanout, [*DEPARTMENTS, GHOST], desk, self.now, limits, tls=tls)
 
     def now(self) -> Moment:
-        return Moment(START + timedelta(seconds=self.offset_s), 1000.0 + self.offset_s)
+        return Moment(START + timedelta(seconds=self.offset_s + self.jumped_s), 1000.0 + self.offset_s)
 
     def obey(self, order: dict[str, Any]) -> Any:
         match order:
@@ -132,9 +139,10 @@ class Harness:
             case {"pass": departments, "hosts": hosts}:
                 passed = {one: Passed(*sums) for one, sums in departments.items()}
                 self.history.observe(passed, {(one, host): Passed(*sums) for one, host, sums in hosts}, self.now())
-            case {"advance": seconds}:
-                self.offset_s += seconds
-                self.server.expire_sessions(self.now())
+            case {"advance": _} | {"jump": _}:
+                self._pass_time(order)
+            case {"pair": how}:
+                return {"code": self.pairing.begin, "button": self.pairing.open_window}[how](self.now())
             case {"read_lists": times}:
                 for _ in range(times):
                     self.lists.step(self.now())
@@ -147,6 +155,13 @@ class Harness:
                     "descriptors": len(list(Path("/proc/self/fd").iterdir())),
                 }
         return None
+
+    def _pass_time(self, order: dict[str, Any]) -> None:
+        """`advance`: both clocks go on; `jump`: somebody sets the wall clock, and it is `trusted` then or not."""
+        self.offset_s += order.get("advance", 0)
+        self.jumped_s += order.get("jump", 0)
+        self.is_clock_trusted = order.get("trusted", self.is_clock_trusted)
+        self.server.expire_sessions(self.now())
 
 
 def _class_of(name: str, payload: dict[str, Any]) -> type[events.Event]:
@@ -165,11 +180,21 @@ def _lines() -> Iterable[bytes]:
         yield from lines
 
 
+def _tls(options: dict[str, Any]) -> Tls | None:
+    if not options["tls"]:
+        return None
+    path = Path(options["state_dir"]) / "server.pem"
+    certificate.ensure(path, ["localhost", "127.0.0.1"], datetime.now(UTC), even_if_old=True)
+    return Tls(path, path)
+
+
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     options = json.loads(sys.argv[1])
     limits = LimitsSection(**options["limits"])
-    harness = Harness(Path(options["state_dir"]), Position(options["position"]), options["simulated"], limits)
+    harness = Harness(
+        Path(options["state_dir"]), Position(options["position"]), options["simulated"], limits, _tls(options)
+    )
     listener = eventlet.listen(("127.0.0.1", 0))
     eventlet.spawn(harness.server.serve, listener)
     print(json.dumps({"port": listener.getsockname()[1], "login_deadline_s": limits.login_deadline}), flush=True)

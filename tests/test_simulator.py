@@ -13,7 +13,7 @@ import pytest
 from appliance import simulator
 from appliance.config import Config, parse
 from appliance.core.department import networks_of
-from appliance.core.machine import Order
+from appliance.core.machine import Light, Order
 from appliance.core.meter import Facing, Plan, Reading
 from appliance.core.moment import Moment
 from appliance.core.names import answer_in
@@ -156,6 +156,25 @@ def test_every_documented_event_happens_within_a_minute_and_keeps_the_contract(s
     assert names(events) == {*examples(), "ip:unblocked"}
     documented = [event for event in events if event.name in examples()]
     assert [fault for event in documented for fault in violations(event.name, event.payload())] == []
+
+
+class FullStore(SqliteStore):
+    """The real store on a medium that is full."""
+
+    def save_metering(self, *_: object, **__: object) -> bool:
+        return False
+
+
+def test_books_that_cannot_be_saved_are_told_by_health_by_each_department_and_by_the_alert_light(
+    tmp_path: Path,
+) -> None:
+    with closing(FullStore(tmp_path / "simulated.sqlite3")) as store:
+        appliance = Appliance(store, default(), 1)
+        events = appliance.run(2)
+    told = {event.name: event.payload()["status"] for event in events if event.name.startswith(("system:h", "dep"))}
+    assert any("kept in memory" in trouble for trouble in told["system:health"]["troubles"])
+    assert any("kept in memory" in reason for reason in told["department:status"]["reasons"])
+    assert appliance.machine.panel.shown.alert is Light.SLOW
 
 
 def test_the_quota_alerts_come_in_order_and_the_error_once(store: SqliteStore) -> None:

@@ -10,7 +10,7 @@ set back or a batch in two halves adds to the same bucket, and the points of eve
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -115,6 +115,14 @@ class Sums:
     def of(self, series: Series) -> Mapping[Key, list[int]]:
         """The sums of one series."""
         return self._sums.get(series, {})
+
+    def by_key(self) -> Mapping[Key, Sequence[tuple[Series, Passed]]]:
+        """By bucket, every series with its sum."""
+        found: dict[Key, list[tuple[Series, Passed]]] = {}
+        for series, sums in self._sums.items():
+            for key, total in sums.items():
+                found.setdefault(key, []).append((series, Passed(*total)))
+        return found
 
     def add(self, keys: Iterable[Key], passed: Iterable[tuple[Series, Passed]]) -> None:
         """Add what passed to each of these buckets."""

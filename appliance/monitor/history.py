@@ -5,11 +5,14 @@ the batch that was not written: a quarter of an hour of departments' history, an
 not take a batch, it stays in memory with what follows and is tried again; memory is bounded, and the oldest detail is
 the first to go.
 
+While nobody trusts the clock, after a boot without one, what passes is held by the minute of the clock that does not
+jump, and filed where it belongs once the time is known.
+
 Nothing here takes long: a batch is written, and what is old deleted, in slices, one in each step.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from appliance.core.history import (
@@ -43,6 +46,7 @@ MOST_SUMS = 50_000  # waiting for the disk: 10 MB, two hours of 2,000 hosts or a
 MOST_HOSTS = 4096  # in an hour: twice what the appliance is made for; forged sources must not fill the disk
 MOST_POINTS = 2000  # in one answer: more than a chart has pixels
 MOST_DAYS = 4000  # that a month's answer is summed from: more than the ten years that days are kept
+MINUTE_S = 60.0
 JUMP_S = 60.0  # by which the wall clock left the monotonic one: more than NTP slews between two steps
 SETTLED_S = 3600.0  # without a jump: a clock that is wrong for a moment must not delete what it takes for old
 
@@ -62,6 +66,8 @@ class History:
         self._departments = Sums()
         self._hosts = Sums(MOST_HOSTS)
         self._recent = Recent(MOST_HOSTS)
+        self._held = Sums()  # a clock is trusted after ten minutes at the latest
+        self._held_hosts = Sums(MOST_HOSTS)
         self._batch: int | None = None
         self._hosts_batch: int | None = None
         self._pruned: int | None = None
@@ -73,18 +79,23 @@ class History:
         self._offset_s: float | None = None
         self._settled_s = float("inf")
 
-    def observe(self, charged: Mapping[str, Passed], hosts: Mapping[Series, Passed], now: Moment) -> None:
+    def observe(
+        self, charged: Mapping[str, Passed], hosts: Mapping[Series, Passed], now: Moment, *, trusted: bool = True
+    ) -> None:
         """Charge what has passed since the previous call to the buckets of this moment.
 
         `charged`: by department, with zeros, so that a gap in its history is time without metering. `hosts`: by
-        department and address; what is zero is left out.
+        department and address; what is zero is left out. `trusted`: whether the wall clock is right.
         """
         departments = [((department, ALL_HOSTS), passed) for department, passed in charged.items()]
         active = [(series, passed) for series, passed in hosts.items() if passed.up_bytes or passed.down_bytes]
-        buckets = {step: bucket_of(step, now.wall, self._zone) for step in DEPARTMENT_STEPS}
-        self._departments.add([(step, buckets[step]) for step in DEPARTMENT_STEPS], departments)
-        self._hosts.add([(step, buckets[step]) for step in HOST_STEPS], active)
-        self._recent.add(buckets[Step.MINUTE], active)
+        if not trusted:
+            key = Step.MINUTE, int(now.monotonic_s // MINUTE_S)
+            self._held.add([key], departments)
+            self._held_hosts.add([key], active)
+            return
+        self._release(now)
+        self._file(departments, active, now.wall)
 
     def step(self, now: Moment) -> None:
         """Write a slice of the batch that is due, or delete a slice of what is old; most of the time nothing."""
@@ -104,6 +115,7 @@ class History:
 
     def save(self, now: Moment) -> None:
         """Write all that memory holds, as before the end."""
+        self._release(now)
         everything = {one: list(sums.of(one)) for sums in (self._departments, self._hosts) for one in sums.series()}
         self._write(everything, now)
 
@@ -129,6 +141,22 @@ class History:
         if step is Step.MONTH:
             found = by_month(found)
         return {start_of(step, bucket, self._zone): found[bucket] for bucket in sorted(found)}
+
+    def _file(
+        self, departments: Sequence[tuple[Series, Passed]], hosts: Sequence[tuple[Series, Passed]], wall: datetime
+    ) -> None:
+        buckets = {step: bucket_of(step, wall, self._zone) for step in DEPARTMENT_STEPS}
+        self._departments.add([(step, buckets[step]) for step in DEPARTMENT_STEPS], departments)
+        self._hosts.add([(step, buckets[step]) for step in HOST_STEPS], hosts)
+        self._recent.add(buckets[Step.MINUTE], hosts)
+
+    def _release(self, now: Moment) -> None:
+        """File what was held, each minute of it by its middle."""
+        held, held_hosts = self._held.by_key(), self._held_hosts.by_key()
+        self._held, self._held_hosts = Sums(), Sums(MOST_HOSTS)
+        for key in sorted(held.keys() | held_hosts.keys()):
+            ago_s = max(0.0, now.monotonic_s - (key[1] + 0.5) * MINUTE_S)
+            self._file(held.get(key, []), held_hosts.get(key, []), now.wall - timedelta(seconds=ago_s))
 
     def _find(self, series: Series, step: Step, buckets: range) -> dict[int, Passed]:
         if step is Step.MINUTE and series[1] != ALL_HOSTS:

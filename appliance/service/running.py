@@ -210,7 +210,8 @@ class Service:
 
     def _meter(self, now: Moment) -> None:
         self._metering.step(now)
-        self._history.observe(self._metering.take_passed(), self._metering.hosts.take_passed(), now)
+        passed, hosts = self._metering.take_passed(), self._metering.hosts.take_passed()
+        self._history.observe(passed, hosts, now, trusted=self._machine.is_clock_trusted(now))
 
     def _enforce(self, now: Moment) -> None:
         if self._machine.orders_due is not None:

@@ -42,7 +42,7 @@ def run() -> list[str]:
     rows = []
     for departments, hosts in SIZES:
         with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:  # never in memory, where nothing is written
-            books = _books(Path(folder), departments)
+            books = _books(Path(folder), departments, hosts)
             history = Run(Path(folder), departments, hosts)
             history.run()
             history.archive.close()
@@ -55,14 +55,14 @@ def run() -> list[str]:
     return [*rows, f"disk, vnstatd, {len(INTERFACES)} interfaces: {_vnstatd() / 1e6:.1f} MB a day (extrapolated)"]
 
 
-def _books(folder: Path, departments: int) -> int:
-    """Bytes that a day of checkpoints writes."""
+def _books(folder: Path, departments: int, hosts: int) -> int:
+    """Bytes that a day of checkpoints writes, where each host has a quota too."""
     kernel, path = Kernel(), folder / "appliance.sqlite3"
     store = SqliteStore(path)
     names = [f"department{number}" for number in range(departments)]
-    limits = Limits(dict.fromkeys(Kind, LIMIT_BYTES))
+    limits, host_limits = Limits(dict.fromkeys(Kind, LIMIT_BYTES)), Limits({Kind.DAILY: LIMIT_BYTES})
     metering = Metering(
-        [Department(name, name, INTERFACE, limits) for name in names],
+        [Department(name, name, INTERFACE, limits, host_limits=host_limits) for name in names],
         Position.GATEWAY,
         ZONE,
         kernel,
@@ -78,6 +78,8 @@ def _books(folder: Path, departments: int) -> int:
     for number in range(1, int(DAY_S / CHECKPOINT_S) + 1):
         for name in names:
             kernel.pass_on(name, 1_000_000, 9_000_000)
+        for host in range(hosts):
+            kernel.pass_on_host(names[host % departments], f"10.0.{host // 250}.{host % 250}", 1_000_000, 9_000_000)
         seconds = number * CHECKPOINT_S
         metering.step(Moment(MIDNIGHT + timedelta(seconds=seconds), seconds))
         _sync(path)

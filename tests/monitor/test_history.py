@@ -318,3 +318,33 @@ def test_the_range_ends_before_to(scene: Scene) -> None:
     scene.observe(2)
     found = scene.history.query("lab", None, NOON, NOON + timedelta(minutes=1), Step.MINUTE)
     assert found == {NOON: Passed(1, 0)}
+
+
+def test_what_passes_before_the_time_is_known_is_filed_where_it_belongs_once_it_is(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    wrong = datetime(2020, 1, 1, tzinfo=UTC)
+    for minute in range(3):
+        now = Moment(wrong + timedelta(minutes=minute), 30.0 + 60 * minute)
+        scene.history.observe({"lab": Passed(1, minute)}, {HOST: Passed(0, minute)}, now, trusted=False)
+        scene.history.step(now)
+    assert scene.medium.batches == []
+    scene.history.observe({"lab": Passed(10, 0)}, {}, Moment(NOON, 210.0))
+    found = scene.history.query("lab", None, NOON - timedelta(hours=1), NOON + timedelta(minutes=1), Step.MINUTE)
+    assert [(NOON - start, passed) for start, passed in found.items()] == [
+        (timedelta(minutes=3), Passed(1, 0)),
+        (timedelta(minutes=2), Passed(1, 1)),
+        (timedelta(minutes=1), Passed(1, 2)),
+        (timedelta(0), Passed(10, 0)),
+    ]
+    hosts = scene.history.query(*HOST, NOON - timedelta(hours=1), NOON + timedelta(minutes=1), Step.HOUR)
+    assert hosts == {NOON - timedelta(hours=1): Passed(0, 3)}
+    assert scene.history.query("lab", None, wrong, wrong + timedelta(days=1), Step.HOUR) == {}
+
+
+def test_what_is_held_at_the_end_is_written_by_the_clock_that_there_is(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.history.observe({"lab": Passed(1, 2)}, {}, scene.now, trusted=False)
+    scene.history.save(scene.now)
+    scene.start()
+    found = scene.history.query("lab", None, NOON - timedelta(hours=1), NOON + timedelta(hours=1), Step.DAY)
+    assert list(found.values()) == [Passed(1, 2)]

@@ -186,6 +186,19 @@ class Trail(Protocol):
         """Append this entry, synced to the medium; where the medium does not take it, the log has it."""
 
 
+class Drafts(Protocol):
+    """The configuration file, and the draft that may take its place; both are whole after a power cut."""
+
+    def obstacle(self) -> str | None:
+        """Why a draft could not take the file's place."""
+
+    def save(self, content: bytes) -> str | None:
+        """Keep this draft; returns why that is impossible."""
+
+    def commit(self, content: bytes) -> str | None:
+        """Make this the configuration file; returns why that fails."""
+
+
 class Publisher(Protocol):
     """The way of an event to whoever may see it."""
 

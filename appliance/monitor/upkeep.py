@@ -75,7 +75,10 @@ class Upkeep:
             self._tell(self.current, now)
 
     def step(self, now: Moment) -> None:
-        """Begin or end what is due by the clock, and do what the button says: held, maintenance begins or ends."""
+        """Begin or end what is due by the clock, and do what the button says.
+
+        Held, maintenance begins or ends; pressed shortly, it goes to whoever waits for that.
+        """
         after, news = rules.advance(self.current, now.wall)
         if news is not None:
             self._pass(after, news, now)

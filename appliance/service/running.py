@@ -34,6 +34,7 @@ from appliance.monitor.history import History
 from appliance.monitor.insight import Insight
 from appliance.monitor.lists import Lists
 from appliance.monitor.metering import Metering
+from appliance.monitor.trial import ConfigTrial
 from appliance.monitor.upkeep import Upkeep
 from appliance.server.app import Server
 from appliance.server.calls import Desk
@@ -56,6 +57,7 @@ CAPTURE_S = 0.05  # the sockets' buffers hold far more than 50 ms of the filtere
 ATTACH_S = 1.0  # an interface that appears is listened to within a second
 LISTS_S = 0.25  # a piece of a list each, so that one of 100,000 is in force within a minute
 HISTORY_S = 1.0  # a slice of a batch each, so that a batch is done within a few seconds
+TRIAL_S = 0.25  # the answer to who asked for another configuration is out by then
 SESSIONS_S = 1.0  # a token's expiry is in whole seconds
 CERTIFICATE_S = 3600.0  # a clock is right within minutes of a start; the certificate follows within the hour
 NOTICE_CONNECTIONS, NOTICE_CONNECTIONS_PER_ADDRESS = 100, 8  # each is answered at once and closed
@@ -74,8 +76,9 @@ class Timed:
 class Service:
     """The appliance as it runs: monitors over a machine, and a server over the monitors."""
 
-    def __init__(self, config: Config, machine: Machine, state_dir: Path) -> None:
+    def __init__(self, config: Config, machine: Machine, state_dir: Path, trial: ConfigTrial) -> None:
         """Build everything; nothing moves before `run`. Raises `CannotStart`, `AccessError`."""
+        self._trial = trial
         self._machine = machine
         self._stopping = GreenEvent()
         self._kept = _open_state(state_dir, machine)
@@ -87,7 +90,11 @@ class Service:
         self._admission = Admission(config, machine, state_dir)
         reception = self._admission.reception
         self._upkeep = Upkeep(
-            self._store, machine.panel, publish, self._admission.trail, [reception.pairing.open_window]
+            self._store,
+            machine.panel,
+            publish,
+            self._admission.trail,
+            [trial.confirm_by_hand, reception.pairing.open_window],
         )
         self._metering = Metering(
             departments,
@@ -132,7 +139,7 @@ class Service:
             machine.sensors,
             publish,
         )
-        desk = Desk(self._metering, self._enforcement, self._upkeep, self._history, self._lists, reception)
+        desk = Desk(self._metering, self._enforcement, self._upkeep, self._history, self._lists, reception, trial)
         self._server = Server(
             fanout,
             by_id,
@@ -180,6 +187,7 @@ class Service:
             Timed("history", HISTORY_S, self._history.step),
             Timed("fold", FOLD_S, lambda _: tpool.execute(self._archive.fold)),  # it waits for the medium
             Timed("panel", PANEL_S, self._panel),
+            Timed("trial", TRIAL_S, self._try),
             Timed("sessions", SESSIONS_S, self._server.expire_sessions),
             Timed("certificate", CERTIFICATE_S, self._admission.renew_certificate),
         )
@@ -205,8 +213,8 @@ class Service:
         return [eventlet.spawn(self._drive, "the notice", partial(door.serve, listener))]
 
     def _troubles(self) -> Sequence[str]:
-        trouble = self._history.trouble()
-        return [*self._kept.troubles(), *([trouble] if trouble else []), *self._lists.troubles()]
+        own = [self._history.trouble(), self._trial.trouble(clock())]
+        return [*self._kept.troubles(), *(one for one in own if one), *self._lists.troubles()]
 
     def _meter(self, now: Moment) -> None:
         self._metering.step(now)
@@ -235,6 +243,11 @@ class Service:
         self._upkeep.show(
             alarmed=self._condition.is_alarmed, troubled=self._condition.is_troubled, busy=self._condition.is_busy
         )
+
+    def _try(self, now: Moment) -> None:
+        self._trial.step(now)
+        if self._trial.successor is not None:
+            self._stop(0)
 
     def _obey_signals(self) -> None:
         # Python runs these between two instructions of the main thread. The hub notices at its next timer, which the

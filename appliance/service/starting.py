@@ -1,37 +1,82 @@
 """Starting: from the words of the command line to a service that runs, with one clear line where it cannot."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 from socket import AF_INET, AF_INET6
-from typing import Any
+from time import monotonic
+from typing import Any, NoReturn
 
 import eventlet
 
 from appliance import config as configuration
 from appliance.client import reachable_url
-from appliance.config import Config
+from appliance.config import Config, ConfigError
+from appliance.core.trial import told
+from appliance.monitor.trial import ConfigTrial, Successor
+from appliance.server.access import AccessError
 from appliance.server.quiet import Quiet
 from appliance.service.machines import CannotStart, Machine, choose_config, real_machine, simulated_machine
 from appliance.service.running import BACKLOG, Service
+from appliance.system.drafts import ConfigDrafts
+
+log = logging.getLogger("appliance")
+
+TRIAL_VARIABLE = "APPLIANCE_TRIAL"  # in which a process tells what it becomes of the trial that this one runs
+EXIT_FAILED = 1
 
 
 def run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> int:
-    """Run until a signal asks to stop; returns the exit code. Raises `CannotStart`, `ConfigError` or `AccessError`."""
+    """Run until a signal asks to stop; returns the exit code. Raises `CannotStart`, `ConfigError` or `AccessError`.
+
+    Where another configuration is to be tried, or the one on trial is left, the process becomes the one that runs it.
+    """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
-    config, origin = _config(config_file, simulate)
+    drafts = ConfigDrafts(config_file, state_dir)
+    content = drafts.read()
+    current = told(os.environ.pop(TRIAL_VARIABLE, ""), content, monotonic())
+    if current is None:
+        drafts.discard()
+    trial = ConfigTrial(drafts, current, content)
+    try:
+        exit_code = _serve(config_file, state_dir, trial, content if current else None, simulate)
+    except (CannotStart, ConfigError, AccessError) as reason:
+        if current is None:
+            raise
+        log.error("the new configuration does not start, the former comes back: %s", reason)
+        exit_code = EXIT_FAILED
+    if exit_code and trial.current is not None and trial.successor is None:
+        trial.successor = Successor(None)
+    if trial.successor is not None:
+        _become(trial.successor)
+    return exit_code
+
+
+def _serve(config_file: Path | None, state_dir: Path, trial: ConfigTrial, content: bytes | None, simulate: bool) -> int:
+    """Serve with this text of a configuration on trial, or with the file's where there is none."""
+    config, origin = _config(config_file, content, simulate)
     for handler in logging.getLogger().handlers:
         handler.addFilter(Quiet(config.limits.log_lines_per_second))
     listener = _listen(config.server.host, config.server.port)
     _make_folder(state_dir)
     machine = simulated_machine(config) if simulate else real_machine(config, state_dir)
-    service = Service(config, machine, state_dir)
+    service = Service(config, machine, state_dir, trial)
     _announce(config, origin, state_dir, machine, service.fingerprint)
     return service.run(listener)
 
 
-def _config(config_file: Path | None, simulate: bool) -> tuple[Config, str]:
+def _become(successor: Successor) -> NoReturn:
+    """Run this program anew with the same words, in the same process; what it has open is closed by then."""
+    trial = {TRIAL_VARIABLE: successor.trial.as_text()} if successor.trial else {}
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **trial})  # noqa: S606
+
+
+def _config(config_file: Path | None, content: bytes | None, simulate: bool) -> tuple[Config, str]:
     """The configuration and where it comes from, for a person."""
+    if content is not None:
+        return configuration.parse(content, "the new configuration"), "Configuration: a new one, on trial"
     if config_file is not None:
         return configuration.load(config_file), f"Configuration: {config_file}"
     if simulate:

@@ -132,7 +132,9 @@ def _context(history: History, departments: list[str], now: Moment) -> Context:
     nobody: Any = None
     grant = Grant("bench", Role.VIEWER, None, Span(now.wall, now.wall + timedelta(hours=1)), "bench")
     caller = Caller(grant, None, nobody, nobody, nobody)
-    return Context(Desk(nobody, nobody, nobody, history, nobody, nobody), frozenset(departments), caller, now, nobody)
+    return Context(
+        Desk(nobody, nobody, nobody, history, nobody, nobody, nobody), frozenset(departments), caller, now, nobody
+    )
 
 
 if __name__ == "__main__":

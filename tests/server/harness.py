@@ -32,6 +32,7 @@ from appliance.monitor.enforcement import Enforcement
 from appliance.monitor.history import History
 from appliance.monitor.lists import Lists
 from appliance.monitor.metering import Metering
+from appliance.monitor.trial import ConfigTrial
 from appliance.monitor.upkeep import Upkeep
 from appliance.server import access
 from appliance.server.access import Keeper
@@ -46,6 +47,7 @@ from appliance.server.tls import Tls
 from appliance.service.hashing import GreenHashing
 from appliance.system import certificate
 from appliance.system.archive import SqliteArchive
+from appliance.system.drafts import ConfigDrafts
 from appliance.system.list_source import fetch
 from appliance.system.register import SqliteRegister
 from appliance.system.store import SqliteStore
@@ -106,6 +108,9 @@ class Harness:
         self.fanout = fanout
         quotas = Limits({Kind.DAILY: 5368709120})
         departments = [Department(name, name, name, quotas) for name in DEPARTMENTS]
+        config_file = state_dir / "appliance.toml"
+        config_file.touch()
+        trial = ConfigTrial(ConfigDrafts(config_file, state_dir), None, None)
         trail = SqliteTrail(state_dir / "audit.sqlite3")
         upkeep = Upkeep(store, machine, fanout.publish, trail)
         metering = Metering(
@@ -126,7 +131,7 @@ class Harness:
         people = People(register, keeper, GreenHashing(), records)
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
         reception = Reception(keeper, people, self.pairing, records)
-        desk = Desk(metering, enforcement, upkeep, self.history, self.lists, reception)
+        desk = Desk(metering, enforcement, upkeep, self.history, self.lists, reception, trial)
         self.server = Server(fanout, [*DEPARTMENTS, GHOST], desk, self.now, limits, tls=tls)
 
     def now(self) -> Moment:

@@ -366,3 +366,15 @@ def test_a_list_has_pages_and_can_be_narrowed(server, connect):
     assert (total(origin="manual"), total(origin="list:bad"), total(departmentId="dept456")) == (8, 0, 7)
     assert _code(client.call("ip:list", {"within": "example.com"})) == "E_BAD_REQUEST"
     assert _code(client.call("ip:list", {"limit": 1001})) == "E_BAD_REQUEST"
+
+
+def test_a_new_configuration_is_for_administrators_and_judged_first(server, connect):
+    client, operator = connect(), connect(role=Role.OPERATOR)
+    assert _code(operator.call("config:apply", {"text": "x"})) == "E_FORBIDDEN"
+    answer = client.call("config:apply", {"text": "[appliance]\nposition = 'here'"})
+    assert (_code(answer), "appliance.position" in answer["error"]) == ("E_BAD_REQUEST", True)
+    assert "nothing to confirm" in client.call("config:confirm")["error"]
+    assert client.call("config:get") == {"success": True, "trial": None}
+    text = "[appliance]\nposition = 'host'\n[[departments]]\nid = 'a'\ninterface = 'eth1'"
+    assert client.call("config:apply", {"text": text})["trial"] == {"remaining": 120, "actor": "tester"}
+    assert "on trial already" in client.call("config:apply", {"text": text})["error"]

@@ -12,6 +12,7 @@ from appliance.core.maintenance import Maintenance
 from appliance.core.moment import Moment
 from appliance.core.quota import Kind
 from appliance.core.refusal import Code, Refused
+from appliance.core.trial import Trial
 from appliance.core.usage import Passed
 from appliance.monitor.account import Books
 from appliance.monitor.hosts import HostBooks
@@ -97,6 +98,20 @@ class Lists(Protocol):
         """All lists as they stand."""
 
 
+class Configuration(Protocol):
+    """What the calls need of the configuration."""
+
+    @property
+    def current(self) -> Trial | None:
+        """The trial of the configuration that runs."""
+
+    def apply(self, text: str, actor: str, now: Moment) -> Trial:
+        """Try this configuration from now on."""
+
+    def confirm(self, actor: str, now: Moment) -> None:
+        """Keep the configuration that is on trial."""
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """The monitors that carry out what clients ask for."""
@@ -107,6 +122,7 @@ class Desk:
     history: History
     lists: Lists
     reception: Reception
+    configuration: Configuration
 
 
 @dataclass(frozen=True, slots=True)

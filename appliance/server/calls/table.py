@@ -13,7 +13,7 @@ import msgspec
 from appliance.core.refusal import Code, Refused
 from appliance.server.access import Role
 from appliance.server.arguments import DepartmentId, Nothing, parse
-from appliance.server.calls import analytics, audit, blocks, history, lists, maintenance, people, quotas
+from appliance.server.calls import analytics, audit, blocks, configuration, history, lists, maintenance, people, quotas
 from appliance.server.calls.desk import Context
 from appliance.server.packets import clipped
 
@@ -46,6 +46,11 @@ CALLS = {
     "quota:set": Call(quotas.LimitArgument, Role.ADMIN, True, quotas.set_limit, quotas.state),
     "quota:extend": Call(quotas.ExtendArgument, Role.OPERATOR, True, quotas.extend, quotas.state),
     "history:get": Call(history.HistoryArgument, Role.VIEWER, False, history.history),
+    "config:get": Call(Nothing, Role.VIEWER, False, configuration.trial),
+    "config:apply": Call(
+        configuration.ApplyArgument, Role.ADMIN, True, configuration.apply, configuration.state, everywhere=True
+    ),
+    "config:confirm": Call(Nothing, Role.ADMIN, False, configuration.confirm, configuration.state, everywhere=True),
     "maintenance:start": Call(maintenance.StartArgument, Role.ADMIN, False, maintenance.start, maintenance.state),
     "maintenance:stop": Call(Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state),
     "token:renew": Call(Nothing, Role.VIEWER, False, people.renew),

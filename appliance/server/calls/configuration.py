@@ -1,0 +1,45 @@
+"""Calls about the configuration: to try another one, and to keep what is on trial."""
+
+import math
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from appliance.core.trial import Trial
+from appliance.server.arguments import Argument, Nothing
+from appliance.server.calls.desk import Context
+
+Text = Annotated[str, Meta(min_length=1, max_length=1 << 20, description="the text of a configuration file")]
+
+
+class ApplyArgument(Argument, frozen=True, kw_only=True, rename="camel"):
+    """What `config:apply` takes: the whole text of the new configuration."""
+
+    text: Text
+
+
+def apply(context: Context, asked: ApplyArgument) -> dict[str, Any]:
+    """Try another configuration; the service starts anew with it at once."""
+    trial = context.desk.configuration.apply(asked.text, context.caller.grant.subject, context.now)
+    return {"trial": _shown(trial, context)}
+
+
+def confirm(context: Context, _: Nothing) -> dict[str, Any]:
+    """Keep what is on trial."""
+    context.desk.configuration.confirm(context.caller.grant.subject, context.now)
+    return {}
+
+
+def trial(context: Context, _: Nothing) -> dict[str, Any]:
+    """Whether the configuration is on trial, and for how long."""
+    current = context.desk.configuration.current
+    return {"trial": None if current is None else _shown(current, context)}
+
+
+def state(context: Context, _: object) -> object:
+    """What the audit trail shows: the trial, if there is one."""
+    return trial(context, Nothing())["trial"]
+
+
+def _shown(found: Trial, context: Context) -> dict[str, Any]:
+    return {"remaining": math.ceil(found.remaining_s(context.now.monotonic_s)), "actor": found.actor}

@@ -1,0 +1,79 @@
+"""The configuration file, and beside the state the draft that is to take its place: files that are whole or not there.
+
+A file is written under another name, synced and renamed, and then its folder is synced: what a power cut leaves is the
+old or the new one.
+"""
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+DRAFT = "trial.toml"
+FORMER = "former.toml"
+
+
+class ConfigDrafts:
+    """`ports.Drafts` of one configuration file. `config_file`: `None` where the service runs without one."""
+
+    def __init__(self, config_file: Path | None, state_dir: Path) -> None:
+        self._config_file = config_file
+        self._draft = state_dir / DRAFT
+        self._former = state_dir / FORMER
+
+    def obstacle(self) -> str | None:
+        """Why a draft could not take the configuration file's place."""
+        if self._config_file is None:
+            return "the service was started without a configuration file; start it with --config"
+        if not os.access(self._config_file.resolve().parent, os.W_OK):
+            return f"the service may not write in {self._config_file.parent}; allow it, or change the file by hand"
+        return None
+
+    def save(self, content: bytes) -> str | None:
+        """Keep this draft; returns why that is impossible."""
+        try:
+            _replace(self._draft, content)
+        except OSError as error:
+            return f"{self._draft}: {error.strerror}"
+        return None
+
+    def read(self) -> bytes | None:
+        """The draft, if there is one."""
+        try:
+            return self._draft.read_bytes()
+        except OSError:
+            return None
+
+    def commit(self, content: bytes) -> str | None:
+        """Make this the configuration file, and keep the former one beside the state; returns why that fails."""
+        if self._config_file is None:
+            return self.obstacle()
+        path = self._config_file.resolve()  # a link stays one
+        try:
+            _replace(self._former, path.read_bytes())
+            _replace(path, content)
+        except OSError as error:
+            return f"{error.filename or path}: {error.strerror}"
+        self.discard()
+        return None
+
+    def discard(self) -> None:
+        """Forget the draft; one that cannot be removed means nothing either, unless somebody tells of it."""
+        with suppress(OSError):
+            self._draft.unlink()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    new = path.with_name(f"{path.name}.new")
+    with new.open("wb") as file:
+        if path.exists():
+            shutil.copymode(path, new)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,109 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from appliance.core.moment import Moment
+from appliance.core.refusal import Refused
+from appliance.core.trial import TRIAL_S, begun
+from appliance.monitor.trial import ConfigTrial, Successor
+
+NEW = '[appliance]\nposition = "host"\n[[departments]]\nid = "new"\ninterface = "eth1"\n'
+
+
+def at(second: float) -> Moment:
+    return Moment(datetime(2026, 11, 23, 12, tzinfo=UTC) + timedelta(seconds=second), 1000.0 + second)
+
+
+class Drafts:
+    """The files in memory; `refusal`: why nothing can be written."""
+
+    def __init__(self) -> None:
+        self.draft: bytes | None = None
+        self.file = b"old"
+        self.refusal: str | None = None
+
+    def obstacle(self) -> str | None:
+        return self.refusal
+
+    def save(self, content: bytes) -> str | None:
+        self.draft = content
+        return None
+
+    def commit(self, content: bytes) -> str | None:
+        if self.refusal is None:
+            self.file = content
+        return self.refusal
+
+
+def on_trial(drafts: Drafts) -> ConfigTrial:
+    return ConfigTrial(drafts, begun(NEW.encode(), "anna", at(0).monotonic_s), NEW.encode())
+
+
+def test_a_good_configuration_is_kept_as_a_draft_and_given_to_a_successor() -> None:
+    drafts = Drafts()
+    trial = ConfigTrial(drafts, None, None)
+    begun_trial = trial.apply(NEW, "anna", at(0))
+    assert trial.successor == Successor(begun_trial)
+    assert (drafts.draft, drafts.file) == (NEW.encode(), b"old")
+    assert trial.trouble(at(0)) is None
+    with pytest.raises(Refused, match="on trial already"):
+        trial.apply(NEW, "anna", at(0))
+
+
+def test_a_bad_configuration_is_refused_with_its_faults_and_nothing_happens() -> None:
+    drafts = Drafts()
+    trial = ConfigTrial(drafts, None, None)
+    with pytest.raises(Refused) as refused:
+        trial.apply(NEW.replace('"host"', '"hots"').replace("interface", "inteface"), "anna", at(0))
+    assert "appliance.position" in refused.value.message
+    assert "interface: missing" in refused.value.message
+    assert (trial.successor, drafts.draft) == (None, None)
+
+
+def test_where_the_file_cannot_be_replaced_no_trial_begins() -> None:
+    drafts = Drafts()
+    drafts.refusal = "the service may not write there"
+    with pytest.raises(Refused, match="may not write"):
+        ConfigTrial(drafts, None, None).apply(NEW, "anna", at(0))
+
+
+def test_without_a_confirmation_the_former_comes_back_after_two_minutes() -> None:
+    drafts = Drafts()
+    trial = on_trial(drafts)
+    trial.step(at(TRIAL_S - 1))
+    assert trial.successor is None
+    assert "on trial for 1 s more" in (trial.trouble(at(TRIAL_S - 1)) or "")
+    with pytest.raises(Refused, match="is over"):
+        trial.confirm("anna", at(TRIAL_S))
+    trial.step(at(TRIAL_S))
+    assert trial.successor == Successor(None)
+    assert drafts.file == b"old"
+
+
+def test_what_is_confirmed_is_the_configuration_from_then_on() -> None:
+    drafts = Drafts()
+    trial = on_trial(drafts)
+    trial.confirm("anna", at(TRIAL_S - 1))
+    assert drafts.file == NEW.encode()
+    trial.step(at(TRIAL_S))
+    assert (trial.successor, trial.trouble(at(TRIAL_S))) == (None, None)
+    with pytest.raises(Refused, match="nothing to confirm"):
+        trial.confirm("anna", at(TRIAL_S))
+
+
+def test_a_short_press_confirms_and_means_nothing_else() -> None:
+    drafts = Drafts()
+    assert not ConfigTrial(drafts, None, None).confirm_by_hand(at(0))
+    assert drafts.file == b"old"
+    assert on_trial(drafts).confirm_by_hand(at(1))
+    assert drafts.file == NEW.encode()
+
+
+def test_what_cannot_be_kept_stays_on_trial() -> None:
+    drafts = Drafts()
+    trial = on_trial(drafts)
+    drafts.refusal = "disk full"
+    with pytest.raises(Refused, match="disk full"):
+        trial.confirm("anna", at(1))
+    trial.confirm_by_hand(at(2))
+    assert trial.trouble(at(2)) is not None

@@ -17,6 +17,8 @@ from appliance.server.calls import analytics, audit, blocks, configuration, hist
 from appliance.server.calls.desk import Context
 from appliance.server.packets import clipped
 
+MOST_NAMED = 8  # calls in an answer to who asks for one that there is not; more would not be read
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -69,7 +71,11 @@ def carry_out(event: str, arguments: Sequence[object], context: Context) -> dict
     grant = context.caller.grant
     call = CALLS.get(event)
     if call is None:
-        raise Refused(Code.BAD_REQUEST, f'there is no call "{clipped(event)}"; there are {", ".join(CALLS)}')
+        subject = event.partition(":")[0]
+        known = [name for name in CALLS if name.startswith(f"{subject}:")] or list(CALLS)
+        raise Refused(
+            Code.BAD_REQUEST, f'there is no call "{clipped(event)}"; there are {", ".join(known[:MOST_NAMED])}'
+        )
     if not grant.may_act_as(call.role):
         raise Refused(Code.FORBIDDEN, f"{event} takes a token with the role {call.role}; this one has {grant.role}")
     if call.everywhere:

@@ -36,8 +36,8 @@ class Neighbours(Protocol):
 class Flows(Protocol):
     """The kernel's connection tracking."""
 
-    def connections(self) -> Iterable[Connection]:
-        """Every connection tracked now; empty where the kernel tracks none."""
+    def connections(self) -> Mapping[Connection, int]:
+        """How many connections are tracked between each two addresses now; empty where the kernel tracks none."""
 
 
 class Sensors(Protocol):

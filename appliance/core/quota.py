@@ -175,7 +175,7 @@ def charge(
     ledger = _rearmed(ledger, limits)
     passed = _passed(ledger, limits)
     crossings += [_crossing(alert_for(threshold), ledger, limits, zone) for threshold in passed]
-    return replace(ledger, raised=ledger.raised.union(passed)), crossings
+    return replace(ledger, raised=ledger.raised.union(passed)) if passed else ledger, crossings
 
 
 def reaches_limit_at(
@@ -193,7 +193,7 @@ def reaches_limit_at(
 def _rearmed(ledger: Ledger, limits: Limits) -> Ledger:
     limit = limit_of(ledger, limits) or 0
     still = {one for one in ledger.raised if ledger.used_bytes * 100 >= (one - HYSTERESIS_PERCENT) * limit}
-    return replace(ledger, raised=frozenset(still))
+    return ledger if len(still) == len(ledger.raised) else replace(ledger, raised=frozenset(still))
 
 
 def _passed(ledger: Ledger, limits: Limits) -> list[int]:

@@ -5,8 +5,7 @@ was reset, it never wrapped; then all it shows now is new. What the kernel forgo
 this appliance and begins at zero, so that one that was never marked is charged whole.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
@@ -87,7 +86,7 @@ def utilization(charged: Passed, elapsed_s: float, line_rate_bps: int | None) ->
 
 
 def count_connections(
-    connections: Iterable[Connection], networks: Mapping[str, tuple[Network, ...] | None]
+    connections: Mapping[Connection, int], networks: Mapping[str, tuple[Network, ...] | None]
 ) -> Mapping[str, int]:
     """By department, how many of the connections have an end in its networks. `None`: all, whoever their ends are.
 
@@ -96,7 +95,7 @@ def count_connections(
     """
     find = _Finder(networks)
     counts = dict.fromkeys(networks, 0)
-    for (source, destination), number in Counter(connections).items():
+    for (source, destination), number in connections.items():
         for department in find(source) | find(destination):
             counts[department] += number
     return counts

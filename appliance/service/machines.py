@@ -92,7 +92,7 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
     )
 
     def close() -> None:
-        for part in (panel, capture, shown, flows, neighbours, interfaces):
+        for part in (panel, capture, shown, neighbours, interfaces):
             part.close()
 
     return Machine(

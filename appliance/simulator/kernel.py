@@ -1,6 +1,7 @@
 """What the simulated kernel knows of the devices: neighbours, connections, and the frames that a filter let through."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from appliance.core.machine import Connection, Frame, Sighting
 from appliance.simulator.network import FORGOTTEN_S
@@ -38,16 +39,16 @@ class SimulatedFlows:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def connections(self) -> Iterable[Connection]:
-        """Every connection, by the addresses of its first packet."""
+    def connections(self) -> Mapping[Connection, int]:
+        """How many there are between each two addresses."""
         at_s = self._world.elapsed()
         chance = dice(self._world.seed, "connections", at_s // CONNECTIONS_LAST_S)
-        return [
+        return Counter(
             Connection(str(device.address), str(site_address(chance.randrange(len(SITES)), device.address.version)))
             for one in self._world.populations
             for device in self._world.wire.users(one, at_s)
             for _ in range(chance.randint(*CONNECTIONS))
-        ]
+        )
 
 
 class SimulatedCapture:

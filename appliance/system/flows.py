@@ -1,82 +1,77 @@
-"""The kernel's connection tracking: every connection with the addresses of its first packet.
+"""The kernel's connection tracking: how many connections there are between each two addresses.
 
-`/proc/net/nf_conntrack` is read where the kernel has it, 3 us for a connection; elsewhere netlink is asked through
-pyroute2, 100 us for one. The file appears when the tracking is loaded, so it is looked for at each reading.
+Its own netlink dump is read, because a parser of whole messages takes 100 us for a connection and their text in /proc,
+which not every kernel has, 3 us. Of each message only the addresses of the first packet are looked at, which stand at a
+fixed place (linux/netfilter/nfnetlink_conntrack.h): under 1 us, and each pair of addresses is taken apart once.
 
 The kernel tracks only where a rule of the packet filter speaks of `ct` (the firewall's table has one), for a bridge
 only with `br_netfilter` loaded and `net.bridge.bridge-nf-call-iptables` and `-ip6tables` at 1, and on a mirror port
 never: what nothing forwards is no connection. Counters are left alone, for whoever else reads them.
 """
 
-import re
 import socket
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from ipaddress import ip_address
-from itertools import islice
-from pathlib import Path
-from typing import Any
-
-from pyroute2 import NFCTSocket
-from pyroute2.netlink.exceptions import NetlinkError
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from struct import Struct
 
 from appliance.core.machine import Connection
 
-PROC_TABLE = Path("/proc/net/nf_conntrack")
+NETLINK_NETFILTER = 12  # linux/netlink.h
+GET_CONNECTIONS = 1 << 8 | 1  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET
+REQUEST_DUMP = 0x301  # NLM_F_REQUEST, NLM_F_DUMP
+ERROR, DONE = 2, 3  # NLMSG_*
+LARGEST_BYTES = 1 << 18  # of what one receive returns; the kernel fills at most 32 KiB
+HEADER = Struct("=IHHII")  # length, type, flags, sequence, port
+REQUEST = HEADER.pack(20, GET_CONNECTIONS, REQUEST_DUMP, 0, 0) + bytes(4)  # of both IP versions
+LENGTH_AND_TYPE = Struct("=IH")
 
-# At 3 us each, 0.2 s of a reading; a Pi's own limit (nf_conntrack_max) is 65,536 with 2 GiB of memory.
-MOST_CONNECTIONS = 65_536
+# What stands before the first address: CTA_TUPLE_IP, nested, and the header of CTA_IP_V4_SRC or CTA_IP_V6_SRC.
+ADDRESSES_AT = 32
+PLACES: Mapping[int, tuple[bytes, int]] = {
+    socket.AF_INET: (Struct("=HHHH").pack(4 + 2 * 8, 0x8001, 8, 1), 4),
+    socket.AF_INET6: (Struct("=HHHH").pack(4 + 2 * 20, 0x8001, 20, 3), 16),
+}
 
-# The first pair of addresses in a line is that of the first packet; the second is the answer's.
-_ADDRESSES = re.compile(r"^.*? src=(\S+) dst=(\S+) ", re.MULTILINE)
-CHUNK_BYTES = 1 << 18  # of lines that are searched at once, in C; the whole table may be 10 MB
+MOST_CONNECTIONS = 262_144  # the largest table that Linux makes by itself (nf_conntrack_max); it bounds a reading
 
 
 class ConntrackFlows:
-    """`ports.Flows` of the network namespace in which it was made. `table`: the kernel's file, if it has one."""
+    """`ports.Flows` of the network namespace in which it is asked."""
 
-    def __init__(self, table: Path = PROC_TABLE) -> None:
-        self._table = table
-        self._netlink = NFCTSocket(nfgen_family=socket.AF_UNSPEC)
-
-    def connections(self) -> Iterable[Connection]:
-        """The connections tracked now, at most `MOST_CONNECTIONS`; empty where the kernel tracks none."""
-        try:
-            return _read(self._table)
-        except FileNotFoundError:
-            return _ask(self._netlink)
-
-    def close(self) -> None:
-        """Give the socket back."""
-        self._netlink.close()
+    def connections(self) -> Mapping[Connection, int]:
+        """How many connections are tracked between each two addresses; empty where the kernel tracks none."""
+        found: Counter[tuple[int, bytes]] = Counter()
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as asking:
+            asking.send(REQUEST)
+            for pairs in _dumped(asking):
+                found.update(pairs)
+                if found.total() > MOST_CONNECTIONS:
+                    break
+        return {_connection(family, pair): number for (family, pair), number in found.items()}
 
 
-def _read(table: Path) -> list[Connection]:
-    found: list[Connection] = []
-    with table.open(encoding="ascii", errors="replace") as file:
-        while len(found) < MOST_CONNECTIONS and (lines := file.readlines(CHUNK_BYTES)):
-            pairs = _ADDRESSES.findall("".join(lines))
-            found += [Connection(_short(source), _short(destination)) for source, destination in pairs]
-    return found[:MOST_CONNECTIONS]
+def _dumped(asking: socket.socket) -> Iterator[list[tuple[int, bytes]]]:
+    """Of each message its IP version and both addresses with what is between them, as many as one receive returns."""
+    while True:
+        received = asking.recv(LARGEST_BYTES)
+        pairs: list[tuple[int, bytes]] = []
+        at, is_last = 0, False
+        while at < len(received):
+            length, kind = LENGTH_AND_TYPE.unpack_from(received, at)
+            if kind in {ERROR, DONE}:  # an error: this kernel tracks nothing, or does not tell it
+                is_last = True
+                break
+            family = received[at + HEADER.size]
+            before, address_bytes = PLACES.get(family, (b"", 0))
+            first = at + ADDRESSES_AT
+            if received[first - len(before) : first] == before:
+                pairs.append((family, received[first : first + 2 * address_bytes + 4]))
+            at += (length + 3) & ~3
+        yield pairs
+        if is_last:
+            return
 
 
-def _ask(netlink: Any) -> list[Connection]:
-    try:
-        answers = islice(netlink.dump(), MOST_CONNECTIONS)
-        return [connection for answer in answers for connection in _connection(answer)]
-    except NetlinkError:  # this kernel has no connection tracking, or not over netlink
-        return []
-
-
-def _connection(answer: Any) -> Iterator[Connection]:
-    addresses = answer.get_attr("CTA_TUPLE_ORIG").get_attr("CTA_TUPLE_IP")
-    for version in ("V4", "V6"):
-        source = addresses.get_attr(f"CTA_IP_{version}_SRC")
-        if source is not None:
-            yield Connection(source, addresses.get_attr(f"CTA_IP_{version}_DST"))
-
-
-@lru_cache(maxsize=4096)  # a department's addresses and those it speaks to; spares the parsing, 2 us
-def _short(address: str) -> str:
-    # The file writes IPv6 in full, 39 characters; everything else here writes it short.
-    return str(ip_address(address)) if ":" in address else address
+def _connection(family: int, pair: bytes) -> Connection:
+    _, address_bytes = PLACES[family]
+    return Connection(socket.inet_ntop(family, pair[:address_bytes]), socket.inet_ntop(family, pair[-address_bytes:]))

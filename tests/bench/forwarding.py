@@ -51,15 +51,17 @@ def _plans() -> list[Plan]:
     ]
 
 
-def _show_hosts(lab: Network) -> None:
-    # Forged by hand: a packet from each of the hosts, which need not exist to have a meter.
+def _show_hosts(lab: Network, hosts: int = HOSTS, connections: int = 1) -> None:
+    # Forged by hand: a UDP packet for each connection of the hosts, which need not exist to have a meter.
     program = f"""
 import socket
 sending = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-for number in range({HOSTS}):
-    source = bytes((10, 21, number % {DEPARTMENTS - 1}, 1 + number // {DEPARTMENTS - 1}))
-    header = bytes((0x45, 0, 0, 20, 0, 0, 0, 0, 64, 253, 0, 0)) + source + socket.inet_aton("{WEB_V4[0]}")
-    sending.sendto(header, ("{WEB_V4[0]}", 0))
+for connection in range({connections}):
+    datagram = bytes((4 + connection // 256, connection % 256, 4, 1, 0, 8, 0, 0))
+    for number in range({hosts}):
+        source = bytes((10, 21, number % {DEPARTMENTS - 1}, 1 + number // {DEPARTMENTS - 1}))
+        header = bytes((0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0)) + source + socket.inet_aton("{WEB_V4[0]}")
+        sending.sendto(header + datagram, ("{WEB_V4[0]}", 0))
 """
     lab.hosts[0].run(["python3", "-c", program])
 

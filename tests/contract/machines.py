@@ -135,7 +135,7 @@ def real(scratch: Path) -> Iterator[Rig]:
             until=_wait,
             press=panel.press,
         )
-        for part in (panel, capture, flows, neighbours, interfaces, shown):
+        for part in (panel, capture, neighbours, interfaces, shown):
             part.close()
 
 

@@ -1,6 +1,6 @@
 """A kernel in memory that obeys the rules of the ports, and knows what it has carried, shown and forgotten."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from appliance.core.machine import Connection, Counters, Link
@@ -47,8 +47,8 @@ class Kernel:
     def links(self) -> Mapping[str, Link]:
         return {INTERFACE: self.link} if self.link else {}
 
-    def connections(self) -> Iterable[Connection]:
-        return []
+    def connections(self) -> Mapping[Connection, int]:
+        return {}
 
     def apply(self, plans: Sequence[Plan]) -> str | None:
         self.plans = tuple(plans)

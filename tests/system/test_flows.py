@@ -1,6 +1,4 @@
-from pathlib import Path
-
-import pytest
+import socket
 
 from appliance.core.machine import Connection
 from appliance.system.firewall import NftablesFirewall
@@ -8,35 +6,38 @@ from appliance.system.flows import ConntrackFlows
 from appliance.system.nftables import Nftables
 from tests.lab.network import WEB_V4, WEB_V6
 
-ABSENT = Path("/proc/net/no-such-table")
 
-
-def _tracked(lab, **arguments):
-    """What is tracked of a visit to both web addresses, read in the appliance's namespace."""
-    lab.start_web()
+def track(lab):
     with lab.appliance.entered():
-        firewall = NftablesFirewall(Nftables().run)
-        assert firewall.sync({}) is None
-        for address in (WEB_V4[0], WEB_V6[0]):
-            assert lab.hosts[0].fetch(address).returncode == 0
-        flows = ConntrackFlows(**arguments)
-        connections = list(flows.connections())
-        flows.close()
-    return connections
+        assert NftablesFirewall(Nftables().run).sync({}) is None
 
 
-@pytest.mark.parametrize("arguments", [{}, {"table": ABSENT}], ids=["file", "netlink"])
-def test_connections_that_pass_are_told_by_the_addresses_of_their_first_packet(inline, arguments):
-    connections = _tracked(inline, **arguments)
+def connections(lab):
+    with lab.appliance.entered():
+        return ConntrackFlows().connections()
+
+
+def test_connections_that_pass_are_told_by_the_addresses_of_their_first_packet(inline):
+    inline.start_web()
+    track(inline)
     host = inline.hosts[0]
-    assert Connection(host.ipv4, WEB_V4[0]) in connections
-    assert Connection(host.ipv6, WEB_V6[0]) in connections
+    for address in (WEB_V4[0], WEB_V6[0]):
+        assert host.fetch(address).returncode == 0
+        assert host.fetch(address).returncode == 0
+    found = connections(inline)
+    assert found[Connection(host.ipv4, WEB_V4[0])] == 2
+    assert found[Connection(host.ipv6, WEB_V6[0])] == 2
+
+
+def test_thousands_of_connections_are_counted_each(gateway):
+    track(gateway)
+    with gateway.hosts[0].entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
+        for port in range(1, 5001):
+            sending.sendto(b"x", (WEB_V4[port % 2], port))
+    found = connections(gateway)
+    assert [found[Connection(gateway.hosts[0].ipv4, address)] for address in WEB_V4] == [2500, 2500]
 
 
 def test_where_nothing_is_tracked_there_are_no_connections(mirror):
     mirror.hosts[0].ping(mirror.uplink.ipv4)
-    with mirror.appliance.entered():
-        flows = [ConntrackFlows(), ConntrackFlows(ABSENT)]
-        assert [list(one.connections()) for one in flows] == [[], []]
-    for one in flows:
-        one.close()
+    assert connections(mirror) == {}

@@ -69,8 +69,8 @@ class Machine:
     def links(self) -> Mapping[str, Link]:
         return {name: Link(name, 7, "02:00:00:00:00:01", "boot", True, Counters(1000, 500)) for name in DEPARTMENTS}
 
-    def connections(self) -> Iterable[Connection]:
-        return []
+    def connections(self) -> Mapping[Connection, int]:
+        return {}
 
     def apply(self, plans: Sequence[Plan]) -> str | None:
         self._metered = [plan.department for plan in plans]

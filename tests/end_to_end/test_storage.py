@@ -86,7 +86,7 @@ def test_on_a_full_disk_metering_goes_on_and_orders_are_refused_until_there_is_r
         carried = line.at_rest() - before
         client.wait_for("usage:update", lambda data: data["metrics"]["bytesTransferred"] == told + carried)
     appliance.kill()
-    with Installed(gateway, tmp_path, QUOTA) as appliance, appliance.client() as client:
+    with appliance, appliance.client() as client:
         client.wait_for("usage:update", lambda data: data["metrics"]["bytesTransferred"] == told + carried)
         assert {one["address"] for one in client.call("ip:list")["blocks"]} == blocks
         assert (daily(client)["limit"], daily(client)["granted"]) == (quota["limit"], quota["granted"])

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.core.logins import Logins, Patience
@@ -68,6 +68,7 @@ def test_an_address_stands_for_an_origin(text, address, origin):
     assert origin_of(text) == origin
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([GUESSER, OTHER]), st.floats(0, 100)), max_size=300))
 def test_no_wait_is_ever_beyond_the_longest(refusals):
     logins, now_s = Logins(THREE_FREE), 0.0

@@ -41,13 +41,13 @@ class Recorded:
 
 def value_text(value: object) -> str:
     """A value as an entry holds it; one that is too long is cut, and then no JSON any more but a JSON text."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return text if len(text) <= LONGEST_VALUE else json.dumps(text[: LONGEST_VALUE // 2] + "…", ensure_ascii=False)
+    text = json.dumps(value, separators=(",", ":"))
+    return text if len(text) <= LONGEST_VALUE else json.dumps(text[: LONGEST_VALUE // 2 - len("...")] + "...")
 
 
 def digest(previous: str, entry: Entry) -> str:
     """The digest of this entry after the one with the previous digest; "" before the first."""
-    content = json.dumps([previous, *astuple(entry)], ensure_ascii=False)
+    content = json.dumps([previous, *astuple(entry)])
     return hashlib.sha256(content.encode()).hexdigest()
 
 

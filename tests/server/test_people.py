@@ -1,0 +1,325 @@
+"""People at the door: logging in, staying in, being sent away; and what is recorded of it."""
+
+import json
+import subprocess
+import threading
+
+import pytest
+
+from appliance.core.people import Role
+from appliance.core.refusal import Code
+from appliance.server.access.people import LOGIN_S, SESSION_S
+from tests.client import NodeClient
+
+PASSWORD = "correct horse battery"
+ANNA = {"name": "anna", "password": PASSWORD}
+
+
+def _post(server, path, body, kind="application/json", method="POST"):
+    text = body if isinstance(body, str) else json.dumps(body)
+    program = ["curl", "-sS", "-w", "\n%{http_code}", "-H", f"Content-Type: {kind}", "-X", method]
+    done = subprocess.run(
+        [*program, "--data-binary", text, f"{server.url}{path}"], capture_output=True, text=True, timeout=30, check=True
+    )
+    answer, status = done.stdout.rsplit("\n", 1)
+    return int(status), json.loads(answer) if answer.startswith("{") else answer
+
+
+@pytest.fixture
+def admin(connect):
+    return connect()
+
+
+@pytest.fixture
+def anna(server, admin):
+    """Anna's token, who is an operator of dept123."""
+    added = admin.call("user:add", {**ANNA, "role": "operator", "departments": ["dept123"]})
+    assert added["success"], added
+    return _post(server, "/login", ANNA)[1]["token"]
+
+
+def _code(answer):
+    assert answer["success"] is False
+    return answer["code"]
+
+
+def _entries(admin, **asked):
+    return admin.call("audit:get", asked)["entries"]
+
+
+def test_a_person_logs_in_and_sees_only_the_own_departments(server, anna):
+    with NodeClient(server.url, anna) as client:
+        client.wait_for("connect")
+        assert client.call("quota:get", "dept123")["success"]
+        assert _code(client.call("quota:get", "dept456")) == Code.FORBIDDEN
+        assert client.call("ip:block", {"address": "10.9.9.9", "departmentId": "dept123"})["success"]
+        assert (
+            _code(client.call("quota:set", {"departmentId": "dept123", "type": "daily", "limit": 1})) == Code.FORBIDDEN
+        )
+
+
+def test_a_wrong_name_and_a_wrong_password_are_told_alike(server, anna):
+    wrong = [_post(server, "/login", {**ANNA, "password": "x" * 12}), _post(server, "/login", {**ANNA, "name": "bert"})]
+    assert wrong[0] == wrong[1]
+    assert wrong[0][0] == 401
+    assert wrong[0][1]["code"] == Code.UNAUTHORIZED
+
+
+def test_guessing_has_to_wait_longer_and_longer(server, anna):
+    for _ in range(5):
+        assert _post(server, "/login", {**ANNA, "password": "x" * 12})[0] == 401
+    _post(server, "/login", {**ANNA, "password": "x" * 12})
+    status, answer = _post(server, "/login", ANNA)
+    assert (status, answer["code"]) == (429, Code.RATE_LIMITED)
+    assert "wait" in answer["error"]
+    server.advance(400)
+    assert _post(server, "/login", ANNA)[0] == 200
+
+
+def test_many_logins_at_once_are_taken_in_turn_and_the_others_told_to_come_again(server, anna, connect):
+    client, answers = connect(), []
+    threads = [threading.Thread(target=lambda: answers.append(_post(server, "/login", ANNA)[0])) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for _ in range(20):
+        assert client.call("ip:list")["success"]
+    for thread in threads:
+        thread.join()
+    assert answers.count(200) >= 8
+    assert set(answers) <= {200, 429}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "5",
+        '{"name":"anna"}',
+        '{"name":5,"password":"x"}',
+        "[" * 3000,
+        '{"name":"a","password":NaN}',
+    ],
+)
+def test_what_is_no_login_is_refused(shared, body):
+    status, answer = _post(shared, "/login", body)
+    assert (status, answer["code"]) == (400, Code.BAD_REQUEST)
+
+
+def test_a_login_is_bounded_and_no_form_of_another_site(shared):
+    assert _post(shared, "/login", {**ANNA, "password": "x" * 5000})[0] == 413
+    assert _post(shared, "/login", {**ANNA, "password": "x" * 300})[0] == 400
+    assert _post(shared, "/login", ANNA, kind="text/plain")[0] == 400
+    assert _post(shared, "/login", "", method="GET")[0] == 400
+
+
+def test_a_login_is_renewed_while_it_is_used_and_ends_after_half_a_day(server, anna):
+    with NodeClient(server.url, anna) as client:
+        client.wait_for("connect")
+        token = anna
+        for _ in range(SESSION_S // 1500):
+            server.advance(1500)
+            renewed = client.call("token:renew")
+            if not renewed["success"]:
+                break
+            assert 0 < renewed["expiresIn"] <= LOGIN_S
+            assert renewed["token"] != token
+            token = renewed["token"]
+        server.advance(1500)
+        assert client.wait_for("error", lambda data: data["code"] == Code.TOKEN_EXPIRED)
+        assert client.wait_for("disconnect")
+    with NodeClient(server.url, token) as late:
+        assert late.wait_for("connect_error")["code"] == Code.TOKEN_EXPIRED
+
+
+def test_a_login_that_is_not_renewed_ends(server, anna):
+    with NodeClient(server.url, anna) as client:
+        client.wait_for("connect")
+        server.advance(LOGIN_S)
+        assert client.wait_for("disconnect")
+
+
+def test_a_token_of_the_command_line_is_not_renewed(admin):
+    assert _code(admin.call("token:renew")) == Code.BAD_REQUEST
+
+
+def test_who_logs_out_gets_the_answer_and_never_comes_in_again(server, anna):
+    with NodeClient(server.url, anna) as client:
+        client.wait_for("connect")
+        assert client.call("token:revoke") == {"success": True}
+        assert client.wait_for("disconnect")
+    with NodeClient(server.url, anna) as again:
+        refusal = again.wait_for("connect_error")
+        assert refusal["code"] == Code.UNAUTHORIZED
+        assert "revoked" in refusal["message"]
+
+
+def test_a_revoked_token_is_disconnected_at_once_and_others_stay(server, admin, anna):
+    with NodeClient(server.url, anna) as client:
+        client.wait_for("connect")
+        (listed,) = [one for one in admin.call("token:list")["tokens"] if one["subject"] == "anna"]
+        assert listed["origin"] == "login"
+        assert admin.call("token:revoke", {"id": listed["id"]})["success"]
+        assert "revoked" in client.wait_for("error")["message"]
+        assert client.wait_for("disconnect")
+    assert admin.call("ip:list")["success"]
+
+
+@pytest.mark.parametrize(
+    "call", [("user:remove", {"name": "anna"}), ("user:password", {"name": "anna", "password": "x" * 12})]
+)
+def test_who_is_removed_or_given_another_password_is_sent_away(server, admin, anna, call):
+    with NodeClient(server.url, anna) as client:
+        client.wait_for("connect")
+        assert admin.call(*call)["success"]
+        assert client.wait_for("disconnect")
+    assert _post(server, "/login", ANNA)[0] == 401
+
+
+def test_one_changes_the_own_password_with_the_one_that_holds(server, anna):
+    with NodeClient(server.url, anna) as client:
+        client.wait_for("connect")
+        new = "another good password"
+        assert _code(client.call("user:password", {"password": new})) == Code.FORBIDDEN
+        assert _code(client.call("user:password", {"password": new, "current": "x" * 12})) == Code.FORBIDDEN
+        assert _code(client.call("user:password", {"password": "short", "current": PASSWORD})) == Code.BAD_REQUEST
+        assert client.call("user:password", {"password": new, "current": PASSWORD})["success"]
+    assert _post(server, "/login", {"name": "anna", "password": new})[0] == 200
+
+
+ADMINISTRATION = [
+    ("user:list", None),
+    ("user:add", {"name": "x", "password": "x" * 12, "role": "admin"}),
+    ("user:remove", {"name": "anna"}),
+    ("user:password", {"name": "anna", "password": "x" * 12}),
+    ("token:list", None),
+    ("token:revoke", {"id": "something"}),
+    ("audit:get", None),
+]
+
+
+@pytest.mark.parametrize("claims", [{"role": Role.OPERATOR}, {"role": Role.ADMIN, "departments": ["dept123"]}])
+def test_only_an_administrator_of_everything_administers_people(shared, claims):
+    with NodeClient(shared.url, shared.token(**claims)) as client:
+        client.wait_for("connect")
+        for event, argument in ADMINISTRATION:
+            assert _code(client.call(event, argument)) == Code.FORBIDDEN
+
+
+def test_a_person_cannot_be_added_twice_nor_for_a_department_that_is_not_there(admin, anna):
+    person = {**ANNA, "role": "viewer"}
+    assert _code(admin.call("user:add", person)) == Code.BAD_REQUEST
+    assert _code(admin.call("user:add", {**person, "name": "b", "departments": ["nope"]})) == Code.UNKNOWN_DEPARTMENT
+    assert _code(admin.call("user:remove", {"name": "nobody"})) == Code.BAD_REQUEST
+    assert admin.call("user:list")["users"] == [{"name": "anna", "role": "operator", "departments": "dept123"}]
+
+
+def test_the_first_administrator_comes_in_by_the_code_and_only_one(server):
+    server.order({"pair": "code"})
+    code = server.log().split("person: ")[1][:9]
+    wrong = _post(server, "/pair", {**ANNA, "code": "22222222"})
+    assert (wrong[0], wrong[1]["code"]) == (401, Code.UNAUTHORIZED)
+    assert "4 tries" in wrong[1]["error"]
+    status, answer = _post(server, "/pair", {**ANNA, "code": code.lower()})
+    assert status == 200
+    with NodeClient(server.url, answer["token"]) as client:
+        client.wait_for("connect")
+        assert client.call("user:list")["users"] == [{"name": "anna", "role": "admin", "departments": "*"}]
+    assert _post(server, "/pair", {**ANNA, "name": "eve", "code": code})[0] == 403
+
+
+def test_a_pairing_code_has_few_tries_and_little_time(server):
+    server.order({"pair": "code"})
+    code = server.log().split("person: ")[1][:9]
+    for _ in range(5):
+        assert _post(server, "/pair", {**ANNA, "code": "22222222"})[0] == 401
+    server.advance(400)  # what guessing has to wait
+    assert "no pairing code now" in _post(server, "/pair", {**ANNA, "code": code})[1]["error"]
+    server.order({"pair": "code"})
+    code = server.log().split("person: ")[2][:9]
+    server.advance(901)
+    assert _post(server, "/pair", {**ANNA, "code": code})[0] == 401
+
+
+def test_the_button_opens_a_window_for_one(server):
+    assert _post(server, "/pair", ANNA)[0] == 401
+    assert server.order({"pair": "button"}) is True
+    server.advance(121)
+    assert _post(server, "/pair", ANNA)[0] == 401
+    assert server.order({"pair": "button"}) is True
+    assert _post(server, "/pair", ANNA)[0] == 200
+    assert _post(server, "/pair", {**ANNA, "name": "eve"})[0] == 403
+    assert server.order({"pair": "button"}) is False  # a press is for whoever waits for one
+
+
+def test_every_change_is_recorded_with_who_where_what_before_and_after(server, admin, anna):
+    with NodeClient(server.url, anna) as client:
+        client.wait_for("connect")
+        assert client.call("ip:block", {"address": "10.9.9.9", "reason": "scans", "departmentId": "dept123"})["success"]
+        assert client.call("ip:unblock", {"address": "10.9.9.9", "departmentId": "dept123"})["success"]
+        asked = {"departmentId": "dept123", "type": "daily", "bytes": 1000, "reason": "exam"}
+        assert client.call("quota:extend", asked)["success"]
+    assert admin.call("maintenance:start")["success"]
+    assert admin.call("maintenance:stop")["success"]
+    found = {one["action"]: one for one in _entries(admin)}
+    assert set(found) == {
+        "user:add",
+        "login",
+        "ip:block",
+        "ip:unblock",
+        "quota:extend",
+        "maintenance:start",
+        "maintenance:stop",
+    }
+    block = found["ip:block"]
+    assert (block["who"], block["role"], block["address"]) == ("anna", "operator", "127.0.0.1")
+    assert (block["what"]["address"], block["before"], block["outcome"]) == ("10.9.9.9", [], "done")
+    assert [one["reason"] for one in block["after"]] == ["scans"]
+    assert [one["reason"] for one in found["ip:unblock"]["before"]] == ["scans"]
+    assert found["ip:unblock"]["after"] == []
+    assert (found["quota:extend"]["before"]["granted"], found["quota:extend"]["after"]["granted"]) == (0, 1000)
+    assert (found["maintenance:start"]["before"], found["maintenance:start"]["after"]["type"]) == (None, "manual")
+    assert PASSWORD not in (server.state_dir / "audit.sqlite3").read_bytes().decode("latin-1")
+    assert PASSWORD not in (server.state_dir / "audit.sqlite3-wal").read_bytes().decode("latin-1")
+
+
+def test_what_was_refused_is_no_change(admin, connect):
+    viewer = connect(role=Role.VIEWER)
+    assert _code(viewer.call("ip:block", {"address": "10.9.9.9"})) == Code.FORBIDDEN
+    assert _code(admin.call("ip:block", {"address": "nonsense!"})) == Code.BAD_REQUEST
+    assert _entries(admin) == []
+
+
+def test_refused_logins_are_recorded_and_cannot_push_out_what_people_did(server, anna, connect):
+    admin = connect(ttl_s=10**6)
+    for _ in range(30):
+        _post(server, "/login", {**ANNA, "password": "x" * 12})
+        server.advance(301)
+    refused = [one for one in _entries(admin) if one["outcome"] != "done"]
+    assert 10 <= len(refused) <= 26  # ten at once, then one each ten minutes
+    assert refused[-1]["what"] == {"tried": "anna"}
+    assert any("notTold" in one["what"] for one in refused)
+
+
+def test_the_trail_is_read_in_pages(admin):
+    for number in range(5):
+        assert admin.call("ip:block", {"address": f"10.9.9.{number}"})["success"]
+    first = admin.call("audit:get", {"limit": 2})
+    assert [one["number"] for one in first["entries"]] == [5, 4]
+    assert [one["number"] for one in _entries(admin, limit=9, before=first["more"])] == [3, 2, 1]
+    assert admin.call("audit:get", {"limit": 9})["more"] is None
+    assert _entries(admin, who="nobody") == []
+
+
+@pytest.mark.parametrize("months", [-1, 1])
+def test_a_clock_that_jumps_a_month_sends_nobody_away_and_keeps_nobody_out(server, anna, months):
+    with NodeClient(server.url, anna) as client:
+        client.wait_for("connect")
+        server.order({"jump": months * 30 * 86400, "trusted": True})
+        assert client.call("ip:list")["success"]
+        with NodeClient(server.url, anna) as other:
+            other.wait_for("connect")
+        server.advance(LOGIN_S)
+        assert client.wait_for("disconnect")

@@ -1,0 +1,126 @@
+import stat
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from appliance.core.people import Origin, Person, Role, Ticket
+from appliance.system import register as module
+from appliance.system.register import RegisterUnavailable, SqliteRegister
+
+WALL = datetime(2026, 11, 23, 12, tzinfo=UTC)
+ANNA = Person("anna", Role.ADMIN, None)
+HEAD = Person("ben", Role.OPERATOR, frozenset({"dept123", "dept456"}))
+
+
+def _ticket(number, **changed):
+    facts = {
+        "subject": "screen",
+        "role": Role.VIEWER,
+        "departments": frozenset({"dept123"}),
+        "origin": Origin.ISSUED,
+        "issued_at": WALL,
+        "expires_at": WALL + timedelta(hours=1),
+    }
+    return Ticket(f"id{number}", **(facts | changed))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "people.sqlite3"
+
+
+@pytest.fixture
+def register(path):
+    with closing(SqliteRegister(path)) as register:
+        yield register
+
+
+def test_people_and_tickets_survive_a_restart_as_they_were(register, path):
+    assert register.add_person(ANNA, "hash a", WALL)
+    assert register.add_person(HEAD, "hash b", WALL)
+    register.remember(_ticket(1))
+    register.remember(_ticket(2, origin=Origin.LOGIN, person="anna", departments=None))
+    with closing(SqliteRegister(path)) as again:
+        assert again.people() == [ANNA, HEAD]
+        assert again.person("ben") == (HEAD, "hash b")
+        assert again.person("nobody") is None
+        assert {one.id: one for one in again.tickets()} == {one.id: one for one in register.tickets()}
+        assert again.tickets()[0].departments in (None, frozenset({"dept123"}))
+
+
+def test_a_name_is_given_once(register):
+    assert register.add_person(ANNA, "first", WALL)
+    assert not register.add_person(ANNA, "second", WALL)
+    assert register.person("anna") == (ANNA, "first")
+
+
+def test_only_its_owner_may_read_the_hashes(register, path):
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("end", ["remove", "password"])
+def test_who_is_removed_or_changes_the_password_loses_the_logins_and_nobody_else_does(register, end):
+    register.add_person(ANNA, "hash", WALL)
+    register.remember(_ticket(1, origin=Origin.LOGIN, person="anna"))
+    register.remember(_ticket(2, origin=Origin.LOGIN, person="ben"))
+    register.remember(_ticket(3))
+    if end == "remove":
+        register.remove_person("anna", WALL)
+    else:
+        register.set_password("anna", "another", WALL)
+    assert register.revoked() == {"id1"}
+
+
+def test_a_token_is_revoked_whether_it_was_known_or_not(register):
+    register.remember(_ticket(1))
+    register.revoke(_ticket(1), WALL)
+    register.revoke(_ticket(2), WALL)
+    assert register.revoked() == {"id1", "id2"}
+    register.remember(_ticket(1))
+    assert register.revoked() == {"id1", "id2"}
+
+
+def test_another_program_sees_at_once_that_something_changed(register, path):
+    with closing(SqliteRegister(path)) as other:
+        versions = [other.version()]
+        assert other.version() == versions[0]
+        register.revoke(_ticket(1), WALL)
+        versions.append(other.version())
+        other.revoke(_ticket(2), WALL)
+        versions.append(other.version())
+        assert len(set(versions)) == 3
+
+
+def test_the_list_is_bounded_and_forgets_no_revocation(register):
+    register.revoke(_ticket("revoked", expires_at=WALL), WALL)
+    with register._transaction():
+        register._database.execute(
+            f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {module.MOST_TICKETS})"
+            " INSERT INTO ticket SELECT 'many' || i, '', 'viewer', '*', 'issuer', '2026-11-23T12:00:00.000Z',"
+            " '2026-11-24T12:00:00.000Z', NULL, NULL FROM n"
+        ).close()
+    register.remember(_ticket(1, expires_at=WALL + timedelta(days=9)))
+    ids = {one.id for one in register.tickets()}
+    assert len(ids) == module.MOST_TICKETS
+    assert {"idrevoked", "id1"} <= ids
+
+
+def test_what_is_over_is_forgotten(register):
+    register.remember(_ticket(1))
+    register.remember(_ticket(2, expires_at=WALL + timedelta(days=9)))
+    register.forget(WALL + timedelta(days=1))
+    assert [one.id for one in register.tickets()] == ["id2"]
+
+
+def test_the_moment_that_has_certainly_come_is_kept(register, path):
+    assert register.floor() is None
+    register.save_floor(WALL)
+    register.save_floor(WALL + timedelta(hours=1))
+    with closing(SqliteRegister(path)) as again:
+        assert again.floor() == WALL + timedelta(hours=1)
+
+
+def test_a_place_that_takes_no_file_is_told(tmp_path):
+    with pytest.raises(RegisterUnavailable, match="cannot be kept here"):
+        SqliteRegister(tmp_path / "no" / "people.sqlite3")

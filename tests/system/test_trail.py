@@ -1,0 +1,97 @@
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from appliance.core.audit import Entry, first_break
+from appliance.system import trail as module
+from appliance.system.trail import SqliteTrail, TrailUnavailable
+
+ENTRY = Entry("2026-11-23T12:00:00.000Z", "anna", "admin", "192.168.1.9", "ip:block", '{"address":"10.0.0.1"}')
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "audit.sqlite3"
+
+
+@pytest.fixture
+def trail(path):
+    with closing(SqliteTrail(path)) as trail:
+        yield trail
+
+
+def test_what_was_recorded_is_read_newest_first_and_chained(trail):
+    for number in range(5):
+        trail.record(replace(ENTRY, what=str(number)))
+    found = trail.read(10)
+    assert [one.entry.what for one in found] == ["4", "3", "2", "1", "0"]
+    assert [one.number for one in found] == [5, 4, 3, 2, 1]
+    assert first_break("", found[::-1]) is None
+
+
+def test_it_is_read_page_by_page_and_by_who_did_what(trail):
+    for number in range(6):
+        trail.record(replace(ENTRY, who="anna" if number % 2 else "ben", action="a" if number < 3 else "b"))
+    assert [one.number for one in trail.read(2)] == [6, 5]
+    assert [one.number for one in trail.read(2, before=5)] == [4, 3]
+    assert [one.number for one in trail.read(9, who="anna")] == [6, 4, 2]
+    assert [one.number for one in trail.read(9, who="anna", action="a")] == [2]
+
+
+@pytest.mark.parametrize(
+    "change", ["UPDATE entry SET who = 'x'", "DELETE FROM entry", "DELETE FROM entry WHERE number = 1"]
+)
+def test_the_database_itself_refuses_to_change_or_delete(trail, path, change):
+    trail.record(ENTRY)
+    with closing(sqlite3.connect(path)) as other, pytest.raises(sqlite3.IntegrityError, match="only grows"):
+        other.execute(change)
+    assert len(trail.read(10)) == 1
+
+
+def test_it_is_bounded_and_what_is_old_goes_a_little_at_a_time(trail, path):
+    with closing(sqlite3.connect(path)) as other:
+        columns = "number, at, who, role, action, what, before, after, outcome, digest"
+        other.execute(
+            f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {module.MOST_ENTRIES + 20})"
+            f" INSERT INTO entry ({columns}) SELECT i, '', '', '', '', '', '', '', '', '' FROM n"
+        )
+        other.commit()
+    counts = []
+    for _ in range(5):
+        trail.record(ENTRY)
+        with closing(sqlite3.connect(path)) as other:
+            counts.append(other.execute("SELECT count(*) FROM entry").fetchone()[0] - module.MOST_ENTRIES)
+    assert counts == [13, 6, 1, 1, 1]
+    assert trail.read(1)[0].number == module.MOST_ENTRIES + 25
+
+
+def test_two_programs_write_one_chain(trail, path):
+    code = "import sys, pathlib; from appliance.system.trail import *; from appliance.core.audit import Entry\n"
+    code += "t = SqliteTrail(pathlib.Path(sys.argv[1]))\n"
+    code += "for n in range(50): t.record(Entry('', 'other', '', None, str(n)))"
+    other = subprocess.Popen([sys.executable, "-c", code, str(path)])
+    for number in range(50):
+        trail.record(replace(ENTRY, what=str(number)))
+    assert other.wait(30) == 0
+    found = trail.read(200)
+    assert len(found) == 100
+    assert first_break("", found[::-1]) is None
+
+
+def test_a_full_disk_loses_no_entry_unseen(path, caplog):
+    with closing(SqliteTrail(path)) as trail:
+        trail.record(ENTRY)
+        trail._database.execute("PRAGMA max_page_count = 1").close()
+        for _ in range(50):
+            trail.record(replace(ENTRY, what="x" * 2000))
+        assert "does not take an entry" in caplog.text
+        assert "10.0.0.1" in trail.read(100)[-1].entry.what
+
+
+def test_a_place_that_takes_no_file_is_told(tmp_path):
+    with pytest.raises(TrailUnavailable, match="cannot be kept here"):
+        SqliteTrail(tmp_path / "no" / "audit.sqlite3")

@@ -74,7 +74,7 @@ class Appliance:
             departments,
             machine.capture,
             Suffixes(),
-            self.metering.rate_bytes_s,
+            self.metering.lines.rate_bytes_s,
             lambda department: networks_of(by_id[department], self.metering.links),
             publish,
         )

@@ -68,7 +68,7 @@ class Condition:
     @property
     def is_busy(self) -> bool:
         """Whether any department carried something in the last metering period."""
-        return any(self._metering.rate_bytes_s(one.id) > 0 for one in self._departments)
+        return any(self._metering.lines.rate_bytes_s(one.id) > 0 for one in self._departments)
 
     def troubles(self) -> list[str]:
         """What the appliance itself does not do, a sentence each."""
@@ -118,7 +118,7 @@ class Condition:
             frames_lost=frames_lost,
             troubles=troubles,
             quotas_exceeded=self._metering.exceeded(department.id),
-            utilization=self._metering.utilization(department.id),
+            utilization=self._metering.lines.utilization(department.id),
             open_incidents=self._insight.open_incidents(department.id),
         )
 

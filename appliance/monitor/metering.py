@@ -9,10 +9,7 @@ limit while nobody is there to tell it.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import exp
 from zoneinfo import ZoneInfo
-
-from msgspec import UNSET
 
 from appliance.core.department import Department, holds, networks_of
 from appliance.core.machine import Link, Position
@@ -20,18 +17,16 @@ from appliance.core.meter import Facing, Plan, Reading
 from appliance.core.moment import Moment, timestamp
 from appliance.core.quota import Action, Alert, Crossing, Kind
 from appliance.core.refusal import Code, Refused
-from appliance.core.usage import NOTHING, Passed, count_connections, plus, utilization
-from appliance.events import QuotaAlert, QuotaExceeded, UsageMetrics, UsageUpdate
+from appliance.core.usage import NOTHING, Passed, plus
+from appliance.events import QuotaAlert, QuotaExceeded
 from appliance.monitor.account import Account, Books
-from appliance.monitor.balance import Balance
 from appliance.monitor.hosts import HostBooks, Hosts, quota_books
+from appliance.monitor.lines import Lines
 from appliance.ports import Flows, Interfaces, Meters, Publisher, Store
 
 log = logging.getLogger(__name__)
 
 CHECKPOINT_S = 60.0  # a commit a minute writes 10 MB a day to the SD card; one a second writes 60 times that
-FLOWS_S = 10.0  # reading 50,000 tracked connections takes 0.2 s: every second that would be a fifth of a core
-FORECAST_S = 300.0  # the rate that a forecast goes by is averaged over minutes; a single download is no trend
 
 FACING = {Position.HOST: Facing.SELF, Position.MIRROR: Facing.MIRRORED}  # else the department
 
@@ -43,15 +38,6 @@ class CutOff:
     department: str
     books: Sequence[Books]
     host: str | None = None
-
-
-@dataclass(slots=True)
-class _Line:
-    """What is known of a department's line between two steps."""
-
-    rate_bytes_s: float = 0.0
-    average_bytes_s: float = 0.0
-    utilization: float = 0.0
 
 
 class Metering:
@@ -73,7 +59,6 @@ class Metering:
         self._position = position
         self._zone = zone
         self._interfaces = interfaces
-        self._flows = flows
         self._meters = meters
         self._is_clock_trusted = is_clock_trusted
         self._store = store
@@ -83,11 +68,8 @@ class Metering:
             one.id: Account(one, zone, store.ledgers(one.id), marks.get(one.id), limits.get(one.id, {}))
             for one in departments
         }
-        self._lines = {one.id: _Line() for one in departments}
-        self._balance = Balance({one.id: one.interface for one in departments})
-        self._connections: Mapping[str, int] = dict.fromkeys(self._accounts, 0)
+        self.lines = Lines(departments, flows)
         self._readings: Mapping[str, Reading] = {}
-        self._looked_s: float | None = None
         self._previous_s: float | None = None
         self._saved_s: float | None = None
         self._refusal: str | None = None
@@ -100,7 +82,6 @@ class Metering:
         """Read the meters, charge, save what must not be lost, hold, and tell."""
         self.links = self._interfaces.links()
         self._read_meters()
-        self._balance.observe(self.links, self._readings)
         is_new = any(one.is_other_meter(self._readings.get(name)) for name, one in self._accounts.items())
         crossings = self._charge(now)
         self.hosts.step(self._readings, now)
@@ -109,9 +90,8 @@ class Metering:
         self._hold()
         for department, crossing in crossings:
             self._tell_crossing(department, crossing, now)
-        self._look_at_flows(now)
         for account in self._accounts.values():
-            self._tell_usage(account, now)
+            self._publish(self.lines.update(account, now))
 
     def save(self, now: Moment, *, synced: bool = False) -> None:
         """Bring the disk up to date, as at a checkpoint; where it cannot, the next checkpoint tries again.
@@ -193,14 +173,6 @@ class Metering:
         untold, self._untold = self._untold, {}
         return untold
 
-    def rate_bytes_s(self, department: str) -> float:
-        """Bytes per second, in and out, over the last metering period."""
-        return self._lines[department].rate_bytes_s
-
-    def utilization(self, department: str) -> float:
-        """The share of the line rate that the busier direction used over the last metering period, 0..1."""
-        return self._lines[department].utilization
-
     def exceeded(self, department: str) -> tuple[Kind, ...]:
         """The kinds of the department's quotas that are used up."""
         return self._accounts[department].exceeded()
@@ -233,11 +205,12 @@ class Metering:
         elapsed_s = self._elapsed_s(now)
         self._previous_s = now.monotonic_s
         found: list[tuple[Department, Crossing]] = []
+        amounts: dict[str, Passed] = {}
         for name, account in self._accounts.items():
-            amount, crossings = account.read(self._readings.get(name), elapsed_s, now, trusted=trusted)
+            amounts[name], crossings = account.read(self._readings.get(name), elapsed_s, now, trusted=trusted)
             found += [(account.department, crossing) for crossing in crossings]
-            self._rate(account, amount, elapsed_s)
-            self._untold[name] = plus(self._untold.get(name, NOTHING), amount)
+            self._untold[name] = plus(self._untold.get(name, NOTHING), amounts[name])
+        self.lines.observe(self.links, self._readings, amounts, elapsed_s, now)
         return found
 
     def _elapsed_s(self, now: Moment) -> float:
@@ -250,15 +223,6 @@ class Metering:
         # A computer that was off meanwhile counted nothing: the monotonic clock and the meters begin at boot.
         return max(0.0, min((now.wall - saved_at).total_seconds(), now.monotonic_s))
 
-    def _rate(self, account: Account, amount: Passed, elapsed_s: float) -> None:
-        department = account.department
-        line, link = self._lines[department.id], self.links.get(department.interface)
-        line_rate_bps = department.line_rate_bps or (link.speed_bps if link else None)
-        line.rate_bytes_s = amount.total_bytes / elapsed_s if elapsed_s > 0 else 0.0
-        weight = 1 - exp(-elapsed_s / FORECAST_S)
-        line.average_bytes_s += weight * (line.rate_bytes_s - line.average_bytes_s)
-        line.utilization = utilization(amount, elapsed_s, line_rate_bps)
-
     def _obey(self, account: Account, now: Moment) -> None:
         """Hold and tell what follows from other limits; no meter is read, so that rates stay those of whole periods."""
         crossings = account.judge(now)
@@ -267,7 +231,7 @@ class Metering:
         self._hold()
         for crossing in crossings:
             self._tell_crossing(account.department, crossing, now)
-        self._tell_usage(account, now)
+        self._publish(self.lines.update(account, now))
 
     def _hold(self) -> None:
         self._apply([self._plan(account) for account in self._accounts.values()])
@@ -295,35 +259,10 @@ class Metering:
     def _is_due(self, now: Moment) -> bool:
         return self._saved_s is None or now.monotonic_s - self._saved_s >= CHECKPOINT_S
 
-    def _look_at_flows(self, now: Moment) -> None:
-        if self._looked_s is None or now.monotonic_s - self._looked_s >= FLOWS_S:
-            networks = {name: networks_of(one.department, self.links) for name, one in self._accounts.items()}
-            self._connections = count_connections(self._flows.connections(), networks)
-            self._looked_s = now.monotonic_s
-
     def _tell_crossing(self, department: Department, crossing: Crossing, now: Moment) -> None:
         self._publish(_alert(department.id, crossing, now))
         if crossing.alert is Alert.EXCEEDED:
             self._publish(_exceeded(department, crossing, now))
-
-    def _tell_usage(self, account: Account, now: Moment) -> None:
-        department, line = account.department, self._lines[account.department.id]
-        reaches = account.forecast(line.average_bytes_s, now.wall)
-        unclaimed = self._readings.get(f"unclaimed:{department.interface}")
-        self._publish(
-            UsageUpdate(
-                timestamp=timestamp(now.wall),
-                department_id=department.id,
-                metrics=UsageMetrics(
-                    bytes_transferred=account.used_today_bytes(),
-                    active_connections=self._connections[department.id],
-                    bandwidth_utilization=line.utilization,
-                    unaccounted_percent=self._balance.unaccounted_percent(department.interface),
-                    unclaimed_bytes=unclaimed.total_bytes if unclaimed else UNSET,
-                    reaches_limit_at=timestamp(reaches) if reaches else UNSET,
-                ),
-            )
-        )
 
 
 def _alert(department: str, crossing: Crossing, now: Moment) -> QuotaAlert:

@@ -121,7 +121,7 @@ class Service:
             departments,
             machine.capture,
             Suffixes(),
-            self._metering.rate_bytes_s,
+            self._metering.lines.rate_bytes_s,
             lambda department: networks_of(by_id[department], self._metering.links),
             publish,
         )

@@ -21,7 +21,8 @@ from appliance.core.moment import Moment
 from appliance.core.quota import Action, Kind, Limits
 from appliance.core.usage import count_connections
 from appliance.monitor.hosts import LOOK_S
-from appliance.monitor.metering import FLOWS_S, Metering
+from appliance.monitor.lines import FLOWS_S
+from appliance.monitor.metering import Metering
 from appliance.system.firewall import NftablesFirewall
 from appliance.system.flows import ConntrackFlows
 from appliance.system.interfaces import RtnetlinkInterfaces

@@ -438,14 +438,14 @@ def test_what_a_person_sets_leaves_the_rates_alone(path: Path) -> None:
     appliance = Appliance(path, limits(1000, Action.BLOCK))
     appliance.step()
     appliance.use(A, 400)
-    rate = appliance.metering.rate_bytes_s(A)
+    rate = appliance.metering.lines.rate_bytes_s(A)
     appliance.pass_on(A, 100)
     appliance.metering.set_limit(A, Kind.DAILY, 600, "ann", appliance.now)
     appliance.metering.extend(A, Kind.DAILY, 50, "an exam", "ann", appliance.now)
-    assert appliance.metering.rate_bytes_s(A) == rate == 400
+    assert appliance.metering.lines.rate_bytes_s(A) == rate == 400
     assert appliance.kernel.plan(A).stop_at_bytes == 650
     appliance.step()
-    assert appliance.metering.rate_bytes_s(A) == 100
+    assert appliance.metering.lines.rate_bytes_s(A) == 100
 
 
 def test_what_a_full_disk_does_not_take_is_not_granted(path: Path) -> None:

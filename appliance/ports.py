@@ -9,12 +9,18 @@ from datetime import datetime
 from typing import Protocol
 
 from appliance.core.audit import Entry
+from appliance.core.block_rules import Hit, Place
 from appliance.core.blocks import Block
+from appliance.core.cover import Range
+from appliance.core.elements import Bounds
 from appliance.core.history import Key, Series, Step
-from appliance.core.machine import Connection, Frame, Lights, Link, Order, Press, Sighting, Vitals
+from appliance.core.machine import Connection, Frame, Lights, Link, Press, Sighting, Vitals
 from appliance.core.maintenance import Maintenance
 from appliance.core.meter import Plan, Reading
+from appliance.core.name_blocks import Learned
+from appliance.core.protection import Protected
 from appliance.core.quota import Kind, Ledger
+from appliance.core.slots import Slot, Standing
 from appliance.core.usage import Mark, Passed
 from appliance.events import Event
 
@@ -58,16 +64,44 @@ class Panel(Protocol):
 
 
 class Firewall(Protocol):
-    """The kernel's packet filter, told what should be in force and asked what is."""
+    """The kernel's packet filter: rules for places, and sets of what must not pass there.
 
-    def sync(self, orders: Mapping[str, Sequence[Order]]) -> str | None:
-        """Put exactly these orders in force, by existing interface, in one transaction, whatever was there before.
+    What refuses returns the reason, and leaves the former state in force; `None`: it is done. Pieces of one set are
+    disjoint; they end as long after now as their end is after `at_s`.
+    """
 
-        Returns `None`, or the reason why the kernel refused; then the former state stays in force.
-        """
+    def arrange(self, places: Sequence[Place]) -> str | None:
+        """Put the rules for these places in force, in one transaction; what is in the sets stays."""
 
-    def enforced(self) -> Mapping[str, frozenset[str]] | None:
-        """By interface, the targets that the kernel says are in force; `None`: the table is not there."""
+    def stands(self) -> bool:
+        """Whether the rules are as they were left."""
+
+    def disturber(self) -> str | None:
+        """Who else has changed something of ours since the previous call; `None`: nobody."""
+
+    def replace(self, pieces: Mapping[Slot, Collection[Range]], at_s: float) -> str | None:
+        """Put exactly these pieces in force, in one transaction, whatever was there before."""
+
+    def change(
+        self, gone: Mapping[Slot, Collection[Bounds]], new: Mapping[Slot, Collection[Range]], at_s: float
+    ) -> str | None:
+        """Take some pieces away and put others, in one transaction."""
+
+    def look(self) -> Mapping[Slot, Mapping[Bounds, Standing]]:
+        """What the kernel says is in force; takes seconds with 100,000 pieces, and may be called in another thread."""
+
+    def stopped(self) -> Mapping[str, int]:
+        """By origin, the packets that were stopped since the rules were first put."""
+
+    def hits(self) -> Sequence[Hit]:
+        """Who was stopped by which block how often, in the last minutes."""
+
+
+class Surroundings(Protocol):
+    """What the appliance itself needs of the network around it."""
+
+    def essentials(self) -> Sequence[Protected]:
+        """The gateways and name servers that it uses now."""
 
 
 class Meters(Protocol):
@@ -149,6 +183,18 @@ class Store(Protocol):
 
     def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
         """Write or replace some blocks and forget others; synced to the medium before it returns."""
+
+    def learned(self) -> Sequence[Learned]:
+        """What blocked names were seen to resolve to."""
+
+    def save_learned(self, saved: Sequence[Learned], deleted: Sequence[Learned]) -> None:
+        """Note what names resolve to, and what no more; not synced, because it will be seen again."""
+
+    def reckoned_at(self) -> datetime | None:
+        """The time by which blocks were last reckoned; `None`: never."""
+
+    def save_reckoned(self, wall: datetime) -> None:
+        """Remember the time by which blocks are reckoned; not synced, because the minute before will do."""
 
     def maintenance(self) -> Maintenance | None:
         """The maintenance that was announced or under way, or `None`."""

@@ -13,7 +13,7 @@ import pytest
 from appliance import simulator
 from appliance.config import Config, parse
 from appliance.core.department import networks_of
-from appliance.core.machine import Light, Order
+from appliance.core.machine import Light
 from appliance.core.meter import Facing, Plan, Reading
 from appliance.core.moment import Moment
 from appliance.core.names import answer_in
@@ -26,12 +26,14 @@ from appliance.monitor.insight import Insight
 from appliance.monitor.metering import Metering
 from appliance.monitor.upkeep import Upkeep
 from appliance.simulator import SimulatedMachine
+from appliance.simulator.firewall import SimulatedFirewall
 from appliance.simulator.talk import SITES, site_address
 from appliance.system.store import SqliteStore
 from appliance.system.suffixes import Suffixes
 from appliance.system.trail import SqliteTrail
 from tests.contract.machines import Clock
 from tests.contract.schema import examples, violations
+from tests.lab.blocks import pieces, place
 
 MINUTE_S = 60
 PLAN = Plan("dept123", "eth1", Facing.DEPARTMENT, (ip_network("192.168.1.0/24"),))
@@ -65,17 +67,21 @@ class Appliance:
             config.position,
             [],
             lambda: self.metering.links,
+            machine.surroundings,
             machine.firewall,
             store,
+            lambda now: True,
             self.upkeep.require_writable,
             publish,
         )
+        self.enforcement.restore(self.clock())
         self.insight = Insight(
             departments,
             machine.capture,
             Suffixes(),
             self.metering.lines.rate_bytes_s,
             lambda department: networks_of(by_id[department], self.metering.links),
+            self.enforcement.hear,
             publish,
         )
         self.condition = Condition(
@@ -255,7 +261,8 @@ def test_a_blocked_department_falls_silent_until_the_block_is_lifted() -> None:
     machine = SimulatedMachine(default(), 1, clock)
     machine.capture.attach(["eth1"])
     clock.move(5)
-    machine.firewall.sync({"eth1": [Order("192.168.1.0/24")]})
+    machine.firewall.arrange([place()])
+    machine.firewall.replace(pieces("192.168.1.0/24"), 0.0)
     clock.move(1)  # the tick that was under way is over
     packets(machine)
     silent = machine.interfaces.links()["eth1"].counters
@@ -263,7 +270,7 @@ def test_a_blocked_department_falls_silent_until_the_block_is_lifted() -> None:
     assert machine.interfaces.links()["eth1"].counters == silent
     assert packets(machine) == []
     assert not [one for one in machine.flows.connections() if one.source.startswith("192.168.1.")]
-    machine.firewall.sync({"eth1": []})
+    machine.firewall.replace({}, 0.0)
     clock.move(20)
     assert machine.interfaces.links()["eth1"].counters.rx_bytes > silent.rx_bytes
     assert packets(machine) != []
@@ -273,17 +280,26 @@ def test_a_blocked_host_falls_silent_and_the_others_do_not() -> None:
     clock = Clock()
     machine = SimulatedMachine(default(), 1, clock)
     machine.capture.attach(["eth1"])
-    machine.firewall.sync({"eth1": [Order("192.168.1.102"), Order(str(site_address(0, 4)))]})
+    machine.firewall.arrange([place()])
+    machine.firewall.replace(pieces("192.168.1.102", str(site_address(0, 4))), 0.0)
     clock.move(120)
     ends = {end for packet in packets(machine) for end in (packet.source, packet.destination)}
     assert "192.168.1.101" in ends
     assert ends.isdisjoint({"192.168.1.102", str(site_address(0, 4))})
 
 
-def test_orders_for_an_interface_that_is_not_there_are_refused() -> None:
+def test_a_block_of_one_department_stops_nobody_of_another_at_the_same_interface() -> None:
+    firewall = SimulatedFirewall(["eth1"], lambda: 0.0)
+    firewall.arrange([place("eth1", "a", "10.0.0.0/24"), place("eth1", "b", "10.0.1.0/24")])
+    firewall.replace(pieces("10.0.0.0/16", department="a"), 0.0)
+    assert firewall.stops("eth1", ip_address("10.0.0.1"), 0.0)
+    assert not firewall.stops("eth1", ip_address("10.0.1.1"), 0.0)
+
+
+def test_rules_for_an_interface_that_is_not_there_are_refused() -> None:
     machine = SimulatedMachine(default(), 1, Clock())
-    assert "absent0" in str(machine.firewall.sync({"absent0": []}))
-    assert machine.firewall.enforced() is None
+    assert "absent0" in str(machine.firewall.arrange([place("absent0")]))
+    assert not machine.firewall.stands()
 
 
 @pytest.mark.parametrize("subnet", ["192.168.1.0/24", "2001:db8:5::/64"])

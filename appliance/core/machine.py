@@ -4,7 +4,7 @@ Counters are absolute, as the kernel keeps them; making differences of them is `
 an interface that is gone is missing from the mapping, a sensor that is not there reads `None`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import NamedTuple
@@ -114,14 +114,3 @@ class Lights:
     status: Light
     alert: Light
     activity: Light
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One target that the firewall must stop. `remaining_s`: seconds from now, or `None` until told otherwise.
-
-    Two orders for the same target are equal: the seconds that remain change with every look.
-    """
-
-    target: str
-    remaining_s: float | None = field(default=None, compare=False)

@@ -15,11 +15,10 @@ is for (`eth1.20`): where that one has a department, it is left to it.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import collapse_addresses
 from typing import Any
 
 from appliance.core.host_rules import host_objects, host_rules
-from appliance.core.meter import Facing, Network, Plan
+from appliance.core.meter import Facing, Plan
 from appliance.core.meter_names import (
     ADDRESS_TYPES,
     CHAINS,
@@ -31,7 +30,7 @@ from appliance.core.meter_names import (
     unclaimed,
 )
 from appliance.core.notice_rules import IS_MARKED, LEAD, lookup_objects, lookup_rules
-from appliance.core.ruleset import REFUSE, WITHHOLD, Expression, goto, match, verdict_chains
+from appliance.core.ruleset import REFUSE, WITHHOLD, Expression, goto, is_ip, match, prefixes, verdict_chains
 from appliance.core.ruleset import field as header
 from appliance.core.throttle_rules import throttle_objects, throttle_rules
 
@@ -107,7 +106,7 @@ def _add_interface(table: Layout, plans: Sequence[Plan], shares: Mapping[str, in
         name = f"{hook}.{interface}"
         rules: list[Expression] = [[match(header("ether", "type"), "8021q"), {"accept": None}]] if tagged else []
         rules += [rule for direction in directions for rule in _claims(direction, plans)]
-        rules += [[_is_ip(), *_take(rest[0], directions[-1], is_department=rest[0] in plans)]]
+        rules += [[is_ip(), *_take(rest[0], directions[-1], is_department=rest[0] in plans)]]
         base = {"type": "filter", "hook": hook, "prio": PRIORITY, "dev": interface, "policy": "accept"}
         table.add_chain(name, rules, **base)
         table.devices[name] = interface
@@ -164,10 +163,10 @@ def _count_host(plan: Plan, direction: str, version: int) -> Expression:
 
 def _exempt(plan: Plan) -> list[Expression]:
     return [
-        [match(header(PROTOCOLS[version], end), {"set": prefixes}), {"accept": None}]
+        [match(header(PROTOCOLS[version], end), {"set": exempt}), {"accept": None}]
         for version in PROTOCOLS
         for end in HOST_ENDS.values()
-        if (prefixes := _prefixes(plan.exempt, version))
+        if (exempt := prefixes(plan.exempt, version))
     ]
 
 
@@ -180,7 +179,7 @@ def _claims(direction: str, plans: Sequence[Plan]) -> list[Expression]:
             claims := [
                 [prefix, goto(f"{CHAINS[direction]}.{plan.department}")]
                 for plan in plans
-                for prefix in _prefixes(plan.networks, version)
+                for prefix in prefixes(plan.networks, version)
             ]
         )
     ]
@@ -190,16 +189,3 @@ def _take(plan: Plan, direction: str, *, is_department: bool) -> Expression:
     if is_department:
         return [goto(f"{CHAINS[direction]}.{plan.department}")]
     return [{"counter": object_name(direction, plan)}]
-
-
-def _is_ip() -> dict[str, Any]:
-    return match({"meta": {"key": "protocol"}}, {"set": list(PROTOCOLS.values())})
-
-
-def _prefixes(networks: Iterable[Network], version: int) -> list[dict[str, Any]]:
-    """The networks of this family as disjoint prefixes, which is what the kernel's interval sets take."""
-    own = [network for network in networks if network.version == version]
-    return [
-        {"prefix": {"addr": str(network.network_address), "len": network.prefixlen}}
-        for network in collapse_addresses(own)  # type: ignore[type-var]  # all of one family
-    ]

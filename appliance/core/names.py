@@ -33,11 +33,13 @@ class DnsAnswer:
     """A name that a client asked for and that exists. `name`: lower case, without the last dot, IDN as `xn--`.
 
     `addresses`: those that the answer gave and the capture has; empty where it only says that the name exists.
+    `ttl_s`: for how long all of them may be kept.
     """
 
     client: str
     name: str
     addresses: tuple[str, ...]
+    ttl_s: int = 0
 
 
 def answer_in(packet: Packet) -> DnsAnswer | None:
@@ -71,20 +73,22 @@ def read(message: bytes, client: str) -> DnsAnswer | None:
     if kind not in _VISITS or class_ != _INTERNET:
         return None
     name = asked.to_text(omit_final_dot=True).lower()
-    return DnsAnswer(client, name, _addresses(parser, min(answers, MOST_RECORDS)))
+    found = _addresses(parser, min(answers, MOST_RECORDS))
+    return DnsAnswer(client, name, tuple(found), min(found.values(), default=0))
 
 
-def _addresses(parser: dns.wire.Parser, count: int) -> tuple[str, ...]:
-    found: list[str] = []
+def _addresses(parser: dns.wire.Parser, count: int) -> dict[str, int]:
+    """By address, the seconds for which it may be kept."""
+    found: dict[str, int] = {}
     try:
         for _ in range(count):
             parser.get_name(decompress=True)
-            kind, class_, _, length = parser.get_struct("!HHIH")
+            kind, class_, ttl_s, length = parser.get_struct("!HHIH")
             data = parser.get_bytes(length)
             if class_ == _INTERNET and kind == _A and length == 4:
-                found.append(str(IPv4Address(data)))
+                found[str(IPv4Address(data))] = ttl_s
             elif class_ == _INTERNET and kind == _AAAA and length == 16:
-                found.append(str(IPv6Address(data)))
+                found[str(IPv6Address(data))] = ttl_s
     except dns.exception.DNSException:
         pass  # cut by the capture, or broken: what came before it stands
-    return tuple(found)
+    return found

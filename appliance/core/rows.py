@@ -14,6 +14,7 @@ from appliance.core.blocks import Block
 from appliance.core.maintenance import Kind as MaintenanceKind
 from appliance.core.maintenance import Maintenance
 from appliance.core.moment import timestamp
+from appliance.core.name_blocks import Learned
 from appliance.core.quota import Kind, Ledger
 from appliance.core.usage import Mark
 
@@ -129,6 +130,18 @@ def block_of(values: Sequence[Any]) -> Block:
 def block_from(row: Row) -> Block:
     """The block of a row, of an older schema too."""
     return block_of([row.get(column, 0) for column in BLOCK_COLUMNS])
+
+
+def learned_values(learned: Learned) -> tuple[str, str, str, str, float]:
+    """The row of what a blocked name resolves to."""
+    target, department, origin = learned.block
+    return target, department or "", origin, learned.address, learned.ends
+
+
+def learned_of(values: Sequence[Any]) -> Learned:
+    """What a blocked name resolves to, of its row."""
+    target, department, origin, address, ends = values
+    return Learned((_text(target), _text(department) or None, intern(origin)), _text(address), float(ends))
 
 
 def maintenance_row(maintenance: Maintenance) -> Row:

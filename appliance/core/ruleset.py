@@ -3,7 +3,8 @@
 Pure: what is built here is put in force by whoever holds the packet filter.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import Any
 
 Command = dict[str, Any]
@@ -37,6 +38,20 @@ def add(kind: str, table: Mapping[str, str], name: str, **properties: Any) -> Co
 def add_rule(table: Mapping[str, str], chain: str, expression: Expression) -> Command:
     """Add a rule at the end of a chain."""
     return {"add": {"rule": {**table, "chain": chain, "expr": list(expression)}}}
+
+
+def is_ip(operator: str = "==") -> dict[str, Any]:
+    """Holds for IP packets of either version; with `!=` for all else."""
+    return match({"meta": {"key": "protocol"}}, {"set": ["ip", "ip6"]}, operator)
+
+
+def prefixes(networks: Iterable[IPv4Network | IPv6Network], version: int) -> list[dict[str, Any]]:
+    """The networks of this version as disjoint prefixes, which is what the kernel's interval sets take."""
+    own = [network for network in networks if network.version == version]
+    return [
+        {"prefix": {"addr": str(network.network_address), "len": network.prefixlen}}
+        for network in collapse_addresses(own)  # type: ignore[type-var]  # all of one version
+    ]
 
 
 def verdict_chains() -> Sequence[tuple[str, Expression]]:

@@ -66,6 +66,13 @@ def target_text(network: Network) -> str:
     return str(network.network_address) if network.num_addresses == 1 else str(network)
 
 
+def overlap(one: Network, other: Network) -> bool:
+    """Whether two prefixes share an address; those of different IP versions never do."""
+    if isinstance(one, IPv4Network) and isinstance(other, IPv4Network):
+        return one.overlaps(other)
+    return isinstance(one, IPv6Network) and isinstance(other, IPv6Network) and one.overlaps(other)
+
+
 def _network(asked: str) -> Network:
     try:
         return ip_network(asked) if "/" in asked else ip_network(ip_address(asked))

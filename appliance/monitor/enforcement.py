@@ -1,34 +1,42 @@
 """Enforcement: what is wanted is saved, the kernel is made to agree, and only then is it told.
 
-A start, a crash, an unblock, a block that ran out and another program's flush are one path: look at what the kernel
-says is in force, and put exactly the wanted state there if it differs. Where the position cannot enforce, the same
-blocks are kept and told, with `enforced` false.
+Where the position cannot enforce, the same blocks are kept and told, with `enforced` false. A step looks only at what
+has come to its end and at whether somebody has meddled, not at 100,000 blocks.
 """
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
-from ipaddress import ip_network
+from datetime import datetime, timedelta
+from ipaddress import ip_address
 
-from msgspec import UNSET
-
-from appliance.core.blocks import Block, BlockRequest, Protected, orders_at, protection_of
+from appliance.core import reckoning
+from appliance.core.block_rules import Hit, Place
+from appliance.core.blocks import Block, BlockRequest, Key
 from appliance.core.department import Department
-from appliance.core.machine import Link, Order, Position
-from appliance.core.moment import Moment, timestamp
+from appliance.core.machine import Link, Position
+from appliance.core.meter import Facing
+from appliance.core.moment import Moment
+from appliance.core.names import DnsAnswer
+from appliance.core.protection import Protected, Protections, protected_host
 from appliance.core.refusal import Code, Refused
-from appliance.core.targets import Kind, kind_of, parse_target
-from appliance.events import BlockedIp, IpBlocked, IpUnblocked, UnblockedIp
-from appliance.ports import Firewall, Publisher, Store
+from appliance.core.register import Change, Register
+from appliance.core.slots import number_in
+from appliance.core.targets import parse_target
+from appliance.monitor.herald import Herald
+from appliance.monitor.obedience import Aside, Obedience
+from appliance.ports import Firewall, Publisher, Store, Surroundings
 
 log = logging.getLogger(__name__)
 
-MOST_BLOCKS = 100_000  # what the kernel was measured to take in one transaction in less than a second
+MOST_BLOCKS = 200_000  # what the kernel was measured to take in one transaction in less than two seconds
+MOST_LOGGED = 20  # of one request; of more, how many there were
+RECKONED_S = 300.0  # so much longer a block may last after each power cut; the medium is written to as often
+STRAYED_S = 2.0  # by which the wall clock may move without the kernel's lifetimes being put right
 
 
 class Enforcement:
-    """Keeps the set of blocks, and the kernel in agreement with it."""
+    """Keeps the blocks, and the kernel in agreement with them."""
 
     def __init__(
         self,
@@ -36,28 +44,41 @@ class Enforcement:
         position: Position,
         protected: Sequence[Protected],
         links: Callable[[], Mapping[str, Link]],
+        surroundings: Surroundings,
         firewall: Firewall,
         store: Store,
+        is_clock_trusted: Callable[[Moment], bool],
         require_writable: Callable[[], None],
         publish: Publisher,
     ) -> None:
         """`links`: the interfaces that exist now. `require_writable`: raises `Refused` in maintenance."""
         self.can_enforce = position is not Position.MIRROR
-        self._departments = [one.id for one in departments]
-        self._interfaces: dict[str, list[str]] = {}
-        for one in departments:
-            self._interfaces.setdefault(one.interface, []).append(one.id)
+        self._interfaces = {one.id: one.interface for one in departments}
         self._protected = tuple(protected)
         self._links = links
+        self._surroundings = surroundings
         self._firewall = firewall
         self._store = store
+        self._is_clock_trusted = is_clock_trusted
         self._require_writable = require_writable
-        self._publish = publish
-        self._blocks = {block.key: block for block in store.blocks()}
-        self._is_stale = True  # the kernel may hold other lifetimes than wanted, which `enforced` does not show
-        self._refusal: str | None = None
-        self._wanted: Mapping[str, frozenset[str]] = {}
-        self._enforced: Mapping[str, frozenset[str]] | None = {}
+        self._herald = Herald([one.id for one in departments], publish, can_enforce=self.can_enforce)
+        facing = Facing.SELF if position is Position.HOST else Facing.DEPARTMENT
+        places = [Place(one.id, one.interface, facing, one.subnets) for one in departments]
+        self._obedience = Obedience(places, links, firewall)
+        self._register = Register()
+        self._reckoning = reckoning.NEVER
+        self._reckoned_s = 0.0
+
+    def restore(self, now: Moment) -> None:
+        """Put in force what was saved. Called once, before all else, and before anything is forwarded if possible."""
+        trusted = self._is_clock_trusted(now)
+        self._reckoning = reckoning.begin(now, self._store.reckoned_at(), is_trusted=trusted)
+        blocks = self._store.blocks()
+        change = self._register.change([one if one.number else self._numbered(one) for one in blocks], [])
+        learned = self._register.learn(self._store.learned())
+        self._herald.expect(blocks)
+        self._obey(Change(change.dropped, [*change.put, *learned.put]), now)
+        self.step(now)
 
     def block(self, requests: Sequence[BlockRequest], now: Moment) -> Sequence[Block]:
         """Block these targets from now on, all in one transaction, or none; what is blocked already is replaced.
@@ -66,14 +87,16 @@ class Enforcement:
         `E_BAD_REQUEST`, `E_PROTECTED_ADDRESS`.
         """
         self._require_writable()
-        asked = [self._judged(request, now) for request in requests]
-        if len(self._blocks.keys() | {block.key for block in asked}) > MOST_BLOCKS:
+        judged = self._judged(requests, now)
+        if len(self._register) + sum(key not in self._register for key in judged) > MOST_BLOCKS:
             raise Refused(Code.BAD_REQUEST, f"there may be {MOST_BLOCKS} blocks; lift some, or block prefixes")
-        self._change(saved=asked, deleted=[])
-        for block in asked:
-            log.info("%s blocks %s: %s", block.actor, block.target, block.reason)
-        self.step(now)
-        return [self._blocks[block.key] for block in asked]
+        blocks = list(judged.values())
+        self._store.save_blocks(blocks, [])
+        self._herald.expect(blocks)
+        self._obey(self._register.change(blocks, []), now)
+        _log_some("%s blocks %s: %s", [(one.actor, one.target, one.reason) for one in blocks])
+        self._tell_begin(now)
+        return [self._register[key] for key in judged]
 
     def unblock(
         self, targets: Sequence[str], department: str | None, actor: str, now: Moment, *, origin: str | None = None
@@ -83,149 +106,170 @@ class Enforcement:
         Raises `Refused`: `E_MAINTENANCE`, `E_BAD_REQUEST` where a target is not blocked; then none is lifted.
         """
         self._require_writable()
-        lifted = [block for target in targets for block in self._found(parse_target(target), department, origin)]
-        self._change(saved=[], deleted=lifted)
-        for block in lifted:
-            log.info("%s lifts the block of %s", actor, block.target)
-        self.step(now)
-        for block in lifted:
-            self._tell_end(block, f"lifted by {actor}", now)
+        found = [one for target in targets for one in self._found(parse_target(target), department, origin)]
+        lifted = list({one.key: one for one in found}.values())
+        self._store.save_blocks([], lifted)
+        self._obey(self._register.change([], lifted), now)
+        _log_some("%s lifts the block of %s", [(actor, one.target) for one in lifted])
+        self._herald.tell_end(lifted, f"lifted by {actor}", now)
         return lifted
 
-    def _judged(self, request: BlockRequest, now: Moment) -> Block:
-        target = parse_target(request.target)
-        if kind_of(target) not in {Kind.ADDRESS, Kind.PREFIX}:
-            raise Refused(Code.BAD_REQUEST, f"{target}: only addresses and prefixes can be blocked")
-        rule = protection_of(target, self._protections(request.caller_address))
-        if rule is not None:
-            raise Refused(Code.PROTECTED_ADDRESS, f"{target} is protected: {rule}")
-        expires_at = now.wall + timedelta(seconds=request.duration_s) if request.duration_s else None
-        return Block(target, request.reason, request.actor, request.origin, now.wall, request.department, expires_at)
+    def objections(self, targets: Sequence[str], caller_address: str | None = None) -> Mapping[str, str]:
+        """By target, as `parse_target` writes it, why this caller can never block it; what may be is missing."""
+        protections = self._protections(caller_address)
+        return {target: rule for target in targets if (rule := protections.rule_for(target)) is not None}
+
+    def blocks(self, now: Moment) -> Sequence[Block]:
+        """The blocks that should be in force."""
+        wall = self._wall(now)
+        return [block for block in self._register if block.is_live(wall)]
+
+    def remaining_s(self, block: Block, now: Moment) -> float | None:
+        """Seconds until the block ends, also while the wall clock is not trusted; `None`: until it is lifted."""
+        return block.remaining_s(self._wall(now))
+
+    def is_enforced(self, block: Block) -> bool:
+        """Whether the block is in force, somewhere at least where its departments are; for all that is known."""
+        absent = self._obedience.absent()
+        if not self.can_enforce or absent is None or block.key in absent:
+            return False
+        return any(
+            self._obedience.is_present(interface)
+            for department, interface in self._interfaces.items()
+            if block.department in {None, department}
+        )
+
+    def tally(self, department: Department) -> tuple[int, int | None]:
+        """How many blocks should hold in the department, and how many do."""
+        wanted = self._register.count(department.id)
+        absent = self._obedience.absent()
+        if not self.can_enforce or absent is None or not self._obedience.is_present(department.interface):
+            return wanted, 0
+        lost = [block for key in absent if (block := self._register.get(key)) is not None]
+        return wanted, wanted - sum(block.department in {None, department.id} for block in lost)
+
+    def troubles(self, now: Moment) -> Sequence[str]:
+        """What a person should know of the blocks, a sentence each."""
+        told = [self._obedience.refusal, self._obedience.disturbance(now)]
+        return [*filter(None, told), *(one.text for one in self._register.names.spared.values())]
+
+    def stopped(self) -> Mapping[str, int]:
+        """By origin, the packets that were stopped since the kernel was first told."""
+        return self._firewall.stopped() if self.can_enforce else {}
+
+    def hits(self) -> Sequence[tuple[Block, Hit]]:
+        """Which block stopped which host how often in the last minutes; of blocks that still stand."""
+        found = [(self._register.numbered(number_in(hit.mark)), hit) for hit in self._firewall.hits()]
+        return [(block, hit) for block, hit in found if block is not None]
+
+    def hear(self, department: str, answer: DnsAnswer, now: Moment) -> None:
+        """A host of the department was told where a name lives: if the name is blocked, so is what it lives at."""
+        if not self._register.names.are_blocked(answer.name):
+            return
+        new = list(self._register.names.concern(answer, department, self._protections(None), self._at_s(now)))
+        if new:
+            self._note(lambda: self._store.save_learned(new, []))
+            self._obey(self._register.learn(new), now)
+
+    def step(self, now: Moment) -> None:
+        """Forget what ran out, see that the kernel agrees, and tell what has begun and ended."""
+        is_moved = self._look_at_clock(now)
+        ended, forgotten = self._register.over(self._at_s(now))
+        if forgotten:
+            self._note(lambda: self._store.save_learned([], forgotten))
+            self._obey(self._register.forget(forgotten), now)
+        if ended:
+            self._note(lambda: self._store.save_blocks([], ended))
+            self._obey(self._register.change([], ended), now)
+            self._herald.tell_end(ended, "its time has run out", now)
+        if self.can_enforce:
+            self._obedience.step(now, self._at_s(now), is_moved=is_moved)
+        self._tell_begin(now)
+
+    def audit(self, now: Moment, aside: Aside, clock: Callable[[], float]) -> None:
+        """Compare what the kernel shows with what it should have. `aside`: runs what takes seconds beside the loop."""
+        if self.can_enforce:
+            self._obedience.audit(now, self._at_s(now), aside, clock)
+
+    def _judged(self, requests: Sequence[BlockRequest], now: Moment) -> dict[Key, Block]:
+        wall, provisional = self._wall(now), not self._reckoning.is_trusted
+        protections = {one: self._protections(one) for one in {request.caller_address for request in requests}}
+        judged: dict[Key, Block] = {}
+        for asked in requests:
+            target = parse_target(asked.target)
+            rule = protections[asked.caller_address].rule_for(target)
+            if rule is not None:
+                raise Refused(Code.PROTECTED_ADDRESS, f"{target} is protected: {rule}")
+            ends = wall + timedelta(seconds=asked.duration_s) if asked.duration_s else None
+            block = Block(target, asked.reason, asked.actor, asked.origin, wall, asked.department, ends)
+            judged[block.key] = self._numbered(replace(block, is_provisional=provisional))
+        return judged
 
     def _found(self, target: str, department: str | None, origin: str | None) -> list[Block]:
-        found = [
-            block
-            for block in self._blocks.values()
-            if block.target == target and block.department == department and origin in (None, block.origin)
-        ]
+        found = self._register.find(target, department, origin)
         if not found:
             where = f"in {department}" if department else "for all departments"
             raise Refused(Code.BAD_REQUEST, f"{target} is not blocked {where}; ip:list shows what is")
         return found
 
-    def objections(self, targets: Sequence[str], caller_address: str | None = None) -> Mapping[str, str]:
-        """By target, as `parse_target` writes it, why this caller can never block it; what may be is missing."""
-        protected = self._protections(caller_address)
-        found: dict[str, str] = {}
-        for target in targets:
-            if kind_of(target) not in {Kind.ADDRESS, Kind.PREFIX}:
-                found[target] = "only addresses and prefixes can be blocked"
-            elif rule := protection_of(target, protected):
-                found[target] = rule
-        return found
+    def _numbered(self, block: Block) -> Block:
+        return replace(block, number=self._register.next_number())
 
-    def blocks(self, now: Moment) -> Sequence[Block]:
-        """The blocks that should be in force."""
-        return [block for block in self._blocks.values() if block.is_live(now.wall)]
-
-    def tally(self, department: Department) -> tuple[int, int | None]:
-        """How many targets should be stopped at the department's interface, and how many are; `None`: not known."""
-        wanted = self._wanted.get(department.interface, frozenset())
-        if self._enforced is None:
-            return len(wanted), None
-        return len(wanted), len(wanted & self._enforced.get(department.interface, frozenset()))
-
-    def step(self, now: Moment) -> None:
-        """Forget what ran out, make the kernel agree, and tell what has begun and ended."""
-        ended = [block for block in self._blocks.values() if not block.is_live(now.wall)]
-        if ended:
-            self._note(saved=[], deleted=ended)
-        orders = orders_at(self._blocks.values(), self._interfaces, now.wall)
-        self._wanted = {name: frozenset(order.target for order in wanted) for name, wanted in orders.items()}
-        if self.can_enforce:
-            self._reconcile(orders)
-        for block in ended:
-            self._tell_end(block, "its time has run out", now)
-        if self._refusal is None:
-            self._tell_begin(now)
-
-    def _change(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
-        """Do what a person ordered, if it can be saved."""
-        self._store.save_blocks(saved, deleted)
-        self._is_stale = True
-        self._become(saved, deleted)
-
-    def _note(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
+    @staticmethod
+    def _note(save: Callable[[], None]) -> None:
         """Keep what time and the kernel did, saved or not: the next start finds it out, and tells it, once more."""
         try:
-            self._store.save_blocks(saved, deleted)
+            save()
         except Refused as refused:
             log.warning("blocks that began or ended are not saved: %s", refused.message)
-        self._become(saved, deleted)
 
-    def _become(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
-        for block in deleted:
-            del self._blocks[block.key]
-        self._blocks |= {block.key: block for block in saved}
-
-    def _reconcile(self, orders: Mapping[str, Sequence[Order]]) -> None:
-        present = [name for name in orders if name in self._links()]
-        self._enforced = self._firewall.enforced()
-        if not self._is_stale and self._enforced == {name: self._wanted[name] for name in present}:
-            return
-        refusal = self._firewall.sync({name: orders[name] for name in present})
-        if refusal is not None and refusal != self._refusal:
-            log.error("the kernel refuses the blocks, the former ones stay in force: %s", refusal)
-        self._refusal = refusal
-        self._is_stale = refusal is not None
-        self._enforced = self._firewall.enforced()
+    def _obey(self, change: Change, now: Moment) -> None:
+        if self.can_enforce:
+            self._obedience.change(change, now, self._at_s(now))
 
     def _tell_begin(self, now: Moment) -> None:
-        begun = [block for block in self._blocks.values() if not block.announced and self._holds(block)]
-        for block in begun:
-            for department in self._concerned(block):
-                self._publish(_blocked(block, department, self.can_enforce, now))
-        if begun:
-            announced = [replace(block, announced=True) for block in begun]
-            self._note(saved=announced, deleted=[])
+        told = self._herald.tell_begin(self._register, self.is_enforced, self._wall(now), now)
+        if told:
+            announced = [replace(block, announced=True) for block in told]
+            self._note(lambda: self._store.save_blocks(announced, []))
+            for block in announced:
+                self._register.note(block)
 
-    def _holds(self, block: Block) -> bool:
-        """Whether the block is in force somewhere; where nothing can be enforced, being known is all it can be."""
-        concerned = {name for name, ids in self._interfaces.items() if block.department in (None, *ids)}
-        return not self.can_enforce or not concerned.isdisjoint(self._enforced or ())
+    def _look_at_clock(self, now: Moment) -> bool:
+        """Follow the clock; whether it was moved so far that the kernel's lifetimes are wrong."""
+        before = self._reckoning
+        self._reckoning = after = reckoning.follow(before, now, is_trusted=self._is_clock_trusted(now))
+        jump = after.wall(now) - before.wall(now)
+        is_moved = after.is_trusted and abs(before.strayed_s(now)) > STRAYED_S
+        if after.is_trusted and not before.is_trusted:
+            moved = [reckoning.moved(block, jump) for block in self._register if block.is_provisional]
+            self._note(lambda: self._store.save_blocks(moved, []))
+            self._obey(self._register.change(moved, []), now)
+        if now.monotonic_s - self._reckoned_s >= RECKONED_S:
+            self._reckoned_s = now.monotonic_s
+            self._note(lambda: self._store.save_reckoned(after.wall(now)))
+        return is_moved
 
-    def _tell_end(self, block: Block, reason: str, now: Moment) -> None:
-        for department in self._concerned(block):
-            self._publish(
-                IpUnblocked(
-                    timestamp=timestamp(now.wall),
-                    department_id=department,
-                    ip=UnblockedIp(address=block.target, reason=reason),
-                )
-            )
+    def _wall(self, now: Moment) -> datetime:
+        return self._reckoning.wall(now)
 
-    def _concerned(self, block: Block) -> Sequence[str]:
-        return self._departments if block.department is None else [block.department]
+    def _at_s(self, now: Moment) -> float:
+        return self._wall(now).timestamp()
 
-    def _protections(self, caller_address: str | None) -> list[Protected]:
+    def _protections(self, caller_address: str | None) -> Protections:
+        links = self._links().values()
         own = [
-            Protected(ip_network(address.ip), f"it is the appliance's own address on {link.name}")
-            for link in self._links().values()
+            protected_host(address.ip, f"it is the appliance's own address on {link.name}")
+            for link in links
             for address in link.addresses
         ]
-        caller = [Protected(ip_network(caller_address), "this command comes from it")] if caller_address else []
-        return [*self._protected, *own, *caller]
+        caller = [protected_host(ip_address(caller_address), "this command comes from it")] if caller_address else []
+        essentials = self._surroundings.essentials()
+        return Protections([*self._protected, *own, *essentials, *caller], [link.mac for link in links])
 
 
-def _blocked(block: Block, department: str, enforced: bool, now: Moment) -> IpBlocked:
-    remaining_s = block.remaining_s(now.wall)
-    return IpBlocked(
-        timestamp=timestamp(now.wall),
-        department_id=department,
-        ip=BlockedIp(
-            address=block.target,
-            reason=block.reason,
-            duration=0 if remaining_s is None else max(1, round(remaining_s)),
-            enforced=UNSET if enforced else False,
-        ),
-    )
+def _log_some(text: str, values: Sequence[tuple[str, ...]]) -> None:
+    for value in values[:MOST_LOGGED]:
+        log.info(text, *value)
+    if len(values) > MOST_LOGGED:
+        log.info("and %d more", len(values) - MOST_LOGGED)

@@ -13,7 +13,7 @@ from appliance.core.anomaly import Anomaly, Baseline
 from appliance.core.department import Department, Network, holds
 from appliance.core.incident import Change, Incidents, News
 from appliance.core.moment import Moment, timestamp
-from appliance.core.names import answer_in
+from appliance.core.names import DnsAnswer, answer_in
 from appliance.core.packet import TCP, Packet, decode
 from appliance.core.presence import Presence
 from appliance.events import (
@@ -45,10 +45,12 @@ class _Scene:
         """Whether an end of the packet is in the department: asked where another has the same interface."""
         return holds(self.networks, packet.source) or holds(self.networks, packet.destination)
 
-    def take(self, packet: Packet, now_s: float) -> None:
-        """Learn what one packet tells."""
+    def take(self, packet: Packet, now_s: float) -> DnsAnswer | None:
+        """Learn what one packet tells; returns the answer of a name server to the department that is in it."""
         answer = answer_in(packet)
-        if answer is not None and holds(self.networks, answer.client):
+        if answer is not None and not holds(self.networks, answer.client):
+            answer = None
+        if answer is not None:
             self.analytics.observe(answer, now_s)
             self.devices.observe(packet.destination_mac, now_s)
         if packet.protocol == TCP:
@@ -57,6 +59,7 @@ class _Scene:
             if packet.opens and holds(self.networks, packet.source):
                 self.analytics.see(packet.source, now_s)
                 self.devices.observe(packet.source_mac, now_s)
+        return answer
 
 
 class Insight:
@@ -69,11 +72,14 @@ class Insight:
         registrable: Callable[[str], str | None],
         rate_of: Callable[[str], float | None],
         networks_of: Callable[[str], tuple[Network, ...] | None],
+        hear: Callable[[str, DnsAnswer, Moment], None],
         publish: Publisher,
     ) -> None:
+        """`hear`: is told the answers that a department's hosts get from name servers."""
         self._capture = capture
         self._rate_of = rate_of
         self._networks_of = networks_of
+        self._hear = hear
         self._publish = publish
         self._scenes = {one.id: _Scene(one, registrable) for one in departments}
         self._by_interface: dict[str, list[_Scene]] = {}
@@ -86,14 +92,15 @@ class Insight:
         for frame in frames:
             packet = decode(frame.data)
             if packet is not None:
-                self._take(self._by_interface.get(frame.interface, []), packet, now.monotonic_s)
+                self._take(self._by_interface.get(frame.interface, []), packet, now)
         return len(frames)
 
-    @staticmethod
-    def _take(scenes: Sequence[_Scene], packet: Packet, now_s: float) -> None:
+    def _take(self, scenes: Sequence[_Scene], packet: Packet, now: Moment) -> None:
         for scene in scenes:
             if len(scenes) == 1 or scene.concerns(packet):
-                scene.take(packet, now_s)
+                answer = scene.take(packet, now.monotonic_s)
+                if answer is not None:
+                    self._hear(scene.department.id, answer, now)
 
     def step(self, now: Moment) -> None:
         """Judge and tell, every analytics period."""

@@ -16,7 +16,7 @@ from appliance.core.filing import is_trusted
 from appliance.core.machine import Link, Position, Press
 from appliance.core.moment import Moment
 from appliance.core.quota import Action
-from appliance.ports import Capture, Firewall, Flows, Interfaces, Meters, Neighbours, Panel, Sensors
+from appliance.ports import Capture, Firewall, Flows, Interfaces, Meters, Neighbours, Panel, Sensors, Surroundings
 
 SEED = 1  # every simulation tells the same story, so that two people can talk about it
 NOTICE_PORT = 80  # what a browser asks when it is given a bare name
@@ -43,6 +43,7 @@ class Machine:
     sensors: Sensors
     panel: Panel
     firewall: Firewall
+    surroundings: Surroundings
     meters: Meters
     capture: Capture
     is_clock_trusted: Callable[[Moment], bool]
@@ -64,17 +65,20 @@ def clock() -> Moment:
 
 def real_machine(config: Config, state_dir: Path) -> Machine:
     """The machine under the program. Raises `CannotStart` where a part of it cannot be used."""
+    from appliance.system import firewall as blocks
     from appliance.system.capture import PacketCapture
     from appliance.system.clock import KernelClock
-    from appliance.system.firewall import NftablesFirewall
+    from appliance.system.elements import Elements
     from appliance.system.flows import ConntrackFlows
     from appliance.system.interfaces import RtnetlinkInterfaces
     from appliance.system.meters import TABLE, NftablesMeters
     from appliance.system.neighbours import RtnetlinkNeighbours
     from appliance.system.nfnetlink import Nfnetlink
     from appliance.system.nftables import FirewallUnavailable, Nftables
+    from appliance.system.notices import Notices
     from appliance.system.panel import GpioPanel
     from appliance.system.sensors import PsutilSensors
+    from appliance.system.surroundings import LinuxSurroundings
 
     is_mirror = config.position is Position.MIRROR
     cuts_off = any(one.quota.on_exceeded is Action.BLOCK for one in config.departments)
@@ -87,12 +91,13 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
         raise CannotStart(f"{error}; run as root, or try it with --simulate") from None
     interfaces, neighbours = RtnetlinkInterfaces(), RtnetlinkNeighbours()
     flows, shown, kernel_clock = ConntrackFlows(), Nfnetlink(TABLE), KernelClock()
+    shown_blocks, elements, notices = Nfnetlink(blocks.TABLE), Elements(), Notices(blocks.TABLE)
     panel = GpioPanel(
         pins.button, pins.led_status, pins.led_alert, pins.led_activity, hold_s=pins.hold, scratch=state_dir
     )
 
     def close() -> None:
-        for part in (panel, capture, shown, neighbours, interfaces):
+        for part in (panel, capture, notices, elements, shown_blocks, shown, neighbours, interfaces):
             part.close()
 
     return Machine(
@@ -101,7 +106,10 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
         flows=flows,
         sensors=PsutilSensors(state_dir),
         panel=panel,
-        firewall=NftablesFirewall(nftables.run, tracks_connections=not is_mirror),
+        firewall=blocks.NftablesFirewall(
+            nftables.run, shown_blocks, elements, notices, tracks_connections=not is_mirror
+        ),
+        surroundings=LinuxSurroundings(),
         meters=NftablesMeters(nftables.run, shown, notice_port),
         capture=capture,
         is_clock_trusted=lambda now: is_trusted(
@@ -125,6 +133,7 @@ def simulated_machine(config: Config) -> Machine:
         sensors=whole.sensors,
         panel=whole.panel,
         firewall=whole.firewall,
+        surroundings=whole.surroundings,
         meters=whole.meters,
         is_clock_trusted=lambda _: True,
         capture=whole.capture,

@@ -22,11 +22,12 @@ from eventlet.hubs import get_hub
 
 from appliance.config import Config
 from appliance.config.values import SendPath
-from appliance.core.blocks import BlockRequest, Protected
+from appliance.core.blocks import BlockRequest
 from appliance.core.department import networks_of
 from appliance.core.machine import Press
 from appliance.core.moment import Moment
 from appliance.core.panel import DARK
+from appliance.core.protection import Protected
 from appliance.core.refusal import Refused
 from appliance.monitor.condition import Condition
 from appliance.monitor.enforcement import Enforcement
@@ -52,6 +53,7 @@ from appliance.system.suffixes import Suffixes
 log = logging.getLogger("appliance")
 
 ENFORCEMENT_S = 1.0  # another program's flush is healed, and a change of state told, within two seconds
+AUDIT_S = 5.0  # it is up to the enforcement to skip some
 PANEL_S = 0.1  # a finger expects an answer within a tenth of a second; signals are looked at as often
 CAPTURE_S = 0.05  # the sockets' buffers hold far more than 50 ms of the filtered frames
 ATTACH_S = 1.0  # an interface that appears is listened to within a second
@@ -111,9 +113,11 @@ class Service:
             departments,
             config.position,
             [Protected(one.network, "the configuration protects it") for one in config.protection.addresses],
-            lambda: self._metering.links,
+            lambda: self._metering.links or machine.interfaces.links(),  # before the first metering too
+            machine.surroundings,
             machine.firewall,
             self._store,
+            machine.is_clock_trusted,
             self._upkeep.require_writable,
             publish,
         )
@@ -123,6 +127,7 @@ class Service:
             Suffixes(),
             self._metering.lines.rate_bytes_s,
             lambda department: networks_of(by_id[department], self._metering.links),
+            self._enforcement.hear,
             publish,
         )
         self._archive = SqliteArchive(state_dir / f"{'simulated-' if machine.is_simulated else ''}history.sqlite3")
@@ -161,6 +166,7 @@ class Service:
 
     def run(self, listener: Any) -> int:
         """Serve and step until a signal or a failure; returns the exit code."""
+        self._enforcement.restore(clock())  # first of all: what is blocked stays so
         self._metering.step(clock())  # the other steps look at the links that this one reads
         self._upkeep.begin(clock())
         self._admission.reception.pairing.begin(clock())
@@ -179,6 +185,7 @@ class Service:
         return (
             Timed("metering", periods.metering, self._meter),
             Timed("enforcement", ENFORCEMENT_S, self._enforce),
+            Timed("audit", AUDIT_S, lambda now: self._enforcement.audit(now, tpool.execute, monotonic)),
             Timed("attach", ATTACH_S, lambda _: self._machine.capture.attach(interfaces)),
             Timed("capture", CAPTURE_S, self._observe),
             Timed("analytics", periods.analytics, self._insight.step),
@@ -213,8 +220,9 @@ class Service:
         return [eventlet.spawn(self._drive, "the notice", partial(door.serve, listener))]
 
     def _troubles(self) -> Sequence[str]:
+        blocks = self._enforcement.troubles(clock())
         own = [self._history.trouble(), self._trial.trouble(clock())]
-        return [*self._kept.troubles(), *(one for one in own if one), *self._lists.troubles()]
+        return [*self._kept.troubles(), *(one for one in own if one), *self._lists.troubles(), *blocks]
 
     def _meter(self, now: Moment) -> None:
         self._metering.step(now)

@@ -1,20 +1,29 @@
-"""The simulated packet filter, with the kernel's rules: whole transactions, disjoint prefixes, elements that end.
+"""The simulated packet filter, with the kernel's rules: whole transactions, disjoint ranges, elements that end.
 
-The same contract test runs over it and over the real one. A transaction with overlapping prefixes is refused whole, and
-so is one with an interface that does not exist, as older kernels do (a new one takes the chain and waits); a timeout
-has whole seconds, rounded up; a target whose time is over is gone.
+The same contract test runs over it and over the real one. A transaction with overlapping ranges, or one that takes away
+what is not there, is refused whole, and so is one with an interface that does not exist, as older kernels do (a new one
+takes the chain and waits); an element whose time is over is gone.
 """
 
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from ipaddress import ip_network
-from itertools import combinations
 
-from appliance.core.blocks import is_address, overlap
-from appliance.core.machine import Order
+from appliance.core.block_rules import Hit, Place
+from appliance.core.blocks import Origin
+from appliance.core.cover import Range
+from appliance.core.elements import Bounds
+from appliance.core.protection import Protected
+from appliance.core.slots import Family, Slot, Standing, stand
 from appliance.simulator.frames import Address
 
-SHORTEST_TIMEOUT_S = 1
+Sets = dict[Slot, dict[Bounds, tuple[int, float]]]  # by slot and bounds: the mark, and when it ends
+
+
+class SimulatedSurroundings:
+    """`ports.Surroundings` of a machine that needs nobody."""
+
+    def essentials(self) -> Sequence[Protected]:
+        """None."""
+        return []
 
 
 class SimulatedFirewall:
@@ -23,47 +32,91 @@ class SimulatedFirewall:
     def __init__(self, interfaces: Collection[str], elapsed: Callable[[], float]) -> None:
         self._interfaces = frozenset(interfaces)
         self._elapsed = elapsed
-        self._ends_s: dict[str, dict[str, float]] | None = None  # by interface and target
+        self._places: Sequence[Place] | None = None
+        self._sets: Sets = {}
 
-    def sync(self, orders: Mapping[str, Sequence[Order]]) -> str | None:
-        """Put exactly these orders in force, or say why not and change nothing."""
-        refusal = next(filter(None, (self._refusal(name, wanted) for name, wanted in orders.items())), None)
-        if refusal is None:
-            now_s = self._elapsed()
-            self._ends_s = {
-                name: {order.target: _end_s(order, now_s) for order in wanted} for name, wanted in orders.items()
-            }
-        return refusal
+    def arrange(self, places: Sequence[Place]) -> str | None:
+        """Put the rules for these places in force, or say why not and change nothing."""
+        absent = next((one.interface for one in places if one.interface not in self._interfaces), None)
+        if absent is not None:
+            return f"Could not process rule: No such device {absent}"
+        self._places = tuple(places)
+        departments = {None, *(one.department for one in places)}
+        self._sets = {slot: found for slot, found in self._sets.items() if slot.department in departments}
+        return None
 
-    def enforced(self) -> Mapping[str, frozenset[str]] | None:
-        """By interface, the targets in force; `None` before the first transaction."""
-        if self._ends_s is None:
-            return None
+    def stands(self) -> bool:
+        """Whether there are rules."""
+        return self._places is not None
+
+    def disturber(self) -> str | None:
+        """Nobody meddles with a simulation."""
+        return None
+
+    def replace(self, pieces: Mapping[Slot, Collection[Range]], at_s: float) -> str | None:
+        """Put exactly these pieces in force."""
+        return self._put({}, pieces, at_s)
+
+    def change(
+        self, gone: Mapping[Slot, Collection[Bounds]], new: Mapping[Slot, Collection[Range]], at_s: float
+    ) -> str | None:
+        """Take some pieces away and put others."""
+        kept = {slot: dict(found) for slot, found in self._live().items()}
+        for slot, bounds in gone.items():
+            for one in bounds:
+                kept.get(slot, {}).pop(one, None)
+        return self._put(kept, new, at_s)
+
+    def look(self) -> Mapping[Slot, Mapping[Bounds, Standing]]:
+        """What is in force."""
         now_s = self._elapsed()
         return {
-            name: frozenset(target for target, end_s in ends_s.items() if end_s > now_s)
-            for name, ends_s in self._ends_s.items()
+            slot: {
+                bounds: Standing(mark, None if ends_s == float("inf") else ends_s - now_s)
+                for bounds, (mark, ends_s) in found.items()
+            }
+            for slot, found in self._live().items()
         }
+
+    def stopped(self) -> Mapping[str, int]:
+        """Nothing is counted here."""
+        return dict.fromkeys(Origin, 0)
+
+    def hits(self) -> Sequence[Hit]:
+        """Nothing is counted here."""
+        return []
 
     def stops(self, interface: str, address: Address, at_s: float) -> bool:
         """Whether nothing from or to the address passes the interface at this second."""
-        ends_s = (self._ends_s or {}).get(interface, {})
+        family, number, _ = stand(str(address))
+        families = {family, Family.PREFIXES4 if address.version == 4 else Family.PREFIXES6}
+        departments = {None, *(one.department for one in self._places or () if _claims(one, interface, address))}
         return any(
-            end_s > at_s and network.version == address.version and address in network
-            for target, end_s in ends_s.items()
-            if (network := ip_network(target))
+            first <= number <= last and ends_s > at_s
+            for slot, found in self._sets.items()
+            if slot.family in families and slot.department in departments
+            for (first, last), (_, ends_s) in found.items()
         )
 
-    def _refusal(self, interface: str, orders: Sequence[Order]) -> str | None:
-        if interface not in self._interfaces:
-            return f"Could not process rule: No such device {interface}"
-        prefixes = [ip_network(order.target) for order in orders if not is_address(order.target)]
-        if any(overlap(one, other) for one, other in combinations(prefixes, 2)):
-            return "Could not process rule: conflicting intervals specified"
+    def _live(self) -> Sets:
+        now_s = self._elapsed()
+        return {
+            slot: {bounds: (mark, ends_s) for bounds, (mark, ends_s) in found.items() if ends_s > now_s}
+            for slot, found in self._sets.items()
+        }
+
+    def _put(self, kept: Sets, new: Mapping[Slot, Collection[Range]], at_s: float) -> str | None:
+        sets = {slot: dict(kept.get(slot, {})) for slot in {*kept, *new}}
+        now_s = self._elapsed()
+        for slot, pieces in new.items():
+            for first, last, ends, mark, _ in pieces:
+                if any(first <= high and low <= last for low, high in sets[slot]):
+                    return "File exists (EEXIST)"
+                sets[slot][first, last] = mark, now_s + ends - at_s
+        self._sets = sets
         return None
 
 
-def _end_s(order: Order, now_s: float) -> float:
-    if order.remaining_s is None:
-        return math.inf
-    return now_s + max(SHORTEST_TIMEOUT_S, math.ceil(order.remaining_s))
+def _claims(place: Place, interface: str, address: Address) -> bool:
+    """Whether the address is the place's; where a place has no networks, all that is there is."""
+    return place.interface == interface and (not place.networks or any(address in one for one in place.networks))

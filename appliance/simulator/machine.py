@@ -6,7 +6,7 @@ from appliance.config import Config
 from appliance.core.blocks import BlockRequest
 from appliance.core.moment import Moment, timestamp
 from appliance.simulator.board import SimulatedPanel, SimulatedSensors
-from appliance.simulator.firewall import SimulatedFirewall
+from appliance.simulator.firewall import SimulatedFirewall, SimulatedSurroundings
 from appliance.simulator.interfaces import SimulatedInterfaces
 from appliance.simulator.kernel import SimulatedCapture, SimulatedFlows, SimulatedNeighbours
 from appliance.simulator.meters import SimulatedMeters
@@ -32,6 +32,7 @@ class SimulatedMachine:
         self._looked_s = 0.0
         populations = populate(config, seed)
         story, tap = Story(seed), Tap()
+        self.surroundings = SimulatedSurroundings()
         self.firewall = SimulatedFirewall([one.interface for one in populations], elapsed)
         wire = Wire(populations, story, seed, self.firewall.stops, tap)
         # Each start is a boot: the counters begin at 0, and whoever remembers others is told so.

@@ -13,8 +13,8 @@ from itertools import islice
 from math import exp, pi, sin
 
 from appliance.config import Config
-from appliance.core.blocks import Protected, protection_of
 from appliance.core.department import Department
+from appliance.core.protection import Protected, Protections
 from appliance.simulator.story import dice
 
 Address = IPv4Address | IPv6Address
@@ -155,6 +155,7 @@ def _population(department: Department, index: int, seed: int, protected: list[P
         for number, (address, weight) in enumerate(zip(addresses, weights, strict=True))
     )
     regulars = devices[:REGULARS]
-    suspects = tuple(one for one in regulars if protection_of(str(one.address), protected) is None)
+    protections = Protections(protected)
+    suspects = tuple(one for one in regulars if protections.rule_for(str(one.address)) is None)
     own = hosts[0] if hosts[0] != addresses[0] else None
     return Population(seed, index, department, network, own, devices, suspects or regulars)

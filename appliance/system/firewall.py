@@ -1,157 +1,158 @@
-"""Blocks in the kernel's packet filter: one table of our own, replaced whole or not at all.
+"""Blocks in the kernel's packet filter: one table of our own, whose rules are put whole or not at all.
 
-Table `netdev appliance` holds, for each interface that faces a department, two chains that every frame passes before
-routing, NAT and bridging, so that it works alike in each position and cuts established connections too:
-
-    in-<interface>    from the department: what comes from or goes to a target is refused (TCP reset, ICMP), so that a
-                      person sees at once that something is forbidden, and does not wait for a timeout
-    out-<interface>   toward the department: dropped, except for refusals: those sent by the chain above pass here too.
-                      A refusal from outside passes with them; it carries no data
-
-and four sets: `hosts4-`, `hosts6-` for single addresses (hash sets), `prefixes4-`, `prefixes6-` for disjoint prefixes
-(interval sets). The kernel drops an element when its time is over, even when this program has died.
-
-Table `inet appliance` has one rule that nothing ever runs through: that a rule speaks of `ct` is what makes the kernel
-track connections at all in this network namespace. For a bridge to be tracked, `br_netfilter` must be loaded and
-`net.bridge.bridge-nf-call-iptables` and `-ip6tables` be 1.
-
-Commands go as JSON, because an interface may have a name that would be syntax in the text form.
+`core.block_rules` says what is in the table. Rules go through libnftables, as JSON, because an interface may have a
+name that would be syntax in the text form; elements go by netlink, so that a change among 100,000 is one element's
+work. The kernel drops an element when its time is over, even when this program has died.
 """
 
-import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import ip_network
-from typing import Any, Protocol
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
-from appliance.core.blocks import is_address
-from appliance.core.machine import Order
-from appliance.core.ruleset import REFUSE, WITHHOLD, Command, add, add_rule, field, goto, match, verdict_chains
+from appliance.core import elements as encoding
+from appliance.core.block_rules import TABLE, Hit, Place, arrangement, hits_in, hits_name, slots_of
+from appliance.core.cover import Range
+from appliance.core.elements import Bounds
+from appliance.core.meter_change import There
+from appliance.core.meter_names import PROTOCOLS
+from appliance.core.ruleset import Command
+from appliance.core.slots import SHAPES, Slot, Standing
 
-TABLE = "appliance"
-NETDEV = {"family": "netdev", "table": TABLE}
-INET = {"family": "inet", "table": TABLE}
+__all__ = ["TABLE", "NftablesFirewall"]
 
-# The four sets of an interface: name, what it holds, and the protocol whose addresses are looked up in it.
-SETS = (
-    ("hosts4", "ipv4_addr", ["timeout"], "ip"),
-    ("hosts6", "ipv6_addr", ["timeout"], "ip6"),
-    ("prefixes4", "ipv4_addr", ["timeout", "interval"], "ip"),
-    ("prefixes6", "ipv6_addr", ["timeout", "interval"], "ip6"),
-)
-# The two chains of an interface: name, the hook it stands at, and where a packet of a target goes.
-CHAINS = (("in", "ingress", REFUSE), ("out", "egress", WITHHOLD))
-
-SHORTEST_TIMEOUT_S = 1  # the JSON form takes whole seconds, and 0 would mean for ever
-LONGEST_TIMEOUT_S = 10 * 365 * 86_400  # far below what the kernel takes (2^63 ns); nobody waits that long
+MANY = 2000  # changes whose own notices are not worth being read; what others do meanwhile is found by looking
 
 
 class Run(Protocol):
     """How a transaction is put to the packet filter (`system.nftables.Nftables.run`)."""
 
-    def __call__(self, commands: Sequence[Command]) -> tuple[str, str | None]:
+    def __call__(self, commands: Sequence[Command], /) -> tuple[str, str | None]:
         """What the kernel listed, and the reason where it refused."""
 
 
-class NftablesFirewall:
-    """`ports.Firewall` of the network namespace that `run` was made in."""
+class Shown(Protocol):
+    """What the kernel shows of the table (`system.nfnetlink.Nfnetlink`)."""
 
-    def __init__(self, run: Run, *, tracks_connections: bool = True) -> None:
+    def has_interface(self, name: str) -> bool:
+        """Whether there is an interface of this name."""
+
+    def table_handle(self) -> int | None:
+        """The table's handle, which no other since the boot has had; `None`: the table is not there."""
+
+    def chains(self) -> Mapping[str, int]:
+        """By name: how many rules are in it or lead to it."""
+
+    def objects(self) -> Mapping[str, str]:
+        """By name: the kind."""
+
+    def counters(self) -> Mapping[str, tuple[int, int, int]]:
+        """By name: handle, bytes, packets."""
+
+    def counted(self, name: str) -> Iterator[tuple[bytes, int, int]]:
+        """Of a set: each key, its bytes and its packets."""
+
+    def elements(self, name: str) -> Sequence[bytes]:
+        """What shows a set's elements."""
+
+
+class Elements(Protocol):
+    """How elements are changed (`system.elements.Elements`)."""
+
+    def change(self, removed: Iterable[bytes], added: Iterable[bytes]) -> str | None:
+        """All in one transaction; returns the reason where the kernel refuses."""
+
+
+class Notices(Protocol):
+    """What others do to the table (`system.notices.Notices`)."""
+
+    def disturber(self) -> str | None:
+        """Who has changed it since the previous call."""
+
+    def pause(self) -> None:
+        """Take no notice for a while."""
+
+    def listen(self) -> None:
+        """Take notice from now on."""
+
+
+class NftablesFirewall:
+    """`ports.Firewall` of the network namespace that its parts were made in."""
+
+    def __init__(
+        self, run: Run, shown: Shown, elements: Elements, notices: Notices, *, tracks_connections: bool = True
+    ) -> None:
         """`tracks_connections`: make the kernel track them; of no use on a mirror port, where nothing passes."""
         self._run = run
+        self._shown = shown
+        self._elements = elements
+        self._notices = notices
         self._tracks_connections = tracks_connections
+        self._slots: Sequence[Slot] = ()
+        self._left: tuple[int | None, Mapping[str, int]] = (None, {})
 
-    def sync(self, orders: Mapping[str, Sequence[Order]]) -> str | None:
-        """Put exactly these orders in force, in one transaction; returns the kernel's reason where it refuses."""
-        commands = [*_remove_tables(), {"add": {"table": {"family": "netdev", "name": TABLE}}}, *_verdicts()]
-        for interface, wanted in orders.items():
-            commands += [*_interface_chains(interface), *_elements(interface, wanted)]
-        if self._tracks_connections:
-            commands += _tracking()
+    def arrange(self, places: Sequence[Place]) -> str | None:
+        """Put the rules for these places in force, in one transaction; elements that are there stay."""
+        there = There(self._shown.objects(), self._shown.chains())
+        present = {place.interface for place in places if self._shown.has_interface(place.interface)}
+        commands = arrangement(there, places, present, tracks_connections=self._tracks_connections)
         _, refusal = self._run(commands)
+        if refusal is None:
+            self._slots = slots_of(places)
+            self._left = self._shown.table_handle(), self._shown.chains()
         return refusal
 
-    def enforced(self) -> Mapping[str, frozenset[str]] | None:
-        """By interface, the targets in force; `None`: the table is not there. An interface without chains is absent."""
-        listed, refusal = self._run([{"list": {"table": {"family": "netdev", "name": TABLE}}}])
-        if refusal is not None:
-            return None
-        entries = json.loads(listed)["nftables"]
-        rules = [entry["rule"]["chain"] for entry in entries if "rule" in entry]
-        sets = {entry["set"]["name"]: entry["set"].get("elem", ()) for entry in entries if "set" in entry}
-        interfaces = [name.removeprefix("in-") for name in dict.fromkeys(rules) if name.startswith("in-")]
-        return {name: _targets(name, sets) for name in interfaces if f"out-{name}" in rules}
+    def stands(self) -> bool:
+        """Whether the rules are as they were left."""
+        handle, chains = self._left
+        return handle is not None and (self._shown.table_handle(), self._shown.chains()) == (handle, chains)
+
+    def disturber(self) -> str | None:
+        """Who else has changed something of ours since the previous call; `None`: nobody."""
+        return self._notices.disturber()
+
+    def replace(self, pieces: Mapping[Slot, Collection[Range]], at_s: float) -> str | None:
+        """Put exactly these pieces in force, in one transaction, whatever was there before."""
+        emptied = [encoding.everything(TABLE, slot.name) for slot in self._slots]
+        added = [body for slot, new in pieces.items() for body in _added(slot, new, at_s)]
+        return self._put(emptied, added, sum(map(len, pieces.values())))
+
+    def change(
+        self, gone: Mapping[Slot, Collection[Bounds]], new: Mapping[Slot, Collection[Range]], at_s: float
+    ) -> str | None:
+        """Take some pieces away and put others, in one transaction."""
+        removed = [body for slot, bounds in gone.items() for body in _removed(slot, bounds)]
+        added = [body for slot, pieces in new.items() for body in _added(slot, pieces, at_s)]
+        return self._put(removed, added, sum(map(len, gone.values())) + sum(map(len, new.values())))
+
+    def look(self) -> Mapping[Slot, Mapping[Bounds, Standing]]:
+        """What the kernel says is in force; takes seconds with 100,000 pieces."""
+        return {slot: encoding.shown(SHAPES[slot.family], self._shown.elements(slot.name)) for slot in self._slots}
+
+    def stopped(self) -> Mapping[str, int]:
+        """By origin, the packets that were stopped since the table was made."""
+        return {name: packets for name, (_, _, packets) in self._shown.counters().items()}
+
+    def hits(self) -> Sequence[Hit]:
+        """Who was stopped by which block how often, in the last minutes."""
+        return [hit for version in PROTOCOLS for hit in hits_in(self._shown.counted(hits_name(version)))]
 
     def release(self) -> None:
         """Take all that is ours out of the kernel, as at an uninstall; nothing is blocked afterwards."""
-        self._run(_remove_tables())
+        tables = [{"table": {"family": family, "name": TABLE}} for family in ("netdev", "inet")]
+        # Adding what exists changes nothing, deleting what does not is an error: so each is added, then deleted.
+        self._run([{action: table} for table in tables for action in ("add", "delete")])
+
+    def _put(self, removed: Sequence[bytes], added: Sequence[bytes], size: int) -> str | None:
+        if size < MANY:
+            return self._elements.change(removed, added)
+        self._notices.pause()
+        refusal = self._elements.change(removed, added)
+        self._notices.listen()
+        return refusal
 
 
-def _remove_tables() -> list[Command]:
-    # Adding what exists changes nothing, deleting what does not is an error: so each table is added, then deleted.
-    tables = [{"table": {"family": family, "name": TABLE}} for family in ("netdev", "inet")]
-    return [{action: table} for table in tables for action in ("add", "delete")]
+def _added(slot: Slot, pieces: Iterable[Range], at_s: float) -> Iterator[bytes]:
+    return encoding.lists(TABLE, slot.name, encoding.added(SHAPES[slot.family], pieces, at_s))
 
 
-def _tracking() -> list[Command]:
-    return [
-        {"add": {"table": {"family": "inet", "name": TABLE}}},
-        {"add": {"chain": {**INET, "name": "tracking"}}},
-        add_rule(INET, "tracking", [match({"ct": {"key": "state"}}, "new", "in")]),
-    ]
-
-
-def _verdicts() -> list[Command]:
-    rules = verdict_chains()
-    chains = [add("chain", NETDEV, name) for name in dict.fromkeys(name for name, _ in rules)]
-    return [*chains, *(add_rule(NETDEV, chain, expression) for chain, expression in rules)]
-
-
-def _interface_chains(interface: str) -> list[Command]:
-    commands: list[Command] = [
-        {"add": {"set": {**NETDEV, "name": f"{name}-{interface}", "type": kind, "flags": flags}}}
-        for name, kind, flags, _ in SETS
-    ]
-    for name, hook, verdict in CHAINS:
-        chain = f"{name}-{interface}"
-        base = {"type": "filter", "hook": hook, "prio": 0, "dev": interface, "policy": "accept"}
-        commands.append({"add": {"chain": {**NETDEV, "name": chain, **base}}})
-        commands += [
-            add_rule(NETDEV, chain, [match(field(protocol, end), f"@{set_name}-{interface}"), goto(verdict)])
-            for set_name, _, _, protocol in SETS
-            for end in ("saddr", "daddr")
-        ]
-    return commands
-
-
-def _elements(interface: str, orders: Iterable[Order]) -> list[Command]:
-    by_set: dict[str, list[Any]] = {}
-    for order in orders:
-        kind = "hosts" if is_address(order.target) else "prefixes"
-        by_set.setdefault(f"{kind}{6 if ':' in order.target else 4}-{interface}", []).append(_element(order))
-    return [{"add": {"element": {**NETDEV, "name": name, "elem": elements}}} for name, elements in by_set.items()]
-
-
-def _element(order: Order) -> Any:
-    address, _, length = order.target.partition("/")
-    value: Any = {"prefix": {"addr": address, "len": int(length)}} if length else address
-    if order.remaining_s is None:
-        return value
-    timeout_s = min(max(math.ceil(order.remaining_s), SHORTEST_TIMEOUT_S), LONGEST_TIMEOUT_S)
-    return {"elem": {"val": value, "timeout": timeout_s}}
-
-
-def _targets(interface: str, sets: Mapping[str, Iterable[Any]]) -> frozenset[str]:
-    return frozenset(
-        _target(element, is_prefix=name.startswith("prefixes"))
-        for name, *_ in SETS
-        for element in sets.get(f"{name}-{interface}", ())
-    )
-
-
-def _target(element: Any, *, is_prefix: bool) -> str:
-    """An order's target from what the kernel lists: bare, as a prefix, or either of them with its timeout around."""
-    value = element["elem"]["val"] if "elem" in element else element
-    text = f"{value['prefix']['addr']}/{value['prefix']['len']}" if "prefix" in value else value
-    network = ip_network(text)  # C and Python disagree on how to write an embedded IPv4 address
-    return str(network) if is_prefix else str(network.network_address)
+def _removed(slot: Slot, bounds: Iterable[Bounds]) -> Iterator[bytes]:
+    return encoding.lists(TABLE, slot.name, encoding.removed(SHAPES[slot.family], bounds))

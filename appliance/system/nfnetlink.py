@@ -17,6 +17,26 @@ from fcntl import ioctl
 from select import select
 from struct import Struct
 
+from appliance.core.netlink import (
+    ACK,
+    CREATE,
+    DONE,
+    DUMP,
+    ERROR,
+    FAMILY,
+    INTERRUPTED,
+    NESTED,
+    REQUEST,
+    attribute,
+    attributes,
+    members,
+    message,
+    messages,
+    name_in,
+    number,
+    text,
+)
+
 NETLINK_NETFILTER = 12  # linux/netlink.h
 NFPROTO_NETDEV = 5  # linux/netfilter.h
 SUBSYSTEM = 10 << 8  # linux/netfilter/nfnetlink.h: NFNL_SUBSYS_NFTABLES
@@ -25,21 +45,14 @@ NEW_ELEMENTS, DELETE_ELEMENTS = 12, 14
 BATCH_BEGIN, BATCH_END, BATCH = 16, 17, 10  # linux/netfilter/nfnetlink.h: NFNL_MSG_BATCH_*, NFNL_SUBSYS_NFTABLES
 OBJECT_KINDS = {1: "counter", 2: "quota", 4: "limit"}  # NFT_OBJECT_*
 COUNTER, QUOTA = 1, 2
-ERROR, DONE = 2, 3  # NLMSG_*
 LAST, BEGIN = 1, 2  # sequence numbers: whose answers are waited for
-REQUEST, ACKNOWLEDGE, DUMP, CREATE, INTERRUPTED = 0x1, 0x4, 0x300, 0x400, 0x10  # NLM_F_*
 OVER = 1  # NFT_QUOTA_F_INV: it holds for what is over it
 MOST_ELEMENTS = 500  # of one transaction: 90 kB, below what a socket sends at once
 LARGEST_BYTES = 1 << 16  # of what one receive returns; the kernel fills at most 32 KiB
 MOST_ATTEMPTS = 10  # a ruleset that changes under each of them is not worth waiting for
 
-HEADER = Struct("=IHHII")  # length, type, flags, sequence, port
-FAMILY = Struct("!BBH")  # family, version, resource
-ATTRIBUTE = Struct("=HH")
 INTERFACE_REQUEST = Struct("=16s24x")  # linux/if.h: struct ifreq
 GET_INDEX = 0x8933  # linux/sockios.h: SIOCGIFINDEX
-TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
-NESTED = 0x8000  # NLA_F_NESTED
 
 
 class Nfnetlink:
@@ -49,7 +62,7 @@ class Nfnetlink:
         self._socket, self._writing = (
             socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) for _ in range(2)
         )
-        self._table = _text(table)
+        self._table = text(table)
 
     def close(self) -> None:
         """Give the sockets back."""
@@ -68,39 +81,39 @@ class Nfnetlink:
 
     def table_handle(self) -> int | None:
         """The table's handle, which no other table since the boot has had; `None`: the table is not there."""
-        for message in self._ask(GET_TABLE, _attribute(1, self._table), flags=REQUEST):
-            return int.from_bytes(_attributes(message)[4], "big")
+        for answer in self._ask(GET_TABLE, attribute(1, self._table), flags=REQUEST):
+            return int.from_bytes(attributes(answer)[4], "big")
         return None
 
     def counters(self) -> dict[str, tuple[int, int, int]]:
         """By name, each counter's handle, which no other object of the table ever has, its bytes and its packets."""
-        return {name: (handle, _number(data, 1), _number(data, 2)) for name, handle, data in self._objects(COUNTER)}
+        return {name: (handle, number(data, 1), number(data, 2)) for name, handle, data in self._objects(COUNTER)}
 
     def quotas(self) -> dict[str, tuple[int, int]]:
         """By name, the bytes that each quota has seen, which the kernel shows up to the limit only, and the limit."""
-        return {name: (_number(data, 4), _number(data, 1)) for name, _, data in self._objects(QUOTA)}
+        return {name: (number(data, 4), number(data, 1)) for name, _, data in self._objects(QUOTA)}
 
     def objects(self) -> dict[str, str]:
         """By name, the kind of each object of the table: `counter`, `quota`, `limit`, `set`."""
-        request = _attribute(1, self._table)
-        listed = (_attributes(message) for message in self._ask(GET_OBJECT, request))
-        objects = {_name(found[2]): OBJECT_KINDS[_number(found, 3)] for found in listed}
+        request = attribute(1, self._table)
+        listed = (attributes(answer) for answer in self._ask(GET_OBJECT, request))
+        objects = {name_in(found[2]): OBJECT_KINDS[number(found, 3)] for found in listed}
         return objects | dict.fromkeys(self.sets(), "set")
 
     def sets(self) -> set[str]:
         """The names of the table's sets that have one."""
-        listed = (_attributes(message) for message in self._ask(GET_SET, _attribute(1, self._table)))
-        return {name for found in listed if not (name := _name(found[2])).startswith("__")}
+        listed = (attributes(answer) for answer in self._ask(GET_SET, attribute(1, self._table)))
+        return {name for found in listed if not (name := name_in(found[2])).startswith("__")}
 
     def chains(self) -> dict[str, int]:
         """By name, how many rules are in each chain of the table or lead to it."""
-        listed = (_attributes(message) for message in self._ask(GET_CHAIN, _attribute(1, self._table)))
-        return {_name(found[3]): _number(found, 6) for found in listed if found[1] == self._table}
+        listed = (attributes(answer) for answer in self._ask(GET_CHAIN, attribute(1, self._table)))
+        return {name_in(found[3]): number(found, 6) for found in listed if found[1] == self._table}
 
     def counted(self, name: str) -> Iterator[tuple[bytes, int, int]]:
         """Of a set whose elements count: each key, its bytes and its packets; nothing where the set is not there."""
         for key, data in self._elements(name):
-            yield key, _number(data, 1), _number(data, 2)
+            yield key, number(data, 1), number(data, 2)
 
     def keys(self, name: str) -> set[bytes]:
         """Of a set whose elements hold something: their keys."""
@@ -108,7 +121,7 @@ class Nfnetlink:
 
     def limited(self, name: str) -> dict[bytes, tuple[int, int]]:
         """Of a set whose elements hold quotas: by key, the bytes seen, shown up to the limit only, and the limit."""
-        return {key: (_number(data, 4), _number(data, 1)) for key, data in self._elements(name)}
+        return {key: (number(data, 4), number(data, 1)) for key, data in self._elements(name)}
 
     def limit(self, name: str, wanted: Mapping[bytes, int], former: Mapping[str, Collection[bytes]]) -> str | None:
         """Give elements of a set new quotas of so many bytes, in one transaction for each 500.
@@ -127,21 +140,21 @@ class Nfnetlink:
 
     def _elements(self, name: str) -> Iterator[tuple[bytes, dict[int, bytes]]]:
         """Of a set: each key, and what its expression shows."""
-        request = _attribute(1, self._table) + _attribute(2, _text(name))
-        for message in self._ask(GET_ELEMENTS, request):
-            for element in _list(_attributes(message).get(3, b"")):
-                found = _attributes(element)
+        request = attribute(1, self._table) + attribute(2, text(name))
+        for answer in self._ask(GET_ELEMENTS, request):
+            for element in members(attributes(answer).get(3, b"")):
+                found = attributes(element)
                 if 7 in found:  # else it is somebody else's, and counts nothing
-                    yield _attributes(found[1])[1], _attributes(_attributes(found[7])[2])
+                    yield attributes(found[1])[1], attributes(attributes(found[7])[2])
 
     def _commit(self, changes: Sequence[tuple[int, str, bytes]]) -> str | None:
         """One transaction; its last change is answered in any case, and whatever fails."""
         *others, last = [(SUBSYSTEM | kind, self._change(name, element)) for kind, name, element in changes]
         batch = [
-            _message(BATCH_BEGIN, b"", REQUEST, family=0, resource=BATCH, sequence=BEGIN),
-            *(_message(kind, change, REQUEST | CREATE) for kind, change in others),
-            _message(*last, REQUEST | CREATE | ACKNOWLEDGE, sequence=LAST),
-            _message(BATCH_END, b"", REQUEST, family=0, resource=BATCH),
+            message(BATCH_BEGIN, REQUEST, 0, b"", resource=BATCH, sequence=BEGIN),
+            *(message(kind, REQUEST | CREATE, NFPROTO_NETDEV, change) for kind, change in others),
+            message(last[0], REQUEST | CREATE | ACK, NFPROTO_NETDEV, last[1], sequence=LAST),
+            message(BATCH_END, REQUEST, 0, b"", resource=BATCH),
         ]
         while select([self._writing], [], [], 0)[0]:
             self._writing.recv(LARGEST_BYTES)  # what was still to come of a transaction that failed
@@ -151,26 +164,29 @@ class Nfnetlink:
     def _outcome(self) -> str | None:
         failed = 0
         while True:
-            received = self._writing.recv(LARGEST_BYTES)
-            for header, at in _messages(received):
-                failed = failed or _error(received, at)
-                if header[3] in {BEGIN, LAST}:
+            for _, _, sequence, body in messages(self._writing.recv(LARGEST_BYTES)):
+                failed = failed or _error(body)
+                if sequence in {BEGIN, LAST}:
                     return os.strerror(failed) if failed else None
 
     def _change(self, name: str, element: bytes) -> bytes:
-        listed = _attribute(3 | NESTED, _attribute(1 | NESTED, element))
-        return _attribute(1, self._table) + _attribute(2, _text(name)) + listed
+        listed = attribute(3 | NESTED, attribute(1 | NESTED, element))
+        return attribute(1, self._table) + attribute(2, text(name)) + listed
+
+    def elements(self, name: str) -> list[bytes]:
+        """What shows a set's elements, for `core.elements.shown`; empty where the set is not there."""
+        return self._ask(GET_ELEMENTS, attribute(1, self._table) + attribute(2, text(name)))
 
     def _objects(self, kind: int) -> Iterator[tuple[str, int, dict[int, bytes]]]:
-        request = _attribute(1, self._table) + _attribute(3, kind.to_bytes(4, "big"))
-        for message in self._ask(GET_OBJECT, request):
-            found = _attributes(message)
-            yield _name(found[2]), int.from_bytes(found[6], "big"), _attributes(found[4])
+        request = attribute(1, self._table) + attribute(3, kind.to_bytes(4, "big"))
+        for answer in self._ask(GET_OBJECT, request):
+            found = attributes(answer)
+            yield name_in(found[2]), int.from_bytes(found[6], "big"), attributes(found[4])
 
     def _ask(self, kind: int, request: bytes, flags: int = REQUEST | DUMP) -> list[bytes]:
         """The attributes of each message of the answer; empty where what was asked for is not there."""
         for _ in range(MOST_ATTEMPTS):
-            self._socket.send(_message(SUBSYSTEM | kind, request, flags))
+            self._socket.send(message(SUBSYSTEM | kind, flags, NFPROTO_NETDEV, request))
             answer, interrupted = self._receive(to_the_end=bool(flags & DUMP))
             if not interrupted:
                 break
@@ -180,88 +196,33 @@ class Nfnetlink:
         answer: list[bytes] = []
         interrupted = False
         while True:
-            received = self._socket.recv(LARGEST_BYTES)
-            for (length, kind, flags, _, _), at in _messages(received):
+            for kind, flags, _, body in messages(self._socket.recv(LARGEST_BYTES)):
                 interrupted |= bool(flags & INTERRUPTED)
                 if kind == DONE:
                     return answer, interrupted
                 if kind == ERROR:
-                    _raise_unless_absent(received, at)
+                    _raise_unless_absent(body)
                     return [], False
-                answer.append(received[at + HEADER.size + FAMILY.size : at + length])
+                answer.append(body[FAMILY.size :])
             if not to_the_end:
                 return answer, False
 
 
-def _message(
-    kind: int, payload: bytes, flags: int, *, family: int = NFPROTO_NETDEV, resource: int = 0, sequence: int = 0
-) -> bytes:
-    length = HEADER.size + FAMILY.size + len(payload)
-    return HEADER.pack(length, kind, flags, sequence, 0) + FAMILY.pack(family, 0, resource) + payload
-
-
-def _messages(received: bytes) -> Iterator[tuple[tuple[int, ...], int]]:
-    """Each message's header, and where it begins."""
-    at = 0
-    while at < len(received):
-        header = HEADER.unpack_from(received, at)
-        yield header, at
-        at += (header[0] + 3) & ~3
-
-
-def _error(received: bytes, at: int) -> int:
+def _error(body: bytes) -> int:
     """The error number of an answer; 0: it is an acknowledgement."""
-    at += HEADER.size
-    return -int.from_bytes(received[at : at + 4], sys.byteorder, signed=True)
+    return -int.from_bytes(body[:4], sys.byteorder, signed=True)
 
 
-def _raise_unless_absent(received: bytes, at: int) -> None:
-    number = _error(received, at)
-    if number != errno.ENOENT:
-        raise OSError(number, os.strerror(number))
+def _raise_unless_absent(body: bytes) -> None:
+    code = _error(body)
+    if code != errno.ENOENT:
+        raise OSError(code, os.strerror(code))
 
 
 def _key(key: bytes) -> bytes:
-    return _attribute(1 | NESTED, _attribute(1, key))
+    return attribute(1 | NESTED, attribute(1, key))
 
 
 def _quota(limit_bytes: int) -> bytes:
-    quota = _attribute(1, limit_bytes.to_bytes(8, "big")) + _attribute(2, OVER.to_bytes(4, "big"))
-    return _attribute(7 | NESTED, _attribute(1, _text("quota")) + _attribute(2 | NESTED, quota))
-
-
-def _attributes(tree: bytes) -> dict[int, bytes]:
-    """One level of an attribute tree, by type."""
-    found = {}
-    at, end = 0, len(tree)
-    while at < end:
-        length, kind = ATTRIBUTE.unpack_from(tree, at)
-        found[kind & TYPE_MASK] = tree[at + 4 : at + length]
-        at += (length + 3) & ~3
-    return found
-
-
-def _list(tree: bytes) -> Iterator[bytes]:
-    """The members of an attribute that holds many of one type."""
-    at, end = 0, len(tree)
-    while at < end:
-        length, _ = ATTRIBUTE.unpack_from(tree, at)
-        yield tree[at + 4 : at + length]
-        at += (length + 3) & ~3
-
-
-def _attribute(kind: int, payload: bytes) -> bytes:
-    length = ATTRIBUTE.size + len(payload)
-    return ATTRIBUTE.pack(length, kind) + payload + bytes(-length % 4)
-
-
-def _number(found: dict[int, bytes], kind: int) -> int:
-    return int.from_bytes(found[kind], "big")
-
-
-def _text(name: str) -> bytes:
-    return name.encode() + b"\0"
-
-
-def _name(value: bytes) -> str:
-    return value.rstrip(b"\0").decode()
+    quota = attribute(1, limit_bytes.to_bytes(8, "big")) + attribute(2, OVER.to_bytes(4, "big"))
+    return attribute(7 | NESTED, attribute(1, text("quota")) + attribute(2 | NESTED, quota))

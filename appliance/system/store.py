@@ -25,6 +25,7 @@ from sqlite_utils.db import Table
 
 from appliance.core.blocks import Block
 from appliance.core.maintenance import Maintenance
+from appliance.core.name_blocks import Learned
 from appliance.core.quota import Kind, Ledger
 from appliance.core.refusal import Code, Refused
 from appliance.core.rows import (
@@ -35,6 +36,8 @@ from appliance.core.rows import (
     block_key,
     block_of,
     block_values,
+    learned_of,
+    learned_values,
     ledger_from,
     ledger_row,
     limit_from,
@@ -63,6 +66,9 @@ SAVE_BLOCK = (
     f" VALUES ({', '.join('?' * len(BLOCK_COLUMNS))})"
 )
 DELETE_BLOCK = "DELETE FROM block WHERE target = ? AND department = ? AND origin = ?"
+READ_LEARNED = "SELECT target, department, origin, address, ends FROM learned"
+SAVE_LEARNED = "REPLACE INTO learned (target, department, origin, address, ends) VALUES (?, ?, ?, ?, ?)"
+DELETE_LEARNED = "DELETE FROM learned WHERE target = ? AND department = ? AND origin = ? AND address = ?"
 
 BOOKS = "the books"  # ledgers and marks belong together
 
@@ -117,6 +123,16 @@ def _blocks_by_origin(database: Database) -> None:
     block.add_column("number", int, not_null_default=0)
     block.add_column("is_provisional", int, not_null_default=0)
     block.transform(pk=("target", "department", "origin"))
+
+
+@migrations(name="0003_what_blocked_names_resolve_to")
+def _what_blocked_names_resolve_to(database: Database) -> None:
+    """What blocked names were seen to resolve to, and by which time blocks were reckoned last."""
+    database.table("learned").create(
+        {"target": str, "department": str, "origin": str, "address": str, "ends": float},
+        pk=("target", "department", "origin", "address"),
+    )
+    database.table("reckoning").create({"id": int, "at": str}, pk="id")
 
 
 class StoreUnavailable(Exception):
@@ -259,6 +275,29 @@ class SqliteStore:
 
         self._order(save)
 
+    def learned(self) -> Sequence[Learned]:
+        """What blocked names were seen to resolve to."""
+        return [learned_of(values) for values in self._database.execute(READ_LEARNED)]
+
+    def save_learned(self, saved: Sequence[Learned], deleted: Sequence[Learned]) -> None:
+        """Note what names resolve to, and what no more; not synced, because it will be seen again."""
+
+        def save() -> None:
+            self._database.conn.executemany(DELETE_LEARNED, [learned_values(one)[:-1] for one in deleted])
+            self._database.conn.executemany(SAVE_LEARNED, map(learned_values, saved))
+
+        self._order(save, synced=False)
+
+    def reckoned_at(self) -> datetime | None:
+        """The time by which blocks were last reckoned; `None`: never."""
+        for row in self._table("reckoning").rows:
+            return saving_from(row)
+        return None
+
+    def save_reckoned(self, wall: datetime) -> None:
+        """Remember the time by which blocks are reckoned; not synced, because the minute before will do."""
+        self._order(lambda: self._table("reckoning").upsert(saving_row(wall), pk="id"), synced=False)
+
     def maintenance(self) -> Maintenance | None:
         """The maintenance that was announced or under way, or `None`."""
         for row in self._table("maintenance").rows:
@@ -278,10 +317,10 @@ class SqliteStore:
     def _table(self, name: str) -> Table:
         return self._database.table(name)
 
-    def _order(self, save: Callable[[], object]) -> None:
+    def _order(self, save: Callable[[], object], *, synced: bool = True) -> None:
         """Save what a person ordered, or refuse it whole."""
         try:
-            self._commit(save, synced=True)
+            self._commit(save, synced=synced)
         except sqlite3.OperationalError as error:
             log.error("an order cannot be saved and is refused: %s", error)
             raise Refused(

@@ -18,7 +18,6 @@ from appliance.core.moment import Moment
 from appliance.ports import Capture, Firewall, Flows, Interfaces, Meters, Neighbours, Panel, Sensors
 from appliance.simulator import SimulatedMachine
 from appliance.system.capture import PacketCapture
-from appliance.system.firewall import NftablesFirewall
 from appliance.system.flows import ConntrackFlows
 from appliance.system.interfaces import RtnetlinkInterfaces
 from appliance.system.meters import TABLE, NftablesMeters
@@ -27,6 +26,7 @@ from appliance.system.nfnetlink import Nfnetlink
 from appliance.system.nftables import Nftables
 from appliance.system.panel import GpioPanel
 from appliance.system.sensors import PsutilSensors
+from tests.lab.blocks import firewall
 from tests.lab.network import WEB_V4, network
 
 START = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)  # at night: nothing in the simulator may depend on the hour
@@ -104,7 +104,7 @@ def simulated(scratch: Path) -> Iterator[Rig]:
 @contextmanager
 def real(scratch: Path) -> Iterator[Rig]:
     """The real machine as the lab's gateway; time passes by itself."""
-    with network("gateway") as lab, lab.appliance.entered():
+    with network("gateway") as lab, lab.appliance.entered(), firewall(lab) as blocking:
         lab.start_web()
         interfaces, neighbours, flows = RtnetlinkInterfaces(), RtnetlinkNeighbours(), ConntrackFlows()
         capture = PacketCapture(promiscuous=False)
@@ -126,7 +126,7 @@ def real(scratch: Path) -> Iterator[Rig]:
             flows=flows,
             sensors=PsutilSensors(scratch),
             panel=panel,
-            firewall=NftablesFirewall(nftables.run),
+            firewall=blocking,
             meters=meters,
             capture=capture,
             interface=lab.department_interface,

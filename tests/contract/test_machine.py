@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from appliance.core.machine import Light, Lights, Order, Press
+from appliance.core.machine import Light, Lights, Press
 from appliance.core.names import answer_in
 from appliance.core.packet import decode
 from tests.contract.machines import Rig, real, simulated
+from tests.lab.blocks import DEPARTMENT, bounds, pieces, place, targets
 
 LONG_S = 3600.0
 
@@ -57,7 +58,7 @@ def test_the_department_s_devices_are_sighted_at_its_interface(rig: Rig) -> None
 
 
 def test_connections_are_told_by_the_address_that_opened_them(rig: Rig) -> None:
-    assert rig.firewall.sync({rig.interface: ()}) is None  # without which no kernel tracks anything
+    assert rig.firewall.arrange([place(rig.interface)]) is None  # without which no kernel tracks anything
     rig.live()
     assert rig.host in {one.source for one in rig.flows.connections()}
 
@@ -84,47 +85,70 @@ def test_the_lights_can_be_shown_again_and_again(rig: Rig) -> None:
         rig.panel.show(Lights(Light.SLOW, Light.FAST, Light.ON))
 
 
-def test_before_the_first_orders_there_is_no_table(rig: Rig) -> None:
-    assert rig.firewall.enforced() is None
+def test_before_the_first_arrangement_no_rules_stand(rig: Rig) -> None:
+    assert not rig.firewall.stands()
+    arrange(rig)
+    assert rig.firewall.stands()
+    assert rig.firewall.disturber() is None
+
+
+def arrange(rig: Rig) -> None:
+    assert rig.firewall.arrange([place(rig.interface)]) is None
 
 
 @pytest.mark.parametrize(
-    "targets",
-    [(), ("{host}",), ("{host}", "10.9.0.0/16", "2001:db8::1", "2001:db8:9::/48"), ("10.9.0.0/32",)],
+    "wanted",
+    [
+        (),
+        ("10.9.0.1",),
+        ("10.9.0.1", "10.9.0.0/16", "2001:db8::1", "2001:db8:9::/48", "02:00:5e:10:00:01"),
+        ("10.9.0.0/32",),
+    ],
     ids=["nothing", "a host", "all kinds", "a prefix of one"],
 )
-def test_what_was_ordered_is_enforced(rig: Rig, targets: tuple[str, ...]) -> None:
-    wanted = [target.format(host=rig.host) for target in targets]
-    assert rig.firewall.sync({rig.interface: [Order(one, LONG_S) for one in wanted]}) is None
-    assert rig.firewall.enforced() == {rig.interface: frozenset(wanted)}
+@pytest.mark.parametrize("department", [None, DEPARTMENT])
+def test_what_was_put_is_in_force(rig: Rig, wanted: tuple[str, ...], department: str | None) -> None:
+    arrange(rig)
+    assert rig.firewall.replace(pieces(*wanted, department=department, seconds=LONG_S), 0.0) is None
+    assert targets(rig.firewall.look(), department) == set(wanted)
 
 
-def test_orders_replace_what_was_there(rig: Rig) -> None:
-    rig.firewall.sync({rig.interface: [Order("10.9.0.1"), Order("10.9.0.2", LONG_S)]})
-    rig.firewall.sync({rig.interface: [Order("10.9.0.2"), Order("10.9.0.3", LONG_S)]})
-    assert rig.firewall.enforced() == {rig.interface: {"10.9.0.2", "10.9.0.3"}}
-    rig.firewall.sync({})
-    assert rig.firewall.enforced() == {}
+def test_replacing_takes_away_what_was_there_and_changing_does_not(rig: Rig) -> None:
+    arrange(rig)
+    rig.firewall.replace(pieces("10.9.0.1", "10.9.0.2", "10.9.1.0/24"), 0.0)
+    rig.firewall.replace(pieces("10.9.0.2", "10.9.0.3", seconds=LONG_S), 0.0)
+    assert targets(rig.firewall.look()) == {"10.9.0.2", "10.9.0.3"}
+    assert rig.firewall.change(bounds(pieces("10.9.0.2")), pieces("10.9.0.4"), 0.0) is None
+    assert targets(rig.firewall.look()) == {"10.9.0.3", "10.9.0.4"}
+    rig.firewall.replace({}, 0.0)
+    assert targets(rig.firewall.look()) == set()
 
 
 def test_a_transaction_that_is_refused_says_why_and_changes_nothing(rig: Rig) -> None:
-    rig.firewall.sync({rig.interface: [Order("10.9.0.7")]})
-    overlapping = ("10.9.0.8", "10.0.0.0/8", "10.9.0.0/16")
-    assert rig.firewall.sync({rig.interface: [Order(target) for target in overlapping]})
-    assert rig.firewall.enforced() == {rig.interface: {"10.9.0.7"}}
+    arrange(rig)
+    rig.firewall.replace(pieces("10.9.0.7"), 0.0)
+    overlapping = pieces("10.9.0.8", "10.0.0.0/8", "10.9.0.0/16")
+    assert rig.firewall.replace(overlapping, 0.0)
+    assert rig.firewall.change({}, overlapping, 0.0)
+    assert targets(rig.firewall.look()) == {"10.9.0.7"}
 
 
-def test_an_order_ends_by_itself_when_its_time_is_over(rig: Rig) -> None:
-    orders = [Order("10.9.0.1", 1.0), Order("10.9.1.0/24", 0.2), Order("10.9.2.0/24", LONG_S), Order("10.9.0.2")]
-    rig.firewall.sync({rig.interface: orders})
-    assert rig.firewall.enforced() == {rig.interface: {order.target for order in orders}}
-    rig.until(lambda: rig.firewall.enforced() == {rig.interface: {"10.9.2.0/24", "10.9.0.2"}})
+def test_a_piece_ends_by_itself_when_its_time_is_over(rig: Rig) -> None:
+    arrange(rig)
+    rig.firewall.replace(pieces("10.9.2.0/24", "10.9.0.2"), 0.0)
+    rig.firewall.change({}, pieces("10.9.0.1", "10.9.1.0/24", seconds=100.3), 100.0)
+    assert targets(rig.firewall.look()) == {"10.9.2.0/24", "10.9.0.2", "10.9.0.1", "10.9.1.0/24"}
+    rig.until(lambda: targets(rig.firewall.look()) == {"10.9.2.0/24", "10.9.0.2"})
 
 
-def test_ordering_it_again_gives_it_a_new_time(rig: Rig) -> None:
-    rig.firewall.sync({rig.interface: [Order("10.9.0.1", 1.0), Order("10.9.0.2", 1.0)]})
-    rig.firewall.sync({rig.interface: [Order("10.9.0.1", LONG_S), Order("10.9.0.2", 1.0)]})
-    rig.until(lambda: rig.firewall.enforced() == {rig.interface: {"10.9.0.1"}})
+def test_putting_it_again_gives_it_a_new_time(rig: Rig) -> None:
+    arrange(rig)
+    rig.firewall.replace(pieces("10.9.0.1", "10.9.1.0/24", seconds=1.0), 0.0)
+    again = pieces("10.9.0.1", "10.9.1.0/24", seconds=LONG_S)
+    assert rig.firewall.change(bounds(again), again, 0.0) is None
+    standing = [one for found in rig.firewall.look().values() for one in found.values()]
+    assert len(standing) == 2
+    assert all(one.remaining_s is not None and one.remaining_s > LONG_S - 60 for one in standing)
 
 
 def test_frames_come_in_small_batches_each_once_and_only_of_the_kind_that_is_looked_for(rig: Rig) -> None:

@@ -34,7 +34,7 @@ def test_an_answer_tells_who_was_told_where_which_name_lives(
     kind: str, record: str, addresses: tuple[str, ...]
 ) -> None:
     assert answered(frames.lookup(CLIENT, "WWW.Example.org", kind, record)) == DnsAnswer(
-        CLIENT, "www.example.org", addresses
+        CLIENT, "www.example.org", addresses, 60 if addresses else 0
     )
 
 
@@ -42,13 +42,13 @@ def test_addresses_behind_an_alias_belong_to_the_name_that_was_asked_for() -> No
     message = frames.dns_answer(
         "www.example.org", "A", "www.example.org. CNAME cdn.example.", "cdn.example. A 192.0.2.7"
     )
-    assert read(message, CLIENT) == DnsAnswer(CLIENT, "www.example.org", ("192.0.2.7",))
+    assert read(message, CLIENT) == DnsAnswer(CLIENT, "www.example.org", ("192.0.2.7",), 60)
 
 
 def test_a_message_over_tcp_follows_its_length() -> None:
     message = frames.dns_answer("example.org", "A", "example.org. A 192.0.2.1")
     segment = struct.pack("!H", len(message)) + message + b"\0\x05other"
-    assert answered(over_tcp(segment)) == DnsAnswer(CLIENT, "example.org", ("192.0.2.1",))
+    assert answered(over_tcp(segment)) == DnsAnswer(CLIENT, "example.org", ("192.0.2.1",), 60)
     assert answered(over_tcp(segment, source_port=5353)) is None
     assert answered(over_tcp(segment[:1])) is None
 
@@ -71,13 +71,14 @@ def test_a_question_is_no_answer() -> None:
 
 def test_a_message_that_the_capture_cut_keeps_its_name_and_the_addresses_before_the_cut() -> None:
     message = frames.dns_answer("example.org", "A", "example.org. A 192.0.2.1", "example.org. A 192.0.2.2")
-    assert read(message[:-1], CLIENT) == DnsAnswer(CLIENT, "example.org", ("192.0.2.1",))
-    assert read(message + b"trailing", CLIENT) == DnsAnswer(CLIENT, "example.org", ("192.0.2.1", "192.0.2.2"))
+    assert read(message[:-1], CLIENT) == DnsAnswer(CLIENT, "example.org", ("192.0.2.1",), 60)
+    assert read(message + b"trailing", CLIENT) == DnsAnswer(CLIENT, "example.org", ("192.0.2.1", "192.0.2.2"), 60)
 
 
 def test_a_message_that_promises_more_records_than_anybody_has_is_read_to_a_bound() -> None:
-    record = b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + bytes([192, 0, 2, 1])
-    message = bytearray(frames.dns_answer("example.org")[:29] + record * 1000)
+    record = b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4)
+    records = b"".join(record + struct.pack("!I", number) for number in range(1000))
+    message = bytearray(frames.dns_answer("example.org")[:29] + records)
     message[6:8] = b"\xff\xff"
     answer = read(bytes(message), CLIENT)
     assert answer is not None

@@ -47,12 +47,14 @@ class Scene:
         self.capture = Replay()
         self.rates: dict[str, float | None] = {"sales": None, "lab": None}
         self.published: list[Event] = []
+        self.heard: list[tuple[str, str]] = []
         self.insight = Insight(
             [SALES, LAB],
             self.capture,
             lambda name: ".".join(name.split(".")[-2:]),
             lambda department: self.rates[department],
             lambda department: NETWORKS[department],
+            lambda department, answer, now: self.heard.append((department, answer.name)),
             self.published.append,
         )
         self.insight.step(at(0))
@@ -180,11 +182,17 @@ def test_garbage_and_frames_of_other_interfaces_are_left(scene: Scene) -> None:
 
 
 def test_departments_that_share_an_interface_see_what_has_an_end_in_them() -> None:
-    capture, published = Replay(), list[Event]()
+    capture, published, heard = Replay(), list[Event](), list[tuple[str, str]]()
     upstairs = Department("up", "Upstairs", "eth1", Limits({}), subnets=(ip_network("10.0.0.0/25"),))
     downstairs = Department("down", "Downstairs", "eth1", Limits({}), subnets=(ip_network("10.0.0.128/25"),))
     insight = Insight(
-        [upstairs, downstairs], capture, lambda name: name, lambda _: None, lambda _: None, published.append
+        [upstairs, downstairs],
+        capture,
+        lambda name: name,
+        lambda _: None,
+        lambda _: None,
+        lambda department, answer, now: heard.append((department, answer.name)),
+        published.append,
     )
     lookups = (frames.lookup("10.0.0.5", "up.test"), frames.lookup("10.0.0.200", "down.test"))
     capture.waiting.extend(Frame("eth1", frame) for frame in lookups)
@@ -195,3 +203,4 @@ def test_departments_that_share_an_interface_see_what_has_an_end_in_them() -> No
         "up": [Website(domain="up.test", visits=1)],
         "down": [Website(domain="down.test", visits=1)],
     }
+    assert heard == [("up", "up.test"), ("down", "down.test")]

@@ -23,7 +23,7 @@ from appliance.config import LimitsSection
 from appliance.core.block_list import BlockList
 from appliance.core.department import Department
 from appliance.core.history import Retention
-from appliance.core.machine import Connection, Counters, Lights, Link, Order, Position, Press
+from appliance.core.machine import Connection, Counters, Lights, Link, Position, Press
 from appliance.core.meter import Plan, Reading
 from appliance.core.moment import Moment
 from appliance.core.quota import Kind, Limits
@@ -45,6 +45,7 @@ from appliance.server.calls import Desk
 from appliance.server.fanout import Fanout
 from appliance.server.tls import Tls
 from appliance.service.hashing import GreenHashing
+from appliance.simulator.firewall import SimulatedFirewall, SimulatedSurroundings
 from appliance.system import certificate
 from appliance.system.archive import SqliteArchive
 from appliance.system.drafts import ConfigDrafts
@@ -60,10 +61,9 @@ DEPARTMENTS = ("dept123", "dept456")
 
 
 class Machine:
-    """Interfaces, no connections, no button, meters that show nothing, a firewall that remembers what it was told."""
+    """Interfaces, no connections, no button, meters that show nothing."""
 
     def __init__(self) -> None:
-        self._orders: Mapping[str, Sequence[Order]] = {}
         self._metered: Sequence[str] = ()
 
     def links(self) -> Mapping[str, Link]:
@@ -88,13 +88,6 @@ class Machine:
     def show(self, lights: Lights) -> None:
         pass
 
-    def sync(self, orders: Mapping[str, Sequence[Order]]) -> str | None:
-        self._orders = orders
-        return None
-
-    def enforced(self) -> Mapping[str, frozenset[str]] | None:
-        return {name: frozenset(order.target for order in orders) for name, orders in self._orders.items()}
-
 
 class Harness:
     """The composition, and the orders it takes."""
@@ -118,8 +111,18 @@ class Harness:
         )
         metering.step(self.now())
         enforcement = Enforcement(
-            departments, position, [], machine.links, machine, store, upkeep.require_writable, fanout.publish
+            departments,
+            position,
+            [],
+            machine.links,
+            SimulatedSurroundings(),
+            SimulatedFirewall(DEPARTMENTS, lambda: self.offset_s),
+            store,
+            lambda now: True,
+            upkeep.require_writable,
+            fanout.publish,
         )
+        enforcement.restore(self.now())
         self.history = History(ZoneInfo("UTC"), SqliteArchive(state_dir / "history.db"), Retention({}, {}))
         listed = [BlockList("bad", str(state_dir / "bad.txt"), 60.0), BlockList("own", "/none", 60.0, DEPARTMENTS[1])]
         self.lists = Lists(listed, enforcement, fetch, lambda work, *arguments: work(*arguments))

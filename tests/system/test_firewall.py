@@ -1,186 +1,191 @@
 import pytest
 
-from appliance.core.machine import Order
+from appliance.core.cover import Range
+from appliance.core.slots import Family, Slot, mark_of
 from appliance.system.firewall import NftablesFirewall
-from appliance.system.nftables import FirewallUnavailable, Nftables
+from appliance.system.nftables import FirewallUnavailable
+from tests.lab.blocks import DEPARTMENT, bounds, firewall, pieces, place, targets
 from tests.lab.network import WEB_V4, WEB_V6
 
 ANSWERED, REFUSED = 0, 7  # exit codes of curl; 28 would be a timeout
 FOREIGN = "table inet theirs { chain c { type filter hook input priority 0; tcp dport 9 drop; }; }"
+PLACES = [place()]
 
 
-def _firewall(lab):
-    with lab.appliance.entered():
-        return NftablesFirewall(Nftables().run)
+@pytest.fixture
+def filter_(gateway):
+    with firewall(gateway) as made:
+        assert made.arrange(PLACES) is None
+        yield made
 
 
-def _enforce(lab, *orders):
-    firewall = _firewall(lab)
-    assert firewall.sync({"eth1": orders}) is None
-    return firewall
+def _enforce(made: NftablesFirewall, *targets: str, seconds: float = float("inf")) -> None:
+    assert made.replace(pieces(*targets, seconds=seconds), 0.0) is None
 
 
 def _visits(host):
     return [host.fetch(address, wait_s=10).returncode for address in (WEB_V4[0], WEB_V6[0])]
 
 
-@pytest.mark.parametrize(
-    "targets",
-    [("10.20.0.11", "fd20::11"), ("10.20.0.8/29", "fd20::10/124"), (WEB_V4[0], WEB_V6[0]), ("0.0.0.0/0", "::/0")],
-    ids=["host", "prefix", "server", "everything"],
-)
-def test_what_is_blocked_is_refused_at_once_in_both_families(inline, targets):
-    inline.start_web()
-    assert _visits(inline.hosts[0]) == [ANSWERED, ANSWERED]
-    _enforce(inline, *map(Order, targets))
-    assert _visits(inline.hosts[0]) == [REFUSED, REFUSED]
-
-
-def test_who_is_not_blocked_passes_as_before(inline):
-    inline.start_web()
-    _enforce(inline, Order("10.20.0.11"), Order("fd20::11"))
-    assert _visits(inline.hosts[1]) == [ANSWERED, ANSWERED]
-
-
-def test_a_blocked_ping_is_answered_with_a_prohibition(inline):
-    _enforce(inline, Order("10.20.0.11"), Order("fd20::11"))
-    for address, said in ((inline.uplink.ipv4, "Packet filtered"), (inline.uplink.ipv6, "Administratively prohibited")):
-        command = ["ping", "-n", "-c", "1", "-W", "5", address]
-        assert said in inline.hosts[0].run(command, check=False).stdout
-
-
-def test_nothing_from_outside_reaches_a_blocked_host(inline):
-    host = inline.hosts[0]
-    assert inline.uplink.ping(host.ipv4)
-    _enforce(inline, Order(host.ipv4), Order(host.ipv6))
-    before = host.counters()[0]
-    assert not inline.uplink.ping(host.ipv4, wait_s=0.3)
-    assert not inline.uplink.ping(host.ipv6, wait_s=0.3)
-    inline.appliance.run(["nft", "flush", "table", "netdev", "appliance"])
-    assert inline.uplink.ping(host.ipv4)
-    assert host.counters()[0] > before  # and the counter would have shown it
-
-
-def test_an_established_connection_is_cut(inline):
-    inline.start_iperf3()
-    transfer = inline.hosts[0].spawn(
-        ["iperf3", "--client", inline.uplink.ipv4, "--time", "60", "--bitrate", "10M", "--forceflush"], ready="sec"
-    )
-    _enforce(inline, Order("10.20.0.11"))
-    transfer.wait_for("error")
-    assert transfer.process.wait(timeout=30) != 0
-
-
-def test_a_block_ends_by_itself(inline, until):
-    inline.start_web()
-    firewall = _enforce(inline, Order("10.20.0.11", 1.0), Order("fd20::/64", 0.2))
-    assert _visits(inline.hosts[0]) == [REFUSED, REFUSED]
-    until(lambda: _visits(inline.hosts[0]) == [ANSWERED, ANSWERED])
-    assert firewall.enforced() == {"eth1": frozenset()}
-
-
-def test_a_block_that_is_nearly_over_is_not_one_for_ever(gateway, until):
-    firewall = _enforce(gateway, Order("10.20.0.11", 0.0001), Order("10.20.0.12", -5.0))
-    until(lambda: firewall.enforced() == {"eth1": frozenset()})
-
-
-def test_what_is_enforced_is_what_was_ordered(gateway):
-    targets = {
-        *("10.20.0.11", "255.255.255.255", "fd20::11"),
-        *("10.0.0.0/25", "10.0.0.128/25", "10.1.0.0/32", "10.1.0.1/32", "255.255.255.0/24"),
-        *("2001:db8::/33", "2001:db8:8000::/33", "ffff::/16"),
+@pytest.mark.parametrize("seconds", [float("inf"), 3600.0, 400 * 86_400.0])
+def test_what_is_in_force_is_what_was_put(filter_, seconds):
+    wanted = {
+        *("10.20.0.11", "255.255.255.255", "fd20::11", "02:00:5e:10:00:01"),
+        *("10.0.0.0/25", "10.0.0.128/25", "10.1.0.0/32", "10.1.0.1/32", "255.255.255.0/24", "0.0.0.0/16"),
+        *("2001:db8::/33", "2001:db8:8000::/33", "ffff::/16", "::/127"),
     }
-    for remaining_s in (None, 3600.0, 400 * 86_400.0):
-        firewall = _enforce(gateway, *(Order(target, remaining_s) for target in targets))
-        assert firewall.enforced() == {"eth1": targets}
+    _enforce(filter_, *wanted, seconds=seconds)
+    assert targets(filter_.look()) == wanted
+    remaining = [standing.remaining_s for found in filter_.look().values() for standing in found.values()]
+    if seconds == float("inf"):
+        assert set(remaining) == {None}
+    else:
+        assert all(one is not None and seconds - 60 < one <= seconds for one in remaining)
 
 
-def test_the_same_orders_again_change_nothing_and_others_replace_them(gateway):
-    firewall = _enforce(gateway, Order("10.20.0.11"))
-    assert firewall.sync({"eth1": [Order("10.20.0.11")]}) is None
-    assert firewall.enforced() == {"eth1": {"10.20.0.11"}}
-    assert firewall.sync({"eth0": [Order("10.9.0.0/16")], "eth1": []}) is None
-    assert firewall.enforced() == {"eth0": {"10.9.0.0/16"}, "eth1": frozenset()}
+def test_a_change_is_the_difference_and_the_rest_stays(filter_):
+    _enforce(filter_, "10.20.0.11", "10.1.0.0/16", "10.3.0.0/16")
+    gone = bounds(pieces("10.20.0.11", "10.1.0.0/16"))
+    assert filter_.change(gone, pieces("10.20.0.12", "10.1.0.0/17"), 0.0) is None
+    assert targets(filter_.look()) == {"10.20.0.12", "10.1.0.0/17", "10.3.0.0/16"}
 
 
-def test_what_the_kernel_refuses_leaves_the_former_state_in_force(gateway):
-    firewall = _enforce(gateway, Order("10.20.0.11"))
-    reason = firewall.sync({"eth1": [Order("10.0.0.0/8"), Order("10.1.0.0/16")]})
-    assert "conflicting intervals" in reason
-    assert firewall.enforced() == {"eth1": {"10.20.0.11"}}
+def test_taking_away_what_is_there_no_more_is_not_refused(filter_, until):
+    _enforce(filter_, "10.20.0.11", "10.1.0.0/16", seconds=0.05)
+    until(lambda: not targets(filter_.look()))
+    gone = bounds(pieces("10.20.0.11", "10.1.0.0/16"))
+    assert filter_.change(gone, pieces("10.20.0.11", "10.1.0.0/17"), 0.0) is None
+    assert targets(filter_.look()) == {"10.20.0.11", "10.1.0.0/17"}
 
 
-def test_another_programs_flush_is_noticed_and_mended(gateway):
+def test_what_the_kernel_refuses_leaves_the_former_state_in_force(filter_):
+    _enforce(filter_, "10.20.0.11")
+    overlapping = {Slot(Family.PREFIXES4, None): [Range(0, 100, 9.0, 1, "a"), Range(50, 150, 9.0, 1, "b")]}
+    assert filter_.replace(overlapping, 0.0) is not None
+    assert filter_.change(bounds(pieces("10.20.0.11")), overlapping, 0.0) is not None
+    assert targets(filter_.look()) == {"10.20.0.11"}
+
+
+def test_a_set_that_is_not_there_is_a_reason(filter_):
+    assert filter_.change({}, pieces("10.0.0.1", department="nobody"), 0.0) == "No such file or directory (ENOENT)"
+
+
+def test_arranging_again_keeps_what_is_in_force(gateway, filter_):
     gateway.start_web()
-    firewall = _enforce(gateway, Order("10.20.0.11"), Order("fd20::11"))
-    gateway.appliance.run(["nft", "flush", "ruleset"])
-    assert firewall.enforced() is None
-    assert _visits(gateway.hosts[0]) == [ANSWERED, ANSWERED]
-    assert firewall.sync({"eth1": [Order("10.20.0.11"), Order("fd20::11")]}) is None
+    _enforce(filter_, "10.20.0.11", "fd20::11")
+    assert filter_.arrange([place(), place("eth0", "other")]) is None
+    assert filter_.arrange(PLACES) is None
+    assert targets(filter_.look()) == {"10.20.0.11", "fd20::11"}
     assert _visits(gateway.hosts[0]) == [REFUSED, REFUSED]
 
 
-@pytest.mark.parametrize("damage", ["flush chain netdev appliance in-eth1", "flush chain netdev appliance out-eth1"])
-def test_rules_that_somebody_removed_are_not_enforced(gateway, damage):
-    firewall = _enforce(gateway, Order("10.20.0.11"))
-    gateway.appliance.run(["nft", *damage.split()])
-    assert firewall.enforced() == {}
+def test_what_others_do_is_told_with_their_name_and_what_we_do_is_not(gateway, filter_):
+    _enforce(filter_, "10.20.0.11", "10.1.0.0/16")
+    assert filter_.disturber() is None
+    gateway.appliance.run(["nft", "-f", "-"], given=FOREIGN)
+    assert filter_.disturber() is None  # it is none of our tables
+    gateway.appliance.run(["nft", "delete element netdev appliance hosts4 { 10.20.0.11 }"])
+    assert "nft (process" in filter_.disturber()
+    assert filter_.disturber() is None
+    assert filter_.stands()
 
 
-def test_an_element_that_somebody_removed_is_not_enforced(gateway):
-    firewall = _enforce(gateway, Order("10.20.0.11"), Order("10.20.0.12"))
-    gateway.appliance.run(["nft", "delete element netdev appliance hosts4-eth1 { 10.20.0.11 }"])
-    assert firewall.enforced() == {"eth1": {"10.20.0.12"}}
+@pytest.mark.parametrize(
+    "deed",
+    [
+        *("flush ruleset", "delete table netdev appliance", "flush table netdev appliance"),
+        *("flush chain netdev appliance up", "delete chain netdev appliance ingress.eth1"),
+    ],
+)
+def test_rules_that_somebody_took_away_do_not_stand(gateway, filter_, deed):
+    assert filter_.stands()
+    gateway.appliance.run(["nft", *deed.split()])
+    assert "nft (process" in filter_.disturber()
+    assert not filter_.stands()
+    assert filter_.arrange(PLACES) is None
+    assert filter_.stands()
+    assert filter_.disturber() is None
+
+
+def test_more_notices_than_are_held_count_as_a_disturbance(gateway, filter_):
+    addresses = ", ".join(f"10.9.{high}.{low}" for high in range(200) for low in range(100))
+    table = f"table inet theirs {{ set s {{ type ipv4_addr; elements = {{ {addresses} }}; }}; }}"
+    gateway.appliance.run(["nft", "-f", "-"], given=table)
+    assert filter_.disturber() is not None
+    assert filter_.disturber() is None
+
+
+def test_many_at_once_are_one_transaction_that_does_not_drown_its_own_notices(filter_):
+    many = [f"10.{high}.{low}.1" for high in range(40) for low in range(250)]
+    _enforce(filter_, *many)
+    assert filter_.disturber() is None
 
 
 def test_other_tables_are_left_alone_and_release_takes_only_ours(gateway):
     gateway.appliance.run(["nft", "-f", "-"], given=FOREIGN)
     theirs = gateway.appliance.run(["nft", "list", "ruleset"]).stdout
-    firewall = _enforce(gateway, Order("10.20.0.11"))
-    assert gateway.appliance.run(["nft", "list", "table", "inet", "theirs"]).stdout == theirs
-    firewall.release()
-    firewall.release()
-    assert gateway.appliance.run(["nft", "list", "ruleset"]).stdout == theirs
-    assert firewall.enforced() is None
+    with firewall(gateway) as made:
+        assert made.arrange(PLACES) is None
+        _enforce(made, "10.20.0.11")
+        assert gateway.appliance.run(["nft", "list", "table", "inet", "theirs"]).stdout == theirs
+        made.release()
+        made.release()
+        assert gateway.appliance.run(["nft", "list", "ruleset"]).stdout == theirs
+        assert not made.stands()
 
 
-def test_an_interface_that_was_made_anew_is_blocked_again_after_the_next_sync(gateway):
+def test_an_interface_that_was_made_anew_is_blocked_again_after_arranging(gateway):
     gateway.start_web()
-    orders = {"eth1": [Order("10.20.0.11"), Order("fd20::11")]}
-    firewall = _firewall(gateway)
-    firewall.sync(orders)
-    gateway.appliance.run(["ip", "link", "delete", "eth1"])
-    assert firewall.sync({}) is None
-    assert firewall.enforced() == {}
-    gateway.cable_department()
-    assert firewall.sync(orders) is None
-    assert _visits(gateway.hosts[0]) == [REFUSED, REFUSED]
-    firewall.release()
-    assert _visits(gateway.hosts[0]) == [ANSWERED, ANSWERED]
-
-
-def test_an_interface_that_is_missing_leaves_a_whole_state(gateway):
-    firewall = _enforce(gateway, Order("10.20.0.11"))
-    reason = firewall.sync({"eth1": [Order("10.20.0.12")], "eth7": []})
-    # Kernels from 6.16 on accept a chain for an interface that does not exist yet; the earlier ones refuse.
-    assert firewall.enforced()["eth1"] == ({"10.20.0.12"} if reason is None else {"10.20.0.11"})
+    with firewall(gateway) as made:
+        assert made.arrange(PLACES) is None
+        _enforce(made, "10.20.0.11", "fd20::11")
+        gateway.appliance.run(["ip", "link", "delete", "eth1"])
+        assert made.arrange(PLACES) is None
+        gateway.cable_department()
+        assert made.arrange(PLACES) is None
+        assert _visits(gateway.hosts[0]) == [REFUSED, REFUSED]
+        made.release()
+        assert _visits(gateway.hosts[0]) == [ANSWERED, ANSWERED]
 
 
 @pytest.mark.parametrize("name", ["eth0.20", "br-lan", "in-out", '"};{', "@x", "-", "µ1"])
 def test_any_name_that_an_interface_can_have_will_do(gateway, name):
     gateway.appliance.run(["ip", "link", "set", "eth1", "down"])
     gateway.appliance.run(["ip", "link", "set", "eth1", "name", name])
-    firewall = _firewall(gateway)
-    assert firewall.sync({name: [Order("10.20.0.11"), Order("10.9.0.0/16", 60)]}) is None
-    assert firewall.enforced() == {name: {"10.20.0.11", "10.9.0.0/16"}}
+    with firewall(gateway) as made:
+        assert made.arrange([place(name)]) is None
+        _enforce(made, "10.20.0.11", "10.9.0.0/16", seconds=60.0)
+        assert targets(made.look()) == {"10.20.0.11", "10.9.0.0/16"}
+
+
+def test_what_is_stopped_is_counted_by_origin_and_by_block_and_host(gateway, filter_):
+    mark = mark_of("list:bad", 7)
+    web = {Slot(Family.HOSTS4, DEPARTMENT): [Range(0xC633640A, 0xC633640A, 9e9, mark, "web")]}
+    assert filter_.change({}, web, 0.0) is None
+    for host in gateway.hosts[:2]:
+        assert host.fetch(WEB_V4[0]).returncode == REFUSED
+    assert filter_.stopped() == {"manual": 0, "quota": 0, "detection": 0, "list": 2}
+    assert {(hit.mark, hit.host, hit.packets) for hit in filter_.hits()} == {
+        (mark, host.ipv4, 1) for host in gateway.hosts[:2]
+    }
+
+
+def test_a_host_that_floods_is_not_answered_without_pause(gateway, filter_):
+    _enforce(filter_, "10.20.0.11")
+    host = gateway.hosts[0]
+    host.run(["ping", "-n", "-q", "-f", "-c", "2000", "-W", "1", gateway.uplink.ipv4], check=False)
+    [hit] = filter_.hits()
+    assert hit.packets >= 2000
+    answered = int(host.run(["sh", "-c", "grep -h ^Icmp: /proc/net/snmp | tail -1 | cut -d' ' -f5"]).stdout)
+    assert answered < 1000
 
 
 def test_connections_are_tracked_only_where_that_is_asked_for(gateway):
-    with gateway.appliance.entered():
-        assert NftablesFirewall(Nftables().run, tracks_connections=False).sync({}) is None
+    with firewall(gateway, tracks_connections=False) as made:
+        assert made.arrange(PLACES) is None
     assert "table inet" not in gateway.appliance.run(["nft", "list", "ruleset"]).stdout
-    with gateway.appliance.entered():
-        assert NftablesFirewall(Nftables().run, tracks_connections=True).sync({}) is None
+    with firewall(gateway) as made:
+        assert made.arrange(PLACES) is None
     assert "ct state new" in gateway.appliance.run(["nft", "list", "ruleset"]).stdout
 
 

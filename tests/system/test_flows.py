@@ -1,15 +1,14 @@
 import socket
 
 from appliance.core.machine import Connection
-from appliance.system.firewall import NftablesFirewall
 from appliance.system.flows import ConntrackFlows
-from appliance.system.nftables import Nftables
+from tests.lab.blocks import firewall
 from tests.lab.network import WEB_V4, WEB_V6
 
 
 def track(lab):
-    with lab.appliance.entered():
-        assert NftablesFirewall(Nftables().run).sync({}) is None
+    with firewall(lab) as made:
+        assert made.arrange([]) is None
 
 
 def connections(lab):

@@ -186,7 +186,7 @@ def _concerns(block: Block, department: str | None, context: Context) -> bool:
 
 
 def _shown(block: Block, context: Context) -> dict[str, Any]:
-    remaining_s = block.remaining_s(context.now.wall)
+    remaining_s = context.desk.enforcement.remaining_s(block, context.now)
     shown = {
         "address": block.target,
         "reason": block.reason,
@@ -201,4 +201,4 @@ def _shown(block: Block, context: Context) -> dict[str, Any]:
 
 
 def _is_enforced(block: Block, context: Context) -> bool:
-    return context.desk.enforcement.can_enforce and block.announced
+    return context.desk.enforcement.is_enforced(block)

@@ -62,6 +62,12 @@ class Enforcement(Protocol):
     def objections(self, targets: Sequence[str], caller_address: str | None = None) -> Mapping[str, str]:
         """By target, why this caller can never block it; what may be is missing."""
 
+    def is_enforced(self, block: Block) -> bool:
+        """Whether the block is in force."""
+
+    def remaining_s(self, block: Block, now: Moment) -> float | None:
+        """Seconds until the block ends; `None`: until it is lifted."""
+
     def blocks(self, now: Moment) -> Sequence[Block]:
         """The blocks that should be in force."""
 

@@ -1,0 +1,71 @@
+"""Netlink's attribute trees: bytes to values and back, in network byte order where the packet filter wants it.
+
+Pure: what is built here is sent by whoever holds a socket. linux/netlink.h tells the form.
+"""
+
+from collections.abc import Iterator
+from struct import Struct
+
+HEADER = Struct("=IHHII")  # length, type, flags, sequence, port
+FAMILY = Struct("!BBH")  # linux/netfilter/nfnetlink.h: struct nfgenmsg
+ATTRIBUTE = Struct("=HH")
+NESTED = 0x8000
+TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+ERROR, DONE = 2, 3  # NLMSG_*
+REQUEST, ACK, DUMP, CREATE, INTERRUPTED = 0x1, 0x4, 0x300, 0x400, 0x10  # NLM_F_*
+
+
+def attributes(tree: bytes) -> dict[int, bytes]:
+    """One level of an attribute tree, by type."""
+    found = {}
+    at, end = 0, len(tree)
+    while at < end:
+        length, kind = ATTRIBUTE.unpack_from(tree, at)
+        found[kind & TYPE_MASK] = tree[at + 4 : at + length]
+        at += (length + 3) & ~3
+    return found
+
+
+def members(tree: bytes) -> Iterator[bytes]:
+    """The members of an attribute that holds many of one type."""
+    at, end = 0, len(tree)
+    while at < end:
+        length, _ = ATTRIBUTE.unpack_from(tree, at)
+        yield tree[at + 4 : at + length]
+        at += (length + 3) & ~3
+
+
+def attribute(kind: int, payload: bytes) -> bytes:
+    """One attribute, padded."""
+    length = ATTRIBUTE.size + len(payload)
+    return ATTRIBUTE.pack(length, kind) + payload + bytes(-length % 4)
+
+
+def number(found: dict[int, bytes], kind: int) -> int:
+    """The number in an attribute."""
+    return int.from_bytes(found[kind], "big")
+
+
+def text(name: str) -> bytes:
+    """A name as the kernel takes it."""
+    return name.encode() + b"\0"
+
+
+def name_in(value: bytes) -> str:
+    """A name as the kernel gives it."""
+    return value.rstrip(b"\0").decode()
+
+
+def message(kind: int, flags: int, family: int, payload: bytes, *, sequence: int = 0, resource: int = 0) -> bytes:
+    """One message of the packet filter's."""
+    length = HEADER.size + FAMILY.size + len(payload)
+    return HEADER.pack(length, kind, flags, sequence, 0) + FAMILY.pack(family, 0, resource) + payload
+
+
+def messages(received: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """Type, flags, sequence number and what follows the header, of each message that came in one piece."""
+    at = 0
+    while at < len(received):
+        length, kind, flags, sequence, _ = HEADER.unpack_from(received, at)
+        yield kind, flags, sequence, received[at + HEADER.size : at + length]
+        at += (length + 3) & ~3

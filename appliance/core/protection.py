@@ -1,0 +1,65 @@
+"""Protection: what must never be blocked, so that nobody locks the appliance, or himself, out."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
+from appliance.core.slots import Family, stand
+from appliance.core.targets import Kind, Network, kind_of
+
+VERSIONS = {Family.HOSTS4: 4, Family.PREFIXES4: 4, Family.HOSTS6: 6, Family.PREFIXES6: 6}
+NOBODYS = "loopback, unspecified and multicast addresses are never blocked"
+EVERYTHING = "it would block everything; give longer prefixes"
+# What holds all addresses of a version that are in use (RFC 4291 section 2.4 and its registry: unicast is 2000::/3).
+WHOLE = {4: ip_network("0.0.0.0/0"), 6: ip_network("2000::/3")}
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """A network that must never be blocked, and the rule that says so, for a person."""
+
+    network: Network
+    rule: str
+
+
+NEVER_BLOCKED = tuple(
+    Protected(ip_network(text), NOBODYS)
+    for text in ("127.0.0.0/8", "::1/128", "0.0.0.0/32", "255.255.255.255/32", "::/128", "224.0.0.0/4", "ff00::/8")
+)
+
+
+def protected_host(address: IPv4Address | IPv6Address, rule: str) -> Protected:
+    """The protection of a single address."""
+    return Protected(ip_network(address), rule)
+
+
+class Protections:
+    """All that is protected at an instant; asked for thousands of targets at once."""
+
+    def __init__(self, protected: Iterable[Protected], macs: Iterable[str] = ()) -> None:
+        """`macs`: the appliance's own."""
+        self._ranges: dict[int, list[tuple[int, int, str]]] = {4: [], 6: []}
+        for one in (*NEVER_BLOCKED, *protected):
+            self._ranges[one.network.version].append((*_bounds(one.network), one.rule))
+        self._macs = frozenset(macs)
+
+    def rule_for(self, target: str) -> str | None:
+        """The rule that forbids blocking this target, or `None`. That a prefix only touches one counts.
+
+        A name is never protected; where it resolves to what is, that is left out.
+        """
+        kind = kind_of(target)
+        if kind is Kind.NAME:
+            return None
+        if kind is Kind.MAC:
+            return "it is the appliance's own hardware address" if target in self._macs else None
+        family, first, last = stand(target)
+        version = VERSIONS[family]
+        low, high = _bounds(WHOLE[version])
+        if first <= low and high <= last:
+            return EVERYTHING
+        return next((rule for low, high, rule in self._ranges[version] if first <= high and low <= last), None)
+
+
+def _bounds(network: Network) -> tuple[int, int]:
+    return int(network.network_address), int(network.broadcast_address)

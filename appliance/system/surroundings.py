@@ -1,0 +1,60 @@
+"""The gateways and name servers that this computer uses, as the kernel's and the resolver's files tell.
+
+`/proc/net/route` and `/proc/net/ipv6_route` show the routes, `resolv.conf` the servers, and that of systemd-resolved
+those behind its own. What is not there, or is no line of theirs, is passed over.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
+
+from appliance.core.protection import Protected, protected_host
+
+ROUTES_V4, ROUTES_V6 = Path("/proc/net/route"), Path("/proc/net/ipv6_route")
+RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
+GATEWAY = "it is the appliance's gateway"
+NAME_SERVER = "it is a name server that the appliance asks"
+MOST_LINES = 1000  # a router of the whole Internet has a million; its gateway to everywhere is among the first
+
+
+class LinuxSurroundings:
+    """`ports.Surroundings` of the network namespace that the process is in."""
+
+    def __init__(self, resolvers: Iterable[Path] = RESOLVERS) -> None:
+        self._resolvers = tuple(resolvers)
+
+    def essentials(self) -> Sequence[Protected]:
+        """The gateways and name servers that are used now."""
+        return [
+            *(protected_host(address, GATEWAY) for address in self._gateways()),
+            *(protected_host(address, NAME_SERVER) for address in self._name_servers()),
+        ]
+
+    @staticmethod
+    def _gateways() -> Iterator[IPv4Address | IPv6Address]:
+        for fields in _lines(ROUTES_V4):
+            # Interface, destination, gateway, in the machine's byte order.
+            if len(fields) > 7 and fields[1] == "00000000" and fields[2] not in {"00000000", "Gateway"}:
+                yield IPv4Address(int.from_bytes(bytes.fromhex(fields[2]), sys.byteorder))
+        for fields in _lines(ROUTES_V6):
+            # Destination and its length, source and its length, next hop.
+            if len(fields) > 9 and fields[1] == "00" and int(fields[4], 16):
+                yield IPv6Address(int(fields[4], 16))
+
+    def _name_servers(self) -> Iterator[IPv4Address | IPv6Address]:
+        for fields in (fields for path in self._resolvers for fields in _lines(path)):
+            if len(fields) > 1 and fields[0] == "nameserver":
+                try:
+                    yield ip_address(fields[1].partition("%")[0])
+                except ValueError:
+                    continue
+
+
+def _lines(path: Path) -> Iterator[list[str]]:
+    try:
+        with path.open(errors="replace") as file:
+            for _, line in zip(range(MOST_LINES), file, strict=False):
+                yield line.split()
+    except OSError:
+        return

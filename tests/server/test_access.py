@@ -10,6 +10,7 @@ import jwt
 import pytest
 
 from appliance.core.moment import Moment
+from appliance.core.people import Origin, Ticket
 from appliance.core.refusal import Code, Refused
 from appliance.server import access
 from appliance.server.access import AccessError, Keeper, Role
@@ -260,3 +261,23 @@ def test_a_state_directory_that_cannot_be_used_is_said_in_one_line(tmp_path, sta
     with pytest.raises(AccessError, match="state directory") as error:
         access.load_secret(tmp_path / state_dir)
     assert "\n" not in str(error.value)
+
+
+def test_a_payload_that_is_no_json_is_refused_even_when_signed(refusal):
+    for payload in (b"", b"null", b"[]", b"\xff", b"[" * 3000, b'{"sub":"a"', b'{"exp":' + b"9" * 5000 + b"}"):
+        token = jwt.PyJWS().encode(payload, SECRET, "HS256")
+        assert refusal(token) is Code.UNAUTHORIZED
+
+
+def test_importing_what_judges_tokens_leaves_cryptography_alone():
+    code = "import sys, appliance.server.access; print('cryptography' in sys.modules, 'jwt' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.split() == ["False", "True"]
+
+
+def test_a_revoked_token_is_refused_and_no_other(judge, refusal, register):
+    one, other = (access.issue(SECRET, Role.VIEWER, None, 60, "screen", START) for _ in range(2))
+    grant = judge(one)
+    register.revoke(Ticket(grant.id, "screen", Role.VIEWER, None, Origin.ISSUED, START, grant.span.expires_at), START)
+    assert refusal(one) is Code.UNAUTHORIZED
+    assert judge(other)

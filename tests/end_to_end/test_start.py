@@ -1,13 +1,17 @@
 """What keeps the service from starting is told in one clear line, with exit code 1; wrong words give 2."""
 
 import json
+import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from appliance.server.pin import fingerprint as fingerprint_of
+from tests.client.node import NodeClient
 from tests.end_to_end.installed import COMMAND, config_text
 
 
@@ -105,3 +109,109 @@ def test_the_doctor_tells_its_findings_to_a_person_and_to_a_program(config: str,
     findings = json.loads(run("doctor", "--config", config, "--state-dir", state, "--json").stdout)
     assert {one["subject"] for one in findings} >= {"configuration", "packet filter", "state", "port"}
     assert "eth1 does not exist" in run("doctor", "--config", config, "--state-dir", state).stdout
+
+
+def _place(config: str, state: Path) -> list[str]:
+    return ["--config", config, "--state-dir", str(state)]
+
+
+def test_tokens_are_listed_and_revoked_with_the_service_stopped(tmp_path: Path) -> None:
+    state = ["--state-dir", str(tmp_path / "state")]
+    tokens = [run("token", *state, "--subject", subject).stdout.strip() for subject in ("screen", "lost", "laptop")]
+    listed = {one["subject"]: one for one in json.loads(run("token", "list", *state, "--json").stdout)}
+    assert set(listed) == {"screen", "lost", "laptop"}
+    assert run("token", "revoke", listed["lost"]["id"], *state).returncode == 0
+    assert run("token", "revoke", tokens[2], *state).returncode == 0
+    listed = {one["subject"]: one for one in json.loads(run("token", "list", *state, "--json").stdout)}
+    assert [bool(listed[one]["revokedAt"]) for one in ("screen", "lost", "laptop")] == [False, True, True]
+    assert "screen" in run("token", "list", *state).stdout
+
+
+def test_people_are_added_listed_and_removed_with_the_service_stopped(tmp_path: Path) -> None:
+    state = ["--state-dir", str(tmp_path / "state")]
+    head = ["ben", "--role", "operator", "--departments", "dept123,dept456", "--password", "correct horse battery"]
+    assert run("user", "add", *head, *state).returncode == 0
+    assert "already" in one_line(run("user", "add", *head, *state))
+    assert "10 to 200" in one_line(run("user", "add", "eve", "--password", "short", *state))
+    assert "a name has" in one_line(run("user", "add", "no good", "--password", "x" * 12, *state))
+    facts = {"name": "ben", "role": "operator", "departments": "dept123,dept456"}
+    assert json.loads(run("user", "list", "--json", *state).stdout) == [facts]
+    assert run("user", "password", "ben", "--password", "another good one", *state).returncode == 0
+    assert run("user", "remove", "ben", *state).returncode == 0
+    assert "nobody called" in one_line(run("user", "remove", "ben", *state))
+    assert json.loads(run("user", "list", "--json", *state).stdout) == []
+
+
+def test_a_service_with_tls_makes_its_certificate_tells_the_fingerprint_and_serves_the_command_line(
+    config: str, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    Path(config).write_text(Path(config).read_text().replace("[server]", "[server]\ntls = true"))
+    with _running(config, state) as told:
+        fingerprint = fingerprint_of(state / "server.pem")
+        assert fingerprint in told
+        assert "Page: https://" in told
+        assert json.loads(run("status", *_place(config, state), "--json").stdout)["certificate"] == fingerprint
+        assert fingerprint in run("status", *_place(config, state)).stdout
+        assert fingerprint in run("doctor", *_place(config, state)).stdout
+        lines = run("watch", "system:health", "--count", "1", "--json", *_place(config, state)).stdout.splitlines()
+        assert json.loads(lines[0])["event"] == "system:health"
+        assert (state / "server.pem").stat().st_mode & 0o077 == 0
+    with _running(config, state) as told:  # it stays the same
+        assert fingerprint in told
+
+
+def test_a_token_that_the_command_line_revokes_ends_a_connection(config: str, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with _running(config, state) as told:
+        token = run("token", "--state-dir", str(state)).stdout.strip()
+        with NodeClient(_url(told), token) as client:
+            client.wait_for("connect")
+            assert run("token", "revoke", token, "--state-dir", str(state)).returncode == 0
+            assert "revoked" in client.wait_for("error")["message"]
+            assert client.wait_for("disconnect")
+
+
+def test_the_button_and_the_console_let_the_first_administrator_in(config: str, tmp_path: Path) -> None:
+    with _running(config, tmp_path / "state", signals=[signal.SIGUSR2]) as told:
+        assert "Pairing code" in told
+        body = json.dumps({"name": "anna", "password": "correct horse battery"})
+        words = [
+            "curl",
+            "-sS",
+            "-H",
+            "Content-Type: application/json",
+            "-d",
+            body,
+            "--retry",
+            "5",
+            "--retry-all-errors",
+        ]
+        answer = subprocess.run([*words, "-f", f"{_url(told)}/pair"], capture_output=True, text=True, check=True).stdout
+        with NodeClient(_url(told), json.loads(answer)["token"]) as client:
+            client.wait_for("connect")
+            trail = client.call("audit:get")["entries"]
+            assert [one["action"] for one in trail] == ["login", "user:add"]
+            assert trail[1]["who"] == "pairing by button"
+
+
+def _url(told: str) -> str:
+    return next(line for line in told.splitlines() if line.startswith("Page: "))[len("Page: ") :].strip("/")
+
+
+@contextmanager
+def _running(config: str, state: Path, signals: Sequence[signal.Signals] = ()) -> Iterator[str]:
+    """The service on a simulated machine; what it told at its start."""
+    words = [COMMAND, "run", "--simulate", *_place(config, state)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as program:
+        assert program.stdout is not None
+        told = ""
+        while not ("Token: " in told and told.endswith("***\n")):
+            line = program.stdout.readline()
+            assert line, told
+            told += line
+        for one in signals:
+            program.send_signal(one)
+        yield told
+        program.terminate()
+        assert program.wait(20) == 0

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 
 import socketio
@@ -23,6 +23,7 @@ from appliance.server.pin import pinned_context
 TTL_S = 3600  # a watch longer than this renews its token when it reconnects
 CONNECT_S = 5.0  # the service is on this machine: what takes longer does not come
 ANSWER_S = 10.0  # the slowest call, a block of many addresses, takes a second
+JITTER = 0.5  # of each delay before reconnecting: clients that lost one server do not all return at one moment
 SETTLE_S = 0.3  # the snapshot follows the connection in one burst; a gap this long is its end
 
 
@@ -39,11 +40,17 @@ class Client:
         self._state_dir = state_dir
         self._events: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
         self._socket = socketio.Client(
-            reconnection_delay=1, reconnection_delay_max=5, websocket_extra_options=_pinned(certificate)
+            reconnection_delay=1,
+            reconnection_delay_max=5,
+            randomization_factor=JITTER,
+            websocket_extra_options=_pinned(certificate),
         )
         self._socket.on("*", self._receive)
         self._socket.on("connect_error", self._refused)
         self._refusal = ""
+        self._seen = round(
+            time() * 1e6
+        )  # the number of the latest alert, which is a moment: what came before is not asked
 
     def connect(self) -> None:
         """Log in as an administrator. Raises `CallFailed`."""
@@ -83,14 +90,16 @@ class Client:
         """Ask without waiting for the acknowledgement; a refusal comes as an `error` event."""
         self._socket.emit(event, argument)
 
-    def _credentials(self) -> dict[str, str]:
+    def _credentials(self) -> dict[str, object]:
         subject = f"cli:{getpass.getuser()}"
         boot = this_boot()
         birth = Birth(boot, monotonic()) if boot else None
         secret = load_secret(self._state_dir)
-        return {"token": issue(secret, Role.ADMIN, None, TTL_S, subject, datetime.now(UTC), birth)}
+        token = issue(secret, Role.ADMIN, None, TTL_S, subject, datetime.now(UTC), birth)
+        return {"token": token, "since": self._seen}
 
     def _receive(self, event: str, payload: dict[str, Any]) -> None:
+        self._seen = max(self._seen, payload.get("alertId", 0))
         self._events.put((event, payload))
 
     def _refused(self, reason: object) -> None:

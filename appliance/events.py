@@ -43,6 +43,12 @@ class DepartmentEvent(Event, frozen=True, kw_only=True, rename="camel"):
     department_id: str
 
 
+class AlertEvent(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
+    """An event that nobody may miss: who was away gets it later. `alert_id`: grows from each to the next."""
+
+    alert_id: int | UnsetType = UNSET
+
+
 class UsageMetrics(Part, frozen=True, kw_only=True, rename="camel"):
     """`bytes_transferred`: in and out since the local day began; `bandwidth_utilization`: 0..1 of the line rate.
 
@@ -77,7 +83,7 @@ class QuotaBooks(Part, frozen=True, kw_only=True, rename="camel"):
     resets_at: str | UnsetType = UNSET
 
 
-class QuotaAlert(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
+class QuotaAlert(AlertEvent, frozen=True, kw_only=True, rename="camel"):
     """A ledger has passed a threshold. `type`: warning, critical, exceeded or reset."""
 
     name: ClassVar[str] = "quota:alert"
@@ -85,7 +91,7 @@ class QuotaAlert(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
     quota: QuotaBooks
 
 
-class HostQuota(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
+class HostQuota(AlertEvent, frozen=True, kw_only=True, rename="camel"):
     """A host's own ledger has passed a threshold. The appliance's own event; `type` and `quota` as in `quota:alert`."""
 
     name: ClassVar[str] = "quota:host"
@@ -103,7 +109,7 @@ class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
     state: str | UnsetType = UNSET
 
 
-class SecurityIncident(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
+class SecurityIncident(AlertEvent, frozen=True, kw_only=True, rename="camel"):
     """A hostile or broken behaviour. `severity`: low, medium, high or critical."""
 
     name: ClassVar[str] = "security:incident"
@@ -198,7 +204,7 @@ class AnomalyFacts(Part, frozen=True, kw_only=True, rename="camel"):
     confidence: float
 
 
-class AnalyticsAnomaly(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
+class AnalyticsAnomaly(AlertEvent, frozen=True, kw_only=True, rename="camel"):
     """A departure from what is normal for a department, for its subscribers."""
 
     name: ClassVar[str] = "analytics:anomaly"

@@ -17,6 +17,7 @@ from eventlet import wsgi
 from socketio.exceptions import ConnectionRefusedError as Turned
 
 from appliance.config import DEFAULT_LIMITS, LimitsSection
+from appliance.core.alerts import LARGEST_NUMBER
 from appliance.core.allowance import Allowance, Rate
 from appliance.core.logins import Logins, Patience
 from appliance.core.moment import Moment, timestamp
@@ -27,7 +28,7 @@ from appliance.server.access import Grant
 from appliance.server.calls import Caller, Context, Desk
 from appliance.server.door import Door
 from appliance.server.entry import Entry
-from appliance.server.fanout import Fanout, room_of
+from appliance.server.fanout import Fanout, room_for, room_of
 from appliance.server.gate import Gate
 from appliance.server.packets import Malformed, clipped
 from appliance.server.strangers import Strangers
@@ -43,11 +44,15 @@ MOST_CALLERS = 10_000  # clients or addresses at once, 100 bytes each
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A client that is logged in. `address`: where it connects from, or `None` where that is no IP address."""
+    """A client that is logged in. `address`: where it connects from, or `None` where that is no IP address.
+
+    `since`: the number of the latest alert that it had seen when it came; `None`: it has not said so.
+    """
 
     grant: Grant
     address: str | None
     eio_sid: str
+    since: int | None
 
 
 class Server:
@@ -136,14 +141,13 @@ class Server:
     def _admit(self, sid: str, environ: dict[str, Any], auth: object) -> dict[str, Any]:
         token = auth.get("token") if isinstance(auth, dict) else None
         grant = self._grant_of(token, environ, self._clock())
-        for department in sorted(self._departments):
-            if grant.may_see(department):
-                self._sio.enter_room(sid, room_of(Audience.DEPARTMENT, department))
+        since = _since(auth)
         eio_sid = self._sio.manager.eio_sid_from_sid(sid, NAMESPACE)
-        self._sessions[sid] = Session(grant, web.remote_address(environ), eio_sid)
+        self._sessions[sid] = Session(grant, web.remote_address(environ), eio_sid, since)
         self._at_home.add(eio_sid)
         self._strangers.close(eio_sid)
-        self._fanout.send_snapshot(sid, lambda event: _is_for(event, grant))
+        rooms = [room_of(Audience.DEPARTMENT, one) for one in sorted(self._departments) if grant.may_see(one)]
+        self._fanout.welcome(sid, lambda event: _is_for(event, grant), rooms, since)
         return {}
 
     def _grant_of(self, token: object, environ: dict[str, Any], now: Moment) -> Grant:
@@ -205,8 +209,9 @@ class Server:
     def _subscriber(self, sid: str) -> Callable[[str], None]:
         def subscribe(department: str) -> None:
             room = room_of(Audience.SUBSCRIBERS, department)
-            self._sio.enter_room(sid, room)
-            self._fanout.send_snapshot(sid, lambda event: _room(event) == room)
+            is_new = room not in self._sio.rooms(sid)
+            since = self._sessions[sid].since if is_new and sid in self._sessions else None
+            self._fanout.welcome(sid, lambda event: room_for(event) == room, [room], since)
 
         return subscribe
 
@@ -285,6 +290,14 @@ def _session_of(environ: dict[str, Any]) -> str:
     return parse_qs(str(environ.get("QUERY_STRING", ""))).get("sid", [""])[0]
 
 
+def _since(auth: object) -> int | None:
+    """The number of the latest alert that a client has seen. Raises `Refused`."""
+    since = auth.get("since") if isinstance(auth, dict) else None
+    if since is None or (type(since) is int and 0 <= since <= LARGEST_NUMBER):
+        return since
+    raise Refused(Code.BAD_REQUEST, "since: must be the alertId of the latest alert that was seen, or 0 for all")
+
+
 def _answered(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The acknowledgement of this work, whatever becomes of it: a client is never left without one."""
     try:
@@ -299,10 +312,6 @@ def _answered(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def _error_event(code: Code, message: str, now: Moment) -> ErrorEvent:
     return ErrorEvent(timestamp=timestamp(now.wall), code=code, message=message)
-
-
-def _room(event: Event) -> str | None:
-    return room_of(event.audience, event.department_id) if isinstance(event, DepartmentEvent) else None
 
 
 def _is_for(event: Event, grant: Grant) -> bool:

@@ -45,6 +45,7 @@ from appliance.server.notice import Notice
 from appliance.service.admission import Admission
 from appliance.service.machines import CannotStart, Machine, clock
 from appliance.service.opening import Kept, keep
+from appliance.system.alert_file import AlertFile
 from appliance.system.archive import FOLD_S, SqliteArchive
 from appliance.system.list_source import fetch
 from appliance.system.store import StoreUnavailable
@@ -87,7 +88,13 @@ class Service:
         self._store = self._kept.store
         departments = config.as_departments()
         by_id = {one.id: one for one in departments}
-        fanout = Fanout(machine.is_simulated, config.limits, plain=config.server.send_path is SendPath.PLAIN)
+        simulated = "simulated-" if machine.is_simulated else ""
+        fanout = Fanout(
+            machine.is_simulated,
+            config.limits,
+            AlertFile(state_dir / f"{simulated}alerts.jsonl"),
+            plain=config.server.send_path is SendPath.PLAIN,
+        )
         publish = fanout.publish
         self._admission = Admission(config, machine, state_dir)
         reception = self._admission.reception
@@ -130,7 +137,7 @@ class Service:
             self._enforcement.hear,
             publish,
         )
-        self._archive = SqliteArchive(state_dir / f"{'simulated-' if machine.is_simulated else ''}history.sqlite3")
+        self._archive = SqliteArchive(state_dir / f"{simulated}history.sqlite3")
         self._history = History(config.zone, self._archive, config.as_retention())
         self._lists = Lists(config.as_block_lists(), self._enforcement, fetch, tpool.execute)
         self._condition = Condition(

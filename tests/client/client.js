@@ -8,11 +8,12 @@
 const { io } = require('socket.io-client');
 const readline = require('node:readline');
 
-const { url, auth, options } = JSON.parse(process.argv[2]);
+const { url, auth, since, options } = JSON.parse(process.argv[2]);
+let seen = since; // the number of the latest alert
 
 const tell = (fact) => process.stdout.write(JSON.stringify({ ...fact, at: Date.now() }) + '\n');
 
-const socket = io(url, { auth, ...options });
+const socket = io(url, { auth: since === null ? auth : (give) => give({ ...auth, since: seen }), ...options });
 
 socket.io.on('open', () => {
   socket.io.engine.once('upgrade', (transport) => tell({ event: 'upgrade', data: transport.name }));
@@ -37,7 +38,10 @@ const documented = [
   'error',
 ];
 for (const event of documented) {
-  socket.on(event, (data) => tell({ event, data }));
+  socket.on(event, (data) => {
+    if (data.alertId) seen = data.alertId;
+    tell({ event, data });
+  });
 }
 socket.onAny((event, ...data) => {
   if (!documented.includes(event)) tell({ event: 'undocumented', data: [event, ...data] });

@@ -5,26 +5,20 @@ import json
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.client.recorder import PATIENCE_S, Recorder
+
 PROGRAM = Path(__file__).with_name("client.js")
-PATIENCE_S = 20  # how long an awaited event may take on a busy machine before the test gives up
 
 
-@dataclass(frozen=True)
-class Received:
-    """An event as the client got it. `at_ms`: its arrival, by the client's clock."""
+class NodeClient(Recorder):
+    """One client. `since`: asks for the alerts after this number, and when it reconnects after the latest it has seen.
 
-    event: str
-    data: Any
-    at_ms: int
-
-
-class NodeClient:
-    """One client. `prefix`: what to run Node with, such as `("ip", "netns", "exec", "lab")`."""
+    `prefix`: what to run Node with, such as `("ip", "netns", "exec", "lab")`.
+    """
 
     def __init__(
         self,
@@ -32,12 +26,15 @@ class NodeClient:
         token: str | None = None,
         *,
         auth: Any = None,
+        since: int | None = None,
         options: dict[str, Any] | None = None,
         prefix: Sequence[str] = (),
     ) -> None:
+        super().__init__()
         start = {
             "url": url,
             "auth": auth if auth is not None else {"token": token} if token else {},
+            "since": since,
             "options": options,
         }
         self._process = subprocess.Popen(
@@ -48,8 +45,6 @@ class NodeClient:
         )
         self._ids = itertools.count(1)
         self._answers: dict[int, Any] = {}
-        self._news = threading.Condition()
-        self.received: list[Received] = []
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
@@ -58,24 +53,6 @@ class NodeClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def named(self, event: str) -> list[Any]:
-        """What came with every event of this name, in order."""
-        with self._news:
-            return [one.data for one in self.received if one.event == event]
-
-    def wait_for(
-        self, event: str, where: Callable[[Any], bool] = lambda data: True, count: int = 1, within_s: float = PATIENCE_S
-    ) -> Any:
-        """What came with the `count`-th event of this name and kind, as soon as it is there."""
-
-        def found() -> list[Any]:
-            return [one.data for one in self.received if one.event == event and where(one.data)]
-
-        with self._news:
-            if not self._news.wait_for(lambda: len(found()) >= count, within_s):
-                raise AssertionError(f"no {event} in {within_s} s; received: {[one.event for one in self.received]}")
-            return found()[count - 1]
 
     def call(self, event: str, *arguments: Any, code: str | None = None) -> Any:
         """Emit with a callback and return what it was called with. `code`: the arguments as a JavaScript array."""
@@ -123,6 +100,6 @@ class NodeClient:
             with self._news:
                 if "id" in fact:
                     self._answers[fact["id"]] = fact.get("data")
-                else:
-                    self.received.append(Received(fact["event"], fact.get("data"), fact["at"]))
-                self._news.notify_all()
+                    self._news.notify_all()
+                    continue
+            self.record(fact)

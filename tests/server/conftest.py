@@ -27,6 +27,7 @@ class Running:
         simulated: bool = False,
         limits: dict[str, Any] | None = None,
         tls: bool = False,
+        port: int = 0,
     ) -> None:
         """`limits`: of the server; all tests come from one address, so that this one may have all connections."""
         limits = {"connections_per_address": 1000, **(limits or {})}
@@ -36,6 +37,7 @@ class Running:
             "simulated": simulated,
             "limits": limits,
             "tls": tls,
+            "port": port,
         }
         self.log_path = state_dir / "log"
         with self.log_path.open("wb") as log:
@@ -80,6 +82,11 @@ class Running:
         self._process.stdin.close()
         self._process.wait(20)
         self._process.stdout.close()
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._process.kill()
+        self._process.wait(20)
 
     def _read(self) -> Any:
         line = self._process.stdout.readline()

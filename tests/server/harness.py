@@ -47,6 +47,7 @@ from appliance.server.tls import Tls
 from appliance.service.hashing import GreenHashing
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedSurroundings
 from appliance.system import certificate
+from appliance.system.alert_file import AlertFile
 from appliance.system.archive import SqliteArchive
 from appliance.system.drafts import ConfigDrafts
 from appliance.system.list_source import fetch
@@ -97,7 +98,8 @@ class Harness:
     ) -> None:
         self.offset_s = self.jumped_s = 0.0
         self.is_clock_trusted = True
-        fanout, machine, store = Fanout(simulated, limits), Machine(), SqliteStore(state_dir / "state.db")
+        fanout = Fanout(simulated, limits, AlertFile(state_dir / "alerts"))
+        machine, store = Machine(), SqliteStore(state_dir / "state.db")
         self.fanout = fanout
         quotas = Limits({Kind.DAILY: 5368709120})
         departments = [Department(name, name, name, quotas) for name in DEPARTMENTS]
@@ -203,7 +205,7 @@ def main() -> None:
     harness = Harness(
         Path(options["state_dir"]), Position(options["position"]), options["simulated"], limits, _tls(options)
     )
-    listener = eventlet.listen(("127.0.0.1", 0))
+    listener = eventlet.listen(("127.0.0.1", options["port"]))
     eventlet.spawn(harness.server.serve, listener)
     print(json.dumps({"port": listener.getsockname()[1], "login_deadline_s": limits.login_deadline}), flush=True)
     for line in _lines():

@@ -1,0 +1,44 @@
+"""Alerts that were sent, for whoever was away: each has a number, and the latest are kept.
+
+The numbers grow, over restarts too, and are microseconds since 1970 where the clock allows: so a client that kept the
+latest number it has seen can ask for what came after it, and is right even when everything kept here was lost.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+MOST_KEPT = 500  # some days of a busy network, and at most 300 kB for one client that has seen none of them
+LARGEST_NUMBER = 2**53 - 1  # beyond it a browser's numbers are no longer whole
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What was sent. `room`: to whom; `content`: the event as JSON."""
+
+    number: int
+    name: str
+    room: str
+    content: bytes
+
+
+class Journal:
+    """The latest alerts, oldest first."""
+
+    def __init__(self, kept: Iterable[Alert] = ()) -> None:
+        self._alerts = deque(kept, maxlen=MOST_KEPT)
+
+    def next_number(self, wall: datetime) -> int:
+        """The number of an alert that is raised now; a clock that went back does not make it smaller."""
+        latest = self._alerts[-1].number if self._alerts else 0
+        return min(max(latest + 1, round(wall.timestamp() * 1e6)), LARGEST_NUMBER)
+
+    def add(self, alert: Alert) -> None:
+        """Keep the alert, and forget the oldest where there are too many."""
+        self._alerts.append(alert)
+
+    def since(self, number: int, rooms: Iterable[str]) -> list[Alert]:
+        """What was sent to these rooms after the alert with this number."""
+        wanted = frozenset(rooms)
+        return [alert for alert in self._alerts if alert.number > number and alert.room in wanted]

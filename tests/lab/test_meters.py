@@ -400,6 +400,24 @@ def test_an_interface_made_anew_is_metered_again_by_the_same_meter(gateway):
     assert (after.identity, after.total_bytes) == (before.identity, before.total_bytes + 2 * 84)
 
 
+def test_an_interface_that_is_renamed_and_back_loses_no_count_and_invents_none(gateway):
+    meters = meters_of(gateway)
+    rename = "ip link set {0} down && ip link set {0} name {1} && ip link set {1} up"
+    assert meters.apply([SUBNETS]) is None
+    assert gateway.hosts[0].ping(WEB_V4[0])
+    before = meters.read()["radiology"]
+    gateway.appliance.run(["sh", "-c", rename.format("eth1", "lan0")])
+    assert meters.apply([SUBNETS]) is None
+    gateway.hosts[0].ping(WEB_V4[0], wait_s=5)  # whether it is counted or not: nobody has configured that name
+    meanwhile = meters.read()["radiology"]
+    assert before.total_bytes <= meanwhile.total_bytes <= before.total_bytes + 2 * 84
+    gateway.appliance.run(["sh", "-c", rename.format("lan0", "eth1")])
+    assert meters.apply([SUBNETS]) is None
+    assert gateway.hosts[0].ping(WEB_V4[0], wait_s=5)
+    after = meters.read()["radiology"]
+    assert (after.identity, after.total_bytes) == (before.identity, meanwhile.total_bytes + 2 * 84)
+
+
 def test_an_interface_that_comes_later_is_metered_when_it_is_there(gateway):
     gateway.appliance.run(["ip", "link", "delete", "eth1"])
     meters = meters_of(gateway)

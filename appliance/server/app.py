@@ -28,6 +28,7 @@ from appliance.server.access import Grant
 from appliance.server.calls import Caller, Context, Desk
 from appliance.server.door import Door
 from appliance.server.entry import Entry
+from appliance.server.exports import Exports
 from appliance.server.fanout import Fanout, room_for, room_of
 from appliance.server.gate import Gate
 from appliance.server.packets import Malformed, clipped
@@ -89,6 +90,7 @@ class Server:
         self.logins = Logins(Patience(free=limits.refused_logins, longest_s=limits.longest_login_delay))
         reception = desk.reception
         self._entry = Entry(reception.people, reception.pairing, reception.records, self.logins, clock)
+        self._exports = Exports(desk.enforcement, self._departments, self._grant_of, clock)
         calls_per_s, at_once = limits.calls_per_second, limits.calls_at_once
         self._client_calls = Allowance(Rate(calls_per_s, at_once), MOST_CALLERS)
         self._address_calls = Allowance(
@@ -267,6 +269,7 @@ class Server:
         simulated = self._fanout.simulated
         return {
             "/": lambda environ: pages.welcome(environ, simulated),
+            **self._exports.pages(),
             "/login": self._entry.log_in,
             "/pair": self._entry.pair,
             "/healthz": lambda _: pages.health(self._troubles, len(self._sessions), simulated),

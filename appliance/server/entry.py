@@ -31,7 +31,9 @@ S = TypeVar("S", bound=Struct)
 STATUS = {
     Code.BAD_REQUEST: "400 Bad Request",
     Code.UNAUTHORIZED: "401 Unauthorized",
+    Code.TOKEN_EXPIRED: "401 Unauthorized",
     Code.FORBIDDEN: "403 Forbidden",
+    Code.UNKNOWN_DEPARTMENT: "404 Not Found",
     Code.RATE_LIMITED: "429 Too Many Requests",
     Code.INTERNAL: "500 Internal Server Error",
 }
@@ -111,16 +113,17 @@ class Entry:
             refused = Refused(
                 Code.RATE_LIMITED, f"too many refused logins from your address; wait {wait_s} s before the next"
             )
-            return _refusal(refused, ("Retry-After", str(wait_s)))
+            return refusal(refused, ("Retry-After", str(wait_s)))
         try:
             return Answer(JSON, packets.dumps({"success": True, **work()}))
         except Refused as refused:
             if refused.code is Code.UNAUTHORIZED:
                 self._logins.refuse(address, now_s)
-            return _refusal(refused)
+            return refusal(refused)
 
 
-def _refusal(refused: Refused, *headers: tuple[str, str]) -> Answer:
+def refusal(refused: Refused, *headers: tuple[str, str]) -> Answer:
+    """The answer to a request that is refused, in the words that a call's is answered with."""
     body = packets.dumps({"success": False, "error": refused.message, "code": refused.code})
     return Answer(JSON, body, STATUS[refused.code], headers)
 

@@ -8,21 +8,14 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from appliance import cli_access
-from appliance.shell import DEFAULT_CONFIG, EXIT_FAILED, Place
+from appliance import cli_access, cli_blocks, cli_config
+from appliance.shell import EXIT_FAILED, Place, calling, certificate, server_section
 from appliance.shell import fail as _fail
 from appliance.shell import placed as _placed
 from appliance.shell import told as _told
-
-if TYPE_CHECKING:
-    from appliance.client import Client
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -33,33 +26,6 @@ def main() -> None:
     Without --config, $APPLIANCE_CONFIG or else /etc/appliance/appliance.toml is read. Exit codes: 0 done, 1 failed,
     2 wrong usage.
     """
-
-
-@contextmanager
-def _client(place: Place) -> Iterator["Client"]:
-    from appliance.client import CallFailed, connected, reachable_url
-
-    with _told():
-        server = _server_section(place)
-        try:
-            url = reachable_url(server.host, server.port, tls=server.tls)
-            with connected(url, place.state_dir, _certificate(server, place)) as client:
-                yield client
-        except CallFailed as failure:
-            _fail(str(failure))
-
-
-def _certificate(server: Any, place: Place) -> Path | None:
-    """The service's certificate; `None` where it speaks HTTP."""
-    from appliance.service.certificates import certificate_file
-
-    return certificate_file(server, place.state_dir) if server.tls else None
-
-
-def _server_section(place: Place) -> Any:
-    from appliance.config import Server, load
-
-    return load(place.config).server if place.config else Server()
 
 
 @main.command()
@@ -89,7 +55,7 @@ def watch(place: Place, events: tuple[str, ...], as_json: bool, count: int | Non
     """Show events as they come: all of them, or only those named (usage:update, quota:alert, ...)."""
     from appliance.watching import Watch
 
-    with _client(place) as client:
+    with calling(place) as client:
         watching = Watch(client, events, as_json)
         for line in watching.lines(count):
             click.echo(line)
@@ -102,7 +68,7 @@ def status(place: Place, as_json: bool) -> None:
     """Show how the appliance and its departments are."""
     from appliance.watching import status_of, status_text
 
-    with _client(place) as client:
+    with calling(place) as client:
         found = status_of(client) | _seal(place)
         click.echo(json.dumps(found) if as_json else status_text(found))
 
@@ -111,35 +77,8 @@ def _seal(place: Place) -> dict[str, str]:
     """The fingerprint to compare with what a browser shows; nothing where the service speaks HTTP."""
     from appliance.server.pin import fingerprint
 
-    certificate = _certificate(_server_section(place), place)
-    return {"certificate": fingerprint(certificate)} if certificate else {}
-
-
-@main.command()
-@_placed
-@click.argument("address")
-@click.option("--duration", type=click.IntRange(min=0), default=0, show_default=True, help="Seconds; 0: until lifted.")
-@click.option("--reason", default="blocked by hand", show_default=True)
-@click.option("--department", help="Only for this department; else for all.")
-def block(place: Place, address: str, duration: int, reason: str, department: str | None) -> None:
-    """Block an IPv4 or IPv6 address or prefix."""
-    request = {"address": address, "duration": duration, "reason": reason}
-    with _client(place) as client:
-        answer = client.call("ip:block", request | ({"departmentId": department} if department else {}))
-        where = department or "all departments"
-        note = "" if answer["block"].get("enforced", True) else " (kept and told; this position cannot enforce it)"
-        click.echo(f"blocked {answer['block']['address']} for {where}{note}")
-
-
-@main.command()
-@_placed
-@click.argument("address")
-@click.option("--department", help="The block of this department; else the one for all.")
-def unblock(place: Place, address: str, department: str | None) -> None:
-    """Lift a block."""
-    with _client(place) as client:
-        client.call("ip:unblock", {"address": address} | ({"departmentId": department} if department else {}))
-        click.echo(f"unblocked {address}")
+    found = certificate(server_section(place), place)
+    return {"certificate": fingerprint(found)} if found else {}
 
 
 @main.command()
@@ -158,7 +97,7 @@ def quota(place: Place, department: str | None, step: str | None, as_json: bool)
 
     from appliance.watching import books_of, books_text, history_of, history_text
 
-    with _client(place) as client:
+    with calling(place) as client:
         found = history_of(client, department, step, datetime.now(UTC)) if step else books_of(client, department)
         shown = history_text(found) if step else books_text(found)
         click.echo(json.dumps(found) if as_json else shown)
@@ -173,7 +112,7 @@ def maintenance(place: Place, action: str, duration: int, impact: str) -> None:
     """Start or stop the read-only mode, or tell whether it is on."""
     from appliance.watching import maintenance_text
 
-    with _client(place) as client:
+    with calling(place) as client:
         if action == "start":
             told = client.call("maintenance:start", {"duration": duration, "impact": impact})["maintenance"]
         elif action == "stop":
@@ -181,20 +120,6 @@ def maintenance(place: Place, action: str, duration: int, impact: str) -> None:
         else:
             told = None
         click.echo(maintenance_text(client, told))
-
-
-@main.command("check-config")
-@_placed
-def check_config(place: Place) -> None:
-    """Check the configuration and name every fault at once."""
-    from appliance.config import load
-
-    if place.config is None:
-        raise click.UsageError(f"give --config FILE or set APPLIANCE_CONFIG; there is no {DEFAULT_CONFIG}")
-    with _told():
-        config = load(place.config)
-        names = ", ".join(f"{one.id} on {one.interface}" for one in config.departments)
-        click.echo(f"{place.config}: good: {config.position}, {len(config.departments)} department(s): {names}")
 
 
 @main.command()
@@ -209,5 +134,5 @@ def doctor(place: Place, as_json: bool) -> None:
     sys.exit(EXIT_FAILED if any(one.is_fatal for one in findings) else 0)
 
 
-main.add_command(cli_access.token)
-main.add_command(cli_access.user)
+for verb in (*cli_access.VERBS, *cli_blocks.VERBS, *cli_config.VERBS):
+    main.add_command(verb)

@@ -140,3 +140,6 @@ def _show(facts: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool) 
 
     rows = [[one[column] for column in columns] for one in facts]
     click.echo(json.dumps(facts) if as_json else tabulate(rows, headers=columns))
+
+
+VERBS = (token, user)

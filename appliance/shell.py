@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from appliance.client import Client
 
 DEFAULT_CONFIG = Path("/etc/appliance/appliance.toml")
 EXIT_FAILED = 1
@@ -61,6 +64,47 @@ def told() -> Iterator[None]:
         yield
     except (ConfigError, AccessError, Refused) as error:
         fail(str(error))
+
+
+@contextmanager
+def calling(place: Place) -> Iterator["Client"]:
+    """A client of the service that runs, for the length of a `with`; what it refuses is told and gives exit code 1."""
+    from appliance.client import CallFailed
+
+    with told():
+        try:
+            with connection(place) as client:
+                yield client
+        except CallFailed as failure:
+            fail(str(failure))
+
+
+@contextmanager
+def connection(place: Place) -> Iterator["Client"]:
+    """A client of the service that runs. Raises `CallFailed`, `ConfigError`, `AccessError`."""
+    from appliance.client import connected, reachable_url
+
+    server = server_section(place)
+    url = reachable_url(server.host, server.port, tls=server.tls)
+    with connected(url, place.state_dir, certificate(server, place)) as client:
+        yield client
+
+
+def certificate(server: Any, place: Place) -> Path | None:
+    """The service's certificate; `None` where it speaks HTTP."""
+    from appliance.service.certificates import certificate_file
+
+    return certificate_file(server, place.state_dir) if server.tls else None
+
+
+def server_section(place: Place) -> Any:
+    """Where the service is to be found: as the configuration says that it runs, one on trial before the file's."""
+    from appliance.config import Server, load
+
+    draft = place.state_dir / "trial.toml"
+    if draft.exists():
+        return load(draft).server
+    return load(place.config).server if place.config else Server()
 
 
 def fail(message: str) -> None:

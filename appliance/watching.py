@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from time import monotonic, sleep
 from typing import Any
 
 from tabulate import tabulate
 
-from appliance.client import SETTLE_S, Client
+from appliance.client import SETTLE_S, CallFailed, Client
+
+RETRY_S = 0.5  # between two looks at a service that starts anew
 
 Payload = dict[str, Any]
 
@@ -47,8 +51,10 @@ def status_of(client: Client) -> dict[str, Any]:
     for event, payload in client.events(gap_s=SETTLE_S):
         latest = found.setdefault(event, {})
         latest[payload.get("departmentId", "")] = payload
+    page = client.call("ip:list")
     return {event: list(latest.values()) for event, latest in found.items()} | {
-        "blocks": client.call("ip:list")["blocks"]
+        "blocks": page["blocks"],
+        "blocksTotal": page["total"],
     }
 
 
@@ -61,12 +67,56 @@ def status_text(found: dict[str, Any]) -> str:
     parts += [line_of("system:health", one) for one in found.get("system:health", [])]
     parts += [line_of("system:maintenance", one) for one in found.get("system:maintenance", [])]
     parts.append(tabulate(rows, headers=["department", "active", "users", "health", "today", "line", "reasons"]))
+    parts += [f"trouble: {one}" for health in found.get("system:health", []) for one in _troubles(health)]
     blocks = [
         [one["address"], one.get("departmentId") or "all", one["duration"] or "until lifted", one["reason"]]
         for one in found["blocks"]
     ]
     parts.append(tabulate(blocks, headers=["blocked", "department", "seconds left", "reason"]))
+    more = found["blocksTotal"] - len(blocks)
+    parts += [f"and {more} more blocks"] if more else []
     return "\n\n".join(parts)
+
+
+def lists_text(found: list[Payload]) -> str:
+    """The imported lists as a table, and what is wrong with each."""
+    rows = [
+        [
+            one["name"],
+            one["departmentId"] or "all",
+            "not read yet" if one["entries"] is None else one["entries"],
+            one["pending"],
+            one["readAt"] or "never",
+            one["source"],
+        ]
+        for one in found
+    ]
+    parts = [tabulate(rows, headers=["list", "department", "entries", "pending", "read", "source"])]
+    for one in found:
+        name = one["name"]
+        parts += [f"{name}: not up to date: {one['trouble']}"] if one["trouble"] else []
+        parts += [f"{name}:{fault['line']}: passed over: {fault['text']}: {fault['why']}" for fault in one["faults"]]
+        more = one["faultCount"] - len(one["faults"])
+        parts += [f"{name}: {more} more lines passed over"] if more else []
+        parts += [f"{name}: {left['address']} is not blocked: {left['why']}" for left in one["objections"]]
+        more = one["objectionCount"] - len(one["objections"])
+        parts += [f"{name}: {more} more are not blocked"] if more else []
+    return "\n".join(parts)
+
+
+def wait_for_trial(calling: Callable[[], AbstractContextManager[Client]], within_s: float) -> int | None:
+    """Seconds for which a configuration is on trial, once the service runs it; `None`: it does not come to that."""
+    deadline_s = monotonic() + within_s
+    while monotonic() < deadline_s:
+        sleep(RETRY_S)
+        try:
+            with calling() as client:
+                trial = client.call("config:get")["trial"]
+        except CallFailed:  # it starts anew
+            continue
+        if trial is not None:
+            return int(trial["remaining"])
+    return None
 
 
 def _department_row(status: Payload, usage: Payload) -> list[object]:
@@ -82,8 +132,12 @@ def _department_row(status: Payload, usage: Payload) -> list[object]:
     ]
 
 
+def _troubles(health: Payload) -> list[str]:
+    return list(health["status"].get("troubles", []))
+
+
 def _is_simulated(found: dict[str, Any]) -> bool:
-    return any(one.get("simulated") for event, payloads in found.items() if event != "blocks" for one in payloads)
+    return any(one.get("simulated") for event, payloads in found.items() if ":" in event for one in payloads)
 
 
 def books_of(client: Client, department: str | None) -> list[Payload]:

@@ -22,9 +22,11 @@ MAY_IMPORT = {
     "server": {"core", "events", "config", "monitor", "server"},
     "client": {"core", "server"},
     "watching": {"client"},
-    "shell": {"config", "core", "server"},
-    "cli": {"client", "watching", "config", "service", "server", "shell", "cli_access"},
+    "shell": {"client", "config", "core", "server", "service"},
+    "cli": {"watching", "service", "server", "shell", "cli_access", "cli_blocks", "cli_config"},
     "cli_access": {"core", "server", "service", "shell"},
+    "cli_blocks": {"client", "core", "service", "shell", "watching"},
+    "cli_config": {"config", "shell", "watching"},
 }
 ROOT_PARTS = {"service", "__init__"}
 
@@ -46,7 +48,7 @@ ONLY_IN = {
     "jwt": ("server/access/",),
     "cryptography": ("system/certificate.py", "server/access/"),
     "argon2": ("system/passwords.py",),
-    "click": ("cli.py", "cli_access.py", "shell.py"),
+    "click": ("cli.py", "cli_access.py", "cli_blocks.py", "cli_config.py", "shell.py"),
 }
 
 

@@ -157,7 +157,8 @@ def _token(environ: Environ) -> str | None:
 
 
 def _query(environ: Environ, name: str) -> str | None:
-    return parse_qs(environ.get("QUERY_STRING", "")).get(name, [None])[0]
+    found: list[str] = parse_qs(environ.get("QUERY_STRING", "")).get(name, [])
+    return found[0] if found else None
 
 
 def _has(environ: Environ, tag: str) -> bool:

@@ -32,9 +32,9 @@ class CannotStart(Exception):
 class Machine:
     """All that the ports need.
 
-    `notice_port`: to which the kernel leads a cut-off host's HTTP; `None` where it leads nobody. `press`: moves the
-    mock button; `None` where it is real. `orders_due`: what simulated people ask to be blocked; `None` on a real
-    machine.
+    `release`: takes all that is ours out of the kernel. `notice_port`: to which the kernel leads a cut-off host's HTTP;
+    `None` where it leads nobody. `press`: moves the mock button; `None` where it is real. `orders_due`: what simulated
+    people ask to be blocked; `None` on a real machine.
     """
 
     interfaces: Interfaces
@@ -48,6 +48,7 @@ class Machine:
     capture: Capture
     is_clock_trusted: Callable[[Moment], bool]
     close: Callable[[], None]
+    release: Callable[[], object]
     notice_port: int | None = None
     press: Callable[[Press], None] | None = None
     orders_due: Callable[[Moment], list[BlockRequest]] | None = None
@@ -116,6 +117,7 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
             synchronised=kernel_clock.is_synchronised(), battery_clock=kernel_clock.has_battery, now=now
         ),
         close=close,
+        release=nftables.release,
         notice_port=notice_port,
         press=panel.press if panel.mocked_because else None,
     )
@@ -138,6 +140,7 @@ def simulated_machine(config: Config) -> Machine:
         is_clock_trusted=lambda _: True,
         capture=whole.capture,
         close=lambda: None,
+        release=lambda: None,
         press=whole.panel.press,
         orders_due=whole.orders_due,
     )

@@ -82,6 +82,7 @@ class Service:
     def __init__(self, config: Config, machine: Machine, state_dir: Path, trial: ConfigTrial) -> None:
         """Build everything; nothing moves before `run`. Raises `CannotStart`, `AccessError`."""
         self._trial = trial
+        self._is_releasing = False
         self._machine = machine
         self._stopping = GreenEvent()
         self._kept = _open_state(state_dir, machine)
@@ -151,7 +152,9 @@ class Service:
             machine.sensors,
             publish,
         )
-        desk = Desk(self._metering, self._enforcement, self._upkeep, self._history, self._lists, reception, trial)
+        desk = Desk(
+            self._metering, self._enforcement, self._upkeep, self._history, self._lists, reception, trial, self._release
+        )
         self._server = Server(
             fanout,
             by_id,
@@ -261,8 +264,12 @@ class Service:
 
     def _try(self, now: Moment) -> None:
         self._trial.step(now)
-        if self._trial.successor is not None:
+        if self._trial.successor is not None or self._is_releasing:
             self._stop(0)
+
+    def _release(self, actor: str) -> None:
+        log.warning("%s opens everything: the service ends, and nothing is metered, held or blocked any more", actor)
+        self._is_releasing = True
 
     def _obey_signals(self) -> None:
         # Python runs these between two instructions of the main thread. The hub notices at its next timer, which the
@@ -284,6 +291,8 @@ class Service:
         self._history.save(clock())
         self._archive.close()
         self._machine.panel.show(DARK)
+        if self._is_releasing:
+            self._machine.release()
         self._machine.close()
         self._admission.close()
         self._store.close()

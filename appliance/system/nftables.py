@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ctypes import CDLL, c_char_p, c_int, c_uint, c_void_p
 from typing import Any
 
+OWN = "appliance"  # what the names of all of our tables begin with
 LIBRARY = "libnftables.so.1"
 OUTPUT_JSON = 1 << 4  # nftables/libnftables.h: NFT_CTX_OUTPUT_JSON; input is then JSON too
 
@@ -39,6 +40,18 @@ class Nftables:
         listed = self._library.nft_ctx_get_output_buffer(self._context).decode()
         reason = self._library.nft_ctx_get_error_buffer(self._context).decode()
         return listed, _first_line(reason) if failed else None
+
+    def release(self) -> tuple[Sequence[str], str | None]:
+        """Remove every table of ours, whatever is in it: their names, and the reason where the kernel refused."""
+        listed, refusal = self.run([{"list": {"tables": {}}}])
+        if refusal is not None:
+            return (), refusal
+        tables = [one["table"] for one in json.loads(listed)["nftables"] if "table" in one]
+        own = [one for one in tables if one["name"] == OWN or one["name"].startswith(f"{OWN}_")]
+        if not own:
+            return (), None
+        _, refusal = self.run([{"delete": {"table": {"family": one["family"], "name": one["name"]}}} for one in own])
+        return [f"{one['family']} {one['name']}" for one in own], refusal
 
 
 def _load_library() -> CDLL:

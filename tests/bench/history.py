@@ -133,7 +133,11 @@ def _context(history: History, departments: list[str], now: Moment) -> Context:
     grant = Grant("bench", Role.VIEWER, None, Span(now.wall, now.wall + timedelta(hours=1)), "bench")
     caller = Caller(grant, None, nobody, nobody, nobody)
     return Context(
-        Desk(nobody, nobody, nobody, history, nobody, nobody, nobody), frozenset(departments), caller, now, nobody
+        Desk(nobody, nobody, nobody, history, nobody, nobody, nobody, nobody),
+        frozenset(departments),
+        caller,
+        now,
+        nobody,
     )
 
 

@@ -136,7 +136,7 @@ class Harness:
         people = People(register, keeper, GreenHashing(), records)
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
         reception = Reception(keeper, people, self.pairing, records)
-        desk = Desk(metering, enforcement, upkeep, self.history, self.lists, reception, trial)
+        desk = Desk(metering, enforcement, upkeep, self.history, self.lists, reception, trial, lambda actor: None)
         self.server = Server(fanout, [*DEPARTMENTS, GHOST], desk, self.now, limits, tls=tls)
 
     def now(self) -> Moment:

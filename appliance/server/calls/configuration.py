@@ -1,4 +1,4 @@
-"""Calls about the configuration: to try another one, and to keep what is on trial."""
+"""Calls about the service as a whole: to try another configuration, to keep what is on trial, to open everything."""
 
 import math
 from typing import Annotated, Any
@@ -34,6 +34,12 @@ def trial(context: Context, _: Nothing) -> dict[str, Any]:
     """Whether the configuration is on trial, and for how long."""
     current = context.desk.configuration.current
     return {"trial": None if current is None else _shown(current, context)}
+
+
+def release(context: Context, _: Nothing) -> dict[str, Any]:
+    """Open everything: the service ends at once and takes with it all that it holds in the kernel."""
+    context.desk.release(context.caller.grant.subject)
+    return {}
 
 
 def state(context: Context, _: object) -> object:

@@ -120,7 +120,7 @@ class Configuration(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The monitors that carry out what clients ask for."""
+    """The monitors that carry out what clients ask for. `release`: opens everything, told who wants it."""
 
     metering: Metering
     enforcement: Enforcement
@@ -129,6 +129,7 @@ class Desk:
     lists: Lists
     reception: Reception
     configuration: Configuration
+    release: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ CALLS = {
         configuration.ApplyArgument, Role.ADMIN, True, configuration.apply, configuration.state, everywhere=True
     ),
     "config:confirm": Call(Nothing, Role.ADMIN, False, configuration.confirm, configuration.state, everywhere=True),
+    "firewall:release": Call(Nothing, Role.ADMIN, False, configuration.release, configuration.state, everywhere=True),
     "maintenance:start": Call(maintenance.StartArgument, Role.ADMIN, False, maintenance.start, maintenance.state),
     "maintenance:stop": Call(Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state),
     "token:renew": Call(Nothing, Role.VIEWER, False, people.renew),

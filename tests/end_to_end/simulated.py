@@ -1,0 +1,113 @@
+"""A simulated service with a configuration file of its own, as a program: tried, killed, asked and commanded."""
+
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from appliance.core.trial import TRIAL_S
+from appliance.simulator import CONFIG
+from tests.client.node import NodeClient
+from tests.end_to_end.installed import COMMAND
+
+PATIENCE_S = 30
+
+
+class Simulated:
+    """A simulated service with a configuration file of its own."""
+
+    def __init__(self, folder: Path, extra: str = "") -> None:
+        """`extra`: what else stands in the configuration."""
+        self.folder = folder
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self._extra = extra
+        self.file = folder / "appliance.toml"
+        self.file.write_text(self.text("old"))
+        self.file.chmod(0o640)
+        self._log = (folder / "log").open("wb")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._token = ""
+
+    def text(self, subject: str) -> str:
+        """A configuration that differs from the others by the address that it protects."""
+        server = f'[server]\nhost = "127.0.0.1"\nport = {self.port}\n'
+        return f'{CONFIG}\n{server}[protection]\naddresses = ["{_address(subject)}"]\n{self._extra}'
+
+    def start(self, subject: str = "old") -> None:
+        """Start it; returns when the configuration of this subject is in force."""
+        self._process = subprocess.Popen(
+            [COMMAND, "run", "--simulate", *self._place()], stdout=subprocess.DEVNULL, stderr=self._log
+        )
+        self.wait_for(subject)
+
+    def send(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        self.send(signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait(PATIENCE_S)
+
+    def wait_for_end(self) -> int:
+        assert self._process is not None
+        return self._process.wait(PATIENCE_S)
+
+    def stop(self) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        assert self._process.wait(PATIENCE_S) == 0
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    def close(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+        print(self.log())
+
+    def ask(self, event: str, *arguments: Any) -> Any:
+        """Ask the service once it answers."""
+        self._token = self._token or self.cli("token", "--role", "admin").stdout.strip()
+        with NodeClient(f"http://127.0.0.1:{self.port}", self._token) as client:
+            client.wait_for("connect", within_s=PATIENCE_S)
+            return client.call(event, *arguments)
+
+    def runs(self, subject: str) -> bool:
+        """Whether the configuration of this subject is the one that is in force."""
+        answer = self.ask("ip:block", {"address": _address(subject)})
+        if answer["success"]:
+            self.ask("ip:unblock", {"address": _address(subject)})
+        assert answer.get("code") in (None, "E_PROTECTED_ADDRESS"), answer
+        return not answer["success"]
+
+    def wait_for(self, subject: str, within_s: float = PATIENCE_S) -> None:
+        """Wait until this configuration is in force, and none other."""
+        deadline = time.monotonic() + within_s
+        while not self.runs(subject):
+            assert time.monotonic() < deadline, f"{subject} is not in force"
+            time.sleep(0.2)
+
+    def try_new(self) -> None:
+        """Apply a new configuration and wait until it is in force."""
+        assert self.ask("config:apply", {"text": self.text("new")})["trial"]["remaining"] == TRIAL_S
+        self.wait_for("new")
+        assert not self.runs("old")
+
+    def cli(self, *words: str) -> subprocess.CompletedProcess[str]:
+        verb, *rest = words
+        return subprocess.run(
+            [COMMAND, verb, *self._place(), *rest], capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def _place(self) -> list[str]:
+        return ["--config", str(self.file), "--state-dir", str(self.folder / "state")]
+
+
+def _address(subject: str) -> str:
+    return {"old": "198.51.100.7", "new": "198.51.100.8"}[subject]

@@ -223,3 +223,43 @@ def test_limits_have_defaults_and_must_make_sense_together() -> None:
     assert "message must be from 12 KiB" in faults(department('[limits]\nmessage = "1 KiB"'))[0]
     assert "connections_per_address" in faults(department("[limits]\nconnections = 10"))[0]
     assert "connections" in faults(department("[limits]\nconnections = 0"))[0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ("certificate = '/a.pem'\ntls = true", "go together"),
+        ("key = '/a.pem'\ntls = true", "go together"),
+        ("certificate = '/a.pem'\nkey = '/a.key'", "tls is not true"),
+        ("tls = true\nhsts_max_age = 60", "browsers trust by themselves"),
+        ("tls = 'yes'", "allowed: true or false"),
+    ],
+)
+def test_tls_that_cannot_be_meant_is_told(keys: str, told: str) -> None:
+    assert told in faults(department(f"[server]\n{keys}"))[0]
+
+
+ISSUER = '[[issuers]]\niss = "https://a"\nalgorithm = "RS256"\nkey = "/a.pem"\naudience = "here"\n'
+
+
+def test_an_issuer_is_believed_as_a_viewer_unless_more_is_allowed() -> None:
+    [issuer] = parse(department(ISSUER).encode(), "a.toml").issuers
+    assert (issuer.maximum_role, issuer.role_claim, issuer.roles) == ("viewer", "role", None)
+    words = 'maximum_role = "admin"\nroles = { net = "operator" }\ndepartments = { Radiology = "dept123" }\n'
+    [issuer] = parse(department(ISSUER + words).encode(), "a.toml").issuers
+    assert (issuer.roles, issuer.departments) == ({"net": "operator"}, {"Radiology": "dept123"})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (ISSUER.replace("RS256", "HS256"), 'one of "RS256", "EdDSA"'),
+        (ISSUER.replace("RS256", "none"), 'one of "RS256", "EdDSA"'),
+        (ISSUER.replace('"https://a"', '"appliance"'), "the appliance itself"),
+        (ISSUER + ISSUER, "given twice"),
+        (ISSUER + 'maximum_role = "root"', '"viewer"'),
+        (ISSUER + 'roles = { net = "root" }', "roles"),
+    ],
+)
+def test_an_issuer_that_cannot_be_meant_is_told(text: str, told: str) -> None:
+    assert told in faults(department(text))[0]

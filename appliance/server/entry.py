@@ -35,6 +35,7 @@ STATUS = {
     Code.FORBIDDEN: "403 Forbidden",
     Code.UNKNOWN_DEPARTMENT: "404 Not Found",
     Code.RATE_LIMITED: "429 Too Many Requests",
+    Code.MAINTENANCE: "503 Service Unavailable",
     Code.INTERNAL: "500 Internal Server Error",
 }
 

@@ -62,8 +62,20 @@ class SqliteRegister:
             path.chmod(0o600)  # a hash of a password is nobody's to try guesses on
             self._database.execute("PRAGMA journal_mode = WAL").close()
             migrations.apply(self._database)
+            self._require_sound()
         except (OSError, sqlite3.Error) as error:
             raise RegisterUnavailable(f"{path}: people and tokens cannot be kept here: {error}") from error
+
+    def _require_sound(self) -> None:
+        """Damage is found now, and not in the middle of a login.
+
+        It is not begun anew by itself: what was revoked would be let in again. `sqlite3.DatabaseError` says what to do.
+        """
+        (found,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(
+                f"it is damaged ({found}); delete it and token.secret with it, and add people and tokens anew"
+            )
 
     def close(self) -> None:
         """Fold the log into the file and let go of it."""

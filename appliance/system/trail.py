@@ -52,14 +52,11 @@ class SqliteTrail:
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises `TrailUnavailable`."""
         try:
-            self._database = Database(sqlite3.connect(path, timeout=BUSY_S), execute_plugins=False)
-            if path.exists():  # not `:memory:`
-                path.chmod(0o600)  # what people do, and from where, is for administrators
-            for pragma in ("journal_mode = WAL", "synchronous = FULL"):
-                self._database.execute(f"PRAGMA {pragma}").close()
-            migrations.apply(self._database)
-        except (OSError, sqlite3.Error) as error:
+            self._open(path)
+        except sqlite3.OperationalError as error:
             raise TrailUnavailable(f"{path}: the audit trail cannot be kept here: {error}") from error
+        except (OSError, sqlite3.Error) as error:
+            self._begin_anew(path, error)
 
     def close(self) -> None:
         """Fold the log into the file and let go of it."""
@@ -70,7 +67,7 @@ class SqliteTrail:
         try:
             with self._database.atomic():
                 self._append(entry)
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             # Refusing the change would be worse: on a full disk nobody could lift a block.
             log.error("the audit trail does not take an entry (%s): %s", error, entry)
 
@@ -84,6 +81,30 @@ class SqliteTrail:
             {"before": before, "who": who, "action": action, "most": most},
         )
         return [Recorded(row["number"], Entry(**{name: row[name] for name in COLUMNS}), row["digest"]) for row in rows]
+
+    def _open(self, path: Path) -> None:
+        self._database = Database(sqlite3.connect(path, timeout=BUSY_S), execute_plugins=False)
+        if path.exists():  # not `:memory:`
+            path.chmod(0o600)  # what people do, and from where, is for administrators
+        for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+            self._database.execute(f"PRAGMA {pragma}").close()
+        migrations.apply(self._database)
+        (found,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
+
+    def _begin_anew(self, path: Path, error: Exception) -> None:
+        """Move a damaged file aside, over one that was moved before, so that they cannot fill the disk."""
+        self._database.close()
+        aside = path.with_name(f"{path.name}.damaged")
+        log.error("%s is damaged (%s): moved to %s; the audit trail begins anew", path, error, aside)
+        try:
+            path.replace(aside)
+            for log_file in ("-wal", "-shm"):
+                path.with_name(f"{path.name}{log_file}").unlink(missing_ok=True)
+            self._open(path)
+        except (OSError, sqlite3.Error) as fault:
+            raise TrailUnavailable(f"{path}: is damaged and cannot be begun anew: {fault}") from fault
 
     def _append(self, entry: Entry) -> None:
         # The deletion comes first: it takes the lock, so that no other program's entry comes between digest and digest.

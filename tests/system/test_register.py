@@ -124,3 +124,14 @@ def test_the_moment_that_has_certainly_come_is_kept(register, path):
 def test_a_place_that_takes_no_file_is_told(tmp_path):
     with pytest.raises(RegisterUnavailable, match="cannot be kept here"):
         SqliteRegister(tmp_path / "no" / "people.sqlite3")
+
+
+def test_a_damaged_register_is_not_begun_anew_because_what_was_revoked_would_come_in_again(path):
+    with closing(SqliteRegister(path)) as register:
+        for number in range(200):
+            register.revoke(_ticket(number), WALL)
+    whole = path.read_bytes()
+    for content in (b"no database at all, and long enough " * 100, whole[:8192] + b"\xff" * 8192 + whole[16384:]):
+        path.write_bytes(content)
+        with pytest.raises(RegisterUnavailable, match="cannot be kept here"):
+            SqliteRegister(path)

@@ -95,3 +95,17 @@ def test_a_full_disk_loses_no_entry_unseen(path, caplog):
 def test_a_place_that_takes_no_file_is_told(tmp_path):
     with pytest.raises(TrailUnavailable, match="cannot be kept here"):
         SqliteTrail(tmp_path / "no" / "audit.sqlite3")
+
+
+@pytest.mark.parametrize("content", [b"no database at all, and long enough to look like one " * 100, None])
+def test_a_damaged_trail_is_moved_aside_and_begun_anew(path, content):
+    with closing(SqliteTrail(path)) as trail:
+        for _ in range(50):
+            trail.record(replace(ENTRY, what="x" * 1000))
+    whole = path.read_bytes()
+    path.write_bytes(content or whole[:8192] + b"\xff" * 8192 + whole[16384:])
+    with closing(SqliteTrail(path)) as trail:
+        assert trail.read(100) == []
+        trail.record(ENTRY)
+        assert len(trail.read(100)) == 1
+    assert path.with_name(f"{path.name}.damaged").exists()

@@ -6,6 +6,7 @@ whole token, with the one algorithm that belongs to the key.
 
 import base64
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -131,11 +132,11 @@ class Keeper:
             self._rolls.forget(now.wall - FORGET_AFTER)
 
     def _remember(self, grant: Grant, now: Moment) -> None:
-        self._rolls.remember(
-            Ticket(
-                grant.id, grant.subject, grant.role, grant.departments, grant.origin, now.wall, grant.span.expires_at
-            )
+        ticket = Ticket(
+            grant.id, grant.subject, grant.role, grant.departments, grant.origin, now.wall, grant.span.expires_at
         )
+        with suppress(Refused):  # on a full disk it is not listed, and can be revoked all the same
+            self._rolls.remember(ticket)
 
 
 def _claimed_issuer(token: str) -> str:

@@ -45,9 +45,19 @@ class EventPacket(Packet):  # type: ignore[misc]  # the library ships no types
 class Outbox:
     """The packets of one client that have not left yet."""
 
-    __slots__ = ("_entries", "_moved_s", "_poller", "_waiting_bytes", "_wake", "is_behind", "is_ended")
+    __slots__ = (
+        "_entries",
+        "_longest_stall_s",
+        "_moved_s",
+        "_poller",
+        "_waiting_bytes",
+        "_wake",
+        "is_behind",
+        "is_ended",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, longest_stall_s: float = LONGEST_STALL_S) -> None:
+        self._longest_stall_s = longest_stall_s
         self._entries: dict[object, Packet] = {}
         self._waiting_bytes = 0  # of the entries, while the client is behind
         self._moved_s = 0.0
@@ -136,7 +146,7 @@ class Outbox:
             self._poller = None
         elif packet is None and self._wake is not None:
             self._wake()
-        return self._waiting_bytes <= MOST_WAITING_BYTES and monotonic() - self._moved_s <= LONGEST_STALL_S
+        return self._waiting_bytes <= MOST_WAITING_BYTES and monotonic() - self._moved_s <= self._longest_stall_s
 
     def _pop(self) -> Packet:
         packet = self._entries.pop(next(iter(self._entries)))

@@ -67,6 +67,14 @@ class NodeClient(Recorder):
         """Emit without a callback."""
         self._order({"emit": event, "args": arguments, "code": code})
 
+    def pause(self) -> None:
+        """Stop the process, which then reads nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
+
     def disconnect(self) -> None:
         """Leave, as `socket.disconnect()` does."""
         self._order({"close": True})

@@ -62,7 +62,11 @@ class Running:
         return access.issue(self.secret, role, departments, ttl_s, "tester", self.wall)
 
     def publish(self, name: str, payload: dict[str, Any]) -> None:
-        self.order({"publish": name, "payload": payload})
+        self.publish_all([(name, payload)])
+
+    def publish_all(self, published: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """Publish these in one step."""
+        self.order({"publish": list(published)})
 
     def advance(self, seconds: float) -> None:
         self.order({"advance": seconds})

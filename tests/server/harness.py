@@ -144,8 +144,8 @@ class Harness:
 
     def obey(self, order: dict[str, Any]) -> Any:
         match order:
-            case {"publish": name, "payload": payload}:
-                self.fanout.publish(msgspec.convert(payload, _class_of(name, payload)))
+            case {"publish": published}:
+                self._publish(published)
             case {"pass": departments, "hosts": hosts}:
                 passed = {one: Passed(*sums) for one, sums in departments.items()}
                 self.history.observe(passed, {(one, host): Passed(*sums) for one, host, sums in hosts}, self.now())
@@ -165,6 +165,10 @@ class Harness:
                     "descriptors": len(list(Path("/proc/self/fd").iterdir())),
                 }
         return None
+
+    def _publish(self, published: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        for name, payload in published:
+            self.fanout.publish(msgspec.convert(payload, _class_of(name, payload)))
 
     def _pass_time(self, order: dict[str, Any]) -> None:
         """`advance`: both clocks go on; `jump`: somebody sets the wall clock, and it is `trusted` then or not."""

@@ -117,6 +117,13 @@ class SecurityIncident(AlertEvent, frozen=True, kw_only=True, rename="camel"):
     incident: IncidentFacts
 
 
+class BlockTally(Part, frozen=True, kw_only=True, rename="camel"):
+    """How many blocks should hold in a department, and how many the kernel has."""
+
+    wanted: int
+    enforced: int
+
+
 class DepartmentCondition(Part, frozen=True, kw_only=True, rename="camel"):
     """`connected_users`: devices seen in the last 5 minutes; `health_score`: 0..1; `reasons` why it is below 1."""
 
@@ -124,6 +131,7 @@ class DepartmentCondition(Part, frozen=True, kw_only=True, rename="camel"):
     connected_users: int
     health_score: float
     reasons: list[str] | UnsetType = UNSET
+    blocks: BlockTally | UnsetType = UNSET
 
 
 class DepartmentStatus(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):

@@ -17,7 +17,7 @@ class Facts:
     """What is known of a department now.
 
     `can_enforce`: whether the position can stop traffic. `wanted`: blocks that should be in force; `enforced`: those
-    that are, `None`: the kernel could not be asked. `frames_lost`: not captured since the previous look.
+    that are. `frames_lost`: not captured since the previous look.
     `quotas_exceeded`: the kinds (`daily`, ...). `utilization`: 0..1. `troubles`: what the appliance itself
     does not do, in sentences.
     """
@@ -27,7 +27,7 @@ class Facts:
     is_up: bool
     can_enforce: bool = True
     wanted: int = 0
-    enforced: int | None = 0
+    enforced: int = 0
     frames_lost: int = 0
     quotas_exceeded: tuple[str, ...] = ()
     utilization: float = 0.0
@@ -75,8 +75,8 @@ _FAULTS = (
     ),
     _Fault(
         0.5,
-        lambda facts: facts.can_enforce and (facts.enforced or 0) < facts.wanted,
-        lambda facts: f"{facts.enforced or 0} of {_count(facts.wanted, 'block')} enforced",
+        lambda facts: facts.can_enforce and facts.enforced < facts.wanted,
+        lambda facts: f"{facts.enforced} of {_count(facts.wanted, 'block')} enforced",
     ),
     _Fault(
         0.2,

@@ -13,7 +13,15 @@ from appliance.core.health import Facts
 from appliance.core.machine import Sighting
 from appliance.core.moment import Moment, timestamp
 from appliance.core.presence import WINDOW_S
-from appliance.events import CpuHealth, DepartmentCondition, DepartmentStatus, Fill, SystemHealth, SystemState
+from appliance.events import (
+    BlockTally,
+    CpuHealth,
+    DepartmentCondition,
+    DepartmentStatus,
+    Fill,
+    SystemHealth,
+    SystemState,
+)
 from appliance.monitor.enforcement import Enforcement
 from appliance.monitor.insight import Insight
 from appliance.monitor.metering import Metering
@@ -129,6 +137,7 @@ class Condition:
             connected_users=len(self._devices(department, now)),
             health_score=judged.score,
             reasons=[reason.text for reason in judged.reasons] or UNSET,
+            blocks=BlockTally(wanted=facts.wanted, enforced=facts.enforced),
         )
         told = self._told.get(department.id)
         if told is not None and told[0] == condition and now.monotonic_s - told[1] < REPEAT_S:

@@ -139,7 +139,7 @@ class Enforcement:
             if block.department in {None, department}
         )
 
-    def tally(self, department: Department) -> tuple[int, int | None]:
+    def tally(self, department: Department) -> tuple[int, int]:
         """How many blocks should hold in the department, and how many do."""
         wanted = self._register.count(department.id)
         absent = self._obedience.absent()

@@ -69,6 +69,7 @@ DELETE_BLOCK = "DELETE FROM block WHERE target = ? AND department = ? AND origin
 READ_LEARNED = "SELECT target, department, origin, address, ends FROM learned"
 SAVE_LEARNED = "REPLACE INTO learned (target, department, origin, address, ends) VALUES (?, ?, ?, ?, ?)"
 DELETE_LEARNED = "DELETE FROM learned WHERE target = ? AND department = ? AND origin = ? AND address = ?"
+DELETE_LEARNED_FOR = "DELETE FROM learned WHERE target = ? AND department = ? AND origin = ?"
 
 BOOKS = "the books"  # ledgers and marks belong together
 
@@ -271,6 +272,7 @@ class SqliteStore:
 
         def save() -> None:
             self._database.conn.executemany(DELETE_BLOCK, map(block_key, deleted))
+            self._database.conn.executemany(DELETE_LEARNED_FOR, map(block_key, deleted))
             self._database.conn.executemany(SAVE_BLOCK, map(block_values, saved))
 
         self._order(save)

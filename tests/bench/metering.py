@@ -23,7 +23,6 @@ from appliance.core.usage import count_connections
 from appliance.monitor.hosts import LOOK_S
 from appliance.monitor.lines import FLOWS_S
 from appliance.monitor.metering import Metering
-from appliance.system.firewall import NftablesFirewall
 from appliance.system.flows import ConntrackFlows
 from appliance.system.interfaces import RtnetlinkInterfaces
 from appliance.system.meters import TABLE, NftablesMeters
@@ -31,6 +30,7 @@ from appliance.system.nfnetlink import Nfnetlink
 from appliance.system.nftables import Nftables
 from appliance.system.store import SqliteStore
 from tests.bench.forwarding import DEPARTMENTS, HOSTS, _plans, _show_hosts
+from tests.lab.blocks import firewall
 from tests.lab.network import Network as Lab
 from tests.lab.network import network
 
@@ -66,7 +66,8 @@ class Rig:
         self._flows = ConntrackFlows()
         with lab.appliance.entered():
             # It has the kernel track connections.
-            assert NftablesFirewall(Nftables().run).sync({}) is None
+            with firewall(lab) as blocking:
+                assert blocking.arrange([]) is None
             self.shown = Nfnetlink(TABLE)
             self._meters, self.interfaces = NftablesMeters(Nftables().run, self.shown), RtnetlinkInterfaces()
         limits = Limits({Kind.DAILY: 1 << 40}, on_exceeded=Action.BLOCK)

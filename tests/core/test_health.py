@@ -23,7 +23,7 @@ def test_a_department_without_fault_is_active_and_in_full_health() -> None:
 
 
 def test_a_position_that_cannot_enforce_is_active_while_nothing_is_to_be_enforced() -> None:
-    assert judge(Facts(**FINE, can_enforce=False, enforced=None)) == Condition(True, 1.0, ())
+    assert judge(Facts(**FINE, can_enforce=False, enforced=0)) == Condition(True, 1.0, ())
 
 
 @pytest.mark.parametrize(("fault", "active", "score", "word"), FAULTS)

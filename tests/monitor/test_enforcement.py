@@ -1,0 +1,369 @@
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import pytest
+
+from appliance.core.blocks import BlockRequest
+from appliance.core.department import Department
+from appliance.core.machine import Counters, Link, Position
+from appliance.core.moment import Moment
+from appliance.core.names import DnsAnswer
+from appliance.core.protection import Protected, protected_host
+from appliance.core.quota import Limits
+from appliance.core.refusal import Code, Refused
+from appliance.events import Event, IpBlocked, IpUnblocked
+from appliance.monitor.enforcement import Enforcement
+from appliance.monitor.herald import MOST_AT_ONCE
+from appliance.monitor.obedience import DISTURBED_TOLD_S, RETRY_S
+from appliance.simulator.firewall import SimulatedFirewall
+from appliance.system.store import SqliteStore
+from tests.lab.blocks import targets
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SALES = Department("sales", "Sales", "eth1", Limits({}), subnets=(ip_network("10.0.0.0/24"),))
+LAB = Department("lab", "Lab", "eth1", Limits({}), subnets=(ip_network("10.0.1.0/24"),))
+SECONDS = 3600
+
+
+class Kernel(SimulatedFirewall):
+    """The simulated packet filter, with hands that take things away and a mood."""
+
+    def __init__(self, elapsed: Callable[[], float]) -> None:
+        super().__init__(["eth1"], elapsed)
+        self.meddler: str | None = None
+        self.mood: str | None = None
+        self.transactions = 0
+
+    def flush(self, who: str | None) -> None:
+        self._places, self._sets, self.meddler = None, {}, who
+
+    def disturber(self) -> str | None:
+        who, self.meddler = self.meddler, None
+        return who
+
+    def _put(self, *arguments) -> str | None:
+        self.transactions += 1
+        return self.mood or super()._put(*arguments)
+
+
+class Rig:
+    """An `Enforcement` over a kernel in memory and a store on the disk, and a clock that is moved."""
+
+    def __init__(self, path: Path, position: Position = Position.GATEWAY) -> None:
+        self.path, self.position = path, position
+        self.at_s = 0.0  # since noon, in truth
+        self.error_s = 0.0  # of the wall clock
+        self.is_trusted = True
+        self.booted_s = 0.0
+        self.kernel = Kernel(lambda: self.at_s)
+        self.published: list[Event] = []
+        self.links = {"eth1": Link("eth1", 2, "02:00:00:00:00:01", "boot", True, Counters(0, 0))}
+        self.writable: Refused | None = None
+        self.start()
+
+    def start(self) -> None:
+        self.store = SqliteStore(self.path)
+        self.enforcement = Enforcement(
+            [SALES, LAB],
+            self.position,
+            [Protected(ip_network("10.9.9.9"), "the configuration protects it")],
+            lambda: self.links,
+            self,
+            self.kernel,
+            self.store,
+            lambda now: self.is_trusted,
+            self.require_writable,
+            self.published.append,
+        )
+        self.enforcement.restore(self.now())
+
+    def essentials(self):
+        return [protected_host(ip_address("10.0.0.254"), "it is the appliance's gateway")]
+
+    def require_writable(self) -> None:
+        if self.writable is not None:
+            raise self.writable
+
+    def now(self) -> Moment:
+        wall = NOON + timedelta(seconds=self.at_s + self.error_s)
+        return Moment(wall, self.at_s - self.booted_s)
+
+    def crash(self) -> None:
+        self.store.close()
+        self.start()
+
+    def lose_power(self, seconds: float) -> None:
+        """The kernel forgets all, and a computer without a clock of its own wakes up in 1970."""
+        self.store.close()
+        self.at_s += seconds
+        self.booted_s = self.at_s
+        self.error_s = -(NOON.timestamp() + self.at_s)
+        self.is_trusted = False
+        self.kernel.flush(None)
+        self.start()
+
+    def know_the_time(self) -> None:
+        self.error_s, self.is_trusted = 0.0, True
+        self.enforcement.step(self.now())
+
+    def pass_(self, seconds: float) -> None:
+        self.at_s += seconds
+        self.enforcement.step(self.now())
+
+    def block(self, *targets: str, seconds: int = 0, department: str | None = None, origin: str = "manual"):
+        asked = [BlockRequest(one, "because", seconds, department, "me", origin, "10.0.0.99") for one in targets]
+        return self.enforcement.block(asked, self.now())
+
+    def unblock(self, *targets: str, department: str | None = None, origin: str | None = None):
+        return self.enforcement.unblock(targets, department, "me", self.now(), origin=origin)
+
+    def in_force(self, department: str | None = None) -> set[str]:
+        return targets(self.kernel.look(), department)
+
+    def told(self, kind: type) -> list[tuple[str, str]]:
+        return [(one.department_id, one.ip.address) for one in self.published if isinstance(one, kind)]
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(tmp_path / "state.sqlite3")
+    with closing(made.store):
+        yield made
+
+
+def test_a_block_is_in_force_saved_and_told_when_the_call_returns(rig: Rig) -> None:
+    [block] = rig.block("10.0.0.1", seconds=SECONDS, department="sales")
+    assert rig.in_force("sales") == {"10.0.0.1"}
+    assert rig.in_force() == rig.in_force("lab") == set()
+    assert rig.told(IpBlocked) == [("sales", "10.0.0.1")]
+    assert rig.enforcement.is_enforced(block)
+    assert [one.target for one in rig.store.blocks()] == ["10.0.0.1"]
+
+
+def test_a_change_is_one_small_transaction(rig: Rig) -> None:
+    rig.block(*[f"10.7.{high}.{low}" for high in range(10) for low in range(100)])
+    before = rig.kernel.transactions
+    rig.block("10.0.0.1")
+    rig.unblock("10.0.0.1")
+    for _ in range(10):
+        rig.pass_(1)
+    assert rig.kernel.transactions == before + 2
+
+
+def test_what_two_origins_want_holds_until_both_have_had_enough(rig: Rig) -> None:
+    rig.block("10.0.0.1")
+    rig.block("10.0.0.1", origin="list:bad", seconds=SECONDS)
+    assert [one.origin for one in rig.unblock("10.0.0.1", origin="list:bad")] == ["list:bad"]
+    assert rig.in_force() == {"10.0.0.1"}
+    rig.block("10.0.0.1", origin="list:bad")
+    assert len(rig.unblock("10.0.0.1")) == 2
+    assert rig.in_force() == set()
+
+
+def test_a_wider_block_that_ends_earlier_leaves_the_narrow_one_and_comes_back_when_that_is_lifted(rig: Rig) -> None:
+    rig.block("10.4.0.0/16", seconds=SECONDS)
+    rig.block("10.4.4.0/24")
+    rig.unblock("10.4.4.0/24")
+    assert rig.in_force() == {"10.4.0.0/16"}
+    rig.block("10.4.4.0/24")
+    rig.pass_(SECONDS)
+    assert rig.in_force() == {"10.4.4.0/24"}
+    ended = [address for department, address in rig.told(IpUnblocked) if department == "sales"]
+    assert ended == ["10.4.4.0/24", "10.4.0.0/16"]
+
+
+@pytest.mark.parametrize(
+    ("target", "rule"),
+    [
+        ("10.9.0.0/16", "the configuration protects it"),
+        ("10.0.0.99", "this command comes from it"),
+        ("10.0.0.254", "it is the appliance's gateway"),
+        ("02:00:00:00:00:01", "the appliance's own hardware address"),
+        ("0.0.0.0/0", "it would block everything"),
+    ],
+)
+def test_nobody_locks_himself_out_and_a_batch_with_such_a_target_is_refused_whole(rig: Rig, target, rule) -> None:
+    with pytest.raises(Refused, match=rule) as refused:
+        rig.block("10.0.0.1", target)
+    assert refused.value.code is Code.PROTECTED_ADDRESS
+    assert rig.in_force() == set()
+    assert rig.store.blocks() == []
+
+
+def test_what_is_not_blocked_cannot_be_lifted_and_then_nothing_is(rig: Rig) -> None:
+    rig.block("10.0.0.1")
+    with pytest.raises(Refused, match=r"10\.0\.0\.2 is not blocked"):
+        rig.unblock("10.0.0.1", "10.0.0.2")
+    assert rig.in_force() == {"10.0.0.1"}
+
+
+def test_after_a_crash_everything_is_as_it_was(rig: Rig) -> None:
+    rig.block("10.0.0.1", "10.4.0.0/16", "02:00:00:00:00:07", seconds=SECONDS)
+    rig.block("10.0.0.2", department="lab")
+    rig.pass_(100)
+    told = len(rig.published)
+    rig.crash()
+    assert (rig.in_force(), rig.in_force("lab")) == ({"10.0.0.1", "10.4.0.0/16", "02:00:00:00:00:07"}, {"10.0.0.2"})
+    assert len(rig.published) == told
+    rig.pass_(SECONDS)
+    assert (rig.in_force(), rig.in_force("lab")) == (set(), {"10.0.0.2"})
+
+
+def test_without_a_clock_a_block_has_left_after_a_power_cut_what_it_had_before(rig: Rig) -> None:
+    rig.block("10.0.0.1", seconds=SECONDS)
+    rig.pass_(600)
+    rig.lose_power(300)
+    [standing] = [one for found in rig.kernel.look().values() for one in found.values()]
+    assert standing.remaining_s == pytest.approx(SECONDS - 600, abs=1)
+    [block] = rig.enforcement.blocks(rig.now())
+    assert rig.enforcement.remaining_s(block, rig.now()) == pytest.approx(SECONDS - 600, abs=1)
+
+
+def test_when_the_time_is_known_a_block_ends_when_it_was_meant_to(rig: Rig) -> None:
+    rig.block("10.0.0.1", seconds=SECONDS)
+    rig.pass_(600)
+    rig.lose_power(1000)
+    rig.know_the_time()
+    [standing] = [one for found in rig.kernel.look().values() for one in found.values()]
+    assert standing.remaining_s == pytest.approx(SECONDS - 1600, abs=1)
+    rig.lose_power(SECONDS)
+    assert rig.in_force() == {"10.0.0.1"}
+    rig.know_the_time()
+    assert rig.in_force() == set()
+
+
+def test_what_is_ordered_before_the_time_is_known_keeps_what_is_left_of_it(rig: Rig) -> None:
+    rig.pass_(400)
+    rig.lose_power(1000)
+    rig.block("10.0.0.1", seconds=SECONDS)
+    rig.pass_(50)
+    rig.know_the_time()
+    [block] = rig.store.blocks()
+    assert block.expires_at == NOON + timedelta(seconds=rig.at_s - 50 + SECONDS)
+    rig.crash()
+    [standing] = [one for found in rig.kernel.look().values() for one in found.values()]
+    assert standing.remaining_s == pytest.approx(SECONDS - 50, abs=1)
+
+
+def test_a_clock_that_somebody_moves_moves_the_ends(rig: Rig) -> None:
+    rig.block("10.0.0.1", seconds=SECONDS)
+    rig.error_s = 1000.0
+    rig.pass_(1)
+    [standing] = [one for found in rig.kernel.look().values() for one in found.values()]
+    assert standing.remaining_s == pytest.approx(SECONDS - 1001, abs=1)
+
+
+@pytest.mark.parametrize("who", ["nft (process 7)", None])
+def test_what_somebody_takes_away_is_back_within_a_step_and_told_for_some_minutes(rig: Rig, who: str | None) -> None:
+    rig.block("10.0.0.1", "10.4.0.0/16")
+    rig.kernel.flush(who)
+    rig.pass_(1)
+    assert rig.in_force() == {"10.0.0.1", "10.4.0.0/16"}
+    [told] = rig.enforcement.troubles(rig.now())
+    assert told.startswith(f"{who or 'somebody'} changed the blocks in the kernel at 12:00:01 UTC")
+    rig.pass_(DISTURBED_TOLD_S + 1)
+    assert rig.enforcement.troubles(rig.now()) == []
+
+
+def test_what_the_kernel_refuses_is_told_and_tried_again_and_the_rest_stays(rig: Rig) -> None:
+    rig.block("10.0.0.1")
+    rig.kernel.mood = "Cannot allocate memory (ENOMEM)"
+    [block] = rig.block("10.0.0.2")
+    assert not rig.enforcement.is_enforced(block)
+    assert rig.in_force() == {"10.0.0.1"}
+    assert rig.enforcement.tally(SALES) == (2, 1)
+    assert "ENOMEM" in rig.enforcement.troubles(rig.now())[0]
+    assert ("sales", "10.0.0.2") not in rig.told(IpBlocked)
+    rig.kernel.mood = None
+    rig.pass_(RETRY_S)
+    assert rig.in_force() == {"10.0.0.1", "10.0.0.2"}
+    assert rig.enforcement.tally(SALES) == (2, 2)
+    assert rig.enforcement.troubles(rig.now()) == []
+    assert ("sales", "10.0.0.2") in rig.told(IpBlocked)
+
+
+def test_where_the_interface_is_gone_nothing_holds_until_it_is_back(rig: Rig) -> None:
+    rig.block("10.0.0.1")
+    link = rig.links.pop("eth1")
+    rig.pass_(1)
+    assert rig.enforcement.tally(SALES) == (1, 0)
+    rig.links["eth1"] = link
+    rig.pass_(1)
+    assert rig.enforcement.tally(SALES) == (1, 1)
+    assert rig.enforcement.troubles(rig.now()) == []
+
+
+def test_a_block_is_told_when_its_interface_is_there_to_hold_it(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "state.sqlite3")
+    link = rig.links.pop("eth1")
+    rig.pass_(1)
+    rig.block("10.0.0.1")
+    assert rig.told(IpBlocked) == []
+    rig.links["eth1"] = link
+    rig.pass_(1)
+    assert len(rig.told(IpBlocked)) == 2
+
+
+def test_an_audit_finds_what_went_without_notice(rig: Rig) -> None:
+    rig.block("10.0.0.1", "10.0.0.2")
+    for found in rig.kernel._sets.values():
+        found.pop((0x0A000001, 0x0A000001), None)
+    rig.pass_(60)
+    assert rig.in_force() == {"10.0.0.2"}
+    rig.enforcement.audit(rig.now(), lambda look: look(), lambda: 0.0)
+    assert rig.enforcement.tally(SALES) == (2, 1)
+    rig.pass_(1)
+    assert rig.in_force() == {"10.0.0.1", "10.0.0.2"}
+    assert rig.enforcement.tally(SALES) == (2, 2)
+
+
+def test_thousands_are_told_in_portions_and_a_list_is_not_told_entry_by_entry(rig: Rig) -> None:
+    rig.block(*[f"10.7.{high}.{low}" for high in range(5) for low in range(100)], department="sales")
+    assert len(rig.told(IpBlocked)) == MOST_AT_ONCE
+    rig.pass_(1)
+    rig.pass_(1)
+    assert len(rig.told(IpBlocked)) == 500
+    [listed] = rig.block("10.8.0.1", origin="list:bad")
+    assert rig.enforcement.is_enforced(listed)
+    assert len(rig.told(IpBlocked)) == 500
+
+
+def test_where_nothing_can_be_enforced_it_is_kept_and_told_so(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "state.sqlite3", Position.MIRROR)
+    [block] = rig.block("10.0.0.1", department="sales")
+    assert not rig.enforcement.is_enforced(block)
+    [told] = rig.published
+    assert isinstance(told, IpBlocked)
+    assert told.ip.enforced is False
+    assert rig.kernel.transactions == 0
+    assert rig.enforcement.tally(SALES) == (1, 0)
+
+
+def test_a_blocked_name_blocks_what_it_resolves_to_until_that_is_over_or_it_is_lifted(rig: Rig) -> None:
+    rig.block("example.com", department="sales")
+    answer = DnsAnswer("10.0.0.5", "www.example.com", ("10.5.0.1", "10.5.0.2", "10.0.0.254"), 900)
+    rig.enforcement.hear("lab", answer, rig.now())
+    assert rig.in_force("sales") == set()
+    rig.enforcement.hear("sales", answer, rig.now())
+    assert rig.in_force("sales") == {"10.5.0.1", "10.5.0.2"}
+    [told] = rig.enforcement.troubles(rig.now())
+    assert "10.0.0.254, which is not blocked: it is the appliance's gateway" in told
+    rig.crash()
+    assert rig.in_force("sales") == {"10.5.0.1", "10.5.0.2"}
+    rig.pass_(800)
+    rig.enforcement.hear("sales", DnsAnswer("10.0.0.5", "example.com", ("10.5.0.2",), 900), rig.now())
+    rig.pass_(100)
+    assert rig.in_force("sales") == {"10.5.0.2"}
+    rig.unblock("example.com", department="sales")
+    assert rig.in_force("sales") == set()
+    assert rig.store.learned() == []
+
+
+def test_a_block_by_hand_of_an_address_outlives_the_name_that_resolves_to_it(rig: Rig) -> None:
+    rig.block("example.com", "10.5.0.1")
+    rig.enforcement.hear("sales", DnsAnswer("10.0.0.5", "example.com", ("10.5.0.1",), 900), rig.now())
+    rig.unblock("example.com")
+    assert rig.in_force() == {"10.5.0.1"}

@@ -10,7 +10,7 @@ FAULTS = [
     ({"is_up": False}, False, 0.0, "down"),
     ({"can_enforce": False, "wanted": 2}, False, 0.5, "2 blocks to be done elsewhere"),
     ({"wanted": 3, "enforced": 1}, True, 0.5, "1 of 3 blocks enforced"),
-    ({"wanted": 1, "enforced": None}, True, 0.5, "0 of 1 block enforced"),
+    ({"wanted": 1, "enforced": 0}, True, 0.5, "0 of 1 block enforced"),
     ({"quotas_exceeded": ("daily", "monthly")}, True, 0.8, "daily and the monthly quota"),
     ({"open_incidents": 1}, True, 0.8, "1 incident open"),
     ({"frames_lost": 7}, True, 0.9, "missed 7 frames"),

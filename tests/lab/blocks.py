@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from ipaddress import ip_address, summarize_address_range
+from ipaddress import ip_address, ip_network, summarize_address_range
 
 from appliance.core.block_rules import Place
 from appliance.core.cover import Range
@@ -23,11 +23,9 @@ DEPARTMENT = "dept"
 Pieces = Mapping[Slot, Collection[Range]]
 
 
-def place(interface: str = "eth1", department: str = DEPARTMENT, *networks: str) -> Place:
+def place(interface: str = "eth1", department: str = DEPARTMENT, *networks: str, facing: str = "department") -> Place:
     """A department behind an interface."""
-    from ipaddress import ip_network
-
-    return Place(department, interface, Facing.DEPARTMENT, tuple(map(ip_network, networks)))
+    return Place(department, interface, Facing(facing), tuple(map(ip_network, networks)))
 
 
 def pieces(*targets: str, department: str | None = None, seconds: float = FOREVER) -> dict[Slot, list[Range]]:

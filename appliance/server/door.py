@@ -142,6 +142,18 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
         except OSError as error:
             log.debug("%s: connection lost: %s", self.client_address, error)
 
+    def finish(self) -> None:
+        """Close the connection for good.
+
+        Where what is still to be sent cannot be, the library gives up before its files are closed, and the descriptor
+        stays until the garbage collector comes.
+        """
+        try:
+            super().finish()
+        finally:
+            for file in (self.rfile, self.wfile):
+                file.raw.close()
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
         """One clipped line, for whoever looks for it."""
         log.debug("%s", packets.clipped(format % args))
@@ -211,9 +223,8 @@ class Door:
     def _recover(self, error: OSError) -> None:
         """Somebody reset before being accepted, or there is no descriptor for the next: make room, and go on."""
         log.warning("a connection could not be accepted: %s", error.strerror)
-        if error.errno != errno.ECONNABORTED:
-            self._evict(None)
-            eventlet.sleep(RETRY_S)
+        has_room = error.errno == errno.ECONNABORTED or self._evict(None)
+        eventlet.sleep(0 if has_room else RETRY_S)
 
     def _admit(self, server: Any, connection: Any, address: Any) -> None:
         origin = origin_of(str(address[0]))

@@ -48,6 +48,7 @@ from appliance.service.opening import Kept, keep
 from appliance.system.alert_file import AlertFile
 from appliance.system.archive import FOLD_S, SqliteArchive
 from appliance.system.list_source import fetch
+from appliance.system.memory import give_back
 from appliance.system.store import StoreUnavailable
 from appliance.system.suffixes import Suffixes
 
@@ -64,7 +65,8 @@ TRIAL_S = 0.25  # the answer to who asked for another configuration is out by th
 SESSIONS_S = 1.0  # a token's expiry is in whole seconds
 CERTIFICATE_S = 3600.0  # a clock is right within minutes of a start; the certificate follows within the hour
 NOTICE_CONNECTIONS, NOTICE_CONNECTIONS_PER_ADDRESS = 100, 8  # each is answered at once and closed
-BACKLOG = 128  # connections that wait to be accepted, when all dashboards return after a restart
+MEMORY_S = 5.0  # a flood of strangers leaves some 15 MB behind; giving back takes a millisecond
+BACKLOG = 1024  # connections that wait to be accepted; one that finds no place is tried again only after a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,7 @@ class Service:
             Timed("fold", FOLD_S, lambda _: tpool.execute(self._archive.fold)),  # it waits for the medium
             Timed("panel", PANEL_S, self._panel),
             Timed("trial", TRIAL_S, self._try),
+            Timed("memory", MEMORY_S, lambda _: give_back()),
             Timed("sessions", SESSIONS_S, self._server.expire_sessions),
             Timed("certificate", CERTIFICATE_S, self._admission.renew_certificate),
         )

@@ -1,11 +1,8 @@
 """What a stranger or a hostile client sends, over sockets of our own; an honest client notices nothing of it."""
 
-import base64
 import http.client
 import json
-import os
 import socket
-import struct
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,61 +10,15 @@ import pytest
 from appliance.config import LimitsSection
 from appliance.server.access import Role
 from tests.client import NodeClient
+from tests.server import wire
+from tests.server.wire import WEBSOCKET
 
 LARGEST_PACKET_BYTES = int(LimitsSection().message)
 POLLING = "/socket.io/?EIO=4&transport=polling"
-WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"
 
 
-class WebSocket:
-    """A WebSocket that sends what it is told to, right or wrong."""
-
-    def __init__(self, server, path=WEBSOCKET, headers=""):
-        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=20)
-        key = base64.b64encode(os.urandom(16)).decode()
-        self.socket.sendall(
-            f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n".encode()
-        )
-        self.file = self.socket.makefile("rb")
-        self.answer = [line.decode().strip() for line in iter(self.file.readline, b"\r\n")]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.file.close()
-        self.socket.close()
-
-    def send(self, text, opcode=1):
-        content = text if isinstance(text, bytes) else text.encode()
-        size = len(content)
-        length = bytes([128 | size]) if size < 126 else bytes([128 | 127]) + struct.pack("!Q", size)
-        self.socket.sendall(bytes([128 | opcode]) + length + bytes(4) + content)
-
-    def read(self):
-        """The next text, or `None` at the end."""
-        try:
-            head = self.file.read(2)
-            if len(head) < 2 or head[0] & 15 == 8:
-                return None
-            size = head[1] & 127
-            if size > 125:
-                size = int.from_bytes(self.file.read(2 if size == 126 else 8), "big")
-            return self.file.read(size).decode()
-        except ConnectionResetError:
-            return None
-
-    def log_in(self, token):
-        self.read()
-        self.send("40" + json.dumps({"token": token}))
-        assert self.read().startswith("40")
-
-    def is_dropped(self):
-        """Whether the server ends the connection; reads until it does."""
-        while (text := self.read()) is not None:
-            assert text == "1" or text.startswith("42"), text
-        return True
+def WebSocket(server, **options):  # noqa: N802  a class by another name
+    return wire.WebSocket(socket.create_connection(("127.0.0.1", server.port), timeout=20), **options)
 
 
 @pytest.fixture

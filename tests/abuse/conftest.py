@@ -1,0 +1,31 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.abuse.service import Service
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Starts a service of the test's own."""
+    services: list[Service] = []
+
+    def start(**options: Any) -> Service:
+        services.append(Service(tmp_path, **options))
+        return services[-1]
+
+    yield start
+    for service in services:
+        service.stop()
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service that goes through all of the abuse."""
+    service = Service(tmp_path_factory.mktemp("abuse"))
+    with service.crowd(1000, b"GET / HTTP/1.1\r\n", origins=20):
+        service.serves_an_honest_client()
+    yield service
+    service.stop()

@@ -1,0 +1,122 @@
+"""Connections: too many, too slow, half open, reset, and no descriptor left for the next."""
+
+import contextlib
+import select
+import socket
+import struct
+import time
+
+import pytest
+
+from tests.abuse.service import HOME, Service
+
+POLLING = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = "POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n"
+
+
+TCP_REPAIR = 19  # tcp(7); the socket module has no name for it
+
+
+def is_over(one: socket.socket, within_s: float = 20) -> bool:
+    """Whether the server ends the connection."""
+    one.settimeout(within_s)
+    with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        while one.recv(65536):
+            pass
+    return True
+
+
+def reset(one: socket.socket) -> None:
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    one.close()
+
+
+@pytest.mark.parametrize("beginning", ["", "G", "GET / HTTP/1.1\r\nHost: x\r\n", POST, POST + "4"])
+def test_whoever_sends_drop_by_drop_is_sent_away_in_time(service: Service, beginning: str) -> None:
+    with service.unharmed(), service.crowd(80, beginning.encode()) as slow:
+        ends = time.monotonic() + 30
+        while slow and time.monotonic() < ends:
+            for one in select.select(slow, [], [], 0)[0]:
+                if not _takes(one):
+                    slow.remove(one)
+            for one in slow:
+                with contextlib.suppress(OSError):
+                    one.send(b"4")  # keeps any timeout between two bytes from running out
+            time.sleep(0.2)
+        assert slow == []
+
+
+def _takes(one: socket.socket) -> bytes:
+    try:
+        return one.recv(4096)
+    except OSError:
+        return b""
+
+
+def test_an_idle_connection_that_was_answered_is_sent_away_in_time(service: Service) -> None:
+    with service.unharmed(), service.connect() as one:
+        one.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert one.recv(65536).startswith(b"HTTP/1.1 200")
+        assert is_over(one)
+
+
+def test_ten_thousand_connections_keep_nobody_out(service: Service) -> None:
+    with service.unharmed():
+        for _ in range(10):
+            with service.crowd(1000, b"GET / HTTP/1.1\r\n", origins=20):
+                service.serves_an_honest_client()
+
+
+def test_ten_thousand_connections_of_one_address_keep_nobody_out_who_shares_it(service: Service) -> None:
+    with service.unharmed("127.0.1.1"):
+        for _ in range(10):
+            with service.crowd(1000, POLLING.encode()):
+                pass
+
+
+def test_all_places_taken_at_once_are_given_up_to_who_comes(service: Service) -> None:
+    with service.unharmed(), service.crowd(1500, origins=20) as many:
+        service.serves_an_honest_client()
+        assert all(is_over(one) for one in many)
+
+
+def test_a_client_that_is_logged_in_does_not_give_way(service: Service) -> None:
+    with service.unharmed(), service.client(HOME) as client:
+        with service.crowd(2500, origins=20), service.crowd(150, origins=1):
+            pass
+        client.send('421["ip:list",{}]')
+        assert any(text.startswith("431") for text in iter(client.read, None))
+
+
+def test_connections_that_are_reset_at_any_point_leave_nothing(service: Service) -> None:
+    with service.unharmed():
+        for beginning in (b"", b"GET / HT", POLLING.encode(), POST.encode()):
+            for number in range(200):
+                one = service.connect(f"127.0.2.{1 + number}")
+                one.sendall(beginning)
+                reset(one)
+        for _ in range(100):
+            reset(service.client().socket)
+
+
+def test_a_client_that_vanishes_without_a_word_is_noticed(start) -> None:
+    """Half open: the cable is pulled, and no packet says so. The socket buffers keep what is sent to it."""
+    service = start()
+    with service.unharmed():
+        for _ in range(20):
+            client = service.client()
+            # The kernel answers nothing any more: from here on, neither acknowledgements nor a FIN leave.
+            client.socket.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+            client.close()
+        time.sleep(1)
+
+
+def test_running_out_of_descriptors_does_not_end_accepting(start) -> None:
+    service = start()
+    with service.unharmed():
+        service.limit_descriptors(service.cost().descriptors + 4)
+        with service.crowd(100, b"GET / HTTP/1.1\r\n"):
+            time.sleep(0.5)
+            service.serves_an_honest_client()
+        service.limit_descriptors()
+    assert "could not be accepted" in service.log()

@@ -3,7 +3,7 @@
 A department's status is told when it changes, and often enough that a dashboard can tell silence from a fault.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import UNSET
 
@@ -62,6 +62,11 @@ class Condition:
         self._lost = 0
         self._facts: dict[str, Facts] = {}
         self._told: dict[str, tuple[DepartmentCondition, float]] = {}
+
+    @property
+    def facts(self) -> Mapping[str, Facts]:
+        """By department, what it was judged by last."""
+        return self._facts
 
     @property
     def is_alarmed(self) -> bool:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from heapq import nlargest
 from zoneinfo import ZoneInfo
 
 from appliance.core.department import EACH_HOST, Department, host_account, parse_account
@@ -142,6 +143,11 @@ class Hosts:
         """
         taken, self._passed = self._passed, {}
         return taken
+
+    def busiest(self, department: str, most: int) -> Sequence[tuple[str, Mark]]:
+        """The hosts of the department whose meters have counted most, and what these showed last."""
+        here = ((host, mark) for (name, host), mark in self._marks.items() if name == department)
+        return nlargest(most, here, key=lambda one: one[1].up_bytes + one[1].down_bytes)
 
     def limit_bytes(self, department: str) -> int | None:
         """What the kernel may let pass of a host that it hears of first; `None`: it does not hold hosts."""

@@ -37,7 +37,8 @@ class Lines:
         self._departments = departments
         self._flows = flows
         self._lines = {one.id: _Line() for one in departments}
-        self._balance = Balance({one.id: one.interface for one in departments})
+        self._interfaces = {one.id: one.interface for one in departments}
+        self._balance = Balance(self._interfaces)
         self._readings: Mapping[str, Reading] = {}
         self._looked_s: float | None = None
 
@@ -66,6 +67,10 @@ class Lines:
         """The share of the line rate that the busier direction used over the last metering period, 0..1."""
         return self._lines[department].utilization
 
+    def unaccounted_percent(self, department: str) -> float:
+        """Of what the department's interface carried, what no meter claims."""
+        return self._balance.unaccounted_percent(self._interfaces[department])
+
     def update(self, account: Account, now: Moment) -> UsageUpdate:
         """What there is to tell of an account and its line."""
         department, line = account.department, self._lines[account.department.id]
@@ -78,7 +83,7 @@ class Lines:
                 bytes_transferred=account.used_today_bytes(),
                 active_connections=line.connections,
                 bandwidth_utilization=line.utilization,
-                unaccounted_percent=self._balance.unaccounted_percent(department.interface),
+                unaccounted_percent=self.unaccounted_percent(department.id),
                 unclaimed_bytes=unclaimed.total_bytes if unclaimed else UNSET,
                 reaches_limit_at=timestamp(reaches) if reaches else UNSET,
             ),

@@ -173,6 +173,10 @@ class Metering:
         untold, self._untold = self._untold, {}
         return untold
 
+    def reading(self, department: str) -> Reading | None:
+        """What the department's meter showed last; `None`: it is not there."""
+        return self._readings.get(department)
+
     def exceeded(self, department: str) -> tuple[Kind, ...]:
         """The kinds of the department's quotas that are used up."""
         return self._accounts[department].exceeded()

@@ -23,7 +23,7 @@ from appliance.core.logins import Logins, Patience
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code, Refused
 from appliance.events import Audience, DepartmentEvent, ErrorEvent, Event
-from appliance.server import calls, pages, web
+from appliance.server import asyncapi, calls, metrics, pages, web
 from appliance.server.access import Grant
 from appliance.server.calls import Caller, Context, Desk
 from appliance.server.door import Door
@@ -31,6 +31,7 @@ from appliance.server.entry import Entry
 from appliance.server.exports import Exports
 from appliance.server.fanout import Fanout, room_for, room_of
 from appliance.server.gate import Gate
+from appliance.server.metrics import Figures, Watched
 from appliance.server.packets import Malformed, clipped
 from appliance.server.strangers import Strangers
 from appliance.server.tls import Tls
@@ -69,11 +70,13 @@ class Server:
         troubles: Callable[[], Sequence[str]] = tuple,
         tls: Tls | None = None,
         hsts_max_age: int = 0,
+        watched: Watched | None = None,
     ) -> None:
         """`departments`: the ids that are configured; `clock`: the time of a call.
 
         `troubles`: a sentence for each thing that the appliance does not do; `tls`: `None` where HTTP is spoken;
-        `hsts_max_age`: seconds for which browsers are told to use nothing but HTTPS, 0 does not tell them.
+        `hsts_max_age`: seconds for which browsers are told to use nothing but HTTPS, 0 does not tell them;
+        `watched`: what metrics are made of.
         """
         self._fanout = fanout
         self._keeper = desk.reception.keeper
@@ -84,6 +87,7 @@ class Server:
         self._clock = clock
         self._limits = limits
         self._troubles = troubles
+        self._watched = watched
         self._sessions: dict[str, Session] = {}
         self._at_home: set[str] = set()  # the Engine.IO sessions of `_sessions`
         self._strangers = Strangers(limits.connections, limits.login_deadline)
@@ -272,8 +276,33 @@ class Server:
             **self._exports.pages(),
             "/login": self._entry.log_in,
             "/pair": self._entry.pair,
+            "/asyncapi.json": lambda _: web.Answer(web.JSON, asyncapi.text()),
+            "/metrics": self._metrics,
             "/healthz": lambda _: pages.health(self._troubles, len(self._sessions), simulated),
         }
+
+    def _metrics(self, environ: dict[str, Any]) -> web.Answer:
+        now = self._clock()
+        try:
+            grant = self._grant_of(pages.bearer_token(environ), environ, now)
+        except Refused as refused:
+            return pages.refusal(refused)
+        if self._watched is None:
+            return web.NOTHING
+        body = metrics.render(self._watched, self._departments, grant, self._figures(), self._fanout.simulated, now)
+        return web.Answer(metrics.CONTENT, body)
+
+    def _figures(self) -> Figures:
+        return Figures(
+            clients=len(self._sessions),
+            connections=len(self.door),
+            connections_refused_total=self.door.refused,
+            connections_evicted_total=self.door.evicted,
+            logins_refused_total=self.logins.refused,
+            events_published_total=self._fanout.published,
+            clients_given_up_total=self._fanout.given_up,
+            packets_waiting=self._fanout.waiting,
+        )
 
     def _drop(self, eio_sid: str) -> None:
         self._strangers.close(eio_sid)

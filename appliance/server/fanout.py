@@ -70,6 +70,7 @@ class Fanout:
         `plain`: send as python-socketio does, each client by itself.
         """
         self.simulated = simulated
+        self.published = 0  # events since the start
         self._thread = get_ident()
         self._alerts = alerts
         self._journal = Journal(alerts.read() if alerts else ())
@@ -95,6 +96,7 @@ class Fanout:
         """Send the event to its audience and keep it for newcomers if it is a state; on the hub's thread only."""
         if get_ident() != self._thread:
             raise RuntimeError(f"{event.name} is published by a thread that is not the hub's")
+        self.published += 1
         room = room_for(event)
         if isinstance(event, AlertEvent):
             event = self._file(event, str(room))
@@ -103,6 +105,17 @@ class Fanout:
         if key is not None:
             self._states[key] = event, packet
         self._deliver(packet, room)
+
+    @property
+    def given_up(self) -> int:
+        """How many clients did not keep up since the start; the libraries' own way gives up nobody."""
+        return getattr(self.sio.manager, "given_up", 0)
+
+    @property
+    def waiting(self) -> int:
+        """How many packets have not left yet."""
+        waiting = (session.queue for session in self.sio.eio.sockets.values())
+        return sum(queue.qsize() if hasattr(queue, "qsize") else len(queue) for queue in waiting)
 
     def send(self, event: Event, sid: str) -> None:
         """Send the event to one client."""

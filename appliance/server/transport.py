@@ -61,6 +61,8 @@ class Server(socketio.Server):  # type: ignore[misc]  # the library ships no typ
 class Rooms(socketio.Manager):  # type: ignore[misc]
     """Who is in which room, and the way of an event to all in one."""
 
+    given_up = 0  # clients, since the start
+
     def deliver(self, packet: EventPacket, room: str | None) -> None:
         """Give the packet to everybody in the room, or with `None` to everybody; neither waits nor blocks."""
         sessions = self.server.eio.sockets
@@ -71,6 +73,7 @@ class Rooms(socketio.Manager):  # type: ignore[misc]
 
     def _give_up(self, session: Session) -> None:
         address = self.server.environ.get(session.sid, {}).get("REMOTE_ADDR", "a client")
+        self.given_up += 1
         log.warning("%s does not keep up with its events and is disconnected; it may connect again", address)
         session.close(wait=False, abort=True, reason=engineio.Server.reason.TRANSPORT_ERROR)
 

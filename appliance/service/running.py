@@ -41,6 +41,7 @@ from appliance.server.app import Server
 from appliance.server.calls import Desk
 from appliance.server.door import Door
 from appliance.server.fanout import Fanout
+from appliance.server.metrics import Watched
 from appliance.server.notice import Notice
 from appliance.service.admission import Admission
 from appliance.service.machines import CannotStart, Machine, clock
@@ -166,6 +167,7 @@ class Service:
             self._condition.troubles,
             self._admission.tls,
             config.server.hsts_max_age,
+            Watched(self._metering, self._condition),
         )
         self._notice = Notice(self._metering.cut_off, config.zone, config.notice.contact, clock, machine.is_simulated)
         self._request_s = config.limits.request_deadline

@@ -64,9 +64,14 @@ class Service:
     def pid(self) -> int:
         return self._process.pid
 
-    def token(self, role: Role = Role.VIEWER, wall: datetime | None = None) -> str:
-        secret = access.load_secret(self._state)
-        return access.issue(secret, role, None, 3600, "honest", wall or datetime.now(UTC))
+    @property
+    def url(self) -> str:
+        return f"http://{HOME}:{self.port}"
+
+    def token(
+        self, role: Role = Role.VIEWER, departments: list[str] | None = None, wall: datetime | None = None
+    ) -> str:
+        return access.issue(self.secret, role, departments, 3600, "honest", wall or datetime.now(UTC))
 
     @property
     def secret(self) -> bytes:

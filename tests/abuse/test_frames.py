@@ -14,7 +14,7 @@ from tests.server.wire import WebSocket, frame
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 UNFINISHED = 0  # the head of a frame that is not the last of its message
-FLOOD_S = 2.0
+FLOOD_S = 1.0
 
 
 def is_over(client: WebSocket) -> bool:
@@ -101,11 +101,11 @@ def test_a_compressed_bomb_is_not_taken_for_compressed(service: Service) -> None
         '42["ip:list",' + '{"a":' * 2000 + "1" + "}" * 2000 + "]",
         '42["ip:list",' + "9" * 16000 + "]",
         '42["ip:list",NaN]',
-        '42["ip:list","' + "\\u0000" * 2500 + '"]',
+        '42["ip:list","' + "\\ud800" * 2500 + '"]',
         '451000-["ip:list",{"_placeholder":true,"num":0}]',
         "x" * 16000,
     ],
-    ids=["lists", "objects", "integer", "nan", "escapes", "attachments", "garbage"],
+    ids=["lists", "objects", "integer", "nan", "half surrogates", "attachments", "garbage"],
 )
 def test_a_flood_of_hostile_packets_is_bounded_in_everything(service: Service, packet: str) -> None:
     with service.unharmed():

@@ -71,5 +71,5 @@ def test_odd_requests_are_answered_or_hung_up_on(service: Service) -> None:
         "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n",
     )
     with service.unharmed():
-        for number, request in enumerate(odd * 10):
-            ask(service, request, f"127.0.8.{1 + number % 100}")
+        for number, request in enumerate(odd):
+            ask(service, request, f"127.0.8.{1 + number}")

@@ -1,0 +1,109 @@
+"""What the running service answers over plain HTTP."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from appliance.server.access import Role
+from tests.abuse.service import HOME, Service
+
+SAFE = {"X-Content-Type-Options", "X-Frame-Options", "Content-Security-Policy", "Referrer-Policy", "Cache-Control"}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    service = Service(tmp_path_factory.mktemp("pages"))
+    with service.client(HOME) as client:  # what an event tells is there to be scraped
+        while "usage:update" not in (client.read() or ""):
+            pass
+    yield service
+    service.stop()
+
+
+def get(service: Service, path: str, token: str | None = None) -> tuple[int, Any, str]:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(service.url + path, headers=headers)) as answer:
+            return answer.status, answer.headers, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read().decode()
+
+
+def samples(text: str) -> dict[tuple[str, str], float]:
+    """By name and department, the sum of the values."""
+    found: dict[tuple[str, str], float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            key = sample.name, sample.labels.get("department", "")
+            found[key] = found.get(key, 0) + sample.value
+    return found
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/asyncapi.json", "/metrics", "/nothing", "/login"])
+def test_every_answer_has_the_headers_that_keep_browsers_safe(service: Service, path: str) -> None:
+    _, headers, _ = get(service, path)
+    assert set(headers) >= SAFE
+
+
+def test_health_is_ok_and_says_nothing_of_departments(service: Service) -> None:
+    status, _, body = get(service, "/healthz")
+    assert (status, json.loads(body)) == (200, {"status": "ok", "clients": 0, "simulated": True})
+
+
+def test_the_contract_is_served(service: Service) -> None:
+    status, headers, body = get(service, "/asyncapi.json")
+    assert (status, headers["Content-Type"]) == (200, "application/json")
+    assert json.loads(body)["asyncapi"].startswith("3.")
+
+
+def test_metrics_take_a_token_and_show_what_events_tell(service: Service) -> None:
+    status, _, body = get(service, "/metrics", service.token())
+    assert status == 200
+    found = samples(body)
+    assert found["appliance_department_bytes_total", "dept123"] > 0
+    assert found["appliance_ledger_bytes", "dept456"] > 0
+    assert found["appliance_ledger_limit_bytes", "dept123"] == 400_000_000 + 5_000_000_000 + 20_000_000_000
+    assert found["appliance_department_link_up", "dept123"] == 1
+    assert ("appliance_blocks_wanted", "dept123") in found
+    assert found["appliance_simulated", ""] == 1
+    assert found["appliance_connections", ""] >= 1
+    assert found["appliance_events_published_total", ""] > 0
+
+
+def test_of_hosts_only_the_busiest_are_named(service: Service) -> None:
+    _, _, body = get(service, "/metrics", service.token())
+    [family] = [one for one in text_string_to_metric_families(body) if one.name == "appliance_host_bytes"]
+    for department in ("dept123", "dept456"):
+        hosts = {one.labels["host"] for one in family.samples if one.labels["department"] == department}
+        assert 0 < len(hosts) <= 10
+
+
+def test_metrics_show_only_what_the_token_may_see(service: Service) -> None:
+    _, _, body = get(service, "/metrics", service.token(departments=["dept456"]))
+    assert "dept456" in body
+    assert "dept123" not in body
+
+
+@pytest.mark.parametrize("token", [None, "nonsense", "x" * 7000])
+def test_metrics_are_for_nobody_without_a_good_token(service: Service, token: str | None) -> None:
+    status, headers, body = get(service, "/metrics", token)
+    assert status == 401
+    assert headers["WWW-Authenticate"].startswith("Bearer")
+    assert "dept123" not in body
+
+
+def test_who_guesses_at_metrics_has_to_wait(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    try:
+        answers = [get(service, "/metrics", f"guess{number}")[0] for number in range(10)]
+        assert answers[0] == 401
+        assert answers[-1] == 429
+        assert get(service, "/metrics", service.token(Role.VIEWER))[0] == 200
+    finally:
+        service.stop()

@@ -25,7 +25,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service that goes through all of the abuse."""
     service = Service(tmp_path_factory.mktemp("abuse"))
-    with service.crowd(1000, b"GET / HTTP/1.1\r\n", origins=20):
-        service.serves_an_honest_client()
+    for _ in range(5):
+        with service.crowd(1000, b"GET / HTTP/1.1\r\n", origins=20):
+            service.serves_an_honest_client()
     yield service
     service.stop()

@@ -36,8 +36,8 @@ class Cost:
 
 
 # What an abuse may leave behind: the allocator keeps some pages, a connection may be on its way out; and a flood may
-# have used up its allowance of log lines. The first crowd that takes all places leaves 18 MB in Python's allocator,
-# which the next ones use again, however many they are: so it is let in before anything is measured.
+# have used up its allowance of log lines. The first crowds that take all places leave 18 MB in the allocator, which
+# the next ones use again, however many they are: so they are let in before anything is measured.
 SLACK = Cost(memory_bytes=8 << 20, descriptors=6, log_bytes=30_000)
 
 

@@ -7,6 +7,7 @@ to. Nothing here walks all blocks but what says so.
 import heapq
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import NamedTuple
 
 from appliance.core.blocks import Block, Key
@@ -41,7 +42,9 @@ class Register:
         self._by_number: dict[int, Key] = {}
         self._counts: Counter[str | None] = Counter()  # by department
         self._origins: Counter[str] = Counter()
-        self._ends: list[tuple[float, Key, str]] = []  # a heap; of a learned address with it, of a block without
+        # A heap, by end and order of arrival; of a learned address with it, of a block without.
+        self._ends: list[tuple[float, int, Key, str]] = []
+        self._arrivals = count()
         self._number = 0
 
     def __len__(self) -> int:
@@ -104,7 +107,7 @@ class Register:
                 before = self.names.remember(one)
                 dropped += [self._address_claim(before)] if before else []
                 put.append(self._address_claim(one))
-                heapq.heappush(self._ends, (one.ends, one.block, one.address))
+                heapq.heappush(self._ends, (one.ends, next(self._arrivals), one.block, one.address))
         return Change(dropped, put)
 
     def forget(self, learned: Iterable[Learned]) -> Change:
@@ -119,7 +122,7 @@ class Register:
         """The blocks and the learned addresses that have come to their end; each is told once."""
         blocks, learned = [], []
         while self._ends and self._ends[0][0] <= at_s:
-            ends, key, address = heapq.heappop(self._ends)
+            ends, _, key, address = heapq.heappop(self._ends)
             known: Mapping[str, Learned] = self.names.learned(key)
             if address and address in known and known[address].ends == ends:
                 learned.append(known[address])
@@ -134,7 +137,7 @@ class Register:
         self._counts[block.department] += 1
         self._origins[block.origin] += 1
         if block.expires_at is not None:
-            heapq.heappush(self._ends, (ends_s(block), block.key, ""))
+            heapq.heappush(self._ends, (ends_s(block), next(self._arrivals), block.key, ""))
         if block.kind is Kind.NAME:
             self.names.put(block)
         else:

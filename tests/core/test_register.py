@@ -67,6 +67,13 @@ def test_what_has_come_to_its_end_is_told_once_and_by_its_latest_end() -> None:
     assert register.over(NOON_S + 90) == ([block("10.0.0.1", 4, 90)], [])
 
 
+def test_the_same_target_of_several_departments_may_end_at_once() -> None:
+    register = Register()
+    same = [block("10.0.0.1", 1, 60), block("10.0.0.1", 2, 60, "a")]
+    register.change(same, [])
+    assert register.over(NOON_S + 60) == (same, [])
+
+
 def test_numbers_are_given_once() -> None:
     register = Register()
     register.change([block("10.0.0.1", 7)], [])

@@ -21,6 +21,7 @@ from appliance.core.alerts import LARGEST_NUMBER
 from appliance.core.allowance import Allowance, Rate
 from appliance.core.logins import Logins, Patience
 from appliance.core.moment import Moment, timestamp
+from appliance.core.origin import origin_of
 from appliance.core.refusal import Code, Refused
 from appliance.events import Audience, DepartmentEvent, ErrorEvent, Event
 from appliance.server import asyncapi, calls, metrics, pages, web
@@ -41,6 +42,7 @@ log = logging.getLogger(__name__)
 NAMESPACE = "/"
 # An address may be that of many dashboards behind one NAT: this many times what one client may call.
 CALLS_OF_ADDRESS, CALLS_OF_ADDRESS_AT_ONCE = 5, 2.5
+SCRAPES = Rate(rate_per_s=0.5, burst=10)  # of each address; a page may take 20 ms, and Prometheus asks every 15 s
 MOST_CALLERS = 10_000  # clients or addresses at once, 100 bytes each
 
 
@@ -100,6 +102,7 @@ class Server:
         self._address_calls = Allowance(
             Rate(calls_per_s * CALLS_OF_ADDRESS, round(at_once * CALLS_OF_ADDRESS_AT_ONCE)), MOST_CALLERS
         )
+        self._scrapes = Allowance(SCRAPES, MOST_CALLERS)
         self._sio = fanout.sio
         self._sio.on("connect", self._connect)
         self._sio.on("disconnect", self._disconnect)
@@ -287,6 +290,8 @@ class Server:
             grant = self._grant_of(pages.bearer_token(environ), environ, now)
         except Refused as refused:
             return pages.refusal(refused)
+        if self._scrapes.take(origin_of(environ["REMOTE_ADDR"]), now.monotonic_s):
+            return pages.refusal(Refused(Code.RATE_LIMITED, "too many scrapes; ask every 15 s"))
         if self._watched is None:
             return web.NOTHING
         body = metrics.render(self._watched, self._departments, grant, self._figures(), self._fanout.simulated, now)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+import eventlet
+
 from appliance.core.health import Facts
 from appliance.core.moment import Moment
 from appliance.monitor.account import Books
@@ -173,6 +175,7 @@ class _Collector:
 
 def _families(sights: Sequence[_Sight], figures: Figures, condition: Condition, simulated: bool) -> Iterator["Metric"]:
     for row in _ROWS:
+        eventlet.sleep(0)  # 64 departments take 23 ms, in which the others have their turn eleven times
         samples = ((sight.id, *labels, value) for sight in sights for labels, value in row.samples(sight))
         yield _family(row.name, row.says, ("department", *row.labels), samples)
     for field in fields(figures):

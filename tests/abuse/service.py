@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -42,15 +43,25 @@ SLACK = Cost(memory_bytes=8 << 20, descriptors=6, log_bytes=30_000)
 
 
 class Service:
-    """A started service. `limits`: its table, over deadlines that a test can wait for."""
+    """A started service. `limits`: its table, over deadlines that a test can wait for; `tls`: it speaks HTTPS."""
 
-    def __init__(self, folder: Path, limits: Mapping[str, Any] | None = None, environment: Any = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        limits: Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
+        *,
+        tls: bool = False,
+    ) -> None:
+        self._tls = ssl._create_unverified_context() if tls else None
         with socket.create_server((HOME, 0)) as probe:
             self.port = probe.getsockname()[1]
         limits = {"request_deadline": 2, "login_deadline": 2, **(limits or {})}
         table = "".join(f"{name} = {json.dumps(value)}\n" for name, value in limits.items())
         config = folder / "appliance.toml"
-        config.write_text(f'{CONFIG}\n[server]\nhost = "{HOME}"\nport = {self.port}\n[limits]\n{table}')
+        config.write_text(
+            f'{CONFIG}\n[server]\nhost = "{HOME}"\nport = {self.port}\ntls = {str(tls).lower()}\n[limits]\n{table}'
+        )
         self._log = folder / "log"
         self._state = folder / "state"
         words = [COMMAND, "run", "--simulate", "--config", str(config), "--state-dir", str(self._state)]
@@ -82,7 +93,11 @@ class Service:
         return socket.create_connection((HOME, self.port), timeout=timeout_s, source_address=(origin, 0))
 
     def websocket(self, origin: str = STRANGER, timeout_s: float = 20, **options: Any) -> WebSocket:
-        return WebSocket(self.connect(origin, timeout_s), **options)
+        return WebSocket(self.secured(self.connect(origin, timeout_s)), **options)
+
+    def secured(self, connection: socket.socket) -> socket.socket:
+        """The connection as the service's protocol wants it: with a TLS handshake, or as it is."""
+        return self._tls.wrap_socket(connection) if self._tls else connection
 
     def client(self, origin: str = STRANGER, timeout_s: float = 20) -> WebSocket:
         """A WebSocket that is logged in."""
@@ -164,7 +179,7 @@ class Service:
     def _wait_until_it_answers(self) -> None:
         for _ in range(200):
             try:
-                with self.connect(HOME) as connection:
+                with self.secured(self.connect(HOME)) as connection:
                     connection.sendall(b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n")
                     assert connection.recv(65536).startswith(b"HTTP/1.1 200")
                     return

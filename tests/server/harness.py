@@ -97,6 +97,7 @@ class Harness:
         self, state_dir: Path, position: Position, simulated: bool, limits: LimitsSection, tls: Tls | None
     ) -> None:
         self.offset_s = self.jumped_s = 0.0
+        self.troubles: list[str] = []
         self.is_clock_trusted = True
         fanout = Fanout(simulated, limits, AlertFile(state_dir / "alerts"))
         machine, store = Machine(), SqliteStore(state_dir / "state.db")
@@ -137,12 +138,12 @@ class Harness:
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
         reception = Reception(keeper, people, self.pairing, records)
         desk = Desk(metering, enforcement, upkeep, self.history, self.lists, reception, trial, lambda actor: None)
-        self.server = Server(fanout, [*DEPARTMENTS, GHOST], desk, self.now, limits, tls=tls)
+        self.server = Server(fanout, [*DEPARTMENTS, GHOST], desk, self.now, limits, lambda: self.troubles, tls=tls)
 
     def now(self) -> Moment:
         return Moment(START + timedelta(seconds=self.offset_s + self.jumped_s), 1000.0 + self.offset_s)
 
-    def obey(self, order: dict[str, Any]) -> Any:
+    def obey(self, order: dict[str, Any]) -> Any:  # noqa: C901  a row for each order
         match order:
             case {"publish": published}:
                 self._publish(published)
@@ -156,6 +157,8 @@ class Harness:
             case {"read_lists": times}:
                 for _ in range(times):
                     self.lists.step(self.now())
+            case {"troubles": troubles}:
+                self.troubles = troubles
             case {"count": _}:
                 self.server.expire_sessions(self.now())
                 sockets = self.fanout.sio.eio.sockets.values()

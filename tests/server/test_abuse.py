@@ -91,6 +91,15 @@ def test_health_answers_and_counts_clients(server, connect):
     assert _request(server, "HEAD", "/healthz")[1] == b""
 
 
+def test_health_says_what_the_appliance_does_not_do_and_when_it_does_again(server):
+    server.order({"troubles": ["the books cannot be saved"]})
+    response, content = _request(server, "GET", "/healthz")
+    assert response.status == 503
+    assert json.loads(content) == {"status": "troubled", "clients": 0, "reasons": ["the books cannot be saved"]}
+    server.order({"troubles": []})
+    assert _request(server, "GET", "/healthz")[0].status == 200
+
+
 @pytest.mark.parametrize("path", ["/x", "/healthz/", "/../etc/passwd", "/socket.io", "/%00", "/socket.iox/"])
 def test_there_is_nothing_else(shared, path):
     assert _request(shared, "GET", path)[0].status == 404

@@ -1,5 +1,5 @@
 """The lab's networks, and the service as a program in them."""
 
-from tests.lab.fixtures import bridge, gateway, inline, mirror
+from tests.lab.fixtures import bridge, gateway, inline, mirror, until
 
-__all__ = ["bridge", "gateway", "inline", "mirror"]
+__all__ = ["bridge", "gateway", "inline", "mirror", "until"]

@@ -1,10 +1,13 @@
 """The lab's networks as fixtures, for a `conftest.py` to import: one of its own for each test."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.lab.network import Network, network
+
+PATIENCE_S = 20.0  # far beyond what is waited for, on a machine that does other things too
 
 
 @pytest.fixture
@@ -30,3 +33,16 @@ def inline(request: pytest.FixtureRequest) -> Iterator[Network]:
     """Each position in which the department's traffic passes through the appliance."""
     with network(request.param) as lab:
         yield lab
+
+
+@pytest.fixture
+def until():
+    """Wait for something that the kernel does by itself."""
+
+    def wait(holds):
+        deadline = time.monotonic() + PATIENCE_S
+        while not holds():
+            assert time.monotonic() < deadline, "it never came true"
+            time.sleep(0.05)
+
+    return wait

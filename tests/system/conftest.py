@@ -1,27 +1,11 @@
 import subprocess
 import sys
-import time
 
 import pytest
 
-from tests.lab.fixtures import bridge, gateway, inline, mirror
+from tests.lab.fixtures import bridge, gateway, inline, mirror, until
 
-__all__ = ["bridge", "gateway", "inline", "mirror"]
-
-PATIENCE_S = 20.0  # far beyond what is waited for, on a machine that does other things too
-
-
-@pytest.fixture
-def until():
-    """Wait for something that the kernel does by itself."""
-
-    def wait(holds):
-        deadline = time.monotonic() + PATIENCE_S
-        while not holds():
-            assert time.monotonic() < deadline, "it never came true"
-            time.sleep(0.05)
-
-    return wait
+__all__ = ["bridge", "gateway", "inline", "mirror", "until"]
 
 
 @pytest.fixture

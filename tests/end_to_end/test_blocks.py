@@ -1,0 +1,76 @@
+"""Blocks as the installed service keeps them: whatever somebody does to the kernel, and whatever a name resolves to."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.client.node import NodeClient
+from tests.end_to_end.installed import DEPARTMENT, Installed
+from tests.lab.network import WEB_V4, Network, network
+
+ANSWERED, REFUSED = 0, 7  # exit codes of curl
+RELOAD = """
+flush ruleset
+table inet managed { chain input { type filter hook input priority 0; policy accept; tcp dport 9 drop; }; }
+"""
+DEEDS = {
+    "flush": ["nft", "flush", "ruleset"],
+    "delete": ["nft", "delete", "table", "netdev", "appliance"],
+    "reload": ["sh", "-c", f"nft -f - <<'END'\n{RELOAD}\nEND"],
+    "element": ["nft", "delete", "element", "netdev", "appliance", "hosts4", "{ 10.20.0.11 }"],
+}
+
+
+def status(client: NodeClient, holds) -> dict:
+    return client.wait_for("department:status", lambda data: holds(data["status"]))["status"]
+
+
+def is_whole(found: dict) -> bool:
+    return found["blocks"] == {"wanted": 2, "enforced": 2}
+
+
+def test_what_others_do_to_the_blocks_is_healed_and_told(gateway: Network, tmp_path: Path, until) -> None:
+    gateway.start_web()
+    host = gateway.hosts[0]
+    with Installed(gateway, tmp_path) as appliance, appliance.client() as client:
+        for target in (host.ipv4, "203.0.113.0/24"):
+            assert client.call("ip:block", {"address": target})["success"]
+        status(client, is_whole)
+        for deed in DEEDS.values():
+            gateway.appliance.run(deed)
+            until(lambda: host.fetch(WEB_V4[0], wait_s=5).returncode == REFUSED)
+            found = status(client, lambda one: any("changed the blocks" in text for text in one.get("reasons", [])))
+            assert is_whole(found)
+            assert any("nft (process" in text for text in found["reasons"])
+        listed = gateway.appliance.run(["nft", "list", "ruleset"]).stdout
+        assert "table inet managed" in listed  # which is somebody else's, and stays
+
+
+def test_a_blocked_name_cannot_be_reached_once_it_was_looked_up(gateway: Network, tmp_path: Path, until) -> None:
+    gateway.start_web()
+    gateway.start_dns()
+    host = gateway.hosts[0]
+    with Installed(gateway, tmp_path) as appliance, appliance.client() as client:
+        assert client.call("ip:block", {"address": "blocked.test", "departmentId": DEPARTMENT})["success"]
+        assert host.fetch(WEB_V4[0]).returncode == ANSWERED
+        host.resolve("www.blocked.test", gateway.uplink.ipv4)
+        until(lambda: host.fetch(WEB_V4[0], wait_s=5).returncode == REFUSED)
+        assert client.call("ip:unblock", {"address": "blocked.test", "departmentId": DEPARTMENT})["success"]
+        assert host.fetch(WEB_V4[0]).returncode == ANSWERED
+
+
+@pytest.mark.parametrize("target", ["10.30.0.2", "10.30.0.0/24", "fd30::2", "10.20.0.1", "0.0.0.0/0"])
+def test_what_the_appliance_needs_cannot_be_blocked(service, target: str) -> None:
+    answer = service.call("ip:block", {"address": target})
+    assert answer["code"] == "E_PROTECTED_ADDRESS"
+    assert "is protected: it" in answer["error"]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory):
+    with (
+        network("gateway", hosts=1) as lab,
+        Installed(lab, tmp_path_factory.mktemp("appliance")) as appliance,
+        appliance.client() as client,
+    ):
+        yield client

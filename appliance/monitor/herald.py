@@ -1,9 +1,11 @@
 """The herald: tells whoever may see a department which of its blocks have begun and ended.
 
-Thousands that begin at once are told in portions, a step each, so that nobody's dashboard drowns. What an imported list
-holds is not told entry by entry: it is no news to anybody, and a list of 100,000 would be nothing else for an hour.
+Thousands that begin or end at once are told in portions, a step each, so that nobody's dashboard drowns: a client that
+has too much waiting for it is disconnected. What an imported list holds is not told entry by entry: it is no news to
+anybody, and a list of 100,000 would be nothing else for an hour.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
@@ -26,6 +28,7 @@ class Herald:
         self._can_enforce = can_enforce
         self._publish = publish
         self._untold: dict[Key, None] = {}
+        self._ended: deque[tuple[Block, str]] = deque()
 
     def expect(self, blocks: Iterable[Block]) -> None:
         """These are to be told when they hold."""
@@ -35,7 +38,10 @@ class Herald:
         self, register: Register, is_enforced: Callable[[Block], bool], wall: datetime, now: Moment
     ) -> Sequence[Block]:
         """Tell a portion of what is to be told and holds, if it can hold at all; returns it. `wall`: by their clock."""
+        self._tell_ended(now)
         told: list[Block] = []
+        if self._ended:
+            return told  # what has ended comes first, or the same address would seem free that was blocked anew
         for key in [*self._untold]:
             block = register.get(key)
             if block is None:
@@ -49,10 +55,13 @@ class Herald:
         return told
 
     def tell_end(self, blocks: Iterable[Block], reason: str, now: Moment) -> None:
-        """Tell that these hold no more, and why."""
-        for block in blocks:
-            if _is_listed(block):
-                continue
+        """Tell that these hold no more, and why; a portion at once, the others in the next steps."""
+        self._ended.extend((block, reason) for block in blocks if not _is_listed(block))
+        self._tell_ended(now)
+
+    def _tell_ended(self, now: Moment) -> None:
+        for _ in range(min(len(self._ended), MOST_AT_ONCE)):
+            block, reason = self._ended.popleft()
             for department in self._concerned(block):
                 ended = UnblockedIp(address=block.target, reason=reason)
                 self._publish(IpUnblocked(timestamp=timestamp(now.wall), department_id=department, ip=ended))

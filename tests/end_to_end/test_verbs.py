@@ -75,15 +75,16 @@ def test_imported_lists_are_blocked_follow_their_source_and_tell_what_is_wrong(s
 
 def test_a_list_is_blocked_and_unblocked_by_one_verb_each(service: Simulated, tmp_path: Path) -> None:
     listed = tmp_path / "many.txt"
-    listed.write_text("".join(f"100.64.{n >> 8}.{n & 255}\n" for n in range(400)) + "100.64.0.999\n")
+    listed.write_text("".join(f"100.64.{n >> 8}.{n & 255}\n" for n in range(5500)) + "100.64.0.999\n")
     done = service.cli("block", "--file", str(listed), "--reason", "many", "--duration", "3600")
-    assert (done.returncode, done.stdout) == (0, "blocked 400 targets for all departments\n"), done.stderr
-    assert f"{listed}:401: passed over: 100.64.0.999" in done.stderr
-    assert service.ask("ip:list", {"origin": "manual", "contains": "many"})["total"] == 400
+    assert (done.returncode, done.stdout) == (0, "blocked 5500 targets for all departments\n"), done.stderr
+    assert f"{listed}:5501: passed over: 100.64.0.999" in done.stderr
+    assert "5000 of 5500" in done.stderr
+    assert service.ask("ip:list", {"origin": "manual", "contains": "many"})["total"] == 5500
     found = json.loads(service.cli("status", "--json").stdout)
-    assert (len(found["blocks"]) >= 400, found["blocksTotal"] >= 400) == (True, True)
+    assert (len(found["blocks"]) == 1000, found["blocksTotal"] >= 5500) == (True, True)
     done = service.cli("unblock", "--file", str(listed), "--origin", "manual", "--json")
-    assert json.loads(done.stdout) == {"count": 400}
+    assert json.loads(done.stdout) == {"count": 5500}
     assert service.ask("ip:list", {"origin": "manual", "contains": "many"})["total"] == 0
 
 

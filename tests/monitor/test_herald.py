@@ -1,0 +1,54 @@
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from appliance.core.blocks import Block
+from appliance.core.moment import Moment
+from appliance.core.register import Register
+from appliance.events import Event, IpBlocked, IpUnblocked
+from appliance.monitor.herald import MOST_AT_ONCE, Herald
+
+NOW = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), 1000.0)
+COUNT = MOST_AT_ONCE * 2 + 1
+
+
+def blocks(count: int, origin: str = "manual") -> list[Block]:
+    return [Block(f"10.0.{n // 256}.{n % 256}", "", "anna", origin, NOW.wall) for n in range(count)]
+
+
+class Scene:
+    """A herald of one department, the blocks that there are, and what was told."""
+
+    def __init__(self, there: Sequence[Block]) -> None:
+        self.told: list[Event] = []
+        self.herald = Herald(["sales"], self.told.append, can_enforce=True)
+        self.register = Register()
+        self.register.change(there, [])
+
+    def step(self) -> list[Event]:
+        before = len(self.told)
+        self.herald.tell_begin(self.register, lambda _: True, NOW.wall, NOW)
+        return self.told[before:]
+
+
+def test_thousands_that_begin_are_told_in_portions() -> None:
+    scene = Scene(blocks(COUNT))
+    scene.herald.expect(blocks(COUNT))
+    assert [len(scene.step()) for _ in range(4)] == [MOST_AT_ONCE, MOST_AT_ONCE, 1, 0]
+
+
+def test_thousands_that_end_are_told_in_portions_and_before_what_begins() -> None:
+    scene = Scene(blocks(1))
+    scene.herald.expect(blocks(1))
+    scene.herald.tell_end(blocks(COUNT), "lifted by anna", NOW)
+    assert len(scene.told) == MOST_AT_ONCE
+    assert [len(scene.step()) for _ in range(3)] == [MOST_AT_ONCE, 2, 0]
+    assert {type(event) for event in scene.told[:-1]} == {IpUnblocked}
+    assert isinstance(scene.told[-1], IpBlocked)
+
+
+def test_what_a_list_holds_is_not_told_entry_by_entry() -> None:
+    listed = blocks(2, "list:bad")
+    scene = Scene(listed)
+    scene.herald.expect(listed)
+    scene.herald.tell_end(listed, "gone", NOW)
+    assert scene.step() == []

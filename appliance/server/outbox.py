@@ -69,6 +69,9 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __str__(self) -> str:
+        return f"{self._waiting_bytes} bytes wait, nothing was taken for {monotonic() - self._moved_s:.0f} s"
+
     def put(self, packet: Packet | None) -> bool:
         """Add a packet; `None`: nothing will follow. False: this client has stayed behind and is to be given up."""
         if self.is_behind or packet is None:

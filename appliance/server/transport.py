@@ -74,7 +74,7 @@ class Rooms(socketio.Manager):  # type: ignore[misc]
     def _give_up(self, session: Session) -> None:
         address = self.server.environ.get(session.sid, {}).get("REMOTE_ADDR", "a client")
         self.given_up += 1
-        log.warning("%s does not keep up with its events and is disconnected; it may connect again", address)
+        log.warning("%s does not keep up with its events and is disconnected: %s", address, session.queue)
         session.close(wait=False, abort=True, reason=engineio.Server.reason.TRANSPORT_ERROR)
 
 

@@ -16,6 +16,7 @@ HANDSHAKE = (
     b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\n"
     b"Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
+CONTENT_LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
 PATIENCE_S = 60
 READ_BYTES = 65536
 SLOW_BYTES, SLOW_PERIOD_S = 512, 0.5  # a slow client reads so much so often: one event in four
@@ -27,8 +28,14 @@ def masked(text: bytes) -> bytes:
     return b"\x81" + length + bytes(4) + text
 
 
+def _get(query: str) -> bytes:
+    return f"GET /socket.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
+
+
 class Client:
     """One WebSocket. `events`: how many it has received, those of its snapshot first."""
+
+    HANDSHAKE = HANDSHAKE
 
     def __init__(self, port: int, login: bytes) -> None:
         self.sock = socket.socket()
@@ -38,6 +45,10 @@ class Client:
         self.events = 0
         self._buffer = b""
         self._is_open = False
+
+    def log_in(self, _opening: bytes) -> None:
+        """Send the token."""
+        self.sock.sendall(masked(self.login))
 
     def texts(self) -> Iterator[bytes]:
         """The texts that have arrived; raises `OSError` at the end."""
@@ -60,6 +71,40 @@ class Client:
             yield buffer[start + header : start + header + size]
             start += header + size
         self._buffer = buffer[start:]
+
+
+class PollingClient(Client):
+    """One client by long polling: a connection that is kept, and on it a request as soon as the last was answered."""
+
+    HANDSHAKE = _get("")
+
+    def __init__(self, port: int, login: bytes) -> None:
+        super().__init__(port, login)
+        self._query = ""
+
+    def texts(self) -> Iterator[bytes]:
+        """The texts of an answer that has arrived whole."""
+        data = self.sock.recv(READ_BYTES)
+        if not data:
+            raise ConnectionError("the server has closed the connection")
+        self._buffer += data
+        head, found, body = self._buffer.partition(b"\r\n\r\n")
+        length = CONTENT_LENGTH.search(head)
+        if not found or length is None or len(body) < int(length[1]):
+            return
+        assert head.startswith(b"HTTP/1.1 200 "), head
+        self._buffer = b""
+        yield from body.split(b"\x1e")
+        if not body.startswith(b"0"):
+            self.sock.sendall(_get(self._query))
+
+    def log_in(self, opening: bytes) -> None:
+        """Send the token, by the session that was opened."""
+        self._query = f"&sid={json.loads(opening[1:])['sid']}"
+        self.sock.sendall(
+            b"POST /socket.io/?EIO=4&transport=polling%s HTTP/1.1\r\nHost: bench\r\nContent-Length: %d\r\n\r\n%s"
+            % (self._query.encode(), len(self.login), self.login)
+        )
 
 
 class Load:
@@ -86,11 +131,11 @@ class Load:
         """From now on only count bytes, for the rest of this load's life: all that comes are events of one size."""
         self._flood_bytes = 0
 
-    def connect(self, count: int, token: str, snapshot: int) -> float:
+    def connect(self, count: int, token: str, snapshot: int, kind: type[Client] = Client) -> float:
         """Connect so many at once; returns after how many seconds all have their snapshot."""
-        login = masked(b"40" + json.dumps({"token": token}).encode())
+        login = b"40" + json.dumps({"token": token}).encode()
         began_s = monotonic()
-        new = [Client(self._port, login) for _ in range(count)]
+        new = [kind(self._port, login) for _ in range(count)]
         for client in new:
             number = client.sock.fileno()
             self._clients[number] = client
@@ -140,7 +185,7 @@ class Load:
         try:
             if number in self._starting:
                 self._starting.discard(number)
-                client.sock.sendall(HANDSHAKE)
+                client.sock.sendall(client.HANDSHAKE)
                 self._poll.modify(number, select.EPOLLIN)
                 return
             self._receive(client)
@@ -164,6 +209,6 @@ class Load:
                     self.latencies_ns.append(now_ns - int(found[1]))
                     self.event_bytes = len(text) + 4
             elif text[:1] == b"0":
-                client.sock.sendall(client.login)
+                client.log_in(text)
             elif text == b"2":
                 client.sock.sendall(masked(b"3"))

@@ -2,26 +2,23 @@
 
 import json
 import os
-import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from appliance.server import access
 from appliance.server.access import Role
-from appliance.server.access.secret import SECRET_BYTES
-from tests.bench.load import Load
+from tests.bench.load import Client, Load
 from tests.contract.schema import examples
+from tests.server import START
 
 SERVER_CORE, LOAD_CORE = 0, 1
-DEPARTMENTS = ["d0", "d1", "d2", "d3"]
+DEPARTMENTS = ["dept123", "dept456"]  # of the harness
 EVENT_BYTES = 400
 PEER = Path(__file__).with_name("peer")
-KEY = secrets.token_bytes(SECRET_BYTES)
 
 
 def _states() -> list[tuple[str, dict[str, object]]]:
@@ -35,13 +32,7 @@ def _states() -> list[tuple[str, dict[str, object]]]:
 
 
 STATES = _states()
-TOKEN = access.issue(KEY, Role.VIEWER, None, 3600, "bench", datetime.now(UTC))
-OPTIONS = {
-    "secret": KEY.hex(),
-    "departments": DEPARTMENTS,
-    "states": STATES,
-    "padding": "x" * (EVENT_BYTES - 190),
-}
+OPTIONS = {"departments": DEPARTMENTS, "states": STATES, "padding": "x" * (EVENT_BYTES - 190)}
 
 
 class Running:
@@ -49,7 +40,10 @@ class Running:
 
     def __init__(self, program: list[str], **options: object) -> None:
         self._folder = TemporaryDirectory()
-        given = json.dumps({**OPTIONS, **options, "folder": self._folder.name})
+        secret = access.load_secret(Path(self._folder.name))
+        self._token = access.issue(secret, Role.VIEWER, None, 3600, "bench", START)
+        of_this = {"folder": self._folder.name, "secret": secret.hex(), "at": START.timestamp()}
+        given = json.dumps({**OPTIONS, **of_this, **options})
         self._process = subprocess.Popen(
             ["taskset", "-c", str(SERVER_CORE), *program, given],
             env={**os.environ, "EVENTLET_NO_GREENDNS": "yes", "PYTHONWARNINGS": "ignore"},
@@ -66,8 +60,8 @@ class Running:
         self._out.close()
         self._folder.cleanup()
 
-    def connect(self, count: int) -> float:
-        return self.load.connect(count, TOKEN, len(STATES))
+    def connect(self, count: int, kind: type[Client] = Client) -> float:
+        return self.load.connect(count, self._token, len(STATES), kind)
 
     def emit(self, kind: str, count: int) -> None:
         self._in.write(f"{kind} {count}\n".encode())

@@ -5,34 +5,22 @@ Orders come over standard input, as that one takes them; the port goes out as JS
 
 import json
 import logging
-import os
 import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic, monotonic_ns
-from typing import Any
+from time import monotonic_ns
 
 import eventlet
-import msgspec
-from eventlet.hubs import trampoline
 
-from appliance import events
 from appliance.config import LimitsSection
-from appliance.core.moment import Moment, timestamp
-from appliance.events import DepartmentCondition, DepartmentStatus, IncidentFacts, SecurityIncident
-from appliance.server.access import Keeper
-from appliance.server.app import Server
-from appliance.server.calls import Desk
+from appliance.core.machine import Position
+from appliance.core.moment import timestamp
+from appliance.events import BlockedIp, DepartmentCondition, DepartmentStatus, IpBlocked
 from appliance.server.fanout import Fanout
-from appliance.system.register import SqliteRegister
+from tests.server.harness import Harness, lines
 
 # All come from one address, at once.
 LIMITS = LimitsSection(connections=2000, connections_per_address=2000)
-
-
-def now() -> Moment:
-    return Moment(datetime.now(UTC), monotonic())
 
 
 class Emitter:
@@ -45,55 +33,35 @@ class Emitter:
 
     def obey(self, kind: str, count: int) -> None:
         for _ in range(count):
-            self._fanout.publish(self._state() if kind == "state" else self._alert())
+            self._fanout.publish(self._state() if kind == "state" else self._moment())
 
     def _state(self) -> DepartmentStatus:
         status = DepartmentCondition(active=True, connected_users=25, health_score=0.95, reasons=[self._text()])
-        return DepartmentStatus(department_id=self._department, timestamp=timestamp(now().wall), status=status)
+        return DepartmentStatus(department_id=self._department, timestamp=_timestamp(), status=status)
 
-    def _alert(self) -> SecurityIncident:
-        facts = IncidentFacts(type="unusual_traffic", source="192.168.1.100", details=self._text())
-        return SecurityIncident(
-            department_id=self._department, timestamp=timestamp(now().wall), severity="high", incident=facts
-        )
+    def _moment(self) -> IpBlocked:
+        block = BlockedIp(address="192.168.1.100", reason=self._text(), duration=3600)
+        return IpBlocked(department_id=self._department, timestamp=_timestamp(), ip=block)
 
     def _text(self) -> str:
         return f"{monotonic_ns()} {self._padding}"
 
 
-def _lines() -> Iterable[bytes]:
-    rest = b""
-    while True:
-        trampoline(0, read=True)
-        data = os.read(0, 65536)
-        if not data:
-            return
-        *lines, rest = (rest + data).split(b"\n")
-        yield from lines
-
-
-def _event(name: str, payload: dict[str, Any]) -> events.Event:
-    kinds = [kind for kind in vars(events).values() if isinstance(kind, type) and getattr(kind, "name", "") == name]
-    event: events.Event = msgspec.convert(payload, kinds[0])
-    return event
+def _timestamp() -> str:
+    return timestamp(datetime.now(UTC))
 
 
 def main() -> None:
     logging.basicConfig(level=logging.WARNING)
     options = json.loads(sys.argv[1])
-    fanout = Fanout(limits=LIMITS, plain=options["plain"])
-    nobody: Any = None
-    desk = Desk(*[nobody] * len(Desk.__dataclass_fields__))
-    register = SqliteRegister(Path(options["folder"]) / "people.sqlite3")
-    keeper = Keeper(bytes.fromhex(options["secret"]), {}, register, None, lambda now: True, now())
-    server = Server(fanout, keeper, options["departments"], desk, now, LIMITS)
-    for name, payload in options["states"]:
-        fanout.publish(_event(name, payload))
-    emitter = Emitter(fanout, options["departments"][0], options["padding"])
+    harness = Harness(Path(options["folder"]), Position.HOST, False, LIMITS, None, plain=options["plain"])
+    for state in options["states"]:
+        harness.obey({"publish": [state]})
+    emitter = Emitter(harness.fanout, options["departments"][0], options["padding"])
     listener = eventlet.listen(("127.0.0.1", 0), backlog=512)
-    eventlet.spawn(server.serve, listener)
+    eventlet.spawn(harness.server.serve, listener)
     print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
-    for line in _lines():
+    for line in lines():
         kind, count = line.decode().split(" ")
         emitter.obey(kind, int(count))
         eventlet.sleep(0)  # each order is a step of its own

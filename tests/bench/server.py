@@ -18,7 +18,7 @@ from time import monotonic
 from appliance.server import access
 from appliance.server.access import Role
 from appliance.simulator import CONFIG
-from tests.bench.load import Load
+from tests.bench.load import Load, PollingClient
 from tests.bench.rivals import LOAD_CORE, PEER, SERVERS, Running, resident_bytes, running
 
 ROUNDS = 3
@@ -40,6 +40,7 @@ BOUNDS = {
     "deliveries a second, saturated, 500 clients": (">=", 1.2, ""),
     "CPU for a delivery, saturated, 100 clients": ("<=", 1.0, "us"),
     "CPU for a delivery, saturated, 500 clients": ("<=", 1.0, "us"),
+    "CPU for a delivery by long polling, 100 clients, 10 events/s": ("<=", 1.0, "us"),
     "500 clients at once, until all have their snapshot": ("<=", 1.0, "ms"),
     "resident memory for a client": ("<", 1.0, "kB"),
     "resident memory with 500 clients": ("<", 1.0, "MB"),
@@ -71,7 +72,7 @@ def _p99_ms(latencies_ns: list[int]) -> float:
 
 def _saturated(one: Running, clients: int) -> tuple[float, float]:
     """Deliveries a second when there is always another event, in a step of its own, and the CPU of each in us."""
-    one.emit("alert", 1)
+    one.emit("moment", 1)
     one.load.run(lambda: False, monotonic() + 0.3)
     one.load.flood()
     began_s, before_s = monotonic(), one.cpu_s()
@@ -79,7 +80,7 @@ def _saturated(one: Running, clients: int) -> tuple[float, float]:
     while monotonic() < began_s + SECONDS:
         due = one.load.deliveries // clients + WINDOW - emitted
         for _ in range(due):
-            one.emit("alert", 1)
+            one.emit("moment", 1)
         emitted += due
         before = one.load.deliveries // clients
         one.load.run(lambda before=before: one.load.deliveries // clients > before, began_s + SECONDS)
@@ -100,11 +101,14 @@ def _measure(start: Callable[[], Running]) -> dict[str, float]:
                 found["500 clients at once, until all have their snapshot"] = connected_s * 1000
                 found["resident memory for a client"] = (one.resident_bytes() - before_bytes) / clients / 1e3
                 found["resident memory with 500 clients"] = one.resident_bytes() / 1e6
-                found["CPU for a delivery, 500 clients, 16 events in one step"], _ = _steadily(one, "alert", 16)
+                found["CPU for a delivery, 500 clients, 16 events in one step"], _ = _steadily(one, "moment", 16)
             per_s, cpu_us = _saturated(one, clients)
             found[f"deliveries a second, saturated, {clients} clients"] = per_s
             found[f"CPU for a delivery, saturated, {clients} clients"] = cpu_us
             assert one.load.lost == 0
+    with running(start) as one:
+        one.connect(100, PollingClient)
+        found["CPU for a delivery by long polling, 100 clients, 10 events/s"], _ = _steadily(one)
     return found | _hindered(start)
 
 

@@ -94,12 +94,19 @@ class Harness:
     """The composition, and the orders it takes."""
 
     def __init__(
-        self, state_dir: Path, position: Position, simulated: bool, limits: LimitsSection, tls: Tls | None
+        self,
+        state_dir: Path,
+        position: Position,
+        simulated: bool,
+        limits: LimitsSection,
+        tls: Tls | None,
+        *,
+        plain: bool = False,
     ) -> None:
         self.offset_s = self.jumped_s = 0.0
         self.troubles: list[str] = []
         self.is_clock_trusted = True
-        fanout = Fanout(simulated, limits, AlertFile(state_dir / "alerts"))
+        fanout = Fanout(simulated, limits, AlertFile(state_dir / "alerts"), plain=plain)
         machine, store = Machine(), SqliteStore(state_dir / "state.db")
         self.fanout = fanout
         quotas = Limits({Kind.DAILY: 5368709120})
@@ -186,7 +193,7 @@ def _class_of(name: str, payload: dict[str, Any]) -> type[events.Event]:
     return next(kind for kind in kinds if issubclass(kind, events.DepartmentEvent) == ("departmentId" in payload))
 
 
-def _lines() -> Iterable[bytes]:
+def lines() -> Iterable[bytes]:
     rest = b""
     while True:
         trampoline(0, read=True)
@@ -210,12 +217,17 @@ def main() -> None:
     options = json.loads(sys.argv[1])
     limits = LimitsSection(**options["limits"])
     harness = Harness(
-        Path(options["state_dir"]), Position(options["position"]), options["simulated"], limits, _tls(options)
+        Path(options["state_dir"]),
+        Position(options["position"]),
+        options["simulated"],
+        limits,
+        _tls(options),
+        plain=options["plain"],
     )
     listener = eventlet.listen(("127.0.0.1", options["port"]))
     eventlet.spawn(harness.server.serve, listener)
     print(json.dumps({"port": listener.getsockname()[1], "login_deadline_s": limits.login_deadline}), flush=True)
-    for line in _lines():
+    for line in lines():
         print(json.dumps(harness.obey(json.loads(line))), flush=True)
     harness.server.close()
 

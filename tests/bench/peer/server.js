@@ -2,16 +2,17 @@
 // rooms of its departments are joined, the snapshot is sent.
 //
 // In, over standard input, a word a line: the kind of event to emit, as often as it is to be emitted in one step:
-//     state 1     alert 16
+//     state 1     moment 16
 // Out: the port, as JSON.
 const { createServer } = require('node:http');
 const { Server } = require('socket.io');
 const jwt = require('jsonwebtoken');
 const readline = require('node:readline');
 
-const { secret, departments, states, padding } = JSON.parse(process.argv[2]);
+const { secret, at, departments, states, padding } = JSON.parse(process.argv[2]);
 const key = Buffer.from(secret, 'hex');
-const rules = { algorithms: ['HS256'], issuer: 'appliance', audience: 'appliance-clients' };
+// The time is the tests': tokens are judged at the moment for which they were made.
+const rules = { algorithms: ['HS256'], issuer: 'appliance', audience: 'appliance-clients', clockTimestamp: at };
 
 const http = createServer();
 const io = new Server(http, { cors: { origin: '*' }, maxHttpBufferSize: 16384 });
@@ -41,11 +42,10 @@ const emit = {
     timestamp: new Date().toISOString(),
     status: { active: true, connectedUsers: 25, healthScore: 0.95, reasons: [now() + padding] },
   }),
-  alert: () => io.to(`department:${departments[0]}`).emit('security:incident', {
+  moment: () => io.to(`department:${departments[0]}`).emit('ip:blocked', {
     departmentId: departments[0],
     timestamp: new Date().toISOString(),
-    severity: 'high',
-    incident: { type: 'unusual_traffic', source: '192.168.1.100', details: now() + padding },
+    ip: { address: '192.168.1.100', reason: now() + padding, duration: 3600 },
   }),
 };
 

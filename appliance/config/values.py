@@ -18,7 +18,10 @@ _QUANTITY = re.compile(r"(?P<number>\d{1,19}(\.\d{1,6})?) ?(?P<prefix>[kMGT]|[KM
 
 
 class SendPath(StrEnum):
-    """Who sends the events: we ourselves, or the library by its own way."""
+    """Who sends the events: we ourselves, or the library by its own way.
+
+    With its own way comes its own WebSocket, in which a client that sends without pause starves all others meanwhile.
+    """
 
     DIRECT = "direct"
     PLAIN = "plain"

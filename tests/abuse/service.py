@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,7 +43,10 @@ SLACK = Cost(memory_bytes=8 << 20, descriptors=6, log_bytes=30_000)
 
 
 class Service:
-    """A started service. `limits`: its table, over deadlines that a test can wait for; `tls`: it speaks HTTPS."""
+    """A started service. `limits`: its table, over deadlines that a test can wait for.
+
+    `prefix`: what to start it with, such as `("prlimit", "--nofile=256")`; `tls`: it speaks HTTPS.
+    """
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class Service:
         limits: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
         *,
+        prefix: Sequence[str] = (),
         tls: bool = False,
     ) -> None:
         self._tls = ssl._create_unverified_context() if tls else None
@@ -64,7 +68,7 @@ class Service:
         )
         self._log = folder / "log"
         self._state = folder / "state"
-        words = [COMMAND, "run", "--simulate", "--config", str(config), "--state-dir", str(self._state)]
+        words = [*prefix, COMMAND, "run", "--simulate", "--config", str(config), "--state-dir", str(self._state)]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 words, stdout=log, stderr=log, env={**os.environ, **(environment or {})}, cwd=folder

@@ -324,3 +324,29 @@ def test_calls_of_a_stranger_and_odd_methods_leave_nothing_in_the_log(server, ho
         assert client.read().startswith("40")
     assert _request(server, "DELETE", POLLING)[0].status == 405
     assert server.log() == ""
+
+
+def test_the_limits_are_the_configured_ones(start):
+    server = start(limits={"malformed_packets": 3, "nesting": 4, "message": 20_000, "refused_logins": 1})
+    with WebSocket(server) as client:
+        client.log_in(server.token())
+        client.send('42["ip:list",[[[[]]]]]')
+        client.send("4x")
+        client.send('421["ip:list",{}]')
+        assert any(text.startswith("431") for text in iter(client.read, None))
+        client.send("42" + json.dumps(["ip:list", "x" * 18_000]))
+        client.send("4x")
+        assert client.is_dropped()
+    log = server.log()
+    assert "nested too deeply" in log
+    assert log.count("sent") == 3
+    for code in ("E_UNAUTHORIZED", "E_UNAUTHORIZED", "E_RATE_LIMITED"):
+        with WebSocket(server) as guesser:
+            guesser.read()
+            guesser.send('40{"token":"guess"}')
+            assert code in guesser.read()
+
+
+def test_brackets_within_strings_are_no_nesting(server, connect):
+    answer = connect().call("ip:list", {"departmentId": "[{" * 30})
+    assert answer["code"] == "E_UNKNOWN_DEPARTMENT"

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from appliance.core.blocks import Block
-from appliance.core.targets import Kind, Network, kind_of, network_of, target_text
+from appliance.core.spans import span_of
+from appliance.core.targets import Kind
 
 TABLE = "appliance_blocks"  # of nftables, and the name of MikroTik's address list
 LONGEST_DECISION_S = 10 * 365 * 86_400  # a block until lifted, for who must have an end
@@ -28,25 +29,21 @@ class Covered:
 
 def cover(targets: Iterable[str]) -> Covered:
     """The addresses and prefixes among these targets without those that others hold already."""
-    networks: set[Network] = set()
-    others = set()
-    for target in targets:
-        if kind_of(target) in {Kind.ADDRESS, Kind.PREFIX}:
-            networks.add(network_of(target))
-        else:
+    spans, others = [], set()
+    for target in {*targets}:
+        span = span_of(target)
+        if span is None:
             others.add(target)
-    return Covered(_outermost(networks, 4), _outermost(networks, 6), len(others))
-
-
-def _outermost(networks: Iterable[Network], version: int) -> tuple[str, ...]:
+        else:
+            spans.append((span, target))
     # Of two prefixes that overlap one holds the other: in this order, right behind it or behind others that it holds.
-    ordered = sorted((int(one.network_address), one.prefixlen, one) for one in networks if one.version == version)
-    found, end = [], -1
-    for start, _, network in ordered:
-        if start > end:
-            found.append(target_text(network))
-            end = start + network.num_addresses - 1
-    return tuple(found)
+    found: dict[int, list[str]] = {4: [], 6: []}
+    end = (0, -1)
+    for span, target in sorted(spans):
+        if (span.version, span.first) > end:
+            found[span.version].append(target)
+            end = span.version, span.last
+    return Covered(tuple(found[4]), tuple(found[6]), len(others))
 
 
 def plain(covered: Covered) -> str:

@@ -4,20 +4,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from appliance.core.blocks import Block
-from appliance.core.targets import Kind, Network, network_of
+from appliance.core.spans import Span, is_inside, span_of
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """What a block must be to be shown; `None` asks for nothing.
 
-    `origin`: as of a block. `contains`: a part of the target or of the reason, in any case. `within`: a network that
-    holds all of the target. `expiring_s`: its time is over within these seconds.
+    `origin`: as of a block. `contains`: a part of the target or of the reason, in any case. `within`: what must hold
+    all of the target. `expiring_s`: its time is over within these seconds.
     """
 
     origin: str | None = None
     contains: str | None = None
-    within: Network | None = None
+    within: Span | None = None
     expiring_s: int | None = None
 
 
@@ -35,11 +35,9 @@ def _contains(block: Block, part: str) -> bool:
     return part in block.target or part in block.reason.casefold()
 
 
-def _is_within(block: Block, network: Network) -> bool:
-    if block.kind not in {Kind.ADDRESS, Kind.PREFIX}:
-        return False
-    own = network_of(block.target)
-    return own.version == network.version and own.subnet_of(network)  # type: ignore[arg-type]  # of one version
+def _is_within(block: Block, within: Span) -> bool:
+    own = span_of(block.target)
+    return own is not None and is_inside(own, within)
 
 
 def _is_expiring(block: Block, within_s: int, wall: datetime) -> bool:

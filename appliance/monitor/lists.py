@@ -122,13 +122,14 @@ class Lists:
         fetched, contents = self._aside(_look, self._fetch, known.source, version)
         listing.checked_at = now.wall
         self._tell(listing, fetched.trouble)
-        if contents is not None:
-            listing.version, listing.contents, listing.read_at = fetched.version, contents, now.wall
-            text = "the list %s has %d entries, and %d lines that mean nothing"
-            log.info(text, known.name, len(contents.targets), contents.fault_count)
-            found = self._aside(changes, known, contents.targets, self._enforcement.blocks(now), now.wall)
-            listing.lifted, listing.requests = list(found.lifted), list(found.requests)
-            listing.objections, listing.objection_count = (), 0
+        if contents is None:
+            return
+        text = "the list %s has %d entries, and %d lines that mean nothing"
+        log.info(text, known.name, len(contents.targets), contents.fault_count)
+        found = self._aside(changes, known, contents.targets, self._enforcement.blocks(now), now.wall)
+        listing.version, listing.contents, listing.read_at = fetched.version, contents, now.wall
+        listing.lifted, listing.requests = list(found.lifted), list(found.requests)
+        listing.objections, listing.objection_count = (), 0
 
     def _change(self, listing: Listing, now: Moment) -> None:
         """Do one piece of what is to be changed of this list."""

@@ -1,10 +1,10 @@
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
 
 import pytest
 
 from appliance.core.block_query import Query, matches
 from appliance.core.blocks import Block
+from appliance.core.spans import span_of
 
 WALL = datetime(2024, 12, 15, 4, 49, 29, tzinfo=UTC)
 HOST = Block("10.1.2.3", "Port scan", "anna", "manual", WALL, None, WALL + timedelta(seconds=60))
@@ -20,9 +20,9 @@ V6 = Block("2001:db8::1", "", "anna", "detection", WALL)
         (Query(origin="manual"), [HOST, NAME]),
         (Query(contains="BAD"), [NETWORK, NAME]),
         (Query(contains="scan"), [HOST]),
-        (Query(within=ip_network("10.0.0.0/8")), [HOST, NETWORK]),
-        (Query(within=ip_network("10.1.2.0/24")), [HOST]),
-        (Query(within=ip_network("2001:db8::/32")), [V6]),
+        (Query(within=span_of("10.0.0.0/8")), [HOST, NETWORK]),
+        (Query(within=span_of("10.1.2.0/24")), [HOST]),
+        (Query(within=span_of("2001:db8::/32")), [V6]),
         (Query(expiring_s=60), [HOST]),
         (Query(expiring_s=59), []),
         (Query(origin="manual", contains="10."), [HOST]),

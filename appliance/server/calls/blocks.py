@@ -10,7 +10,8 @@ from appliance.core.block_query import Query, matches
 from appliance.core.blocks import Block, BlockRequest, Origin
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
-from appliance.core.targets import Kind, Network, kind_of, network_of, parse_target
+from appliance.core.spans import Span, span_of
+from appliance.core.targets import parse_target
 from appliance.server.arguments import Argument, DepartmentId, Sentence
 from appliance.server.calls.desk import Context, require_department
 
@@ -161,13 +162,13 @@ def _require_harmless(objections: Mapping[str, str], targets: Sequence[str]) -> 
             )
 
 
-def _prefix(text: str | None) -> Network | None:
+def _prefix(text: str | None) -> Span | None:
     if text is None:
         return None
-    target = parse_target(text)
-    if kind_of(target) not in {Kind.ADDRESS, Kind.PREFIX}:
+    span = span_of(parse_target(text))
+    if span is None:
         raise Refused(Code.BAD_REQUEST, "within: must be a prefix such as 10.1.0.0/16")
-    return network_of(target)
+    return span
 
 
 def _require_scope(context: Context, department: str | None) -> None:

@@ -48,6 +48,7 @@ from appliance.core.rows import (
     saving_from,
     saving_row,
 )
+from appliance.core.schema import CHANGES
 from appliance.core.usage import Mark
 
 log = logging.getLogger(__name__)
@@ -82,58 +83,8 @@ CONTENTS: Mapping[str, Mapping[str, Callable[[Row], object]]] = {
 }
 
 migrations = Migrations("appliance")
-
-
-@migrations(name="0001_ledgers_blocks_maintenance")
-def _ledgers_blocks_maintenance(database: Database) -> None:
-    """The books begin. Every later change of the schema is a numbered function of its own, below this one."""
-    database.table("ledger").create(
-        {"department": str, "kind": str, "start": str, "used_bytes": int, "raised": str, "granted_bytes": int},
-        pk=("department", "kind", "start"),
-    )
-    database.table("quota_limit").create(
-        {"department": str, "kind": str, "limit_bytes": int}, pk=("department", "kind")
-    )
-    database.table("mark").create(
-        {"department": str, "identity": str, "up_bytes": int, "down_bytes": int}, pk="department"
-    )
-    database.table("saving").create({"id": int, "at": str}, pk="id")
-    # SQLite counts every NULL in a key as different: all departments are the empty text here.
-    database.table("block").create(
-        {
-            "target": str,
-            "department": str,
-            "reason": str,
-            "actor": str,
-            "origin": str,
-            "started_at": str,
-            "expires_at": str,
-            "announced": int,
-        },
-        pk=("target", "department"),
-    )
-    database.table("maintenance").create(
-        {"id": int, "kind": str, "start": str, "duration_s": int, "impact": str, "actor": str, "begun": int}, pk="id"
-    )
-
-
-@migrations(name="0002_blocks_by_origin")
-def _blocks_by_origin(database: Database) -> None:
-    """What two origins want, one lifts for itself only; the kernel knows a block by its number."""
-    block = database.table("block")
-    block.add_column("number", int, not_null_default=0)
-    block.add_column("is_provisional", int, not_null_default=0)
-    block.transform(pk=("target", "department", "origin"))
-
-
-@migrations(name="0003_what_blocked_names_resolve_to")
-def _what_blocked_names_resolve_to(database: Database) -> None:
-    """What blocked names were seen to resolve to, and by which time blocks were reckoned last."""
-    database.table("learned").create(
-        {"target": str, "department": str, "origin": str, "address": str, "ends": float},
-        pk=("target", "department", "origin", "address"),
-    )
-    database.table("reckoning").create({"id": int, "at": str}, pk="id")
+for _name, _change in CHANGES.items():
+    migrations(name=_name)(_change)
 
 
 class StoreUnavailable(Exception):

@@ -105,6 +105,20 @@ def release(place: Place) -> None:
     click.echo("released: nothing is metered, held or blocked any more")
 
 
+@click.command()
+@placed
+def restore(place: Place) -> None:
+    """Put in force what is blocked, and end: for a boot, before the network forwards."""
+    from appliance.service.machines import CannotStart
+    from appliance.service.restoring import restore as put_in_force
+
+    with told():
+        try:
+            click.echo(put_in_force(place.config, place.state_dir))
+        except CannotStart as reason:
+            fail(str(reason))
+
+
 def _targets(address: str | None, file: Path | None) -> list[str] | None:
     """What a list holds, its faults told; `None` for one address."""
     if (address is None) == (file is None):
@@ -157,4 +171,4 @@ def _pieces(targets: Sequence[str]) -> Iterator[list[str]]:
             click.echo(f"{min(start + AT_ONCE, len(targets))} of {len(targets)}", err=True)
 
 
-VERBS = (block, unblock, lists, release)
+VERBS = (block, unblock, lists, release, restore)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from appliance.core.blocks import Block, Key
 from appliance.core.cover import Range
 from appliance.core.name_blocks import BlockedNames, Learned
-from appliance.core.slots import MOST_NUMBERS, Slot, mark_of, stand
+from appliance.core.slots import MOST_NUMBERS, Slot, mark_of, slot, stand
 from appliance.core.targets import Kind
 
 FOREVER = float("inf")
@@ -165,5 +165,6 @@ def ends_s(block: Block) -> float:
 
 def _claim(block: Block, target: str, ends: float) -> Claim:
     family, first, last = stand(target)
-    slot = Slot(family, block.department)
-    return Claim(slot, Range(first, last, ends, mark_of(block.origin, block.number), block.key))
+    return Claim(
+        slot(family, block.department), Range(first, last, ends, mark_of(block.origin, block.number), block.key)
+    )

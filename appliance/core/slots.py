@@ -4,11 +4,11 @@ Single addresses stand in hash sets, prefixes in interval sets, for all departme
 element is its mark: the origin and the number of the block that it is there for.
 """
 
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import ip_network
+from functools import lru_cache
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import NamedTuple
 
 from appliance.core.blocks import Origin
@@ -71,7 +71,18 @@ ORIGIN_MARKS: Mapping[Origin, int] = {origin: at << ORIGIN_SHIFT for at, origin 
 
 def mark_of(origin: str, number: int) -> int:
     """The mark of the elements of a block. `origin`: that of a list with its name."""
-    return ORIGIN_MARKS[Origin(origin.partition(":")[0])] | number
+    return _origin_mark(origin) | number
+
+
+@lru_cache(maxsize=256)  # a list's 100,000 blocks share it
+def _origin_mark(origin: str) -> int:
+    return ORIGIN_MARKS[Origin(origin.partition(":")[0])]
+
+
+@lru_cache(maxsize=1024)  # five for each department
+def slot(family: Family, department: str | None) -> Slot:
+    """The set; one value for all that ask."""
+    return Slot(family, department)
 
 
 def number_in(mark: int) -> int:
@@ -81,15 +92,14 @@ def number_in(mark: int) -> int:
 
 def stand(target: str) -> tuple[Family, int, int]:
     """The family of a target's set, and the first and last number of its range; not for names."""
-    match kind_of(target):
-        case Kind.MAC:
-            number = int(target.replace(":", ""), 16)
-            return Family.MACS, number, number
-        case Kind.ADDRESS:
-            is_v6 = ":" in target
-            number = int.from_bytes(socket.inet_pton(socket.AF_INET6 if is_v6 else socket.AF_INET, target), "big")
-            return (Family.HOSTS6 if is_v6 else Family.HOSTS4), number, number
-        case _:
-            network = ip_network(target)
-            family = Family.PREFIXES4 if network.version == 4 else Family.PREFIXES6
-            return family, int(network.network_address), int(network.broadcast_address)
+    kind = kind_of(target)
+    if kind is Kind.MAC:
+        number = int(target.replace(":", ""), 16)
+        return Family.MACS, number, number
+    address, _, length = target.partition("/")
+    is_v6 = ":" in address
+    first = int.from_bytes(inet_pton(AF_INET6 if is_v6 else AF_INET, address), "big")
+    if kind is Kind.ADDRESS:
+        return (Family.HOSTS6 if is_v6 else Family.HOSTS4), first, first
+    last = first + (1 << (128 if is_v6 else 32) - int(length)) - 1
+    return (Family.PREFIXES6 if is_v6 else Family.PREFIXES4), first, last

@@ -70,7 +70,10 @@ class Enforcement:
         self._reckoned_s = 0.0
 
     def restore(self, now: Moment) -> None:
-        """Put in force what was saved. Called once, before all else, and before anything is forwarded if possible."""
+        """Put in force what was saved. Called once, before all else, and before anything is forwarded if possible.
+
+        Nothing is told yet: that is for the first step.
+        """
         trusted = self._is_clock_trusted(now)
         self._reckoning = reckoning.begin(now, self._store.reckoned_at(), is_trusted=trusted)
         blocks = self._store.blocks()
@@ -78,7 +81,6 @@ class Enforcement:
         learned = self._register.learn(self._store.learned())
         self._herald.expect(blocks)
         self._obey(Change(change.dropped, [*change.put, *learned.put]), now)
-        self.step(now)
 
     def block(self, requests: Sequence[BlockRequest], now: Moment) -> Sequence[Block]:
         """Block these targets from now on, all in one transaction, or none; what is blocked already is replaced.

@@ -82,8 +82,7 @@ class Obedience:
 
     def step(self, now: Moment, at_s: float, *, is_moved: bool = False) -> None:
         """See that the kernel still has what it was given. `is_moved`: it was given wrong lifetimes."""
-        present = {name: link.index for name, link in self._links().items()}
-        present = {one.interface: present[one.interface] for one in self._places if one.interface in present}
+        present = self._look_around()
         disturber = self._firewall.disturber()
         stands = self._firewall.stands()
         if self._is_whole and (disturber is not None or not stands) and present == self._present:
@@ -129,8 +128,14 @@ class Obedience:
             gone[slot], new[slot] = cover.change(old, fresh)
         return gone, new
 
+    def _look_around(self) -> Mapping[str, int]:
+        """By name, the index of each of the places' interfaces that exists."""
+        links = self._links()
+        return {one.interface: links[one.interface].index for one in self._places if one.interface in links}
+
     def _heal(self, now: Moment, at_s: float) -> None:
         """Put everything in force, whatever is there."""
+        self._present = self._look_around()
         refusal = self._firewall.arrange(self._places)
         if refusal is None:
             live = {slot: [one for one in cover.pieces() if one.ends > at_s] for slot, cover in self._covers.items()}

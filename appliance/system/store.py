@@ -108,8 +108,11 @@ class Reserve(Protocol):
 class SqliteStore:
     """`ports.Store` in one SQLite file with a write-ahead log."""
 
-    def __init__(self, path: Path, reserve: Reserve | None = None) -> None:
-        """Open or create the file and bring its schema up to date. Raises `StoreUnavailable`, `StoreDamaged`."""
+    def __init__(self, path: Path, reserve: Reserve | None = None, *, is_checked: bool = True) -> None:
+        """Open or create the file and bring its schema up to date. Raises `StoreUnavailable`, `StoreDamaged`.
+
+        `is_checked`: whether all is read once, to see that it is whole; else what is damaged raises where it is read.
+        """
         self._reserve = reserve
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -118,7 +121,8 @@ class SqliteStore:
             except sqlite3.OperationalError as error:
                 self._make_room(error)
                 self._database = _opened(path)
-            self._check()
+            if is_checked:
+                self._check()
         except (OSError, sqlite3.Error) as error:
             raise StoreUnavailable(f"{path}: state cannot be kept here: {error}") from error
         if reserve is not None:

@@ -1,0 +1,76 @@
+"""Restoring: what is blocked is put in force, and nothing else, as early as a boot allows.
+
+To be run before the network forwards; the service that starts later finds it there, and keeps it. It imports little,
+because each second counts: the dashboards' server alone takes as long as 100,000 blocks.
+"""
+
+import gc
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+from appliance import config as configuration
+from appliance.config import Config
+from appliance.core.filing import is_trusted
+from appliance.core.machine import Position
+from appliance.core.moment import Moment
+from appliance.core.rows import NOT_A_ROW
+from appliance.monitor.enforcement import Enforcement
+from appliance.service.machines import CannotStart
+from appliance.system import firewall
+from appliance.system.clock import KernelClock
+from appliance.system.elements import Elements
+from appliance.system.interfaces import RtnetlinkInterfaces
+from appliance.system.nfnetlink import Nfnetlink
+from appliance.system.nftables import FirewallUnavailable, Nftables
+from appliance.system.notices import Notices
+from appliance.system.store import SqliteStore, StoreDamaged, StoreUnavailable
+from appliance.system.surroundings import LinuxSurroundings
+
+STATE_FILE = "appliance.sqlite3"
+
+
+def restore(config_file: Path | None, state_dir: Path) -> str:
+    """Put in force what was blocked; returns a sentence for a person.
+
+    Raises `ConfigError` or `CannotStart`: then the service, which mends more, is left to do it.
+    """
+    if config_file is None:
+        return "there is no configuration; the service chooses what to look at when it starts"
+    config = configuration.load(config_file)
+    if config.position is Position.MIRROR:
+        return "nothing is enforced in this position"
+    if not (state_dir / STATE_FILE).exists():
+        return "nothing was blocked"
+    gc.disable()  # nothing here is garbage, and looking for it among 100,000 blocks doubles the time
+    try:
+        store = SqliteStore(state_dir / STATE_FILE, is_checked=False)
+        with closing(store):
+            return _restored(config, store)
+    except (StoreDamaged, StoreUnavailable, FirewallUnavailable, *NOT_A_ROW) as error:
+        raise CannotStart(f"{error}; the service mends what it can when it starts") from error
+
+
+def _restored(config: Config, store: SqliteStore) -> str:
+    clock = KernelClock()
+    shown, elements, notices = Nfnetlink(firewall.TABLE), Elements(), Notices(firewall.TABLE)
+    interfaces = RtnetlinkInterfaces()
+    enforcement = Enforcement(
+        config.as_departments(),
+        config.position,
+        [],
+        interfaces.links,
+        LinuxSurroundings(),
+        firewall.NftablesFirewall(Nftables().run, shown, elements, notices),
+        store,
+        lambda now: is_trusted(synchronised=clock.is_synchronised(), battery_clock=clock.has_battery, now=now),
+        lambda: None,
+        lambda _: None,
+    )
+    now = Moment(datetime.now(UTC), monotonic())
+    enforcement.restore(now)
+    for part in (notices, elements, shown, interfaces):
+        part.close()
+    refused = enforcement.troubles(now)
+    return refused[0] if refused else f"{len(enforcement.blocks(now))} blocks are in force"

@@ -10,6 +10,7 @@ is read. So a client can keep nobody waiting but itself.
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from ssl import SSLWantReadError, SSLWantWriteError
 from typing import Any, Protocol
 
@@ -64,10 +65,13 @@ class Turn:
     def _flush(self) -> None:
         self._is_scheduled = False
         now, self._due = self._due[:WRITES_PER_TURN], self._due[WRITES_PER_TURN:]
-        if self._due:
-            self._schedule()
-        for one in now:
-            one.flush()
+        try:
+            while now:
+                now.pop().flush()
+        finally:
+            self._due += now  # one's bug is not to silence the others
+            if self._due and not self._is_scheduled:
+                self._schedule()
 
 
 class WebSocket:
@@ -92,8 +96,9 @@ class WebSocket:
 
     def __init__(self, sock: socket.socket, peer: Peer, turn: Turn, longest_bytes: int) -> None:
         """`sock`: does not block; `longest_bytes`: of one message from the client."""
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with suppress(OSError):  # the client has gone already, as the first read will tell
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock = sock
         self._peer = peer
         self._turn = turn
@@ -149,13 +154,11 @@ class WebSocket:
         self._stop_writing()
         if self._outbox is not None:
             self._outbox.detach()
-        try:
+        with suppress(OSError):  # the client was faster
             if status is not None and not self._rest:
                 self._sock.send(frames.close_frame(status))
             if reset:
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        except OSError:
-            pass  # the client was faster
         self._sock.close()
         self._peer.ended(reason)
 

@@ -42,7 +42,8 @@ class AlertFile:
         """The latest alerts, oldest first; what cannot be read is passed over."""
         try:
             with self._path.open("rb") as file:
-                lines = file.read(LARGEST_FILE_BYTES).splitlines()
+                file.seek(max(0, file.seek(0, os.SEEK_END) - LARGEST_FILE_BYTES))  # the latest are at the end
+                lines = file.read().splitlines()
         except FileNotFoundError:
             return []
         except OSError as error:

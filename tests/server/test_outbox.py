@@ -2,7 +2,7 @@ import pytest
 from engineio.packet import MESSAGE, PING, Packet
 from eventlet.queue import Empty
 
-from appliance.server.outbox import MOST_WAITING_BYTES, EventPacket, Outbox
+from appliance.server.outbox import LARGEST_BURST_BYTES, MOST_WAITING_BYTES, EventPacket, Outbox
 
 
 def _state(kind, number):
@@ -63,7 +63,7 @@ def test_who_has_too_much_waiting_is_to_be_given_up_and_states_never_are_too_muc
     outbox = _attached()
     outbox.fall_behind(moved=True)
     assert all(outbox.put(_state("a", number)) for number in range(100_000))
-    big = EventPacket(b"x" * (MOST_WAITING_BYTES // 4))
+    big = EventPacket(b"x" * (LARGEST_BURST_BYTES // 4))
     assert [outbox.put(EventPacket(big.content)) for _ in range(5)] == [True, True, True, False, False]
 
 

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from appliance.server.access import Role
-from appliance.server.outbox import MOST_WAITING_BYTES
+from appliance.server.outbox import LARGEST_BURST_BYTES
 from tests.client import NodeClient
 from tests.contract.schema import examples
 
@@ -126,9 +126,9 @@ def test_who_reads_late_gets_the_newest_state_every_alert_and_whole_frames(serve
 def test_a_client_that_takes_nothing_is_cut_off_with_one_line_in_the_log_and_no_other_is(server, connect):
     honest = connect()
     with Reader(server) as stuck:
-        count = MOST_WAITING_BYTES // 4000 + 40
-        for number in range(count):
-            server.publish(*_alert(number, 4000))
+        count = LARGEST_BURST_BYTES // 4000 + 200
+        for first in range(0, count, 50):
+            server.publish_all(_alert(number, 4000) for number in range(first, min(first + 50, count)))
         honest.wait_for("security:incident", count=count)
         assert server.count()["sockets"] == 1
         assert stuck.is_cut_off()
@@ -143,8 +143,8 @@ def test_a_client_that_polls_and_stops_is_given_up_too(server, connect):
     with NodeClient(server.url, server.token(), options={"transports": ["polling"], "reconnection": False}) as client:
         client.wait_for("connect")
         client.pause()
-        for number in range(MOST_WAITING_BYTES // 4000 + 40):
-            server.publish(*_alert(number, 4000))
+        for first in range(0, LARGEST_BURST_BYTES // 4000 + 200, 50):
+            server.publish_all(_alert(number, 4000) for number in range(first, first + 50))
         assert server.count()["sockets"] == 1
         client.resume()
         client.wait_for("disconnect")

@@ -78,11 +78,23 @@ class NftablesFirewall:
     """`ports.Firewall` of the network namespace that its parts were made in."""
 
     def __init__(
-        self, run: Run, shown: Shown, elements: Elements, notices: Notices, *, tracks_connections: bool = True
+        self,
+        run: Run,
+        shown: Shown,
+        elements: Elements,
+        notices: Notices,
+        *,
+        tracks_connections: bool = True,
+        shown_apart: Shown | None = None,
     ) -> None:
-        """`tracks_connections`: make the kernel track them; of no use on a mirror port, where nothing passes."""
+        """`tracks_connections`: make the kernel track them; of no use on a mirror port, where nothing passes.
+
+        `shown_apart`: what `look` reads from where it runs in a thread of its own, because two threads that ask over one
+        socket get each other's answers; `None`: it never does.
+        """
         self._run = run
         self._shown = shown
+        self._shown_apart = shown_apart or shown
         self._elements = elements
         self._notices = notices
         self._tracks_connections = tracks_connections
@@ -125,7 +137,9 @@ class NftablesFirewall:
 
     def look(self) -> Mapping[Slot, Mapping[Bounds, Standing]]:
         """What the kernel says is in force; takes seconds with 100,000 pieces."""
-        return {slot: encoding.shown(SHAPES[slot.family], self._shown.elements(slot.name)) for slot in self._slots}
+        return {
+            slot: encoding.shown(SHAPES[slot.family], self._shown_apart.elements(slot.name)) for slot in self._slots
+        }
 
     def stopped(self) -> Mapping[str, int]:
         """By origin, the packets that were stopped since the table was made."""

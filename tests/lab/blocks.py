@@ -68,8 +68,15 @@ def _texts(family: Family, first: int, last: int) -> Iterator[str]:
 def firewall(lab: Network, *, tracks_connections: bool = True) -> Iterator[NftablesFirewall]:
     """The packet filter of the lab's appliance."""
     with lab.appliance.entered():
-        shown, elements, notices = Nfnetlink(TABLE), Elements(), Notices(TABLE)
-        made = NftablesFirewall(Nftables().run, shown, elements, notices, tracks_connections=tracks_connections)
+        shown, shown_apart, elements, notices = Nfnetlink(TABLE), Nfnetlink(TABLE), Elements(), Notices(TABLE)
+        made = NftablesFirewall(
+            Nftables().run,
+            shown,
+            elements,
+            notices,
+            tracks_connections=tracks_connections,
+            shown_apart=shown_apart,
+        )
     yield made
-    for part in (notices, elements, shown):
+    for part in (notices, elements, shown_apart, shown):
         part.close()

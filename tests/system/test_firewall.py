@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from appliance.core.cover import Range
@@ -119,6 +121,16 @@ def test_many_at_once_are_one_transaction_that_does_not_drown_its_own_notices(fi
     many = [f"10.{high}.{low}.1" for high in range(40) for low in range(250)]
     _enforce(filter_, *many)
     assert filter_.disturber() is None
+
+
+def test_a_look_in_a_thread_and_what_is_asked_meanwhile_get_their_own_answers(filter_):
+    _enforce(filter_, *(f"10.30.{number >> 8}.{number & 255}" for number in range(5000)))
+    with ThreadPoolExecutor(1) as thread:
+        looks = [thread.submit(filter_.look) for _ in range(5)]
+        while not looks[-1].done():
+            assert filter_.stands()
+            assert sum(filter_.stopped().values()) == 0
+    assert {len(targets(look.result())) for look in looks} == {5000}
 
 
 def test_other_tables_are_left_alone_and_release_takes_only_ours(gateway):

@@ -86,7 +86,7 @@ class Upkeep:
             if press is Press.HELD:
                 self._press(now)
             else:
-                any(offer(now) for offer in self._pressed)
+                self._offer(now)
 
     def show(self, *, alarmed: bool, troubled: bool, busy: bool) -> None:
         """Make the LEDs tell the state."""
@@ -107,6 +107,10 @@ class Upkeep:
             self._toggle(now)
         except Refused as refused:
             log.warning("the button does nothing: %s", refused.message)
+
+    def _offer(self, now: Moment) -> None:
+        if any(offer(now) for offer in self._pressed):
+            self._trail.record(Entry(timestamp(now.wall), "button", "", None, "button:press"))
 
     def _toggle(self, now: Moment) -> None:
         before = self.current

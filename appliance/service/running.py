@@ -184,8 +184,8 @@ class Service:
         _restore(self._enforcement)  # first of all: what is blocked stays so
         self._metering.step(clock())  # the other steps look at the links that this one reads
         self._upkeep.begin(clock())
-        self._admission.reception.pairing.begin(clock())
         self._obey_signals()
+        self._admission.reception.pairing.begin(clock())
         loops = [eventlet.spawn(self._drive, row.name, partial(_repeat, row)) for row in self._timetable]
         loops.append(eventlet.spawn(self._drive, "the server", partial(self._server.serve, listener)))
         loops += self._serve_notice()

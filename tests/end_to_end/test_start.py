@@ -1,16 +1,21 @@
 """What keeps the service from starting is told in one clear line, with exit code 1; wrong words give 2."""
 
+import hashlib
 import json
 import signal
 import socket
+import ssl
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from appliance.server.pin import fingerprint as fingerprint_of
+from appliance.system import certificate
 from tests.client.node import NodeClient
 from tests.end_to_end.installed import COMMAND, config_text
 
@@ -161,6 +166,25 @@ def test_a_service_with_tls_makes_its_certificate_tells_the_fingerprint_and_serv
         assert fingerprint in told
 
 
+def test_a_certificate_that_is_about_to_end_is_replaced_while_the_service_runs(config: str, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    old = datetime.now(UTC) - timedelta(days=380)
+    certificate.ensure(state / "server.pem", ["localhost"], old, even_if_old=True)
+    first = fingerprint_of(state / "server.pem")
+    Path(config).write_text(Path(config).read_text().replace("[server]", "[server]\ntls = true"))
+    with _running(config, state) as told:
+        assert first in told
+        host, port = _url(told).removeprefix("https://").split(":")
+        for _ in range(100):
+            shown = ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((host, int(port))))
+            if hashlib.sha256(shown).digest().hex(":").upper() != first:
+                break
+            time.sleep(0.2)
+        assert hashlib.sha256(shown).digest().hex(":").upper() == fingerprint_of(state / "server.pem") != first
+        assert json.loads(run("status", *_place(config, state), "--json").stdout)["certificate"] != first
+
+
 def test_a_token_that_the_command_line_revokes_ends_a_connection(config: str, tmp_path: Path) -> None:
     state = tmp_path / "state"
     with _running(config, state) as told:
@@ -176,22 +200,13 @@ def test_the_button_and_the_console_let_the_first_administrator_in(config: str, 
     with _running(config, tmp_path / "state", signals=[signal.SIGUSR2]) as told:
         assert "Pairing code" in told
         body = json.dumps({"name": "anna", "password": "correct horse battery"})
-        words = [
-            "curl",
-            "-sS",
-            "-H",
-            "Content-Type: application/json",
-            "-d",
-            body,
-            "--retry",
-            "5",
-            "--retry-all-errors",
-        ]
-        answer = subprocess.run([*words, "-f", f"{_url(told)}/pair"], capture_output=True, text=True, check=True).stdout
+        words = ["curl", "-sS", "-f", "--retry", "5", "--retry-all-errors", "-H", "Content-Type: application/json"]
+        asked = [*words, "-d", body, f"{_url(told)}/pair"]
+        answer = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
         with NodeClient(_url(told), json.loads(answer)["token"]) as client:
             client.wait_for("connect")
             trail = client.call("audit:get")["entries"]
-            assert [one["action"] for one in trail] == ["login", "user:add"]
+            assert [one["action"] for one in trail] == ["login", "user:add", "button:press"]
             assert trail[1]["who"] == "pairing by button"
 
 
@@ -203,15 +218,27 @@ def _url(told: str) -> str:
 def _running(config: str, state: Path, signals: Sequence[signal.Signals] = ()) -> Iterator[str]:
     """The service on a simulated machine; what it told at its start."""
     words = [COMMAND, "run", "--simulate", *_place(config, state)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as program:
-        assert program.stdout is not None
-        told = ""
-        while not ("Token: " in told and told.endswith("***\n")):
-            line = program.stdout.readline()
-            assert line, told
-            told += line
-        for one in signals:
-            program.send_signal(one)
-        yield told
-        program.terminate()
-        assert program.wait(20) == 0
+    log = state.with_name("log")
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, text=True) as program,
+    ):
+        try:
+            yield _told_by(program, signals)
+            program.terminate()
+            assert program.wait(20) == 0
+        finally:
+            program.kill()
+            print(log.read_text())  # for whoever reads why a test failed
+
+
+def _told_by(program: subprocess.Popen[str], signals: Sequence[signal.Signals]) -> str:
+    assert program.stdout is not None
+    told = ""
+    while not ("Token: " in told and told.endswith("***\n")):  # the pairing code is told last
+        line = program.stdout.readline()
+        assert line, told
+        told += line
+    for one in signals:
+        program.send_signal(one)
+    return told

@@ -63,7 +63,7 @@ def test_a_hold_is_recorded_as_the_buttons(upkeep, trail):
     assert json.loads(end.after) is None
 
 
-def test_a_short_press_goes_to_the_first_who_waits_for_one_and_to_nobody_else(upkeep):
+def test_a_short_press_goes_to_the_first_who_waits_for_one_and_to_nobody_else(upkeep, trail):
     asked = []
     waiting = {"confirm": False, "pair": True}
 
@@ -79,6 +79,7 @@ def test_a_short_press_goes_to_the_first_who_waits_for_one_and_to_nobody_else(up
     upkeep.step(NOW)
     assert asked == ["confirm", "pair", "confirm"]
     assert upkeep.current is None
+    assert [one.entry.action for one in trail.read(10)] == ["button:press"] * 2
 
 
 def test_a_press_that_nobody_waits_for_does_nothing(upkeep, trail):

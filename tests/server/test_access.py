@@ -12,6 +12,7 @@ import pytest
 from appliance.core.moment import Moment
 from appliance.core.people import Origin, Ticket
 from appliance.core.refusal import Code, Refused
+from appliance.core.validity import Birth
 from appliance.server import access
 from appliance.server.access import AccessError, Keeper, Role
 from appliance.server.access.secret import SECRET_FILE
@@ -273,6 +274,26 @@ def test_importing_what_judges_tokens_leaves_cryptography_alone():
     code = "import sys, appliance.server.access; print('cryptography' in sys.modules, 'jwt' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.split() == ["False", "True"]
+
+
+def test_a_power_cut_brings_no_expired_token_back_to_life(register):
+    token = access.issue(SECRET, Role.VIEWER, None, 60, "screen", START, Birth("the boot before", 1000.0))
+    later = Moment(START + timedelta(hours=1), 4600.0)
+    Keeper(SECRET, {}, register, "the boot before", lambda _: True, later).step(later)
+    stale = Moment(START - timedelta(days=300), 5.0)  # no battery clock, and no time server yet
+    keeper = Keeper(SECRET, {}, register, "this boot", lambda _: False, stale)
+    with pytest.raises(Refused) as refused:
+        keeper.check(token, stale)
+    assert refused.value.code is Code.TOKEN_EXPIRED
+
+
+def test_a_token_of_this_boot_is_good_for_its_time_whatever_the_clock_says(register):
+    token = access.issue(SECRET, Role.VIEWER, None, 60, "screen", START, Birth("boot", 1000.0))
+    keeper = Keeper(SECRET, {}, register, "boot", lambda _: True, Moment(START, 1000.0))
+    for jumped in (timedelta(days=-30), timedelta(), timedelta(days=30)):
+        assert keeper.check(token, Moment(START + jumped, 1059.0))
+        with pytest.raises(Refused, match="expired"):
+            keeper.check(token, Moment(START + jumped, 1060.0))
 
 
 def test_a_revoked_token_is_refused_and_no_other(judge, refusal, register):

@@ -89,8 +89,8 @@ class NftablesFirewall:
     ) -> None:
         """`tracks_connections`: make the kernel track them; of no use on a mirror port, where nothing passes.
 
-        `shown_apart`: what `look` reads from where it runs in a thread of its own, because two threads that ask over one
-        socket get each other's answers; `None`: it never does.
+        `shown_apart`: what `look` reads from where it runs in a thread of its own: two threads that ask over one socket
+        get each other's answers. `None`: it never does.
         """
         self._run = run
         self._shown = shown

@@ -1,7 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
 from appliance.core.cover import Range
@@ -52,19 +50,6 @@ def test_a_change_is_the_difference_and_the_rest_stays(filter_):
     gone = bounds(pieces("10.20.0.11", "10.1.0.0/16"))
     assert filter_.change(gone, pieces("10.20.0.12", "10.1.0.0/17"), 0.0) is None
     assert targets(filter_.look()) == {"10.20.0.12", "10.1.0.0/17", "10.3.0.0/16"}
-
-
-def test_a_look_at_thousands_may_take_its_time_beside_everything_else(filter_):
-    wanted = {f"10.{number // 256}.{number % 256}.1" for number in range(5000)}
-    _enforce(filter_, *wanted)
-    with ThreadPoolExecutor() as aside:
-        looks = aside.submit(lambda: [targets(filter_.look()) for _ in range(3)])
-        stood = []
-        while not looks.done():
-            stood.append(filter_.stands())
-            filter_.hits()
-        assert looks.result() == [wanted] * 3
-    assert set(stood) == {True}
 
 
 def test_taking_away_what_is_there_no_more_is_not_refused(filter_, until):

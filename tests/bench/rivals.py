@@ -56,6 +56,7 @@ class Running:
     def close(self) -> None:
         self.load.close()
         self._in.close()
+        self._process.kill()  # one that has still much to emit would not notice the end of its orders for long
         self._process.wait(20)
         self._out.close()
         self._folder.cleanup()

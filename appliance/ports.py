@@ -181,8 +181,8 @@ class Store(Protocol):
     def blocks(self) -> Sequence[Block]:
         """Every block that was saved and not deleted."""
 
-    def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
-        """Write or replace some blocks and forget others; synced to the medium before it returns."""
+    def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block], *, synced: bool = True) -> None:
+        """Write or replace some blocks and forget others; `synced`: to the medium before it returns."""
 
     def learned(self) -> Sequence[Learned]:
         """What blocked names were seen to resolve to."""

@@ -15,7 +15,7 @@ fills the kernel, and none makes it answer without pause.
 """
 
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -128,6 +128,16 @@ class Hit(NamedTuple):
     host: str
     packets: int
     bytes: int
+
+
+def news_of(hits: Iterable[Hit], before: Mapping[tuple[int, str], int]) -> Sequence[Hit]:
+    """What has come since, the most first. `before`: packets by mark and host; less than that, and it began anew."""
+    news = []
+    for hit in hits:
+        known = before.get((hit.mark, hit.host), 0)
+        if hit.packets != known:
+            news.append(hit._replace(packets=hit.packets - known if hit.packets > known else hit.packets))
+    return sorted(news, key=lambda hit: hit.packets, reverse=True)
 
 
 def hits_in(counted: Iterable[tuple[bytes, int, int]]) -> Iterator[Hit]:

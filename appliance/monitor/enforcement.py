@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address
 
 from appliance.core import reckoning
-from appliance.core.block_rules import Hit, Place
+from appliance.core.block_rules import Place, news_of
 from appliance.core.blocks import Block, BlockRequest, Key
 from appliance.core.department import Department
 from appliance.core.machine import Link, Position
@@ -30,7 +30,7 @@ from appliance.ports import Firewall, Publisher, Store, Surroundings
 log = logging.getLogger(__name__)
 
 MOST_BLOCKS = 200_000  # what the kernel was measured to take in one transaction in less than two seconds
-MOST_LOGGED = 20  # of one request; of more, how many there were
+MOST_LOGGED = 20  # of one request, or of one minute's hits; of more, how many there were
 RECKONED_S = 300.0  # so much longer a block may last after each power cut; the medium is written to as often
 STRAYED_S = 2.0  # by which the wall clock may move without the kernel's lifetimes being put right
 
@@ -68,6 +68,7 @@ class Enforcement:
         self._register = Register()
         self._reckoning = reckoning.NEVER
         self._reckoned_s = 0.0
+        self._hits: dict[tuple[int, str], int] = {}
 
     def restore(self, now: Moment) -> None:
         """Put in force what was saved. Called once, before all else, and before anything is forwarded if possible.
@@ -159,10 +160,13 @@ class Enforcement:
         """By origin, the packets that were stopped since the kernel was first told."""
         return self._firewall.stopped() if self.can_enforce else {}
 
-    def hits(self) -> Sequence[tuple[Block, Hit]]:
-        """Which block stopped which host how often in the last minutes; of blocks that still stand."""
-        found = [(self._register.numbered(number_in(hit.mark)), hit) for hit in self._firewall.hits()]
-        return [(block, hit) for block, hit in found if block is not None]
+    def log_hits(self) -> None:
+        """Log which block has stopped which host how often since the previous call, the busiest first."""
+        hits = self._firewall.hits() if self.can_enforce else []
+        news = [(self._register.numbered(number_in(hit.mark)), hit) for hit in news_of(hits, self._hits)]
+        self._hits = {(hit.mark, hit.host): hit.packets for hit in hits}
+        stopped = [(hit.host, str(hit.packets), one.target, one.reason) for one, hit in news if one is not None]
+        _log_some("%s was stopped %s times by the block of %s: %s", stopped)
 
     def hear(self, department: str, answer: DnsAnswer, now: Moment) -> None:
         """A host of the department was told where a name lives: if the name is blocked, so is what it lives at."""
@@ -233,7 +237,7 @@ class Enforcement:
         told = self._herald.tell_begin(self._register, self.is_enforced, self._wall(now), now)
         if told:
             announced = [replace(block, announced=True) for block in told]
-            self._note(lambda: self._store.save_blocks(announced, []))
+            self._note(lambda: self._store.save_blocks(announced, [], synced=False))  # lost, they are told once more
             for block in announced:
                 self._register.note(block)
 

@@ -58,6 +58,7 @@ log = logging.getLogger("appliance")
 
 ENFORCEMENT_S = 1.0  # another program's flush is healed, and a change of state told, within two seconds
 AUDIT_S = 5.0  # it is up to the enforcement to skip some
+HITS_S = 60.0  # who looks for a blocked host in the log does so later; a flood costs as many lines as a quiet minute
 PANEL_S = 0.1  # a finger expects an answer within a tenth of a second; signals are looked at as often
 CAPTURE_S = 0.05  # the sockets' buffers hold far more than 50 ms of the filtered frames
 ATTACH_S = 1.0  # an interface that appears is listened to within a second
@@ -201,6 +202,7 @@ class Service:
             Timed("metering", periods.metering, self._meter),
             Timed("enforcement", ENFORCEMENT_S, self._enforce),
             Timed("audit", AUDIT_S, lambda now: self._enforcement.audit(now, tpool.execute, monotonic)),
+            Timed("hits", HITS_S, lambda _: self._enforcement.log_hits()),
             Timed("attach", ATTACH_S, lambda _: self._machine.capture.attach(interfaces)),
             Timed("capture", CAPTURE_S, self._observe),
             Timed("analytics", periods.analytics, self._insight.step),

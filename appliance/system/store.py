@@ -222,15 +222,15 @@ class SqliteStore:
         """Every block that was saved and not deleted."""
         return [block_of(values) for values in self._database.execute(READ_BLOCKS)]
 
-    def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
-        """Write or replace some blocks and forget others, synced to the medium."""
+    def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block], *, synced: bool = True) -> None:
+        """Write or replace some blocks and forget others; `synced`: to the medium, as what a person ordered."""
 
         def save() -> None:
             self._database.conn.executemany(DELETE_BLOCK, map(block_key, deleted))
             self._database.conn.executemany(DELETE_LEARNED_FOR, map(block_key, deleted))
             self._database.conn.executemany(SAVE_BLOCK, map(block_values, saved))
 
-        self._order(save)
+        self._order(save, synced=synced)
 
     def learned(self) -> Sequence[Learned]:
         """What blocked names were seen to resolve to."""

@@ -104,6 +104,8 @@ class NodeClient(Recorder):
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
+            if not line.endswith("\n"):
+                return  # it was ended in the middle of a word
             fact = json.loads(line)
             with self._news:
                 if "id" in fact:

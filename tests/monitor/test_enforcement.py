@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.core.block_rules import Hit
 from appliance.core.blocks import BlockRequest
 from appliance.core.department import Department
 from appliance.core.machine import Counters, Link, Position
@@ -14,8 +15,9 @@ from appliance.core.names import DnsAnswer
 from appliance.core.protection import Protected, protected_host
 from appliance.core.quota import Limits
 from appliance.core.refusal import Code, Refused
+from appliance.core.slots import mark_of
 from appliance.events import Event, IpBlocked, IpUnblocked
-from appliance.monitor.enforcement import Enforcement
+from appliance.monitor.enforcement import MOST_LOGGED, Enforcement
 from appliance.monitor.herald import MOST_AT_ONCE
 from appliance.monitor.obedience import DISTURBED_TOLD_S, RETRY_S
 from appliance.simulator.firewall import SimulatedFirewall
@@ -36,6 +38,10 @@ class Kernel(SimulatedFirewall):
         self.meddler: str | None = None
         self.mood: str | None = None
         self.transactions = 0
+        self.stopped_hosts: list[Hit] = []
+
+    def hits(self) -> list[Hit]:
+        return self.stopped_hosts
 
     def flush(self, who: str | None) -> None:
         self._places, self._sets, self.meddler = None, {}, who
@@ -367,3 +373,23 @@ def test_a_block_by_hand_of_an_address_outlives_the_name_that_resolves_to_it(rig
     rig.enforcement.hear("sales", DnsAnswer("10.0.0.5", "example.com", ("10.5.0.1",), 900), rig.now())
     rig.unblock("example.com")
     assert rig.in_force() == {"10.5.0.1"}
+
+
+def test_who_runs_into_a_block_is_logged_and_a_flood_of_hosts_in_a_few_lines(rig: Rig, caplog) -> None:
+    caplog.set_level("INFO")
+    rig.block("203.0.113.5")
+    [block] = rig.enforcement.blocks(rig.now())
+    mark = mark_of(block.origin, block.number)
+    rig.kernel.stopped_hosts = [Hit(mark, "10.0.0.7", 12, 900), Hit(mark, "10.0.0.8", 40, 3000)]
+    caplog.clear()
+    rig.enforcement.log_hits()
+    assert [line.message.split(" was")[0] for line in caplog.records] == ["10.0.0.8", "10.0.0.7"]
+    assert "40 times by the block of 203.0.113.5" in caplog.records[0].message
+    rig.kernel.stopped_hosts[0] = Hit(mark, "10.0.0.7", 15, 1000)
+    caplog.clear()
+    rig.enforcement.log_hits()
+    assert [line.message.split(" by")[0] for line in caplog.records] == ["10.0.0.7 was stopped 3 times"]
+    rig.kernel.stopped_hosts = [Hit(mark, f"10.0.0.{host}", 99, 9) for host in range(100, 200)]
+    caplog.clear()
+    rig.enforcement.log_hits()
+    assert len(caplog.records) == MOST_LOGGED + 1

@@ -26,7 +26,7 @@ SITES = (
     ("outlook.office.com", 10),
     ("teams.microsoft.com", 7),
     ("www.youtube.com", 6),
-    ("deb.debian.org", 3),
+    ("www.kernel.org", 3),
     ("www.openstreetmap.org", 2),
 )
 _CUMULATED = [*accumulate(weight for _, weight in SITES)]

@@ -127,6 +127,10 @@ class Enforcement:
         wall = self._wall(now)
         return [block for block in self._register if block.is_live(wall)]
 
+    def find(self, target: str, department: str | None) -> Sequence[Block]:
+        """The blocks of this target there, of every origin. `target`: as `parse_target` writes it."""
+        return self._register.find(target, department, None)
+
     def remaining_s(self, block: Block, now: Moment) -> float | None:
         """Seconds until the block ends, also while the wall clock is not trusted; `None`: until it is lifted."""
         return block.remaining_s(self._wall(now))

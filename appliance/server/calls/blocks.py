@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -110,13 +111,9 @@ def unblock(context: Context, asked: UnblockArgument) -> dict[str, Any]:
 
 def state(context: Context, asked: BlockArgument | UnblockArgument) -> list[dict[str, Any]]:
     """The blocks of these targets and this department, for the audit trail, which takes a few of many."""
-    targets = set(_targets(asked))
-    found = [
-        block
-        for block in context.desk.enforcement.blocks(context.now)
-        if block.target in targets and block.department == asked.department_id
-    ]
-    return [_shown(block, context) for block in found[:MOST_TOLD]]
+    find = context.desk.enforcement.find
+    found = (block for target in _targets(asked) for block in find(target, asked.department_id))
+    return [_shown(block, context) for block in islice(found, MOST_TOLD)]
 
 
 def list_blocks(context: Context, asked: ListArgument) -> dict[str, Any]:

@@ -71,6 +71,9 @@ class Enforcement(Protocol):
     def blocks(self, now: Moment) -> Sequence[Block]:
         """The blocks that should be in force."""
 
+    def find(self, target: str, department: str | None) -> Sequence[Block]:
+        """The blocks of this target there, of every origin. `target`: as `parse_target` writes it."""
+
 
 class Upkeep(Protocol):
     """What the calls need of upkeep."""

@@ -177,6 +177,23 @@ def test_this_computer_is_metered_when_it_is_the_department(gateway):
     assert (own.up_bytes, own.down_bytes) == (3 * 84, 3 * 84)
 
 
+@pytest.mark.parametrize("address", [WEB_V4[0], WEB_V6[0]], ids=["4", "6"])
+def test_the_meter_of_this_computer_equals_its_interface_s_counters_to_the_byte(gateway, address):
+    gateway.start_iperf3()
+    silence(gateway)
+    meters = meters_of(gateway)
+    line = Line(gateway.appliance)
+    assert meters.apply([Plan("self", "eth0", Facing.SELF)]) is None
+    before = line.carried()
+    transfer(gateway.appliance, address)
+    transfer(gateway.appliance, address, down=True)
+    own = at_rest(meters)["self"]
+    carried = line.carried()
+    assert (own.up_bytes, own.down_bytes) == tuple(now - then for now, then in zip(carried, before, strict=True))
+    assert own.total_bytes > 5 * MEGABYTE
+    assert ("10.30.0.1" if "." in address else "fd30::1") in meters.hosts()["self"]
+
+
 def test_a_mirrored_interface_without_addresses_counts_all_as_down(mirror):
     meters = meters_of(mirror)
     assert meters.apply([Plan("all", "eth1", Facing.MIRRORED)]) is None

@@ -56,11 +56,6 @@ def parse_target(text: str) -> str:
     return name if name is not None else target_text(_unmapped(_network(asked)))
 
 
-def network_of(target: str) -> Network:
-    """The addresses of a target that is an address or a prefix."""
-    return ip_network(target)
-
-
 def target_text(network: Network) -> str:
     """A prefix as text; one that holds a single address is written as that address."""
     return str(network.network_address) if network.num_addresses == 1 else str(network)

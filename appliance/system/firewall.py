@@ -149,12 +149,6 @@ class NftablesFirewall:
         """Who was stopped by which block how often, in the last minutes."""
         return [hit for version in PROTOCOLS for hit in hits_in(self._shown.counted(hits_name(version)))]
 
-    def release(self) -> None:
-        """Take all that is ours out of the kernel, as at an uninstall; nothing is blocked afterwards."""
-        tables = [{"table": {"family": family, "name": TABLE}} for family in ("netdev", "inet")]
-        # Adding what exists changes nothing, deleting what does not is an error: so each is added, then deleted.
-        self._run([{action: table} for table in tables for action in ("add", "delete")])
-
     def _put(self, removed: Sequence[bytes], added: Sequence[bytes], size: int) -> str | None:
         if size < MANY:
             return self._elements.change(removed, added)

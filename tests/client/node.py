@@ -14,6 +14,10 @@ from tests.client.recorder import PATIENCE_S, Recorder
 PROGRAM = Path(__file__).with_name("client.js")
 
 
+class Unanswered(AssertionError):
+    """A call whose connection ended before its acknowledgement came."""
+
+
 class NodeClient(Recorder):
     """One client. `since`: asks for the alerts after this number, and when it reconnects after the latest it has seen.
 
@@ -55,13 +59,20 @@ class NodeClient(Recorder):
         self.close()
 
     def call(self, event: str, *arguments: Any, code: str | None = None) -> Any:
-        """Emit with a callback and return what it was called with. `code`: the arguments as a JavaScript array."""
+        """Emit with a callback and return what it was called with. `code`: the arguments as a JavaScript array.
+
+        Raises `Unanswered` when the connection ends meanwhile: what is lost with it, `socket.io-client` sends no more.
+        """
         number = next(self._ids)
+        ends = len(self.named("disconnect"))
         self._order({"emit": event, "args": arguments, "code": code, "id": number})
         with self._news:
-            if not self._news.wait_for(lambda: number in self._answers, PATIENCE_S):
-                raise AssertionError(f"{event} was not acknowledged in {PATIENCE_S} s")
-            return self._answers.pop(number)
+            self._news.wait_for(lambda: number in self._answers or len(self.named("disconnect")) > ends, PATIENCE_S)
+            if number in self._answers:
+                return self._answers.pop(number)
+        if len(self.named("disconnect")) > ends:
+            raise Unanswered(f"the connection ended before {event} was acknowledged")
+        raise AssertionError(f"{event} was not acknowledged in {PATIENCE_S} s")
 
     def send(self, event: str, *arguments: Any, code: str | None = None) -> None:
         """Emit without a callback."""

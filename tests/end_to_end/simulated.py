@@ -9,7 +9,7 @@ from typing import Any
 
 from appliance.core.trial import TRIAL_S
 from appliance.simulator import CONFIG
-from tests.client.node import NodeClient
+from tests.client.node import NodeClient, Unanswered
 from tests.end_to_end.installed import COMMAND
 
 PATIENCE_S = 30
@@ -92,9 +92,15 @@ class Simulated:
     def wait_for(self, subject: str, within_s: float = PATIENCE_S) -> None:
         """Wait until this configuration is in force, and none other."""
         deadline = time.monotonic() + within_s
-        while not self.runs(subject):
+        while not self._runs_already(subject):
             assert time.monotonic() < deadline, f"{subject} is not in force"
             time.sleep(0.2)
+
+    def _runs_already(self, subject: str) -> bool:
+        try:
+            return self.runs(subject)
+        except Unanswered:  # by the process that was about to become its successor
+            return False
 
     def try_new(self) -> None:
         """Apply a new configuration and wait until it is in force."""

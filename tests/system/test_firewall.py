@@ -5,7 +5,7 @@ import pytest
 from appliance.core.cover import Range
 from appliance.core.slots import Family, Slot, mark_of
 from appliance.system.firewall import NftablesFirewall
-from appliance.system.nftables import FirewallUnavailable
+from appliance.system.nftables import FirewallUnavailable, Nftables
 from tests.lab.blocks import DEPARTMENT, bounds, firewall, pieces, place, targets
 from tests.lab.network import WEB_V4, WEB_V6
 
@@ -140,8 +140,9 @@ def test_other_tables_are_left_alone_and_release_takes_only_ours(gateway):
         assert made.arrange(PLACES) is None
         _enforce(made, "10.20.0.11")
         assert gateway.appliance.run(["nft", "list", "table", "inet", "theirs"]).stdout == theirs
-        made.release()
-        made.release()
+        with gateway.appliance.entered():
+            Nftables().release()
+            Nftables().release()
         assert gateway.appliance.run(["nft", "list", "ruleset"]).stdout == theirs
         assert not made.stands()
 
@@ -156,7 +157,7 @@ def test_an_interface_that_was_made_anew_is_blocked_again_after_arranging(gatewa
         gateway.cable_department()
         assert made.arrange(PLACES) is None
         assert _visits(gateway.hosts[0]) == [REFUSED, REFUSED]
-        made.release()
+        assert made.replace({}, 0.0) is None
         assert _visits(gateway.hosts[0]) == [ANSWERED, ANSWERED]
 
 

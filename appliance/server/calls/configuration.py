@@ -1,6 +1,5 @@
 """Calls about the service as a whole: to try another configuration, to keep what is on trial, to open everything."""
 
-import math
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -48,4 +47,4 @@ def state(context: Context, _: object) -> object:
 
 
 def _shown(found: Trial, context: Context) -> dict[str, Any]:
-    return {"remaining": math.ceil(found.remaining_s(context.now.monotonic_s)), "actor": found.actor}
+    return {"remaining": round(found.remaining_s(context.now.monotonic_s)), "actor": found.actor}

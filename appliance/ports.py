@@ -4,7 +4,7 @@ A method returns at once with what is known now, or a value that says what is mi
 the process. Where a method says so, it may take tens of milliseconds and its caller runs it beside the event loop.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from appliance.core.audit import Entry
 from appliance.core.block_rules import Hit, Place
 from appliance.core.blocks import Block
 from appliance.core.cover import Range
-from appliance.core.elements import Bounds
+from appliance.core.elements import Bounds, Point
 from appliance.core.history import Key, Series, Step
 from appliance.core.machine import Connection, Frame, Lights, Link, Press, Sighting, Vitals
 from appliance.core.maintenance import Maintenance
@@ -20,7 +20,7 @@ from appliance.core.meter import Plan, Reading
 from appliance.core.name_blocks import Learned
 from appliance.core.protection import Protected
 from appliance.core.quota import Kind, Ledger
-from appliance.core.slots import Slot, Standing
+from appliance.core.slots import Slot
 from appliance.core.usage import Mark, Passed
 from appliance.events import Event
 
@@ -87,8 +87,11 @@ class Firewall(Protocol):
     ) -> str | None:
         """Take some pieces away and put others, in one transaction."""
 
-    def look(self) -> Mapping[Slot, Mapping[Bounds, Standing]]:
-        """What the kernel says is in force; takes seconds with 100,000 pieces, and may be called in another thread."""
+    def look(self, slot: Slot) -> Iterator[Sequence[Point]]:
+        """What the kernel says is in a set, each portion a millisecond's work; nothing where the set is not there.
+
+        One look at a time, to its end; what is changed meanwhile may be in it or not.
+        """
 
     def stopped(self) -> Mapping[str, int]:
         """By origin, the packets that were stopped since the rules were first put."""

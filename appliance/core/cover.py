@@ -30,8 +30,10 @@ class Range(NamedTuple):
 class Cover:
     """The ranges of one address family, and the disjoint pieces that they come to."""
 
-    def __init__(self, bits: int) -> None:
+    def __init__(self, bits: int, *, joins: bool = True) -> None:
+        """`joins`: whether neighbours that are alike become one range, which a set of single addresses cannot hold."""
         self._bits = bits
+        self._joins = joins
         self._ranges: dict[tuple[int, int], dict[Hashable, Range]] = {}  # by bounds and owner
         self._bounds: list[tuple[int, int]] = []  # sorted; one for each entry above
         self._pieces: dict[int, Range] = {}  # by first address
@@ -40,6 +42,10 @@ class Cover:
     def __len__(self) -> int:
         """How many pieces there are."""
         return len(self._pieces)
+
+    def __contains__(self, piece: Range) -> bool:
+        """Whether this is one of the pieces."""
+        return self._pieces.get(piece.first) == piece
 
     def pieces(self) -> Iterable[Range]:
         """The disjoint pieces, in no order."""
@@ -108,7 +114,9 @@ class Cover:
             for piece in resolve(self._around(first, last))
             if piece.last >= first and piece.first <= last
         ]
-        new = _joined(sorted([*beside, *inside]))
+        new = sorted([*beside, *inside])
+        if self._joins:
+            new = _joined(new)
         for piece in old:
             del self._pieces[piece.first]
         self._pieces.update((piece.first, piece) for piece in new)

@@ -23,6 +23,7 @@ MARK_HEADER = ATTRIBUTE.pack(12, DATA | NESTED) + ATTRIBUTE.pack(8, 1)
 TIMEOUT_HEADER = ATTRIBUTE.pack(12, TIMEOUT)
 
 Bounds = tuple[int, int]
+Point = tuple[int, Standing | None]  # an address, and what is noted of it; `None`: the one behind a range's last
 
 
 def added(shape: Shape, pieces: Iterable[Range], at_s: float) -> Iterator[bytes]:
@@ -63,21 +64,35 @@ def everything(table: str, set_name: str) -> bytes:
     return attribute(1, text(table)) + attribute(2, text(set_name))
 
 
-def shown(shape: Shape, answers: Iterable[bytes]) -> dict[Bounds, Standing]:
-    """By bounds, what a set holds, from the bodies of the messages that show it."""
-    begins: dict[int, Standing] = {}
-    ends: list[int] = []
-    for answer in answers:
-        for element in members(attributes(answer).get(LIST, b"")):
-            number = int.from_bytes(element[8 : 8 + shape.bits // 8], "big")
-            standing = _standing(element, 8 + (shape.bits + 31) // 32 * 4)
+def points(shape: Shape, answer: bytes) -> list[Point]:
+    """What a message shows of a set, from its body: where a piece begins, and of an interval where it has ended."""
+    at = 8 + (shape.bits + 31) // 32 * 4
+    return [
+        (int.from_bytes(element[8 : 8 + shape.bits // 8], "big"), _standing(element, at))
+        for element in members(attributes(answer).get(LIST, b""))
+    ]
+
+
+class Seen:
+    """What a look at a set has come upon so far."""
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+        self._marks: dict[int, int] = {}
+        self._ends = {1 << shape.bits}  # behind the last of all, where the kernel needs no element
+
+    def add(self, points: Iterable[Point]) -> None:
+        """The look goes on."""
+        for number, standing in points:
             if standing is None:
-                ends.append(number)
+                self._ends.add(number)
             else:
-                begins[number] = standing
-    if not shape.is_interval:
-        return {(number, number): standing for number, standing in begins.items()}
-    return _ranges(shape, begins, sorted(ends))
+                self._marks[number] = standing.mark
+
+    def __contains__(self, piece: Range) -> bool:
+        """Whether the piece is there as it should be, its mark and its end."""
+        ends = not self._shape.is_interval or piece.last + 1 in self._ends
+        return ends and self._marks.get(piece.first) == piece.mark
 
 
 def _standing(element: bytes, at: int) -> Standing | None:
@@ -96,17 +111,6 @@ def _standing(element: bytes, at: int) -> Standing | None:
     remaining = found.get(EXPIRATION)
     mark = int.from_bytes(attributes(found[DATA])[1], sys.byteorder)
     return Standing(mark, int.from_bytes(remaining, "big") / 1000 if remaining else None)
-
-
-def _ranges(shape: Shape, begins: dict[int, Standing], ends: list[int]) -> dict[Bounds, Standing]:
-    found = {}
-    at = 0
-    for first in sorted(begins):
-        while at < len(ends) and ends[at] <= first:
-            at += 1
-        last = ends[at] - 1 if at < len(ends) else (1 << shape.bits) - 1
-        found[first, last] = begins[first]
-    return found
 
 
 def _keys(shape: Shape) -> Callable[[int], bytes]:

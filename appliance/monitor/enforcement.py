@@ -24,7 +24,7 @@ from appliance.core.register import Change, Register
 from appliance.core.slots import number_in
 from appliance.core.targets import parse_target
 from appliance.monitor.herald import Herald
-from appliance.monitor.obedience import Aside, Obedience
+from appliance.monitor.obedience import Obedience
 from appliance.ports import Firewall, Publisher, Store, Surroundings
 
 log = logging.getLogger(__name__)
@@ -196,10 +196,10 @@ class Enforcement:
             self._obedience.step(now, self._at_s(now), is_moved=is_moved)
         self._tell_begin(now)
 
-    def audit(self, now: Moment, aside: Aside, clock: Callable[[], float]) -> None:
-        """Compare what the kernel shows with what it should have. `aside`: runs what takes seconds beside the loop."""
+    def audit(self, now: Moment, pause: Callable[[], None]) -> None:
+        """Compare what the kernel shows with what it should have. `pause`: gives others their turn, again and again."""
         if self.can_enforce:
-            self._obedience.audit(now, self._at_s(now), aside, clock)
+            self._obedience.audit(now, self._at_s(now), pause)
 
     def _judged(self, requests: Sequence[BlockRequest], now: Moment) -> dict[Key, Block]:
         wall, provisional = self._wall(now), not self._reckoning.is_trusted

@@ -92,14 +92,13 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
         raise CannotStart(f"{error}; run as root, or try it with --simulate") from None
     interfaces, neighbours = RtnetlinkInterfaces(), RtnetlinkNeighbours()
     flows, shown, kernel_clock = ConntrackFlows(), Nfnetlink(TABLE), KernelClock()
-    shown_blocks, shown_apart = Nfnetlink(blocks.TABLE), Nfnetlink(blocks.TABLE)
-    elements, notices = Elements(), Notices(blocks.TABLE)
+    shown_blocks, elements, notices = Nfnetlink(blocks.TABLE), Elements(), Notices(blocks.TABLE)
     panel = GpioPanel(
         pins.button, pins.led_status, pins.led_alert, pins.led_activity, hold_s=pins.hold, scratch=state_dir
     )
 
     def close() -> None:
-        for part in (panel, capture, notices, elements, shown_apart, shown_blocks, shown, neighbours, interfaces):
+        for part in (panel, capture, notices, elements, shown_blocks, shown, neighbours, interfaces):
             part.close()
 
     return Machine(
@@ -114,7 +113,6 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
             elements,
             notices,
             tracks_connections=not is_mirror,
-            shown_apart=shown_apart,
         ),
         surroundings=LinuxSurroundings(),
         meters=NftablesMeters(nftables.run, shown, notice_port),

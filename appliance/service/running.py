@@ -59,6 +59,9 @@ log = logging.getLogger("appliance")
 
 ENFORCEMENT_S = 1.0  # another program's flush is healed, and a change of state told, within two seconds
 AUDIT_S = 5.0  # it is up to the enforcement to skip some
+PAUSE_S = (
+    0.005  # after each millisecond of an audit, so that it takes a sixth of a core while it runs, and no client waits
+)
 SWITCH_S = 0.0005  # a thread that reckons beside the loop lets it go on so soon; Python's 5 ms are felt in each answer
 HITS_S = 60.0  # who looks for a blocked host in the log does so later; a flood costs as many lines as a quiet minute
 PANEL_S = 0.1  # a finger expects an answer within a tenth of a second; signals are looked at as often
@@ -204,7 +207,7 @@ class Service:
         return (
             Timed("metering", periods.metering, self._meter),
             Timed("enforcement", ENFORCEMENT_S, self._enforce),
-            Timed("audit", AUDIT_S, lambda now: self._enforcement.audit(now, tpool.execute, monotonic)),
+            Timed("audit", AUDIT_S, lambda now: self._enforcement.audit(now, _pause)),
             Timed("hits", HITS_S, lambda _: self._enforcement.log_hits()),
             Timed("attach", ATTACH_S, lambda _: self._machine.capture.attach(interfaces)),
             Timed("capture", CAPTURE_S, self._observe),
@@ -315,6 +318,10 @@ def _restore(enforcement: Enforcement) -> None:
     enforcement.restore(clock())
     gc.freeze()  # else each full collection would walk them all, and stop everybody for a second
     gc.enable()
+
+
+def _pause() -> None:
+    eventlet.sleep(PAUSE_S)
 
 
 def _repeat(row: Timed) -> None:

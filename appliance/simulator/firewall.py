@@ -2,17 +2,18 @@
 
 The same contract test runs over it and over the real one. A transaction with overlapping ranges, or one that takes away
 what is not there, is refused whole, and so is one with an interface that does not exist, as older kernels do (a new one
-takes the chain and waits); an element whose time is over is gone.
+takes the chain and waits); a set of single addresses takes of a range the first alone; an element whose time is over is
+gone.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from appliance.core.block_rules import Hit, Place
 from appliance.core.blocks import Origin
 from appliance.core.cover import Range
-from appliance.core.elements import Bounds
+from appliance.core.elements import Bounds, Point
 from appliance.core.protection import Protected
-from appliance.core.slots import Family, Slot, Standing, stand
+from appliance.core.slots import SHAPES, Family, Slot, Standing, stand
 from appliance.simulator.frames import Address
 
 Sets = dict[Slot, dict[Bounds, tuple[int, float]]]  # by slot and bounds: the mark, and when it ends
@@ -67,16 +68,12 @@ class SimulatedFirewall:
                 kept.get(slot, {}).pop(one, None)
         return self._put(kept, new, at_s)
 
-    def look(self) -> Mapping[Slot, Mapping[Bounds, Standing]]:
-        """What is in force."""
-        now_s = self._elapsed()
-        return {
-            slot: {
-                bounds: Standing(mark, None if ends_s == float("inf") else ends_s - now_s)
-                for bounds, (mark, ends_s) in found.items()
-            }
-            for slot, found in self._live().items()
-        }
+    def look(self, slot: Slot) -> Iterator[Sequence[Point]]:
+        """What is in a set, a piece at a time."""
+        now_s, shape = self._elapsed(), SHAPES[slot.family]
+        for (first, last), (mark, ends_s) in self._live().get(slot, {}).items():
+            begin = first, Standing(mark, None if ends_s == float("inf") else ends_s - now_s)
+            yield [begin, (last + 1, None)] if shape.is_interval and last + 1 < 1 << shape.bits else [begin]
 
     def stopped(self) -> Mapping[str, int]:
         """Nothing is counted here."""
@@ -109,7 +106,8 @@ class SimulatedFirewall:
         sets = {slot: dict(kept.get(slot, {})) for slot in {*kept, *new}}
         now_s = self._elapsed()
         for slot, pieces in new.items():
-            for first, last, ends, mark, _ in pieces:
+            for first, end, ends, mark, _ in pieces:
+                last = end if SHAPES[slot.family].is_interval else first
                 if any(first <= high and low <= last for low, high in sets[slot]):
                     return "File exists (EEXIST)"
                 sets[slot][first, last] = mark, now_s + ends - at_s

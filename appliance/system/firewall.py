@@ -11,11 +11,11 @@ from typing import Protocol
 from appliance.core import elements as encoding
 from appliance.core.block_rules import TABLE, Hit, Place, arrangement, hits_in, hits_name, slots_of
 from appliance.core.cover import Range
-from appliance.core.elements import Bounds
+from appliance.core.elements import Bounds, Point
 from appliance.core.meter_change import There
 from appliance.core.meter_names import PROTOCOLS
 from appliance.core.ruleset import Command
-from appliance.core.slots import SHAPES, Slot, Standing
+from appliance.core.slots import SHAPES, Slot
 
 __all__ = ["TABLE", "NftablesFirewall"]
 
@@ -50,7 +50,7 @@ class Shown(Protocol):
     def counted(self, name: str) -> Iterator[tuple[bytes, int, int]]:
         """Of a set: each key, its bytes and its packets."""
 
-    def elements(self, name: str) -> Sequence[bytes]:
+    def portions(self, name: str) -> Iterator[bytes]:
         """What shows a set's elements."""
 
 
@@ -85,16 +85,10 @@ class NftablesFirewall:
         notices: Notices,
         *,
         tracks_connections: bool = True,
-        shown_apart: Shown | None = None,
     ) -> None:
-        """`tracks_connections`: make the kernel track them; of no use on a mirror port, where nothing passes.
-
-        `shown_apart`: what `look` reads from where it runs in a thread of its own: two threads that ask over one socket
-        get each other's answers. `None`: it never does.
-        """
+        """`tracks_connections`: make the kernel track them; of no use on a mirror port, where nothing passes."""
         self._run = run
         self._shown = shown
-        self._shown_apart = shown_apart or shown
         self._elements = elements
         self._notices = notices
         self._tracks_connections = tracks_connections
@@ -135,11 +129,9 @@ class NftablesFirewall:
         added = [body for slot, pieces in new.items() for body in _added(slot, pieces, at_s)]
         return self._put(removed, added, sum(map(len, gone.values())) + sum(map(len, new.values())))
 
-    def look(self) -> Mapping[Slot, Mapping[Bounds, Standing]]:
-        """What the kernel says is in force; takes seconds with 100,000 pieces."""
-        return {
-            slot: encoding.shown(SHAPES[slot.family], self._shown_apart.elements(slot.name)) for slot in self._slots
-        }
+    def look(self, slot: Slot) -> Iterator[Sequence[Point]]:
+        """What the kernel says is in a set, a portion at a time."""
+        return (encoding.points(SHAPES[slot.family], portion) for portion in self._shown.portions(slot.name))
 
     def stopped(self) -> Mapping[str, int]:
         """By origin, the packets that were stopped since the table was made."""

@@ -49,6 +49,7 @@ LAST, BEGIN = 1, 2  # sequence numbers: whose answers are waited for
 OVER = 1  # NFT_QUOTA_F_INV: it holds for what is over it
 MOST_ELEMENTS = 500  # of one transaction: 90 kB, below what a socket sends at once
 LARGEST_BYTES = 1 << 16  # of what one receive returns; the kernel fills at most 32 KiB
+PORTION_BYTES = 1 << 14  # a millisecond's reading; the kernel fills at least a page, which is as much on some
 MOST_ATTEMPTS = 10  # a ruleset that changes under each of them is not worth waiting for
 
 INTERFACE_REQUEST = Struct("=16s24x")  # linux/if.h: struct ifreq
@@ -59,8 +60,8 @@ class Nfnetlink:
     """Reads one table of the `netdev` family, in the network namespace in which it was made."""
 
     def __init__(self, table: str) -> None:
-        self._socket, self._writing = (
-            socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) for _ in range(2)
+        self._socket, self._writing, self._listing = (
+            socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) for _ in range(3)
         )
         self._table = text(table)
 
@@ -68,6 +69,7 @@ class Nfnetlink:
         """Give the sockets back."""
         self._socket.close()
         self._writing.close()
+        self._listing.close()
 
     def has_interface(self, name: str) -> bool:
         """Whether there is an interface of this name."""
@@ -173,9 +175,21 @@ class Nfnetlink:
         listed = attribute(3 | NESTED, attribute(1 | NESTED, element))
         return attribute(1, self._table) + attribute(2, text(name)) + listed
 
-    def elements(self, name: str) -> list[bytes]:
-        """What shows a set's elements, for `core.elements.shown`; empty where the set is not there."""
-        return self._ask(GET_ELEMENTS, attribute(1, self._table) + attribute(2, text(name)))
+    def portions(self, name: str) -> Iterator[bytes]:
+        """What shows a set's elements, each some hundreds, for `core.elements.points`; nothing where it is not there.
+
+        To be read to its end before the next; what else is asked meanwhile does not disturb it.
+        """
+        request = attribute(1, self._table) + attribute(2, text(name))
+        self._listing.send(message(SUBSYSTEM | GET_ELEMENTS, REQUEST | DUMP, NFPROTO_NETDEV, request))
+        while True:
+            for kind, _, _, body in messages(self._listing.recv(PORTION_BYTES)):
+                if kind == DONE:
+                    return
+                if kind == ERROR:
+                    _raise_unless_absent(body)
+                    return
+                yield body[FAMILY.size :]
 
     def _objects(self, kind: int) -> Iterator[tuple[str, int, dict[int, bytes]]]:
         request = attribute(1, self._table) + attribute(3, kind.to_bytes(4, "big"))

@@ -46,6 +46,13 @@ def test_after_each_change_the_longest_lived_range_holds_each_address(steps: lis
             assert held.holder(address) == (holding[0] if holding else None)
 
 
+def test_single_addresses_of_one_owner_stay_apart() -> None:
+    held = Cover(BITS, joins=False)
+    neighbours = [Range(at, at, 9.0, 1, "name") for at in (3, 4)]
+    assert held.change([], neighbours) == (set(), set(neighbours))
+    assert held.change(neighbours[:1], []) == (set(neighbours[:1]), set())
+
+
 @given(changes)
 def test_many_changes_at_once_come_to_the_same_as_one_by_one(steps: list[tuple[int, Range]]) -> None:
     one_by_one, at_once = Cover(BITS), Cover(BITS)

@@ -2,9 +2,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.core.cover import Range
-from appliance.core.elements import LARGEST_LIST_BYTES, added, lists, shown
+from appliance.core.elements import LARGEST_LIST_BYTES, Seen, added, lists, points
 from appliance.core.netlink import attributes, name_in
 from appliance.core.slots import SHAPES, Family, Standing
+from tests.lab.blocks import standings
 
 FOREVER = float("inf")
 
@@ -18,7 +19,21 @@ def test_what_the_kernel_is_given_reads_back_as_it_was(family: Family, data: st.
     marks = st.integers(1, 2**32 - 1)
     pieces = [Range(first, last, FOREVER, data.draw(marks), None) for first, last in stretches]
     body = list(lists("t", "s", added(shape, pieces, 0.0)))
-    assert shown(shape, body) == {(one.first, one.last): Standing(one.mark, None) for one in pieces}
+    look = [points(shape, one) for one in body]
+    assert standings(shape, look) == {(one.first, one.last): Standing(one.mark, None) for one in pieces}
+    seen = Seen(shape)
+    for portion in look:
+        assert not all(one in seen for one in pieces)
+        seen.add(portion)
+    assert all(one in seen for one in pieces)
+    assert not any(one._replace(mark=one.mark ^ 1) in seen for one in pieces)
+
+
+def test_a_range_whose_end_is_elsewhere_is_not_seen() -> None:
+    seen = Seen(SHAPES[Family.PREFIXES4])
+    seen.add([(0, Standing(1, None)), (128, None)])
+    assert Range(0, 127, FOREVER, 1, None) in seen
+    assert Range(0, 255, FOREVER, 1, None) not in seen
 
 
 def test_adjacent_ranges_stay_apart() -> None:
@@ -28,7 +43,7 @@ def test_adjacent_ranges_stay_apart() -> None:
         Range(150, 2**32 - 1, FOREVER, 3, None),
     ]
     shape = SHAPES[Family.PREFIXES4]
-    found = shown(shape, lists("t", "s", added(shape, pieces, 0.0)))
+    found = standings(shape, (points(shape, body) for body in lists("t", "s", added(shape, pieces, 0.0))))
     assert found == {(one.first, one.last): Standing(one.mark, None) for one in pieces}
 
 

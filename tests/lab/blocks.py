@@ -1,15 +1,17 @@
 """What tests tell the packet filter: targets as people write them, and what it holds, as people read it."""
 
-from collections.abc import Collection, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import ip_address, ip_network, summarize_address_range
 
 from appliance.core.block_rules import Place
 from appliance.core.cover import Range
-from appliance.core.elements import Bounds
+from appliance.core.elements import Bounds, Point
 from appliance.core.meter import Facing
-from appliance.core.slots import Family, Slot, Standing, mark_of, stand
+from appliance.core.slots import SHAPES, Family, Shape, Slot, Standing, mark_of, stand
 from appliance.core.targets import target_text
+from appliance.ports import Firewall
 from appliance.system.elements import Elements
 from appliance.system.firewall import TABLE, NftablesFirewall
 from appliance.system.nfnetlink import Nfnetlink
@@ -43,14 +45,28 @@ def bounds(found: Pieces) -> dict[Slot, list[Bounds]]:
     return {slot: [(one.first, one.last) for one in ranges] for slot, ranges in found.items()}
 
 
-def targets(look: Mapping[Slot, Mapping[Bounds, Standing]], department: str | None = None) -> set[str]:
+def targets(kernel: Firewall, department: str | None = None) -> set[str]:
     """The targets in force, of all departments or of one."""
+    found = {family: standings(SHAPES[family], kernel.look(Slot(family, department))) for family in Family}
+    return {text for family, ranges in found.items() for bounds in ranges for text in _texts(family, *bounds)}
+
+
+def remaining_s(kernel: Firewall) -> list[float | None]:
+    """The seconds that the pieces for all departments still have."""
+    looks = [standings(SHAPES[family], kernel.look(Slot(family, None))) for family in Family]
+    return [standing.remaining_s for found in looks for standing in found.values()]
+
+
+def standings(shape: Shape, look: Iterable[Iterable[Point]]) -> dict[Bounds, Standing]:
+    """By bounds, what a look at a set has shown."""
+    points = [point for portion in look for point in portion]
+    begins = {number: standing for number, standing in points if standing is not None}
+    if not shape.is_interval:
+        return {(number, number): standing for number, standing in begins.items()}
+    ends = sorted(number for number, standing in points if standing is None)
+    lasts = {first: bisect_right(ends, first) for first in begins}
     return {
-        text
-        for slot, standing in look.items()
-        if slot.department == department
-        for bounds in standing
-        for text in _texts(slot.family, *bounds)
+        (first, ends[at] - 1 if at < len(ends) else (1 << shape.bits) - 1): begins[first] for first, at in lasts.items()
     }
 
 
@@ -68,15 +84,8 @@ def _texts(family: Family, first: int, last: int) -> Iterator[str]:
 def firewall(lab: Network, *, tracks_connections: bool = True) -> Iterator[NftablesFirewall]:
     """The packet filter of the lab's appliance."""
     with lab.appliance.entered():
-        shown, shown_apart, elements, notices = Nfnetlink(TABLE), Nfnetlink(TABLE), Elements(), Notices(TABLE)
-        made = NftablesFirewall(
-            Nftables().run,
-            shown,
-            elements,
-            notices,
-            tracks_connections=tracks_connections,
-            shown_apart=shown_apart,
-        )
+        shown, elements, notices = Nfnetlink(TABLE), Elements(), Notices(TABLE)
+        made = NftablesFirewall(Nftables().run, shown, elements, notices, tracks_connections=tracks_connections)
     yield made
-    for part in (notices, elements, shown_apart, shown):
+    for part in (notices, elements, shown):
         part.close()

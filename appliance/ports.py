@@ -184,8 +184,11 @@ class Store(Protocol):
     def blocks(self) -> Sequence[Block]:
         """Every block that was saved and not deleted."""
 
-    def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block], *, synced: bool = True) -> None:
-        """Write or replace some blocks and forget others; `synced`: to the medium before it returns."""
+    def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
+        """Write or replace some blocks and forget others; a power cut may take it back until `sync`."""
+
+    def sync(self) -> None:
+        """See that all that was saved is on the medium. Raises `Refused`, `E_MAINTENANCE`, where that fails."""
 
     def learned(self) -> Sequence[Learned]:
         """What blocked names were seen to resolve to."""

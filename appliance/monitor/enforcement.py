@@ -1,4 +1,4 @@
-"""Enforcement: what is wanted is saved, the kernel is made to agree, and only then is it told.
+"""Enforcement: what is wanted is saved, the kernel is made to agree, the medium has it, and only then is it told.
 
 Where the position cannot enforce, the same blocks are kept and told, with `enforced` false. A step looks only at what
 has come to its end and at whether somebody has meddled, not at 100,000 blocks.
@@ -97,6 +97,7 @@ class Enforcement:
         self._store.save_blocks(blocks, [])
         self._herald.expect(blocks)
         self._obey(self._register.change(blocks, []), now)
+        self._store.sync()  # only now, because a medium may take a tenth of a second, but before anybody is told
         _log_some("%s blocks %s: %s", [(one.actor, one.target, one.reason) for one in blocks])
         self._tell_begin(now)
         return [self._register[key] for key in judged]
@@ -113,6 +114,7 @@ class Enforcement:
         lifted = list({one.key: one for one in found}.values())
         self._store.save_blocks([], lifted)
         self._obey(self._register.change([], lifted), now)
+        self._store.sync()
         _log_some("%s lifts the block of %s", [(actor, one.target) for one in lifted])
         self._herald.tell_end(lifted, f"lifted by {actor}", now)
         return lifted
@@ -241,7 +243,7 @@ class Enforcement:
         told = self._herald.tell_begin(self._register, self.is_enforced, self._wall(now), now)
         if told:
             announced = [replace(block, announced=True) for block in told]
-            self._note(lambda: self._store.save_blocks(announced, [], synced=False))  # lost, they are told once more
+            self._note(lambda: self._store.save_blocks(announced, []))  # lost, they are told once more
             for block in announced:
                 self._register.note(block)
 

@@ -13,6 +13,7 @@ On a full disk what a person orders is refused, and metering stays in memory; a 
 """
 
 import logging
+import os
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
@@ -114,6 +115,7 @@ class SqliteStore:
         `is_checked`: whether all is read once, to see that it is whole; else what is damaged raises where it is read.
         """
         self._reserve = reserve
+        self._log = path.with_name(f"{path.name}-wal")
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:
@@ -222,15 +224,34 @@ class SqliteStore:
         """Every block that was saved and not deleted."""
         return [block_of(values) for values in self._database.execute(READ_BLOCKS)]
 
-    def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block], *, synced: bool = True) -> None:
-        """Write or replace some blocks and forget others; `synced`: to the medium, as what a person ordered."""
+    def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
+        """Write or replace some blocks and forget others; not synced, because the kernel shall not wait for that."""
 
         def save() -> None:
             self._database.conn.executemany(DELETE_BLOCK, map(block_key, deleted))
             self._database.conn.executemany(DELETE_LEARNED_FOR, map(block_key, deleted))
             self._database.conn.executemany(SAVE_BLOCK, map(block_values, saved))
 
-        self._order(save, synced=synced)
+        self._order(save, synced=False)
+
+    def sync(self) -> None:
+        """See that all that was saved is on the medium; of SQLite's log that is all that it would do itself.
+
+        Raises `Refused`, `E_MAINTENANCE`.
+        """
+        try:
+            for path in (self._log, self._log.parent):  # the log may be new
+                descriptor = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+        except OSError as error:
+            log.error("what was ordered may not survive a power cut: %s", error)
+            raise Refused(
+                Code.MAINTENANCE,
+                f"the disk fails ({error.strerror}): it is done, but a power cut may take it back; replace the disk",
+            ) from error
 
     def learned(self) -> Sequence[Learned]:
         """What blocked names were seen to resolve to."""

@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from appliance.core.blocks import Block
 from appliance.core.maintenance import plan
 from appliance.core.quota import Kind, Ledger
+from appliance.core.refusal import Refused
 from appliance.core.usage import Mark
 from appliance.system.store import BOOKS, PAGE_BYTES, SqliteStore, StoreDamaged, StoreUnavailable, migrations
 
@@ -127,6 +128,15 @@ print("as promised")
     command = ["unshare", "--mount", sys.executable, "-c", program]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.stdout == "as promised\n", run.stderr
+
+
+def test_what_cannot_be_synced_is_told(path: Path) -> None:
+    store = SqliteStore(path)
+    store.save_blocks([block("10.0.0.1")], [])
+    store.sync()
+    path.with_name(f"{path.name}-wal").unlink()
+    with pytest.raises(Refused, match="a power cut may take it back"):
+        store.sync()
 
 
 def test_a_deleted_block_is_gone_and_its_namesake_for_a_department_stays(path: Path) -> None:

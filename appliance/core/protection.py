@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from appliance.core.slots import Family, stand
 from appliance.core.targets import Kind, Network, kind_of
@@ -42,6 +42,13 @@ class Protections:
         for one in (*NEVER_BLOCKED, *protected):
             self._ranges[one.network.version].append((*_bounds(one.network), one.rule))
         self._macs = frozenset(macs)
+
+    def with_caller(self, address: str) -> "Protections":
+        """These, and the address that a command comes from."""
+        caller = protected_host(ip_address(address), "this command comes from it")
+        made, version = Protections([], self._macs), caller.network.version
+        made._ranges = {**self._ranges, version: [*self._ranges[version], (*_bounds(caller.network), caller.rule)]}
+        return made
 
     def rule_for(self, target: str) -> str | None:
         """The rule that forbids blocking this target, or `None`. That a prefix only touches one counts.

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 
 from appliance.core import reckoning
 from appliance.core.block_rules import Place, news_of
@@ -18,13 +17,14 @@ from appliance.core.machine import Link, Position
 from appliance.core.meter import Facing
 from appliance.core.moment import Moment
 from appliance.core.names import DnsAnswer
-from appliance.core.protection import Protected, Protections, protected_host
+from appliance.core.protection import Protected
 from appliance.core.refusal import Code, Refused
 from appliance.core.register import Change, Register
 from appliance.core.slots import number_in
 from appliance.core.targets import parse_target
 from appliance.monitor.herald import Herald
 from appliance.monitor.obedience import Obedience
+from appliance.monitor.safeguard import Safeguard
 from appliance.ports import Firewall, Publisher, Store, Surroundings
 
 log = logging.getLogger(__name__)
@@ -54,9 +54,7 @@ class Enforcement:
         """`links`: the interfaces that exist now. `require_writable`: raises `Refused` in maintenance."""
         self.can_enforce = position is not Position.MIRROR
         self._interfaces = {one.id: one.interface for one in departments}
-        self._protected = tuple(protected)
-        self._links = links
-        self._surroundings = surroundings
+        self._safeguard = Safeguard(protected, links, surroundings)
         self._firewall = firewall
         self._store = store
         self._is_clock_trusted = is_clock_trusted
@@ -119,9 +117,9 @@ class Enforcement:
         self._herald.tell_end(lifted, f"lifted by {actor}", now)
         return lifted
 
-    def objections(self, targets: Sequence[str], caller_address: str | None = None) -> Mapping[str, str]:
+    def objections(self, targets: Sequence[str], now: Moment, caller_address: str | None = None) -> Mapping[str, str]:
         """By target, as `parse_target` writes it, why this caller can never block it; what may be is missing."""
-        protections = self._protections(caller_address)
+        protections = self._safeguard.protections(now, caller_address)
         return {target: rule for target in targets if (rule := protections.rule_for(target)) is not None}
 
     def blocks(self, now: Moment) -> Sequence[Block]:
@@ -178,7 +176,7 @@ class Enforcement:
         """A host of the department was told where a name lives: if the name is blocked, so is what it lives at."""
         if not self._register.names.are_blocked(answer.name):
             return
-        new = list(self._register.names.concern(answer, department, self._protections(None), self._at_s(now)))
+        new = list(self._register.names.concern(answer, department, self._safeguard.protections(now), self._at_s(now)))
         if new:
             self._note(lambda: self._store.save_learned(new, []))
             self._obey(self._register.learn(new), now)
@@ -205,7 +203,8 @@ class Enforcement:
 
     def _judged(self, requests: Sequence[BlockRequest], now: Moment) -> dict[Key, Block]:
         wall, provisional = self._wall(now), not self._reckoning.is_trusted
-        protections = {one: self._protections(one) for one in {request.caller_address for request in requests}}
+        callers = {request.caller_address for request in requests}
+        protections = {one: self._safeguard.protections(now, one) for one in callers}
         judged: dict[Key, Block] = {}
         for asked in requests:
             target = parse_target(asked.target)
@@ -267,17 +266,6 @@ class Enforcement:
 
     def _at_s(self, now: Moment) -> float:
         return self._wall(now).timestamp()
-
-    def _protections(self, caller_address: str | None) -> Protections:
-        links = self._links().values()
-        own = [
-            protected_host(address.ip, f"it is the appliance's own address on {link.name}")
-            for link in links
-            for address in link.addresses
-        ]
-        caller = [protected_host(ip_address(caller_address), "this command comes from it")] if caller_address else []
-        essentials = self._surroundings.essentials()
-        return Protections([*self._protected, *own, *essentials, *caller], [link.mac for link in links])
 
 
 def _log_some(text: str, values: Sequence[tuple[str, ...]]) -> None:

@@ -31,7 +31,7 @@ class Blocks(Protocol):
     def blocks(self, now: Moment) -> Sequence[Block]:
         """Every block that should be in force."""
 
-    def objections(self, targets: Sequence[str]) -> Mapping[str, str]:
+    def objections(self, targets: Sequence[str], now: Moment) -> Mapping[str, str]:
         """By target, why it can never be blocked; what may is missing."""
 
     def block(self, requests: Sequence[BlockRequest], now: Moment) -> Sequence[Block]:
@@ -146,7 +146,7 @@ class Lists:
 
     def _block(self, listing: Listing, now: Moment) -> None:
         piece = listing.requests[:PIECE]
-        objections = self._enforcement.objections([one.target for one in piece])
+        objections = self._enforcement.objections([one.target for one in piece], now)
         allowed = [one for one in piece if one.target not in objections]
         if allowed:
             self._enforcement.block(allowed, now)

@@ -100,8 +100,7 @@ class Obedience:
         missing = self._missing(pause)
         if missing:  # a hash set that is about to grow does not show all of it (lib/rhashtable.c: rhashtable_walk_next)
             missing &= self._missing(pause)
-        pieces = sum(map(len, self._covers.values()))
-        self._audit_due_s = now.monotonic_s + max(SHORTEST_AUDIT_S, pieces / AUDITED_A_S)
+        self._plan_audit(now)
         lost: set[Hashable] = {
             piece.owner for slot, piece in missing if piece in self._covers[slot] and piece.ends > at_s + NEARLY_OVER_S
         }
@@ -152,7 +151,11 @@ class Obedience:
         self._retry_s = now.monotonic_s + RETRY_S
         if refusal is None:
             self._is_whole, self._absent = True, set()
-            self._audit_due_s = now.monotonic_s + SHORTEST_AUDIT_S
+            self._plan_audit(now)
+
+    def _plan_audit(self, now: Moment) -> None:
+        pieces = sum(map(len, self._covers.values()))
+        self._audit_due_s = now.monotonic_s + max(SHORTEST_AUDIT_S, pieces / AUDITED_A_S)
 
     def _tell_disturbance(self, disturber: str | None, now: Moment) -> None:
         who = disturber or "somebody"

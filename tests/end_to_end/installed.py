@@ -17,18 +17,23 @@ COMMAND = str(Path(sys.executable).with_name("appliance"))
 DEPARTMENT = "dept123"
 
 
-def config_text(position: str, quota: str = "", extra: str = "") -> str:
-    """A configuration for the lab's department; periods short enough for a test's patience."""
+SHORT_PERIODS = """
+[periods]
+metering = 0.5
+analytics = 1
+health = 1
+"""  # for a test's patience
+
+
+def config_text(position: str, quota: str = "", extra: str = "", periods: str = SHORT_PERIODS) -> str:
+    """A configuration for the lab's department."""
     return f"""
 [appliance]
 position = "{position}"
 timezone = "Europe/Berlin"
 [server]
 host = "127.0.0.1"
-[periods]
-metering = 0.5
-analytics = 1
-health = 1
+{periods}
 [[departments]]
 id = "{DEPARTMENT}"
 name = "Radiology"
@@ -44,10 +49,12 @@ hold = 0.5
 class Installed:
     """One appliance of the lab with its configuration and its state."""
 
-    def __init__(self, lab: Network, folder: Path, quota: str = "", extra: str = "") -> None:
+    def __init__(
+        self, lab: Network, folder: Path, quota: str = "", extra: str = "", periods: str = SHORT_PERIODS
+    ) -> None:
         self._lab = lab
         self._config = folder / "appliance.toml"
-        self._config.write_text(config_text(lab.position, quota, extra))
+        self._config.write_text(config_text(lab.position, quota, extra, periods))
         self.state = folder / "state"
         self.program: Program | None = None
 

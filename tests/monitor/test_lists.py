@@ -29,7 +29,7 @@ class Blocks:
     def blocks(self, now: Moment) -> Sequence[Block]:
         return [block for block in self.by_key.values() if block.is_live(now.wall)]
 
-    def objections(self, targets: Sequence[str]) -> Mapping[str, str]:
+    def objections(self, targets: Sequence[str], now: Moment) -> Mapping[str, str]:
         return {target: "it is protected" for target in targets if target in self.protected}
 
     def block(self, requests: Sequence[BlockRequest], now: Moment) -> Sequence[Block]:

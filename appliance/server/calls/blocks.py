@@ -88,7 +88,7 @@ def block(context: Context, asked: BlockArgument) -> dict[str, Any]:
     enforcement, subject, caller = context.desk.enforcement, context.caller.grant.subject, context.caller.address
     targets = _targets(asked)
     if asked.addresses is not None:
-        _require_harmless(enforcement.objections(targets, caller), targets)
+        _require_harmless(enforcement.objections(targets, context.now, caller), targets)
     requests = [
         BlockRequest(target, asked.reason, asked.duration, asked.department_id, subject, Origin.MANUAL, caller)
         for target in targets

@@ -59,7 +59,7 @@ class Enforcement(Protocol):
     ) -> Sequence[Block]:
         """Lift the blocks of these targets, all or none; `origin`: only those of it."""
 
-    def objections(self, targets: Sequence[str], caller_address: str | None = None) -> Mapping[str, str]:
+    def objections(self, targets: Sequence[str], now: Moment, caller_address: str | None = None) -> Mapping[str, str]:
         """By target, why this caller can never block it; what may be is missing."""
 
     def is_enforced(self, block: Block) -> bool:

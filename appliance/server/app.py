@@ -21,10 +21,9 @@ from appliance.core.alerts import LARGEST_NUMBER
 from appliance.core.allowance import Allowance, Rate
 from appliance.core.logins import Logins, Patience
 from appliance.core.moment import Moment, timestamp
-from appliance.core.origin import origin_of
 from appliance.core.refusal import Code, Refused
 from appliance.events import Audience, DepartmentEvent, ErrorEvent, Event
-from appliance.server import asyncapi, calls, metrics, pages, web
+from appliance.server import asyncapi, calls, pages, web
 from appliance.server.access import Grant
 from appliance.server.calls import Caller, Context, Desk
 from appliance.server.door import Door
@@ -32,7 +31,7 @@ from appliance.server.entry import Entry
 from appliance.server.exports import Exports
 from appliance.server.fanout import Fanout, room_for, room_of
 from appliance.server.gate import Gate
-from appliance.server.metrics import Figures, Watched
+from appliance.server.metrics import Figures, Metrics, Watched
 from appliance.server.packets import Malformed, clipped
 from appliance.server.strangers import Strangers
 from appliance.server.tls import Tls
@@ -42,7 +41,6 @@ log = logging.getLogger(__name__)
 NAMESPACE = "/"
 # An address may be that of many dashboards behind one NAT: this many times what one client may call.
 CALLS_OF_ADDRESS, CALLS_OF_ADDRESS_AT_ONCE = 5, 2.5
-SCRAPES = Rate(rate_per_s=0.5, burst=10)  # of each address; a page may take 20 ms, and Prometheus asks every 15 s
 MOST_CALLERS = 10_000  # clients or addresses at once, 100 bytes each
 
 
@@ -89,7 +87,6 @@ class Server:
         self._clock = clock
         self._limits = limits
         self._troubles = troubles
-        self._watched = watched
         self._sessions: dict[str, Session] = {}
         self._at_home: set[str] = set()  # the Engine.IO sessions of `_sessions`
         self._strangers = Strangers(limits.connections, limits.login_deadline)
@@ -102,7 +99,6 @@ class Server:
         self._address_calls = Allowance(
             Rate(calls_per_s * CALLS_OF_ADDRESS, round(at_once * CALLS_OF_ADDRESS_AT_ONCE)), MOST_CALLERS
         )
-        self._scrapes = Allowance(SCRAPES, MOST_CALLERS)
         self._sio = fanout.sio
         self._sio.on("connect", self._connect)
         self._sio.on("disconnect", self._disconnect)
@@ -110,7 +106,7 @@ class Server:
         self._sio.eio.on("connect", self._open)
         self._sio.eio.on("message", self._receive)
         self.door = Door(
-            web.Site(self._transport, self._gate(), self._pages(), hsts_max_age),
+            web.Site(self._transport, self._gate(), self._pages(watched), hsts_max_age),
             limits.connections,
             limits.connections_per_address,
             limits.request_deadline,
@@ -272,30 +268,18 @@ class Server:
         most = self._limits.connections_per_address
         return Gate(int(self._limits.message), Rate(most / self._limits.login_deadline, most))
 
-    def _pages(self) -> dict[str, web.Page]:
-        simulated = self._fanout.simulated
+    def _pages(self, watched: Watched | None) -> dict[str, web.Page]:
+        simulated, clock = self._fanout.simulated, self._clock
+        scraped = watched and Metrics(watched, self._departments, self._grant_of, self._figures, simulated, clock)
         return {
             "/": lambda environ: pages.welcome(environ, simulated),
             **self._exports.pages(),
             "/login": self._entry.log_in,
             "/pair": self._entry.pair,
             "/asyncapi.json": lambda _: web.Answer(web.JSON, asyncapi.text()),
-            "/metrics": self._metrics,
+            **({"/metrics": scraped.page} if scraped else {}),
             "/healthz": lambda _: pages.health(self._troubles, len(self._sessions), simulated),
         }
-
-    def _metrics(self, environ: dict[str, Any]) -> web.Answer:
-        now = self._clock()
-        try:
-            grant = self._grant_of(pages.bearer_token(environ), environ, now)
-        except Refused as refused:
-            return pages.refusal(refused)
-        if self._scrapes.take(origin_of(environ["REMOTE_ADDR"]), now.monotonic_s):
-            return pages.refusal(Refused(Code.RATE_LIMITED, "too many scrapes; ask every 15 s"))
-        if self._watched is None:
-            return web.NOTHING
-        body = metrics.render(self._watched, self._departments, grant, self._figures(), self._fanout.simulated, now)
-        return web.Answer(metrics.CONTENT, body)
 
     def _figures(self) -> Figures:
         return Figures(

@@ -3,13 +3,10 @@
     /blocks.txt  /blocks.nft  /blocks.rsc     the forms of `core.block_export`; `?department=ID`: for that one only
     /v1/decisions/stream?startup=true         CrowdSec's local API, as its bouncers ask it
 
-The token comes as `Authorization: Bearer`, as the password of `Basic` (what a firewall that knows only URLs sends), or
-as `X-Api-Key`. A firewall asks every minute and mostly nothing has changed: so the answer has a strong `ETag`, and what
+A firewall asks every minute and mostly nothing has changed: so the answer has a strong `ETag`, and what
 is asked for at short intervals was made once. It is made beside the event loop.
 """
 
-import base64
-import binascii
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
@@ -25,7 +22,7 @@ from appliance.core.blocks import Block
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.server.access import Grant
-from appliance.server.entry import refusal
+from appliance.server.bearer import GrantOf, token_of, turned_away
 from appliance.server.gate import Environ
 from appliance.server.packets import clipped
 from appliance.server.web import JSON, TEXT, Answer, Page
@@ -33,8 +30,6 @@ from appliance.server.web import JSON, TEXT, Answer, Page
 FRESH_S = 5.0  # a text is made anew no sooner; a firewall that asks every minute does not notice
 MOST_KEPT = 16  # texts that are kept: a few forms of a few departments, 2 MB each at most
 MOST_BOUNCERS = 4  # whose latest decisions are remembered, 100,000 each at most; others get everything each time
-
-GrantOf = Callable[[object, Environ, Moment], Grant]  # raises `Refused`
 
 
 class Wanted(Protocol):
@@ -77,7 +72,7 @@ class Exports:
                 department = self._department(environ, self._granted(environ))
                 text = self._text(form, department)
             except Refused as refused:
-                return refusal(refused)
+                return turned_away(refused)
             headers = (("ETag", text.tag),)
             if _has(environ, text.tag):
                 return Answer(TEXT, "", "304 Not Modified", headers)
@@ -91,7 +86,7 @@ class Exports:
             grant = self._granted(environ)
             department = self._department(environ, grant)
         except Refused as refused:
-            return refusal(refused)
+            return turned_away(refused)
         with self._making:
             now = self._clock()
             current = tpool.execute(decisions, self._of(department, now))
@@ -104,7 +99,7 @@ class Exports:
             return Answer(JSON, tpool.execute(stream, current, before, now.wall))
 
     def _granted(self, environ: Environ) -> Grant:
-        return self._grant_of(_token(environ), environ, self._clock())
+        return self._grant_of(token_of(environ), environ, self._clock())
 
     def _department(self, environ: Environ, grant: Grant) -> str | None:
         """The department that is asked for; `None`: all."""
@@ -140,20 +135,6 @@ class Exports:
 
 def _made(form: str, blocks: Sequence[Block]) -> str:
     return FORMS[form](cover(block.target for block in blocks))
-
-
-def _token(environ: Environ) -> str | None:
-    """The token, in whichever way the client can send it; `None`: in none."""
-    kind, _, value = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if kind.lower() == "bearer":
-        return str(value.strip())
-    if kind.lower() == "basic":
-        try:
-            return base64.b64decode(value.strip(), validate=True).decode().partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
-            return ""
-    key = environ.get("HTTP_X_API_KEY")
-    return None if key is None else str(key)
 
 
 def _query(environ: Environ, name: str) -> str | None:

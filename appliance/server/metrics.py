@@ -5,22 +5,30 @@ that its token may see, like every other way to ask. Of the hosts only those tha
 thousands, and each name is a series that Prometheus keeps for ever.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import eventlet
 
+from appliance.core.allowance import Allowance, Rate
 from appliance.core.health import Facts
 from appliance.core.moment import Moment
+from appliance.core.origin import origin_of
+from appliance.core.refusal import Code, Refused
 from appliance.monitor.account import Books
 from appliance.monitor.condition import Condition
 from appliance.monitor.metering import Metering
 from appliance.server.access import Grant
+from appliance.server.bearer import GrantOf, token_of, turned_away
+from appliance.server.gate import Environ
+from appliance.server.web import Answer
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+SCRAPES = Rate(rate_per_s=0.5, burst=10)  # of each address; a page may take 20 ms, and Prometheus asks every 15 s
+MOST_SCRAPERS = 10_000  # addresses that are remembered, 100 bytes each
 MOST_HOSTS = 10  # of each department; with both directions 1,280 series for 64 departments
 CONTENT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -152,18 +160,47 @@ _ROWS = (
 )
 
 
-def render(
-    watched: Watched, departments: Iterable[str], grant: Grant, figures: Figures, simulated: bool, now: Moment
-) -> str:
-    """The page for this grant."""
-    from prometheus_client import CollectorRegistry, generate_latest  # 1.3 MB that who never scrapes need not pay
+class Metrics:
+    """The page `/metrics`."""
 
-    visible = sorted(one for one in departments if grant.may_see(one))
-    facts = watched.condition.facts
-    sights = [_Sight(one, watched, facts.get(one), watched.metering.books(one, now)) for one in visible]
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(lambda: _families(sights, figures, watched.condition, simulated)))
-    return generate_latest(registry).decode()
+    def __init__(
+        self,
+        watched: Watched,
+        departments: Collection[str],
+        grant_of: GrantOf,
+        figures: Callable[[], Figures],
+        simulated: bool,
+        clock: Callable[[], Moment],
+    ) -> None:
+        self._watched = watched
+        self._departments = departments
+        self._grant_of = grant_of
+        self._figures = figures
+        self._simulated = simulated
+        self._clock = clock
+        self._scrapes = Allowance(SCRAPES, MOST_SCRAPERS)
+
+    def page(self, environ: Environ) -> Answer:
+        """What the token that comes with the request may see."""
+        now = self._clock()
+        try:
+            grant = self._grant_of(token_of(environ), environ, now)
+            if self._scrapes.take(origin_of(environ["REMOTE_ADDR"]), now.monotonic_s):
+                raise Refused(Code.RATE_LIMITED, "too many scrapes; ask every 15 s")
+        except Refused as refused:
+            return turned_away(refused)
+        return Answer(CONTENT, self._rendered(grant, now))
+
+    def _rendered(self, grant: Grant, now: Moment) -> str:
+        from prometheus_client import CollectorRegistry, generate_latest  # 1.3 MB that who never scrapes need not pay
+
+        watched, figures = self._watched, self._figures()
+        visible = sorted(one for one in self._departments if grant.may_see(one))
+        facts = watched.condition.facts
+        sights = [_Sight(one, watched, facts.get(one), watched.metering.books(one, now)) for one in visible]
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Collector(lambda: _families(sights, figures, watched.condition, self._simulated)))
+        return generate_latest(registry).decode()
 
 
 class _Collector:

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
-from appliance.core.refusal import Code, Refused
 from appliance.server import packets
 from appliance.server.gate import Environ
-from appliance.server.web import HTML, JSON, TEXT, Answer
+from appliance.server.web import HTML, JSON, Answer
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -29,7 +28,6 @@ socket.on('usage:update', (data) =&gt; console.log(data));
 Health: <a href="/healthz">/healthz</a>. For Prometheus, with a token: <code>/metrics</code>.</p>
 </html>
 """
-_STATUSES = {Code.RATE_LIMITED: "429 Too Many Requests", Code.FORBIDDEN: "403 Forbidden"}  # else the token is wrong
 _SIMULATED = "<p><strong>SIMULATED: nothing that this appliance reports is real.</strong></p>\n"
 
 
@@ -56,15 +54,3 @@ def health(troubles: Callable[[], Sequence[str]], clients: int, simulated: bool)
     if simulated:
         health["simulated"] = True
     return Answer(JSON, packets.dumps(health), "503 Service Unavailable" if reasons else "200 OK")
-
-
-def refusal(refused: Refused) -> Answer:
-    """Why a page is not shown to who asks for it."""
-    status = _STATUSES.get(refused.code, "401 Unauthorized")
-    return Answer(TEXT, refused.message + "\n", status, (("WWW-Authenticate", 'Bearer realm="appliance"'),))
-
-
-def bearer_token(environ: Environ) -> str | None:
-    """The token that the request carries in its `Authorization` (RFC 6750); `None`: it carries none."""
-    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None

@@ -7,6 +7,7 @@ department's network goes on forwarding, and its blocks go on holding, without t
 
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -54,6 +55,7 @@ from appliance.system.list_source import fetch
 from appliance.system.memory import give_back
 from appliance.system.store import StoreUnavailable
 from appliance.system.suffixes import Suffixes
+from appliance.system.supervisor import ALIVE, READY, STOPPING, VARIABLE, Supervisor
 
 log = logging.getLogger("appliance")
 
@@ -72,6 +74,7 @@ HISTORY_S = 1.0  # a slice of a batch each, so that a batch is done within a few
 TRIAL_S = 0.25  # the answer to who asked for another configuration is out by then
 SESSIONS_S = 1.0  # a token's expiry is in whole seconds
 CERTIFICATE_S = 3600.0  # a clock is right within minutes of a start; the certificate follows within the hour
+WATCHDOG_S = 5.0  # a loop that is held up for as long as deploy/systemd's WatchdogSec, a minute, serves nobody
 NOTICE_CONNECTIONS, NOTICE_CONNECTIONS_PER_ADDRESS = 100, 8  # each is answered at once and closed
 MEMORY_S = 5.0  # a flood of strangers leaves some 15 MB behind; giving back takes a millisecond
 BACKLOG = 1024  # connections that wait to be accepted; one that finds no place is tried again only after a second
@@ -94,6 +97,7 @@ class Service:
         self._trial = trial
         self._is_releasing = False
         self._machine = machine
+        self._supervisor = Supervisor(os.environ.get(VARIABLE, ""))
         self._stopping = GreenEvent()
         self._kept = _open_state(state_dir, machine)
         self._store = self._kept.store
@@ -196,7 +200,9 @@ class Service:
         loops = [eventlet.spawn(self._drive, row.name, partial(_repeat, row)) for row in self._timetable]
         loops.append(eventlet.spawn(self._drive, "the server", partial(self._server.serve, listener)))
         loops += self._serve_notice()
+        self._supervisor.tell(READY)
         exit_code: int = self._stopping.wait()
+        self._supervisor.tell(STOPPING)
         for loop in reversed(loops):
             loop.kill()
         self._close()
@@ -219,6 +225,7 @@ class Service:
             Timed("panel", PANEL_S, self._panel),
             Timed("trial", TRIAL_S, self._try),
             Timed("memory", MEMORY_S, lambda _: give_back()),
+            Timed("watchdog", WATCHDOG_S, lambda _: self._supervisor.tell(ALIVE)),
             Timed("sessions", SESSIONS_S, self._server.expire_sessions),
             Timed("certificate", CERTIFICATE_S, self._admission.renew_certificate),
         )

@@ -16,5 +16,6 @@ class KernelClock:
         self.has_battery = BATTERY_CLOCK.exists()
 
     def is_synchronised(self) -> bool:
-        """Whether something (NTP) keeps the clock right; asking changes nothing."""
-        return int(self._libc.adjtimex(ctypes.create_string_buffer(TIMEX_BYTES))) != TIME_ERROR
+        """Whether something (NTP) keeps the clock right; asking changes nothing. No: also where asking is forbidden."""
+        state = int(self._libc.adjtimex(ctypes.create_string_buffer(TIMEX_BYTES)))  # -1: a sandbox does not let it pass
+        return 0 <= state < TIME_ERROR

@@ -56,8 +56,9 @@ def _restored(config: Config, store: SqliteStore) -> str:
     clock = KernelClock()
     shown, elements, notices = Nfnetlink(firewall.TABLE), Elements(), Notices(firewall.TABLE)
     interfaces = RtnetlinkInterfaces()
+    departments = config.as_departments()
     enforcement = Enforcement(
-        config.as_departments(),
+        departments,
         config.position,
         [],
         interfaces.links,
@@ -70,7 +71,11 @@ def _restored(config: Config, store: SqliteStore) -> str:
     )
     now = Moment(datetime.now(UTC), monotonic())
     enforcement.restore(now)
+    links = interfaces.links()
     for part in (notices, elements, shown, interfaces):
         part.close()
-    refused = enforcement.troubles(now)
-    return refused[0] if refused else f"{len(enforcement.blocks(now))} blocks are in force"
+    open_at = [one.interface for one in departments for wanted, held in [enforcement.tally(one)] if held < wanted]
+    if open_at:
+        reason = "; ".join(enforcement.troubles(now)) if links.keys() >= set(open_at) else "it does not exist yet"
+        raise CannotStart(f"nothing is blocked at {', '.join(open_at)}: {reason}; the service goes on trying")
+    return f"{len(enforcement.blocks(now))} blocks are in force"

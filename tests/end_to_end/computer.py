@@ -1,0 +1,132 @@
+"""A computer to install on: this one's files, over which all that is written is kept apart and thrown away.
+
+There is no systemd that runs, which a container has not either. Its own `systemctl` enables and disables there as on a
+disk that is being prepared; what it is told to start and stop is noted, and the tests do it.
+"""
+
+import hashlib
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.lab.host import Host, Program
+
+PROJECT = Path(__file__).parents[2]
+PATH = "/noting:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+NOTING = """\
+#!/bin/sh
+echo "$*" >>/noting/calls
+[ "$FAILING" != "$*" ] || exit 1
+case "$*" in
+    *enable*) exec /usr/bin/systemctl "$@" ;;
+    *disable*) exec /usr/bin/systemctl --quiet disable appliance.service appliance-restore.service ;; # none runs
+esac
+"""
+HOME = "opt/appliance"
+STATE = "var/lib/appliance"
+CONFIG = "etc/appliance/appliance.toml"
+UNITS = "etc/systemd/system"
+
+
+class Computer:
+    """`root`: its file system; `written`: what was written there; `network`: the host whose network it has."""
+
+    def __init__(self, root: Path, written: Path, network: Host) -> None:
+        self.root = root
+        self._written = written
+        self._network = network
+
+    def run(
+        self, *command: str, environment: Mapping[str, str] | None = None, before: Sequence[str] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program there to its end. `before`: what it is started with, outside."""
+        return self._network.run([*before, *self._inside(command, environment)], check=False, timeout_s=600)
+
+    def spawn(self, *command: str, environment: Mapping[str, str] | None = None) -> Program:
+        """Start a program there that ends with the lab."""
+        return self._network.spawn(self._inside(command, environment))
+
+    def pretend_environment(self) -> None:
+        """The tests' own environment in the place of the installed one, and known as made from this checkout."""
+        folder = self.root / HOME / "environment"
+        folder.mkdir(parents=True)
+        for one in Path(sys.prefix).iterdir():
+            if not one.name.startswith("."):
+                (folder / one.name).symlink_to(one)
+        made_from = (PROJECT / "deploy/requirements.lock").read_bytes() + (PROJECT / "pyproject.toml").read_bytes()
+        (folder / ".made-from").write_text(hashlib.sha256(made_from).hexdigest())
+
+    def written(self) -> set[str]:
+        """The files that were written or removed since the start."""
+        return {str(one.relative_to(self._written)) for one in self._written.rglob("*") if not one.is_dir()}
+
+    def calls(self) -> list[str]:
+        """What `systemctl` was told, and is then forgotten."""
+        noted = self.root / "noting/calls"
+        told = noted.read_text().splitlines() if noted.exists() else []
+        noted.unlink(missing_ok=True)
+        return told
+
+    def _inside(self, command: Sequence[str], environment: Mapping[str, str] | None) -> list[str]:
+        set_ = [f"{name}={value}" for name, value in {"PATH": PATH, **(environment or {})}.items()]
+        return ["env", "-i", *set_, "chroot", str(self.root), *command]
+
+
+@contextmanager
+def computer(network: Host) -> Iterator[Computer]:
+    """A computer on which nothing is installed."""
+    base = Path(tempfile.mkdtemp(prefix="lab"))  # short, because a socket's name goes into 108 bytes
+    try:
+        _mount("-t", "tmpfs", "tmpfs", str(base))
+        upper, work, root = base / "upper", base / "work", base / "root"
+        for folder in (upper, work, root):
+            folder.mkdir()
+        _mount("-t", "overlay", "overlay", "-o", f"lowerdir=/,upperdir={upper},workdir={work}", str(root))
+        _mount("-t", "proc", "proc", str(root / "proc"))
+        _mount("--rbind", "--make-rslave", "/dev", str(root / "dev"))
+        _mount("--bind", str(PROJECT), str(root / PROJECT.relative_to("/")))  # also where it is a disk of its own
+        (root / "noting").mkdir()
+        (root / "noting/systemctl").write_text(NOTING)
+        (root / "noting/systemctl").chmod(0o755)
+        yield Computer(root, upper, network)
+    finally:
+        subprocess.run(["umount", "--recursive", "--lazy", str(base)], check=False)
+        base.rmdir()
+
+
+class Unit:
+    """A unit file as systemd reads it, as far as these units go."""
+
+    def __init__(self, path: Path) -> None:
+        self._rows = [
+            (name, value)
+            for line in path.read_text().splitlines()
+            if line and line[0] not in "#["
+            for name, _, value in [line.partition("=")]
+        ]
+
+    def __getitem__(self, name: str) -> str:
+        [value] = self.all(name)
+        return value
+
+    def all(self, name: str) -> list[str]:
+        """The values of a setting, in their order."""
+        return [value for key, value in self._rows if key == name]
+
+    def words(self, name: str) -> set[str]:
+        """The words of a setting that is a list."""
+        return {word for value in self.all(name) for word in value.split()}
+
+    def command(self, name: str) -> list[str]:
+        """A command as it is started: with the capabilities that the unit leaves, and no way to others."""
+        left = "".join(f",+{one.removeprefix('CAP_').lower()}" for one in sorted(self.words("CapabilityBoundingSet")))
+        words = shlex.split(self[name].removeprefix("-").replace("$$", "$"))
+        return ["setpriv", f"--bounding-set=-all{left}", "--no-new-privs", *words]
+
+
+def _mount(*words: str) -> None:
+    subprocess.run(["mount", *words], check=True)

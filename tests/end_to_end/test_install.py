@@ -1,0 +1,149 @@
+"""Installing for good and taking it away again, on a computer's files; systemd itself judges the units."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.computer import CONFIG, HOME, PROJECT, STATE, UNITS, Computer, Unit, computer
+from tests.end_to_end.installed import config_text
+from tests.lab.network import Network
+
+NAMES = ("appliance.service", "appliance-restore.service")
+INSTALL, UNINSTALL = str(PROJECT / "deploy/install"), str(PROJECT / "deploy/uninstall")
+# Of 10. What is above 2 is what the work itself takes: root, the host's network and its configuration, packet sockets,
+# the GPIO chip. Without one of the fences about files, kernel, system calls or capabilities it would be above this.
+MOST_EXPOSED = 35  # tenths
+STARTED = ["stop appliance.service", "restart appliance-restore.service", "start appliance.service"]
+
+
+@pytest.fixture
+def machine(gateway: Network) -> Iterator[Computer]:
+    with computer(gateway.appliance) as made:
+        made.pretend_environment()
+        yield made
+
+
+def install(machine: Computer) -> str:
+    done = machine.run(INSTALL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_it_is_installed_started_told_and_taken_away_without_a_trace(machine: Computer) -> None:
+    root, before = machine.root, machine.written()
+    told = install(machine)
+    assert machine.calls() == ["daemon-reload", f"--quiet enable {NAMES[1]} {NAMES[0]}", *STARTED]
+    assert (root / UNITS / "sysinit.target.wants" / NAMES[1]).is_symlink()
+    assert (root / UNITS / "multi-user.target.wants" / NAMES[0]).is_symlink()
+    assert (root / HOME / "source/appliance/cli.py").read_bytes() == (PROJECT / "appliance/cli.py").read_bytes()
+    assert re.search(r"^Page: http://[0-9.]+:5001/$", told, re.MULTILINE), told
+    assert re.search('interface = "eth[01]"', (root / CONFIG).read_text())
+    token = machine.run("appliance", "token", "--role", "viewer", "--departments", "*")  # as it was told
+    assert token.stdout.count(".") == 2, token.stderr
+    assert (root / STATE / "token.secret").exists()
+
+    kept = (root / CONFIG).read_bytes(), (root / STATE / "token.secret").read_bytes()
+    done = machine.run(f"/{HOME}/source/deploy/uninstall")  # also where the checkout is gone
+    assert done.returncode == 0, done.stderr
+    assert machine.calls()[0] == f"--quiet disable --now {NAMES[0]} {NAMES[1]}"
+    left = {one for one in machine.written() - before if not one.startswith((STATE, CONFIG))}
+    assert left == set()
+    assert kept == ((root / CONFIG).read_bytes(), (root / STATE / "token.secret").read_bytes())
+    done = machine.run(UNINSTALL)
+    assert (done.returncode, "nothing to uninstall" in done.stderr) == (1, True)
+
+
+def test_a_second_time_changes_nothing_and_keeps_the_configuration(machine: Computer) -> None:
+    own = config_text("gateway")
+    (machine.root / CONFIG).parent.mkdir()
+    (machine.root / CONFIG).write_text(own)
+    told = install(machine)
+    assert "Page: http://127.0.0.1:5001/" in told  # where this configuration has it
+    written, calls = machine.written(), machine.calls()
+    assert install(machine) == told
+    assert (machine.written(), machine.calls()) == (written, calls)
+    assert (machine.root / CONFIG).read_text() == own
+    assert machine.run(UNINSTALL, "--purge").returncode == 0
+    assert not (machine.root / CONFIG).exists()
+    assert not (machine.root / STATE).exists()
+
+
+def test_blocks_that_cannot_be_restored_do_not_keep_the_service_from_starting(machine: Computer) -> None:
+    done = machine.run(INSTALL, environment={"FAILING": STARTED[1]})
+    assert done.returncode == 0
+    assert "journalctl -u appliance-restore says why" in done.stderr
+    assert machine.calls()[-1] == STARTED[2]
+
+
+def test_a_service_that_does_not_start_is_told(machine: Computer) -> None:
+    done = machine.run(INSTALL, environment={"FAILING": STARTED[2]})
+    assert done.returncode == 1
+    assert "journalctl -u appliance says why" in done.stderr
+    assert "Installed" not in done.stdout
+
+
+def test_uninstalling_opens_the_kernel(machine: Computer, gateway: Network) -> None:
+    install(machine)
+    gateway.appliance.run(["nft", "add", "table", "netdev", "appliance"])
+    assert machine.run(UNINSTALL).returncode == 0
+    assert "appliance" not in gateway.appliance.run(["nft", "list", "tables"]).stdout
+
+
+def test_who_is_not_root_is_told_so(machine: Computer) -> None:
+    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    # A copy, because nobody may look into root's home.
+    subprocess.run(["cp", "-R", PROJECT / "deploy", machine.root / "var/deploy"], check=True)
+    done = machine.run(*as_nobody, "/var/deploy/install")
+    assert (done.returncode, done.stderr) == (1, "Installing takes root: sudo /var/deploy/install\n")
+    assert machine.run(*as_nobody, "/var/deploy/install", "--help").stdout.startswith("Usage: sudo deploy/install")
+    assert machine.run(INSTALL, "--prefix=/usr").returncode == 2
+    assert machine.calls() == []
+
+
+def test_systemd_understands_the_units_and_finds_an_order_for_them(machine: Computer) -> None:
+    install(machine)
+    words = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=yes"]
+    done = machine.run(*words, *(f"/{UNITS}/{name}" for name in NAMES))
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    done = machine.run("systemd-analyze", "verify", "--man=no", "multi-user.target")
+    assert not re.search("appliance|cycle", done.stdout + done.stderr), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_little_is_open_to_whoever_gets_into_a_service(name: str) -> None:
+    path = str(PROJECT / "deploy/systemd" / name)
+    words = ["systemd-analyze", "security", "--offline=true", f"--threshold={MOST_EXPOSED}", path]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_units_name_the_places_that_the_installation_makes(name: str) -> None:
+    unit = Unit(PROJECT / "deploy/systemd" / name)
+    places = dict(
+        line.split("=") for line in (PROJECT / "deploy/places").read_text().splitlines() if not line.startswith("#")
+    )
+    assert unit["ExecStart"].startswith(f"{places['home']}/environment/bin/appliance ")
+    assert f"/var/lib/{unit['StateDirectory']}" == places["state"]
+    command = (PROJECT / "deploy/command").read_text()
+    assert f"exec {places['home']}/environment/bin/appliance" in command
+    assert f":-{places['state']}}}" in command
+
+
+@pytest.mark.slow
+def test_a_real_environment_is_made_and_runs_the_copy(gateway: Network) -> None:
+    with computer(gateway.appliance) as machine:
+        with_network = subprocess.run(
+            ["chroot", machine.root, INSTALL], env={"PATH": "/noting:/usr/sbin:/usr/bin"}, check=False
+        )
+        assert with_network.returncode == 0
+        where = "import appliance; print(appliance.__file__)"
+        done = machine.run(f"/{HOME}/environment/bin/python", "-c", where)
+        assert done.stdout == f"/{HOME}/source/appliance/__init__.py\n"
+
+
+def test_the_folder_of_the_configuration_may_be_written_by_the_service() -> None:
+    assert Path(f"/{CONFIG}").parent == Path(Unit(PROJECT / "deploy/systemd" / NAMES[0])["ReadWritePaths"])

@@ -5,7 +5,6 @@ disk that is being prepared; what it is told to start and stop is noted, and the
 """
 
 import hashlib
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -96,36 +95,6 @@ def computer(network: Host) -> Iterator[Computer]:
     finally:
         subprocess.run(["umount", "--recursive", "--lazy", str(base)], check=False)
         base.rmdir()
-
-
-class Unit:
-    """A unit file as systemd reads it, as far as these units go."""
-
-    def __init__(self, path: Path) -> None:
-        self._rows = [
-            (name, value)
-            for line in path.read_text().splitlines()
-            if line and line[0] not in "#["
-            for name, _, value in [line.partition("=")]
-        ]
-
-    def __getitem__(self, name: str) -> str:
-        [value] = self.all(name)
-        return value
-
-    def all(self, name: str) -> list[str]:
-        """The values of a setting, in their order."""
-        return [value for key, value in self._rows if key == name]
-
-    def words(self, name: str) -> set[str]:
-        """The words of a setting that is a list."""
-        return {word for value in self.all(name) for word in value.split()}
-
-    def command(self, name: str) -> list[str]:
-        """A command as it is started: with the capabilities that the unit leaves, and no way to others."""
-        left = "".join(f",+{one.removeprefix('CAP_').lower()}" for one in sorted(self.words("CapabilityBoundingSet")))
-        words = shlex.split(self[name].removeprefix("-").replace("$$", "$"))
-        return ["setpriv", f"--bounding-set=-all{left}", "--no-new-privs", *words]
 
 
 def _mount(*words: str) -> None:

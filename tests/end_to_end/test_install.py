@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.computer import CONFIG, HOME, PATH, PROJECT, STATE, UNITS, Computer, Unit, computer
+from tests.end_to_end.computer import CONFIG, HOME, PATH, PROJECT, STATE, UNITS, Computer, computer
 from tests.end_to_end.installed import config_text
+from tests.end_to_end.unit import Unit
 from tests.lab.network import Network
 
 NAMES = ("appliance.service", "appliance-restore.service")

@@ -5,6 +5,8 @@ disk that is being prepared; what it is told to start and stop is noted, and the
 """
 
 import hashlib
+import os
+import stat
 import subprocess
 import sys
 import tempfile
@@ -52,10 +54,7 @@ class Computer:
     def pretend_environment(self) -> None:
         """The tests' own environment in the place of the installed one, and known as made from this checkout."""
         folder = self.root / HOME / "environment"
-        folder.mkdir(parents=True)
-        for one in Path(sys.prefix).iterdir():
-            if not one.name.startswith("."):
-                (folder / one.name).symlink_to(one)
+        show_environment(folder)
         made_from = (PROJECT / "deploy/requirements.lock").read_bytes() + (PROJECT / "pyproject.toml").read_bytes()
         (folder / ".made-from").write_text(hashlib.sha256(made_from).hexdigest())
 
@@ -75,26 +74,44 @@ class Computer:
         return ["env", "-i", *set_, "chroot", str(self.root), *command]
 
 
+def show_environment(folder: Path) -> None:
+    """The tests' own environment, at another place too."""
+    folder.mkdir(parents=True)
+    for one in Path(sys.prefix).iterdir():
+        if not one.name.startswith("."):
+            (folder / one.name).symlink_to(one)
+
+
 @contextmanager
 def computer(network: Host) -> Iterator[Computer]:
     """A computer on which nothing is installed."""
     base = Path(tempfile.mkdtemp(prefix="lab"))  # short, because a socket's name goes into 108 bytes
     try:
         _mount("-t", "tmpfs", "tmpfs", str(base))
-        upper, work, root = base / "upper", base / "work", base / "root"
-        for folder in (upper, work, root):
-            folder.mkdir()
-        _mount("-t", "overlay", "overlay", "-o", f"lowerdir=/,upperdir={upper},workdir={work}", str(root))
+        root, written, checkout = base / "root", base / "written", base / "checkout"
+        root.mkdir()
+        _cover(Path("/"), written, root)
+        # By itself, where it may be a disk of its own. What deploy/run has made there is hidden, in overlayfs' way.
+        (checkout / ".venv").mkdir(parents=True)
+        os.mknod(checkout / ".venv/run", stat.S_IFCHR, os.makedev(0, 0))
+        _cover(PROJECT, checkout, root / PROJECT.relative_to("/"))
         _mount("-t", "proc", "proc", str(root / "proc"))
         _mount("--rbind", "--make-rslave", "/dev", str(root / "dev"))
-        _mount("--bind", str(PROJECT), str(root / PROJECT.relative_to("/")))  # also where it is a disk of its own
         (root / "noting").mkdir()
         (root / "noting/systemctl").write_text(NOTING)
         (root / "noting/systemctl").chmod(0o755)
-        yield Computer(root, upper, network)
+        yield Computer(root, written, network)
     finally:
         subprocess.run(["umount", "--recursive", "--lazy", str(base)], check=False)
         base.rmdir()
+
+
+def _cover(below: Path, written: Path, here: Path) -> None:
+    """Show what is below, here; what is written goes elsewhere."""
+    work = written.with_name(f"{written.name}-work")
+    for folder in (written, work):
+        folder.mkdir(exist_ok=True)
+    _mount("-t", "overlay", "overlay", "-o", f"lowerdir={below},upperdir={written},workdir={work}", str(here))
 
 
 def _mount(*words: str) -> None:

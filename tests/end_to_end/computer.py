@@ -31,6 +31,8 @@ HOME = "opt/appliance"
 STATE = "var/lib/appliance"
 CONFIG = "etc/appliance/appliance.toml"
 UNITS = "etc/systemd/system"
+# To a unit's command: by systemd, where there is a StateDirectory; and where its fences are found.
+GIVEN = {"STATE_DIRECTORY": f"/{STATE}", "PYTHONPATH": str(PROJECT)}
 
 
 class Computer:

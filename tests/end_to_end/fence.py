@@ -72,6 +72,7 @@ def main() -> None:
     unit, words = Unit(Path(sys.argv[1])), sys.argv[2:]
     read_only(unit)
     without(unit)
+    del os.environ["PYTHONPATH"]  # by which this program was found
     os.execvp(words[0], words)
 
 

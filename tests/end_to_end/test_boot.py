@@ -17,15 +17,13 @@ import pytest
 
 from appliance.core.blocks import Block
 from appliance.system.store import SqliteStore
-from tests.end_to_end.computer import CONFIG, PROJECT, STATE, Computer, computer
+from tests.end_to_end.computer import CONFIG, GIVEN, PROJECT, STATE, Computer, computer
 from tests.end_to_end.installed import config_text
 from tests.end_to_end.unit import Unit
 from tests.lab.host import Host, Program
 from tests.lab.network import Network
 
 RESTORE, SERVICE = (Unit(PROJECT / "deploy/systemd" / f"{name}.service") for name in ("appliance-restore", "appliance"))
-# By systemd, where a unit has a StateDirectory; and where the fences are found.
-GIVEN = {"STATE_DIRECTORY": f"/{STATE}", "PYTHONPATH": str(PROJECT)}
 FORWARDING = "net/ipv4/ip_forward"
 MANY = 50  # packets: what is sent in a quarter of a second
 YOUNG_S = 20  # of a computer that has just booted

@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.computer import CONFIG, HOME, PATH, PROJECT, STATE, UNITS, Computer, computer, show_environment
+from tests.end_to_end.computer import (
+    CONFIG,
+    GIVEN,
+    HOME,
+    PATH,
+    PROJECT,
+    STATE,
+    UNITS,
+    Computer,
+    computer,
+    show_environment,
+)
 from tests.end_to_end.installed import config_text
 from tests.end_to_end.unit import Unit
 from tests.lab.network import Network
@@ -117,10 +128,10 @@ def test_who_is_not_root_is_told_so(machine: Computer) -> None:
 
 def test_systemd_understands_the_units_and_finds_an_order_for_them(machine: Computer) -> None:
     install(machine)
-    words = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no"]
-    done = machine.run(*words, *(f"/{UNITS}/{name}" for name in NAMES))
+    verify = ["systemd-analyze", "verify", "--man=no"]
+    done = machine.run(*verify, "--recursive-errors=no", *(f"/{UNITS}/{name}" for name in NAMES))
     assert done.returncode == 0, done.stderr
-    done = machine.run(*words, "multi-user.target")  # others' units may have faults of their own
+    done = machine.run(*verify, "multi-user.target")  # with all others' units, which may have faults of their own
     assert not re.search("appliance|cycle", done.stdout + done.stderr), done.stdout + done.stderr
 
 
@@ -154,8 +165,8 @@ def test_a_real_environment_is_made_and_runs_the_copy(gateway: Network) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         where = machine.run(f"/{HOME}/environment/bin/python", "-c", "import appliance; print(appliance.__file__)")
         assert where.stdout == f"/{HOME}/source/appliance/__init__.py\n"
-        restore = Unit(machine.root / UNITS / NAMES[1]).command("ExecStart")
-        done = machine.run(*restore, environment={"STATE_DIRECTORY": f"/{STATE}"})
+        restore = Unit(PROJECT / "deploy/systemd" / NAMES[1]).command("ExecStart")
+        done = machine.run(*restore, environment=GIVEN)
         assert (done.returncode, done.stdout) == (0, "nothing was blocked\n"), done.stderr
 
 

@@ -1,3 +1,3 @@
-from tests.lab.fixtures import bridge, gateway, inline, mirror
+from tests.lab.fixtures import bridge, gateway, inline, mirror, until
 
-__all__ = ["bridge", "gateway", "inline", "mirror"]
+__all__ = ["bridge", "gateway", "inline", "mirror", "until"]

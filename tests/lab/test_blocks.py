@@ -16,9 +16,9 @@ CABLINGS = {"gateway": {}, "nat": {"nat": True}, "bridge": {}}
 
 
 @contextmanager
-def standing(cabling: str) -> Iterator[Network]:
+def standing(cabling: str, hosts: int = 3) -> Iterator[Network]:
     position = "gateway" if cabling == "nat" else cabling
-    with network(position, **CABLINGS[cabling]) as lab:
+    with network(position, hosts=hosts, **CABLINGS[cabling]) as lab:
         lab.start_web()
         yield lab
 

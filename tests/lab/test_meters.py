@@ -47,6 +47,7 @@ class Line:
     """A host's interface: what it carried, L3 and without ARP, since this was made."""
 
     host: object
+    interface: str = "eth0"
 
     def __post_init__(self):
         self.before = self._now()
@@ -55,7 +56,7 @@ class Line:
         return tuple(now - before for now, before in zip(self._now(), self.before, strict=True))
 
     def _now(self):
-        shown = json.loads(self.host.run(["ip", "-s", "-j", "link", "show", "eth0"]).stdout)[0]["stats64"]
+        shown = json.loads(self.host.run(["ip", "-s", "-j", "link", "show", self.interface]).stdout)[0]["stats64"]
         return tuple(shown[way]["bytes"] - ETHERNET * shown[way]["packets"] for way in ("tx", "rx"))
 
 

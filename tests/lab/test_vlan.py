@@ -1,0 +1,90 @@
+"""A department on a VLAN's subinterface: metered and blocked there, and nowhere on the trunk that carries it."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.core.meter import Facing, Plan
+from tests.lab.blocks import firewall, pieces, place
+from tests.lab.host import Host
+from tests.lab.network import WEB_V4, WEB_V6, Network
+from tests.lab.test_blocks import ANSWERED, CABLINGS, REFUSED, standing, visits
+from tests.lab.test_meters import Line, at_rest, meters_of, silence
+
+TAG = 20
+PLAIN, TAGGED = "eth1", f"eth1.{TAG}"
+
+
+@pytest.fixture(params=list(CABLINGS))
+def lab(request: pytest.FixtureRequest) -> Iterator[Network]:
+    """The department's host speaks with the tag alone."""
+    with standing(request.param, hosts=1) as made:
+        host, appliance = made.hosts[0], made.appliance
+        for computer, trunk in ((host, "eth0"), (appliance, PLAIN)):
+            _subinterface(computer, trunk)
+        _move(host, "eth0")
+        if made.position == "gateway":
+            _move(appliance, PLAIN)
+        else:
+            appliance.run(["ip", "link", "set", PLAIN, "nomaster"])
+            appliance.run(["ip", "link", "set", TAGGED, "master", "br0"])
+        host.run(["ip", "-6", "route", "flush", "default"])  # that of IPv4 went with the addresses
+        hop = appliance if made.position == "gateway" else made.uplink
+        host.route_by((hop.ipv4, hop.ipv6))
+        yield made
+
+
+def _subinterface(host: Host, trunk: str) -> None:
+    name = f"{trunk}.{TAG}"
+    program = str(Path(__file__).with_name("vlan.py"))
+    host.spawn([sys.executable, "-u", program, trunk, name, str(TAG)], ready="ready")
+    host.run(["ip", "link", "set", name, "address", host.mac(trunk), "up"])
+
+
+def _move(host: Host, trunk: str) -> None:
+    """The addresses of the trunk are the subinterface's now."""
+    host.run(["ip", "address", "flush", "dev", trunk, "scope", "global"])
+    host.address(f"{trunk}.{TAG}", f"{host.ipv4}/24", f"{host.ipv6}/64")
+
+
+@pytest.mark.parametrize("address", [WEB_V4[0], WEB_V6[0]], ids=["4", "6"])
+def test_meters_equal_the_hosts_own_counters_and_the_trunk_counts_none_of_it(lab: Network, address: str, until) -> None:
+    host = lab.hosts[0]
+    lab.start_iperf3()
+    assert host.fetch(address).returncode == ANSWERED
+    silence(lab)
+    meters = meters_of(lab)
+    plans = [Plan(name, name, Facing.DEPARTMENT) for name in (TAGGED, PLAIN)]
+    assert meters.apply(plans) is None
+    line, before = Line(host, f"eth0.{TAG}"), at_rest(meters)
+    host.run(["iperf3", "-c", address, "-n", "1M", "-b", "50M"])  # no faster than Python carries frames
+
+    def metered() -> tuple[int, int]:
+        reading = meters.read()[TAGGED]
+        return reading.up_bytes - before[TAGGED].up_bytes, reading.down_bytes - before[TAGGED].down_bytes
+
+    until(lambda: metered() == line.carried())  # when the connection's last packets have been carried
+    assert line.carried()[0] > 1_000_000
+    reading = meters.read()[PLAIN]
+    assert reading.up_bytes == reading.down_bytes == 0
+
+
+@pytest.mark.parametrize("kind", ["host", "destination", "prefix", "device"])
+def test_each_kind_of_block_holds_there_and_is_refused_at_once(lab: Network, kind: str) -> None:
+    host = lab.hosts[0]
+    targets = {
+        "host": (host.ipv4, host.ipv6),
+        "destination": (WEB_V4[0], WEB_V6[0]),
+        "prefix": ("10.20.0.8/30", "fd20::10/126"),
+        "device": (host.mac(),),
+    }[kind]
+    with firewall(lab) as made:
+        assert made.arrange([place(TAGGED, "tagged"), place(PLAIN, "plain")]) is None
+        assert made.replace(pieces(*targets, department="plain"), 0.0) is None
+        assert visits(host) == [ANSWERED, ANSWERED]
+        assert made.replace(pieces(*targets, department="tagged"), 0.0) is None
+        assert visits(host) == [REFUSED, REFUSED]
+        assert made.replace({}, 0.0) is None
+        assert visits(host) == [ANSWERED, ANSWERED]

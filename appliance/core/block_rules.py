@@ -21,6 +21,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from appliance.core.blocks import Origin
+from appliance.core.machine import carries
 from appliance.core.meter import Facing, Network
 from appliance.core.meter_change import There
 from appliance.core.meter_names import ADDRESS_TYPES, HOST_ENDS, PROTOCOLS
@@ -214,7 +215,7 @@ def _lookups(direction: str, department: str | None) -> Iterator[Expression]:
 
 def _add_interface(table: Layout, here: Sequence[Place], everywhere: Iterable[Place]) -> None:
     facing, interface = here[0].facing, here[0].interface
-    tagged = any(place.interface.startswith(f"{interface}.") for place in everywhere)
+    tagged = any(carries(interface, place.interface) for place in everywhere)
     for hook, directions in HOOKS[facing].items():
         [direction] = directions
         # Neither ARP nor what belongs to a subinterface is anything here.

@@ -2,7 +2,8 @@
 
 What passes: DNS answers (UDP or TCP from port 53), and the TCP segments that open or refuse a connection (SYN or RST).
 All else, which is nearly everything, never leaves the kernel. IPv4 with options is understood, fragments and IPv6
-extension headers are not; one VLAN tag that is still in the frame is.
+extension headers are not; one VLAN tag that is still in the frame is. Where a VLAN's frames are captured at their own
+subinterface, the parent's filter leaves out what is tagged.
 
 A program is a table of named blocks, run from the first one on; a jump names the block it goes to. Jumps only go
 forward, which is why the kernel knows that a filter ends. Mnemonics and codes: linux/filter.h, linux/bpf_common.h.
@@ -16,6 +17,7 @@ SNAP_BYTES = 1500  # a DNS answer over UDP is at most 1,232 bytes (DNS flag day 
 Instruction = tuple[str, int] | tuple[str, int, str] | tuple[str]
 
 CODES = {
+    "load_word": 0x20,  # A = the 32 bits at k
     "load_half": 0x28,  # A = the 16 bits at k
     "load_half_at_x": 0x48,  # A = the 16 bits at X + k
     "load_byte_at_x": 0x50,
@@ -37,6 +39,7 @@ CODES = {
 VLAN, IPV4, IPV6 = 0x8100, 0x0800, 0x86DD
 TCP, UDP = 6, 17
 DNS_PORT = 53
+TAG_PRESENT = 0xFFFF_F000 + 48  # linux/filter.h: SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT: 1 where the kernel took the tag
 FRAGMENT = 0x3FFF  # more fragments, or an offset
 SYN_OR_RST = 0x02 | 0x04
 PROTOCOL = 0  # the memory cell that remembers it
@@ -58,6 +61,11 @@ PROGRAM: Mapping[str, Sequence[Instruction]] = {
     "answer": [("load_half_at_x", 0), ("if_equal", DNS_PORT, "pass")],
     "drop": [("return", 0)],
     "pass": [("return", SNAP_BYTES)],
+}
+
+UNTAGGED: Mapping[str, Sequence[Instruction]] = {
+    "tag": [("load_word", TAG_PRESENT), ("if_any", 1, "drop"), ("load_half", 12), ("if_equal", VLAN, "drop")],
+    **PROGRAM,
 }
 
 

@@ -54,6 +54,11 @@ class Link:
         return f"{self.boot}/{self.index}/{self.mac}"
 
 
+def carries(interface: str, other: str) -> bool:
+    """Whether the other is a VLAN's subinterface of this one (`eth1.20`), whose frames pass here too, tagged."""
+    return other.startswith(f"{interface}.")
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """A device that the kernel knows on a link (neighbour table, bridge port), last confirmed `age_s` seconds ago."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from appliance.core.host_rules import host_objects, host_rules
+from appliance.core.machine import carries
 from appliance.core.meter import Facing, Plan
 from appliance.core.meter_names import (
     ADDRESS_TYPES,
@@ -90,7 +91,7 @@ def layout(plans: Sequence[Plan], *, shares: Mapping[str, int] | None = None, le
         table.chains.setdefault(chain, {})
         table.rules.setdefault(chain, []).append(expression)
     for interface in dict.fromkeys(plan.interface for plan in plans):
-        tagged = any(plan.interface.startswith(f"{interface}.") for plan in plans)
+        tagged = any(carries(interface, plan.interface) for plan in plans)
         _add_interface(table, [plan for plan in plans if plan.interface == interface], shares or {}, tagged=tagged)
     return table
 

@@ -1,13 +1,13 @@
 """The balance: what each interface carried against what its meters claim, since this program first saw both.
 
 Both sides add up differences, so that a meter that was made anew takes nothing back: what passed while it was away
-stays in the figure.
+stays in the figure. What a VLAN's subinterface carries its parent carries too: its meters claim it on both.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from appliance.core.machine import Link
+from appliance.core.machine import Link, carries
 from appliance.core.meter import Reading
 from appliance.core.usage import Mark, next_mark, passed, unaccounted
 
@@ -34,8 +34,10 @@ class Balance:
     def observe(self, links: Mapping[str, Link], readings: Mapping[str, Reading]) -> None:
         """Add what both have counted since the previous call."""
         for name, reading in readings.items():
-            if sides := self._sides.get(self._interface_of(name)):
-                sides.metered_bytes += passed(self._marks.get(name), reading).total_bytes
+            amount, own = passed(self._marks.get(name), reading), self._interface_of(name)
+            for interface, sides in self._sides.items():
+                if interface == own or carries(interface, own):
+                    sides.metered_bytes += amount.total_bytes
             self._marks[name] = next_mark(None, reading)
         for interface in set(self._interfaces.values()) & links.keys():
             _carry(self._sides.setdefault(interface, _Sides(links[interface])), links[interface])

@@ -10,8 +10,8 @@ import struct
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from appliance.core.bpf import SNAP_BYTES, assemble
-from appliance.core.machine import Frame
+from appliance.core.bpf import PROGRAM, SNAP_BYTES, UNTAGGED, assemble
+from appliance.core.machine import Frame, carries
 
 MOST_FRAMES = 64  # at 20 us each for what follows, a millisecond until others have their turn
 
@@ -28,6 +28,8 @@ PACKET_ADD_MEMBERSHIP = 1
 PACKET_STATISTICS = 6
 PACKET_MR_PROMISC = 1
 
+_TAKES_TAGGED, _LEAVES_TAGGED = assemble(PROGRAM), assemble(UNTAGGED)
+
 
 class PacketCapture:
     """`ports.Capture` of the network namespace in which it is used."""
@@ -38,7 +40,6 @@ class PacketCapture:
         Raises `PermissionError` where this process may not capture; the text says what it needs.
         """
         self._promiscuous = promiscuous
-        self._filter = assemble()
         self._taps: deque[_Tap] = deque()
         self._lost = 0
         try:
@@ -49,15 +50,17 @@ class PacketCapture:
     def attach(self, interfaces: Iterable[str]) -> None:
         """Listen on exactly these of the interfaces, as far as they exist; cheap when nothing changed.
 
-        An interface that went away is picked up again when it is back, or when another has taken its name.
+        An interface that went away is picked up again when it is back, or when another has taken its name. What is
+        tagged for a VLAN whose subinterface is among them is taken only there.
         """
-        wanted = {name: index for name in interfaces if (index := _index(name)) is not None}
-        for tap in [tap for tap in self._taps if wanted.get(tap.interface) != tap.index]:
+        names = tuple(interfaces)
+        wanted = {name: (index, _filter_of(name, names)) for name in names if (index := _index(name)) is not None}
+        for tap in [tap for tap in self._taps if wanted.get(tap.interface) != (tap.index, tap.filter)]:
             self._detach(tap)
         listening = {tap.interface for tap in self._taps}
-        for name, index in wanted.items():
+        for name, (index, program) in wanted.items():
             if name not in listening:
-                self._listen(name, index)
+                self._listen(name, index, program)
 
     def frames(self) -> Sequence[Frame]:
         """What has arrived since the previous call, at most 64 frames, one from each interface in turn."""
@@ -85,9 +88,9 @@ class PacketCapture:
         """Listen no more."""
         self.attach([])
 
-    def _listen(self, name: str, index: int) -> None:
+    def _listen(self, name: str, index: int, program: bytes) -> None:
         try:
-            self._taps.append(_Tap(name, index, self._filter, promiscuous=self._promiscuous))
+            self._taps.append(_Tap(name, index, program, promiscuous=self._promiscuous))
         except OSError:  # it has vanished since it was looked up
             return
 
@@ -103,6 +106,7 @@ class _Tap:
     def __init__(self, interface: str, index: int, program: bytes, *, promiscuous: bool) -> None:
         self.interface = interface
         self.index = index
+        self.filter = program
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
         try:
             self._prepare(program, promiscuous=promiscuous)
@@ -127,6 +131,10 @@ class _Tap:
         """Frames dropped since the previous question: the kernel forgets what it has told."""
         counted: tuple[int, int] = struct.unpack("II", self.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
         return counted[1]
+
+
+def _filter_of(interface: str, listening: Iterable[str]) -> bytes:
+    return _LEAVES_TAGGED if any(carries(interface, other) for other in listening) else _TAKES_TAGGED
 
 
 def _index(interface: str) -> int | None:

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from appliance.core.bpf import SNAP_BYTES, assemble
+from appliance.core.bpf import PROGRAM, SNAP_BYTES, UNTAGGED, assemble
 
 SO_ATTACH_FILTER = 26
 ETHERNET = bytes(12)
 SYN, RST, ACK, FIN = 0x02, 0x04, 0x10, 0x01
 
 
-def kernel_passes(frame: bytes) -> bytes | None:
+def kernel_passes(frame: bytes, table=PROGRAM) -> bytes | None:
     """What the kernel's filter leaves of a frame; `None` where it drops it."""
-    program = assemble()
+    program = assemble(table)
     instructions = ctypes.create_string_buffer(program, len(program))
     into, out_of = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with into, out_of:
@@ -99,6 +99,12 @@ def test_answers_openings_and_refusals_pass_whole(name):
 @pytest.mark.parametrize("name", DROPPED)
 def test_all_else_stays_in_the_kernel(name):
     assert kernel_passes(DROPPED[name]) is None
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_what_is_tagged_may_be_left_to_a_subinterface(name):
+    left = None if "tagged" in name else PASSING[name]
+    assert kernel_passes(PASSING[name], UNTAGGED) == left
 
 
 def test_a_long_answer_is_cut():

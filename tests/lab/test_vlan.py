@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from appliance.core.meter import Facing, Plan
+from appliance.system.capture import PacketCapture
 from tests.lab.blocks import firewall, pieces, place
 from tests.lab.host import Host
 from tests.lab.network import WEB_V4, WEB_V6, Network
@@ -88,3 +89,17 @@ def test_each_kind_of_block_holds_there_and_is_refused_at_once(lab: Network, kin
         assert visits(host) == [REFUSED, REFUSED]
         assert made.replace({}, 0.0) is None
         assert visits(host) == [ANSWERED, ANSWERED]
+
+
+def test_what_is_tagged_is_captured_at_the_subinterface_alone(lab: Network, until) -> None:
+    lab.start_dns()
+    with lab.appliance.entered():
+        capture = PacketCapture(promiscuous=False)
+        capture.attach([TAGGED, PLAIN])
+    lab.hosts[0].resolve("www.example.com", lab.uplink.ipv4)
+    seen: list[str] = []
+    until(lambda: bool(seen.extend(frame.interface for frame in capture.frames()) or seen))
+    lab.hosts[0].resolve("www.example.org", lab.uplink.ipv4)
+    until(lambda: bool(seen.extend(frame.interface for frame in capture.frames()) or len(seen) > 1))
+    capture.close()
+    assert seen == [TAGGED, TAGGED]

@@ -30,7 +30,9 @@ class Comparison(ctypes.Structure):
 
 def read_only(unit: Unit) -> None:
     """`ProtectSystem=strict`, in a mount namespace of its own."""
-    writable = [f"/var/lib/{unit['StateDirectory']}", "/noting", *unit.words("ReadWritePaths")]
+    state = Path("/var/lib", unit["StateDirectory"])
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)  # as systemd makes it
+    writable = [str(state), "/noting", *unit.words("ReadWritePaths")]
     for folder in writable:
         subprocess.run(["mount", "--bind", folder, folder], check=True)
     subprocess.run(["mount", "-o", "remount,bind,ro", "/"], check=True)

@@ -46,9 +46,10 @@ def parse_account(name: str) -> tuple[str, str | None]:
 
 
 def networks_of(department: Department, links: Mapping[str, Link]) -> tuple[Network, ...] | None:
-    """The department's address ranges: its subnets, else the networks of its interface or of the bridge above it.
+    """The department's address ranges: its subnets, else the networks of its interface and of the bridge above it.
 
-    `None` where neither is known: then every address at the interface is the department's.
+    `None` where none is known but the link's own (fe80::/10), which every interface has that nobody has given any: then
+    every address there is the department's.
     """
     if department.subnets:
         return department.subnets
@@ -56,8 +57,10 @@ def networks_of(department: Department, links: Mapping[str, Link]) -> tuple[Netw
     if link is None:
         return None
     bridge = links.get(link.master) if link.master else None
-    addresses = link.addresses or (bridge.addresses if bridge else ())
-    return tuple(address.network for address in addresses) or None
+    addresses = (*link.addresses, *(bridge.addresses if bridge else ()))
+    if all(address.is_link_local for address in addresses):
+        return None
+    return tuple(dict.fromkeys(address.network for address in addresses))
 
 
 def holds(networks: Iterable[Network] | None, address: str) -> bool:

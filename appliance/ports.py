@@ -12,6 +12,7 @@ from appliance.core.audit import Entry
 from appliance.core.block_rules import Hit, Place
 from appliance.core.blocks import Block
 from appliance.core.cover import Range
+from appliance.core.denial import Denial, Question
 from appliance.core.elements import Bounds, Point
 from appliance.core.history import Key, Series, Step
 from appliance.core.machine import Connection, Frame, Lights, Link, Press, Sighting, Vitals
@@ -98,6 +99,32 @@ class Firewall(Protocol):
 
     def hits(self) -> Sequence[Hit]:
         """Who was stopped by which block how often, in the last minutes."""
+
+
+class DnsFilter(Protocol):
+    """The kernel's filter of look-ups: who asks for a denied name, or one below it, is told that there is none.
+
+    What refuses returns the reason, and leaves the former state in force; `None`: it is done. A denial ends as long
+    after now as its end is after `at_s`.
+    """
+
+    def replace(self, places: Sequence[Place], denials: Collection[Denial], at_s: float) -> str | None:
+        """Deny exactly these at exactly these places, as far as they exist; where nothing is denied, nothing stands.
+
+        May take a tenth of a second, when it is the first or there are twice as many.
+        """
+
+    def change(self, gone: Collection[Question], new: Collection[Denial], at_s: float) -> str | None:
+        """Deny some no more, and others from now on; refused where nothing stands, or there is no room."""
+
+    def stands(self) -> bool:
+        """Whether it stands as it was left, at each place that exists now."""
+
+    def refused(self) -> Mapping[str, int]:
+        """By origin, the look-ups that were refused since the start."""
+
+    def hits(self) -> Sequence[Hit]:
+        """Who was refused by which block how often."""
 
 
 class Surroundings(Protocol):

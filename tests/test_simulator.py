@@ -69,6 +69,7 @@ class Appliance:
             lambda: self.metering.links,
             machine.surroundings,
             machine.firewall,
+            machine.dns_filter,
             store,
             lambda now: True,
             self.upkeep.require_writable,

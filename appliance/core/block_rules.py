@@ -123,12 +123,11 @@ def arrangement(
 
 
 class Hit(NamedTuple):
-    """How often a host was stopped by a block, and with how many bytes. `mark`: the block's."""
+    """How many packets of a host were stopped by a block. `mark`: the block's."""
 
     mark: int
     host: str
     packets: int
-    bytes: int
 
 
 def news_of(hits: Iterable[Hit], before: Mapping[tuple[int, str], int]) -> Sequence[Hit]:
@@ -143,8 +142,8 @@ def news_of(hits: Iterable[Hit], before: Mapping[tuple[int, str], int]) -> Seque
 
 def hits_in(counted: Iterable[tuple[bytes, int, int]]) -> Iterator[Hit]:
     """What a set of hits shows: the mark in the machine's byte order, then the address."""
-    for key, size, packets in counted:
-        yield Hit(int.from_bytes(key[:4], sys.byteorder), str(ip_address(key[4:])), packets, size)
+    for key, _, packets in counted:
+        yield Hit(int.from_bytes(key[:4], sys.byteorder), str(ip_address(key[4:])), packets)
 
 
 def _rebuilt(there: There, wanted: Layout) -> list[Command]:

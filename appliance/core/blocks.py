@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from math import inf
 
 from appliance.core.targets import Kind, kind_of
 
@@ -48,6 +49,11 @@ class Block:
     def kind(self) -> Kind:
         """What its target is."""
         return kind_of(self.target)
+
+    @property
+    def ends_s(self) -> float:
+        """When it ends, in seconds; infinity for one until lifted."""
+        return inf if self.expires_at is None else self.expires_at.timestamp()
 
     def is_live(self, wall: datetime) -> bool:
         """Whether the block should be in force at this instant."""

@@ -6,17 +6,16 @@ to. Nothing here walks all blocks but what says so.
 
 import heapq
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import NamedTuple
 
 from appliance.core.blocks import Block, Key
 from appliance.core.cover import Range
+from appliance.core.denial import Question
 from appliance.core.name_blocks import BlockedNames, Learned
 from appliance.core.slots import MOST_NUMBERS, Slot, mark_of, slot, stand
 from appliance.core.targets import Kind
-
-FOREVER = float("inf")
 
 
 class Claim(NamedTuple):
@@ -27,10 +26,11 @@ class Claim(NamedTuple):
 
 
 class Change(NamedTuple):
-    """Claims that go and claims that come."""
+    """Claims that go and claims that come, and the questions that may be answered otherwise from now on."""
 
     dropped: Sequence[Claim]
     put: Sequence[Claim]
+    questions: Collection[Question] = ()
 
 
 class Register:
@@ -89,11 +89,12 @@ class Register:
             self._number = self._number % (MOST_NUMBERS - 1) + 1
         return self._number
 
-    def change(self, put: Sequence[Block], taken: Iterable[Block]) -> Change:
+    def change(self, put: Sequence[Block], taken: Sequence[Block]) -> Change:
         """Put some blocks, in place of those with their keys, and take others away."""
+        questions = {Question(one.target, one.department) for one in (*taken, *put) if one.kind is Kind.NAME}
         dropped = [claim for one in taken for claim in self._take(one)]
         dropped += [claim for one in put if one.key in self._blocks for claim in self._take(self._blocks[one.key])]
-        return Change(dropped, [claim for one in put for claim in self._put(one)])
+        return Change(dropped, [claim for one in put for claim in self._put(one)], questions)
 
     def note(self, block: Block) -> None:
         """The same block, of which something is known that changes no claim."""
@@ -126,7 +127,7 @@ class Register:
             known: Mapping[str, Learned] = self.names.learned(key)
             if address and address in known and known[address].ends == ends:
                 learned.append(known[address])
-            elif not address and key in self._blocks and ends_s(self._blocks[key]) == ends:
+            elif not address and key in self._blocks and self._blocks[key].ends_s == ends:
                 blocks.append(self._blocks[key])
         return blocks, learned
 
@@ -137,11 +138,11 @@ class Register:
         self._counts[block.department] += 1
         self._origins[block.origin] += 1
         if block.expires_at is not None:
-            heapq.heappush(self._ends, (ends_s(block), next(self._arrivals), block.key, ""))
+            heapq.heappush(self._ends, (block.ends_s, next(self._arrivals), block.key, ""))
         if block.kind is Kind.NAME:
             self.names.put(block)
         else:
-            yield _claim(block, block.target, ends_s(block))
+            yield _claim(block, block.target, block.ends_s)
 
     def _take(self, block: Block) -> Iterator[Claim]:
         known = self._blocks.pop(block.key)
@@ -152,15 +153,10 @@ class Register:
         if known.kind is Kind.NAME:
             yield from [_claim(known, one.address, one.ends) for one in self.names.take(known).values()]
         else:
-            yield _claim(known, known.target, ends_s(known))
+            yield _claim(known, known.target, known.ends_s)
 
     def _address_claim(self, one: Learned) -> Claim:
         return _claim(self._blocks[one.block], one.address, one.ends)
-
-
-def ends_s(block: Block) -> float:
-    """When the block ends, in seconds; infinity for one until lifted."""
-    return FOREVER if block.expires_at is None else block.expires_at.timestamp()
 
 
 def _claim(block: Block, target: str, ends: float) -> Claim:

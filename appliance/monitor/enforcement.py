@@ -5,27 +5,31 @@ has come to its end and at whether somebody has meddled, not at 100,000 blocks.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 from appliance.core import reckoning
-from appliance.core.block_rules import Place, news_of
+from appliance.core.block_rules import Hit, Place, news_of
 from appliance.core.blocks import Block, BlockRequest, Key
 from appliance.core.department import Department
 from appliance.core.machine import Link, Position
 from appliance.core.meter import Facing
 from appliance.core.moment import Moment
+from appliance.core.name_blocks import MOST_LEARNED, Told
 from appliance.core.names import DnsAnswer
 from appliance.core.protection import Protected
 from appliance.core.refusal import Code, Refused
 from appliance.core.register import Change, Register
 from appliance.core.slots import number_in
-from appliance.core.targets import parse_target
+from appliance.core.targets import Kind, parse_target
 from appliance.monitor.herald import Herald
+from appliance.monitor.lookups import Lookups
 from appliance.monitor.obedience import Obedience
 from appliance.monitor.safeguard import Safeguard
-from appliance.ports import Firewall, Publisher, Store, Surroundings
+from appliance.ports import DnsFilter, Firewall, Publisher, Store, Surroundings
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +50,7 @@ class Enforcement:
         links: Callable[[], Mapping[str, Link]],
         surroundings: Surroundings,
         firewall: Firewall,
+        dns_filter: DnsFilter,
         store: Store,
         is_clock_trusted: Callable[[Moment], bool],
         require_writable: Callable[[], None],
@@ -56,6 +61,7 @@ class Enforcement:
         self._interfaces = {one.id: one.interface for one in departments}
         self._safeguard = Safeguard(protected, links, surroundings)
         self._firewall = firewall
+        self._dns_filter = dns_filter
         self._store = store
         self._is_clock_trusted = is_clock_trusted
         self._require_writable = require_writable
@@ -64,9 +70,11 @@ class Enforcement:
         places = [Place(one.id, one.interface, facing, one.subnets) for one in departments]
         self._obedience = Obedience(places, links, firewall)
         self._register = Register()
+        self._lookups = Lookups(places, self._register.names, dns_filter)
+        self._told = Told()
         self._reckoning = reckoning.NEVER
         self._reckoned_s = 0.0
-        self._hits: dict[tuple[int, str], int] = {}
+        self._hits: Mapping[tuple[int, str], int] = {}
 
     def restore(self, now: Moment) -> None:
         """Put in force what was saved. Called once, before all else, and before anything is forwarded if possible.
@@ -79,7 +87,7 @@ class Enforcement:
         change = self._register.change([one if one.number else self._numbered(one) for one in blocks], [])
         learned = self._register.learn(self._store.learned())
         self._herald.expect(blocks)
-        self._obey(Change(change.dropped, [*change.put, *learned.put]), now)
+        self._obey(Change(change.dropped, [*change.put, *learned.put], change.questions), now)
 
     def block(self, requests: Sequence[BlockRequest], now: Moment) -> Sequence[Block]:
         """Block these targets from now on, all in one transaction, or none; what is blocked already is replaced.
@@ -95,6 +103,7 @@ class Enforcement:
         self._store.save_blocks(blocks, [])
         self._herald.expect(blocks)
         self._obey(self._register.change(blocks, []), now)
+        self._recall(blocks, now)
         self._store.sync()  # only now, because a medium may take a tenth of a second, but before anybody is told
         _log_some("%s blocks %s: %s", [(one.actor, one.target, one.reason) for one in blocks])
         self._tell_begin(now)
@@ -141,7 +150,7 @@ class Enforcement:
         if not self.can_enforce or absent is None or block.key in absent:
             return False
         return any(
-            self._obedience.is_present(interface)
+            interface in self._obedience.present
             for department, interface in self._interfaces.items()
             if block.department in {None, department}
         )
@@ -150,36 +159,39 @@ class Enforcement:
         """How many blocks should hold in the department, and how many do."""
         wanted = self._register.count(department.id)
         absent = self._obedience.absent()
-        if not self.can_enforce or absent is None or not self._obedience.is_present(department.interface):
+        if not self.can_enforce or absent is None or department.interface not in self._obedience.present:
             return wanted, 0
         lost = [block for key in absent if (block := self._register.get(key)) is not None]
         return wanted, wanted - sum(block.department in {None, department.id} for block in lost)
 
     def troubles(self, now: Moment) -> Sequence[str]:
         """What a person should know of the blocks, a sentence each."""
-        told = [self._obedience.refusal, self._obedience.disturbance(now)]
+        told = [self._obedience.refusal, self._obedience.disturbance(now), *self._lookups.troubles(now)]
         return [*filter(None, told), *(one.text for one in self._register.names.spared.values())]
 
     def stopped(self) -> Mapping[str, int]:
-        """By origin, the packets that were stopped since the kernel was first told."""
-        return self._firewall.stopped() if self.can_enforce else {}
+        """By origin, the packets that were stopped since the kernel was first told, refused look-ups among them."""
+        if not self.can_enforce:
+            return {}
+        refused = self._dns_filter.refused()
+        return {origin: packets + refused[origin] for origin, packets in self._firewall.stopped().items()}
 
     def log_hits(self) -> None:
         """Log which block has stopped which host how often since the previous call, the busiest first."""
-        hits = self._firewall.hits() if self.can_enforce else []
+        counted: Counter[tuple[int, str]] = Counter()
+        for hit in [*self._firewall.hits(), *self._dns_filter.hits()] if self.can_enforce else []:
+            counted[hit.mark, hit.host] += hit.packets
+        hits = [Hit(*of, packets) for of, packets in counted.items()]
         news = [(self._register.numbered(number_in(hit.mark)), hit) for hit in news_of(hits, self._hits)]
-        self._hits = {(hit.mark, hit.host): hit.packets for hit in hits}
+        self._hits = counted
         stopped = [(hit.host, str(hit.packets), one.target, one.reason) for one, hit in news if one is not None]
         _log_some("%s was stopped %s times by the block of %s: %s", stopped)
 
     def hear(self, department: str, answer: DnsAnswer, now: Moment) -> None:
         """A host of the department was told where a name lives: if the name is blocked, so is what it lives at."""
-        if not self._register.names.are_blocked(answer.name):
-            return
-        new = list(self._register.names.concern(answer, department, self._safeguard.protections(now), self._at_s(now)))
-        if new:
-            self._note(lambda: self._store.save_learned(new, []))
-            self._obey(self._register.learn(new), now)
+        self._told.note(department, answer, self._at_s(now))
+        if self._register.names.are_blocked(answer.name):
+            self._learn([(department, answer)], now)
 
     def step(self, now: Moment) -> None:
         """Forget what ran out, see that the kernel agrees, and tell what has begun and ended."""
@@ -194,6 +206,7 @@ class Enforcement:
             self._herald.tell_end(ended, "its time has run out", now)
         if self.can_enforce:
             self._obedience.step(now, self._at_s(now), is_moved=is_moved)
+            self._lookups.step(now, self._at_s(now), self._obedience.present, is_moved=is_moved)
         self._tell_begin(now)
 
     def audit(self, now: Moment, pause: Callable[[], None]) -> None:
@@ -237,6 +250,21 @@ class Enforcement:
     def _obey(self, change: Change, now: Moment) -> None:
         if self.can_enforce:
             self._obedience.change(change, now, self._at_s(now))
+            self._lookups.change(change.questions, now, self._at_s(now))
+
+    def _recall(self, blocks: Iterable[Block], now: Moment) -> None:
+        """What hosts know already of names that are blocked from now on is blocked too, connections and all."""
+        names = {block.target for block in blocks if block.kind is Kind.NAME}
+        if names:
+            self._learn(self._told.about(names, self._at_s(now)), now)
+
+    def _learn(self, told: Iterable[tuple[str, DnsAnswer]], now: Moment) -> None:
+        names, protections, at_s = self._register.names, self._safeguard.protections(now), self._at_s(now)
+        learned = (one for department, answer in told for one in names.concern(answer, department, protections, at_s))
+        new = list({(one.block, one.address): one for one in islice(learned, MOST_LEARNED)}.values())
+        if new:
+            self._note(lambda: self._store.save_learned(new, []))
+            self._obey(self._register.learn(new), now)
 
     def _tell_begin(self, now: Moment) -> None:
         told = self._herald.tell_begin(self._register, self.is_enforced, self._wall(now), now)

@@ -15,12 +15,12 @@ from appliance.core.machine import Link
 from appliance.core.moment import Moment
 from appliance.core.register import Change
 from appliance.core.slots import SHAPES, Slot
+from appliance.monitor.disturbance import Disturbance
 from appliance.ports import Firewall
 
 log = logging.getLogger(__name__)
 
 RETRY_S = 5.0  # after a refusal; all 100,000 are put together for each attempt
-DISTURBED_TOLD_S = 300.0  # long enough to be seen by somebody who looks at the page now and then
 AUDITED_A_S = 250  # pieces, of which each costs 10 us: a quarter of the 1 % of a core that is promised
 SHORTEST_AUDIT_S = 5.0
 COMPARED_AT_ONCE = 1000  # pieces: a millisecond
@@ -43,7 +43,7 @@ class Obedience:
         self._absent: set[Hashable] | None = None  # owners; `None`: all
         self._refusal: str | None = None
         self._retry_s = 0.0
-        self._disturbance: tuple[str, float] | None = None
+        self._disturbance = Disturbance()
         self._audit_due_s = 0.0
 
     @property
@@ -55,15 +55,14 @@ class Obedience:
         """The owners whose claims are not in force, for all that is known; `None`: nothing is."""
         return self._absent
 
-    def is_present(self, interface: str) -> bool:
-        """Whether blocks can hold at this interface: it exists."""
-        return interface in self._present
+    @property
+    def present(self) -> Mapping[str, int]:
+        """By name, the index of each interface at which blocks can hold, because it exists."""
+        return self._present
 
     def disturbance(self, now: Moment) -> str | None:
         """What somebody has done to the blocks lately, for a person."""
-        if self._disturbance is None or now.monotonic_s - self._disturbance[1] > DISTURBED_TOLD_S:
-            return None
-        return self._disturbance[0]
+        return self._disturbance.text(now)
 
     def change(self, change: Change, now: Moment, at_s: float) -> None:
         """Take some claims away and put others, in one transaction. `at_s`: now, on the scale of their ends."""
@@ -84,7 +83,7 @@ class Obedience:
         disturber = self._firewall.disturber()
         stands = self._firewall.stands()
         if self._is_whole and (disturber is not None or not stands) and present == self._present:
-            self._tell_disturbance(disturber, now)
+            self._disturbance.note(disturber or "somebody", "changed the blocks in the kernel", now)
         if disturber is not None or not stands or is_moved or present != self._present:
             self._is_whole = False
         if not stands:
@@ -123,7 +122,7 @@ class Obedience:
 
     def _resolved(self, change: Change) -> tuple[dict[Slot, set[Range]], dict[Slot, set[Range]]]:
         by_slot: dict[Slot, tuple[list[Range], list[Range]]] = {}
-        for at, claims in enumerate(change):
+        for at, claims in enumerate((change.dropped, change.put)):
             for claim in claims:
                 by_slot.setdefault(claim.slot, ([], []))[at].append(claim.range)
         gone, new = {}, {}
@@ -156,10 +155,3 @@ class Obedience:
     def _plan_audit(self, now: Moment) -> None:
         pieces = sum(map(len, self._covers.values()))
         self._audit_due_s = now.monotonic_s + max(SHORTEST_AUDIT_S, pieces / AUDITED_A_S)
-
-    def _tell_disturbance(self, disturber: str | None, now: Moment) -> None:
-        who = disturber or "somebody"
-        log.error("%s has changed the blocks in the kernel; they are put in force again", who)
-        at = now.wall.strftime("%H:%M:%S UTC")
-        text = f"{who} changed the blocks in the kernel at {at}; they were put in force again"
-        self._disturbance = text, now.monotonic_s

@@ -16,7 +16,18 @@ from appliance.core.filing import is_trusted
 from appliance.core.machine import Link, Position, Press
 from appliance.core.moment import Moment
 from appliance.core.quota import Action
-from appliance.ports import Capture, Firewall, Flows, Interfaces, Meters, Neighbours, Panel, Sensors, Surroundings
+from appliance.ports import (
+    Capture,
+    DnsFilter,
+    Firewall,
+    Flows,
+    Interfaces,
+    Meters,
+    Neighbours,
+    Panel,
+    Sensors,
+    Surroundings,
+)
 
 SEED = 1  # every simulation tells the same story, so that two people can talk about it
 NOTICE_PORT = 80  # what a browser asks when it is given a bare name
@@ -43,6 +54,7 @@ class Machine:
     sensors: Sensors
     panel: Panel
     firewall: Firewall
+    dns_filter: DnsFilter
     surroundings: Surroundings
     meters: Meters
     capture: Capture
@@ -66,9 +78,13 @@ def clock() -> Moment:
 
 def real_machine(config: Config, state_dir: Path) -> Machine:
     """The machine under the program. Raises `CannotStart` where a part of it cannot be used."""
+    from appliance.service.releasing import release_kernel
     from appliance.system import firewall as blocks
+    from appliance.system.bpf import Bpf
     from appliance.system.capture import PacketCapture
+    from appliance.system.classifier import Classifier
     from appliance.system.clock import KernelClock
+    from appliance.system.dns_filter import BpfDnsFilter
     from appliance.system.elements import Elements
     from appliance.system.flows import ConntrackFlows
     from appliance.system.interfaces import RtnetlinkInterfaces
@@ -93,12 +109,25 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
     interfaces, neighbours = RtnetlinkInterfaces(), RtnetlinkNeighbours()
     flows, shown, kernel_clock = ConntrackFlows(), Nfnetlink(TABLE), KernelClock()
     shown_blocks, elements, notices = Nfnetlink(blocks.TABLE), Elements(), Notices(blocks.TABLE)
+    classifier = Classifier()
+    dns_filter = BpfDnsFilter(Bpf(), classifier)
     panel = GpioPanel(
         pins.button, pins.led_status, pins.led_alert, pins.led_activity, hold_s=pins.hold, scratch=state_dir
     )
 
     def close() -> None:
-        for part in (panel, capture, notices, elements, shown_blocks, shown, neighbours, interfaces):
+        for part in (
+            panel,
+            capture,
+            dns_filter,
+            classifier,
+            notices,
+            elements,
+            shown_blocks,
+            shown,
+            neighbours,
+            interfaces,
+        ):
             part.close()
 
     return Machine(
@@ -114,6 +143,7 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
             notices,
             tracks_connections=not is_mirror,
         ),
+        dns_filter=dns_filter,
         surroundings=LinuxSurroundings(),
         meters=NftablesMeters(nftables.run, shown, notice_port),
         capture=capture,
@@ -121,7 +151,7 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
             synchronised=kernel_clock.is_synchronised(), battery_clock=kernel_clock.has_battery, now=now
         ),
         close=close,
-        release=nftables.release,
+        release=release_kernel,
         notice_port=notice_port,
         press=panel.press if panel.mocked_because else None,
     )
@@ -139,6 +169,7 @@ def simulated_machine(config: Config) -> Machine:
         sensors=whole.sensors,
         panel=whole.panel,
         firewall=whole.firewall,
+        dns_filter=whole.dns_filter,
         surroundings=whole.surroundings,
         meters=whole.meters,
         is_clock_trusted=lambda _: True,

@@ -2,8 +2,11 @@
 
 import socket
 from collections.abc import Sequence
+from contextlib import closing
 from time import monotonic, sleep
 
+from appliance.core.denial import FILTER_NAME
+from appliance.system.classifier import Classifier
 from appliance.system.nftables import FirewallUnavailable, Nftables
 
 END_WITHIN_S = 20.0  # to save everything on a slow card
@@ -24,8 +27,13 @@ def wait_for_end(host: str, port: int) -> bool:
 
 
 def release_kernel() -> tuple[Sequence[str], str | None]:
-    """Take all of our tables out of this network namespace: their names, and why that is impossible."""
+    """Take all that is ours out of this network namespace: the names of it, and why that is impossible."""
     try:
-        return Nftables().release()
+        tables, refusal = Nftables().release()
     except FirewallUnavailable as error:
         return (), str(error)
+    with closing(Classifier()) as classifier:
+        spots = classifier.attached(FILTER_NAME)
+        for spot in spots:
+            classifier.detach(spot)
+    return [*tables, *({f"filter {FILTER_NAME}"} if spots else ())], refusal

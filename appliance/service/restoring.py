@@ -19,7 +19,10 @@ from appliance.core.rows import NOT_A_ROW
 from appliance.monitor.enforcement import Enforcement
 from appliance.service.machines import CannotStart
 from appliance.system import firewall
+from appliance.system.bpf import Bpf
+from appliance.system.classifier import Classifier
 from appliance.system.clock import KernelClock
+from appliance.system.dns_filter import BpfDnsFilter
 from appliance.system.elements import Elements
 from appliance.system.interfaces import RtnetlinkInterfaces
 from appliance.system.nfnetlink import Nfnetlink
@@ -55,7 +58,8 @@ def restore(config_file: Path | None, state_dir: Path) -> str:
 def _restored(config: Config, store: SqliteStore) -> str:
     clock = KernelClock()
     shown, elements, notices = Nfnetlink(firewall.TABLE), Elements(), Notices(firewall.TABLE)
-    interfaces = RtnetlinkInterfaces()
+    interfaces, classifier = RtnetlinkInterfaces(), Classifier()
+    dns_filter = BpfDnsFilter(Bpf(), classifier)
     departments = config.as_departments()
     enforcement = Enforcement(
         departments,
@@ -64,6 +68,7 @@ def _restored(config: Config, store: SqliteStore) -> str:
         interfaces.links,
         LinuxSurroundings(),
         firewall.NftablesFirewall(Nftables().run, shown, elements, notices),
+        dns_filter,
         store,
         lambda now: is_trusted(synchronised=clock.is_synchronised(), battery_clock=clock.has_battery, now=now),
         lambda: None,
@@ -72,7 +77,7 @@ def _restored(config: Config, store: SqliteStore) -> str:
     now = Moment(datetime.now(UTC), monotonic())
     enforcement.restore(now)
     links = interfaces.links()
-    for part in (notices, elements, shown, interfaces):
+    for part in (dns_filter, classifier, notices, elements, shown, interfaces):
         part.close()
     open_at = [one.interface for one in departments for wanted, held in [enforcement.tally(one)] if held < wanted]
     if open_at:

@@ -138,6 +138,7 @@ class Service:
             lambda: self._metering.links or machine.interfaces.links(),  # before the first metering too
             machine.surroundings,
             machine.firewall,
+            machine.dns_filter,
             self._store,
             machine.is_clock_trusted,
             self._upkeep.require_writable,

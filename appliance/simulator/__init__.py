@@ -10,7 +10,7 @@ blocks and the limits, not on how often it was asked.
     network.py     the departments and their devices: who is there, and how fast they are
     talk.py        what devices say; frames.py: the bytes of it
     wire.py        the passing of time: what each device carried, and the frames that went by
-    firewall.py, meters.py, interfaces.py, kernel.py, board.py     the ports
+    firewall.py, dns_filter.py, meters.py, interfaces.py, kernel.py, board.py     the ports
     machine.py     all of it together
 """
 

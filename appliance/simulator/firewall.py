@@ -87,7 +87,7 @@ class SimulatedFirewall:
         """Whether nothing from or to the address passes the interface at this second."""
         family, number, _ = stand(str(address))
         families = {family, Family.PREFIXES4 if address.version == 4 else Family.PREFIXES6}
-        departments = {None, *(one.department for one in self._places or () if _claims(one, interface, address))}
+        departments = {None, *(one.department for one in self._places or () if claims(one, interface, address))}
         return any(
             first <= number <= last and ends_s > at_s
             for slot, found in self._sets.items()
@@ -115,6 +115,6 @@ class SimulatedFirewall:
         return None
 
 
-def _claims(place: Place, interface: str, address: Address) -> bool:
+def claims(place: Place, interface: str, address: Address) -> bool:
     """Whether the address is the place's; where a place has no networks, all that is there is."""
     return place.interface == interface and (not place.networks or any(address in one for one in place.networks))

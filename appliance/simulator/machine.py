@@ -6,6 +6,7 @@ from appliance.config import Config
 from appliance.core.blocks import BlockRequest
 from appliance.core.moment import Moment, timestamp
 from appliance.simulator.board import SimulatedPanel, SimulatedSensors
+from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedSurroundings
 from appliance.simulator.interfaces import SimulatedInterfaces
 from appliance.simulator.kernel import SimulatedCapture, SimulatedFlows, SimulatedNeighbours
@@ -34,7 +35,8 @@ class SimulatedMachine:
         story, tap = Story(seed), Tap()
         self.surroundings = SimulatedSurroundings()
         self.firewall = SimulatedFirewall([one.interface for one in populations], elapsed)
-        wire = Wire(populations, story, seed, self.firewall.stops, tap)
+        self.dns_filter = SimulatedDnsFilter([one.interface for one in populations], elapsed)
+        wire = Wire(populations, story, seed, self.firewall.stops, self.dns_filter.denies, tap)
         # Each start is a boot: the counters begin at 0, and whoever remembers others is told so.
         boot = f"simulated-{seed}-{timestamp(started.wall)}"
         self._world = world = World(config.position, boot, seed, elapsed, populations, story, wire)

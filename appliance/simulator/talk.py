@@ -58,13 +58,13 @@ def site_address(number: int, version: int) -> Address:
 
 
 def visits(
-    population: Population, users: list[Device], tick_s: float, chance: Random, is_stopped: Callable[[Address], bool]
+    population: Population, users: list[Device], tick_s: float, chance: Random, may_visit: Callable[[Device, int], bool]
 ) -> Iterator[bytes]:
-    """The frames of the visits that begin within a tick."""
+    """The frames of the visits that begin within a tick. `may_visit`: of a device and a site's number."""
     for device in users:
         if chance.random() < VISITS_S * tick_s:
             number = chance.choices(range(len(SITES)), cum_weights=_CUMULATED)[0]
-            if not is_stopped(site_address(number, device.address.version)):
+            if may_visit(device, number):
                 yield from _visit(population, device, number, chance)
 
 

@@ -13,7 +13,7 @@ from appliance.core.machine import Frame
 from appliance.simulator.frames import Address
 from appliance.simulator.network import Device, Population, Rate
 from appliance.simulator.story import Deed, Story, dice
-from appliance.simulator.talk import scan, visits
+from appliance.simulator.talk import SITES, scan, site_address, visits
 
 TICK_S = 0.25  # a power of two, so that the seconds of ticks are exact; a person takes it for at once
 PACKET_BYTES = 900  # of an ordinary mixture of full segments and acknowledgements
@@ -21,6 +21,7 @@ PACKET_BYTES = 900  # of an ordinary mixture of full segments and acknowledgemen
 BUFFER_FRAMES = 1024  # what the real one holds of such frames
 
 Stopped = Callable[[str, Address, float], bool]
+Denied = Callable[[str, Address, str, float], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +86,18 @@ class Wire:
         story: Story,
         seed: int,
         is_stopped: Stopped,
+        is_denied: Denied,
         tap: Tap,
     ) -> None:
-        """`is_stopped`: whether an interface passes nothing of an address at a second."""
+        """`is_stopped`: whether an interface passes nothing of an address at a second.
+
+        `is_denied`: whether at an interface this address is refused the look-up of a name then.
+        """
         self._populations = populations
         self._story = story
         self._seed = seed
         self._is_stopped = is_stopped
+        self._is_denied = is_denied
         self._tap = tap
         self._tick = 0
         self._holds: Sequence[Hold] = ()
@@ -198,7 +204,13 @@ class Wire:
     def _talk(self, population: Population, users: list[Device], at_s: float) -> list[bytes]:
         interface = population.interface
         chance = dice(self._seed, "talk", population.index, at_s)
-        said = [*visits(population, users, TICK_S, chance, lambda address: self._is_stopped(interface, address, at_s))]
+
+        def may_visit(device: Device, number: int) -> bool:
+            server = site_address(number, device.address.version)
+            is_denied = self._is_denied(interface, device.address, SITES[number][0], at_s)
+            return not is_denied and not self._is_stopped(interface, server, at_s)
+
+        said = [*visits(population, users, TICK_S, chance, may_visit)]
         for act in self._story.under_way(Deed.SCAN, at_s):
             suspect = population.suspect(act.who)
             if self._populations[act.department] is population and self._may_pass(population, suspect, at_s):

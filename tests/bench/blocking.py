@@ -18,6 +18,7 @@ from appliance.core.machine import Counters, Link, Position
 from appliance.core.moment import Moment
 from appliance.core.quota import Limits
 from appliance.monitor.enforcement import Enforcement
+from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedSurroundings
 from appliance.system.store import SqliteStore
 from tests.bench import fail2ban
@@ -224,6 +225,7 @@ def _enforcement(lab: Network, path: Path, blocks: list[Block]) -> Iterator[Enfo
             lambda: LINKS,
             SimulatedSurroundings(),
             made,
+            SimulatedDnsFilter(["eth1"], lambda: 0.0),
             store,
             lambda _: True,
             lambda: None,

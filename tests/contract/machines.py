@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from appliance import simulator
 from appliance.config import parse
 from appliance.core.machine import Press
 from appliance.core.moment import Moment
-from appliance.ports import Capture, Firewall, Flows, Interfaces, Meters, Neighbours, Panel, Sensors
+from appliance.ports import Capture, DnsFilter, Firewall, Flows, Interfaces, Meters, Neighbours, Panel, Sensors
 from appliance.simulator import SimulatedMachine
 from appliance.system.capture import PacketCapture
 from appliance.system.flows import ConntrackFlows
@@ -27,6 +28,7 @@ from appliance.system.nftables import Nftables
 from appliance.system.panel import GpioPanel
 from appliance.system.sensors import PsutilSensors
 from tests.lab.blocks import firewall
+from tests.lab.lookups import NONE, ask, dns_filter
 from tests.lab.network import WEB_V4, network
 
 START = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)  # at night: nothing in the simulator may depend on the hour
@@ -38,7 +40,8 @@ TRIES = 50  # each is a SYN and a reset: more than one batch of frames
 class Rig:
     """`interface`: faces the department; `host`: an address in it. `live`: let devices do what devices do.
 
-    `until`: let time pass until something holds. `press`: use the button.
+    `is_refused`: let the host look a name up; whether it is told that there is none. `until`: let time pass until
+    something holds. `press`: use the button.
     """
 
     interfaces: Interfaces
@@ -47,10 +50,12 @@ class Rig:
     sensors: Sensors
     panel: Panel
     firewall: Firewall
+    dns_filter: DnsFilter
     capture: Capture
     interface: str
     host: str
     live: Callable[[], None]
+    is_refused: Callable[[str], bool]
     until: Callable[[Callable[[], bool]], None]
     press: Callable[[Press], None]
     meters: Meters
@@ -75,6 +80,7 @@ class Clock:
 def simulated(scratch: Path) -> Iterator[Rig]:
     """The simulated machine; time passes by moving its clock."""
     clock = Clock()
+    started_s = clock.now.monotonic_s
     whole = SimulatedMachine(parse(simulator.CONFIG.encode(), "simulated"), 1, clock)
 
     def until(holds: Callable[[], bool]) -> None:
@@ -91,11 +97,15 @@ def simulated(scratch: Path) -> Iterator[Rig]:
         sensors=whole.sensors,
         panel=whole.panel,
         firewall=whole.firewall,
+        dns_filter=whole.dns_filter,
         meters=whole.meters,
         capture=whole.capture,
         interface="eth1",
         host="192.168.1.101",
         live=lambda: clock.move(60) and None,
+        is_refused=lambda name: whole.dns_filter.denies(
+            "eth1", ip_address("192.168.1.101"), name, clock.now.monotonic_s - started_s
+        ),
         until=until,
         press=whole.panel.press,
     )
@@ -104,8 +114,9 @@ def simulated(scratch: Path) -> Iterator[Rig]:
 @contextmanager
 def real(scratch: Path) -> Iterator[Rig]:
     """The real machine as the lab's gateway; time passes by itself."""
-    with network("gateway") as lab, lab.appliance.entered(), firewall(lab) as blocking:
+    with network("gateway") as lab, lab.appliance.entered(), firewall(lab) as blocking, dns_filter(lab) as filtering:
         lab.start_web()
+        lab.start_dns()
         interfaces, neighbours, flows = RtnetlinkInterfaces(), RtnetlinkNeighbours(), ConntrackFlows()
         capture = PacketCapture(promiscuous=False)
         nftables, shown = Nftables(), Nfnetlink(TABLE)
@@ -127,11 +138,13 @@ def real(scratch: Path) -> Iterator[Rig]:
             sensors=PsutilSensors(scratch),
             panel=panel,
             firewall=blocking,
+            dns_filter=filtering,
             meters=meters,
             capture=capture,
             interface=lab.department_interface,
             host=lab.hosts[0].ipv4,
             live=live,
+            is_refused=lambda name: ask(lab.hosts[0], name, lab.uplink.ipv4) == NONE,
             until=_wait,
             press=panel.press,
         )

@@ -10,6 +10,7 @@ from appliance.core.names import answer_in
 from appliance.core.packet import decode
 from tests.contract.machines import Rig, real, simulated
 from tests.lab.blocks import DEPARTMENT, bounds, pieces, place, remaining_s, targets
+from tests.lab.lookups import denials
 
 LONG_S = 3600.0
 
@@ -148,6 +149,29 @@ def test_putting_it_again_gives_it_a_new_time(rig: Rig) -> None:
     assert rig.firewall.change(bounds(again), again, 0.0) is None
     assert len(remaining_s(rig.firewall)) == 2
     assert all(one is not None and one > LONG_S - 60 for one in remaining_s(rig.firewall))
+
+
+def test_a_denied_name_and_all_below_it_is_refused_to_the_department_until_its_time_is_over(rig: Rig) -> None:
+    wanted = [*denials("one.test", department=DEPARTMENT), *denials("two.test", seconds=1.5)]
+    assert rig.dns_filter.replace([place(rig.interface)], wanted, 0.0) is None
+    assert rig.dns_filter.stands()
+    asked = ("one.test", "www.one.test", "two.test", "test", "none.test", "aone.test")
+    assert [rig.is_refused(name) for name in asked] == [True, True, True, False, False, False]
+    rig.until(lambda: not rig.is_refused("two.test"))
+    assert rig.is_refused("one.test")
+
+
+def test_a_change_of_what_is_denied_leaves_the_rest_and_needs_something_that_stands(rig: Rig) -> None:
+    one, two, three = denials("one.test", "two.test", "three.test")
+    assert rig.dns_filter.change([], [one], 0.0) is not None
+    assert rig.dns_filter.replace([place(rig.interface)], [one, two], 0.0) is None
+    assert rig.dns_filter.change([one.question], [three], 0.0) is None
+    assert [rig.is_refused(f"{name}.test") for name in ("one", "two", "three")] == [False, True, True]
+    assert rig.dns_filter.change([one.question], [], 0.0) is None  # which is not there
+    assert rig.dns_filter.replace([place(rig.interface)], [one], 0.0) is None
+    assert [rig.is_refused(f"{name}.test") for name in ("one", "two", "three")] == [True, False, False]
+    assert rig.dns_filter.replace([place(rig.interface)], [], 0.0) is None
+    assert not rig.is_refused("one.test")
 
 
 def test_frames_come_in_small_batches_each_once_and_only_of_the_kind_that_is_looked_for(rig: Rig) -> None:

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 from appliance.core.blocks import Block
-from appliance.core.name_blocks import Learned
+from appliance.core.name_blocks import MOST_TOLD, Learned, Told
 from appliance.core.names import DnsAnswer
 from appliance.core.protection import Protections, protected_host
 from appliance.core.register import Register
@@ -126,7 +126,7 @@ def test_an_address_is_learned_again_only_when_most_of_its_time_is_over() -> Non
     assert list(register.names.concern(found, "a", Protections([]), NOON_S + 1000)) == []
     again = list(register.names.concern(found, "a", Protections([]), NOON_S + 3000))
     change = register.learn(again)
-    assert [len(claims) for claims in change] == [1, 1]
+    assert (len(change.dropped), len(change.put)) == (1, 1)
     assert register.over(NOON_S + 3600) == ([], [])
     assert register.over(NOON_S + 6600) == ([], again)
     assert register.forget(again).dropped == change.put
@@ -140,3 +140,21 @@ def test_a_name_that_resolves_to_what_is_protected_does_not_block_it_and_says_so
     assert other.address == "10.1.1.2"
     [spared] = register.names.spared.values()
     assert spared.text == "the blocked www.example.com resolves to 10.1.1.1, which is not blocked: it is the gateway"
+
+
+def test_what_was_told_is_remembered_for_a_day_by_name_and_in_bounds() -> None:
+    told = Told()
+    told.note("a", answer("www.example.com", "10.1.1.1"), NOON_S)
+    told.note("b", answer("www.example.com", "10.1.1.2"), NOON_S + 10)
+    told.note("a", answer("www.example.com", "10.1.1.3"), NOON_S + 20)
+    told.note("a", answer("example.com.org", "10.2.1.1"), NOON_S)
+    found = {(one, told_.addresses) for one, told_ in told.about({"example.com"}, NOON_S + 86_400)}
+    assert found == {("a", ("10.1.1.3",)), ("b", ("10.1.1.2",))}
+    for number in range(100):
+        told.note("a", answer("many.com", f"10.3.1.{number}"), NOON_S)
+    [(_, many)] = told.about({"many.com"}, NOON_S)
+    assert many.addresses == tuple(f"10.3.1.{number}" for number in range(84, 100))
+    for number in range(MOST_TOLD):
+        told.note("a", answer(f"n{number}.net", "10.4.1.1"), NOON_S)
+    assert not any(told.about({"many.com"}, NOON_S))
+    assert any(told.about({"n0.net"}, NOON_S))

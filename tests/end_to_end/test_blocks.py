@@ -6,6 +6,7 @@ import pytest
 
 from tests.client.node import NodeClient
 from tests.end_to_end.installed import DEPARTMENT, Installed
+from tests.lab.lookups import FOUND, NONE, ask
 from tests.lab.network import WEB_V4, Network, network
 
 ANSWERED, REFUSED = 0, 7  # exit codes of curl
@@ -46,17 +47,46 @@ def test_what_others_do_to_the_blocks_is_healed_and_told(gateway: Network, tmp_p
         assert "table inet managed" in listed  # which is somebody else's, and stays
 
 
-def test_a_blocked_name_cannot_be_reached_once_it_was_looked_up(gateway: Network, tmp_path: Path, until) -> None:
-    gateway.start_web()
+def test_a_blocked_name_is_not_found_any_more_and_what_it_was_found_at_cannot_be_reached(
+    inline: Network, tmp_path: Path
+) -> None:
+    inline.start_web()
+    inline.start_dns()
+    host, server = inline.hosts[0], inline.uplink.ipv4
+    target = {"address": "bbc.co.uk", "departmentId": DEPARTMENT}
+    with Installed(inline, tmp_path) as appliance, appliance.client() as client:
+        assert host.resolve("www.bbc.co.uk", server) == WEB_V4[0]
+        assert host.fetch(WEB_V4[0]).returncode == ANSWERED
+        assert client.call("analytics:subscribe", DEPARTMENT)["success"]
+        client.wait_for("analytics:update", lambda data: "bbc.co.uk" in str(data))  # the look-up was seen
+        assert client.call("ip:block", target)["success"]
+        assert ask(host, "www.bbc.co.uk", server) == NONE
+        assert ask(host, "www.bbc.com", server) == FOUND
+        assert host.fetch(WEB_V4[0], wait_s=5).returncode == REFUSED
+        assert client.call("ip:unblock", target)["success"]
+        assert ask(host, "www.bbc.co.uk", server) == FOUND
+        assert host.fetch(WEB_V4[0]).returncode == ANSWERED
+
+
+def test_look_ups_are_refused_while_the_service_is_dead_and_when_somebody_has_meddled(
+    gateway: Network, tmp_path: Path, until
+) -> None:
     gateway.start_dns()
-    host = gateway.hosts[0]
-    with Installed(gateway, tmp_path) as appliance, appliance.client() as client:
-        assert client.call("ip:block", {"address": "blocked.test", "departmentId": DEPARTMENT})["success"]
-        assert host.fetch(WEB_V4[0]).returncode == ANSWERED
-        host.resolve("www.blocked.test", gateway.uplink.ipv4)
-        until(lambda: host.fetch(WEB_V4[0], wait_s=5).returncode == REFUSED)
-        assert client.call("ip:unblock", {"address": "blocked.test", "departmentId": DEPARTMENT})["success"]
-        assert host.fetch(WEB_V4[0]).returncode == ANSWERED
+    host, server = gateway.hosts[0], gateway.uplink.ipv4
+    with Installed(gateway, tmp_path) as appliance:
+        with appliance.client() as client:
+            assert client.call("ip:block", {"address": "blocked.test"})["success"]
+            gateway.appliance.run(["tc", "filter", "del", "dev", "eth1", "ingress"])
+            until(lambda: ask(host, "blocked.test", server) == NONE)
+            found = status(client, lambda one: any("filter of look-ups" in text for text in one.get("reasons", [])))
+            assert found["blocks"] == {"wanted": 1, "enforced": 1}
+        appliance.kill()
+        assert ask(host, "blocked.test", server) == NONE
+        appliance.start()
+        assert ask(host, "blocked.test", server) == NONE
+        with appliance.client() as client:
+            assert client.call("ip:unblock", {"address": "blocked.test"})["success"]
+        assert ask(host, "blocked.test", server) == FOUND
 
 
 @pytest.mark.parametrize("target", ["10.30.0.2", "10.30.0.0/24", "fd30::2", "10.20.0.1", "0.0.0.0/0"])

@@ -1,7 +1,9 @@
-"""A name server for the lab that knows every name: `dns_server.py IPV4 IPV6` answers A and AAAA, over UDP, port 53."""
+"""A name server for the lab that knows every name: `dns_server.py IPV4 IPV6` answers A and AAAA, on port 53."""
 
 import socket
+import struct
 import sys
+from threading import Thread
 
 import dns.flags
 import dns.message
@@ -10,9 +12,12 @@ import dns.rdatatype
 import dns.rrset
 
 TTL_S = 60
+PATIENCE_S = 2.0  # with a client that connects and says nothing
+
+Addresses = dict[dns.rdatatype.RdataType, str]
 
 
-def answer(query: bytes, addresses: dict[dns.rdatatype.RdataType, str]) -> bytes:
+def answer(query: bytes, addresses: Addresses) -> bytes:
     """The answer to one query; a name has no records but A and AAAA."""
     message = dns.message.from_wire(query)
     response = dns.message.make_response(message, recursion_available=True)
@@ -23,16 +28,43 @@ def answer(query: bytes, addresses: dict[dns.rdatatype.RdataType, str]) -> bytes
     return response.to_wire()
 
 
+def listening(kind: socket.SocketKind) -> socket.socket:
+    """A socket on port 53 of every address."""
+    made = socket.socket(socket.AF_INET6, kind)
+    made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    made.bind(("::", 53))
+    return made
+
+
+def serve_datagrams(port: socket.socket, addresses: Addresses) -> None:
+    """Answer until the process is ended."""
+    while True:
+        query, client = port.recvfrom(4096)
+        port.sendto(answer(query, addresses), client)
+
+
+def serve_streams(port: socket.socket, addresses: Addresses) -> None:
+    """Answer one question of each connection, one connection after the other."""
+    while True:
+        connection, _ = port.accept()
+        with connection:
+            connection.settimeout(PATIENCE_S)
+            try:
+                [length] = struct.unpack("!H", connection.recv(2, socket.MSG_WAITALL))
+                told = answer(connection.recv(length, socket.MSG_WAITALL), addresses)
+                connection.sendall(struct.pack("!H", len(told)) + told)
+            except (OSError, struct.error):
+                continue
+
+
 def serve(ipv4: str, ipv6: str) -> None:
     """Answer until the process is ended."""
     addresses = {dns.rdatatype.A: ipv4, dns.rdatatype.AAAA: ipv6}
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as listening:
-        listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        listening.bind(("::", 53))
-        print("ready", flush=True)
-        while True:
-            query, client = listening.recvfrom(4096)
-            listening.sendto(answer(query, addresses), client)
+    datagrams, streams = listening(socket.SOCK_DGRAM), listening(socket.SOCK_STREAM)
+    streams.listen()
+    Thread(target=serve_streams, args=(streams, addresses), daemon=True).start()
+    print("ready", flush=True)
+    serve_datagrams(datagrams, addresses)
 
 
 if __name__ == "__main__":

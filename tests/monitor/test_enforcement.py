@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -17,9 +18,11 @@ from appliance.core.quota import Limits
 from appliance.core.refusal import Code, Refused
 from appliance.core.slots import mark_of
 from appliance.events import Event, IpBlocked, IpUnblocked
+from appliance.monitor.disturbance import TOLD_S
 from appliance.monitor.enforcement import MOST_LOGGED, Enforcement
 from appliance.monitor.herald import MOST_AT_ONCE
-from appliance.monitor.obedience import DISTURBED_TOLD_S, RETRY_S
+from appliance.monitor.obedience import RETRY_S
+from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall
 from appliance.system.store import SqliteStore
 from tests.lab.blocks import remaining_s, targets
@@ -55,6 +58,30 @@ class Kernel(SimulatedFirewall):
         return self.mood or super()._put(*arguments)
 
 
+class DnsKernel(SimulatedDnsFilter):
+    """The simulated DNS filter, with hands that take it away and a mood."""
+
+    def __init__(self, elapsed: Callable[[], float]) -> None:
+        super().__init__(["eth1"], elapsed)
+        self.mood: str | None = None
+        self.is_taken = False
+        self.met: list[Hit] = []
+
+    def flush(self) -> None:
+        self._places, self._ends_s, self.is_taken = [], {}, True
+
+    def stands(self) -> bool:
+        return not self.is_taken
+
+    def hits(self) -> list[Hit]:
+        return self.met
+
+    def replace(self, *arguments) -> str | None:
+        if self.mood is None:
+            self.is_taken = False
+        return self.mood or super().replace(*arguments)
+
+
 class Rig:
     """An `Enforcement` over a kernel in memory and a store on the disk, and a clock that is moved."""
 
@@ -65,6 +92,7 @@ class Rig:
         self.is_trusted = True
         self.booted_s = 0.0
         self.kernel = Kernel(lambda: self.at_s)
+        self.dns_filter = DnsKernel(lambda: self.at_s)
         self.published: list[Event] = []
         self.links = {"eth1": Link("eth1", 2, "02:00:00:00:00:01", "boot", True, Counters(0, 0))}
         self.writable: Refused | None = None
@@ -79,6 +107,7 @@ class Rig:
             lambda: self.links,
             self,
             self.kernel,
+            self.dns_filter,
             self.store,
             lambda now: self.is_trusted,
             self.require_writable,
@@ -109,6 +138,7 @@ class Rig:
         self.error_s = -(NOON.timestamp() + self.at_s)
         self.is_trusted = False
         self.kernel.flush(None)
+        self.dns_filter.flush()
         self.start()
 
     def know_the_time(self) -> None:
@@ -128,6 +158,9 @@ class Rig:
 
     def in_force(self, department: str | None = None) -> set[str]:
         return targets(self.kernel, department)
+
+    def denies(self, name: str, address: str = "10.0.0.5") -> bool:
+        return self.dns_filter.denies("eth1", ip_address(address), name, self.at_s)
 
     def told(self, kind: type) -> list[tuple[str, str]]:
         return [(one.department_id, one.ip.address) for one in self.published if isinstance(one, kind)]
@@ -266,7 +299,7 @@ def test_what_somebody_takes_away_is_back_within_a_step_and_told_for_some_minute
     assert rig.in_force() == {"10.0.0.1", "10.4.0.0/16"}
     [told] = rig.enforcement.troubles(rig.now())
     assert told.startswith(f"{who or 'somebody'} changed the blocks in the kernel at 12:00:01 UTC")
-    rig.pass_(DISTURBED_TOLD_S + 1)
+    rig.pass_(TOLD_S + 1)
     assert rig.enforcement.troubles(rig.now()) == []
 
 
@@ -376,16 +409,114 @@ def test_who_runs_into_a_block_is_logged_and_a_flood_of_hosts_in_a_few_lines(rig
     rig.block("203.0.113.5")
     [block] = rig.enforcement.blocks(rig.now())
     mark = mark_of(block.origin, block.number)
-    rig.kernel.stopped_hosts = [Hit(mark, "10.0.0.7", 12, 900), Hit(mark, "10.0.0.8", 40, 3000)]
+    rig.kernel.stopped_hosts = [Hit(mark, "10.0.0.7", 12), Hit(mark, "10.0.0.8", 40)]
     caplog.clear()
     rig.enforcement.log_hits()
     assert [line.message.split(" was")[0] for line in caplog.records] == ["10.0.0.8", "10.0.0.7"]
     assert "40 times by the block of 203.0.113.5" in caplog.records[0].message
-    rig.kernel.stopped_hosts[0] = Hit(mark, "10.0.0.7", 15, 1000)
+    rig.kernel.stopped_hosts[0] = Hit(mark, "10.0.0.7", 15)
     caplog.clear()
     rig.enforcement.log_hits()
     assert [line.message.split(" by")[0] for line in caplog.records] == ["10.0.0.7 was stopped 3 times"]
-    rig.kernel.stopped_hosts = [Hit(mark, f"10.0.0.{host}", 99, 9) for host in range(100, 200)]
+    rig.kernel.stopped_hosts = [Hit(mark, f"10.0.0.{host}", 99) for host in range(100, 200)]
     caplog.clear()
     rig.enforcement.log_hits()
     assert len(caplog.records) == MOST_LOGGED + 1
+
+
+def test_a_blocked_name_is_denied_to_who_asks_for_it_or_below_until_it_is_lifted_or_over(rig: Rig) -> None:
+    rig.block("example.com", department="sales")
+    rig.block("short.com", seconds=SECONDS)
+    rig.pass_(1)
+    assert rig.denies("www.example.com")
+    assert not rig.denies("www.example.com", "10.0.1.5")
+    assert rig.denies("short.com", "10.0.1.5")
+    assert not rig.denies("example.org")
+    rig.unblock("example.com", department="sales")
+    rig.pass_(SECONDS)
+    assert not rig.denies("example.com")
+    assert not rig.denies("short.com")
+
+
+def test_of_two_origins_that_want_a_name_blocked_the_longer_holds(rig: Rig) -> None:
+    rig.block("example.com", seconds=60)
+    rig.block("example.com", origin="list:bad", seconds=SECONDS)
+    rig.pass_(61)
+    assert rig.denies("example.com")
+    rig.unblock("example.com")
+    assert not rig.denies("example.com")
+
+
+def test_names_are_denied_again_after_a_crash_and_after_a_power_cut_for_what_is_left(rig: Rig) -> None:
+    rig.block("example.com", seconds=SECONDS)
+    rig.pass_(600)
+    rig.crash()
+    assert rig.denies("example.com")
+    rig.lose_power(1000)
+    rig.pass_(SECONDS - 700)
+    assert rig.denies("example.com")
+    rig.pass_(200)
+    assert not rig.denies("example.com")
+
+
+def test_a_filter_of_look_ups_that_somebody_takes_away_is_back_within_a_step_and_told(rig: Rig) -> None:
+    rig.block("example.com")
+    rig.pass_(1)
+    rig.dns_filter.flush()
+    rig.pass_(1)
+    assert rig.denies("example.com")
+    [told] = rig.enforcement.troubles(rig.now())
+    assert told.startswith("somebody took the filter of look-ups out of the kernel at 12:00:02 UTC")
+    rig.links["eth1"] = replace(rig.links["eth1"], index=9)  # the interface was made anew, and nobody did it
+    rig.pass_(TOLD_S + 1)
+    rig.dns_filter.flush()
+    rig.links["eth1"] = replace(rig.links["eth1"], index=10)
+    rig.pass_(1)
+    assert rig.denies("example.com")
+    assert rig.enforcement.troubles(rig.now()) == []
+
+
+def test_where_the_kernel_cannot_refuse_look_ups_that_is_told_and_tried_again_and_addresses_are_blocked(
+    rig: Rig,
+) -> None:
+    rig.dns_filter.mood = "Operation not permitted"
+    rig.block("example.com")
+    rig.enforcement.hear("sales", DnsAnswer("10.0.0.5", "example.com", ("10.5.0.1",), 900), rig.now())
+    assert rig.in_force() == {"10.5.0.1"}
+    [told] = rig.enforcement.troubles(rig.now())
+    assert told == (
+        "look-ups of blocked names are answered, and only what they resolve to is blocked: Operation not permitted"
+    )
+    rig.dns_filter.mood = None
+    rig.pass_(1)
+    assert not rig.denies("example.com")
+    rig.pass_(60)
+    assert rig.denies("example.com")
+    assert rig.enforcement.troubles(rig.now()) == []
+
+
+def test_what_hosts_were_told_of_a_name_before_it_was_blocked_is_blocked_with_it(rig: Rig) -> None:
+    rig.enforcement.hear("sales", DnsAnswer("10.0.0.5", "www.example.com", ("10.5.0.1",), 60), rig.now())
+    rig.enforcement.hear("lab", DnsAnswer("10.0.1.5", "www.example.com", ("10.5.0.1", "10.5.0.2"), 60), rig.now())
+    rig.enforcement.hear("sales", DnsAnswer("10.0.0.5", "example.org", ("10.6.0.1",), 60), rig.now())
+    rig.pass_(SECONDS)
+    rig.block("example.com")
+    assert rig.in_force() == {"10.5.0.1", "10.5.0.2"}
+    rig.block("example.org", department="lab")
+    assert rig.in_force("lab") == set()
+    rig.unblock("example.com")
+    assert rig.in_force() == set()
+
+
+def test_refused_look_ups_are_logged_and_counted_with_the_packets_that_were_stopped(rig: Rig, caplog) -> None:
+    caplog.set_level("INFO")
+    [block] = rig.block("example.com")
+    mark = mark_of(block.origin, block.number)
+    rig.kernel.stopped_hosts = [Hit(mark, "10.0.0.7", 2)]
+    rig.dns_filter.met = [Hit(mark, "10.0.0.7", 3), Hit(mark, "10.0.0.8", 1)]
+    caplog.clear()
+    rig.enforcement.log_hits()
+    assert [line.message for line in caplog.records] == [
+        "10.0.0.7 was stopped 5 times by the block of example.com: because",
+        "10.0.0.8 was stopped 1 times by the block of example.com: because",
+    ]

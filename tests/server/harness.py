@@ -45,6 +45,7 @@ from appliance.server.calls import Desk
 from appliance.server.fanout import Fanout
 from appliance.server.tls import Tls
 from appliance.service.hashing import GreenHashing
+from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedSurroundings
 from appliance.system import certificate
 from appliance.system.alert_file import AlertFile
@@ -127,6 +128,7 @@ class Harness:
             machine.links,
             SimulatedSurroundings(),
             SimulatedFirewall(DEPARTMENTS, lambda: self.offset_s),
+            SimulatedDnsFilter(DEPARTMENTS, lambda: self.offset_s),
             store,
             lambda now: True,
             upkeep.require_writable,

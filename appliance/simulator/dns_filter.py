@@ -1,0 +1,62 @@
+"""The simulated DNS filter, with the kernel's rules: what is denied includes all below it, and ends by itself.
+
+The same contract test runs over it and over the real one.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from appliance.core.block_rules import Hit, Place
+from appliance.core.blocks import Origin
+from appliance.core.denial import Denial, Question
+from appliance.simulator.firewall import claims
+from appliance.simulator.frames import Address
+
+
+class SimulatedDnsFilter:
+    """`ports.DnsFilter` of the simulated machine; `elapsed` tells the seconds since its start."""
+
+    def __init__(self, interfaces: Collection[str], elapsed: Callable[[], float]) -> None:
+        self._interfaces = frozenset(interfaces)
+        self._elapsed = elapsed
+        self._places: Sequence[Place] = ()
+        self._ends_s: dict[Question, float] = {}
+
+    def replace(self, places: Sequence[Place], denials: Collection[Denial], at_s: float) -> str | None:
+        """Deny exactly these there."""
+        self._places = [one for one in places if one.interface in self._interfaces] if denials else []
+        self._ends_s = {}
+        self._put(denials, at_s)
+        return None
+
+    def change(self, gone: Collection[Question], new: Collection[Denial], at_s: float) -> str | None:
+        """Deny some no more, and others from now on."""
+        if not self._places:
+            return "nothing stands yet"
+        for question in gone:
+            self._ends_s.pop(question, None)
+        self._put(new, at_s)
+        return None
+
+    def stands(self) -> bool:
+        """Nobody meddles with a simulation."""
+        return True
+
+    def refused(self) -> Mapping[str, int]:
+        """Nothing is counted here."""
+        return dict.fromkeys(Origin, 0)
+
+    def hits(self) -> Sequence[Hit]:
+        """Nothing is counted here."""
+        return []
+
+    def denies(self, interface: str, address: Address, name: str, at_s: float) -> bool:
+        """Whether this address is refused the look-up of a name at the interface at this second."""
+        departments = {None, *(one.department for one in self._places if claims(one, interface, address))}
+        return len(departments) > 1 and any(
+            ends_s > at_s and question.department in departments and f".{name}".endswith(f".{question.name}")
+            for question, ends_s in self._ends_s.items()
+        )
+
+    def _put(self, denials: Collection[Denial], at_s: float) -> None:
+        now_s = self._elapsed()
+        self._ends_s.update({one.question: now_s + one.ends - at_s for one in denials})

@@ -1,0 +1,135 @@
+"""Programs at interfaces, by the kernel's traffic control (rtnetlink): where packets come in, and where they go out.
+
+A program stands as a filter of a `clsact` queue and stays there, with its maps, when nobody has it open any more.
+Others may have filters there too, and are left alone. linux/rtnetlink.h and linux/pkt_cls.h tell the forms; `tc filter
+show` shows the same.
+"""
+
+import errno
+import os
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from fcntl import ioctl
+from struct import Struct
+
+from appliance.core.denial import Spot
+from appliance.core.netlink import (
+    ACK,
+    CREATE,
+    DONE,
+    DUMP,
+    ERROR,
+    HEADER,
+    NESTED,
+    REQUEST,
+    attribute,
+    attributes,
+    messages,
+    text,
+)
+
+NETLINK_ROUTE = 0  # linux/netlink.h
+NEW_QUEUE, DELETE_QUEUE, GET_QUEUE, NEW_FILTER, DELETE_FILTER, GET_FILTER = 36, 37, 38, 44, 45, 46  # RTM_*
+TRAFFIC = Struct("=4xiIII")  # struct tcmsg: interface, handle, parent, priority and protocol
+KIND, OPTIONS = 1, 2  # TCA_*
+DESCRIPTOR, NAME, FLAGS, IDENTITY = 6, 7, 8, 11  # TCA_BPF_*
+DECIDES = 1  # TCA_BPF_FLAG_ACT_DIRECT: what the program returns is what becomes of the packet
+CLSACT_HANDLE, CLSACT_PARENT = 0xFFFF_0000, 0xFFFF_FFF1
+PARENTS = {False: 0xFFFF_FFF2, True: 0xFFFF_FFF3}  # where packets come in, and where they go out: TC_H_MIN_*GRESS
+EXCLUSIVE = 0x200  # NLM_F_EXCL
+HANDLE = 1
+# Behind what others may have put before us, as `tc` begins at 49152 and goes down.
+PRIORITY = 50_000
+EVERY_PROTOCOL = socket.htons(0x0003)  # ETH_P_ALL
+LARGEST_BYTES = 1 << 16
+
+INTERFACE_REQUEST = Struct("=16si20x")  # linux/if.h: struct ifreq
+GET_INDEX = 0x8933  # linux/sockios.h: SIOCGIFINDEX
+
+
+class Classifier:
+    """The filters of the network namespace in which it was made."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_ROUTE)
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._socket.close()
+
+    def index(self, interface: str) -> int | None:
+        """The index of the interface of this name; `None`: there is none."""
+        try:
+            answer = ioctl(self._socket, GET_INDEX, INTERFACE_REQUEST.pack(interface.encode(), 0))
+        except OSError as error:
+            if error.errno != errno.ENODEV:
+                raise
+            return None
+        index: int = INTERFACE_REQUEST.unpack(answer)[1]
+        return index
+
+    def attached(self, name: str) -> Mapping[Spot, int]:
+        """Where programs of this name stand, and the kernel's number of each."""
+        spots = (Spot(index, is_outward) for index in self._queues() for is_outward in PARENTS)
+        return {spot: identity for spot in spots for found, identity in self._programs(spot) if found == name}
+
+    def attach(self, spot: Spot, name: str, program: int) -> str | None:
+        """Put this program there, in place of one of ours; returns the reason where the kernel refuses."""
+        index, _ = spot
+        queue = TRAFFIC.pack(index, CLSACT_HANDLE, CLSACT_PARENT, 0) + attribute(KIND, text("clsact"))
+        refusal = self._order(NEW_QUEUE, CREATE | EXCLUSIVE, queue)
+        if refusal is not None and refusal != EXISTS:
+            return refusal
+        options = [
+            attribute(DESCRIPTOR, program.to_bytes(4, sys.byteorder)),
+            attribute(NAME, text(name)),
+            attribute(FLAGS, DECIDES.to_bytes(4, sys.byteorder)),
+        ]
+        body = attribute(KIND, text("bpf")) + attribute(OPTIONS | NESTED, b"".join(options))
+        return self._order(NEW_FILTER, CREATE, _filter(spot) + body)
+
+    def detach(self, spot: Spot) -> None:
+        """Take ours away there, and the queue if nobody else uses it; what is gone already is no matter."""
+        index, _ = spot
+        self._order(DELETE_FILTER, 0, _filter(spot) + attribute(KIND, text("bpf")))
+        if not any(self._filters(Spot(index, is_outward)) for is_outward in PARENTS):
+            self._order(DELETE_QUEUE, 0, TRAFFIC.pack(index, CLSACT_HANDLE, CLSACT_PARENT, 0))
+
+    def _queues(self) -> Iterator[int]:
+        for body in self._dump(GET_QUEUE, TRAFFIC.pack(0, 0, 0, 0)):
+            index, _, parent, _ = TRAFFIC.unpack_from(body)
+            if parent == CLSACT_PARENT:
+                yield index
+
+    def _programs(self, spot: Spot) -> Iterator[tuple[str, int]]:
+        for body in self._filters(spot):
+            options = attributes(attributes(body[TRAFFIC.size :]).get(OPTIONS, b""))
+            if NAME in options and IDENTITY in options:
+                yield options[NAME].rstrip(b"\0").decode(), int.from_bytes(options[IDENTITY], sys.byteorder)
+
+    def _filters(self, spot: Spot) -> list[bytes]:
+        return self._dump(GET_FILTER, TRAFFIC.pack(spot.interface, 0, PARENTS[spot.is_outward], 0))
+
+    def _dump(self, kind: int, body: bytes) -> list[bytes]:
+        """What the kernel has of a kind; nothing where the interface is gone."""
+        self._socket.send(HEADER.pack(HEADER.size + len(body), kind, REQUEST | DUMP, 0, 0) + body)
+        found: list[bytes] = []
+        while True:
+            for answer, _, _, content in messages(self._socket.recv(LARGEST_BYTES)):
+                if answer in {DONE, ERROR}:
+                    return found
+                found.append(content)
+
+    def _order(self, kind: int, flags: int, body: bytes) -> str | None:
+        self._socket.send(HEADER.pack(HEADER.size + len(body), kind, REQUEST | ACK | flags, 0, 0) + body)
+        [(_, _, _, content)] = messages(self._socket.recv(LARGEST_BYTES))
+        code = -int.from_bytes(content[:4], sys.byteorder, signed=True)
+        return os.strerror(code) if code else None
+
+
+def _filter(spot: Spot) -> bytes:
+    return TRAFFIC.pack(spot.interface, HANDLE, PARENTS[spot.is_outward], PRIORITY << 16 | EVERY_PROTOCOL)
+
+
+EXISTS = os.strerror(errno.EEXIST)

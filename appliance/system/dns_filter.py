@@ -1,0 +1,233 @@
+"""The DNS filter in the kernel: a program at each place, which refuses look-ups of denied names by itself.
+
+`core.dns_program` says what it reads and answers. What is denied stands in a map, each entry with its end, so that all
+of it holds, and ends, while this process is dead. A process that starts loads a program of its own, fills its map, and
+only then puts it in place of the former one.
+"""
+
+import os
+import secrets
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from appliance.core import dns_program as program
+from appliance.core.block_rules import Hit, Place
+from appliance.core.denial import FILTER_NAME, Denial, Question, Spot
+from appliance.core.ebpf import MapShape, assemble
+from appliance.core.meter import Facing
+from appliance.core.slots import ORIGIN_MARKS, ORIGIN_SHIFT
+
+FOREVER = float("inf")
+LONGEST_S = 10 * 365 * 86_400  # far below what 64 bits of nanoseconds hold; nobody waits that long
+SPARE = 2  # times the names that there are, so that a map seldom has to be made anew
+
+
+class Map(Protocol):
+    """A map of the kernel (`system.bpf.Map`)."""
+
+    descriptor: int
+
+    def put(self, elements: Mapping[bytes, bytes]) -> None:
+        """Add elements, in place of those with their keys."""
+
+    def take(self, key: bytes) -> None:
+        """Take an element away, if it is there."""
+
+    def value(self, key: bytes) -> bytes:
+        """The value of an element that is there."""
+
+    def elements(self) -> Mapping[bytes, bytes]:
+        """All elements."""
+
+    def close(self) -> None:
+        """Give it back."""
+
+
+class Kernel(Protocol):
+    """What makes maps and programs (`system.bpf.Bpf`)."""
+
+    def map(self, name: str, shape: MapShape) -> Map:
+        """A new map."""
+
+    def load(self, name: str, instructions: bytes) -> int:
+        """A program."""
+
+    def identity(self, program: int) -> int:
+        """The kernel's number of a program."""
+
+
+class Interfaces(Protocol):
+    """Where programs stand (`system.classifier.Classifier`)."""
+
+    def index(self, interface: str) -> int | None:
+        """The interface's index; `None`: there is none of this name."""
+
+    def attached(self, name: str) -> Mapping[Spot, int]:
+        """Where programs of this name stand, and the kernel's number of each."""
+
+    def attach(self, spot: Spot, name: str, program: int) -> str | None:
+        """Put this program there, in place of one of ours; returns why that is impossible."""
+
+    def detach(self, spot: Spot) -> None:
+        """Take ours away there."""
+
+
+class Loaded:
+    """A program in the kernel, with room for so many names. Raises `OSError` where the kernel takes none."""
+
+    def __init__(self, kernel: Kernel, seed: int, most: int, *, is_own: bool) -> None:
+        self.most = max(most, program.MAPS[program.DENIED].most)
+        shapes = {**program.MAPS, program.DENIED: program.MAPS[program.DENIED]._replace(most=self.most)}
+        self._maps = {name: kernel.map(name, shape) for name, shape in shapes.items()}
+        descriptors = {name: one.descriptor for name, one in self._maps.items()}
+        self.program = kernel.load(FILTER_NAME, assemble(program.program(seed, is_own=is_own), descriptors))
+        self.identity = kernel.identity(self.program)
+
+    def __getitem__(self, name: str) -> Map:
+        """Its map of this name."""
+        return self._maps[name]
+
+    def close(self) -> None:
+        """Give it back; where it stands, it goes on."""
+        os.close(self.program)
+        for one in self._maps.values():
+            one.close()
+
+
+class BpfDnsFilter:
+    """`ports.DnsFilter` of the network namespace that its parts were made in."""
+
+    def __init__(self, kernel: Kernel, interfaces: Interfaces) -> None:
+        self._kernel = kernel
+        self._interfaces = interfaces
+        self._seed = secrets.randbits(64)
+        self._places: Sequence[Place] = ()
+        self._numbers: Mapping[str | None, int] = {}
+        self._scopes: Mapping[bytes, bytes] = {}
+        self._loaded: Loaded | None = None
+        self._before: Counter[str] = Counter()  # what programs that are gone had refused
+
+    def close(self) -> None:
+        """Give everything back; what stands goes on."""
+        if self._loaded is not None:
+            self._loaded.close()
+
+    def replace(self, places: Sequence[Place], denials: Collection[Denial], at_s: float) -> str | None:
+        """Deny exactly these at exactly these places; where nothing is denied, nothing stands."""
+        former = self._loaded
+        if not denials:
+            self._loaded = None
+        elif former is None or places != self._places or len(denials) > former.most:
+            departments = [None, *(one.department for one in places)]
+            self._numbers = {one: number for number, one in enumerate(departments, start=program.EVERYBODY)}
+            self._places, self._scopes = places, {}
+            is_own = any(one.facing is Facing.SELF for one in places)
+            try:
+                self._loaded = Loaded(self._kernel, self._seed, SPARE * len(denials), is_own=is_own)
+            except OSError as error:
+                return str(error.strerror)
+        refusal = self._fill(denials, at_s) or self._stand()
+        if former is not None and former is not self._loaded:
+            self._before += Counter(_refused(former))
+            former.close()
+        return refusal
+
+    def change(self, gone: Collection[Question], new: Collection[Denial], at_s: float) -> str | None:
+        """Deny some no more, and others from now on."""
+        if self._loaded is None:
+            return "nothing stands yet"
+        denied = self._loaded[program.DENIED]
+        for question in gone:
+            denied.take(self._key(question))
+        try:
+            denied.put(self._entries(new, at_s))
+        except OSError as error:  # there is no more room
+            return str(error.strerror)
+        return None
+
+    def stands(self) -> bool:
+        """Whether it is as it was left, at each place that exists."""
+        if self._loaded is None:
+            return True
+        return self._interfaces.attached(FILTER_NAME) == dict.fromkeys(self._spots(), self._loaded.identity)
+
+    def refused(self) -> Mapping[str, int]:
+        """By origin, the look-ups that were refused since the start of this process."""
+        now = _refused(self._loaded) if self._loaded else {}
+        return {origin: self._before[origin] + now.get(origin, 0) for origin in ORIGIN_MARKS}
+
+    def hits(self) -> Sequence[Hit]:
+        """Who was refused by which block how often, lately."""
+        return [*program.hits_in(self._loaded[program.HITS].elements())] if self._loaded else []
+
+    def _fill(self, denials: Collection[Denial], at_s: float) -> str | None:
+        if self._loaded is None:
+            return None
+        denied, wanted = self._loaded[program.DENIED], self._entries(denials, at_s)
+        try:
+            for key in denied.elements().keys() - wanted.keys():
+                denied.take(key)
+            denied.put(wanted)
+        except OSError as error:
+            return str(error.strerror)
+        return None
+
+    def _stand(self) -> str | None:
+        """Stand at each place that exists, and nowhere else."""
+        spots = self._spots() if self._loaded else {}
+        attached = self._interfaces.attached(FILTER_NAME)
+        for spot in attached.keys() - spots.keys():
+            self._interfaces.detach(spot)
+        if self._loaded is None:
+            return None
+        self._note_scopes(self._loaded[program.SCOPES], spots)
+        for spot in spots:
+            if attached.get(spot) != self._loaded.identity:
+                refusal = self._interfaces.attach(spot, FILTER_NAME, self._loaded.program)
+                if refusal is not None:
+                    return refusal
+        return None
+
+    def _note_scopes(self, scopes: Map, spots: Mapping[Spot, Collection[Place]]) -> None:
+        wanted = {
+            program.scope_key(spot.interface, network): program.NUMBER.pack(self._numbers[place.department])
+            for spot, places in spots.items()
+            for place in places
+            for network in place.networks or (None,)
+        }
+        for key in self._scopes.keys() - wanted.keys():
+            scopes.take(key)
+        scopes.put(wanted)
+        self._scopes = wanted
+
+    def _spots(self) -> dict[Spot, list[Place]]:
+        """Where it should stand now, and for whom."""
+        spots: dict[Spot, list[Place]] = {}
+        for place in self._places:
+            index = self._interfaces.index(place.interface)
+            if index is not None:
+                spots.setdefault(Spot(index, place.facing is Facing.SELF), []).append(place)
+        return spots
+
+    def _entries(self, denials: Collection[Denial], at_s: float) -> dict[bytes, bytes]:
+        now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        return {self._key(one.question): _value(one, at_s, now_ns) for one in denials}
+
+    def _key(self, question: Question) -> bytes:
+        digest = program.digest(question.name, self._seed)
+        return program.KEY.pack(digest, self._numbers[question.department], 0)
+
+
+def _value(denial: Denial, at_s: float, now_ns: int) -> bytes:
+    if denial.ends == FOREVER:
+        return program.VALUE.pack(program.FOREVER, denial.mark, 0)
+    remaining_s = min(max(denial.ends - at_s, 0), LONGEST_S)
+    return program.VALUE.pack(now_ns + int(remaining_s * 1e9), denial.mark, 0)
+
+
+def _refused(loaded: Loaded) -> dict[str, int]:
+    counts = loaded[program.ORIGINS]
+    values = {origin: counts.value(program.NUMBER.pack(mark >> ORIGIN_SHIFT)) for origin, mark in ORIGIN_MARKS.items()}
+    return {origin: program.COUNT.unpack(value)[0] for origin, value in values.items()}

@@ -1,0 +1,40 @@
+"""What tests tell the DNS filter, and what hosts are told that ask for names."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from appliance.core.denial import Denial, Question
+from appliance.core.slots import mark_of
+from appliance.system.bpf import Bpf
+from appliance.system.classifier import Classifier
+from appliance.system.dns_filter import BpfDnsFilter
+from tests.lab.host import Host
+from tests.lab.network import Network
+
+FOREVER = float("inf")
+FOUND, NONE, SILENCE = "NOERROR", "NXDOMAIN", "silence"
+
+
+def denials(*names: str, department: str | None = None, seconds: float = FOREVER) -> list[Denial]:
+    """What refuses look-ups of these names."""
+    return [
+        Denial(Question(name, department), seconds, mark_of("manual", number)) for number, name in enumerate(names, 1)
+    ]
+
+
+@contextmanager
+def dns_filter(lab: Network) -> Iterator[BpfDnsFilter]:
+    """The DNS filter of the lab's appliance."""
+    with lab.appliance.entered():
+        classifier = Classifier()
+    with closing(classifier), closing(BpfDnsFilter(Bpf(), classifier)) as made:
+        yield made
+
+
+def ask(host: Host, name: str, server: str, *options: str) -> str:
+    """What becomes of a look-up, by dig: its status, or silence, which is waited for for a second."""
+    command = ["dig", "+tries=1", "+time=1", *options, f"@{server}", name]
+    told = host.run(command, check=False).stdout
+    status = re.search(r"status: (\w+)", told)
+    return status[1] if status else SILENCE

@@ -1,0 +1,198 @@
+"""Look-ups of blocked names on the wire, in each position that can refuse them: with a real client of a real server."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from appliance.core.meter import Facing, Plan
+from tests.lab.blocks import place
+from tests.lab.lookups import FOUND, NONE, SILENCE, ask, denials, dns_filter
+from tests.lab.network import WEB_V4, Network
+from tests.lab.test_blocks import CABLINGS, standing
+from tests.lab.test_meters import at_rest, meters_of, silence
+from tests.lab.test_vlan import PLAIN, TAGGED
+from tests.lab.test_vlan import lab as vlan
+
+__all__ = ["vlan"]
+
+NAMES = ("blocked.test", "www.blocked.test", "WWW.Blocked.TEST")
+
+
+@pytest.fixture(params=list(CABLINGS))
+def lab(request: pytest.FixtureRequest) -> Iterator[Network]:
+    with standing(request.param) as lab:
+        lab.start_dns()
+        yield lab
+
+
+def answers(lab: Network, *names: str, host: int = 0, options: tuple[str, ...] = ()) -> set[str]:
+    servers = (lab.uplink.ipv4, lab.uplink.ipv6)
+    return {ask(lab.hosts[host], name, server, *options) for name in names for server in servers}
+
+
+def test_a_denied_name_is_refused_and_others_are_answered_in_both_families(lab: Network) -> None:
+    with dns_filter(lab) as made:
+        assert answers(lab, *NAMES) == {FOUND}
+        assert made.replace([place()], denials("blocked.test"), 0.0) is None
+        for options in ((), ("+noedns",), ("AAAA",)):
+            assert answers(lab, *NAMES, options=options) == {NONE}
+            assert answers(lab, "test", "unblocked.test", "example.org", options=options) == {FOUND}
+        assert made.change([denials("blocked.test")[0].question], denials("example.org"), 0.0) is None
+        assert answers(lab, *NAMES) == {FOUND}
+        assert answers(lab, "example.org") == {NONE}
+        assert made.replace([place()], [], 0.0) is None
+        assert answers(lab, *NAMES, "example.org") == {FOUND}
+
+
+def test_a_client_is_told_why_and_one_that_asks_over_tcp_is_not_answered(lab: Network) -> None:
+    with dns_filter(lab) as made:
+        assert made.replace([place()], denials("blocked.test"), 0.0) is None
+        told = lab.hosts[0].run(["dig", f"@{lab.uplink.ipv4}", "blocked.test"]).stdout
+        assert "EDE: 15 (Blocked)" in told
+        assert "WARNING" not in told
+        assert answers(lab, "example.org", options=("+tcp",)) == {FOUND}
+        assert answers(lab, "blocked.test", options=("+tcp",)) == {SILENCE}
+
+
+def test_departments_that_share_an_interface_are_denied_names_of_their_own(lab: Network) -> None:
+    first, second, _ = lab.hosts
+    places = [
+        place("eth1", "first", f"{first.ipv4}/32", f"{first.ipv6}/128"),
+        place("eth1", "second", f"{second.ipv4}/32", f"{second.ipv6}/128"),
+    ]
+    wanted = [*denials("one.test", department="first"), *denials("two.test", department="second"), *denials("all.test")]
+    with dns_filter(lab) as made:
+        assert made.replace(places, wanted, 0.0) is None
+        for at, refused in enumerate(({"one", "all"}, {"two", "all"}, {"all"})):
+            assert {one for one in ("one", "two", "all") if answers(lab, f"{one}.test", host=at) == {NONE}} == refused
+
+
+def test_checksums_are_right_where_the_kernel_makes_them_itself(lab: Network) -> None:
+    # Between namespaces a checksum is mostly left to a card that is not there, and a wrong one is not noticed.
+    host = lab.hosts[0]
+    host.run(["ethtool", "--offload", "eth0", "rx", "off", "tx", "off"])
+    lab.appliance.run(["ethtool", "--offload", "eth1", "rx", "off", "tx", "off"])
+    with dns_filter(lab) as made:
+        assert made.replace([place()], denials("blocked.test"), 0.0) is None
+        assert answers(lab, *NAMES) == {NONE}
+        assert answers(lab, "odd.blocked.test", options=("+noedns",)) == {NONE}
+
+
+def test_it_holds_and_ends_by_itself_when_nobody_is_there_any_more(gateway: Network, until) -> None:
+    gateway.start_dns()
+    with dns_filter(gateway) as made:
+        wanted = [*denials("long.test"), *denials("short.test", seconds=102.0)]
+        assert made.replace([place()], wanted, 100.0) is None
+    assert answers(gateway, "long.test", "short.test") == {NONE}
+    until(lambda: answers(gateway, "short.test") == {FOUND})
+    assert answers(gateway, "long.test") == {NONE}
+    with dns_filter(gateway) as made:  # somebody starts again, and finds what another has left
+        assert made.replace([place()], denials("other.test"), 0.0) is None
+        assert made.stands()
+        assert answers(gateway, "long.test") == {FOUND}
+        assert answers(gateway, "other.test") == {NONE}
+        assert made.replace([place()], [], 0.0) is None
+    assert "clsact" not in gateway.appliance.run(["tc", "qdisc", "show"]).stdout
+
+
+def test_what_somebody_takes_away_is_noticed_and_others_filters_stay(gateway: Network) -> None:
+    gateway.start_dns()
+    eth1 = ["dev", gateway.department_interface]
+    gateway.appliance.run(["tc", "qdisc", "add", *eth1, "clsact"])
+    other = ["tc", "filter", "add", *eth1, "ingress", "pref", "7", "protocol", "arp", "u32", "match", "u32", "0", "0"]
+    gateway.appliance.run(other)
+    with dns_filter(gateway) as made:
+        for deed in (["filter", "del", *eth1, "ingress"], ["qdisc", "del", *eth1, "clsact"]):
+            assert made.replace([place()], denials("blocked.test"), 0.0) is None
+            assert made.stands()
+            gateway.appliance.run(["tc", *deed])
+            assert not made.stands()
+            assert answers(gateway, "blocked.test") == {FOUND}
+        gateway.appliance.run(["tc", "qdisc", "add", *eth1, "clsact"])
+        gateway.appliance.run(other)
+        assert made.replace([place()], denials("blocked.test"), 0.0) is None
+        assert made.replace([place()], [], 0.0) is None
+        assert "pref 7" in gateway.appliance.run(["tc", "filter", "show", *eth1, "ingress"]).stdout
+
+
+def test_an_interface_that_comes_back_is_noticed_and_so_is_one_that_is_not_there(gateway: Network) -> None:
+    gateway.start_dns()
+    with dns_filter(gateway) as made:
+        assert made.replace([place(), place("eth7", "absent")], denials("blocked.test"), 0.0) is None
+        assert made.stands()
+        gateway.appliance.run(["ip", "link", "del", "eth1"])
+        assert made.stands()
+        gateway.cable_department()
+        assert not made.stands()
+        assert made.replace([place(), place("eth7", "absent")], denials("blocked.test"), 0.0) is None
+        assert answers(gateway, "blocked.test") == {NONE}
+
+
+def test_more_names_than_there_is_room_for_are_refused_and_fit_when_all_are_given(gateway: Network) -> None:
+    gateway.start_dns()
+    many = denials(*[f"n{number}.test" for number in range(5000)])
+    with dns_filter(gateway) as made:
+        assert made.change([], many[:1], 0.0) is not None
+        assert made.replace([place()], many[:1], 0.0) is None
+        assert made.change([], many, 0.0) is not None
+        assert made.replace([place()], many, 0.0) is None
+        assert answers(gateway, "n0.test", "n4999.test") == {NONE}
+        assert made.replace([place()], many[:10], 0.0) is None
+        assert answers(gateway, "n9.test") == {NONE}
+        assert answers(gateway, "n10.test") == {FOUND}
+
+
+def test_who_was_refused_is_counted_and_goes_on_to_be_when_all_is_made_anew(gateway: Network) -> None:
+    gateway.start_dns()
+    with dns_filter(gateway) as made:
+        assert made.replace([place()], denials("blocked.test"), 0.0) is None
+        answers(gateway, "blocked.test")
+        answers(gateway, "www.blocked.test", host=1)
+        assert made.refused() == {"manual": 4, "quota": 0, "detection": 0, "list": 0}
+        found = {hit.host: hit.packets for hit in made.hits()}
+        assert found == {one: 1 for host in gateway.hosts[:2] for one in (host.ipv4, host.ipv6)}
+        assert made.replace([place()], [], 0.0) is None
+        assert made.refused()["manual"] == 4
+
+
+def test_what_is_refused_is_charged_to_nobody(lab: Network) -> None:
+    meters = meters_of(lab)
+    assert meters.apply([Plan("dept", "eth1", Facing.DEPARTMENT)]) is None
+    assert answers(lab, "blocked.test") == {FOUND}
+    silence(lab)
+    before = at_rest(meters)
+    assert before["dept"].total_bytes > 0
+    with dns_filter(lab) as made:
+        assert made.replace([place()], denials("blocked.test"), 0.0) is None
+        assert answers(lab, "blocked.test") == {NONE}
+        assert at_rest(meters) == before
+
+
+@contextmanager
+def laptop(gateway: Network) -> Iterator[Network]:
+    """The position `host` on a computer of the lab: its one interface faces the world."""
+    made = Network("host", gateway.prefix, gateway.closing)
+    made.appliance, made.uplink, made.hosts = gateway.hosts[0], gateway.uplink, gateway.hosts[:1]
+    yield made
+
+
+def test_a_host_in_the_position_of_its_own_department_is_refused_itself(gateway: Network) -> None:
+    gateway.start_dns()
+    with laptop(gateway) as lab, dns_filter(lab) as made:
+        assert made.replace([place("eth0", "local", facing="self")], denials("blocked.test"), 0.0) is None
+        for options in ((), ("+noedns",)):
+            assert answers(lab, *NAMES, options=options) == {NONE}
+        assert answers(lab, "example.org") == {FOUND}
+        assert answers(lab, "blocked.test", options=("+tcp",)) == {SILENCE}
+        assert lab.hosts[0].resolve("example.org", lab.uplink.ipv4) == WEB_V4[0]
+
+
+def test_a_subinterface_s_names_are_denied_there_and_not_on_its_trunk(vlan: Network) -> None:
+    vlan.start_dns()
+    places = [place(TAGGED, "tagged"), place(PLAIN, "plain")]
+    with dns_filter(vlan) as made:
+        assert made.replace(places, denials("blocked.test", department="plain"), 0.0) is None
+        assert answers(vlan, "blocked.test") == {FOUND}
+        assert made.replace(places, denials("blocked.test", department="tagged"), 0.0) is None
+        assert answers(vlan, "blocked.test") == {NONE}

@@ -1,0 +1,335 @@
+"""The DNS filter's program in the real kernel, which tries it on frames: what it refuses, and what it answers."""
+
+import ctypes
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from ipaddress import ip_network
+
+import dns.edns
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.rcode
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.core import dns_program as program
+from appliance.core.slots import mark_of
+from appliance.system.bpf import Bpf
+from appliance.system.dns_filter import Loaded
+from tests.core import frames
+
+NEXT, DROPPED, SENT_BACK = -1, 2, 7
+TEST_RUN, RUN = 10, struct.Struct("=IIIIQQIIIIQQ")  # linux/bpf.h: BPF_PROG_TEST_RUN
+LOOPBACK = 1  # the interface that the kernel lets a tried program see
+SEED = 0x0123_4567_89AB_CDEF
+CLIENTS = {4: ("10.0.0.7", "192.0.2.53"), 6: ("fd00::7", "2001:db8::53")}
+TRANSPORTS = {17: 6, 6: 16}  # where the checksum stands
+SALES = 1
+MARK = mark_of("list:bad", 7)
+EXTENDED_ERROR_BLOCKED = dns.edns.EDECode.BLOCKED
+
+
+@dataclass
+class Program:
+    """The program with its maps."""
+
+    kernel: Bpf
+    loaded: Loaded
+
+    def deny(self, name: str, department: int = program.EVERYBODY, until_ns: int = program.FOREVER) -> None:
+        key = program.KEY.pack(program.digest(name, SEED), department, 0)
+        self.loaded[program.DENIED].put({key: program.VALUE.pack(until_ns, MARK, 0)})
+
+    def allow_all(self) -> None:
+        for key in self.loaded[program.DENIED].elements():
+            self.loaded[program.DENIED].take(key)
+
+    def run(self, frame: bytes) -> tuple[int, bytes]:
+        """What it does with a frame that comes in, and what becomes of the frame."""
+        given_, made = ctypes.create_string_buffer(frame, len(frame)), ctypes.create_string_buffer(4096)
+        places = [ctypes.addressof(one) for one in (given_, made)]
+        asked = bytearray(RUN.pack(self.loaded.program, 0, len(frame), 4096, *places, 0, 0, 0, 0, 0, 0))
+        self.kernel.call(TEST_RUN, asked)
+        _, result, _, size, *_ = RUN.unpack(asked)
+        return ctypes.c_int32(result).value, made.raw[:size]
+
+
+@pytest.fixture(scope="module")
+def filter_() -> Iterator[Program]:
+    kernel = Bpf()
+    with closing(Loaded(kernel, SEED, 10, is_own=False)) as loaded:
+        loaded[program.SCOPES].put(
+            {
+                program.scope_key(LOOPBACK, ip_network(network)): program.NUMBER.pack(SALES)
+                for network in ("10.0.0.0/24", "fd00::/64")
+            }
+        )
+        yield Program(kernel, loaded)
+
+
+@pytest.fixture
+def denying(filter_: Program) -> Iterator[Program]:
+    filter_.deny("blocked.example")
+    yield filter_
+    filter_.allow_all()
+
+
+def query(name: str, kind: str = "A", **options) -> bytes:
+    return dns.message.make_query(name, kind, **{"use_edns": False, "id": 0x1234, **options}).to_wire()
+
+
+DENIED_QUERY = query("blocked.example")
+ONE_QUESTION, TWO_QUESTIONS = b"\x12\x34\1\0\0\1" + bytes(6), b"\x12\x34\1\0\0\2" + bytes(6)
+MORE_FRAGMENTS = 0x2000
+
+
+def total(content: bytes) -> int:
+    """The Internet checksum's sum (RFC 1071); 0xFFFF over what has a right one in it."""
+    words = sum(struct.unpack(f"!{(len(content) + 1) // 2}H", content + bytes(len(content) % 2)))
+    while words >> 16:
+        words = (words & 0xFFFF) + (words >> 16)
+    return words
+
+
+def parts(frame: bytes) -> tuple[bytes, bytes, bytes]:
+    """The network's header, what of it the transport's checksum covers too, and the transport's packet."""
+    if frame[12:14] == b"\x86\xdd":
+        header, rest = frame[14:54], frame[54:]
+        return header, header[8:40] + struct.pack("!IHBB", len(rest), 0, 0, header[6]), rest
+    length = (frame[14] & 0x0F) * 4
+    end = 14 + int.from_bytes(frame[16:18], "big")
+    header, rest = frame[14 : 14 + length], frame[14 + length : end]
+    return header, header[12:20] + struct.pack("!BBH", 0, header[9], len(rest)), rest
+
+
+def summed(frame: bytes) -> bytes:
+    """The frame with right checksums."""
+    header, pseudo, rest = parts(frame)
+    if len(header) != 40:
+        header = header[:10] + struct.pack("!H", 0xFFFF - total(header)) + header[12:]
+        protocol = header[9]
+    else:
+        protocol = header[6]
+    at = TRANSPORTS[protocol]
+    right = 0xFFFF - total(pseudo + rest) or 0xFFFF
+    return frame[:14] + header + rest[:at] + struct.pack("!H", right) + rest[at + 2 :]
+
+
+def is_summed(frame: bytes) -> bool:
+    header, pseudo, rest = parts(frame)
+    return (len(header) == 40 or total(header) == 0xFFFF) and total(pseudo + rest) == 0xFFFF
+
+
+def asked(message: bytes, version: int = 4, client: str | None = None) -> bytes:
+    source, server = CLIENTS[version]
+    return summed(frames.udp(client or source, 50000, server, 53, message))
+
+
+def ends(frame: bytes) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
+    """Address and port of who sends and of who receives."""
+    header, _, rest = parts(frame)
+    addresses = header[8:] if len(header) == 40 else header[12:20]
+    half = len(addresses) // 2
+    return (addresses[:half], rest[:2]), (addresses[half:], rest[2:4])
+
+
+def answered(frame: bytes) -> dns.message.Message:
+    return dns.message.from_wire(parts(frame)[2][8:])
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("kind", ["A", "AAAA", "HTTPS", "ANY"])
+def test_whoever_asks_for_a_denied_name_or_one_below_it_is_told_that_there_is_none(
+    denying: Program, version: int, kind: str
+) -> None:
+    for name in ("blocked.example", "www.blocked.example", "WwW.bLocked.EXAMPLE", "a.b.c.d.e.blocked.example"):
+        message = query(name, kind)
+        frame = asked(message, version)
+        result, answer = denying.run(frame)
+        assert result == SENT_BACK
+        assert is_summed(answer)
+        assert (answer[:6], answer[6:12]) == (frame[6:12], frame[:6])
+        assert ends(answer) == tuple(reversed(ends(frame)))
+        told = answered(answer)
+        assert told.rcode() == dns.rcode.NXDOMAIN
+        assert told.id == 0x1234
+        assert told.question == dns.message.from_wire(message).question
+        assert told.flags & (dns.flags.QR | dns.flags.RD | dns.flags.RA) == dns.flags.QR | dns.flags.RD | dns.flags.RA
+        assert told.answer == told.authority == told.additional == []
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_who_understands_options_is_told_why(denying: Program, version: int) -> None:
+    cookie = dns.edns.GenericOption(dns.edns.OptionType.COOKIE, bytes(8))
+    for options in ({"use_edns": 0}, {"use_edns": 0, "options": [cookie], "want_dnssec": True}):
+        _, answer = denying.run(asked(query("blocked.example", **options), version))
+        assert is_summed(answer)
+        told = answered(answer)
+        assert [(one.otype, one.code) for one in told.options] == [(dns.edns.OptionType.EDE, EXTENDED_ERROR_BLOCKED)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["example", "unblocked.example", "blocked.example.org", "blocked", "xblocked.example", "blocked-example.com"],
+)
+def test_other_names_pass(denying: Program, name: str) -> None:
+    frame = asked(query(name))
+    assert denying.run(frame) == (NEXT, frame)
+
+
+def test_a_department_s_names_are_denied_to_its_own_addresses_only(filter_: Program) -> None:
+    filter_.deny("sales.example", SALES)
+    for version, client, result in (
+        (4, "10.0.0.7", SENT_BACK),
+        (4, "10.0.1.7", NEXT),
+        (6, "fd00::9", SENT_BACK),
+        (6, "fd00:0:0:1::9", NEXT),
+    ):
+        assert filter_.run(asked(query("x.sales.example"), version, client))[0] == result
+    filter_.allow_all()
+
+
+def test_a_denial_that_is_over_is_none_and_a_wider_one_still_is(filter_: Program) -> None:
+    filter_.deny("www.old.example", until_ns=1)
+    assert filter_.run(asked(query("www.old.example")))[0] == NEXT
+    filter_.deny("old.example", until_ns=1 << 62)
+    assert filter_.run(asked(query("www.old.example")))[0] == SENT_BACK
+    filter_.allow_all()
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        frames.tcp("10.0.0.7", 50000, "192.0.2.53", 53, frames.ACK, b"\0\x21" + query("blocked.example")),
+        asked(query("blocked.example", use_edns=0, pad=600)),
+        frames.framed(frames.ip("10.0.0.7", "192.0.2.53", 17, frames.udp_body(5, 53, DENIED_QUERY), MORE_FRAGMENTS)),
+        frames.udp("10.0.0.7", 5, "224.0.0.1", 53, query("blocked.example"), destination_mac="01:00:5e:00:00:01"),
+    ],
+    ids=["over TCP", "padded beyond what is copied", "in fragments", "to many"],
+)
+def test_what_cannot_be_answered_is_dropped(denying: Program, frame: bytes) -> None:
+    assert denying.run(frame)[0] == DROPPED
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        frames.udp("10.0.0.7", 50000, "192.0.2.53", 5353, query("blocked.example")),
+        frames.udp("10.0.0.7", 53, "192.0.2.53", 50000, query("blocked.example")),
+        frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, frames.dns_answer("blocked.example")),
+        frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, query(".")),
+        frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, b"\0" * 11),
+        frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, query("blocked.example")[:20]),
+        frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, ONE_QUESTION + b"\xc0\x0c\0\1\0\1"),
+        frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, ONE_QUESTION + b"\1a" * 200 + b"\0\0\1\0\1"),
+        frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, TWO_QUESTIONS + DENIED_QUERY[12:]),
+        frames.tagged(frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, query("blocked.example"))),
+        frames.ethernet(0x0806, bytes(28)),
+        frames.syn("10.0.0.7", "192.0.2.53", 53),
+        frames.framed(frames.ip("10.0.0.7", "192.0.2.53", 17, b"\0" * 30, 0x00FF)),
+    ],
+)
+def test_what_is_no_query_passes_as_it_is(denying: Program, frame: bytes) -> None:
+    assert denying.run(frame) == (NEXT, frame)
+
+
+def test_options_of_ipv4_and_padding_of_short_frames_are_understood(denying: Program) -> None:
+    denying.deny("b.io")
+    body = frames.udp_body(50000, 53, query("b.io"))
+    for options, padding in ((b"\x01" * 8, b""), (b"", bytes(18))):
+        frame = summed(frames.framed(frames.ip("10.0.0.7", "192.0.2.53", 17, body, options=options))) + padding
+        result, answer = denying.run(frame)
+        assert result == SENT_BACK
+        assert is_summed(answer)
+        assert answered(answer).rcode() == dns.rcode.NXDOMAIN
+
+
+def test_a_query_without_a_checksum_is_answered_without_one(denying: Program) -> None:
+    _, answer = denying.run(frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, query("blocked.example")))
+    assert parts(answer)[2][6:8] == b"\0\0"
+
+
+def test_it_is_counted_by_origin_and_by_block_and_host(filter_: Program) -> None:
+    filter_.deny("counted.example")
+    listed = program.NUMBER.pack(MARK >> 28)
+
+    def count() -> int:
+        return program.COUNT.unpack(filter_.loaded[program.ORIGINS].value(listed))[0]
+
+    before = count()
+    for client in ("10.0.7.1", "10.0.7.1", "10.0.7.2"):
+        filter_.run(asked(query("counted.example"), 4, client))
+    filter_.run(asked(query("counted.example"), 6, "fd07::1"))
+    assert count() == before + 4
+    hits = {hit.host: (hit.mark, hit.packets) for hit in program.hits_in(filter_.loaded[program.HITS].elements())}
+    assert [hits[host] for host in ("10.0.7.1", "10.0.7.2", "fd07::1")] == [(MARK, 2), (MARK, 1), (MARK, 1)]
+    filter_.allow_all()
+
+
+SHORTEST_TRIED = 54  # the kernel does not try a program on a frame without the header of its network
+LABELS = st.sampled_from(["a", "B", "c-d", "x" * 63, "_tcp", "xn--bcher-kva", "A1"])
+NAMES = st.lists(LABELS, min_size=1, max_size=3).map(".".join)
+ASKED = st.lists(LABELS, min_size=1, max_size=6).map(".".join).filter(lambda name: len(name) < 254)
+
+
+@settings(max_examples=300)
+@given(
+    denied=st.dictionaries(NAMES.map(str.lower), st.sampled_from([program.EVERYBODY, SALES]), max_size=4),
+    name=ASKED,
+    version=st.sampled_from([4, 6]),
+    is_sales=st.booleans(),
+    edns=st.booleans(),
+)
+def test_a_name_is_refused_if_and_only_if_it_or_one_above_it_is_denied_to_who_asks(
+    filter_: Program, denied: Mapping[str, int], name: str, version: int, is_sales: bool, edns: bool
+) -> None:
+    filter_.allow_all()
+    for one, department in denied.items():
+        filter_.deny(one, department)
+    own = {program.EVERYBODY, SALES} if is_sales else {program.EVERYBODY}
+    whole = dns.name.from_text(name.lower())
+    is_refused = any(
+        department in own and whole.is_subdomain(dns.name.from_text(one)) for one, department in denied.items()
+    )
+    client = None if is_sales else {4: "10.9.9.9", 6: "fd99::9"}[version]
+    frame = asked(query(name, use_edns=0 if edns else False), version, client)
+    result, answer = filter_.run(frame)
+    assert result == (SENT_BACK if is_refused else NEXT)
+    assert is_summed(answer)
+    if is_refused:
+        assert answered(answer).rcode() == dns.rcode.NXDOMAIN
+        assert answered(answer).question == dns.message.from_wire(parts(frame)[2][8:]).question
+    else:
+        assert answer == frame
+
+
+@settings(max_examples=1000)
+@given(
+    version=st.sampled_from([4, 6]),
+    edns=st.booleans(),
+    changes=st.lists(st.tuples(st.integers(12, 120), st.integers(0, 255)), max_size=4),
+    length=st.integers(SHORTEST_TRIED, 120),
+)
+def test_whatever_comes_it_passes_is_dropped_or_is_answered_with_a_message_that_can_be_read(
+    filter_: Program, version: int, edns: bool, changes: list[tuple[int, int]], length: int
+) -> None:
+    filter_.deny("blocked.example")
+    frame = bytearray(asked(query("www.blocked.example", use_edns=0 if edns else False), version))
+    for at, value in changes:
+        if at < len(frame):
+            frame[at] = value
+    cut = bytes(frame[:length])
+    result, answer = filter_.run(cut)
+    assert result in {NEXT, DROPPED, SENT_BACK}
+    if result == NEXT:
+        assert answer == cut
+    elif result == SENT_BACK:
+        _, _, rest = parts(answer)
+        told = dns.message.from_wire(rest[8:], ignore_trailing=False)
+        assert told.rcode() == dns.rcode.NXDOMAIN

@@ -83,6 +83,8 @@ def _kernel() -> Iterator[Finding]:
     if sys.platform != "linux":
         yield Finding("kernel", Verdict.FATAL, sys.platform, "only Linux can meter and enforce; use --simulate")
         return
+    from appliance.system.bpf import Bpf
+    from appliance.system.dns_filter import obstacle
     from appliance.system.nftables import FirewallUnavailable, Nftables
 
     try:
@@ -97,6 +99,12 @@ def _kernel() -> Iterator[Finding]:
         yield Finding("capture", Verdict.FATAL, "not permitted", "run as root, or with CAP_NET_RAW")
     else:
         yield Finding("capture", Verdict.GOOD, "permitted")
+    reason = obstacle(Bpf())
+    if reason is None:
+        yield Finding("look-ups", Verdict.GOOD, "those of blocked names can be refused")
+    else:
+        advice = "those of blocked names are answered, and only the addresses that they resolve to are blocked"
+        yield Finding("look-ups", Verdict.WARNING, reason, advice)
 
 
 def _interfaces(config: Config | None) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Protocol
 
 from appliance.core import dns_program as program
@@ -80,9 +81,14 @@ class Loaded:
     def __init__(self, kernel: Kernel, seed: int, most: int, *, is_own: bool) -> None:
         self.most = max(most, program.MAPS[program.DENIED].most)
         shapes = {**program.MAPS, program.DENIED: program.MAPS[program.DENIED]._replace(most=self.most)}
-        self._maps = {name: kernel.map(name, shape) for name, shape in shapes.items()}
-        descriptors = {name: one.descriptor for name, one in self._maps.items()}
-        self.program = kernel.load(FILTER_NAME, assemble(program.program(seed, is_own=is_own), descriptors))
+        self._maps: dict[str, Map] = {}
+        with ExitStack() as half_made:
+            for name, shape in shapes.items():
+                self._maps[name] = made = kernel.map(name, shape)
+                half_made.callback(made.close)
+            descriptors = {name: one.descriptor for name, one in self._maps.items()}
+            self.program = kernel.load(FILTER_NAME, assemble(program.program(seed, is_own=is_own), descriptors))
+            half_made.pop_all()
         self.identity = kernel.identity(self.program)
 
     def __getitem__(self, name: str) -> Map:
@@ -120,14 +126,14 @@ class BpfDnsFilter:
         if not denials:
             self._loaded = None
         elif former is None or places != self._places or len(denials) > former.most:
-            departments = [None, *(one.department for one in places)]
-            self._numbers = {one: number for number, one in enumerate(departments, start=program.EVERYBODY)}
-            self._places, self._scopes = places, {}
             is_own = any(one.facing is Facing.SELF for one in places)
             try:
                 self._loaded = Loaded(self._kernel, self._seed, SPARE * len(denials), is_own=is_own)
             except OSError as error:
-                return str(error.strerror)
+                return _untaken(error)
+            departments = [None, *(one.department for one in places)]
+            self._numbers = {one: number for number, one in enumerate(departments, start=program.EVERYBODY)}
+            self._places, self._scopes = places, {}
         refusal = self._fill(denials, at_s) or self._stand()
         if former is not None and former is not self._loaded:
             self._before += Counter(_refused(former))
@@ -187,7 +193,7 @@ class BpfDnsFilter:
             if attached.get(spot) != self._loaded.identity:
                 refusal = self._interfaces.attach(spot, FILTER_NAME, self._loaded.program)
                 if refusal is not None:
-                    return refusal
+                    return f"the kernel has no place for it at an interface ({refusal})"
         return None
 
     def _note_scopes(self, scopes: Map, spots: Mapping[Spot, Collection[Place]]) -> None:
@@ -218,6 +224,19 @@ class BpfDnsFilter:
     def _key(self, question: Question) -> bytes:
         digest = program.digest(question.name, self._seed)
         return program.KEY.pack(digest, self._numbers[question.department], 0)
+
+
+def obstacle(kernel: Kernel) -> str | None:
+    """Why the kernel would take no filter; `None`: it would, as far as can be seen without putting one anywhere."""
+    try:
+        Loaded(kernel, 0, 0, is_own=False).close()
+    except OSError as error:
+        return _untaken(error)
+    return None
+
+
+def _untaken(error: OSError) -> str:
+    return f"the kernel takes no eBPF program ({error.strerror})"
 
 
 def _value(denial: Denial, at_s: float, now_ns: int) -> bytes:

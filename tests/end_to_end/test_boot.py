@@ -21,6 +21,7 @@ from tests.end_to_end.computer import CONFIG, GIVEN, PROJECT, STATE, Computer, c
 from tests.end_to_end.installed import config_text
 from tests.end_to_end.unit import Unit
 from tests.lab.host import Host, Program
+from tests.lab.lookups import NONE, ask
 from tests.lab.network import Network
 
 RESTORE, SERVICE = (Unit(PROJECT / "deploy/systemd" / f"{name}.service") for name in ("appliance-restore", "appliance"))
@@ -128,6 +129,25 @@ def test_from_the_first_packet_on_nothing_of_a_blocked_host_gets_through(boot: B
         assert service.process.wait(timeout=20) == 0, service.output
         assert listener.recv(64) == b"STOPPING=1"
     assert boot.arrived(boot.blocked) == 0
+
+
+def test_look_ups_of_a_blocked_name_are_refused_from_the_first_one_on(
+    boot: Boot, machine: Computer, gateway: Network
+) -> None:
+    gateway.start_dns()
+    save(machine, "blocked.test", HOUR_S, datetime.now(UTC))
+    assert boot.restore() == (0, "1 blocks are in force\n")
+    boot.network()
+    asked = boot.free, "www.blocked.test", gateway.uplink.ipv4
+    assert ask(*asked) == NONE
+    service, listener = boot.serve()
+    with closing(listener):
+        assert {listener.recv(64) for _ in range(2)} == {b"READY=1", b"WATCHDOG=1"}, service.output
+        assert ask(*asked) == NONE
+        assert "does not refuse" not in service.output
+        service.process.terminate()
+        assert service.process.wait(timeout=20) == 0, service.output
+    assert ask(*asked) == NONE
 
 
 def test_what_cannot_be_restored_is_told_and_the_network_goes_on(boot: Boot, machine: Computer, until) -> None:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from appliance.core import dns_program as program
 from appliance.core.slots import mark_of
 from appliance.system.bpf import Bpf
-from appliance.system.dns_filter import Loaded
+from appliance.system.dns_filter import Loaded, obstacle
 from tests.core import frames
 
 NEXT, DROPPED, SENT_BACK = -1, 2, 7
@@ -333,3 +333,13 @@ def test_whatever_comes_it_passes_is_dropped_or_is_answered_with_a_message_that_
         _, _, rest = parts(answer)
         told = dns.message.from_wire(rest[8:], ignore_trailing=False)
         assert told.rcode() == dns.rcode.NXDOMAIN
+
+
+def test_where_the_kernel_takes_no_program_that_is_told_and_nothing_is_left_open(run_unprivileged) -> None:
+    line = (
+        "import os, sys; from appliance.system.bpf import Bpf; from appliance.system.dns_filter import obstacle;"
+        "kernel = Bpf(); before = len(os.listdir('/proc/self/fd')); reason = obstacle(kernel);"
+        "sys.exit(f'{reason}; {len(os.listdir(\"/proc/self/fd\")) - before} left')"
+    )
+    assert run_unprivileged(line) == "the kernel takes no eBPF program (Operation not permitted); 0 left\n"
+    assert obstacle(Bpf()) is None

@@ -83,6 +83,8 @@ class Appliance:
             self.metering.lines.rate_bytes_s,
             lambda department: networks_of(by_id[department], self.metering.links),
             self.enforcement.hear,
+            None,
+            lambda request, now: True,
             publish,
         )
         self.condition = Condition(

@@ -17,6 +17,7 @@ from msgspec import Meta
 from appliance.config.contradictions import contradictions
 from appliance.config.sections import Config, S, Section
 from appliance.config.values import BitRate, Bytes, SendPath, Subnet, from_text
+from appliance.core.incident import Severity
 from appliance.core.machine import Position
 from appliance.core.people import Role
 from appliance.core.quota import Action
@@ -65,6 +66,7 @@ _ALLOWED: dict[Any, str] = {
     Position: "one of " + ", ".join(f'"{position}"' for position in Position),
     Action: "one of " + ", ".join(f'"{action}"' for action in Action),
     SendPath: "one of " + ", ".join(f'"{path}"' for path in SendPath),
+    Severity: "one of " + ", ".join(f'"{severity}"' for severity in Severity),
     Role: "one of " + ", ".join(f'"{role}"' for role in Role),
     bool: "true or false",
     float: "a number",

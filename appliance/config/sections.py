@@ -31,9 +31,11 @@ from appliance.config.values import (
 from appliance.core.block_list import BlockList
 from appliance.core.department import Department
 from appliance.core.history import DEPARTMENT_STEPS, HOST_STEPS, Retention
+from appliance.core.incident import Severity
 from appliance.core.machine import Position
 from appliance.core.people import Role
 from appliance.core.quota import EXCEEDED_PERCENT, Action, Kind, Limits
+from appliance.core.response import Response
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -137,6 +139,17 @@ class Protection(Section, frozen=True, kw_only=True):
     addresses: tuple[Subnet, ...] = ()
 
 
+class DetectionSection(Section, frozen=True, kw_only=True):
+    """What follows incidents by itself. `block_from`: the severity from which on a source is blocked; `None`: never.
+
+    By default nobody is: what was taken for a scan may have been a printer's driver. `block_duration`: seconds; 0:
+    until lifted. Ten minutes are the end of most scans, and of a mistake before the help desk is called twice.
+    """
+
+    block_from: Severity | None = None
+    block_duration: HoldSeconds = 600
+
+
 class BlockListSection(Section, frozen=True, kw_only=True):
     """A list of what is to be blocked, which somebody else keeps. `department`: `None` for all.
 
@@ -222,6 +235,7 @@ class Config(Section, frozen=True, kw_only=True):
     issuers: tuple[IssuerSection, ...] = ()
     periods: Periods = Periods()
     protection: Protection = Protection()
+    detection: DetectionSection = DetectionSection()
     block_lists: tuple[BlockListSection, ...] = ()
     history: HistorySection = HistorySection()
     notice: NoticeSection = NoticeSection()
@@ -245,6 +259,11 @@ class Config(Section, frozen=True, kw_only=True):
             department_days={step: kept[step.name.lower()] for step in DEPARTMENT_STEPS},
             host_days={step: kept[f"host_{step.name.lower()}"] for step in HOST_STEPS},
         )
+
+    def as_response(self) -> Response | None:
+        """What follows incidents, in the core's words; `None`: nothing does."""
+        severity = self.detection.block_from
+        return None if severity is None else Response(severity, self.detection.block_duration)
 
     def as_block_lists(self) -> tuple[BlockList, ...]:
         """The lists of what is to be blocked, in the core's words."""

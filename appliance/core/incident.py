@@ -5,6 +5,7 @@ told again only when it has become worse, and closes when nothing more has been 
 evidence is decided in `core.scans`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
@@ -16,11 +17,21 @@ QUIET_S = 180.0  # a scan that paces itself against detection waits a minute or 
 MOST_OPEN = 256  # forged sources could open any number; a person reads no more than this
 MOST_EXAMPLES = 5  # ports or hosts named in the details
 
+
+class Severity(StrEnum):
+    """How grave an incident is, the worst last."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
 # The least number of distinct failures for each severity, worst first. Ports: nmap tries 1,000 unless told otherwise,
 # 100 with -F. Hosts: a /24 has 254.
 SEVERITIES = {
-    Kind.PORT_SCAN: ((1000, "critical"), (100, "high"), (15, "medium"), (0, "low")),
-    Kind.HOST_SWEEP: ((250, "critical"), (100, "high"), (25, "medium"), (0, "low")),
+    Kind.PORT_SCAN: ((1000, Severity.CRITICAL), (100, Severity.HIGH), (15, Severity.MEDIUM), (0, Severity.LOW)),
+    Kind.HOST_SWEEP: ((250, Severity.CRITICAL), (100, Severity.HIGH), (25, Severity.MEDIUM), (0, Severity.LOW)),
 }
 
 
@@ -38,7 +49,7 @@ class Incident:
 
     kind: Kind
     source: str
-    severity: str
+    severity: Severity
     count: int
     details: str
     latest_s: float
@@ -72,9 +83,9 @@ class Incidents:
                 news.append(News(change, self._open[suspicion.kind, suspicion.source]))
         return news + self._close_quiet(now_s)
 
-    def open_count(self) -> int:
-        """How many incidents are open."""
-        return len(self._open)
+    def open(self) -> Collection[Incident]:
+        """The incidents that are open."""
+        return self._open.values()
 
     def _file(self, found: Incident) -> Change | None:
         key = found.kind, found.source

@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 from appliance.core import anomaly
 from appliance.core.analytics import Analytics, Averages, follow, trend_of
 from appliance.core.anomaly import Anomaly, Baseline
+from appliance.core.blocks import BlockRequest
 from appliance.core.department import Department, Network, holds
 from appliance.core.incident import Change, Incidents, News
 from appliance.core.moment import Moment, timestamp
 from appliance.core.names import DnsAnswer, answer_in
 from appliance.core.packet import TCP, Packet, decode
 from appliance.core.presence import Presence
+from appliance.core.response import Response, Responses
 from appliance.events import (
     AnalyticsAnomaly,
     AnalyticsMetrics,
@@ -32,10 +34,13 @@ from appliance.ports import Capture, Publisher
 class _Scene:
     """What is known of one department between two steps."""
 
-    def __init__(self, department: Department, registrable: Callable[[str], str | None]) -> None:
+    def __init__(
+        self, department: Department, registrable: Callable[[str], str | None], response: Response | None
+    ) -> None:
         self.department = department
         self.analytics = Analytics(registrable)
         self.incidents = Incidents()
+        self.responses = Responses(department.id, response)
         self.devices = Presence()
         self.baseline = Baseline()
         self.averages: Averages | None = None
@@ -73,15 +78,21 @@ class Insight:
         rate_of: Callable[[str], float | None],
         networks_of: Callable[[str], tuple[Network, ...] | None],
         hear: Callable[[str, DnsAnswer, Moment], None],
+        response: Response | None,
+        order: Callable[[BlockRequest, Moment], bool],
         publish: Publisher,
     ) -> None:
-        """`hear`: is told the answers that a department's hosts get from name servers."""
+        """`hear`: is told the answers that a department's hosts get from name servers.
+
+        `order`: asks for a block; whether there is no use in asking again. `response`: when that is done.
+        """
         self._capture = capture
         self._rate_of = rate_of
         self._networks_of = networks_of
         self._hear = hear
+        self._order = order
         self._publish = publish
-        self._scenes = {one.id: _Scene(one, registrable) for one in departments}
+        self._scenes = {one.id: _Scene(one, registrable, response) for one in departments}
         self._by_interface: dict[str, list[_Scene]] = {}
         for scene in self._scenes.values():
             self._by_interface.setdefault(scene.department.interface, []).append(scene)
@@ -107,6 +118,7 @@ class Insight:
         for scene in self._scenes.values():
             scene.networks = self._networks_of(scene.department.id)
             self._tell_incidents(scene, now)
+            self._respond(scene, now)
             rate = self._rate_of(scene.department.id)
             if rate is not None:
                 self._judge_rate(scene, rate, now)
@@ -118,11 +130,16 @@ class Insight:
 
     def open_incidents(self, department: str) -> int:
         """How many incidents are open."""
-        return self._scenes[department].incidents.open_count()
+        return len(self._scenes[department].incidents.open())
 
     def _tell_incidents(self, scene: _Scene, now: Moment) -> None:
         for news in scene.incidents.judge(now.monotonic_s):
             self._publish(_incident(scene.department.id, news, now))
+
+    def _respond(self, scene: _Scene, now: Moment) -> None:
+        for request in scene.responses.due(scene.incidents.open()):
+            if self._order(request, now):
+                scene.responses.note(request, now.monotonic_s)
 
     def _judge_rate(self, scene: _Scene, rate: float, now: Moment) -> None:
         scene.averages = follow(scene.averages, rate, now.monotonic_s)

@@ -31,7 +31,7 @@ from appliance.core.machine import Press
 from appliance.core.moment import Moment
 from appliance.core.panel import DARK
 from appliance.core.protection import Protected
-from appliance.core.refusal import Refused
+from appliance.core.refusal import Code, Refused
 from appliance.monitor.condition import Condition
 from appliance.monitor.enforcement import Enforcement
 from appliance.monitor.history import History
@@ -151,6 +151,8 @@ class Service:
             self._metering.lines.rate_bytes_s,
             lambda department: networks_of(by_id[department], self._metering.links),
             self._enforcement.hear,
+            config.as_response(),
+            self._order,
             publish,
         )
         self._archive = SqliteArchive(state_dir / f"{simulated}history.sqlite3")
@@ -264,15 +266,18 @@ class Service:
     def _enforce(self, now: Moment) -> None:
         if self._machine.orders_due is not None:
             for request in self._machine.orders_due(now):
-                self._obey(request, now)
+                self._order(request, now)
         self._enforcement.step(now)
         self._condition.status_step(now)  # after it, so that a department is not called well before its blocks hold
 
-    def _obey(self, request: BlockRequest, now: Moment) -> None:
+    def _order(self, request: BlockRequest, now: Moment) -> bool:
+        """Block what nobody waits for an answer about; false: it is worth asking again."""
         try:
             self._enforcement.block([request], now)
-        except Refused as refused:  # simulated people are told like real ones, and shrug
+        except Refused as refused:
             log.info("%s is refused: %s", request.actor, refused.message)
+            return refused.code is not Code.MAINTENANCE
+        return True
 
     def _observe(self, now: Moment) -> None:
         while self._insight.observe(now):

@@ -38,7 +38,7 @@ def test_fifteen_refused_ports_of_one_host_within_five_minutes_are_a_port_scan()
     assert changes(news) == [(Change.OPENED, Kind.PORT_SCAN, "medium")]
     assert news[0].incident.source == SCANNER
     assert f"15 different ports of {VICTIM} within 280 s" in news[0].incident.details
-    assert incidents.open_count() == 1
+    assert len(incidents.open()) == 1
 
 
 def test_fifteen_ports_over_a_longer_time_are_none() -> None:
@@ -116,7 +116,7 @@ def test_an_incident_is_told_when_it_opens_grows_worse_and_ends_and_not_in_betwe
     news = incidents.judge(3 + QUIET_S)
     assert changes(news) == [(Change.CLOSED, Kind.PORT_SCAN, "critical")]
     assert "1024 different ports" in news[0].incident.details
-    assert incidents.open_count() == 0
+    assert len(incidents.open()) == 0
 
 
 def test_after_the_end_old_failures_do_not_open_it_again() -> None:
@@ -177,7 +177,7 @@ def test_forged_sources_open_a_bounded_number_of_incidents() -> None:
             show(incidents, frames.syn(f"10.9.{source >> 8}.{source & 255}", VICTIM, port), source * 0.1)
             show(incidents, frames.rst(f"10.9.{source >> 8}.{source & 255}", VICTIM, port), source * 0.1)
         incidents.judge(source * 0.1)
-    assert incidents.open_count() == MOST_OPEN
+    assert len(incidents.open()) == MOST_OPEN
 
 
 def test_an_ipv6_scan_is_seen_too() -> None:

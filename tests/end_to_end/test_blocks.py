@@ -6,6 +6,7 @@ import pytest
 
 from tests.client.node import NodeClient
 from tests.end_to_end.installed import DEPARTMENT, Installed
+from tests.end_to_end.test_events import make_it_scan
 from tests.lab.lookups import FOUND, NONE, ask
 from tests.lab.network import WEB_V4, Network, network
 
@@ -87,6 +88,21 @@ def test_look_ups_are_refused_while_the_service_is_dead_and_when_somebody_has_me
         with appliance.client() as client:
             assert client.call("ip:unblock", {"address": "blocked.test"})["success"]
         assert ask(host, "blocked.test", server) == FOUND
+
+
+def test_who_scans_is_blocked_by_itself_where_that_is_wanted(gateway: Network, tmp_path: Path) -> None:
+    wanted = '[detection]\nblock_from = "low"\nblock_duration = 60\n'
+    scanner, other = gateway.hosts[0], gateway.hosts[1]
+    with Installed(gateway, tmp_path, extra=wanted) as appliance, appliance.client() as client:
+        assert scanner.ping(WEB_V4[0])
+        make_it_scan(gateway)
+        told = client.wait_for("ip:blocked")["ip"]
+        assert (told["address"], told["duration"]) == (scanner.ipv4, 60)
+        assert "failed to connect to" in told["reason"]
+        assert not scanner.ping(WEB_V4[0], wait_s=0.5)
+        assert other.ping(WEB_V4[0])
+        [block] = client.call("ip:list", {})["blocks"]
+        assert (block["origin"], block["departmentId"]) == ("detection", DEPARTMENT)
 
 
 @pytest.mark.parametrize("target", ["10.30.0.2", "10.30.0.0/24", "fd30::2", "10.20.0.1", "0.0.0.0/0"])

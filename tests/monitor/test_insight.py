@@ -5,10 +5,13 @@ from ipaddress import ip_network
 
 import pytest
 
+from appliance.core.blocks import BlockRequest
 from appliance.core.department import Department, Network
+from appliance.core.incident import Severity
 from appliance.core.machine import Frame
 from appliance.core.moment import Moment
 from appliance.core.quota import Limits
+from appliance.core.response import Response
 from appliance.events import AnalyticsAnomaly, AnalyticsUpdate, Event, SecurityIncident, Website
 from appliance.monitor.insight import Insight
 from tests.core import frames
@@ -48,6 +51,8 @@ class Scene:
         self.rates: dict[str, float | None] = {"sales": None, "lab": None}
         self.published: list[Event] = []
         self.heard: list[tuple[str, str]] = []
+        self.ordered: list[BlockRequest] = []
+        self.is_settled = True
         self.insight = Insight(
             [SALES, LAB],
             self.capture,
@@ -55,9 +60,15 @@ class Scene:
             lambda department: self.rates[department],
             lambda department: NETWORKS[department],
             lambda department, answer, now: self.heard.append((department, answer.name)),
+            Response(Severity.MEDIUM, 600),
+            self.order,
             self.published.append,
         )
         self.insight.step(at(0))
+
+    def order(self, request: BlockRequest, now: Moment) -> bool:
+        self.ordered.append(request)
+        return self.is_settled
 
     def arrive(self, second: float, *arriving: bytes, interface: str = "eth1") -> None:
         self.capture.waiting.extend(Frame(interface, frame) for frame in arriving)
@@ -158,6 +169,20 @@ def test_a_port_scan_is_told_when_it_opens_and_when_it_is_over(scene: Scene) -> 
     assert scene.insight.open_incidents("sales") == 0
 
 
+def test_who_scans_is_asked_to_be_blocked_once_and_again_only_while_that_is_of_use(scene: Scene) -> None:
+    scene.is_settled = False
+    for port in range(1, 21):
+        scene.arrive(1, frames.syn(CLIENT, OTHER, port), frames.rst(CLIENT, OTHER, port))
+    scene.step(2)
+    scene.is_settled = True
+    for second in (3, 4):
+        scene.step(second)
+    assert [(one.target, one.department, one.origin, one.duration_s) for one in scene.ordered] == [
+        (CLIENT, "sales", "detection", 600)
+    ] * 2
+    assert "20 different ports" in scene.ordered[0].reason
+
+
 def test_a_spike_after_half_a_minute_is_told_to_the_departments_subscribers(scene: Scene) -> None:
     found = []
     for second in range(1, 36):
@@ -192,6 +217,8 @@ def test_departments_that_share_an_interface_see_what_has_an_end_in_them() -> No
         lambda _: None,
         lambda _: None,
         lambda department, answer, now: heard.append((department, answer.name)),
+        None,
+        lambda request, now: True,
         published.append,
     )
     lookups = (frames.lookup("10.0.0.5", "up.test"), frames.lookup("10.0.0.200", "down.test"))

@@ -5,14 +5,13 @@ has come to its end and at whether somebody has meddled, not at 100,000 blocks.
 """
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 
 from appliance.core import reckoning
-from appliance.core.block_rules import Hit, Place, news_of
+from appliance.core.block_rules import Place
 from appliance.core.blocks import Block, BlockRequest, Key
 from appliance.core.department import Department
 from appliance.core.machine import Link, Position
@@ -23,9 +22,9 @@ from appliance.core.names import DnsAnswer
 from appliance.core.protection import Protected
 from appliance.core.refusal import Code, Refused
 from appliance.core.register import Change, Register
-from appliance.core.slots import number_in
 from appliance.core.targets import Kind, parse_target
 from appliance.monitor.herald import Herald
+from appliance.monitor.hits import Hits, log_some
 from appliance.monitor.lookups import Lookups
 from appliance.monitor.obedience import Obedience
 from appliance.monitor.safeguard import Safeguard
@@ -34,7 +33,6 @@ from appliance.ports import DnsFilter, Firewall, Publisher, Store, Surroundings
 log = logging.getLogger(__name__)
 
 MOST_BLOCKS = 200_000  # what the kernel was measured to take in one transaction in less than two seconds
-MOST_LOGGED = 20  # of one request, or of one minute's hits; of more, how many there were
 RECKONED_S = 300.0  # so much longer a block may last after each power cut; the medium is written to as often
 STRAYED_S = 2.0  # by which the wall clock may move without the kernel's lifetimes being put right
 
@@ -60,8 +58,6 @@ class Enforcement:
         self.can_enforce = position is not Position.MIRROR
         self._interfaces = {one.id: one.interface for one in departments}
         self._safeguard = Safeguard(protected, links, surroundings)
-        self._firewall = firewall
-        self._dns_filter = dns_filter
         self._store = store
         self._is_clock_trusted = is_clock_trusted
         self._require_writable = require_writable
@@ -74,7 +70,7 @@ class Enforcement:
         self._told = Told()
         self._reckoning = reckoning.NEVER
         self._reckoned_s = 0.0
-        self._hits: Mapping[tuple[int, str], int] = {}
+        self._hits = Hits(self._register, firewall, dns_filter)
 
     def restore(self, now: Moment) -> None:
         """Put in force what was saved. Called once, before all else, and before anything is forwarded if possible.
@@ -105,7 +101,7 @@ class Enforcement:
         self._obey(self._register.change(blocks, []), now)
         self._recall(blocks, now)
         self._store.sync()  # only now, because a medium may take a tenth of a second, but before anybody is told
-        _log_some("%s blocks %s: %s", [(one.actor, one.target, one.reason) for one in blocks])
+        log_some(log, "%s blocks %s: %s", [(one.actor, one.target, one.reason) for one in blocks])
         self._tell_begin(now)
         return [self._register[key] for key in judged]
 
@@ -122,7 +118,7 @@ class Enforcement:
         self._store.save_blocks([], lifted)
         self._obey(self._register.change([], lifted), now)
         self._store.sync()
-        _log_some("%s lifts the block of %s", [(actor, one.target) for one in lifted])
+        log_some(log, "%s lifts the block of %s", [(actor, one.target) for one in lifted])
         self._herald.tell_end(lifted, f"lifted by {actor}", now)
         return lifted
 
@@ -171,21 +167,12 @@ class Enforcement:
 
     def stopped(self) -> Mapping[str, int]:
         """By origin, the packets that were stopped since the kernel was first told, refused look-ups among them."""
-        if not self.can_enforce:
-            return {}
-        refused = self._dns_filter.refused()
-        return {origin: packets + refused[origin] for origin, packets in self._firewall.stopped().items()}
+        return self._hits.stopped() if self.can_enforce else {}
 
     def log_hits(self) -> None:
         """Log which block has stopped which host how often since the previous call, the busiest first."""
-        counted: Counter[tuple[int, str]] = Counter()
-        for hit in [*self._firewall.hits(), *self._dns_filter.hits()] if self.can_enforce else []:
-            counted[hit.mark, hit.host] += hit.packets
-        hits = [Hit(*of, packets) for of, packets in counted.items()]
-        news = [(self._register.numbered(number_in(hit.mark)), hit) for hit in news_of(hits, self._hits)]
-        self._hits = counted
-        stopped = [(hit.host, str(hit.packets), one.target, one.reason) for one, hit in news if one is not None]
-        _log_some("%s was stopped %s times by the block of %s: %s", stopped)
+        if self.can_enforce:
+            self._hits.log_news()
 
     def hear(self, department: str, answer: DnsAnswer, now: Moment) -> None:
         """A host of the department was told where a name lives: if the name is blocked, so is what it lives at."""
@@ -294,10 +281,3 @@ class Enforcement:
 
     def _at_s(self, now: Moment) -> float:
         return self._wall(now).timestamp()
-
-
-def _log_some(text: str, values: Sequence[tuple[str, ...]]) -> None:
-    for value in values[:MOST_LOGGED]:
-        log.info(text, *value)
-    if len(values) > MOST_LOGGED:
-        log.info("and %d more", len(values) - MOST_LOGGED)

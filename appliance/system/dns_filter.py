@@ -13,9 +13,10 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
-from appliance.core import dns_program as program
+from appliance.core import dns_maps as maps
 from appliance.core.block_rules import Hit, Place
 from appliance.core.denial import FILTER_NAME, Denial, Question, Spot
+from appliance.core.dns_program import program as dns_program
 from appliance.core.ebpf import MapShape, assemble
 from appliance.core.meter import Facing
 from appliance.core.slots import ORIGIN_MARKS, ORIGIN_SHIFT
@@ -79,15 +80,15 @@ class Loaded:
     """A program in the kernel, with room for so many names. Raises `OSError` where the kernel takes none."""
 
     def __init__(self, kernel: Kernel, seed: int, most: int, *, is_own: bool) -> None:
-        self.most = max(most, program.MAPS[program.DENIED].most)
-        shapes = {**program.MAPS, program.DENIED: program.MAPS[program.DENIED]._replace(most=self.most)}
+        self.most = max(most, maps.MAPS[maps.DENIED].most)
+        shapes = {**maps.MAPS, maps.DENIED: maps.MAPS[maps.DENIED]._replace(most=self.most)}
         self._maps: dict[str, Map] = {}
         with ExitStack() as half_made:
             for name, shape in shapes.items():
                 self._maps[name] = made = kernel.map(name, shape)
                 half_made.callback(made.close)
             descriptors = {name: one.descriptor for name, one in self._maps.items()}
-            self.program = kernel.load(FILTER_NAME, assemble(program.program(seed, is_own=is_own), descriptors))
+            self.program = kernel.load(FILTER_NAME, assemble(dns_program(seed, is_own=is_own), descriptors))
             half_made.pop_all()
         self.identity = kernel.identity(self.program)
 
@@ -132,7 +133,7 @@ class BpfDnsFilter:
             except OSError as error:
                 return _untaken(error)
             departments = [None, *(one.department for one in places)]
-            self._numbers = {one: number for number, one in enumerate(departments, start=program.EVERYBODY)}
+            self._numbers = {one: number for number, one in enumerate(departments, start=maps.EVERYBODY)}
             self._places, self._scopes = places, {}
         refusal = self._fill(denials, at_s) or self._stand()
         if former is not None and former is not self._loaded:
@@ -144,7 +145,7 @@ class BpfDnsFilter:
         """Deny some no more, and others from now on."""
         if self._loaded is None:
             return "nothing stands yet"
-        denied = self._loaded[program.DENIED]
+        denied = self._loaded[maps.DENIED]
         for question in gone:
             denied.take(self._key(question))
         try:
@@ -166,12 +167,12 @@ class BpfDnsFilter:
 
     def hits(self) -> Sequence[Hit]:
         """Who was refused by which block how often, lately."""
-        return [*program.hits_in(self._loaded[program.HITS].elements())] if self._loaded else []
+        return [*maps.hits_in(self._loaded[maps.HITS].elements())] if self._loaded else []
 
     def _fill(self, denials: Collection[Denial], at_s: float) -> str | None:
         if self._loaded is None:
             return None
-        denied, wanted = self._loaded[program.DENIED], self._entries(denials, at_s)
+        denied, wanted = self._loaded[maps.DENIED], self._entries(denials, at_s)
         try:
             for key in denied.elements().keys() - wanted.keys():
                 denied.take(key)
@@ -188,7 +189,7 @@ class BpfDnsFilter:
             self._interfaces.detach(spot)
         if self._loaded is None:
             return None
-        self._note_scopes(self._loaded[program.SCOPES], spots)
+        self._note_scopes(self._loaded[maps.SCOPES], spots)
         for spot in spots:
             if attached.get(spot) != self._loaded.identity:
                 refusal = self._interfaces.attach(spot, FILTER_NAME, self._loaded.program)
@@ -198,7 +199,7 @@ class BpfDnsFilter:
 
     def _note_scopes(self, scopes: Map, spots: Mapping[Spot, Collection[Place]]) -> None:
         wanted = {
-            program.scope_key(spot.interface, network): program.NUMBER.pack(self._numbers[place.department])
+            maps.scope_key(spot.interface, network): maps.NUMBER.pack(self._numbers[place.department])
             for spot, places in spots.items()
             for place in places
             for network in place.networks or (None,)
@@ -222,8 +223,8 @@ class BpfDnsFilter:
         return {self._key(one.question): _value(one, at_s, now_ns) for one in denials}
 
     def _key(self, question: Question) -> bytes:
-        digest = program.digest(question.name, self._seed)
-        return program.KEY.pack(digest, self._numbers[question.department], 0)
+        digest = maps.digest(question.name, self._seed)
+        return maps.KEY.pack(digest, self._numbers[question.department], 0)
 
 
 def obstacle(kernel: Kernel) -> str | None:
@@ -241,12 +242,12 @@ def _untaken(error: OSError) -> str:
 
 def _value(denial: Denial, at_s: float, now_ns: int) -> bytes:
     if denial.ends == FOREVER:
-        return program.VALUE.pack(program.FOREVER, denial.mark, 0)
+        return maps.VALUE.pack(maps.FOREVER, denial.mark, 0)
     remaining_s = min(max(denial.ends - at_s, 0), LONGEST_S)
-    return program.VALUE.pack(now_ns + int(remaining_s * 1e9), denial.mark, 0)
+    return maps.VALUE.pack(now_ns + int(remaining_s * 1e9), denial.mark, 0)
 
 
 def _refused(loaded: Loaded) -> dict[str, int]:
-    counts = loaded[program.ORIGINS]
-    values = {origin: counts.value(program.NUMBER.pack(mark >> ORIGIN_SHIFT)) for origin, mark in ORIGIN_MARKS.items()}
-    return {origin: program.COUNT.unpack(value)[0] for origin, value in values.items()}
+    counts = loaded[maps.ORIGINS]
+    values = {origin: counts.value(maps.NUMBER.pack(mark >> ORIGIN_SHIFT)) for origin, mark in ORIGIN_MARKS.items()}
+    return {origin: maps.COUNT.unpack(value)[0] for origin, value in values.items()}

@@ -19,8 +19,9 @@ from appliance.core.refusal import Code, Refused
 from appliance.core.slots import mark_of
 from appliance.events import Event, IpBlocked, IpUnblocked
 from appliance.monitor.disturbance import TOLD_S
-from appliance.monitor.enforcement import MOST_LOGGED, Enforcement
+from appliance.monitor.enforcement import Enforcement
 from appliance.monitor.herald import MOST_AT_ONCE
+from appliance.monitor.hits import MOST_LOGGED
 from appliance.monitor.obedience import RETRY_S
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.core import dns_program as program
+from appliance.core import dns_maps as maps
 from appliance.core.slots import mark_of
 from appliance.system.bpf import Bpf
 from appliance.system.dns_filter import Loaded, obstacle
@@ -42,13 +42,13 @@ class Program:
     kernel: Bpf
     loaded: Loaded
 
-    def deny(self, name: str, department: int = program.EVERYBODY, until_ns: int = program.FOREVER) -> None:
-        key = program.KEY.pack(program.digest(name, SEED), department, 0)
-        self.loaded[program.DENIED].put({key: program.VALUE.pack(until_ns, MARK, 0)})
+    def deny(self, name: str, department: int = maps.EVERYBODY, until_ns: int = maps.FOREVER) -> None:
+        key = maps.KEY.pack(maps.digest(name, SEED), department, 0)
+        self.loaded[maps.DENIED].put({key: maps.VALUE.pack(until_ns, MARK, 0)})
 
     def allow_all(self) -> None:
-        for key in self.loaded[program.DENIED].elements():
-            self.loaded[program.DENIED].take(key)
+        for key in self.loaded[maps.DENIED].elements():
+            self.loaded[maps.DENIED].take(key)
 
     def run(self, frame: bytes) -> tuple[int, bytes]:
         """What it does with a frame that comes in, and what becomes of the frame."""
@@ -64,9 +64,9 @@ class Program:
 def filter_() -> Iterator[Program]:
     kernel = Bpf()
     with closing(Loaded(kernel, SEED, 10, is_own=False)) as loaded:
-        loaded[program.SCOPES].put(
+        loaded[maps.SCOPES].put(
             {
-                program.scope_key(LOOPBACK, ip_network(network)): program.NUMBER.pack(SALES)
+                maps.scope_key(LOOPBACK, ip_network(network)): maps.NUMBER.pack(SALES)
                 for network in ("10.0.0.0/24", "fd00::/64")
             }
         )
@@ -234,6 +234,21 @@ def test_what_cannot_be_answered_is_dropped(denying: Program, frame: bytes) -> N
         frames.syn("10.0.0.7", "192.0.2.53", 53),
         frames.framed(frames.ip("10.0.0.7", "192.0.2.53", 17, b"\0" * 30, 0x00FF)),
     ],
+    ids=[
+        "another port",
+        "from the port",
+        "an answer",
+        "the root",
+        "no header",
+        "cut within the name",
+        "a pointer",
+        "too long a name",
+        "two questions",
+        "tagged",
+        "ARP",
+        "no payload",
+        "a later fragment",
+    ],
 )
 def test_what_is_no_query_passes_as_it_is(denying: Program, frame: bytes) -> None:
     assert denying.run(frame) == (NEXT, frame)
@@ -257,17 +272,17 @@ def test_a_query_without_a_checksum_is_answered_without_one(denying: Program) ->
 
 def test_it_is_counted_by_origin_and_by_block_and_host(filter_: Program) -> None:
     filter_.deny("counted.example")
-    listed = program.NUMBER.pack(MARK >> 28)
+    listed = maps.NUMBER.pack(MARK >> 28)
 
     def count() -> int:
-        return program.COUNT.unpack(filter_.loaded[program.ORIGINS].value(listed))[0]
+        return maps.COUNT.unpack(filter_.loaded[maps.ORIGINS].value(listed))[0]
 
     before = count()
     for client in ("10.0.7.1", "10.0.7.1", "10.0.7.2"):
         filter_.run(asked(query("counted.example"), 4, client))
     filter_.run(asked(query("counted.example"), 6, "fd07::1"))
     assert count() == before + 4
-    hits = {hit.host: (hit.mark, hit.packets) for hit in program.hits_in(filter_.loaded[program.HITS].elements())}
+    hits = {hit.host: (hit.mark, hit.packets) for hit in maps.hits_in(filter_.loaded[maps.HITS].elements())}
     assert [hits[host] for host in ("10.0.7.1", "10.0.7.2", "fd07::1")] == [(MARK, 2), (MARK, 1), (MARK, 1)]
     filter_.allow_all()
 
@@ -280,7 +295,7 @@ ASKED = st.lists(LABELS, min_size=1, max_size=6).map(".".join).filter(lambda nam
 
 @settings(max_examples=300)
 @given(
-    denied=st.dictionaries(NAMES.map(str.lower), st.sampled_from([program.EVERYBODY, SALES]), max_size=4),
+    denied=st.dictionaries(NAMES.map(str.lower), st.sampled_from([maps.EVERYBODY, SALES]), max_size=4),
     name=ASKED,
     version=st.sampled_from([4, 6]),
     is_sales=st.booleans(),
@@ -292,7 +307,7 @@ def test_a_name_is_refused_if_and_only_if_it_or_one_above_it_is_denied_to_who_as
     filter_.allow_all()
     for one, department in denied.items():
         filter_.deny(one, department)
-    own = {program.EVERYBODY, SALES} if is_sales else {program.EVERYBODY}
+    own = {maps.EVERYBODY, SALES} if is_sales else {maps.EVERYBODY}
     whole = dns.name.from_text(name.lower())
     is_refused = any(
         department in own and whole.is_subdomain(dns.name.from_text(one)) for one, department in denied.items()

@@ -3,7 +3,9 @@
 from appliance.core.dns_frame import (
     ANSWER,
     ANSWERED,
+    ANSWERING,
     ASKED,
+    BACK,
     BYTE,
     DIFFERENCE,
     DNS,
@@ -12,6 +14,7 @@ from appliance.core.dns_frame import (
     HALF,
     INGRESS,
     INTERFACE,
+    IPV6,
     KEPT,
     L4,
     LAST,
@@ -34,13 +37,16 @@ from appliance.core.dns_frame import (
     R9,
     R10,
     REFUSAL,
+    RESETTING,
     SHORTEST_QUERY,
-    SILENT,
+    SIZE,
     TRANSPORT,
     UDP_BYTES,
     UNLESS_NONE,
+    WAY,
     WORD,
     in_packet,
+    ports_swapped,
     put,
     replace_sum,
     take,
@@ -52,11 +58,12 @@ from appliance.core.ebpf import END, Blocks, Helper, call, compute, jump, jump_i
 # In the scratch first, then in the packet.
 ANSWER_BLOCKS: Blocks = {
     "answer": [
-        load(DOUBLE, R1, R10, SILENT),
-        jump_if(R1, "!=", 0, "drop"),
         *take(0, MACS, 12),
         load(BYTE, R1, R10, MACS),
         jump_if(R1, "&", 1, "drop"),  # sent to many, of whom none may be the sender of the answer
+        load(DOUBLE, R1, R10, WAY),
+        jump_if(R1, "==", RESETTING, "reset"),
+        jump_if(R1, "!=", ANSWERING, "drop"),
         # The question: the name with its end, its type and its class.
         load(WORD, R4, R7, NAME_END),
         jump_if(R4, ">", LAST, "drop"),
@@ -119,15 +126,12 @@ ANSWER_BLOCKS: Blocks = {
         store(DOUBLE, R10, ASKED, R1),
         load(DOUBLE, R1, R10, ANSWERED),
         compute(R1, "+", UDP_BYTES),
+        store(DOUBLE, R10, SIZE, R1),
         network_order(R1),
         store(DOUBLE, R10, DIFFERENCE, R1),
         *replace_sum(ASKED, DIFFERENCE, UNLESS_NONE | 2),
         *replace_sum(ASKED, DIFFERENCE, UNLESS_NONE | PSEUDO | 2),
-        # Both ports and the length.
-        load(HALF, R1, R10, TRANSPORT),
-        load(HALF, R2, R10, TRANSPORT + 2),
-        store(HALF, R10, TRANSPORT, R2),
-        store(HALF, R10, TRANSPORT + 2, R1),
+        *ports_swapped(),
         load(DOUBLE, R1, R10, DIFFERENCE),
         store(HALF, R10, TRANSPORT + 4, R1),
         *put(R9, TRANSPORT, 6),
@@ -140,14 +144,18 @@ ANSWER_BLOCKS: Blocks = {
         jump_if(R4, ">", LAST + 5 + len(OPTIONS), "drop"),
         compute(R5, "=", 0),
         call(Helper.STORE_BYTES),
-        load(WORD, R1, R6, PROTOCOL),
-        jump_if(R1, "==", in_packet(0x86DD), "back6"),
+        jump(BACK),
     ],
+}
+
+# The addresses, and the length that the network's header tells.
+BACK_BLOCKS: Blocks = {
+    BACK: [load(WORD, R1, R6, PROTOCOL), jump_if(R1, "==", IPV6, "back6")],
     "back4": [
-        load(DOUBLE, R1, R10, ANSWERED),
+        load(DOUBLE, R1, R10, SIZE),
         load(DOUBLE, R2, R10, L4),
         compute(R1, "+", R2),
-        compute(R1, "+", UDP_BYTES - ETHERNET),
+        compute(R1, "-", ETHERNET),
         network_order(R1),
         load(HALF, R3, R10, NET + 2),
         store(HALF, R10, NET + 2, R1),
@@ -162,17 +170,18 @@ ANSWER_BLOCKS: Blocks = {
         store(WORD, R10, NET + 12, R2),
         store(WORD, R10, NET + 16, R1),
         *put(ETHERNET + 12, NET + 12, 8),
-        jump("back"),
+        jump("hardware"),
     ],
     "back6": [
-        load(DOUBLE, R1, R10, DIFFERENCE),
+        load(DOUBLE, R1, R10, SIZE),
+        network_order(R1),
         store(HALF, R10, NET + 4, R1),
         *put(ETHERNET + 4, NET + 4, 2),
         *(load(DOUBLE, register, R10, NET + 8 + 8 * at) for at, register in enumerate((R1, R2, R3, R4))),
         *(store(DOUBLE, R10, NET + 8 + 8 * at, register) for at, register in enumerate((R3, R4, R1, R2))),
         *put(ETHERNET + 8, NET + 8, 32),
     ],
-    "back": [
+    "hardware": [
         *(load(HALF, register, R10, MACS + 2 * at) for at, register in enumerate((R0, R1, R2, R3, R4, R5))),
         *(store(HALF, R10, MACS + 2 * at, register) for at, register in enumerate((R3, R4, R5, R0, R1, R2))),
         *put(0, MACS, 12),

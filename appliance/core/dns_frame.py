@@ -39,7 +39,10 @@ HIT_KEY, SCOPE_KEY = HOST - 4, HOST - 8
 MACS = -104  # 12
 NAME_KEY = -120  # 16
 ONE = -128
-L4, DNS, MESSAGE, SILENT, DEPARTMENT, NOW, BOUND, STEP, MARK, ASKED, DIFFERENCE, ANSWERED = range(-136, -232, -8)
+L4, DNS, MESSAGE, WAY, DEPARTMENT, NOW, BOUND, STEP, MARK, ASKED, DIFFERENCE, ANSWERED, SIZE = range(-136, -240, -8)
+# `WAY`: how a denied query is refused. `SIZE`: of the transport's packet that answers it.
+ANSWERING, DROPPING, RESETTING = 0, 1, 2
+BACK = "back"  # where an answer goes on that has its transport's header
 
 
 def take(start: int, to: int, size: int) -> Iterator[Instruction]:
@@ -53,14 +56,22 @@ def take(start: int, to: int, size: int) -> Iterator[Instruction]:
     yield jump_if(R0, "!=", 0, "next")
 
 
-def put(start: int, source: int, size: int) -> Iterator[Instruction]:
+def put(start: int, source: int, size: int, flags: int = 0) -> Iterator[Instruction]:
     """Bytes of the stack to the packet."""
     yield compute(R1, "=", R6)
     yield compute(R2, "=", start)
     yield from at(R3, source)
     yield compute(R4, "=", size)
-    yield compute(R5, "=", 0)
+    yield compute(R5, "=", flags)
     yield call(Helper.STORE_BYTES)
+
+
+def ports_swapped() -> Iterator[Instruction]:
+    """Both ports of the transport's header on the stack."""
+    yield load(HALF, R1, R10, TRANSPORT)
+    yield load(HALF, R2, R10, TRANSPORT + 2)
+    yield store(HALF, R10, TRANSPORT, R2)
+    yield store(HALF, R10, TRANSPORT + 2, R1)
 
 
 def replace_sum(before: int, after: int, flags: int) -> Iterator[Instruction]:
@@ -111,3 +122,6 @@ def written(base: Register, offset: int, content: bytes) -> Iterator[Instruction
 def in_packet(value: int) -> int:
     """16 bits as a load of them from a packet shows them."""
     return int.from_bytes(value.to_bytes(2, "big"), sys.byteorder)
+
+
+IPV4, IPV6 = in_packet(0x0800), in_packet(0x86DD)  # linux/if_ether.h: ETH_P_IP, ETH_P_IPV6, as `PROTOCOL` shows them

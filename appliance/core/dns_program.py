@@ -6,15 +6,17 @@ department that the sender's address belongs to. Then the query itself becomes t
 (NXDOMAIN), with the reason "blocked" (RFC 8914) for who understands it, and goes back where it came from. It carries no
 SOA record, so that nobody keeps it (RFC 2308 section 5): what is allowed again is there at once.
 
-What cannot be answered is dropped: a query over TCP, in fragments, or longer than 512 bytes. What is not read, and
-passes: IPv6 extension headers, a name in several TCP segments, anything on another port, and what is encrypted.
+Over TCP the connection is reset. What cannot be answered is dropped: a query in fragments, or longer than 512 bytes.
+What is not read, and passes: IPv6 extension headers, a name in several TCP segments, anything on another port, and what
+is encrypted.
 """
 
 import sys
 from collections.abc import Iterator
 
-from appliance.core.dns_answer import ANSWER_BLOCKS, send
+from appliance.core.dns_answer import ANSWER_BLOCKS, BACK_BLOCKS, send
 from appliance.core.dns_frame import (
+    ANSWERING,
     BOUND,
     BYTE,
     DEPARTMENT,
@@ -22,11 +24,14 @@ from appliance.core.dns_frame import (
     DNS_BYTES,
     DNS_PORT,
     DOUBLE,
+    DROPPING,
     ETHERNET,
     HALF,
     HIT_KEY,
     HOST,
     INTERFACE,
+    IPV4,
+    IPV6,
     L4,
     LABEL_COUNT,
     LABELS,
@@ -55,11 +60,11 @@ from appliance.core.dns_frame import (
     R8,
     R9,
     R10,
+    RESETTING,
     RESPONSE_OR_OPERATION,
     SCOPE_KEY,
     SHORTEST_QUERY,
     SHOT,
-    SILENT,
     SIZES,
     STEP,
     TAGGED,
@@ -68,6 +73,7 @@ from appliance.core.dns_frame import (
     TRANSPORT,
     UDP,
     UDP_BYTES,
+    WAY,
     WORD,
     at,
     forgotten,
@@ -87,6 +93,7 @@ from appliance.core.dns_maps import (
     SCOPES,
     SCRATCH,
 )
+from appliance.core.dns_reset import RESET_BLOCKS
 from appliance.core.ebpf import (
     Blocks,
     Helper,
@@ -123,10 +130,10 @@ HEADERS: Blocks = {
         compute(R6, "=", R1),
         load(WORD, R1, R6, TAGGED),
         jump_if(R1, "!=", 0, "next"),  # it belongs to a subinterface, which has a gate of its own
-        store(DOUBLE, R10, SILENT, 0),
+        store(DOUBLE, R10, WAY, ANSWERING),
         load(WORD, R1, R6, PROTOCOL),
-        jump_if(R1, "==", in_packet(0x0800), "ipv4"),
-        jump_if(R1, "==", in_packet(0x86DD), "ipv6"),
+        jump_if(R1, "==", IPV4, "ipv4"),
+        jump_if(R1, "==", IPV6, "ipv6"),
     ],
     "next": leave(NEXT),
     "drop": leave(SHOT),
@@ -137,7 +144,10 @@ HEADERS: Blocks = {
         compute(R2, "&", in_packet(0x1FFF)),
         jump_if(R2, "!=", 0, "next"),  # a later fragment, without a name
         compute(R1, "&", in_packet(0x2000)),
-        store(DOUBLE, R10, SILENT, R1),
+        jump_if(R1, "==", 0, "whole4"),
+        store(DOUBLE, R10, WAY, DROPPING),
+    ],
+    "whole4": [
         store(DOUBLE, R10, HOST, 0),
         store(WORD, R10, HOST + 8, int.from_bytes(MAPPED[8:], sys.byteorder)),
         load(WORD, R1, R10, NET + 12),
@@ -165,7 +175,6 @@ HEADERS: Blocks = {
         *take(R2, TRANSPORT, TCP_BYTES),
         load(HALF, R1, R10, TRANSPORT + 2),
         jump_if(R1, "!=", in_packet(DNS_PORT), "next"),
-        store(DOUBLE, R10, SILENT, 1),
         load(BYTE, R1, R10, TRANSPORT + 12),
         compute(R1, ">>", 4),
         compute(R1, "<<", 2),  # the header's length, in words of 4 bytes
@@ -177,6 +186,9 @@ HEADERS: Blocks = {
         jump_if(R2, "<=", R1, "next"),
         compute(R2, "-", R1),
         compute(R1, "=", R2),
+        load(DOUBLE, R2, R10, WAY),
+        jump_if(R2, "!=", ANSWERING, "message"),
+        store(DOUBLE, R10, WAY, RESETTING),
         jump("message"),
     ],
     "udp": [
@@ -200,8 +212,10 @@ QUERY: Blocks = {
     "message": [
         jump_if(R1, "<", SHORTEST_QUERY, "next"),
         jump_if(R1, "<=", LONGEST_QUERY, "whole"),
-        store(DOUBLE, R10, SILENT, 1),
         compute(R1, "=", LONGEST_QUERY),
+        load(DOUBLE, R2, R10, WAY),
+        jump_if(R2, "!=", ANSWERING, "whole"),
+        store(DOUBLE, R10, WAY, DROPPING),
     ],
     "whole": [
         store(DOUBLE, R10, MESSAGE, R1),
@@ -212,7 +226,7 @@ QUERY: Blocks = {
         call(Helper.MAP_LOOKUP),
         jump_if(R0, "==", 0, "next"),
         compute(R7, "=", R0),
-        *(step for one in (L4, DNS, MESSAGE, SILENT) for step in forgotten(one)),
+        *(step for one in (L4, DNS, MESSAGE, WAY) for step in forgotten(one)),
         load(DOUBLE, R4, R10, MESSAGE),
         jump_if(R4, "<", SHORTEST_QUERY, "next"),
         jump_if(R4, ">", LONGEST_QUERY, "next"),
@@ -366,4 +380,5 @@ COUNTING: Blocks = {
 def program(seed: int, *, is_own: bool) -> Blocks:
     """The program. `seed`: of the digests; `is_own`: the queries are this computer's own, and go out."""
     begin: Blocks = {"seed": [number(R8, seed)]}
-    return {**HEADERS, **QUERY, **NAME, **begin, **SUFFIXES, **COUNTING, **ANSWER_BLOCKS, **send(is_own=is_own)}
+    refusing = {**ANSWER_BLOCKS, **RESET_BLOCKS, **BACK_BLOCKS, **send(is_own=is_own)}
+    return {**HEADERS, **QUERY, **NAME, **begin, **SUFFIXES, **COUNTING, **refusing}

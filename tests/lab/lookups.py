@@ -13,7 +13,7 @@ from tests.lab.host import Host
 from tests.lab.network import Network
 
 FOREVER = float("inf")
-FOUND, NONE, SILENCE = "NOERROR", "NXDOMAIN", "silence"
+FOUND, NONE, RESET, SILENCE = "NOERROR", "NXDOMAIN", "reset", "silence"
 
 
 def denials(*names: str, department: str | None = None, seconds: float = FOREVER) -> list[Denial]:
@@ -33,8 +33,10 @@ def dns_filter(lab: Network) -> Iterator[BpfDnsFilter]:
 
 
 def ask(host: Host, name: str, server: str, *options: str) -> str:
-    """What becomes of a look-up, by dig: its status, or silence, which is waited for for a second."""
+    """What becomes of a look-up, by dig: its status, or else how it failed; silence is waited for for a second."""
     command = ["dig", "+tries=1", "+time=1", *options, f"@{server}", name]
-    told = host.run(command, check=False).stdout
-    status = re.search(r"status: (\w+)", told)
-    return status[1] if status else SILENCE
+    done = host.run(command, check=False)
+    status = re.search(r"status: (\w+)", done.stdout)
+    if status:
+        return status[1]
+    return RESET if "connection reset" in done.stdout + done.stderr else SILENCE

@@ -7,7 +7,7 @@ import pytest
 
 from appliance.core.meter import Facing, Plan
 from tests.lab.blocks import place
-from tests.lab.lookups import FOUND, NONE, SILENCE, ask, denials, dns_filter
+from tests.lab.lookups import FOUND, NONE, RESET, ask, denials, dns_filter
 from tests.lab.network import WEB_V4, Network
 from tests.lab.test_blocks import CABLINGS, standing
 from tests.lab.test_meters import at_rest, meters_of, silence
@@ -45,14 +45,14 @@ def test_a_denied_name_is_refused_and_others_are_answered_in_both_families(lab: 
         assert answers(lab, *NAMES, "example.org") == {FOUND}
 
 
-def test_a_client_is_told_why_and_one_that_asks_over_tcp_is_not_answered(lab: Network) -> None:
+def test_a_client_is_told_why_and_the_connection_of_one_that_asks_over_tcp_is_reset(lab: Network) -> None:
     with dns_filter(lab) as made:
         assert made.replace([place()], denials("blocked.test"), 0.0) is None
         told = lab.hosts[0].run(["dig", f"@{lab.uplink.ipv4}", "blocked.test"]).stdout
         assert "EDE: 15 (Blocked)" in told
         assert "WARNING" not in told
         assert answers(lab, "example.org", options=("+tcp",)) == {FOUND}
-        assert answers(lab, "blocked.test", options=("+tcp",)) == {SILENCE}
+        assert answers(lab, "blocked.test", options=("+tcp",)) == {RESET}
 
 
 def test_departments_that_share_an_interface_are_denied_names_of_their_own(lab: Network) -> None:
@@ -77,6 +77,7 @@ def test_checksums_are_right_where_the_kernel_makes_them_itself(lab: Network) ->
         assert made.replace([place()], denials("blocked.test"), 0.0) is None
         assert answers(lab, *NAMES) == {NONE}
         assert answers(lab, "odd.blocked.test", options=("+noedns",)) == {NONE}
+        assert answers(lab, "blocked.test", options=("+tcp",)) == {RESET}
 
 
 def test_it_holds_and_ends_by_itself_when_nobody_is_there_any_more(gateway: Network, until) -> None:
@@ -184,7 +185,7 @@ def test_a_host_in_the_position_of_its_own_department_is_refused_itself(gateway:
         for options in ((), ("+noedns",)):
             assert answers(lab, *NAMES, options=options) == {NONE}
         assert answers(lab, "example.org") == {FOUND}
-        assert answers(lab, "blocked.test", options=("+tcp",)) == {SILENCE}
+        assert answers(lab, "blocked.test", options=("+tcp",)) == {RESET}
         assert lab.hosts[0].resolve("example.org", lab.uplink.ipv4) == WEB_V4[0]
 
 

@@ -87,6 +87,8 @@ def query(name: str, kind: str = "A", **options) -> bytes:
 DENIED_QUERY = query("blocked.example")
 ONE_QUESTION, TWO_QUESTIONS = b"\x12\x34\1\0\0\1" + bytes(6), b"\x12\x34\1\0\0\2" + bytes(6)
 MORE_FRAGMENTS = 0x2000
+LENGTH = len(DENIED_QUERY).to_bytes(2, "big")
+SEGMENT = frames.tcp_body(50000, 53, frames.ACK, LENGTH + DENIED_QUERY)
 
 
 def total(content: bytes) -> int:
@@ -206,12 +208,13 @@ def test_a_denial_that_is_over_is_none_and_a_wider_one_still_is(filter_: Program
 @pytest.mark.parametrize(
     "frame",
     [
-        frames.tcp("10.0.0.7", 50000, "192.0.2.53", 53, frames.ACK, b"\0\x21" + query("blocked.example")),
+        frames.framed(frames.ip("10.0.0.7", "192.0.2.53", 6, SEGMENT, MORE_FRAGMENTS)),
+        frames.tcp("10.0.0.7", 50000, "192.0.2.53", 53, frames.SYN, LENGTH + DENIED_QUERY),
         asked(query("blocked.example", use_edns=0, pad=600)),
         frames.framed(frames.ip("10.0.0.7", "192.0.2.53", 17, frames.udp_body(5, 53, DENIED_QUERY), MORE_FRAGMENTS)),
         frames.udp("10.0.0.7", 5, "224.0.0.1", 53, query("blocked.example"), destination_mac="01:00:5e:00:00:01"),
     ],
-    ids=["over TCP", "padded beyond what is copied", "in fragments", "to many"],
+    ids=["a segment in fragments", "a segment that opens", "padded beyond what is copied", "in fragments", "to many"],
 )
 def test_what_cannot_be_answered_is_dropped(denying: Program, frame: bytes) -> None:
     assert denying.run(frame)[0] == DROPPED
@@ -252,6 +255,29 @@ def test_what_cannot_be_answered_is_dropped(denying: Program, frame: bytes) -> N
 )
 def test_what_is_no_query_passes_as_it_is(denying: Program, frame: bytes) -> None:
     assert denying.run(frame) == (NEXT, frame)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("options", [b"", b"\1\1\x08\x0a" + bytes(8)], ids=["plain", "with options"])
+@pytest.mark.parametrize("more", [b"", bytes(1200)], ids=["alone", "with more behind it"])
+def test_a_connection_that_asks_for_a_denied_name_is_reset(
+    denying: Program, version: int, options: bytes, more: bytes
+) -> None:
+    source, server = CLIENTS[version]
+    segment = bytearray(frames.tcp_body(50000, 53, frames.ACK, LENGTH + DENIED_QUERY + more, options))
+    segment[4:12] = struct.pack("!II", 1000, 0xFEDC_BA98)
+    frame = summed(frames.framed(frames.ip(source, server, 6, bytes(segment))))
+    result, answer = denying.run(frame)
+    assert result == SENT_BACK
+    assert is_summed(answer)
+    assert ends(answer) == tuple(reversed(ends(frame)))
+    assert (answer[:6], answer[6:12]) == (frame[6:12], frame[:6])
+    _, _, rest = parts(answer)
+    assert len(rest) == 20
+    sequence, acknowledged, offset, flags, window = struct.unpack("!IIBBH", rest[4:16])
+    assert (sequence, acknowledged, offset, flags, window) == (0xFEDC_BA98, 0, 0x50, 0x04, 0)
+    other = bytes(segment).replace(b"blocked", b"allowed")
+    assert denying.run(frames.framed(frames.ip(source, server, 6, other)))[0] == NEXT
 
 
 def test_options_of_ipv4_and_padding_of_short_frames_are_understood(denying: Program) -> None:
@@ -327,15 +353,19 @@ def test_a_name_is_refused_if_and_only_if_it_or_one_above_it_is_denied_to_who_as
 @settings(max_examples=1000)
 @given(
     version=st.sampled_from([4, 6]),
+    is_tcp=st.booleans(),
     edns=st.booleans(),
     changes=st.lists(st.tuples(st.integers(12, 120), st.integers(0, 255)), max_size=4),
     length=st.integers(SHORTEST_TRIED, 120),
 )
 def test_whatever_comes_it_passes_is_dropped_or_is_answered_with_a_message_that_can_be_read(
-    filter_: Program, version: int, edns: bool, changes: list[tuple[int, int]], length: int
+    filter_: Program, version: int, is_tcp: bool, edns: bool, changes: list[tuple[int, int]], length: int
 ) -> None:
     filter_.deny("blocked.example")
-    frame = bytearray(asked(query("www.blocked.example", use_edns=0 if edns else False), version))
+    message = query("www.blocked.example", use_edns=0 if edns else False)
+    segment = frames.tcp_body(50000, 53, frames.ACK, len(message).to_bytes(2, "big") + message)
+    over_tcp = summed(frames.framed(frames.ip(*CLIENTS[version], 6, segment)))
+    frame = bytearray(over_tcp if is_tcp else asked(message, version))
     for at, value in changes:
         if at < len(frame):
             frame[at] = value
@@ -345,9 +375,12 @@ def test_whatever_comes_it_passes_is_dropped_or_is_answered_with_a_message_that_
     if result == NEXT:
         assert answer == cut
     elif result == SENT_BACK:
-        _, _, rest = parts(answer)
-        told = dns.message.from_wire(rest[8:], ignore_trailing=False)
-        assert told.rcode() == dns.rcode.NXDOMAIN
+        header, _, rest = parts(answer)
+        if header[6 if len(header) == 40 else 9] == 6:
+            assert (len(rest), rest[13]) == (20, 0x04)
+        else:
+            told = dns.message.from_wire(rest[8:], ignore_trailing=False)
+            assert told.rcode() == dns.rcode.NXDOMAIN
 
 
 def test_where_the_kernel_takes_no_program_that_is_told_and_nothing_is_left_open(run_unprivileged) -> None:

@@ -79,7 +79,7 @@ class Enforcement:
         """
         trusted = self._is_clock_trusted(now)
         self._reckoning = reckoning.begin(now, self._store.reckoned_at(), is_trusted=trusted)
-        blocks = self._store.blocks()
+        blocks = self._configured(self._store.blocks())
         change = self._register.change([one if one.number else self._numbered(one) for one in blocks], [])
         learned = self._register.learn(self._store.learned())
         self._herald.expect(blocks)
@@ -215,6 +215,13 @@ class Enforcement:
             block = Block(target, asked.reason, asked.actor, asked.origin, wall, asked.department, ends)
             judged[block.key] = self._numbered(replace(block, is_provisional=provisional))
         return judged
+
+    def _configured(self, blocks: Sequence[Block]) -> Sequence[Block]:
+        """Those of departments that there are; the others are kept for when there are again."""
+        known = [one for one in blocks if one.department in {None, *self._interfaces}]
+        if len(known) < len(blocks):
+            log.warning("%d blocks are of departments that are not configured: not in force", len(blocks) - len(known))
+        return known
 
     def _found(self, target: str, department: str | None, origin: str | None) -> list[Block]:
         found = self._register.find(target, department, origin)

@@ -42,8 +42,7 @@ class SimulatedFirewall:
         if absent is not None:
             return f"Could not process rule: No such device {absent}"
         self._places = tuple(places)
-        departments = {None, *(one.department for one in places)}
-        self._sets = {slot: found for slot, found in self._sets.items() if slot.department in departments}
+        self._sets = {slot: found for slot, found in self._sets.items() if slot.department in self._departments()}
         return None
 
     def stands(self) -> bool:
@@ -95,6 +94,9 @@ class SimulatedFirewall:
             for (first, last), (_, ends_s) in found.items()
         )
 
+    def _departments(self) -> set[str | None]:
+        return {None, *(one.department for one in self._places or ())}
+
     def _live(self) -> Sets:
         now_s = self._elapsed()
         return {
@@ -103,6 +105,8 @@ class SimulatedFirewall:
         }
 
     def _put(self, kept: Sets, new: Mapping[Slot, Collection[Range]], at_s: float) -> str | None:
+        if any(slot.department not in self._departments() for slot in new):
+            return "No such file or directory (ENOENT)"
         sets = {slot: dict(kept.get(slot, {})) for slot in {*kept, *new}}
         now_s = self._elapsed()
         for slot, pieces in new.items():

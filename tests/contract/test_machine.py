@@ -134,6 +134,14 @@ def test_a_transaction_that_is_refused_says_why_and_changes_nothing(rig: Rig) ->
     assert targets(rig.firewall) == {"10.9.0.7"}
 
 
+def test_a_set_that_does_not_stand_takes_nothing(rig: Rig) -> None:
+    arrange(rig)
+    rig.firewall.replace(pieces("10.9.0.7"), 0.0)
+    assert rig.firewall.replace(pieces("10.9.0.8", department="nowhere"), 0.0)
+    assert rig.firewall.change({}, pieces("10.9.0.8", department="nowhere"), 0.0)
+    assert targets(rig.firewall) == {"10.9.0.7"}
+
+
 def test_a_piece_ends_by_itself_when_its_time_is_over(rig: Rig) -> None:
     arrange(rig)
     rig.firewall.replace(pieces("10.9.2.0/24", "10.9.0.2"), 0.0)

@@ -88,6 +88,7 @@ class Rig:
 
     def __init__(self, path: Path, position: Position = Position.GATEWAY) -> None:
         self.path, self.position = path, position
+        self.departments = [SALES, LAB]
         self.at_s = 0.0  # since noon, in truth
         self.error_s = 0.0  # of the wall clock
         self.is_trusted = True
@@ -102,7 +103,7 @@ class Rig:
     def start(self) -> None:
         self.store = SqliteStore(self.path)
         self.enforcement = Enforcement(
-            [SALES, LAB],
+            self.departments,
             self.position,
             [Protected(ip_network("10.9.9.9"), "the configuration protects it")],
             lambda: self.links,
@@ -250,6 +251,20 @@ def test_after_a_crash_everything_is_as_it_was(rig: Rig) -> None:
     assert len(rig.published) == told
     rig.pass_(SECONDS)
     assert (rig.in_force(), rig.in_force("lab")) == (set(), {"10.0.0.2"})
+
+
+def test_a_block_of_a_department_that_is_not_configured_any_more_waits_and_the_others_hold(rig: Rig) -> None:
+    rig.block("10.0.0.1", "example.com", department="lab")
+    rig.block("10.0.0.2", "example.org")
+    rig.departments = [SALES]
+    rig.crash()
+    assert rig.in_force() == {"10.0.0.2"}
+    assert rig.denies("example.org")
+    assert rig.enforcement.troubles(rig.now()) == []
+    rig.departments = [SALES, LAB]
+    rig.crash()
+    assert rig.in_force("lab") == {"10.0.0.1"}
+    assert rig.denies("example.com", "10.0.1.5")
 
 
 def test_without_a_clock_a_block_has_left_after_a_power_cut_what_it_had_before(rig: Rig) -> None:

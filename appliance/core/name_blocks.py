@@ -135,7 +135,8 @@ class Told:
     """What hosts were told lately that names resolve to, blocked or not."""
 
     def __init__(self) -> None:
-        self._told: dict[tuple[str, str], dict[str, float]] = {}  # by department and name: addresses, and when
+        # By department and name: addresses, when they were told, and until when that may be kept.
+        self._told: dict[tuple[str, str], dict[str, tuple[float, float]]] = {}
 
     def note(self, department: str, answer: DnsAnswer, at_s: float) -> None:
         """A host of the department was told this."""
@@ -144,7 +145,7 @@ class Told:
         known = self._told.pop((department, answer.name), {})
         for address in answer.addresses:
             known.pop(address, None)
-            known[address] = at_s
+            known[address] = at_s, at_s + answer.ttl_s
         while len(known) > MOST_TOLD_OF_ONE:
             del known[next(iter(known))]
         self._told[department, answer.name] = known
@@ -152,11 +153,12 @@ class Told:
             del self._told[next(iter(self._told))]
 
     def about(self, names: Set[str], at_s: float) -> Iterator[tuple[str, DnsAnswer]]:
-        """Who was told what of these names and those below them, within a day."""
+        """Who was told what of these names and those below them in the last day, and how long he may still keep it."""
         for (department, name), known in self._told.items():
             if any(one in names for one in _from(name)):
-                fresh = tuple(address for address, told_s in known.items() if at_s - told_s < LONGEST_HOLD_S)
-                yield department, DnsAnswer("", name, fresh)
+                for address, (told_s, kept_until_s) in known.items():
+                    if at_s - told_s < LONGEST_HOLD_S:
+                        yield department, DnsAnswer("", name, (address,), max(0, int(kept_until_s - at_s)))
 
 
 def _from(name: str) -> Iterator[str]:

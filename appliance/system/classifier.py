@@ -26,6 +26,7 @@ from appliance.core.netlink import (
     attribute,
     attributes,
     messages,
+    name_in,
     text,
 )
 
@@ -38,6 +39,7 @@ DECIDES = 1  # TCA_BPF_FLAG_ACT_DIRECT: what the program returns is what becomes
 CLSACT_HANDLE, CLSACT_PARENT = 0xFFFF_0000, 0xFFFF_FFF1
 PARENTS = {False: 0xFFFF_FFF2, True: 0xFFFF_FFF3}  # where packets come in, and where they go out: TC_H_MIN_*GRESS
 EXCLUSIVE = 0x200  # NLM_F_EXCL
+BOTH_WAYS = "clsact"
 HANDLE = 1
 # Behind what others may have put before us, as `tc` begins at 49152 and goes down.
 PRIORITY = 50_000
@@ -71,16 +73,18 @@ class Classifier:
 
     def attached(self, name: str) -> Mapping[Spot, int]:
         """Where programs of this name stand, and the kernel's number of each."""
-        spots = (Spot(index, is_outward) for index in self._queues() for is_outward in PARENTS)
+        spots = [spot for index, kind in self._queues().items() for spot in _spots(index, kind)]
         return {spot: identity for spot in spots for found, identity in self._programs(spot) if found == name}
 
     def attach(self, spot: Spot, name: str, program: int) -> str | None:
         """Put this program there, in place of one of ours; returns the reason where the kernel refuses."""
-        index, _ = spot
-        queue = TRAFFIC.pack(index, CLSACT_HANDLE, CLSACT_PARENT, 0) + attribute(KIND, text("clsact"))
+        index, is_outward = spot
+        queue = TRAFFIC.pack(index, CLSACT_HANDLE, CLSACT_PARENT, 0) + attribute(KIND, text(BOTH_WAYS))
         refusal = self._order(NEW_QUEUE, CREATE | EXCLUSIVE, queue)
         if refusal is not None and refusal != EXISTS:
             return refusal
+        if is_outward and self._queues().get(index) != BOTH_WAYS:
+            return "somebody's queue there is for what comes in alone"
         options = [
             attribute(DESCRIPTOR, program.to_bytes(4, sys.byteorder)),
             attribute(NAME, text(name)),
@@ -93,20 +97,24 @@ class Classifier:
         """Take ours away there, and the queue if nobody else uses it; what is gone already is no matter."""
         index, _ = spot
         self._order(DELETE_FILTER, 0, _filter(spot) + attribute(KIND, text("bpf")))
-        if not any(self._filters(Spot(index, is_outward)) for is_outward in PARENTS):
+        kind = self._queues().get(index)
+        if kind == BOTH_WAYS and not any(map(self._filters, _spots(index, kind))):
             self._order(DELETE_QUEUE, 0, TRAFFIC.pack(index, CLSACT_HANDLE, CLSACT_PARENT, 0))
 
-    def _queues(self) -> Iterator[int]:
+    def _queues(self) -> dict[int, str]:
+        """By interface, the kind of the queue that filters can stand at: `clsact`, or somebody's `ingress`."""
+        found = {}
         for body in self._dump(GET_QUEUE, TRAFFIC.pack(0, 0, 0, 0)):
             index, _, parent, _ = TRAFFIC.unpack_from(body)
             if parent == CLSACT_PARENT:
-                yield index
+                found[index] = name_in(attributes(body[TRAFFIC.size :])[KIND])
+        return found
 
     def _programs(self, spot: Spot) -> Iterator[tuple[str, int]]:
         for body in self._filters(spot):
             options = attributes(attributes(body[TRAFFIC.size :]).get(OPTIONS, b""))
             if NAME in options and IDENTITY in options:
-                yield options[NAME].rstrip(b"\0").decode(), int.from_bytes(options[IDENTITY], sys.byteorder)
+                yield name_in(options[NAME]), int.from_bytes(options[IDENTITY], sys.byteorder)
 
     def _filters(self, spot: Spot) -> list[bytes]:
         return self._dump(GET_FILTER, TRAFFIC.pack(spot.interface, 0, PARENTS[spot.is_outward], 0))
@@ -126,6 +134,10 @@ class Classifier:
         [(_, _, _, content)] = messages(self._socket.recv(LARGEST_BYTES))
         code = -int.from_bytes(content[:4], sys.byteorder, signed=True)
         return os.strerror(code) if code else None
+
+
+def _spots(index: int, kind: str) -> list[Spot]:
+    return [Spot(index, is_outward) for is_outward in PARENTS if kind == BOTH_WAYS or not is_outward]
 
 
 def _filter(spot: Spot) -> bytes:

@@ -117,6 +117,21 @@ def test_what_somebody_takes_away_is_noticed_and_others_filters_stay(gateway: Ne
         assert "pref 7" in gateway.appliance.run(["tc", "filter", "show", *eth1, "ingress"]).stdout
 
 
+def test_it_stands_at_somebody_s_queue_for_what_comes_in_and_leaves_it(gateway: Network) -> None:
+    gateway.start_dns()
+    eth1 = ["dev", gateway.department_interface]
+    gateway.appliance.run(["tc", "qdisc", "add", *eth1, "ingress"])
+    with dns_filter(gateway) as made:
+        assert made.replace([place()], denials("blocked.test"), 0.0) is None
+        assert made.stands()
+        assert answers(gateway, "blocked.test") == {NONE}
+        assert made.replace([place()], [], 0.0) is None
+        refusal = made.replace([place(facing="self")], denials("blocked.test"), 0.0)
+        assert refusal is not None
+        assert "for what comes in alone" in refusal
+    assert "ingress" in gateway.appliance.run(["tc", "qdisc", "show", *eth1]).stdout
+
+
 def test_an_interface_that_comes_back_is_noticed_and_so_is_one_that_is_not_there(gateway: Network) -> None:
     gateway.start_dns()
     with dns_filter(gateway) as made:

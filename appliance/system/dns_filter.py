@@ -190,12 +190,10 @@ class BpfDnsFilter:
         if self._loaded is None:
             return None
         self._note_scopes(self._loaded[maps.SCOPES], spots)
-        for spot in spots:
-            if attached.get(spot) != self._loaded.identity:
-                refusal = self._interfaces.attach(spot, FILTER_NAME, self._loaded.program)
-                if refusal is not None:
-                    return f"the kernel has no place for it at an interface ({refusal})"
-        return None
+        missing = [spot for spot in spots if attached.get(spot) != self._loaded.identity]
+        refusals = [self._interfaces.attach(spot, FILTER_NAME, self._loaded.program) for spot in missing]
+        refusal = next(filter(None, refusals), None)
+        return f"the kernel has no place for it at an interface ({refusal})" if refusal else None
 
     def _note_scopes(self, scopes: Map, spots: Mapping[Spot, Collection[Place]]) -> None:
         wanted = {

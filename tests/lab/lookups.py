@@ -33,8 +33,8 @@ def dns_filter(lab: Network) -> Iterator[BpfDnsFilter]:
 
 
 def ask(host: Host, name: str, server: str, *options: str) -> str:
-    """What becomes of a look-up, by dig: its status, or else how it failed; silence is waited for for a second."""
-    command = ["dig", "+tries=1", "+time=1", *options, f"@{server}", name]
+    """What becomes of a look-up, by dig: its status, or else how it failed."""
+    command = ["dig", "+tries=1", "+time=5", *options, f"@{server}", name]
     done = host.run(command, check=False)
     status = re.search(r"status: (\w+)", done.stdout)
     if status:

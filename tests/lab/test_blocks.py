@@ -134,6 +134,8 @@ def test_a_host_in_the_position_of_its_own_department_is_cut_off_from_what_is_bl
         assert made.replace(pieces(*FAMILIES), 0.0) is None
         assert [host.fetch(address, wait_s=1).returncode for address in FAMILIES] == [SILENCE, SILENCE]
         assert host.fetch(WEB_V4[1]).returncode == ANSWERED
+        assert made.replace(pieces(*TARGETS["prefix outside"]), 0.0) is None
+        assert [host.fetch(address, wait_s=1).returncode for address in FAMILIES] == [SILENCE, SILENCE]
         assert sum(made.stopped().values()) > 0
 
 

@@ -319,7 +319,7 @@ NAMES = st.lists(LABELS, min_size=1, max_size=3).map(".".join)
 ASKED = st.lists(LABELS, min_size=1, max_size=6).map(".".join).filter(lambda name: len(name) < 254)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     denied=st.dictionaries(NAMES.map(str.lower), st.sampled_from([maps.EVERYBODY, SALES]), max_size=4),
     name=ASKED,
@@ -350,7 +350,7 @@ def test_a_name_is_refused_if_and_only_if_it_or_one_above_it_is_denied_to_who_as
         assert answer == frame
 
 
-@settings(max_examples=1000)
+@settings(max_examples=1000, deadline=None)
 @given(
     version=st.sampled_from([4, 6]),
     is_tcp=st.booleans(),

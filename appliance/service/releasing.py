@@ -36,4 +36,6 @@ def release_kernel() -> tuple[Sequence[str], str | None]:
         spots = classifier.attached(FILTER_NAME)
         for spot in spots:
             classifier.detach(spot)
-    return [*tables, *({f"filter {FILTER_NAME}"} if spots else ())], refusal
+        if classifier.attached(FILTER_NAME):
+            return tables, refusal or "the kernel keeps the filter of look-ups; run this as root"
+    return [*tables, *([f"filter {FILTER_NAME}"] if spots else [])], refusal

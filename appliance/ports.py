@@ -133,6 +133,9 @@ class Surroundings(Protocol):
     def essentials(self) -> Sequence[Protected]:
         """The gateways and name servers that it uses now."""
 
+    def names(self) -> Sequence[str]:
+        """The names by which people may look for it, in lower case."""
+
 
 class Meters(Protocol):
     """The kernel's own meters, which count and hold departments whether this program lives or not."""

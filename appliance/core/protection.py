@@ -36,28 +36,31 @@ def protected_host(address: IPv4Address | IPv6Address, rule: str) -> Protected:
 class Protections:
     """All that is protected at an instant; asked for thousands of targets at once."""
 
-    def __init__(self, protected: Iterable[Protected], macs: Iterable[str] = ()) -> None:
-        """`macs`: the appliance's own."""
+    def __init__(self, protected: Iterable[Protected], macs: Iterable[str] = (), names: Iterable[str] = ()) -> None:
+        """`macs` and `names`: the appliance's own."""
         self._ranges: dict[int, list[tuple[int, int, str]]] = {4: [], 6: []}
         for one in (*NEVER_BLOCKED, *protected):
             self._ranges[one.network.version].append((*_bounds(one.network), one.rule))
         self._macs = frozenset(macs)
+        self._names = tuple(names)
 
     def with_caller(self, address: str) -> "Protections":
         """These, and the address that a command comes from."""
         caller = protected_host(ip_address(address), "this command comes from it")
-        made, version = Protections([], self._macs), caller.network.version
+        made, version = Protections([], self._macs, self._names), caller.network.version
         made._ranges = {**self._ranges, version: [*self._ranges[version], (*_bounds(caller.network), caller.rule)]}
         return made
 
     def rule_for(self, target: str) -> str | None:
         """The rule that forbids blocking this target, or `None`. That a prefix only touches one counts.
 
-        A name is never protected; where it resolves to what is, that is left out.
+        Of names only the appliance's own are protected, by which people find it; where another resolves to what is
+        protected, that address is left out, because anybody may let his name resolve to it.
         """
         kind = kind_of(target)
         if kind is Kind.NAME:
-            return None
+            own = next((name for name in self._names if f".{name}".endswith(f".{target}")), None)
+            return own and f"the appliance's own name is {own}"
         if kind is Kind.MAC:
             return "it is the appliance's own hardware address" if target in self._macs else None
         family, first, last = stand(target)

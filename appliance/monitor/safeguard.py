@@ -37,4 +37,6 @@ class Safeguard:
             for address in link.addresses
         ]
         essentials = self._surroundings.essentials()
-        return Protections([*self._protected, *own, *essentials], [link.mac for link in links])
+        return Protections(
+            [*self._protected, *own, *essentials], [link.mac for link in links], self._surroundings.names()
+        )

@@ -26,6 +26,10 @@ class SimulatedSurroundings:
         """None."""
         return []
 
+    def names(self) -> Sequence[str]:
+        """None."""
+        return []
+
 
 class SimulatedFirewall:
     """`ports.Firewall` of the simulated machine; `elapsed` tells the seconds since its start."""

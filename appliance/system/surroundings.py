@@ -4,6 +4,7 @@
 those behind its own. What is not there, or is no line of theirs, is passed over.
 """
 
+import socket
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -30,6 +31,19 @@ class LinuxSurroundings:
             *(protected_host(address, GATEWAY) for address in self._gateways()),
             *(protected_host(address, NAME_SERVER) for address in self._name_servers()),
         ]
+
+    def names(self) -> Sequence[str]:
+        """Its host name, and that in each domain that it belongs to or is searched in, and by multicast DNS."""
+        name = socket.gethostname().lower()
+        host = name.partition(".")[0]
+        domains = [
+            domain.lower().rstrip(".")
+            for path in self._resolvers
+            for fields in _lines(path)
+            if fields and fields[0] in {"domain", "search"}
+            for domain in fields[1:]
+        ]
+        return [name, *(f"{host}.{domain}" for domain in ("local", *domains) if domain)]
 
     @staticmethod
     def _gateways() -> Iterator[IPv4Address | IPv6Address]:

@@ -120,6 +120,9 @@ class Rig:
     def essentials(self):
         return [protected_host(ip_address("10.0.0.254"), "it is the appliance's gateway")]
 
+    def names(self):
+        return ["pi", "pi.example.org"]
+
     def require_writable(self) -> None:
         if self.writable is not None:
             raise self.writable
@@ -224,6 +227,8 @@ def test_a_wider_block_that_ends_earlier_leaves_the_narrow_one_and_comes_back_wh
         ("10.0.0.254", "it is the appliance's gateway"),
         ("02:00:00:00:00:01", "the appliance's own hardware address"),
         ("0.0.0.0/0", "it would block everything"),
+        ("pi.example.org", "the appliance's own name is pi.example.org"),
+        ("example.org", "the appliance's own name is pi.example.org"),
     ],
 )
 def test_nobody_locks_himself_out_and_a_batch_with_such_a_target_is_refused_whole(rig: Rig, target, rule) -> None:
@@ -255,11 +260,11 @@ def test_after_a_crash_everything_is_as_it_was(rig: Rig) -> None:
 
 def test_a_block_of_a_department_that_is_not_configured_any_more_waits_and_the_others_hold(rig: Rig) -> None:
     rig.block("10.0.0.1", "example.com", department="lab")
-    rig.block("10.0.0.2", "example.org")
+    rig.block("10.0.0.2", "example.net")
     rig.departments = [SALES]
     rig.crash()
     assert rig.in_force() == {"10.0.0.2"}
-    assert rig.denies("example.org")
+    assert rig.denies("example.net")
     assert rig.enforcement.troubles(rig.now()) == []
     rig.departments = [SALES, LAB]
     rig.crash()
@@ -514,11 +519,11 @@ def test_where_the_kernel_cannot_refuse_look_ups_that_is_told_and_tried_again_an
 def test_what_hosts_were_told_of_a_name_before_it_was_blocked_is_blocked_with_it(rig: Rig) -> None:
     rig.enforcement.hear("sales", DnsAnswer("10.0.0.5", "www.example.com", ("10.5.0.1",), 60), rig.now())
     rig.enforcement.hear("lab", DnsAnswer("10.0.1.5", "www.example.com", ("10.5.0.1", "10.5.0.2"), 60), rig.now())
-    rig.enforcement.hear("sales", DnsAnswer("10.0.0.5", "example.org", ("10.6.0.1",), 60), rig.now())
+    rig.enforcement.hear("sales", DnsAnswer("10.0.0.5", "example.net", ("10.6.0.1",), 60), rig.now())
     rig.pass_(SECONDS)
     rig.block("example.com")
     assert rig.in_force() == {"10.5.0.1", "10.5.0.2"}
-    rig.block("example.org", department="lab")
+    rig.block("example.net", department="lab")
     assert rig.in_force("lab") == set()
     rig.unblock("example.com")
     assert rig.in_force() == set()

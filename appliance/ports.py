@@ -89,7 +89,7 @@ class Firewall(Protocol):
         """Take some pieces away and put others, in one transaction."""
 
     def look(self, slot: Slot) -> Iterator[Sequence[Point]]:
-        """What the kernel says is in a set, each portion a millisecond's work; nothing where the set is not there.
+        """What the kernel says is in a set, each portion a few milliseconds' work; nothing where the set is not there.
 
         One look at a time, to its end; what is changed meanwhile may be in it or not.
         """

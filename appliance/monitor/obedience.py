@@ -21,7 +21,7 @@ from appliance.ports import Firewall
 log = logging.getLogger(__name__)
 
 RETRY_S = 5.0  # after a refusal; all 100,000 are put together for each attempt
-AUDITED_A_S = 250  # pieces, of which each costs 10 us: a quarter of the 1 % of a core that is promised
+AUDITED_A_S = 250  # pieces, of which each costs 5 to 25 us: half of the 1 % of a core that is promised
 SHORTEST_AUDIT_S = 5.0
 COMPARED_AT_ONCE = 1000  # pieces: a millisecond
 NEARLY_OVER_S = 120.0  # what ends while an audit looks is not missed; it looks twice, for a minute where there is most

@@ -62,7 +62,7 @@ log = logging.getLogger("appliance")
 ENFORCEMENT_S = 1.0  # another program's flush is healed, and a change of state told, within two seconds
 AUDIT_S = 5.0  # it is up to the enforcement to skip some
 PAUSE_S = (
-    0.005  # after each millisecond of an audit, so that it takes a sixth of a core while it runs, and no client waits
+    0.005  # after a few milliseconds of an audit, so that it leaves half of a core while it runs, and no client waits
 )
 SWITCH_S = 0.0005  # a thread that reckons beside the loop lets it go on so soon; Python's 5 ms are felt in each answer
 HITS_S = 60.0  # who looks for a blocked host in the log does so later; a flood costs as many lines as a quiet minute

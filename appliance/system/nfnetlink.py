@@ -49,7 +49,9 @@ LAST, BEGIN = 1, 2  # sequence numbers: whose answers are waited for
 OVER = 1  # NFT_QUOTA_F_INV: it holds for what is over it
 MOST_ELEMENTS = 500  # of one transaction: 90 kB, below what a socket sends at once
 LARGEST_BYTES = 1 << 16  # of what one receive returns; the kernel fills at most 32 KiB
-PORTION_BYTES = 1 << 13  # a millisecond's reading; no kernel fills more unless it is asked (NLMSG_GOODSIZE)
+# Two milliseconds' reading. For each portion the kernel walks an interval set from its beginning again, so that half
+# as much costs twice as much; of itself it fills NLMSG_GOODSIZE, which is half of this.
+PORTION_BYTES = 1 << 14
 MOST_ATTEMPTS = 10  # a ruleset that changes under each of them is not worth waiting for
 
 INTERFACE_REQUEST = Struct("=16s24x")  # linux/if.h: struct ifreq

@@ -1,10 +1,14 @@
 """The kernel's network interfaces, by pyroute2 over rtnetlink: state, addresses and 64-bit counters.
 
-One dump of all links and one of all addresses make a reading, about 3 ms together, so it is consistent enough and cheap
-enough for once a second. A link's negotiated speed takes another question for each interface (1 ms): it is asked only
-when a link is new or has come up, because it cannot change without the carrier going away.
+A reading asks for the counters alone. What else there is to know of links and addresses takes four times as long, and
+whoever waits for an answer waits for it too: it is asked for only where the kernel has given notice of a change. Of a
+lost carrier it does so within a second (net/core/link_watch.c). A link's negotiated speed takes another question for
+each interface (1 ms): it is asked only when a link is new or has come up, because it cannot change without the carrier
+going away.
 """
 
+import errno
+import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
@@ -14,7 +18,10 @@ from typing import Any
 from pyroute2 import IPRoute
 from pyroute2.ethtool import Ethtool
 from pyroute2.ethtool.ioctl import EthtoolError
+from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST
 from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.rtnl import RTM_GETSTATS, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_LINK
+from pyroute2.netlink.rtnl.ifstatsmsg import ifstatsmsg
 
 from appliance.core.machine import Counters, Link
 
@@ -26,6 +33,11 @@ DUMP_ATTEMPTS = 5  # a list changes for milliseconds while interfaces come and g
 CARRIED_STATES = ("UP", "UNKNOWN")  # RFC 2863; drivers that do not tell (loopback, PPP) stay at UNKNOWN
 SPEED_UNKNOWN_MBIT = 0xFFFF_FFFF  # linux/ethtool.h: SPEED_UNKNOWN
 
+NETLINK_ROUTE = 0  # linux/netlink.h
+LARGEST_BYTES = 1 << 16  # of a notice; what is longer is cut, and nobody reads it
+COUNTED = 1  # linux/if_link.h: IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64)
+SEQUENCE = 1  # pyroute2 numbers its own requests from 255 on
+
 Address = IPv4Interface | IPv6Interface
 
 
@@ -34,29 +46,48 @@ class RtnetlinkInterfaces:
 
     def __init__(self) -> None:
         self._boot = BOOT_ID.read_text().strip()
+        self._changes = _Changes()  # before the first look
         self._rtnetlink = IPRoute()
         self._ethtool = Ethtool()
+        self._known: Mapping[int, Link] | None = None  # by index; their counters are of when they were looked at
         self._speeds: dict[tuple[str, bool], int | None] = {}  # by identity and whether it was up
 
     def links(self) -> Mapping[str, Link]:
         """Every interface that exists now, by name, with absolute counters."""
-        addresses = _addresses_by_index(_whole_dump(self._rtnetlink.get_addr))
-        answers = _whole_dump(self._rtnetlink.get_links)
-        names = {answer["index"]: answer.get_attr("IFLA_IFNAME") for answer in answers}
-        links = {}
-        speeds = {}
-        for answer in answers:
-            link = _link(answer, self._boot, names, addresses.get(answer["index"], ()))
-            key = link.identity, link.up
-            speeds[key] = self._speeds[key] if key in self._speeds else self._ask_speed_bps(link.name)
-            links[link.name] = replace(link, speed_bps=speeds[key])
-        self._speeds = speeds
-        return links
+        counted = self._counters()
+        # A change that comes while they are looked at is seen again the next time.
+        if self._changes.are_there() or self._known is None:
+            self._known = self._look()
+        known = ((counted.get(index), link) for index, link in self._known.items())
+        return {link.name: replace(link, counters=counters) for counters, link in known if counters is not None}
 
     def close(self) -> None:
         """Give the sockets back."""
+        self._changes.close()
         self._rtnetlink.close()
         self._ethtool.close()
+
+    def _counters(self) -> Mapping[int, Counters]:
+        return {answer["ifindex"]: _counted(answer.get_attr("IFLA_STATS_LINK_64")) for answer in _whole_dump(self._ask)}
+
+    def _ask(self) -> Iterable[Any]:
+        # pyroute2 knows the message, and has no call of its own for it.
+        question = ifstatsmsg()
+        question["filter_mask"] = COUNTED
+        self._rtnetlink.put(question, RTM_GETSTATS, NLM_F_REQUEST | NLM_F_DUMP, msg_seq=SEQUENCE)
+        answers: Iterable[Any] = self._rtnetlink.get(msg_seq=SEQUENCE)
+        return answers
+
+    def _look(self) -> Mapping[int, Link]:
+        addresses = _addresses_by_index(_whole_dump(self._rtnetlink.get_addr))
+        answers = _whole_dump(self._rtnetlink.get_links)
+        names = {answer["index"]: answer.get_attr("IFLA_IFNAME") for answer in answers}
+        links = [_link(answer, self._boot, names, addresses.get(answer["index"], ())) for answer in answers]
+        self._speeds = {key: self._speed_bps(key, link.name) for link in links for key in [(link.identity, link.up)]}
+        return {link.index: replace(link, speed_bps=self._speeds[link.identity, link.up]) for link in links}
+
+    def _speed_bps(self, key: tuple[str, bool], name: str) -> int | None:
+        return self._speeds[key] if key in self._speeds else self._ask_speed_bps(name)
 
     def _ask_speed_bps(self, name: str) -> int | None:
         try:
@@ -64,6 +95,31 @@ class RtnetlinkInterfaces:
         except (EthtoolError, NetlinkError, OSError):  # it has no speed (loopback, WLAN), or has just vanished
             return None
         return None if speed_mbit in (None, 0, SPEED_UNKNOWN_MBIT) else speed_mbit * 1_000_000
+
+
+class _Changes:
+    """The kernel's notices of changed links and addresses: that there were some, not what they say."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_ROUTE)
+        self._socket.bind((0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))
+
+    def are_there(self) -> bool:
+        """Whether there was a notice since the previous call."""
+        found = False
+        while True:
+            try:
+                self._socket.recv(LARGEST_BYTES, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return found
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:  # there were more than the socket holds
+                    raise
+            found = True
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._socket.close()
 
 
 def _whole_dump(ask: Any) -> list[Any]:
@@ -85,8 +141,11 @@ def _addresses_by_index(answers: Iterable[Any]) -> dict[int, tuple[Address, ...]
     return found
 
 
+def _counted(told: Mapping[str, int]) -> Counters:
+    return Counters(told["rx_bytes"], told["tx_bytes"], told["rx_packets"], told["tx_packets"])
+
+
 def _link(answer: Any, boot: str, names: Mapping[int, str], addresses: tuple[Address, ...]) -> Link:
-    counted = answer.get_attr("IFLA_STATS64")
     is_carried = bool(answer.get_attr("IFLA_CARRIER")) and answer.get_attr("IFLA_OPERSTATE") in CARRIED_STATES
     return Link(
         name=answer.get_attr("IFLA_IFNAME"),
@@ -94,12 +153,7 @@ def _link(answer: Any, boot: str, names: Mapping[int, str], addresses: tuple[Add
         mac=answer.get_attr("IFLA_ADDRESS") or "",  # a tunnel has none
         boot=boot,
         up=bool(answer["flags"] & IFF_UP) and is_carried,
-        counters=Counters(
-            rx_bytes=counted["rx_bytes"],
-            tx_bytes=counted["tx_bytes"],
-            rx_packets=counted["rx_packets"],
-            tx_packets=counted["tx_packets"],
-        ),
+        counters=_counted(answer.get_attr("IFLA_STATS64")),
         master=names.get(answer.get_attr("IFLA_MASTER")),
         addresses=addresses,
     )

@@ -27,13 +27,13 @@ def _carried(interfaces):
     return counters.rx_bytes, counters.tx_bytes
 
 
-def test_an_interface_is_up_only_with_a_carrier(watched):
+def test_an_interface_is_up_only_with_a_carrier(watched, until):
     gateway, interfaces = watched
     assert interfaces.links()["eth1"].up
     gateway.switch.run(["ip", "link", "set", "appliance", "down"])
-    assert not interfaces.links()["eth1"].up
+    until(lambda: not interfaces.links()["eth1"].up)
     gateway.switch.run(["ip", "link", "set", "appliance", "up"])
-    assert interfaces.links()["eth1"].up
+    until(lambda: interfaces.links()["eth1"].up)
     gateway.appliance.run(["ip", "link", "set", "eth1", "down"])
     assert not interfaces.links()["eth1"].up
 
@@ -46,6 +46,27 @@ def test_addresses_carry_their_networks(watched):
     addresses = watched[1].links()["eth1"].addresses
     assert ip_interface("10.20.0.1/24") in addresses
     assert ip_interface("fd20::1/64") in addresses
+
+
+def test_what_changes_is_seen_at_the_next_look(watched):
+    gateway, interfaces = watched
+    before = interfaces.links()["eth1"]
+    gateway.appliance.run(["ip", "address", "add", "10.30.0.1/24", "dev", "eth1"])
+    assert {*interfaces.links()["eth1"].addresses} - {*before.addresses} == {ip_interface("10.30.0.1/24")}
+    gateway.appliance.run(["ip", "address", "delete", "fd20::1/64", "dev", "eth1"])
+    assert {*before.addresses} - {*interfaces.links()["eth1"].addresses} == {ip_interface("fd20::1/64")}
+    gateway.appliance.run(["ip", "link", "add", "br7", "type", "bridge"])
+    gateway.appliance.run(["ip", "link", "set", "eth1", "master", "br7", "address", "02:00:00:00:00:77"])
+    after = interfaces.links()["eth1"]
+    assert (after.master, after.mac) == ("br7", "02:00:00:00:00:77")
+
+
+def test_more_changes_than_notices_fit_are_seen_too(watched):
+    gateway, interfaces = watched
+    interfaces.links()
+    many = [f"address add 10.{40 + n // 250}.{n % 250}.1/24 dev lo" for n in range(1000)]
+    gateway.appliance.run(["ip", "-batch", "-"], given="\n".join(many))
+    assert len(interfaces.links()["lo"].addresses) > 1000
 
 
 def test_a_cable_has_the_speed_that_its_driver_tells_and_loopback_none(watched):

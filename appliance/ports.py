@@ -91,7 +91,8 @@ class Firewall(Protocol):
     def look(self, slot: Slot) -> Iterator[Sequence[Point]]:
         """What the kernel says is in a set, each portion a few milliseconds' work; nothing where the set is not there.
 
-        One look at a time, to its end; what is changed meanwhile may be in it or not.
+        One look at a time, to its end; what is changed meanwhile may be in it or not, and a set that grows meanwhile
+        may not show all of what it holds.
         """
 
     def stopped(self) -> Mapping[str, int]:

@@ -9,9 +9,10 @@ of all departments, and then, by the address of the host, in those of its own de
     down, down.<department>  what goes to hosts; dropped, but for refusals, because our own pass there too. A refusal
                              from outside passes with them; it carries no data
 
-An element of a set carries the mark of its block. A packet that is stopped bears it for a moment, and is counted by
-origin, and by block and host in sets of their own that take so many hosts and forget them after some minutes: no flood
-fills the kernel, and none makes it answer without pause.
+A set of prefixes is gone through where the packet has an address in one of its regions (`core.regions`). An element of
+a set carries the mark of its block. A packet that is stopped bears it for a moment, and is counted by origin, and by
+block and host in sets of their own that take so many hosts and forget them after some minutes: no flood fills the
+kernel, and none makes it answer without pause.
 """
 
 import sys
@@ -26,6 +27,7 @@ from appliance.core.meter import Facing, Network
 from appliance.core.meter_change import There
 from appliance.core.meter_names import ADDRESS_TYPES, HOST_ENDS, PROTOCOLS
 from appliance.core.meter_rules import HOOKS, Layout
+from appliance.core.regions import REGION_MASKS, REGION_SHAPES, regions_name
 from appliance.core.ruleset import (
     REFUSE,
     WITHHOLD,
@@ -91,6 +93,8 @@ def layout(places: Sequence[Place]) -> Layout:
         shape = SHAPES[slot.family]
         flags = ["timeout", "interval"] if shape.is_interval else ["timeout"]
         table.objects[slot.name] = ("map", {"type": shape.type, "map": "mark", "flags": flags})
+        if shape.is_interval:
+            table.objects[regions_name(slot)] = ("set", {"type": REGION_SHAPES[slot.family].type})
     for origin in Origin:
         table.objects[origin] = ("counter", {})
     for version, kind in ADDRESS_TYPES.items():
@@ -208,8 +212,10 @@ def _lookups(direction: str, department: str | None) -> Iterator[Expression]:
     keys = [(family, field(protocol, end)) for family, protocol in LOOKED_UP.items() for end in ENDS]
     keys.append((Family.MACS, field("ether", HOST_ENDS[direction])))
     for family, key in keys:
-        found = {"map": {"key": key, "data": f"@{Slot(family, department).name}"}}
-        yield [{"mangle": {"key": MARK, "value": found}}, goto(f"stop.{direction}")]
+        slot = Slot(family, department)
+        within = [match({"&": [key, REGION_MASKS[family]]}, f"@{regions_name(slot)}")] if family in REGION_MASKS else []
+        found = {"map": {"key": key, "data": f"@{slot.name}"}}
+        yield [*within, {"mangle": {"key": MARK, "value": found}}, goto(f"stop.{direction}")]
 
 
 def _add_interface(table: Layout, here: Sequence[Place], everywhere: Iterable[Place]) -> None:

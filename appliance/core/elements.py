@@ -44,6 +44,11 @@ def removed(shape: Shape, bounds: Iterable[Bounds]) -> Iterator[bytes]:
         yield _member(key_of(first)) + _end(shape, last)
 
 
+def bare(shape: Shape, numbers: Iterable[int]) -> Iterator[bytes]:
+    """Elements that note nothing, for putting them and for taking them away."""
+    return map(_member, map(_keys(shape), numbers))
+
+
 def lists(table: str, set_name: str, elements: Iterable[bytes]) -> Iterator[bytes]:
     """The elements as the bodies of messages, each no longer than a message may be."""
     named = attribute(1, text(table)) + attribute(2, text(set_name))

@@ -79,6 +79,30 @@ def test_arranging_again_keeps_what_is_in_force(gateway, filter_):
     assert _visits(gateway.hosts[0]) == [REFUSED, REFUSED]
 
 
+def test_a_prefix_without_its_region_is_not_shown_for_it_does_not_hold(gateway, filter_):
+    gateway.start_web()
+    _enforce(filter_, "198.51.0.0/16", "2001:db8::/32", "10.2.0.0/17", "10.2.128.0/20")
+    assert _visits(gateway.hosts[0]) == [REFUSED, REFUSED]
+    gateway.appliance.run(["nft", "delete element netdev appliance in.prefixes4 { 198.51.0.0 }"])
+    assert filter_.disturber() is not None
+    assert targets(filter_) == {"2001:db8::/32"}
+    assert _visits(gateway.hosts[0]) == [0, REFUSED]
+
+
+def test_regions_are_of_what_is_in_force(gateway, filter_):
+    gateway.start_web()
+    _enforce(filter_, "198.51.100.0/25", "198.51.100.128/25")
+    refused = filter_.change(bounds(pieces("198.51.100.0/25")), pieces("10.0.0.1", department="nobody"), 0.0)
+    assert refused is not None
+    assert filter_.change(bounds(pieces("198.51.100.128/25")), {}, 0.0) is None
+    assert _visits(gateway.hosts[0]) == [REFUSED, 0]
+    assert filter_.change(bounds(pieces("198.51.100.0/25")), {}, 0.0) is None
+    assert "198.51" not in gateway.appliance.run(["nft", "list", "ruleset"]).stdout
+    assert filter_.arrange([place(), place("eth0", "other")]) is None
+    assert filter_.change({}, pieces("10.3.0.0/24", department="other"), 0.0) is None
+    assert targets(filter_, "other") == {"10.3.0.0/24"}
+
+
 def test_what_others_do_is_told_with_their_name_and_what_we_do_is_not(gateway, filter_):
     _enforce(filter_, "10.20.0.11", "10.1.0.0/16")
     assert filter_.disturber() is None

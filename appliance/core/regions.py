@@ -1,7 +1,7 @@
 """Regions: the 65,536 stretches of the address line by which it is known that an address is in no blocked prefix.
 
 An interval set is a tree: among 100,000 prefixes an address takes a step for each of 18 levels, and a packet has two
-addresses, of which the host's is in none as a rule. A hash set of the regions in which prefixes lie answers ten times
+addresses, of which the host's is in none as a rule. A hash set of the regions in which prefixes lie answers nine times
 as soon, and only where it says yes is the tree gone through. It says nothing of how long: a region outlives its last
 prefix until the change that takes it away.
 """

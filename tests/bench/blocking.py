@@ -264,7 +264,8 @@ def _forwarding() -> Iterator[str]:
                 for turn in range(FORWARDING_TURNS):
                     enforcement.step(_now(turn))  # which puts in force what was taken away
                     blocked.append(_carried_bps(lab))
-                    lab.appliance.run(["nft", "flush", "map", "netdev", TABLE, family])
+                    emptied = f"flush map netdev {TABLE} {family}; flush set netdev {TABLE} in.prefixes4"
+                    lab.appliance.run(["nft", emptied])
                     none.append(_carried_bps(lab))
                     lab.appliance.run(["nft", "flush", "ruleset"])
                     nothing.append(_carried_bps(lab))

@@ -27,7 +27,7 @@ from appliance.core.meter import Facing, Network
 from appliance.core.meter_change import There
 from appliance.core.meter_names import ADDRESS_TYPES, HOST_ENDS, PROTOCOLS
 from appliance.core.meter_rules import HOOKS, Layout
-from appliance.core.regions import REGION_MASKS, REGION_SHAPES, regions_name
+from appliance.core.regions import grids
 from appliance.core.ruleset import (
     REFUSE,
     WITHHOLD,
@@ -93,8 +93,7 @@ def layout(places: Sequence[Place]) -> Layout:
         shape = SHAPES[slot.family]
         flags = ["timeout", "interval"] if shape.is_interval else ["timeout"]
         table.objects[slot.name] = ("map", {"type": shape.type, "map": "mark", "flags": flags})
-        if shape.is_interval:
-            table.objects[regions_name(slot)] = ("set", {"type": REGION_SHAPES[slot.family].type})
+        table.objects.update((grid.name, ("set", {"type": grid.shape.type})) for grid in grids(slot))
     for origin in Origin:
         table.objects[origin] = ("counter", {})
     for version, kind in ADDRESS_TYPES.items():
@@ -213,9 +212,10 @@ def _lookups(direction: str, department: str | None) -> Iterator[Expression]:
     keys.append((Family.MACS, field("ether", HOST_ENDS[direction])))
     for family, key in keys:
         slot = Slot(family, department)
-        within = [match({"&": [key, REGION_MASKS[family]]}, f"@{regions_name(slot)}")] if family in REGION_MASKS else []
         found = {"map": {"key": key, "data": f"@{slot.name}"}}
-        yield [*within, {"mangle": {"key": MARK, "value": found}}, goto(f"stop.{direction}")]
+        within = [[match({"&": [key, grid.mask]}, f"@{grid.name}")] for grid in grids(slot)]
+        for condition in within or [[]]:
+            yield [*condition, {"mangle": {"key": MARK, "value": found}}, goto(f"stop.{direction}")]
 
 
 def _add_interface(table: Layout, here: Sequence[Place], everywhere: Iterable[Place]) -> None:

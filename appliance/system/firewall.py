@@ -14,9 +14,9 @@ from appliance.core.cover import Range
 from appliance.core.elements import Bounds, Point
 from appliance.core.meter_change import There
 from appliance.core.meter_names import PROTOCOLS
-from appliance.core.regions import REGION_SHAPES, Regions, regions_name
+from appliance.core.regions import Grid, Regions, grids
 from appliance.core.ruleset import Command
-from appliance.core.slots import SHAPES, Shape, Slot
+from appliance.core.slots import SHAPES, Slot
 
 __all__ = ["TABLE", "NftablesFirewall"]
 
@@ -94,7 +94,7 @@ class NftablesFirewall:
         self._notices = notices
         self._tracks_connections = tracks_connections
         self._slots: Sequence[Slot] = ()
-        self._regions: dict[Slot, Regions] = {}
+        self._regions: dict[Grid, Regions] = {}
         self._left: tuple[int | None, Mapping[str, int]] = (None, {})
 
     def arrange(self, places: Sequence[Place]) -> str | None:
@@ -105,7 +105,7 @@ class NftablesFirewall:
         _, refusal = self._run(commands)
         if refusal is None:
             self._slots = slots_of(places)
-            self._regions = {slot: self._regions.get(slot, Regions(shape)) for slot, shape in self._prefixes()}
+            self._regions = {grid: self._regions.get(grid, Regions(grid)) for grid in self._grids()}
             self._left = self._shown.table_handle(), self._shown.chains()
         return refusal
 
@@ -120,11 +120,11 @@ class NftablesFirewall:
 
     def replace(self, pieces: Mapping[Slot, Collection[Range]], at_s: float) -> str | None:
         """Put exactly these pieces in force, in one transaction, whatever was there before."""
-        regions = {slot: Regions(shape, _bounds(pieces.get(slot, ()))) for slot, shape in self._prefixes()}
-        names = [*(slot.name for slot in self._slots), *map(regions_name, regions)]
+        regions = {grid: Regions(grid, _bounds(pieces.get(grid.slot, ()))) for grid in self._grids()}
+        names = [*(slot.name for slot in self._slots), *(grid.name for grid in regions)]
         emptied = [encoding.everything(TABLE, name) for name in names]
         added = [body for slot, new in pieces.items() for body in _added(slot, new, at_s)]
-        added += [body for slot, found in regions.items() for body in _regions(slot, found)]
+        added += [body for grid, found in regions.items() for body in _regions(grid, found)]
         refusal = self._put(emptied, added, sum(map(len, pieces.values())))
         if refusal is None:
             self._regions = regions
@@ -136,23 +136,28 @@ class NftablesFirewall:
         """Take some pieces away and put others, in one transaction."""
         removed = [body for slot, bounds in gone.items() for body in _removed(slot, bounds)]
         added = [body for slot, pieces in new.items() for body in _added(slot, pieces, at_s)]
-        moved = {slot: (gone.get(slot, ()), [*_bounds(new.get(slot, ()))]) for slot in {*gone, *new} & {*self._regions}}
-        for slot, (old, fresh) in moved.items():
-            left, entered = self._regions[slot].change(old, fresh)
-            removed += _regions(slot, left)
-            added += _regions(slot, entered)
+        moved = {
+            grid: (gone.get(grid.slot, ()), [*_bounds(new.get(grid.slot, ()))])
+            for slot in {*gone, *new}
+            for grid in grids(slot)
+            if grid in self._regions
+        }
+        for grid, (old, fresh) in moved.items():
+            left, entered = self._regions[grid].change(old, fresh)
+            removed += _regions(grid, left)
+            added += _regions(grid, entered)
         refusal = self._put(removed, added, sum(map(len, gone.values())) + sum(map(len, new.values())))
         if refusal is not None:
-            for slot, (old, fresh) in moved.items():
-                self._regions[slot].change(fresh, old)
+            for grid, (old, fresh) in moved.items():
+                self._regions[grid].change(fresh, old)
         return refusal
 
     def look(self, slot: Slot) -> Iterator[Sequence[Point]]:
         """What the kernel says is in a set, a portion at a time; of prefixes, nothing where a region is missing."""
-        if slot in self._regions:
-            missing = {*self._regions[slot]}
-            for portion in self._shown.portions(regions_name(slot)):
-                missing.difference_update(key for key, _ in encoding.points(REGION_SHAPES[slot.family], portion))
+        for grid in grids(slot):
+            missing = {*self._regions.get(grid, ())}
+            for portion in self._shown.portions(grid.name):
+                missing.difference_update(key for key, _ in encoding.points(grid.shape, portion))
                 yield ()
             if missing:
                 return
@@ -167,8 +172,8 @@ class NftablesFirewall:
         """Who was stopped by which block how often, in the last minutes."""
         return [hit for version in PROTOCOLS for hit in hits_in(self._shown.counted(hits_name(version)))]
 
-    def _prefixes(self) -> Iterator[tuple[Slot, Shape]]:
-        return ((slot, SHAPES[slot.family]) for slot in self._slots if slot.family in REGION_SHAPES)
+    def _grids(self) -> Iterator[Grid]:
+        return (grid for slot in self._slots for grid in grids(slot))
 
     def _put(self, removed: Sequence[bytes], added: Sequence[bytes], size: int) -> str | None:
         if size < MANY:
@@ -183,8 +188,8 @@ def _bounds(pieces: Iterable[Range]) -> Iterator[Bounds]:
     return ((one.first, one.last) for one in pieces)
 
 
-def _regions(slot: Slot, regions: Iterable[int]) -> Iterator[bytes]:
-    return encoding.lists(TABLE, regions_name(slot), encoding.bare(REGION_SHAPES[slot.family], regions))
+def _regions(grid: Grid, regions: Iterable[int]) -> Iterator[bytes]:
+    return encoding.lists(TABLE, grid.name, encoding.bare(grid.shape, regions))
 
 
 def _added(slot: Slot, pieces: Iterable[Range], at_s: float) -> Iterator[bytes]:

@@ -79,13 +79,21 @@ def test_arranging_again_keeps_what_is_in_force(gateway, filter_):
     assert _visits(gateway.hosts[0]) == [REFUSED, REFUSED]
 
 
-def test_a_prefix_without_its_region_is_not_shown_for_it_does_not_hold(gateway, filter_):
+@pytest.mark.parametrize(
+    ("region", "blocked"),
+    [
+        ("far.prefixes4 { 198.51.0.0 }", ["198.51.0.0/16", "10.2.0.0/17", "10.2.128.0/20", "2001:db8::/32"]),
+        ("near.prefixes4 { 198.51.100.0 }", ["198.51.100.0/24", "10.2.0.0/17", "10.2.128.0/25", "2001:db8:100::/64"]),
+    ],
+)
+def test_a_prefix_without_its_region_is_not_shown_for_it_does_not_hold(gateway, filter_, region, blocked):
     gateway.start_web()
-    _enforce(filter_, "198.51.0.0/16", "2001:db8::/32", "10.2.0.0/17", "10.2.128.0/20")
+    _enforce(filter_, *blocked)
+    assert targets(filter_) == {*blocked}
     assert _visits(gateway.hosts[0]) == [REFUSED, REFUSED]
-    gateway.appliance.run(["nft", "delete element netdev appliance in.prefixes4 { 198.51.0.0 }"])
+    gateway.appliance.run(["nft", f"delete element netdev appliance {region}"])
     assert filter_.disturber() is not None
-    assert targets(filter_) == {"2001:db8::/32"}
+    assert targets(filter_) == {blocked[-1]}
     assert _visits(gateway.hosts[0]) == [0, REFUSED]
 
 

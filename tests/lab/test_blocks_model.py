@@ -27,8 +27,14 @@ from tests.lab.network import Network, network
 from tests.lab.probe_server import PORT
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-V4, V6 = ip_network("198.51.100.32/27"), ip_network("2001:db8:100::40/123")
-ADDRESSES = [str(address) for net in (V4, V6) for address in (net[n] for n in range(net.num_addresses))]
+# Of each version two, on both sides of where one region ends and the next begins; and lengths that hold both, or one
+# and all its region.
+NETS = [
+    *(ip_network("198.51.100.240/28"), ip_network("198.51.101.0/28")),
+    *(ip_network("2001:db8:100:ffff:ffff:ffff:ffff:fff0/124"), ip_network("2001:db8:101::/124")),
+]
+WIDE = {4: (15, 16, 23, 24, 25), 6: (31, 32, 47, 48, 49)}
+ADDRESSES = [str(net[n]) for net in NETS for n in range(net.num_addresses)]
 UNIT_S = 1000  # blocks end after whole ones, and the moments lie in between: no kernel's clock is that far off
 LINKS = {"eth1": Link("eth1", 2, "02:00:00:00:00:01", "boot", True, Counters(0, 0))}
 SERVER = Path(__file__).with_name("probe_server.py")
@@ -36,8 +42,8 @@ SERVER = Path(__file__).with_name("probe_server.py")
 
 @st.composite
 def targets(draw: st.DrawFn) -> str:
-    net = draw(st.sampled_from((V4, V6)))
-    length = draw(st.integers(net.prefixlen, net.max_prefixlen))
+    net = draw(st.sampled_from(NETS))
+    length = draw(st.integers(net.prefixlen, net.max_prefixlen) | st.sampled_from(WIDE[net.version]))
     address = net[draw(st.integers(0, net.num_addresses - 1))]
     return str(address) if length == net.max_prefixlen else str(ip_network((address, length), strict=False))
 
@@ -104,7 +110,7 @@ def block(target: str, department: str | None, origin: str, units: int | None, n
 def test_a_packet_passes_if_and_only_if_no_live_block_covers_it() -> None:
     with rig() as lab:
 
-        @settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck))
         @given(steps, st.integers(0, 7))
         def check(changes: list[tuple[str, str | None, str, int | None, int]], moment: int) -> None:
             at_s = NOON.timestamp() + moment * UNIT_S + UNIT_S / 2

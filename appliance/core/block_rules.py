@@ -93,7 +93,7 @@ def layout(places: Sequence[Place]) -> Layout:
         shape = SHAPES[slot.family]
         flags = ["timeout", "interval"] if shape.is_interval else ["timeout"]
         table.objects[slot.name] = ("map", {"type": shape.type, "map": "mark", "flags": flags})
-        table.objects.update((grid.name, ("set", {"type": grid.shape.type})) for grid in grids(slot))
+        table.objects.update((grid.name, ("set", {"type": shape.type})) for grid in grids(slot))
     for origin in Origin:
         table.objects[origin] = ("counter", {})
     for version, kind in ADDRESS_TYPES.items():

@@ -138,9 +138,8 @@ class NftablesFirewall:
         added = [body for slot, pieces in new.items() for body in _added(slot, pieces, at_s)]
         moved = {
             grid: (gone.get(grid.slot, ()), [*_bounds(new.get(grid.slot, ()))])
-            for slot in {*gone, *new}
-            for grid in grids(slot)
-            if grid in self._regions
+            for grid in self._regions
+            if grid.slot in gone or grid.slot in new
         }
         for grid, (old, fresh) in moved.items():
             left, entered = self._regions[grid].change(old, fresh)
@@ -157,7 +156,7 @@ class NftablesFirewall:
         for grid in grids(slot):
             missing = {*self._regions.get(grid, ())}
             for portion in self._shown.portions(grid.name):
-                missing.difference_update(key for key, _ in encoding.points(grid.shape, portion))
+                missing.difference_update(key for key, _ in encoding.points(SHAPES[slot.family], portion))
                 yield ()
             if missing:
                 return
@@ -189,7 +188,7 @@ def _bounds(pieces: Iterable[Range]) -> Iterator[Bounds]:
 
 
 def _regions(grid: Grid, regions: Iterable[int]) -> Iterator[bytes]:
-    return encoding.lists(TABLE, grid.name, encoding.bare(grid.shape, regions))
+    return encoding.lists(TABLE, grid.name, encoding.bare(SHAPES[grid.slot.family], regions))
 
 
 def _added(slot: Slot, pieces: Iterable[Range], at_s: float) -> Iterator[bytes]:

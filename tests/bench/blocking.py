@@ -4,8 +4,8 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from statistics import median, quantiles
@@ -55,11 +55,11 @@ def run() -> Iterator[str]:
     yield from _reconciled()
 
 
-def _listed(count: int, *, prefixes: bool = False) -> list[Block]:
-    """Blocks of so many addresses or prefixes, with and without an end; none is near the lab's web server."""
+def _listed(count: int, *, prefixes: bool = False, begins: int = 20) -> list[Block]:
+    """Blocks of so many addresses or prefixes, one in each /24 from there on, with and without an end."""
     now = datetime.now(UTC)
     ends = [None, now + timedelta(days=7)]
-    texts = (f"{20 + n // 65536}.{n // 256 % 256}.{n % 256}." for n in range(count))
+    texts = (f"{begins + n // 65536}.{n // 256 % 256}.{n % 256}." for n in range(count))
     targets = (f"{text}128/25" if prefixes else f"{text}{n % 250}" for n, text in enumerate(texts))
     return [
         Block(target, "because", "me", "manual", now, None, ends[n % 2], announced=True, number=n + 1)
@@ -249,10 +249,9 @@ START = datetime.now(UTC)
 
 def _forwarding() -> Iterator[str]:
     """Throughput of one connection through the gateway: with the blocks, with no block, and without any table."""
-    worst = [
-        replace(one, target=f"{int(one.target[:2]) + 178}{one.target[2:]}") for one in _listed(BLOCKS, prefixes=True)
-    ]
-    around = [one for one in worst if not one.target.startswith(WEB_V4[0].rpartition(".")[0])]
+    server = ip_network(f"{WEB_V4[0]}/24", strict=False)
+    worst = _listed(BLOCKS, prefixes=True, begins=198)
+    around = [one for one in worst if not ip_network(one.target).subnet_of(server)]
     for what, family, blocks, bound in (
         ("addresses", "hosts4", _listed(BLOCKS), "at least 0.95"),
         ("prefixes, in each /24 around the server's,", "prefixes4", around, "at least 0.95"),

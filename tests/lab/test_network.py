@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from tests.lab.host import LabError
+from tests.lab.host import Host, LabError
 from tests.lab.network import WEB_V4, WEB_V6, Network, network
 
 POSITIONS = ["gateway", "bridge", "mirror"]
@@ -52,6 +52,18 @@ def _passed_beside_the_mirror(lab: Network) -> tuple[int, int]:
         after = sum(lab.uplink.counters())
         if before == after:
             return after - mirrored, after
+
+
+def test_a_departments_host_says_nothing_that_it_was_not_asked_to_say(gateway, until):
+    host = gateway.hosts[0]
+    until(lambda: _kept_back(host))
+    assert host.counters()[1] == 0
+
+
+def _kept_back(host: Host) -> int:
+    """How many packets the host's own filter kept back."""
+    shown = host.run(["cat", "/proc/net/dev_snmp6/eth0"]).stdout
+    return int(dict(map(str.split, shown.splitlines()))["Ip6OutDiscards"])
 
 
 def test_nothing_of_a_network_is_left_behind():

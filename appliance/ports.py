@@ -153,6 +153,9 @@ class Meters(Protocol):
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
         """By department and address, the meters of its hosts; takes tens of microseconds for each host."""
 
+    def refused(self) -> int:
+        """Packets that were turned away because a quota was used up, since the meters were first made."""
+
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
         """By department and address, the bytes that a host has left, by what `hosts` has just shown, or below 0.
 

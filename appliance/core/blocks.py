@@ -9,10 +9,9 @@ from appliance.core.targets import Kind, kind_of
 
 
 class Origin(StrEnum):
-    """Who wanted a block. A list adds its name to it: `list:bogons`."""
+    """Who wanted a block. A list adds its name to it: `list:bogons`. Of quotas, see `core.meter_rules`."""
 
     MANUAL = "manual"
-    QUOTA = "quota"
     DETECTION = "detection"
     LIST = "list"
 

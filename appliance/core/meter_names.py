@@ -33,10 +33,10 @@ def object_name(kind: str, plan: Plan) -> str:
     return f"{kind}.{fingerprint(plan)}.{plan.department}"
 
 
-def parse_name(name: str) -> tuple[str, str, str]:
-    """Of an object's name: its kind, the first letter of how its interface faces, and the department."""
-    kind, counted, department = name.split(".", 2)
-    return kind, counted[0], department
+def parse_name(name: str) -> tuple[str, str]:
+    """Of an object's name: the first letter of how its interface faces, and the department."""
+    _, counted, department = name.split(".", 2)
+    return counted[0], department
 
 
 def chains_of(plan: Plan) -> list[str]:

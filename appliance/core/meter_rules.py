@@ -7,7 +7,8 @@ chains for each department, by the address of the host, or to the one that has e
 
 A packet's way through them: exempt traffic leaves, what is above a rate is dropped, what is over the host's quota or
 the department's is turned away, and only the rest is counted, in the department's counter and in its host's. So nothing
-that was refused is ever in a meter, nor anything that was dropped in the department's quota.
+that was refused is ever in a meter, nor anything that was dropped in the department's quota. What was turned away is
+counted by itself, for all departments together.
 
 A frame with a VLAN tag passes the hooks of the interface that carries it, and then those of the subinterface that it
 is for (`eth1.20`): where that one has a department, it is left to it.
@@ -38,6 +39,7 @@ from appliance.core.throttle_rules import throttle_objects, throttle_rules
 PRIORITY = 10  # after the blocks' 0, so that what they refuse is not counted
 NEVER = (1 << 63) - 1  # bytes; the largest limit that the kernel takes (net/netfilter/nft_quota.c)
 HOST_SILENT_S = 86_400  # a host that says nothing for so long loses its meter, which makes room for others
+REFUSED = "refused"  # the counter of what was turned away
 CUT_OFF = {"up": "cut_off_from", "down": "cut_off_to"}  # the verdicts on what is beyond a quota
 
 # Facing -> the direction that passes each hook.
@@ -87,7 +89,8 @@ def layout(plans: Sequence[Plan], *, shares: Mapping[str, int] | None = None, le
         table.objects.update(lookup_objects())
     table.add_chain(CUT_OFF["up"], [*([LEAD, *lookup_rules("up")] if leads else []), [goto(REFUSE)]])
     table.add_chain(CUT_OFF["down"], [*(lookup_rules("down") if leads else []), [goto(WITHHOLD)]])
-    for chain, expression in verdict_chains():
+    table.objects[REFUSED] = ("counter", {})
+    for chain, expression in verdict_chains({"counter": REFUSED}):
         table.chains.setdefault(chain, {})
         table.rules.setdefault(chain, []).append(expression)
     for interface in dict.fromkeys(plan.interface for plan in plans):

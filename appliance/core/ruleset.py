@@ -54,12 +54,13 @@ def prefixes(networks: Iterable[IPv4Network | IPv6Network], version: int) -> lis
     ]
 
 
-def verdict_chains() -> Sequence[tuple[str, Expression]]:
+def verdict_chains(*counted: Mapping[str, Any]) -> Sequence[tuple[str, Expression]]:
     """By chain, the rules of the two verdicts, in their order; each is to be left for with `goto`.
 
     `refuse`: what comes from a department is answered with a TCP reset or an ICMP prohibition, for a person to see at
     once; only where packets come in, which is where the kernel can answer. `withhold`: what goes toward a department is
-    dropped, except for refusals, because those that `refuse` sends pass there too.
+    dropped, except for refusals, because those that `refuse` sends pass there too. `counted`: what is done with each
+    packet that is refused or dropped, before it is.
     """
     tcp_reset = match(field("tcp", "flags"), "rst", "in")
     # RFC 4861 neighbour discovery, which no router forwards: as ARP in IPv4, it must work for a refusal to arrive.
@@ -67,13 +68,13 @@ def verdict_chains() -> Sequence[tuple[str, Expression]]:
     return [
         (REFUSE, [*discovery, {"accept": None}]),
         (WITHHOLD, [*discovery, {"accept": None}]),
-        (REFUSE, [match({"meta": {"key": "l4proto"}}, "tcp"), {"reject": {"type": "tcp reset"}}]),
-        (REFUSE, [{"reject": {"type": "icmpx", "expr": "admin-prohibited"}}]),
+        (REFUSE, [match({"meta": {"key": "l4proto"}}, "tcp"), *counted, {"reject": {"type": "tcp reset"}}]),
+        (REFUSE, [*counted, {"reject": {"type": "icmpx", "expr": "admin-prohibited"}}]),
         # A reset is headers only: 20 bytes of IPv4 (IPv6 counts what follows its header) and 20 of TCP.
         (WITHHOLD, [match(field("ip", "length"), 40), tcp_reset, {"accept": None}]),
         (WITHHOLD, [match(field("ip6", "length"), 20), tcp_reset, {"accept": None}]),
         # Destination unreachable, administratively prohibited: RFC 1812 5.2.7.1 and RFC 4443 3.1.
         (WITHHOLD, [match(field("icmp", "type"), 3), match(field("icmp", "code"), 13), {"accept": None}]),
         (WITHHOLD, [match(field("icmpv6", "type"), 1), match(field("icmpv6", "code"), 1), {"accept": None}]),
-        (WITHHOLD, [{"drop": None}]),
+        (WITHHOLD, [*counted, {"drop": None}]),
     ]

@@ -166,7 +166,10 @@ class Enforcement:
         return [*filter(None, told), *(one.text for one in self._register.names.spared.values())]
 
     def stopped(self) -> Mapping[str, int]:
-        """By origin, the packets that were stopped since the kernel was first told, refused look-ups among them."""
+        """By origin, the packets that blocks stopped since the kernel was first told, refused look-ups among them.
+
+        Nothing where the position cannot enforce.
+        """
         return self._hits.stopped() if self.can_enforce else {}
 
     def log_hits(self) -> None:

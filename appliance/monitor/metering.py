@@ -177,6 +177,10 @@ class Metering:
         """What the department's meter showed last; `None`: it is not there."""
         return self._readings.get(department)
 
+    def refused(self) -> int:
+        """Packets that were turned away because a quota was used up, of all departments, since the meters were made."""
+        return self._meters.refused()
+
     def exceeded(self, department: str) -> tuple[Kind, ...]:
         """The kinds of the department's quotas that are used up."""
         return self._accounts[department].exceeded()

@@ -5,7 +5,7 @@ that its token may see, like every other way to ask. Of the hosts only those tha
 thousands, and each name is a series that Prometheus keeps for ever.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from appliance.core.origin import origin_of
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.account import Books
 from appliance.monitor.condition import Condition
+from appliance.monitor.enforcement import Enforcement
 from appliance.monitor.metering import Metering
 from appliance.server.access import Grant
 from appliance.server.bearer import GrantOf, token_of, turned_away
@@ -40,7 +41,13 @@ class Watched:
     """The monitors that are asked."""
 
     metering: Metering
+    enforcement: Enforcement
     condition: Condition
+
+    def stopped(self) -> Mapping[str, int]:
+        """By origin, the packets that did not pass; nothing where the position can stop none."""
+        by_blocks = self.enforcement.stopped()
+        return {**by_blocks, "quota": self.metering.refused()} if by_blocks else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,8 @@ _FIGURES = {
     "clients_given_up_total": "Clients that were disconnected because they did not keep up",
     "packets_waiting": "Packets that wait for clients that are behind",
 }
+
+_STOPPED = "Packets that did not pass, look-ups too, by who wanted the block: a person, a list, detection, or a quota"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +208,7 @@ class Metrics:
         facts = watched.condition.facts
         sights = [_Sight(one, watched, facts.get(one), watched.metering.books(one, now)) for one in visible]
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collector(lambda: _families(sights, figures, watched.condition, self._simulated)))
+        registry.register(_Collector(lambda: _families(sights, figures, watched, self._simulated)))
         return generate_latest(registry).decode()
 
 
@@ -210,14 +219,17 @@ class _Collector:
         self.collect = collect
 
 
-def _families(sights: Sequence[_Sight], figures: Figures, condition: Condition, simulated: bool) -> Iterator["Metric"]:
+def _families(sights: Sequence[_Sight], figures: Figures, watched: Watched, simulated: bool) -> Iterator["Metric"]:
     for row in _ROWS:
         eventlet.sleep(0)  # 64 departments take 23 ms, in which the others have their turn eleven times
         samples = ((sight.id, *labels, value) for sight in sights for labels, value in row.samples(sight))
         yield _family(row.name, row.says, ("department", *row.labels), samples)
+    yield _family("packets_stopped_total", _STOPPED, ("origin",), watched.stopped().items())
     for field in fields(figures):
         yield _family(field.name, _FIGURES[field.name], (), [(getattr(figures, field.name),)])
-    yield _family("troubles", "Things that it does not do; /healthz says which", (), [(len(condition.troubles()),)])
+    yield _family(
+        "troubles", "Things that it does not do; /healthz says which", (), [(len(watched.condition.troubles()),)]
+    )
     yield _family("simulated", "1: nothing of all this is real", (), [(simulated,)])
 
 

@@ -181,7 +181,7 @@ class Service:
             self._condition.troubles,
             self._admission.tls,
             config.server.hsts_max_age,
-            Watched(self._metering, self._condition),
+            Watched(self._metering, self._enforcement, self._condition),
         )
         self._notice = Notice(self._metering.cut_off, config.zone, config.notice.contact, clock, machine.is_simulated)
         self._request_s = config.limits.request_deadline

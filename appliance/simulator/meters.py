@@ -89,6 +89,10 @@ class SimulatedMeters:
             for (name, *_), meter in self._meters.items()
         }
 
+    def refused(self) -> int:
+        """Nothing is counted here."""
+        return 0
+
     def _meter(self) -> None:
         """The meters of the plans: those that were there go on, for whom they count now."""
         at_s = self._world.elapsed()

@@ -24,7 +24,7 @@ from appliance.core.host_rules import Left, beyond_name, due, left_name
 from appliance.core.meter import Plan, Reading
 from appliance.core.meter_change import TABLE, Counters, Quotas, There, moved, transaction
 from appliance.core.meter_names import ETHERNET_BYTES, is_held, object_name, outgoing_direction, parse_name
-from appliance.core.meter_rules import Layout, layout
+from appliance.core.meter_rules import REFUSED, Layout, layout
 from appliance.core.notice_rules import notice_table
 from appliance.core.ruleset import Command
 from appliance.core.throttle_rules import shares
@@ -160,6 +160,11 @@ class NftablesMeters:
             if ":" not in department
         }
 
+    def refused(self) -> int:
+        """Packets that were turned away because a quota was used up, since the table was made."""
+        _, _, packets = self._shown.counters().get(REFUSED, (0, 0, 0))
+        return packets
+
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
         """Hold each of these hosts to what it has left."""
         for plan in filter(is_held, self._force.structure.plans):
@@ -188,10 +193,10 @@ class NftablesMeters:
         table = self._shown.table_handle()
         counters = self._shown.counters()
         for name, (handle, *up) in counters.items():
-            kind, facing, department = parse_name(name)
-            meter = name.removeprefix(kind)
+            kind, meter = name[:2], name[2:]
             down = counters.get(f"down{meter}")
             if kind == "up" and down is not None:
+                facing, department = parse_name(name)
                 yield department, meter, facing, f"{self._boot}/{table}/{handle}", up, down[1:]
 
     def _hosts(self, meter: str, facing: str, identity: str) -> dict[str, Reading]:

@@ -104,6 +104,11 @@ class Installed:
         prefix = ("ip", "netns", "exec", self._lab.appliance.namespace)
         return NodeClient("http://127.0.0.1:5001", self._token, options=options, prefix=prefix)
 
+    def page(self, path: str) -> str:
+        """What its web server answers to an administrator."""
+        asked = ["curl", "--silent", "--fail", "--header", f"Authorization: Bearer {self._token}"]
+        return self._lab.appliance.run([*asked, f"http://127.0.0.1:5001{path}"]).stdout
+
     @cached_property
     def _token(self) -> str:
         return self.cli("token", "--role", "admin", "--departments", "*", "--ttl", "3600")

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.client.node import NodeClient
 from tests.end_to_end.installed import DEPARTMENT, Installed
 from tests.end_to_end.test_events import make_it_scan
 from tests.lab.lookups import FOUND, NONE, ask
-from tests.lab.network import WEB_V4, Network, network
+from tests.lab.network import WEB_V4, WEB_V6, Network, network
 
 ANSWERED, REFUSED = 0, 7  # exit codes of curl
 RELOAD = """
@@ -88,6 +89,27 @@ def test_look_ups_are_refused_while_the_service_is_dead_and_when_somebody_has_me
         with appliance.client() as client:
             assert client.call("ip:unblock", {"address": "blocked.test"})["success"]
         assert ask(host, "blocked.test", server) == FOUND
+
+
+def stopped(appliance: Installed) -> dict[str, float]:
+    families = text_string_to_metric_families(appliance.page("/metrics"))
+    [family] = [one for one in families if one.name == "appliance_packets_stopped"]
+    return {one.labels["origin"]: one.value for one in family.samples}
+
+
+def test_what_did_not_pass_is_counted_by_who_wanted_it(inline: Network, tmp_path: Path) -> None:
+    inline.start_dns()
+    host, used_up = inline.hosts[0], '[departments.quota]\ndaily = "0 B"\non_exceeded = "block"\n'
+    with Installed(inline, tmp_path, used_up) as appliance, appliance.client() as client:
+        client.wait_for("usage:update", count=2)
+        assert not host.ping(WEB_V4[0], wait_s=0.2)  # of which one packet still passes, and its answer does not
+        assert stopped(appliance) == {"manual": 0, "detection": 0, "list": 0, "quota": 1}
+        assert client.call("ip:block", {"addresses": [WEB_V4[1], "blocked.test"]})["success"]
+        for address, port in ((WEB_V4[1], 80), (WEB_V4[0], 443), (WEB_V6[0], 443)):
+            assert host.fetch(address, port=port).returncode == REFUSED
+        assert ask(host, "blocked.test", inline.uplink.ipv4) == NONE
+        assert ask(host, "www.example.com", inline.uplink.ipv4) == FOUND
+        assert stopped(appliance) == {"manual": 2, "detection": 0, "list": 0, "quota": 3}
 
 
 def test_who_scans_is_blocked_by_itself_where_that_is_wanted(gateway: Network, tmp_path: Path) -> None:

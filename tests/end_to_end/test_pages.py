@@ -71,6 +71,7 @@ def test_metrics_take_a_token_and_show_what_events_tell(service: Service) -> Non
     assert found["appliance_ledger_limit_bytes", "dept123"] == 400_000_000 + 5_000_000_000 + 20_000_000_000
     assert found["appliance_department_link_up", "dept123"] == 1
     assert ("appliance_blocks_wanted", "dept123") in found
+    assert ("appliance_packets_stopped_total", "") in found
     assert found["appliance_simulated", ""] == 1
     assert found["appliance_connections", ""] >= 1
     assert found["appliance_events_published_total", ""] > 0

@@ -165,7 +165,7 @@ def test_who_was_refused_is_counted_and_goes_on_to_be_when_all_is_made_anew(gate
         assert made.replace([place()], denials("blocked.test"), 0.0) is None
         answers(gateway, "blocked.test")
         answers(gateway, "www.blocked.test", host=1)
-        assert made.refused() == {"manual": 4, "quota": 0, "detection": 0, "list": 0}
+        assert made.refused() == {"manual": 4, "detection": 0, "list": 0}
         found = {hit.host: hit.packets for hit in made.hits()}
         assert found == {one: 1 for host in gateway.hosts[:2] for one in (host.ipv4, host.ipv6)}
         assert made.replace([place()], [], 0.0) is None

@@ -67,6 +67,9 @@ class Kernel:
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
         return self._hosts
 
+    def refused(self) -> int:
+        return 0
+
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
         self.left = {name: dict(hosts) for name, hosts in left.items()}
         return None

@@ -213,7 +213,7 @@ def test_what_is_stopped_is_counted_by_origin_and_by_block_and_host(gateway, fil
     assert filter_.change({}, web, 0.0) is None
     for host in gateway.hosts[:2]:
         assert host.fetch(WEB_V4[0]).returncode == REFUSED
-    assert filter_.stopped() == {"manual": 0, "quota": 0, "detection": 0, "list": 2}
+    assert filter_.stopped() == {"manual": 0, "detection": 0, "list": 2}
     assert {(hit.mark, hit.host, hit.packets) for hit in filter_.hits()} == {
         (mark, host.ipv4, 1) for host in gateway.hosts[:2]
     }

@@ -6,6 +6,7 @@ on; who has noted a later digest elsewhere, sees that.
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 
 LONGEST_VALUE = 2000  # characters of `what`, `before` and `after` each: a call's whole argument is far shorter
@@ -51,10 +52,15 @@ def digest(previous: str, entry: Entry) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def first_break(previous: str, chain: list[Recorded]) -> int | None:
-    """The number of the first entry that does not follow from the one before; `None`: the chain holds."""
-    for recorded in chain:
-        if digest(previous, recorded.entry) != recorded.digest:
+def first_break(chain: Iterable[Recorded]) -> int | None:
+    """The number of the first entry that does not follow from the one before; `None`: the chain holds.
+
+    `chain`: the oldest first. One that is the oldest only because those before it are too old to be kept is believed.
+    """
+    previous = ""
+    for position, recorded in enumerate(chain):
+        is_believed = position == 0 and recorded.number > 1
+        if not is_believed and digest(previous, recorded.entry) != recorded.digest:
             return recorded.number
         previous = recorded.digest
     return None

@@ -126,6 +126,7 @@ def _state(state_dir: Path) -> Iterator[Finding]:
         yield Finding("state", Verdict.GOOD, f"{state_dir} will be made")
     else:
         yield _secret(state_dir)
+        yield from _trail(state_dir)
 
 
 def _secret(state_dir: Path) -> Finding:
@@ -134,6 +135,25 @@ def _secret(state_dir: Path) -> Finding:
     except AccessError as error:
         return Finding("state", Verdict.FATAL, str(error))
     return Finding("state", Verdict.GOOD, f"{state_dir} is writable and its secret is private")
+
+
+def _trail(state_dir: Path) -> Iterator[Finding]:
+    from appliance.service.keeping import TRAIL_FILE
+    from appliance.system.trail import TrailUnavailable, altered_at
+
+    path, subject = state_dir / TRAIL_FILE, "audit trail"
+    if not path.exists():
+        return
+    try:
+        number = altered_at(path)
+    except TrailUnavailable as error:
+        yield Finding(subject, Verdict.WARNING, str(error), "the next start moves a damaged file aside")
+        return
+    if number is None:
+        yield Finding(subject, Verdict.GOOD, "each entry follows from the one before")
+    else:
+        advice = "somebody with access to the file has altered it, or taken what was before it away"
+        yield Finding(subject, Verdict.WARNING, f"entry {number} does not follow from the one before", advice)
 
 
 def _certificate(server: Server, state_dir: Path) -> Iterator[Finding]:

@@ -8,12 +8,13 @@ goes a few lines at a time, with the entries that push it out.
 import logging
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import astuple, fields
 from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
-from appliance.core.audit import Entry, Recorded, digest
+from appliance.core.audit import Entry, Recorded, digest, first_break
 
 log = logging.getLogger(__name__)
 
@@ -119,3 +120,16 @@ class SqliteTrail:
             f"INSERT INTO entry ({', '.join(COLUMNS)}, digest) VALUES ({marks})",  # noqa: S608  names of our own
             [*astuple(entry), digest(newest["digest"], entry)],
         ).close()
+
+
+def altered_at(path: Path) -> int | None:
+    """The number of the first entry of the file that was altered, or misses the one before; `None`: none was.
+
+    Only looks, at most 20,000 digests. Raises `TrailUnavailable`.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as database:
+            rows = database.execute(f"SELECT number, {', '.join(COLUMNS)}, digest FROM entry ORDER BY number")  # noqa: S608
+            return first_break(Recorded(number, Entry(*values), kept) for number, *values, kept in rows)
+    except sqlite3.Error as error:
+        raise TrailUnavailable(f"{path}: cannot be read: {error}") from error

@@ -8,7 +8,7 @@ import pytest
 
 from appliance.core.audit import Entry, first_break
 from appliance.system import trail as module
-from appliance.system.trail import SqliteTrail, TrailUnavailable
+from appliance.system.trail import SqliteTrail, TrailUnavailable, altered_at
 
 ENTRY = Entry("2026-11-23T12:00:00.000Z", "anna", "admin", "192.168.1.9", "ip:block", '{"address":"10.0.0.1"}')
 
@@ -30,7 +30,7 @@ def test_what_was_recorded_is_read_newest_first_and_chained(trail):
     found = trail.read(10)
     assert [one.entry.what for one in found] == ["4", "3", "2", "1", "0"]
     assert [one.number for one in found] == [5, 4, 3, 2, 1]
-    assert first_break("", found[::-1]) is None
+    assert first_break(found[::-1]) is None
 
 
 def test_it_is_read_page_by_page_and_by_who_did_what(trail):
@@ -79,7 +79,33 @@ def test_two_programs_write_one_chain(trail, path):
     assert other.wait(30) == 0
     found = trail.read(200)
     assert len(found) == 100
-    assert first_break("", found[::-1]) is None
+    assert first_break(found[::-1]) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "number"),
+    [
+        ("SELECT 1", None),
+        ("UPDATE entry SET who = 'x' WHERE number = 3", 3),
+        ("DELETE FROM entry WHERE number = 3", 4),
+        ("DELETE FROM entry WHERE number < 3", None),  # as what is too old goes
+    ],
+)
+def test_an_entry_that_was_altered_shows_while_the_service_writes(trail, path, change, number):
+    for _ in range(5):
+        trail.record(ENTRY)
+    with closing(sqlite3.connect(path)) as other:
+        for trigger in ("entry_stays", "entry_is_kept"):
+            other.execute(f"DROP TRIGGER {trigger}")
+        other.execute(change)
+        other.commit()
+    assert altered_at(path) == number
+
+
+def test_a_file_that_is_no_trail_cannot_be_looked_through(path):
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(TrailUnavailable, match="cannot be read"):
+        altered_at(path)
 
 
 def test_a_full_disk_loses_no_entry_unseen(path, caplog):

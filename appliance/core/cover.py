@@ -51,12 +51,6 @@ class Cover:
         """The disjoint pieces, in no order."""
         return self._pieces.values()
 
-    def holder(self, address: int) -> Range | None:
-        """The piece that this address is in."""
-        at = bisect_right(self._firsts, address) - 1
-        piece = self._pieces[self._firsts[at]] if at >= 0 else None
-        return piece if piece is not None and piece.last >= address else None
-
     def change(self, dropped: Sequence[Range], put: Sequence[Range]) -> tuple[set[Range], set[Range]]:
         """Take some ranges away and put others; returns the pieces that are gone and those that are new."""
         bounds = dict.fromkeys((one.first, one.last) for one in (*dropped, *put))

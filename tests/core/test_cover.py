@@ -43,7 +43,6 @@ def test_after_each_change_the_longest_lived_range_holds_each_address(steps: lis
             assert len(holding) <= 1  # disjoint
             life = longest_life(list(wanted.values()), address)
             assert [piece.ends for piece in holding] == ([life] if life >= 0 else [])
-            assert held.holder(address) == (holding[0] if holding else None)
 
 
 def test_single_addresses_of_one_owner_stay_apart() -> None:

@@ -17,7 +17,8 @@ class Entry:
     """One change. `who`: the subject of a token, `button`, or the user of the command line; `role`: "" without a token.
 
     `address`: where the request came from, `None` for the appliance itself. `what`, `before` and `after`: JSON; `null`
-    where there was nothing. `outcome`: `done`, or the code with which it was refused.
+    where there was nothing. `outcome`: `done`, or the code with which it was refused, or with which the medium failed
+    when it was done already.
     """
 
     at: str

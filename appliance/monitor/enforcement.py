@@ -89,7 +89,7 @@ class Enforcement:
         """Block these targets from now on, all in one transaction, or none; what is blocked already is replaced.
 
         Raises `Refused`, naming the target that cannot be blocked: `E_MAINTENANCE` (on a full disk too),
-        `E_BAD_REQUEST`, `E_PROTECTED_ADDRESS`.
+        `E_BAD_REQUEST`, `E_PROTECTED_ADDRESS`. Only where the medium fails at the very end, it is done all the same.
         """
         self._require_writable()
         judged = self._judged(requests, now)
@@ -100,9 +100,11 @@ class Enforcement:
         self._herald.expect(blocks)
         self._obey(self._register.change(blocks, []), now)
         self._recall(blocks, now)
-        self._store.sync()  # only now, because a medium may take a tenth of a second, but before anybody is told
-        log_some(log, "%s blocks %s: %s", [(one.actor, one.target, one.reason) for one in blocks])
-        self._tell_begin(now)
+        try:
+            self._store.sync()  # only now, because a medium may take a tenth of a second, but before anybody is told
+        finally:  # it is in force even so
+            log_some(log, "%s blocks %s: %s", [(one.actor, one.target, one.reason) for one in blocks])
+            self._tell_begin(now)
         return [self._register[key] for key in judged]
 
     def unblock(
@@ -110,16 +112,19 @@ class Enforcement:
     ) -> Sequence[Block]:
         """Lift the blocks of these targets, all in one transaction; `origin`: only those of it, `None`: of every one.
 
-        Raises `Refused`: `E_MAINTENANCE`, `E_BAD_REQUEST` where a target is not blocked; then none is lifted.
+        Raises `Refused`: `E_MAINTENANCE`, `E_BAD_REQUEST` where a target is not blocked; then none is lifted, unless it
+        is that the medium fails at the very end.
         """
         self._require_writable()
         found = [one for target in targets for one in self._found(parse_target(target), department, origin)]
         lifted = list({one.key: one for one in found}.values())
         self._store.save_blocks([], lifted)
         self._obey(self._register.change([], lifted), now)
-        self._store.sync()
-        log_some(log, "%s lifts the block of %s", [(actor, one.target) for one in lifted])
-        self._herald.tell_end(lifted, f"lifted by {actor}", now)
+        try:
+            self._store.sync()
+        finally:  # it is lifted even so
+            log_some(log, "%s lifts the block of %s", [(actor, one.target) for one in lifted])
+            self._herald.tell_end(lifted, f"lifted by {actor}", now)
         return lifted
 
     def objections(self, targets: Sequence[str], now: Moment, caller_address: str | None = None) -> Mapping[str, str]:

@@ -313,6 +313,19 @@ def test_the_trail_is_read_in_pages(admin):
     assert _entries(admin, who="nobody") == []
 
 
+def test_what_is_done_although_the_medium_fails_at_the_end_is_told_and_recorded(server, admin):
+    assert admin.call("ip:block", {"address": "10.9.9.1", "departmentId": "dept123"})["success"]
+    (server.state_dir / "state.db-wal").unlink()
+    for call, told, address in (("ip:block", "ip:blocked", "10.9.9.2"), ("ip:unblock", "ip:unblocked", "10.9.9.1")):
+        answer = admin.call(call, {"address": address, "departmentId": "dept123"})
+        assert _code(answer) == Code.MAINTENANCE
+        assert "it is done, but a power cut may take it back" in answer["error"]
+        assert admin.wait_for(told, lambda data, it=address: data["ip"]["address"] == it)
+        [entry] = _entries(admin, limit=1)
+        assert (entry["action"], entry["outcome"]) == (call, Code.MAINTENANCE)
+        assert entry["before"] != entry["after"]
+
+
 @pytest.mark.parametrize("months", [-1, 1])
 def test_a_clock_that_jumps_a_month_sends_nobody_away_and_keeps_nobody_out(server, anna, months):
     with NodeClient(server.url, anna) as client:

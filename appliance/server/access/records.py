@@ -38,10 +38,17 @@ class Records:
         self._untold = 0
 
     def done(
-        self, actor: Actor, action: str, now: Moment, what: object = None, before: object = None, after: object = None
+        self,
+        actor: Actor,
+        action: str,
+        now: Moment,
+        what: object = None,
+        before: object = None,
+        after: object = None,
+        outcome: str = "done",
     ) -> None:
-        """Something was changed: from `before` to `after`."""
-        self._record(actor, action, now, "done", what, before, after)
+        """Something was changed: from `before` to `after`. `outcome`: or the code of what failed nevertheless."""
+        self._record(actor, action, now, outcome, what, before, after)
 
     def refused(self, actor: Actor, action: str, now: Moment, code: Code, what: object = None) -> None:
         """Somebody was not let in; of many, some are told and the others counted."""

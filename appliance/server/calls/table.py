@@ -6,6 +6,7 @@ judged in one place.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,6 +19,9 @@ from appliance.server.calls.desk import Context
 from appliance.server.packets import clipped
 
 MOST_NAMED = 8  # calls in an answer to who asks for one that there is not; more would not be read
+
+Handler = Callable[[Context, Any], dict[str, Any]]
+State = Callable[[Context, Any], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,8 @@ class Call:
     argument: Any
     role: Role
     changes: bool
-    handler: Callable[[Context, Any], dict[str, Any]]
-    state: Callable[[Context, Any], object] | None = None
+    handler: Handler
+    state: State | None = None
     everywhere: bool = False
 
 
@@ -86,14 +90,21 @@ def carry_out(event: str, arguments: Sequence[object], context: Context) -> dict
     argument = parse(call.argument, arguments[0] if arguments else None)
     if call.changes:
         context.desk.upkeep.require_writable()
-    return call.handler(context, argument) if call.state is None else _recorded(event, call, argument, context)
+    if call.state is None:
+        return call.handler(context, argument)
+    return _recorded(event, call.handler, call.state, argument, context)
 
 
-def _recorded(event: str, call: Call, argument: Any, context: Context) -> dict[str, Any]:
+def _recorded(event: str, handler: Handler, state: State, argument: Any, context: Context) -> dict[str, Any]:
     """Do it, and tell the audit trail. The change comes first: a trail that is full must not keep a block in force."""
-    before = call.state(context, argument) if call.state else None
-    answer = call.handler(context, argument)
-    after = call.state(context, argument) if call.state else None
-    what = msgspec.to_builtins(argument)
-    context.desk.reception.records.done(context.caller.actor, event, context.now, what, before, after)
+    before, what = state(context, argument), msgspec.to_builtins(argument)
+    done = partial(context.desk.reception.records.done, context.caller.actor, event, context.now, what, before)
+    try:
+        answer = handler(context, argument)
+    except Refused as refused:
+        after = state(context, argument)
+        if after != before:  # a medium that fails at the very end takes nothing back
+            done(after, refused.code)
+        raise
+    done(state(context, argument))
     return answer

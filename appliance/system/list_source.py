@@ -11,6 +11,8 @@ import http.client
 import os
 import socket
 import stat
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from threading import Timer
 from time import monotonic
 from urllib.parse import urlsplit
@@ -84,11 +86,21 @@ def _condition(version: str) -> dict[str, str]:
 
 def _validator(answer: http.client.HTTPResponse) -> str:
     """What to ask with the next time: the condition's name and its value."""
-    for header, condition in (("ETag", "If-None-Match"), ("Last-Modified", "If-Modified-Since")):
+    dated = [("Last-Modified", "If-Modified-Since")] if _is_settled(answer) else []
+    for header, condition in (("ETag", "If-None-Match"), *dated):
         value = answer.getheader(header, "")
         if value and len(value) <= LONGEST_VALIDATOR and value.isprintable():
             return f"{condition} {value}"
     return ""
+
+
+def _is_settled(answer: http.client.HTTPResponse) -> bool:
+    """Whether a later change will have a later date: these have whole seconds (RFC 9110, section 8.8.2.2)."""
+    try:
+        modified, sent = (parsedate_to_datetime(answer.getheader(name, "")) for name in ("Last-Modified", "Date"))
+        return sent - modified >= timedelta(seconds=1)
+    except (OverflowError, TypeError, ValueError):  # no date, or none with a time zone
+        return False
 
 
 def _body(answer: http.client.HTTPResponse, deadline_s: float) -> bytes:

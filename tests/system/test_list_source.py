@@ -36,6 +36,12 @@ class Lists(BaseHTTPRequestHandler):
         same = self.headers["If-Modified-Since"] == date
         self._send(304 if same else 200, b"" if same else LIST, {"Last-Modified": date})
 
+    def fresh(self) -> None:
+        self._send(200, LIST, {"Last-Modified": self.date_time_string()})
+
+    def misdated(self) -> None:
+        self._send(200, LIST, {"Last-Modified": "Sun, 15 Dec 99999999999 04:49:29 -0000"})
+
     def plain(self) -> None:
         self._send(200, LIST, {})
 
@@ -96,9 +102,10 @@ def test_a_list_that_has_not_changed_is_not_sent_again(url: str, path: str) -> N
     assert Lists.conditions == [None, first.version.partition(" ")[2]]
 
 
-def test_a_server_without_versions_is_read_each_time(url: str) -> None:
-    first = fetch(f"{url}/plain?a=b", "")
-    assert fetch(f"{url}/plain", first.version) == first == Fetched(LIST, "")
+@pytest.mark.parametrize("path", ["plain", "plain?a=b", "fresh", "misdated"])
+def test_what_a_server_gives_no_sure_version_of_is_read_each_time(url: str, path: str) -> None:
+    first = fetch(f"{url}/{path}", "")
+    assert fetch(f"{url}/{path}", first.version) == first == Fetched(LIST, "")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def token(place: Place, role: str, departments: str, ttl: int, subject: str) -> 
     """Print a token for a program or a screen; or list the tokens that there are, or revoke one."""
     if click.get_current_context().invoked_subcommand:
         return
-    from appliance.core.people import Role
+    from appliance.core.access.person import Role
     from appliance.service.keeping import keeping, now, operator
 
     with told():
@@ -82,7 +82,7 @@ def user() -> None:
 @click.password_option(help="Asked for where it is not given: what is given here stays in the shell's history.")
 def add(place: Place, name: str, role: str, departments: str, password: str) -> None:
     """Add somebody. A department head is an operator or viewer with his own departments."""
-    from appliance.core.people import Person, Role, require_name
+    from appliance.core.access.person import Person, Role, require_name
     from appliance.service.keeping import keeping, now, operator
 
     with told():

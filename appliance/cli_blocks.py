@@ -125,7 +125,7 @@ def _targets(address: str | None, file: Path | None) -> list[str] | None:
         raise click.UsageError("give either ADDRESS or --file LIST")
     if file is None:
         return None
-    from appliance.core.block_list import LARGEST_BYTES, read
+    from appliance.core.blocking.lists.parser import LARGEST_BYTES, read
 
     with file.open("rb") as opened:
         content = opened.read(LARGEST_BYTES + 1)

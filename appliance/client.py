@@ -16,7 +16,7 @@ import socketio
 from socketio.exceptions import ConnectionError as NoConnection
 from socketio.exceptions import TimeoutError as NoAnswer
 
-from appliance.core.validity import Birth
+from appliance.core.access.token_lifetime import Birth
 from appliance.server.access import Role, issue, load_secret, this_boot
 from appliance.server.pin import pinned_context
 

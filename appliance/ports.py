@@ -8,21 +8,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from appliance.core.audit import Entry
-from appliance.core.block_rules import Hit, Place
-from appliance.core.blocks import Block
-from appliance.core.cover import Range
-from appliance.core.denial import Denial, Question
-from appliance.core.elements import Bounds, Point
-from appliance.core.history import Key, Series, Step
+from appliance.core.access.audit_entry import Entry
+from appliance.core.blocking.block import Block
+from appliance.core.blocking.blocked_names import Learned
+from appliance.core.blocking.cover import Range
+from appliance.core.blocking.denials import Denial, Question
+from appliance.core.blocking.place import Hit, Place
+from appliance.core.blocking.protection import Protected
+from appliance.core.blocking.sets import Slot
+from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.core.machine import Connection, Frame, Lights, Link, Press, Sighting, Vitals
-from appliance.core.maintenance import Maintenance
-from appliance.core.meter import Plan, Reading
-from appliance.core.name_blocks import Learned
-from appliance.core.protection import Protected
-from appliance.core.quota import Kind, Ledger
-from appliance.core.slots import Slot
-from appliance.core.usage import Mark, Passed
+from appliance.core.metering.history_series import Key, Series, Step
+from appliance.core.metering.meter import Plan, Reading
+from appliance.core.metering.quota import Kind, Ledger
+from appliance.core.metering.usage import Mark, Passed
+from appliance.core.operations.maintenance_window import Maintenance
 from appliance.events import Event
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from appliance.config import Config, ConfigError, LimitsSection, load, parse
-from appliance.core.history import Step
 from appliance.core.machine import Position
-from appliance.core.quota import Kind
+from appliance.core.metering.history_series import Step
+from appliance.core.metering.quota import Kind
 
 WHOLE = """
 [appliance]

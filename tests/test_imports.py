@@ -8,9 +8,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "appliance"
 FILES = sorted(ROOT.rglob("*.py"))
+CORE = sorted((ROOT / "core").rglob("*.py"))
 
-# Part of the package -> the parts that it may import. `system` modules know no sibling; the table has no row for them
-# to each other. What stands in no row may import everything: it is the composition root.
+# Part of the package -> the parts that it may import. A module of `system` knows none outside its own folder. A part
+# without a row may import everything: it is the composition root.
 MAY_IMPORT = {
     "core": {"core"},
     "ports": {"core", "events"},
@@ -29,6 +30,19 @@ MAY_IMPORT = {
     "cli_config": {"config", "shell", "watching"},
 }
 ROOT_PARTS = {"service", "__init__"}
+
+# Package of the core -> the packages of it that it may import, beside its own and the files at its top, which import
+# only one another.
+CORE_MAY_IMPORT: dict[str, set[str]] = {
+    "access": set(),
+    "alerting": set(),
+    "metering": set(),
+    "operations": set(),
+    "traffic": set(),
+    "blocking": {"traffic"},
+    "detection": {"blocking", "traffic"},
+    "kernel": {"blocking", "metering"},
+}
 
 # What the core may use beside the standard library: it computes without input or output.
 CORE_LIBRARIES = {"dns"}
@@ -84,15 +98,28 @@ def test_a_module_imports_only_what_its_place_allows(path: Path) -> None:
             assert part != "core" or standard(library) or library in CORE_LIBRARIES, f"{where} imports {name}"
             assert where.startswith(ONLY_IN.get(library, "")), f"{where} imports {name}"
         elif inner and part not in ROOT_PARTS:
-            assert inner[0] in MAY_IMPORT[part], f"{where} imports {name}"
+            folder = ".".join(("appliance", *path.relative_to(ROOT).parts[:-1], ""))
+            is_own = part == "system" and name.startswith((folder, "appliance.system.storage."))
+            assert is_own or inner[0] in MAY_IMPORT[part], f"{where} imports {name}"
 
 
 def test_every_part_of_the_package_has_its_place() -> None:
     assert {part_of(path) for path in FILES} <= set(MAY_IMPORT) | ROOT_PARTS
+    assert {path.name for path in (ROOT / "core").iterdir() if path.is_dir()} == set(CORE_MAY_IMPORT)
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_package_of_the_core_imports_only_packages_below_it(path: Path) -> None:
+    package = path.relative_to(ROOT / "core").parts[0]
+    below = {package, *CORE_MAY_IMPORT.get(package, set())}
+    for name in imports_of(path):
+        imported = name.removeprefix("appliance.core.").partition(".")[0]
+        if name.startswith("appliance.core.") and imported in CORE_MAY_IMPORT:
+            assert imported in below, f"{path.relative_to(ROOT)} imports {name}"
 
 
 def test_the_core_reads_no_clock_and_no_file() -> None:
-    for path in (ROOT / "core").glob("*.py"):
+    for path in CORE:
         for node in ast.walk(ast.parse(path.read_text())):
             called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
             assert called not in {"open", "print", "datetime.now", "time.time", "time.monotonic"}, f"{path}: {called}"

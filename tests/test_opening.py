@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.core.blocks import Block
-from appliance.core.usage import Mark
+from appliance.core.blocking.block import Block
+from appliance.core.metering.usage import Mark
 from appliance.service.opening import MOST_ASIDE, keep
 from appliance.system.store import StoreUnavailable
 

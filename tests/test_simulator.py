@@ -12,13 +12,13 @@ import pytest
 
 from appliance import simulator
 from appliance.config import Config, parse
-from appliance.core.department import networks_of
-from appliance.core.machine import Light
-from appliance.core.meter import Facing, Plan, Reading
+from appliance.core.machine import Facing, Light
+from appliance.core.metering.department import networks_of
+from appliance.core.metering.meter import Plan, Reading
 from appliance.core.moment import Moment
-from appliance.core.names import answer_in
-from appliance.core.packet import UDP, Packet, decode
-from appliance.core.panel import lights
+from appliance.core.operations.panel_lights import lights
+from appliance.core.traffic.dns import answer_in
+from appliance.core.traffic.packet import UDP, Packet, decode
 from appliance.events import Event
 from appliance.monitor.condition import Condition
 from appliance.monitor.enforcement import Enforcement

@@ -5,8 +5,8 @@ from itertools import combinations, pairwise, product
 
 from appliance.config.sections import Config, DepartmentSection, HistorySection, IssuerSection, LimitsSection, Server
 from appliance.config.values import Subnet
-from appliance.core.quota import Action, Kind
-from appliance.core.targets import overlap
+from appliance.core.blocking.targets import overlap
+from appliance.core.metering.quota import Action, Kind
 
 OWN_ISS = "appliance"  # what the appliance's own tokens say
 SMALLEST_MESSAGE, LARGEST_MESSAGE = 12 << 10, 1 << 20  # bytes; beyond the largest, decoding takes 20 ms

@@ -17,10 +17,10 @@ from msgspec import Meta
 from appliance.config.contradictions import contradictions
 from appliance.config.sections import Config, S, Section
 from appliance.config.values import BitRate, Bytes, SendPath, Subnet, from_text
-from appliance.core.incident import Severity
+from appliance.core.access.person import Role
+from appliance.core.detection.incident import Severity
 from appliance.core.machine import Position
-from appliance.core.people import Role
-from appliance.core.quota import Action
+from appliance.core.metering.quota import Action
 
 LARGEST_FILE_BYTES = 1 << 20  # 64 departments with all their keys are 20 kB; what is larger is not a configuration
 LONGEST_SHOWN = 60  # of a wrong value, in an error: enough to recognise it

@@ -28,14 +28,14 @@ from appliance.config.values import (
     Text,
     Threshold,
 )
-from appliance.core.block_list import BlockList
-from appliance.core.department import Department
-from appliance.core.history import DEPARTMENT_STEPS, HOST_STEPS, Retention
-from appliance.core.incident import Severity
+from appliance.core.access.person import Role
+from appliance.core.blocking.lists.parser import BlockList
+from appliance.core.detection.incident import Severity
+from appliance.core.detection.response import Response
 from appliance.core.machine import Position
-from appliance.core.people import Role
-from appliance.core.quota import EXCEEDED_PERCENT, Action, Kind, Limits
-from appliance.core.response import Response
+from appliance.core.metering.department import Department
+from appliance.core.metering.history_series import DEPARTMENT_STEPS, HOST_STEPS, Retention
+from appliance.core.metering.quota import EXCEEDED_PERCENT, Action, Kind, Limits
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

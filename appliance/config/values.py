@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta
 
-from appliance.core.people import Role
+from appliance.core.access.person import Role
 
 LARGEST_QUANTITY = 2**63 - 1  # what the store holds
 

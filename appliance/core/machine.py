@@ -1,12 +1,12 @@
 """What a machine can tell: the values that cross the ports, the same from the real machine and from the simulator.
 
-Counters are absolute, as the kernel keeps them; making differences of them is `core.usage`'s work. Absence is a value:
-an interface that is gone is missing from the mapping, a sensor that is not there reads `None`.
+Counters are absolute, as the kernel keeps them; making differences of them is `core.metering.usage`'s work. Absence is
+a value: an interface that is gone is missing from the mapping, a sensor that is not there reads `None`.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import NamedTuple
 
 Address = IPv4Address | IPv6Address
@@ -119,3 +119,21 @@ class Lights:
     status: Light
     alert: Light
     activity: Light
+
+
+Network = IPv4Network | IPv6Network
+
+
+class Facing(StrEnum):
+    """Which way the interface looks, and so what `up` is."""
+
+    DEPARTMENT = "department"  # the department is behind it: what comes in is up
+    SELF = "self"  # the department is this computer: what goes out is up
+    MIRRORED = "mirrored"  # both directions come in: the networks tell which is which
+
+
+class Spot(NamedTuple):
+    """Where at an interface: `is_outward`: where packets go out, else where they come in. `interface`: its index."""
+
+    interface: int
+    is_outward: bool

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import UNSET
 
-from appliance.core import health
-from appliance.core.department import Department
-from appliance.core.health import Facts
 from appliance.core.machine import Sighting
+from appliance.core.metering.department import Department
 from appliance.core.moment import Moment, timestamp
-from appliance.core.presence import WINDOW_S
+from appliance.core.operations import health
+from appliance.core.operations.health import Facts
+from appliance.core.traffic.presence import WINDOW_S
 from appliance.events import (
     BlockTally,
     CpuHealth,

@@ -10,19 +10,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 
-from appliance.core import reckoning
-from appliance.core.block_rules import Place
-from appliance.core.blocks import Block, BlockRequest, Key
-from appliance.core.department import Department
-from appliance.core.machine import Link, Position
-from appliance.core.meter import Facing
+from appliance.core.blocking import holdover as reckoning
+from appliance.core.blocking.block import Block, BlockRequest, Key
+from appliance.core.blocking.block_index import Change, Register
+from appliance.core.blocking.blocked_names import MOST_LEARNED, Told
+from appliance.core.blocking.place import Place
+from appliance.core.blocking.protection import Protected
+from appliance.core.blocking.targets import Kind, parse_target
+from appliance.core.machine import Facing, Link, Position
+from appliance.core.metering.department import Department
 from appliance.core.moment import Moment
-from appliance.core.name_blocks import MOST_LEARNED, Told
-from appliance.core.names import DnsAnswer
-from appliance.core.protection import Protected
 from appliance.core.refusal import Code, Refused
-from appliance.core.register import Change, Register
-from appliance.core.targets import Kind, parse_target
+from appliance.core.traffic.dns import DnsAnswer
 from appliance.monitor.herald import Herald
 from appliance.monitor.hits import Hits, log_some
 from appliance.monitor.lookups import Lookups

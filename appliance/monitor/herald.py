@@ -11,9 +11,9 @@ from datetime import datetime
 
 from msgspec import UNSET
 
-from appliance.core.blocks import Block, Key, Origin
+from appliance.core.blocking.block import Block, Key, Origin
+from appliance.core.blocking.block_index import Register
 from appliance.core.moment import Moment, timestamp
-from appliance.core.register import Register
 from appliance.events import BlockedIp, IpBlocked, IpUnblocked, UnblockedIp
 from appliance.ports import Publisher
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from appliance.core.history import (
+from appliance.core.metering.history_series import (
     ALL_HOSTS,
     DEPARTMENT_STEPS,
     HOST_STEPS,
@@ -31,9 +31,9 @@ from appliance.core.history import (
     oldest_kept,
     start_of,
 )
+from appliance.core.metering.usage import NOTHING, Passed, plus
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
-from appliance.core.usage import NOTHING, Passed, plus
 from appliance.ports import Archive
 
 # What is written is pages, and a batch rewrites the last ones of each table, however little it adds.

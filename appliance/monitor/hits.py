@@ -4,9 +4,9 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from appliance.core.block_rules import Hit, news_of
-from appliance.core.register import Register
-from appliance.core.slots import number_in
+from appliance.core.blocking.block_index import Register
+from appliance.core.blocking.place import Hit, news_of
+from appliance.core.blocking.sets import number_in
 from appliance.ports import DnsFilter, Firewall
 
 log = logging.getLogger(__name__)

@@ -12,14 +12,14 @@ from datetime import date
 from heapq import nlargest
 from zoneinfo import ZoneInfo
 
-from appliance.core.department import EACH_HOST, Department, host_account, parse_account
-from appliance.core.meter import Reading
+from appliance.core.metering.account import Account, Books
+from appliance.core.metering.department import EACH_HOST, Department, host_account, parse_account
+from appliance.core.metering.meter import Reading
+from appliance.core.metering.quota import Action, Alert, Crossing, Kind, Ledger, Limits
+from appliance.core.metering.usage import NOTHING, Mark, Passed, passed, plus
 from appliance.core.moment import Moment, timestamp
-from appliance.core.quota import Action, Alert, Crossing, Kind, Ledger, Limits
 from appliance.core.refusal import Code, Refused
-from appliance.core.usage import NOTHING, Mark, Passed, passed, plus
 from appliance.events import HostQuota, QuotaBooks
-from appliance.monitor.account import Account, Books
 from appliance.ports import Meters, Publisher, Store
 
 log = logging.getLogger(__name__)

@@ -7,17 +7,17 @@ second every analytics period.
 
 from collections.abc import Callable, Sequence
 
-from appliance.core import anomaly
-from appliance.core.analytics import Analytics, Averages, follow, trend_of
-from appliance.core.anomaly import Anomaly, Baseline
-from appliance.core.blocks import BlockRequest
-from appliance.core.department import Department, Network, holds
-from appliance.core.incident import Change, Incidents, News
+from appliance.core.blocking.block import BlockRequest
+from appliance.core.detection import anomaly
+from appliance.core.detection.anomaly import Anomaly, Baseline
+from appliance.core.detection.incident import Change, Incidents, News
+from appliance.core.detection.response import Response, Responses
+from appliance.core.metering.department import Department, Network, holds
 from appliance.core.moment import Moment, timestamp
-from appliance.core.names import DnsAnswer, answer_in
-from appliance.core.packet import TCP, Packet, decode
-from appliance.core.presence import Presence
-from appliance.core.response import Response, Responses
+from appliance.core.traffic.dns import DnsAnswer, answer_in
+from appliance.core.traffic.packet import TCP, Packet, decode
+from appliance.core.traffic.presence import Presence
+from appliance.core.traffic.sites import Analytics, Averages, follow, trend_of
 from appliance.events import (
     AnalyticsAnomaly,
     AnalyticsMetrics,

@@ -6,14 +6,14 @@ from math import exp
 
 from msgspec import UNSET
 
-from appliance.core.department import Department, networks_of
 from appliance.core.machine import Link
-from appliance.core.meter import Reading
+from appliance.core.metering.account import Account
+from appliance.core.metering.department import Department, networks_of
+from appliance.core.metering.meter import Reading
+from appliance.core.metering.unaccounted import Balance
+from appliance.core.metering.usage import Passed, count_connections, utilization
 from appliance.core.moment import Moment, timestamp
-from appliance.core.usage import Passed, count_connections, utilization
 from appliance.events import UsageMetrics, UsageUpdate
-from appliance.monitor.account import Account
-from appliance.monitor.balance import Balance
 from appliance.ports import Flows
 
 FLOWS_S = 10.0  # reading 50,000 tracked connections takes 0.15 s: every second that would be a sixth of a core

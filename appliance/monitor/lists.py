@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from appliance.core.block_list import MOST_TOLD, BlockList, Contents, Fetched, read
-from appliance.core.blocks import Block, BlockRequest
-from appliance.core.list_import import changes, orphans
+from appliance.core.blocking.block import Block, BlockRequest
+from appliance.core.blocking.lists.changes import changes, orphans
+from appliance.core.blocking.lists.parser import MOST_TOLD, BlockList, Contents, Fetched, read
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 

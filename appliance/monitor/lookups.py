@@ -1,16 +1,16 @@
 """Look-ups: the kernel refuses those of blocked names; when somebody takes that away, it does so again.
 
-A kernel that cannot refuse them blocks the addresses that names resolve to all the same (`core.name_blocks`); then a
-person is told what is not done.
+A kernel that cannot refuse them blocks the addresses that names resolve to all the same
+(`core.blocking.blocked_names`); then a person is told what is not done.
 """
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
 
-from appliance.core.block_rules import Place
-from appliance.core.denial import Question
+from appliance.core.blocking.blocked_names import BlockedNames
+from appliance.core.blocking.denials import Question
+from appliance.core.blocking.place import Place
 from appliance.core.moment import Moment
-from appliance.core.name_blocks import BlockedNames
 from appliance.monitor.disturbance import Disturbance
 from appliance.ports import DnsFilter
 

@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from appliance.core.department import Department, holds, networks_of
-from appliance.core.machine import Link, Position
-from appliance.core.meter import Facing, Plan, Reading
+from appliance.core.machine import Facing, Link, Position
+from appliance.core.metering.account import Account, Books
+from appliance.core.metering.department import Department, holds, networks_of
+from appliance.core.metering.meter import Plan, Reading
+from appliance.core.metering.quota import Action, Alert, Crossing, Kind
+from appliance.core.metering.usage import NOTHING, Passed, plus
 from appliance.core.moment import Moment, timestamp
-from appliance.core.quota import Action, Alert, Crossing, Kind
 from appliance.core.refusal import Code, Refused
-from appliance.core.usage import NOTHING, Passed, plus
 from appliance.events import QuotaAlert, QuotaExceeded
-from appliance.monitor.account import Account, Books
 from appliance.monitor.hosts import HostBooks, Hosts, quota_books
 from appliance.monitor.lines import Lines
 from appliance.ports import Flows, Interfaces, Meters, Publisher, Store

@@ -8,13 +8,13 @@ the audit of that; it goes in small steps, between which everybody else has his 
 import logging
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
-from appliance.core.block_rules import Place
-from appliance.core.cover import Cover, Range
-from appliance.core.elements import Seen
+from appliance.core.blocking.block_index import Change
+from appliance.core.blocking.cover import Cover, Range
+from appliance.core.blocking.place import Place
+from appliance.core.blocking.sets import SHAPES, Slot
+from appliance.core.kernel.nftables.elements import Seen
 from appliance.core.machine import Link
 from appliance.core.moment import Moment
-from appliance.core.register import Change
-from appliance.core.slots import SHAPES, Slot
 from appliance.monitor.disturbance import Disturbance
 from appliance.ports import Firewall
 

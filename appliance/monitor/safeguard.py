@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from appliance.core.blocking.protection import Protected, Protections, protected_host
 from appliance.core.machine import Link
 from appliance.core.moment import Moment
-from appliance.core.protection import Protected, Protections, protected_host
 from appliance.ports import Surroundings
 
 LOOKED_S = 1.0  # so often it is looked: it takes reading four files, as long as all else of a block does

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from appliance.config import ConfigError, parse
 from appliance.core.moment import Moment
+from appliance.core.operations.trial import Trial, begun
 from appliance.core.refusal import Code, Refused
-from appliance.core.trial import Trial, begun
 from appliance.ports import Drafts
 
 log = logging.getLogger(__name__)

@@ -7,12 +7,12 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from appliance.core import maintenance as rules
-from appliance.core.audit import Entry, value_text
+from appliance.core.access.audit_entry import Entry, value_text
 from appliance.core.machine import Press
-from appliance.core.maintenance import Maintenance
 from appliance.core.moment import Moment, timestamp
-from appliance.core.panel import lights
+from appliance.core.operations import maintenance_window as rules
+from appliance.core.operations.maintenance_window import Maintenance
+from appliance.core.operations.panel_lights import lights
 from appliance.core.refusal import Code, Refused
 from appliance.events import MaintenanceFacts, SystemMaintenance
 from appliance.ports import Panel, Publisher, Store, Trail

@@ -17,9 +17,9 @@ from eventlet import wsgi
 from socketio.exceptions import ConnectionRefusedError as Turned
 
 from appliance.config import DEFAULT_LIMITS, LimitsSection
-from appliance.core.alerts import LARGEST_NUMBER
-from appliance.core.allowance import Allowance, Rate
-from appliance.core.logins import Logins, Patience
+from appliance.core.access.login_backoff import Logins, Patience
+from appliance.core.access.rate_limit import Allowance, Rate
+from appliance.core.alerting.journal import LARGEST_NUMBER
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code, Refused
 from appliance.events import Audience, DepartmentEvent, ErrorEvent, Event

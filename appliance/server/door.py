@@ -23,7 +23,7 @@ import eventlet
 from eventlet import wsgi
 from eventlet.greenio import GreenSocket
 
-from appliance.core.origin import origin_of
+from appliance.core.access.client_address import origin_of
 from appliance.server import packets
 
 log = logging.getLogger(__name__)

@@ -11,10 +11,10 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from appliance.core.audit import Actor
-from appliance.core.logins import Logins
+from appliance.core.access.audit_entry import Actor
+from appliance.core.access.login_backoff import Logins
+from appliance.core.access.person import NAME, Person, Role
 from appliance.core.moment import Moment
-from appliance.core.people import NAME, Person, Role
 from appliance.core.refusal import Code, Refused
 from appliance.server import packets
 from appliance.server.access.pairing import Pairing

@@ -1,6 +1,6 @@
 """Exports over HTTP: the wanted blocks for other firewalls, behind a token.
 
-    /blocks.txt  /blocks.nft  /blocks.rsc     the forms of `core.block_export`; `?department=ID`: for that one only
+    /blocks.txt  /blocks.nft  /blocks.rsc     the forms of `lists.export`; `?department=ID`: for that department only
     /v1/decisions/stream?startup=true         CrowdSec's local API, as its bouncers ask it
 
 A firewall asks every minute and mostly nothing has changed: so the answer has a strong `ETag`, and what
@@ -17,8 +17,8 @@ from urllib.parse import parse_qs
 from eventlet import tpool
 from eventlet.semaphore import Semaphore
 
-from appliance.core.block_export import FORMS, Decisions, cover, decisions, stream
-from appliance.core.blocks import Block
+from appliance.core.blocking.block import Block
+from appliance.core.blocking.lists.export import FORMS, Decisions, cover, decisions, stream
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.server.access import Grant

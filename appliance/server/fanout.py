@@ -19,7 +19,7 @@ from eventlet.hubs import get_hub
 from msgspec.structs import replace
 
 from appliance.config import DEFAULT_LIMITS, LimitsSection
-from appliance.core.alerts import Alert, Journal
+from appliance.core.alerting.journal import Alert, Journal
 from appliance.events import AlertEvent, Audience, DepartmentEvent, Event
 from appliance.server import packets, transport
 from appliance.server.outbox import EventPacket

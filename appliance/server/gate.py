@@ -10,8 +10,8 @@ import io
 from time import monotonic
 from typing import Any
 
-from appliance.core.allowance import Allowance, Rate
-from appliance.core.origin import origin_of
+from appliance.core.access.client_address import origin_of
+from appliance.core.access.rate_limit import Allowance, Rate
 
 TRANSPORT = "/socket.io/"
 FORMS = frozenset({"/login", "/pair"})  # the only pages that take a body

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import eventlet
 
-from appliance.core.allowance import Allowance, Rate
-from appliance.core.health import Facts
+from appliance.core.access.client_address import origin_of
+from appliance.core.access.rate_limit import Allowance, Rate
+from appliance.core.metering.account import Books
 from appliance.core.moment import Moment
-from appliance.core.origin import origin_of
+from appliance.core.operations.health import Facts
 from appliance.core.refusal import Code, Refused
-from appliance.monitor.account import Books
 from appliance.monitor.condition import Condition
 from appliance.monitor.enforcement import Enforcement
 from appliance.monitor.metering import Metering

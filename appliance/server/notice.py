@@ -10,8 +10,8 @@ from html import escape
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from appliance.core.metering.account import Books
 from appliance.core.moment import Moment
-from appliance.monitor.account import Books
 from appliance.monitor.metering import CutOff
 from appliance.server.web import HEADERS, HTML, StartResponse, remote_address
 

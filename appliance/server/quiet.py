@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from time import monotonic
 
-from appliance.core.allowance import Allowance, Rate
+from appliance.core.access.rate_limit import Allowance, Rate
 
 BURST_S = 10  # seconds' worth of lines at once: an hour's start and a fault each write a dozen
 MOST_LOGGERS = 200  # there are as many as modules

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from appliance.core.origin import plain_address
+from appliance.core.access.client_address import plain_address
 from appliance.server.gate import TRANSPORT, Environ, Gate, Refusal
 
 # No script, style or frame has a place here, and no answer is for a cache.

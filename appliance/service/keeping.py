@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-from appliance.core.audit import Actor
+from appliance.core.access.audit_entry import Actor
 from appliance.core.moment import Moment
 from appliance.server.access import AccessError, Keeper, load_secret, this_boot
 from appliance.server.access.people import People

@@ -11,11 +11,10 @@ from zoneinfo import available_timezones
 
 from appliance import config as configuration
 from appliance.config import Config
-from appliance.core.blocks import BlockRequest
-from appliance.core.filing import is_trusted
+from appliance.core.blocking.block import BlockRequest
 from appliance.core.machine import Link, Position, Press
-from appliance.core.moment import Moment
-from appliance.core.quota import Action
+from appliance.core.metering.quota import Action
+from appliance.core.moment import Moment, is_trusted
 from appliance.ports import (
     Capture,
     DnsFilter,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from time import monotonic, sleep
 
-from appliance.core.denial import FILTER_NAME
+from appliance.core.kernel.bpf.dns_maps import FILTER_NAME
 from appliance.system.classifier import Classifier
 from appliance.system.nftables import FirewallUnavailable, Nftables
 

@@ -12,10 +12,8 @@ from time import monotonic
 
 from appliance import config as configuration
 from appliance.config import Config
-from appliance.core.filing import is_trusted
 from appliance.core.machine import Position
-from appliance.core.moment import Moment
-from appliance.core.rows import NOT_A_ROW
+from appliance.core.moment import Moment, is_trusted
 from appliance.monitor.enforcement import Enforcement
 from appliance.service.machines import CannotStart
 from appliance.system import firewall
@@ -28,6 +26,7 @@ from appliance.system.interfaces import RtnetlinkInterfaces
 from appliance.system.nfnetlink import Nfnetlink
 from appliance.system.nftables import FirewallUnavailable, Nftables
 from appliance.system.notices import Notices
+from appliance.system.storage.rows import NOT_A_ROW
 from appliance.system.store import SqliteStore, StoreDamaged, StoreUnavailable
 from appliance.system.surroundings import LinuxSurroundings
 

@@ -25,12 +25,12 @@ from eventlet.hubs import get_hub
 
 from appliance.config import Config
 from appliance.config.values import SendPath
-from appliance.core.blocks import BlockRequest
-from appliance.core.department import networks_of
+from appliance.core.blocking.block import BlockRequest
+from appliance.core.blocking.protection import Protected
 from appliance.core.machine import Press
+from appliance.core.metering.department import networks_of
 from appliance.core.moment import Moment
-from appliance.core.panel import DARK
-from appliance.core.protection import Protected
+from appliance.core.operations.panel_lights import DARK
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.condition import Condition
 from appliance.monitor.enforcement import Enforcement

@@ -13,7 +13,7 @@ import eventlet
 from appliance import config as configuration
 from appliance.client import reachable_url
 from appliance.config import Config, ConfigError
-from appliance.core.trial import told
+from appliance.core.operations.trial import told
 from appliance.monitor.trial import ConfigTrial, Successor
 from appliance.server.access import AccessError
 from appliance.server.quiet import Quiet

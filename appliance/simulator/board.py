@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import pi, sin
 
 from appliance.core.machine import Lights, Press, Vitals
-from appliance.core.panel import DARK, STATUS
+from appliance.core.operations.panel_lights import DARK, STATUS
 from appliance.simulator.story import Deed, dice
 from appliance.simulator.world import World
 

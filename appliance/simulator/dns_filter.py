@@ -5,9 +5,9 @@ The same contract test runs over it and over the real one.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from appliance.core.block_rules import Hit, Place
-from appliance.core.blocks import Origin
-from appliance.core.denial import Denial, Question
+from appliance.core.blocking.block import Origin
+from appliance.core.blocking.denials import Denial, Question
+from appliance.core.blocking.place import Hit, Place
 from appliance.simulator.firewall import claims
 from appliance.simulator.frames import Address
 

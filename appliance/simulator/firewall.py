@@ -8,12 +8,12 @@ gone.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from appliance.core.block_rules import Hit, Place
-from appliance.core.blocks import Origin
-from appliance.core.cover import Range
-from appliance.core.elements import Bounds, Point
-from appliance.core.protection import Protected
-from appliance.core.slots import SHAPES, Family, Slot, Standing, stand
+from appliance.core.blocking.block import Origin
+from appliance.core.blocking.cover import Range
+from appliance.core.blocking.place import Hit, Place
+from appliance.core.blocking.protection import Protected
+from appliance.core.blocking.sets import SHAPES, Family, Slot, Standing, stand
+from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.simulator.frames import Address
 
 Sets = dict[Slot, dict[Bounds, tuple[int, float]]]  # by slot and bounds: the mark, and when it ends

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from struct import pack, unpack
 
-from appliance.core.packet import TCP, UDP
+from appliance.core.traffic.packet import TCP, UDP
 
 Address = IPv4Address | IPv6Address
 

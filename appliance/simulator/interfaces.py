@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
 from appliance.core.machine import Counters, Link, Position
-from appliance.core.usage import ETHERNET_BYTES
+from appliance.core.metering.usage import ETHERNET_BYTES
 from appliance.simulator.network import Population
 from appliance.simulator.talk import router_mac
 from appliance.simulator.wire import Traffic

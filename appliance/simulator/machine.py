@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from appliance.config import Config
-from appliance.core.blocks import BlockRequest
+from appliance.core.blocking.block import BlockRequest
 from appliance.core.moment import Moment, timestamp
 from appliance.simulator.board import SimulatedPanel, SimulatedSensors
 from appliance.simulator.dns_filter import SimulatedDnsFilter

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from appliance.core.meter import Facing, Network, Plan, Reading
-from appliance.core.targets import overlap
+from appliance.core.blocking.targets import overlap
+from appliance.core.machine import Facing, Network
+from appliance.core.metering.meter import Plan, Reading
 from appliance.simulator.network import Device
 from appliance.simulator.wire import Hold, Traffic
 from appliance.simulator.world import World

@@ -13,8 +13,8 @@ from itertools import islice
 from math import exp, pi, sin
 
 from appliance.config import Config
-from appliance.core.department import Department
-from appliance.core.protection import Protected, Protections
+from appliance.core.blocking.protection import Protected, Protections
+from appliance.core.metering.department import Department
 from appliance.simulator.story import dice
 
 Address = IPv4Address | IPv6Address

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from itertools import accumulate
 from random import Random
 
-from appliance.core.packet import ACK, RST, SYN
+from appliance.core.traffic.packet import ACK, RST, SYN
 from appliance.simulator.frames import DNS_PORT, Address, Way, dns_answer, tcp
 from appliance.simulator.network import Device, Population
 from appliance.simulator.story import Act

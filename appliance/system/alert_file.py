@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Raw, Struct
 
-from appliance.core.alerts import MOST_KEPT, Alert
+from appliance.core.alerting.journal import MOST_KEPT, Alert
 
 log = logging.getLogger(__name__)
 

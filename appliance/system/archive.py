@@ -18,8 +18,8 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
-from appliance.core.history import ALL_HOSTS, Key, Series, Step
-from appliance.core.usage import Passed
+from appliance.core.metering.history_series import ALL_HOSTS, Key, Series, Step
+from appliance.core.metering.usage import Passed
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from struct import Struct
 
-from appliance.core.ebpf import MapKind, MapShape
+from appliance.core.kernel.bpf.ebpf import MapKind, MapShape
 
 CALLS = {"x86_64": 321, "aarch64": 280, "armv7l": 386, "armv6l": 386, "riscv64": 280}  # the number of bpf(2)
 CREATE_MAP, LOOK_UP, UPDATE, DELETE, LOAD_PROGRAM, TELL, LOOK_UP_MANY, UPDATE_MANY = 0, 1, 2, 3, 5, 15, 24, 26
@@ -85,7 +85,7 @@ class Bpf:
         return Map(self, name, shape)
 
     def load(self, name: str, instructions: bytes) -> int:
-        """A program for packets (`core.ebpf.assemble`), which the kernel has found to end and to touch only its own."""
+        """A program for packets (`ebpf.assemble`), which the kernel has found to end and to touch only its own."""
         code, licence = _place(instructions), _place(LICENCE)
         places = [ctypes.addressof(one) for one in (code, licence)]
         asked = PROGRAM.pack(CLASSIFIER, len(instructions) // 8, *places, 0, 0, 0, 0, 0, name.encode())

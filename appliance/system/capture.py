@@ -1,4 +1,4 @@
-"""Captured frames, by AF_PACKET: a non-blocking socket for each interface, with the filter of `core.bpf` in the kernel.
+"""Captures frames by AF_PACKET: a non-blocking socket for each interface, with `capture_filter`'s program in each.
 
 A socket is made deaf (protocol 0), given its filter, and only then bound, so that nothing unfiltered gets in before.
 Both directions are seen, each frame once: what comes in before the packet filter, what goes out after it.
@@ -10,7 +10,7 @@ import struct
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from appliance.core.bpf import PROGRAM, SNAP_BYTES, UNTAGGED, assemble
+from appliance.core.kernel.bpf.capture_filter import PROGRAM, SNAP_BYTES, UNTAGGED, assemble
 from appliance.core.machine import Frame, carries
 
 MOST_FRAMES = 64  # at 20 us each for what follows, a millisecond until others have their turn

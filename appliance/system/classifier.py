@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from fcntl import ioctl
 from struct import Struct
 
-from appliance.core.denial import Spot
-from appliance.core.netlink import (
+from appliance.core.kernel.netlink import (
     ACK,
     CREATE,
     DONE,
@@ -29,6 +28,7 @@ from appliance.core.netlink import (
     name_in,
     text,
 )
+from appliance.core.machine import Spot
 
 NETLINK_ROUTE = 0  # linux/netlink.h
 NEW_QUEUE, DELETE_QUEUE, GET_QUEUE, NEW_FILTER, DELETE_FILTER, GET_FILTER = 36, 37, 38, 44, 45, 46  # RTM_*

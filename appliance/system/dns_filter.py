@@ -1,8 +1,8 @@
 """The DNS filter in the kernel: a program at each place, which refuses look-ups of denied names by itself.
 
-`core.dns_program` says what it reads and answers. What is denied stands in a map, each entry with its end, so that all
-of it holds, and ends, while this process is dead. A process that starts loads a program of its own, fills its map, and
-only then puts it in place of the former one.
+`core.kernel.bpf.dns_program` says what it reads and answers. What is denied stands in a map, each entry with its end,
+so that all of it holds, and ends, while this process is dead. A process that starts loads a program of its own, fills
+its map, and only then puts it in place of the former one.
 """
 
 import os
@@ -13,13 +13,14 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
-from appliance.core import dns_maps as maps
-from appliance.core.block_rules import Hit, Place
-from appliance.core.denial import FILTER_NAME, Denial, Question, Spot
-from appliance.core.dns_program import program as dns_program
-from appliance.core.ebpf import MapShape, assemble
-from appliance.core.meter import Facing
-from appliance.core.slots import ORIGIN_MARKS, ORIGIN_SHIFT
+from appliance.core.blocking.denials import Denial, Question
+from appliance.core.blocking.place import Hit, Place
+from appliance.core.blocking.sets import ORIGIN_MARKS, ORIGIN_SHIFT
+from appliance.core.kernel.bpf import dns_maps as maps
+from appliance.core.kernel.bpf.dns_maps import FILTER_NAME
+from appliance.core.kernel.bpf.dns_program import program as dns_program
+from appliance.core.kernel.bpf.ebpf import MapShape, assemble
+from appliance.core.machine import Facing, Spot
 
 FOREVER = float("inf")
 LONGEST_S = 10 * 365 * 86_400  # far below what 64 bits of nanoseconds hold; nobody waits that long

@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Iterable, Sequence
 
-from appliance.core.netlink import ACK, CREATE, ERROR, REQUEST, message, messages
+from appliance.core.kernel.netlink import ACK, CREATE, ERROR, REQUEST, message, messages
 
 NETLINK_NETFILTER = 12  # linux/netlink.h
 NFPROTO_NETDEV = 5  # linux/netfilter.h
@@ -36,7 +36,7 @@ class Elements:
         self._socket.close()
 
     def change(self, removed: Iterable[bytes], added: Iterable[bytes]) -> str | None:
-        """Take some elements away and add others (`core.elements.lists`), all or none.
+        """Take some elements away and add others (`core.kernel.nftables.elements.lists`), all or none.
 
         Returns `None`, or the reason why the kernel refused.
         """

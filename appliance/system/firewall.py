@@ -1,22 +1,22 @@
 """Blocks in the kernel's packet filter: one table of our own, whose rules are put whole or not at all.
 
-`core.block_rules` says what is in the table. Rules go through libnftables, as JSON, because an interface may have a
-name that would be syntax in the text form; elements go by netlink, so that a change among 100,000 is one element's
-work. The kernel drops an element when its time is over, even when this program has died.
+`core.kernel.nftables.block_rules` says what is in the table. Rules go through libnftables, as JSON, because an
+interface may have a name that would be syntax in the text form; elements go by netlink, so that a change among 100,000
+is one element's work. The kernel drops an element when its time is over, even when this program has died.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from appliance.core import elements as encoding
-from appliance.core.block_rules import TABLE, Hit, Place, arrangement, hits_in, hits_name, slots_of
-from appliance.core.cover import Range
-from appliance.core.elements import Bounds, Point
-from appliance.core.meter_change import There
-from appliance.core.meter_names import PROTOCOLS
-from appliance.core.regions import Grid, Regions, grids
-from appliance.core.ruleset import Command
-from appliance.core.slots import SHAPES, Slot
+from appliance.core.blocking.cover import Range
+from appliance.core.blocking.place import Hit, Place
+from appliance.core.blocking.sets import SHAPES, Slot
+from appliance.core.kernel.nftables import elements as encoding
+from appliance.core.kernel.nftables.block_rules import TABLE, arrangement, hits_in, hits_name, slots_of
+from appliance.core.kernel.nftables.elements import Bounds, Point
+from appliance.core.kernel.nftables.prefilter import Grid, Regions, grids
+from appliance.core.kernel.nftables.ruleset import PROTOCOLS, Command
+from appliance.core.kernel.nftables.table import There
 
 __all__ = ["TABLE", "NftablesFirewall"]
 

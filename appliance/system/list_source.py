@@ -17,7 +17,7 @@ from threading import Timer
 from time import monotonic
 from urllib.parse import urlsplit
 
-from appliance.core.block_list import LARGEST_BYTES, Fetched
+from appliance.core.blocking.lists.parser import LARGEST_BYTES, Fetched
 
 ANSWER_S = 10.0  # a server on the LAN that is silent for so long is not there
 WHOLE_S = 60.0  # the largest list over a link of 2 Mbit/s; a server that trickles must not hold the thread for ever

@@ -1,8 +1,8 @@
 """The kernel's own meters: one table of the packet filter, kept as it is found and changed only where plans differ.
 
 The table `netdev appliance_meters` outlives this program. A start finds the counts of the one before; a flush by
-somebody else makes other meters, with other identities. `core.meter_rules` says what is in it, `core.meter_change` how
-it changes.
+somebody else makes other meters, with other identities. `core.kernel.nftables.meter_rules` says what is in it,
+`core.kernel.nftables.meter_change` how it changes.
 
 A quota of the kernel counts the same packets as the counters do, from the same zero on, so that moving its limit needs
 no count to be read first, and lets nothing slip. But the kernel counts what goes out with its Ethernet header: at each
@@ -20,14 +20,21 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 
-from appliance.core.host_rules import Left, beyond_name, due, left_name
-from appliance.core.meter import Plan, Reading
-from appliance.core.meter_change import TABLE, Counters, Quotas, There, moved, transaction
-from appliance.core.meter_names import ETHERNET_BYTES, is_held, object_name, outgoing_direction, parse_name
-from appliance.core.meter_rules import REFUSED, Layout, layout
-from appliance.core.notice_rules import notice_table
-from appliance.core.ruleset import Command
-from appliance.core.throttle_rules import shares
+from appliance.core.kernel.nftables.host_rules import Left, beyond_name, due, left_name
+from appliance.core.kernel.nftables.meter_change import TABLE, Counters, Quotas, moved, transaction
+from appliance.core.kernel.nftables.meter_names import (
+    ETHERNET_BYTES,
+    is_held,
+    object_name,
+    outgoing_direction,
+    parse_name,
+)
+from appliance.core.kernel.nftables.meter_rules import REFUSED, layout
+from appliance.core.kernel.nftables.notice_rules import notice_table
+from appliance.core.kernel.nftables.ruleset import Command
+from appliance.core.kernel.nftables.table import Layout, There
+from appliance.core.kernel.nftables.throttle_rules import shares
+from appliance.core.metering.meter import Plan, Reading
 
 __all__ = ["TABLE", "NftablesMeters"]
 

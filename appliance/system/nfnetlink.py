@@ -17,7 +17,7 @@ from fcntl import ioctl
 from select import select
 from struct import Struct
 
-from appliance.core.netlink import (
+from appliance.core.kernel.netlink import (
     ACK,
     CREATE,
     DONE,
@@ -178,7 +178,7 @@ class Nfnetlink:
         return attribute(1, self._table) + attribute(2, text(name)) + listed
 
     def portions(self, name: str) -> Iterator[bytes]:
-        """What shows a set's elements, each some hundreds, for `core.elements.points`; nothing where it is not there.
+        """What shows a set's elements, each some hundreds, for `points`; nothing where it is not there.
 
         To be read to its end before the next; what else is asked meanwhile does not disturb it.
         """

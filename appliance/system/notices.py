@@ -7,7 +7,17 @@ told from another's, and another's that concerns our table from the many that do
 import errno
 import socket
 
-from appliance.core.netlink import FAMILY, REQUEST, attribute, attributes, message, messages, name_in, number, text
+from appliance.core.kernel.netlink import (
+    FAMILY,
+    REQUEST,
+    attribute,
+    attributes,
+    message,
+    messages,
+    name_in,
+    number,
+    text,
+)
 
 NETLINK_NETFILTER = 12  # linux/netlink.h
 SUBSYSTEM = 10 << 8  # linux/netfilter/nfnetlink.h: NFNL_SUBSYS_NFTABLES

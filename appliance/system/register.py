@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlite_utils import Database, Migrations
 
+from appliance.core.access.person import Origin, Person, Role, Ticket, departments_text
 from appliance.core.moment import timestamp
-from appliance.core.people import Origin, Person, Role, Ticket, departments_text
 from appliance.core.refusal import Code, Refused
 
 log = logging.getLogger(__name__)

@@ -24,12 +24,13 @@ from typing import Protocol
 from sqlite_utils import Database, Migrations
 from sqlite_utils.db import Table
 
-from appliance.core.blocks import Block
-from appliance.core.maintenance import Maintenance
-from appliance.core.name_blocks import Learned
-from appliance.core.quota import Kind, Ledger
+from appliance.core.blocking.block import Block
+from appliance.core.blocking.blocked_names import Learned
+from appliance.core.metering.quota import Kind, Ledger
+from appliance.core.metering.usage import Mark
+from appliance.core.operations.maintenance_window import Maintenance
 from appliance.core.refusal import Code, Refused
-from appliance.core.rows import (
+from appliance.system.storage.rows import (
     BLOCK_COLUMNS,
     NOT_A_ROW,
     Row,
@@ -49,8 +50,7 @@ from appliance.core.rows import (
     saving_from,
     saving_row,
 )
-from appliance.core.schema import CHANGES
-from appliance.core.usage import Mark
+from appliance.system.storage.schema import CHANGES
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
-from appliance.core.audit import Entry, Recorded, digest, first_break
+from appliance.core.access.audit_entry import Entry, Recorded, digest, first_break
 
 log = logging.getLogger(__name__)
 

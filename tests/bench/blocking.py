@@ -12,12 +12,12 @@ from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 
 from appliance.client import CallFailed, Client
-from appliance.core.block_rules import TABLE
-from appliance.core.blocks import Block, BlockRequest
-from appliance.core.department import Department
+from appliance.core.blocking.block import Block, BlockRequest
+from appliance.core.kernel.nftables.block_rules import TABLE
 from appliance.core.machine import Counters, Link, Position
+from appliance.core.metering.department import Department
+from appliance.core.metering.quota import Limits
 from appliance.core.moment import Moment
-from appliance.core.quota import Limits
 from appliance.monitor.enforcement import Enforcement
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedSurroundings

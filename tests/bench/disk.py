@@ -14,10 +14,10 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from appliance.core.department import Department
 from appliance.core.machine import Position
+from appliance.core.metering.department import Department
+from appliance.core.metering.quota import Kind, Limits
 from appliance.core.moment import Moment
-from appliance.core.quota import Kind, Limits
 from appliance.monitor.metering import CHECKPOINT_S, Metering
 from appliance.system.store import SqliteStore
 from tests.bench.history import MIDNIGHT, SIZES, ZONE, Run, written_bytes

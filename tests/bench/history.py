@@ -16,10 +16,10 @@ from time import perf_counter, process_time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from appliance.core.history import DEPARTMENT_STEPS, HOST_STEPS, Retention, Series
+from appliance.core.access.token_lifetime import Span
+from appliance.core.metering.history_series import DEPARTMENT_STEPS, HOST_STEPS, Retention, Series
+from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment, timestamp
-from appliance.core.usage import Passed
-from appliance.core.validity import Span
 from appliance.monitor.history import BATCH_S, History
 from appliance.server.access import Grant, Role
 from appliance.server.calls import Caller, Context, Desk, carry_out

@@ -14,12 +14,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from appliance.core.department import Department
-from appliance.core.machine import Position
-from appliance.core.meter import Network
+from appliance.core.machine import Network, Position
+from appliance.core.metering.department import Department
+from appliance.core.metering.quota import Action, Kind, Limits
+from appliance.core.metering.usage import count_connections
 from appliance.core.moment import Moment
-from appliance.core.quota import Action, Kind, Limits
-from appliance.core.usage import count_connections
 from appliance.monitor.hosts import LOOK_S
 from appliance.monitor.lines import FLOWS_S
 from appliance.monitor.metering import Metering

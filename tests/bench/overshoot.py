@@ -2,7 +2,8 @@
 
 from ipaddress import ip_network
 
-from appliance.core.meter import Facing, Plan
+from appliance.core.machine import Facing
+from appliance.core.metering.meter import Plan
 from appliance.system.meters import TABLE, NftablesMeters
 from appliance.system.nfnetlink import Nfnetlink
 from appliance.system.nftables import Nftables

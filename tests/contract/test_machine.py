@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from appliance.core.machine import Light, Lights, Press
-from appliance.core.names import answer_in
-from appliance.core.packet import decode
+from appliance.core.traffic.dns import answer_in
+from appliance.core.traffic.packet import decode
 from tests.contract.machines import Rig, real, simulated
 from tests.lab.blocks import DEPARTMENT, bounds, pieces, place, remaining_s, targets
 from tests.lab.lookups import denials

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.core.meter import Facing, Plan, Reading
+from appliance.core.machine import Facing
+from appliance.core.metering.meter import Plan, Reading
 from appliance.ports import Meters
 from tests.contract.machines import real, simulated
 

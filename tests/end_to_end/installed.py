@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from appliance.core.usage import ETHERNET_BYTES
+from appliance.core.metering.usage import ETHERNET_BYTES
 from tests.client.node import NodeClient
 from tests.lab.host import Program
 from tests.lab.network import Network

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from appliance.core.trial import TRIAL_S
+from appliance.core.operations.trial import TRIAL_S
 from appliance.simulator import CONFIG
 from tests.client.node import NodeClient, Unanswered
 from tests.end_to_end.installed import COMMAND

@@ -4,7 +4,7 @@ import json
 import time
 from pathlib import Path
 
-from appliance.core.usage import ETHERNET_BYTES, unaccounted
+from appliance.core.metering.usage import ETHERNET_BYTES, unaccounted
 from tests.client.node import NodeClient
 from tests.end_to_end.installed import Installed
 from tests.end_to_end.test_quota import BLOCKING, LARGEST_PACKET, LIMIT, download, used

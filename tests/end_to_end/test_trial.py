@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.core.trial import TRIAL_S
+from appliance.core.operations.trial import TRIAL_S
 from tests.end_to_end.simulated import PATIENCE_S, Simulated
 
 

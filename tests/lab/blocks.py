@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import ip_address, ip_network, summarize_address_range
 
-from appliance.core.block_rules import Place
-from appliance.core.cover import Range
-from appliance.core.elements import Bounds, Point
-from appliance.core.meter import Facing
-from appliance.core.slots import SHAPES, Family, Shape, Slot, Standing, mark_of, stand
-from appliance.core.targets import target_text
+from appliance.core.blocking.cover import Range
+from appliance.core.blocking.place import Place
+from appliance.core.blocking.sets import SHAPES, Family, Shape, Slot, Standing, mark_of, stand
+from appliance.core.blocking.targets import target_text
+from appliance.core.kernel.nftables.elements import Bounds, Point
+from appliance.core.machine import Facing
 from appliance.ports import Firewall
 from appliance.system.elements import Elements
 from appliance.system.firewall import TABLE, NftablesFirewall

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from appliance.core.denial import Denial, Question
-from appliance.core.slots import mark_of
+from appliance.core.blocking.denials import Denial, Question
+from appliance.core.blocking.sets import mark_of
 from appliance.system.bpf import Bpf
 from appliance.system.classifier import Classifier
 from appliance.system.dns_filter import BpfDnsFilter

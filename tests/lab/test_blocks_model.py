@@ -16,10 +16,10 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appliance.core.blocks import Block, Key
+from appliance.core.blocking.block import Block, Key
+from appliance.core.blocking.block_index import Register
 from appliance.core.machine import Counters, Link
 from appliance.core.moment import Moment
-from appliance.core.register import Register
 from appliance.monitor.obedience import Obedience
 from tests.lab.blocks import firewall, place
 from tests.lab.host import Program

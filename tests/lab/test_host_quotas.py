@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from appliance.core.meter import Facing
+from appliance.core.machine import Facing
 from tests.lab.network import WEB_V4, WEB_V6
 from tests.lab.test_meters import MEGABYTE, REFUSED, SUBNETS, at_rest, meters_of, transfer
 

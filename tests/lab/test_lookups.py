@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from appliance.core.meter import Facing, Plan
+from appliance.core.machine import Facing
+from appliance.core.metering.meter import Plan
 from tests.lab.blocks import place
 from tests.lab.lookups import FOUND, NONE, RESET, ask, denials, dns_filter
 from tests.lab.network import WEB_V4, Network

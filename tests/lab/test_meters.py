@@ -8,8 +8,9 @@ from ipaddress import ip_interface, ip_network
 
 import pytest
 
-from appliance.core.meter import Facing, Plan, Reading
-from appliance.core.meter_names import MOST_HOSTS
+from appliance.core.kernel.nftables.meter_names import MOST_HOSTS
+from appliance.core.machine import Facing
+from appliance.core.metering.meter import Plan, Reading
 from appliance.system.meters import TABLE, NftablesMeters
 from appliance.system.nfnetlink import Nfnetlink
 from appliance.system.nftables import Nftables

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.core.meter import Facing, Plan
+from appliance.core.machine import Facing
+from appliance.core.metering.meter import Plan
 from appliance.system.capture import PacketCapture
 from tests.lab.blocks import firewall, pieces, place
 from tests.lab.host import Host

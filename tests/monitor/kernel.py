@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from appliance.core.machine import Connection, Counters, Link
-from appliance.core.meter import Plan, Reading
-from appliance.core.usage import Mark
+from appliance.core.metering.meter import Plan, Reading
+from appliance.core.metering.usage import Mark
 
 INTERFACE = "eth1"
 PACKET_BYTES = 1000

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from appliance.core.block_rules import Hit
-from appliance.core.blocks import BlockRequest
-from appliance.core.department import Department
+from appliance.core.blocking.block import BlockRequest
+from appliance.core.blocking.place import Hit
+from appliance.core.blocking.protection import Protected, protected_host
+from appliance.core.blocking.sets import mark_of
 from appliance.core.machine import Counters, Link, Position
+from appliance.core.metering.department import Department
+from appliance.core.metering.quota import Limits
 from appliance.core.moment import Moment
-from appliance.core.names import DnsAnswer
-from appliance.core.protection import Protected, protected_host
-from appliance.core.quota import Limits
 from appliance.core.refusal import Code, Refused
-from appliance.core.slots import mark_of
+from appliance.core.traffic.dns import DnsAnswer
 from appliance.events import Event, IpBlocked, IpUnblocked
 from appliance.monitor.disturbance import TOLD_S
 from appliance.monitor.enforcement import Enforcement

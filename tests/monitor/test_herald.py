@@ -1,9 +1,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from appliance.core.blocks import Block
+from appliance.core.blocking.block import Block
+from appliance.core.blocking.block_index import Register
 from appliance.core.moment import Moment
-from appliance.core.register import Register
 from appliance.events import Event, IpBlocked, IpUnblocked
 from appliance.monitor.herald import MOST_AT_ONCE, Herald
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.core.history import ALL_HOSTS, DEPARTMENT_STEPS, HOST_STEPS, Key, Retention, Series, Step
+from appliance.core.metering.history_series import ALL_HOSTS, DEPARTMENT_STEPS, HOST_STEPS, Key, Retention, Series, Step
+from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
-from appliance.core.usage import Passed
 from appliance.monitor.history import (
     BATCH_S,
     HOSTS_BATCH_S,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.core.quota import Action, Kind, Limits
+from appliance.core.metering.quota import Action, Kind, Limits
 from appliance.core.refusal import Refused
 from appliance.events import HostQuota
 from appliance.monitor.hosts import CHECKPOINT_S, LOOK_S, MOST_ACCOUNTS

@@ -5,13 +5,13 @@ from ipaddress import ip_network
 
 import pytest
 
-from appliance.core.blocks import BlockRequest
-from appliance.core.department import Department, Network
-from appliance.core.incident import Severity
+from appliance.core.blocking.block import BlockRequest
+from appliance.core.detection.incident import Severity
+from appliance.core.detection.response import Response
 from appliance.core.machine import Frame
+from appliance.core.metering.department import Department, Network
+from appliance.core.metering.quota import Limits
 from appliance.core.moment import Moment
-from appliance.core.quota import Limits
-from appliance.core.response import Response
 from appliance.events import AnalyticsAnomaly, AnalyticsUpdate, Event, SecurityIncident, Website
 from appliance.monitor.insight import Insight
 from tests.core import frames

@@ -3,8 +3,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from appliance.core.block_list import BlockList, Fetched
-from appliance.core.blocks import Block, BlockRequest, Key
+from appliance.core.blocking.block import Block, BlockRequest, Key
+from appliance.core.blocking.lists.parser import BlockList, Fetched
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.lists import PIECE, Listing, Lists

@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.core.department import UNLIMITED, Department
-from appliance.core.machine import Position
-from appliance.core.meter import Facing
+from appliance.core.machine import Facing, Position
+from appliance.core.metering.department import UNLIMITED, Department
+from appliance.core.metering.quota import Action, Kind, Ledger, Limits, first_instant
+from appliance.core.metering.usage import Mark
 from appliance.core.moment import Moment
-from appliance.core.quota import Action, Kind, Ledger, Limits, first_instant
 from appliance.core.refusal import Refused
-from appliance.core.usage import Mark
 from appliance.events import Event
 from appliance.monitor.metering import CHECKPOINT_S, Metering
 from appliance.system.store import SqliteStore

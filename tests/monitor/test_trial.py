@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from appliance.core.moment import Moment
+from appliance.core.operations.trial import TRIAL_S, begun
 from appliance.core.refusal import Refused
-from appliance.core.trial import TRIAL_S, begun
 from appliance.monitor.trial import ConfigTrial, Successor
 
 NEW = '[appliance]\nposition = "host"\n[[departments]]\nid = "new"\ninterface = "eth1"\n'

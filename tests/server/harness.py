@@ -20,14 +20,14 @@ from eventlet.hubs import trampoline
 
 from appliance import events
 from appliance.config import LimitsSection
-from appliance.core.block_list import BlockList
-from appliance.core.department import Department
-from appliance.core.history import Retention
+from appliance.core.blocking.lists.parser import BlockList
 from appliance.core.machine import Connection, Counters, Lights, Link, Position, Press
-from appliance.core.meter import Plan, Reading
+from appliance.core.metering.department import Department
+from appliance.core.metering.history_series import Retention
+from appliance.core.metering.meter import Plan, Reading
+from appliance.core.metering.quota import Kind, Limits
+from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
-from appliance.core.quota import Kind, Limits
-from appliance.core.usage import Passed
 from appliance.monitor.enforcement import Enforcement
 from appliance.monitor.history import History
 from appliance.monitor.lists import Lists

@@ -9,10 +9,10 @@ from datetime import timedelta
 import jwt
 import pytest
 
+from appliance.core.access.person import Origin, Ticket
+from appliance.core.access.token_lifetime import Birth
 from appliance.core.moment import Moment
-from appliance.core.people import Origin, Ticket
 from appliance.core.refusal import Code, Refused
-from appliance.core.validity import Birth
 from appliance.server import access
 from appliance.server.access import AccessError, Keeper, Role
 from appliance.server.access.secret import SECRET_FILE

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from appliance.config.sections import IssuerSection
+from appliance.core.access.person import Origin, Role
 from appliance.core.moment import Moment
-from appliance.core.people import Origin, Role
 from appliance.core.refusal import Code, Refused
 from appliance.server.access import AccessError, Keeper, issue
 from appliance.server.access.issuers import load_issuers

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from appliance.core.people import Role
+from appliance.core.access.person import Role
 from appliance.core.refusal import Code
 from appliance.server.access.people import LOGIN_S, SESSION_S
 from tests.client import NodeClient

@@ -1,4 +1,4 @@
-from appliance.core.alerts import MOST_KEPT, Alert
+from appliance.core.alerting.journal import MOST_KEPT, Alert
 from appliance.system.alert_file import AlertFile
 
 

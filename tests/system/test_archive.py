@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.core.history import ALL_HOSTS, Series, Step
-from appliance.core.usage import NOTHING, Passed, plus
+from appliance.core.metering.history_series import ALL_HOSTS, Series, Step
+from appliance.core.metering.usage import NOTHING, Passed, plus
 from appliance.system.archive import TABLES, SqliteArchive
 
 LAB, HOST, OTHER = ("lab", ALL_HOSTS), ("lab", "10.0.0.1"), ("sales", "10.0.0.1")
@@ -191,7 +191,7 @@ def test_a_full_disk_takes_nothing_in_part_and_all_of_it_when_there_is_room(tmp_
     program = """
 import os, sys
 from pathlib import Path
-from appliance.core.history import Step
+from appliance.core.metering.history_series import Step
 from appliance.system.archive import SqliteArchive
 
 folder = Path(sys.argv[1])
@@ -218,7 +218,7 @@ print("done")
 def test_a_kill_in_the_middle_of_adding_leaves_whole_batches(path: Path) -> None:
     program = f"""
 from pathlib import Path
-from appliance.core.history import Step
+from appliance.core.metering.history_series import Step
 from appliance.system.archive import SqliteArchive
 archive = SqliteArchive(Path({str(path)!r}))
 for count in range(1, 1_000_000):

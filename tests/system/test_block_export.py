@@ -2,7 +2,7 @@
 
 import subprocess
 
-from appliance.core.block_export import cover, nftables
+from appliance.core.blocking.lists.export import cover, nftables
 
 SCRIPT = 'nft -f /dev/stdin <<< "$0" && nft -f /dev/stdin <<< "$0" && nft list ruleset'
 

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.core import dns_maps as maps
-from appliance.core.slots import mark_of
+from appliance.core.blocking.sets import mark_of
+from appliance.core.kernel.bpf import dns_maps as maps
 from appliance.system.bpf import Bpf
 from appliance.system.dns_filter import Loaded, obstacle
 from tests.core import frames

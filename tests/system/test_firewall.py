@@ -1,7 +1,7 @@
 import pytest
 
-from appliance.core.cover import Range
-from appliance.core.slots import Family, Slot, mark_of
+from appliance.core.blocking.cover import Range
+from appliance.core.blocking.sets import Family, Slot, mark_of
 from appliance.system.firewall import NftablesFirewall
 from appliance.system.nftables import FirewallUnavailable, Nftables
 from tests.lab.blocks import DEPARTMENT, bounds, firewall, pieces, place, remaining_s, targets

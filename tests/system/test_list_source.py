@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.core.block_list import LARGEST_BYTES, Fetched
+from appliance.core.blocking.lists.parser import LARGEST_BYTES, Fetched
 from appliance.system.list_source import fetch
 
 LIST = b"10.0.0.5\n10.1.0.0/16\n"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from appliance.core.people import Origin, Person, Role, Ticket
+from appliance.core.access.person import Origin, Person, Role, Ticket
 from appliance.system import register as module
 from appliance.system.register import RegisterUnavailable, SqliteRegister
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from appliance.core.blocks import Block
-from appliance.core.maintenance import plan
-from appliance.core.quota import Kind, Ledger
+from appliance.core.blocking.block import Block
+from appliance.core.metering.quota import Kind, Ledger
+from appliance.core.metering.usage import Mark
+from appliance.core.operations.maintenance_window import plan
 from appliance.core.refusal import Refused
-from appliance.core.usage import Mark
 from appliance.system.store import BOOKS, PAGE_BYTES, SqliteStore, StoreDamaged, StoreUnavailable, migrations
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -86,8 +86,8 @@ def test_a_full_disk_takes_nothing_and_says_so_until_there_is_room(tmp_path: Pat
 import subprocess
 from datetime import UTC, date, datetime
 from pathlib import Path
-from appliance.core.quota import Kind, Ledger
-from appliance.core.usage import Mark
+from appliance.core.metering.quota import Kind, Ledger
+from appliance.core.metering.usage import Mark
 from appliance.system.store import SqliteStore
 disk = Path({str(tmp_path)!r})
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", disk], check=True)
@@ -159,8 +159,8 @@ def test_50_kills_in_the_middle_of_a_commit_leave_ledger_and_mark_in_step(tmp_pa
 import os, random, resource, signal, sys
 from datetime import UTC, date, datetime
 from pathlib import Path
-from appliance.core.quota import Kind, Ledger
-from appliance.core.usage import Mark
+from appliance.core.metering.quota import Kind, Ledger
+from appliance.core.metering.usage import Mark
 from appliance.system.store import SqliteStore
 
 folder = Path({str(tmp_path)!r})
@@ -211,8 +211,8 @@ def test_a_kill_at_any_moment_of_saving_loses_nothing_that_was_told(path: Path) 
     program = f"""
 from datetime import UTC, date, datetime
 from pathlib import Path
-from appliance.core.quota import Kind, Ledger
-from appliance.core.usage import Mark
+from appliance.core.metering.quota import Kind, Ledger
+from appliance.core.metering.usage import Mark
 from appliance.system.store import SqliteStore
 store = SqliteStore(Path({str(path)!r}))
 for used in range(1, 1_000_000):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from appliance.core.audit import Entry, first_break
+from appliance.core.access.audit_entry import Entry, first_break
 from appliance.system import trail as module
 from appliance.system.trail import SqliteTrail, TrailUnavailable, altered_at
 
@@ -70,7 +70,8 @@ def test_it_is_bounded_and_what_is_old_goes_a_little_at_a_time(trail, path):
 
 
 def test_two_programs_write_one_chain(trail, path):
-    code = "import sys, pathlib; from appliance.system.trail import *; from appliance.core.audit import Entry\n"
+    code = "import sys, pathlib\nfrom appliance.system.trail import *\n"
+    code += "from appliance.core.access.audit_entry import Entry\n"
     code += "t = SqliteTrail(pathlib.Path(sys.argv[1]))\n"
     code += "for n in range(50): t.record(Entry('', 'other', '', None, str(n)))"
     other = subprocess.Popen([sys.executable, "-c", code, str(path)])

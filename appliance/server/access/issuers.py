@@ -13,9 +13,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from appliance.config.sections import IssuerSection
-from appliance.core.people import Origin, Role, highest
+from appliance.core.access.person import Origin, Role, highest
+from appliance.core.access.token_lifetime import Span
 from appliance.core.refusal import Code, Refused
-from appliance.core.validity import Span
 from appliance.server.access.secret import AccessError
 from appliance.server.access.signing import PublicKeyAlgorithm, Verifier
 from appliance.server.access.tokens import Grant, Id, Instant, Subject, moment_of

@@ -13,10 +13,10 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
+from appliance.core.access.person import Origin, Ticket
+from appliance.core.access.token_lifetime import Timekeeper
 from appliance.core.moment import Moment
-from appliance.core.people import Origin, Ticket
 from appliance.core.refusal import Code, Refused
-from appliance.core.validity import Timekeeper
 from appliance.server.access.tokens import Grant, bounded, read
 
 FLOOR_PERIOD_S = 3600.0  # how often the time is noted that has certainly come: 24 small writes a day

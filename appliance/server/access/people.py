@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from appliance.core.audit import Actor
+from appliance.core.access.audit_entry import Actor
+from appliance.core.access.person import Origin, Person, Role, Ticket, departments_text
+from appliance.core.access.token_lifetime import Birth
 from appliance.core.moment import Moment, timestamp
-from appliance.core.people import Origin, Person, Role, Ticket, departments_text
 from appliance.core.refusal import Code, Refused
-from appliance.core.validity import Birth
 from appliance.server.access.keeper import Keeper
 from appliance.server.access.records import Records
 from appliance.server.access.tokens import LONGEST_TTL_S, Grant, issue

@@ -7,8 +7,8 @@ push out of it what people have done.
 from collections.abc import Sequence
 from typing import Protocol
 
-from appliance.core.allowance import Allowance, Rate
-from appliance.core.audit import Actor, Entry, Recorded, value_text
+from appliance.core.access.audit_entry import Actor, Entry, Recorded, value_text
+from appliance.core.access.rate_limit import Allowance, Rate
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code
 

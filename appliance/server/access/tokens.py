@@ -15,9 +15,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from appliance.core.people import RANK, Origin, Role
+from appliance.core.access.person import RANK, Origin, Role
+from appliance.core.access.token_lifetime import Birth, Span
 from appliance.core.refusal import Code, Refused
-from appliance.core.validity import Birth, Span
 from appliance.server.access.signing import own_verifier, signed
 
 ISSUER = "appliance"

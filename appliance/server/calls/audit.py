@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from appliance.core.audit import Recorded
+from appliance.core.access.audit_entry import Recorded
 from appliance.server.arguments import Argument
 from appliance.server.calls.desk import Context
 

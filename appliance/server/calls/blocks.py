@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from appliance.core.block_query import Query, matches
-from appliance.core.blocks import Block, BlockRequest, Origin
+from appliance.core.blocking.block import Block, BlockRequest, Origin
+from appliance.core.blocking.lists.address_ranges import Span, span_of
+from appliance.core.blocking.lists.query import Query, matches
+from appliance.core.blocking.targets import parse_target
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
-from appliance.core.spans import Span, span_of
-from appliance.core.targets import parse_target
 from appliance.server.arguments import Argument, DepartmentId, Sentence
 from appliance.server.calls.desk import Context, require_department
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from appliance.core.trial import Trial
+from appliance.core.operations.trial import Trial
 from appliance.server.arguments import Argument, Nothing
 from appliance.server.calls.desk import Context
 

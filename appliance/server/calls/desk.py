@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from appliance.core.audit import Actor
-from appliance.core.blocks import Block, BlockRequest
-from appliance.core.history import Step
-from appliance.core.maintenance import Maintenance
+from appliance.core.access.audit_entry import Actor
+from appliance.core.blocking.block import Block, BlockRequest
+from appliance.core.metering.account import Books
+from appliance.core.metering.history_series import Step
+from appliance.core.metering.quota import Kind
+from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
-from appliance.core.quota import Kind
+from appliance.core.operations.maintenance_window import Maintenance
+from appliance.core.operations.trial import Trial
 from appliance.core.refusal import Code, Refused
-from appliance.core.trial import Trial
-from appliance.core.usage import Passed
-from appliance.monitor.account import Books
 from appliance.monitor.hosts import HostBooks
 from appliance.monitor.lists import Listing
 from appliance.server.access import Grant

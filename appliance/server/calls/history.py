@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from appliance.core.history import Step
+from appliance.core.metering.history_series import Step
 from appliance.core.moment import timestamp
 from appliance.server.arguments import Argument, DepartmentId, HostAddress, Instant, host_of
 from appliance.server.calls.desk import Context, require_department

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from appliance.core.maintenance import Maintenance, facts
+from appliance.core.operations.maintenance_window import Maintenance, facts
 from appliance.server.arguments import Argument, Instant, Nothing, Sentence
 from appliance.server.calls.desk import Context
 

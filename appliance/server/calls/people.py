@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from appliance.core.people import NAME, Person, Role
+from appliance.core.access.person import NAME, Person, Role
 from appliance.core.refusal import Code, Refused
 from appliance.server.access.people import LOGIN_S, LONGEST_PASSWORD, SHORTEST_PASSWORD, person_facts, ticket_facts
 from appliance.server.arguments import Argument, DepartmentId, Nothing

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from appliance.core.metering.account import Books
+from appliance.core.metering.quota import Kind
 from appliance.core.moment import timestamp
-from appliance.core.quota import Kind
-from appliance.monitor.account import Books
 from appliance.server.arguments import Argument, DepartmentId, HostAddress, Sentence, YesOrNo, host_of
 from appliance.server.calls.desk import Context, require_department
 

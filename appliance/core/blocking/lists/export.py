@@ -1,0 +1,134 @@
+"""Exports: the wanted blocks in the forms that other firewalls read, for a position that cannot enforce by itself.
+
+Each form holds addresses and prefixes, none inside another, in their order; so the same blocks give the same text, and
+a firewall that refuses overlaps takes it. MAC addresses and names are left out, because these forms have no place for
+them; where there are comments, one tells how many.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from appliance.core.blocking.block import Block
+from appliance.core.blocking.lists.address_ranges import span_of
+from appliance.core.blocking.targets import Kind
+
+TABLE = "appliance_blocks"  # of nftables, and the name of MikroTik's address list
+LONGEST_DECISION_S = 10 * 365 * 86_400  # a block until lifted, for who must have an end
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """What is blocked, by IP version, none inside another, and how many targets are of another kind."""
+
+    v4: tuple[str, ...]
+    v6: tuple[str, ...]
+    left_out: int
+
+
+def cover(targets: Iterable[str]) -> Covered:
+    """The addresses and prefixes among these targets without those that others hold already."""
+    spans, others = [], set()
+    for target in {*targets}:
+        span = span_of(target)
+        if span is None:
+            others.add(target)
+        else:
+            spans.append((span, target))
+    # Of two prefixes that overlap one holds the other: in this order, right behind it or behind others that it holds.
+    found: dict[int, list[str]] = {4: [], 6: []}
+    end = (0, -1)
+    for span, target in sorted(spans):
+        if (span.version, span.first) > end:
+            found[span.version].append(target)
+            end = span.version, span.last
+    return Covered(tuple(found[4]), tuple(found[6]), len(others))
+
+
+def plain(covered: Covered) -> str:
+    """A target a line."""
+    return "".join(f"{line}\n" for line in (*_comments(covered), *covered.v4, *covered.v6))
+
+
+def nftables(covered: Covered) -> str:
+    """A file for `nft -f`: a table of its own, which drops what comes from a target or goes to it."""
+    table = f"table inet {TABLE}"
+    sets = [*_nft_set("blocked4", "ipv4_addr", covered.v4), *_nft_set("blocked6", "ipv6_addr", covered.v6)]
+    rules = [f"    {family} {end} @{name} drop" for name, family in _FAMILIES for end in ("saddr", "daddr")]
+    chains = [
+        line
+        for hook in ("input", "forward", "output")
+        for line in (
+            f"  chain {hook} {{",
+            f"    type filter hook {hook} priority -10; policy accept;",
+            *rules,
+            "  }",
+        )
+    ]
+    # To add what may be there, then delete it, then make it: so the file replaces what an earlier one has left.
+    lines = [*_comments(covered), table, f"delete {table}", f"{table} {{", *sets, *chains, "}"]
+    return "".join(f"{line}\n" for line in lines)
+
+
+_FAMILIES = (("blocked4", "ip"), ("blocked6", "ip6"))
+
+
+def _nft_set(name: str, kind: str, targets: Sequence[str]) -> list[str]:
+    elements = [f"    elements = {{ {', '.join(targets)} }}"] if targets else []
+    return [f"  set {name} {{", f"    type {kind}; flags interval;", *elements, "  }"]
+
+
+def mikrotik(covered: Covered) -> str:
+    """A script for `/import` that replaces the address list."""
+    lines = list(_comments(covered))
+    for menu, targets in (("/ip firewall address-list", covered.v4), ("/ipv6 firewall address-list", covered.v6)):
+        lines += [menu, f"remove [find list={TABLE}]"]
+        lines += [f"add list={TABLE} address={target}" for target in targets]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _comments(covered: Covered) -> list[str]:
+    count = len(covered.v4) + len(covered.v6)
+    more = f"; {covered.left_out} MAC addresses and names are not in this form" if covered.left_out else ""
+    return [f"# {count} addresses and prefixes are to be blocked{more}"]
+
+
+# By the ending of their name.
+FORMS: Mapping[str, Callable[[Covered], str]] = {"txt": plain, "nft": nftables, "rsc": mikrotik}
+
+Decisions = Mapping[str, tuple[Block, datetime | None]]  # by target, the longest-lived block of it and its end
+
+
+def decisions(blocks: Iterable[Block]) -> Decisions:
+    """What CrowdSec calls decisions: one for each target."""
+    found: dict[str, tuple[Block, datetime | None]] = {}
+    for block in blocks:
+        if block.kind not in {Kind.ADDRESS, Kind.PREFIX}:
+            continue
+        known = found.get(block.target)
+        if known is None or (known[1] is not None and (block.expires_at is None or block.expires_at > known[1])):
+            found[block.target] = block, block.expires_at
+    return found
+
+
+def stream(now: Decisions, before: Decisions, wall: datetime) -> str:
+    """The decision stream of CrowdSec's local API: what is new since `before`, and what is gone."""
+    new = [block for target, (block, end) in now.items() if target not in before or before[target][1] != end]
+    deleted = [block for target, (block, _) in before.items() if target not in now]
+    return json.dumps(
+        {"new": [_decision(one, wall) for one in new], "deleted": [_decision(one, wall) for one in deleted]}
+    )
+
+
+def _decision(block: Block, wall: datetime) -> dict[str, object]:
+    remaining_s = block.remaining_s(wall)
+    seconds = LONGEST_DECISION_S if remaining_s is None else max(0, round(remaining_s))
+    return {
+        "duration": f"{seconds}s",
+        "origin": "appliance",
+        "scenario": block.reason,
+        "scope": "Range" if block.kind is Kind.PREFIX else "Ip",
+        "type": "ban",
+        "value": block.target,
+    }

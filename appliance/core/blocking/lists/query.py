@@ -1,0 +1,45 @@
+"""Questions about blocks: which of many somebody wants to see."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from appliance.core.blocking.block import Block
+from appliance.core.blocking.lists.address_ranges import Span, is_inside, span_of
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a block must be to be shown; `None` asks for nothing.
+
+    `origin`: as of a block. `contains`: a part of the target or of the reason, in any case. `within`: what must hold
+    all of the target. `expiring_s`: its time is over within these seconds.
+    """
+
+    origin: str | None = None
+    contains: str | None = None
+    within: Span | None = None
+    expiring_s: int | None = None
+
+
+def matches(block: Block, query: Query, wall: datetime) -> bool:
+    """Whether this block is one of those that are asked for."""
+    return (
+        query.origin in (None, block.origin)
+        and (query.contains is None or _contains(block, query.contains.casefold()))
+        and (query.within is None or _is_within(block, query.within))
+        and (query.expiring_s is None or _is_expiring(block, query.expiring_s, wall))
+    )
+
+
+def _contains(block: Block, part: str) -> bool:
+    return part in block.target or part in block.reason.casefold()
+
+
+def _is_within(block: Block, within: Span) -> bool:
+    own = span_of(block.target)
+    return own is not None and is_inside(own, within)
+
+
+def _is_expiring(block: Block, within_s: int, wall: datetime) -> bool:
+    remaining_s = block.remaining_s(wall)
+    return remaining_s is not None and remaining_s <= within_s

@@ -1,0 +1,105 @@
+"""Slots: in which of the kernel's sets a target stands, and as which range of numbers.
+
+Single addresses stand in hash sets, prefixes in interval sets, for all departments or for one. What a set notes of an
+element is its mark: the origin and the number of the block that it is there for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from socket import AF_INET, AF_INET6, inet_pton
+from typing import NamedTuple
+
+from appliance.core.blocking.block import Origin
+from appliance.core.blocking.targets import Kind, kind_of
+
+
+class Family(StrEnum):
+    """The kinds of sets."""
+
+    HOSTS4 = "hosts4"
+    HOSTS6 = "hosts6"
+    PREFIXES4 = "prefixes4"
+    PREFIXES6 = "prefixes6"
+    MACS = "macs"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a set holds: nftables' name of the type, its bits, and whether ranges of it."""
+
+    type: str
+    bits: int
+    is_interval: bool = False
+
+
+SHAPES: Mapping[Family, Shape] = {
+    Family.HOSTS4: Shape("ipv4_addr", 32),
+    Family.HOSTS6: Shape("ipv6_addr", 128),
+    Family.PREFIXES4: Shape("ipv4_addr", 32, is_interval=True),
+    Family.PREFIXES6: Shape("ipv6_addr", 128, is_interval=True),
+    Family.MACS: Shape("ether_addr", 48),
+}
+
+
+class Slot(NamedTuple):
+    """One set. `department`: `None` for all."""
+
+    family: Family
+    department: str | None
+
+    @property
+    def name(self) -> str:
+        """The set's name in the kernel; a department's id has no dot at its beginning, so that no two are the same."""
+        return self.family if self.department is None else f"{self.family}.{self.department}"
+
+
+class Standing(NamedTuple):
+    """What the kernel notes of an element. `remaining_s`: until it drops it; `None`: it never does."""
+
+    mark: int
+    remaining_s: float | None
+
+
+# The mark's upper four bits tell the origin, so that the kernel can count by it; 0 would look like no mark.
+ORIGIN_SHIFT = 28
+ORIGIN_MASK = 0xF << ORIGIN_SHIFT
+MOST_NUMBERS = 1 << ORIGIN_SHIFT
+ORIGIN_MARKS: Mapping[Origin, int] = {origin: at << ORIGIN_SHIFT for at, origin in enumerate(Origin, start=1)}
+
+
+def mark_of(origin: str, number: int) -> int:
+    """The mark of the elements of a block. `origin`: that of a list with its name."""
+    return _origin_mark(origin) | number
+
+
+@lru_cache(maxsize=256)  # a list's 100,000 blocks share it
+def _origin_mark(origin: str) -> int:
+    return ORIGIN_MARKS[Origin(origin.partition(":")[0])]
+
+
+@lru_cache(maxsize=1024)  # five for each department
+def slot(family: Family, department: str | None) -> Slot:
+    """The set; one value for all that ask."""
+    return Slot(family, department)
+
+
+def number_in(mark: int) -> int:
+    """The number of the block that an element with this mark is there for."""
+    return mark & ~ORIGIN_MASK
+
+
+def stand(target: str) -> tuple[Family, int, int]:
+    """The family of a target's set, and the first and last number of its range; not for names."""
+    kind = kind_of(target)
+    if kind is Kind.MAC:
+        number = int(target.replace(":", ""), 16)
+        return Family.MACS, number, number
+    address, _, length = target.partition("/")
+    is_v6 = ":" in address
+    first = int.from_bytes(inet_pton(AF_INET6 if is_v6 else AF_INET, address), "big")
+    if kind is Kind.ADDRESS:
+        return (Family.HOSTS6 if is_v6 else Family.HOSTS4), first, first
+    last = first + (1 << (128 if is_v6 else 32) - int(length)) - 1
+    return (Family.PREFIXES6 if is_v6 else Family.PREFIXES4), first, last

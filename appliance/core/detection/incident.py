@@ -1,0 +1,131 @@
+"""Incidents: hostile or broken behaviour, from its beginning to its end.
+
+One source that scans is one incident of each kind, however many hosts it visits: it opens with the first evidence, is
+told again only when it has become worse, and closes when nothing more has been seen for a while. What counts as
+evidence is decided in `core.detection.scans`.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import islice
+
+from appliance.core.detection.scans import Kind, Scans, Suspicion
+from appliance.core.traffic.packet import Packet
+
+QUIET_S = 180.0  # a scan that paces itself against detection waits a minute or two between its tries
+MOST_OPEN = 256  # forged sources could open any number; a person reads no more than this
+MOST_EXAMPLES = 5  # ports or hosts named in the details
+
+
+class Severity(StrEnum):
+    """How grave an incident is, the worst last."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+# The least number of distinct failures for each severity, worst first. Ports: nmap tries 1,000 unless told otherwise,
+# 100 with -F. Hosts: a /24 has 254.
+SEVERITIES = {
+    Kind.PORT_SCAN: ((1000, Severity.CRITICAL), (100, Severity.HIGH), (15, Severity.MEDIUM), (0, Severity.LOW)),
+    Kind.HOST_SWEEP: ((250, Severity.CRITICAL), (100, Severity.HIGH), (25, Severity.MEDIUM), (0, Severity.LOW)),
+}
+
+
+class Change(StrEnum):
+    """What is news about an incident."""
+
+    OPENED = "opened"
+    ESCALATED = "escalated"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """What one source did. `count`: its distinct failures; `details`: a sentence with them; `latest_s`: monotonic."""
+
+    kind: Kind
+    source: str
+    severity: Severity
+    count: int
+    details: str
+    latest_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """An incident that has just opened, escalated or closed."""
+
+    change: Change
+    incident: Incident
+
+
+class Incidents:
+    """The incidents of one department; `now_s` is monotonic."""
+
+    def __init__(self) -> None:
+        self._scans = Scans()
+        self._open: dict[tuple[Kind, str], Incident] = {}
+
+    def observe(self, packet: Packet, now_s: float) -> None:
+        """Take a TCP segment as evidence."""
+        self._scans.observe(packet, now_s)
+
+    def judge(self, now_s: float) -> list[News]:
+        """What has opened, escalated or closed since the previous call."""
+        news = []
+        for suspicion in self._scans.found(now_s):
+            change = self._file(_incident(suspicion))
+            if change is not None:
+                news.append(News(change, self._open[suspicion.kind, suspicion.source]))
+        return news + self._close_quiet(now_s)
+
+    def open(self) -> Collection[Incident]:
+        """The incidents that are open."""
+        return self._open.values()
+
+    def _file(self, found: Incident) -> Change | None:
+        key = found.kind, found.source
+        known = self._open.get(key)
+        if known is None:
+            if len(self._open) >= MOST_OPEN:
+                return None
+            self._open[key] = found
+            return Change.OPENED
+        if found.count > known.count:
+            self._open[key] = found
+        else:
+            self._open[key] = replace(known, latest_s=found.latest_s)
+        return Change.ESCALATED if self._open[key].severity != known.severity else None
+
+    def _close_quiet(self, now_s: float) -> list[News]:
+        quiet = [incident for incident in self._open.values() if now_s - incident.latest_s >= QUIET_S]
+        for incident in quiet:
+            del self._open[incident.kind, incident.source]
+            self._scans.absolve_source(incident.kind, incident.source)
+        return [News(Change.CLOSED, replace(one, details=f"Quiet again after: {one.details}")) for one in quiet]
+
+
+def _incident(suspicion: Suspicion) -> Incident:
+    count = len(suspicion.failed_s)
+    return Incident(
+        kind=suspicion.kind,
+        source=suspicion.source,
+        severity=next(severity for least, severity in SEVERITIES[suspicion.kind] if count >= least),
+        count=count,
+        details=_details(suspicion, count),
+        latest_s=suspicion.latest_s,
+    )
+
+
+def _details(suspicion: Suspicion, count: int) -> str:
+    took_s = max(1, round(suspicion.latest_s - min(suspicion.failed_s.values())))
+    examples = ", ".join(str(one) for one in islice(suspicion.failed_s, MOST_EXAMPLES))
+    if suspicion.kind is Kind.PORT_SCAN:
+        what = f"{count} different ports of {suspicion.common}"
+    else:
+        what = f"port {suspicion.common} of {count} different hosts"
+    return f"{suspicion.source} failed to connect to {what} within {took_s} s, among them {examples}"

@@ -1,0 +1,218 @@
+"""Scans: distinct failed connections, remembered for a while, by what they have in common.
+
+Who scans does not know what is there, so most of what it tries fails: on many ports of one host (`port_scan`), or at
+one port of many hosts (`host_sweep`). An attempt is a source, a destination and a port; it fails when it is refused, or
+not granted in time. Only distinct failures count: a busy client whose server is down asks for the same port again and
+again, and that is one failure. Replies that nobody asked for (backscatter of an attack elsewhere) match no attempt.
+
+Memory is bounded whatever arrives. While too many attempts are open, new ones are not followed, so that a fast scan
+cannot hide its beginning; where too many failures are remembered, what was quiet for longest is forgotten. UDP scans
+and those without SYN are not seen here.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import ip_address
+from itertools import islice
+
+from appliance.core.traffic.packet import Packet
+
+ANSWER_S = 3.0  # a SYN is repeated after 1 s and 3 s (RFC 6298); what is not granted by then has failed
+WINDOW_S = 300.0  # failures are counted over 5 minutes, as in Zeek's policy/misc/scan
+SLOW_WINDOW_S = 7200.0  # what computers hardly ever do is counted over 2 hours: slow worms try a host in ten minutes
+MOST_ATTEMPTS = 4096  # open at once: 1,300 a second for 3 s, far above what a department opens; 1.5 MB
+MOST_FAILURES = 8192  # remembered in all: 5 MB where each is of another source, which only a flood makes them
+MOST_FAILURES_EACH = 1024  # on one suspicion: beyond it the worst severity is reached (nmap tries 1,000 ports)
+
+
+class Kind(StrEnum):
+    """What the failures of one source have in common."""
+
+    PORT_SCAN = "port_scan"  # the destination
+    HOST_SWEEP = "host_sweep"  # the port
+
+
+Key = tuple[Kind, str, str | int]  # the kind, the source, and what the failures have in common
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Enough is enough: this many distinct failures within this time."""
+
+    count: int
+    within_s: float
+
+
+# Zeek's scan policy has 15 ports and 25 hosts in 5 minutes. In a burst less is enough: the busiest server that a
+# client talks to by itself, a domain controller, offers 9 TCP ports, so that its failure stays below 10.
+_PORT_SCAN = (Rule(15, WINDOW_S), Rule(10, 10.0))
+_HOST_SWEEP = (Rule(25, WINDOW_S),)
+# Of file shares, terminals and databases a computer uses a handful; worms look for others there.
+_WORM_SWEEP = (Rule(8, SLOW_WINDOW_S),)
+_WORM_PORTS = frozenset({22, 23, 135, 139, 445, 1433, 2323, 3306, 3389, 5555, 5900})
+# A browser that is cut off, by its quota or by a broken uplink, fails at dozens of Internet hosts at once: at these
+# ports only private destinations count for a sweep.
+_WEB_PORTS = frozenset({80, 443})
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One wish to connect, however often its SYN is repeated and from whichever source port."""
+
+    source: str
+    destination: str
+    port: int
+
+
+@dataclass(slots=True)
+class Suspicion:
+    """A source's distinct failures with one thing in common, by destination or port, each with its latest time."""
+
+    key: Key
+    failed_s: dict[str | int, float] = field(default_factory=dict)  # the latest last
+
+    @property
+    def kind(self) -> Kind:
+        """What kind of scan it would be."""
+        return self.key[0]
+
+    @property
+    def source(self) -> str:
+        """Whose failures they are."""
+        return self.key[1]
+
+    @property
+    def common(self) -> str | int:
+        """The destination, or the port, that they share."""
+        return self.key[2]
+
+    @property
+    def latest_s(self) -> float:
+        """When the last of the failures was tried."""
+        return next(reversed(self.failed_s.values()))
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Any of these makes it a scan."""
+        if self.kind is Kind.PORT_SCAN:
+            return _PORT_SCAN
+        return _WORM_SWEEP if self.common in _WORM_PORTS else _HOST_SWEEP
+
+    @property
+    def window_s(self) -> float:
+        """For how long its failures matter."""
+        return max(rule.within_s for rule in self.rules)
+
+    def is_scan(self) -> bool:
+        """Whether enough distinct failures lie close enough together."""
+        return any(self._satisfies(rule) for rule in self.rules)
+
+    def _satisfies(self, rule: Rule) -> bool:
+        nth_latest_s = next(islice(reversed(self.failed_s.values()), rule.count - 1, None), None)
+        return nth_latest_s is not None and self.latest_s - nth_latest_s <= rule.within_s
+
+
+class Scans:
+    """The open attempts and remembered failures at one department; `now_s` is monotonic."""
+
+    def __init__(self) -> None:
+        self._open_s: dict[Attempt, float] = {}  # in the order of their beginning
+        self._suspicions: dict[Key, Suspicion] = {}  # the latest to be touched last
+        self._failures = 0
+        self._touched: dict[Key, None] = {}  # what has failed since the previous look; a set in order
+
+    def observe(self, packet: Packet, now_s: float) -> None:
+        """Follow a TCP segment that opens, grants or refuses a connection; all others change nothing."""
+        if packet.opens:
+            attempt = Attempt(packet.source, packet.destination, packet.destination_port)
+            if len(self._open_s) < MOST_ATTEMPTS:
+                self._open_s.setdefault(attempt, now_s)  # a repeated SYN is no new attempt
+            return
+        attempt = Attempt(packet.destination, packet.source, packet.source_port)
+        if packet.accepts:
+            self._open_s.pop(attempt, None)
+            self._absolve(attempt)
+        elif packet.refuses and attempt in self._open_s:
+            self._fail(attempt, self._open_s.pop(attempt))
+
+    def found(self, now_s: float) -> list[Suspicion]:
+        """The suspicions with a failure since the previous call that amount to a scan."""
+        for attempt in self._unanswered(now_s):
+            self._fail(attempt, self._open_s.pop(attempt))
+        self._forget(now_s)
+        touched, self._touched = self._touched, {}
+        return [suspicion for key in touched if (suspicion := self._suspicions[key]).is_scan()]
+
+    @property
+    def remembered(self) -> int:
+        """How many failures are remembered, at most `MOST_FAILURES`."""
+        return self._failures
+
+    def absolve_source(self, kind: Kind, source: str) -> None:
+        """Forget the source's failures of this kind: its incident is closed and a new one starts from nothing."""
+        for key in [key for key in self._suspicions if key[:2] == (kind, source)]:
+            self._drop(key)
+
+    def _unanswered(self, now_s: float) -> list[Attempt]:
+        late = []
+        for attempt, began_s in self._open_s.items():
+            if now_s - began_s < ANSWER_S:
+                break
+            late.append(attempt)
+        return late
+
+    def _fail(self, attempt: Attempt, began_s: float) -> None:
+        for key, distinct in _evidence(attempt):
+            if key[0] is Kind.PORT_SCAN or _counts_for_sweep(attempt):
+                self._add(key, distinct, began_s)
+
+    def _add(self, key: Key, distinct: str | int, began_s: float) -> None:
+        suspicion = self._suspicions.pop(key, None) or Suspicion(key)
+        self._suspicions[key] = suspicion
+        self._touched[key] = None
+        if suspicion.failed_s.pop(distinct, None) is None:
+            self._failures += 1
+        suspicion.failed_s[distinct] = began_s
+        if len(suspicion.failed_s) > MOST_FAILURES_EACH:
+            self._remove(suspicion, next(iter(suspicion.failed_s)))
+        while self._failures > MOST_FAILURES:
+            self._drop(next(iter(self._suspicions)))
+
+    def _absolve(self, attempt: Attempt) -> None:
+        """A grant that came late after all."""
+        for key, distinct in _evidence(attempt):
+            suspicion = self._suspicions.get(key)
+            if suspicion is not None and distinct in suspicion.failed_s:
+                self._remove(suspicion, distinct)
+
+    def _forget(self, now_s: float) -> None:
+        """Drop the suspicions that have grown old, and what is too old of those that are to be looked at now."""
+        while self._suspicions and next(iter(self._suspicions.values())).latest_s < now_s - SLOW_WINDOW_S:
+            self._drop(next(iter(self._suspicions)))
+        for key in [*self._touched]:
+            suspicion = self._suspicions[key]
+            limit_s = now_s - suspicion.window_s
+            for distinct in [one for one, tried_s in suspicion.failed_s.items() if tried_s < limit_s]:
+                self._remove(suspicion, distinct)
+
+    def _remove(self, suspicion: Suspicion, distinct: str | int) -> None:
+        del suspicion.failed_s[distinct]
+        self._failures -= 1
+        if not suspicion.failed_s:
+            self._drop(suspicion.key)
+
+    def _drop(self, key: Key) -> None:
+        self._failures -= len(self._suspicions.pop(key).failed_s)
+        self._touched.pop(key, None)
+
+
+def _evidence(attempt: Attempt) -> tuple[tuple[Key, str | int], ...]:
+    """Which suspicions the failure of an attempt belongs to, and as what."""
+    return (
+        ((Kind.PORT_SCAN, attempt.source, attempt.destination), attempt.port),
+        ((Kind.HOST_SWEEP, attempt.source, attempt.port), attempt.destination),
+    )
+
+
+def _counts_for_sweep(attempt: Attempt) -> bool:
+    return attempt.port not in _WEB_PORTS or ip_address(attempt.destination).is_private

@@ -1,0 +1,93 @@
+"""Quotas of single hosts: the rules that hold each to its own, and when the kernel's figures are to be put right.
+
+A set has for each host what it has left, in both directions together. A host that nobody has told the kernel about gets
+the whole limit with its first packet, so that newcomers are held too, and all are while this program is dead.
+
+What a host has left is put anew, and never moved, so that what passes between reading and writing would be given away.
+That is why it is left alone while it is about right: a host that is stopped early, because the kernel counts Ethernet
+headers of what goes out, is given the rest while nothing of it passes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from appliance.core.kernel.nftables.meter_names import MOST_HOSTS, object_name
+from appliance.core.kernel.nftables.ruleset import ADDRESS_TYPES, HOST_ENDS, PROTOCOLS, Expression
+from appliance.core.kernel.nftables.ruleset import field as header
+from appliance.core.kernel.nftables.throttle_rules import above
+from appliance.core.metering.meter import Plan
+
+REMEMBERED_S = 32 * 86_400  # longer than the longest period: a host's silence must not give it its quota back
+WORTH = 1 / 1000  # more than this part of what is left is worth putting right
+# Of what exceeds a quota one packet still passes, as for a department: a meter that stopped has reached its limit.
+LAST: dict[str, Any] = {"limit": {"rate": 1, "per": "week", "burst": 1, "inv": True}}
+
+Left = Mapping[bytes, int]  # by a host's address, bytes; below 0: more was used than it should
+Shown = Mapping[bytes, tuple[int, int]]  # by a host's address, bytes seen, but no more than the limit, and the limit
+
+
+def holds_hosts(plan: Plan) -> bool:
+    """Whether each host of the department has a limit."""
+    return plan.host_limit_bytes is not None
+
+
+def left_name(plan: Plan, version: int) -> str:
+    """The set of what each host has left."""
+    return object_name(f"left{version}", plan)
+
+
+def beyond_name(plan: Plan, version: int) -> str:
+    """The set of the hosts that have nothing left: what it keeps of each is its last packet, or its pace."""
+    pace = "last" if plan.host_bytes_s is None else f"pace-{plan.host_bytes_s}"
+    return object_name(f"{pace}{version}", plan)
+
+
+def host_objects(plan: Plan) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The sets, by name: kind and properties; none where hosts are not limited."""
+    return {
+        name: ("set", {"type": kind, "flags": ["timeout"], "size": MOST_HOSTS, "timeout": REMEMBERED_S})
+        for version, kind in ADDRESS_TYPES.items()
+        for name in (left_name(plan, version), beyond_name(plan, version))
+        if holds_hosts(plan)
+    }
+
+
+def host_rules(plan: Plan, direction: str, refused: Expression) -> list[Expression]:
+    """The rules of one direction; none where hosts are not limited. `refused`: what becomes of what a host may not."""
+    if plan.host_limit_bytes is None:
+        return []
+    whole = {"quota": {"val": plan.host_limit_bytes, "val_unit": "bytes", "used": 0, "used_unit": "bytes", "inv": True}}
+    beyond = LAST if plan.host_bytes_s is None else {"limit": above(plan.host_bytes_s)}
+    verdict: Expression = refused if plan.host_bytes_s is None else [{"drop": None}]
+    return [
+        [
+            _update(left_name(plan, version), PROTOCOLS[version], direction, whole),
+            _update(beyond_name(plan, version), PROTOCOLS[version], direction, beyond),
+            *verdict,
+        ]
+        for version in PROTOCOLS
+    ]
+
+
+def due(left: Left, before: Left, shown: Shown, newcomer_bytes: int) -> dict[bytes, int]:
+    """Of the hosts, those whose figure is to be put anew, and what they have left.
+
+    `before`: what they had left at the previous look. `newcomer_bytes`: what the kernel gives a host by itself.
+    """
+    return {
+        host: max(0, left_bytes)
+        for host, left_bytes in left.items()
+        if _is_due(left_bytes, before.get(host, left_bytes), *shown.get(host, (0, newcomer_bytes)))
+    }
+
+
+def _is_due(left_bytes: int, before_bytes: int, seen_bytes: int, limit_bytes: int) -> bool:
+    if seen_bytes >= limit_bytes:
+        return left_bytes > 0
+    too_much_bytes = limit_bytes - seen_bytes - left_bytes
+    return left_bytes > before_bytes or too_much_bytes > max(0, left_bytes) * WORTH
+
+
+def _update(name: str, protocol: str, direction: str, statement: Mapping[str, Any]) -> dict[str, Any]:
+    host = header(protocol, HOST_ENDS[direction])
+    return {"set": {"op": "update", "elem": host, "set": f"@{name}", "stmt": [statement]}}

@@ -1,0 +1,207 @@
+"""History: which bucket of time a byte belongs to, and the sums of each bucket until the disk has them.
+
+A bucket is a whole number. Minutes, five minutes and hours are counted from 1970 in UTC, so that a change of the clocks
+in spring neither stretches nor repeats one; a day is a local date and a month a local month, so that it ends when the
+people's day does. What passed in a step is charged whole to the bucket of the step's time.
+
+The rule that keeps it honest: only sums are kept, and sums can be added in any order. So a restart, a clock that was
+set back or a batch in two halves adds to the same bucket, and the points of every step add up to what was observed.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from appliance.core.metering.quota import first_instant
+from appliance.core.metering.usage import NOTHING, Passed, plus
+
+Series = tuple[str, str]  # a department, and one of its hosts or `ALL_HOSTS`
+ALL_HOSTS = ""
+
+
+class Step(StrEnum):
+    """The widths of a bucket, narrowest first."""
+
+    MINUTE = "minute"
+    FIVE_MINUTES = "5min"
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+
+
+Key = tuple[Step, int]  # a bucket and its width
+
+SECONDS = {Step.MINUTE: 60, Step.FIVE_MINUTES: 300, Step.HOUR: 3600}  # the others are as long as people make them
+
+# What is summed and kept. A month is the sum of its days and needs no sums of its own. Hosts' minutes would write more
+# to the SD card than all else together: they are in memory only (`Recent`).
+DEPARTMENT_STEPS = (Step.MINUTE, Step.FIVE_MINUTES, Step.HOUR, Step.DAY)
+HOST_STEPS = (Step.FIVE_MINUTES, Step.HOUR, Step.DAY)
+
+RECENT_MINUTES = 60  # of each host, in memory: what one looks at while something goes on; 1.5 kB for each host
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # nothing was metered before, and nobody asks for what comes after the
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)  # latest; between them no arithmetic of dates overflows
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """For how many days the buckets of each width are kept."""
+
+    department_days: Mapping[Step, int]
+    host_days: Mapping[Step, int]
+
+
+def bucket_of(step: Step, wall: datetime, zone: ZoneInfo) -> int:
+    """The bucket that holds this instant."""
+    if step in SECONDS:
+        return int(wall.timestamp() // SECONDS[step])
+    day = wall.astimezone(zone).date()
+    return day.toordinal() if step is Step.DAY else _month(day)
+
+
+@lru_cache(maxsize=8192)  # all departments of a page ask for the same buckets
+def start_of(step: Step, bucket: int, zone: ZoneInfo) -> datetime:
+    """The instant, in UTC, at which the bucket begins."""
+    if step in SECONDS:
+        return datetime.fromtimestamp(bucket * SECONDS[step], UTC)
+    day = date.fromordinal(bucket) if step is Step.DAY else date(bucket // 12, bucket % 12 + 1, 1)
+    return first_instant(day, zone)
+
+
+def buckets_between(step: Step, since: datetime, until: datetime, zone: ZoneInfo) -> range:
+    """The buckets that hold any instant from `since` until before `until`; none where that is no time at all."""
+    first, last = max(since, EARLIEST), min(until, LATEST) - timedelta(microseconds=1)
+    if first > last:
+        return range(0)
+    return range(bucket_of(step, first, zone), bucket_of(step, last, zone) + 1)
+
+
+def oldest_kept(step: Step, days: int, wall: datetime, zone: ZoneInfo) -> int:
+    """The first bucket that is still kept at this instant."""
+    return bucket_of(step, wall - timedelta(days=days), zone)
+
+
+def by_month(days: Mapping[int, Passed]) -> dict[int, Passed]:
+    """The sums of days as sums of months."""
+    months: dict[int, Passed] = {}
+    for bucket, passed in days.items():
+        month = _month(date.fromordinal(bucket))
+        months[month] = plus(months.get(month, NOTHING), passed)
+    return months
+
+
+def _month(day: date) -> int:
+    return day.year * 12 + day.month - 1
+
+
+class Sums:
+    """Bytes up and down by series and bucket: what has been observed and is not on the disk yet."""
+
+    def __init__(self, most_series: int | None = None) -> None:
+        """`most_series`: no new one is taken beyond so many; `None`: all are."""
+        self._most_series = most_series
+        self._sums: dict[Series, dict[Key, list[int]]] = {}
+        self.size = 0  # how many sums there are
+
+    def series(self) -> list[Series]:
+        """Everybody with a sum, in the order that is also the disk's as long as nobody is new."""
+        return sorted(self._sums)
+
+    def of(self, series: Series) -> Mapping[Key, list[int]]:
+        """The sums of one series."""
+        return self._sums.get(series, {})
+
+    def by_key(self) -> Mapping[Key, Sequence[tuple[Series, Passed]]]:
+        """By bucket, every series with its sum."""
+        found: dict[Key, list[tuple[Series, Passed]]] = {}
+        for series, sums in self._sums.items():
+            for key, total in sums.items():
+                found.setdefault(key, []).append((series, Passed(*total)))
+        return found
+
+    def add(self, keys: Iterable[Key], passed: Iterable[tuple[Series, Passed]]) -> None:
+        """Add what passed to each of these buckets."""
+        for series, one in passed:
+            sums = self._sums.get(series)
+            if sums is None:
+                if self._most_series is not None and len(self._sums) >= self._most_series:
+                    continue
+                sums = self._sums[series] = {}
+            for key in keys:
+                total = sums.get(key)
+                if total is None:
+                    sums[key] = [one.up_bytes, one.down_bytes]
+                    self.size += 1
+                else:
+                    total[0] += one.up_bytes
+                    total[1] += one.down_bytes
+
+    def find(self, step: Step, series: Series, buckets: range) -> dict[int, Passed]:
+        """By bucket, what this series has."""
+        return {
+            bucket: Passed(*total)
+            for (width, bucket), total in self.of(series).items()
+            if width is step and bucket in buckets
+        }
+
+    def drop(self, series: Series, keys: Iterable[Key]) -> None:
+        """Forget sums that are on the disk."""
+        sums = self._sums[series]
+        for key in keys:
+            del sums[key]
+            self.size -= 1
+        if not sums:
+            del self._sums[series]
+
+    def shrink(self, most: int) -> None:
+        """Forget until at most so many are left: the oldest bucket of the width that has most of them."""
+        while self.size > most:
+            keys = Counter(key for sums in self._sums.values() for key in sums)
+            widths = Counter(step for step, _ in keys.elements())
+            oldest = min(key for key in keys if key[0] is widths.most_common(1)[0][0])
+            for series in [one for one, sums in self._sums.items() if oldest in sums]:
+                self.drop(series, [oldest])
+
+
+class Recent:
+    """The latest minutes of each host: a ring of minute, up and down for each, and nothing on the disk."""
+
+    def __init__(self, most_hosts: int) -> None:
+        """`most_hosts`: no new one is followed beyond so many."""
+        self._most_hosts = most_hosts
+        self._rings: dict[Series, array[int]] = {}
+
+    def add(self, minute: int, passed: Iterable[tuple[Series, Passed]]) -> None:
+        """Add to one minute; where the ring still holds the minute an hour ago, that is forgotten."""
+        place = minute % RECENT_MINUTES * 3
+        for series, one in passed:
+            ring = self._rings.get(series)
+            if ring is None:
+                if len(self._rings) >= self._most_hosts:
+                    continue
+                ring = self._rings[series] = array("Q", bytes(8 * 3 * RECENT_MINUTES))
+            if ring[place] == minute:
+                ring[place + 1] += one.up_bytes
+                ring[place + 2] += one.down_bytes
+            else:
+                ring[place], ring[place + 1], ring[place + 2] = minute, one.up_bytes, one.down_bytes
+
+    def find(self, series: Series, minutes: range) -> dict[int, Passed]:
+        """By minute, what this host has."""
+        ring = self._rings.get(series, array("Q"))
+        return {
+            minute: Passed(up_bytes, down_bytes)
+            for minute, up_bytes, down_bytes in zip(ring[0::3], ring[1::3], ring[2::3], strict=True)
+            if minute and minute in minutes
+        }
+
+    def forget(self, minute: int) -> None:
+        """Let go of the hosts that were silent for the whole ring's time before this minute."""
+        self._rings = {
+            series: ring for series, ring in self._rings.items() if max(ring[0::3]) > minute - RECENT_MINUTES
+        }

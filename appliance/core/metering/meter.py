@@ -1,0 +1,53 @@
+"""Meters: what the kernel counts for a department and for each of its hosts, and the plan that it counts by.
+
+All figures are L3: bytes of IP packets without their Ethernet header, in each direction as the department sees it. A
+meter is absolute, like every counter of the kernel; making differences of it is `core.metering.usage`'s work.
+"""
+
+from dataclasses import dataclass
+
+from appliance.core.machine import Facing, Network
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a meter shows. `identity`: changes whenever the meter was made anew and began at zero.
+
+    `up`: from the department; `down`: toward it.
+    """
+
+    identity: str
+    up_bytes: int = 0
+    down_bytes: int = 0
+    up_packets: int = 0
+    down_packets: int = 0
+
+    @property
+    def total_bytes(self) -> int:
+        """Both directions, which is what a quota is about."""
+        return self.up_bytes + self.down_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one department is metered and held.
+
+    `networks`: its addresses; empty: everything at the interface that no other department there claims.
+    `stop_at_bytes`: the meter's total (`Reading.total_bytes`) from which on its packets are refused, in the kernel and
+    to the packet; it may lie below what the meter shows, or below 0; `None`: never. `throttle_bytes_s`: what it may
+    send, and what it may receive, in a second; `None`: free. `exempt`: hosts and destinations whose traffic is neither
+    held nor counted to the department.
+
+    `host_limit_bytes`: what each host may send and receive in all, as long as `ports.Meters.hold_hosts` says nothing
+    else of it; `None`: hosts are not limited. `host_bytes_s`: the rate of a host beyond that; `None`: it is stopped.
+    """
+
+    department: str
+    interface: str
+    facing: Facing
+    networks: tuple[Network, ...] = ()
+    stop_at_bytes: int | None = None
+    throttle_bytes_s: int | None = None
+    exempt: tuple[Network, ...] = ()
+    host_limit_bytes: int | None = None
+    host_bytes_s: int | None = None

@@ -1,0 +1,126 @@
+"""Metering arithmetic: from absolute meters to bytes charged, rates, utilization and what is unaccounted.
+
+The rule that keeps it honest: a byte is charged exactly once, between two marks. A 64-bit counter that has decreased
+was reset, it never wrapped; then all it shows now is new. What the kernel forgot is not invented. A meter is made by
+this appliance and begins at zero, so that one that was never marked is charged whole.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from appliance.core.machine import Address, Connection
+from appliance.core.metering.meter import Reading
+
+Network = IPv4Network | IPv6Network
+
+ETHERNET_BYTES = 14  # of header before each IP packet, which interfaces count and meters do not (IEEE 802.3)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Up to where a meter is charged. `identity`: of the meter that was read."""
+
+    identity: str
+    up_bytes: int
+    down_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """L3 bytes between two readings, from the department (`up_bytes`) and toward it."""
+
+    up_bytes: int = 0
+    down_bytes: int = 0
+
+    @property
+    def total_bytes(self) -> int:
+        """Both directions together, which is what a quota is about."""
+        return self.up_bytes + self.down_bytes
+
+
+NOTHING = Passed()
+
+
+def plus(one: Passed, other: Passed) -> Passed:
+    """Both together."""
+    return Passed(one.up_bytes + other.up_bytes, one.down_bytes + other.down_bytes)
+
+
+def next_mark(mark: Mark | None, reading: Reading | None) -> Mark | None:
+    """The mark that a reading leaves behind; a meter that is away keeps its mark, because it may return."""
+    return mark if reading is None else Mark(reading.identity, reading.up_bytes, reading.down_bytes)
+
+
+def passed(mark: Mark | None, reading: Reading | None) -> Passed:
+    """What has passed since the mark: everything that the meter shows if it is another one, or was reset."""
+    if reading is None:
+        return NOTHING
+    if mark is None or mark.identity != reading.identity or _is_reset(mark, reading):
+        return Passed(reading.up_bytes, reading.down_bytes)
+    return Passed(reading.up_bytes - mark.up_bytes, reading.down_bytes - mark.down_bytes)
+
+
+def _is_reset(mark: Mark, reading: Reading) -> bool:
+    return reading.up_bytes < mark.up_bytes or reading.down_bytes < mark.down_bytes
+
+
+def unaccounted(link_bytes: int, link_packets: int, metered_bytes: int) -> float:
+    """The share, in percent, of what an interface carried that no meter of it claims.
+
+    `link_bytes`: the interface's own count over the same time, L2; without the headers of its `link_packets` it should
+    be the metered L3 bytes, and ARP, what was refused, and gaps in metering are the rest.
+    """
+    carried_bytes = link_bytes - ETHERNET_BYTES * link_packets
+    if carried_bytes <= 0:
+        return 0.0
+    return round(max(0, carried_bytes - metered_bytes) * 100 / carried_bytes, 2)
+
+
+def utilization(charged: Passed, elapsed_s: float, line_rate_bps: int | None) -> float:
+    """The busier direction's share of the line rate, 0..1; 0 where the line rate or the time is unknown."""
+    if not line_rate_bps or elapsed_s <= 0:
+        return 0.0
+    busier_bps = max(charged.up_bytes, charged.down_bytes) * 8 / elapsed_s
+    return round(min(1.0, busier_bps / line_rate_bps), 4)
+
+
+def count_connections(
+    connections: Mapping[Connection, int], networks: Mapping[str, tuple[Network, ...] | None]
+) -> Mapping[str, int]:
+    """By department, how many of the connections have an end in its networks. `None`: all, whoever their ends are.
+
+    Each distinct address is judged once, by one look-up for each prefix length that occurs: there are tens of thousands
+    of connections, and departments by the dozen.
+    """
+    find = _Finder(networks)
+    counts = dict.fromkeys(networks, 0)
+    for (source, destination), number in connections.items():
+        for department in find(source) | find(destination):
+            counts[department] += number
+    return counts
+
+
+class _Finder:
+    """Whose an address is."""
+
+    def __init__(self, networks: Mapping[str, tuple[Network, ...] | None]) -> None:
+        self._everybodys = frozenset(name for name, own in networks.items() if own is None)
+        self._by_prefix: dict[tuple[int, int], dict[int, set[str]]] = {}
+        self._found: dict[str, frozenset[str]] = {}
+        for name, own in networks.items():
+            for network in own or ():
+                shift = network.max_prefixlen - network.prefixlen
+                prefixes = self._by_prefix.setdefault((network.version, shift), {})
+                prefixes.setdefault(int(network.network_address) >> shift, set()).add(name)
+
+    def __call__(self, text: str) -> frozenset[str]:
+        found = self._found.get(text)
+        if found is None:
+            found = self._found[text] = self._everybodys.union(*self._look_up(ip_address(text)))
+        return found
+
+    def _look_up(self, address: Address) -> Iterator[set[str]]:
+        for (version, shift), prefixes in self._by_prefix.items():
+            if version == address.version and (names := prefixes.get(int(address) >> shift)):
+                yield names

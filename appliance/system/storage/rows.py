@@ -1,0 +1,175 @@
+"""Rows: what is kept, as the columns of a table, and back.
+
+A row that nobody saved so (a kind that there is not, a number that is none) raises one of `NOT_A_ROW`: what was damaged
+must not be taken for books.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from sys import intern
+from typing import Any
+
+from appliance.core.blocking.block import Block
+from appliance.core.blocking.blocked_names import Learned
+from appliance.core.metering.quota import Kind, Ledger
+from appliance.core.metering.usage import Mark
+from appliance.core.moment import timestamp
+from appliance.core.operations.maintenance_window import Kind as MaintenanceKind
+from appliance.core.operations.maintenance_window import Maintenance
+
+Row = dict[str, Any]
+
+NOT_A_ROW = (ValueError, TypeError, KeyError)
+
+
+def ledger_row(department: str, ledger: Ledger) -> Row:
+    """The row of a department's ledger."""
+    return {
+        "department": department,
+        "kind": ledger.kind,
+        "start": ledger.start.isoformat(),
+        "used_bytes": ledger.used_bytes,
+        "raised": json.dumps(sorted(ledger.raised)),
+        "granted_bytes": ledger.granted_bytes,
+    }
+
+
+def ledger_from(row: Row) -> Ledger:
+    """The ledger of a row."""
+    return Ledger(
+        kind=Kind(row["kind"]),
+        start=date.fromisoformat(row["start"]),
+        used_bytes=int(row["used_bytes"]),
+        raised=frozenset(map(int, json.loads(row["raised"]))),
+        granted_bytes=int(row["granted_bytes"]),
+    )
+
+
+def mark_row(department: str, mark: Mark) -> Row:
+    """The row of a department's mark."""
+    return {
+        "department": department,
+        "identity": mark.identity,
+        "up_bytes": mark.up_bytes,
+        "down_bytes": mark.down_bytes,
+    }
+
+
+def mark_from(row: Row) -> Mark:
+    """The mark of a row."""
+    return Mark(_text(row["identity"]), int(row["up_bytes"]), int(row["down_bytes"]))
+
+
+def saving_row(wall: datetime) -> Row:
+    """The one row that says when metering was saved last."""
+    return {"id": 1, "at": timestamp(wall)}
+
+
+def saving_from(row: Row) -> datetime:
+    """When metering was saved last."""
+    return datetime.fromisoformat(row["at"])
+
+
+def limit_from(row: Row) -> tuple[str, Kind, int | None]:
+    """Department, kind and bytes of a limit that was set by hand."""
+    limit_bytes = row["limit_bytes"]
+    return _text(row["department"]), Kind(row["kind"]), None if limit_bytes is None else int(limit_bytes)
+
+
+BLOCK_COLUMNS = (
+    "target",
+    "department",
+    "origin",
+    "reason",
+    "actor",
+    "started_at",
+    "expires_at",
+    "announced",
+    "number",
+    "is_provisional",
+)
+
+
+def block_key(block: Block) -> tuple[str, str, str]:
+    """What tells a block from all others, in the table's columns."""
+    return block.target, block.department or "", block.origin
+
+
+def block_values(block: Block) -> tuple[Any, ...]:
+    """The row of a block, by `BLOCK_COLUMNS`."""
+    return (
+        *block_key(block),
+        block.reason,
+        block.actor,
+        timestamp(block.started_at),
+        timestamp(block.expires_at) if block.expires_at else None,
+        block.announced,
+        block.number,
+        block.is_provisional,
+    )
+
+
+def block_of(values: Sequence[Any]) -> Block:
+    """The block of a row by `BLOCK_COLUMNS`."""
+    target, department, origin, reason, actor, started_at, expires_at, announced, number, is_provisional = values
+    return Block(
+        target=_text(target),
+        reason=intern(reason),  # a list's blocks share theirs
+        actor=intern(actor),
+        origin=intern(origin),
+        started_at=datetime.fromisoformat(started_at),
+        department=_text(department) or None,
+        expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
+        announced=bool(announced),
+        number=int(number),
+        is_provisional=bool(is_provisional),
+    )
+
+
+def block_from(row: Row) -> Block:
+    """The block of a row, of an older schema too."""
+    return block_of([row.get(column, 0) for column in BLOCK_COLUMNS])
+
+
+def learned_values(learned: Learned) -> tuple[str, str, str, str, float]:
+    """The row of what a blocked name resolves to."""
+    target, department, origin = learned.block
+    return target, department or "", origin, learned.address, learned.ends
+
+
+def learned_of(values: Sequence[Any]) -> Learned:
+    """What a blocked name resolves to, of its row."""
+    target, department, origin, address, ends = values
+    return Learned((_text(target), _text(department) or None, intern(origin)), _text(address), float(ends))
+
+
+def maintenance_row(maintenance: Maintenance) -> Row:
+    """The one row of the maintenance."""
+    return {
+        "id": 1,
+        "kind": maintenance.kind,
+        "start": timestamp(maintenance.start),
+        "duration_s": maintenance.duration_s,
+        "impact": maintenance.impact,
+        "actor": maintenance.actor,
+        "begun": int(maintenance.begun),
+    }
+
+
+def maintenance_from(row: Row) -> Maintenance:
+    """The maintenance of its row."""
+    return Maintenance(
+        MaintenanceKind(row["kind"]),
+        datetime.fromisoformat(row["start"]),
+        int(row["duration_s"]),
+        _text(row["impact"]),
+        _text(row["actor"]),
+        bool(row["begun"]),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value

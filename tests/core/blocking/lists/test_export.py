@@ -1,0 +1,73 @@
+import json
+from datetime import UTC, datetime, timedelta
+from ipaddress import collapse_addresses, ip_network
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.core.blocking.block import Block
+from appliance.core.blocking.lists.export import Covered, cover, decisions, mikrotik, nftables, plain, stream
+from appliance.core.blocking.lists.parser import read
+
+WALL = datetime(2024, 12, 15, 4, 49, 29, tzinfo=UTC)
+TARGETS = ["10.0.0.5", "10.0.0.0/24", "192.0.2.1", "2001:db8::1", "02:00:5e:10:00:01", "bad.example", "192.0.2.1"]
+COVERED = Covered(("10.0.0.0/24", "192.0.2.1"), ("2001:db8::1",), 2)
+
+
+def block(target: str, left_s: float | None = None, origin: str = "manual") -> Block:
+    return Block(
+        target, "Port scan", "", origin, WALL, None, None if left_s is None else WALL + timedelta(seconds=left_s)
+    )
+
+
+def test_what_is_inside_another_is_left_out_and_so_is_what_has_no_place():
+    assert cover(TARGETS) == COVERED
+
+
+@given(st.lists(st.tuples(st.integers(0, 255), st.integers(24, 32))))
+def test_what_is_covered_is_disjoint_and_all_of_it(drawn):
+    networks = [ip_network((f"10.0.0.{last}", length), strict=False) for last, length in drawn]
+    covered = [ip_network(one) for one in cover(str(one) for one in networks).v4]
+    assert not any(one.overlaps(other) for one in covered for other in covered if one is not other)
+    assert list(collapse_addresses(covered)) == list(collapse_addresses(networks))
+
+
+def test_a_plain_list_is_one_that_we_can_read_ourselves():
+    assert read(plain(COVERED).encode()).targets == ("10.0.0.0/24", "192.0.2.1", "2001:db8::1")
+    assert plain(COVERED).startswith("# 3 addresses and prefixes are to be blocked; 2 MAC addresses and names are not")
+
+
+def test_the_nftables_file_is_one_that_we_can_read_ourselves():
+    assert read(nftables(COVERED).split("chain")[0].encode()).targets == ("10.0.0.0/24", "192.0.2.1", "2001:db8::1")
+
+
+def test_mikrotiks_list_is_replaced():
+    assert mikrotik(COVERED).splitlines()[1:] == [
+        "/ip firewall address-list",
+        "remove [find list=appliance_blocks]",
+        "add list=appliance_blocks address=10.0.0.0/24",
+        "add list=appliance_blocks address=192.0.2.1",
+        "/ipv6 firewall address-list",
+        "remove [find list=appliance_blocks]",
+        "add list=appliance_blocks address=2001:db8::1",
+    ]
+
+
+def test_a_stream_tells_what_is_new_and_what_is_gone():
+    before = decisions([block("10.0.0.1"), block("10.0.0.2", 60), block("10.0.0.4")])
+    now = decisions([block("10.0.0.2", 90), block("10.0.0.3/32"), block("10.1.0.0/16", 30), block("10.0.0.4")])
+    told = json.loads(stream(now, before, WALL))
+    assert {(one["value"], one["scope"], one["duration"]) for one in told["new"]} == {
+        ("10.0.0.2", "Ip", "90s"),
+        ("10.0.0.3/32", "Range", "315360000s"),
+        ("10.1.0.0/16", "Range", "30s"),
+    }
+    assert [one["value"] for one in told["deleted"]] == ["10.0.0.1"]
+    assert json.loads(stream(now, now, WALL)) == {"new": [], "deleted": []}
+
+
+def test_of_two_blocks_of_a_target_the_longest_lived_decides():
+    for pair in ([60, None], [None, 60]):
+        found = decisions([block("10.0.0.1", left_s, f"list:{left_s}") for left_s in pair])
+        assert found["10.0.0.1"][1] is None
+    assert decisions([block("bad.example"), block("02:00:5e:10:00:01")]) == {}

@@ -1,0 +1,166 @@
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+
+from appliance.core.blocking.block import Block
+from appliance.core.blocking.block_index import Register
+from appliance.core.blocking.blocked_names import MOST_TOLD, Learned, Told
+from appliance.core.blocking.protection import Protections, protected_host
+from appliance.core.blocking.sets import Family, Slot, mark_of, number_in
+from appliance.core.traffic.dns import DnsAnswer
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+NOON_S = NOON.timestamp()
+
+
+def block(
+    target: str, number: int, seconds: int | None = None, department: str | None = None, origin="manual"
+) -> Block:
+    ends = None if seconds is None else NOON + timedelta(seconds=seconds)
+    return Block(target, "because", "tester", origin, NOON, department, ends, number=number)
+
+
+def test_a_block_claims_its_range_in_the_set_of_its_kind_and_department() -> None:
+    register = Register()
+    change = register.change(
+        [block("10.0.0.1", 1), block("fd00::/64", 2, 60, "a"), block("02:00:00:00:00:01", 3, origin="list:bad")], []
+    )
+    assert [(claim.slot, claim.range.ends, claim.range.mark) for claim in change.put] == [
+        (Slot(Family.HOSTS4, None), float("inf"), mark_of("manual", 1)),
+        (Slot(Family.PREFIXES6, "a"), NOON_S + 60, mark_of("manual", 2)),
+        (Slot(Family.MACS, None), float("inf"), mark_of("list:bad", 3)),
+    ]
+    assert change.dropped == []
+    assert number_in(change.put[2].range.mark) == 3
+    assert register.numbered(2) == block("fd00::/64", 2, 60, "a")
+
+
+def test_a_block_in_place_of_another_drops_what_that_claimed() -> None:
+    register = Register()
+    before = register.change([block("10.0.0.1", 1, 60)], []).put
+    change = register.change([block("10.0.0.1", 2, 3600)], [])
+    assert (change.dropped, len(change.put), len(register)) == (before, 1, 1)
+    assert register.numbered(1) is None
+
+
+def test_each_department_counts_its_own_blocks_and_those_of_all() -> None:
+    register = Register()
+    register.change([block("10.0.0.1", 1), block("10.0.0.1", 2, department="a"), block("10.0.0.2", 3)], [])
+    register.change([], [block("10.0.0.2", 3)])
+    assert (register.count("a"), register.count("b")) == (2, 1)
+
+
+def test_blocks_of_one_target_are_found_by_origin_or_of_all() -> None:
+    register = Register()
+    mine, listed = block("10.0.0.1", 1), block("10.0.0.1", 2, origin="list:bad")
+    register.change([mine, listed], [])
+    assert register.find("10.0.0.1", None, None) == [mine, listed]
+    assert register.find("10.0.0.1", None, "list:bad") == [listed]
+    assert register.find("10.0.0.1", "a", None) == []
+
+
+def test_what_has_come_to_its_end_is_told_once_and_by_its_latest_end() -> None:
+    register = Register()
+    register.change([block("10.0.0.1", 1, 60), block("10.0.0.2", 2, 30), block("10.0.0.3", 3)], [])
+    register.change([block("10.0.0.1", 4, 90)], [])
+    assert register.over(NOON_S + 60) == ([block("10.0.0.2", 2, 30)], [])
+    assert register.over(NOON_S + 60) == ([], [])
+    assert register.over(NOON_S + 90) == ([block("10.0.0.1", 4, 90)], [])
+
+
+def test_the_same_target_of_several_departments_may_end_at_once() -> None:
+    register = Register()
+    same = [block("10.0.0.1", 1, 60), block("10.0.0.1", 2, 60, "a")]
+    register.change(same, [])
+    assert register.over(NOON_S + 60) == (same, [])
+
+
+def test_numbers_are_given_once() -> None:
+    register = Register()
+    register.change([block("10.0.0.1", 7)], [])
+    assert {register.next_number() for _ in range(100)} == set(range(8, 108))
+
+
+def answer(name: str, *addresses: str, ttl_s: int = 3600) -> DnsAnswer:
+    return DnsAnswer("10.0.0.9", name, addresses, ttl_s)
+
+
+def learned(register: Register, found: DnsAnswer, department: str = "a", protections: Protections | None = None):
+    return list(register.names.concern(found, department, protections or Protections([]), NOON_S))
+
+
+def test_a_blocked_name_claims_what_it_and_all_below_it_resolve_to() -> None:
+    register = Register()
+    name = block("example.com", 1)
+    assert register.change([name], []).put == []
+    assert learned(register, answer("notexample.com", "10.1.1.1")) == []
+    found = learned(register, answer("www.example.com", "10.1.1.1", "fd00::1"))
+    assert found == [Learned(name.key, "10.1.1.1", NOON_S + 3600), Learned(name.key, "fd00::1", NOON_S + 3600)]
+    change = register.learn(found)
+    assert [claim.slot.family for claim in change.put] == [Family.HOSTS4, Family.HOSTS6]
+    assert {claim.range.owner for claim in change.put} == {name.key}
+    assert register.change([], [name]).dropped == change.put
+    assert learned(register, answer("www.example.com", "10.1.1.1")) == []
+
+
+def test_a_name_that_one_department_must_not_reach_is_learned_from_its_answers_only() -> None:
+    register = Register()
+    register.change([block("example.com", 1, department="a")], [])
+    assert learned(register, answer("example.com", "10.1.1.1"), "b") == []
+    assert len(learned(register, answer("example.com", "10.1.1.1"), "a")) == 1
+
+
+def test_how_long_an_address_is_blocked_for_its_name_has_bounds() -> None:
+    register = Register()
+    register.change([block("example.com", 1), block("short.com", 2, 60)], [])
+    [least] = learned(register, answer("example.com", "10.1.1.1", ttl_s=0))
+    [most] = learned(register, answer("example.com", "10.1.1.2", ttl_s=2**31))
+    [short] = learned(register, answer("short.com", "10.1.1.3"))
+    assert [one.ends - NOON_S for one in (least, most, short)] == [600, 86_400, 60]
+
+
+def test_an_address_is_learned_again_only_when_most_of_its_time_is_over() -> None:
+    register = Register()
+    register.change([block("example.com", 1)], [])
+    register.learn(learned(register, answer("example.com", "10.1.1.1")))
+    found = answer("example.com", "10.1.1.1")
+    assert list(register.names.concern(found, "a", Protections([]), NOON_S + 1000)) == []
+    again = list(register.names.concern(found, "a", Protections([]), NOON_S + 3000))
+    change = register.learn(again)
+    assert (len(change.dropped), len(change.put)) == (1, 1)
+    assert register.over(NOON_S + 3600) == ([], [])
+    assert register.over(NOON_S + 6600) == ([], again)
+    assert register.forget(again).dropped == change.put
+
+
+def test_a_name_that_resolves_to_what_is_protected_does_not_block_it_and_says_so() -> None:
+    register = Register()
+    register.change([block("example.com", 1)], [])
+    protections = Protections([protected_host(ip_address("10.1.1.1"), "it is the gateway")])
+    [other] = learned(register, answer("www.example.com", "10.1.1.1", "10.1.1.2"), protections=protections)
+    assert other.address == "10.1.1.2"
+    [spared] = register.names.spared.values()
+    assert spared.text == "the blocked www.example.com resolves to 10.1.1.1, which is not blocked: it is the gateway"
+
+
+def test_what_was_told_is_remembered_for_a_day_by_name_and_in_bounds() -> None:
+    told = Told()
+    told.note("a", answer("www.example.com", "10.1.1.1"), NOON_S)
+    told.note("b", answer("www.example.com", "10.1.1.2"), NOON_S + 10)
+    told.note("a", answer("www.example.com", "10.1.1.3"), NOON_S + 20)
+    told.note("a", answer("example.com.org", "10.2.1.1"), NOON_S)
+    found = [(one, its.addresses, its.ttl_s) for one, its in told.about({"example.com"}, NOON_S + 120)]
+    assert found == [
+        ("b", ("10.1.1.2",), 3490),
+        ("a", ("10.1.1.1",), 3480),
+        ("a", ("10.1.1.3",), 3500),
+    ]
+    late = [(one, its.addresses, its.ttl_s) for one, its in told.about({"example.com"}, NOON_S + 86_400)]
+    assert late == [("b", ("10.1.1.2",), 0), ("a", ("10.1.1.3",), 0)]
+    for number in range(100):
+        told.note("a", answer("many.com", f"10.3.1.{number}"), NOON_S)
+    many = [its.addresses for _, its in told.about({"many.com"}, NOON_S)]
+    assert many == [(f"10.3.1.{number}",) for number in range(84, 100)]
+    for number in range(MOST_TOLD):
+        told.note("a", answer(f"n{number}.net", "10.4.1.1"), NOON_S)
+    assert not any(told.about({"many.com"}, NOON_S))
+    assert any(told.about({"n0.net"}, NOON_S))

@@ -1,0 +1,46 @@
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from appliance.core.blocking.protection import EVERYTHING, NOBODYS, Protected, Protections, protected_host
+
+PROTECTIONS = Protections(
+    [
+        Protected(ip_network("192.168.1.2"), "the administrator's machine"),
+        Protected(ip_network("10.5.0.0/16"), "the servers"),
+        protected_host(ip_address("fe80::1"), "the gateway"),
+    ],
+    ["02:00:00:00:00:01"],
+)
+
+
+@pytest.mark.parametrize(
+    ("target", "rule"),
+    [
+        ("192.168.1.2", "the administrator's machine"),
+        ("192.168.1.0/24", "the administrator's machine"),
+        ("10.5.7.0/24", "the servers"),
+        ("10.0.0.0/8", "the servers"),
+        ("fe80::1", "the gateway"),
+        ("fe80::/64", "the gateway"),
+        ("02:00:00:00:00:01", "it is the appliance's own hardware address"),
+        ("0.0.0.0/0", EVERYTHING),
+        ("::/0", EVERYTHING),
+        ("2000::/3", EVERYTHING),
+        ("0.0.0.0/1", NOBODYS),
+        ("128.0.0.0/1", NOBODYS),
+        ("::1", NOBODYS),
+        ("255.255.255.255", NOBODYS),
+        ("ff02::1", NOBODYS),
+    ],
+)
+def test_what_is_protected_is_told_with_the_rule_that_says_so(target: str, rule: str) -> None:
+    assert PROTECTIONS.rule_for(target) == rule
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["192.168.1.3", "192.168.1.4/30", "10.6.0.0/16", "fe80::2", "02:00:00:00:00:02", "example.com", "2001::/16"],
+)
+def test_all_else_may_be_blocked(target: str) -> None:
+    assert PROTECTIONS.rule_for(target) is None

@@ -1,0 +1,49 @@
+import pytest
+
+from appliance.core.blocking.targets import Kind, kind_of, parse_target
+from appliance.core.refusal import Code, Refused
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "kind"),
+    [
+        ("192.168.1.100", "192.168.1.100", Kind.ADDRESS),
+        (" 10.0.0.0/8 ", "10.0.0.0/8", Kind.PREFIX),
+        ("10.0.0.1/32", "10.0.0.1", Kind.ADDRESS),
+        ("2001:DB8::0:1", "2001:db8::1", Kind.ADDRESS),
+        ("2001:db8::/64", "2001:db8::/64", Kind.PREFIX),
+        ("::ffff:10.0.0.5", "10.0.0.5", Kind.ADDRESS),
+        ("02:00:5E:10:00:01", "02:00:5e:10:00:01", Kind.MAC),
+        ("02-00-5e-10-00-01", "02:00:5e:10:00:01", Kind.MAC),
+        ("0200.5e10.0001", "02:00:5e:10:00:01", Kind.MAC),
+        ("1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8", Kind.ADDRESS),
+        ("Example.COM.", "example.com", Kind.NAME),
+        ("*.example.com", "example.com", Kind.NAME),
+        ("_dmarc.xn--p1ai.example1.co", "_dmarc.xn--p1ai.example1.co", Kind.NAME),
+        ("bücher.example", "xn--bcher-kva.example", Kind.NAME),
+    ],
+)
+def test_a_target_has_one_way_to_be_written_and_shows_its_kind(text: str, target: str, kind: Kind) -> None:
+    assert (parse_target(text), kind_of(target)) == (target, kind)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "10.0.0.1/24",
+        "10.0.0.256",
+        "host",
+        "fe80::1%eth0",
+        "1" * 500,
+        "10.0.0.0/33",
+        "٣.0.0.1",
+        "-a.com",
+        "a..com",
+        "02:00:5e:10:00",
+    ],
+)
+def test_what_is_no_address_is_refused_with_the_code_for_bad_input(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        parse_target(text)
+    assert refused.value.code is Code.BAD_REQUEST

@@ -1,0 +1,215 @@
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.core.detection.incident import MOST_OPEN, QUIET_S, Change, Incidents, News
+from appliance.core.detection.scans import ANSWER_S, MOST_ATTEMPTS, MOST_FAILURES, WINDOW_S, Kind, Scans
+from appliance.core.traffic.packet import decode
+from tests.core import frames
+
+SCANNER, VICTIM = "192.168.1.66", "192.0.2.10"
+
+
+def show(incidents: Incidents | Scans, frame: bytes, now_s: float) -> None:
+    packet = decode(frame)
+    assert packet is not None
+    incidents.observe(packet, now_s)
+
+
+def refused(incidents: Incidents, ports: Iterable[int], now_s: float, victim: str = VICTIM) -> None:
+    for port in ports:
+        show(incidents, frames.syn(SCANNER, victim, port), now_s)
+        show(incidents, frames.rst(SCANNER, victim, port), now_s)
+
+
+def changes(news: list[News]) -> list[tuple[Change, Kind, str]]:
+    return [(one.change, one.incident.kind, one.incident.severity) for one in news]
+
+
+def test_fifteen_refused_ports_of_one_host_within_five_minutes_are_a_port_scan() -> None:
+    incidents = Incidents()
+    for number in range(14):
+        refused(incidents, [number + 1], now_s=number * 20)
+    assert incidents.judge(261) == []
+    refused(incidents, [15], now_s=280)
+    news = incidents.judge(281)
+    assert changes(news) == [(Change.OPENED, Kind.PORT_SCAN, "medium")]
+    assert news[0].incident.source == SCANNER
+    assert f"15 different ports of {VICTIM} within 280 s" in news[0].incident.details
+    assert len(incidents.open()) == 1
+
+
+def test_fifteen_ports_over_a_longer_time_are_none() -> None:
+    incidents = Incidents()
+    for number in range(40):
+        refused(incidents, [number + 1], now_s=number * (WINDOW_S / 14 + 1))
+        assert incidents.judge(number * (WINDOW_S / 14 + 1)) == []
+
+
+def test_ten_ports_in_a_burst_are_enough() -> None:
+    incidents = Incidents()
+    refused(incidents, range(1, 10), now_s=0)
+    assert incidents.judge(0) == []
+    refused(incidents, [10], now_s=9)
+    assert changes(incidents.judge(9)) == [(Change.OPENED, Kind.PORT_SCAN, "low")]
+
+
+def test_silence_is_a_failure_after_three_seconds() -> None:
+    incidents = Incidents()
+    for port in range(1, 21):
+        show(incidents, frames.syn(SCANNER, VICTIM, port), 0)
+    assert incidents.judge(ANSWER_S - 0.1) == []
+    assert changes(incidents.judge(ANSWER_S)) == [(Change.OPENED, Kind.PORT_SCAN, "medium")]
+
+
+def test_a_client_that_asks_for_a_dead_service_again_and_again_is_no_scan() -> None:
+    incidents = Incidents()
+    for second in range(600):
+        show(incidents, frames.syn(SCANNER, VICTIM, 80), second)
+        if second % 2:
+            show(incidents, frames.rst(SCANNER, VICTIM, 80), second)
+        assert incidents.judge(second) == []
+
+
+def test_connections_that_are_granted_are_no_scan() -> None:
+    incidents = Incidents()
+    for port in range(1, 500):
+        show(incidents, frames.syn(SCANNER, VICTIM, port), 0)
+        show(incidents, frames.syn_ack(SCANNER, VICTIM, port), 1)
+        show(incidents, frames.tcp(VICTIM, port, SCANNER, 40000, frames.RST_ACK), 2)
+    assert incidents.judge(10) == []
+
+
+def test_a_grant_that_comes_late_takes_the_failure_back() -> None:
+    incidents = Incidents()
+    for port in range(1, 20):
+        show(incidents, frames.syn(SCANNER, VICTIM, port), 0)
+    for port in range(1, 19):
+        show(incidents, frames.syn_ack(SCANNER, VICTIM, port), 2)
+    incidents.judge(3)
+    show(incidents, frames.syn_ack(SCANNER, VICTIM, 19), 4)
+    refused(incidents, range(101, 110), now_s=5)
+    assert incidents.judge(5) == []
+
+
+def test_replies_that_nobody_asked_for_are_no_scan_of_either_side() -> None:
+    incidents = Incidents()
+    for port in range(1, 500):
+        show(incidents, frames.syn_ack(SCANNER, VICTIM, port), 0)
+        show(incidents, frames.rst(SCANNER, VICTIM, port), 0)
+    assert incidents.judge(10) == []
+
+
+def test_an_incident_is_told_when_it_opens_grows_worse_and_ends_and_not_in_between() -> None:
+    incidents = Incidents()
+    refused(incidents, range(1, 21), now_s=0)
+    assert changes(incidents.judge(0)) == [(Change.OPENED, Kind.PORT_SCAN, "medium")]
+    refused(incidents, range(21, 90), now_s=1)
+    assert incidents.judge(1) == []
+    refused(incidents, range(90, 120), now_s=2)
+    assert changes(incidents.judge(2)) == [(Change.ESCALATED, Kind.PORT_SCAN, "high")]
+    refused(incidents, range(120, 1100), now_s=3)
+    assert changes(incidents.judge(3)) == [(Change.ESCALATED, Kind.PORT_SCAN, "critical")]
+    assert incidents.judge(2 + QUIET_S) == []
+    news = incidents.judge(3 + QUIET_S)
+    assert changes(news) == [(Change.CLOSED, Kind.PORT_SCAN, "critical")]
+    assert "1024 different ports" in news[0].incident.details
+    assert len(incidents.open()) == 0
+
+
+def test_after_the_end_old_failures_do_not_open_it_again() -> None:
+    incidents = Incidents()
+    refused(incidents, range(1, 30), now_s=0)
+    incidents.judge(0)
+    incidents.judge(QUIET_S)
+    refused(incidents, [5], now_s=QUIET_S + 1)
+    assert incidents.judge(QUIET_S + 1) == []
+    refused(incidents, range(1, 30), now_s=QUIET_S + 2)
+    assert changes(incidents.judge(QUIET_S + 2)) == [(Change.OPENED, Kind.PORT_SCAN, "medium")]
+
+
+def test_a_source_that_scans_many_hosts_is_one_incident() -> None:
+    incidents = Incidents()
+    for host in range(1, 6):
+        refused(incidents, range(1, 31), now_s=host, victim=f"192.0.2.{host}")
+    assert changes(incidents.judge(6)) == [(Change.OPENED, Kind.PORT_SCAN, "medium")]
+
+
+def swept(incidents: Incidents, port: int, hosts: int, prefix: str = "10.1.1.") -> list[News]:
+    for host in range(1, hosts + 1):
+        show(incidents, frames.syn(SCANNER, f"{prefix}{host}", port), 0)
+    return incidents.judge(ANSWER_S)
+
+
+@pytest.mark.parametrize(("port", "hosts"), [(8080, 25), (445, 8), (23, 8)])
+def test_one_port_of_many_hosts_is_a_sweep_and_of_worms_ports_sooner(port: int, hosts: int) -> None:
+    assert swept(Incidents(), port, hosts - 1) == []
+    news = swept(Incidents(), port, hosts)
+    assert [one.incident.kind for one in news] == [Kind.HOST_SWEEP]
+    assert f"port {port} of {hosts} different hosts" in news[0].incident.details
+
+
+def test_a_worm_that_tries_a_host_every_ten_minutes_is_seen() -> None:
+    incidents = Incidents()
+    for host in range(1, 9):
+        show(incidents, frames.syn(SCANNER, f"10.1.1.{host}", 445), host * 600)
+    assert changes(incidents.judge(8 * 600 + ANSWER_S)) == [(Change.OPENED, Kind.HOST_SWEEP, "low")]
+
+
+def test_a_browser_that_is_cut_off_is_no_sweep_but_a_search_for_web_servers_inside_is() -> None:
+    assert swept(Incidents(), 443, 200, prefix="8.8.8.") == []
+    assert len(swept(Incidents(), 443, 25)) == 1
+
+
+def test_a_fast_scan_cannot_hide_behind_its_own_number() -> None:
+    incidents = Incidents()
+    for port in range(1, MOST_ATTEMPTS * 2):
+        show(incidents, frames.syn(SCANNER, VICTIM, port), 0)
+    assert changes(incidents.judge(ANSWER_S)) == [(Change.OPENED, Kind.PORT_SCAN, "critical")]
+
+
+def test_forged_sources_open_a_bounded_number_of_incidents() -> None:
+    incidents = Incidents()
+    for source in range(MOST_OPEN + 50):
+        for port in range(1, 16):
+            show(incidents, frames.syn(f"10.9.{source >> 8}.{source & 255}", VICTIM, port), source * 0.1)
+            show(incidents, frames.rst(f"10.9.{source >> 8}.{source & 255}", VICTIM, port), source * 0.1)
+        incidents.judge(source * 0.1)
+    assert len(incidents.open()) == MOST_OPEN
+
+
+def test_an_ipv6_scan_is_seen_too() -> None:
+    incidents = Incidents()
+    for port in range(1, 16):
+        show(incidents, frames.syn("2001:db8::66", "2001:db8::10", port), 0)
+    assert incidents.judge(ANSWER_S)[0].incident.source == "2001:db8::66"
+
+
+hosts = st.integers(1, 6).map(lambda number: f"10.0.0.{number}")
+segments = st.tuples(st.sampled_from([frames.syn, frames.syn_ack, frames.rst]), hosts, hosts, st.integers(1, 40))
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(segments, st.floats(0, 400)), max_size=200))
+def test_whatever_passes_the_books_balance_and_are_empty_in_the_end(steps: list[tuple[tuple, float]]) -> None:
+    scans, now_s = Scans(), 0.0
+    for (make, source, destination, port), pause_s in steps:
+        now_s += pause_s / 20
+        show(scans, make(source, destination, port), now_s)
+        for suspicion in scans.found(now_s):
+            assert len(suspicion.failed_s) >= 8
+        assert scans.remembered >= 0
+    scans.found(now_s + ANSWER_S)
+    scans.found(now_s + 100_000)
+    assert scans.remembered == 0
+
+
+def test_failures_are_remembered_to_a_bound() -> None:
+    scans = Scans()
+    for number in range(MOST_FAILURES):
+        source = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+        show(scans, frames.syn(source, VICTIM, 1000), 0)
+        show(scans, frames.rst(source, VICTIM, 1000), 0)
+    assert scans.remembered == MOST_FAILURES

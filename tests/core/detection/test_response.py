@@ -1,0 +1,50 @@
+from appliance.core.blocking.block import BlockRequest
+from appliance.core.detection.incident import Incident, Severity
+from appliance.core.detection.response import Response, Responses
+from appliance.core.detection.scans import Kind
+
+SCANNER, OTHER = "10.0.0.7", "10.0.0.8"
+
+
+def incident(
+    severity: Severity, latest_s: float, source: str = SCANNER, kind: Kind = Kind.PORT_SCAN, count: int = 100
+) -> Incident:
+    return Incident(kind, source, severity, count, "a sentence", latest_s)
+
+
+def test_without_a_response_nothing_is_due() -> None:
+    assert Responses("sales", None).due([incident(Severity.CRITICAL, 10)]) == []
+
+
+def test_what_is_as_grave_as_configured_is_due_once_for_each_source() -> None:
+    responses = Responses("sales", Response(Severity.HIGH, 600))
+    grave, worse = incident(Severity.HIGH, 10), incident(Severity.CRITICAL, 10, OTHER)
+    sweep = incident(Severity.CRITICAL, 10, OTHER, Kind.HOST_SWEEP, count=300)
+    assert [one.target for one in responses.due([incident(Severity.MEDIUM, 10), grave, worse, sweep])] == [
+        SCANNER,
+        OTHER,
+    ]
+
+
+def test_what_was_answered_is_due_again_only_when_it_goes_on_after_its_time() -> None:
+    responses = Responses("sales", Response(Severity.HIGH, 600))
+    [request] = responses.due([incident(Severity.HIGH, 10)])
+    assert request == BlockRequest(SCANNER, "a sentence", 600, "sales", "detection", "detection")
+    responses.note(request, 10)
+    assert responses.due([incident(Severity.HIGH, 605)]) == []  # it is seen to try while it is blocked
+    assert len(responses.due([incident(Severity.HIGH, 610)])) == 1
+    assert responses.due([]) == []  # it has ended, and is forgotten
+    assert len(responses.due([incident(Severity.HIGH, 20)])) == 1
+
+
+def test_what_was_answered_until_it_is_lifted_is_not_due_again() -> None:
+    responses = Responses("sales", Response(Severity.LOW, 0))
+    [request] = responses.due([incident(Severity.LOW, 10)])
+    responses.note(request, 10)
+    assert responses.due([incident(Severity.LOW, 1e9)]) == []
+
+
+def test_what_could_not_be_answered_is_due_again_at_once() -> None:
+    responses = Responses("sales", Response(Severity.LOW, 60))
+    scan = incident(Severity.LOW, 10)
+    assert responses.due([scan]) == responses.due([scan]) != []

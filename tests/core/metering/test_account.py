@@ -1,0 +1,152 @@
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from appliance.core.metering.account import Account
+from appliance.core.metering.department import Department
+from appliance.core.metering.meter import Reading
+from appliance.core.metering.quota import Action, Alert, Crossing, Kind, Ledger, Limits
+from appliance.core.metering.usage import Mark, Passed
+from appliance.core.moment import Moment
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOON = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), 5000.0)
+TODAY = date(2026, 11, 23)
+DAILY = Limits({Kind.DAILY: 1000})
+
+
+def account(
+    limits: Limits = DAILY,
+    used: int | None = None,
+    mark: Mark | None = None,
+    by_hand: dict[Kind, int | None] | None = None,
+) -> Account:
+    ledgers = [Ledger(kind, date(2026, 11, 1 if kind is Kind.MONTHLY else 23), used or 0) for kind in Kind]
+    department = Department("a", "A", "eth1", limits)
+    return Account(department, BERLIN, ledgers if used is not None else [], mark, by_hand or {})
+
+
+def meter(total: int) -> Reading:
+    return Reading("first", total, 0)
+
+
+def at(seconds: float, wall: timedelta = timedelta(0)) -> Moment:
+    return Moment(NOON.wall + timedelta(seconds=seconds) + wall, NOON.monotonic_s + seconds)
+
+
+def read(books: Account, total: int, now: Moment, trusted: bool = True) -> list[Crossing]:
+    return list(books.read(meter(total), 1.0, now, trusted=trusted)[1])
+
+
+def use_by_day(books: Account, kind: Kind = Kind.DAILY) -> dict[date, int]:
+    return {one.start: one.used_bytes for one in books.unsaved if one.kind is kind}
+
+
+def test_every_byte_stands_in_a_ledger_of_each_kind() -> None:
+    books = account(used=100, mark=Mark("first", 40, 0))
+    amount, _ = books.read(meter(65), 1.0, NOON, trusted=True)
+    assert amount == Passed(25, 0)
+    assert [one.used_bytes for one in books.ledgers] == [125, 125, 125]
+    assert books.mark == Mark("first", 65, 0)
+    assert books.used_today_bytes() == 125
+
+
+def test_without_its_meter_an_account_stays_as_it_is_and_has_a_day() -> None:
+    books = account()
+    assert books.read(None, 1.0, NOON, trusted=True) == (Passed(), [])
+    assert books.mark is None
+    assert [(one.kind, one.used_bytes) for one in books.ledgers] == [(kind, 0) for kind in Kind]
+
+
+def test_while_the_clock_is_not_right_bytes_stay_with_the_day_that_runs() -> None:
+    books = account(used=0)
+    for day in range(1, 4):
+        assert read(books, 10 * day, at(day, timedelta(days=day)), trusted=False) == []
+    assert use_by_day(books) == {TODAY: 30}
+
+
+def test_once_the_clock_is_right_they_move_to_where_they_belong() -> None:
+    books = account(used=500)
+    read(books, 10, at(1, timedelta(days=-400)), trusted=False)
+    read(books, 30, at(2, timedelta(days=-400)), trusted=False)
+    crossings = read(books, 35, at(3, timedelta(days=1)))
+    assert [one.alert for one in crossings] == [Alert.RESET]
+    assert use_by_day(books) == {TODAY: 500, TODAY + timedelta(days=1): 35}
+    assert use_by_day(books, Kind.WEEKLY) == {TODAY: 535}
+
+
+def test_bytes_that_are_filed_again_raise_no_alert_a_second_time() -> None:
+    limits = Limits({Kind.DAILY: 1000, Kind.MONTHLY: 1000})
+    books = account(limits, used=300)
+    raised = [*read(books, 10, at(1), trusted=False), *read(books, 600, at(2), trusted=False)]
+    assert [(one.kind, one.alert) for one in raised] == [(Kind.DAILY, Alert.WARNING), (Kind.MONTHLY, Alert.WARNING)]
+    assert read(books, 601, at(3)) == []
+    assert use_by_day(books) == {TODAY: 901}
+
+
+def test_a_month_that_runs_on_is_not_told_twice_when_its_bytes_move_to_another_day() -> None:
+    books = account(Limits({Kind.MONTHLY: 1000}), used=0)
+    assert [one.alert for one in read(books, 850, at(1), trusted=False)] == [Alert.WARNING]
+    assert read(books, 851, at(2, timedelta(days=1))) == []
+    assert use_by_day(books, Kind.MONTHLY) == {date(2026, 11, 1): 851}
+    assert use_by_day(books) == {TODAY: 0, TODAY + timedelta(days=1): 851}
+
+
+def test_what_has_ended_is_to_be_saved_until_it_was() -> None:
+    books = account(used=7)
+    read(books, 5, at(0, timedelta(days=1)))
+    assert use_by_day(books) == {TODAY: 7, TODAY + timedelta(days=1): 5}
+    books.saved()
+    assert use_by_day(books) == {TODAY + timedelta(days=1): 5}
+
+
+def test_a_limit_that_was_set_by_hand_wins_over_the_configured_one() -> None:
+    books = account(used=500, by_hand={Kind.DAILY: 400, Kind.WEEKLY: 9000})
+    assert [one.limit_bytes for one in books.books(TODAY)] == [400, 9000, None]
+    assert books.exceeded() == (Kind.DAILY,)
+    books.set_limit(Kind.DAILY, None)
+    assert [one.limit_bytes for one in books.books(TODAY)] == [None, 9000, None]
+    assert books.exceeded() == ()
+
+
+def test_the_books_say_what_was_granted_and_when_the_period_ends() -> None:
+    books = account(used=500)
+    books.grant(Kind.DAILY, 250)
+    books.grant(Kind.DAILY, 750)
+    daily = books.books(TODAY)[0]
+    assert (daily.used_bytes, daily.limit_bytes, daily.granted_bytes, daily.percentage) == (500, 2000, 1000, 25.0)
+    assert daily.resets_at == datetime(2026, 11, 23, 23, tzinfo=UTC)
+
+
+def test_books_that_nobody_has_read_yet_are_empty_and_of_this_day() -> None:
+    assert [(one.kind, one.used_bytes) for one in account().books(TODAY)] == [(kind, 0) for kind in Kind]
+
+
+@pytest.mark.parametrize(
+    ("action", "used", "stop", "throttle"),
+    [
+        (Action.ALERT, 1200, None, None),
+        (Action.THROTTLE, 400, None, None),
+        (Action.THROTTLE, 1000, None, 50),
+        (Action.BLOCK, 400, 77 + 600, None),
+        (Action.BLOCK, 1200, 77 - 200, None),
+    ],
+)
+def test_what_the_kernel_is_to_do_follows_from_the_quota(
+    action: Action, used: int, stop: int | None, throttle: int | None
+) -> None:
+    books = account(replace(DAILY, on_exceeded=action, throttle_bytes_s=50), used=used)
+    assert books.stop_at_bytes(meter(77)) == stop
+    assert books.throttle_bytes_s() == throttle
+
+
+def test_a_meter_that_is_yet_to_be_made_stops_at_what_remains() -> None:
+    assert account(replace(DAILY, on_exceeded=Action.BLOCK), used=400).stop_at_bytes(None) == 600
+
+
+def test_the_forecast_is_of_the_first_limit_that_is_reached() -> None:
+    books = account(Limits({Kind.DAILY: 1000, Kind.WEEKLY: 700}), used=100)
+    assert books.forecast(10.0, NOON.wall) == NOON.wall + timedelta(seconds=60)
+    assert books.forecast(0.0, NOON.wall) is None

@@ -1,0 +1,41 @@
+from ipaddress import ip_interface, ip_network
+
+import pytest
+
+from appliance.core.machine import Counters, Link
+from appliance.core.metering.department import Department, networks_of
+from appliance.core.metering.quota import Limits
+
+OWN = "fe80::5054:ff:fe00:1/64"  # what the kernel gives every interface by itself
+
+
+def link(name: str, *addresses: str, master: str | None = None) -> Link:
+    given = tuple(ip_interface(one) for one in addresses)
+    return Link(name, 2, "02:00:00:00:00:01", "boot", True, Counters(0, 0), addresses=given, master=master)
+
+
+@pytest.mark.parametrize(
+    ("links", "networks"),
+    [
+        ([], None),
+        ([link("eth1")], None),
+        ([link("eth1", OWN)], None),
+        ([link("eth1", OWN, master="br0"), link("br0")], None),
+        ([link("eth1", "10.20.0.1/24", OWN)], ["10.20.0.0/24", "fe80::/64"]),
+        (
+            [link("eth1", OWN, master="br0"), link("br0", "10.20.0.1/24", "fd20::1/64", OWN)],
+            ["fe80::/64", "10.20.0.0/24", "fd20::/64"],
+        ),
+    ],
+    ids=["no interface", "no address", "its own alone", "a port of a bridge without one", "a gateway's", "a bridge's"],
+)
+def test_a_department_s_addresses_are_those_of_the_networks_that_its_interface_is_in(links, networks) -> None:
+    department = Department("dept", "Dept", "eth1", Limits({}))
+    known = None if networks is None else tuple(map(ip_network, networks))
+    assert networks_of(department, {one.name: one for one in links}) == known
+
+
+def test_subnets_that_are_configured_are_all_there_is() -> None:
+    subnets = (ip_network("192.168.7.0/24"),)
+    department = Department("dept", "Dept", "eth1", Limits({}), subnets=subnets)
+    assert networks_of(department, {"eth1": link("eth1", "10.20.0.1/24")}) == subnets

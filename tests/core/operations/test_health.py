@@ -1,0 +1,44 @@
+import pytest
+
+from appliance.core.operations.health import Condition, Facts, judge
+
+FINE = {"interface": "eth1", "is_present": True, "is_up": True}
+
+# What is wrong -> whether the department is still active, its score, and a word of the reason.
+FAULTS = [
+    ({"is_present": False, "is_up": False}, False, 0.0, "does not exist"),
+    ({"is_up": False}, False, 0.0, "down"),
+    ({"can_enforce": False, "wanted": 2}, False, 0.5, "2 blocks to be done elsewhere"),
+    ({"wanted": 3, "enforced": 1}, True, 0.5, "1 of 3 blocks enforced"),
+    ({"wanted": 1, "enforced": 0}, True, 0.5, "0 of 1 block enforced"),
+    ({"quotas_exceeded": ("daily", "monthly")}, True, 0.8, "daily and the monthly quota"),
+    ({"open_incidents": 1}, True, 0.8, "1 incident open"),
+    ({"frames_lost": 7}, True, 0.9, "missed 7 frames"),
+    ({"utilization": 0.95}, True, 0.9, "95% full"),
+]
+
+
+def test_a_department_without_fault_is_active_and_in_full_health() -> None:
+    assert judge(Facts(**FINE, wanted=3, enforced=3, utilization=0.5)) == Condition(True, 1.0, ())
+
+
+def test_a_position_that_cannot_enforce_is_active_while_nothing_is_to_be_enforced() -> None:
+    assert judge(Facts(**FINE, can_enforce=False, enforced=0)) == Condition(True, 1.0, ())
+
+
+@pytest.mark.parametrize(("fault", "active", "score", "word"), FAULTS)
+def test_each_fault_lowers_the_score_and_is_given_as_its_reason(
+    fault: dict[str, object], active: bool, score: float, word: str
+) -> None:
+    condition = judge(Facts(**{**FINE, **fault}))
+    assert (condition.active, condition.score) == (active, score)
+    assert [word in reason.text for reason in condition.reasons] == [True]
+
+
+def test_faults_add_up_and_the_score_stays_within_0_and_1() -> None:
+    condition = judge(
+        Facts(**FINE, wanted=1, frames_lost=1, utilization=1.0, open_incidents=2, quotas_exceeded=("daily",))
+    )
+    assert condition.active
+    assert condition.score == round(0.5 * 0.8 * 0.8 * 0.9 * 0.9, 2)
+    assert len(condition.reasons) == 5

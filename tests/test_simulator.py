@@ -28,9 +28,9 @@ from appliance.monitor.upkeep import Upkeep
 from appliance.simulator import SimulatedMachine
 from appliance.simulator.firewall import SimulatedFirewall
 from appliance.simulator.talk import SITES, site_address
-from appliance.system.store import SqliteStore
-from appliance.system.suffixes import Suffixes
-from appliance.system.trail import SqliteTrail
+from appliance.system.public_suffixes import Suffixes
+from appliance.system.storage.audit_store import SqliteTrail
+from appliance.system.storage.store import SqliteStore
 from tests.contract.machines import Clock
 from tests.contract.schema import examples, violations
 from tests.lab.blocks import pieces, place

@@ -18,8 +18,8 @@ from appliance.service.keeping import REGISTER_FILE, TRAIL_FILE
 from appliance.service.machines import CannotStart, Machine, clock
 from appliance.service.securing import Security
 from appliance.system.certificate import CertificateUnavailable
-from appliance.system.register import RegisterUnavailable, SqliteRegister
-from appliance.system.trail import SqliteTrail, TrailUnavailable
+from appliance.system.storage.audit_store import SqliteTrail, TrailUnavailable
+from appliance.system.storage.people_store import RegisterUnavailable, SqliteRegister
 
 log = logging.getLogger(__name__)
 

@@ -83,9 +83,9 @@ def _kernel() -> Iterator[Finding]:
     if sys.platform != "linux":
         yield Finding("kernel", Verdict.FATAL, sys.platform, "only Linux can meter and enforce; use --simulate")
         return
-    from appliance.system.bpf import Bpf
-    from appliance.system.dns_filter import obstacle
-    from appliance.system.nftables import FirewallUnavailable, Nftables
+    from appliance.system.network.bpf import Bpf
+    from appliance.system.network.dns_filter import obstacle
+    from appliance.system.nftables.libnftables import FirewallUnavailable, Nftables
 
     try:
         Nftables()
@@ -139,7 +139,7 @@ def _secret(state_dir: Path) -> Finding:
 
 def _trail(state_dir: Path) -> Iterator[Finding]:
     from appliance.service.keeping import TRAIL_FILE
-    from appliance.system.trail import TrailUnavailable, altered_at
+    from appliance.system.storage.audit_store import TrailUnavailable, altered_at
 
     path, subject = state_dir / TRAIL_FILE, "audit trail"
     if not path.exists():
@@ -185,7 +185,7 @@ def _port(server: Server) -> Iterator[Finding]:
 
 
 def _panel() -> Iterator[Finding]:
-    from appliance.system.panel import MODEL_FILE
+    from appliance.system.device.panel import MODEL_FILE
 
     if MODEL_FILE.exists():
         yield Finding("panel", Verdict.GOOD, MODEL_FILE.read_text(errors="replace").rstrip("\0"))

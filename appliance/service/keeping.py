@@ -18,8 +18,8 @@ from appliance.server.access.people import People
 from appliance.server.access.records import Records
 from appliance.system import passwords
 from appliance.system.passwords import PasswordsUnavailable
-from appliance.system.register import RegisterUnavailable, SqliteRegister
-from appliance.system.trail import SqliteTrail, TrailUnavailable
+from appliance.system.storage.audit_store import SqliteTrail, TrailUnavailable
+from appliance.system.storage.people_store import RegisterUnavailable, SqliteRegister
 
 REGISTER_FILE = "people.sqlite3"
 TRAIL_FILE = "audit.sqlite3"

@@ -78,23 +78,23 @@ def clock() -> Moment:
 def real_machine(config: Config, state_dir: Path) -> Machine:
     """The machine under the program. Raises `CannotStart` where a part of it cannot be used."""
     from appliance.service.releasing import release_kernel
-    from appliance.system import firewall as blocks
-    from appliance.system.bpf import Bpf
-    from appliance.system.capture import PacketCapture
-    from appliance.system.classifier import Classifier
-    from appliance.system.clock import KernelClock
-    from appliance.system.dns_filter import BpfDnsFilter
-    from appliance.system.elements import Elements
-    from appliance.system.flows import ConntrackFlows
-    from appliance.system.interfaces import RtnetlinkInterfaces
-    from appliance.system.meters import TABLE, NftablesMeters
-    from appliance.system.neighbours import RtnetlinkNeighbours
-    from appliance.system.nfnetlink import Nfnetlink
-    from appliance.system.nftables import FirewallUnavailable, Nftables
-    from appliance.system.notices import Notices
-    from appliance.system.panel import GpioPanel
-    from appliance.system.sensors import PsutilSensors
-    from appliance.system.surroundings import LinuxSurroundings
+    from appliance.system.device.clock import KernelClock
+    from appliance.system.device.panel import GpioPanel
+    from appliance.system.device.sensors import PsutilSensors
+    from appliance.system.network.bpf import Bpf
+    from appliance.system.network.capture import PacketCapture
+    from appliance.system.network.dns_filter import BpfDnsFilter
+    from appliance.system.network.flows import ConntrackFlows
+    from appliance.system.network.interfaces import RtnetlinkInterfaces
+    from appliance.system.network.neighbours import RtnetlinkNeighbours
+    from appliance.system.network.traffic_control import Classifier
+    from appliance.system.network.upstream import LinuxSurroundings
+    from appliance.system.nftables import firewall as blocks
+    from appliance.system.nftables.change_monitor import Notices
+    from appliance.system.nftables.libnftables import FirewallUnavailable, Nftables
+    from appliance.system.nftables.meters import TABLE, NftablesMeters
+    from appliance.system.nftables.nfnetlink import Nfnetlink
+    from appliance.system.nftables.set_elements import Elements
 
     is_mirror = config.position is Position.MIRROR
     cuts_off = any(one.quota.on_exceeded is Action.BLOCK for one in config.departments)
@@ -185,7 +185,7 @@ def choose_config() -> tuple[Config, str]:
 
     Raises `CannotStart` where no interface is worth looking at.
     """
-    from appliance.system.interfaces import RtnetlinkInterfaces
+    from appliance.system.network.interfaces import RtnetlinkInterfaces
 
     interfaces = RtnetlinkInterfaces()
     try:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from appliance.system.ballast import Ballast
-from appliance.system.store import SqliteStore, StoreDamaged, StoreUnavailable
+from appliance.system.storage.ballast import Ballast
+from appliance.system.storage.store import SqliteStore, StoreDamaged, StoreUnavailable
 
 log = logging.getLogger(__name__)
 

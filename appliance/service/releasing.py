@@ -6,8 +6,8 @@ from contextlib import closing
 from time import monotonic, sleep
 
 from appliance.core.kernel.bpf.dns_maps import FILTER_NAME
-from appliance.system.classifier import Classifier
-from appliance.system.nftables import FirewallUnavailable, Nftables
+from appliance.system.network.traffic_control import Classifier
+from appliance.system.nftables.libnftables import FirewallUnavailable, Nftables
 
 END_WITHIN_S = 20.0  # to save everything on a slow card
 LOOK_S = 0.1

@@ -16,19 +16,19 @@ from appliance.core.machine import Position
 from appliance.core.moment import Moment, is_trusted
 from appliance.monitor.enforcement import Enforcement
 from appliance.service.machines import CannotStart
-from appliance.system import firewall
-from appliance.system.bpf import Bpf
-from appliance.system.classifier import Classifier
-from appliance.system.clock import KernelClock
-from appliance.system.dns_filter import BpfDnsFilter
-from appliance.system.elements import Elements
-from appliance.system.interfaces import RtnetlinkInterfaces
-from appliance.system.nfnetlink import Nfnetlink
-from appliance.system.nftables import FirewallUnavailable, Nftables
-from appliance.system.notices import Notices
+from appliance.system.device.clock import KernelClock
+from appliance.system.network.bpf import Bpf
+from appliance.system.network.dns_filter import BpfDnsFilter
+from appliance.system.network.interfaces import RtnetlinkInterfaces
+from appliance.system.network.traffic_control import Classifier
+from appliance.system.network.upstream import LinuxSurroundings
+from appliance.system.nftables import firewall
+from appliance.system.nftables.change_monitor import Notices
+from appliance.system.nftables.libnftables import FirewallUnavailable, Nftables
+from appliance.system.nftables.nfnetlink import Nfnetlink
+from appliance.system.nftables.set_elements import Elements
 from appliance.system.storage.rows import NOT_A_ROW
-from appliance.system.store import SqliteStore, StoreDamaged, StoreUnavailable
-from appliance.system.surroundings import LinuxSurroundings
+from appliance.system.storage.store import SqliteStore, StoreDamaged, StoreUnavailable
 
 STATE_FILE = "appliance.sqlite3"
 

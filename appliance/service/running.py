@@ -49,13 +49,13 @@ from appliance.server.notice import Notice
 from appliance.service.admission import Admission
 from appliance.service.machines import CannotStart, Machine, clock
 from appliance.service.opening import Kept, keep
-from appliance.system.alert_file import AlertFile
-from appliance.system.archive import FOLD_S, SqliteArchive
+from appliance.system.device.memory import give_back
+from appliance.system.device.supervisor import ALIVE, READY, STOPPING, VARIABLE, Supervisor
 from appliance.system.list_source import fetch
-from appliance.system.memory import give_back
-from appliance.system.store import StoreUnavailable
-from appliance.system.suffixes import Suffixes
-from appliance.system.supervisor import ALIVE, READY, STOPPING, VARIABLE, Supervisor
+from appliance.system.public_suffixes import Suffixes
+from appliance.system.storage.alert_file import AlertFile
+from appliance.system.storage.history_store import FOLD_S, SqliteArchive
+from appliance.system.storage.store import StoreUnavailable
 
 log = logging.getLogger("appliance")
 

@@ -19,7 +19,7 @@ from appliance.server.access import AccessError
 from appliance.server.quiet import Quiet
 from appliance.service.machines import CannotStart, Machine, choose_config, real_machine, simulated_machine
 from appliance.service.running import BACKLOG, Service
-from appliance.system.drafts import ConfigDrafts
+from appliance.system.storage.config_files import ConfigDrafts
 
 log = logging.getLogger("appliance")
 

@@ -21,7 +21,7 @@ from appliance.core.moment import Moment
 from appliance.monitor.enforcement import Enforcement
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedSurroundings
-from appliance.system.store import SqliteStore
+from appliance.system.storage.store import SqliteStore
 from tests.bench import fail2ban
 from tests.end_to_end.installed import Installed
 from tests.lab.blocks import firewall

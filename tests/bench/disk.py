@@ -19,7 +19,7 @@ from appliance.core.metering.department import Department
 from appliance.core.metering.quota import Kind, Limits
 from appliance.core.moment import Moment
 from appliance.monitor.metering import CHECKPOINT_S, Metering
-from appliance.system.store import SqliteStore
+from appliance.system.storage.store import SqliteStore
 from tests.bench.history import MIDNIGHT, SIZES, ZONE, Run, written_bytes
 from tests.lab.network import network
 from tests.monitor.kernel import INTERFACE, Kernel

@@ -23,7 +23,7 @@ from appliance.core.moment import Moment, timestamp
 from appliance.monitor.history import BATCH_S, History
 from appliance.server.access import Grant, Role
 from appliance.server.calls import Caller, Context, Desk, carry_out
-from appliance.system.archive import FOLD_S, SqliteArchive
+from appliance.system.storage.history_store import FOLD_S, SqliteArchive
 
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
 ZONE = ZoneInfo("Europe/Berlin")

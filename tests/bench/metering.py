@@ -22,12 +22,12 @@ from appliance.core.moment import Moment
 from appliance.monitor.hosts import LOOK_S
 from appliance.monitor.lines import FLOWS_S
 from appliance.monitor.metering import Metering
-from appliance.system.flows import ConntrackFlows
-from appliance.system.interfaces import RtnetlinkInterfaces
-from appliance.system.meters import TABLE, NftablesMeters
-from appliance.system.nfnetlink import Nfnetlink
-from appliance.system.nftables import Nftables
-from appliance.system.store import SqliteStore
+from appliance.system.network.flows import ConntrackFlows
+from appliance.system.network.interfaces import RtnetlinkInterfaces
+from appliance.system.nftables.libnftables import Nftables
+from appliance.system.nftables.meters import TABLE, NftablesMeters
+from appliance.system.nftables.nfnetlink import Nfnetlink
+from appliance.system.storage.store import SqliteStore
 from tests.bench.forwarding import DEPARTMENTS, HOSTS, _plans, _show_hosts
 from tests.lab.blocks import firewall
 from tests.lab.network import Network as Lab

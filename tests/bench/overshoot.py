@@ -4,9 +4,9 @@ from ipaddress import ip_network
 
 from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan
-from appliance.system.meters import TABLE, NftablesMeters
-from appliance.system.nfnetlink import Nfnetlink
-from appliance.system.nftables import Nftables
+from appliance.system.nftables.libnftables import Nftables
+from appliance.system.nftables.meters import TABLE, NftablesMeters
+from appliance.system.nftables.nfnetlink import Nfnetlink
 from tests.lab.network import WEB_V4, network
 
 LIMIT = 500_000_000

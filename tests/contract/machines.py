@@ -18,15 +18,15 @@ from appliance.core.machine import Press
 from appliance.core.moment import Moment
 from appliance.ports import Capture, DnsFilter, Firewall, Flows, Interfaces, Meters, Neighbours, Panel, Sensors
 from appliance.simulator import SimulatedMachine
-from appliance.system.capture import PacketCapture
-from appliance.system.flows import ConntrackFlows
-from appliance.system.interfaces import RtnetlinkInterfaces
-from appliance.system.meters import TABLE, NftablesMeters
-from appliance.system.neighbours import RtnetlinkNeighbours
-from appliance.system.nfnetlink import Nfnetlink
-from appliance.system.nftables import Nftables
-from appliance.system.panel import GpioPanel
-from appliance.system.sensors import PsutilSensors
+from appliance.system.device.panel import GpioPanel
+from appliance.system.device.sensors import PsutilSensors
+from appliance.system.network.capture import PacketCapture
+from appliance.system.network.flows import ConntrackFlows
+from appliance.system.network.interfaces import RtnetlinkInterfaces
+from appliance.system.network.neighbours import RtnetlinkNeighbours
+from appliance.system.nftables.libnftables import Nftables
+from appliance.system.nftables.meters import TABLE, NftablesMeters
+from appliance.system.nftables.nfnetlink import Nfnetlink
 from tests.lab.blocks import firewall
 from tests.lab.lookups import NONE, ask, dns_filter
 from tests.lab.network import WEB_V4, network

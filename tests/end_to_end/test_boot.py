@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from appliance.core.blocking.block import Block
-from appliance.system.store import SqliteStore
+from appliance.system.storage.store import SqliteStore
 from tests.end_to_end.computer import CONFIG, GIVEN, PROJECT, STATE, Computer, computer
 from tests.end_to_end.installed import config_text
 from tests.end_to_end.unit import Unit

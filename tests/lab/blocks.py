@@ -12,11 +12,11 @@ from appliance.core.blocking.targets import target_text
 from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.core.machine import Facing
 from appliance.ports import Firewall
-from appliance.system.elements import Elements
-from appliance.system.firewall import TABLE, NftablesFirewall
-from appliance.system.nfnetlink import Nfnetlink
-from appliance.system.nftables import Nftables
-from appliance.system.notices import Notices
+from appliance.system.nftables.change_monitor import Notices
+from appliance.system.nftables.firewall import TABLE, NftablesFirewall
+from appliance.system.nftables.libnftables import Nftables
+from appliance.system.nftables.nfnetlink import Nfnetlink
+from appliance.system.nftables.set_elements import Elements
 from tests.lab.network import Network
 
 FOREVER = float("inf")

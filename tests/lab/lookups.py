@@ -6,9 +6,9 @@ from contextlib import closing, contextmanager
 
 from appliance.core.blocking.denials import Denial, Question
 from appliance.core.blocking.sets import mark_of
-from appliance.system.bpf import Bpf
-from appliance.system.classifier import Classifier
-from appliance.system.dns_filter import BpfDnsFilter
+from appliance.system.network.bpf import Bpf
+from appliance.system.network.dns_filter import BpfDnsFilter
+from appliance.system.network.traffic_control import Classifier
 from tests.lab.host import Host
 from tests.lab.network import Network
 

@@ -11,9 +11,9 @@ import pytest
 from appliance.core.kernel.nftables.meter_names import MOST_HOSTS
 from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan, Reading
-from appliance.system.meters import TABLE, NftablesMeters
-from appliance.system.nfnetlink import Nfnetlink
-from appliance.system.nftables import Nftables
+from appliance.system.nftables.libnftables import Nftables
+from appliance.system.nftables.meters import TABLE, NftablesMeters
+from appliance.system.nftables.nfnetlink import Nfnetlink
 from tests.lab.network import WEB_V4, WEB_V6, network
 
 REFUSED = 7  # exit code of curl; 28 would be a timeout

@@ -8,7 +8,7 @@ import pytest
 
 from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan
-from appliance.system.capture import PacketCapture
+from appliance.system.network.capture import PacketCapture
 from tests.lab.blocks import firewall, pieces, place
 from tests.lab.host import Host
 from tests.lab.network import WEB_V4, WEB_V6, Network

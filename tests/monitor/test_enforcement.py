@@ -25,7 +25,7 @@ from appliance.monitor.hits import MOST_LOGGED
 from appliance.monitor.obedience import RETRY_S
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall
-from appliance.system.store import SqliteStore
+from appliance.system.storage.store import SqliteStore
 from tests.lab.blocks import remaining_s, targets
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

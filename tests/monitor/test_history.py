@@ -25,7 +25,7 @@ from appliance.monitor.history import (
     SLICE_SUMS,
     History,
 )
-from appliance.system.archive import SqliteArchive
+from appliance.system.storage.history_store import SqliteArchive
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -19,7 +19,7 @@ from appliance.core.moment import Moment
 from appliance.core.refusal import Refused
 from appliance.events import Event
 from appliance.monitor.metering import CHECKPOINT_S, Metering
-from appliance.system.store import SqliteStore
+from appliance.system.storage.store import SqliteStore
 from tests.monitor.kernel import INTERFACE, Kernel
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -9,8 +9,8 @@ import pytest
 from appliance.core.machine import Press
 from appliance.core.moment import Moment
 from appliance.monitor.upkeep import Upkeep
-from appliance.system.store import SqliteStore
-from appliance.system.trail import SqliteTrail
+from appliance.system.storage.audit_store import SqliteTrail
+from appliance.system.storage.store import SqliteStore
 
 NOW = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), 1000.0)
 

@@ -48,13 +48,13 @@ from appliance.service.hashing import GreenHashing
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedSurroundings
 from appliance.system import certificate
-from appliance.system.alert_file import AlertFile
-from appliance.system.archive import SqliteArchive
-from appliance.system.drafts import ConfigDrafts
 from appliance.system.list_source import fetch
-from appliance.system.register import SqliteRegister
-from appliance.system.store import SqliteStore
-from appliance.system.trail import SqliteTrail
+from appliance.system.storage.alert_file import AlertFile
+from appliance.system.storage.audit_store import SqliteTrail
+from appliance.system.storage.config_files import ConfigDrafts
+from appliance.system.storage.history_store import SqliteArchive
+from appliance.system.storage.people_store import SqliteRegister
+from appliance.system.storage.store import SqliteStore
 from tests.server import BOOT, GHOST, START
 
 log = logging.getLogger("harness")

@@ -16,7 +16,7 @@ from appliance.core.refusal import Code, Refused
 from appliance.server import access
 from appliance.server.access import AccessError, Keeper, Role
 from appliance.server.access.secret import SECRET_FILE
-from appliance.system.register import SqliteRegister
+from appliance.system.storage.people_store import SqliteRegister
 from tests.server import START
 
 SECRET = bytes(range(32))

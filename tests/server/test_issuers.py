@@ -16,7 +16,7 @@ from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.server.access import AccessError, Keeper, issue
 from appliance.server.access.issuers import load_issuers
-from appliance.system.register import SqliteRegister
+from appliance.system.storage.people_store import SqliteRegister
 from tests.server import START
 
 ISS, AUDIENCE = "https://login.example.org", "appliance"

@@ -2,7 +2,7 @@ from ipaddress import ip_interface
 
 import pytest
 
-from appliance.system.interfaces import RtnetlinkInterfaces
+from appliance.system.network.interfaces import RtnetlinkInterfaces
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from appliance.core.machine import Light, Lights, Press
-from appliance.system.panel import GpioPanel
+from appliance.system.device.panel import GpioPanel
 
 HOLD_S = 0.5
 

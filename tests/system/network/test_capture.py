@@ -4,7 +4,7 @@ import struct
 import dns.message
 import pytest
 
-from appliance.system.capture import MOST_FRAMES, PacketCapture
+from appliance.system.network.capture import MOST_FRAMES, PacketCapture
 from tests.lab.network import WEB_V4, WEB_V6, network
 
 SYN, RST = 0x02, 0x04
@@ -190,5 +190,7 @@ def test_only_a_mirror_port_listens_to_what_is_not_for_it(gateway, mirror):
 
 
 def test_without_the_right_to_capture_it_says_what_is_missing(run_unprivileged):
-    said = run_unprivileged("from appliance.system.capture import PacketCapture; PacketCapture(promiscuous=False)")
+    said = run_unprivileged(
+        "from appliance.system.network.capture import PacketCapture; PacketCapture(promiscuous=False)"
+    )
     assert "needs root (CAP_NET_RAW)" in said

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from appliance.core.blocking.sets import mark_of
 from appliance.core.kernel.bpf import dns_maps as maps
-from appliance.system.bpf import Bpf
-from appliance.system.dns_filter import Loaded, obstacle
+from appliance.system.network.bpf import Bpf
+from appliance.system.network.dns_filter import Loaded, obstacle
 from tests.core import frames
 
 NEXT, DROPPED, SENT_BACK = -1, 2, 7
@@ -385,7 +385,8 @@ def test_whatever_comes_it_passes_is_dropped_or_is_answered_with_a_message_that_
 
 def test_where_the_kernel_takes_no_program_that_is_told_and_nothing_is_left_open(run_unprivileged) -> None:
     line = (
-        "import os, sys; from appliance.system.bpf import Bpf; from appliance.system.dns_filter import obstacle;"
+        "import os, sys; from appliance.system.network.bpf import Bpf;"
+        "from appliance.system.network.dns_filter import obstacle;"
         "kernel = Bpf(); before = len(os.listdir('/proc/self/fd')); reason = obstacle(kernel);"
         "sys.exit(f'{reason}; {len(os.listdir(\"/proc/self/fd\")) - before} left')"
     )

@@ -1,7 +1,7 @@
 import socket
 
 from appliance.core.machine import Connection
-from appliance.system.flows import ConntrackFlows
+from appliance.system.network.flows import ConntrackFlows
 from tests.lab.blocks import firewall
 from tests.lab.network import WEB_V4, WEB_V6
 

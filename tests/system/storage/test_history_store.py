@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from appliance.core.metering.history_series import ALL_HOSTS, Series, Step
 from appliance.core.metering.usage import NOTHING, Passed, plus
-from appliance.system.archive import TABLES, SqliteArchive
+from appliance.system.storage.history_store import TABLES, SqliteArchive
 
 LAB, HOST, OTHER = ("lab", ALL_HOSTS), ("lab", "10.0.0.1"), ("sales", "10.0.0.1")
 MINUTE = 29_800_000  # of 2026, as all numbers of buckets here
@@ -192,7 +192,7 @@ def test_a_full_disk_takes_nothing_in_part_and_all_of_it_when_there_is_room(tmp_
 import os, sys
 from pathlib import Path
 from appliance.core.metering.history_series import Step
-from appliance.system.archive import SqliteArchive
+from appliance.system.storage.history_store import SqliteArchive
 
 folder = Path(sys.argv[1])
 archive = SqliteArchive(folder / "history.sqlite3")
@@ -219,7 +219,7 @@ def test_a_kill_in_the_middle_of_adding_leaves_whole_batches(path: Path) -> None
     program = f"""
 from pathlib import Path
 from appliance.core.metering.history_series import Step
-from appliance.system.archive import SqliteArchive
+from appliance.system.storage.history_store import SqliteArchive
 archive = SqliteArchive(Path({str(path)!r}))
 for count in range(1, 1_000_000):
     archive.add({{("lab", ""): {{(step, 7): [1, 0] for step in (Step.HOUR, Step.DAY)}}}})

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from appliance.system.sensors import PsutilSensors
+from appliance.system.device.sensors import PsutilSensors
 
 
 def test_the_gauges_are_of_this_machine(tmp_path: Path) -> None:

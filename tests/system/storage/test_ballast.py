@@ -2,7 +2,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from appliance.system.ballast import BALLAST_BYTES, Ballast
+from appliance.system.storage.ballast import BALLAST_BYTES, Ballast
 
 
 def test_it_takes_room_until_it_is_given_up(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_on_a_small_disk_nothing_is_taken(tmp_path: Path) -> None:
     program = f"""
 import subprocess
 from pathlib import Path
-from appliance.system.ballast import Ballast
+from appliance.system.storage.ballast import Ballast
 disk = Path({str(tmp_path)!r})
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8M", "tmpfs", disk], check=True)
 Ballast(disk / "ballast").lay()

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from appliance.system.drafts import ConfigDrafts
+from appliance.system.storage.config_files import ConfigDrafts
 
 
 def drafts(tmp_path: Path) -> ConfigDrafts:

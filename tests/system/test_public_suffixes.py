@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.system.suffixes import LONGEST_NAME, Suffixes
+from appliance.system.public_suffixes import LONGEST_NAME, Suffixes
 
 SUFFIXES = Suffixes()
 

@@ -17,7 +17,7 @@ from appliance.core.metering.quota import Kind, Ledger
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import plan
 from appliance.core.refusal import Refused
-from appliance.system.store import BOOKS, PAGE_BYTES, SqliteStore, StoreDamaged, StoreUnavailable, migrations
+from appliance.system.storage.store import BOOKS, PAGE_BYTES, SqliteStore, StoreDamaged, StoreUnavailable, migrations
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MARK = Mark("boot/3/02:00:00:00:00:01", 2**62, 7)
@@ -88,7 +88,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from appliance.core.metering.quota import Kind, Ledger
 from appliance.core.metering.usage import Mark
-from appliance.system.store import SqliteStore
+from appliance.system.storage.store import SqliteStore
 disk = Path({str(tmp_path)!r})
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", disk], check=True)
 store = SqliteStore(disk / "appliance.sqlite3")
@@ -161,7 +161,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from appliance.core.metering.quota import Kind, Ledger
 from appliance.core.metering.usage import Mark
-from appliance.system.store import SqliteStore
+from appliance.system.storage.store import SqliteStore
 
 folder = Path({str(tmp_path)!r})
 path, log_path, told_path = (folder / name for name in ("a.sqlite3", "a.sqlite3-wal", "told"))
@@ -213,7 +213,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from appliance.core.metering.quota import Kind, Ledger
 from appliance.core.metering.usage import Mark
-from appliance.system.store import SqliteStore
+from appliance.system.storage.store import SqliteStore
 store = SqliteStore(Path({str(path)!r}))
 for used in range(1, 1_000_000):
     ledger = Ledger(Kind.DAILY, date(2026, 11, 23), used)

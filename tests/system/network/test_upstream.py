@@ -1,7 +1,7 @@
 import socket
 from pathlib import Path
 
-from appliance.system.surroundings import LinuxSurroundings
+from appliance.system.network.upstream import LinuxSurroundings
 from tests.lab.network import Network
 
 RESOLVER = """\

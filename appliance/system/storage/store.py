@@ -97,7 +97,7 @@ class StoreDamaged(Exception):
 
 
 class Reserve(Protocol):
-    """Room on the medium that is kept for when there is no other (`system.ballast.Ballast`)."""
+    """Room on the medium that is kept for when there is no other (`system.storage.ballast.Ballast`)."""
 
     def lay(self) -> None:
         """Take the room again, if there is enough beside it."""

@@ -28,7 +28,7 @@ SPARE = 2  # times the names that there are, so that a map seldom has to be made
 
 
 class Map(Protocol):
-    """A map of the kernel (`system.bpf.Map`)."""
+    """A map of the kernel (`system.network.bpf.Map`)."""
 
     descriptor: int
 
@@ -49,7 +49,7 @@ class Map(Protocol):
 
 
 class Kernel(Protocol):
-    """What makes maps and programs (`system.bpf.Bpf`)."""
+    """What makes maps and programs (`system.network.bpf.Bpf`)."""
 
     def map(self, name: str, shape: MapShape) -> Map:
         """A new map."""
@@ -62,7 +62,7 @@ class Kernel(Protocol):
 
 
 class Interfaces(Protocol):
-    """Where programs stand (`system.classifier.Classifier`)."""
+    """Where programs stand (`system.network.traffic_control.Classifier`)."""
 
     def index(self, interface: str) -> int | None:
         """The interface's index; `None`: there is none of this name."""

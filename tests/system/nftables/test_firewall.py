@@ -2,8 +2,8 @@ import pytest
 
 from appliance.core.blocking.cover import Range
 from appliance.core.blocking.sets import Family, Slot, mark_of
-from appliance.system.firewall import NftablesFirewall
-from appliance.system.nftables import FirewallUnavailable, Nftables
+from appliance.system.nftables.firewall import NftablesFirewall
+from appliance.system.nftables.libnftables import FirewallUnavailable, Nftables
 from tests.lab.blocks import DEPARTMENT, bounds, firewall, pieces, place, remaining_s, targets
 from tests.lab.network import WEB_V4, WEB_V6
 
@@ -239,6 +239,6 @@ def test_connections_are_tracked_only_where_that_is_asked_for(gateway):
 
 
 def test_without_the_right_to_change_the_packet_filter_it_says_what_is_missing(run_unprivileged):
-    said = run_unprivileged("from appliance.system.nftables import Nftables; Nftables()")
+    said = run_unprivileged("from appliance.system.nftables.libnftables import Nftables; Nftables()")
     assert FirewallUnavailable.__name__ in said
     assert "needs root (CAP_NET_ADMIN)" in said

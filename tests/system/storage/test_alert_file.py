@@ -1,5 +1,5 @@
 from appliance.core.alerting.journal import MOST_KEPT, Alert
-from appliance.system.alert_file import AlertFile
+from appliance.system.storage.alert_file import AlertFile
 
 
 def _alert(number):

@@ -1,6 +1,6 @@
 from ipaddress import ip_address
 
-from appliance.system.neighbours import RtnetlinkNeighbours
+from appliance.system.network.neighbours import RtnetlinkNeighbours
 
 
 def _sightings(host):

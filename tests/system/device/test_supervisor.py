@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.system.supervisor import ALIVE, READY, STOPPING, Supervisor
+from appliance.system.device.supervisor import ALIVE, READY, STOPPING, Supervisor
 
 MORE_THAN_FIT = 100_000  # datagrams into one socket
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from appliance.core.access.audit_entry import Entry, first_break
-from appliance.system import trail as module
-from appliance.system.trail import SqliteTrail, TrailUnavailable, altered_at
+from appliance.system.storage import audit_store as module
+from appliance.system.storage.audit_store import SqliteTrail, TrailUnavailable, altered_at
 
 ENTRY = Entry("2026-11-23T12:00:00.000Z", "anna", "admin", "192.168.1.9", "ip:block", '{"address":"10.0.0.1"}')
 
@@ -70,7 +70,7 @@ def test_it_is_bounded_and_what_is_old_goes_a_little_at_a_time(trail, path):
 
 
 def test_two_programs_write_one_chain(trail, path):
-    code = "import sys, pathlib\nfrom appliance.system.trail import *\n"
+    code = "import sys, pathlib\nfrom appliance.system.storage.audit_store import *\n"
     code += "from appliance.core.access.audit_entry import Entry\n"
     code += "t = SqliteTrail(pathlib.Path(sys.argv[1]))\n"
     code += "for n in range(50): t.record(Entry('', 'other', '', None, str(n)))"

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from appliance.core.access.person import Origin, Person, Role, Ticket
-from appliance.system import register as module
-from appliance.system.register import RegisterUnavailable, SqliteRegister
+from appliance.system.storage import people_store as module
+from appliance.system.storage.people_store import RegisterUnavailable, SqliteRegister
 
 WALL = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ANNA = Person("anna", Role.ADMIN, None)

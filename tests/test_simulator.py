@@ -20,11 +20,11 @@ from appliance.core.operations.panel_lights import lights
 from appliance.core.traffic.dns import answer_in
 from appliance.core.traffic.packet import UDP, Packet, decode
 from appliance.events import Event
-from appliance.monitor.condition import Condition
-from appliance.monitor.enforcement import Enforcement
-from appliance.monitor.insight import Insight
-from appliance.monitor.metering import Metering
-from appliance.monitor.upkeep import Upkeep
+from appliance.monitor.blocking.enforcement import Enforcement
+from appliance.monitor.metering.departments import Metering
+from appliance.monitor.operations.maintenance_mode import Upkeep
+from appliance.monitor.operations.status import Condition
+from appliance.monitor.traffic.insight import Insight
 from appliance.simulator import SimulatedMachine
 from appliance.simulator.firewall import SimulatedFirewall
 from appliance.simulator.talk import SITES, site_address

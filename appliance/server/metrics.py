@@ -17,9 +17,9 @@ from appliance.core.metering.account import Books
 from appliance.core.moment import Moment
 from appliance.core.operations.health import Facts
 from appliance.core.refusal import Code, Refused
-from appliance.monitor.condition import Condition
-from appliance.monitor.enforcement import Enforcement
-from appliance.monitor.metering import Metering
+from appliance.monitor.blocking.enforcement import Enforcement
+from appliance.monitor.metering.departments import Metering
+from appliance.monitor.operations.status import Condition
 from appliance.server.access import Grant
 from appliance.server.bearer import GrantOf, token_of, turned_away
 from appliance.server.gate import Environ

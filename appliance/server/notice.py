@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from appliance.core.metering.account import Books
 from appliance.core.moment import Moment
-from appliance.monitor.metering import CutOff
+from appliance.monitor.metering.departments import CutOff
 from appliance.server.web import HEADERS, HTML, StartResponse, remote_address
 
 _PAGE = """<!doctype html>

@@ -14,7 +14,7 @@ from appliance import config as configuration
 from appliance.config import Config
 from appliance.core.machine import Position
 from appliance.core.moment import Moment, is_trusted
-from appliance.monitor.enforcement import Enforcement
+from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.service.machines import CannotStart
 from appliance.system.device.clock import KernelClock
 from appliance.system.network.bpf import Bpf

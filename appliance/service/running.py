@@ -32,14 +32,14 @@ from appliance.core.metering.department import networks_of
 from appliance.core.moment import Moment
 from appliance.core.operations.panel_lights import DARK
 from appliance.core.refusal import Code, Refused
-from appliance.monitor.condition import Condition
-from appliance.monitor.enforcement import Enforcement
-from appliance.monitor.history import History
-from appliance.monitor.insight import Insight
-from appliance.monitor.lists import Lists
-from appliance.monitor.metering import Metering
-from appliance.monitor.trial import ConfigTrial
-from appliance.monitor.upkeep import Upkeep
+from appliance.monitor.blocking.enforcement import Enforcement
+from appliance.monitor.blocking.list_imports import Lists
+from appliance.monitor.metering.departments import Metering
+from appliance.monitor.metering.history_recorder import History
+from appliance.monitor.operations.config_trial import ConfigTrial
+from appliance.monitor.operations.maintenance_mode import Upkeep
+from appliance.monitor.operations.status import Condition
+from appliance.monitor.traffic.insight import Insight
 from appliance.server.app import Server
 from appliance.server.calls import Desk
 from appliance.server.door import Door

@@ -14,7 +14,7 @@ from appliance import config as configuration
 from appliance.client import reachable_url
 from appliance.config import Config, ConfigError
 from appliance.core.operations.trial import told
-from appliance.monitor.trial import ConfigTrial, Successor
+from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 from appliance.server.access import AccessError
 from appliance.server.quiet import Quiet
 from appliance.service.machines import CannotStart, Machine, choose_config, real_machine, simulated_machine

@@ -18,7 +18,7 @@ from appliance.core.machine import Counters, Link, Position
 from appliance.core.metering.department import Department
 from appliance.core.metering.quota import Limits
 from appliance.core.moment import Moment
-from appliance.monitor.enforcement import Enforcement
+from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedSurroundings
 from appliance.system.storage.store import SqliteStore

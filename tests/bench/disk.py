@@ -18,7 +18,7 @@ from appliance.core.machine import Position
 from appliance.core.metering.department import Department
 from appliance.core.metering.quota import Kind, Limits
 from appliance.core.moment import Moment
-from appliance.monitor.metering import CHECKPOINT_S, Metering
+from appliance.monitor.metering.departments import CHECKPOINT_S, Metering
 from appliance.system.storage.store import SqliteStore
 from tests.bench.history import MIDNIGHT, SIZES, ZONE, Run, written_bytes
 from tests.lab.network import network

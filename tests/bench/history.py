@@ -20,7 +20,7 @@ from appliance.core.access.token_lifetime import Span
 from appliance.core.metering.history_series import DEPARTMENT_STEPS, HOST_STEPS, Retention, Series
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment, timestamp
-from appliance.monitor.history import BATCH_S, History
+from appliance.monitor.metering.history_recorder import BATCH_S, History
 from appliance.server.access import Grant, Role
 from appliance.server.calls import Caller, Context, Desk, carry_out
 from appliance.system.storage.history_store import FOLD_S, SqliteArchive

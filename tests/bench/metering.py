@@ -19,9 +19,9 @@ from appliance.core.metering.department import Department
 from appliance.core.metering.quota import Action, Kind, Limits
 from appliance.core.metering.usage import count_connections
 from appliance.core.moment import Moment
-from appliance.monitor.hosts import LOOK_S
-from appliance.monitor.lines import FLOWS_S
-from appliance.monitor.metering import Metering
+from appliance.monitor.metering.departments import Metering
+from appliance.monitor.metering.hosts import LOOK_S
+from appliance.monitor.metering.utilization import FLOWS_S
 from appliance.system.network.flows import ConntrackFlows
 from appliance.system.network.interfaces import RtnetlinkInterfaces
 from appliance.system.nftables.libnftables import Nftables

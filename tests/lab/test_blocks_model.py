@@ -20,7 +20,7 @@ from appliance.core.blocking.block import Block, Key
 from appliance.core.blocking.block_index import Register
 from appliance.core.machine import Counters, Link
 from appliance.core.moment import Moment
-from appliance.monitor.obedience import Obedience
+from appliance.monitor.blocking.reconciler import Obedience
 from tests.lab.blocks import firewall, place
 from tests.lab.host import Program
 from tests.lab.network import Network, network

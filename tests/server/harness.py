@@ -28,12 +28,12 @@ from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.quota import Kind, Limits
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
-from appliance.monitor.enforcement import Enforcement
-from appliance.monitor.history import History
-from appliance.monitor.lists import Lists
-from appliance.monitor.metering import Metering
-from appliance.monitor.trial import ConfigTrial
-from appliance.monitor.upkeep import Upkeep
+from appliance.monitor.blocking.enforcement import Enforcement
+from appliance.monitor.blocking.list_imports import Lists
+from appliance.monitor.metering.departments import Metering
+from appliance.monitor.metering.history_recorder import History
+from appliance.monitor.operations.config_trial import ConfigTrial
+from appliance.monitor.operations.maintenance_mode import Upkeep
 from appliance.server import access
 from appliance.server.access import Keeper
 from appliance.server.access.pairing import Pairing

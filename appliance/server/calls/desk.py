@@ -15,8 +15,8 @@ from appliance.core.moment import Moment
 from appliance.core.operations.maintenance_window import Maintenance
 from appliance.core.operations.trial import Trial
 from appliance.core.refusal import Code, Refused
-from appliance.monitor.hosts import HostBooks
-from appliance.monitor.lists import Listing
+from appliance.monitor.blocking.list_imports import Listing
+from appliance.monitor.metering.hosts import HostBooks
 from appliance.server.access import Grant
 from appliance.server.access.reception import Reception
 from appliance.server.packets import clipped

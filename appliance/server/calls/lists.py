@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from appliance.core.moment import timestamp
-from appliance.monitor.lists import Listing
+from appliance.monitor.blocking.list_imports import Listing
 from appliance.server.arguments import Nothing
 from appliance.server.calls.desk import Context
 

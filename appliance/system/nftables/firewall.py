@@ -24,14 +24,14 @@ MANY = 2000  # changes whose own notices are not worth being read; what others d
 
 
 class Run(Protocol):
-    """How a transaction is put to the packet filter (`system.nftables.libnftables.libnftables.Nftables.run`)."""
+    """How a transaction is put to the packet filter (`libnftables.Nftables.run`)."""
 
     def __call__(self, commands: Sequence[Command], /) -> tuple[str, str | None]:
         """What the kernel listed, and the reason where it refused."""
 
 
 class Shown(Protocol):
-    """What the kernel shows of the table (`system.nftables.libnftables.libnftables.nfnetlink.Nfnetlink`)."""
+    """What the kernel shows of the table (`nfnetlink.Nfnetlink`)."""
 
     def has_interface(self, name: str) -> bool:
         """Whether there is an interface of this name."""
@@ -56,14 +56,14 @@ class Shown(Protocol):
 
 
 class Elements(Protocol):
-    """How elements are changed (`system.nftables.libnftables.libnftables.set_elements.Elements`)."""
+    """How elements are changed (`system.nftables.libnftables.libnftables.libnftables.set_elements.Elements`)."""
 
     def change(self, removed: Iterable[bytes], added: Iterable[bytes]) -> str | None:
         """All in one transaction; returns the reason where the kernel refuses."""
 
 
 class Notices(Protocol):
-    """What others do to the table (`system.nftables.libnftables.change_monitor.Notices`)."""
+    """What others do to the table (`system.nftables.libnftables.libnftables.change_monitor.Notices`)."""
 
     def disturber(self) -> str | None:
         """Who has changed it since the previous call."""

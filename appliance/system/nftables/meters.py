@@ -47,14 +47,14 @@ LOOKS = 4  # for which a host that was active still counts as such, beside the l
 
 
 class Run(Protocol):
-    """How a transaction is put to the packet filter (`system.nftables.libnftables.libnftables.Nftables.run`)."""
+    """How a transaction is put to the packet filter (`libnftables.Nftables.run`)."""
 
     def __call__(self, commands: Sequence[Command], /) -> tuple[str, str | None]:
         """What the kernel listed, and the reason where it refused."""
 
 
 class Shown(Protocol):
-    """What the kernel shows of the table (`system.nftables.libnftables.libnftables.nfnetlink.Nfnetlink`)."""
+    """What the kernel shows of the table (`nfnetlink.Nfnetlink`)."""
 
     def has_interface(self, name: str) -> bool:
         """Whether there is an interface of this name."""

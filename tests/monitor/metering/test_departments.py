@@ -18,7 +18,7 @@ from appliance.core.metering.usage import Mark
 from appliance.core.moment import Moment
 from appliance.core.refusal import Refused
 from appliance.events import Event
-from appliance.monitor.metering import CHECKPOINT_S, Metering
+from appliance.monitor.metering.departments import CHECKPOINT_S, Metering
 from appliance.system.storage.store import SqliteStore
 from tests.monitor.kernel import INTERFACE, Kernel
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from appliance.core.metering.quota import Action, Kind, Limits
 from appliance.core.refusal import Refused
 from appliance.events import HostQuota
-from appliance.monitor.hosts import CHECKPOINT_S, LOOK_S, MOST_ACCOUNTS
-from tests.monitor.test_metering import A, Appliance
+from appliance.monitor.metering.hosts import CHECKPOINT_S, LOOK_S, MOST_ACCOUNTS
+from tests.monitor.metering.test_departments import A, Appliance
 
 HOST, OTHER = "10.20.0.11", "fd20::12"
 DAILY = Limits({Kind.DAILY: 1000}, on_exceeded=Action.BLOCK)

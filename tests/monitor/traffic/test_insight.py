@@ -13,7 +13,7 @@ from appliance.core.metering.department import Department, Network
 from appliance.core.metering.quota import Limits
 from appliance.core.moment import Moment
 from appliance.events import AnalyticsAnomaly, AnalyticsUpdate, Event, SecurityIncident, Website
-from appliance.monitor.insight import Insight
+from appliance.monitor.traffic.insight import Insight
 from tests.core import frames
 
 SALES = Department("sales", "Sales", "eth1", Limits({}))

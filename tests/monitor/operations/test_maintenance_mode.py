@@ -8,7 +8,7 @@ import pytest
 
 from appliance.core.machine import Press
 from appliance.core.moment import Moment
-from appliance.monitor.upkeep import Upkeep
+from appliance.monitor.operations.maintenance_mode import Upkeep
 from appliance.system.storage.audit_store import SqliteTrail
 from appliance.system.storage.store import SqliteStore
 

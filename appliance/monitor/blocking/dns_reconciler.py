@@ -11,7 +11,7 @@ from appliance.core.blocking.blocked_names import BlockedNames
 from appliance.core.blocking.denials import Question
 from appliance.core.blocking.place import Place
 from appliance.core.moment import Moment
-from appliance.monitor.disturbance import Disturbance
+from appliance.monitor.blocking.tampering import Disturbance
 from appliance.ports import DnsFilter
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ import pytest
 from appliance.core.moment import Moment
 from appliance.core.operations.trial import TRIAL_S, begun
 from appliance.core.refusal import Refused
-from appliance.monitor.trial import ConfigTrial, Successor
+from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 
 NEW = '[appliance]\nposition = "host"\n[[departments]]\nid = "new"\ninterface = "eth1"\n'
 

@@ -17,11 +17,11 @@ from appliance.core.metering.department import Department, holds, networks_of
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.quota import Action, Alert, Crossing, Kind
 from appliance.core.metering.usage import NOTHING, Passed, plus
-from appliance.core.moment import Moment, timestamp
+from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
-from appliance.events import QuotaAlert, QuotaExceeded
-from appliance.monitor.hosts import HostBooks, Hosts, quota_books
-from appliance.monitor.lines import Lines
+from appliance.monitor.metering.hosts import HostBooks, Hosts
+from appliance.monitor.metering.quota_events import quota_alert, quota_exceeded
+from appliance.monitor.metering.utilization import Lines
 from appliance.ports import Flows, Interfaces, Meters, Publisher, Store
 
 log = logging.getLogger(__name__)
@@ -268,24 +268,6 @@ class Metering:
         return self._saved_s is None or now.monotonic_s - self._saved_s >= CHECKPOINT_S
 
     def _tell_crossing(self, department: Department, crossing: Crossing, now: Moment) -> None:
-        self._publish(_alert(department.id, crossing, now))
+        self._publish(quota_alert(department.id, crossing, now))
         if crossing.alert is Alert.EXCEEDED:
-            self._publish(_exceeded(department, crossing, now))
-
-
-def _alert(department: str, crossing: Crossing, now: Moment) -> QuotaAlert:
-    return QuotaAlert(
-        timestamp=timestamp(now.wall), department_id=department, type=crossing.alert, quota=quota_books(crossing)
-    )
-
-
-def _exceeded(department: Department, crossing: Crossing, now: Moment) -> QuotaExceeded:
-    return QuotaExceeded(
-        timestamp=timestamp(now.wall),
-        department_id=department.id,
-        code=Code.QUOTA_EXCEEDED,
-        message=f"{department.name} has used up its {crossing.kind} quota",
-        used=crossing.used_bytes,
-        limit=crossing.limit_bytes,
-        resets_at=timestamp(crossing.resets_at),
-    )
+            self._publish(quota_exceeded(department, crossing, now))

@@ -7,7 +7,7 @@ from appliance.core.blocking.block import Block, BlockRequest, Key
 from appliance.core.blocking.lists.parser import BlockList, Fetched
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
-from appliance.monitor.lists import PIECE, Listing, Lists
+from appliance.monitor.blocking.list_imports import PIECE, Listing, Lists
 
 BAD = BlockList("bad", "/bad.txt", 60)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

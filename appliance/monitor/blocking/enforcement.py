@@ -22,11 +22,11 @@ from appliance.core.metering.department import Department
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.core.traffic.dns import DnsAnswer
-from appliance.monitor.herald import Herald
-from appliance.monitor.hits import Hits, log_some
-from appliance.monitor.lookups import Lookups
-from appliance.monitor.obedience import Obedience
-from appliance.monitor.safeguard import Safeguard
+from appliance.monitor.blocking.announcements import Herald
+from appliance.monitor.blocking.dns_reconciler import Lookups
+from appliance.monitor.blocking.hits import Hits, log_some
+from appliance.monitor.blocking.protections import Safeguard
+from appliance.monitor.blocking.reconciler import Obedience
 from appliance.ports import DnsFilter, Firewall, Publisher, Store, Surroundings
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from appliance.core.blocking.block import Block
 from appliance.core.blocking.block_index import Register
 from appliance.core.moment import Moment
 from appliance.events import Event, IpBlocked, IpUnblocked
-from appliance.monitor.herald import MOST_AT_ONCE, Herald
+from appliance.monitor.blocking.announcements import MOST_AT_ONCE, Herald
 
 NOW = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), 1000.0)
 COUNT = MOST_AT_ONCE * 2 + 1

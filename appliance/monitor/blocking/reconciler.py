@@ -15,7 +15,7 @@ from appliance.core.blocking.sets import SHAPES, Slot
 from appliance.core.kernel.nftables.elements import Seen
 from appliance.core.machine import Link
 from appliance.core.moment import Moment
-from appliance.monitor.disturbance import Disturbance
+from appliance.monitor.blocking.tampering import Disturbance
 from appliance.ports import Firewall
 
 log = logging.getLogger(__name__)

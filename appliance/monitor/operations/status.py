@@ -22,9 +22,9 @@ from appliance.events import (
     SystemHealth,
     SystemState,
 )
-from appliance.monitor.enforcement import Enforcement
-from appliance.monitor.insight import Insight
-from appliance.monitor.metering import Metering
+from appliance.monitor.blocking.enforcement import Enforcement
+from appliance.monitor.metering.departments import Metering
+from appliance.monitor.traffic.insight import Insight
 from appliance.ports import Capture, Neighbours, Publisher, Sensors
 
 REPEAT_S = 30.0  # the contract's longest silence

@@ -19,7 +19,8 @@ from appliance.core.metering.quota import Action, Alert, Crossing, Kind, Ledger,
 from appliance.core.metering.usage import NOTHING, Mark, Passed, passed, plus
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code, Refused
-from appliance.events import HostQuota, QuotaBooks
+from appliance.events import HostQuota
+from appliance.monitor.metering.quota_events import quota_books
 from appliance.ports import Meters, Publisher, Store
 
 log = logging.getLogger(__name__)
@@ -268,17 +269,6 @@ def _read(
     was_exceeded = bool(account.exceeded())
     _, crossings = account.read(reading, elapsed_s, now, trusted=trusted)
     return [one for one in crossings if was_exceeded or one.alert is not Alert.RESET]
-
-
-def quota_books(crossing: Crossing) -> QuotaBooks:
-    """What a crossing says of its quota."""
-    return QuotaBooks(
-        type=crossing.kind,
-        used=crossing.used_bytes,
-        limit=crossing.limit_bytes,
-        percentage=crossing.percentage,
-        resets_at=timestamp(crossing.resets_at),
-    )
 
 
 def _alert(host: Host, crossing: Crossing, now: Moment) -> HostQuota:

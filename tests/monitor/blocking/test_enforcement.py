@@ -18,11 +18,11 @@ from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.events import Event, IpBlocked, IpUnblocked
-from appliance.monitor.disturbance import TOLD_S
-from appliance.monitor.enforcement import Enforcement
-from appliance.monitor.herald import MOST_AT_ONCE
-from appliance.monitor.hits import MOST_LOGGED
-from appliance.monitor.obedience import RETRY_S
+from appliance.monitor.blocking.announcements import MOST_AT_ONCE
+from appliance.monitor.blocking.enforcement import Enforcement
+from appliance.monitor.blocking.hits import MOST_LOGGED
+from appliance.monitor.blocking.reconciler import RETRY_S
+from appliance.monitor.blocking.tampering import TOLD_S
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall
 from appliance.system.storage.store import SqliteStore

@@ -15,7 +15,7 @@ from appliance.core.metering.history_series import ALL_HOSTS, DEPARTMENT_STEPS, 
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
-from appliance.monitor.history import (
+from appliance.monitor.metering.history_recorder import (
     BATCH_S,
     HOSTS_BATCH_S,
     MOST_SUMS,

@@ -75,7 +75,7 @@ def status(place: Place, as_json: bool) -> None:
 
 def _seal(place: Place) -> dict[str, str]:
     """The fingerprint to compare with what a browser shows; nothing where the service speaks HTTP."""
-    from appliance.server.pin import fingerprint
+    from appliance.server.http.pinning import fingerprint
 
     found = certificate(server_section(place), place)
     return {"certificate": fingerprint(found)} if found else {}

@@ -18,7 +18,7 @@ from socketio.exceptions import TimeoutError as NoAnswer
 
 from appliance.core.access.token_lifetime import Birth
 from appliance.server.access import Role, issue, load_secret, this_boot
-from appliance.server.pin import pinned_context
+from appliance.server.http.pinning import pinned_context
 
 TTL_S = 3600  # a watch longer than this renews its token when it reconnects
 CONNECT_S = 5.0  # the service is on this machine: what takes longer does not come

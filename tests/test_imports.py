@@ -62,7 +62,7 @@ ONLY_IN = {
     "jwt": ("server/access/",),
     "cryptography": ("system/certificate.py", "server/access/"),
     "argon2": ("system/passwords.py",),
-    "prometheus_client": ("server/metrics.py",),
+    "prometheus_client": ("server/pages/metrics.py",),
     "click": ("cli.py", "cli_access.py", "cli_blocks.py", "cli_config.py", "shell.py"),
 }
 

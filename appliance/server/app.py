@@ -22,19 +22,22 @@ from appliance.core.access.rate_limit import Allowance, Rate
 from appliance.core.alerting.journal import LARGEST_NUMBER
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code, Refused
+from appliance.core.text import clipped
 from appliance.events import Audience, DepartmentEvent, ErrorEvent, Event
-from appliance.server import asyncapi, calls, pages, web
+from appliance.server import calls
 from appliance.server.access import Grant
+from appliance.server.access.pending import Strangers
 from appliance.server.calls import Caller, Context, Desk
-from appliance.server.door import Door
-from appliance.server.entry import Entry
-from appliance.server.exports import Exports
-from appliance.server.fanout import Fanout, room_for, room_of
-from appliance.server.gate import Gate
-from appliance.server.metrics import Figures, Metrics, Watched
-from appliance.server.packets import Malformed, clipped
-from appliance.server.strangers import Strangers
-from appliance.server.tls import Tls
+from appliance.server.delivery.fanout import Fanout, room_for, room_of
+from appliance.server.http import site
+from appliance.server.http.listener import Door
+from appliance.server.http.request_filter import Gate
+from appliance.server.http.tls import Tls
+from appliance.server.pages import contract, index
+from appliance.server.pages.block_exports import Exports
+from appliance.server.pages.login import Entry
+from appliance.server.pages.metrics import Figures, Metrics, Watched
+from appliance.server.strict_json import Malformed
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +109,7 @@ class Server:
         self._sio.eio.on("connect", self._open)
         self._sio.eio.on("message", self._receive)
         self.door = Door(
-            web.Site(self._transport, self._gate(), self._pages(watched), hsts_max_age),
+            site.Site(self._transport, self._gate(), self._pages(watched), hsts_max_age),
             limits.connections,
             limits.connections_per_address,
             limits.request_deadline,
@@ -148,7 +151,7 @@ class Server:
         grant = self._grant_of(token, environ, self._clock())
         since = _since(auth)
         eio_sid = self._sio.manager.eio_sid_from_sid(sid, NAMESPACE)
-        self._sessions[sid] = Session(grant, web.remote_address(environ), eio_sid, since)
+        self._sessions[sid] = Session(grant, site.remote_address(environ), eio_sid, since)
         self._at_home.add(eio_sid)
         self._strangers.close(eio_sid)
         rooms = [room_of(Audience.DEPARTMENT, one) for one in sorted(self._departments) if grant.may_see(one)]
@@ -244,7 +247,7 @@ class Server:
             if environ["appliance.malformed"] >= self._limits.malformed_packets:
                 self._drop(eio_sid)
 
-    def _transport(self, environ: dict[str, Any], start_response: web.StartResponse) -> Iterable[bytes]:
+    def _transport(self, environ: dict[str, Any], start_response: site.StartResponse) -> Iterable[bytes]:
         try:
             answer: Iterable[bytes] = self._sio.handle_request(environ, start_response)
         except (ValueError, LookupError, OSError) as fault:
@@ -255,7 +258,7 @@ class Server:
             if "HTTP_UPGRADE" in environ:
                 wsgi.WSGI_LOCAL.already_handled = True  # eventlet's own way to say that a WebSocket has been served
                 return []
-            start_response("400 Bad Request", [("Content-Type", web.TEXT)])
+            start_response("400 Bad Request", [("Content-Type", site.TEXT)])
             return [b"400 Bad Request"]
         return answer
 
@@ -268,17 +271,17 @@ class Server:
         most = self._limits.connections_per_address
         return Gate(int(self._limits.message), Rate(most / self._limits.login_deadline, most))
 
-    def _pages(self, watched: Watched | None) -> dict[str, web.Page]:
+    def _pages(self, watched: Watched | None) -> dict[str, site.Page]:
         simulated, clock = self._fanout.simulated, self._clock
         scraped = watched and Metrics(watched, self._departments, self._grant_of, self._figures, simulated, clock)
         return {
-            "/": lambda environ: pages.welcome(environ, simulated),
+            "/": lambda environ: index.welcome(environ, simulated),
             **self._exports.pages(),
             "/login": self._entry.log_in,
             "/pair": self._entry.pair,
-            "/asyncapi.json": lambda _: web.Answer(web.JSON, asyncapi.text()),
+            "/asyncapi.json": lambda _: site.Answer(site.JSON, contract.text()),
             **({"/metrics": scraped.page} if scraped else {}),
-            "/healthz": lambda _: pages.health(self._troubles, len(self._sessions), simulated),
+            "/healthz": lambda _: index.health(self._troubles, len(self._sessions), simulated),
         }
 
     def _figures(self) -> Figures:

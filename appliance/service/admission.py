@@ -8,11 +8,11 @@ from eventlet import tpool
 from appliance.config import Config
 from appliance.core.moment import Moment
 from appliance.server.access import Keeper, load_secret, this_boot
+from appliance.server.access.audit_records import Records
 from appliance.server.access.issuers import load_issuers
 from appliance.server.access.pairing import Pairing
 from appliance.server.access.people import People
-from appliance.server.access.reception import Reception
-from appliance.server.access.records import Records
+from appliance.server.access.services import Reception
 from appliance.service.hashing import GreenHashing
 from appliance.service.keeping import REGISTER_FILE, TRAIL_FILE
 from appliance.service.machines import CannotStart, Machine, clock

@@ -14,7 +14,7 @@ from pathlib import Path
 from appliance import config as configuration
 from appliance.config import Config, ConfigError, Server
 from appliance.server.access import AccessError, load_secret
-from appliance.server.pin import fingerprint
+from appliance.server.http.pinning import fingerprint
 from appliance.service.certificates import certificate_file
 
 

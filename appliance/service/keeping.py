@@ -14,8 +14,8 @@ from time import monotonic
 from appliance.core.access.audit_entry import Actor
 from appliance.core.moment import Moment
 from appliance.server.access import AccessError, Keeper, load_secret, this_boot
+from appliance.server.access.audit_records import Records
 from appliance.server.access.people import People
-from appliance.server.access.records import Records
 from appliance.system import passwords
 from appliance.system.passwords import PasswordsUnavailable
 from appliance.system.storage.audit_store import SqliteTrail, TrailUnavailable

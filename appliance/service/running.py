@@ -42,10 +42,10 @@ from appliance.monitor.operations.status import Condition
 from appliance.monitor.traffic.insight import Insight
 from appliance.server.app import Server
 from appliance.server.calls import Desk
-from appliance.server.door import Door
-from appliance.server.fanout import Fanout
-from appliance.server.metrics import Watched
-from appliance.server.notice import Notice
+from appliance.server.delivery.fanout import Fanout
+from appliance.server.http.listener import Door
+from appliance.server.pages.cut_off import Notice
+from appliance.server.pages.metrics import Watched
 from appliance.service.admission import Admission
 from appliance.service.machines import CannotStart, Machine, clock
 from appliance.service.opening import Kept, keep

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from appliance.config import Server
 from appliance.core.machine import Link
-from appliance.server.tls import Tls, TlsUnavailable
+from appliance.server.http.tls import Tls, TlsUnavailable
 from appliance.service.certificates import OWN_FILE, certificate_file
 from appliance.service.machines import CannotStart
 from appliance.system import certificate

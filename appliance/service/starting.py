@@ -16,7 +16,7 @@ from appliance.config import Config, ConfigError
 from appliance.core.operations.trial import told
 from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 from appliance.server.access import AccessError
-from appliance.server.quiet import Quiet
+from appliance.service.log_limits import Quiet
 from appliance.service.machines import CannotStart, Machine, choose_config, real_machine, simulated_machine
 from appliance.service.running import BACKLOG, Service
 from appliance.system.storage.config_files import ConfigDrafts

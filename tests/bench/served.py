@@ -16,7 +16,7 @@ from appliance.config import LimitsSection
 from appliance.core.machine import Position
 from appliance.core.moment import timestamp
 from appliance.events import BlockedIp, DepartmentCondition, DepartmentStatus, IpBlocked
-from appliance.server.fanout import Fanout
+from appliance.server.delivery.fanout import Fanout
 from tests.server.harness import Harness, lines
 
 # All come from one address, at once.

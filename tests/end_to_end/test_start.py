@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.server.pin import fingerprint as fingerprint_of
+from appliance.server.http.pinning import fingerprint as fingerprint_of
 from appliance.system import certificate
 from tests.client.node import NodeClient
 from tests.end_to_end.installed import COMMAND, config_text

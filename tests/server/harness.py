@@ -36,14 +36,14 @@ from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import Upkeep
 from appliance.server import access
 from appliance.server.access import Keeper
+from appliance.server.access.audit_records import Records
 from appliance.server.access.pairing import Pairing
 from appliance.server.access.people import People
-from appliance.server.access.reception import Reception
-from appliance.server.access.records import Records
+from appliance.server.access.services import Reception
 from appliance.server.app import Server
 from appliance.server.calls import Desk
-from appliance.server.fanout import Fanout
-from appliance.server.tls import Tls
+from appliance.server.delivery.fanout import Fanout
+from appliance.server.http.tls import Tls
 from appliance.service.hashing import GreenHashing
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedSurroundings

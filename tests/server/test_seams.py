@@ -14,9 +14,9 @@ from eventlet import wsgi
 from eventlet.greenio import GreenSocket
 from eventlet.hubs import get_hub
 
-from appliance.server import transport
-from appliance.server.outbox import EventPacket, Outbox
-from appliance.server.transport import EngineServer
+from appliance.server.delivery import transport
+from appliance.server.delivery.outbox import EventPacket, Outbox
+from appliance.server.delivery.transport import EngineServer
 
 POLLING = {"REQUEST_METHOD": "GET", "PATH_INFO": "/socket.io/", "QUERY_STRING": "EIO=4&transport=polling"}
 UPGRADE = {"HTTP_UPGRADE": "websocket", "HTTP_CONNECTION": "Upgrade"}
@@ -189,7 +189,7 @@ def test_a_green_socket_can_be_freed_of_its_greenness():
 
 
 def test_the_libraries_own_path_needs_none_of_this():
-    from appliance.server.fanout import Fanout
+    from appliance.server.delivery.fanout import Fanout
 
     plain = Fanout(plain=True)
     assert type(plain.sio) is socketio.Server

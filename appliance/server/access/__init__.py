@@ -1,7 +1,7 @@
 """Access: the secret that signs tokens, the tokens, who has one, and what their holders may do."""
 
 from appliance.core.access.person import Role
-from appliance.server.access.keeper import Keeper
+from appliance.server.access.authenticator import Keeper
 from appliance.server.access.secret import AccessError, load_secret
 from appliance.server.access.tokens import Grant, issue, this_boot
 

@@ -15,8 +15,8 @@ from appliance.core.access.person import Origin, Person, Role, Ticket, departmen
 from appliance.core.access.token_lifetime import Birth
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code, Refused
-from appliance.server.access.keeper import Keeper
-from appliance.server.access.records import Records
+from appliance.server.access.audit_records import Records
+from appliance.server.access.authenticator import Keeper
 from appliance.server.access.tokens import LONGEST_TTL_S, Grant, issue
 
 LOGIN_S = 1800  # a renewal is due every quarter of an hour; what is copied is worth half an hour

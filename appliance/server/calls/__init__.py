@@ -5,7 +5,7 @@ holds those of one subject with their arguments. A refusal is raised as `Refused
 `app`'s business.
 """
 
-from appliance.server.calls.desk import Caller, Context, Desk
-from appliance.server.calls.table import CALLS, carry_out
+from appliance.server.calls.call_table import CALLS, carry_out
+from appliance.server.calls.context import Caller, Context, Desk
 
 __all__ = ["CALLS", "Caller", "Context", "Desk", "carry_out"]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from appliance.server.calls.desk import Context, require_department
+from appliance.server.calls.context import Context, require_department
 
 
 def subscribe(context: Context, department: str) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from appliance.core.access.audit_entry import Recorded
-from appliance.server.arguments import Argument
-from appliance.server.calls.desk import Context
+from appliance.server.calls.arguments import Argument
+from appliance.server.calls.context import Context
 
 LONGEST_PAGE = 200  # 100 kB of usual entries; a person reads fewer
 

@@ -13,8 +13,8 @@ from appliance.core.blocking.lists.query import Query, matches
 from appliance.core.blocking.targets import parse_target
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
-from appliance.server.arguments import Argument, DepartmentId, Sentence
-from appliance.server.calls.desk import Context, require_department
+from appliance.server.calls.arguments import Argument, DepartmentId, Sentence
+from appliance.server.calls.context import Context, require_department
 
 MOST_AT_ONCE = 5000  # targets of one call: a tenth of a second's work, which others wait for
 MOST_TOLD = 10  # blocks in an entry of the audit trail, which has the whole argument beside them

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from appliance.core.operations.trial import Trial
-from appliance.server.arguments import Argument, Nothing
-from appliance.server.calls.desk import Context
+from appliance.server.calls.arguments import Argument, Nothing
+from appliance.server.calls.context import Context
 
 Text = Annotated[str, Meta(min_length=1, max_length=1 << 20, description="the text of a configuration file")]
 

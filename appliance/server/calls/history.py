@@ -9,8 +9,8 @@ from msgspec import Meta
 
 from appliance.core.metering.history_series import Step
 from appliance.core.moment import timestamp
-from appliance.server.arguments import Argument, DepartmentId, HostAddress, Instant, host_of
-from appliance.server.calls.desk import Context, require_department
+from appliance.server.calls.arguments import Argument, DepartmentId, HostAddress, Instant, host_of
+from appliance.server.calls.context import Context, require_department
 
 HistoryStep = Annotated[Step, Meta(description="one of " + ", ".join(Step))]
 

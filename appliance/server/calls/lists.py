@@ -5,8 +5,8 @@ from typing import Any
 
 from appliance.core.moment import timestamp
 from appliance.monitor.blocking.list_imports import Listing
-from appliance.server.arguments import Nothing
-from appliance.server.calls.desk import Context
+from appliance.server.calls.arguments import Nothing
+from appliance.server.calls.context import Context
 
 
 def listings(context: Context, _: Nothing) -> dict[str, Any]:

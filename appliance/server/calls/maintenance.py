@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from appliance.core.operations.maintenance_window import Maintenance, facts
-from appliance.server.arguments import Argument, Instant, Nothing, Sentence
-from appliance.server.calls.desk import Context
+from appliance.server.calls.arguments import Argument, Instant, Nothing, Sentence
+from appliance.server.calls.context import Context
 
 MaintenanceSeconds = Annotated[
     int, Meta(ge=60, le=86400, description="a whole number of seconds from 60 to 86400 (a minute to a day)")

@@ -10,8 +10,8 @@ from msgspec import Meta
 from appliance.core.access.person import NAME, Person, Role
 from appliance.core.refusal import Code, Refused
 from appliance.server.access.people import LOGIN_S, LONGEST_PASSWORD, SHORTEST_PASSWORD, person_facts, ticket_facts
-from appliance.server.arguments import Argument, DepartmentId, Nothing
-from appliance.server.calls.desk import Context
+from appliance.server.calls.arguments import Argument, DepartmentId, Nothing
+from appliance.server.calls.context import Context
 
 MOST_LISTED = 500  # 120 kB; the command line shows them all
 

@@ -7,8 +7,8 @@ from msgspec import Meta
 from appliance.core.metering.account import Books
 from appliance.core.metering.quota import Kind
 from appliance.core.moment import timestamp
-from appliance.server.arguments import Argument, DepartmentId, HostAddress, Sentence, YesOrNo, host_of
-from appliance.server.calls.desk import Context, require_department
+from appliance.server.calls.arguments import Argument, DepartmentId, HostAddress, Sentence, YesOrNo, host_of
+from appliance.server.calls.context import Context, require_department
 
 QuotaKind = Annotated[Kind, Meta(description="daily, weekly or monthly")]
 Bytes = Annotated[int, Meta(ge=0, le=2**63 - 1, description="a whole number of bytes from 0 to 2^63 - 1")]

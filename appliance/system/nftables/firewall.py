@@ -56,14 +56,14 @@ class Shown(Protocol):
 
 
 class Elements(Protocol):
-    """How elements are changed (`system.nftables.libnftables.libnftables.libnftables.set_elements.Elements`)."""
+    """How elements are changed (`set_elements.Elements`)."""
 
     def change(self, removed: Iterable[bytes], added: Iterable[bytes]) -> str | None:
         """All in one transaction; returns the reason where the kernel refuses."""
 
 
 class Notices(Protocol):
-    """What others do to the table (`system.nftables.libnftables.libnftables.change_monitor.Notices`)."""
+    """What others do to the table (`change_monitor.Notices`)."""
 
     def disturber(self) -> str | None:
         """Who has changed it since the previous call."""

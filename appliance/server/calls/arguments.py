@@ -1,0 +1,77 @@
+"""What a call takes: typed arguments, judged key by key before a handler sees them.
+
+A refusal names the key and what it must be, because it may be all that the writer of a dashboard gets to read.
+"""
+
+import re
+import types
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Annotated, Any, get_args
+
+import msgspec
+from msgspec import Meta, Struct
+
+from appliance.core.refusal import Code, Refused
+from appliance.core.text import clipped
+
+# Control characters would reach terminals and logs, and U+2028 to U+202E turn or break the line of whoever reads it.
+_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*\Z"
+_ENTRY = re.compile(r"`\$\[(\d+)\]")
+DepartmentId = Annotated[str, Meta(min_length=1, max_length=64, description="a department's id, such as dept123")]
+Sentence = Annotated[
+    str, Meta(min_length=1, max_length=200, pattern=_LINE, description="one line of 1 to 200 characters")
+]
+Instant = Annotated[datetime, Meta(tz=True, description="a time with its zone, such as 2024-12-16T02:00:00.000Z")]
+
+HostAddress = Annotated[
+    str, Meta(min_length=1, max_length=64, description="a host's address, such as 192.168.1.100 or 2001:db8::1")
+]
+YesOrNo = Annotated[bool, Meta(description="true or false")]
+
+
+class Argument(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An object that a call takes."""
+
+
+class Nothing(Argument, frozen=True, kw_only=True, rename="camel"):
+    """What a call takes that needs no argument."""
+
+
+def host_of(text: str) -> str:
+    """The one way to write a host's address. Raises `Refused` where it is none."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise Refused(Code.BAD_REQUEST, "host: must be a host's address, such as 192.168.1.100") from None
+
+
+def parse(kind: Any, found: object) -> Any:
+    """A client's argument, typed. `found`: `None` where it sent none. Raises `Refused` with the name of the key."""
+    if not isinstance(kind, type):
+        return _value(kind, found, "the argument")
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    given = {} if found is None else found
+    if not isinstance(given, dict):
+        raise Refused(Code.BAD_REQUEST, f"the argument must be an object with {', '.join(fields) or 'nothing in it'}")
+    unknown = next((key for key in given if key not in fields), None)
+    if unknown is not None:
+        raise Refused(Code.BAD_REQUEST, f"{clipped(unknown)}: unknown; known are {', '.join(fields) or 'no keys'}")
+    missing = next((name for name, field in fields.items() if field.required and name not in given), None)
+    if missing is not None:
+        raise Refused(Code.BAD_REQUEST, f"{missing}: missing; it must be {_description(fields[missing].type)}")
+    return kind(**{fields[name].name: _value(fields[name].type, value, name) for name, value in given.items()})
+
+
+def _value(kind: Any, found: object, name: str) -> Any:
+    try:
+        return msgspec.convert(found, kind)
+    except msgspec.ValidationError as error:
+        entry = _ENTRY.search(str(error))  # which of a list is at fault
+        where = f"{name}[{entry[1]}]" if entry else name
+        raise Refused(Code.BAD_REQUEST, f"{where}: must be {_description(kind)}") from None
+
+
+def _description(kind: Any) -> str:
+    inner = get_args(kind)[0] if isinstance(kind, types.UnionType) or not hasattr(kind, "__metadata__") else kind
+    return next(str(meta.description) for meta in inner.__metadata__ if isinstance(meta, Meta))

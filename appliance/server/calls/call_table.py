@@ -1,0 +1,110 @@
+"""The table of calls: from an event's name to its argument, the role it takes and its handler.
+
+Everything that can be said of a call without knowing what it does (role, argument, read-only mode) is in the table and
+judged in one place.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from appliance.core.refusal import Code, Refused
+from appliance.core.text import clipped
+from appliance.server.access import Role
+from appliance.server.calls import analytics, audit, blocks, configuration, history, lists, maintenance, people, quotas
+from appliance.server.calls.arguments import DepartmentId, Nothing, parse
+from appliance.server.calls.context import Context
+
+MOST_NAMED = 8  # calls in an answer to who asks for one that there is not; more would not be read
+
+Handler = Callable[[Context, Any], dict[str, Any]]
+State = Callable[[Context, Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A row of the table. `argument`: an `Argument`, which may be left out if no key of it is required, or a text.
+
+    `changes`: it is refused in the read-only mode. Maintenance itself can be extended and ended in it. `state`: what
+    the audit trail shows before and after the call; `None` where nothing is changed, or the handler tells it itself.
+    `everywhere`: takes a token for all departments, because what it does concerns them all.
+    """
+
+    argument: Any
+    role: Role
+    changes: bool
+    handler: Handler
+    state: State | None = None
+    everywhere: bool = False
+
+
+CALLS = {
+    "analytics:subscribe": Call(DepartmentId, Role.VIEWER, False, analytics.subscribe),
+    "analytics:unsubscribe": Call(DepartmentId, Role.VIEWER, False, analytics.unsubscribe),
+    "ip:block": Call(blocks.BlockArgument, Role.OPERATOR, True, blocks.block, blocks.state),
+    "ip:unblock": Call(blocks.UnblockArgument, Role.OPERATOR, True, blocks.unblock, blocks.state),
+    "ip:list": Call(blocks.ListArgument, Role.VIEWER, False, blocks.list_blocks),
+    "list:get": Call(Nothing, Role.OPERATOR, False, lists.listings),
+    "quota:get": Call(DepartmentId, Role.VIEWER, False, quotas.quotas),
+    "quota:set": Call(quotas.LimitArgument, Role.ADMIN, True, quotas.set_limit, quotas.state),
+    "quota:extend": Call(quotas.ExtendArgument, Role.OPERATOR, True, quotas.extend, quotas.state),
+    "history:get": Call(history.HistoryArgument, Role.VIEWER, False, history.history),
+    "config:get": Call(Nothing, Role.VIEWER, False, configuration.trial),
+    "config:apply": Call(
+        configuration.ApplyArgument, Role.ADMIN, True, configuration.apply, configuration.state, everywhere=True
+    ),
+    "config:confirm": Call(Nothing, Role.ADMIN, False, configuration.confirm, configuration.state, everywhere=True),
+    "firewall:release": Call(Nothing, Role.ADMIN, False, configuration.release, configuration.state, everywhere=True),
+    "maintenance:start": Call(maintenance.StartArgument, Role.ADMIN, False, maintenance.start, maintenance.state),
+    "maintenance:stop": Call(Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state),
+    "token:renew": Call(Nothing, Role.VIEWER, False, people.renew),
+    "token:revoke": Call(people.RevokeArgument, Role.VIEWER, False, people.revoke),
+    "token:list": Call(Nothing, Role.ADMIN, False, people.list_tokens, everywhere=True),
+    "user:password": Call(people.PasswordArgument, Role.VIEWER, False, people.set_password),
+    "user:list": Call(Nothing, Role.ADMIN, False, people.list_people, everywhere=True),
+    "user:add": Call(people.AddArgument, Role.ADMIN, False, people.add, everywhere=True),
+    "user:remove": Call(people.RemoveArgument, Role.ADMIN, False, people.remove, everywhere=True),
+    "audit:get": Call(audit.AuditArgument, Role.ADMIN, False, audit.read, everywhere=True),
+}
+
+
+def carry_out(event: str, arguments: Sequence[object], context: Context) -> dict[str, Any]:
+    """Do what the client asks for and return what to answer beside `success`. Raises `Refused`."""
+    grant = context.caller.grant
+    call = CALLS.get(event)
+    if call is None:
+        subject = event.partition(":")[0]
+        known = [name for name in CALLS if name.startswith(f"{subject}:")] or list(CALLS)
+        raise Refused(
+            Code.BAD_REQUEST, f'there is no call "{clipped(event)}"; there are {", ".join(known[:MOST_NAMED])}'
+        )
+    if not grant.may_act_as(call.role):
+        raise Refused(Code.FORBIDDEN, f"{event} takes a token with the role {call.role}; this one has {grant.role}")
+    if call.everywhere:
+        people.require_administrator(context)
+    if len(arguments) > 1:
+        raise Refused(Code.BAD_REQUEST, f"{event} takes one argument at most, and was given {len(arguments)}")
+    argument = parse(call.argument, arguments[0] if arguments else None)
+    if call.changes:
+        context.desk.upkeep.require_writable()
+    if call.state is None:
+        return call.handler(context, argument)
+    return _recorded(event, call.handler, call.state, argument, context)
+
+
+def _recorded(event: str, handler: Handler, state: State, argument: Any, context: Context) -> dict[str, Any]:
+    """Do it, and tell the audit trail. The change comes first: a trail that is full must not keep a block in force."""
+    before, what = state(context, argument), msgspec.to_builtins(argument)
+    done = partial(context.desk.reception.records.done, context.caller.actor, event, context.now, what, before)
+    try:
+        answer = handler(context, argument)
+    except Refused as refused:
+        after = state(context, argument)
+        if after != before:  # a medium that fails at the very end takes nothing back
+            done(after, refused.code)
+        raise
+    done(state(context, argument))
+    return answer

@@ -1,0 +1,169 @@
+"""Fan-out: the way of an event to the clients that may see it, and the snapshot for those that come later.
+
+Rooms are named after the audience: `department:<id>` holds the clients that may see a department, `analytics:<id>`
+those that subscribed to its analytics. Who may enter is decided elsewhere (`app`); here is no judgement.
+
+An event is serialised and framed once, whoever receives it; how the frame reaches a client is `transport`'s business.
+The libraries' own send path, which does it anew for each client, can be had instead (`plain`).
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from threading import get_ident
+from typing import Protocol
+
+import msgspec
+import socketio
+from eventlet.hubs import get_hub
+from msgspec.structs import replace
+
+from appliance.config import DEFAULT_LIMITS, LimitsSection
+from appliance.core.alerting.journal import Alert, Journal
+from appliance.events import AlertEvent, Audience, DepartmentEvent, Event
+from appliance.server.delivery import packets, transport
+from appliance.server.delivery.outbox import EventPacket
+from appliance.server.strict_json import Json
+
+log = logging.getLogger(__name__)
+
+
+def room_of(audience: Audience, department: str) -> str:
+    """The name of the room that holds this audience of a department."""
+    return f"{audience.value}:{department}"
+
+
+def room_for(event: Event) -> str | None:
+    """The room of those who are to hear of the event; `None`: everybody is."""
+    if event.audience is Audience.EVERYONE:
+        return None
+    if not isinstance(event, DepartmentEvent):
+        raise ValueError(f"{event.name} is about no department, so it has no room; send it to one client")
+    return room_of(event.audience, event.department_id)
+
+
+class AlertLog(Protocol):
+    """Where alerts outlive a restart."""
+
+    def read(self) -> Sequence[Alert]:
+        """The latest alerts, oldest first."""
+
+    def append(self, alert: Alert) -> None:
+        """Write the alert down, as far as the medium takes it."""
+
+
+class Fanout:
+    """Sends events to rooms and remembers the latest of each state.
+
+    To publish neither sleeps nor blocks; what one step publishes leaves together when the step has ended.
+    """
+
+    def __init__(
+        self,
+        simulated: bool = False,
+        limits: LimitsSection = DEFAULT_LIMITS,
+        alerts: AlertLog | None = None,
+        *,
+        plain: bool = False,
+    ) -> None:
+        """`simulated`: say so in every event. `alerts`: where they outlive a restart; `None`: nowhere.
+
+        `plain`: send as python-socketio does, each client by itself.
+        """
+        self.simulated = simulated
+        self.published = 0  # events since the start
+        self._thread = get_ident()
+        self._alerts = alerts
+        self._journal = Journal(alerts.read() if alerts else ())
+        self._states: dict[tuple[str, str | None], tuple[Event, EventPacket]] = {}
+        self.sio: socketio.Server = (socketio.Server if plain else transport.Server)(
+            async_mode="eventlet",
+            async_handlers=False,  # a client's calls are answered in their order, and one at a time
+            serializer=packets.StrictPacket,
+            json=Json(limits.nesting),
+            logger=packets.OneLine(logging.getLogger("socketio.server")),
+            engineio_logger=packets.OneLine(logging.getLogger("engineio.server")),
+            max_http_buffer_size=int(limits.message),
+            # A page of any origin may connect: the token is in its hands and not in a cookie, so there is no authority
+            # that another site's page could borrow.
+            cors_allowed_origins="*",
+            cors_credentials=False,
+        )
+        self._deliver: Callable[[EventPacket, str | None], None] = (
+            self._deliver_plainly if plain else self.sio.manager.deliver
+        )
+
+    def publish(self, event: Event) -> None:
+        """Send the event to its audience and keep it for newcomers if it is a state; on the hub's thread only."""
+        if get_ident() != self._thread:
+            raise RuntimeError(f"{event.name} is published by a thread that is not the hub's")
+        self.published += 1
+        room = room_for(event)
+        if isinstance(event, AlertEvent):
+            event = self._file(event, str(room))
+        key = (event.name, room) if event.is_state else None
+        packet = self._packet(event, key)
+        if key is not None:
+            self._states[key] = event, packet
+        self._deliver(packet, room)
+
+    @property
+    def given_up(self) -> int:
+        """How many clients did not keep up since the start; the libraries' own way gives up nobody."""
+        return getattr(self.sio.manager, "given_up", 0)
+
+    @property
+    def waiting(self) -> int:
+        """How many packets have not left yet."""
+        waiting = (session.queue for session in self.sio.eio.sockets.values())
+        return sum(queue.qsize() if hasattr(queue, "qsize") else len(queue) for queue in waiting)
+
+    def send(self, event: Event, sid: str) -> None:
+        """Send the event to one client."""
+        self._deliver(self._packet(event), sid)
+
+    def welcome(self, sid: str, wanted: Callable[[Event], bool], rooms: Iterable[str], since: int | None) -> None:
+        """Send a client those of the latest states that it wants, what these rooms were told since, and let it in.
+
+        `since`: the number of the latest alert that it has seen; `None`: it asks for none. All of it comes after what
+        the caller has still to send, and nothing twice: what is published meanwhile is in what is sent here, or comes
+        by the room.
+        """
+        get_hub().schedule_call_global(0, self._welcome, sid, wanted, list(rooms), since)
+
+    def _welcome(self, sid: str, wanted: Callable[[Event], bool], rooms: list[str], since: int | None) -> None:
+        if self.sio.manager.eio_sid_from_sid(sid, transport.NAMESPACE) is None:
+            return  # it has left
+        for event, packet in list(self._states.values()):
+            if wanted(event):
+                self._deliver(packet, sid)
+        for alert in [] if since is None else self._journal.since(since, rooms):
+            self._deliver(EventPacket(_content(alert.name, alert.content)), sid)
+        for room in rooms:
+            self.sio.enter_room(sid, room)
+
+    def _file(self, event: AlertEvent, room: str) -> AlertEvent:
+        """The alert with its number, kept for those who are away."""
+        number = self._journal.next_number(datetime.fromisoformat(event.timestamp))
+        numbered = replace(event, alert_id=number)
+        alert = Alert(number, event.name, room, self._json(numbered))
+        self._journal.add(alert)
+        if self._alerts is not None:
+            self._alerts.append(alert)
+        return numbered
+
+    def _packet(self, event: Event, key: object = None) -> EventPacket:
+        return EventPacket(_content(event.name, self._json(event)), key)
+
+    def _json(self, event: Event) -> bytes:
+        content = msgspec.json.encode(event)
+        return content[:-1] + b',"simulated":true}' if self.simulated else content
+
+    def _deliver_plainly(self, packet: EventPacket, room: str | None) -> None:
+        name, payload = msgspec.json.decode(packet.content[1:])
+        self.sio.emit(name, payload, room=room)
+
+
+def _content(name: str, payload: bytes) -> bytes:
+    """The event as a Socket.IO packet."""
+    return b'2["%s",%s]' % (name.encode(), payload)

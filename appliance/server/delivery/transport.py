@@ -1,0 +1,237 @@
+"""Transport: python-socketio with a send path of our own, built on the seams that the libraries offer.
+
+The library keeps its protocol: sessions, rooms, acknowledgements, long polling, the handshake. It is given
+- a queue for each session (`create_queue`): `Outbox`, which sends by itself instead of being waited on;
+- a class for WebSockets (`websocket` of its driver): `Upgrade`, which takes the connection off the HTTP server and
+  gives the request's greenlet back;
+- a client manager: `Rooms`, which gives an event that was framed once to all its receivers;
+- a way to start its pings (`start_background_task`): a timer instead of a sleeping greenlet.
+What each seam must do is held by `tests/server/test_seams.py`, so that a release which moves one fails there.
+"""
+
+import logging
+import random
+from collections.abc import Callable, Iterable
+from enum import Enum
+from time import time
+from types import MethodType
+from typing import Any
+from weakref import ref
+
+import engineio
+import eventlet
+import socketio
+from engineio.exceptions import EngineIOError
+from engineio.packet import NOOP, PING, PONG, Packet
+from engineio.socket import Socket as Session
+from eventlet import wsgi
+from eventlet.hubs import get_hub
+
+from appliance.core.text import clipped
+from appliance.server.delivery import websocket_frames
+from appliance.server.delivery.outbox import EventPacket, Outbox
+from appliance.server.delivery.websocket import Turn, WebSocket
+
+log = logging.getLogger(__name__)
+
+NAMESPACE = "/"
+UPGRADE_DEADLINE_S = 10.0  # from the WebSocket's handshake to the session's move; what the clients themselves allow
+PINGS_SPREAD = 0.2  # of the interval: who connected together is not asked together for ever
+KEPT_OF_REQUEST = ("REMOTE_ADDR", "REMOTE_PORT", "HTTP_ORIGIN", "HTTP_USER_AGENT", "wsgi.url_scheme")
+PROBE, PROBE_ANSWER, UPGRADE = "2probe", websocket_frames.text_frame(b"3probe"), "5"  # Engine.IO 4, "Upgrade"
+PONG_TEXT = b"%d" % PONG
+NO_ENGINE_IO = (EngineIOError, ValueError, LookupError)  # what the library raises on a packet that is none
+
+
+class Server(socketio.Server):  # type: ignore[misc]  # the library ships no types
+    """python-socketio on the seams."""
+
+    def __init__(self, **options: Any) -> None:
+        """The options are the library's."""
+        super().__init__(client_manager=Rooms(), **options)
+
+    def _engineio_server_class(self) -> type[engineio.Server]:
+        return EngineServer
+
+    def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        # A request holds on to its buffers, 30 kB; the session lives long and needs a few words of it.
+        super()._handle_eio_connect(eio_sid, {key: environ[key] for key in KEPT_OF_REQUEST if key in environ})
+
+
+class Rooms(socketio.Manager):  # type: ignore[misc]
+    """Who is in which room, and the way of an event to all in one."""
+
+    given_up = 0  # clients, since the start
+
+    def deliver(self, packet: EventPacket, room: str | None) -> None:
+        """Give the packet to everybody in the room, or with `None` to everybody; neither waits nor blocks."""
+        sessions = self.server.eio.sockets
+        for _, eio_sid in self.get_participants(NAMESPACE, room):
+            session = sessions.get(eio_sid)
+            if session is not None and not session.closed and not session.queue.put(packet):
+                self._give_up(session)
+
+    def _give_up(self, session: Session) -> None:
+        address = self.server.environ.get(session.sid, {}).get("REMOTE_ADDR", "a client")
+        self.given_up += 1
+        log.warning("%s does not keep up with its events and is disconnected: %s", address, session.queue)
+        session.close(wait=False, abort=True, reason=engineio.Server.reason.TRANSPORT_ERROR)
+
+
+class EngineServer(engineio.Server):  # type: ignore[misc]
+    """python-engineio on the seams."""
+
+    def __init__(self, **options: Any) -> None:
+        """The options are the library's."""
+        super().__init__(**options)
+        self._async: dict[str, Any] = {**self._async, "websocket": Upgrade}
+        self.turn = Turn()
+
+    def create_queue(self, *_: object, **__: object) -> Outbox:
+        """A queue for a session."""
+        return Outbox()
+
+    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Start a greenlet, unless it would only sleep until the next ping."""
+        if not isinstance(target, MethodType) or target.__func__ is not Session._send_ping:
+            return super().start_background_task(target, *args, **kwargs)
+        delay_s = self.ping_interval * (1 - random.uniform(0, PINGS_SPREAD))  # noqa: S311  no secret
+        return get_hub().schedule_call_global(delay_s, _ping, ref(target.__self__))
+
+
+def _ping(reference: ref[Any]) -> None:
+    session = reference()
+    if session is not None and not session.closing and not session.closed:
+        session.last_ping = time()
+        session.send(Packet(PING))
+
+
+class Upgrade:
+    """Turns a request into a WebSocket of its session. `handler`: the session's own, which would wait in a greenlet."""
+
+    def __init__(self, handler: Any, server: EngineServer) -> None:
+        self._session: Session = handler.__self__
+        self._server = server
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer the handshake; the request ends, and the connection lives on."""
+        token = websocket_frames.accept_token(environ.get("HTTP_SEC_WEBSOCKET_KEY", ""))
+        if token is None:
+            environ["appliance.hang_up"]()
+            start_response("400 Bad Request", [("Content-Type", "text/plain")])
+            return [b"400 Bad Request"]
+        carrier = Carrier(self._session, self._server, environ["REMOTE_ADDR"])
+        sock, forget = environ["appliance.release"](carrier.break_off)
+        carrier.begin(sock, forget, token)
+        wsgi.WSGI_LOCAL.already_handled = True  # eventlet's own way to say that it need not answer
+        return []
+
+
+class Stage(Enum):
+    """How far a session has come with moving to a WebSocket."""
+
+    PROBE = "the client's probe is awaited"
+    MOVE = "its word that it moves is awaited"
+    HOME = "it lives here"
+
+
+class Carrier:
+    """A session's WebSocket: from the handshake, by way of a session's move from polling, to its packets."""
+
+    __slots__ = ("_address", "_forget", "_server", "_session", "_stage", "_wire")
+
+    def __init__(self, session: Session, server: EngineServer, address: str) -> None:
+        """`session`: python-engineio's socket; `address`: the client's, for the log."""
+        self._session = session
+        self._server = server
+        self._address = address
+        self._stage = Stage.PROBE if session.connected else Stage.HOME
+        self._wire: WebSocket | None = None
+
+    def begin(self, sock: Any, forget: Callable[[], None], token: bytes) -> None:
+        """Answer the handshake and serve the session, or wait until it moves here; at the end, call `forget`."""
+        self._forget = forget
+        wire = self._wire = WebSocket(sock, self, self._server.turn, self._server.max_http_buffer_size)
+        wire.reply(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + token + b"\r\n\r\n"
+        )
+        if self._session.connected:
+            get_hub().schedule_call_global(UPGRADE_DEADLINE_S, self._give_up_move)
+        else:
+            self._session.connected = True
+            self._move_in()
+
+    def break_off(self) -> None:
+        """Close the connection, whatever is still to be sent."""
+        if self._wire is not None:
+            self._wire.end("it gives way to another", reset=True)
+
+    def takes_at_once(self, text: bytes) -> bool:
+        """Deal with a pong, which is most of what a quiet client sends."""
+        if text != PONG_TEXT or self._stage is not Stage.HOME:
+            return False
+        self._session.receive(Packet(PONG))
+        return True
+
+    def carry_out(self, content: str | bytes) -> None:
+        """Deal with any other message."""
+        try:
+            _DUTIES[self._stage](self, content)
+        except NO_ENGINE_IO as fault:
+            log.warning("%s sent no Engine.IO: %s", self._address, clipped(repr(fault)))
+            self._end("no Engine.IO")
+
+    def ended(self, reason: str) -> None:
+        """The connection is no more; so is the session, if it lived here."""
+        log.debug("%s: %s", self._address, reason)
+        self._forget()
+        if self._stage is Stage.HOME:
+            self._server.sockets.pop(self._session.sid, None)
+            eventlet.spawn_n(self._close_session)
+        else:
+            self._session.upgrading = False
+        self._wire = None
+
+    def _await_probe(self, content: str | bytes) -> None:
+        if content != PROBE or self._session.closed or self._session.upgrading or self._session.upgraded:
+            self._end("no probe")
+            return
+        self._session.upgrading = True
+        self._stage = Stage.MOVE
+        if self._wire is not None:
+            self._wire.reply(PROBE_ANSWER)
+        self._session.queue.put(Packet(NOOP))  # ends a poll that waits
+
+    def _await_move(self, content: str | bytes) -> None:
+        if content != UPGRADE or self._session.closed:
+            self._end("no upgrade")
+            return
+        self._stage = Stage.HOME
+        self._move_in()
+
+    def _move_in(self) -> None:
+        self._session.upgraded, self._session.upgrading = True, False
+        if self._wire is not None:
+            self._wire.attach(self._session.queue)
+
+    def _deliver(self, content: str | bytes) -> None:
+        self._session.receive(Packet(encoded_packet=content))
+
+    def _give_up_move(self) -> None:
+        if self._stage is not Stage.HOME:
+            self._end("the session has not moved")
+
+    def _end(self, reason: str) -> None:
+        if self._wire is not None:
+            self._wire.end(reason, websocket_frames.Status.PROTOCOL_ERROR)
+
+    def _close_session(self) -> None:
+        self._session.close(wait=False, abort=True, reason=self._server.reason.TRANSPORT_CLOSE)
+
+
+_DUTIES = {
+    Stage.PROBE: Carrier._await_probe,
+    Stage.MOVE: Carrier._await_move,
+    Stage.HOME: Carrier._deliver,
+}

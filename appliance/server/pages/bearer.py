@@ -1,0 +1,39 @@
+"""What pages behind a token share: how a request carries it, and what it is answered when it is no good.
+
+It comes as `Authorization: Bearer` (RFC 6750), as the password of `Basic`, which is what a firewall sends that knows
+only URLs, or as `X-Api-Key`.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable
+
+from appliance.core.moment import Moment
+from appliance.core.refusal import Code, Refused
+from appliance.server.access import Grant
+from appliance.server.http.request_filter import Environ
+from appliance.server.http.site import Answer
+from appliance.server.pages.login import refusal
+
+GrantOf = Callable[[object, Environ, Moment], Grant]  # raises `Refused`
+ASKS_FOR_TOKEN = ("WWW-Authenticate", 'Bearer realm="appliance"')  # RFC 9110, section 11.6.1: with each 401
+
+
+def token_of(environ: Environ) -> str | None:
+    """The token, in whichever way the client can send it; `None`: in none."""
+    kind, _, value = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if kind.lower() == "bearer":
+        return str(value.strip())
+    if kind.lower() == "basic":
+        try:
+            return base64.b64decode(value.strip(), validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    key = environ.get("HTTP_X_API_KEY")
+    return None if key is None else str(key)
+
+
+def turned_away(refused: Refused) -> Answer:
+    """Why the page is not shown."""
+    lacks_token = refused.code in {Code.UNAUTHORIZED, Code.TOKEN_EXPIRED}
+    return refusal(refused, *([ASKS_FOR_TOKEN] if lacks_token else []))

@@ -1,0 +1,115 @@
+"""The notice: what a person reads who is cut off by a quota, on port 80 of the appliance.
+
+The kernel leads a cut-off host's HTTP here, whatever server it asked for. The answer is an error (503) with the seconds
+until the quota begins anew, so that neither a person nor a program takes it for the page that was asked for.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from html import escape
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from appliance.core.metering.account import Books
+from appliance.core.moment import Moment
+from appliance.monitor.metering.departments import CutOff
+from appliance.server.http.site import HEADERS, HTML, StartResponse, remote_address
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 12vh auto; padding: 0 1rem; color: #222; }}
+h1 {{ font-size: 1.6rem; }}
+dt {{ color: #666; margin-top: .8rem; }}
+dd {{ margin: 0; font-size: 1.2rem; }}
+</style>
+<h1>{title}</h1>
+<p>{explanation}</p>
+{facts}<p>Questions? Ask {contact}.</p>
+</html>
+"""
+# The page's own style is all that it may load.
+_HEADERS = [
+    (name, value.replace("default-src 'none'", "default-src 'none'; style-src 'unsafe-inline'"))
+    for name, value in HEADERS
+]
+
+
+class Notice:
+    """The WSGI application. `find`: an address's cut-off department; `zone`: of its clock; `contact`: whom to ask."""
+
+    def __init__(
+        self,
+        find: Callable[[str, Moment], CutOff | None],
+        zone: ZoneInfo,
+        contact: str,
+        clock: Callable[[], Moment],
+        simulated: bool,
+    ) -> None:
+        self._find = find
+        self._zone = zone
+        self._contact = contact
+        self._clock = clock
+        self._label = " (SIMULATED)" if simulated else ""
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer any request with why it goes no further."""
+        environ["appliance.hang_up"]()  # the connection was meant for another server, and is of no use when it is free
+        now = self._clock()
+        address = remote_address(environ)
+        cut_off = self._find(address, now) if address else None
+        if cut_off is None:
+            return self._answer(start_response, "404 Not Found", self._nothing(), [])
+        wait_s = max(1, round((_latest(cut_off) - now.wall).total_seconds()))
+        return self._answer(
+            start_response, "503 Service Unavailable", self._page(cut_off), [("Retry-After", str(wait_s))]
+        )
+
+    def _answer(
+        self, start_response: StartResponse, status: str, page: str, extra: list[tuple[str, str]]
+    ) -> Iterable[bytes]:
+        body = page.encode()
+        start_response(status, [("Content-Type", HTML), ("Content-Length", str(len(body))), *extra, *_HEADERS])
+        return [body]
+
+    def _nothing(self) -> str:
+        explanation = "This computer is not cut off by a quota. The appliance's own page is on port 5001."
+        return _PAGE.format(
+            title="Not cut off" + self._label, explanation=explanation, facts="", contact=escape(self._contact)
+        )
+
+    def _page(self, cut_off: CutOff) -> str:
+        return _PAGE.format(
+            title="Internet quota used up" + self._label,
+            explanation=f"{_who(cut_off)} has used up its quota. "
+            "Until it begins anew, connections to the outside are refused.",
+            facts="".join(_facts(one, self._zone) for one in cut_off.books),
+            contact=escape(self._contact),
+        )
+
+
+def _who(cut_off: CutOff) -> str:
+    department = f"<strong>{escape(cut_off.department)}</strong>"
+    if cut_off.host is None:
+        return f"The department {department}"
+    return f"This computer, <strong>{escape(cut_off.host)}</strong> of {department},"
+
+
+def _facts(books: Books, zone: ZoneInfo) -> str:
+    limit = books.limit_bytes or 0
+    until = books.resets_at.astimezone(zone).strftime("%A, %d %B %Y, %H:%M (%Z)")
+    return (
+        f"<dl><dt>Quota</dt><dd>{books.kind}: {_size(limit)}</dd><dt>Used</dt><dd>{_size(books.used_bytes)}</dd>"
+        f"<dt>Begins anew</dt><dd>{escape(until)}</dd></dl>\n"
+    )
+
+
+def _latest(cut_off: CutOff) -> datetime:
+    return max(one.resets_at for one in cut_off.books)
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 2**30:.2f} GiB" if size_bytes >= 2**30 else f"{size_bytes / 2**20:.1f} MiB"

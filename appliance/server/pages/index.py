@@ -1,0 +1,56 @@
+"""Pages: what a person or a monitoring system reads over plain HTTP."""
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+from appliance.server.http.request_filter import Environ
+from appliance.server.http.site import HTML, JSON, Answer
+from appliance.server.strict_json import dumps
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>{title}</title>
+<h1>{title}</h1>
+{notice}<p>This appliance meters a department's network traffic, holds it to its quota, blocks addresses, and shows
+all of it live to its clients.</p>
+<h2>Connect</h2>
+<p>With <code>socket.io-client</code> 4 and a token, which <code>appliance token --role viewer --departments '*'</code>
+prints on the appliance:</p>
+<pre>
+const socket = io({url}, {{ auth: {{ token: 'your_jwt_token' }} }});
+socket.on('connect', () =&gt; console.log('Connected with ID:', socket.id));
+socket.on('connect_error', (error) =&gt; console.error(error.message, error.data?.code));
+socket.on('usage:update', (data) =&gt; console.log(data));
+</pre>
+<p>In a terminal: <code>appliance watch</code>. All events and calls: <a href="/asyncapi.json">/asyncapi.json</a>.
+Health: <a href="/healthz">/healthz</a>. For Prometheus, with a token: <code>/metrics</code>.</p>
+</html>
+"""
+_SIMULATED = "<p><strong>SIMULATED: nothing that this appliance reports is real.</strong></p>\n"
+
+
+def welcome(environ: Environ, simulated: bool) -> Answer:
+    """The page that says what this is and how to connect."""
+    host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+    body = _PAGE.format(
+        title=escape("Appliance" + (" (SIMULATED)" if simulated else "")),
+        notice=_SIMULATED if simulated else "",
+        url=escape(dumps(f"{environ['wsgi.url_scheme']}://{host}")),
+    )
+    return Answer(HTML, body)
+
+
+def health(troubles: Callable[[], Sequence[str]], clients: int, simulated: bool) -> Answer:
+    """Whether the appliance does its work: 200, or 503 with a sentence for each thing that it does not do.
+
+    Anybody may ask, so it says nothing of departments and people.
+    """
+    reasons = list(troubles())
+    health: dict[str, Any] = {"status": "troubled" if reasons else "ok", "clients": clients}
+    if reasons:
+        health["reasons"] = reasons
+    if simulated:
+        health["simulated"] = True
+    return Answer(JSON, dumps(health), "503 Service Unavailable" if reasons else "200 OK")

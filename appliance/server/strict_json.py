@@ -1,0 +1,76 @@
+"""Reads and writes JSON from strangers: bounded in depth and in the length of integers, without NaN or Infinity."""
+
+import json
+import math
+import re
+from typing import Any
+
+LONGEST_INTEGER = 20  # characters: a 64-bit integer and its sign
+
+
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]')  # a string as a whole, or a bracket
+
+
+_STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
+
+
+class Malformed(ValueError):
+    """Bytes that no honest client sends; the text says what is wrong with them, without quoting them."""
+
+
+class Json:
+    """JSON as python-socketio asks for it. `nesting`: how many levels a text may have; our calls have two."""
+
+    def __init__(self, nesting: int) -> None:
+        self._nesting = nesting
+
+    def loads(self, text: str, **_: Any) -> Any:
+        """The JSON in this text. Raises `Malformed` for what JSON does not have (NaN) and for what only harms."""
+        if text.count("[") + text.count("{") > self._nesting and _depth(text) > self._nesting:
+            raise Malformed("nested too deeply")
+        return loads(text)
+
+    def dumps(self, value: Any, **options: Any) -> str:
+        """The value as JSON."""
+        return dumps(value, **options)
+
+
+def _depth(text: str) -> int:
+    """How deep the brackets outside of strings are nested; no more than the text needs to be well-formed."""
+    depth = deepest = 0
+    for mark in _BRACKETS.findall(text):
+        depth += _STEPS.get(mark, 0)
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def loads(text: str) -> Any:
+    """The JSON in this text. Raises `Malformed`."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, parse_int=_bounded_int, parse_float=_finite_float)
+    except Malformed:
+        raise
+    except (ValueError, RecursionError):
+        raise Malformed("no JSON, or nested too deeply") from None
+
+
+def dumps(value: Any, **options: Any) -> str:
+    """The value as JSON. Raises `ValueError` for NaN and Infinity, on which every browser's parser would give up."""
+    return json.dumps(value, allow_nan=False, **options)
+
+
+def _refuse_constant(_: str) -> float:
+    raise Malformed("a number that JSON does not have")
+
+
+def _bounded_int(digits: str) -> int:
+    if len(digits) > LONGEST_INTEGER:
+        raise Malformed("an integer beyond 64 bits")
+    return int(digits)
+
+
+def _finite_float(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise Malformed("a number beyond what a float holds")
+    return value

@@ -1,0 +1,131 @@
+import pytest
+from engineio.packet import MESSAGE, PING, Packet
+from eventlet.queue import Empty
+
+from appliance.server.delivery.outbox import LARGEST_BURST_BYTES, MOST_WAITING_BYTES, EventPacket, Outbox
+
+
+def _state(kind, number):
+    return EventPacket(b'2["%s",%d]' % (kind.encode(), number), key=kind)
+
+
+def _alert(number):
+    return EventPacket(b'2["alert",%d]' % number)
+
+
+def _texts(data):
+    """The texts of unmasked frames, which must be whole."""
+    texts = []
+    while data:
+        size, head = data[1], 2
+        if size == 126:
+            size, head = int.from_bytes(data[2:4], "big"), 4
+        elif size == 127:
+            size, head = int.from_bytes(data[2:10], "big"), 10
+        assert len(data) >= head + size
+        texts.append(data[head : head + size].decode())
+        data = data[head + size :]
+    return texts
+
+
+def _attached():
+    outbox = Outbox()
+    outbox.attach(lambda: None)
+    return outbox
+
+
+def test_while_the_client_keeps_up_everything_leaves_in_its_order():
+    outbox = _attached()
+    for packet in (_state("a", 1), _alert(2), Packet(PING), _state("a", 3)):
+        assert outbox.put(packet)
+    assert _texts(outbox.take(1 << 20)) == ['42["a",1]', '42["alert",2]', "2", '42["a",3]']
+    assert outbox.take(1 << 20) == b""
+
+
+def test_for_a_client_that_is_behind_a_newer_state_takes_the_place_of_the_older_one():
+    outbox = _attached()
+    outbox.fall_behind(moved=True)
+    for packet in (_state("a", 1), _alert(2), _state("b", 3), _state("a", 4), _alert(5), _state("b", 6)):
+        assert outbox.put(packet)
+    assert _texts(outbox.take(1 << 20)) == ['42["a",4]', '42["alert",2]', '42["b",6]', '42["alert",5]']
+
+
+def test_what_is_taken_is_whole_frames_and_not_much_more_than_was_asked_for():
+    outbox = _attached()
+    for number in range(100):
+        outbox.put(_alert(number))
+    first = outbox.take(100)
+    assert 100 <= len(first) < 150
+    assert _texts(first) + _texts(outbox.take(1 << 20)) == [f'42["alert",{number}]' for number in range(100)]
+
+
+def test_who_has_too_much_waiting_is_to_be_given_up_and_states_never_are_too_much():
+    outbox = _attached()
+    outbox.fall_behind(moved=True)
+    assert all(outbox.put(_state("a", number)) for number in range(100_000))
+    big = EventPacket(b"x" * (LARGEST_BURST_BYTES // 4))
+    assert [outbox.put(EventPacket(big.content)) for _ in range(5)] == [True, True, True, False, False]
+
+
+def test_who_takes_nothing_for_too_long_is_to_be_given_up():
+    outbox = Outbox(longest_stall_s=-1)
+    outbox.attach(lambda: None)
+    assert outbox.put(_alert(1))
+    outbox.fall_behind(moved=False)
+    assert not outbox.put(_alert(2))
+
+
+def test_who_catches_up_may_fall_behind_again():
+    outbox = _attached()
+    for _ in range(3):
+        outbox.fall_behind(moved=True)
+        assert outbox.put(EventPacket(b"x" * (MOST_WAITING_BYTES // 2)))
+        outbox.take(1 << 20)
+        outbox.catch_up()
+
+
+def test_the_one_who_fetches_is_woken_once_for_what_comes_together():
+    wakes = []
+    outbox = Outbox()
+    outbox.attach(lambda: wakes.append(1))
+    for number in range(3):
+        outbox.put(_alert(number))
+    assert len(wakes) == 1
+    outbox.take(1 << 20)
+    outbox.put(_alert(3))
+    assert len(wakes) == 2
+
+
+def test_what_was_not_polled_before_the_websocket_came_leaves_by_it():
+    outbox = Outbox()
+    outbox.put(_state("a", 1))
+    outbox.put(Packet(MESSAGE, "0"))
+    wakes = []
+    outbox.attach(lambda: wakes.append(1))
+    assert wakes
+    assert _texts(outbox.take(1 << 20)) == ['42["a",1]', "40"]
+
+
+def test_a_poll_gets_what_waits_and_then_nothing():
+    outbox = Outbox()
+    for packet in (_state("a", 1), _alert(2), _state("a", 3)):
+        outbox.put(packet)
+    assert [outbox.get(block=False).encode(b64=True) for _ in range(2)] == ['42["a",3]', '42["alert",2]']
+    with pytest.raises(Empty):
+        outbox.get(block=False)
+    with pytest.raises(Empty):
+        outbox.get(timeout=0)
+    outbox.put(None)
+    assert [outbox.get(), outbox.get(block=False)] == [None, None]
+
+
+def test_a_second_poll_at_a_time_is_refused():
+    import eventlet
+
+    outbox = Outbox()
+    first = eventlet.spawn(outbox.get, timeout=5)
+    eventlet.sleep(0)
+    with pytest.raises(Empty):
+        outbox.get(timeout=5)
+    outbox.put(_alert(1))
+    assert first.wait().encode() == '42["alert",1]'

@@ -1,0 +1,115 @@
+"""The contract as a document: whole, well-formed, and true of what is sent."""
+
+import json
+import re
+
+import jsonschema
+import msgspec
+import pytest
+
+from appliance import events
+from appliance.server.calls import CALLS
+from appliance.server.pages import contract
+from tests.contract.schema import examples
+
+DOCUMENT = json.loads(contract.text())
+NAMES = {kind.name for kind in vars(events).values() if isinstance(kind, type) and hasattr(kind, "name")}
+
+
+def resolve(reference):
+    found = DOCUMENT
+    for part in reference.removeprefix("#/").split("/"):
+        found = found[part]
+    return found
+
+
+def validator(schema):
+    whole = {**schema, "components": DOCUMENT["components"]}
+    return jsonschema.Draft202012Validator(whole)
+
+
+def references(value):
+    if isinstance(value, dict):
+        yield from [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+        for inner in value.values():
+            yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+def messages_of(address):
+    [channel] = [one for one in DOCUMENT["channels"].values() if one["address"] == address]
+    return [resolve(one["$ref"]) for one in channel["messages"].values()]
+
+
+def test_it_is_asyncapi_3_in_its_own_words():
+    assert re.fullmatch(r"3\.\d+\.\d+", DOCUMENT["asyncapi"])
+    assert DOCUMENT["info"].keys() >= {"title", "version"}
+    for server in DOCUMENT["servers"].values():
+        assert server.keys() >= {"host", "protocol"}
+        assert set(re.findall(r"\{(\w+)\}", server["host"])) == server["variables"].keys()
+    for channel in DOCUMENT["channels"].values():
+        assert channel.keys() == {"address", "messages"}
+    for operation in DOCUMENT["operations"].values():
+        assert operation["action"] in {"send", "receive"}
+        # An operation names messages of its channel, not the components (AsyncAPI 3.0, Operation Object).
+        prefix = operation["channel"]["$ref"] + "/messages/"
+        assert all(one["$ref"].startswith(prefix) for one in operation["messages"])
+
+
+def test_every_reference_leads_somewhere():
+    found = set(references(DOCUMENT))
+    assert len(found) > 50
+    for one in found:
+        assert isinstance(resolve(one), dict), one
+
+
+def test_every_event_and_every_call_is_in_it_and_nothing_else():
+    addresses = [channel["address"] for channel in DOCUMENT["channels"].values()]
+    assert sorted(addresses) == sorted({*NAMES, *CALLS})
+    by_action = {"send": set(), "receive": set()}
+    for operation in DOCUMENT["operations"].values():
+        by_action[operation["action"]].add(resolve(operation["channel"]["$ref"])["address"])
+    assert by_action == {"send": NAMES, "receive": set(CALLS)}
+
+
+def test_every_message_and_schema_says_what_it_is():
+    for message in DOCUMENT["components"]["messages"].values():
+        assert message["summary"].endswith("."), message
+    for schema in DOCUMENT["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize("name", examples())
+def test_the_examples_of_the_users_document_are_valid(name):
+    valid = [validator(one["payload"]).is_valid(examples()[name]) for one in messages_of(name)]
+    assert any(valid)
+
+
+@pytest.mark.parametrize("name", examples())
+def test_an_event_that_lacks_a_key_is_not_valid(name):
+    for key in examples()[name]:
+        payload = {other: value for other, value in examples()[name].items() if other != key}
+        assert not any(validator(one["payload"]).is_valid(payload) for one in messages_of(name)), key
+
+
+def test_a_call_is_valid_as_the_server_takes_it():
+    [block] = [one for one in messages_of("ip:block") if one["name"] == "ip:block"]
+    assert validator(block["payload"]).is_valid({"address": "192.168.1.100", "duration": 60})
+    assert not validator(block["payload"]).is_valid({"address": 5})
+    [subscribe] = [one for one in messages_of("analytics:subscribe") if one["name"] == "analytics:subscribe"]
+    assert validator(subscribe["payload"]).is_valid("dept123")
+    assert not validator(subscribe["payload"]).is_valid("")
+
+
+def test_an_acknowledgement_is_valid_as_the_server_gives_it():
+    [reply] = [one for one in messages_of("ip:list") if one["name"] == "Acknowledgement"]
+    good = validator(reply["payload"])
+    assert good.is_valid({"success": True, "blocks": []})
+    assert good.is_valid({"success": False, "error": "no", "code": "E_FORBIDDEN"})
+    assert not good.is_valid({"success": False, "error": "no", "code": "E_NEW"})
+
+
+def test_it_is_served_as_it_is():
+    assert msgspec.json.decode(contract.text()) == contract.document()

@@ -1,0 +1,72 @@
+import logging
+
+from appliance.service.log_limits import Quiet
+
+
+class Time:
+    """A clock that is moved by hand."""
+
+    now_s = 0.0
+
+    def __call__(self):
+        return self.now_s
+
+
+class Lines(logging.Handler):
+    """Keeps what is written."""
+
+    def __init__(self, clock_s):
+        super().__init__()
+        self.addFilter(Quiet(lines_per_s=2, clock_s=clock_s))
+        self.written = []
+
+    def emit(self, record):
+        self.written.append(self.format(record))
+
+
+def _say(handler, text, name="server", fault=None):
+    info = (type(fault), fault, None) if fault else None
+    handler.handle(logging.LogRecord(name, logging.WARNING, "x.py", 1, "%s said %s", ("somebody", text), info))
+
+
+def test_a_flood_is_written_in_part_and_the_rest_is_counted():
+    clock = Time()
+    lines = Lines(clock)
+    for number in range(1000):
+        _say(lines, number)
+    assert lines.written[39:] == [
+        "somebody said 39",
+        "somebody said 40 (more lines follow too fast and are left out)",
+    ]
+    clock.now_s = 60.0
+    _say(lines, "again")
+    assert lines.written[-1] == "somebody said again (959 lines before it were left out)"
+    _say(lines, "more")
+    assert lines.written[-1] == "somebody said more"
+
+
+def test_what_is_written_in_an_hour_of_flood_is_bounded():
+    clock = Time()
+    lines = Lines(clock)
+    for tenth in range(36000):
+        clock.now_s = tenth / 10
+        for _ in range(3):
+            _say(lines, "noise")
+    assert len(lines.written) <= 2 * (2 * 3600 + 40)
+
+
+def test_a_flood_of_one_part_hides_nothing_of_another():
+    lines = Lines(Time())
+    for number in range(1000):
+        _say(lines, number)
+    _say(lines, "important", name="metering")
+    assert lines.written[-1] == "somebody said important"
+
+
+def test_tracebacks_weigh_more():
+    lines = Lines(Time())
+    for number in range(10):
+        _say(lines, number, fault=ValueError("x"))
+    assert len(lines.written) == 3
+    assert "ValueError" in lines.written[0]
+    assert "ValueError" not in lines.written[2]

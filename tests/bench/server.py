@@ -132,7 +132,7 @@ def _whole_service_mb() -> float:
     with TemporaryDirectory() as folder:
         config = Path(folder, "appliance.toml")
         config.write_text(f"{CONFIG}\n[server]\nport = {PORT}\n[limits]\nconnections_per_address = 600\n")
-        program = "from appliance.cli import main; main()"
+        program = "from appliance.cli.main import main; main()"
         options = ["run", "--simulate", "--config", str(config), "--state-dir", folder]
         environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
         with subprocess.Popen(

@@ -51,7 +51,9 @@ def test_it_is_installed_started_told_and_taken_away_without_a_trace(machine: Co
     assert machine.calls() == ["daemon-reload", f"--quiet enable {NAMES[1]} {NAMES[0]}", *STARTED]
     assert (root / UNITS / "sysinit.target.wants" / NAMES[1]).is_symlink()
     assert (root / UNITS / "multi-user.target.wants" / NAMES[0]).is_symlink()
-    assert (root / HOME / "source/appliance/cli.py").read_bytes() == (PROJECT / "appliance/cli.py").read_bytes()
+    assert (root / HOME / "source/appliance/cli/main.py").read_bytes() == (
+        PROJECT / "appliance/cli/main.py"
+    ).read_bytes()
     assert re.search(r"^Page: http://[0-9.]+:5001/$", told, re.MULTILINE), told
     assert re.search('interface = "eth[01]"', (root / CONFIG).read_text())
     token = machine.run("appliance", "token", "--role", "viewer", "--departments", "*")  # as it was told

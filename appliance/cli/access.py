@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from appliance.shell import Place, placed, told
+from appliance.cli.options import Place, placed, told
 
 ROLES = click.Choice(["viewer", "operator", "admin"])
 departments_option = click.option(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from appliance.shell import Place, calling, connection, fail, placed, server_section, told
+from appliance.cli.options import Place, calling, connection, fail, placed, server_section, told
 
 AT_ONCE = 5000  # targets of one call, which is one transaction: as many as the service takes
 
@@ -69,7 +69,7 @@ def unblock(
 @json_option
 def lists(place: Place, as_json: bool) -> None:
     """Show the imported lists: how many entries, how old, and what is wrong with them."""
-    from appliance.watching import lists_text
+    from appliance.cli.tables import lists_text
 
     with calling(place) as client:
         found = client.call("list:get")["lists"]

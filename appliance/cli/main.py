@@ -11,11 +11,13 @@ import warnings
 
 import click
 
-from appliance import cli_access, cli_blocks, cli_config
-from appliance.shell import EXIT_FAILED, Place, calling, certificate, server_section
-from appliance.shell import fail as _fail
-from appliance.shell import placed as _placed
-from appliance.shell import told as _told
+from appliance.cli import access as cli_access
+from appliance.cli import blocking as cli_blocks
+from appliance.cli import config_file as cli_config
+from appliance.cli.options import EXIT_FAILED, Place, calling, certificate, server_section
+from appliance.cli.options import fail as _fail
+from appliance.cli.options import placed as _placed
+from appliance.cli.options import told as _told
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -53,7 +55,7 @@ def run(place: Place, simulate: bool) -> None:
 @click.option("--count", type=click.IntRange(min=1), help="End after so many events.")
 def watch(place: Place, events: tuple[str, ...], as_json: bool, count: int | None) -> None:
     """Show events as they come: all of them, or only those named (usage:update, quota:alert, ...)."""
-    from appliance.watching import Watch
+    from appliance.cli.event_lines import Watch
 
     with calling(place) as client:
         watching = Watch(client, events, as_json)
@@ -66,7 +68,7 @@ def watch(place: Place, events: tuple[str, ...], as_json: bool, count: int | Non
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
 def status(place: Place, as_json: bool) -> None:
     """Show how the appliance and its departments are."""
-    from appliance.watching import status_of, status_text
+    from appliance.cli.tables import status_of, status_text
 
     with calling(place) as client:
         found = status_of(client) | _seal(place)
@@ -95,7 +97,7 @@ def quota(place: Place, department: str | None, step: str | None, as_json: bool)
     """Show the books of a department, or of all; or what passed in each of the latest minutes, hours, days, ..."""
     from datetime import UTC, datetime
 
-    from appliance.watching import books_of, books_text, history_of, history_text
+    from appliance.cli.tables import books_of, books_text, history_of, history_text
 
     with calling(place) as client:
         found = history_of(client, department, step, datetime.now(UTC)) if step else books_of(client, department)
@@ -110,7 +112,7 @@ def quota(place: Place, department: str | None, step: str | None, as_json: bool)
 @click.option("--impact", default="System is in read-only mode", show_default=True, help="A sentence for the users.")
 def maintenance(place: Place, action: str, duration: int, impact: str) -> None:
     """Start or stop the read-only mode, or tell whether it is on."""
-    from appliance.watching import maintenance_text
+    from appliance.cli.tables import maintenance_text
 
     with calling(place) as client:
         if action == "start":

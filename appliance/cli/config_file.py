@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from appliance.shell import DEFAULT_CONFIG, Place, calling, connection, fail, placed, told
+from appliance.cli.options import DEFAULT_CONFIG, Place, calling, connection, fail, placed, told
 
 STARTED_WITHIN_S = 30.0  # a Pi imports everything in ten
 
@@ -32,8 +32,8 @@ def apply(place: Place, file: Path) -> None:
     The service starts anew with FILE. It comes to stand in the configuration file only when it is confirmed, by
     `appliance confirm`, a client's config:confirm or a short press of the button; a power cut before that undoes it.
     """
+    from appliance.cli.tables import wait_for_trial
     from appliance.config import load
-    from appliance.watching import wait_for_trial
 
     with told():
         load(file)  # so that its faults are told with this file's name

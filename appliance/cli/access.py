@@ -25,7 +25,7 @@ def token(place: Place, role: str, departments: str, ttl: int, subject: str) -> 
     if click.get_current_context().invoked_subcommand:
         return
     from appliance.core.access.person import Role
-    from appliance.service.keeping import keeping, now, operator
+    from appliance.service.offline_access import keeping, now, operator
 
     with told():
         place.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -43,7 +43,7 @@ def token(place: Place, role: str, departments: str, ttl: int, subject: str) -> 
 def list_tokens(place: Place, as_json: bool) -> None:
     """List the tokens that are not over: what was issued, who is logged in, and what issuers' tokens were shown."""
     from appliance.server.access.people import ticket_facts
-    from appliance.service.keeping import keeping, now
+    from appliance.service.offline_access import keeping, now
 
     with told(), keeping(place.state_dir) as people:
         facts = [ticket_facts(ticket) for ticket in people.tickets(now())]
@@ -61,7 +61,7 @@ def revoke(place: Place, token_id: str) -> None:
     """
     from appliance.server.access import load_secret
     from appliance.server.access.tokens import read
-    from appliance.service.keeping import keeping, now, operator
+    from appliance.service.offline_access import keeping, now, operator
 
     with told(), keeping(place.state_dir) as people:
         known_id = read(load_secret(place.state_dir), token_id).id if "." in token_id else token_id
@@ -83,7 +83,7 @@ def user() -> None:
 def add(place: Place, name: str, role: str, departments: str, password: str) -> None:
     """Add somebody. A department head is an operator or viewer with his own departments."""
     from appliance.core.access.person import Person, Role, require_name
-    from appliance.service.keeping import keeping, now, operator
+    from appliance.service.offline_access import keeping, now, operator
 
     with told():
         place.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -99,7 +99,7 @@ def add(place: Place, name: str, role: str, departments: str, password: str) -> 
 def list_people(place: Place, as_json: bool) -> None:
     """List who can log in."""
     from appliance.server.access.people import person_facts
-    from appliance.service.keeping import keeping
+    from appliance.service.offline_access import keeping
 
     with told(), keeping(place.state_dir) as people:
         facts = [person_facts(person) for person in people.listed()]
@@ -111,7 +111,7 @@ def list_people(place: Place, as_json: bool) -> None:
 @click.argument("name")
 def remove(place: Place, name: str) -> None:
     """Remove somebody; whoever is logged in as that is disconnected within a second."""
-    from appliance.service.keeping import keeping, now, operator
+    from appliance.service.offline_access import keeping, now, operator
 
     with told(), keeping(place.state_dir) as people:
         people.remove(name, operator(), now())
@@ -124,7 +124,7 @@ def remove(place: Place, name: str) -> None:
 @click.password_option("--password", help="The new one; asked for where it is not given.")
 def password(place: Place, name: str, password: str) -> None:
     """Give somebody another password; the logins with the old one end."""
-    from appliance.service.keeping import keeping, now, operator
+    from appliance.service.offline_access import keeping, now, operator
 
     with told(), keeping(place.state_dir) as people:
         people.set_password(name, password, operator(), now)

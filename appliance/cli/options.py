@@ -92,7 +92,7 @@ def connection(place: Place) -> Iterator["Client"]:
 
 def certificate(server: Any, place: Place) -> Path | None:
     """The service's certificate; `None` where it speaks HTTP."""
-    from appliance.service.certificates import certificate_file
+    from appliance.config.sections import certificate_file
 
     return certificate_file(server, place.state_dir) if server.tls else None
 

@@ -1,6 +1,7 @@
 """The tables of the file, with their defaults and what each of these is for."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -299,3 +300,11 @@ def _department(section: DepartmentSection) -> Department:
 
 def _limits(quota: Quota | HostQuotaSection) -> dict[Kind, int]:
     return {kind: int(limit) for kind in Kind if (limit := getattr(quota, kind.value)) is not None}
+
+
+OWN_FILE = "server.pem"  # key and certificate, in the state directory
+
+
+def certificate_file(server: Server, state_dir: Path) -> Path:
+    """The operator's certificate, or the appliance's own."""
+    return Path(server.certificate) if server.certificate else state_dir / OWN_FILE

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from appliance import config as configuration
 from appliance.config import Config, ConfigError, Server
+from appliance.config.sections import certificate_file
 from appliance.server.access import AccessError, load_secret
 from appliance.server.http.pinning import fingerprint
-from appliance.service.certificates import certificate_file
 
 
 class Verdict(StrEnum):
@@ -138,7 +138,7 @@ def _secret(state_dir: Path) -> Finding:
 
 
 def _trail(state_dir: Path) -> Iterator[Finding]:
-    from appliance.service.keeping import TRAIL_FILE
+    from appliance.service.offline_access import TRAIL_FILE
     from appliance.system.storage.audit_store import TrailUnavailable, altered_at
 
     path, subject = state_dir / TRAIL_FILE, "audit trail"

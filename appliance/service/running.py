@@ -46,9 +46,9 @@ from appliance.server.delivery.fanout import Fanout
 from appliance.server.http.listener import Door
 from appliance.server.pages.cut_off import Notice
 from appliance.server.pages.metrics import Watched
-from appliance.service.admission import Admission
+from appliance.service.authentication import Admission
 from appliance.service.machines import CannotStart, Machine, clock
-from appliance.service.opening import Kept, keep
+from appliance.service.state_recovery import Kept, keep
 from appliance.system.device.memory import give_back
 from appliance.system.device.supervisor import ALIVE, READY, STOPPING, VARIABLE, Supervisor
 from appliance.system.list_source import fetch

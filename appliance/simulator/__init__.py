@@ -14,7 +14,7 @@ blocks and the limits, not on how often it was asked.
     machine.py     all of it together
 """
 
-from appliance.simulator.machine import SimulatedMachine
+from appliance.simulator.simulated_machine import SimulatedMachine
 
 __all__ = ["CONFIG", "SimulatedMachine"]
 

@@ -5,10 +5,9 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
 from appliance.core.machine import Counters, Link, Position
 from appliance.core.metering.usage import ETHERNET_BYTES
+from appliance.simulator.conversations import router_mac
 from appliance.simulator.network import Population
-from appliance.simulator.talk import router_mac
-from appliance.simulator.wire import Traffic
-from appliance.simulator.world import World
+from appliance.simulator.wire import Traffic, World
 
 Address = IPv4Interface | IPv6Interface
 

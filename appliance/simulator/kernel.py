@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from appliance.core.machine import Connection, Frame, Sighting
+from appliance.simulator.conversations import SITES, site_address
 from appliance.simulator.network import FORGOTTEN_S
-from appliance.simulator.story import dice
-from appliance.simulator.talk import SITES, site_address
-from appliance.simulator.wire import Tap
-from appliance.simulator.world import World
+from appliance.simulator.scenario import dice
+from appliance.simulator.wire import Tap, World
 
 MOST_FRAMES = 64  # in one batch, as the port says
 CONNECTIONS = (1, 6)  # of a device at a time

@@ -15,8 +15,7 @@ from appliance.core.blocking.targets import overlap
 from appliance.core.machine import Facing, Network
 from appliance.core.metering.meter import Plan, Reading
 from appliance.simulator.network import Device
-from appliance.simulator.wire import Hold, Traffic
-from appliance.simulator.world import World
+from appliance.simulator.wire import Hold, Traffic, World
 
 _Key = tuple[str, str, tuple[Network, ...]]  # what makes a meter another one: name, interface, networks
 

@@ -15,7 +15,7 @@ from math import exp, pi, sin
 from appliance.config import Config
 from appliance.core.blocking.protection import Protected, Protections
 from appliance.core.metering.department import Department
-from appliance.simulator.story import dice
+from appliance.simulator.scenario import dice
 
 Address = IPv4Address | IPv6Address
 Rate = tuple[float, float]  # bytes per second from a device, and toward it

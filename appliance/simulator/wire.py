@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 
-from appliance.core.machine import Frame
+from appliance.core.machine import Frame, Position
+from appliance.simulator.conversations import SITES, scan, site_address, visits
 from appliance.simulator.frames import Address
 from appliance.simulator.network import Device, Population, Rate
-from appliance.simulator.story import Deed, Story, dice
-from appliance.simulator.talk import SITES, scan, site_address, visits
+from appliance.simulator.scenario import Deed, Story, dice
 
 TICK_S = 0.25  # a power of two, so that the seconds of ticks are exact; a person takes it for at once
 PACKET_BYTES = 900  # of an ordinary mixture of full segments and acknowledgements
@@ -216,3 +216,16 @@ class Wire:
             if self._populations[act.department] is population and self._may_pass(population, suspect, at_s):
                 said += scan(population, act, at_s, TICK_S)
         return said
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the parts of the machine share. `elapsed`: the seconds since its start."""
+
+    position: Position
+    boot: str
+    seed: int
+    elapsed: Callable[[], float]
+    populations: tuple[Population, ...]
+    story: Story
+    wire: Wire

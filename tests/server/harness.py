@@ -44,7 +44,7 @@ from appliance.server.app import Server
 from appliance.server.calls import Desk
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.http.tls import Tls
-from appliance.service.hashing import GreenHashing
+from appliance.service.password_hashing import GreenHashing
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedSurroundings
 from appliance.system import certificate

@@ -1,11 +1,15 @@
 """Admission: all that decides who gets in, put together: register, trail, tokens, people, pairing and TLS."""
 
 import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from eventlet import tpool
 
-from appliance.config import Config
+from appliance.config import Config, Server
+from appliance.config.sections import OWN_FILE, certificate_file
+from appliance.core.machine import Link
 from appliance.core.moment import Moment
 from appliance.server.access import Keeper, load_secret, this_boot
 from appliance.server.access.audit_records import Records
@@ -13,10 +17,11 @@ from appliance.server.access.issuers import load_issuers
 from appliance.server.access.pairing import Pairing
 from appliance.server.access.people import People
 from appliance.server.access.services import Reception
-from appliance.service.hashing import GreenHashing
-from appliance.service.keeping import REGISTER_FILE, TRAIL_FILE
+from appliance.server.http.tls import Tls, TlsUnavailable
 from appliance.service.machines import CannotStart, Machine, clock
-from appliance.service.securing import Security
+from appliance.service.offline_access import REGISTER_FILE, TRAIL_FILE
+from appliance.service.password_hashing import GreenHashing
+from appliance.system import certificate
 from appliance.system.certificate import CertificateUnavailable
 from appliance.system.storage.audit_store import SqliteTrail, TrailUnavailable
 from appliance.system.storage.people_store import RegisterUnavailable, SqliteRegister
@@ -69,3 +74,32 @@ def announce(text: str) -> None:
     """Show this to the person at the console, and keep it in the log for whoever reads that."""
     print(f"\n*** {text} ***\n", flush=True)
     log.warning("%s", text)
+
+
+class Security:
+    """The TLS of the server, and its own certificate while it uses one."""
+
+    def __init__(self, server: Server, state_dir: Path, links: Mapping[str, Link], wall: datetime) -> None:
+        """Make a certificate if one of its own is needed and not there. Raises `CannotStart`."""
+        self._names = names_of(links.values())
+        self._own = None if server.certificate else state_dir / OWN_FILE
+        try:
+            if self._own:
+                certificate.ensure(self._own, self._names, wall, even_if_old=True)
+            path = certificate_file(server, state_dir)
+            self.tls = Tls(path, Path(server.key) if server.key else path)
+        except (CertificateUnavailable, TlsUnavailable) as error:
+            raise CannotStart(str(error)) from None
+
+    def renew(self, wall: datetime) -> bool:
+        """Make another certificate of its own if the one that is there is about to end, or not valid yet; whether so.
+
+        `wall`: of a clock that is trusted. Takes a second or two; it is run beside the event loop.
+        """
+        return self._own is not None and certificate.ensure(self._own, self._names, wall, even_if_old=False)
+
+
+def names_of(links: Iterable[Link]) -> list[str]:
+    """How this computer is reached: by its names, and by the addresses that it has now."""
+    addresses = {str(one.ip) for link in links for one in link.addresses if not one.is_link_local}
+    return [*certificate.host_names(), *sorted(addresses)]

@@ -26,8 +26,8 @@ from appliance.monitor.operations.maintenance_mode import Upkeep
 from appliance.monitor.operations.status import Condition
 from appliance.monitor.traffic.insight import Insight
 from appliance.simulator import SimulatedMachine
+from appliance.simulator.conversations import SITES, site_address
 from appliance.simulator.firewall import SimulatedFirewall
-from appliance.simulator.talk import SITES, site_address
 from appliance.system.public_suffixes import Suffixes
 from appliance.system.storage.audit_store import SqliteTrail
 from appliance.system.storage.store import SqliteStore

@@ -10,7 +10,7 @@ import pytest
 
 from appliance.core.blocking.block import Block
 from appliance.core.metering.usage import Mark
-from appliance.service.opening import MOST_ASIDE, keep
+from appliance.service.state_recovery import MOST_ASIDE, keep
 from appliance.system.storage.store import StoreUnavailable
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

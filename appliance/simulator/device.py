@@ -5,8 +5,8 @@ from math import pi, sin
 
 from appliance.core.machine import Lights, Press, Vitals
 from appliance.core.operations.panel_lights import DARK, STATUS
-from appliance.simulator.story import Deed, dice
-from appliance.simulator.world import World
+from appliance.simulator.scenario import Deed, dice
+from appliance.simulator.wire import World
 
 MIB = 1 << 20
 MEMORY_TOTAL_BYTES = 906 * MIB  # what Linux calls total on a Raspberry Pi with 1 GB

@@ -5,16 +5,15 @@ from collections.abc import Callable
 from appliance.config import Config
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.moment import Moment, timestamp
-from appliance.simulator.board import SimulatedPanel, SimulatedSensors
+from appliance.simulator.device import SimulatedPanel, SimulatedSensors
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedSurroundings
 from appliance.simulator.interfaces import SimulatedInterfaces
 from appliance.simulator.kernel import SimulatedCapture, SimulatedFlows, SimulatedNeighbours
 from appliance.simulator.meters import SimulatedMeters
 from appliance.simulator.network import populate
-from appliance.simulator.story import Act, Deed, Story
-from appliance.simulator.wire import Tap, Wire
-from appliance.simulator.world import World
+from appliance.simulator.scenario import Act, Deed, Story
+from appliance.simulator.wire import Tap, Wire, World
 
 OPERATOR = "simulated operator"
 ORDER_REASON = "Port scan, seen on the dashboard"

@@ -12,7 +12,7 @@ from random import Random
 from appliance.core.traffic.packet import ACK, RST, SYN
 from appliance.simulator.frames import DNS_PORT, Address, Way, dns_answer, tcp
 from appliance.simulator.network import Device, Population
-from appliance.simulator.story import Act
+from appliance.simulator.scenario import Act
 
 # Name and how often it is visited, against the others.
 SITES = (

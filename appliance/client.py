@@ -16,7 +16,7 @@ import socketio
 from socketio.exceptions import ConnectionError as NoConnection
 from socketio.exceptions import TimeoutError as NoAnswer
 
-from appliance.core.access.token_lifetime import Birth
+from appliance.core.access.token_lifetime import Issuance
 from appliance.server.access import Role, issue, load_secret, this_boot
 from appliance.server.http.pinning import pinned_context
 
@@ -93,7 +93,7 @@ class Client:
     def _credentials(self) -> dict[str, object]:
         subject = f"cli:{getpass.getuser()}"
         boot = this_boot()
-        birth = Birth(boot, monotonic()) if boot else None
+        birth = Issuance(boot, monotonic()) if boot else None
         secret = load_secret(self._state_dir)
         token = issue(secret, Role.ADMIN, None, TTL_S, subject, datetime.now(UTC), birth)
         return {"token": token, "since": self._seen}

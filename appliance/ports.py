@@ -8,19 +8,19 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from appliance.core.access.audit_entry import Entry
+from appliance.core.access.audit_entry import AuditEntry
 from appliance.core.blocking.block import Block
-from appliance.core.blocking.blocked_names import Learned
+from appliance.core.blocking.blocked_names import LearnedAddress
 from appliance.core.blocking.cover import Range
 from appliance.core.blocking.denials import Denial, Question
 from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.protection import Protected
-from appliance.core.blocking.sets import Slot
+from appliance.core.blocking.sets import BlockSet
 from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.core.machine import Connection, Frame, Lights, Link, Press, Sighting, Vitals
 from appliance.core.metering.history_series import Key, Series, Step
 from appliance.core.metering.meter import Plan, Reading
-from appliance.core.metering.quota import Kind, Ledger
+from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark, Passed
 from appliance.core.operations.maintenance_window import Maintenance
 from appliance.events import Event
@@ -80,15 +80,15 @@ class Firewall(Protocol):
     def disturber(self) -> str | None:
         """Who else has changed something of ours since the previous call; `None`: nobody."""
 
-    def replace(self, pieces: Mapping[Slot, Collection[Range]], at_s: float) -> str | None:
+    def replace(self, pieces: Mapping[BlockSet, Collection[Range]], at_s: float) -> str | None:
         """Put exactly these pieces in force, in one transaction, whatever was there before."""
 
     def change(
-        self, gone: Mapping[Slot, Collection[Bounds]], new: Mapping[Slot, Collection[Range]], at_s: float
+        self, gone: Mapping[BlockSet, Collection[Bounds]], new: Mapping[BlockSet, Collection[Range]], at_s: float
     ) -> str | None:
         """Take some pieces away and put others, in one transaction."""
 
-    def look(self, slot: Slot) -> Iterator[Sequence[Point]]:
+    def look(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
         """What the kernel says is in a set, each portion a few milliseconds' work; nothing where the set is not there.
 
         One look at a time, to its end; what is changed meanwhile may be in it or not, and a set that grows meanwhile
@@ -128,7 +128,7 @@ class DnsFilter(Protocol):
         """Who was refused by which block how often."""
 
 
-class Surroundings(Protocol):
+class Upstream(Protocol):
     """What the appliance itself needs of the network around it."""
 
     def essentials(self) -> Sequence[Protected]:
@@ -209,10 +209,10 @@ class Store(Protocol):
         False: the medium is full or broken; nothing was saved, and it is worth trying again.
         """
 
-    def limits(self) -> Mapping[str, Mapping[Kind, int | None]]:
+    def limits(self) -> Mapping[str, Mapping[QuotaKind, int | None]]:
         """By department and kind, the limits that were set by hand over the configured ones; `None`: no limit."""
 
-    def save_limit(self, department: str, kind: Kind, limit_bytes: int | None) -> None:
+    def save_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None) -> None:
         """Remember a limit that was set by hand, synced to the medium."""
 
     def blocks(self) -> Sequence[Block]:
@@ -224,10 +224,10 @@ class Store(Protocol):
     def sync(self) -> None:
         """See that all that was saved is on the medium. Raises `Refused`, `E_MAINTENANCE`, where that fails."""
 
-    def learned(self) -> Sequence[Learned]:
+    def learned(self) -> Sequence[LearnedAddress]:
         """What blocked names were seen to resolve to."""
 
-    def save_learned(self, saved: Sequence[Learned], deleted: Sequence[Learned]) -> None:
+    def save_learned(self, saved: Sequence[LearnedAddress], deleted: Sequence[LearnedAddress]) -> None:
         """Note what names resolve to, and what no more; not synced, because it will be seen again."""
 
     def reckoned_at(self) -> datetime | None:
@@ -243,7 +243,7 @@ class Store(Protocol):
         """Remember the maintenance, or that there is none."""
 
 
-class Archive(Protocol):
+class HistoryStore(Protocol):
     """History on the disk, which may be lost; what must not be is in the `Store`."""
 
     def add(self, sums: Mapping[Series, Mapping[Key, Sequence[int]]]) -> str | None:
@@ -265,14 +265,14 @@ class Archive(Protocol):
         """Fold the log of changes into the file; takes up to a second, and its caller runs it beside the event loop."""
 
 
-class Trail(Protocol):
+class AuditStore(Protocol):
     """The audit trail, to which is only added."""
 
-    def record(self, entry: Entry) -> None:
+    def record(self, entry: AuditEntry) -> None:
         """Append this entry, synced to the medium; where the medium does not take it, the log has it."""
 
 
-class Drafts(Protocol):
+class ConfigFiles(Protocol):
     """The configuration file, and the draft that may take its place; both are whole after a power cut."""
 
     def obstacle(self) -> str | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from appliance.cli.options import Place, placed, told
+from appliance.cli.options import Paths, explained_failures, with_paths
 
 ROLES = click.Choice(["viewer", "operator", "admin"])
 departments_option = click.option(
@@ -15,21 +15,21 @@ json_option = click.option("--json", "as_json", is_flag=True, help="For a progra
 
 
 @click.group(invoke_without_command=True)
-@placed
+@with_paths
 @click.option("--role", type=ROLES, default="viewer", show_default=True)
 @departments_option
 @click.option("--ttl", type=click.IntRange(min=1), default=3600, show_default=True, help="Seconds that it is valid.")
 @click.option("--subject", default="token", show_default=True, help="Who it is for; it stands in the log.")
-def token(place: Place, role: str, departments: str, ttl: int, subject: str) -> None:
+def token(place: Paths, role: str, departments: str, ttl: int, subject: str) -> None:
     """Print a token for a program or a screen; or list the tokens that there are, or revoke one."""
     if click.get_current_context().invoked_subcommand:
         return
     from appliance.core.access.person import Role
-    from appliance.service.offline_access import keeping, now, operator
+    from appliance.service.offline_access import now, offline_people, operator
 
-    with told():
+    with explained_failures():
         place.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with keeping(place.state_dir) as people:
+        with offline_people(place.state_dir) as people:
             try:
                 made = people.make_token(Role(role), _departments(departments), ttl, subject, operator(), now())
             except ValueError as error:
@@ -38,32 +38,32 @@ def token(place: Place, role: str, departments: str, ttl: int, subject: str) -> 
 
 
 @token.command("list")
-@placed
+@with_paths
 @json_option
-def list_tokens(place: Place, as_json: bool) -> None:
+def list_tokens(place: Paths, as_json: bool) -> None:
     """List the tokens that are not over: what was issued, who is logged in, and what issuers' tokens were shown."""
     from appliance.server.access.people import ticket_facts
-    from appliance.service.offline_access import keeping, now
+    from appliance.service.offline_access import now, offline_people
 
-    with told(), keeping(place.state_dir) as people:
+    with explained_failures(), offline_people(place.state_dir) as people:
         facts = [ticket_facts(ticket) for ticket in people.tickets(now())]
     columns = ("id", "subject", "role", "departments", "origin", "expiresAt", "revokedAt")
     _show(facts, columns, as_json)
 
 
 @token.command()
-@placed
+@with_paths
 @click.argument("token_id", metavar="ID")
-def revoke(place: Place, token_id: str) -> None:
+def revoke(place: Paths, token_id: str) -> None:
     """Let a token in no more; a service that runs disconnects its holder within a second.
 
     ID is what `appliance token list` shows, or the token itself.
     """
     from appliance.server.access import load_secret
     from appliance.server.access.tokens import read
-    from appliance.service.offline_access import keeping, now, operator
+    from appliance.service.offline_access import now, offline_people, operator
 
-    with told(), keeping(place.state_dir) as people:
+    with explained_failures(), offline_people(place.state_dir) as people:
         known_id = read(load_secret(place.state_dir), token_id).id if "." in token_id else token_id
         people.revoke(known_id, operator(), now())
     click.echo(f"revoked {known_id}")
@@ -75,58 +75,58 @@ def user() -> None:
 
 
 @user.command()
-@placed
+@with_paths
 @click.argument("name")
 @click.option("--role", type=ROLES, default="viewer", show_default=True)
 @departments_option
 @click.password_option(help="Asked for where it is not given: what is given here stays in the shell's history.")
-def add(place: Place, name: str, role: str, departments: str, password: str) -> None:
+def add(place: Paths, name: str, role: str, departments: str, password: str) -> None:
     """Add somebody. A department head is an operator or viewer with his own departments."""
     from appliance.core.access.person import Person, Role, require_name
-    from appliance.service.offline_access import keeping, now, operator
+    from appliance.service.offline_access import now, offline_people, operator
 
-    with told():
+    with explained_failures():
         place.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         require_name(name)
-        with keeping(place.state_dir) as people:
+        with offline_people(place.state_dir) as people:
             people.add(Person(name, Role(role), _departments(departments)), password, operator(), now)
     click.echo(f"{name} can log in")
 
 
 @user.command("list")
-@placed
+@with_paths
 @json_option
-def list_people(place: Place, as_json: bool) -> None:
+def list_people(place: Paths, as_json: bool) -> None:
     """List who can log in."""
     from appliance.server.access.people import person_facts
-    from appliance.service.offline_access import keeping
+    from appliance.service.offline_access import offline_people
 
-    with told(), keeping(place.state_dir) as people:
+    with explained_failures(), offline_people(place.state_dir) as people:
         facts = [person_facts(person) for person in people.listed()]
     _show(facts, ("name", "role", "departments"), as_json)
 
 
 @user.command()
-@placed
+@with_paths
 @click.argument("name")
-def remove(place: Place, name: str) -> None:
+def remove(place: Paths, name: str) -> None:
     """Remove somebody; whoever is logged in as that is disconnected within a second."""
-    from appliance.service.offline_access import keeping, now, operator
+    from appliance.service.offline_access import now, offline_people, operator
 
-    with told(), keeping(place.state_dir) as people:
+    with explained_failures(), offline_people(place.state_dir) as people:
         people.remove(name, operator(), now())
     click.echo(f"{name} cannot log in any more")
 
 
 @user.command()
-@placed
+@with_paths
 @click.argument("name")
 @click.password_option("--password", help="The new one; asked for where it is not given.")
-def password(place: Place, name: str, password: str) -> None:
+def password(place: Paths, name: str, password: str) -> None:
     """Give somebody another password; the logins with the old one end."""
-    from appliance.service.offline_access import keeping, now, operator
+    from appliance.service.offline_access import now, offline_people, operator
 
-    with told(), keeping(place.state_dir) as people:
+    with explained_failures(), offline_people(place.state_dir) as people:
         people.set_password(name, password, operator(), now)
     click.echo(f"{name} has another password")
 

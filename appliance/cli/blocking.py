@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from appliance.cli.options import Place, calling, connection, fail, placed, server_section, told
+from appliance.cli.options import (
+    Paths,
+    connected_client,
+    connection,
+    explained_failures,
+    fail,
+    server_section,
+    with_paths,
+)
 
 AT_ONCE = 5000  # targets of one call, which is one transaction: as many as the service takes
 
@@ -20,7 +28,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="For a progra
 
 
 @click.command()
-@placed
+@with_paths
 @click.argument("address", required=False)
 @file_option
 @click.option("--duration", type=click.IntRange(min=0), default=0, show_default=True, help="Seconds; 0: until lifted.")
@@ -28,7 +36,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="For a progra
 @click.option("--department", help="Only for this department; else for all.")
 @json_option
 def block(
-    place: Place,
+    place: Paths,
     address: str | None,
     file: Path | None,
     duration: int,
@@ -49,14 +57,14 @@ def block(
 
 
 @click.command()
-@placed
+@with_paths
 @click.argument("address", required=False)
 @file_option
 @click.option("--department", help="The block of this department; else the one for all.")
 @click.option("--origin", help="Only what this origin blocks, such as manual or list:NAME; else every one.")
 @json_option
 def unblock(
-    place: Place, address: str | None, file: Path | None, department: str | None, origin: str | None, as_json: bool
+    place: Paths, address: str | None, file: Path | None, department: str | None, origin: str | None, as_json: bool
 ) -> None:
     """Lift a block; or those of all that a list holds."""
     asked = ({"departmentId": department} if department else {}) | ({"origin": origin} if origin else {})
@@ -65,20 +73,20 @@ def unblock(
 
 
 @click.command()
-@placed
+@with_paths
 @json_option
-def lists(place: Place, as_json: bool) -> None:
+def lists(place: Paths, as_json: bool) -> None:
     """Show the imported lists: how many entries, how old, and what is wrong with them."""
     from appliance.cli.tables import lists_text
 
-    with calling(place) as client:
+    with connected_client(place) as client:
         found = client.call("list:get")["lists"]
         click.echo(json.dumps(found) if as_json else lists_text(found))
 
 
 @click.command()
-@placed
-def release(place: Place) -> None:
+@with_paths
+def release(place: Paths) -> None:
     """Open everything: stop the service, and take all that it holds out of the kernel.
 
     What is wanted stays in the state directory and is held again at the next start. Without a service that runs, this
@@ -87,7 +95,7 @@ def release(place: Place) -> None:
     from appliance.client import CallFailed
     from appliance.service.releasing import release_kernel, wait_for_end
 
-    with told():
+    with explained_failures():
         try:
             with connection(place) as client:
                 client.call("firewall:release")
@@ -106,13 +114,13 @@ def release(place: Place) -> None:
 
 
 @click.command()
-@placed
-def restore(place: Place) -> None:
+@with_paths
+def restore(place: Paths) -> None:
     """Put in force what is blocked, and end: for a boot, before the network forwards."""
     from appliance.service.machines import CannotStart
     from appliance.service.restoring import restore as put_in_force
 
-    with told():
+    with explained_failures():
         try:
             click.echo(put_in_force(place.config, place.state_dir))
         except CannotStart as reason:
@@ -142,7 +150,7 @@ def _targets(address: str | None, file: Path | None) -> list[str] | None:
 
 
 def _ask(
-    place: Place,
+    place: Paths,
     event: str,
     asked: dict[str, Any],
     targets: Sequence[str] | None,
@@ -150,7 +158,7 @@ def _ask(
     as_json: bool,
 ) -> None:
     """Ask for one address (the context's) or for many, and tell what came of it."""
-    with calling(place) as client:
+    with connected_client(place) as client:
         if targets is None:
             answer = client.call(event, asked | {"address": click.get_current_context().params["address"]})
             count, enforced = 1, answer.get("block", {}).get("enforced", True)

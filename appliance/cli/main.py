@@ -14,10 +14,10 @@ import click
 from appliance.cli import access as cli_access
 from appliance.cli import blocking as cli_blocks
 from appliance.cli import config_file as cli_config
-from appliance.cli.options import EXIT_FAILED, Place, calling, certificate, server_section
+from appliance.cli.options import EXIT_FAILED, Paths, certificate, connected_client, server_section
+from appliance.cli.options import explained_failures as _told
 from appliance.cli.options import fail as _fail
-from appliance.cli.options import placed as _placed
-from appliance.cli.options import told as _told
+from appliance.cli.options import with_paths as _placed
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -33,7 +33,7 @@ def main() -> None:
 @main.command()
 @_placed
 @click.option("--simulate", is_flag=True, help="Run on a whole fake machine; says so on every surface.")
-def run(place: Place, simulate: bool) -> None:
+def run(place: Paths, simulate: bool) -> None:
     """Run the service in the foreground."""
     os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # spares 7 MB and 0.2 s; it must be set before eventlet is imported
     # Eventlet is a part of what the appliance is made of; that its authors advise against it helps no operator.
@@ -53,11 +53,11 @@ def run(place: Place, simulate: bool) -> None:
 @click.argument("events", nargs=-1, metavar="[EVENT]...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--count", type=click.IntRange(min=1), help="End after so many events.")
-def watch(place: Place, events: tuple[str, ...], as_json: bool, count: int | None) -> None:
+def watch(place: Paths, events: tuple[str, ...], as_json: bool, count: int | None) -> None:
     """Show events as they come: all of them, or only those named (usage:update, quota:alert, ...)."""
     from appliance.cli.event_lines import Watch
 
-    with calling(place) as client:
+    with connected_client(place) as client:
         watching = Watch(client, events, as_json)
         for line in watching.lines(count):
             click.echo(line)
@@ -66,16 +66,16 @@ def watch(place: Place, events: tuple[str, ...], as_json: bool, count: int | Non
 @main.command()
 @_placed
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
-def status(place: Place, as_json: bool) -> None:
+def status(place: Paths, as_json: bool) -> None:
     """Show how the appliance and its departments are."""
     from appliance.cli.tables import status_of, status_text
 
-    with calling(place) as client:
+    with connected_client(place) as client:
         found = status_of(client) | _seal(place)
         click.echo(json.dumps(found) if as_json else status_text(found))
 
 
-def _seal(place: Place) -> dict[str, str]:
+def _seal(place: Paths) -> dict[str, str]:
     """The fingerprint to compare with what a browser shows; nothing where the service speaks HTTP."""
     from appliance.server.http.pinning import fingerprint
 
@@ -93,13 +93,13 @@ def _seal(place: Place) -> dict[str, str]:
     help="Instead, the latest of these.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
-def quota(place: Place, department: str | None, step: str | None, as_json: bool) -> None:
+def quota(place: Paths, department: str | None, step: str | None, as_json: bool) -> None:
     """Show the books of a department, or of all; or what passed in each of the latest minutes, hours, days, ..."""
     from datetime import UTC, datetime
 
     from appliance.cli.tables import books_of, books_text, history_of, history_text
 
-    with calling(place) as client:
+    with connected_client(place) as client:
         found = history_of(client, department, step, datetime.now(UTC)) if step else books_of(client, department)
         shown = history_text(found) if step else books_text(found)
         click.echo(json.dumps(found) if as_json else shown)
@@ -110,11 +110,11 @@ def quota(place: Place, department: str | None, step: str | None, as_json: bool)
 @click.argument("action", type=click.Choice(["start", "stop", "status"]))
 @click.option("--duration", type=click.IntRange(60, 86400), default=3600, show_default=True, help="Seconds.")
 @click.option("--impact", default="System is in read-only mode", show_default=True, help="A sentence for the users.")
-def maintenance(place: Place, action: str, duration: int, impact: str) -> None:
+def maintenance(place: Paths, action: str, duration: int, impact: str) -> None:
     """Start or stop the read-only mode, or tell whether it is on."""
     from appliance.cli.tables import maintenance_text
 
-    with calling(place) as client:
+    with connected_client(place) as client:
         if action == "start":
             told = client.call("maintenance:start", {"duration": duration, "impact": impact})["maintenance"]
         elif action == "stop":
@@ -127,7 +127,7 @@ def maintenance(place: Place, action: str, duration: int, impact: str) -> None:
 @main.command()
 @_placed
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
-def doctor(place: Place, as_json: bool) -> None:
+def doctor(place: Paths, as_json: bool) -> None:
     """Look for what would keep the appliance from its work, and say how to mend it."""
     from appliance.service.doctor import examine, report
 

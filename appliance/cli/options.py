@@ -20,15 +20,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Paths:
     """Where the configuration and the state are. `config`: `None` where there is none and defaults are chosen."""
 
     config: Path | None
     state_dir: Path
 
 
-def placed(verb: F) -> F:
-    """Give a verb `--config` and `--state-dir`, as one `Place`."""
+def with_paths(verb: F) -> F:
+    """Give a verb `--config` and `--state-dir`, as one `Paths`."""
 
     def call(config: Path | None, state_dir: Path | None, **words: Any) -> Any:
         return verb(_place(config, state_dir), **words)
@@ -43,18 +43,18 @@ def placed(verb: F) -> F:
     return config(state(call))  # type: ignore[return-value]
 
 
-def _place(config: Path | None, state_dir: Path | None) -> Place:
+def _place(config: Path | None, state_dir: Path | None) -> Paths:
     if config is None and DEFAULT_CONFIG.exists():
         config = DEFAULT_CONFIG
     if state_dir is None and "STATE_DIRECTORY" in os.environ:  # systemd's; the first of a list
         state_dir = Path(os.environ["STATE_DIRECTORY"].split(":")[0])
     if state_dir is None:
         state_dir = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "appliance"
-    return Place(config, state_dir)
+    return Paths(config, state_dir)
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def explained_failures() -> Iterator[None]:
     """Turn the failures that a person can mend into one clear message and exit code 1."""
     from appliance.config import ConfigError
     from appliance.core.refusal import Refused
@@ -67,11 +67,11 @@ def told() -> Iterator[None]:
 
 
 @contextmanager
-def calling(place: Place) -> Iterator["Client"]:
+def connected_client(place: Paths) -> Iterator["Client"]:
     """A client of the service that runs, for the length of a `with`; what it refuses is told and gives exit code 1."""
     from appliance.client import CallFailed
 
-    with told():
+    with explained_failures():
         try:
             with connection(place) as client:
                 yield client
@@ -80,7 +80,7 @@ def calling(place: Place) -> Iterator["Client"]:
 
 
 @contextmanager
-def connection(place: Place) -> Iterator["Client"]:
+def connection(place: Paths) -> Iterator["Client"]:
     """A client of the service that runs. Raises `CallFailed`, `ConfigError`, `AccessError`."""
     from appliance.client import connected, reachable_url
 
@@ -90,21 +90,21 @@ def connection(place: Place) -> Iterator["Client"]:
         yield client
 
 
-def certificate(server: Any, place: Place) -> Path | None:
+def certificate(server: Any, place: Paths) -> Path | None:
     """The service's certificate; `None` where it speaks HTTP."""
     from appliance.config.sections import certificate_file
 
     return certificate_file(server, place.state_dir) if server.tls else None
 
 
-def server_section(place: Place) -> Any:
+def server_section(place: Paths) -> Any:
     """Where the service is to be found: as the configuration says that it runs, one on trial before the file's."""
-    from appliance.config import Server, load
+    from appliance.config import ServerSection, load
 
     draft = place.state_dir / "trial.toml"
     if draft.exists():
         return load(draft).server
-    return load(place.config).server if place.config else Server()
+    return load(place.config).server if place.config else ServerSection()
 
 
 def fail(message: str) -> None:

@@ -3,10 +3,17 @@
 from collections.abc import Sequence
 from itertools import combinations, pairwise, product
 
-from appliance.config.sections import Config, DepartmentSection, HistorySection, IssuerSection, LimitsSection, Server
+from appliance.config.sections import (
+    Config,
+    DepartmentSection,
+    HistorySection,
+    IssuerSection,
+    LimitsSection,
+    ServerSection,
+)
 from appliance.config.values import Subnet
 from appliance.core.blocking.targets import overlap
-from appliance.core.metering.quota import Action, Kind
+from appliance.core.metering.quota import Action, QuotaKind
 
 OWN_ISS = "appliance"  # what the appliance's own tokens say
 SMALLEST_MESSAGE, LARGEST_MESSAGE = 12 << 10, 1 << 20  # bytes; beyond the largest, decoding takes 20 ms
@@ -17,7 +24,7 @@ def _contradictions_of(department: DepartmentSection) -> list[str]:
     found = []
     if quota.on_exceeded is Action.THROTTLE and quota.throttle_rate is None:
         found.append(f'departments: "{department.id}" is to be throttled; its quota needs a throttle_rate')
-    limits = [getattr(one, kind.value) for one in (quota, quota.hosts) for kind in Kind]
+    limits = [getattr(one, kind.value) for one in (quota, quota.hosts) for kind in QuotaKind]
     if quota.on_exceeded is not Action.ALERT and all(limit is None for limit in limits):
         found.append(f'departments: "{department.id}" has on_exceeded without a daily, weekly or monthly limit')
     return found
@@ -65,7 +72,7 @@ def _contradictions_in_limits(limits: LimitsSection) -> list[str]:
     return found
 
 
-def _contradictions_in_server(server: Server) -> list[str]:
+def _contradictions_in_server(server: ServerSection) -> list[str]:
     found = []
     if (server.certificate is None) is not (server.key is None):
         found.append("server: certificate and key go together; give both, or neither for one of the appliance's own")

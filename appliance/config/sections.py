@@ -36,7 +36,7 @@ from appliance.core.detection.response import Response
 from appliance.core.machine import Position
 from appliance.core.metering.department import Department
 from appliance.core.metering.history_series import DEPARTMENT_STEPS, HOST_STEPS, Retention
-from appliance.core.metering.quota import EXCEEDED_PERCENT, Action, Kind, Limits
+from appliance.core.metering.quota import EXCEEDED_PERCENT, Action, Limits, QuotaKind
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -53,7 +53,7 @@ class Appliance(Section, frozen=True, kw_only=True):
     timezone: ZoneInfo = ZoneInfo("UTC")
 
 
-class Server(Section, frozen=True, kw_only=True):
+class ServerSection(Section, frozen=True, kw_only=True):
     """Where dashboards connect. Port 5001 is the contract's.
 
     `tls`: speak HTTPS there, with the operator's `certificate` and `key`, else with one of the appliance's own.
@@ -232,7 +232,7 @@ class Config(Section, frozen=True, kw_only=True):
 
     appliance: Appliance
     departments: tuple[DepartmentSection, ...]
-    server: Server = Server()
+    server: ServerSection = ServerSection()
     issuers: tuple[IssuerSection, ...] = ()
     periods: Periods = Periods()
     protection: Protection = Protection()
@@ -298,13 +298,13 @@ def _department(section: DepartmentSection) -> Department:
     )
 
 
-def _limits(quota: Quota | HostQuotaSection) -> dict[Kind, int]:
-    return {kind: int(limit) for kind in Kind if (limit := getattr(quota, kind.value)) is not None}
+def _limits(quota: Quota | HostQuotaSection) -> dict[QuotaKind, int]:
+    return {kind: int(limit) for kind in QuotaKind if (limit := getattr(quota, kind.value)) is not None}
 
 
 OWN_FILE = "server.pem"  # key and certificate, in the state directory
 
 
-def certificate_file(server: Server, state_dir: Path) -> Path:
+def certificate_file(server: ServerSection, state_dir: Path) -> Path:
     """The operator's certificate, or the appliance's own."""
     return Path(server.certificate) if server.certificate else state_dir / OWN_FILE

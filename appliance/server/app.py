@@ -17,8 +17,8 @@ from eventlet import wsgi
 from socketio.exceptions import ConnectionRefusedError as Turned
 
 from appliance.config import DEFAULT_LIMITS, LimitsSection
-from appliance.core.access.login_backoff import Logins, Patience
-from appliance.core.access.rate_limit import Allowance, Rate
+from appliance.core.access.login_backoff import BackoffRules, LoginBackoff
+from appliance.core.access.rate_limit import Rate, RateLimit
 from appliance.core.alerting.journal import LARGEST_NUMBER
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code, Refused
@@ -26,16 +26,16 @@ from appliance.core.text import clipped
 from appliance.events import Audience, DepartmentEvent, ErrorEvent, Event
 from appliance.server import calls
 from appliance.server.access import Grant
-from appliance.server.access.pending import Strangers
-from appliance.server.calls import Caller, Context, Desk
+from appliance.server.access.pending import PendingSessions
+from appliance.server.calls import Caller, Context, Services
 from appliance.server.delivery.fanout import Fanout, room_for, room_of
 from appliance.server.http import site
-from appliance.server.http.listener import Door
-from appliance.server.http.request_filter import Gate
+from appliance.server.http.listener import Listener
+from appliance.server.http.request_filter import RequestFilter
 from appliance.server.http.tls import Tls
 from appliance.server.pages import contract, index
-from appliance.server.pages.block_exports import Exports
-from appliance.server.pages.login import Entry
+from appliance.server.pages.block_exports import BlockExports
+from appliance.server.pages.login import LoginPages
 from appliance.server.pages.metrics import Figures, Metrics, Watched
 from appliance.server.strict_json import Malformed
 
@@ -67,7 +67,7 @@ class Server:
         self,
         fanout: Fanout,
         departments: Iterable[str],
-        desk: Desk,
+        services: Services,
         clock: Callable[[], Moment],
         limits: LimitsSection = DEFAULT_LIMITS,
         troubles: Callable[[], Sequence[str]] = tuple,
@@ -82,24 +82,26 @@ class Server:
         `watched`: what metrics are made of.
         """
         self._fanout = fanout
-        self._keeper = desk.reception.keeper
+        self._authenticator = services.access_services.authenticator
         # In a greenlet of its own: who revokes his own token gets his acknowledgement first.
-        self._keeper.when_revoked = lambda: eventlet.spawn(lambda: self._dismiss(clock()))
+        self._authenticator.when_revoked = lambda: eventlet.spawn(lambda: self._dismiss(clock()))
         self._departments = frozenset(departments)
-        self._desk = desk
+        self._services = services
         self._clock = clock
         self._limits = limits
         self._troubles = troubles
         self._sessions: dict[str, Session] = {}
         self._at_home: set[str] = set()  # the Engine.IO sessions of `_sessions`
-        self._strangers = Strangers(limits.connections, limits.login_deadline)
-        self.logins = Logins(Patience(free=limits.refused_logins, longest_s=limits.longest_login_delay))
-        reception = desk.reception
-        self._entry = Entry(reception.people, reception.pairing, reception.records, self.logins, clock)
-        self._exports = Exports(desk.enforcement, self._departments, self._grant_of, clock)
+        self._strangers = PendingSessions(limits.connections, limits.login_deadline)
+        self.logins = LoginBackoff(BackoffRules(free=limits.refused_logins, longest_s=limits.longest_login_delay))
+        access_services = services.access_services
+        self._entry = LoginPages(
+            access_services.people, access_services.pairing, access_services.records, self.logins, clock
+        )
+        self._exports = BlockExports(services.enforcement, self._departments, self._grant_of, clock)
         calls_per_s, at_once = limits.calls_per_second, limits.calls_at_once
-        self._client_calls = Allowance(Rate(calls_per_s, at_once), MOST_CALLERS)
-        self._address_calls = Allowance(
+        self._client_calls = RateLimit(Rate(calls_per_s, at_once), MOST_CALLERS)
+        self._address_calls = RateLimit(
             Rate(calls_per_s * CALLS_OF_ADDRESS, round(at_once * CALLS_OF_ADDRESS_AT_ONCE)), MOST_CALLERS
         )
         self._sio = fanout.sio
@@ -108,8 +110,8 @@ class Server:
         self._sio.on("*", self._call)
         self._sio.eio.on("connect", self._open)
         self._sio.eio.on("message", self._receive)
-        self.door = Door(
-            site.Site(self._transport, self._gate(), self._pages(watched), hsts_max_age),
+        self.door = Listener(
+            site.HttpSite(self._transport, self._gate(), self._pages(watched), hsts_max_age),
             limits.connections,
             limits.connections_per_address,
             limits.request_deadline,
@@ -123,14 +125,14 @@ class Server:
 
     def expire_sessions(self, now: Moment) -> None:
         """Tell every client whose token is over or revoked, and disconnect it; drop whoever is too long a stranger."""
-        self._keeper.step(now)
+        self._authenticator.step(now)
         self._dismiss(now)
         for eio_sid in self._strangers.overdue(self._sio.eio.sockets, self._at_home, now.monotonic_s):
             self._drop(eio_sid)
 
     def _dismiss(self, now: Moment) -> None:
         for sid, session in list(self._sessions.items()):
-            fault = self._keeper.fault(session.grant, now)
+            fault = self._authenticator.fault(session.grant, now)
             if fault is not None:
                 self._fanout.send(_error_event(fault.code, fault.message, now), sid)
                 self._sio.disconnect(sid)
@@ -166,7 +168,7 @@ class Server:
         """
         address, now_s = environ["REMOTE_ADDR"], now.monotonic_s
         try:
-            return self._keeper.check(token, now)
+            return self._authenticator.check(token, now)
         except Refused as refused:
             if token is None or refused.code is not Code.UNAUTHORIZED:
                 raise
@@ -198,7 +200,7 @@ class Server:
         caller = Caller(
             session.grant, session.address, self._subscriber(sid), self._unsubscriber(sid), self._adopter(sid)
         )
-        context = Context(self._desk, self._departments, caller, now, self._clock)
+        context = Context(self._services, self._departments, caller, now, self._clock)
         answer = _answered(lambda: self._carry_out(event, arguments, context, sid))
         if not answer["success"]:
             self._fanout.send(_error_event(answer["code"], answer["error"], now), sid)
@@ -209,7 +211,7 @@ class Server:
         wait_s = self._client_calls.take(sid, now_s) or self._address_calls.take(address, now_s)
         if wait_s:
             raise Refused(Code.RATE_LIMITED, f"too many calls; wait {max(0.1, wait_s):.1f} s before the next")
-        fault = self._keeper.fault(context.caller.grant, context.now)
+        fault = self._authenticator.fault(context.caller.grant, context.now)
         if fault is not None:
             raise fault
         return calls.carry_out(event, arguments, context)
@@ -266,10 +268,10 @@ class Server:
         """Whether the request is one of a client that is logged in."""
         return _session_of(environ) in self._at_home
 
-    def _gate(self) -> Gate:
+    def _gate(self) -> RequestFilter:
         # A session that was dropped may last for a while longer: as many as one may have in the time for a login.
         most = self._limits.connections_per_address
-        return Gate(int(self._limits.message), Rate(most / self._limits.login_deadline, most))
+        return RequestFilter(int(self._limits.message), Rate(most / self._limits.login_deadline, most))
 
     def _pages(self, watched: Watched | None) -> dict[str, site.Page]:
         simulated, clock = self._fanout.simulated, self._clock

@@ -7,29 +7,29 @@ from pathlib import Path
 
 from eventlet import tpool
 
-from appliance.config import Config, Server
+from appliance.config import Config, ServerSection
 from appliance.config.sections import OWN_FILE, certificate_file
 from appliance.core.machine import Link
 from appliance.core.moment import Moment
-from appliance.server.access import Keeper, load_secret, this_boot
-from appliance.server.access.audit_records import Records
+from appliance.server.access import Authenticator, load_secret, this_boot
+from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.issuers import load_issuers
 from appliance.server.access.pairing import Pairing
 from appliance.server.access.people import People
-from appliance.server.access.services import Reception
+from appliance.server.access.services import AccessServices
 from appliance.server.http.tls import Tls, TlsUnavailable
 from appliance.service.machines import CannotStart, Machine, clock
 from appliance.service.offline_access import REGISTER_FILE, TRAIL_FILE
-from appliance.service.password_hashing import GreenHashing
+from appliance.service.password_hashing import GreenPasswordHashing
 from appliance.system import certificate
 from appliance.system.certificate import CertificateUnavailable
-from appliance.system.storage.audit_store import SqliteTrail, TrailUnavailable
-from appliance.system.storage.people_store import RegisterUnavailable, SqliteRegister
+from appliance.system.storage.audit_store import AuditStoreUnavailable, SqliteAuditStore
+from appliance.system.storage.people_store import PeopleStoreUnavailable, SqlitePeopleStore
 
 log = logging.getLogger(__name__)
 
 
-class Admission:
+class Authentication:
     """Who gets in, and what is kept of it."""
 
     def __init__(self, config: Config, machine: Machine, state_dir: Path) -> None:
@@ -38,19 +38,21 @@ class Admission:
         # People are the same in a simulation; what they change in it must never be taken for a change of the real one.
         trail_file = f"simulated-{TRAIL_FILE}" if machine.is_simulated else TRAIL_FILE
         try:
-            self._register = SqliteRegister(state_dir / REGISTER_FILE)
-            self.trail = SqliteTrail(state_dir / trail_file)
-        except (RegisterUnavailable, TrailUnavailable) as error:
+            self._register = SqlitePeopleStore(state_dir / REGISTER_FILE)
+            self.trail = SqliteAuditStore(state_dir / trail_file)
+        except (PeopleStoreUnavailable, AuditStoreUnavailable) as error:
             raise CannotStart(str(error)) from None
         issuers = load_issuers(config.issuers)
-        keeper = Keeper(load_secret(state_dir), issuers, self._register, this_boot(), machine.is_clock_trusted, clock())
-        records = Records(self.trail)
-        people = People(self._register, keeper, GreenHashing(), records)
+        authenticator = Authenticator(
+            load_secret(state_dir), issuers, self._register, this_boot(), machine.is_clock_trusted, clock()
+        )
+        records = AuditRecords(self.trail)
+        people = People(self._register, authenticator, GreenPasswordHashing(), records)
         pairing = Pairing(lambda: not people.has_administrator(), announce)
-        self.reception = Reception(keeper, people, pairing, records)
+        self.access_services = AccessServices(authenticator, people, pairing, records)
         self._security = None
         if config.server.tls:
-            self._security = Security(config.server, state_dir, machine.interfaces.links(), clock().wall)
+            self._security = ServerCertificate(config.server, state_dir, machine.interfaces.links(), clock().wall)
         self.tls = self._security.tls if self._security else None
 
     def renew_certificate(self, now: Moment) -> None:
@@ -76,10 +78,10 @@ def announce(text: str) -> None:
     log.warning("%s", text)
 
 
-class Security:
+class ServerCertificate:
     """The TLS of the server, and its own certificate while it uses one."""
 
-    def __init__(self, server: Server, state_dir: Path, links: Mapping[str, Link], wall: datetime) -> None:
+    def __init__(self, server: ServerSection, state_dir: Path, links: Mapping[str, Link], wall: datetime) -> None:
         """Make a certificate if one of its own is needed and not there. Raises `CannotStart`."""
         self._names = names_of(links.values())
         self._own = None if server.certificate else state_dir / OWN_FILE

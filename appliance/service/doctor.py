@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from appliance import config as configuration
-from appliance.config import Config, ConfigError, Server
+from appliance.config import Config, ConfigError, ServerSection
 from appliance.config.sections import certificate_file
 from appliance.server.access import AccessError, load_secret
 from appliance.server.http.pinning import fingerprint
@@ -48,7 +48,7 @@ class Finding:
 def examine(config_file: Path | None, state_dir: Path) -> list[Finding]:
     """Look at everything, and go on whatever is found."""
     config, finding = _configuration(config_file)
-    server = config.server if config else Server()
+    server = config.server if config else ServerSection()
     looks: tuple[Callable[[], Iterator[Finding]], ...] = (
         _kernel,
         lambda: _interfaces(config),
@@ -139,14 +139,14 @@ def _secret(state_dir: Path) -> Finding:
 
 def _trail(state_dir: Path) -> Iterator[Finding]:
     from appliance.service.offline_access import TRAIL_FILE
-    from appliance.system.storage.audit_store import TrailUnavailable, altered_at
+    from appliance.system.storage.audit_store import AuditStoreUnavailable, altered_at
 
     path, subject = state_dir / TRAIL_FILE, "audit trail"
     if not path.exists():
         return
     try:
         number = altered_at(path)
-    except TrailUnavailable as error:
+    except AuditStoreUnavailable as error:
         yield Finding(subject, Verdict.WARNING, str(error), "the next start moves a damaged file aside")
         return
     if number is None:
@@ -156,7 +156,7 @@ def _trail(state_dir: Path) -> Iterator[Finding]:
         yield Finding(subject, Verdict.WARNING, f"entry {number} does not follow from the one before", advice)
 
 
-def _certificate(server: Server, state_dir: Path) -> Iterator[Finding]:
+def _certificate(server: ServerSection, state_dir: Path) -> Iterator[Finding]:
     if not server.tls:
         advice = "tokens and passwords can be read on the way; set tls = true in [server]"
         yield Finding("certificate", Verdict.WARNING, "none: dashboards connect without TLS", advice)
@@ -171,7 +171,7 @@ def _certificate(server: Server, state_dir: Path) -> Iterator[Finding]:
         yield Finding("certificate", Verdict.FATAL, str(error), "run this as the service's user, or delete the file")
 
 
-def _port(server: Server) -> Iterator[Finding]:
+def _port(server: ServerSection) -> Iterator[Finding]:
     family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -9,21 +9,21 @@ import logging
 from collections.abc import Callable
 from time import monotonic
 
-from appliance.core.access.rate_limit import Allowance, Rate
+from appliance.core.access.rate_limit import Rate, RateLimit
 
 BURST_S = 10  # seconds' worth of lines at once: an hour's start and a fault each write a dozen
 MOST_LOGGERS = 200  # there are as many as modules
 TRACEBACK_LINES = 20  # what a traceback is charged as, beside its message
 
 
-class Quiet(logging.Filter):
+class LogRateLimit(logging.Filter):
     """Lets so many lines a second of each logger pass; for the handler that writes the log."""
 
     def __init__(self, lines_per_s: float, clock_s: Callable[[], float] = monotonic) -> None:
         """`clock_s`: never jumps; the records' own time does."""
         super().__init__()
         burst = max(2 * TRACEBACK_LINES, round(lines_per_s * BURST_S))
-        self._allowance = Allowance(Rate(lines_per_s, burst), MOST_LOGGERS)
+        self._allowance = RateLimit(Rate(lines_per_s, burst), MOST_LOGGERS)
         self._clock_s = clock_s
         self._left_out: dict[str, int] = {}
 

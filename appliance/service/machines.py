@@ -25,7 +25,7 @@ from appliance.ports import (
     Neighbours,
     Panel,
     Sensors,
-    Surroundings,
+    Upstream,
 )
 
 SEED = 1  # every simulation tells the same story, so that two people can talk about it
@@ -54,7 +54,7 @@ class Machine:
     panel: Panel
     firewall: Firewall
     dns_filter: DnsFilter
-    surroundings: Surroundings
+    upstream: Upstream
     meters: Meters
     capture: Capture
     is_clock_trusted: Callable[[Moment], bool]
@@ -87,14 +87,14 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
     from appliance.system.network.flows import ConntrackFlows
     from appliance.system.network.interfaces import RtnetlinkInterfaces
     from appliance.system.network.neighbours import RtnetlinkNeighbours
-    from appliance.system.network.traffic_control import Classifier
-    from appliance.system.network.upstream import LinuxSurroundings
+    from appliance.system.network.traffic_control import TrafficControl
+    from appliance.system.network.upstream import LinuxUpstream
     from appliance.system.nftables import firewall as blocks
-    from appliance.system.nftables.change_monitor import Notices
+    from appliance.system.nftables.change_monitor import ChangeMonitor
     from appliance.system.nftables.libnftables import FirewallUnavailable, Nftables
     from appliance.system.nftables.meters import TABLE, NftablesMeters
     from appliance.system.nftables.nfnetlink import Nfnetlink
-    from appliance.system.nftables.set_elements import Elements
+    from appliance.system.nftables.set_elements import SetElements
 
     is_mirror = config.position is Position.MIRROR
     cuts_off = any(one.quota.on_exceeded is Action.BLOCK for one in config.departments)
@@ -107,8 +107,8 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
         raise CannotStart(f"{error}; run as root, or try it with --simulate") from None
     interfaces, neighbours = RtnetlinkInterfaces(), RtnetlinkNeighbours()
     flows, shown, kernel_clock = ConntrackFlows(), Nfnetlink(TABLE), KernelClock()
-    shown_blocks, elements, notices = Nfnetlink(blocks.TABLE), Elements(), Notices(blocks.TABLE)
-    classifier = Classifier()
+    shown_blocks, elements, notices = Nfnetlink(blocks.TABLE), SetElements(), ChangeMonitor(blocks.TABLE)
+    classifier = TrafficControl()
     dns_filter = BpfDnsFilter(Bpf(), classifier)
     panel = GpioPanel(
         pins.button, pins.led_status, pins.led_alert, pins.led_activity, hold_s=pins.hold, scratch=state_dir
@@ -143,7 +143,7 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
             tracks_connections=not is_mirror,
         ),
         dns_filter=dns_filter,
-        surroundings=LinuxSurroundings(),
+        upstream=LinuxUpstream(),
         meters=NftablesMeters(nftables.run, shown, notice_port),
         capture=capture,
         is_clock_trusted=lambda now: is_trusted(
@@ -169,7 +169,7 @@ def simulated_machine(config: Config) -> Machine:
         panel=whole.panel,
         firewall=whole.firewall,
         dns_filter=whole.dns_filter,
-        surroundings=whole.surroundings,
+        upstream=whole.upstream,
         meters=whole.meters,
         is_clock_trusted=lambda _: True,
         capture=whole.capture,

@@ -13,30 +13,30 @@ from time import monotonic
 
 from appliance.core.access.audit_entry import Actor
 from appliance.core.moment import Moment
-from appliance.server.access import AccessError, Keeper, load_secret, this_boot
-from appliance.server.access.audit_records import Records
+from appliance.server.access import AccessError, Authenticator, load_secret, this_boot
+from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.people import People
 from appliance.system import passwords
 from appliance.system.passwords import PasswordsUnavailable
-from appliance.system.storage.audit_store import SqliteTrail, TrailUnavailable
-from appliance.system.storage.people_store import RegisterUnavailable, SqliteRegister
+from appliance.system.storage.audit_store import AuditStoreUnavailable, SqliteAuditStore
+from appliance.system.storage.people_store import PeopleStoreUnavailable, SqlitePeopleStore
 
 REGISTER_FILE = "people.sqlite3"
 TRAIL_FILE = "audit.sqlite3"
 
 
 @contextmanager
-def keeping(state_dir: Path) -> Iterator[People]:
+def offline_people(state_dir: Path) -> Iterator[People]:
     """The people of this state directory, for the length of a `with`. Raises `AccessError`, also from within it."""
     secret = load_secret(state_dir)
     try:
         with (
-            closing(SqliteRegister(state_dir / REGISTER_FILE)) as register,
-            closing(SqliteTrail(state_dir / TRAIL_FILE)) as trail,
+            closing(SqlitePeopleStore(state_dir / REGISTER_FILE)) as register,
+            closing(SqliteAuditStore(state_dir / TRAIL_FILE)) as trail,
         ):
-            keeper = Keeper(secret, {}, register, this_boot(), lambda _: False, now())
-            yield People(register, keeper, passwords, Records(trail))
-    except (RegisterUnavailable, TrailUnavailable, PasswordsUnavailable) as error:
+            authenticator = Authenticator(secret, {}, register, this_boot(), lambda _: False, now())
+            yield People(register, authenticator, passwords, AuditRecords(trail))
+    except (PeopleStoreUnavailable, AuditStoreUnavailable, PasswordsUnavailable) as error:
         raise AccessError(str(error)) from None
 
 

@@ -23,7 +23,7 @@ T = TypeVar("T")
 MOST_WAITING = 8  # each waits some tenths of a second for those before it; on the slowest Pi some seconds
 
 
-class GreenHashing:
+class GreenPasswordHashing:
     """Hashes and judges passwords while others have their turn."""
 
     def __init__(self) -> None:

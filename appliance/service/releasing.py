@@ -6,7 +6,7 @@ from contextlib import closing
 from time import monotonic, sleep
 
 from appliance.core.kernel.bpf.dns_maps import FILTER_NAME
-from appliance.system.network.traffic_control import Classifier
+from appliance.system.network.traffic_control import TrafficControl
 from appliance.system.nftables.libnftables import FirewallUnavailable, Nftables
 
 END_WITHIN_S = 20.0  # to save everything on a slow card
@@ -32,7 +32,7 @@ def release_kernel() -> tuple[Sequence[str], str | None]:
         tables, refusal = Nftables().release()
     except FirewallUnavailable as error:
         return (), str(error)
-    with closing(Classifier()) as classifier:
+    with closing(TrafficControl()) as classifier:
         spots = classifier.attached(FILTER_NAME)
         for spot in spots:
             classifier.detach(spot)

@@ -20,13 +20,13 @@ from appliance.system.device.clock import KernelClock
 from appliance.system.network.bpf import Bpf
 from appliance.system.network.dns_filter import BpfDnsFilter
 from appliance.system.network.interfaces import RtnetlinkInterfaces
-from appliance.system.network.traffic_control import Classifier
-from appliance.system.network.upstream import LinuxSurroundings
+from appliance.system.network.traffic_control import TrafficControl
+from appliance.system.network.upstream import LinuxUpstream
 from appliance.system.nftables import firewall
-from appliance.system.nftables.change_monitor import Notices
+from appliance.system.nftables.change_monitor import ChangeMonitor
 from appliance.system.nftables.libnftables import FirewallUnavailable, Nftables
 from appliance.system.nftables.nfnetlink import Nfnetlink
-from appliance.system.nftables.set_elements import Elements
+from appliance.system.nftables.set_elements import SetElements
 from appliance.system.storage.rows import NOT_A_ROW
 from appliance.system.storage.store import SqliteStore, StoreDamaged, StoreUnavailable
 
@@ -56,8 +56,8 @@ def restore(config_file: Path | None, state_dir: Path) -> str:
 
 def _restored(config: Config, store: SqliteStore) -> str:
     clock = KernelClock()
-    shown, elements, notices = Nfnetlink(firewall.TABLE), Elements(), Notices(firewall.TABLE)
-    interfaces, classifier = RtnetlinkInterfaces(), Classifier()
+    shown, elements, notices = Nfnetlink(firewall.TABLE), SetElements(), ChangeMonitor(firewall.TABLE)
+    interfaces, classifier = RtnetlinkInterfaces(), TrafficControl()
     dns_filter = BpfDnsFilter(Bpf(), classifier)
     departments = config.as_departments()
     enforcement = Enforcement(
@@ -65,7 +65,7 @@ def _restored(config: Config, store: SqliteStore) -> str:
         config.position,
         [],
         interfaces.links,
-        LinuxSurroundings(),
+        LinuxUpstream(),
         firewall.NftablesFirewall(Nftables().run, shown, elements, notices),
         dns_filter,
         store,

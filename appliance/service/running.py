@@ -33,28 +33,28 @@ from appliance.core.moment import Moment
 from appliance.core.operations.panel_lights import DARK
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.blocking.enforcement import Enforcement
-from appliance.monitor.blocking.list_imports import Lists
+from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.metering.departments import Metering
-from appliance.monitor.metering.history_recorder import History
+from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.config_trial import ConfigTrial
-from appliance.monitor.operations.maintenance_mode import Upkeep
-from appliance.monitor.operations.status import Condition
+from appliance.monitor.operations.maintenance_mode import MaintenanceMode
+from appliance.monitor.operations.status import StatusMonitor
 from appliance.monitor.traffic.insight import Insight
 from appliance.server.app import Server
-from appliance.server.calls import Desk
+from appliance.server.calls import Services
 from appliance.server.delivery.fanout import Fanout
-from appliance.server.http.listener import Door
-from appliance.server.pages.cut_off import Notice
+from appliance.server.http.listener import Listener
+from appliance.server.pages.cut_off import CutOffPage
 from appliance.server.pages.metrics import Watched
-from appliance.service.authentication import Admission
+from appliance.service.authentication import Authentication
 from appliance.service.machines import CannotStart, Machine, clock
-from appliance.service.state_recovery import Kept, keep
+from appliance.service.state_recovery import RecoveredState, open_state
 from appliance.system.device.memory import give_back
 from appliance.system.device.supervisor import ALIVE, READY, STOPPING, VARIABLE, Supervisor
 from appliance.system.list_source import fetch
-from appliance.system.public_suffixes import Suffixes
+from appliance.system.public_suffixes import PublicSuffixes
 from appliance.system.storage.alert_file import AlertFile
-from appliance.system.storage.history_store import FOLD_S, SqliteArchive
+from appliance.system.storage.history_store import FOLD_S, SqliteHistoryStore
 from appliance.system.storage.store import StoreUnavailable
 
 log = logging.getLogger("appliance")
@@ -111,14 +111,14 @@ class Service:
             plain=config.server.send_path is SendPath.PLAIN,
         )
         publish = fanout.publish
-        self._admission = Admission(config, machine, state_dir)
-        reception = self._admission.reception
-        self._upkeep = Upkeep(
+        self._authentication = Authentication(config, machine, state_dir)
+        access_services = self._authentication.access_services
+        self._maintenance_mode = MaintenanceMode(
             self._store,
             machine.panel,
             publish,
-            self._admission.trail,
-            [trial.confirm_by_hand, reception.pairing.open_window],
+            self._authentication.trail,
+            [trial.confirm_by_hand, access_services.pairing.open_window],
         )
         self._metering = Metering(
             departments,
@@ -136,18 +136,18 @@ class Service:
             config.position,
             [Protected(one.network, "the configuration protects it") for one in config.protection.addresses],
             lambda: self._metering.links or machine.interfaces.links(),  # before the first metering too
-            machine.surroundings,
+            machine.upstream,
             machine.firewall,
             machine.dns_filter,
             self._store,
             machine.is_clock_trusted,
-            self._upkeep.require_writable,
+            self._maintenance_mode.require_writable,
             publish,
         )
         self._insight = Insight(
             departments,
             machine.capture,
-            Suffixes(),
+            PublicSuffixes(),
             self._metering.lines.rate_bytes_s,
             lambda department: networks_of(by_id[department], self._metering.links),
             self._enforcement.hear,
@@ -155,10 +155,10 @@ class Service:
             self._order,
             publish,
         )
-        self._archive = SqliteArchive(state_dir / f"{simulated}history.sqlite3")
-        self._history = History(config.zone, self._archive, config.as_retention())
-        self._lists = Lists(config.as_block_lists(), self._enforcement, fetch, tpool.execute)
-        self._condition = Condition(
+        self._history_store = SqliteHistoryStore(state_dir / f"{simulated}history.sqlite3")
+        self._history = HistoryRecorder(config.zone, self._history_store, config.as_retention())
+        self._lists = ListImports(config.as_block_lists(), self._enforcement, fetch, tpool.execute)
+        self._condition = StatusMonitor(
             departments,
             self._metering,
             self._enforcement,
@@ -169,37 +169,46 @@ class Service:
             machine.sensors,
             publish,
         )
-        desk = Desk(
-            self._metering, self._enforcement, self._upkeep, self._history, self._lists, reception, trial, self._release
+        services = Services(
+            self._metering,
+            self._enforcement,
+            self._maintenance_mode,
+            self._history,
+            self._lists,
+            access_services,
+            trial,
+            self._release,
         )
         self._server = Server(
             fanout,
             by_id,
-            desk,
+            services,
             clock,
             config.limits,
             self._condition.troubles,
-            self._admission.tls,
+            self._authentication.tls,
             config.server.hsts_max_age,
             Watched(self._metering, self._enforcement, self._condition),
         )
-        self._notice = Notice(self._metering.cut_off, config.zone, config.notice.contact, clock, machine.is_simulated)
+        self._notice = CutOffPage(
+            self._metering.cut_off, config.zone, config.notice.contact, clock, machine.is_simulated
+        )
         self._request_s = config.limits.request_deadline
         self._timetable = self._build_timetable(config, {one.interface for one in departments})
 
     @property
     def fingerprint(self) -> str | None:
         """Of the certificate that clients see; `None` where HTTP is spoken."""
-        return self._admission.tls.fingerprint if self._admission.tls else None
+        return self._authentication.tls.fingerprint if self._authentication.tls else None
 
     def run(self, listener: Any) -> int:
         """Serve and step until a signal or a failure; returns the exit code."""
         sys.setswitchinterval(SWITCH_S)
         _restore(self._enforcement)  # first of all: what is blocked stays so
         self._metering.step(clock())  # the other steps look at the links that this one reads
-        self._upkeep.begin(clock())
+        self._maintenance_mode.begin(clock())
         self._obey_signals()
-        self._admission.reception.pairing.begin(clock())
+        self._authentication.access_services.pairing.begin(clock())
         loops = [eventlet.spawn(self._drive, row.name, partial(_repeat, row)) for row in self._timetable]
         loops.append(eventlet.spawn(self._drive, "the server", partial(self._server.serve, listener)))
         loops += self._serve_notice()
@@ -224,13 +233,13 @@ class Service:
             Timed("health", periods.health, self._condition.health_step),
             Timed("lists", LISTS_S, self._lists.step),
             Timed("history", HISTORY_S, self._history.step),
-            Timed("fold", FOLD_S, lambda _: tpool.execute(self._archive.fold)),  # it waits for the medium
+            Timed("fold", FOLD_S, lambda _: tpool.execute(self._history_store.fold)),  # it waits for the medium
             Timed("panel", PANEL_S, self._panel),
             Timed("trial", TRIAL_S, self._try),
             Timed("memory", MEMORY_S, lambda _: give_back()),
             Timed("watchdog", WATCHDOG_S, lambda _: self._supervisor.tell(ALIVE)),
             Timed("sessions", SESSIONS_S, self._server.expire_sessions),
-            Timed("certificate", CERTIFICATE_S, self._admission.renew_certificate),
+            Timed("certificate", CERTIFICATE_S, self._authentication.renew_certificate),
         )
 
     def _drive(self, name: str, work: Callable[[], None]) -> None:
@@ -250,7 +259,7 @@ class Service:
         except OSError as error:
             log.warning("port %d cannot be used; people who are cut off find no page: %s", port, error.strerror)
             return []
-        door = Door(self._notice, NOTICE_CONNECTIONS, NOTICE_CONNECTIONS_PER_ADDRESS, self._request_s)
+        door = Listener(self._notice, NOTICE_CONNECTIONS, NOTICE_CONNECTIONS_PER_ADDRESS, self._request_s)
         return [eventlet.spawn(self._drive, "the notice", partial(door.serve, listener))]
 
     def _troubles(self) -> Sequence[str]:
@@ -284,8 +293,8 @@ class Service:
             eventlet.sleep(0)  # a line that is always busy must not starve the clients
 
     def _panel(self, now: Moment) -> None:
-        self._upkeep.step(now)
-        self._upkeep.show(
+        self._maintenance_mode.step(now)
+        self._maintenance_mode.show(
             alarmed=self._condition.is_alarmed, troubled=self._condition.is_troubled, busy=self._condition.is_busy
         )
 
@@ -316,12 +325,12 @@ class Service:
         self._server.close()
         self._metering.save(clock(), synced=True)
         self._history.save(clock())
-        self._archive.close()
+        self._history_store.close()
         self._machine.panel.show(DARK)
         if self._is_releasing:
             self._machine.release()
         self._machine.close()
-        self._admission.close()
+        self._authentication.close()
         self._store.close()
 
 
@@ -346,10 +355,10 @@ def _repeat(row: Timed) -> None:
         eventlet.sleep(due_s - monotonic())
 
 
-def _open_state(state_dir: Path, machine: Machine) -> Kept:
+def _open_state(state_dir: Path, machine: Machine) -> RecoveredState:
     # The simulation keeps books of its own: they must never be taken for real ones.
     name = "simulated.sqlite3" if machine.is_simulated else "appliance.sqlite3"
     try:
-        return keep(state_dir / name, clock().wall)
+        return open_state(state_dir / name, clock().wall)
     except StoreUnavailable as error:
         raise CannotStart(str(error)) from None

@@ -16,10 +16,10 @@ from appliance.config import Config, ConfigError
 from appliance.core.operations.trial import told
 from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 from appliance.server.access import AccessError
-from appliance.service.log_limits import Quiet
+from appliance.service.log_limits import LogRateLimit
 from appliance.service.machines import CannotStart, Machine, choose_config, real_machine, simulated_machine
 from appliance.service.running import BACKLOG, Service
-from appliance.system.storage.config_files import ConfigDrafts
+from appliance.system.storage.config_files import ConfigFileWriter
 
 log = logging.getLogger("appliance")
 
@@ -33,7 +33,7 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> int:
     Where another configuration is to be tried, or the one on trial is left, the process becomes the one that runs it.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
-    drafts = ConfigDrafts(config_file, state_dir)
+    drafts = ConfigFileWriter(config_file, state_dir)
     content = drafts.read()
     current = told(os.environ.pop(TRIAL_VARIABLE, ""), content, monotonic())
     if current is None:
@@ -57,7 +57,7 @@ def _serve(config_file: Path | None, state_dir: Path, trial: ConfigTrial, conten
     """Serve with this text of a configuration on trial, or with the file's where there is none."""
     config, origin = _config(config_file, content, simulate)
     for handler in logging.getLogger().handlers:
-        handler.addFilter(Quiet(config.limits.log_lines_per_second))
+        handler.addFilter(LogRateLimit(config.limits.log_lines_per_second))
     listener = _listen(config.server.host, config.server.port)
     _make_folder(state_dir)
     machine = simulated_machine(config) if simulate else real_machine(config, state_dir)

@@ -23,7 +23,7 @@ LOGS = ("-wal", "-shm")
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RecoveredState:
     """The state that was opened, and what is wrong with it."""
 
     store: SqliteStore
@@ -41,14 +41,14 @@ class Kept:
         return [*damaged, full] if full else damaged
 
 
-def keep(path: Path, wall: datetime) -> Kept:
+def open_state(path: Path, wall: datetime) -> RecoveredState:
     """Open the state, or begin it anew beside the damaged one. Raises `StoreUnavailable`."""
     ballast = Ballast(path.with_name(f"{path.name}.ballast"))
     try:
         store = SqliteStore(path, ballast)
     except StoreDamaged as damage:
         store = _begin_anew(path, ballast, damage, wall)
-    return Kept(store, ballast, _aside(path))
+    return RecoveredState(store, ballast, _aside(path))
 
 
 def _begin_anew(path: Path, ballast: Ballast, damage: StoreDamaged, wall: datetime) -> SqliteStore:

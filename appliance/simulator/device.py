@@ -5,7 +5,7 @@ from math import pi, sin
 
 from appliance.core.machine import Lights, Press, Vitals
 from appliance.core.operations.panel_lights import DARK, STATUS
-from appliance.simulator.scenario import Deed, dice
+from appliance.simulator.scenario import ActKind, dice
 from appliance.simulator.wire import World
 
 MIB = 1 << 20
@@ -58,7 +58,7 @@ class SimulatedPanel:
         until_s = self._world.elapsed()
         # An appliance that was switched off in maintenance wakes up in it: holding the button blindly would end it when
         # the script means to begin it, and leave it on for an hour.
-        deed = Deed.RESUME if self.tells_maintenance else Deed.HALT
+        deed = ActKind.RESUME if self.tells_maintenance else ActKind.HALT
         held = [Press.HELD for _ in self._world.story.begun(deed, self._looked_s, until_s)]
         self._looked_s = until_s
         presses, self._presses = [*self._presses, *held], []

@@ -5,7 +5,7 @@ The same contract test runs over it and over the real one.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from appliance.core.blocking.block import Origin
+from appliance.core.blocking.block import BlockOrigin
 from appliance.core.blocking.denials import Denial, Question
 from appliance.core.blocking.place import Hit, Place
 from appliance.simulator.firewall import claims
@@ -43,7 +43,7 @@ class SimulatedDnsFilter:
 
     def refused(self) -> Mapping[str, int]:
         """Nothing is counted here."""
-        return dict.fromkeys(Origin, 0)
+        return dict.fromkeys(BlockOrigin, 0)
 
     def hits(self) -> Sequence[Hit]:
         """Nothing is counted here."""

@@ -8,18 +8,18 @@ gone.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from appliance.core.blocking.block import Origin
+from appliance.core.blocking.block import BlockOrigin
 from appliance.core.blocking.cover import Range
 from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.protection import Protected
-from appliance.core.blocking.sets import SHAPES, Family, Slot, Standing, stand
+from appliance.core.blocking.sets import SHAPES, BlockSet, Element, Family, set_and_range
 from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.simulator.frames import Address
 
-Sets = dict[Slot, dict[Bounds, tuple[int, float]]]  # by slot and bounds: the mark, and when it ends
+Sets = dict[BlockSet, dict[Bounds, tuple[int, float]]]  # by block_set and bounds: the mark, and when it ends
 
 
-class SimulatedSurroundings:
+class SimulatedUpstream:
     """`ports.Surroundings` of a machine that needs nobody."""
 
     def essentials(self) -> Sequence[Protected]:
@@ -46,7 +46,9 @@ class SimulatedFirewall:
         if absent is not None:
             return f"Could not process rule: No such device {absent}"
         self._places = tuple(places)
-        self._sets = {slot: found for slot, found in self._sets.items() if slot.department in self._departments()}
+        self._sets = {
+            block_set: found for block_set, found in self._sets.items() if block_set.department in self._departments()
+        }
         return None
 
     def stands(self) -> bool:
@@ -57,30 +59,30 @@ class SimulatedFirewall:
         """Nobody meddles with a simulation."""
         return None
 
-    def replace(self, pieces: Mapping[Slot, Collection[Range]], at_s: float) -> str | None:
+    def replace(self, pieces: Mapping[BlockSet, Collection[Range]], at_s: float) -> str | None:
         """Put exactly these pieces in force."""
         return self._put({}, pieces, at_s)
 
     def change(
-        self, gone: Mapping[Slot, Collection[Bounds]], new: Mapping[Slot, Collection[Range]], at_s: float
+        self, gone: Mapping[BlockSet, Collection[Bounds]], new: Mapping[BlockSet, Collection[Range]], at_s: float
     ) -> str | None:
         """Take some pieces away and put others."""
-        kept = {slot: dict(found) for slot, found in self._live().items()}
-        for slot, bounds in gone.items():
+        kept = {block_set: dict(found) for block_set, found in self._live().items()}
+        for block_set, bounds in gone.items():
             for one in bounds:
-                kept.get(slot, {}).pop(one, None)
+                kept.get(block_set, {}).pop(one, None)
         return self._put(kept, new, at_s)
 
-    def look(self, slot: Slot) -> Iterator[Sequence[Point]]:
+    def look(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
         """What is in a set, a piece at a time."""
-        now_s, shape = self._elapsed(), SHAPES[slot.family]
-        for (first, last), (mark, ends_s) in self._live().get(slot, {}).items():
-            begin = first, Standing(mark, None if ends_s == float("inf") else ends_s - now_s)
+        now_s, shape = self._elapsed(), SHAPES[block_set.family]
+        for (first, last), (mark, ends_s) in self._live().get(block_set, {}).items():
+            begin = first, Element(mark, None if ends_s == float("inf") else ends_s - now_s)
             yield [begin, (last + 1, None)] if shape.is_interval and last + 1 < 1 << shape.bits else [begin]
 
     def stopped(self) -> Mapping[str, int]:
         """Nothing is counted here."""
-        return dict.fromkeys(Origin, 0)
+        return dict.fromkeys(BlockOrigin, 0)
 
     def hits(self) -> Sequence[Hit]:
         """Nothing is counted here."""
@@ -88,13 +90,13 @@ class SimulatedFirewall:
 
     def stops(self, interface: str, address: Address, at_s: float) -> bool:
         """Whether nothing from or to the address passes the interface at this second."""
-        family, number, _ = stand(str(address))
+        family, number, _ = set_and_range(str(address))
         families = {family, Family.PREFIXES4 if address.version == 4 else Family.PREFIXES6}
         departments = {None, *(one.department for one in self._places or () if claims(one, interface, address))}
         return any(
             first <= number <= last and ends_s > at_s
-            for slot, found in self._sets.items()
-            if slot.family in families and slot.department in departments
+            for block_set, found in self._sets.items()
+            if block_set.family in families and block_set.department in departments
             for (first, last), (_, ends_s) in found.items()
         )
 
@@ -104,21 +106,21 @@ class SimulatedFirewall:
     def _live(self) -> Sets:
         now_s = self._elapsed()
         return {
-            slot: {bounds: (mark, ends_s) for bounds, (mark, ends_s) in found.items() if ends_s > now_s}
-            for slot, found in self._sets.items()
+            block_set: {bounds: (mark, ends_s) for bounds, (mark, ends_s) in found.items() if ends_s > now_s}
+            for block_set, found in self._sets.items()
         }
 
-    def _put(self, kept: Sets, new: Mapping[Slot, Collection[Range]], at_s: float) -> str | None:
-        if any(slot.department not in self._departments() for slot in new):
+    def _put(self, kept: Sets, new: Mapping[BlockSet, Collection[Range]], at_s: float) -> str | None:
+        if any(block_set.department not in self._departments() for block_set in new):
             return "No such file or directory (ENOENT)"
-        sets = {slot: dict(kept.get(slot, {})) for slot in {*kept, *new}}
+        sets = {block_set: dict(kept.get(block_set, {})) for block_set in {*kept, *new}}
         now_s = self._elapsed()
-        for slot, pieces in new.items():
+        for block_set, pieces in new.items():
             for first, end, ends, mark, _ in pieces:
-                last = end if SHAPES[slot.family].is_interval else first
-                if any(first <= high and low <= last for low, high in sets[slot]):
+                last = end if SHAPES[block_set.family].is_interval else first
+                if any(first <= high and low <= last for low, high in sets[block_set]):
                     return "File exists (EEXIST)"
-                sets[slot][first, last] = mark, now_s + ends - at_s
+                sets[block_set][first, last] = mark, now_s + ends - at_s
         self._sets = sets
         return None
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from random import Random
 
 
-class Deed(StrEnum):
+class ActKind(StrEnum):
     """What people and cables do."""
 
     SCAN = "scan"  # a device tries one port after the other of a server
@@ -31,7 +31,7 @@ class Act:
     """One thing that happens, `at_s` seconds after the start. `who`: 0..1, picks the device."""
 
     at_s: float
-    deed: Deed
+    deed: ActKind
     lasts_s: float = 0.0
     department: int = FIRST
     who: float = 0.0
@@ -46,22 +46,22 @@ class Act:
 # anomaly baseline is warm (20 samples), and passes each threshold of the simulator's own quota at another second. The
 # cable is changed in the maintenance; earlier, the gap would blur what is usual. All is over when the minute is.
 OPENING = (
-    Act(10, Deed.SCAN, lasts_s=3),  # security:incident
-    Act(16, Deed.ORDER, lasts_s=12),  # ip:blocked, ip:unblocked
-    Act(25, Deed.RUSH, lasts_s=20, strength=10),  # analytics:anomaly, quota:alert, error E_QUOTA_EXCEEDED
-    Act(48, Deed.HALT),  # system:maintenance, begun
-    Act(50, Deed.OUTAGE, lasts_s=4, department=LAST),  # department:status
-    Act(56, Deed.RESUME),  # system:maintenance, completed
+    Act(10, ActKind.SCAN, lasts_s=3),  # security:incident
+    Act(16, ActKind.ORDER, lasts_s=12),  # ip:blocked, ip:unblocked
+    Act(25, ActKind.RUSH, lasts_s=20, strength=10),  # analytics:anomaly, quota:alert, error E_QUOTA_EXCEEDED
+    Act(48, ActKind.HALT),  # system:maintenance, begun
+    Act(50, ActKind.OUTAGE, lasts_s=4, department=LAST),  # department:status
+    Act(56, ActKind.RESUME),  # system:maintenance, completed
 )
 
 # The seconds count from the beginning of each round.
 ENCORE = (
-    Act(25, Deed.SCAN, lasts_s=4),
-    Act(37, Deed.ORDER, lasts_s=60),
-    Act(190, Deed.RUSH, lasts_s=15, strength=10),
-    Act(250, Deed.HALT),
-    Act(256, Deed.OUTAGE, lasts_s=6, department=LAST),
-    Act(275, Deed.RESUME),
+    Act(25, ActKind.SCAN, lasts_s=4),
+    Act(37, ActKind.ORDER, lasts_s=60),
+    Act(190, ActKind.RUSH, lasts_s=15, strength=10),
+    Act(250, ActKind.HALT),
+    Act(256, ActKind.OUTAGE, lasts_s=6, department=LAST),
+    Act(275, ActKind.RESUME),
 )
 
 ROUND_S = 330.0  # longer, by more than the two shifts, than the 300 s in which the same anomaly is told only once
@@ -88,14 +88,14 @@ class Round:
         chance = dice(self.seed, "round", self.number)
         who = chance.random()
         if self.number == 0:
-            return tuple(replace(act, who=_other(who) if act.deed is Deed.RUSH else who) for act in OPENING)
+            return tuple(replace(act, who=_other(who) if act.deed is ActKind.RUSH else who) for act in OPENING)
         begins_s = self.number * ROUND_S + chance.uniform(-SHIFT_S, SHIFT_S)
         return tuple(
             replace(
                 act,
                 at_s=begins_s + act.at_s,
                 lasts_s=act.lasts_s * chance.uniform(*STRETCH),
-                who=_other(who) if act.deed is Deed.RUSH else who,
+                who=_other(who) if act.deed is ActKind.RUSH else who,
                 strength=act.strength * chance.uniform(*STRENGTH),
             )
             for act in ENCORE
@@ -107,18 +107,18 @@ def _other(who: float) -> float:
     return (who + 0.5) % 1
 
 
-class Story:
+class Scenario:
     """The performance of one seed; seconds count from the start of the machine."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._round = Round(seed, 0)
 
-    def under_way(self, deed: Deed, at_s: float) -> Iterator[Act]:
+    def under_way(self, deed: ActKind, at_s: float) -> Iterator[Act]:
         """The acts of this kind that go on at this second."""
         return (act for act in self._acts(at_s) if act.deed is deed and act.is_on(at_s))
 
-    def begun(self, deed: Deed, after_s: float, until_s: float) -> list[Act]:
+    def begun(self, deed: ActKind, after_s: float, until_s: float) -> list[Act]:
         """The acts of this kind that begin after the one second and not after the other."""
         numbers = range(int(max(0.0, after_s) // ROUND_S), int(until_s // ROUND_S) + 1)
         acts = (act for number in numbers for act in Round(self._seed, number).acts)

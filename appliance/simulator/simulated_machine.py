@@ -7,12 +7,12 @@ from appliance.core.blocking.block import BlockRequest
 from appliance.core.moment import Moment, timestamp
 from appliance.simulator.device import SimulatedPanel, SimulatedSensors
 from appliance.simulator.dns_filter import SimulatedDnsFilter
-from appliance.simulator.firewall import SimulatedFirewall, SimulatedSurroundings
+from appliance.simulator.firewall import SimulatedFirewall, SimulatedUpstream
 from appliance.simulator.interfaces import SimulatedInterfaces
 from appliance.simulator.kernel import SimulatedCapture, SimulatedFlows, SimulatedNeighbours
 from appliance.simulator.meters import SimulatedMeters
 from appliance.simulator.network import populate
-from appliance.simulator.scenario import Act, Deed, Story
+from appliance.simulator.scenario import Act, ActKind, Scenario
 from appliance.simulator.wire import Tap, Wire, World
 
 OPERATOR = "simulated operator"
@@ -31,8 +31,8 @@ class SimulatedMachine:
         self._started_s = started.monotonic_s
         self._looked_s = 0.0
         populations = populate(config, seed)
-        story, tap = Story(seed), Tap()
-        self.surroundings = SimulatedSurroundings()
+        story, tap = Scenario(seed), Tap()
+        self.upstream = SimulatedUpstream()
         self.firewall = SimulatedFirewall([one.interface for one in populations], elapsed)
         self.dns_filter = SimulatedDnsFilter([one.interface for one in populations], elapsed)
         wire = Wire(populations, story, seed, self.firewall.stops, self.dns_filter.denies, tap)
@@ -50,7 +50,7 @@ class SimulatedMachine:
     def orders_due(self, now: Moment) -> list[BlockRequest]:
         """What the operator asks to be blocked since the previous call; nothing in maintenance, which would refuse."""
         until_s = now.monotonic_s - self._started_s
-        acts = self._world.story.begun(Deed.ORDER, self._looked_s, until_s)
+        acts = self._world.story.begun(ActKind.ORDER, self._looked_s, until_s)
         self._looked_s = until_s
         return [] if self.panel.tells_maintenance else [self._order(act) for act in acts]
 

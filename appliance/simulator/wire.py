@@ -13,7 +13,7 @@ from appliance.core.machine import Frame, Position
 from appliance.simulator.conversations import SITES, scan, site_address, visits
 from appliance.simulator.frames import Address
 from appliance.simulator.network import Device, Population, Rate
-from appliance.simulator.scenario import Deed, Story, dice
+from appliance.simulator.scenario import ActKind, Scenario, dice
 
 TICK_S = 0.25  # a power of two, so that the seconds of ticks are exact; a person takes it for at once
 PACKET_BYTES = 900  # of an ordinary mixture of full segments and acknowledgements
@@ -83,7 +83,7 @@ class Wire:
     def __init__(
         self,
         populations: Sequence[Population],
-        story: Story,
+        story: Scenario,
         seed: int,
         is_stopped: Stopped,
         is_denied: Denied,
@@ -129,7 +129,7 @@ class Wire:
 
     def is_up(self, population: Population, at_s: float) -> bool:
         """Whether the cable of the department's interface is in."""
-        outages = self._story.under_way(Deed.OUTAGE, at_s)
+        outages = self._story.under_way(ActKind.OUTAGE, at_s)
         return all(self._populations[act.department].interface != population.interface for act in outages)
 
     def users(self, population: Population, at_s: float) -> list[Device]:
@@ -186,7 +186,7 @@ class Wire:
 
     def _rush(self, population: Population, at_s: float) -> Mapping[Device, float]:
         acts = [
-            act for act in self._story.under_way(Deed.RUSH, at_s) if self._populations[act.department] is population
+            act for act in self._story.under_way(ActKind.RUSH, at_s) if self._populations[act.department] is population
         ]
         rush: dict[Device, float] = {}
         for act in acts:
@@ -211,7 +211,7 @@ class Wire:
             return not is_denied and not self._is_stopped(interface, server, at_s)
 
         said = [*visits(population, users, TICK_S, chance, may_visit)]
-        for act in self._story.under_way(Deed.SCAN, at_s):
+        for act in self._story.under_way(ActKind.SCAN, at_s):
             suspect = population.suspect(act.who)
             if self._populations[act.department] is population and self._may_pass(population, suspect, at_s):
                 said += scan(population, act, at_s, TICK_S)
@@ -227,5 +227,5 @@ class World:
     seed: int
     elapsed: Callable[[], float]
     populations: tuple[Population, ...]
-    story: Story
+    story: Scenario
     wire: Wire

@@ -13,7 +13,7 @@ _SITE_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")  # what a dashboard can 
 _REVERSE = ".arpa"  # a listed suffix, but of reverse look-ups and of home networks
 
 
-class Suffixes:
+class PublicSuffixes:
     """A callable that folds a name to its registrable domain: `www.example.co.uk` to `example.co.uk`."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from appliance.core.metering.quota import Limits
 from appliance.core.moment import Moment
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.simulator.dns_filter import SimulatedDnsFilter
-from appliance.simulator.firewall import SimulatedSurroundings
+from appliance.simulator.firewall import SimulatedUpstream
 from appliance.system.storage.store import SqliteStore
 from tests.bench import fail2ban
 from tests.end_to_end.installed import Installed
@@ -227,7 +227,7 @@ def _enforcement(lab: Network, path: Path, blocks: list[Block]) -> Iterator[Enfo
             Position.GATEWAY,
             [],
             lambda: LINKS,
-            SimulatedSurroundings(),
+            SimulatedUpstream(),
             made,
             SimulatedDnsFilter(["eth1"], lambda: 0.0),
             store,

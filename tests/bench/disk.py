@@ -16,7 +16,7 @@ from pathlib import Path
 
 from appliance.core.machine import Position
 from appliance.core.metering.department import Department
-from appliance.core.metering.quota import Kind, Limits
+from appliance.core.metering.quota import Limits, QuotaKind
 from appliance.core.moment import Moment
 from appliance.monitor.metering.departments import CHECKPOINT_S, Metering
 from appliance.system.storage.store import SqliteStore
@@ -47,7 +47,7 @@ def run() -> list[str]:
             books = _books(Path(folder), departments, hosts)
             history = Run(Path(folder), departments, hosts)
             history.run()
-            history.archive.close()
+            history.history_store.close()
         total = books + history.written_bytes
         rows.append(
             f"disk, {departments} departments, {hosts} hosts: {total / 1e6:.1f} MB a day"
@@ -62,7 +62,7 @@ def _books(folder: Path, departments: int, hosts: int) -> int:
     kernel, path = Kernel(), folder / "appliance.sqlite3"
     store = SqliteStore(path)
     names = [f"department{number}" for number in range(departments)]
-    limits, host_limits = Limits(dict.fromkeys(Kind, LIMIT_BYTES)), Limits({Kind.DAILY: LIMIT_BYTES})
+    limits, host_limits = Limits(dict.fromkeys(QuotaKind, LIMIT_BYTES)), Limits({QuotaKind.DAILY: LIMIT_BYTES})
     metering = Metering(
         [Department(name, name, INTERFACE, limits, host_limits=host_limits) for name in names],
         Position.GATEWAY,

@@ -16,14 +16,14 @@ from time import perf_counter, process_time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from appliance.core.access.token_lifetime import Span
+from appliance.core.access.token_lifetime import Lifetime
 from appliance.core.metering.history_series import DEPARTMENT_STEPS, HOST_STEPS, Retention, Series
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment, timestamp
-from appliance.monitor.metering.history_recorder import BATCH_S, History
+from appliance.monitor.metering.history_recorder import BATCH_S, HistoryRecorder
 from appliance.server.access import Grant, Role
-from appliance.server.calls import Caller, Context, Desk, carry_out
-from appliance.system.storage.history_store import FOLD_S, SqliteArchive
+from appliance.server.calls import Caller, Context, Services, carry_out
+from appliance.system.storage.history_store import FOLD_S, SqliteHistoryStore
 
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
 ZONE = ZoneInfo("Europe/Berlin")
@@ -43,8 +43,8 @@ class Run:
             for number in range(hosts)
         ]
         self.path = folder / "history.sqlite3"
-        self.archive = SqliteArchive(self.path)
-        self.history = History(ZONE, self.archive, A_DAY_EACH)
+        self.history_store = SqliteHistoryStore(self.path)
+        self.history = HistoryRecorder(ZONE, self.history_store, A_DAY_EACH)
         self.written_bytes = 0
         self.observe_s = 0.0
         self.step_s: list[float] = []
@@ -72,7 +72,7 @@ class Run:
         if now.monotonic_s % BATCH_S == 0:
             self._sync()
         if now.monotonic_s % FOLD_S == 0:
-            self.archive.fold()
+            self.history_store.fold()
 
     def _amount(self, times: int) -> Passed:
         # Log-normal: most are quiet and a few are not; the median is 160 kB a minute.
@@ -118,7 +118,7 @@ def run() -> list[str]:
                 f"  a day of 5 min for {departments} departments: answered in"
                 f" {median(one.ask() for _ in range(ASKED)):.0f} ms",
             ]
-            one.archive.close()
+            one.history_store.close()
     return rows
 
 
@@ -128,12 +128,12 @@ def written_bytes(process: int | str = "self") -> int:
     return int(fields["write_bytes"])
 
 
-def _context(history: History, departments: list[str], now: Moment) -> Context:
+def _context(history: HistoryRecorder, departments: list[str], now: Moment) -> Context:
     nobody: Any = None
-    grant = Grant("bench", Role.VIEWER, None, Span(now.wall, now.wall + timedelta(hours=1)), "bench")
+    grant = Grant("bench", Role.VIEWER, None, Lifetime(now.wall, now.wall + timedelta(hours=1)), "bench")
     caller = Caller(grant, None, nobody, nobody, nobody)
     return Context(
-        Desk(nobody, nobody, nobody, history, nobody, nobody, nobody, nobody),
+        Services(nobody, nobody, nobody, history, nobody, nobody, nobody, nobody),
         frozenset(departments),
         caller,
         now,

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from appliance.core.machine import Network, Position
 from appliance.core.metering.department import Department
-from appliance.core.metering.quota import Action, Kind, Limits
+from appliance.core.metering.quota import Action, Limits, QuotaKind
 from appliance.core.metering.usage import count_connections
 from appliance.core.moment import Moment
 from appliance.monitor.metering.departments import Metering
@@ -69,7 +69,7 @@ class Rig:
                 assert blocking.arrange([]) is None
             self.shown = Nfnetlink(TABLE)
             self._meters, self.interfaces = NftablesMeters(Nftables().run, self.shown), RtnetlinkInterfaces()
-        limits = Limits({Kind.DAILY: 1 << 40}, on_exceeded=Action.BLOCK)
+        limits = Limits({QuotaKind.DAILY: 1 << 40}, on_exceeded=Action.BLOCK)
         self._plans = [replace(plan, host_limit_bytes=1 << 40) for plan in _plans()]
         departments = [
             Department(plan.department, plan.department, plan.interface, limits, plan.networks, host_limits=limits)

@@ -6,7 +6,7 @@ import pytest
 from appliance.config import Config, ConfigError, LimitsSection, load, parse
 from appliance.core.machine import Position
 from appliance.core.metering.history_series import Step
-from appliance.core.metering.quota import Kind
+from appliance.core.metering.quota import QuotaKind
 
 WHOLE = """
 [appliance]
@@ -51,7 +51,7 @@ def test_a_whole_file_becomes_typed_values() -> None:
     config = parse(WHOLE.encode(), "a.toml")
     assert config.position is Position.GATEWAY
     [radiology] = config.as_departments()
-    assert radiology.limits.bytes_by_kind == {Kind.DAILY: 5 * 2**30, Kind.WEEKLY: 30 * 10**9}
+    assert radiology.limits.bytes_by_kind == {QuotaKind.DAILY: 5 * 2**30, QuotaKind.WEEKLY: 30 * 10**9}
     assert radiology.limits.thresholds == (80, 95, 100)
     assert radiology.line_rate_bps == 10**9
 
@@ -103,8 +103,8 @@ def test_sizes_in_binary_and_decimal_units_differ() -> None:
 def test_hosts_have_limits_of_their_own_and_share_the_rest_with_their_department() -> None:
     quota = 'quota = { daily = "5 GB", on_exceeded = "block", billing_day = 3, hosts = { monthly = "1 GB" } }'
     [one] = parse(department(quota).encode(), "a.toml").as_departments()
-    assert one.limits.bytes_by_kind == {Kind.DAILY: 5 * 10**9}
-    assert one.host_limits == replace(one.limits, bytes_by_kind={Kind.MONTHLY: 10**9})
+    assert one.limits.bytes_by_kind == {QuotaKind.DAILY: 5 * 10**9}
+    assert one.host_limits == replace(one.limits, bytes_by_kind={QuotaKind.MONTHLY: 10**9})
 
 
 def test_an_action_without_any_limit_is_refused_and_a_limit_of_hosts_is_one() -> None:
@@ -166,7 +166,12 @@ def test_every_value_of_the_file_says_what_is_allowed() -> None:
 
 def test_history_is_kept_as_configured_and_by_default_for_years() -> None:
     retention = parse(department("[history]\nhour = 100\nhost_day = 500\n").encode(), "a.toml").as_retention()
-    assert retention.department_days == {Step.MINUTE: 2, Step.FIVE_MINUTES: 14, Step.HOUR: 100, Step.DAY: 3650}
+    assert retention.department_days == {
+        Step.MINUTE: 2,
+        Step.FIVE_MINUTES: 14,
+        Step.HOUR: 100,
+        Step.DAY: 3650,
+    }
     assert retention.host_days == {Step.FIVE_MINUTES: 7, Step.HOUR: 31, Step.DAY: 500}
 
 

@@ -7,22 +7,22 @@ from ipaddress import ip_address, ip_network, summarize_address_range
 
 from appliance.core.blocking.cover import Range
 from appliance.core.blocking.place import Place
-from appliance.core.blocking.sets import SHAPES, Family, Shape, Slot, Standing, mark_of, stand
+from appliance.core.blocking.sets import SHAPES, BlockSet, Element, Family, Shape, mark_of, set_and_range
 from appliance.core.blocking.targets import target_text
 from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.core.machine import Facing
 from appliance.ports import Firewall
-from appliance.system.nftables.change_monitor import Notices
+from appliance.system.nftables.change_monitor import ChangeMonitor
 from appliance.system.nftables.firewall import TABLE, NftablesFirewall
 from appliance.system.nftables.libnftables import Nftables
 from appliance.system.nftables.nfnetlink import Nfnetlink
-from appliance.system.nftables.set_elements import Elements
+from appliance.system.nftables.set_elements import SetElements
 from tests.lab.network import Network
 
 FOREVER = float("inf")
 DEPARTMENT = "dept"
 
-Pieces = Mapping[Slot, Collection[Range]]
+Pieces = Mapping[BlockSet, Collection[Range]]
 
 
 def place(interface: str = "eth1", department: str = DEPARTMENT, *networks: str, facing: str = "department") -> Place:
@@ -30,34 +30,34 @@ def place(interface: str = "eth1", department: str = DEPARTMENT, *networks: str,
     return Place(department, interface, Facing(facing), tuple(map(ip_network, networks)))
 
 
-def pieces(*targets: str, department: str | None = None, seconds: float = FOREVER) -> dict[Slot, list[Range]]:
+def pieces(*targets: str, department: str | None = None, seconds: float = FOREVER) -> dict[BlockSet, list[Range]]:
     """What blocks these targets, which must not overlap."""
-    found: dict[Slot, list[Range]] = {}
+    found: dict[BlockSet, list[Range]] = {}
     for number, target in enumerate(targets, start=1):
-        family, first, last = stand(target)
+        family, first, last = set_and_range(target)
         piece = Range(first, last, seconds, mark_of("manual", number), target)
-        found.setdefault(Slot(family, department), []).append(piece)
+        found.setdefault(BlockSet(family, department), []).append(piece)
     return found
 
 
-def bounds(found: Pieces) -> dict[Slot, list[Bounds]]:
+def bounds(found: Pieces) -> dict[BlockSet, list[Bounds]]:
     """What names these pieces, for taking them away."""
-    return {slot: [(one.first, one.last) for one in ranges] for slot, ranges in found.items()}
+    return {block_set: [(one.first, one.last) for one in ranges] for block_set, ranges in found.items()}
 
 
 def targets(kernel: Firewall, department: str | None = None) -> set[str]:
     """The targets in force, of all departments or of one."""
-    found = {family: standings(SHAPES[family], kernel.look(Slot(family, department))) for family in Family}
+    found = {family: standings(SHAPES[family], kernel.look(BlockSet(family, department))) for family in Family}
     return {text for family, ranges in found.items() for bounds in ranges for text in _texts(family, *bounds)}
 
 
 def remaining_s(kernel: Firewall) -> list[float | None]:
     """The seconds that the pieces for all departments still have."""
-    looks = [standings(SHAPES[family], kernel.look(Slot(family, None))) for family in Family]
+    looks = [standings(SHAPES[family], kernel.look(BlockSet(family, None))) for family in Family]
     return [standing.remaining_s for found in looks for standing in found.values()]
 
 
-def standings(shape: Shape, look: Iterable[Iterable[Point]]) -> dict[Bounds, Standing]:
+def standings(shape: Shape, look: Iterable[Iterable[Point]]) -> dict[Bounds, Element]:
     """By bounds, what a look at a set has shown."""
     points = [point for portion in look for point in portion]
     begins = {number: standing for number, standing in points if standing is not None}
@@ -84,7 +84,7 @@ def _texts(family: Family, first: int, last: int) -> Iterator[str]:
 def firewall(lab: Network, *, tracks_connections: bool = True) -> Iterator[NftablesFirewall]:
     """The packet filter of the lab's appliance."""
     with lab.appliance.entered():
-        shown, elements, notices = Nfnetlink(TABLE), Elements(), Notices(TABLE)
+        shown, elements, notices = Nfnetlink(TABLE), SetElements(), ChangeMonitor(TABLE)
         made = NftablesFirewall(Nftables().run, shown, elements, notices, tracks_connections=tracks_connections)
     yield made
     for part in (notices, elements, shown):

@@ -8,7 +8,7 @@ from appliance.core.blocking.denials import Denial, Question
 from appliance.core.blocking.sets import mark_of
 from appliance.system.network.bpf import Bpf
 from appliance.system.network.dns_filter import BpfDnsFilter
-from appliance.system.network.traffic_control import Classifier
+from appliance.system.network.traffic_control import TrafficControl
 from tests.lab.host import Host
 from tests.lab.network import Network
 
@@ -27,7 +27,7 @@ def denials(*names: str, department: str | None = None, seconds: float = FOREVER
 def dns_filter(lab: Network) -> Iterator[BpfDnsFilter]:
     """The DNS filter of the lab's appliance."""
     with lab.appliance.entered():
-        classifier = Classifier()
+        classifier = TrafficControl()
     with closing(classifier), closing(BpfDnsFilter(Bpf(), classifier)) as made:
         yield made
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appliance.core.blocking.block import Block, Key
-from appliance.core.blocking.block_index import Register
+from appliance.core.blocking.block import Block, BlockKey
+from appliance.core.blocking.block_index import BlockIndex
 from appliance.core.machine import Counters, Link
 from appliance.core.moment import Moment
-from appliance.monitor.blocking.reconciler import Obedience
+from appliance.monitor.blocking.reconciler import Reconciler
 from tests.lab.blocks import firewall, place
 from tests.lab.host import Program
 from tests.lab.network import Network, network
@@ -115,18 +115,18 @@ def test_a_packet_passes_if_and_only_if_no_live_block_covers_it() -> None:
         def check(changes: list[tuple[str, str | None, str, int | None, int]], moment: int) -> None:
             at_s = NOON.timestamp() + moment * UNIT_S + UNIT_S / 2
             now = Moment(NOON, 0.0)
-            register = Register()
-            obedience = Obedience([place(), place("eth9", "other")], lambda: LINKS, lab.filter)
-            wanted: dict[Key, Block] = {}
-            obedience.change(register.change([], []), now, at_s)
+            register = BlockIndex()
+            reconciler = Reconciler([place(), place("eth9", "other")], lambda: LINKS, lab.filter)
+            wanted: dict[BlockKey, Block] = {}
+            reconciler.change(register.change([], []), now, at_s)
             for number, (target, department, origin, units, taken) in enumerate(changes, start=1):
                 gone = [wanted.pop(next(iter(wanted)))] if taken == 0 and wanted else []
                 new = block(target, department, origin, units, number)
                 gone = [one for one in gone if one.key != new.key]
                 wanted[new.key] = new
-                obedience.change(register.change([new], gone), now, at_s)
-            assert obedience.refusal is None
-            assert obedience.absent() == set()
+                reconciler.change(register.change([new], gone), now, at_s)
+            assert reconciler.refusal is None
+            assert reconciler.absent() == set()
             time.sleep(0.01)  # the kernel's own time passes here: what is over has a millisecond to go
             live = [one for one in wanted.values() if one.department != "other" and _lives(one, at_s)]
             assert lab.passes() == {address for address in ADDRESSES if not any(_covers(one, address) for one in live)}

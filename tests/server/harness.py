@@ -25,35 +25,35 @@ from appliance.core.machine import Connection, Counters, Lights, Link, Position,
 from appliance.core.metering.department import Department
 from appliance.core.metering.history_series import Retention
 from appliance.core.metering.meter import Plan, Reading
-from appliance.core.metering.quota import Kind, Limits
+from appliance.core.metering.quota import Limits, QuotaKind
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
 from appliance.monitor.blocking.enforcement import Enforcement
-from appliance.monitor.blocking.list_imports import Lists
+from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.metering.departments import Metering
-from appliance.monitor.metering.history_recorder import History
+from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.config_trial import ConfigTrial
-from appliance.monitor.operations.maintenance_mode import Upkeep
+from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.server import access
-from appliance.server.access import Keeper
-from appliance.server.access.audit_records import Records
+from appliance.server.access import Authenticator
+from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
 from appliance.server.access.people import People
-from appliance.server.access.services import Reception
+from appliance.server.access.services import AccessServices
 from appliance.server.app import Server
-from appliance.server.calls import Desk
+from appliance.server.calls import Services
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.http.tls import Tls
-from appliance.service.password_hashing import GreenHashing
+from appliance.service.password_hashing import GreenPasswordHashing
 from appliance.simulator.dns_filter import SimulatedDnsFilter
-from appliance.simulator.firewall import SimulatedFirewall, SimulatedSurroundings
+from appliance.simulator.firewall import SimulatedFirewall, SimulatedUpstream
 from appliance.system import certificate
 from appliance.system.list_source import fetch
 from appliance.system.storage.alert_file import AlertFile
-from appliance.system.storage.audit_store import SqliteTrail
-from appliance.system.storage.config_files import ConfigDrafts
-from appliance.system.storage.history_store import SqliteArchive
-from appliance.system.storage.people_store import SqliteRegister
+from appliance.system.storage.audit_store import SqliteAuditStore
+from appliance.system.storage.config_files import ConfigFileWriter
+from appliance.system.storage.history_store import SqliteHistoryStore
+from appliance.system.storage.people_store import SqlitePeopleStore
 from appliance.system.storage.store import SqliteStore
 from tests.server import BOOT, GHOST, START
 
@@ -110,13 +110,13 @@ class Harness:
         fanout = Fanout(simulated, limits, AlertFile(state_dir / "alerts"), plain=plain)
         machine, store = Machine(), SqliteStore(state_dir / "state.db")
         self.fanout = fanout
-        quotas = Limits({Kind.DAILY: 5368709120})
+        quotas = Limits({QuotaKind.DAILY: 5368709120})
         departments = [Department(name, name, name, quotas) for name in DEPARTMENTS]
         config_file = state_dir / "appliance.toml"
         config_file.touch()
-        trial = ConfigTrial(ConfigDrafts(config_file, state_dir), None, None)
-        trail = SqliteTrail(state_dir / "audit.sqlite3")
-        upkeep = Upkeep(store, machine, fanout.publish, trail)
+        trial = ConfigTrial(ConfigFileWriter(config_file, state_dir), None, None)
+        trail = SqliteAuditStore(state_dir / "audit.sqlite3")
+        maintenance_mode = MaintenanceMode(store, machine, fanout.publish, trail)
         metering = Metering(
             departments, position, ZoneInfo("UTC"), machine, machine, machine, lambda now: True, store, fanout.publish
         )
@@ -126,28 +126,37 @@ class Harness:
             position,
             [],
             machine.links,
-            SimulatedSurroundings(),
+            SimulatedUpstream(),
             SimulatedFirewall(DEPARTMENTS, lambda: self.offset_s),
             SimulatedDnsFilter(DEPARTMENTS, lambda: self.offset_s),
             store,
             lambda now: True,
-            upkeep.require_writable,
+            maintenance_mode.require_writable,
             fanout.publish,
         )
         enforcement.restore(self.now())
-        self.history = History(ZoneInfo("UTC"), SqliteArchive(state_dir / "history.db"), Retention({}, {}))
+        self.history = HistoryRecorder(ZoneInfo("UTC"), SqliteHistoryStore(state_dir / "history.db"), Retention({}, {}))
         listed = [BlockList("bad", str(state_dir / "bad.txt"), 60.0), BlockList("own", "/none", 60.0, DEPARTMENTS[1])]
-        self.lists = Lists(listed, enforcement, fetch, lambda work, *arguments: work(*arguments))
-        register = SqliteRegister(state_dir / "people.sqlite3")
-        keeper = Keeper(
+        self.lists = ListImports(listed, enforcement, fetch, lambda work, *arguments: work(*arguments))
+        register = SqlitePeopleStore(state_dir / "people.sqlite3")
+        authenticator = Authenticator(
             access.load_secret(state_dir), {}, register, BOOT, lambda now: self.is_clock_trusted, self.now()
         )
-        records = Records(trail)
-        people = People(register, keeper, GreenHashing(), records)
+        records = AuditRecords(trail)
+        people = People(register, authenticator, GreenPasswordHashing(), records)
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
-        reception = Reception(keeper, people, self.pairing, records)
-        desk = Desk(metering, enforcement, upkeep, self.history, self.lists, reception, trial, lambda actor: None)
-        self.server = Server(fanout, [*DEPARTMENTS, GHOST], desk, self.now, limits, lambda: self.troubles, tls=tls)
+        access_services = AccessServices(authenticator, people, self.pairing, records)
+        services = Services(
+            metering,
+            enforcement,
+            maintenance_mode,
+            self.history,
+            self.lists,
+            access_services,
+            trial,
+            lambda actor: None,
+        )
+        self.server = Server(fanout, [*DEPARTMENTS, GHOST], services, self.now, limits, lambda: self.troubles, tls=tls)
 
     def now(self) -> Moment:
         return Moment(START + timedelta(seconds=self.offset_s + self.jumped_s), 1000.0 + self.offset_s)

@@ -24,7 +24,7 @@ UPGRADE = {"HTTP_UPGRADE": "websocket", "HTTP_CONNECTION": "Upgrade"}
 
 @pytest.fixture
 def sio():
-    return transport.Server(async_mode="eventlet", monitor_clients=False)
+    return transport.DirectServer(async_mode="eventlet", monitor_clients=False)
 
 
 class Pair:
@@ -74,7 +74,7 @@ def _masked(text):
 
 
 def test_python_socketio_asks_the_server_for_its_engine_class():
-    assert isinstance(transport.Server(async_mode="eventlet").eio, EngineServer)
+    assert isinstance(transport.DirectServer(async_mode="eventlet").eio, EngineServer)
     assert "_handle_eio_connect" in inspect.getsource(socketio.Server._handle_eio_connect)
 
 

@@ -22,14 +22,14 @@ from appliance.core.traffic.packet import UDP, Packet, decode
 from appliance.events import Event
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
-from appliance.monitor.operations.maintenance_mode import Upkeep
-from appliance.monitor.operations.status import Condition
+from appliance.monitor.operations.maintenance_mode import MaintenanceMode
+from appliance.monitor.operations.status import StatusMonitor
 from appliance.monitor.traffic.insight import Insight
 from appliance.simulator import SimulatedMachine
 from appliance.simulator.conversations import SITES, site_address
 from appliance.simulator.firewall import SimulatedFirewall
-from appliance.system.public_suffixes import Suffixes
-from appliance.system.storage.audit_store import SqliteTrail
+from appliance.system.public_suffixes import PublicSuffixes
+from appliance.system.storage.audit_store import SqliteAuditStore
 from appliance.system.storage.store import SqliteStore
 from tests.contract.machines import Clock
 from tests.contract.schema import examples, violations
@@ -50,7 +50,7 @@ class Appliance:
         departments = config.as_departments()
         by_id = {one.id: one for one in departments}
         publish = self.published.append
-        self.upkeep = Upkeep(store, machine.panel, publish, SqliteTrail(Path(":memory:")))
+        self.maintenance_mode = MaintenanceMode(store, machine.panel, publish, SqliteAuditStore(Path(":memory:")))
         self.metering = Metering(
             departments,
             config.position,
@@ -67,19 +67,19 @@ class Appliance:
             config.position,
             [],
             lambda: self.metering.links,
-            machine.surroundings,
+            machine.upstream,
             machine.firewall,
             machine.dns_filter,
             store,
             lambda now: True,
-            self.upkeep.require_writable,
+            self.maintenance_mode.require_writable,
             publish,
         )
         self.enforcement.restore(self.clock())
         self.insight = Insight(
             departments,
             machine.capture,
-            Suffixes(),
+            PublicSuffixes(),
             self.metering.lines.rate_bytes_s,
             lambda department: networks_of(by_id[department], self.metering.links),
             self.enforcement.hear,
@@ -87,7 +87,7 @@ class Appliance:
             lambda request, now: True,
             publish,
         )
-        self.condition = Condition(
+        self.condition = StatusMonitor(
             departments,
             self.metering,
             self.enforcement,
@@ -118,8 +118,8 @@ class Appliance:
             pass
         self.insight.step(now)
         self.condition.health_step(now)
-        self.upkeep.step(now)
-        self.upkeep.show(
+        self.maintenance_mode.step(now)
+        self.maintenance_mode.show(
             alarmed=self.condition.is_alarmed, troubled=self.condition.is_troubled, busy=self.condition.is_busy
         )
 
@@ -366,13 +366,13 @@ def test_a_protected_device_is_not_what_the_operator_wants_blocked() -> None:
 def test_an_appliance_that_was_switched_off_in_maintenance_leaves_it_within_a_minute(store: SqliteStore) -> None:
     first = Appliance(store, default(), 1)
     first.run(50)
-    assert first.upkeep.current is not None
+    assert first.maintenance_mode.current is not None
     second = Appliance(store, default(), 1)
     told = [
         event.payload()["maintenance"]["type"] for event in second.run(MINUTE_S) if event.name == "system:maintenance"
     ]
     assert told == ["completed"]
-    assert second.upkeep.current is None
+    assert second.maintenance_mode.current is None
 
 
 def test_the_operator_asks_nothing_of_an_appliance_in_maintenance() -> None:

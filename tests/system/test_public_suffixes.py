@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.system.public_suffixes import LONGEST_NAME, Suffixes
+from appliance.system.public_suffixes import LONGEST_NAME, PublicSuffixes
 
-SUFFIXES = Suffixes()
+SUFFIXES = PublicSuffixes()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ LONGEST_VALUE = 2000  # characters of `what`, `before` and `after` each: a call'
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """One change. `who`: the subject of a token, `button`, or the user of the command line; `role`: "" without a token.
 
     `address`: where the request came from, `None` for the appliance itself. `what`, `before` and `after`: JSON; `null`
@@ -33,11 +33,11 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class StoredEntry:
     """An entry in its place. `number`: counts from 1; `digest`: of this entry and of the one before."""
 
     number: int
-    entry: Entry
+    entry: AuditEntry
     digest: str
 
 
@@ -47,13 +47,13 @@ def value_text(value: object) -> str:
     return text if len(text) <= LONGEST_VALUE else json.dumps(text[: LONGEST_VALUE // 2 - len("...")] + "...")
 
 
-def digest(previous: str, entry: Entry) -> str:
+def digest(previous: str, entry: AuditEntry) -> str:
     """The digest of this entry after the one with the previous digest; "" before the first."""
     content = json.dumps([previous, *astuple(entry)])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def first_break(chain: Iterable[Recorded]) -> int | None:
+def first_break(chain: Iterable[StoredEntry]) -> int | None:
     """The number of the first entry that does not follow from the one before; `None`: the chain holds.
 
     `chain`: the oldest first. One that is the oldest only because those before it are too old to be kept is believed.

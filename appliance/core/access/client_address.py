@@ -19,7 +19,7 @@ def plain_address(text: str) -> str | None:
     return str(mapped or address)
 
 
-def origin_of(text: str) -> str:
+def client_network(text: str) -> str:
     """The address, or its /64. What is no address (a Unix socket's name) is an origin of its own."""
     plain = plain_address(text)
     if plain is None or ":" not in plain:

@@ -9,11 +9,11 @@ login forgives nothing: it may be the guesser's own, and it has waited already.
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from appliance.core.access.client_address import origin_of
+from appliance.core.access.client_address import client_network
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class BackoffRules:
     """`free`: refusals that cost nothing; then `first_s` seconds, doubled each time up to `longest_s`."""
 
     free: int = 5  # a person who mistypes, or a dashboard whose token was replaced, before somebody looks
@@ -29,10 +29,10 @@ class _Record:
     forgotten_at_s: float
 
 
-class Logins:
+class LoginBackoff:
     """The refused logins of each address. `now_s`: of a clock that never jumps."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: BackoffRules) -> None:
         self._patience = patience
         self._records: OrderedDict[str, _Record] = OrderedDict()
         self.refused = 0  # since the start, of all addresses
@@ -43,7 +43,7 @@ class Logins:
 
     def wait_s(self, address: str, now_s: float) -> float:
         """Seconds until this address may try again; 0: now."""
-        record = self._records.get(origin_of(address))
+        record = self._records.get(client_network(address))
         return max(0.0, record.free_at_s - now_s) if record else 0.0
 
     def refuse(self, address: str, now_s: float) -> None:
@@ -51,7 +51,7 @@ class Logins:
         self.refused += 1
         if self.wait_s(address, now_s) > 0:
             return  # else a dashboard that tries again by itself would never get out
-        origin = origin_of(address)
+        origin = client_network(address)
         record = self._records.pop(origin, None)
         refusals = 1 + (record.refusals if record and now_s < record.forgotten_at_s else 0)
         wait_s = self._wait_after(refusals)

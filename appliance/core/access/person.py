@@ -32,7 +32,7 @@ def highest(roles: Iterable[Role], most: Role) -> Role | None:
     return None if ranked is None else min(ranked, most, key=RANK.__getitem__)
 
 
-class Origin(StrEnum):
+class TokenOrigin(StrEnum):
     """Where a token comes from."""
 
     ISSUED = "issued"  # by the command line, for a program or a screen
@@ -50,7 +50,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class TokenRecord:
     """A token as it is remembered: not the token itself, only who it is for and how long.
 
     `expires_at`: of a login the end of the last renewal. `person`: whose login it is, `None` of other origins.
@@ -60,7 +60,7 @@ class Ticket:
     subject: str
     role: Role
     departments: frozenset[str] | None
-    origin: Origin
+    origin: TokenOrigin
     issued_at: datetime
     expires_at: datetime
     person: str | None = None

@@ -18,7 +18,7 @@ class Rate:
     burst: int
 
 
-class Allowance:
+class RateLimit:
     """A bucket for each key, full at first."""
 
     def __init__(self, rate: Rate, most_keys: int) -> None:

@@ -14,7 +14,7 @@ from appliance.core.moment import Moment
 
 
 @dataclass(frozen=True, slots=True)
-class Birth:
+class Issuance:
     """When a token was made, by the monotonic clock of one boot of one machine."""
 
     boot: str
@@ -22,12 +22,12 @@ class Birth:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Lifetime:
     """For how long a token is valid. `birth`: `None` where that is not known."""
 
     issued_at: datetime
     expires_at: datetime
-    birth: Birth | None = None
+    birth: Issuance | None = None
 
 
 class Timekeeper:
@@ -47,7 +47,7 @@ class Timekeeper:
         """The time of day as far as it is known: the last that was trusted, and what passed since."""
         return self._anchor.wall + timedelta(seconds=now.monotonic_s - self._anchor.monotonic_s)
 
-    def remaining_s(self, span: Span, now: Moment) -> float:
+    def remaining_s(self, span: Lifetime, now: Moment) -> float:
         """Seconds until this span is over; it is at the very instant of its end (RFC 7519, section 4.1.4)."""
         if span.birth is not None and span.birth.boot == self._boot:
             lasts_s = (span.expires_at - span.issued_at).total_seconds()

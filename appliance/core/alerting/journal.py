@@ -14,7 +14,7 @@ LARGEST_NUMBER = 2**53 - 1  # beyond it a browser's numbers are no longer whole
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class SentAlert:
     """What was sent. `room`: to whom; `content`: the event as JSON."""
 
     number: int
@@ -23,10 +23,10 @@ class Alert:
     content: bytes
 
 
-class Journal:
+class AlertJournal:
     """The latest alerts, oldest first."""
 
-    def __init__(self, kept: Iterable[Alert] = ()) -> None:
+    def __init__(self, kept: Iterable[SentAlert] = ()) -> None:
         self._alerts = deque(kept, maxlen=MOST_KEPT)
 
     def next_number(self, wall: datetime) -> int:
@@ -34,11 +34,11 @@ class Journal:
         latest = self._alerts[-1].number if self._alerts else 0
         return min(max(latest + 1, round(wall.timestamp() * 1e6)), LARGEST_NUMBER)
 
-    def add(self, alert: Alert) -> None:
+    def add(self, alert: SentAlert) -> None:
         """Keep the alert, and forget the oldest where there are too many."""
         self._alerts.append(alert)
 
-    def since(self, number: int, rooms: Iterable[str]) -> list[Alert]:
+    def since(self, number: int, rooms: Iterable[str]) -> list[SentAlert]:
         """What was sent to these rooms after the alert with this number."""
         wanted = frozenset(rooms)
         return [alert for alert in self._alerts if alert.number > number and alert.room in wanted]

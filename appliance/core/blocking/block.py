@@ -5,10 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 from math import inf
 
-from appliance.core.blocking.targets import Kind, kind_of
+from appliance.core.blocking.targets import TargetKind, kind_of
 
 
-class Origin(StrEnum):
+class BlockOrigin(StrEnum):
     """Who wanted a block. A list adds its name to it: `list:bogons`. Of quotas, see `nftables.meter_rules`."""
 
     MANUAL = "manual"
@@ -16,15 +16,15 @@ class Origin(StrEnum):
     LIST = "list"
 
 
-Key = tuple[str, str | None, str]  # target, department, origin
+BlockKey = tuple[str, str | None, str]  # target, department, origin
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """What must not pass. `department`: `None` for all; `expires_at`: `None` until lifted.
 
-    `origin`: an `Origin`, that of a list with the list's name. `announced`: whether `ip:blocked` has been published for
-    it, so that a crash in between repeats and never omits it. `number`: by which the kernel knows it; 0: not yet.
+    `origin`: a `BlockOrigin`, that of a list with the list's name. `announced`: whether `ip:blocked` has been published
+    for it, so that a crash in between repeats and never omits it. `number`: by which the kernel knows it; 0: not yet.
     `is_provisional`: its times are by a clock that nobody trusted, and are put right when the true time is known.
     """
 
@@ -40,12 +40,12 @@ class Block:
     is_provisional: bool = False
 
     @property
-    def key(self) -> Key:
+    def key(self) -> BlockKey:
         """A target is blocked at most once for each department by each origin."""
         return self.target, self.department, self.origin
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> TargetKind:
         """What its target is."""
         return kind_of(self.target)
 

@@ -10,22 +10,22 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, S
 from itertools import count
 from typing import NamedTuple
 
-from appliance.core.blocking.block import Block, Key
-from appliance.core.blocking.blocked_names import BlockedNames, Learned
+from appliance.core.blocking.block import Block, BlockKey
+from appliance.core.blocking.blocked_names import BlockedNames, LearnedAddress
 from appliance.core.blocking.cover import Range
 from appliance.core.blocking.denials import Question
-from appliance.core.blocking.sets import MOST_NUMBERS, Slot, mark_of, slot, stand
-from appliance.core.blocking.targets import Kind
+from appliance.core.blocking.sets import MOST_NUMBERS, BlockSet, block_set, mark_of, set_and_range
+from appliance.core.blocking.targets import TargetKind
 
 
 class Claim(NamedTuple):
     """A range that must not pass, and in which set it stands."""
 
-    slot: Slot
+    block_set: BlockSet
     range: Range
 
 
-class Change(NamedTuple):
+class IndexChange(NamedTuple):
     """Claims that go and claims that come, and the questions that may be answered otherwise from now on."""
 
     dropped: Sequence[Claim]
@@ -33,17 +33,17 @@ class Change(NamedTuple):
     questions: Collection[Question] = ()
 
 
-class Register:
+class BlockIndex:
     """All blocks that were not lifted and have not run out."""
 
     def __init__(self) -> None:
         self.names = BlockedNames()
         self._blocks: dict[Hashable, Block] = {}
-        self._by_number: dict[int, Key] = {}
+        self._by_number: dict[int, BlockKey] = {}
         self._counts: Counter[str | None] = Counter()  # by department
         self._origins: Counter[str] = Counter()
         # A heap, by end and order of arrival; of a learned address with it, of a block without.
-        self._ends: list[tuple[float, int, Key, str]] = []
+        self._ends: list[tuple[float, int, BlockKey, str]] = []
         self._arrivals = count()
         self._number = 0
 
@@ -59,7 +59,7 @@ class Register:
         """All of them."""
         return iter(self._blocks.values())
 
-    def __getitem__(self, key: Key) -> Block:
+    def __getitem__(self, key: BlockKey) -> Block:
         """The block as it stands."""
         return self._blocks[key]
 
@@ -89,18 +89,18 @@ class Register:
             self._number = self._number % (MOST_NUMBERS - 1) + 1
         return self._number
 
-    def change(self, put: Sequence[Block], taken: Sequence[Block]) -> Change:
+    def change(self, put: Sequence[Block], taken: Sequence[Block]) -> IndexChange:
         """Put some blocks, in place of those with their keys, and take others away."""
-        questions = {Question(one.target, one.department) for one in (*taken, *put) if one.kind is Kind.NAME}
+        questions = {Question(one.target, one.department) for one in (*taken, *put) if one.kind is TargetKind.NAME}
         dropped = [claim for one in taken for claim in self._take(one)]
         dropped += [claim for one in put if one.key in self._blocks for claim in self._take(self._blocks[one.key])]
-        return Change(dropped, [claim for one in put for claim in self._put(one)], questions)
+        return IndexChange(dropped, [claim for one in put for claim in self._put(one)], questions)
 
     def note(self, block: Block) -> None:
         """The same block, of which something is known that changes no claim."""
         self._blocks[block.key] = block
 
-    def learn(self, learned: Iterable[Learned]) -> Change:
+    def learn(self, learned: Iterable[LearnedAddress]) -> IndexChange:
         """Note what names resolve to; of blocks that are gone, nothing."""
         dropped, put = [], []
         for one in learned:
@@ -109,22 +109,22 @@ class Register:
                 dropped += [self._address_claim(before)] if before else []
                 put.append(self._address_claim(one))
                 heapq.heappush(self._ends, (one.ends, next(self._arrivals), one.block, one.address))
-        return Change(dropped, put)
+        return IndexChange(dropped, put)
 
-    def forget(self, learned: Iterable[Learned]) -> Change:
+    def forget(self, learned: Iterable[LearnedAddress]) -> IndexChange:
         """Names do not resolve to these any more."""
         dropped = []
         for one in learned:
             dropped.append(self._address_claim(one))
             self.names.forget(one)
-        return Change(dropped, [])
+        return IndexChange(dropped, [])
 
-    def over(self, at_s: float) -> tuple[list[Block], list[Learned]]:
+    def over(self, at_s: float) -> tuple[list[Block], list[LearnedAddress]]:
         """The blocks and the learned addresses that have come to their end; each is told once."""
         blocks, learned = [], []
         while self._ends and self._ends[0][0] <= at_s:
             ends, _, key, address = heapq.heappop(self._ends)
-            known: Mapping[str, Learned] = self.names.learned(key)
+            known: Mapping[str, LearnedAddress] = self.names.learned(key)
             if address and address in known and known[address].ends == ends:
                 learned.append(known[address])
             elif not address and key in self._blocks and self._blocks[key].ends_s == ends:
@@ -139,7 +139,7 @@ class Register:
         self._origins[block.origin] += 1
         if block.expires_at is not None:
             heapq.heappush(self._ends, (block.ends_s, next(self._arrivals), block.key, ""))
-        if block.kind is Kind.NAME:
+        if block.kind is TargetKind.NAME:
             self.names.put(block)
         else:
             yield _claim(block, block.target, block.ends_s)
@@ -150,17 +150,17 @@ class Register:
         self._counts[known.department] -= 1
         self._origins[known.origin] -= 1
         self._origins += Counter()  # without what nobody has
-        if known.kind is Kind.NAME:
+        if known.kind is TargetKind.NAME:
             yield from [_claim(known, one.address, one.ends) for one in self.names.take(known).values()]
         else:
             yield _claim(known, known.target, known.ends_s)
 
-    def _address_claim(self, one: Learned) -> Claim:
+    def _address_claim(self, one: LearnedAddress) -> Claim:
         return _claim(self._blocks[one.block], one.address, one.ends)
 
 
 def _claim(block: Block, target: str, ends: float) -> Claim:
-    family, first, last = stand(target)
+    family, first, last = set_and_range(target)
     return Claim(
-        slot(family, block.department), Range(first, last, ends, mark_of(block.origin, block.number), block.key)
+        block_set(family, block.department), Range(first, last, ends, mark_of(block.origin, block.number), block.key)
     )

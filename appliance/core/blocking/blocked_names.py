@@ -8,7 +8,7 @@ other name server would answer them the same. So those that passed before a name
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
-from appliance.core.blocking.block import Block, Key
+from appliance.core.blocking.block import Block, BlockKey
 from appliance.core.blocking.denials import Denial, Question
 from appliance.core.blocking.protection import Protections
 from appliance.core.blocking.sets import mark_of
@@ -26,16 +26,16 @@ MOST_TOLD_OF_ONE = 16  # addresses
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedAddress:
     """An address that a blocked name resolves to. `ends`: until when it is blocked for that, in seconds."""
 
-    block: Key
+    block: BlockKey
     address: str
     ends: float
 
 
 @dataclass(frozen=True, slots=True)
-class Spared:
+class SparedAddress:
     """An address that a blocked name resolves to, and the rule by which it is not blocked."""
 
     name: str
@@ -52,10 +52,10 @@ class BlockedNames:
     """The blocked names and what they were seen to resolve to."""
 
     def __init__(self) -> None:
-        self._blocks: dict[str, dict[Key, Block]] = {}
-        self._learned: dict[Key, dict[str, Learned]] = {}
+        self._blocks: dict[str, dict[BlockKey, Block]] = {}
+        self._learned: dict[BlockKey, dict[str, LearnedAddress]] = {}
         self._count = 0
-        self.spared: dict[str, Spared] = {}  # by name: the latest
+        self.spared: dict[str, SparedAddress] = {}  # by name: the latest
 
     def put(self, block: Block) -> None:
         """From now on, this name is blocked."""
@@ -76,7 +76,7 @@ class BlockedNames:
         questions = {Question(name, one.department) for name, blocks in self._blocks.items() for one in blocks.values()}
         return [denial for question in questions if (denial := self.denial(question)) is not None]
 
-    def take(self, block: Block) -> Mapping[str, Learned]:
+    def take(self, block: Block) -> Mapping[str, LearnedAddress]:
         """From now on, this block is gone; returns what was learned for it, by address."""
         blocks = self._blocks.get(block.target, {})
         blocks.pop(block.key, None)
@@ -87,11 +87,11 @@ class BlockedNames:
         self._count -= len(learned)
         return learned
 
-    def learned(self, block: Key) -> Mapping[str, Learned]:
+    def learned(self, block: BlockKey) -> Mapping[str, LearnedAddress]:
         """By address, what was learned for this block."""
         return self._learned.get(block, {})
 
-    def remember(self, one: Learned) -> Learned | None:
+    def remember(self, one: LearnedAddress) -> LearnedAddress | None:
         """Note an address; returns what was known of it before."""
         known = self._learned.setdefault(one.block, {})
         before = known.get(one.address)
@@ -99,13 +99,15 @@ class BlockedNames:
         known[one.address] = one
         return before
 
-    def forget(self, one: Learned) -> None:
+    def forget(self, one: LearnedAddress) -> None:
         """The address is no longer blocked for its name."""
         known = self._learned.get(one.block, {})
         if known.pop(one.address, None) is not None:
             self._count -= 1
 
-    def concern(self, answer: DnsAnswer, department: str, protections: Protections, at_s: float) -> Iterator[Learned]:
+    def concern(
+        self, answer: DnsAnswer, department: str, protections: Protections, at_s: float
+    ) -> Iterator[LearnedAddress]:
         """What is to be learned from an answer that a host of this department was given.
 
         An address whose time is more than half over is learned again; what is protected is spared, and told.
@@ -117,21 +119,21 @@ class BlockedNames:
             for address in answer.addresses:
                 rule = protections.rule_for(address)
                 if rule is not None:
-                    self.spared[block.target] = Spared(answer.name, address, rule)
+                    self.spared[block.target] = SparedAddress(answer.name, address, rule)
                     continue
                 ends = at_s + hold_s
                 if block.expires_at is not None:
                     ends = min(ends, block.expires_at.timestamp())
                 known = self.learned(block.key).get(address)
                 if (known.ends < at_s + (ends - at_s) / 2) if known else self._count < MOST_LEARNED:
-                    yield Learned(block.key, address, ends)
+                    yield LearnedAddress(block.key, address, ends)
 
     def _blocks_of(self, name: str) -> Iterator[Block]:
         for one in _from(name):
             yield from self._blocks.get(one, {}).values()
 
 
-class Told:
+class AnswerCache:
     """What hosts were told lately that names resolve to, blocked or not."""
 
     def __init__(self) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from appliance.core.blocking.sets import Family, stand
-from appliance.core.blocking.targets import Kind, Network, kind_of
+from appliance.core.blocking.sets import Family, set_and_range
+from appliance.core.blocking.targets import Network, TargetKind, kind_of
 
 VERSIONS = {Family.HOSTS4: 4, Family.PREFIXES4: 4, Family.HOSTS6: 6, Family.PREFIXES6: 6}
 NOBODYS = "loopback, unspecified and multicast addresses are never blocked"
@@ -58,12 +58,12 @@ class Protections:
         protected, that address is left out, because anybody may let his name resolve to it.
         """
         kind = kind_of(target)
-        if kind is Kind.NAME:
+        if kind is TargetKind.NAME:
             own = next((name for name in self._names if f".{name}".endswith(f".{target}")), None)
             return own and f"the appliance's own name is {own}"
-        if kind is Kind.MAC:
+        if kind is TargetKind.MAC:
             return "it is the appliance's own hardware address" if target in self._macs else None
-        family, first, last = stand(target)
+        family, first, last = set_and_range(target)
         version = VERSIONS[family]
         low, high = _bounds(WHOLE[version])
         if first <= low and high <= last:

@@ -11,8 +11,8 @@ from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import NamedTuple
 
-from appliance.core.blocking.block import Origin
-from appliance.core.blocking.targets import Kind, kind_of
+from appliance.core.blocking.block import BlockOrigin
+from appliance.core.blocking.targets import TargetKind, kind_of
 
 
 class Family(StrEnum):
@@ -43,7 +43,7 @@ SHAPES: Mapping[Family, Shape] = {
 }
 
 
-class Slot(NamedTuple):
+class BlockSet(NamedTuple):
     """One set. `department`: `None` for all."""
 
     family: Family
@@ -55,7 +55,7 @@ class Slot(NamedTuple):
         return self.family if self.department is None else f"{self.family}.{self.department}"
 
 
-class Standing(NamedTuple):
+class Element(NamedTuple):
     """What the kernel notes of an element. `remaining_s`: until it drops it; `None`: it never does."""
 
     mark: int
@@ -66,7 +66,7 @@ class Standing(NamedTuple):
 ORIGIN_SHIFT = 28
 ORIGIN_MASK = 0xF << ORIGIN_SHIFT
 MOST_NUMBERS = 1 << ORIGIN_SHIFT
-ORIGIN_MARKS: Mapping[Origin, int] = {origin: at << ORIGIN_SHIFT for at, origin in enumerate(Origin, start=1)}
+ORIGIN_MARKS: Mapping[BlockOrigin, int] = {origin: at << ORIGIN_SHIFT for at, origin in enumerate(BlockOrigin, start=1)}
 
 
 def mark_of(origin: str, number: int) -> int:
@@ -76,13 +76,13 @@ def mark_of(origin: str, number: int) -> int:
 
 @lru_cache(maxsize=256)  # a list's 100,000 blocks share it
 def _origin_mark(origin: str) -> int:
-    return ORIGIN_MARKS[Origin(origin.partition(":")[0])]
+    return ORIGIN_MARKS[BlockOrigin(origin.partition(":")[0])]
 
 
 @lru_cache(maxsize=1024)  # five for each department
-def slot(family: Family, department: str | None) -> Slot:
+def block_set(family: Family, department: str | None) -> BlockSet:
     """The set; one value for all that ask."""
-    return Slot(family, department)
+    return BlockSet(family, department)
 
 
 def number_in(mark: int) -> int:
@@ -90,16 +90,16 @@ def number_in(mark: int) -> int:
     return mark & ~ORIGIN_MASK
 
 
-def stand(target: str) -> tuple[Family, int, int]:
+def set_and_range(target: str) -> tuple[Family, int, int]:
     """The family of a target's set, and the first and last number of its range; not for names."""
     kind = kind_of(target)
-    if kind is Kind.MAC:
+    if kind is TargetKind.MAC:
         number = int(target.replace(":", ""), 16)
         return Family.MACS, number, number
     address, _, length = target.partition("/")
     is_v6 = ":" in address
     first = int.from_bytes(inet_pton(AF_INET6 if is_v6 else AF_INET, address), "big")
-    if kind is Kind.ADDRESS:
+    if kind is TargetKind.ADDRESS:
         return (Family.HOSTS6 if is_v6 else Family.HOSTS4), first, first
     last = first + (1 << (128 if is_v6 else 32) - int(length)) - 1
     return (Family.PREFIXES6 if is_v6 else Family.PREFIXES4), first, last

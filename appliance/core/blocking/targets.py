@@ -20,7 +20,7 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _WRITTEN_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 
 
-class Kind(StrEnum):
+class TargetKind(StrEnum):
     """What a target is."""
 
     ADDRESS = "address"
@@ -29,13 +29,13 @@ class Kind(StrEnum):
     NAME = "name"  # a domain and all below it
 
 
-def kind_of(target: str) -> Kind:
+def kind_of(target: str) -> TargetKind:
     """The kind of a target as `parse_target` writes it."""
     if "/" in target:
-        return Kind.PREFIX
+        return TargetKind.PREFIX
     if ":" in target:
-        return Kind.MAC if _WRITTEN_MAC.fullmatch(target) else Kind.ADDRESS
-    return Kind.ADDRESS if target.rpartition(".")[2].isdigit() else Kind.NAME
+        return TargetKind.MAC if _WRITTEN_MAC.fullmatch(target) else TargetKind.ADDRESS
+    return TargetKind.ADDRESS if target.rpartition(".")[2].isdigit() else TargetKind.NAME
 
 
 def parse_target(text: str) -> str:

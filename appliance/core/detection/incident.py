@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 
-from appliance.core.detection.scans import Kind, Scans, Suspicion
+from appliance.core.detection.scans import ScanKind, Scans, Suspicion
 from appliance.core.traffic.packet import Packet
 
 QUIET_S = 180.0  # a scan that paces itself against detection waits a minute or two between its tries
@@ -30,12 +30,12 @@ class Severity(StrEnum):
 # The least number of distinct failures for each severity, worst first. Ports: nmap tries 1,000 unless told otherwise,
 # 100 with -F. Hosts: a /24 has 254.
 SEVERITIES = {
-    Kind.PORT_SCAN: ((1000, Severity.CRITICAL), (100, Severity.HIGH), (15, Severity.MEDIUM), (0, Severity.LOW)),
-    Kind.HOST_SWEEP: ((250, Severity.CRITICAL), (100, Severity.HIGH), (25, Severity.MEDIUM), (0, Severity.LOW)),
+    ScanKind.PORT_SCAN: ((1000, Severity.CRITICAL), (100, Severity.HIGH), (15, Severity.MEDIUM), (0, Severity.LOW)),
+    ScanKind.HOST_SWEEP: ((250, Severity.CRITICAL), (100, Severity.HIGH), (25, Severity.MEDIUM), (0, Severity.LOW)),
 }
 
 
-class Change(StrEnum):
+class IncidentChange(StrEnum):
     """What is news about an incident."""
 
     OPENED = "opened"
@@ -47,7 +47,7 @@ class Change(StrEnum):
 class Incident:
     """What one source did. `count`: its distinct failures; `details`: a sentence with them; `latest_s`: monotonic."""
 
-    kind: Kind
+    kind: ScanKind
     source: str
     severity: Severity
     count: int
@@ -56,10 +56,10 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class IncidentNews:
     """An incident that has just opened, escalated or closed."""
 
-    change: Change
+    change: IncidentChange
     incident: Incident
 
 
@@ -68,45 +68,48 @@ class Incidents:
 
     def __init__(self) -> None:
         self._scans = Scans()
-        self._open: dict[tuple[Kind, str], Incident] = {}
+        self._open: dict[tuple[ScanKind, str], Incident] = {}
 
     def observe(self, packet: Packet, now_s: float) -> None:
         """Take a TCP segment as evidence."""
         self._scans.observe(packet, now_s)
 
-    def judge(self, now_s: float) -> list[News]:
+    def judge(self, now_s: float) -> list[IncidentNews]:
         """What has opened, escalated or closed since the previous call."""
         news = []
         for suspicion in self._scans.found(now_s):
             change = self._file(_incident(suspicion))
             if change is not None:
-                news.append(News(change, self._open[suspicion.kind, suspicion.source]))
+                news.append(IncidentNews(change, self._open[suspicion.kind, suspicion.source]))
         return news + self._close_quiet(now_s)
 
     def open(self) -> Collection[Incident]:
         """The incidents that are open."""
         return self._open.values()
 
-    def _file(self, found: Incident) -> Change | None:
+    def _file(self, found: Incident) -> IncidentChange | None:
         key = found.kind, found.source
         known = self._open.get(key)
         if known is None:
             if len(self._open) >= MOST_OPEN:
                 return None
             self._open[key] = found
-            return Change.OPENED
+            return IncidentChange.OPENED
         if found.count > known.count:
             self._open[key] = found
         else:
             self._open[key] = replace(known, latest_s=found.latest_s)
-        return Change.ESCALATED if self._open[key].severity != known.severity else None
+        return IncidentChange.ESCALATED if self._open[key].severity != known.severity else None
 
-    def _close_quiet(self, now_s: float) -> list[News]:
+    def _close_quiet(self, now_s: float) -> list[IncidentNews]:
         quiet = [incident for incident in self._open.values() if now_s - incident.latest_s >= QUIET_S]
         for incident in quiet:
             del self._open[incident.kind, incident.source]
             self._scans.absolve_source(incident.kind, incident.source)
-        return [News(Change.CLOSED, replace(one, details=f"Quiet again after: {one.details}")) for one in quiet]
+        return [
+            IncidentNews(IncidentChange.CLOSED, replace(one, details=f"Quiet again after: {one.details}"))
+            for one in quiet
+        ]
 
 
 def _incident(suspicion: Suspicion) -> Incident:
@@ -124,7 +127,7 @@ def _incident(suspicion: Suspicion) -> Incident:
 def _details(suspicion: Suspicion, count: int) -> str:
     took_s = max(1, round(suspicion.latest_s - min(suspicion.failed_s.values())))
     examples = ", ".join(str(one) for one in islice(suspicion.failed_s, MOST_EXAMPLES))
-    if suspicion.kind is Kind.PORT_SCAN:
+    if suspicion.kind is ScanKind.PORT_SCAN:
         what = f"{count} different ports of {suspicion.common}"
     else:
         what = f"port {suspicion.common} of {count} different hosts"

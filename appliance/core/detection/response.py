@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 
-from appliance.core.blocking.block import BlockRequest, Origin
+from appliance.core.blocking.block import BlockOrigin, BlockRequest
 from appliance.core.detection.incident import Incident, Severity
 
 
@@ -55,6 +55,6 @@ class Responses:
             reason=incident.details,
             duration_s=duration_s,
             department=self._department,
-            actor=Origin.DETECTION,
-            origin=Origin.DETECTION,
+            actor=BlockOrigin.DETECTION,
+            origin=BlockOrigin.DETECTION,
         )

@@ -25,18 +25,18 @@ MOST_FAILURES = 8192  # remembered in all: 5 MB where each is of another source,
 MOST_FAILURES_EACH = 1024  # on one suspicion: beyond it the worst severity is reached (nmap tries 1,000 ports)
 
 
-class Kind(StrEnum):
+class ScanKind(StrEnum):
     """What the failures of one source have in common."""
 
     PORT_SCAN = "port_scan"  # the destination
     HOST_SWEEP = "host_sweep"  # the port
 
 
-Key = tuple[Kind, str, str | int]  # the kind, the source, and what the failures have in common
+Key = tuple[ScanKind, str, str | int]  # the kind, the source, and what the failures have in common
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ScanRule:
     """Enough is enough: this many distinct failures within this time."""
 
     count: int
@@ -45,10 +45,10 @@ class Rule:
 
 # Zeek's scan policy has 15 ports and 25 hosts in 5 minutes. In a burst less is enough: the busiest server that a
 # client talks to by itself, a domain controller, offers 9 TCP ports, so that its failure stays below 10.
-_PORT_SCAN = (Rule(15, WINDOW_S), Rule(10, 10.0))
-_HOST_SWEEP = (Rule(25, WINDOW_S),)
+_PORT_SCAN = (ScanRule(15, WINDOW_S), ScanRule(10, 10.0))
+_HOST_SWEEP = (ScanRule(25, WINDOW_S),)
 # Of file shares, terminals and databases a computer uses a handful; worms look for others there.
-_WORM_SWEEP = (Rule(8, SLOW_WINDOW_S),)
+_WORM_SWEEP = (ScanRule(8, SLOW_WINDOW_S),)
 _WORM_PORTS = frozenset({22, 23, 135, 139, 445, 1433, 2323, 3306, 3389, 5555, 5900})
 # A browser that is cut off, by its quota or by a broken uplink, fails at dozens of Internet hosts at once: at these
 # ports only private destinations count for a sweep.
@@ -72,7 +72,7 @@ class Suspicion:
     failed_s: dict[str | int, float] = field(default_factory=dict)  # the latest last
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ScanKind:
         """What kind of scan it would be."""
         return self.key[0]
 
@@ -92,9 +92,9 @@ class Suspicion:
         return next(reversed(self.failed_s.values()))
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[ScanRule, ...]:
         """Any of these makes it a scan."""
-        if self.kind is Kind.PORT_SCAN:
+        if self.kind is ScanKind.PORT_SCAN:
             return _PORT_SCAN
         return _WORM_SWEEP if self.common in _WORM_PORTS else _HOST_SWEEP
 
@@ -107,7 +107,7 @@ class Suspicion:
         """Whether enough distinct failures lie close enough together."""
         return any(self._satisfies(rule) for rule in self.rules)
 
-    def _satisfies(self, rule: Rule) -> bool:
+    def _satisfies(self, rule: ScanRule) -> bool:
         nth_latest_s = next(islice(reversed(self.failed_s.values()), rule.count - 1, None), None)
         return nth_latest_s is not None and self.latest_s - nth_latest_s <= rule.within_s
 
@@ -148,7 +148,7 @@ class Scans:
         """How many failures are remembered, at most `MOST_FAILURES`."""
         return self._failures
 
-    def absolve_source(self, kind: Kind, source: str) -> None:
+    def absolve_source(self, kind: ScanKind, source: str) -> None:
         """Forget the source's failures of this kind: its incident is closed and a new one starts from nothing."""
         for key in [key for key in self._suspicions if key[:2] == (kind, source)]:
             self._drop(key)
@@ -163,7 +163,7 @@ class Scans:
 
     def _fail(self, attempt: Attempt, began_s: float) -> None:
         for key, distinct in _evidence(attempt):
-            if key[0] is Kind.PORT_SCAN or _counts_for_sweep(attempt):
+            if key[0] is ScanKind.PORT_SCAN or _counts_for_sweep(attempt):
                 self._add(key, distinct, began_s)
 
     def _add(self, key: Key, distinct: str | int, began_s: float) -> None:
@@ -209,8 +209,8 @@ class Scans:
 def _evidence(attempt: Attempt) -> tuple[tuple[Key, str | int], ...]:
     """Which suspicions the failure of an attempt belongs to, and as what."""
     return (
-        ((Kind.PORT_SCAN, attempt.source, attempt.destination), attempt.port),
-        ((Kind.HOST_SWEEP, attempt.source, attempt.port), attempt.destination),
+        ((ScanKind.PORT_SCAN, attempt.source, attempt.destination), attempt.port),
+        ((ScanKind.HOST_SWEEP, attempt.source, attempt.port), attempt.destination),
     )
 
 

@@ -10,10 +10,10 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from appliance.core.metering import quota
-from appliance.core.metering.day_split import Filed, Note, file_by_day, file_note, noted
+from appliance.core.metering.day_split import DayShare, UndatedBytes, date_undated, split_by_day, with_undated
 from appliance.core.metering.department import Department
 from appliance.core.metering.meter import Reading
-from appliance.core.metering.quota import Action, Crossing, Kind, Ledger
+from appliance.core.metering.quota import Action, Crossing, Ledger, QuotaKind
 from appliance.core.metering.usage import Mark, Passed, next_mark, passed
 from appliance.core.moment import Moment
 
@@ -25,7 +25,7 @@ class Books:
     `granted_bytes`: part of the limit, for this period alone.
     """
 
-    kind: Kind
+    kind: QuotaKind
     used_bytes: int
     limit_bytes: int | None
     percentage: float | None
@@ -42,8 +42,8 @@ class Account:
         zone: ZoneInfo,
         ledgers: Sequence[Ledger],
         mark: Mark | None,
-        limits: Mapping[Kind, int | None],
-        kinds: Sequence[Kind] = tuple(Kind),
+        limits: Mapping[QuotaKind, int | None],
+        kinds: Sequence[QuotaKind] = tuple(QuotaKind),
     ) -> None:
         """`limits`: set by hand over the configured ones; `None` for a kind that has none. `kinds`: that are kept."""
         self.department = department
@@ -53,14 +53,14 @@ class Account:
         self._ledgers = {one.kind: one for one in ledgers}
         self._kinds = {*kinds}
         self._closed: list[Ledger] = []
-        self._notes: tuple[Note, ...] = ()
+        self._notes: tuple[UndatedBytes, ...] = ()
         for kind, limit_bytes in limits.items():
             self.set_limit(kind, limit_bytes)
 
     @property
     def ledgers(self) -> Sequence[Ledger]:
         """The ledgers of the running periods, daily first."""
-        return [self._ledgers[kind] for kind in Kind if kind in self._ledgers]
+        return [self._ledgers[kind] for kind in QuotaKind if kind in self._ledgers]
 
     @property
     def unsaved(self) -> Sequence[Ledger]:
@@ -94,20 +94,22 @@ class Account:
         amount = passed(self.mark, reading)
         self.mark = next_mark(self.mark, reading)
         if not trusted:
-            self._notes = noted(self._notes, Note(amount.total_bytes, now.monotonic_s - elapsed_s, now.monotonic_s))
-            return amount, self._charge([Filed(self._running_day(now), amount.total_bytes)])
+            self._notes = with_undated(
+                self._notes, UndatedBytes(amount.total_bytes, now.monotonic_s - elapsed_s, now.monotonic_s)
+            )
+            return amount, self._charge([DayShare(self._running_day(now), amount.total_bytes)])
         since = now.wall - timedelta(seconds=elapsed_s)
         filed = [
-            *(one for note in self._withdrawn() for one in file_note(note, now, self._zone)),
-            *file_by_day(amount.total_bytes, since, now.wall, self._zone),
+            *(one for note in self._withdrawn() for one in date_undated(note, now, self._zone)),
+            *split_by_day(amount.total_bytes, since, now.wall, self._zone),
         ]
         return amount, self._charge(filed)
 
     def judge(self, now: Moment) -> Sequence[Crossing]:
         """What is crossed by other limits alone, without a byte more."""
-        return self._charge([Filed(self._running_day(now), 0)])
+        return self._charge([DayShare(self._running_day(now), 0)])
 
-    def set_limit(self, kind: Kind, limit_bytes: int | None) -> None:
+    def set_limit(self, kind: QuotaKind, limit_bytes: int | None) -> None:
         """From now on this kind is limited so, or not at all."""
         limits = {one: limit for one, limit in self.limits.bytes_by_kind.items() if one is not kind}
         if limit_bytes is not None:
@@ -115,16 +117,16 @@ class Account:
             self._kinds.add(kind)
         self.limits = replace(self.limits, bytes_by_kind=limits)
 
-    def grant(self, kind: Kind, more_bytes: int) -> None:
+    def grant(self, kind: QuotaKind, more_bytes: int) -> None:
         """Extend the limit of the period that runs."""
         ledger = self._ledgers[kind]
         self._ledgers[kind] = replace(ledger, granted_bytes=ledger.granted_bytes + more_bytes)
 
-    def is_limited(self, kind: Kind) -> bool:
+    def is_limited(self, kind: QuotaKind) -> bool:
         """Whether this kind has a limit and a period that runs, so that it can be extended."""
         return kind in self.limits.bytes_by_kind and kind in self._ledgers
 
-    def exceeded(self) -> tuple[Kind, ...]:
+    def exceeded(self) -> tuple[QuotaKind, ...]:
         """The kinds whose limit is used up."""
         return tuple(one.kind for one in self.ledgers if quota.is_exceeded(one, self.limits))
 
@@ -154,20 +156,20 @@ class Account:
 
     def books(self, day: date) -> Sequence[Books]:
         """The quotas as a person reads them, daily first. `day`: the local one, for periods without a ledger yet."""
-        return [self._books(self._ledgers.get(kind) or Ledger(kind, self._start(kind, day))) for kind in Kind]
+        return [self._books(self._ledgers.get(kind) or Ledger(kind, self._start(kind, day))) for kind in QuotaKind]
 
     def used_today_bytes(self) -> int:
         """Bytes charged in the day that runs."""
-        return self._ledgers[Kind.DAILY].used_bytes
+        return self._ledgers[QuotaKind.DAILY].used_bytes
 
     def forecast(self, rate_bytes_s: float, wall: datetime) -> datetime | None:
         """When the first limit is reached at this rate, or `None`."""
         found = [quota.reaches_limit_at(one, self.limits, rate_bytes_s, wall, self._zone) for one in self.ledgers]
         return min((one for one in found if one is not None), default=None)
 
-    def _charge(self, filed: Sequence[Filed]) -> list[Crossing]:
+    def _charge(self, filed: Sequence[DayShare]) -> list[Crossing]:
         crossings: list[Crossing] = []
-        for kind in (one for one in Kind if one in self._kinds):
+        for kind in (one for one in QuotaKind if one in self._kinds):
             for start, amount_bytes in sorted(self._by_period(kind, filed).items()):
                 former = self._ledgers.get(kind)
                 ledger, crossed = quota.charge(former, kind, amount_bytes, self.limits, start, self._zone)
@@ -177,7 +179,7 @@ class Account:
                 crossings += crossed
         return crossings
 
-    def _by_period(self, kind: Kind, filed: Sequence[Filed]) -> Mapping[date, int]:
+    def _by_period(self, kind: QuotaKind, filed: Sequence[DayShare]) -> Mapping[date, int]:
         """The bytes of each period of a kind, none before the one that runs.
 
         Together, because bytes that were withdrawn and come back one by one would pass the same threshold again.
@@ -191,7 +193,7 @@ class Account:
             found[start] = found.get(start, 0) + one.amount_bytes
         return found
 
-    def _withdrawn(self) -> Sequence[Note]:
+    def _withdrawn(self) -> Sequence[UndatedBytes]:
         """The notes, with their bytes taken out of the ledgers that they were kept in meanwhile."""
         notes, self._notes = self._notes, ()
         total = sum(note.amount_bytes for note in notes)
@@ -202,10 +204,10 @@ class Account:
         return notes
 
     def _running_day(self, now: Moment) -> date:
-        daily = self._ledgers.get(Kind.DAILY)
+        daily = self._ledgers.get(QuotaKind.DAILY)
         return daily.start if daily else now.wall.astimezone(self._zone).date()
 
-    def _start(self, kind: Kind, day: date) -> date:
+    def _start(self, kind: QuotaKind, day: date) -> date:
         return quota.period_start(kind, day, self.limits.billing_day)
 
     def _books(self, ledger: Ledger) -> Books:

@@ -36,10 +36,14 @@ class Step(StrEnum):
 
 Key = tuple[Step, int]  # a bucket and its width
 
-SECONDS = {Step.MINUTE: 60, Step.FIVE_MINUTES: 300, Step.HOUR: 3600}  # the others are as long as people make them
+SECONDS = {
+    Step.MINUTE: 60,
+    Step.FIVE_MINUTES: 300,
+    Step.HOUR: 3600,
+}  # the others are as long as people make them
 
 # What is summed and kept. A month is the sum of its days and needs no sums of its own. Hosts' minutes would write more
-# to the SD card than all else together: they are in memory only (`Recent`).
+# to the SD card than all else together: they are in memory only (`RecentMinutes`).
 DEPARTMENT_STEPS = (Step.MINUTE, Step.FIVE_MINUTES, Step.HOUR, Step.DAY)
 HOST_STEPS = (Step.FIVE_MINUTES, Step.HOUR, Step.DAY)
 
@@ -99,7 +103,7 @@ def _month(day: date) -> int:
     return day.year * 12 + day.month - 1
 
 
-class Sums:
+class HistorySums:
     """Bytes up and down by series and bucket: what has been observed and is not on the disk yet."""
 
     def __init__(self, most_series: int | None = None) -> None:
@@ -168,7 +172,7 @@ class Sums:
                 self.drop(series, [oldest])
 
 
-class Recent:
+class RecentMinutes:
     """The latest minutes of each host: a ring of minute, up and down for each, and nothing on the disk."""
 
     def __init__(self, most_hosts: int) -> None:

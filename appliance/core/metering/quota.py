@@ -14,7 +14,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 
-class Kind(StrEnum):
+class QuotaKind(StrEnum):
     """The lengths of a quota period."""
 
     DAILY = "daily"
@@ -22,7 +22,7 @@ class Kind(StrEnum):
     MONTHLY = "monthly"
 
 
-class Alert(StrEnum):
+class AlertKind(StrEnum):
     """What has happened to a ledger."""
 
     WARNING = "warning"
@@ -52,7 +52,7 @@ class Ledger:
     `granted_bytes`: what the limit was extended by, for this period alone.
     """
 
-    kind: Kind
+    kind: QuotaKind
     start: date
     used_bytes: int = 0
     raised: frozenset[int] = frozenset()
@@ -66,7 +66,7 @@ class Limits:
     `billing_day`: the day of the month on which the monthly period starts; a month without it starts on its last day.
     """
 
-    bytes_by_kind: Mapping[Kind, int]
+    bytes_by_kind: Mapping[QuotaKind, int]
     thresholds: tuple[int, ...] = (80, CRITICAL_PERCENT, EXCEEDED_PERCENT)
     billing_day: int = 1
     on_exceeded: Action = Action.ALERT
@@ -77,19 +77,19 @@ class Limits:
 class Crossing:
     """A ledger has passed a threshold, or has begun anew (`RESET`)."""
 
-    alert: Alert
-    kind: Kind
+    alert: AlertKind
+    kind: QuotaKind
     used_bytes: int
     limit_bytes: int
     percentage: float
     resets_at: datetime
 
 
-def period_start(kind: Kind, day: date, billing_day: int = 1) -> date:
+def period_start(kind: QuotaKind, day: date, billing_day: int = 1) -> date:
     """The first local day of the period that holds this day; a week starts on Monday (ISO 8601)."""
-    if kind is Kind.DAILY:
+    if kind is QuotaKind.DAILY:
         return day
-    if kind is Kind.WEEKLY:
+    if kind is QuotaKind.WEEKLY:
         return day - timedelta(days=day.weekday())
     this_month = _billing_date(day.year, day.month, billing_day)
     if day >= this_month:
@@ -102,17 +102,17 @@ def _billing_date(year: int, month: int, billing_day: int) -> date:
     return date(year, month, min(billing_day, monthrange(year, month)[1]))
 
 
-def next_start(kind: Kind, start: date, billing_day: int = 1) -> date:
+def next_start(kind: QuotaKind, start: date, billing_day: int = 1) -> date:
     """The first local day of the period after the one that starts here."""
-    if kind is Kind.DAILY:
+    if kind is QuotaKind.DAILY:
         return start + timedelta(days=1)
-    if kind is Kind.WEEKLY:
+    if kind is QuotaKind.WEEKLY:
         return start + timedelta(days=7)
     following = start.replace(day=28) + timedelta(days=4)
     return _billing_date(following.year, following.month, billing_day)
 
 
-def resets_at(kind: Kind, start: date, zone: ZoneInfo, billing_day: int = 1) -> datetime:
+def resets_at(kind: QuotaKind, start: date, zone: ZoneInfo, billing_day: int = 1) -> datetime:
     """The instant, in UTC, at which the next period begins. Where that local day has no midnight, its first instant."""
     return first_instant(next_start(kind, start, billing_day), zone)
 
@@ -129,11 +129,11 @@ def percentage(used_bytes: int, limit_bytes: int) -> float:
     return round(used_bytes * 100 / limit_bytes, 2)
 
 
-def alert_for(threshold: int) -> Alert:
+def alert_for(threshold: int) -> AlertKind:
     """What passing this threshold is called."""
     if threshold >= EXCEEDED_PERCENT:
-        return Alert.EXCEEDED
-    return Alert.CRITICAL if threshold >= CRITICAL_PERCENT else Alert.WARNING
+        return AlertKind.EXCEEDED
+    return AlertKind.CRITICAL if threshold >= CRITICAL_PERCENT else AlertKind.WARNING
 
 
 def limit_of(ledger: Ledger, limits: Limits) -> int | None:
@@ -155,7 +155,7 @@ def remaining_bytes(ledgers: Sequence[Ledger], limits: Limits) -> int | None:
 
 
 def charge(
-    ledger: Ledger | None, kind: Kind, charged_bytes: int, limits: Limits, day: date, zone: ZoneInfo
+    ledger: Ledger | None, kind: QuotaKind, charged_bytes: int, limits: Limits, day: date, zone: ZoneInfo
 ) -> tuple[Ledger, Sequence[Crossing]]:
     """The ledger after these bytes on this local day, and what that crossed, lowest threshold first.
 
@@ -168,7 +168,7 @@ def charge(
     elif start > ledger.start:
         ledger = Ledger(kind, start)
         if kind in limits.bytes_by_kind:
-            crossings.append(_crossing(Alert.RESET, ledger, limits, zone))
+            crossings.append(_crossing(AlertKind.RESET, ledger, limits, zone))
     ledger = replace(ledger, used_bytes=ledger.used_bytes + charged_bytes)
     if kind not in limits.bytes_by_kind:
         return ledger, crossings
@@ -206,7 +206,7 @@ def _passed(ledger: Ledger, limits: Limits) -> list[int]:
     ]
 
 
-def _crossing(alert: Alert, ledger: Ledger, limits: Limits, zone: ZoneInfo) -> Crossing:
+def _crossing(alert: AlertKind, ledger: Ledger, limits: Limits, zone: ZoneInfo) -> Crossing:
     limit = limit_of(ledger, limits) or 0
     return Crossing(
         alert=alert,

@@ -22,7 +22,7 @@ class _Sides:
     metered_bytes: int = 0
 
 
-class Balance:
+class Unaccounted:
     """Keeps both sides for each interface with a department."""
 
     def __init__(self, interfaces: Mapping[str, str]) -> None:

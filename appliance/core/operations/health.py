@@ -13,7 +13,7 @@ BUSY = 0.9  # of the line rate; above it queues grow and people notice
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class HealthFacts:
     """What is known of a department now.
 
     `can_enforce`: whether the position can stop traffic. `wanted`: blocks that should be in force; `enforced`: those
@@ -36,7 +36,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class HealthReason:
     """Why the score is below 1. `weight`: the share that it takes."""
 
     text: str
@@ -49,14 +49,14 @@ class Condition:
 
     active: bool
     score: float
-    reasons: tuple[Reason, ...] = ()
+    reasons: tuple[HealthReason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
     weight: float
-    holds: Callable[[Facts], bool]
-    text: Callable[[Facts], str]
+    holds: Callable[[HealthFacts], bool]
+    text: Callable[[HealthFacts], str]
 
 
 # Worst first. Weights: 1 is an outage, 0.5 something that was promised and is not done, less what a person should
@@ -106,9 +106,9 @@ _FAULTS = (
 )
 
 
-def judge(facts: Facts) -> Condition:
+def judge(facts: HealthFacts) -> Condition:
     """How the department is, with every reason that lowers its score."""
-    reasons = tuple(Reason(fault.text(facts), fault.weight) for fault in _FAULTS if fault.holds(facts))
+    reasons = tuple(HealthReason(fault.text(facts), fault.weight) for fault in _FAULTS if fault.holds(facts))
     able = facts.can_enforce or facts.wanted == 0
     return Condition(
         active=facts.is_present and facts.is_up and able,

@@ -11,7 +11,7 @@ from enum import StrEnum
 from appliance.core.moment import timestamp
 
 
-class Kind(StrEnum):
+class MaintenanceKind(StrEnum):
     """What is said of a maintenance: planned ahead, begun by hand, or over."""
 
     SCHEDULED = "scheduled"
@@ -23,7 +23,7 @@ class Kind(StrEnum):
 class Maintenance:
     """A maintenance that is announced (`begun` false) or under way. `impact`: a sentence for the dashboards' users."""
 
-    kind: Kind
+    kind: MaintenanceKind
     start: datetime
     duration_s: int
     impact: str
@@ -39,8 +39,8 @@ class Maintenance:
 def plan(wall: datetime, start: datetime | None, duration_s: int, impact: str, actor: str) -> Maintenance:
     """The maintenance that somebody asks for: by hand and at once, or scheduled where `start` lies ahead."""
     if start is not None and start > wall:
-        return Maintenance(Kind.SCHEDULED, start, duration_s, impact, actor)
-    return Maintenance(Kind.MANUAL, wall, duration_s, impact, actor, begun=True)
+        return Maintenance(MaintenanceKind.SCHEDULED, start, duration_s, impact, actor)
+    return Maintenance(MaintenanceKind.MANUAL, wall, duration_s, impact, actor, begun=True)
 
 
 def advance(maintenance: Maintenance | None, wall: datetime) -> tuple[Maintenance | None, Maintenance | None]:
@@ -59,7 +59,10 @@ def completed(maintenance: Maintenance, wall: datetime) -> Maintenance:
     """What is told of a maintenance that is over: how long it really took; one called off before it began took 0 s."""
     took_s = max(0, round((min(wall, maintenance.end) - maintenance.start).total_seconds()))
     return replace(
-        maintenance, kind=Kind.COMPLETED, duration_s=took_s, impact="Maintenance is over; changes are accepted again"
+        maintenance,
+        kind=MaintenanceKind.COMPLETED,
+        duration_s=took_s,
+        impact="Maintenance is over; changes are accepted again",
     )
 
 

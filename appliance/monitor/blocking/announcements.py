@@ -11,8 +11,8 @@ from datetime import datetime
 
 from msgspec import UNSET
 
-from appliance.core.blocking.block import Block, Key, Origin
-from appliance.core.blocking.block_index import Register
+from appliance.core.blocking.block import Block, BlockKey, BlockOrigin
+from appliance.core.blocking.block_index import BlockIndex
 from appliance.core.moment import Moment, timestamp
 from appliance.events import BlockedIp, IpBlocked, IpUnblocked, UnblockedIp
 from appliance.ports import Publisher
@@ -20,14 +20,14 @@ from appliance.ports import Publisher
 MOST_AT_ONCE = 200  # in one step; a second's worth for a page that shows each
 
 
-class Herald:
+class BlockAnnouncer:
     """Tells of blocks, each once."""
 
     def __init__(self, departments: Sequence[str], publish: Publisher, *, can_enforce: bool) -> None:
         self._departments = tuple(departments)
         self._can_enforce = can_enforce
         self._publish = publish
-        self._untold: dict[Key, None] = {}
+        self._untold: dict[BlockKey, None] = {}
         self._ended: deque[tuple[Block, str]] = deque()
 
     def expect(self, blocks: Iterable[Block]) -> None:
@@ -35,7 +35,7 @@ class Herald:
         self._untold.update((one.key, None) for one in blocks if not one.announced and not _is_listed(one))
 
     def tell_begin(
-        self, register: Register, is_enforced: Callable[[Block], bool], wall: datetime, now: Moment
+        self, register: BlockIndex, is_enforced: Callable[[Block], bool], wall: datetime, now: Moment
     ) -> Sequence[Block]:
         """Tell a portion of what is to be told and holds, if it can hold at all; returns it. `wall`: by their clock."""
         self._tell_ended(now)
@@ -71,7 +71,7 @@ class Herald:
 
 
 def _is_listed(block: Block) -> bool:
-    return block.origin.startswith(f"{Origin.LIST}:")
+    return block.origin.startswith(f"{BlockOrigin.LIST}:")
 
 
 def _blocked(block: Block, department: str, wall: datetime, now: Moment, *, enforced: bool) -> IpBlocked:

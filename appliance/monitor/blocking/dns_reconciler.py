@@ -11,7 +11,7 @@ from appliance.core.blocking.blocked_names import BlockedNames
 from appliance.core.blocking.denials import Question
 from appliance.core.blocking.place import Place
 from appliance.core.moment import Moment
-from appliance.monitor.blocking.tampering import Disturbance
+from appliance.monitor.blocking.tampering import Tampering
 from appliance.ports import DnsFilter
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 RETRY_S = 60.0  # after a refusal: a kernel that takes no program will hardly take one a moment later
 
 
-class Lookups:
+class DnsReconciler:
     """Holds the kernel's DNS filter to the blocked names."""
 
     def __init__(self, places: Sequence[Place], names: BlockedNames, dns_filter: DnsFilter) -> None:
@@ -30,7 +30,7 @@ class Lookups:
         self._refusal: str | None = None
         self._retry_s = 0.0
         self._present: Mapping[str, int] = {}
-        self._disturbance = Disturbance()
+        self._disturbance = Tampering()
 
     def troubles(self, now: Moment) -> Sequence[str]:
         """What a person should know, a sentence each."""

@@ -11,23 +11,23 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from appliance.core.blocking import holdover as reckoning
-from appliance.core.blocking.block import Block, BlockRequest, Key
-from appliance.core.blocking.block_index import Change, Register
-from appliance.core.blocking.blocked_names import MOST_LEARNED, Told
+from appliance.core.blocking.block import Block, BlockKey, BlockRequest
+from appliance.core.blocking.block_index import BlockIndex, IndexChange
+from appliance.core.blocking.blocked_names import MOST_LEARNED, AnswerCache
 from appliance.core.blocking.place import Place
 from appliance.core.blocking.protection import Protected
-from appliance.core.blocking.targets import Kind, parse_target
+from appliance.core.blocking.targets import TargetKind, parse_target
 from appliance.core.machine import Facing, Link, Position
 from appliance.core.metering.department import Department
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.core.traffic.dns import DnsAnswer
-from appliance.monitor.blocking.announcements import Herald
-from appliance.monitor.blocking.dns_reconciler import Lookups
-from appliance.monitor.blocking.hits import Hits, log_some
-from appliance.monitor.blocking.protections import Safeguard
-from appliance.monitor.blocking.reconciler import Obedience
-from appliance.ports import DnsFilter, Firewall, Publisher, Store, Surroundings
+from appliance.monitor.blocking.announcements import BlockAnnouncer
+from appliance.monitor.blocking.dns_reconciler import DnsReconciler
+from appliance.monitor.blocking.hits import HitCounters, log_some
+from appliance.monitor.blocking.protections import ProtectedAddresses
+from appliance.monitor.blocking.reconciler import Reconciler
+from appliance.ports import DnsFilter, Firewall, Publisher, Store, Upstream
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Enforcement:
         position: Position,
         protected: Sequence[Protected],
         links: Callable[[], Mapping[str, Link]],
-        surroundings: Surroundings,
+        upstream: Upstream,
         firewall: Firewall,
         dns_filter: DnsFilter,
         store: Store,
@@ -56,20 +56,20 @@ class Enforcement:
         """`links`: the interfaces that exist now. `require_writable`: raises `Refused` in maintenance."""
         self.can_enforce = position is not Position.MIRROR
         self._interfaces = {one.id: one.interface for one in departments}
-        self._safeguard = Safeguard(protected, links, surroundings)
+        self._safeguard = ProtectedAddresses(protected, links, upstream)
         self._store = store
         self._is_clock_trusted = is_clock_trusted
         self._require_writable = require_writable
-        self._herald = Herald([one.id for one in departments], publish, can_enforce=self.can_enforce)
+        self._announcer = BlockAnnouncer([one.id for one in departments], publish, can_enforce=self.can_enforce)
         facing = Facing.SELF if position is Position.HOST else Facing.DEPARTMENT
         places = [Place(one.id, one.interface, facing, one.subnets) for one in departments]
-        self._obedience = Obedience(places, links, firewall)
-        self._register = Register()
-        self._lookups = Lookups(places, self._register.names, dns_filter)
-        self._told = Told()
+        self._reconciler = Reconciler(places, links, firewall)
+        self._register = BlockIndex()
+        self._lookups = DnsReconciler(places, self._register.names, dns_filter)
+        self._told = AnswerCache()
         self._reckoning = reckoning.NEVER
         self._reckoned_s = 0.0
-        self._hits = Hits(self._register, firewall, dns_filter)
+        self._hits = HitCounters(self._register, firewall, dns_filter)
 
     def restore(self, now: Moment) -> None:
         """Put in force what was saved. Called once, before all else, and before anything is forwarded if possible.
@@ -81,8 +81,8 @@ class Enforcement:
         blocks = self._configured(self._store.blocks())
         change = self._register.change([one if one.number else self._numbered(one) for one in blocks], [])
         learned = self._register.learn(self._store.learned())
-        self._herald.expect(blocks)
-        self._obey(Change(change.dropped, [*change.put, *learned.put], change.questions), now)
+        self._announcer.expect(blocks)
+        self._obey(IndexChange(change.dropped, [*change.put, *learned.put], change.questions), now)
 
     def block(self, requests: Sequence[BlockRequest], now: Moment) -> Sequence[Block]:
         """Block these targets from now on, all in one transaction, or none; what is blocked already is replaced.
@@ -96,7 +96,7 @@ class Enforcement:
             raise Refused(Code.BAD_REQUEST, f"there may be {MOST_BLOCKS} blocks; lift some, or block prefixes")
         blocks = list(judged.values())
         self._store.save_blocks(blocks, [])
-        self._herald.expect(blocks)
+        self._announcer.expect(blocks)
         self._obey(self._register.change(blocks, []), now)
         self._recall(blocks, now)
         try:
@@ -123,7 +123,7 @@ class Enforcement:
             self._store.sync()
         finally:  # it is lifted even so
             log_some(log, "%s lifts the block of %s", [(actor, one.target) for one in lifted])
-            self._herald.tell_end(lifted, f"lifted by {actor}", now)
+            self._announcer.tell_end(lifted, f"lifted by {actor}", now)
         return lifted
 
     def objections(self, targets: Sequence[str], now: Moment, caller_address: str | None = None) -> Mapping[str, str]:
@@ -146,11 +146,11 @@ class Enforcement:
 
     def is_enforced(self, block: Block) -> bool:
         """Whether the block is in force, somewhere at least where its departments are; for all that is known."""
-        absent = self._obedience.absent()
+        absent = self._reconciler.absent()
         if not self.can_enforce or absent is None or block.key in absent:
             return False
         return any(
-            interface in self._obedience.present
+            interface in self._reconciler.present
             for department, interface in self._interfaces.items()
             if block.department in {None, department}
         )
@@ -158,15 +158,15 @@ class Enforcement:
     def tally(self, department: Department) -> tuple[int, int]:
         """How many blocks should hold in the department, and how many do."""
         wanted = self._register.count(department.id)
-        absent = self._obedience.absent()
-        if not self.can_enforce or absent is None or department.interface not in self._obedience.present:
+        absent = self._reconciler.absent()
+        if not self.can_enforce or absent is None or department.interface not in self._reconciler.present:
             return wanted, 0
         lost = [block for key in absent if (block := self._register.get(key)) is not None]
         return wanted, wanted - sum(block.department in {None, department.id} for block in lost)
 
     def troubles(self, now: Moment) -> Sequence[str]:
         """What a person should know of the blocks, a sentence each."""
-        told = [self._obedience.refusal, self._obedience.disturbance(now), *self._lookups.troubles(now)]
+        told = [self._reconciler.refusal, self._reconciler.disturbance(now), *self._lookups.troubles(now)]
         return [*filter(None, told), *(one.text for one in self._register.names.spared.values())]
 
     def stopped(self) -> Mapping[str, int]:
@@ -197,22 +197,22 @@ class Enforcement:
         if ended:
             self._note(lambda: self._store.save_blocks([], ended))
             self._obey(self._register.change([], ended), now)
-            self._herald.tell_end(ended, "its time has run out", now)
+            self._announcer.tell_end(ended, "its time has run out", now)
         if self.can_enforce:
-            self._obedience.step(now, self._at_s(now), is_moved=is_moved)
-            self._lookups.step(now, self._at_s(now), self._obedience.present, is_moved=is_moved)
+            self._reconciler.step(now, self._at_s(now), is_moved=is_moved)
+            self._lookups.step(now, self._at_s(now), self._reconciler.present, is_moved=is_moved)
         self._tell_begin(now)
 
     def audit(self, now: Moment, pause: Callable[[], None]) -> None:
         """Compare what the kernel shows with what it should have. `pause`: gives others their turn, again and again."""
         if self.can_enforce:
-            self._obedience.audit(now, self._at_s(now), pause)
+            self._reconciler.audit(now, self._at_s(now), pause)
 
-    def _judged(self, requests: Sequence[BlockRequest], now: Moment) -> dict[Key, Block]:
+    def _judged(self, requests: Sequence[BlockRequest], now: Moment) -> dict[BlockKey, Block]:
         wall, provisional = self._wall(now), not self._reckoning.is_trusted
         callers = {request.caller_address for request in requests}
         protections = {one: self._safeguard.protections(now, one) for one in callers}
-        judged: dict[Key, Block] = {}
+        judged: dict[BlockKey, Block] = {}
         for asked in requests:
             target = parse_target(asked.target)
             rule = protections[asked.caller_address].rule_for(target)
@@ -248,14 +248,14 @@ class Enforcement:
         except Refused as refused:
             log.warning("blocks that began or ended are not saved: %s", refused.message)
 
-    def _obey(self, change: Change, now: Moment) -> None:
+    def _obey(self, change: IndexChange, now: Moment) -> None:
         if self.can_enforce:
-            self._obedience.change(change, now, self._at_s(now))
+            self._reconciler.change(change, now, self._at_s(now))
             self._lookups.change(change.questions, now, self._at_s(now))
 
     def _recall(self, blocks: Iterable[Block], now: Moment) -> None:
         """What hosts know already of names that are blocked from now on is blocked too, connections and all."""
-        names = {block.target for block in blocks if block.kind is Kind.NAME}
+        names = {block.target for block in blocks if block.kind is TargetKind.NAME}
         if names:
             self._learn(self._told.about(names, self._at_s(now)), now)
 
@@ -268,7 +268,7 @@ class Enforcement:
             self._obey(self._register.learn(new), now)
 
     def _tell_begin(self, now: Moment) -> None:
-        told = self._herald.tell_begin(self._register, self.is_enforced, self._wall(now), now)
+        told = self._announcer.tell_begin(self._register, self.is_enforced, self._wall(now), now)
         if told:
             announced = [replace(block, announced=True) for block in told]
             self._note(lambda: self._store.save_blocks(announced, []))  # lost, they are told once more

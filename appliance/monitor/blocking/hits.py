@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from appliance.core.blocking.block_index import Register
+from appliance.core.blocking.block_index import BlockIndex
 from appliance.core.blocking.place import Hit, news_of
 from appliance.core.blocking.sets import number_in
 from appliance.ports import DnsFilter, Firewall
@@ -14,10 +14,10 @@ log = logging.getLogger(__name__)
 MOST_LOGGED = 20  # of one request, or of one minute's hits; of more, how many there were
 
 
-class Hits:
+class HitCounters:
     """What the packet filter has stopped, and the look-ups that were refused."""
 
-    def __init__(self, register: Register, firewall: Firewall, dns_filter: DnsFilter) -> None:
+    def __init__(self, register: BlockIndex, firewall: Firewall, dns_filter: DnsFilter) -> None:
         self._register = register
         self._firewall = firewall
         self._dns_filter = dns_filter

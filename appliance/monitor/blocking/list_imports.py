@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from appliance.core.blocking.block import Block, BlockRequest
-from appliance.core.blocking.lists.changes import changes, orphans
-from appliance.core.blocking.lists.parser import MOST_TOLD, BlockList, Contents, Fetched, read
+from appliance.core.blocking.lists.changes import list_changes, orphans
+from appliance.core.blocking.lists.parser import MOST_TOLD, BlockList, Fetched, ListContents, read
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 
@@ -60,7 +60,7 @@ class Listing:
     """
 
     known: BlockList
-    contents: Contents | None = None
+    contents: ListContents | None = None
     read_at: datetime | None = None
     checked_at: datetime | None = None
     trouble: str | None = None
@@ -77,7 +77,7 @@ class Listing:
         return len(self.lifted) + len(self.requests)
 
 
-class Lists:
+class ListImports:
     """Keeps the blocks of the configured lists what the lists say."""
 
     def __init__(self, lists: Sequence[BlockList], enforcement: Blocks, fetch: Fetch, aside: Aside) -> None:
@@ -126,7 +126,7 @@ class Lists:
             return
         text = "the list %s has %d entries, and %d lines that mean nothing"
         log.info(text, known.name, len(contents.targets), contents.fault_count)
-        found = self._aside(changes, known, contents.targets, self._enforcement.blocks(now), now.wall)
+        found = self._aside(list_changes, known, contents.targets, self._enforcement.blocks(now), now.wall)
         listing.version, listing.contents, listing.read_at = fetched.version, contents, now.wall
         listing.lifted, listing.requests = list(found.lifted), list(found.requests)
         listing.objections, listing.objection_count = (), 0
@@ -169,6 +169,6 @@ class Lists:
         listing.trouble = trouble
 
 
-def _look(fetch: Fetch, source: str, version: str) -> tuple[Fetched, Contents | None]:
+def _look(fetch: Fetch, source: str, version: str) -> tuple[Fetched, ListContents | None]:
     fetched = fetch(source, version)
     return fetched, None if fetched.content is None else read(fetched.content)

@@ -5,21 +5,21 @@ from collections.abc import Callable, Mapping, Sequence
 from appliance.core.blocking.protection import Protected, Protections, protected_host
 from appliance.core.machine import Link
 from appliance.core.moment import Moment
-from appliance.ports import Surroundings
+from appliance.ports import Upstream
 
 LOOKED_S = 1.0  # so often it is looked: it takes reading four files, as long as all else of a block does
 
 
-class Safeguard:
+class ProtectedAddresses:
     """Knows what is protected."""
 
     def __init__(
-        self, protected: Sequence[Protected], links: Callable[[], Mapping[str, Link]], surroundings: Surroundings
+        self, protected: Sequence[Protected], links: Callable[[], Mapping[str, Link]], upstream: Upstream
     ) -> None:
         """`links`: the interfaces that exist now."""
         self._protected = tuple(protected)
         self._links = links
-        self._surroundings = surroundings
+        self._upstream = upstream
         self._known: tuple[Protections, float] | None = None
 
     def protections(self, now: Moment, caller_address: str | None = None) -> Protections:
@@ -36,7 +36,5 @@ class Safeguard:
             for link in links
             for address in link.addresses
         ]
-        essentials = self._surroundings.essentials()
-        return Protections(
-            [*self._protected, *own, *essentials], [link.mac for link in links], self._surroundings.names()
-        )
+        essentials = self._upstream.essentials()
+        return Protections([*self._protected, *own, *essentials], [link.mac for link in links], self._upstream.names())

@@ -8,14 +8,14 @@ the audit of that; it goes in small steps, between which everybody else has his 
 import logging
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
-from appliance.core.blocking.block_index import Change
+from appliance.core.blocking.block_index import IndexChange
 from appliance.core.blocking.cover import Cover, Range
 from appliance.core.blocking.place import Place
-from appliance.core.blocking.sets import SHAPES, Slot
-from appliance.core.kernel.nftables.elements import Seen
+from appliance.core.blocking.sets import SHAPES, BlockSet
+from appliance.core.kernel.nftables.elements import SeenElements
 from appliance.core.machine import Link
 from appliance.core.moment import Moment
-from appliance.monitor.blocking.tampering import Disturbance
+from appliance.monitor.blocking.tampering import Tampering
 from appliance.ports import Firewall
 
 log = logging.getLogger(__name__)
@@ -26,10 +26,10 @@ SHORTEST_AUDIT_S = 5.0
 COMPARED_AT_ONCE = 1000  # pieces: a millisecond
 NEARLY_OVER_S = 120.0  # what ends while an audit looks is not missed; it looks twice, for a minute where there is most
 
-Missing = set[tuple[Slot, Range]]
+Missing = set[tuple[BlockSet, Range]]
 
 
-class Obedience:
+class Reconciler:
     """Holds the kernel to the claims."""
 
     def __init__(self, places: Sequence[Place], links: Callable[[], Mapping[str, Link]], firewall: Firewall) -> None:
@@ -37,13 +37,13 @@ class Obedience:
         self._places = tuple(places)
         self._links = links
         self._firewall = firewall
-        self._covers: dict[Slot, Cover] = {}
+        self._covers: dict[BlockSet, Cover] = {}
         self._present: Mapping[str, int] = {}
         self._is_whole = False
         self._absent: set[Hashable] | None = None  # owners; `None`: all
         self._refusal: str | None = None
         self._retry_s = 0.0
-        self._disturbance = Disturbance()
+        self._disturbance = Tampering()
         self._audit_due_s = 0.0
 
     @property
@@ -64,13 +64,13 @@ class Obedience:
         """What somebody has done to the blocks lately, for a person."""
         return self._disturbance.text(now)
 
-    def change(self, change: Change, now: Moment, at_s: float) -> None:
+    def change(self, change: IndexChange, now: Moment, at_s: float) -> None:
         """Take some claims away and put others, in one transaction. `at_s`: now, on the scale of their ends."""
         gone, new = self._resolved(change)
         if not self._is_whole:
             self._heal(now, at_s)
             return
-        bounds = {slot: [(one.first, one.last) for one in pieces] for slot, pieces in gone.items()}
+        bounds = {block_set: [(one.first, one.last) for one in pieces] for block_set, pieces in gone.items()}
         refusal = self._firewall.change(bounds, new, at_s)
         if refusal is not None:
             self._is_whole = False
@@ -101,7 +101,9 @@ class Obedience:
             missing &= self._missing(pause)
         self._plan_audit(now)
         lost: set[Hashable] = {
-            piece.owner for slot, piece in missing if piece in self._covers[slot] and piece.ends > at_s + NEARLY_OVER_S
+            piece.owner
+            for block_set, piece in missing
+            if piece in self._covers[block_set] and piece.ends > at_s + NEARLY_OVER_S
         }
         if lost and self._is_whole:
             log.error("the kernel has lost %d of its blocks; all are put in force again", len(lost))
@@ -110,26 +112,26 @@ class Obedience:
     def _missing(self, pause: Callable[[], None]) -> Missing:
         """The pieces that the kernel does not show as they are."""
         missing: Missing = set()
-        for slot, cover in tuple(self._covers.items()):
-            pieces, seen = list(cover.pieces()), Seen(SHAPES[slot.family])
-            for points in self._firewall.look(slot):
+        for block_set, cover in tuple(self._covers.items()):
+            pieces, seen = list(cover.pieces()), SeenElements(SHAPES[block_set.family])
+            for points in self._firewall.look(block_set):
                 seen.add(points)
                 pause()
             for at in range(0, len(pieces), COMPARED_AT_ONCE):
-                missing.update((slot, one) for one in pieces[at : at + COMPARED_AT_ONCE] if one not in seen)
+                missing.update((block_set, one) for one in pieces[at : at + COMPARED_AT_ONCE] if one not in seen)
                 pause()
         return missing
 
-    def _resolved(self, change: Change) -> tuple[dict[Slot, set[Range]], dict[Slot, set[Range]]]:
-        by_slot: dict[Slot, tuple[list[Range], list[Range]]] = {}
+    def _resolved(self, change: IndexChange) -> tuple[dict[BlockSet, set[Range]], dict[BlockSet, set[Range]]]:
+        by_set: dict[BlockSet, tuple[list[Range], list[Range]]] = {}
         for at, claims in enumerate((change.dropped, change.put)):
             for claim in claims:
-                by_slot.setdefault(claim.slot, ([], []))[at].append(claim.range)
+                by_set.setdefault(claim.block_set, ([], []))[at].append(claim.range)
         gone, new = {}, {}
-        for slot, (old, fresh) in by_slot.items():
-            shape = SHAPES[slot.family]
-            cover = self._covers.setdefault(slot, Cover(shape.bits, joins=shape.is_interval))
-            gone[slot], new[slot] = cover.change(old, fresh)
+        for block_set, (old, fresh) in by_set.items():
+            shape = SHAPES[block_set.family]
+            cover = self._covers.setdefault(block_set, Cover(shape.bits, joins=shape.is_interval))
+            gone[block_set], new[block_set] = cover.change(old, fresh)
         return gone, new
 
     def _look_around(self) -> Mapping[str, int]:
@@ -142,7 +144,10 @@ class Obedience:
         self._present = self._look_around()
         refusal = self._firewall.arrange(self._places)
         if refusal is None:
-            live = {slot: [one for one in cover.pieces() if one.ends > at_s] for slot, cover in self._covers.items()}
+            live = {
+                block_set: [one for one in cover.pieces() if one.ends > at_s]
+                for block_set, cover in self._covers.items()
+            }
             refusal = self._firewall.replace(live, at_s)
         if refusal is not None and refusal != self._refusal:
             log.error("the kernel refuses the blocks, the former ones stay in force: %s", refusal)

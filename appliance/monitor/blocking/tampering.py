@@ -9,7 +9,7 @@ log = logging.getLogger(__name__)
 TOLD_S = 300.0  # long enough to be seen by somebody who looks at the page now and then
 
 
-class Disturbance:
+class Tampering:
     """The latest of one kind."""
 
     def __init__(self) -> None:

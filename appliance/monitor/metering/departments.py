@@ -15,13 +15,13 @@ from appliance.core.machine import Facing, Link, Position
 from appliance.core.metering.account import Account, Books
 from appliance.core.metering.department import Department, holds, networks_of
 from appliance.core.metering.meter import Plan, Reading
-from appliance.core.metering.quota import Action, Alert, Crossing, Kind
+from appliance.core.metering.quota import Action, AlertKind, Crossing, QuotaKind
 from appliance.core.metering.usage import NOTHING, Passed, plus
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
-from appliance.monitor.metering.hosts import HostBooks, Hosts
+from appliance.monitor.metering.hosts import HostBooks, HostMetering
 from appliance.monitor.metering.quota_events import quota_alert, quota_exceeded
-from appliance.monitor.metering.utilization import Lines
+from appliance.monitor.metering.utilization import Utilization
 from appliance.ports import Flows, Interfaces, Meters, Publisher, Store
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class Metering:
             one.id: Account(one, zone, store.ledgers(one.id), marks.get(one.id), limits.get(one.id, {}))
             for one in departments
         }
-        self.lines = Lines(departments, flows)
+        self.lines = Utilization(departments, flows)
         self._readings: Mapping[str, Reading] = {}
         self._previous_s: float | None = None
         self._saved_s: float | None = None
@@ -76,7 +76,7 @@ class Metering:
         self.is_saved = True
         self.links: Mapping[str, Link] = {}
         self._untold: dict[str, Passed] = {}
-        self.hosts = Hosts(departments, zone, meters, is_clock_trusted, store, publish)
+        self.hosts = HostMetering(departments, zone, meters, is_clock_trusted, store, publish)
 
     def step(self, now: Moment) -> None:
         """Read the meters, charge, save what must not be lost, hold, and tell."""
@@ -116,7 +116,7 @@ class Metering:
         """The department's use in the periods that run now, daily first."""
         return self._accounts[department].books(now.wall.astimezone(self._zone).date())
 
-    def set_limit(self, department: str, kind: Kind, limit_bytes: int | None, actor: str, now: Moment) -> None:
+    def set_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None, actor: str, now: Moment) -> None:
         """Limit this kind from now on, over what is configured, or not at all (`None`).
 
         Raises `Refused` where the disk does not take it.
@@ -127,7 +127,7 @@ class Metering:
         log.info("%s limits %s, %s, to %s bytes", actor, department, kind, limit_bytes)
         self._obey(account, now)
 
-    def extend(self, department: str, kind: Kind, more_bytes: int, reason: str, actor: str, now: Moment) -> None:
+    def extend(self, department: str, kind: QuotaKind, more_bytes: int, reason: str, actor: str, now: Moment) -> None:
         """Grant more bytes until the running period ends.
 
         Raises `Refused` where this kind is not limited, or the disk does not take it.
@@ -142,7 +142,9 @@ class Metering:
         log.info("%s grants %s %d bytes more, %s: %s", actor, department, more_bytes, kind, reason)
         self._obey(account, now)
 
-    def set_host_limit(self, department: str, kind: Kind, limit_bytes: int | None, actor: str, now: Moment) -> None:
+    def set_host_limit(
+        self, department: str, kind: QuotaKind, limit_bytes: int | None, actor: str, now: Moment
+    ) -> None:
         """Limit this kind for each host by itself from now on, or not at all (`None`).
 
         Raises `Refused` where the disk does not take it.
@@ -153,7 +155,7 @@ class Metering:
         self.hosts.step(self._readings, now)
 
     def extend_host(
-        self, department: str, host: str, kind: Kind, more_bytes: int, reason: str, actor: str, now: Moment
+        self, department: str, host: str, kind: QuotaKind, more_bytes: int, reason: str, actor: str, now: Moment
     ) -> None:
         """Grant one host more bytes until the running period ends.
 
@@ -181,7 +183,7 @@ class Metering:
         """Packets that were turned away because a quota was used up, of all departments, since the meters were made."""
         return self._meters.refused()
 
-    def exceeded(self, department: str) -> tuple[Kind, ...]:
+    def exceeded(self, department: str) -> tuple[QuotaKind, ...]:
         """The kinds of the department's quotas that are used up."""
         return self._accounts[department].exceeded()
 
@@ -269,5 +271,5 @@ class Metering:
 
     def _tell_crossing(self, department: Department, crossing: Crossing, now: Moment) -> None:
         self._publish(quota_alert(department.id, crossing, now))
-        if crossing.alert is Alert.EXCEEDED:
+        if crossing.alert is AlertKind.EXCEEDED:
             self._publish(quota_exceeded(department, crossing, now))

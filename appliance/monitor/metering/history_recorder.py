@@ -19,12 +19,12 @@ from appliance.core.metering.history_series import (
     ALL_HOSTS,
     DEPARTMENT_STEPS,
     HOST_STEPS,
+    HistorySums,
     Key,
-    Recent,
+    RecentMinutes,
     Retention,
     Series,
     Step,
-    Sums,
     bucket_of,
     buckets_between,
     by_month,
@@ -34,7 +34,7 @@ from appliance.core.metering.history_series import (
 from appliance.core.metering.usage import NOTHING, Passed, plus
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
-from appliance.ports import Archive
+from appliance.ports import HistoryStore
 
 # What is written is pages, and a batch rewrites the last ones of each table, however little it adds.
 BATCH_S = 900
@@ -55,19 +55,19 @@ _COMPLETE = (Step.MINUTE, Step.FIVE_MINUTES)
 _HOSTS_COMPLETE = (Step.FIVE_MINUTES, Step.HOUR)
 
 
-class History:
+class HistoryRecorder:
     """Sums of every bucket, written in batches, read from memory and disk together."""
 
-    def __init__(self, zone: ZoneInfo, archive: Archive, retention: Retention) -> None:
+    def __init__(self, zone: ZoneInfo, history_store: HistoryStore, retention: Retention) -> None:
         """`zone`: whose midnight ends a day."""
         self._zone = zone
-        self._archive = archive
+        self._history_store = history_store
         self._retention = retention
-        self._departments = Sums()
-        self._hosts = Sums(MOST_HOSTS)
-        self._recent = Recent(MOST_HOSTS)
-        self._held = Sums()  # a clock is trusted after ten minutes at the latest
-        self._held_hosts = Sums(MOST_HOSTS)
+        self._departments = HistorySums()
+        self._hosts = HistorySums(MOST_HOSTS)
+        self._recent = RecentMinutes(MOST_HOSTS)
+        self._held = HistorySums()  # a clock is trusted after ten minutes at the latest
+        self._held_hosts = HistorySums(MOST_HOSTS)
         self._batch: int | None = None
         self._hosts_batch: int | None = None
         self._pruned: int | None = None
@@ -153,7 +153,7 @@ class History:
     def _release(self, now: Moment) -> None:
         """File what was held, each minute of it by its middle."""
         held, held_hosts = self._held.by_key(), self._held_hosts.by_key()
-        self._held, self._held_hosts = Sums(), Sums(MOST_HOSTS)
+        self._held, self._held_hosts = HistorySums(), HistorySums(MOST_HOSTS)
         for key in sorted(held.keys() | held_hosts.keys()):
             ago_s = max(0.0, now.monotonic_s - (key[1] + 0.5) * MINUTE_S)
             self._file(held.get(key, []), held_hosts.get(key, []), now.wall - timedelta(seconds=ago_s))
@@ -161,7 +161,7 @@ class History:
     def _find(self, series: Series, step: Step, buckets: range) -> dict[int, Passed]:
         if step is Step.MINUTE and series[1] != ALL_HOSTS:
             return self._recent.find(series, buckets)
-        found = dict(self._archive.read(step, series, buckets))
+        found = dict(self._history_store.read(step, series, buckets))
         for bucket, passed in self._sums_of(series).find(step, series, buckets).items():
             found[bucket] = plus(found.get(bucket, NOTHING), passed)
         return found
@@ -192,7 +192,7 @@ class History:
             self._pruned, self._unpruned = round_, list(DEPARTMENT_STEPS)
         self._recent.forget(bucket_of(Step.MINUTE, now.wall, self._zone))
 
-    def _sums_of(self, series: Series) -> Sums:
+    def _sums_of(self, series: Series) -> HistorySums:
         return self._departments if series[1] == ALL_HOSTS else self._hosts
 
     def _next_slice(self) -> dict[Series, list[Key]]:
@@ -210,7 +210,9 @@ class History:
 
     def _write(self, due: Mapping[Series, Sequence[Key]], now: Moment) -> None:
         sums = {series: self._sums_of(series).of(series) for series in due}
-        self._trouble = self._archive.add({one: {key: sums[one][key] for key in keys} for one, keys in due.items()})
+        self._trouble = self._history_store.add(
+            {one: {key: sums[one][key] for key in keys} for one, keys in due.items()}
+        )
         if self._trouble is None:
             for series, keys in due.items():
                 self._sums_of(series).drop(series, keys)
@@ -223,5 +225,5 @@ class History:
         before = oldest_kept(step, self._retention.department_days[step], now.wall, self._zone)
         host_days = self._retention.host_days.get(step)
         hosts_before = before if host_days is None else oldest_kept(step, host_days, now.wall, self._zone)
-        if self._archive.prune(step, before, hosts_before, SLICE_SUMS) == 0:
+        if self._history_store.prune(step, before, hosts_before, SLICE_SUMS) == 0:
             del self._unpruned[0]

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from appliance.core.metering.account import Account, Books
 from appliance.core.metering.department import EACH_HOST, Department, host_account, parse_account
 from appliance.core.metering.meter import Reading
-from appliance.core.metering.quota import Action, Alert, Crossing, Kind, Ledger, Limits
+from appliance.core.metering.quota import Action, AlertKind, Crossing, Ledger, Limits, QuotaKind
 from appliance.core.metering.usage import NOTHING, Mark, Passed, passed, plus
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code, Refused
@@ -58,7 +58,7 @@ class Unsaved:
     taken_s: float | None = None
 
 
-class Hosts:
+class HostMetering:
     """Charges hosts with what their meters show, and has the kernel hold them to what they have left."""
 
     def __init__(
@@ -172,7 +172,7 @@ class Hosts:
             return []
         return [one for one in self._books(account, now) if one.kind in account.exceeded()]
 
-    def set_limit(self, department: str, kind: Kind, limit_bytes: int | None) -> None:
+    def set_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None) -> None:
         """Limit this kind for each host from now on, over what is configured, or not at all (`None`)."""
         self._store.save_limit(host_account(department, EACH_HOST), kind, limit_bytes)
         one = self._departments[department]
@@ -181,7 +181,7 @@ class Hosts:
             account.set_limit(kind, limit_bytes)
         self._must_look = True
 
-    def grant(self, department: str, host: str, kind: Kind, more_bytes: int) -> None:
+    def grant(self, department: str, host: str, kind: QuotaKind, more_bytes: int) -> None:
         """Extend a host's limit of the period that runs. Raises `Refused` where it has no such quota."""
         account = self._accounts[department].get(host)
         if account is None or not account.is_limited(kind):
@@ -268,7 +268,7 @@ def _read(
     """Charge, and say what that crossed: of a new period only where the old one was used up."""
     was_exceeded = bool(account.exceeded())
     _, crossings = account.read(reading, elapsed_s, now, trusted=trusted)
-    return [one for one in crossings if was_exceeded or one.alert is not Alert.RESET]
+    return [one for one in crossings if was_exceeded or one.alert is not AlertKind.RESET]
 
 
 def _alert(host: Host, crossing: Crossing, now: Moment) -> HostQuota:
@@ -282,13 +282,13 @@ def _alert(host: Host, crossing: Crossing, now: Moment) -> HostQuota:
     )
 
 
-def _limited(limits: Limits, by_hand: Mapping[Kind, int | None]) -> Limits:
+def _limited(limits: Limits, by_hand: Mapping[QuotaKind, int | None]) -> Limits:
     together = {**limits.bytes_by_kind, **by_hand}
     return replace(limits, bytes_by_kind={kind: limit for kind, limit in together.items() if limit is not None})
 
 
-def _kinds(department: Department) -> tuple[Kind, ...]:
-    return tuple(kind for kind in Kind if kind in department.limits.bytes_by_kind)
+def _kinds(department: Department) -> tuple[QuotaKind, ...]:
+    return tuple(kind for kind in QuotaKind if kind in department.limits.bytes_by_kind)
 
 
 def _is_due(since_s: float | None, period_s: float, now: Moment) -> bool:

@@ -10,7 +10,7 @@ from appliance.core.machine import Link
 from appliance.core.metering.account import Account
 from appliance.core.metering.department import Department, networks_of
 from appliance.core.metering.meter import Reading
-from appliance.core.metering.unaccounted import Balance
+from appliance.core.metering.unaccounted import Unaccounted
 from appliance.core.metering.usage import Passed, count_connections, utilization
 from appliance.core.moment import Moment, timestamp
 from appliance.events import UsageMetrics, UsageUpdate
@@ -21,7 +21,7 @@ FORECAST_S = 300.0  # the rate that a forecast goes by is averaged over minutes;
 
 
 @dataclass(slots=True)
-class _Line:
+class _LineRate:
     """What is known of a department's line between two steps."""
 
     rate_bytes_s: float = 0.0
@@ -30,15 +30,15 @@ class _Line:
     connections: int = 0
 
 
-class Lines:
+class Utilization:
     """Keeps rates, connections and the balance of each department."""
 
     def __init__(self, departments: Sequence[Department], flows: Flows) -> None:
         self._departments = departments
         self._flows = flows
-        self._lines = {one.id: _Line() for one in departments}
+        self._lines = {one.id: _LineRate() for one in departments}
         self._interfaces = {one.id: one.interface for one in departments}
-        self._balance = Balance(self._interfaces)
+        self._balance = Unaccounted(self._interfaces)
         self._readings: Mapping[str, Reading] = {}
         self._looked_s: float | None = None
 
@@ -100,7 +100,7 @@ def _line_rate_bps(department: Department, links: Mapping[str, Link]) -> int | N
     return department.line_rate_bps or (link.speed_bps if link else None)
 
 
-def _rate(line: _Line, amount: Passed, elapsed_s: float, line_rate_bps: int | None) -> None:
+def _rate(line: _LineRate, amount: Passed, elapsed_s: float, line_rate_bps: int | None) -> None:
     line.rate_bytes_s = amount.total_bytes / elapsed_s if elapsed_s > 0 else 0.0
     weight = 1 - exp(-elapsed_s / FORECAST_S)
     line.average_bytes_s += weight * (line.rate_bytes_s - line.average_bytes_s)

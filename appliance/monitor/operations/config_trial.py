@@ -11,7 +11,7 @@ from appliance.config import ConfigError, parse
 from appliance.core.moment import Moment
 from appliance.core.operations.trial import Trial, begun
 from appliance.core.refusal import Code, Refused
-from appliance.ports import Drafts
+from appliance.ports import ConfigFiles
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Successor:
 class ConfigTrial:
     """The way to another configuration, and the watch over this one if it is on trial."""
 
-    def __init__(self, drafts: Drafts, current: Trial | None, content: bytes | None) -> None:
+    def __init__(self, drafts: ConfigFiles, current: Trial | None, content: bytes | None) -> None:
         """`current`, `content`: the trial of the configuration that runs, and its text; `None`: it is no trial."""
         self._drafts = drafts
         self._current = current

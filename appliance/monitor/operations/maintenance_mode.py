@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from appliance.core.access.audit_entry import Entry, value_text
+from appliance.core.access.audit_entry import AuditEntry, value_text
 from appliance.core.machine import Press
 from appliance.core.moment import Moment, timestamp
 from appliance.core.operations import maintenance_window as rules
@@ -15,7 +15,7 @@ from appliance.core.operations.maintenance_window import Maintenance
 from appliance.core.operations.panel_lights import lights
 from appliance.core.refusal import Code, Refused
 from appliance.events import MaintenanceFacts, SystemMaintenance
-from appliance.ports import Panel, Publisher, Store, Trail
+from appliance.ports import AuditStore, Panel, Publisher, Store
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ BUTTON_IMPACT = "Maintenance was begun at the appliance: it takes no changes"
 FURTHEST_START = timedelta(days=366)  # a start further ahead is a slip of the year
 
 
-class Upkeep:
+class MaintenanceMode:
     """Keeps the one maintenance there is, and makes the panel show the state."""
 
     def __init__(
@@ -32,7 +32,7 @@ class Upkeep:
         store: Store,
         panel: Panel,
         publish: Publisher,
-        trail: Trail,
+        trail: AuditStore,
         pressed: Sequence[Callable[[Moment], bool]] = (),
     ) -> None:
         """`trail`: told of what the button does; `pressed`: who may wait for a short press.
@@ -110,7 +110,7 @@ class Upkeep:
 
     def _offer(self, now: Moment) -> None:
         if any(offer(now) for offer in self._pressed):
-            self._trail.record(Entry(timestamp(now.wall), "button", "", None, "button:press"))
+            self._trail.record(AuditEntry(timestamp(now.wall), "button", "", None, "button:press"))
 
     def _toggle(self, now: Moment) -> None:
         before = self.current
@@ -120,7 +120,7 @@ class Upkeep:
             self.start(None, BUTTON_DURATION_S, BUTTON_IMPACT, "button", now)
         action = "maintenance:start" if self.current else "maintenance:stop"
         states = (value_text(one and rules.facts(one)) for one in (before, self.current))
-        self._trail.record(Entry(timestamp(now.wall), "button", "", None, action, "null", *states))
+        self._trail.record(AuditEntry(timestamp(now.wall), "button", "", None, action, "null", *states))
 
     def _become(self, current: Maintenance | None, news: Maintenance, now: Moment) -> None:
         self._store.save_maintenance(current)

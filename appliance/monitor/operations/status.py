@@ -11,7 +11,7 @@ from appliance.core.machine import Sighting
 from appliance.core.metering.department import Department
 from appliance.core.moment import Moment, timestamp
 from appliance.core.operations import health
-from appliance.core.operations.health import Facts
+from appliance.core.operations.health import HealthFacts
 from appliance.core.traffic.presence import WINDOW_S
 from appliance.events import (
     BlockTally,
@@ -33,7 +33,7 @@ SIGHTINGS_S = 10.0  # the window is 5 minutes; asking the kernel for thousands o
 UNSAVED = "the books cannot be saved and are kept in memory; is the disk full?"
 
 
-class Condition:
+class StatusMonitor:
     """Judges departments and reads the gauges."""
 
     def __init__(
@@ -60,11 +60,11 @@ class Condition:
         self._sightings: Sequence[Sighting] = ()
         self._sighted_s: float | None = None
         self._lost = 0
-        self._facts: dict[str, Facts] = {}
+        self._facts: dict[str, HealthFacts] = {}
         self._told: dict[str, tuple[DepartmentCondition, float]] = {}
 
     @property
-    def facts(self) -> Mapping[str, Facts]:
+    def facts(self) -> Mapping[str, HealthFacts]:
         """By department, what it was judged by last."""
         return self._facts
 
@@ -118,10 +118,10 @@ class Condition:
             self._sightings = self._neighbours.sightings()
             self._sighted_s = now.monotonic_s
 
-    def _gather(self, department: Department, frames_lost: int, troubles: tuple[str, ...]) -> Facts:
+    def _gather(self, department: Department, frames_lost: int, troubles: tuple[str, ...]) -> HealthFacts:
         link = self._metering.links.get(department.interface)
         wanted, enforced = self._enforcement.tally(department)
-        return Facts(
+        return HealthFacts(
             interface=department.interface,
             is_present=link is not None,
             is_up=link is not None and link.up,
@@ -135,7 +135,7 @@ class Condition:
             open_incidents=self._insight.open_incidents(department.id),
         )
 
-    def _tell(self, department: Department, facts: Facts, now: Moment) -> None:
+    def _tell(self, department: Department, facts: HealthFacts, now: Moment) -> None:
         judged = health.judge(facts)
         condition = DepartmentCondition(
             active=judged.active,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.detection import anomaly
 from appliance.core.detection.anomaly import Anomaly, Baseline
-from appliance.core.detection.incident import Change, Incidents, News
+from appliance.core.detection.incident import IncidentChange, IncidentNews, Incidents
 from appliance.core.detection.response import Response, Responses
 from appliance.core.metering.department import Department, Network, holds
 from appliance.core.moment import Moment, timestamp
@@ -148,7 +148,7 @@ class Insight:
             self._publish(_anomaly(scene.department.id, found, now))
 
 
-def _incident(department: str, news: News, now: Moment) -> SecurityIncident:
+def _incident(department: str, news: IncidentNews, now: Moment) -> SecurityIncident:
     return SecurityIncident(
         timestamp=timestamp(now.wall),
         department_id=department,
@@ -157,7 +157,7 @@ def _incident(department: str, news: News, now: Moment) -> SecurityIncident:
             type=news.incident.kind,
             source=news.incident.source,
             details=news.incident.details,
-            state="closed" if news.change is Change.CLOSED else "open",
+            state="closed" if news.change is IncidentChange.CLOSED else "open",
         ),
     )
 

@@ -7,8 +7,8 @@ push out of it what people have done.
 from collections.abc import Sequence
 from typing import Protocol
 
-from appliance.core.access.audit_entry import Actor, Entry, Recorded, value_text
-from appliance.core.access.rate_limit import Allowance, Rate
+from appliance.core.access.audit_entry import Actor, AuditEntry, StoredEntry, value_text
+from appliance.core.access.rate_limit import Rate, RateLimit
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code
 
@@ -19,22 +19,22 @@ REFUSALS = Rate(rate_per_s=1 / 600, burst=10)
 class Trail(Protocol):
     """Where entries are kept."""
 
-    def record(self, entry: Entry) -> None:
+    def record(self, entry: AuditEntry) -> None:
         """Append this entry."""
 
     def read(
         self, most: int, before: int | None = None, who: str | None = None, action: str | None = None
-    ) -> Sequence[Recorded]:
+    ) -> Sequence[StoredEntry]:
         """The newest entries, newest first."""
 
 
-class Records:
+class AuditRecords:
     """Words what happened and has it kept."""
 
     def __init__(self, trail: Trail) -> None:
         """`trail`: where to."""
         self.trail = trail
-        self._refusals = Allowance(REFUSALS, most_keys=1)
+        self._refusals = RateLimit(REFUSALS, most_keys=1)
         self._untold = 0
 
     def done(
@@ -69,7 +69,7 @@ class Records:
         after: object = None,
     ) -> None:
         self.trail.record(
-            Entry(
+            AuditEntry(
                 at=timestamp(now.wall),
                 who=actor.who,
                 role=actor.role,

@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
-from appliance.core.access.person import Origin, Ticket
+from appliance.core.access.person import TokenOrigin, TokenRecord
 from appliance.core.access.token_lifetime import Timekeeper
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
@@ -24,14 +24,14 @@ FORGET_AFTER = timedelta(days=31)  # after its expiry; a clock that went wrong b
 LEEWAY = timedelta(seconds=60)  # by which two machines' clocks may differ, for `nbf` of an issuer's token
 
 
-class Reader(Protocol):
+class TokenIssuer(Protocol):
     """What the keeper needs of an issuer."""
 
     def read(self, token: str) -> Grant:
         """What a token of this issuer's allows. Raises `Refused`."""
 
 
-class Rolls(Protocol):
+class TokenRegistry(Protocol):
     """What the keeper needs to remember."""
 
     def revoked(self) -> frozenset[str]:
@@ -40,7 +40,7 @@ class Rolls(Protocol):
     def version(self) -> int:
         """Another number after anybody, another process too, has changed something."""
 
-    def remember(self, ticket: Ticket) -> None:
+    def remember(self, ticket: TokenRecord) -> None:
         """Keep a token of an issuer's for the list."""
 
     def forget(self, before: datetime) -> None:
@@ -59,14 +59,14 @@ class _Named(Struct, frozen=True):
     iss: str = ""
 
 
-class Keeper:
+class Authenticator:
     """Judges tokens; `step` keeps it up to date."""
 
     def __init__(
         self,
         secret: bytes,
-        issuers: Mapping[str, Reader],
-        rolls: Rolls,
+        issuers: Mapping[str, TokenIssuer],
+        rolls: TokenRegistry,
         boot: str | None,
         is_clock_trusted: Callable[[Moment], bool],
         now: Moment,
@@ -91,7 +91,7 @@ class Keeper:
         fault = self.fault(grant, now)
         if fault is not None:
             raise fault
-        if grant.origin is Origin.ISSUER:
+        if grant.origin is TokenOrigin.ISSUER:
             self._remember(grant, now)
         return grant
 
@@ -132,7 +132,7 @@ class Keeper:
             self._rolls.forget(now.wall - FORGET_AFTER)
 
     def _remember(self, grant: Grant, now: Moment) -> None:
-        ticket = Ticket(
+        ticket = TokenRecord(
             grant.id, grant.subject, grant.role, grant.departments, grant.origin, now.wall, grant.span.expires_at
         )
         with suppress(Refused):  # on a full disk it is not listed, and can be revoked all the same

@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from appliance.config.sections import IssuerSection
-from appliance.core.access.person import Origin, Role, highest
-from appliance.core.access.token_lifetime import Span
+from appliance.core.access.person import Role, TokenOrigin, highest
+from appliance.core.access.token_lifetime import Lifetime
 from appliance.core.refusal import Code, Refused
 from appliance.server.access.secret import AccessError
 from appliance.server.access.signing import PublicKeyAlgorithm, Verifier
@@ -28,7 +28,7 @@ Word = Annotated[str, Meta(max_length=200)]
 Words = Annotated[str, Meta(max_length=200)] | Annotated[list[Word], Meta(max_length=MOST_WORDS)]
 
 
-class _Claims(Struct, frozen=True):
+class _IssuerClaims(Struct, frozen=True):
     """What every issuer's token must say; who may do what is looked up under the configured names."""
 
     sub: Subject
@@ -52,7 +52,7 @@ class Issuer:
         """What a token of this issuer's allows here. Raises `Refused`."""
         payload = self._verifier.verified(token)
         try:
-            claims = msgspec.json.decode(payload, type=_Claims)
+            claims = msgspec.json.decode(payload, type=_IssuerClaims)
             words: dict[str, Any] = msgspec.json.decode(payload)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise Refused(Code.UNAUTHORIZED, f"The token's claims cannot be used: {error}") from None
@@ -62,9 +62,9 @@ class Issuer:
             subject=f"{claims.sub} ({claims.iss})"[:200],
             role=self._role(words),
             departments=self._departments(words),
-            span=Span(moment_of(claims.iat), moment_of(claims.exp)),
+            span=Lifetime(moment_of(claims.iat), moment_of(claims.exp)),
             id=self._id(claims.jti, token),
-            origin=Origin.ISSUER,
+            origin=TokenOrigin.ISSUER,
             not_before=None if claims.nbf is None else moment_of(claims.nbf),
         )
 

@@ -6,7 +6,7 @@ python-engineio keeps a session for as long as it answers pings, whoever it is.
 from collections.abc import Collection, Iterable
 
 
-class Strangers:
+class PendingSessions:
     """Since when each session has been without a login, the longest first. `now_s`: of a clock that never jumps."""
 
     def __init__(self, most: int, deadline_s: float) -> None:

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from appliance.core.access.audit_entry import Actor
-from appliance.core.access.person import Origin, Person, Role, Ticket, departments_text
-from appliance.core.access.token_lifetime import Birth
+from appliance.core.access.person import Person, Role, TokenOrigin, TokenRecord, departments_text
+from appliance.core.access.token_lifetime import Issuance
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code, Refused
-from appliance.server.access.audit_records import Records
-from appliance.server.access.authenticator import Keeper
+from appliance.server.access.audit_records import AuditRecords
+from appliance.server.access.authenticator import Authenticator
 from appliance.server.access.tokens import LONGEST_TTL_S, Grant, issue
 
 LOGIN_S = 1800  # a renewal is due every quarter of an hour; what is copied is worth half an hour
@@ -27,7 +27,7 @@ SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 200  # NIST SP 800-63B asks for 8 and 
 NOBODYS_HASH = "$argon2id$v=19$m=19456,t=2,p=1$iJ4zq0Vt1Ts0cqn0lM1P1w$dQ1h2Jc8gkR0r7oV3Z5mQpXw0bT6uY4eN9aLsKfGhIA"
 
 
-class Register(Protocol):
+class PeopleStore(Protocol):
     """Where people and tokens are remembered."""
 
     def people(self) -> Sequence[Person]:
@@ -45,13 +45,13 @@ class Register(Protocol):
     def remove_person(self, name: str, wall: datetime) -> None:
         """Remove somebody and revoke the logins."""
 
-    def tickets(self) -> Sequence[Ticket]:
+    def tickets(self) -> Sequence[TokenRecord]:
         """Every token that is remembered."""
 
-    def remember(self, ticket: Ticket) -> None:
+    def remember(self, ticket: TokenRecord) -> None:
         """Keep a token for the list."""
 
-    def revoke(self, ticket: Ticket, wall: datetime) -> None:
+    def revoke(self, ticket: TokenRecord, wall: datetime) -> None:
         """Let this token in no more."""
 
 
@@ -68,10 +68,12 @@ class Hashing(Protocol):
 class People:
     """Everything that concerns who may come in. Every method tells the audit trail what it has changed."""
 
-    def __init__(self, register: Register, keeper: Keeper, hashing: Hashing, records: Records) -> None:
-        """`keeper`: whose secret signs, and who has to know what was revoked."""
+    def __init__(
+        self, register: PeopleStore, authenticator: Authenticator, hashing: Hashing, records: AuditRecords
+    ) -> None:
+        """`authenticator`: whose secret signs, and who has to know what was revoked."""
         self._register = register
-        self._keeper = keeper
+        self._authenticator = authenticator
         self._hashing = hashing
         self._records = records
 
@@ -90,18 +92,18 @@ class People:
         person, token_id = known[0], secrets.token_hex(8)
         expires_at = now.wall + timedelta(seconds=SESSION_S)
         self._register.remember(
-            Ticket(token_id, name, person.role, person.departments, Origin.LOGIN, now.wall, expires_at, name)
+            TokenRecord(token_id, name, person.role, person.departments, TokenOrigin.LOGIN, now.wall, expires_at, name)
         )
         self._records.done(Actor(name, person.role, address), "login", now, {"id": token_id})
         return self._login_token(person, token_id, SESSION_S, now)
 
     def renew(self, grant: Grant, now: Moment) -> str:
         """Another token for the same login. Raises `Refused` where it is none, or has lasted long enough."""
-        known = self._register.person(grant.subject) if grant.origin is Origin.LOGIN else None
+        known = self._register.person(grant.subject) if grant.origin is TokenOrigin.LOGIN else None
         if known is None:
             raise Refused(Code.BAD_REQUEST, "only a login can be renewed; this token was made in another way")
         lasts_s = (grant.span.expires_at - grant.span.issued_at).total_seconds()
-        session_s = grant.session_s - (lasts_s - self._keeper.remaining_s(grant, now))
+        session_s = grant.session_s - (lasts_s - self._authenticator.remaining_s(grant, now))
         if session_s < 1:
             raise Refused(Code.TOKEN_EXPIRED, f"after {SESSION_S // 3600} hours the password is needed again: log in")
         return self._login_token(known[0], grant.id, session_s, now)
@@ -124,7 +126,7 @@ class People:
         password_hash = self._hashing.hashed(password)
         now = clock()
         self._register.set_password(name, password_hash, now.wall)
-        self._keeper.refresh()
+        self._authenticator.refresh()
         self._records.done(actor, "user:password", now, {"name": name})
 
     def require_current(self, name: str, password: str) -> None:
@@ -137,14 +139,14 @@ class People:
         """Let somebody in no more; his logins end. Raises `Refused`."""
         before = person_facts(self._person(name))
         self._register.remove_person(name, now.wall)
-        self._keeper.refresh()
+        self._authenticator.refresh()
         self._records.done(actor, "user:remove", now, {"name": name}, before)
 
     def listed(self) -> Sequence[Person]:
         """Everybody who can log in."""
         return self._register.people()
 
-    def tickets(self, now: Moment) -> Sequence[Ticket]:
+    def tickets(self, now: Moment) -> Sequence[TokenRecord]:
         """The tokens that are not over."""
         return [ticket for ticket in self._register.tickets() if ticket.expires_at > now.wall]
 
@@ -154,10 +156,10 @@ class People:
         """A token for a program or a screen. Raises `ValueError` where it could not be used."""
         token_id = secrets.token_hex(8)
         token = issue(
-            self._keeper.secret, role, departments, ttl_s, subject, now.wall, self._birth(now), token_id=token_id
+            self._authenticator.secret, role, departments, ttl_s, subject, now.wall, self._birth(now), token_id=token_id
         )
         expires_at = now.wall + timedelta(seconds=ttl_s)
-        ticket = Ticket(token_id, subject, role, departments, Origin.ISSUED, now.wall, expires_at)
+        ticket = TokenRecord(token_id, subject, role, departments, TokenOrigin.ISSUED, now.wall, expires_at)
         self._register.remember(ticket)
         self._records.done(actor, "token:make", now, {"id": token_id}, None, ticket_facts(ticket))
         return token
@@ -165,17 +167,17 @@ class People:
     def revoke(self, token_id: str, actor: Actor, now: Moment) -> None:
         """Let a token in no more, be it known here or not: it may have been made before the list was kept."""
         known = next((ticket for ticket in self._register.tickets() if ticket.id == token_id), None)
-        ticket = known or Ticket(
+        ticket = known or TokenRecord(
             token_id,
             "unknown",
             Role.VIEWER,
             frozenset(),
-            Origin.ISSUED,
+            TokenOrigin.ISSUED,
             now.wall,
             now.wall + timedelta(seconds=LONGEST_TTL_S),
         )
         self._register.revoke(ticket, now.wall)
-        self._keeper.refresh()
+        self._authenticator.refresh()
         self._records.done(actor, "token:revoke", now, {"id": token_id}, known and ticket_facts(known))
 
     def _person(self, name: str) -> Person:
@@ -186,7 +188,7 @@ class People:
 
     def _login_token(self, person: Person, token_id: str, session_s: float, now: Moment) -> str:
         return issue(
-            self._keeper.secret,
+            self._authenticator.secret,
             person.role,
             person.departments,
             min(LOGIN_S, int(session_s)),
@@ -197,8 +199,8 @@ class People:
             session_s=session_s,
         )
 
-    def _birth(self, now: Moment) -> Birth | None:
-        return Birth(self._keeper.boot, now.monotonic_s) if self._keeper.boot else None
+    def _birth(self, now: Moment) -> Issuance | None:
+        return Issuance(self._authenticator.boot, now.monotonic_s) if self._authenticator.boot else None
 
 
 def person_facts(person: Person) -> dict[str, object]:
@@ -206,7 +208,7 @@ def person_facts(person: Person) -> dict[str, object]:
     return {"name": person.name, "role": person.role, "departments": departments_text(person.departments)}
 
 
-def ticket_facts(ticket: Ticket) -> dict[str, object]:
+def ticket_facts(ticket: TokenRecord) -> dict[str, object]:
     """A token as clients and the audit trail read it."""
     return {
         "id": ticket.id,

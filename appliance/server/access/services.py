@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 
-from appliance.server.access.audit_records import Records
-from appliance.server.access.authenticator import Keeper
+from appliance.server.access.audit_records import AuditRecords
+from appliance.server.access.authenticator import Authenticator
 from appliance.server.access.pairing import Pairing
 from appliance.server.access.people import People
 
 
 @dataclass(frozen=True, slots=True)
-class Reception:
+class AccessServices:
     """Who judges tokens, who knows people, how the first one comes in, and where all that is recorded."""
 
-    keeper: Keeper
+    authenticator: Authenticator
     people: People
     pairing: Pairing
-    records: Records
+    records: AuditRecords

@@ -1,8 +1,8 @@
 """The appliance's own tokens: what they say, and what their holders may do.
 
 A token is judged by its signature first and its words second, each within bounds. Whether its time is over is not
-judged here but where the clock is known (`keeper`), because a Pi's clock may be wrong at start; for the same reason the
-hour of issue is not held against a token.
+judged here but where the clock is known (`authenticator`), because a Pi's clock may be wrong at start; for the same
+reason the hour of issue is not held against a token.
 """
 
 import secrets
@@ -15,8 +15,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from appliance.core.access.person import RANK, Origin, Role
-from appliance.core.access.token_lifetime import Birth, Span
+from appliance.core.access.person import RANK, Role, TokenOrigin
+from appliance.core.access.token_lifetime import Issuance, Lifetime
 from appliance.core.refusal import Code, Refused
 from appliance.server.access.signing import own_verifier, signed
 
@@ -43,9 +43,9 @@ class Grant:
     subject: str
     role: Role
     departments: frozenset[str] | None
-    span: Span
+    span: Lifetime
     id: str
-    origin: Origin = Origin.ISSUED
+    origin: TokenOrigin = TokenOrigin.ISSUED
     session_s: float = 0.0
     not_before: datetime | None = None
 
@@ -58,7 +58,7 @@ class Grant:
         return RANK[self.role] >= RANK[role]
 
 
-class _Claims(Struct, frozen=True):
+class _TokenClaims(Struct, frozen=True):
     """The claims that a token of ours carries, and within which bounds.
 
     `boot` and `up`: in which boot of which machine it was made, and how many seconds after its start. `session`: of a
@@ -93,7 +93,7 @@ def issue(
     ttl_s: int,
     subject: str,
     wall: datetime,
-    birth: Birth | None = None,
+    birth: Issuance | None = None,
     *,
     token_id: str | None = None,
     session_s: float | None = None,
@@ -106,7 +106,7 @@ def issue(
     if not 0 < ttl_s <= LONGEST_TTL_S:
         raise ValueError(f"a token is valid for 1 to {LONGEST_TTL_S} seconds, not {ttl_s}")
     issued = int(wall.timestamp())
-    claims = _Claims(
+    claims = _TokenClaims(
         sub=subject,
         role=role,
         departments="*" if departments is None else sorted(set(departments)),
@@ -131,17 +131,17 @@ def read(secret: bytes, token: object) -> Grant:
     """What this token of ours says, whether its time is over or not. Raises `Refused`."""
     payload = own_verifier(secret).verified(bounded(token))
     try:
-        known = msgspec.json.decode(payload, type=_Claims)
+        known = msgspec.json.decode(payload, type=_TokenClaims)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise Refused(Code.UNAUTHORIZED, f"The token's claims cannot be used: {error}") from None
-    birth = None if known.boot is UNSET or known.up is UNSET else Birth(known.boot, known.up)
+    birth = None if known.boot is UNSET or known.up is UNSET else Issuance(known.boot, known.up)
     return Grant(
         known.sub,
         known.role,
         None if known.departments == "*" else frozenset(known.departments),
-        Span(moment_of(known.iat), moment_of(known.exp), birth),
+        Lifetime(moment_of(known.iat), moment_of(known.exp), birth),
         known.jti,
-        Origin.ISSUED if known.session is UNSET else Origin.LOGIN,
+        TokenOrigin.ISSUED if known.session is UNSET else TokenOrigin.LOGIN,
         0.0 if known.session is UNSET else known.session,
     )
 

@@ -6,6 +6,6 @@ holds those of one subject with their arguments. A refusal is raised as `Refused
 """
 
 from appliance.server.calls.call_table import CALLS, carry_out
-from appliance.server.calls.context import Caller, Context, Desk
+from appliance.server.calls.context import Caller, Context, Services
 
-__all__ = ["CALLS", "Caller", "Context", "Desk", "carry_out"]
+__all__ = ["CALLS", "Caller", "Context", "Services", "carry_out"]

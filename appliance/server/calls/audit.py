@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from appliance.core.access.audit_entry import Recorded
+from appliance.core.access.audit_entry import StoredEntry
 from appliance.server.calls.arguments import Argument
 from appliance.server.calls.context import Context
 
@@ -27,12 +27,12 @@ class AuditArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 
 def read(context: Context, asked: AuditArgument) -> dict[str, Any]:
     """The newest entries, newest first. `more`: what to give as `before` for the next page; null at the end."""
-    found = context.desk.reception.records.trail.read(asked.limit, asked.before, asked.who, asked.action)
+    found = context.services.access_services.records.trail.read(asked.limit, asked.before, asked.who, asked.action)
     more = found[-1].number if len(found) == asked.limit else None
     return {"entries": [_shown(recorded) for recorded in found], "more": more}
 
 
-def _shown(recorded: Recorded) -> dict[str, Any]:
+def _shown(recorded: StoredEntry) -> dict[str, Any]:
     entry = recorded.entry
     return {
         "number": recorded.number,

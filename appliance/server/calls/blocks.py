@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from appliance.core.blocking.block import Block, BlockRequest, Origin
-from appliance.core.blocking.lists.address_ranges import Span, span_of
-from appliance.core.blocking.lists.query import Query, matches
+from appliance.core.blocking.block import Block, BlockOrigin, BlockRequest
+from appliance.core.blocking.lists.address_ranges import AddressRange, address_range
+from appliance.core.blocking.lists.query import BlockQuery, matches
 from appliance.core.blocking.targets import parse_target
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
@@ -85,12 +85,12 @@ class ListArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 def block(context: Context, asked: BlockArgument) -> dict[str, Any]:
     """Block a target, or many in one transaction."""
     _require_scope(context, asked.department_id)
-    enforcement, subject, caller = context.desk.enforcement, context.caller.grant.subject, context.caller.address
+    enforcement, subject, caller = context.services.enforcement, context.caller.grant.subject, context.caller.address
     targets = _targets(asked)
     if asked.addresses is not None:
         _require_harmless(enforcement.objections(targets, context.now, caller), targets)
     requests = [
-        BlockRequest(target, asked.reason, asked.duration, asked.department_id, subject, Origin.MANUAL, caller)
+        BlockRequest(target, asked.reason, asked.duration, asked.department_id, subject, BlockOrigin.MANUAL, caller)
         for target in targets
     ]
     made = enforcement.block(requests, context.now)
@@ -104,14 +104,14 @@ def unblock(context: Context, asked: UnblockArgument) -> dict[str, Any]:
     """Lift a block, or many in one transaction."""
     _require_scope(context, asked.department_id)
     subject, targets = context.caller.grant.subject, _targets(asked)
-    enforcement = context.desk.enforcement
+    enforcement = context.services.enforcement
     lifted = enforcement.unblock(targets, asked.department_id, subject, context.now, origin=asked.origin)
     return {} if asked.addresses is None else {"count": len(lifted)}
 
 
 def state(context: Context, asked: BlockArgument | UnblockArgument) -> list[dict[str, Any]]:
     """The blocks of these targets and this department, for the audit trail, which takes a few of many."""
-    find = context.desk.enforcement.find
+    find = context.services.enforcement.find
     found = (block for target in _targets(asked) for block in find(target, asked.department_id))
     return [_shown(block, context) for block in islice(found, MOST_TOLD)]
 
@@ -120,10 +120,10 @@ def list_blocks(context: Context, asked: ListArgument) -> dict[str, Any]:
     """A page of the blocks that concern the caller."""
     if asked.department_id is not None:
         require_department(context, asked.department_id)
-    query = Query(asked.origin, asked.contains, _prefix(asked.within), asked.expiring)
+    query = BlockQuery(asked.origin, asked.contains, _prefix(asked.within), asked.expiring)
     found = [
         block
-        for block in context.desk.enforcement.blocks(context.now)
+        for block in context.services.enforcement.blocks(context.now)
         if _concerns(block, asked.department_id, context) and matches(block, query, context.now.wall)
     ]
     end = asked.page * asked.limit
@@ -159,10 +159,10 @@ def _require_harmless(objections: Mapping[str, str], targets: Sequence[str]) -> 
             )
 
 
-def _prefix(text: str | None) -> Span | None:
+def _prefix(text: str | None) -> AddressRange | None:
     if text is None:
         return None
-    span = span_of(parse_target(text))
+    span = address_range(parse_target(text))
     if span is None:
         raise Refused(Code.BAD_REQUEST, "within: must be a prefix such as 10.1.0.0/16")
     return span
@@ -184,7 +184,7 @@ def _concerns(block: Block, department: str | None, context: Context) -> bool:
 
 
 def _shown(block: Block, context: Context) -> dict[str, Any]:
-    remaining_s = context.desk.enforcement.remaining_s(block, context.now)
+    remaining_s = context.services.enforcement.remaining_s(block, context.now)
     shown = {
         "address": block.target,
         "reason": block.reason,
@@ -199,4 +199,4 @@ def _shown(block: Block, context: Context) -> dict[str, Any]:
 
 
 def _is_enforced(block: Block, context: Context) -> bool:
-    return context.desk.enforcement.is_enforced(block)
+    return context.services.enforcement.is_enforced(block)

@@ -89,7 +89,7 @@ def carry_out(event: str, arguments: Sequence[object], context: Context) -> dict
         raise Refused(Code.BAD_REQUEST, f"{event} takes one argument at most, and was given {len(arguments)}")
     argument = parse(call.argument, arguments[0] if arguments else None)
     if call.changes:
-        context.desk.upkeep.require_writable()
+        context.services.maintenance_mode.require_writable()
     if call.state is None:
         return call.handler(context, argument)
     return _recorded(event, call.handler, call.state, argument, context)
@@ -98,7 +98,9 @@ def carry_out(event: str, arguments: Sequence[object], context: Context) -> dict
 def _recorded(event: str, handler: Handler, state: State, argument: Any, context: Context) -> dict[str, Any]:
     """Do it, and tell the audit trail. The change comes first: a trail that is full must not keep a block in force."""
     before, what = state(context, argument), msgspec.to_builtins(argument)
-    done = partial(context.desk.reception.records.done, context.caller.actor, event, context.now, what, before)
+    done = partial(
+        context.services.access_services.records.done, context.caller.actor, event, context.now, what, before
+    )
     try:
         answer = handler(context, argument)
     except Refused as refused:

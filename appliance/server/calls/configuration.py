@@ -19,25 +19,25 @@ class ApplyArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 
 def apply(context: Context, asked: ApplyArgument) -> dict[str, Any]:
     """Try another configuration; the service starts anew with it at once."""
-    trial = context.desk.configuration.apply(asked.text, context.caller.grant.subject, context.now)
+    trial = context.services.configuration.apply(asked.text, context.caller.grant.subject, context.now)
     return {"trial": _shown(trial, context)}
 
 
 def confirm(context: Context, _: Nothing) -> dict[str, Any]:
     """Keep what is on trial."""
-    context.desk.configuration.confirm(context.caller.grant.subject, context.now)
+    context.services.configuration.confirm(context.caller.grant.subject, context.now)
     return {}
 
 
 def trial(context: Context, _: Nothing) -> dict[str, Any]:
     """Whether the configuration is on trial, and for how long."""
-    current = context.desk.configuration.current
+    current = context.services.configuration.current
     return {"trial": None if current is None else _shown(current, context)}
 
 
 def release(context: Context, _: Nothing) -> dict[str, Any]:
     """Open everything: the service ends at once and takes with it all that it holds in the kernel."""
-    context.desk.release(context.caller.grant.subject)
+    context.services.release(context.caller.grant.subject)
     return {}
 
 

@@ -9,7 +9,7 @@ from appliance.core.access.audit_entry import Actor
 from appliance.core.blocking.block import Block, BlockRequest
 from appliance.core.metering.account import Books
 from appliance.core.metering.history_series import Step
-from appliance.core.metering.quota import Kind
+from appliance.core.metering.quota import QuotaKind
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
 from appliance.core.operations.maintenance_window import Maintenance
@@ -19,7 +19,7 @@ from appliance.core.text import clipped
 from appliance.monitor.blocking.list_imports import Listing
 from appliance.monitor.metering.hosts import HostBooks
 from appliance.server.access import Grant
-from appliance.server.access.services import Reception
+from appliance.server.access.services import AccessServices
 
 
 class Metering(Protocol):
@@ -28,20 +28,22 @@ class Metering(Protocol):
     def books(self, department: str, now: Moment) -> Sequence[Books]:
         """The department's quotas as they stand."""
 
-    def set_limit(self, department: str, kind: Kind, limit_bytes: int | None, actor: str, now: Moment) -> None:
+    def set_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None, actor: str, now: Moment) -> None:
         """Limit this kind from now on, or not at all (`None`)."""
 
-    def extend(self, department: str, kind: Kind, more_bytes: int, reason: str, actor: str, now: Moment) -> None:
+    def extend(self, department: str, kind: QuotaKind, more_bytes: int, reason: str, actor: str, now: Moment) -> None:
         """Grant more bytes until the running period ends."""
 
     def host_books(self, department: str, now: Moment) -> Sequence[HostBooks]:
         """The books of the hosts that have quotas, those nearest to a limit first."""
 
-    def set_host_limit(self, department: str, kind: Kind, limit_bytes: int | None, actor: str, now: Moment) -> None:
+    def set_host_limit(
+        self, department: str, kind: QuotaKind, limit_bytes: int | None, actor: str, now: Moment
+    ) -> None:
         """Limit this kind for each host by itself, or not at all (`None`)."""
 
     def extend_host(
-        self, department: str, host: str, kind: Kind, more_bytes: int, reason: str, actor: str, now: Moment
+        self, department: str, host: str, kind: QuotaKind, more_bytes: int, reason: str, actor: str, now: Moment
     ) -> None:
         """Grant one host more bytes until the running period ends."""
 
@@ -122,15 +124,15 @@ class Configuration(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Services:
     """The monitors that carry out what clients ask for. `release`: opens everything, told who wants it."""
 
     metering: Metering
     enforcement: Enforcement
-    upkeep: Upkeep
+    maintenance_mode: Upkeep
     history: History
     lists: Lists
-    reception: Reception
+    access_services: AccessServices
     configuration: Configuration
     release: Callable[[str], None]
 
@@ -161,7 +163,7 @@ class Context:
     `now`: when the call came; `clock`: for a handler in which others have their turn.
     """
 
-    desk: Desk
+    services: Services
     departments: frozenset[str]
     caller: Caller
     now: Moment

@@ -12,7 +12,7 @@ from appliance.core.moment import timestamp
 from appliance.server.calls.arguments import Argument, DepartmentId, HostAddress, Instant, host_of
 from appliance.server.calls.context import Context, require_department
 
-HistoryStep = Annotated[Step, Meta(description="one of " + ", ".join(Step))]
+StepWord = Annotated[Step, Meta(description="one of " + ", ".join(Step))]
 
 
 class HistoryArgument(Argument, frozen=True, kw_only=True, rename="camel"):
@@ -22,14 +22,14 @@ class HistoryArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     host: HostAddress | None = None
     since: Instant = msgspec.field(name="from")
     until: Instant = msgspec.field(name="to")
-    step: HistoryStep
+    step: StepWord
 
 
 def history(context: Context, asked: HistoryArgument) -> dict[str, Any]:
     """What passed, by the beginning of each bucket."""
     require_department(context, asked.department_id)
     host = None if asked.host is None else host_of(asked.host)
-    found = context.desk.history.query(asked.department_id, host, asked.since, asked.until, asked.step)
+    found = context.services.history.query(asked.department_id, host, asked.since, asked.until, asked.step)
     return {
         "departmentId": asked.department_id,
         "host": host,

@@ -14,7 +14,7 @@ def listings(context: Context, _: Nothing) -> dict[str, Any]:
     grant = context.caller.grant
     concerning = [
         one
-        for one in context.desk.lists.listings
+        for one in context.services.lists.listings
         if one.known.department is None or grant.may_see(one.known.department)
     ]
     return {"lists": [_shown(one) for one in concerning]}

@@ -24,17 +24,19 @@ class StartArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 def start(context: Context, asked: StartArgument) -> dict[str, Any]:
     """Begin, announce or extend a maintenance."""
     actor = context.caller.grant.subject
-    return _told(context.desk.upkeep.start(asked.start_time, asked.duration, asked.impact, actor, context.now))
+    return _told(
+        context.services.maintenance_mode.start(asked.start_time, asked.duration, asked.impact, actor, context.now)
+    )
 
 
 def stop(context: Context, _: Nothing) -> dict[str, Any]:
     """End the maintenance."""
-    return _told(context.desk.upkeep.stop(context.caller.grant.subject, context.now))
+    return _told(context.services.maintenance_mode.stop(context.caller.grant.subject, context.now))
 
 
 def state(context: Context, _: object) -> object:
     """The maintenance that there is, for the audit trail."""
-    current = context.desk.upkeep.current
+    current = context.services.maintenance_mode.current
     return facts(current) if current else None
 
 

@@ -69,7 +69,7 @@ class RevokeArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 
 def list_people(context: Context, _: Nothing) -> dict[str, Any]:
     """Everybody who can log in."""
-    return {"users": [person_facts(person) for person in context.desk.reception.people.listed()]}
+    return {"users": [person_facts(person) for person in context.services.access_services.people.listed()]}
 
 
 def add(context: Context, asked: AddArgument) -> dict[str, Any]:
@@ -79,19 +79,19 @@ def add(context: Context, asked: AddArgument) -> dict[str, Any]:
     if unknown:
         raise Refused(Code.UNKNOWN_DEPARTMENT, f'there is no department "{unknown[0]}"')
     person = Person(asked.name, asked.role, departments)
-    context.desk.reception.people.add(person, asked.password, context.caller.actor, context.clock)
+    context.services.access_services.people.add(person, asked.password, context.caller.actor, context.clock)
     return {"user": person_facts(person)}
 
 
 def remove(context: Context, asked: RemoveArgument) -> dict[str, Any]:
     """Let somebody in no more."""
-    context.desk.reception.people.remove(asked.name, context.caller.actor, context.now)
+    context.services.access_services.people.remove(asked.name, context.caller.actor, context.now)
     return {}
 
 
 def set_password(context: Context, asked: PasswordArgument) -> dict[str, Any]:
     """Give oneself another password, or somebody else."""
-    people, grant = context.desk.reception.people, context.caller.grant
+    people, grant = context.services.access_services.people, context.caller.grant
     if asked.name is None:
         people.require_current(grant.subject, asked.current or "")
     else:
@@ -102,7 +102,7 @@ def set_password(context: Context, asked: PasswordArgument) -> dict[str, Any]:
 
 def list_tokens(context: Context, _: Nothing) -> dict[str, Any]:
     """The newest of the tokens that are not over; `total`: of how many."""
-    found = context.desk.reception.people.tickets(context.now)
+    found = context.services.access_services.people.tickets(context.now)
     return {"tokens": [ticket_facts(ticket) for ticket in found[:MOST_LISTED]], "total": len(found)}
 
 
@@ -111,15 +111,15 @@ def revoke(context: Context, asked: RevokeArgument) -> dict[str, Any]:
     own = context.caller.grant.id
     if asked.id not in (None, own):
         require_administrator(context)
-    context.desk.reception.people.revoke(asked.id or own, context.caller.actor, context.now)
+    context.services.access_services.people.revoke(asked.id or own, context.caller.actor, context.now)
     return {}
 
 
 def renew(context: Context, _: Nothing) -> dict[str, Any]:
     """Another token for the same login, which this connection has from now on too."""
-    reception = context.desk.reception
-    token = reception.people.renew(context.caller.grant, context.now)
-    context.caller.adopt(reception.keeper.check(token, context.now))
+    access_services = context.services.access_services
+    token = access_services.people.renew(context.caller.grant, context.now)
+    context.caller.adopt(access_services.authenticator.check(token, context.now))
     return {"token": token, "expiresIn": LOGIN_S}
 
 

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from appliance.core.metering.account import Books
-from appliance.core.metering.quota import Kind
+from appliance.core.metering.quota import QuotaKind
 from appliance.core.moment import timestamp
 from appliance.server.calls.arguments import Argument, DepartmentId, HostAddress, Sentence, YesOrNo, host_of
 from appliance.server.calls.context import Context, require_department
 
-QuotaKind = Annotated[Kind, Meta(description="daily, weekly or monthly")]
+KindWord = Annotated[QuotaKind, Meta(description="daily, weekly or monthly")]
 Bytes = Annotated[int, Meta(ge=0, le=2**63 - 1, description="a whole number of bytes from 0 to 2^63 - 1")]
 GrantedBytes = Annotated[int, Meta(ge=1, le=2**53, description="a whole number of bytes from 1 to 2^53")]
 
@@ -22,7 +22,7 @@ class LimitArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     """What `quota:set` takes. `limit`: bytes; null for no limit of this kind. `each_host`: of each host by itself."""
 
     department_id: DepartmentId
-    type: QuotaKind
+    type: KindWord
     limit: Bytes | None
     each_host: YesOrNo = False
 
@@ -31,7 +31,7 @@ class ExtendArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     """What `quota:extend` takes: bytes more until the running period ends, and why; `host`: for this one alone."""
 
     department_id: DepartmentId
-    type: QuotaKind
+    type: KindWord
     bytes: GrantedBytes
     reason: Sentence
     host: HostAddress | None = None
@@ -40,8 +40,8 @@ class ExtendArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 def quotas(context: Context, department: str) -> dict[str, Any]:
     """The department's quotas as they stand, and those of the hosts that are nearest to a limit of their own."""
     require_department(context, department)
-    books = context.desk.metering.books(department, context.now)
-    hosts = context.desk.metering.host_books(department, context.now)[:MOST_HOSTS]
+    books = context.services.metering.books(department, context.now)
+    hosts = context.services.metering.host_books(department, context.now)[:MOST_HOSTS]
     return {
         "departmentId": department,
         "quotas": [_counted(one) for one in books],
@@ -52,7 +52,7 @@ def quotas(context: Context, department: str) -> dict[str, Any]:
 def set_limit(context: Context, asked: LimitArgument) -> dict[str, Any]:
     """Limit a kind of quota from now on, or not at all."""
     require_department(context, asked.department_id)
-    metering = context.desk.metering
+    metering = context.services.metering
     set_limit = metering.set_host_limit if asked.each_host else metering.set_limit
     set_limit(asked.department_id, asked.type, asked.limit, context.caller.grant.subject, context.now)
     return quotas(context, asked.department_id)
@@ -61,7 +61,7 @@ def set_limit(context: Context, asked: LimitArgument) -> dict[str, Any]:
 def extend(context: Context, asked: ExtendArgument) -> dict[str, Any]:
     """Grant more bytes until the running period ends."""
     require_department(context, asked.department_id)
-    metering, grant = context.desk.metering, (asked.type, asked.bytes, asked.reason, context.caller.grant.subject)
+    metering, grant = context.services.metering, (asked.type, asked.bytes, asked.reason, context.caller.grant.subject)
     if asked.host is None:
         metering.extend(asked.department_id, *grant, context.now)
     else:

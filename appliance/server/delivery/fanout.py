@@ -19,7 +19,7 @@ from eventlet.hubs import get_hub
 from msgspec.structs import replace
 
 from appliance.config import DEFAULT_LIMITS, LimitsSection
-from appliance.core.alerting.journal import Alert, Journal
+from appliance.core.alerting.journal import AlertJournal, SentAlert
 from appliance.events import AlertEvent, Audience, DepartmentEvent, Event
 from appliance.server.delivery import packets, transport
 from appliance.server.delivery.outbox import EventPacket
@@ -45,10 +45,10 @@ def room_for(event: Event) -> str | None:
 class AlertLog(Protocol):
     """Where alerts outlive a restart."""
 
-    def read(self) -> Sequence[Alert]:
+    def read(self) -> Sequence[SentAlert]:
         """The latest alerts, oldest first."""
 
-    def append(self, alert: Alert) -> None:
+    def append(self, alert: SentAlert) -> None:
         """Write the alert down, as far as the medium takes it."""
 
 
@@ -74,15 +74,15 @@ class Fanout:
         self.published = 0  # events since the start
         self._thread = get_ident()
         self._alerts = alerts
-        self._journal = Journal(alerts.read() if alerts else ())
+        self._journal = AlertJournal(alerts.read() if alerts else ())
         self._states: dict[tuple[str, str | None], tuple[Event, EventPacket]] = {}
-        self.sio: socketio.Server = (socketio.Server if plain else transport.Server)(
+        self.sio: socketio.Server = (socketio.Server if plain else transport.DirectServer)(
             async_mode="eventlet",
             async_handlers=False,  # a client's calls are answered in their order, and one at a time
             serializer=packets.StrictPacket,
             json=Json(limits.nesting),
-            logger=packets.OneLine(logging.getLogger("socketio.server")),
-            engineio_logger=packets.OneLine(logging.getLogger("engineio.server")),
+            logger=packets.OneLineLogger(logging.getLogger("socketio.server")),
+            engineio_logger=packets.OneLineLogger(logging.getLogger("engineio.server")),
             max_http_buffer_size=int(limits.message),
             # A page of any origin may connect: the token is in its hands and not in a cookie, so there is no authority
             # that another site's page could borrow.
@@ -146,7 +146,7 @@ class Fanout:
         """The alert with its number, kept for those who are away."""
         number = self._journal.next_number(datetime.fromisoformat(event.timestamp))
         numbered = replace(event, alert_id=number)
-        alert = Alert(number, event.name, room, self._json(numbered))
+        alert = SentAlert(number, event.name, room, self._json(numbered))
         self._journal.add(alert)
         if self._alerts is not None:
             self._alerts.append(alert)

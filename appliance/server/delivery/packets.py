@@ -53,7 +53,7 @@ _SHAPES = {
 }
 
 
-class OneLine(logging.LoggerAdapter[logging.Logger]):
+class OneLineLogger(logging.LoggerAdapter[logging.Logger]):
     """A logger for libraries that a stranger can provoke: one clipped line for each record, never a traceback.
 
     Below an error they tell of every packet, with the tokens in them, and of every request that they did not like: that

@@ -30,7 +30,7 @@ from eventlet.hubs import get_hub
 from appliance.core.text import clipped
 from appliance.server.delivery import websocket_frames
 from appliance.server.delivery.outbox import EventPacket, Outbox
-from appliance.server.delivery.websocket import Turn, WebSocket
+from appliance.server.delivery.websocket import WebSocket, WriteBatch
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ PONG_TEXT = b"%d" % PONG
 NO_ENGINE_IO = (EngineIOError, ValueError, LookupError)  # what the library raises on a packet that is none
 
 
-class Server(socketio.Server):  # type: ignore[misc]  # the library ships no types
+class DirectServer(socketio.Server):  # type: ignore[misc]  # the library ships no types
     """python-socketio on the seams."""
 
     def __init__(self, **options: Any) -> None:
@@ -85,7 +85,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         """The options are the library's."""
         super().__init__(**options)
         self._async: dict[str, Any] = {**self._async, "websocket": Upgrade}
-        self.turn = Turn()
+        self.turn = WriteBatch()
 
     def create_queue(self, *_: object, **__: object) -> Outbox:
         """A queue for a session."""

@@ -19,7 +19,7 @@ from eventlet.hubs import get_hub
 
 from appliance.server.delivery import websocket_frames
 from appliance.server.delivery.outbox import Outbox
-from appliance.server.delivery.websocket_frames import Fault, Message, Opcode, Status
+from appliance.server.delivery.websocket_frames import FrameFault, Message, Opcode, Status
 
 READ_BYTES = 4096  # of one client at a time: 1 ms of work at most, if all of it are empty frames
 WRITE_BYTES = 16_384  # at a time; what is in a write can no longer be replaced by something newer
@@ -45,7 +45,7 @@ class Peer(Protocol):
         """The connection is no more."""
 
 
-class Turn:
+class WriteBatch:
     """What the hub's turn has given to send leaves together, when it ends."""
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class WebSocket:
         "is_closed",
     )
 
-    def __init__(self, sock: socket.socket, peer: Peer, turn: Turn, longest_bytes: int) -> None:
+    def __init__(self, sock: socket.socket, peer: Peer, turn: WriteBatch, longest_bytes: int) -> None:
         """`sock`: does not block; `longest_bytes`: of one message from the client."""
         with suppress(OSError):  # the client has gone already, as the first read will tell
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
@@ -102,7 +102,7 @@ class WebSocket:
         self._sock = sock
         self._peer = peer
         self._turn = turn
-        self._reader = websocket_frames.Reader(longest_bytes)
+        self._reader = websocket_frames.FrameReader(longest_bytes)
         self._hub = get_hub()
         self._outbox: Outbox | None = None
         self._rest = b""  # of a write that the kernel took in part
@@ -199,7 +199,7 @@ class WebSocket:
             return
         except OSError as error:
             self.end(str(error))
-        except Fault as fault:
+        except FrameFault as fault:
             self.end(f"the client sent {fault}", fault.status)
 
     def _receive(self, messages: list[Message]) -> None:

@@ -1,9 +1,9 @@
 """Frames: RFC 6455 as far as this server speaks it, from bytes to messages and back, without a socket.
 
 A client's bytes are judged as they come: what the protocol forbids, and what is longer than any honest message, is a
-`Fault`, and nothing is kept that no longer counts. So what one client can make us hold is one message and one frame.
-Extensions are not negotiated, so that reserved bits are faults too. Unmasking is one XOR of two long integers: byte by
-byte, in Python, a message of 16 kB would take longer than fifty clients' events.
+`FrameFault`, and nothing is kept that no longer counts. So what one client can make us hold is one message and one
+frame. Extensions are not negotiated, so that reserved bits are faults too. Unmasking is one XOR of two long integers:
+byte by byte, in Python, a message of 16 kB would take longer than fifty clients' events.
 """
 
 import base64
@@ -41,7 +41,7 @@ class Status(IntEnum):
     TOO_BIG = 1009
 
 
-class Fault(Exception):
+class FrameFault(Exception):
     """Bytes that no honest client sends: the connection is to be closed with this status."""
 
     def __init__(self, status: Status, text: str) -> None:
@@ -91,7 +91,7 @@ def accept_token(key: str) -> bytes | None:
     return base64.b64encode(sha1(key.encode() + ACCEPT_GUID).digest())  # noqa: S324  the protocol's own choice
 
 
-class Reader:
+class FrameReader:
     """Turns what a client sends into messages. `longest_bytes`: of one message."""
 
     __slots__ = ("_buffer", "_content", "_fragments", "_longest_bytes", "_opcode")
@@ -104,7 +104,7 @@ class Reader:
         self._fragments = 0
 
     def feed(self, data: bytes) -> list[Message]:
-        """What is complete now. Raises `Fault`; then nothing of this connection counts any more."""
+        """What is complete now. Raises `FrameFault`; then nothing of this connection counts any more."""
         buffer = self._buffer
         buffer += data
         messages, start = [], 0
@@ -132,21 +132,21 @@ class Reader:
         if size >= 126:
             size = int.from_bytes(buffer[start + 2 : start + header - 4], "big")
         if size > self._longest_bytes:
-            raise Fault(Status.TOO_BIG, f"a frame of more than {self._longest_bytes} bytes")
+            raise FrameFault(Status.TOO_BIG, f"a frame of more than {self._longest_bytes} bytes")
         end = start + header + size
         return (first, start + header, end) if len(buffer) >= end else None
 
     def _judge(self, first: int, second: int, size: int) -> None:
         opcode = first & 15
         if first & 0x70 or opcode not in OPCODES:
-            raise Fault(Status.PROTOCOL_ERROR, "a frame with reserved bits or opcode")
+            raise FrameFault(Status.PROTOCOL_ERROR, "a frame with reserved bits or opcode")
         if not second & 0x80:
-            raise Fault(Status.PROTOCOL_ERROR, "a frame that is not masked")
+            raise FrameFault(Status.PROTOCOL_ERROR, "a frame that is not masked")
         if opcode & 8:
             if not first & 0x80 or size > LONGEST_CONTROL:
-                raise Fault(Status.PROTOCOL_ERROR, "a control frame that is long or in fragments")
+                raise FrameFault(Status.PROTOCOL_ERROR, "a control frame that is long or in fragments")
         elif (opcode == Opcode.CONTINUATION) == (self._opcode is None):
-            raise Fault(Status.PROTOCOL_ERROR, "fragments of messages in each other")
+            raise FrameFault(Status.PROTOCOL_ERROR, "fragments of messages in each other")
 
     def _take(self, first: int, content: bytes) -> Message | None:
         """The message that this frame completes."""
@@ -163,7 +163,7 @@ class Reader:
         self._content += content
         self._fragments += 1
         if len(self._content) > self._longest_bytes or self._fragments > MOST_FRAGMENTS:
-            raise Fault(Status.TOO_BIG, f"fragments of more than {self._longest_bytes} bytes, or too many")
+            raise FrameFault(Status.TOO_BIG, f"fragments of more than {self._longest_bytes} bytes, or too many")
 
     def _collected(self) -> Message:
         opcode, content = self._opcode, self._content
@@ -176,7 +176,7 @@ def _message(opcode: Opcode, content: bytes) -> Message:
         try:
             content.decode()
         except UnicodeDecodeError:
-            raise Fault(Status.NO_TEXT, "a text that is not UTF-8") from None
+            raise FrameFault(Status.NO_TEXT, "a text that is not UTF-8") from None
     return Message(opcode, content)
 
 

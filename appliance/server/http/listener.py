@@ -23,7 +23,7 @@ import eventlet
 from eventlet import wsgi
 from eventlet.greenio import GreenSocket
 
-from appliance.core.access.client_address import origin_of
+from appliance.core.access.client_address import client_network
 from appliance.core.text import clipped
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ Application = Callable[[Environ, Callable[..., Any]], Any]
 
 
 @dataclass(eq=False, slots=True)
-class Visit:
+class ClientConnection:
     """A connection: its socket, whom it comes from, and its latest request.
 
     `forget`: gives its place free. `break_off`: how to break it, once somebody else serves it.
@@ -98,7 +98,7 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
     rbufsize = wbufsize = 2048  # allocated for each connection; the library's 24 KB are of no use to a WebSocket
 
     def __init__(self, conn_state: list[Any], server: Any, *, request_s: float) -> None:
-        """`conn_state`: eventlet's address, socket and state, and the `Visit`."""
+        """`conn_state`: eventlet's address, socket and state, and the `ClientConnection`."""
         self._request_s = request_s
         super().__init__(conn_state, server)
 
@@ -167,7 +167,7 @@ class Errors:
         log.debug("%s", clipped(text))
 
 
-class Door:
+class Listener:
     """Accepts connections and has them served."""
 
     def __init__(
@@ -186,8 +186,8 @@ class Door:
         self._request_s = request_s
         self._is_client = is_client
         self._secure = secure
-        self._strangers: dict[Visit, None] = {}  # in the order in which they came
-        self._clients: set[Visit] = set()
+        self._strangers: dict[ClientConnection, None] = {}  # in the order in which they came
+        self._clients: set[ClientConnection] = set()
         self._by_origin: dict[str, int] = {}
         self.refused = 0  # connections, since the start
         self.evicted = 0
@@ -227,14 +227,14 @@ class Door:
         eventlet.sleep(0 if has_room else RETRY_S)
 
     def _admit(self, server: Any, connection: Any, address: Any) -> None:
-        origin = origin_of(str(address[0]))
+        origin = client_network(str(address[0]))
         if not self._make_room(origin):
             self.refused += 1
             log.warning("%s: too many connections of clients; one more was refused", origin)
             connection.close()
             return
         connection.settimeout(STALL_S)
-        visit = Visit(connection, origin)
+        visit = ClientConnection(connection, origin)
         visit.forget = partial(self._forget, visit)
         self._strangers[visit] = None
         self._by_origin[origin] = self._by_origin.get(origin, 0) + 1
@@ -261,7 +261,7 @@ class Door:
             return True
         return False
 
-    def _attend(self, server: Any, visit: Visit, address: Any) -> None:
+    def _attend(self, server: Any, visit: ClientConnection, address: Any) -> None:
         try:
             if self._secure is not None:
                 with eventlet.Timeout(self._request_s, TimeoutError("the handshake did not end in time")):
@@ -276,7 +276,7 @@ class Door:
                 self._forget(visit)
                 visit.close()
 
-    def _forget(self, visit: Visit) -> None:
+    def _forget(self, visit: ClientConnection) -> None:
         """The connection takes no place any more; saying so twice changes nothing."""
         if visit not in self._strangers and visit not in self._clients:
             return

@@ -10,8 +10,8 @@ import io
 from time import monotonic
 from typing import Any
 
-from appliance.core.access.client_address import origin_of
-from appliance.core.access.rate_limit import Allowance, Rate
+from appliance.core.access.client_address import client_network
+from appliance.core.access.rate_limit import Rate, RateLimit
 
 TRANSPORT = "/socket.io/"
 FORMS = frozenset({"/login", "/pair"})  # the only pages that take a body
@@ -23,7 +23,7 @@ MOST_ORIGINS = 10_000  # whose sessions are counted at once, 100 bytes each
 Environ = dict[str, Any]
 
 
-class Refusal(Exception):
+class RejectedRequest(Exception):
     """A request that is answered with this status and a closed connection."""
 
     def __init__(self, status: str) -> None:
@@ -31,32 +31,32 @@ class Refusal(Exception):
         self.status = status
 
 
-class Gate:
+class RequestFilter:
     """Judges requests. `sessions`: how often one address may open one."""
 
     def __init__(self, message_bytes: int, sessions: Rate) -> None:
         self._message_bytes = message_bytes
-        self._sessions = Allowance(sessions, MOST_ORIGINS)
+        self._sessions = RateLimit(sessions, MOST_ORIGINS)
 
     def judge(self, environ: Environ) -> None:
-        """Let through what the rest survives, with its body read; raises `Refusal`."""
+        """Let through what the rest survives, with its body read; raises `RejectedRequest`."""
         is_transport = environ["PATH_INFO"].startswith(TRANSPORT)
         environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         if "HTTP_UPGRADE" in environ and environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13":
-            raise Refusal("400 Bad Request")  # the drafts before RFC 6455, which no client of ours speaks
+            raise RejectedRequest("400 Bad Request")  # the drafts before RFC 6455, which no client of ours speaks
         if environ["REQUEST_METHOD"] == "POST" and (is_transport or environ["PATH_INFO"] in FORMS):
             body = self._packets(environ) if is_transport else _body(environ, LARGEST_FORM_BYTES)
             environ["wsgi.input"] = io.BytesIO(body)
         elif environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
-            raise Refusal("413 Content Too Large")
+            raise RejectedRequest("413 Content Too Large")
         elif not is_transport and environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
-            raise Refusal("405 Method Not Allowed")
+            raise RejectedRequest("405 Method Not Allowed")
         elif is_transport and "sid=" not in environ.get("QUERY_STRING", ""):
             self._require_session(environ["REMOTE_ADDR"])
 
     def _require_session(self, address: str) -> None:
-        if self._sessions.take(origin_of(address), monotonic()):
-            raise Refusal("429 Too Many Requests")
+        if self._sessions.take(client_network(address), monotonic()):
+            raise RejectedRequest("429 Too Many Requests")
 
     def _packets(self, environ: Environ) -> bytes:
         """The body of a POST to the transport, made of packets that a client sends."""
@@ -64,25 +64,25 @@ class Gate:
         try:
             texts = body.decode().split("\x1e")
         except UnicodeDecodeError:
-            raise Refusal("400 Bad Request") from None
+            raise RejectedRequest("400 Bad Request") from None
         if len(texts) > MOST_PACKETS or not all(text[:1] in CLIENT_PACKETS for text in texts if text):
-            raise Refusal("400 Bad Request")
+            raise RejectedRequest("400 Bad Request")
         return body
 
 
 def _body(environ: Environ, most_bytes: int) -> bytes:
     """The body of this request, as long as it says."""
     if "HTTP_TRANSFER_ENCODING" in environ or "CONTENT_LENGTH" not in environ:
-        raise Refusal("411 Length Required")
+        raise RejectedRequest("411 Length Required")
     length = int(environ["CONTENT_LENGTH"])  # a natural number: eventlet has judged it
     if length > most_bytes:
-        raise Refusal("413 Content Too Large")
+        raise RejectedRequest("413 Content Too Large")
     try:
         body: bytes = environ["wsgi.input"].read(length)
     except TimeoutError:
-        raise Refusal("408 Request Timeout") from None
+        raise RejectedRequest("408 Request Timeout") from None
     except OSError:
-        raise Refusal("400 Bad Request") from None
+        raise RejectedRequest("400 Bad Request") from None
     if len(body) != length:
-        raise Refusal("400 Bad Request")
+        raise RejectedRequest("400 Bad Request")
     return body

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.core.access.client_address import plain_address
-from appliance.server.http.request_filter import TRANSPORT, Environ, Gate, Refusal
+from appliance.server.http.request_filter import TRANSPORT, Environ, RejectedRequest, RequestFilter
 
 # No script, style or frame has a place here, and no answer is for a cache.
 HEADERS = [
@@ -40,10 +40,12 @@ Page = Callable[[Environ], Answer]
 NOTHING = Answer(TEXT, "There is nothing here; see /", "404 Not Found")
 
 
-class Site:
+class HttpSite:
     """The WSGI application. `transport`: what serves `/socket.io/`; `pages`: by path, whose query is not looked at."""
 
-    def __init__(self, transport: Application, gate: Gate, pages: Mapping[str, Page], hsts_max_age: int = 0) -> None:
+    def __init__(
+        self, transport: Application, gate: RequestFilter, pages: Mapping[str, Page], hsts_max_age: int = 0
+    ) -> None:
         """`hsts_max_age`: seconds for which browsers are told to use nothing but HTTPS; 0 does not tell them."""
         self._headers = [*HEADERS, *([(HSTS, f"max-age={hsts_max_age}")] if hsts_max_age else [])]
         self._transport = transport
@@ -58,7 +60,7 @@ class Site:
 
         try:
             self._gate.judge(environ)
-        except Refusal as refusal:
+        except RejectedRequest as refusal:
             environ["appliance.hang_up"]()
             respond(refusal.status, [("Content-Type", TEXT)])
             return [refusal.status.encode()]

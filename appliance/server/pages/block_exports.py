@@ -18,7 +18,7 @@ from eventlet import tpool
 from eventlet.semaphore import Semaphore
 
 from appliance.core.blocking.block import Block
-from appliance.core.blocking.lists.export import FORMS, Decisions, cover, decisions, stream
+from appliance.core.blocking.lists.export import FORMS, Decisions, decisions, minimal_prefixes, stream
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.core.text import clipped
@@ -46,7 +46,7 @@ class _Text:
     made_s: float
 
 
-class Exports:
+class BlockExports:
     """The pages of exports."""
 
     def __init__(
@@ -134,7 +134,7 @@ class Exports:
 
 
 def _made(form: str, blocks: Sequence[Block]) -> str:
-    return FORMS[form](cover(block.target for block in blocks))
+    return FORMS[form](minimal_prefixes(block.target for block in blocks))
 
 
 def _query(environ: Environ, name: str) -> str | None:

@@ -38,7 +38,7 @@ _HEADERS = [
 ]
 
 
-class Notice:
+class CutOffPage:
     """The WSGI application. `find`: an address's cut-off department; `zone`: of its clock; `contact`: whom to ask."""
 
     def __init__(

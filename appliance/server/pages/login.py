@@ -12,11 +12,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from appliance.core.access.audit_entry import Actor
-from appliance.core.access.login_backoff import Logins
+from appliance.core.access.login_backoff import LoginBackoff
 from appliance.core.access.person import NAME, Person, Role
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
-from appliance.server.access.audit_records import Records
+from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
 from appliance.server.access.people import LOGIN_S, LONGEST_PASSWORD, SHORTEST_PASSWORD, People
 from appliance.server.http.request_filter import Environ
@@ -55,11 +55,11 @@ class _Pair(Struct, frozen=True):
     code: Annotated[str, Meta(max_length=32)] | None = None
 
 
-class Entry:
+class LoginPages:
     """The pages `/login` and `/pair`."""
 
     def __init__(
-        self, people: People, pairing: Pairing, records: Records, logins: Logins, clock: Callable[[], Moment]
+        self, people: People, pairing: Pairing, records: AuditRecords, logins: LoginBackoff, clock: Callable[[], Moment]
     ) -> None:
         """`logins`: who has to wait because he was refused too often."""
         self._people = people

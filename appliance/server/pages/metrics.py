@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import eventlet
 
-from appliance.core.access.client_address import origin_of
-from appliance.core.access.rate_limit import Allowance, Rate
+from appliance.core.access.client_address import client_network
+from appliance.core.access.rate_limit import Rate, RateLimit
 from appliance.core.metering.account import Books
 from appliance.core.moment import Moment
-from appliance.core.operations.health import Facts
+from appliance.core.operations.health import HealthFacts
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
-from appliance.monitor.operations.status import Condition
+from appliance.monitor.operations.status import StatusMonitor
 from appliance.server.access import Grant
 from appliance.server.http.request_filter import Environ
 from appliance.server.http.site import Answer
@@ -42,7 +42,7 @@ class Watched:
 
     metering: Metering
     enforcement: Enforcement
-    condition: Condition
+    condition: StatusMonitor
 
     def stopped(self) -> Mapping[str, int]:
         """By origin, the packets that did not pass; nothing where the position can stop none."""
@@ -84,7 +84,7 @@ class _Sight:
 
     id: str
     watched: Watched
-    facts: Facts | None
+    facts: HealthFacts | None
     books: Sequence[Books]
 
     def bytes_by_direction(self) -> Iterator[Sample]:
@@ -98,7 +98,7 @@ class _Sight:
             yield (host, "up"), mark.up_bytes
             yield (host, "down"), mark.down_bytes
 
-    def fact(self, tell: Callable[[Facts], float | None]) -> Iterator[Sample]:
+    def fact(self, tell: Callable[[HealthFacts], float | None]) -> Iterator[Sample]:
         value = None if self.facts is None else tell(self.facts)
         if value is not None:
             yield (), value
@@ -187,14 +187,14 @@ class Metrics:
         self._figures = figures
         self._simulated = simulated
         self._clock = clock
-        self._scrapes = Allowance(SCRAPES, MOST_SCRAPERS)
+        self._scrapes = RateLimit(SCRAPES, MOST_SCRAPERS)
 
     def page(self, environ: Environ) -> Answer:
         """What the token that comes with the request may see."""
         now = self._clock()
         try:
             grant = self._grant_of(token_of(environ), environ, now)
-            if self._scrapes.take(origin_of(environ["REMOTE_ADDR"]), now.monotonic_s):
+            if self._scrapes.take(client_network(environ["REMOTE_ADDR"]), now.monotonic_s):
                 raise Refused(Code.RATE_LIMITED, "too many scrapes; ask every 15 s")
         except Refused as refused:
             return turned_away(refused)

@@ -50,7 +50,7 @@ INTERFACE_REQUEST = Struct("=16si20x")  # linux/if.h: struct ifreq
 GET_INDEX = 0x8933  # linux/sockios.h: SIOCGIFINDEX
 
 
-class Classifier:
+class TrafficControl:
     """The filters of the network namespace in which it was made."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ NAME_SERVER = "it is a name server that the appliance asks"
 MOST_LINES = 1000  # a router of the whole Internet has a million; its gateway to everywhere is among the first
 
 
-class LinuxSurroundings:
+class LinuxUpstream:
     """`ports.Surroundings` of the network namespace that the process is in."""
 
     def __init__(self, resolvers: Iterable[Path] = RESOLVERS) -> None:

@@ -32,7 +32,7 @@ PROCESS, PROCESS_NAME = 2, 3
 UNKNOWN = "somebody"
 
 
-class Notices:
+class ChangeMonitor:
     """Listens for changes of the tables of this name, in the network namespace in which it was made."""
 
     def __init__(self, table: str) -> None:

@@ -10,13 +10,13 @@ from typing import Protocol
 
 from appliance.core.blocking.cover import Range
 from appliance.core.blocking.place import Hit, Place
-from appliance.core.blocking.sets import SHAPES, Slot
+from appliance.core.blocking.sets import SHAPES, BlockSet
 from appliance.core.kernel.nftables import elements as encoding
-from appliance.core.kernel.nftables.block_rules import TABLE, arrangement, hits_in, hits_name, slots_of
+from appliance.core.kernel.nftables.block_rules import TABLE, arrangement, hits_in, hits_name, sets_of
 from appliance.core.kernel.nftables.elements import Bounds, Point
-from appliance.core.kernel.nftables.prefilter import Grid, Regions, grids
+from appliance.core.kernel.nftables.prefilter import Grid, Prefilter, grids
 from appliance.core.kernel.nftables.ruleset import PROTOCOLS, Command
-from appliance.core.kernel.nftables.table import There
+from appliance.core.kernel.nftables.table import ExistingTable
 
 __all__ = ["TABLE", "NftablesFirewall"]
 
@@ -93,19 +93,19 @@ class NftablesFirewall:
         self._elements = elements
         self._notices = notices
         self._tracks_connections = tracks_connections
-        self._slots: Sequence[Slot] = ()
-        self._regions: dict[Grid, Regions] = {}
+        self._sets: Sequence[BlockSet] = ()
+        self._regions: dict[Grid, Prefilter] = {}
         self._left: tuple[int | None, Mapping[str, int]] = (None, {})
 
     def arrange(self, places: Sequence[Place]) -> str | None:
         """Put the rules for these places in force, in one transaction; elements that are there stay."""
-        there = There(self._shown.objects(), self._shown.chains())
+        there = ExistingTable(self._shown.objects(), self._shown.chains())
         present = {place.interface for place in places if self._shown.has_interface(place.interface)}
         commands = arrangement(there, places, present, tracks_connections=self._tracks_connections)
         _, refusal = self._run(commands)
         if refusal is None:
-            self._slots = slots_of(places)
-            self._regions = {grid: self._regions.get(grid, Regions(grid)) for grid in self._grids()}
+            self._sets = sets_of(places)
+            self._regions = {grid: self._regions.get(grid, Prefilter(grid)) for grid in self._grids()}
             self._left = self._shown.table_handle(), self._shown.chains()
         return refusal
 
@@ -118,12 +118,12 @@ class NftablesFirewall:
         """Who else has changed something of ours since the previous call; `None`: nobody."""
         return self._notices.disturber()
 
-    def replace(self, pieces: Mapping[Slot, Collection[Range]], at_s: float) -> str | None:
+    def replace(self, pieces: Mapping[BlockSet, Collection[Range]], at_s: float) -> str | None:
         """Put exactly these pieces in force, in one transaction, whatever was there before."""
-        regions = {grid: Regions(grid, _bounds(pieces.get(grid.slot, ()))) for grid in self._grids()}
-        names = [*(slot.name for slot in self._slots), *(grid.name for grid in regions)]
+        regions = {grid: Prefilter(grid, _bounds(pieces.get(grid.block_set, ()))) for grid in self._grids()}
+        names = [*(block_set.name for block_set in self._sets), *(grid.name for grid in regions)]
         emptied = [encoding.everything(TABLE, name) for name in names]
-        added = [body for slot, new in pieces.items() for body in _added(slot, new, at_s)]
+        added = [body for block_set, new in pieces.items() for body in _added(block_set, new, at_s)]
         added += [body for grid, found in regions.items() for body in _regions(grid, found)]
         refusal = self._put(emptied, added, sum(map(len, pieces.values())))
         if refusal is None:
@@ -131,15 +131,15 @@ class NftablesFirewall:
         return refusal
 
     def change(
-        self, gone: Mapping[Slot, Collection[Bounds]], new: Mapping[Slot, Collection[Range]], at_s: float
+        self, gone: Mapping[BlockSet, Collection[Bounds]], new: Mapping[BlockSet, Collection[Range]], at_s: float
     ) -> str | None:
         """Take some pieces away and put others, in one transaction."""
-        removed = [body for slot, bounds in gone.items() for body in _removed(slot, bounds)]
-        added = [body for slot, pieces in new.items() for body in _added(slot, pieces, at_s)]
+        removed = [body for block_set, bounds in gone.items() for body in _removed(block_set, bounds)]
+        added = [body for block_set, pieces in new.items() for body in _added(block_set, pieces, at_s)]
         moved = {
-            grid: (gone.get(grid.slot, ()), [*_bounds(new.get(grid.slot, ()))])
+            grid: (gone.get(grid.block_set, ()), [*_bounds(new.get(grid.block_set, ()))])
             for grid in self._regions
-            if grid.slot in gone or grid.slot in new
+            if grid.block_set in gone or grid.block_set in new
         }
         for grid, (old, fresh) in moved.items():
             left, entered = self._regions[grid].change(old, fresh)
@@ -151,17 +151,17 @@ class NftablesFirewall:
                 self._regions[grid].change(fresh, old)
         return refusal
 
-    def look(self, slot: Slot) -> Iterator[Sequence[Point]]:
+    def look(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
         """What the kernel says is in a set, a portion at a time; of prefixes, nothing where a region is missing."""
-        for grid in grids(slot):
+        for grid in grids(block_set):
             missing = {*self._regions.get(grid, ())}
             for portion in self._shown.portions(grid.name):
-                missing.difference_update(key for key, _ in encoding.points(SHAPES[slot.family], portion))
+                missing.difference_update(key for key, _ in encoding.points(SHAPES[block_set.family], portion))
                 yield ()
             if missing:
                 return
-        for portion in self._shown.portions(slot.name):
-            yield encoding.points(SHAPES[slot.family], portion)
+        for portion in self._shown.portions(block_set.name):
+            yield encoding.points(SHAPES[block_set.family], portion)
 
     def stopped(self) -> Mapping[str, int]:
         """By origin, the packets that were stopped since the table was made."""
@@ -172,7 +172,7 @@ class NftablesFirewall:
         return [hit for version in PROTOCOLS for hit in hits_in(self._shown.counted(hits_name(version)))]
 
     def _grids(self) -> Iterator[Grid]:
-        return (grid for slot in self._slots for grid in grids(slot))
+        return (grid for block_set in self._sets for grid in grids(block_set))
 
     def _put(self, removed: Sequence[bytes], added: Sequence[bytes], size: int) -> str | None:
         if size < MANY:
@@ -188,12 +188,12 @@ def _bounds(pieces: Iterable[Range]) -> Iterator[Bounds]:
 
 
 def _regions(grid: Grid, regions: Iterable[int]) -> Iterator[bytes]:
-    return encoding.lists(TABLE, grid.name, encoding.bare(SHAPES[grid.slot.family], regions))
+    return encoding.lists(TABLE, grid.name, encoding.bare(SHAPES[grid.block_set.family], regions))
 
 
-def _added(slot: Slot, pieces: Iterable[Range], at_s: float) -> Iterator[bytes]:
-    return encoding.lists(TABLE, slot.name, encoding.added(SHAPES[slot.family], pieces, at_s))
+def _added(block_set: BlockSet, pieces: Iterable[Range], at_s: float) -> Iterator[bytes]:
+    return encoding.lists(TABLE, block_set.name, encoding.added(SHAPES[block_set.family], pieces, at_s))
 
 
-def _removed(slot: Slot, bounds: Iterable[Bounds]) -> Iterator[bytes]:
-    return encoding.lists(TABLE, slot.name, encoding.removed(SHAPES[slot.family], bounds))
+def _removed(block_set: BlockSet, bounds: Iterable[Bounds]) -> Iterator[bytes]:
+    return encoding.lists(TABLE, block_set.name, encoding.removed(SHAPES[block_set.family], bounds))

@@ -32,7 +32,7 @@ from appliance.core.kernel.nftables.meter_names import (
 from appliance.core.kernel.nftables.meter_rules import REFUSED, layout
 from appliance.core.kernel.nftables.notice_rules import notice_table
 from appliance.core.kernel.nftables.ruleset import Command
-from appliance.core.kernel.nftables.table import Layout, There
+from appliance.core.kernel.nftables.table import ExistingTable, Layout
 from appliance.core.kernel.nftables.throttle_rules import shares
 from appliance.core.metering.meter import Plan, Reading
 
@@ -113,7 +113,7 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class Force:
+class InForce:
     """What was put in force, and what the kernel then showed. `is_limited`: whether a department has a limit."""
 
     structure: Structure = Structure()
@@ -135,7 +135,7 @@ class NftablesMeters:
         self._shown = shown
         self._notice = notice_table(notice_port) if notice_port else []
         self._boot = BOOT_ID.read_text().strip()
-        self._force = Force()
+        self._force = InForce()
         self._activity: Mapping[str, Activity] = {}
         self._left: dict[str, Left] = {}
 
@@ -232,7 +232,7 @@ class NftablesMeters:
     def _build(self, structure: Structure, plans: Sequence[Plan]) -> str | None:
         """Put the table into the state of the plans, whatever is in it."""
         known = self._force.layout.rules if self._stands() else {}
-        there = There(self._shown.objects(), self._shown.chains(), known)
+        there = ExistingTable(self._shown.objects(), self._shown.chains(), known)
         wanted = layout(plans, shares=structure.shares, leads=bool(self._notice))
         # Only kernels from 6.16 on take a chain for an interface that does not exist, and keep it when one goes.
         absent = {
@@ -240,16 +240,18 @@ class NftablesMeters:
             for chain, interface in wanted.devices.items()
             if interface not in structure.present and chain not in there.chains
         }
-        return self._put(Force(structure, wanted.without(absent)), there, plans, self._notice)
+        return self._put(InForce(structure, wanted.without(absent)), there, plans, self._notice)
 
     def _hold(self, plans: Sequence[Plan]) -> str | None:
         """Move the limits; all else stands."""
         if not self._force.is_limited and not _are_limited(plans):
             return None
         kinds = {name: kind for name, (kind, _) in self._force.layout.objects.items()}
-        return self._put(self._force, There(kinds, self._force.chains, self._force.layout.rules), plans)
+        return self._put(self._force, ExistingTable(kinds, self._force.chains, self._force.layout.rules), plans)
 
-    def _put(self, wanted: Force, there: There, plans: Sequence[Plan], more: Sequence[Command] = ()) -> str | None:
+    def _put(
+        self, wanted: InForce, there: ExistingTable, plans: Sequence[Plan], more: Sequence[Command] = ()
+    ) -> str | None:
         """One transaction, if there is anything to do."""
         # In this order: where a quota was met, its counters stand still.
         quotas = self._shown.quotas()

@@ -23,7 +23,7 @@ LARGEST_BATCH_BYTES = 1 << 26  # a transaction is one datagram; 200,000 IPv6 pre
 LARGEST_ANSWER_BYTES = 1 << 16
 
 
-class Elements:
+class SetElements:
     """Changes elements of sets of the `netdev` family, in the network namespace in which it was made."""
 
     def __init__(self) -> None:

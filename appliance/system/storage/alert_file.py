@@ -11,14 +11,14 @@ from pathlib import Path
 import msgspec
 from msgspec import Raw, Struct
 
-from appliance.core.alerting.journal import MOST_KEPT, Alert
+from appliance.core.alerting.journal import MOST_KEPT, SentAlert
 
 log = logging.getLogger(__name__)
 
 LARGEST_FILE_BYTES = 1 << 22  # twice what is kept, each as long as an alert can be, is 2 MB
 
 
-class _Line(Struct, frozen=True):
+class _AlertLine(Struct, frozen=True):
     """An alert as it is written."""
 
     number: int
@@ -27,7 +27,7 @@ class _Line(Struct, frozen=True):
     content: Raw
 
 
-_decode = msgspec.json.Decoder(_Line).decode
+_decode = msgspec.json.Decoder(_AlertLine).decode
 
 
 class AlertFile:
@@ -38,7 +38,7 @@ class AlertFile:
         self._lines = 0
         self._is_broken = False
 
-    def read(self) -> list[Alert]:
+    def read(self) -> list[SentAlert]:
         """The latest alerts, oldest first; what cannot be read is passed over."""
         try:
             with self._path.open("rb") as file:
@@ -55,7 +55,7 @@ class AlertFile:
         self._rewrite(kept)  # which also ends a line that a power cut has torn
         return kept
 
-    def append(self, alert: Alert) -> None:
+    def append(self, alert: SentAlert) -> None:
         """Write the alert down; where the medium does not take it, say so once."""
         if self._lines >= 2 * MOST_KEPT:
             self.read()
@@ -70,7 +70,7 @@ class AlertFile:
         self._lines += 1
         self._is_broken = False
 
-    def _rewrite(self, alerts: list[Alert]) -> None:
+    def _rewrite(self, alerts: list[SentAlert]) -> None:
         draft = self._path.with_suffix(".new")
         try:
             with draft.open("wb") as file:
@@ -84,13 +84,13 @@ class AlertFile:
         self._lines = len(alerts)
 
 
-def _text(alert: Alert) -> bytes:
-    return msgspec.json.encode(_Line(alert.number, alert.name, alert.room, Raw(alert.content))) + b"\n"
+def _text(alert: SentAlert) -> bytes:
+    return msgspec.json.encode(_AlertLine(alert.number, alert.name, alert.room, Raw(alert.content))) + b"\n"
 
 
-def _alert(line: bytes) -> Alert | None:
+def _alert(line: bytes) -> SentAlert | None:
     try:
         found = _decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    return Alert(found.number, found.name, found.room, bytes(found.content))
+    return SentAlert(found.number, found.name, found.room, bytes(found.content))

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
-from appliance.core.access.audit_entry import Entry, Recorded, digest, first_break
+from appliance.core.access.audit_entry import AuditEntry, StoredEntry, digest, first_break
 
 log = logging.getLogger(__name__)
 
 MOST_ENTRIES = 20_000  # 8 MB of usual ones, 130 MB of the longest; at 50 changes a day more than a year
 BATCH = 8  # deleted at most with one entry: faster than they come, and no pause that anybody notices
 BUSY_S = 5.0  # patience with the command line, which writes here too
-COLUMNS = [field.name for field in fields(Entry)]
+COLUMNS = [field.name for field in fields(AuditEntry)]
 
 migrations = Migrations("audit")
 
@@ -43,19 +43,19 @@ def _entries(database: Database) -> None:
     ).close()
 
 
-class TrailUnavailable(Exception):
+class AuditStoreUnavailable(Exception):
     """The audit trail cannot be kept; the text says where and why."""
 
 
-class SqliteTrail:
+class SqliteAuditStore:
     """`ports.Trail` in one SQLite file."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file. Raises `TrailUnavailable`."""
+        """Open or create the file. Raises `AuditStoreUnavailable`."""
         try:
             self._open(path)
         except sqlite3.OperationalError as error:
-            raise TrailUnavailable(f"{path}: the audit trail cannot be kept here: {error}") from error
+            raise AuditStoreUnavailable(f"{path}: the audit trail cannot be kept here: {error}") from error
         except (OSError, sqlite3.Error) as error:
             self._begin_anew(path, error)
 
@@ -63,7 +63,7 @@ class SqliteTrail:
         """Fold the log into the file and let go of it."""
         self._database.close()
 
-    def record(self, entry: Entry) -> None:
+    def record(self, entry: AuditEntry) -> None:
         """Append this entry, synced to the medium; where the medium does not take it, the log has it."""
         try:
             with self._database.atomic():
@@ -74,14 +74,17 @@ class SqliteTrail:
 
     def read(
         self, most: int, before: int | None = None, who: str | None = None, action: str | None = None
-    ) -> Sequence[Recorded]:
+    ) -> Sequence[StoredEntry]:
         """The newest entries, newest first. `before`: only those with a smaller number."""
         rows = self._database.query(
             "SELECT * FROM entry WHERE (:before IS NULL OR number < :before) AND (:who IS NULL OR who = :who)"
             " AND (:action IS NULL OR action = :action) ORDER BY number DESC LIMIT :most",
             {"before": before, "who": who, "action": action, "most": most},
         )
-        return [Recorded(row["number"], Entry(**{name: row[name] for name in COLUMNS}), row["digest"]) for row in rows]
+        return [
+            StoredEntry(row["number"], AuditEntry(**{name: row[name] for name in COLUMNS}), row["digest"])
+            for row in rows
+        ]
 
     def _open(self, path: Path) -> None:
         self._database = Database(sqlite3.connect(path, timeout=BUSY_S), execute_plugins=False)
@@ -105,9 +108,9 @@ class SqliteTrail:
                 path.with_name(f"{path.name}{log_file}").unlink(missing_ok=True)
             self._open(path)
         except (OSError, sqlite3.Error) as fault:
-            raise TrailUnavailable(f"{path}: is damaged and cannot be begun anew: {fault}") from fault
+            raise AuditStoreUnavailable(f"{path}: is damaged and cannot be begun anew: {fault}") from fault
 
-    def _append(self, entry: Entry) -> None:
+    def _append(self, entry: AuditEntry) -> None:
         # The deletion comes first: it takes the lock, so that no other program's entry comes between digest and digest.
         marks = ", ".join("?" * (len(COLUMNS) + 1))
         self._database.execute(
@@ -125,11 +128,11 @@ class SqliteTrail:
 def altered_at(path: Path) -> int | None:
     """The number of the first entry of the file that was altered, or misses the one before; `None`: none was.
 
-    Only looks, at most 20,000 digests. Raises `TrailUnavailable`.
+    Only looks, at most 20,000 digests. Raises `AuditStoreUnavailable`.
     """
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as database:
             rows = database.execute(f"SELECT number, {', '.join(COLUMNS)}, digest FROM entry ORDER BY number")  # noqa: S608
-            return first_break(Recorded(number, Entry(*values), kept) for number, *values, kept in rows)
+            return first_break(StoredEntry(number, AuditEntry(*values), kept) for number, *values, kept in rows)
     except sqlite3.Error as error:
-        raise TrailUnavailable(f"{path}: cannot be read: {error}") from error
+        raise AuditStoreUnavailable(f"{path}: cannot be read: {error}") from error

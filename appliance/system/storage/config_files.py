@@ -13,7 +13,7 @@ DRAFT = "trial.toml"
 FORMER = "former.toml"
 
 
-class ConfigDrafts:
+class ConfigFileWriter:
     """`ports.Drafts` of one configuration file. `config_file`: `None` where the service runs without one."""
 
     def __init__(self, config_file: Path | None, state_dir: Path) -> None:

@@ -42,7 +42,12 @@ PRAGMAS = (
 # The buckets of one record: what is written at once is not written again. Each divides the hour.
 RECORD_BUCKETS = {Step.MINUTE: 15, Step.FIVE_MINUTES: 12, Step.HOUR: 1, Step.DAY: 1}
 
-TABLES = {Step.MINUTE: "minute", Step.FIVE_MINUTES: "five_minutes", Step.HOUR: "hour", Step.DAY: "day"}
+TABLES = {
+    Step.MINUTE: "minute",
+    Step.FIVE_MINUTES: "five_minutes",
+    Step.HOUR: "hour",
+    Step.DAY: "day",
+}
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -76,7 +81,7 @@ _DELETE_SERIES = (
 )
 
 
-class SqliteArchive:
+class SqliteHistoryStore:
     """`ports.Archive` in one SQLite file with a write-ahead log; it is opened when it is first needed."""
 
     def __init__(self, path: Path) -> None:

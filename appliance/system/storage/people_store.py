@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlite_utils import Database, Migrations
 
-from appliance.core.access.person import Origin, Person, Role, Ticket, departments_text
+from appliance.core.access.person import Person, Role, TokenOrigin, TokenRecord, departments_text
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
 
@@ -48,15 +48,15 @@ def _people_tickets(database: Database) -> None:
     database.table("known_moment").create({"id": int, "at": str}, pk="id")
 
 
-class RegisterUnavailable(Exception):
+class PeopleStoreUnavailable(Exception):
     """The register cannot be used; the text says where and why."""
 
 
-class SqliteRegister:
+class SqlitePeopleStore:
     """People and tickets; what a person changed is on the medium when the method returns."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file. Raises `RegisterUnavailable`."""
+        """Open or create the file. Raises `PeopleStoreUnavailable`."""
         try:
             self._database = Database(sqlite3.connect(path, timeout=BUSY_S), execute_plugins=False)
             path.chmod(0o600)  # a hash of a password is nobody's to try guesses on
@@ -64,7 +64,7 @@ class SqliteRegister:
             migrations.apply(self._database)
             self._require_sound()
         except (OSError, sqlite3.Error) as error:
-            raise RegisterUnavailable(f"{path}: people and tokens cannot be kept here: {error}") from error
+            raise PeopleStoreUnavailable(f"{path}: people and tokens cannot be kept here: {error}") from error
 
     def _require_sound(self) -> None:
         """Damage is found now, and not in the middle of a login.
@@ -119,14 +119,14 @@ class SqliteRegister:
             self._database.execute("DELETE FROM person WHERE name = ?", [name]).close()
             self._end_logins(name, wall)
 
-    def tickets(self) -> Sequence[Ticket]:
+    def tickets(self) -> Sequence[TokenRecord]:
         """Every token that is remembered, the newest first."""
         return [_ticket(row) for row in self._database.query("SELECT * FROM ticket ORDER BY issued_at DESC, id")]
 
-    def remember(self, ticket: Ticket) -> None:
+    def remember(self, ticket: TokenRecord) -> None:
         """Keep a token for the list; one that is there already stays as it is. The soonest to expire make room."""
         # An issuer's is known again as soon as it is shown again: not worth waiting for the medium.
-        with self._transaction(synced=ticket.origin is not Origin.ISSUER):
+        with self._transaction(synced=ticket.origin is not TokenOrigin.ISSUER):
             self._database.table("ticket").insert(_ticket_row(ticket), ignore=True)
             self._database.execute(
                 "DELETE FROM ticket WHERE id IN (SELECT id FROM ticket WHERE revoked_at IS NULL"
@@ -134,7 +134,7 @@ class SqliteRegister:
                 [MOST_TICKETS],
             ).close()
 
-    def revoke(self, ticket: Ticket, wall: datetime) -> None:
+    def revoke(self, ticket: TokenRecord, wall: datetime) -> None:
         """Let this token in no more, whether it was remembered or not."""
         with self._transaction():
             self._database.table("ticket").insert(_ticket_row(ticket), ignore=True)
@@ -189,7 +189,7 @@ def _departments(text: str) -> frozenset[str] | None:
     return None if text == "*" else frozenset(one for one in text.split(",") if one)
 
 
-def _ticket_row(ticket: Ticket) -> dict[str, Any]:
+def _ticket_row(ticket: TokenRecord) -> dict[str, Any]:
     return {
         "id": ticket.id,
         "subject": ticket.subject,
@@ -203,13 +203,13 @@ def _ticket_row(ticket: Ticket) -> dict[str, Any]:
     }
 
 
-def _ticket(row: dict[str, Any]) -> Ticket:
-    return Ticket(
+def _ticket(row: dict[str, Any]) -> TokenRecord:
+    return TokenRecord(
         id=row["id"],
         subject=row["subject"],
         role=Role(row["role"]),
         departments=_departments(row["departments"]),
-        origin=Origin(row["origin"]),
+        origin=TokenOrigin(row["origin"]),
         issued_at=datetime.fromisoformat(row["issued_at"]),
         expires_at=datetime.fromisoformat(row["expires_at"]),
         person=row["person"],

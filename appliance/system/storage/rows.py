@@ -11,12 +11,11 @@ from sys import intern
 from typing import Any
 
 from appliance.core.blocking.block import Block
-from appliance.core.blocking.blocked_names import Learned
-from appliance.core.metering.quota import Kind, Ledger
+from appliance.core.blocking.blocked_names import LearnedAddress
+from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark
 from appliance.core.moment import timestamp
-from appliance.core.operations.maintenance_window import Kind as MaintenanceKind
-from appliance.core.operations.maintenance_window import Maintenance
+from appliance.core.operations.maintenance_window import Maintenance, MaintenanceKind
 
 Row = dict[str, Any]
 
@@ -38,7 +37,7 @@ def ledger_row(department: str, ledger: Ledger) -> Row:
 def ledger_from(row: Row) -> Ledger:
     """The ledger of a row."""
     return Ledger(
-        kind=Kind(row["kind"]),
+        kind=QuotaKind(row["kind"]),
         start=date.fromisoformat(row["start"]),
         used_bytes=int(row["used_bytes"]),
         raised=frozenset(map(int, json.loads(row["raised"]))),
@@ -71,10 +70,10 @@ def saving_from(row: Row) -> datetime:
     return datetime.fromisoformat(row["at"])
 
 
-def limit_from(row: Row) -> tuple[str, Kind, int | None]:
+def limit_from(row: Row) -> tuple[str, QuotaKind, int | None]:
     """Department, kind and bytes of a limit that was set by hand."""
     limit_bytes = row["limit_bytes"]
-    return _text(row["department"]), Kind(row["kind"]), None if limit_bytes is None else int(limit_bytes)
+    return _text(row["department"]), QuotaKind(row["kind"]), None if limit_bytes is None else int(limit_bytes)
 
 
 BLOCK_COLUMNS = (
@@ -132,16 +131,16 @@ def block_from(row: Row) -> Block:
     return block_of([row.get(column, 0) for column in BLOCK_COLUMNS])
 
 
-def learned_values(learned: Learned) -> tuple[str, str, str, str, float]:
+def learned_values(learned: LearnedAddress) -> tuple[str, str, str, str, float]:
     """The row of what a blocked name resolves to."""
     target, department, origin = learned.block
     return target, department or "", origin, learned.address, learned.ends
 
 
-def learned_of(values: Sequence[Any]) -> Learned:
+def learned_of(values: Sequence[Any]) -> LearnedAddress:
     """What a blocked name resolves to, of its row."""
     target, department, origin, address, ends = values
-    return Learned((_text(target), _text(department) or None, intern(origin)), _text(address), float(ends))
+    return LearnedAddress((_text(target), _text(department) or None, intern(origin)), _text(address), float(ends))
 
 
 def maintenance_row(maintenance: Maintenance) -> Row:

@@ -25,8 +25,8 @@ from sqlite_utils import Database, Migrations
 from sqlite_utils.db import Table
 
 from appliance.core.blocking.block import Block
-from appliance.core.blocking.blocked_names import Learned
-from appliance.core.metering.quota import Kind, Ledger
+from appliance.core.blocking.blocked_names import LearnedAddress
+from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import Maintenance
 from appliance.core.refusal import Code, Refused
@@ -207,15 +207,15 @@ class SqliteStore:
             self._reserve.lay()
         return True
 
-    def limits(self) -> Mapping[str, Mapping[Kind, int | None]]:
+    def limits(self) -> Mapping[str, Mapping[QuotaKind, int | None]]:
         """By department and kind, the limits that were set by hand over the configured ones."""
-        found: dict[str, dict[Kind, int | None]] = {}
+        found: dict[str, dict[QuotaKind, int | None]] = {}
         for row in self._table("quota_limit").rows:
             department, kind, limit_bytes = limit_from(row)
             found.setdefault(department, {})[kind] = limit_bytes
         return found
 
-    def save_limit(self, department: str, kind: Kind, limit_bytes: int | None) -> None:
+    def save_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None) -> None:
         """Remember a limit that was set by hand, synced to the medium."""
         row = {"department": department, "kind": kind, "limit_bytes": limit_bytes}
         self._order(lambda: self._table("quota_limit").upsert(row))
@@ -253,11 +253,11 @@ class SqliteStore:
                 f"the disk fails ({error.strerror}): it is done, but a power cut may take it back; replace the disk",
             ) from error
 
-    def learned(self) -> Sequence[Learned]:
+    def learned(self) -> Sequence[LearnedAddress]:
         """What blocked names were seen to resolve to."""
         return [learned_of(values) for values in self._database.execute(READ_LEARNED)]
 
-    def save_learned(self, saved: Sequence[Learned], deleted: Sequence[Learned]) -> None:
+    def save_learned(self, saved: Sequence[LearnedAddress], deleted: Sequence[LearnedAddress]) -> None:
         """Note what names resolve to, and what no more; not synced, because it will be seen again."""
 
         def save() -> None:

@@ -4,9 +4,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.core.access.audit_entry import LONGEST_VALUE, Entry, Recorded, digest, first_break, value_text
+from appliance.core.access.audit_entry import LONGEST_VALUE, AuditEntry, StoredEntry, digest, first_break, value_text
 
-ENTRY = Entry("2026-11-23T12:00:00.000Z", "anna", "admin", "192.168.1.9", "ip:block", '{"address":"10.0.0.1"}')
+ENTRY = AuditEntry("2026-11-23T12:00:00.000Z", "anna", "admin", "192.168.1.9", "ip:block", '{"address":"10.0.0.1"}')
 
 
 def _chain(count):
@@ -14,7 +14,7 @@ def _chain(count):
     for number in range(1, count + 1):
         entry = replace(ENTRY, what=json.dumps(number))
         before = digest(before, entry)
-        chain.append(Recorded(number, entry, before))
+        chain.append(StoredEntry(number, entry, before))
     return chain
 
 

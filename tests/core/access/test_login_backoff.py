@@ -2,15 +2,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.core.access.client_address import origin_of, plain_address
-from appliance.core.access.login_backoff import Logins, Patience
+from appliance.core.access.client_address import client_network, plain_address
+from appliance.core.access.login_backoff import BackoffRules, LoginBackoff
 
-THREE_FREE = Patience(free=3, first_s=1, longest_s=60, most_origins=10)
+THREE_FREE = BackoffRules(free=3, first_s=1, longest_s=60, most_origins=10)
 GUESSER, OTHER = "192.168.1.66", "192.168.1.67"
 
 
 def test_the_first_refusals_are_free_and_then_the_wait_doubles_up_to_the_longest():
-    logins, now_s, waits = Logins(THREE_FREE), 0.0, []
+    logins, now_s, waits = LoginBackoff(THREE_FREE), 0.0, []
     for _ in range(11):
         logins.refuse(GUESSER, now_s)
         waits.append(logins.wait_s(GUESSER, now_s))
@@ -20,7 +20,7 @@ def test_the_first_refusals_are_free_and_then_the_wait_doubles_up_to_the_longest
 
 
 def test_trying_while_waiting_makes_the_wait_no_longer():
-    logins = Logins(THREE_FREE)
+    logins = LoginBackoff(THREE_FREE)
     for _ in range(4):
         logins.refuse(GUESSER, 0.0)
     for _ in range(100):
@@ -30,7 +30,7 @@ def test_trying_while_waiting_makes_the_wait_no_longer():
 
 
 def test_what_was_long_ago_is_forgotten():
-    logins = Logins(THREE_FREE)
+    logins = LoginBackoff(THREE_FREE)
     for _ in range(4):
         logins.refuse(GUESSER, 0.0)
     logins.refuse(GUESSER, 3600.0)
@@ -38,14 +38,14 @@ def test_what_was_long_ago_is_forgotten():
 
 
 def test_a_stranger_with_many_addresses_fills_no_memory():
-    logins = Logins(THREE_FREE)
+    logins = LoginBackoff(THREE_FREE)
     for number in range(5000):
         logins.refuse(f"10.0.{number // 250}.{number % 250}", 0.0)
     assert len(logins) == 10
 
 
 def test_a_whole_64_of_ipv6_is_one_stranger():
-    logins = Logins(THREE_FREE)
+    logins = LoginBackoff(THREE_FREE)
     for number in range(4):
         logins.refuse(f"2001:db8::{number:x}", 0.0)
     assert logins.wait_s("2001:db8::ffff:1", 0.0) == 1
@@ -65,13 +65,13 @@ def test_a_whole_64_of_ipv6_is_one_stranger():
 )
 def test_an_address_stands_for_an_origin(text, address, origin):
     assert plain_address(text) == address
-    assert origin_of(text) == origin
+    assert client_network(text) == origin
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([GUESSER, OTHER]), st.floats(0, 100)), max_size=300))
 def test_no_wait_is_ever_beyond_the_longest(refusals):
-    logins, now_s = Logins(THREE_FREE), 0.0
+    logins, now_s = LoginBackoff(THREE_FREE), 0.0
     for address, pause_s in refusals:
         now_s += pause_s
         logins.refuse(address, now_s)

@@ -1,33 +1,33 @@
 from datetime import UTC, datetime, timedelta
 
-from appliance.core.alerting.journal import MOST_KEPT, Alert, Journal
+from appliance.core.alerting.journal import MOST_KEPT, AlertJournal, SentAlert
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def _filed(journal, wall, room="a"):
-    alert = Alert(journal.next_number(wall), "quota:alert", room, b"{}")
+    alert = SentAlert(journal.next_number(wall), "quota:alert", room, b"{}")
     journal.add(alert)
     return alert.number
 
 
 def test_numbers_grow_even_within_one_instant_and_when_the_clock_goes_back():
-    journal = Journal()
+    journal = AlertJournal()
     numbers = [_filed(journal, wall) for wall in (NOON, NOON, NOON - timedelta(days=400), NOON + timedelta(seconds=1))]
     assert numbers == sorted(set(numbers))
 
 
 def test_numbers_go_on_after_those_that_were_kept():
-    late = Alert(Journal().next_number(NOON + timedelta(days=30)), "quota:alert", "a", b"{}")
-    assert Journal([late]).next_number(NOON) == late.number + 1
+    late = SentAlert(AlertJournal().next_number(NOON + timedelta(days=30)), "quota:alert", "a", b"{}")
+    assert AlertJournal([late]).next_number(NOON) == late.number + 1
 
 
 def test_a_journal_that_was_lost_still_gives_larger_numbers():
-    assert Journal().next_number(NOON + timedelta(seconds=1)) > _filed(Journal(), NOON)
+    assert AlertJournal().next_number(NOON + timedelta(seconds=1)) > _filed(AlertJournal(), NOON)
 
 
 def test_what_came_after_a_number_is_told_in_order_and_to_its_rooms_only():
-    journal = Journal()
+    journal = AlertJournal()
     numbers = [_filed(journal, NOON, room) for room in "abca"]
     assert [alert.number for alert in journal.since(numbers[0], ["a", "c"])] == numbers[2:]
     assert [alert.number for alert in journal.since(0, ["b"])] == [numbers[1]]
@@ -35,6 +35,6 @@ def test_what_came_after_a_number_is_told_in_order_and_to_its_rooms_only():
 
 
 def test_only_the_latest_are_kept():
-    journal = Journal()
+    journal = AlertJournal()
     numbers = [_filed(journal, NOON) for _ in range(MOST_KEPT + 10)]
     assert [alert.number for alert in journal.since(0, ["a"])] == numbers[10:]

@@ -2,10 +2,10 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 from appliance.core.blocking.block import Block
-from appliance.core.blocking.block_index import Register
-from appliance.core.blocking.blocked_names import MOST_TOLD, Learned, Told
+from appliance.core.blocking.block_index import BlockIndex
+from appliance.core.blocking.blocked_names import MOST_TOLD, AnswerCache, LearnedAddress
 from appliance.core.blocking.protection import Protections, protected_host
-from appliance.core.blocking.sets import Family, Slot, mark_of, number_in
+from appliance.core.blocking.sets import BlockSet, Family, mark_of, number_in
 from appliance.core.traffic.dns import DnsAnswer
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -20,14 +20,14 @@ def block(
 
 
 def test_a_block_claims_its_range_in_the_set_of_its_kind_and_department() -> None:
-    register = Register()
+    register = BlockIndex()
     change = register.change(
         [block("10.0.0.1", 1), block("fd00::/64", 2, 60, "a"), block("02:00:00:00:00:01", 3, origin="list:bad")], []
     )
-    assert [(claim.slot, claim.range.ends, claim.range.mark) for claim in change.put] == [
-        (Slot(Family.HOSTS4, None), float("inf"), mark_of("manual", 1)),
-        (Slot(Family.PREFIXES6, "a"), NOON_S + 60, mark_of("manual", 2)),
-        (Slot(Family.MACS, None), float("inf"), mark_of("list:bad", 3)),
+    assert [(claim.block_set, claim.range.ends, claim.range.mark) for claim in change.put] == [
+        (BlockSet(Family.HOSTS4, None), float("inf"), mark_of("manual", 1)),
+        (BlockSet(Family.PREFIXES6, "a"), NOON_S + 60, mark_of("manual", 2)),
+        (BlockSet(Family.MACS, None), float("inf"), mark_of("list:bad", 3)),
     ]
     assert change.dropped == []
     assert number_in(change.put[2].range.mark) == 3
@@ -35,7 +35,7 @@ def test_a_block_claims_its_range_in_the_set_of_its_kind_and_department() -> Non
 
 
 def test_a_block_in_place_of_another_drops_what_that_claimed() -> None:
-    register = Register()
+    register = BlockIndex()
     before = register.change([block("10.0.0.1", 1, 60)], []).put
     change = register.change([block("10.0.0.1", 2, 3600)], [])
     assert (change.dropped, len(change.put), len(register)) == (before, 1, 1)
@@ -43,14 +43,14 @@ def test_a_block_in_place_of_another_drops_what_that_claimed() -> None:
 
 
 def test_each_department_counts_its_own_blocks_and_those_of_all() -> None:
-    register = Register()
+    register = BlockIndex()
     register.change([block("10.0.0.1", 1), block("10.0.0.1", 2, department="a"), block("10.0.0.2", 3)], [])
     register.change([], [block("10.0.0.2", 3)])
     assert (register.count("a"), register.count("b")) == (2, 1)
 
 
 def test_blocks_of_one_target_are_found_by_origin_or_of_all() -> None:
-    register = Register()
+    register = BlockIndex()
     mine, listed = block("10.0.0.1", 1), block("10.0.0.1", 2, origin="list:bad")
     register.change([mine, listed], [])
     assert register.find("10.0.0.1", None, None) == [mine, listed]
@@ -59,7 +59,7 @@ def test_blocks_of_one_target_are_found_by_origin_or_of_all() -> None:
 
 
 def test_what_has_come_to_its_end_is_told_once_and_by_its_latest_end() -> None:
-    register = Register()
+    register = BlockIndex()
     register.change([block("10.0.0.1", 1, 60), block("10.0.0.2", 2, 30), block("10.0.0.3", 3)], [])
     register.change([block("10.0.0.1", 4, 90)], [])
     assert register.over(NOON_S + 60) == ([block("10.0.0.2", 2, 30)], [])
@@ -68,14 +68,14 @@ def test_what_has_come_to_its_end_is_told_once_and_by_its_latest_end() -> None:
 
 
 def test_the_same_target_of_several_departments_may_end_at_once() -> None:
-    register = Register()
+    register = BlockIndex()
     same = [block("10.0.0.1", 1, 60), block("10.0.0.1", 2, 60, "a")]
     register.change(same, [])
     assert register.over(NOON_S + 60) == (same, [])
 
 
 def test_numbers_are_given_once() -> None:
-    register = Register()
+    register = BlockIndex()
     register.change([block("10.0.0.1", 7)], [])
     assert {register.next_number() for _ in range(100)} == set(range(8, 108))
 
@@ -84,33 +84,36 @@ def answer(name: str, *addresses: str, ttl_s: int = 3600) -> DnsAnswer:
     return DnsAnswer("10.0.0.9", name, addresses, ttl_s)
 
 
-def learned(register: Register, found: DnsAnswer, department: str = "a", protections: Protections | None = None):
+def learned(register: BlockIndex, found: DnsAnswer, department: str = "a", protections: Protections | None = None):
     return list(register.names.concern(found, department, protections or Protections([]), NOON_S))
 
 
 def test_a_blocked_name_claims_what_it_and_all_below_it_resolve_to() -> None:
-    register = Register()
+    register = BlockIndex()
     name = block("example.com", 1)
     assert register.change([name], []).put == []
     assert learned(register, answer("notexample.com", "10.1.1.1")) == []
     found = learned(register, answer("www.example.com", "10.1.1.1", "fd00::1"))
-    assert found == [Learned(name.key, "10.1.1.1", NOON_S + 3600), Learned(name.key, "fd00::1", NOON_S + 3600)]
+    assert found == [
+        LearnedAddress(name.key, "10.1.1.1", NOON_S + 3600),
+        LearnedAddress(name.key, "fd00::1", NOON_S + 3600),
+    ]
     change = register.learn(found)
-    assert [claim.slot.family for claim in change.put] == [Family.HOSTS4, Family.HOSTS6]
+    assert [claim.block_set.family for claim in change.put] == [Family.HOSTS4, Family.HOSTS6]
     assert {claim.range.owner for claim in change.put} == {name.key}
     assert register.change([], [name]).dropped == change.put
     assert learned(register, answer("www.example.com", "10.1.1.1")) == []
 
 
 def test_a_name_that_one_department_must_not_reach_is_learned_from_its_answers_only() -> None:
-    register = Register()
+    register = BlockIndex()
     register.change([block("example.com", 1, department="a")], [])
     assert learned(register, answer("example.com", "10.1.1.1"), "b") == []
     assert len(learned(register, answer("example.com", "10.1.1.1"), "a")) == 1
 
 
 def test_how_long_an_address_is_blocked_for_its_name_has_bounds() -> None:
-    register = Register()
+    register = BlockIndex()
     register.change([block("example.com", 1), block("short.com", 2, 60)], [])
     [least] = learned(register, answer("example.com", "10.1.1.1", ttl_s=0))
     [most] = learned(register, answer("example.com", "10.1.1.2", ttl_s=2**31))
@@ -119,7 +122,7 @@ def test_how_long_an_address_is_blocked_for_its_name_has_bounds() -> None:
 
 
 def test_an_address_is_learned_again_only_when_most_of_its_time_is_over() -> None:
-    register = Register()
+    register = BlockIndex()
     register.change([block("example.com", 1)], [])
     register.learn(learned(register, answer("example.com", "10.1.1.1")))
     found = answer("example.com", "10.1.1.1")
@@ -133,7 +136,7 @@ def test_an_address_is_learned_again_only_when_most_of_its_time_is_over() -> Non
 
 
 def test_a_name_that_resolves_to_what_is_protected_does_not_block_it_and_says_so() -> None:
-    register = Register()
+    register = BlockIndex()
     register.change([block("example.com", 1)], [])
     protections = Protections([protected_host(ip_address("10.1.1.1"), "it is the gateway")])
     [other] = learned(register, answer("www.example.com", "10.1.1.1", "10.1.1.2"), protections=protections)
@@ -143,7 +146,7 @@ def test_a_name_that_resolves_to_what_is_protected_does_not_block_it_and_says_so
 
 
 def test_what_was_told_is_remembered_for_a_day_by_name_and_in_bounds() -> None:
-    told = Told()
+    told = AnswerCache()
     told.note("a", answer("www.example.com", "10.1.1.1"), NOON_S)
     told.note("b", answer("www.example.com", "10.1.1.2"), NOON_S + 10)
     told.note("a", answer("www.example.com", "10.1.1.3"), NOON_S + 20)

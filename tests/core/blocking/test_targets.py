@@ -1,29 +1,29 @@
 import pytest
 
-from appliance.core.blocking.targets import Kind, kind_of, parse_target
+from appliance.core.blocking.targets import TargetKind, kind_of, parse_target
 from appliance.core.refusal import Code, Refused
 
 
 @pytest.mark.parametrize(
     ("text", "target", "kind"),
     [
-        ("192.168.1.100", "192.168.1.100", Kind.ADDRESS),
-        (" 10.0.0.0/8 ", "10.0.0.0/8", Kind.PREFIX),
-        ("10.0.0.1/32", "10.0.0.1", Kind.ADDRESS),
-        ("2001:DB8::0:1", "2001:db8::1", Kind.ADDRESS),
-        ("2001:db8::/64", "2001:db8::/64", Kind.PREFIX),
-        ("::ffff:10.0.0.5", "10.0.0.5", Kind.ADDRESS),
-        ("02:00:5E:10:00:01", "02:00:5e:10:00:01", Kind.MAC),
-        ("02-00-5e-10-00-01", "02:00:5e:10:00:01", Kind.MAC),
-        ("0200.5e10.0001", "02:00:5e:10:00:01", Kind.MAC),
-        ("1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8", Kind.ADDRESS),
-        ("Example.COM.", "example.com", Kind.NAME),
-        ("*.example.com", "example.com", Kind.NAME),
-        ("_dmarc.xn--p1ai.example1.co", "_dmarc.xn--p1ai.example1.co", Kind.NAME),
-        ("bücher.example", "xn--bcher-kva.example", Kind.NAME),
+        ("192.168.1.100", "192.168.1.100", TargetKind.ADDRESS),
+        (" 10.0.0.0/8 ", "10.0.0.0/8", TargetKind.PREFIX),
+        ("10.0.0.1/32", "10.0.0.1", TargetKind.ADDRESS),
+        ("2001:DB8::0:1", "2001:db8::1", TargetKind.ADDRESS),
+        ("2001:db8::/64", "2001:db8::/64", TargetKind.PREFIX),
+        ("::ffff:10.0.0.5", "10.0.0.5", TargetKind.ADDRESS),
+        ("02:00:5E:10:00:01", "02:00:5e:10:00:01", TargetKind.MAC),
+        ("02-00-5e-10-00-01", "02:00:5e:10:00:01", TargetKind.MAC),
+        ("0200.5e10.0001", "02:00:5e:10:00:01", TargetKind.MAC),
+        ("1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8", TargetKind.ADDRESS),
+        ("Example.COM.", "example.com", TargetKind.NAME),
+        ("*.example.com", "example.com", TargetKind.NAME),
+        ("_dmarc.xn--p1ai.example1.co", "_dmarc.xn--p1ai.example1.co", TargetKind.NAME),
+        ("bücher.example", "xn--bcher-kva.example", TargetKind.NAME),
     ],
 )
-def test_a_target_has_one_way_to_be_written_and_shows_its_kind(text: str, target: str, kind: Kind) -> None:
+def test_a_target_has_one_way_to_be_written_and_shows_its_kind(text: str, target: str, kind: TargetKind) -> None:
     assert (parse_target(text), kind_of(target)) == (target, kind)
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.core.detection.incident import MOST_OPEN, QUIET_S, Change, Incidents, News
-from appliance.core.detection.scans import ANSWER_S, MOST_ATTEMPTS, MOST_FAILURES, WINDOW_S, Kind, Scans
+from appliance.core.detection.incident import MOST_OPEN, QUIET_S, IncidentChange, IncidentNews, Incidents
+from appliance.core.detection.scans import ANSWER_S, MOST_ATTEMPTS, MOST_FAILURES, WINDOW_S, ScanKind, Scans
 from appliance.core.traffic.packet import decode
 from tests.core import frames
 
@@ -24,7 +24,7 @@ def refused(incidents: Incidents, ports: Iterable[int], now_s: float, victim: st
         show(incidents, frames.rst(SCANNER, victim, port), now_s)
 
 
-def changes(news: list[News]) -> list[tuple[Change, Kind, str]]:
+def changes(news: list[IncidentNews]) -> list[tuple[IncidentChange, ScanKind, str]]:
     return [(one.change, one.incident.kind, one.incident.severity) for one in news]
 
 
@@ -35,7 +35,7 @@ def test_fifteen_refused_ports_of_one_host_within_five_minutes_are_a_port_scan()
     assert incidents.judge(261) == []
     refused(incidents, [15], now_s=280)
     news = incidents.judge(281)
-    assert changes(news) == [(Change.OPENED, Kind.PORT_SCAN, "medium")]
+    assert changes(news) == [(IncidentChange.OPENED, ScanKind.PORT_SCAN, "medium")]
     assert news[0].incident.source == SCANNER
     assert f"15 different ports of {VICTIM} within 280 s" in news[0].incident.details
     assert len(incidents.open()) == 1
@@ -53,7 +53,7 @@ def test_ten_ports_in_a_burst_are_enough() -> None:
     refused(incidents, range(1, 10), now_s=0)
     assert incidents.judge(0) == []
     refused(incidents, [10], now_s=9)
-    assert changes(incidents.judge(9)) == [(Change.OPENED, Kind.PORT_SCAN, "low")]
+    assert changes(incidents.judge(9)) == [(IncidentChange.OPENED, ScanKind.PORT_SCAN, "low")]
 
 
 def test_silence_is_a_failure_after_three_seconds() -> None:
@@ -61,7 +61,7 @@ def test_silence_is_a_failure_after_three_seconds() -> None:
     for port in range(1, 21):
         show(incidents, frames.syn(SCANNER, VICTIM, port), 0)
     assert incidents.judge(ANSWER_S - 0.1) == []
-    assert changes(incidents.judge(ANSWER_S)) == [(Change.OPENED, Kind.PORT_SCAN, "medium")]
+    assert changes(incidents.judge(ANSWER_S)) == [(IncidentChange.OPENED, ScanKind.PORT_SCAN, "medium")]
 
 
 def test_a_client_that_asks_for_a_dead_service_again_and_again_is_no_scan() -> None:
@@ -105,16 +105,16 @@ def test_replies_that_nobody_asked_for_are_no_scan_of_either_side() -> None:
 def test_an_incident_is_told_when_it_opens_grows_worse_and_ends_and_not_in_between() -> None:
     incidents = Incidents()
     refused(incidents, range(1, 21), now_s=0)
-    assert changes(incidents.judge(0)) == [(Change.OPENED, Kind.PORT_SCAN, "medium")]
+    assert changes(incidents.judge(0)) == [(IncidentChange.OPENED, ScanKind.PORT_SCAN, "medium")]
     refused(incidents, range(21, 90), now_s=1)
     assert incidents.judge(1) == []
     refused(incidents, range(90, 120), now_s=2)
-    assert changes(incidents.judge(2)) == [(Change.ESCALATED, Kind.PORT_SCAN, "high")]
+    assert changes(incidents.judge(2)) == [(IncidentChange.ESCALATED, ScanKind.PORT_SCAN, "high")]
     refused(incidents, range(120, 1100), now_s=3)
-    assert changes(incidents.judge(3)) == [(Change.ESCALATED, Kind.PORT_SCAN, "critical")]
+    assert changes(incidents.judge(3)) == [(IncidentChange.ESCALATED, ScanKind.PORT_SCAN, "critical")]
     assert incidents.judge(2 + QUIET_S) == []
     news = incidents.judge(3 + QUIET_S)
-    assert changes(news) == [(Change.CLOSED, Kind.PORT_SCAN, "critical")]
+    assert changes(news) == [(IncidentChange.CLOSED, ScanKind.PORT_SCAN, "critical")]
     assert "1024 different ports" in news[0].incident.details
     assert len(incidents.open()) == 0
 
@@ -127,17 +127,17 @@ def test_after_the_end_old_failures_do_not_open_it_again() -> None:
     refused(incidents, [5], now_s=QUIET_S + 1)
     assert incidents.judge(QUIET_S + 1) == []
     refused(incidents, range(1, 30), now_s=QUIET_S + 2)
-    assert changes(incidents.judge(QUIET_S + 2)) == [(Change.OPENED, Kind.PORT_SCAN, "medium")]
+    assert changes(incidents.judge(QUIET_S + 2)) == [(IncidentChange.OPENED, ScanKind.PORT_SCAN, "medium")]
 
 
 def test_a_source_that_scans_many_hosts_is_one_incident() -> None:
     incidents = Incidents()
     for host in range(1, 6):
         refused(incidents, range(1, 31), now_s=host, victim=f"192.0.2.{host}")
-    assert changes(incidents.judge(6)) == [(Change.OPENED, Kind.PORT_SCAN, "medium")]
+    assert changes(incidents.judge(6)) == [(IncidentChange.OPENED, ScanKind.PORT_SCAN, "medium")]
 
 
-def swept(incidents: Incidents, port: int, hosts: int, prefix: str = "10.1.1.") -> list[News]:
+def swept(incidents: Incidents, port: int, hosts: int, prefix: str = "10.1.1.") -> list[IncidentNews]:
     for host in range(1, hosts + 1):
         show(incidents, frames.syn(SCANNER, f"{prefix}{host}", port), 0)
     return incidents.judge(ANSWER_S)
@@ -147,7 +147,7 @@ def swept(incidents: Incidents, port: int, hosts: int, prefix: str = "10.1.1.") 
 def test_one_port_of_many_hosts_is_a_sweep_and_of_worms_ports_sooner(port: int, hosts: int) -> None:
     assert swept(Incidents(), port, hosts - 1) == []
     news = swept(Incidents(), port, hosts)
-    assert [one.incident.kind for one in news] == [Kind.HOST_SWEEP]
+    assert [one.incident.kind for one in news] == [ScanKind.HOST_SWEEP]
     assert f"port {port} of {hosts} different hosts" in news[0].incident.details
 
 
@@ -155,7 +155,7 @@ def test_a_worm_that_tries_a_host_every_ten_minutes_is_seen() -> None:
     incidents = Incidents()
     for host in range(1, 9):
         show(incidents, frames.syn(SCANNER, f"10.1.1.{host}", 445), host * 600)
-    assert changes(incidents.judge(8 * 600 + ANSWER_S)) == [(Change.OPENED, Kind.HOST_SWEEP, "low")]
+    assert changes(incidents.judge(8 * 600 + ANSWER_S)) == [(IncidentChange.OPENED, ScanKind.HOST_SWEEP, "low")]
 
 
 def test_a_browser_that_is_cut_off_is_no_sweep_but_a_search_for_web_servers_inside_is() -> None:
@@ -167,7 +167,7 @@ def test_a_fast_scan_cannot_hide_behind_its_own_number() -> None:
     incidents = Incidents()
     for port in range(1, MOST_ATTEMPTS * 2):
         show(incidents, frames.syn(SCANNER, VICTIM, port), 0)
-    assert changes(incidents.judge(ANSWER_S)) == [(Change.OPENED, Kind.PORT_SCAN, "critical")]
+    assert changes(incidents.judge(ANSWER_S)) == [(IncidentChange.OPENED, ScanKind.PORT_SCAN, "critical")]
 
 
 def test_forged_sources_open_a_bounded_number_of_incidents() -> None:

@@ -1,13 +1,13 @@
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.detection.incident import Incident, Severity
 from appliance.core.detection.response import Response, Responses
-from appliance.core.detection.scans import Kind
+from appliance.core.detection.scans import ScanKind
 
 SCANNER, OTHER = "10.0.0.7", "10.0.0.8"
 
 
 def incident(
-    severity: Severity, latest_s: float, source: str = SCANNER, kind: Kind = Kind.PORT_SCAN, count: int = 100
+    severity: Severity, latest_s: float, source: str = SCANNER, kind: ScanKind = ScanKind.PORT_SCAN, count: int = 100
 ) -> Incident:
     return Incident(kind, source, severity, count, "a sentence", latest_s)
 
@@ -19,7 +19,7 @@ def test_without_a_response_nothing_is_due() -> None:
 def test_what_is_as_grave_as_configured_is_due_once_for_each_source() -> None:
     responses = Responses("sales", Response(Severity.HIGH, 600))
     grave, worse = incident(Severity.HIGH, 10), incident(Severity.CRITICAL, 10, OTHER)
-    sweep = incident(Severity.CRITICAL, 10, OTHER, Kind.HOST_SWEEP, count=300)
+    sweep = incident(Severity.CRITICAL, 10, OTHER, ScanKind.HOST_SWEEP, count=300)
     assert [one.target for one in responses.due([incident(Severity.MEDIUM, 10), grave, worse, sweep])] == [
         SCANNER,
         OTHER,

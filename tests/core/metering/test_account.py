@@ -7,23 +7,23 @@ import pytest
 from appliance.core.metering.account import Account
 from appliance.core.metering.department import Department
 from appliance.core.metering.meter import Reading
-from appliance.core.metering.quota import Action, Alert, Crossing, Kind, Ledger, Limits
+from appliance.core.metering.quota import Action, AlertKind, Crossing, Ledger, Limits, QuotaKind
 from appliance.core.metering.usage import Mark, Passed
 from appliance.core.moment import Moment
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), 5000.0)
 TODAY = date(2026, 11, 23)
-DAILY = Limits({Kind.DAILY: 1000})
+DAILY = Limits({QuotaKind.DAILY: 1000})
 
 
 def account(
     limits: Limits = DAILY,
     used: int | None = None,
     mark: Mark | None = None,
-    by_hand: dict[Kind, int | None] | None = None,
+    by_hand: dict[QuotaKind, int | None] | None = None,
 ) -> Account:
-    ledgers = [Ledger(kind, date(2026, 11, 1 if kind is Kind.MONTHLY else 23), used or 0) for kind in Kind]
+    ledgers = [Ledger(kind, date(2026, 11, 1 if kind is QuotaKind.MONTHLY else 23), used or 0) for kind in QuotaKind]
     department = Department("a", "A", "eth1", limits)
     return Account(department, BERLIN, ledgers if used is not None else [], mark, by_hand or {})
 
@@ -40,7 +40,7 @@ def read(books: Account, total: int, now: Moment, trusted: bool = True) -> list[
     return list(books.read(meter(total), 1.0, now, trusted=trusted)[1])
 
 
-def use_by_day(books: Account, kind: Kind = Kind.DAILY) -> dict[date, int]:
+def use_by_day(books: Account, kind: QuotaKind = QuotaKind.DAILY) -> dict[date, int]:
     return {one.start: one.used_bytes for one in books.unsaved if one.kind is kind}
 
 
@@ -57,7 +57,7 @@ def test_without_its_meter_an_account_stays_as_it_is_and_has_a_day() -> None:
     books = account()
     assert books.read(None, 1.0, NOON, trusted=True) == (Passed(), [])
     assert books.mark is None
-    assert [(one.kind, one.used_bytes) for one in books.ledgers] == [(kind, 0) for kind in Kind]
+    assert [(one.kind, one.used_bytes) for one in books.ledgers] == [(kind, 0) for kind in QuotaKind]
 
 
 def test_while_the_clock_is_not_right_bytes_stay_with_the_day_that_runs() -> None:
@@ -72,25 +72,28 @@ def test_once_the_clock_is_right_they_move_to_where_they_belong() -> None:
     read(books, 10, at(1, timedelta(days=-400)), trusted=False)
     read(books, 30, at(2, timedelta(days=-400)), trusted=False)
     crossings = read(books, 35, at(3, timedelta(days=1)))
-    assert [one.alert for one in crossings] == [Alert.RESET]
+    assert [one.alert for one in crossings] == [AlertKind.RESET]
     assert use_by_day(books) == {TODAY: 500, TODAY + timedelta(days=1): 35}
-    assert use_by_day(books, Kind.WEEKLY) == {TODAY: 535}
+    assert use_by_day(books, QuotaKind.WEEKLY) == {TODAY: 535}
 
 
 def test_bytes_that_are_filed_again_raise_no_alert_a_second_time() -> None:
-    limits = Limits({Kind.DAILY: 1000, Kind.MONTHLY: 1000})
+    limits = Limits({QuotaKind.DAILY: 1000, QuotaKind.MONTHLY: 1000})
     books = account(limits, used=300)
     raised = [*read(books, 10, at(1), trusted=False), *read(books, 600, at(2), trusted=False)]
-    assert [(one.kind, one.alert) for one in raised] == [(Kind.DAILY, Alert.WARNING), (Kind.MONTHLY, Alert.WARNING)]
+    assert [(one.kind, one.alert) for one in raised] == [
+        (QuotaKind.DAILY, AlertKind.WARNING),
+        (QuotaKind.MONTHLY, AlertKind.WARNING),
+    ]
     assert read(books, 601, at(3)) == []
     assert use_by_day(books) == {TODAY: 901}
 
 
 def test_a_month_that_runs_on_is_not_told_twice_when_its_bytes_move_to_another_day() -> None:
-    books = account(Limits({Kind.MONTHLY: 1000}), used=0)
-    assert [one.alert for one in read(books, 850, at(1), trusted=False)] == [Alert.WARNING]
+    books = account(Limits({QuotaKind.MONTHLY: 1000}), used=0)
+    assert [one.alert for one in read(books, 850, at(1), trusted=False)] == [AlertKind.WARNING]
     assert read(books, 851, at(2, timedelta(days=1))) == []
-    assert use_by_day(books, Kind.MONTHLY) == {date(2026, 11, 1): 851}
+    assert use_by_day(books, QuotaKind.MONTHLY) == {date(2026, 11, 1): 851}
     assert use_by_day(books) == {TODAY: 0, TODAY + timedelta(days=1): 851}
 
 
@@ -103,25 +106,25 @@ def test_what_has_ended_is_to_be_saved_until_it_was() -> None:
 
 
 def test_a_limit_that_was_set_by_hand_wins_over_the_configured_one() -> None:
-    books = account(used=500, by_hand={Kind.DAILY: 400, Kind.WEEKLY: 9000})
+    books = account(used=500, by_hand={QuotaKind.DAILY: 400, QuotaKind.WEEKLY: 9000})
     assert [one.limit_bytes for one in books.books(TODAY)] == [400, 9000, None]
-    assert books.exceeded() == (Kind.DAILY,)
-    books.set_limit(Kind.DAILY, None)
+    assert books.exceeded() == (QuotaKind.DAILY,)
+    books.set_limit(QuotaKind.DAILY, None)
     assert [one.limit_bytes for one in books.books(TODAY)] == [None, 9000, None]
     assert books.exceeded() == ()
 
 
 def test_the_books_say_what_was_granted_and_when_the_period_ends() -> None:
     books = account(used=500)
-    books.grant(Kind.DAILY, 250)
-    books.grant(Kind.DAILY, 750)
+    books.grant(QuotaKind.DAILY, 250)
+    books.grant(QuotaKind.DAILY, 750)
     daily = books.books(TODAY)[0]
     assert (daily.used_bytes, daily.limit_bytes, daily.granted_bytes, daily.percentage) == (500, 2000, 1000, 25.0)
     assert daily.resets_at == datetime(2026, 11, 23, 23, tzinfo=UTC)
 
 
 def test_books_that_nobody_has_read_yet_are_empty_and_of_this_day() -> None:
-    assert [(one.kind, one.used_bytes) for one in account().books(TODAY)] == [(kind, 0) for kind in Kind]
+    assert [(one.kind, one.used_bytes) for one in account().books(TODAY)] == [(kind, 0) for kind in QuotaKind]
 
 
 @pytest.mark.parametrize(
@@ -147,6 +150,6 @@ def test_a_meter_that_is_yet_to_be_made_stops_at_what_remains() -> None:
 
 
 def test_the_forecast_is_of_the_first_limit_that_is_reached() -> None:
-    books = account(Limits({Kind.DAILY: 1000, Kind.WEEKLY: 700}), used=100)
+    books = account(Limits({QuotaKind.DAILY: 1000, QuotaKind.WEEKLY: 700}), used=100)
     assert books.forecast(10.0, NOON.wall) == NOON.wall + timedelta(seconds=60)
     assert books.forecast(0.0, NOON.wall) is None

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.core.metering.day_split import MOST_NOTES, Filed, Note, file_by_day, file_note, noted
+from appliance.core.metering.day_split import (
+    MOST_NOTES,
+    DayShare,
+    UndatedBytes,
+    date_undated,
+    split_by_day,
+    with_undated,
+)
 from appliance.core.moment import PATIENCE_S, Moment, is_trusted
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -15,18 +22,18 @@ ZONES = ["Europe/Berlin", "Africa/Cairo", "America/Havana", "Pacific/Apia", "UTC
 
 
 def test_within_a_day_all_bytes_are_that_day_s() -> None:
-    assert file_by_day(77, NOON, NOON + timedelta(hours=2), BERLIN) == [Filed(date(2026, 11, 23), 77)]
+    assert split_by_day(77, NOON, NOON + timedelta(hours=2), BERLIN) == [DayShare(date(2026, 11, 23), 77)]
 
 
 def test_a_stretch_over_midnight_is_split_at_it_by_time() -> None:
     midnight = datetime(2026, 11, 23, 23, tzinfo=UTC)  # in Berlin
-    filed = file_by_day(1000, midnight - timedelta(seconds=3), midnight + timedelta(seconds=1), BERLIN)
-    assert filed == [Filed(date(2026, 11, 23), 750), Filed(date(2026, 11, 24), 250)]
+    filed = split_by_day(1000, midnight - timedelta(seconds=3), midnight + timedelta(seconds=1), BERLIN)
+    assert filed == [DayShare(date(2026, 11, 23), 750), DayShare(date(2026, 11, 24), 250)]
 
 
 def test_at_midnight_itself_a_day_begins_though_no_byte_came() -> None:
     midnight = datetime(2026, 11, 23, 23, tzinfo=UTC)
-    assert file_by_day(0, midnight - timedelta(seconds=1), midnight, BERLIN) == [Filed(date(2026, 11, 24), 0)]
+    assert split_by_day(0, midnight - timedelta(seconds=1), midnight, BERLIN) == [DayShare(date(2026, 11, 24), 0)]
 
 
 @pytest.mark.parametrize(
@@ -41,20 +48,20 @@ def test_a_day_without_a_midnight_begins_with_its_first_instant(
     zone: str, day_begins: datetime, before: date, after: date
 ) -> None:
     hour = timedelta(hours=1)
-    filed = file_by_day(100, day_begins - hour, day_begins + 3 * hour, ZoneInfo(zone))
-    assert filed == [Filed(before, 25), Filed(after, 75)]
+    filed = split_by_day(100, day_begins - hour, day_begins + 3 * hour, ZoneInfo(zone))
+    assert filed == [DayShare(before, 25), DayShare(after, 75)]
 
 
 def test_days_of_23_and_25_hours_take_their_share() -> None:
     begins, ends = datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 30, 22, tzinfo=UTC)
-    assert [one.amount_bytes for one in file_by_day(4700, begins, ends, BERLIN)] == [2300, 2400, 0]
+    assert [one.amount_bytes for one in split_by_day(4700, begins, ends, BERLIN)] == [2300, 2400, 0]
     begins, ends = datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 10, 26, 23, tzinfo=UTC)
-    assert [one.amount_bytes for one in file_by_day(4900, begins, ends, BERLIN)] == [2500, 2400, 0]
+    assert [one.amount_bytes for one in split_by_day(4900, begins, ends, BERLIN)] == [2500, 2400, 0]
 
 
 @pytest.mark.parametrize("since", [NOON + timedelta(days=1), NOON - timedelta(days=64)], ids=["later", "far too early"])
 def test_a_stretch_that_makes_no_sense_is_the_last_day_s(since: datetime) -> None:
-    assert file_by_day(5, since, NOON, BERLIN) == [Filed(date(2026, 11, 23), 5)]
+    assert split_by_day(5, since, NOON, BERLIN) == [DayShare(date(2026, 11, 23), 5)]
 
 
 @given(
@@ -64,7 +71,7 @@ def test_a_stretch_that_makes_no_sense_is_the_last_day_s(since: datetime) -> Non
     st.sampled_from(ZONES),
 )
 def test_filing_loses_no_byte_and_invents_none(amount: int, since: datetime, lasts: timedelta, zone: str) -> None:
-    filed = file_by_day(amount, since, since + lasts, ZoneInfo(zone))
+    filed = split_by_day(amount, since, since + lasts, ZoneInfo(zone))
     assert sum(one.amount_bytes for one in filed) == amount
     assert min(one.amount_bytes for one in filed) >= 0
     days = [one.day for one in filed]
@@ -74,19 +81,19 @@ def test_filing_loses_no_byte_and_invents_none(amount: int, since: datetime, las
 
 def test_a_note_is_filed_where_it_belongs_once_the_clock_is_right() -> None:
     half_past_midnight = Moment(datetime(2026, 11, 23, 23, 30, tzinfo=UTC), 5000.0)
-    note = Note(300, since_s=5000.0 - 2400, until_s=5000.0 - 1200)
-    assert file_note(note, half_past_midnight, BERLIN) == [
-        Filed(date(2026, 11, 23), 150),
-        Filed(date(2026, 11, 24), 150),
+    note = UndatedBytes(300, since_s=5000.0 - 2400, until_s=5000.0 - 1200)
+    assert date_undated(note, half_past_midnight, BERLIN) == [
+        DayShare(date(2026, 11, 23), 150),
+        DayShare(date(2026, 11, 24), 150),
     ]
-    old = Note(8, since_s=5000.0 - 4000, until_s=5000.0 - 3000)
-    assert file_note(old, half_past_midnight, BERLIN) == [Filed(date(2026, 11, 23), 8)]
+    old = UndatedBytes(8, since_s=5000.0 - 4000, until_s=5000.0 - 3000)
+    assert date_undated(old, half_past_midnight, BERLIN) == [DayShare(date(2026, 11, 23), 8)]
 
 
 def test_notes_stay_within_bounds_and_keep_every_byte() -> None:
-    notes: tuple[Note, ...] = ()
+    notes: tuple[UndatedBytes, ...] = ()
     for second in range(2 * MOST_NOTES):
-        notes = noted(notes, Note(second, second, second + 1))
+        notes = with_undated(notes, UndatedBytes(second, second, second + 1))
     assert len(notes) == MOST_NOTES
     assert sum(note.amount_bytes for note in notes) == sum(range(2 * MOST_NOTES))
     assert all(one.until_s == other.since_s for one, other in pairwise(notes))

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from appliance.core.metering.history_series import (
     ALL_HOSTS,
     RECENT_MINUTES,
-    Recent,
+    HistorySums,
+    RecentMinutes,
     Step,
-    Sums,
     bucket_of,
     buckets_between,
     by_month,
@@ -80,7 +80,10 @@ def test_a_range_of_no_length_or_beyond_all_dates_has_no_overflow() -> None:
     assert not buckets_between(Step.DAY, moment, moment, BERLIN)
     assert not buckets_between(Step.DAY, moment, moment - timedelta(days=9), BERLIN)
     always = buckets_between(
-        Step.MONTH, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), ZoneInfo("Pacific/Kiritimati")
+        Step.MONTH,
+        datetime.min.replace(tzinfo=UTC),
+        datetime.max.replace(tzinfo=UTC),
+        ZoneInfo("Pacific/Kiritimati"),
     )
     assert len(always) == 1201
 
@@ -101,7 +104,7 @@ def test_what_is_as_old_as_it_is_kept_is_kept() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2**40), st.integers(0, 2**40))))
 def test_the_sums_of_the_buckets_are_what_was_added(passed: list[tuple[int, int, int]]) -> None:
-    sums = Sums()
+    sums = HistorySums()
     for bucket, up, down in passed:
         sums.add([(Step.MINUTE, bucket), (Step.HOUR, 0)], [(LAB, Passed(up, down))])
     minutes = sums.find(Step.MINUTE, LAB, range(6)).values()
@@ -113,7 +116,7 @@ def test_the_sums_of_the_buckets_are_what_was_added(passed: list[tuple[int, int,
 
 
 def test_too_many_sums_lose_the_oldest_detail_first() -> None:
-    sums = Sums()
+    sums = HistorySums()
     hosts = [("lab", str(host)) for host in range(4)]
     for bucket in range(10):
         sums.add([(Step.FIVE_MINUTES, bucket), (Step.HOUR, 0)], [(host, Passed(1, 1)) for host in hosts])
@@ -121,11 +124,15 @@ def test_too_many_sums_lose_the_oldest_detail_first() -> None:
     sums.shrink(12)
     assert sums.size == 12
     for host in hosts:
-        assert list(sums.of(host)) == [(Step.HOUR, 0), (Step.FIVE_MINUTES, 8), (Step.FIVE_MINUTES, 9)]
+        assert list(sums.of(host)) == [
+            (Step.HOUR, 0),
+            (Step.FIVE_MINUTES, 8),
+            (Step.FIVE_MINUTES, 9),
+        ]
 
 
 def test_a_flood_of_hosts_does_not_push_out_those_that_are_known() -> None:
-    sums = Sums(most_series=2)
+    sums = HistorySums(most_series=2)
     sums.add([(Step.HOUR, 0)], [(("lab", f"10.0.0.{host}"), Passed(1, 0)) for host in range(1, 200)])
     sums.add([(Step.HOUR, 0)], [(HOST, Passed(5, 0))])
     assert sums.series() == [HOST, ("lab", "10.0.0.2")]
@@ -133,7 +140,7 @@ def test_a_flood_of_hosts_does_not_push_out_those_that_are_known() -> None:
 
 
 def test_who_has_no_sums_left_makes_room() -> None:
-    sums = Sums(most_series=1)
+    sums = HistorySums(most_series=1)
     sums.add([(Step.HOUR, 0), (Step.DAY, 0)], [(HOST, Passed(1, 0))])
     sums.drop(HOST, [(Step.HOUR, 0)])
     assert (sums.size, sums.series()) == (1, [HOST])
@@ -142,7 +149,7 @@ def test_who_has_no_sums_left_makes_room() -> None:
 
 
 def test_a_hosts_minutes_are_remembered_for_an_hour() -> None:
-    recent = Recent(most_hosts=10)
+    recent = RecentMinutes(most_hosts=10)
     for minute in range(100, 100 + RECENT_MINUTES + 5):
         recent.add(minute, [(HOST, Passed(minute, 1)), (HOST, Passed(0, 1))])
     found = recent.find(HOST, range(1000))
@@ -153,7 +160,7 @@ def test_a_hosts_minutes_are_remembered_for_an_hour() -> None:
 
 
 def test_hosts_that_are_silent_make_room() -> None:
-    recent = Recent(most_hosts=1)
+    recent = RecentMinutes(most_hosts=1)
     recent.add(100, [(HOST, Passed(1, 1))])
     recent.add(100, [(("lab", "10.0.0.2"), Passed(1, 1))])
     assert recent.find(("lab", "10.0.0.2"), range(1000)) == {}

@@ -1,6 +1,6 @@
 from appliance.core.machine import Counters, Link
 from appliance.core.metering.meter import Reading
-from appliance.core.metering.unaccounted import Balance
+from appliance.core.metering.unaccounted import Unaccounted
 
 
 def _link(name: str, carried_bytes: int) -> Link:
@@ -8,7 +8,7 @@ def _link(name: str, carried_bytes: int) -> Link:
 
 
 def test_what_a_vlan_meters_its_trunk_has_accounted_for() -> None:
-    balance = Balance({"plain": "eth1", "tagged": "eth1.20"})
+    balance = Unaccounted({"plain": "eth1", "tagged": "eth1.20"})
     for step in range(3):
         links = {"eth1": _link("eth1", 300 * step), "eth1.20": _link("eth1.20", 200 * step)}
         balance.observe(links, {"plain": Reading("a", 100 * step), "tagged": Reading("b", 200 * step)})

@@ -1,6 +1,6 @@
 import pytest
 
-from appliance.core.operations.health import Condition, Facts, judge
+from appliance.core.operations.health import Condition, HealthFacts, judge
 
 FINE = {"interface": "eth1", "is_present": True, "is_up": True}
 
@@ -19,25 +19,25 @@ FAULTS = [
 
 
 def test_a_department_without_fault_is_active_and_in_full_health() -> None:
-    assert judge(Facts(**FINE, wanted=3, enforced=3, utilization=0.5)) == Condition(True, 1.0, ())
+    assert judge(HealthFacts(**FINE, wanted=3, enforced=3, utilization=0.5)) == Condition(True, 1.0, ())
 
 
 def test_a_position_that_cannot_enforce_is_active_while_nothing_is_to_be_enforced() -> None:
-    assert judge(Facts(**FINE, can_enforce=False, enforced=0)) == Condition(True, 1.0, ())
+    assert judge(HealthFacts(**FINE, can_enforce=False, enforced=0)) == Condition(True, 1.0, ())
 
 
 @pytest.mark.parametrize(("fault", "active", "score", "word"), FAULTS)
 def test_each_fault_lowers_the_score_and_is_given_as_its_reason(
     fault: dict[str, object], active: bool, score: float, word: str
 ) -> None:
-    condition = judge(Facts(**{**FINE, **fault}))
+    condition = judge(HealthFacts(**{**FINE, **fault}))
     assert (condition.active, condition.score) == (active, score)
     assert [word in reason.text for reason in condition.reasons] == [True]
 
 
 def test_faults_add_up_and_the_score_stays_within_0_and_1() -> None:
     condition = judge(
-        Facts(**FINE, wanted=1, frames_lost=1, utilization=1.0, open_incidents=2, quotas_exceeded=("daily",))
+        HealthFacts(**FINE, wanted=1, frames_lost=1, utilization=1.0, open_incidents=2, quotas_exceeded=("daily",))
     )
     assert condition.active
     assert condition.score == round(0.5 * 0.8 * 0.8 * 0.9 * 0.9, 2)

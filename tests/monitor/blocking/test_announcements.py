@@ -2,10 +2,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from appliance.core.blocking.block import Block
-from appliance.core.blocking.block_index import Register
+from appliance.core.blocking.block_index import BlockIndex
 from appliance.core.moment import Moment
 from appliance.events import Event, IpBlocked, IpUnblocked
-from appliance.monitor.blocking.announcements import MOST_AT_ONCE, Herald
+from appliance.monitor.blocking.announcements import MOST_AT_ONCE, BlockAnnouncer
 
 NOW = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), 1000.0)
 COUNT = MOST_AT_ONCE * 2 + 1
@@ -20,26 +20,26 @@ class Scene:
 
     def __init__(self, there: Sequence[Block]) -> None:
         self.told: list[Event] = []
-        self.herald = Herald(["sales"], self.told.append, can_enforce=True)
-        self.register = Register()
+        self.announcer = BlockAnnouncer(["sales"], self.told.append, can_enforce=True)
+        self.register = BlockIndex()
         self.register.change(there, [])
 
     def step(self) -> list[Event]:
         before = len(self.told)
-        self.herald.tell_begin(self.register, lambda _: True, NOW.wall, NOW)
+        self.announcer.tell_begin(self.register, lambda _: True, NOW.wall, NOW)
         return self.told[before:]
 
 
 def test_thousands_that_begin_are_told_in_portions() -> None:
     scene = Scene(blocks(COUNT))
-    scene.herald.expect(blocks(COUNT))
+    scene.announcer.expect(blocks(COUNT))
     assert [len(scene.step()) for _ in range(4)] == [MOST_AT_ONCE, MOST_AT_ONCE, 1, 0]
 
 
 def test_thousands_that_end_are_told_in_portions_and_before_what_begins() -> None:
     scene = Scene(blocks(1))
-    scene.herald.expect(blocks(1))
-    scene.herald.tell_end(blocks(COUNT), "lifted by anna", NOW)
+    scene.announcer.expect(blocks(1))
+    scene.announcer.tell_end(blocks(COUNT), "lifted by anna", NOW)
     assert len(scene.told) == MOST_AT_ONCE
     assert [len(scene.step()) for _ in range(3)] == [MOST_AT_ONCE, 2, 0]
     assert {type(event) for event in scene.told[:-1]} == {IpUnblocked}
@@ -49,6 +49,6 @@ def test_thousands_that_end_are_told_in_portions_and_before_what_begins() -> Non
 def test_what_a_list_holds_is_not_told_entry_by_entry() -> None:
     listed = blocks(2, "list:bad")
     scene = Scene(listed)
-    scene.herald.expect(listed)
-    scene.herald.tell_end(listed, "gone", NOW)
+    scene.announcer.expect(listed)
+    scene.announcer.tell_end(listed, "gone", NOW)
     assert scene.step() == []

@@ -3,11 +3,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from appliance.core.blocking.block import Block, BlockRequest, Key
+from appliance.core.blocking.block import Block, BlockKey, BlockRequest
 from appliance.core.blocking.lists.parser import BlockList, Fetched
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
-from appliance.monitor.blocking.list_imports import PIECE, Listing, Lists
+from appliance.monitor.blocking.list_imports import PIECE, ListImports, Listing
 
 BAD = BlockList("bad", "/bad.txt", 60)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -21,7 +21,7 @@ class Blocks:
     """The set of blocks in memory. `protected`: what is never blocked; `refusal`: why nothing is changed now."""
 
     def __init__(self) -> None:
-        self.by_key: dict[Key, Block] = {}
+        self.by_key: dict[BlockKey, Block] = {}
         self.protected: set[str] = set()
         self.refusal: Refused | None = None
         self.changes = 0
@@ -70,7 +70,7 @@ class Scene:
         self.trouble: str | None = None
         self.asked: list[str] = []
         self.blocks = blocks or Blocks()
-        self.lists = Lists(lists, self.blocks, self._fetch, _at_once)
+        self.lists = ListImports(lists, self.blocks, self._fetch, _at_once)
 
     def run(self, second: float) -> Listing | None:
         """Step until all is done."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from appliance.core.machine import Facing, Position
 from appliance.core.metering.department import UNLIMITED, Department
-from appliance.core.metering.quota import Action, Kind, Ledger, Limits, first_instant
+from appliance.core.metering.quota import Action, Ledger, Limits, QuotaKind, first_instant
 from appliance.core.metering.usage import Mark
 from appliance.core.moment import Moment
 from appliance.core.refusal import Refused
@@ -122,7 +122,7 @@ class Appliance:
         payloads = [event.payload() for event in self.told if event.name == "usage:update"]
         return [one["metrics"] for one in payloads if one["departmentId"] == department][-1]
 
-    def saved(self, department: str = A, kind: Kind = Kind.DAILY) -> dict[str, int]:
+    def saved(self, department: str = A, kind: QuotaKind = QuotaKind.DAILY) -> dict[str, int]:
         """By first day, every ledger on the disk."""
         with closing(sqlite3.connect(self.path)) as disk:
             return dict(
@@ -133,7 +133,7 @@ class Appliance:
 
 
 def limits(daily: int, on_exceeded: Action = Action.ALERT, throttle: int | None = None) -> Limits:
-    return Limits({Kind.DAILY: daily}, on_exceeded=on_exceeded, throttle_bytes_s=throttle)
+    return Limits({QuotaKind.DAILY: daily}, on_exceeded=on_exceeded, throttle_bytes_s=throttle)
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ DO: Mapping[str, Callable[..., None]] = {
 @given(st.lists(DEED, max_size=40))
 def test_the_sum_of_charges_is_what_the_kernel_carried_less_what_it_forgot(deeds: list[tuple[Any, ...]]) -> None:
     with TemporaryDirectory() as folder:
-        quota = Limits({Kind.DAILY: 2 * 10**6, Kind.MONTHLY: 5 * 10**6})
+        quota = Limits({QuotaKind.DAILY: 2 * 10**6, QuotaKind.MONTHLY: 5 * 10**6})
         appliance = Appliance(Path(folder) / "state.sqlite3", quota)
         for deed in deeds:
             DO[deed[0]](appliance, *deed[1:])
@@ -197,7 +197,7 @@ def test_the_sum_of_charges_is_what_the_kernel_carried_less_what_it_forgot(deeds
         appliance.step()
         appliance.metering.save(appliance.now)
         kept = appliance.kernel.carried - appliance.kernel.forgotten
-        for kind in Kind:
+        for kind in QuotaKind:
             saved = [used for name in (A, B) for used in appliance.saved(name, kind).values()]
             assert sum(saved) == kept
             assert min(saved) >= 0
@@ -207,7 +207,9 @@ def test_the_sum_of_charges_is_what_the_kernel_carried_less_what_it_forgot(deeds
 @given(st.lists(DEED.filter(lambda deed: deed[0] != "disk"), max_size=40))
 def test_a_threshold_is_told_once_in_a_period_whatever_happens(deeds: list[tuple[Any, ...]]) -> None:
     with TemporaryDirectory() as folder:
-        appliance = Appliance(Path(folder) / "state.sqlite3", Limits({Kind.DAILY: 10**6, Kind.MONTHLY: 3 * 10**6}))
+        appliance = Appliance(
+            Path(folder) / "state.sqlite3", Limits({QuotaKind.DAILY: 10**6, QuotaKind.MONTHLY: 3 * 10**6})
+        )
         for deed in deeds:
             DO[deed[0]](appliance, *deed[1:])
         appliance.step()
@@ -388,7 +390,7 @@ def test_an_extension_is_in_force_at_once_and_survives_a_crash_and_ends_with_the
     appliance = Appliance(path, limits(1000, Action.BLOCK))
     appliance.step()
     appliance.use(A, 1000)
-    appliance.metering.extend(A, Kind.DAILY, 500, "an exam", "ann", appliance.now)
+    appliance.metering.extend(A, QuotaKind.DAILY, 500, "an exam", "ann", appliance.now)
     assert appliance.kernel.plan(A).stop_at_bytes == 1500
     appliance.restart()
     appliance.step()
@@ -405,7 +407,7 @@ def test_after_an_extension_the_thresholds_can_be_passed_again(path: Path) -> No
     appliance.use(A, 1000)
     once = [("daily", "warning"), ("daily", "critical"), ("daily", "exceeded")]
     assert appliance.alerts() == once
-    appliance.metering.extend(A, Kind.DAILY, 1000, "an exam", "ann", appliance.now)
+    appliance.metering.extend(A, QuotaKind.DAILY, 1000, "an exam", "ann", appliance.now)
     appliance.use(A, 1000)
     assert appliance.alerts() == once * 2
 
@@ -414,21 +416,21 @@ def test_what_is_not_limited_cannot_be_extended(path: Path) -> None:
     appliance = Appliance(path, limits(1000))
     appliance.step()
     with pytest.raises(Refused, match="nothing to extend"):
-        appliance.metering.extend(A, Kind.WEEKLY, 500, "an exam", "ann", appliance.now)
+        appliance.metering.extend(A, QuotaKind.WEEKLY, 500, "an exam", "ann", appliance.now)
 
 
 def test_a_limit_that_is_set_by_hand_is_in_force_at_once_and_after_a_restart(path: Path) -> None:
     appliance = Appliance(path, limits(1000, Action.BLOCK))
     appliance.step()
     appliance.use(A, 400)
-    appliance.metering.set_limit(A, Kind.DAILY, 300, "ann", appliance.now)
+    appliance.metering.set_limit(A, QuotaKind.DAILY, 300, "ann", appliance.now)
     assert appliance.kernel.plan(A).stop_at_bytes == 300
-    assert appliance.metering.exceeded(A) == (Kind.DAILY,)
+    assert appliance.metering.exceeded(A) == (QuotaKind.DAILY,)
     assert appliance.alerts()[-1] == ("daily", "exceeded")
     appliance.restart()
     appliance.step()
-    assert appliance.metering.exceeded(A) == (Kind.DAILY,)
-    appliance.metering.set_limit(A, Kind.DAILY, None, "ann", appliance.now)
+    assert appliance.metering.exceeded(A) == (QuotaKind.DAILY,)
+    appliance.metering.set_limit(A, QuotaKind.DAILY, None, "ann", appliance.now)
     assert appliance.kernel.plan(A).stop_at_bytes is None
     assert appliance.metering.exceeded(A) == ()
 
@@ -439,8 +441,8 @@ def test_what_a_person_sets_leaves_the_rates_alone(path: Path) -> None:
     appliance.use(A, 400)
     rate = appliance.metering.lines.rate_bytes_s(A)
     appliance.pass_on(A, 100)
-    appliance.metering.set_limit(A, Kind.DAILY, 600, "ann", appliance.now)
-    appliance.metering.extend(A, Kind.DAILY, 50, "an exam", "ann", appliance.now)
+    appliance.metering.set_limit(A, QuotaKind.DAILY, 600, "ann", appliance.now)
+    appliance.metering.extend(A, QuotaKind.DAILY, 50, "an exam", "ann", appliance.now)
     assert appliance.metering.lines.rate_bytes_s(A) == rate == 400
     assert appliance.kernel.plan(A).stop_at_bytes == 650
     appliance.step()
@@ -452,7 +454,7 @@ def test_what_a_full_disk_does_not_take_is_not_granted(path: Path) -> None:
     appliance.step()
     appliance.store.is_full = True
     with pytest.raises(Refused, match="the disk takes no changes"):
-        appliance.metering.extend(A, Kind.DAILY, 500, "an exam", "ann", appliance.now)
+        appliance.metering.extend(A, QuotaKind.DAILY, 500, "an exam", "ann", appliance.now)
     assert appliance.metering.books(A, appliance.now)[0].granted_bytes == 0
     appliance.step()
     assert appliance.kernel.plan(A).stop_at_bytes == 1000

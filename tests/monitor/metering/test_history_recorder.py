@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.core.metering.history_series import ALL_HOSTS, DEPARTMENT_STEPS, HOST_STEPS, Key, Retention, Series, Step
+from appliance.core.metering.history_series import (
+    ALL_HOSTS,
+    DEPARTMENT_STEPS,
+    HOST_STEPS,
+    Key,
+    Retention,
+    Series,
+    Step,
+)
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
@@ -23,9 +31,9 @@ from appliance.monitor.metering.history_recorder import (
     RETRY_S,
     SETTLED_S,
     SLICE_SUMS,
-    History,
+    HistoryRecorder,
 )
-from appliance.system.storage.history_store import SqliteArchive
+from appliance.system.storage.history_store import SqliteHistoryStore
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -34,7 +42,7 @@ LONG = Retention(dict.fromkeys(DEPARTMENT_STEPS, 3650), dict.fromkeys(HOST_STEPS
 A_DAY = Retention(dict.fromkeys(DEPARTMENT_STEPS, 2), dict.fromkeys(HOST_STEPS, 1))
 
 
-class Medium(SqliteArchive):
+class Medium(SqliteHistoryStore):
     """The real archive, on a medium that can be made to refuse."""
 
     def __init__(self, path: Path) -> None:
@@ -62,7 +70,7 @@ class Scene:
         return Moment(self.wall, self.monotonic_s)
 
     def start(self) -> None:
-        self.history = History(BERLIN, self.medium, self.retention)
+        self.history = HistoryRecorder(BERLIN, self.medium, self.retention)
 
     def wait(self, seconds: float) -> None:
         self.wall += timedelta(seconds=seconds)
@@ -183,7 +191,12 @@ def test_nothing_is_written_between_two_batches(scene: Scene) -> None:
     scene.settle(1)
     [[(series, sums)]] = [batch.items() for batch in scene.medium.batches]
     assert series == ("lab", ALL_HOSTS)
-    assert Counter(step for step, _ in sums) == {Step.MINUTE: 15, Step.FIVE_MINUTES: 3, Step.HOUR: 1, Step.DAY: 1}
+    assert Counter(step for step, _ in sums) == {
+        Step.MINUTE: 15,
+        Step.FIVE_MINUTES: 3,
+        Step.HOUR: 1,
+        Step.DAY: 1,
+    }
 
 
 def test_what_is_complete_is_written_once(scene: Scene) -> None:

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.core.metering.quota import Action, Kind, Limits
+from appliance.core.metering.quota import Action, Limits, QuotaKind
 from appliance.core.refusal import Refused
 from appliance.events import HostQuota
 from appliance.monitor.metering.hosts import CHECKPOINT_S, LOOK_S, MOST_ACCOUNTS
 from tests.monitor.metering.test_departments import A, Appliance
 
 HOST, OTHER = "10.20.0.11", "fd20::12"
-DAILY = Limits({Kind.DAILY: 1000}, on_exceeded=Action.BLOCK)
+DAILY = Limits({QuotaKind.DAILY: 1000}, on_exceeded=Action.BLOCK)
 
 Make = Callable[..., Appliance]
 
@@ -31,7 +31,7 @@ def use(appliance: Appliance, amount: int, host: str = HOST) -> None:
     appliance.step(LOOK_S)
 
 
-def used(appliance: Appliance, host: str = HOST, kind: Kind = Kind.DAILY) -> int:
+def used(appliance: Appliance, host: str = HOST, kind: QuotaKind = QuotaKind.DAILY) -> int:
     found = {one.address: one.books for one in appliance.metering.host_books(A, appliance.now)}
     return next(one.used_bytes for one in found[host] if one.kind is kind)
 
@@ -65,29 +65,30 @@ def test_a_host_is_alerted_of_once_at_each_threshold(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "limit", "rate"), [(Action.BLOCK, 1000, None), (Action.THROTTLE, 1000, 50), (Action.ALERT, None, None)]
+    ("action", "limit", "rate"),
+    [(Action.BLOCK, 1000, None), (Action.THROTTLE, 1000, 50), (Action.ALERT, None, None)],
 )
 def test_the_kernel_holds_hosts_it_knows_nothing_of_by_the_smallest_limit(
     make: Make, action: Action, limit: int | None, rate: int | None
 ) -> None:
-    limits = Limits({Kind.DAILY: 1000, Kind.MONTHLY: 9000}, on_exceeded=action, throttle_bytes_s=50)
+    limits = Limits({QuotaKind.DAILY: 1000, QuotaKind.MONTHLY: 9000}, on_exceeded=action, throttle_bytes_s=50)
     plan = make(limits).kernel.plan(A)
     assert (plan.host_limit_bytes, plan.host_bytes_s) == (limit, rate)
 
 
 def test_who_is_cut_off_is_told_by_which_of_its_quotas(make: Make) -> None:
-    appliance = make(Limits({Kind.DAILY: 1000, Kind.MONTHLY: 9000}, on_exceeded=Action.BLOCK))
+    appliance = make(Limits({QuotaKind.DAILY: 1000, QuotaKind.MONTHLY: 9000}, on_exceeded=Action.BLOCK))
     use(appliance, 1000)
     cut_off = appliance.metering.cut_off(HOST, appliance.now)
     assert cut_off is not None
-    assert (cut_off.host, [one.kind for one in cut_off.books]) == (HOST, [Kind.DAILY])
+    assert (cut_off.host, [one.kind for one in cut_off.books]) == (HOST, [QuotaKind.DAILY])
     assert appliance.metering.cut_off(OTHER, appliance.now) is None
 
 
 def test_a_grant_is_in_force_at_once_and_survives_a_crash_and_ends_with_the_day(make: Make) -> None:
     appliance = make()
     use(appliance, 1000)
-    appliance.metering.extend_host(A, HOST, Kind.DAILY, 500, "a lecture", "anna", appliance.now)
+    appliance.metering.extend_host(A, HOST, QuotaKind.DAILY, 500, "a lecture", "anna", appliance.now)
     assert appliance.kernel.left[A] == {HOST: 500}
     appliance.restart()
     appliance.step()
@@ -99,7 +100,7 @@ def test_a_grant_is_in_force_at_once_and_survives_a_crash_and_ends_with_the_day(
 def test_who_has_no_quota_cannot_be_extended(make: Make) -> None:
     appliance = make()
     use(appliance, 1)
-    for host, kind in ((OTHER, Kind.DAILY), (HOST, Kind.WEEKLY)):
+    for host, kind in ((OTHER, QuotaKind.DAILY), (HOST, QuotaKind.WEEKLY)):
         with pytest.raises(Refused, match="none can be extended"):
             appliance.metering.extend_host(A, host, kind, 500, "", "anna", appliance.now)
 
@@ -109,21 +110,21 @@ def test_what_a_full_disk_does_not_take_is_not_granted(make: Make) -> None:
     use(appliance, 1000)
     appliance.store.is_full = True
     with pytest.raises(Refused, match="nothing was granted"):
-        appliance.metering.extend_host(A, HOST, Kind.DAILY, 500, "", "anna", appliance.now)
+        appliance.metering.extend_host(A, HOST, QuotaKind.DAILY, 500, "", "anna", appliance.now)
     appliance.step()
     assert appliance.kernel.left[A] == {HOST: 0}
 
 
 def test_a_limit_that_is_set_by_hand_is_in_force_at_once_and_after_a_restart(make: Make) -> None:
     appliance = make(Limits({}, on_exceeded=Action.BLOCK))
-    appliance.metering.set_host_limit(A, Kind.WEEKLY, 5000, "anna", appliance.now)
+    appliance.metering.set_host_limit(A, QuotaKind.WEEKLY, 5000, "anna", appliance.now)
     assert appliance.kernel.plan(A).host_limit_bytes == 5000
     use(appliance, 100)
-    assert used(appliance, kind=Kind.WEEKLY) == 100
+    assert used(appliance, kind=QuotaKind.WEEKLY) == 100
     appliance.restart()
     use(appliance, 100)
-    assert used(appliance, kind=Kind.WEEKLY) == 200
-    appliance.metering.set_host_limit(A, Kind.WEEKLY, None, "anna", appliance.now)
+    assert used(appliance, kind=QuotaKind.WEEKLY) == 200
+    appliance.metering.set_host_limit(A, QuotaKind.WEEKLY, None, "anna", appliance.now)
     assert appliance.kernel.plan(A).host_limit_bytes is None
 
 
@@ -225,7 +226,7 @@ def test_history_is_told_what_passed_since_the_look_before_and_not_what_came_bef
 )
 def test_whatever_happens_between_a_host_is_charged_all_that_it_used_and_once(does: list[object]) -> None:
     with TemporaryDirectory() as folder:
-        monthly = Limits({Kind.MONTHLY: 10**9})
+        monthly = Limits({QuotaKind.MONTHLY: 10**9})
         appliance = Appliance(Path(folder) / "s", Limits({}), host_limits=monthly)
         sums = {HOST: 0, OTHER: 0}
         for one in does:

@@ -8,8 +8,8 @@ import pytest
 
 from appliance.core.machine import Press
 from appliance.core.moment import Moment
-from appliance.monitor.operations.maintenance_mode import Upkeep
-from appliance.system.storage.audit_store import SqliteTrail
+from appliance.monitor.operations.maintenance_mode import MaintenanceMode
+from appliance.system.storage.audit_store import SqliteAuditStore
 from appliance.system.storage.store import SqliteStore
 
 NOW = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), 1000.0)
@@ -31,27 +31,27 @@ class Panel:
 
 @pytest.fixture
 def trail(tmp_path):
-    with closing(SqliteTrail(tmp_path / "audit.sqlite3")) as trail:
+    with closing(SqliteAuditStore(tmp_path / "audit.sqlite3")) as trail:
         yield trail
 
 
 @pytest.fixture
-def upkeep(tmp_path, trail):
+def maintenance_mode(tmp_path, trail):
     """Makes an upkeep whose short presses go to these; and its panel."""
     with closing(SqliteStore(tmp_path / "state.sqlite3")) as store:
 
-        def upkeep(*pressed):
+        def maintenance_mode(*pressed):
             panel = Panel()
-            return Upkeep(store, panel, lambda event: None, trail, pressed), panel
+            return MaintenanceMode(store, panel, lambda event: None, trail, pressed), panel
 
-        yield upkeep
+        yield maintenance_mode
 
 
-def test_a_hold_is_recorded_as_the_buttons(upkeep, trail):
-    upkeep, panel = upkeep()
+def test_a_hold_is_recorded_as_the_buttons(maintenance_mode, trail):
+    maintenance_mode, panel = maintenance_mode()
     for _ in range(2):
         panel.used = [Press.HELD]
-        upkeep.step(NOW)
+        maintenance_mode.step(NOW)
     end, begin = (one.entry for one in trail.read(10))
     assert [(one.who, one.action) for one in (begin, end)] == [
         ("button", "maintenance:start"),
@@ -63,28 +63,28 @@ def test_a_hold_is_recorded_as_the_buttons(upkeep, trail):
     assert json.loads(end.after) is None
 
 
-def test_a_short_press_goes_to_the_first_who_waits_for_one_and_to_nobody_else(upkeep, trail):
+def test_a_short_press_goes_to_the_first_who_waits_for_one_and_to_nobody_else(maintenance_mode, trail):
     asked = []
     waiting = {"confirm": False, "pair": True}
 
     def offer(name):
         return lambda now: asked.append(name) or waiting[name]
 
-    upkeep, panel = upkeep(offer("confirm"), offer("pair"), offer("never"))
+    maintenance_mode, panel = maintenance_mode(offer("confirm"), offer("pair"), offer("never"))
     panel.used = [Press.SHORT]
-    upkeep.step(NOW)
+    maintenance_mode.step(NOW)
     assert asked == ["confirm", "pair"]
     waiting["confirm"] = True
     panel.used = [Press.SHORT]
-    upkeep.step(NOW)
+    maintenance_mode.step(NOW)
     assert asked == ["confirm", "pair", "confirm"]
-    assert upkeep.current is None
+    assert maintenance_mode.current is None
     assert [one.entry.action for one in trail.read(10)] == ["button:press"] * 2
 
 
-def test_a_press_that_nobody_waits_for_does_nothing(upkeep, trail):
-    upkeep, panel = upkeep()
+def test_a_press_that_nobody_waits_for_does_nothing(maintenance_mode, trail):
+    maintenance_mode, panel = maintenance_mode()
     panel.used = [Press.SHORT]
-    upkeep.step(NOW)
-    assert upkeep.current is None
+    maintenance_mode.step(NOW)
+    assert maintenance_mode.current is None
     assert trail.read(10) == []

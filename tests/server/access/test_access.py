@@ -9,14 +9,14 @@ from datetime import timedelta
 import jwt
 import pytest
 
-from appliance.core.access.person import Origin, Ticket
-from appliance.core.access.token_lifetime import Birth
+from appliance.core.access.person import TokenOrigin, TokenRecord
+from appliance.core.access.token_lifetime import Issuance
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.server import access
-from appliance.server.access import AccessError, Keeper, Role
+from appliance.server.access import AccessError, Authenticator, Role
 from appliance.server.access.secret import SECRET_FILE
-from appliance.system.storage.people_store import SqliteRegister
+from appliance.system.storage.people_store import SqlitePeopleStore
 from tests.server import START
 
 SECRET = bytes(range(32))
@@ -39,7 +39,7 @@ def _encoded(content):
 
 @pytest.fixture
 def register(tmp_path):
-    register = SqliteRegister(tmp_path / "people.sqlite3")
+    register = SqlitePeopleStore(tmp_path / "people.sqlite3")
     yield register
     register.close()
 
@@ -50,7 +50,7 @@ def judge(register):
 
     def judge(token, wall=START, secret=SECRET):
         now = Moment(wall, 1000.0)
-        return Keeper(secret, {}, register, None, lambda _: True, now).check(token, now)
+        return Authenticator(secret, {}, register, None, lambda _: True, now).check(token, now)
 
     return judge
 
@@ -277,28 +277,30 @@ def test_importing_what_judges_tokens_leaves_cryptography_alone():
 
 
 def test_a_power_cut_brings_no_expired_token_back_to_life(register):
-    token = access.issue(SECRET, Role.VIEWER, None, 60, "screen", START, Birth("the boot before", 1000.0))
+    token = access.issue(SECRET, Role.VIEWER, None, 60, "screen", START, Issuance("the boot before", 1000.0))
     later = Moment(START + timedelta(hours=1), 4600.0)
-    Keeper(SECRET, {}, register, "the boot before", lambda _: True, later).step(later)
+    Authenticator(SECRET, {}, register, "the boot before", lambda _: True, later).step(later)
     stale = Moment(START - timedelta(days=300), 5.0)  # no battery clock, and no time server yet
-    keeper = Keeper(SECRET, {}, register, "this boot", lambda _: False, stale)
+    authenticator = Authenticator(SECRET, {}, register, "this boot", lambda _: False, stale)
     with pytest.raises(Refused) as refused:
-        keeper.check(token, stale)
+        authenticator.check(token, stale)
     assert refused.value.code is Code.TOKEN_EXPIRED
 
 
 def test_a_token_of_this_boot_is_good_for_its_time_whatever_the_clock_says(register):
-    token = access.issue(SECRET, Role.VIEWER, None, 60, "screen", START, Birth("boot", 1000.0))
-    keeper = Keeper(SECRET, {}, register, "boot", lambda _: True, Moment(START, 1000.0))
+    token = access.issue(SECRET, Role.VIEWER, None, 60, "screen", START, Issuance("boot", 1000.0))
+    authenticator = Authenticator(SECRET, {}, register, "boot", lambda _: True, Moment(START, 1000.0))
     for jumped in (timedelta(days=-30), timedelta(), timedelta(days=30)):
-        assert keeper.check(token, Moment(START + jumped, 1059.0))
+        assert authenticator.check(token, Moment(START + jumped, 1059.0))
         with pytest.raises(Refused, match="expired"):
-            keeper.check(token, Moment(START + jumped, 1060.0))
+            authenticator.check(token, Moment(START + jumped, 1060.0))
 
 
 def test_a_revoked_token_is_refused_and_no_other(judge, refusal, register):
     one, other = (access.issue(SECRET, Role.VIEWER, None, 60, "screen", START) for _ in range(2))
     grant = judge(one)
-    register.revoke(Ticket(grant.id, "screen", Role.VIEWER, None, Origin.ISSUED, START, grant.span.expires_at), START)
+    register.revoke(
+        TokenRecord(grant.id, "screen", Role.VIEWER, None, TokenOrigin.ISSUED, START, grant.span.expires_at), START
+    )
     assert refusal(one) is Code.UNAUTHORIZED
     assert judge(other)

@@ -11,12 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from appliance.config.sections import IssuerSection
-from appliance.core.access.person import Origin, Role
+from appliance.core.access.person import Role, TokenOrigin
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
-from appliance.server.access import AccessError, Keeper, issue
+from appliance.server.access import AccessError, Authenticator, issue
 from appliance.server.access.issuers import load_issuers
-from appliance.system.storage.people_store import SqliteRegister
+from appliance.system.storage.people_store import SqlitePeopleStore
 from tests.server import START
 
 ISS, AUDIENCE = "https://login.example.org", "appliance"
@@ -40,24 +40,24 @@ def _public_pem(key):
 
 @pytest.fixture
 def register(tmp_path):
-    register = SqliteRegister(tmp_path / "people.sqlite3")
+    register = SqlitePeopleStore(tmp_path / "people.sqlite3")
     yield register
     register.close()
 
 
 @pytest.fixture
-def keeper(tmp_path, keys, register):
+def authenticator(tmp_path, keys, register):
     """Makes a keeper that knows an issuer with this key and these settings."""
 
-    def keeper(algorithm="RS256", **settings):
+    def authenticator(algorithm="RS256", **settings):
         path = tmp_path / "issuer.pem"
         path.write_bytes(_public_pem(keys[algorithm]))
         section = IssuerSection(
             iss=ISS, algorithm=algorithm, key=str(path), audience=AUDIENCE, **{"maximum_role": Role.ADMIN, **settings}
         )
-        return Keeper(SECRET, load_issuers([section]), register, None, lambda _: True, NOW)
+        return Authenticator(SECRET, load_issuers([section]), register, None, lambda _: True, NOW)
 
-    return keeper
+    return authenticator
 
 
 def _claims(**changed):
@@ -74,65 +74,68 @@ def _claims(**changed):
     return {name: value for name, value in (claims | changed).items() if value is not None}
 
 
-def _refusal(keeper, token):
+def _refusal(authenticator, token):
     with pytest.raises(Refused) as refused:
-        keeper.check(token, NOW)
+        authenticator.check(token, NOW)
     return refused.value.code
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "EdDSA"])
-def test_the_issuers_word_is_taken(keeper, keys, algorithm):
-    grant = keeper(algorithm).check(_token(_claims(), keys[algorithm], algorithm), NOW)
-    assert (grant.role, grant.departments, grant.origin) == (Role.OPERATOR, {"dept123"}, Origin.ISSUER)
+def test_the_issuers_word_is_taken(authenticator, keys, algorithm):
+    grant = authenticator(algorithm).check(_token(_claims(), keys[algorithm], algorithm), NOW)
+    assert (grant.role, grant.departments, grant.origin) == (Role.OPERATOR, {"dept123"}, TokenOrigin.ISSUER)
     assert grant.subject == f"anna ({ISS})"  # nobody in the audit trail is taken for somebody else
     assert grant.span.expires_at == START + timedelta(seconds=600)
 
 
-def test_our_own_tokens_are_judged_by_our_own_secret_as_before(keeper):
+def test_our_own_tokens_are_judged_by_our_own_secret_as_before(authenticator):
     own = issue(SECRET, Role.ADMIN, None, 60, "screen", START)
-    assert keeper().check(own, NOW).subject == "screen"
+    assert authenticator().check(own, NOW).subject == "screen"
 
 
-def test_the_public_key_is_no_secret_to_sign_with(keeper, keys):
+def test_the_public_key_is_no_secret_to_sign_with(authenticator, keys):
     """Key confusion: HS256 with the public key's bytes, which everybody may have."""
-    keeper = keeper()
+    authenticator = authenticator()
     pem = _public_pem(keys["RS256"])
     der = keys["RS256"].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     for secret in (pem, pem.strip(), der, b""):
         for algorithm in ("HS256", "HS384", "HS512"):
             for claims in (_claims(), _claims(iss="appliance", aud="appliance-clients")):
-                assert _refusal(keeper, _token(claims, secret, algorithm)) is Code.UNAUTHORIZED
+                assert _refusal(authenticator, _token(claims, secret, algorithm)) is Code.UNAUTHORIZED
 
 
-def test_another_algorithm_of_the_same_key_is_refused(keeper, keys):
-    keeper = keeper()
+def test_another_algorithm_of_the_same_key_is_refused(authenticator, keys):
+    authenticator = authenticator()
     for algorithm in ("RS384", "RS512", "PS256"):
-        assert _refusal(keeper, _token(_claims(), keys["RS256"], algorithm)) is Code.UNAUTHORIZED
+        assert _refusal(authenticator, _token(_claims(), keys["RS256"], algorithm)) is Code.UNAUTHORIZED
 
 
-def test_another_key_is_refused_whatever_the_header_says(keeper, keys):
-    keeper = keeper()
+def test_another_key_is_refused_whatever_the_header_says(authenticator, keys):
+    authenticator = authenticator()
     other = keys["other RS256"]
     number = other.public_key().public_numbers().n
     jwk = {"kty": "RSA", "e": "AQAB", "n": _text(number.to_bytes(256, "big"))}
     for header in ({}, {"kid": "1"}, {"kid": "../../dev/null"}, {"kid": 5}, {"jwk": jwk}, {"jku": "https://evil.test"}):
-        assert _refusal(keeper, _token(_claims(), other, "RS256", header)) is Code.UNAUTHORIZED
-    assert _refusal(keeper, _token(_claims(), keys["EdDSA"], "EdDSA")) is Code.UNAUTHORIZED
-    assert _refusal(keeper, _token(_claims(), ec.generate_private_key(ec.SECP256R1()), "ES256")) is Code.UNAUTHORIZED
+        assert _refusal(authenticator, _token(_claims(), other, "RS256", header)) is Code.UNAUTHORIZED
+    assert _refusal(authenticator, _token(_claims(), keys["EdDSA"], "EdDSA")) is Code.UNAUTHORIZED
+    assert (
+        _refusal(authenticator, _token(_claims(), ec.generate_private_key(ec.SECP256R1()), "ES256"))
+        is Code.UNAUTHORIZED
+    )
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "", None, 1, ["RS256"]])
-def test_an_unsigned_token_is_refused(keeper, keys, algorithm):
-    keeper = keeper()
+def test_an_unsigned_token_is_refused(authenticator, keys, algorithm):
+    authenticator = authenticator()
     good = _token(_claims(), keys["RS256"], "RS256").split(".")[2]
     head, payload = _part({"alg": algorithm, "typ": "JWT"}), _part(_claims())
     for signature in ("", good):
-        assert _refusal(keeper, f"{head}.{payload}.{signature}") is Code.UNAUTHORIZED
+        assert _refusal(authenticator, f"{head}.{payload}.{signature}") is Code.UNAUTHORIZED
 
 
-def test_a_signature_does_not_cover_other_claims(keeper, keys):
+def test_a_signature_does_not_cover_other_claims(authenticator, keys):
     head, _, signature = _token(_claims(), keys["RS256"], "RS256").split(".")
-    assert _refusal(keeper(), f"{head}.{_part(_claims(role='admin'))}.{signature}") is Code.UNAUTHORIZED
+    assert _refusal(authenticator(), f"{head}.{_part(_claims(role='admin'))}.{signature}") is Code.UNAUTHORIZED
 
 
 @pytest.mark.parametrize(
@@ -165,17 +168,17 @@ def test_a_signature_does_not_cover_other_claims(keeper, keys):
         {"nbf": START.timestamp() + 600},
     ],
 )
-def test_a_wrong_claim_is_refused_even_when_signed(keeper, keys, changed):
-    assert _refusal(keeper(), _token(_claims(**changed), keys["RS256"], "RS256")) is Code.UNAUTHORIZED
+def test_a_wrong_claim_is_refused_even_when_signed(authenticator, keys, changed):
+    assert _refusal(authenticator(), _token(_claims(**changed), keys["RS256"], "RS256")) is Code.UNAUTHORIZED
 
 
-def test_one_of_several_audiences_is_enough(keeper, keys):
-    assert keeper().check(_token(_claims(aud=["mail", AUDIENCE]), keys["RS256"], "RS256"), NOW)
+def test_one_of_several_audiences_is_enough(authenticator, keys):
+    assert authenticator().check(_token(_claims(aud=["mail", AUDIENCE]), keys["RS256"], "RS256"), NOW)
 
 
-def test_an_expired_token_is_told_so(keeper, keys):
+def test_an_expired_token_is_told_so(authenticator, keys):
     token = _token(_claims(exp=START.timestamp()), keys["RS256"], "RS256")
-    assert _refusal(keeper(), token) is Code.TOKEN_EXPIRED
+    assert _refusal(authenticator(), token) is Code.TOKEN_EXPIRED
 
 
 @pytest.mark.parametrize(
@@ -187,49 +190,49 @@ def test_an_expired_token_is_told_so(keeper, keys):
         (Role.ADMIN, ["viewer", "admin", "unheard-of"], Role.ADMIN),
     ],
 )
-def test_no_role_is_higher_than_the_configuration_allows(keeper, keys, most, said, expected):
+def test_no_role_is_higher_than_the_configuration_allows(authenticator, keys, most, said, expected):
     token = _token(_claims(role=said), keys["RS256"], "RS256")
-    assert keeper(maximum_role=most).check(token, NOW).role is expected
+    assert authenticator(maximum_role=most).check(token, NOW).role is expected
 
 
 @pytest.mark.parametrize("said", [None, "", "root", "ADMIN", [], ["root"]])
-def test_who_has_no_role_that_is_known_here_does_not_come_in(keeper, keys, said):
-    assert _refusal(keeper(), _token(_claims(role=said), keys["RS256"], "RS256")) is Code.FORBIDDEN
+def test_who_has_no_role_that_is_known_here_does_not_come_in(authenticator, keys, said):
+    assert _refusal(authenticator(), _token(_claims(role=said), keys["RS256"], "RS256")) is Code.FORBIDDEN
 
 
-def test_the_issuers_words_are_translated(keeper, keys):
-    keeper = keeper(
+def test_the_issuers_words_are_translated(authenticator, keys):
+    authenticator = authenticator(
         role_claim="groups",
         roles={"net-admins": Role.ADMIN, "helpdesk": Role.OPERATOR},
         departments_claim="units",
         departments={"Radiology": "dept123", "Campus": "*"},
     )
     claims = _claims(groups=["staff", "helpdesk"], units=["Radiology", "Nowhere"], role="admin", departments="*")
-    grant = keeper.check(_token(claims, keys["RS256"], "RS256"), NOW)
+    grant = authenticator.check(_token(claims, keys["RS256"], "RS256"), NOW)
     assert (grant.role, grant.departments) == (Role.OPERATOR, {"dept123"})
-    everywhere = keeper.check(_token({**claims, "units": "Campus"}, keys["RS256"], "RS256"), NOW)
+    everywhere = authenticator.check(_token({**claims, "units": "Campus"}, keys["RS256"], "RS256"), NOW)
     assert everywhere.departments is None
 
 
-def test_who_has_no_department_sees_none(keeper, keys):
-    grant = keeper().check(_token(_claims(departments=None), keys["RS256"], "RS256"), NOW)
+def test_who_has_no_department_sees_none(authenticator, keys):
+    grant = authenticator().check(_token(_claims(departments=None), keys["RS256"], "RS256"), NOW)
     assert not grant.may_see("dept123")
 
 
-def test_an_issuers_token_is_listed_and_can_be_revoked(keeper, keys, register):
-    keeper, token = keeper(), _token(_claims(), keys["RS256"], "RS256")
-    grant = keeper.check(token, NOW)
+def test_an_issuers_token_is_listed_and_can_be_revoked(authenticator, keys, register):
+    authenticator, token = authenticator(), _token(_claims(), keys["RS256"], "RS256")
+    grant = authenticator.check(token, NOW)
     (ticket,) = register.tickets()
-    assert (ticket.id, ticket.origin) == (grant.id, Origin.ISSUER)
+    assert (ticket.id, ticket.origin) == (grant.id, TokenOrigin.ISSUER)
     register.revoke(ticket, START)
-    keeper.step(NOW)
-    assert _refusal(keeper, token) is Code.UNAUTHORIZED
-    assert keeper.check(_token(_claims(jti="2"), keys["RS256"], "RS256"), NOW)
+    authenticator.step(NOW)
+    assert _refusal(authenticator, token) is Code.UNAUTHORIZED
+    assert authenticator.check(_token(_claims(jti="2"), keys["RS256"], "RS256"), NOW)
 
 
-def test_tokens_without_an_id_are_told_apart(keeper, keys, register):
+def test_tokens_without_an_id_are_told_apart(authenticator, keys, register):
     for subject in ("anna", "ben"):
-        keeper().check(_token(_claims(jti=None, sub=subject), keys["RS256"], "RS256"), NOW)
+        authenticator().check(_token(_claims(jti=None, sub=subject), keys["RS256"], "RS256"), NOW)
     assert len({ticket.id for ticket in register.tickets()}) == 2
 
 

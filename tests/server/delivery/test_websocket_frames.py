@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from appliance.server.delivery.websocket_frames import (
     MOST_FRAGMENTS,
-    Fault,
+    FrameFault,
+    FrameReader,
     Opcode,
-    Reader,
     Status,
     accept_token,
     close_frame,
@@ -32,7 +32,7 @@ def _frame(content=b"", opcode=Opcode.TEXT, first=0x80, mask=MASK):
 
 
 def _read(*pieces):
-    reader = Reader(LONGEST)
+    reader = FrameReader(LONGEST)
     return [(message.opcode, message.content) for piece in pieces for message in reader.feed(piece)]
 
 
@@ -53,7 +53,7 @@ def test_messages_are_the_same_however_their_bytes_are_cut(texts, cuts):
 
 @given(st.lists(st.binary(max_size=100), max_size=20))
 def test_any_bytes_are_messages_or_a_fault(pieces):
-    with contextlib.suppress(Fault):
+    with contextlib.suppress(FrameFault):
         assert all(len(content) <= LONGEST for _, content in _read(*pieces))
 
 
@@ -92,14 +92,14 @@ def test_a_character_may_be_cut_by_a_fragment():
     ],
 )
 def test_what_the_protocol_forbids_or_only_harms_is_a_fault(stream, status):
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(FrameFault) as caught:
         _read(stream)
     assert caught.value.status is status
 
 
 def test_a_frame_that_is_too_long_is_a_fault_before_its_content_comes():
-    with pytest.raises(Fault):
-        Reader(LONGEST).feed(_frame(b"a" * (LONGEST + 1))[:8])
+    with pytest.raises(FrameFault):
+        FrameReader(LONGEST).feed(_frame(b"a" * (LONGEST + 1))[:8])
 
 
 def test_frames_of_the_server_carry_their_length_in_the_shortest_form():

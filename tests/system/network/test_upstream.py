@@ -1,7 +1,7 @@
 import socket
 from pathlib import Path
 
-from appliance.system.network.upstream import LinuxSurroundings
+from appliance.system.network.upstream import LinuxUpstream
 from tests.lab.network import Network
 
 RESOLVER = """\
@@ -17,14 +17,14 @@ domain
 def test_the_name_servers_that_are_asked_are_essential_and_garbage_is_passed_over(tmp_path: Path) -> None:
     file = tmp_path / "resolv.conf"
     file.write_text(RESOLVER)
-    found = LinuxSurroundings([file, tmp_path / "absent"]).essentials()
+    found = LinuxUpstream([file, tmp_path / "absent"]).essentials()
     servers = {str(one.network) for one in found if "name server" in one.rule}
     assert servers == {"192.0.2.53/32", "fe80::1/128"}
 
 
 def test_the_gateways_of_both_families_are_essential(gateway: Network) -> None:
     with gateway.appliance.entered():
-        found = {str(one.network) for one in LinuxSurroundings([]).essentials()}
+        found = {str(one.network) for one in LinuxUpstream([]).essentials()}
     assert found == {"10.30.0.2/32", "fd30::2/128"}
 
 
@@ -33,4 +33,4 @@ def test_its_names_are_the_host_s_in_each_domain_that_it_may_be_looked_for_in(tm
     file.write_text(RESOLVER)
     name = socket.gethostname().lower()
     host = name.partition(".")[0]
-    assert LinuxSurroundings([file]).names() == [name, f"{host}.local", f"{host}.lan", f"{host}.corp.example.org"]
+    assert LinuxUpstream([file]).names() == [name, f"{host}.local", f"{host}.lan", f"{host}.corp.example.org"]

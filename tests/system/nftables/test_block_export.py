@@ -2,13 +2,13 @@
 
 import subprocess
 
-from appliance.core.blocking.lists.export import cover, nftables
+from appliance.core.blocking.lists.export import minimal_prefixes, nftables
 
 SCRIPT = 'nft -f /dev/stdin <<< "$0" && nft -f /dev/stdin <<< "$0" && nft list ruleset'
 
 
 def test_nft_takes_the_file_again_and_again() -> None:
-    for covered in (cover(["10.0.0.0/24", "192.0.2.1", "2001:db8::1"]), cover([])):
+    for covered in (minimal_prefixes(["10.0.0.0/24", "192.0.2.1", "2001:db8::1"]), minimal_prefixes([])):
         done = subprocess.run(
             ["unshare", "--net", "bash", "-c", SCRIPT, nftables(covered)], capture_output=True, text=True, check=False
         )

@@ -1,7 +1,7 @@
 import pytest
 
 from appliance.core.blocking.cover import Range
-from appliance.core.blocking.sets import Family, Slot, mark_of
+from appliance.core.blocking.sets import BlockSet, Family, mark_of
 from appliance.system.nftables.firewall import NftablesFirewall
 from appliance.system.nftables.libnftables import FirewallUnavailable, Nftables
 from tests.lab.blocks import DEPARTMENT, bounds, firewall, pieces, place, remaining_s, targets
@@ -60,7 +60,7 @@ def test_taking_away_what_is_there_no_more_is_not_refused(filter_, until):
 
 def test_what_the_kernel_refuses_leaves_the_former_state_in_force(filter_):
     _enforce(filter_, "10.20.0.11")
-    overlapping = {Slot(Family.PREFIXES4, None): [Range(0, 100, 9.0, 1, "a"), Range(50, 150, 9.0, 1, "b")]}
+    overlapping = {BlockSet(Family.PREFIXES4, None): [Range(0, 100, 9.0, 1, "a"), Range(50, 150, 9.0, 1, "b")]}
     assert filter_.replace(overlapping, 0.0) is not None
     assert filter_.change(bounds(pieces("10.20.0.11")), overlapping, 0.0) is not None
     assert targets(filter_) == {"10.20.0.11"}
@@ -155,7 +155,7 @@ def test_many_at_once_are_one_transaction_that_does_not_drown_its_own_notices(fi
 
 def test_what_is_asked_and_changed_during_a_look_does_not_disturb_it(filter_, until):
     wanted = [f"10.30.{number >> 8}.{number & 255}" for number in range(5000)]
-    hosts = Slot(Family.HOSTS4, None)
+    hosts = BlockSet(Family.HOSTS4, None)
     _enforce(filter_, *wanted)
     seen, portions = set(), 0
     for points in filter_.look(hosts):
@@ -209,7 +209,7 @@ def test_any_name_that_an_interface_can_have_will_do(gateway, name):
 
 def test_what_is_stopped_is_counted_by_origin_and_by_block_and_host(gateway, filter_):
     mark = mark_of("list:bad", 7)
-    web = {Slot(Family.HOSTS4, DEPARTMENT): [Range(0xC633640A, 0xC633640A, 9e9, mark, "web")]}
+    web = {BlockSet(Family.HOSTS4, DEPARTMENT): [Range(0xC633640A, 0xC633640A, 9e9, mark, "web")]}
     assert filter_.change({}, web, 0.0) is None
     for host in gateway.hosts[:2]:
         assert host.fetch(WEB_V4[0]).returncode == REFUSED

@@ -1,9 +1,9 @@
-from appliance.core.alerting.journal import MOST_KEPT, Alert
+from appliance.core.alerting.journal import MOST_KEPT, SentAlert
 from appliance.system.storage.alert_file import AlertFile
 
 
 def _alert(number):
-    return Alert(number, "quota:alert", "department:a", b'{"alertId":%d,"text":"\xc3\xa4"}' % number)
+    return SentAlert(number, "quota:alert", "department:a", b'{"alertId":%d,"text":"\xc3\xa4"}' % number)
 
 
 def test_what_was_written_is_read_by_the_next_one(tmp_path):

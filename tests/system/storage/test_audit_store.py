@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from appliance.core.access.audit_entry import Entry, first_break
+from appliance.core.access.audit_entry import AuditEntry, first_break
 from appliance.system.storage import audit_store as module
-from appliance.system.storage.audit_store import SqliteTrail, TrailUnavailable, altered_at
+from appliance.system.storage.audit_store import AuditStoreUnavailable, SqliteAuditStore, altered_at
 
-ENTRY = Entry("2026-11-23T12:00:00.000Z", "anna", "admin", "192.168.1.9", "ip:block", '{"address":"10.0.0.1"}')
+ENTRY = AuditEntry("2026-11-23T12:00:00.000Z", "anna", "admin", "192.168.1.9", "ip:block", '{"address":"10.0.0.1"}')
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def trail(path):
-    with closing(SqliteTrail(path)) as trail:
+    with closing(SqliteAuditStore(path)) as trail:
         yield trail
 
 
@@ -71,9 +71,9 @@ def test_it_is_bounded_and_what_is_old_goes_a_little_at_a_time(trail, path):
 
 def test_two_programs_write_one_chain(trail, path):
     code = "import sys, pathlib\nfrom appliance.system.storage.audit_store import *\n"
-    code += "from appliance.core.access.audit_entry import Entry\n"
-    code += "t = SqliteTrail(pathlib.Path(sys.argv[1]))\n"
-    code += "for n in range(50): t.record(Entry('', 'other', '', None, str(n)))"
+    code += "from appliance.core.access.audit_entry import AuditEntry\n"
+    code += "t = SqliteAuditStore(pathlib.Path(sys.argv[1]))\n"
+    code += "for n in range(50): t.record(AuditEntry('', 'other', '', None, str(n)))"
     other = subprocess.Popen([sys.executable, "-c", code, str(path)])
     for number in range(50):
         trail.record(replace(ENTRY, what=str(number)))
@@ -105,12 +105,12 @@ def test_an_entry_that_was_altered_shows_while_the_service_writes(trail, path, c
 
 def test_a_file_that_is_no_trail_cannot_be_looked_through(path):
     path.write_bytes(b"no database at all" * 100)
-    with pytest.raises(TrailUnavailable, match="cannot be read"):
+    with pytest.raises(AuditStoreUnavailable, match="cannot be read"):
         altered_at(path)
 
 
 def test_a_full_disk_loses_no_entry_unseen(path, caplog):
-    with closing(SqliteTrail(path)) as trail:
+    with closing(SqliteAuditStore(path)) as trail:
         trail.record(ENTRY)
         trail._database.execute("PRAGMA max_page_count = 1").close()
         for _ in range(50):
@@ -120,18 +120,18 @@ def test_a_full_disk_loses_no_entry_unseen(path, caplog):
 
 
 def test_a_place_that_takes_no_file_is_told(tmp_path):
-    with pytest.raises(TrailUnavailable, match="cannot be kept here"):
-        SqliteTrail(tmp_path / "no" / "audit.sqlite3")
+    with pytest.raises(AuditStoreUnavailable, match="cannot be kept here"):
+        SqliteAuditStore(tmp_path / "no" / "audit.sqlite3")
 
 
 @pytest.mark.parametrize("content", [b"no database at all, and long enough to look like one " * 100, None])
 def test_a_damaged_trail_is_moved_aside_and_begun_anew(path, content):
-    with closing(SqliteTrail(path)) as trail:
+    with closing(SqliteAuditStore(path)) as trail:
         for _ in range(50):
             trail.record(replace(ENTRY, what="x" * 1000))
     whole = path.read_bytes()
     path.write_bytes(content or whole[:8192] + b"\xff" * 8192 + whole[16384:])
-    with closing(SqliteTrail(path)) as trail:
+    with closing(SqliteAuditStore(path)) as trail:
         assert trail.read(100) == []
         trail.record(ENTRY)
         assert len(trail.read(100)) == 1

@@ -1,12 +1,12 @@
 from pathlib import Path
 
-from appliance.system.storage.config_files import ConfigDrafts
+from appliance.system.storage.config_files import ConfigFileWriter
 
 
-def drafts(tmp_path: Path) -> ConfigDrafts:
+def drafts(tmp_path: Path) -> ConfigFileWriter:
     (tmp_path / "appliance.toml").write_bytes(b"old")
     (tmp_path / "state").mkdir()
-    return ConfigDrafts(tmp_path / "appliance.toml", tmp_path / "state")
+    return ConfigFileWriter(tmp_path / "appliance.toml", tmp_path / "state")
 
 
 def test_a_draft_leaves_the_configuration_file_alone(tmp_path: Path) -> None:
@@ -34,15 +34,15 @@ def test_a_link_to_the_configuration_stays_a_link(tmp_path: Path) -> None:
     kept = drafts(tmp_path)
     link = tmp_path / "link.toml"
     link.symlink_to(tmp_path / "appliance.toml")
-    assert ConfigDrafts(link, tmp_path / "state").commit(b"new") is None
+    assert ConfigFileWriter(link, tmp_path / "state").commit(b"new") is None
     assert link.is_symlink()
     assert (tmp_path / "appliance.toml").read_bytes() == b"new"
     assert kept.obstacle() is None
 
 
 def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
-    nowhere = ConfigDrafts(tmp_path / "none" / "a.toml", tmp_path / "state")
+    nowhere = ConfigFileWriter(tmp_path / "none" / "a.toml", tmp_path / "state")
     assert "may not write in" in (nowhere.obstacle() or "")
     assert "No such file" in (nowhere.save(b"new") or "")
     assert "No such file" in (nowhere.commit(b"new") or "")
-    assert "without a configuration file" in (ConfigDrafts(None, tmp_path).obstacle() or "")
+    assert "without a configuration file" in (ConfigFileWriter(None, tmp_path).obstacle() or "")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from appliance.core.metering.history_series import ALL_HOSTS, Series, Step
 from appliance.core.metering.usage import NOTHING, Passed, plus
-from appliance.system.storage.history_store import TABLES, SqliteArchive
+from appliance.system.storage.history_store import TABLES, SqliteHistoryStore
 
 LAB, HOST, OTHER = ("lab", ALL_HOSTS), ("lab", "10.0.0.1"), ("sales", "10.0.0.1")
 MINUTE = 29_800_000  # of 2026, as all numbers of buckets here
@@ -25,14 +25,16 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def archive(path: Path) -> Iterator[SqliteArchive]:
-    archive = SqliteArchive(path)
-    yield archive
-    archive.close()
+def history_store(path: Path) -> Iterator[SqliteHistoryStore]:
+    history_store = SqliteHistoryStore(path)
+    yield history_store
+    history_store.close()
 
 
-def add(archive: SqliteArchive, step: Step, bucket: int, *series: Series, up: int = 1, down: int = 2) -> str | None:
-    return archive.add({one: {(step, bucket): [up, down]} for one in series})
+def add(
+    history_store: SqliteHistoryStore, step: Step, bucket: int, *series: Series, up: int = 1, down: int = 2
+) -> str | None:
+    return history_store.add({one: {(step, bucket): [up, down]} for one in series})
 
 
 def rows(path: Path, table: str) -> int:
@@ -43,41 +45,41 @@ def rows(path: Path, table: str) -> int:
 
 
 def test_what_was_added_is_there_after_a_restart(path: Path) -> None:
-    archive = SqliteArchive(path)
-    assert add(archive, Step.MINUTE, MINUTE, LAB, HOST, OTHER, up=2**40, down=7) is None
-    archive.close()
-    again = SqliteArchive(path)
+    history_store = SqliteHistoryStore(path)
+    assert add(history_store, Step.MINUTE, MINUTE, LAB, HOST, OTHER, up=2**40, down=7) is None
+    history_store.close()
+    again = SqliteHistoryStore(path)
     assert again.read(Step.MINUTE, HOST, range(MINUTE, MINUTE + 1)) == {MINUTE: Passed(2**40, 7)}
     again.close()
 
 
-def test_a_series_is_told_from_all_others(archive: SqliteArchive) -> None:
+def test_a_series_is_told_from_all_others(history_store: SqliteHistoryStore) -> None:
     for number, series in enumerate((LAB, HOST, OTHER), 1):
-        add(archive, Step.HOUR, 500_000, series, up=number)
+        add(history_store, Step.HOUR, 500_000, series, up=number)
     for number, series in enumerate((LAB, HOST, OTHER), 1):
-        assert archive.read(Step.HOUR, series, range(400_000, 600_000)) == {500_000: Passed(number, 2)}
-    assert archive.read(Step.DAY, LAB, range(400_000, 600_000)) == {}
-    assert archive.read(Step.HOUR, ("nobody", ""), range(400_000, 600_000)) == {}
+        assert history_store.read(Step.HOUR, series, range(400_000, 600_000)) == {500_000: Passed(number, 2)}
+    assert history_store.read(Step.DAY, LAB, range(400_000, 600_000)) == {}
+    assert history_store.read(Step.HOUR, ("nobody", ""), range(400_000, 600_000)) == {}
 
 
-def test_what_is_added_to_a_bucket_again_adds_up(archive: SqliteArchive) -> None:
+def test_what_is_added_to_a_bucket_again_adds_up(history_store: SqliteHistoryStore) -> None:
     for _ in range(3):
-        add(archive, Step.DAY, DAY, LAB, up=10, down=20)
-    assert archive.read(Step.DAY, LAB, range(DAY, DAY + 1)) == {DAY: Passed(30, 60)}
+        add(history_store, Step.DAY, DAY, LAB, up=10, down=20)
+    assert history_store.read(Step.DAY, LAB, range(DAY, DAY + 1)) == {DAY: Passed(30, 60)}
 
 
-def test_a_range_reads_its_own_buckets_and_no_other(archive: SqliteArchive) -> None:
+def test_a_range_reads_its_own_buckets_and_no_other(history_store: SqliteHistoryStore) -> None:
     sums = {(Step.MINUTE, MINUTE + number): [number, 0] for number in range(10)}
-    archive.add({LAB: sums, HOST: dict.fromkeys(sums, (9, 9))})
-    found = archive.read(Step.MINUTE, LAB, range(MINUTE + 3, MINUTE + 6))
+    history_store.add({LAB: sums, HOST: dict.fromkeys(sums, (9, 9))})
+    found = history_store.read(Step.MINUTE, LAB, range(MINUTE + 3, MINUTE + 6))
     assert found == {MINUTE + number: Passed(number, 0) for number in (3, 4, 5)}
-    assert archive.read(Step.MINUTE, LAB, range(0)) == {}
-    assert len(archive.read(Step.MINUTE, LAB, range(10**12))) == 10
+    assert history_store.read(Step.MINUTE, LAB, range(0)) == {}
+    assert len(history_store.read(Step.MINUTE, LAB, range(10**12))) == 10
 
 
-def test_buckets_before_1970_are_kept_too(archive: SqliteArchive) -> None:
-    add(archive, Step.MINUTE, -5, LAB)
-    assert archive.read(Step.MINUTE, LAB, range(-9, 9)) == {-5: Passed(1, 2)}
+def test_buckets_before_1970_are_kept_too(history_store: SqliteHistoryStore) -> None:
+    add(history_store, Step.MINUTE, -5, LAB)
+    assert history_store.read(Step.MINUTE, LAB, range(-9, 9)) == {-5: Passed(1, 2)}
 
 
 @settings(max_examples=40, deadline=None)
@@ -87,56 +89,58 @@ def test_buckets_before_1970_are_kept_too(archive: SqliteArchive) -> None:
 )
 def test_whatever_is_added_is_read(step: Step, added: list[tuple[int, int, int]]) -> None:
     with TemporaryDirectory() as folder:
-        archive = SqliteArchive(Path(folder) / "history.sqlite3")
+        history_store = SqliteHistoryStore(Path(folder) / "history.sqlite3")
         expected: dict[int, Passed] = {}
         for bucket, up, down in added:
-            add(archive, step, bucket, LAB, HOST, up=up, down=down)
+            add(history_store, step, bucket, LAB, HOST, up=up, down=down)
             expected[bucket] = plus(expected.get(bucket, NOTHING), Passed(up, down))
-        assert archive.read(step, LAB, range(-99, 99)) == expected
-        archive.close()
+        assert history_store.read(step, LAB, range(-99, 99)) == expected
+        history_store.close()
 
 
-def test_old_sums_are_deleted_in_small_steps(archive: SqliteArchive, path: Path) -> None:
+def test_old_sums_are_deleted_in_small_steps(history_store: SqliteHistoryStore, path: Path) -> None:
     hosts = [("lab", f"10.0.0.{number}") for number in range(20)]
     for bucket in range(500_000, 500_010):
-        add(archive, Step.HOUR, bucket, LAB, *hosts)
+        add(history_store, Step.HOUR, bucket, LAB, *hosts)
     deleted = []
     while not deleted or deleted[-1]:
-        deleted.append(archive.prune(Step.HOUR, 500_002, 500_005, most=30))
+        deleted.append(history_store.prune(Step.HOUR, 500_002, 500_005, most=30))
     assert deleted == [30, 30, 30, 10, 2, 0]
-    assert sorted(archive.read(Step.HOUR, LAB, range(10**9))) == list(range(500_002, 500_010))
-    assert sorted(archive.read(Step.HOUR, hosts[7], range(10**9))) == list(range(500_005, 500_010))
+    assert sorted(history_store.read(Step.HOUR, LAB, range(10**9))) == list(range(500_002, 500_010))
+    assert sorted(history_store.read(Step.HOUR, hosts[7], range(10**9))) == list(range(500_005, 500_010))
     assert rows(path, "hour") == 8 + 5 * 20
 
 
-def test_a_record_is_deleted_when_the_last_of_its_buckets_is_old(archive: SqliteArchive) -> None:
+def test_a_record_is_deleted_when_the_last_of_its_buckets_is_old(history_store: SqliteHistoryStore) -> None:
     assert MINUTE % 15 == 10
     for bucket in range(MINUTE, MINUTE + 10):
-        add(archive, Step.MINUTE, bucket, LAB)
-    assert archive.prune(Step.MINUTE, MINUTE + 4, MINUTE + 4, most=100) == 0
-    assert archive.prune(Step.MINUTE, MINUTE + 5, MINUTE + 5, most=100) == 1
-    assert sorted(archive.read(Step.MINUTE, LAB, range(10**9))) == list(range(MINUTE + 5, MINUTE + 10))
+        add(history_store, Step.MINUTE, bucket, LAB)
+    assert history_store.prune(Step.MINUTE, MINUTE + 4, MINUTE + 4, most=100) == 0
+    assert history_store.prune(Step.MINUTE, MINUTE + 5, MINUTE + 5, most=100) == 1
+    assert sorted(history_store.read(Step.MINUTE, LAB, range(10**9))) == list(range(MINUTE + 5, MINUTE + 10))
 
 
-def test_deleting_goes_on_where_it_stopped_and_begins_anew_after_a_restart(archive: SqliteArchive, path: Path) -> None:
+def test_deleting_goes_on_where_it_stopped_and_begins_anew_after_a_restart(
+    history_store: SqliteHistoryStore, path: Path
+) -> None:
     for bucket in range(10):
-        add(archive, Step.HOUR, bucket, LAB)
-    assert archive.prune(Step.HOUR, 3, 3, most=100) == 3
-    assert archive.prune(Step.HOUR, 6, 6, most=100) == 3
-    add(archive, Step.HOUR, 0, LAB)  # by a clock that was set back
-    again = SqliteArchive(path)
+        add(history_store, Step.HOUR, bucket, LAB)
+    assert history_store.prune(Step.HOUR, 3, 3, most=100) == 3
+    assert history_store.prune(Step.HOUR, 6, 6, most=100) == 3
+    add(history_store, Step.HOUR, 0, LAB)  # by a clock that was set back
+    again = SqliteHistoryStore(path)
     assert again.prune(Step.HOUR, 6, 6, most=100) == 1
     again.close()
 
 
-def test_a_host_that_is_nowhere_any_more_is_forgotten(archive: SqliteArchive, path: Path) -> None:
-    add(archive, Step.DAY, DAY, LAB, HOST, OTHER)
-    add(archive, Step.DAY, DAY + 1, LAB, OTHER)
-    assert archive.prune(Step.DAY, DAY, DAY + 1, most=100) == 2
+def test_a_host_that_is_nowhere_any_more_is_forgotten(history_store: SqliteHistoryStore, path: Path) -> None:
+    add(history_store, Step.DAY, DAY, LAB, HOST, OTHER)
+    add(history_store, Step.DAY, DAY + 1, LAB, OTHER)
+    assert history_store.prune(Step.DAY, DAY, DAY + 1, most=100) == 2
     assert rows(path, "series") == 2
-    add(archive, Step.DAY, DAY + 2, HOST, OTHER)
-    assert archive.read(Step.DAY, HOST, range(DAY + 9)) == {DAY + 2: Passed(1, 2)}
-    assert archive.read(Step.DAY, OTHER, range(DAY + 9)) == {DAY + 1: Passed(1, 2), DAY + 2: Passed(1, 2)}
+    add(history_store, Step.DAY, DAY + 2, HOST, OTHER)
+    assert history_store.read(Step.DAY, HOST, range(DAY + 9)) == {DAY + 2: Passed(1, 2)}
+    assert history_store.read(Step.DAY, OTHER, range(DAY + 9)) == {DAY + 1: Passed(1, 2), DAY + 2: Passed(1, 2)}
 
 
 @pytest.mark.parametrize("content", [b"not a database, but long enough to be read as one" * 100, b"short"])
@@ -145,23 +149,23 @@ def test_a_damaged_file_is_moved_aside_and_begun_anew(
 ) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
-    archive = SqliteArchive(path)
-    assert archive.read(Step.HOUR, LAB, range(9)) == {}
-    assert add(archive, Step.HOUR, 5, LAB) is None
-    assert archive.read(Step.HOUR, LAB, range(9)) == {5: Passed(1, 2)}
+    history_store = SqliteHistoryStore(path)
+    assert history_store.read(Step.HOUR, LAB, range(9)) == {}
+    assert add(history_store, Step.HOUR, 5, LAB) is None
+    assert history_store.read(Step.HOUR, LAB, range(9)) == {5: Passed(1, 2)}
     assert path.with_name("history.sqlite3.damaged").read_bytes() == content
     assert "is damaged" in caplog.text
-    archive.close()
+    history_store.close()
 
 
-def test_a_file_that_is_damaged_while_it_is_used_is_begun_anew(archive: SqliteArchive, path: Path) -> None:
+def test_a_file_that_is_damaged_while_it_is_used_is_begun_anew(history_store: SqliteHistoryStore, path: Path) -> None:
     for bucket in range(2000):
-        add(archive, Step.HOUR, bucket, LAB, HOST)
-    archive.close()
+        add(history_store, Step.HOUR, bucket, LAB, HOST)
+    history_store.close()
     content = bytearray(path.read_bytes())
     content[8192:-8192] = bytes(len(content) - 16384)
     path.write_bytes(content)
-    reasons = [add(archive, Step.HOUR, bucket, LAB, HOST) for bucket in range(2000)]
+    reasons = [add(history_store, Step.HOUR, bucket, LAB, HOST) for bucket in range(2000)]
     told = [reason for reason in reasons if reason]
     assert len(told) == 1
     assert "malformed" in told[0]
@@ -170,21 +174,21 @@ def test_a_file_that_is_damaged_while_it_is_used_is_begun_anew(archive: SqliteAr
 
 def test_a_file_that_vanishes_is_begun_anew_after_a_restart(path: Path) -> None:
     for _ in range(2):
-        archive = SqliteArchive(path)
-        assert archive.read(Step.HOUR, LAB, range(9)) == {}
-        assert add(archive, Step.HOUR, 5, LAB) is None
-        archive.close()
+        history_store = SqliteHistoryStore(path)
+        assert history_store.read(Step.HOUR, LAB, range(9)) == {}
+        assert add(history_store, Step.HOUR, 5, LAB) is None
+        history_store.close()
         path.unlink()
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    archive = SqliteArchive(tmp_path / "file" / "history.sqlite3")
-    told = add(archive, Step.HOUR, 5, LAB)
+    history_store = SqliteHistoryStore(tmp_path / "file" / "history.sqlite3")
+    told = add(history_store, Step.HOUR, 5, LAB)
     assert told is not None
     assert "history is kept in memory only" in told
-    assert archive.read(Step.HOUR, LAB, range(9)) == {}
-    assert archive.prune(Step.HOUR, 5, 5, most=9) == 0
+    assert history_store.read(Step.HOUR, LAB, range(9)) == {}
+    assert history_store.prune(Step.HOUR, 5, 5, most=9) == 0
 
 
 def test_a_full_disk_takes_nothing_in_part_and_all_of_it_when_there_is_room(tmp_path: Path) -> None:
@@ -192,10 +196,10 @@ def test_a_full_disk_takes_nothing_in_part_and_all_of_it_when_there_is_room(tmp_
 import os, sys
 from pathlib import Path
 from appliance.core.metering.history_series import Step
-from appliance.system.storage.history_store import SqliteArchive
+from appliance.system.storage.history_store import SqliteHistoryStore
 
 folder = Path(sys.argv[1])
-archive = SqliteArchive(folder / "history.sqlite3")
+archive = SqliteHistoryStore(folder / "history.sqlite3")
 batch = {("lab", str(host)): {(Step.HOUR, hour): [1, 1] for hour in range(100)} for host in range(200)}
 assert archive.add({("lab", "7"): {(Step.HOUR, 0): [1, 1]}}) is None
 (folder / "filler").write_bytes(bytes(os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize - 16384))
@@ -219,8 +223,8 @@ def test_a_kill_in_the_middle_of_adding_leaves_whole_batches(path: Path) -> None
     program = f"""
 from pathlib import Path
 from appliance.core.metering.history_series import Step
-from appliance.system.storage.history_store import SqliteArchive
-archive = SqliteArchive(Path({str(path)!r}))
+from appliance.system.storage.history_store import SqliteHistoryStore
+archive = SqliteHistoryStore(Path({str(path)!r}))
 for count in range(1, 1_000_000):
     archive.add({{("lab", ""): {{(step, 7): [1, 0] for step in (Step.HOUR, Step.DAY)}}}})
     print(count, flush=True)
@@ -231,37 +235,39 @@ for count in range(1, 1_000_000):
         told = int(writer.stdout.readline())
     writer.kill()
     writer.wait()
-    archive = SqliteArchive(path)
-    hour, day = (archive.read(step, LAB, range(9))[7].up_bytes for step in (Step.HOUR, Step.DAY))
+    history_store = SqliteHistoryStore(path)
+    hour, day = (history_store.read(step, LAB, range(9))[7].up_bytes for step in (Step.HOUR, Step.DAY))
     assert hour == day >= told
-    archive.close()
+    history_store.close()
 
 
-def test_the_log_is_folded_from_another_thread_while_sums_are_added(archive: SqliteArchive, path: Path) -> None:
-    archive.fold()
+def test_the_log_is_folded_from_another_thread_while_sums_are_added(
+    history_store: SqliteHistoryStore, path: Path
+) -> None:
+    history_store.fold()
     assert not path.exists(), "nothing to fold yet"
-    folding = threading.Thread(target=lambda: [archive.fold() for _ in range(50)])
+    folding = threading.Thread(target=lambda: [history_store.fold() for _ in range(50)])
     folding.start()
     for bucket in range(500):
-        assert add(archive, Step.HOUR, bucket, LAB, HOST) is None
+        assert add(history_store, Step.HOUR, bucket, LAB, HOST) is None
     folding.join()
-    assert len(archive.read(Step.HOUR, HOST, range(500))) == 500
-    archive.fold()
+    assert len(history_store.read(Step.HOUR, HOST, range(500))) == 500
+    history_store.fold()
     before = path.stat().st_size
-    archive.close()
+    history_store.close()
     assert path.stat().st_size == before, "closing had nothing left to fold"
     assert not path.with_name("history.sqlite3-wal").exists()
 
 
-def test_deleted_sums_are_not_written_once_more_as_zeros(archive: SqliteArchive) -> None:
-    add(archive, Step.HOUR, 5, LAB)
-    assert archive._database is not None
-    [[secure_delete]] = archive._database.execute("PRAGMA secure_delete").fetchall()
+def test_deleted_sums_are_not_written_once_more_as_zeros(history_store: SqliteHistoryStore) -> None:
+    add(history_store, Step.HOUR, 5, LAB)
+    assert history_store._database is not None
+    [[secure_delete]] = history_store._database.execute("PRAGMA secure_delete").fetchall()
     assert secure_delete == 0
 
 
-def test_every_width_that_is_kept_has_its_table(archive: SqliteArchive, path: Path) -> None:
-    add(archive, Step.HOUR, 5, LAB)
+def test_every_width_that_is_kept_has_its_table(history_store: SqliteHistoryStore, path: Path) -> None:
+    add(history_store, Step.HOUR, 5, LAB)
     connection = sqlite3.connect(path)
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     connection.close()

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from appliance.core.access.person import Origin, Person, Role, Ticket
+from appliance.core.access.person import Person, Role, TokenOrigin, TokenRecord
 from appliance.system.storage import people_store as module
-from appliance.system.storage.people_store import RegisterUnavailable, SqliteRegister
+from appliance.system.storage.people_store import PeopleStoreUnavailable, SqlitePeopleStore
 
 WALL = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ANNA = Person("anna", Role.ADMIN, None)
@@ -18,11 +18,11 @@ def _ticket(number, **changed):
         "subject": "screen",
         "role": Role.VIEWER,
         "departments": frozenset({"dept123"}),
-        "origin": Origin.ISSUED,
+        "origin": TokenOrigin.ISSUED,
         "issued_at": WALL,
         "expires_at": WALL + timedelta(hours=1),
     }
-    return Ticket(f"id{number}", **(facts | changed))
+    return TokenRecord(f"id{number}", **(facts | changed))
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def register(path):
-    with closing(SqliteRegister(path)) as register:
+    with closing(SqlitePeopleStore(path)) as register:
         yield register
 
 
@@ -40,8 +40,8 @@ def test_people_and_tickets_survive_a_restart_as_they_were(register, path):
     assert register.add_person(ANNA, "hash a", WALL)
     assert register.add_person(HEAD, "hash b", WALL)
     register.remember(_ticket(1))
-    register.remember(_ticket(2, origin=Origin.LOGIN, person="anna", departments=None))
-    with closing(SqliteRegister(path)) as again:
+    register.remember(_ticket(2, origin=TokenOrigin.LOGIN, person="anna", departments=None))
+    with closing(SqlitePeopleStore(path)) as again:
         assert again.people() == [ANNA, HEAD]
         assert again.person("ben") == (HEAD, "hash b")
         assert again.person("nobody") is None
@@ -62,8 +62,8 @@ def test_only_its_owner_may_read_the_hashes(register, path):
 @pytest.mark.parametrize("end", ["remove", "password"])
 def test_who_is_removed_or_changes_the_password_loses_the_logins_and_nobody_else_does(register, end):
     register.add_person(ANNA, "hash", WALL)
-    register.remember(_ticket(1, origin=Origin.LOGIN, person="anna"))
-    register.remember(_ticket(2, origin=Origin.LOGIN, person="ben"))
+    register.remember(_ticket(1, origin=TokenOrigin.LOGIN, person="anna"))
+    register.remember(_ticket(2, origin=TokenOrigin.LOGIN, person="ben"))
     register.remember(_ticket(3))
     if end == "remove":
         register.remove_person("anna", WALL)
@@ -82,7 +82,7 @@ def test_a_token_is_revoked_whether_it_was_known_or_not(register):
 
 
 def test_another_program_sees_at_once_that_something_changed(register, path):
-    with closing(SqliteRegister(path)) as other:
+    with closing(SqlitePeopleStore(path)) as other:
         versions = [other.version()]
         assert other.version() == versions[0]
         register.revoke(_ticket(1), WALL)
@@ -117,21 +117,21 @@ def test_the_moment_that_has_certainly_come_is_kept(register, path):
     assert register.floor() is None
     register.save_floor(WALL)
     register.save_floor(WALL + timedelta(hours=1))
-    with closing(SqliteRegister(path)) as again:
+    with closing(SqlitePeopleStore(path)) as again:
         assert again.floor() == WALL + timedelta(hours=1)
 
 
 def test_a_place_that_takes_no_file_is_told(tmp_path):
-    with pytest.raises(RegisterUnavailable, match="cannot be kept here"):
-        SqliteRegister(tmp_path / "no" / "people.sqlite3")
+    with pytest.raises(PeopleStoreUnavailable, match="cannot be kept here"):
+        SqlitePeopleStore(tmp_path / "no" / "people.sqlite3")
 
 
 def test_a_damaged_register_is_not_begun_anew_because_what_was_revoked_would_come_in_again(path):
-    with closing(SqliteRegister(path)) as register:
+    with closing(SqlitePeopleStore(path)) as register:
         for number in range(200):
             register.revoke(_ticket(number), WALL)
     whole = path.read_bytes()
     for content in (b"no database at all, and long enough " * 100, whole[:8192] + b"\xff" * 8192 + whole[16384:]):
         path.write_bytes(content)
-        with pytest.raises(RegisterUnavailable, match="cannot be kept here"):
-            SqliteRegister(path)
+        with pytest.raises(PeopleStoreUnavailable, match="cannot be kept here"):
+            SqlitePeopleStore(path)

@@ -13,7 +13,7 @@ import pytest
 from sqlite_utils import Database
 
 from appliance.core.blocking.block import Block
-from appliance.core.metering.quota import Kind, Ledger
+from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import plan
 from appliance.core.refusal import Refused
@@ -34,10 +34,10 @@ def path(tmp_path: Path) -> Path:
 
 def test_what_was_saved_is_there_after_a_restart(path: Path) -> None:
     store = SqliteStore(path)
-    ledger = Ledger(Kind.DAILY, date(2026, 11, 23), 2**62, frozenset({80, 95}), granted_bytes=2**61)
+    ledger = Ledger(QuotaKind.DAILY, date(2026, 11, 23), 2**62, frozenset({80, 95}), granted_bytes=2**61)
     maintenance = plan(NOON, NOON + timedelta(hours=1), 60, "Switch is replaced", "me")
     assert store.save_metering({"a": [ledger]}, {"a": MARK}, NOON)
-    store.save_limit("a", Kind.DAILY, 2**62)
+    store.save_limit("a", QuotaKind.DAILY, 2**62)
     store.save_blocks([block("10.0.0.1"), block("10.0.0.1", "a")], [])
     store.save_maintenance(maintenance)
     store.close()
@@ -46,18 +46,18 @@ def test_what_was_saved_is_there_after_a_restart(path: Path) -> None:
     assert again.ledgers("a") == [ledger]
     assert again.marks() == {"a": MARK}
     assert again.saved_at() == NOON
-    assert again.limits() == {"a": {Kind.DAILY: 2**62}}
+    assert again.limits() == {"a": {QuotaKind.DAILY: 2**62}}
     assert set(again.blocks()) == {block("10.0.0.1"), block("10.0.0.1", "a")}
     assert again.maintenance() == maintenance
 
 
 def test_the_newest_ledger_of_each_kind_is_the_one_that_runs(path: Path) -> None:
     store = SqliteStore(path)
-    old, new = Ledger(Kind.DAILY, date(2026, 11, 9), 5), Ledger(Kind.DAILY, date(2026, 11, 10), 6)
-    month = Ledger(Kind.MONTHLY, date(2026, 11, 1), 11)
+    old, new = Ledger(QuotaKind.DAILY, date(2026, 11, 9), 5), Ledger(QuotaKind.DAILY, date(2026, 11, 10), 6)
+    month = Ledger(QuotaKind.MONTHLY, date(2026, 11, 1), 11)
     store.save_metering({"a": [old, month]}, {}, NOON)
     store.save_metering({"a": [new, month]}, {}, NOON)
-    assert {one.kind: one for one in store.ledgers("a")} == {Kind.DAILY: new, Kind.MONTHLY: month}
+    assert {one.kind: one for one in store.ledgers("a")} == {QuotaKind.DAILY: new, QuotaKind.MONTHLY: month}
 
 
 def test_before_the_first_saving_there_is_nothing(path: Path) -> None:
@@ -74,11 +74,11 @@ def test_the_time_of_the_last_saving_is_kept_even_if_the_clock_went_back(path: P
 
 def test_a_limit_that_was_set_by_hand_replaces_the_one_before_and_may_be_none(path: Path) -> None:
     store = SqliteStore(path)
-    store.save_limit("a", Kind.DAILY, 5)
-    store.save_limit("a", Kind.DAILY, None)
-    store.save_limit("a", Kind.MONTHLY, 7)
-    store.save_limit("b", Kind.DAILY, 0)
-    assert store.limits() == {"a": {Kind.DAILY: None, Kind.MONTHLY: 7}, "b": {Kind.DAILY: 0}}
+    store.save_limit("a", QuotaKind.DAILY, 5)
+    store.save_limit("a", QuotaKind.DAILY, None)
+    store.save_limit("a", QuotaKind.MONTHLY, 7)
+    store.save_limit("b", QuotaKind.DAILY, 0)
+    assert store.limits() == {"a": {QuotaKind.DAILY: None, QuotaKind.MONTHLY: 7}, "b": {QuotaKind.DAILY: 0}}
 
 
 def test_a_full_disk_takes_nothing_and_says_so_until_there_is_room(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_full_disk_takes_nothing_and_says_so_until_there_is_room(tmp_path: Pat
 import subprocess
 from datetime import UTC, date, datetime
 from pathlib import Path
-from appliance.core.metering.quota import Kind, Ledger
+from appliance.core.metering.quota import QuotaKind, Ledger
 from appliance.core.metering.usage import Mark
 from appliance.system.storage.store import SqliteStore
 disk = Path({str(tmp_path)!r})
@@ -94,7 +94,7 @@ subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", disk], check
 store = SqliteStore(disk / "appliance.sqlite3")
 
 def save(used):
-    ledgers = [Ledger(kind, date(2026, 11, 23), used) for kind in Kind]
+    ledgers = [Ledger(kind, date(2026, 11, 23), used) for kind in QuotaKind]
     departments = [f"department-{{number}}" for number in range(200)]
     marks = dict.fromkeys(departments, Mark("x", used, 0))
     return store.save_metering(dict.fromkeys(departments, ledgers), marks, datetime.now(UTC))
@@ -159,7 +159,7 @@ def test_50_kills_in_the_middle_of_a_commit_leave_ledger_and_mark_in_step(tmp_pa
 import os, random, resource, signal, sys
 from datetime import UTC, date, datetime
 from pathlib import Path
-from appliance.core.metering.quota import Kind, Ledger
+from appliance.core.metering.quota import QuotaKind, Ledger
 from appliance.core.metering.usage import Mark
 from appliance.system.storage.store import SqliteStore
 
@@ -169,7 +169,7 @@ chance = random.Random(50)
 NAMES = ["department%d" % number for number in range(8)]
 
 def save(store, used):
-    ledgers = [Ledger(kind, date(2026, 11, 1), used) for kind in Kind]
+    ledgers = [Ledger(kind, date(2026, 11, 1), used) for kind in QuotaKind]
     marks = dict.fromkeys(NAMES, Mark("x", used, 0))
     assert store.save_metering(dict.fromkeys(NAMES, ledgers), marks, datetime.now(UTC))
 
@@ -211,12 +211,12 @@ def test_a_kill_at_any_moment_of_saving_loses_nothing_that_was_told(path: Path) 
     program = f"""
 from datetime import UTC, date, datetime
 from pathlib import Path
-from appliance.core.metering.quota import Kind, Ledger
+from appliance.core.metering.quota import QuotaKind, Ledger
 from appliance.core.metering.usage import Mark
 from appliance.system.storage.store import SqliteStore
 store = SqliteStore(Path({str(path)!r}))
 for used in range(1, 1_000_000):
-    ledger = Ledger(Kind.DAILY, date(2026, 11, 23), used)
+    ledger = Ledger(QuotaKind.DAILY, date(2026, 11, 23), used)
     store.save_metering({{"a": [ledger]}}, {{"a": Mark("x", used, 0)}}, datetime.now(UTC))
     print(used, flush=True)
 """
@@ -238,14 +238,14 @@ def filled(path: Path, departments: int = 40) -> None:
     names = [f"department{number}" for number in range(departments)]
     store.save_metering({name: ledgers_of(7) for name in names}, dict.fromkeys(names, MARK), NOON)
     for name in names:
-        store.save_limit(name, Kind.DAILY, 2**40)
+        store.save_limit(name, QuotaKind.DAILY, 2**40)
     store.save_blocks([block(f"10.0.{number}.1") for number in range(200)], [])
     store.save_maintenance(plan(NOON, None, 60, "Switch is replaced", "me"))
     store.close()
 
 
 def ledgers_of(used: int) -> list[Ledger]:
-    return [Ledger(kind, date(2026, 11, 1), used) for kind in Kind]
+    return [Ledger(kind, date(2026, 11, 1), used) for kind in QuotaKind]
 
 
 def root_page(path: Path, table: str) -> int:

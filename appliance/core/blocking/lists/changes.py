@@ -13,14 +13,14 @@ from appliance.core.blocking.lists.parser import ORIGIN, BlockList
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class ListChanges:
     """What is to be lifted first, and what is to be blocked then."""
 
     lifted: tuple[Block, ...]
     requests: tuple[BlockRequest, ...]
 
 
-def changes(known: BlockList, targets: Sequence[str], blocks: Iterable[Block], wall: datetime) -> Changes:
+def list_changes(known: BlockList, targets: Sequence[str], blocks: Iterable[Block], wall: datetime) -> ListChanges:
     """What makes this list's blocks those of its targets. `blocks`: all that there are."""
     own = [block for block in blocks if block.origin == known.origin]
     wanted = frozenset(targets)
@@ -29,7 +29,7 @@ def changes(known: BlockList, targets: Sequence[str], blocks: Iterable[Block], w
         block.target for block in own if not _is_wrong(block, known, wanted) and not _is_due(block, known, wall)
     }
     requests = [_request(known, target) for target in targets if target not in in_force]
-    return Changes(tuple(lifted), tuple(requests))
+    return ListChanges(tuple(lifted), tuple(requests))
 
 
 def orphans(lists: Collection[BlockList], blocks: Iterable[Block]) -> tuple[Block, ...]:

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from appliance.core.blocking.block import Block
-from appliance.core.blocking.lists.address_ranges import span_of
-from appliance.core.blocking.targets import Kind
+from appliance.core.blocking.lists.address_ranges import address_range
+from appliance.core.blocking.targets import TargetKind
 
 TABLE = "appliance_blocks"  # of nftables, and the name of MikroTik's address list
 LONGEST_DECISION_S = 10 * 365 * 86_400  # a block until lifted, for who must have an end
 
 
 @dataclass(frozen=True, slots=True)
-class Covered:
+class MinimalPrefixes:
     """What is blocked, by IP version, none inside another, and how many targets are of another kind."""
 
     v4: tuple[str, ...]
@@ -27,11 +27,11 @@ class Covered:
     left_out: int
 
 
-def cover(targets: Iterable[str]) -> Covered:
+def minimal_prefixes(targets: Iterable[str]) -> MinimalPrefixes:
     """The addresses and prefixes among these targets without those that others hold already."""
     spans, others = [], set()
     for target in {*targets}:
-        span = span_of(target)
+        span = address_range(target)
         if span is None:
             others.add(target)
         else:
@@ -43,15 +43,15 @@ def cover(targets: Iterable[str]) -> Covered:
         if (span.version, span.first) > end:
             found[span.version].append(target)
             end = span.version, span.last
-    return Covered(tuple(found[4]), tuple(found[6]), len(others))
+    return MinimalPrefixes(tuple(found[4]), tuple(found[6]), len(others))
 
 
-def plain(covered: Covered) -> str:
+def plain(covered: MinimalPrefixes) -> str:
     """A target a line."""
     return "".join(f"{line}\n" for line in (*_comments(covered), *covered.v4, *covered.v6))
 
 
-def nftables(covered: Covered) -> str:
+def nftables(covered: MinimalPrefixes) -> str:
     """A file for `nft -f`: a table of its own, which drops what comes from a target or goes to it."""
     table = f"table inet {TABLE}"
     sets = [*_nft_set("blocked4", "ipv4_addr", covered.v4), *_nft_set("blocked6", "ipv6_addr", covered.v6)]
@@ -79,7 +79,7 @@ def _nft_set(name: str, kind: str, targets: Sequence[str]) -> list[str]:
     return [f"  set {name} {{", f"    type {kind}; flags interval;", *elements, "  }"]
 
 
-def mikrotik(covered: Covered) -> str:
+def mikrotik(covered: MinimalPrefixes) -> str:
     """A script for `/import` that replaces the address list."""
     lines = list(_comments(covered))
     for menu, targets in (("/ip firewall address-list", covered.v4), ("/ipv6 firewall address-list", covered.v6)):
@@ -88,14 +88,14 @@ def mikrotik(covered: Covered) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _comments(covered: Covered) -> list[str]:
+def _comments(covered: MinimalPrefixes) -> list[str]:
     count = len(covered.v4) + len(covered.v6)
     more = f"; {covered.left_out} MAC addresses and names are not in this form" if covered.left_out else ""
     return [f"# {count} addresses and prefixes are to be blocked{more}"]
 
 
 # By the ending of their name.
-FORMS: Mapping[str, Callable[[Covered], str]] = {"txt": plain, "nft": nftables, "rsc": mikrotik}
+FORMS: Mapping[str, Callable[[MinimalPrefixes], str]] = {"txt": plain, "nft": nftables, "rsc": mikrotik}
 
 Decisions = Mapping[str, tuple[Block, datetime | None]]  # by target, the longest-lived block of it and its end
 
@@ -104,7 +104,7 @@ def decisions(blocks: Iterable[Block]) -> Decisions:
     """What CrowdSec calls decisions: one for each target."""
     found: dict[str, tuple[Block, datetime | None]] = {}
     for block in blocks:
-        if block.kind not in {Kind.ADDRESS, Kind.PREFIX}:
+        if block.kind not in {TargetKind.ADDRESS, TargetKind.PREFIX}:
             continue
         known = found.get(block.target)
         if known is None or (known[1] is not None and (block.expires_at is None or block.expires_at > known[1])):
@@ -128,7 +128,7 @@ def _decision(block: Block, wall: datetime) -> dict[str, object]:
         "duration": f"{seconds}s",
         "origin": "appliance",
         "scenario": block.reason,
-        "scope": "Range" if block.kind is Kind.PREFIX else "Ip",
+        "scope": "Range" if block.kind is TargetKind.PREFIX else "Ip",
         "type": "ban",
         "value": block.target,
     }

@@ -79,7 +79,7 @@ class Fetched:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class LineFault:
     """A line, counted from 1, that was not used, as far as it can be shown on one line, and why."""
 
     line: int
@@ -88,21 +88,21 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class ListContents:
     """What a list says. `targets`: as `parse_target` writes them, each once, in the list's order.
 
     `faults`: the first of them; `fault_count`: all.
     """
 
     targets: tuple[str, ...]
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[LineFault, ...] = ()
     fault_count: int = 0
 
 
-def read(content: bytes) -> Contents:
+def read(content: bytes) -> ListContents:
     """What this file says, whatever is in it; for 100,000 lines this takes a second."""
     targets: dict[str, None] = {}
-    faults: list[Fault] = []
+    faults: list[LineFault] = []
     fault_count = 0
     for number, entry in _entries(content):
         try:
@@ -112,10 +112,10 @@ def read(content: bytes) -> Contents:
         except (_NoEntry, Refused) as fault:
             fault_count += 1
             if len(faults) < MOST_TOLD:
-                faults.append(Fault(number, _shown(entry), _shown(str(fault).removeprefix("address: "), 200)))
+                faults.append(LineFault(number, _shown(entry), _shown(str(fault).removeprefix("address: "), 200)))
             if len(targets) >= MOST_ENTRIES:
                 break
-    return Contents(tuple(targets), tuple(faults), fault_count)
+    return ListContents(tuple(targets), tuple(faults), fault_count)
 
 
 class _NoEntry(Exception):

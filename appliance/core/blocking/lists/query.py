@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from appliance.core.blocking.block import Block
-from appliance.core.blocking.lists.address_ranges import Span, is_inside, span_of
+from appliance.core.blocking.lists.address_ranges import AddressRange, address_range, is_inside
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class BlockQuery:
     """What a block must be to be shown; `None` asks for nothing.
 
     `origin`: as of a block. `contains`: a part of the target or of the reason, in any case. `within`: what must hold
@@ -17,11 +17,11 @@ class Query:
 
     origin: str | None = None
     contains: str | None = None
-    within: Span | None = None
+    within: AddressRange | None = None
     expiring_s: int | None = None
 
 
-def matches(block: Block, query: Query, wall: datetime) -> bool:
+def matches(block: Block, query: BlockQuery, wall: datetime) -> bool:
     """Whether this block is one of those that are asked for."""
     return (
         query.origin in (None, block.origin)
@@ -35,8 +35,8 @@ def _contains(block: Block, part: str) -> bool:
     return part in block.target or part in block.reason.casefold()
 
 
-def _is_within(block: Block, within: Span) -> bool:
-    own = span_of(block.target)
+def _is_within(block: Block, within: AddressRange) -> bool:
+    own = address_range(block.target)
     return own is not None and is_inside(own, within)
 
 

@@ -19,9 +19,9 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from ipaddress import ip_address
 
-from appliance.core.blocking.block import Origin
+from appliance.core.blocking.block import BlockOrigin
 from appliance.core.blocking.place import Hit, Place
-from appliance.core.blocking.sets import ORIGIN_MARKS, ORIGIN_MASK, SHAPES, Family, Slot
+from appliance.core.blocking.sets import ORIGIN_MARKS, ORIGIN_MASK, SHAPES, BlockSet, Family
 from appliance.core.kernel.nftables.prefilter import grids
 from appliance.core.kernel.nftables.ruleset import (
     ADDRESS_TYPES,
@@ -40,7 +40,7 @@ from appliance.core.kernel.nftables.ruleset import (
     prefixes,
     verdict_chains,
 )
-from appliance.core.kernel.nftables.table import HOOKS, Layout, There
+from appliance.core.kernel.nftables.table import HOOKS, ExistingTable, Layout
 from appliance.core.machine import Facing, carries
 
 TABLE = "appliance"
@@ -65,9 +65,11 @@ LOOKED_UP = {
 }
 
 
-def slots_of(places: Sequence[Place]) -> list[Slot]:
+def sets_of(places: Sequence[Place]) -> list[BlockSet]:
     """The sets that stand for these places."""
-    return [Slot(family, department) for department in (None, *(one.department for one in places)) for family in Family]
+    return [
+        BlockSet(family, department) for department in (None, *(one.department for one in places)) for family in Family
+    ]
 
 
 def hits_name(version: int) -> str:
@@ -78,12 +80,12 @@ def hits_name(version: int) -> str:
 def layout(places: Sequence[Place]) -> Layout:
     """The whole table for these places, but for the sets' elements."""
     table = Layout()
-    for slot in slots_of(places):
-        shape = SHAPES[slot.family]
+    for block_set in sets_of(places):
+        shape = SHAPES[block_set.family]
         flags = ["timeout", "interval"] if shape.is_interval else ["timeout"]
-        table.objects[slot.name] = ("map", {"type": shape.type, "map": "mark", "flags": flags})
-        table.objects.update((grid.name, ("set", {"type": shape.type})) for grid in grids(slot))
-    for origin in Origin:
+        table.objects[block_set.name] = ("map", {"type": shape.type, "map": "mark", "flags": flags})
+        table.objects.update((grid.name, ("set", {"type": shape.type})) for grid in grids(block_set))
+    for origin in BlockOrigin:
         table.objects[origin] = ("counter", {})
     for version, kind in ADDRESS_TYPES.items():
         bounds = {"flags": ["timeout"], "size": MOST_HITS}
@@ -100,7 +102,7 @@ def layout(places: Sequence[Place]) -> Layout:
 
 
 def arrangement(
-    there: There, places: Sequence[Place], present: Collection[str], *, tracks_connections: bool
+    there: ExistingTable, places: Sequence[Place], present: Collection[str], *, tracks_connections: bool
 ) -> list[Command]:
     """The commands that make these places' rules of what is there, and leave all elements that have a place.
 
@@ -120,7 +122,7 @@ def hits_in(counted: Iterable[tuple[bytes, int, int]]) -> Iterator[Hit]:
         yield Hit(int.from_bytes(key[:4], sys.byteorder), str(ip_address(key[4:])), packets)
 
 
-def _rebuilt(there: There, wanted: Layout) -> list[Command]:
+def _rebuilt(there: ExistingTable, wanted: Layout) -> list[Command]:
     removed = [name for name in there.chains if name not in wanted.chains]
     gone = [name for name in there.objects if name not in wanted.objects]
     new = [name for name in wanted.objects if name not in there.objects]  # a map that exists is refused
@@ -182,9 +184,9 @@ def _lookups(direction: str, department: str | None) -> Iterator[Expression]:
     keys = [(family, field(protocol, end)) for family, protocol in LOOKED_UP.items() for end in ENDS]
     keys.append((Family.MACS, field("ether", HOST_ENDS[direction])))
     for family, key in keys:
-        slot = Slot(family, department)
-        found = {"map": {"key": key, "data": f"@{slot.name}"}}
-        within = [[match({"&": [key, grid.mask]}, f"@{grid.name}")] for grid in grids(slot)]
+        block_set = BlockSet(family, department)
+        found = {"map": {"key": key, "data": f"@{block_set.name}"}}
+        within = [[match({"&": [key, grid.mask]}, f"@{grid.name}")] for grid in grids(block_set)]
         for condition in within or [[]]:
             yield [*condition, {"mangle": {"key": MARK, "value": found}}, goto(f"stop.{direction}")]
 

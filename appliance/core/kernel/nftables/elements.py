@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 
 from appliance.core.blocking.cover import Range
-from appliance.core.blocking.sets import Shape, Standing
+from appliance.core.blocking.sets import Element, Shape
 from appliance.core.kernel.netlink import ATTRIBUTE, NESTED, attribute, attributes, members, text
 
 LARGEST_LIST_BYTES = 60_000  # an attribute's length has 16 bits
@@ -23,7 +23,7 @@ MARK_HEADER = ATTRIBUTE.pack(12, DATA | NESTED) + ATTRIBUTE.pack(8, 1)
 TIMEOUT_HEADER = ATTRIBUTE.pack(12, TIMEOUT)
 
 Bounds = tuple[int, int]
-Point = tuple[int, Standing | None]  # an address, and what is noted of it; `None`: the one behind a range's last
+Point = tuple[int, Element | None]  # an address, and what is noted of it; `None`: the one behind a range's last
 
 
 def added(shape: Shape, pieces: Iterable[Range], at_s: float) -> Iterator[bytes]:
@@ -78,7 +78,7 @@ def points(shape: Shape, answer: bytes) -> list[Point]:
     ]
 
 
-class Seen:
+class SeenElements:
     """What a look at a set has come upon so far."""
 
     def __init__(self, shape: Shape) -> None:
@@ -100,22 +100,22 @@ class Seen:
         return ends and self._marks.get(piece.first) == piece.mark
 
 
-def _standing(element: bytes, at: int) -> Standing | None:
+def _standing(element: bytes, at: int) -> Element | None:
     """What an element notes behind its key; `None` for one that ends a range.
 
     The kernel always writes ours alike, so that a long set is read by position; it is six times as fast.
     """
     if len(element) == at + 36:  # data, timeout, expiration
         remaining_s = int.from_bytes(element[at + 28 : at + 36], "big") / 1000
-        return Standing(int.from_bytes(element[at + 8 : at + 12], sys.byteorder), remaining_s)
+        return Element(int.from_bytes(element[at + 8 : at + 12], sys.byteorder), remaining_s)
     if len(element) == at + 12:  # data
-        return Standing(int.from_bytes(element[at + 8 : at + 12], sys.byteorder), None)
+        return Element(int.from_bytes(element[at + 8 : at + 12], sys.byteorder), None)
     found = attributes(element)
     if DATA not in found:
         return None
     remaining = found.get(EXPIRATION)
     mark = int.from_bytes(attributes(found[DATA])[1], sys.byteorder)
-    return Standing(mark, int.from_bytes(remaining, "big") / 1000 if remaining else None)
+    return Element(mark, int.from_bytes(remaining, "big") / 1000 if remaining else None)
 
 
 def _keys(shape: Shape) -> Callable[[int], bytes]:

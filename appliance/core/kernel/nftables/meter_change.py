@@ -17,7 +17,7 @@ from appliance.core.kernel.nftables.meter_names import (
 )
 from appliance.core.kernel.nftables.meter_rules import NEVER
 from appliance.core.kernel.nftables.ruleset import Command, add, add_rule
-from appliance.core.kernel.nftables.table import Layout, There
+from appliance.core.kernel.nftables.table import ExistingTable, Layout
 from appliance.core.metering.meter import Plan
 
 TABLE = "appliance_meters"
@@ -77,7 +77,7 @@ def moved(plans: Sequence[Plan], quotas: Quotas, counters: Counters) -> list[Lim
     ]
 
 
-def transaction(there: There, wanted: Layout, moving: Sequence[Limit]) -> list[Command]:
+def transaction(there: ExistingTable, wanted: Layout, moving: Sequence[Limit]) -> list[Command]:
     """The commands that make the wanted layout of what is there, and put the moving limits in force."""
     remade = [limit.plan for limit in moving if limit.is_new and limit.name in there.objects]
     anew = {object_name(kind, plan) for plan in remade for kind in ("stop", "last")}

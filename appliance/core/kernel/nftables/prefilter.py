@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
-from appliance.core.blocking.sets import SHAPES, Family, Slot
+from appliance.core.blocking.sets import SHAPES, BlockSet, Family
 from appliance.core.kernel.nftables.elements import Bounds
 
 # The longest prefixes that the internet's networks take from one another (RFC 7454, section 6.1.3).
@@ -25,24 +25,24 @@ FAR_BITS = 16
 class Grid(NamedTuple):
     """The regions of one size along the addresses of a set of prefixes."""
 
-    slot: Slot
+    block_set: BlockSet
     is_near: bool
 
     @property
     def name(self) -> str:
         """The kernel's set of those that pieces lie in, each by its first address."""
-        return f"{'near' if self.is_near else 'far'}.{self.slot.name}"
+        return f"{'near' if self.is_near else 'far'}.{self.block_set.name}"
 
     @property
     def mask(self) -> str:
         """What of an address tells its region."""
-        network = IPv4Network if self.slot.family is Family.PREFIXES4 else IPv6Network
+        network = IPv4Network if self.block_set.family is Family.PREFIXES4 else IPv6Network
         return str(network((0, self._bits)).netmask)
 
     def regions(self, pieces: Iterable[Bounds]) -> Iterator[int]:
         """The regions by which these pieces are known here, one as often as pieces lie in it."""
-        width = SHAPES[self.slot.family].bits
-        near, shift = width - NEAR_BITS[self.slot.family], width - self._bits
+        width = SHAPES[self.block_set.family].bits
+        near, shift = width - NEAR_BITS[self.block_set.family], width - self._bits
         for first, last in pieces:
             if (first >> near == last >> near) is self.is_near:
                 for region in range(first >> shift, (last >> shift) + 1):
@@ -50,17 +50,17 @@ class Grid(NamedTuple):
 
     @property
     def _bits(self) -> int:
-        return NEAR_BITS[self.slot.family] if self.is_near else FAR_BITS
+        return NEAR_BITS[self.block_set.family] if self.is_near else FAR_BITS
 
 
-def grids(slot: Slot) -> Iterator[Grid]:
+def grids(block_set: BlockSet) -> Iterator[Grid]:
     """What stands before this set; nothing before a set of single addresses."""
-    if slot.family in NEAR_BITS:
-        yield Grid(slot, is_near=True)
-        yield Grid(slot, is_near=False)
+    if block_set.family in NEAR_BITS:
+        yield Grid(block_set, is_near=True)
+        yield Grid(block_set, is_near=False)
 
 
-class Regions:
+class Prefilter:
     """The regions of a grid that pieces lie in, each by its first address."""
 
     def __init__(self, grid: Grid, pieces: Iterable[Bounds] = ()) -> None:

@@ -9,7 +9,7 @@ from appliance.core.machine import Facing
 
 
 @dataclass(frozen=True, slots=True)
-class There:
+class ExistingTable:
     """What is in the table. `objects`: by name their kinds. `rules`: by chain, as far as they are known."""
 
     objects: Mapping[str, str] = field(default_factory=dict)

@@ -3,7 +3,7 @@ from ipaddress import ip_network
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.core.blocking.lists.address_ranges import Span, is_inside, span_of
+from appliance.core.blocking.lists.address_ranges import AddressRange, address_range, is_inside
 
 NETWORKS = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).flatmap(
     lambda address: st.integers(0, address.max_prefixlen).map(
@@ -14,18 +14,18 @@ NETWORKS = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).flatmap(
 
 @given(NETWORKS)
 def test_a_span_is_what_the_prefix_holds(network):
-    span = span_of(str(network))
-    assert span == Span(network.version, int(network.network_address), network.prefixlen)
+    span = address_range(str(network))
+    assert span == AddressRange(network.version, int(network.network_address), network.prefixlen)
     assert span.last == int(network.broadcast_address)
 
 
 @given(NETWORKS, NETWORKS)
 def test_inside_is_what_it_is_for_networks(one, other):
     expected = one.version == other.version and one.subnet_of(other)
-    assert is_inside(span_of(str(one)), span_of(str(other))) == expected
+    assert is_inside(address_range(str(one)), address_range(str(other))) == expected
 
 
 def test_what_has_no_addresses_has_no_span():
-    assert span_of("02:00:5e:10:00:01") is None
-    assert span_of("1.example.com") is None
-    assert span_of("192.0.2.1") == Span(4, 0xC0000201, 32)
+    assert address_range("02:00:5e:10:00:01") is None
+    assert address_range("1.example.com") is None
+    assert address_range("192.0.2.1") == AddressRange(4, 0xC0000201, 32)

@@ -6,12 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.core.blocking.block import Block
-from appliance.core.blocking.lists.export import Covered, cover, decisions, mikrotik, nftables, plain, stream
+from appliance.core.blocking.lists.export import (
+    MinimalPrefixes,
+    decisions,
+    mikrotik,
+    minimal_prefixes,
+    nftables,
+    plain,
+    stream,
+)
 from appliance.core.blocking.lists.parser import read
 
 WALL = datetime(2024, 12, 15, 4, 49, 29, tzinfo=UTC)
 TARGETS = ["10.0.0.5", "10.0.0.0/24", "192.0.2.1", "2001:db8::1", "02:00:5e:10:00:01", "bad.example", "192.0.2.1"]
-COVERED = Covered(("10.0.0.0/24", "192.0.2.1"), ("2001:db8::1",), 2)
+COVERED = MinimalPrefixes(("10.0.0.0/24", "192.0.2.1"), ("2001:db8::1",), 2)
 
 
 def block(target: str, left_s: float | None = None, origin: str = "manual") -> Block:
@@ -21,13 +29,13 @@ def block(target: str, left_s: float | None = None, origin: str = "manual") -> B
 
 
 def test_what_is_inside_another_is_left_out_and_so_is_what_has_no_place():
-    assert cover(TARGETS) == COVERED
+    assert minimal_prefixes(TARGETS) == COVERED
 
 
 @given(st.lists(st.tuples(st.integers(0, 255), st.integers(24, 32))))
 def test_what_is_covered_is_disjoint_and_all_of_it(drawn):
     networks = [ip_network((f"10.0.0.{last}", length), strict=False) for last, length in drawn]
-    covered = [ip_network(one) for one in cover(str(one) for one in networks).v4]
+    covered = [ip_network(one) for one in minimal_prefixes(str(one) for one in networks).v4]
     assert not any(one.overlaps(other) for one in covered for other in covered if one is not other)
     assert list(collapse_addresses(covered)) == list(collapse_addresses(networks))
 

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from appliance.core.blocking.block import Block
-from appliance.core.blocking.lists.address_ranges import span_of
-from appliance.core.blocking.lists.query import Query, matches
+from appliance.core.blocking.lists.address_ranges import address_range
+from appliance.core.blocking.lists.query import BlockQuery, matches
 
 WALL = datetime(2024, 12, 15, 4, 49, 29, tzinfo=UTC)
 HOST = Block("10.1.2.3", "Port scan", "anna", "manual", WALL, None, WALL + timedelta(seconds=60))
@@ -16,16 +16,16 @@ V6 = Block("2001:db8::1", "", "anna", "detection", WALL)
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        (Query(), [HOST, NETWORK, NAME, V6]),
-        (Query(origin="manual"), [HOST, NAME]),
-        (Query(contains="BAD"), [NETWORK, NAME]),
-        (Query(contains="scan"), [HOST]),
-        (Query(within=span_of("10.0.0.0/8")), [HOST, NETWORK]),
-        (Query(within=span_of("10.1.2.0/24")), [HOST]),
-        (Query(within=span_of("2001:db8::/32")), [V6]),
-        (Query(expiring_s=60), [HOST]),
-        (Query(expiring_s=59), []),
-        (Query(origin="manual", contains="10."), [HOST]),
+        (BlockQuery(), [HOST, NETWORK, NAME, V6]),
+        (BlockQuery(origin="manual"), [HOST, NAME]),
+        (BlockQuery(contains="BAD"), [NETWORK, NAME]),
+        (BlockQuery(contains="scan"), [HOST]),
+        (BlockQuery(within=address_range("10.0.0.0/8")), [HOST, NETWORK]),
+        (BlockQuery(within=address_range("10.1.2.0/24")), [HOST]),
+        (BlockQuery(within=address_range("2001:db8::/32")), [V6]),
+        (BlockQuery(expiring_s=60), [HOST]),
+        (BlockQuery(expiring_s=59), []),
+        (BlockQuery(origin="manual", contains="10."), [HOST]),
     ],
 )
 def test_a_question_finds_what_fits_all_of_it(query, found):

@@ -2,9 +2,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.core.blocking.cover import Range
-from appliance.core.blocking.sets import SHAPES, Family, Standing
+from appliance.core.blocking.sets import SHAPES, Element, Family
 from appliance.core.kernel.netlink import attributes, name_in
-from appliance.core.kernel.nftables.elements import LARGEST_LIST_BYTES, Seen, added, lists, points
+from appliance.core.kernel.nftables.elements import LARGEST_LIST_BYTES, SeenElements, added, lists, points
 from tests.lab.blocks import standings
 
 FOREVER = float("inf")
@@ -20,8 +20,8 @@ def test_what_the_kernel_is_given_reads_back_as_it_was(family: Family, data: st.
     pieces = [Range(first, last, FOREVER, data.draw(marks), None) for first, last in stretches]
     body = list(lists("t", "s", added(shape, pieces, 0.0)))
     look = [points(shape, one) for one in body]
-    assert standings(shape, look) == {(one.first, one.last): Standing(one.mark, None) for one in pieces}
-    seen = Seen(shape)
+    assert standings(shape, look) == {(one.first, one.last): Element(one.mark, None) for one in pieces}
+    seen = SeenElements(shape)
     for portion in look:
         assert not all(one in seen for one in pieces)
         seen.add(portion)
@@ -30,8 +30,8 @@ def test_what_the_kernel_is_given_reads_back_as_it_was(family: Family, data: st.
 
 
 def test_a_range_whose_end_is_elsewhere_is_not_seen() -> None:
-    seen = Seen(SHAPES[Family.PREFIXES4])
-    seen.add([(0, Standing(1, None)), (128, None)])
+    seen = SeenElements(SHAPES[Family.PREFIXES4])
+    seen.add([(0, Element(1, None)), (128, None)])
     assert Range(0, 127, FOREVER, 1, None) in seen
     assert Range(0, 255, FOREVER, 1, None) not in seen
 
@@ -44,7 +44,7 @@ def test_adjacent_ranges_stay_apart() -> None:
     ]
     shape = SHAPES[Family.PREFIXES4]
     found = standings(shape, (points(shape, body) for body in lists("t", "s", added(shape, pieces, 0.0))))
-    assert found == {(one.first, one.last): Standing(one.mark, None) for one in pieces}
+    assert found == {(one.first, one.last): Element(one.mark, None) for one in pieces}
 
 
 def test_many_elements_are_several_messages_of_the_same_set() -> None:

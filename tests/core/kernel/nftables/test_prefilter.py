@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.core.blocking.sets import SHAPES, Family, Slot
-from appliance.core.kernel.nftables.prefilter import Grid, Regions, grids
+from appliance.core.blocking.sets import SHAPES, BlockSet, Family
+from appliance.core.kernel.nftables.prefilter import Grid, Prefilter, grids
 
 BOUNDS = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 31)).map(
     lambda drawn: (drawn[0] >> drawn[1] << drawn[1], (drawn[0] >> drawn[1] << drawn[1]) | ((1 << drawn[1]) - 1))
 )
-NEAR, FAR = grids(Slot(Family.PREFIXES4, None))
+NEAR, FAR = grids(BlockSet(Family.PREFIXES4, None))
 
 
 def _known_by(grid, bounds):
@@ -27,7 +27,7 @@ def _known_by(grid, bounds):
 )
 def test_a_change_tells_what_is_left_and_what_is_entered(grid, kept, gone, new):
     gone, new = gone - kept, new - kept
-    regions = Regions(grid, kept | gone)
+    regions = Prefilter(grid, kept | gone)
     before = {*regions}
     assert before == _known_by(grid, kept | gone)
     left, entered = regions.change(gone, new)
@@ -40,7 +40,7 @@ def test_a_change_tells_what_is_left_and_what_is_entered(grid, kept, gone, new):
 @given(BOUNDS, st.data())
 def test_each_address_of_a_piece_is_in_one_of_its_regions(piece, data):
     address = data.draw(st.integers(*piece))
-    assert any(address & int(ip_address(grid.mask)) in {*Regions(grid, [piece])} for grid in (NEAR, FAR))
+    assert any(address & int(ip_address(grid.mask)) in {*Prefilter(grid, [piece])} for grid in (NEAR, FAR))
 
 
 @pytest.mark.parametrize(
@@ -60,16 +60,19 @@ def test_what_lies_in_one_near_region_is_known_by_it_and_what_is_wider_by_its_fa
     family = Family.PREFIXES4 if network.version == 4 else Family.PREFIXES6
     piece = int(network.network_address), int(network.broadcast_address)
     found = [
-        [str(type(network.network_address)(region)) for region in Regions(grid, [piece])]
-        for grid in grids(Slot(family, "dept"))
+        [str(type(network.network_address)(region)) for region in Prefilter(grid, [piece])]
+        for grid in grids(BlockSet(family, "dept"))
     ]
     assert found == [near, far]
 
 
 def test_the_widest_of_all_is_known_by_all_far_regions():
     for family in (Family.PREFIXES4, Family.PREFIXES6):
-        assert len([*Regions(Grid(Slot(family, None), is_near=False), [(0, (1 << SHAPES[family].bits) - 1)])]) == 65_536
+        assert (
+            len([*Prefilter(Grid(BlockSet(family, None), is_near=False), [(0, (1 << SHAPES[family].bits) - 1)])])
+            == 65_536
+        )
 
 
 def test_nothing_stands_before_single_addresses():
-    assert not [*grids(Slot(Family.HOSTS4, None))]
+    assert not [*grids(BlockSet(Family.HOSTS4, None))]

@@ -14,12 +14,12 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from appliance.cli import main
+from appliance.cli.main import main
 from appliance.config.sections import Config, Section
 from appliance.core.refusal import Code
 from appliance.events import Event, Part
-from appliance.server.asyncapi import event_classes
-from appliance.server.calls.table import CALLS
+from appliance.server.pages.contract import event_classes
+from appliance.server.calls.call_table import CALLS
 from tests.documents import CONFIGURATION, EVENTS, PAGES, PROJECT, README, Page, blocks
 
 MOST_README_LINES = 150
@@ -35,8 +35,6 @@ BEING_REMOVED = {
     "limits.refused_logins",
     "limits.longest_login_delay",
 }
-# Temporary, to be deleted at the merge: the documents name the code by the places to which it is being moved.
-IS_MOVED = (PROJECT / "appliance/core/metering").is_dir()
 
 _COMMAND = re.compile(r"(?<![\w./$-])(?:\.venv/run/bin/)?appliance (?=[a-z\[-])(?P<words>[^#)>&;]*)")
 _FILE = re.compile(r"(?<![\w./-])(?P<path>(?:appliance|deploy|tests)/[\w./-]*\w/?)")
@@ -236,6 +234,4 @@ def test_every_link_leads_somewhere(page: Page) -> None:
 def test_every_file_of_the_project_that_a_page_names_exists(page: Page) -> None:
     texts = [*page.spans(), *(block.text for block in page.blocks("sh"))]
     named = {match["path"] for text in texts for match in _FILE.finditer(text)}
-    if not IS_MOVED:
-        named = {path for path in named if not path.startswith("appliance/")}
     assert [path for path in sorted(named) if not (PROJECT / path).exists()] == []

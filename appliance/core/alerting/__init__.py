@@ -1,1 +1,1 @@
-"""Alerting."""
+"""Decides which alerts a client that was away is sent again."""

@@ -1,1 +1,1 @@
-"""Metering."""
+"""Decides what departments and hosts have used: usage, ledgers, quotas, accounts, history."""

@@ -1,1 +1,1 @@
-"""Traffic."""
+"""Reads packets: headers, DNS answers, the sites that were visited, the devices that were present."""

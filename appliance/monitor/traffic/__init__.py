@@ -1,1 +1,1 @@
-"""Traffic."""
+"""Follows the captured packets: analytics, anomalies, incidents."""

@@ -1,1 +1,1 @@
-"""Http."""
+"""Accepts connections and judges requests before any page or session sees them; speaks TLS."""

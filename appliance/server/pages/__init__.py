@@ -1,1 +1,1 @@
-"""Pages."""
+"""Answers plain HTTP requests, a page in each file."""

@@ -1,1 +1,1 @@
-"""Device."""
+"""Wraps the computer itself: clock, memory, sensors, panel, supervisor."""

@@ -1,1 +1,1 @@
-"""Network."""
+"""Wraps the kernel's network interfaces: links, neighbours, connections, capture, eBPF, traffic control."""

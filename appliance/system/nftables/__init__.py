@@ -1,1 +1,1 @@
-"""Nftables."""
+"""Wraps the kernel's packet filter: rules by libnftables, elements and counters by netlink."""

@@ -1,1 +1,1 @@
-"""Storage."""
+"""Wraps what is on the disk: SQLite files and plain files, whole after a power cut."""

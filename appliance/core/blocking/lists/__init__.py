@@ -1,1 +1,1 @@
-"""Lists."""
+"""Reads, compares, queries and exports lists of blocks."""

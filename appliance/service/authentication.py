@@ -18,7 +18,7 @@ from appliance.server.access.pairing import Pairing
 from appliance.server.access.people import People
 from appliance.server.access.services import AccessServices
 from appliance.server.http.tls import Tls, TlsUnavailable
-from appliance.service.machines import CannotStart, Machine, clock
+from appliance.service.machines import CannotStart, Machine
 from appliance.service.offline_access import REGISTER_FILE, TRAIL_FILE
 from appliance.service.password_hashing import GreenPasswordHashing
 from appliance.system import certificate
@@ -34,7 +34,6 @@ class Authentication:
 
     def __init__(self, config: Config, machine: Machine, state_dir: Path) -> None:
         """Open or make everything. Raises `CannotStart`, `AccessError`."""
-        self._is_clock_trusted = machine.is_clock_trusted
         # People are the same in a simulation; what they change in it must never be taken for a change of the real one.
         trail_file = f"simulated-{TRAIL_FILE}" if machine.is_simulated else TRAIL_FILE
         try:
@@ -43,21 +42,21 @@ class Authentication:
         except (PeopleStoreUnavailable, AuditStoreUnavailable) as error:
             raise CannotStart(str(error)) from None
         issuers = load_issuers(config.issuers)
-        authenticator = Authenticator(
-            load_secret(state_dir), issuers, self._register, this_boot(), machine.is_clock_trusted, clock()
-        )
+        authenticator = Authenticator(load_secret(state_dir), issuers, self._register, this_boot(), machine.clock())
         records = AuditRecords(self.trail)
         people = People(self._register, authenticator, GreenPasswordHashing(), records)
         pairing = Pairing(lambda: not people.has_administrator(), announce)
         self.access_services = AccessServices(authenticator, people, pairing, records)
         self._security = None
         if config.server.tls:
-            self._security = ServerCertificate(config.server, state_dir, machine.interfaces.links(), clock().wall)
+            self._security = ServerCertificate(
+                config.server, state_dir, machine.interfaces.links(), machine.clock().wall
+            )
         self.tls = self._security.tls if self._security else None
 
     def renew_certificate(self, now: Moment) -> None:
         """Make another certificate in time, and serve it to whoever connects from then on."""
-        if self._security is None or not self._is_clock_trusted(now):
+        if self._security is None or not now.is_trusted:
             return  # by a wrong clock a good certificate would be thrown away
         try:
             if tpool.execute(self._security.renew, now.wall):

@@ -14,7 +14,7 @@ from appliance.config import Config
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.machine import Link, Position, Press
 from appliance.core.metering.quota import Action
-from appliance.core.moment import Moment, is_trusted
+from appliance.core.moment import Moment
 from appliance.ports import (
     Capture,
     DnsFilter,
@@ -57,7 +57,7 @@ class Machine:
     upstream: Upstream
     meters: Meters
     capture: Capture
-    is_clock_trusted: Callable[[Moment], bool]
+    clock: Callable[[], Moment]
     close: Callable[[], None]
     release: Callable[[], object]
     notice_port: int | None = None
@@ -68,11 +68,6 @@ class Machine:
     def is_simulated(self) -> bool:
         """Whether nothing of this machine is real."""
         return self.orders_due is not None
-
-
-def clock() -> Moment:
-    """Now, on both clocks."""
-    return Moment(datetime.now(UTC), monotonic())
 
 
 def real_machine(config: Config, state_dir: Path) -> Machine:
@@ -106,7 +101,7 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
     except (FirewallUnavailable, PermissionError) as error:
         raise CannotStart(f"{error}; run as root, or try it with --simulate") from None
     interfaces, neighbours = RtnetlinkInterfaces(), RtnetlinkNeighbours()
-    flows, shown, kernel_clock = ConntrackFlows(), Nfnetlink(TABLE), KernelClock()
+    flows, shown = ConntrackFlows(), Nfnetlink(TABLE)
     shown_blocks, elements, notices = Nfnetlink(blocks.TABLE), SetElements(), ChangeMonitor(blocks.TABLE)
     classifier = TrafficControl()
     dns_filter = BpfDnsFilter(Bpf(), classifier)
@@ -146,9 +141,7 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
         upstream=LinuxUpstream(),
         meters=NftablesMeters(nftables.run, shown, notice_port),
         capture=capture,
-        is_clock_trusted=lambda now: is_trusted(
-            synchronised=kernel_clock.is_synchronised(), battery_clock=kernel_clock.has_battery, now=now
-        ),
+        clock=KernelClock().now,
         close=close,
         release=release_kernel,
         notice_port=notice_port,
@@ -159,6 +152,9 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
 def simulated_machine(config: Config) -> Machine:
     """A machine of which nothing is real."""
     from appliance.simulator import SimulatedMachine
+
+    def clock() -> Moment:
+        return Moment(datetime.now(UTC), monotonic(), is_trusted=True)
 
     whole = SimulatedMachine(config, SEED, clock)
     return Machine(
@@ -171,7 +167,7 @@ def simulated_machine(config: Config) -> Machine:
         dns_filter=whole.dns_filter,
         upstream=whole.upstream,
         meters=whole.meters,
-        is_clock_trusted=lambda _: True,
+        clock=clock,
         capture=whole.capture,
         close=lambda: None,
         release=lambda: None,

@@ -7,9 +7,7 @@ notices within a second what was changed here. Nothing is imported that the serv
 import getpass
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
 
 from appliance.core.access.audit_entry import Actor
 from appliance.core.moment import Moment
@@ -17,6 +15,7 @@ from appliance.server.access import AccessError, Authenticator, load_secret, thi
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.people import People
 from appliance.system import passwords
+from appliance.system.device.clock import KernelClock
 from appliance.system.passwords import PasswordsUnavailable
 from appliance.system.storage.audit_store import AuditStoreUnavailable, SqliteAuditStore
 from appliance.system.storage.people_store import PeopleStoreUnavailable, SqlitePeopleStore
@@ -34,15 +33,15 @@ def offline_people(state_dir: Path) -> Iterator[People]:
             closing(SqlitePeopleStore(state_dir / REGISTER_FILE)) as register,
             closing(SqliteAuditStore(state_dir / TRAIL_FILE)) as trail,
         ):
-            authenticator = Authenticator(secret, {}, register, this_boot(), lambda _: False, now())
+            authenticator = Authenticator(secret, {}, register, this_boot(), now())
             yield People(register, authenticator, passwords, AuditRecords(trail))
     except (PeopleStoreUnavailable, AuditStoreUnavailable, PasswordsUnavailable) as error:
         raise AccessError(str(error)) from None
 
 
 def now() -> Moment:
-    """Now, on both clocks."""
-    return Moment(datetime.now(UTC), monotonic())
+    """The present instant."""
+    return KernelClock().now()
 
 
 def operator() -> Actor:

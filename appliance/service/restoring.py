@@ -6,14 +6,11 @@ because each second counts: the dashboards' server alone takes as long as 100,00
 
 import gc
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
 
 from appliance import config as configuration
 from appliance.config import Config
 from appliance.core.machine import Position
-from appliance.core.moment import Moment, is_trusted
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.service.machines import CannotStart
 from appliance.system.device.clock import KernelClock
@@ -55,7 +52,6 @@ def restore(config_file: Path | None, state_dir: Path) -> str:
 
 
 def _restored(config: Config, store: SqliteStore) -> str:
-    clock = KernelClock()
     shown, elements, notices = Nfnetlink(firewall.TABLE), SetElements(), ChangeMonitor(firewall.TABLE)
     interfaces, classifier = RtnetlinkInterfaces(), TrafficControl()
     dns_filter = BpfDnsFilter(Bpf(), classifier)
@@ -69,11 +65,10 @@ def _restored(config: Config, store: SqliteStore) -> str:
         firewall.NftablesFirewall(Nftables().run, shown, elements, notices),
         dns_filter,
         store,
-        lambda now: is_trusted(synchronised=clock.is_synchronised(), battery_clock=clock.has_battery, now=now),
         lambda: None,
         lambda _: None,
     )
-    now = Moment(datetime.now(UTC), monotonic())
+    now = KernelClock().now()
     enforcement.restore(now)
     links = interfaces.links()
     for part in (dns_filter, classifier, notices, elements, shown, interfaces):

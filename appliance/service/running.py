@@ -47,7 +47,7 @@ from appliance.server.http.listener import Listener
 from appliance.server.pages.cut_off import CutOffPage
 from appliance.server.pages.metrics import Watched
 from appliance.service.authentication import Authentication
-from appliance.service.machines import CannotStart, Machine, clock
+from appliance.service.machines import CannotStart, Machine
 from appliance.service.state_recovery import RecoveredState, open_state
 from appliance.system.device.memory import give_back
 from appliance.system.device.supervisor import ALIVE, READY, STOPPING, VARIABLE, Supervisor
@@ -97,6 +97,7 @@ class Service:
         self._trial = trial
         self._is_releasing = False
         self._machine = machine
+        self._clock = clock = machine.clock
         self._supervisor = Supervisor(os.environ.get(VARIABLE, ""))
         self._stopping = GreenEvent()
         self._kept = _open_state(state_dir, machine)
@@ -127,7 +128,6 @@ class Service:
             machine.interfaces,
             machine.flows,
             machine.meters,
-            machine.is_clock_trusted,
             self._store,
             publish,
         )
@@ -140,7 +140,6 @@ class Service:
             machine.firewall,
             machine.dns_filter,
             self._store,
-            machine.is_clock_trusted,
             self._maintenance_mode.require_writable,
             publish,
         )
@@ -204,12 +203,12 @@ class Service:
     def run(self, listener: Any) -> int:
         """Serve and step until a signal or a failure; returns the exit code."""
         sys.setswitchinterval(SWITCH_S)
-        _restore(self._enforcement)  # first of all: what is blocked stays so
-        self._metering.step(clock())  # the other steps look at the links that this one reads
-        self._maintenance_mode.begin(clock())
+        _restore(self._enforcement, self._clock())  # first of all: what is blocked stays so
+        self._metering.step(self._clock())  # the other steps look at the links that this one reads
+        self._maintenance_mode.begin(self._clock())
         self._obey_signals()
-        self._authentication.access_services.pairing.begin(clock())
-        loops = [eventlet.spawn(self._drive, row.name, partial(_repeat, row)) for row in self._timetable]
+        self._authentication.access_services.pairing.begin(self._clock())
+        loops = [eventlet.spawn(self._drive, row.name, partial(_repeat, row, self._clock)) for row in self._timetable]
         loops.append(eventlet.spawn(self._drive, "the server", partial(self._server.serve, listener)))
         loops += self._serve_notice()
         self._supervisor.tell(READY)
@@ -263,14 +262,14 @@ class Service:
         return [eventlet.spawn(self._drive, "the notice", partial(door.serve, listener))]
 
     def _troubles(self) -> Sequence[str]:
-        blocks = self._enforcement.troubles(clock())
-        own = [self._history.trouble(), self._trial.trouble(clock())]
+        blocks = self._enforcement.troubles(self._clock())
+        own = [self._history.trouble(), self._trial.trouble(self._clock())]
         return [*self._kept.troubles(), *(one for one in own if one), *self._lists.troubles(), *blocks]
 
     def _meter(self, now: Moment) -> None:
         self._metering.step(now)
         passed, hosts = self._metering.take_passed(), self._metering.hosts.take_passed()
-        self._history.observe(passed, hosts, now, trusted=self._machine.is_clock_trusted(now))
+        self._history.observe(passed, hosts, now)
 
     def _enforce(self, now: Moment) -> None:
         if self._machine.orders_due is not None:
@@ -323,8 +322,8 @@ class Service:
 
     def _close(self) -> None:
         self._server.close()
-        self._metering.save(clock(), synced=True)
-        self._history.save(clock())
+        self._metering.save(self._clock(), synced=True)
+        self._history.save(self._clock())
         self._history_store.close()
         self._machine.panel.show(DARK)
         if self._is_releasing:
@@ -334,10 +333,10 @@ class Service:
         self._store.close()
 
 
-def _restore(enforcement: Enforcement) -> None:
+def _restore(enforcement: Enforcement, now: Moment) -> None:
     """Put in force what was saved, without looking for garbage among 100,000 blocks, then or later."""
     gc.disable()
-    enforcement.restore(clock())
+    enforcement.restore(now)
     gc.freeze()  # else each full collection would walk them all, and stop everybody for a second
     gc.enable()
 
@@ -346,7 +345,7 @@ def _pause() -> None:
     eventlet.sleep(PAUSE_S)
 
 
-def _repeat(row: Timed) -> None:
+def _repeat(row: Timed, clock: Callable[[], Moment]) -> None:
     due_s = monotonic()
     while True:
         row.step(clock())
@@ -359,6 +358,6 @@ def _open_state(state_dir: Path, machine: Machine) -> RecoveredState:
     # The simulation keeps books of its own: they must never be taken for real ones.
     name = "simulated.sqlite3" if machine.is_simulated else "appliance.sqlite3"
     try:
-        return open_state(state_dir / name, clock().wall)
+        return open_state(state_dir / name, machine.clock().wall)
     except StoreUnavailable as error:
         raise CannotStart(str(error)) from None

@@ -231,7 +231,6 @@ def _enforcement(lab: Network, path: Path, blocks: list[Block]) -> Iterator[Enfo
             made,
             SimulatedDnsFilter(["eth1"], lambda: 0.0),
             store,
-            lambda _: True,
             lambda: None,
             lambda _: None,
         )
@@ -241,7 +240,7 @@ def _enforcement(lab: Network, path: Path, blocks: list[Block]) -> Iterator[Enfo
 
 
 def _now(second: float) -> Moment:
-    return Moment(START + timedelta(seconds=second), second)
+    return Moment(START + timedelta(seconds=second), second, is_trusted=True)
 
 
 START = datetime.now(UTC)

@@ -70,11 +70,10 @@ def _books(folder: Path, departments: int, hosts: int) -> int:
         kernel,
         kernel,
         kernel,
-        lambda _: True,
         store,
         lambda _: None,
     )
-    metering.step(Moment(MIDNIGHT, 0.0))
+    metering.step(Moment(MIDNIGHT, 0.0, is_trusted=True))
     _sync(path)
     before = written_bytes()
     for number in range(1, int(DAY_S / PARTS / CHECKPOINT_S) + 1):
@@ -83,7 +82,7 @@ def _books(folder: Path, departments: int, hosts: int) -> int:
         for host in range(hosts):
             kernel.pass_on_host(names[host % departments], f"10.0.{host // 250}.{host % 250}", 1_000_000, 9_000_000)
         seconds = number * CHECKPOINT_S
-        metering.step(Moment(MIDNIGHT + timedelta(seconds=seconds), seconds))
+        metering.step(Moment(MIDNIGHT + timedelta(seconds=seconds), seconds, is_trusted=True))
         _sync(path)
     store.close()
     return (written_bytes() - before) * PARTS

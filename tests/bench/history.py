@@ -67,7 +67,7 @@ class Run:
         self.observe_s += process_time() - began_s
         for second in range(60):
             began_s = process_time()
-            self.history.step(Moment(now.wall + timedelta(seconds=second), now.monotonic_s + second))
+            self.history.step(Moment(now.wall + timedelta(seconds=second), now.monotonic_s + second, is_trusted=True))
             self.step_s.append(process_time() - began_s)
         if now.monotonic_s % BATCH_S == 0:
             self._sync()
@@ -98,7 +98,7 @@ class Run:
 
 
 def moment(second: float) -> Moment:
-    return Moment(MIDNIGHT + timedelta(seconds=second), second)
+    return Moment(MIDNIGHT + timedelta(seconds=second), second, is_trusted=True)
 
 
 def run() -> list[str]:

@@ -83,7 +83,6 @@ class Rig:
             self.interfaces,
             self._flows,
             self._meters,
-            lambda _: True,
             self._store,
             lambda event: event.payload() and None,
         )
@@ -140,7 +139,7 @@ def _rig(hosts: int) -> Iterator[Rig]:
 
 
 def _at(second: float) -> Moment:
-    return Moment(datetime(2026, 11, 23, 12, tzinfo=UTC) + timedelta(seconds=second), 5000.0 + second)
+    return Moment(datetime(2026, 11, 23, 12, tzinfo=UTC) + timedelta(seconds=second), 5000.0 + second, is_trusted=True)
 
 
 def _share(name: str, period_s: float, work: Callable[[], object]) -> tuple[str, float]:

@@ -113,29 +113,24 @@ def test_a_packet_passes_if_and_only_if_no_live_block_covers_it() -> None:
         @settings(max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck))
         @given(steps, st.integers(0, 7))
         def check(changes: list[tuple[str, str | None, str, int | None, int]], moment: int) -> None:
-            at_s = NOON.timestamp() + moment * UNIT_S + UNIT_S / 2
-            now = Moment(NOON, 0.0)
+            now = Moment(NOON + timedelta(seconds=moment * UNIT_S + UNIT_S / 2), 0.0, is_trusted=True)
             register = BlockIndex()
             reconciler = Reconciler([place(), place("eth9", "other")], lambda: LINKS, lab.filter)
             wanted: dict[BlockKey, Block] = {}
-            reconciler.change(register.change([], []), now, at_s)
+            reconciler.change(register.change([], []), now)
             for number, (target, department, origin, units, taken) in enumerate(changes, start=1):
                 gone = [wanted.pop(next(iter(wanted)))] if taken == 0 and wanted else []
                 new = block(target, department, origin, units, number)
                 gone = [one for one in gone if one.key != new.key]
                 wanted[new.key] = new
-                reconciler.change(register.change([new], gone), now, at_s)
+                reconciler.change(register.change([new], gone), now)
             assert reconciler.refusal is None
             assert reconciler.absent() == set()
             time.sleep(0.01)  # the kernel's own time passes here: what is over has a millisecond to go
-            live = [one for one in wanted.values() if one.department != "other" and _lives(one, at_s)]
+            live = [one for one in wanted.values() if one.department != "other" and one.is_live(now.wall)]
             assert lab.passes() == {address for address in ADDRESSES if not any(_covers(one, address) for one in live)}
 
         check()
-
-
-def _lives(one: Block, at_s: float) -> bool:
-    return one.expires_at is None or one.expires_at.timestamp() > at_s
 
 
 def _covers(one: Block, text: str) -> bool:

@@ -117,9 +117,7 @@ class Harness:
         trial = ConfigTrial(ConfigFileWriter(config_file, state_dir), None, None)
         trail = SqliteAuditStore(state_dir / "audit.sqlite3")
         maintenance_mode = MaintenanceMode(store, machine, fanout.publish, trail)
-        metering = Metering(
-            departments, position, ZoneInfo("UTC"), machine, machine, machine, lambda now: True, store, fanout.publish
-        )
+        metering = Metering(departments, position, ZoneInfo("UTC"), machine, machine, machine, store, fanout.publish)
         metering.step(self.now())
         enforcement = Enforcement(
             departments,
@@ -130,7 +128,6 @@ class Harness:
             SimulatedFirewall(DEPARTMENTS, lambda: self.offset_s),
             SimulatedDnsFilter(DEPARTMENTS, lambda: self.offset_s),
             store,
-            lambda now: True,
             maintenance_mode.require_writable,
             fanout.publish,
         )
@@ -139,9 +136,7 @@ class Harness:
         listed = [BlockList("bad", str(state_dir / "bad.txt"), 60.0), BlockList("own", "/none", 60.0, DEPARTMENTS[1])]
         self.lists = ListImports(listed, enforcement, fetch, lambda work, *arguments: work(*arguments))
         register = SqlitePeopleStore(state_dir / "people.sqlite3")
-        authenticator = Authenticator(
-            access.load_secret(state_dir), {}, register, BOOT, lambda now: self.is_clock_trusted, self.now()
-        )
+        authenticator = Authenticator(access.load_secret(state_dir), {}, register, BOOT, self.now())
         records = AuditRecords(trail)
         people = People(register, authenticator, GreenPasswordHashing(), records)
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
@@ -159,7 +154,9 @@ class Harness:
         self.server = Server(fanout, [*DEPARTMENTS, GHOST], services, self.now, limits, lambda: self.troubles, tls=tls)
 
     def now(self) -> Moment:
-        return Moment(START + timedelta(seconds=self.offset_s + self.jumped_s), 1000.0 + self.offset_s)
+        return Moment(
+            START + timedelta(seconds=self.offset_s + self.jumped_s), 1000.0 + self.offset_s, self.is_clock_trusted
+        )
 
     def obey(self, order: dict[str, Any]) -> Any:  # noqa: C901  a row for each order
         match order:

@@ -58,7 +58,6 @@ class Appliance:
             machine.interfaces,
             machine.flows,
             machine.meters,
-            lambda now: True,
             store,
             publish,
         )
@@ -71,7 +70,6 @@ class Appliance:
             machine.firewall,
             machine.dns_filter,
             store,
-            lambda now: True,
             self.maintenance_mode.require_writable,
             publish,
         )

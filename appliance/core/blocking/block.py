@@ -1,7 +1,7 @@
 """Blocks: what somebody wants not to pass, from when to when, and who wanted it."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from math import inf
 
@@ -57,6 +57,11 @@ class Block:
     def is_live(self, wall: datetime) -> bool:
         """Whether the block should be in force at this instant."""
         return self.expires_at is None or self.expires_at > wall
+
+    def moved_by(self, jump: timedelta) -> "Block":
+        """A provisional block by the true time, which is this far from the time that it was ordered by."""
+        ends = None if self.expires_at is None else self.expires_at + jump
+        return replace(self, started_at=self.started_at + jump, expires_at=ends, is_provisional=False)
 
     def remaining_s(self, wall: datetime) -> float | None:
         """Seconds until it ends; `None` for a block until lifted."""

@@ -83,17 +83,14 @@ class Account:
         """The meter is gone for good: the next one begins at zero, though it may bear the same identity."""
         self.mark = None
 
-    def read(
-        self, reading: Reading | None, elapsed_s: float, now: Moment, *, trusted: bool
-    ) -> tuple[Passed, Sequence[Crossing]]:
+    def read(self, reading: Reading | None, elapsed_s: float, now: Moment) -> tuple[Passed, Sequence[Crossing]]:
         """Charge what has passed since the mark, and say what that crossed.
 
         `elapsed_s`: seconds since the meter was read before, by a clock that does not jump; 0 where that is not known.
-        `trusted`: whether the wall clock may end a period.
         """
         amount = passed(self.mark, reading)
         self.mark = next_mark(self.mark, reading)
-        if not trusted:
+        if not now.is_trusted:
             self._notes = with_undated(
                 self._notes, UndatedBytes(amount.total_bytes, now.monotonic_s - elapsed_s, now.monotonic_s)
             )

@@ -7,7 +7,6 @@ anybody, and a list of 100,000 would be nothing else for an hour.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 
 from msgspec import UNSET
 
@@ -34,10 +33,8 @@ class BlockAnnouncer:
         """These are to be told when they hold."""
         self._untold.update((one.key, None) for one in blocks if not one.announced and not _is_listed(one))
 
-    def tell_begin(
-        self, register: BlockIndex, is_enforced: Callable[[Block], bool], wall: datetime, now: Moment
-    ) -> Sequence[Block]:
-        """Tell a portion of what is to be told and holds, if it can hold at all; returns it. `wall`: by their clock."""
+    def tell_begin(self, register: BlockIndex, is_enforced: Callable[[Block], bool], now: Moment) -> Sequence[Block]:
+        """Tell a portion of what is to be told and holds, if it can hold at all; returns it."""
         self._tell_ended(now)
         told: list[Block] = []
         if self._ended:
@@ -51,7 +48,7 @@ class BlockAnnouncer:
                 told.append(block)
         for block in told:
             for department in self._concerned(block):
-                self._publish(_blocked(block, department, wall, now, enforced=self._can_enforce))
+                self._publish(_blocked(block, department, now, enforced=self._can_enforce))
         return told
 
     def tell_end(self, blocks: Iterable[Block], reason: str, now: Moment) -> None:
@@ -74,8 +71,8 @@ def _is_listed(block: Block) -> bool:
     return block.origin.startswith(f"{BlockOrigin.LIST}:")
 
 
-def _blocked(block: Block, department: str, wall: datetime, now: Moment, *, enforced: bool) -> IpBlocked:
-    remaining_s = block.remaining_s(wall)
+def _blocked(block: Block, department: str, now: Moment, *, enforced: bool) -> IpBlocked:
+    remaining_s = block.remaining_s(now.wall)
     return IpBlocked(
         timestamp=timestamp(now.wall),
         department_id=department,

@@ -38,17 +38,17 @@ class DnsReconciler:
         refused = f"{answered}: {self._refusal}" if self._refusal else None
         return [one for one in (refused, self._disturbance.text(now)) if one]
 
-    def change(self, questions: Collection[Question], now: Moment, at_s: float) -> None:
-        """These may be answered otherwise from now on. `at_s`: now, on the scale of the blocks' ends."""
+    def change(self, questions: Collection[Question], now: Moment) -> None:
+        """These may be answered otherwise from now on."""
         if not questions:
             return
         denials = {one: self._names.denial(one) for one in questions}
         gone = [one for one, denial in denials.items() if denial is None]
         new = [denial for denial in denials.values() if denial is not None]
-        if not self._is_whole or self._filter.change(gone, new, at_s) is not None:  # it may be full
-            self._heal(now, at_s)
+        if not self._is_whole or self._filter.change(gone, new, now.wall.timestamp()) is not None:  # it may be full
+            self._heal(now)
 
-    def step(self, now: Moment, at_s: float, present: Mapping[str, int], *, is_moved: bool) -> None:
+    def step(self, now: Moment, present: Mapping[str, int], *, is_moved: bool) -> None:
         """See that the filter still stands. `present`: by name, the indices of the places' interfaces that exist.
 
         `is_moved`: it was given wrong lifetimes.
@@ -60,10 +60,10 @@ class DnsReconciler:
         self._present = present
         due = self._refusal is None or now.monotonic_s >= self._retry_s
         if is_moved or (not self._is_whole and due):
-            self._heal(now, at_s)
+            self._heal(now)
 
-    def _heal(self, now: Moment, at_s: float) -> None:
-        refusal = self._filter.replace(self._places, self._names.denials(), at_s)
+    def _heal(self, now: Moment) -> None:
+        refusal = self._filter.replace(self._places, self._names.denials(), now.wall.timestamp())
         if refusal is not None and refusal != self._refusal:
             log.warning("the kernel does not refuse look-ups of blocked names: %s", refusal)
         self._refusal = refusal

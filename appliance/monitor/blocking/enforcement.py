@@ -7,10 +7,10 @@ has come to its end and at whether somebody has meddled, not at 100,000 blocks.
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 
-from appliance.core.blocking import holdover as reckoning
+from appliance.core import holdover
 from appliance.core.blocking.block import Block, BlockKey, BlockRequest
 from appliance.core.blocking.block_index import BlockIndex, IndexChange
 from appliance.core.blocking.blocked_names import MOST_LEARNED, AnswerCache
@@ -32,8 +32,8 @@ from appliance.ports import DnsFilter, Firewall, Publisher, Store, Upstream
 log = logging.getLogger(__name__)
 
 MOST_BLOCKS = 200_000  # what the kernel was measured to take in one transaction in less than two seconds
-RECKONED_S = 300.0  # so much longer a block may last after each power cut; the medium is written to as often
-STRAYED_S = 2.0  # by which the wall clock may move without the kernel's lifetimes being put right
+TIME_SAVED_S = 300.0  # so much longer a block may last after each power cut; the medium is written to as often
+STRAYED = timedelta(seconds=2)  # by which the wall clock may move without the kernel's lifetimes being put right
 
 
 class Enforcement:
@@ -49,7 +49,6 @@ class Enforcement:
         firewall: Firewall,
         dns_filter: DnsFilter,
         store: Store,
-        is_clock_trusted: Callable[[Moment], bool],
         require_writable: Callable[[], None],
         publish: Publisher,
     ) -> None:
@@ -58,7 +57,6 @@ class Enforcement:
         self._interfaces = {one.id: one.interface for one in departments}
         self._safeguard = ProtectedAddresses(protected, links, upstream)
         self._store = store
-        self._is_clock_trusted = is_clock_trusted
         self._require_writable = require_writable
         self._announcer = BlockAnnouncer([one.id for one in departments], publish, can_enforce=self.can_enforce)
         facing = Facing.SELF if position is Position.HOST else Facing.DEPARTMENT
@@ -67,8 +65,8 @@ class Enforcement:
         self._register = BlockIndex()
         self._lookups = DnsReconciler(places, self._register.names, dns_filter)
         self._told = AnswerCache()
-        self._reckoning = reckoning.NEVER
-        self._reckoned_s = 0.0
+        self._holdover = holdover.NOT_STARTED
+        self._time_saved_s = 0.0
         self._hits = HitCounters(self._register, firewall, dns_filter)
 
     def restore(self, now: Moment) -> None:
@@ -76,8 +74,8 @@ class Enforcement:
 
         Nothing is told yet: that is for the first step.
         """
-        trusted = self._is_clock_trusted(now)
-        self._reckoning = reckoning.begin(now, self._store.reckoned_at(), is_trusted=trusted)
+        self._holdover = holdover.earliest(now, self._store.reckoned_at())
+        now = self._holdover.moment(now)
         blocks = self._configured(self._store.blocks())
         change = self._register.change([one if one.number else self._numbered(one) for one in blocks], [])
         learned = self._register.learn(self._store.learned())
@@ -91,6 +89,7 @@ class Enforcement:
         `E_BAD_REQUEST`, `E_PROTECTED_ADDRESS`. Only where the medium fails at the very end, it is done all the same.
         """
         self._require_writable()
+        now = self._holdover.moment(now)
         judged = self._judged(requests, now)
         if len(self._register) + sum(key not in self._register for key in judged) > MOST_BLOCKS:
             raise Refused(Code.BAD_REQUEST, f"there may be {MOST_BLOCKS} blocks; lift some, or block prefixes")
@@ -115,6 +114,7 @@ class Enforcement:
         is that the medium fails at the very end.
         """
         self._require_writable()
+        now = self._holdover.moment(now)
         found = [one for target in targets for one in self._found(parse_target(target), department, origin)]
         lifted = list({one.key: one for one in found}.values())
         self._store.save_blocks([], lifted)
@@ -133,7 +133,7 @@ class Enforcement:
 
     def blocks(self, now: Moment) -> Sequence[Block]:
         """The blocks that should be in force."""
-        wall = self._wall(now)
+        wall = self._holdover.moment(now).wall
         return [block for block in self._register if block.is_live(wall)]
 
     def find(self, target: str, department: str | None) -> Sequence[Block]:
@@ -142,7 +142,7 @@ class Enforcement:
 
     def remaining_s(self, block: Block, now: Moment) -> float | None:
         """Seconds until the block ends, also while the wall clock is not trusted; `None`: until it is lifted."""
-        return block.remaining_s(self._wall(now))
+        return block.remaining_s(self._holdover.moment(now).wall)
 
     def is_enforced(self, block: Block) -> bool:
         """Whether the block is in force, somewhere at least where its departments are; for all that is known."""
@@ -183,14 +183,16 @@ class Enforcement:
 
     def hear(self, department: str, answer: DnsAnswer, now: Moment) -> None:
         """A host of the department was told where a name lives: if the name is blocked, so is what it lives at."""
-        self._told.note(department, answer, self._at_s(now))
+        now = self._holdover.moment(now)
+        self._told.note(department, answer, now.wall.timestamp())
         if self._register.names.are_blocked(answer.name):
             self._learn([(department, answer)], now)
 
     def step(self, now: Moment) -> None:
         """Forget what ran out, see that the kernel agrees, and tell what has begun and ended."""
-        is_moved = self._look_at_clock(now)
-        ended, forgotten = self._register.over(self._at_s(now))
+        is_moved = self._follow_clock(now)
+        now = self._holdover.moment(now)
+        ended, forgotten = self._register.over(now.wall.timestamp())
         if forgotten:
             self._note(lambda: self._store.save_learned([], forgotten))
             self._obey(self._register.forget(forgotten), now)
@@ -199,17 +201,17 @@ class Enforcement:
             self._obey(self._register.change([], ended), now)
             self._announcer.tell_end(ended, "its time has run out", now)
         if self.can_enforce:
-            self._reconciler.step(now, self._at_s(now), is_moved=is_moved)
-            self._lookups.step(now, self._at_s(now), self._reconciler.present, is_moved=is_moved)
+            self._reconciler.step(now, is_moved=is_moved)
+            self._lookups.step(now, self._reconciler.present, is_moved=is_moved)
         self._tell_begin(now)
 
     def audit(self, now: Moment, pause: Callable[[], None]) -> None:
         """Compare what the kernel shows with what it should have. `pause`: gives others their turn, again and again."""
         if self.can_enforce:
-            self._reconciler.audit(now, self._at_s(now), pause)
+            self._reconciler.audit(self._holdover.moment(now), pause)
 
     def _judged(self, requests: Sequence[BlockRequest], now: Moment) -> dict[BlockKey, Block]:
-        wall, provisional = self._wall(now), not self._reckoning.is_trusted
+        is_provisional = not (now.is_trusted or self._holdover.since.is_trusted)
         callers = {request.caller_address for request in requests}
         protections = {one: self._safeguard.protections(now, one) for one in callers}
         judged: dict[BlockKey, Block] = {}
@@ -218,9 +220,9 @@ class Enforcement:
             rule = protections[asked.caller_address].rule_for(target)
             if rule is not None:
                 raise Refused(Code.PROTECTED_ADDRESS, f"{target} is protected: {rule}")
-            ends = wall + timedelta(seconds=asked.duration_s) if asked.duration_s else None
-            block = Block(target, asked.reason, asked.actor, asked.origin, wall, asked.department, ends)
-            judged[block.key] = self._numbered(replace(block, is_provisional=provisional))
+            ends = now.wall + timedelta(seconds=asked.duration_s) if asked.duration_s else None
+            block = Block(target, asked.reason, asked.actor, asked.origin, now.wall, asked.department, ends)
+            judged[block.key] = self._numbered(replace(block, is_provisional=is_provisional))
         return judged
 
     def _configured(self, blocks: Sequence[Block]) -> Sequence[Block]:
@@ -250,17 +252,17 @@ class Enforcement:
 
     def _obey(self, change: IndexChange, now: Moment) -> None:
         if self.can_enforce:
-            self._reconciler.change(change, now, self._at_s(now))
-            self._lookups.change(change.questions, now, self._at_s(now))
+            self._reconciler.change(change, now)
+            self._lookups.change(change.questions, now)
 
     def _recall(self, blocks: Iterable[Block], now: Moment) -> None:
         """What hosts know already of names that are blocked from now on is blocked too, connections and all."""
         names = {block.target for block in blocks if block.kind is TargetKind.NAME}
         if names:
-            self._learn(self._told.about(names, self._at_s(now)), now)
+            self._learn(self._told.about(names, now.wall.timestamp()), now)
 
     def _learn(self, told: Iterable[tuple[str, DnsAnswer]], now: Moment) -> None:
-        names, protections, at_s = self._register.names, self._safeguard.protections(now), self._at_s(now)
+        names, protections, at_s = self._register.names, self._safeguard.protections(now), now.wall.timestamp()
         learned = (one for department, answer in told for one in names.concern(answer, department, protections, at_s))
         new = list({(one.block, one.address): one for one in islice(learned, MOST_LEARNED)}.values())
         if new:
@@ -268,30 +270,21 @@ class Enforcement:
             self._obey(self._register.learn(new), now)
 
     def _tell_begin(self, now: Moment) -> None:
-        told = self._announcer.tell_begin(self._register, self.is_enforced, self._wall(now), now)
+        told = self._announcer.tell_begin(self._register, self.is_enforced, now)
         if told:
             announced = [replace(block, announced=True) for block in told]
             self._note(lambda: self._store.save_blocks(announced, []))  # lost, they are told once more
             for block in announced:
                 self._register.note(block)
 
-    def _look_at_clock(self, now: Moment) -> bool:
-        """Follow the clock; whether it was moved so far that the kernel's lifetimes are wrong."""
-        before = self._reckoning
-        self._reckoning = after = reckoning.follow(before, now, is_trusted=self._is_clock_trusted(now))
-        jump = after.wall(now) - before.wall(now)
-        is_moved = after.is_trusted and abs(before.strayed_s(now)) > STRAYED_S
-        if after.is_trusted and not before.is_trusted:
-            moved = [reckoning.moved(block, jump) for block in self._register if block.is_provisional]
+    def _follow_clock(self, now: Moment) -> bool:
+        """Follow the clock; true: it was moved so far that the kernel's lifetimes are wrong."""
+        before, self._holdover = self._holdover, self._holdover.follow(now)
+        if now.is_trusted and not before.since.is_trusted:
+            moved = [block.moved_by(before.jump(now)) for block in self._register if block.is_provisional]
             self._note(lambda: self._store.save_blocks(moved, []))
             self._obey(self._register.change(moved, []), now)
-        if now.monotonic_s - self._reckoned_s >= RECKONED_S:
-            self._reckoned_s = now.monotonic_s
-            self._note(lambda: self._store.save_reckoned(after.wall(now)))
-        return is_moved
-
-    def _wall(self, now: Moment) -> datetime:
-        return self._reckoning.wall(now)
-
-    def _at_s(self, now: Moment) -> float:
-        return self._wall(now).timestamp()
+        if now.monotonic_s - self._time_saved_s >= TIME_SAVED_S:
+            self._time_saved_s = now.monotonic_s
+            self._note(lambda: self._store.save_reckoned(self._holdover.moment(now).wall))
+        return now.is_trusted and abs(before.jump(now)) > STRAYED

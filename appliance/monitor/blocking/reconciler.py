@@ -64,20 +64,20 @@ class Reconciler:
         """What somebody has done to the blocks lately, for a person."""
         return self._disturbance.text(now)
 
-    def change(self, change: IndexChange, now: Moment, at_s: float) -> None:
-        """Take some claims away and put others, in one transaction. `at_s`: now, on the scale of their ends."""
+    def change(self, change: IndexChange, now: Moment) -> None:
+        """Take some claims away and put others, in one transaction."""
         gone, new = self._resolved(change)
         if not self._is_whole:
-            self._heal(now, at_s)
+            self._heal(now)
             return
         bounds = {block_set: [(one.first, one.last) for one in pieces] for block_set, pieces in gone.items()}
-        refusal = self._firewall.change(bounds, new, at_s)
+        refusal = self._firewall.change(bounds, new, now.wall.timestamp())
         if refusal is not None:
             self._is_whole = False
             self._absent = {one.owner for pieces in new.values() for one in pieces}
-            self._heal(now, at_s)  # an element that has just run out is reason enough for a refusal
+            self._heal(now)  # an element that has just run out is reason enough for a refusal
 
-    def step(self, now: Moment, at_s: float, *, is_moved: bool = False) -> None:
+    def step(self, now: Moment, *, is_moved: bool = False) -> None:
         """See that the kernel still has what it was given. `is_moved`: it was given wrong lifetimes."""
         present = self._look_around()
         disturber = self._firewall.disturber()
@@ -90,9 +90,9 @@ class Reconciler:
             self._absent = None
         self._present = present
         if not self._is_whole and (self._refusal is None or now.monotonic_s >= self._retry_s):
-            self._heal(now, at_s)
+            self._heal(now)
 
-    def audit(self, now: Moment, at_s: float, pause: Callable[[], None]) -> None:
+    def audit(self, now: Moment, pause: Callable[[], None]) -> None:
         """Look at the whole now and then, and mend what is not as it should be. `pause`: gives others their turn."""
         if not self._is_whole or now.monotonic_s < self._audit_due_s:
             return
@@ -100,6 +100,7 @@ class Reconciler:
         if missing:  # a hash set that is about to grow does not show all of it (lib/rhashtable.c: rhashtable_walk_next)
             missing &= self._missing(pause)
         self._plan_audit(now)
+        at_s = now.wall.timestamp()
         lost: set[Hashable] = {
             piece.owner
             for block_set, piece in missing
@@ -139,9 +140,9 @@ class Reconciler:
         links = self._links()
         return {one.interface: links[one.interface].index for one in self._places if one.interface in links}
 
-    def _heal(self, now: Moment, at_s: float) -> None:
+    def _heal(self, now: Moment) -> None:
         """Put everything in force, whatever is there."""
-        self._present = self._look_around()
+        self._present, at_s = self._look_around(), now.wall.timestamp()
         refusal = self._firewall.arrange(self._places)
         if refusal is None:
             live = {

@@ -51,16 +51,13 @@ class Metering:
         interfaces: Interfaces,
         flows: Flows,
         meters: Meters,
-        is_clock_trusted: Callable[[Moment], bool],
         store: Store,
         publish: Publisher,
     ) -> None:
-        """`is_clock_trusted`: whether the wall clock may end a quota period."""
         self._position = position
         self._zone = zone
         self._interfaces = interfaces
         self._meters = meters
-        self._is_clock_trusted = is_clock_trusted
         self._store = store
         self._publish = publish
         marks, limits = store.marks(), store.limits()
@@ -76,7 +73,7 @@ class Metering:
         self.is_saved = True
         self.links: Mapping[str, Link] = {}
         self._untold: dict[str, Passed] = {}
-        self.hosts = HostMetering(departments, zone, meters, is_clock_trusted, store, publish)
+        self.hosts = HostMetering(departments, zone, meters, store, publish)
 
     def step(self, now: Moment) -> None:
         """Read the meters, charge, save what must not be lost, hold, and tell."""
@@ -211,13 +208,12 @@ class Metering:
             self._readings = self._meters.read()
 
     def _charge(self, now: Moment) -> list[tuple[Department, Crossing]]:
-        trusted = self._is_clock_trusted(now)
         elapsed_s = self._elapsed_s(now)
         self._previous_s = now.monotonic_s
         found: list[tuple[Department, Crossing]] = []
         amounts: dict[str, Passed] = {}
         for name, account in self._accounts.items():
-            amounts[name], crossings = account.read(self._readings.get(name), elapsed_s, now, trusted=trusted)
+            amounts[name], crossings = account.read(self._readings.get(name), elapsed_s, now)
             found += [(account.department, crossing) for crossing in crossings]
             self._untold[name] = plus(self._untold.get(name, NOTHING), amounts[name])
         self.lines.observe(self.links, self._readings, amounts, elapsed_s, now)

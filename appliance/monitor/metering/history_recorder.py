@@ -79,17 +79,15 @@ class HistoryRecorder:
         self._offset_s: float | None = None
         self._settled_s = float("inf")
 
-    def observe(
-        self, charged: Mapping[str, Passed], hosts: Mapping[Series, Passed], now: Moment, *, trusted: bool = True
-    ) -> None:
+    def observe(self, charged: Mapping[str, Passed], hosts: Mapping[Series, Passed], now: Moment) -> None:
         """Charge what has passed since the previous call to the buckets of this moment.
 
         `charged`: by department, with zeros, so that a gap in its history is time without metering. `hosts`: by
-        department and address; what is zero is left out. `trusted`: whether the wall clock is right.
+        department and address; what is zero is left out.
         """
         departments = [((department, ALL_HOSTS), passed) for department, passed in charged.items()]
         active = [(series, passed) for series, passed in hosts.items() if passed.up_bytes or passed.down_bytes]
-        if not trusted:
+        if not now.is_trusted:
             key = Step.MINUTE, int(now.monotonic_s // MINUTE_S)
             self._held.add([key], departments)
             self._held_hosts.add([key], active)

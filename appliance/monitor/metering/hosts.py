@@ -6,7 +6,7 @@ and only a power cut takes a host's last hour, which its department's books stil
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from heapq import nlargest
@@ -66,14 +66,11 @@ class HostMetering:
         departments: Sequence[Department],
         zone: ZoneInfo,
         meters: Meters,
-        is_clock_trusted: Callable[[Moment], bool],
         store: Store,
         publish: Publisher,
     ) -> None:
-        """`is_clock_trusted`: whether the wall clock may end a quota period."""
         self._zone = zone
         self._meters = meters
-        self._is_clock_trusted = is_clock_trusted
         self._store = store
         self._publish = publish
         by_hand = {one.id: store.limits().get(host_account(one.id, EACH_HOST), {}) for one in departments}
@@ -203,13 +200,12 @@ class HostMetering:
         self._marks = {host: Mark(one.identity, one.up_bytes, one.down_bytes) for host, one in readings.items()}
 
     def _charge(self, found: Mapping[str, Mapping[str, Reading]], now: Moment) -> Iterator[tuple[Host, Crossing]]:
-        trusted = self._is_clock_trusted(now)
-        day = now.wall.astimezone(self._zone).date() if trusted else self._day
+        day = now.wall.astimezone(self._zone).date() if now.is_trusted else self._day
         is_new_day, elapsed_s = day != self._day, self._elapsed_s(now)
         for name, one in self._departments.items():
             if one.limits.bytes_by_kind:
                 for host, account, reading in self._behind(one, found.get(name, {}), all_of_them=is_new_day):
-                    crossings = _read(account, reading, elapsed_s, now, trusted=trusted)
+                    crossings = _read(account, reading, elapsed_s, now)
                     self._changed.add((name, host))
                     yield from (((name, host), crossing) for crossing in crossings)
         if is_new_day:
@@ -262,12 +258,10 @@ class HostMetering:
         return [one for one in account.books(day) if one.limit_bytes is not None]
 
 
-def _read(
-    account: Account, reading: Reading | None, elapsed_s: float, now: Moment, *, trusted: bool
-) -> Sequence[Crossing]:
+def _read(account: Account, reading: Reading | None, elapsed_s: float, now: Moment) -> Sequence[Crossing]:
     """Charge, and say what that crossed: of a new period only where the old one was used up."""
     was_exceeded = bool(account.exceeded())
-    _, crossings = account.read(reading, elapsed_s, now, trusted=trusted)
+    _, crossings = account.read(reading, elapsed_s, now)
     return [one for one in crossings if was_exceeded or one.alert is not AlertKind.RESET]
 
 

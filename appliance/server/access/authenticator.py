@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from appliance.core.access.person import TokenOrigin, TokenRecord
-from appliance.core.access.token_lifetime import Timekeeper
+from appliance.core.holdover import latest
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.server.access.tokens import Grant, bounded, read
@@ -68,7 +68,6 @@ class Authenticator:
         issuers: Mapping[str, TokenIssuer],
         rolls: TokenRegistry,
         boot: str | None,
-        is_clock_trusted: Callable[[Moment], bool],
         now: Moment,
     ) -> None:
         """`issuers`: the organisation's own, by their `iss`; `boot`: of this machine."""
@@ -76,8 +75,7 @@ class Authenticator:
         self.boot = boot
         self._issuers = issuers
         self._rolls = rolls
-        self._is_clock_trusted = is_clock_trusted
-        self._time = Timekeeper(boot, rolls.floor(), now)
+        self._holdover = latest(now, rolls.floor())
         self._floor_due_s = now.monotonic_s
         self._version = rolls.version()
         self._revoked = rolls.revoked()
@@ -103,13 +101,13 @@ class Authenticator:
             return Refused(
                 Code.TOKEN_EXPIRED, "The token has expired; log in again, or ask the appliance's administrator for one"
             )
-        if grant.not_before is not None and self._time.wall(now) + LEEWAY < grant.not_before:
+        if grant.not_before is not None and self._holdover.moment(now).wall + LEEWAY < grant.not_before:
             return Refused(Code.UNAUTHORIZED, "The token is not valid yet; is the appliance's clock right?")
         return None
 
     def remaining_s(self, grant: Grant, now: Moment) -> float:
         """Seconds for which the grant still holds."""
-        return self._time.remaining_s(grant.span, now)
+        return grant.lifetime.remaining_s(self.boot, self._holdover.moment(now))
 
     def refresh(self) -> None:
         """Take in what was revoked, here or by the command line."""
@@ -124,16 +122,15 @@ class Authenticator:
     def step(self, now: Moment) -> None:
         """Follow the clock and what others have revoked."""
         self.refresh()
-        trusted = self._is_clock_trusted(now)
-        self._time.observe(now, trusted=trusted)
-        if trusted and now.monotonic_s >= self._floor_due_s:
+        self._holdover = self._holdover.follow(now)
+        if now.is_trusted and now.monotonic_s >= self._floor_due_s:
             self._floor_due_s = now.monotonic_s + FLOOR_PERIOD_S
             self._rolls.save_floor(now.wall)
             self._rolls.forget(now.wall - FORGET_AFTER)
 
     def _remember(self, grant: Grant, now: Moment) -> None:
         ticket = TokenRecord(
-            grant.id, grant.subject, grant.role, grant.departments, grant.origin, now.wall, grant.span.expires_at
+            grant.id, grant.subject, grant.role, grant.departments, grant.origin, now.wall, grant.lifetime.expires_at
         )
         with suppress(Refused):  # on a full disk it is not listed, and can be revoked all the same
             self._rolls.remember(ticket)

@@ -62,7 +62,7 @@ class Issuer:
             subject=f"{claims.sub} ({claims.iss})"[:200],
             role=self._role(words),
             departments=self._departments(words),
-            span=Lifetime(moment_of(claims.iat), moment_of(claims.exp)),
+            lifetime=Lifetime(moment_of(claims.iat), moment_of(claims.exp)),
             id=self._id(claims.jti, token),
             origin=TokenOrigin.ISSUER,
             not_before=None if claims.nbf is None else moment_of(claims.nbf),

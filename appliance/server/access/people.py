@@ -102,7 +102,7 @@ class People:
         known = self._register.person(grant.subject) if grant.origin is TokenOrigin.LOGIN else None
         if known is None:
             raise Refused(Code.BAD_REQUEST, "only a login can be renewed; this token was made in another way")
-        lasts_s = (grant.span.expires_at - grant.span.issued_at).total_seconds()
+        lasts_s = (grant.lifetime.expires_at - grant.lifetime.issued_at).total_seconds()
         session_s = grant.session_s - (lasts_s - self._authenticator.remaining_s(grant, now))
         if session_s < 1:
             raise Refused(Code.TOKEN_EXPIRED, f"after {SESSION_S // 3600} hours the password is needed again: log in")
@@ -156,7 +156,14 @@ class People:
         """A token for a program or a screen. Raises `ValueError` where it could not be used."""
         token_id = secrets.token_hex(8)
         token = issue(
-            self._authenticator.secret, role, departments, ttl_s, subject, now.wall, self._birth(now), token_id=token_id
+            self._authenticator.secret,
+            role,
+            departments,
+            ttl_s,
+            subject,
+            now.wall,
+            self._issuance(now),
+            token_id=token_id,
         )
         expires_at = now.wall + timedelta(seconds=ttl_s)
         ticket = TokenRecord(token_id, subject, role, departments, TokenOrigin.ISSUED, now.wall, expires_at)
@@ -194,12 +201,12 @@ class People:
             min(LOGIN_S, int(session_s)),
             person.name,
             now.wall,
-            self._birth(now),
+            self._issuance(now),
             token_id=token_id,
             session_s=session_s,
         )
 
-    def _birth(self, now: Moment) -> Issuance | None:
+    def _issuance(self, now: Moment) -> Issuance | None:
         return Issuance(self._authenticator.boot, now.monotonic_s) if self._authenticator.boot else None
 
 

@@ -43,7 +43,7 @@ class Grant:
     subject: str
     role: Role
     departments: frozenset[str] | None
-    span: Lifetime
+    lifetime: Lifetime
     id: str
     origin: TokenOrigin = TokenOrigin.ISSUED
     session_s: float = 0.0
@@ -93,15 +93,15 @@ def issue(
     ttl_s: int,
     subject: str,
     wall: datetime,
-    birth: Issuance | None = None,
+    issuance: Issuance | None = None,
     *,
     token_id: str | None = None,
     session_s: float | None = None,
 ) -> str:
     """A token for this subject, valid for `ttl_s` seconds from `wall`. `departments`: `None` for all.
 
-    `birth`: the same instant by this boot's monotonic clock. `token_id`: of the login that this renews; else a new one.
-    Raises `ValueError` for what `read` would not accept.
+    `issuance`: the same instant by this boot's monotonic clock. `token_id`: of the login that this renews; else a new
+    one. Raises `ValueError` for what `read` would not accept.
     """
     if not 0 < ttl_s <= LONGEST_TTL_S:
         raise ValueError(f"a token is valid for 1 to {LONGEST_TTL_S} seconds, not {ttl_s}")
@@ -115,8 +115,8 @@ def issue(
         iat=issued,
         exp=issued + ttl_s,
         jti=token_id or secrets.token_hex(8),  # 64 bits: never guessed, only never the same twice
-        boot=birth.boot if birth else UNSET,
-        up=birth.monotonic_s if birth else UNSET,
+        boot=issuance.boot if issuance else UNSET,
+        up=issuance.monotonic_s if issuance else UNSET,
         session=UNSET if session_s is None else session_s,
     )
     token = signed(msgspec.json.encode(claims), secret)
@@ -134,12 +134,12 @@ def read(secret: bytes, token: object) -> Grant:
         known = msgspec.json.decode(payload, type=_TokenClaims)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise Refused(Code.UNAUTHORIZED, f"The token's claims cannot be used: {error}") from None
-    birth = None if known.boot is UNSET or known.up is UNSET else Issuance(known.boot, known.up)
+    issuance = None if known.boot is UNSET or known.up is UNSET else Issuance(known.boot, known.up)
     return Grant(
         known.sub,
         known.role,
         None if known.departments == "*" else frozenset(known.departments),
-        Lifetime(moment_of(known.iat), moment_of(known.exp), birth),
+        Lifetime(moment_of(known.iat), moment_of(known.exp), issuance),
         known.jti,
         TokenOrigin.ISSUED if known.session is UNSET else TokenOrigin.LOGIN,
         0.0 if known.session is UNSET else known.session,

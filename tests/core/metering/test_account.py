@@ -12,7 +12,7 @@ from appliance.core.metering.usage import Mark, Passed
 from appliance.core.moment import Moment
 
 BERLIN = ZoneInfo("Europe/Berlin")
-NOON = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), 5000.0)
+NOON = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), 5000.0, is_trusted=True)
 TODAY = date(2026, 11, 23)
 DAILY = Limits({QuotaKind.DAILY: 1000})
 
@@ -33,11 +33,11 @@ def meter(total: int) -> Reading:
 
 
 def at(seconds: float, wall: timedelta = timedelta(0)) -> Moment:
-    return Moment(NOON.wall + timedelta(seconds=seconds) + wall, NOON.monotonic_s + seconds)
+    return Moment(NOON.wall + timedelta(seconds=seconds) + wall, NOON.monotonic_s + seconds, is_trusted=True)
 
 
 def read(books: Account, total: int, now: Moment, trusted: bool = True) -> list[Crossing]:
-    return list(books.read(meter(total), 1.0, now, trusted=trusted)[1])
+    return list(books.read(meter(total), 1.0, replace(now, is_trusted=trusted))[1])
 
 
 def use_by_day(books: Account, kind: QuotaKind = QuotaKind.DAILY) -> dict[date, int]:
@@ -46,7 +46,7 @@ def use_by_day(books: Account, kind: QuotaKind = QuotaKind.DAILY) -> dict[date, 
 
 def test_every_byte_stands_in_a_ledger_of_each_kind() -> None:
     books = account(used=100, mark=Mark("first", 40, 0))
-    amount, _ = books.read(meter(65), 1.0, NOON, trusted=True)
+    amount, _ = books.read(meter(65), 1.0, NOON)
     assert amount == Passed(25, 0)
     assert [one.used_bytes for one in books.ledgers] == [125, 125, 125]
     assert books.mark == Mark("first", 65, 0)
@@ -55,7 +55,7 @@ def test_every_byte_stands_in_a_ledger_of_each_kind() -> None:
 
 def test_without_its_meter_an_account_stays_as_it_is_and_has_a_day() -> None:
     books = account()
-    assert books.read(None, 1.0, NOON, trusted=True) == (Passed(), [])
+    assert books.read(None, 1.0, NOON) == (Passed(), [])
     assert books.mark is None
     assert [(one.kind, one.used_bytes) for one in books.ledgers] == [(kind, 0) for kind in QuotaKind]
 

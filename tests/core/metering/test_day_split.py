@@ -14,7 +14,7 @@ from appliance.core.metering.day_split import (
     split_by_day,
     with_undated,
 )
-from appliance.core.moment import PATIENCE_S, Moment, is_trusted
+from appliance.core.moment import Moment
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -80,7 +80,7 @@ def test_filing_loses_no_byte_and_invents_none(amount: int, since: datetime, las
 
 
 def test_a_note_is_filed_where_it_belongs_once_the_clock_is_right() -> None:
-    half_past_midnight = Moment(datetime(2026, 11, 23, 23, 30, tzinfo=UTC), 5000.0)
+    half_past_midnight = Moment(datetime(2026, 11, 23, 23, 30, tzinfo=UTC), 5000.0, is_trusted=True)
     note = UndatedBytes(300, since_s=5000.0 - 2400, until_s=5000.0 - 1200)
     assert date_undated(note, half_past_midnight, BERLIN) == [
         DayShare(date(2026, 11, 23), 150),
@@ -98,19 +98,3 @@ def test_notes_stay_within_bounds_and_keep_every_byte() -> None:
     assert sum(note.amount_bytes for note in notes) == sum(range(2 * MOST_NOTES))
     assert all(one.until_s == other.since_s for one, other in pairwise(notes))
     assert notes[0].since_s == 1  # nothing came in second 0, and that needs no note
-
-
-@pytest.mark.parametrize(
-    ("synchronised", "battery_clock", "up_s", "trusted"),
-    [
-        (True, False, 5.0, True),
-        (False, True, 5.0, True),
-        (False, False, PATIENCE_S - 1, False),
-        (False, False, PATIENCE_S, True),
-    ],
-)
-def test_a_clock_is_trusted_when_something_keeps_it_right_or_nobody_is_coming(
-    synchronised: bool, battery_clock: bool, up_s: float, trusted: bool
-) -> None:
-    now = Moment(NOON, up_s)
-    assert is_trusted(synchronised=synchronised, battery_clock=battery_clock, now=now) is trusted

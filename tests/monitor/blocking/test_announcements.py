@@ -7,7 +7,7 @@ from appliance.core.moment import Moment
 from appliance.events import Event, IpBlocked, IpUnblocked
 from appliance.monitor.blocking.announcements import MOST_AT_ONCE, BlockAnnouncer
 
-NOW = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), 1000.0)
+NOW = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), 1000.0, is_trusted=True)
 COUNT = MOST_AT_ONCE * 2 + 1
 
 
@@ -26,7 +26,7 @@ class Scene:
 
     def step(self) -> list[Event]:
         before = len(self.told)
-        self.announcer.tell_begin(self.register, lambda _: True, NOW.wall, NOW)
+        self.announcer.tell_begin(self.register, lambda _: True, NOW)
         return self.told[before:]
 
 

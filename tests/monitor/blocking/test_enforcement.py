@@ -111,7 +111,6 @@ class Rig:
             self.kernel,
             self.dns_filter,
             self.store,
-            lambda now: self.is_trusted,
             self.require_writable,
             self.published.append,
         )
@@ -129,7 +128,7 @@ class Rig:
 
     def now(self) -> Moment:
         wall = NOON + timedelta(seconds=self.at_s + self.error_s)
-        return Moment(wall, self.at_s - self.booted_s)
+        return Moment(wall, self.at_s - self.booted_s, self.is_trusted)
 
     def crash(self) -> None:
         self.store.close()

@@ -14,7 +14,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def at(second: float) -> Moment:
-    return Moment(NOON + timedelta(seconds=second), 1000.0 + second)
+    return Moment(NOON + timedelta(seconds=second), 1000.0 + second, is_trusted=True)
 
 
 class Blocks:

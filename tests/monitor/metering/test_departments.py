@@ -58,8 +58,8 @@ class Appliance:
     ) -> None:
         self.path = path
         self.kernel = Kernel()
-        self.now = Moment(wall, 5000.0)
         self.is_trusted = True
+        self.now = Moment(wall, 5000.0, self.is_trusted)
         self.told: list[Event] = []
         self._position = position
         self._departments = [
@@ -77,7 +77,6 @@ class Appliance:
             self.kernel,
             self.kernel,
             self.kernel,
-            lambda _: self.is_trusted,
             self.store,
             self.told.append,
         )
@@ -88,10 +87,10 @@ class Appliance:
         assert all(min(one.up_bytes, one.down_bytes) >= 0 for one in self.metering.take_passed().values())
 
     def wait(self, seconds: float) -> None:
-        self.now = Moment(self.now.wall + timedelta(seconds=seconds), self.now.monotonic_s + seconds)
+        self.now = Moment(self.now.wall + timedelta(seconds=seconds), self.now.monotonic_s + seconds, self.is_trusted)
 
     def set_clock(self, ahead: timedelta) -> None:
-        self.now = Moment(self.now.wall + ahead, self.now.monotonic_s)
+        self.now = Moment(self.now.wall + ahead, self.now.monotonic_s, self.is_trusted)
 
     def pass_on(self, department: str, amount: int) -> None:
         self.kernel.pass_on(department, amount // 3, amount - amount // 3)
@@ -112,7 +111,7 @@ class Appliance:
         """The power fails, the program dies with it."""
         self.restart()
         self.kernel.reboot()
-        self.now = Moment(self.now.wall + timedelta(seconds=off_s), 30.0)
+        self.now = Moment(self.now.wall + timedelta(seconds=off_s), 30.0, self.is_trusted)
 
     def alerts(self, department: str = A) -> list[tuple[str, str]]:
         payloads = [event.payload() for event in self.told if event.name == "quota:alert"]
@@ -470,7 +469,7 @@ def test_when_the_books_are_lost_what_the_meters_show_is_spread_over_the_days_si
         for table in ("ledger", "mark", "saving"):
             disk.execute(f"DELETE FROM {table}")
     appliance.restart()
-    appliance.now = Moment(MIDNIGHT + timedelta(days=2), 4 * 86_400.0)
+    appliance.now = Moment(MIDNIGHT + timedelta(days=2), 4 * 86_400.0, is_trusted=True)
     appliance.step(0)
     days = {f"2026-11-{day}": 1000 for day in (22, 23, 24, 25)}
     assert appliance.saved() == days | {"2026-11-26": 0}

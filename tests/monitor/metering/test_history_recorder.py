@@ -1,6 +1,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -67,7 +68,7 @@ class Scene:
 
     @property
     def now(self) -> Moment:
-        return Moment(self.wall, self.monotonic_s)
+        return Moment(self.wall, self.monotonic_s, is_trusted=True)
 
     def start(self) -> None:
         self.history = HistoryRecorder(BERLIN, self.medium, self.retention)
@@ -337,11 +338,11 @@ def test_what_passes_before_the_time_is_known_is_filed_where_it_belongs_once_it_
     scene = Scene(tmp_path)
     wrong = datetime(2020, 1, 1, tzinfo=UTC)
     for minute in range(3):
-        now = Moment(wrong + timedelta(minutes=minute), 30.0 + 60 * minute)
-        scene.history.observe({"lab": Passed(1, minute)}, {HOST: Passed(0, minute)}, now, trusted=False)
+        now = Moment(wrong + timedelta(minutes=minute), 30.0 + 60 * minute, is_trusted=False)
+        scene.history.observe({"lab": Passed(1, minute)}, {HOST: Passed(0, minute)}, now)
         scene.history.step(now)
     assert scene.medium.batches == []
-    scene.history.observe({"lab": Passed(10, 0)}, {}, Moment(NOON, 210.0))
+    scene.history.observe({"lab": Passed(10, 0)}, {}, Moment(NOON, 210.0, is_trusted=True))
     found = scene.history.query("lab", None, NOON - timedelta(hours=1), NOON + timedelta(minutes=1), Step.MINUTE)
     assert [(NOON - start, passed) for start, passed in found.items()] == [
         (timedelta(minutes=3), Passed(1, 0)),
@@ -356,7 +357,7 @@ def test_what_passes_before_the_time_is_known_is_filed_where_it_belongs_once_it_
 
 def test_what_is_held_at_the_end_is_written_by_the_clock_that_there_is(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
-    scene.history.observe({"lab": Passed(1, 2)}, {}, scene.now, trusted=False)
+    scene.history.observe({"lab": Passed(1, 2)}, {}, replace(scene.now, is_trusted=False))
     scene.history.save(scene.now)
     scene.start()
     found = scene.history.query("lab", None, NOON - timedelta(hours=1), NOON + timedelta(hours=1), Step.DAY)

@@ -11,7 +11,7 @@ NEW = '[appliance]\nposition = "host"\n[[departments]]\nid = "new"\ninterface = 
 
 
 def at(second: float) -> Moment:
-    return Moment(datetime(2026, 11, 23, 12, tzinfo=UTC) + timedelta(seconds=second), 1000.0 + second)
+    return Moment(datetime(2026, 11, 23, 12, tzinfo=UTC) + timedelta(seconds=second), 1000.0 + second, is_trusted=True)
 
 
 class Drafts:

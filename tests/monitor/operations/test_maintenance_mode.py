@@ -12,7 +12,7 @@ from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.system.storage.audit_store import SqliteAuditStore
 from appliance.system.storage.store import SqliteStore
 
-NOW = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), 1000.0)
+NOW = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), 1000.0, is_trusted=True)
 
 
 class Panel:

@@ -49,8 +49,8 @@ def judge(register):
     """Judges a token at some moment of a wall clock that is trusted."""
 
     def judge(token, wall=START, secret=SECRET):
-        now = Moment(wall, 1000.0)
-        return Authenticator(secret, {}, register, None, lambda _: True, now).check(token, now)
+        now = Moment(wall, 1000.0, is_trusted=True)
+        return Authenticator(secret, {}, register, None, now).check(token, now)
 
     return judge
 
@@ -71,7 +71,7 @@ def test_a_token_grants_what_it_was_issued_for(judge):
     token = access.issue(SECRET, Role.OPERATOR, ["dept456", "dept123"], 60, "screen", START)
     grant = judge(token, START)
     assert (grant.subject, grant.role, grant.departments) == ("screen", Role.OPERATOR, {"dept123", "dept456"})
-    assert grant.span.expires_at == START + timedelta(seconds=60)
+    assert grant.lifetime.expires_at == START + timedelta(seconds=60)
     assert grant.may_see("dept123")
     assert not grant.may_see("dept789")
 
@@ -278,10 +278,10 @@ def test_importing_what_judges_tokens_leaves_cryptography_alone():
 
 def test_a_power_cut_brings_no_expired_token_back_to_life(register):
     token = access.issue(SECRET, Role.VIEWER, None, 60, "screen", START, Issuance("the boot before", 1000.0))
-    later = Moment(START + timedelta(hours=1), 4600.0)
-    Authenticator(SECRET, {}, register, "the boot before", lambda _: True, later).step(later)
-    stale = Moment(START - timedelta(days=300), 5.0)  # no battery clock, and no time server yet
-    authenticator = Authenticator(SECRET, {}, register, "this boot", lambda _: False, stale)
+    later = Moment(START + timedelta(hours=1), 4600.0, is_trusted=True)
+    Authenticator(SECRET, {}, register, "the boot before", later).step(later)
+    stale = Moment(START - timedelta(days=300), 5.0, is_trusted=False)  # no battery clock, and no time server yet
+    authenticator = Authenticator(SECRET, {}, register, "this boot", stale)
     with pytest.raises(Refused) as refused:
         authenticator.check(token, stale)
     assert refused.value.code is Code.TOKEN_EXPIRED
@@ -289,18 +289,18 @@ def test_a_power_cut_brings_no_expired_token_back_to_life(register):
 
 def test_a_token_of_this_boot_is_good_for_its_time_whatever_the_clock_says(register):
     token = access.issue(SECRET, Role.VIEWER, None, 60, "screen", START, Issuance("boot", 1000.0))
-    authenticator = Authenticator(SECRET, {}, register, "boot", lambda _: True, Moment(START, 1000.0))
+    authenticator = Authenticator(SECRET, {}, register, "boot", Moment(START, 1000.0, is_trusted=True))
     for jumped in (timedelta(days=-30), timedelta(), timedelta(days=30)):
-        assert authenticator.check(token, Moment(START + jumped, 1059.0))
+        assert authenticator.check(token, Moment(START + jumped, 1059.0, is_trusted=True))
         with pytest.raises(Refused, match="expired"):
-            authenticator.check(token, Moment(START + jumped, 1060.0))
+            authenticator.check(token, Moment(START + jumped, 1060.0, is_trusted=True))
 
 
 def test_a_revoked_token_is_refused_and_no_other(judge, refusal, register):
     one, other = (access.issue(SECRET, Role.VIEWER, None, 60, "screen", START) for _ in range(2))
     grant = judge(one)
     register.revoke(
-        TokenRecord(grant.id, "screen", Role.VIEWER, None, TokenOrigin.ISSUED, START, grant.span.expires_at), START
+        TokenRecord(grant.id, "screen", Role.VIEWER, None, TokenOrigin.ISSUED, START, grant.lifetime.expires_at), START
     )
     assert refusal(one) is Code.UNAUTHORIZED
     assert judge(other)

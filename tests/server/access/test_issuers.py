@@ -21,7 +21,7 @@ from tests.server import START
 
 ISS, AUDIENCE = "https://login.example.org", "appliance"
 SECRET = bytes(range(32))
-NOW = Moment(START, 1000.0)
+NOW = Moment(START, 1000.0, is_trusted=True)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def authenticator(tmp_path, keys, register):
         section = IssuerSection(
             iss=ISS, algorithm=algorithm, key=str(path), audience=AUDIENCE, **{"maximum_role": Role.ADMIN, **settings}
         )
-        return Authenticator(SECRET, load_issuers([section]), register, None, lambda _: True, NOW)
+        return Authenticator(SECRET, load_issuers([section]), register, None, NOW)
 
     return authenticator
 
@@ -85,7 +85,7 @@ def test_the_issuers_word_is_taken(authenticator, keys, algorithm):
     grant = authenticator(algorithm).check(_token(_claims(), keys[algorithm], algorithm), NOW)
     assert (grant.role, grant.departments, grant.origin) == (Role.OPERATOR, {"dept123"}, TokenOrigin.ISSUER)
     assert grant.subject == f"anna ({ISS})"  # nobody in the audit trail is taken for somebody else
-    assert grant.span.expires_at == START + timedelta(seconds=600)
+    assert grant.lifetime.expires_at == START + timedelta(seconds=600)
 
 
 def test_our_own_tokens_are_judged_by_our_own_secret_as_before(authenticator):

@@ -31,7 +31,11 @@ def hello() -> bytes:
     return outgoing.read()
 
 
-@pytest.mark.parametrize("beginning", [b"", hello()[:1], hello()[:50], hello(), hello() + b"\x16\x03\x03"])
+@pytest.mark.parametrize(
+    "beginning",
+    [b"", hello()[:1], hello()[:50], hello(), hello() + b"\x16\x03\x03"],
+    ids=["nothing", "a byte", "a part", "a whole hello", "more than that"],  # each process makes a hello of its own
+)
 def test_a_handshake_that_goes_no_further_is_given_up(service: Service, beginning: bytes) -> None:
     with service.unharmed(), service.crowd(80, beginning) as slow:
         time.sleep(1)

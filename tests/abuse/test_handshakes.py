@@ -3,8 +3,7 @@
 import contextlib
 import ssl
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -59,11 +58,10 @@ def test_what_is_no_handshake_is_answered_or_hung_up_on(service: Service) -> Non
                 assert all(is_over(one) for one in odd)
 
 
-def test_running_out_of_descriptors_does_not_end_accepting(tmp_path: Path) -> None:
-    service = Service(tmp_path, tls=True)
+def test_running_out_of_descriptors_does_not_end_accepting(start: Callable[..., Service]) -> None:
+    service = start(tls=True)
     with service.unharmed():
         service.limit_descriptors(service.cost().descriptors + 4)
         with service.crowd(100, hello()):
             service.serves_an_honest_client()
         service.limit_descriptors()
-    service.stop()

@@ -20,16 +20,26 @@ class PublicSuffixes:
         self._list: Any = None
 
     def __call__(self, name: str) -> str | None:
-        """The registrable domain in lower case, IDN as `xn--`; `None` where the name is nobody's on the Internet."""
+        """The registrable domain in lower case, IDN as `xn--`; `None` where the name is nobody's on the Internet.
+
+        `None` too as long as the list cannot be read: the process has no free descriptor.
+        """
         encoded = _encoded(name) if len(name) <= LONGEST_NAME + 1 else None
         if encoded is None:
             return None
         if self._list is None:
-            from publicsuffixlist import PublicSuffixList
-
-            self._list = PublicSuffixList(accept_unknown=False)
+            try:
+                self._list = _read()
+            except OSError:
+                return None
         folded: str | None = self._list.privatesuffix(encoded)
         return folded
+
+
+def _read() -> Any:
+    from publicsuffixlist import PublicSuffixList
+
+    return PublicSuffixList(accept_unknown=False)
 
 
 def _encoded(name: str) -> str | None:

@@ -18,6 +18,7 @@ from typing import Any
 from appliance.server import access
 from appliance.server.access import Role
 from appliance.simulator import CONFIG
+from tests.ports import reserve_port
 from tests.server.wire import WebSocket
 
 COMMAND = str(Path(sys.executable).with_name("appliance"))
@@ -58,8 +59,8 @@ class Service:
         tls: bool = False,
     ) -> None:
         self._tls = ssl._create_unverified_context() if tls else None
-        with socket.create_server((HOME, 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self._reserved = reserve_port(HOME)
+        self.port = self._reserved.getsockname()[1]
         limits = {"request_deadline": 2, "login_deadline": 2, **(limits or {})}
         table = "".join(f"{name} = {json.dumps(value)}\n" for name, value in limits.items())
         config = folder / "appliance.toml"
@@ -159,6 +160,7 @@ class Service:
         assert not found, f"before: {before}; beyond it: {found}\n{self.log()[-2000:]}"
 
     def stop(self) -> None:
+        self._reserved.close()
         self._process.terminate()
         assert self._process.wait(20) == 0, self.log()[-4000:]
 

@@ -3,8 +3,7 @@
 import contextlib
 import ssl
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -31,7 +30,11 @@ def hello() -> bytes:
     return outgoing.read()
 
 
-@pytest.mark.parametrize("beginning", [b"", hello()[:1], hello()[:50], hello(), hello() + b"\x16\x03\x03"])
+@pytest.mark.parametrize(
+    "beginning",
+    [b"", hello()[:1], hello()[:50], hello(), hello() + b"\x16\x03\x03"],
+    ids=["nothing", "a byte", "a part", "a whole hello", "more than that"],  # each process makes a hello of its own
+)
 def test_a_handshake_that_goes_no_further_is_given_up(service: Service, beginning: bytes) -> None:
     with service.unharmed(), service.crowd(80, beginning) as slow:
         time.sleep(1)
@@ -55,11 +58,10 @@ def test_what_is_no_handshake_is_answered_or_hung_up_on(service: Service) -> Non
                 assert all(is_over(one) for one in odd)
 
 
-def test_running_out_of_descriptors_does_not_end_accepting(tmp_path: Path) -> None:
-    service = Service(tmp_path, tls=True)
+def test_running_out_of_descriptors_does_not_end_accepting(start: Callable[..., Service]) -> None:
+    service = start(tls=True)
     with service.unharmed():
         service.limit_descriptors(service.cost().descriptors + 4)
         with service.crowd(100, hello()):
             service.serves_an_honest_client()
         service.limit_descriptors()
-    service.stop()

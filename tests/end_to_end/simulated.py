@@ -1,7 +1,6 @@
 """A simulated service with a configuration file of its own, as a program: tried, killed, asked and commanded."""
 
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ from appliance.core.operations.trial import TRIAL_S
 from appliance.simulator import CONFIG
 from tests.client.node import NodeClient, Unanswered
 from tests.end_to_end.installed import COMMAND
+from tests.ports import reserve_port
 
 PATIENCE_S = 30
 
@@ -21,8 +21,8 @@ class Simulated:
     def __init__(self, folder: Path, extra: str = "") -> None:
         """`extra`: what else stands in the configuration."""
         self.folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self._reserved = reserve_port()
+        self.port = self._reserved.getsockname()[1]
         self._extra = extra
         self.file = folder / "appliance.toml"
         self.file.write_text(self.text("old"))
@@ -69,6 +69,7 @@ class Simulated:
             self._process.kill()
             self._process.wait()
         self._log.close()
+        self._reserved.close()
         print(self.log())
 
     def ask(self, event: str, *arguments: Any) -> Any:

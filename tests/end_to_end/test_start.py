@@ -18,6 +18,7 @@ from appliance.server.http.pinning import fingerprint as fingerprint_of
 from appliance.system import certificate
 from tests.client.node import NodeClient
 from tests.end_to_end.installed import COMMAND, config_text
+from tests.ports import reserve_port
 
 
 def run(*words: str, timeout_s: float = 30) -> subprocess.CompletedProcess[str]:
@@ -35,10 +36,10 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 @pytest.fixture
 def config(tmp_path: Path) -> Iterator[str]:
     path = tmp_path / "appliance.toml"
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    path.write_text(config_text("host").replace('host = "127.0.0.1"', f'host = "127.0.0.1"\nport = {port}'))
-    return str(path)
+    with reserve_port() as reserved:
+        port = reserved.getsockname()[1]
+        path.write_text(config_text("host").replace('host = "127.0.0.1"', f'host = "127.0.0.1"\nport = {port}'))
+        yield str(path)
 
 
 def test_a_port_that_is_taken_is_told(config: str, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from appliance.core.blocking.lists.parser import LARGEST_BYTES, Fetched
 from appliance.system.list_source import fetch
+from tests.ports import reserve_port
 
 LIST = b"10.0.0.5\n10.1.0.0/16\n"
 
@@ -123,9 +124,9 @@ def test_a_server_that_trickles_is_not_waited_for(url: str) -> None:
 
 
 def test_a_server_that_is_not_there_is_told() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    assert "refused" in (fetch(f"http://127.0.0.1:{port}/", "").trouble or "")
+    with reserve_port() as reserved:  # and nobody listens
+        port = reserved.getsockname()[1]
+        assert "refused" in (fetch(f"http://127.0.0.1:{port}/", "").trouble or "")
 
 
 def test_a_server_that_speaks_something_else_is_told() -> None:

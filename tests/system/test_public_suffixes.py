@@ -1,3 +1,5 @@
+import resource
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +52,17 @@ def test_a_name_folds_to_what_somebody_has_registered(name: str, domain: str) ->
 )
 def test_what_is_nobodys_on_the_internet_has_no_domain(name: str) -> None:
     assert SUFFIXES(name) is None
+
+
+def test_without_a_free_descriptor_a_name_has_no_domain_and_the_list_is_read_later() -> None:
+    suffixes = Suffixes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        assert suffixes("www.example.org") is None
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert suffixes("www.example.org") == "example.org"
 
 
 @given(st.text(max_size=300))

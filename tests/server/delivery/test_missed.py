@@ -8,6 +8,7 @@ from appliance.server.access import Role
 from tests.client import NodeClient
 from tests.client.browser import BrowserClient
 from tests.contract.schema import examples
+from tests.ports import reserve_port
 from tests.server.conftest import Running
 
 # The seed document's "Reconnection Strategy".
@@ -86,7 +87,8 @@ def test_a_wrong_number_is_refused_with_a_reason(shared, since):
 
 @pytest.mark.parametrize("restarts", [2, pytest.param(10, marks=pytest.mark.slow)])
 def test_over_crashes_and_restarts_every_alert_arrives_once(tmp_path, restarts):
-    server = Running(tmp_path)
+    reserved = reserve_port()  # nobody else gets it between a crash and the restart
+    server = Running(tmp_path, port=reserved.getsockname()[1])
     numbers = count()
     polling_first, direct = dict(STRATEGY), {**STRATEGY, "transports": ["websocket"]}
     clients = [
@@ -113,6 +115,7 @@ def test_over_crashes_and_restarts_every_alert_arrives_once(tmp_path, restarts):
         for client in clients:
             client.close()
         server.stop()
+        reserved.close()
 
 
 @pytest.mark.parametrize("transports", [["polling", "websocket"], ["websocket"]])

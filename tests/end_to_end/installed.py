@@ -4,6 +4,8 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -99,10 +101,13 @@ class Installed:
         verb, *rest = words
         return self._lab.appliance.run([COMMAND, verb, *self._place(), *rest], check=check).stdout.strip()
 
-    def client(self, **options: Any) -> NodeClient:
-        """A `socket.io-client` on the appliance, with an administrator's token."""
+    @contextmanager
+    def client(self, **options: Any) -> Iterator[NodeClient]:
+        """A `socket.io-client` on the appliance, with an administrator's token, once it is connected."""
         prefix = ("ip", "netns", "exec", self._lab.appliance.namespace)
-        return NodeClient("http://127.0.0.1:5001", self._token, options=options, prefix=prefix)
+        with NodeClient("http://127.0.0.1:5001", self._token, options=options, prefix=prefix) as client:
+            client.wait_for("connect")
+            yield client
 
     def page(self, path: str) -> str:
         """What its web server answers to an administrator."""

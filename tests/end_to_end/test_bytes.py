@@ -1,10 +1,13 @@
 """What is reported is what the kernel counted, to the byte."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.end_to_end.installed import Installed, IpBytes
 from tests.lab.network import WEB_V4, WEB_V6, Network
+
+LISTENS = " 0003 "  # in /proc/net/packet: the protocol of a socket that is bound, to take all
 
 
 def test_reported_bytes_equal_the_interfaces_own_over_both_ip_versions(inline: Network, tmp_path: Path) -> None:
@@ -34,7 +37,6 @@ def test_a_block_stops_a_host_and_ends_by_itself(inline: Network, tmp_path: Path
     inline.start_web()
     pc = inline.hosts[0]
     with Installed(inline, tmp_path) as appliance, appliance.client() as client:
-        client.wait_for("connect")
         for address, server in ((pc.ipv4, WEB_V4[0]), (pc.ipv6, WEB_V6[0])):
             assert pc.fetch(server).returncode == 0
             assert client.call("ip:block", {"address": address, "duration": 3})["success"] is True
@@ -58,7 +60,6 @@ def test_a_flush_by_another_program_is_healed(inline: Network, tmp_path: Path) -
 def test_in_mirror_a_block_is_told_as_not_enforced(mirror: Network, tmp_path: Path) -> None:
     pc = mirror.hosts[0]
     with Installed(mirror, tmp_path) as appliance, appliance.client() as client:
-        client.wait_for("connect")
         assert client.call("ip:block", {"address": pc.ipv4, "duration": 60})["success"] is True
         assert client.wait_for("ip:blocked")["ip"]["enforced"] is False
         status = client.wait_for("department:status", lambda data: not data["status"]["active"])
@@ -67,13 +68,14 @@ def test_in_mirror_a_block_is_told_as_not_enforced(mirror: Network, tmp_path: Pa
         assert "cannot enforce" in appliance.cli("block", mirror.hosts[1].ipv4)
 
 
-def test_sites_and_scans_are_seen_on_a_mirror_port_too(mirror: Network, tmp_path: Path) -> None:
+def test_sites_and_scans_are_seen_on_a_mirror_port_too(
+    mirror: Network, tmp_path: Path, until: Callable[[Callable[[], bool]], None]
+) -> None:
     mirror.start_dns()
     pc = mirror.hosts[0]
     with Installed(mirror, tmp_path) as appliance, appliance.client() as client:
-        client.wait_for("connect")
         client.call("analytics:subscribe", "dept123")
-        time.sleep(1.5)  # until the capture listens
+        until(lambda: LISTENS in mirror.appliance.run(["cat", "/proc/net/packet"]).stdout)
         pc.resolve("www.bbc.co.uk", mirror.uplink.ipv4)
         client.wait_for(
             "analytics:update", lambda data: {"domain": "bbc.co.uk", "visits": 1} in data["metrics"]["topWebsites"]

@@ -30,7 +30,6 @@ def test_each_documented_event_comes_from_its_real_cause_and_is_valid(gateway: N
     gateway.start_iperf3()
     pc, other = gateway.hosts[0], gateway.hosts[1]
     with Installed(gateway, tmp_path, TINY_QUOTA) as appliance, appliance.client() as client:
-        client.wait_for("connect")
         assert client.call("analytics:subscribe", DEPARTMENT) == {"success": True}
         refused = client.call("analytics:subscribe", "nowhere")
         assert refused["success"] is False
@@ -79,7 +78,6 @@ def test_each_documented_event_comes_from_its_real_cause_and_is_valid(gateway: N
 
 def test_button_command_line_and_client_begin_and_end_the_same_maintenance(gateway: Network, tmp_path: Path) -> None:
     with Installed(gateway, tmp_path) as appliance, appliance.client() as client:
-        client.wait_for("connect")
         appliance.hold_button()
         client.wait_for("system:maintenance", lambda data: data["maintenance"]["type"] == "manual")
         assert "manual maintenance" in appliance.cli("maintenance", "status")

@@ -33,7 +33,7 @@ def test_the_bytes_of_a_gap_are_unaccounted_and_metering_is_back_within_two_seco
     inline.start_iperf3()
     with Installed(inline, tmp_path) as appliance, appliance.client() as client:
         began, charged = carried(inline), told(client)["bytesTransferred"]
-        traffic = inline.hosts[0].spawn(["iperf3", "-c", WEB_V4[0], "-t", "6", "-b", "100M"])
+        traffic = inline.hosts[0].spawn(["iperf3", "-c", WEB_V4[0], "-t", "60", "-b", "100M"])
         time.sleep(1.5)
         for _ in range(10):  # once may fall just before a step, and leave no gap to speak of
             inline.appliance.run(["nft", "flush", "ruleset"])
@@ -42,9 +42,10 @@ def test_the_bytes_of_a_gap_are_unaccounted_and_metering_is_back_within_two_seco
         listed = inline.appliance.run(["nft", "list", "tables", "netdev"]).stdout
         assert "appliance_meters" in listed
         healed = told(client)["bytesTransferred"]
-        traffic.process.wait(timeout=20)
+        # Metered again while it goes on.
+        client.wait_for("usage:update", lambda data: data["metrics"]["bytesTransferred"] > healed + 1_000_000)
+        traffic.stop()
         metrics, ended = told(client), carried(inline)
-        assert metrics["bytesTransferred"] > healed + 1_000_000, "metered again while it went on"
         gap = unaccounted(ended[0] - began[0], ended[1] - began[1], int(metrics["bytesTransferred"] - charged))
         assert gap > 1, "a flush during traffic leaves a gap"
         assert abs(metrics["unaccountedPercent"] - gap) < 0.5

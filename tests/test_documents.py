@@ -18,8 +18,8 @@ from appliance.cli.main import main
 from appliance.config.sections import Config, Section
 from appliance.core.refusal import Code
 from appliance.events import Event, Part
-from appliance.server.pages.contract import event_classes
 from appliance.server.calls.call_table import CALLS
+from appliance.server.pages.contract import event_classes
 from tests.documents import CONFIGURATION, EVENTS, PAGES, PROJECT, README, Page, blocks
 
 MOST_README_LINES = 150

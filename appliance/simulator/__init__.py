@@ -6,7 +6,7 @@ in force whole or not at all and its elements end by themselves, a blocked devic
 department at the limit to the packet, frames are bytes. What it shows depends on the seed, the time that passed, the
 blocks and the limits, not on how often it was asked.
 
-    story.py       the script: which second brings what, so that each event of the contract has its cause in a minute
+    scenario.py       the script: which second brings what, so that each event of the contract has its cause in a minute
     network.py     the departments and their devices: who is there, and how fast they are
     talk.py        what devices say; frames.py: the bytes of it
     wire.py        the passing of time: what each device carried, and the frames that went by

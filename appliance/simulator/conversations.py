@@ -10,7 +10,7 @@ from itertools import accumulate
 from random import Random
 
 from appliance.core.traffic.packet import ACK, RST, SYN
-from appliance.simulator.frames import DNS_PORT, Address, Way, dns_answer, tcp
+from appliance.simulator.frames import DNS_PORT, Address, Endpoints, dns_answer, tcp
 from appliance.simulator.network import Device, Population
 from appliance.simulator.scenario import Act
 
@@ -57,7 +57,7 @@ def site_address(number: int, version: int) -> Address:
     return WEB[version] + number
 
 
-def visits(
+def visit_frames(
     population: Population, users: list[Device], tick_s: float, chance: Random, may_visit: Callable[[Device, int], bool]
 ) -> Iterator[bytes]:
     """The frames of the visits that begin within a tick. `may_visit`: of a device and a site's number."""
@@ -65,26 +65,26 @@ def visits(
         if chance.random() < VISITS_S * tick_s:
             number = chance.choices(range(len(SITES)), cum_weights=_CUMULATED)[0]
             if may_visit(device, number):
-                yield from _visit(population, device, number, chance)
+                yield from _one_visit(population, device, number, chance)
 
 
-def scan(population: Population, act: Act, at_s: float, tick_s: float) -> Iterator[bytes]:
+def scan_frames(population: Population, act: Act, at_s: float, tick_s: float) -> Iterator[bytes]:
     """The frames of the tries that a scanner makes within a tick, each with the server's answer."""
-    device = population.suspect(act.who)
-    server = SERVERS[device.address.version] + int(act.who * 100)
+    device = population.suspect(act.pick)
+    server = SERVERS[device.address.version] + int(act.pick * 100)
     first, end = (round((second - act.at_s) * SCAN_PORTS_S) for second in (at_s, at_s + tick_s))
     for number in range(max(0, first), end):
         port = FIRST_PORT + number
         source_port = EPHEMERAL_PORTS[0] + number
-        way = Way(device.mac, router_mac(population), device.address, server, source_port, port)
-        yield tcp(way, SYN, number)
-        yield tcp(way.back(), SYN | ACK if port in OPEN_PORTS else RST | ACK, 0)
+        ends = Endpoints(device.mac, router_mac(population), device.address, server, source_port, port)
+        yield tcp(ends, SYN, number)
+        yield tcp(ends.reversed(), SYN | ACK if port in OPEN_PORTS else RST | ACK, 0)
 
 
-def _visit(population: Population, device: Device, number: int, chance: Random) -> Iterator[bytes]:
+def _one_visit(population: Population, device: Device, number: int, chance: Random) -> Iterator[bytes]:
     """Both look-ups for the name, the request for a connection, and what becomes of it."""
     version = device.address.version
-    way = Way(
+    ends = Endpoints(
         source_mac=device.mac,
         destination_mac=router_mac(population),
         source=device.address,
@@ -92,14 +92,14 @@ def _visit(population: Population, device: Device, number: int, chance: Random) 
         source_port=chance.randint(*EPHEMERAL_PORTS),
         destination_port=HTTPS,
     )
-    answer = replace(way, destination=RESOLVER[version], destination_port=DNS_PORT).back()
+    answer = replace(ends, destination=RESOLVER[version], destination_port=DNS_PORT).reversed()
     for kind in (4, 6):
         yield dns_answer(answer, chance.getrandbits(16), SITES[number][0], site_address(number, kind))
     sequence = chance.getrandbits(32)
-    yield tcp(way, SYN, sequence)
+    yield tcp(ends, SYN, sequence)
     if chance.random() < REFUSED:
-        yield tcp(way.back(), RST | ACK, 0)
+        yield tcp(ends.reversed(), RST | ACK, 0)
         return
-    yield tcp(way.back(), SYN | ACK, chance.getrandbits(32))
+    yield tcp(ends.reversed(), SYN | ACK, chance.getrandbits(32))
     if chance.random() < CUT:
-        yield tcp(way, RST, (sequence + 1) % 2**32)
+        yield tcp(ends, RST, (sequence + 1) % 2**32)

@@ -5,8 +5,8 @@ from math import pi, sin
 
 from appliance.core.machine import Lights, Press, Vitals
 from appliance.core.operations.panel_lights import DARK, STATUS
-from appliance.simulator.scenario import ActKind, dice
-from appliance.simulator.wire import World
+from appliance.simulator.scenario import ActKind, seeded_random
+from appliance.simulator.wire import Simulation
 
 MIB = 1 << 20
 MEMORY_TOTAL_BYTES = 906 * MIB  # what Linux calls total on a Raspberry Pi with 1 GB
@@ -21,13 +21,13 @@ LOAD_SWINGS_S = 60.0
 class SimulatedSensors:
     """`ports.Sensors`: a Raspberry Pi with 1 GB that has little to do, and is warmer when it does it."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
 
     def vitals(self) -> Vitals:
         """The gauges, which move once a second."""
-        second = int(self._world.elapsed())
-        chance = dice(self._world.seed, "gauges", second)
+        second = int(self._simulation.elapsed())
+        chance = seeded_random(self._simulation.seed, "gauges", second)
         load = (1 + sin(2 * pi * second / LOAD_SWINGS_S)) / 2
         return Vitals(
             cpu_percent=round(8 + 22 * load + chance.uniform(0, 6), 1),
@@ -42,24 +42,24 @@ class SimulatedSensors:
 class SimulatedPanel:
     """`ports.Panel`. The LEDs are remembered in `shown`; who holds the button looks at them first."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
         self._looked_s = 0.0
         self._presses: list[Press] = []
         self.shown: Lights = DARK
 
     @property
-    def tells_maintenance(self) -> bool:
+    def shows_maintenance(self) -> bool:
         """Whether a person who looks at the LEDs sees that the appliance is in maintenance."""
         return self.shown.status is STATUS[True]
 
     def presses(self) -> Sequence[Press]:
         """What the button has done since the previous call, oldest first."""
-        until_s = self._world.elapsed()
+        until_s = self._simulation.elapsed()
         # An appliance that was switched off in maintenance wakes up in it: holding the button blindly would end it when
         # the script means to begin it, and leave it on for an hour.
-        deed = ActKind.RESUME if self.tells_maintenance else ActKind.HALT
-        held = [Press.HELD for _ in self._world.story.begun(deed, self._looked_s, until_s)]
+        kind = ActKind.END_MAINTENANCE if self.shows_maintenance else ActKind.BEGIN_MAINTENANCE
+        held = [Press.HELD for _ in self._simulation.scenario.begun(kind, self._looked_s, until_s)]
         self._looked_s = until_s
         presses, self._presses = [*self._presses, *held], []
         return presses

@@ -7,7 +7,7 @@ from appliance.core.machine import Counters, Link, Position
 from appliance.core.metering.usage import ETHERNET_BYTES
 from appliance.simulator.conversations import router_mac
 from appliance.simulator.network import Population
-from appliance.simulator.wire import Traffic, World
+from appliance.simulator.wire import Simulation, Traffic
 
 Address = IPv4Interface | IPv6Interface
 
@@ -35,37 +35,39 @@ BRIDGE = "br0"
 class SimulatedInterfaces:
     """`ports.Interfaces` of the simulated machine."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
 
     def links(self) -> Mapping[str, Link]:
         """Every interface, by name, with absolute counters."""
-        at_s = self._world.elapsed()
-        carried = {one.index: self._carried(one, at_s) for one in self._world.populations}
+        at_s = self._simulation.elapsed()
+        carried = {one.index: self._carried(one, at_s) for one in self._simulation.populations}
         links = [self._loopback()]
-        if self._world.position is not Position.HOST:
+        if self._simulation.position is not Position.HOST:
             links.append(self._uplink([two for both in carried.values() for two in both]))
-        if self._world.position is Position.BRIDGE:
+        if self._simulation.position is Position.BRIDGE:
             links.append(self._bridge())
-        for first in {one.interface: one for one in reversed(self._world.populations)}.values():
-            sharing = [one for one in self._world.populations if one.interface == first.interface]
+        for first in {one.interface: one for one in reversed(self._simulation.populations)}.values():
+            sharing = [one for one in self._simulation.populations if one.interface == first.interface]
             links.append(self._department(sharing, [two for one in sharing for two in carried[one.index]], at_s))
         return {link.name: link for link in links}
 
     def _carried(self, population: Population, at_s: float) -> list[Traffic]:
-        return [self._world.wire.carried(device, at_s) for device in population.devices]
+        return [self._simulation.wire.carried(device, at_s) for device in population.devices]
 
     def _loopback(self) -> Link:
-        return Link("lo", 1, "00:00:00:00:00:00", self._world.boot, True, Counters(0, 0), addresses=LOOPBACK_ADDRESSES)
+        return Link(
+            "lo", 1, "00:00:00:00:00:00", self._simulation.boot, True, Counters(0, 0), addresses=LOOPBACK_ADDRESSES
+        )
 
     def _uplink(self, carried: Iterable[Traffic]) -> Link:
-        sent, received = _frames(carried if self._world.position in PASSED_ON else ())
-        is_port = self._world.position is Position.BRIDGE
+        sent, received = _frames(carried if self._simulation.position in PASSED_ON else ())
+        is_port = self._simulation.position is Position.BRIDGE
         return Link(
-            name=UPLINK if all(one.interface != UPLINK for one in self._world.populations) else OTHER_UPLINK,
+            name=UPLINK if all(one.interface != UPLINK for one in self._simulation.populations) else OTHER_UPLINK,
             index=2,
             mac="02:53:49:4d:ff:fe",
-            boot=self._world.boot,
+            boot=self._simulation.boot,
             up=True,
             counters=Counters(received[0], sent[0], received[1], sent[1]),
             speed_bps=SPEED_BPS,
@@ -74,20 +76,20 @@ class SimulatedInterfaces:
         )
 
     def _bridge(self) -> Link:
-        own = tuple(address for one in self._world.populations for address in _own(one))
+        own = tuple(address for one in self._simulation.populations for address in _own(one))
         # What it forwards does not count as its own.
-        return Link(BRIDGE, 3, "02:53:49:4d:ff:fd", self._world.boot, True, Counters(0, 0), addresses=own)
+        return Link(BRIDGE, 3, "02:53:49:4d:ff:fd", self._simulation.boot, True, Counters(0, 0), addresses=own)
 
     def _department(self, sharing: list[Population], carried: Iterable[Traffic], at_s: float) -> Link:
         """The interface of one department, or of several that share it."""
-        position, first = self._world.position, sharing[0]
-        up = self._world.wire.is_up(first, at_s)
+        position, first = self._simulation.position, sharing[0]
+        up = self._simulation.wire.is_up(first, at_s)
         received, sent = RECEIVED_AND_SENT[position](*_frames(carried))
         return Link(
             name=first.interface,
             index=4 + first.index,
             mac=router_mac(first),
-            boot=self._world.boot,
+            boot=self._simulation.boot,
             up=up,
             counters=Counters(received[0], sent[0], received[1], sent[1]),
             speed_bps=SPEED_BPS if up else None,

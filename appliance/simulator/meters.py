@@ -15,7 +15,7 @@ from appliance.core.blocking.targets import overlap
 from appliance.core.machine import Facing, Network
 from appliance.core.metering.meter import Plan, Reading
 from appliance.simulator.network import Device
-from appliance.simulator.wire import Hold, Traffic, World
+from appliance.simulator.wire import Simulation, Traffic, TrafficLimit
 
 _Key = tuple[str, str, tuple[Network, ...]]  # what makes a meter another one: name, interface, networks
 
@@ -36,8 +36,8 @@ class _Meter:
 class SimulatedMeters:
     """`ports.Meters` of the simulated machine."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
         self._plans: Sequence[Plan] = ()
         self._meters: dict[_Key, _Meter] = {}
         self._made = 0
@@ -45,32 +45,32 @@ class SimulatedMeters:
 
     def apply(self, plans: Sequence[Plan]) -> str | None:
         """Meter and hold exactly by these plans, or say why not and change nothing."""
-        here = {one.interface for one in self._world.populations}
+        here = {one.interface for one in self._simulation.populations}
         wanted = [plan for plan in plans if plan.interface in here]
         if any(_collide(one, other) for one, other in combinations(wanted, 2)):
             return "Could not process rule: conflicting intervals specified"
         if wanted != self._plans:
             self._plans = wanted
-            self._meter()
-            self._hold_all()
+            self._update_meters()
+            self._apply_limits()
         return None
 
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
-        """Hold each of these hosts to what it has left."""
-        at_s = self._world.elapsed()
+        """Limit each of these hosts to what it has left."""
+        at_s = self._simulation.elapsed()
         for (department, *_), meter in self._meters.items():
             for device in meter.devices:
                 left_bytes = left.get(department, {}).get(str(device.address))
                 if left_bytes is not None:
-                    carried_bytes = self._world.wire.carried(device, at_s).total_bytes
+                    carried_bytes = self._simulation.wire.carried(device, at_s).total_bytes
                     self._host_stops[department, device] = carried_bytes + left_bytes
-        self._hold_all()
+        self._apply_limits()
         return None
 
-    def _hold_all(self) -> None:
-        holds = [hold for plan in self._plans for hold in self._holds(plan)]
-        limiting = [one for one in holds if (one.stop_at_bytes, one.bytes_s) != (None, None)]
-        self._world.wire.hold(limiting, self._world.elapsed())
+    def _apply_limits(self) -> None:
+        limits = [limit for plan in self._plans for limit in self._plan_limits(plan)]
+        limiting = [one for one in limits if (one.stop_at_bytes, one.bytes_s) != (None, None)]
+        self._simulation.wire.limit(limiting, self._simulation.elapsed())
 
     def read(self) -> Mapping[str, Reading]:
         """By department, its meter; `unclaimed:<interface>` is what no department there claims."""
@@ -93,21 +93,21 @@ class SimulatedMeters:
         """Nothing is counted here."""
         return 0
 
-    def _meter(self) -> None:
+    def _update_meters(self) -> None:
         """The meters of the plans: those that were there go on, for whom they count now."""
-        at_s = self._world.elapsed()
+        at_s = self._simulation.elapsed()
         members = {_key(plan): self._members(plan) for plan in self._plans}
         members |= self._unclaimed()
         meters: dict[_Key, _Meter] = {}
         for key, devices in members.items():
-            former = self._meters.get(key) or self._new(key[0])
-            since = {device: self._world.wire.carried(device, at_s) for device in devices}
+            former = self._meters.get(key) or self._new_meter(key[0])
+            since = {device: self._simulation.wire.carried(device, at_s) for device in devices}
             meters[key] = _Meter(former.identity, devices, since, self._devices_of(former))
         self._meters = meters
 
-    def _new(self, name: str) -> _Meter:
+    def _new_meter(self, name: str) -> _Meter:
         self._made += 1
-        return _Meter(f"{self._world.boot}/{name}/{self._made}")
+        return _Meter(f"{self._simulation.boot}/{name}/{self._made}")
 
     def _members(self, plan: Plan) -> frozenset[Device]:
         """Whom the plan counts and holds: the hosts of its networks, or all that no other plan there claims."""
@@ -135,46 +135,46 @@ class SimulatedMeters:
         return unclaimed
 
     def _at(self, interface: str) -> list[Device]:
-        return [device for one in self._world.populations if one.interface == interface for device in one.devices]
+        return [device for one in self._simulation.populations if one.interface == interface for device in one.devices]
 
-    def _holds(self, plan: Plan) -> list[Hold]:
+    def _plan_limits(self, plan: Plan) -> list[TrafficLimit]:
         if plan.facing is Facing.MIRRORED:
             return []
         meter = self._meters[_key(plan)]
         counted = {device: reading.total_bytes for device, reading in self._devices_of(meter).items()}
-        whole = self._hold(meter.devices, plan.stop_at_bytes, sum(counted.values()), plan.throttle_bytes_s)
-        return [whole, *self._host_holds(plan, meter.devices)]
+        whole = self._limit(meter.devices, plan.stop_at_bytes, sum(counted.values()), plan.throttle_bytes_s)
+        return [whole, *self._host_limits(plan, meter.devices)]
 
-    def _host_holds(self, plan: Plan, devices: frozenset[Device]) -> list[Hold]:
+    def _host_limits(self, plan: Plan, devices: frozenset[Device]) -> list[TrafficLimit]:
         """Each host by itself; one that nobody has spoken of has the whole limit from now on."""
         if plan.host_limit_bytes is None:
             return []
-        at_s, holds = self._world.elapsed(), []
+        at_s, limits = self._simulation.elapsed(), []
         for device in devices:
-            carried_bytes = self._world.wire.carried(device, at_s).total_bytes
+            carried_bytes = self._simulation.wire.carried(device, at_s).total_bytes
             stop = self._host_stops.setdefault((plan.department, device), carried_bytes + plan.host_limit_bytes)
             if plan.host_bytes_s is None:
-                holds.append(Hold(frozenset({device}), stop))
+                limits.append(TrafficLimit(frozenset({device}), stop))
             elif carried_bytes >= stop:
-                holds.append(Hold(frozenset({device}), None, plan.host_bytes_s))
-        return holds
+                limits.append(TrafficLimit(frozenset({device}), None, plan.host_bytes_s))
+        return limits
 
-    def _hold(
+    def _limit(
         self, devices: frozenset[Device], stop_at_bytes: int | None, counted_bytes: int, bytes_s: int | None = None
-    ) -> Hold:
+    ) -> TrafficLimit:
         """The hold from now on. A plan's limit counts with the meter, a hold's with the wire, since the start."""
         if stop_at_bytes is None:
-            return Hold(devices, None, bytes_s)
-        at_s = self._world.elapsed()
-        carried_bytes = sum(self._world.wire.carried(device, at_s).total_bytes for device in devices)
-        return Hold(devices, carried_bytes + stop_at_bytes - counted_bytes, bytes_s)
+            return TrafficLimit(devices, None, bytes_s)
+        at_s = self._simulation.elapsed()
+        carried_bytes = sum(self._simulation.wire.carried(device, at_s).total_bytes for device in devices)
+        return TrafficLimit(devices, carried_bytes + stop_at_bytes - counted_bytes, bytes_s)
 
     def _devices_of(self, meter: _Meter) -> Mapping[Device, Reading]:
         """What the meter has counted of each device until now."""
-        at_s = self._world.elapsed()
+        at_s = self._simulation.elapsed()
         counted = dict(meter.carried)
         for device in meter.devices:
-            now, since = self._world.wire.carried(device, at_s), meter.since[device]
+            now, since = self._simulation.wire.carried(device, at_s), meter.since[device]
             more = Reading(
                 identity=f"{meter.identity}/{device.address}",
                 up_bytes=now.up_bytes - since.up_bytes,

@@ -15,7 +15,7 @@ from math import exp, pi, sin
 from appliance.config import Config
 from appliance.core.blocking.protection import Protected, Protections
 from appliance.core.metering.department import Department
-from appliance.simulator.scenario import dice
+from appliance.simulator.scenario import seeded_random
 
 Address = IPv4Address | IPv6Address
 Rate = tuple[float, float]  # bytes per second from a device, and toward it
@@ -93,26 +93,28 @@ class Population:
 
     @cached_property
     def _phases(self) -> list[float]:
-        chance = dice(self.seed, "wobble", self.index)
+        chance = seeded_random(self.seed, "wobble", self.index)
         return [chance.random() for _ in WOBBLES]
 
-    def suspect(self, who: float) -> Device:
+    def suspect(self, pick: float) -> Device:
         """The device that the script means by this number, 0 to 1."""
-        return self.suspects[int(who * len(self.suspects))]
+        return self.suspects[int(pick * len(self.suspects))]
 
-    def there(self, at_s: float, is_stopped: Callable[[Device], bool]) -> list[Device]:
+    def active_devices(self, at_s: float, is_stopped: Callable[[Device], bool]) -> list[Device]:
         """The devices that are there and may pass."""
         return [one for one in self.devices if not one.away_s(at_s) and not is_stopped(one)]
 
-    def rates(self, at_s: float, users: list[Device], rush: Mapping[Device, float]) -> Mapping[Device, Rate]:
+    def rates(self, at_s: float, users: list[Device], downloads: Mapping[Device, float]) -> Mapping[Device, Rate]:
         """What each of these devices sends and fetches while they use the department's line.
 
-        `rush`: by device, the multiple of the department's usual rate that it fetches besides.
+        `downloads`: by device, the multiple of the department's usual rate that it fetches besides.
         """
-        noise = exp(dice(self.seed, "noise", self.index, at_s).gauss(0, NOISE))
+        noise = exp(seeded_random(self.seed, "noise", self.index, at_s).gauss(0, NOISE))
         usual = self.usual_bytes_s * self._level(at_s) * noise
         up = {one: usual * (1 - DOWN_SHARE) * one.share for one in users}
-        down = {one: usual * DOWN_SHARE * one.share + self.usual_bytes_s * noise * rush.get(one, 0.0) for one in users}
+        down = {
+            one: usual * DOWN_SHARE * one.share + self.usual_bytes_s * noise * downloads.get(one, 0.0) for one in users
+        }
         up_fits, down_fits = self._fits(sum(up.values())), self._fits(sum(down.values()))
         return {one: (up[one] * up_fits, down[one] * down_fits) for one in users}
 
@@ -142,7 +144,7 @@ def _population(department: Department, index: int, seed: int, protected: list[P
     possible: Iterator[Address] = network.hosts()
     hosts = [*islice(possible, 99 + DEVICES)]
     addresses = hosts[99:] or hosts[1 : 1 + DEVICES] or hosts  # .100 and on, as in the contract, where there is room
-    chance = dice(seed, "devices", index)
+    chance = seeded_random(seed, "devices", index)
     weights = [chance.uniform(0.6, 1.4) for _ in addresses]
     devices = tuple(
         Device(

@@ -18,9 +18,9 @@ class ActKind(StrEnum):
     SCAN = "scan"  # a device tries one port after the other of a server
     ORDER = "order"  # an operator has the same device blocked, for as long as the act lasts
     OUTAGE = "outage"  # a cable is out
-    RUSH = "rush"  # a device fetches something huge
-    HALT = "halt"  # somebody holds the panel's button, to begin maintenance
-    RESUME = "resume"  # and again, to end it
+    DOWNLOAD = "download"  # a device fetches something huge
+    BEGIN_MAINTENANCE = "begin maintenance"  # somebody holds the panel's button, to begin maintenance
+    END_MAINTENANCE = "end maintenance"  # and again, to end it
 
 
 FIRST, LAST = 0, -1  # which department an act is about; with one department both are the same
@@ -31,10 +31,10 @@ class Act:
     """One thing that happens, `at_s` seconds after the start. `who`: 0..1, picks the device."""
 
     at_s: float
-    deed: ActKind
+    kind: ActKind
     lasts_s: float = 0.0
     department: int = FIRST
-    who: float = 0.0
+    pick: float = 0.0
     strength: float = 1.0
 
     def is_on(self, at_s: float) -> bool:
@@ -45,23 +45,23 @@ class Act:
 # The operator's order comes after the scan and never in the maintenance, which would refuse it. The rush comes when the
 # anomaly baseline is warm (20 samples), and passes each threshold of the simulator's own quota at another second. The
 # cable is changed in the maintenance; earlier, the gap would blur what is usual. All is over when the minute is.
-OPENING = (
+FIRST_MINUTE = (
     Act(10, ActKind.SCAN, lasts_s=3),  # security:incident
     Act(16, ActKind.ORDER, lasts_s=12),  # ip:blocked, ip:unblocked
-    Act(25, ActKind.RUSH, lasts_s=20, strength=10),  # analytics:anomaly, quota:alert, error E_QUOTA_EXCEEDED
-    Act(48, ActKind.HALT),  # system:maintenance, begun
+    Act(25, ActKind.DOWNLOAD, lasts_s=20, strength=10),  # analytics:anomaly, quota:alert, error E_QUOTA_EXCEEDED
+    Act(48, ActKind.BEGIN_MAINTENANCE),  # system:maintenance, begun
     Act(50, ActKind.OUTAGE, lasts_s=4, department=LAST),  # department:status
-    Act(56, ActKind.RESUME),  # system:maintenance, completed
+    Act(56, ActKind.END_MAINTENANCE),  # system:maintenance, completed
 )
 
 # The seconds count from the beginning of each round.
-ENCORE = (
+REPEATED = (
     Act(25, ActKind.SCAN, lasts_s=4),
     Act(37, ActKind.ORDER, lasts_s=60),
-    Act(190, ActKind.RUSH, lasts_s=15, strength=10),
-    Act(250, ActKind.HALT),
+    Act(190, ActKind.DOWNLOAD, lasts_s=15, strength=10),
+    Act(250, ActKind.BEGIN_MAINTENANCE),
     Act(256, ActKind.OUTAGE, lasts_s=6, department=LAST),
-    Act(275, ActKind.RESUME),
+    Act(275, ActKind.END_MAINTENANCE),
 )
 
 ROUND_S = 330.0  # longer, by more than the two shifts, than the 300 s in which the same anomaly is told only once
@@ -70,7 +70,7 @@ STRETCH = (0.7, 1.6)  # how long an encore's acts last, of what the table says
 STRENGTH = (0.8, 1.4)  # how strong, likewise
 
 
-def dice(*parts: object) -> Random:
+def seeded_random(*parts: object) -> Random:
     """Chance that falls alike whenever these parts are the same, in every process."""
     return Random("/".join(map(str, parts)))  # noqa: S311  pretended traffic needs no secrets
 
@@ -85,26 +85,28 @@ class Round:
     @cached_property
     def acts(self) -> tuple[Act, ...]:
         """What happens in it, in order."""
-        chance = dice(self.seed, "round", self.number)
-        who = chance.random()
+        chance = seeded_random(self.seed, "round", self.number)
+        pick = chance.random()
         if self.number == 0:
-            return tuple(replace(act, who=_other(who) if act.deed is ActKind.RUSH else who) for act in OPENING)
+            return tuple(
+                replace(act, pick=_other(pick) if act.kind is ActKind.DOWNLOAD else pick) for act in FIRST_MINUTE
+            )
         begins_s = self.number * ROUND_S + chance.uniform(-SHIFT_S, SHIFT_S)
         return tuple(
             replace(
                 act,
                 at_s=begins_s + act.at_s,
                 lasts_s=act.lasts_s * chance.uniform(*STRETCH),
-                who=_other(who) if act.deed is ActKind.RUSH else who,
+                pick=_other(pick) if act.kind is ActKind.DOWNLOAD else pick,
                 strength=act.strength * chance.uniform(*STRENGTH),
             )
-            for act in ENCORE
+            for act in REPEATED
         )
 
 
-def _other(who: float) -> float:
+def _other(pick: float) -> float:
     """Somebody else than the scanner, whom a block may hold back."""
-    return (who + 0.5) % 1
+    return (pick + 0.5) % 1
 
 
 class Scenario:
@@ -114,15 +116,15 @@ class Scenario:
         self._seed = seed
         self._round = Round(seed, 0)
 
-    def under_way(self, deed: ActKind, at_s: float) -> Iterator[Act]:
+    def under_way(self, kind: ActKind, at_s: float) -> Iterator[Act]:
         """The acts of this kind that go on at this second."""
-        return (act for act in self._acts(at_s) if act.deed is deed and act.is_on(at_s))
+        return (act for act in self._acts(at_s) if act.kind is kind and act.is_on(at_s))
 
-    def begun(self, deed: ActKind, after_s: float, until_s: float) -> list[Act]:
+    def begun(self, kind: ActKind, after_s: float, until_s: float) -> list[Act]:
         """The acts of this kind that begin after the one second and not after the other."""
         numbers = range(int(max(0.0, after_s) // ROUND_S), int(until_s // ROUND_S) + 1)
         acts = (act for number in numbers for act in Round(self._seed, number).acts)
-        return [act for act in acts if act.deed is deed and after_s < act.at_s <= until_s]
+        return [act for act in acts if act.kind is kind and after_s < act.at_s <= until_s]
 
     def _acts(self, at_s: float) -> tuple[Act, ...]:
         number = int(at_s // ROUND_S)

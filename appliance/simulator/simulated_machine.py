@@ -13,7 +13,7 @@ from appliance.simulator.kernel import SimulatedCapture, SimulatedFlows, Simulat
 from appliance.simulator.meters import SimulatedMeters
 from appliance.simulator.network import populate
 from appliance.simulator.scenario import Act, ActKind, Scenario
-from appliance.simulator.wire import Tap, Wire, World
+from appliance.simulator.wire import CaptureBuffer, Simulation, Wire
 
 OPERATOR = "simulated operator"
 ORDER_REASON = "Port scan, seen on the dashboard"
@@ -31,33 +31,33 @@ class SimulatedMachine:
         self._started_s = started.monotonic_s
         self._looked_s = 0.0
         populations = populate(config, seed)
-        story, tap = Scenario(seed), Tap()
+        scenario, buffer = Scenario(seed), CaptureBuffer()
         self.upstream = SimulatedUpstream()
         self.firewall = SimulatedFirewall([one.interface for one in populations], elapsed)
         self.dns_filter = SimulatedDnsFilter([one.interface for one in populations], elapsed)
-        wire = Wire(populations, story, seed, self.firewall.stops, self.dns_filter.denies, tap)
+        wire = Wire(populations, scenario, seed, self.firewall.stops, self.dns_filter.denies, buffer)
         # Each start is a boot: the counters begin at 0, and whoever remembers others is told so.
         boot = f"simulated-{seed}-{timestamp(started.wall)}"
-        self._world = world = World(config.position, boot, seed, elapsed, populations, story, wire)
-        self.interfaces = SimulatedInterfaces(world)
-        self.neighbours = SimulatedNeighbours(world)
-        self.flows = SimulatedFlows(world)
-        self.sensors = SimulatedSensors(world)
-        self.panel = SimulatedPanel(world)
-        self.meters = SimulatedMeters(world)
-        self.capture = SimulatedCapture(world, tap)
+        self._simulation = simulation = Simulation(config.position, boot, seed, elapsed, populations, scenario, wire)
+        self.interfaces = SimulatedInterfaces(simulation)
+        self.neighbours = SimulatedNeighbours(simulation)
+        self.flows = SimulatedFlows(simulation)
+        self.sensors = SimulatedSensors(simulation)
+        self.panel = SimulatedPanel(simulation)
+        self.meters = SimulatedMeters(simulation)
+        self.capture = SimulatedCapture(simulation, buffer)
 
     def orders_due(self, now: Moment) -> list[BlockRequest]:
         """What the operator asks to be blocked since the previous call; nothing in maintenance, which would refuse."""
         until_s = now.monotonic_s - self._started_s
-        acts = self._world.story.begun(ActKind.ORDER, self._looked_s, until_s)
+        acts = self._simulation.scenario.begun(ActKind.ORDER, self._looked_s, until_s)
         self._looked_s = until_s
-        return [] if self.panel.tells_maintenance else [self._order(act) for act in acts]
+        return [] if self.panel.shows_maintenance else [self._order(act) for act in acts]
 
     def _order(self, act: Act) -> BlockRequest:
-        population = self._world.populations[act.department]
+        population = self._simulation.populations[act.department]
         return BlockRequest(
-            target=str(population.suspect(act.who).address),
+            target=str(population.suspect(act.pick).address),
             reason=ORDER_REASON,
             duration_s=round(act.lasts_s),
             department=population.department.id,

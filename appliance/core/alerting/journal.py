@@ -34,7 +34,7 @@ class AlertJournal:
         latest = self._alerts[-1].number if self._alerts else 0
         return min(max(latest + 1, round(wall.timestamp() * 1e6)), LARGEST_NUMBER)
 
-    def add(self, alert: SentAlert) -> None:
+    def append(self, alert: SentAlert) -> None:
         """Keep the alert, and forget the oldest where there are too many."""
         self._alerts.append(alert)
 

@@ -42,7 +42,7 @@ class Baseline:
     mean: float = 0.0
     variance: float = 0.0
     streak: int = 0
-    told: str | None = None
+    reported: str | None = None
     quiet_until_s: float = float("-inf")
 
     @property
@@ -74,9 +74,9 @@ def judge(baseline: Baseline, rate: float, now_s: float) -> tuple[Baseline, Anom
         return _learn(replace(baseline, streak=0), level), None
     learned = _learn(replace(baseline, streak=baseline.streak + 1), baseline.mean + CLIP_Z * scatter)
     severity = next(severity for least, severity in SEVERITIES if ratio >= least)
-    if learned.streak < LASTING or _is_told(baseline, severity, now_s):
+    if learned.streak < LASTING or _is_reported(baseline, severity, now_s):
         return learned, None
-    told = replace(learned, told=severity, quiet_until_s=now_s + COOLDOWN_S)
+    told = replace(learned, reported=severity, quiet_until_s=now_s + COOLDOWN_S)
     return told, Anomaly("usage_spike", severity, _details(baseline, rate, z), confidence(z))
 
 
@@ -88,7 +88,7 @@ def confidence(z: float) -> float:
     return min(0.99, round(1 - 1 / (1 + z * z), 2))
 
 
-def human_rate(rate: float) -> str:
+def rate_text(rate: float) -> str:
     """Bytes per second in words: `5.2 MB/s`."""
     for unit in ("B/s", "kB/s", "MB/s"):
         if rate < 999.5:
@@ -97,10 +97,10 @@ def human_rate(rate: float) -> str:
     return f"{rate:.3g} GB/s"
 
 
-def _is_told(baseline: Baseline, severity: str, now_s: float) -> bool:
-    if baseline.told is None or now_s >= baseline.quiet_until_s:
+def _is_reported(baseline: Baseline, severity: str, now_s: float) -> bool:
+    if baseline.reported is None or now_s >= baseline.quiet_until_s:
         return False
-    return _RANKS[severity] <= _RANKS[baseline.told]
+    return _RANKS[severity] <= _RANKS[baseline.reported]
 
 
 def _learn(baseline: Baseline, level: float) -> Baseline:
@@ -116,9 +116,9 @@ def _learn(baseline: Baseline, level: float) -> Baseline:
 
 
 def _details(baseline: Baseline, rate: float, z: float) -> str:
-    usual = human_rate(baseline.usual_bps)
+    usual = rate_text(baseline.usual_bps)
     if rate > baseline.usual_bps * 1000:  # a larger multiple is a number that nobody can picture
         comparison = f"where {usual} is usual"
     else:
         comparison = f"{rate / baseline.usual_bps:.1f} times the usual {usual}"
-    return f"{human_rate(rate)}, {comparison} ({z:.1f} standard deviations above it)"
+    return f"{rate_text(rate)}, {comparison} ({z:.1f} standard deviations above it)"

@@ -56,7 +56,7 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True)
-class IncidentNews:
+class IncidentUpdate:
     """An incident that has just opened, escalated or closed."""
 
     change: IncidentChange
@@ -70,24 +70,24 @@ class Incidents:
         self._scans = Scans()
         self._open: dict[tuple[ScanKind, str], Incident] = {}
 
-    def observe(self, packet: Packet, now_s: float) -> None:
+    def follow(self, packet: Packet, now_s: float) -> None:
         """Take a TCP segment as evidence."""
-        self._scans.observe(packet, now_s)
+        self._scans.follow(packet, now_s)
 
-    def judge(self, now_s: float) -> list[IncidentNews]:
+    def judge(self, now_s: float) -> list[IncidentUpdate]:
         """What has opened, escalated or closed since the previous call."""
-        news = []
+        updates = []
         for suspicion in self._scans.found(now_s):
-            change = self._file(_incident(suspicion))
+            change = self._record(_incident(suspicion))
             if change is not None:
-                news.append(IncidentNews(change, self._open[suspicion.kind, suspicion.source]))
-        return news + self._close_quiet(now_s)
+                updates.append(IncidentUpdate(change, self._open[suspicion.kind, suspicion.source]))
+        return updates + self._close_quiet(now_s)
 
     def open(self) -> Collection[Incident]:
         """The incidents that are open."""
         return self._open.values()
 
-    def _file(self, found: Incident) -> IncidentChange | None:
+    def _record(self, found: Incident) -> IncidentChange | None:
         key = found.kind, found.source
         known = self._open.get(key)
         if known is None:
@@ -101,13 +101,13 @@ class Incidents:
             self._open[key] = replace(known, latest_s=found.latest_s)
         return IncidentChange.ESCALATED if self._open[key].severity != known.severity else None
 
-    def _close_quiet(self, now_s: float) -> list[IncidentNews]:
+    def _close_quiet(self, now_s: float) -> list[IncidentUpdate]:
         quiet = [incident for incident in self._open.values() if now_s - incident.latest_s >= QUIET_S]
         for incident in quiet:
             del self._open[incident.kind, incident.source]
-            self._scans.absolve_source(incident.kind, incident.source)
+            self._scans.forget_source(incident.kind, incident.source)
         return [
-            IncidentNews(IncidentChange.CLOSED, replace(one, details=f"Quiet again after: {one.details}"))
+            IncidentUpdate(IncidentChange.CLOSED, replace(one, details=f"Quiet again after: {one.details}"))
             for one in quiet
         ]
 

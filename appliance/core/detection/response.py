@@ -19,7 +19,7 @@ class Response:
     severity: Severity
     duration_s: int
 
-    def concerns(self, incident: Incident) -> bool:
+    def applies_to(self, incident: Incident) -> bool:
         """Whether this incident is grave enough."""
         grave = list(Severity)
         return grave.index(incident.severity) >= grave.index(self.severity)
@@ -39,13 +39,13 @@ class Responses:
         response = self._response
         if response is None:
             return []
-        grave = sorted((one for one in incidents if response.concerns(one)), key=lambda one: one.count)
+        grave = sorted((one for one in incidents if response.applies_to(one)), key=lambda one: one.count)
         worst = {one.source: one for one in grave}
         self._ends_s = {source: ends_s for source, ends_s in self._ends_s.items() if source in worst}
         due = [one for one in worst.values() if one.latest_s >= self._ends_s.get(one.source, 0.0)]
         return [self._request(one, response.duration_s) for one in due]
 
-    def note(self, request: BlockRequest, now_s: float) -> None:
+    def mark_requested(self, request: BlockRequest, now_s: float) -> None:
         """It was asked for, and there is no use in asking again before its end. `now_s`: monotonic."""
         self._ends_s[request.target] = now_s + (request.duration_s or inf)
 

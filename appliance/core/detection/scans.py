@@ -121,7 +121,7 @@ class Scans:
         self._failures = 0
         self._touched: dict[Key, None] = {}  # what has failed since the previous look; a set in order
 
-    def observe(self, packet: Packet, now_s: float) -> None:
+    def follow(self, packet: Packet, now_s: float) -> None:
         """Follow a TCP segment that opens, grants or refuses a connection; all others change nothing."""
         if packet.opens:
             attempt = Attempt(packet.source, packet.destination, packet.destination_port)
@@ -131,7 +131,7 @@ class Scans:
         attempt = Attempt(packet.destination, packet.source, packet.source_port)
         if packet.accepts:
             self._open_s.pop(attempt, None)
-            self._absolve(attempt)
+            self._withdraw(attempt)
         elif packet.refuses and attempt in self._open_s:
             self._fail(attempt, self._open_s.pop(attempt))
 
@@ -148,7 +148,7 @@ class Scans:
         """How many failures are remembered, at most `MOST_FAILURES`."""
         return self._failures
 
-    def absolve_source(self, kind: ScanKind, source: str) -> None:
+    def forget_source(self, kind: ScanKind, source: str) -> None:
         """Forget the source's failures of this kind: its incident is closed and a new one starts from nothing."""
         for key in [key for key in self._suspicions if key[:2] == (kind, source)]:
             self._drop(key)
@@ -164,9 +164,9 @@ class Scans:
     def _fail(self, attempt: Attempt, began_s: float) -> None:
         for key, distinct in _evidence(attempt):
             if key[0] is ScanKind.PORT_SCAN or _counts_for_sweep(attempt):
-                self._add(key, distinct, began_s)
+                self._record(key, distinct, began_s)
 
-    def _add(self, key: Key, distinct: str | int, began_s: float) -> None:
+    def _record(self, key: Key, distinct: str | int, began_s: float) -> None:
         suspicion = self._suspicions.pop(key, None) or Suspicion(key)
         self._suspicions[key] = suspicion
         self._touched[key] = None
@@ -178,7 +178,7 @@ class Scans:
         while self._failures > MOST_FAILURES:
             self._drop(next(iter(self._suspicions)))
 
-    def _absolve(self, attempt: Attempt) -> None:
+    def _withdraw(self, attempt: Attempt) -> None:
         """A grant that came late after all."""
         for key, distinct in _evidence(attempt):
             suspicion = self._suspicions.get(key)

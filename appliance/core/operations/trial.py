@@ -30,12 +30,12 @@ class Trial:
         return json.dumps(asdict(self))
 
 
-def begun(content: bytes, actor: str, now_s: float) -> Trial:
+def begin_trial(content: bytes, actor: str, now_s: float) -> Trial:
     """The trial of this text, from now on."""
     return Trial(now_s + TRIAL_S, digest_of(content), actor)
 
 
-def told(text: str, content: bytes | None, now_s: float) -> Trial | None:
+def inherited_trial(text: str, content: bytes | None, now_s: float) -> Trial | None:
     """The trial that the predecessor has told of; `None` where it is over, or is not that of this text."""
     try:
         trial = Trial(**json.loads(text))

@@ -50,14 +50,14 @@ def answer_in(packet: Packet) -> DnsAnswer | None:
     if packet.source_port != DNS_PORT:
         return None
     if packet.protocol == UDP:
-        return read(packet.payload, packet.destination)
+        return parse_answer(packet.payload, packet.destination)
     if packet.protocol == TCP and len(packet.payload) > _LENGTH_BYTES:
         message_bytes = int.from_bytes(packet.payload[:_LENGTH_BYTES], "big")
-        return read(packet.payload[_LENGTH_BYTES:][:message_bytes], packet.destination)
+        return parse_answer(packet.payload[_LENGTH_BYTES:][:message_bytes], packet.destination)
     return None
 
 
-def read(message: bytes, client: str) -> DnsAnswer | None:
+def parse_answer(message: bytes, client: str) -> DnsAnswer | None:
     """The answer in these bytes, or `None` for a question, a failure, another kind of look-up or garbage."""
     if len(message) < _HEADER.size:
         return None

@@ -14,7 +14,7 @@ class Presence:
         self._most = most
         self._seen_s: dict[str, float] = {}  # in the order of the last sign of life
 
-    def observe(self, device: str, now_s: float) -> None:
+    def mark_seen(self, device: str, now_s: float) -> None:
         """The device has shown itself."""
         self._seen_s.pop(device, None)
         self._seen_s[device] = now_s

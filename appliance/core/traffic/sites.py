@@ -52,7 +52,7 @@ class Averages:
     at_s: float
 
 
-def follow(averages: Averages | None, rate: float, now_s: float) -> Averages:
+def update_averages(averages: Averages | None, rate: float, now_s: float) -> Averages:
     """The averages after one more sample; samples may come at any distance. `None`: this is the first."""
     if averages is None:
         return Averages(rate, rate, now_s)
@@ -81,23 +81,23 @@ class Analytics:
         self._registrable = registrable
         self._users = Presence()
         self._lookups_s: dict[tuple[str, str], float] = {}
-        self._parts: dict[int, _Part] = {}
+        self._parts: dict[int, _PartVisits] = {}
 
-    def see(self, client: str, now_s: float) -> None:
+    def mark_active(self, client: str, now_s: float) -> None:
         """The client has done something."""
-        self._users.observe(client, now_s)
+        self._users.mark_seen(client, now_s)
 
-    def observe(self, answer: DnsAnswer, now_s: float) -> None:
+    def count_visit(self, answer: DnsAnswer, now_s: float) -> None:
         """A client was told where a name lives: it is active, and visits the site."""
-        self.see(answer.client, now_s)
+        self.mark_active(answer.client, now_s)
         domain = self._registrable(answer.name)
         if domain is None or self._is_same_visit(answer, now_s):
             return
         part = int(now_s // PART_S)
         if part not in self._parts:
             self._parts = {number: kept for number, kept in self._parts.items() if number > part - PARTS}
-            self._parts[part] = _Part()
-        self._parts[part].add(domain)
+            self._parts[part] = _PartVisits()
+        self._parts[part].count(domain)
 
     def active_users(self, now_s: float) -> int:
         """Distinct client addresses that did something in the last 5 minutes."""
@@ -125,7 +125,7 @@ class Analytics:
         return False
 
 
-class _Part:
+class _PartVisits:
     """Visits in one part of the hour: by domain, its count and how much of that it may have inherited."""
 
     __slots__ = ("_counts",)
@@ -133,7 +133,7 @@ class _Part:
     def __init__(self) -> None:
         self._counts: dict[str, tuple[int, int]] = {}
 
-    def add(self, domain: str) -> None:
+    def count(self, domain: str) -> None:
         counts = self._counts
         if domain in counts:
             count, inherited = counts[domain]

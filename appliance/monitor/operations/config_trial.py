@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from appliance.config import ConfigError, parse
 from appliance.core.moment import Moment
-from appliance.core.operations.trial import Trial, begun
+from appliance.core.operations.trial import Trial, begin_trial
 from appliance.core.refusal import Code, Refused
 from appliance.ports import ConfigFiles
 
@@ -48,7 +48,7 @@ class ConfigTrial:
         obstacle = self._drafts.obstacle() or _faults(content) or self._drafts.save(content)
         if obstacle is not None:
             raise Refused(Code.BAD_REQUEST, obstacle)
-        trial = begun(content, actor, now.monotonic_s)
+        trial = begin_trial(content, actor, now.monotonic_s)
         log.warning("%s tries a new configuration", actor)
         self.successor = Successor(trial)
         return trial

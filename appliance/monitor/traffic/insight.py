@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.detection import anomaly
 from appliance.core.detection.anomaly import Anomaly, Baseline
-from appliance.core.detection.incident import IncidentChange, IncidentNews, Incidents
+from appliance.core.detection.incident import IncidentChange, Incidents, IncidentUpdate
 from appliance.core.detection.response import Response, Responses
 from appliance.core.metering.department import Department, Network, holds
 from appliance.core.moment import Moment, timestamp
 from appliance.core.traffic.dns import DnsAnswer, answer_in
 from appliance.core.traffic.packet import TCP, Packet, decode
 from appliance.core.traffic.presence import Presence
-from appliance.core.traffic.sites import Analytics, Averages, follow, trend_of
+from appliance.core.traffic.sites import Analytics, Averages, trend_of, update_averages
 from appliance.events import (
     AnalyticsAnomaly,
     AnalyticsMetrics,
@@ -56,14 +56,14 @@ class _Scene:
         if answer is not None and not holds(self.networks, answer.client):
             answer = None
         if answer is not None:
-            self.analytics.observe(answer, now_s)
-            self.devices.observe(packet.destination_mac, now_s)
+            self.analytics.count_visit(answer, now_s)
+            self.devices.mark_seen(packet.destination_mac, now_s)
         if packet.protocol == TCP:
-            self.incidents.observe(packet, now_s)
+            self.incidents.follow(packet, now_s)
             # Who opens a connection is somebody; who answers one may be a server.
             if packet.opens and holds(self.networks, packet.source):
-                self.analytics.see(packet.source, now_s)
-                self.devices.observe(packet.source_mac, now_s)
+                self.analytics.mark_active(packet.source, now_s)
+                self.devices.mark_seen(packet.source_mac, now_s)
         return answer
 
 
@@ -139,16 +139,16 @@ class Insight:
     def _respond(self, scene: _Scene, now: Moment) -> None:
         for request in scene.responses.due(scene.incidents.open()):
             if self._order(request, now):
-                scene.responses.note(request, now.monotonic_s)
+                scene.responses.mark_requested(request, now.monotonic_s)
 
     def _judge_rate(self, scene: _Scene, rate: float, now: Moment) -> None:
-        scene.averages = follow(scene.averages, rate, now.monotonic_s)
+        scene.averages = update_averages(scene.averages, rate, now.monotonic_s)
         scene.baseline, found = anomaly.judge(scene.baseline, rate, now.monotonic_s)
         if found is not None:
             self._publish(_anomaly(scene.department.id, found, now))
 
 
-def _incident(department: str, news: IncidentNews, now: Moment) -> SecurityIncident:
+def _incident(department: str, news: IncidentUpdate, now: Moment) -> SecurityIncident:
     return SecurityIncident(
         timestamp=timestamp(now.wall),
         department_id=department,

@@ -7,7 +7,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 def _filed(journal, wall, room="a"):
     alert = SentAlert(journal.next_number(wall), "quota:alert", room, b"{}")
-    journal.add(alert)
+    journal.append(alert)
     return alert.number
 
 

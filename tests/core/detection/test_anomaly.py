@@ -14,8 +14,8 @@ from appliance.core.detection.anomaly import (
     Anomaly,
     Baseline,
     confidence,
-    human_rate,
     judge,
+    rate_text,
 )
 
 USUAL = 200_000.0
@@ -132,7 +132,7 @@ def test_confidence_is_cantellis_bound_and_never_certainty(z: float, expected: f
     [(0, "0 B/s"), (999.6, "1 kB/s"), (5_240_000, "5.24 MB/s"), (2e9, "2 GB/s")],
 )
 def test_rates_are_told_in_human_units(rate: float, text: str) -> None:
-    assert human_rate(rate) == text
+    assert rate_text(rate) == text
 
 
 @given(st.lists(st.floats(0, 1e13), max_size=80))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.core.detection.incident import MOST_OPEN, QUIET_S, IncidentChange, IncidentNews, Incidents
+from appliance.core.detection.incident import MOST_OPEN, QUIET_S, IncidentChange, Incidents, IncidentUpdate
 from appliance.core.detection.scans import ANSWER_S, MOST_ATTEMPTS, MOST_FAILURES, WINDOW_S, ScanKind, Scans
 from appliance.core.traffic.packet import decode
 from tests.core import frames
@@ -15,7 +15,7 @@ SCANNER, VICTIM = "192.168.1.66", "192.0.2.10"
 def show(incidents: Incidents | Scans, frame: bytes, now_s: float) -> None:
     packet = decode(frame)
     assert packet is not None
-    incidents.observe(packet, now_s)
+    incidents.follow(packet, now_s)
 
 
 def refused(incidents: Incidents, ports: Iterable[int], now_s: float, victim: str = VICTIM) -> None:
@@ -24,7 +24,7 @@ def refused(incidents: Incidents, ports: Iterable[int], now_s: float, victim: st
         show(incidents, frames.rst(SCANNER, victim, port), now_s)
 
 
-def changes(news: list[IncidentNews]) -> list[tuple[IncidentChange, ScanKind, str]]:
+def changes(news: list[IncidentUpdate]) -> list[tuple[IncidentChange, ScanKind, str]]:
     return [(one.change, one.incident.kind, one.incident.severity) for one in news]
 
 
@@ -137,7 +137,7 @@ def test_a_source_that_scans_many_hosts_is_one_incident() -> None:
     assert changes(incidents.judge(6)) == [(IncidentChange.OPENED, ScanKind.PORT_SCAN, "medium")]
 
 
-def swept(incidents: Incidents, port: int, hosts: int, prefix: str = "10.1.1.") -> list[IncidentNews]:
+def swept(incidents: Incidents, port: int, hosts: int, prefix: str = "10.1.1.") -> list[IncidentUpdate]:
     for host in range(1, hosts + 1):
         show(incidents, frames.syn(SCANNER, f"{prefix}{host}", port), 0)
     return incidents.judge(ANSWER_S)

@@ -30,7 +30,7 @@ def test_what_was_answered_is_due_again_only_when_it_goes_on_after_its_time() ->
     responses = Responses("sales", Response(Severity.HIGH, 600))
     [request] = responses.due([incident(Severity.HIGH, 10)])
     assert request == BlockRequest(SCANNER, "a sentence", 600, "sales", "detection", "detection")
-    responses.note(request, 10)
+    responses.mark_requested(request, 10)
     assert responses.due([incident(Severity.HIGH, 605)]) == []  # it is seen to try while it is blocked
     assert len(responses.due([incident(Severity.HIGH, 610)])) == 1
     assert responses.due([]) == []  # it has ended, and is forgotten
@@ -40,7 +40,7 @@ def test_what_was_answered_is_due_again_only_when_it_goes_on_after_its_time() ->
 def test_what_was_answered_until_it_is_lifted_is_not_due_again() -> None:
     responses = Responses("sales", Response(Severity.LOW, 0))
     [request] = responses.due([incident(Severity.LOW, 10)])
-    responses.note(request, 10)
+    responses.mark_requested(request, 10)
     assert responses.due([incident(Severity.LOW, 1e9)]) == []
 
 

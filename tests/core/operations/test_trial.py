@@ -1,9 +1,9 @@
 import pytest
 
-from appliance.core.operations.trial import TRIAL_S, begun, told
+from appliance.core.operations.trial import TRIAL_S, begin_trial, inherited_trial
 
 TEXT = b"[appliance]"
-TRIAL = begun(TEXT, "anna", 1000.0)
+TRIAL = begin_trial(TEXT, "anna", 1000.0)
 
 
 def test_a_trial_lasts_two_minutes_and_never_less_than_none():
@@ -11,7 +11,7 @@ def test_a_trial_lasts_two_minutes_and_never_less_than_none():
 
 
 def test_the_successor_knows_the_trial_it_was_told_of():
-    assert told(TRIAL.as_text(), TEXT, 1010.0) == TRIAL
+    assert inherited_trial(TRIAL.as_text(), TEXT, 1010.0) == TRIAL
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ def test_the_successor_knows_the_trial_it_was_told_of():
     ids=["nobody told", "another text", "no text", "over", "another boot", "no object", "no number", "not whole"],
 )
 def test_what_is_not_told_or_over_is_no_trial(text, content, now_s):
-    assert told(text, content, now_s) is None
+    assert inherited_trial(text, content, now_s) is None

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from appliance.core.moment import Moment
-from appliance.core.operations.trial import TRIAL_S, begun
+from appliance.core.operations.trial import TRIAL_S, begin_trial
 from appliance.core.refusal import Refused
 from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 
@@ -36,7 +36,7 @@ class Drafts:
 
 
 def on_trial(drafts: Drafts) -> ConfigTrial:
-    return ConfigTrial(drafts, begun(NEW.encode(), "anna", at(0).monotonic_s), NEW.encode())
+    return ConfigTrial(drafts, begin_trial(NEW.encode(), "anna", at(0).monotonic_s), NEW.encode())
 
 
 def test_a_good_configuration_is_kept_as_a_draft_and_given_to_a_successor() -> None:

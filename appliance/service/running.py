@@ -28,10 +28,9 @@ from appliance.config.values import SendPath
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.blocking.protection import Protected
 from appliance.core.machine import Press
-from appliance.core.metering.department import networks_of
 from appliance.core.moment import Moment
 from appliance.core.operations.panel_lights import DARK
-from appliance.core.refusal import Code, Refused
+from appliance.core.refusal import Refused
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.metering.departments import Metering
@@ -145,15 +144,13 @@ class Service:
             publish,
         )
         self._insight = Insight(
-            departments,
-            machine.capture,
-            PublicSuffixes(),
-            self._metering.lines.rate_bytes_s,
-            lambda department: networks_of(by_id[department], self._metering.links),
-            self._enforcement.hear,
-            config.as_response(),
-            self._order,
-            publish,
+            departments=departments,
+            capture=machine.capture,
+            registrable=PublicSuffixes(),
+            metering=self._metering,
+            blocking=self._enforcement,
+            response=config.as_response(),
+            publish=publish,
         )
         self._history_store = SqliteHistoryStore(state_dir / f"{simulated}history.sqlite3")
         self._history = HistoryRecorder(config.zone, self._history_store, config.as_retention())
@@ -279,17 +276,15 @@ class Service:
         self._enforcement.step(now)
         self._condition.status_step(now)  # after it, so that a department is not called well before its blocks hold
 
-    def _order(self, request: BlockRequest, now: Moment) -> bool:
-        """Block what nobody waits for an answer about; false: it is worth asking again."""
+    def _order(self, request: BlockRequest, now: Moment) -> None:
+        """Block what the simulated operator asks for."""
         try:
             self._enforcement.block([request], now)
         except Refused as refused:
             log.info("%s is refused: %s", request.actor, refused.message)
-            return refused.code is not Code.MAINTENANCE
-        return True
 
     def _observe(self, now: Moment) -> None:
-        while self._insight.observe(now):
+        while self._insight.process_frames(now):
             eventlet.sleep(0)  # a line that is always busy must not starve the clients
 
     def _panel(self, now: Moment) -> None:

@@ -13,7 +13,6 @@ import pytest
 from appliance import simulator
 from appliance.config import Config, parse
 from appliance.core.machine import Facing, Light
-from appliance.core.metering.department import networks_of
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.moment import Moment
 from appliance.core.operations.panel_lights import lights
@@ -48,7 +47,6 @@ class Appliance:
         self.published: list[Event] = []
         self.machine = machine = SimulatedMachine(config, seed, self.clock)
         departments = config.as_departments()
-        by_id = {one.id: one for one in departments}
         publish = self.published.append
         self.maintenance_mode = MaintenanceMode(store, machine.panel, publish, SqliteAuditStore(Path(":memory:")))
         self.metering = Metering(
@@ -77,15 +75,13 @@ class Appliance:
         )
         self.enforcement.restore(self.clock())
         self.insight = Insight(
-            departments,
-            machine.capture,
-            PublicSuffixes(),
-            self.metering.lines.rate_bytes_s,
-            lambda department: networks_of(by_id[department], self.metering.links),
-            self.enforcement.hear,
-            None,
-            lambda request, now: True,
-            publish,
+            departments=departments,
+            capture=machine.capture,
+            registrable=PublicSuffixes(),
+            metering=self.metering,
+            blocking=self.enforcement,
+            response=None,
+            publish=publish,
         )
         self.condition = StatusMonitor(
             departments,
@@ -114,7 +110,7 @@ class Appliance:
         self.enforcement.step(now)
         self.condition.status_step(now)
         self.machine.capture.attach(self._interfaces)
-        while self.insight.observe(now):
+        while self.insight.process_frames(now):
             pass
         self.insight.step(now)
         self.condition.health_step(now)

@@ -10,6 +10,7 @@ from math import inf
 
 from appliance.core.blocking.block import BlockOrigin, BlockRequest
 from appliance.core.detection.incident import Incident, Severity
+from appliance.core.refusal import Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,13 @@ class Responses:
         due = [one for one in worst.values() if one.latest_s >= self._ends_s.get(one.source, 0.0)]
         return [self._request(one, response.duration_s) for one in due]
 
-    def mark_requested(self, request: BlockRequest, now_s: float) -> None:
-        """It was asked for, and there is no use in asking again before its end. `now_s`: monotonic."""
-        self._ends_s[request.target] = now_s + (request.duration_s or inf)
+    def mark_answered(self, request: BlockRequest, now_s: float, refusal: Code | None = None) -> None:
+        """Do not ask again before the block's end. `now_s`: monotonic. `refusal`: `None` where the block was made.
+
+        A maintenance passes, so that what it refused stays due; any other refusal would only be repeated.
+        """
+        if refusal is not Code.MAINTENANCE:
+            self._ends_s[request.target] = now_s + (request.duration_s or inf)
 
     def _request(self, incident: Incident, duration_s: int) -> BlockRequest:
         return BlockRequest(

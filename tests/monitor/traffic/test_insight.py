@@ -1,24 +1,26 @@
 from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
+from ipaddress import ip_interface, ip_network
 
 import pytest
 
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.response import Response
-from appliance.core.machine import Frame
-from appliance.core.metering.department import Department, Network
+from appliance.core.machine import Counters, Frame, Link
+from appliance.core.metering.department import Department
 from appliance.core.metering.quota import Limits
 from appliance.core.moment import Moment
+from appliance.core.refusal import Code, Refused
+from appliance.core.traffic.dns import DnsAnswer
 from appliance.events import AnalyticsAnomaly, AnalyticsUpdate, Event, SecurityIncident, Website
 from appliance.monitor.traffic.insight import Insight
 from tests.core import frames
 
 SALES = Department("sales", "Sales", "eth1", Limits({}))
 LAB = Department("lab", "Lab", "eth2", Limits({}))
-NETWORKS: dict[str, tuple[Network, ...] | None] = {"sales": (ip_network("192.168.1.0/24"),), "lab": None}
+ADDRESSES = (ip_interface("192.168.1.1/24"),)  # of eth1
 CLIENT, OTHER, OUTSIDE = "192.168.1.10", "192.168.1.11", "203.0.113.5"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -43,36 +45,58 @@ class Replay:
         return 0
 
 
-class Scene:
-    """An `Insight` of two departments with what it publishes, and the rates that it is told."""
+class Metered:
+    """Rates and links as a test sets them."""
 
     def __init__(self) -> None:
-        self.capture = Replay()
-        self.rates: dict[str, float | None] = {"sales": None, "lab": None}
-        self.published: list[Event] = []
+        self.rates: dict[str, float | None] = {}
+        self.links = {"eth1": Link("eth1", 2, "02:00:00:00:00:01", "boot", True, Counters(0, 0), addresses=ADDRESSES)}
+
+    @property
+    def lines(self) -> "Metered":
+        return self
+
+    def rate_bytes_s(self, department: str) -> float | None:
+        return self.rates.get(department)
+
+
+class Blocking:
+    """Remembers answers and requests; `refusal`: why nothing can be blocked."""
+
+    def __init__(self) -> None:
         self.heard: list[tuple[str, str]] = []
-        self.ordered: list[BlockRequest] = []
-        self.is_settled = True
+        self.requested: list[BlockRequest] = []
+        self.refusal: Code | None = None
+
+    def hear(self, department: str, answer: DnsAnswer, now: Moment) -> None:
+        self.heard.append((department, answer.name))
+
+    def block(self, requests: Sequence[BlockRequest], now: Moment) -> None:
+        self.requested += requests
+        if self.refusal is not None:
+            raise Refused(self.refusal, "not now")
+
+
+class Scene:
+    """An `Insight` of two departments with what it publishes; the lab's interface has no addresses."""
+
+    def __init__(self) -> None:
+        self.capture, self.metered, self.blocking = Replay(), Metered(), Blocking()
+        self.published: list[Event] = []
         self.insight = Insight(
-            [SALES, LAB],
-            self.capture,
-            lambda name: ".".join(name.split(".")[-2:]),
-            lambda department: self.rates[department],
-            lambda department: NETWORKS[department],
-            lambda department, answer, now: self.heard.append((department, answer.name)),
-            Response(Severity.MEDIUM, 600),
-            self.order,
-            self.published.append,
+            departments=[SALES, LAB],
+            capture=self.capture,
+            registrable=lambda name: ".".join(name.split(".")[-2:]),
+            metering=self.metered,
+            blocking=self.blocking,
+            response=Response(Severity.MEDIUM, 600),
+            publish=self.published.append,
         )
         self.insight.step(at(0))
 
-    def order(self, request: BlockRequest, now: Moment) -> bool:
-        self.ordered.append(request)
-        return self.is_settled
-
     def arrive(self, second: float, *arriving: bytes, interface: str = "eth1") -> None:
         self.capture.waiting.extend(Frame(interface, frame) for frame in arriving)
-        while self.insight.observe(at(second)):
+        while self.insight.process_frames(at(second)):
             pass
 
     def step(self, second: float) -> list[Event]:
@@ -170,23 +194,23 @@ def test_a_port_scan_is_told_when_it_opens_and_when_it_is_over(scene: Scene) -> 
 
 
 def test_who_scans_is_asked_to_be_blocked_once_and_again_only_while_that_is_of_use(scene: Scene) -> None:
-    scene.is_settled = False
+    scene.blocking.refusal = Code.MAINTENANCE
     for port in range(1, 21):
         scene.arrive(1, frames.syn(CLIENT, OTHER, port), frames.rst(CLIENT, OTHER, port))
     scene.step(2)
-    scene.is_settled = True
+    scene.blocking.refusal = None
     for second in (3, 4):
         scene.step(second)
-    assert [(one.target, one.department, one.origin, one.duration_s) for one in scene.ordered] == [
+    assert [(one.target, one.department, one.origin, one.duration_s) for one in scene.blocking.requested] == [
         (CLIENT, "sales", "detection", 600)
     ] * 2
-    assert "20 different ports" in scene.ordered[0].reason
+    assert "20 different ports" in scene.blocking.requested[0].reason
 
 
 def test_a_spike_after_half_a_minute_is_told_to_the_departments_subscribers(scene: Scene) -> None:
     found = []
     for second in range(1, 36):
-        scene.rates = {"sales": 20e6 if second > 30 else 200e3, "lab": 200e3}
+        scene.metered.rates = {"sales": 20e6 if second > 30 else 200e3, "lab": 200e3}
         found += [event for event in scene.step(second) if isinstance(event, AnalyticsAnomaly)]
     assert [(event.department_id, event.anomaly.type, event.anomaly.severity) for event in found] == [
         ("sales", "usage_spike", "critical")
@@ -197,7 +221,7 @@ def test_a_spike_after_half_a_minute_is_told_to_the_departments_subscribers(scen
 
 def test_frames_are_taken_in_the_captures_batches(scene: Scene) -> None:
     scene.capture.waiting.extend(Frame("eth1", frames.syn(CLIENT, OUTSIDE, 443)) for _ in range(100))
-    assert [scene.insight.observe(at(1)) for _ in range(3)] == [64, 36, 0]
+    assert [scene.insight.process_frames(at(1)) for _ in range(3)] == [64, 36, 0]
 
 
 def test_garbage_and_frames_of_other_interfaces_are_left(scene: Scene) -> None:
@@ -207,27 +231,25 @@ def test_garbage_and_frames_of_other_interfaces_are_left(scene: Scene) -> None:
 
 
 def test_departments_that_share_an_interface_see_what_has_an_end_in_them() -> None:
-    capture, published, heard = Replay(), list[Event](), list[tuple[str, str]]()
+    capture, published, blocking = Replay(), list[Event](), Blocking()
     upstairs = Department("up", "Upstairs", "eth1", Limits({}), subnets=(ip_network("10.0.0.0/25"),))
     downstairs = Department("down", "Downstairs", "eth1", Limits({}), subnets=(ip_network("10.0.0.128/25"),))
     insight = Insight(
-        [upstairs, downstairs],
-        capture,
-        lambda name: name,
-        lambda _: None,
-        lambda _: None,
-        lambda department, answer, now: heard.append((department, answer.name)),
-        None,
-        lambda request, now: True,
-        published.append,
+        departments=[upstairs, downstairs],
+        capture=capture,
+        registrable=lambda name: name,
+        metering=Metered(),
+        blocking=blocking,
+        response=None,
+        publish=published.append,
     )
     lookups = (frames.lookup("10.0.0.5", "up.test"), frames.lookup("10.0.0.200", "down.test"))
     capture.waiting.extend(Frame("eth1", frame) for frame in lookups)
-    insight.observe(at(1))
+    insight.process_frames(at(1))
     insight.step(at(2))
     seen = {one.department_id: one.metrics.top_websites for one in published if isinstance(one, AnalyticsUpdate)}
     assert seen == {
         "up": [Website(domain="up.test", visits=1)],
         "down": [Website(domain="down.test", visits=1)],
     }
-    assert heard == [("up", "up.test"), ("down", "down.test")]
+    assert blocking.heard == [("up", "up.test"), ("down", "down.test")]

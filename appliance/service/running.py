@@ -156,15 +156,22 @@ class Service:
         self._history = HistoryRecorder(config.zone, self._history_store, config.as_retention())
         self._lists = ListImports(config.as_block_lists(), self._enforcement, fetch, tpool.execute)
         self._condition = StatusMonitor(
-            departments,
-            self._metering,
-            self._enforcement,
-            self._insight,
-            self._troubles,
-            machine.capture,
-            machine.neighbours,
-            machine.sensors,
-            publish,
+            departments=departments,
+            metering=self._metering,
+            enforcement=self._enforcement,
+            insight=self._insight,
+            trouble_sources=(
+                self._metering.troubles,
+                lambda _: self._kept.troubles(),
+                lambda _: [*filter(None, [self._history.trouble()])],
+                trial.troubles,
+                lambda _: self._lists.troubles(),
+                self._enforcement.troubles,
+            ),
+            capture=machine.capture,
+            neighbours=machine.neighbours,
+            sensors=machine.sensors,
+            publish=publish,
         )
         services = Services(
             self._metering,
@@ -182,7 +189,7 @@ class Service:
             services,
             clock,
             config.limits,
-            self._condition.troubles,
+            lambda: self._condition.troubles(clock()),
             self._authentication.tls,
             config.server.hsts_max_age,
             Watched(self._metering, self._enforcement, self._condition),
@@ -259,11 +266,6 @@ class Service:
         door = Listener(self._notice, NOTICE_CONNECTIONS, NOTICE_CONNECTIONS_PER_ADDRESS, self._request_s)
         return [eventlet.spawn(self._drive, "the notice", partial(door.serve, listener))]
 
-    def _troubles(self) -> Sequence[str]:
-        blocks = self._enforcement.troubles(clock())
-        own = [self._history.trouble(), self._trial.trouble(clock())]
-        return [*self._kept.troubles(), *(one for one in own if one), *self._lists.troubles(), *blocks]
-
     def _meter(self, now: Moment) -> None:
         self._metering.step(now)
         passed, hosts = self._metering.take_passed(), self._metering.hosts.take_passed()
@@ -290,7 +292,7 @@ class Service:
     def _panel(self, now: Moment) -> None:
         self._maintenance_mode.step(now)
         self._maintenance_mode.show(
-            alarmed=self._condition.is_alarmed, troubled=self._condition.is_troubled, busy=self._condition.is_busy
+            alarmed=self._condition.is_alarmed, troubled=self._condition.is_troubled(now), busy=self._condition.is_busy
         )
 
     def _try(self, now: Moment) -> None:

@@ -35,7 +35,14 @@ class SimulatedMachine:
         self.upstream = SimulatedUpstream()
         self.firewall = SimulatedFirewall([one.interface for one in populations], elapsed)
         self.dns_filter = SimulatedDnsFilter([one.interface for one in populations], elapsed)
-        wire = Wire(populations, scenario, seed, self.firewall.stops, self.dns_filter.denies, buffer)
+        wire = Wire(
+            populations=populations,
+            scenario=scenario,
+            seed=seed,
+            is_stopped=self.firewall.stops,
+            is_denied=self.dns_filter.denies,
+            buffer=buffer,
+        )
         # Each start is a boot: the counters begin at 0, and whoever remembers others is told so.
         boot = f"simulated-{seed}-{timestamp(started.wall)}"
         self._simulation = simulation = Simulation(config.position, boot, seed, elapsed, populations, scenario, wire)

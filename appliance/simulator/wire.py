@@ -20,8 +20,10 @@ PACKET_BYTES = 900  # of an ordinary mixture of full segments and acknowledgemen
 
 BUFFER_FRAMES = 1024  # what the real one holds of such frames
 
-Stopped = Callable[[str, Address, float], bool]
-Denied = Callable[[str, Address, str, float], bool]
+# Whether an interface passes nothing of an address at a second.
+IsStopped = Callable[[str, Address, float], bool]
+# Whether, at an interface, an address is refused the look-up of a name at a second.
+IsDenied = Callable[[str, Address, str, float], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +84,14 @@ class Wire:
 
     def __init__(
         self,
+        *,
         populations: Sequence[Population],
         scenario: Scenario,
         seed: int,
-        is_stopped: Stopped,
-        is_denied: Denied,
+        is_stopped: IsStopped,
+        is_denied: IsDenied,
         buffer: CaptureBuffer,
     ) -> None:
-        """`is_stopped`: whether an interface passes nothing of an address at a second.
-
-        `is_denied`: whether at an interface this address is refused the look-up of a name then.
-        """
         self._populations = populations
         self._scenario = scenario
         self._seed = seed

@@ -84,15 +84,15 @@ class Appliance:
             publish=publish,
         )
         self.condition = StatusMonitor(
-            departments,
-            self.metering,
-            self.enforcement,
-            self.insight,
-            list,
-            machine.capture,
-            machine.neighbours,
-            machine.sensors,
-            publish,
+            departments=departments,
+            metering=self.metering,
+            enforcement=self.enforcement,
+            insight=self.insight,
+            trouble_sources=[self.metering.troubles],
+            capture=machine.capture,
+            neighbours=machine.neighbours,
+            sensors=machine.sensors,
+            publish=publish,
         )
         self._interfaces = [one.interface for one in departments]
 
@@ -116,7 +116,7 @@ class Appliance:
         self.condition.health_step(now)
         self.maintenance_mode.step(now)
         self.maintenance_mode.show(
-            alarmed=self.condition.is_alarmed, troubled=self.condition.is_troubled, busy=self.condition.is_busy
+            alarmed=self.condition.is_alarmed, troubled=self.condition.is_troubled(now), busy=self.condition.is_busy
         )
 
 

@@ -5,6 +5,7 @@ becomes the process that runs it (`successor`).
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.config import ConfigError, parse
@@ -81,14 +82,14 @@ class ConfigTrial:
             log.warning("nobody has confirmed the new configuration of %s: the former comes back", self._current.actor)
             self.successor = Successor(None)
 
-    def trouble(self, now: Moment) -> str | None:
-        """What to tell everybody while a configuration is on trial."""
+    def troubles(self, now: Moment) -> Sequence[str]:
+        """A sentence while a configuration is on trial."""
         if self._current is None:
-            return None
-        return (
+            return []
+        return [
             f"a new configuration is on trial for {self._current.remaining_s(now.monotonic_s):.0f} s more; confirm it"
             " (appliance confirm, or a short press of the button), or the former comes back"
-        )
+        ]
 
 
 def _faults(content: bytes) -> str | None:

@@ -1,6 +1,6 @@
 """The bytes of simulated packets: Ethernet frames with IPv4 or IPv6, TCP without data, and DNS answers over UDP.
 
-They are whole and right, with checksums, so that nothing that reads them needs to know where they come from.
+They are complete and valid, checksums included, so that no reader needs to know that they are simulated.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ HOPS = 64  # time to live, the default of most systems
 WINDOW = 64_240  # what Linux offers in a SYN
 DNS_PORT = 53
 SUCCESS_FLAGS = 0x8180  # a response, recursion desired and available, no error
-NAME_POINTER = 0xC00C  # a pointer to the question's name, which stands behind the header
+NAME_POINTER = 0xC00C  # a pointer to the question's name, right after the header (RFC 1035 section 4.1.4)
 A, AAAA, INTERNET = 1, 28, 1
 LIFETIME_S = 300
 ETHER_TYPES = {4: 0x0800, 6: 0x86DD}
@@ -23,7 +23,7 @@ ETHER_TYPES = {4: 0x0800, 6: 0x86DD}
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """From whom to whom a frame goes; both addresses of one family."""
+    """Source and destination of a frame; both addresses of one family."""
 
     source_mac: str
     destination_mac: str
@@ -33,7 +33,7 @@ class Endpoints:
     destination_port: int
 
     def reversed(self) -> "Endpoints":
-        """The way of the reply."""
+        """The endpoints of the reply."""
         return Endpoints(
             self.destination_mac,
             self.source_mac,
@@ -51,7 +51,7 @@ def tcp(ends: Endpoints, flags: int, sequence: int) -> bytes:
 
 
 def dns_answer(ends: Endpoints, identity: int, name: str, address: Address) -> bytes:
-    """The answer that this name has this address, sent to the host that asked for it."""
+    """The answer that this name has this address, from the name server to the client."""
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
     kind = A if address.version == 4 else AAAA
     question = labels + b"\0" + pack("!HH", kind, INTERNET)

@@ -1,4 +1,4 @@
-"""The simulated interfaces: those of the departments, and those that the position has besides."""
+"""The simulated interfaces: those of the departments, and those that the position needs besides."""
 
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
@@ -12,12 +12,13 @@ from appliance.simulator.wire import Simulation, Traffic
 Address = IPv4Interface | IPv6Interface
 
 SPEED_BPS = 1_000_000_000  # what a Raspberry Pi 4's port negotiates
-ARP_BYTES = 46  # of the least Ethernet frame behind its header
-PACKETS_FOR_EACH_ARP = 500  # neighbours are asked for again every half minute or so
+ARP_BYTES = 46  # payload of the smallest Ethernet frame
+PACKETS_FOR_EACH_ARP = 500  # hosts repeat an ARP request about every half minute
 
 Carried = tuple[int, int]  # bytes and packets of one direction, L2
 
-# Where both directions arrive as received at a mirror port, and where the department is the machine itself.
+# From the department's traffic to the interface's counters: a mirror port receives both directions, and at position
+# `host` the department is the machine itself.
 RECEIVED_AND_SENT: Mapping[Position, Callable[[Carried, Carried], tuple[Carried, Carried]]] = {
     Position.GATEWAY: lambda sent, received: (sent, received),
     Position.BRIDGE: lambda sent, received: (sent, received),
@@ -28,7 +29,7 @@ PASSED_ON = frozenset({Position.GATEWAY, Position.BRIDGE})  # what a department 
 ADDRESSED = frozenset({Position.GATEWAY, Position.HOST})  # a bridge's ports and a mirror port have no addresses
 LOOPBACK_ADDRESSES = (ip_interface("127.0.0.1/8"),)
 UPLINK_ADDRESSES = (ip_interface("192.0.2.2/24"),)
-UPLINK, OTHER_UPLINK = "eth0", "eth99"  # the other one where a department has the first
+UPLINK, OTHER_UPLINK = "eth0", "eth99"  # the second where a department uses the first
 BRIDGE = "br0"
 
 
@@ -77,7 +78,7 @@ class SimulatedInterfaces:
 
     def _bridge(self) -> Link:
         own = tuple(address for one in self._simulation.populations for address in _own(one))
-        # What it forwards does not count as its own.
+        # A bridge does not count forwarded traffic as its own.
         return Link(BRIDGE, 3, "02:53:49:4d:ff:fd", self._simulation.boot, True, Counters(0, 0), addresses=own)
 
     def _department(self, sharing: list[Population], carried: Iterable[Traffic], at_s: float) -> Link:
@@ -99,7 +100,7 @@ class SimulatedInterfaces:
 
 
 def _frames(carried: Iterable[Traffic]) -> tuple[Carried, Carried]:
-    """What this traffic is as frames, from and to the department."""
+    """The traffic as Ethernet frames, from and to the department."""
     traffic = list(carried)
     sent = _framed(sum(one.up_bytes for one in traffic), sum(one.up_packets for one in traffic))
     received = _framed(sum(one.down_bytes for one in traffic), sum(one.down_packets for one in traffic))

@@ -1,4 +1,4 @@
-"""What the simulated kernel knows of the devices: neighbours, connections, and the frames that a filter let through."""
+"""The simulated kernel's view of the devices: neighbours, connections, and captured frames."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,13 +15,13 @@ CONNECTIONS_LAST_S = 5.0
 
 
 class SimulatedNeighbours:
-    """`ports.Neighbours`: the devices that are there, and those that left a while ago."""
+    """`ports.Neighbours`: the devices that are present, and those that left a while ago."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
 
     def sightings(self) -> Sequence[Sighting]:
-        """Every device that the kernel would still know; none behind a cable that is out."""
+        """Every device that the kernel would still list; none behind an unplugged cable."""
         at_s = self._simulation.elapsed()
         return [
             Sighting(one.interface, device.mac, device.age_s(at_s), device.address)
@@ -33,13 +33,13 @@ class SimulatedNeighbours:
 
 
 class SimulatedFlows:
-    """`ports.Flows`: a handful of connections of each device that is there and may pass."""
+    """`ports.Flows`: a few connections of each active device."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
 
     def connections(self) -> Mapping[Connection, int]:
-        """How many there are between each two addresses."""
+        """The number of connections between each two addresses."""
         at_s = self._simulation.elapsed()
         chance = seeded_random(self._simulation.seed, "connections", at_s // CONNECTIONS_LAST_S)
         return Counter(
@@ -51,24 +51,24 @@ class SimulatedFlows:
 
 
 class SimulatedCapture:
-    """`ports.Capture` of what goes by on the departments' interfaces."""
+    """`ports.Capture` of the departments' interfaces."""
 
     def __init__(self, simulation: Simulation, buffer: CaptureBuffer) -> None:
         self._simulation = simulation
         self._buffer = buffer
 
     def attach(self, interfaces: Iterable[str]) -> None:
-        """Listen on exactly these, as far as they exist."""
+        """Capture at exactly these interfaces, as far as they exist."""
         self._pass_time()
         self._buffer.interfaces = frozenset(interfaces)
 
     def frames(self) -> Sequence[Frame]:
-        """What has gone by since the previous call, at most `MOST_FRAMES`."""
+        """The oldest captured frames, at most `MOST_FRAMES`."""
         self._pass_time()
         return [self._buffer.frames.popleft() for _ in range(min(MOST_FRAMES, len(self._buffer.frames)))]
 
     def lost(self) -> int:
-        """Frames that did not fit into the buffer, since the start."""
+        """The number of frames that did not fit into the buffer, since the start."""
         self._pass_time()
         return self._buffer.lost
 

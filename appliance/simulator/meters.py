@@ -1,10 +1,10 @@
 """The simulated meters, with the kernel's rules: absolute counts of L3 bytes, limits that hold to the packet.
 
-The same contract test runs over them and over the real ones. A meter begins at zero when a department is first planned
-for an interface and networks, and keeps its count under every later plan of these; a department that is planned no more
-loses its meter, and gets another with another identity. Overlapping networks at one interface are refused, and the
-whole with them.
-A mirror port counts and holds nobody. What devices do here has no destination: of `exempt`, only hosts matter.
+They pass the same contract tests as the real ones. A meter begins at zero with the first plan for a department, an
+interface and networks, and keeps its count under every later plan for the same three. A department that is no longer
+planned loses its meter; a later plan makes one with another identity. Plans with overlapping networks at one interface
+are refused together. A mirror port counts and limits nobody. Simulated traffic has no destination: of `exempt`, only
+hosts matter.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,14 +17,14 @@ from appliance.core.metering.meter import Plan, Reading
 from appliance.simulator.network import Device
 from appliance.simulator.wire import Simulation, Traffic, TrafficLimit
 
-_Key = tuple[str, str, tuple[Network, ...]]  # what makes a meter another one: name, interface, networks
+_Key = tuple[str, str, tuple[Network, ...]]  # name, interface, networks: another of these is another meter
 
 
 @dataclass(frozen=True, slots=True)
 class _Meter:
-    """Counts what `devices` do since it began. `carried`: by device that it ever counted, until the last plan.
+    """Counts the traffic of `devices`. `carried`: by device that it ever counted, the sum until the latest plan.
 
-    `since`: what a device had carried when that plan came.
+    `since`: what each device had carried in all when that plan was applied.
     """
 
     identity: str
@@ -41,10 +41,10 @@ class SimulatedMeters:
         self._plans: Sequence[Plan] = ()
         self._meters: dict[_Key, _Meter] = {}
         self._made = 0
-        self._host_stops: dict[tuple[str, Device], int] = {}  # with the wire's count, since the start
+        self._host_stops: dict[tuple[str, Device], int] = {}  # department, device -> the wire's count at which it stops
 
     def apply(self, plans: Sequence[Plan]) -> str | None:
-        """Meter and hold exactly by these plans, or say why not and change nothing."""
+        """Meter and limit exactly by these plans; returns the reason if nothing was changed."""
         here = {one.interface for one in self._simulation.populations}
         wanted = [plan for plan in plans if plan.interface in here]
         if any(_collide(one, other) for one, other in combinations(wanted, 2)):
@@ -56,7 +56,7 @@ class SimulatedMeters:
         return None
 
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
-        """Limit each of these hosts to what it has left."""
+        """Limit each of these hosts to its remaining bytes."""
         at_s = self._simulation.elapsed()
         for (department, *_), meter in self._meters.items():
             for device in meter.devices:
@@ -73,13 +73,13 @@ class SimulatedMeters:
         self._simulation.wire.limit(limiting, self._simulation.elapsed())
 
     def read(self) -> Mapping[str, Reading]:
-        """By department, its meter; `unclaimed:<interface>` is what no department there claims."""
+        """The meters by department; `unclaimed:<interface>`: traffic there that belongs to no department."""
         return {
             name: _sum(meter.identity, self._devices_of(meter).values()) for (name, *_), meter in self._meters.items()
         }
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
-        """By department and address, the meters of its hosts that were ever heard."""
+        """By department and address, the meters of hosts that ever had traffic."""
         return {
             name: {
                 str(device.address): reading
@@ -90,11 +90,11 @@ class SimulatedMeters:
         }
 
     def refused(self) -> int:
-        """Nothing is counted here."""
+        """0: the simulation does not count."""
         return 0
 
     def _update_meters(self) -> None:
-        """The meters of the plans: those that were there go on, for whom they count now."""
+        """Make the meters of the new plans; existing ones keep their counts, and count their new members."""
         at_s = self._simulation.elapsed()
         members = {_key(plan): self._members(plan) for plan in self._plans}
         members |= self._unclaimed()
@@ -110,7 +110,7 @@ class SimulatedMeters:
         return _Meter(f"{self._simulation.boot}/{name}/{self._made}")
 
     def _members(self, plan: Plan) -> frozenset[Device]:
-        """Whom the plan counts and holds: the hosts of its networks, or all that no other plan there claims."""
+        """The devices that the plan counts and limits: those of its networks, or all that no other plan claims."""
         others = [one.networks for one in self._plans if one.interface == plan.interface and one is not plan]
         return frozenset(
             device
@@ -124,7 +124,7 @@ class SimulatedMeters:
         )
 
     def _unclaimed(self) -> dict[_Key, frozenset[Device]]:
-        """The devices that no plan claims, where each plan of an interface claims some networks."""
+        """By interface, the devices that no plan claims; not where a plan claims the whole interface."""
         unclaimed: dict[_Key, frozenset[Device]] = {}
         for interface in {plan.interface for plan in self._plans}:
             plans = [plan for plan in self._plans if plan.interface == interface]
@@ -146,7 +146,7 @@ class SimulatedMeters:
         return [whole, *self._host_limits(plan, meter.devices)]
 
     def _host_limits(self, plan: Plan, devices: frozenset[Device]) -> list[TrafficLimit]:
-        """Each host by itself; one that nobody has spoken of has the whole limit from now on."""
+        """A limit for each host; one without remaining bytes given has the whole limit from now on."""
         if plan.host_limit_bytes is None:
             return []
         at_s, limits = self._simulation.elapsed(), []
@@ -162,7 +162,7 @@ class SimulatedMeters:
     def _limit(
         self, devices: frozenset[Device], stop_at_bytes: int | None, counted_bytes: int, bytes_s: int | None = None
     ) -> TrafficLimit:
-        """The hold from now on. A plan's limit counts with the meter, a hold's with the wire, since the start."""
+        """The limit in the wire's count, from the machine's start; a plan's limit is in the meter's count."""
         if stop_at_bytes is None:
             return TrafficLimit(devices, None, bytes_s)
         at_s = self._simulation.elapsed()
@@ -170,7 +170,7 @@ class SimulatedMeters:
         return TrafficLimit(devices, carried_bytes + stop_at_bytes - counted_bytes, bytes_s)
 
     def _devices_of(self, meter: _Meter) -> Mapping[Device, Reading]:
-        """What the meter has counted of each device until now."""
+        """The meter's count of each device until now."""
         at_s = self._simulation.elapsed()
         counted = dict(meter.carried)
         for device in meter.devices:

@@ -1,7 +1,7 @@
-"""The passing of time on the simulated wires: bytes add up for each device, and frames go by.
+"""Time on the simulated wires: the bytes of each device add up, and frames pass.
 
-Time passes in ticks. Within one a device's rate stays the same, so what it carried is exact at every instant between,
-and only grows. A block or an outage shows from the next tick on; the limit of a hold in the very packet.
+Time advances in ticks. A device's rate is constant within a tick, so its byte count is exact at every instant and only
+grows. A block or an outage takes effect with the next tick; a traffic limit within one packet.
 """
 
 from collections import deque
@@ -15,10 +15,10 @@ from appliance.simulator.frames import Address
 from appliance.simulator.network import Device, Population, Rate
 from appliance.simulator.scenario import ActKind, Scenario, seeded_random
 
-TICK_S = 0.25  # a power of two, so that the seconds of ticks are exact; a person takes it for at once
-PACKET_BYTES = 900  # of an ordinary mixture of full segments and acknowledgements
+TICK_S = 0.25  # a power of two, so that the seconds of ticks are exact; short enough to seem immediate
+PACKET_BYTES = 900  # mean of full segments and acknowledgements
 
-BUFFER_FRAMES = 1024  # what the real one holds of such frames
+BUFFER_FRAMES = 1024  # such frames fit into the real buffer
 
 # Whether an interface passes nothing of an address at a second.
 IsStopped = Callable[[str, Address, float], bool]
@@ -51,9 +51,10 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class TrafficLimit:
-    """What some devices may do together. `None`: as much, or as fast, as they like.
+    """A limit on some devices together. `None`: no limit of this kind.
 
     `stop_at_bytes`: of their traffic in both directions since the start; the packet that reaches it is the last.
+    `bytes_s`: their rate together.
     """
 
     devices: frozenset[Device]
@@ -62,7 +63,7 @@ class TrafficLimit:
 
 
 class CaptureBuffer:
-    """The kernel's end of a capture: a buffer of what goes by on some interfaces, which loses what does not fit."""
+    """The kernel's side of a capture: a buffer for the frames of some interfaces, which drops what does not fit."""
 
     def __init__(self) -> None:
         self.interfaces: frozenset[str] = frozenset()
@@ -70,7 +71,7 @@ class CaptureBuffer:
         self.lost = 0
 
     def receive(self, frame: Frame) -> None:
-        """A frame goes by."""
+        """Keep a frame that passes, if its interface is captured and the buffer has room."""
         if frame.interface not in self.interfaces:
             return
         if len(self.frames) < BUFFER_FRAMES:
@@ -80,14 +81,14 @@ class CaptureBuffer:
 
 
 class Wire:
-    """What all departments' devices carry; seconds count from the start of the machine."""
+    """Carries the traffic of all departments' devices; seconds count from the start of the machine."""
 
     def __init__(
         self,
-        *,
         populations: Sequence[Population],
         scenario: Scenario,
         seed: int,
+        *,
         is_stopped: IsStopped,
         is_denied: IsDenied,
         buffer: CaptureBuffer,
@@ -108,31 +109,31 @@ class Wire:
         self._begin_tick(0.0)
 
     def advance(self, at_s: float) -> None:
-        """Let time pass until this second; it never goes back."""
+        """Advance time to this second; it never goes back."""
         while (self._tick + 1) * TICK_S <= at_s:
             self._tick += 1
             self._settle_totals(self._tick * TICK_S)
             self._begin_tick(self._tick * TICK_S)
 
     def carried(self, device: Device, at_s: float) -> Traffic:
-        """What the device has sent and received since the start."""
+        """The device's traffic since the start."""
         self.advance(at_s)
         return self._carried(device, at_s - self._settled_s)
 
     def limit(self, limits: Sequence[TrafficLimit], at_s: float) -> None:
-        """From now on the devices are held so, and no others."""
+        """Apply exactly these limits from now on."""
         self.advance(at_s)
         self._settle_totals(at_s)
         self._limits = tuple(limits)
         self._apply_limits()
 
     def is_up(self, population: Population, at_s: float) -> bool:
-        """Whether the cable of the department's interface is in."""
+        """Whether the cable of the department's interface is plugged in."""
         outages = self._scenario.under_way(ActKind.OUTAGE, at_s)
         return all(self._populations[act.department].interface != population.interface for act in outages)
 
     def users(self, population: Population, at_s: float) -> list[Device]:
-        """The devices that are there and may pass."""
+        """The devices that are present and neither blocked nor at their limit."""
         return population.active_devices(at_s, lambda device: not self._may_pass(population, device, at_s))
 
     def _carried(self, device: Device, passed_s: float) -> Traffic:
@@ -140,7 +141,7 @@ class Wire:
         lasts_s = self._silent_after_s.get(device, inf)
         if passed_s < lasts_s:
             return Traffic(before.up_bytes + int(up * passed_s), before.down_bytes + int(down * passed_s))
-        # Rounded up, because a limit is reached, and by the last packet a little passed.
+        # Rounded up: the last packet reaches the limit, and exceeds it a little.
         return Traffic(before.up_bytes + ceil(up * lasts_s), before.down_bytes + ceil(down * lasts_s))
 
     def _settle_totals(self, at_s: float) -> None:
@@ -149,7 +150,7 @@ class Wire:
         self._settled_s = at_s
 
     def _begin_tick(self, at_s: float) -> None:
-        """The rates and frames of the tick that begins at this second."""
+        """Set the rates and emit the frames of the tick that begins at this second."""
         self._wanted = {}
         for population in self._populations:
             if not self.is_up(population, at_s):
@@ -161,7 +162,7 @@ class Wire:
         self._apply_limits()
 
     def _apply_limits(self) -> None:
-        """How fast each device is under its holds, and after how many seconds it must fall silent."""
+        """Set each device's rate under its limits, and the seconds after which it must fall silent."""
         self._rates = dict(self._wanted)
         for limit in self._limits:
             if limit.bytes_s is not None and (bytes_s := self._bytes_s(limit.devices)) > limit.bytes_s:
@@ -191,7 +192,7 @@ class Wire:
         ]
         downloads: dict[Device, float] = {}
         for act in acts:
-            device = population.suspect(act.pick)
+            device = population.device_for(act.pick)
             downloads[device] = downloads.get(device, 0.0) + act.strength
         return downloads
 
@@ -215,15 +216,15 @@ class Wire:
 
         frames = [*visit_frames(population, users, TICK_S, chance, may_visit)]
         for act in self._scenario.under_way(ActKind.SCAN, at_s):
-            suspect = population.suspect(act.pick)
-            if self._populations[act.department] is population and self._may_pass(population, suspect, at_s):
+            device = population.device_for(act.pick)
+            if self._populations[act.department] is population and self._may_pass(population, device, at_s):
                 frames += scan_frames(population, act, at_s, TICK_S)
         return frames
 
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What the parts of the machine share. `elapsed`: the seconds since its start."""
+    """The state that the parts of the machine share. `elapsed`: seconds since its start."""
 
     position: Position
     boot: str

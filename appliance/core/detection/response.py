@@ -1,7 +1,7 @@
-"""The response to incidents: whose source is to be blocked by itself, and when again.
+"""The response to incidents: which sources are blocked automatically, and when again.
 
-A source is blocked for a while, from the severity on that the configuration names. When that is over and it goes on, it
-is blocked again; when a person has lifted the block before, it is left alone until it would have ended.
+A source is blocked for a while if its incident has the configured severity or a worse one. If it goes on after that, it
+is blocked again; if a person lifts the block earlier, the source is left alone until the block would have ended.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from appliance.core.refusal import Code
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """From which severity on the source of an incident is blocked, and for how many seconds; 0: until lifted."""
+    """Blocks sources of incidents from this severity on, for `duration_s` seconds; 0: until lifted."""
 
     severity: Severity
     duration_s: int
@@ -27,16 +27,16 @@ class Response:
 
 
 class Responses:
-    """What one department's incidents have been answered with."""
+    """The blocks that one department's incidents have led to."""
 
     def __init__(self, department: str, response: Response | None) -> None:
-        """`response`: `None` where incidents are only told."""
+        """`response`: `None` where incidents are only reported."""
         self._department = department
         self._response = response
         self._ends_s: dict[str, float] = {}  # by source, monotonic
 
     def due(self, incidents: Iterable[Incident]) -> list[BlockRequest]:
-        """What is to be asked for now because of the open incidents, for the worst of each source."""
+        """The blocks to request now: one for the worst open incident of each source."""
         response = self._response
         if response is None:
             return []

@@ -27,10 +27,10 @@ from appliance.monitor.metering.departments import Metering
 from appliance.monitor.traffic.insight import Insight
 from appliance.ports import Capture, Neighbours, Publisher, Sensors
 
-REPEAT_S = 30.0  # the contract's longest silence
+REPEAT_S = 30.0  # the contract's longest time between two status events
 SIGHTINGS_S = 10.0  # the window is 5 minutes; asking the kernel for thousands of neighbours takes tens of milliseconds
 
-TroubleSource = Callable[[Moment], Sequence[str]]  # what does not work now, a sentence each; empty: all does
+TroubleSource = Callable[[Moment], Sequence[str]]  # a sentence for each thing that does not work now
 
 
 class _Sightings:
@@ -89,7 +89,7 @@ class StatusMonitor:
 
     @property
     def is_busy(self) -> bool:
-        """Whether any department carried something in the last metering period."""
+        """Whether any department had traffic in the last metering period."""
         return any(self._metering.lines.rate_bytes_s(one.id) > 0 for one in self._departments)
 
     def is_troubled(self, now: Moment) -> bool:

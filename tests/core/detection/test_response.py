@@ -17,7 +17,7 @@ def test_without_a_response_nothing_is_due() -> None:
     assert Responses("sales", None).due([incident(Severity.CRITICAL, 10)]) == []
 
 
-def test_what_is_as_grave_as_configured_is_due_once_for_each_source() -> None:
+def test_a_grave_incident_is_due_once_for_each_source() -> None:
     responses = Responses("sales", Response(Severity.HIGH, 600))
     grave, worse = incident(Severity.HIGH, 10), incident(Severity.CRITICAL, 10, OTHER)
     sweep = incident(Severity.CRITICAL, 10, OTHER, ScanKind.HOST_SWEEP, count=300)
@@ -27,7 +27,7 @@ def test_what_is_as_grave_as_configured_is_due_once_for_each_source() -> None:
     ]
 
 
-def test_what_was_answered_is_due_again_only_when_it_goes_on_after_its_time() -> None:
+def test_a_blocked_source_is_due_again_only_if_it_goes_on_after_its_block() -> None:
     responses = Responses("sales", Response(Severity.HIGH, 600))
     [request] = responses.due([incident(Severity.HIGH, 10)])
     assert request == BlockRequest(SCANNER, "a sentence", 600, "sales", "detection", "detection")
@@ -38,14 +38,14 @@ def test_what_was_answered_is_due_again_only_when_it_goes_on_after_its_time() ->
     assert len(responses.due([incident(Severity.HIGH, 20)])) == 1
 
 
-def test_what_was_answered_until_it_is_lifted_is_not_due_again() -> None:
+def test_a_source_that_is_blocked_until_lifted_is_not_due_again() -> None:
     responses = Responses("sales", Response(Severity.LOW, 0))
     [request] = responses.due([incident(Severity.LOW, 10)])
     responses.mark_answered(request, 10)
     assert responses.due([incident(Severity.LOW, 1e9)]) == []
 
 
-def test_what_a_maintenance_refused_is_due_again_at_once() -> None:
+def test_a_request_refused_by_a_maintenance_is_due_again_at_once() -> None:
     responses = Responses("sales", Response(Severity.LOW, 60))
     scan = incident(Severity.LOW, 10)
     [request] = responses.due([scan])
@@ -53,7 +53,7 @@ def test_what_a_maintenance_refused_is_due_again_at_once() -> None:
     assert responses.due([scan]) == [request]
 
 
-def test_what_was_refused_for_good_is_due_again_only_after_its_time() -> None:
+def test_a_request_refused_otherwise_is_due_again_only_after_its_time() -> None:
     responses = Responses("sales", Response(Severity.LOW, 60))
     [request] = responses.due([incident(Severity.LOW, 10)])
     responses.mark_answered(request, 10, Code.PROTECTED_ADDRESS)

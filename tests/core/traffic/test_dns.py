@@ -30,9 +30,7 @@ def over_tcp(payload: bytes, source_port: int = 53) -> bytes:
         ("HTTPS", "www.example.org. HTTPS 1 . alpn=h2", ()),
     ],
 )
-def test_an_answer_tells_who_was_told_where_which_name_lives(
-    kind: str, record: str, addresses: tuple[str, ...]
-) -> None:
+def test_an_answer_gives_client_name_and_addresses(kind: str, record: str, addresses: tuple[str, ...]) -> None:
     assert answered(frames.lookup(CLIENT, "WWW.Example.org", kind, record)) == DnsAnswer(
         CLIENT, "www.example.org", addresses, 60 if addresses else 0
     )
@@ -77,7 +75,7 @@ def test_a_message_that_the_capture_cut_keeps_its_name_and_the_addresses_before_
     )
 
 
-def test_a_message_that_promises_more_records_than_anybody_has_is_read_to_a_bound() -> None:
+def test_records_beyond_the_bound_are_not_read() -> None:
     record = b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4)
     records = b"".join(record + struct.pack("!I", number) for number in range(1000))
     message = bytearray(frames.dns_answer("example.org")[:29] + records)
@@ -88,7 +86,7 @@ def test_a_message_that_promises_more_records_than_anybody_has_is_read_to_a_boun
 
 
 @pytest.mark.parametrize("name", [b"\xc0\x0c", b"\x01a\xc0\x0e", b"\xc0\xff", b"\x80", b"\x3fa"])
-def test_a_name_that_points_at_itself_or_nowhere_is_nothing(name: bytes) -> None:
+def test_a_name_with_a_bad_compression_pointer_is_no_answer(name: bytes) -> None:
     assert parse_answer(struct.pack("!6H", 1, 0x8180, 1, 0, 0, 0) + name + b"\0\x01\0\x01", CLIENT) is None
 
 

@@ -56,7 +56,7 @@ def test_an_hour_later_a_visit_is_forgotten(analytics: Analytics) -> None:
     assert analytics.top_sites(PART_S * PARTS) == (Site("new.example", 1),)
 
 
-def test_a_name_that_is_nobodys_is_no_site_but_its_client_is_active(analytics: Analytics) -> None:
+def test_an_unregistrable_name_is_no_site_but_its_client_is_active(analytics: Analytics) -> None:
     visit(analytics, "printer", 0)
     assert analytics.top_sites(0) == ()
     assert analytics.active_users(0) == 1

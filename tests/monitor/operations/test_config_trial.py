@@ -81,7 +81,7 @@ def test_without_a_confirmation_the_former_comes_back_after_two_minutes() -> Non
     assert drafts.file == b"old"
 
 
-def test_what_is_confirmed_is_the_configuration_from_then_on() -> None:
+def test_a_confirmed_configuration_stays_in_force() -> None:
     drafts = Drafts()
     trial = on_trial(drafts)
     trial.confirm("anna", at(TRIAL_S - 1))
@@ -92,7 +92,7 @@ def test_what_is_confirmed_is_the_configuration_from_then_on() -> None:
         trial.confirm("anna", at(TRIAL_S))
 
 
-def test_a_short_press_confirms_and_means_nothing_else() -> None:
+def test_a_short_press_confirms_a_trial_and_does_nothing_without_one() -> None:
     drafts = Drafts()
     assert not ConfigTrial(drafts, None, None).confirm_by_hand(at(0))
     assert drafts.file == b"old"
@@ -100,7 +100,7 @@ def test_a_short_press_confirms_and_means_nothing_else() -> None:
     assert drafts.file == NEW.encode()
 
 
-def test_what_cannot_be_kept_stays_on_trial() -> None:
+def test_a_configuration_that_cannot_be_saved_stays_on_trial() -> None:
     drafts = Drafts()
     trial = on_trial(drafts)
     drafts.refusal = "disk full"

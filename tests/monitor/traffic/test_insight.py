@@ -64,12 +64,12 @@ class Blocking:
     """Remembers answers and requests; `refusal`: why nothing can be blocked."""
 
     def __init__(self) -> None:
-        self.heard: list[tuple[str, str]] = []
+        self.answers: list[tuple[str, str]] = []
         self.requested: list[BlockRequest] = []
         self.refusal: Code | None = None
 
     def hear(self, department: str, answer: DnsAnswer, now: Moment) -> None:
-        self.heard.append((department, answer.name))
+        self.answers.append((department, answer.name))
 
     def block(self, requests: Sequence[BlockRequest], now: Moment) -> None:
         self.requested += requests
@@ -77,7 +77,7 @@ class Blocking:
             raise Refused(self.refusal, "not now")
 
 
-class Scene:
+class Rig:
     """An `Insight` of two departments with what it publishes; the lab's interface has no addresses."""
 
     def __init__(self) -> None:
@@ -114,12 +114,12 @@ class Scene:
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return Scene()
+def rig() -> Rig:
+    return Rig()
 
 
-def test_every_period_each_department_is_told(scene: Scene) -> None:
-    events = scene.step(5)
+def test_each_department_is_published_every_period(rig: Rig) -> None:
+    events = rig.step(5)
     assert [(event.name, event.department_id) for event in events if isinstance(event, AnalyticsUpdate)] == [
         ("analytics:update", "sales"),
         ("analytics:update", "lab"),
@@ -131,46 +131,46 @@ def test_every_period_each_department_is_told(scene: Scene) -> None:
     }
 
 
-def test_looked_up_names_become_the_sites_of_their_department(scene: Scene) -> None:
-    scene.arrive(1, frames.lookup(CLIENT, "www.example.org"), frames.lookup(CLIENT, "www.example.org", "AAAA"))
-    scene.arrive(3, frames.lookup(OTHER, "mail.example.org"), frames.lookup(OTHER, "other.test"))
-    scene.arrive(3, frames.lookup("10.0.0.9", "lab.test"), interface="eth2")
-    metrics = scene.update(5).metrics
+def test_looked_up_names_become_the_sites_of_their_department(rig: Rig) -> None:
+    rig.arrive(1, frames.lookup(CLIENT, "www.example.org"), frames.lookup(CLIENT, "www.example.org", "AAAA"))
+    rig.arrive(3, frames.lookup(OTHER, "mail.example.org"), frames.lookup(OTHER, "other.test"))
+    rig.arrive(3, frames.lookup("10.0.0.9", "lab.test"), interface="eth2")
+    metrics = rig.update(5).metrics
     assert metrics.top_websites == [Website(domain="example.org", visits=2), Website(domain="other.test", visits=1)]
     assert metrics.active_users == 2
-    assert scene.update(6, "lab").metrics.top_websites == [Website(domain="lab.test", visits=1)]
+    assert rig.update(6, "lab").metrics.top_websites == [Website(domain="lab.test", visits=1)]
 
 
-def test_a_stranger_is_no_user_and_visits_nothing(scene: Scene) -> None:
-    scene.arrive(1, frames.lookup(OUTSIDE, "www.example.org"), frames.syn(OUTSIDE, CLIENT, 22))
-    metrics = scene.update(5).metrics
+def test_a_stranger_is_no_user_and_visits_nothing(rig: Rig) -> None:
+    rig.arrive(1, frames.lookup(OUTSIDE, "www.example.org"), frames.syn(OUTSIDE, CLIENT, 22))
+    metrics = rig.update(5).metrics
     assert (metrics.active_users, metrics.top_websites) == (0, [])
-    assert scene.insight.devices("sales", at(5)) == frozenset()
+    assert rig.insight.devices("sales", at(5)) == frozenset()
 
 
-def test_where_no_network_is_known_everybody_at_the_interface_is_a_user(scene: Scene) -> None:
-    scene.arrive(1, frames.syn(OUTSIDE, CLIENT, 22), interface="eth2")
-    assert scene.update(5, "lab").metrics.active_users == 1
+def test_without_known_networks_every_host_at_the_interface_is_a_user(rig: Rig) -> None:
+    rig.arrive(1, frames.syn(OUTSIDE, CLIENT, 22), interface="eth2")
+    assert rig.update(5, "lab").metrics.active_users == 1
 
 
-def test_devices_are_told_by_their_mac_for_five_minutes(scene: Scene) -> None:
+def test_devices_are_known_by_their_mac_for_five_minutes(rig: Rig) -> None:
     phone, laptop = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
-    scene.arrive(1, frames.syn(CLIENT, OUTSIDE, 443, source_mac=phone))
-    scene.arrive(200, frames.syn("192.168.1.12", OUTSIDE, 443, source_mac=laptop))
-    assert scene.insight.devices("sales", at(300)) == {phone, laptop}
-    assert scene.insight.devices("sales", at(302)) == {laptop}
-    assert scene.insight.devices("lab", at(300)) == frozenset()
+    rig.arrive(1, frames.syn(CLIENT, OUTSIDE, 443, source_mac=phone))
+    rig.arrive(200, frames.syn("192.168.1.12", OUTSIDE, 443, source_mac=laptop))
+    assert rig.insight.devices("sales", at(300)) == {phone, laptop}
+    assert rig.insight.devices("sales", at(302)) == {laptop}
+    assert rig.insight.devices("lab", at(300)) == frozenset()
 
 
-def test_who_only_receives_an_answer_is_known_by_the_mac_it_was_sent_to(scene: Scene) -> None:
-    scene.arrive(1, frames.lookup(CLIENT, "www.example.org"))
-    assert scene.insight.devices("sales", at(2)) == {frames.MAC["client"]}
+def test_a_device_that_only_receives_an_answer_is_known_by_its_destination_mac(rig: Rig) -> None:
+    rig.arrive(1, frames.lookup(CLIENT, "www.example.org"))
+    assert rig.insight.devices("sales", at(2)) == {frames.MAC["client"]}
 
 
-def test_a_port_scan_is_told_when_it_opens_and_when_it_is_over(scene: Scene) -> None:
+def test_a_port_scan_is_published_when_it_opens_and_when_it_closes(rig: Rig) -> None:
     for port in range(1, 21):
-        scene.arrive(1, frames.syn(CLIENT, OTHER, port), frames.rst(CLIENT, OTHER, port))
-    incidents = [event for event in scene.step(2) if isinstance(event, SecurityIncident)]
+        rig.arrive(1, frames.syn(CLIENT, OTHER, port), frames.rst(CLIENT, OTHER, port))
+    incidents = [event for event in rig.step(2) if isinstance(event, SecurityIncident)]
     assert [event.payload() for event in incidents] == [
         {
             "timestamp": "2026-11-23T12:00:02.000Z",
@@ -186,51 +186,51 @@ def test_a_port_scan_is_told_when_it_opens_and_when_it_is_over(scene: Scene) -> 
             },
         }
     ]
-    assert scene.insight.open_incidents("sales") == 1
-    assert scene.insight.open_incidents("lab") == 0
-    closed = [event for event in scene.step(200) if isinstance(event, SecurityIncident)]
+    assert rig.insight.open_incidents("sales") == 1
+    assert rig.insight.open_incidents("lab") == 0
+    closed = [event for event in rig.step(200) if isinstance(event, SecurityIncident)]
     assert [event.incident.state for event in closed] == ["closed"]
-    assert scene.insight.open_incidents("sales") == 0
+    assert rig.insight.open_incidents("sales") == 0
 
 
-def test_who_scans_is_asked_to_be_blocked_once_and_again_only_while_that_is_of_use(scene: Scene) -> None:
-    scene.blocking.refusal = Code.MAINTENANCE
+def test_a_scanner_is_blocked_once_and_again_only_after_a_refusal_in_maintenance(rig: Rig) -> None:
+    rig.blocking.refusal = Code.MAINTENANCE
     for port in range(1, 21):
-        scene.arrive(1, frames.syn(CLIENT, OTHER, port), frames.rst(CLIENT, OTHER, port))
-    scene.step(2)
-    scene.blocking.refusal = None
+        rig.arrive(1, frames.syn(CLIENT, OTHER, port), frames.rst(CLIENT, OTHER, port))
+    rig.step(2)
+    rig.blocking.refusal = None
     for second in (3, 4):
-        scene.step(second)
-    assert [(one.target, one.department, one.origin, one.duration_s) for one in scene.blocking.requested] == [
+        rig.step(second)
+    assert [(one.target, one.department, one.origin, one.duration_s) for one in rig.blocking.requested] == [
         (CLIENT, "sales", "detection", 600)
     ] * 2
-    assert "20 different ports" in scene.blocking.requested[0].reason
+    assert "20 different ports" in rig.blocking.requested[0].reason
 
 
-def test_a_spike_after_half_a_minute_is_told_to_the_departments_subscribers(scene: Scene) -> None:
+def test_a_spike_after_half_a_minute_is_published_for_its_department(rig: Rig) -> None:
     found = []
     for second in range(1, 36):
-        scene.metered.rates = {"sales": 20e6 if second > 30 else 200e3, "lab": 200e3}
-        found += [event for event in scene.step(second) if isinstance(event, AnalyticsAnomaly)]
+        rig.metered.rates = {"sales": 20e6 if second > 30 else 200e3, "lab": 200e3}
+        found += [event for event in rig.step(second) if isinstance(event, AnalyticsAnomaly)]
     assert [(event.department_id, event.anomaly.type, event.anomaly.severity) for event in found] == [
         ("sales", "usage_spike", "critical")
     ]
-    bandwidth = scene.update(36).metrics.bandwidth
+    bandwidth = rig.update(36).metrics.bandwidth
     assert (bandwidth.current, bandwidth.trend) == (20_000_000, "increasing")
 
 
-def test_frames_are_taken_in_the_captures_batches(scene: Scene) -> None:
-    scene.capture.waiting.extend(Frame("eth1", frames.syn(CLIENT, OUTSIDE, 443)) for _ in range(100))
-    assert [scene.insight.process_frames(at(1)) for _ in range(3)] == [64, 36, 0]
+def test_frames_are_processed_in_the_captures_batches(rig: Rig) -> None:
+    rig.capture.waiting.extend(Frame("eth1", frames.syn(CLIENT, OUTSIDE, 443)) for _ in range(100))
+    assert [rig.insight.process_frames(at(1)) for _ in range(3)] == [64, 36, 0]
 
 
-def test_garbage_and_frames_of_other_interfaces_are_left(scene: Scene) -> None:
-    scene.arrive(1, b"", b"\xff" * 60, frames.syn(CLIENT, OUTSIDE, 443)[:30])
-    scene.arrive(1, frames.syn(CLIENT, OUTSIDE, 443), interface="eth9")
-    assert scene.update(2).metrics.active_users == 0
+def test_garbage_and_frames_of_other_interfaces_are_ignored(rig: Rig) -> None:
+    rig.arrive(1, b"", b"\xff" * 60, frames.syn(CLIENT, OUTSIDE, 443)[:30])
+    rig.arrive(1, frames.syn(CLIENT, OUTSIDE, 443), interface="eth9")
+    assert rig.update(2).metrics.active_users == 0
 
 
-def test_departments_that_share_an_interface_see_what_has_an_end_in_them() -> None:
+def test_a_packet_at_a_shared_interface_counts_for_the_department_of_its_ends() -> None:
     capture, published, blocking = Replay(), list[Event](), Blocking()
     upstairs = Department("up", "Upstairs", "eth1", Limits({}), subnets=(ip_network("10.0.0.0/25"),))
     downstairs = Department("down", "Downstairs", "eth1", Limits({}), subnets=(ip_network("10.0.0.128/25"),))
@@ -252,4 +252,4 @@ def test_departments_that_share_an_interface_see_what_has_an_end_in_them() -> No
         "up": [Website(domain="up.test", visits=1)],
         "down": [Website(domain="down.test", visits=1)],
     }
-    assert blocking.heard == [("up", "up.test"), ("down", "down.test")]
+    assert blocking.answers == [("up", "up.test"), ("down", "down.test")]

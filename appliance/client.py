@@ -1,6 +1,7 @@
-"""A client of the running service, for the command line: it mints its own short-lived token from the state directory.
+"""A client of the running service, for the command line; it issues its own short-lived token.
 
-Whoever can read the secret is the appliance's administrator already, so that asking for a password would add nothing.
+Users who can read the secret in the state directory are the appliance's administrators already, so that a password
+would add nothing.
 """
 
 import getpass
@@ -21,21 +22,21 @@ from appliance.server.access import Role, issue, load_secret, this_boot
 from appliance.server.http.pinning import pinned_context
 
 TTL_S = 3600  # a watch longer than this renews its token when it reconnects
-CONNECT_S = 5.0  # the service is on this machine: what takes longer does not come
+CONNECT_S = 5.0  # the service is on this machine, and connects well within this time or not at all
 ANSWER_S = 30.0  # the slowest call, a block of 5,000 addresses, takes a second here and several on a Pi
-JITTER = 0.5  # of each delay before reconnecting: clients that lost one server do not all return at one moment
-SETTLE_S = 0.3  # the snapshot follows the connection in one burst; a gap this long is its end
+JITTER = 0.5  # share of each delay before reconnecting: clients that lost a server do not all return at once
+SETTLE_S = 0.3  # the snapshot follows the connection in one burst; a gap this long ends it
 
 
 class CallFailed(Exception):
-    """The service is not there, or has refused; the text is for a person."""
+    """The service is not reachable, or refused; the text is for a person."""
 
 
 class Client:
     """One connection to the service."""
 
     def __init__(self, url: str, state_dir: Path, certificate: Path | None) -> None:
-        """`certificate`: of the service, which is the only one that is taken; `None` where HTTP is spoken."""
+        """`certificate`: the only one that is accepted from the service; `None` for HTTP."""
         self._url = url
         self._state_dir = state_dir
         self._events: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
@@ -48,9 +49,8 @@ class Client:
         self._socket.on("*", self._receive)
         self._socket.on("connect_error", self._refused)
         self._refusal = ""
-        self._seen = round(
-            time() * 1e6
-        )  # the number of the latest alert, which is a moment: what came before is not asked
+        # The latest alert's number, which is a time in microseconds: alerts before this start are not wanted.
+        self._seen = round(time() * 1e6)
 
     def connect(self) -> None:
         """Log in as an administrator. Raises `CallFailed`."""
@@ -61,7 +61,7 @@ class Client:
             raise CallFailed(f"no service at {self._url}: {why}") from None
 
     def call(self, event: str, argument: object = None) -> dict[str, Any]:
-        """Ask and wait for the acknowledgement. Raises `CallFailed` with the service's own words."""
+        """Make a call and wait for its acknowledgement. Raises `CallFailed` with the service's own words."""
         try:
             answer: dict[str, Any] = self._socket.call(event, argument, timeout=ANSWER_S)
         except NoAnswer:
@@ -71,7 +71,7 @@ class Client:
         return answer
 
     def events(self, gap_s: float | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Events as they come, over reconnections too. `gap_s`: end when none has come for so long."""
+        """Events as they arrive, across reconnections. `gap_s`: end after this time without one."""
         while True:
             try:
                 yield self._events.get(timeout=gap_s)
@@ -79,15 +79,15 @@ class Client:
                 return
 
     def on_connect(self, act: Callable[[], None]) -> None:
-        """Do this after every connection, the first one included."""
+        """Run `act` after every connection, the first one included."""
         self._socket.on("connect", act)
 
     def close(self) -> None:
-        """Hang up."""
+        """Disconnect."""
         self._socket.disconnect()
 
     def emit(self, event: str, argument: object) -> None:
-        """Ask without waiting for the acknowledgement; a refusal comes as an `error` event."""
+        """Make a call without waiting for its acknowledgement; a refusal arrives as an `error` event."""
         self._socket.emit(event, argument)
 
     def _credentials(self) -> dict[str, object]:
@@ -108,7 +108,7 @@ class Client:
 
 @contextmanager
 def connected(url: str, state_dir: Path, certificate: Path | None) -> Iterator[Client]:
-    """A client that is logged in, for the length of a `with`."""
+    """A connected client, for the length of a `with`. Raises `CallFailed`."""
     client = Client(url, state_dir, certificate)
     client.connect()
     try:
@@ -127,7 +127,7 @@ def _pinned(certificate: Path | None) -> dict[str, Any]:
 
 
 def reachable_url(host: str, port: int, *, tls: bool = False) -> str:
-    """Where a program on this machine reaches a server that is bound to this host."""
-    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  names what the server is bound to
+    """The URL at which programs on this machine reach a server that is bound to `host`."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  the server's address, bound elsewhere
     scheme = "https" if tls else "http"
     return f"{scheme}://{everywhere.get(host, f'[{host}]' if ':' in host else host)}:{port}"

@@ -1,7 +1,7 @@
 """The documented contract, typed: one frozen class for each event that the appliance emits.
 
 Field names become camelCase on the wire. A field that is `UNSET` is not sent: these are the optional keys beyond the
-documented ones. Which room an event goes to and whether it belongs to the snapshot is said here and nowhere else.
+documented ones. Only this module says to which room an event goes and whether it belongs to the snapshot.
 """
 
 from enum import Enum
@@ -12,10 +12,10 @@ from msgspec import UNSET, Struct, UnsetType
 
 
 class Audience(Enum):
-    """Who receives an event."""
+    """The clients that receive an event."""
 
     DEPARTMENT = "department"  # all clients that may see the department
-    SUBSCRIBERS = "analytics"  # those that asked for the department's analytics
+    SUBSCRIBERS = "analytics"  # clients that asked for the department's analytics
     EVERYONE = "everyone"
 
 
@@ -28,12 +28,12 @@ class Event(Struct, frozen=True, kw_only=True, rename="camel"):
 
     name: ClassVar[str]
     audience: ClassVar[Audience] = Audience.DEPARTMENT
-    is_state: ClassVar[bool] = False  # the latest of its kind and department is sent to a newcomer
+    is_state: ClassVar[bool] = False  # a new client receives the latest of its kind and department
 
     timestamp: str
 
     def payload(self) -> dict[str, Any]:
-        """The event as it goes on the wire."""
+        """The event in its form on the wire."""
         return msgspec.to_builtins(self)  # type: ignore[no-any-return]
 
 
@@ -44,7 +44,7 @@ class DepartmentEvent(Event, frozen=True, kw_only=True, rename="camel"):
 
 
 class AlertEvent(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
-    """An event that nobody may miss: who was away gets it later. `alert_id`: grows from each to the next."""
+    """An event that no client may miss: clients that were away receive it later. `alert_id`: grows with each."""
 
     alert_id: int | UnsetType = UNSET
 
@@ -52,9 +52,9 @@ class AlertEvent(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
 class UsageMetrics(Part, frozen=True, kw_only=True, rename="camel"):
     """`bytes_transferred`: in and out since the local day began; `bandwidth_utilization`: 0..1 of the line rate.
 
-    `unaccounted_percent`: of what the interface carried, what no meter claims. `unclaimed_bytes`: IP traffic at the
-    interface that is no department's, since its meter began. `reaches_limit_at`: when the quota is used up if the rate
-    of the last minutes stays.
+    `unaccounted_percent`: of the interface's bytes, those that no meter claims. `unclaimed_bytes`: IP traffic at the
+    interface that belongs to no department, since its meter began. `reaches_limit_at`: when the quota is used up at the
+    rate of the last minutes.
     """
 
     bytes_transferred: int
@@ -66,7 +66,7 @@ class UsageMetrics(Part, frozen=True, kw_only=True, rename="camel"):
 
 
 class UsageUpdate(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
-    """What a department has used, every metering period."""
+    """A department's usage, every metering period."""
 
     name: ClassVar[str] = "usage:update"
     is_state: ClassVar[bool] = True
@@ -101,7 +101,7 @@ class HostQuota(AlertEvent, frozen=True, kw_only=True, rename="camel"):
 
 
 class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
-    """`source`: the address that did it; `details`: the evidence in numbers; `state`: open or closed."""
+    """`source`: the address that caused it; `details`: the evidence in numbers; `state`: open or closed."""
 
     type: str
     source: str
@@ -110,7 +110,7 @@ class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
 
 
 class SecurityIncident(AlertEvent, frozen=True, kw_only=True, rename="camel"):
-    """A hostile or broken behaviour. `severity`: low, medium, high or critical."""
+    """Hostile or broken behaviour. `severity`: low, medium, high or critical."""
 
     name: ClassVar[str] = "security:incident"
     severity: str
@@ -118,7 +118,7 @@ class SecurityIncident(AlertEvent, frozen=True, kw_only=True, rename="camel"):
 
 
 class BlockTally(Part, frozen=True, kw_only=True, rename="camel"):
-    """How many blocks should hold in a department, and how many the kernel has."""
+    """The number of blocks that a department should have, and that the kernel enforces there."""
 
     wanted: int
     enforced: int
@@ -135,7 +135,7 @@ class DepartmentCondition(Part, frozen=True, kw_only=True, rename="camel"):
 
 
 class DepartmentStatus(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
-    """How a department's connection is, on change and at least every 30 seconds."""
+    """The state of a department's connection, on change and at least every 30 seconds."""
 
     name: ClassVar[str] = "department:status"
     is_state: ClassVar[bool] = True
@@ -166,14 +166,14 @@ class UnblockedIp(Part, frozen=True, kw_only=True, rename="camel"):
 
 
 class IpUnblocked(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
-    """A block has been lifted or has run out. The appliance's own event beside the documented ones."""
+    """A block was lifted or has expired. The appliance's own event beside the documented ones."""
 
     name: ClassVar[str] = "ip:unblocked"
     ip: UnblockedIp
 
 
 class Website(Part, frozen=True, kw_only=True, rename="camel"):
-    """`domain`: registrable domain; `visits`: how often it was looked up."""
+    """`domain`: registrable domain; `visits`: its number of look-ups."""
 
     domain: str
     visits: int
@@ -187,7 +187,7 @@ class Bandwidth(Part, frozen=True, kw_only=True, rename="camel"):
 
 
 class AnalyticsMetrics(Part, frozen=True, kw_only=True, rename="camel"):
-    """`active_users`: addresses that did something lately; `top_websites`: most visited first."""
+    """`active_users`: addresses with activity in the last 5 minutes; `top_websites`: most visited first."""
 
     active_users: int
     top_websites: list[Website]
@@ -195,7 +195,7 @@ class AnalyticsMetrics(Part, frozen=True, kw_only=True, rename="camel"):
 
 
 class AnalyticsUpdate(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
-    """What a department does, every analytics period, for its subscribers."""
+    """A department's activity, every analytics period, for its subscribers."""
 
     name: ClassVar[str] = "analytics:update"
     audience: ClassVar[Audience] = Audience.SUBSCRIBERS
@@ -213,7 +213,7 @@ class AnomalyFacts(Part, frozen=True, kw_only=True, rename="camel"):
 
 
 class AnalyticsAnomaly(AlertEvent, frozen=True, kw_only=True, rename="camel"):
-    """A departure from what is normal for a department, for its subscribers."""
+    """A rate that is not normal for a department, for its subscribers."""
 
     name: ClassVar[str] = "analytics:anomaly"
     audience: ClassVar[Audience] = Audience.SUBSCRIBERS
@@ -221,7 +221,7 @@ class AnalyticsAnomaly(AlertEvent, frozen=True, kw_only=True, rename="camel"):
 
 
 class CpuHealth(Part, frozen=True, kw_only=True, rename="camel"):
-    """`usage`: percent; `temperature`: degrees Celsius, or null where there is no sensor."""
+    """`usage`: percent; `temperature`: degrees Celsius; null without a sensor."""
 
     usage: float
     temperature: float | None
@@ -235,7 +235,7 @@ class Fill(Part, frozen=True, kw_only=True, rename="camel"):
 
 
 class SystemState(Part, frozen=True, kw_only=True, rename="camel"):
-    """The computer's gauges; `troubles`: what does not work, a sentence each."""
+    """The computer's gauges; `troubles`: a sentence for each thing that does not work."""
 
     cpu: CpuHealth
     memory: Fill
@@ -244,7 +244,7 @@ class SystemState(Part, frozen=True, kw_only=True, rename="camel"):
 
 
 class SystemHealth(Event, frozen=True, kw_only=True, rename="camel"):
-    """How the appliance itself is, every health period."""
+    """The state of the appliance itself, every health period."""
 
     name: ClassVar[str] = "system:health"
     audience: ClassVar[Audience] = Audience.EVERYONE
@@ -262,7 +262,7 @@ class MaintenanceFacts(Part, frozen=True, kw_only=True, rename="camel"):
 
 
 class SystemMaintenance(Event, frozen=True, kw_only=True, rename="camel"):
-    """Maintenance was announced, started, extended or ended."""
+    """A maintenance was announced, started, extended or ended."""
 
     name: ClassVar[str] = "system:maintenance"
     audience: ClassVar[Audience] = Audience.EVERYONE
@@ -271,7 +271,7 @@ class SystemMaintenance(Event, frozen=True, kw_only=True, rename="camel"):
 
 
 class ErrorEvent(Event, frozen=True, kw_only=True, rename="camel"):
-    """Something went wrong for one client: its call failed, or its token ran out. Sent to that client alone."""
+    """An error of one client: its call failed, or its token expired. Sent to that client only."""
 
     name: ClassVar[str] = "error"
     code: str
@@ -279,7 +279,7 @@ class ErrorEvent(Event, frozen=True, kw_only=True, rename="camel"):
 
 
 class QuotaExceeded(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
-    """The `error` that goes with an `exceeded` alert; `used` and `limit` in bytes."""
+    """The `error` beside an `exceeded` alert; `used` and `limit` in bytes."""
 
     name: ClassVar[str] = "error"
     code: str

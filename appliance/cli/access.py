@@ -1,4 +1,4 @@
-"""The shell verbs about tokens and people. They work with or without a service that runs, on its state directory."""
+"""The shell verbs about tokens and people. They work on the state directory, with or without a running service."""
 
 import json
 from typing import Any
@@ -9,27 +9,27 @@ from appliance.cli.options import Paths, explained_failures, with_paths
 
 ROLES = click.Choice(["viewer", "operator", "admin"])
 departments_option = click.option(
-    "--departments", default="*", show_default=True, help="Ids with commas between them, or '*' for all."
+    "--departments", default="*", show_default=True, help="Comma-separated ids, or '*' for all."
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="For a program.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group(invoke_without_command=True)
 @with_paths
 @click.option("--role", type=ROLES, default="viewer", show_default=True)
 @departments_option
-@click.option("--ttl", type=click.IntRange(min=1), default=3600, show_default=True, help="Seconds that it is valid.")
-@click.option("--subject", default="token", show_default=True, help="Who it is for; it stands in the log.")
-def token(place: Paths, role: str, departments: str, ttl: int, subject: str) -> None:
-    """Print a token for a program or a screen; or list the tokens that there are, or revoke one."""
+@click.option("--ttl", type=click.IntRange(min=1), default=3600, show_default=True, help="Validity in seconds.")
+@click.option("--subject", default="token", show_default=True, help="The holder, as named in the log.")
+def token(paths: Paths, role: str, departments: str, ttl: int, subject: str) -> None:
+    """Print a token for a program or a screen, or list the tokens, or revoke one."""
     if click.get_current_context().invoked_subcommand:
         return
     from appliance.core.access.person import Role
     from appliance.service.offline_access import now, offline_people, operator
 
     with explained_failures():
-        place.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with offline_people(place.state_dir) as people:
+        paths.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with offline_people(paths.state_dir) as people:
             try:
                 made = people.make_token(Role(role), _departments(departments), ttl, subject, operator(), now())
             except ValueError as error:
@@ -40,12 +40,12 @@ def token(place: Paths, role: str, departments: str, ttl: int, subject: str) -> 
 @token.command("list")
 @with_paths
 @json_option
-def list_tokens(place: Paths, as_json: bool) -> None:
-    """List the tokens that are not over: what was issued, who is logged in, and what issuers' tokens were shown."""
+def list_tokens(paths: Paths, as_json: bool) -> None:
+    """List the tokens that have not expired: issued ones, logins, and used tokens of external issuers."""
     from appliance.server.access.people import ticket_facts
     from appliance.service.offline_access import now, offline_people
 
-    with explained_failures(), offline_people(place.state_dir) as people:
+    with explained_failures(), offline_people(paths.state_dir) as people:
         facts = [ticket_facts(ticket) for ticket in people.tickets(now())]
     columns = ("id", "subject", "role", "departments", "origin", "expiresAt", "revokedAt")
     _show(facts, columns, as_json)
@@ -54,24 +54,24 @@ def list_tokens(place: Paths, as_json: bool) -> None:
 @token.command()
 @with_paths
 @click.argument("token_id", metavar="ID")
-def revoke(place: Paths, token_id: str) -> None:
-    """Let a token in no more; a service that runs disconnects its holder within a second.
+def revoke(paths: Paths, token_id: str) -> None:
+    """Revoke a token; a running service disconnects its holder within a second.
 
-    ID is what `appliance token list` shows, or the token itself.
+    ID is an id from `appliance token list`, or the token itself.
     """
     from appliance.server.access import load_secret
     from appliance.server.access.tokens import read
     from appliance.service.offline_access import now, offline_people, operator
 
-    with explained_failures(), offline_people(place.state_dir) as people:
-        known_id = read(load_secret(place.state_dir), token_id).id if "." in token_id else token_id
+    with explained_failures(), offline_people(paths.state_dir) as people:
+        known_id = read(load_secret(paths.state_dir), token_id).id if "." in token_id else token_id
         people.revoke(known_id, operator(), now())
     click.echo(f"revoked {known_id}")
 
 
 @click.group()
 def user() -> None:
-    """People who log in with a password."""
+    """Manage the people who log in with a password."""
 
 
 @user.command()
@@ -79,16 +79,16 @@ def user() -> None:
 @click.argument("name")
 @click.option("--role", type=ROLES, default="viewer", show_default=True)
 @departments_option
-@click.password_option(help="Asked for where it is not given: what is given here stays in the shell's history.")
-def add(place: Paths, name: str, role: str, departments: str, password: str) -> None:
-    """Add somebody. A department head is an operator or viewer with his own departments."""
+@click.password_option(help="Asked for if not given; given here, it stays in the shell's history.")
+def add(paths: Paths, name: str, role: str, departments: str, password: str) -> None:
+    """Add a person. A department head is an operator or viewer with --departments."""
     from appliance.core.access.person import Person, Role, require_name
     from appliance.service.offline_access import now, offline_people, operator
 
     with explained_failures():
-        place.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        paths.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         require_name(name)
-        with offline_people(place.state_dir) as people:
+        with offline_people(paths.state_dir) as people:
             people.add(Person(name, Role(role), _departments(departments)), password, operator(), now)
     click.echo(f"{name} can log in")
 
@@ -96,12 +96,12 @@ def add(place: Paths, name: str, role: str, departments: str, password: str) -> 
 @user.command("list")
 @with_paths
 @json_option
-def list_people(place: Paths, as_json: bool) -> None:
-    """List who can log in."""
+def list_people(paths: Paths, as_json: bool) -> None:
+    """List the people who can log in."""
     from appliance.server.access.people import person_facts
     from appliance.service.offline_access import offline_people
 
-    with explained_failures(), offline_people(place.state_dir) as people:
+    with explained_failures(), offline_people(paths.state_dir) as people:
         facts = [person_facts(person) for person in people.listed()]
     _show(facts, ("name", "role", "departments"), as_json)
 
@@ -109,11 +109,11 @@ def list_people(place: Paths, as_json: bool) -> None:
 @user.command()
 @with_paths
 @click.argument("name")
-def remove(place: Paths, name: str) -> None:
-    """Remove somebody; whoever is logged in as that is disconnected within a second."""
+def remove(paths: Paths, name: str) -> None:
+    """Remove a person; a running service ends their logins within a second."""
     from appliance.service.offline_access import now, offline_people, operator
 
-    with explained_failures(), offline_people(place.state_dir) as people:
+    with explained_failures(), offline_people(paths.state_dir) as people:
         people.remove(name, operator(), now())
     click.echo(f"{name} cannot log in any more")
 
@@ -121,14 +121,14 @@ def remove(place: Paths, name: str) -> None:
 @user.command()
 @with_paths
 @click.argument("name")
-@click.password_option("--password", help="The new one; asked for where it is not given.")
-def password(place: Paths, name: str, password: str) -> None:
-    """Give somebody another password; the logins with the old one end."""
+@click.password_option("--password", help="The new password; asked for if not given.")
+def password(paths: Paths, name: str, password: str) -> None:
+    """Change a person's password; logins with the old one end."""
     from appliance.service.offline_access import now, offline_people, operator
 
-    with explained_failures(), offline_people(place.state_dir) as people:
+    with explained_failures(), offline_people(paths.state_dir) as people:
         people.set_password(name, password, operator(), now)
-    click.echo(f"{name} has another password")
+    click.echo(f"the password of {name} is changed")
 
 
 def _departments(text: str) -> frozenset[str] | None:

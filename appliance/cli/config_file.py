@@ -1,4 +1,4 @@
-"""The shell verbs about the configuration: to check one, to try one, and to keep what is on trial."""
+"""The shell verbs about the configuration: check a file, try one, and confirm the one on trial."""
 
 from pathlib import Path
 
@@ -14,50 +14,50 @@ from appliance.cli.options import (
     with_paths,
 )
 
-STARTED_WITHIN_S = 30.0  # a Pi imports everything in ten
+STARTED_WITHIN_S = 30.0  # a Pi needs ten to import everything
 
 
 @click.command("check-config")
 @with_paths
-def check_config(place: Paths) -> None:
-    """Check the configuration and name every fault at once."""
+def check_config(paths: Paths) -> None:
+    """Check the configuration, and list all its faults."""
     from appliance.config import load
 
-    if place.config is None:
+    if paths.config is None:
         raise click.UsageError(f"give --config FILE or set APPLIANCE_CONFIG; there is no {DEFAULT_CONFIG}")
     with explained_failures():
-        config = load(place.config)
+        config = load(paths.config)
         names = ", ".join(f"{one.id} on {one.interface}" for one in config.departments)
-        click.echo(f"{place.config}: good: {config.position}, {len(config.departments)} department(s): {names}")
+        click.echo(f"{paths.config}: good: {config.position}, {len(config.departments)} department(s): {names}")
 
 
 @click.command()
 @with_paths
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def apply(place: Paths, file: Path) -> None:
+def apply(paths: Paths, file: Path) -> None:
     """Try another configuration for two minutes; without `appliance confirm` the former comes back by itself.
 
-    The service starts anew with FILE. It comes to stand in the configuration file only when it is confirmed, by
-    `appliance confirm`, a client's config:confirm or a short press of the button; a power cut before that undoes it.
+    The service restarts with FILE. Only a confirmation copies it to the configuration file: by `appliance confirm`, a
+    client's config:confirm or a short press of the button. A power cut before that undoes it.
     """
     from appliance.cli.tables import wait_for_trial
     from appliance.config import load
 
     with explained_failures():
-        load(file)  # so that its faults are told with this file's name
-    with connected_client(place) as client:
+        load(file)  # so that its faults are reported with this file's name
+    with connected_client(paths) as client:
         client.call("config:apply", {"text": file.read_text()})
-    remaining_s = wait_for_trial(lambda: connection(place), STARTED_WITHIN_S)
+    remaining_s = wait_for_trial(lambda: connection(paths), STARTED_WITHIN_S)
     if remaining_s is None:
         fail("the new configuration did not start, and the former is in force again; the service's log says why")
-    click.echo(f"on trial for {remaining_s} s: look whether all is well, then run: appliance confirm")
+    click.echo(f"on trial for {remaining_s} s: check that all is well, then run: appliance confirm")
 
 
 @click.command()
 @with_paths
-def confirm(place: Paths) -> None:
+def confirm(paths: Paths) -> None:
     """Keep the configuration that is on trial."""
-    with connected_client(place) as client:
+    with connected_client(paths) as client:
         client.call("config:confirm")
         click.echo("confirmed: this is the configuration from now on")
 

@@ -1,4 +1,4 @@
-"""Event lines."""
+"""Event lines: each event of the running service as one line for a person, or as JSON."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -10,15 +10,15 @@ Payload = dict[str, Any]
 
 
 class Watch:
-    """Events as readable lines, analytics included: it subscribes to each department that it hears of."""
+    """Prints events as lines, analytics included: it subscribes to each department that an event names."""
 
     def __init__(self, client: Client, events: Sequence[str], as_json: bool) -> None:
-        """`events`: only these; all where it is empty."""
+        """`events`: the names to show; empty: all."""
         self._client = client
         self._events = frozenset(events)
         self._as_json = as_json
         self._subscribed: set[str] = set()
-        client.on_connect(self._subscribed.clear)  # the service forgets a subscription with the connection
+        client.on_connect(self._subscribed.clear)  # a subscription ends with its connection
 
     def lines(self, count: int | None) -> Iterator[str]:
         """A line for each event, at most `count`."""
@@ -39,7 +39,7 @@ class Watch:
 
 
 def size_text(size_bytes: int) -> str:
-    """A size as a person reads it, in binary units."""
+    """A size for a person, in binary units."""
     amount = float(size_bytes)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if amount < 1024:
@@ -49,10 +49,12 @@ def size_text(size_bytes: int) -> str:
 
 
 def line_of(event: str, payload: Payload) -> str:
-    """An event as one line: the time, the name, the department and what it says."""
-    say = _SENTENCES.get(event, _raw)
+    """An event as one line: time, name, department and content."""
+    text_of = _SENTENCES.get(event, _raw)
     label = "SIMULATED " if payload.get("simulated") else ""
-    return f"{payload['timestamp']} {label}{event:<18} {payload.get('departmentId', ''):<12} {say(payload)}".rstrip()
+    return (
+        f"{payload['timestamp']} {label}{event:<18} {payload.get('departmentId', ''):<12} {text_of(payload)}".rstrip()
+    )
 
 
 def _raw(payload: Payload) -> str:
@@ -116,8 +118,8 @@ def _health(payload: Payload) -> str:
 
 
 def _maintenance(payload: Payload) -> str:
-    told = payload["maintenance"]
-    return f"{told['type']} from {told['startTime']}, {told['duration']} s: {told['impact']}"
+    facts = payload["maintenance"]
+    return f"{facts['type']} from {facts['startTime']}, {facts['duration']} s: {facts['impact']}"
 
 
 _SENTENCES: dict[str, Callable[[Payload], str]] = {

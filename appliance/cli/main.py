@@ -1,7 +1,7 @@
-"""The shell verbs. Each is short: it reads its words, asks the service or starts it, and prints.
+"""The shell verbs. Each is short: it parses its options, calls the service or starts it, and prints.
 
-Whatever is not needed to answer `--help` is imported inside the verb that needs it: the packages under the service take
-half a second to import, and more on a Pi.
+A verb imports inside itself what `--help` does not need: the packages under the service take half a second to import,
+and more on a Pi.
 """
 
 import json
@@ -14,10 +14,16 @@ import click
 from appliance.cli import access as cli_access
 from appliance.cli import blocking as cli_blocks
 from appliance.cli import config_file as cli_config
-from appliance.cli.options import EXIT_FAILED, Paths, certificate, connected_client, server_section
-from appliance.cli.options import explained_failures as _told
-from appliance.cli.options import fail as _fail
-from appliance.cli.options import with_paths as _placed
+from appliance.cli.options import (
+    EXIT_FAILED,
+    Paths,
+    certificate,
+    connected_client,
+    explained_failures,
+    fail,
+    server_section,
+    with_paths,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -31,107 +37,109 @@ def main() -> None:
 
 
 @main.command()
-@_placed
-@click.option("--simulate", is_flag=True, help="Run on a whole fake machine; says so on every surface.")
-def run(place: Paths, simulate: bool) -> None:
+@with_paths
+@click.option("--simulate", is_flag=True, help="Run on a simulated machine; every output says so.")
+def run(paths: Paths, simulate: bool) -> None:
     """Run the service in the foreground."""
-    os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # spares 7 MB and 0.2 s; it must be set before eventlet is imported
-    # Eventlet is a part of what the appliance is made of; that its authors advise against it helps no operator.
+    os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # saves 7 MB and 0.2 s; must be set before eventlet is imported
+    # The appliance is built on eventlet; its authors' advice against new use helps no operator.
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     from appliance.service.machines import CannotStart
     from appliance.service.starting import run as run_service
 
-    with _told():
+    with explained_failures():
         try:
-            sys.exit(run_service(place.config, place.state_dir, simulate=simulate))
+            sys.exit(run_service(paths.config, paths.state_dir, simulate=simulate))
         except CannotStart as reason:
-            _fail(str(reason))
+            fail(str(reason))
 
 
 @main.command()
-@_placed
+@with_paths
 @click.argument("events", nargs=-1, metavar="[EVENT]...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.option("--count", type=click.IntRange(min=1), help="End after so many events.")
-def watch(place: Paths, events: tuple[str, ...], as_json: bool, count: int | None) -> None:
-    """Show events as they come: all of them, or only those named (usage:update, quota:alert, ...)."""
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@click.option("--count", type=click.IntRange(min=1), help="Exit after this many events.")
+def watch(paths: Paths, events: tuple[str, ...], as_json: bool, count: int | None) -> None:
+    """Show events as they arrive: all, or only the named ones (usage:update, quota:alert, ...)."""
     from appliance.cli.event_lines import Watch
 
-    with connected_client(place) as client:
+    with connected_client(paths) as client:
         watching = Watch(client, events, as_json)
         for line in watching.lines(count):
             click.echo(line)
 
 
 @main.command()
-@_placed
-@click.option("--json", "as_json", is_flag=True, help="For a program.")
-def status(place: Paths, as_json: bool) -> None:
-    """Show how the appliance and its departments are."""
+@with_paths
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(paths: Paths, as_json: bool) -> None:
+    """Show the state of the appliance and its departments."""
     from appliance.cli.tables import status_of, status_text
 
-    with connected_client(place) as client:
-        found = status_of(client) | _seal(place)
+    with connected_client(paths) as client:
+        found = status_of(client) | _fingerprint(paths)
         click.echo(json.dumps(found) if as_json else status_text(found))
 
 
-def _seal(place: Paths) -> dict[str, str]:
-    """The fingerprint to compare with what a browser shows; nothing where the service speaks HTTP."""
+def _fingerprint(paths: Paths) -> dict[str, str]:
+    """The certificate's fingerprint, to compare with a browser's; empty where the service speaks HTTP."""
     from appliance.server.http.pinning import fingerprint
 
-    found = certificate(server_section(place), place)
+    found = certificate(server_section(paths), paths)
     return {"certificate": fingerprint(found)} if found else {}
 
 
 @main.command()
-@_placed
+@with_paths
 @click.argument("department", required=False)
 @click.option(
     "--history",
     "step",
     type=click.Choice(["minute", "5min", "hour", "day", "month"]),
-    help="Instead, the latest of these.",
+    help="Show the traffic of the latest of these instead.",
 )
-@click.option("--json", "as_json", is_flag=True, help="For a program.")
-def quota(place: Paths, department: str | None, step: str | None, as_json: bool) -> None:
-    """Show the books of a department, or of all; or what passed in each of the latest minutes, hours, days, ..."""
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def quota(paths: Paths, department: str | None, step: str | None, as_json: bool) -> None:
+    """Show the quotas of a department, or of all; or the traffic of the latest minutes, hours, days, ..."""
     from datetime import UTC, datetime
 
     from appliance.cli.tables import books_of, books_text, history_of, history_text
 
-    with connected_client(place) as client:
+    with connected_client(paths) as client:
         found = history_of(client, department, step, datetime.now(UTC)) if step else books_of(client, department)
         shown = history_text(found) if step else books_text(found)
         click.echo(json.dumps(found) if as_json else shown)
 
 
 @main.command()
-@_placed
+@with_paths
 @click.argument("action", type=click.Choice(["start", "stop", "status"]))
 @click.option("--duration", type=click.IntRange(60, 86400), default=3600, show_default=True, help="Seconds.")
-@click.option("--impact", default="System is in read-only mode", show_default=True, help="A sentence for the users.")
-def maintenance(place: Paths, action: str, duration: int, impact: str) -> None:
-    """Start or stop the read-only mode, or tell whether it is on."""
+@click.option(
+    "--impact", default="System is in read-only mode", show_default=True, help="A sentence for dashboard users."
+)
+def maintenance(paths: Paths, action: str, duration: int, impact: str) -> None:
+    """Start or stop the read-only mode, or show whether it is on."""
     from appliance.cli.tables import maintenance_text
 
-    with connected_client(place) as client:
+    with connected_client(paths) as client:
         if action == "start":
-            told = client.call("maintenance:start", {"duration": duration, "impact": impact})["maintenance"]
+            changed = client.call("maintenance:start", {"duration": duration, "impact": impact})["maintenance"]
         elif action == "stop":
-            told = client.call("maintenance:stop")["maintenance"]
+            changed = client.call("maintenance:stop")["maintenance"]
         else:
-            told = None
-        click.echo(maintenance_text(client, told))
+            changed = None
+        click.echo(maintenance_text(client, changed))
 
 
 @main.command()
-@_placed
-@click.option("--json", "as_json", is_flag=True, help="For a program.")
-def doctor(place: Paths, as_json: bool) -> None:
-    """Look for what would keep the appliance from its work, and say how to mend it."""
+@with_paths
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(paths: Paths, as_json: bool) -> None:
+    """Look for problems that keep the appliance from working, and say how to fix them."""
     from appliance.service.doctor import examine, report
 
-    findings = examine(place.config, place.state_dir)
+    findings = examine(paths.config, paths.state_dir)
     click.echo(json.dumps([one.as_dict() for one in findings]) if as_json else report(findings))
     sys.exit(EXIT_FAILED if any(one.is_fatal for one in findings) else 0)
 

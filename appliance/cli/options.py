@@ -1,4 +1,4 @@
-"""The shell's common ground: where a verb finds configuration and state, and how it tells what it cannot do."""
+"""Shared by the verbs: the paths of configuration and state, the connection to the service, and failures."""
 
 import os
 import sys
@@ -21,29 +21,29 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where the configuration and the state are. `config`: `None` where there is none and defaults are chosen."""
+    """The paths of configuration and state. `config`: `None` where there is no file and defaults apply."""
 
     config: Path | None
     state_dir: Path
 
 
 def with_paths(verb: F) -> F:
-    """Give a verb `--config` and `--state-dir`, as one `Paths`."""
+    """Add `--config` and `--state-dir` to a verb, as one `Paths`."""
 
-    def call(config: Path | None, state_dir: Path | None, **words: Any) -> Any:
-        return verb(_place(config, state_dir), **words)
+    def call(config: Path | None, state_dir: Path | None, **options: Any) -> Any:
+        return verb(_paths(config, state_dir), **options)
 
     call.__name__, call.__doc__ = verb.__name__, verb.__doc__
     call.__click_params__ = getattr(verb, "__click_params__", [])  # type: ignore[attr-defined]
     path = click.Path(path_type=Path)
     state = click.option(
-        "--state-dir", type=path, envvar="APPLIANCE_STATE_DIR", help="Where secret, books and blocks are kept."
+        "--state-dir", type=path, envvar="APPLIANCE_STATE_DIR", help="The directory of secret, books and blocks."
     )
     config = click.option("--config", type=path, envvar="APPLIANCE_CONFIG", help="The TOML file.")
     return config(state(call))  # type: ignore[return-value]
 
 
-def _place(config: Path | None, state_dir: Path | None) -> Paths:
+def _paths(config: Path | None, state_dir: Path | None) -> Paths:
     if config is None and DEFAULT_CONFIG.exists():
         config = DEFAULT_CONFIG
     if state_dir is None and "STATE_DIRECTORY" in os.environ:  # systemd's; the first of a list
@@ -55,7 +55,7 @@ def _place(config: Path | None, state_dir: Path | None) -> Paths:
 
 @contextmanager
 def explained_failures() -> Iterator[None]:
-    """Turn the failures that a person can mend into one clear message and exit code 1."""
+    """Turn failures that a person can fix into one clear message and exit code 1."""
     from appliance.config import ConfigError
     from appliance.core.refusal import Refused
     from appliance.server.access import AccessError
@@ -67,47 +67,47 @@ def explained_failures() -> Iterator[None]:
 
 
 @contextmanager
-def connected_client(place: Paths) -> Iterator["Client"]:
-    """A client of the service that runs, for the length of a `with`; what it refuses is told and gives exit code 1."""
+def connected_client(paths: Paths) -> Iterator["Client"]:
+    """A client of the running service, for the length of a `with`; a refusal is printed, with exit code 1."""
     from appliance.client import CallFailed
 
     with explained_failures():
         try:
-            with connection(place) as client:
+            with connection(paths) as client:
                 yield client
         except CallFailed as failure:
             fail(str(failure))
 
 
 @contextmanager
-def connection(place: Paths) -> Iterator["Client"]:
-    """A client of the service that runs. Raises `CallFailed`, `ConfigError`, `AccessError`."""
+def connection(paths: Paths) -> Iterator["Client"]:
+    """A client of the running service. Raises `CallFailed`, `ConfigError`, `AccessError`."""
     from appliance.client import connected, reachable_url
 
-    server = server_section(place)
+    server = server_section(paths)
     url = reachable_url(server.host, server.port, tls=server.tls)
-    with connected(url, place.state_dir, certificate(server, place)) as client:
+    with connected(url, paths.state_dir, certificate(server, paths)) as client:
         yield client
 
 
-def certificate(server: Any, place: Paths) -> Path | None:
+def certificate(server: Any, paths: Paths) -> Path | None:
     """The service's certificate; `None` where it speaks HTTP."""
     from appliance.config.sections import certificate_file
 
-    return certificate_file(server, place.state_dir) if server.tls else None
+    return certificate_file(server, paths.state_dir) if server.tls else None
 
 
-def server_section(place: Paths) -> Any:
-    """Where the service is to be found: as the configuration says that it runs, one on trial before the file's."""
+def server_section(paths: Paths) -> Any:
+    """The `[server]` section of the running service: of the configuration on trial, else of the file."""
     from appliance.config import ServerSection, load
 
-    draft = place.state_dir / "trial.toml"
+    draft = paths.state_dir / "trial.toml"
     if draft.exists():
         return load(draft).server
-    return load(place.config).server if place.config else ServerSection()
+    return load(paths.config).server if paths.config else ServerSection()
 
 
 def fail(message: str) -> None:
-    """One clear line, and exit code 1."""
+    """Print one line, and exit with code 1."""
     click.echo(f"appliance: {message}", err=True)
     sys.exit(EXIT_FAILED)

@@ -1,4 +1,4 @@
-"""What the command line shows of the running service: events as lines, the snapshot as tables."""
+"""Tables of the command line: the snapshot, imported lists, books and history of the running service."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,7 +11,7 @@ from tabulate import tabulate
 from appliance.cli.event_lines import Payload, line_of, size_text
 from appliance.client import SETTLE_S, CallFailed, Client
 
-RETRY_S = 0.5  # between two looks at a service that starts anew
+RETRY_S = 0.5  # between two attempts to reach a service that restarts
 
 
 def status_of(client: Client) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def status_text(found: dict[str, Any]) -> str:
 
 
 def lists_text(found: list[Payload]) -> str:
-    """The imported lists as a table, and what is wrong with each."""
+    """The imported lists as a table, and the faults of each."""
     rows = [
         [
             one["name"],
@@ -73,15 +73,15 @@ def lists_text(found: list[Payload]) -> str:
     return "\n".join(parts)
 
 
-def wait_for_trial(calling: Callable[[], AbstractContextManager[Client]], within_s: float) -> int | None:
-    """Seconds for which a configuration is on trial, once the service runs it; `None`: it does not come to that."""
+def wait_for_trial(connect: Callable[[], AbstractContextManager[Client]], within_s: float) -> int | None:
+    """Wait until the service runs a configuration on trial; its remaining seconds, or `None` if it never does."""
     deadline_s = monotonic() + within_s
     while monotonic() < deadline_s:
         sleep(RETRY_S)
         try:
-            with calling() as client:
+            with connect() as client:
                 trial = client.call("config:get")["trial"]
-        except CallFailed:  # it starts anew
+        except CallFailed:  # it restarts
             continue
         if trial is not None:
             return int(trial["remaining"])
@@ -121,7 +121,7 @@ def _departments(client: Client) -> list[str]:
 
 
 def books_text(found: list[Payload]) -> str:
-    """The books as a table for a person; under each department its hosts that are nearest to a limit of their own."""
+    """The books as a table; under each department, the hosts that are nearest to their own limits."""
     rows = []
     for books in found:
         rows += [_books_row(books["departmentId"], quota) for quota in books["quotas"]]
@@ -141,7 +141,7 @@ def _books_row(name: str, quota: dict[str, Any]) -> list[str]:
 
 
 SHOWN_BUCKETS = 31  # a month of days, and a page of a terminal
-# The longest that a bucket of each step can be; a few more of the shorter ones than are shown are no harm.
+# The longest bucket of each step; shorter buckets give a few more than are shown, which are cut off.
 STEPS = {
     "minute": timedelta(minutes=1),
     "5min": timedelta(minutes=5),
@@ -152,7 +152,7 @@ STEPS = {
 
 
 def history_of(client: Client, department: str | None, step: str, now: datetime) -> list[Payload]:
-    """What this department, or each in the snapshot, carried in the latest buckets of this step."""
+    """The traffic of this department, or of each in the snapshot, in the latest buckets of this step."""
     departments = [department] if department else _departments(client)
     span = {"from": (now - SHOWN_BUCKETS * STEPS[step]).isoformat(), "to": now.isoformat(), "step": step}
     found = [client.call("history:get", {"departmentId": one, **span}) for one in departments]
@@ -160,7 +160,7 @@ def history_of(client: Client, department: str | None, step: str, now: datetime)
 
 
 def history_text(found: list[Payload]) -> str:
-    """The history as a table for a person, in the terminal's own time zone, oldest first."""
+    """The history as a table, in the terminal's time zone, oldest first."""
     rows = [
         [
             one["departmentId"],
@@ -175,11 +175,11 @@ def history_text(found: list[Payload]) -> str:
     return tabulate(rows, headers=["department", "from", "up", "down", "both"])
 
 
-def maintenance_text(client: Client, told: Payload | None) -> str:
-    """The maintenance that was just told, or the one in the snapshot."""
-    if told is None:
+def maintenance_text(client: Client, changed: Payload | None) -> str:
+    """The maintenance that a call has just changed, else the one in the snapshot."""
+    if changed is None:
         snapshot = [one for event, one in client.events(gap_s=SETTLE_S) if event == "system:maintenance"]
-        told = snapshot[-1]["maintenance"] if snapshot else None
-    if told is None or told["type"] == "completed":
+        changed = snapshot[-1]["maintenance"] if snapshot else None
+    if changed is None or changed["type"] == "completed":
         return "no maintenance"
-    return f"{told['type']} maintenance from {told['startTime']} for {told['duration']} s: {told['impact']}"
+    return f"{changed['type']} maintenance from {changed['startTime']} for {changed['duration']} s: {changed['impact']}"

@@ -28,10 +28,9 @@ from appliance.config.values import SendPath
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.blocking.protection import Protected
 from appliance.core.machine import Press
-from appliance.core.metering.department import networks_of
 from appliance.core.moment import Moment
 from appliance.core.operations.panel_lights import DARK
-from appliance.core.refusal import Code, Refused
+from appliance.core.refusal import Refused
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.metering.departments import Metering
@@ -144,29 +143,34 @@ class Service:
             publish,
         )
         self._insight = Insight(
-            departments,
-            machine.capture,
-            PublicSuffixes(),
-            self._metering.lines.rate_bytes_s,
-            lambda department: networks_of(by_id[department], self._metering.links),
-            self._enforcement.hear,
-            config.as_response(),
-            self._order,
-            publish,
+            departments=departments,
+            capture=machine.capture,
+            registrable=PublicSuffixes(),
+            metering=self._metering,
+            blocking=self._enforcement,
+            response=config.as_response(),
+            publish=publish,
         )
         self._history_store = SqliteHistoryStore(state_dir / f"{simulated}history.sqlite3")
         self._history = HistoryRecorder(config.zone, self._history_store, config.as_retention())
         self._lists = ListImports(config.as_block_lists(), self._enforcement, fetch, tpool.execute)
         self._condition = StatusMonitor(
-            departments,
-            self._metering,
-            self._enforcement,
-            self._insight,
-            self._troubles,
-            machine.capture,
-            machine.neighbours,
-            machine.sensors,
-            publish,
+            departments=departments,
+            metering=self._metering,
+            enforcement=self._enforcement,
+            insight=self._insight,
+            trouble_sources=(
+                self._metering.troubles,
+                lambda _: self._kept.troubles(),
+                lambda _: [*filter(None, [self._history.trouble()])],
+                trial.troubles,
+                lambda _: self._lists.troubles(),
+                self._enforcement.troubles,
+            ),
+            capture=machine.capture,
+            neighbours=machine.neighbours,
+            sensors=machine.sensors,
+            publish=publish,
         )
         services = Services(
             self._metering,
@@ -184,7 +188,7 @@ class Service:
             services,
             clock,
             config.limits,
-            self._condition.troubles,
+            lambda: self._condition.troubles(clock()),
             self._authentication.tls,
             config.server.hsts_max_age,
             Watched(self._metering, self._enforcement, self._condition),
@@ -261,11 +265,6 @@ class Service:
         door = Listener(self._notice, NOTICE_CONNECTIONS, NOTICE_CONNECTIONS_PER_ADDRESS, self._request_s)
         return [eventlet.spawn(self._drive, "the notice", partial(door.serve, listener))]
 
-    def _troubles(self) -> Sequence[str]:
-        blocks = self._enforcement.troubles(self._clock())
-        own = [self._history.trouble(), self._trial.trouble(self._clock())]
-        return [*self._kept.troubles(), *(one for one in own if one), *self._lists.troubles(), *blocks]
-
     def _meter(self, now: Moment) -> None:
         self._metering.step(now)
         passed, hosts = self._metering.take_passed(), self._metering.hosts.take_passed()
@@ -278,23 +277,21 @@ class Service:
         self._enforcement.step(now)
         self._condition.status_step(now)  # after it, so that a department is not called well before its blocks hold
 
-    def _order(self, request: BlockRequest, now: Moment) -> bool:
-        """Block what nobody waits for an answer about; false: it is worth asking again."""
+    def _order(self, request: BlockRequest, now: Moment) -> None:
+        """Block what the simulated operator asks for."""
         try:
             self._enforcement.block([request], now)
         except Refused as refused:
             log.info("%s is refused: %s", request.actor, refused.message)
-            return refused.code is not Code.MAINTENANCE
-        return True
 
     def _observe(self, now: Moment) -> None:
-        while self._insight.observe(now):
+        while self._insight.process_frames(now):
             eventlet.sleep(0)  # a line that is always busy must not starve the clients
 
     def _panel(self, now: Moment) -> None:
         self._maintenance_mode.step(now)
         self._maintenance_mode.show(
-            alarmed=self._condition.is_alarmed, troubled=self._condition.is_troubled, busy=self._condition.is_busy
+            alarmed=self._condition.is_alarmed, troubled=self._condition.is_troubled(now), busy=self._condition.is_busy
         )
 
     def _try(self, now: Moment) -> None:

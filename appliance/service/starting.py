@@ -13,7 +13,7 @@ import eventlet
 from appliance import config as configuration
 from appliance.client import reachable_url
 from appliance.config import Config, ConfigError
-from appliance.core.operations.trial import told
+from appliance.core.operations.trial import inherited_trial
 from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 from appliance.server.access import AccessError
 from appliance.service.log_limits import LogRateLimit
@@ -35,7 +35,7 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> int:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     drafts = ConfigFileWriter(config_file, state_dir)
     content = drafts.read()
-    current = told(os.environ.pop(TRIAL_VARIABLE, ""), content, monotonic())
+    current = inherited_trial(os.environ.pop(TRIAL_VARIABLE, ""), content, monotonic())
     if current is None:
         drafts.discard()
     trial = ConfigTrial(drafts, current, content)

@@ -1,25 +1,25 @@
 """A whole fake machine behind the ports of the real one, for looks, development and tests.
 
-It is a model, not a recording: departments with devices make traffic, a script lets things happen to them, and all that
-is told follows from that. It obeys the rules of the real machine: counters only grow, a transaction of the firewall is
-in force whole or not at all and its elements end by themselves, a blocked device falls silent, a meter stops its
-department at the limit to the packet, frames are bytes. What it shows depends on the seed, the time that passed, the
-blocks and the limits, not on how often it was asked.
+It is a model, not a recording: the devices of departments make traffic, a scenario acts on them, and every reading and
+frame follows from that. It obeys the rules of the real machine: counters only grow, a firewall transaction takes effect
+whole or not at all and its elements expire by themselves, a blocked device falls silent, a meter stops its department
+within one packet of the limit, frames are bytes. Its state depends on the seed, the elapsed time, the blocks and the
+limits, not on how often it is read.
 
-    story.py       the script: which second brings what, so that each event of the contract has its cause in a minute
-    network.py     the departments and their devices: who is there, and how fast they are
-    talk.py        what devices say; frames.py: the bytes of it
-    wire.py        the passing of time: what each device carried, and the frames that went by
-    firewall.py, dns_filter.py, meters.py, interfaces.py, kernel.py, board.py     the ports
-    machine.py     all of it together
+    scenario.py            the acts, by second: each event of the contract has its cause within the first minute
+    network.py             the departments and their devices: presence and rates
+    conversations.py       the packets that devices exchange; frames.py: their bytes
+    wire.py                time: what each device carried, and the frames that passed
+    firewall.py, dns_filter.py, meters.py, interfaces.py, kernel.py, device.py     the ports
+    simulated_machine.py   the whole machine, and its operator
 """
 
 from appliance.simulator.simulated_machine import SimulatedMachine
 
 __all__ = ["CONFIG", "SimulatedMachine"]
 
-# The configuration where nobody gave one. The quotas are small, so that the first is used up within the first minute
-# and the second in about ten.
+# The configuration of a simulation without a file. The quotas are small: the first is used up within the first minute,
+# the second after about ten.
 CONFIG = """\
 [appliance]
 position = "gateway"

@@ -1,6 +1,6 @@
-"""What simulated devices say: they look names up, open connections, are refused now and then, and one may scan.
+"""The packets of simulated devices: they look names up, open connections, are refused now and then, and one may scan.
 
-All servers stand on addresses that are reserved for documentation, so that nothing here points at anybody.
+All servers have addresses that are reserved for documentation (RFC 5737, RFC 3849), so that none is a real one.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,11 +10,11 @@ from itertools import accumulate
 from random import Random
 
 from appliance.core.traffic.packet import ACK, RST, SYN
-from appliance.simulator.frames import DNS_PORT, Address, Way, dns_answer, tcp
+from appliance.simulator.frames import DNS_PORT, Address, Endpoints, dns_answer, tcp
 from appliance.simulator.network import Device, Population
 from appliance.simulator.scenario import Act
 
-# Name and how often it is visited, against the others.
+# Name, and its weight in the choice of the next visit.
 SITES = (
     ("github.com", 14),
     ("api.github.com", 6),
@@ -31,60 +31,60 @@ SITES = (
 )
 _CUMULATED = [*accumulate(weight for _, weight in SITES)]
 
-# By IP version: the websites (the site's number is added), the servers that are scanned, the name server.
+# By IP version: the first website (a site's number is added), the first scanned server, the name server.
 WEB = {4: ip_address("198.51.100.10"), 6: ip_address("2001:db8:100::10")}
 SERVERS = {4: ip_address("192.0.2.20"), 6: ip_address("2001:db8:200::20")}
 RESOLVER = {4: ip_address("192.0.2.53"), 6: ip_address("2001:db8:200::53")}
 
-VISITS_S = 0.12  # visits a second of each device: somebody who reads and clicks, and what programs fetch by themselves
+VISITS_S = 0.12  # visits a second of each device: a person who reads and clicks, and what programs fetch by themselves
 REFUSED = 0.03  # of connections; far from enough to look like a scan
 CUT = 0.1  # of connections end with a reset, as browsers end them
 HTTPS = 443
 EPHEMERAL_PORTS = (32_768, 60_999)  # Linux's own range
 
-SCAN_PORTS_S = 16.0  # a scanner's tries each second: 48 in the opening's 3 s, a `medium` incident
+SCAN_PORTS_S = 16.0  # ports a second that a scanner tries: 48 in the first minute's 3 s, a `medium` incident
 FIRST_PORT = 20
 OPEN_PORTS = frozenset({22, 80, 443})  # of the scanned server
 
 
 def router_mac(population: Population) -> str:
-    """The hardware address of the appliance's interface, through which the devices reach everything."""
+    """The MAC address of the appliance's interface, the devices' router."""
     return f"02:53:49:4d:{population.index:02x}:fe"
 
 
 def site_address(number: int, version: int) -> Address:
-    """Where the site of this number lives."""
+    """The address of a site. `number`: its index in `SITES`."""
     return WEB[version] + number
 
 
-def visits(
+def visit_frames(
     population: Population, users: list[Device], tick_s: float, chance: Random, may_visit: Callable[[Device, int], bool]
 ) -> Iterator[bytes]:
-    """The frames of the visits that begin within a tick. `may_visit`: of a device and a site's number."""
+    """The frames of the visits that begin within a tick. `may_visit`: takes the device and the site's number."""
     for device in users:
         if chance.random() < VISITS_S * tick_s:
             number = chance.choices(range(len(SITES)), cum_weights=_CUMULATED)[0]
             if may_visit(device, number):
-                yield from _visit(population, device, number, chance)
+                yield from _one_visit(population, device, number, chance)
 
 
-def scan(population: Population, act: Act, at_s: float, tick_s: float) -> Iterator[bytes]:
-    """The frames of the tries that a scanner makes within a tick, each with the server's answer."""
-    device = population.suspect(act.who)
-    server = SERVERS[device.address.version] + int(act.who * 100)
+def scan_frames(population: Population, act: Act, at_s: float, tick_s: float) -> Iterator[bytes]:
+    """The frames of a scanner's attempts within a tick, each with the server's answer."""
+    device = population.device_for(act.pick)
+    server = SERVERS[device.address.version] + int(act.pick * 100)
     first, end = (round((second - act.at_s) * SCAN_PORTS_S) for second in (at_s, at_s + tick_s))
     for number in range(max(0, first), end):
         port = FIRST_PORT + number
         source_port = EPHEMERAL_PORTS[0] + number
-        way = Way(device.mac, router_mac(population), device.address, server, source_port, port)
-        yield tcp(way, SYN, number)
-        yield tcp(way.back(), SYN | ACK if port in OPEN_PORTS else RST | ACK, 0)
+        ends = Endpoints(device.mac, router_mac(population), device.address, server, source_port, port)
+        yield tcp(ends, SYN, number)
+        yield tcp(ends.reversed(), SYN | ACK if port in OPEN_PORTS else RST | ACK, 0)
 
 
-def _visit(population: Population, device: Device, number: int, chance: Random) -> Iterator[bytes]:
-    """Both look-ups for the name, the request for a connection, and what becomes of it."""
+def _one_visit(population: Population, device: Device, number: int, chance: Random) -> Iterator[bytes]:
+    """The frames of both look-ups of the name, the connection request, and its outcome."""
     version = device.address.version
-    way = Way(
+    ends = Endpoints(
         source_mac=device.mac,
         destination_mac=router_mac(population),
         source=device.address,
@@ -92,14 +92,14 @@ def _visit(population: Population, device: Device, number: int, chance: Random) 
         source_port=chance.randint(*EPHEMERAL_PORTS),
         destination_port=HTTPS,
     )
-    answer = replace(way, destination=RESOLVER[version], destination_port=DNS_PORT).back()
+    answer = replace(ends, destination=RESOLVER[version], destination_port=DNS_PORT).reversed()
     for kind in (4, 6):
         yield dns_answer(answer, chance.getrandbits(16), SITES[number][0], site_address(number, kind))
     sequence = chance.getrandbits(32)
-    yield tcp(way, SYN, sequence)
+    yield tcp(ends, SYN, sequence)
     if chance.random() < REFUSED:
-        yield tcp(way.back(), RST | ACK, 0)
+        yield tcp(ends.reversed(), RST | ACK, 0)
         return
-    yield tcp(way.back(), SYN | ACK, chance.getrandbits(32))
+    yield tcp(ends.reversed(), SYN | ACK, chance.getrandbits(32))
     if chance.random() < CUT:
-        yield tcp(way, RST, (sequence + 1) % 2**32)
+        yield tcp(ends, RST, (sequence + 1) % 2**32)

@@ -1,12 +1,12 @@
-"""The simulated computer itself: its gauges, its LEDs, and the button with somebody who holds it."""
+"""The simulated computer: its gauges, its LEDs, and the button with the person who presses it."""
 
 from collections.abc import Sequence
 from math import pi, sin
 
 from appliance.core.machine import Lights, Press, Vitals
 from appliance.core.operations.panel_lights import DARK, STATUS
-from appliance.simulator.scenario import ActKind, dice
-from appliance.simulator.wire import World
+from appliance.simulator.scenario import ActKind, seeded_random
+from appliance.simulator.wire import Simulation
 
 MIB = 1 << 20
 MEMORY_TOTAL_BYTES = 906 * MIB  # what Linux calls total on a Raspberry Pi with 1 GB
@@ -19,15 +19,15 @@ LOAD_SWINGS_S = 60.0
 
 
 class SimulatedSensors:
-    """`ports.Sensors`: a Raspberry Pi with 1 GB that has little to do, and is warmer when it does it."""
+    """`ports.Sensors`: a Raspberry Pi with 1 GB under light load; its temperature follows the load."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
 
     def vitals(self) -> Vitals:
-        """The gauges, which move once a second."""
-        second = int(self._world.elapsed())
-        chance = dice(self._world.seed, "gauges", second)
+        """The gauges; they change once a second."""
+        second = int(self._simulation.elapsed())
+        chance = seeded_random(self._simulation.seed, "gauges", second)
         load = (1 + sin(2 * pi * second / LOAD_SWINGS_S)) / 2
         return Vitals(
             cpu_percent=round(8 + 22 * load + chance.uniform(0, 6), 1),
@@ -40,34 +40,34 @@ class SimulatedSensors:
 
 
 class SimulatedPanel:
-    """`ports.Panel`. The LEDs are remembered in `shown`; who holds the button looks at them first."""
+    """`ports.Panel`. `shown` keeps the LEDs; the person looks at them before pressing the button."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
         self._looked_s = 0.0
         self._presses: list[Press] = []
         self.shown: Lights = DARK
 
     @property
-    def tells_maintenance(self) -> bool:
-        """Whether a person who looks at the LEDs sees that the appliance is in maintenance."""
+    def shows_maintenance(self) -> bool:
+        """Whether the LEDs show that the appliance is in maintenance."""
         return self.shown.status is STATUS[True]
 
     def presses(self) -> Sequence[Press]:
-        """What the button has done since the previous call, oldest first."""
-        until_s = self._world.elapsed()
-        # An appliance that was switched off in maintenance wakes up in it: holding the button blindly would end it when
-        # the script means to begin it, and leave it on for an hour.
-        deed = ActKind.RESUME if self.tells_maintenance else ActKind.HALT
-        held = [Press.HELD for _ in self._world.story.begun(deed, self._looked_s, until_s)]
+        """The presses since the previous call, oldest first."""
+        until_s = self._simulation.elapsed()
+        # An appliance that was switched off in maintenance starts in it: a press that ignored the LEDs would end it
+        # where the scenario means to begin it, and the next would leave it on for an hour.
+        kind = ActKind.END_MAINTENANCE if self.shows_maintenance else ActKind.BEGIN_MAINTENANCE
+        held = [Press.HELD for _ in self._simulation.scenario.begun(kind, self._looked_s, until_s)]
         self._looked_s = until_s
         presses, self._presses = [*self._presses, *held], []
         return presses
 
     def show(self, lights: Lights) -> None:
-        """Make the LEDs burn like this."""
+        """Set the LEDs."""
         self.shown = lights
 
     def press(self, kind: Press) -> None:
-        """Use the button, as a finger would."""
+        """Press the button from outside the scenario."""
         self._presses.append(kind)

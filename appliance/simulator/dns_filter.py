@@ -1,6 +1,6 @@
-"""The simulated DNS filter, with the kernel's rules: what is denied includes all below it, and ends by itself.
+"""The simulated DNS filter, with the kernel's rules: a denial covers all names below its own, and ends by itself.
 
-The same contract test runs over it and over the real one.
+It passes the same contract tests as the real one.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -13,7 +13,7 @@ from appliance.simulator.frames import Address
 
 
 class SimulatedDnsFilter:
-    """`ports.DnsFilter` of the simulated machine; `elapsed` tells the seconds since its start."""
+    """`ports.DnsFilter` of the simulated machine. `elapsed`: seconds since the machine's start."""
 
     def __init__(self, interfaces: Collection[str], elapsed: Callable[[], float]) -> None:
         self._interfaces = frozenset(interfaces)
@@ -22,35 +22,35 @@ class SimulatedDnsFilter:
         self._ends_s: dict[Question, float] = {}
 
     def replace(self, places: Sequence[Place], denials: Collection[Denial], at_s: float) -> str | None:
-        """Deny exactly these there."""
+        """Deny exactly these names at these places."""
         self._places = [one for one in places if one.interface in self._interfaces] if denials else []
         self._ends_s = {}
         self._put(denials, at_s)
         return None
 
     def change(self, gone: Collection[Question], new: Collection[Denial], at_s: float) -> str | None:
-        """Deny some no more, and others from now on."""
+        """Withdraw some denials and add others."""
         if not self._places:
-            return "nothing stands yet"
+            return "there is no filter yet"
         for question in gone:
             self._ends_s.pop(question, None)
         self._put(new, at_s)
         return None
 
     def stands(self) -> bool:
-        """Nobody meddles with a simulation."""
+        """Always: no other program changes a simulation."""
         return True
 
     def refused(self) -> Mapping[str, int]:
-        """Nothing is counted here."""
+        """Zeros: the simulation does not count."""
         return dict.fromkeys(BlockOrigin, 0)
 
     def hits(self) -> Sequence[Hit]:
-        """Nothing is counted here."""
+        """None: the simulation does not count."""
         return []
 
     def denies(self, interface: str, address: Address, name: str, at_s: float) -> bool:
-        """Whether this address is refused the look-up of a name at the interface at this second."""
+        """Whether a look-up of this name, from this address at this interface, is refused at this second."""
         departments = {None, *(one.department for one in self._places if claims(one, interface, address))}
         return len(departments) > 1 and any(
             ends_s > at_s and question.department in departments and f".{name}".endswith(f".{question.name}")

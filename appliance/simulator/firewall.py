@@ -1,9 +1,8 @@
-"""The simulated packet filter, with the kernel's rules: whole transactions, disjoint ranges, elements that end.
+"""The simulated packet filter, with the kernel's rules: whole transactions, disjoint ranges, elements that expire.
 
-The same contract test runs over it and over the real one. A transaction with overlapping ranges, or one that takes away
-what is not there, is refused whole, and so is one with an interface that does not exist, as older kernels do (a new one
-takes the chain and waits); a set of single addresses takes of a range the first alone; an element whose time is over is
-gone.
+It passes the same contract tests as the real one. It refuses a transaction whole if ranges overlap, or if an interface
+does not exist, as older kernels do (a newer one accepts the chain and waits for the interface). A set of single
+addresses takes only the first address of a range. An expired element is gone.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,11 +15,11 @@ from appliance.core.blocking.sets import SHAPES, BlockSet, Element, Family, set_
 from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.simulator.frames import Address
 
-Sets = dict[BlockSet, dict[Bounds, tuple[int, float]]]  # by block_set and bounds: the mark, and when it ends
+Sets = dict[BlockSet, dict[Bounds, tuple[int, float]]]  # by set and bounds: the mark, and the second of its end
 
 
 class SimulatedUpstream:
-    """`ports.Surroundings` of a machine that needs nobody."""
+    """`ports.Upstream` of a machine without gateway and name server."""
 
     def essentials(self) -> Sequence[Protected]:
         """None."""
@@ -32,7 +31,7 @@ class SimulatedUpstream:
 
 
 class SimulatedFirewall:
-    """`ports.Firewall` of the simulated machine; `elapsed` tells the seconds since its start."""
+    """`ports.Firewall` of the simulated machine. `elapsed`: seconds since the machine's start."""
 
     def __init__(self, interfaces: Collection[str], elapsed: Callable[[], float]) -> None:
         self._interfaces = frozenset(interfaces)
@@ -41,7 +40,7 @@ class SimulatedFirewall:
         self._sets: Sets = {}
 
     def arrange(self, places: Sequence[Place]) -> str | None:
-        """Put the rules for these places in force, or say why not and change nothing."""
+        """Put the rules for these places in force; returns the reason if nothing was changed."""
         absent = next((one.interface for one in places if one.interface not in self._interfaces), None)
         if absent is not None:
             return f"Could not process rule: No such device {absent}"
@@ -56,7 +55,7 @@ class SimulatedFirewall:
         return self._places is not None
 
     def disturber(self) -> str | None:
-        """Nobody meddles with a simulation."""
+        """`None`: no other program changes a simulation."""
         return None
 
     def replace(self, pieces: Mapping[BlockSet, Collection[Range]], at_s: float) -> str | None:
@@ -66,7 +65,7 @@ class SimulatedFirewall:
     def change(
         self, gone: Mapping[BlockSet, Collection[Bounds]], new: Mapping[BlockSet, Collection[Range]], at_s: float
     ) -> str | None:
-        """Take some pieces away and put others."""
+        """Remove some pieces and add others."""
         kept = {block_set: dict(found) for block_set, found in self._live().items()}
         for block_set, bounds in gone.items():
             for one in bounds:
@@ -74,22 +73,22 @@ class SimulatedFirewall:
         return self._put(kept, new, at_s)
 
     def look(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
-        """What is in a set, a piece at a time."""
+        """The elements of a set, one piece at a time."""
         now_s, shape = self._elapsed(), SHAPES[block_set.family]
         for (first, last), (mark, ends_s) in self._live().get(block_set, {}).items():
             begin = first, Element(mark, None if ends_s == float("inf") else ends_s - now_s)
             yield [begin, (last + 1, None)] if shape.is_interval and last + 1 < 1 << shape.bits else [begin]
 
     def stopped(self) -> Mapping[str, int]:
-        """Nothing is counted here."""
+        """Zeros: the simulation does not count."""
         return dict.fromkeys(BlockOrigin, 0)
 
     def hits(self) -> Sequence[Hit]:
-        """Nothing is counted here."""
+        """None: the simulation does not count."""
         return []
 
     def stops(self, interface: str, address: Address, at_s: float) -> bool:
-        """Whether nothing from or to the address passes the interface at this second."""
+        """Whether a block stops this address at this interface at this second."""
         family, number, _ = set_and_range(str(address))
         families = {family, Family.PREFIXES4 if address.version == 4 else Family.PREFIXES6}
         departments = {None, *(one.department for one in self._places or () if claims(one, interface, address))}
@@ -126,5 +125,5 @@ class SimulatedFirewall:
 
 
 def claims(place: Place, interface: str, address: Address) -> bool:
-    """Whether the address is the place's; where a place has no networks, all that is there is."""
+    """Whether the place owns the address; a place without networks owns every address at its interface."""
     return place.interface == interface and (not place.networks or any(address in one for one in place.networks))

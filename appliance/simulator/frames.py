@@ -1,6 +1,6 @@
 """The bytes of simulated packets: Ethernet frames with IPv4 or IPv6, TCP without data, and DNS answers over UDP.
 
-They are whole and right, with checksums, so that nothing that reads them needs to know where they come from.
+They are complete and valid, checksums included, so that no reader needs to know that they are simulated.
 """
 
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ Address = IPv4Address | IPv6Address
 HOPS = 64  # time to live, the default of most systems
 WINDOW = 64_240  # what Linux offers in a SYN
 DNS_PORT = 53
-ANSWERED = 0x8180  # a response, recursion desired and available, no error
-NAME_ABOVE = 0xC00C  # a pointer to the question's name, which stands behind the header
+SUCCESS_FLAGS = 0x8180  # a response, recursion desired and available, no error
+NAME_POINTER = 0xC00C  # a pointer to the question's name, right after the header (RFC 1035 section 4.1.4)
 A, AAAA, INTERNET = 1, 28, 1
 LIFETIME_S = 300
 ETHER_TYPES = {4: 0x0800, 6: 0x86DD}
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """From whom to whom a frame goes; both addresses of one family."""
+class Endpoints:
+    """Source and destination of a frame; both addresses of one family."""
 
     source_mac: str
     destination_mac: str
@@ -32,9 +32,9 @@ class Way:
     source_port: int
     destination_port: int
 
-    def back(self) -> "Way":
-        """The way of the reply."""
-        return Way(
+    def reversed(self) -> "Endpoints":
+        """The endpoints of the reply."""
+        return Endpoints(
             self.destination_mac,
             self.source_mac,
             self.destination,
@@ -44,44 +44,44 @@ class Way:
         )
 
 
-def tcp(way: Way, flags: int, sequence: int) -> bytes:
+def tcp(ends: Endpoints, flags: int, sequence: int) -> bytes:
     """A TCP segment without data."""
-    header = pack("!HHIIBBHHH", way.source_port, way.destination_port, sequence, 0, 5 << 4, flags, WINDOW, 0, 0)
-    return _frame(way, TCP, _sealed(way, TCP, header, at=16))
+    header = pack("!HHIIBBHHH", ends.source_port, ends.destination_port, sequence, 0, 5 << 4, flags, WINDOW, 0, 0)
+    return _frame(ends, TCP, _with_checksum(ends, TCP, header, at=16))
 
 
-def dns_answer(way: Way, identity: int, name: str, address: Address) -> bytes:
-    """The answer that this name has this address, asked for by the way's destination."""
+def dns_answer(ends: Endpoints, identity: int, name: str, address: Address) -> bytes:
+    """The answer that this name has this address, from the name server to the client."""
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
     kind = A if address.version == 4 else AAAA
     question = labels + b"\0" + pack("!HH", kind, INTERNET)
-    record = pack("!HHHIH", NAME_ABOVE, kind, INTERNET, LIFETIME_S, len(address.packed)) + address.packed
-    message = pack("!6H", identity, ANSWERED, 1, 1, 0, 0) + question + record
-    datagram = pack("!4H", way.source_port, way.destination_port, 8 + len(message), 0) + message
-    return _frame(way, UDP, _sealed(way, UDP, datagram, at=6))
+    record = pack("!HHHIH", NAME_POINTER, kind, INTERNET, LIFETIME_S, len(address.packed)) + address.packed
+    message = pack("!6H", identity, SUCCESS_FLAGS, 1, 1, 0, 0) + question + record
+    datagram = pack("!4H", ends.source_port, ends.destination_port, 8 + len(message), 0) + message
+    return _frame(ends, UDP, _with_checksum(ends, UDP, datagram, at=6))
 
 
-def _frame(way: Way, protocol: int, body: bytes) -> bytes:
-    macs = bytes.fromhex((way.destination_mac + way.source_mac).replace(":", ""))
-    version = way.source.version
-    header = _ipv4_header(way, protocol, len(body)) if version == 4 else _ipv6_header(way, protocol, len(body))
+def _frame(ends: Endpoints, protocol: int, body: bytes) -> bytes:
+    macs = bytes.fromhex((ends.destination_mac + ends.source_mac).replace(":", ""))
+    version = ends.source.version
+    header = _ipv4_header(ends, protocol, len(body)) if version == 4 else _ipv6_header(ends, protocol, len(body))
     return macs + pack("!H", ETHER_TYPES[version]) + header + body
 
 
-def _ipv4_header(way: Way, protocol: int, body_bytes: int) -> bytes:
+def _ipv4_header(ends: Endpoints, protocol: int, body_bytes: int) -> bytes:
     dont_fragment = 0x4000
     fields = pack("!BBHHHBBH", 0x45, 0, 20 + body_bytes, 0, dont_fragment, HOPS, protocol, 0)
-    header = fields + way.source.packed + way.destination.packed
+    header = fields + ends.source.packed + ends.destination.packed
     return header[:10] + pack("!H", _checksum(header)) + header[12:]
 
 
-def _ipv6_header(way: Way, protocol: int, body_bytes: int) -> bytes:
-    return pack("!IHBB", 6 << 28, body_bytes, protocol, HOPS) + way.source.packed + way.destination.packed
+def _ipv6_header(ends: Endpoints, protocol: int, body_bytes: int) -> bytes:
+    return pack("!IHBB", 6 << 28, body_bytes, protocol, HOPS) + ends.source.packed + ends.destination.packed
 
 
-def _sealed(way: Way, protocol: int, body: bytes, at: int) -> bytes:
+def _with_checksum(ends: Endpoints, protocol: int, body: bytes, at: int) -> bytes:
     """The body with its checksum, which also covers the addresses (RFC 9293, RFC 768, RFC 8200)."""
-    pseudo_header = way.source.packed + way.destination.packed + pack("!II", protocol, len(body))
+    pseudo_header = ends.source.packed + ends.destination.packed + pack("!II", protocol, len(body))
     checksum = _checksum(pseudo_header + body) or 0xFFFF
     return body[:at] + pack("!H", checksum) + body[at + 2 :]
 

@@ -1,4 +1,4 @@
-"""The simulated interfaces: those of the departments, and those that the position has besides."""
+"""The simulated interfaces: those of the departments, and those that the position needs besides."""
 
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
@@ -7,17 +7,18 @@ from appliance.core.machine import Counters, Link, Position
 from appliance.core.metering.usage import ETHERNET_BYTES
 from appliance.simulator.conversations import router_mac
 from appliance.simulator.network import Population
-from appliance.simulator.wire import Traffic, World
+from appliance.simulator.wire import Simulation, Traffic
 
 Address = IPv4Interface | IPv6Interface
 
 SPEED_BPS = 1_000_000_000  # what a Raspberry Pi 4's port negotiates
-ARP_BYTES = 46  # of the least Ethernet frame behind its header
-PACKETS_FOR_EACH_ARP = 500  # neighbours are asked for again every half minute or so
+ARP_BYTES = 46  # payload of the smallest Ethernet frame
+PACKETS_FOR_EACH_ARP = 500  # hosts repeat an ARP request about every half minute
 
 Carried = tuple[int, int]  # bytes and packets of one direction, L2
 
-# Where both directions arrive as received at a mirror port, and where the department is the machine itself.
+# From the department's traffic to the interface's counters: a mirror port receives both directions, and at position
+# `host` the department is the machine itself.
 RECEIVED_AND_SENT: Mapping[Position, Callable[[Carried, Carried], tuple[Carried, Carried]]] = {
     Position.GATEWAY: lambda sent, received: (sent, received),
     Position.BRIDGE: lambda sent, received: (sent, received),
@@ -28,44 +29,46 @@ PASSED_ON = frozenset({Position.GATEWAY, Position.BRIDGE})  # what a department 
 ADDRESSED = frozenset({Position.GATEWAY, Position.HOST})  # a bridge's ports and a mirror port have no addresses
 LOOPBACK_ADDRESSES = (ip_interface("127.0.0.1/8"),)
 UPLINK_ADDRESSES = (ip_interface("192.0.2.2/24"),)
-UPLINK, OTHER_UPLINK = "eth0", "eth99"  # the other one where a department has the first
+UPLINK, OTHER_UPLINK = "eth0", "eth99"  # the second where a department uses the first
 BRIDGE = "br0"
 
 
 class SimulatedInterfaces:
     """`ports.Interfaces` of the simulated machine."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
 
     def links(self) -> Mapping[str, Link]:
         """Every interface, by name, with absolute counters."""
-        at_s = self._world.elapsed()
-        carried = {one.index: self._carried(one, at_s) for one in self._world.populations}
+        at_s = self._simulation.elapsed()
+        carried = {one.index: self._carried(one, at_s) for one in self._simulation.populations}
         links = [self._loopback()]
-        if self._world.position is not Position.HOST:
+        if self._simulation.position is not Position.HOST:
             links.append(self._uplink([two for both in carried.values() for two in both]))
-        if self._world.position is Position.BRIDGE:
+        if self._simulation.position is Position.BRIDGE:
             links.append(self._bridge())
-        for first in {one.interface: one for one in reversed(self._world.populations)}.values():
-            sharing = [one for one in self._world.populations if one.interface == first.interface]
+        for first in {one.interface: one for one in reversed(self._simulation.populations)}.values():
+            sharing = [one for one in self._simulation.populations if one.interface == first.interface]
             links.append(self._department(sharing, [two for one in sharing for two in carried[one.index]], at_s))
         return {link.name: link for link in links}
 
     def _carried(self, population: Population, at_s: float) -> list[Traffic]:
-        return [self._world.wire.carried(device, at_s) for device in population.devices]
+        return [self._simulation.wire.carried(device, at_s) for device in population.devices]
 
     def _loopback(self) -> Link:
-        return Link("lo", 1, "00:00:00:00:00:00", self._world.boot, True, Counters(0, 0), addresses=LOOPBACK_ADDRESSES)
+        return Link(
+            "lo", 1, "00:00:00:00:00:00", self._simulation.boot, True, Counters(0, 0), addresses=LOOPBACK_ADDRESSES
+        )
 
     def _uplink(self, carried: Iterable[Traffic]) -> Link:
-        sent, received = _frames(carried if self._world.position in PASSED_ON else ())
-        is_port = self._world.position is Position.BRIDGE
+        sent, received = _frames(carried if self._simulation.position in PASSED_ON else ())
+        is_port = self._simulation.position is Position.BRIDGE
         return Link(
-            name=UPLINK if all(one.interface != UPLINK for one in self._world.populations) else OTHER_UPLINK,
+            name=UPLINK if all(one.interface != UPLINK for one in self._simulation.populations) else OTHER_UPLINK,
             index=2,
             mac="02:53:49:4d:ff:fe",
-            boot=self._world.boot,
+            boot=self._simulation.boot,
             up=True,
             counters=Counters(received[0], sent[0], received[1], sent[1]),
             speed_bps=SPEED_BPS,
@@ -74,20 +77,20 @@ class SimulatedInterfaces:
         )
 
     def _bridge(self) -> Link:
-        own = tuple(address for one in self._world.populations for address in _own(one))
-        # What it forwards does not count as its own.
-        return Link(BRIDGE, 3, "02:53:49:4d:ff:fd", self._world.boot, True, Counters(0, 0), addresses=own)
+        own = tuple(address for one in self._simulation.populations for address in _own(one))
+        # A bridge does not count forwarded traffic as its own.
+        return Link(BRIDGE, 3, "02:53:49:4d:ff:fd", self._simulation.boot, True, Counters(0, 0), addresses=own)
 
     def _department(self, sharing: list[Population], carried: Iterable[Traffic], at_s: float) -> Link:
         """The interface of one department, or of several that share it."""
-        position, first = self._world.position, sharing[0]
-        up = self._world.wire.is_up(first, at_s)
+        position, first = self._simulation.position, sharing[0]
+        up = self._simulation.wire.is_up(first, at_s)
         received, sent = RECEIVED_AND_SENT[position](*_frames(carried))
         return Link(
             name=first.interface,
             index=4 + first.index,
             mac=router_mac(first),
-            boot=self._world.boot,
+            boot=self._simulation.boot,
             up=up,
             counters=Counters(received[0], sent[0], received[1], sent[1]),
             speed_bps=SPEED_BPS if up else None,
@@ -97,7 +100,7 @@ class SimulatedInterfaces:
 
 
 def _frames(carried: Iterable[Traffic]) -> tuple[Carried, Carried]:
-    """What this traffic is as frames, from and to the department."""
+    """The traffic as Ethernet frames, from and to the department."""
     traffic = list(carried)
     sent = _framed(sum(one.up_bytes for one in traffic), sum(one.up_packets for one in traffic))
     received = _framed(sum(one.down_bytes for one in traffic), sum(one.down_packets for one in traffic))

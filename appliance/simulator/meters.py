@@ -1,10 +1,10 @@
 """The simulated meters, with the kernel's rules: absolute counts of L3 bytes, limits that hold to the packet.
 
-The same contract test runs over them and over the real ones. A meter begins at zero when a department is first planned
-for an interface and networks, and keeps its count under every later plan of these; a department that is planned no more
-loses its meter, and gets another with another identity. Overlapping networks at one interface are refused, and the
-whole with them.
-A mirror port counts and holds nobody. What devices do here has no destination: of `exempt`, only hosts matter.
+They pass the same contract tests as the real ones. A meter begins at zero with the first plan for a department, an
+interface and networks, and keeps its count under every later plan for the same three. A department that is no longer
+planned loses its meter; a later plan makes one with another identity. Plans with overlapping networks at one interface
+are refused together. A mirror port counts and limits nobody. Simulated traffic has no destination: of `exempt`, only
+hosts matter.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,16 +15,16 @@ from appliance.core.blocking.targets import overlap
 from appliance.core.machine import Facing, Network
 from appliance.core.metering.meter import Plan, Reading
 from appliance.simulator.network import Device
-from appliance.simulator.wire import Hold, Traffic, World
+from appliance.simulator.wire import Simulation, Traffic, TrafficLimit
 
-_Key = tuple[str, str, tuple[Network, ...]]  # what makes a meter another one: name, interface, networks
+_Key = tuple[str, str, tuple[Network, ...]]  # name, interface, networks: another of these is another meter
 
 
 @dataclass(frozen=True, slots=True)
 class _Meter:
-    """Counts what `devices` do since it began. `carried`: by device that it ever counted, until the last plan.
+    """Counts the traffic of `devices`. `carried`: by device that it ever counted, the sum until the latest plan.
 
-    `since`: what a device had carried when that plan came.
+    `since`: what each device had carried in all when that plan was applied.
     """
 
     identity: str
@@ -36,50 +36,50 @@ class _Meter:
 class SimulatedMeters:
     """`ports.Meters` of the simulated machine."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
         self._plans: Sequence[Plan] = ()
         self._meters: dict[_Key, _Meter] = {}
         self._made = 0
-        self._host_stops: dict[tuple[str, Device], int] = {}  # with the wire's count, since the start
+        self._host_stops: dict[tuple[str, Device], int] = {}  # department, device -> the wire's count at which it stops
 
     def apply(self, plans: Sequence[Plan]) -> str | None:
-        """Meter and hold exactly by these plans, or say why not and change nothing."""
-        here = {one.interface for one in self._world.populations}
+        """Meter and limit exactly by these plans; returns the reason if nothing was changed."""
+        here = {one.interface for one in self._simulation.populations}
         wanted = [plan for plan in plans if plan.interface in here]
         if any(_collide(one, other) for one, other in combinations(wanted, 2)):
             return "Could not process rule: conflicting intervals specified"
         if wanted != self._plans:
             self._plans = wanted
-            self._meter()
-            self._hold_all()
+            self._update_meters()
+            self._apply_limits()
         return None
 
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
-        """Hold each of these hosts to what it has left."""
-        at_s = self._world.elapsed()
+        """Limit each of these hosts to its remaining bytes."""
+        at_s = self._simulation.elapsed()
         for (department, *_), meter in self._meters.items():
             for device in meter.devices:
                 left_bytes = left.get(department, {}).get(str(device.address))
                 if left_bytes is not None:
-                    carried_bytes = self._world.wire.carried(device, at_s).total_bytes
+                    carried_bytes = self._simulation.wire.carried(device, at_s).total_bytes
                     self._host_stops[department, device] = carried_bytes + left_bytes
-        self._hold_all()
+        self._apply_limits()
         return None
 
-    def _hold_all(self) -> None:
-        holds = [hold for plan in self._plans for hold in self._holds(plan)]
-        limiting = [one for one in holds if (one.stop_at_bytes, one.bytes_s) != (None, None)]
-        self._world.wire.hold(limiting, self._world.elapsed())
+    def _apply_limits(self) -> None:
+        limits = [limit for plan in self._plans for limit in self._plan_limits(plan)]
+        limiting = [one for one in limits if (one.stop_at_bytes, one.bytes_s) != (None, None)]
+        self._simulation.wire.limit(limiting, self._simulation.elapsed())
 
     def read(self) -> Mapping[str, Reading]:
-        """By department, its meter; `unclaimed:<interface>` is what no department there claims."""
+        """The meters by department; `unclaimed:<interface>`: traffic there that belongs to no department."""
         return {
             name: _sum(meter.identity, self._devices_of(meter).values()) for (name, *_), meter in self._meters.items()
         }
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
-        """By department and address, the meters of its hosts that were ever heard."""
+        """By department and address, the meters of hosts that ever had traffic."""
         return {
             name: {
                 str(device.address): reading
@@ -90,27 +90,27 @@ class SimulatedMeters:
         }
 
     def refused(self) -> int:
-        """Nothing is counted here."""
+        """0: the simulation does not count."""
         return 0
 
-    def _meter(self) -> None:
-        """The meters of the plans: those that were there go on, for whom they count now."""
-        at_s = self._world.elapsed()
+    def _update_meters(self) -> None:
+        """Make the meters of the new plans; existing ones keep their counts, and count their new members."""
+        at_s = self._simulation.elapsed()
         members = {_key(plan): self._members(plan) for plan in self._plans}
         members |= self._unclaimed()
         meters: dict[_Key, _Meter] = {}
         for key, devices in members.items():
-            former = self._meters.get(key) or self._new(key[0])
-            since = {device: self._world.wire.carried(device, at_s) for device in devices}
+            former = self._meters.get(key) or self._new_meter(key[0])
+            since = {device: self._simulation.wire.carried(device, at_s) for device in devices}
             meters[key] = _Meter(former.identity, devices, since, self._devices_of(former))
         self._meters = meters
 
-    def _new(self, name: str) -> _Meter:
+    def _new_meter(self, name: str) -> _Meter:
         self._made += 1
-        return _Meter(f"{self._world.boot}/{name}/{self._made}")
+        return _Meter(f"{self._simulation.boot}/{name}/{self._made}")
 
     def _members(self, plan: Plan) -> frozenset[Device]:
-        """Whom the plan counts and holds: the hosts of its networks, or all that no other plan there claims."""
+        """The devices that the plan counts and limits: those of its networks, or all that no other plan claims."""
         others = [one.networks for one in self._plans if one.interface == plan.interface and one is not plan]
         return frozenset(
             device
@@ -124,7 +124,7 @@ class SimulatedMeters:
         )
 
     def _unclaimed(self) -> dict[_Key, frozenset[Device]]:
-        """The devices that no plan claims, where each plan of an interface claims some networks."""
+        """By interface, the devices that no plan claims; not where a plan claims the whole interface."""
         unclaimed: dict[_Key, frozenset[Device]] = {}
         for interface in {plan.interface for plan in self._plans}:
             plans = [plan for plan in self._plans if plan.interface == interface]
@@ -135,46 +135,46 @@ class SimulatedMeters:
         return unclaimed
 
     def _at(self, interface: str) -> list[Device]:
-        return [device for one in self._world.populations if one.interface == interface for device in one.devices]
+        return [device for one in self._simulation.populations if one.interface == interface for device in one.devices]
 
-    def _holds(self, plan: Plan) -> list[Hold]:
+    def _plan_limits(self, plan: Plan) -> list[TrafficLimit]:
         if plan.facing is Facing.MIRRORED:
             return []
         meter = self._meters[_key(plan)]
         counted = {device: reading.total_bytes for device, reading in self._devices_of(meter).items()}
-        whole = self._hold(meter.devices, plan.stop_at_bytes, sum(counted.values()), plan.throttle_bytes_s)
-        return [whole, *self._host_holds(plan, meter.devices)]
+        whole = self._limit(meter.devices, plan.stop_at_bytes, sum(counted.values()), plan.throttle_bytes_s)
+        return [whole, *self._host_limits(plan, meter.devices)]
 
-    def _host_holds(self, plan: Plan, devices: frozenset[Device]) -> list[Hold]:
-        """Each host by itself; one that nobody has spoken of has the whole limit from now on."""
+    def _host_limits(self, plan: Plan, devices: frozenset[Device]) -> list[TrafficLimit]:
+        """A limit for each host; one without remaining bytes given has the whole limit from now on."""
         if plan.host_limit_bytes is None:
             return []
-        at_s, holds = self._world.elapsed(), []
+        at_s, limits = self._simulation.elapsed(), []
         for device in devices:
-            carried_bytes = self._world.wire.carried(device, at_s).total_bytes
+            carried_bytes = self._simulation.wire.carried(device, at_s).total_bytes
             stop = self._host_stops.setdefault((plan.department, device), carried_bytes + plan.host_limit_bytes)
             if plan.host_bytes_s is None:
-                holds.append(Hold(frozenset({device}), stop))
+                limits.append(TrafficLimit(frozenset({device}), stop))
             elif carried_bytes >= stop:
-                holds.append(Hold(frozenset({device}), None, plan.host_bytes_s))
-        return holds
+                limits.append(TrafficLimit(frozenset({device}), None, plan.host_bytes_s))
+        return limits
 
-    def _hold(
+    def _limit(
         self, devices: frozenset[Device], stop_at_bytes: int | None, counted_bytes: int, bytes_s: int | None = None
-    ) -> Hold:
-        """The hold from now on. A plan's limit counts with the meter, a hold's with the wire, since the start."""
+    ) -> TrafficLimit:
+        """The limit in the wire's count, from the machine's start; a plan's limit is in the meter's count."""
         if stop_at_bytes is None:
-            return Hold(devices, None, bytes_s)
-        at_s = self._world.elapsed()
-        carried_bytes = sum(self._world.wire.carried(device, at_s).total_bytes for device in devices)
-        return Hold(devices, carried_bytes + stop_at_bytes - counted_bytes, bytes_s)
+            return TrafficLimit(devices, None, bytes_s)
+        at_s = self._simulation.elapsed()
+        carried_bytes = sum(self._simulation.wire.carried(device, at_s).total_bytes for device in devices)
+        return TrafficLimit(devices, carried_bytes + stop_at_bytes - counted_bytes, bytes_s)
 
     def _devices_of(self, meter: _Meter) -> Mapping[Device, Reading]:
-        """What the meter has counted of each device until now."""
-        at_s = self._world.elapsed()
+        """The meter's count of each device until now."""
+        at_s = self._simulation.elapsed()
         counted = dict(meter.carried)
         for device in meter.devices:
-            now, since = self._world.wire.carried(device, at_s), meter.since[device]
+            now, since = self._simulation.wire.carried(device, at_s), meter.since[device]
             more = Reading(
                 identity=f"{meter.identity}/{device.address}",
                 up_bytes=now.up_bytes - since.up_bytes,

@@ -1,8 +1,8 @@
-"""The simulated departments: their devices, who is there, and how fast each department is at a second.
+"""The simulated departments: their devices, which of them are present, and how fast each is at a second.
 
-A department's usual traffic rises and falls over a day that passes in half an hour, so that somebody who watches sees
-it, with slow and quick wobbles around that; each device has a share of it. All of it is a function of the seed and the
-second, so that it does not matter how often somebody looks.
+A department's usual traffic rises and falls over a day of half an hour, short enough to watch, with slow and quick
+variations around it; each device has a share. Everything is a function of the seed and the second, so that it does not
+depend on how often it is read.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,32 +15,32 @@ from math import exp, pi, sin
 from appliance.config import Config
 from appliance.core.blocking.protection import Protected, Protections
 from appliance.core.metering.department import Department
-from appliance.simulator.scenario import dice
+from appliance.simulator.scenario import seeded_random
 
 Address = IPv4Address | IPv6Address
 Rate = tuple[float, float]  # bytes per second from a device, and toward it
 
 DAY_S = 1800.0
-NIGHT_LEVEL = 0.45  # of the usual rate, when the fewest work
-MORNING = 0.2  # of the day, at which the machine starts: the day is rising
+NIGHT_LEVEL = 0.45  # of the usual rate, at the quietest time
+MORNING = 0.2  # of the day, at which the machine starts: traffic is rising
 # Sines by period in seconds, each with its swing of the logarithm: together at most a factor of 1.3 in 20 s, which
-# the anomaly baseline must take as ordinary.
+# the anomaly baseline must accept as ordinary.
 WOBBLES = ((97.0, 0.10), (37.0, 0.09), (11.0, 0.07))
 NOISE = 0.08  # standard deviation of the logarithm, from one tick to the next
 
-# Usual bytes per second by department, in the order of the configuration, again from the front when they are used up.
+# Usual bytes per second by department, in the order of the configuration; repeated from the front for more departments.
 USUAL_BYTES_S = (2_000_000.0, 450_000.0, 900_000.0, 200_000.0)
-MOST_OF_LINE = 0.2  # a usual rate is no more of a department's line
-FULL_LINE = 0.95  # what headers and gaps leave of a line
+MOST_OF_LINE = 0.2  # the largest share of a department's line that its usual rate takes
+FULL_LINE = 0.95  # the share of a line that headers and gaps leave
 DEFAULT_LINE_BPS = 1_000_000_000
-DOWN_SHARE = 0.85  # of the bytes that go toward the department: people fetch more than they send
+DOWN_SHARE = 0.85  # of the bytes, toward the department: people fetch more than they send
 
 DEVICES = 9
-REGULARS = 4  # the first devices are always there; the script's people are among them
-STAY = 0.75  # of its period that another device is there
+REGULARS = 4  # the first devices are always present; the scenario picks from them
+STAY = 0.75  # share of its period during which any other device is present
 PERIODS_S = (900.0, 2400.0)
-FORGOTTEN_S = 600.0  # after so long the kernel drops a neighbour that is not asked for
-HEARD_S = 20.0  # a device that is there is heard of at least so often
+FORGOTTEN_S = 600.0  # the kernel drops an unused neighbour after this time
+HEARD_S = 20.0  # a present device shows itself at least this often
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +54,19 @@ class Device:
     phase_s: float = 0.0
 
     def away_s(self, at_s: float) -> float:
-        """For how long it has been gone; 0 while it is there."""
+        """Seconds since it left; 0 while it is present."""
         if not self.period_s:
             return 0.0
         return max(0.0, (at_s + self.phase_s) % self.period_s - STAY * self.period_s)
 
     def age_s(self, at_s: float) -> float:
-        """How long ago the kernel heard of it."""
+        """Seconds since the kernel last heard of it."""
         return self.away_s(at_s) or (at_s + self.phase_s) % HEARD_S
 
 
 @dataclass(frozen=True)
 class Population:
-    """A department with its devices. `own`: the appliance's address there, or `None` where there is no room for it."""
+    """A department with its devices. `own`: the appliance's address there; `None` where the network has no room."""
 
     seed: int
     index: int
@@ -74,50 +74,52 @@ class Population:
     network: IPv4Network | IPv6Network
     own: Address | None
     devices: tuple[Device, ...]
-    suspects: tuple[Device, ...]  # those that the script may pick
+    suspects: tuple[Device, ...]  # those that the scenario may pick
 
     @property
     def interface(self) -> str:
-        """Where it is attached."""
+        """The department's interface."""
         return self.department.interface
 
     @cached_property
     def line_bytes_s(self) -> float:
-        """What its line carries in one direction."""
+        """The capacity of its line in one direction."""
         return (self.department.line_rate_bps or DEFAULT_LINE_BPS) / 8 * FULL_LINE
 
     @cached_property
     def usual_bytes_s(self) -> float:
-        """What it uses on an ordinary afternoon, both directions together."""
+        """Its rate on an ordinary afternoon, both directions together."""
         return min(USUAL_BYTES_S[self.index % len(USUAL_BYTES_S)], self.line_bytes_s * MOST_OF_LINE)
 
     @cached_property
     def _phases(self) -> list[float]:
-        chance = dice(self.seed, "wobble", self.index)
+        chance = seeded_random(self.seed, "wobble", self.index)
         return [chance.random() for _ in WOBBLES]
 
-    def suspect(self, who: float) -> Device:
-        """The device that the script means by this number, 0 to 1."""
-        return self.suspects[int(who * len(self.suspects))]
+    def device_for(self, pick: float) -> Device:
+        """The device for an act's `pick`, 0..1."""
+        return self.suspects[int(pick * len(self.suspects))]
 
-    def there(self, at_s: float, is_stopped: Callable[[Device], bool]) -> list[Device]:
-        """The devices that are there and may pass."""
+    def active_devices(self, at_s: float, is_stopped: Callable[[Device], bool]) -> list[Device]:
+        """The devices that are present and not stopped."""
         return [one for one in self.devices if not one.away_s(at_s) and not is_stopped(one)]
 
-    def rates(self, at_s: float, users: list[Device], rush: Mapping[Device, float]) -> Mapping[Device, Rate]:
-        """What each of these devices sends and fetches while they use the department's line.
+    def rates(self, at_s: float, users: list[Device], downloads: Mapping[Device, float]) -> Mapping[Device, Rate]:
+        """The rate of each of these devices, within the capacity of the department's line.
 
-        `rush`: by device, the multiple of the department's usual rate that it fetches besides.
+        `downloads`: by device, the multiple of the department's usual rate that it fetches in addition.
         """
-        noise = exp(dice(self.seed, "noise", self.index, at_s).gauss(0, NOISE))
+        noise = exp(seeded_random(self.seed, "noise", self.index, at_s).gauss(0, NOISE))
         usual = self.usual_bytes_s * self._level(at_s) * noise
         up = {one: usual * (1 - DOWN_SHARE) * one.share for one in users}
-        down = {one: usual * DOWN_SHARE * one.share + self.usual_bytes_s * noise * rush.get(one, 0.0) for one in users}
+        down = {
+            one: usual * DOWN_SHARE * one.share + self.usual_bytes_s * noise * downloads.get(one, 0.0) for one in users
+        }
         up_fits, down_fits = self._fits(sum(up.values())), self._fits(sum(down.values()))
         return {one: (up[one] * up_fits, down[one] * down_fits) for one in users}
 
     def _fits(self, bytes_s: float) -> float:
-        """The share of this rate that the line carries."""
+        """The share of this rate that fits the line."""
         return min(1.0, self.line_bytes_s / bytes_s) if bytes_s else 1.0
 
     def _level(self, at_s: float) -> float:
@@ -130,7 +132,7 @@ class Population:
 
 
 def populate(config: Config, seed: int) -> tuple[Population, ...]:
-    """The departments of this configuration, peopled."""
+    """The departments of this configuration, with devices."""
     protected = [Protected(subnet.network, "configured") for subnet in config.protection.addresses]
     return tuple(
         _population(department, index, seed, protected) for index, department in enumerate(config.as_departments())
@@ -141,13 +143,14 @@ def _population(department: Department, index: int, seed: int, protected: list[P
     network = department.subnets[0] if department.subnets else ip_network(f"192.168.{index + 1}.0/24")
     possible: Iterator[Address] = network.hosts()
     hosts = [*islice(possible, 99 + DEVICES)]
-    addresses = hosts[99:] or hosts[1 : 1 + DEVICES] or hosts  # .100 and on, as in the contract, where there is room
-    chance = dice(seed, "devices", index)
+    # From .100 on, as in the contract, where the network is large enough.
+    addresses = hosts[99:] or hosts[1 : 1 + DEVICES] or hosts
+    chance = seeded_random(seed, "devices", index)
     weights = [chance.uniform(0.6, 1.4) for _ in addresses]
     devices = tuple(
         Device(
             address=address,
-            mac=f"02:53:49:4d:{index:02x}:{number:02x}",  # locally administered: nobody's hardware
+            mac=f"02:53:49:4d:{index:02x}:{number:02x}",  # locally administered: no real hardware
             share=weight / sum(weights),
             period_s=0.0 if number < REGULARS else chance.uniform(*PERIODS_S),
             phase_s=chance.uniform(0, PERIODS_S[0]),

@@ -1,8 +1,8 @@
-"""The script: what happens to the simulated appliance, and when.
+"""The scenario: which acts happen to the simulated appliance, and when.
 
-The first minute is the opening, the same for every seed: each event that the appliance can emit has its cause in it.
-Then an encore comes round every few minutes, at other seconds, to other people, for longer or shorter. The script only
-says what people and cables do; what the appliance makes of it is its own business.
+The first minute has the same acts for every seed: each event that the appliance can emit has its cause in them. Later
+acts repeat every few minutes, at varying seconds, with other devices, longer or shorter. The scenario says only what
+people and cables do; the appliance's reaction is its own.
 """
 
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from random import Random
 
 
 class ActKind(StrEnum):
-    """What people and cables do."""
+    """What a person or a cable does."""
 
-    SCAN = "scan"  # a device tries one port after the other of a server
-    ORDER = "order"  # an operator has the same device blocked, for as long as the act lasts
-    OUTAGE = "outage"  # a cable is out
-    RUSH = "rush"  # a device fetches something huge
-    HALT = "halt"  # somebody holds the panel's button, to begin maintenance
-    RESUME = "resume"  # and again, to end it
+    SCAN = "scan"  # a device tries one port of a server after the other
+    ORDER = "order"  # an operator asks to block the same device for the length of the act
+    OUTAGE = "outage"  # a cable is unplugged
+    DOWNLOAD = "download"  # a device fetches a huge file
+    BEGIN_MAINTENANCE = "begin maintenance"  # a person holds the panel's button
+    END_MAINTENANCE = "end maintenance"  # and holds it again
 
 
 FIRST, LAST = 0, -1  # which department an act is about; with one department both are the same
@@ -28,101 +28,103 @@ FIRST, LAST = 0, -1  # which department an act is about; with one department bot
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One thing that happens, `at_s` seconds after the start. `who`: 0..1, picks the device."""
+    """One thing that happens, `at_s` seconds after the start. `pick`: 0..1, chooses the device."""
 
     at_s: float
-    deed: ActKind
+    kind: ActKind
     lasts_s: float = 0.0
     department: int = FIRST
-    who: float = 0.0
+    pick: float = 0.0
     strength: float = 1.0
 
     def is_on(self, at_s: float) -> bool:
-        """Whether it is under way at this second."""
+        """Whether it goes on at this second."""
         return self.at_s <= at_s < self.at_s + self.lasts_s
 
 
-# The operator's order comes after the scan and never in the maintenance, which would refuse it. The rush comes when the
+# The operator's order follows the scan and avoids the maintenance, which would refuse it. The download comes when the
 # anomaly baseline is warm (20 samples), and passes each threshold of the simulator's own quota at another second. The
-# cable is changed in the maintenance; earlier, the gap would blur what is usual. All is over when the minute is.
-OPENING = (
+# cable is unplugged in the maintenance; earlier, the gap would distort the baseline. Every act ends within the minute.
+FIRST_MINUTE = (
     Act(10, ActKind.SCAN, lasts_s=3),  # security:incident
     Act(16, ActKind.ORDER, lasts_s=12),  # ip:blocked, ip:unblocked
-    Act(25, ActKind.RUSH, lasts_s=20, strength=10),  # analytics:anomaly, quota:alert, error E_QUOTA_EXCEEDED
-    Act(48, ActKind.HALT),  # system:maintenance, begun
+    Act(25, ActKind.DOWNLOAD, lasts_s=20, strength=10),  # analytics:anomaly, quota:alert, error E_QUOTA_EXCEEDED
+    Act(48, ActKind.BEGIN_MAINTENANCE),  # system:maintenance, begun
     Act(50, ActKind.OUTAGE, lasts_s=4, department=LAST),  # department:status
-    Act(56, ActKind.RESUME),  # system:maintenance, completed
+    Act(56, ActKind.END_MAINTENANCE),  # system:maintenance, completed
 )
 
-# The seconds count from the beginning of each round.
-ENCORE = (
+# Seconds from the beginning of each round.
+REPEATED = (
     Act(25, ActKind.SCAN, lasts_s=4),
     Act(37, ActKind.ORDER, lasts_s=60),
-    Act(190, ActKind.RUSH, lasts_s=15, strength=10),
-    Act(250, ActKind.HALT),
+    Act(190, ActKind.DOWNLOAD, lasts_s=15, strength=10),
+    Act(250, ActKind.BEGIN_MAINTENANCE),
     Act(256, ActKind.OUTAGE, lasts_s=6, department=LAST),
-    Act(275, ActKind.RESUME),
+    Act(275, ActKind.END_MAINTENANCE),
 )
 
-ROUND_S = 330.0  # longer, by more than the two shifts, than the 300 s in which the same anomaly is told only once
-SHIFT_S = 12.0  # by so much a round is early or late
-STRETCH = (0.7, 1.6)  # how long an encore's acts last, of what the table says
-STRENGTH = (0.8, 1.4)  # how strong, likewise
+ROUND_S = 330.0  # above the 300 s in which the same anomaly is reported once, by more than the two shifts
+SHIFT_S = 12.0  # the most by which a round is early or late
+STRETCH = (0.7, 1.6)  # range of the factor on the length of a repeated act
+STRENGTH = (0.8, 1.4)  # and on its strength
 
 
-def dice(*parts: object) -> Random:
-    """Chance that falls alike whenever these parts are the same, in every process."""
-    return Random("/".join(map(str, parts)))  # noqa: S311  pretended traffic needs no secrets
+def seeded_random(*parts: object) -> Random:
+    """A random source that gives the same numbers for the same parts, in every process."""
+    return Random("/".join(map(str, parts)))  # noqa: S311  simulated traffic needs no secrets
 
 
 @dataclass(frozen=True)
 class Round:
-    """One performance: the opening is number 0, then the encores."""
+    """One pass through the acts: number 0 is the first minute, later ones repeat."""
 
     seed: int
     number: int
 
     @cached_property
     def acts(self) -> tuple[Act, ...]:
-        """What happens in it, in order."""
-        chance = dice(self.seed, "round", self.number)
-        who = chance.random()
+        """Its acts, in order."""
+        chance = seeded_random(self.seed, "round", self.number)
+        pick = chance.random()
         if self.number == 0:
-            return tuple(replace(act, who=_other(who) if act.deed is ActKind.RUSH else who) for act in OPENING)
+            return tuple(
+                replace(act, pick=_other(pick) if act.kind is ActKind.DOWNLOAD else pick) for act in FIRST_MINUTE
+            )
         begins_s = self.number * ROUND_S + chance.uniform(-SHIFT_S, SHIFT_S)
         return tuple(
             replace(
                 act,
                 at_s=begins_s + act.at_s,
                 lasts_s=act.lasts_s * chance.uniform(*STRETCH),
-                who=_other(who) if act.deed is ActKind.RUSH else who,
+                pick=_other(pick) if act.kind is ActKind.DOWNLOAD else pick,
                 strength=act.strength * chance.uniform(*STRENGTH),
             )
-            for act in ENCORE
+            for act in REPEATED
         )
 
 
-def _other(who: float) -> float:
-    """Somebody else than the scanner, whom a block may hold back."""
-    return (who + 0.5) % 1
+def _other(pick: float) -> float:
+    """A device other than the scanner, which a block may have stopped."""
+    return (pick + 0.5) % 1
 
 
 class Scenario:
-    """The performance of one seed; seconds count from the start of the machine."""
+    """The acts of one seed; seconds count from the start of the machine."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._round = Round(seed, 0)
 
-    def under_way(self, deed: ActKind, at_s: float) -> Iterator[Act]:
-        """The acts of this kind that go on at this second."""
-        return (act for act in self._acts(at_s) if act.deed is deed and act.is_on(at_s))
+    def under_way(self, kind: ActKind, at_s: float) -> Iterator[Act]:
+        """The acts of this kind that are under way at this second."""
+        return (act for act in self._acts(at_s) if act.kind is kind and act.is_on(at_s))
 
-    def begun(self, deed: ActKind, after_s: float, until_s: float) -> list[Act]:
-        """The acts of this kind that begin after the one second and not after the other."""
+    def begun(self, kind: ActKind, after_s: float, until_s: float) -> list[Act]:
+        """The acts of this kind that begin within `after_s < begin <= until_s`."""
         numbers = range(int(max(0.0, after_s) // ROUND_S), int(until_s // ROUND_S) + 1)
         acts = (act for number in numbers for act in Round(self._seed, number).acts)
-        return [act for act in acts if act.deed is deed and after_s < act.at_s <= until_s]
+        return [act for act in acts if act.kind is kind and after_s < act.at_s <= until_s]
 
     def _acts(self, at_s: float) -> tuple[Act, ...]:
         number = int(at_s // ROUND_S)

@@ -1,4 +1,4 @@
-"""The simulated machine as a whole, and the operator who sits before its dashboard."""
+"""The simulated machine as a whole, and the operator at its dashboard."""
 
 from collections.abc import Callable
 
@@ -13,51 +13,52 @@ from appliance.simulator.kernel import SimulatedCapture, SimulatedFlows, Simulat
 from appliance.simulator.meters import SimulatedMeters
 from appliance.simulator.network import populate
 from appliance.simulator.scenario import Act, ActKind, Scenario
-from appliance.simulator.wire import Tap, Wire, World
+from appliance.simulator.wire import CaptureBuffer, Simulation, Wire
 
 OPERATOR = "simulated operator"
 ORDER_REASON = "Port scan, seen on the dashboard"
 
 
 class SimulatedMachine:
-    """The departments and interfaces of this configuration, alive; `clock` tells the time whenever it is looked at."""
+    """The ports of a machine with the departments and interfaces of this configuration, on the time of `clock`."""
 
     def __init__(self, config: Config, seed: int, clock: Callable[[], Moment]) -> None:
         started = clock()
-
-        def elapsed() -> float:
-            return clock().monotonic_s - started.monotonic_s
-
-        self._started_s = started.monotonic_s
-        self._looked_s = 0.0
-        populations = populate(config, seed)
-        story, tap = Scenario(seed), Tap()
+        self._clock, self._started_s, self._looked_s = clock, started.monotonic_s, 0.0
+        populations, scenario, buffer = populate(config, seed), Scenario(seed), CaptureBuffer()
+        interfaces = [one.interface for one in populations]
         self.upstream = SimulatedUpstream()
-        self.firewall = SimulatedFirewall([one.interface for one in populations], elapsed)
-        self.dns_filter = SimulatedDnsFilter([one.interface for one in populations], elapsed)
-        wire = Wire(populations, story, seed, self.firewall.stops, self.dns_filter.denies, tap)
-        # Each start is a boot: the counters begin at 0, and whoever remembers others is told so.
+        self.firewall = SimulatedFirewall(interfaces, self._elapsed_s)
+        self.dns_filter = SimulatedDnsFilter(interfaces, self._elapsed_s)
+        wire = Wire(
+            populations, scenario, seed, is_stopped=self.firewall.stops, is_denied=self.dns_filter.denies, buffer=buffer
+        )
+        # Each start is a boot: the counters begin at 0, and stored ones no longer apply.
         boot = f"simulated-{seed}-{timestamp(started.wall)}"
-        self._world = world = World(config.position, boot, seed, elapsed, populations, story, wire)
-        self.interfaces = SimulatedInterfaces(world)
-        self.neighbours = SimulatedNeighbours(world)
-        self.flows = SimulatedFlows(world)
-        self.sensors = SimulatedSensors(world)
-        self.panel = SimulatedPanel(world)
-        self.meters = SimulatedMeters(world)
-        self.capture = SimulatedCapture(world, tap)
+        simulation = Simulation(config.position, boot, seed, self._elapsed_s, populations, scenario, wire)
+        self._simulation = simulation
+        self.interfaces = SimulatedInterfaces(simulation)
+        self.neighbours = SimulatedNeighbours(simulation)
+        self.flows = SimulatedFlows(simulation)
+        self.sensors = SimulatedSensors(simulation)
+        self.panel = SimulatedPanel(simulation)
+        self.meters = SimulatedMeters(simulation)
+        self.capture = SimulatedCapture(simulation, buffer)
 
     def orders_due(self, now: Moment) -> list[BlockRequest]:
-        """What the operator asks to be blocked since the previous call; nothing in maintenance, which would refuse."""
+        """The operator's block requests since the previous call; none in maintenance, which would refuse them."""
         until_s = now.monotonic_s - self._started_s
-        acts = self._world.story.begun(ActKind.ORDER, self._looked_s, until_s)
+        acts = self._simulation.scenario.begun(ActKind.ORDER, self._looked_s, until_s)
         self._looked_s = until_s
-        return [] if self.panel.tells_maintenance else [self._order(act) for act in acts]
+        return [] if self.panel.shows_maintenance else [self._order(act) for act in acts]
+
+    def _elapsed_s(self) -> float:
+        return self._clock().monotonic_s - self._started_s
 
     def _order(self, act: Act) -> BlockRequest:
-        population = self._world.populations[act.department]
+        population = self._simulation.populations[act.department]
         return BlockRequest(
-            target=str(population.suspect(act.who).address),
+            target=str(population.device_for(act.pick).address),
             reason=ORDER_REASON,
             duration_s=round(act.lasts_s),
             department=population.department.id,

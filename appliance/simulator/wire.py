@@ -1,7 +1,7 @@
-"""The passing of time on the simulated wires: bytes add up for each device, and frames go by.
+"""Time on the simulated wires: the bytes of each device add up, and frames pass.
 
-Time passes in ticks. Within one a device's rate stays the same, so what it carried is exact at every instant between,
-and only grows. A block or an outage shows from the next tick on; the limit of a hold in the very packet.
+Time advances in ticks. A device's rate is constant within a tick, so its byte count is exact at every instant and only
+grows. A block or an outage takes effect with the next tick; a traffic limit within one packet.
 """
 
 from collections import deque
@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from math import ceil, inf
 
 from appliance.core.machine import Frame, Position
-from appliance.simulator.conversations import SITES, scan, site_address, visits
+from appliance.simulator.conversations import SITES, scan_frames, site_address, visit_frames
 from appliance.simulator.frames import Address
 from appliance.simulator.network import Device, Population, Rate
-from appliance.simulator.scenario import ActKind, Scenario, dice
+from appliance.simulator.scenario import ActKind, Scenario, seeded_random
 
-TICK_S = 0.25  # a power of two, so that the seconds of ticks are exact; a person takes it for at once
-PACKET_BYTES = 900  # of an ordinary mixture of full segments and acknowledgements
+TICK_S = 0.25  # a power of two, so that the seconds of ticks are exact; short enough to seem immediate
+PACKET_BYTES = 900  # mean of full segments and acknowledgements
 
-BUFFER_FRAMES = 1024  # what the real one holds of such frames
+BUFFER_FRAMES = 1024  # such frames fit into the real buffer
 
-Stopped = Callable[[str, Address, float], bool]
-Denied = Callable[[str, Address, str, float], bool]
+# Whether an interface passes nothing of an address at a second.
+IsStopped = Callable[[str, Address, float], bool]
+# Whether, at an interface, an address is refused the look-up of a name at a second.
+IsDenied = Callable[[str, Address, str, float], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,11 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
-    """What some devices may do together. `None`: as much, or as fast, as they like.
+class TrafficLimit:
+    """A limit on some devices together. `None`: no limit of this kind.
 
     `stop_at_bytes`: of their traffic in both directions since the start; the packet that reaches it is the last.
+    `bytes_s`: their rate together.
     """
 
     devices: frozenset[Device]
@@ -59,120 +62,117 @@ class Hold:
     bytes_s: int | None = None
 
 
-class Tap:
-    """The kernel's end of a capture: a buffer of what goes by on some interfaces, which loses what does not fit."""
+class CaptureBuffer:
+    """The kernel's side of a capture: a buffer for the frames of some interfaces, which drops what does not fit."""
 
     def __init__(self) -> None:
         self.interfaces: frozenset[str] = frozenset()
-        self.buffer: deque[Frame] = deque()
+        self.frames: deque[Frame] = deque()
         self.lost = 0
 
     def receive(self, frame: Frame) -> None:
-        """A frame goes by."""
+        """Keep a frame that passes, if its interface is captured and the buffer has room."""
         if frame.interface not in self.interfaces:
             return
-        if len(self.buffer) < BUFFER_FRAMES:
-            self.buffer.append(frame)
+        if len(self.frames) < BUFFER_FRAMES:
+            self.frames.append(frame)
         else:
             self.lost += 1
 
 
 class Wire:
-    """What all departments' devices carry; seconds count from the start of the machine."""
+    """Carries the traffic of all departments' devices; seconds count from the start of the machine."""
 
     def __init__(
         self,
         populations: Sequence[Population],
-        story: Scenario,
+        scenario: Scenario,
         seed: int,
-        is_stopped: Stopped,
-        is_denied: Denied,
-        tap: Tap,
+        *,
+        is_stopped: IsStopped,
+        is_denied: IsDenied,
+        buffer: CaptureBuffer,
     ) -> None:
-        """`is_stopped`: whether an interface passes nothing of an address at a second.
-
-        `is_denied`: whether at an interface this address is refused the look-up of a name then.
-        """
         self._populations = populations
-        self._story = story
+        self._scenario = scenario
         self._seed = seed
         self._is_stopped = is_stopped
         self._is_denied = is_denied
-        self._tap = tap
+        self._buffer = buffer
         self._tick = 0
-        self._holds: Sequence[Hold] = ()
+        self._limits: Sequence[TrafficLimit] = ()
         self._settled_s = 0.0
         self._totals = {device: Traffic() for one in populations for device in one.devices}
         self._wanted: dict[Device, Rate] = {}
         self._rates: dict[Device, Rate] = {}
         self._silent_after_s: dict[Device, float] = {}
-        self._begin(0.0)
+        self._begin_tick(0.0)
 
     def advance(self, at_s: float) -> None:
-        """Let time pass until this second; it never goes back."""
+        """Advance time to this second; it never goes back."""
         while (self._tick + 1) * TICK_S <= at_s:
             self._tick += 1
-            self._settle(self._tick * TICK_S)
-            self._begin(self._tick * TICK_S)
+            self._settle_totals(self._tick * TICK_S)
+            self._begin_tick(self._tick * TICK_S)
 
     def carried(self, device: Device, at_s: float) -> Traffic:
-        """What the device has sent and received since the start."""
+        """The device's traffic since the start."""
         self.advance(at_s)
         return self._carried(device, at_s - self._settled_s)
 
-    def hold(self, holds: Sequence[Hold], at_s: float) -> None:
-        """From now on the devices are held so, and no others."""
+    def limit(self, limits: Sequence[TrafficLimit], at_s: float) -> None:
+        """Apply exactly these limits from now on."""
         self.advance(at_s)
-        self._settle(at_s)
-        self._holds = tuple(holds)
-        self._restrain()
+        self._settle_totals(at_s)
+        self._limits = tuple(limits)
+        self._apply_limits()
 
     def is_up(self, population: Population, at_s: float) -> bool:
-        """Whether the cable of the department's interface is in."""
-        outages = self._story.under_way(ActKind.OUTAGE, at_s)
+        """Whether the cable of the department's interface is plugged in."""
+        outages = self._scenario.under_way(ActKind.OUTAGE, at_s)
         return all(self._populations[act.department].interface != population.interface for act in outages)
 
     def users(self, population: Population, at_s: float) -> list[Device]:
-        """The devices that are there and may pass."""
-        return population.there(at_s, lambda device: not self._may_pass(population, device, at_s))
+        """The devices that are present and neither blocked nor at their limit."""
+        return population.active_devices(at_s, lambda device: not self._may_pass(population, device, at_s))
 
     def _carried(self, device: Device, passed_s: float) -> Traffic:
         before, (up, down) = self._totals[device], self._rates.get(device, (0.0, 0.0))
         lasts_s = self._silent_after_s.get(device, inf)
         if passed_s < lasts_s:
             return Traffic(before.up_bytes + int(up * passed_s), before.down_bytes + int(down * passed_s))
-        # Rounded up, because a limit is reached, and by the last packet a little passed.
+        # Rounded up: the last packet reaches the limit, and exceeds it a little.
         return Traffic(before.up_bytes + ceil(up * lasts_s), before.down_bytes + ceil(down * lasts_s))
 
-    def _settle(self, at_s: float) -> None:
+    def _settle_totals(self, at_s: float) -> None:
         passed_s = at_s - self._settled_s
         self._totals = {device: self._carried(device, passed_s) for device in self._totals}
         self._settled_s = at_s
 
-    def _begin(self, at_s: float) -> None:
-        """The rates and frames of the tick that begins at this second."""
+    def _begin_tick(self, at_s: float) -> None:
+        """Set the rates and emit the frames of the tick that begins at this second."""
         self._wanted = {}
         for population in self._populations:
             if not self.is_up(population, at_s):
                 continue
             users = self.users(population, at_s)
-            self._wanted.update(population.rates(at_s, users, self._rush(population, at_s)))
-            for data in self._talk(population, users, at_s):
-                self._tap.receive(Frame(population.interface, data))
-        self._restrain()
+            self._wanted.update(population.rates(at_s, users, self._downloads(population, at_s)))
+            for data in self._tick_frames(population, users, at_s):
+                self._buffer.receive(Frame(population.interface, data))
+        self._apply_limits()
 
-    def _restrain(self) -> None:
-        """How fast each device is under its holds, and after how many seconds it must fall silent."""
+    def _apply_limits(self) -> None:
+        """Set each device's rate under its limits, and the seconds after which it must fall silent."""
         self._rates = dict(self._wanted)
-        for hold in self._holds:
-            if hold.bytes_s is not None and (bytes_s := self._bytes_s(hold.devices)) > hold.bytes_s:
-                share = hold.bytes_s / bytes_s
-                self._rates.update({one: (up * share, down * share) for one, (up, down) in self._of(hold.devices)})
+        for limit in self._limits:
+            if limit.bytes_s is not None and (bytes_s := self._bytes_s(limit.devices)) > limit.bytes_s:
+                share = limit.bytes_s / bytes_s
+                self._rates.update({one: (up * share, down * share) for one, (up, down) in self._of(limit.devices)})
         self._silent_after_s = {}
-        for hold in self._holds:
-            if hold.stop_at_bytes is not None and (bytes_s := self._bytes_s(hold.devices)):
-                left_s = max(0, hold.stop_at_bytes - self._total_bytes(hold)) / bytes_s
-                for device in hold.devices:
+        for limit in self._limits:
+            if limit.stop_at_bytes is not None and (bytes_s := self._bytes_s(limit.devices)):
+                left_s = max(0, limit.stop_at_bytes - self._total_bytes(limit)) / bytes_s
+                for device in limit.devices:
                     self._silent_after_s[device] = min(left_s, self._silent_after_s.get(device, inf))
 
     def _of(self, devices: Iterable[Device]) -> list[tuple[Device, Rate]]:
@@ -181,51 +181,55 @@ class Wire:
     def _bytes_s(self, devices: Iterable[Device]) -> float:
         return sum(up + down for _, (up, down) in self._of(devices))
 
-    def _total_bytes(self, hold: Hold) -> int:
-        return sum(self._totals[one].total_bytes for one in hold.devices)
+    def _total_bytes(self, limit: TrafficLimit) -> int:
+        return sum(self._totals[one].total_bytes for one in limit.devices)
 
-    def _rush(self, population: Population, at_s: float) -> Mapping[Device, float]:
+    def _downloads(self, population: Population, at_s: float) -> Mapping[Device, float]:
         acts = [
-            act for act in self._story.under_way(ActKind.RUSH, at_s) if self._populations[act.department] is population
+            act
+            for act in self._scenario.under_way(ActKind.DOWNLOAD, at_s)
+            if self._populations[act.department] is population
         ]
-        rush: dict[Device, float] = {}
+        downloads: dict[Device, float] = {}
         for act in acts:
-            device = population.suspect(act.who)
-            rush[device] = rush.get(device, 0.0) + act.strength
-        return rush
+            device = population.device_for(act.pick)
+            downloads[device] = downloads.get(device, 0.0) + act.strength
+        return downloads
 
     def _may_pass(self, population: Population, device: Device, at_s: float) -> bool:
         is_used_up = any(
-            device in hold.devices and hold.stop_at_bytes is not None and self._total_bytes(hold) >= hold.stop_at_bytes
-            for hold in self._holds
+            device in limit.devices
+            and limit.stop_at_bytes is not None
+            and self._total_bytes(limit) >= limit.stop_at_bytes
+            for limit in self._limits
         )
         return not is_used_up and not self._is_stopped(population.interface, device.address, at_s)
 
-    def _talk(self, population: Population, users: list[Device], at_s: float) -> list[bytes]:
+    def _tick_frames(self, population: Population, users: list[Device], at_s: float) -> list[bytes]:
         interface = population.interface
-        chance = dice(self._seed, "talk", population.index, at_s)
+        chance = seeded_random(self._seed, "talk", population.index, at_s)
 
         def may_visit(device: Device, number: int) -> bool:
             server = site_address(number, device.address.version)
             is_denied = self._is_denied(interface, device.address, SITES[number][0], at_s)
             return not is_denied and not self._is_stopped(interface, server, at_s)
 
-        said = [*visits(population, users, TICK_S, chance, may_visit)]
-        for act in self._story.under_way(ActKind.SCAN, at_s):
-            suspect = population.suspect(act.who)
-            if self._populations[act.department] is population and self._may_pass(population, suspect, at_s):
-                said += scan(population, act, at_s, TICK_S)
-        return said
+        frames = [*visit_frames(population, users, TICK_S, chance, may_visit)]
+        for act in self._scenario.under_way(ActKind.SCAN, at_s):
+            device = population.device_for(act.pick)
+            if self._populations[act.department] is population and self._may_pass(population, device, at_s):
+                frames += scan_frames(population, act, at_s, TICK_S)
+        return frames
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """What the parts of the machine share. `elapsed`: the seconds since its start."""
+class Simulation:
+    """The state that the parts of the machine share. `elapsed`: seconds since its start."""
 
     position: Position
     boot: str
     seed: int
     elapsed: Callable[[], float]
     populations: tuple[Population, ...]
-    story: Scenario
+    scenario: Scenario
     wire: Wire

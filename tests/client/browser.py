@@ -20,7 +20,7 @@ OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm
 
 
 class BrowserClient(Recorder):
-    """One page with one client; it is served from an origin of its own, as any dashboard may be."""
+    """One page with one client; the page has an origin of its own, as any dashboard may have."""
 
     def __init__(
         self, url: str, token: str, *, since: int | None = None, options: dict[str, Any] | None = None

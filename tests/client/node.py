@@ -15,11 +15,11 @@ PROGRAM = Path(__file__).with_name("client.js")
 
 
 class Unanswered(AssertionError):
-    """A call whose connection ended before its acknowledgement came."""
+    """A call whose connection ended before its acknowledgement arrived."""
 
 
 class NodeClient(Recorder):
-    """One client. `since`: asks for the alerts after this number, and when it reconnects after the latest it has seen.
+    """One client. `since`: asks for alerts after this number; after a reconnection, for those after the latest seen.
 
     `prefix`: what to run Node with, such as `("ip", "netns", "exec", "lab")`.
     """
@@ -59,15 +59,15 @@ class NodeClient(Recorder):
         self.close()
 
     def call(self, event: str, *arguments: Any, code: str | None = None) -> Any:
-        """Emit with a callback and return what it was called with. `code`: the arguments as a JavaScript array.
+        """Emit with a callback and return its argument. `code`: the arguments as a JavaScript array.
 
-        Raises `Unanswered` when the connection ends meanwhile: what is lost with it, `socket.io-client` sends no more.
+        Raises `Unanswered` when the connection ends meanwhile: `socket.io-client` does not repeat a lost call.
         """
         number = next(self._ids)
         ends = len(self.named("disconnect"))
         self._order({"emit": event, "args": arguments, "code": code, "id": number})
-        with self._news:
-            self._news.wait_for(lambda: number in self._answers or len(self.named("disconnect")) > ends, PATIENCE_S)
+        with self._arrival:
+            self._arrival.wait_for(lambda: number in self._answers or len(self.named("disconnect")) > ends, PATIENCE_S)
             if number in self._answers:
                 return self._answers.pop(number)
         if len(self.named("disconnect")) > ends:
@@ -79,23 +79,23 @@ class NodeClient(Recorder):
         self._order({"emit": event, "args": arguments, "code": code})
 
     def pause(self) -> None:
-        """Stop the process, which then reads nothing."""
+        """Suspend the process, so that it reads nothing."""
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Resume it."""
         self._process.send_signal(signal.SIGCONT)
 
     def disconnect(self) -> None:
-        """Leave, as `socket.disconnect()` does."""
+        """Disconnect, as `socket.disconnect()` does."""
         self._order({"close": True})
 
     def freeze(self) -> None:
-        """Let the process read and answer nothing, as a suspended laptop does."""
+        """Keep the process from reading and answering, as a suspended laptop does."""
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Resume it."""
         self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
@@ -116,11 +116,11 @@ class NodeClient(Recorder):
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if not line.endswith("\n"):
-                return  # it was ended in the middle of a word
+                return  # the process ended in the middle of a line
             fact = json.loads(line)
-            with self._news:
+            with self._arrival:
                 if "id" in fact:
                     self._answers[fact["id"]] = fact.get("data")
-                    self._news.notify_all()
+                    self._arrival.notify_all()
                     continue
             self.record(fact)

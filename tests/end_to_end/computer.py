@@ -1,7 +1,7 @@
-"""A computer to install on: this one's files, over which all that is written is kept apart and thrown away.
+"""A computer to install on: this one's files under an overlay, which keeps all changes apart and is thrown away.
 
-There is no systemd that runs, which a container has not either. Its own `systemctl` enables and disables there as on a
-disk that is being prepared; what it is told to start and stop is noted, and the tests do it.
+No systemd runs there, as in a container. The real `systemctl` enables and disables units as on a disk image; starts and
+stops are recorded, and the tests carry them out.
 """
 
 import hashlib
@@ -31,12 +31,12 @@ HOME = "opt/appliance"
 STATE = "var/lib/appliance"
 CONFIG = "etc/appliance/appliance.toml"
 UNITS = "etc/systemd/system"
-# To a unit's command: by systemd, where there is a StateDirectory; and where its fences are found.
+# The environment of a unit's command: systemd's for a StateDirectory, and the path of fence.py.
 GIVEN = {"STATE_DIRECTORY": f"/{STATE}", "PYTHONPATH": str(PROJECT)}
 
 
 class Computer:
-    """`root`: its file system; `written`: what was written there; `network`: the host whose network it has."""
+    """`root`: its file system; `written`: the overlay's changes; `network`: the host whose network it uses."""
 
     def __init__(self, root: Path, written: Path, network: Host) -> None:
         self.root = root
@@ -46,7 +46,7 @@ class Computer:
     def run(
         self, *command: str, environment: Mapping[str, str] | None = None, before: Sequence[str] = ()
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program there to its end. `before`: what it is started with, outside."""
+        """Run a program there to its end. `before`: a command prefix outside of the computer."""
         return self._network.run([*before, *self._inside(command, environment)], check=False, timeout_s=600)
 
     def spawn(self, *command: str, environment: Mapping[str, str] | None = None) -> Program:
@@ -54,18 +54,18 @@ class Computer:
         return self._network.spawn(self._inside(command, environment))
 
     def pretend_environment(self) -> None:
-        """The tests' own environment in the place of the installed one, and known as made from this checkout."""
+        """Put the tests' environment in place of the installed one, marked as made from this checkout."""
         folder = self.root / HOME / "environment"
         show_environment(folder)
         made_from = (PROJECT / "deploy/requirements.lock").read_bytes() + (PROJECT / "pyproject.toml").read_bytes()
         (folder / ".made-from").write_text(hashlib.sha256(made_from).hexdigest())
 
     def written(self) -> set[str]:
-        """The files that were written or removed since the start."""
+        """The files that changed since the start, removed ones included."""
         return {str(one.relative_to(self._written)) for one in self._written.rglob("*") if not one.is_dir()}
 
     def calls(self) -> list[str]:
-        """What `systemctl` was told, and is then forgotten."""
+        """The recorded calls of `systemctl`, which are then cleared."""
         noted = self.root / "noting/calls"
         told = noted.read_text().splitlines() if noted.exists() else []
         noted.unlink(missing_ok=True)
@@ -77,7 +77,7 @@ class Computer:
 
 
 def show_environment(folder: Path) -> None:
-    """The tests' own environment, at another place too."""
+    """Link the tests' environment into this folder."""
     folder.mkdir(parents=True)
     for one in Path(sys.prefix).iterdir():
         if not one.name.startswith("."):
@@ -87,13 +87,13 @@ def show_environment(folder: Path) -> None:
 @contextmanager
 def computer(network: Host) -> Iterator[Computer]:
     """A computer on which nothing is installed."""
-    base = Path(tempfile.mkdtemp(prefix="lab"))  # short, because a socket's name goes into 108 bytes
+    base = Path(tempfile.mkdtemp(prefix="lab"))  # short, because a socket's name has at most 108 bytes
     try:
         _mount("-t", "tmpfs", "tmpfs", str(base))
         root, written, checkout = base / "root", base / "written", base / "checkout"
         root.mkdir()
         _cover(Path("/"), written, root)
-        # By itself, where it may be a disk of its own. What deploy/run has made there is hidden, in overlayfs' way.
+        # The checkout may be on another disk. A character device 0/0 hides deploy/run's environment, as overlayfs does.
         (checkout / ".venv").mkdir(parents=True)
         os.mknod(checkout / ".venv/run", stat.S_IFCHR, os.makedev(0, 0))
         _cover(PROJECT, checkout, root / PROJECT.relative_to("/"))
@@ -109,7 +109,7 @@ def computer(network: Host) -> Iterator[Computer]:
 
 
 def _cover(below: Path, written: Path, here: Path) -> None:
-    """Show what is below, here; what is written goes elsewhere."""
+    """Mount `below` at `here`; changes go to `written`."""
     work = written.with_name(f"{written.name}-work")
     for folder in (written, work):
         folder.mkdir(exist_ok=True)

@@ -1,7 +1,8 @@
-"""Runs a program behind the fences of its unit, as far as they can be put up without systemd: fence.py UNIT PROGRAM...
+"""Runs a program under the restrictions of its unit, as far as that works without systemd: fence.py UNIT PROGRAM...
 
-By the same means of the kernel: a file system that can only be read but for what the unit names, no memory that is both
-written and run, no capability, address family or system call beyond the unit's. Not: devices, memory, namespaces.
+It uses the same kernel features: a read-only file system except for the unit's directories, no memory that is both
+writable and executable, no capability, address family or system call beyond the unit's. Not: devices, memory,
+namespaces.
 """
 
 import ctypes
@@ -14,11 +15,11 @@ from pathlib import Path
 from tests.end_to_end.unit import Unit
 
 ALLOW, REFUSE, EQUAL = 0x7FFF0000, 0x00050001, 4  # seccomp.h of libseccomp: SCMP_ACT_ALLOW, _ERRNO(EPERM), SCMP_CMP_EQ
-PR_SET_MDWE, REFUSE_EXEC_GAIN = 65, 1  # linux/prctl.h; before Linux 6.3 it answers an error, and there is no such fence
+PR_SET_MDWE, REFUSE_EXEC_GAIN = 65, 1  # linux/prctl.h; before Linux 6.3 it fails, and there is no such restriction
 
 
 class Comparison(ctypes.Structure):
-    """`struct scmp_arg_cmp`: of which argument, how, and with what."""
+    """`struct scmp_arg_cmp`: the argument, the operator, and the operands."""
 
     _fields_ = (
         ("argument", ctypes.c_uint),
@@ -45,7 +46,7 @@ def without(unit: Unit) -> None:
     filter_ = ctypes.c_void_p(library.seccomp_init(REFUSE))
     for name in sorted(calls(unit.words("SystemCallFilter")) - {"socket"}):
         number = library.seccomp_syscall_resolve_name(name.encode())
-        if number >= 0:  # else it is another architecture's
+        if number >= 0:  # negative: of another architecture
             assert library.seccomp_rule_add(filter_, ALLOW, number, 0) == 0, name
     number = library.seccomp_syscall_resolve_name(b"socket")
     for family in unit.words("RestrictAddressFamilies"):
@@ -56,7 +57,7 @@ def without(unit: Unit) -> None:
 
 
 def calls(names: set[str]) -> set[str]:
-    """The system calls of these sets, as systemd has them, and those that are named."""
+    """The named system calls, with systemd's sets (`@name`) expanded."""
     found: set[str] = set()
     for name in names:
         if name.startswith("@"):
@@ -74,7 +75,7 @@ def main() -> None:
     unit, words = Unit(Path(sys.argv[1])), sys.argv[2:]
     read_only(unit)
     without(unit)
-    del os.environ["PYTHONPATH"]  # by which this program was found
+    del os.environ["PYTHONPATH"]  # which was needed to find this program
     os.execvp(words[0], words)
 
 

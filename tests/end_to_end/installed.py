@@ -1,4 +1,4 @@
-"""The installed service on the lab's appliance, used as a person uses it: started, connected to, pressed, killed."""
+"""The installed service on the lab's appliance, as a person uses it: start, connect, press the button, kill."""
 
 import json
 import signal
@@ -49,7 +49,7 @@ hold = 0.5
 
 
 class Installed:
-    """One appliance of the lab with its configuration and its state."""
+    """An appliance of the lab with its configuration and state."""
 
     def __init__(
         self, lab: Network, folder: Path, quota: str = "", extra: str = "", periods: str = SHORT_PERIODS
@@ -75,24 +75,24 @@ class Installed:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it, and print its log for whoever reads why a test failed."""
+        """Stop it, and print its log for the report of a failed test."""
         assert self.program is not None
         print(self.program.stop())
 
     def kill(self) -> None:
-        """End it as a crash does."""
+        """Kill it, as a crash does."""
         assert self.program is not None
         self.program.process.kill()
         self.program.process.wait()
 
     def stop(self) -> int:
-        """Ask it to stop, as systemd does; returns the exit code."""
+        """Stop it as systemd does; returns the exit code."""
         assert self.program is not None
         self.program.process.terminate()
         return self.program.process.wait(timeout=20)
 
     def hold_button(self) -> None:
-        """Hold the mock button as a finger would."""
+        """Hold the mock button."""
         assert self.program is not None
         self.program.process.send_signal(signal.SIGUSR1)
 
@@ -110,7 +110,7 @@ class Installed:
             yield client
 
     def page(self, path: str) -> str:
-        """What its web server answers to an administrator."""
+        """The web server's answer to an administrator."""
         asked = ["curl", "--silent", "--fail", "--header", f"Authorization: Bearer {self._token}"]
         return self._lab.appliance.run([*asked, f"http://127.0.0.1:5001{path}"]).stdout
 
@@ -122,7 +122,7 @@ class Installed:
         return ["--config", str(self._config), "--state-dir", str(self.state)]
 
 
-# What an interface carries and no IP meter may claim (ARP, spanning tree), counted beside the appliance.
+# Counts, beside the appliance, the frames that no IP meter may claim (ARP, spanning tree).
 OTHER_FRAMES = """
 table netdev lab_others {
     counter others_in { }
@@ -140,14 +140,14 @@ table netdev lab_others {
 
 
 class IpBytes:
-    """What the appliance's department port has carried of IP, by its interface counters: L2 without the headers."""
+    """The IP bytes at the appliance's department port, by its interface counters: L2 without the headers."""
 
     def __init__(self, lab: Network) -> None:
         self._lab = lab
         lab.appliance.run(["nft", "-f", "-"], given=OTHER_FRAMES)
 
     def at_rest(self, pause_s: float = 1) -> int:
-        """Bytes of IP packets, both directions, once nothing moves for so long."""
+        """Bytes of IP packets, both directions, once the counters are still for this time."""
         before = -1
         for _ in range(30):
             now = self._now()
@@ -158,7 +158,7 @@ class IpBytes:
         raise AssertionError("the line does not come to rest")
 
     def in_step_with(self, client: NodeClient) -> tuple[int, int]:
-        """Bytes that the line has carried, and those that the appliance has told, at a moment when nothing moves."""
+        """Bytes of the line, and bytes that the appliance reports, at a moment without traffic."""
         carried = self.at_rest()
         client.wait_for("usage:update", count=len(client.named("usage:update")) + 2)
         return carried, client.named("usage:update")[-1]["metrics"]["bytesTransferred"]
@@ -169,6 +169,6 @@ class IpBytes:
         frames = stats["rx"]["packets"] + stats["tx"]["packets"]
         listed = self._lab.appliance.run(["nft", "-j", "list", "counters", "table", "netdev", "lab_others"]).stdout
         others = {one["counter"]["name"]: one["counter"] for one in json.loads(listed)["nftables"] if "counter" in one}
-        # The kernel counts a frame without its Ethernet header where it comes in, and with it where it goes out.
+        # The kernel counts an incoming frame without its Ethernet header, and an outgoing one with it.
         other_bytes = sum(one["bytes"] for one in others.values()) - ETHERNET_BYTES * others["others_out"]["packets"]
         return stats["rx"]["bytes"] + stats["tx"]["bytes"] - ETHERNET_BYTES * frames - other_bytes

@@ -1,4 +1,4 @@
-"""A simulated service with a configuration file of its own, as a program: tried, killed, asked and commanded."""
+"""A simulated service with a configuration file of its own, as a program that tests call, command and kill."""
 
 import signal
 import subprocess
@@ -19,7 +19,7 @@ class Simulated:
     """A simulated service with a configuration file of its own."""
 
     def __init__(self, folder: Path, extra: str = "") -> None:
-        """`extra`: what else stands in the configuration."""
+        """`extra`: text to add to the configuration."""
         self.folder = folder
         self._reserved = reserve_port()
         self.port = self._reserved.getsockname()[1]
@@ -32,12 +32,12 @@ class Simulated:
         self._token = ""
 
     def text(self, subject: str) -> str:
-        """A configuration that differs from the others by the address that it protects."""
+        """A configuration that differs from others by its protected address."""
         server = f'[server]\nhost = "127.0.0.1"\nport = {self.port}\n'
         return f'{CONFIG}\n{server}[protection]\naddresses = ["{_address(subject)}"]\n{self._extra}'
 
     def start(self, subject: str = "old") -> None:
-        """Start it; returns when the configuration of this subject is in force."""
+        """Start the service; returns when the configuration of this subject is in force."""
         self._process = subprocess.Popen(
             [COMMAND, "run", "--simulate", *self._place()], stdout=subprocess.DEVNULL, stderr=self._log
         )
@@ -73,16 +73,16 @@ class Simulated:
         print(self.log())
 
     def ask(self, event: str, *arguments: Any) -> Any:
-        """Ask the service once it answers."""
+        """Call the service as soon as it answers."""
         self._token = self._token or self.cli("token", "--role", "admin").stdout.strip()
         with NodeClient(f"http://127.0.0.1:{self.port}", self._token) as client:
             client.wait_for("connect", within_s=PATIENCE_S)
             return client.call(event, *arguments)
 
     def runs(self, subject: str) -> bool:
-        """Whether the configuration of this subject is the one that is in force."""
+        """Whether the configuration of this subject is in force."""
         answer = self.ask("ip:block", {"address": _address(subject)})
-        if answer.get("code") == "E_MAINTENANCE":  # a simulated finger holds the button now and then
+        if answer.get("code") == "E_MAINTENANCE":  # the simulated person holds the button now and then
             self.ask("maintenance:stop")
             answer = self.ask("ip:block", {"address": _address(subject)})
         if answer["success"]:
@@ -91,7 +91,7 @@ class Simulated:
         return not answer["success"]
 
     def wait_for(self, subject: str, within_s: float = PATIENCE_S) -> None:
-        """Wait until this configuration is in force, and none other."""
+        """Wait until this configuration is in force."""
         deadline = time.monotonic() + within_s
         while not self._runs_already(subject):
             assert time.monotonic() < deadline, f"{subject} is not in force"
@@ -100,7 +100,7 @@ class Simulated:
     def _runs_already(self, subject: str) -> bool:
         try:
             return self.runs(subject)
-        except Unanswered:  # by the process that was about to become its successor
+        except Unanswered:  # the process was about to become its successor
             return False
 
     def try_new(self) -> None:

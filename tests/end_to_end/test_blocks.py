@@ -1,4 +1,4 @@
-"""Blocks as the installed service keeps them: whatever somebody does to the kernel, and whatever a name resolves to."""
+"""Blocks of the installed service stay in force, whatever others do to the kernel and wherever a name resolves to."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def test_what_others_do_to_the_blocks_is_healed_and_told(gateway: Network, tmp_p
             assert is_whole(found)
             assert any("nft (process" in text for text in found["reasons"])
         listed = gateway.appliance.run(["nft", "list", "ruleset"]).stdout
-        assert "table inet managed" in listed  # which is somebody else's, and stays
+        assert "table inet managed" in listed  # another program's table stays
 
 
 def test_a_blocked_name_is_not_found_any_more_and_what_it_was_found_at_cannot_be_reached(
@@ -102,7 +102,7 @@ def test_what_did_not_pass_is_counted_by_who_wanted_it(inline: Network, tmp_path
     host, used_up = inline.hosts[0], '[departments.quota]\ndaily = "0 B"\non_exceeded = "block"\n'
     with Installed(inline, tmp_path, used_up) as appliance, appliance.client() as client:
         client.wait_for("usage:update", count=2)
-        assert not host.ping(WEB_V4[0], wait_s=0.2)  # of which one packet still passes, and its answer does not
+        assert not host.ping(WEB_V4[0], wait_s=0.2)  # one packet still passes, but its answer does not
         assert stopped(appliance) == {"manual": 0, "detection": 0, "list": 0, "quota": 1}
         assert client.call("ip:block", {"addresses": [WEB_V4[1], "blocked.test"]})["success"]
         for address, port in ((WEB_V4[1], 80), (WEB_V4[0], 443), (WEB_V6[0], 443)):

@@ -1,7 +1,7 @@
-"""A boot, played from the units' own words: what is blocked stays so from the first packet that is forwarded.
+"""A boot, replayed from the unit files: blocks are in force from the first forwarded packet on.
 
-No systemd runs here. That it starts units in the order that they ask for is its own affair; that the order is the one
-played here is read from the units.
+No systemd runs here. It is trusted to start units in their requested order; a test reads from the units that this order
+is the one replayed here.
 """
 
 import json
@@ -26,20 +26,20 @@ from tests.lab.network import Network
 
 RESTORE, SERVICE = (Unit(PROJECT / "deploy/systemd" / f"{name}.service") for name in ("appliance-restore", "appliance"))
 FORWARDING = "net/ipv4/ip_forward"
-MANY = 50  # packets: what is sent in a quarter of a second
-YOUNG_S = 20  # of a computer that has just booted
+MANY = 50  # packets: as many as are sent in a quarter of a second
+YOUNG_S = 20  # uptime of a computer that has just booted
 HOUR_S = 3600.0
 UNSYNCHRONISED = "retval=5"  # adjtimex(2): TIME_ERROR
 
 
 class Boot:
-    """The lab's gateway, switched on: nothing is forwarded, nothing is in the kernel, and two hosts send already."""
+    """The lab's gateway at power-on: it forwards nothing, its kernel has no rules, and two hosts already send."""
 
     def __init__(self, lab: Network, machine: Computer) -> None:
         self._lab = lab
         self._machine = machine
         self.free, self.blocked = lab.hosts[0], lab.hosts[1]
-        for host in (self.free, self.blocked):  # or it would ask for a second who that is
+        for host in (self.free, self.blocked):  # else it would wait a second for ARP
             host.run(["ip", "neigh", "replace", "10.20.0.1", "lladdr", lab.appliance.mac("eth1"), "dev", "eth0"])
         lab.appliance.sysctl({FORWARDING: 0})
         for interface in ("eth0", "eth1"):
@@ -49,7 +49,7 @@ class Boot:
             host.spawn(["ping", "-q", "-i", "0.005", lab.uplink.ipv4])
 
     def restore(self) -> tuple[int, str]:
-        """What systemd does with the first unit: its exit code, and all that is told."""
+        """Run the first unit as systemd does; returns its exit code and its output."""
         self._machine.run(*RESTORE.command("ExecStartPre"), environment=GIVEN)
         done = self._machine.run(*RESTORE.command("ExecStart"), environment=GIVEN)
         result = {"SERVICE_RESULT": "success" if done.returncode == 0 else "exit-code"}
@@ -59,13 +59,13 @@ class Boot:
         return done.returncode, "".join(one.stdout + one.stderr for one in (done, *after))
 
     def network(self) -> None:
-        """What comes after it: forwarding, and the interfaces."""
+        """The next step of the boot: forwarding, and the interfaces."""
         self._lab.appliance.sysctl({FORWARDING: 1})
         for interface in ("eth0", "eth1"):
             self._lab.appliance.run(["ip", "link", "set", interface, "up"])
 
     def serve(self) -> tuple[Program, socket.socket]:
-        """What systemd does with the second unit; the socket is the one that it listens to."""
+        """Start the second unit as systemd does, with its notification socket."""
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         listener.bind(str(self._machine.root / "noting/socket"))
         listener.settimeout(30)
@@ -73,7 +73,7 @@ class Boot:
         return self._machine.spawn(*SERVICE.command("ExecStart"), environment=environment), listener
 
     def arrived(self, host: Host) -> int:
-        """Packets of this host that came to the uplink."""
+        """The number of this host's packets that reached the uplink."""
         listed = json.loads(self._lab.uplink.run(["nft", "-j", "list", "counters"]).stdout)["nftables"]
         return next(one["counter"]["packets"] for one in listed if one.get("counter", {}).get("name") == host.name)
 
@@ -87,7 +87,7 @@ def _count(uplink: Host, hosts: list[Host]) -> None:
 
 @pytest.fixture
 def machine(gateway: Network) -> Iterator[Computer]:
-    """With what is there after an installation and a power cut, in files."""
+    """A computer with the files of an installation after a power cut."""
     with computer(gateway.appliance) as made:
         made.pretend_environment()
         (made.root / CONFIG).parent.mkdir()
@@ -102,7 +102,7 @@ def boot(gateway: Network, machine: Computer) -> Boot:
 
 
 def save(machine: Computer, target: str, lasts_s: float, now: datetime) -> None:
-    """What was blocked when the power was cut, at this time by the clock."""
+    """Save the blocks of the moment when the power was cut, at this wall-clock time."""
     block = Block(target, "because", "me", "manual", now, None, now + timedelta(seconds=lasts_s), number=1)
     with closing(SqliteStore(machine.root / STATE / "appliance.sqlite3")) as store:
         store.save_blocks([block], [])
@@ -171,7 +171,7 @@ def test_an_interface_that_is_not_there_yet_is_told(boot: Boot, machine: Compute
 
 def test_the_units_order_is_the_one_that_is_played_and_nothing_depends_on_success() -> None:
     assert {"network-pre.target", "systemd-sysctl.service", "dhcpcd.service"} <= RESTORE.words("Before")
-    assert "network-pre.target" in RESTORE.words("Wants")  # else nobody waits at it
+    assert "network-pre.target" in RESTORE.words("Wants")  # else no unit waits for it
     assert {"local-fs.target", "nftables.service"} <= RESTORE.words("After")
     assert "appliance-restore.service" in SERVICE.words("After")
     for unit in (RESTORE, SERVICE):
@@ -181,7 +181,7 @@ def test_the_units_order_is_the_one_that_is_played_and_nothing_depends_on_succes
     assert (SERVICE["Restart"], SERVICE["RestartPreventExitStatus"]) == ("always", "0")
 
 
-# By how much the wall clock is off; what adjtimex(2) answers; what an hour has left after a cut of 600 s.
+# The error of the wall clock; the answer of adjtimex(2); the rest of a one-hour block after a cut of 600 s.
 CLOCKS = {
     "1970": (f"-{int(time.time()) - 86400}", UNSYNCHRONISED, HOUR_S),
     "a month ahead": (f"+{31 * 86400}", UNSYNCHRONISED, HOUR_S),

@@ -1,4 +1,4 @@
-"""What is reported is what the kernel counted, to the byte."""
+"""Reported usage equals the kernel's counters to the byte."""
 
 import time
 from collections.abc import Callable

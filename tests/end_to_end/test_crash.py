@@ -14,14 +14,14 @@ MANY_ROUNDS = 100
 
 
 def assert_in_force(lab: Network, *targets: str) -> None:
-    """Asked of the kernel: a packet that is refused would be counted by the interface, and charged to nobody."""
+    """Read from the kernel, because the interface would count the refused packets of a probe, which no ledger has."""
     listed = lab.appliance.run(["nft", "list", "table", "netdev", "appliance"]).stdout
     assert all(target in listed for target in targets)
 
 
 def survive_kills(lab: Network, folder: Path, rounds: int) -> None:
-    """Kill it at work, then while it starts, both during traffic; then its books are the line's, and blocks hold."""
-    chance = random.Random(20)  # the moments differ from kill to kill and are the same in each run
+    """Kill it at work and while it starts, both during traffic; then the books match the line, and blocks hold."""
+    chance = random.Random(20)  # other moments for each kill, the same in each run
     lab.start_iperf3()
     pc, blocked = lab.hosts[0], lab.hosts[1]
     targets = (blocked.ipv4, "203.0.113.0/24")
@@ -37,7 +37,7 @@ def survive_kills(lab: Network, folder: Path, rounds: int) -> None:
         time.sleep(chance.uniform(0.05, 0.6))
         appliance.kill()
         appliance.launch()
-        time.sleep(chance.uniform(0.0, 1.2))  # a start takes about a second: some are killed in it, some soon after
+        time.sleep(chance.uniform(0.0, 1.2))  # a start takes about a second: some kills hit it, some come soon after
         appliance.kill()
         traffic.process.wait(timeout=20)
         assert_in_force(lab, *targets)

@@ -1,4 +1,4 @@
-"""What passes while the kernel's meters are away is told as unaccounted, and metering and limits stand again."""
+"""Traffic while the kernel's meters are missing is reported as unaccounted; metering and limits come back."""
 
 import json
 import time
@@ -11,17 +11,17 @@ from tests.end_to_end.test_quota import BLOCKING, LARGEST_PACKET, LIMIT, downloa
 from tests.lab.network import WEB_V4, Network
 
 ECHOES = 20
-ECHO_BYTES = 2 * 84  # of IP, there and back
+ECHO_BYTES = 2 * 84  # of IP, both directions
 
 
 def carried(lab: Network) -> tuple[int, int]:
-    """Bytes (L2) and packets of the department's port since it was made."""
+    """Bytes (L2) and packets of the department's port since its creation."""
     shown = json.loads(lab.appliance.run(["ip", "-s", "-j", "link", "show", "eth1"]).stdout)[0]["stats64"]
     return tuple(shown["rx"][what] + shown["tx"][what] for what in ("bytes", "packets"))
 
 
 def told(client: NodeClient) -> dict[str, float]:
-    """What a step tells that began after now."""
+    """The metrics of a step that begins after now."""
     client.wait_for("usage:update", count=len(client.named("usage:update")) + 2)
     metrics: dict[str, float] = client.named("usage:update")[-1]["metrics"]
     return metrics
@@ -35,7 +35,7 @@ def test_the_bytes_of_a_gap_are_unaccounted_and_metering_is_back_within_two_seco
         began, charged = carried(inline), told(client)["bytesTransferred"]
         traffic = inline.hosts[0].spawn(["iperf3", "-c", WEB_V4[0], "-t", "60", "-b", "100M"])
         time.sleep(1.5)
-        for _ in range(10):  # once may fall just before a step, and leave no gap to speak of
+        for _ in range(10):  # a single one may fall just before a step, and leave almost no gap
             inline.appliance.run(["nft", "flush", "ruleset"])
             time.sleep(0.1)
         time.sleep(2)  # the promise

@@ -1,4 +1,4 @@
-"""Installing for good and taking it away again, on a computer's files; systemd itself judges the units."""
+"""Installation and removal on a computer's files; systemd itself judges the units."""
 
 import re
 import shutil
@@ -26,8 +26,8 @@ from tests.lab.network import Network
 
 NAMES = ("appliance.service", "appliance-restore.service")
 INSTALL, UNINSTALL = str(PROJECT / "deploy/install"), str(PROJECT / "deploy/uninstall")
-# Of 10. What is above 2 is what the work itself takes: root, the host's network and its configuration, packet sockets,
-# the GPIO chip. Without one of the fences about files, kernel, system calls or capabilities it would be above this.
+# Of 10. All above 2 is needed for the work: root, the host's network and its configuration, packet sockets, the GPIO
+# chip. Without one of the restrictions on files, kernel, system calls or capabilities it would be above this.
 MOST_EXPOSED = 35  # tenths
 STARTED = ["stop appliance.service", "restart appliance-restore.service", "start appliance.service"]
 
@@ -56,12 +56,12 @@ def test_it_is_installed_started_told_and_taken_away_without_a_trace(machine: Co
     ).read_bytes()
     assert re.search(r"^Page: http://[0-9.]+:5001/$", told, re.MULTILINE), told
     assert re.search('interface = "eth[01]"', (root / CONFIG).read_text())
-    token = machine.run("appliance", "token", "--role", "viewer", "--departments", "*")  # as it was told
+    token = machine.run("appliance", "token", "--role", "viewer", "--departments", "*")  # as the installer says
     assert token.stdout.count(".") == 2, token.stderr
     assert (root / STATE / "token.secret").exists()
 
     kept = (root / CONFIG).read_bytes(), (root / STATE / "token.secret").read_bytes()
-    done = machine.run(f"/{HOME}/source/deploy/uninstall")  # also where the checkout is gone
+    done = machine.run(f"/{HOME}/source/deploy/uninstall")  # also without the checkout
     assert done.returncode == 0, done.stderr
     assert machine.calls()[0] == f"--quiet disable --now {NAMES[0]} {NAMES[1]}"
     left = {one for one in machine.written() - before if not one.startswith((STATE, CONFIG))}
@@ -76,7 +76,7 @@ def test_a_second_time_changes_nothing_and_keeps_the_configuration(machine: Comp
     (machine.root / CONFIG).parent.mkdir()
     (machine.root / CONFIG).write_text(own)
     told = install(machine)
-    assert "Page: http://127.0.0.1:5001/" in told  # where this configuration has it
+    assert "Page: http://127.0.0.1:5001/" in told  # the port of this configuration
     written, calls = machine.written(), machine.calls()
     assert install(machine) == told
     assert (machine.written(), machine.calls()) == (written, calls)
@@ -119,7 +119,7 @@ def test_what_deploy_run_has_made_is_taken_away_too(machine: Computer) -> None:
 
 def test_who_is_not_root_is_told_so(machine: Computer) -> None:
     as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    # A copy, because nobody may look into root's home.
+    # A copy, because other users may not read root's home.
     subprocess.run(["cp", "-R", PROJECT / "deploy", machine.root / "var/deploy"], check=True)
     done = machine.run(*as_nobody, "/var/deploy/install")
     assert (done.returncode, done.stderr) == (1, "Installing takes root: sudo /var/deploy/install\n")
@@ -133,7 +133,7 @@ def test_systemd_understands_the_units_and_finds_an_order_for_them(machine: Comp
     verify = ["systemd-analyze", "verify", "--man=no"]
     done = machine.run(*verify, "--recursive-errors=no", *(f"/{UNITS}/{name}" for name in NAMES))
     assert done.returncode == 0, done.stderr
-    done = machine.run(*verify, "multi-user.target")  # with all others' units, which may have faults of their own
+    done = machine.run(*verify, "multi-user.target")  # with all other units, which may have faults of their own
     assert not re.search("appliance|cycle", done.stdout + done.stderr), done.stdout + done.stderr
 
 
@@ -161,7 +161,7 @@ def test_the_units_name_the_places_that_the_installation_makes(name: str) -> Non
 @pytest.mark.slow
 def test_a_real_environment_is_made_and_runs_the_copy(gateway: Network) -> None:
     with computer(gateway.appliance) as machine:
-        # With this computer's network, for pip; what is started is only noted.
+        # With this computer's network, for pip; starts are only recorded.
         words, environment = ["chroot", machine.root, INSTALL], {"PATH": PATH}
         done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""A list on the LAN, imported by the appliance in the lab: what it names does not pass, in every way it may come."""
+"""A list on the LAN, imported by the appliance in the lab, stops its entries on every path."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from tests.lab.network import Network
 
 
 def wait_for_total(client: NodeClient, total: int) -> None:
-    """Wait until the list has so many blocks; a period of metering goes by between two looks."""
+    """Wait until the list has this many blocks; a metering period passes between two looks."""
     for _ in range(40):
         if client.call("ip:list", {"origin": "list:bad"})["total"] == total:
             return

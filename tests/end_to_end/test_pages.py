@@ -1,4 +1,4 @@
-"""What the running service answers over plain HTTP."""
+"""The answers of the running service over plain HTTP."""
 
 import json
 import urllib.error
@@ -19,7 +19,7 @@ SAFE = {"X-Content-Type-Options", "X-Frame-Options", "Content-Security-Policy", 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     service = Service(tmp_path_factory.mktemp("pages"))
-    with service.client(HOME) as client:  # what an event tells is there to be scraped
+    with service.client(HOME) as client:  # the figures of an event can now be scraped
         while "usage:update" not in (client.read() or ""):
             pass
     yield service

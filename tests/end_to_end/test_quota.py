@@ -1,4 +1,4 @@
-"""A quota that blocks: held by the kernel to the packet, with the service or without it, and told to who is cut off."""
+"""A blocking quota: the kernel enforces it to the packet, with or without the service; cut-off users get a page."""
 
 import time
 from pathlib import Path
@@ -14,7 +14,7 @@ on_exceeded = "block"
 [notice]
 contact = "Ms Example, extension 42"
 """
-LARGEST_PACKET = 65_536  # a packet as the kernel hands it on may be a burst of segments (GSO)
+LARGEST_PACKET = 65_536  # a packet in the kernel may be a burst of segments (GSO)
 
 
 def used(answer: dict[str, object]) -> int:
@@ -24,12 +24,12 @@ def used(answer: dict[str, object]) -> int:
 
 
 def download(lab: Network) -> None:
-    """More than the quota allows; each try ends by itself when nothing passes any more."""
-    for _ in range(3):  # what is stopped in full flight may leave a few packets' worth of the quota to the next
-        lab.uplink.stop_all()  # the server waits for ever for a client that was cut off
+    """Send more than the quota allows; each attempt ends by itself when nothing passes any more."""
+    for _ in range(3):  # an attempt stopped at full speed may leave a few packets of the quota to the next
+        lab.uplink.stop_all()  # the server would wait for ever for the cut-off client
         lab.start_iperf3()
         lab.hosts[0].run(["timeout", "3", "iperf3", "-c", WEB_V4[0], "-n", "60M", "-R"], check=False)
-    # Small packets use up the rest, where a large one was refused.
+    # Small packets use up the rest, for which a large one was too large.
     lab.hosts[0].run(["ping", "-q", "-c", "60", "-i", "0.1", "-W", "1", "-s", "1400", WEB_V4[0]], check=False)
 
 
@@ -120,7 +120,7 @@ def test_a_host_has_a_quota_of_its_own_and_its_neighbour_goes_on(inline: Network
         with appliance.client() as client:
             client.wait_for("usage:update", count=2)
             pc.run(["ping", "-q", "-f", "-w", "5", "-c", "600", "-s", "1400", WEB_V4[0]], check=False)
-            # It is stopped early by the headers of what went to it; the next look gives it the rest.
+            # The headers of packets to it stop it early; the next look gives it the rest.
             pc.run(["ping", "-q", "-i", "0.5", "-c", "30", "-W", "1", "-s", "1400", WEB_V4[0]], check=False)
             client.wait_for("quota:host", lambda data: data["host"] == pc.ipv4 and data["type"] == "exceeded")
             page = pc.fetch(WEB_V4[0]).stdout

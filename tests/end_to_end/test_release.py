@@ -1,4 +1,4 @@
-"""What is left in the kernel when everything is opened: nothing of ours, and all of others'."""
+"""After a release the kernel has no rules of ours, and all of the others'."""
 
 from pathlib import Path
 

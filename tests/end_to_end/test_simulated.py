@@ -1,4 +1,4 @@
-"""The simulation, as an ordinary user without root starts it."""
+"""The simulation, started by an ordinary user without root."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What keeps the service from starting is told in one clear line, with exit code 1; wrong words give 2."""
+"""A service that cannot start says why in one line, with exit code 1; wrong usage gives 2."""
 
 import hashlib
 import json
@@ -219,7 +219,7 @@ def _url(told: str) -> str:
 
 @contextmanager
 def _running(config: str, state: Path, signals: Sequence[signal.Signals] = ()) -> Iterator[str]:
-    """The service on a simulated machine; what it told at its start."""
+    """The service on a simulated machine; yields its output at the start."""
     words = [COMMAND, "run", "--simulate", *_place(config, state)]
     log = state.with_name("log")
     with (
@@ -232,13 +232,13 @@ def _running(config: str, state: Path, signals: Sequence[signal.Signals] = ()) -
             assert program.wait(20) == 0
         finally:
             program.kill()
-            print(log.read_text())  # for whoever reads why a test failed
+            print(log.read_text())  # for the report of a failed test
 
 
 def _told_by(program: subprocess.Popen[str], signals: Sequence[signal.Signals]) -> str:
     assert program.stdout is not None
     told = ""
-    while not ("Token: " in told and told.endswith("***\n")):  # the pairing code is told last
+    while not ("Token: " in told and told.endswith("***\n")):  # the pairing code is printed last
         line = program.stdout.readline()
         assert line, told
         told += line

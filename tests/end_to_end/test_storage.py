@@ -1,4 +1,4 @@
-"""The medium under the state is full or damaged: the network goes on, the books are kept, and everybody is told."""
+"""On a full or damaged medium the network goes on, the books are kept, and every client sees the trouble."""
 
 import random
 import sqlite3
@@ -18,17 +18,17 @@ from tests.lab.network import WEB_V4, Network
 
 QUOTA = '[departments.quota]\ndaily = "1 GB"\n'
 DAILY = {"departmentId": DEPARTMENT, "type": "daily"}
-TRIES = 20  # what the last page of a file still takes is little
+TRIES = 20  # the last page of a file has room for a few writes
 
 
 class SmallDisk:
-    """A medium of its own under a folder."""
+    """A separate medium, mounted at a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._filler = folder / "filler"
 
     def fill(self) -> None:
-        """Until not a byte more goes."""
+        """Fill it to the last byte."""
         with self._filler.open("ab", buffering=0) as filler:
             try:
                 while True:
@@ -50,7 +50,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 
 
 def refused(client: NodeClient, disk: SmallDisk, event: str, argument: Callable[[int], dict[str, Any]]) -> str:
-    """The sentence with which the call is refused as soon as the medium takes no more of it."""
+    """The message that refuses the call as soon as the medium is full."""
     for number in range(TRIES):
         disk.fill()
         answer = client.call(event, argument(number))

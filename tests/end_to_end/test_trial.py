@@ -1,4 +1,4 @@
-"""A new configuration is tried by the service as it runs, and goes back by itself after whatever happens to it."""
+"""The running service tries a new configuration, and goes back by itself whatever happens to it."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""The verbs about blocks, lists and the configuration, against a service that runs on a simulated machine."""
+"""The verbs about blocks, lists and the configuration, against a service on a simulated machine."""
 
 import json
 import threading
@@ -15,7 +15,7 @@ FILE_LIST = "203.0.113.1\nnonsense here\n127.0.0.1\n"
 
 
 class Published(BaseHTTPRequestHandler):
-    """A list on the LAN; `content` may change, `None`: it is gone."""
+    """A list on the LAN. `content`: may change; `None`: the list is gone."""
 
     content: str | None = "203.0.113.0/25\n"
 

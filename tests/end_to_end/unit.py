@@ -1,4 +1,4 @@
-"""A unit of systemd, read by tests."""
+"""A systemd unit file, for tests."""
 
 import shlex
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class Unit:
-    """A unit file as systemd reads it, as far as these units go."""
+    """A unit file, parsed as systemd does, as far as these units need."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -26,11 +26,11 @@ class Unit:
         return [value for key, value in self._rows if key == name]
 
     def words(self, name: str) -> set[str]:
-        """The words of a setting that is a list."""
+        """The words of a list setting."""
         return {word for value in self.all(name) for word in value.split()}
 
     def command(self, name: str) -> list[str]:
-        """A command as it is started: behind the unit's fences, with the capabilities that it leaves."""
+        """A command of the unit, run with the unit's restrictions and capabilities."""
         left = "".join(f",+{one.removeprefix('CAP_').lower()}" for one in sorted(self.words("CapabilityBoundingSet")))
         fenced = ["unshare", "--mount", sys.executable, "-B", "-m", "tests.end_to_end.fence", str(self.path)]
         words = shlex.split(self[name].removeprefix("-").replace("$$", "$"))

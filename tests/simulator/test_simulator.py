@@ -13,7 +13,6 @@ import pytest
 from appliance import simulator
 from appliance.config import Config, parse
 from appliance.core.machine import Facing, Light
-from appliance.core.metering.department import networks_of
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.moment import Moment
 from appliance.core.operations.panel_lights import lights
@@ -48,7 +47,6 @@ class Appliance:
         self.published: list[Event] = []
         self.machine = machine = SimulatedMachine(config, seed, self.clock)
         departments = config.as_departments()
-        by_id = {one.id: one for one in departments}
         publish = self.published.append
         self.maintenance_mode = MaintenanceMode(store, machine.panel, publish, SqliteAuditStore(Path(":memory:")))
         self.metering = Metering(
@@ -75,26 +73,24 @@ class Appliance:
         )
         self.enforcement.restore(self.clock())
         self.insight = Insight(
-            departments,
-            machine.capture,
-            PublicSuffixes(),
-            self.metering.lines.rate_bytes_s,
-            lambda department: networks_of(by_id[department], self.metering.links),
-            self.enforcement.hear,
-            None,
-            lambda request, now: True,
-            publish,
+            departments=departments,
+            capture=machine.capture,
+            registrable=PublicSuffixes(),
+            metering=self.metering,
+            blocking=self.enforcement,
+            response=None,
+            publish=publish,
         )
         self.condition = StatusMonitor(
-            departments,
-            self.metering,
-            self.enforcement,
-            self.insight,
-            list,
-            machine.capture,
-            machine.neighbours,
-            machine.sensors,
-            publish,
+            departments=departments,
+            metering=self.metering,
+            enforcement=self.enforcement,
+            insight=self.insight,
+            trouble_sources=[self.metering.troubles],
+            capture=machine.capture,
+            neighbours=machine.neighbours,
+            sensors=machine.sensors,
+            publish=publish,
         )
         self._interfaces = [one.interface for one in departments]
 
@@ -112,13 +108,13 @@ class Appliance:
         self.enforcement.step(now)
         self.condition.status_step(now)
         self.machine.capture.attach(self._interfaces)
-        while self.insight.observe(now):
+        while self.insight.process_frames(now):
             pass
         self.insight.step(now)
         self.condition.health_step(now)
         self.maintenance_mode.step(now)
         self.maintenance_mode.show(
-            alarmed=self.condition.is_alarmed, troubled=self.condition.is_troubled, busy=self.condition.is_busy
+            alarmed=self.condition.is_alarmed, troubled=self.condition.is_troubled(now), busy=self.condition.is_busy
         )
 
 
@@ -172,15 +168,17 @@ class FullStore(SqliteStore):
         return False
 
 
-def test_books_that_cannot_be_saved_are_told_by_health_by_each_department_and_by_the_alert_light(
+def test_unsaved_books_show_in_health_in_each_department_and_on_the_alert_light(
     tmp_path: Path,
 ) -> None:
     with closing(FullStore(tmp_path / "simulated.sqlite3")) as store:
         appliance = Appliance(store, default(), 1)
         events = appliance.run(2)
-    told = {event.name: event.payload()["status"] for event in events if event.name.startswith(("system:h", "dep"))}
-    assert any("kept in memory" in trouble for trouble in told["system:health"]["troubles"])
-    assert any("kept in memory" in reason for reason in told["department:status"]["reasons"])
+    published = {
+        event.name: event.payload()["status"] for event in events if event.name.startswith(("system:h", "dep"))
+    }
+    assert any("kept in memory" in trouble for trouble in published["system:health"]["troubles"])
+    assert any("kept in memory" in reason for reason in published["department:status"]["reasons"])
     assert appliance.machine.panel.shown.alert is Light.SLOW
 
 
@@ -195,36 +193,36 @@ def test_the_quota_alerts_come_in_order_and_the_error_once(store: SqliteStore) -
     assert [event.payload()["code"] for event in events if event.name == "error"] == ["E_QUOTA_EXCEEDED"]
 
 
-def test_the_scanner_is_the_one_that_is_blocked_and_let_go(store: SqliteStore) -> None:
+def test_the_scanner_is_blocked_and_unblocked(store: SqliteStore) -> None:
     by_name = {event.name: event.payload() for event in Appliance(store, default(), 1).run(MINUTE_S)}
     source = by_name["security:incident"]["incident"]["source"]
     assert by_name["ip:blocked"]["ip"]["address"] == by_name["ip:unblocked"]["ip"]["address"] == source
     assert by_name["ip:blocked"]["departmentId"] == "dept123"
 
 
-def test_a_cable_that_is_out_makes_its_department_inactive_for_a_while(store: SqliteStore) -> None:
+def test_an_unplugged_cable_makes_its_department_inactive_for_a_while(store: SqliteStore) -> None:
     events = Appliance(store, default(), 1).run(MINUTE_S)
-    told = [event.payload() for event in events if event.name == "department:status"]
-    active = [one["status"]["active"] for one in told if one["departmentId"] == "dept456"]
+    published = [event.payload() for event in events if event.name == "department:status"]
+    active = [one["status"]["active"] for one in published if one["departmentId"] == "dept456"]
     assert [was for was, then in zip(active, [*active[1:], None], strict=True) if was != then] == [True, False, True]
 
 
-def test_life_goes_on_after_the_first_minute(store: SqliteStore) -> None:
+def test_every_event_happens_again_after_the_first_minute(store: SqliteStore) -> None:
     appliance = Appliance(store, default(), 1)
     appliance.run(MINUTE_S)
     appliance.published.clear()
     assert names(appliance.run(11 * MINUTE_S)) == {*examples(), "ip:unblocked"}
 
 
-def test_the_same_seed_tells_the_same_story_and_another_seed_another(tmp_path: Path) -> None:
-    stories = []
+def test_the_same_seed_gives_the_same_events_and_another_seed_others(tmp_path: Path) -> None:
+    runs = []
     for number, seed in enumerate([7, 7, 8]):
         with closing(SqliteStore(tmp_path / f"{number}.sqlite3")) as store:
-            stories.append(Appliance(store, default(), seed).run(MINUTE_S))
-    assert stories[0] == stories[1] != stories[2]
+            runs.append(Appliance(store, default(), seed).run(MINUTE_S))
+    assert runs[0] == runs[1] != runs[2]
 
 
-def test_what_happens_does_not_depend_on_how_often_somebody_looks() -> None:
+def test_readings_do_not_depend_on_how_often_they_are_taken() -> None:
     clocks = [Clock(), Clock()]
     watched, unwatched = (SimulatedMachine(default(), 3, clock) for clock in clocks)
     for _ in range(500):
@@ -239,7 +237,7 @@ def test_what_happens_does_not_depend_on_how_often_somebody_looks() -> None:
     assert watched.neighbours.sightings() == unwatched.neighbours.sightings()
 
 
-def test_looking_twice_at_the_same_instant_shows_the_same() -> None:
+def test_two_readings_at_the_same_instant_are_equal() -> None:
     clock = Clock()
     machine = SimulatedMachine(default(), 3, clock)
     clock.move(12.34)
@@ -289,7 +287,7 @@ def test_a_blocked_host_falls_silent_and_the_others_do_not() -> None:
     assert ends.isdisjoint({"192.168.1.102", str(site_address(0, 4))})
 
 
-def test_a_block_of_one_department_stops_nobody_of_another_at_the_same_interface() -> None:
+def test_a_block_of_one_department_stops_no_host_of_another_at_the_same_interface() -> None:
     firewall = SimulatedFirewall(["eth1"], lambda: 0.0)
     firewall.arrange([place("eth1", "a", "10.0.0.0/24"), place("eth1", "b", "10.0.1.0/24")])
     firewall.replace(pieces("10.0.0.0/16", department="a"), 0.0)
@@ -338,20 +336,20 @@ def test_frames_are_what_a_real_network_would_carry(subnet: str) -> None:
     ],
     ids=["vlan", "narrow", "ipv6"],
 )
-def test_any_configuration_comes_alive(store: SqliteStore, position: str, department: str) -> None:
+def test_any_configuration_is_simulated(store: SqliteStore, position: str, department: str) -> None:
     config = written(position, department)
-    told = names(Appliance(store, config, 1).run(MINUTE_S))
-    assert told == {*examples(), "ip:unblocked"} - {"quota:alert", "error"}  # without a quota there is none to exceed
+    found = names(Appliance(store, config, 1).run(MINUTE_S))
+    assert found == {*examples(), "ip:unblocked"} - {"quota:alert", "error"}  # which need a quota
 
 
-def test_a_department_of_one_device_comes_alive(store: SqliteStore) -> None:
+def test_a_department_of_one_device_is_simulated(store: SqliteStore) -> None:
     config = written("gateway", 'interface = "eth1"\nsubnets = ["10.7.0.9/32"]\nquota = { daily = "1 MB" }')
-    told = names(Appliance(store, config, 1).run(MINUTE_S))
+    published = names(Appliance(store, config, 1).run(MINUTE_S))
     # The block of its only device leaves a gap in what is usual, in which the rush does not stand out.
-    assert told >= {*examples(), "ip:unblocked"} - {"analytics:anomaly"}
+    assert published >= {*examples(), "ip:unblocked"} - {"analytics:anomaly"}
 
 
-def test_a_protected_device_is_not_what_the_operator_wants_blocked() -> None:
+def test_the_operator_never_asks_to_block_a_protected_device() -> None:
     protection = '[protection]\naddresses = ["192.168.1.100", "192.168.1.101", "192.168.1.103"]\n'
     config = parse((simulator.CONFIG + protection).encode(), "a.toml")
     for seed in range(10):
@@ -366,10 +364,10 @@ def test_an_appliance_that_was_switched_off_in_maintenance_leaves_it_within_a_mi
     first.run(50)
     assert first.maintenance_mode.current is not None
     second = Appliance(store, default(), 1)
-    told = [
+    published = [
         event.payload()["maintenance"]["type"] for event in second.run(MINUTE_S) if event.name == "system:maintenance"
     ]
-    assert told == ["completed"]
+    assert published == ["completed"]
     assert second.maintenance_mode.current is None
 
 
@@ -406,8 +404,8 @@ def test_a_meter_is_the_sum_of_its_hosts_and_what_the_interface_carried_without_
 
 def test_the_share_that_no_meter_claims_is_small_and_not_hidden(store: SqliteStore) -> None:
     events = Appliance(store, default(), 1).run(MINUTE_S)
-    told = [event.payload()["metrics"]["unaccountedPercent"] for event in events if event.name == "usage:update"]
-    assert 0 < max(told) < 0.1
+    published = [event.payload()["metrics"]["unaccountedPercent"] for event in events if event.name == "usage:update"]
+    assert 0 < max(published) < 0.1
 
 
 @pytest.mark.parametrize("second", [3.0, 3.1])
@@ -454,7 +452,7 @@ def test_a_throttled_department_keeps_its_rate_and_its_order_among_hosts() -> No
     assert machine.meters.read()["dept123"].total_bytes > free + slow + 3_000_000
 
 
-def test_who_is_exempt_is_neither_counted_nor_held() -> None:
+def test_an_exempt_host_is_neither_counted_nor_limited() -> None:
     exempt = (ip_network("192.168.1.101/32"),)
     machine, clock = metered(replace(PLAN, exempt=exempt, stop_at_bytes=0))
     clock.move(30)
@@ -484,7 +482,7 @@ subnets = ["2001:db8:5::/64"]
 """
 
 
-def test_departments_that_share_an_interface_are_told_apart_and_its_counters_are_of_both() -> None:
+def test_departments_at_a_shared_interface_are_metered_apart_and_its_counters_cover_both() -> None:
     plans = [
         Plan(name, "eth1", Facing.DEPARTMENT, (ip_network(subnet),))
         for name, subnet in (("a", "192.168.1.0/24"), ("b", "2001:db8:5::/64"))

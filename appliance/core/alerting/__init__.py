@@ -1,1 +1,1 @@
-"""Decides which alerts a client that was away is sent again."""
+"""Decides which missed alerts a client receives when it reconnects."""

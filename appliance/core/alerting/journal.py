@@ -1,7 +1,7 @@
-"""Alerts that were sent, for whoever was away: each has a number, and the latest are kept.
+"""Sent alerts, for clients that were away: each has a number, and the latest are kept.
 
-The numbers grow, over restarts too, and are microseconds since 1970 where the clock allows: so a client that kept the
-latest number it has seen can ask for what came after it, and is right even when everything kept here was lost.
+The numbers grow, over restarts too, and are microseconds since 1970 where the clock allows: so a client can ask for the
+alerts after the latest number that it has seen, and is right even if the journal was lost.
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ LARGEST_NUMBER = 2**53 - 1  # beyond it a browser's numbers are no longer whole
 
 @dataclass(frozen=True, slots=True)
 class SentAlert:
-    """What was sent. `room`: to whom; `content`: the event as JSON."""
+    """A sent alert. `room`: its audience; `content`: the event as JSON."""
 
     number: int
     name: str
@@ -30,15 +30,15 @@ class AlertJournal:
         self._alerts = deque(kept, maxlen=MOST_KEPT)
 
     def next_number(self, wall: datetime) -> int:
-        """The number of an alert that is raised now; a clock that went back does not make it smaller."""
+        """The number for an alert that is raised now; it grows even if the clock went back."""
         latest = self._alerts[-1].number if self._alerts else 0
         return min(max(latest + 1, round(wall.timestamp() * 1e6)), LARGEST_NUMBER)
 
-    def add(self, alert: SentAlert) -> None:
-        """Keep the alert, and forget the oldest where there are too many."""
+    def append(self, alert: SentAlert) -> None:
+        """Keep the alert, and forget the oldest beyond `MOST_KEPT`."""
         self._alerts.append(alert)
 
     def since(self, number: int, rooms: Iterable[str]) -> list[SentAlert]:
-        """What was sent to these rooms after the alert with this number."""
+        """The alerts to these rooms after the one with this number."""
         wanted = frozenset(rooms)
         return [alert for alert in self._alerts if alert.number > number and alert.room in wanted]

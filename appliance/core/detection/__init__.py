@@ -1,1 +1,1 @@
-"""Decides what is hostile or unusual in the traffic, and what follows from it."""
+"""Decides which traffic is hostile or unusual, and which sources to block for it."""

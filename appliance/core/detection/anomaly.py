@@ -1,11 +1,11 @@
-"""Anomalies: when a department's rate departs from what is normal for it.
+"""Anomalies: rates that depart from what is normal for a department.
 
 Traffic varies in multiples, not in sums, so the baseline is a moving mean and variance of the logarithm of the rate. A
 sample stands out when it passes three tests: it is large in itself, a multiple of the usual rate, and far outside the
-usual scatter. Each alone errs: a large rate may be usual, a quiet department triples by opening a page, a steady one
-has a tiny scatter. Two such samples in a row are a spike; one alone is how bursty traffic looks. What stands out
-teaches the baseline only as much as the largest usual sample would: an attack does not become normal at once, and a
-lasting change does after some minutes.
+usual scatter. Each test alone errs: a large rate may be usual, a quiet department triples by opening a page, a steady
+one has a tiny scatter. Two such samples in a row are a spike; a single one occurs in any bursty traffic. An outstanding
+sample changes the baseline only as much as the largest usual sample would: an attack does not become normal at once,
+and a lasting change does after some minutes.
 """
 
 from dataclasses import dataclass, replace
@@ -13,36 +13,36 @@ from math import exp, log, sqrt
 
 # The numbers were weighed on simulated days of 17,280 samples: log-normal rates with spreads of 0.5 to 2 around
 # 100 kB/s, correlated or not, and a working day that rises and falls between 40 kB/s and 4 MB/s.
-WARM_UP = 20  # samples before anything is judged: at one a second a spike is told from the 22nd second on
-MEMORY = 120  # samples that the baseline remembers: 10 minutes at the default period of 5 s; a day's rise is followed
-FLOOR_BPS = 1_000_000.0  # bytes per second; a single video stream (8 Mbit/s) is nobody's emergency
-LEAST_RATIO = 3.0  # rate to the usual rate; below it a few people who start to work would do
+WARM_UP = 20  # samples before anything is judged: at one a second, spikes are reported from the 22nd second on
+MEMORY = 120  # samples that the baseline covers: 10 minutes at the default period of 5 s, enough to follow a day's rise
+FLOOR_BPS = 1_000_000.0  # bytes per second; a single video stream (8 Mbit/s) is no emergency
+LEAST_RATIO = 3.0  # rate to the usual rate; a few people who start to work reach less
 LEAST_Z = 4.0  # standard deviations; at 3 the bursty days raised four times as many alarms
 LASTING = 2  # samples in a row; single ones raised six times as many
-CHATTER_BPS = 100_000.0  # bytes per second that idle devices come and go by: below it a multiple means nothing
-LEAST_SCATTER = 0.25  # believed of a flat line: at the least z, a rate of e times the usual one
-CLIP_Z = 2.0  # what stands out teaches as if at the edge of the usual: from idle, 20 MB/s is normal after 220 samples
-COOLDOWN_S = 300.0  # the same spike is told once; sooner only where it has grown worse
+CHATTER_BPS = 100_000.0  # bytes per second, the variation of idle devices: below it a multiple means nothing
+LEAST_SCATTER = 0.25  # assumed of a flat line: at the least z, a rate of e times the usual one
+CLIP_Z = 2.0  # an outstanding sample counts as this far out: from idle, 20 MB/s is normal after 220 samples
+COOLDOWN_S = 300.0  # the same spike is reported once in this time, unless it grows worse
 
-# The least ratio of the rate to the usual one for each severity, worst first. A line that is busy at a third of its
-# rate can reach only `low`; the worst takes a jump that no working day shows.
+# The least ratio of the rate to the usual one for each severity, worst first. A line that is usually a third full can
+# reach only `low`; the worst takes a jump that no working day shows.
 SEVERITIES = ((50.0, "critical"), (15.0, "high"), (5.0, "medium"), (LEAST_RATIO, "low"))
 _RANKS = {severity: rank for rank, (_, severity) in enumerate(reversed(SEVERITIES), 1)}
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What is normal: `mean` and `variance` of the logarithm of the rate plus the chatter, after `samples` of them.
+    """The normal rate: `mean` and `variance` of the logarithm of the rate plus `CHATTER_BPS`, after `samples` samples.
 
-    `streak`: how many samples in a row have stood out. `told`: the severity that was told last, which holds until
-    `quiet_until_s` (monotonic).
+    `streak`: the number of outstanding samples in a row. `reported`: the severity that was reported last, not to be
+    repeated before `quiet_until_s` (monotonic).
     """
 
     samples: int = 0
     mean: float = 0.0
     variance: float = 0.0
     streak: int = 0
-    told: str | None = None
+    reported: str | None = None
     quiet_until_s: float = float("-inf")
 
     @property
@@ -62,7 +62,7 @@ class Anomaly:
 
 
 def judge(baseline: Baseline, rate: float, now_s: float) -> tuple[Baseline, Anomaly | None]:
-    """The baseline after this many bytes per second, and the anomaly if there is news of one."""
+    """The baseline after a sample of `rate` bytes per second, and the anomaly to report, or `None`."""
     level = log(max(0.0, rate) + CHATTER_BPS)
     if baseline.samples < WARM_UP:
         return _learn(baseline, level), None
@@ -74,22 +74,22 @@ def judge(baseline: Baseline, rate: float, now_s: float) -> tuple[Baseline, Anom
         return _learn(replace(baseline, streak=0), level), None
     learned = _learn(replace(baseline, streak=baseline.streak + 1), baseline.mean + CLIP_Z * scatter)
     severity = next(severity for least, severity in SEVERITIES if ratio >= least)
-    if learned.streak < LASTING or _is_told(baseline, severity, now_s):
+    if learned.streak < LASTING or _is_reported(baseline, severity, now_s):
         return learned, None
-    told = replace(learned, told=severity, quiet_until_s=now_s + COOLDOWN_S)
-    return told, Anomaly("usage_spike", severity, _details(baseline, rate, z), confidence(z))
+    reported = replace(learned, reported=severity, quiet_until_s=now_s + COOLDOWN_S)
+    return reported, Anomaly("usage_spike", severity, _details(baseline, rate, z), confidence(z))
 
 
 def confidence(z: float) -> float:
-    """How sure it is that a sample this far out is no usual one: 1 - 1 / (1 + z²), two decimals, never quite 1.
+    """The certainty that a sample this far out is unusual: 1 - 1 / (1 + z²), two decimals, never quite 1.
 
-    By Cantelli's inequality at most 1 / (1 + z²) of the samples of any distribution lie so far above its mean.
+    By Cantelli's inequality at most 1 / (1 + z²) of the samples of any distribution are so far above its mean.
     """
     return min(0.99, round(1 - 1 / (1 + z * z), 2))
 
 
-def human_rate(rate: float) -> str:
-    """Bytes per second in words: `5.2 MB/s`."""
+def rate_text(rate: float) -> str:
+    """Bytes per second for a person: `5.2 MB/s`."""
     for unit in ("B/s", "kB/s", "MB/s"):
         if rate < 999.5:
             return f"{rate:.3g} {unit}"
@@ -97,10 +97,10 @@ def human_rate(rate: float) -> str:
     return f"{rate:.3g} GB/s"
 
 
-def _is_told(baseline: Baseline, severity: str, now_s: float) -> bool:
-    if baseline.told is None or now_s >= baseline.quiet_until_s:
+def _is_reported(baseline: Baseline, severity: str, now_s: float) -> bool:
+    if baseline.reported is None or now_s >= baseline.quiet_until_s:
         return False
-    return _RANKS[severity] <= _RANKS[baseline.told]
+    return _RANKS[severity] <= _RANKS[baseline.reported]
 
 
 def _learn(baseline: Baseline, level: float) -> Baseline:
@@ -116,9 +116,9 @@ def _learn(baseline: Baseline, level: float) -> Baseline:
 
 
 def _details(baseline: Baseline, rate: float, z: float) -> str:
-    usual = human_rate(baseline.usual_bps)
-    if rate > baseline.usual_bps * 1000:  # a larger multiple is a number that nobody can picture
+    usual = rate_text(baseline.usual_bps)
+    if rate > baseline.usual_bps * 1000:  # a larger multiple means nothing to a person
         comparison = f"where {usual} is usual"
     else:
         comparison = f"{rate / baseline.usual_bps:.1f} times the usual {usual}"
-    return f"{human_rate(rate)}, {comparison} ({z:.1f} standard deviations above it)"
+    return f"{rate_text(rate)}, {comparison} ({z:.1f} standard deviations above it)"

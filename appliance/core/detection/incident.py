@@ -1,8 +1,8 @@
 """Incidents: hostile or broken behaviour, from its beginning to its end.
 
-One source that scans is one incident of each kind, however many hosts it visits: it opens with the first evidence, is
-told again only when it has become worse, and closes when nothing more has been seen for a while. What counts as
-evidence is decided in `core.detection.scans`.
+A source that scans makes one incident of each kind, however many hosts it tries: it opens with the first evidence, is
+reported again only when it becomes worse, and closes after a quiet time. `core.detection.scans` decides what counts as
+evidence.
 """
 
 from collections.abc import Collection
@@ -13,13 +13,13 @@ from itertools import islice
 from appliance.core.detection.scans import ScanKind, Scans, Suspicion
 from appliance.core.traffic.packet import Packet
 
-QUIET_S = 180.0  # a scan that paces itself against detection waits a minute or two between its tries
-MOST_OPEN = 256  # forged sources could open any number; a person reads no more than this
+QUIET_S = 180.0  # a scan that avoids detection waits a minute or two between its attempts
+MOST_OPEN = 256  # forged sources could open any number; a person reads no more
 MOST_EXAMPLES = 5  # ports or hosts named in the details
 
 
 class Severity(StrEnum):
-    """How grave an incident is, the worst last."""
+    """The gravity of an incident, the worst last."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -27,8 +27,8 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
-# The least number of distinct failures for each severity, worst first. Ports: nmap tries 1,000 unless told otherwise,
-# 100 with -F. Hosts: a /24 has 254.
+# The least number of distinct failures for each severity, worst first. Ports: nmap tries 1,000 by default, 100 with -F.
+# Hosts: a /24 has 254.
 SEVERITIES = {
     ScanKind.PORT_SCAN: ((1000, Severity.CRITICAL), (100, Severity.HIGH), (15, Severity.MEDIUM), (0, Severity.LOW)),
     ScanKind.HOST_SWEEP: ((250, Severity.CRITICAL), (100, Severity.HIGH), (25, Severity.MEDIUM), (0, Severity.LOW)),
@@ -36,7 +36,7 @@ SEVERITIES = {
 
 
 class IncidentChange(StrEnum):
-    """What is news about an incident."""
+    """How an incident has changed."""
 
     OPENED = "opened"
     ESCALATED = "escalated"
@@ -45,7 +45,7 @@ class IncidentChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """What one source did. `count`: its distinct failures; `details`: a sentence with them; `latest_s`: monotonic."""
+    """The scan of one source. `count`: distinct failures; `details`: a sentence with them; `latest_s`: monotonic."""
 
     kind: ScanKind
     source: str
@@ -56,7 +56,7 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True)
-class IncidentNews:
+class IncidentUpdate:
     """An incident that has just opened, escalated or closed."""
 
     change: IncidentChange
@@ -70,24 +70,24 @@ class Incidents:
         self._scans = Scans()
         self._open: dict[tuple[ScanKind, str], Incident] = {}
 
-    def observe(self, packet: Packet, now_s: float) -> None:
-        """Take a TCP segment as evidence."""
-        self._scans.observe(packet, now_s)
+    def follow(self, packet: Packet, now_s: float) -> None:
+        """Evaluate a TCP segment as evidence."""
+        self._scans.follow(packet, now_s)
 
-    def judge(self, now_s: float) -> list[IncidentNews]:
-        """What has opened, escalated or closed since the previous call."""
-        news = []
+    def judge(self, now_s: float) -> list[IncidentUpdate]:
+        """The incidents that opened, escalated or closed since the previous call."""
+        updates = []
         for suspicion in self._scans.found(now_s):
-            change = self._file(_incident(suspicion))
+            change = self._record(_incident(suspicion))
             if change is not None:
-                news.append(IncidentNews(change, self._open[suspicion.kind, suspicion.source]))
-        return news + self._close_quiet(now_s)
+                updates.append(IncidentUpdate(change, self._open[suspicion.kind, suspicion.source]))
+        return updates + self._close_quiet(now_s)
 
     def open(self) -> Collection[Incident]:
-        """The incidents that are open."""
+        """The open incidents."""
         return self._open.values()
 
-    def _file(self, found: Incident) -> IncidentChange | None:
+    def _record(self, found: Incident) -> IncidentChange | None:
         key = found.kind, found.source
         known = self._open.get(key)
         if known is None:
@@ -101,13 +101,13 @@ class Incidents:
             self._open[key] = replace(known, latest_s=found.latest_s)
         return IncidentChange.ESCALATED if self._open[key].severity != known.severity else None
 
-    def _close_quiet(self, now_s: float) -> list[IncidentNews]:
+    def _close_quiet(self, now_s: float) -> list[IncidentUpdate]:
         quiet = [incident for incident in self._open.values() if now_s - incident.latest_s >= QUIET_S]
         for incident in quiet:
             del self._open[incident.kind, incident.source]
-            self._scans.absolve_source(incident.kind, incident.source)
+            self._scans.forget_source(incident.kind, incident.source)
         return [
-            IncidentNews(IncidentChange.CLOSED, replace(one, details=f"Quiet again after: {one.details}"))
+            IncidentUpdate(IncidentChange.CLOSED, replace(one, details=f"Quiet again after: {one.details}"))
             for one in quiet
         ]
 

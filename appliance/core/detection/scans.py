@@ -1,13 +1,13 @@
 """Scans: distinct failed connections, remembered for a while, by what they have in common.
 
-Who scans does not know what is there, so most of what it tries fails: on many ports of one host (`port_scan`), or at
-one port of many hosts (`host_sweep`). An attempt is a source, a destination and a port; it fails when it is refused, or
-not granted in time. Only distinct failures count: a busy client whose server is down asks for the same port again and
-again, and that is one failure. Replies that nobody asked for (backscatter of an attack elsewhere) match no attempt.
+A scanner does not know which servers exist, so most of its attempts fail: on many ports of one host (`port_scan`), or
+at one port of many hosts (`host_sweep`). An attempt is a source, a destination and a port; it fails when it is refused,
+or not accepted in time. Only distinct failures count: a busy client whose server is down tries the same port again and
+again, and that is one failure. Unrequested replies (backscatter of an attack elsewhere) match no attempt.
 
-Memory is bounded whatever arrives. While too many attempts are open, new ones are not followed, so that a fast scan
-cannot hide its beginning; where too many failures are remembered, what was quiet for longest is forgotten. UDP scans
-and those without SYN are not seen here.
+Memory is bounded for any traffic. While too many attempts are open, new ones are not followed, so that a fast scan
+cannot hide its beginning; when too many failures are remembered, the suspicion that was quiet for longest is forgotten.
+UDP scans and those without SYN are not detected.
 """
 
 from dataclasses import dataclass, field
@@ -17,37 +17,37 @@ from itertools import islice
 
 from appliance.core.traffic.packet import Packet
 
-ANSWER_S = 3.0  # a SYN is repeated after 1 s and 3 s (RFC 6298); what is not granted by then has failed
+ANSWER_S = 3.0  # a SYN is repeated after 1 s and 3 s (RFC 6298); an attempt not accepted by then has failed
 WINDOW_S = 300.0  # failures are counted over 5 minutes, as in Zeek's policy/misc/scan
-SLOW_WINDOW_S = 7200.0  # what computers hardly ever do is counted over 2 hours: slow worms try a host in ten minutes
+SLOW_WINDOW_S = 7200.0  # rare behaviour is counted over 2 hours: slow worms try a host every ten minutes
 MOST_ATTEMPTS = 4096  # open at once: 1,300 a second for 3 s, far above what a department opens; 1.5 MB
-MOST_FAILURES = 8192  # remembered in all: 5 MB where each is of another source, which only a flood makes them
+MOST_FAILURES = 8192  # remembered in all: 5 MB if each has another source, as only in a flood
 MOST_FAILURES_EACH = 1024  # on one suspicion: beyond it the worst severity is reached (nmap tries 1,000 ports)
 
 
 class ScanKind(StrEnum):
-    """What the failures of one source have in common."""
+    """The kind of a scan, by what the failures of its source have in common."""
 
     PORT_SCAN = "port_scan"  # the destination
     HOST_SWEEP = "host_sweep"  # the port
 
 
-Key = tuple[ScanKind, str, str | int]  # the kind, the source, and what the failures have in common
+Key = tuple[ScanKind, str, str | int]  # the kind, the source, and the common destination or port
 
 
 @dataclass(frozen=True, slots=True)
 class ScanRule:
-    """Enough is enough: this many distinct failures within this time."""
+    """The threshold of a scan: this many distinct failures within this time."""
 
     count: int
     within_s: float
 
 
-# Zeek's scan policy has 15 ports and 25 hosts in 5 minutes. In a burst less is enough: the busiest server that a
-# client talks to by itself, a domain controller, offers 9 TCP ports, so that its failure stays below 10.
+# Zeek's scan policy has 15 ports and 25 hosts in 5 minutes. In a burst fewer suffice: the server with most ports that
+# clients use by themselves, a domain controller, offers 9 TCP ports, so that its failure stays below 10.
 _PORT_SCAN = (ScanRule(15, WINDOW_S), ScanRule(10, 10.0))
 _HOST_SWEEP = (ScanRule(25, WINDOW_S),)
-# Of file shares, terminals and databases a computer uses a handful; worms look for others there.
+# A computer uses few file shares, terminals and databases; worms search for many.
 _WORM_SWEEP = (ScanRule(8, SLOW_WINDOW_S),)
 _WORM_PORTS = frozenset({22, 23, 135, 139, 445, 1433, 2323, 3306, 3389, 5555, 5900})
 # A browser that is cut off, by its quota or by a broken uplink, fails at dozens of Internet hosts at once: at these
@@ -57,7 +57,7 @@ _WEB_PORTS = frozenset({80, 443})
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One wish to connect, however often its SYN is repeated and from whichever source port."""
+    """A client's attempt to connect, however often its SYN is repeated and from any source port."""
 
     source: str
     destination: str
@@ -73,12 +73,12 @@ class Suspicion:
 
     @property
     def kind(self) -> ScanKind:
-        """What kind of scan it would be."""
+        """The kind of scan that it would be."""
         return self.key[0]
 
     @property
     def source(self) -> str:
-        """Whose failures they are."""
+        """The address whose failures these are."""
         return self.key[1]
 
     @property
@@ -88,23 +88,23 @@ class Suspicion:
 
     @property
     def latest_s(self) -> float:
-        """When the last of the failures was tried."""
+        """The time of the latest failed attempt."""
         return next(reversed(self.failed_s.values()))
 
     @property
     def rules(self) -> tuple[ScanRule, ...]:
-        """Any of these makes it a scan."""
+        """The thresholds, any of which makes it a scan."""
         if self.kind is ScanKind.PORT_SCAN:
             return _PORT_SCAN
         return _WORM_SWEEP if self.common in _WORM_PORTS else _HOST_SWEEP
 
     @property
     def window_s(self) -> float:
-        """For how long its failures matter."""
+        """Seconds for which its failures count."""
         return max(rule.within_s for rule in self.rules)
 
     def is_scan(self) -> bool:
-        """Whether enough distinct failures lie close enough together."""
+        """Whether enough distinct failures are close enough together."""
         return any(self._satisfies(rule) for rule in self.rules)
 
     def _satisfies(self, rule: ScanRule) -> bool:
@@ -117,12 +117,12 @@ class Scans:
 
     def __init__(self) -> None:
         self._open_s: dict[Attempt, float] = {}  # in the order of their beginning
-        self._suspicions: dict[Key, Suspicion] = {}  # the latest to be touched last
+        self._suspicions: dict[Key, Suspicion] = {}  # the latest changed last
         self._failures = 0
-        self._touched: dict[Key, None] = {}  # what has failed since the previous look; a set in order
+        self._touched: dict[Key, None] = {}  # changed since the previous `found`; an ordered set
 
-    def observe(self, packet: Packet, now_s: float) -> None:
-        """Follow a TCP segment that opens, grants or refuses a connection; all others change nothing."""
+    def follow(self, packet: Packet, now_s: float) -> None:
+        """Follow a TCP segment that opens, accepts or refuses a connection; others change nothing."""
         if packet.opens:
             attempt = Attempt(packet.source, packet.destination, packet.destination_port)
             if len(self._open_s) < MOST_ATTEMPTS:
@@ -131,12 +131,12 @@ class Scans:
         attempt = Attempt(packet.destination, packet.source, packet.source_port)
         if packet.accepts:
             self._open_s.pop(attempt, None)
-            self._absolve(attempt)
+            self._withdraw(attempt)
         elif packet.refuses and attempt in self._open_s:
             self._fail(attempt, self._open_s.pop(attempt))
 
     def found(self, now_s: float) -> list[Suspicion]:
-        """The suspicions with a failure since the previous call that amount to a scan."""
+        """The suspicions that are scans, of those with a failure since the previous call."""
         for attempt in self._unanswered(now_s):
             self._fail(attempt, self._open_s.pop(attempt))
         self._forget(now_s)
@@ -145,10 +145,10 @@ class Scans:
 
     @property
     def remembered(self) -> int:
-        """How many failures are remembered, at most `MOST_FAILURES`."""
+        """The number of remembered failures, at most `MOST_FAILURES`."""
         return self._failures
 
-    def absolve_source(self, kind: ScanKind, source: str) -> None:
+    def forget_source(self, kind: ScanKind, source: str) -> None:
         """Forget the source's failures of this kind: its incident is closed and a new one starts from nothing."""
         for key in [key for key in self._suspicions if key[:2] == (kind, source)]:
             self._drop(key)
@@ -164,9 +164,9 @@ class Scans:
     def _fail(self, attempt: Attempt, began_s: float) -> None:
         for key, distinct in _evidence(attempt):
             if key[0] is ScanKind.PORT_SCAN or _counts_for_sweep(attempt):
-                self._add(key, distinct, began_s)
+                self._record(key, distinct, began_s)
 
-    def _add(self, key: Key, distinct: str | int, began_s: float) -> None:
+    def _record(self, key: Key, distinct: str | int, began_s: float) -> None:
         suspicion = self._suspicions.pop(key, None) or Suspicion(key)
         self._suspicions[key] = suspicion
         self._touched[key] = None
@@ -178,15 +178,15 @@ class Scans:
         while self._failures > MOST_FAILURES:
             self._drop(next(iter(self._suspicions)))
 
-    def _absolve(self, attempt: Attempt) -> None:
-        """A grant that came late after all."""
+    def _withdraw(self, attempt: Attempt) -> None:
+        """Forget the failures of an attempt that was accepted late."""
         for key, distinct in _evidence(attempt):
             suspicion = self._suspicions.get(key)
             if suspicion is not None and distinct in suspicion.failed_s:
                 self._remove(suspicion, distinct)
 
     def _forget(self, now_s: float) -> None:
-        """Drop the suspicions that have grown old, and what is too old of those that are to be looked at now."""
+        """Drop the suspicions without recent failures, and the outdated failures of the changed ones."""
         while self._suspicions and next(iter(self._suspicions.values())).latest_s < now_s - SLOW_WINDOW_S:
             self._drop(next(iter(self._suspicions)))
         for key in [*self._touched]:
@@ -207,7 +207,7 @@ class Scans:
 
 
 def _evidence(attempt: Attempt) -> tuple[tuple[Key, str | int], ...]:
-    """Which suspicions the failure of an attempt belongs to, and as what."""
+    """The suspicions that a failed attempt adds to, each with its distinct part."""
     return (
         ((ScanKind.PORT_SCAN, attempt.source, attempt.destination), attempt.port),
         ((ScanKind.HOST_SWEEP, attempt.source, attempt.port), attempt.destination),

@@ -1,1 +1,1 @@
-"""Decides how the appliance itself is: health, maintenance, the panel, a configuration on trial."""
+"""Decides the appliance's own state: health, maintenance, the panel, a configuration on trial."""

@@ -1,25 +1,24 @@
-"""Health: what is wrong with a department's connection, and how much it matters.
+"""Health: the faults of a department's connection, and how much each matters.
 
-Each fault that holds takes its share of what is left of the score, so that faults add up and the score stays within
-0..1. A department is active when its link carries and the position can do what is configured; a full line or an open
-incident lowers the score but does not make it inactive.
+Each present fault takes its share of the remaining score, so that faults add up and the score stays within 0..1. A
+department is active when its link is up and the position can do what is configured; a full line or an open incident
+lowers the score but does not make it inactive.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
-BUSY = 0.9  # of the line rate; above it queues grow and people notice
+BUSY = 0.9  # share of the line rate above which queues grow and people notice
 
 
 @dataclass(frozen=True, slots=True)
 class HealthFacts:
-    """What is known of a department now.
+    """The facts by which a department is judged.
 
     `can_enforce`: whether the position can stop traffic. `wanted`: blocks that should be in force; `enforced`: those
-    that are. `frames_lost`: not captured since the previous look.
-    `quotas_exceeded`: the kinds (`daily`, ...). `utilization`: 0..1. `troubles`: what the appliance itself
-    does not do, in sentences.
+    that are. `frames_lost`: by the capture, since the previous judgement. `quotas_exceeded`: the kinds (`daily`, ...).
+    `utilization`: 0..1. `troubles`: what the appliance itself does not do, in sentences.
     """
 
     interface: str
@@ -37,7 +36,7 @@ class HealthFacts:
 
 @dataclass(frozen=True, slots=True)
 class HealthReason:
-    """Why the score is below 1. `weight`: the share that it takes."""
+    """A reason for a score below 1. `weight`: the share that it takes."""
 
     text: str
     weight: float
@@ -45,7 +44,7 @@ class HealthReason:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`active`: link up and position able to do what is configured; `score`: 0..1; `reasons`: worst first."""
+    """A department's health. `active`: link up, and the position can do what is configured; `reasons`: worst first."""
 
     active: bool
     score: float
@@ -59,8 +58,8 @@ class _Fault:
     text: Callable[[HealthFacts], str]
 
 
-# Worst first. Weights: 1 is an outage, 0.5 something that was promised and is not done, less what a person should
-# look at when there is time.
+# Worst first. Weights: 1 is an outage, 0.5 a promise that is not kept, less for what a person should look at when there
+# is time.
 _FAULTS = (
     _Fault(1.0, lambda facts: not facts.is_present, lambda facts: f"the interface {facts.interface} does not exist"),
     _Fault(
@@ -107,7 +106,7 @@ _FAULTS = (
 
 
 def judge(facts: HealthFacts) -> Condition:
-    """How the department is, with every reason that lowers its score."""
+    """Judge the department, with every reason that lowers its score."""
     reasons = tuple(HealthReason(fault.text(facts), fault.weight) for fault in _FAULTS if fault.holds(facts))
     able = facts.can_enforce or facts.wanted == 0
     return Condition(

@@ -1,7 +1,7 @@
 """Maintenance: the read-only mode, from its announcement to its end.
 
-In maintenance nothing is changed on a client's request; metering and what is enforced go on. One maintenance exists at
-a time. It ends by itself, so that a forgotten one does not leave an appliance that takes no orders.
+In maintenance the appliance refuses changes by clients; metering and enforcement go on. One maintenance exists at a
+time. It ends by itself, so that a forgotten one does not leave the appliance read-only.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from appliance.core.moment import timestamp
 
 
 class MaintenanceKind(StrEnum):
-    """What is said of a maintenance: planned ahead, begun by hand, or over."""
+    """The type of a maintenance in its event: planned ahead, begun by hand, or over."""
 
     SCHEDULED = "scheduled"
     MANUAL = "manual"
@@ -21,7 +21,7 @@ class MaintenanceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
-    """A maintenance that is announced (`begun` false) or under way. `impact`: a sentence for the dashboards' users."""
+    """A maintenance that is announced (`begun` is false) or under way. `impact`: a sentence for dashboard users."""
 
     kind: MaintenanceKind
     start: datetime
@@ -32,19 +32,19 @@ class Maintenance:
 
     @property
     def end(self) -> datetime:
-        """The instant at which it is over by itself."""
+        """The instant at which it ends by itself."""
         return self.start + timedelta(seconds=self.duration_s)
 
 
 def plan(wall: datetime, start: datetime | None, duration_s: int, impact: str, actor: str) -> Maintenance:
-    """The maintenance that somebody asks for: by hand and at once, or scheduled where `start` lies ahead."""
+    """A requested maintenance: by hand and at once, or scheduled if `start` is in the future."""
     if start is not None and start > wall:
         return Maintenance(MaintenanceKind.SCHEDULED, start, duration_s, impact, actor)
     return Maintenance(MaintenanceKind.MANUAL, wall, duration_s, impact, actor, begun=True)
 
 
 def advance(maintenance: Maintenance | None, wall: datetime) -> tuple[Maintenance | None, Maintenance | None]:
-    """The maintenance after this instant, and what of it is news to be told: it has begun, or it is completed."""
+    """The maintenance after this instant, and its change to publish: begun, completed, or `None`."""
     if maintenance is None:
         return None, None
     if maintenance.end <= wall:
@@ -56,7 +56,7 @@ def advance(maintenance: Maintenance | None, wall: datetime) -> tuple[Maintenanc
 
 
 def completed(maintenance: Maintenance, wall: datetime) -> Maintenance:
-    """What is told of a maintenance that is over: how long it really took; one called off before it began took 0 s."""
+    """The maintenance as completed, with its real duration; 0 s if it was called off before it began."""
     took_s = max(0, round((min(wall, maintenance.end) - maintenance.start).total_seconds()))
     return replace(
         maintenance,
@@ -67,7 +67,7 @@ def completed(maintenance: Maintenance, wall: datetime) -> Maintenance:
 
 
 def facts(maintenance: Maintenance) -> dict[str, object]:
-    """The maintenance as clients and the audit trail read it."""
+    """The maintenance in the form for clients and the audit trail."""
     return {
         "type": maintenance.kind,
         "startTime": timestamp(maintenance.start),

@@ -1,11 +1,11 @@
-"""What the panel shows: three lights, decided from the state by tables that a person can learn by heart."""
+"""The panel's three lights, decided from the state by tables that a person can learn by heart."""
 
 from appliance.core.machine import Light, Lights
 
-# (in maintenance) -> the status light; it burns as long as the service lives
+# (in maintenance) -> the status light; it is lit while the service runs
 STATUS = {False: Light.ON, True: Light.SLOW}
 
-# (something hostile or used up, something not working) -> the alert light; the first outshines the second
+# (open incident or exceeded quota, fault) -> the alert light; the first takes precedence
 ALERT = {
     (False, False): Light.OFF,
     (False, True): Light.SLOW,
@@ -13,7 +13,7 @@ ALERT = {
     (True, True): Light.FAST,
 }
 
-# (bytes were carried in the last period) -> the activity light
+# (traffic in the last period) -> the activity light
 ACTIVITY = {False: Light.OFF, True: Light.FAST}
 
 

@@ -1,42 +1,42 @@
-"""Trials: a new configuration is in force for two minutes, and the former comes back unless somebody confirms it.
+"""Trials: a new configuration is in force for two minutes; without a confirmation the former one comes back.
 
-So nobody can lock himself out: who has cut his own way to the appliance cannot confirm. The configuration file is not
-touched before the confirmation. All that makes a process run another text than the file's is what its predecessor told
-it when it became it (`as_text`); so a crash, a power cut or a restart by a supervisor in these two minutes brings the
-former back, by doing nothing.
+So administrators cannot lock themselves out: if they cut their own connection, they cannot confirm. The configuration
+file stays unchanged until the confirmation. A process runs another text than the file's only because its predecessor
+passed the trial on (`as_text`); so a crash, a power cut or a restart by a supervisor within the two minutes brings the
+former configuration back without further action. Other products call this "commit confirmed".
 """
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass
 
-TRIAL_S = 120  # long enough to look at a dashboard or walk to the button, short enough to wait for who is locked out
+TRIAL_S = 120  # long enough to look at a dashboard or walk to the button, short enough to wait for when locked out
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A configuration that is not confirmed yet. `ends_s`: on the monotonic clock; `digest`: tells its text."""
+    """An unconfirmed configuration. `ends_s`: on the monotonic clock; `digest`: of its text."""
 
     ends_s: float
     digest: str
     actor: str
 
     def remaining_s(self, now_s: float) -> float:
-        """Seconds in which it can still be confirmed; 0 when they are over."""
+        """Seconds left to confirm it; 0 when it is over."""
         return max(0.0, self.ends_s - now_s)
 
     def as_text(self) -> str:
-        """The trial for the process that is to run it."""
+        """The trial as text, for the process that runs it."""
         return json.dumps(asdict(self))
 
 
-def begun(content: bytes, actor: str, now_s: float) -> Trial:
-    """The trial of this text, from now on."""
+def begin_trial(content: bytes, actor: str, now_s: float) -> Trial:
+    """Begin the trial of this text."""
     return Trial(now_s + TRIAL_S, digest_of(content), actor)
 
 
-def told(text: str, content: bytes | None, now_s: float) -> Trial | None:
-    """The trial that the predecessor has told of; `None` where it is over, or is not that of this text."""
+def inherited_trial(text: str, content: bytes | None, now_s: float) -> Trial | None:
+    """The trial that the predecessor passed on as `text`; `None` if it is over, invalid, or of another content."""
     try:
         trial = Trial(**json.loads(text))
         is_current = 0 < trial.remaining_s(now_s) <= TRIAL_S
@@ -46,5 +46,5 @@ def told(text: str, content: bytes | None, now_s: float) -> Trial | None:
 
 
 def digest_of(content: bytes) -> str:
-    """What tells this text from every other."""
+    """The SHA-256 of a configuration's text."""
     return hashlib.sha256(content).hexdigest()

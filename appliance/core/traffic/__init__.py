@@ -1,1 +1,1 @@
-"""Reads packets: headers, DNS answers, the sites that were visited, the devices that were present."""
+"""Reads packets: headers, DNS answers, visited sites, present devices."""

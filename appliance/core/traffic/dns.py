@@ -1,8 +1,8 @@
-"""Names from DNS answers: which client was told where which name lives.
+"""Names from DNS answers: which name a client looked up, and the addresses that it received.
 
-Only an answer counts, never a question: a name that does not exist was not visited. What is read is the question, which
-every answer repeats, and the addresses, as far as the capture has them; other records are skipped unread, because
-nothing here depends on them and a parser that is not run cannot be attacked. No bytes raise; the work is bounded.
+Only an answer counts, never a question: a name that does not exist was not visited. The parser reads the question,
+which every answer repeats, and the addresses, as far as captured. It skips other records unread, because nothing here
+depends on them and a parser that is not run cannot be attacked. No bytes raise; the work is bounded.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ import dns.wire
 from appliance.core.traffic.packet import TCP, UDP, Packet
 
 DNS_PORT = 53
-MOST_RECORDS = 64  # of an answer; the largest sets of addresses and the aliases before them are far below
+MOST_RECORDS = 64  # read of an answer; the largest sets of addresses with their aliases are far smaller
 
 _HEADER = Struct("!HHHH4x")  # identity, flags, questions, answers
 _LENGTH_BYTES = 2  # before each message over TCP, RFC 1035 section 4.2.2
@@ -25,15 +25,15 @@ _MUST_MATCH = (
 )
 _INTERNET = 1
 _A, _AAAA, _HTTPS = 1, 28, 65  # IANA, DNS resource record types
-_VISITS = frozenset({_A, _AAAA, _HTTPS})  # what a program asks for when it is about to connect
+_VISITS = frozenset({_A, _AAAA, _HTTPS})  # the types that a program asks for before it connects
 
 
 @dataclass(frozen=True, slots=True)
 class DnsAnswer:
     """A name that a client asked for and that exists. `name`: lower case, without the last dot, IDN as `xn--`.
 
-    `addresses`: those that the answer gave and the capture has; empty where it only says that the name exists.
-    `ttl_s`: for how long all of them may be kept.
+    `addresses`: of the answer, as far as captured; empty where it only confirms that the name exists.
+    `ttl_s`: seconds for which all of them may be kept.
     """
 
     client: str
@@ -45,20 +45,20 @@ class DnsAnswer:
 def answer_in(packet: Packet) -> DnsAnswer | None:
     """The successful DNS answer that this packet carries to its destination, or `None`; never raises.
 
-    Over TCP it is seen where it begins with the segment, which is how servers send it.
+    Over TCP, an answer is found only if it begins with the segment, which is how servers send it.
     """
     if packet.source_port != DNS_PORT:
         return None
     if packet.protocol == UDP:
-        return read(packet.payload, packet.destination)
+        return parse_answer(packet.payload, packet.destination)
     if packet.protocol == TCP and len(packet.payload) > _LENGTH_BYTES:
         message_bytes = int.from_bytes(packet.payload[:_LENGTH_BYTES], "big")
-        return read(packet.payload[_LENGTH_BYTES:][:message_bytes], packet.destination)
+        return parse_answer(packet.payload[_LENGTH_BYTES:][:message_bytes], packet.destination)
     return None
 
 
-def read(message: bytes, client: str) -> DnsAnswer | None:
-    """The answer in these bytes, or `None` for a question, a failure, another kind of look-up or garbage."""
+def parse_answer(message: bytes, client: str) -> DnsAnswer | None:
+    """The answer in this DNS message; `None` for a question, a failure, another type of look-up, or garbage."""
     if len(message) < _HEADER.size:
         return None
     _, flags, questions, answers = _HEADER.unpack_from(message)
@@ -78,7 +78,7 @@ def read(message: bytes, client: str) -> DnsAnswer | None:
 
 
 def _addresses(parser: dns.wire.Parser, count: int) -> dict[str, int]:
-    """By address, the seconds for which it may be kept."""
+    """The addresses of the answer, each with its TTL in seconds."""
     found: dict[str, int] = {}
     try:
         for _ in range(count):
@@ -90,5 +90,5 @@ def _addresses(parser: dns.wire.Parser, count: int) -> dict[str, int]:
             elif class_ == _INTERNET and kind == _AAAA and length == 16:
                 found[str(IPv6Address(data))] = ttl_s
     except dns.exception.DNSException:
-        pass  # cut by the capture, or broken: what came before it stands
+        pass  # cut by the capture, or broken: the addresses before it are valid
     return found

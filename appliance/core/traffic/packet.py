@@ -1,9 +1,9 @@
-"""A captured frame as a value: who sent what to whom over UDP or TCP, or nothing.
+"""Decodes a captured frame: source, destination, ports and payload of a UDP datagram or TCP segment.
 
-Whatever the network sends is either understood whole up to its transport header or is `None`; no bytes raise, and the
-work on one frame is bounded. A frame may be cut short by the capture: its payload then is what is there. Only the
-first fragment of a datagram has ports; the others are nothing here. Checksums are not judged: network cards fill them
-in after the capture has seen an outgoing frame.
+A frame is either understood up to its whole transport header or is `None`; no bytes raise, and the work on one frame is
+bounded. The capture may cut a frame short: the payload is then the captured part. Only the first fragment of a datagram
+has ports; the others are `None`. Checksums are not verified: network cards fill them in after the capture has seen an
+outgoing frame.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 
 _ETHERNET_BYTES = 14
 _VLAN_BYTES = 4
-_VLAN_TYPES = frozenset({0x8100, 0x88A8, 0x9100})  # IEEE 802.1Q, 802.1ad, and what stacked tags used before it
-_MOST_VLAN_TAGS = 2  # 802.1ad knows an outer and an inner tag; switches make no third
+_VLAN_TYPES = frozenset({0x8100, 0x88A8, 0x9100})  # IEEE 802.1Q, 802.1ad, and the stacked tags before it
+_MOST_VLAN_TAGS = 2  # 802.1ad defines an outer and an inner tag; switches add no third
 _IPV4, _IPV6 = 0x0800, 0x86DD
 
 _IPV4_HEADER = Struct("!BxHxxHxBxx4s4s")  # version and length, total length, fragment, protocol, source, destination
 _IPV6_HEADER = Struct("!IHBx16s16s")  # version and flow, payload length, next header, source, destination
-_EXTENSION = Struct("!BBH")  # next header, length, and the offset where it is a fragment
+_EXTENSION = Struct("!BBH")  # next header, length, and the offset if it is a fragment
 _FRAGMENT, _AUTHENTICATION = 44, 51
 _EXTENSIONS = frozenset({0, 43, _FRAGMENT, _AUTHENTICATION, 60, 135, 139, 140})  # IANA, IPv6 extension header types
 _MOST_EXTENSIONS = 8  # RFC 8200 lists seven, each at most once, destination options twice
@@ -33,7 +33,7 @@ _TCP_HEADER = Struct("!HH8xBB6x")  # ports, data offset, flags
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A UDP datagram or TCP segment. `flags`: TCP's, 0 for UDP. `payload`: as much of it as was captured."""
+    """A UDP datagram or TCP segment. `flags`: TCP's, 0 for UDP. `payload`: the captured part of it."""
 
     source_mac: str
     destination_mac: str
@@ -47,12 +47,12 @@ class Packet:
 
     @property
     def opens(self) -> bool:
-        """Whether it asks for a connection: SYN without ACK or RST, whatever ECN adds (RFC 3168)."""
+        """Whether it requests a connection: SYN without ACK or RST, whatever flags ECN adds (RFC 3168)."""
         return self.flags & (SYN | ACK | RST) == SYN
 
     @property
     def accepts(self) -> bool:
-        """Whether it grants a connection: SYN and ACK."""
+        """Whether it accepts a connection: SYN and ACK."""
         return self.flags & (SYN | ACK | RST) == SYN | ACK
 
     @property
@@ -63,7 +63,7 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class _Datagram:
-    """What an IP header says. `body`: from the transport header to the packet's end, without the frame's padding."""
+    """The content of an IP packet. `body`: from the transport header to the packet's end, without frame padding."""
 
     source: str
     destination: str
@@ -109,7 +109,7 @@ def _ipv4(data: bytes) -> _Datagram | None:
     header_bytes = (first & 0x0F) * 4
     if first >> 4 != 4 or header_bytes < _IPV4_HEADER.size or fragment & 0x1FFF:
         return None
-    # A total length of 0 is a segment that the network card will cut up after the capture has seen it.
+    # A total length of 0 marks a segment that the network card splits after the capture has seen it.
     end = total_bytes or len(data)
     return _Datagram(str(IPv4Address(source)), str(IPv4Address(destination)), protocol, data[header_bytes:end])
 
@@ -128,7 +128,7 @@ def _ipv6(data: bytes) -> _Datagram | None:
 
 
 def _skip_extensions(header: int, body: bytes) -> tuple[int, bytes] | None:
-    """The transport protocol and what begins with its header; `None` where the chain is cut, too long or a fragment."""
+    """The transport protocol and the bytes from its header on; `None`: chain cut, too long, or a later fragment."""
     start = 0
     for _ in range(_MOST_EXTENSIONS):
         if header not in _EXTENSIONS:

@@ -1,28 +1,28 @@
-"""Who was seen lately: a bounded table of the last sign of life of each device or address."""
+"""Recently seen devices: a bounded table with the latest time at which each was active."""
 
 from collections.abc import Iterator
 
 WINDOW_S = 300.0  # the contract's "last 5 minutes"
-MOST_TRACKED = 4096  # a /20 full of devices, about 0.6 MB; beyond it the one that was quiet for longest is forgotten
+MOST_TRACKED = 4096  # a /20 full of devices, about 0.6 MB; beyond it the device that was quiet for longest is forgotten
 
 
 class Presence:
-    """Distinct devices by their last sign of life; `now_s` is monotonic."""
+    """Distinct devices, by MAC or IP address, with the time of their latest activity; `now_s` is monotonic."""
 
     def __init__(self, window_s: float = WINDOW_S, most: int = MOST_TRACKED) -> None:
         self._window_s = window_s
         self._most = most
-        self._seen_s: dict[str, float] = {}  # in the order of the last sign of life
+        self._seen_s: dict[str, float] = {}  # the latest last
 
-    def observe(self, device: str, now_s: float) -> None:
-        """The device has shown itself."""
+    def mark_seen(self, device: str, now_s: float) -> None:
+        """Record that the device is active now."""
         self._seen_s.pop(device, None)
         self._seen_s[device] = now_s
         if len(self._seen_s) > self._most:
             del self._seen_s[next(iter(self._seen_s))]
 
     def count(self, now_s: float) -> int:
-        """How many distinct devices were seen within the window."""
+        """The number of distinct devices seen within the window."""
         self._forget_before(now_s - self._window_s)
         return len(self._seen_s)
 

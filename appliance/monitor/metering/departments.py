@@ -31,6 +31,9 @@ CHECKPOINT_S = 60.0  # a commit a minute writes 10 MB a day to the SD card; one 
 FACING = {Position.HOST: Facing.SELF, Position.MIRROR: Facing.MIRRORED}  # else the department
 
 
+UNSAVED = "the books cannot be saved and are kept in memory; is the disk full?"
+
+
 @dataclass(frozen=True, slots=True)
 class CutOff:
     """A department that is cut off, by its name, or one `host` of it, and the quotas that are used up."""
@@ -179,6 +182,10 @@ class Metering:
     def refused(self) -> int:
         """Packets that were turned away because a quota was used up, of all departments, since the meters were made."""
         return self._meters.refused()
+
+    def troubles(self, _: Moment) -> Sequence[str]:
+        """A sentence where the books cannot be saved."""
+        return [] if self.is_saved else [UNSAVED]
 
     def exceeded(self, department: str) -> tuple[QuotaKind, ...]:
         """The kinds of the department's quotas that are used up."""

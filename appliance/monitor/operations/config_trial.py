@@ -1,35 +1,36 @@
-"""A new configuration on trial: judged, tried by a successor of this process, confirmed or left.
+"""A new configuration on trial: checked, run by a successor of this process, then confirmed or dropped.
 
-Each process runs one configuration from its start to its end. To try another one, or to go back, it ends in order and
+Each process runs one configuration from its start to its end. To try another one, or to go back, it shuts down and
 becomes the process that runs it (`successor`).
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.config import ConfigError, parse
 from appliance.core.moment import Moment
-from appliance.core.operations.trial import Trial, begun
+from appliance.core.operations.trial import Trial, begin_trial
 from appliance.core.refusal import Code, Refused
 from appliance.ports import ConfigFiles
 
 log = logging.getLogger(__name__)
 
-MOST_FAULTS = 20  # of a new configuration, in one answer
+MOST_FAULTS = 20  # of a new configuration, listed in one answer
 
 
 @dataclass(frozen=True, slots=True)
 class Successor:
-    """What this process becomes. `trial`: of the draft, or `None` for the one that runs the configuration file."""
+    """The process that this one becomes. `trial`: it runs the draft; `None`: it runs the configuration file."""
 
     trial: Trial | None
 
 
 class ConfigTrial:
-    """The way to another configuration, and the watch over this one if it is on trial."""
+    """Starts the trial of another configuration, and watches over the current one if it is on trial."""
 
     def __init__(self, drafts: ConfigFiles, current: Trial | None, content: bytes | None) -> None:
-        """`current`, `content`: the trial of the configuration that runs, and its text; `None`: it is no trial."""
+        """`current`, `content`: the trial of the running configuration, and its text; `None`: it is not on trial."""
         self._drafts = drafts
         self._current = current
         self._content = content
@@ -37,18 +38,18 @@ class ConfigTrial:
 
     @property
     def current(self) -> Trial | None:
-        """The trial of the configuration that runs."""
+        """The trial of the running configuration; `None`: it is not on trial."""
         return self._current
 
     def apply(self, text: str, actor: str, now: Moment) -> Trial:
-        """Try this configuration from now on. Raises `Refused` with every fault that it has."""
+        """Try this configuration. Raises `Refused` with all its faults."""
         if self._current is not None or self.successor is not None:
             raise Refused(Code.BAD_REQUEST, "a configuration is on trial already: confirm it, or wait until it is over")
         content = text.encode()
         obstacle = self._drafts.obstacle() or _faults(content) or self._drafts.save(content)
         if obstacle is not None:
             raise Refused(Code.BAD_REQUEST, obstacle)
-        trial = begun(content, actor, now.monotonic_s)
+        trial = begin_trial(content, actor, now.monotonic_s)
         log.warning("%s tries a new configuration", actor)
         self.successor = Successor(trial)
         return trial
@@ -61,12 +62,12 @@ class ConfigTrial:
             raise Refused(Code.BAD_REQUEST, "the trial is over: the former configuration comes back; apply it again")
         obstacle = self._drafts.commit(self._content)
         if obstacle is not None:
-            raise Refused(Code.BAD_REQUEST, f"it cannot be kept and will be left: {obstacle}")
+            raise Refused(Code.BAD_REQUEST, f"it cannot be kept, and the former comes back: {obstacle}")
         log.warning("%s confirms the new configuration", actor)
         self._current = None
 
     def confirm_by_hand(self, now: Moment) -> bool:
-        """Keep what is on trial, at a short press of the button; false: nothing is."""
+        """Keep the configuration on trial, after a short press of the button. False: none is on trial."""
         if self._current is None:
             return False
         try:
@@ -76,19 +77,19 @@ class ConfigTrial:
         return True
 
     def step(self, now: Moment) -> None:
-        """Go back when the time is over."""
+        """Go back to the former configuration when the trial has run out."""
         if self._current is not None and self.successor is None and not self._current.remaining_s(now.monotonic_s):
-            log.warning("nobody has confirmed the new configuration of %s: the former comes back", self._current.actor)
+            log.warning("the new configuration of %s was not confirmed: the former comes back", self._current.actor)
             self.successor = Successor(None)
 
-    def trouble(self, now: Moment) -> str | None:
-        """What to tell everybody while a configuration is on trial."""
+    def troubles(self, now: Moment) -> Sequence[str]:
+        """A sentence while a configuration is on trial."""
         if self._current is None:
-            return None
-        return (
+            return []
+        return [
             f"a new configuration is on trial for {self._current.remaining_s(now.monotonic_s):.0f} s more; confirm it"
             " (appliance confirm, or a short press of the button), or the former comes back"
-        )
+        ]
 
 
 def _faults(content: bytes) -> str | None:

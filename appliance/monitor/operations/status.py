@@ -1,6 +1,6 @@
-"""Condition: how each department's connection is, and how the computer itself is.
+"""Status: how each department's connection is, and how the computer itself is.
 
-A department's status is told when it changes, and often enough that a dashboard can tell silence from a fault.
+A department's status is published when it changes, and often enough that a dashboard can tell silence from a fault.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,22 +27,38 @@ from appliance.monitor.metering.departments import Metering
 from appliance.monitor.traffic.insight import Insight
 from appliance.ports import Capture, Neighbours, Publisher, Sensors
 
-REPEAT_S = 30.0  # the contract's longest silence
+REPEAT_S = 30.0  # the contract's longest time between two status events
 SIGHTINGS_S = 10.0  # the window is 5 minutes; asking the kernel for thousands of neighbours takes tens of milliseconds
 
-UNSAVED = "the books cannot be saved and are kept in memory; is the disk full?"
+TroubleSource = Callable[[Moment], Sequence[str]]  # a sentence for each thing that does not work now
+
+
+class _Sightings:
+    """The devices of the neighbour tables, read again when they are `SIGHTINGS_S` old."""
+
+    def __init__(self, neighbours: Neighbours) -> None:
+        self._neighbours = neighbours
+        self._sightings: Sequence[Sighting] = ()
+        self._read_s = float("-inf")
+
+    def macs(self, interface: str, now: Moment) -> frozenset[str]:
+        """The MAC addresses at the interface that the kernel heard of within the contract's 5 minutes."""
+        if now.monotonic_s - self._read_s >= SIGHTINGS_S:
+            self._sightings, self._read_s = self._neighbours.sightings(), now.monotonic_s
+        return frozenset(one.mac for one in self._sightings if one.interface == interface and one.age_s <= WINDOW_S)
 
 
 class StatusMonitor:
-    """Judges departments and reads the gauges."""
+    """Judges departments, reads the gauges, and owns the list of what the appliance does not do."""
 
     def __init__(
         self,
+        *,
         departments: Sequence[Department],
         metering: Metering,
         enforcement: Enforcement,
         insight: Insight,
-        other_troubles: Callable[[], Sequence[str]],
+        trouble_sources: Sequence[TroubleSource],
         capture: Capture,
         neighbours: Neighbours,
         sensors: Sensors,
@@ -52,54 +68,49 @@ class StatusMonitor:
         self._metering = metering
         self._enforcement = enforcement
         self._insight = insight
-        self._other_troubles = other_troubles
+        self._trouble_sources = tuple(trouble_sources)
         self._capture = capture
-        self._neighbours = neighbours
+        self._sightings = _Sightings(neighbours)
         self._sensors = sensors
         self._publish = publish
-        self._sightings: Sequence[Sighting] = ()
-        self._sighted_s: float | None = None
         self._lost = 0
         self._facts: dict[str, HealthFacts] = {}
-        self._told: dict[str, tuple[DepartmentCondition, float]] = {}
+        self._published: dict[str, tuple[DepartmentCondition, float]] = {}
 
     @property
     def facts(self) -> Mapping[str, HealthFacts]:
-        """By department, what it was judged by last."""
+        """By department, the facts of its latest judgement."""
         return self._facts
 
     @property
     def is_alarmed(self) -> bool:
-        """Whether something hostile goes on, or a quota is used up."""
+        """Whether an incident is open, or a quota used up."""
         return any(facts.open_incidents or facts.quotas_exceeded for facts in self._facts.values())
 
     @property
-    def is_troubled(self) -> bool:
-        """Whether some department cannot work as configured, or the appliance itself."""
-        return bool(self.troubles()) or any(not condition.active for condition, _ in self._told.values())
-
-    @property
     def is_busy(self) -> bool:
-        """Whether any department carried something in the last metering period."""
+        """Whether any department had traffic in the last metering period."""
         return any(self._metering.lines.rate_bytes_s(one.id) > 0 for one in self._departments)
 
-    def troubles(self) -> list[str]:
-        """What the appliance itself does not do, a sentence each."""
-        unsaved = [] if self._metering.is_saved else [UNSAVED]
-        return [*unsaved, *self._other_troubles()]
+    def is_troubled(self, now: Moment) -> bool:
+        """Whether some department cannot work as configured, or the appliance itself."""
+        return bool(self.troubles(now)) or any(not condition.active for condition, _ in self._published.values())
+
+    def troubles(self, now: Moment) -> list[str]:
+        """What the appliance itself does not do, a sentence each, in the order of the sources."""
+        return [one for source in self._trouble_sources for one in source(now)]
 
     def status_step(self, now: Moment) -> None:
-        """Judge each department, and tell what has changed or was not told for long."""
-        self._look_around(now)
-        lost, troubles = self._capture.lost(), tuple(self.troubles())
+        """Judge each department; publish what changed or was not published for `REPEAT_S`."""
+        lost, troubles = self._capture.lost(), tuple(self.troubles(now))
         for department in self._departments:
             facts = self._gather(department, lost - self._lost, troubles)
             self._facts[department.id] = facts
-            self._tell(department, facts, now)
+            self._publish_status(department, facts, now)
         self._lost = lost
 
     def health_step(self, now: Moment) -> None:
-        """Read the computer's gauges and tell them."""
+        """Read the computer's gauges and publish them."""
         vitals = self._sensors.vitals()
         self._publish(
             SystemHealth(
@@ -108,15 +119,10 @@ class StatusMonitor:
                     cpu=CpuHealth(usage=vitals.cpu_percent, temperature=vitals.cpu_temperature_c),
                     memory=Fill(used=vitals.memory_used_bytes, total=vitals.memory_total_bytes),
                     storage=Fill(used=vitals.storage_used_bytes, total=vitals.storage_total_bytes),
-                    troubles=self.troubles() or UNSET,
+                    troubles=self.troubles(now) or UNSET,
                 ),
             )
         )
-
-    def _look_around(self, now: Moment) -> None:
-        if self._sighted_s is None or now.monotonic_s - self._sighted_s >= SIGHTINGS_S:
-            self._sightings = self._neighbours.sightings()
-            self._sighted_s = now.monotonic_s
 
     def _gather(self, department: Department, frames_lost: int, troubles: tuple[str, ...]) -> HealthFacts:
         link = self._metering.links.get(department.interface)
@@ -135,23 +141,19 @@ class StatusMonitor:
             open_incidents=self._insight.open_incidents(department.id),
         )
 
-    def _tell(self, department: Department, facts: HealthFacts, now: Moment) -> None:
+    def _publish_status(self, department: Department, facts: HealthFacts, now: Moment) -> None:
         judged = health.judge(facts)
         condition = DepartmentCondition(
             active=judged.active,
-            connected_users=len(self._devices(department, now)),
+            connected_users=len(
+                self._insight.devices(department.id, now) | self._sightings.macs(department.interface, now)
+            ),
             health_score=judged.score,
             reasons=[reason.text for reason in judged.reasons] or UNSET,
             blocks=BlockTally(wanted=facts.wanted, enforced=facts.enforced),
         )
-        told = self._told.get(department.id)
-        if told is not None and told[0] == condition and now.monotonic_s - told[1] < REPEAT_S:
+        before = self._published.get(department.id)
+        if before is not None and before[0] == condition and now.monotonic_s - before[1] < REPEAT_S:
             return
-        self._told[department.id] = condition, now.monotonic_s
+        self._published[department.id] = condition, now.monotonic_s
         self._publish(DepartmentStatus(timestamp=timestamp(now.wall), department_id=department.id, status=condition))
-
-    def _devices(self, department: Department, now: Moment) -> frozenset[str]:
-        sighted = {
-            one.mac for one in self._sightings if one.interface == department.interface and one.age_s <= WINDOW_S
-        }
-        return self._insight.devices(department.id, now).union(sighted)

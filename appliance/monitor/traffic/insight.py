@@ -1,23 +1,27 @@
 """Insight: captured frames become visited sites, active devices and incidents; rates become trends and anomalies.
 
-A frame belongs to the department whose interface it was captured on; where several share one, to those that one of
-its ends is in. Taking frames and telling what they mean are two steps: the first runs as often as frames come, the
-second every analytics period.
+A frame belongs to the department at whose interface it was captured; where several departments share the interface, to
+those that own one of its ends. Frames are processed as often as they arrive; results are published every analytics
+period.
 """
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.detection import anomaly
 from appliance.core.detection.anomaly import Anomaly, Baseline
-from appliance.core.detection.incident import IncidentChange, IncidentNews, Incidents
+from appliance.core.detection.incident import IncidentChange, Incidents, IncidentUpdate
 from appliance.core.detection.response import Response, Responses
-from appliance.core.metering.department import Department, Network, holds
+from appliance.core.machine import Link
+from appliance.core.metering.department import Department, Network, holds, networks_of
 from appliance.core.moment import Moment, timestamp
+from appliance.core.refusal import Refused
 from appliance.core.traffic.dns import DnsAnswer, answer_in
 from appliance.core.traffic.packet import TCP, Packet, decode
 from appliance.core.traffic.presence import Presence
-from appliance.core.traffic.sites import Analytics, Averages, follow, trend_of
+from appliance.core.traffic.sites import Analytics, Averages, trend_of, update_averages
 from appliance.events import (
     AnalyticsAnomaly,
     AnalyticsMetrics,
@@ -30,9 +34,40 @@ from appliance.events import (
 )
 from appliance.ports import Capture, Publisher
 
+log = logging.getLogger(__name__)
 
-class _Scene:
-    """What is known of one department between two steps."""
+
+class LineRates(Protocol):
+    """How fast each department's line is used."""
+
+    def rate_bytes_s(self, department: str) -> float | None:
+        """Bytes per second, in and out; `None`: not measured yet."""
+
+
+class MeteredLines(Protocol):
+    """What metering measured last."""
+
+    @property
+    def links(self) -> Mapping[str, Link]:
+        """The interfaces by name; they tell the networks of a department without configured subnets."""
+
+    @property
+    def lines(self) -> LineRates:
+        """The rates by department."""
+
+
+class Blocking(Protocol):
+    """Blocks addresses, and learns where blocked names resolve to."""
+
+    def hear(self, department: str, answer: DnsAnswer, now: Moment) -> None:
+        """Learn from the answer that a name server gave to a host of the department."""
+
+    def block(self, requests: Sequence[BlockRequest], now: Moment) -> object:
+        """Block these. Raises `Refused`."""
+
+
+class _Activity:
+    """What is known of one department's traffic between two steps."""
 
     def __init__(
         self, department: Department, registrable: Callable[[str], str | None], response: Response | None
@@ -46,118 +81,117 @@ class _Scene:
         self.averages: Averages | None = None
         self.networks: tuple[Network, ...] | None = department.subnets or None
 
-    def concerns(self, packet: Packet) -> bool:
-        """Whether an end of the packet is in the department: asked where another has the same interface."""
+    def owns(self, packet: Packet) -> bool:
+        """Whether an end of the packet is in the department; needed where departments share an interface."""
         return holds(self.networks, packet.source) or holds(self.networks, packet.destination)
 
-    def take(self, packet: Packet, now_s: float) -> DnsAnswer | None:
-        """Learn what one packet tells; returns the answer of a name server to the department that is in it."""
+    def follow(self, packet: Packet, now_s: float) -> DnsAnswer | None:
+        """Evaluate one packet; returns the DNS answer in it if a host of the department received one."""
         answer = answer_in(packet)
         if answer is not None and not holds(self.networks, answer.client):
             answer = None
         if answer is not None:
-            self.analytics.observe(answer, now_s)
-            self.devices.observe(packet.destination_mac, now_s)
+            self.analytics.count_visit(answer, now_s)
+            self.devices.mark_seen(packet.destination_mac, now_s)
         if packet.protocol == TCP:
-            self.incidents.observe(packet, now_s)
-            # Who opens a connection is somebody; who answers one may be a server.
+            self.incidents.follow(packet, now_s)
+            # A host that opens connections is a user; one that only answers them may be a server.
             if packet.opens and holds(self.networks, packet.source):
-                self.analytics.see(packet.source, now_s)
-                self.devices.observe(packet.source_mac, now_s)
+                self.analytics.mark_active(packet.source, now_s)
+                self.devices.mark_seen(packet.source_mac, now_s)
         return answer
 
 
 class Insight:
-    """Watches what departments do. `rate_of` (bytes per second) and `networks_of` are asked by id; `None`: unknown."""
+    """Watches the traffic of departments, and has the sources of grave incidents blocked."""
 
     def __init__(
         self,
+        *,
         departments: Sequence[Department],
         capture: Capture,
         registrable: Callable[[str], str | None],
-        rate_of: Callable[[str], float | None],
-        networks_of: Callable[[str], tuple[Network, ...] | None],
-        hear: Callable[[str, DnsAnswer, Moment], None],
+        metering: MeteredLines,
+        blocking: Blocking,
         response: Response | None,
-        order: Callable[[BlockRequest, Moment], bool],
         publish: Publisher,
     ) -> None:
-        """`hear`: is told the answers that a department's hosts get from name servers.
-
-        `order`: asks for a block; whether there is no use in asking again. `response`: when that is done.
-        """
+        """`registrable`: folds a name to its site. `response`: which incidents are blocked; `None`: none."""
         self._capture = capture
-        self._rate_of = rate_of
-        self._networks_of = networks_of
-        self._hear = hear
-        self._order = order
+        self._metering = metering
+        self._blocking = blocking
         self._publish = publish
-        self._scenes = {one.id: _Scene(one, registrable, response) for one in departments}
-        self._by_interface: dict[str, list[_Scene]] = {}
-        for scene in self._scenes.values():
-            self._by_interface.setdefault(scene.department.interface, []).append(scene)
+        self._activities = {one.id: _Activity(one, registrable, response) for one in departments}
+        self._by_interface: dict[str, list[_Activity]] = {}
+        for activity in self._activities.values():
+            self._by_interface.setdefault(activity.department.interface, []).append(activity)
 
-    def observe(self, now: Moment) -> int:
-        """Take one batch of frames; returns how many there were, so that the caller yields and comes back for more."""
+    def process_frames(self, now: Moment) -> int:
+        """Evaluate one batch of frames; returns their number, so that the caller yields and comes back for more."""
         frames = self._capture.frames()
         for frame in frames:
             packet = decode(frame.data)
             if packet is not None:
-                self._take(self._by_interface.get(frame.interface, []), packet, now)
+                self._process(self._by_interface.get(frame.interface, []), packet, now)
         return len(frames)
 
-    def _take(self, scenes: Sequence[_Scene], packet: Packet, now: Moment) -> None:
-        for scene in scenes:
-            if len(scenes) == 1 or scene.concerns(packet):
-                answer = scene.take(packet, now.monotonic_s)
-                if answer is not None:
-                    self._hear(scene.department.id, answer, now)
-
     def step(self, now: Moment) -> None:
-        """Judge and tell, every analytics period."""
-        for scene in self._scenes.values():
-            scene.networks = self._networks_of(scene.department.id)
-            self._tell_incidents(scene, now)
-            self._respond(scene, now)
-            rate = self._rate_of(scene.department.id)
+        """Judge each department and publish, every analytics period."""
+        for activity in self._activities.values():
+            activity.networks = networks_of(activity.department, self._metering.links)
+            self._publish_incidents(activity, now)
+            self._respond(activity, now)
+            rate = self._metering.lines.rate_bytes_s(activity.department.id)
             if rate is not None:
-                self._judge_rate(scene, rate, now)
-            self._publish(_update(scene, rate or 0.0, now))
+                self._judge_rate(activity, rate, now)
+            self._publish(_update(activity, rate or 0.0, now))
 
     def devices(self, department: str, now: Moment) -> frozenset[str]:
-        """The MAC addresses of devices that did something in the last 5 minutes; behind a router, the router's."""
-        return self._scenes[department].devices.present(now.monotonic_s)
+        """The MAC addresses of devices that were active in the last 5 minutes; behind a router, the router's."""
+        return self._activities[department].devices.present(now.monotonic_s)
 
     def open_incidents(self, department: str) -> int:
-        """How many incidents are open."""
-        return len(self._scenes[department].incidents.open())
+        """The number of open incidents."""
+        return len(self._activities[department].incidents.open())
 
-    def _tell_incidents(self, scene: _Scene, now: Moment) -> None:
-        for news in scene.incidents.judge(now.monotonic_s):
-            self._publish(_incident(scene.department.id, news, now))
+    def _process(self, activities: Sequence[_Activity], packet: Packet, now: Moment) -> None:
+        for activity in activities:
+            if len(activities) == 1 or activity.owns(packet):
+                answer = activity.follow(packet, now.monotonic_s)
+                if answer is not None:
+                    self._blocking.hear(activity.department.id, answer, now)
 
-    def _respond(self, scene: _Scene, now: Moment) -> None:
-        for request in scene.responses.due(scene.incidents.open()):
-            if self._order(request, now):
-                scene.responses.note(request, now.monotonic_s)
+    def _publish_incidents(self, activity: _Activity, now: Moment) -> None:
+        for update in activity.incidents.judge(now.monotonic_s):
+            self._publish(_incident(activity.department.id, update, now))
 
-    def _judge_rate(self, scene: _Scene, rate: float, now: Moment) -> None:
-        scene.averages = follow(scene.averages, rate, now.monotonic_s)
-        scene.baseline, found = anomaly.judge(scene.baseline, rate, now.monotonic_s)
+    def _respond(self, activity: _Activity, now: Moment) -> None:
+        for request in activity.responses.due(activity.incidents.open()):
+            refusal = None
+            try:
+                self._blocking.block([request], now)
+            except Refused as refused:
+                log.info("%s is refused: %s", request.actor, refused.message)
+                refusal = refused.code
+            activity.responses.mark_answered(request, now.monotonic_s, refusal)
+
+    def _judge_rate(self, activity: _Activity, rate: float, now: Moment) -> None:
+        activity.averages = update_averages(activity.averages, rate, now.monotonic_s)
+        activity.baseline, found = anomaly.judge(activity.baseline, rate, now.monotonic_s)
         if found is not None:
-            self._publish(_anomaly(scene.department.id, found, now))
+            self._publish(_anomaly(activity.department.id, found, now))
 
 
-def _incident(department: str, news: IncidentNews, now: Moment) -> SecurityIncident:
+def _incident(department: str, update: IncidentUpdate, now: Moment) -> SecurityIncident:
     return SecurityIncident(
         timestamp=timestamp(now.wall),
         department_id=department,
-        severity=news.incident.severity,
+        severity=update.incident.severity,
         incident=IncidentFacts(
-            type=news.incident.kind,
-            source=news.incident.source,
-            details=news.incident.details,
-            state="closed" if news.change is IncidentChange.CLOSED else "open",
+            type=update.incident.kind,
+            source=update.incident.source,
+            details=update.incident.details,
+            state="closed" if update.change is IncidentChange.CLOSED else "open",
         ),
     )
 
@@ -172,14 +206,14 @@ def _anomaly(department: str, found: Anomaly, now: Moment) -> AnalyticsAnomaly:
     )
 
 
-def _update(scene: _Scene, rate: float, now: Moment) -> AnalyticsUpdate:
-    sites = scene.analytics.top_sites(now.monotonic_s)
+def _update(activity: _Activity, rate: float, now: Moment) -> AnalyticsUpdate:
+    sites = activity.analytics.top_sites(now.monotonic_s)
     return AnalyticsUpdate(
         timestamp=timestamp(now.wall),
-        department_id=scene.department.id,
+        department_id=activity.department.id,
         metrics=AnalyticsMetrics(
-            active_users=scene.analytics.active_users(now.monotonic_s),
+            active_users=activity.analytics.active_users(now.monotonic_s),
             top_websites=[Website(domain=site.domain, visits=site.visits) for site in sites],
-            bandwidth=Bandwidth(current=round(rate), trend=trend_of(scene.averages)),
+            bandwidth=Bandwidth(current=round(rate), trend=trend_of(activity.averages)),
         ),
     )

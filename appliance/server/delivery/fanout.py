@@ -147,7 +147,7 @@ class Fanout:
         number = self._journal.next_number(datetime.fromisoformat(event.timestamp))
         numbered = replace(event, alert_id=number)
         alert = SentAlert(number, event.name, room, self._json(numbered))
-        self._journal.add(alert)
+        self._journal.append(alert)
         if self._alerts is not None:
             self._alerts.append(alert)
         return numbered

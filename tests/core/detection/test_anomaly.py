@@ -14,8 +14,8 @@ from appliance.core.detection.anomaly import (
     Anomaly,
     Baseline,
     confidence,
-    human_rate,
     judge,
+    rate_text,
 )
 
 USUAL = 200_000.0
@@ -39,7 +39,7 @@ def usual(samples: int, seed: int = 1) -> list[float]:
     return [USUAL * generator.uniform(0.7, 1.3) for _ in range(samples)]
 
 
-def test_a_spike_after_half_a_minute_is_told_with_its_numbers() -> None:
+def test_a_spike_after_half_a_minute_is_reported_with_its_numbers() -> None:
     _, found = after([*usual(25), SPIKE, SPIKE])
     assert len(found) == 1
     assert found[0].type == "usage_spike"
@@ -49,18 +49,18 @@ def test_a_spike_after_half_a_minute_is_told_with_its_numbers() -> None:
     assert 0.9 < found[0].confidence < 1
 
 
-def test_a_spike_from_silence_needs_no_multiple_to_be_told() -> None:
+def test_a_spike_from_silence_is_reported_without_a_multiple() -> None:
     _, found = after([0.0] * 25 + [SPIKE] * 2)
     assert [anomaly.severity for anomaly in found] == ["critical"]
     assert " is usual" in found[0].details
 
 
-def test_nothing_is_judged_before_it_is_known_what_is_usual() -> None:
+def test_nothing_is_judged_during_the_warm_up() -> None:
     _, found = after([*usual(WARM_UP - LASTING), SPIKE, SPIKE])
     assert found == []
 
 
-def test_one_sample_alone_is_how_bursty_traffic_looks() -> None:
+def test_a_single_outstanding_sample_is_no_anomaly() -> None:
     _, found = after(usual(25) + [SPIKE, *usual(3)] * 10)
     assert found == []
 
@@ -97,14 +97,14 @@ def test_severity_grows_with_the_multiple_of_the_usual_rate(rate: float, severit
     assert [anomaly.severity for anomaly in found] == [severity]
 
 
-def test_a_lasting_spike_is_told_once_and_again_only_when_it_grows_worse() -> None:
+def test_a_lasting_spike_is_reported_once_and_again_only_when_it_grows_worse() -> None:
     baseline, found = after([*usual(30), *[2e6] * 10])
     assert [anomaly.severity for anomaly in found] == ["medium"]
     _, found = after([40e6] * 10, baseline, since_s=40)
     assert [anomaly.severity for anomaly in found] == ["critical"]
 
 
-def test_a_second_spike_is_told_when_the_first_is_long_over() -> None:
+def test_a_second_spike_is_reported_when_the_first_is_long_over() -> None:
     baseline, _ = after([*usual(30), SPIKE, SPIKE])
     baseline, _ = after(usual(60), baseline, since_s=32)
     _, found = after([SPIKE] * 2, baseline, since_s=92)
@@ -113,7 +113,7 @@ def test_a_second_spike_is_told_when_the_first_is_long_over() -> None:
     assert len(found) == 1
 
 
-def test_a_spike_does_not_become_usual_while_it_is_told_but_a_new_level_does() -> None:
+def test_a_spike_does_not_become_usual_at_once_but_a_new_level_does() -> None:
     baseline, _ = after(usual(100))
     during, _ = after([SPIKE] * 20, baseline, since_s=100)
     assert during.usual_bps < SPIKE / 10
@@ -131,8 +131,8 @@ def test_confidence_is_cantellis_bound_and_never_certainty(z: float, expected: f
     ("rate", "text"),
     [(0, "0 B/s"), (999.6, "1 kB/s"), (5_240_000, "5.24 MB/s"), (2e9, "2 GB/s")],
 )
-def test_rates_are_told_in_human_units(rate: float, text: str) -> None:
-    assert human_rate(rate) == text
+def test_rates_are_written_with_units(rate: float, text: str) -> None:
+    assert rate_text(rate) == text
 
 
 @given(st.lists(st.floats(0, 1e13), max_size=80))

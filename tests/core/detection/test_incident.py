@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.core.detection.incident import MOST_OPEN, QUIET_S, IncidentChange, IncidentNews, Incidents
+from appliance.core.detection.incident import MOST_OPEN, QUIET_S, IncidentChange, Incidents, IncidentUpdate
 from appliance.core.detection.scans import ANSWER_S, MOST_ATTEMPTS, MOST_FAILURES, WINDOW_S, ScanKind, Scans
 from appliance.core.traffic.packet import decode
 from tests.core import frames
@@ -15,7 +15,7 @@ SCANNER, VICTIM = "192.168.1.66", "192.0.2.10"
 def show(incidents: Incidents | Scans, frame: bytes, now_s: float) -> None:
     packet = decode(frame)
     assert packet is not None
-    incidents.observe(packet, now_s)
+    incidents.follow(packet, now_s)
 
 
 def refused(incidents: Incidents, ports: Iterable[int], now_s: float, victim: str = VICTIM) -> None:
@@ -24,7 +24,7 @@ def refused(incidents: Incidents, ports: Iterable[int], now_s: float, victim: st
         show(incidents, frames.rst(SCANNER, victim, port), now_s)
 
 
-def changes(news: list[IncidentNews]) -> list[tuple[IncidentChange, ScanKind, str]]:
+def changes(news: list[IncidentUpdate]) -> list[tuple[IncidentChange, ScanKind, str]]:
     return [(one.change, one.incident.kind, one.incident.severity) for one in news]
 
 
@@ -41,7 +41,7 @@ def test_fifteen_refused_ports_of_one_host_within_five_minutes_are_a_port_scan()
     assert len(incidents.open()) == 1
 
 
-def test_fifteen_ports_over_a_longer_time_are_none() -> None:
+def test_fifteen_ports_over_a_longer_time_are_no_scan() -> None:
     incidents = Incidents()
     for number in range(40):
         refused(incidents, [number + 1], now_s=number * (WINDOW_S / 14 + 1))
@@ -73,7 +73,7 @@ def test_a_client_that_asks_for_a_dead_service_again_and_again_is_no_scan() -> N
         assert incidents.judge(second) == []
 
 
-def test_connections_that_are_granted_are_no_scan() -> None:
+def test_accepted_connections_are_no_scan() -> None:
     incidents = Incidents()
     for port in range(1, 500):
         show(incidents, frames.syn(SCANNER, VICTIM, port), 0)
@@ -82,7 +82,7 @@ def test_connections_that_are_granted_are_no_scan() -> None:
     assert incidents.judge(10) == []
 
 
-def test_a_grant_that_comes_late_takes_the_failure_back() -> None:
+def test_a_late_acceptance_withdraws_the_failure() -> None:
     incidents = Incidents()
     for port in range(1, 20):
         show(incidents, frames.syn(SCANNER, VICTIM, port), 0)
@@ -94,7 +94,7 @@ def test_a_grant_that_comes_late_takes_the_failure_back() -> None:
     assert incidents.judge(5) == []
 
 
-def test_replies_that_nobody_asked_for_are_no_scan_of_either_side() -> None:
+def test_unrequested_replies_are_no_scan_of_either_side() -> None:
     incidents = Incidents()
     for port in range(1, 500):
         show(incidents, frames.syn_ack(SCANNER, VICTIM, port), 0)
@@ -102,7 +102,7 @@ def test_replies_that_nobody_asked_for_are_no_scan_of_either_side() -> None:
     assert incidents.judge(10) == []
 
 
-def test_an_incident_is_told_when_it_opens_grows_worse_and_ends_and_not_in_between() -> None:
+def test_an_incident_is_reported_only_when_it_opens_grows_worse_or_ends() -> None:
     incidents = Incidents()
     refused(incidents, range(1, 21), now_s=0)
     assert changes(incidents.judge(0)) == [(IncidentChange.OPENED, ScanKind.PORT_SCAN, "medium")]
@@ -137,7 +137,7 @@ def test_a_source_that_scans_many_hosts_is_one_incident() -> None:
     assert changes(incidents.judge(6)) == [(IncidentChange.OPENED, ScanKind.PORT_SCAN, "medium")]
 
 
-def swept(incidents: Incidents, port: int, hosts: int, prefix: str = "10.1.1.") -> list[IncidentNews]:
+def swept(incidents: Incidents, port: int, hosts: int, prefix: str = "10.1.1.") -> list[IncidentUpdate]:
     for host in range(1, hosts + 1):
         show(incidents, frames.syn(SCANNER, f"{prefix}{host}", port), 0)
     return incidents.judge(ANSWER_S)
@@ -163,7 +163,7 @@ def test_a_browser_that_is_cut_off_is_no_sweep_but_a_search_for_web_servers_insi
     assert len(swept(Incidents(), 443, 25)) == 1
 
 
-def test_a_fast_scan_cannot_hide_behind_its_own_number() -> None:
+def test_a_fast_scan_cannot_hide_its_beginning() -> None:
     incidents = Incidents()
     for port in range(1, MOST_ATTEMPTS * 2):
         show(incidents, frames.syn(SCANNER, VICTIM, port), 0)
@@ -193,7 +193,7 @@ segments = st.tuples(st.sampled_from([frames.syn, frames.syn_ack, frames.rst]), 
 
 @settings(max_examples=50)
 @given(st.lists(st.tuples(segments, st.floats(0, 400)), max_size=200))
-def test_whatever_passes_the_books_balance_and_are_empty_in_the_end(steps: list[tuple[tuple, float]]) -> None:
+def test_for_any_traffic_the_failure_count_is_right_and_returns_to_zero(steps: list[tuple[tuple, float]]) -> None:
     scans, now_s = Scans(), 0.0
     for (make, source, destination, port), pause_s in steps:
         now_s += pause_s / 20

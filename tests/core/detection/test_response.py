@@ -2,6 +2,7 @@ from appliance.core.blocking.block import BlockRequest
 from appliance.core.detection.incident import Incident, Severity
 from appliance.core.detection.response import Response, Responses
 from appliance.core.detection.scans import ScanKind
+from appliance.core.refusal import Code
 
 SCANNER, OTHER = "10.0.0.7", "10.0.0.8"
 
@@ -16,7 +17,7 @@ def test_without_a_response_nothing_is_due() -> None:
     assert Responses("sales", None).due([incident(Severity.CRITICAL, 10)]) == []
 
 
-def test_what_is_as_grave_as_configured_is_due_once_for_each_source() -> None:
+def test_a_grave_incident_is_due_once_for_each_source() -> None:
     responses = Responses("sales", Response(Severity.HIGH, 600))
     grave, worse = incident(Severity.HIGH, 10), incident(Severity.CRITICAL, 10, OTHER)
     sweep = incident(Severity.CRITICAL, 10, OTHER, ScanKind.HOST_SWEEP, count=300)
@@ -26,25 +27,35 @@ def test_what_is_as_grave_as_configured_is_due_once_for_each_source() -> None:
     ]
 
 
-def test_what_was_answered_is_due_again_only_when_it_goes_on_after_its_time() -> None:
+def test_a_blocked_source_is_due_again_only_if_it_goes_on_after_its_block() -> None:
     responses = Responses("sales", Response(Severity.HIGH, 600))
     [request] = responses.due([incident(Severity.HIGH, 10)])
     assert request == BlockRequest(SCANNER, "a sentence", 600, "sales", "detection", "detection")
-    responses.note(request, 10)
+    responses.mark_answered(request, 10)
     assert responses.due([incident(Severity.HIGH, 605)]) == []  # it is seen to try while it is blocked
     assert len(responses.due([incident(Severity.HIGH, 610)])) == 1
     assert responses.due([]) == []  # it has ended, and is forgotten
     assert len(responses.due([incident(Severity.HIGH, 20)])) == 1
 
 
-def test_what_was_answered_until_it_is_lifted_is_not_due_again() -> None:
+def test_a_source_that_is_blocked_until_lifted_is_not_due_again() -> None:
     responses = Responses("sales", Response(Severity.LOW, 0))
     [request] = responses.due([incident(Severity.LOW, 10)])
-    responses.note(request, 10)
+    responses.mark_answered(request, 10)
     assert responses.due([incident(Severity.LOW, 1e9)]) == []
 
 
-def test_what_could_not_be_answered_is_due_again_at_once() -> None:
+def test_a_request_refused_by_a_maintenance_is_due_again_at_once() -> None:
     responses = Responses("sales", Response(Severity.LOW, 60))
     scan = incident(Severity.LOW, 10)
-    assert responses.due([scan]) == responses.due([scan]) != []
+    [request] = responses.due([scan])
+    responses.mark_answered(request, 10, Code.MAINTENANCE)
+    assert responses.due([scan]) == [request]
+
+
+def test_a_request_refused_otherwise_is_due_again_only_after_its_time() -> None:
+    responses = Responses("sales", Response(Severity.LOW, 60))
+    [request] = responses.due([incident(Severity.LOW, 10)])
+    responses.mark_answered(request, 10, Code.PROTECTED_ADDRESS)
+    assert responses.due([incident(Severity.LOW, 69)]) == []
+    assert responses.due([incident(Severity.LOW, 70)]) == [request]

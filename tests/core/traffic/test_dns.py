@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from appliance.core.traffic.dns import MOST_RECORDS, DnsAnswer, answer_in, read
+from appliance.core.traffic.dns import MOST_RECORDS, DnsAnswer, answer_in, parse_answer
 from appliance.core.traffic.packet import decode
 from tests.core import frames
 
@@ -30,9 +30,7 @@ def over_tcp(payload: bytes, source_port: int = 53) -> bytes:
         ("HTTPS", "www.example.org. HTTPS 1 . alpn=h2", ()),
     ],
 )
-def test_an_answer_tells_who_was_told_where_which_name_lives(
-    kind: str, record: str, addresses: tuple[str, ...]
-) -> None:
+def test_an_answer_gives_client_name_and_addresses(kind: str, record: str, addresses: tuple[str, ...]) -> None:
     assert answered(frames.lookup(CLIENT, "WWW.Example.org", kind, record)) == DnsAnswer(
         CLIENT, "www.example.org", addresses, 60 if addresses else 0
     )
@@ -42,7 +40,7 @@ def test_addresses_behind_an_alias_belong_to_the_name_that_was_asked_for() -> No
     message = frames.dns_answer(
         "www.example.org", "A", "www.example.org. CNAME cdn.example.", "cdn.example. A 192.0.2.7"
     )
-    assert read(message, CLIENT) == DnsAnswer(CLIENT, "www.example.org", ("192.0.2.7",), 60)
+    assert parse_answer(message, CLIENT) == DnsAnswer(CLIENT, "www.example.org", ("192.0.2.7",), 60)
 
 
 def test_a_message_over_tcp_follows_its_length() -> None:
@@ -55,46 +53,48 @@ def test_a_message_over_tcp_follows_its_length() -> None:
 
 @pytest.mark.parametrize("rcode", [dns.rcode.NXDOMAIN, dns.rcode.SERVFAIL, dns.rcode.REFUSED])
 def test_a_name_that_does_not_exist_was_not_visited(rcode: dns.rcode.Rcode) -> None:
-    assert read(frames.dns_answer("example.org", "A", rcode=rcode), CLIENT) is None
+    assert parse_answer(frames.dns_answer("example.org", "A", rcode=rcode), CLIENT) is None
 
 
 @pytest.mark.parametrize("kind", ["MX", "TXT", "NS", "PTR", "ANY"])
 def test_other_look_ups_are_no_visits(kind: str) -> None:
-    assert read(frames.dns_answer("example.org", kind), CLIENT) is None
+    assert parse_answer(frames.dns_answer("example.org", kind), CLIENT) is None
 
 
 def test_a_question_is_no_answer() -> None:
     message = bytearray(frames.dns_answer("example.org"))
     message[2] &= 0x7F
-    assert read(bytes(message), CLIENT) is None
+    assert parse_answer(bytes(message), CLIENT) is None
 
 
 def test_a_message_that_the_capture_cut_keeps_its_name_and_the_addresses_before_the_cut() -> None:
     message = frames.dns_answer("example.org", "A", "example.org. A 192.0.2.1", "example.org. A 192.0.2.2")
-    assert read(message[:-1], CLIENT) == DnsAnswer(CLIENT, "example.org", ("192.0.2.1",), 60)
-    assert read(message + b"trailing", CLIENT) == DnsAnswer(CLIENT, "example.org", ("192.0.2.1", "192.0.2.2"), 60)
+    assert parse_answer(message[:-1], CLIENT) == DnsAnswer(CLIENT, "example.org", ("192.0.2.1",), 60)
+    assert parse_answer(message + b"trailing", CLIENT) == DnsAnswer(
+        CLIENT, "example.org", ("192.0.2.1", "192.0.2.2"), 60
+    )
 
 
-def test_a_message_that_promises_more_records_than_anybody_has_is_read_to_a_bound() -> None:
+def test_records_beyond_the_bound_are_not_read() -> None:
     record = b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4)
     records = b"".join(record + struct.pack("!I", number) for number in range(1000))
     message = bytearray(frames.dns_answer("example.org")[:29] + records)
     message[6:8] = b"\xff\xff"
-    answer = read(bytes(message), CLIENT)
+    answer = parse_answer(bytes(message), CLIENT)
     assert answer is not None
     assert len(answer.addresses) == MOST_RECORDS
 
 
 @pytest.mark.parametrize("name", [b"\xc0\x0c", b"\x01a\xc0\x0e", b"\xc0\xff", b"\x80", b"\x3fa"])
-def test_a_name_that_points_at_itself_or_nowhere_is_nothing(name: bytes) -> None:
-    assert read(struct.pack("!6H", 1, 0x8180, 1, 0, 0, 0) + name + b"\0\x01\0\x01", CLIENT) is None
+def test_a_name_with_a_bad_compression_pointer_is_no_answer(name: bytes) -> None:
+    assert parse_answer(struct.pack("!6H", 1, 0x8180, 1, 0, 0, 0) + name + b"\0\x01\0\x01", CLIENT) is None
 
 
 @given(st.binary(max_size=300))
 @example(b"")
 def test_no_bytes_raise(tail: bytes) -> None:
-    read(tail, CLIENT)
-    read(struct.pack("!6H", 1, 0x8180, 1, 9, 0, 0) + tail, CLIENT)
+    parse_answer(tail, CLIENT)
+    parse_answer(struct.pack("!6H", 1, 0x8180, 1, 9, 0, 0) + tail, CLIENT)
 
 
 @given(st.lists(st.tuples(st.integers(12, 100), st.integers(0, 255)), max_size=8), st.integers(0, 100))
@@ -105,4 +105,4 @@ def test_no_damage_to_an_answer_raises(damage: list[tuple[int, int]], length: in
     for place, value in damage:
         if place < len(message):
             message[place] = value
-    read(bytes(message[:length]), CLIENT)
+    parse_answer(bytes(message[:length]), CLIENT)

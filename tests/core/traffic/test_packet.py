@@ -49,7 +49,7 @@ def test_a_segment_is_read_with_its_flags_and_payload(addresses: tuple[str, str]
         (0x10, False, False, False),
     ],
 )
-def test_a_segments_part_in_the_opening_is_told_by_its_flags(
+def test_flags_show_whether_a_segment_opens_accepts_or_refuses(
     flags: int, opens: bool, accepts: bool, refuses: bool
 ) -> None:
     packet = decode(frames.tcp(*(V4[0], 1, V4[1], 2), flags))
@@ -57,7 +57,7 @@ def test_a_segments_part_in_the_opening_is_told_by_its_flags(
     assert (packet.opens, packet.accepts, packet.refuses) == (opens, accepts, refuses)
 
 
-def test_up_to_two_vlan_tags_are_looked_through_and_no_third() -> None:
+def test_up_to_two_vlan_tags_are_skipped_and_no_third() -> None:
     plain = a_udp()
     once = frames.tagged(plain)
     twice = frames.tagged(once, tpid=0x88A8)
@@ -80,7 +80,7 @@ def test_only_the_first_fragment_has_ports() -> None:
     assert decode(ipv6_with([(44, struct.pack("!BHI", 0, 0x0009, 7))], 17, body)) is None
 
 
-def test_extension_headers_are_walked_and_an_endless_chain_is_left() -> None:
+def test_extension_headers_are_skipped_and_a_too_long_chain_is_no_packet() -> None:
     padding = b"\0" + bytes(6)
     authentication = b"\x04" + bytes(22)  # (4 + 2) * 4 octets
     body = frames.udp_body(1, 53, b"x")
@@ -105,7 +105,7 @@ def test_a_frame_that_the_capture_cut_keeps_what_is_there() -> None:
     assert packet.payload == b"he"
 
 
-def test_a_segment_that_the_card_will_cut_up_has_no_length_yet() -> None:
+def test_a_segment_that_the_network_card_splits_later_has_no_length() -> None:
     whole = bytearray(frames.tcp(V4[0], 1, V4[1], 2, frames.ACK, b"data"))
     whole[16:18] = b"\0\0"
     packet = decode(bytes(whole))
@@ -114,11 +114,11 @@ def test_a_segment_that_the_card_will_cut_up_has_no_length_yet() -> None:
 
 
 @pytest.mark.parametrize("length", range(42))
-def test_a_frame_cut_before_its_ports_is_nothing(length: int) -> None:
+def test_a_frame_cut_before_its_ports_is_no_packet(length: int) -> None:
     assert decode(a_udp()[:length]) is None
 
 
-def test_what_is_neither_tcp_nor_udp_is_nothing() -> None:
+def test_other_protocols_than_tcp_and_udp_are_no_packet() -> None:
     assert decode(frames.ethernet(0x0806, bytes(28))) is None
     assert decode(frames.framed(frames.ip(*V4, 1, bytes(8)))) is None
     assert decode(frames.ethernet(0x0800, frames.ip(*V6, 17, frames.udp_body(1, 2, b"")))) is None

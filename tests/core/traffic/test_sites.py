@@ -15,8 +15,8 @@ from appliance.core.traffic.sites import (
     Averages,
     Site,
     Trend,
-    follow,
     trend_of,
+    update_averages,
 )
 
 
@@ -26,7 +26,7 @@ def last_two_labels(name: str) -> str | None:
 
 
 def visit(analytics: Analytics, name: str, now_s: float, client: str = "192.168.1.10") -> None:
-    analytics.observe(DnsAnswer(client, name, ()), now_s)
+    analytics.count_visit(DnsAnswer(client, name, ()), now_s)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_an_hour_later_a_visit_is_forgotten(analytics: Analytics) -> None:
     assert analytics.top_sites(PART_S * PARTS) == (Site("new.example", 1),)
 
 
-def test_a_name_that_is_nobodys_is_no_site_but_its_client_is_active(analytics: Analytics) -> None:
+def test_an_unregistrable_name_is_no_site_but_its_client_is_active(analytics: Analytics) -> None:
     visit(analytics, "printer", 0)
     assert analytics.top_sites(0) == ()
     assert analytics.active_users(0) == 1
@@ -64,8 +64,8 @@ def test_a_name_that_is_nobodys_is_no_site_but_its_client_is_active(analytics: A
 
 def test_active_users_are_distinct_clients_of_the_last_five_minutes(analytics: Analytics) -> None:
     visit(analytics, "a.example", 0, client="192.168.1.10")
-    analytics.see("192.168.1.11", 100)
-    analytics.see("192.168.1.11", 200)
+    analytics.mark_active("192.168.1.11", 100)
+    analytics.mark_active("192.168.1.11", 200)
     assert analytics.active_users(250) == 2
     assert analytics.active_users(301) == 1
     assert analytics.active_users(501) == 0
@@ -106,7 +106,7 @@ def test_below_the_bound_counts_are_exact(steps: list[tuple[str, float]]) -> Non
 def averages_of(rates: list[float], period_s: float = 1.0) -> Averages | None:
     averages = None
     for second, rate in enumerate(rates):
-        averages = follow(averages, rate, second * period_s)
+        averages = update_averages(averages, rate, second * period_s)
     return averages
 
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from appliance.core.moment import Moment
-from appliance.core.operations.trial import TRIAL_S, begun
+from appliance.core.operations.trial import TRIAL_S, begin_trial
 from appliance.core.refusal import Refused
 from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 
@@ -36,7 +36,7 @@ class Drafts:
 
 
 def on_trial(drafts: Drafts) -> ConfigTrial:
-    return ConfigTrial(drafts, begun(NEW.encode(), "anna", at(0).monotonic_s), NEW.encode())
+    return ConfigTrial(drafts, begin_trial(NEW.encode(), "anna", at(0).monotonic_s), NEW.encode())
 
 
 def test_a_good_configuration_is_kept_as_a_draft_and_given_to_a_successor() -> None:
@@ -45,7 +45,7 @@ def test_a_good_configuration_is_kept_as_a_draft_and_given_to_a_successor() -> N
     begun_trial = trial.apply(NEW, "anna", at(0))
     assert trial.successor == Successor(begun_trial)
     assert (drafts.draft, drafts.file) == (NEW.encode(), b"old")
-    assert trial.trouble(at(0)) is None
+    assert trial.troubles(at(0)) == []
     with pytest.raises(Refused, match="on trial already"):
         trial.apply(NEW, "anna", at(0))
 
@@ -72,7 +72,8 @@ def test_without_a_confirmation_the_former_comes_back_after_two_minutes() -> Non
     trial = on_trial(drafts)
     trial.step(at(TRIAL_S - 1))
     assert trial.successor is None
-    assert "on trial for 1 s more" in (trial.trouble(at(TRIAL_S - 1)) or "")
+    [trouble] = trial.troubles(at(TRIAL_S - 1))
+    assert "on trial for 1 s more" in trouble
     with pytest.raises(Refused, match="is over"):
         trial.confirm("anna", at(TRIAL_S))
     trial.step(at(TRIAL_S))
@@ -80,18 +81,18 @@ def test_without_a_confirmation_the_former_comes_back_after_two_minutes() -> Non
     assert drafts.file == b"old"
 
 
-def test_what_is_confirmed_is_the_configuration_from_then_on() -> None:
+def test_a_confirmed_configuration_stays_in_force() -> None:
     drafts = Drafts()
     trial = on_trial(drafts)
     trial.confirm("anna", at(TRIAL_S - 1))
     assert drafts.file == NEW.encode()
     trial.step(at(TRIAL_S))
-    assert (trial.successor, trial.trouble(at(TRIAL_S))) == (None, None)
+    assert (trial.successor, trial.troubles(at(TRIAL_S))) == (None, [])
     with pytest.raises(Refused, match="nothing to confirm"):
         trial.confirm("anna", at(TRIAL_S))
 
 
-def test_a_short_press_confirms_and_means_nothing_else() -> None:
+def test_a_short_press_confirms_a_trial_and_does_nothing_without_one() -> None:
     drafts = Drafts()
     assert not ConfigTrial(drafts, None, None).confirm_by_hand(at(0))
     assert drafts.file == b"old"
@@ -99,11 +100,11 @@ def test_a_short_press_confirms_and_means_nothing_else() -> None:
     assert drafts.file == NEW.encode()
 
 
-def test_what_cannot_be_kept_stays_on_trial() -> None:
+def test_a_configuration_that_cannot_be_saved_stays_on_trial() -> None:
     drafts = Drafts()
     trial = on_trial(drafts)
     drafts.refusal = "disk full"
     with pytest.raises(Refused, match="disk full"):
         trial.confirm("anna", at(1))
     trial.confirm_by_hand(at(2))
-    assert trial.trouble(at(2)) is not None
+    assert trial.troubles(at(2)) != []

@@ -1,8 +1,10 @@
-"""The button: who holds it, who presses it, and what the audit trail says of it."""
+"""The button: holding it, pressing it shortly, and the records of both in the audit trail."""
 
 import json
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,7 @@ NOW = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), 1000.0, is_trusted=True)
 
 
 class Panel:
-    """A button that is used as a test says."""
+    """A button that a test presses."""
 
     def __init__(self) -> None:
         self.used: list[Press] = []
@@ -29,26 +31,30 @@ class Panel:
         pass
 
 
+Action = Callable[[Moment], bool]
+Make = Callable[..., tuple[MaintenanceMode, Panel]]
+
+
 @pytest.fixture
-def trail(tmp_path):
+def trail(tmp_path: Path) -> Iterator[SqliteAuditStore]:
     with closing(SqliteAuditStore(tmp_path / "audit.sqlite3")) as trail:
         yield trail
 
 
 @pytest.fixture
-def maintenance_mode(tmp_path, trail):
-    """Makes an upkeep whose short presses go to these; and its panel."""
+def make(tmp_path: Path, trail: SqliteAuditStore) -> Iterator[Make]:
+    """Makes a maintenance mode with these actions for a short press, and its panel."""
     with closing(SqliteStore(tmp_path / "state.sqlite3")) as store:
 
-        def maintenance_mode(*pressed):
+        def make(*actions: Action) -> tuple[MaintenanceMode, Panel]:
             panel = Panel()
-            return MaintenanceMode(store, panel, lambda event: None, trail, pressed), panel
+            return MaintenanceMode(store, panel, lambda event: None, trail, actions), panel
 
-        yield maintenance_mode
+        yield make
 
 
-def test_a_hold_is_recorded_as_the_buttons(maintenance_mode, trail):
-    maintenance_mode, panel = maintenance_mode()
+def test_maintenance_by_the_button_is_recorded_in_the_audit_trail(make: Make, trail: SqliteAuditStore) -> None:
+    maintenance_mode, panel = make()
     for _ in range(2):
         panel.used = [Press.HELD]
         maintenance_mode.step(NOW)
@@ -63,27 +69,31 @@ def test_a_hold_is_recorded_as_the_buttons(maintenance_mode, trail):
     assert json.loads(end.after) is None
 
 
-def test_a_short_press_goes_to_the_first_who_waits_for_one_and_to_nobody_else(maintenance_mode, trail):
-    asked = []
+def test_a_short_press_goes_only_to_the_first_action_that_waits_for_one(make: Make, trail: SqliteAuditStore) -> None:
+    tried: list[str] = []
     waiting = {"confirm": False, "pair": True}
 
-    def offer(name):
-        return lambda now: asked.append(name) or waiting[name]
+    def action(name: str) -> Action:
+        def act(now: Moment) -> bool:
+            tried.append(name)
+            return waiting[name]
 
-    maintenance_mode, panel = maintenance_mode(offer("confirm"), offer("pair"), offer("never"))
+        return act
+
+    maintenance_mode, panel = make(action("confirm"), action("pair"), action("never"))
     panel.used = [Press.SHORT]
     maintenance_mode.step(NOW)
-    assert asked == ["confirm", "pair"]
+    assert tried == ["confirm", "pair"]
     waiting["confirm"] = True
     panel.used = [Press.SHORT]
     maintenance_mode.step(NOW)
-    assert asked == ["confirm", "pair", "confirm"]
+    assert tried == ["confirm", "pair", "confirm"]
     assert maintenance_mode.current is None
     assert [one.entry.action for one in trail.read(10)] == ["button:press"] * 2
 
 
-def test_a_press_that_nobody_waits_for_does_nothing(maintenance_mode, trail):
-    maintenance_mode, panel = maintenance_mode()
+def test_a_short_press_without_a_waiting_action_does_nothing(make: Make, trail: SqliteAuditStore) -> None:
+    maintenance_mode, panel = make()
     panel.used = [Press.SHORT]
     maintenance_mode.step(NOW)
     assert maintenance_mode.current is None

@@ -1,24 +1,26 @@
 from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
+from ipaddress import ip_interface, ip_network
 
 import pytest
 
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.response import Response
-from appliance.core.machine import Frame
-from appliance.core.metering.department import Department, Network
+from appliance.core.machine import Counters, Frame, Link
+from appliance.core.metering.department import Department
 from appliance.core.metering.quota import Limits
 from appliance.core.moment import Moment
+from appliance.core.refusal import Code, Refused
+from appliance.core.traffic.dns import DnsAnswer
 from appliance.events import AnalyticsAnomaly, AnalyticsUpdate, Event, SecurityIncident, Website
 from appliance.monitor.traffic.insight import Insight
 from tests.core import frames
 
 SALES = Department("sales", "Sales", "eth1", Limits({}))
 LAB = Department("lab", "Lab", "eth2", Limits({}))
-NETWORKS: dict[str, tuple[Network, ...] | None] = {"sales": (ip_network("192.168.1.0/24"),), "lab": None}
+ADDRESSES = (ip_interface("192.168.1.1/24"),)  # of eth1
 CLIENT, OTHER, OUTSIDE = "192.168.1.10", "192.168.1.11", "203.0.113.5"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -43,36 +45,58 @@ class Replay:
         return 0
 
 
-class Scene:
-    """An `Insight` of two departments with what it publishes, and the rates that it is told."""
+class Metered:
+    """Rates and links as a test sets them."""
 
     def __init__(self) -> None:
-        self.capture = Replay()
-        self.rates: dict[str, float | None] = {"sales": None, "lab": None}
+        self.rates: dict[str, float | None] = {}
+        self.links = {"eth1": Link("eth1", 2, "02:00:00:00:00:01", "boot", True, Counters(0, 0), addresses=ADDRESSES)}
+
+    @property
+    def lines(self) -> "Metered":
+        return self
+
+    def rate_bytes_s(self, department: str) -> float | None:
+        return self.rates.get(department)
+
+
+class Blocking:
+    """Remembers answers and requests; `refusal`: why nothing can be blocked."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[str, str]] = []
+        self.requested: list[BlockRequest] = []
+        self.refusal: Code | None = None
+
+    def hear(self, department: str, answer: DnsAnswer, now: Moment) -> None:
+        self.answers.append((department, answer.name))
+
+    def block(self, requests: Sequence[BlockRequest], now: Moment) -> None:
+        self.requested += requests
+        if self.refusal is not None:
+            raise Refused(self.refusal, "not now")
+
+
+class Rig:
+    """An `Insight` of two departments with what it publishes; the lab's interface has no addresses."""
+
+    def __init__(self) -> None:
+        self.capture, self.metered, self.blocking = Replay(), Metered(), Blocking()
         self.published: list[Event] = []
-        self.heard: list[tuple[str, str]] = []
-        self.ordered: list[BlockRequest] = []
-        self.is_settled = True
         self.insight = Insight(
-            [SALES, LAB],
-            self.capture,
-            lambda name: ".".join(name.split(".")[-2:]),
-            lambda department: self.rates[department],
-            lambda department: NETWORKS[department],
-            lambda department, answer, now: self.heard.append((department, answer.name)),
-            Response(Severity.MEDIUM, 600),
-            self.order,
-            self.published.append,
+            departments=[SALES, LAB],
+            capture=self.capture,
+            registrable=lambda name: ".".join(name.split(".")[-2:]),
+            metering=self.metered,
+            blocking=self.blocking,
+            response=Response(Severity.MEDIUM, 600),
+            publish=self.published.append,
         )
         self.insight.step(at(0))
 
-    def order(self, request: BlockRequest, now: Moment) -> bool:
-        self.ordered.append(request)
-        return self.is_settled
-
     def arrive(self, second: float, *arriving: bytes, interface: str = "eth1") -> None:
         self.capture.waiting.extend(Frame(interface, frame) for frame in arriving)
-        while self.insight.observe(at(second)):
+        while self.insight.process_frames(at(second)):
             pass
 
     def step(self, second: float) -> list[Event]:
@@ -90,12 +114,12 @@ class Scene:
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return Scene()
+def rig() -> Rig:
+    return Rig()
 
 
-def test_every_period_each_department_is_told(scene: Scene) -> None:
-    events = scene.step(5)
+def test_each_department_is_published_every_period(rig: Rig) -> None:
+    events = rig.step(5)
     assert [(event.name, event.department_id) for event in events if isinstance(event, AnalyticsUpdate)] == [
         ("analytics:update", "sales"),
         ("analytics:update", "lab"),
@@ -107,46 +131,46 @@ def test_every_period_each_department_is_told(scene: Scene) -> None:
     }
 
 
-def test_looked_up_names_become_the_sites_of_their_department(scene: Scene) -> None:
-    scene.arrive(1, frames.lookup(CLIENT, "www.example.org"), frames.lookup(CLIENT, "www.example.org", "AAAA"))
-    scene.arrive(3, frames.lookup(OTHER, "mail.example.org"), frames.lookup(OTHER, "other.test"))
-    scene.arrive(3, frames.lookup("10.0.0.9", "lab.test"), interface="eth2")
-    metrics = scene.update(5).metrics
+def test_looked_up_names_become_the_sites_of_their_department(rig: Rig) -> None:
+    rig.arrive(1, frames.lookup(CLIENT, "www.example.org"), frames.lookup(CLIENT, "www.example.org", "AAAA"))
+    rig.arrive(3, frames.lookup(OTHER, "mail.example.org"), frames.lookup(OTHER, "other.test"))
+    rig.arrive(3, frames.lookup("10.0.0.9", "lab.test"), interface="eth2")
+    metrics = rig.update(5).metrics
     assert metrics.top_websites == [Website(domain="example.org", visits=2), Website(domain="other.test", visits=1)]
     assert metrics.active_users == 2
-    assert scene.update(6, "lab").metrics.top_websites == [Website(domain="lab.test", visits=1)]
+    assert rig.update(6, "lab").metrics.top_websites == [Website(domain="lab.test", visits=1)]
 
 
-def test_a_stranger_is_no_user_and_visits_nothing(scene: Scene) -> None:
-    scene.arrive(1, frames.lookup(OUTSIDE, "www.example.org"), frames.syn(OUTSIDE, CLIENT, 22))
-    metrics = scene.update(5).metrics
+def test_a_stranger_is_no_user_and_visits_nothing(rig: Rig) -> None:
+    rig.arrive(1, frames.lookup(OUTSIDE, "www.example.org"), frames.syn(OUTSIDE, CLIENT, 22))
+    metrics = rig.update(5).metrics
     assert (metrics.active_users, metrics.top_websites) == (0, [])
-    assert scene.insight.devices("sales", at(5)) == frozenset()
+    assert rig.insight.devices("sales", at(5)) == frozenset()
 
 
-def test_where_no_network_is_known_everybody_at_the_interface_is_a_user(scene: Scene) -> None:
-    scene.arrive(1, frames.syn(OUTSIDE, CLIENT, 22), interface="eth2")
-    assert scene.update(5, "lab").metrics.active_users == 1
+def test_without_known_networks_every_host_at_the_interface_is_a_user(rig: Rig) -> None:
+    rig.arrive(1, frames.syn(OUTSIDE, CLIENT, 22), interface="eth2")
+    assert rig.update(5, "lab").metrics.active_users == 1
 
 
-def test_devices_are_told_by_their_mac_for_five_minutes(scene: Scene) -> None:
+def test_devices_are_known_by_their_mac_for_five_minutes(rig: Rig) -> None:
     phone, laptop = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
-    scene.arrive(1, frames.syn(CLIENT, OUTSIDE, 443, source_mac=phone))
-    scene.arrive(200, frames.syn("192.168.1.12", OUTSIDE, 443, source_mac=laptop))
-    assert scene.insight.devices("sales", at(300)) == {phone, laptop}
-    assert scene.insight.devices("sales", at(302)) == {laptop}
-    assert scene.insight.devices("lab", at(300)) == frozenset()
+    rig.arrive(1, frames.syn(CLIENT, OUTSIDE, 443, source_mac=phone))
+    rig.arrive(200, frames.syn("192.168.1.12", OUTSIDE, 443, source_mac=laptop))
+    assert rig.insight.devices("sales", at(300)) == {phone, laptop}
+    assert rig.insight.devices("sales", at(302)) == {laptop}
+    assert rig.insight.devices("lab", at(300)) == frozenset()
 
 
-def test_who_only_receives_an_answer_is_known_by_the_mac_it_was_sent_to(scene: Scene) -> None:
-    scene.arrive(1, frames.lookup(CLIENT, "www.example.org"))
-    assert scene.insight.devices("sales", at(2)) == {frames.MAC["client"]}
+def test_a_device_that_only_receives_an_answer_is_known_by_its_destination_mac(rig: Rig) -> None:
+    rig.arrive(1, frames.lookup(CLIENT, "www.example.org"))
+    assert rig.insight.devices("sales", at(2)) == {frames.MAC["client"]}
 
 
-def test_a_port_scan_is_told_when_it_opens_and_when_it_is_over(scene: Scene) -> None:
+def test_a_port_scan_is_published_when_it_opens_and_when_it_closes(rig: Rig) -> None:
     for port in range(1, 21):
-        scene.arrive(1, frames.syn(CLIENT, OTHER, port), frames.rst(CLIENT, OTHER, port))
-    incidents = [event for event in scene.step(2) if isinstance(event, SecurityIncident)]
+        rig.arrive(1, frames.syn(CLIENT, OTHER, port), frames.rst(CLIENT, OTHER, port))
+    incidents = [event for event in rig.step(2) if isinstance(event, SecurityIncident)]
     assert [event.payload() for event in incidents] == [
         {
             "timestamp": "2026-11-23T12:00:02.000Z",
@@ -162,72 +186,70 @@ def test_a_port_scan_is_told_when_it_opens_and_when_it_is_over(scene: Scene) -> 
             },
         }
     ]
-    assert scene.insight.open_incidents("sales") == 1
-    assert scene.insight.open_incidents("lab") == 0
-    closed = [event for event in scene.step(200) if isinstance(event, SecurityIncident)]
+    assert rig.insight.open_incidents("sales") == 1
+    assert rig.insight.open_incidents("lab") == 0
+    closed = [event for event in rig.step(200) if isinstance(event, SecurityIncident)]
     assert [event.incident.state for event in closed] == ["closed"]
-    assert scene.insight.open_incidents("sales") == 0
+    assert rig.insight.open_incidents("sales") == 0
 
 
-def test_who_scans_is_asked_to_be_blocked_once_and_again_only_while_that_is_of_use(scene: Scene) -> None:
-    scene.is_settled = False
+def test_a_scanner_is_blocked_once_and_again_only_after_a_refusal_in_maintenance(rig: Rig) -> None:
+    rig.blocking.refusal = Code.MAINTENANCE
     for port in range(1, 21):
-        scene.arrive(1, frames.syn(CLIENT, OTHER, port), frames.rst(CLIENT, OTHER, port))
-    scene.step(2)
-    scene.is_settled = True
+        rig.arrive(1, frames.syn(CLIENT, OTHER, port), frames.rst(CLIENT, OTHER, port))
+    rig.step(2)
+    rig.blocking.refusal = None
     for second in (3, 4):
-        scene.step(second)
-    assert [(one.target, one.department, one.origin, one.duration_s) for one in scene.ordered] == [
+        rig.step(second)
+    assert [(one.target, one.department, one.origin, one.duration_s) for one in rig.blocking.requested] == [
         (CLIENT, "sales", "detection", 600)
     ] * 2
-    assert "20 different ports" in scene.ordered[0].reason
+    assert "20 different ports" in rig.blocking.requested[0].reason
 
 
-def test_a_spike_after_half_a_minute_is_told_to_the_departments_subscribers(scene: Scene) -> None:
+def test_a_spike_after_half_a_minute_is_published_for_its_department(rig: Rig) -> None:
     found = []
     for second in range(1, 36):
-        scene.rates = {"sales": 20e6 if second > 30 else 200e3, "lab": 200e3}
-        found += [event for event in scene.step(second) if isinstance(event, AnalyticsAnomaly)]
+        rig.metered.rates = {"sales": 20e6 if second > 30 else 200e3, "lab": 200e3}
+        found += [event for event in rig.step(second) if isinstance(event, AnalyticsAnomaly)]
     assert [(event.department_id, event.anomaly.type, event.anomaly.severity) for event in found] == [
         ("sales", "usage_spike", "critical")
     ]
-    bandwidth = scene.update(36).metrics.bandwidth
+    bandwidth = rig.update(36).metrics.bandwidth
     assert (bandwidth.current, bandwidth.trend) == (20_000_000, "increasing")
 
 
-def test_frames_are_taken_in_the_captures_batches(scene: Scene) -> None:
-    scene.capture.waiting.extend(Frame("eth1", frames.syn(CLIENT, OUTSIDE, 443)) for _ in range(100))
-    assert [scene.insight.observe(at(1)) for _ in range(3)] == [64, 36, 0]
+def test_frames_are_processed_in_the_captures_batches(rig: Rig) -> None:
+    rig.capture.waiting.extend(Frame("eth1", frames.syn(CLIENT, OUTSIDE, 443)) for _ in range(100))
+    assert [rig.insight.process_frames(at(1)) for _ in range(3)] == [64, 36, 0]
 
 
-def test_garbage_and_frames_of_other_interfaces_are_left(scene: Scene) -> None:
-    scene.arrive(1, b"", b"\xff" * 60, frames.syn(CLIENT, OUTSIDE, 443)[:30])
-    scene.arrive(1, frames.syn(CLIENT, OUTSIDE, 443), interface="eth9")
-    assert scene.update(2).metrics.active_users == 0
+def test_garbage_and_frames_of_other_interfaces_are_ignored(rig: Rig) -> None:
+    rig.arrive(1, b"", b"\xff" * 60, frames.syn(CLIENT, OUTSIDE, 443)[:30])
+    rig.arrive(1, frames.syn(CLIENT, OUTSIDE, 443), interface="eth9")
+    assert rig.update(2).metrics.active_users == 0
 
 
-def test_departments_that_share_an_interface_see_what_has_an_end_in_them() -> None:
-    capture, published, heard = Replay(), list[Event](), list[tuple[str, str]]()
+def test_a_packet_at_a_shared_interface_counts_for_the_department_of_its_ends() -> None:
+    capture, published, blocking = Replay(), list[Event](), Blocking()
     upstairs = Department("up", "Upstairs", "eth1", Limits({}), subnets=(ip_network("10.0.0.0/25"),))
     downstairs = Department("down", "Downstairs", "eth1", Limits({}), subnets=(ip_network("10.0.0.128/25"),))
     insight = Insight(
-        [upstairs, downstairs],
-        capture,
-        lambda name: name,
-        lambda _: None,
-        lambda _: None,
-        lambda department, answer, now: heard.append((department, answer.name)),
-        None,
-        lambda request, now: True,
-        published.append,
+        departments=[upstairs, downstairs],
+        capture=capture,
+        registrable=lambda name: name,
+        metering=Metered(),
+        blocking=blocking,
+        response=None,
+        publish=published.append,
     )
     lookups = (frames.lookup("10.0.0.5", "up.test"), frames.lookup("10.0.0.200", "down.test"))
     capture.waiting.extend(Frame("eth1", frame) for frame in lookups)
-    insight.observe(at(1))
+    insight.process_frames(at(1))
     insight.step(at(2))
     seen = {one.department_id: one.metrics.top_websites for one in published if isinstance(one, AnalyticsUpdate)}
     assert seen == {
         "up": [Website(domain="up.test", visits=1)],
         "down": [Website(domain="down.test", visits=1)],
     }
-    assert heard == [("up", "up.test"), ("down", "down.test")]
+    assert blocking.answers == [("up", "up.test"), ("down", "down.test")]

@@ -18,8 +18,8 @@ from appliance.cli.main import main
 from appliance.config.sections import Config, Section
 from appliance.core.refusal import Code
 from appliance.events import Event, Part
-from appliance.server.pages.contract import event_classes
 from appliance.server.calls.call_table import CALLS
+from appliance.server.pages.contract import event_classes
 from tests.documents import CONFIGURATION, EVENTS, PAGES, PROJECT, README, Page, blocks
 
 MOST_README_LINES = 150
@@ -27,7 +27,6 @@ EVERYWHERE = {"--config", "--state-dir", "--help"}  # options of every verb, doc
 
 # Temporary, to be deleted at the merge: keys that leave the configuration, and are in no document any more.
 BEING_REMOVED = {
-    "server.send_path",
     "limits.nesting",
     "limits.malformed_packets",
     "limits.log_lines_per_second",

@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from appliance.config.contradictions import contradictions
 from appliance.config.sections import Config, S, Section
-from appliance.config.values import BitRate, Bytes, SendPath, Subnet, from_text
+from appliance.config.values import BitRate, Bytes, Subnet, from_text
 from appliance.core.access.person import Role
 from appliance.core.detection.incident import Severity
 from appliance.core.machine import Position
@@ -65,7 +65,6 @@ _ALLOWED: dict[Any, str] = {
     ZoneInfo: 'a time zone\'s name, such as "Europe/Berlin"',
     Position: "one of " + ", ".join(f'"{position}"' for position in Position),
     Action: "one of " + ", ".join(f'"{action}"' for action in Action),
-    SendPath: "one of " + ", ".join(f'"{path}"' for path in SendPath),
     Severity: "one of " + ", ".join(f'"{severity}"' for severity in Severity),
     Role: "one of " + ", ".join(f'"{role}"' for role in Role),
     bool: "true or false",

@@ -24,7 +24,6 @@ from appliance.config.values import (
     RefreshSeconds,
     RoleWords,
     Seconds,
-    SendPath,
     Subnet,
     Text,
     Threshold,
@@ -62,7 +61,6 @@ class ServerSection(Section, frozen=True, kw_only=True):
 
     host: Text = "0.0.0.0"  # noqa: S104  dashboards are on the LAN: that is what the appliance is for
     port: Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")] = 5001
-    send_path: SendPath = SendPath.DIRECT
     tls: bool = False  # the contract's own sample connects with http
     certificate: Text | None = None
     key: Text | None = None

@@ -2,7 +2,6 @@
 
 import re
 from decimal import Decimal
-from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,16 +14,6 @@ LARGEST_QUANTITY = 2**63 - 1  # what the store holds
 
 _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _QUANTITY = re.compile(r"(?P<number>\d{1,19}(\.\d{1,6})?) ?(?P<prefix>[kMGT]|[KMGT]i|)(?P<unit>bit|B)")
-
-
-class SendPath(StrEnum):
-    """Who sends the events: we ourselves, or the library by its own way.
-
-    With its own way comes its own WebSocket, in which a client that sends without pause starves all others meanwhile.
-    """
-
-    DIRECT = "direct"
-    PLAIN = "plain"
 
 
 class Bytes(int):

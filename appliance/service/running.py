@@ -24,7 +24,6 @@ from eventlet.event import Event as GreenEvent
 from eventlet.hubs import get_hub
 
 from appliance.config import Config
-from appliance.config.values import SendPath
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.blocking.protection import Protected
 from appliance.core.machine import Press
@@ -104,12 +103,7 @@ class Service:
         departments = config.as_departments()
         by_id = {one.id: one for one in departments}
         simulated = "simulated-" if machine.is_simulated else ""
-        fanout = Fanout(
-            machine.is_simulated,
-            config.limits,
-            AlertFile(state_dir / f"{simulated}alerts.jsonl"),
-            plain=config.server.send_path is SendPath.PLAIN,
-        )
+        fanout = Fanout(machine.is_simulated, config.limits, AlertFile(state_dir / f"{simulated}alerts.jsonl"))
         publish = fanout.publish
         self._authentication = Authentication(config, machine, state_dir)
         access_services = self._authentication.access_services

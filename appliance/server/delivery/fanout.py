@@ -4,7 +4,6 @@ Rooms are named after the audience: `department:<id>` holds the clients that may
 those that subscribed to its analytics. Who may enter is decided elsewhere (`app`); here is no judgement.
 
 An event is serialised and framed once, whoever receives it; how the frame reaches a client is `transport`'s business.
-The libraries' own send path, which does it anew for each client, can be had instead (`plain`).
 """
 
 import logging
@@ -14,7 +13,6 @@ from threading import get_ident
 from typing import Protocol
 
 import msgspec
-import socketio
 from eventlet.hubs import get_hub
 from msgspec.structs import replace
 
@@ -63,20 +61,15 @@ class Fanout:
         simulated: bool = False,
         limits: LimitsSection = DEFAULT_LIMITS,
         alerts: AlertLog | None = None,
-        *,
-        plain: bool = False,
     ) -> None:
-        """`simulated`: say so in every event. `alerts`: where they outlive a restart; `None`: nowhere.
-
-        `plain`: send as python-socketio does, each client by itself.
-        """
+        """`simulated`: say so in every event. `alerts`: where they outlive a restart; `None`: nowhere."""
         self.simulated = simulated
         self.published = 0  # events since the start
         self._thread = get_ident()
         self._alerts = alerts
         self._journal = AlertJournal(alerts.read() if alerts else ())
         self._states: dict[tuple[str, str | None], tuple[Event, EventPacket]] = {}
-        self.sio: socketio.Server = (socketio.Server if plain else transport.DirectServer)(
+        self.sio = transport.DirectServer(
             async_mode="eventlet",
             async_handlers=False,  # a client's calls are answered in their order, and one at a time
             serializer=packets.StrictPacket,
@@ -89,9 +82,7 @@ class Fanout:
             cors_allowed_origins="*",
             cors_credentials=False,
         )
-        self._deliver: Callable[[EventPacket, str | None], None] = (
-            self._deliver_plainly if plain else self.sio.manager.deliver
-        )
+        self._deliver: Callable[[EventPacket, str | None], None] = self.sio.manager.deliver
 
     def publish(self, event: Event) -> None:
         """Send the event to its audience and keep it for newcomers if it is a state; on the hub's thread only."""
@@ -109,14 +100,13 @@ class Fanout:
 
     @property
     def given_up(self) -> int:
-        """How many clients did not keep up since the start; the libraries' own way gives up nobody."""
-        return getattr(self.sio.manager, "given_up", 0)
+        """How many clients did not keep up since the start."""
+        return int(self.sio.manager.given_up)
 
     @property
     def waiting(self) -> int:
         """How many packets have not left yet."""
-        waiting = (session.queue for session in self.sio.eio.sockets.values())
-        return sum(queue.qsize() if hasattr(queue, "qsize") else len(queue) for queue in waiting)
+        return sum(len(session.queue) for session in self.sio.eio.sockets.values())
 
     def send(self, event: Event, sid: str) -> None:
         """Send the event to one client."""
@@ -158,10 +148,6 @@ class Fanout:
     def _json(self, event: Event) -> bytes:
         content = msgspec.json.encode(event)
         return content[:-1] + b',"simulated":true}' if self.simulated else content
-
-    def _deliver_plainly(self, packet: EventPacket, room: str | None) -> None:
-        name, payload = msgspec.json.decode(packet.content[1:])
-        self.sio.emit(name, payload, room=room)
 
 
 def _content(name: str, payload: bytes) -> bytes:

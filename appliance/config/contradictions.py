@@ -16,7 +16,6 @@ from appliance.core.blocking.targets import overlap
 from appliance.core.metering.quota import Action, QuotaKind
 
 OWN_ISS = "appliance"  # what the appliance's own tokens say
-SMALLEST_MESSAGE, LARGEST_MESSAGE = 12 << 10, 1 << 20  # bytes; beyond the largest, decoding takes 20 ms
 
 
 def _contradictions_of(department: DepartmentSection) -> list[str]:
@@ -62,14 +61,9 @@ def _contradictions_in_lists(config: Config) -> list[str]:
 
 
 def _contradictions_in_limits(limits: LimitsSection) -> list[str]:
-    found = []
-    if not SMALLEST_MESSAGE <= limits.message <= LARGEST_MESSAGE:
-        found.append("limits: message must be from 12 KiB, which a connect with the longest token may take, to 1 MiB")
-    if limits.connections_per_address > limits.connections:
-        found.append(
-            "limits: connections_per_address is more than connections, so that one address could have them all"
-        )
-    return found
+    if limits.connections_per_address <= limits.connections:
+        return []
+    return ["limits: connections_per_address is more than connections, so that one address could have them all"]
 
 
 def _contradictions_in_server(server: ServerSection) -> list[str]:

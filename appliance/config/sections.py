@@ -192,10 +192,7 @@ class LimitsSection(Section, frozen=True, kw_only=True):
     The deadlines: a client sends its request and its token at once; the slowest link needs a few round trips, and
     whoever is slower on purpose holds a place. The connections: 500 dashboards and as many requests at a time, of which
     one address has a tenth, since a building's dashboards may share one behind NAT. The calls: a dashboard of 64
-    departments asks for a few things of each when it opens, and a person clicks twice a second. The message: a
-    list of 5,000 addresses to block at once is four fifths of it. The nesting: our calls have two levels.
-    No honest client sends one malformed packet. The log: 2 lines a second of each part can still be read, and are
-    25 MB a day. The refused logins are free; from then on an address waits, twice as long each time.
+    departments asks for a few things of each when it opens, and a person clicks twice a second.
     """
 
     login_deadline: Seconds = 10.0
@@ -204,12 +201,6 @@ class LimitsSection(Section, frozen=True, kw_only=True):
     connections_per_address: Count = 100
     calls_per_second: Annotated[float, Meta(ge=0.1, le=10000, description="a number from 0.1 to 10000")] = 20.0
     calls_at_once: Count = 200
-    message: Bytes = Bytes(131072)
-    nesting: Annotated[int, Meta(ge=2, le=100, description="a whole number from 2 to 100")] = 16
-    malformed_packets: Count = 1
-    log_lines_per_second: Annotated[float, Meta(ge=0.1, le=10000, description="a number from 0.1 to 10000")] = 2.0
-    refused_logins: Count = 5
-    longest_login_delay: Seconds = 300.0
 
 
 DEFAULT_LIMITS = LimitsSection()

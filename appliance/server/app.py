@@ -29,6 +29,7 @@ from appliance.server.access import Grant
 from appliance.server.access.pending import PendingSessions
 from appliance.server.calls import Caller, Context, Services
 from appliance.server.delivery.fanout import Fanout, room_for, room_of
+from appliance.server.delivery.packets import LONGEST_MESSAGE_BYTES
 from appliance.server.http import site
 from appliance.server.http.listener import Listener
 from appliance.server.http.request_filter import RequestFilter
@@ -93,7 +94,7 @@ class Server:
         self._sessions: dict[str, Session] = {}
         self._at_home: set[str] = set()  # the Engine.IO sessions of `_sessions`
         self._strangers = PendingSessions(limits.connections, limits.login_deadline)
-        self.logins = LoginBackoff(BackoffRules(free=limits.refused_logins, longest_s=limits.longest_login_delay))
+        self.logins = LoginBackoff(BackoffRules())
         access_services = services.access_services
         self._entry = LoginPages(
             access_services.people, access_services.pairing, access_services.records, self.logins, clock
@@ -243,11 +244,8 @@ class Server:
                 raise Malformed("an empty packet")  # which the library would not even decode
             self._sio._handle_eio_message(eio_sid, data)  # what the library itself registers for this
         except Malformed as fault:
-            environ = self._sio.environ[eio_sid]
-            environ["appliance.malformed"] = environ.get("appliance.malformed", 0) + 1
             log.warning("%s sent %s", self._origin(eio_sid), fault)
-            if environ["appliance.malformed"] >= self._limits.malformed_packets:
-                self._drop(eio_sid)
+            self._drop(eio_sid)
 
     def _transport(self, environ: dict[str, Any], start_response: site.StartResponse) -> Iterable[bytes]:
         try:
@@ -271,7 +269,7 @@ class Server:
     def _gate(self) -> RequestFilter:
         # A session that was dropped may last for a while longer: as many as one may have in the time for a login.
         most = self._limits.connections_per_address
-        return RequestFilter(int(self._limits.message), Rate(most / self._limits.login_deadline, most))
+        return RequestFilter(LONGEST_MESSAGE_BYTES, Rate(most / self._limits.login_deadline, most))
 
     def _pages(self, watched: Watched | None) -> dict[str, site.Page]:
         simulated, clock = self._fanout.simulated, self._clock

@@ -6,11 +6,9 @@ import re
 from typing import Any
 
 LONGEST_INTEGER = 20  # characters: a 64-bit integer and its sign
-
+DEEPEST_NESTING = 16  # levels of lists and objects; our calls have two
 
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]')  # a string as a whole, or a bracket
-
-
 _STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
@@ -19,14 +17,11 @@ class Malformed(ValueError):
 
 
 class Json:
-    """JSON as python-socketio asks for it. `nesting`: how many levels a text may have; our calls have two."""
-
-    def __init__(self, nesting: int) -> None:
-        self._nesting = nesting
+    """JSON as python-socketio asks for it."""
 
     def loads(self, text: str, **_: Any) -> Any:
         """The JSON in this text. Raises `Malformed` for what JSON does not have (NaN) and for what only harms."""
-        if text.count("[") + text.count("{") > self._nesting and _depth(text) > self._nesting:
+        if text.count("[") + text.count("{") > DEEPEST_NESTING and _depth(text) > DEEPEST_NESTING:
             raise Malformed("nested too deeply")
         return loads(text)
 

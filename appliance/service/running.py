@@ -103,7 +103,7 @@ class Service:
         departments = config.as_departments()
         by_id = {one.id: one for one in departments}
         simulated = "simulated-" if machine.is_simulated else ""
-        fanout = Fanout(machine.is_simulated, config.limits, AlertFile(state_dir / f"{simulated}alerts.jsonl"))
+        fanout = Fanout(simulated=machine.is_simulated, alerts=AlertFile(state_dir / f"{simulated}alerts.jsonl"))
         publish = fanout.publish
         self._authentication = Authentication(config, machine, state_dir)
         access_services = self._authentication.access_services

@@ -221,11 +221,8 @@ def test_lists_that_contradict_each_other_are_told() -> None:
 
 def test_limits_have_defaults_and_must_make_sense_together() -> None:
     assert parse(department("").encode(), "a.toml").limits == LimitsSection()
-    limits = parse(
-        department('[limits]\nmessage = "32 KiB"\nconnections = 50\nconnections_per_address = 50').encode(), "a"
-    )
-    assert (limits.limits.message, limits.limits.connections) == (32768, 50)
-    assert "message must be from 12 KiB" in faults(department('[limits]\nmessage = "1 KiB"'))[0]
+    limits = parse(department("[limits]\nconnections = 50\nconnections_per_address = 50").encode(), "a").limits
+    assert (limits.connections, limits.connections_per_address) == (50, 50)
     assert "connections_per_address" in faults(department("[limits]\nconnections = 10"))[0]
     assert "connections" in faults(department("[limits]\nconnections = 0"))[0]
 

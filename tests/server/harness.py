@@ -104,7 +104,7 @@ class Harness:
         self.offset_s = self.jumped_s = 0.0
         self.troubles: list[str] = []
         self.is_clock_trusted = True
-        fanout = Fanout(simulated, limits, AlertFile(state_dir / "alerts"))
+        fanout = Fanout(simulated=simulated, alerts=AlertFile(state_dir / "alerts"))
         machine, store = Machine(), SqliteStore(state_dir / "state.db")
         self.fanout = fanout
         quotas = Limits({QuotaKind.DAILY: 5368709120})

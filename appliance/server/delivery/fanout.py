@@ -16,7 +16,6 @@ import msgspec
 from eventlet.hubs import get_hub
 from msgspec.structs import replace
 
-from appliance.config import DEFAULT_LIMITS, LimitsSection
 from appliance.core.alerting.journal import AlertJournal, SentAlert
 from appliance.events import AlertEvent, Audience, DepartmentEvent, Event
 from appliance.server.delivery import packets, transport
@@ -56,12 +55,7 @@ class Fanout:
     To publish neither sleeps nor blocks; what one step publishes leaves together when the step has ended.
     """
 
-    def __init__(
-        self,
-        simulated: bool = False,
-        limits: LimitsSection = DEFAULT_LIMITS,
-        alerts: AlertLog | None = None,
-    ) -> None:
+    def __init__(self, *, simulated: bool = False, alerts: AlertLog | None = None) -> None:
         """`simulated`: say so in every event. `alerts`: where they outlive a restart; `None`: nowhere."""
         self.simulated = simulated
         self.published = 0  # events since the start
@@ -73,10 +67,10 @@ class Fanout:
             async_mode="eventlet",
             async_handlers=False,  # a client's calls are answered in their order, and one at a time
             serializer=packets.StrictPacket,
-            json=Json(limits.nesting),
+            json=Json(),
             logger=packets.OneLineLogger(logging.getLogger("socketio.server")),
             engineio_logger=packets.OneLineLogger(logging.getLogger("engineio.server")),
-            max_http_buffer_size=int(limits.message),
+            max_http_buffer_size=packets.LONGEST_MESSAGE_BYTES,
             # A page of any origin may connect: the token is in its hands and not in a cookie, so there is no authority
             # that another site's page could borrow.
             cors_allowed_origins="*",

@@ -16,6 +16,9 @@ from socketio.packet import CONNECT, DISCONNECT, EVENT, Packet
 from appliance.core.text import clipped
 from appliance.server.strict_json import Malformed
 
+# A list of 5,000 addresses to block at once is four fifths of it, and a connect with the longest token a tenth.
+# A message of 1 MiB would take 20 ms to decode.
+LONGEST_MESSAGE_BYTES = 128 * 1024
 RESERVED_EVENTS = frozenset({"connect", "connect_error", "disconnect", "*"})  # handlers' names, not a client's to send
 
 

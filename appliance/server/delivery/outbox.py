@@ -102,7 +102,7 @@ class Outbox:
         """Return at once: to wait for a client to fetch what waits for it would be to wait for ever."""
 
     def attach(self, wake: Callable[[], object]) -> None:
-        """From now on `take` fetches; `wake`: is called when there is something to fetch."""
+        """From now on `take_frames` fetches; `wake`: is called when there is something to fetch."""
         self._wake = wake
         self.catch_up()
         if self._entries or self.is_ended:
@@ -113,7 +113,7 @@ class Outbox:
         self._wake = None
         self._entries.clear()
 
-    def take(self, most_bytes: int) -> bytes:
+    def take_frames(self, most_bytes: int) -> bytes:
         """Frames for the WebSocket, as many as fill `most_bytes`, the last of them whole; empty: nothing waits."""
         entries = self._entries
         if not entries:

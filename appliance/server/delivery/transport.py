@@ -85,7 +85,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         """The options are the library's."""
         super().__init__(**options)
         self._async: dict[str, Any] = {**self._async, "websocket": Upgrade}
-        self.turn = WriteBatch()
+        self.batch = WriteBatch()
 
     def create_queue(self, *_: object, **__: object) -> Outbox:
         """A queue for a session."""
@@ -151,7 +151,7 @@ class Carrier:
     def begin(self, sock: Any, forget: Callable[[], None], token: bytes) -> None:
         """Answer the handshake and serve the session, or wait until it moves here; at the end, call `forget`."""
         self._forget = forget
-        wire = self._wire = WebSocket(sock, self, self._server.turn, self._server.max_http_buffer_size)
+        wire = self._wire = WebSocket(sock, self, self._server.batch, self._server.max_http_buffer_size)
         wire.reply(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Accept: " + token + b"\r\n\r\n"
@@ -167,14 +167,14 @@ class Carrier:
         if self._wire is not None:
             self._wire.end("it gives way to another", reset=True)
 
-    def takes_at_once(self, text: bytes) -> bool:
+    def handle_at_once(self, text: bytes) -> bool:
         """Deal with a pong, which is most of what a quiet client sends."""
         if text != PONG_TEXT or self._stage is not Stage.HOME:
             return False
         self._session.receive(Packet(PONG))
         return True
 
-    def carry_out(self, content: str | bytes) -> None:
+    def handle(self, content: str | bytes) -> None:
         """Deal with any other message."""
         try:
             _DUTIES[self._stage](self, content)

@@ -111,18 +111,18 @@ class Server:
         self._sio.on("*", self._call)
         self._sio.eio.on("connect", self._open)
         self._sio.eio.on("message", self._receive)
-        self.door = Listener(
-            site.HttpSite(self._transport, self._gate(), self._pages(watched), hsts_max_age),
-            limits.connections,
-            limits.connections_per_address,
-            limits.request_deadline,
-            self._is_client,
-            tls.secure if tls else None,
+        self.listener = Listener(
+            site.HttpSite(self._transport, self._request_filter(), self._pages(watched), hsts_max_age),
+            connections=limits.connections,
+            connections_per_network=limits.connections_per_address,
+            request_s=limits.request_deadline,
+            is_client=self._is_client,
+            secure=tls.secure if tls else None,
         )
 
-    def serve(self, listener: Any) -> None:
+    def serve(self, listening_socket: Any) -> None:
         """Answer on this listening socket until it is closed; for a greenlet of its own."""
-        self.door.serve(listener)
+        self.listener.serve(listening_socket)
 
     def expire_sessions(self, now: Moment) -> None:
         """Tell every client whose token is over or revoked, and disconnect it; drop whoever is too long a stranger."""
@@ -266,7 +266,7 @@ class Server:
         """Whether the request is one of a client that is logged in."""
         return _session_of(environ) in self._at_home
 
-    def _gate(self) -> RequestFilter:
+    def _request_filter(self) -> RequestFilter:
         # A session that was dropped may last for a while longer: as many as one may have in the time for a login.
         most = self._limits.connections_per_address
         return RequestFilter(LONGEST_MESSAGE_BYTES, Rate(most / self._limits.login_deadline, most))
@@ -287,9 +287,9 @@ class Server:
     def _figures(self) -> Figures:
         return Figures(
             clients=len(self._sessions),
-            connections=len(self.door),
-            connections_refused_total=self.door.refused,
-            connections_evicted_total=self.door.evicted,
+            connections=len(self.listener),
+            connections_refused_total=self.listener.refused,
+            connections_evicted_total=self.listener.evicted,
             logins_refused_total=self.logins.refused,
             events_published_total=self._fanout.published,
             clients_given_up_total=self._fanout.given_up,

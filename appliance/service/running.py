@@ -253,8 +253,13 @@ class Service:
         except OSError as error:
             log.warning("port %d cannot be used; people who are cut off find no page: %s", port, error.strerror)
             return []
-        door = Listener(self._notice, NOTICE_CONNECTIONS, NOTICE_CONNECTIONS_PER_ADDRESS, self._request_s)
-        return [eventlet.spawn(self._drive, "the notice", partial(door.serve, listener))]
+        notices = Listener(
+            self._notice,
+            connections=NOTICE_CONNECTIONS,
+            connections_per_network=NOTICE_CONNECTIONS_PER_ADDRESS,
+            request_s=self._request_s,
+        )
+        return [eventlet.spawn(self._drive, "the notice", partial(notices.serve, listener))]
 
     def _troubles(self) -> Sequence[str]:
         blocks = self._enforcement.troubles(clock())

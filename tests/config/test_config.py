@@ -215,7 +215,7 @@ def test_each_way_to_name_a_source_is_taken(source: str) -> None:
 def test_lists_that_contradict_each_other_are_told() -> None:
     one = 'name = "bad"\nsource = "/a"\n'
     assert "given twice" in faults(block_list(f"{one}[[block_lists]]\n{one}"))[0]
-    assert "which there is not" in faults(block_list(f'{one}department = "b"'))[0]
+    assert "which is not configured" in faults(block_list(f'{one}department = "b"'))[0]
     assert "longer than its refresh" in faults(block_list(f"{one}duration = 60"))[0]
 
 

@@ -179,10 +179,9 @@ class Listener:
         is_client: Callable[[Environ], bool] = lambda _: False,
         secure: Callable[[Any], Any] | None = None,
     ) -> None:
-        """`request_s`: deadline of a request, in seconds.
+        """`request_s`: deadline of a request. `is_client`: whether a request belongs to a client that is logged in.
 
-        `is_client`: whether a request belongs to a client that is logged in. `secure`: does the TLS handshake of an
-        accepted socket and returns the protected one; `None`: HTTP without TLS.
+        `secure`: does the TLS handshake of an accepted socket, returns the protected one; `None`: HTTP without TLS.
         """
         self._application = application
         self._most = connections
@@ -203,19 +202,7 @@ class Listener:
     def serve(self, listening_socket: Any) -> None:
         """Answer requests on this listening socket until it is closed."""
         self._most = min(self._most, room_for(self._most))
-        server = wsgi.Server(
-            listening_socket,
-            listening_socket.getsockname(),
-            self._application,
-            environ={
-                "wsgi.errors": DebugLog(),
-                **({"wsgi.url_scheme": "https", "HTTPS": "on"} if self._secure else {}),
-            },
-            protocol=partial(Protocol, request_s=self._request_s),
-            log_output=False,
-            debug=False,
-            socket_timeout=STALL_S,
-        )
+        server = self._http_server(listening_socket)
         while True:
             try:
                 accepted, address = listening_socket.accept()
@@ -226,6 +213,19 @@ class Listener:
                 continue
             self._admit(server, accepted, address)
             eventlet.sleep(0)  # between two connections, other greenlets have their turn
+
+    def _http_server(self, listening_socket: Any) -> Any:
+        scheme = {"wsgi.url_scheme": "https", "HTTPS": "on"} if self._secure else {}
+        return wsgi.Server(
+            listening_socket,
+            listening_socket.getsockname(),
+            self._application,
+            environ={"wsgi.errors": DebugLog(), **scheme},
+            protocol=partial(Protocol, request_s=self._request_s),
+            log_output=False,
+            debug=False,
+            socket_timeout=STALL_S,
+        )
 
     def _recover(self, error: OSError) -> None:
         """Go on after a connection that was reset before it was accepted; where descriptors lack, evict or wait."""

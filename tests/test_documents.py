@@ -25,17 +25,6 @@ from tests.documents import CONFIGURATION, EVENTS, PAGES, PROJECT, README, Page,
 MOST_README_LINES = 150
 EVERYWHERE = {"--config", "--state-dir", "--help"}  # options of every verb, documented once
 
-# Temporary, to be deleted at the merge: keys that leave the configuration, and are in no document any more.
-BEING_REMOVED = {
-    "server.send_path",
-    "limits.nesting",
-    "limits.malformed_packets",
-    "limits.log_lines_per_second",
-    "limits.message",
-    "limits.refused_logins",
-    "limits.longest_login_delay",
-}
-
 _COMMAND = re.compile(r"(?<![\w./$-])(?:\.venv/run/bin/)?appliance (?=[a-z\[-])(?P<words>[^#)>&;]*)")
 _FILE = re.compile(r"(?<![\w./-])(?P<path>(?:appliance|deploy|tests)/[\w./-]*\w/?)")
 _NAME = re.compile(r"[a-z]+:[a-z]+")  # of an event or a call
@@ -195,9 +184,8 @@ def keys_in(table: dict[str, Any], path: str = "") -> Iterator[str]:
 
 def test_every_key_of_the_configuration_is_in_a_sample_of_its_page() -> None:
     documented = {key for block in CONFIGURATION.blocks("toml") for key in keys_in(tomllib.loads(block.text))}
-    missing = [key for key in keys_of(Config) if key not in documented | BEING_REMOVED]
+    missing = [key for key in keys_of(Config) if key not in documented]
     assert [f"{CONFIGURATION.name} lacks {key}" for key in missing] == []
-    assert documented & BEING_REMOVED == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,4 +1,4 @@
-"""What no value can tell by itself: where parts of a configuration contradict each other."""
+"""Contradictions: faults that lie not in one value of a configuration but between two."""
 
 from collections.abc import Sequence
 from itertools import combinations, pairwise, product
@@ -15,15 +15,14 @@ from appliance.config.values import Subnet
 from appliance.core.blocking.targets import overlap
 from appliance.core.metering.quota import Action, QuotaKind
 
-OWN_ISS = "appliance"  # what the appliance's own tokens say
-SMALLEST_MESSAGE, LARGEST_MESSAGE = 12 << 10, 1 << 20  # bytes; beyond the largest, decoding takes 20 ms
+OWN_ISS = "appliance"  # of the appliance's own tokens
 
 
 def _contradictions_of(department: DepartmentSection) -> list[str]:
     quota = department.quota
     found = []
     if quota.on_exceeded is Action.THROTTLE and quota.throttle_rate is None:
-        found.append(f'departments: "{department.id}" is to be throttled; its quota needs a throttle_rate')
+        found.append(f'departments: "{department.id}" has on_exceeded = "throttle"; its quota needs a throttle_rate')
     limits = [getattr(one, kind.value) for one in (quota, quota.hosts) for kind in QuotaKind]
     if quota.on_exceeded is not Action.ALERT and all(limit is None for limit in limits):
         found.append(f'departments: "{department.id}" has on_exceeded without a daily, weekly or monthly limit')
@@ -31,7 +30,7 @@ def _contradictions_of(department: DepartmentSection) -> list[str]:
 
 
 def _contradictions_in_history(history: HistorySection) -> list[str]:
-    """Wider buckets that are forgotten first would leave narrower ones whose host is not known any more."""
+    """Wider buckets must be kept as long as narrower ones, which else would lose the name of their host."""
     names = ("minute", "five_minutes", "hour", "day"), ("host_five_minutes", "host_hour", "host_day")
     return [
         f"history: {narrow} is kept longer than {wide}; what is wider must be kept at least as long"
@@ -48,7 +47,7 @@ def _contradictions_in_lists(config: Config) -> list[str]:
         if one.name == other.name
     ]
     found += [
-        f'block_lists: "{one.name}" is for the department "{one.department}", which there is not'
+        f'block_lists: "{one.name}" is for the department "{one.department}", which is not configured'
         for one in lists
         if one.department not in (None, *departments)
     ]
@@ -62,14 +61,9 @@ def _contradictions_in_lists(config: Config) -> list[str]:
 
 
 def _contradictions_in_limits(limits: LimitsSection) -> list[str]:
-    found = []
-    if not SMALLEST_MESSAGE <= limits.message <= LARGEST_MESSAGE:
-        found.append("limits: message must be from 12 KiB, which a connect with the longest token may take, to 1 MiB")
-    if limits.connections_per_address > limits.connections:
-        found.append(
-            "limits: connections_per_address is more than connections, so that one address could have them all"
-        )
-    return found
+    if limits.connections_per_address <= limits.connections:
+        return []
+    return ["limits: connections_per_address is more than connections, so that one address could have them all"]
 
 
 def _contradictions_in_server(server: ServerSection) -> list[str]:
@@ -99,7 +93,7 @@ def _prefix_length(subnet: Subnet) -> int:
 
 
 def contradictions(config: Config) -> list[str]:
-    """What no value can tell by itself."""
+    """A line for each contradiction, beginning with the section; empty: there is none."""
     found = []
     if not config.departments:
         found.append("departments: none; needed: at least one [[departments]] table")

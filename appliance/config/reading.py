@@ -1,8 +1,8 @@
-"""Reading: from the bytes of a TOML file to a checked configuration.
+"""Reading: makes a checked configuration of the bytes of a TOML file.
 
-Every fault is reported at once, each with its key, what was found and what is allowed: somebody who mends a file over
-SSH should not meet its errors one by one. `msgspec` judges each value; this module walks the tables, so that the first
-fault does not hide the others.
+It reports every fault at once, each with its key, the value found and the values allowed, because a person who edits a
+file over SSH should not meet its errors one by one. `msgspec` checks each value; this module walks the tables, so that
+the first fault does not hide the others.
 """
 
 import difflib
@@ -15,14 +15,14 @@ import msgspec
 from msgspec import Meta
 
 from appliance.config.contradictions import contradictions
-from appliance.config.sections import Config, S, Section
-from appliance.config.values import BitRate, Bytes, SendPath, Subnet, from_text
+from appliance.config.sections import Config, Section, SectionT
+from appliance.config.values import BitRate, Bytes, Subnet, from_text
 from appliance.core.access.person import Role
 from appliance.core.detection.incident import Severity
 from appliance.core.machine import Position
 from appliance.core.metering.quota import Action
 
-LARGEST_FILE_BYTES = 1 << 20  # 64 departments with all their keys are 20 kB; what is larger is not a configuration
+LARGEST_FILE_BYTES = 1 << 20  # 64 departments with all their keys are 20 kB
 LONGEST_SHOWN = 60  # of a wrong value, in an error: enough to recognise it
 
 
@@ -57,7 +57,7 @@ def parse(content: bytes, file_name: str) -> Config:
     return config
 
 
-# What is allowed, for the types that carry no description of their own.
+# The allowed values, for types without a description.
 _ALLOWED: dict[Any, str] = {
     Bytes: 'a size with its unit, such as "5 GiB" or "5 GB"',
     BitRate: 'a rate with its unit, such as "1 Gbit" or "100 Mbit"',
@@ -65,7 +65,6 @@ _ALLOWED: dict[Any, str] = {
     ZoneInfo: 'a time zone\'s name, such as "Europe/Berlin"',
     Position: "one of " + ", ".join(f'"{position}"' for position in Position),
     Action: "one of " + ", ".join(f'"{action}"' for action in Action),
-    SendPath: "one of " + ", ".join(f'"{path}"' for path in SendPath),
     Severity: "one of " + ", ".join(f'"{severity}"' for severity in Severity),
     Role: "one of " + ", ".join(f'"{role}"' for role in Role),
     bool: "true or false",
@@ -75,7 +74,7 @@ _ALLOWED: dict[Any, str] = {
 }
 
 
-def _section(kind: type[S], found: object, path: str, problems: list[str]) -> S | None:
+def _section(kind: type[SectionT], found: object, path: str, problems: list[str]) -> SectionT | None:
     if not isinstance(found, dict):
         problems.append(f"{path}: found {_short(found)}; allowed: a table")
         return None
@@ -92,7 +91,7 @@ def _section(kind: type[S], found: object, path: str, problems: list[str]) -> S 
 
 
 def _value(kind: Any, found: object, key: str, problems: list[str]) -> Any:
-    """The value of one key, or `None` with the fault added to `problems`; lists are judged entry by entry."""
+    """The value of one key; `None`: it is wrong, and `problems` has the fault. Lists are checked entry by entry."""
     if isinstance(kind, type) and issubclass(kind, Section):
         return _section(kind, found, key, problems)
     if get_origin(kind) is tuple and isinstance(found, list):

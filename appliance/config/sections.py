@@ -1,4 +1,4 @@
-"""The tables of the file, with their defaults and what each of these is for."""
+"""The sections of the configuration: a class for each table of the file, with its defaults and their reasons."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,6 @@ from appliance.config.values import (
     RefreshSeconds,
     RoleWords,
     Seconds,
-    SendPath,
     Subnet,
     Text,
     Threshold,
@@ -43,26 +42,25 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the file."""
 
 
-S = TypeVar("S", bound=Section)
+SectionT = TypeVar("SectionT", bound=Section)
 
 
-class Appliance(Section, frozen=True, kw_only=True):
-    """Where the appliance stands, and whose midnight begins a quota day."""
+class ApplianceSection(Section, frozen=True, kw_only=True):
+    """The appliance's position in the network, and the time zone whose midnight begins a quota day."""
 
     position: Position
     timezone: ZoneInfo = ZoneInfo("UTC")
 
 
 class ServerSection(Section, frozen=True, kw_only=True):
-    """Where dashboards connect. Port 5001 is the contract's.
+    """The address where dashboards connect. Port 5001 is the contract's.
 
-    `tls`: speak HTTPS there, with the operator's `certificate` and `key`, else with one of the appliance's own.
-    `hsts_max_age`: seconds that browsers are told to take nothing but HTTPS from this name; 0 does not tell them.
+    `tls`: speak HTTPS, with the operator's `certificate` and `key`, or without these with the appliance's own.
+    `hsts_max_age`: seconds during which browsers shall use nothing but HTTPS for this name; 0: no such header.
     """
 
-    host: Text = "0.0.0.0"  # noqa: S104  dashboards are on the LAN: that is what the appliance is for
+    host: Text = "0.0.0.0"  # noqa: S104  dashboards are on the LAN, which the appliance serves
     port: Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")] = 5001
-    send_path: SendPath = SendPath.DIRECT
     tls: bool = False  # the contract's own sample connects with http
     certificate: Text | None = None
     key: Text | None = None
@@ -72,9 +70,9 @@ class ServerSection(Section, frozen=True, kw_only=True):
 
 
 class IssuerSection(Section, frozen=True, kw_only=True):
-    """An issuer of tokens beside the appliance: who it is, by which key, and how much of its word is taken.
+    """An issuer of tokens beside the appliance: its name, its key, and the most that its tokens may allow.
 
-    `roles` says which role a value of the claim `role_claim` gives, and `departments` which department a value of
+    `roles` gives the role for a value of the claim `role_claim`, and `departments` the department for a value of
     `departments_claim`; without them, the values are the appliance's own words.
     """
 
@@ -82,15 +80,15 @@ class IssuerSection(Section, frozen=True, kw_only=True):
     algorithm: IssuerAlgorithm
     key: Text  # the file with its public key, in PEM
     audience: Text
-    maximum_role: Role = Role.VIEWER  # what the issuer says beyond it is lowered to it
+    maximum_role: Role = Role.VIEWER  # a higher role of the issuer is lowered to it
     role_claim: Text = "role"
     roles: RoleWords | None = None
     departments_claim: Text = "departments"
     departments: DepartmentWords | None = None
 
 
-class Periods(Section, frozen=True, kw_only=True):
-    """Seconds between two steps. The defaults: an eye sees a second, statistics need a few, gauges move slowly."""
+class PeriodsSection(Section, frozen=True, kw_only=True):
+    """Seconds between two steps. Defaults: an eye notices a second, statistics need a few, gauges move slowly."""
 
     metering: Seconds = 1.0
     analytics: Seconds = 5.0
@@ -98,17 +96,17 @@ class Periods(Section, frozen=True, kw_only=True):
 
 
 class HostQuotaSection(Section, frozen=True, kw_only=True):
-    """The limits of each host of a department by itself; what is absent is not limited."""
+    """The limits of each single host of a department; `None`: no limit."""
 
     daily: Bytes | None = None
     weekly: Bytes | None = None
     monthly: Bytes | None = None
 
 
-class Quota(Section, frozen=True, kw_only=True):
-    """A department's limits; what is absent is not limited. Thresholds in percent; 100 is always one.
+class QuotaSection(Section, frozen=True, kw_only=True):
+    """A department's limits; `None`: no limit. `thresholds`: in percent; 100 is always one.
 
-    `on_exceeded`: what happens then, to the department or to the host; `throttle_rate` goes with `throttle`.
+    `on_exceeded`: the action beyond a limit, for the department or the host; `throttle_rate` goes with `throttle`.
     `billing_day`: the monthly period starts on it.
     """
 
@@ -123,28 +121,28 @@ class Quota(Section, frozen=True, kw_only=True):
 
 
 class DepartmentSection(Section, frozen=True, kw_only=True):
-    """A department as the file has it."""
+    """A department. `exempt`: hosts and destinations that are neither counted nor blocked nor throttled by a quota."""
 
     id: DepartmentId
     interface: InterfaceName
     name: Text = ""
     subnets: tuple[Subnet, ...] = ()
     line_rate: BitRate | None = None
-    exempt: tuple[Subnet, ...] = ()  # hosts and destinations that are neither counted nor held
-    quota: Quota = Quota()
+    exempt: tuple[Subnet, ...] = ()
+    quota: QuotaSection = QuotaSection()
 
 
-class Protection(Section, frozen=True, kw_only=True):
-    """What is never blocked, beside the appliance itself."""
+class ProtectionSection(Section, frozen=True, kw_only=True):
+    """Addresses that are never blocked, beside the appliance's own."""
 
     addresses: tuple[Subnet, ...] = ()
 
 
 class DetectionSection(Section, frozen=True, kw_only=True):
-    """What follows incidents by itself. `block_from`: the severity from which on a source is blocked; `None`: never.
+    """Automatic blocks of incidents' sources. `block_from`: the least severity that is blocked; `None`: none is.
 
-    By default nobody is: what was taken for a scan may have been a printer's driver. `block_duration`: seconds; 0:
-    until lifted. Ten minutes are the end of most scans, and of a mistake before the help desk is called twice.
+    The default is none: an apparent scan may be a printer's driver. `block_duration`: seconds; 0: until lifted. Ten
+    minutes outlast most scans, and a mistake ends before the help desk is called twice.
     """
 
     block_from: Severity | None = None
@@ -152,10 +150,10 @@ class DetectionSection(Section, frozen=True, kw_only=True):
 
 
 class BlockListSection(Section, frozen=True, kw_only=True):
-    """A list of what is to be blocked, which somebody else keeps. `department`: `None` for all.
+    """A block list that is maintained elsewhere. `department`: `None` for all.
 
-    `refresh`: seconds between two looks; one costs nothing where nothing has changed. `duration`: seconds that an entry
-    stays blocked after the list was last seen with it; 0: until the list is seen without it.
+    `refresh`: seconds between two reads; one costs nothing when the list is unchanged. `duration`: seconds that an
+    entry stays blocked after the last read that had it; 0: until a read does not have it.
     """
 
     name: ListName
@@ -166,11 +164,11 @@ class BlockListSection(Section, frozen=True, kw_only=True):
 
 
 class HistorySection(Section, frozen=True, kw_only=True):
-    """Days that the buckets of each width are kept: of departments, and as `host_...` of each of their hosts.
+    """Days that history keeps the buckets of each width: of departments, and as `host_...` of each of their hosts.
 
-    The defaults: minutes are asked of yesterday, five minutes of last week, to compare, and hours of a season; days,
-    and months, which are their sums, tell how a department grows, and cost nothing. Hosts take the room: 2,000 of
-    them, always busy, fill 5 MB a day with five minutes, 1 MB with hours and 50 kB with days.
+    Defaults: people ask for the minutes of yesterday, for five minutes of last week, to compare, and for the hours of a
+    season; days, and months, which are their sums, show how a department grows, and cost nothing. Hosts cost space:
+    2,000 of them, always busy, fill 5 MB a day with five minutes, 1 MB with hours and 50 kB with days.
     """
 
     minute: Days = 2
@@ -183,21 +181,18 @@ class HistorySection(Section, frozen=True, kw_only=True):
 
 
 class NoticeSection(Section, frozen=True, kw_only=True):
-    """What a person reads whose department is cut off by its quota."""
+    """The page for people whose department is cut off by its quota. `contact`: as the page names it."""
 
     contact: Text = "your IT team"
 
 
 class LimitsSection(Section, frozen=True, kw_only=True):
-    """What one client, one address and all strangers together may take of the server.
+    """Limits of the server's resources for one client, one address and all strangers together.
 
-    The deadlines: a client sends its request and its token at once; the slowest link needs a few round trips, and
-    whoever is slower on purpose holds a place. The connections: 500 dashboards and as many requests at a time, of which
-    one address has a tenth, since a building's dashboards may share one behind NAT. The calls: a dashboard of 64
-    departments asks for a few things of each when it opens, and a person clicks twice a second. The message: a
-    list of 5,000 addresses to block at once is four fifths of it. The nesting: our calls have two levels.
-    No honest client sends one malformed packet. The log: 2 lines a second of each part can still be read, and are
-    25 MB a day. The refused logins are free; from then on an address waits, twice as long each time.
+    Deadlines: a client sends its request and its token at once; the slowest link needs a few round trips, and a client
+    that is slow on purpose takes a place. Connections: 500 dashboards and as many requests at a time; one address has a
+    tenth, since a building's dashboards may share one behind NAT. Calls: a dashboard of 64 departments makes a few for
+    each when it opens, and a person clicks twice a second.
     """
 
     login_deadline: Seconds = 10.0
@@ -206,18 +201,12 @@ class LimitsSection(Section, frozen=True, kw_only=True):
     connections_per_address: Count = 100
     calls_per_second: Annotated[float, Meta(ge=0.1, le=10000, description="a number from 0.1 to 10000")] = 20.0
     calls_at_once: Count = 200
-    message: Bytes = Bytes(131072)
-    nesting: Annotated[int, Meta(ge=2, le=100, description="a whole number from 2 to 100")] = 16
-    malformed_packets: Count = 1
-    log_lines_per_second: Annotated[float, Meta(ge=0.1, le=10000, description="a number from 0.1 to 10000")] = 2.0
-    refused_logins: Count = 5
-    longest_login_delay: Seconds = 300.0
 
 
 DEFAULT_LIMITS = LimitsSection()
 
 
-class PanelPins(Section, frozen=True, kw_only=True):
+class PanelSection(Section, frozen=True, kw_only=True):
     """BCM pin numbers of the button and the LEDs; `hold`: seconds the button is held for maintenance."""
 
     button: Pin = 17
@@ -230,22 +219,22 @@ class PanelPins(Section, frozen=True, kw_only=True):
 class Config(Section, frozen=True, kw_only=True):
     """The whole file."""
 
-    appliance: Appliance
+    appliance: ApplianceSection
     departments: tuple[DepartmentSection, ...]
     server: ServerSection = ServerSection()
     issuers: tuple[IssuerSection, ...] = ()
-    periods: Periods = Periods()
-    protection: Protection = Protection()
+    periods: PeriodsSection = PeriodsSection()
+    protection: ProtectionSection = ProtectionSection()
     detection: DetectionSection = DetectionSection()
     block_lists: tuple[BlockListSection, ...] = ()
     history: HistorySection = HistorySection()
     notice: NoticeSection = NoticeSection()
     limits: LimitsSection = DEFAULT_LIMITS
-    panel: PanelPins = PanelPins()
+    panel: PanelSection = PanelSection()
 
     @property
     def position(self) -> Position:
-        """Where the appliance stands."""
+        """The appliance's position in the network."""
         return self.appliance.position
 
     @property
@@ -254,7 +243,7 @@ class Config(Section, frozen=True, kw_only=True):
         return self.appliance.timezone
 
     def as_retention(self) -> Retention:
-        """How long history is kept, in the core's words."""
+        """The retention of history, as the core's value."""
         kept = msgspec.structs.asdict(self.history)
         return Retention(
             department_days={step: kept[step.name.lower()] for step in DEPARTMENT_STEPS},
@@ -262,18 +251,18 @@ class Config(Section, frozen=True, kw_only=True):
         )
 
     def as_response(self) -> Response | None:
-        """What follows incidents, in the core's words; `None`: nothing does."""
+        """The automatic response to incidents, as the core's value; `None`: there is none."""
         severity = self.detection.block_from
         return None if severity is None else Response(severity, self.detection.block_duration)
 
     def as_block_lists(self) -> tuple[BlockList, ...]:
-        """The lists of what is to be blocked, in the core's words."""
+        """The block lists, as the core's values."""
         return tuple(
             BlockList(one.name, one.source, one.refresh, one.department, one.duration) for one in self.block_lists
         )
 
     def as_departments(self) -> tuple[Department, ...]:
-        """The departments in the core's words."""
+        """The departments, as the core's values."""
         return tuple(_department(section) for section in self.departments)
 
 
@@ -298,7 +287,7 @@ def _department(section: DepartmentSection) -> Department:
     )
 
 
-def _limits(quota: Quota | HostQuotaSection) -> dict[QuotaKind, int]:
+def _limits(quota: QuotaSection | HostQuotaSection) -> dict[QuotaKind, int]:
     return {kind: int(limit) for kind in QuotaKind if (limit := getattr(quota, kind.value)) is not None}
 
 

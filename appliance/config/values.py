@@ -1,8 +1,7 @@
-"""The kinds of value that a configuration holds, and how a person writes them."""
+"""The kinds of values in a configuration, and their notations."""
 
 import re
 from decimal import Decimal
-from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,20 +10,10 @@ from msgspec import Meta
 
 from appliance.core.access.person import Role
 
-LARGEST_QUANTITY = 2**63 - 1  # what the store holds
+LARGEST_QUANTITY = 2**63 - 1  # that SQLite stores
 
 _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _QUANTITY = re.compile(r"(?P<number>\d{1,19}(\.\d{1,6})?) ?(?P<prefix>[kMGT]|[KMGT]i|)(?P<unit>bit|B)")
-
-
-class SendPath(StrEnum):
-    """Who sends the events: we ourselves, or the library by its own way.
-
-    With its own way comes its own WebSocket, in which a client that sends without pause starves all others meanwhile.
-    """
-
-    DIRECT = "direct"
-    PLAIN = "plain"
 
 
 class Bytes(int):
@@ -82,14 +71,14 @@ ListName = Annotated[
 ListSource = Annotated[
     str,
     Meta(
-        # No user and password: the URL stands in answers and in the log.
+        # No user and password: the URL appears in answers and in the log.
         pattern=r"^(/[^\x00-\x1f\x7f]{1,1000}"
         r"|http://([A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?(/[!-~]{0,1000})?)$",
         description='a file\'s absolute path, or a URL such as "http://192.168.1.2/list.txt"',
     ),
 ]
 RefreshSeconds = Annotated[
-    float, Meta(ge=1, le=604_800, description="a number of seconds from 1 to 604800 (a week) between two looks")
+    float, Meta(ge=1, le=604_800, description="a number of seconds from 1 to 604800 (a week) between two reads")
 ]
 HoldSeconds = Annotated[
     int, Meta(ge=0, le=31_536_000, description="a whole number of seconds up to 31536000 (a year), or 0")
@@ -97,7 +86,7 @@ HoldSeconds = Annotated[
 
 
 def from_text(kind: type, text: object) -> object:
-    """The value of this kind that the text says; for `msgspec`. Raises `TypeError` or `ValueError`."""
+    """Parse a value of this kind; `msgspec` calls this. Raises `TypeError` or `ValueError`."""
     if not isinstance(text, str):
         raise TypeError("not a text")
     if kind is Subnet:

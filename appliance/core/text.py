@@ -1,6 +1,6 @@
-"""A stranger's text, fit for one line of the log."""
+"""Texts from strangers, made fit for the log."""
 
-LONGEST_LOGGED = 200  # characters of what a stranger can make us write
+LONGEST_LOGGED = 200  # characters of a stranger's text
 
 
 def clipped(text: object) -> str:

@@ -29,6 +29,7 @@ from appliance.server.access import Grant
 from appliance.server.access.pending import PendingSessions
 from appliance.server.calls import Caller, Context, Services
 from appliance.server.delivery.fanout import Fanout, room_for, room_of
+from appliance.server.delivery.packets import LONGEST_MESSAGE_BYTES
 from appliance.server.http import site
 from appliance.server.http.listener import Listener
 from appliance.server.http.request_filter import RequestFilter
@@ -93,7 +94,7 @@ class Server:
         self._sessions: dict[str, Session] = {}
         self._at_home: set[str] = set()  # the Engine.IO sessions of `_sessions`
         self._strangers = PendingSessions(limits.connections, limits.login_deadline)
-        self.logins = LoginBackoff(BackoffRules(free=limits.refused_logins, longest_s=limits.longest_login_delay))
+        self.logins = LoginBackoff(BackoffRules())
         access_services = services.access_services
         self._entry = LoginPages(
             access_services.people, access_services.pairing, access_services.records, self.logins, clock
@@ -110,18 +111,18 @@ class Server:
         self._sio.on("*", self._call)
         self._sio.eio.on("connect", self._open)
         self._sio.eio.on("message", self._receive)
-        self.door = Listener(
-            site.HttpSite(self._transport, self._gate(), self._pages(watched), hsts_max_age),
-            limits.connections,
-            limits.connections_per_address,
-            limits.request_deadline,
-            self._is_client,
-            tls.secure if tls else None,
+        self.listener = Listener(
+            site.HttpSite(self._transport, self._request_filter(), self._pages(watched), hsts_max_age),
+            connections=limits.connections,
+            connections_per_network=limits.connections_per_address,
+            request_s=limits.request_deadline,
+            is_client=self._is_client,
+            secure=tls.secure if tls else None,
         )
 
-    def serve(self, listener: Any) -> None:
+    def serve(self, listening_socket: Any) -> None:
         """Answer on this listening socket until it is closed; for a greenlet of its own."""
-        self.door.serve(listener)
+        self.listener.serve(listening_socket)
 
     def expire_sessions(self, now: Moment) -> None:
         """Tell every client whose token is over or revoked, and disconnect it; drop whoever is too long a stranger."""
@@ -243,11 +244,8 @@ class Server:
                 raise Malformed("an empty packet")  # which the library would not even decode
             self._sio._handle_eio_message(eio_sid, data)  # what the library itself registers for this
         except Malformed as fault:
-            environ = self._sio.environ[eio_sid]
-            environ["appliance.malformed"] = environ.get("appliance.malformed", 0) + 1
             log.warning("%s sent %s", self._origin(eio_sid), fault)
-            if environ["appliance.malformed"] >= self._limits.malformed_packets:
-                self._drop(eio_sid)
+            self._drop(eio_sid)
 
     def _transport(self, environ: dict[str, Any], start_response: site.StartResponse) -> Iterable[bytes]:
         try:
@@ -268,10 +266,10 @@ class Server:
         """Whether the request is one of a client that is logged in."""
         return _session_of(environ) in self._at_home
 
-    def _gate(self) -> RequestFilter:
+    def _request_filter(self) -> RequestFilter:
         # A session that was dropped may last for a while longer: as many as one may have in the time for a login.
         most = self._limits.connections_per_address
-        return RequestFilter(int(self._limits.message), Rate(most / self._limits.login_deadline, most))
+        return RequestFilter(LONGEST_MESSAGE_BYTES, Rate(most / self._limits.login_deadline, most))
 
     def _pages(self, watched: Watched | None) -> dict[str, site.Page]:
         simulated, clock = self._fanout.simulated, self._clock
@@ -289,9 +287,9 @@ class Server:
     def _figures(self) -> Figures:
         return Figures(
             clients=len(self._sessions),
-            connections=len(self.door),
-            connections_refused_total=self.door.refused,
-            connections_evicted_total=self.door.evicted,
+            connections=len(self.listener),
+            connections_refused_total=self.listener.refused,
+            connections_evicted_total=self.listener.evicted,
             logins_refused_total=self.logins.refused,
             events_published_total=self._fanout.published,
             clients_given_up_total=self._fanout.given_up,

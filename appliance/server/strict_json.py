@@ -6,27 +6,22 @@ import re
 from typing import Any
 
 LONGEST_INTEGER = 20  # characters: a 64-bit integer and its sign
-
+DEEPEST_NESTING = 16  # levels of lists and objects; our calls have two
 
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]')  # a string as a whole, or a bracket
-
-
 _STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 class Malformed(ValueError):
-    """Bytes that no honest client sends; the text says what is wrong with them, without quoting them."""
+    """Bytes that no honest client sends. The text names the fault and does not quote the bytes."""
 
 
 class Json:
-    """JSON as python-socketio asks for it. `nesting`: how many levels a text may have; our calls have two."""
-
-    def __init__(self, nesting: int) -> None:
-        self._nesting = nesting
+    """JSON as python-socketio asks for it."""
 
     def loads(self, text: str, **_: Any) -> Any:
-        """The JSON in this text. Raises `Malformed` for what JSON does not have (NaN) and for what only harms."""
-        if text.count("[") + text.count("{") > self._nesting and _depth(text) > self._nesting:
+        """The JSON in this text. Raises `Malformed`, also for NaN, Infinity and nesting beyond `DEEPEST_NESTING`."""
+        if text.count("[") + text.count("{") > DEEPEST_NESTING and _depth(text) > DEEPEST_NESTING:
             raise Malformed("nested too deeply")
         return loads(text)
 
@@ -36,7 +31,7 @@ class Json:
 
 
 def _depth(text: str) -> int:
-    """How deep the brackets outside of strings are nested; no more than the text needs to be well-formed."""
+    """Deepest nesting of the brackets outside strings; the text need not be well-formed."""
     depth = deepest = 0
     for mark in _BRACKETS.findall(text):
         depth += _STEPS.get(mark, 0)
@@ -55,7 +50,7 @@ def loads(text: str) -> Any:
 
 
 def dumps(value: Any, **options: Any) -> str:
-    """The value as JSON. Raises `ValueError` for NaN and Infinity, on which every browser's parser would give up."""
+    """The value as JSON. Raises `ValueError` for NaN and Infinity, which no browser's parser accepts."""
     return json.dumps(value, allow_nan=False, **options)
 
 

@@ -1,8 +1,8 @@
-"""Quiet: how many lines a stranger can make the log grow by, whatever he finds to provoke.
+"""Bounds the log's growth: strangers can provoke lines, but only so many a second.
 
-Each logger has an allowance of its own, so that what one stranger provokes in the server hides nothing that metering
-has to say. The line after which others are left out says so, and the next that is written says how many they were;
-so a flood writes at most two lines for each of the allowance.
+Each logger has its own allowance, so that a flood from the server hides no line of metering. The last line before a
+gap announces the gap, and the first line after it gives the number of lines left out; so a flood writes at most two
+lines for each one of the allowance.
 """
 
 import logging
@@ -11,19 +11,20 @@ from time import monotonic
 
 from appliance.core.access.rate_limit import Rate, RateLimit
 
+LINES_PER_S = 2.0  # of each logger: so many can still be read, and are 25 MB a day
 BURST_S = 10  # seconds' worth of lines at once: an hour's start and a fault each write a dozen
+TRACEBACK_LINES = 20  # charged for a traceback, beside its message
+BURST_LINES = max(2 * TRACEBACK_LINES, round(LINES_PER_S * BURST_S))
 MOST_LOGGERS = 200  # there are as many as modules
-TRACEBACK_LINES = 20  # what a traceback is charged as, beside its message
 
 
 class LogRateLimit(logging.Filter):
-    """Lets so many lines a second of each logger pass; for the handler that writes the log."""
+    """Passes `LINES_PER_S` of each logger; a filter of the handler that writes the log."""
 
-    def __init__(self, lines_per_s: float, clock_s: Callable[[], float] = monotonic) -> None:
+    def __init__(self, clock_s: Callable[[], float] = monotonic) -> None:
         """`clock_s`: never jumps; the records' own time does."""
         super().__init__()
-        burst = max(2 * TRACEBACK_LINES, round(lines_per_s * BURST_S))
-        self._allowance = RateLimit(Rate(lines_per_s, burst), MOST_LOGGERS)
+        self._allowance = RateLimit(Rate(LINES_PER_S, BURST_LINES), MOST_LOGGERS)
         self._clock_s = clock_s
         self._left_out: dict[str, int] = {}
 

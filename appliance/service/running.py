@@ -24,7 +24,6 @@ from eventlet.event import Event as GreenEvent
 from eventlet.hubs import get_hub
 
 from appliance.config import Config
-from appliance.config.values import SendPath
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.blocking.protection import Protected
 from appliance.core.machine import Press
@@ -104,12 +103,7 @@ class Service:
         departments = config.as_departments()
         by_id = {one.id: one for one in departments}
         simulated = "simulated-" if machine.is_simulated else ""
-        fanout = Fanout(
-            machine.is_simulated,
-            config.limits,
-            AlertFile(state_dir / f"{simulated}alerts.jsonl"),
-            plain=config.server.send_path is SendPath.PLAIN,
-        )
+        fanout = Fanout(simulated=machine.is_simulated, alerts=AlertFile(state_dir / f"{simulated}alerts.jsonl"))
         publish = fanout.publish
         self._authentication = Authentication(config, machine, state_dir)
         access_services = self._authentication.access_services
@@ -262,8 +256,13 @@ class Service:
         except OSError as error:
             log.warning("port %d cannot be used; people who are cut off find no page: %s", port, error.strerror)
             return []
-        door = Listener(self._notice, NOTICE_CONNECTIONS, NOTICE_CONNECTIONS_PER_ADDRESS, self._request_s)
-        return [eventlet.spawn(self._drive, "the notice", partial(door.serve, listener))]
+        notices = Listener(
+            self._notice,
+            connections=NOTICE_CONNECTIONS,
+            connections_per_network=NOTICE_CONNECTIONS_PER_ADDRESS,
+            request_s=self._request_s,
+        )
+        return [eventlet.spawn(self._drive, "the notice", partial(notices.serve, listener))]
 
     def _meter(self, now: Moment) -> None:
         self._metering.step(now)

@@ -57,7 +57,7 @@ def _serve(config_file: Path | None, state_dir: Path, trial: ConfigTrial, conten
     """Serve with this text of a configuration on trial, or with the file's where there is none."""
     config, origin = _config(config_file, content, simulate)
     for handler in logging.getLogger().handlers:
-        handler.addFilter(LogRateLimit(config.limits.log_lines_per_second))
+        handler.addFilter(LogRateLimit())
     listener = _listen(config.server.host, config.server.port)
     _make_folder(state_dir)
     machine = simulated_machine(config) if simulate else real_machine(config, state_dir)

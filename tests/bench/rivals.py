@@ -38,12 +38,12 @@ OPTIONS = {"departments": DEPARTMENTS, "states": STATES, "padding": "x" * (EVENT
 class Running:
     """One of the servers, with its load."""
 
-    def __init__(self, program: list[str], **options: object) -> None:
+    def __init__(self, program: list[str]) -> None:
         self._folder = TemporaryDirectory()
         secret = access.load_secret(Path(self._folder.name))
         self._token = access.issue(secret, Role.VIEWER, None, 3600, "bench", START)
         of_this = {"folder": self._folder.name, "secret": secret.hex(), "at": START.timestamp()}
-        given = json.dumps({**OPTIONS, **of_this, **options})
+        given = json.dumps({**OPTIONS, **of_this})
         self._process = subprocess.Popen(
             ["taskset", "-c", str(SERVER_CORE), *program, given],
             env={**os.environ, "EVENTLET_NO_GREENDNS": "yes", "PYTHONWARNINGS": "ignore"},
@@ -93,9 +93,9 @@ class Running:
 
 
 SERVERS: Mapping[str, Callable[[], Running]] = {
-    "ours": lambda: Running([sys.executable, "-m", "tests.bench.served"], plain=False),
+    "ours": lambda: Running([sys.executable, "-m", "tests.bench.served"]),
     "Node": lambda: Running(["node", str(PEER / "server.js")]),
-    "plain": lambda: Running([sys.executable, "-m", "tests.bench.served"], plain=True),
+    "plain": lambda: Running([sys.executable, "-m", "tests.bench.plain"]),
 }
 
 

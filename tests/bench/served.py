@@ -17,7 +17,8 @@ from appliance.core.machine import Position
 from appliance.core.moment import timestamp
 from appliance.events import BlockedIp, DepartmentCondition, DepartmentStatus, IpBlocked
 from appliance.server.delivery.fanout import Fanout
-from tests.server.harness import Harness, lines
+from tests.server.harness import Harness
+from tests.server.orders import lines
 
 # All come from one address, at once.
 LIMITS = LimitsSection(connections=2000, connections_per_address=2000)
@@ -54,7 +55,7 @@ def _timestamp() -> str:
 def main() -> None:
     logging.basicConfig(level=logging.WARNING)
     options = json.loads(sys.argv[1])
-    harness = Harness(Path(options["folder"]), Position.HOST, False, LIMITS, None, plain=options["plain"])
+    harness = Harness(Path(options["folder"]), Position.HOST, False, LIMITS, None)
     for state in options["states"]:
         harness.obey({"publish": [state]})
     emitter = Emitter(harness.fanout, options["departments"][0], options["padding"])

@@ -1,6 +1,6 @@
 """The server against Node's own socket.io: what a delivery costs, how soon it is there, what a client takes in memory.
 
-Three servers do the same work: ours, ours on the libraries' own send path (`plain`), and Node's (`peer/server.js`).
+Three servers do the same work: ours, python-socketio as it comes (`plain.py`), and Node's (`peer/server.js`).
 Each is pinned to one core and the load to the other. Rounds take turns, so that what else the machine does falls on
 all; of each figure the median of the rounds is told, and its ratio to Node's. At the end, the whole service's memory.
 """

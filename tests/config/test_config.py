@@ -215,17 +215,14 @@ def test_each_way_to_name_a_source_is_taken(source: str) -> None:
 def test_lists_that_contradict_each_other_are_told() -> None:
     one = 'name = "bad"\nsource = "/a"\n'
     assert "given twice" in faults(block_list(f"{one}[[block_lists]]\n{one}"))[0]
-    assert "which there is not" in faults(block_list(f'{one}department = "b"'))[0]
+    assert "which is not configured" in faults(block_list(f'{one}department = "b"'))[0]
     assert "longer than its refresh" in faults(block_list(f"{one}duration = 60"))[0]
 
 
 def test_limits_have_defaults_and_must_make_sense_together() -> None:
     assert parse(department("").encode(), "a.toml").limits == LimitsSection()
-    limits = parse(
-        department('[limits]\nmessage = "32 KiB"\nconnections = 50\nconnections_per_address = 50').encode(), "a"
-    )
-    assert (limits.limits.message, limits.limits.connections) == (32768, 50)
-    assert "message must be from 12 KiB" in faults(department('[limits]\nmessage = "1 KiB"'))[0]
+    limits = parse(department("[limits]\nconnections = 50\nconnections_per_address = 50").encode(), "a").limits
+    assert (limits.connections, limits.connections_per_address) == (50, 50)
     assert "connections_per_address" in faults(department("[limits]\nconnections = 10"))[0]
     assert "connections" in faults(department("[limits]\nconnections = 0"))[0]
 

@@ -28,7 +28,6 @@ class Running:
         limits: dict[str, Any] | None = None,
         tls: bool = False,
         port: int = 0,
-        plain: bool = False,
     ) -> None:
         """`limits`: of the server; all tests come from one address, so that this one may have all connections."""
         limits = {"connections_per_address": 1000, **(limits or {})}
@@ -39,7 +38,6 @@ class Running:
             "limits": limits,
             "tls": tls,
             "port": port,
-            "plain": plain,
         }
         self.log_path = state_dir / "log"
         with self.log_path.open("wb") as log:

@@ -6,7 +6,6 @@ stands still until it is told to advance. In and out: a JSON object a line.
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 import eventlet
 import msgspec
-from eventlet.hubs import trampoline
 
 from appliance import events
 from appliance.config import LimitsSection
@@ -56,6 +54,7 @@ from appliance.system.storage.history_store import SqliteHistoryStore
 from appliance.system.storage.people_store import SqlitePeopleStore
 from appliance.system.storage.store import SqliteStore
 from tests.server import BOOT, GHOST, START
+from tests.server.orders import lines
 
 log = logging.getLogger("harness")
 
@@ -101,13 +100,11 @@ class Harness:
         simulated: bool,
         limits: LimitsSection,
         tls: Tls | None,
-        *,
-        plain: bool = False,
     ) -> None:
         self.offset_s = self.jumped_s = 0.0
         self.troubles: list[str] = []
         self.is_clock_trusted = True
-        fanout = Fanout(simulated, limits, AlertFile(state_dir / "alerts"), plain=plain)
+        fanout = Fanout(simulated=simulated, alerts=AlertFile(state_dir / "alerts"))
         machine, store = Machine(), SqliteStore(state_dir / "state.db")
         self.fanout = fanout
         quotas = Limits({QuotaKind.DAILY: 5368709120})
@@ -201,17 +198,6 @@ def _class_of(name: str, payload: dict[str, Any]) -> type[events.Event]:
     return next(kind for kind in kinds if issubclass(kind, events.DepartmentEvent) == ("departmentId" in payload))
 
 
-def lines() -> Iterable[bytes]:
-    rest = b""
-    while True:
-        trampoline(0, read=True)
-        data = os.read(0, 65536)
-        if not data:
-            return
-        *lines, rest = (rest + data).split(b"\n")
-        yield from lines
-
-
 def _tls(options: dict[str, Any]) -> Tls | None:
     if not options["tls"]:
         return None
@@ -230,7 +216,6 @@ def main() -> None:
         options["simulated"],
         limits,
         _tls(options),
-        plain=options["plain"],
     )
     listener = eventlet.listen(("127.0.0.1", options["port"]))
     eventlet.spawn(harness.server.serve, listener)

@@ -3,7 +3,6 @@
 import inspect
 import socket
 
-import engineio
 import eventlet
 import pytest
 import socketio
@@ -186,11 +185,3 @@ def test_a_green_socket_can_be_freed_of_its_greenness():
     assert other.recv(1) == b"x"
     free.close()
     other.close()
-
-
-def test_the_libraries_own_path_needs_none_of_this():
-    from appliance.server.delivery.fanout import Fanout
-
-    plain = Fanout(plain=True)
-    assert type(plain.sio) is socketio.Server
-    assert type(plain.sio.eio) is engineio.Server

@@ -48,17 +48,6 @@ def test_a_client_of_every_transport_connects_and_hears(server, connect, transpo
     assert client.call("analytics:subscribe", "dept123") == {"success": True}
 
 
-@pytest.mark.parametrize("transports", [["polling", "websocket"], ["websocket"]])
-def test_the_libraries_own_send_path_serves_too(start, transports):
-    server = start(plain=True)
-    server.publish("security:incident", _example("security:incident"))
-    with NodeClient(server.url, server.token(), since=0, options={"transports": transports}) as client:
-        assert _documented(client.wait_for("security:incident")) == _example("security:incident")
-        server.publish("usage:update", _example("usage:update"))
-        client.wait_for("usage:update", lambda data: data == _example("usage:update"))
-        assert client.call("ip:list")["success"]
-
-
 def test_every_documented_event_arrives_as_it_was_published(server, connect):
     client = connect()
     client.call("analytics:subscribe", "dept123")

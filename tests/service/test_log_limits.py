@@ -17,7 +17,7 @@ class Lines(logging.Handler):
 
     def __init__(self, clock_s):
         super().__init__()
-        self.addFilter(LogRateLimit(lines_per_s=2, clock_s=clock_s))
+        self.addFilter(LogRateLimit(clock_s))
         self.written = []
 
     def emit(self, record):

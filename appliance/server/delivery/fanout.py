@@ -1,10 +1,9 @@
-"""Fan-out: the way of an event to the clients that may see it, and the snapshot for those that come later.
+"""Fan-out: sends an event to the clients that may see it, and the latest states to clients that come later.
 
-Rooms are named after the audience: `department:<id>` holds the clients that may see a department, `analytics:<id>`
-those that subscribed to its analytics. Who may enter is decided elsewhere (`app`); here is no judgement.
+Rooms are named after the audience: `department:<id>` has the clients that may see a department, `analytics:<id>` those
+that subscribed to its analytics. `app` decides which client enters which room.
 
-An event is serialised and framed once, whoever receives it; how the frame reaches a client is `transport`'s business.
-The libraries' own send path, which does it anew for each client, can be had instead (`plain`).
+An event is serialised and framed once for all its receivers; `transport` brings the frame to each client.
 """
 
 import logging
@@ -14,11 +13,9 @@ from threading import get_ident
 from typing import Protocol
 
 import msgspec
-import socketio
 from eventlet.hubs import get_hub
 from msgspec.structs import replace
 
-from appliance.config import DEFAULT_LIMITS, LimitsSection
 from appliance.core.alerting.journal import AlertJournal, SentAlert
 from appliance.events import AlertEvent, Audience, DepartmentEvent, Event
 from appliance.server.delivery import packets, transport
@@ -29,12 +26,12 @@ log = logging.getLogger(__name__)
 
 
 def room_of(audience: Audience, department: str) -> str:
-    """The name of the room that holds this audience of a department."""
+    """The name of the room with this audience of a department."""
     return f"{audience.value}:{department}"
 
 
 def room_for(event: Event) -> str | None:
-    """The room of those who are to hear of the event; `None`: everybody is."""
+    """The room of the event's audience; `None`: all clients. Raises `ValueError` for an event of no department."""
     if event.audience is Audience.EVERYONE:
         return None
     if not isinstance(event, DepartmentEvent):
@@ -43,64 +40,52 @@ def room_for(event: Event) -> str | None:
 
 
 class AlertLog(Protocol):
-    """Where alerts outlive a restart."""
+    """Keeps alerts over a restart."""
 
     def read(self) -> Sequence[SentAlert]:
         """The latest alerts, oldest first."""
 
     def append(self, alert: SentAlert) -> None:
-        """Write the alert down, as far as the medium takes it."""
+        """Save the alert; a failure of the medium is no error here."""
 
 
 class Fanout:
-    """Sends events to rooms and remembers the latest of each state.
+    """Sends events to rooms and keeps the latest of each state.
 
-    To publish neither sleeps nor blocks; what one step publishes leaves together when the step has ended.
+    `publish` neither sleeps nor blocks; the events of one step leave together when the step has ended.
     """
 
-    def __init__(
-        self,
-        simulated: bool = False,
-        limits: LimitsSection = DEFAULT_LIMITS,
-        alerts: AlertLog | None = None,
-        *,
-        plain: bool = False,
-    ) -> None:
-        """`simulated`: say so in every event. `alerts`: where they outlive a restart; `None`: nowhere.
-
-        `plain`: send as python-socketio does, each client by itself.
-        """
+    def __init__(self, *, simulated: bool = False, alerts: AlertLog | None = None) -> None:
+        """`simulated`: mark every event as such. `alerts`: where they outlive a restart; `None`: nowhere."""
         self.simulated = simulated
         self.published = 0  # events since the start
         self._thread = get_ident()
         self._alerts = alerts
         self._journal = AlertJournal(alerts.read() if alerts else ())
         self._states: dict[tuple[str, str | None], tuple[Event, EventPacket]] = {}
-        self.sio: socketio.Server = (socketio.Server if plain else transport.DirectServer)(
+        self.sio = transport.DirectServer(
             async_mode="eventlet",
             async_handlers=False,  # a client's calls are answered in their order, and one at a time
             serializer=packets.StrictPacket,
-            json=Json(limits.nesting),
+            json=Json(),
             logger=packets.OneLineLogger(logging.getLogger("socketio.server")),
             engineio_logger=packets.OneLineLogger(logging.getLogger("engineio.server")),
-            max_http_buffer_size=int(limits.message),
-            # A page of any origin may connect: the token is in its hands and not in a cookie, so there is no authority
-            # that another site's page could borrow.
+            max_http_buffer_size=packets.LONGEST_MESSAGE_BYTES,
+            # A page of any origin may connect: the page itself holds the token, and no cookie does, so there is no
+            # authority that another site's page could borrow.
             cors_allowed_origins="*",
             cors_credentials=False,
         )
-        self._deliver: Callable[[EventPacket, str | None], None] = (
-            self._deliver_plainly if plain else self.sio.manager.deliver
-        )
+        self._deliver: Callable[[EventPacket, str | None], None] = self.sio.manager.deliver
 
     def publish(self, event: Event) -> None:
-        """Send the event to its audience and keep it for newcomers if it is a state; on the hub's thread only."""
+        """Send the event to its audience, and keep it for later clients if it is a state; on the hub's thread only."""
         if get_ident() != self._thread:
             raise RuntimeError(f"{event.name} is published by a thread that is not the hub's")
         self.published += 1
         room = room_for(event)
         if isinstance(event, AlertEvent):
-            event = self._file(event, str(room))
+            event = self._journalled(event, str(room))
         key = (event.name, room) if event.is_state else None
         packet = self._packet(event, key)
         if key is not None:
@@ -109,25 +94,24 @@ class Fanout:
 
     @property
     def given_up(self) -> int:
-        """How many clients did not keep up since the start; the libraries' own way gives up nobody."""
-        return getattr(self.sio.manager, "given_up", 0)
+        """Number of clients that were disconnected since the start because they did not keep up."""
+        return int(self.sio.manager.given_up)
 
     @property
     def waiting(self) -> int:
-        """How many packets have not left yet."""
-        waiting = (session.queue for session in self.sio.eio.sockets.values())
-        return sum(queue.qsize() if hasattr(queue, "qsize") else len(queue) for queue in waiting)
+        """Number of packets that have not left yet."""
+        return sum(len(session.queue) for session in self.sio.eio.sockets.values())
 
     def send(self, event: Event, sid: str) -> None:
         """Send the event to one client."""
         self._deliver(self._packet(event), sid)
 
     def welcome(self, sid: str, wanted: Callable[[Event], bool], rooms: Iterable[str], since: int | None) -> None:
-        """Send a client those of the latest states that it wants, what these rooms were told since, and let it in.
+        """Send a client the latest states that it wants and the alerts that it missed, and enter it in these rooms.
 
-        `since`: the number of the latest alert that it has seen; `None`: it asks for none. All of it comes after what
-        the caller has still to send, and nothing twice: what is published meanwhile is in what is sent here, or comes
-        by the room.
+        `since`: the number of the latest alert that it has seen; `None`: it wants no missed alerts. All this leaves
+        after the packets that the caller has still to send. No event comes twice or is lost: one that is published
+        meanwhile is either among these or comes by the room.
         """
         get_hub().schedule_call_global(0, self._welcome, sid, wanted, list(rooms), since)
 
@@ -142,8 +126,8 @@ class Fanout:
         for room in rooms:
             self.sio.enter_room(sid, room)
 
-    def _file(self, event: AlertEvent, room: str) -> AlertEvent:
-        """The alert with its number, kept for those who are away."""
+    def _journalled(self, event: AlertEvent, room: str) -> AlertEvent:
+        """Give the alert its number, and keep it for clients that are away."""
         number = self._journal.next_number(datetime.fromisoformat(event.timestamp))
         numbered = replace(event, alert_id=number)
         alert = SentAlert(number, event.name, room, self._json(numbered))
@@ -158,10 +142,6 @@ class Fanout:
     def _json(self, event: Event) -> bytes:
         content = msgspec.json.encode(event)
         return content[:-1] + b',"simulated":true}' if self.simulated else content
-
-    def _deliver_plainly(self, packet: EventPacket, room: str | None) -> None:
-        name, payload = msgspec.json.decode(packet.content[1:])
-        self.sio.emit(name, payload, room=room)
 
 
 def _content(name: str, payload: bytes) -> bytes:

@@ -1,12 +1,12 @@
-"""Outbox: what waits for one client, in the order in which it will leave.
+"""Outbox: the packets that wait for one client, in the order in which they will leave.
 
-While the kernel takes what is sent, a packet waits here until the hub's turn ends, and all of that turn leaves in one
-write. For a client that is behind it is a queue in which a newer state replaces the older one of its kind and
-department, in the older one's place; what is no state waits until it is sent, or until the client is given up. A client
-that polls is behind between two polls.
+While the kernel takes all that is sent, a packet waits until the hub's turn ends, and the packets of a turn leave in
+one write. When the client is behind, a newer state replaces the older one of its kind and department, in the older
+one's place; other packets wait until they are sent or the client is given up. A client that polls is behind between
+two polls.
 
-python-engineio knows it as a session's queue: `put`, `get`, `task_done` and `join` are what it calls. So its own
-packets (handshake, pings, acknowledgements) and ours are in one order.
+python-engineio uses it as a session's queue and calls `put`, `get`, `task_done` and `join`. So its own packets
+(handshake, pings, acknowledgements) and ours are in one order.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,8 @@ from eventlet.queue import Empty
 
 from appliance.server.delivery.websocket_frames import text_frame
 
-# A snapshot of 64 departments is 50 kB, and alerts of a day are less than this. What one step publishes may be more, if
-# ten thousand blocks begin: a client that reads has it in a moment.
+# A snapshot of 64 departments is 50 kB, and the alerts of a day are less than this. One step may publish more, if ten
+# thousand blocks begin: a client that reads gets that in a moment.
 MOST_WAITING_BYTES = 256 * 1024
 LARGEST_BURST_BYTES = 4 * 1024 * 1024
 LONGEST_BURST_S = 2.0
@@ -28,9 +28,9 @@ LONGEST_STALL_S = 20.0  # as long as python-engineio waits for a pong
 
 
 class EventPacket(Packet):  # type: ignore[misc]  # the library ships no types
-    """An event, serialised and framed once for all who receive it.
+    """An event, serialised and framed once for all its receivers.
 
-    `key`: the kind and department of a state, of which only the latest counts; `None`: every one counts.
+    `key`: the kind and department of a state, of which a client needs only the latest; `None`: it needs every one.
     """
 
     def __init__(self, content: bytes, key: object = None) -> None:
@@ -67,7 +67,7 @@ class Outbox:
         self._moved_s = self._late_since_s = 0.0
         self._poller: GreenEvent | None = None
         self._wake: Callable[[], object] | None = None
-        self.is_behind = True  # until a WebSocket fetches
+        self.is_behind = True  # until a WebSocket takes the packets
         self.is_ended = False
 
     def __len__(self) -> int:
@@ -77,7 +77,7 @@ class Outbox:
         return f"{self._waiting_bytes} bytes wait, nothing was taken for {monotonic() - self._moved_s:.0f} s"
 
     def put(self, packet: Packet | None) -> bool:
-        """Add a packet; `None`: nothing will follow. False: this client has stayed behind and is to be given up."""
+        """Add a packet; `None`: it is the last. Returns false when this client stayed behind and must be given up."""
         if self.is_behind or packet is None:
             return self._put_late(packet)
         if not self._entries and self._wake is not None:
@@ -86,7 +86,7 @@ class Outbox:
         return True
 
     def get(self, block: bool = True, timeout: float | None = None) -> Packet | None:
-        """The oldest packet, for a poll; `None`: there is nothing more. Raises `Empty` when none comes in time."""
+        """The oldest packet, for a poll; `None`: the outbox has ended. Raises `Empty` when none comes in time."""
         if block and not self._entries and not self.is_ended:
             self._await(timeout)
         if self._entries:
@@ -96,25 +96,25 @@ class Outbox:
         raise Empty
 
     def task_done(self) -> None:
-        """Nothing: nobody waits for what was fetched."""
+        """Do nothing: `join` does not wait either."""
 
     def join(self) -> None:
-        """Return at once: to wait for a client to fetch what waits for it would be to wait for ever."""
+        """Return at once: a client that no longer polls would make this wait for ever."""
 
     def attach(self, wake: Callable[[], object]) -> None:
-        """From now on `take` fetches; `wake`: is called when there is something to fetch."""
+        """Leave the packets to `take_frames`; `wake`: is called when the first one waits."""
         self._wake = wake
         self.catch_up()
         if self._entries or self.is_ended:
             wake()
 
     def detach(self) -> None:
-        """Nobody fetches any more."""
+        """Discard the packets: the WebSocket is closed."""
         self._wake = None
         self._entries.clear()
 
-    def take(self, most_bytes: int) -> bytes:
-        """Frames for the WebSocket, as many as fill `most_bytes`, the last of them whole; empty: nothing waits."""
+    def take_frames(self, most_bytes: int) -> bytes:
+        """Remove packets and return their frames, until `most_bytes` are reached or passed; empty: none waits."""
         entries = self._entries
         if not entries:
             return b""
@@ -128,7 +128,7 @@ class Outbox:
         return b"".join(frames)
 
     def fall_behind(self, *, moved: bool) -> None:
-        """The kernel takes no more for now. `moved`: it has taken something since the last time."""
+        """Note that the kernel takes no more for now. `moved`: it has taken something since the last call."""
         if moved or not self.is_behind:
             self._moved_s = monotonic()
         if not self.is_behind:
@@ -137,7 +137,7 @@ class Outbox:
             self._waiting_bytes = sum(map(_size, self._entries.values()))
 
     def catch_up(self) -> None:
-        """The kernel takes again what it is given."""
+        """Note that the kernel has taken everything."""
         self.is_behind = False
 
     def _put_late(self, packet: Packet | None) -> bool:
@@ -145,7 +145,7 @@ class Outbox:
             self.is_ended = True
         else:
             if not self._entries and self._wake is None:
-                self._moved_s = self._late_since_s = monotonic()  # until now nothing waited for a poll
+                self._moved_s = self._late_since_s = monotonic()  # it was empty until now
             key = getattr(packet, "key", None) or packet
             self._waiting_bytes += _size(packet) - (_size(self._entries[key]) if key in self._entries else 0)
             self._entries[key] = packet
@@ -169,7 +169,7 @@ class Outbox:
 
     def _await(self, timeout_s: float | None) -> None:
         if self._poller is not None:
-            raise Empty  # two polls at once, which no client of ours does
+            raise Empty  # a second poll at a time, which no client of ours sends
         poller = self._poller = GreenEvent()
         with eventlet.Timeout(timeout_s, False):
             poller.wait()

@@ -1,10 +1,10 @@
-"""What a client may put on the wire: Socket.IO packets and JSON, judged before any of it is used.
+"""Checks the Socket.IO packets of clients before any of their content is used.
 
-python-socketio takes more than our clients send, and some of that harms: binary attachments are held without bound,
+python-socketio accepts more than our clients send, and some of that harms: it keeps binary attachments without bound,
 and an event called `connect` or `*` reaches a handler that trusts its arguments. Here a packet is one that `socket.io-
 client` would send to this server, or it is `Malformed`.
 
-Serves python-socketio as its JSON module, its packet class and its logger.
+python-socketio gets the packet class and the logger of this module.
 """
 
 import json
@@ -16,14 +16,17 @@ from socketio.packet import CONNECT, DISCONNECT, EVENT, Packet
 from appliance.core.text import clipped
 from appliance.server.strict_json import Malformed
 
-RESERVED_EVENTS = frozenset({"connect", "connect_error", "disconnect", "*"})  # handlers' names, not a client's to send
+# A list of 5,000 addresses to block at once is four fifths of it, and a connect with the longest token a tenth.
+# A message of 1 MiB would take 20 ms to decode.
+LONGEST_MESSAGE_BYTES = 128 * 1024
+RESERVED_EVENTS = frozenset({"connect", "connect_error", "disconnect", "*"})  # python-socketio's names for handlers
 
 
 class StrictPacket(Packet):  # type: ignore[misc]  # the library ships no types
     """A Socket.IO packet that decodes only what a client of ours has reason to send."""
 
     def decode(self, encoded_packet: object) -> int:
-        """Take in a packet. Returns 0, the number of attachments; raises `Malformed`."""
+        """Decode a packet into `data`. Returns 0, the number of attachments. Raises `Malformed`."""
         if not isinstance(encoded_packet, str):
             raise Malformed("binary data, which no call takes")
         if encoded_packet[:1] not in _SHAPES:
@@ -54,14 +57,13 @@ _SHAPES = {
 
 
 class OneLineLogger(logging.LoggerAdapter[logging.Logger]):
-    """A logger for libraries that a stranger can provoke: one clipped line for each record, never a traceback.
+    """Writes one clipped line for each error of a library that a stranger can provoke, and never a traceback.
 
-    Below an error they tell of every packet, with the tokens in them, and of every request that they did not like: that
-    is not written at all.
+    Records below an error are dropped: the libraries write every packet, with its token, and every bad request.
     """
 
     def log(self, level: int, msg: object, *args: object, **options: object) -> None:
-        """Write one line; of an exception only its kind and text."""
+        """Write an error as one line; of an exception only its kind and text."""
         if level >= logging.ERROR:
             text = str(msg) % args if args else str(msg)
             fault = sys.exception() if options.get("exc_info") else None

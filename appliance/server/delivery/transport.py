@@ -1,12 +1,12 @@
 """Transport: python-socketio with a send path of our own, built on the seams that the libraries offer.
 
-The library keeps its protocol: sessions, rooms, acknowledgements, long polling, the handshake. It is given
-- a queue for each session (`create_queue`): `Outbox`, which sends by itself instead of being waited on;
-- a class for WebSockets (`websocket` of its driver): `Upgrade`, which takes the connection off the HTTP server and
-  gives the request's greenlet back;
+The libraries do the protocol: sessions, rooms, acknowledgements, long polling, the handshake. Here they get
+- a queue for each session (`create_queue`): `Outbox`, which wakes a WebSocket instead of a waiting greenlet;
+- a class for WebSockets (`websocket` of the driver): `Upgrade`, which takes the connection from the HTTP server and
+  ends the request's greenlet;
 - a client manager: `Rooms`, which gives an event that was framed once to all its receivers;
-- a way to start its pings (`start_background_task`): a timer instead of a sleeping greenlet.
-What each seam must do is held by `tests/server/test_seams.py`, so that a release which moves one fails there.
+- a way to start pings (`start_background_task`): a timer instead of a sleeping greenlet.
+`tests/server/test_seams.py` tests each seam, so that a release that moves one fails there.
 """
 
 import logging
@@ -35,16 +35,16 @@ from appliance.server.delivery.websocket import WebSocket, WriteBatch
 log = logging.getLogger(__name__)
 
 NAMESPACE = "/"
-UPGRADE_DEADLINE_S = 10.0  # from the WebSocket's handshake to the session's move; what the clients themselves allow
-PINGS_SPREAD = 0.2  # of the interval: who connected together is not asked together for ever
+UPGRADE_DEADLINE_S = 10.0  # from the WebSocket's handshake to the session's move; the clients' own limit
+PINGS_SPREAD = 0.2  # of the interval, so that clients that connected together are not pinged together for ever
 KEPT_OF_REQUEST = ("REMOTE_ADDR", "REMOTE_PORT", "HTTP_ORIGIN", "HTTP_USER_AGENT", "wsgi.url_scheme")
 PROBE, PROBE_ANSWER, UPGRADE = "2probe", websocket_frames.text_frame(b"3probe"), "5"  # Engine.IO 4, "Upgrade"
 PONG_TEXT = b"%d" % PONG
-NO_ENGINE_IO = (EngineIOError, ValueError, LookupError)  # what the library raises on a packet that is none
+NO_ENGINE_IO = (EngineIOError, ValueError, LookupError)  # that the library raises for what is no packet
 
 
 class DirectServer(socketio.Server):  # type: ignore[misc]  # the library ships no types
-    """python-socketio on the seams."""
+    """python-socketio with these seams."""
 
     def __init__(self, **options: Any) -> None:
         """The options are the library's."""
@@ -59,12 +59,12 @@ class DirectServer(socketio.Server):  # type: ignore[misc]  # the library ships 
 
 
 class Rooms(socketio.Manager):  # type: ignore[misc]
-    """Who is in which room, and the way of an event to all in one."""
+    """Knows the clients in each room, and gives an event to all of them."""
 
     given_up = 0  # clients, since the start
 
     def deliver(self, packet: EventPacket, room: str | None) -> None:
-        """Give the packet to everybody in the room, or with `None` to everybody; neither waits nor blocks."""
+        """Give the packet to all clients in the room; `None`: to all clients. Neither waits nor blocks."""
         sessions = self.server.eio.sockets
         for _, eio_sid in self.get_participants(NAMESPACE, room):
             session = sessions.get(eio_sid)
@@ -79,20 +79,20 @@ class Rooms(socketio.Manager):  # type: ignore[misc]
 
 
 class EngineServer(engineio.Server):  # type: ignore[misc]
-    """python-engineio on the seams."""
+    """python-engineio with these seams."""
 
     def __init__(self, **options: Any) -> None:
         """The options are the library's."""
         super().__init__(**options)
         self._async: dict[str, Any] = {**self._async, "websocket": Upgrade}
-        self.turn = WriteBatch()
+        self.batch = WriteBatch()
 
     def create_queue(self, *_: object, **__: object) -> Outbox:
         """A queue for a session."""
         return Outbox()
 
     def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Start a greenlet, unless it would only sleep until the next ping."""
+        """Start a greenlet; for a ping, which would only sleep first, a timer."""
         if not isinstance(target, MethodType) or target.__func__ is not Session._send_ping:
             return super().start_background_task(target, *args, **kwargs)
         delay_s = self.ping_interval * (1 - random.uniform(0, PINGS_SPREAD))  # noqa: S311  no secret
@@ -107,14 +107,15 @@ def _ping(reference: ref[Any]) -> None:
 
 
 class Upgrade:
-    """Turns a request into a WebSocket of its session. `handler`: the session's own, which would wait in a greenlet."""
+    """Turns a request into a WebSocket of its session."""
 
     def __init__(self, handler: Any, server: EngineServer) -> None:
+        """`handler`: the session's own method, which would wait in a greenlet; only the session is taken from it."""
         self._session: Session = handler.__self__
         self._server = server
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer the handshake; the request ends, and the connection lives on."""
+        """Answer the handshake; the request ends, and the connection stays open."""
         token = websocket_frames.accept_token(environ.get("HTTP_SEC_WEBSOCKET_KEY", ""))
         if token is None:
             environ["appliance.hang_up"]()
@@ -123,115 +124,115 @@ class Upgrade:
         carrier = Carrier(self._session, self._server, environ["REMOTE_ADDR"])
         sock, forget = environ["appliance.release"](carrier.break_off)
         carrier.begin(sock, forget, token)
-        wsgi.WSGI_LOCAL.already_handled = True  # eventlet's own way to say that it need not answer
+        wsgi.WSGI_LOCAL.already_handled = True  # eventlet's sign that it must not answer itself
         return []
 
 
 class Stage(Enum):
-    """How far a session has come with moving to a WebSocket."""
+    """A session's stage of moving from polling to a WebSocket (Engine.IO 4, "Upgrade")."""
 
-    PROBE = "the client's probe is awaited"
-    MOVE = "its word that it moves is awaited"
-    HOME = "it lives here"
+    AWAITS_PROBE = "the client has still to probe the WebSocket"
+    AWAITS_UPGRADE = "the client has still to move its session"
+    MOVED = "the session uses the WebSocket"
 
 
 class Carrier:
-    """A session's WebSocket: from the handshake, by way of a session's move from polling, to its packets."""
+    """Connects a session with its WebSocket: answers the handshake, moves the session, then passes its packets on."""
 
-    __slots__ = ("_address", "_forget", "_server", "_session", "_stage", "_wire")
+    __slots__ = ("_address", "_forget", "_server", "_session", "_stage", "_websocket")
 
     def __init__(self, session: Session, server: EngineServer, address: str) -> None:
         """`session`: python-engineio's socket; `address`: the client's, for the log."""
         self._session = session
         self._server = server
         self._address = address
-        self._stage = Stage.PROBE if session.connected else Stage.HOME
-        self._wire: WebSocket | None = None
+        self._stage = Stage.AWAITS_PROBE if session.connected else Stage.MOVED
+        self._websocket: WebSocket | None = None
 
     def begin(self, sock: Any, forget: Callable[[], None], token: bytes) -> None:
-        """Answer the handshake and serve the session, or wait until it moves here; at the end, call `forget`."""
+        """Answer the handshake; serve a new session at once, and another when it moves. At the end, call `forget`."""
         self._forget = forget
-        wire = self._wire = WebSocket(sock, self, self._server.turn, self._server.max_http_buffer_size)
-        wire.reply(
+        websocket = self._websocket = WebSocket(sock, self, self._server.batch, self._server.max_http_buffer_size)
+        websocket.reply(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Accept: " + token + b"\r\n\r\n"
         )
         if self._session.connected:
-            get_hub().schedule_call_global(UPGRADE_DEADLINE_S, self._give_up_move)
+            get_hub().schedule_call_global(UPGRADE_DEADLINE_S, self._give_up_moving)
         else:
             self._session.connected = True
-            self._move_in()
+            self._move()
 
     def break_off(self) -> None:
         """Close the connection, whatever is still to be sent."""
-        if self._wire is not None:
-            self._wire.end("it gives way to another", reset=True)
+        if self._websocket is not None:
+            self._websocket.end("it gives way to another", reset=True)
 
-    def takes_at_once(self, text: bytes) -> bool:
-        """Deal with a pong, which is most of what a quiet client sends."""
-        if text != PONG_TEXT or self._stage is not Stage.HOME:
+    def handle_at_once(self, text: bytes) -> bool:
+        """Handle a pong: most packets of a client that makes no calls are pongs."""
+        if text != PONG_TEXT or self._stage is not Stage.MOVED:
             return False
         self._session.receive(Packet(PONG))
         return True
 
-    def carry_out(self, content: str | bytes) -> None:
-        """Deal with any other message."""
+    def handle(self, content: str | bytes) -> None:
+        """Handle any other message."""
         try:
-            _DUTIES[self._stage](self, content)
+            _HANDLERS[self._stage](self, content)
         except NO_ENGINE_IO as fault:
             log.warning("%s sent no Engine.IO: %s", self._address, clipped(repr(fault)))
             self._end("no Engine.IO")
 
     def ended(self, reason: str) -> None:
-        """The connection is no more; so is the session, if it lived here."""
+        """The connection is closed: end its session too, if that had moved here."""
         log.debug("%s: %s", self._address, reason)
         self._forget()
-        if self._stage is Stage.HOME:
+        if self._stage is Stage.MOVED:
             self._server.sockets.pop(self._session.sid, None)
             eventlet.spawn_n(self._close_session)
         else:
             self._session.upgrading = False
-        self._wire = None
+        self._websocket = None
 
-    def _await_probe(self, content: str | bytes) -> None:
+    def _handle_probe(self, content: str | bytes) -> None:
         if content != PROBE or self._session.closed or self._session.upgrading or self._session.upgraded:
             self._end("no probe")
             return
         self._session.upgrading = True
-        self._stage = Stage.MOVE
-        if self._wire is not None:
-            self._wire.reply(PROBE_ANSWER)
+        self._stage = Stage.AWAITS_UPGRADE
+        if self._websocket is not None:
+            self._websocket.reply(PROBE_ANSWER)
         self._session.queue.put(Packet(NOOP))  # ends a poll that waits
 
-    def _await_move(self, content: str | bytes) -> None:
+    def _handle_upgrade(self, content: str | bytes) -> None:
         if content != UPGRADE or self._session.closed:
             self._end("no upgrade")
             return
-        self._stage = Stage.HOME
-        self._move_in()
+        self._stage = Stage.MOVED
+        self._move()
 
-    def _move_in(self) -> None:
+    def _move(self) -> None:
         self._session.upgraded, self._session.upgrading = True, False
-        if self._wire is not None:
-            self._wire.attach(self._session.queue)
+        if self._websocket is not None:
+            self._websocket.attach(self._session.queue)
 
-    def _deliver(self, content: str | bytes) -> None:
+    def _handle_packet(self, content: str | bytes) -> None:
         self._session.receive(Packet(encoded_packet=content))
 
-    def _give_up_move(self) -> None:
-        if self._stage is not Stage.HOME:
+    def _give_up_moving(self) -> None:
+        if self._stage is not Stage.MOVED:
             self._end("the session has not moved")
 
     def _end(self, reason: str) -> None:
-        if self._wire is not None:
-            self._wire.end(reason, websocket_frames.Status.PROTOCOL_ERROR)
+        if self._websocket is not None:
+            self._websocket.end(reason, websocket_frames.Status.PROTOCOL_ERROR)
 
     def _close_session(self) -> None:
         self._session.close(wait=False, abort=True, reason=self._server.reason.TRANSPORT_CLOSE)
 
 
-_DUTIES = {
-    Stage.PROBE: Carrier._await_probe,
-    Stage.MOVE: Carrier._await_move,
-    Stage.HOME: Carrier._deliver,
+_HANDLERS = {
+    Stage.AWAITS_PROBE: Carrier._handle_probe,
+    Stage.AWAITS_UPGRADE: Carrier._handle_upgrade,
+    Stage.MOVED: Carrier._handle_packet,
 }

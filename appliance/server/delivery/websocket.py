@@ -1,16 +1,31 @@
 """One WebSocket on the hub: no greenlet waits for it, neither to read nor to write.
 
-What is sent goes straight to the kernel. Only when that takes no more, the hub is asked to say when it does again, and
-meanwhile the rest of a frame that it took in part stays here: the next byte of a connection is always the one that
-follows. What arrives is read by the hub, a little at a time, and what is to be done about it is done by a greenlet that
-lives as long as there is something to do; while it works, or while the client does not read its answers, nothing more
-is read. So a client can keep nobody waiting but itself.
+Theory. A connection has a sending side and a receiving side, and the first governs the second.
+
+Sending goes straight to the kernel. When the kernel takes no more, the client is *behind*: the hub watches the socket
+for writing (`_write_listener`), and the rest of a frame that the kernel took in part stays in `_rest`, because the next
+byte of a connection must be the one that follows. When all is sent, the client has caught up.
+
+Receiving is in one `State`:
+
+    READING   the hub reads a few kilobytes whenever they arrive; control frames are answered on the spot, and any
+              other message goes into the inbox, which ends this state
+    PAUSED    a timer runs, because the client sent more frames at once than an honest one does
+    WORKING   a greenlet handles the inbox, one message after another, and ends when the inbox is empty
+    WAITING   the client is behind, so that its messages wait until it has taken its answers
+    CLOSED    the socket is closed
+
+Only READING reads. So what one client sends costs memory for one read at most, and a client that sends without pause,
+or reads no answers, keeps only itself waiting. A client that is behind but sends no messages stays READING: its pongs
+keep it alive, and its end is noticed. `TRANSITIONS` has every legal step, `NEXT` the choice when a state has done its
+part; a step that is not in the table is a bug and raises `RuntimeError`.
 """
 
 import socket
 import struct
 from collections.abc import Callable
 from contextlib import suppress
+from enum import IntEnum, auto
 from ssl import SSLWantReadError, SSLWantWriteError
 from typing import Any, Protocol
 
@@ -24,41 +39,69 @@ from appliance.server.delivery.websocket_frames import FrameFault, Message, Opco
 READ_BYTES = 4096  # of one client at a time: 1 ms of work at most, if all of it are empty frames
 WRITE_BYTES = 16_384  # at a time; what is in a write can no longer be replaced by something newer
 SEND_BUFFER_BYTES = 16_384  # a client that does not read gets data that is seconds old, not minutes
-FEW_FRAMES = 8  # at once are what an honest client sends
-FRAMES_PER_S = 1000  # of one client; who sends more is read more slowly
+FEW_FRAMES = 8  # an honest client sends no more at once
+FRAMES_PER_S = 1000  # of one client; one that sends more is read more slowly
 WRITES_PER_TURN = 100  # then the others have their turn: 100 writes take 1 ms
 FOR_THE_INBOX = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CLOSE})  # in the order in which they came
 NOT_NOW = (BlockingIOError, SSLWantReadError, SSLWantWriteError)
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: throw away what was not sent
 
 
+class State(IntEnum):
+    """The receiving side; the module's docstring describes each. Integers, whose look-up in a table costs least."""
+
+    READING = auto()
+    PAUSED = auto()
+    WORKING = auto()
+    WAITING = auto()
+    CLOSED = auto()
+
+
+READING, PAUSED, WORKING, WAITING, CLOSED = State
+
+TRANSITIONS = {
+    READING: {PAUSED, WORKING, WAITING, CLOSED},
+    PAUSED: {READING, WORKING, WAITING, CLOSED},
+    WORKING: {READING, WAITING, CLOSED},
+    WAITING: {READING, WORKING, CLOSED},
+    CLOSED: set[State](),
+}
+# (is the client behind, has the inbox messages) -> the state after a pause, the work or the wait, or after a message.
+NEXT = {
+    (False, False): READING,
+    (False, True): WORKING,
+    (True, False): WAITING,
+    (True, True): WAITING,
+}
+
+
 class Peer(Protocol):
-    """Who understands what the client says."""
+    """Understands the client's messages."""
 
-    def takes_at_once(self, text: bytes) -> bool:
-        """Deal with this text if that neither waits nor takes long; false: it is for `carry_out`."""
+    def handle_at_once(self, text: bytes) -> bool:
+        """Handle this text if that neither waits nor takes long; false: it is for `handle`."""
 
-    def carry_out(self, content: str | bytes) -> None:
-        """Deal with this message; in a greenlet, and one at a time."""
+    def handle(self, content: str | bytes) -> None:
+        """Handle this message; called in a greenlet, for one message at a time."""
 
     def ended(self, reason: str) -> None:
-        """The connection is no more."""
+        """The connection is closed."""
 
 
 class WriteBatch:
-    """What the hub's turn has given to send leaves together, when it ends."""
+    """Collects the WebSockets that have something to send, and flushes them together when the hub's turn ends."""
 
     def __init__(self) -> None:
         self._due: list[WebSocket] = []
         self._is_scheduled = False
 
-    def add(self, one: "WebSocket") -> None:
-        """Let this one send before the hub waits again."""
-        self._due.append(one)
+    def schedule(self, websocket: "WebSocket") -> None:
+        """Flush this WebSocket before the hub waits again."""
+        self._due.append(websocket)
         if not self._is_scheduled:
-            self._schedule()
+            self._schedule_flush()
 
-    def _schedule(self) -> None:
+    def _schedule_flush(self) -> None:
         self._is_scheduled = True
         get_hub().schedule_call_global(0, self._flush)
 
@@ -69,70 +112,69 @@ class WriteBatch:
             while now:
                 now.pop().flush()
         finally:
-            self._due += now  # one's bug is not to silence the others
+            self._due += now  # a bug in one flush must not silence the others
             if self._due and not self._is_scheduled:
-                self._schedule()
+                self._schedule_flush()
 
 
 class WebSocket:
     """A connection whose handshake is still to be answered; `reply` with that first."""
 
     __slots__ = (
-        "_frames_at_once",
+        "_batch",
         "_hub",
         "_inbox",
-        "_is_busy",
         "_is_due",
         "_outbox",
         "_peer",
+        "_read_listener",
         "_reader",
-        "_reading",
         "_rest",
         "_sock",
-        "_turn",
-        "_writing",
-        "is_closed",
+        "_state",
+        "_write_listener",
     )
 
-    def __init__(self, sock: socket.socket, peer: Peer, turn: WriteBatch, longest_bytes: int) -> None:
+    def __init__(self, sock: socket.socket, peer: Peer, batch: WriteBatch, longest_bytes: int) -> None:
         """`sock`: does not block; `longest_bytes`: of one message from the client."""
-        with suppress(OSError):  # the client has gone already, as the first read will tell
+        with suppress(OSError):  # the client is gone already, and the first read will find that
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock = sock
         self._peer = peer
-        self._turn = turn
+        self._batch = batch
         self._reader = websocket_frames.FrameReader(longest_bytes)
         self._hub = get_hub()
         self._outbox: Outbox | None = None
         self._rest = b""  # of a write that the kernel took in part
         self._inbox: list[Message] = []
-        self._frames_at_once = 0
-        self._is_busy = False  # a greenlet works through the inbox, or a pause is on
-        self._is_due = False
-        self._reading: Any = None  # the hub's listeners
-        self._writing: Any = None
-        self.is_closed = False
-        self._resume()
+        self._is_due = False  # the batch will flush it
+        self._write_listener: Any = None  # the hub's, while the client is behind
+        self._read_listener: Any = None  # the hub's, while READING
+        self._state = READING
+        self._start_reading()
+
+    @property
+    def state(self) -> State:
+        """State of the receiving side."""
+        return self._state
 
     def attach(self, outbox: Outbox) -> None:
-        """From now on send what is put there."""
+        """Send the packets of this outbox from now on."""
         self._outbox = outbox
         outbox.attach(self._send_soon)
 
     def reply(self, data: bytes) -> None:
-        """Send these bytes, which are whole frames, before what waits in the outbox."""
+        """Send these whole frames before the packets that wait in the outbox."""
         self._rest += data
         self._send_soon()
 
     def flush(self) -> None:
-        """Give the kernel what there is to send, as far as it takes it."""
+        """Give the kernel all that is to be sent, as far as it takes it."""
         self._is_due = False
-        while not self.is_closed:
-            data = self._rest or (self._outbox.take(WRITE_BYTES) if self._outbox is not None else b"")
-            if not data:
-                self._settle()
-                return
+        if self._state is CLOSED:
+            return
+        while data := self._rest or (self._outbox.take_frames(WRITE_BYTES) if self._outbox is not None else b""):
             try:
                 sent = self._sock.send(data)
             except NOT_NOW:
@@ -144,13 +186,13 @@ class WebSocket:
             if self._rest:
                 self._fall_behind(moved=sent > 0)
                 return
+        self._catch_up()
 
     def end(self, reason: str, status: Status | None = None, *, reset: bool = False) -> None:
-        """Close the connection. `status`: told to the client; `reset`: and forget what the kernel has still to send."""
-        if self.is_closed:
+        """Close the connection. `status`: sent to the client; `reset`: discard what the kernel has still to send."""
+        if self._state is CLOSED:
             return
-        self.is_closed = True
-        self._stop_reading()
+        self._enter(CLOSED)
         self._stop_writing()
         if self._outbox is not None:
             self._outbox.detach()
@@ -162,18 +204,20 @@ class WebSocket:
         self._sock.close()
         self._peer.ended(reason)
 
+    # --- the sending side ---------------------------------------------------------------------------------------------
+
     def _send_soon(self) -> None:
         if not self._is_due:
             self._is_due = True
-            self._turn.add(self)
+            self._batch.schedule(self)
 
-    def _settle(self) -> None:
-        """All is sent."""
-        if self._writing is not None:
+    def _catch_up(self) -> None:
+        if self._write_listener is not None:
             self._stop_writing()
             if self._outbox is not None:
                 self._outbox.catch_up()
-            self._resume()
+            if self._state is WAITING:
+                self._enter_next()
         if self._outbox is not None and self._outbox.is_ended:
             self.end("the server has closed it", Status.NORMAL)
 
@@ -183,11 +227,41 @@ class WebSocket:
             if self._outbox.is_ended:
                 self.end("the server has closed it", reset=True)
                 return
-        if self._writing is None:
-            self._writing = self._watch(self._hub.WRITE, lambda _: self.flush())
+        if self._write_listener is None:
+            self._write_listener = self._watch(self._hub.WRITE, lambda _: self.flush())
+
+    def _stop_writing(self) -> None:
+        if self._write_listener is not None:
+            self._hub.remove(self._write_listener)
+            self._write_listener = None
+
+    # --- the receiving side -------------------------------------------------------------------------------------------
+
+    def _enter(self, state: State) -> None:
+        """Take one step of `TRANSITIONS`."""
+        before = self._state
+        if state not in TRANSITIONS[before]:
+            raise RuntimeError(f"a WebSocket cannot go from {before.name} to {state.name}")
+        self._state = state
+        if before is READING:
+            self._hub.remove(self._read_listener)
+            self._read_listener = None
+        if state is READING:
+            self._start_reading()
+        elif state is WORKING:
+            eventlet.spawn_n(self._work)
+
+    def _enter_next(self) -> None:
+        """Take the step that `NEXT` says, unless the connection was closed meanwhile."""
+        if self._state is not CLOSED:
+            self._enter(NEXT[self._write_listener is not None, bool(self._inbox)])
+
+    def _start_reading(self) -> None:
+        self._read_listener = self._watch(self._hub.READ, self._read)
+        self._read_buffered()
 
     def _read(self, _: object = None) -> None:
-        if self._reading is None:
+        if self._state is not READING:
             return
         try:
             data = self._sock.recv(READ_BYTES)
@@ -208,74 +282,43 @@ class WebSocket:
             self.reply(websocket_frames.pong_frame(pings[-1].content))  # the latest is enough (RFC 6455, section 5.5.3)
         for message in messages:
             is_next_text = message.opcode is Opcode.TEXT and not self._inbox
-            if message.opcode in FOR_THE_INBOX and not (is_next_text and self._peer.takes_at_once(message.content)):
+            if message.opcode in FOR_THE_INBOX and not (is_next_text and self._peer.handle_at_once(message.content)):
                 self._inbox.append(message)
-        self._frames_at_once = len(messages)
-        if self._inbox or self._frames_at_once > FEW_FRAMES:
-            self._resume()
+        if self._state is not READING:
+            return  # a message that was handled at once has ended the connection
+        if len(messages) > FEW_FRAMES:
+            self._enter(PAUSED)
+            self._hub.schedule_call_global(len(messages) / FRAMES_PER_S, self._enter_next)
+        elif self._inbox:
+            self._enter_next()
         else:
             self._read_buffered()
-
-    def _resume(self) -> None:
-        """Do what is next: the rest of the inbox, a pause, or reading on."""
-        if self.is_closed or self._is_busy:
-            return
-        if self._frames_at_once > FEW_FRAMES:
-            self._pause(self._frames_at_once / FRAMES_PER_S)
-        elif self._inbox or self._writing is not None:
-            self._stop_reading()
-            if self._writing is None:
-                self._is_busy = True
-                eventlet.spawn_n(self._work)
-        elif self._reading is None:
-            self._reading = self._watch(self._hub.READ, self._read)
-            self._read_buffered()
-
-    def _pause(self, seconds: float) -> None:
-        self._stop_reading()
-        self._frames_at_once = 0
-        self._is_busy = True
-        self._hub.schedule_call_global(seconds, self._end_busy)
 
     def _work(self) -> None:
         is_done = False
         try:
-            while self._inbox and self._writing is None and not self.is_closed:
+            while self._inbox and self._write_listener is None and self._state is WORKING:
                 message = self._inbox.pop(0)
                 if message.opcode is Opcode.CLOSE:
                     self.end("the client has left", Status.NORMAL)
                 else:
-                    self._peer.carry_out(message.content.decode() if message.opcode is Opcode.TEXT else message.content)
+                    self._peer.handle(message.content.decode() if message.opcode is Opcode.TEXT else message.content)
                 eventlet.sleep(0)
             is_done = True
         finally:
             if not is_done:
                 self.end("the server failed at what the client sent")
-            self._end_busy()
-
-    def _end_busy(self) -> None:
-        self._is_busy = False
-        self._resume()
+            self._enter_next()
 
     def _read_buffered(self) -> None:
         """Read on where TLS has decrypted more than was read; the hub does not know of that."""
         pending = getattr(self._sock, "pending", None)
-        if pending is not None and not self.is_closed and pending():
+        if pending is not None and pending():
             self._hub.schedule_call_global(0, self._read)
 
     def _watch(self, direction: str, act: Callable[[object], None]) -> Any:
         return self._hub.add(direction, self._sock.fileno(), act, _nothing, _nothing)
 
-    def _stop_reading(self) -> None:
-        if self._reading is not None:
-            self._hub.remove(self._reading)
-            self._reading = None
-
-    def _stop_writing(self) -> None:
-        if self._writing is not None:
-            self._hub.remove(self._writing)
-            self._writing = None
-
 
 def _nothing(*_: object) -> None:
-    """The hub's news about a file descriptor that was opened anew, which a watched one never is."""
+    """The hub calls this when a watched descriptor is opened again, which never happens here."""

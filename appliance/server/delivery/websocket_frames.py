@@ -1,9 +1,9 @@
-"""Frames: RFC 6455 as far as this server speaks it, from bytes to messages and back, without a socket.
+"""Frames of RFC 6455, as far as this server speaks it: bytes to messages and back, without a socket.
 
-A client's bytes are judged as they come: what the protocol forbids, and what is longer than any honest message, is a
-`FrameFault`, and nothing is kept that no longer counts. So what one client can make us hold is one message and one
-frame. Extensions are not negotiated, so that reserved bits are faults too. Unmasking is one XOR of two long integers:
-byte by byte, in Python, a message of 16 kB would take longer than fifty clients' events.
+The reader checks a client's bytes as they come: what the protocol forbids, or what is longer than the longest message,
+is a `FrameFault`. It keeps one message and one frame of a client at most. Extensions are not negotiated, so reserved
+bits are faults too. Unmasking is one XOR of two long integers: byte by byte, in Python, a message of 16 kB would take
+longer than fifty clients' events.
 """
 
 import base64
@@ -19,7 +19,7 @@ KEY_BYTES = 16  # RFC 6455, section 4.1
 
 
 class Opcode(IntEnum):
-    """What a frame is (RFC 6455, section 5.2)."""
+    """The kind of a frame (RFC 6455, section 5.2)."""
 
     CONTINUATION = 0
     TEXT = 1
@@ -33,7 +33,7 @@ OPCODES = frozenset(Opcode)
 
 
 class Status(IntEnum):
-    """Why a connection is closed (RFC 6455, section 7.4.1)."""
+    """The reason for closing a connection (RFC 6455, section 7.4.1)."""
 
     NORMAL = 1000
     PROTOCOL_ERROR = 1002
@@ -42,7 +42,7 @@ class Status(IntEnum):
 
 
 class FrameFault(Exception):
-    """Bytes that no honest client sends: the connection is to be closed with this status."""
+    """Bytes that no honest client sends: the connection must be closed with this status."""
 
     def __init__(self, status: Status, text: str) -> None:
         super().__init__(text)
@@ -68,7 +68,7 @@ def pong_frame(content: bytes) -> bytes:
 
 
 def close_frame(status: Status) -> bytes:
-    """The end of the conversation from this side."""
+    """The server's close frame."""
     return _frame(Opcode.CLOSE, status.to_bytes(2, "big"))
 
 
@@ -82,17 +82,17 @@ def _frame(opcode: Opcode, content: bytes) -> bytes:
 
 
 def accept_token(key: str) -> bytes | None:
-    """What the handshake answers to this `Sec-WebSocket-Key`; `None`: the key is none."""
+    """The handshake's answer to this `Sec-WebSocket-Key`; `None`: the key is invalid."""
     try:
         if len(base64.b64decode(key, validate=True)) != KEY_BYTES:
             return None
     except (binascii.Error, ValueError):
         return None
-    return base64.b64encode(sha1(key.encode() + ACCEPT_GUID).digest())  # noqa: S324  the protocol's own choice
+    return base64.b64encode(sha1(key.encode() + ACCEPT_GUID).digest())  # noqa: S324  the protocol requires it
 
 
 class FrameReader:
-    """Turns what a client sends into messages. `longest_bytes`: of one message."""
+    """Turns a client's bytes into messages. `longest_bytes`: of one message."""
 
     __slots__ = ("_buffer", "_content", "_fragments", "_longest_bytes", "_opcode")
 
@@ -104,14 +104,14 @@ class FrameReader:
         self._fragments = 0
 
     def feed(self, data: bytes) -> list[Message]:
-        """What is complete now. Raises `FrameFault`; then nothing of this connection counts any more."""
+        """The messages that these bytes complete. Raises `FrameFault`; then the reader must not be used any more."""
         buffer = self._buffer
         buffer += data
         messages, start = [], 0
         while (frame := self._frame(start)) is not None:
             first, content_start, end = frame
             mask = bytes(buffer[content_start - 4 : content_start])
-            message = self._take(first, unmask(bytes(buffer[content_start:end]), mask))
+            message = self._completed(first, unmask(bytes(buffer[content_start:end]), mask))
             if message is not None:
                 messages.append(message)
             start = end
@@ -119,13 +119,13 @@ class FrameReader:
         return messages
 
     def _frame(self, start: int) -> tuple[int, int, int] | None:
-        """First byte, and where the content begins and ends, of the frame that starts here; `None`: not all there."""
+        """First byte, and start and end of the content, of the frame that starts here; `None`: it is not complete."""
         buffer, available = self._buffer, len(self._buffer) - start
         if available < 2:
             return None
         first, second = buffer[start], buffer[start + 1]
         size = second & 127
-        self._judge(first, second, size)
+        self._check(first, second, size)
         header = 6 if size < 126 else 8 if size == 126 else 14
         if available < header:
             return None
@@ -136,7 +136,7 @@ class FrameReader:
         end = start + header + size
         return (first, start + header, end) if len(buffer) >= end else None
 
-    def _judge(self, first: int, second: int, size: int) -> None:
+    def _check(self, first: int, second: int, size: int) -> None:
         opcode = first & 15
         if first & 0x70 or opcode not in OPCODES:
             raise FrameFault(Status.PROTOCOL_ERROR, "a frame with reserved bits or opcode")
@@ -148,8 +148,8 @@ class FrameReader:
         elif (opcode == Opcode.CONTINUATION) == (self._opcode is None):
             raise FrameFault(Status.PROTOCOL_ERROR, "fragments of messages in each other")
 
-    def _take(self, first: int, content: bytes) -> Message | None:
-        """The message that this frame completes."""
+    def _completed(self, first: int, content: bytes) -> Message | None:
+        """The message that this frame completes; `None`: more fragments follow."""
         opcode, is_final = Opcode(first & 15), bool(first & 0x80)
         if opcode & 8:
             return Message(opcode, content)
@@ -181,7 +181,7 @@ def _message(opcode: Opcode, content: bytes) -> Message:
 
 
 def unmask(content: bytes, mask: bytes) -> bytes:
-    """The content under this mask of four bytes (RFC 6455, section 5.3)."""
+    """Remove this mask of four bytes from the content (RFC 6455, section 5.3)."""
     size = len(content)
     key = (mask * (size // 4 + 1))[:size]
     return (int.from_bytes(content, "little") ^ int.from_bytes(key, "little")).to_bytes(size, "little")

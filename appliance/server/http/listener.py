@@ -1,12 +1,12 @@
-"""The door: which connections come in, how long they may take to say what they want, and who gives way to whom.
+"""Accepts connections, gives each request a deadline, and evicts strangers when all places are taken.
 
-A connection belongs to a stranger until its request is one of a client that is logged in. When all places are taken, or
-all that one address may have, the stranger who has been there longest gives way to the newcomer: so nobody can keep
-others out by being many, or slow. Clients that are logged in give way to nobody.
+A connection is a stranger's until its request belongs to a client that is logged in. When all places are taken, or all
+places of one network, the oldest connection of a stranger is evicted for the new one: so neither many connections nor
+slow ones keep others out. Clients that are logged in are never evicted.
 
-Written against `eventlet.wsgi`'s own handling of a connection (`Server.process_request`), but not its loop: that ends
-when a connection is reset before it is accepted or when descriptors run out, stops accepting at 1,024, and accepts as
-long as somebody waits, without giving another greenlet its turn.
+Uses `eventlet.wsgi`'s own handling of a connection (`Server.process_request`), but not its loop: that ends when a
+connection is reset before it is accepted or when descriptors run out, stops accepting at 1,024, and accepts as long as
+connections are waiting, without giving another greenlet its turn.
 """
 
 import errno
@@ -29,10 +29,10 @@ from appliance.core.text import clipped
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.1  # until a descriptor may be free again
-OTHER_DESCRIPTORS = 200  # what the rest of the process has open: databases, netlink and capture sockets, threads
-STALL_S = 20.0  # an answer that its receiver has not taken anything of for so long is given up
+OTHER_DESCRIPTORS = 200  # open in the rest of the process: databases, netlink and capture sockets, threads
+STALL_S = 20.0  # an answer is given up when its receiver takes nothing of it for so long
 KEPT_OF_REQUEST = ("appliance.session", "QUERY_STRING")  # by which `is_client` knows a session
-CLOSED = {errno.EBADF, errno.EINVAL}  # what accepting on a listener that was closed gives
+CLOSED = {errno.EBADF, errno.EINVAL}  # of `accept` on a listening socket that was closed
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Any]
@@ -40,35 +40,35 @@ Application = Callable[[Environ, Callable[..., Any]], Any]
 
 @dataclass(eq=False, slots=True)
 class ClientConnection:
-    """A connection: its socket, whom it comes from, and its latest request.
+    """A connection: its socket, the network it comes from, and its latest request.
 
-    `forget`: gives its place free. `break_off`: how to break it, once somebody else serves it.
+    `forget`: frees its place. `break_off`: breaks it, once it is released to a WebSocket; `None`: it is not.
     """
 
     socket: Any
-    origin: str
+    network: str  # of `client_network`: an IPv4 address, or the /64 of an IPv6 address
     environ: Environ = field(default_factory=dict)
     greenlet: Any = None
     forget: Callable[[], None] = lambda: None
     break_off: Callable[[], None] | None = None
 
     def close(self) -> None:
-        """Break the connection, whatever is still to be sent; saying so twice changes nothing."""
-        self.environ = {}  # it knows its handler, which knows this
+        """Break the connection, whatever is still to be sent; a second call changes nothing."""
+        self.environ = {}  # it refers to its handler, and that to this
         try:
             self.socket.shutdown(SHUT_RDWR)
         except OSError as error:
-            log.debug("%s: gone already: %s", self.origin, error)
+            log.debug("%s: gone already: %s", self.network, error)
         self.socket.close()
 
     def release(self, break_off: Callable[[], None]) -> None:
-        """Somebody else serves the connection from now on; of the request remains whose it is."""
+        """Leave the connection to a WebSocket. Of the request remains only what names its session."""
         self.break_off = break_off
         self.environ = {key: self.environ[key] for key in KEPT_OF_REQUEST if key in self.environ}
         self.socket = self.greenlet = None
 
-    def end(self) -> None:
-        """Break the connection and whatever its greenlet waits for, be it an event for a long poll."""
+    def evict(self) -> None:
+        """Break the connection and end its greenlet, even one that waits with a long poll."""
         if self.break_off is not None:
             self.break_off()
             return
@@ -76,8 +76,8 @@ class ClientConnection:
         self.greenlet.kill()
 
 
-class _Released:
-    """What stands for a connection that somebody else serves."""
+class _ReleasedSocket:
+    """Takes the place of a socket that was released to a WebSocket, so that eventlet does not close that one."""
 
     def shutdown(self, how: int) -> None:
         """Leave it alone."""
@@ -89,8 +89,8 @@ class _Released:
 class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no types
     """HTTP as eventlet serves it, except that a request has a deadline and a stranger cannot fill the log.
 
-    The deadline is for the whole exchange, whatever comes drop by drop. The application may end it
-    (`appliance.take_time`), once it has what it needs and knows what it waits for.
+    The deadline is for the whole exchange, even where bytes keep coming one by one. The application may lift it
+    (`appliance.take_time`), once the request is complete and the answer has to wait for an event.
     """
 
     server_version = "appliance"
@@ -103,7 +103,7 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
         super().__init__(conn_state, server)
 
     def handle_one_request(self) -> None:
-        """Serve one request, or give up on it. A connection that stays open is idle for no longer."""
+        """Serve one request before its deadline, or give up; a connection that idles meets the same deadline."""
         self._deadline = eventlet.Timeout(self._request_s, TimeoutError("the request did not arrive in time"))
         try:
             super().handle_one_request()
@@ -111,11 +111,11 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
             self._deadline.cancel()
 
     def get_environ(self) -> Environ:
-        """The request, with ways to leave HTTP.
+        """The request, with three functions for the application.
 
-        `appliance.hang_up` closes the connection after the answer instead of reading on. `appliance.release` gives the
-        socket, which then does not block, to a caller who serves it from then on: it is called with how to break the
-        connection off, and returns the socket and what is to be called when that is closed.
+        `appliance.hang_up()` closes the connection after the answer instead of reading on. `appliance.take_time()`
+        lifts the deadline. `appliance.release(break_off)` takes the connection out of HTTP: it returns the socket,
+        which does not block, and a function to call when that socket is closed; `break_off` must break the connection.
         """
         environ: Environ = super().get_environ()
         environ["appliance.hang_up"] = partial(setattr, self, "close_connection", True)
@@ -125,28 +125,27 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
         return environ
 
     def _release(self, break_off: Callable[[], None]) -> tuple[Any, Callable[[], None]]:
-        taken, visit = self.request, self.conn_state[3]
-        # Whatever eventlet does to a connection at its end, it does to these.
-        self.connection = self.conn_state[1] = _Released()
+        released, client_connection = self.request, self.conn_state[3]
+        self.connection = self.conn_state[1] = _ReleasedSocket()  # eventlet shuts these down at the end
         self.close_connection = True
-        visit.release(break_off)
-        taken.setblocking(False)
-        # A plain socket is freed of what lets it wait for the hub; one with TLS is not to be parted from its keys.
-        plain = socket.socket(fileno=taken.fd.detach()) if isinstance(taken, GreenSocket) else taken
-        return plain, visit.forget
+        client_connection.release(break_off)
+        released.setblocking(False)
+        # A green socket gives its descriptor to a plain one; a TLS socket must be kept, because it has the keys.
+        plain = socket.socket(fileno=released.fd.detach()) if isinstance(released, GreenSocket) else released
+        return plain, client_connection.forget
 
     def handle(self) -> None:
-        """Serve a connection until it ends; a network that breaks it is nobody's fault."""
+        """Serve a connection until it ends; one that the network breaks is worth a debug line only."""
         try:
             super().handle()
         except OSError as error:
             log.debug("%s: connection lost: %s", self.client_address, error)
 
     def finish(self) -> None:
-        """Close the connection for good.
+        """Close the connection and its files.
 
-        Where what is still to be sent cannot be, the library gives up before its files are closed, and the descriptor
-        stays until the garbage collector comes.
+        Where the rest of an answer cannot be sent, the library fails before it closes its files, and the descriptor
+        would stay open until the garbage collector comes.
         """
         try:
             super().finish()
@@ -155,140 +154,148 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
                 file.raw.close()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
-        """One clipped line, for whoever looks for it."""
+        """Write one clipped line, at debug level."""
         log.debug("%s", clipped(format % args))
 
 
-class Errors:
-    """Where eventlet writes what went wrong with a connection: a clipped line for whoever looks for it."""
+class DebugLog:
+    """The file to which eventlet writes the errors of connections."""
 
     def write(self, text: str) -> None:
-        """Take a piece of text."""
+        """Write one clipped line, at debug level."""
         log.debug("%s", clipped(text))
 
 
 class Listener:
-    """Accepts connections and has them served."""
+    """Accepts connections and has an application serve their requests."""
 
     def __init__(
         self,
         application: Application,
+        *,
         connections: int,
-        connections_per_origin: int,
+        connections_per_network: int,
         request_s: float,
         is_client: Callable[[Environ], bool] = lambda _: False,
         secure: Callable[[Any], Any] | None = None,
     ) -> None:
-        """`is_client`: whether a request is one of a client that is logged in. `secure`: makes TLS of a connection."""
+        """`request_s`: deadline of a request. `is_client`: whether a request belongs to a client that is logged in.
+
+        `secure`: does the TLS handshake of an accepted socket, returns the protected one; `None`: HTTP without TLS.
+        """
         self._application = application
         self._most = connections
-        self._most_of_one = connections_per_origin
+        self._most_per_network = connections_per_network
         self._request_s = request_s
         self._is_client = is_client
         self._secure = secure
-        self._strangers: dict[ClientConnection, None] = {}  # in the order in which they came
+        self._strangers: dict[ClientConnection, None] = {}  # oldest first
         self._clients: set[ClientConnection] = set()
-        self._by_origin: dict[str, int] = {}
+        self._counts: dict[str, int] = {}  # of the connections of each network
         self.refused = 0  # connections, since the start
         self.evicted = 0
 
     def __len__(self) -> int:
-        """How many connections are open."""
+        """Number of open connections."""
         return len(self._strangers) + len(self._clients)
 
-    def serve(self, listener: Any) -> None:
+    def serve(self, listening_socket: Any) -> None:
         """Answer requests on this listening socket until it is closed."""
         self._most = min(self._most, room_for(self._most))
-        server = wsgi.Server(
-            listener,
-            listener.getsockname(),
-            self._application,
-            environ={"wsgi.errors": Errors(), **({"wsgi.url_scheme": "https", "HTTPS": "on"} if self._secure else {})},
-            protocol=partial(Protocol, request_s=self._request_s),
-            log_output=False,
-            debug=False,
-            socket_timeout=STALL_S,
-        )
+        server = self._http_server(listening_socket)
         while True:
             try:
-                connection, address = listener.accept()
+                accepted, address = listening_socket.accept()
             except OSError as error:
                 if error.errno in CLOSED:
                     return
                 self._recover(error)
                 continue
-            self._admit(server, connection, address)
-            eventlet.sleep(0)  # however many are waiting: others have their turn between two of them
+            self._admit(server, accepted, address)
+            eventlet.sleep(0)  # between two connections, other greenlets have their turn
+
+    def _http_server(self, listening_socket: Any) -> Any:
+        scheme = {"wsgi.url_scheme": "https", "HTTPS": "on"} if self._secure else {}
+        return wsgi.Server(
+            listening_socket,
+            listening_socket.getsockname(),
+            self._application,
+            environ={"wsgi.errors": DebugLog(), **scheme},
+            protocol=partial(Protocol, request_s=self._request_s),
+            log_output=False,
+            debug=False,
+            socket_timeout=STALL_S,
+        )
 
     def _recover(self, error: OSError) -> None:
-        """Somebody reset before being accepted, or there is no descriptor for the next: make room, and go on."""
+        """Go on after a connection that was reset before it was accepted; where descriptors lack, evict or wait."""
         log.warning("a connection could not be accepted: %s", error.strerror)
         has_room = error.errno == errno.ECONNABORTED or self._evict(None)
         eventlet.sleep(0 if has_room else RETRY_S)
 
-    def _admit(self, server: Any, connection: Any, address: Any) -> None:
-        origin = client_network(str(address[0]))
-        if not self._make_room(origin):
+    def _admit(self, server: Any, accepted: Any, address: Any) -> None:
+        network = client_network(str(address[0]))
+        if not self._make_room(network):
             self.refused += 1
-            log.warning("%s: too many connections of clients; one more was refused", origin)
-            connection.close()
+            log.warning("%s: too many connections of clients; one more was refused", network)
+            accepted.close()
             return
-        connection.settimeout(STALL_S)
-        visit = ClientConnection(connection, origin)
-        visit.forget = partial(self._forget, visit)
-        self._strangers[visit] = None
-        self._by_origin[origin] = self._by_origin.get(origin, 0) + 1
-        visit.greenlet = eventlet.spawn(self._attend, server, visit, address)
+        accepted.settimeout(STALL_S)
+        connection = ClientConnection(accepted, network)
+        connection.forget = partial(self._forget, connection)
+        self._strangers[connection] = None
+        self._counts[network] = self._counts.get(network, 0) + 1
+        connection.greenlet = eventlet.spawn(self._serve_one, server, connection, address)
 
-    def _make_room(self, origin: str) -> bool:
-        """Whether there is a place for one more of this origin, be it that of a stranger who gives way."""
-        if self._by_origin.get(origin, 0) >= self._most_of_one and not self._evict(origin):
+    def _make_room(self, network: str) -> bool:
+        """Whether there is a place for one more connection of this network, if need be after an eviction."""
+        if self._counts.get(network, 0) >= self._most_per_network and not self._evict(network):
             return False
         return len(self) < self._most or self._evict(None)
 
-    def _evict(self, origin: str | None) -> bool:
-        """Break the oldest connection of a stranger, of this origin or of any (`None`); whether there was one."""
-        for visit in list(self._strangers):
-            if origin not in (None, visit.origin):
+    def _evict(self, network: str | None) -> bool:
+        """Evict the oldest connection of a stranger, of this network or of any (`None`); false: there is none."""
+        for connection in list(self._strangers):
+            if network not in (None, connection.network):
                 continue
-            if self._is_client(visit.environ):
-                del self._strangers[visit]
-                self._clients.add(visit)
+            if self._is_client(connection.environ):
+                del self._strangers[connection]
+                self._clients.add(connection)
                 continue
-            self._forget(visit)
-            visit.end()
+            self._forget(connection)
+            connection.evict()
             self.evicted += 1
             return True
         return False
 
-    def _attend(self, server: Any, visit: ClientConnection, address: Any) -> None:
+    def _serve_one(self, server: Any, connection: ClientConnection, address: Any) -> None:
         try:
             if self._secure is not None:
                 with eventlet.Timeout(self._request_s, TimeoutError("the handshake did not end in time")):
-                    visit.socket = self._secure(visit.socket)
-            server.process_request([address, visit.socket, wsgi.STATE_IDLE, visit])
+                    connection.socket = self._secure(connection.socket)
+            server.process_request([address, connection.socket, wsgi.STATE_IDLE, connection])
         except OSError as error:  # TLS errors are some of these
-            log.debug("%s: connection lost: %s", visit.origin, error)
-        except Exception:  # one connection's bug must not fill the log with eventlet's tracebacks, nor end others
-            log.exception("%s: a connection failed", visit.origin)
+            log.debug("%s: connection lost: %s", connection.network, error)
+        except Exception:  # a bug in one must neither fill the log with eventlet's tracebacks nor end the others
+            log.exception("%s: a connection failed", connection.network)
         finally:
-            if visit.break_off is None:
-                self._forget(visit)
-                visit.close()
+            if connection.break_off is None:
+                self._forget(connection)
+                connection.close()
 
-    def _forget(self, visit: ClientConnection) -> None:
-        """The connection takes no place any more; saying so twice changes nothing."""
-        if visit not in self._strangers and visit not in self._clients:
+    def _forget(self, connection: ClientConnection) -> None:
+        """Free the connection's place; a second call changes nothing."""
+        if connection not in self._strangers and connection not in self._clients:
             return
-        self._strangers.pop(visit, None)
-        self._clients.discard(visit)
-        self._by_origin[visit.origin] -= 1
-        if not self._by_origin[visit.origin]:
-            del self._by_origin[visit.origin]
+        self._strangers.pop(connection, None)
+        self._clients.discard(connection)
+        self._counts[connection.network] -= 1
+        if not self._counts[connection.network]:
+            del self._counts[connection.network]
 
 
 def room_for(connections: int) -> int:
-    """For how many connections there are descriptors, after asking the kernel for as many as needed."""
+    """Number of connections for which there are descriptors, after asking the kernel for as many as needed."""
     needed = connections + OTHER_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < needed:

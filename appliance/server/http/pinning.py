@@ -1,7 +1,7 @@
-"""The pin: a certificate known by its own bytes, whoever vouches for it and whatever the clock says.
+"""Certificate pinning: a client accepts exactly one certificate, compared by its bytes.
 
-The command line is on the same machine as the service and can read its certificate: it takes exactly that one. Names
-and dates are not judged, because the appliance is reached under any address, and its clock may be wrong.
+The command line runs on the service's machine and can read its certificate, so it accepts that one only. Names and
+dates are not checked, because the appliance has any address, and its clock may be wrong.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ def der_of(certificate: Path) -> bytes:
     text = certificate.read_text(encoding="ascii", errors="replace")
     begin, end = text.find(_BEGIN), text.find(_END)
     if begin < 0 or end < begin:
-        raise ValueError(f"{certificate}: there is no certificate in it")
+        raise ValueError(f"{certificate}: has no certificate in it")
     return ssl.PEM_cert_to_DER_cert(text[begin : end + len(_END)])
 
 
@@ -32,7 +32,7 @@ class PinnedContext(ssl.SSLContext):
     pinned: bytes
 
     def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
-        """A protected socket to that server. Raises `ssl.SSLCertVerificationError` where another answers."""
+        """A protected socket to that server. Raises `ssl.SSLCertVerificationError` for another certificate."""
         protected = super().wrap_socket(*arguments, **options)
         if protected.getpeercert(binary_form=True) != self.pinned:
             protected.close()
@@ -44,6 +44,6 @@ def pinned_context(certificate: Path) -> PinnedContext:
     """A client's context for the server with this certificate; raises as `der_of`."""
     context = PinnedContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # the chain is not asked: the certificate itself is compared
+    context.verify_mode = ssl.CERT_NONE  # the chain is not verified: the certificate itself is compared
     context.pinned = der_of(certificate)
     return context

@@ -1,9 +1,10 @@
-"""The gate: what of a request the rest survives. What does not pass is answered, and its connection closed.
+"""Rejects requests that would harm python-engineio, with an answer and a closed connection.
 
-python-engineio never answers an oversized POST nor one with a packet of an unknown type, and keeps its greenlet for
-ever; so a body is read and judged here. `permessage-deflate` costs more than the event is worth and lets a stranger
-have megabytes inflated, so the offer is not passed on. An Engine.IO session outlives the connection that opened it by
-most of a minute, so that one address may open only so many.
+- It never answers a POST that is too large or has a packet of an unknown type, and keeps the greenlet for ever: so
+  bodies are read and checked here.
+- `permessage-deflate` costs more CPU than an event is worth and lets a stranger have megabytes inflated: so the
+  client's offer is removed.
+- An Engine.IO session outlives the connection that opened it by most of a minute: so a network may open only so many.
 """
 
 import io
@@ -16,15 +17,15 @@ from appliance.core.access.rate_limit import Rate, RateLimit
 TRANSPORT = "/socket.io/"
 FORMS = frozenset({"/login", "/pair"})  # the only pages that take a body
 LARGEST_FORM_BYTES = 4096  # a name and a password are a few hundred
-MOST_PACKETS = 16  # in one POST: what python-engineio takes
-CLIENT_PACKETS = "134"  # Engine.IO's close, pong and message: what a client has reason to POST
-MOST_ORIGINS = 10_000  # whose sessions are counted at once, 100 bytes each
+MOST_PACKETS = 16  # in one POST; python-engineio takes no more
+CLIENT_PACKETS = "134"  # Engine.IO's close, pong and message: all that a client has reason to POST
+MOST_NETWORKS = 10_000  # whose sessions are counted at once, 100 bytes each
 
 Environ = dict[str, Any]
 
 
 class RejectedRequest(Exception):
-    """A request that is answered with this status and a closed connection."""
+    """The request gets this status and a closed connection. `status`: such as `400 Bad Request`."""
 
     def __init__(self, status: str) -> None:
         super().__init__(status)
@@ -32,14 +33,15 @@ class RejectedRequest(Exception):
 
 
 class RequestFilter:
-    """Judges requests. `sessions`: how often one address may open one."""
+    """Checks requests before any page or session gets them."""
 
     def __init__(self, message_bytes: int, sessions: Rate) -> None:
+        """`message_bytes`: longest body of a POST to the transport; `sessions`: that one network may open."""
         self._message_bytes = message_bytes
-        self._sessions = RateLimit(sessions, MOST_ORIGINS)
+        self._sessions = RateLimit(sessions, MOST_NETWORKS)
 
-    def judge(self, environ: Environ) -> None:
-        """Let through what the rest survives, with its body read; raises `RejectedRequest`."""
+    def check(self, environ: Environ) -> None:
+        """Read the request's body and remove the offer of compression. Raises `RejectedRequest`."""
         is_transport = environ["PATH_INFO"].startswith(TRANSPORT)
         environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         if "HTTP_UPGRADE" in environ and environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13":
@@ -71,10 +73,10 @@ class RequestFilter:
 
 
 def _body(environ: Environ, most_bytes: int) -> bytes:
-    """The body of this request, as long as it says."""
+    """The body of this request, of exactly the length that it declares. Raises `RejectedRequest`."""
     if "HTTP_TRANSFER_ENCODING" in environ or "CONTENT_LENGTH" not in environ:
         raise RejectedRequest("411 Length Required")
-    length = int(environ["CONTENT_LENGTH"])  # a natural number: eventlet has judged it
+    length = int(environ["CONTENT_LENGTH"])  # a natural number: eventlet has checked that
     if length > most_bytes:
         raise RejectedRequest("413 Content Too Large")
     try:

@@ -1,4 +1,4 @@
-"""HTTP around Socket.IO: a table of pages, and the way to the transport, both behind the gate."""
+"""The WSGI application: a request filter, a table of pages, and Socket.IO beside them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from appliance.core.access.client_address import plain_address
 from appliance.server.http.request_filter import TRANSPORT, Environ, RejectedRequest, RequestFilter
 
-# No script, style or frame has a place here, and no answer is for a cache.
+# The pages need no script, style or frame, and no answer may be cached.
 HEADERS = [
     ("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
     ("X-Content-Type-Options", "nosniff"),
@@ -28,7 +28,7 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a page answers. `headers`: beside those that all have."""
+    """A page's answer. `headers`: beside those of every answer."""
 
     kind: str
     body: str
@@ -41,15 +41,15 @@ NOTHING = Answer(TEXT, "There is nothing here; see /", "404 Not Found")
 
 
 class HttpSite:
-    """The WSGI application. `transport`: what serves `/socket.io/`; `pages`: by path, whose query is not looked at."""
+    """The WSGI application. `transport`: serves `/socket.io/`; `pages`: by path, without its query."""
 
     def __init__(
-        self, transport: Application, gate: RequestFilter, pages: Mapping[str, Page], hsts_max_age: int = 0
+        self, transport: Application, request_filter: RequestFilter, pages: Mapping[str, Page], hsts_max_age: int = 0
     ) -> None:
-        """`hsts_max_age`: seconds for which browsers are told to use nothing but HTTPS; 0 does not tell them."""
+        """`hsts_max_age`: seconds during which browsers shall use nothing but HTTPS; 0: no such header."""
         self._headers = [*HEADERS, *([(HSTS, f"max-age={hsts_max_age}")] if hsts_max_age else [])]
         self._transport = transport
-        self._gate = gate
+        self._request_filter = request_filter
         self._pages = pages
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -59,13 +59,13 @@ class HttpSite:
             return start_response(status, headers + self._headers, *rest)
 
         try:
-            self._gate.judge(environ)
-        except RejectedRequest as refusal:
+            self._request_filter.check(environ)
+        except RejectedRequest as rejected:
             environ["appliance.hang_up"]()
-            respond(refusal.status, [("Content-Type", TEXT)])
-            return [refusal.status.encode()]
+            respond(rejected.status, [("Content-Type", TEXT)])
+            return [rejected.status.encode()]
         if environ["PATH_INFO"].startswith(TRANSPORT):
-            environ["appliance.take_time"]()  # the request is here; what follows may wait for events
+            environ["appliance.take_time"]()  # the request is complete; its answer may wait for events
             return self._transport(environ, respond)
         return self._answer(environ, respond)
 
@@ -79,5 +79,5 @@ class HttpSite:
 
 
 def remote_address(environ: Environ) -> str | None:
-    """Where the request comes from; an IPv4 client of a `::` listener as IPv4. `None`: not from an IP address."""
+    """The client's IP address; an IPv4 client of a `::` socket has its IPv4 address. `None`: it has no IP address."""
     return plain_address(environ["REMOTE_ADDR"])

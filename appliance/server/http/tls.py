@@ -1,7 +1,7 @@
-"""TLS: what turns an accepted connection into a protected one, in the connection's own greenlet.
+"""TLS: turns an accepted connection into a protected one, in the connection's own greenlet.
 
-A stranger who connects and says nothing, resets in the middle or speaks something else holds nobody else up: the
-door gives the handshake a deadline as a whole, and every failure of it is an `OSError` that ends that one connection.
+A stranger that connects and sends nothing, resets in the middle or speaks another protocol delays no other client: the
+listener gives the whole handshake a deadline, and every failure of it is an `OSError` that ends that one connection.
 """
 
 import socket
@@ -13,7 +13,7 @@ from eventlet.green.ssl import GreenSSLSocket
 
 from appliance.server.http.pinning import fingerprint
 
-TLS_RECORD = 0x16  # with which every handshake begins (RFC 8446, section 5.1); no HTTP request does
+TLS_RECORD = 0x16  # the first byte of every handshake (RFC 8446, section 5.1), and of no HTTP request
 
 # For TLS 1.2, which old dashboards still speak; 1.3 brings its own. Forward secrecy and authenticated encryption only.
 CIPHERS_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -29,10 +29,10 @@ class TlsUnavailable(Exception):
 
 
 class Tls:
-    """Protects connections with the certificate and key in these files, which may be one file."""
+    """Protects connections with the certificate and key in these files, which may be the same file."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
-        """Load both. Raises `TlsUnavailable`."""
+        """Load the certificate and the key. Raises `TlsUnavailable`."""
         self._certificate, self._key = certificate, key
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -42,7 +42,7 @@ class Tls:
         self.load()
 
     def load(self) -> None:
-        """Serve what the files hold now to whoever connects from now on. Raises `TlsUnavailable`."""
+        """Read both files again; later connections get the new certificate. Raises `TlsUnavailable`."""
         try:
             self._context.load_cert_chain(self._certificate, self._key)
         except (OSError, ValueError) as error:  # `ssl.SSLError` is an `OSError`
@@ -52,7 +52,7 @@ class Tls:
         self.fingerprint = fingerprint(self._certificate)
 
     def secure(self, connection: Any) -> Any:
-        """The accepted green socket as a protected one, after the handshake. Raises `OSError`."""
+        """Do the handshake on an accepted green socket; returns the protected socket. Raises `OSError`."""
         first = connection.recv(1, socket.MSG_PEEK)
         if first and first[0] != TLS_RECORD:
             connection.sendall(PLAIN_ANSWER)
@@ -60,7 +60,7 @@ class Tls:
         protected = GreenSSLSocket(connection, server_side=True, do_handshake_on_connect=False, _context=self._context)
         try:
             protected.do_handshake()
-        except BaseException:  # the deadline of the door too
-            protected.close()  # the wrap has taken the descriptor over
+        except BaseException:  # the listener's deadline too
+            protected.close()  # which has taken over the descriptor
             raise
         return protected

@@ -38,8 +38,8 @@ def test_while_the_client_keeps_up_everything_leaves_in_its_order():
     outbox = _attached()
     for packet in (_state("a", 1), _alert(2), Packet(PING), _state("a", 3)):
         assert outbox.put(packet)
-    assert _texts(outbox.take(1 << 20)) == ['42["a",1]', '42["alert",2]', "2", '42["a",3]']
-    assert outbox.take(1 << 20) == b""
+    assert _texts(outbox.take_frames(1 << 20)) == ['42["a",1]', '42["alert",2]', "2", '42["a",3]']
+    assert outbox.take_frames(1 << 20) == b""
 
 
 def test_for_a_client_that_is_behind_a_newer_state_takes_the_place_of_the_older_one():
@@ -47,16 +47,16 @@ def test_for_a_client_that_is_behind_a_newer_state_takes_the_place_of_the_older_
     outbox.fall_behind(moved=True)
     for packet in (_state("a", 1), _alert(2), _state("b", 3), _state("a", 4), _alert(5), _state("b", 6)):
         assert outbox.put(packet)
-    assert _texts(outbox.take(1 << 20)) == ['42["a",4]', '42["alert",2]', '42["b",6]', '42["alert",5]']
+    assert _texts(outbox.take_frames(1 << 20)) == ['42["a",4]', '42["alert",2]', '42["b",6]', '42["alert",5]']
 
 
 def test_what_is_taken_is_whole_frames_and_not_much_more_than_was_asked_for():
     outbox = _attached()
     for number in range(100):
         outbox.put(_alert(number))
-    first = outbox.take(100)
+    first = outbox.take_frames(100)
     assert 100 <= len(first) < 150
-    assert _texts(first) + _texts(outbox.take(1 << 20)) == [f'42["alert",{number}]' for number in range(100)]
+    assert _texts(first) + _texts(outbox.take_frames(1 << 20)) == [f'42["alert",{number}]' for number in range(100)]
 
 
 def test_who_has_too_much_waiting_is_to_be_given_up_and_states_never_are_too_much():
@@ -80,7 +80,7 @@ def test_who_catches_up_may_fall_behind_again():
     for _ in range(3):
         outbox.fall_behind(moved=True)
         assert outbox.put(EventPacket(b"x" * (MOST_WAITING_BYTES // 2)))
-        outbox.take(1 << 20)
+        outbox.take_frames(1 << 20)
         outbox.catch_up()
 
 
@@ -91,7 +91,7 @@ def test_the_one_who_fetches_is_woken_once_for_what_comes_together():
     for number in range(3):
         outbox.put(_alert(number))
     assert len(wakes) == 1
-    outbox.take(1 << 20)
+    outbox.take_frames(1 << 20)
     outbox.put(_alert(3))
     assert len(wakes) == 2
 
@@ -103,7 +103,7 @@ def test_what_was_not_polled_before_the_websocket_came_leaves_by_it():
     wakes = []
     outbox.attach(lambda: wakes.append(1))
     assert wakes
-    assert _texts(outbox.take(1 << 20)) == ['42["a",1]', "40"]
+    assert _texts(outbox.take_frames(1 << 20)) == ['42["a",1]', "40"]
 
 
 def test_a_poll_gets_what_waits_and_then_nothing():

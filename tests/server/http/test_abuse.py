@@ -7,13 +7,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from appliance.config import LimitsSection
+from appliance.core.access.login_backoff import BackoffRules
 from appliance.server.access import Role
+from appliance.server.delivery.packets import LONGEST_MESSAGE_BYTES
+from appliance.server.strict_json import DEEPEST_NESTING
 from tests.client import NodeClient
 from tests.server import wire
 from tests.server.wire import WEBSOCKET
 
-LARGEST_PACKET_BYTES = int(LimitsSection().message)
 POLLING = "/socket.io/?EIO=4&transport=polling"
 
 
@@ -115,7 +116,7 @@ def test_pages_take_no_bodies_and_no_other_methods(shared, path):
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        (f"Content-Length: {LARGEST_PACKET_BYTES + 1}", b"413 "),
+        (f"Content-Length: {LONGEST_MESSAGE_BYTES + 1}", b"413 "),
         ("Content-Length: 99999999999999999999", b"413 "),
         ("Content-Length: -1", b"400 "),
         ("Content-Length: x", b"400 "),
@@ -218,7 +219,7 @@ def test_binary_payloads_are_refused(server, honest, connect):
 
 def test_a_message_beyond_the_limit_ends_its_sender(server, honest, connect):
     client = connect(options={"reconnection": False, "transports": ["websocket"]})
-    client.send("ip:list", code=f"['x'.repeat({LARGEST_PACKET_BYTES})]")
+    client.send("ip:list", code=f"['x'.repeat({LONGEST_MESSAGE_BYTES})]")
     client.wait_for("disconnect")
 
 
@@ -326,21 +327,33 @@ def test_calls_of_a_stranger_and_odd_methods_leave_nothing_in_the_log(server, ho
     assert server.log() == ""
 
 
-def test_the_limits_are_the_configured_ones(start):
-    server = start(limits={"malformed_packets": 3, "nesting": 4, "message": 20_000, "refused_logins": 1})
+def _nested(levels):
+    """A call whose JSON has so many levels."""
+    return f'421["ip:list",{"[" * (levels - 1)}{"]" * (levels - 1)}]'
+
+
+def test_a_packet_may_be_nested_as_deep_as_the_limit_and_no_deeper(server, honest):
     with WebSocket(server) as client:
         client.log_in(server.token())
-        client.send('42["ip:list",[[[[]]]]]')
-        client.send("4x")
-        client.send('421["ip:list",{}]')
+        client.send(_nested(DEEPEST_NESTING))
         assert any(text.startswith("431") for text in iter(client.read, None))
-        client.send("42" + json.dumps(["ip:list", "x" * 18_000]))
-        client.send("4x")
+        client.send(_nested(DEEPEST_NESTING + 1))
         assert client.is_dropped()
-    log = server.log()
-    assert "nested too deeply" in log
-    assert log.count("sent") == 3
-    for code in ("E_UNAUTHORIZED", "E_UNAUTHORIZED", "E_RATE_LIMITED"):
+    [line] = server.log().splitlines()
+    assert "nested too deeply" in line
+
+
+def test_a_message_may_be_as_long_as_the_limit(server, honest):
+    with WebSocket(server) as client:
+        client.log_in(server.token())
+        client.send('421["ip:list","' + "x" * (LONGEST_MESSAGE_BYTES - 17) + '"]')
+        assert any(text.startswith("431") for text in iter(client.read, None))
+    assert server.log() == ""
+
+
+def test_an_address_whose_free_logins_are_used_up_has_to_wait(server):
+    free = BackoffRules().free
+    for code in [*["E_UNAUTHORIZED"] * (free + 1), "E_RATE_LIMITED"]:
         with WebSocket(server) as guesser:
             guesser.read()
             guesser.send('40{"token":"guess"}')

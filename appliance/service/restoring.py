@@ -66,7 +66,7 @@ def _restored(config: Config, store: SqliteStore) -> str:
         [],
         interfaces.links,
         LinuxUpstream(),
-        firewall.NftablesFirewall(Nftables().run, shown, elements, notices),
+        firewall.NftablesFirewall(Nftables(), shown, elements, notices),
         dns_filter,
         store,
         lambda now: is_trusted(synchronised=clock.is_synchronised(), battery_clock=clock.has_battery, now=now),

@@ -31,7 +31,7 @@ def run() -> list[str]:
             without.append(_throughput_bps(lab))
             with lab.appliance.entered():
                 nftables, shown = Nftables(), Nfnetlink(TABLE)
-                refusal = NftablesMeters(nftables.run, shown).apply(plans)
+                refusal = NftablesMeters(nftables, shown).apply(plans)
                 shown.close()
             assert refusal is None, refusal
             _show_hosts(lab)

@@ -68,7 +68,7 @@ class Rig:
             with firewall(lab) as blocking:
                 assert blocking.arrange([]) is None
             self.shown = Nfnetlink(TABLE)
-            self._meters, self.interfaces = NftablesMeters(Nftables().run, self.shown), RtnetlinkInterfaces()
+            self._meters, self.interfaces = NftablesMeters(Nftables(), self.shown), RtnetlinkInterfaces()
         limits = Limits({QuotaKind.DAILY: 1 << 40}, on_exceeded=Action.BLOCK)
         self._plans = [replace(plan, host_limit_bytes=1 << 40) for plan in _plans()]
         departments = [

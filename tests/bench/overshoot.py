@@ -23,7 +23,7 @@ def _row(kind: str, networks: tuple) -> str:
         lab.start_iperf3()
         with lab.appliance.entered():
             nftables, shown = Nftables(), Nfnetlink(TABLE)
-            meters = NftablesMeters(nftables.run, shown)
+            meters = NftablesMeters(nftables, shown)
             assert meters.apply([Plan("d", "eth1", Facing.DEPARTMENT, networks, stop_at_bytes=LIMIT)]) is None
         lab.hosts[0].run(["timeout", "6", "iperf3", "-c", WEB_V4[0], "-n", str(2 * LIMIT)], check=False)
         reading = meters.read()["d"]

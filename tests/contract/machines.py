@@ -120,7 +120,7 @@ def real(scratch: Path) -> Iterator[Rig]:
         interfaces, neighbours, flows = RtnetlinkInterfaces(), RtnetlinkNeighbours(), ConntrackFlows()
         capture = PacketCapture(promiscuous=False)
         nftables, shown = Nftables(), Nfnetlink(TABLE)
-        meters = NftablesMeters(nftables.run, shown)
+        meters = NftablesMeters(nftables, shown)
         panel = GpioPanel(button=17, status=22, alert=23, activity=24, hold_s=0.2, scratch=scratch)
 
         def live() -> None:

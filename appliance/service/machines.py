@@ -144,7 +144,7 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
         ),
         dns_filter=dns_filter,
         upstream=LinuxUpstream(),
-        meters=NftablesMeters(nftables, shown, notice_port),
+        meters=NftablesMeters(nftables, shown, elements, notice_port),
         capture=capture,
         is_clock_trusted=lambda now: is_trusted(
             synchronised=kernel_clock.is_synchronised(), battery_clock=kernel_clock.has_battery, now=now

@@ -27,6 +27,7 @@ from appliance.system.network.neighbours import RtnetlinkNeighbours
 from appliance.system.nftables.libnftables import Nftables
 from appliance.system.nftables.meters import TABLE, NftablesMeters
 from appliance.system.nftables.nfnetlink import Nfnetlink
+from appliance.system.nftables.set_elements import SetElements
 from tests.lab.blocks import firewall
 from tests.lab.lookups import NONE, ask, dns_filter
 from tests.lab.network import WEB_V4, network
@@ -120,7 +121,7 @@ def real(scratch: Path) -> Iterator[Rig]:
         interfaces, neighbours, flows = RtnetlinkInterfaces(), RtnetlinkNeighbours(), ConntrackFlows()
         capture = PacketCapture(promiscuous=False)
         nftables, shown = Nftables(), Nfnetlink(TABLE)
-        meters = NftablesMeters(nftables, shown)
+        meters = NftablesMeters(nftables, shown, SetElements())
         panel = GpioPanel(button=17, status=22, alert=23, activity=24, hold_s=0.2, scratch=scratch)
 
         def live() -> None:

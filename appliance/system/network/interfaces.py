@@ -33,7 +33,6 @@ DUMP_ATTEMPTS = 5  # a list changes for milliseconds while interfaces come and g
 CARRIED_STATES = ("UP", "UNKNOWN")  # RFC 2863; drivers that do not tell (loopback, PPP) stay at UNKNOWN
 SPEED_UNKNOWN_MBIT = 0xFFFF_FFFF  # linux/ethtool.h: SPEED_UNKNOWN
 
-NETLINK_ROUTE = 0  # linux/netlink.h
 LARGEST_BYTES = 1 << 16  # of a notice; what is longer is cut, and nobody reads it
 COUNTED = 1  # linux/if_link.h: IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64)
 SEQUENCE = 1  # pyroute2 numbers its own requests from 255 on
@@ -101,7 +100,7 @@ class _Changes:
     """The kernel's notices of changed links and addresses: that there were some, not what they say."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_ROUTE)
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         self._socket.bind((0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))
 
     def are_there(self) -> bool:

@@ -127,9 +127,9 @@ class NftablesFirewall:
 
     def _put(self, removed: Sequence[bytes], added: Sequence[bytes], size: int) -> str | None:
         if size < MANY:
-            return self._elements.change(removed, added)
+            return self._elements.update(removed, added)
         self._notices.pause()
-        refusal = self._elements.change(removed, added)
+        refusal = self._elements.update(removed, added)
         self._notices.listen()
         return refusal
 

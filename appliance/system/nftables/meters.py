@@ -36,6 +36,7 @@ from appliance.core.kernel.nftables.throttle_rules import shares
 from appliance.core.metering.meter import Plan, Reading
 from appliance.system.nftables.libnftables import Nftables
 from appliance.system.nftables.nfnetlink import Nfnetlink
+from appliance.system.nftables.set_elements import SetElements
 
 __all__ = ["TABLE", "NftablesMeters"]
 
@@ -86,13 +87,16 @@ class InForce:
 class NftablesMeters:
     """`ports.Meters` of the network namespace that `nftables` and `shown` were made in."""
 
-    def __init__(self, nftables: Nftables, shown: Nfnetlink, notice_port: int | None = None) -> None:
+    def __init__(
+        self, nftables: Nftables, shown: Nfnetlink, elements: SetElements, notice_port: int | None = None
+    ) -> None:
         """`shown`: reads `TABLE`.
 
         `notice_port`: of this machine, to which the HTTP of a cut-off host is led; `None`: it is refused.
         """
         self._nftables = nftables
         self._shown = shown
+        self._elements = elements
         self._notice = notice_table(notice_port) if notice_port else []
         self._boot = BOOT_ID.read_text().strip()
         self._force = InForce()
@@ -153,7 +157,10 @@ class NftablesMeters:
         shown = self._shown.limited(name)
         wanted = due(left, self._left.get(name, {}), shown, plan.host_limit_bytes)
         self._left[name] = left
-        return self._shown.limit(name, wanted, {name: shown, beyond: self._shown.keys(beyond)}) if wanted else None
+        if not wanted:
+            return None
+        former = {name: shown, beyond: self._shown.keys(beyond)}
+        return self._elements.replace_quotas(TABLE, name, wanted, former)
 
     def _meters(self) -> Iterator[tuple[str, str, str, str, Counted, Counted]]:
         """Department, how its objects' names end, facing, identity, and what was counted up and down."""

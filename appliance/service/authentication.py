@@ -24,6 +24,7 @@ from appliance.service.password_hashing import GreenPasswordHashing
 from appliance.system import certificate
 from appliance.system.certificate import CertificateUnavailable
 from appliance.system.storage.audit_store import AuditStoreUnavailable, SqliteAuditStore
+from appliance.system.storage.files import write_private
 from appliance.system.storage.people_store import PeopleStoreUnavailable, SqlitePeopleStore
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ class ServerCertificate:
         self._own = None if server.certificate else state_dir / OWN_FILE
         try:
             if self._own:
-                certificate.ensure(self._own, self._names, wall, even_if_old=True)
+                certificate.ensure(self._own, self._names, wall, write_private, even_if_old=True)
             path = certificate_file(server, state_dir)
             self.tls = Tls(path, Path(server.key) if server.key else path)
         except (CertificateUnavailable, TlsUnavailable) as error:
@@ -98,7 +99,9 @@ class ServerCertificate:
 
         `wall`: of a clock that is trusted. Takes a second or two; it is run beside the event loop.
         """
-        return self._own is not None and certificate.ensure(self._own, self._names, wall, even_if_old=False)
+        return self._own is not None and certificate.ensure(
+            self._own, self._names, wall, write_private, even_if_old=False
+        )
 
 
 def names_of(links: Iterable[Link]) -> list[str]:

@@ -52,6 +52,7 @@ from appliance.system.list_source import fetch
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.audit_store import SqliteAuditStore
 from appliance.system.storage.config_files import ConfigFileWriter
+from appliance.system.storage.files import write_private
 from appliance.system.storage.history_store import SqliteHistoryStore
 from appliance.system.storage.people_store import SqlitePeopleStore
 from appliance.system.storage.store import SqliteStore
@@ -219,7 +220,7 @@ def _tls(options: dict[str, Any]) -> Tls | None:
     if not options["tls"]:
         return None
     path = Path(options["state_dir"]) / "server.pem"
-    certificate.ensure(path, ["localhost", "127.0.0.1"], datetime.now(UTC), even_if_old=True)
+    certificate.ensure(path, ["localhost", "127.0.0.1"], datetime.now(UTC), write_private, even_if_old=True)
     return Tls(path, path)
 
 

@@ -135,4 +135,5 @@ def test_a_damaged_trail_is_moved_aside_and_begun_anew(path, content):
         assert trail.read(100) == []
         trail.record(ENTRY)
         assert len(trail.read(100)) == 1
-    assert path.with_name(f"{path.name}.damaged").exists()
+    [aside] = path.parent.glob(f"{path.name}.damaged-*Z")
+    assert aside.stat().st_size > 0

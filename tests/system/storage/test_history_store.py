@@ -153,7 +153,8 @@ def test_a_damaged_file_is_moved_aside_and_begun_anew(
     assert history_store.read(Step.HOUR, LAB, range(9)) == {}
     assert add(history_store, Step.HOUR, 5, LAB) is None
     assert history_store.read(Step.HOUR, LAB, range(9)) == {5: Passed(1, 2)}
-    assert path.with_name("history.sqlite3.damaged").read_bytes() == content
+    [aside] = path.parent.glob("history.sqlite3.damaged-*")
+    assert aside.read_bytes() == content
     assert "is damaged" in caplog.text
     history_store.close()
 
@@ -169,7 +170,7 @@ def test_a_file_that_is_damaged_while_it_is_used_is_begun_anew(history_store: Sq
     told = [reason for reason in reasons if reason]
     assert len(told) == 1
     assert "malformed" in told[0]
-    assert path.with_name("history.sqlite3.damaged").exists()
+    assert len([*path.parent.glob("history.sqlite3.damaged-*Z")]) == 1
 
 
 def test_a_file_that_vanishes_is_begun_anew_after_a_restart(path: Path) -> None:

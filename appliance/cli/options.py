@@ -83,10 +83,11 @@ def connected_client(place: Paths) -> Iterator["Client"]:
 def connection(place: Paths) -> Iterator["Client"]:
     """A client of the service that runs. Raises `CallFailed`, `ConfigError`, `AccessError`."""
     from appliance.client import connected, reachable_url
+    from appliance.service.own_token import own_token
 
     server = server_section(place)
     url = reachable_url(server.host, server.port, tls=server.tls)
-    with connected(url, place.state_dir, certificate(server, place)) as client:
+    with connected(url, lambda: own_token(place.state_dir), certificate(server, place)) as client:
         yield client
 
 

@@ -11,7 +11,7 @@ from appliance.config import Config, ServerSection
 from appliance.config.sections import OWN_FILE, certificate_file
 from appliance.core.machine import Link
 from appliance.core.moment import Moment
-from appliance.server.access import Authenticator, load_secret, this_boot
+from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.issuers import load_issuers
 from appliance.server.access.pairing import Pairing
@@ -20,9 +20,11 @@ from appliance.server.access.services import AccessServices
 from appliance.server.http.tls import Tls, TlsUnavailable
 from appliance.service.machines import CannotStart, Machine, clock
 from appliance.service.offline_access import REGISTER_FILE, TRAIL_FILE
+from appliance.service.own_token import load_secret
 from appliance.service.password_hashing import GreenPasswordHashing
 from appliance.system import certificate
 from appliance.system.certificate import CertificateUnavailable
+from appliance.system.device.clock import boot_id
 from appliance.system.storage.audit_store import AuditStoreUnavailable, SqliteAuditStore
 from appliance.system.storage.files import write_private
 from appliance.system.storage.people_store import PeopleStoreUnavailable, SqlitePeopleStore
@@ -45,7 +47,7 @@ class Authentication:
             raise CannotStart(str(error)) from None
         issuers = load_issuers(config.issuers)
         authenticator = Authenticator(
-            load_secret(state_dir), issuers, self._register, this_boot(), machine.is_clock_trusted, clock()
+            load_secret(state_dir), issuers, self._register, boot_id(), machine.is_clock_trusted, clock()
         )
         records = AuditRecords(self.trail)
         people = People(self._register, authenticator, GreenPasswordHashing(), records)

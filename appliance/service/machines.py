@@ -78,7 +78,7 @@ def clock() -> Moment:
 def real_machine(config: Config, state_dir: Path) -> Machine:
     """The machine under the program. Raises `CannotStart` where a part of it cannot be used."""
     from appliance.service.releasing import release_kernel
-    from appliance.system.device.clock import KernelClock
+    from appliance.system.device.clock import KernelClock, boot_id
     from appliance.system.device.panel import GpioPanel
     from appliance.system.device.sensors import PsutilSensors
     from appliance.system.network.bpf import Bpf
@@ -105,7 +105,8 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
         capture = PacketCapture(promiscuous=is_mirror)
     except (FirewallUnavailable, PermissionError) as error:
         raise CannotStart(f"{error}; run as root, or try it with --simulate") from None
-    interfaces, neighbours = RtnetlinkInterfaces(), RtnetlinkNeighbours()
+    boot = boot_id()
+    interfaces, neighbours = RtnetlinkInterfaces(boot), RtnetlinkNeighbours()
     flows, shown, kernel_clock = ConntrackFlows(), Nfnetlink(TABLE), KernelClock()
     shown_blocks, elements, notices = Nfnetlink(blocks.TABLE), SetElements(), ChangeMonitor(blocks.TABLE)
     classifier = TrafficControl()
@@ -144,7 +145,7 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
         ),
         dns_filter=dns_filter,
         upstream=LinuxUpstream(),
-        meters=NftablesMeters(nftables, shown, elements, notice_port),
+        meters=NftablesMeters(nftables, shown, elements, boot, notice_port),
         capture=capture,
         is_clock_trusted=lambda now: is_trusted(
             synchronised=kernel_clock.is_synchronised(), battery_clock=kernel_clock.has_battery, now=now
@@ -185,9 +186,10 @@ def choose_config() -> tuple[Config, str]:
 
     Raises `CannotStart` where no interface is worth looking at.
     """
+    from appliance.system.device.clock import boot_id
     from appliance.system.network.interfaces import RtnetlinkInterfaces
 
-    interfaces = RtnetlinkInterfaces()
+    interfaces = RtnetlinkInterfaces(boot_id())
     try:
         interface = busiest(interfaces.links())
     finally:

@@ -18,6 +18,7 @@ from typing import Any
 from appliance.server import access
 from appliance.server.access import Role
 from appliance.simulator import CONFIG
+from appliance.system.storage.secret_file import load_secret
 from tests.server.wire import WebSocket
 
 COMMAND = str(Path(sys.executable).with_name("appliance"))
@@ -90,7 +91,7 @@ class Service:
 
     @property
     def secret(self) -> bytes:
-        return access.load_secret(self._state)
+        return load_secret(self._state)
 
     def connect(self, origin: str = STRANGER, timeout_s: float = 20) -> socket.socket:
         """A bare connection from this address."""

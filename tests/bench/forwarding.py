@@ -32,7 +32,7 @@ def run() -> list[str]:
             without.append(_throughput_bps(lab))
             with lab.appliance.entered():
                 nftables, shown = Nftables(), Nfnetlink(TABLE)
-                refusal = NftablesMeters(nftables, shown, SetElements()).apply(plans)
+                refusal = NftablesMeters(nftables, shown, SetElements(), "boot").apply(plans)
                 shown.close()
             assert refusal is None, refusal
             _show_hosts(lab)

@@ -69,7 +69,8 @@ class Rig:
             with firewall(lab) as blocking:
                 assert blocking.arrange([]) is None
             self.shown = Nfnetlink(TABLE)
-            self._meters, self.interfaces = NftablesMeters(Nftables(), self.shown, SetElements()), RtnetlinkInterfaces()
+            self._meters = NftablesMeters(Nftables(), self.shown, SetElements(), "boot")
+            self.interfaces = RtnetlinkInterfaces("boot")
         limits = Limits({QuotaKind.DAILY: 1 << 40}, on_exceeded=Action.BLOCK)
         self._plans = [replace(plan, host_limit_bytes=1 << 40) for plan in _plans()]
         departments = [

@@ -24,7 +24,7 @@ def _row(kind: str, networks: tuple) -> str:
         lab.start_iperf3()
         with lab.appliance.entered():
             nftables, shown = Nftables(), Nfnetlink(TABLE)
-            meters = NftablesMeters(nftables, shown, SetElements())
+            meters = NftablesMeters(nftables, shown, SetElements(), "boot")
             assert meters.apply([Plan("d", "eth1", Facing.DEPARTMENT, networks, stop_at_bytes=LIMIT)]) is None
         lab.hosts[0].run(["timeout", "6", "iperf3", "-c", WEB_V4[0], "-n", str(2 * LIMIT)], check=False)
         reading = meters.read()["d"]

@@ -37,7 +37,7 @@ def anywhere(request):
 
 def meters_of(lab):
     with lab.appliance.entered():
-        return NftablesMeters(Nftables(), Nfnetlink(TABLE), SetElements())
+        return NftablesMeters(Nftables(), Nfnetlink(TABLE), SetElements(), "boot")
 
 
 def facing(lab):
@@ -560,7 +560,7 @@ def test_what_is_tagged_for_a_subinterface_is_left_to_the_subinterface(gateway):
 
 def test_a_connection_that_is_older_than_the_cut_is_not_let_through_on_the_way_to_the_notice(inline):
     with inline.appliance.entered():
-        meters = NftablesMeters(Nftables(), Nfnetlink(TABLE), SetElements(), 5080)
+        meters = NftablesMeters(Nftables(), Nfnetlink(TABLE), SetElements(), "boot", 5080)
     assert meters.apply([SUBNETS]) is None
     with inline.uplink.entered():
         listening = socket.create_server((WEB_V4[0], 80))

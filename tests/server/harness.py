@@ -34,7 +34,6 @@ from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
-from appliance.server import access
 from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
@@ -55,6 +54,7 @@ from appliance.system.storage.config_files import ConfigFileWriter
 from appliance.system.storage.files import write_private
 from appliance.system.storage.history_store import SqliteHistoryStore
 from appliance.system.storage.people_store import SqlitePeopleStore
+from appliance.system.storage.secret_file import load_secret
 from appliance.system.storage.store import SqliteStore
 from tests.server import BOOT, GHOST, START
 
@@ -141,7 +141,7 @@ class Harness:
         self.lists = ListImports(listed, enforcement, fetch, lambda work, *arguments: work(*arguments))
         register = SqlitePeopleStore(state_dir / "people.sqlite3")
         authenticator = Authenticator(
-            access.load_secret(state_dir), {}, register, BOOT, lambda now: self.is_clock_trusted, self.now()
+            load_secret(state_dir), {}, register, BOOT, lambda now: self.is_clock_trusted, self.now()
         )
         records = AuditRecords(trail)
         people = People(register, authenticator, GreenPasswordHashing(), records)

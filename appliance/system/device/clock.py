@@ -1,4 +1,4 @@
-"""What the kernel says of its own clock, by adjtimex(2): a Raspberry Pi has none that survives a power cut."""
+"""The kernel's own clock, by adjtimex(2), and its name of this boot. A Raspberry Pi's clock survives no power cut."""
 
 import ctypes
 from pathlib import Path
@@ -6,6 +6,15 @@ from pathlib import Path
 TIME_ERROR = 5  # sys/timex.h: the clock is not synchronised
 TIMEX_BYTES = 256  # struct timex is 208 bytes on 64-bit Linux; read only, with `modes` zero
 BATTERY_CLOCK = Path("/sys/class/rtc/rtc0")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # random(4): another at each boot
+
+
+def boot_id() -> str:
+    """The kernel's name of this boot, another at each; empty where /proc does not show it."""
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
 
 
 class KernelClock:

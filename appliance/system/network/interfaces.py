@@ -12,7 +12,6 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
-from pathlib import Path
 from typing import Any
 
 from pyroute2 import IPRoute
@@ -24,8 +23,6 @@ from pyroute2.netlink.rtnl import RTM_GETSTATS, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_
 from pyroute2.netlink.rtnl.ifstatsmsg import ifstatsmsg
 
 from appliance.core.machine import Counters, Link
-
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 IFF_UP = 0x1  # linux/if.h: administratively up
 NLM_F_DUMP_INTR = 0x10  # linux/netlink.h: the list changed while it was read, so an entry may be missing
@@ -43,8 +40,9 @@ Address = IPv4Interface | IPv6Interface
 class RtnetlinkInterfaces:
     """`ports.Interfaces` of the network namespace in which it was made."""
 
-    def __init__(self) -> None:
-        self._boot = BOOT_ID.read_text().strip()
+    def __init__(self, boot: str) -> None:
+        """`boot`: the kernel's name of this boot, part of a link's identity."""
+        self._boot = boot
         self._changes = _Changes()  # before the first look
         self._rtnetlink = IPRoute()
         self._ethtool = Ethtool()

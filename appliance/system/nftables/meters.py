@@ -17,7 +17,6 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
-from pathlib import Path
 
 from appliance.core.kernel.nftables.host_rules import Left, beyond_name, due, left_name
 from appliance.core.kernel.nftables.meter_change import TABLE, moved, transaction
@@ -40,7 +39,6 @@ from appliance.system.nftables.set_elements import SetElements
 
 __all__ = ["TABLE", "NftablesMeters"]
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 Counted = Sequence[int]  # bytes and packets, as the kernel counts them
@@ -88,9 +86,9 @@ class NftablesMeters:
     """`ports.Meters` of the network namespace that `nftables` and `shown` were made in."""
 
     def __init__(
-        self, nftables: Nftables, shown: Nfnetlink, elements: SetElements, notice_port: int | None = None
+        self, nftables: Nftables, shown: Nfnetlink, elements: SetElements, boot: str, notice_port: int | None = None
     ) -> None:
-        """`shown`: reads `TABLE`.
+        """`shown`: reads `TABLE`. `boot`: the kernel's name of this boot, part of a meter's identity.
 
         `notice_port`: of this machine, to which the HTTP of a cut-off host is led; `None`: it is refused.
         """
@@ -98,7 +96,7 @@ class NftablesMeters:
         self._shown = shown
         self._elements = elements
         self._notice = notice_table(notice_port) if notice_port else []
-        self._boot = BOOT_ID.read_text().strip()
+        self._boot = boot
         self._force = InForce()
         self._activity: Mapping[str, Activity] = {}
         self._left: dict[str, Left] = {}

@@ -1,12 +1,12 @@
 import os
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from appliance.system.storage.secret_file import SECRET_FILE, SecretUnavailable, load_secret
+from tests.system.storage.programs import command
 
 
 def test_the_secret_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
@@ -19,12 +19,8 @@ def test_the_secret_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) 
 
 
 def test_two_first_starts_at_once_agree_on_the_secret(tmp_path: Path) -> None:
-    code = "import sys, pathlib; from appliance.system.storage.secret_file import load_secret as l; "
-    code += "sys.stdin.read(1); print(l(pathlib.Path(sys.argv[1])).hex())"
     programs = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        subprocess.Popen(command("print_secret", tmp_path), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
     secrets = {program.communicate("x")[0] for program in programs}

@@ -1,27 +1,18 @@
-"""A client of the running service, for the command line; it issues its own short-lived token.
+"""A client of the running service, for the command line."""
 
-Users who can read the secret in the state directory are the appliance's administrators already, so that a password
-would add nothing.
-"""
-
-import getpass
 import queue
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic, time
+from time import time
 from typing import Any
 
 import socketio
 from socketio.exceptions import ConnectionError as NoConnection
 from socketio.exceptions import TimeoutError as NoAnswer
 
-from appliance.core.access.token_lifetime import Issuance
-from appliance.server.access import Role, issue, load_secret, this_boot
 from appliance.server.http.pinning import pinned_context
 
-TTL_S = 3600  # a watch longer than this renews its token when it reconnects
 CONNECT_S = 5.0  # the service is on this machine, and connects well within this time or not at all
 ANSWER_S = 30.0  # the slowest call, a block of 5,000 addresses, takes a second here and several on a Pi
 JITTER = 0.5  # share of each delay before reconnecting: clients that lost a server do not all return at once
@@ -35,10 +26,10 @@ class CallFailed(Exception):
 class Client:
     """One connection to the service."""
 
-    def __init__(self, url: str, state_dir: Path, certificate: Path | None) -> None:
-        """`certificate`: the only one that is accepted from the service; `None` for HTTP."""
+    def __init__(self, url: str, token: Callable[[], str], certificate: Path | None) -> None:
+        """`token`: makes one for each connection. `certificate`: the only one that is accepted; `None` for HTTP."""
         self._url = url
-        self._state_dir = state_dir
+        self._token = token
         self._events: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
         self._socket = socketio.Client(
             reconnection_delay=1,
@@ -91,12 +82,7 @@ class Client:
         self._socket.emit(event, argument)
 
     def _credentials(self) -> dict[str, object]:
-        subject = f"cli:{getpass.getuser()}"
-        boot = this_boot()
-        birth = Issuance(boot, monotonic()) if boot else None
-        secret = load_secret(self._state_dir)
-        token = issue(secret, Role.ADMIN, None, TTL_S, subject, datetime.now(UTC), birth)
-        return {"token": token, "since": self._seen}
+        return {"token": self._token(), "since": self._seen}
 
     def _receive(self, event: str, payload: dict[str, Any]) -> None:
         self._seen = max(self._seen, payload.get("alertId", 0))
@@ -107,9 +93,9 @@ class Client:
 
 
 @contextmanager
-def connected(url: str, state_dir: Path, certificate: Path | None) -> Iterator[Client]:
+def connected(url: str, token: Callable[[], str], certificate: Path | None) -> Iterator[Client]:
     """A connected client, for the length of a `with`. Raises `CallFailed`."""
-    client = Client(url, state_dir, certificate)
+    client = Client(url, token, certificate)
     client.connect()
     try:
         yield client

@@ -1,7 +1,7 @@
 """Measures the shape of the code: `python -m tests.house [FOLDER]` prints a table.
 
-FOLDER is another checkout to measure, for a comparison. Lines are counted as they stand, comments and blank lines too. A
-function's length includes its signature and docstring.
+FOLDER is another checkout to measure, for a comparison. Lines are counted as they stand, with comments and blank lines.
+A function's length includes its signature and docstring.
 """
 
 import ast
@@ -54,10 +54,10 @@ class House:
         files = sorted((project / PACKAGE).rglob("*.py"))
         self.modules = [Module(path, _name(path.relative_to(project))) for path in files]
 
-    def largest_folder(self) -> tuple[str, int]:
-        """The folder with the most files, and how many."""
+    def largest_folder(self) -> tuple[int, str]:
+        """How many files the folder with the most has, and its name."""
         [(folder, count)] = Counter(module.path.parent for module in self.modules).most_common(1)
-        return folder.name, count
+        return count, folder.name
 
     def function_lengths(self, *, constructors: bool) -> list[tuple[int, str]]:
         """The lines of each constructor, or of each other function, the longest first."""
@@ -112,16 +112,20 @@ def _reached(start: str, imports: Mapping[str, set[str]]) -> set[str]:
     return reached
 
 
+def _figure(measured: tuple[int, str]) -> str:
+    return f"{measured[0]} ({measured[1]})"
+
+
 def main(project: Path) -> None:
     """Print the table."""
     house = House(project)
     functions, constructors = (house.function_lengths(constructors=one) for one in (False, True))
     rows = (
         ("files, lines", f"{len(house.modules)}, {house.lines()}"),
-        ("files in the largest folder", "{1} ({0})".format(*house.largest_folder())),
-        ("longest function", "{0} ({1})".format(*functions[0])),
+        ("files in the largest folder", _figure(house.largest_folder())),
+        ("longest function", _figure(functions[0])),
         ("functions over 60 lines", sum(length > 60 for length, _ in functions)),
-        ("longest constructor", "{0} ({1})".format(*constructors[0])),
+        ("longest constructor", _figure(constructors[0])),
         ("constructors over 25 lines", sum(length > 25 for length, _ in constructors)),
         ("circles of imports", len(house.circles())),
         ("file names that occur twice", f"{len(house.repeated_stems())}: {', '.join(house.repeated_stems())}"),

@@ -11,7 +11,7 @@ from appliance.config import Config, ServerSection
 from appliance.config.sections import OWN_FILE, certificate_file
 from appliance.core.machine import Link
 from appliance.core.moment import Moment
-from appliance.server.access import Authenticator, load_secret, this_boot
+from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.issuers import load_issuers
 from appliance.server.access.pairing import Pairing
@@ -20,10 +20,13 @@ from appliance.server.access.services import AccessServices
 from appliance.server.http.tls import Tls, TlsUnavailable
 from appliance.service.machines import CannotStart, Machine
 from appliance.service.offline_access import REGISTER_FILE, TRAIL_FILE
+from appliance.service.own_token import load_secret
 from appliance.service.password_hashing import GreenPasswordHashing
 from appliance.system import certificate
 from appliance.system.certificate import CertificateUnavailable
+from appliance.system.device.clock import boot_id
 from appliance.system.storage.audit_store import AuditStoreUnavailable, SqliteAuditStore
+from appliance.system.storage.files import write_private
 from appliance.system.storage.people_store import PeopleStoreUnavailable, SqlitePeopleStore
 
 log = logging.getLogger(__name__)
@@ -42,7 +45,7 @@ class Authentication:
         except (PeopleStoreUnavailable, AuditStoreUnavailable) as error:
             raise CannotStart(str(error)) from None
         issuers = load_issuers(config.issuers)
-        authenticator = Authenticator(load_secret(state_dir), issuers, self._register, this_boot(), machine.clock())
+        authenticator = Authenticator(load_secret(state_dir), issuers, self._register, boot_id(), machine.clock())
         records = AuditRecords(self.trail)
         people = People(self._register, authenticator, GreenPasswordHashing(), records)
         pairing = Pairing(lambda: not people.has_administrator(), announce)
@@ -86,7 +89,7 @@ class ServerCertificate:
         self._own = None if server.certificate else state_dir / OWN_FILE
         try:
             if self._own:
-                certificate.ensure(self._own, self._names, wall, even_if_old=True)
+                certificate.ensure(self._own, self._names, wall, write_private, even_if_old=True)
             path = certificate_file(server, state_dir)
             self.tls = Tls(path, Path(server.key) if server.key else path)
         except (CertificateUnavailable, TlsUnavailable) as error:
@@ -97,7 +100,9 @@ class ServerCertificate:
 
         `wall`: of a clock that is trusted. Takes a second or two; it is run beside the event loop.
         """
-        return self._own is not None and certificate.ensure(self._own, self._names, wall, even_if_old=False)
+        return self._own is not None and certificate.ensure(
+            self._own, self._names, wall, write_private, even_if_old=False
+        )
 
 
 def names_of(links: Iterable[Link]) -> list[str]:

@@ -14,8 +14,9 @@ from pathlib import Path
 from appliance import config as configuration
 from appliance.config import Config, ConfigError, ServerSection
 from appliance.config.sections import certificate_file
-from appliance.server.access import AccessError, load_secret
+from appliance.server.access import AccessError
 from appliance.server.http.pinning import fingerprint
+from appliance.service.own_token import load_secret
 
 
 class Verdict(StrEnum):

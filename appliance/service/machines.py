@@ -73,7 +73,7 @@ class Machine:
 def real_machine(config: Config, state_dir: Path) -> Machine:
     """The machine under the program. Raises `CannotStart` where a part of it cannot be used."""
     from appliance.service.releasing import release_kernel
-    from appliance.system.device.clock import KernelClock
+    from appliance.system.device.clock import KernelClock, boot_id
     from appliance.system.device.panel import GpioPanel
     from appliance.system.device.sensors import PsutilSensors
     from appliance.system.network.bpf import Bpf
@@ -100,7 +100,8 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
         capture = PacketCapture(promiscuous=is_mirror)
     except (FirewallUnavailable, PermissionError) as error:
         raise CannotStart(f"{error}; run as root, or try it with --simulate") from None
-    interfaces, neighbours = RtnetlinkInterfaces(), RtnetlinkNeighbours()
+    boot = boot_id()
+    interfaces, neighbours = RtnetlinkInterfaces(boot), RtnetlinkNeighbours()
     flows, shown = ConntrackFlows(), Nfnetlink(TABLE)
     shown_blocks, elements, notices = Nfnetlink(blocks.TABLE), SetElements(), ChangeMonitor(blocks.TABLE)
     classifier = TrafficControl()
@@ -131,7 +132,7 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
         sensors=PsutilSensors(state_dir),
         panel=panel,
         firewall=blocks.NftablesFirewall(
-            nftables.run,
+            nftables,
             shown_blocks,
             elements,
             notices,
@@ -139,7 +140,7 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
         ),
         dns_filter=dns_filter,
         upstream=LinuxUpstream(),
-        meters=NftablesMeters(nftables.run, shown, notice_port),
+        meters=NftablesMeters(nftables, shown, elements, boot, notice_port),
         capture=capture,
         clock=KernelClock().now,
         close=close,
@@ -181,9 +182,10 @@ def choose_config() -> tuple[Config, str]:
 
     Raises `CannotStart` where no interface is worth looking at.
     """
+    from appliance.system.device.clock import boot_id
     from appliance.system.network.interfaces import RtnetlinkInterfaces
 
-    interfaces = RtnetlinkInterfaces()
+    interfaces = RtnetlinkInterfaces(boot_id())
     try:
         interface = busiest(interfaces.links())
     finally:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from appliance.core.access.audit_entry import Actor
 from appliance.core.moment import Moment
-from appliance.server.access import AccessError, Authenticator, load_secret, this_boot
+from appliance.server.access import AccessError, Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.people import People
+from appliance.service.own_token import load_secret
 from appliance.system import passwords
-from appliance.system.device.clock import KernelClock
+from appliance.system.device.clock import KernelClock, boot_id
 from appliance.system.passwords import PasswordsUnavailable
 from appliance.system.storage.audit_store import AuditStoreUnavailable, SqliteAuditStore
 from appliance.system.storage.people_store import PeopleStoreUnavailable, SqlitePeopleStore
@@ -33,7 +34,7 @@ def offline_people(state_dir: Path) -> Iterator[People]:
             closing(SqlitePeopleStore(state_dir / REGISTER_FILE)) as register,
             closing(SqliteAuditStore(state_dir / TRAIL_FILE)) as trail,
         ):
-            authenticator = Authenticator(secret, {}, register, this_boot(), now())
+            authenticator = Authenticator(secret, {}, register, boot_id(), now())
             yield People(register, authenticator, passwords, AuditRecords(trail))
     except (PeopleStoreUnavailable, AuditStoreUnavailable, PasswordsUnavailable) as error:
         raise AccessError(str(error)) from None

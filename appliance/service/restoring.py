@@ -13,7 +13,7 @@ from appliance.config import Config
 from appliance.core.machine import Position
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.service.machines import CannotStart
-from appliance.system.device.clock import KernelClock
+from appliance.system.device.clock import KernelClock, boot_id
 from appliance.system.network.bpf import Bpf
 from appliance.system.network.dns_filter import BpfDnsFilter
 from appliance.system.network.interfaces import RtnetlinkInterfaces
@@ -53,7 +53,7 @@ def restore(config_file: Path | None, state_dir: Path) -> str:
 
 def _restored(config: Config, store: SqliteStore) -> str:
     shown, elements, notices = Nfnetlink(firewall.TABLE), SetElements(), ChangeMonitor(firewall.TABLE)
-    interfaces, classifier = RtnetlinkInterfaces(), TrafficControl()
+    interfaces, classifier = RtnetlinkInterfaces(boot_id()), TrafficControl()
     dns_filter = BpfDnsFilter(Bpf(), classifier)
     departments = config.as_departments()
     enforcement = Enforcement(
@@ -62,7 +62,7 @@ def _restored(config: Config, store: SqliteStore) -> str:
         [],
         interfaces.links,
         LinuxUpstream(),
-        firewall.NftablesFirewall(Nftables().run, shown, elements, notices),
+        firewall.NftablesFirewall(Nftables(), shown, elements, notices),
         dns_filter,
         store,
         lambda: None,

@@ -14,12 +14,12 @@ from datetime import datetime
 from pathlib import Path
 
 from appliance.system.storage.ballast import Ballast
+from appliance.system.storage.sqlite import move_aside, moved_aside
 from appliance.system.storage.store import SqliteStore, StoreDamaged, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
 MOST_ASIDE = 4  # a medium that damages every file must not be filled by them; the first ones tell most
-LOGS = ("-wal", "-shm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ def open_state(path: Path, wall: datetime) -> RecoveredState:
         store = SqliteStore(path, ballast)
     except StoreDamaged as damage:
         store = _begin_anew(path, ballast, damage, wall)
-    return RecoveredState(store, ballast, _aside(path))
+    return RecoveredState(store, ballast, moved_aside(path))
 
 
 def _begin_anew(path: Path, ballast: Ballast, damage: StoreDamaged, wall: datetime) -> SqliteStore:
     try:
-        moved = _move_aside(path, wall)
+        moved = move_aside(path, wall, MOST_ASIDE)
     except OSError as error:
         raise StoreUnavailable(f"{path}: it is damaged ({damage}) and cannot be moved aside: {error}") from error
     log.error("%s is damaged (%s): moved to %s", path, damage, moved)
@@ -61,21 +61,3 @@ def _begin_anew(path: Path, ballast: Ballast, damage: StoreDamaged, wall: dateti
     lost = store.take_over(moved)
     log.error("%s has begun anew; lost: %s", path, ", ".join(lost) or "nothing")
     return store
-
-
-def _move_aside(path: Path, wall: datetime) -> Path:
-    former = _aside(path)
-    if len(former) >= MOST_ASIDE and former[-1].is_file():
-        for suffix in ("", *LOGS):
-            former[-1].with_name(former[-1].name + suffix).unlink(missing_ok=True)
-    moved = path.with_name(f"{path.name}.damaged-{wall:%Y%m%dT%H%M%S.%fZ}")
-    for suffix in ("", *LOGS):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(moved.with_name(moved.name + suffix))
-    return moved
-
-
-def _aside(path: Path) -> list[Path]:
-    found = path.parent.glob(f"{path.name}.damaged-*")
-    return sorted(one for one in found if not one.name.endswith(LOGS))

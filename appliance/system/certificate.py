@@ -5,12 +5,10 @@ reach it: by its name, its `.local` name and its addresses of the moment. What i
 which a person compares once; nobody vouches for it.
 """
 
-import os
-import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -37,10 +35,13 @@ def host_names() -> list[str]:
     return [name, f"{name}.local", "localhost"]
 
 
-def ensure(path: Path, names: Iterable[str], wall: datetime, *, even_if_old: bool) -> bool:
-    """Make the file if it is not there or, given `even_if_old=False`, about to end; whether it was made.
+def ensure(
+    path: Path, names: Iterable[str], wall: datetime, write: Callable[[Path, bytes], None], *, even_if_old: bool
+) -> bool:
+    """Make the file if it is missing or, given `even_if_old=False`, about to expire; returns whether it was made.
 
-    Raises `CertificateUnavailable`. Takes a second or two; the caller runs it beside the event loop.
+    `write`: writes a file that only its owner may read, whole or not at all. Raises `CertificateUnavailable`. Takes a
+    second or two; the caller runs it beside the event loop.
     """
     if path.exists() and even_if_old:
         return False
@@ -51,29 +52,18 @@ def ensure(path: Path, names: Iterable[str], wall: datetime, *, even_if_old: boo
         raise CertificateUnavailable(f"{path}: cannot be made: {error}") from None
     if done.returncode != 0:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise CertificateUnavailable(f"{path}: cannot be made: {''.join(last)}; is its folder writable?")
-    return done.stdout == b"made"
+        raise CertificateUnavailable(f"{path}: cannot be made: {''.join(last)}")
+    if done.stdout:
+        try:
+            write(path, done.stdout)
+        except OSError as error:
+            raise CertificateUnavailable(f"{path}: cannot be made: {error}; is its folder writable?") from None
+    return bool(done.stdout)
 
 
-def _ensure(path: Path, wall: datetime, names: list[str]) -> str:
-    """What the child does."""
-    if path.exists() and _still_good(path.read_bytes(), wall):
-        return "kept"
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(_made(names, wall))
-            file.flush()
-            os.fsync(descriptor)
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    os.fsync(folder)
-    os.close(folder)
-    return "made"
+def _renewed(path: Path, wall: datetime, names: list[str]) -> bytes:
+    """The child's work: a new certificate with its key; empty where the file is still good."""
+    return b"" if path.exists() and _still_good(path.read_bytes(), wall) else _made(names, wall)
 
 
 def _still_good(content: bytes, wall: datetime) -> bool:
@@ -135,4 +125,4 @@ def _general(name: str) -> "GeneralName":
 
 if __name__ == "__main__":
     _path, _wall, *_names = sys.argv[1:]
-    sys.stdout.write(_ensure(Path(_path), datetime.fromisoformat(_wall).astimezone(UTC), _names))
+    sys.stdout.buffer.write(_renewed(Path(_path), datetime.fromisoformat(_wall).astimezone(UTC), _names))

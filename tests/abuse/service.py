@@ -18,6 +18,7 @@ from typing import Any
 from appliance.server import access
 from appliance.server.access import Role
 from appliance.simulator import CONFIG
+from appliance.system.storage.secret_file import load_secret
 from tests.ports import reserve_port
 from tests.server.wire import WebSocket
 
@@ -91,7 +92,7 @@ class Service:
 
     @property
     def secret(self) -> bytes:
-        return access.load_secret(self._state)
+        return load_secret(self._state)
 
     def connect(self, origin: str = STRANGER, timeout_s: float = 20) -> socket.socket:
         """A bare connection from this address."""

@@ -12,6 +12,7 @@ from appliance.core.metering.meter import Plan
 from appliance.system.nftables.libnftables import Nftables
 from appliance.system.nftables.meters import TABLE, NftablesMeters
 from appliance.system.nftables.nfnetlink import Nfnetlink
+from appliance.system.nftables.set_elements import SetElements
 from tests.lab.network import WEB_V4, Network, network
 
 DEPARTMENTS = 64
@@ -31,7 +32,7 @@ def run() -> list[str]:
             without.append(_throughput_bps(lab))
             with lab.appliance.entered():
                 nftables, shown = Nftables(), Nfnetlink(TABLE)
-                refusal = NftablesMeters(nftables.run, shown).apply(plans)
+                refusal = NftablesMeters(nftables, shown, SetElements(), "boot").apply(plans)
                 shown.close()
             assert refusal is None, refusal
             _show_hosts(lab)

@@ -27,6 +27,7 @@ from appliance.system.network.interfaces import RtnetlinkInterfaces
 from appliance.system.nftables.libnftables import Nftables
 from appliance.system.nftables.meters import TABLE, NftablesMeters
 from appliance.system.nftables.nfnetlink import Nfnetlink
+from appliance.system.nftables.set_elements import SetElements
 from appliance.system.storage.store import SqliteStore
 from tests.bench.forwarding import DEPARTMENTS, HOSTS, _plans, _show_hosts
 from tests.lab.blocks import firewall
@@ -68,7 +69,8 @@ class Rig:
             with firewall(lab) as blocking:
                 assert blocking.arrange([]) is None
             self.shown = Nfnetlink(TABLE)
-            self._meters, self.interfaces = NftablesMeters(Nftables().run, self.shown), RtnetlinkInterfaces()
+            self._meters = NftablesMeters(Nftables(), self.shown, SetElements(), "boot")
+            self.interfaces = RtnetlinkInterfaces("boot")
         limits = Limits({QuotaKind.DAILY: 1 << 40}, on_exceeded=Action.BLOCK)
         self._plans = [replace(plan, host_limit_bytes=1 << 40) for plan in _plans()]
         departments = [

@@ -7,6 +7,7 @@ from appliance.core.metering.meter import Plan
 from appliance.system.nftables.libnftables import Nftables
 from appliance.system.nftables.meters import TABLE, NftablesMeters
 from appliance.system.nftables.nfnetlink import Nfnetlink
+from appliance.system.nftables.set_elements import SetElements
 from tests.lab.network import WEB_V4, network
 
 LIMIT = 500_000_000
@@ -23,7 +24,7 @@ def _row(kind: str, networks: tuple) -> str:
         lab.start_iperf3()
         with lab.appliance.entered():
             nftables, shown = Nftables(), Nfnetlink(TABLE)
-            meters = NftablesMeters(nftables.run, shown)
+            meters = NftablesMeters(nftables, shown, SetElements(), "boot")
             assert meters.apply([Plan("d", "eth1", Facing.DEPARTMENT, networks, stop_at_bytes=LIMIT)]) is None
         lab.hosts[0].run(["timeout", "6", "iperf3", "-c", WEB_V4[0], "-n", str(2 * LIMIT)], check=False)
         reading = meters.read()["d"]

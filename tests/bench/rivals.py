@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from appliance.server import access
 from appliance.server.access import Role
+from appliance.system.storage.secret_file import load_secret
 from tests.bench.load import Client, Load
 from tests.contract.schema import examples
 from tests.server import START
@@ -40,7 +41,7 @@ class Running:
 
     def __init__(self, program: list[str]) -> None:
         self._folder = TemporaryDirectory()
-        secret = access.load_secret(Path(self._folder.name))
+        secret = load_secret(Path(self._folder.name))
         self._token = access.issue(secret, Role.VIEWER, None, 3600, "bench", START)
         of_this = {"folder": self._folder.name, "secret": secret.hex(), "at": START.timestamp()}
         given = json.dumps({**OPTIONS, **of_this})

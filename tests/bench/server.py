@@ -18,6 +18,7 @@ from time import monotonic
 from appliance.server import access
 from appliance.server.access import Role
 from appliance.simulator import CONFIG
+from appliance.system.storage.secret_file import load_secret
 from tests.bench.load import Load, PollingClient
 from tests.bench.rivals import LOAD_CORE, PEER, SERVERS, Running, resident_bytes, running
 
@@ -145,7 +146,7 @@ def _whole_service_mb() -> float:
             while b"Token:" not in process.stdout.readline():
                 assert process.poll() is None, "the service did not start"
             load = Load(PORT)
-            token = access.issue(access.load_secret(Path(folder)), Role.VIEWER, None, 600, "bench", datetime.now(UTC))
+            token = access.issue(load_secret(Path(folder)), Role.VIEWER, None, 600, "bench", datetime.now(UTC))
             load.connect(500, token, 1)
             load.run(lambda: False, monotonic() + SECONDS)
             held_bytes = resident_bytes(process.pid)

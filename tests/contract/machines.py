@@ -18,6 +18,7 @@ from appliance.core.machine import Press
 from appliance.core.moment import Moment
 from appliance.ports import Capture, DnsFilter, Firewall, Flows, Interfaces, Meters, Neighbours, Panel, Sensors
 from appliance.simulator import SimulatedMachine
+from appliance.system.device.clock import boot_id
 from appliance.system.device.panel import GpioPanel
 from appliance.system.device.sensors import PsutilSensors
 from appliance.system.network.capture import PacketCapture
@@ -27,6 +28,7 @@ from appliance.system.network.neighbours import RtnetlinkNeighbours
 from appliance.system.nftables.libnftables import Nftables
 from appliance.system.nftables.meters import TABLE, NftablesMeters
 from appliance.system.nftables.nfnetlink import Nfnetlink
+from appliance.system.nftables.set_elements import SetElements
 from tests.lab.blocks import firewall
 from tests.lab.lookups import NONE, ask, dns_filter
 from tests.lab.network import WEB_V4, network
@@ -117,10 +119,10 @@ def real(scratch: Path) -> Iterator[Rig]:
     with network("gateway") as lab, lab.appliance.entered(), firewall(lab) as blocking, dns_filter(lab) as filtering:
         lab.start_web()
         lab.start_dns()
-        interfaces, neighbours, flows = RtnetlinkInterfaces(), RtnetlinkNeighbours(), ConntrackFlows()
+        interfaces, neighbours, flows = RtnetlinkInterfaces(boot_id()), RtnetlinkNeighbours(), ConntrackFlows()
         capture = PacketCapture(promiscuous=False)
         nftables, shown = Nftables(), Nfnetlink(TABLE)
-        meters = NftablesMeters(nftables.run, shown)
+        meters = NftablesMeters(nftables, shown, SetElements(), boot_id())
         panel = GpioPanel(button=17, status=22, alert=23, activity=24, hold_s=0.2, scratch=scratch)
 
         def live() -> None:

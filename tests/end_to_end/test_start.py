@@ -16,6 +16,7 @@ import pytest
 
 from appliance.server.http.pinning import fingerprint as fingerprint_of
 from appliance.system import certificate
+from appliance.system.storage.files import write_private
 from tests.client.node import NodeClient
 from tests.end_to_end.installed import COMMAND, config_text
 from tests.ports import reserve_port
@@ -173,7 +174,7 @@ def test_a_certificate_that_is_about_to_end_is_replaced_while_the_service_runs(c
     state = tmp_path / "state"
     state.mkdir()
     old = datetime.now(UTC) - timedelta(days=380)
-    certificate.ensure(state / "server.pem", ["localhost"], old, even_if_old=True)
+    certificate.ensure(state / "server.pem", ["localhost"], old, write_private, even_if_old=True)
     first = fingerprint_of(state / "server.pem")
     Path(config).write_text(Path(config).read_text().replace("[server]", "[server]\ntls = true"))
     with _running(config, state) as told:

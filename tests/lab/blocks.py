@@ -85,7 +85,7 @@ def firewall(lab: Network, *, tracks_connections: bool = True) -> Iterator[Nftab
     """The packet filter of the lab's appliance."""
     with lab.appliance.entered():
         shown, elements, notices = Nfnetlink(TABLE), SetElements(), ChangeMonitor(TABLE)
-        made = NftablesFirewall(Nftables().run, shown, elements, notices, tracks_connections=tracks_connections)
+        made = NftablesFirewall(Nftables(), shown, elements, notices, tracks_connections=tracks_connections)
     yield made
     for part in (notices, elements, shown):
         part.close()

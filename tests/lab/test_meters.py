@@ -14,6 +14,7 @@ from appliance.core.metering.meter import Plan, Reading
 from appliance.system.nftables.libnftables import Nftables
 from appliance.system.nftables.meters import TABLE, NftablesMeters
 from appliance.system.nftables.nfnetlink import Nfnetlink
+from appliance.system.nftables.set_elements import SetElements
 from tests.lab.network import WEB_V4, WEB_V6, network
 
 REFUSED = 7  # exit code of curl; 28 would be a timeout
@@ -36,7 +37,7 @@ def anywhere(request):
 
 def meters_of(lab):
     with lab.appliance.entered():
-        return NftablesMeters(Nftables().run, Nfnetlink(TABLE))
+        return NftablesMeters(Nftables(), Nfnetlink(TABLE), SetElements(), "boot")
 
 
 def facing(lab):
@@ -559,7 +560,7 @@ def test_what_is_tagged_for_a_subinterface_is_left_to_the_subinterface(gateway):
 
 def test_a_connection_that_is_older_than_the_cut_is_not_let_through_on_the_way_to_the_notice(inline):
     with inline.appliance.entered():
-        meters = NftablesMeters(Nftables().run, Nfnetlink(TABLE), 5080)
+        meters = NftablesMeters(Nftables(), Nfnetlink(TABLE), SetElements(), "boot", 5080)
     assert meters.apply([SUBNETS]) is None
     with inline.uplink.entered():
         listening = socket.create_server((WEB_V4[0], 80))

@@ -13,6 +13,7 @@ import pytest
 
 from appliance.server import access
 from appliance.server.access import Role
+from appliance.system.storage.secret_file import load_secret
 from tests.client import NodeClient
 from tests.server import START
 
@@ -56,7 +57,7 @@ class Running:
         self.login_deadline_s: float = facts["login_deadline_s"]
         self.state_dir = state_dir
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
-        self.secret = access.load_secret(state_dir)
+        self.secret = load_secret(state_dir)
 
     def token(self, role: Role = Role.ADMIN, departments: Iterable[str] | None = None, ttl_s: int = 3600) -> str:
         return access.issue(self.secret, role, departments, ttl_s, "tester", self.wall)

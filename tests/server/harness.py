@@ -32,7 +32,6 @@ from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
-from appliance.server import access
 from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
@@ -50,8 +49,10 @@ from appliance.system.list_source import fetch
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.audit_store import SqliteAuditStore
 from appliance.system.storage.config_files import ConfigFileWriter
+from appliance.system.storage.files import write_private
 from appliance.system.storage.history_store import SqliteHistoryStore
 from appliance.system.storage.people_store import SqlitePeopleStore
+from appliance.system.storage.secret_file import load_secret
 from appliance.system.storage.store import SqliteStore
 from tests.server import BOOT, GHOST, START
 from tests.server.orders import lines
@@ -133,7 +134,7 @@ class Harness:
         listed = [BlockList("bad", str(state_dir / "bad.txt"), 60.0), BlockList("own", "/none", 60.0, DEPARTMENTS[1])]
         self.lists = ListImports(listed, enforcement, fetch, lambda work, *arguments: work(*arguments))
         register = SqlitePeopleStore(state_dir / "people.sqlite3")
-        authenticator = Authenticator(access.load_secret(state_dir), {}, register, BOOT, self.now())
+        authenticator = Authenticator(load_secret(state_dir), {}, register, BOOT, self.now())
         records = AuditRecords(trail)
         people = People(register, authenticator, GreenPasswordHashing(), records)
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
@@ -202,7 +203,7 @@ def _tls(options: dict[str, Any]) -> Tls | None:
     if not options["tls"]:
         return None
     path = Path(options["state_dir"]) / "server.pem"
-    certificate.ensure(path, ["localhost", "127.0.0.1"], datetime.now(UTC), even_if_old=True)
+    certificate.ensure(path, ["localhost", "127.0.0.1"], datetime.now(UTC), write_private, even_if_old=True)
     return Tls(path, path)
 
 

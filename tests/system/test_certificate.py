@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from appliance.system import certificate
 from appliance.system.certificate import CertificateUnavailable
+from appliance.system.storage.files import write_private
 
 WALL = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NAMES = ["pi", "pi.local", "localhost", "192.168.1.2", "2001:db8::2"]
@@ -18,7 +19,7 @@ NAMES = ["pi", "pi.local", "localhost", "192.168.1.2", "2001:db8::2"]
 @pytest.fixture
 def pem(tmp_path):
     path = tmp_path / "server.pem"
-    assert certificate.ensure(path, NAMES, WALL, even_if_old=True)
+    assert certificate.ensure(path, NAMES, WALL, write_private, even_if_old=True)
     return path
 
 
@@ -47,28 +48,28 @@ def test_browsers_and_openssl_take_it_for_a_server(pem):
 
 def test_it_stays_until_it_is_about_to_end(pem):
     first = pem.read_bytes()
-    assert not certificate.ensure(pem, NAMES, WALL + timedelta(days=365), even_if_old=False)
+    assert not certificate.ensure(pem, NAMES, WALL + timedelta(days=365), write_private, even_if_old=False)
     assert pem.read_bytes() == first
-    assert certificate.ensure(pem, NAMES, WALL + timedelta(days=370), even_if_old=False)
+    assert certificate.ensure(pem, NAMES, WALL + timedelta(days=370), write_private, even_if_old=False)
     assert pem.read_bytes() != first
 
 
 def test_one_from_a_clock_that_was_ahead_is_replaced(pem):
-    assert certificate.ensure(pem, NAMES, WALL - timedelta(days=2), even_if_old=False)
+    assert certificate.ensure(pem, NAMES, WALL - timedelta(days=2), write_private, even_if_old=False)
 
 
 def test_a_torn_file_is_replaced(pem):
     pem.write_bytes(pem.read_bytes()[:300])
-    assert certificate.ensure(pem, NAMES, WALL, even_if_old=False)
+    assert certificate.ensure(pem, NAMES, WALL, write_private, even_if_old=False)
     assert x509.load_pem_x509_certificate(pem.read_bytes())
 
 
 def test_a_folder_that_is_not_there_is_told_in_one_line(tmp_path):
     with pytest.raises(CertificateUnavailable, match="cannot be made") as error:
-        certificate.ensure(tmp_path / "no" / "server.pem", NAMES, WALL, even_if_old=True)
+        certificate.ensure(tmp_path / "no" / "server.pem", NAMES, WALL, write_private, even_if_old=True)
     assert "\n" not in str(error.value)
 
 
 def test_a_name_that_no_certificate_takes_is_told(tmp_path):
     with pytest.raises(CertificateUnavailable, match="cannot be made"):
-        certificate.ensure(tmp_path / "server.pem", ["größe"], WALL, even_if_old=True)
+        certificate.ensure(tmp_path / "server.pem", ["größe"], WALL, write_private, even_if_old=True)

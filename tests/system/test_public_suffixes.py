@@ -55,7 +55,7 @@ def test_what_is_nobodys_on_the_internet_has_no_domain(name: str) -> None:
 
 
 def test_without_a_free_descriptor_a_name_has_no_domain_and_the_list_is_read_later() -> None:
-    suffixes = Suffixes()
+    suffixes = PublicSuffixes()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
     try:

@@ -3,8 +3,13 @@
 Pure: what is built here is sent by whoever holds a socket. linux/netlink.h tells the form.
 """
 
+import sys
 from collections.abc import Iterator
 from struct import Struct
+
+NETLINK_NETFILTER = 12  # linux/netlink.h
+NFPROTO_NETDEV = 5  # linux/netfilter.h
+NFTABLES = 10  # linux/netfilter/nfnetlink.h: NFNL_SUBSYS_NFTABLES, the upper byte of its messages' types
 
 HEADER = Struct("=IHHII")  # length, type, flags, sequence, port
 FAMILY = Struct("!BBH")  # linux/netfilter/nfnetlink.h: struct nfgenmsg
@@ -13,6 +18,9 @@ NESTED = 0x8000
 TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 ERROR, DONE = 2, 3  # NLMSG_*
 REQUEST, ACK, DUMP, CREATE, INTERRUPTED = 0x1, 0x4, 0x300, 0x400, 0x10  # NLM_F_*
+
+GET_INDEX = 0x8933  # linux/sockios.h: SIOCGIFINDEX, an ioctl of any socket
+INTERFACE_REQUEST = Struct("=16si20x")  # linux/if.h: struct ifreq: name, index
 
 
 def attributes(tree: bytes) -> dict[int, bytes]:
@@ -56,10 +64,15 @@ def name_in(value: bytes) -> str:
     return value.rstrip(b"\0").decode()
 
 
-def message(kind: int, flags: int, family: int, payload: bytes, *, sequence: int = 0, resource: int = 0) -> bytes:
+def error_number(body: bytes) -> int:
+    """The errno of an `ERROR` message, from what follows its header; 0: it is an acknowledgement."""
+    return -int.from_bytes(body[:4], sys.byteorder, signed=True)
+
+
+def message(kind: int, flags: int, family: int, payload: bytes, *, resource: int = 0) -> bytes:
     """One message of the packet filter's."""
     length = HEADER.size + FAMILY.size + len(payload)
-    return HEADER.pack(length, kind, flags, sequence, 0) + FAMILY.pack(family, 0, resource) + payload
+    return HEADER.pack(length, kind, flags, 0, 0) + FAMILY.pack(family, 0, resource) + payload
 
 
 def messages(received: bytes) -> Iterator[tuple[int, int, int, bytes]]:

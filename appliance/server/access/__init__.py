@@ -1,8 +1,8 @@
-"""Access: the secret that signs tokens, the tokens, who has one, and what their holders may do."""
+"""Access: the tokens, who has one, and what their holders may do."""
 
 from appliance.core.access.person import Role
 from appliance.server.access.authenticator import Authenticator
-from appliance.server.access.secret import AccessError, load_secret
-from appliance.server.access.tokens import Grant, issue, this_boot
+from appliance.server.access.errors import AccessError
+from appliance.server.access.tokens import Grant, issue
 
-__all__ = ["AccessError", "Authenticator", "Grant", "Role", "issue", "load_secret", "this_boot"]
+__all__ = ["AccessError", "Authenticator", "Grant", "Role", "issue"]

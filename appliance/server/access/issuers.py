@@ -16,7 +16,7 @@ from appliance.config.sections import IssuerSection
 from appliance.core.access.person import Role, TokenOrigin, highest
 from appliance.core.access.token_lifetime import Lifetime
 from appliance.core.refusal import Code, Refused
-from appliance.server.access.secret import AccessError
+from appliance.server.access.errors import AccessError
 from appliance.server.access.signing import PublicKeyAlgorithm, Verifier
 from appliance.server.access.tokens import Grant, Id, Instant, Subject, moment_of
 

@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
@@ -25,7 +24,6 @@ AUDIENCE = "appliance-clients"
 LONGEST_TTL_S = 10 * 366 * 86400  # a dashboard on a wall may outlive its installer; more is a slip of the finger
 LONGEST_TOKEN = 8192  # characters: 64 departments with the longest ids make 6,000; judged before anything is decoded
 LATEST_EXPIRY = datetime(9999, 1, 1, tzinfo=UTC).timestamp()  # beyond it `datetime` ends
-BOOT_FILE = Path("/proc/sys/kernel/random/boot_id")  # random(4): another at each boot
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Subject = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -76,14 +74,6 @@ class _TokenClaims(Struct, frozen=True):
     boot: Id | UnsetType = UNSET
     up: Annotated[float, Meta(ge=0, lt=1e12)] | UnsetType = UNSET
     session: Annotated[float, Meta(ge=0, lt=1e9)] | UnsetType = UNSET
-
-
-def this_boot() -> str | None:
-    """The kernel's name of this boot; `None` where it tells none."""
-    try:
-        return BOOT_FILE.read_text().strip()
-    except OSError:
-        return None
 
 
 def issue(

@@ -1,4 +1,7 @@
-"""Reads both clocks, and asks the kernel by adjtimex(2) whether the wall clock is right: a Pi's stops without power."""
+"""Reads both clocks, whether the wall clock is right (adjtimex(2)), and the name of this boot.
+
+A Raspberry Pi has no clock that survives a power cut.
+"""
 
 import ctypes
 from datetime import UTC, datetime
@@ -10,6 +13,15 @@ from appliance.core.moment import Moment, moment
 TIME_ERROR = 5  # sys/timex.h: the clock is not synchronised
 TIMEX_BYTES = 256  # struct timex is 208 bytes on 64-bit Linux; read only, with `modes` zero
 BATTERY_CLOCK = Path("/sys/class/rtc/rtc0")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # random(4): another at each boot
+
+
+def boot_id() -> str:
+    """The kernel's name of this boot, another at each; empty where /proc does not show it."""
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
 
 
 class KernelClock:

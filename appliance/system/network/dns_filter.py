@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Protocol
 
 from appliance.core.blocking.denials import Denial, Question
 from appliance.core.blocking.place import Hit, Place
@@ -19,68 +18,20 @@ from appliance.core.blocking.sets import ORIGIN_MARKS, ORIGIN_SHIFT
 from appliance.core.kernel.bpf import dns_maps as maps
 from appliance.core.kernel.bpf.dns_maps import FILTER_NAME
 from appliance.core.kernel.bpf.dns_program import program as dns_program
-from appliance.core.kernel.bpf.ebpf import MapShape, assemble
+from appliance.core.kernel.bpf.ebpf import assemble
 from appliance.core.machine import Facing, Spot
+from appliance.system.network.bpf import Bpf, Map
+from appliance.system.network.traffic_control import TrafficControl
 
 FOREVER = float("inf")
 LONGEST_S = 10 * 365 * 86_400  # far below what 64 bits of nanoseconds hold; nobody waits that long
 SPARE = 2  # times the names that there are, so that a map seldom has to be made anew
 
 
-class Map(Protocol):
-    """A map of the kernel (`system.network.bpf.Map`)."""
-
-    descriptor: int
-
-    def put(self, elements: Mapping[bytes, bytes]) -> None:
-        """Add elements, in place of those with their keys."""
-
-    def take(self, key: bytes) -> None:
-        """Take an element away, if it is there."""
-
-    def value(self, key: bytes) -> bytes:
-        """The value of an element that is there."""
-
-    def elements(self) -> Mapping[bytes, bytes]:
-        """All elements."""
-
-    def close(self) -> None:
-        """Give it back."""
-
-
-class Kernel(Protocol):
-    """What makes maps and programs (`system.network.bpf.Bpf`)."""
-
-    def map(self, name: str, shape: MapShape) -> Map:
-        """A new map."""
-
-    def load(self, name: str, instructions: bytes) -> int:
-        """A program."""
-
-    def identity(self, program: int) -> int:
-        """The kernel's number of a program."""
-
-
-class Interfaces(Protocol):
-    """Where programs stand (`system.network.traffic_control.Classifier`)."""
-
-    def index(self, interface: str) -> int | None:
-        """The interface's index; `None`: there is none of this name."""
-
-    def attached(self, name: str) -> Mapping[Spot, int]:
-        """Where programs of this name stand, and the kernel's number of each."""
-
-    def attach(self, spot: Spot, name: str, program: int) -> str | None:
-        """Put this program there, in place of one of ours; returns why that is impossible."""
-
-    def detach(self, spot: Spot) -> None:
-        """Take ours away there."""
-
-
 class Loaded:
     """A program in the kernel, with room for so many names. Raises `OSError` where the kernel takes none."""
 
-    def __init__(self, kernel: Kernel, seed: int, most: int, *, is_own: bool) -> None:
+    def __init__(self, kernel: Bpf, seed: int, most: int, *, is_own: bool) -> None:
         self.most = max(most, maps.MAPS[maps.DENIED].most)
         shapes = {**maps.MAPS, maps.DENIED: maps.MAPS[maps.DENIED]._replace(most=self.most)}
         self._maps: dict[str, Map] = {}
@@ -107,7 +58,7 @@ class Loaded:
 class BpfDnsFilter:
     """`ports.DnsFilter` of the network namespace that its parts were made in."""
 
-    def __init__(self, kernel: Kernel, interfaces: Interfaces) -> None:
+    def __init__(self, kernel: Bpf, interfaces: TrafficControl) -> None:
         self._kernel = kernel
         self._interfaces = interfaces
         self._seed = secrets.randbits(64)
@@ -226,7 +177,7 @@ class BpfDnsFilter:
         return maps.KEY.pack(digest, self._numbers[question.department], 0)
 
 
-def obstacle(kernel: Kernel) -> str | None:
+def obstacle(kernel: Bpf) -> str | None:
     """Why the kernel would take no filter; `None`: it would, as far as can be seen without putting one anywhere."""
     try:
         Loaded(kernel, 0, 0, is_own=False).close()

@@ -14,15 +14,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from struct import Struct
 
+from appliance.core.kernel.netlink import DONE, DUMP, ERROR, HEADER, NETLINK_NETFILTER, REQUEST, message
 from appliance.core.machine import Connection
 
-NETLINK_NETFILTER = 12  # linux/netlink.h
 GET_CONNECTIONS = 1 << 8 | 1  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET
-REQUEST_DUMP = 0x301  # NLM_F_REQUEST, NLM_F_DUMP
-ERROR, DONE = 2, 3  # NLMSG_*
 LARGEST_BYTES = 1 << 18  # of what one receive returns; the kernel fills at most 32 KiB
-HEADER = Struct("=IHHII")  # length, type, flags, sequence, port
-REQUEST = HEADER.pack(20, GET_CONNECTIONS, REQUEST_DUMP, 0, 0) + bytes(4)  # of both IP versions
+ASK = message(GET_CONNECTIONS, REQUEST | DUMP, socket.AF_UNSPEC, b"")  # of both IP versions
 LENGTH_AND_TYPE = Struct("=IH")
 
 # What stands before the first address: CTA_TUPLE_IP, nested, and the header of CTA_IP_V4_SRC or CTA_IP_V6_SRC.
@@ -42,7 +39,7 @@ class ConntrackFlows:
         """How many connections are tracked between each two addresses; empty where the kernel tracks none."""
         found: Counter[tuple[int, bytes]] = Counter()
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as asking:
-            asking.send(REQUEST)
+            asking.send(ASK)
             for pairs in _dumped(asking):
                 found.update(pairs)
                 if found.total() > MOST_CONNECTIONS:

@@ -12,7 +12,6 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
-from pathlib import Path
 from typing import Any
 
 from pyroute2 import IPRoute
@@ -25,15 +24,12 @@ from pyroute2.netlink.rtnl.ifstatsmsg import ifstatsmsg
 
 from appliance.core.machine import Counters, Link
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
 IFF_UP = 0x1  # linux/if.h: administratively up
 NLM_F_DUMP_INTR = 0x10  # linux/netlink.h: the list changed while it was read, so an entry may be missing
 DUMP_ATTEMPTS = 5  # a list changes for milliseconds while interfaces come and go; the last answer counts anyhow
 CARRIED_STATES = ("UP", "UNKNOWN")  # RFC 2863; drivers that do not tell (loopback, PPP) stay at UNKNOWN
 SPEED_UNKNOWN_MBIT = 0xFFFF_FFFF  # linux/ethtool.h: SPEED_UNKNOWN
 
-NETLINK_ROUTE = 0  # linux/netlink.h
 LARGEST_BYTES = 1 << 16  # of a notice; what is longer is cut, and nobody reads it
 COUNTED = 1  # linux/if_link.h: IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64)
 SEQUENCE = 1  # pyroute2 numbers its own requests from 255 on
@@ -44,8 +40,9 @@ Address = IPv4Interface | IPv6Interface
 class RtnetlinkInterfaces:
     """`ports.Interfaces` of the network namespace in which it was made."""
 
-    def __init__(self) -> None:
-        self._boot = BOOT_ID.read_text().strip()
+    def __init__(self, boot: str) -> None:
+        """`boot`: the kernel's name of this boot, part of a link's identity."""
+        self._boot = boot
         self._changes = _Changes()  # before the first look
         self._rtnetlink = IPRoute()
         self._ethtool = Ethtool()
@@ -101,7 +98,7 @@ class _Changes:
     """The kernel's notices of changed links and addresses: that there were some, not what they say."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_ROUTE)
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         self._socket.bind((0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))
 
     def are_there(self) -> bool:

@@ -19,18 +19,20 @@ from appliance.core.kernel.netlink import (
     DONE,
     DUMP,
     ERROR,
+    GET_INDEX,
     HEADER,
+    INTERFACE_REQUEST,
     NESTED,
     REQUEST,
     attribute,
     attributes,
+    error_number,
     messages,
     name_in,
     text,
 )
 from appliance.core.machine import Spot
 
-NETLINK_ROUTE = 0  # linux/netlink.h
 NEW_QUEUE, DELETE_QUEUE, GET_QUEUE, NEW_FILTER, DELETE_FILTER, GET_FILTER = 36, 37, 38, 44, 45, 46  # RTM_*
 TRAFFIC = Struct("=4xiIII")  # struct tcmsg: interface, handle, parent, priority and protocol
 KIND, OPTIONS = 1, 2  # TCA_*
@@ -46,15 +48,12 @@ PRIORITY = 50_000
 EVERY_PROTOCOL = socket.htons(0x0003)  # ETH_P_ALL
 LARGEST_BYTES = 1 << 16
 
-INTERFACE_REQUEST = Struct("=16si20x")  # linux/if.h: struct ifreq
-GET_INDEX = 0x8933  # linux/sockios.h: SIOCGIFINDEX
-
 
 class TrafficControl:
     """The filters of the network namespace in which it was made."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_ROUTE)
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
 
     def close(self) -> None:
         """Give the socket back."""
@@ -132,7 +131,7 @@ class TrafficControl:
     def _order(self, kind: int, flags: int, body: bytes) -> str | None:
         self._socket.send(HEADER.pack(HEADER.size + len(body), kind, REQUEST | ACK | flags, 0, 0) + body)
         [(_, _, _, content)] = messages(self._socket.recv(LARGEST_BYTES))
-        code = -int.from_bytes(content[:4], sys.byteorder, signed=True)
+        code = error_number(content)
         return os.strerror(code) if code else None
 
 

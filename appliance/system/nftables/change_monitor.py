@@ -9,6 +9,8 @@ import socket
 
 from appliance.core.kernel.netlink import (
     FAMILY,
+    NETLINK_NETFILTER,
+    NFTABLES,
     REQUEST,
     attribute,
     attributes,
@@ -19,8 +21,6 @@ from appliance.core.kernel.netlink import (
     text,
 )
 
-NETLINK_NETFILTER = 12  # linux/netlink.h
-SUBSYSTEM = 10 << 8  # linux/netfilter/nfnetlink.h: NFNL_SUBSYS_NFTABLES
 NEW_GENERATION, GET_GENERATION = 15, 16  # NFT_MSG_*
 GROUP = 7  # NFNLGRP_NFTABLES
 SOL_NETLINK, ADD_MEMBERSHIP, DROP_MEMBERSHIP = 270, 1, 2  # linux/socket.h, linux/netlink.h
@@ -73,7 +73,7 @@ class ChangeMonitor:
     def _disturber_in(self, received: bytes) -> str | None:
         found: str | None = None
         for kind, _, _, body in messages(received):
-            if kind != SUBSYSTEM | NEW_GENERATION:
+            if kind != NFTABLES << 8 | NEW_GENERATION:
                 self._concerned |= self._named in body
                 continue
             told = attributes(body[FAMILY.size :])
@@ -84,6 +84,6 @@ class ChangeMonitor:
 
     def _own_process(self) -> int:
         # The kernel's number for this process, which in a container is not the one that the process knows.
-        self._socket.send(message(SUBSYSTEM | GET_GENERATION, REQUEST, 0, b""))
+        self._socket.send(message(NFTABLES << 8 | GET_GENERATION, REQUEST, 0, b""))
         [(_, _, _, body)] = messages(self._socket.recv(LARGEST_BYTES))
         return number(attributes(body[FAMILY.size :]), PROCESS)

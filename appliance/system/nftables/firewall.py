@@ -6,7 +6,6 @@ is one element's work. The kernel drops an element when its time is over, even w
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
 
 from appliance.core.blocking.cover import Range
 from appliance.core.blocking.place import Hit, Place
@@ -15,64 +14,16 @@ from appliance.core.kernel.nftables import elements as encoding
 from appliance.core.kernel.nftables.block_rules import TABLE, arrangement, hits_in, hits_name, sets_of
 from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.core.kernel.nftables.prefilter import Grid, Prefilter, grids
-from appliance.core.kernel.nftables.ruleset import PROTOCOLS, Command
+from appliance.core.kernel.nftables.ruleset import PROTOCOLS
 from appliance.core.kernel.nftables.table import ExistingTable
+from appliance.system.nftables.change_monitor import ChangeMonitor
+from appliance.system.nftables.libnftables import Nftables
+from appliance.system.nftables.nfnetlink import Nfnetlink
+from appliance.system.nftables.set_elements import SetElements
 
 __all__ = ["TABLE", "NftablesFirewall"]
 
 MANY = 2000  # changes whose own notices are not worth being read; what others do meanwhile is found by looking
-
-
-class Run(Protocol):
-    """How a transaction is put to the packet filter (`libnftables.Nftables.run`)."""
-
-    def __call__(self, commands: Sequence[Command], /) -> tuple[str, str | None]:
-        """What the kernel listed, and the reason where it refused."""
-
-
-class Shown(Protocol):
-    """What the kernel shows of the table (`nfnetlink.Nfnetlink`)."""
-
-    def has_interface(self, name: str) -> bool:
-        """Whether there is an interface of this name."""
-
-    def table_handle(self) -> int | None:
-        """The table's handle, which no other since the boot has had; `None`: the table is not there."""
-
-    def chains(self) -> Mapping[str, int]:
-        """By name: how many rules are in it or lead to it."""
-
-    def objects(self) -> Mapping[str, str]:
-        """By name: the kind."""
-
-    def counters(self) -> Mapping[str, tuple[int, int, int]]:
-        """By name: handle, bytes, packets."""
-
-    def counted(self, name: str) -> Iterator[tuple[bytes, int, int]]:
-        """Of a set: each key, its bytes and its packets."""
-
-    def portions(self, name: str) -> Iterator[bytes]:
-        """What shows a set's elements."""
-
-
-class Elements(Protocol):
-    """How elements are changed (`set_elements.Elements`)."""
-
-    def change(self, removed: Iterable[bytes], added: Iterable[bytes]) -> str | None:
-        """All in one transaction; returns the reason where the kernel refuses."""
-
-
-class Notices(Protocol):
-    """What others do to the table (`change_monitor.Notices`)."""
-
-    def disturber(self) -> str | None:
-        """Who has changed it since the previous call."""
-
-    def pause(self) -> None:
-        """Take no notice for a while."""
-
-    def listen(self) -> None:
-        """Take notice from now on."""
 
 
 class NftablesFirewall:
@@ -80,15 +31,15 @@ class NftablesFirewall:
 
     def __init__(
         self,
-        run: Run,
-        shown: Shown,
-        elements: Elements,
-        notices: Notices,
+        nftables: Nftables,
+        shown: Nfnetlink,
+        elements: SetElements,
+        notices: ChangeMonitor,
         *,
         tracks_connections: bool = True,
     ) -> None:
         """`tracks_connections`: make the kernel track them; of no use on a mirror port, where nothing passes."""
-        self._run = run
+        self._nftables = nftables
         self._shown = shown
         self._elements = elements
         self._notices = notices
@@ -102,7 +53,7 @@ class NftablesFirewall:
         there = ExistingTable(self._shown.objects(), self._shown.chains())
         present = {place.interface for place in places if self._shown.has_interface(place.interface)}
         commands = arrangement(there, places, present, tracks_connections=self._tracks_connections)
-        _, refusal = self._run(commands)
+        _, refusal = self._nftables.run(commands)
         if refusal is None:
             self._sets = sets_of(places)
             self._regions = {grid: self._regions.get(grid, Prefilter(grid)) for grid in self._grids()}
@@ -176,9 +127,9 @@ class NftablesFirewall:
 
     def _put(self, removed: Sequence[bytes], added: Sequence[bytes], size: int) -> str | None:
         if size < MANY:
-            return self._elements.change(removed, added)
+            return self._elements.update(removed, added)
         self._notices.pause()
-        refusal = self._elements.change(removed, added)
+        refusal = self._elements.update(removed, added)
         self._notices.listen()
         return refusal
 

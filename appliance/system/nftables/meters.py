@@ -14,14 +14,12 @@ counters say, which stand still meanwhile because all is refused.
 """
 
 import socket
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
-from pathlib import Path
-from typing import Protocol
 
 from appliance.core.kernel.nftables.host_rules import Left, beyond_name, due, left_name
-from appliance.core.kernel.nftables.meter_change import TABLE, Counters, Quotas, moved, transaction
+from appliance.core.kernel.nftables.meter_change import TABLE, moved, transaction
 from appliance.core.kernel.nftables.meter_names import (
     ETHERNET_BYTES,
     is_held,
@@ -35,56 +33,17 @@ from appliance.core.kernel.nftables.ruleset import Command
 from appliance.core.kernel.nftables.table import ExistingTable, Layout
 from appliance.core.kernel.nftables.throttle_rules import shares
 from appliance.core.metering.meter import Plan, Reading
+from appliance.system.nftables.libnftables import Nftables
+from appliance.system.nftables.nfnetlink import Nfnetlink
+from appliance.system.nftables.set_elements import SetElements
 
 __all__ = ["TABLE", "NftablesMeters"]
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 Counted = Sequence[int]  # bytes and packets, as the kernel counts them
 UNCOUNTED = (0, 0)
 LOOKS = 4  # for which a host that was active still counts as such, beside the latest
-
-
-class Run(Protocol):
-    """How a transaction is put to the packet filter (`libnftables.Nftables.run`)."""
-
-    def __call__(self, commands: Sequence[Command], /) -> tuple[str, str | None]:
-        """What the kernel listed, and the reason where it refused."""
-
-
-class Shown(Protocol):
-    """What the kernel shows of the table (`nfnetlink.Nfnetlink`)."""
-
-    def has_interface(self, name: str) -> bool:
-        """Whether there is an interface of this name."""
-
-    def table_handle(self) -> int | None:
-        """The table's handle, which no other since the boot has had; `None`: the table is not there."""
-
-    def counters(self) -> Counters:
-        """By name: handle, bytes, packets."""
-
-    def quotas(self) -> Quotas:
-        """By name: bytes that it has seen, as far as its limit, and the limit."""
-
-    def objects(self) -> Mapping[str, str]:
-        """By name: the kind."""
-
-    def chains(self) -> Mapping[str, int]:
-        """By name: how many rules are in it or lead to it."""
-
-    def counted(self, name: str) -> Iterator[tuple[bytes, int, int]]:
-        """Of a set: each key, its bytes and its packets."""
-
-    def keys(self, name: str) -> set[bytes]:
-        """Of a set: its keys."""
-
-    def limited(self, name: str) -> Mapping[bytes, tuple[int, int]]:
-        """Of a set: by key, bytes that its quota has seen, as far as its limit, and the limit."""
-
-    def limit(self, name: str, wanted: Mapping[bytes, int], former: Mapping[str, Collection[bytes]]) -> str | None:
-        """Give elements of a set new quotas, in place of the former in this and other sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +83,20 @@ class InForce:
 
 
 class NftablesMeters:
-    """`ports.Meters` of the network namespace that `run` and `shown` were made in."""
+    """`ports.Meters` of the network namespace that `nftables` and `shown` were made in."""
 
-    def __init__(self, run: Run, shown: Shown, notice_port: int | None = None) -> None:
-        """`run`: one transaction of libnftables. `shown`: reads `TABLE`.
+    def __init__(
+        self, nftables: Nftables, shown: Nfnetlink, elements: SetElements, boot: str, notice_port: int | None = None
+    ) -> None:
+        """`shown`: reads `TABLE`. `boot`: the kernel's name of this boot, part of a meter's identity.
 
         `notice_port`: of this machine, to which the HTTP of a cut-off host is led; `None`: it is refused.
         """
-        self._run = run
+        self._nftables = nftables
         self._shown = shown
+        self._elements = elements
         self._notice = notice_table(notice_port) if notice_port else []
-        self._boot = BOOT_ID.read_text().strip()
+        self._boot = boot
         self._force = InForce()
         self._activity: Mapping[str, Activity] = {}
         self._left: dict[str, Left] = {}
@@ -193,7 +155,10 @@ class NftablesMeters:
         shown = self._shown.limited(name)
         wanted = due(left, self._left.get(name, {}), shown, plan.host_limit_bytes)
         self._left[name] = left
-        return self._shown.limit(name, wanted, {name: shown, beyond: self._shown.keys(beyond)}) if wanted else None
+        if not wanted:
+            return None
+        former = {name: shown, beyond: self._shown.keys(beyond)}
+        return self._elements.replace_quotas(TABLE, name, wanted, former)
 
     def _meters(self) -> Iterator[tuple[str, str, str, str, Counted, Counted]]:
         """Department, how its objects' names end, facing, identity, and what was counted up and down."""
@@ -257,7 +222,7 @@ class NftablesMeters:
         quotas = self._shown.quotas()
         moving = moved(plans, quotas, self._shown.counters())
         if wanted is not self._force or moving:
-            _, refusal = self._run([*transaction(there, wanted.layout, moving), *more])
+            _, refusal = self._nftables.run([*transaction(there, wanted.layout, moving), *more])
             if refusal is not None:
                 return refusal
             wanted = replace(wanted, handle=self._shown.table_handle(), chains=self._shown.chains())

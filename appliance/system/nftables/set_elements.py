@@ -1,23 +1,35 @@
-"""The sets' elements, changed and read by netlink itself: one transaction for any number of them.
+"""Changes elements of the packet filter's sets by netlink: one transaction for any number of them.
 
-libnftables reads a whole interval set before it adds one element to it, and takes six times as long for many.
+libnftables reads a whole interval set before it adds one element to it, takes six times as long for many, and its
+releases before 1.1 cannot express an element with a quota of its own.
 """
 
 import errno
 import os
 import socket
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from appliance.core.kernel.netlink import ACK, CREATE, ERROR, REQUEST, message, messages
+from appliance.core.kernel.netlink import (
+    ACK,
+    CREATE,
+    ERROR,
+    NESTED,
+    NETLINK_NETFILTER,
+    NFPROTO_NETDEV,
+    NFTABLES,
+    REQUEST,
+    attribute,
+    error_number,
+    message,
+    messages,
+    text,
+)
+from appliance.core.kernel.nftables import elements as encoding
 
-NETLINK_NETFILTER = 12  # linux/netlink.h
-NFPROTO_NETDEV = 5  # linux/netfilter.h
-NFTABLES = 10  # linux/netfilter/nfnetlink.h: NFNL_SUBSYS_NFTABLES
-SUBSYSTEM = NFTABLES << 8
-BEGIN, END = 0x10, 0x11  # NFNL_MSG_BATCH_*
-# NFT_MSG_*SETELEM. `DESTROY` (since kernel 6.3) takes away what may have ended a moment ago.
+BEGIN, END = 0x10, 0x11  # linux/netfilter/nfnetlink.h: NFNL_MSG_BATCH_*
+# NFT_MSG_*SETELEM. `DESTROY` (since kernel 6.3) removes an element that may have expired a moment ago.
 NEW_ELEMENTS, DELETE_ELEMENTS, DESTROY_ELEMENTS = 12, 14, 30
+OVER = 1  # NFT_QUOTA_F_INV: the quota matches what exceeds it
 SO_SNDBUFFORCE = 32  # asm-generic/socket.h: beyond net.core.wmem_max, which is 208 KiB
 LARGEST_BATCH_BYTES = 1 << 26  # a transaction is one datagram; 200,000 IPv6 prefixes take a third of it
 LARGEST_ANSWER_BYTES = 1 << 16
@@ -29,43 +41,56 @@ class SetElements:
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, LARGEST_BATCH_BYTES)
-        self._takes_away = DESTROY_ELEMENTS
+        self._removal = DESTROY_ELEMENTS
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Close the socket."""
         self._socket.close()
 
-    def change(self, removed: Iterable[bytes], added: Iterable[bytes]) -> str | None:
-        """Take some elements away and add others (`core.kernel.nftables.elements.lists`), all or none.
+    def update(self, removed: Iterable[bytes], added: Iterable[bytes]) -> str | None:
+        """Remove some elements and add others (bodies of `core.kernel.nftables.elements.lists`), all or none.
 
         Returns `None`, or the reason why the kernel refused.
         """
         gone, new = list(removed), list(added)
-        refusal = self._transact(gone, new)
-        if refusal == INVALID and gone and self._takes_away == DESTROY_ELEMENTS:
-            self._takes_away = DELETE_ELEMENTS
-            refusal = self._transact(gone, new)
+        refusal = self._commit(gone, new)
+        if refusal == INVALID and gone and self._removal == DESTROY_ELEMENTS:
+            self._removal = DELETE_ELEMENTS
+            refusal = self._commit(gone, new)
         return refusal
 
-    def _transact(self, removed: Sequence[bytes], added: Sequence[bytes]) -> str | None:
-        parts = [message(SUBSYSTEM | self._takes_away, REQUEST | ACK, NFPROTO_NETDEV, body) for body in removed]
-        parts += [message(SUBSYSTEM | NEW_ELEMENTS, REQUEST | ACK | CREATE, NFPROTO_NETDEV, body) for body in added]
+    def replace_quotas(
+        self, table: str, name: str, limits_bytes: Mapping[bytes, int], former: Mapping[str, Collection[bytes]]
+    ) -> str | None:
+        """Give elements of a set new quotas, by key the bytes, in one transaction.
+
+        `former`: by set, the keys in it; where they get a new quota, their element there is removed, that of the set
+        itself too. Returns `None`, or the reason why the kernel refused.
+        """
+        removed = (
+            body
+            for own, keys in former.items()
+            for body in encoding.lists(table, own, [_element(key) for key in limits_bytes if key in keys])
+        )
+        quotas = [_element(key, _quota(limit_bytes)) for key, limit_bytes in limits_bytes.items()]
+        return self.update(removed, encoding.lists(table, name, quotas))
+
+    def _commit(self, removed: Sequence[bytes], added: Sequence[bytes]) -> str | None:
+        """One transaction, each message of which is acknowledged."""
+        parts = [_message(self._removal, REQUEST | ACK, body) for body in removed]
+        parts += [_message(NEW_ELEMENTS, REQUEST | ACK | CREATE, body) for body in added]
         if not parts:
             return None
         resource = socket.htons(NFTABLES)
-        batch = [
-            message(BEGIN, REQUEST, 0, b"", resource=resource),
-            *parts,
-            message(END, REQUEST, 0, b"", resource=resource),
-        ]
+        begin, end = (message(kind, REQUEST, 0, b"", resource=resource) for kind in (BEGIN, END))
         try:
-            self._socket.send(b"".join(batch))
+            self._socket.send(b"".join([begin, *parts, end]))
         except OSError as error:
             return f"the transaction cannot be sent: {error.strerror}"
         return self._refusal(len(parts))
 
     def _refusal(self, expected: int) -> str | None:
-        """The first error among the answers, of which there is one for each message, unless all was given up before.
+        """The first error among the answers; there is one answer for each message unless the kernel gave up before.
 
         The kernel has answered before `send` returns.
         """
@@ -78,13 +103,26 @@ class SetElements:
             for kind, _, _, body in messages(received):
                 if kind == ERROR:
                     expected -= 1
-                    code = -int.from_bytes(body[:4], sys.byteorder, signed=True)
+                    code = error_number(body)
                     if code:
                         refusal = refusal or _reason(code)
+
+
+def _message(kind: int, flags: int, body: bytes) -> bytes:
+    return message(NFTABLES << 8 | kind, flags, NFPROTO_NETDEV, body)
+
+
+def _element(key: bytes, expression: bytes = b"") -> bytes:
+    return attribute(encoding.MEMBER, attribute(encoding.KEY | NESTED, attribute(1, key)) + expression)
+
+
+def _quota(limit_bytes: int) -> bytes:
+    quota = attribute(1, limit_bytes.to_bytes(8, "big")) + attribute(2, OVER.to_bytes(4, "big"))
+    return attribute(7 | NESTED, attribute(1, text("quota")) + attribute(2 | NESTED, quota))
 
 
 def _reason(code: int) -> str:
     return f"{os.strerror(code)} ({errno.errorcode.get(code, code)})"
 
 
-INVALID = _reason(errno.EINVAL)  # what an older kernel says of a message that it does not know
+INVALID = _reason(errno.EINVAL)  # an older kernel's answer to a message that it does not know

@@ -1,7 +1,7 @@
-"""The alerts that were sent, in a file of lines of JSON, so that a restart loses none of them.
+"""Keeps the alerts that were sent in a file of lines of JSON, so that a restart loses none of them.
 
-A line is written in one piece and not synced: what a power cut takes of it was sent half a minute ago at most, to
-everybody who was there. The file is written anew when it is twice as long as what is kept.
+A line is written in one piece and not synced: a power cut loses alerts of the last half minute at most, and every
+client that was connected has received them. The file is rewritten when it is twice as long as what is kept.
 """
 
 import logging
@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from appliance.core.alerting.journal import MOST_KEPT, SentAlert
+from appliance.system.storage.files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ LARGEST_FILE_BYTES = 1 << 22  # twice what is kept, each as long as an alert can
 
 
 class _AlertLine(Struct, frozen=True):
-    """An alert as it is written."""
+    """One line of the file."""
 
     number: int
     name: str
@@ -39,7 +40,7 @@ class AlertFile:
         self._is_broken = False
 
     def read(self) -> list[SentAlert]:
-        """The latest alerts, oldest first; what cannot be read is passed over."""
+        """The latest alerts, oldest first; lines that cannot be read are left out."""
         try:
             with self._path.open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - LARGEST_FILE_BYTES))  # the latest are at the end
@@ -47,7 +48,7 @@ class AlertFile:
         except FileNotFoundError:
             return []
         except OSError as error:
-            log.error("%s: cannot be read, and is begun anew: %s", self._path, error.strerror)
+            log.error("%s: cannot be read and is begun again: %s", self._path, error.strerror)
             return []
         self._lines = len(lines)
         alerts = [alert for alert in map(_alert, lines) if alert is not None]
@@ -56,7 +57,7 @@ class AlertFile:
         return kept
 
     def append(self, alert: SentAlert) -> None:
-        """Write the alert down; where the medium does not take it, say so once."""
+        """Write the alert to the file; the first of several failures is logged."""
         if self._lines >= 2 * MOST_KEPT:
             self.read()
         try:
@@ -71,13 +72,8 @@ class AlertFile:
         self._is_broken = False
 
     def _rewrite(self, alerts: list[SentAlert]) -> None:
-        draft = self._path.with_suffix(".new")
         try:
-            with draft.open("wb") as file:
-                file.writelines(map(_text, alerts))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._path)
+            write_whole(self._path, b"".join(map(_text, alerts)))
         except OSError as error:
             log.error("%s: cannot be written: %s", self._path, error.strerror)
             return

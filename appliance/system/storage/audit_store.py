@@ -10,17 +10,18 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import astuple, fields
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
 from appliance.core.access.audit_entry import AuditEntry, StoredEntry, digest, first_break
+from appliance.system.storage.sqlite import BUSY_S, DAMAGE, code_of, move_aside, open_database
 
 log = logging.getLogger(__name__)
 
 MOST_ENTRIES = 20_000  # 8 MB of usual ones, 130 MB of the longest; at 50 changes a day more than a year
 BATCH = 8  # deleted at most with one entry: faster than they come, and no pause that anybody notices
-BUSY_S = 5.0  # patience with the command line, which writes here too
 COLUMNS = [field.name for field in fields(AuditEntry)]
 
 migrations = Migrations("audit")
@@ -53,11 +54,16 @@ class SqliteAuditStore:
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises `AuditStoreUnavailable`."""
         try:
-            self._open(path)
-        except sqlite3.OperationalError as error:
-            raise AuditStoreUnavailable(f"{path}: the audit trail cannot be kept here: {error}") from error
+            try:
+                self._database = _opened(path)
+            except sqlite3.DatabaseError as error:
+                if code_of(error) not in DAMAGE:
+                    raise
+                aside = move_aside(path, datetime.now(UTC), most=1)
+                log.error("%s is damaged (%s): moved to %s; the audit trail begins again", path, error, aside)
+                self._database = _opened(path)
         except (OSError, sqlite3.Error) as error:
-            self._begin_anew(path, error)
+            raise AuditStoreUnavailable(f"{path}: the audit trail cannot be kept here: {error}") from error
 
     def close(self) -> None:
         """Fold the log into the file and let go of it."""
@@ -86,30 +92,6 @@ class SqliteAuditStore:
             for row in rows
         ]
 
-    def _open(self, path: Path) -> None:
-        self._database = Database(sqlite3.connect(path, timeout=BUSY_S), execute_plugins=False)
-        if path.exists():  # not `:memory:`
-            path.chmod(0o600)  # what people do, and from where, is for administrators
-        for pragma in ("journal_mode = WAL", "synchronous = FULL"):
-            self._database.execute(f"PRAGMA {pragma}").close()
-        migrations.apply(self._database)
-        (found,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
-        if found != "ok":
-            raise sqlite3.DatabaseError(found)
-
-    def _begin_anew(self, path: Path, error: Exception) -> None:
-        """Move a damaged file aside, over one that was moved before, so that they cannot fill the disk."""
-        self._database.close()
-        aside = path.with_name(f"{path.name}.damaged")
-        log.error("%s is damaged (%s): moved to %s; the audit trail begins anew", path, error, aside)
-        try:
-            path.replace(aside)
-            for log_file in ("-wal", "-shm"):
-                path.with_name(f"{path.name}{log_file}").unlink(missing_ok=True)
-            self._open(path)
-        except (OSError, sqlite3.Error) as fault:
-            raise AuditStoreUnavailable(f"{path}: is damaged and cannot be begun anew: {fault}") from fault
-
     def _append(self, entry: AuditEntry) -> None:
         # The deletion comes first: it takes the lock, so that no other program's entry comes between digest and digest.
         marks = ", ".join("?" * (len(COLUMNS) + 1))
@@ -123,6 +105,10 @@ class SqliteAuditStore:
             f"INSERT INTO entry ({', '.join(COLUMNS)}, digest) VALUES ({marks})",  # noqa: S608  names of our own
             [*astuple(entry), digest(newest["digest"], entry)],
         ).close()
+
+
+def _opened(path: Path) -> Database:
+    return open_database(path, migrations, ["synchronous = FULL"], is_private=True, is_checked=True)
 
 
 def altered_at(path: Path) -> int | None:

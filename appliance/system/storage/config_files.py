@@ -1,13 +1,10 @@
-"""The configuration file, and beside the state the draft that is to take its place: files that are whole or not there.
-
-A file is written under another name, synced and renamed, and then its folder is synced: what a power cut leaves is the
-old or the new one.
-"""
+"""The configuration file, and beside the state the draft that is to take its place."""
 
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
+
+from appliance.system.storage.files import write_whole
 
 DRAFT = "trial.toml"
 FORMER = "former.toml"
@@ -32,7 +29,7 @@ class ConfigFileWriter:
     def save(self, content: bytes) -> str | None:
         """Keep this draft; returns why that is impossible."""
         try:
-            _replace(self._draft, content)
+            write_whole(self._draft, content)
         except OSError as error:
             return f"{self._draft}: {error.strerror}"
         return None
@@ -50,30 +47,14 @@ class ConfigFileWriter:
             return self.obstacle()
         path = self._config_file.resolve()  # a link stays one
         try:
-            _replace(self._former, path.read_bytes())
-            _replace(path, content)
+            write_whole(self._former, path.read_bytes())
+            write_whole(path, content)
         except OSError as error:
             return f"{error.filename or path}: {error.strerror}"
         self.discard()
         return None
 
     def discard(self) -> None:
-        """Forget the draft; one that cannot be removed means nothing either, unless somebody tells of it."""
+        """Forget the draft. One that cannot be removed does no harm: it is used only while a trial runs."""
         with suppress(OSError):
             self._draft.unlink()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    new = path.with_name(f"{path.name}.new")
-    with new.open("wb") as file:
-        if path.exists():
-            shutil.copymode(path, new)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

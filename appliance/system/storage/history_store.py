@@ -14,12 +14,14 @@ import logging
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
 from appliance.core.metering.history_series import ALL_HOSTS, Key, Series, Step
 from appliance.core.metering.usage import Passed
+from appliance.system.storage.sqlite import BUSY_S, DAMAGE, code_of, move_aside, open_database
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +32,8 @@ MOST_NUMBERS = 16384  # series whose number is remembered: 8 times the hosts tha
 OLDEST = -(1 << 62)  # before every key
 FOLD_S = 14400.0  # the batches of some hours share pages; their log is 5 MB where there is most to write
 BACKSTOP_PAGES = 8192  # 32 MB: the log is folded at a commit only if `fold` has not come for a day
-BUSY_S = 5.0  # patience with the fold's own lock, which is held for moments
 
 PRAGMAS = (
-    "journal_mode = WAL",
     "synchronous = NORMAL",  # a commit does not wait for the medium, and a power cut leaves the file whole
     f"wal_autocheckpoint = {BACKSTOP_PAGES}",
     "secure_delete = OFF",  # Debian's is on: it would write each page once more, in zeros, when its sums are deleted
@@ -48,8 +48,6 @@ TABLES = {
     Step.HOUR: "hour",
     Step.DAY: "day",
 }
-
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 migrations = Migrations("history")
 
@@ -144,15 +142,16 @@ class SqliteHistoryStore:
         """
         try:
             if self._database is None:
-                self._database = _connect(self._path)
+                self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._database = open_database(self._path, migrations, PRAGMAS)
             yield self._database
         except (OSError, sqlite3.Error) as error:
             self._numbers.clear()  # some may have been of the transaction that failed
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code != sqlite3.SQLITE_FULL:
+            if code_of(error) != sqlite3.SQLITE_FULL:
                 self.close()
-            if code in _DAMAGED:
-                _set_aside(self._path, error)
+            if code_of(error) in DAMAGE:
+                aside = move_aside(self._path, datetime.now(UTC), most=1)
+                log.error("%s is damaged (%s): moved to %s; history begins again", self._path, error, aside)
             raise
 
     def _records(
@@ -258,25 +257,3 @@ def _unpacked(key: int, data: bytes, size: int) -> list[tuple[int, int, int]]:
 
 def _sql(template: str, step: Step) -> str:
     return template.format(table=TABLES[step], mask=SERIES_MASK, apart=1 << SERIES_BITS, hosts=FIRST_HOST)
-
-
-def _connect(path: Path) -> Database:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    database = Database(sqlite3.connect(path, timeout=BUSY_S), execute_plugins=False)
-    try:
-        for pragma in PRAGMAS:
-            database.execute(f"PRAGMA {pragma}").close()
-        migrations.apply(database)
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database
-
-
-def _set_aside(path: Path, error: Exception) -> None:
-    """Move a damaged file away, over one that was moved before, so that they cannot fill the disk."""
-    aside = path.with_name(f"{path.name}.damaged")
-    log.error("%s is damaged (%s): moved to %s; history begins anew", path, error, aside)
-    path.replace(aside)
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -16,11 +16,11 @@ from sqlite_utils import Database, Migrations
 from appliance.core.access.person import Person, Role, TokenOrigin, TokenRecord, departments_text
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
+from appliance.system.storage.sqlite import DAMAGE, code_of, open_database
 
 log = logging.getLogger(__name__)
 
 MOST_TICKETS = 10_000  # 2 MB; an office of 100 people who log in each day fills it in three months, were none over
-BUSY_S = 5.0  # patience with the other program's transaction, which lasts for moments
 
 migrations = Migrations("register")
 
@@ -58,24 +58,13 @@ class SqlitePeopleStore:
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises `PeopleStoreUnavailable`."""
         try:
-            self._database = Database(sqlite3.connect(path, timeout=BUSY_S), execute_plugins=False)
-            path.chmod(0o600)  # a hash of a password is nobody's to try guesses on
-            self._database.execute("PRAGMA journal_mode = WAL").close()
-            migrations.apply(self._database)
-            self._require_sound()
+            # Password hashes must not be open to guessing, and damage must show now instead of during a login.
+            self._database = open_database(path, migrations, (), is_private=True, is_checked=True)
         except (OSError, sqlite3.Error) as error:
-            raise PeopleStoreUnavailable(f"{path}: people and tokens cannot be kept here: {error}") from error
-
-    def _require_sound(self) -> None:
-        """Damage is found now, and not in the middle of a login.
-
-        It is not begun anew by itself: what was revoked would be let in again. `sqlite3.DatabaseError` says what to do.
-        """
-        (found,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
-        if found != "ok":
-            raise sqlite3.DatabaseError(
-                f"it is damaged ({found}); delete it and token.secret with it, and add people and tokens anew"
-            )
+            reason = str(error)
+            if code_of(error) in DAMAGE:  # not begun again by itself: revoked tokens would be let in
+                reason = f"it is damaged ({error}); delete it and token.secret with it, and add people and tokens anew"
+            raise PeopleStoreUnavailable(f"{path}: people and tokens cannot be kept here: {reason}") from error
 
     def close(self) -> None:
         """Fold the log into the file and let go of it."""

@@ -13,13 +13,11 @@ On a full disk what a person orders is refused, and metering stays in memory; a 
 """
 
 import logging
-import os
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from sqlite_utils import Database, Migrations
 from sqlite_utils.db import Table
@@ -30,6 +28,8 @@ from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import Maintenance
 from appliance.core.refusal import Code, Refused
+from appliance.system.storage.ballast import Ballast
+from appliance.system.storage.files import sync
 from appliance.system.storage.rows import (
     BLOCK_COLUMNS,
     NOT_A_ROW,
@@ -51,14 +51,19 @@ from appliance.system.storage.rows import (
     saving_row,
 )
 from appliance.system.storage.schema import CHANGES
+from appliance.system.storage.sqlite import DAMAGE, code_of, open_database, require_sound
 
 log = logging.getLogger(__name__)
 
 PAGE_BYTES = 1024  # a commit touches a page of three tables: of 4096 bytes they were 24 MB a day, so they are 10
 WAL_PAGES = 1000  # 1 MB: the log is folded back before it grows large on a small medium
+PRAGMAS = (
+    f"page_size = {PAGE_BYTES}",  # of a new file; an existing one keeps its own
+    "secure_delete = OFF",  # Debian's is on: it would write each page once more, in zeros, when its rows are deleted
+    f"wal_autocheckpoint = {WAL_PAGES}",
+)
 
-# The last is what a table that is missing raises.
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+_DAMAGED = {*DAMAGE, sqlite3.SQLITE_ERROR}  # the last: a table is missing
 _NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}  # as a full disk shows itself
 
 # Blocks go by position: 100,000 of them by name cost three times as much.
@@ -96,20 +101,10 @@ class StoreDamaged(Exception):
     """There is a file, and it is not what was saved; the text says why."""
 
 
-class Reserve(Protocol):
-    """Room on the medium that is kept for when there is no other (`system.storage.ballast.Ballast`)."""
-
-    def lay(self) -> None:
-        """Take the room again, if there is enough beside it."""
-
-    def give_up(self) -> bool:
-        """Free the room; false: there was none."""
-
-
 class SqliteStore:
     """`ports.Store` in one SQLite file with a write-ahead log."""
 
-    def __init__(self, path: Path, reserve: Reserve | None = None, *, is_checked: bool = True) -> None:
+    def __init__(self, path: Path, reserve: Ballast | None = None, *, is_checked: bool = True) -> None:
         """Open or create the file and bring its schema up to date. Raises `StoreUnavailable`, `StoreDamaged`.
 
         `is_checked`: whether all is read once, to see that it is whole; else what is damaged raises where it is read.
@@ -241,11 +236,7 @@ class SqliteStore:
         """
         try:
             for path in (self._log, self._log.parent):  # the log may be new
-                descriptor = os.open(path, os.O_RDONLY)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
+                sync(path)
         except OSError as error:
             log.error("what was ordered may not survive a power cut: %s", error)
             raise Refused(
@@ -318,7 +309,7 @@ class SqliteStore:
 
     def _make_room(self, error: sqlite3.OperationalError) -> None:
         """Give up the reserve; raises the error again where it is of another kind, or there is no reserve."""
-        if _code(error) not in _NO_ROOM or self._reserve is None or not self._reserve.give_up():
+        if code_of(error) not in _NO_ROOM or self._reserve is None or not self._reserve.give_up():
             raise error
         log.warning("there is no room for the state (%s); the reserve is given up", error)
 
@@ -331,12 +322,10 @@ class SqliteStore:
 
     def _damage(self) -> str | None:
         try:
-            [found] = self._database.execute("PRAGMA integrity_check (1)").fetchone()
+            require_sound(self._database, "integrity_check (1)")
         except sqlite3.DatabaseError as error:
             _require_damage(error)
             return str(error)
-        if found != "ok":
-            return str(found)
         tables = {table: reader for readers in CONTENTS.values() for table, reader in readers.items()}
         unreadable = [table for table, reader in tables.items() if not _readable(self._database, table, reader)[1]]
         return f"rows of {', '.join(unreadable)} cannot be read" if unreadable else None
@@ -347,19 +336,11 @@ def _opened(path: Path) -> Database:
         raise StoreDamaged("a folder stands in its place")
     if path.exists() and path.stat().st_size == 0:
         raise StoreDamaged("it is empty")  # SQLite would take it for a new one, and delete its log unread
-    database = Database(sqlite3.connect(path), execute_plugins=False)
     try:
-        database.execute(f"PRAGMA page_size = {PAGE_BYTES}").close()  # of a new file; of another it stays what it is
-        # Debian's is on: it would write each page once more, in zeros, when its rows are deleted.
-        database.execute("PRAGMA secure_delete = OFF").close()
-        database.execute("PRAGMA journal_mode = WAL").close()
-        database.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}").close()
-        migrations.apply(database)
+        return open_database(path, migrations, PRAGMAS)
     except sqlite3.DatabaseError as error:
-        database.close()
         _require_damage(error)
         raise StoreDamaged(str(error)) from error
-    return database
 
 
 def _readable(source: Database, table: str, reader: Callable[[Row], object]) -> tuple[Sequence[Row], bool]:
@@ -385,11 +366,7 @@ def _readable(source: Database, table: str, reader: Callable[[Row], object]) -> 
     return rows, not wrong
 
 
-def _code(error: sqlite3.Error) -> int:
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-
-
 def _require_damage(error: sqlite3.DatabaseError) -> None:
     """Raise the error again where it says something else, such as that another program holds the file."""
-    if _code(error) not in _DAMAGED:
+    if code_of(error) not in _DAMAGED:
         raise error

@@ -1,7 +1,5 @@
 import base64
 import json
-import os
-import stat
 import subprocess
 import sys
 from datetime import timedelta
@@ -14,8 +12,7 @@ from appliance.core.access.token_lifetime import Issuance
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.server import access
-from appliance.server.access import AccessError, Authenticator, Role
-from appliance.server.access.secret import SECRET_FILE
+from appliance.server.access import Authenticator, Role
 from appliance.system.storage.people_store import SqlitePeopleStore
 from tests.server import START
 
@@ -204,64 +201,6 @@ def test_the_longest_list_of_departments_fits(judge):
     departments = [f"{number:064}" for number in range(64)]
     token = access.issue(SECRET, Role.VIEWER, departments, 60, "screen", START)
     assert judge(token, START).departments == set(departments)
-
-
-def test_the_secret_is_made_once_and_only_its_owner_may_read_it(tmp_path):
-    secret = access.load_secret(tmp_path)
-    assert len(secret) == 32
-    assert access.load_secret(tmp_path) == secret
-    (file,) = tmp_path.iterdir()
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert access.load_secret(tmp_path) != bytes(32)
-
-
-def test_two_first_starts_at_once_agree_on_the_secret(tmp_path):
-    code = "import sys, pathlib; from appliance.server.access import load_secret as l; "
-    code += "sys.stdin.read(1); print(l(pathlib.Path(sys.argv[1])).hex())"
-    programs = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(4)
-    ]
-    secrets = {program.communicate("x")[0] for program in programs}
-    assert secrets == {access.load_secret(tmp_path).hex() + "\n"}
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o777])
-def test_a_secret_that_others_may_read_is_not_used(tmp_path, mode):
-    access.load_secret(tmp_path)
-    (tmp_path / SECRET_FILE).chmod(mode)
-    with pytest.raises(AccessError, match="chmod 600"):
-        access.load_secret(tmp_path)
-
-
-@pytest.mark.parametrize("content", [b"", b"short", b"x" * 33])
-def test_a_file_that_is_no_secret_is_not_used(tmp_path, content):
-    (tmp_path / SECRET_FILE).write_bytes(content)
-    with pytest.raises(AccessError, match="delete it"):
-        access.load_secret(tmp_path)
-
-
-def test_a_secret_is_not_followed_to_another_place(tmp_path):
-    (tmp_path / "elsewhere").write_bytes(bytes(32))
-    (tmp_path / SECRET_FILE).symlink_to("elsewhere")
-    with pytest.raises(AccessError, match=SECRET_FILE):
-        access.load_secret(tmp_path)
-
-
-def test_a_pipe_in_the_place_of_the_secret_does_not_hang(tmp_path):
-    os.mkfifo(tmp_path / SECRET_FILE, 0o600)
-    with pytest.raises(AccessError, match="delete it"):
-        access.load_secret(tmp_path)
-
-
-@pytest.mark.parametrize("state_dir", ["missing", "/proc", "/dev/null"])
-def test_a_state_directory_that_cannot_be_used_is_said_in_one_line(tmp_path, state_dir):
-    with pytest.raises(AccessError, match="state directory") as error:
-        access.load_secret(tmp_path / state_dir)
-    assert "\n" not in str(error.value)
 
 
 def test_a_payload_that_is_no_json_is_refused_even_when_signed(refusal):

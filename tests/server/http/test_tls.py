@@ -12,6 +12,7 @@ import pytest
 from appliance.server.http.pinning import fingerprint, pinned_context
 from appliance.server.http.tls import Tls, TlsUnavailable
 from appliance.system import certificate
+from appliance.system.storage.files import write_private
 from tests.client import NodeClient
 from tests.contract.schema import examples
 
@@ -147,7 +148,7 @@ def test_the_pin_takes_the_one_certificate_and_no_other(secured, pem, tmp_path):
     with socket.create_connection(address) as plain, pinned_context(pem).wrap_socket(plain) as protected:
         assert protected.version() == "TLSv1.3"
     other = tmp_path / "other.pem"
-    certificate.ensure(other, ["localhost", "127.0.0.1"], datetime.now(UTC), even_if_old=True)
+    certificate.ensure(other, ["localhost", "127.0.0.1"], datetime.now(UTC), write_private, even_if_old=True)
     with (
         socket.create_connection(address) as plain,
         pytest.raises(ssl.SSLCertVerificationError, match="another server"),
@@ -158,11 +159,11 @@ def test_the_pin_takes_the_one_certificate_and_no_other(secured, pem, tmp_path):
 def test_a_new_certificate_is_another(tmp_path):
     pem = tmp_path / "server.pem"
     wall = datetime(2026, 1, 1, tzinfo=UTC)
-    assert certificate.ensure(pem, ["localhost"], wall, even_if_old=False)
+    assert certificate.ensure(pem, ["localhost"], wall, write_private, even_if_old=False)
     tls = Tls(pem, pem)
     first = tls.fingerprint
-    assert not certificate.ensure(pem, ["localhost"], wall + timedelta(days=300), even_if_old=False)
-    assert certificate.ensure(pem, ["localhost"], wall + timedelta(days=380), even_if_old=False)
+    assert not certificate.ensure(pem, ["localhost"], wall + timedelta(days=300), write_private, even_if_old=False)
+    assert certificate.ensure(pem, ["localhost"], wall + timedelta(days=380), write_private, even_if_old=False)
     tls.load()
     assert tls.fingerprint == fingerprint(pem) != first
 
@@ -170,7 +171,7 @@ def test_a_new_certificate_is_another(tmp_path):
 def test_a_certificate_without_its_key_is_told_in_one_line(tmp_path):
     one, other = tmp_path / "one.pem", tmp_path / "other.pem"
     for path in (one, other):
-        certificate.ensure(path, ["localhost"], datetime.now(UTC), even_if_old=True)
+        certificate.ensure(path, ["localhost"], datetime.now(UTC), write_private, even_if_old=True)
     with pytest.raises(TlsUnavailable, match="cannot be used as certificate and key"):
         Tls(one, other)
     with pytest.raises(TlsUnavailable, match=r"missing\.pem"):

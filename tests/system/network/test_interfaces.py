@@ -8,7 +8,7 @@ from appliance.system.network.interfaces import RtnetlinkInterfaces
 @pytest.fixture
 def watched(gateway):
     with gateway.appliance.entered():
-        interfaces = RtnetlinkInterfaces()
+        interfaces = RtnetlinkInterfaces("boot")
     yield gateway, interfaces
     interfaces.close()
 
@@ -77,7 +77,7 @@ def test_a_cable_has_the_speed_that_its_driver_tells_and_loopback_none(watched):
 
 def test_a_port_names_its_bridge(bridge):
     with bridge.appliance.entered():
-        interfaces = RtnetlinkInterfaces()
+        interfaces = RtnetlinkInterfaces("boot")
     assert interfaces.links()["eth1"].master == "br0"
     assert interfaces.links()["br0"].master is None
     interfaces.close()

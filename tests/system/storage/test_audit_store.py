@@ -1,6 +1,5 @@
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from dataclasses import replace
 
@@ -9,6 +8,7 @@ import pytest
 from appliance.core.access.audit_entry import AuditEntry, first_break
 from appliance.system.storage import audit_store as module
 from appliance.system.storage.audit_store import AuditStoreUnavailable, SqliteAuditStore, altered_at
+from tests.system.storage.programs import command
 
 ENTRY = AuditEntry("2026-11-23T12:00:00.000Z", "anna", "admin", "192.168.1.9", "ip:block", '{"address":"10.0.0.1"}')
 
@@ -70,11 +70,7 @@ def test_it_is_bounded_and_what_is_old_goes_a_little_at_a_time(trail, path):
 
 
 def test_two_programs_write_one_chain(trail, path):
-    code = "import sys, pathlib\nfrom appliance.system.storage.audit_store import *\n"
-    code += "from appliance.core.access.audit_entry import AuditEntry\n"
-    code += "t = SqliteAuditStore(pathlib.Path(sys.argv[1]))\n"
-    code += "for n in range(50): t.record(AuditEntry('', 'other', '', None, str(n)))"
-    other = subprocess.Popen([sys.executable, "-c", code, str(path)])
+    other = subprocess.Popen(command("record_50_entries", path))
     for number in range(50):
         trail.record(replace(ENTRY, what=str(number)))
     assert other.wait(30) == 0
@@ -135,4 +131,5 @@ def test_a_damaged_trail_is_moved_aside_and_begun_anew(path, content):
         assert trail.read(100) == []
         trail.record(ENTRY)
         assert len(trail.read(100)) == 1
-    assert path.with_name(f"{path.name}.damaged").exists()
+    [aside] = path.parent.glob(f"{path.name}.damaged-*Z")
+    assert aside.stat().st_size > 0

@@ -1,8 +1,8 @@
 import subprocess
-import sys
 from pathlib import Path
 
 from appliance.system.storage.ballast import BALLAST_BYTES, Ballast
+from tests.system.storage.programs import command
 
 
 def test_it_takes_room_until_it_is_given_up(tmp_path: Path) -> None:
@@ -18,16 +18,6 @@ def test_it_takes_room_until_it_is_given_up(tmp_path: Path) -> None:
 
 
 def test_on_a_small_disk_nothing_is_taken(tmp_path: Path) -> None:
-    program = f"""
-import subprocess
-from pathlib import Path
-from appliance.system.storage.ballast import Ballast
-disk = Path({str(tmp_path)!r})
-subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8M", "tmpfs", disk], check=True)
-Ballast(disk / "ballast").lay()
-assert not (disk / "ballast").exists()
-print("as promised")
-"""
-    command = ["unshare", "--mount", sys.executable, "-c", program]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    program = ["unshare", "--mount", *command("ballast_on_a_small_disk", tmp_path)]
+    run = subprocess.run(program, capture_output=True, text=True, check=False)
     assert run.stdout == "as promised\n", run.stderr

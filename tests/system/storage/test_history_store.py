@@ -1,6 +1,5 @@
 import sqlite3
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from appliance.core.metering.history_series import ALL_HOSTS, Series, Step
 from appliance.core.metering.usage import NOTHING, Passed, plus
 from appliance.system.storage.history_store import TABLES, SqliteHistoryStore
+from tests.system.storage.programs import command
 
 LAB, HOST, OTHER = ("lab", ALL_HOSTS), ("lab", "10.0.0.1"), ("sales", "10.0.0.1")
 MINUTE = 29_800_000  # of 2026, as all numbers of buckets here
@@ -153,7 +153,8 @@ def test_a_damaged_file_is_moved_aside_and_begun_anew(
     assert history_store.read(Step.HOUR, LAB, range(9)) == {}
     assert add(history_store, Step.HOUR, 5, LAB) is None
     assert history_store.read(Step.HOUR, LAB, range(9)) == {5: Passed(1, 2)}
-    assert path.with_name("history.sqlite3.damaged").read_bytes() == content
+    [aside] = path.parent.glob("history.sqlite3.damaged-*")
+    assert aside.read_bytes() == content
     assert "is damaged" in caplog.text
     history_store.close()
 
@@ -169,7 +170,7 @@ def test_a_file_that_is_damaged_while_it_is_used_is_begun_anew(history_store: Sq
     told = [reason for reason in reasons if reason]
     assert len(told) == 1
     assert "malformed" in told[0]
-    assert path.with_name("history.sqlite3.damaged").exists()
+    assert len([*path.parent.glob("history.sqlite3.damaged-*Z")]) == 1
 
 
 def test_a_file_that_vanishes_is_begun_anew_after_a_restart(path: Path) -> None:
@@ -192,44 +193,13 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_takes_nothing_in_part_and_all_of_it_when_there_is_room(tmp_path: Path) -> None:
-    program = """
-import os, sys
-from pathlib import Path
-from appliance.core.metering.history_series import Step
-from appliance.system.storage.history_store import SqliteHistoryStore
-
-folder = Path(sys.argv[1])
-archive = SqliteHistoryStore(folder / "history.sqlite3")
-batch = {("lab", str(host)): {(Step.HOUR, hour): [1, 1] for hour in range(100)} for host in range(200)}
-assert archive.add({("lab", "7"): {(Step.HOUR, 0): [1, 1]}}) is None
-(folder / "filler").write_bytes(bytes(os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize - 16384))
-told = archive.add(batch)
-assert "full" in told, told
-archive.fold()
-found = archive.read(Step.HOUR, ("lab", "7"), range(100))
-assert [(hour, one.total_bytes) for hour, one in found.items()] == [(0, 2)], found
-(folder / "filler").unlink()
-assert archive.add(batch) is None
-assert len(archive.read(Step.HOUR, ("lab", "199"), range(100))) == 100
-archive.close()
-print("done")
-"""
-    script = f"mount -t tmpfs -o size=4m none {tmp_path} && exec {sys.executable} -c '{program}' {tmp_path}"
-    done = subprocess.run(["unshare", "--mount", "bash", "-c", script], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "done", done.stderr
+    program = ["unshare", "--mount", *command("history_on_a_full_disk", tmp_path)]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert done.stdout == "as promised\n", done.stderr
 
 
 def test_a_kill_in_the_middle_of_adding_leaves_whole_batches(path: Path) -> None:
-    program = f"""
-from pathlib import Path
-from appliance.core.metering.history_series import Step
-from appliance.system.storage.history_store import SqliteHistoryStore
-archive = SqliteHistoryStore(Path({str(path)!r}))
-for count in range(1, 1_000_000):
-    archive.add({{("lab", ""): {{(step, 7): [1, 0] for step in (Step.HOUR, Step.DAY)}}}})
-    print(count, flush=True)
-"""
-    writer = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    writer = subprocess.Popen(command("add_until_killed", path), stdout=subprocess.PIPE, text=True)
     assert writer.stdout is not None
     for _ in range(50):
         told = int(writer.stdout.readline())

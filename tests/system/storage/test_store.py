@@ -3,7 +3,6 @@ import random
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +17,7 @@ from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import plan
 from appliance.core.refusal import Refused
 from appliance.system.storage.store import BOOKS, PAGE_BYTES, SqliteStore, StoreDamaged, StoreUnavailable, migrations
+from tests.system.storage.programs import command
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MARK = Mark("boot/3/02:00:00:00:00:01", 2**62, 7)
@@ -82,51 +82,8 @@ def test_a_limit_that_was_set_by_hand_replaces_the_one_before_and_may_be_none(pa
 
 
 def test_a_full_disk_takes_nothing_and_says_so_until_there_is_room(tmp_path: Path) -> None:
-    program = f"""
-import subprocess
-from datetime import UTC, date, datetime
-from pathlib import Path
-from appliance.core.metering.quota import QuotaKind, Ledger
-from appliance.core.metering.usage import Mark
-from appliance.system.storage.store import SqliteStore
-disk = Path({str(tmp_path)!r})
-subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", disk], check=True)
-store = SqliteStore(disk / "appliance.sqlite3")
-
-def save(used):
-    ledgers = [Ledger(kind, date(2026, 11, 23), used) for kind in QuotaKind]
-    departments = [f"department-{{number}}" for number in range(200)]
-    marks = dict.fromkeys(departments, Mark("x", used, 0))
-    return store.save_metering(dict.fromkeys(departments, ledgers), marks, datetime.now(UTC))
-
-def fill():
-    with (disk / "ballast").open("wb", buffering=0) as ballast:
-        try:
-            while True:
-                ballast.write(bytes(4096))
-        except OSError:
-            pass
-
-assert save(1)
-fill()
-used = 1
-while save(used + 1):
-    used += 1
-    assert used < 1000
-    fill()
-assert not save(used + 1)
-assert {{one.used_bytes for one in store.ledgers("department-7")}} == {{used}}
-assert store.marks()["department-7"] == Mark("x", used, 0)
-(disk / "ballast").unlink()
-assert save(used + 2)
-store.close()
-again = SqliteStore(disk / "appliance.sqlite3")
-assert {{one.used_bytes for one in again.ledgers("department-7")}} == {{used + 2}}
-assert again.marks()["department-7"] == Mark("x", used + 2, 0)
-print("as promised")
-"""
-    command = ["unshare", "--mount", sys.executable, "-c", program]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    program = ["unshare", "--mount", *command("store_on_a_full_disk", tmp_path)]
+    run = subprocess.run(program, capture_output=True, text=True, check=False)
     assert run.stdout == "as promised\n", run.stderr
 
 
@@ -155,72 +112,12 @@ def test_a_maintenance_that_is_over_is_forgotten(path: Path) -> None:
 
 def test_50_kills_in_the_middle_of_a_commit_leave_ledger_and_mark_in_step(tmp_path: Path) -> None:
     """The kernel kills a process in the write that passes RLIMIT_FSIZE: the log then ends there, within a commit."""
-    program = f"""
-import os, random, resource, signal, sys
-from datetime import UTC, date, datetime
-from pathlib import Path
-from appliance.core.metering.quota import QuotaKind, Ledger
-from appliance.core.metering.usage import Mark
-from appliance.system.storage.store import SqliteStore
-
-folder = Path({str(tmp_path)!r})
-path, log_path, told_path = (folder / name for name in ("a.sqlite3", "a.sqlite3-wal", "told"))
-chance = random.Random(50)
-NAMES = ["department%d" % number for number in range(8)]
-
-def save(store, used):
-    ledgers = [Ledger(kind, date(2026, 11, 1), used) for kind in QuotaKind]
-    marks = dict.fromkeys(NAMES, Mark("x", used, 0))
-    assert store.save_metering(dict.fromkeys(NAMES, ledgers), marks, datetime.now(UTC))
-
-def save_until_killed(used, most_bytes):
-    store = SqliteStore(path)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
-    told = os.open(told_path, os.O_RDWR | os.O_CREAT)
-    while True:
-        used += 1
-        save(store, used)
-        os.pwrite(told, b"%d" % used, 0)
-
-used = 0
-for kill in range(50):
-    most_bytes = chance.randrange(50_000, 400_000)
-    child = os.fork()
-    if child == 0:
-        save_until_killed(used, most_bytes)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXFSZ
-    assert log_path.stat().st_size == most_bytes, "it was killed in the middle of writing a commit to the log"
-    told = int(told_path.read_bytes())
-    assert told > used
-    store = SqliteStore(path)
-    books = [{{one.used_bytes for one in store.ledgers(name)}} for name in NAMES]
-    marks = [mark.up_bytes for mark in store.marks().values()]
-    assert books == [{{told}}] * 8 and marks == [told] * 8, (books, marks, told)
-    store.close()
-    used = told
-print("as promised")
-"""
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    run = subprocess.run(command("kills_in_a_commit", tmp_path), capture_output=True, text=True, check=False)
     assert run.stdout == "as promised\n", run.stderr
 
 
 def test_a_kill_at_any_moment_of_saving_loses_nothing_that_was_told(path: Path) -> None:
-    program = f"""
-from datetime import UTC, date, datetime
-from pathlib import Path
-from appliance.core.metering.quota import QuotaKind, Ledger
-from appliance.core.metering.usage import Mark
-from appliance.system.storage.store import SqliteStore
-store = SqliteStore(Path({str(path)!r}))
-for used in range(1, 1_000_000):
-    ledger = Ledger(QuotaKind.DAILY, date(2026, 11, 23), used)
-    store.save_metering({{"a": [ledger]}}, {{"a": Mark("x", used, 0)}}, datetime.now(UTC))
-    print(used, flush=True)
-"""
-    writer = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    writer = subprocess.Popen(command("save_until_killed", path), stdout=subprocess.PIPE, text=True)
     assert writer.stdout is not None
     for _ in range(50):
         told = int(writer.stdout.readline())

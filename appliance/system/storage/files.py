@@ -1,0 +1,43 @@
+"""Plain files that a power cut leaves whole: the former content, or the new one."""
+
+import os
+import shutil
+from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes, *, mode: int | None = None) -> None:
+    """Write another file, sync it, rename it to this one and sync the folder. Raises `OSError`, and leaves no draft.
+
+    `mode`: its permissions; `None`: those of the file that it replaces, else what the umask leaves.
+    """
+    draft = path.with_name(f"{path.name}.new")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    descriptor = os.open(draft, flags, 0o666 if mode is None else mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if mode is not None:
+                os.fchmod(descriptor, mode)  # of a draft that a power cut has left too
+            elif path.exists():
+                shutil.copymode(path, draft)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """The same for a file that only its owner may read."""
+    write_whole(path, content, mode=0o600)
+
+
+def sync(path: Path) -> None:
+    """Wait until this file or folder is on the medium. Raises `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -25,7 +25,7 @@ def token(paths: Paths, role: str, departments: str, ttl: int, subject: str) -> 
     if click.get_current_context().invoked_subcommand:
         return
     from appliance.core.access.person import Role
-    from appliance.service.offline_access import now, offline_people, operator
+    from appliance.service.access.offline_access import now, offline_people, operator
 
     with explained_failures():
         paths.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -43,7 +43,7 @@ def token(paths: Paths, role: str, departments: str, ttl: int, subject: str) -> 
 def list_tokens(paths: Paths, as_json: bool) -> None:
     """List the tokens that have not expired: issued ones, logins, and used tokens of external issuers."""
     from appliance.server.access.people import ticket_facts
-    from appliance.service.offline_access import now, offline_people
+    from appliance.service.access.offline_access import now, offline_people
 
     with explained_failures(), offline_people(paths.state_dir) as people:
         facts = [ticket_facts(ticket) for ticket in people.tickets(now())]
@@ -60,8 +60,8 @@ def revoke(paths: Paths, token_id: str) -> None:
     ID is an id from `appliance token list`, or the token itself.
     """
     from appliance.server.access.tokens import read
-    from appliance.service.offline_access import now, offline_people, operator
-    from appliance.service.own_token import load_secret
+    from appliance.service.access.offline_access import now, offline_people, operator
+    from appliance.service.access.own_token import load_secret
 
     with explained_failures(), offline_people(paths.state_dir) as people:
         known_id = read(load_secret(paths.state_dir), token_id).id if "." in token_id else token_id
@@ -83,7 +83,7 @@ def user() -> None:
 def add(paths: Paths, name: str, role: str, departments: str, password: str) -> None:
     """Add a person. A department head is an operator or viewer with --departments."""
     from appliance.core.access.person import Person, Role, require_name
-    from appliance.service.offline_access import now, offline_people, operator
+    from appliance.service.access.offline_access import now, offline_people, operator
 
     with explained_failures():
         paths.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -99,7 +99,7 @@ def add(paths: Paths, name: str, role: str, departments: str, password: str) -> 
 def list_people(paths: Paths, as_json: bool) -> None:
     """List the people who can log in."""
     from appliance.server.access.people import person_facts
-    from appliance.service.offline_access import offline_people
+    from appliance.service.access.offline_access import offline_people
 
     with explained_failures(), offline_people(paths.state_dir) as people:
         facts = [person_facts(person) for person in people.listed()]
@@ -111,7 +111,7 @@ def list_people(paths: Paths, as_json: bool) -> None:
 @click.argument("name")
 def remove(paths: Paths, name: str) -> None:
     """Remove a person; a running service ends their logins within a second."""
-    from appliance.service.offline_access import now, offline_people, operator
+    from appliance.service.access.offline_access import now, offline_people, operator
 
     with explained_failures(), offline_people(paths.state_dir) as people:
         people.remove(name, operator(), now())
@@ -124,7 +124,7 @@ def remove(paths: Paths, name: str) -> None:
 @click.password_option("--password", help="The new password; asked for if not given.")
 def password(paths: Paths, name: str, password: str) -> None:
     """Change a person's password; logins with the old one end."""
-    from appliance.service.offline_access import now, offline_people, operator
+    from appliance.service.access.offline_access import now, offline_people, operator
 
     with explained_failures(), offline_people(paths.state_dir) as people:
         people.set_password(name, password, operator(), now)

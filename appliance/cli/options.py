@@ -83,7 +83,7 @@ def connected_client(paths: Paths) -> Iterator["Client"]:
 def connection(paths: Paths) -> Iterator["Client"]:
     """A client of the running service. Raises `CallFailed`, `ConfigError`, `AccessError`."""
     from appliance.client import connected, reachable_url
-    from appliance.service.own_token import own_token
+    from appliance.service.access.own_token import own_token
 
     server = server_section(paths)
     url = reachable_url(server.host, server.port, tls=server.tls)

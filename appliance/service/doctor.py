@@ -16,7 +16,7 @@ from appliance.config import Config, ConfigError, ServerSection
 from appliance.config.sections import certificate_file
 from appliance.server.access import AccessError
 from appliance.server.http.pinning import fingerprint
-from appliance.service.own_token import load_secret
+from appliance.service.access.own_token import load_secret
 
 
 class Verdict(StrEnum):
@@ -139,7 +139,7 @@ def _secret(state_dir: Path) -> Finding:
 
 
 def _trail(state_dir: Path) -> Iterator[Finding]:
-    from appliance.service.offline_access import TRAIL_FILE
+    from appliance.service.access.offline_access import TRAIL_FILE
     from appliance.system.storage.audit_store import AuditStoreUnavailable, altered_at
 
     path, subject = state_dir / TRAIL_FILE, "audit trail"

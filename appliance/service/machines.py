@@ -1,4 +1,4 @@
-"""The machine that the service runs on: the real one, part by part, or the simulated one as a whole."""
+"""The machine that the service runs on, and how it is chosen: the simulated one is made here."""
 
 import os
 import socket
@@ -12,8 +12,7 @@ from zoneinfo import available_timezones
 from appliance import config as configuration
 from appliance.config import Config
 from appliance.core.blocking.block import BlockRequest
-from appliance.core.machine import Link, Position, Press
-from appliance.core.metering.quota import Action
+from appliance.core.machine import Link, Press
 from appliance.core.moment import Moment
 from appliance.ports import (
     Capture,
@@ -29,8 +28,6 @@ from appliance.ports import (
 )
 
 SEED = 1  # every simulation tells the same story, so that two people can talk about it
-NOTICE_PORT = 80  # what a browser asks when it is given a bare name
-LEADING = (Position.GATEWAY, Position.BRIDGE)  # where a department's traffic passes through this machine
 LOCAL_TIME = Path("/etc/localtime")  # a link into the zone files, by whose path the zone is known
 
 
@@ -40,11 +37,11 @@ class CannotStart(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """All that the ports need.
+    """An open machine, behind the ports.
 
-    `release`: takes all that is ours out of the kernel. `notice_port`: to which the kernel leads a cut-off host's HTTP;
-    `None` where it leads nobody. `press`: moves the mock button; `None` where it is real. `orders_due`: what simulated
-    people ask to be blocked; `None` on a real machine.
+    `release`: takes every table and filter of the appliance out of the kernel. `cut_off_port`: where the kernel sends
+    plain HTTP of hosts that are cut off; `None`: nowhere. `press`: moves the mock button; `None` where it is real.
+    `orders_due`: the blocks that simulated people ask for; `None` on a real machine.
     """
 
     interfaces: Interfaces
@@ -60,7 +57,7 @@ class Machine:
     clock: Callable[[], Moment]
     close: Callable[[], None]
     release: Callable[[], object]
-    notice_port: int | None = None
+    cut_off_port: int | None = None
     press: Callable[[Press], None] | None = None
     orders_due: Callable[[Moment], list[BlockRequest]] | None = None
 
@@ -68,86 +65,6 @@ class Machine:
     def is_simulated(self) -> bool:
         """Whether nothing of this machine is real."""
         return self.orders_due is not None
-
-
-def real_machine(config: Config, state_dir: Path) -> Machine:
-    """The machine under the program. Raises `CannotStart` where a part of it cannot be used."""
-    from appliance.service.releasing import release_kernel
-    from appliance.system.device.clock import KernelClock, boot_id
-    from appliance.system.device.panel import GpioPanel
-    from appliance.system.device.sensors import PsutilSensors
-    from appliance.system.network.bpf import Bpf
-    from appliance.system.network.capture import PacketCapture
-    from appliance.system.network.dns_filter import BpfDnsFilter
-    from appliance.system.network.flows import ConntrackFlows
-    from appliance.system.network.interfaces import RtnetlinkInterfaces
-    from appliance.system.network.neighbours import RtnetlinkNeighbours
-    from appliance.system.network.traffic_control import TrafficControl
-    from appliance.system.network.upstream import LinuxUpstream
-    from appliance.system.nftables import firewall as blocks
-    from appliance.system.nftables.change_monitor import ChangeMonitor
-    from appliance.system.nftables.libnftables import FirewallUnavailable, Nftables
-    from appliance.system.nftables.meters import TABLE, NftablesMeters
-    from appliance.system.nftables.nfnetlink import Nfnetlink
-    from appliance.system.nftables.set_elements import SetElements
-
-    is_mirror = config.position is Position.MIRROR
-    cuts_off = any(one.quota.on_exceeded is Action.BLOCK for one in config.departments)
-    notice_port = NOTICE_PORT if cuts_off and config.position in LEADING else None
-    pins = config.panel
-    try:
-        nftables = Nftables()
-        capture = PacketCapture(promiscuous=is_mirror)
-    except (FirewallUnavailable, PermissionError) as error:
-        raise CannotStart(f"{error}; run as root, or try it with --simulate") from None
-    boot = boot_id()
-    interfaces, neighbours = RtnetlinkInterfaces(boot), RtnetlinkNeighbours()
-    flows, shown = ConntrackFlows(), Nfnetlink(TABLE)
-    shown_blocks, elements, notices = Nfnetlink(blocks.TABLE), SetElements(), ChangeMonitor(blocks.TABLE)
-    classifier = TrafficControl()
-    dns_filter = BpfDnsFilter(Bpf(), classifier)
-    panel = GpioPanel(
-        pins.button, pins.led_status, pins.led_alert, pins.led_activity, hold_s=pins.hold, scratch=state_dir
-    )
-
-    def close() -> None:
-        for part in (
-            panel,
-            capture,
-            dns_filter,
-            classifier,
-            notices,
-            elements,
-            shown_blocks,
-            shown,
-            neighbours,
-            interfaces,
-        ):
-            part.close()
-
-    return Machine(
-        interfaces=interfaces,
-        neighbours=neighbours,
-        flows=flows,
-        sensors=PsutilSensors(state_dir),
-        panel=panel,
-        firewall=blocks.NftablesFirewall(
-            nftables,
-            shown_blocks,
-            elements,
-            notices,
-            tracks_connections=not is_mirror,
-        ),
-        dns_filter=dns_filter,
-        upstream=LinuxUpstream(),
-        meters=NftablesMeters(nftables, shown, elements, boot, notice_port),
-        capture=capture,
-        clock=KernelClock().now,
-        close=close,
-        release=release_kernel,
-        notice_port=notice_port,
-        press=panel.press if panel.mocked_because else None,
-    )
 
 
 def simulated_machine(config: Config) -> Machine:

@@ -1,11 +1,11 @@
-"""Restoring: what is blocked is put in force, and nothing else, as early as a boot allows.
+"""Restores the saved blocks, and nothing else, as early as a boot allows.
 
-To be run before the network forwards; the service that starts later finds it there, and keeps it. It imports little,
-because each second counts: the dashboards' server alone takes as long as 100,000 blocks.
+It runs before the network forwards; the service that starts later finds the blocks in the kernel and keeps them. It
+imports little, because each second counts: importing the server alone takes as long as restoring 100,000 blocks.
 """
 
 import gc
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from appliance import config as configuration
@@ -13,17 +13,10 @@ from appliance.config import Config
 from appliance.core.machine import Position
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.service.machines import CannotStart
-from appliance.system.device.clock import KernelClock, boot_id
-from appliance.system.network.bpf import Bpf
-from appliance.system.network.dns_filter import BpfDnsFilter
-from appliance.system.network.interfaces import RtnetlinkInterfaces
-from appliance.system.network.traffic_control import TrafficControl
-from appliance.system.network.upstream import LinuxUpstream
-from appliance.system.nftables import firewall
-from appliance.system.nftables.change_monitor import ChangeMonitor
-from appliance.system.nftables.libnftables import FirewallUnavailable, Nftables
-from appliance.system.nftables.nfnetlink import Nfnetlink
-from appliance.system.nftables.set_elements import SetElements
+from appliance.service.monitors import build_blocking
+from appliance.service.real_machine import open_packet_filter
+from appliance.system.device.clock import KernelClock
+from appliance.system.nftables.libnftables import FirewallUnavailable
 from appliance.system.storage.rows import NOT_A_ROW
 from appliance.system.storage.store import SqliteStore, StoreDamaged, StoreUnavailable
 
@@ -31,9 +24,9 @@ STATE_FILE = "appliance.sqlite3"
 
 
 def restore(config_file: Path | None, state_dir: Path) -> str:
-    """Put in force what was blocked; returns a sentence for a person.
+    """Put the saved blocks in force; returns a sentence for a person.
 
-    Raises `ConfigError` or `CannotStart`: then the service, which mends more, is left to do it.
+    Raises `ConfigError` or `CannotStart`; the service, which repairs more, then restores them.
     """
     if config_file is None:
         return "there is no configuration; the service chooses what to look at when it starts"
@@ -45,36 +38,31 @@ def restore(config_file: Path | None, state_dir: Path) -> str:
     gc.disable()  # nothing here is garbage, and looking for it among 100,000 blocks doubles the time
     try:
         store = SqliteStore(state_dir / STATE_FILE, is_checked=False)
-        with closing(store):
-            return _restored(config, store)
+        with closing(store), ExitStack() as parts:
+            return _restored(config, store, parts)
     except (StoreDamaged, StoreUnavailable, FirewallUnavailable, *NOT_A_ROW) as error:
         raise CannotStart(f"{error}; the service mends what it can when it starts") from error
 
 
-def _restored(config: Config, store: SqliteStore) -> str:
-    shown, elements, notices = Nfnetlink(firewall.TABLE), SetElements(), ChangeMonitor(firewall.TABLE)
-    interfaces, classifier = RtnetlinkInterfaces(boot_id()), TrafficControl()
-    dns_filter = BpfDnsFilter(Bpf(), classifier)
-    departments = config.as_departments()
-    enforcement = Enforcement(
-        departments,
-        config.position,
-        [],
-        interfaces.links,
-        LinuxUpstream(),
-        firewall.NftablesFirewall(Nftables(), shown, elements, notices),
-        dns_filter,
-        store,
-        lambda: None,
-        lambda _: None,
+def _restored(config: Config, store: SqliteStore, parts: ExitStack) -> str:
+    packet_filter, now = open_packet_filter(parts), KernelClock().now()
+    enforcement = build_blocking(
+        config=config,
+        packet_filter=packet_filter,
+        store=store,
+        publish=lambda _: None,
+        require_writable=lambda: None,
     )
-    now = KernelClock().now()
     enforcement.restore(now)
-    links = interfaces.links()
-    for part in (dns_filter, classifier, notices, elements, shown, interfaces):
-        part.close()
-    open_at = [one.interface for one in departments for wanted, held in [enforcement.tally(one)] if held < wanted]
+    open_at = _open_interfaces(config, enforcement)
     if open_at:
-        reason = "; ".join(enforcement.troubles(now)) if links.keys() >= set(open_at) else "it does not exist yet"
+        is_there = packet_filter.interfaces.links().keys() >= set(open_at)
+        reason = "; ".join(enforcement.troubles(now)) if is_there else "it does not exist yet"
         raise CannotStart(f"nothing is blocked at {', '.join(open_at)}: {reason}; the service goes on trying")
     return f"{len(enforcement.blocks(now))} blocks are in force"
+
+
+def _open_interfaces(config: Config, enforcement: Enforcement) -> list[str]:
+    """The interfaces of departments at which a block is missing."""
+    tallies = ((one.interface, *enforcement.tally(one)) for one in config.as_departments())
+    return [interface for interface, wanted, enforced in tallies if enforced < wanted]

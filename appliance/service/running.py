@@ -44,7 +44,7 @@ from appliance.server.delivery.fanout import Fanout
 from appliance.server.http.listener import Listener
 from appliance.server.pages.cut_off import CutOffPage
 from appliance.server.pages.metrics import Watched
-from appliance.service.authentication import Authentication
+from appliance.service.access.authentication import Authentication
 from appliance.service.machines import CannotStart, Machine
 from appliance.service.state_recovery import RecoveredState, open_state
 from appliance.system.device.memory import give_back

@@ -41,7 +41,7 @@ from appliance.server.app import Server
 from appliance.server.calls import Services
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.http.tls import Tls
-from appliance.service.password_hashing import GreenPasswordHashing
+from appliance.service.access.password_hashing import GreenPasswordHashing
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedUpstream
 from appliance.system import certificate

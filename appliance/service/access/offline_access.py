@@ -14,7 +14,7 @@ from appliance.core.moment import Moment
 from appliance.server.access import AccessError, Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.people import People
-from appliance.service.own_token import load_secret
+from appliance.service.access.own_token import load_secret
 from appliance.system import passwords
 from appliance.system.device.clock import KernelClock, boot_id
 from appliance.system.passwords import PasswordsUnavailable

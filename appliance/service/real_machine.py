@@ -1,0 +1,103 @@
+"""Opens the real machine, part by part: the packet filter first, which is all that a boot needs."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.config import Config, PanelPins
+from appliance.core.machine import Position
+from appliance.core.metering.quota import Action
+from appliance.ports import DnsFilter, Interfaces, Upstream
+from appliance.service.machines import CannotStart, Machine
+from appliance.service.releasing import release_kernel
+from appliance.system.device.clock import KernelClock, boot_id
+from appliance.system.network.bpf import Bpf
+from appliance.system.network.dns_filter import BpfDnsFilter
+from appliance.system.network.interfaces import RtnetlinkInterfaces
+from appliance.system.network.traffic_control import TrafficControl
+from appliance.system.network.upstream import LinuxUpstream
+from appliance.system.nftables import firewall, meters
+from appliance.system.nftables.change_monitor import ChangeMonitor
+from appliance.system.nftables.libnftables import FirewallUnavailable, Nftables
+from appliance.system.nftables.nfnetlink import Nfnetlink
+from appliance.system.nftables.set_elements import SetElements
+
+CUT_OFF_PORT = 80  # what a browser asks when it is given a bare name
+LEADING = (Position.GATEWAY, Position.BRIDGE)  # where a department's traffic passes through this machine
+
+
+@dataclass(frozen=True, slots=True)
+class RealPacketFilter:
+    """The open packet filter. `boot`: the kernel's name of this boot."""
+
+    interfaces: Interfaces
+    upstream: Upstream
+    firewall: firewall.NftablesFirewall
+    dns_filter: DnsFilter
+    nftables: Nftables
+    elements: SetElements
+    boot: str
+
+
+def open_packet_filter(parts: ExitStack, *, tracks_connections: bool = True) -> RealPacketFilter:
+    """Open the packet filter; `parts` closes it. Raises `FirewallUnavailable`."""
+    nftables, boot = Nftables(), boot_id()
+    interfaces, elements, shown = RtnetlinkInterfaces(boot), SetElements(), Nfnetlink(firewall.TABLE)
+    changes, traffic_control = ChangeMonitor(firewall.TABLE), TrafficControl()
+    dns_filter = BpfDnsFilter(Bpf(), traffic_control)
+    for part in (interfaces, shown, elements, changes, traffic_control, dns_filter):
+        parts.callback(part.close)
+    blocks = firewall.NftablesFirewall(nftables, shown, elements, changes, tracks_connections=tracks_connections)
+    return RealPacketFilter(interfaces, LinuxUpstream(), blocks, dns_filter, nftables, elements, boot)
+
+
+def open_real_machine(config: Config, state_dir: Path) -> Machine:
+    """Open every part of this computer. Raises `CannotStart` where one cannot be used."""
+    from appliance.system.device.sensors import PsutilSensors
+    from appliance.system.network.capture import PacketCapture
+    from appliance.system.network.flows import ConntrackFlows
+    from appliance.system.network.neighbours import RtnetlinkNeighbours
+
+    is_mirror = config.position is Position.MIRROR
+    parts = ExitStack()
+    try:
+        packet_filter = open_packet_filter(parts, tracks_connections=not is_mirror)
+        capture = PacketCapture(promiscuous=is_mirror)
+    except (FirewallUnavailable, PermissionError) as error:
+        parts.close()
+        raise CannotStart(f"{error}; run as root, or try it with --simulate") from None
+    neighbours, shown, port = RtnetlinkNeighbours(), Nfnetlink(meters.TABLE), _cut_off_port(config)
+    panel = _open_panel(config.panel, state_dir)
+    for part in (neighbours, shown, capture, panel):
+        parts.callback(part.close)
+    return Machine(
+        interfaces=packet_filter.interfaces,
+        neighbours=neighbours,
+        flows=ConntrackFlows(),
+        sensors=PsutilSensors(state_dir),
+        panel=panel,
+        firewall=packet_filter.firewall,
+        dns_filter=packet_filter.dns_filter,
+        upstream=packet_filter.upstream,
+        meters=meters.NftablesMeters(packet_filter.nftables, shown, packet_filter.elements, packet_filter.boot, port),
+        capture=capture,
+        clock=KernelClock().now,
+        close=parts.close,
+        release=release_kernel,
+        cut_off_port=port,
+        press=panel.press if panel.mocked_because else None,
+    )
+
+
+def _open_panel(pins: PanelPins, state_dir: Path):
+    from appliance.system.device.panel import GpioPanel
+
+    return GpioPanel(
+        pins.button, pins.led_status, pins.led_alert, pins.led_activity, hold_s=pins.hold, scratch=state_dir
+    )
+
+
+def _cut_off_port(config: Config) -> int | None:
+    """The port of the page for hosts that are cut off; `None` where no host is, or the kernel cannot lead them there."""
+    cuts_off = any(one.quota.on_exceeded is Action.BLOCK for one in config.departments)
+    return CUT_OFF_PORT if cuts_off and config.position in LEADING else None

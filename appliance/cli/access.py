@@ -42,11 +42,11 @@ def token(place: Paths, role: str, departments: str, ttl: int, subject: str) -> 
 @json_option
 def list_tokens(place: Paths, as_json: bool) -> None:
     """List the tokens that are not over: what was issued, who is logged in, and what issuers' tokens were shown."""
-    from appliance.server.access.people import ticket_facts
+    from appliance.server.access.people import token_facts
     from appliance.service.offline_access import now, offline_people
 
     with explained_failures(), offline_people(place.state_dir) as people:
-        facts = [ticket_facts(ticket) for ticket in people.tickets(now())]
+        facts = [token_facts(token) for token in people.tokens(now())]
     columns = ("id", "subject", "role", "departments", "origin", "expiresAt", "revokedAt")
     _show(facts, columns, as_json)
 
@@ -65,7 +65,7 @@ def revoke(place: Paths, token_id: str) -> None:
 
     with explained_failures(), offline_people(place.state_dir) as people:
         known_id = read(load_secret(place.state_dir), token_id).id if "." in token_id else token_id
-        people.revoke(known_id, operator(), now())
+        people.revoke_token(known_id, operator(), now())
     click.echo(f"revoked {known_id}")
 
 
@@ -89,7 +89,7 @@ def add(place: Paths, name: str, role: str, departments: str, password: str) -> 
         place.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         require_name(name)
         with offline_people(place.state_dir) as people:
-            people.add(Person(name, Role(role), _departments(departments)), password, operator(), now)
+            people.add_person(Person(name, Role(role), _departments(departments)), password, operator(), now)
     click.echo(f"{name} can log in")
 
 
@@ -102,7 +102,7 @@ def list_people(place: Paths, as_json: bool) -> None:
     from appliance.service.offline_access import offline_people
 
     with explained_failures(), offline_people(place.state_dir) as people:
-        facts = [person_facts(person) for person in people.listed()]
+        facts = [person_facts(person) for person in people.people()]
     _show(facts, ("name", "role", "departments"), as_json)
 
 
@@ -114,7 +114,7 @@ def remove(place: Paths, name: str) -> None:
     from appliance.service.offline_access import now, offline_people, operator
 
     with explained_failures(), offline_people(place.state_dir) as people:
-        people.remove(name, operator(), now())
+        people.remove_person(name, operator(), now())
     click.echo(f"{name} cannot log in any more")
 
 

@@ -45,7 +45,6 @@ from appliance.server.calls import Services
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.http.listener import Listener
 from appliance.server.pages.cut_off import CutOffPage
-from appliance.server.pages.metrics import Watched
 from appliance.service.authentication import Authentication
 from appliance.service.machines import CannotStart, Machine
 from appliance.service.state_recovery import RecoveredState, open_state
@@ -113,13 +112,12 @@ class Service:
         )
         publish = fanout.publish
         self._authentication = Authentication(config, machine, state_dir)
-        access_services = self._authentication.access_services
         self._maintenance_mode = MaintenanceMode(
             self._store,
             machine.panel,
             publish,
-            self._authentication.trail,
-            [trial.confirm_by_hand, access_services.pairing.open_window],
+            self._authentication.audit_store,
+            [trial.confirm_by_hand, self._authentication.pairing.open_window],
         )
         self._metering = Metering(
             departments,
@@ -169,25 +167,28 @@ class Service:
             publish,
         )
         services = Services(
-            self._metering,
-            self._enforcement,
-            self._maintenance_mode,
-            self._history,
-            self._lists,
-            access_services,
-            trial,
-            self._release,
+            departments=frozenset(by_id),
+            clock=clock,
+            metering=self._metering,
+            enforcement=self._enforcement,
+            history=self._history,
+            lists=self._lists,
+            maintenance_mode=self._maintenance_mode,
+            configuration=trial,
+            status=self._condition,
+            troubles=self._condition.troubles,
+            release=self._release,
+            authenticator=self._authentication.authenticator,
+            people=self._authentication.people,
+            pairing=self._authentication.pairing,
+            audit=self._authentication.audit,
         )
         self._server = Server(
-            fanout,
-            by_id,
-            services,
-            clock,
-            config.limits,
-            self._condition.troubles,
-            self._authentication.tls,
-            config.server.hsts_max_age,
-            Watched(self._metering, self._enforcement, self._condition),
+            fanout=fanout,
+            services=services,
+            limits=config.limits,
+            tls=self._authentication.tls,
+            hsts_max_age=config.server.hsts_max_age,
         )
         self._notice = CutOffPage(
             self._metering.cut_off, config.zone, config.notice.contact, clock, machine.is_simulated
@@ -207,7 +208,7 @@ class Service:
         self._metering.step(self._clock())  # the other steps look at the links that this one reads
         self._maintenance_mode.begin(self._clock())
         self._obey_signals()
-        self._authentication.access_services.pairing.begin(self._clock())
+        self._authentication.pairing.announce_code(self._clock())
         loops = [eventlet.spawn(self._drive, row.name, partial(_repeat, row, self._clock)) for row in self._timetable]
         loops.append(eventlet.spawn(self._drive, "the server", partial(self._server.serve, listener)))
         loops += self._serve_notice()

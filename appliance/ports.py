@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from appliance.core.access.audit_entry import AuditEntry
+from appliance.core.access.audit_entry import AuditEntry, StoredEntry
+from appliance.core.access.person import Person, TokenRecord
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
 from appliance.core.blocking.cover import Range
@@ -270,6 +271,67 @@ class AuditStore(Protocol):
 
     def record(self, entry: AuditEntry) -> None:
         """Append this entry, synced to the medium; where the medium does not take it, the log has it."""
+
+    def read(
+        self, most: int, before: int | None = None, who: str | None = None, action: str | None = None
+    ) -> Sequence[StoredEntry]:
+        """At most so many entries, the newest first; `before`: only those older than the entry with this number."""
+
+
+class PeopleStore(Protocol):
+    """People, tokens and revocations. A method that changes something returns once that is on the medium.
+
+    Where the medium is full or broken, it raises `Refused` (`E_MAINTENANCE`), and nothing was saved.
+    """
+
+    def people(self) -> Sequence[Person]:
+        """Every person who has a password."""
+
+    def person(self, name: str) -> tuple[Person, str] | None:
+        """A person with the hash of their password; `None`: there is none of this name."""
+
+    def add_person(self, person: Person, password_hash: str, wall: datetime) -> bool:
+        """Add a person; false: the name is taken."""
+
+    def set_password(self, name: str, password_hash: str, wall: datetime) -> None:
+        """Give a person another password and revoke the logins made with the old one."""
+
+    def remove_person(self, name: str, wall: datetime) -> None:
+        """Remove a person and revoke their logins."""
+
+    def tokens(self) -> Sequence[TokenRecord]:
+        """Every token that is remembered, the newest first."""
+
+    def remember(self, token: TokenRecord) -> None:
+        """Keep a token for the list."""
+
+    def forget(self, before: datetime) -> None:
+        """Forget the tokens that expired before this moment."""
+
+    def revoke(self, token: TokenRecord, wall: datetime) -> None:
+        """Revoke a token, remembered or not."""
+
+    def revoked(self) -> frozenset[str]:
+        """The ids of the revoked tokens."""
+
+    def version(self) -> int:
+        """A number that differs after every change, also by another process."""
+
+    def floor(self) -> datetime | None:
+        """The latest moment that has certainly passed; `None`: unknown."""
+
+    def save_floor(self, wall: datetime) -> None:
+        """Save that this moment has certainly passed."""
+
+
+class PasswordHashing(Protocol):
+    """Hashes passwords; either method may take a second."""
+
+    def hashed(self, password: str) -> str:
+        """The hash of a new password. Raises `Refused`."""
+
+    def matches(self, password: str, password_hash: str) -> bool:
+        """Whether this is the password. Raises `Refused`."""
 
 
 class ConfigFiles(Protocol):

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "system": {"core"},
     "monitor": {"core", "ports", "events", "config", "monitor"},
     "simulator": {"core", "ports", "events", "config", "monitor", "simulator"},
-    "server": {"core", "events", "config", "monitor", "server"},
+    "server": {"core", "ports", "events", "config", "monitor", "server"},
     "client": {"core", "server"},
     "cli": {"cli", "client", "config", "core", "server", "service"},
 }

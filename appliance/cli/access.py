@@ -42,11 +42,11 @@ def token(paths: Paths, role: str, departments: str, ttl: int, subject: str) -> 
 @json_option
 def list_tokens(paths: Paths, as_json: bool) -> None:
     """List the tokens that have not expired: issued ones, logins, and used tokens of external issuers."""
-    from appliance.server.access.people import ticket_facts
+    from appliance.server.access.people import token_facts
     from appliance.service.access.offline_access import now, offline_people
 
     with explained_failures(), offline_people(paths.state_dir) as people:
-        facts = [ticket_facts(ticket) for ticket in people.tickets(now())]
+        facts = [token_facts(token) for token in people.tokens(now())]
     columns = ("id", "subject", "role", "departments", "origin", "expiresAt", "revokedAt")
     _show(facts, columns, as_json)
 
@@ -65,7 +65,7 @@ def revoke(paths: Paths, token_id: str) -> None:
 
     with explained_failures(), offline_people(paths.state_dir) as people:
         known_id = read(load_secret(paths.state_dir), token_id).id if "." in token_id else token_id
-        people.revoke(known_id, operator(), now())
+        people.revoke_token(known_id, operator(), now())
     click.echo(f"revoked {known_id}")
 
 
@@ -89,7 +89,7 @@ def add(paths: Paths, name: str, role: str, departments: str, password: str) -> 
         paths.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         require_name(name)
         with offline_people(paths.state_dir) as people:
-            people.add(Person(name, Role(role), _departments(departments)), password, operator(), now)
+            people.add_person(Person(name, Role(role), _departments(departments)), password, operator(), now)
     click.echo(f"{name} can log in")
 
 
@@ -102,7 +102,7 @@ def list_people(paths: Paths, as_json: bool) -> None:
     from appliance.service.access.offline_access import offline_people
 
     with explained_failures(), offline_people(paths.state_dir) as people:
-        facts = [person_facts(person) for person in people.listed()]
+        facts = [person_facts(person) for person in people.people()]
     _show(facts, ("name", "role", "departments"), as_json)
 
 
@@ -114,7 +114,7 @@ def remove(paths: Paths, name: str) -> None:
     from appliance.service.access.offline_access import now, offline_people, operator
 
     with explained_failures(), offline_people(paths.state_dir) as people:
-        people.remove(name, operator(), now())
+        people.remove_person(name, operator(), now())
     click.echo(f"{name} cannot log in any more")
 
 

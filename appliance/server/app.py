@@ -6,7 +6,6 @@ another would leave the client without an answer.
 """
 
 import logging
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +15,7 @@ import eventlet
 from eventlet import wsgi
 from socketio.exceptions import ConnectionRefusedError as Turned
 
-from appliance.config import DEFAULT_LIMITS, LimitsSection
+from appliance.config import LimitsSection
 from appliance.core.access.login_backoff import BackoffRules, LoginBackoff
 from appliance.core.access.rate_limit import Rate, RateLimit
 from appliance.core.alerting.journal import LARGEST_NUMBER
@@ -26,6 +25,7 @@ from appliance.core.text import clipped
 from appliance.events import Audience, DepartmentEvent, ErrorEvent, Event
 from appliance.server import calls
 from appliance.server.access import Grant
+from appliance.server.access.admission import TokenAdmission
 from appliance.server.access.pending import PendingSessions
 from appliance.server.calls import Caller, Context, Services
 from appliance.server.delivery.fanout import Fanout, room_for, room_of
@@ -66,40 +66,30 @@ class Server:
 
     def __init__(
         self,
+        *,
         fanout: Fanout,
-        departments: Iterable[str],
         services: Services,
-        clock: Callable[[], Moment],
-        limits: LimitsSection = DEFAULT_LIMITS,
-        troubles: Callable[[], Sequence[str]] = tuple,
+        limits: LimitsSection,
         tls: Tls | None = None,
         hsts_max_age: int = 0,
-        watched: Watched | None = None,
     ) -> None:
-        """`departments`: the ids that are configured; `clock`: the time of a call.
-
-        `troubles`: a sentence for each thing that the appliance does not do; `tls`: `None` where HTTP is spoken;
-        `hsts_max_age`: seconds for which browsers are told to use nothing but HTTPS, 0 does not tell them;
-        `watched`: what metrics are made of.
-        """
+        """`tls`: `None` where HTTP is spoken; `hsts_max_age`: seconds of `Strict-Transport-Security`, 0 for none."""
+        clock = services.clock
         self._fanout = fanout
-        self._authenticator = services.access_services.authenticator
+        self._authenticator = services.authenticator
         # In a greenlet of its own: who revokes his own token gets his acknowledgement first.
         self._authenticator.when_revoked = lambda: eventlet.spawn(lambda: self._dismiss(clock()))
-        self._departments = frozenset(departments)
+        self._departments = services.departments
         self._services = services
         self._clock = clock
         self._limits = limits
-        self._troubles = troubles
         self._sessions: dict[str, Session] = {}
         self._at_home: set[str] = set()  # the Engine.IO sessions of `_sessions`
         self._strangers = PendingSessions(limits.connections, limits.login_deadline)
         self.logins = LoginBackoff(BackoffRules())
-        access_services = services.access_services
-        self._entry = LoginPages(
-            access_services.people, access_services.pairing, access_services.records, self.logins, clock
-        )
-        self._exports = BlockExports(services.enforcement, self._departments, self._grant_of, clock)
+        self._admission = TokenAdmission(services.authenticator, self.logins)
+        self._entry = LoginPages(services.people, services.pairing, services.audit, self.logins, clock)
+        self._exports = BlockExports(services.enforcement, self._departments, self._admission, clock)
         calls_per_s, at_once = limits.calls_per_second, limits.calls_at_once
         self._client_calls = RateLimit(Rate(calls_per_s, at_once), MOST_CALLERS)
         self._address_calls = RateLimit(
@@ -112,7 +102,7 @@ class Server:
         self._sio.eio.on("connect", self._open)
         self._sio.eio.on("message", self._receive)
         self.listener = Listener(
-            site.HttpSite(self._transport, self._request_filter(), self._pages(watched), hsts_max_age),
+            site.HttpSite(self._transport, self._request_filter(), self._pages(), hsts_max_age),
             connections=limits.connections,
             connections_per_network=limits.connections_per_address,
             request_s=limits.request_deadline,
@@ -151,34 +141,15 @@ class Server:
 
     def _admit(self, sid: str, environ: dict[str, Any], auth: object) -> dict[str, Any]:
         token = auth.get("token") if isinstance(auth, dict) else None
-        grant = self._grant_of(token, environ, self._clock())
+        grant = self._admission.admit(token, environ["REMOTE_ADDR"], self._clock())
         since = _since(auth)
         eio_sid = self._sio.manager.eio_sid_from_sid(sid, NAMESPACE)
         self._sessions[sid] = Session(grant, site.remote_address(environ), eio_sid, since)
         self._at_home.add(eio_sid)
-        self._strangers.close(eio_sid)
+        self._strangers.discard(eio_sid)
         rooms = [room_of(Audience.DEPARTMENT, one) for one in sorted(self._departments) if grant.may_see(one)]
         self._fanout.welcome(sid, lambda event: _is_for(event, grant), rooms, since)
         return {}
-
-    def _grant_of(self, token: object, environ: dict[str, Any], now: Moment) -> Grant:
-        """What this token allows. Raises `Refused`; `E_RATE_LIMITED` where too many were no good before.
-
-        A good signature is let in while its address waits: it cannot be guessed, and an expired one has none either;
-        so a colleague behind the same NAT shuts nobody out.
-        """
-        address, now_s = environ["REMOTE_ADDR"], now.monotonic_s
-        try:
-            return self._authenticator.check(token, now)
-        except Refused as refused:
-            if token is None or refused.code is not Code.UNAUTHORIZED:
-                raise
-            wait_s = self.logins.wait_s(address, now_s)
-            self.logins.refuse(address, now_s)
-            if not wait_s:
-                raise
-            text = f"too many refused tokens from your address; wait {math.ceil(wait_s)} s, then try a good one"
-            raise Refused(Code.RATE_LIMITED, text) from None
 
     def _disconnect(self, sid: str, _reason: str) -> None:
         session = self._sessions.pop(sid, None)
@@ -188,7 +159,7 @@ class Server:
     def _open(self, eio_sid: str, environ: dict[str, Any]) -> None:
         environ["appliance.session"] = eio_sid
         self._sio._handle_eio_connect(eio_sid, environ)  # what the library itself registers for this
-        gives_way = self._strangers.open(eio_sid, self._clock().monotonic_s)
+        gives_way = self._strangers.add(eio_sid, self._clock().monotonic_s)
         if gives_way is not None:
             self._drop(gives_way)
 
@@ -201,7 +172,7 @@ class Server:
         caller = Caller(
             session.grant, session.address, self._subscriber(sid), self._unsubscriber(sid), self._adopter(sid)
         )
-        context = Context(self._services, self._departments, caller, now, self._clock)
+        context = Context(self._services, caller, now)
         answer = _answered(lambda: self._carry_out(event, arguments, context, sid))
         if not answer["success"]:
             self._fanout.send(_error_event(answer["code"], answer["error"], now), sid)
@@ -209,7 +180,7 @@ class Server:
 
     def _carry_out(self, event: str, arguments: Sequence[object], context: Context, sid: str) -> dict[str, Any]:
         now_s, address = context.now.monotonic_s, context.caller.address
-        wait_s = self._client_calls.take(sid, now_s) or self._address_calls.take(address, now_s)
+        wait_s = self._client_calls.spend(sid, now_s) or self._address_calls.spend(address, now_s)
         if wait_s:
             raise Refused(Code.RATE_LIMITED, f"too many calls; wait {max(0.1, wait_s):.1f} s before the next")
         fault = self._authenticator.fault(context.caller.grant, context.now)
@@ -271,9 +242,11 @@ class Server:
         most = self._limits.connections_per_address
         return RequestFilter(LONGEST_MESSAGE_BYTES, Rate(most / self._limits.login_deadline, most))
 
-    def _pages(self, watched: Watched | None) -> dict[str, site.Page]:
+    def _pages(self) -> dict[str, site.Page]:
         simulated, clock = self._fanout.simulated, self._clock
-        scraped = watched and Metrics(watched, self._departments, self._grant_of, self._figures, simulated, clock)
+        services = self._services
+        watched = services.status and Watched(services.metering, services.enforcement, services.status)
+        scraped = watched and Metrics(watched, self._departments, self._admission, self._figures, simulated, clock)
         return {
             "/": lambda environ: index.welcome(environ, simulated),
             **self._exports.pages(),
@@ -281,7 +254,7 @@ class Server:
             "/pair": self._entry.pair,
             "/asyncapi.json": lambda _: site.Answer(site.JSON, contract.text()),
             **({"/metrics": scraped.page} if scraped else {}),
-            "/healthz": lambda _: index.health(self._troubles, len(self._sessions), simulated),
+            "/healthz": lambda _: index.health(self._services.troubles, len(self._sessions), simulated),
         }
 
     def _figures(self) -> Figures:
@@ -297,7 +270,7 @@ class Server:
         )
 
     def _drop(self, eio_sid: str) -> None:
-        self._strangers.close(eio_sid)
+        self._strangers.discard(eio_sid)
         socket = self._sio.eio.sockets.get(eio_sid)
         if socket is not None:
             # `Server.disconnect` would wait for what is queued, and so for ever where nobody fetches it.

@@ -31,7 +31,7 @@ class LogRateLimit(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is written."""
         lines = TRACEBACK_LINES if record.exc_info else 1
-        must_wait = self._allowance.take(record.name, self._clock_s(), lines) > 0
+        must_wait = self._allowance.spend(record.name, self._clock_s(), lines) > 0
         left_out = self._left_out.pop(record.name, None)
         if must_wait:
             self._left_out[record.name] = 0 if left_out is None else left_out + 1

@@ -1,9 +1,9 @@
 """Builds each monitor over a machine and a store, in the order in which one needs the other.
 
-    maintenance mode     the store, the panel
-    metering             the machine's meters and interfaces
+    maintenance mode     the store and the panel
+    metering             the meters and the interfaces
     blocking             the packet filter; refuses changes in maintenance
-    insight              captured packets; orders blocks, asks metering for rates
+    insight              captured packets; asks metering for rates, orders blocks
     status               all of these
 
 The service, the restore at a boot, the tests and the benches build their monitors here, and nowhere else. Nothing that
@@ -11,10 +11,12 @@ the server needs is imported, because the restore holds a boot up.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from appliance.config import Config
 from appliance.core.blocking.protection import Protected
+from appliance.core.moment import Moment
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.history_recorder import HistoryRecorder
@@ -27,7 +29,7 @@ from appliance.system.public_suffixes import PublicSuffixes
 
 
 class PacketFilter(Protocol):
-    """The part of a machine that blocks need; a boot has no more of it."""
+    """The part of a machine that blocks need; a boot opens no more of it."""
 
     @property
     def interfaces(self) -> Interfaces:
@@ -46,24 +48,34 @@ class PacketFilter(Protocol):
         """The filter of DNS look-ups."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foundation:
+    """What every monitor is built on. `publish`: the way of an event to the dashboards."""
+
+    config: Config
+    machine: Machine
+    store: Store
+    publish: Publisher
+
+
 def build_maintenance(
-    *, machine: Machine, store: Store, audit_store: AuditStore, publish: Publisher, pressed: Sequence[Callable[..., bool]]
+    base: Foundation, *, audit_store: AuditStore, short_press_actions: Sequence[Callable[[Moment], bool]]
 ) -> MaintenanceMode:
-    """The read-only mode, and the panel. `pressed`: what a short press of the button may mean, the first that takes it."""
-    return MaintenanceMode(store, machine.panel, publish, audit_store, pressed)
+    """The read-only mode, and the panel. `short_press_actions`: the first that returns true has taken the press."""
+    return MaintenanceMode(base.store, base.machine.panel, base.publish, audit_store, short_press_actions)
 
 
-def build_metering(*, config: Config, machine: Machine, store: Store, publish: Publisher) -> Metering:
+def build_metering(base: Foundation) -> Metering:
     """The meters of departments and hosts, and their quotas."""
     return Metering(
-        config.as_departments(),
-        config.position,
-        config.zone,
-        machine.interfaces,
-        machine.flows,
-        machine.meters,
-        store,
-        publish,
+        departments=base.config.as_departments(),
+        position=base.config.position,
+        zone=base.config.zone,
+        interfaces=base.machine.interfaces,
+        flows=base.machine.flows,
+        meters=base.machine.meters,
+        store=base.store,
+        publish=base.publish,
     )
 
 
@@ -77,31 +89,29 @@ def build_blocking(
 ) -> Enforcement:
     """The blocks. `require_writable`: raises `Refused` in maintenance."""
     return Enforcement(
-        config.as_departments(),
-        config.position,
-        [Protected(one.network, "the configuration protects it") for one in config.protection.addresses],
-        packet_filter.interfaces.links,
-        packet_filter.upstream,
-        packet_filter.firewall,
-        packet_filter.dns_filter,
-        store,
-        require_writable,
-        publish,
+        departments=config.as_departments(),
+        position=config.position,
+        protected=[Protected(one.network, "the configuration protects it") for one in config.protection.addresses],
+        interfaces=packet_filter.interfaces,
+        upstream=packet_filter.upstream,
+        firewall=packet_filter.firewall,
+        dns_filter=packet_filter.dns_filter,
+        store=store,
+        require_writable=require_writable,
+        publish=publish,
     )
 
 
-def build_insight(
-    *, config: Config, machine: Machine, metering: Metering, enforcement: Enforcement, publish: Publisher
-) -> Insight:
+def build_insight(base: Foundation, *, metering: Metering, enforcement: Enforcement) -> Insight:
     """Analytics, anomalies and incidents from captured packets, and the blocks that follow from them."""
     return Insight(
-        departments=config.as_departments(),
-        capture=machine.capture,
+        departments=base.config.as_departments(),
+        capture=base.machine.capture,
         registrable=PublicSuffixes(),
         metering=metering,
         blocking=enforcement,
-        response=config.as_response(),
-        publish=publish,
+        response=base.config.as_response(),
+        publish=base.publish,
     )
 
 
@@ -111,24 +121,22 @@ def build_history(*, config: Config, history_store: HistoryStore) -> HistoryReco
 
 
 def build_status(
+    base: Foundation,
     *,
-    config: Config,
-    machine: Machine,
     metering: Metering,
     enforcement: Enforcement,
     insight: Insight,
-    other_troubles: Sequence[TroubleSource],
-    publish: Publisher,
+    trouble_sources: Sequence[TroubleSource],
 ) -> StatusMonitor:
-    """The departments' status and the computer's health. `other_troubles`: beside those of metering and blocking."""
+    """The departments' status and the computer's health. `trouble_sources`: what they name, in this order."""
     return StatusMonitor(
-        departments=config.as_departments(),
+        departments=base.config.as_departments(),
         metering=metering,
         enforcement=enforcement,
         insight=insight,
-        trouble_sources=(metering.troubles, *other_troubles, enforcement.troubles),
-        capture=machine.capture,
-        neighbours=machine.neighbours,
-        sensors=machine.sensors,
-        publish=publish,
+        trouble_sources=trouble_sources,
+        capture=base.machine.capture,
+        neighbours=base.machine.neighbours,
+        sensors=base.machine.sensors,
+        publish=base.publish,
     )

@@ -1,5 +1,6 @@
-"""Releasing: all that this appliance holds in the kernel is taken out, with or without a service that runs."""
+"""Releases the kernel: takes out every table and filter of this appliance, with or without a running service."""
 
+import logging
 import socket
 from collections.abc import Sequence
 from contextlib import closing
@@ -9,8 +10,22 @@ from appliance.core.kernel.bpf.dns_maps import FILTER_NAME
 from appliance.system.network.traffic_control import TrafficControl
 from appliance.system.nftables.libnftables import FirewallUnavailable, Nftables
 
+log = logging.getLogger("appliance")
+
 END_WITHIN_S = 20.0  # to save everything on a slow card
 LOOK_S = 0.1
+
+
+class ReleaseRequest:
+    """Whether a client has asked to open everything, which the service does as it ends."""
+
+    def __init__(self) -> None:
+        self.is_requested = False
+
+    def request(self, subject: str) -> None:
+        """End the service, and take everything of the appliance out of the kernel."""
+        log.warning("%s opens everything: the service ends, and nothing is metered, held or blocked any more", subject)
+        self.is_requested = True
 
 
 def wait_for_end(host: str, port: int) -> bool:

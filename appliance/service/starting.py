@@ -16,8 +16,10 @@ from appliance.config import Config, ConfigError
 from appliance.core.operations.trial import inherited_trial
 from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 from appliance.server.access import AccessError
+from appliance.service.composition import Appliance, build_appliance
 from appliance.service.log_limits import LogRateLimit
-from appliance.service.machines import CannotStart, Machine, choose_config, real_machine, simulated_machine
+from appliance.service.machines import CannotStart, choose_config, simulated_machine
+from appliance.service.real_machine import open_real_machine
 from appliance.service.running import BACKLOG, Service
 from appliance.system.storage.config_files import ConfigFileWriter
 
@@ -58,12 +60,12 @@ def _serve(config_file: Path | None, state_dir: Path, trial: ConfigTrial, conten
     config, origin = _config(config_file, content, simulate)
     for handler in logging.getLogger().handlers:
         handler.addFilter(LogRateLimit())
-    listener = _listen(config.server.host, config.server.port)
+    listening_socket = _listen(config.server.host, config.server.port)
     _make_folder(state_dir)
-    machine = simulated_machine(config) if simulate else real_machine(config, state_dir)
-    service = Service(config, machine, state_dir, trial)
-    _announce(config, origin, state_dir, machine, service.fingerprint)
-    return service.run(listener)
+    machine = simulated_machine(config) if simulate else open_real_machine(config, state_dir)
+    appliance = build_appliance(config=config, machine=machine, state_dir=state_dir, trial=trial)
+    _announce(appliance, origin, state_dir)
+    return Service(appliance).run(listening_socket)
 
 
 def _become(successor: Successor) -> NoReturn:
@@ -102,10 +104,11 @@ def _make_folder(state_dir: Path) -> None:
         raise CannotStart(f"{state_dir}: cannot be made: {error.strerror}; choose another with --state-dir") from None
 
 
-def _announce(config: Config, origin: str, state_dir: Path, machine: Machine, fingerprint: str | None) -> None:
-    url = reachable_url(config.server.host, config.server.port, tls=config.server.tls)
+def _announce(appliance: Appliance, origin: str, state_dir: Path) -> None:
+    server, machine, tls = appliance.config.server, appliance.machine, appliance.authentication.tls
+    url = reachable_url(server.host, server.port, tls=server.tls)
     simulated = "\n*** SIMULATED: nothing that this appliance reports is real. ***\n" if machine.is_simulated else ""
-    seal = f"Certificate's SHA-256: {fingerprint}\n" if fingerprint else ""
+    seal = f"Certificate's SHA-256: {tls.fingerprint}\n" if tls else ""
     button = "The button is mocked: kill -USR1 of this process holds it, -USR2 presses it.\n" if machine.press else ""
     text = (
         f"{simulated}{origin}\nState: {state_dir}\n{button}"

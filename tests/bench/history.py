@@ -9,6 +9,7 @@ is counted: `write_bytes` in `/proc/self/io` is what went to the medium.
 import os
 import random
 import tempfile
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -132,13 +133,8 @@ def _context(history: HistoryRecorder, departments: list[str], now: Moment) -> C
     nobody: Any = None
     grant = Grant("bench", Role.VIEWER, None, Lifetime(now.wall, now.wall + timedelta(hours=1)), "bench")
     caller = Caller(grant, None, nobody, nobody, nobody)
-    return Context(
-        Services(nobody, nobody, nobody, history, nobody, nobody, nobody, nobody),
-        frozenset(departments),
-        caller,
-        now,
-        nobody,
-    )
+    unused = dict.fromkeys((field.name for field in fields(Services)), nobody)
+    return Context(Services(**{**unused, "departments": frozenset(departments), "history": history}), caller, now)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,6 @@ from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
 from appliance.server.access.people import People
-from appliance.server.access.services import AccessServices
 from appliance.server.app import Server
 from appliance.server.calls import Services
 from appliance.server.delivery.fanout import Fanout
@@ -113,8 +112,8 @@ class Harness:
         config_file = state_dir / "appliance.toml"
         config_file.touch()
         trial = ConfigTrial(ConfigFileWriter(config_file, state_dir), None, None)
-        trail = SqliteAuditStore(state_dir / "audit.sqlite3")
-        maintenance_mode = MaintenanceMode(store, machine, fanout.publish, trail)
+        audit_store = SqliteAuditStore(state_dir / "audit.sqlite3")
+        maintenance_mode = MaintenanceMode(store, machine, fanout.publish, audit_store)
         metering = Metering(departments, position, ZoneInfo("UTC"), machine, machine, machine, store, fanout.publish)
         metering.step(self.now())
         enforcement = Enforcement(
@@ -133,23 +132,29 @@ class Harness:
         self.history = HistoryRecorder(ZoneInfo("UTC"), SqliteHistoryStore(state_dir / "history.db"), Retention({}, {}))
         listed = [BlockList("bad", str(state_dir / "bad.txt"), 60.0), BlockList("own", "/none", 60.0, DEPARTMENTS[1])]
         self.lists = ListImports(listed, enforcement, fetch, lambda work, *arguments: work(*arguments))
-        register = SqlitePeopleStore(state_dir / "people.sqlite3")
-        authenticator = Authenticator(load_secret(state_dir), {}, register, BOOT, self.now())
-        records = AuditRecords(trail)
-        people = People(register, authenticator, GreenPasswordHashing(), records)
+        people_store = SqlitePeopleStore(state_dir / "people.sqlite3")
+        authenticator = Authenticator(load_secret(state_dir), {}, people_store, BOOT, self.now())
+        audit = AuditRecords(audit_store)
+        people = People(people_store, authenticator, GreenPasswordHashing(), audit)
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
-        access_services = AccessServices(authenticator, people, self.pairing, records)
         services = Services(
-            metering,
-            enforcement,
-            maintenance_mode,
-            self.history,
-            self.lists,
-            access_services,
-            trial,
-            lambda actor: None,
+            departments=frozenset([*DEPARTMENTS, GHOST]),
+            clock=self.now,
+            metering=metering,
+            enforcement=enforcement,
+            history=self.history,
+            lists=self.lists,
+            maintenance_mode=maintenance_mode,
+            configuration=trial,
+            status=None,
+            troubles=lambda: self.troubles,
+            release=lambda actor: None,
+            authenticator=authenticator,
+            people=people,
+            pairing=self.pairing,
+            audit=audit,
         )
-        self.server = Server(fanout, [*DEPARTMENTS, GHOST], services, self.now, limits, lambda: self.troubles, tls=tls)
+        self.server = Server(fanout=fanout, services=services, limits=limits, tls=tls)
 
     def now(self) -> Moment:
         return Moment(
@@ -166,7 +171,7 @@ class Harness:
             case {"advance": _} | {"jump": _}:
                 self._pass_time(order)
             case {"pair": how}:
-                return {"code": self.pairing.begin, "button": self.pairing.open_window}[how](self.now())
+                return {"code": self.pairing.announce_code, "button": self.pairing.open_window}[how](self.now())
             case {"read_lists": times}:
                 for _ in range(times):
                     self.lists.step(self.now())

@@ -1,1 +1,1 @@
-"""Decides who may do what: people, tokens and their lifetime, limits for strangers, entries of the audit trail."""
+"""Decides who may do what: people, tokens and their lifetime, rate limits, entries of the audit trail."""

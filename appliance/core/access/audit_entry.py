@@ -1,7 +1,7 @@
-"""Audit: what people have changed, as entries that are chained so that one that was altered or taken out shows.
+"""Chains the entries of the audit trail, so that an altered or removed one shows.
 
-Each entry's digest covers the digest before it. Whoever owns the disk can still rewrite the whole chain from some entry
-on; who has noted a later digest elsewhere, sees that.
+Each entry's digest covers the digest before it. The owner of the disk can still rewrite the whole chain from some entry
+on; a copy of a later digest, kept elsewhere, shows that.
 """
 
 import hashlib
@@ -9,16 +9,15 @@ import json
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 
-LONGEST_VALUE = 2000  # characters of `what`, `before` and `after` each: a call's whole argument is far shorter
+LONGEST_VALUE = 2000  # characters, of `what`, `before` and `after` each: a usual argument is far shorter
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One change. `who`: the subject of a token, `button`, or the user of the command line; `role`: "" without a token.
 
-    `address`: where the request came from, `None` for the appliance itself. `what`, `before` and `after`: JSON; `null`
-    where there was nothing. `outcome`: `done`, or the code with which it was refused, or with which the medium failed
-    when it was done already.
+    `address`: of the client, `None` for the appliance itself. `what`, `before` and `after`: JSON; `null`: nothing.
+    `outcome`: `done`, or the code of the refusal, or the code of a medium that failed after the change was made.
     """
 
     at: str
@@ -34,7 +33,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
-    """An entry in its place. `number`: counts from 1; `digest`: of this entry and of the one before."""
+    """An entry in the trail. `number`: counts from 1; `digest`: of this entry and the digest before it."""
 
     number: int
     entry: AuditEntry
@@ -42,21 +41,21 @@ class StoredEntry:
 
 
 def value_text(value: object) -> str:
-    """A value as an entry holds it; one that is too long is cut, and then no JSON any more but a JSON text."""
+    """A value as JSON of at most `LONGEST_VALUE` characters; longer JSON is cut and becomes a JSON string."""
     text = json.dumps(value, separators=(",", ":"))
     return text if len(text) <= LONGEST_VALUE else json.dumps(text[: LONGEST_VALUE // 2 - len("...")] + "...")
 
 
 def digest(previous: str, entry: AuditEntry) -> str:
-    """The digest of this entry after the one with the previous digest; "" before the first."""
+    """The digest of this entry. `previous`: the digest before it, "" for the first entry."""
     content = json.dumps([previous, *astuple(entry)])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def first_break(chain: Iterable[StoredEntry]) -> int | None:
-    """The number of the first entry that does not follow from the one before; `None`: the chain holds.
+    """The number of the first entry whose digest does not follow from the one before; `None`: the chain is intact.
 
-    `chain`: the oldest first. One that is the oldest only because those before it are too old to be kept is believed.
+    `chain`: the oldest first. Its first entry is not checked where older ones were deleted for their age.
     """
     previous = ""
     for position, recorded in enumerate(chain):
@@ -69,7 +68,7 @@ def first_break(chain: Iterable[StoredEntry]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something: the subject of a token with its role, and the address it comes from."""
+    """The author of a change: the subject and role of a token, and the address that it comes from."""
 
     who: str
     role: str = ""

@@ -1,7 +1,7 @@
-"""Origin: whom a remote address stands for, where something is counted for each stranger.
+"""Maps a remote address to the network that limits count as one client.
 
-One host of IPv6 has 2^64 addresses to choose from, so that its whole /64 counts as one (RFC 6177: what a site gets at
-least). An IPv4 client of an IPv6 listener is the same stranger as over IPv4.
+An IPv6 host has 2^64 addresses to choose from, so its whole /64 counts as one (RFC 6177: a site gets at least that). An
+IPv4 client of an IPv6 listener counts as the same client as over IPv4.
 """
 
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -10,7 +10,7 @@ HOST_PREFIX_V6 = 64
 
 
 def plain_address(text: str) -> str | None:
-    """The address without its zone, an IPv4 one never in its IPv6 form. `None`: this is no IP address."""
+    """The address without its zone, IPv4 never in its IPv6 form. `None`: not an IP address."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
@@ -20,7 +20,7 @@ def plain_address(text: str) -> str | None:
 
 
 def client_network(text: str) -> str:
-    """The address, or its /64. What is no address (a Unix socket's name) is an origin of its own."""
+    """The IPv4 address, or the /64 of an IPv6 one. Other text (a Unix socket's name) stays as it is."""
     plain = plain_address(text)
     if plain is None or ":" not in plain:
         return plain or text

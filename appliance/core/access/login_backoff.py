@@ -1,9 +1,9 @@
-"""Logins: who was refused too often has to wait, twice as long each time.
+"""Delays logins from addresses that were refused too often, twice as long each time.
 
-A slip of the finger costs nothing: the first refusals are free. After them the waiting time doubles with each refusal,
-up to a longest, and is forgotten when its origin has been quiet for as long again. Only so many origins are remembered;
-the one that was refused longest ago gives way, so that a stranger with many addresses cannot fill the memory. A good
-login forgives nothing: it may be the guesser's own, and it has waited already.
+The first refusals are free, since people mistype. After them the delay doubles with each refusal, up to a longest, and
+is forgotten when its network has been quiet for as long again. Only so many networks are remembered; the one that was
+refused longest ago is forgotten first, so that a stranger with many addresses cannot fill the memory. A good login
+resets nothing: it may be the guesser's own, and it has waited already.
 """
 
 from collections import OrderedDict
@@ -16,29 +16,29 @@ from appliance.core.access.client_address import client_network
 class BackoffRules:
     """`free`: refusals that cost nothing; then `first_s` seconds, doubled each time up to `longest_s`."""
 
-    free: int = 5  # a person who mistypes, or a dashboard whose token was replaced, before somebody looks
+    free: int = 5  # a person who mistypes, or a dashboard whose token was replaced until a person looks
     first_s: float = 1.0
-    longest_s: float = 300.0  # 300 guesses a day are none; a person who waits for longer thinks that it is broken
-    most_origins: int = 1000  # 200 bytes each
+    longest_s: float = 300.0  # 300 guesses a day find nothing; a person takes a longer wait for a fault
+    most_networks: int = 1000  # 200 bytes each
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
-    refusals: int
+class _Refusals:
+    count: int
     free_at_s: float
     forgotten_at_s: float
 
 
 class LoginBackoff:
-    """The refused logins of each address. `now_s`: of a clock that never jumps."""
+    """Counts the refused logins of each network. `now_s`: of a clock that never jumps."""
 
-    def __init__(self, patience: BackoffRules) -> None:
-        self._patience = patience
-        self._records: OrderedDict[str, _Record] = OrderedDict()
-        self.refused = 0  # since the start, of all addresses
+    def __init__(self, rules: BackoffRules) -> None:
+        self._rules = rules
+        self._records: OrderedDict[str, _Refusals] = OrderedDict()
+        self.refused = 0  # logins since the start, of all addresses
 
     def __len__(self) -> int:
-        """How many origins are remembered."""
+        """The number of networks that are remembered."""
         return len(self._records)
 
     def wait_s(self, address: str, now_s: float) -> float:
@@ -46,21 +46,21 @@ class LoginBackoff:
         record = self._records.get(client_network(address))
         return max(0.0, record.free_at_s - now_s) if record else 0.0
 
-    def refuse(self, address: str, now_s: float) -> None:
-        """A login from this address was refused. While the address has to wait, this changes nothing."""
+    def count_refusal(self, address: str, now_s: float) -> None:
+        """Count a refused login from this address. While the address has to wait, its wait stays as it is."""
         self.refused += 1
         if self.wait_s(address, now_s) > 0:
-            return  # else a dashboard that tries again by itself would never get out
-        origin = client_network(address)
-        record = self._records.pop(origin, None)
-        refusals = 1 + (record.refusals if record and now_s < record.forgotten_at_s else 0)
+            return  # else the wait of a dashboard that keeps trying would never end
+        network = client_network(address)
+        record = self._records.pop(network, None)
+        refusals = 1 + (record.count if record and now_s < record.forgotten_at_s else 0)
         wait_s = self._wait_after(refusals)
-        self._records[origin] = _Record(refusals, now_s + wait_s, now_s + 2 * max(wait_s, self._patience.first_s * 60))
-        if len(self._records) > self._patience.most_origins:
+        self._records[network] = _Refusals(refusals, now_s + wait_s, now_s + 2 * max(wait_s, self._rules.first_s * 60))
+        if len(self._records) > self._rules.most_networks:
             self._records.popitem(last=False)
 
     def _wait_after(self, refusals: int) -> float:
-        beyond = refusals - self._patience.free
+        beyond = refusals - self._rules.free
         if beyond <= 0:
             return 0.0
-        return min(self._patience.longest_s, self._patience.first_s * 2.0 ** min(beyond - 1, 64))
+        return min(self._rules.longest_s, self._rules.first_s * 2.0 ** min(beyond - 1, 64))

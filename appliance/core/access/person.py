@@ -1,7 +1,7 @@
-"""People: who they are, what they may do, and the tokens by which they are known.
+"""People, their roles, and the records of tokens.
 
-A department head is an operator, or a viewer, whose departments are his own; there is no role for that, because what he
-may do and what he may see are two questions.
+A department head is an operator, or a viewer, with their own departments. There is no role for that, because what a
+person may do and what they may see are two questions.
 """
 
 import re
@@ -12,11 +12,11 @@ from enum import StrEnum
 
 from appliance.core.refusal import Code, Refused
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}\Z"  # what is read aloud, typed in a shell and found in a log
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}\Z"  # easy to read aloud, to type in a shell and to find in a log
 
 
 class Role(StrEnum):
-    """What a holder may do; each includes the ones before it."""
+    """What a person or token may do; each role includes the ones before it."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -27,22 +27,22 @@ RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.ADMIN: 2}
 
 
 def highest(roles: Iterable[Role], most: Role) -> Role | None:
-    """The highest of these roles, lowered to `most`; `None` of none."""
+    """The highest of these roles, but not above `most`; `None`: there are no roles."""
     ranked = max(roles, key=RANK.__getitem__, default=None)
     return None if ranked is None else min(ranked, most, key=RANK.__getitem__)
 
 
 class TokenOrigin(StrEnum):
-    """Where a token comes from."""
+    """How a token was made."""
 
     ISSUED = "issued"  # by the command line, for a program or a screen
-    LOGIN = "login"  # by a person's password, renewed while the person is there
-    ISSUER = "issuer"  # by the organisation's own issuer, remembered since it was shown here
+    LOGIN = "login"  # by a person's password, renewed while their page is open
+    ISSUER = "issuer"  # by the organisation's own issuer, recorded when it was first used here
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody with a password. `departments`: `None` for all of them."""
+    """A person with a password. `departments`: `None` for all of them."""
 
     name: str
     role: Role
@@ -51,9 +51,9 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """A token as it is remembered: not the token itself, only who it is for and how long.
+    """What is stored of a token: not the token itself, only who it is for and how long.
 
-    `expires_at`: of a login the end of the last renewal. `person`: whose login it is, `None` of other origins.
+    `expires_at`: of a login, the end of the last renewal. `person`: who logged in, `None` for other origins.
     """
 
     id: str
@@ -68,7 +68,7 @@ class TokenRecord:
 
 
 def require_name(name: str) -> None:
-    """Refuse what cannot be a person's name."""
+    """Raise `Refused` for a text that cannot be a person's name."""
     if not re.fullmatch(NAME, name):
         raise Refused(
             Code.BAD_REQUEST,
@@ -77,5 +77,5 @@ def require_name(name: str) -> None:
 
 
 def departments_text(departments: frozenset[str] | None) -> str:
-    """The departments as a person writes them."""
+    """The departments as the command line takes them: `*`, or ids with commas."""
     return "*" if departments is None else ",".join(sorted(departments))

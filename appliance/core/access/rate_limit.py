@@ -1,8 +1,8 @@
-"""Allowances: how often somebody may do something, by a bucket of tokens for each.
+"""Limits how often each client may do something, by a token bucket for each.
 
-A bucket holds `burst` tokens and regains `rate_per_s` of them each second; what is asked for takes one. So a dashboard
-may ask for everything at once when it opens, and nobody may ask without end. Buckets that are full again are forgotten,
-so that strangers cannot fill the memory; where there are too many at once, the one that was used longest ago goes.
+A bucket has room for `burst` tokens and regains `rate_per_s` of them each second; each request spends one. So a
+dashboard may ask for everything at once when it opens, but no client may ask without end. Full buckets are forgotten,
+so that strangers cannot fill the memory; where there are too many, the one that was used longest ago is forgotten.
 """
 
 from collections import OrderedDict
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What a bucket allows: `burst` at once, `rate_per_s` for ever."""
+    """A bucket allows `burst` at once and `rate_per_s` in the long run."""
 
     rate_per_s: float
     burst: int
@@ -22,13 +22,13 @@ class RateLimit:
     """A bucket for each key, full at first."""
 
     def __init__(self, rate: Rate, most_keys: int) -> None:
-        """`most_keys`: how many buckets are kept at once."""
+        """`most_keys`: the number of buckets that are remembered at once."""
         self._rate = rate
         self._most_keys = most_keys
         self._levels: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()  # key -> tokens, at which second
 
-    def take(self, key: Hashable, now_s: float, tokens: float = 1) -> float:
-        """Take tokens of this key if there are so many. Returns 0, or the seconds after which there will be.
+    def spend(self, key: Hashable, now_s: float, tokens: float = 1) -> float:
+        """Spend tokens of this key if it has so many. Returns 0, or the seconds to wait until it has.
 
         `now_s`: of a clock that never jumps.
         """
@@ -40,7 +40,7 @@ class RateLimit:
         return 0.0 if is_granted else (tokens - level) / self._rate.rate_per_s
 
     def __len__(self) -> int:
-        """How many buckets are kept."""
+        """The number of buckets that are remembered."""
         return len(self._levels)
 
     def _forget(self, now_s: float) -> None:

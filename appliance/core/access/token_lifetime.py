@@ -1,8 +1,8 @@
 """Decides how long a token is still valid, on a computer whose wall clock may be wrong.
 
 A token that was issued in this very boot is judged by the monotonic clock, which never jumps: it is valid for as many
-seconds as it was made for, whatever the wall clock does. Any other token is judged by `core.holdover.latest`: a clock
-that nobody vouches for is not followed when it jumps, and time never goes back before the latest moment that has
+seconds as it was made for, whatever the wall clock does. Any other token is judged by `core.holdover.latest`: an
+untrusted clock is not followed when it jumps, and time never goes back before the latest moment that has
 certainly passed.
 """
 
@@ -22,7 +22,7 @@ class Issuance:
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """From when to when a token is valid. `issuance`: `None` where it is not known."""
+    """The time from issue to expiry. `issuance`: `None` where it is unknown."""
 
     issued_at: datetime
     expires_at: datetime
@@ -31,7 +31,7 @@ class Lifetime:
     def remaining_s(self, boot: str | None, now: Moment) -> float:
         """Seconds until the token expires; it does at the very instant of its end (RFC 7519, section 4.1.4).
 
-        `boot`: of this machine; `None`: the kernel does not tell. `now`: by the holdover.
+        `boot`: of this machine; `None`: unknown. `now`: by the holdover.
         """
         if self.issuance is not None and self.issuance.boot == boot:
             lasts_s = (self.expires_at - self.issued_at).total_seconds()

@@ -1,4 +1,4 @@
-"""Access: the tokens, who has one, and what their holders may do."""
+"""Issues and judges tokens, and keeps the people and the audit trail behind them."""
 
 from appliance.core.access.person import Role
 from appliance.server.access.authenticator import Authenticator

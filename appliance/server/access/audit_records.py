@@ -1,43 +1,37 @@
-"""Records: what becomes an entry of the audit trail, and how many refused logins may.
+"""Writes entries of the audit trail, and limits how many of them refused logins may make.
 
-A stranger can fail to log in as often as he likes; the trail takes some of that and counts the rest, so that he cannot
-push out of it what people have done.
+A stranger can fail to log in any number of times. The trail takes some of these failures and counts the rest, so that
+they cannot push out what people have done.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from appliance.core.access.audit_entry import Actor, AuditEntry, StoredEntry, value_text
 from appliance.core.access.rate_limit import Rate, RateLimit
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code
 
-# Ten at once tell of an attack as well as a thousand; one each ten minutes then, half a year of which fits beside it.
+if TYPE_CHECKING:  # the ports load half of the core, which the command line can do without
+    from appliance.ports import AuditStore
+
+# Ten at once show an attack as well as a thousand; then one each ten minutes, of which half a year fits in the trail.
 REFUSALS = Rate(rate_per_s=1 / 600, burst=10)
 
 
-class Trail(Protocol):
-    """Where entries are kept."""
-
-    def record(self, entry: AuditEntry) -> None:
-        """Append this entry."""
-
-    def read(
-        self, most: int, before: int | None = None, who: str | None = None, action: str | None = None
-    ) -> Sequence[StoredEntry]:
-        """The newest entries, newest first."""
-
-
 class AuditRecords:
-    """Words what happened and has it kept."""
+    """Makes entries of what happened, and stores them."""
 
-    def __init__(self, trail: Trail) -> None:
-        """`trail`: where to."""
-        self.trail = trail
+    def __init__(self, store: "AuditStore") -> None:
+        self._store = store
         self._refusals = RateLimit(REFUSALS, most_keys=1)
-        self._untold = 0
+        self._left_out = 0
 
-    def done(
+    def entries(self, most: int, before: int | None, who: str | None, action: str | None) -> Sequence[StoredEntry]:
+        """The newest entries, newest first. `before`: only older than the entry with this number; `None`: any."""
+        return self._store.read(most, before, who, action)
+
+    def record_change(
         self,
         actor: Actor,
         action: str,
@@ -47,16 +41,16 @@ class AuditRecords:
         after: object = None,
         outcome: str = "done",
     ) -> None:
-        """Something was changed: from `before` to `after`. `outcome`: or the code of what failed nevertheless."""
+        """Record a change from `before` to `after`. `outcome`: `done`, or the code of what failed after the change."""
         self._record(actor, action, now, outcome, what, before, after)
 
-    def refused(self, actor: Actor, action: str, now: Moment, code: Code, what: object = None) -> None:
-        """Somebody was not let in; of many, some are told and the others counted."""
-        if self._refusals.take("", now.monotonic_s) > 0:
-            self._untold += 1
+    def record_refusal(self, actor: Actor, action: str, now: Moment, code: Code, what: object = None) -> None:
+        """Record a refused login or pairing; of many, only `REFUSALS`, each with the number of those left out."""
+        if self._refusals.spend("", now.monotonic_s) > 0:
+            self._left_out += 1
             return
-        untold, self._untold = self._untold, 0
-        self._record(actor, action, now, code, {"tried": what, "notTold": untold} if untold else {"tried": what})
+        left_out, self._left_out = self._left_out, 0
+        self._record(actor, action, now, code, {"tried": what, "notTold": left_out} if left_out else {"tried": what})
 
     def _record(
         self,
@@ -68,7 +62,7 @@ class AuditRecords:
         before: object = None,
         after: object = None,
     ) -> None:
-        self.trail.record(
+        self._store.record(
             AuditEntry(
                 at=timestamp(now.wall),
                 who=actor.who,

@@ -1,14 +1,14 @@
-"""The keeper: whether a token lets its holder in now, and whether who came in may stay.
+"""Decides whether a token is valid now, and whether a client that is connected may stay.
 
-An issuer is looked up by the word of the token itself, which is not believed yet; the key found so then judges the
-whole token, with the one algorithm that belongs to the key.
+The token itself names its issuer. That name is not trusted yet: it only selects the key, and this key then verifies the
+whole token with the one algorithm that belongs to it.
 """
 
 import base64
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
-from typing import Protocol
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -19,42 +19,17 @@ from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.server.access.tokens import Grant, bounded, read
 
-FLOOR_PERIOD_S = 3600.0  # how often the time is noted that has certainly come: 24 small writes a day
+if TYPE_CHECKING:  # the command line has no issuers and can do without the ports
+    from appliance.ports import PeopleStore
+    from appliance.server.access.issuers import Issuer
+
+FLOOR_PERIOD_S = 3600.0  # between two writes of the time that has certainly passed: 24 small writes a day
 FORGET_AFTER = timedelta(days=31)  # after its expiry; a clock that went wrong by less brings no revoked token back
 LEEWAY = timedelta(seconds=60)  # by which two machines' clocks may differ, for `nbf` of an issuer's token
 
 
-class TokenIssuer(Protocol):
-    """What the keeper needs of an issuer."""
-
-    def read(self, token: str) -> Grant:
-        """What a token of this issuer's allows. Raises `Refused`."""
-
-
-class TokenRegistry(Protocol):
-    """What the keeper needs to remember."""
-
-    def revoked(self) -> frozenset[str]:
-        """The ids of the tokens that are not to be let in."""
-
-    def version(self) -> int:
-        """Another number after anybody, another process too, has changed something."""
-
-    def remember(self, ticket: TokenRecord) -> None:
-        """Keep a token of an issuer's for the list."""
-
-    def forget(self, before: datetime) -> None:
-        """Forget the tokens that expired before this moment."""
-
-    def floor(self) -> datetime | None:
-        """The latest moment that is known to have passed."""
-
-    def save_floor(self, wall: datetime) -> None:
-        """Note that this moment has certainly come."""
-
-
-class _Named(Struct, frozen=True):
-    """Who says that he made a token."""
+class _IssuerClaim(Struct, frozen=True):
+    """The claim that names the issuer."""
 
     iss: str = ""
 
@@ -63,26 +38,21 @@ class Authenticator:
     """Judges tokens; `step` keeps it up to date."""
 
     def __init__(
-        self,
-        secret: bytes,
-        issuers: Mapping[str, TokenIssuer],
-        rolls: TokenRegistry,
-        boot: str | None,
-        now: Moment,
+        self, secret: bytes, issuers: "Mapping[str, Issuer]", store: "PeopleStore", boot: str | None, now: Moment
     ) -> None:
-        """`issuers`: the organisation's own, by their `iss`; `boot`: of this machine."""
+        """`issuers`: the organisation's own, by their `iss`; `boot`: of this machine, `None` where it is unknown."""
         self.secret = secret
         self.boot = boot
         self._issuers = issuers
-        self._rolls = rolls
-        self._holdover = latest(now, rolls.floor())
+        self._store = store
+        self._holdover = latest(now, store.floor())
         self._floor_due_s = now.monotonic_s
-        self._version = rolls.version()
-        self._revoked = rolls.revoked()
-        self.when_revoked: Callable[[], object] = lambda: None  # called as soon as a token is let in no more
+        self._version = store.version()
+        self._revoked = store.revoked()
+        self.when_revoked: Callable[[], object] = lambda: None
 
-    def check(self, token: object, now: Moment) -> Grant:
-        """What this token allows now. Raises `Refused`: `E_TOKEN_EXPIRED` for one that was good, else another."""
+    def authenticate(self, token: object, now: Moment) -> Grant:
+        """What this token allows now. Raises `Refused`: `E_TOKEN_EXPIRED` for one that was good, else another code."""
         text = bounded(token)
         issuer = self._issuers.get(_claimed_issuer(text))
         grant = issuer.read(text) if issuer else read(self.secret, text)
@@ -94,7 +64,7 @@ class Authenticator:
         return grant
 
     def fault(self, grant: Grant, now: Moment) -> Refused | None:
-        """Why the holder of this grant may not be here now; `None`: he may."""
+        """Why this grant is not valid now; `None`: it is."""
         if grant.id in self._revoked:
             return Refused(Code.UNAUTHORIZED, "The token has been revoked; ask the appliance's administrator")
         if self.remaining_s(grant, now) <= 0:
@@ -106,18 +76,16 @@ class Authenticator:
         return None
 
     def remaining_s(self, grant: Grant, now: Moment) -> float:
-        """Seconds for which the grant still holds."""
+        """Seconds until the grant expires."""
         return grant.lifetime.remaining_s(self.boot, self._holdover.moment(now))
 
     def refresh(self) -> None:
-        """Take in what was revoked, here or by the command line."""
-        version = self._rolls.version()
-        if version == self._version:
-            return
-        before, self._revoked = self._revoked, self._rolls.revoked()
-        self._version = version
-        if self._revoked - before:
-            self.when_revoked()
+        """Read the revoked tokens again where the store has changed, by this process or by the command line."""
+        version = self._store.version()
+        if version != self._version:
+            before, self._version, self._revoked = self._revoked, version, self._store.revoked()
+            if self._revoked - before:
+                self.when_revoked()
 
     def step(self, now: Moment) -> None:
         """Follow the clock and what others have revoked."""
@@ -125,20 +93,20 @@ class Authenticator:
         self._holdover = self._holdover.follow(now)
         if now.is_trusted and now.monotonic_s >= self._floor_due_s:
             self._floor_due_s = now.monotonic_s + FLOOR_PERIOD_S
-            self._rolls.save_floor(now.wall)
-            self._rolls.forget(now.wall - FORGET_AFTER)
+            self._store.save_floor(now.wall)
+            self._store.forget(now.wall - FORGET_AFTER)
 
     def _remember(self, grant: Grant, now: Moment) -> None:
-        ticket = TokenRecord(
+        token = TokenRecord(
             grant.id, grant.subject, grant.role, grant.departments, grant.origin, now.wall, grant.lifetime.expires_at
         )
-        with suppress(Refused):  # on a full disk it is not listed, and can be revoked all the same
-            self._rolls.remember(ticket)
+        with suppress(Refused):  # on a full disk it is not listed, but can be revoked all the same
+            self._store.remember(token)
 
 
 def _claimed_issuer(token: str) -> str:
     try:
         payload = token.split(".")[1]
-        return msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), type=_Named).iss
+        return msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), type=_IssuerClaim).iss
     except (ValueError, IndexError, msgspec.MsgspecError, RecursionError):
-        return ""  # no token of an issuer's; what it is, the one way of judging our own will say
+        return ""  # not an issuer's token; our own verification says what is wrong with it

@@ -1,7 +1,7 @@
-"""Issuers: tokens that the organisation makes itself, judged by its public key and taken at part of their word.
+"""Judges tokens of the organisation's own issuers, by their public key and the configuration.
 
-An issuer says who somebody is; what that is worth here, the configuration says: which of its words mean which role and
-which department, and beyond which role it is not believed. A word that means nothing here gives nothing.
+An issuer says who a person is. The configuration says what that is worth here: which words of a claim mean which role
+and which department, and the highest role that this issuer can give. Unknown words give nothing.
 """
 
 import hashlib
@@ -22,14 +22,14 @@ from appliance.server.access.tokens import Grant, Id, Instant, Subject, moment_o
 
 LARGEST_KEY_FILE_BYTES = 65_536  # an RSA key of 16,384 bits is 3 kB
 LEAST_RSA_BITS = 2048  # RFC 7518, section 3.3
-MOST_WORDS = 256  # groups that one person is in
+MOST_WORDS = 256  # groups of one person
 
 Word = Annotated[str, Meta(max_length=200)]
 Words = Annotated[str, Meta(max_length=200)] | Annotated[list[Word], Meta(max_length=MOST_WORDS)]
 
 
 class _IssuerClaims(Struct, frozen=True):
-    """What every issuer's token must say; who may do what is looked up under the configured names."""
+    """The claims that every issuer's token must have; role and departments are in claims of configured names."""
 
     sub: Subject
     iss: str
@@ -57,7 +57,7 @@ class Issuer:
         except (msgspec.MsgspecError, RecursionError) as error:
             raise Refused(Code.UNAUTHORIZED, f"The token's claims cannot be used: {error}") from None
         if claims.iss != self._section.iss or self._section.audience not in _listed(claims.aud):
-            raise Refused(Code.UNAUTHORIZED, "The token was made for something else than this appliance")
+            raise Refused(Code.UNAUTHORIZED, "The token was not made for this appliance")
         return Grant(
             subject=f"{claims.sub} ({claims.iss})"[:200],
             role=self._role(words),
@@ -86,7 +86,7 @@ class Issuer:
         return None if "*" in meant else frozenset(meant)
 
     def _id(self, jti: str | None, token: str) -> str:
-        """By which the token can be revoked: two issuers may count alike, and one may not count at all."""
+        """The id for revocation: two issuers may give the same `jti`, and some give none."""
         text = f"{self._section.iss}\n{jti if jti is not None else token}"
         return f"x{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
@@ -97,8 +97,8 @@ def load_issuers(sections: Sequence[IssuerSection]) -> dict[str, Issuer]:
 
 
 def _algorithm(section: IssuerSection) -> PublicKeyAlgorithm:
-    """What verifies with the key in the issuer's file, of the kind that its algorithm takes. Raises `AccessError`."""
-    # Loaded only where there are issuers: 9 MB resident.
+    """The algorithm bound to the public key in the issuer's file. Raises `AccessError`."""
+    # Imported only where there are issuers: it takes 9 MB of resident memory.
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
@@ -109,13 +109,13 @@ def _algorithm(section: IssuerSection) -> PublicKeyAlgorithm:
         with path.open("rb") as file:
             key = load_pem_public_key(file.read(LARGEST_KEY_FILE_BYTES))
     except (OSError, ValueError, UnsupportedAlgorithm) as error:
-        raise AccessError(f"{path}: is no public key in PEM that can be read: {error}") from None
+        raise AccessError(f"{path}: not a readable public key in PEM: {error}") from None
     if section.algorithm == "RS256" and isinstance(key, rsa.RSAPublicKey) and key.key_size >= LEAST_RSA_BITS:
         return PublicKeyAlgorithm(key, padding.PKCS1v15(), hashes.SHA256())
     if section.algorithm == "EdDSA" and isinstance(key, ed25519.Ed25519PublicKey):
         return PublicKeyAlgorithm(key)
     needed = {"RS256": f"an RSA key of at least {LEAST_RSA_BITS} bits", "EdDSA": "an Ed25519 key"}
-    raise AccessError(f"{path}: {section.algorithm} takes {needed[section.algorithm]}; this one is another")
+    raise AccessError(f"{path}: {section.algorithm} takes {needed[section.algorithm]}; this is another key")
 
 
 def _words(said: object, claim: str) -> list[str]:

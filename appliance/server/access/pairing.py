@@ -1,8 +1,8 @@
-"""Pairing: how the first administrator comes about, where nobody can log in yet.
+"""Pairs the first administrator, while nobody can log in yet.
 
-Who can read the console or the log of the appliance, or press its button, owns it: a code tells the former, and a
-window of two minutes stands open for the latter. Either lets in one person, once, and only while there is no
-administrator.
+A person who can read the console or the log of the appliance, or press its button, owns it. The former prove it by a
+one-time code, the latter by a window of two minutes without one. Either admits one person, once, and only while there
+is no administrator.
 """
 
 import hmac
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 
-ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is mistaken for another, read aloud or copied by hand
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no characters that look or sound alike
 CODE_CHARACTERS = 8  # 39 bits: with five tries, one chance in 130 thousand million
 CODE_S = 900.0  # to walk from the console to the desk
 TRIES = 5
@@ -20,7 +20,7 @@ WINDOW_S = 120.0  # to walk from the rack to the desk; the shorter, the fewer ot
 
 
 class Pairing:
-    """The one-time code and the window. `announce`: shows a person on the console what to do."""
+    """Keeps the one-time code and the window. `announce`: shows a sentence on the console and in the log."""
 
     def __init__(self, is_needed: Callable[[], bool], announce: Callable[[str], None]) -> None:
         """`is_needed`: whether there is no administrator yet."""
@@ -31,8 +31,8 @@ class Pairing:
         self._tries = 0
         self._window_until_s = 0.0
 
-    def begin(self, now: Moment) -> None:
-        """Make and show a code, if one is needed."""
+    def announce_code(self, now: Moment) -> None:
+        """Make and announce a code, if there is no administrator."""
         if not self._is_needed():
             return
         self._code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_CHARACTERS))
@@ -41,7 +41,7 @@ class Pairing:
         self._announce(f"Nobody can log in yet. Pairing code, for {CODE_S / 60:.0f} minutes and one person: {shown}")
 
     def open_window(self, now: Moment) -> bool:
-        """The button was pressed: let one person in without a code. Whether that was needed."""
+        """Admit one person without a code, because the button was pressed. False: there is an administrator already."""
         if not self._is_needed():
             return False
         self._window_until_s = now.monotonic_s + WINDOW_S
@@ -49,9 +49,9 @@ class Pairing:
         return True
 
     def admit(self, code: str | None, now: Moment) -> str:
-        """Use up the code or the window; returns which. Raises `Refused`."""
+        """Use up the code, or the window where `code` is `None`. Returns `code` or `button`. Raises `Refused`."""
         if not self._is_needed():
-            raise Refused(Code.FORBIDDEN, "there is an administrator already: log in, or ask him to add you")
+            raise Refused(Code.FORBIDDEN, "there is an administrator already: log in, or ask them to add you")
         if code is None:
             return self._admit_by_window(now)
         if now.monotonic_s >= self._code_until_s or self._tries <= 0:

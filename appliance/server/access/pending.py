@@ -1,4 +1,4 @@
-"""Strangers: Engine.IO sessions without a login. Each has seconds to change that, and there are only so many at once.
+"""Limits Engine.IO sessions without a login: each has seconds to log in, and there are only so many at once.
 
 python-engineio keeps a session for as long as it answers pings, whoever it is.
 """
@@ -14,18 +14,18 @@ class PendingSessions:
         self._deadline_s = deadline_s
         self._since_s: dict[str, float] = {}
 
-    def open(self, session: str, now_s: float) -> str | None:
-        """A session begins. Returns the one that gives way to it, where there are too many."""
+    def add(self, session: str, now_s: float) -> str | None:
+        """Start the deadline of a new session. Returns the session to drop where there are too many, else `None`."""
         self._since_s[session] = now_s
         return next(iter(self._since_s)) if len(self._since_s) > self._most else None
 
-    def close(self, session: str) -> None:
-        """A session ends, or has logged in."""
+    def discard(self, session: str) -> None:
+        """Forget a session that ended or logged in."""
         self._since_s.pop(session, None)
 
-    def overdue(self, sessions: Iterable[str], at_home: Collection[str], now_s: float) -> list[str]:
-        """Those of all sessions whose time is over. Who has logged out is a stranger again."""
-        strangers = {session: now_s for session in sessions if session not in at_home}
-        known = {session: since_s for session, since_s in self._since_s.items() if session in strangers}
-        self._since_s = known | {session: strangers[session] for session in strangers.keys() - known.keys()}
+    def overdue(self, sessions: Iterable[str], logged_in: Collection[str], now_s: float) -> list[str]:
+        """Of all `sessions`, those whose deadline has passed. A session that logged out gets a new deadline."""
+        pending = {session: now_s for session in sessions if session not in logged_in}
+        known = {session: since_s for session, since_s in self._since_s.items() if session in pending}
+        self._since_s = known | {session: pending[session] for session in pending.keys() - known.keys()}
         return [session for session, since_s in self._since_s.items() if now_s - since_s >= self._deadline_s]

@@ -1,7 +1,7 @@
-"""Signatures: PyJWT, each verifier of which knows exactly one algorithm.
+"""Signs and verifies tokens with PyJWT; each verifier knows exactly one algorithm.
 
-The algorithm belongs to the key and is never the token's to choose (RFC 8725, sections 3.1 and 3.2): a verifier that
-knows RS256 alone cannot be led to take a public key for HS256's secret, nor to go unsigned.
+The algorithm belongs to the key, and the token cannot choose it (RFC 8725, sections 3.1 and 3.2): a verifier that knows
+only RS256 takes neither a public key for HS256's secret nor an unsigned token.
 """
 
 import sys
@@ -20,24 +20,24 @@ finally:
     if _hidden:
         del sys.modules["cryptography"]
 
-from appliance.core.refusal import Code, Refused  # noqa: E402  it must follow what is hidden above
+from appliance.core.refusal import Code, Refused  # noqa: E402  only after cryptography is hidden
 
 OWN_ALGORITHM = "HS256"
 
 
 class PublicKeyAlgorithm(Algorithm):
-    """Verifies with a public key of `cryptography`'s, whose `verify` takes these arguments after the signature."""
+    """Verifies with a public key of `cryptography`. `rest`: what its `verify` takes after signature and message."""
 
     def __init__(self, public_key: Any, *rest: Any) -> None:
         self._public_key = public_key
         self._rest = rest
 
     def prepare_key(self, key: Any) -> Any:
-        """The key is bound already: what is given is not looked at."""
+        """Return what is given: the key is bound already, and nobody looks at this one."""
         return key
 
     def sign(self, msg: bytes, key: Any) -> bytes:
-        """Nothing is ever signed with a public key."""
+        """Not available: a public key signs nothing."""
         raise NotImplementedError
 
     def verify(self, msg: bytes, key: Any, sig: bytes) -> bool:  # noqa: ARG002  the base class's signature
@@ -52,30 +52,30 @@ class PublicKeyAlgorithm(Algorithm):
 
     @staticmethod
     def to_jwk(key_obj: Any, as_dict: bool = False) -> Any:
-        """Keys come from files only."""
+        """Not available: keys come from files only."""
         raise NotImplementedError
 
     @staticmethod
     def from_jwk(jwk: Any) -> Any:
-        """Keys come from files only."""
+        """Not available: keys come from files only."""
         raise NotImplementedError
 
 
 class Verifier:
-    """Takes the signed words out of a token, or refuses it."""
+    """Verifies the signature of tokens and returns their payload."""
 
     def __init__(self, algorithm: str, key: bytes, implementation: Algorithm | None = None) -> None:
-        """`implementation`: of an algorithm that PyJWT does not bring by itself."""
+        """`implementation`: of the algorithm; `None`: the one of PyJWT."""
         self._algorithm, self._key = algorithm, key
         self._jws = PyJWS(algorithms=[] if implementation else [algorithm])
         if implementation:
             self._jws.register_algorithm(algorithm, implementation)
 
     def verified(self, token: str) -> bytes:
-        """The payload, once its signature is judged good. Raises `Refused`."""
+        """The payload of a token with a good signature. Raises `Refused`."""
         try:
             return cast("bytes", self._jws.decode(token, self._key, algorithms=[self._algorithm]))
-        # PyJWT lets what a hostile header makes `json` and `base64` raise pass through.
+        # A hostile header makes `json` and `base64` raise, and PyJWT lets these exceptions through.
         except (PyJWTError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
             raise Refused(
                 Code.UNAUTHORIZED, "The token is not one of this appliance; ask its administrator for a new one"
@@ -84,7 +84,7 @@ class Verifier:
 
 @lru_cache(maxsize=4)  # there is one secret, and one issuer or two
 def own_verifier(secret: bytes) -> Verifier:
-    """The verifier of what this secret has signed."""
+    """The verifier of tokens that this secret has signed."""
     return Verifier(OWN_ALGORITHM, secret)
 
 

@@ -1,8 +1,8 @@
-"""The appliance's own tokens: what they say, and what their holders may do.
+"""Writes and reads the appliance's own tokens, and says what they allow.
 
-A token is judged by its signature first and its words second, each within bounds. Whether its time is over is not
-judged here but where the clock is known (`authenticator`), because a Pi's clock may be wrong at start; for the same
-reason the hour of issue is not held against a token.
+The signature of a token is verified first and its claims second, each within bounds. Its expiry is judged where the
+clock is known (`authenticator`), because a Pi's clock may be wrong at start; for the same reason a token may say that
+it was issued in the future.
 """
 
 import secrets
@@ -21,7 +21,7 @@ from appliance.server.access.signing import own_verifier, signed
 
 ISSUER = "appliance"
 AUDIENCE = "appliance-clients"
-LONGEST_TTL_S = 10 * 366 * 86400  # a dashboard on a wall may outlive its installer; more is a slip of the finger
+LONGEST_TTL_S = 10 * 366 * 86400  # a dashboard on a wall may run for ten years; more is a typing error
 LONGEST_TOKEN = 8192  # characters: 64 departments with the longest ids make 6,000; judged before anything is decoded
 LATEST_EXPIRY = datetime(9999, 1, 1, tzinfo=UTC).timestamp()  # beyond it `datetime` ends
 
@@ -33,9 +33,9 @@ Instant = Annotated[float, Meta(ge=0, lt=LATEST_EXPIRY)]
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token allows. `departments`: `None` for all of them; `id`: by which it can be revoked.
+    """What a token allows. `departments`: `None` for all of them; `id`: names it for revocation.
 
-    `session_s`: of a login, for how many seconds more it could be renewed when this token was made.
+    `session_s`: of a login, the seconds for which it could still be renewed when this token was made.
     """
 
     subject: str
@@ -48,7 +48,7 @@ class Grant:
     not_before: datetime | None = None
 
     def may_see(self, department: str) -> bool:
-        """Whether the holder may know about this department."""
+        """Whether the token covers this department."""
         return self.departments is None or department in self.departments
 
     def may_act_as(self, role: Role) -> bool:
@@ -57,10 +57,10 @@ class Grant:
 
 
 class _TokenClaims(Struct, frozen=True):
-    """The claims that a token of ours carries, and within which bounds.
+    """The claims of our own tokens, and their bounds.
 
-    `boot` and `up`: in which boot of which machine it was made, and how many seconds after its start. `session`: of a
-    login only.
+    `boot` and `up`: the boot of this machine in which the token was made, and the seconds since its start. `session`:
+    of a login only.
     """
 
     sub: Subject
@@ -88,10 +88,10 @@ def issue(
     token_id: str | None = None,
     session_s: float | None = None,
 ) -> str:
-    """A token for this subject, valid for `ttl_s` seconds from `wall`. `departments`: `None` for all.
+    """Make a token for this subject, valid for `ttl_s` seconds from `wall`. `departments`: `None` for all.
 
-    `issuance`: the same instant by this boot's monotonic clock. `token_id`: of the login that this renews; else a new
-    one. Raises `ValueError` for what `read` would not accept.
+    `issuance`: the same instant by this boot's monotonic clock. `token_id`: of the login that this renews; `None`:
+    a new one. Raises `ValueError` for a token that `read` would not accept.
     """
     if not 0 < ttl_s <= LONGEST_TTL_S:
         raise ValueError(f"a token is valid for 1 to {LONGEST_TTL_S} seconds, not {ttl_s}")
@@ -104,7 +104,7 @@ def issue(
         aud="appliance-clients",
         iat=issued,
         exp=issued + ttl_s,
-        jti=token_id or secrets.token_hex(8),  # 64 bits: never guessed, only never the same twice
+        jti=token_id or secrets.token_hex(8),  # 64 bits: unique; it need not be unguessable
         boot=issuance.boot if issuance else UNSET,
         up=issuance.monotonic_s if issuance else UNSET,
         session=UNSET if session_s is None else session_s,
@@ -118,7 +118,7 @@ def issue(
 
 
 def read(secret: bytes, token: object) -> Grant:
-    """What this token of ours says, whether its time is over or not. Raises `Refused`."""
+    """What a token of our own allows, expired or not. Raises `Refused`."""
     payload = own_verifier(secret).verified(bounded(token))
     try:
         known = msgspec.json.decode(payload, type=_TokenClaims)
@@ -137,7 +137,7 @@ def read(secret: bytes, token: object) -> Grant:
 
 
 def bounded(token: object) -> str:
-    """The token, if it is a text that one of ours could be. Raises `Refused`."""
+    """The token as a text of at most `LONGEST_TOKEN` characters. Raises `Refused` for anything else."""
     if not isinstance(token, str) or not token:
         raise Refused(Code.UNAUTHORIZED, "A token is needed: connect with auth: {token: '...'}")
     if len(token) > LONGEST_TOKEN:
@@ -146,5 +146,5 @@ def bounded(token: object) -> str:
 
 
 def moment_of(seconds: float) -> datetime:
-    """A claim's time."""
+    """The time of a claim, which is in seconds since 1970 (RFC 7519, section 2)."""
     return datetime.fromtimestamp(seconds, UTC)

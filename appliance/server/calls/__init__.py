@@ -1,8 +1,7 @@
-"""What a client may call.
+"""Carries out what clients call.
 
-A handler is given an argument that was judged already, calls one method of a monitor and words the answer; each file
-holds those of one subject with their arguments. A refusal is raised as `Refused`; how it travels to the client is
-`app`'s business.
+A handler takes a checked argument, calls one method of a monitor and returns the answer; each file has the handlers and
+arguments of one subject. A handler refuses by raising `Refused`, which `app` sends to the client.
 """
 
 from appliance.server.calls.call_table import CALLS, carry_out

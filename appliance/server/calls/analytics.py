@@ -1,4 +1,4 @@
-"""Calls about analytics: who hears them."""
+"""Calls that subscribe a client to a department's analytics."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ from appliance.server.calls.context import Context, require_department
 
 
 def subscribe(context: Context, department: str) -> dict[str, Any]:
-    """Let the caller hear the department's analytics."""
+    """Send the caller the department's analytics."""
     require_department(context, department)
     context.caller.subscribe(department)
     return {}
 
 
 def unsubscribe(context: Context, department: str) -> dict[str, Any]:
-    """Let the caller hear the department's analytics no more."""
+    """Stop sending the caller the department's analytics."""
     require_department(context, department)
     context.caller.unsubscribe(department)
     return {}

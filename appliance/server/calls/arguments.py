@@ -1,6 +1,6 @@
-"""What a call takes: typed arguments, judged key by key before a handler sees them.
+"""Checks the arguments of calls, key by key, before a handler gets them.
 
-A refusal names the key and what it must be, because it may be all that the writer of a dashboard gets to read.
+A refusal names the key and what it must be, because the developer of a dashboard may read nothing else.
 """
 
 import re
@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from appliance.core.refusal import Code, Refused
 from appliance.core.text import clipped
 
-# Control characters would reach terminals and logs, and U+2028 to U+202E turn or break the line of whoever reads it.
+# Control characters would reach terminals and logs; U+2028 to U+202E reverse or break the line there.
 _LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*\Z"
 _ENTRY = re.compile(r"`\$\[(\d+)\]")
 DepartmentId = Annotated[str, Meta(min_length=1, max_length=64, description="a department's id, such as dept123")]
@@ -31,15 +31,15 @@ YesOrNo = Annotated[bool, Meta(description="true or false")]
 
 
 class Argument(Struct, frozen=True, kw_only=True, rename="camel"):
-    """An object that a call takes."""
+    """The argument of a call, as an object."""
 
 
 class Nothing(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What a call takes that needs no argument."""
+    """The argument of a call that needs none."""
 
 
 def host_of(text: str) -> str:
-    """The one way to write a host's address. Raises `Refused` where it is none."""
+    """A host's address in its canonical form. Raises `Refused` for anything else."""
     try:
         return str(ip_address(text))
     except ValueError:
@@ -47,7 +47,7 @@ def host_of(text: str) -> str:
 
 
 def parse(kind: Any, found: object) -> Any:
-    """A client's argument, typed. `found`: `None` where it sent none. Raises `Refused` with the name of the key."""
+    """A client's argument, typed. `found`: `None` where it sent none. Raises `Refused`, which names the key."""
     if not isinstance(kind, type):
         return _value(kind, found, "the argument")
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
@@ -67,7 +67,7 @@ def _value(kind: Any, found: object, name: str) -> Any:
     try:
         return msgspec.convert(found, kind)
     except msgspec.ValidationError as error:
-        entry = _ENTRY.search(str(error))  # which of a list is at fault
+        entry = _ENTRY.search(str(error))  # the index in a list
         where = f"{name}[{entry[1]}]" if entry else name
         raise Refused(Code.BAD_REQUEST, f"{where}: must be {_description(kind)}") from None
 

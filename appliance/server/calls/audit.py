@@ -1,4 +1,4 @@
-"""The call that reads the audit trail, and what it shows."""
+"""The call that reads the audit trail."""
 
 import json
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ Number = Annotated[int, Meta(ge=1, le=2**53, description="the number of an entry
 
 
 class AuditArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `audit:get` takes. `before`: only what is older than this entry; `who`, `action`: only these."""
+    """The argument of `audit:get`. `before`: only older entries than this one; `who`, `action`: only theirs."""
 
     before: Number | None = None
     limit: Page = 50
@@ -25,17 +25,17 @@ class AuditArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     action: Word | None = None
 
 
-def read(context: Context, asked: AuditArgument) -> dict[str, Any]:
-    """The newest entries, newest first. `more`: what to give as `before` for the next page; null at the end."""
-    found = context.services.access_services.records.trail.read(asked.limit, asked.before, asked.who, asked.action)
+def entries(context: Context, asked: AuditArgument) -> dict[str, Any]:
+    """The newest entries, newest first. `more`: the `before` of the next page; null at the end."""
+    found = context.services.audit.entries(asked.limit, asked.before, asked.who, asked.action)
     more = found[-1].number if len(found) == asked.limit else None
-    return {"entries": [_shown(recorded) for recorded in found], "more": more}
+    return {"entries": [_shown(stored) for stored in found], "more": more}
 
 
-def _shown(recorded: StoredEntry) -> dict[str, Any]:
-    entry = recorded.entry
+def _shown(stored: StoredEntry) -> dict[str, Any]:
+    entry = stored.entry
     return {
-        "number": recorded.number,
+        "number": stored.number,
         "at": entry.at,
         "who": entry.who,
         "role": entry.role,
@@ -45,5 +45,5 @@ def _shown(recorded: StoredEntry) -> dict[str, Any]:
         "before": json.loads(entry.before),
         "after": json.loads(entry.after),
         "outcome": entry.outcome,
-        "digest": recorded.digest,
+        "digest": stored.digest,
     }

@@ -16,8 +16,8 @@ from appliance.core.refusal import Code, Refused
 from appliance.server.calls.arguments import Argument, DepartmentId, Sentence
 from appliance.server.calls.context import Context, require_department
 
-MOST_AT_ONCE = 5000  # targets of one call: a tenth of a second's work, which others wait for
-MOST_TOLD = 10  # blocks in an entry of the audit trail, which has the whole argument beside them
+MOST_AT_ONCE = 5000  # targets of one call: they take a tenth of a second, in which other clients wait
+MOST_RECORDED = 10  # blocks in an entry of the audit trail, which also has the whole argument
 LARGEST_PAGE = 1000  # blocks in one answer: 250 kB
 
 Address = Annotated[
@@ -42,9 +42,9 @@ BlockSeconds = Annotated[
 
 
 class BlockArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `ip:block` takes: `address`, or `addresses`, all of which are blocked or none.
+    """The argument of `ip:block`: `address`, or `addresses`, which are blocked all or none.
 
-    `department_id`: left out for all departments.
+    `department_id`: `None` for all departments.
     """
 
     address: Address | None = None
@@ -55,9 +55,9 @@ class BlockArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 
 
 class UnblockArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `ip:unblock` takes: address or addresses, and department, as they were blocked.
+    """The argument of `ip:unblock`: address or addresses, and department, as they were blocked.
 
-    `origin`: only the blocks of it; left out for those of every origin.
+    `origin`: only blocks of this origin; `None` for every origin.
     """
 
     address: Address | None = None
@@ -67,10 +67,10 @@ class UnblockArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 
 
 class ListArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `ip:list` takes; what is left out does not narrow it.
+    """The argument of `ip:list`; each key narrows the list.
 
-    `contains`: a part of the address or of the reason. `within`: a prefix that holds the address. `expiring`: seconds
-    in which its time is over.
+    `contains`: part of the address or of the reason. `within`: a prefix that contains the address. `expiring`: the
+    block ends within so many seconds.
     """
 
     department_id: DepartmentId | None = None
@@ -110,10 +110,10 @@ def unblock(context: Context, asked: UnblockArgument) -> dict[str, Any]:
 
 
 def state(context: Context, asked: BlockArgument | UnblockArgument) -> list[dict[str, Any]]:
-    """The blocks of these targets and this department, for the audit trail, which takes a few of many."""
+    """The blocks of these targets and this department, for the audit trail: the first `MOST_RECORDED`."""
     find = context.services.enforcement.find
     found = (block for target in _targets(asked) for block in find(target, asked.department_id))
-    return [_shown(block, context) for block in islice(found, MOST_TOLD)]
+    return [_shown(block, context) for block in islice(found, MOST_RECORDED)]
 
 
 def list_blocks(context: Context, asked: ListArgument) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def list_blocks(context: Context, asked: ListArgument) -> dict[str, Any]:
 
 
 def _targets(asked: BlockArgument | UnblockArgument) -> list[str]:
-    """The targets as they are kept; each of many is judged with its index, so that its sender finds it."""
+    """The targets in their canonical form. Raises `Refused`, which names the index of a bad one among many."""
     if asked.addresses is None and asked.address is not None:
         return [parse_target(asked.address)]
     if asked.addresses is None or asked.address is not None:

@@ -1,7 +1,6 @@
-"""The table of calls: from an event's name to its argument, the role it takes and its handler.
+"""The table of calls: event name, argument, role and handler.
 
-Everything that can be said of a call without knowing what it does (role, argument, read-only mode) is in the table and
-judged in one place.
+What is common to all calls (role, argument, read-only mode) is in the table and is checked in one place.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from appliance.server.calls import analytics, audit, blocks, configuration, hist
 from appliance.server.calls.arguments import DepartmentId, Nothing, parse
 from appliance.server.calls.context import Context
 
-MOST_NAMED = 8  # calls in an answer to who asks for one that there is not; more would not be read
+MOST_NAMED = 8  # calls that the refusal of an unknown one names; nobody would read more
 
 Handler = Callable[[Context, Any], dict[str, Any]]
 State = Callable[[Context, Any], object]
@@ -26,11 +25,11 @@ State = Callable[[Context, Any], object]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A row of the table. `argument`: an `Argument`, which may be left out if no key of it is required, or a text.
+    """A row of the table. `argument`: an `Argument`, which a client may leave out if it has no required key, or a text.
 
-    `changes`: it is refused in the read-only mode. Maintenance itself can be extended and ended in it. `state`: what
-    the audit trail shows before and after the call; `None` where nothing is changed, or the handler tells it itself.
-    `everywhere`: takes a token for all departments, because what it does concerns them all.
+    `changes`: refused in the read-only mode, in which maintenance itself can still be extended and ended. `state`: what
+    the audit trail shows before and after the call; `None`: it changes nothing, or the handler records it itself.
+    `everywhere`: needs a token for all departments, because it concerns them all.
     """
 
     argument: Any
@@ -60,19 +59,19 @@ CALLS = {
     "firewall:release": Call(Nothing, Role.ADMIN, False, configuration.release, configuration.state, everywhere=True),
     "maintenance:start": Call(maintenance.StartArgument, Role.ADMIN, False, maintenance.start, maintenance.state),
     "maintenance:stop": Call(Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state),
-    "token:renew": Call(Nothing, Role.VIEWER, False, people.renew),
-    "token:revoke": Call(people.RevokeArgument, Role.VIEWER, False, people.revoke),
+    "token:renew": Call(Nothing, Role.VIEWER, False, people.renew_token),
+    "token:revoke": Call(people.RevokeArgument, Role.VIEWER, False, people.revoke_token),
     "token:list": Call(Nothing, Role.ADMIN, False, people.list_tokens, everywhere=True),
     "user:password": Call(people.PasswordArgument, Role.VIEWER, False, people.set_password),
     "user:list": Call(Nothing, Role.ADMIN, False, people.list_people, everywhere=True),
-    "user:add": Call(people.AddArgument, Role.ADMIN, False, people.add, everywhere=True),
-    "user:remove": Call(people.RemoveArgument, Role.ADMIN, False, people.remove, everywhere=True),
-    "audit:get": Call(audit.AuditArgument, Role.ADMIN, False, audit.read, everywhere=True),
+    "user:add": Call(people.AddArgument, Role.ADMIN, False, people.add_person, everywhere=True),
+    "user:remove": Call(people.RemoveArgument, Role.ADMIN, False, people.remove_person, everywhere=True),
+    "audit:get": Call(audit.AuditArgument, Role.ADMIN, False, audit.entries, everywhere=True),
 }
 
 
 def carry_out(event: str, arguments: Sequence[object], context: Context) -> dict[str, Any]:
-    """Do what the client asks for and return what to answer beside `success`. Raises `Refused`."""
+    """Carry out a call and return the keys of the answer beside `success`. Raises `Refused`."""
     grant = context.caller.grant
     call = CALLS.get(event)
     if call is None:
@@ -96,17 +95,15 @@ def carry_out(event: str, arguments: Sequence[object], context: Context) -> dict
 
 
 def _recorded(event: str, handler: Handler, state: State, argument: Any, context: Context) -> dict[str, Any]:
-    """Do it, and tell the audit trail. The change comes first: a trail that is full must not keep a block in force."""
+    """Call the handler and record the change; the change comes first: a full trail must not keep a block in force."""
     before, what = state(context, argument), msgspec.to_builtins(argument)
-    done = partial(
-        context.services.access_services.records.done, context.caller.actor, event, context.now, what, before
-    )
+    record = partial(context.services.audit.record_change, context.caller.actor, event, context.now, what, before)
     try:
         answer = handler(context, argument)
     except Refused as refused:
         after = state(context, argument)
-        if after != before:  # a medium that fails at the very end takes nothing back
-            done(after, refused.code)
+        if after != before:  # the medium failed only after the change was made
+            record(after, refused.code)
         raise
-    done(state(context, argument))
+    record(state(context, argument))
     return answer

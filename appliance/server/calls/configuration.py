@@ -1,4 +1,4 @@
-"""Calls about the service as a whole: to try another configuration, to keep what is on trial, to open everything."""
+"""Calls about the service as a whole: try a configuration, keep the one on trial, open everything."""
 
 from typing import Annotated, Any
 
@@ -12,19 +12,19 @@ Text = Annotated[str, Meta(min_length=1, max_length=1 << 20, description="the te
 
 
 class ApplyArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `config:apply` takes: the whole text of the new configuration."""
+    """The argument of `config:apply`: the whole text of the new configuration."""
 
     text: Text
 
 
 def apply(context: Context, asked: ApplyArgument) -> dict[str, Any]:
-    """Try another configuration; the service starts anew with it at once."""
+    """Try another configuration; the service restarts with it at once."""
     trial = context.services.configuration.apply(asked.text, context.caller.grant.subject, context.now)
     return {"trial": _shown(trial, context)}
 
 
 def confirm(context: Context, _: Nothing) -> dict[str, Any]:
-    """Keep what is on trial."""
+    """Keep the configuration that is on trial."""
     context.services.configuration.confirm(context.caller.grant.subject, context.now)
     return {}
 
@@ -36,13 +36,13 @@ def trial(context: Context, _: Nothing) -> dict[str, Any]:
 
 
 def release(context: Context, _: Nothing) -> dict[str, Any]:
-    """Open everything: the service ends at once and takes with it all that it holds in the kernel."""
+    """Open everything: the service ends at once and removes its rules from the kernel."""
     context.services.release(context.caller.grant.subject)
     return {}
 
 
 def state(context: Context, _: object) -> object:
-    """What the audit trail shows: the trial, if there is one."""
+    """The trial, for the audit trail; `None`: there is none."""
     return trial(context, Nothing())["trial"]
 
 

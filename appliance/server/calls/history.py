@@ -16,7 +16,7 @@ StepWord = Annotated[Step, Meta(description="one of " + ", ".join(Step))]
 
 
 class HistoryArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `history:get` takes. `host`: left out for the whole department; `from`, `to`: `to` is not in the range."""
+    """The argument of `history:get`. `host`: `None` for the whole department; `until` is not in the range."""
 
     department_id: DepartmentId
     host: HostAddress | None = None
@@ -26,7 +26,7 @@ class HistoryArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 
 
 def history(context: Context, asked: HistoryArgument) -> dict[str, Any]:
-    """What passed, by the beginning of each bucket."""
+    """The bytes of each bucket, up and down, with its start."""
     require_department(context, asked.department_id)
     host = None if asked.host is None else host_of(asked.host)
     found = context.services.history.query(asked.department_id, host, asked.since, asked.until, asked.step)

@@ -10,7 +10,7 @@ from appliance.server.calls.context import Context
 
 
 def listings(context: Context, _: Nothing) -> dict[str, Any]:
-    """The lists that concern the caller, and what is wrong with them."""
+    """The lists of the caller's departments, with their faults."""
     grant = context.caller.grant
     concerning = [
         one

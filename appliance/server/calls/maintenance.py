@@ -14,7 +14,7 @@ MaintenanceSeconds = Annotated[
 
 
 class StartArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `maintenance:start` takes. `start_time`: left out for now."""
+    """The argument of `maintenance:start`. `start_time`: `None` for now."""
 
     duration: MaintenanceSeconds = 3600  # the contract's own example
     impact: Sentence = "System is in read-only mode"
@@ -23,22 +23,20 @@ class StartArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 
 def start(context: Context, asked: StartArgument) -> dict[str, Any]:
     """Begin, announce or extend a maintenance."""
-    actor = context.caller.grant.subject
-    return _told(
-        context.services.maintenance_mode.start(asked.start_time, asked.duration, asked.impact, actor, context.now)
-    )
+    mode, actor = context.services.maintenance_mode, context.caller.grant.subject
+    return _shown(mode.start(asked.start_time, asked.duration, asked.impact, actor, context.now))
 
 
 def stop(context: Context, _: Nothing) -> dict[str, Any]:
     """End the maintenance."""
-    return _told(context.services.maintenance_mode.stop(context.caller.grant.subject, context.now))
+    return _shown(context.services.maintenance_mode.stop(context.caller.grant.subject, context.now))
 
 
 def state(context: Context, _: object) -> object:
-    """The maintenance that there is, for the audit trail."""
+    """The current maintenance, for the audit trail; `None`: there is none."""
     current = context.services.maintenance_mode.current
     return facts(current) if current else None
 
 
-def _told(maintenance: Maintenance) -> dict[str, Any]:
+def _shown(maintenance: Maintenance) -> dict[str, Any]:
     return {"maintenance": facts(maintenance)}

@@ -1,6 +1,6 @@
-"""Calls about people and their tokens. What they change is told to the audit trail where it is done, not here.
+"""Calls about people and their tokens. `People` records in the audit trail what they change.
 
-Who administers departments of his own administers no people: he could make somebody with more than he has.
+An administrator of some departments administers no people: they could add a person with more rights than their own.
 """
 
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from appliance.core.access.person import NAME, Person, Role
 from appliance.core.refusal import Code, Refused
-from appliance.server.access.people import LOGIN_S, LONGEST_PASSWORD, SHORTEST_PASSWORD, person_facts, ticket_facts
+from appliance.server.access.people import LOGIN_S, LONGEST_PASSWORD, SHORTEST_PASSWORD, person_facts, token_facts
 from appliance.server.calls.arguments import Argument, DepartmentId, Nothing
 from appliance.server.calls.context import Context
 
@@ -39,7 +39,7 @@ TokenId = Annotated[str, Meta(min_length=1, max_length=64, description="the id o
 
 
 class AddArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `user:add` takes. `departments`: left out for all of them."""
+    """The argument of `user:add`. `departments`: `None` for all of them."""
 
     name: Name
     password: NewPassword
@@ -48,13 +48,13 @@ class AddArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 
 
 class RemoveArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `user:remove` takes."""
+    """The argument of `user:remove`."""
 
     name: Name
 
 
 class PasswordArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `user:password` takes. `name`: left out for one's own, which takes the `current` one."""
+    """The argument of `user:password`. `name`: `None` for the caller's own, which needs the `current` one."""
 
     password: NewPassword
     name: Name | None = None
@@ -62,69 +62,68 @@ class PasswordArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 
 
 class RevokeArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `token:revoke` takes. `id`: left out for the caller's own token: logging out."""
+    """The argument of `token:revoke`. `id`: `None` for the caller's own token: logging out."""
 
     id: TokenId | None = None
 
 
 def list_people(context: Context, _: Nothing) -> dict[str, Any]:
-    """Everybody who can log in."""
-    return {"users": [person_facts(person) for person in context.services.access_services.people.listed()]}
+    """Every person who can log in."""
+    return {"users": [person_facts(person) for person in context.services.people.people()]}
 
 
-def add(context: Context, asked: AddArgument) -> dict[str, Any]:
-    """Let somebody in from now on."""
+def add_person(context: Context, asked: AddArgument) -> dict[str, Any]:
+    """Let a person log in from now on."""
     departments = None if asked.departments is None else frozenset(asked.departments)
-    unknown = sorted((departments or frozenset()) - context.departments)
+    unknown = sorted((departments or frozenset()) - context.services.departments)
     if unknown:
         raise Refused(Code.UNKNOWN_DEPARTMENT, f'there is no department "{unknown[0]}"')
     person = Person(asked.name, asked.role, departments)
-    context.services.access_services.people.add(person, asked.password, context.caller.actor, context.clock)
+    context.services.people.add_person(person, asked.password, context.caller.actor, context.services.clock)
     return {"user": person_facts(person)}
 
 
-def remove(context: Context, asked: RemoveArgument) -> dict[str, Any]:
-    """Let somebody in no more."""
-    context.services.access_services.people.remove(asked.name, context.caller.actor, context.now)
+def remove_person(context: Context, asked: RemoveArgument) -> dict[str, Any]:
+    """Remove a person and end their logins."""
+    context.services.people.remove_person(asked.name, context.caller.actor, context.now)
     return {}
 
 
 def set_password(context: Context, asked: PasswordArgument) -> dict[str, Any]:
-    """Give oneself another password, or somebody else."""
-    people, grant = context.services.access_services.people, context.caller.grant
+    """Set the caller's own password, or another person's."""
+    people, grant = context.services.people, context.caller.grant
     if asked.name is None:
-        people.require_current(grant.subject, asked.current or "")
+        people.require_current_password(grant.subject, asked.current or "")
     else:
         require_administrator(context)
-    people.set_password(asked.name or grant.subject, asked.password, context.caller.actor, context.clock)
+    people.set_password(asked.name or grant.subject, asked.password, context.caller.actor, context.services.clock)
     return {}
 
 
 def list_tokens(context: Context, _: Nothing) -> dict[str, Any]:
-    """The newest of the tokens that are not over; `total`: of how many."""
-    found = context.services.access_services.people.tickets(context.now)
-    return {"tokens": [ticket_facts(ticket) for ticket in found[:MOST_LISTED]], "total": len(found)}
+    """The newest of the tokens that have not expired; `total`: the number of all of them."""
+    found = context.services.people.tokens(context.now)
+    return {"tokens": [token_facts(token) for token in found[:MOST_LISTED]], "total": len(found)}
 
 
-def revoke(context: Context, asked: RevokeArgument) -> dict[str, Any]:
-    """Let a token in no more; whoever is connected with it is disconnected at once."""
+def revoke_token(context: Context, asked: RevokeArgument) -> dict[str, Any]:
+    """Revoke a token and disconnect its clients at once."""
     own = context.caller.grant.id
     if asked.id not in (None, own):
         require_administrator(context)
-    context.services.access_services.people.revoke(asked.id or own, context.caller.actor, context.now)
+    context.services.people.revoke_token(asked.id or own, context.caller.actor, context.now)
     return {}
 
 
-def renew(context: Context, _: Nothing) -> dict[str, Any]:
-    """Another token for the same login, which this connection has from now on too."""
-    access_services = context.services.access_services
-    token = access_services.people.renew(context.caller.grant, context.now)
-    context.caller.adopt(access_services.authenticator.check(token, context.now))
+def renew_token(context: Context, _: Nothing) -> dict[str, Any]:
+    """Make another token for the same login; this connection has it from now on too."""
+    token = context.services.people.renew(context.caller.grant, context.now)
+    context.caller.adopt(context.services.authenticator.authenticate(token, context.now))
     return {"token": token, "expiresIn": LOGIN_S}
 
 
 def require_administrator(context: Context) -> None:
-    """Refuse whoever does not administer the whole appliance."""
+    """Raise `Refused` for a caller who does not administer the whole appliance."""
     grant = context.caller.grant
     if not grant.may_act_as(Role.ADMIN) or grant.departments is not None:
         raise Refused(Code.FORBIDDEN, "this takes a token with the role admin for all departments")

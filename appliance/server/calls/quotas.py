@@ -15,11 +15,11 @@ Bytes = Annotated[int, Meta(ge=0, le=2**63 - 1, description="a whole number of b
 GrantedBytes = Annotated[int, Meta(ge=1, le=2**53, description="a whole number of bytes from 1 to 2^53")]
 
 
-MOST_HOSTS = 100  # in an answer: pages of a terminal, and 30 kB
+MOST_HOSTS = 100  # in an answer: some pages in a terminal, and 30 kB
 
 
 class LimitArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `quota:set` takes. `limit`: bytes; null for no limit of this kind. `each_host`: of each host by itself."""
+    """The argument of `quota:set`. `limit`: bytes, `None` for no limit. `each_host`: a limit for every single host."""
 
     department_id: DepartmentId
     type: KindWord
@@ -28,7 +28,7 @@ class LimitArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 
 
 class ExtendArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """What `quota:extend` takes: bytes more until the running period ends, and why; `host`: for this one alone."""
+    """The argument of `quota:extend`: more bytes until the running period ends. `host`: only for this one."""
 
     department_id: DepartmentId
     type: KindWord
@@ -38,7 +38,7 @@ class ExtendArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 
 
 def quotas(context: Context, department: str) -> dict[str, Any]:
-    """The department's quotas as they stand, and those of the hosts that are nearest to a limit of their own."""
+    """The department's quotas, and those of the hosts that are nearest to their own limits."""
     require_department(context, department)
     books = context.services.metering.books(department, context.now)
     hosts = context.services.metering.host_books(department, context.now)[:MOST_HOSTS]
@@ -50,7 +50,7 @@ def quotas(context: Context, department: str) -> dict[str, Any]:
 
 
 def set_limit(context: Context, asked: LimitArgument) -> dict[str, Any]:
-    """Limit a kind of quota from now on, or not at all."""
+    """Set or remove the limit of a kind of quota."""
     require_department(context, asked.department_id)
     metering = context.services.metering
     set_limit = metering.set_host_limit if asked.each_host else metering.set_limit

@@ -57,7 +57,7 @@ class RequestFilter:
             self._require_session(environ["REMOTE_ADDR"])
 
     def _require_session(self, address: str) -> None:
-        if self._sessions.take(client_network(address), monotonic()):
+        if self._sessions.spend(client_network(address), monotonic()):
             raise RejectedRequest("429 Too Many Requests")
 
     def _packets(self, environ: Environ) -> bytes:

@@ -6,20 +6,24 @@ only URLs, or as `X-Api-Key`.
 
 import base64
 import binascii
-from collections.abc import Callable
 
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.server.access import Grant
+from appliance.server.access.admission import TokenAdmission
 from appliance.server.http.request_filter import Environ
 from appliance.server.http.site import Answer
 from appliance.server.pages.login import refusal
 
-GrantOf = Callable[[object, Environ, Moment], Grant]  # raises `Refused`
 ASKS_FOR_TOKEN = ("WWW-Authenticate", 'Bearer realm="appliance"')  # RFC 9110, section 11.6.1: with each 401
 
 
-def token_of(environ: Environ) -> str | None:
+def grant_of(environ: Environ, admission: TokenAdmission, now: Moment) -> Grant:
+    """What the token of this request allows. Raises `Refused`."""
+    return admission.admit(_token_of(environ), environ["REMOTE_ADDR"], now)
+
+
+def _token_of(environ: Environ) -> str | None:
     """The token, in whichever way the client can send it; `None`: in none."""
     kind, _, value = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if kind.lower() == "bearer":
@@ -33,7 +37,7 @@ def token_of(environ: Environ) -> str | None:
     return None if key is None else str(key)
 
 
-def turned_away(refused: Refused) -> Answer:
+def unauthorized(refused: Refused) -> Answer:
     """Why the page is not shown."""
     lacks_token = refused.code in {Code.UNAUTHORIZED, Code.TOKEN_EXPIRED}
     return refusal(refused, *([ASKS_FOR_TOKEN] if lacks_token else []))

@@ -23,9 +23,10 @@ from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.core.text import clipped
 from appliance.server.access import Grant
+from appliance.server.access.admission import TokenAdmission
 from appliance.server.http.request_filter import Environ
 from appliance.server.http.site import JSON, TEXT, Answer, Page
-from appliance.server.pages.bearer import GrantOf, token_of, turned_away
+from appliance.server.pages.bearer import grant_of, unauthorized
 
 FRESH_S = 5.0  # a text is made anew no sooner; a firewall that asks every minute does not notice
 MOST_KEPT = 16  # texts that are kept: a few forms of a few departments, 2 MB each at most
@@ -50,11 +51,11 @@ class BlockExports:
     """The pages of exports."""
 
     def __init__(
-        self, wanted: Wanted, departments: Collection[str], grant_of: GrantOf, clock: Callable[[], Moment]
+        self, wanted: Wanted, departments: Collection[str], admission: TokenAdmission, clock: Callable[[], Moment]
     ) -> None:
         self._wanted = wanted
         self._departments = departments
-        self._grant_of = grant_of
+        self._admission = admission
         self._clock = clock
         self._texts: OrderedDict[tuple[str, str | None], _Text] = OrderedDict()
         self._told: OrderedDict[str, Decisions] = OrderedDict()
@@ -72,7 +73,7 @@ class BlockExports:
                 department = self._department(environ, self._granted(environ))
                 text = self._text(form, department)
             except Refused as refused:
-                return turned_away(refused)
+                return unauthorized(refused)
             headers = (("ETag", text.tag),)
             if _has(environ, text.tag):
                 return Answer(TEXT, "", "304 Not Modified", headers)
@@ -86,7 +87,7 @@ class BlockExports:
             grant = self._granted(environ)
             department = self._department(environ, grant)
         except Refused as refused:
-            return turned_away(refused)
+            return unauthorized(refused)
         with self._making:
             now = self._clock()
             current = tpool.execute(decisions, self._of(department, now))
@@ -99,7 +100,7 @@ class BlockExports:
             return Answer(JSON, tpool.execute(stream, current, before, now.wall))
 
     def _granted(self, environ: Environ) -> Grant:
-        return self._grant_of(token_of(environ), environ, self._clock())
+        return grant_of(environ, self._admission, self._clock())
 
     def _department(self, environ: Environ, grant: Grant) -> str | None:
         """The department that is asked for; `None`: all."""

@@ -87,7 +87,7 @@ class LoginPages:
             asked = _asked(environ, _Pair, needs)
             by = self._paired_by(asked, environ)
             actor = Actor(f"pairing by {by}", address=remote_address(environ))
-            self._people.add(Person(asked.name, Role.ADMIN, None), asked.password, actor, self._clock)
+            self._people.add_person(Person(asked.name, Role.ADMIN, None), asked.password, actor, self._clock)
             return self._logged_in(asked.name, asked.password, environ)
 
         return self._answered(environ, work)
@@ -97,7 +97,9 @@ class LoginPages:
         try:
             return self._pairing.admit(asked.code, now)
         except Refused as refused:
-            self._records.refused(Actor("", address=remote_address(environ)), "pair", now, refused.code, asked.name)
+            self._records.record_refusal(
+                Actor("", address=remote_address(environ)), "pair", now, refused.code, asked.name
+            )
             raise
 
     def _logged_in(self, name: str, password: str, environ: Environ) -> dict[str, object]:
@@ -119,7 +121,7 @@ class LoginPages:
             return Answer(JSON, dumps({"success": True, **work()}))
         except Refused as refused:
             if refused.code is Code.UNAUTHORIZED:
-                self._logins.refuse(address, now_s)
+                self._logins.count_refusal(address, now_s)
             return refusal(refused)
 
 

@@ -21,9 +21,10 @@ from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.operations.status import StatusMonitor
 from appliance.server.access import Grant
+from appliance.server.access.admission import TokenAdmission
 from appliance.server.http.request_filter import Environ
 from appliance.server.http.site import Answer
-from appliance.server.pages.bearer import GrantOf, token_of, turned_away
+from appliance.server.pages.bearer import grant_of, unauthorized
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -176,14 +177,14 @@ class Metrics:
         self,
         watched: Watched,
         departments: Collection[str],
-        grant_of: GrantOf,
+        admission: TokenAdmission,
         figures: Callable[[], Figures],
         simulated: bool,
         clock: Callable[[], Moment],
     ) -> None:
         self._watched = watched
         self._departments = departments
-        self._grant_of = grant_of
+        self._admission = admission
         self._figures = figures
         self._simulated = simulated
         self._clock = clock
@@ -193,11 +194,11 @@ class Metrics:
         """What the token that comes with the request may see."""
         now = self._clock()
         try:
-            grant = self._grant_of(token_of(environ), environ, now)
-            if self._scrapes.take(client_network(environ["REMOTE_ADDR"]), now.monotonic_s):
+            grant = grant_of(environ, self._admission, now)
+            if self._scrapes.spend(client_network(environ["REMOTE_ADDR"]), now.monotonic_s):
                 raise Refused(Code.RATE_LIMITED, "too many scrapes; ask every 15 s")
         except Refused as refused:
-            return turned_away(refused)
+            return unauthorized(refused)
         return Answer(CONTENT, self._rendered(grant, now))
 
     def _rendered(self, grant: Grant, now: Moment) -> str:

@@ -1,4 +1,4 @@
-"""Admission: all that decides who gets in, put together: register, trail, tokens, people, pairing and TLS."""
+"""Puts together what decides who gets in: people, tokens, audit trail, pairing and TLS."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,6 @@ from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.issuers import load_issuers
 from appliance.server.access.pairing import Pairing
 from appliance.server.access.people import People
-from appliance.server.access.services import AccessServices
 from appliance.server.http.tls import Tls, TlsUnavailable
 from appliance.service.machines import CannotStart, Machine
 from appliance.service.access.offline_access import REGISTER_FILE, TRAIL_FILE
@@ -40,16 +39,17 @@ class Authentication:
         # People are the same in a simulation; what they change in it must never be taken for a change of the real one.
         trail_file = f"simulated-{TRAIL_FILE}" if machine.is_simulated else TRAIL_FILE
         try:
-            self._register = SqlitePeopleStore(state_dir / REGISTER_FILE)
-            self.trail = SqliteAuditStore(state_dir / trail_file)
+            self._people_store = SqlitePeopleStore(state_dir / REGISTER_FILE)
+            self.audit_store = SqliteAuditStore(state_dir / trail_file)
         except (PeopleStoreUnavailable, AuditStoreUnavailable) as error:
             raise CannotStart(str(error)) from None
         issuers = load_issuers(config.issuers)
-        authenticator = Authenticator(load_secret(state_dir), issuers, self._register, boot_id(), machine.clock())
-        records = AuditRecords(self.trail)
-        people = People(self._register, authenticator, GreenPasswordHashing(), records)
-        pairing = Pairing(lambda: not people.has_administrator(), announce)
-        self.access_services = AccessServices(authenticator, people, pairing, records)
+        self.authenticator = Authenticator(
+            load_secret(state_dir), issuers, self._people_store, boot_id(), machine.clock()
+        )
+        self.audit = AuditRecords(self.audit_store)
+        self.people = People(self._people_store, self.authenticator, GreenPasswordHashing(), self.audit)
+        self.pairing = Pairing(lambda: not self.people.has_administrator(), announce)
         self._security = None
         if config.server.tls:
             self._security = ServerCertificate(
@@ -70,8 +70,8 @@ class Authentication:
 
     def close(self) -> None:
         """Close what was opened."""
-        self.trail.close()
-        self._register.close()
+        self.audit_store.close()
+        self._people_store.close()
 
 
 def announce(text: str) -> None:

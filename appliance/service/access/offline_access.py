@@ -31,11 +31,11 @@ def offline_people(state_dir: Path) -> Iterator[People]:
     secret = load_secret(state_dir)
     try:
         with (
-            closing(SqlitePeopleStore(state_dir / REGISTER_FILE)) as register,
-            closing(SqliteAuditStore(state_dir / TRAIL_FILE)) as trail,
+            closing(SqlitePeopleStore(state_dir / REGISTER_FILE)) as people_store,
+            closing(SqliteAuditStore(state_dir / TRAIL_FILE)) as audit_store,
         ):
-            authenticator = Authenticator(secret, {}, register, boot_id(), now())
-            yield People(register, authenticator, passwords, AuditRecords(trail))
+            authenticator = Authenticator(secret, {}, people_store, boot_id(), now())
+            yield People(people_store, authenticator, passwords, AuditRecords(audit_store))
     except (PeopleStoreUnavailable, AuditStoreUnavailable, PasswordsUnavailable) as error:
         raise AccessError(str(error)) from None
 

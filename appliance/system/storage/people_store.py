@@ -108,7 +108,7 @@ class SqlitePeopleStore:
             self._database.execute("DELETE FROM person WHERE name = ?", [name]).close()
             self._end_logins(name, wall)
 
-    def tickets(self) -> Sequence[TokenRecord]:
+    def tokens(self) -> Sequence[TokenRecord]:
         """Every token that is remembered, the newest first."""
         return [_ticket(row) for row in self._database.query("SELECT * FROM ticket ORDER BY issued_at DESC, id")]
 

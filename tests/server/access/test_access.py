@@ -35,19 +35,19 @@ def _encoded(content):
 
 
 @pytest.fixture
-def register(tmp_path):
-    register = SqlitePeopleStore(tmp_path / "people.sqlite3")
-    yield register
-    register.close()
+def people_store(tmp_path):
+    people_store = SqlitePeopleStore(tmp_path / "people.sqlite3")
+    yield people_store
+    people_store.close()
 
 
 @pytest.fixture
-def judge(register):
+def judge(people_store):
     """Judges a token at some moment of a wall clock that is trusted."""
 
     def judge(token, wall=START, secret=SECRET):
         now = Moment(wall, 1000.0, is_trusted=True)
-        return Authenticator(secret, {}, register, None, now).check(token, now)
+        return Authenticator(secret, {}, people_store, None, now).authenticate(token, now)
 
     return judge
 
@@ -215,30 +215,30 @@ def test_importing_what_judges_tokens_leaves_cryptography_alone():
     assert shown.split() == ["False", "True"]
 
 
-def test_a_power_cut_brings_no_expired_token_back_to_life(register):
+def test_a_power_cut_brings_no_expired_token_back_to_life(people_store):
     token = access.issue(SECRET, Role.VIEWER, None, 60, "screen", START, Issuance("the boot before", 1000.0))
     later = Moment(START + timedelta(hours=1), 4600.0, is_trusted=True)
-    Authenticator(SECRET, {}, register, "the boot before", later).step(later)
+    Authenticator(SECRET, {}, people_store, "the boot before", later).step(later)
     stale = Moment(START - timedelta(days=300), 5.0, is_trusted=False)  # no battery clock, and no time server yet
-    authenticator = Authenticator(SECRET, {}, register, "this boot", stale)
+    authenticator = Authenticator(SECRET, {}, people_store, "this boot", stale)
     with pytest.raises(Refused) as refused:
-        authenticator.check(token, stale)
+        authenticator.authenticate(token, stale)
     assert refused.value.code is Code.TOKEN_EXPIRED
 
 
-def test_a_token_of_this_boot_is_good_for_its_time_whatever_the_clock_says(register):
+def test_a_token_of_this_boot_is_good_for_its_time_whatever_the_clock_says(people_store):
     token = access.issue(SECRET, Role.VIEWER, None, 60, "screen", START, Issuance("boot", 1000.0))
-    authenticator = Authenticator(SECRET, {}, register, "boot", Moment(START, 1000.0, is_trusted=True))
+    authenticator = Authenticator(SECRET, {}, people_store, "boot", Moment(START, 1000.0, is_trusted=True))
     for jumped in (timedelta(days=-30), timedelta(), timedelta(days=30)):
-        assert authenticator.check(token, Moment(START + jumped, 1059.0, is_trusted=True))
+        assert authenticator.authenticate(token, Moment(START + jumped, 1059.0, is_trusted=True))
         with pytest.raises(Refused, match="expired"):
-            authenticator.check(token, Moment(START + jumped, 1060.0, is_trusted=True))
+            authenticator.authenticate(token, Moment(START + jumped, 1060.0, is_trusted=True))
 
 
-def test_a_revoked_token_is_refused_and_no_other(judge, refusal, register):
+def test_a_revoked_token_is_refused_and_no_other(judge, refusal, people_store):
     one, other = (access.issue(SECRET, Role.VIEWER, None, 60, "screen", START) for _ in range(2))
     grant = judge(one)
-    register.revoke(
+    people_store.revoke(
         TokenRecord(grant.id, "screen", Role.VIEWER, None, TokenOrigin.ISSUED, START, grant.lifetime.expires_at), START
     )
     assert refusal(one) is Code.UNAUTHORIZED

@@ -39,14 +39,14 @@ def _public_pem(key):
 
 
 @pytest.fixture
-def register(tmp_path):
-    register = SqlitePeopleStore(tmp_path / "people.sqlite3")
-    yield register
-    register.close()
+def people_store(tmp_path):
+    people_store = SqlitePeopleStore(tmp_path / "people.sqlite3")
+    yield people_store
+    people_store.close()
 
 
 @pytest.fixture
-def authenticator(tmp_path, keys, register):
+def authenticator(tmp_path, keys, people_store):
     """Makes a keeper that knows an issuer with this key and these settings."""
 
     def authenticator(algorithm="RS256", **settings):
@@ -55,7 +55,7 @@ def authenticator(tmp_path, keys, register):
         section = IssuerSection(
             iss=ISS, algorithm=algorithm, key=str(path), audience=AUDIENCE, **{"maximum_role": Role.ADMIN, **settings}
         )
-        return Authenticator(SECRET, load_issuers([section]), register, None, NOW)
+        return Authenticator(SECRET, load_issuers([section]), people_store, None, NOW)
 
     return authenticator
 
@@ -76,13 +76,13 @@ def _claims(**changed):
 
 def _refusal(authenticator, token):
     with pytest.raises(Refused) as refused:
-        authenticator.check(token, NOW)
+        authenticator.authenticate(token, NOW)
     return refused.value.code
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "EdDSA"])
 def test_the_issuers_word_is_taken(authenticator, keys, algorithm):
-    grant = authenticator(algorithm).check(_token(_claims(), keys[algorithm], algorithm), NOW)
+    grant = authenticator(algorithm).authenticate(_token(_claims(), keys[algorithm], algorithm), NOW)
     assert (grant.role, grant.departments, grant.origin) == (Role.OPERATOR, {"dept123"}, TokenOrigin.ISSUER)
     assert grant.subject == f"anna ({ISS})"  # nobody in the audit trail is taken for somebody else
     assert grant.lifetime.expires_at == START + timedelta(seconds=600)
@@ -90,7 +90,7 @@ def test_the_issuers_word_is_taken(authenticator, keys, algorithm):
 
 def test_our_own_tokens_are_judged_by_our_own_secret_as_before(authenticator):
     own = issue(SECRET, Role.ADMIN, None, 60, "screen", START)
-    assert authenticator().check(own, NOW).subject == "screen"
+    assert authenticator().authenticate(own, NOW).subject == "screen"
 
 
 def test_the_public_key_is_no_secret_to_sign_with(authenticator, keys):
@@ -173,7 +173,7 @@ def test_a_wrong_claim_is_refused_even_when_signed(authenticator, keys, changed)
 
 
 def test_one_of_several_audiences_is_enough(authenticator, keys):
-    assert authenticator().check(_token(_claims(aud=["mail", AUDIENCE]), keys["RS256"], "RS256"), NOW)
+    assert authenticator().authenticate(_token(_claims(aud=["mail", AUDIENCE]), keys["RS256"], "RS256"), NOW)
 
 
 def test_an_expired_token_is_told_so(authenticator, keys):
@@ -192,7 +192,7 @@ def test_an_expired_token_is_told_so(authenticator, keys):
 )
 def test_no_role_is_higher_than_the_configuration_allows(authenticator, keys, most, said, expected):
     token = _token(_claims(role=said), keys["RS256"], "RS256")
-    assert authenticator(maximum_role=most).check(token, NOW).role is expected
+    assert authenticator(maximum_role=most).authenticate(token, NOW).role is expected
 
 
 @pytest.mark.parametrize("said", [None, "", "root", "ADMIN", [], ["root"]])
@@ -208,32 +208,32 @@ def test_the_issuers_words_are_translated(authenticator, keys):
         departments={"Radiology": "dept123", "Campus": "*"},
     )
     claims = _claims(groups=["staff", "helpdesk"], units=["Radiology", "Nowhere"], role="admin", departments="*")
-    grant = authenticator.check(_token(claims, keys["RS256"], "RS256"), NOW)
+    grant = authenticator.authenticate(_token(claims, keys["RS256"], "RS256"), NOW)
     assert (grant.role, grant.departments) == (Role.OPERATOR, {"dept123"})
-    everywhere = authenticator.check(_token({**claims, "units": "Campus"}, keys["RS256"], "RS256"), NOW)
+    everywhere = authenticator.authenticate(_token({**claims, "units": "Campus"}, keys["RS256"], "RS256"), NOW)
     assert everywhere.departments is None
 
 
 def test_who_has_no_department_sees_none(authenticator, keys):
-    grant = authenticator().check(_token(_claims(departments=None), keys["RS256"], "RS256"), NOW)
+    grant = authenticator().authenticate(_token(_claims(departments=None), keys["RS256"], "RS256"), NOW)
     assert not grant.may_see("dept123")
 
 
-def test_an_issuers_token_is_listed_and_can_be_revoked(authenticator, keys, register):
+def test_an_issuers_token_is_listed_and_can_be_revoked(authenticator, keys, people_store):
     authenticator, token = authenticator(), _token(_claims(), keys["RS256"], "RS256")
-    grant = authenticator.check(token, NOW)
-    (ticket,) = register.tickets()
-    assert (ticket.id, ticket.origin) == (grant.id, TokenOrigin.ISSUER)
-    register.revoke(ticket, START)
+    grant = authenticator.authenticate(token, NOW)
+    (listed,) = people_store.tokens()
+    assert (listed.id, listed.origin) == (grant.id, TokenOrigin.ISSUER)
+    people_store.revoke(listed, START)
     authenticator.step(NOW)
     assert _refusal(authenticator, token) is Code.UNAUTHORIZED
-    assert authenticator.check(_token(_claims(jti="2"), keys["RS256"], "RS256"), NOW)
+    assert authenticator.authenticate(_token(_claims(jti="2"), keys["RS256"], "RS256"), NOW)
 
 
-def test_tokens_without_an_id_are_told_apart(authenticator, keys, register):
+def test_tokens_without_an_id_are_told_apart(authenticator, keys, people_store):
     for subject in ("anna", "ben"):
-        authenticator().check(_token(_claims(jti=None, sub=subject), keys["RS256"], "RS256"), NOW)
-    assert len({ticket.id for ticket in register.tickets()}) == 2
+        authenticator().authenticate(_token(_claims(jti=None, sub=subject), keys["RS256"], "RS256"), NOW)
+    assert len({token.id for token in people_store.tokens()}) == 2
 
 
 @pytest.mark.parametrize(

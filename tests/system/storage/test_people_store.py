@@ -45,8 +45,8 @@ def test_people_and_tickets_survive_a_restart_as_they_were(register, path):
         assert again.people() == [ANNA, HEAD]
         assert again.person("ben") == (HEAD, "hash b")
         assert again.person("nobody") is None
-        assert {one.id: one for one in again.tickets()} == {one.id: one for one in register.tickets()}
-        assert again.tickets()[0].departments in (None, frozenset({"dept123"}))
+        assert {one.id: one for one in again.tokens()} == {one.id: one for one in register.tokens()}
+        assert again.tokens()[0].departments in (None, frozenset({"dept123"}))
 
 
 def test_a_name_is_given_once(register):
@@ -101,7 +101,7 @@ def test_the_list_is_bounded_and_forgets_no_revocation(register):
             " '2026-11-24T12:00:00.000Z', NULL, NULL FROM n"
         ).close()
     register.remember(_ticket(1, expires_at=WALL + timedelta(days=9)))
-    ids = {one.id for one in register.tickets()}
+    ids = {one.id for one in register.tokens()}
     assert len(ids) == module.MOST_TICKETS
     assert {"idrevoked", "id1"} <= ids
 
@@ -110,7 +110,7 @@ def test_what_is_over_is_forgotten(register):
     register.remember(_ticket(1))
     register.remember(_ticket(2, expires_at=WALL + timedelta(days=9)))
     register.forget(WALL + timedelta(days=1))
-    assert [one.id for one in register.tickets()] == ["id2"]
+    assert [one.id for one in register.tokens()] == ["id2"]
 
 
 def test_the_moment_that_has_certainly_come_is_kept(register, path):

@@ -1,0 +1,190 @@
+"""Builds the whole appliance over a machine, rung by rung.
+
+    access ──> state ──> maintenance ──> metering ──> blocking ──> insight, history, lists ──> status ──> server
+
+Each rung takes by name what the rungs before it have built. Nothing moves yet: `running` starts what is built here.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from eventlet import tpool
+
+from appliance.config import Config
+from appliance.monitor.blocking.enforcement import Enforcement
+from appliance.monitor.blocking.list_imports import ListImports
+from appliance.monitor.metering.departments import Metering
+from appliance.monitor.metering.history_recorder import HistoryRecorder
+from appliance.monitor.operations.config_trial import ConfigTrial
+from appliance.monitor.operations.maintenance_mode import MaintenanceMode
+from appliance.monitor.operations.status import StatusMonitor
+from appliance.monitor.traffic.insight import Insight
+from appliance.server.app import Server
+from appliance.server.calls import Services
+from appliance.server.delivery.fanout import Fanout
+from appliance.server.pages.cut_off import CutOffPage
+from appliance.service.access.authentication import Authentication
+from appliance.service.machines import CannotStart, Machine
+from appliance.service.monitors import (
+    Foundation,
+    build_blocking,
+    build_history,
+    build_insight,
+    build_maintenance,
+    build_metering,
+    build_status,
+)
+from appliance.service.releasing import ReleaseRequest
+from appliance.service.state_recovery import RecoveredState, open_state
+from appliance.system.list_source import fetch
+from appliance.system.storage.alert_file import AlertFile
+from appliance.system.storage.history_store import SqliteHistoryStore
+from appliance.system.storage.store import StoreUnavailable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """The open files that the monitors write to."""
+
+    state: RecoveredState
+    history_store: SqliteHistoryStore
+    alerts: AlertFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitors:
+    """The monitors, built over one foundation."""
+
+    maintenance_mode: MaintenanceMode
+    metering: Metering
+    enforcement: Enforcement
+    insight: Insight
+    history: HistoryRecorder
+    lists: ListImports
+    status: StatusMonitor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appliance:
+    """All parts, built and at rest."""
+
+    config: Config
+    machine: Machine
+    trial: ConfigTrial
+    disk: Disk
+    authentication: Authentication
+    monitors: Monitors
+    release: ReleaseRequest
+    server: Server
+    cut_off_page: CutOffPage
+
+
+def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial: ConfigTrial) -> Appliance:
+    """The appliance over this machine. Raises `CannotStart`, `AccessError`."""
+    authentication = Authentication(config, machine, state_dir)
+    disk = open_disk(machine, state_dir)
+    fanout = Fanout(simulated=machine.is_simulated, alerts=disk.alerts)
+    base = Foundation(config=config, machine=machine, store=disk.state.store, publish=fanout.publish)
+    monitors = build_monitors(base, disk=disk, authentication=authentication, trial=trial)
+    release = ReleaseRequest()
+    services = build_services(base, monitors=monitors, authentication=authentication, trial=trial, release=release)
+    return Appliance(
+        config=config,
+        machine=machine,
+        trial=trial,
+        disk=disk,
+        authentication=authentication,
+        monitors=monitors,
+        release=release,
+        server=build_server(config=config, fanout=fanout, services=services, authentication=authentication),
+        cut_off_page=build_cut_off_page(base, metering=monitors.metering),
+    )
+
+
+def open_disk(machine: Machine, state_dir: Path) -> Disk:
+    """Open what is kept on the disk. Raises `CannotStart` where the state cannot be opened."""
+    # A simulation has files of its own: they must never be taken for real ones.
+    state, others = ("simulated", "simulated-") if machine.is_simulated else ("appliance", "")
+    try:
+        return Disk(
+            state=open_state(state_dir / f"{state}.sqlite3", machine.clock().wall),
+            history_store=SqliteHistoryStore(state_dir / f"{others}history.sqlite3"),
+            alerts=AlertFile(state_dir / f"{others}alerts.jsonl"),
+        )
+    except StoreUnavailable as error:
+        raise CannotStart(str(error)) from None
+
+
+def build_monitors(base: Foundation, *, disk: Disk, authentication: Authentication, trial: ConfigTrial) -> Monitors:
+    """All monitors, each over those before it."""
+    maintenance_mode = build_maintenance(
+        base,
+        audit_store=authentication.audit_store,
+        short_press_actions=(trial.confirm_by_hand, authentication.pairing.open_window),
+    )
+    metering = build_metering(base)
+    enforcement = build_blocking(
+        config=base.config,
+        packet_filter=base.machine,
+        store=base.store,
+        publish=base.publish,
+        require_writable=maintenance_mode.require_writable,
+    )
+    insight = build_insight(base, metering=metering, enforcement=enforcement)
+    history = build_history(config=base.config, history_store=disk.history_store)
+    lists = ListImports(base.config.as_block_lists(), enforcement, fetch, tpool.execute)
+    sources = (metering, disk.state, history, trial, lists, enforcement)
+    return Monitors(
+        maintenance_mode=maintenance_mode,
+        metering=metering,
+        enforcement=enforcement,
+        insight=insight,
+        history=history,
+        lists=lists,
+        status=build_status(
+            base,
+            metering=metering,
+            enforcement=enforcement,
+            insight=insight,
+            trouble_sources=[one.troubles for one in sources],
+        ),
+    )
+
+
+def build_services(
+    base: Foundation, *, monitors: Monitors, authentication: Authentication, trial: ConfigTrial, release: ReleaseRequest
+) -> Services:
+    """What calls and pages may use."""
+    return Services(
+        departments=frozenset(one.id for one in base.config.departments),
+        clock=base.machine.clock,
+        metering=monitors.metering,
+        enforcement=monitors.enforcement,
+        history=monitors.history,
+        lists=monitors.lists,
+        maintenance_mode=monitors.maintenance_mode,
+        configuration=trial,
+        status=monitors.status,
+        release=release.request,
+        authenticator=authentication.authenticator,
+        people=authentication.people,
+        pairing=authentication.pairing,
+        audit=authentication.audit,
+    )
+
+
+def build_server(*, config: Config, fanout: Fanout, services: Services, authentication: Authentication) -> Server:
+    """The server over the services."""
+    return Server(
+        fanout=fanout,
+        services=services,
+        limits=config.limits,
+        tls=authentication.tls,
+        hsts_max_age=config.server.hsts_max_age,
+    )
+
+
+def build_cut_off_page(base: Foundation, *, metering: Metering) -> CutOffPage:
+    """The page for hosts that are cut off."""
+    config, machine = base.config, base.machine
+    return CutOffPage(metering.cut_off, config.zone, config.notice.contact, machine.clock, machine.is_simulated)

@@ -40,7 +40,7 @@ class SimulatedFirewall:
         self._places: Sequence[Place] | None = None
         self._sets: Sets = {}
 
-    def arrange(self, places: Sequence[Place]) -> str | None:
+    def install_rules(self, places: Sequence[Place]) -> str | None:
         """Put the rules for these places in force, or say why not and change nothing."""
         absent = next((one.interface for one in places if one.interface not in self._interfaces), None)
         if absent is not None:
@@ -51,19 +51,19 @@ class SimulatedFirewall:
         }
         return None
 
-    def stands(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether there are rules."""
         return self._places is not None
 
-    def disturber(self) -> str | None:
+    def tampered_by(self) -> str | None:
         """Nobody meddles with a simulation."""
         return None
 
-    def replace(self, pieces: Mapping[BlockSet, Collection[Range]], at_s: float) -> str | None:
+    def replace_elements(self, pieces: Mapping[BlockSet, Collection[Range]], at_s: float) -> str | None:
         """Put exactly these pieces in force."""
         return self._put({}, pieces, at_s)
 
-    def change(
+    def update_elements(
         self, gone: Mapping[BlockSet, Collection[Bounds]], new: Mapping[BlockSet, Collection[Range]], at_s: float
     ) -> str | None:
         """Take some pieces away and put others."""
@@ -73,7 +73,7 @@ class SimulatedFirewall:
                 kept.get(block_set, {}).pop(one, None)
         return self._put(kept, new, at_s)
 
-    def look(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
+    def list_elements(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
         """What is in a set, a piece at a time."""
         now_s, shape = self._elapsed(), SHAPES[block_set.family]
         for (first, last), (mark, ends_s) in self._live().get(block_set, {}).items():
@@ -84,7 +84,7 @@ class SimulatedFirewall:
         """Nothing is counted here."""
         return dict.fromkeys(BlockOrigin, 0)
 
-    def hits(self) -> Sequence[Hit]:
+    def hit_counts(self) -> Sequence[Hit]:
         """Nothing is counted here."""
         return []
 

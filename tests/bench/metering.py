@@ -66,7 +66,7 @@ class Rig:
         with lab.appliance.entered():
             # It has the kernel track connections.
             with firewall(lab) as blocking:
-                assert blocking.arrange([]) is None
+                assert blocking.install_rules([]) is None
             self.shown = Nfnetlink(TABLE)
             self._meters, self.interfaces = NftablesMeters(Nftables().run, self.shown), RtnetlinkInterfaces()
         limits = Limits({QuotaKind.DAILY: 1 << 40}, on_exceeded=Action.BLOCK)

@@ -47,13 +47,13 @@ def bounds(found: Pieces) -> dict[BlockSet, list[Bounds]]:
 
 def targets(kernel: Firewall, department: str | None = None) -> set[str]:
     """The targets in force, of all departments or of one."""
-    found = {family: standings(SHAPES[family], kernel.look(BlockSet(family, department))) for family in Family}
+    found = {family: standings(SHAPES[family], kernel.list_elements(BlockSet(family, department))) for family in Family}
     return {text for family, ranges in found.items() for bounds in ranges for text in _texts(family, *bounds)}
 
 
 def remaining_s(kernel: Firewall) -> list[float | None]:
     """The seconds that the pieces for all departments still have."""
-    looks = [standings(SHAPES[family], kernel.look(BlockSet(family, None))) for family in Family]
+    looks = [standings(SHAPES[family], kernel.list_elements(BlockSet(family, None))) for family in Family]
     return [standing.remaining_s for found in looks for standing in found.values()]
 
 

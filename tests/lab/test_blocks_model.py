@@ -117,13 +117,13 @@ def test_a_packet_passes_if_and_only_if_no_live_block_covers_it() -> None:
             register = BlockIndex()
             reconciler = Reconciler([place(), place("eth9", "other")], lambda: LINKS, lab.filter)
             wanted: dict[BlockKey, Block] = {}
-            reconciler.change(register.change([], []), now)
+            reconciler.apply(register.apply([], []), now)
             for number, (target, department, origin, units, taken) in enumerate(changes, start=1):
                 gone = [wanted.pop(next(iter(wanted)))] if taken == 0 and wanted else []
                 new = block(target, department, origin, units, number)
                 gone = [one for one in gone if one.key != new.key]
                 wanted[new.key] = new
-                reconciler.change(register.change([new], gone), now)
+                reconciler.apply(register.apply([new], gone), now)
             assert reconciler.refusal is None
             assert reconciler.absent() == set()
             time.sleep(0.01)  # the kernel's own time passes here: what is over has a millisecond to go

@@ -89,7 +89,7 @@ class BlockIndex:
             self._number = self._number % (MOST_NUMBERS - 1) + 1
         return self._number
 
-    def change(self, put: Sequence[Block], taken: Sequence[Block]) -> IndexChange:
+    def apply(self, put: Sequence[Block], taken: Sequence[Block]) -> IndexChange:
         """Put some blocks, in place of those with their keys, and take others away."""
         questions = {Question(one.target, one.department) for one in (*taken, *put) if one.kind is TargetKind.NAME}
         dropped = [claim for one in taken for claim in self._take(one)]

@@ -51,7 +51,7 @@ class Cover:
         """The disjoint pieces, in no order."""
         return self._pieces.values()
 
-    def change(self, dropped: Sequence[Range], put: Sequence[Range]) -> tuple[set[Range], set[Range]]:
+    def resolve(self, dropped: Sequence[Range], put: Sequence[Range]) -> tuple[set[Range], set[Range]]:
         """Take some ranges away and put others; returns the pieces that are gone and those that are new."""
         bounds = dict.fromkeys((one.first, one.last) for one in (*dropped, *put))
         if len(bounds) * RANGES_A_CHANGE > len(self._bounds) + MOST_ONE_BY_ONE:
@@ -63,7 +63,7 @@ class Cover:
         gone: set[Range] = set()
         new: set[Range] = set()
         for first, last in bounds:
-            removed, added = self._resolve(first, last)
+            removed, added = self._resolve_between(first, last)
             gone, new = (gone | (removed - new)) - added, (new - removed) | (added - gone)
         return gone, new
 
@@ -93,19 +93,19 @@ class Cover:
         self._bounds = sorted(self._ranges)
         before = self._pieces
         ordered = sorted(self._bounds, key=lambda bounds: (bounds[0], -bounds[1]))
-        self._pieces = {piece.first: piece for piece in resolve(map(self._longest, ordered))}
+        self._pieces = {piece.first: piece for piece in disjoint(map(self._longest, ordered))}
         self._firsts = sorted(self._pieces)
         gone = {piece for piece in before.values() if self._pieces.get(piece.first) != piece}
         return gone, {piece for piece in self._pieces.values() if before.get(piece.first) != piece}
 
-    def _resolve(self, first: int, last: int) -> tuple[set[Range], set[Range]]:
+    def _resolve_between(self, first: int, last: int) -> tuple[set[Range], set[Range]]:
         """Anew between these addresses, which are the bounds of a range; pieces that reach beyond are cut or joined."""
         old = list(self._touching(first - 1, last + 1))
         beside = [one._replace(last=first - 1) for one in old if one.first < first]
         beside += [one._replace(first=last + 1) for one in old if one.last > last]
         inside = [
             piece._replace(first=max(piece.first, first), last=min(piece.last, last))
-            for piece in resolve(self._around(first, last))
+            for piece in disjoint(self._around(first, last))
             if piece.last >= first and piece.first <= last
         ]
         new = sorted([*beside, *inside])
@@ -146,7 +146,7 @@ class Cover:
         return max(owners, key=lambda one: one.ends) if len(owners) > 1 else next(iter(owners))
 
 
-def resolve(ranges: Iterable[Range]) -> Iterator[Range]:
+def disjoint(ranges: Iterable[Range]) -> Iterator[Range]:
     """The disjoint pieces of these ranges, in order. They come by first address, the longer before the shorter."""
     holding: list[Range] = []  # in one another, each longer-lived than the one around it
     at = 0

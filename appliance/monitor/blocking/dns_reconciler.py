@@ -38,14 +38,16 @@ class DnsReconciler:
         refused = f"{answered}: {self._refusal}" if self._refusal else None
         return [one for one in (refused, self._disturbance.text(now)) if one]
 
-    def change(self, questions: Collection[Question], now: Moment) -> None:
+    def apply(self, questions: Collection[Question], now: Moment) -> None:
         """These may be answered otherwise from now on."""
         if not questions:
             return
         denials = {one: self._names.denial(one) for one in questions}
         gone = [one for one, denial in denials.items() if denial is None]
         new = [denial for denial in denials.values() if denial is not None]
-        if not self._is_whole or self._filter.change(gone, new, now.wall.timestamp()) is not None:  # it may be full
+        if (
+            not self._is_whole or self._filter.update_denials(gone, new, now.wall.timestamp()) is not None
+        ):  # it may be full
             self._heal(now)
 
     def step(self, now: Moment, present: Mapping[str, int], *, is_moved: bool) -> None:
@@ -53,7 +55,7 @@ class DnsReconciler:
 
         `is_moved`: it was given wrong lifetimes.
         """
-        if self._is_whole and not self._filter.stands():
+        if self._is_whole and not self._filter.is_intact():
             self._is_whole = False
             if present == self._present:
                 self._disturbance.note("somebody", "took the filter of look-ups out of the kernel", now)
@@ -63,7 +65,7 @@ class DnsReconciler:
             self._heal(now)
 
     def _heal(self, now: Moment) -> None:
-        refusal = self._filter.replace(self._places, self._names.denials(), now.wall.timestamp())
+        refusal = self._filter.replace_denials(self._places, self._names.denials(), now.wall.timestamp())
         if refusal is not None and refusal != self._refusal:
             log.warning("the kernel does not refuse look-ups of blocked names: %s", refusal)
         self._refusal = refusal

@@ -77,7 +77,7 @@ class Enforcement:
         self._holdover = holdover.earliest(now, self._store.reckoned_at())
         now = self._holdover.moment(now)
         blocks = self._configured(self._store.blocks())
-        change = self._register.change([one if one.number else self._numbered(one) for one in blocks], [])
+        change = self._register.apply([one if one.number else self._numbered(one) for one in blocks], [])
         learned = self._register.learn(self._store.learned())
         self._announcer.expect(blocks)
         self._obey(IndexChange(change.dropped, [*change.put, *learned.put], change.questions), now)
@@ -96,7 +96,7 @@ class Enforcement:
         blocks = list(judged.values())
         self._store.save_blocks(blocks, [])
         self._announcer.expect(blocks)
-        self._obey(self._register.change(blocks, []), now)
+        self._obey(self._register.apply(blocks, []), now)
         self._recall(blocks, now)
         try:
             self._store.sync()  # only now, because a medium may take a tenth of a second, but before anybody is told
@@ -118,7 +118,7 @@ class Enforcement:
         found = [one for target in targets for one in self._found(parse_target(target), department, origin)]
         lifted = list({one.key: one for one in found}.values())
         self._store.save_blocks([], lifted)
-        self._obey(self._register.change([], lifted), now)
+        self._obey(self._register.apply([], lifted), now)
         try:
             self._store.sync()
         finally:  # it is lifted even so
@@ -198,7 +198,7 @@ class Enforcement:
             self._obey(self._register.forget(forgotten), now)
         if ended:
             self._note(lambda: self._store.save_blocks([], ended))
-            self._obey(self._register.change([], ended), now)
+            self._obey(self._register.apply([], ended), now)
             self._announcer.tell_end(ended, "its time has run out", now)
         if self.can_enforce:
             self._reconciler.step(now, is_moved=is_moved)
@@ -252,8 +252,8 @@ class Enforcement:
 
     def _obey(self, change: IndexChange, now: Moment) -> None:
         if self.can_enforce:
-            self._reconciler.change(change, now)
-            self._lookups.change(change.questions, now)
+            self._reconciler.apply(change, now)
+            self._lookups.apply(change.questions, now)
 
     def _recall(self, blocks: Iterable[Block], now: Moment) -> None:
         """What hosts know already of names that are blocked from now on is blocked too, connections and all."""
@@ -283,7 +283,7 @@ class Enforcement:
         if now.is_trusted and not before.since.is_trusted:
             moved = [block.moved_by(before.jump(now)) for block in self._register if block.is_provisional]
             self._note(lambda: self._store.save_blocks(moved, []))
-            self._obey(self._register.change(moved, []), now)
+            self._obey(self._register.apply(moved, []), now)
         if now.monotonic_s - self._time_saved_s >= TIME_SAVED_S:
             self._time_saved_s = now.monotonic_s
             self._note(lambda: self._store.save_reckoned(self._holdover.moment(now).wall))

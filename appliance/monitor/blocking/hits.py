@@ -31,7 +31,7 @@ class HitCounters:
     def log_news(self) -> None:
         """Log which block has stopped which host how often since the previous call, the busiest first."""
         counted: Counter[tuple[int, str]] = Counter()
-        for hit in (*self._firewall.hits(), *self._dns_filter.hits()):
+        for hit in (*self._firewall.hit_counts(), *self._dns_filter.hit_counts()):
             counted[hit.mark, hit.host] += hit.packets
         news = news_of([Hit(*of, packets) for of, packets in counted.items()], self._before)
         self._before = counted

@@ -64,14 +64,14 @@ class Reconciler:
         """What somebody has done to the blocks lately, for a person."""
         return self._disturbance.text(now)
 
-    def change(self, change: IndexChange, now: Moment) -> None:
+    def apply(self, index_change: IndexChange, now: Moment) -> None:
         """Take some claims away and put others, in one transaction."""
-        gone, new = self._resolved(change)
+        gone, new = self._resolved(index_change)
         if not self._is_whole:
             self._heal(now)
             return
         bounds = {block_set: [(one.first, one.last) for one in pieces] for block_set, pieces in gone.items()}
-        refusal = self._firewall.change(bounds, new, now.wall.timestamp())
+        refusal = self._firewall.update_elements(bounds, new, now.wall.timestamp())
         if refusal is not None:
             self._is_whole = False
             self._absent = {one.owner for pieces in new.values() for one in pieces}
@@ -80,8 +80,8 @@ class Reconciler:
     def step(self, now: Moment, *, is_moved: bool = False) -> None:
         """See that the kernel still has what it was given. `is_moved`: it was given wrong lifetimes."""
         present = self._look_around()
-        disturber = self._firewall.disturber()
-        stands = self._firewall.stands()
+        disturber = self._firewall.tampered_by()
+        stands = self._firewall.is_intact()
         if self._is_whole and (disturber is not None or not stands) and present == self._present:
             self._disturbance.note(disturber or "somebody", "changed the blocks in the kernel", now)
         if disturber is not None or not stands or is_moved or present != self._present:
@@ -115,7 +115,7 @@ class Reconciler:
         missing: Missing = set()
         for block_set, cover in tuple(self._covers.items()):
             pieces, seen = list(cover.pieces()), SeenElements(SHAPES[block_set.family])
-            for points in self._firewall.look(block_set):
+            for points in self._firewall.list_elements(block_set):
                 seen.add(points)
                 pause()
             for at in range(0, len(pieces), COMPARED_AT_ONCE):
@@ -123,16 +123,16 @@ class Reconciler:
                 pause()
         return missing
 
-    def _resolved(self, change: IndexChange) -> tuple[dict[BlockSet, set[Range]], dict[BlockSet, set[Range]]]:
+    def _resolved(self, index_change: IndexChange) -> tuple[dict[BlockSet, set[Range]], dict[BlockSet, set[Range]]]:
         by_set: dict[BlockSet, tuple[list[Range], list[Range]]] = {}
-        for at, claims in enumerate((change.dropped, change.put)):
+        for at, claims in enumerate((index_change.dropped, index_change.put)):
             for claim in claims:
                 by_set.setdefault(claim.block_set, ([], []))[at].append(claim.range)
         gone, new = {}, {}
         for block_set, (old, fresh) in by_set.items():
             shape = SHAPES[block_set.family]
             cover = self._covers.setdefault(block_set, Cover(shape.bits, joins=shape.is_interval))
-            gone[block_set], new[block_set] = cover.change(old, fresh)
+            gone[block_set], new[block_set] = cover.resolve(old, fresh)
         return gone, new
 
     def _look_around(self) -> Mapping[str, int]:
@@ -143,13 +143,13 @@ class Reconciler:
     def _heal(self, now: Moment) -> None:
         """Put everything in force, whatever is there."""
         self._present, at_s = self._look_around(), now.wall.timestamp()
-        refusal = self._firewall.arrange(self._places)
+        refusal = self._firewall.install_rules(self._places)
         if refusal is None:
             live = {
                 block_set: [one for one in cover.pieces() if one.ends > at_s]
                 for block_set, cover in self._covers.items()
             }
-            refusal = self._firewall.replace(live, at_s)
+            refusal = self._firewall.replace_elements(live, at_s)
         if refusal is not None and refusal != self._refusal:
             log.error("the kernel refuses the blocks, the former ones stay in force: %s", refusal)
         self._refusal = refusal

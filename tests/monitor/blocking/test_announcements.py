@@ -22,7 +22,7 @@ class Scene:
         self.told: list[Event] = []
         self.announcer = BlockAnnouncer(["sales"], self.told.append, can_enforce=True)
         self.register = BlockIndex()
-        self.register.change(there, [])
+        self.register.apply(there, [])
 
     def step(self) -> list[Event]:
         before = len(self.told)

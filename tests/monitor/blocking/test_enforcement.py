@@ -44,13 +44,13 @@ class Kernel(SimulatedFirewall):
         self.transactions = 0
         self.stopped_hosts: list[Hit] = []
 
-    def hits(self) -> list[Hit]:
+    def hit_counts(self) -> list[Hit]:
         return self.stopped_hosts
 
     def flush(self, who: str | None) -> None:
         self._places, self._sets, self.meddler = None, {}, who
 
-    def disturber(self) -> str | None:
+    def tampered_by(self) -> str | None:
         who, self.meddler = self.meddler, None
         return who
 
@@ -71,16 +71,16 @@ class DnsKernel(SimulatedDnsFilter):
     def flush(self) -> None:
         self._places, self._ends_s, self.is_taken = [], {}, True
 
-    def stands(self) -> bool:
+    def is_intact(self) -> bool:
         return not self.is_taken
 
-    def hits(self) -> list[Hit]:
+    def hit_counts(self) -> list[Hit]:
         return self.met
 
-    def replace(self, *arguments) -> str | None:
+    def replace_denials(self, *arguments) -> str | None:
         if self.mood is None:
             self.is_taken = False
-        return self.mood or super().replace(*arguments)
+        return self.mood or super().replace_denials(*arguments)
 
 
 class Rig:

@@ -12,9 +12,10 @@ from zoneinfo import available_timezones
 from appliance import config as configuration
 from appliance.config import Config
 from appliance.core.blocking.block import BlockRequest
-from appliance.core.machine import Link, Position, Press
+from appliance.core.machine import Link, Press
 from appliance.core.metering.quota import Action
 from appliance.core.moment import Moment
+from appliance.core.positions import POSITIONS
 from appliance.ports import (
     Capture,
     DnsFilter,
@@ -30,7 +31,6 @@ from appliance.ports import (
 
 SEED = 1  # every simulation tells the same story, so that two people can talk about it
 NOTICE_PORT = 80  # what a browser asks when it is given a bare name
-LEADING = (Position.GATEWAY, Position.BRIDGE)  # where a department's traffic passes through this machine
 LOCAL_TIME = Path("/etc/localtime")  # a link into the zone files, by whose path the zone is known
 
 
@@ -91,13 +91,13 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
     from appliance.system.nftables.nfnetlink import Nfnetlink
     from appliance.system.nftables.set_elements import SetElements
 
-    is_mirror = config.position is Position.MIRROR
+    position = POSITIONS[config.position]
     cuts_off = any(one.quota.on_exceeded is Action.BLOCK for one in config.departments)
-    notice_port = NOTICE_PORT if cuts_off and config.position in LEADING else None
+    notice_port = NOTICE_PORT if cuts_off and position.forwards else None
     pins = config.panel
     try:
         nftables = Nftables()
-        capture = PacketCapture(promiscuous=is_mirror)
+        capture = PacketCapture(promiscuous=position.is_promiscuous)
     except (FirewallUnavailable, PermissionError) as error:
         raise CannotStart(f"{error}; run as root, or try it with --simulate") from None
     interfaces, neighbours = RtnetlinkInterfaces(), RtnetlinkNeighbours()
@@ -135,7 +135,7 @@ def real_machine(config: Config, state_dir: Path) -> Machine:
             shown_blocks,
             elements,
             notices,
-            tracks_connections=not is_mirror,
+            tracks_connections=position.can_enforce,
         ),
         dns_filter=dns_filter,
         upstream=LinuxUpstream(),

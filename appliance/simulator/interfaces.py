@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
-from appliance.core.machine import Counters, Link, Position
+from appliance.core.machine import Counters, Facing, Link, Position
 from appliance.core.metering.usage import ETHERNET_BYTES
+from appliance.core.positions import POSITIONS
 from appliance.simulator.conversations import router_mac
 from appliance.simulator.network import Population
 from appliance.simulator.wire import Traffic, World
@@ -18,13 +19,11 @@ PACKETS_FOR_EACH_ARP = 500  # neighbours are asked for again every half minute o
 Carried = tuple[int, int]  # bytes and packets of one direction, L2
 
 # Where both directions arrive as received at a mirror port, and where the department is the machine itself.
-RECEIVED_AND_SENT: Mapping[Position, Callable[[Carried, Carried], tuple[Carried, Carried]]] = {
-    Position.GATEWAY: lambda sent, received: (sent, received),
-    Position.BRIDGE: lambda sent, received: (sent, received),
-    Position.MIRROR: lambda sent, received: ((sent[0] + received[0], sent[1] + received[1]), (0, 0)),
-    Position.HOST: lambda sent, received: (received, sent),
+RECEIVED_AND_SENT: Mapping[Facing, Callable[[Carried, Carried], tuple[Carried, Carried]]] = {
+    Facing.DEPARTMENT: lambda sent, received: (sent, received),
+    Facing.MIRRORED: lambda sent, received: ((sent[0] + received[0], sent[1] + received[1]), (0, 0)),
+    Facing.SELF: lambda sent, received: (received, sent),
 }
-PASSED_ON = frozenset({Position.GATEWAY, Position.BRIDGE})  # what a department carries, the uplink carries too
 ADDRESSED = frozenset({Position.GATEWAY, Position.HOST})  # a bridge's ports and a mirror port have no addresses
 LOOPBACK_ADDRESSES = (ip_interface("127.0.0.1/8"),)
 UPLINK_ADDRESSES = (ip_interface("192.0.2.2/24"),)
@@ -59,7 +58,7 @@ class SimulatedInterfaces:
         return Link("lo", 1, "00:00:00:00:00:00", self._world.boot, True, Counters(0, 0), addresses=LOOPBACK_ADDRESSES)
 
     def _uplink(self, carried: Iterable[Traffic]) -> Link:
-        sent, received = _frames(carried if self._world.position in PASSED_ON else ())
+        sent, received = _frames(carried if POSITIONS[self._world.position].forwards else ())
         is_port = self._world.position is Position.BRIDGE
         return Link(
             name=UPLINK if all(one.interface != UPLINK for one in self._world.populations) else OTHER_UPLINK,
@@ -82,7 +81,7 @@ class SimulatedInterfaces:
         """The interface of one department, or of several that share it."""
         position, first = self._world.position, sharing[0]
         up = self._world.wire.is_up(first, at_s)
-        received, sent = RECEIVED_AND_SENT[position](*_frames(carried))
+        received, sent = RECEIVED_AND_SENT[POSITIONS[position].facing](*_frames(carried))
         return Link(
             name=first.interface,
             index=4 + first.index,

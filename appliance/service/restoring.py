@@ -10,7 +10,7 @@ from pathlib import Path
 
 from appliance import config as configuration
 from appliance.config import Config
-from appliance.core.machine import Position
+from appliance.core.positions import POSITIONS
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.service.machines import CannotStart
 from appliance.system.device.clock import KernelClock
@@ -38,7 +38,7 @@ def restore(config_file: Path | None, state_dir: Path) -> str:
     if config_file is None:
         return "there is no configuration; the service chooses what to look at when it starts"
     config = configuration.load(config_file)
-    if config.position is Position.MIRROR:
+    if not POSITIONS[config.position].can_enforce:
         return "nothing is enforced in this position"
     if not (state_dir / STATE_FILE).exists():
         return "nothing was blocked"
@@ -57,16 +57,16 @@ def _restored(config: Config, store: SqliteStore) -> str:
     dns_filter = BpfDnsFilter(Bpf(), classifier)
     departments = config.as_departments()
     enforcement = Enforcement(
-        departments,
-        config.position,
-        [],
-        interfaces.links,
-        LinuxUpstream(),
-        firewall.NftablesFirewall(Nftables().run, shown, elements, notices),
-        dns_filter,
-        store,
-        lambda: None,
-        lambda _: None,
+        departments=departments,
+        position=config.position,
+        protected=[],
+        interfaces=interfaces,
+        upstream=LinuxUpstream(),
+        firewall=firewall.NftablesFirewall(Nftables().run, shown, elements, notices),
+        dns_filter=dns_filter,
+        store=store,
+        require_writable=lambda: None,
+        publish=lambda _: None,
     )
     now = KernelClock().now()
     enforcement.restore(now)

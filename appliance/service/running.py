@@ -132,16 +132,16 @@ class Service:
             publish,
         )
         self._enforcement = Enforcement(
-            departments,
-            config.position,
-            [Protected(one.network, "the configuration protects it") for one in config.protection.addresses],
-            lambda: self._metering.links or machine.interfaces.links(),  # before the first metering too
-            machine.upstream,
-            machine.firewall,
-            machine.dns_filter,
-            self._store,
-            self._maintenance_mode.require_writable,
-            publish,
+            departments=departments,
+            position=config.position,
+            protected=[Protected(one.network, "the configuration protects it") for one in config.protection.addresses],
+            interfaces=machine.interfaces,
+            upstream=machine.upstream,
+            firewall=machine.firewall,
+            dns_filter=machine.dns_filter,
+            store=self._store,
+            require_writable=self._maintenance_mode.require_writable,
+            publish=publish,
         )
         self._insight = Insight(
             departments,

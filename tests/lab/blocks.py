@@ -10,7 +10,7 @@ from appliance.core.blocking.place import Place
 from appliance.core.blocking.sets import SHAPES, BlockSet, Element, Family, Shape, mark_of, set_and_range
 from appliance.core.blocking.targets import target_text
 from appliance.core.kernel.nftables.elements import Bounds, Point
-from appliance.core.machine import Facing
+from appliance.core.machine import Facing, Link
 from appliance.ports import Firewall
 from appliance.system.nftables.change_monitor import ChangeMonitor
 from appliance.system.nftables.firewall import TABLE, NftablesFirewall
@@ -23,6 +23,16 @@ FOREVER = float("inf")
 DEPARTMENT = "dept"
 
 Pieces = Mapping[BlockSet, Collection[Range]]
+
+
+class FakeInterfaces:
+    """The links of a mapping, which a test may change."""
+
+    def __init__(self, links: Mapping[str, Link]) -> None:
+        self._links = links
+
+    def links(self) -> Mapping[str, Link]:
+        return self._links
 
 
 def place(interface: str = "eth1", department: str = DEPARTMENT, *networks: str, facing: str = "department") -> Place:

@@ -62,16 +62,16 @@ class Appliance:
             publish,
         )
         self.enforcement = Enforcement(
-            departments,
-            config.position,
-            [],
-            lambda: self.metering.links,
-            machine.upstream,
-            machine.firewall,
-            machine.dns_filter,
-            store,
-            self.maintenance_mode.require_writable,
-            publish,
+            departments=departments,
+            position=config.position,
+            protected=[],
+            interfaces=machine.interfaces,
+            upstream=machine.upstream,
+            firewall=machine.firewall,
+            dns_filter=machine.dns_filter,
+            store=store,
+            require_writable=self.maintenance_mode.require_writable,
+            publish=publish,
         )
         self.enforcement.restore(self.clock())
         self.insight = Insight(

@@ -62,16 +62,16 @@ def test_what_has_come_to_its_end_is_told_once_and_by_its_latest_end() -> None:
     register = BlockIndex()
     register.apply([block("10.0.0.1", 1, 60), block("10.0.0.2", 2, 30), block("10.0.0.3", 3)], [])
     register.apply([block("10.0.0.1", 4, 90)], [])
-    assert register.over(NOON_S + 60) == ([block("10.0.0.2", 2, 30)], [])
-    assert register.over(NOON_S + 60) == ([], [])
-    assert register.over(NOON_S + 90) == ([block("10.0.0.1", 4, 90)], [])
+    assert register.take_expired(NOON_S + 60) == ([block("10.0.0.2", 2, 30)], [])
+    assert register.take_expired(NOON_S + 60) == ([], [])
+    assert register.take_expired(NOON_S + 90) == ([block("10.0.0.1", 4, 90)], [])
 
 
 def test_the_same_target_of_several_departments_may_end_at_once() -> None:
     register = BlockIndex()
     same = [block("10.0.0.1", 1, 60), block("10.0.0.1", 2, 60, "a")]
     register.apply(same, [])
-    assert register.over(NOON_S + 60) == (same, [])
+    assert register.take_expired(NOON_S + 60) == (same, [])
 
 
 def test_numbers_are_given_once() -> None:
@@ -85,7 +85,7 @@ def answer(name: str, *addresses: str, ttl_s: int = 3600) -> DnsAnswer:
 
 
 def learned(register: BlockIndex, found: DnsAnswer, department: str = "a", protections: Protections | None = None):
-    return list(register.names.concern(found, department, protections or Protections([]), NOON_S))
+    return list(register.names.addresses_to_block(found, department, protections or Protections([]), NOON_S))
 
 
 def test_a_blocked_name_claims_what_it_and_all_below_it_resolve_to() -> None:
@@ -126,12 +126,12 @@ def test_an_address_is_learned_again_only_when_most_of_its_time_is_over() -> Non
     register.apply([block("example.com", 1)], [])
     register.learn(learned(register, answer("example.com", "10.1.1.1")))
     found = answer("example.com", "10.1.1.1")
-    assert list(register.names.concern(found, "a", Protections([]), NOON_S + 1000)) == []
-    again = list(register.names.concern(found, "a", Protections([]), NOON_S + 3000))
+    assert list(register.names.addresses_to_block(found, "a", Protections([]), NOON_S + 1000)) == []
+    again = list(register.names.addresses_to_block(found, "a", Protections([]), NOON_S + 3000))
     change = register.learn(again)
     assert (len(change.dropped), len(change.put)) == (1, 1)
-    assert register.over(NOON_S + 3600) == ([], [])
-    assert register.over(NOON_S + 6600) == ([], again)
+    assert register.take_expired(NOON_S + 3600) == ([], [])
+    assert register.take_expired(NOON_S + 6600) == ([], again)
     assert register.forget(again).dropped == change.put
 
 
@@ -151,19 +151,19 @@ def test_what_was_told_is_remembered_for_a_day_by_name_and_in_bounds() -> None:
     told.note("b", answer("www.example.com", "10.1.1.2"), NOON_S + 10)
     told.note("a", answer("www.example.com", "10.1.1.3"), NOON_S + 20)
     told.note("a", answer("example.com.org", "10.2.1.1"), NOON_S)
-    found = [(one, its.addresses, its.ttl_s) for one, its in told.about({"example.com"}, NOON_S + 120)]
+    found = [(one, its.addresses, its.ttl_s) for one, its in told.find({"example.com"}, NOON_S + 120)]
     assert found == [
         ("b", ("10.1.1.2",), 3490),
         ("a", ("10.1.1.1",), 3480),
         ("a", ("10.1.1.3",), 3500),
     ]
-    late = [(one, its.addresses, its.ttl_s) for one, its in told.about({"example.com"}, NOON_S + 86_400)]
+    late = [(one, its.addresses, its.ttl_s) for one, its in told.find({"example.com"}, NOON_S + 86_400)]
     assert late == [("b", ("10.1.1.2",), 0), ("a", ("10.1.1.3",), 0)]
     for number in range(100):
         told.note("a", answer("many.com", f"10.3.1.{number}"), NOON_S)
-    many = [its.addresses for _, its in told.about({"many.com"}, NOON_S)]
+    many = [its.addresses for _, its in told.find({"many.com"}, NOON_S)]
     assert many == [(f"10.3.1.{number}",) for number in range(84, 100)]
     for number in range(MOST_TOLD):
         told.note("a", answer(f"n{number}.net", "10.4.1.1"), NOON_S)
-    assert not any(told.about({"many.com"}, NOON_S))
-    assert any(told.about({"n0.net"}, NOON_S))
+    assert not any(told.find({"many.com"}, NOON_S))
+    assert any(told.find({"n0.net"}, NOON_S))

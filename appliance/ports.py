@@ -72,24 +72,24 @@ class Firewall(Protocol):
     disjoint; they end as long after now as their end is after `at_s`.
     """
 
-    def arrange(self, places: Sequence[Place]) -> str | None:
+    def install_rules(self, places: Sequence[Place]) -> str | None:
         """Put the rules for these places in force, in one transaction; what is in the sets stays."""
 
-    def stands(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether the rules are as they were left."""
 
-    def disturber(self) -> str | None:
+    def tampered_by(self) -> str | None:
         """Who else has changed something of ours since the previous call; `None`: nobody."""
 
-    def replace(self, pieces: Mapping[BlockSet, Collection[Range]], at_s: float) -> str | None:
+    def replace_elements(self, pieces: Mapping[BlockSet, Collection[Range]], at_s: float) -> str | None:
         """Put exactly these pieces in force, in one transaction, whatever was there before."""
 
-    def change(
+    def update_elements(
         self, gone: Mapping[BlockSet, Collection[Bounds]], new: Mapping[BlockSet, Collection[Range]], at_s: float
     ) -> str | None:
         """Take some pieces away and put others, in one transaction."""
 
-    def look(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
+    def list_elements(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
         """What the kernel says is in a set, each portion a few milliseconds' work; nothing where the set is not there.
 
         One look at a time, to its end; what is changed meanwhile may be in it or not, and a set that grows meanwhile
@@ -99,7 +99,7 @@ class Firewall(Protocol):
     def stopped(self) -> Mapping[str, int]:
         """By origin, the packets that were stopped since the rules were first put."""
 
-    def hits(self) -> Sequence[Hit]:
+    def hit_counts(self) -> Sequence[Hit]:
         """Who was stopped by which block how often, in the last minutes."""
 
 
@@ -110,22 +110,22 @@ class DnsFilter(Protocol):
     after now as its end is after `at_s`.
     """
 
-    def replace(self, places: Sequence[Place], denials: Collection[Denial], at_s: float) -> str | None:
+    def replace_denials(self, places: Sequence[Place], denials: Collection[Denial], at_s: float) -> str | None:
         """Deny exactly these at exactly these places, as far as they exist; where nothing is denied, nothing stands.
 
         May take a tenth of a second, when it is the first or there are twice as many.
         """
 
-    def change(self, gone: Collection[Question], new: Collection[Denial], at_s: float) -> str | None:
+    def update_denials(self, gone: Collection[Question], new: Collection[Denial], at_s: float) -> str | None:
         """Deny some no more, and others from now on; refused where nothing stands, or there is no room."""
 
-    def stands(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether it stands as it was left, at each place that exists now."""
 
     def refused(self) -> Mapping[str, int]:
         """By origin, the look-ups that were refused since the start."""
 
-    def hits(self) -> Sequence[Hit]:
+    def hit_counts(self) -> Sequence[Hit]:
         """Who was refused by which block how often."""
 
 

@@ -165,6 +165,7 @@ def build_services(
         maintenance_mode=monitors.maintenance_mode,
         configuration=trial,
         status=monitors.status,
+        troubles=lambda: monitors.status.troubles(base.machine.clock()),
         release=release.request,
         authenticator=authentication.authenticator,
         people=authentication.people,

@@ -4,9 +4,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.config import Config, PanelPins
-from appliance.core.machine import Position
+from appliance.config import Config
 from appliance.core.metering.quota import Action
+from appliance.core.positions import POSITIONS
 from appliance.ports import DnsFilter, Interfaces, Upstream
 from appliance.service.machines import CannotStart, Machine
 from appliance.service.releasing import release_kernel
@@ -23,7 +23,6 @@ from appliance.system.nftables.nfnetlink import Nfnetlink
 from appliance.system.nftables.set_elements import SetElements
 
 CUT_OFF_PORT = 80  # what a browser asks when it is given a bare name
-LEADING = (Position.GATEWAY, Position.BRIDGE)  # where a department's traffic passes through this machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +52,25 @@ def open_packet_filter(parts: ExitStack, *, tracks_connections: bool = True) -> 
 
 def open_real_machine(config: Config, state_dir: Path) -> Machine:
     """Open every part of this computer. Raises `CannotStart` where one cannot be used."""
+    from appliance.system.device.panel import GpioPanel
     from appliance.system.device.sensors import PsutilSensors
     from appliance.system.network.capture import PacketCapture
     from appliance.system.network.flows import ConntrackFlows
     from appliance.system.network.neighbours import RtnetlinkNeighbours
 
-    is_mirror = config.position is Position.MIRROR
+    position = POSITIONS[config.position]
     parts = ExitStack()
     try:
-        packet_filter = open_packet_filter(parts, tracks_connections=not is_mirror)
-        capture = PacketCapture(promiscuous=is_mirror)
+        packet_filter = open_packet_filter(parts, tracks_connections=position.can_enforce)
+        capture = PacketCapture(promiscuous=position.is_promiscuous)
     except (FirewallUnavailable, PermissionError) as error:
         parts.close()
         raise CannotStart(f"{error}; run as root, or try it with --simulate") from None
     neighbours, shown, port = RtnetlinkNeighbours(), Nfnetlink(meters.TABLE), _cut_off_port(config)
-    panel = _open_panel(config.panel, state_dir)
+    pins = config.panel
+    panel = GpioPanel(
+        pins.button, pins.led_status, pins.led_alert, pins.led_activity, hold_s=pins.hold, scratch=state_dir
+    )
     for part in (neighbours, shown, capture, panel):
         parts.callback(part.close)
     return Machine(
@@ -89,15 +92,7 @@ def open_real_machine(config: Config, state_dir: Path) -> Machine:
     )
 
 
-def _open_panel(pins: PanelPins, state_dir: Path):
-    from appliance.system.device.panel import GpioPanel
-
-    return GpioPanel(
-        pins.button, pins.led_status, pins.led_alert, pins.led_activity, hold_s=pins.hold, scratch=state_dir
-    )
-
-
 def _cut_off_port(config: Config) -> int | None:
-    """The port of the page for hosts that are cut off; `None` where no host is, or the kernel cannot lead them there."""
+    """The port of the page for hosts that are cut off; `None`: none can be, or their traffic does not pass here."""
     cuts_off = any(one.quota.on_exceeded is Action.BLOCK for one in config.departments)
-    return CUT_OFF_PORT if cuts_off and config.position in LEADING else None
+    return CUT_OFF_PORT if cuts_off and POSITIONS[config.position].forwards else None

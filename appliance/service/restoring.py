@@ -10,7 +10,7 @@ from pathlib import Path
 
 from appliance import config as configuration
 from appliance.config import Config
-from appliance.core.machine import Position
+from appliance.core.positions import POSITIONS
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.service.machines import CannotStart
 from appliance.service.monitors import build_blocking
@@ -31,7 +31,7 @@ def restore(config_file: Path | None, state_dir: Path) -> str:
     if config_file is None:
         return "there is no configuration; the service chooses what to look at when it starts"
     config = configuration.load(config_file)
-    if config.position is Position.MIRROR:
+    if not POSITIONS[config.position].can_enforce:
         return "nothing is enforced in this position"
     if not (state_dir / STATE_FILE).exists():
         return "nothing was blocked"

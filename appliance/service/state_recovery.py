@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from appliance.core.moment import Moment
 from appliance.system.storage.ballast import Ballast
 from appliance.system.storage.sqlite import move_aside, moved_aside
 from appliance.system.storage.store import SqliteStore, StoreDamaged, StoreUnavailable
@@ -30,7 +31,7 @@ class RecoveredState:
     ballast: Ballast
     aside: Sequence[Path]
 
-    def troubles(self) -> list[str]:
+    def troubles(self, _: Moment) -> list[str]:
         """What a person should do something about."""
         damaged = [
             f"the state was damaged and has begun anew; look at {path}, then take it away"

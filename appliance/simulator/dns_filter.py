@@ -21,14 +21,14 @@ class SimulatedDnsFilter:
         self._places: Sequence[Place] = ()
         self._ends_s: dict[Question, float] = {}
 
-    def replace(self, places: Sequence[Place], denials: Collection[Denial], at_s: float) -> str | None:
+    def replace_denials(self, places: Sequence[Place], denials: Collection[Denial], at_s: float) -> str | None:
         """Deny exactly these names at these places."""
         self._places = [one for one in places if one.interface in self._interfaces] if denials else []
         self._ends_s = {}
         self._put(denials, at_s)
         return None
 
-    def change(self, gone: Collection[Question], new: Collection[Denial], at_s: float) -> str | None:
+    def update_denials(self, gone: Collection[Question], new: Collection[Denial], at_s: float) -> str | None:
         """Withdraw some denials and add others."""
         if not self._places:
             return "there is no filter yet"
@@ -37,7 +37,7 @@ class SimulatedDnsFilter:
         self._put(new, at_s)
         return None
 
-    def stands(self) -> bool:
+    def is_intact(self) -> bool:
         """Always: no other program changes a simulation."""
         return True
 
@@ -45,7 +45,7 @@ class SimulatedDnsFilter:
         """Zeros: the simulation does not count."""
         return dict.fromkeys(BlockOrigin, 0)
 
-    def hits(self) -> Sequence[Hit]:
+    def hit_counts(self) -> Sequence[Hit]:
         """None: the simulation does not count."""
         return []
 

@@ -39,7 +39,7 @@ class SimulatedFirewall:
         self._places: Sequence[Place] | None = None
         self._sets: Sets = {}
 
-    def arrange(self, places: Sequence[Place]) -> str | None:
+    def install_rules(self, places: Sequence[Place]) -> str | None:
         """Put the rules for these places in force; returns the reason if nothing was changed."""
         absent = next((one.interface for one in places if one.interface not in self._interfaces), None)
         if absent is not None:
@@ -50,19 +50,19 @@ class SimulatedFirewall:
         }
         return None
 
-    def stands(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether there are rules."""
         return self._places is not None
 
-    def disturber(self) -> str | None:
+    def tampered_by(self) -> str | None:
         """`None`: no other program changes a simulation."""
         return None
 
-    def replace(self, pieces: Mapping[BlockSet, Collection[Range]], at_s: float) -> str | None:
+    def replace_elements(self, pieces: Mapping[BlockSet, Collection[Range]], at_s: float) -> str | None:
         """Put exactly these pieces in force."""
         return self._put({}, pieces, at_s)
 
-    def change(
+    def update_elements(
         self, gone: Mapping[BlockSet, Collection[Bounds]], new: Mapping[BlockSet, Collection[Range]], at_s: float
     ) -> str | None:
         """Remove some pieces and add others."""
@@ -72,7 +72,7 @@ class SimulatedFirewall:
                 kept.get(block_set, {}).pop(one, None)
         return self._put(kept, new, at_s)
 
-    def look(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
+    def list_elements(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
         """The elements of a set, one piece at a time."""
         now_s, shape = self._elapsed(), SHAPES[block_set.family]
         for (first, last), (mark, ends_s) in self._live().get(block_set, {}).items():
@@ -83,7 +83,7 @@ class SimulatedFirewall:
         """Zeros: the simulation does not count."""
         return dict.fromkeys(BlockOrigin, 0)
 
-    def hits(self) -> Sequence[Hit]:
+    def hit_counts(self) -> Sequence[Hit]:
         """None: the simulation does not count."""
         return []
 

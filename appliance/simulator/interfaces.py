@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
-from appliance.core.machine import Counters, Link, Position
+from appliance.core.machine import Counters, Facing, Link, Position
 from appliance.core.metering.usage import ETHERNET_BYTES
+from appliance.core.positions import POSITIONS
 from appliance.simulator.conversations import router_mac
 from appliance.simulator.network import Population
 from appliance.simulator.wire import Simulation, Traffic
@@ -19,13 +20,11 @@ Carried = tuple[int, int]  # bytes and packets of one direction, L2
 
 # From the department's traffic to the interface's counters: a mirror port receives both directions, and at position
 # `host` the department is the machine itself.
-RECEIVED_AND_SENT: Mapping[Position, Callable[[Carried, Carried], tuple[Carried, Carried]]] = {
-    Position.GATEWAY: lambda sent, received: (sent, received),
-    Position.BRIDGE: lambda sent, received: (sent, received),
-    Position.MIRROR: lambda sent, received: ((sent[0] + received[0], sent[1] + received[1]), (0, 0)),
-    Position.HOST: lambda sent, received: (received, sent),
+RECEIVED_AND_SENT: Mapping[Facing, Callable[[Carried, Carried], tuple[Carried, Carried]]] = {
+    Facing.DEPARTMENT: lambda sent, received: (sent, received),
+    Facing.MIRRORED: lambda sent, received: ((sent[0] + received[0], sent[1] + received[1]), (0, 0)),
+    Facing.SELF: lambda sent, received: (received, sent),
 }
-PASSED_ON = frozenset({Position.GATEWAY, Position.BRIDGE})  # what a department carries, the uplink carries too
 ADDRESSED = frozenset({Position.GATEWAY, Position.HOST})  # a bridge's ports and a mirror port have no addresses
 LOOPBACK_ADDRESSES = (ip_interface("127.0.0.1/8"),)
 UPLINK_ADDRESSES = (ip_interface("192.0.2.2/24"),)
@@ -62,7 +61,7 @@ class SimulatedInterfaces:
         )
 
     def _uplink(self, carried: Iterable[Traffic]) -> Link:
-        sent, received = _frames(carried if self._simulation.position in PASSED_ON else ())
+        sent, received = _frames(carried if POSITIONS[self._simulation.position].forwards else ())
         is_port = self._simulation.position is Position.BRIDGE
         return Link(
             name=UPLINK if all(one.interface != UPLINK for one in self._simulation.populations) else OTHER_UPLINK,
@@ -85,7 +84,7 @@ class SimulatedInterfaces:
         """The interface of one department, or of several that share it."""
         position, first = self._simulation.position, sharing[0]
         up = self._simulation.wire.is_up(first, at_s)
-        received, sent = RECEIVED_AND_SENT[position](*_frames(carried))
+        received, sent = RECEIVED_AND_SENT[POSITIONS[position].facing](*_frames(carried))
         return Link(
             name=first.interface,
             index=4 + first.index,

@@ -24,7 +24,7 @@ from appliance.simulator.firewall import SimulatedUpstream
 from appliance.system.storage.store import SqliteStore
 from tests.bench import fail2ban
 from tests.end_to_end.installed import Installed
-from tests.lab.blocks import firewall
+from tests.lab.blocks import FakeInterfaces, firewall
 from tests.lab.network import WEB_V4, Network, network
 
 BLOCKS = 100_000
@@ -223,16 +223,16 @@ def _enforcement(lab: Network, path: Path, blocks: list[Block]) -> Iterator[Enfo
     store = SqliteStore(path)
     with firewall(lab) as made:
         enforcement = Enforcement(
-            [Department("dept", "Dept", "eth1", Limits({}))],
-            Position.GATEWAY,
-            [],
-            lambda: LINKS,
-            SimulatedUpstream(),
-            made,
-            SimulatedDnsFilter(["eth1"], lambda: 0.0),
-            store,
-            lambda: None,
-            lambda _: None,
+            departments=[Department("dept", "Dept", "eth1", Limits({}))],
+            position=Position.GATEWAY,
+            protected=[],
+            interfaces=FakeInterfaces(LINKS),
+            upstream=SimulatedUpstream(),
+            firewall=made,
+            dns_filter=SimulatedDnsFilter(["eth1"], lambda: 0.0),
+            store=store,
+            require_writable=lambda: None,
+            publish=lambda _: None,
         )
         enforcement.restore(_now(0))
         yield enforcement

@@ -67,7 +67,7 @@ class Rig:
         with lab.appliance.entered():
             # It has the kernel track connections.
             with firewall(lab) as blocking:
-                assert blocking.arrange([]) is None
+                assert blocking.install_rules([]) is None
             self.shown = Nfnetlink(TABLE)
             self._meters = NftablesMeters(Nftables(), self.shown, SetElements(), "boot")
             self.interfaces = RtnetlinkInterfaces("boot")

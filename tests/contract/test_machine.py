@@ -59,7 +59,7 @@ def test_the_department_s_devices_are_sighted_at_its_interface(rig: Rig) -> None
 
 
 def test_connections_are_told_by_the_address_that_opened_them(rig: Rig) -> None:
-    assert rig.firewall.arrange([place(rig.interface)]) is None  # without which no kernel tracks anything
+    assert rig.firewall.install_rules([place(rig.interface)]) is None  # without which no kernel tracks anything
     rig.live()
     assert rig.host in {one.source for one in rig.flows.connections()}
 
@@ -87,14 +87,14 @@ def test_the_lights_can_be_shown_again_and_again(rig: Rig) -> None:
 
 
 def test_before_the_first_arrangement_no_rules_stand(rig: Rig) -> None:
-    assert not rig.firewall.stands()
+    assert not rig.firewall.is_intact()
     arrange(rig)
-    assert rig.firewall.stands()
-    assert rig.firewall.disturber() is None
+    assert rig.firewall.is_intact()
+    assert rig.firewall.tampered_by() is None
 
 
 def arrange(rig: Rig) -> None:
-    assert rig.firewall.arrange([place(rig.interface)]) is None
+    assert rig.firewall.install_rules([place(rig.interface)]) is None
 
 
 @pytest.mark.parametrize(
@@ -110,59 +110,59 @@ def arrange(rig: Rig) -> None:
 @pytest.mark.parametrize("department", [None, DEPARTMENT])
 def test_what_was_put_is_in_force(rig: Rig, wanted: tuple[str, ...], department: str | None) -> None:
     arrange(rig)
-    assert rig.firewall.replace(pieces(*wanted, department=department, seconds=LONG_S), 0.0) is None
+    assert rig.firewall.replace_elements(pieces(*wanted, department=department, seconds=LONG_S), 0.0) is None
     assert targets(rig.firewall, department) == set(wanted)
 
 
 def test_replacing_takes_away_what_was_there_and_changing_does_not(rig: Rig) -> None:
     arrange(rig)
-    rig.firewall.replace(pieces("10.9.0.1", "10.9.0.2", "10.9.1.0/24"), 0.0)
-    rig.firewall.replace(pieces("10.9.0.2", "10.9.0.3", seconds=LONG_S), 0.0)
+    rig.firewall.replace_elements(pieces("10.9.0.1", "10.9.0.2", "10.9.1.0/24"), 0.0)
+    rig.firewall.replace_elements(pieces("10.9.0.2", "10.9.0.3", seconds=LONG_S), 0.0)
     assert targets(rig.firewall) == {"10.9.0.2", "10.9.0.3"}
-    assert rig.firewall.change(bounds(pieces("10.9.0.2")), pieces("10.9.0.4"), 0.0) is None
+    assert rig.firewall.update_elements(bounds(pieces("10.9.0.2")), pieces("10.9.0.4"), 0.0) is None
     assert targets(rig.firewall) == {"10.9.0.3", "10.9.0.4"}
-    rig.firewall.replace({}, 0.0)
+    rig.firewall.replace_elements({}, 0.0)
     assert targets(rig.firewall) == set()
 
 
 def test_a_transaction_that_is_refused_says_why_and_changes_nothing(rig: Rig) -> None:
     arrange(rig)
-    rig.firewall.replace(pieces("10.9.0.7"), 0.0)
+    rig.firewall.replace_elements(pieces("10.9.0.7"), 0.0)
     overlapping = pieces("10.9.0.8", "10.0.0.0/8", "10.9.0.0/16")
-    assert rig.firewall.replace(overlapping, 0.0)
-    assert rig.firewall.change({}, overlapping, 0.0)
+    assert rig.firewall.replace_elements(overlapping, 0.0)
+    assert rig.firewall.update_elements({}, overlapping, 0.0)
     assert targets(rig.firewall) == {"10.9.0.7"}
 
 
 def test_a_set_that_does_not_stand_takes_nothing(rig: Rig) -> None:
     arrange(rig)
-    rig.firewall.replace(pieces("10.9.0.7"), 0.0)
-    assert rig.firewall.replace(pieces("10.9.0.8", department="nowhere"), 0.0)
-    assert rig.firewall.change({}, pieces("10.9.0.8", department="nowhere"), 0.0)
+    rig.firewall.replace_elements(pieces("10.9.0.7"), 0.0)
+    assert rig.firewall.replace_elements(pieces("10.9.0.8", department="nowhere"), 0.0)
+    assert rig.firewall.update_elements({}, pieces("10.9.0.8", department="nowhere"), 0.0)
     assert targets(rig.firewall) == {"10.9.0.7"}
 
 
 def test_a_piece_ends_by_itself_when_its_time_is_over(rig: Rig) -> None:
     arrange(rig)
-    rig.firewall.replace(pieces("10.9.2.0/24", "10.9.0.2"), 0.0)
-    rig.firewall.change({}, pieces("10.9.0.1", "10.9.1.0/24", seconds=100.3), 100.0)
+    rig.firewall.replace_elements(pieces("10.9.2.0/24", "10.9.0.2"), 0.0)
+    rig.firewall.update_elements({}, pieces("10.9.0.1", "10.9.1.0/24", seconds=100.3), 100.0)
     assert targets(rig.firewall) == {"10.9.2.0/24", "10.9.0.2", "10.9.0.1", "10.9.1.0/24"}
     rig.until(lambda: targets(rig.firewall) == {"10.9.2.0/24", "10.9.0.2"})
 
 
 def test_putting_it_again_gives_it_a_new_time(rig: Rig) -> None:
     arrange(rig)
-    rig.firewall.replace(pieces("10.9.0.1", "10.9.1.0/24", seconds=1.0), 0.0)
+    rig.firewall.replace_elements(pieces("10.9.0.1", "10.9.1.0/24", seconds=1.0), 0.0)
     again = pieces("10.9.0.1", "10.9.1.0/24", seconds=LONG_S)
-    assert rig.firewall.change(bounds(again), again, 0.0) is None
+    assert rig.firewall.update_elements(bounds(again), again, 0.0) is None
     assert len(remaining_s(rig.firewall)) == 2
     assert all(one is not None and one > LONG_S - 60 for one in remaining_s(rig.firewall))
 
 
 def test_a_denied_name_and_all_below_it_is_refused_to_the_department_until_its_time_is_over(rig: Rig) -> None:
     wanted = [*denials("one.test", department=DEPARTMENT), *denials("two.test", seconds=1.5)]
-    assert rig.dns_filter.replace([place(rig.interface)], wanted, 0.0) is None
-    assert rig.dns_filter.stands()
+    assert rig.dns_filter.replace_denials([place(rig.interface)], wanted, 0.0) is None
+    assert rig.dns_filter.is_intact()
     asked = ("one.test", "www.one.test", "two.test", "test", "none.test", "aone.test")
     assert [rig.is_refused(name) for name in asked] == [True, True, True, False, False, False]
     rig.until(lambda: not rig.is_refused("two.test"))
@@ -171,14 +171,14 @@ def test_a_denied_name_and_all_below_it_is_refused_to_the_department_until_its_t
 
 def test_a_change_of_what_is_denied_leaves_the_rest_and_needs_something_that_stands(rig: Rig) -> None:
     one, two, three = denials("one.test", "two.test", "three.test")
-    assert rig.dns_filter.change([], [one], 0.0) is not None
-    assert rig.dns_filter.replace([place(rig.interface)], [one, two], 0.0) is None
-    assert rig.dns_filter.change([one.question], [three], 0.0) is None
+    assert rig.dns_filter.update_denials([], [one], 0.0) is not None
+    assert rig.dns_filter.replace_denials([place(rig.interface)], [one, two], 0.0) is None
+    assert rig.dns_filter.update_denials([one.question], [three], 0.0) is None
     assert [rig.is_refused(f"{name}.test") for name in ("one", "two", "three")] == [False, True, True]
-    assert rig.dns_filter.change([one.question], [], 0.0) is None  # which is not there
-    assert rig.dns_filter.replace([place(rig.interface)], [one], 0.0) is None
+    assert rig.dns_filter.update_denials([one.question], [], 0.0) is None  # which is not there
+    assert rig.dns_filter.replace_denials([place(rig.interface)], [one], 0.0) is None
     assert [rig.is_refused(f"{name}.test") for name in ("one", "two", "three")] == [True, False, False]
-    assert rig.dns_filter.replace([place(rig.interface)], [], 0.0) is None
+    assert rig.dns_filter.replace_denials([place(rig.interface)], [], 0.0) is None
     assert not rig.is_refused("one.test")
 
 

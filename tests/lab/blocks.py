@@ -10,7 +10,7 @@ from appliance.core.blocking.place import Place
 from appliance.core.blocking.sets import SHAPES, BlockSet, Element, Family, Shape, mark_of, set_and_range
 from appliance.core.blocking.targets import target_text
 from appliance.core.kernel.nftables.elements import Bounds, Point
-from appliance.core.machine import Facing
+from appliance.core.machine import Facing, Link
 from appliance.ports import Firewall
 from appliance.system.nftables.change_monitor import ChangeMonitor
 from appliance.system.nftables.firewall import TABLE, NftablesFirewall
@@ -23,6 +23,16 @@ FOREVER = float("inf")
 DEPARTMENT = "dept"
 
 Pieces = Mapping[BlockSet, Collection[Range]]
+
+
+class FakeInterfaces:
+    """The links of a mapping, which a test may change."""
+
+    def __init__(self, links: Mapping[str, Link]) -> None:
+        self._links = links
+
+    def links(self) -> Mapping[str, Link]:
+        return self._links
 
 
 def place(interface: str = "eth1", department: str = DEPARTMENT, *networks: str, facing: str = "department") -> Place:
@@ -47,13 +57,13 @@ def bounds(found: Pieces) -> dict[BlockSet, list[Bounds]]:
 
 def targets(kernel: Firewall, department: str | None = None) -> set[str]:
     """The targets in force, of all departments or of one."""
-    found = {family: standings(SHAPES[family], kernel.look(BlockSet(family, department))) for family in Family}
+    found = {family: standings(SHAPES[family], kernel.list_elements(BlockSet(family, department))) for family in Family}
     return {text for family, ranges in found.items() for bounds in ranges for text in _texts(family, *bounds)}
 
 
 def remaining_s(kernel: Firewall) -> list[float | None]:
     """The seconds that the pieces for all departments still have."""
-    looks = [standings(SHAPES[family], kernel.look(BlockSet(family, None))) for family in Family]
+    looks = [standings(SHAPES[family], kernel.list_elements(BlockSet(family, None))) for family in Family]
     return [standing.remaining_s for found in looks for standing in found.values()]
 
 

@@ -43,19 +43,19 @@ TARGETS = {
 
 def test_what_is_blocked_is_refused_at_once_in_both_families(lab: Network) -> None:
     with firewall(lab) as made:
-        assert made.arrange([place()]) is None
+        assert made.install_rules([place()]) is None
         for department, (what, targets) in itertools.product((None, "dept"), TARGETS.items()):
             assert visits(lab.hosts[0]) == [ANSWERED, ANSWERED]
-            assert made.replace(pieces(*targets, department=department), 0.0) is None
+            assert made.replace_elements(pieces(*targets, department=department), 0.0) is None
             assert visits(lab.hosts[0]) == [REFUSED, REFUSED], what
-            assert made.replace({}, 0.0) is None
+            assert made.replace_elements({}, 0.0) is None
 
 
 def test_a_blocked_device_is_refused_by_its_hardware_address_whatever_address_it_takes(lab: Network) -> None:
     host, other = lab.hosts[0], lab.hosts[1]
     with firewall(lab) as made:
-        assert made.arrange([place()]) is None
-        assert made.replace(pieces(host.mac()), 0.0) is None
+        assert made.install_rules([place()]) is None
+        assert made.replace_elements(pieces(host.mac()), 0.0) is None
         assert (visits(host), visits(other)) == ([REFUSED, REFUSED], [ANSWERED, ANSWERED])
         host.run(["ip", "address", "flush", "dev", "eth0", "scope", "global"])
         host.address("eth0", f"{DEPARTMENT_V4}99/24", f"{DEPARTMENT_V6}99/64")
@@ -67,9 +67,9 @@ def test_a_blocked_device_is_refused_by_its_hardware_address_whatever_address_it
 def test_a_blocked_ping_is_answered_with_a_prohibition_and_nothing_from_outside_arrives(inline: Network) -> None:
     host = inline.hosts[0]
     with firewall(inline) as made:
-        assert made.arrange([place()]) is None
+        assert made.install_rules([place()]) is None
         assert inline.uplink.ping(host.ipv4)
-        assert made.replace(pieces(host.ipv4, host.ipv6), 0.0) is None
+        assert made.replace_elements(pieces(host.ipv4, host.ipv6), 0.0) is None
         for address, said in (
             (inline.uplink.ipv4, "Packet filtered"),
             (inline.uplink.ipv6, "Administratively prohibited"),
@@ -78,7 +78,7 @@ def test_a_blocked_ping_is_answered_with_a_prohibition_and_nothing_from_outside_
         before = host.counters()[0]
         assert not inline.uplink.ping(host.ipv4, wait_s=0.3)
         assert not inline.uplink.ping(host.ipv6, wait_s=0.3)
-        assert made.replace({}, 0.0) is None
+        assert made.replace_elements({}, 0.0) is None
         assert inline.uplink.ping(host.ipv4)
         assert host.counters()[0] > before  # and the counter would have shown it
 
@@ -93,8 +93,8 @@ def test_an_established_connection_is_cut_in_both_directions(lab: Network, end: 
         ["iperf3", "--client", server, "--time", "60", "--bitrate", "10M", "--forceflush"], ready="sec"
     )
     with firewall(lab) as made:
-        assert made.arrange([place()]) is None
-        assert made.change({}, pieces(target), 0.0) is None
+        assert made.install_rules([place()]) is None
+        assert made.update_elements({}, pieces(target), 0.0) is None
         transfer.wait_for("error")
         assert transfer.process.wait(timeout=30) != 0
 
@@ -106,20 +106,20 @@ def test_departments_that_share_an_interface_have_blocks_of_their_own(lab: Netwo
         place("eth1", "second", f"{second.ipv4}/32", f"{second.ipv6}/128"),
     ]
     with firewall(lab) as made:
-        assert made.arrange(places) is None
-        assert made.replace(pieces(*FAMILIES, department="first"), 0.0) is None
+        assert made.install_rules(places) is None
+        assert made.replace_elements(pieces(*FAMILIES, department="first"), 0.0) is None
         assert [visits(host) for host in lab.hosts] == [[REFUSED] * 2, [ANSWERED] * 2, [ANSWERED] * 2]
-        assert made.replace(pieces(second.mac(), department="first"), 0.0) is None
+        assert made.replace_elements(pieces(second.mac(), department="first"), 0.0) is None
         assert visits(second) == [ANSWERED, ANSWERED]
-        assert made.replace(pieces(*FAMILIES), 0.0) is None
+        assert made.replace_elements(pieces(*FAMILIES), 0.0) is None
         assert [visits(host) for host in lab.hosts] == [[REFUSED] * 2] * 3
 
 
 def test_on_a_mirror_port_nothing_passes_that_could_be_stopped(mirror: Network) -> None:
     mirror.start_web()
     with firewall(mirror, tracks_connections=False) as made:
-        assert made.arrange([place()]) is None
-        assert made.replace(pieces(*FAMILIES), 0.0) is None
+        assert made.install_rules([place()]) is None
+        assert made.replace_elements(pieces(*FAMILIES), 0.0) is None
         assert visits(mirror.hosts[0]) == [ANSWERED, ANSWERED]  # which is why the position does not claim to enforce
 
 
@@ -130,11 +130,11 @@ def test_a_host_in_the_position_of_its_own_department_is_cut_off_from_what_is_bl
     laptop = Network("host", gateway.prefix, gateway.closing)
     laptop.appliance = host
     with firewall(laptop) as made:
-        assert made.arrange([place("eth0", "local", facing="self")]) is None
-        assert made.replace(pieces(*FAMILIES), 0.0) is None
+        assert made.install_rules([place("eth0", "local", facing="self")]) is None
+        assert made.replace_elements(pieces(*FAMILIES), 0.0) is None
         assert [host.fetch(address, wait_s=1).returncode for address in FAMILIES] == [SILENCE, SILENCE]
         assert host.fetch(WEB_V4[1]).returncode == ANSWERED
-        assert made.replace(pieces(*TARGETS["prefix outside"]), 0.0) is None
+        assert made.replace_elements(pieces(*TARGETS["prefix outside"]), 0.0) is None
         assert [host.fetch(address, wait_s=1).returncode for address in FAMILIES] == [SILENCE, SILENCE]
         assert sum(made.stopped().values()) > 0
 
@@ -142,7 +142,7 @@ def test_a_host_in_the_position_of_its_own_department_is_cut_off_from_what_is_bl
 def test_neighbours_find_each_other_while_they_are_blocked(inline: Network) -> None:
     host = inline.hosts[0]
     with firewall(inline) as made:
-        assert made.arrange([place()]) is None
-        assert made.replace(pieces("fd20::/64", "fe80::/64", host.mac()), 0.0) is None
+        assert made.install_rules([place()]) is None
+        assert made.replace_elements(pieces("fd20::/64", "fe80::/64", host.mac()), 0.0) is None
         host.run(["ip", "neighbour", "flush", "all"])
         assert host.fetch(WEB_V6[0]).returncode == REFUSED  # and not a timeout, for want of a way to the gateway

@@ -21,7 +21,7 @@ from appliance.core.blocking.block_index import BlockIndex
 from appliance.core.machine import Counters, Link
 from appliance.core.moment import Moment
 from appliance.monitor.blocking.reconciler import Reconciler
-from tests.lab.blocks import firewall, place
+from tests.lab.blocks import FakeInterfaces, firewall, place
 from tests.lab.host import Program
 from tests.lab.network import Network, network
 from tests.lab.probe_server import PORT
@@ -115,15 +115,15 @@ def test_a_packet_passes_if_and_only_if_no_live_block_covers_it() -> None:
         def check(changes: list[tuple[str, str | None, str, int | None, int]], moment: int) -> None:
             now = Moment(NOON + timedelta(seconds=moment * UNIT_S + UNIT_S / 2), 0.0, is_trusted=True)
             register = BlockIndex()
-            reconciler = Reconciler([place(), place("eth9", "other")], lambda: LINKS, lab.filter)
+            reconciler = Reconciler([place(), place("eth9", "other")], FakeInterfaces(LINKS), lab.filter)
             wanted: dict[BlockKey, Block] = {}
-            reconciler.change(register.change([], []), now)
+            reconciler.apply(register.apply([], []), now)
             for number, (target, department, origin, units, taken) in enumerate(changes, start=1):
                 gone = [wanted.pop(next(iter(wanted)))] if taken == 0 and wanted else []
                 new = block(target, department, origin, units, number)
                 gone = [one for one in gone if one.key != new.key]
                 wanted[new.key] = new
-                reconciler.change(register.change([new], gone), now)
+                reconciler.apply(register.apply([new], gone), now)
             assert reconciler.refusal is None
             assert reconciler.absent() == set()
             time.sleep(0.01)  # the kernel's own time passes here: what is over has a millisecond to go

@@ -35,20 +35,20 @@ def answers(lab: Network, *names: str, host: int = 0, options: tuple[str, ...] =
 def test_a_denied_name_is_refused_and_others_are_answered_in_both_families(lab: Network) -> None:
     with dns_filter(lab) as made:
         assert answers(lab, *NAMES) == {FOUND}
-        assert made.replace([place()], denials("blocked.test"), 0.0) is None
+        assert made.replace_denials([place()], denials("blocked.test"), 0.0) is None
         for options in ((), ("+noedns",), ("AAAA",)):
             assert answers(lab, *NAMES, options=options) == {NONE}
             assert answers(lab, "test", "unblocked.test", "example.org", options=options) == {FOUND}
-        assert made.change([denials("blocked.test")[0].question], denials("example.org"), 0.0) is None
+        assert made.update_denials([denials("blocked.test")[0].question], denials("example.org"), 0.0) is None
         assert answers(lab, *NAMES) == {FOUND}
         assert answers(lab, "example.org") == {NONE}
-        assert made.replace([place()], [], 0.0) is None
+        assert made.replace_denials([place()], [], 0.0) is None
         assert answers(lab, *NAMES, "example.org") == {FOUND}
 
 
 def test_a_client_is_told_why_and_the_connection_of_one_that_asks_over_tcp_is_reset(lab: Network) -> None:
     with dns_filter(lab) as made:
-        assert made.replace([place()], denials("blocked.test"), 0.0) is None
+        assert made.replace_denials([place()], denials("blocked.test"), 0.0) is None
         told = lab.hosts[0].run(["dig", f"@{lab.uplink.ipv4}", "blocked.test"]).stdout
         assert "EDE: 15 (Blocked)" in told
         assert "WARNING" not in told
@@ -64,7 +64,7 @@ def test_departments_that_share_an_interface_are_denied_names_of_their_own(lab: 
     ]
     wanted = [*denials("one.test", department="first"), *denials("two.test", department="second"), *denials("all.test")]
     with dns_filter(lab) as made:
-        assert made.replace(places, wanted, 0.0) is None
+        assert made.replace_denials(places, wanted, 0.0) is None
         for at, refused in enumerate(({"one", "all"}, {"two", "all"}, {"all"})):
             assert {one for one in ("one", "two", "all") if answers(lab, f"{one}.test", host=at) == {NONE}} == refused
 
@@ -75,7 +75,7 @@ def test_checksums_are_right_where_the_kernel_makes_them_itself(lab: Network) ->
     host.run(["ethtool", "--offload", "eth0", "rx", "off", "tx", "off"])
     lab.appliance.run(["ethtool", "--offload", "eth1", "rx", "off", "tx", "off"])
     with dns_filter(lab) as made:
-        assert made.replace([place()], denials("blocked.test"), 0.0) is None
+        assert made.replace_denials([place()], denials("blocked.test"), 0.0) is None
         assert answers(lab, *NAMES) == {NONE}
         assert answers(lab, "odd.blocked.test", options=("+noedns",)) == {NONE}
         assert answers(lab, "blocked.test", options=("+tcp",)) == {RESET}
@@ -85,16 +85,16 @@ def test_it_holds_and_ends_by_itself_when_nobody_is_there_any_more(gateway: Netw
     gateway.start_dns()
     with dns_filter(gateway) as made:
         wanted = [*denials("long.test"), *denials("short.test", seconds=102.0)]
-        assert made.replace([place()], wanted, 100.0) is None
+        assert made.replace_denials([place()], wanted, 100.0) is None
     assert answers(gateway, "long.test", "short.test") == {NONE}
     until(lambda: answers(gateway, "short.test") == {FOUND})
     assert answers(gateway, "long.test") == {NONE}
     with dns_filter(gateway) as made:  # somebody starts again, and finds what another has left
-        assert made.replace([place()], denials("other.test"), 0.0) is None
-        assert made.stands()
+        assert made.replace_denials([place()], denials("other.test"), 0.0) is None
+        assert made.is_intact()
         assert answers(gateway, "long.test") == {FOUND}
         assert answers(gateway, "other.test") == {NONE}
-        assert made.replace([place()], [], 0.0) is None
+        assert made.replace_denials([place()], [], 0.0) is None
     assert "clsact" not in gateway.appliance.run(["tc", "qdisc", "show"]).stdout
 
 
@@ -106,15 +106,15 @@ def test_what_somebody_takes_away_is_noticed_and_others_filters_stay(gateway: Ne
     gateway.appliance.run(other)
     with dns_filter(gateway) as made:
         for deed in (["filter", "del", *eth1, "ingress"], ["qdisc", "del", *eth1, "clsact"]):
-            assert made.replace([place()], denials("blocked.test"), 0.0) is None
-            assert made.stands()
+            assert made.replace_denials([place()], denials("blocked.test"), 0.0) is None
+            assert made.is_intact()
             gateway.appliance.run(["tc", *deed])
-            assert not made.stands()
+            assert not made.is_intact()
             assert answers(gateway, "blocked.test") == {FOUND}
         gateway.appliance.run(["tc", "qdisc", "add", *eth1, "clsact"])
         gateway.appliance.run(other)
-        assert made.replace([place()], denials("blocked.test"), 0.0) is None
-        assert made.replace([place()], [], 0.0) is None
+        assert made.replace_denials([place()], denials("blocked.test"), 0.0) is None
+        assert made.replace_denials([place()], [], 0.0) is None
         assert "pref 7" in gateway.appliance.run(["tc", "filter", "show", *eth1, "ingress"]).stdout
 
 
@@ -123,11 +123,11 @@ def test_it_stands_at_somebody_s_queue_for_what_comes_in_and_leaves_it(gateway: 
     eth1 = ["dev", gateway.department_interface]
     gateway.appliance.run(["tc", "qdisc", "add", *eth1, "ingress"])
     with dns_filter(gateway) as made:
-        assert made.replace([place()], denials("blocked.test"), 0.0) is None
-        assert made.stands()
+        assert made.replace_denials([place()], denials("blocked.test"), 0.0) is None
+        assert made.is_intact()
         assert answers(gateway, "blocked.test") == {NONE}
-        assert made.replace([place()], [], 0.0) is None
-        refusal = made.replace([place(facing="self")], denials("blocked.test"), 0.0)
+        assert made.replace_denials([place()], [], 0.0) is None
+        refusal = made.replace_denials([place(facing="self")], denials("blocked.test"), 0.0)
         assert refusal is not None
         assert "for what comes in alone" in refusal
     assert "ingress" in gateway.appliance.run(["tc", "qdisc", "show", *eth1]).stdout
@@ -136,13 +136,13 @@ def test_it_stands_at_somebody_s_queue_for_what_comes_in_and_leaves_it(gateway: 
 def test_an_interface_that_comes_back_is_noticed_and_so_is_one_that_is_not_there(gateway: Network) -> None:
     gateway.start_dns()
     with dns_filter(gateway) as made:
-        assert made.replace([place(), place("eth7", "absent")], denials("blocked.test"), 0.0) is None
-        assert made.stands()
+        assert made.replace_denials([place(), place("eth7", "absent")], denials("blocked.test"), 0.0) is None
+        assert made.is_intact()
         gateway.appliance.run(["ip", "link", "del", "eth1"])
-        assert made.stands()
+        assert made.is_intact()
         gateway.cable_department()
-        assert not made.stands()
-        assert made.replace([place(), place("eth7", "absent")], denials("blocked.test"), 0.0) is None
+        assert not made.is_intact()
+        assert made.replace_denials([place(), place("eth7", "absent")], denials("blocked.test"), 0.0) is None
         assert answers(gateway, "blocked.test") == {NONE}
 
 
@@ -150,12 +150,12 @@ def test_more_names_than_there_is_room_for_are_refused_and_fit_when_all_are_give
     gateway.start_dns()
     many = denials(*[f"n{number}.test" for number in range(5000)])
     with dns_filter(gateway) as made:
-        assert made.change([], many[:1], 0.0) is not None
-        assert made.replace([place()], many[:1], 0.0) is None
-        assert made.change([], many, 0.0) is not None
-        assert made.replace([place()], many, 0.0) is None
+        assert made.update_denials([], many[:1], 0.0) is not None
+        assert made.replace_denials([place()], many[:1], 0.0) is None
+        assert made.update_denials([], many, 0.0) is not None
+        assert made.replace_denials([place()], many, 0.0) is None
         assert answers(gateway, "n0.test", "n4999.test") == {NONE}
-        assert made.replace([place()], many[:10], 0.0) is None
+        assert made.replace_denials([place()], many[:10], 0.0) is None
         assert answers(gateway, "n9.test") == {NONE}
         assert answers(gateway, "n10.test") == {FOUND}
 
@@ -163,13 +163,13 @@ def test_more_names_than_there_is_room_for_are_refused_and_fit_when_all_are_give
 def test_who_was_refused_is_counted_and_goes_on_to_be_when_all_is_made_anew(gateway: Network) -> None:
     gateway.start_dns()
     with dns_filter(gateway) as made:
-        assert made.replace([place()], denials("blocked.test"), 0.0) is None
+        assert made.replace_denials([place()], denials("blocked.test"), 0.0) is None
         answers(gateway, "blocked.test")
         answers(gateway, "www.blocked.test", host=1)
         assert made.refused() == {"manual": 4, "detection": 0, "list": 0}
-        found = {hit.host: hit.packets for hit in made.hits()}
+        found = {hit.host: hit.packets for hit in made.hit_counts()}
         assert found == {one: 1 for host in gateway.hosts[:2] for one in (host.ipv4, host.ipv6)}
-        assert made.replace([place()], [], 0.0) is None
+        assert made.replace_denials([place()], [], 0.0) is None
         assert made.refused()["manual"] == 4
 
 
@@ -181,7 +181,7 @@ def test_what_is_refused_is_charged_to_nobody(lab: Network) -> None:
     before = at_rest(meters)
     assert before["dept"].total_bytes > 0
     with dns_filter(lab) as made:
-        assert made.replace([place()], denials("blocked.test"), 0.0) is None
+        assert made.replace_denials([place()], denials("blocked.test"), 0.0) is None
         assert answers(lab, "blocked.test") == {NONE}
         assert at_rest(meters) == before
 
@@ -197,7 +197,7 @@ def laptop(gateway: Network) -> Iterator[Network]:
 def test_a_host_in_the_position_of_its_own_department_is_refused_itself(gateway: Network) -> None:
     gateway.start_dns()
     with laptop(gateway) as lab, dns_filter(lab) as made:
-        assert made.replace([place("eth0", "local", facing="self")], denials("blocked.test"), 0.0) is None
+        assert made.replace_denials([place("eth0", "local", facing="self")], denials("blocked.test"), 0.0) is None
         for options in ((), ("+noedns",)):
             assert answers(lab, *NAMES, options=options) == {NONE}
         assert answers(lab, "example.org") == {FOUND}
@@ -209,7 +209,7 @@ def test_a_subinterface_s_names_are_denied_there_and_not_on_its_trunk(vlan: Netw
     vlan.start_dns()
     places = [place(TAGGED, "tagged"), place(PLAIN, "plain")]
     with dns_filter(vlan) as made:
-        assert made.replace(places, denials("blocked.test", department="plain"), 0.0) is None
+        assert made.replace_denials(places, denials("blocked.test", department="plain"), 0.0) is None
         assert answers(vlan, "blocked.test") == {FOUND}
-        assert made.replace(places, denials("blocked.test", department="tagged"), 0.0) is None
+        assert made.replace_denials(places, denials("blocked.test", department="tagged"), 0.0) is None
         assert answers(vlan, "blocked.test") == {NONE}

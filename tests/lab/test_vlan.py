@@ -83,12 +83,12 @@ def test_each_kind_of_block_holds_there_and_is_refused_at_once(lab: Network, kin
         "device": (host.mac(),),
     }[kind]
     with firewall(lab) as made:
-        assert made.arrange([place(TAGGED, "tagged"), place(PLAIN, "plain")]) is None
-        assert made.replace(pieces(*targets, department="plain"), 0.0) is None
+        assert made.install_rules([place(TAGGED, "tagged"), place(PLAIN, "plain")]) is None
+        assert made.replace_elements(pieces(*targets, department="plain"), 0.0) is None
         assert visits(host) == [ANSWERED, ANSWERED]
-        assert made.replace(pieces(*targets, department="tagged"), 0.0) is None
+        assert made.replace_elements(pieces(*targets, department="tagged"), 0.0) is None
         assert visits(host) == [REFUSED, REFUSED]
-        assert made.replace({}, 0.0) is None
+        assert made.replace_elements({}, 0.0) is None
         assert visits(host) == [ANSWERED, ANSWERED]
 
 

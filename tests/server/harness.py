@@ -117,16 +117,16 @@ class Harness:
         metering = Metering(departments, position, ZoneInfo("UTC"), machine, machine, machine, store, fanout.publish)
         metering.step(self.now())
         enforcement = Enforcement(
-            departments,
-            position,
-            [],
-            machine.links,
-            SimulatedUpstream(),
-            SimulatedFirewall(DEPARTMENTS, lambda: self.offset_s),
-            SimulatedDnsFilter(DEPARTMENTS, lambda: self.offset_s),
-            store,
-            maintenance_mode.require_writable,
-            fanout.publish,
+            departments=departments,
+            position=position,
+            protected=[],
+            interfaces=machine,
+            upstream=SimulatedUpstream(),
+            firewall=SimulatedFirewall(DEPARTMENTS, lambda: self.offset_s),
+            dns_filter=SimulatedDnsFilter(DEPARTMENTS, lambda: self.offset_s),
+            store=store,
+            require_writable=maintenance_mode.require_writable,
+            publish=fanout.publish,
         )
         enforcement.restore(self.now())
         self.history = HistoryRecorder(ZoneInfo("UTC"), SqliteHistoryStore(state_dir / "history.db"), Retention({}, {}))

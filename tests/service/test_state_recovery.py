@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from appliance.core.blocking.block import Block
+from appliance.core.moment import Moment
 from appliance.core.metering.usage import Mark
 from appliance.service.state_recovery import MOST_ASIDE, open_state
 from appliance.system.storage.store import StoreUnavailable
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+NOW = Moment(NOON, 1000.0, is_trusted=True)
 BLOCK = Block("10.0.0.1", "because", "me", "manual", NOON)
 
 
@@ -25,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 def test_a_state_that_is_whole_is_opened_without_a_word(path: Path) -> None:
     for _ in range(2):
         kept = open_state(path, NOON)
-        assert kept.troubles() == []
+        assert kept.troubles(NOW) == []
         kept.store.close()
     assert {one.name for one in path.parent.iterdir()} == {path.name, f"{path.name}.ballast"}
 
@@ -43,10 +45,10 @@ def test_a_damaged_state_lies_aside_whole_and_is_told_until_it_is_taken_away(
     assert "is damaged (file is not a database): moved to" in caplog.text
     assert "lost: the books, limits, blocks, the maintenance" in caplog.text
     kept = open_state(path, NOON)
-    [trouble] = kept.troubles()
+    [trouble] = kept.troubles(NOW)
     assert str(aside) in trouble
     aside.unlink()
-    assert kept.troubles() == []
+    assert kept.troubles(NOW) == []
 
 
 def test_what_can_be_read_of_a_damaged_state_goes_on(path: Path) -> None:

@@ -60,16 +60,16 @@ class Appliance:
             publish,
         )
         self.enforcement = Enforcement(
-            departments,
-            config.position,
-            [],
-            lambda: self.metering.links,
-            machine.upstream,
-            machine.firewall,
-            machine.dns_filter,
-            store,
-            self.maintenance_mode.require_writable,
-            publish,
+            departments=departments,
+            position=config.position,
+            protected=[],
+            interfaces=machine.interfaces,
+            upstream=machine.upstream,
+            firewall=machine.firewall,
+            dns_filter=machine.dns_filter,
+            store=store,
+            require_writable=self.maintenance_mode.require_writable,
+            publish=publish,
         )
         self.enforcement.restore(self.clock())
         self.insight = Insight(
@@ -260,8 +260,8 @@ def test_a_blocked_department_falls_silent_until_the_block_is_lifted() -> None:
     machine = SimulatedMachine(default(), 1, clock)
     machine.capture.attach(["eth1"])
     clock.move(5)
-    machine.firewall.arrange([place()])
-    machine.firewall.replace(pieces("192.168.1.0/24"), 0.0)
+    machine.firewall.install_rules([place()])
+    machine.firewall.replace_elements(pieces("192.168.1.0/24"), 0.0)
     clock.move(1)  # the tick that was under way is over
     packets(machine)
     silent = machine.interfaces.links()["eth1"].counters
@@ -269,7 +269,7 @@ def test_a_blocked_department_falls_silent_until_the_block_is_lifted() -> None:
     assert machine.interfaces.links()["eth1"].counters == silent
     assert packets(machine) == []
     assert not [one for one in machine.flows.connections() if one.source.startswith("192.168.1.")]
-    machine.firewall.replace({}, 0.0)
+    machine.firewall.replace_elements({}, 0.0)
     clock.move(20)
     assert machine.interfaces.links()["eth1"].counters.rx_bytes > silent.rx_bytes
     assert packets(machine) != []
@@ -279,8 +279,8 @@ def test_a_blocked_host_falls_silent_and_the_others_do_not() -> None:
     clock = Clock()
     machine = SimulatedMachine(default(), 1, clock)
     machine.capture.attach(["eth1"])
-    machine.firewall.arrange([place()])
-    machine.firewall.replace(pieces("192.168.1.102", str(site_address(0, 4))), 0.0)
+    machine.firewall.install_rules([place()])
+    machine.firewall.replace_elements(pieces("192.168.1.102", str(site_address(0, 4))), 0.0)
     clock.move(120)
     ends = {end for packet in packets(machine) for end in (packet.source, packet.destination)}
     assert "192.168.1.101" in ends
@@ -289,16 +289,16 @@ def test_a_blocked_host_falls_silent_and_the_others_do_not() -> None:
 
 def test_a_block_of_one_department_stops_no_host_of_another_at_the_same_interface() -> None:
     firewall = SimulatedFirewall(["eth1"], lambda: 0.0)
-    firewall.arrange([place("eth1", "a", "10.0.0.0/24"), place("eth1", "b", "10.0.1.0/24")])
-    firewall.replace(pieces("10.0.0.0/16", department="a"), 0.0)
+    firewall.install_rules([place("eth1", "a", "10.0.0.0/24"), place("eth1", "b", "10.0.1.0/24")])
+    firewall.replace_elements(pieces("10.0.0.0/16", department="a"), 0.0)
     assert firewall.stops("eth1", ip_address("10.0.0.1"), 0.0)
     assert not firewall.stops("eth1", ip_address("10.0.1.1"), 0.0)
 
 
 def test_rules_for_an_interface_that_is_not_there_are_refused() -> None:
     machine = SimulatedMachine(default(), 1, Clock())
-    assert "absent0" in str(machine.firewall.arrange([place("absent0")]))
-    assert not machine.firewall.stands()
+    assert "absent0" in str(machine.firewall.install_rules([place("absent0")]))
+    assert not machine.firewall.is_intact()
 
 
 @pytest.mark.parametrize("subnet", ["192.168.1.0/24", "2001:db8:5::/64"])

@@ -89,14 +89,14 @@ class BlockIndex:
             self._number = self._number % (MOST_NUMBERS - 1) + 1
         return self._number
 
-    def change(self, put: Sequence[Block], taken: Sequence[Block]) -> IndexChange:
+    def apply(self, put: Sequence[Block], taken: Sequence[Block]) -> IndexChange:
         """Put some blocks, in place of those with their keys, and take others away."""
         questions = {Question(one.target, one.department) for one in (*taken, *put) if one.kind is TargetKind.NAME}
         dropped = [claim for one in taken for claim in self._take(one)]
         dropped += [claim for one in put if one.key in self._blocks for claim in self._take(self._blocks[one.key])]
         return IndexChange(dropped, [claim for one in put for claim in self._put(one)], questions)
 
-    def note(self, block: Block) -> None:
+    def update(self, block: Block) -> None:
         """The same block, of which something is known that changes no claim."""
         self._blocks[block.key] = block
 
@@ -119,7 +119,7 @@ class BlockIndex:
             self.names.forget(one)
         return IndexChange(dropped, [])
 
-    def over(self, at_s: float) -> tuple[list[Block], list[LearnedAddress]]:
+    def take_expired(self, at_s: float) -> tuple[list[Block], list[LearnedAddress]]:
         """The blocks and the learned addresses that have come to their end; each is told once."""
         blocks, learned = [], []
         while self._ends and self._ends[0][0] <= at_s:

@@ -105,7 +105,7 @@ class BlockedNames:
         if known.pop(one.address, None) is not None:
             self._count -= 1
 
-    def concern(
+    def addresses_to_block(
         self, answer: DnsAnswer, department: str, protections: Protections, at_s: float
     ) -> Iterator[LearnedAddress]:
         """What is to be learned from an answer that a host of this department was given.
@@ -154,7 +154,7 @@ class AnswerCache:
         if len(self._told) > MOST_TOLD:
             del self._told[next(iter(self._told))]
 
-    def about(self, names: Set[str], at_s: float) -> Iterator[tuple[str, DnsAnswer]]:
+    def find(self, names: Set[str], at_s: float) -> Iterator[tuple[str, DnsAnswer]]:
         """Who was told what of these names and those below them in the last day, and how long he may still keep it."""
         for (department, name), known in self._told.items():
             if any(one in names for one in _from(name)):

@@ -1,24 +1,40 @@
-"""Cover: who holds which part of the address line, when ranges that must not pass lie in one another.
+"""Resolves nested prefixes into disjoint ranges; where several cover an address, the longest-lived wins.
 
-The kernel's interval sets take no overlaps, and would shorten a range rather than say so. So overlaps are resolved
-here: wherever ranges overlap, the longest-lived one holds, and when it is lifted, the shorter one is there again. What
-comes out are disjoint pieces; a change tells which pieces go and which come, and looks at nothing far from it.
+The kernel's interval sets take no overlaps, and would shorten a range rather than refuse it. So a `Cover` keeps all
+ranges that are wanted, and computes the disjoint *pieces* that the kernel gets (an interval cover):
 
-Ranges are prefixes: two of them lie in one another or apart, and never overlap half. Addresses are numbers here, of
-IPv4, IPv6 or hardware.
+    address     0              16              32                             63
+    wanted      [ A, ends at 5                                                 ]
+                               [ B, ends at 9  ]
+                                   [ C, 7 ]
+    pieces      [ A           ][ B             ][ A                            ]
+
+C is covered by B, which lives longer, and has no piece. When B is lifted, its piece goes, and A's two pieces go with
+it; there come A's parts around C, and C. A change returns just that: the pieces that go and those that come.
+
+Ranges are prefixes: two of them are nested or disjoint, and never overlap in part. That makes two things easy:
+
+    one sweep      By first address, the outer before the inner, the ranges that are open at an address form a stack.
+                   Only a range that lives longer than the top is pushed, so the top always wins (`disjoint`).
+    one stretch    A range that is added or dropped changes no piece outside its own bounds. Within them the pieces
+                   follow from the ranges around it, at most one for each prefix length, and those inside
+                   (`_resolve_stretch`). A change of many ranges is resolved as a whole, which then costs less.
+
+Addresses are numbers here, of IPv4, IPv6 or hardware. Where the kernel's set takes ranges, neighbouring pieces of one
+range are joined, so that a range that was split is whole again when what split it is gone.
 """
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-# One change costs as much as resolving so many ranges anew: a search here, an insertion there, and a few sets.
-RANGES_A_CHANGE = 20
-MOST_ONE_BY_ONE = 1000  # ranges of which no change is worth resolving all anew
+# Resolving one stretch costs as much as this many ranges in one sweep: a search here, an insertion there, a few sets.
+RANGES_A_STRETCH = 20
+FEWEST_SWEPT = 1000  # ranges; below that a change of a few is never worth a sweep
 
 
 class Range(NamedTuple):
-    """A prefix that must not pass until `ends`, an instant in seconds, or infinity. `mark`: what the kernel notes."""
+    """A blocked prefix. `ends`: an instant in seconds, or infinity. `mark`: what the kernel keeps with its element."""
 
     first: int
     last: int
@@ -28,10 +44,10 @@ class Range(NamedTuple):
 
 
 class Cover:
-    """The ranges of one address family, and the disjoint pieces that they come to."""
+    """The wanted ranges of one address family, and their disjoint pieces."""
 
     def __init__(self, bits: int, *, joins: bool = True) -> None:
-        """`joins`: whether neighbours that are alike become one range, which a set of single addresses cannot hold."""
+        """`joins`: neighbouring pieces of one range become one; false for a set of single addresses."""
         self._bits = bits
         self._joins = joins
         self._ranges: dict[tuple[int, int], dict[Hashable, Range]] = {}  # by bounds and owner
@@ -40,7 +56,7 @@ class Cover:
         self._firsts: list[int] = []  # of the pieces, sorted
 
     def __len__(self) -> int:
-        """How many pieces there are."""
+        """The number of pieces."""
         return len(self._pieces)
 
     def __contains__(self, piece: Range) -> bool:
@@ -51,10 +67,10 @@ class Cover:
         """The disjoint pieces, in no order."""
         return self._pieces.values()
 
-    def change(self, dropped: Sequence[Range], put: Sequence[Range]) -> tuple[set[Range], set[Range]]:
-        """Take some ranges away and put others; returns the pieces that are gone and those that are new."""
-        bounds = dict.fromkeys((one.first, one.last) for one in (*dropped, *put))
-        if len(bounds) * RANGES_A_CHANGE > len(self._bounds) + MOST_ONE_BY_ONE:
+    def resolve(self, dropped: Sequence[Range], put: Sequence[Range]) -> tuple[set[Range], set[Range]]:
+        """Drop some wanted ranges and put others; returns the pieces that go and those that come."""
+        stretches = dict.fromkeys((one.first, one.last) for one in (*dropped, *put))
+        if len(stretches) * RANGES_A_STRETCH > len(self._bounds) + FEWEST_SWEPT:
             return self._resolve_all(dropped, put)
         for one in dropped:
             self._take(one)
@@ -62,9 +78,12 @@ class Cover:
             self._put(one)
         gone: set[Range] = set()
         new: set[Range] = set()
-        for first, last in bounds:
-            removed, added = self._resolve(first, last)
-            gone, new = (gone | (removed - new)) - added, (new - removed) | (added - gone)
+        for first, last in stretches:
+            removed, added = self._resolve_stretch(first, last)
+            # Stretches may be nested, so a later one may undo what an earlier one did; the kernel need not know of it.
+            never_put, still_there = removed & new, added & gone
+            gone = (gone | removed) - never_put - still_there
+            new = (new | added) - never_put - still_there
         return gone, new
 
     def _put(self, one: Range) -> None:
@@ -93,33 +112,37 @@ class Cover:
         self._bounds = sorted(self._ranges)
         before = self._pieces
         ordered = sorted(self._bounds, key=lambda bounds: (bounds[0], -bounds[1]))
-        self._pieces = {piece.first: piece for piece in resolve(map(self._longest, ordered))}
+        self._pieces = {piece.first: piece for piece in disjoint(map(self._longest, ordered))}
         self._firsts = sorted(self._pieces)
         gone = {piece for piece in before.values() if self._pieces.get(piece.first) != piece}
         return gone, {piece for piece in self._pieces.values() if before.get(piece.first) != piece}
 
-    def _resolve(self, first: int, last: int) -> tuple[set[Range], set[Range]]:
-        """Anew between these addresses, which are the bounds of a range; pieces that reach beyond are cut or joined."""
-        old = list(self._touching(first - 1, last + 1))
-        beside = [one._replace(last=first - 1) for one in old if one.first < first]
-        beside += [one._replace(first=last + 1) for one in old if one.last > last]
-        inside = [
+    def _resolve_stretch(self, first: int, last: int) -> tuple[set[Range], set[Range]]:
+        """Resolve the bounds of one range again; returns the pieces that go and those that come."""
+        old = list(self._touching(first - 1, last + 1))  # the neighbours too, because they may be joined
+        before = [one._replace(last=first - 1) for one in old if one.first < first]
+        after = [one._replace(first=last + 1) for one in old if one.last > last]
+        within = [
             piece._replace(first=max(piece.first, first), last=min(piece.last, last))
-            for piece in resolve(self._around(first, last))
+            for piece in disjoint(self._around(first, last))
             if piece.last >= first and piece.first <= last
         ]
-        new = sorted([*beside, *inside])
+        new = [*before, *within, *after]
         if self._joins:
             new = _joined(new)
+        self._replace_pieces(old, new, first)
+        return set(old) - set(new), set(new) - set(old)
+
+    def _replace_pieces(self, old: Sequence[Range], new: Sequence[Range], first: int) -> None:
+        """Put these pieces in place of those, which are all that touch a stretch from `first` on; both in order."""
         for piece in old:
             del self._pieces[piece.first]
         self._pieces.update((piece.first, piece) for piece in new)
         at = bisect_left(self._firsts, old[0].first if old else first)
         self._firsts[at : at + len(old)] = [piece.first for piece in new]
-        return set(old) - set(new), set(new) - set(old)
 
     def _touching(self, first: int, last: int) -> Iterator[Range]:
-        """The pieces that share an address with this stretch, in order."""
+        """The pieces that have an address in this stretch, in order."""
         at = max(bisect_right(self._firsts, first) - 1, 0)
         while at < len(self._firsts) and self._firsts[at] <= last:
             piece = self._pieces[self._firsts[at]]
@@ -128,7 +151,7 @@ class Cover:
             at += 1
 
     def _around(self, first: int, last: int) -> Iterator[Range]:
-        """The longest-lived range of each bounds that hold this stretch or lie in it, the outermost first."""
+        """The longest-lived range of all bounds that enclose this stretch or lie in it, the outer before the inner."""
         size = 1 << self._bits
         while size > last - first + 1:
             start = first & -size
@@ -146,37 +169,35 @@ class Cover:
         return max(owners, key=lambda one: one.ends) if len(owners) > 1 else next(iter(owners))
 
 
-def resolve(ranges: Iterable[Range]) -> Iterator[Range]:
-    """The disjoint pieces of these ranges, in order. They come by first address, the longer before the shorter."""
-    holding: list[Range] = []  # in one another, each longer-lived than the one around it
-    at = 0
+def disjoint(ranges: Iterable[Range]) -> Iterator[Range]:
+    """The disjoint pieces of these ranges, in order. `ranges`: by first address, the longer before the shorter."""
+    stack: list[Range] = []  # the ranges that are open, nested, each longer-lived than the one around it
+    at = 0  # the first address that has no piece yet
     for one in ranges:
-        while holding and holding[-1].last < one.first:
-            top = holding.pop()
+        while stack and stack[-1].last < one.first:
+            top = stack.pop()
             if at <= top.last:
                 yield top if top.first == at else top._replace(first=at)
                 at = top.last + 1
-        if holding and holding[-1].ends >= one.ends:
+        if stack and stack[-1].ends >= one.ends:
             continue
-        if holding and at < one.first:
-            yield holding[-1]._replace(first=at, last=one.first - 1)
-        holding.append(one)
+        if stack and at < one.first:
+            yield stack[-1]._replace(first=at, last=one.first - 1)
+        stack.append(one)
         at = one.first
-    for top in reversed(holding):
+    for top in reversed(stack):
         if at <= top.last:
             yield top if top.first == at else top._replace(first=at)
             at = top.last + 1
 
 
 def _joined(pieces: Iterable[Range]) -> list[Range]:
+    """The same with neighbouring pieces of one range as one. The pieces come in order."""
     joined: list[Range] = []
     for piece in pieces:
-        if (
-            joined
-            and joined[-1].last + 1 == piece.first
-            and joined[-1]._replace(last=piece.last) == piece._replace(first=joined[-1].first)
-        ):
-            joined[-1] = piece._replace(first=joined[-1].first)
+        longer = joined[-1]._replace(last=piece.last) if joined and joined[-1].last + 1 == piece.first else None
+        if longer is not None and longer == piece._replace(first=longer.first):
+            joined[-1] = longer
         else:
             joined.append(piece)
     return joined

@@ -25,7 +25,7 @@ class Hit(NamedTuple):
     packets: int
 
 
-def news_of(hits: Iterable[Hit], before: Mapping[tuple[int, str], int]) -> Sequence[Hit]:
+def new_hits(hits: Iterable[Hit], before: Mapping[tuple[int, str], int]) -> Sequence[Hit]:
     """What has come since, the most first. `before`: packets by mark and host; less than that, and it began anew."""
     news = []
     for hit in hits:

@@ -1,8 +1,8 @@
-"""The herald: tells whoever may see a department which of its blocks have begun and ended.
+"""Announcements: `ip:blocked` and `ip:unblocked` for the departments that a block concerns.
 
-Thousands that begin or end at once are told in portions, a step each, so that nobody's dashboard drowns: a client that
-has too much waiting for it is disconnected. What an imported list holds is not told entry by entry: it is no news to
-anybody, and a list of 100,000 would be nothing else for an hour.
+Thousands of blocks that begin or end at once are published in portions, one each step, so that no dashboard drowns: the
+server disconnects a client that has too much waiting for it. Entries of imported lists are not published: they are no
+news to people, and a list of 100,000 would fill an hour.
 """
 
 from collections import deque
@@ -20,43 +20,43 @@ MOST_AT_ONCE = 200  # in one step; a second's worth for a page that shows each
 
 
 class BlockAnnouncer:
-    """Tells of blocks, each once."""
+    """Publishes the begin and the end of each block once."""
 
     def __init__(self, departments: Sequence[str], publish: Publisher, *, can_enforce: bool) -> None:
         self._departments = tuple(departments)
         self._can_enforce = can_enforce
         self._publish = publish
-        self._untold: dict[BlockKey, None] = {}
+        self._pending: dict[BlockKey, None] = {}
         self._ended: deque[tuple[Block, str]] = deque()
 
     def expect(self, blocks: Iterable[Block]) -> None:
-        """These are to be told when they hold."""
-        self._untold.update((one.key, None) for one in blocks if not one.announced and not _is_listed(one))
+        """Queue these blocks, to be announced when they are in force."""
+        self._pending.update((one.key, None) for one in blocks if not one.announced and not _is_listed(one))
 
-    def tell_begin(self, register: BlockIndex, is_enforced: Callable[[Block], bool], now: Moment) -> Sequence[Block]:
-        """Tell a portion of what is to be told and holds, if it can hold at all; returns it."""
-        self._tell_ended(now)
-        told: list[Block] = []
+    def announce_begun(self, index: BlockIndex, is_enforced: Callable[[Block], bool], now: Moment) -> Sequence[Block]:
+        """Publish and return a portion of the queued blocks that are in force, or cannot be in this position."""
+        self._publish_ended(now)
+        begun: list[Block] = []
         if self._ended:
-            return told  # what has ended comes first, or the same address would seem free that was blocked anew
-        for key in [*self._untold]:
-            block = register.get(key)
+            return begun  # ends go first, or an address that was blocked again would seem free
+        for key in [*self._pending]:
+            block = index.get(key)
             if block is None:
-                del self._untold[key]
-            elif len(told) < MOST_AT_ONCE and (not self._can_enforce or is_enforced(block)):
-                del self._untold[key]
-                told.append(block)
-        for block in told:
+                del self._pending[key]
+            elif len(begun) < MOST_AT_ONCE and (not self._can_enforce or is_enforced(block)):
+                del self._pending[key]
+                begun.append(block)
+        for block in begun:
             for department in self._concerned(block):
                 self._publish(_blocked(block, department, now, enforced=self._can_enforce))
-        return told
+        return begun
 
-    def tell_end(self, blocks: Iterable[Block], reason: str, now: Moment) -> None:
-        """Tell that these hold no more, and why; a portion at once, the others in the next steps."""
+    def announce_ended(self, blocks: Iterable[Block], reason: str, now: Moment) -> None:
+        """Publish that these blocks ended, and why: one portion now, the rest in the next steps."""
         self._ended.extend((block, reason) for block in blocks if not _is_listed(block))
-        self._tell_ended(now)
+        self._publish_ended(now)
 
-    def _tell_ended(self, now: Moment) -> None:
+    def _publish_ended(self, now: Moment) -> None:
         for _ in range(min(len(self._ended), MOST_AT_ONCE)):
             block, reason = self._ended.popleft()
             for department in self._concerned(block):

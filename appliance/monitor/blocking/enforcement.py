@@ -1,7 +1,7 @@
-"""Enforcement: what is wanted is saved, the kernel is made to agree, the medium has it, and only then is it told.
+"""Enforcement: saves an order, makes the kernel obey, syncs it to the medium, and only then publishes it.
 
-Where the position cannot enforce, the same blocks are kept and told, with `enforced` false. A step looks only at what
-has come to its end and at whether somebody has meddled, not at 100,000 blocks.
+Where the position cannot enforce, the same blocks are kept and published, with `enforced` false. A step looks only at
+blocks that expired and at signs of tampering, not at 100,000 blocks.
 """
 
 import logging
@@ -17,9 +17,10 @@ from appliance.core.blocking.blocked_names import MOST_LEARNED, AnswerCache
 from appliance.core.blocking.place import Place
 from appliance.core.blocking.protection import Protected
 from appliance.core.blocking.targets import TargetKind, parse_target
-from appliance.core.machine import Facing, Link, Position
+from appliance.core.machine import Position
 from appliance.core.metering.department import Department
 from appliance.core.moment import Moment
+from appliance.core.positions import POSITIONS
 from appliance.core.refusal import Code, Refused
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.monitor.blocking.announcements import BlockAnnouncer
@@ -27,24 +28,25 @@ from appliance.monitor.blocking.dns_reconciler import DnsReconciler
 from appliance.monitor.blocking.hits import HitCounters, log_some
 from appliance.monitor.blocking.protections import ProtectedAddresses
 from appliance.monitor.blocking.reconciler import Reconciler
-from appliance.ports import DnsFilter, Firewall, Publisher, Store, Upstream
+from appliance.ports import DnsFilter, Firewall, Interfaces, Publisher, Store, Upstream
 
 log = logging.getLogger(__name__)
 
 MOST_BLOCKS = 200_000  # what the kernel was measured to take in one transaction in less than two seconds
-TIME_SAVED_S = 300.0  # so much longer a block may last after each power cut; the medium is written to as often
-STRAYED = timedelta(seconds=2)  # by which the wall clock may move without the kernel's lifetimes being put right
+TIME_SAVED_S = 300.0  # how much longer a block may last after a power cut; the medium is written to as often
+STRAYED = timedelta(seconds=2)  # a smaller move of the wall clock leaves the lifetimes in the kernel as they are
 
 
 class Enforcement:
-    """Keeps the blocks, and the kernel in agreement with them."""
+    """Keeps the blocks, and the kernel in agreement with them. `require_writable`: raises `Refused` in maintenance."""
 
     def __init__(
         self,
+        *,
         departments: Sequence[Department],
         position: Position,
         protected: Sequence[Protected],
-        links: Callable[[], Mapping[str, Link]],
+        interfaces: Interfaces,
         upstream: Upstream,
         firewall: Firewall,
         dns_filter: DnsFilter,
@@ -52,100 +54,96 @@ class Enforcement:
         require_writable: Callable[[], None],
         publish: Publisher,
     ) -> None:
-        """`links`: the interfaces that exist now. `require_writable`: raises `Refused` in maintenance."""
-        self.can_enforce = position is not Position.MIRROR
+        facing, self.can_enforce, *_ = POSITIONS[position]
         self._interfaces = {one.id: one.interface for one in departments}
-        self._safeguard = ProtectedAddresses(protected, links, upstream)
-        self._store = store
-        self._require_writable = require_writable
-        self._announcer = BlockAnnouncer([one.id for one in departments], publish, can_enforce=self.can_enforce)
-        facing = Facing.SELF if position is Position.HOST else Facing.DEPARTMENT
+        self._store, self._require_writable = store, require_writable
+        self._protected = ProtectedAddresses(protected, interfaces, upstream)
+        self._announcer = BlockAnnouncer([*self._interfaces], publish, can_enforce=self.can_enforce)
         places = [Place(one.id, one.interface, facing, one.subnets) for one in departments]
-        self._reconciler = Reconciler(places, links, firewall)
-        self._register = BlockIndex()
-        self._lookups = DnsReconciler(places, self._register.names, dns_filter)
-        self._told = AnswerCache()
-        self._holdover = holdover.NOT_STARTED
-        self._time_saved_s = 0.0
-        self._hits = HitCounters(self._register, firewall, dns_filter)
+        self._index, self._answers = BlockIndex(), AnswerCache()
+        self._reconciler = Reconciler(places, interfaces, firewall)
+        self._dns_reconciler = DnsReconciler(places, self._index.names, dns_filter)
+        self._hits = HitCounters(self._index, firewall, dns_filter)
+        self._holdover, self._time_saved_s = holdover.NOT_STARTED, 0.0
 
     def restore(self, now: Moment) -> None:
-        """Put in force what was saved. Called once, before all else, and before anything is forwarded if possible.
+        """Put the saved blocks in force. To be called once, before all else, if possible before anything is forwarded.
 
-        Nothing is told yet: that is for the first step.
+        Nothing is published yet: the first step does that.
         """
         self._holdover = holdover.earliest(now, self._store.reckoned_at())
         now = self._holdover.moment(now)
         blocks = self._configured(self._store.blocks())
-        change = self._register.change([one if one.number else self._numbered(one) for one in blocks], [])
-        learned = self._register.learn(self._store.learned())
+        restored = self._index.apply([one if one.number else self._numbered(one) for one in blocks], [])
+        learned = self._index.learn(self._store.learned())
         self._announcer.expect(blocks)
-        self._obey(IndexChange(change.dropped, [*change.put, *learned.put], change.questions), now)
+        self._enforce(restored._replace(put=[*restored.put, *learned.put]), now)
 
     def block(self, requests: Sequence[BlockRequest], now: Moment) -> Sequence[Block]:
-        """Block these targets from now on, all in one transaction, or none; what is blocked already is replaced.
+        """Block these targets in one transaction, all or none; an existing block of the same target is replaced.
 
         Raises `Refused`, naming the target that cannot be blocked: `E_MAINTENANCE` (on a full disk too),
-        `E_BAD_REQUEST`, `E_PROTECTED_ADDRESS`. Only where the medium fails at the very end, it is done all the same.
+        `E_BAD_REQUEST`, `E_PROTECTED_ADDRESS`. Only where the medium fails at the very end, the blocks are in force all
+        the same.
         """
         self._require_writable()
         now = self._holdover.moment(now)
         judged = self._judged(requests, now)
-        if len(self._register) + sum(key not in self._register for key in judged) > MOST_BLOCKS:
+        if len(self._index) + sum(key not in self._index for key in judged) > MOST_BLOCKS:
             raise Refused(Code.BAD_REQUEST, f"there may be {MOST_BLOCKS} blocks; lift some, or block prefixes")
         blocks = list(judged.values())
         self._store.save_blocks(blocks, [])
         self._announcer.expect(blocks)
-        self._obey(self._register.change(blocks, []), now)
+        self._enforce(self._index.apply(blocks, []), now)
         self._recall(blocks, now)
         try:
-            self._store.sync()  # only now, because a medium may take a tenth of a second, but before anybody is told
-        finally:  # it is in force even so
+            self._store.sync()  # before anything is published, but after the kernel: a medium may take 0.1 s
+        finally:  # the blocks are in force even so
             log_some(log, "%s blocks %s: %s", [(one.actor, one.target, one.reason) for one in blocks])
-            self._tell_begin(now)
-        return [self._register[key] for key in judged]
+            self._announce_begun(now)
+        return [self._index[key] for key in judged]
 
     def unblock(
         self, targets: Sequence[str], department: str | None, actor: str, now: Moment, *, origin: str | None = None
     ) -> Sequence[Block]:
-        """Lift the blocks of these targets, all in one transaction; `origin`: only those of it, `None`: of every one.
+        """Lift the blocks of these targets in one transaction; `origin`: only those of it, `None`: of every origin.
 
-        Raises `Refused`: `E_MAINTENANCE`, `E_BAD_REQUEST` where a target is not blocked; then none is lifted, unless it
-        is that the medium fails at the very end.
+        Raises `Refused`: `E_MAINTENANCE`, `E_BAD_REQUEST` where a target is not blocked; then none is lifted. Only
+        where the medium fails at the very end, all are lifted all the same.
         """
         self._require_writable()
         now = self._holdover.moment(now)
         found = [one for target in targets for one in self._found(parse_target(target), department, origin)]
         lifted = list({one.key: one for one in found}.values())
         self._store.save_blocks([], lifted)
-        self._obey(self._register.change([], lifted), now)
+        self._enforce(self._index.apply([], lifted), now)
         try:
             self._store.sync()
-        finally:  # it is lifted even so
+        finally:  # they are lifted even so
             log_some(log, "%s lifts the block of %s", [(actor, one.target) for one in lifted])
-            self._announcer.tell_end(lifted, f"lifted by {actor}", now)
+            self._announcer.announce_ended(lifted, f"lifted by {actor}", now)
         return lifted
 
     def objections(self, targets: Sequence[str], now: Moment, caller_address: str | None = None) -> Mapping[str, str]:
-        """By target, as `parse_target` writes it, why this caller can never block it; what may be is missing."""
-        protections = self._safeguard.protections(now, caller_address)
+        """By target, as `parse_target` writes it, why this caller may never block it; allowed targets are left out."""
+        protections = self._protected.protections(now, caller_address)
         return {target: rule for target in targets if (rule := protections.rule_for(target)) is not None}
 
     def blocks(self, now: Moment) -> Sequence[Block]:
         """The blocks that should be in force."""
         wall = self._holdover.moment(now).wall
-        return [block for block in self._register if block.is_live(wall)]
+        return [block for block in self._index if block.is_live(wall)]
 
     def find(self, target: str, department: str | None) -> Sequence[Block]:
-        """The blocks of this target there, of every origin. `target`: as `parse_target` writes it."""
-        return self._register.find(target, department, None)
+        """The blocks of this target in this department, of every origin. `target`: as `parse_target` writes it."""
+        return self._index.find(target, department, None)
 
     def remaining_s(self, block: Block, now: Moment) -> float | None:
         """Seconds until the block ends, also while the wall clock is not trusted; `None`: until it is lifted."""
         return block.remaining_s(self._holdover.moment(now).wall)
 
     def is_enforced(self, block: Block) -> bool:
-        """Whether the block is in force, somewhere at least where its departments are; for all that is known."""
+        """Whether the block is in force at an interface of one of its departments, as far as is known."""
         absent = self._reconciler.absent()
         if not self.can_enforce or absent is None or block.key in absent:
             return False
@@ -156,64 +154,64 @@ class Enforcement:
         )
 
     def tally(self, department: Department) -> tuple[int, int]:
-        """How many blocks should hold in the department, and how many do."""
-        wanted = self._register.count(department.id)
+        """The number of blocks that concern the department, and how many of them are in force."""
+        wanted = self._index.count(department.id)
         absent = self._reconciler.absent()
         if not self.can_enforce or absent is None or department.interface not in self._reconciler.present:
             return wanted, 0
-        lost = [block for key in absent if (block := self._register.get(key)) is not None]
+        lost = [block for key in absent if (block := self._index.get(key)) is not None]
         return wanted, wanted - sum(block.department in {None, department.id} for block in lost)
 
     def troubles(self, now: Moment) -> Sequence[str]:
-        """What a person should know of the blocks, a sentence each."""
-        told = [self._reconciler.refusal, self._reconciler.disturbance(now), *self._lookups.troubles(now)]
-        return [*filter(None, told), *(one.text for one in self._register.names.spared.values())]
+        """Sentences for people: what is not in force and why, recent tampering, and addresses that were spared."""
+        spared = [one.text for one in self._index.names.spared.values()]
+        return [*self._reconciler.troubles(now), *self._dns_reconciler.troubles(now), *spared]
 
     def stopped(self) -> Mapping[str, int]:
-        """By origin, the packets that blocks stopped since the kernel was first told, refused look-ups among them.
+        """By origin, the packets stopped since the rules were first installed, refused look-ups among them.
 
-        Nothing where the position cannot enforce.
+        Empty where the position cannot enforce.
         """
         return self._hits.stopped() if self.can_enforce else {}
 
     def log_hits(self) -> None:
-        """Log which block has stopped which host how often since the previous call, the busiest first."""
+        """Log which block stopped which host how often since the previous call, the busiest first."""
         if self.can_enforce:
             self._hits.log_news()
 
     def hear(self, department: str, answer: DnsAnswer, now: Moment) -> None:
-        """A host of the department was told where a name lives: if the name is blocked, so is what it lives at."""
+        """Take note of a DNS answer to a host of the department; the addresses of a blocked name become blocked."""
         now = self._holdover.moment(now)
-        self._told.note(department, answer, now.wall.timestamp())
-        if self._register.names.are_blocked(answer.name):
+        self._answers.note(department, answer, now.wall.timestamp())
+        if self._index.names.are_blocked(answer.name):
             self._learn([(department, answer)], now)
 
     def step(self, now: Moment) -> None:
-        """Forget what ran out, see that the kernel agrees, and tell what has begun and ended."""
+        """Drop what expired, restore what the kernel lost, and publish which blocks began and ended."""
         is_moved = self._follow_clock(now)
         now = self._holdover.moment(now)
-        ended, forgotten = self._register.over(now.wall.timestamp())
+        ended, forgotten = self._index.take_expired(now.wall.timestamp())
         if forgotten:
             self._note(lambda: self._store.save_learned([], forgotten))
-            self._obey(self._register.forget(forgotten), now)
+            self._enforce(self._index.forget(forgotten), now)
         if ended:
             self._note(lambda: self._store.save_blocks([], ended))
-            self._obey(self._register.change([], ended), now)
-            self._announcer.tell_end(ended, "its time has run out", now)
+            self._enforce(self._index.apply([], ended), now)
+            self._announcer.announce_ended(ended, "its time has run out", now)
         if self.can_enforce:
             self._reconciler.step(now, is_moved=is_moved)
-            self._lookups.step(now, self._reconciler.present, is_moved=is_moved)
-        self._tell_begin(now)
+            self._dns_reconciler.step(now, self._reconciler.present, is_moved=is_moved)
+        self._announce_begun(now)
 
     def audit(self, now: Moment, pause: Callable[[], None]) -> None:
-        """Compare what the kernel shows with what it should have. `pause`: gives others their turn, again and again."""
+        """Compare all that the kernel has with the wanted state. `pause`: gives others their turn, again and again."""
         if self.can_enforce:
             self._reconciler.audit(self._holdover.moment(now), pause)
 
     def _judged(self, requests: Sequence[BlockRequest], now: Moment) -> dict[BlockKey, Block]:
         is_provisional = not (now.is_trusted or self._holdover.since.is_trusted)
         callers = {request.caller_address for request in requests}
-        protections = {one: self._safeguard.protections(now, one) for one in callers}
+        protections = {one: self._protected.protections(now, one) for one in callers}
         judged: dict[BlockKey, Block] = {}
         for asked in requests:
             target = parse_target(asked.target)
@@ -226,64 +224,64 @@ class Enforcement:
         return judged
 
     def _configured(self, blocks: Sequence[Block]) -> Sequence[Block]:
-        """Those of departments that there are; the others are kept for when there are again."""
+        """Blocks of configured departments. The others stay saved until their department is configured again."""
         known = [one for one in blocks if one.department in {None, *self._interfaces}]
         if len(known) < len(blocks):
             log.warning("%d blocks are of departments that are not configured: not in force", len(blocks) - len(known))
         return known
 
     def _found(self, target: str, department: str | None, origin: str | None) -> list[Block]:
-        found = self._register.find(target, department, origin)
+        found = self._index.find(target, department, origin)
         if not found:
             where = f"in {department}" if department else "for all departments"
             raise Refused(Code.BAD_REQUEST, f"{target} is not blocked {where}; ip:list shows what is")
         return found
 
     def _numbered(self, block: Block) -> Block:
-        return replace(block, number=self._register.next_number())
+        return replace(block, number=self._index.next_number())
 
     @staticmethod
     def _note(save: Callable[[], None]) -> None:
-        """Keep what time and the kernel did, saved or not: the next start finds it out, and tells it, once more."""
+        """Save what time or the kernel did. If that fails, the next start finds it out, and publishes it, once more."""
         try:
             save()
         except Refused as refused:
             log.warning("blocks that began or ended are not saved: %s", refused.message)
 
-    def _obey(self, change: IndexChange, now: Moment) -> None:
+    def _enforce(self, index_change: IndexChange, now: Moment) -> None:
         if self.can_enforce:
-            self._reconciler.change(change, now)
-            self._lookups.change(change.questions, now)
+            self._reconciler.apply(index_change, now)
+            self._dns_reconciler.apply(index_change.questions, now)
 
     def _recall(self, blocks: Iterable[Block], now: Moment) -> None:
-        """What hosts know already of names that are blocked from now on is blocked too, connections and all."""
+        """Block the addresses that hosts already know of these blocked names, which cuts open connections too."""
         names = {block.target for block in blocks if block.kind is TargetKind.NAME}
         if names:
-            self._learn(self._told.about(names, now.wall.timestamp()), now)
+            self._learn(self._answers.find(names, now.wall.timestamp()), now)
 
-    def _learn(self, told: Iterable[tuple[str, DnsAnswer]], now: Moment) -> None:
-        names, protections, at_s = self._register.names, self._safeguard.protections(now), now.wall.timestamp()
-        learned = (one for department, answer in told for one in names.concern(answer, department, protections, at_s))
+    def _learn(self, answers: Iterable[tuple[str, DnsAnswer]], now: Moment) -> None:
+        names, protections, at_s = self._index.names, self._protected.protections(now), now.wall.timestamp()
+        learned = (one for to, answer in answers for one in names.addresses_to_block(answer, to, protections, at_s))
         new = list({(one.block, one.address): one for one in islice(learned, MOST_LEARNED)}.values())
         if new:
             self._note(lambda: self._store.save_learned(new, []))
-            self._obey(self._register.learn(new), now)
+            self._enforce(self._index.learn(new), now)
 
-    def _tell_begin(self, now: Moment) -> None:
-        told = self._announcer.tell_begin(self._register, self.is_enforced, now)
-        if told:
-            announced = [replace(block, announced=True) for block in told]
-            self._note(lambda: self._store.save_blocks(announced, []))  # lost, they are told once more
+    def _announce_begun(self, now: Moment) -> None:
+        begun = self._announcer.announce_begun(self._index, self.is_enforced, now)
+        if begun:
+            announced = [replace(block, announced=True) for block in begun]
+            self._note(lambda: self._store.save_blocks(announced, []))  # if this is lost, they are published once more
             for block in announced:
-                self._register.note(block)
+                self._index.update(block)
 
     def _follow_clock(self, now: Moment) -> bool:
-        """Follow the clock; true: it was moved so far that the kernel's lifetimes are wrong."""
+        """Follow the clock; true: it moved so far that the lifetimes in the kernel are wrong."""
         before, self._holdover = self._holdover, self._holdover.follow(now)
         if now.is_trusted and not before.since.is_trusted:
-            moved = [block.moved_by(before.jump(now)) for block in self._register if block.is_provisional]
+            moved = [block.moved_by(before.jump(now)) for block in self._index if block.is_provisional]
             self._note(lambda: self._store.save_blocks(moved, []))
-            self._obey(self._register.change(moved, []), now)
+            self._enforce(self._index.apply(moved, []), now)
         if now.monotonic_s - self._time_saved_s >= TIME_SAVED_S:
             self._time_saved_s = now.monotonic_s
             self._note(lambda: self._store.save_reckoned(self._holdover.moment(now).wall))

@@ -92,7 +92,7 @@ class ListImports:
         """All lists as they stand."""
         return tuple(self._listings)
 
-    def troubles(self) -> Sequence[str]:
+    def troubles(self, _: Moment) -> Sequence[str]:
         """What is wrong with lists, a sentence each."""
         return [f"the list {one.known.name} is not up to date: {one.trouble}" for one in self._listings if one.trouble]
 

@@ -1,36 +1,32 @@
-"""Safeguard: what must not be blocked, as the configuration says and as the network around the appliance is now."""
+"""Protections: addresses that must not be blocked, from the configuration and from the network as it is now."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 from appliance.core.blocking.protection import Protected, Protections, protected_host
-from appliance.core.machine import Link
 from appliance.core.moment import Moment
-from appliance.ports import Upstream
+from appliance.ports import Interfaces, Upstream
 
-LOOKED_S = 1.0  # so often it is looked: it takes reading four files, as long as all else of a block does
+REREAD_S = 1.0  # a reading opens four files, and costs as much as all other work of a block
 
 
 class ProtectedAddresses:
-    """Knows what is protected."""
+    """Collects what is protected, at most once a second."""
 
-    def __init__(
-        self, protected: Sequence[Protected], links: Callable[[], Mapping[str, Link]], upstream: Upstream
-    ) -> None:
-        """`links`: the interfaces that exist now."""
+    def __init__(self, protected: Sequence[Protected], interfaces: Interfaces, upstream: Upstream) -> None:
         self._protected = tuple(protected)
-        self._links = links
+        self._interfaces = interfaces
         self._upstream = upstream
         self._known: tuple[Protections, float] | None = None
 
     def protections(self, now: Moment, caller_address: str | None = None) -> Protections:
-        """What is protected from who calls from this address; `None`: from nowhere on the network."""
-        if self._known is None or now.monotonic_s - self._known[1] >= LOOKED_S:
-            self._known = self._look(), now.monotonic_s
-        everybodys = self._known[0]
-        return everybodys.with_caller(caller_address) if caller_address else everybodys
+        """The protections for a command from this address; `None`: it came from nowhere on the network."""
+        if self._known is None or now.monotonic_s - self._known[1] >= REREAD_S:
+            self._known = self._read(), now.monotonic_s
+        common = self._known[0]
+        return common.with_caller(caller_address) if caller_address else common
 
-    def _look(self) -> Protections:
-        links = self._links().values()
+    def _read(self) -> Protections:
+        links = self._interfaces.links().values()
         own = [
             protected_host(address.ip, f"it is the appliance's own address on {link.name}")
             for link in links

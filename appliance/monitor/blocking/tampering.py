@@ -1,4 +1,4 @@
-"""Disturbance: somebody meddled with what is ours in the kernel, and a person is to hear of it."""
+"""Tampering: another program changed our state in the kernel. It is logged, and shown to people for some minutes."""
 
 import logging
 
@@ -6,23 +6,23 @@ from appliance.core.moment import Moment
 
 log = logging.getLogger(__name__)
 
-TOLD_S = 300.0  # long enough to be seen by somebody who looks at the page now and then
+SHOWN_S = 300.0  # long enough for a person who looks at the page now and then
 
 
 class Tampering:
-    """The latest of one kind."""
+    """Remembers the latest incident of one kind."""
 
     def __init__(self) -> None:
         self._latest: tuple[str, float] | None = None
 
-    def note(self, who: str, what: str, now: Moment) -> None:
-        """It has happened, and is mended in this very step."""
-        log.error("%s %s; it is put in force again", who, what)
+    def note(self, culprit: str, deed: str, now: Moment) -> None:
+        """Log an incident that the caller repairs in this same step."""
+        log.error("%s %s; it is put in force again", culprit, deed)
         at = now.wall.strftime("%H:%M:%S UTC")
-        self._latest = f"{who} {what} at {at}; it was put in force again", now.monotonic_s
+        self._latest = f"{culprit} {deed} at {at}; it was put in force again", now.monotonic_s
 
     def text(self, now: Moment) -> str | None:
-        """What has happened lately, for a person; `None`: nothing."""
-        if self._latest is None or now.monotonic_s - self._latest[1] > TOLD_S:
+        """The latest incident as a sentence for people; `None`: none within `SHOWN_S`."""
+        if self._latest is None or now.monotonic_s - self._latest[1] > SHOWN_S:
             return None
         return self._latest[0]

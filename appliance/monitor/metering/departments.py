@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from appliance.core.machine import Facing, Link, Position
+from appliance.core.machine import Link, Position
 from appliance.core.metering.account import Account, Books
 from appliance.core.metering.department import Department, holds, networks_of
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.quota import Action, AlertKind, Crossing, QuotaKind
 from appliance.core.metering.usage import NOTHING, Passed, plus
 from appliance.core.moment import Moment
+from appliance.core.positions import POSITIONS
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.metering.hosts import HostBooks, HostMetering
 from appliance.monitor.metering.quota_events import quota_alert, quota_exceeded
@@ -27,8 +28,6 @@ from appliance.ports import Flows, Interfaces, Meters, Publisher, Store
 log = logging.getLogger(__name__)
 
 CHECKPOINT_S = 60.0  # a commit a minute writes 10 MB a day to the SD card; one a second writes 60 times that
-
-FACING = {Position.HOST: Facing.SELF, Position.MIRROR: Facing.MIRRORED}  # else the department
 
 
 UNSAVED = "the books cannot be saved and are kept in memory; is the disk full?"
@@ -57,7 +56,7 @@ class Metering:
         store: Store,
         publish: Publisher,
     ) -> None:
-        self._position = position
+        self._facing = POSITIONS[position].facing
         self._zone = zone
         self._interfaces = interfaces
         self._meters = meters
@@ -260,7 +259,7 @@ class Metering:
         return Plan(
             department=department.id,
             interface=department.interface,
-            facing=FACING.get(self._position, Facing.DEPARTMENT),
+            facing=self._facing,
             networks=department.subnets,
             stop_at_bytes=account.stop_at_bytes(self._readings.get(department.id)),
             throttle_bytes_s=account.throttle_bytes_s(),

@@ -117,9 +117,9 @@ class HistoryRecorder:
         everything = {one: list(sums.of(one)) for sums in (self._departments, self._hosts) for one in sums.series()}
         self._write(everything, now)
 
-    def trouble(self) -> str | None:
-        """Why history is in memory only, for a person; `None`: it is not."""
-        return self._trouble
+    def troubles(self, _: Moment) -> Sequence[str]:
+        """Why history is in memory only, a sentence for a person; empty where it is not."""
+        return [self._trouble] if self._trouble else []
 
     def query(
         self, department: str, host: str | None, since: datetime, until: datetime, step: Step

@@ -17,10 +17,10 @@ from appliance.server.access.issuers import load_issuers
 from appliance.server.access.pairing import Pairing
 from appliance.server.access.people import People
 from appliance.server.http.tls import Tls, TlsUnavailable
-from appliance.service.machines import CannotStart, Machine
 from appliance.service.access.offline_access import REGISTER_FILE, TRAIL_FILE
 from appliance.service.access.own_token import load_secret
 from appliance.service.access.password_hashing import GreenPasswordHashing
+from appliance.service.machines import CannotStart, Machine
 from appliance.system import certificate
 from appliance.system.certificate import CertificateUnavailable
 from appliance.system.device.clock import boot_id

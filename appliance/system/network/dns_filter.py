@@ -73,7 +73,7 @@ class BpfDnsFilter:
         if self._loaded is not None:
             self._loaded.close()
 
-    def replace(self, places: Sequence[Place], denials: Collection[Denial], at_s: float) -> str | None:
+    def replace_denials(self, places: Sequence[Place], denials: Collection[Denial], at_s: float) -> str | None:
         """Deny exactly these at exactly these places; where nothing is denied, nothing stands."""
         former = self._loaded
         if not denials:
@@ -93,7 +93,7 @@ class BpfDnsFilter:
             former.close()
         return refusal
 
-    def change(self, gone: Collection[Question], new: Collection[Denial], at_s: float) -> str | None:
+    def update_denials(self, gone: Collection[Question], new: Collection[Denial], at_s: float) -> str | None:
         """Deny some no more, and others from now on."""
         if self._loaded is None:
             return "nothing stands yet"
@@ -106,7 +106,7 @@ class BpfDnsFilter:
             return str(error.strerror)
         return None
 
-    def stands(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether it is as it was left, at each place that exists."""
         if self._loaded is None:
             return True
@@ -117,7 +117,7 @@ class BpfDnsFilter:
         now = _refused(self._loaded) if self._loaded else {}
         return {origin: self._before[origin] + now.get(origin, 0) for origin in ORIGIN_MARKS}
 
-    def hits(self) -> Sequence[Hit]:
+    def hit_counts(self) -> Sequence[Hit]:
         """Who was refused by which block how often, lately."""
         return [*maps.hits_in(self._loaded[maps.HITS].elements())] if self._loaded else []
 

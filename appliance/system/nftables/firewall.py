@@ -48,7 +48,7 @@ class NftablesFirewall:
         self._regions: dict[Grid, Prefilter] = {}
         self._left: tuple[int | None, Mapping[str, int]] = (None, {})
 
-    def arrange(self, places: Sequence[Place]) -> str | None:
+    def install_rules(self, places: Sequence[Place]) -> str | None:
         """Put the rules for these places in force, in one transaction; elements that are there stay."""
         there = ExistingTable(self._shown.objects(), self._shown.chains())
         present = {place.interface for place in places if self._shown.has_interface(place.interface)}
@@ -60,16 +60,16 @@ class NftablesFirewall:
             self._left = self._shown.table_handle(), self._shown.chains()
         return refusal
 
-    def stands(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether the rules are as they were left."""
         handle, chains = self._left
         return handle is not None and (self._shown.table_handle(), self._shown.chains()) == (handle, chains)
 
-    def disturber(self) -> str | None:
+    def tampered_by(self) -> str | None:
         """Who else has changed something of ours since the previous call; `None`: nobody."""
         return self._notices.disturber()
 
-    def replace(self, pieces: Mapping[BlockSet, Collection[Range]], at_s: float) -> str | None:
+    def replace_elements(self, pieces: Mapping[BlockSet, Collection[Range]], at_s: float) -> str | None:
         """Put exactly these pieces in force, in one transaction, whatever was there before."""
         regions = {grid: Prefilter(grid, _bounds(pieces.get(grid.block_set, ()))) for grid in self._grids()}
         names = [*(block_set.name for block_set in self._sets), *(grid.name for grid in regions)]
@@ -81,7 +81,7 @@ class NftablesFirewall:
             self._regions = regions
         return refusal
 
-    def change(
+    def update_elements(
         self, gone: Mapping[BlockSet, Collection[Bounds]], new: Mapping[BlockSet, Collection[Range]], at_s: float
     ) -> str | None:
         """Take some pieces away and put others, in one transaction."""
@@ -93,16 +93,16 @@ class NftablesFirewall:
             if grid.block_set in gone or grid.block_set in new
         }
         for grid, (old, fresh) in moved.items():
-            left, entered = self._regions[grid].change(old, fresh)
+            left, entered = self._regions[grid].apply(old, fresh)
             removed += _regions(grid, left)
             added += _regions(grid, entered)
         refusal = self._put(removed, added, sum(map(len, gone.values())) + sum(map(len, new.values())))
         if refusal is not None:
             for grid, (old, fresh) in moved.items():
-                self._regions[grid].change(fresh, old)
+                self._regions[grid].apply(fresh, old)
         return refusal
 
-    def look(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
+    def list_elements(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
         """What the kernel says is in a set, a portion at a time; of prefixes, nothing where a region is missing."""
         for grid in grids(block_set):
             missing = {*self._regions.get(grid, ())}
@@ -118,7 +118,7 @@ class NftablesFirewall:
         """By origin, the packets that were stopped since the table was made."""
         return {name: packets for name, (_, _, packets) in self._shown.counters().items()}
 
-    def hits(self) -> Sequence[Hit]:
+    def hit_counts(self) -> Sequence[Hit]:
         """Who was stopped by which block how often, in the last minutes."""
         return [hit for version in PROTOCOLS for hit in hits_in(self._shown.counted(hits_name(version)))]
 

@@ -33,7 +33,7 @@ def test_after_each_change_the_longest_lived_range_holds_each_address(steps: lis
         dropped = [wanted.pop(list(wanted)[which % len(wanted)])] if wanted and which % 3 == 0 else []
         dropped += [wanted.pop(one.mark)] if one.mark in wanted else []
         wanted[one.mark] = one
-        gone, new = held.change(dropped, [one])
+        gone, new = held.resolve(dropped, [one])
         assert gone <= shown
         assert not new & shown
         shown = (shown - gone) | new
@@ -48,8 +48,8 @@ def test_after_each_change_the_longest_lived_range_holds_each_address(steps: lis
 def test_single_addresses_of_one_owner_stay_apart() -> None:
     held = Cover(BITS, joins=False)
     neighbours = [Range(at, at, 9.0, 1, "name") for at in (3, 4)]
-    assert held.change([], neighbours) == (set(), set(neighbours))
-    assert held.change(neighbours[:1], []) == (set(neighbours[:1]), set())
+    assert held.resolve([], neighbours) == (set(), set(neighbours))
+    assert held.resolve(neighbours[:1], []) == (set(neighbours[:1]), set())
 
 
 @given(changes)
@@ -57,8 +57,8 @@ def test_many_changes_at_once_come_to_the_same_as_one_by_one(steps: list[tuple[i
     one_by_one, at_once = Cover(BITS), Cover(BITS)
     wanted = {one.mark: one for _, one in steps}
     for one in wanted.values():
-        one_by_one.change([], [one])
-    gone, new = at_once.change([], [*wanted.values()])
+        one_by_one.resolve([], [one])
+    gone, new = at_once.resolve([], [*wanted.values()])
     assert (gone, new) == (set(), set(at_once.pieces()))
     assert {(one.first, one.last, one.ends) for one in new} == {
         (one.first, one.last, one.ends) for one in one_by_one.pieces()
@@ -68,15 +68,15 @@ def test_many_changes_at_once_come_to_the_same_as_one_by_one(steps: list[tuple[i
 def test_so_many_that_all_is_resolved_anew_tell_only_what_has_changed() -> None:
     held = Cover(32)
     some = [Range(2 * n, 2 * n, 5.0, n, n) for n in range(MANY)]
-    assert held.change([], some) == (set(), set(some))
+    assert held.resolve([], some) == (set(), set(some))
     others = [Range(2 * n + 1, 2 * n + 1, 5.0, -n, -n) for n in range(MANY)]
-    assert held.change(some[1:], others) == (set(some[1:]), set(others))
-    assert held.change([], [some[1]]) == (set(), {some[1]})
+    assert held.resolve(some[1:], others) == (set(some[1:]), set(others))
+    assert held.resolve([], [some[1]]) == (set(), {some[1]})
 
 
 def test_what_the_longer_lived_hid_is_there_again_when_it_is_lifted() -> None:
     held = Cover(BITS)
     short, long = Range(0, 63, 5.0, 1, "short"), Range(16, 31, 9.0, 2, "long")
-    held.change([], [short, long])
+    held.resolve([], [short, long])
     assert set(held.pieces()) == {short._replace(last=15), long, short._replace(first=32)}
-    assert held.change([long], []) == ({short._replace(last=15), long, short._replace(first=32)}, {short})
+    assert held.resolve([long], []) == ({short._replace(last=15), long, short._replace(first=32)}, {short})

@@ -22,11 +22,11 @@ class Scene:
         self.told: list[Event] = []
         self.announcer = BlockAnnouncer(["sales"], self.told.append, can_enforce=True)
         self.register = BlockIndex()
-        self.register.change(there, [])
+        self.register.apply(there, [])
 
     def step(self) -> list[Event]:
         before = len(self.told)
-        self.announcer.tell_begin(self.register, lambda _: True, NOW)
+        self.announcer.announce_begun(self.register, lambda _: True, NOW)
         return self.told[before:]
 
 
@@ -39,7 +39,7 @@ def test_thousands_that_begin_are_told_in_portions() -> None:
 def test_thousands_that_end_are_told_in_portions_and_before_what_begins() -> None:
     scene = Scene(blocks(1))
     scene.announcer.expect(blocks(1))
-    scene.announcer.tell_end(blocks(COUNT), "lifted by anna", NOW)
+    scene.announcer.announce_ended(blocks(COUNT), "lifted by anna", NOW)
     assert len(scene.told) == MOST_AT_ONCE
     assert [len(scene.step()) for _ in range(3)] == [MOST_AT_ONCE, 2, 0]
     assert {type(event) for event in scene.told[:-1]} == {IpUnblocked}
@@ -50,5 +50,5 @@ def test_what_a_list_holds_is_not_told_entry_by_entry() -> None:
     listed = blocks(2, "list:bad")
     scene = Scene(listed)
     scene.announcer.expect(listed)
-    scene.announcer.tell_end(listed, "gone", NOW)
+    scene.announcer.announce_ended(listed, "gone", NOW)
     assert scene.step() == []

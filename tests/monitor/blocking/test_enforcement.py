@@ -22,11 +22,11 @@ from appliance.monitor.blocking.announcements import MOST_AT_ONCE
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.blocking.hits import MOST_LOGGED
 from appliance.monitor.blocking.reconciler import RETRY_S
-from appliance.monitor.blocking.tampering import TOLD_S
+from appliance.monitor.blocking.tampering import SHOWN_S
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall
 from appliance.system.storage.store import SqliteStore
-from tests.lab.blocks import remaining_s, targets
+from tests.lab.blocks import FakeInterfaces, remaining_s, targets
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SALES = Department("sales", "Sales", "eth1", Limits({}), subnets=(ip_network("10.0.0.0/24"),))
@@ -44,13 +44,13 @@ class Kernel(SimulatedFirewall):
         self.transactions = 0
         self.stopped_hosts: list[Hit] = []
 
-    def hits(self) -> list[Hit]:
+    def hit_counts(self) -> list[Hit]:
         return self.stopped_hosts
 
     def flush(self, who: str | None) -> None:
         self._places, self._sets, self.meddler = None, {}, who
 
-    def disturber(self) -> str | None:
+    def tampered_by(self) -> str | None:
         who, self.meddler = self.meddler, None
         return who
 
@@ -71,16 +71,16 @@ class DnsKernel(SimulatedDnsFilter):
     def flush(self) -> None:
         self._places, self._ends_s, self.is_taken = [], {}, True
 
-    def stands(self) -> bool:
+    def is_intact(self) -> bool:
         return not self.is_taken
 
-    def hits(self) -> list[Hit]:
+    def hit_counts(self) -> list[Hit]:
         return self.met
 
-    def replace(self, *arguments) -> str | None:
+    def replace_denials(self, *arguments) -> str | None:
         if self.mood is None:
             self.is_taken = False
-        return self.mood or super().replace(*arguments)
+        return self.mood or super().replace_denials(*arguments)
 
 
 class Rig:
@@ -103,16 +103,16 @@ class Rig:
     def start(self) -> None:
         self.store = SqliteStore(self.path)
         self.enforcement = Enforcement(
-            self.departments,
-            self.position,
-            [Protected(ip_network("10.9.9.9"), "the configuration protects it")],
-            lambda: self.links,
-            self,
-            self.kernel,
-            self.dns_filter,
-            self.store,
-            self.require_writable,
-            self.published.append,
+            departments=self.departments,
+            position=self.position,
+            protected=[Protected(ip_network("10.9.9.9"), "the configuration protects it")],
+            interfaces=FakeInterfaces(self.links),
+            upstream=self,
+            firewall=self.kernel,
+            dns_filter=self.dns_filter,
+            store=self.store,
+            require_writable=self.require_writable,
+            publish=self.published.append,
         )
         self.enforcement.restore(self.now())
 
@@ -319,7 +319,7 @@ def test_what_somebody_takes_away_is_back_within_a_step_and_told_for_some_minute
     assert rig.in_force() == {"10.0.0.1", "10.4.0.0/16"}
     [told] = rig.enforcement.troubles(rig.now())
     assert told.startswith(f"{who or 'somebody'} changed the blocks in the kernel at 12:00:01 UTC")
-    rig.pass_(TOLD_S + 1)
+    rig.pass_(SHOWN_S + 1)
     assert rig.enforcement.troubles(rig.now()) == []
 
 
@@ -488,7 +488,7 @@ def test_a_filter_of_look_ups_that_somebody_takes_away_is_back_within_a_step_and
     [told] = rig.enforcement.troubles(rig.now())
     assert told.startswith("somebody took the filter of look-ups out of the kernel at 12:00:02 UTC")
     rig.links["eth1"] = replace(rig.links["eth1"], index=9)  # the interface was made anew, and nobody did it
-    rig.pass_(TOLD_S + 1)
+    rig.pass_(SHOWN_S + 1)
     rig.dns_filter.flush()
     rig.links["eth1"] = replace(rig.links["eth1"], index=10)
     rig.pass_(1)

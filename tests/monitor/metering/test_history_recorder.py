@@ -258,12 +258,12 @@ def test_a_full_disk_is_told_and_nothing_is_lost_once_it_is_mended(scene: Scene)
     scene.observe(100)
     scene.medium.refusal = "the disk is full"
     scene.settle(BATCH_S)
-    assert scene.history.trouble() == "the disk is full"
+    assert scene.history.troubles(scene.now) == ["the disk is full"]
     assert len(scene.medium.batches) == 1, "it is not tried again at once"
     assert scene.total(Step.DAY) == (100, 0)
     scene.medium.refusal = None
     scene.settle(RETRY_S)
-    assert scene.history.trouble() is None
+    assert scene.history.troubles(scene.now) == []
     scene.start()
     assert scene.total(Step.DAY) == (100, 0)
 

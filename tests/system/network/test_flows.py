@@ -8,7 +8,7 @@ from tests.lab.network import WEB_V4, WEB_V6
 
 def track(lab):
     with firewall(lab) as made:
-        assert made.arrange([]) is None
+        assert made.install_rules([]) is None
 
 
 def connections(lab):

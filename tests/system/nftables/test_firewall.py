@@ -15,12 +15,12 @@ PLACES = [place()]
 @pytest.fixture
 def filter_(gateway):
     with firewall(gateway) as made:
-        assert made.arrange(PLACES) is None
+        assert made.install_rules(PLACES) is None
         yield made
 
 
 def _enforce(made: NftablesFirewall, *targets: str, seconds: float = float("inf")) -> None:
-    assert made.replace(pieces(*targets, seconds=seconds), 0.0) is None
+    assert made.replace_elements(pieces(*targets, seconds=seconds), 0.0) is None
 
 
 def _visits(host):
@@ -46,7 +46,7 @@ def test_what_is_in_force_is_what_was_put(filter_, seconds):
 def test_a_change_is_the_difference_and_the_rest_stays(filter_):
     _enforce(filter_, "10.20.0.11", "10.1.0.0/16", "10.3.0.0/16")
     gone = bounds(pieces("10.20.0.11", "10.1.0.0/16"))
-    assert filter_.change(gone, pieces("10.20.0.12", "10.1.0.0/17"), 0.0) is None
+    assert filter_.update_elements(gone, pieces("10.20.0.12", "10.1.0.0/17"), 0.0) is None
     assert targets(filter_) == {"10.20.0.12", "10.1.0.0/17", "10.3.0.0/16"}
 
 
@@ -54,27 +54,30 @@ def test_taking_away_what_is_there_no_more_is_not_refused(filter_, until):
     _enforce(filter_, "10.20.0.11", "10.1.0.0/16", seconds=0.05)
     until(lambda: not targets(filter_))
     gone = bounds(pieces("10.20.0.11", "10.1.0.0/16"))
-    assert filter_.change(gone, pieces("10.20.0.11", "10.1.0.0/17"), 0.0) is None
+    assert filter_.update_elements(gone, pieces("10.20.0.11", "10.1.0.0/17"), 0.0) is None
     assert targets(filter_) == {"10.20.0.11", "10.1.0.0/17"}
 
 
 def test_what_the_kernel_refuses_leaves_the_former_state_in_force(filter_):
     _enforce(filter_, "10.20.0.11")
     overlapping = {BlockSet(Family.PREFIXES4, None): [Range(0, 100, 9.0, 1, "a"), Range(50, 150, 9.0, 1, "b")]}
-    assert filter_.replace(overlapping, 0.0) is not None
-    assert filter_.change(bounds(pieces("10.20.0.11")), overlapping, 0.0) is not None
+    assert filter_.replace_elements(overlapping, 0.0) is not None
+    assert filter_.update_elements(bounds(pieces("10.20.0.11")), overlapping, 0.0) is not None
     assert targets(filter_) == {"10.20.0.11"}
 
 
 def test_a_set_that_is_not_there_is_a_reason(filter_):
-    assert filter_.change({}, pieces("10.0.0.1", department="nobody"), 0.0) == "No such file or directory (ENOENT)"
+    assert (
+        filter_.update_elements({}, pieces("10.0.0.1", department="nobody"), 0.0)
+        == "No such file or directory (ENOENT)"
+    )
 
 
 def test_arranging_again_keeps_what_is_in_force(gateway, filter_):
     gateway.start_web()
     _enforce(filter_, "10.20.0.11", "fd20::11")
-    assert filter_.arrange([place(), place("eth0", "other")]) is None
-    assert filter_.arrange(PLACES) is None
+    assert filter_.install_rules([place(), place("eth0", "other")]) is None
+    assert filter_.install_rules(PLACES) is None
     assert targets(filter_) == {"10.20.0.11", "fd20::11"}
     assert _visits(gateway.hosts[0]) == [REFUSED, REFUSED]
 
@@ -92,7 +95,7 @@ def test_a_prefix_without_its_region_is_not_shown_for_it_does_not_hold(gateway, 
     assert targets(filter_) == {*blocked}
     assert _visits(gateway.hosts[0]) == [REFUSED, REFUSED]
     gateway.appliance.run(["nft", f"delete element netdev appliance {region}"])
-    assert filter_.disturber() is not None
+    assert filter_.tampered_by() is not None
     assert targets(filter_) == {blocked[-1]}
     assert _visits(gateway.hosts[0]) == [0, REFUSED]
 
@@ -100,26 +103,26 @@ def test_a_prefix_without_its_region_is_not_shown_for_it_does_not_hold(gateway, 
 def test_regions_are_of_what_is_in_force(gateway, filter_):
     gateway.start_web()
     _enforce(filter_, "198.51.100.0/25", "198.51.100.128/25")
-    refused = filter_.change(bounds(pieces("198.51.100.0/25")), pieces("10.0.0.1", department="nobody"), 0.0)
+    refused = filter_.update_elements(bounds(pieces("198.51.100.0/25")), pieces("10.0.0.1", department="nobody"), 0.0)
     assert refused is not None
-    assert filter_.change(bounds(pieces("198.51.100.128/25")), {}, 0.0) is None
+    assert filter_.update_elements(bounds(pieces("198.51.100.128/25")), {}, 0.0) is None
     assert _visits(gateway.hosts[0]) == [REFUSED, 0]
-    assert filter_.change(bounds(pieces("198.51.100.0/25")), {}, 0.0) is None
+    assert filter_.update_elements(bounds(pieces("198.51.100.0/25")), {}, 0.0) is None
     assert "198.51" not in gateway.appliance.run(["nft", "list", "ruleset"]).stdout
-    assert filter_.arrange([place(), place("eth0", "other")]) is None
-    assert filter_.change({}, pieces("10.3.0.0/24", department="other"), 0.0) is None
+    assert filter_.install_rules([place(), place("eth0", "other")]) is None
+    assert filter_.update_elements({}, pieces("10.3.0.0/24", department="other"), 0.0) is None
     assert targets(filter_, "other") == {"10.3.0.0/24"}
 
 
 def test_what_others_do_is_told_with_their_name_and_what_we_do_is_not(gateway, filter_):
     _enforce(filter_, "10.20.0.11", "10.1.0.0/16")
-    assert filter_.disturber() is None
+    assert filter_.tampered_by() is None
     gateway.appliance.run(["nft", "-f", "-"], given=FOREIGN)
-    assert filter_.disturber() is None  # it is none of our tables
+    assert filter_.tampered_by() is None  # it is none of our tables
     gateway.appliance.run(["nft", "delete element netdev appliance hosts4 { 10.20.0.11 }"])
-    assert "nft (process" in filter_.disturber()
-    assert filter_.disturber() is None
-    assert filter_.stands()
+    assert "nft (process" in filter_.tampered_by()
+    assert filter_.tampered_by() is None
+    assert filter_.is_intact()
 
 
 @pytest.mark.parametrize(
@@ -130,27 +133,27 @@ def test_what_others_do_is_told_with_their_name_and_what_we_do_is_not(gateway, f
     ],
 )
 def test_rules_that_somebody_took_away_do_not_stand(gateway, filter_, deed):
-    assert filter_.stands()
+    assert filter_.is_intact()
     gateway.appliance.run(["nft", *deed.split()])
-    assert "nft (process" in filter_.disturber()
-    assert not filter_.stands()
-    assert filter_.arrange(PLACES) is None
-    assert filter_.stands()
-    assert filter_.disturber() is None
+    assert "nft (process" in filter_.tampered_by()
+    assert not filter_.is_intact()
+    assert filter_.install_rules(PLACES) is None
+    assert filter_.is_intact()
+    assert filter_.tampered_by() is None
 
 
 def test_more_notices_than_are_held_count_as_a_disturbance(gateway, filter_):
     addresses = ", ".join(f"10.9.{high}.{low}" for high in range(200) for low in range(100))
     table = f"table inet theirs {{ set s {{ type ipv4_addr; elements = {{ {addresses} }}; }}; }}"
     gateway.appliance.run(["nft", "-f", "-"], given=table)
-    assert filter_.disturber() is not None
-    assert filter_.disturber() is None
+    assert filter_.tampered_by() is not None
+    assert filter_.tampered_by() is None
 
 
 def test_many_at_once_are_one_transaction_that_does_not_drown_its_own_notices(filter_):
     many = [f"10.{high}.{low}.1" for high in range(40) for low in range(250)]
     _enforce(filter_, *many)
-    assert filter_.disturber() is None
+    assert filter_.tampered_by() is None
 
 
 def test_what_is_asked_and_changed_during_a_look_does_not_disturb_it(filter_, until):
@@ -158,42 +161,42 @@ def test_what_is_asked_and_changed_during_a_look_does_not_disturb_it(filter_, un
     hosts = BlockSet(Family.HOSTS4, None)
     _enforce(filter_, *wanted)
     seen, portions = set(), 0
-    for points in filter_.look(hosts):
+    for points in filter_.list_elements(hosts):
         seen |= {number for number, _ in points}
         portions += 1
-        assert filter_.stands()
+        assert filter_.is_intact()
         if portions < 5:  # what is new comes last: one for each portion would be a look without an end
-            assert filter_.change({}, pieces(f"10.31.0.{portions}"), 0.0) is None
+            assert filter_.update_elements({}, pieces(f"10.31.0.{portions}"), 0.0) is None
     assert portions > 5
     missed = {one.first for one in pieces(*wanted)[hosts]} - seen  # some, where the set grew during the look
-    until(lambda: missed <= {number for points in filter_.look(hosts) for number, _ in points})
+    until(lambda: missed <= {number for points in filter_.list_elements(hosts) for number, _ in points})
 
 
 def test_other_tables_are_left_alone_and_release_takes_only_ours(gateway):
     gateway.appliance.run(["nft", "-f", "-"], given=FOREIGN)
     theirs = gateway.appliance.run(["nft", "list", "ruleset"]).stdout
     with firewall(gateway) as made:
-        assert made.arrange(PLACES) is None
+        assert made.install_rules(PLACES) is None
         _enforce(made, "10.20.0.11")
         assert gateway.appliance.run(["nft", "list", "table", "inet", "theirs"]).stdout == theirs
         with gateway.appliance.entered():
             Nftables().release()
             Nftables().release()
         assert gateway.appliance.run(["nft", "list", "ruleset"]).stdout == theirs
-        assert not made.stands()
+        assert not made.is_intact()
 
 
 def test_an_interface_that_was_made_anew_is_blocked_again_after_arranging(gateway):
     gateway.start_web()
     with firewall(gateway) as made:
-        assert made.arrange(PLACES) is None
+        assert made.install_rules(PLACES) is None
         _enforce(made, "10.20.0.11", "fd20::11")
         gateway.appliance.run(["ip", "link", "delete", "eth1"])
-        assert made.arrange(PLACES) is None
+        assert made.install_rules(PLACES) is None
         gateway.cable_department()
-        assert made.arrange(PLACES) is None
+        assert made.install_rules(PLACES) is None
         assert _visits(gateway.hosts[0]) == [REFUSED, REFUSED]
-        assert made.replace({}, 0.0) is None
+        assert made.replace_elements({}, 0.0) is None
         assert _visits(gateway.hosts[0]) == [ANSWERED, ANSWERED]
 
 
@@ -202,7 +205,7 @@ def test_any_name_that_an_interface_can_have_will_do(gateway, name):
     gateway.appliance.run(["ip", "link", "set", "eth1", "down"])
     gateway.appliance.run(["ip", "link", "set", "eth1", "name", name])
     with firewall(gateway) as made:
-        assert made.arrange([place(name)]) is None
+        assert made.install_rules([place(name)]) is None
         _enforce(made, "10.20.0.11", "10.9.0.0/16", seconds=60.0)
         assert targets(made) == {"10.20.0.11", "10.9.0.0/16"}
 
@@ -210,11 +213,11 @@ def test_any_name_that_an_interface_can_have_will_do(gateway, name):
 def test_what_is_stopped_is_counted_by_origin_and_by_block_and_host(gateway, filter_):
     mark = mark_of("list:bad", 7)
     web = {BlockSet(Family.HOSTS4, DEPARTMENT): [Range(0xC633640A, 0xC633640A, 9e9, mark, "web")]}
-    assert filter_.change({}, web, 0.0) is None
+    assert filter_.update_elements({}, web, 0.0) is None
     for host in gateway.hosts[:2]:
         assert host.fetch(WEB_V4[0]).returncode == REFUSED
     assert filter_.stopped() == {"manual": 0, "detection": 0, "list": 2}
-    assert {(hit.mark, hit.host, hit.packets) for hit in filter_.hits()} == {
+    assert {(hit.mark, hit.host, hit.packets) for hit in filter_.hit_counts()} == {
         (mark, host.ipv4, 1) for host in gateway.hosts[:2]
     }
 
@@ -223,7 +226,7 @@ def test_a_host_that_floods_is_not_answered_without_pause(gateway, filter_):
     _enforce(filter_, "10.20.0.11")
     host = gateway.hosts[0]
     host.run(["ping", "-n", "-q", "-f", "-c", "2000", "-W", "1", gateway.uplink.ipv4], check=False)
-    [hit] = filter_.hits()
+    [hit] = filter_.hit_counts()
     assert hit.packets >= 2000
     answered = int(host.run(["sh", "-c", "grep -h ^Icmp: /proc/net/snmp | tail -1 | cut -d' ' -f5"]).stdout)
     assert answered < 1000
@@ -231,10 +234,10 @@ def test_a_host_that_floods_is_not_answered_without_pause(gateway, filter_):
 
 def test_connections_are_tracked_only_where_that_is_asked_for(gateway):
     with firewall(gateway, tracks_connections=False) as made:
-        assert made.arrange(PLACES) is None
+        assert made.install_rules(PLACES) is None
     assert "table inet" not in gateway.appliance.run(["nft", "list", "ruleset"]).stdout
     with firewall(gateway) as made:
-        assert made.arrange(PLACES) is None
+        assert made.install_rules(PLACES) is None
     assert "ct state new" in gateway.appliance.run(["nft", "list", "ruleset"]).stdout
 
 

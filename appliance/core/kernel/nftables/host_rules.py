@@ -1,25 +1,26 @@
-"""Quotas of single hosts: the rules that hold each to its own, and when the kernel's figures are to be put right.
+"""Quotas of single hosts: the rules that hold each host to its own, and which of the kernel's figures to correct.
 
-A set has for each host what it has left, in both directions together. A host that nobody has told the kernel about gets
-the whole limit with its first packet, so that newcomers are held too, and all are while this program is dead.
+A set has for each host the bytes that it has left, in both directions together. An unknown host gets the whole limit
+with its first packet, so that newcomers are held too, and all hosts are while this program is dead.
 
-What a host has left is put anew, and never moved, so that what passes between reading and writing would be given away.
-That is why it is left alone while it is about right: a host that is stopped early, because the kernel counts Ethernet
-headers of what goes out, is given the rest while nothing of it passes.
+A host's figure can only be replaced, not moved, so the bytes that pass between reading and writing are given away. That
+is why it is left alone while it is about right: a host that is stopped early, because the kernel counts the Ethernet
+headers of outgoing packets, gets the rest while it is stopped and nothing passes.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from appliance.core.kernel.nftables.meter_names import MOST_HOSTS, object_name
-from appliance.core.kernel.nftables.ruleset import ADDRESS_TYPES, HOST_ENDS, PROTOCOLS, Expression
+from appliance.core.kernel.nftables.ruleset import ADDRESS_TYPES, DROP, HOST_ENDS, PROTOCOLS, Expression, update
 from appliance.core.kernel.nftables.ruleset import field as header
+from appliance.core.kernel.nftables.table import Objects
 from appliance.core.kernel.nftables.throttle_rules import above
 from appliance.core.metering.meter import Plan
 
 REMEMBERED_S = 32 * 86_400  # longer than the longest period: a host's silence must not give it its quota back
-WORTH = 1 / 1000  # more than this part of what is left is worth putting right
-# Of what exceeds a quota one packet still passes, as for a department: a meter that stopped has reached its limit.
+WORTH = 1 / 1000  # an error above this part of what is left is worth a correction
+# One packet beyond a quota still passes, as for a department: a meter that stopped has reached its limit.
 LAST: dict[str, Any] = {"limit": {"rate": 1, "per": "week", "burst": 1, "inv": True}}
 
 Left = Mapping[bytes, int]  # by a host's address, bytes; below 0: more was used than it should
@@ -32,18 +33,18 @@ def holds_hosts(plan: Plan) -> bool:
 
 
 def left_name(plan: Plan, version: int) -> str:
-    """The set of what each host has left."""
+    """The name of the set of what each host has left."""
     return object_name(f"left{version}", plan)
 
 
 def beyond_name(plan: Plan, version: int) -> str:
-    """The set of the hosts that have nothing left: what it keeps of each is its last packet, or its pace."""
+    """The name of the set of hosts that have nothing left; it keeps the last packet of each, or its pace."""
     pace = "last" if plan.host_bytes_s is None else f"pace-{plan.host_bytes_s}"
     return object_name(f"{pace}{version}", plan)
 
 
-def host_objects(plan: Plan) -> dict[str, tuple[str, dict[str, Any]]]:
-    """The sets, by name: kind and properties; none where hosts are not limited."""
+def host_objects(plan: Plan) -> Objects:
+    """The sets; none where hosts are not limited."""
     return {
         name: ("set", {"type": kind, "flags": ["timeout"], "size": MOST_HOSTS, "timeout": REMEMBERED_S})
         for version, kind in ADDRESS_TYPES.items()
@@ -53,12 +54,12 @@ def host_objects(plan: Plan) -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 def host_rules(plan: Plan, direction: str, refused: Expression) -> list[Expression]:
-    """The rules of one direction; none where hosts are not limited. `refused`: what becomes of what a host may not."""
+    """The rules of one direction; none where hosts are not limited. `refused`: the verdict over the limit."""
     if plan.host_limit_bytes is None:
         return []
     whole = {"quota": {"val": plan.host_limit_bytes, "val_unit": "bytes", "used": 0, "used_unit": "bytes", "inv": True}}
     beyond = LAST if plan.host_bytes_s is None else {"limit": above(plan.host_bytes_s)}
-    verdict: Expression = refused if plan.host_bytes_s is None else [{"drop": None}]
+    verdict: Expression = refused if plan.host_bytes_s is None else [DROP]
     return [
         [
             _update(left_name(plan, version), PROTOCOLS[version], direction, whole),
@@ -70,9 +71,9 @@ def host_rules(plan: Plan, direction: str, refused: Expression) -> list[Expressi
 
 
 def due(left: Left, before: Left, shown: Shown, newcomer_bytes: int) -> dict[bytes, int]:
-    """Of the hosts, those whose figure is to be put anew, and what they have left.
+    """The hosts whose figure has to be replaced, and the bytes that each has left.
 
-    `before`: what they had left at the previous look. `newcomer_bytes`: what the kernel gives a host by itself.
+    `before`: bytes left at the previous look. `newcomer_bytes`: what the kernel gives an unknown host.
     """
     return {
         host: max(0, left_bytes)
@@ -89,5 +90,4 @@ def _is_due(left_bytes: int, before_bytes: int, seen_bytes: int, limit_bytes: in
 
 
 def _update(name: str, protocol: str, direction: str, statement: Mapping[str, Any]) -> dict[str, Any]:
-    host = header(protocol, HOST_ENDS[direction])
-    return {"set": {"op": "update", "elem": host, "set": f"@{name}", "stmt": [statement]}}
+    return update(name, header(protocol, HOST_ENDS[direction]), statement)

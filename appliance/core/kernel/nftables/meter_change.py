@@ -1,10 +1,10 @@
-"""The change from what is in the meters' table to what should be there: limits that move, and one transaction.
+"""Computes the change from the existing table of meters to the wanted one: limits that move, and one transaction.
 
-What counts is never touched where it stays. Chains that stay are emptied and filled again within the transaction, so
-that no packet passes between, and none is seen by two.
+A counter that stays is never touched. Chains that stay are emptied and filled again within the transaction, so that no
+packet slips through in between, and none is counted twice.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,13 +16,12 @@ from appliance.core.kernel.nftables.meter_names import (
     outgoing_direction,
 )
 from appliance.core.kernel.nftables.meter_rules import NEVER
-from appliance.core.kernel.nftables.ruleset import Command, add, add_rule
-from appliance.core.kernel.nftables.table import ExistingTable, Layout
+from appliance.core.kernel.nftables.ruleset import Command
+from appliance.core.kernel.nftables.table import Edit, ExistingTable, Layout, Objects, commands
 from appliance.core.metering.meter import Plan
 
 TABLE = "appliance_meters"
-NETDEV = {"family": "netdev", "table": TABLE}
-# A limit is moved for the Ethernet headers only when they make more than this part of what remains, so that departments
+# A limit moves for the Ethernet headers only when they make more than this part of what remains, so that departments
 # far from their limits cost no transaction.
 WORTH = 1 / 1000
 
@@ -32,9 +31,9 @@ Quotas = Mapping[str, tuple[int, int]]  # by name: bytes seen, but no more than 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a quota of the kernel is to hold, in the bytes that the kernel counts. `seen_bytes`: what it has counted.
+    """The limit of a quota in the kernel, in bytes as the kernel counts them. `seen_bytes`: counted so far.
 
-    `is_new`: the quota is to be made anew, because it has counted what it refused.
+    `is_new`: the quota has to be made again, because it counted what it refused.
     """
 
     plan: Plan
@@ -48,17 +47,17 @@ class Limit:
         return object_name("stop", self.plan)
 
     def given(self, shown: tuple[int, int]) -> "Limit":
-        """The same for a quota that shows this: one that was met although something is left has to be made anew."""
+        """The limit of a quota that shows this; one that was reached although bytes are left has to be made again."""
         return replace(self, is_new=shown[0] >= shown[1] and self.kernel_bytes > self.seen_bytes)
 
     def is_due(self, former_bytes: int) -> bool:
-        """Whether to put it in force. `former_bytes`: the limit that the kernel shows."""
+        """Whether it is worth a transaction. `former_bytes`: the limit that the kernel shows."""
         correction_bytes = abs(self.kernel_bytes - former_bytes)
         return self.is_new or correction_bytes > abs(self.kernel_bytes - self.seen_bytes) * WORTH
 
 
 def limits(plans: Sequence[Plan], counters: Counters) -> Iterator[Limit]:
-    """The limits of all plans that can be held, by what the counters show."""
+    """The limits of all plans that the kernel can hold, by what the counters show."""
     for plan in plans:
         if is_held(plan):
             shown = {direction: counters.get(object_name(direction, plan), (0, 0, 0)) for direction in ("up", "down")}
@@ -78,29 +77,33 @@ def moved(plans: Sequence[Plan], quotas: Quotas, counters: Counters) -> list[Lim
 
 
 def transaction(there: ExistingTable, wanted: Layout, moving: Sequence[Limit]) -> list[Command]:
-    """The commands that make the wanted layout of what is there, and put the moving limits in force."""
+    """The commands that turn the existing table into the wanted one, and put the moving limits in force."""
     remade = [limit.plan for limit in moving if limit.is_new and limit.name in there.objects]
-    anew = {object_name(kind, plan) for plan in remade for kind in ("stop", "last")}
-    disturbed = {chain for plan in remade for chain in chains_of(plan)}
-    gone = [name for name in there.objects if name in anew or name not in wanted.objects]
-    new = [name for name in wanted.objects if name in anew or name not in there.objects]
-    properties = wanted.objects | {limit.name: _quota(limit, is_new=limit.name in new) for limit in moving}
-    in_place = [limit.name for limit in moving if limit.name not in new]
-    removed = [name for name in there.chains if name not in wanted.chains]
-    refilled = [name for name, rules in wanted.rules.items() if name in disturbed or there.rules.get(name) != rules]
-    emptied = [name for name in there.chains if name in {*removed, *refilled}]
-    return [
-        {"add": {"table": {"family": "netdev", "name": TABLE}}},
-        *({"flush": {"chain": {**NETDEV, "name": name}}} for name in emptied),
-        *({"delete": {"chain": {**NETDEV, "name": name}}} for name in removed),
-        *({"delete": {there.objects[name]: {**NETDEV, "name": name}}} for name in gone),
-        *(add(properties[name][0], NETDEV, name, **properties[name][1]) for name in (*new, *in_place)),
-        *(add("chain", NETDEV, name, **base) for name, base in wanted.chains.items() if name not in there.chains),
-        *(add_rule(NETDEV, name, rule) for name in refilled for rule in wanted.rules[name]),
-    ]
+    remade_objects = {object_name(kind, plan) for plan in remade for kind in ("stop", "last")}
+    new = [name for name in wanted.objects if name in remade_objects or name not in there.objects]
+    filled = _changed_chains(there, wanted, {chain for plan in remade for chain in chains_of(plan)})
+    edit = Edit(
+        emptied=[name for name in there.chains if name in filled or name not in wanted.chains],
+        deleted=[name for name in there.objects if name in remade_objects or name not in wanted.objects],
+        added=_added(wanted.objects, new, moving),
+        chains=[name for name in wanted.chains if name not in there.chains],
+        filled=filled,
+    )
+    return commands(TABLE, there, wanted, edit)
+
+
+def _changed_chains(there: ExistingTable, wanted: Layout, disturbed: Collection[str]) -> list[str]:
+    """The chains whose rules change, and those that name an object that is made again."""
+    return [name for name, rules in wanted.rules.items() if name in disturbed or there.rules.get(name) != rules]
+
+
+def _added(objects: Objects, new: Collection[str], moving: Sequence[Limit]) -> Objects:
+    """New objects and, behind them, quotas whose limit moves in place; to the kernel both are an `add`."""
+    quotas = {limit.name: _quota(limit, is_new=limit.name in new) for limit in moving}
+    return {name: quotas.get(name, objects[name]) for name in new} | quotas
 
 
 def _quota(limit: Limit, *, is_new: bool) -> tuple[str, dict[str, Any]]:
-    # Moved in place, a quota keeps what it has seen, whatever is said here; and no more than its limit can be said.
+    # A quota that moves in place keeps what it has seen, whatever is said here; and no more than its limit can be said.
     used_bytes = min(limit.seen_bytes, limit.kernel_bytes) if is_new else 0
     return "quota", {"bytes": limit.kernel_bytes, "used": used_bytes, "inv": True}

@@ -1,56 +1,60 @@
-"""The rules by which the kernel counts and holds departments: from plans to one table of the packet filter.
+"""Compiles plans into the table of the packet filter that counts departments and holds them to their limits.
 
-For each interface a chain that every frame passes where it comes in, and one where it goes out; they lead to two
-chains for each department, by the address of the host, or to the one that has everything else there:
+Each interface has a chain that every frame passes where it comes in, and one where it goes out. They lead to two chains
+for each department, by the address of the host, or else to those of the department that has the rest of the interface:
 
-    from.<department>   what comes from its hosts        to.<department>   what goes to them
+    from.<department>   packets from its hosts        to.<department>   packets to them
 
-A packet's way through them: exempt traffic leaves, what is above a rate is dropped, what is over the host's quota or
-the department's is turned away, and only the rest is counted, in the department's counter and in its host's. So nothing
-that was refused is ever in a meter, nor anything that was dropped in the department's quota. What was turned away is
-counted by itself, for all departments together.
+On its way through them exempt traffic leaves, packets above a rate are dropped, packets over the host's quota or the
+department's are turned away, and only the rest is counted, in the department's counter and in its host's. So no refused
+packet is ever in a meter, and no dropped one in the department's quota. One counter has all that were turned away.
 
-A frame with a VLAN tag passes the hooks of the interface that carries it, and then those of the subinterface that it
-is for (`eth1.20`): where that one has a department, it is left to it.
+A frame with a VLAN tag passes the hooks of the interface that carries it, and then those of its subinterface
+(`eth1.20`): where that one has a department, only the latter count it.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from appliance.core.kernel.nftables.host_rules import host_objects, host_rules
 from appliance.core.kernel.nftables.meter_names import CHAINS, MOST_HOSTS, is_held, object_name, unclaimed
 from appliance.core.kernel.nftables.notice_rules import IS_MARKED, LEAD, lookup_objects, lookup_rules
 from appliance.core.kernel.nftables.ruleset import (
+    ACCEPT,
     ADDRESS_TYPES,
+    COUNT,
     HOST_ENDS,
     PROTOCOLS,
     REFUSE,
+    SKIP_TAGGED,
     WITHHOLD,
     Expression,
+    base_chain,
+    claims,
     goto,
     is_ip,
     match,
     prefixes,
+    update,
     verdict_chains,
 )
 from appliance.core.kernel.nftables.ruleset import field as header
-from appliance.core.kernel.nftables.table import HOOKS, Layout
+from appliance.core.kernel.nftables.table import HOOKS, Layout, Objects
 from appliance.core.kernel.nftables.throttle_rules import throttle_objects, throttle_rules
 from appliance.core.machine import Facing, carries
 from appliance.core.metering.meter import Plan
 
 PRIORITY = 10  # after the blocks' 0, so that what they refuse is not counted
 NEVER = (1 << 63) - 1  # bytes; the largest limit that the kernel takes (net/netfilter/nft_quota.c)
-HOST_SILENT_S = 86_400  # a host that says nothing for so long loses its meter, which makes room for others
+HOST_SILENT_S = 86_400  # a host that is silent for this long loses its meter, which makes room for others
 REFUSED = "refused"  # the counter of what was turned away
-CUT_OFF = {"up": "cut_off_from", "down": "cut_off_to"}  # the verdicts on what is beyond a quota
+CUT_OFF = {"up": "cut_off_from", "down": "cut_off_to"}  # the chains for packets beyond a quota
 
 
 def layout(plans: Sequence[Plan], *, shares: Mapping[str, int] | None = None, leads: bool = False) -> Layout:
-    """The whole table for these plans, whose limits it leaves open.
+    """The whole table for these plans, with quotas that never end (`meter_change` moves their limits).
 
-    `shares`: by throttled department, into how many its rate is divided. `leads`: something leads the HTTP that is
-    marked to the notice.
+    `shares`: by throttled department, the number of shares of its rate. `leads`: the kernel leads marked HTTP to the
+    notice (`notice_rules`).
     """
     table = Layout()
     if leads:
@@ -62,12 +66,14 @@ def layout(plans: Sequence[Plan], *, shares: Mapping[str, int] | None = None, le
         table.chains.setdefault(chain, {})
         table.rules.setdefault(chain, []).append(expression)
     for interface in dict.fromkeys(plan.interface for plan in plans):
-        tagged = any(carries(interface, plan.interface) for plan in plans)
-        _add_interface(table, [plan for plan in plans if plan.interface == interface], shares or {}, tagged=tagged)
+        here = [plan for plan in plans if plan.interface == interface]
+        carries_tagged = any(carries(interface, plan.interface) for plan in plans)
+        _add_interface(table, here, shares or {}, carries_tagged=carries_tagged)
     return table
 
 
-def _add_interface(table: Layout, plans: Sequence[Plan], shares: Mapping[str, int], *, tagged: bool) -> None:
+def _add_interface(table: Layout, plans: Sequence[Plan], shares: Mapping[str, int], *, carries_tagged: bool) -> None:
+    """Add the base chains of one interface, and the chains and meters of its departments. `plans`: of the interface."""
     facing, interface = plans[0].facing, plans[0].interface
     rest = [plan for plan in plans if not plan.networks] or [unclaimed(plans)]
     for plan in plans:
@@ -76,18 +82,19 @@ def _add_interface(table: Layout, plans: Sequence[Plan], shares: Mapping[str, in
         _add_counters(table, rest[0])
     for hook, directions in HOOKS[facing].items():
         name = f"{hook}.{interface}"
-        rules: list[Expression] = [[match(header("ether", "type"), "8021q"), {"accept": None}]] if tagged else []
-        rules += [rule for direction in directions for rule in _claims(direction, plans)]
-        rules += [[is_ip(), *_take(rest[0], directions[-1], is_department=rest[0] in plans)]]
-        base = {"type": "filter", "hook": hook, "prio": PRIORITY, "dev": interface, "policy": "accept"}
-        table.add_chain(name, rules, **base)
+        rules = [
+            *([SKIP_TAGGED] if carries_tagged else []),
+            *(rule for direction in directions for rule in _claims(direction, plans)),
+            [is_ip(), *_take(rest[0], directions[-1], is_department=rest[0] in plans)],
+        ]
+        table.add_chain(name, rules, **base_chain(hook, interface, PRIORITY))
         table.devices[name] = interface
 
 
 def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int) -> None:
     _add_counters(table, plan)
     if is_held(plan):
-        held: dict[str, tuple[str, dict[str, Any]]] = {
+        held: Objects = {
             object_name("stop", plan): ("quota", {"bytes": NEVER, "used": 0, "inv": True}),
             object_name("last", plan): ("limit", LAST),
             **throttle_objects(plan, parts),
@@ -101,9 +108,9 @@ def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int
         table.add_chain(f"{chain}.{plan.department}", _department_rules(plan, direction, plans, parts))
 
 
-# Of what exceeds a quota, one packet still passes, so that a meter that stopped has reached its limit, and is not for
-# ever some bytes short of it. This is that one; the kernel has no longer unit, so it is one each week. Where two
-# packets meet the limit at the same moment, it may be the smaller; then the next `apply` finds something left.
+# One packet beyond a quota still passes, so that a meter that stopped has reached its limit, and is not for ever some
+# bytes short of it. The kernel has no longer unit, so it is one each week. Where two packets meet the limit at the same
+# moment, it may be the smaller one; then the next `apply` finds something left.
 LAST = {"rate": 1, "per": "week", "burst": 1, "inv": True}
 
 
@@ -113,7 +120,7 @@ def _add_counters(table: Layout, plan: Plan) -> None:
 
 
 def _department_rules(plan: Plan, direction: str, plans: Sequence[Plan], parts: int) -> list[Expression]:
-    rules = [[IS_MARKED, {"accept": None}], *_exempt(plan)]
+    rules = [[IS_MARKED, ACCEPT], *_exempt(plan)]
     if is_held(plan):
         # A refusal can be sent only where packets come in (net/netfilter/nft_reject_netdev.c).
         refused = [goto(CUT_OFF[direction] if plan.facing is Facing.DEPARTMENT else WITHHOLD)]
@@ -129,13 +136,12 @@ def _department_rules(plan: Plan, direction: str, plans: Sequence[Plan], parts: 
 
 def _count_host(plan: Plan, direction: str, version: int) -> Expression:
     host = header(PROTOCOLS[version], HOST_ENDS[direction])
-    meters = f"@{object_name(f'{direction}{version}', plan)}"
-    return [{"set": {"op": "update", "elem": host, "set": meters, "stmt": [{"counter": None}]}}]
+    return [update(object_name(f"{direction}{version}", plan), host, COUNT)]
 
 
 def _exempt(plan: Plan) -> list[Expression]:
     return [
-        [match(header(PROTOCOLS[version], end), {"set": exempt}), {"accept": None}]
+        [match(header(PROTOCOLS[version], end), {"set": exempt}), ACCEPT]
         for version in PROTOCOLS
         for end in HOST_ENDS.values()
         if (exempt := prefixes(plan.exempt, version))
@@ -143,21 +149,11 @@ def _exempt(plan: Plan) -> list[Expression]:
 
 
 def _claims(direction: str, plans: Sequence[Plan]) -> list[Expression]:
-    """By the address of the host, to the department that claims it."""
-    return [
-        [{"vmap": {"key": header(protocol, HOST_ENDS[direction]), "data": {"set": claims}}}]
-        for version, protocol in PROTOCOLS.items()
-        if (
-            claims := [
-                [prefix, goto(f"{CHAINS[direction]}.{plan.department}")]
-                for plan in plans
-                for prefix in prefixes(plan.networks, version)
-            ]
-        )
-    ]
+    return claims(direction, [(f"{CHAINS[direction]}.{plan.department}", plan.networks) for plan in plans])
 
 
 def _take(plan: Plan, direction: str, *, is_department: bool) -> Expression:
+    """What happens to packets that no department claims by address."""
     if is_department:
         return [goto(f"{CHAINS[direction]}.{plan.department}")]
     return [{"counter": object_name(direction, plan)}]

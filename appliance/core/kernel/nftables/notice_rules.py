@@ -1,18 +1,20 @@
-"""The way to the notice: HTTP that the meters' rules have marked is led to this computer, by NAT.
+"""Compiles the way to the notice: NAT leads HTTP that the meters' rules marked to this computer.
 
-The meters mark where packets come in, before the kernel knows of connections. What goes back must bear the mark too,
-or the same quota would stop it. What is marked and goes on to somewhere else all the same, because its connection is
-older than the cut, ends here: the mark lets nobody pass. For a bridge, `br_netfilter` must be loaded, as for tracking.
+The meters mark packets where they come in, before the kernel knows of connections. Answers need the mark too, or the
+same quota would stop them. A marked packet whose connection is older than the cut still goes to its old destination,
+and is dropped here: the mark is no way around a quota. For a bridge, `br_netfilter` must be loaded, as for tracking.
 
-Nobody asks for a page whose server's name he cannot look up. So look-ups of who is cut off go on, uncounted and so few
-that they are no way around a quota.
+A browser asks for a page only after it looked up the server's name. So look-ups of hosts that are cut off still pass,
+uncounted, and too few to be a way around a quota.
 """
 
 from typing import Any
 
 from appliance.core.kernel.nftables.meter_names import MOST_HOSTS
 from appliance.core.kernel.nftables.ruleset import (
+    ACCEPT,
     ADDRESS_TYPES,
+    DROP,
     HOST_ENDS,
     HTTP,
     NOTICE_MARK,
@@ -22,8 +24,10 @@ from appliance.core.kernel.nftables.ruleset import (
     add,
     add_rule,
     match,
+    update,
 )
 from appliance.core.kernel.nftables.ruleset import field as header
+from appliance.core.kernel.nftables.table import Objects
 
 NOTICE = {"family": "inet", "table": "appliance_notice"}
 # linux/netfilter_ipv4.h: NF_IP_PRI_NAT_DST, NF_IP_PRI_MANGLE, NF_IP_PRI_FILTER
@@ -31,18 +35,17 @@ NAT_PRIORITY, MANGLE_PRIORITY, FILTER_PRIORITY = -100, -150, 0
 
 MARK: dict[str, Any] = {"mangle": {"key": {"meta": {"key": "mark"}}, "value": NOTICE_MARK}}
 IS_MARKED = match({"meta": {"key": "mark"}}, NOTICE_MARK)
-# For the chain that cuts a department off. Only where something leads what is marked: else it would pass.
-LEAD: Expression = [match(header("tcp", "dport"), HTTP), MARK, {"accept": None}]
-
+# For the chain that cuts a department off; only where `notice_table` is in force, or marked packets would just pass.
+LEAD: Expression = [match(header("tcp", "dport"), HTTP), MARK, ACCEPT]
 
 LOOKUPS = {"rate": 5, "per": "second", "burst": 20}  # of a host, each way; a page asks for some dozens of names
 LONGEST_LOOKUP_BYTES = 1500  # an answer of DNS over UDP that needs no fragments; with 5 a second that is 60 kbit/s
-FORGOTTEN_S = 60  # a host that asks nothing for so long has its burst again anyway
+FORGOTTEN_S = 60  # a host that asks nothing for this long has its burst again anyway
 DNS = 53
 
 
-def lookup_objects() -> dict[str, tuple[str, dict[str, Any]]]:
-    """What paces the look-ups of each host, by name: kind and properties."""
+def lookup_objects() -> Objects:
+    """The sets that pace the look-ups of each host."""
     return {
         _paced(direction, version): (
             "set",
@@ -54,21 +57,14 @@ def lookup_objects() -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 def lookup_rules(direction: str) -> list[Expression]:
-    """Let look-ups and their answers pass, for the chains that cut off."""
+    """The rules that let look-ups and their answers pass, for the chains that cut off."""
     port = {"up": "dport", "down": "sport"}[direction]
     return [
         [
             match(header("udp", port), DNS),
             match(header("udp", "length"), LONGEST_LOOKUP_BYTES, "<="),
-            {
-                "set": {
-                    "op": "update",
-                    "elem": header(protocol, HOST_ENDS[direction]),
-                    "set": f"@{_paced(direction, version)}",
-                    "stmt": [{"limit": LOOKUPS}],
-                }
-            },
-            {"accept": None},
+            update(_paced(direction, version), header(protocol, HOST_ENDS[direction]), {"limit": LOOKUPS}),
+            ACCEPT,
         ]
         for version, protocol in PROTOCOLS.items()
     ]
@@ -88,6 +84,6 @@ def notice_table(port: int) -> list[Command]:
         add("chain", NOTICE, "passing", type="filter", hook="forward", prio=FILTER_PRIORITY, policy="accept"),
         add("chain", NOTICE, "leaving", type="filter", hook="output", prio=MANGLE_PRIORITY, policy="accept"),
         add_rule(NOTICE, "arriving", [IS_MARKED, match(header("tcp", "dport"), HTTP), {"redirect": {"port": port}}]),
-        add_rule(NOTICE, "passing", [IS_MARKED, {"drop": None}]),
+        add_rule(NOTICE, "passing", [IS_MARKED, DROP]),
         add_rule(NOTICE, "leaving", [match(header("tcp", "sport"), port), translated, MARK]),
     ]

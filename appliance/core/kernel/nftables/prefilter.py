@@ -71,7 +71,7 @@ class Prefilter:
         """All of them."""
         return iter(self._pieces)
 
-    def change(self, gone: Iterable[Bounds], new: Iterable[Bounds]) -> tuple[Collection[int], Collection[int]]:
+    def apply(self, gone: Iterable[Bounds], new: Iterable[Bounds]) -> tuple[Collection[int], Collection[int]]:
         """Take some pieces away and put others; returns the regions that no piece is in any more, and the new ones."""
         moved = Counter(self._grid.regions(new))
         moved.subtract(self._grid.regions(gone))

@@ -1,7 +1,4 @@
-"""Sentences for the kernel's packet filter, in nftables' JSON form, and the two verdicts that we give.
-
-Pure: what is built here is put in force by whoever holds the packet filter.
-"""
+"""Builds nftables' JSON (libnftables-json(5)): expressions, rules, commands, and our verdicts, refuse and withhold."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
@@ -11,42 +8,60 @@ Command = dict[str, Any]
 Expression = Sequence[Mapping[str, Any]]
 
 REFUSE, WITHHOLD = "refuse", "withhold"
-HTTP = 80  # the port of what a person's browser asks in the clear, and can be answered by another
-NOTICE_MARK = 0x5001  # on packets on their way to the notice and back; any value that nobody else is likely to use
+HTTP = 80  # the port of what a browser asks in the clear, which another computer can answer
+NOTICE_MARK = 0x5001  # on packets on their way to the notice and back; any value that other programs hardly use
+
+PROTOCOLS = {4: "ip", 6: "ip6"}
+ADDRESS_TYPES = {4: "ipv4_addr", 6: "ipv6_addr"}
+HOST_ENDS = {"up": "saddr", "down": "daddr"}  # direction -> the end of a packet that is the department's host
+
+ACCEPT: Mapping[str, Any] = {"accept": None}
+DROP: Mapping[str, Any] = {"drop": None}
+COUNT: Mapping[str, Any] = {"counter": None}
 
 
 def field(protocol: str, name: str) -> dict[str, Any]:
-    """A field of the packet's headers."""
+    """Selects a field of the packet's headers."""
     return {"payload": {"protocol": protocol, "field": name}}
 
 
 def match(left: Mapping[str, Any], right: Any, operator: str = "==") -> dict[str, Any]:
-    """A condition; where it does not hold, the rest of its rule is not run."""
+    """Ends the rule for packets of which the condition is false."""
     return {"match": {"op": operator, "left": left, "right": right}}
 
 
 def goto(chain: str) -> dict[str, Any]:
-    """Leave for another chain and do not come back."""
+    """Continues in another chain and does not return."""
     return {"goto": {"target": chain}}
 
 
 def add(kind: str, table: Mapping[str, str], name: str, **properties: Any) -> Command:
-    """Add an object of the table; what exists already stays as it is, or takes what can be changed in place."""
+    """Adds an object to the table; one that exists stays, and takes the properties that can change in place."""
     return {"add": {kind: {**table, "name": name, **properties}}}
 
 
 def add_rule(table: Mapping[str, str], chain: str, expression: Expression) -> Command:
-    """Add a rule at the end of a chain."""
+    """Adds a rule at the end of a chain."""
     return {"add": {"rule": {**table, "chain": chain, "expr": list(expression)}}}
 
 
+def update(set_name: str, element: Mapping[str, Any], statement: Mapping[str, Any]) -> dict[str, Any]:
+    """Puts the element in a set, unless it is there, and runs the statement that the set keeps with it."""
+    return {"set": {"op": "update", "elem": element, "set": f"@{set_name}", "stmt": [statement]}}
+
+
+def base_chain(hook: str, interface: str, priority: int) -> dict[str, Any]:
+    """The properties of a chain that all packets at an interface's hook pass."""
+    return {"type": "filter", "hook": hook, "prio": priority, "dev": interface, "policy": "accept"}
+
+
 def is_ip(operator: str = "==") -> dict[str, Any]:
-    """Holds for IP packets of either version; with `!=` for all else."""
+    """Matches IP packets of both versions; with `!=` all others."""
     return match({"meta": {"key": "protocol"}}, {"set": ["ip", "ip6"]}, operator)
 
 
 def prefixes(networks: Iterable[IPv4Network | IPv6Network], version: int) -> list[dict[str, Any]]:
-    """The networks of this version as disjoint prefixes, which is what the kernel's interval sets take."""
+    """The networks of this IP version as disjoint prefixes, because the kernel's interval sets take no overlaps."""
     own = [network for network in networks if network.version == version]
     return [
         {"prefix": {"addr": str(network.network_address), "len": network.prefixlen}}
@@ -54,37 +69,45 @@ def prefixes(networks: Iterable[IPv4Network | IPv6Network], version: int) -> lis
     ]
 
 
-def verdict_chains(*counted: Mapping[str, Any]) -> Sequence[tuple[str, Expression]]:
-    """By chain, the rules of the two verdicts, in their order; each is to be left for with `goto`.
+def claims(direction: str, chains: Iterable[tuple[str, Iterable[IPv4Network | IPv6Network]]]) -> list[Expression]:
+    """Rules that go to a department's chain by the address of its host. `chains`: names, and the networks of each."""
+    by_chain = [(name, [*networks]) for name, networks in chains]
+    found = {
+        version: [[prefix, goto(name)] for name, networks in by_chain for prefix in prefixes(networks, version)]
+        for version in PROTOCOLS
+    }
+    return [
+        [{"vmap": {"key": field(PROTOCOLS[version], HOST_ENDS[direction]), "data": {"set": pairs}}}]
+        for version, pairs in found.items()
+        if pairs
+    ]
 
-    `refuse`: what comes from a department is answered with a TCP reset or an ICMP prohibition, for a person to see at
-    once; only where packets come in, which is where the kernel can answer. `withhold`: what goes toward a department is
-    dropped, except for refusals, because those that `refuse` sends pass there too. `counted`: what is done with each
-    packet that is refused or dropped, before it is.
+
+# A tagged frame passes the hooks of the interface that carries it, and later those of its subinterface, which decides.
+SKIP_TAGGED: Expression = [match(field("ether", "type"), "8021q"), ACCEPT]
+
+
+def verdict_chains(*counted: Mapping[str, Any]) -> Sequence[tuple[str, Expression]]:
+    """The rules of the two verdicts, each with its chain, in order; rules enter these chains with `goto`.
+
+    `refuse` answers packets from a department with a TCP reset or an ICMP prohibition, so that people see at once that
+    something is forbidden; only where packets come in, because only there the kernel can answer. `withhold` drops
+    packets to a department, except for refusals: those that `refuse` sends pass there too. `counted`: statements that
+    run for each packet before it is refused or dropped.
     """
     tcp_reset = match(field("tcp", "flags"), "rst", "in")
     # RFC 4861 neighbour discovery, which no router forwards: as ARP in IPv4, it must work for a refusal to arrive.
     discovery = [match(field("icmpv6", "type"), {"range": [133, 137]}), match(field("ip6", "hoplimit"), 255)]
     return [
-        (REFUSE, [*discovery, {"accept": None}]),
-        (WITHHOLD, [*discovery, {"accept": None}]),
+        (REFUSE, [*discovery, ACCEPT]),
+        (WITHHOLD, [*discovery, ACCEPT]),
         (REFUSE, [match({"meta": {"key": "l4proto"}}, "tcp"), *counted, {"reject": {"type": "tcp reset"}}]),
         (REFUSE, [*counted, {"reject": {"type": "icmpx", "expr": "admin-prohibited"}}]),
         # A reset is headers only: 20 bytes of IPv4 (IPv6 counts what follows its header) and 20 of TCP.
-        (WITHHOLD, [match(field("ip", "length"), 40), tcp_reset, {"accept": None}]),
-        (WITHHOLD, [match(field("ip6", "length"), 20), tcp_reset, {"accept": None}]),
+        (WITHHOLD, [match(field("ip", "length"), 40), tcp_reset, ACCEPT]),
+        (WITHHOLD, [match(field("ip6", "length"), 20), tcp_reset, ACCEPT]),
         # Destination unreachable, administratively prohibited: RFC 1812 5.2.7.1 and RFC 4443 3.1.
-        (WITHHOLD, [match(field("icmp", "type"), 3), match(field("icmp", "code"), 13), {"accept": None}]),
-        (WITHHOLD, [match(field("icmpv6", "type"), 1), match(field("icmpv6", "code"), 1), {"accept": None}]),
-        (WITHHOLD, [*counted, {"drop": None}]),
+        (WITHHOLD, [match(field("icmp", "type"), 3), match(field("icmp", "code"), 13), ACCEPT]),
+        (WITHHOLD, [match(field("icmpv6", "type"), 1), match(field("icmpv6", "code"), 1), ACCEPT]),
+        (WITHHOLD, [*counted, DROP]),
     ]
-
-
-PROTOCOLS = {4: "ip", 6: "ip6"}
-
-
-ADDRESS_TYPES = {4: "ipv4_addr", 6: "ipv6_addr"}
-
-
-# Direction -> which end of a packet is the department's host.
-HOST_ENDS = {"up": "saddr", "down": "daddr"}

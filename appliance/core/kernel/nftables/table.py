@@ -1,23 +1,29 @@
-"""A table's layout and what is there, shared by blocks and meters."""
+"""A table of the packet filter, for blocks and for meters: what it has, what it should have, and the change between.
+
+In a transaction the kernel deletes an object only when no rule names it, and takes a rule only when all that it names
+is there. `commands` keeps that order.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from appliance.core.kernel.nftables.ruleset import Expression
+from appliance.core.kernel.nftables.ruleset import Command, Expression, add, add_rule
 from appliance.core.machine import Facing
+
+Objects = dict[str, tuple[str, dict[str, Any]]]  # by name: kind and properties
 
 
 @dataclass(frozen=True, slots=True)
 class ExistingTable:
-    """What is in the table. `objects`: by name their kinds. `rules`: by chain, as far as they are known."""
+    """The table as it is. `objects`: kinds by name. `rules`: by chain, as far as they are known."""
 
     objects: Mapping[str, str] = field(default_factory=dict)
     chains: Collection[str] = ()
     rules: Mapping[str, Sequence[Expression]] = field(default_factory=dict)
 
 
-# Facing -> the direction that passes each hook.
+# Facing -> hook -> the directions of the packets there.
 HOOKS: Mapping[Facing, Mapping[str, tuple[str, ...]]] = {
     Facing.DEPARTMENT: {"ingress": ("up",), "egress": ("down",)},
     Facing.SELF: {"ingress": ("down",), "egress": ("up",)},
@@ -27,18 +33,18 @@ HOOKS: Mapping[Facing, Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What has to be in the table. `objects`: by name their kind and properties; `chains`: theirs; `rules`: in order.
+    """The table as it should be. `objects`: kind and properties by name; `chains`: properties; `rules`: in order.
 
-    `devices`: by base chain, the interface that it stands at.
+    `devices`: by base chain, its interface.
     """
 
-    objects: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    objects: Objects = field(default_factory=dict)
     chains: dict[str, dict[str, Any]] = field(default_factory=dict)
     rules: dict[str, list[Expression]] = field(default_factory=dict)
     devices: dict[str, str] = field(default_factory=dict)
 
     def without(self, chains: Collection[str]) -> "Layout":
-        """The same without some chains."""
+        """The same layout without some chains."""
         kept = [name for name in self.chains if name not in chains]
         return replace(
             self,
@@ -48,6 +54,36 @@ class Layout:
         )
 
     def add_chain(self, name: str, rules: Iterable[Expression] = (), **properties: Any) -> None:
-        """A chain with its rules."""
+        """Add a chain with its rules."""
         self.chains[name] = properties
         self.rules[name] = list(rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a transaction changes, by name, beside deleting the chains that are not wanted.
+
+    `emptied`: chains that lose their rules. `deleted`, `added`: objects. `chains`: chains to add. `filled`: chains that
+    get their wanted rules.
+    """
+
+    emptied: Collection[str]
+    deleted: Collection[str]
+    added: Objects
+    chains: Collection[str]
+    filled: Collection[str]
+
+
+def commands(table: str, there: ExistingTable, wanted: Layout, edit: Edit) -> list[Command]:
+    """The transaction that makes this edit in a table of the netdev family, which it makes where it is missing."""
+    netdev = {"family": "netdev", "table": table}
+    removed = [name for name in there.chains if name not in wanted.chains]
+    return [
+        {"add": {"table": {"family": "netdev", "name": table}}},
+        *({"flush": {"chain": {**netdev, "name": name}}} for name in edit.emptied),
+        *({"delete": {"chain": {**netdev, "name": name}}} for name in removed),
+        *({"delete": {there.objects[name]: {**netdev, "name": name}}} for name in edit.deleted),
+        *(add(kind, netdev, name, **properties) for name, (kind, properties) in edit.added.items()),
+        *(add("chain", netdev, name, **wanted.chains[name]) for name in edit.chains),
+        *(add_rule(netdev, name, rule) for name in edit.filled for rule in wanted.rules[name]),
+    ]

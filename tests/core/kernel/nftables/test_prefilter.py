@@ -30,10 +30,10 @@ def test_a_change_tells_what_is_left_and_what_is_entered(grid, kept, gone, new):
     regions = Prefilter(grid, kept | gone)
     before = {*regions}
     assert before == _known_by(grid, kept | gone)
-    left, entered = regions.change(gone, new)
+    left, entered = regions.apply(gone, new)
     assert {*regions} == _known_by(grid, kept | new) == before - {*left} | {*entered}
     assert not {*left} & {*entered}
-    regions.change(new, gone)  # back again
+    regions.apply(new, gone)  # back again
     assert {*regions} == before
 
 

@@ -23,7 +23,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service that goes through all of the abuse."""
+    """One service for all attacks."""
     service = Service(tmp_path_factory.mktemp("abuse"))
     for _ in range(5):
         with service.crowd(1000, b"GET / HTTP/1.1\r\n", origins=20):

@@ -1,4 +1,4 @@
-"""The service on the simulated machine in a process of its own, and what it costs: memory, descriptors, log."""
+"""The service on the simulated machine in a process of its own, and its cost: memory, descriptors, log."""
 
 import json
 import os
@@ -23,29 +23,29 @@ from tests.ports import reserve_port
 from tests.server.wire import WebSocket
 
 COMMAND = str(Path(sys.executable).with_name("appliance"))
-HOME, STRANGER = "127.0.0.1", "127.0.0.66"  # two addresses of the loopback: the honest client's and the abuser's
+HOME, STRANGER = "127.0.0.1", "127.0.0.66"  # loopback addresses of the honest client and of the attacker
 AT_ONCE_S = 1.0  # how long an honest client may take to connect, log in and have its snapshot
-ATTEMPTS = 3  # a test machine that is busy for a second is no fault of the service
-PATIENCE_S = 40.0  # until what an abuse held is back: a session's ping, 25 s, is the longest that anything waits
+ATTEMPTS = 3  # the test machine may be busy for a second
+PATIENCE_S = 40.0  # until an attack's resources are free: a session's ping, 25 s, is the longest wait
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What the process holds."""
+    """The resources of the process."""
 
     memory_bytes: int
     descriptors: int
     log_bytes: int
 
 
-# What an abuse may leave behind: the allocator keeps some pages, a connection may be on its way out; and a flood may
-# have used up its allowance of log lines. The first crowds that take all places leave 18 MB in the allocator, which
-# the next ones use again, however many they are: so they are let in before anything is measured.
+# An attack may leave so much: the allocator keeps some pages, a connection may be closing, and a flood may have used up
+# its allowance of log lines. The first crowds that take all places leave 18 MB in the allocator, which all later crowds
+# use again: so the fixture lets some in before anything is measured.
 SLACK = Cost(memory_bytes=8 << 20, descriptors=6, log_bytes=30_000)
 
 
 class Service:
-    """A started service. `limits`: its table, over deadlines that a test can wait for.
+    """A started service. `limits`: its table; the deadlines are short by default, so that a test can wait for them.
 
     `prefix`: what to start it with, such as `("prlimit", "--nofile=256")`; `tls`: it speaks HTTPS.
     """
@@ -113,12 +113,12 @@ class Service:
 
     @contextmanager
     def crowd(self, count: int, first_bytes: bytes = b"", origins: int = 1) -> Iterator[list[socket.socket]]:
-        """So many connections of strangers at once, from so many addresses, each of which has sent this."""
+        """Open `count` connections from `origins` addresses, each of which sends `first_bytes`."""
         with ExitStack() as stack:
             sockets = []
             for number in range(count):
                 sockets.append(stack.enter_context(self.connect(f"127.0.1.{1 + number % origins}")))
-                with suppress(OSError):  # sent away already
+                with suppress(OSError):  # evicted already
                     sockets[-1].sendall(first_bytes)
             yield sockets
 
@@ -132,13 +132,13 @@ class Service:
         return self._log.read_text()
 
     def limit_descriptors(self, soft: int | None = None) -> None:
-        """Let the process have no more than so many; `None`: as many as it may."""
+        """Set the soft limit of the process's descriptors; `None`: to the hard limit."""
         hard = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)[1]
         resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (hard if soft is None else soft, hard))
 
     @contextmanager
     def unharmed(self, origin: str = HOME) -> Iterator[None]:
-        """After what happens inside, an honest client of this address is served at once, and all is as it was."""
+        """After the block, an honest client of this address must be served at once and the cost be as before."""
         before = self.cost()
         yield
         self.serves_an_honest_client(origin)

@@ -34,7 +34,7 @@ def reset(one: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("beginning", ["", "G", "GET / HTTP/1.1\r\nHost: x\r\n", POST, POST + "4"])
-def test_whoever_sends_drop_by_drop_is_sent_away_in_time(service: Service, beginning: str) -> None:
+def test_a_client_that_sends_byte_by_byte_is_disconnected_in_time(service: Service, beginning: str) -> None:
     with service.unharmed(), service.crowd(80, beginning.encode()) as slow:
         ends = time.monotonic() + 30
         while slow and time.monotonic() < ends:
@@ -55,34 +55,34 @@ def _takes(one: socket.socket) -> bytes:
         return b""
 
 
-def test_an_idle_connection_that_was_answered_is_sent_away_in_time(service: Service) -> None:
+def test_an_idle_connection_is_closed_in_time_after_its_answer(service: Service) -> None:
     with service.unharmed(), service.connect() as one:
         one.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert one.recv(65536).startswith(b"HTTP/1.1 200")
         assert is_over(one)
 
 
-def test_ten_thousand_connections_keep_nobody_out(service: Service) -> None:
+def test_ten_thousand_connections_do_not_keep_a_client_out(service: Service) -> None:
     with service.unharmed():
         for _ in range(10):
             with service.crowd(1000, b"GET / HTTP/1.1\r\n", origins=20):
                 service.serves_an_honest_client()
 
 
-def test_a_crowd_from_one_address_keeps_nobody_out_who_shares_it(service: Service) -> None:
+def test_a_crowd_from_one_address_does_not_keep_its_honest_client_out(service: Service) -> None:
     with service.unharmed("127.0.1.1"):
         for _ in range(3):
             with service.crowd(1000, POLLING.encode()):
                 pass
 
 
-def test_all_places_taken_at_once_are_given_up_to_who_comes(service: Service) -> None:
+def test_strangers_that_take_all_places_are_evicted_for_new_clients(service: Service) -> None:
     with service.unharmed(), service.crowd(1500, origins=20) as many:
         service.serves_an_honest_client()
         assert all(is_over(one) for one in many)
 
 
-def test_a_client_that_is_logged_in_does_not_give_way(service: Service) -> None:
+def test_a_client_that_is_logged_in_is_not_evicted(service: Service) -> None:
     with service.unharmed(), service.client(HOME) as client:
         with service.crowd(2500, origins=20), service.crowd(150, origins=1):
             pass
@@ -90,7 +90,7 @@ def test_a_client_that_is_logged_in_does_not_give_way(service: Service) -> None:
         assert any(text.startswith("431") for text in iter(client.read, None))
 
 
-def test_connections_that_are_reset_at_any_point_leave_nothing(service: Service) -> None:
+def test_connections_that_are_reset_at_any_point_leave_nothing_behind(service: Service) -> None:
     with service.unharmed():
         for beginning in (b"", b"GET / HT", POLLING.encode(), POST.encode()):
             for number in range(200):
@@ -102,7 +102,7 @@ def test_connections_that_are_reset_at_any_point_leave_nothing(service: Service)
 
 
 @pytest.mark.slow
-def test_a_client_that_vanishes_without_a_word_is_noticed(start) -> None:
+def test_a_client_that_vanishes_without_closing_is_noticed(start) -> None:
     """Half open: the cable is pulled. What arrives is dropped before TCP sees it, so that nothing is answered."""
     service = start()
     before = service.cost().descriptors

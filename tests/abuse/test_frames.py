@@ -1,4 +1,4 @@
-"""Frames and messages: what RFC 6455 forbids, what has no end, and what comes without pause."""
+"""Frames and messages: those that RFC 6455 forbids, endless ones, and floods."""
 
 import contextlib
 import json
@@ -54,7 +54,7 @@ def test_a_frame_that_the_protocol_forbids_ends_the_connection(service: Service,
                 assert is_over(client), name
 
 
-def test_a_message_that_is_fragmented_without_end_is_ended(service: Service) -> None:
+def test_a_message_of_endless_fragments_ends_the_connection(service: Service) -> None:
     with service.unharmed():
         for opcode, fragment in ((TEXT, b"4" * 1000), (BINARY, b"4" * 1000), (TEXT, b"4"), (TEXT, b"")):
             with service.client() as client, contextlib.suppress(ConnectionError, TimeoutError):
@@ -69,7 +69,7 @@ def test_a_message_that_is_fragmented_without_end_is_ended(service: Service) -> 
 @pytest.mark.parametrize(
     ("opcode", "content"), [(PING, b""), (PING, b"x" * 125), (PONG, b""), (TEXT, b"2"), (TEXT, b"3")]
 )
-def test_who_sends_without_pause_leaves_others_their_turn(service: Service, opcode: int, content: bytes) -> None:
+def test_a_client_that_sends_without_pause_does_not_delay_others(service: Service, opcode: int, content: bytes) -> None:
     flood = frame(content, opcode) * 200
     with service.unharmed(), service.client() as client, service.client(HOME) as honest:
         client.socket.settimeout(0.2)
@@ -82,7 +82,7 @@ def test_who_sends_without_pause_leaves_others_their_turn(service: Service, opco
         assert any(text.startswith("431") for text in iter(honest.read, None))
 
 
-def test_a_compressed_bomb_is_not_taken_for_compressed(service: Service) -> None:
+def test_a_compressed_bomb_is_not_decompressed(service: Service) -> None:
     squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
     bomb = squeeze.compress(b"4" * (8 << 20)) + squeeze.flush(zlib.Z_SYNC_FLUSH)[:-4]
     assert len(bomb) < 16_000
@@ -107,7 +107,7 @@ def test_a_compressed_bomb_is_not_taken_for_compressed(service: Service) -> None
     ],
     ids=["lists", "objects", "integer", "nan", "half surrogates", "attachments", "garbage"],
 )
-def test_a_flood_of_hostile_packets_is_bounded_in_everything(service: Service, packet: str) -> None:
+def test_a_flood_of_hostile_packets_costs_bounded_memory_descriptors_and_log(service: Service, packet: str) -> None:
     with service.unharmed():
         for number in range(60):
             with contextlib.suppress(ConnectionError), service.client(f"127.0.3.{1 + number % 20}") as client:
@@ -116,7 +116,7 @@ def test_a_flood_of_hostile_packets_is_bounded_in_everything(service: Service, p
                 is_over(client) if number % 3 else None
 
 
-def test_who_stops_reading_holds_nothing_for_long(service: Service) -> None:
+def test_a_client_that_stops_reading_keeps_nothing_for_long(service: Service) -> None:
     """Subscribed, asking for long answers, and never taking one."""
     with service.unharmed(), contextlib.ExitStack() as stack:
         for number in range(20):
@@ -128,7 +128,7 @@ def test_who_stops_reading_holds_nothing_for_long(service: Service) -> None:
         service.serves_an_honest_client()
 
 
-def test_login_packets_without_end_are_no_work(service: Service) -> None:
+def test_endless_login_packets_cost_little(service: Service) -> None:
     with service.unharmed(), service.websocket() as client, contextlib.suppress(ConnectionError, TimeoutError):
         client.socket.settimeout(0.5)
         ends = time.monotonic() + FLOOD_S

@@ -1,4 +1,4 @@
-"""TLS handshakes: not begun, not ended, reset, and spoken to in another language."""
+"""TLS handshakes: not begun, not ended, reset, and in another protocol."""
 
 import contextlib
 import ssl
@@ -22,7 +22,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def hello() -> bytes:
-    """What a client says first."""
+    """A client's first message of the handshake."""
     outgoing = ssl.MemoryBIO()
     client = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="x")
     with contextlib.suppress(ssl.SSLWantReadError):
@@ -51,7 +51,7 @@ def test_a_reset_during_the_handshake_does_not_end_accepting(service: Service) -
                 reset(one)
 
 
-def test_what_is_no_handshake_is_answered_or_hung_up_on(service: Service) -> None:
+def test_bytes_that_are_no_handshake_are_answered_or_disconnected(service: Service) -> None:
     with service.unharmed():
         for beginning in (b"GET / HTTP/1.1\r\n\r\n", b"\x16" + b"\xff" * 5000, b"\x16\x03\x01\x00\x00", bytes(100)):
             with service.crowd(50, beginning) as odd:

@@ -1,4 +1,4 @@
-"""Requests: bodies that are too long, sessions that are only opened, upgrades that go no further."""
+"""Requests: bodies that are too long, sessions that are opened and left, unfinished upgrades."""
 
 import json
 
@@ -25,7 +25,7 @@ def session(service: Service, origin: str) -> str:
     return str(json.loads(answer.partition(b"\r\n\r\n")[2][1:])["sid"])
 
 
-def test_a_thousand_oversized_posts_stop_nothing(service: Service) -> None:
+def test_a_thousand_oversized_posts_do_no_harm(service: Service) -> None:
     with service.unharmed():
         for number in range(1000):
             if number % 50 == 0:
@@ -35,7 +35,7 @@ def test_a_thousand_oversized_posts_stop_nothing(service: Service) -> None:
             assert b" 413 " in ask(service, post, origin).splitlines()[0]
 
 
-def test_sessions_that_are_only_opened_do_not_pile_up(service: Service) -> None:
+def test_sessions_that_are_opened_and_left_do_not_pile_up(service: Service) -> None:
     with service.unharmed():
         answers = [
             ask(service, f"GET {POLLING} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "127.0.6.1")
@@ -46,7 +46,7 @@ def test_sessions_that_are_only_opened_do_not_pile_up(service: Service) -> None:
         service.serves_an_honest_client()
 
 
-def test_an_upgrade_that_goes_no_further_holds_nothing(service: Service) -> None:
+def test_an_unfinished_upgrade_keeps_nothing(service: Service) -> None:
     with service.unharmed():
         for number in range(50):
             origin = f"127.0.7.{1 + number}"
@@ -54,7 +54,7 @@ def test_an_upgrade_that_goes_no_further_holds_nothing(service: Service) -> None
             service.websocket(origin, path=path)  # left open, and forgotten
 
 
-def test_odd_requests_are_answered_or_hung_up_on(service: Service) -> None:
+def test_odd_requests_are_answered_or_disconnected(service: Service) -> None:
     odd = (
         "\r\n\r\n\r\n",
         "GET\r\n\r\n",

@@ -1,4 +1,4 @@
-"""Tokens that nobody issued, guesses without end, and a clock that jumps."""
+"""Forged tokens, endless guesses, and a clock that jumps."""
 
 import base64
 import json
@@ -23,7 +23,7 @@ def _refusal(service: Service, token: object, origin: str = STRANGER) -> str:
         return client.read() or "hung up on"
 
 
-def test_hostile_tokens_are_refused_and_leave_nothing(service: Service) -> None:
+def test_hostile_tokens_are_refused_and_leave_nothing_behind(service: Service) -> None:
     good = jwt.decode(service.token(), options={"verify_signature": False})
     unsigned = f"{_part({'alg': 'none'})}.{_part(good)}."
     with service.unharmed():
@@ -45,14 +45,14 @@ def test_hostile_tokens_are_refused_and_leave_nothing(service: Service) -> None:
             assert "E_UNAUTHORIZED" in _refusal(service, token, f"127.0.9.{1 + number}"), token
 
 
-def test_a_token_of_200_kb_is_not_even_read(service: Service) -> None:
+def test_a_token_of_200_kb_ends_the_connection_unread(service: Service) -> None:
     with service.unharmed(), service.websocket() as client:
         client.read()
         client.send("40" + json.dumps({"token": "x" * 200_000}))
         assert client.read() is None
 
 
-def test_who_guesses_has_to_wait_and_a_colleague_behind_the_same_address_has_not(service: Service) -> None:
+def test_a_guesser_has_to_wait_but_a_colleague_at_the_same_address_does_not(service: Service) -> None:
     with service.unharmed("127.0.10.1"):
         answers = [_refusal(service, f"guess {number}", "127.0.10.1") for number in range(30)]
         assert "E_UNAUTHORIZED" in answers[0]
@@ -60,7 +60,7 @@ def test_who_guesses_has_to_wait_and_a_colleague_behind_the_same_address_has_not
         assert "wait" in answers[-1]
 
 
-def test_a_clock_that_jumps_a_month_and_back_disturbs_nobody(start, tmp_path: Path) -> None:
+def test_a_clock_that_jumps_a_month_and_back_disturbs_no_client(start, tmp_path: Path) -> None:
     [library] = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
     offset = tmp_path / "offset"
     offset.write_text("+0")
@@ -80,7 +80,7 @@ def test_a_clock_that_jumps_a_month_and_back_disturbs_nobody(start, tmp_path: Pa
             ("-31d", datetime.now(UTC) - month),
         ):
             offset.write_text(days)
-            time.sleep(2)  # what it remembers of the file is a second old
+            time.sleep(2)  # libfaketime reads the file again after a second
             with service.websocket() as client:
                 client.log_in(service.token(wall=wall))
                 client.send('421["ip:list",{}]')

@@ -56,7 +56,7 @@ def test_a_whole_file_becomes_typed_values() -> None:
     assert radiology.line_rate_bps == 10**9
 
 
-def test_all_faults_are_told_at_once_each_with_key_found_and_allowed() -> None:
+def test_all_faults_are_reported_at_once_with_key_found_and_allowed_values() -> None:
     text = WHOLE.replace('"gateway"', '"gatway"').replace("port = 5001", "prot = 5001").replace('"5 GiB"', "5")
     told = faults(text)
     assert len(told) == 3
@@ -82,7 +82,7 @@ def test_all_faults_are_told_at_once_each_with_key_found_and_allowed() -> None:
         (f'name = "{"x" * 300}"', "name"),
     ],
 )
-def test_a_wrong_value_is_told_by_its_key(extra: str, told: str) -> None:
+def test_a_wrong_value_is_reported_with_its_key(extra: str, told: str) -> None:
     [line] = faults(department(extra))
     assert f"departments[1].{told}" in line or told in line
     assert len(line) < 300
@@ -128,13 +128,13 @@ def test_two_departments_with_one_id_interface_or_pin_are_refused() -> None:
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"a = ", b"a = " + b"[" * 5000, b"= 1"])
-def test_what_is_no_toml_is_told_in_one_line(content: bytes) -> None:
+def test_a_text_that_is_no_toml_is_reported_in_one_line(content: bytes) -> None:
     with pytest.raises(ConfigError, match="not a TOML file") as error:
         parse(content, "a.toml")
     assert "\n" not in str(error.value)
 
 
-def test_a_file_that_is_missing_or_enormous_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_too_large_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load(tmp_path / "none.toml")
     large = tmp_path / "large.toml"
@@ -149,7 +149,7 @@ def test_the_empty_file_says_what_is_needed() -> None:
     assert any("departments: missing" in line for line in told)
 
 
-def test_every_value_of_the_file_says_what_is_allowed() -> None:
+def test_every_key_describes_its_allowed_values() -> None:
     import msgspec
 
     from appliance.config.reading import _allowed
@@ -175,14 +175,14 @@ def test_history_is_kept_as_configured_and_by_default_for_years() -> None:
     assert retention.host_days == {Step.FIVE_MINUTES: 7, Step.HOUR: 31, Step.DAY: 500}
 
 
-def test_history_that_is_wide_is_kept_as_long_as_what_is_narrow() -> None:
+def test_wide_buckets_must_be_kept_as_long_as_narrow_ones() -> None:
     assert faults(department("[history]\nminute = 15\nhost_hour = 401\n")) == [
         "a.toml: history: minute is kept longer than five_minutes; what is wider must be kept at least as long",
         "a.toml: history: host_hour is kept longer than host_day; what is wider must be kept at least as long",
     ]
 
 
-def test_a_time_that_history_cannot_be_kept_for_is_told() -> None:
+def test_history_kept_for_zero_days_is_refused() -> None:
     [told] = faults(department("[history]\nminute = 0\n"))
     assert told == "a.toml: history.minute: found 0; allowed: a whole number of days from 1 to 3660"
 
@@ -208,11 +208,11 @@ def test_a_list_comes_from_an_absolute_path_or_plain_http(source: str) -> None:
 @pytest.mark.parametrize(
     "source", ["http://192.168.1.2/a.txt", "http://[fd00::1]:8080/a?b=c", "http://lists.lan", "/a b"]
 )
-def test_each_way_to_name_a_source_is_taken(source: str) -> None:
+def test_every_notation_of_a_source_is_accepted(source: str) -> None:
     parse(block_list(f'name = "bad"\nsource = "{source}"').encode(), "a.toml")
 
 
-def test_lists_that_contradict_each_other_are_told() -> None:
+def test_contradictions_in_block_lists_are_reported() -> None:
     one = 'name = "bad"\nsource = "/a"\n'
     assert "given twice" in faults(block_list(f"{one}[[block_lists]]\n{one}"))[0]
     assert "which is not configured" in faults(block_list(f'{one}department = "b"'))[0]
@@ -237,14 +237,14 @@ def test_limits_have_defaults_and_must_make_sense_together() -> None:
         ("tls = 'yes'", "allowed: true or false"),
     ],
 )
-def test_tls_that_cannot_be_meant_is_told(keys: str, told: str) -> None:
+def test_contradictions_in_tls_are_reported(keys: str, told: str) -> None:
     assert told in faults(department(f"[server]\n{keys}"))[0]
 
 
 ISSUER = '[[issuers]]\niss = "https://a"\nalgorithm = "RS256"\nkey = "/a.pem"\naudience = "here"\n'
 
 
-def test_an_issuer_is_believed_as_a_viewer_unless_more_is_allowed() -> None:
+def test_an_issuer_gives_at_most_viewer_unless_more_is_allowed() -> None:
     [issuer] = parse(department(ISSUER).encode(), "a.toml").issuers
     assert (issuer.maximum_role, issuer.role_claim, issuer.roles) == ("viewer", "role", None)
     words = 'maximum_role = "admin"\nroles = { net = "operator" }\ndepartments = { Radiology = "dept123" }\n'
@@ -263,5 +263,5 @@ def test_an_issuer_is_believed_as_a_viewer_unless_more_is_allowed() -> None:
         (ISSUER + 'roles = { net = "root" }', "roles"),
     ],
 )
-def test_an_issuer_that_cannot_be_meant_is_told(text: str, told: str) -> None:
+def test_an_invalid_issuer_is_reported(text: str, told: str) -> None:
     assert told in faults(department(text))[0]

@@ -1,4 +1,4 @@
-"""The seams of the libraries that the send path is built on: what breaks here, a new release has moved."""
+"""The seams of the libraries under the send path: a test that fails here means that a release has moved one."""
 
 import inspect
 import socket
@@ -72,12 +72,12 @@ def _masked(text):
     return bytes([0x81, 0x80 | len(text)]) + bytes(4) + text.encode()
 
 
-def test_python_socketio_asks_the_server_for_its_engine_class():
+def test_python_socketio_asks_the_server_for_its_engine_class() -> None:
     assert isinstance(transport.DirectServer(async_mode="eventlet").eio, EngineServer)
     assert "_handle_eio_connect" in inspect.getsource(socketio.Server._handle_eio_connect)
 
 
-def test_the_engine_gives_each_session_a_queue_that_the_server_makes(sio):
+def test_the_engine_gives_each_session_a_queue_that_the_server_makes(sio) -> None:
     status, body = _answer(sio, Pair().request())
     assert status == ["200 OK"]
     assert body.startswith(b'0{"sid":')  # put by the library, fetched by its poll
@@ -86,12 +86,12 @@ def test_the_engine_gives_each_session_a_queue_that_the_server_makes(sio):
     assert "create_queue()" in inspect.getsource(BaseSocket.__init__)
 
 
-def test_of_the_request_a_session_keeps_a_few_words_only(sio):
+def test_a_session_keeps_only_a_few_keys_of_the_request(sio) -> None:
     _answer(sio, Pair().request())
     assert list(sio.environ.values()) == [{"REMOTE_ADDR": "192.0.2.1"}]
 
 
-def test_a_session_s_ping_is_started_by_the_server_and_can_be_a_timer(sio):
+def test_a_session_s_ping_is_started_by_the_server_and_can_be_a_timer(sio) -> None:
     session = Session(sio.eio, "sid")
     before = get_hub().get_timers_count()
     session.schedule_ping()
@@ -102,7 +102,7 @@ def test_a_session_s_ping_is_started_by_the_server_and_can_be_a_timer(sio):
     assert session.queue.get(block=False).packet_type == PING
 
 
-def test_the_driver_s_class_for_websockets_is_called_with_the_session_s_handler(sio):
+def test_the_driver_s_class_for_websockets_is_called_with_the_session_s_handler(sio) -> None:
     pair = Pair()
     session = _websocket(sio, pair)
     assert (session.connected, session.upgraded, session.closed) == (True, True, False)
@@ -112,7 +112,7 @@ def test_the_driver_s_class_for_websockets_is_called_with_the_session_s_handler(
     assert wsgi.WSGI_LOCAL.already_handled is True
 
 
-def test_a_message_reaches_the_library_and_its_answer_the_client(sio):
+def test_a_message_reaches_the_library_and_its_answer_the_client(sio) -> None:
     pair = Pair()
     sio.on("connect", lambda sid, environ, auth=None: None)
     _websocket(sio, pair)
@@ -121,7 +121,7 @@ def test_a_message_reaches_the_library_and_its_answer_the_client(sio):
     assert pair.received()[2:].startswith(b'40{"sid":')
 
 
-def test_the_manager_tells_the_sessions_in_a_room_and_events_go_straight_to_them(sio):
+def test_the_manager_knows_the_sessions_in_a_room_and_delivers_to_them(sio) -> None:
     pair = Pair()
     session = _websocket(sio, pair)
     sid = sio.manager.connect(session.sid, transport.NAMESPACE)
@@ -133,7 +133,7 @@ def test_the_manager_tells_the_sessions_in_a_room_and_events_go_straight_to_them
     assert pair.received() == b'\x81\x0742["x"]' * 3
 
 
-def test_a_session_that_the_library_closes_closes_its_connection(sio):
+def test_a_session_that_the_library_closes_closes_its_connection(sio) -> None:
     pair = Pair()
     session = _websocket(sio, pair)
     pair.received()
@@ -142,7 +142,7 @@ def test_a_session_that_the_library_closes_closes_its_connection(sio):
     assert pair.is_forgotten
 
 
-def test_a_client_that_goes_ends_its_session(sio):
+def test_a_client_that_closes_the_connection_ends_its_session(sio) -> None:
     pair, left = Pair(), []
     session = _websocket(sio, pair)
     sio.eio.on("disconnect", lambda eio_sid, reason: left.append(eio_sid))
@@ -156,11 +156,11 @@ def test_a_client_that_goes_ends_its_session(sio):
     assert pair.is_forgotten
 
 
-def test_a_packet_of_the_library_s_can_be_shared_with_long_polling():
+def test_an_event_packet_is_the_library_s_packet_for_long_polling() -> None:
     assert EventPacket('2["ä"]'.encode()).encode(b64=True) == '42["ä"]' == Packet(4, '2["ä"]').encode(b64=True)
 
 
-def test_the_hub_calls_a_listener_again_and_again_until_it_is_removed():
+def test_the_hub_calls_a_listener_until_it_is_removed() -> None:
     one, other = socket.socketpair()
     calls = []
     listener = get_hub().add("read", one.fileno(), calls.append, lambda *_: None, lambda *_: None)
@@ -176,7 +176,7 @@ def test_the_hub_calls_a_listener_again_and_again_until_it_is_removed():
     other.close()
 
 
-def test_a_green_socket_can_be_freed_of_its_greenness():
+def test_a_green_socket_can_give_its_descriptor_to_a_plain_one() -> None:
     one, other = socket.socketpair()
     green = GreenSocket(one)
     free = socket.socket(fileno=green.fd.detach())

@@ -1,4 +1,4 @@
-"""A WebSocket of our own that sends what it is told to, right or wrong."""
+"""A WebSocket of our own, which also sends what the protocol forbids."""
 
 import base64
 import json

@@ -29,7 +29,7 @@ def _say(handler, text, name="server", fault=None):
     handler.handle(logging.LogRecord(name, logging.WARNING, "x.py", 1, "%s said %s", ("somebody", text), info))
 
 
-def test_a_flood_is_written_in_part_and_the_rest_is_counted():
+def test_a_flood_is_written_in_part_and_the_rest_is_counted() -> None:
     clock = Time()
     lines = Lines(clock)
     for number in range(1000):
@@ -45,7 +45,7 @@ def test_a_flood_is_written_in_part_and_the_rest_is_counted():
     assert lines.written[-1] == "somebody said more"
 
 
-def test_what_is_written_in_an_hour_of_flood_is_bounded():
+def test_the_lines_of_an_hour_of_flood_are_bounded() -> None:
     clock = Time()
     lines = Lines(clock)
     for tenth in range(36000):
@@ -55,7 +55,7 @@ def test_what_is_written_in_an_hour_of_flood_is_bounded():
     assert len(lines.written) <= 2 * (2 * 3600 + 40)
 
 
-def test_a_flood_of_one_part_hides_nothing_of_another():
+def test_a_flood_from_one_logger_hides_no_line_of_another() -> None:
     lines = Lines(Time())
     for number in range(1000):
         _say(lines, number)
@@ -63,7 +63,7 @@ def test_a_flood_of_one_part_hides_nothing_of_another():
     assert lines.written[-1] == "somebody said important"
 
 
-def test_tracebacks_weigh_more():
+def test_a_traceback_is_charged_as_twenty_lines() -> None:
     lines = Lines(Time())
     for number in range(10):
         _say(lines, number, fault=ValueError("x"))

@@ -1,4 +1,4 @@
-"""What a client that was away gets when it is back: the snapshot, and each alert that it has missed, once."""
+"""A client that comes back gets the latest states, and once each alert that it missed."""
 
 from itertools import count
 
@@ -36,7 +36,7 @@ def _wait_for(client, number):
     client.wait_for("security:incident", lambda data: data["incident"]["details"] == details, within_s=PATIENCE_S)
 
 
-def test_who_says_what_it_has_seen_last_gets_what_came_after_it_and_in_order(server, connect):
+def test_a_client_that_names_its_latest_alert_gets_the_later_ones_in_order(server, connect) -> None:
     for number in range(5):
         server.publish("security:incident", _incident(number))
     with NodeClient(server.url, server.token(), since=0) as client:
@@ -48,7 +48,7 @@ def test_who_says_what_it_has_seen_last_gets_what_came_after_it_and_in_order(ser
         assert _details(client) == ["incident 3", "incident 4", "incident 5"]
 
 
-def test_who_does_not_say_so_gets_no_old_alerts(server, connect):
+def test_a_client_that_names_no_alert_gets_no_old_ones(server, connect) -> None:
     server.publish("security:incident", _incident(1))
     client = connect()
     server.publish("security:incident", _incident(2))
@@ -56,7 +56,7 @@ def test_who_does_not_say_so_gets_no_old_alerts(server, connect):
     assert _details(client) == ["incident 2"]
 
 
-def test_what_was_missed_is_told_only_to_those_who_may_see_the_department(server):
+def test_missed_alerts_go_only_to_clients_that_may_see_the_department(server) -> None:
     server.publish("security:incident", _incident(1, "dept456"))
     server.publish("security:incident", _incident(2))
     with NodeClient(server.url, server.token(Role.VIEWER, ["dept123"]), since=0) as client:
@@ -64,7 +64,7 @@ def test_what_was_missed_is_told_only_to_those_who_may_see_the_department(server
         assert _details(client) == ["incident 2"]
 
 
-def test_missed_anomalies_come_with_the_subscription(server):
+def test_missed_anomalies_come_with_the_subscription(server) -> None:
     server.publish("analytics:anomaly", examples()["analytics:anomaly"])
     server.publish("quota:alert", examples()["quota:alert"])
     with NodeClient(server.url, server.token(), since=0) as client:
@@ -78,7 +78,7 @@ def test_missed_anomalies_come_with_the_subscription(server):
 
 
 @pytest.mark.parametrize("since", [-1, "x", 1.5, True, [], 2**53])
-def test_a_wrong_number_is_refused_with_a_reason(shared, since):
+def test_a_wrong_alert_number_is_refused_with_a_reason(shared, since) -> None:
     with NodeClient(shared.url, auth={"token": shared.token(), "since": since}) as client:
         refusal = client.wait_for("connect_error")
         assert refusal["code"] == "E_BAD_REQUEST"
@@ -102,9 +102,9 @@ def test_over_crashes_and_restarts_every_alert_arrives_once(tmp_path, restarts):
             client.wait_for("connect", within_s=PATIENCE_S)
         for _ in range(restarts):
             server.publish("security:incident", _incident(next(numbers)))
-            server.kill()  # what is under way to the clients may be lost
+            server.kill()  # events on the way to the clients may be lost
             server = Running(tmp_path, port=server.port)
-            server.publish("security:incident", _incident(latest := next(numbers)))  # nobody is back yet
+            server.publish("security:incident", _incident(latest := next(numbers)))  # no client is back yet
             for client in clients:
                 _wait_for(client, latest)
         expected = [f"incident {number}" for number in range(next(numbers))]
@@ -119,7 +119,7 @@ def test_over_crashes_and_restarts_every_alert_arrives_once(tmp_path, restarts):
 
 
 @pytest.mark.parametrize("transports", [["polling", "websocket"], ["websocket"]])
-def test_a_browser_connects_and_hears(server, transports):
+def test_a_browser_connects_and_gets_events(server, transports) -> None:
     server.publish("system:health", examples()["system:health"])
     with BrowserClient(server.url, server.token(), options={"transports": transports}) as client:
         client.wait_for("connect", within_s=PATIENCE_S)

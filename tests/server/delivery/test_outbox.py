@@ -34,7 +34,7 @@ def _attached():
     return outbox
 
 
-def test_while_the_client_keeps_up_everything_leaves_in_its_order():
+def test_packets_leave_in_order_while_the_client_keeps_up() -> None:
     outbox = _attached()
     for packet in (_state("a", 1), _alert(2), Packet(PING), _state("a", 3)):
         assert outbox.put(packet)
@@ -42,7 +42,7 @@ def test_while_the_client_keeps_up_everything_leaves_in_its_order():
     assert outbox.take_frames(1 << 20) == b""
 
 
-def test_for_a_client_that_is_behind_a_newer_state_takes_the_place_of_the_older_one():
+def test_a_newer_state_replaces_the_older_one_when_the_client_is_behind() -> None:
     outbox = _attached()
     outbox.fall_behind(moved=True)
     for packet in (_state("a", 1), _alert(2), _state("b", 3), _state("a", 4), _alert(5), _state("b", 6)):
@@ -50,7 +50,7 @@ def test_for_a_client_that_is_behind_a_newer_state_takes_the_place_of_the_older_
     assert _texts(outbox.take_frames(1 << 20)) == ['42["a",4]', '42["alert",2]', '42["b",6]', '42["alert",5]']
 
 
-def test_what_is_taken_is_whole_frames_and_not_much_more_than_was_asked_for():
+def test_take_frames_returns_whole_frames_and_little_more_than_asked_for() -> None:
     outbox = _attached()
     for number in range(100):
         outbox.put(_alert(number))
@@ -59,7 +59,7 @@ def test_what_is_taken_is_whole_frames_and_not_much_more_than_was_asked_for():
     assert _texts(first) + _texts(outbox.take_frames(1 << 20)) == [f'42["alert",{number}]' for number in range(100)]
 
 
-def test_who_has_too_much_waiting_is_to_be_given_up_and_states_never_are_too_much():
+def test_a_client_with_too_many_alerts_waiting_is_given_up_but_never_for_states() -> None:
     outbox = _attached()
     outbox.fall_behind(moved=True)
     assert all(outbox.put(_state("a", number)) for number in range(100_000))
@@ -67,7 +67,7 @@ def test_who_has_too_much_waiting_is_to_be_given_up_and_states_never_are_too_muc
     assert [outbox.put(EventPacket(big.content)) for _ in range(5)] == [True, True, True, False, False]
 
 
-def test_who_takes_nothing_for_too_long_is_to_be_given_up():
+def test_a_client_that_takes_nothing_for_too_long_is_given_up() -> None:
     outbox = Outbox(longest_stall_s=-1)
     outbox.attach(lambda: None)
     assert outbox.put(_alert(1))
@@ -75,7 +75,7 @@ def test_who_takes_nothing_for_too_long_is_to_be_given_up():
     assert not outbox.put(_alert(2))
 
 
-def test_who_catches_up_may_fall_behind_again():
+def test_a_client_that_caught_up_may_fall_behind_again() -> None:
     outbox = _attached()
     for _ in range(3):
         outbox.fall_behind(moved=True)
@@ -84,7 +84,7 @@ def test_who_catches_up_may_fall_behind_again():
         outbox.catch_up()
 
 
-def test_the_one_who_fetches_is_woken_once_for_what_comes_together():
+def test_packets_that_come_together_wake_the_websocket_once() -> None:
     wakes = []
     outbox = Outbox()
     outbox.attach(lambda: wakes.append(1))
@@ -96,7 +96,7 @@ def test_the_one_who_fetches_is_woken_once_for_what_comes_together():
     assert len(wakes) == 2
 
 
-def test_what_was_not_polled_before_the_websocket_came_leaves_by_it():
+def test_packets_that_were_not_polled_leave_by_the_websocket() -> None:
     outbox = Outbox()
     outbox.put(_state("a", 1))
     outbox.put(Packet(MESSAGE, "0"))
@@ -106,7 +106,7 @@ def test_what_was_not_polled_before_the_websocket_came_leaves_by_it():
     assert _texts(outbox.take_frames(1 << 20)) == ['42["a",1]', "40"]
 
 
-def test_a_poll_gets_what_waits_and_then_nothing():
+def test_a_poll_gets_the_waiting_packets_and_then_raises_empty() -> None:
     outbox = Outbox()
     for packet in (_state("a", 1), _alert(2), _state("a", 3)):
         outbox.put(packet)
@@ -119,7 +119,7 @@ def test_a_poll_gets_what_waits_and_then_nothing():
     assert [outbox.get(), outbox.get(block=False)] == [None, None]
 
 
-def test_a_second_poll_at_a_time_is_refused():
+def test_a_second_poll_at_a_time_is_refused() -> None:
     import eventlet
 
     outbox = Outbox()

@@ -1,4 +1,4 @@
-"""What a client gets that reads when it likes, over a socket of our own; and what its being late costs the others."""
+"""Clients that read late or never, over sockets of our own: what they get, and what it costs the others."""
 
 import json
 import socket
@@ -18,7 +18,7 @@ DEPARTMENT = "dept123"
 
 
 class Reader:
-    """A client of one department that reads only when it is told to; its own buffer is small."""
+    """A client of one department that reads only when the test does; its buffer is small."""
 
     def __init__(self, server):
         self.sock = socket.socket()
@@ -86,18 +86,18 @@ def _alert(number, size=0):
     return "security:incident", {**example, "incident": incident}
 
 
-def _told(texts, name):
+def _payloads(texts, name):
     events = [json.loads(text[2:]) for text in texts if text.startswith("42")]
     return [payload for event, payload in events if event == name]
 
 
 def _numbers(texts):
-    usage = [payload["metrics"]["bytesTransferred"] for payload in _told(texts, "usage:update")]
-    alerts = [int(payload["incident"]["details"].split()[0]) for payload in _told(texts, "security:incident")]
+    usage = [payload["metrics"]["bytesTransferred"] for payload in _payloads(texts, "usage:update")]
+    alerts = [int(payload["incident"]["details"].split()[0]) for payload in _payloads(texts, "security:incident")]
     return usage, alerts
 
 
-def test_what_one_step_publishes_leaves_in_one_write(server):
+def test_the_events_of_one_step_leave_in_one_write(server) -> None:
     with Reader(server) as client:
         client.read_until(lambda text: "usage:update" in text)
         server.publish_all([_usage(1), _alert(2), _usage(3)])
@@ -108,7 +108,7 @@ def test_what_one_step_publishes_leaves_in_one_write(server):
         assert (usage[-2:], alerts) == ([1, 3], [2])
 
 
-def test_who_reads_late_gets_the_newest_state_every_alert_and_whole_frames(server):
+def test_a_late_reader_gets_the_newest_state_every_alert_and_whole_frames(server) -> None:
     with Reader(server) as client:
         published = 4000
         for number in range(1, published + 1):
@@ -123,7 +123,7 @@ def test_who_reads_late_gets_the_newest_state_every_alert_and_whole_frames(serve
         assert len(usage) < published / 4
 
 
-def test_a_client_that_takes_nothing_is_cut_off_with_one_line_in_the_log_and_no_other_is(server, connect):
+def test_a_client_that_reads_nothing_is_the_only_one_cut_off_and_logged_once(server, connect) -> None:
     honest = connect()
     with Reader(server) as stuck:
         count = LARGEST_BURST_BYTES // 4000 + 200
@@ -138,7 +138,7 @@ def test_a_client_that_takes_nothing_is_cut_off_with_one_line_in_the_log_and_no_
     assert honest.named("disconnect") == []
 
 
-def test_a_client_that_polls_and_stops_is_given_up_too(server, connect):
+def test_a_client_that_stops_polling_is_given_up(server, connect) -> None:
     honest = connect()
     with NodeClient(server.url, server.token(), options={"transports": ["polling"], "reconnection": False}) as client:
         client.wait_for("connect")
@@ -151,7 +151,7 @@ def test_a_client_that_polls_and_stops_is_given_up_too(server, connect):
     assert honest.call("ip:list")["success"]
 
 
-def test_calls_are_answered_one_at_a_time_to_a_client_that_does_not_read(server, connect):
+def test_calls_are_answered_in_order_to_a_client_that_reads_later(server, connect) -> None:
     honest = connect()
     with Reader(server) as client:
         for number in range(150):
@@ -162,7 +162,7 @@ def test_calls_are_answered_one_at_a_time_to_a_client_that_does_not_read(server,
 
 
 @pytest.mark.parametrize("opcode", [9, 10])
-def test_a_flood_of_control_frames_keeps_nobody_else_waiting(server, connect, opcode):
+def test_a_flood_of_control_frames_does_not_delay_other_clients(server, connect, opcode) -> None:
     honest = connect()
     with Reader(server) as client:
         client.sock.sendall(bytes([0x80 | opcode, 0x80, 0, 0, 0, 0]) * 20_000)

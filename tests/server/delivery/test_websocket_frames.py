@@ -37,12 +37,12 @@ def _read(*pieces):
 
 
 @given(st.binary(max_size=300), st.binary(min_size=4, max_size=4))
-def test_unmasking_is_what_the_protocol_says(content, mask):
+def test_unmasking_is_what_the_protocol_says(content, mask) -> None:
     assert unmask(content, mask) == bytes(byte ^ mask[i % 4] for i, byte in enumerate(content))
 
 
 @given(st.lists(st.text(max_size=200), max_size=6), st.lists(st.integers(1, 50), max_size=40))
-def test_messages_are_the_same_however_their_bytes_are_cut(texts, cuts):
+def test_messages_are_the_same_however_the_stream_is_cut(texts, cuts) -> None:
     stream = b"".join(_frame(text.encode()) for text in texts)
     pieces = []
     for cut in cuts:
@@ -52,12 +52,12 @@ def test_messages_are_the_same_however_their_bytes_are_cut(texts, cuts):
 
 
 @given(st.lists(st.binary(max_size=100), max_size=20))
-def test_any_bytes_are_messages_or_a_fault(pieces):
+def test_any_bytes_give_messages_or_a_fault(pieces) -> None:
     with contextlib.suppress(FrameFault):
         assert all(len(content) <= LONGEST for _, content in _read(*pieces))
 
 
-def test_fragments_are_put_together_and_a_ping_may_come_between():
+def test_fragments_are_put_together_and_a_ping_may_come_between() -> None:
     pieces = (
         _frame(b"He", first=0),
         _frame(b"?", Opcode.PING),
@@ -68,7 +68,7 @@ def test_fragments_are_put_together_and_a_ping_may_come_between():
     assert _read(*pieces) == [(Opcode.PING, b"?"), (Opcode.TEXT, b"Hello"), (Opcode.TEXT, b"next")]
 
 
-def test_a_character_may_be_cut_by_a_fragment():
+def test_a_character_may_be_cut_by_a_fragment() -> None:
     euro = "€".encode()
     assert _read(_frame(euro[:1], first=0), _frame(euro[1:], Opcode.CONTINUATION)) == [(Opcode.TEXT, euro)]
 
@@ -91,18 +91,18 @@ def test_a_character_may_be_cut_by_a_fragment():
         (_frame(first=0) + _frame(b"", Opcode.CONTINUATION, 0) * MOST_FRAGMENTS, Status.TOO_BIG),
     ],
 )
-def test_what_the_protocol_forbids_or_only_harms_is_a_fault(stream, status):
+def test_forbidden_and_harmful_frames_are_faults(stream, status) -> None:
     with pytest.raises(FrameFault) as caught:
         _read(stream)
     assert caught.value.status is status
 
 
-def test_a_frame_that_is_too_long_is_a_fault_before_its_content_comes():
+def test_a_frame_that_is_too_long_is_a_fault_before_its_content_comes() -> None:
     with pytest.raises(FrameFault):
         FrameReader(LONGEST).feed(_frame(b"a" * (LONGEST + 1))[:8])
 
 
-def test_frames_of_the_server_carry_their_length_in_the_shortest_form():
+def test_frames_of_the_server_carry_their_length_in_the_shortest_form() -> None:
     assert text_frame(b"a" * 125)[:2] == b"\x81\x7d"
     assert text_frame(b"a" * 126)[:4] == b"\x81\x7e\x00\x7e"
     assert text_frame(b"a" * 65536)[:10] == b"\x81\x7f" + (65536).to_bytes(8, "big")
@@ -110,6 +110,6 @@ def test_frames_of_the_server_carry_their_length_in_the_shortest_form():
     assert close_frame(Status.TOO_BIG) == b"\x88\x02\x03\xf1"
 
 
-def test_the_handshake_answers_as_the_protocol_s_example():
+def test_the_handshake_answers_as_the_protocol_s_example() -> None:
     assert accept_token("dGhlIHNhbXBsZSBub25jZQ==") == b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # RFC 6455, section 1.3
     assert [accept_token(key) for key in ("", "x", "eA==", "é" * 24)] == [None] * 4

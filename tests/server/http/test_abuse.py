@@ -1,4 +1,4 @@
-"""What a stranger or a hostile client sends, over sockets of our own; an honest client notices nothing of it."""
+"""Hostile bytes and requests, over sockets of our own: an honest client must not notice them."""
 
 import http.client
 import json
@@ -71,7 +71,7 @@ def _polling_session(server):
     return json.loads(_request(server, "GET", POLLING)[1][1:])["sid"]
 
 
-def test_a_page_says_what_this_is_and_cannot_be_turned_into_something_else(server):
+def test_the_page_describes_the_service_and_runs_no_injected_script(server) -> None:
     response, content = _request(server, "GET", "/", headers={"Host": "\"><script>alert(1)</script>'&"})
     assert response.status == 200
     assert b"<script" not in content
@@ -81,18 +81,18 @@ def test_a_page_says_what_this_is_and_cannot_be_turned_into_something_else(serve
     assert b"SIMULATED" not in content
 
 
-def test_the_page_shows_the_address_it_was_asked_at(server):
+def test_the_page_shows_the_address_of_the_request(server) -> None:
     assert f"http://127.0.0.1:{server.port}".encode() in _request(server, "GET", "/")[1]
 
 
-def test_health_answers_and_counts_clients(server, connect):
+def test_health_answers_and_counts_clients(server, connect) -> None:
     connect()
     response, content = _request(server, "GET", "/healthz")
     assert (response.status, json.loads(content)) == (200, {"status": "ok", "clients": 1})
     assert _request(server, "HEAD", "/healthz")[1] == b""
 
 
-def test_health_says_what_the_appliance_does_not_do_and_when_it_does_again(server):
+def test_health_lists_troubles_and_recovers(server) -> None:
     server.order({"troubles": ["the books cannot be saved"]})
     response, content = _request(server, "GET", "/healthz")
     assert response.status == 503
@@ -102,12 +102,12 @@ def test_health_says_what_the_appliance_does_not_do_and_when_it_does_again(serve
 
 
 @pytest.mark.parametrize("path", ["/x", "/healthz/", "/../etc/passwd", "/socket.io", "/%00", "/socket.iox/"])
-def test_there_is_nothing_else(shared, path):
+def test_other_paths_are_not_found(shared, path) -> None:
     assert _request(shared, "GET", path)[0].status == 404
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/x"])
-def test_pages_take_no_bodies_and_no_other_methods(shared, path):
+def test_pages_take_no_bodies_and_no_other_methods(shared, path) -> None:
     assert _request(shared, "POST", path, b"x")[0].status == 413
     assert _request(shared, "DELETE", path)[0].status == 405
     assert b"413 " in _raw(shared, f"GET {path} HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n".encode())
@@ -126,7 +126,7 @@ def test_pages_take_no_bodies_and_no_other_methods(shared, path):
         ("X-Nothing: 1", b"411 "),
     ],
 )
-def test_a_post_of_a_wrong_length_is_answered_and_hung_up_on_at_once(server, honest, headers, status):
+def test_a_post_of_a_wrong_length_is_answered_and_closed_at_once(server, honest, headers, status) -> None:
     path = f"{POLLING}&sid={_polling_session(server)}"
     answer = _raw(server, f"POST {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n".encode())
     assert status in answer.splitlines()[0]
@@ -134,7 +134,7 @@ def test_a_post_of_a_wrong_length_is_answered_and_hung_up_on_at_once(server, hon
 
 
 @pytest.mark.parametrize("body", [b"9", b"0", b"2", b"5", b"x", b"bAAAA", b"d=4", b"\xff", b"4\x1e" * 20 + b"4"])
-def test_a_post_of_no_packets_is_answered_and_leaks_nothing(server, honest, body):
+def test_a_post_of_invalid_packets_is_answered_and_leaks_no_descriptor(server, honest, body) -> None:
     path = f"{POLLING}&sid={_polling_session(server)}"
     before = server.count()["descriptors"]
     for _ in range(5):
@@ -143,7 +143,7 @@ def test_a_post_of_no_packets_is_answered_and_leaks_nothing(server, honest, body
     assert server.count()["descriptors"] <= before
 
 
-def test_many_oversized_posts_leave_no_connection_behind(server, honest):
+def test_many_oversized_posts_leave_no_connection_behind(server, honest) -> None:
     path = f"{POLLING}&sid={_polling_session(server)}"
     before = server.count()["descriptors"]
     for _ in range(100):
@@ -184,7 +184,7 @@ def test_many_oversized_posts_leave_no_connection_behind(server, honest):
         f'42{"9" * 200}["ip:list"]',
     ],
 )
-def test_a_malformed_packet_ends_its_sender_with_one_line_in_the_log(shared, log_of, packet):
+def test_a_malformed_packet_disconnects_its_sender_and_logs_one_line(shared, log_of, packet) -> None:
     with WebSocket(shared) as client:
         client.log_in(shared.token())
         client.send(packet)
@@ -196,7 +196,7 @@ def test_a_malformed_packet_ends_its_sender_with_one_line_in_the_log(shared, log
 
 
 @pytest.mark.parametrize("packet", ["", "x", "9", "²", "4x", "b4AA", "2", "6", "1"])
-def test_a_stranger_cannot_make_the_log_long(shared, log_of, packet):
+def test_a_stranger_cannot_make_the_log_long(shared, log_of, packet) -> None:
     with WebSocket(shared) as client:
         client.read()
         client.send(packet)
@@ -207,7 +207,7 @@ def test_a_stranger_cannot_make_the_log_long(shared, log_of, packet):
     assert len(log_of()) < 300
 
 
-def test_binary_payloads_are_refused(server, honest, connect):
+def test_binary_payloads_are_refused(server, honest, connect) -> None:
     client = connect(options={"reconnection": False})
     client.send("ip:list", code="[{departmentId: Buffer.alloc(3)}]")
     client.wait_for("disconnect")
@@ -217,13 +217,13 @@ def test_binary_payloads_are_refused(server, honest, connect):
         assert raw.is_dropped()
 
 
-def test_a_message_beyond_the_limit_ends_its_sender(server, honest, connect):
+def test_a_message_beyond_the_limit_disconnects_its_sender(server, honest, connect) -> None:
     client = connect(options={"reconnection": False, "transports": ["websocket"]})
     client.send("ip:list", code=f"['x'.repeat({LONGEST_MESSAGE_BYTES})]")
     client.wait_for("disconnect")
 
 
-def test_a_client_cannot_forge_its_login(server, honest):
+def test_a_client_cannot_forge_its_login(server, honest) -> None:
     with WebSocket(server) as client:
         client.log_in(server.token(Role.VIEWER, ["dept123"]))
         client.send("40" + json.dumps({"token": server.token()}))
@@ -233,7 +233,7 @@ def test_a_client_cannot_forge_its_login(server, honest):
         assert "E_FORBIDDEN" in client.read()
 
 
-def test_a_call_before_login_is_not_carried_out(server, honest):
+def test_a_call_before_login_is_not_carried_out(server, honest) -> None:
     with WebSocket(server) as client:
         client.read()
         client.send('421["ip:list"]')
@@ -241,7 +241,7 @@ def test_a_call_before_login_is_not_carried_out(server, honest):
         assert client.read().startswith("40")
 
 
-def test_who_does_not_log_in_is_dropped_and_who_does_is_not(server, honest):
+def test_only_clients_that_do_not_log_in_in_time_are_dropped(server, honest) -> None:
     with WebSocket(server) as idle, WebSocket(server) as wrong, WebSocket(server) as right:
         wrong.read()
         wrong.send('40{"token":"wrong"}')
@@ -259,19 +259,19 @@ def test_who_does_not_log_in_is_dropped_and_who_does_is_not(server, honest):
         assert _request(server, "GET", f"{POLLING}&sid={polling}")[0].status == 400
 
 
-def test_compression_is_not_negotiated(server):
+def test_compression_is_not_negotiated(server) -> None:
     with WebSocket(server, headers="Sec-WebSocket-Extensions: permessage-deflate\r\n") as client:
         assert client.answer[0].startswith("HTTP/1.1 101")
         assert not [line for line in client.answer if line.lower().startswith("sec-websocket-extensions")]
 
 
 @pytest.mark.parametrize("headers", ["", "Sec-WebSocket-Version: 8\r\n", "Sec-WebSocket-Key1: 1\r\n"])
-def test_old_drafts_of_websocket_are_refused(shared, headers):
+def test_old_drafts_of_websocket_are_refused(shared, headers) -> None:
     request = f"GET {WEBSOCKET} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{headers}\r\n"
     assert b"400 " in _raw(shared, request.encode()).splitlines()[0]
 
 
-def test_a_client_that_calls_without_pause_leaves_others_their_turn(server, connect, honest):
+def test_a_client_that_calls_without_pause_does_not_delay_others(server, connect, honest) -> None:
     with WebSocket(server) as client:
         client.log_in(server.token())
         for _ in range(2000):
@@ -279,13 +279,13 @@ def test_a_client_that_calls_without_pause_leaves_others_their_turn(server, conn
         assert honest.call("ip:list")["success"]
 
 
-def test_sessions_of_others_are_out_of_reach(server, honest):
+def test_guessed_session_ids_reach_no_session(server, honest) -> None:
     for sid in ("", "x", "A" * 7000, "%ff"):
         assert _request(server, "GET", f"{POLLING}&sid={sid}x")[0].status == 400
         assert _request(server, "POST", f"{POLLING}&sid={sid}x", "41")[0].status == 400
 
 
-def test_nothing_of_a_token_is_logged(server, connect):
+def test_no_part_of_a_token_is_logged(server, connect) -> None:
     token = server.token()
     with WebSocket(server) as client:
         client.log_in(token)
@@ -296,7 +296,7 @@ def test_nothing_of_a_token_is_logged(server, connect):
     assert not any(part in log for part in token.split("."))
 
 
-def test_dropped_clients_leave_nothing_behind(server, honest):
+def test_dropped_clients_leave_nothing_behind(server, honest) -> None:
     before = server.count()
     for packet in ("", "4", "42[]", '42["*"]') * 5:
         with WebSocket(server) as client:
@@ -308,7 +308,7 @@ def test_dropped_clients_leave_nothing_behind(server, honest):
     assert after["descriptors"] <= before["descriptors"] + 1  # the last one may be on its way out
 
 
-def test_what_follows_a_malformed_packet_does_not_bring_its_sender_back(server, honest):
+def test_packets_after_a_malformed_one_do_not_reconnect_its_sender(server, honest) -> None:
     path = f"{POLLING}&sid={_polling_session(server)}"
     login = "40" + json.dumps({"token": server.token()})
     _request(server, "POST", path, "\x1e".join(["4x", login, '420["ip:list"]', login]))
@@ -316,7 +316,7 @@ def test_what_follows_a_malformed_packet_does_not_bring_its_sender_back(server, 
     assert len(server.log().splitlines()) == 1
 
 
-def test_calls_of_a_stranger_and_odd_methods_leave_nothing_in_the_log(server, honest):
+def test_calls_before_login_and_odd_methods_are_not_logged(server, honest) -> None:
     with WebSocket(server) as client:
         client.read()
         for _ in range(20):
@@ -332,7 +332,7 @@ def _nested(levels):
     return f'421["ip:list",{"[" * (levels - 1)}{"]" * (levels - 1)}]'
 
 
-def test_a_packet_may_be_nested_as_deep_as_the_limit_and_no_deeper(server, honest):
+def test_a_packet_may_be_nested_as_deep_as_the_limit_and_no_deeper(server, honest) -> None:
     with WebSocket(server) as client:
         client.log_in(server.token())
         client.send(_nested(DEEPEST_NESTING))
@@ -343,7 +343,7 @@ def test_a_packet_may_be_nested_as_deep_as_the_limit_and_no_deeper(server, hones
     assert "nested too deeply" in line
 
 
-def test_a_message_may_be_as_long_as_the_limit(server, honest):
+def test_a_message_may_be_as_long_as_the_limit(server, honest) -> None:
     with WebSocket(server) as client:
         client.log_in(server.token())
         client.send('421["ip:list","' + "x" * (LONGEST_MESSAGE_BYTES - 17) + '"]')
@@ -351,7 +351,7 @@ def test_a_message_may_be_as_long_as_the_limit(server, honest):
     assert server.log() == ""
 
 
-def test_an_address_whose_free_logins_are_used_up_has_to_wait(server):
+def test_an_address_whose_free_logins_are_used_up_has_to_wait(server) -> None:
     free = BackoffRules().free
     for code in [*["E_UNAUTHORIZED"] * (free + 1), "E_RATE_LIMITED"]:
         with WebSocket(server) as guesser:
@@ -360,6 +360,6 @@ def test_an_address_whose_free_logins_are_used_up_has_to_wait(server):
             assert code in guesser.read()
 
 
-def test_brackets_within_strings_are_no_nesting(server, connect):
+def test_brackets_in_strings_are_no_nesting(server, connect) -> None:
     answer = connect().call("ip:list", {"departmentId": "[{" * 30})
     assert answer["code"] == "E_UNKNOWN_DEPARTMENT"

@@ -1,4 +1,4 @@
-"""TLS as clients meet it: Node's, curl's, openssl's, the command line's, and those who mean harm."""
+"""TLS with the clients that use it: Node's, curl, openssl, the command line's, and hostile ones."""
 
 import os
 import socket
@@ -47,7 +47,7 @@ def _honest(secured, pem, **options):
 
 
 @pytest.mark.parametrize("transports", [["polling", "websocket"], ["websocket"], ["polling"]])
-def test_a_node_client_that_trusts_the_certificate_connects_hears_and_calls(secured, pem, transports):
+def test_a_node_client_that_trusts_the_certificate_gets_events_and_calls(secured, pem, transports) -> None:
     with _honest(secured, pem, transports=transports) as client:
         client.wait_for("connect")
         if len(transports) > 1:
@@ -57,7 +57,7 @@ def test_a_node_client_that_trusts_the_certificate_connects_hears_and_calls(secu
         assert client.call("analytics:subscribe", "dept123") == {"success": True}
 
 
-def test_a_node_client_that_does_not_trust_it_refuses(secured):
+def test_a_node_client_that_does_not_trust_it_refuses(secured) -> None:
     with NodeClient(
         secured.url, secured.token(), options={"transports": ["websocket"], "reconnection": False}
     ) as client:
@@ -65,7 +65,7 @@ def test_a_node_client_that_does_not_trust_it_refuses(secured):
         assert client.named("connect") == []
 
 
-def test_curl_verifies_it_by_name_and_address(secured, pem):
+def test_curl_verifies_it_by_name_and_address(secured, pem) -> None:
     for host in ("127.0.0.1", "localhost"):
         done = _curl("--cacert", str(pem), "-D-", f"https://{host}:{secured.port}/healthz")
         assert done.returncode == 0, done.stderr
@@ -74,7 +74,7 @@ def test_curl_verifies_it_by_name_and_address(secured, pem):
     assert "https://localhost" in _curl("--cacert", str(pem), f"https://localhost:{secured.port}/").stdout
 
 
-def test_plain_http_is_told_to_use_https(secured):
+def test_plain_http_is_answered_with_a_hint_at_https(secured) -> None:
     done = _curl(f"http://127.0.0.1:{secured.port}/")
     assert "https" in done.stdout
 
@@ -88,21 +88,21 @@ def test_plain_http_is_told_to_use_https(secured):
         ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256"],
     ],
 )
-def test_old_protocols_and_weak_ciphers_are_refused(secured, options):
+def test_old_protocols_and_weak_ciphers_are_refused(secured, options) -> None:
     program = ["openssl", "s_client", "-connect", f"127.0.0.1:{secured.port}", *options]
     done = subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
     assert "Cipher is (NONE)" in done.stdout
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
-def test_modern_protocols_are_spoken(secured, version):
+def test_modern_protocols_are_spoken(secured, version) -> None:
     program = ["openssl", "s_client", "-connect", f"127.0.0.1:{secured.port}", version]
     done = subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
     assert "Cipher is (NONE)" not in done.stdout
     assert "BEGIN CERTIFICATE" in done.stdout
 
 
-def test_who_breaks_off_the_handshake_ends_only_his_own_connection(secured, pem):
+def test_a_handshake_that_breaks_off_ends_only_its_own_connection(secured, pem) -> None:
     hello = _client_hello()
     before = secured.count()["descriptors"]
     for what in (b"", hello[:1], hello[:20], hello, b"\x16" + os.urandom(500), b"\x16\x03\x01\xff\xff" + b"x" * 100):
@@ -118,7 +118,7 @@ def test_who_breaks_off_the_handshake_ends_only_his_own_connection(secured, pem)
     assert secured.count()["descriptors"] <= before + 5
 
 
-def test_who_says_nothing_holds_nobody_up(secured, pem):
+def test_silent_connections_do_not_delay_other_clients(secured, pem) -> None:
     silent = [socket.create_connection(("127.0.0.1", secured.port)) for _ in range(50)]
     for one in silent[25:]:
         one.sendall(_client_hello()[:100])
@@ -129,7 +129,7 @@ def test_who_says_nothing_holds_nobody_up(secured, pem):
         one.close()
 
 
-def test_a_client_that_does_not_read_keeps_nobody_else_waiting(secured, pem):
+def test_a_client_that_does_not_read_does_not_delay_others(secured, pem) -> None:
     stuck, honest = (_honest(secured, pem, transports=["websocket"]) for _ in range(2))
     with stuck, honest:
         stuck.wait_for("connect")
@@ -143,7 +143,7 @@ def test_a_client_that_does_not_read_keeps_nobody_else_waiting(secured, pem):
         stuck.thaw()
 
 
-def test_the_pin_takes_the_one_certificate_and_no_other(secured, pem, tmp_path):
+def test_pinning_accepts_the_pinned_certificate_and_no_other(secured, pem, tmp_path) -> None:
     address = ("127.0.0.1", secured.port)
     with socket.create_connection(address) as plain, pinned_context(pem).wrap_socket(plain) as protected:
         assert protected.version() == "TLSv1.3"
@@ -156,7 +156,7 @@ def test_the_pin_takes_the_one_certificate_and_no_other(secured, pem, tmp_path):
         pinned_context(other).wrap_socket(plain)
 
 
-def test_a_new_certificate_is_another(tmp_path):
+def test_a_renewed_certificate_has_another_fingerprint(tmp_path) -> None:
     pem = tmp_path / "server.pem"
     wall = datetime(2026, 1, 1, tzinfo=UTC)
     assert certificate.ensure(pem, ["localhost"], wall, write_private, even_if_old=False)
@@ -168,7 +168,7 @@ def test_a_new_certificate_is_another(tmp_path):
     assert tls.fingerprint == fingerprint(pem) != first
 
 
-def test_a_certificate_without_its_key_is_told_in_one_line(tmp_path):
+def test_a_certificate_without_its_key_is_reported_with_its_file(tmp_path) -> None:
     one, other = tmp_path / "one.pem", tmp_path / "other.pem"
     for path in (one, other):
         certificate.ensure(path, ["localhost"], datetime.now(UTC), write_private, even_if_old=True)

@@ -49,7 +49,7 @@ class MeteredLines(Protocol):
 
     @property
     def links(self) -> Mapping[str, Link]:
-        """The interfaces by name; they tell the networks of a department without configured subnets."""
+        """The interfaces by name; they give the networks of departments without subnets."""
 
     @property
     def lines(self) -> LineRates:

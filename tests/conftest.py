@@ -23,7 +23,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 WORKERS_PER_CORE = 2
-MOST_WORKERS = 4  # the longest group takes a quarter of the time of all tests
+MOST_WORKERS = 4  # with two cores: 17 minutes became 6; more has not been measured
 
 # Folders whose files run one after the other, in one worker.
 TOGETHER = (

@@ -155,9 +155,7 @@ class Service:
             except Refused as refused:
                 log.info("%s is refused: %s", request.actor, refused.message)
         parts.monitors.enforcement.step(now)
-        parts.monitors.status.status_step(
-            now
-        )  # after it: no department is called well before its blocks hold
+        parts.monitors.status.status_step(now)  # after it: no department is called well before its blocks hold
 
     def _observe(self, now: Moment) -> None:
         while self._appliance.monitors.insight.process_frames(now):

@@ -1,8 +1,8 @@
-"""The appliance's own certificate, by `cryptography`, which works in a process of its own: it takes 12 MB to load.
+"""Makes the appliance's own certificate, by `cryptography` in a child process, because it takes 12 MB to load.
 
 Key and certificate are one file, so that no power cut leaves a pair that does not fit. It names the computer as people
-reach it: by its name, its `.local` name and its addresses of the moment. What it is worth lies in its fingerprint,
-which a person compares once; nobody vouches for it.
+reach it: by its name, its `.local` name and its current addresses. No authority signs it: a person compares its
+fingerprint once.
 """
 
 import socket
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cryptography.x509 import GeneralName
 
-LASTS = timedelta(days=397)  # what browsers take at most from anybody (CA/Browser Forum, 398 days), less a day
-RENEWED_BEFORE = timedelta(days=30)  # for a person to compare the new fingerprint while the old one still serves
-EARLIER = timedelta(days=1)  # clients whose clock is behind take it too
+LASTS = timedelta(days=397)  # the most that browsers accept (CA/Browser Forum, 398 days), less a day
+RENEWED_BEFORE = timedelta(days=30)  # time for a person to compare the new fingerprint while the old one still serves
+EARLIER = timedelta(days=1)  # for clients whose clock is behind
 LONGEST_S = 60.0  # for the child; a Pi Zero needs some seconds
 
 
@@ -28,7 +28,7 @@ class CertificateUnavailable(Exception):
 
 
 def host_names() -> list[str]:
-    """How this computer is called on the LAN."""
+    """The names of this computer on the LAN."""
     name = socket.gethostname().split(".")[0].lower()
     if not name or not name.isascii():
         name = "appliance"
@@ -71,7 +71,7 @@ def _still_good(content: bytes, wall: datetime) -> bool:
 
     try:
         certificate = x509.load_pem_x509_certificate(content)
-    except ValueError:  # cut short, or something else: a new one takes its place
+    except ValueError:  # cut short, or no certificate: a new one takes its place
         return False
     return certificate.not_valid_before_utc <= wall < certificate.not_valid_after_utc - RENEWED_BEFORE
 

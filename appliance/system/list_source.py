@@ -1,8 +1,8 @@
-"""Where block lists come from: files, and HTTP servers on the LAN, by the standard library's `http.client`.
+"""Fetches block lists from files, and from HTTP servers on the LAN by the standard library's `http.client`.
 
-A source is not trusted. What it sends is bounded in size and in time, a server is not followed to another address, and
-whatever is wrong with it is a value: the caller keeps what it had. A list that has not changed is not sent again (RFC
-9110, section 13: `If-None-Match`, `If-Modified-Since`); of a file, time and size tell the same.
+A source is not trusted. Its size and time are bounded, redirections are not followed, and every fault is a value: the
+caller keeps its former list. A list that has not changed is not sent again (RFC 9110, section 13: `If-None-Match`,
+`If-Modified-Since`); for a file, its time and size show that.
 
 It waits for the network: its caller runs it beside the event loop.
 """
@@ -19,15 +19,15 @@ from urllib.parse import urlsplit
 
 from appliance.core.blocking.lists.parser import LARGEST_BYTES, Fetched
 
-ANSWER_S = 10.0  # a server on the LAN that is silent for so long is not there
+ANSWER_S = 10.0  # a server on the LAN that is silent for longer is down
 WHOLE_S = 60.0  # the largest list over a link of 2 Mbit/s; a server that trickles must not hold the thread for ever
 LONGEST_VALIDATOR = 1024  # characters of an ETag that we would send back
 
 
 def fetch(source: str, version: str, whole_s: float = WHOLE_S) -> Fetched:
-    """The list at this path or `http://` URL, unless it is still of this version (empty: none is known).
+    """Fetch the list at this path or `http://` URL, unless it still has this version (empty: none is known).
 
-    `whole_s`: seconds in which a server must have sent it.
+    `whole_s`: seconds in which a server must have sent all of it.
     """
     try:
         return _download(source, version, whole_s) if source.startswith("http://") else _read(source, version)
@@ -38,7 +38,7 @@ def fetch(source: str, version: str, whole_s: float = WHOLE_S) -> Fetched:
 
 
 def _read(path: str, version: str) -> Fetched:
-    # A pipe would block the thread, and a device never end: only what can be read whole is opened for it.
+    # A pipe would block the thread, and a device never end: only regular files are read.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
@@ -55,7 +55,7 @@ def _download(url: str, version: str, whole_s: float) -> Fetched:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ANSWER_S)
     connection.connect()
-    # `timeout` is that of one wait: who sends a byte now and then would hold the thread for ever.
+    # `timeout` bounds one wait only: a server that sends a byte now and then would block the thread for ever.
     end = Timer(whole_s, connection.sock.shutdown, (socket.SHUT_RDWR,))
     deadline_s = monotonic() + whole_s
     end.start()
@@ -85,7 +85,7 @@ def _condition(version: str) -> dict[str, str]:
 
 
 def _validator(answer: http.client.HTTPResponse) -> str:
-    """What to ask with the next time: the condition's name and its value."""
+    """The condition of the next request: its header and value; empty: there is none."""
     dated = [("Last-Modified", "If-Modified-Since")] if _is_settled(answer) else []
     for header, condition in (("ETag", "If-None-Match"), *dated):
         value = answer.getheader(header, "")
@@ -104,7 +104,7 @@ def _is_settled(answer: http.client.HTTPResponse) -> bool:
 
 
 def _body(answer: http.client.HTTPResponse, deadline_s: float) -> bytes:
-    """What the server sends, as far as it is of use. Raises `IncompleteRead` where that is not all."""
+    """The body, up to a byte more than a list may have. Raises `IncompleteRead` where it ends early."""
     content = answer.read(LARGEST_BYTES + 1)
     if len(content) <= LARGEST_BYTES and (answer.length or monotonic() >= deadline_s):
         raise http.client.IncompleteRead(content)

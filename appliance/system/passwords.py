@@ -1,8 +1,8 @@
-"""Passwords: Argon2id by argon2-cffi, each hash in a process of its own.
+"""Hashes passwords with Argon2id by argon2-cffi, each in a process of its own.
 
 In the service's own process each hash would leave its 19 MiB resident (measured: 20 to 40 MB after four, because the C
-library keeps what was freed once); a child gives all of it back, and spares the import (4 MB) where nobody logs in. It
-takes 0.1 s on a desktop core; the caller runs it beside the event loop, and never many at once.
+library keeps freed memory). A child returns all of it, and the service never imports the library (4 MB). A hash takes
+0.1 s on a desktop core; the caller runs it beside the event loop, and never many at once.
 """
 
 import json
@@ -46,7 +46,7 @@ def _child(request: dict[str, str]) -> str:
 
 
 def _answer(request: dict[str, str]) -> str:
-    """What the child does."""
+    """The child's work."""
     from argon2 import PasswordHasher
     from argon2.exceptions import InvalidHashError, VerificationError
 

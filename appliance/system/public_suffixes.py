@@ -1,15 +1,15 @@
-"""The public suffix list: which part of a name somebody has registered.
+"""Finds the registrable domain of a name by the public suffix list.
 
-The list is a file of the package that wraps it; it is read at the first question, takes 3 MB and 60 ms, and is asked
-offline. A look-up takes 4 us: answers are not kept. Only names under a top-level domain that the list knows are
-anybody's: this leaves out `printer.local`, single labels, addresses, and the names of reverse look-ups.
+The list is a file of the library; the first question loads it offline, in 60 ms and 3 MB. A look-up takes 4 us: results
+are not cached. Only names under a top-level domain of the list count as sites: this excludes `printer.local`, single
+labels, addresses, and the names of reverse look-ups.
 """
 
 import re
 from typing import Any
 
 LONGEST_NAME = 253  # RFC 1035, without the last dot
-_SITE_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")  # what a dashboard can show; others are nobody's site
+_SITE_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")  # names that a dashboard can show
 _REVERSE = ".arpa"  # a listed suffix, but of reverse look-ups and of home networks
 
 
@@ -20,7 +20,7 @@ class PublicSuffixes:
         self._list: Any = None
 
     def __call__(self, name: str) -> str | None:
-        """The registrable domain in lower case, IDN as `xn--`; `None` where the name is nobody's on the Internet.
+        """The registrable domain in lower case, IDN as `xn--`; `None` where it is no site of the Internet.
 
         `None` too as long as the list cannot be read: the process has no free descriptor.
         """
@@ -43,7 +43,7 @@ def _read() -> Any:
 
 
 def _encoded(name: str) -> str | None:
-    """The name as it is looked up; `None` where it cannot be a site's."""
+    """The name in the list's form; `None` where it cannot be a site's."""
     if not name.isascii():
         try:
             name = name.encode("idna").decode()

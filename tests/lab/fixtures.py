@@ -1,11 +1,13 @@
 """The lab's networks as fixtures, for a `conftest.py` to import: one of its own for each test."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.lab.network import Network, network
+
+Until = Callable[[Callable[[], object]], None]  # waits until this is true
 
 PATIENCE_S = 20.0  # far beyond what is waited for, on a machine that does other things too
 
@@ -36,10 +38,10 @@ def inline(request: pytest.FixtureRequest) -> Iterator[Network]:
 
 
 @pytest.fixture
-def until():
+def until() -> Until:
     """Wait for something that the kernel does by itself."""
 
-    def wait(holds):
+    def wait(holds: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while not holds():
             assert time.monotonic() < deadline, "it never came true"

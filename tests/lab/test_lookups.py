@@ -129,7 +129,7 @@ def test_it_stands_at_somebody_s_queue_for_what_comes_in_and_leaves_it(gateway: 
         assert made.replace_denials([place()], [], 0.0) is None
         refusal = made.replace_denials([place(facing="self")], denials("blocked.test"), 0.0)
         assert refusal is not None
-        assert "for what comes in alone" in refusal
+        assert "takes only what comes in" in refusal
     assert "ingress" in gateway.appliance.run(["tc", "qdisc", "show", *eth1]).stdout
 
 

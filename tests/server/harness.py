@@ -11,27 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import eventlet
 import msgspec
 
 from appliance import events
-from appliance.config import LimitsSection
-from appliance.core.blocking.lists.parser import BlockList
+from appliance.config import LimitsSection, parse
 from appliance.core.machine import Connection, Counters, Lights, Link, Position, Press
-from appliance.core.metering.department import Department
-from appliance.core.metering.history_series import Retention
 from appliance.core.metering.meter import Plan, Reading
-from appliance.core.metering.quota import Limits, QuotaKind
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
-from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.blocking.list_imports import ListImports
-from appliance.monitor.metering.departments import Metering
-from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.config_trial import ConfigTrial
-from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
@@ -41,6 +32,14 @@ from appliance.server.calls import Services
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.http.tls import Tls
 from appliance.service.access.password_hashing import GreenPasswordHashing
+from appliance.service.machines import Machine
+from appliance.service.monitors import (
+    Foundation,
+    build_blocking,
+    build_history,
+    build_maintenance,
+    build_metering,
+)
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedUpstream
 from appliance.system import certificate
@@ -61,7 +60,35 @@ log = logging.getLogger("harness")
 DEPARTMENTS = ("dept123", "dept456")
 
 
-class Machine:
+CONFIG = """
+[appliance]
+position = "{position}"
+timezone = "UTC"
+
+[[departments]]
+id = "dept123"
+interface = "dept123"
+quota.daily = "5 GiB"
+
+[[departments]]
+id = "dept456"
+interface = "dept456"
+quota.daily = "5 GiB"
+
+[[block_lists]]
+name = "bad"
+source = "{state_dir}/bad.txt"
+refresh = 60
+
+[[block_lists]]
+name = "own"
+source = "/none"
+refresh = 60
+department = "dept456"
+"""
+
+
+class Hardware:
     """Interfaces, no connections, no button, meters that show nothing."""
 
     def __init__(self) -> None:
@@ -104,34 +131,28 @@ class Harness:
         self.offset_s = self.jumped_s = 0.0
         self.troubles: list[str] = []
         self.is_clock_trusted = True
-        fanout = Fanout(simulated=simulated, alerts=AlertFile(state_dir / "alerts"))
-        machine, store = Machine(), SqliteStore(state_dir / "state.db")
-        self.fanout = fanout
-        quotas = Limits({QuotaKind.DAILY: 5368709120})
-        departments = [Department(name, name, name, quotas) for name in DEPARTMENTS]
+        self.fanout = fanout = Fanout(simulated=simulated, alerts=AlertFile(state_dir / "alerts"))
+        text = CONFIG.format(position=position, state_dir=state_dir)
+        config = parse(text.encode(), "the harness's configuration")
+        machine, store = self._machine(), SqliteStore(state_dir / "state.db")
+        base = Foundation(config=config, machine=machine, store=store, publish=fanout.publish)
         config_file = state_dir / "appliance.toml"
         config_file.touch()
         trial = ConfigTrial(ConfigFileWriter(config_file, state_dir), None, None)
         audit_store = SqliteAuditStore(state_dir / "audit.sqlite3")
-        maintenance_mode = MaintenanceMode(store, machine, fanout.publish, audit_store)
-        metering = Metering(departments, position, ZoneInfo("UTC"), machine, machine, machine, store, fanout.publish)
+        maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=())
+        metering = build_metering(base)
         metering.step(self.now())
-        enforcement = Enforcement(
-            departments=departments,
-            position=position,
-            protected=[],
-            interfaces=machine,
-            upstream=SimulatedUpstream(),
-            firewall=SimulatedFirewall(DEPARTMENTS, lambda: self.offset_s),
-            dns_filter=SimulatedDnsFilter(DEPARTMENTS, lambda: self.offset_s),
+        enforcement = build_blocking(
+            config=config,
+            packet_filter=machine,
             store=store,
-            require_writable=maintenance_mode.require_writable,
             publish=fanout.publish,
+            require_writable=maintenance_mode.require_writable,
         )
         enforcement.restore(self.now())
-        self.history = HistoryRecorder(ZoneInfo("UTC"), SqliteHistoryStore(state_dir / "history.db"), Retention({}, {}))
-        listed = [BlockList("bad", str(state_dir / "bad.txt"), 60.0), BlockList("own", "/none", 60.0, DEPARTMENTS[1])]
-        self.lists = ListImports(listed, enforcement, fetch, lambda work, *arguments: work(*arguments))
+        self.history = build_history(config=config, history_store=SqliteHistoryStore(state_dir / "history.db"))
+        self.lists = ListImports(config.as_block_lists(), enforcement, fetch, lambda work, *arguments: work(*arguments))
         people_store = SqlitePeopleStore(state_dir / "people.sqlite3")
         authenticator = Authenticator(load_secret(state_dir), {}, people_store, BOOT, self.now())
         audit = AuditRecords(audit_store)
@@ -155,6 +176,24 @@ class Harness:
             audit=audit,
         )
         self.server = Server(fanout=fanout, services=services, limits=limits, tls=tls)
+
+    def _machine(self) -> Machine:
+        hardware = Hardware()
+        return Machine(
+            interfaces=hardware,
+            neighbours=hardware,
+            flows=hardware,
+            sensors=hardware,
+            panel=hardware,
+            firewall=SimulatedFirewall(DEPARTMENTS, lambda: self.offset_s),
+            dns_filter=SimulatedDnsFilter(DEPARTMENTS, lambda: self.offset_s),
+            upstream=SimulatedUpstream(),
+            meters=hardware,
+            capture=hardware,
+            clock=self.now,
+            close=lambda: None,
+            release=lambda: None,
+        )
 
     def now(self) -> Moment:
         return Moment(

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from appliance.core.blocking.block import Block
-from appliance.core.moment import Moment
 from appliance.core.metering.usage import Mark
+from appliance.core.moment import Moment
 from appliance.service.state_recovery import MOST_ASIDE, open_state
 from appliance.system.storage.store import StoreUnavailable
 

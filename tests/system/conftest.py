@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -9,13 +10,13 @@ __all__ = ["bridge", "gateway", "inline", "mirror", "until"]
 
 
 @pytest.fixture
-def run_unprivileged():
+def run_unprivileged() -> Callable[[str], str]:
     """Run a line of Python without any capability; returns what it said of its failure.
 
     Still as the same user, who may be the only one that can read the project.
     """
 
-    def run(line):
+    def run(line: str) -> str:
         command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-c", line]
         return subprocess.run(command, capture_output=True, text=True, check=False).stderr
 

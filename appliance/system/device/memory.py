@@ -1,6 +1,6 @@
-"""Memory of this process that nothing uses any more, given back to the machine: glibc's `malloc_trim`.
+"""Returns freed memory of this process to the machine, by glibc's `malloc_trim`.
 
-The allocator keeps what a thousand strangers' connections took, 20 kB each, for the next thousand, which rarely come.
+The allocator would keep the memory of a thousand clients' connections, 20 kB each, for the next thousand.
 """
 
 import ctypes

@@ -1,9 +1,9 @@
 """The panel: three LEDs and a button, by gpiozero.
 
-The finger acts on a native thread of gpiozero's; it only appends to a deque, which the panel step empties. Where there
-is no Raspberry Pi under the program (a laptop, a virtual machine), gpiozero's mock factory, which obeys the rules of
-real pins, takes its place, and `press` moves the mock pin as a finger would. A chip that merely calls itself GPIO is
-not enough: a laptop's lines drive its own hardware.
+gpiozero calls back on a native thread of its own, which only appends to a deque; the panel step empties it. Where the
+computer is no Raspberry Pi (a laptop, a virtual machine), gpiozero's mock factory, which obeys the rules of real pins,
+takes its place, and `press` moves the mock pin as a finger would. A GPIO chip alone is not enough: a laptop's lines
+drive its own hardware.
 """
 
 import os
@@ -22,7 +22,7 @@ MODEL_FILE = Path("/proc/device-tree/model")  # the device tree's own name of th
 
 # Seconds on, which are also the seconds off. A person must tell SLOW from FAST at a glance across a server room.
 BLINKS = {Light.SLOW: 1.0, Light.FAST: 0.1}
-MOST_PRESSES = 16  # nobody presses more often between two steps; a stuck contact must not fill the memory
+MOST_PRESSES = 16  # more than a finger manages between two steps; a stuck contact must not fill the memory
 LONGER_S = 0.3  # by which a pretended hold outlasts the time that makes it one
 
 
@@ -42,7 +42,7 @@ class GpioPanel:
         self._shown: tuple[Light, ...] = (Light.OFF,) * len(self._leds)
 
     def presses(self) -> Sequence[Press]:
-        """What the button has done since the previous call, oldest first."""
+        """Presses of the button since the previous call, oldest first."""
         return [self._presses.popleft() for _ in range(len(self._presses))]
 
     def show(self, lights: Lights) -> None:

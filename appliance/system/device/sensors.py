@@ -1,4 +1,4 @@
-"""The computer's own gauges, by psutil: load, temperature, memory, and the storage that holds the state."""
+"""Reads the computer's load, temperature, memory and storage, by psutil."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ import psutil
 
 from appliance.core.machine import Vitals
 
-# Where the processor's temperature is found, most telling first: a Raspberry Pi's, an Intel's, an AMD's.
+# Sensors of the processor's temperature, in the order of preference: a Raspberry Pi's, an Intel's, an AMD's.
 CPU_SENSORS = ("cpu_thermal", "coretemp", "k10temp")
 
 

@@ -1,6 +1,6 @@
-"""bpf(2): maps in the kernel, and programs over them, which stay as long as somebody has them.
+"""Makes maps and programs in the kernel by bpf(2); each lasts as long as a process, a program or a filter uses it.
 
-What fails raises `OSError`; Linux 5.8 has all that is used here. linux/bpf.h tells the forms (`union bpf_attr`).
+Failures raise `OSError`; all of it exists since Linux 5.8. linux/bpf.h has the structures (`union bpf_attr`).
 """
 
 import ctypes
@@ -14,7 +14,7 @@ from struct import Struct
 from appliance.core.kernel.bpf.ebpf import MapKind, MapShape
 
 CALLS = {"x86_64": 321, "aarch64": 280, "armv7l": 386, "armv6l": 386, "riscv64": 280}  # the number of bpf(2)
-CREATE_MAP, LOOK_UP, UPDATE, DELETE, LOAD_PROGRAM, TELL, LOOK_UP_MANY, UPDATE_MANY = 0, 1, 2, 3, 5, 15, 24, 26
+CREATE_MAP, LOOK_UP, UPDATE, DELETE, LOAD_PROGRAM, INSPECT, LOOK_UP_MANY, UPDATE_MANY = 0, 1, 2, 3, 5, 15, 24, 26
 NO_PREALLOCATION = 1  # BPF_F_NO_PREALLOC
 CLASSIFIER = 3  # BPF_PROG_TYPE_SCHED_CLS
 LICENCE = b"Dual MIT/GPL\0"  # in the kernel's words (linux/license.h)
@@ -28,48 +28,48 @@ IDENTITY = Struct("=II")  # kind, identity: how `struct bpf_prog_info` begins
 
 
 class Map:
-    """One map."""
+    """One map in the kernel."""
 
     def __init__(self, kernel: "Bpf", name: str, shape: MapShape) -> None:
-        """Make it."""
+        """Make it. Raises `OSError`."""
         self._kernel = kernel
         self._shape = shape
         flags = NO_PREALLOCATION if shape.kind in {MapKind.HASH, MapKind.PREFIXES} else 0
         self.descriptor = kernel.call(CREATE_MAP, bytearray(MAP.pack(*shape, flags, name.encode())))
 
     def put(self, elements: Mapping[bytes, bytes]) -> None:
-        """Add elements, in place of those with their keys."""
+        """Add elements, in place of those with the same keys."""
         if elements:
             keys, values = _place(b"".join(elements)), _place(b"".join(elements.values()))
             places = [ctypes.addressof(one) for one in (keys, values)]
             self._kernel.call(UPDATE_MANY, bytearray(MANY.pack(0, 0, *places, len(elements), self.descriptor, 0, 0)))
 
-    def take(self, key: bytes) -> None:
-        """Take an element away, if it is there."""
+    def delete(self, key: bytes) -> None:
+        """Delete an element, if it exists."""
         place = _place(key)
         with suppress(FileNotFoundError):
             self._kernel.call(DELETE, bytearray(ELEMENT.pack(self.descriptor, ctypes.addressof(place), 0, 0)))
 
     def value(self, key: bytes) -> bytes:
-        """The value of an element that is there."""
+        """The value of an element; raises `FileNotFoundError` where there is none."""
         place, found = _place(key), _place(bytes(self._shape.value_bytes))
         places = [ctypes.addressof(one) for one in (place, found)]
         self._kernel.call(LOOK_UP, bytearray(ELEMENT.pack(self.descriptor, *places, 0)))
         return found.raw
 
     def elements(self) -> Mapping[bytes, bytes]:
-        """All of a hash map, as far as it stands still."""
+        """All elements of a hash map; changes meanwhile may be in it or not."""
         _, key_bytes, value_bytes, most = self._shape
         keys, values, end = (_place(bytes(size)) for size in (key_bytes * most, value_bytes * most, 8))
         places = [ctypes.addressof(one) for one in (end, keys, values)]
         asked = bytearray(MANY.pack(0, *places, most, self.descriptor, 0, 0))
-        with suppress(FileNotFoundError):  # there are no more than these
+        with suppress(FileNotFoundError):  # the end of the map
             self._kernel.call(LOOK_UP_MANY, asked)
         count = MANY.unpack(asked)[4]
         return dict(zip(_cut(keys.raw, key_bytes, count), _cut(values.raw, value_bytes, count), strict=True))
 
     def close(self) -> None:
-        """Give it back; it stays where a program has it."""
+        """Close the descriptor; the map lasts while a program uses it."""
         os.close(self.descriptor)
 
 
@@ -85,21 +85,21 @@ class Bpf:
         return Map(self, name, shape)
 
     def load(self, name: str, instructions: bytes) -> int:
-        """A program for packets (`ebpf.assemble`), which the kernel has found to end and to touch only its own."""
+        """Load a program for packets (`ebpf.assemble`), which the kernel verifies; returns its descriptor."""
         code, licence = _place(instructions), _place(LICENCE)
         places = [ctypes.addressof(one) for one in (code, licence)]
         asked = PROGRAM.pack(CLASSIFIER, len(instructions) // 8, *places, 0, 0, 0, 0, 0, name.encode())
         return self.call(LOAD_PROGRAM, bytearray(asked))
 
     def identity(self, program: int) -> int:
-        """The kernel's number of a program, which no other since the boot has had."""
+        """The kernel's number of a program, unique since the boot."""
         found = _place(bytes(IDENTITY.size))
-        self.call(TELL, bytearray(INFORMATION.pack(program, IDENTITY.size, ctypes.addressof(found))))
+        self.call(INSPECT, bytearray(INFORMATION.pack(program, IDENTITY.size, ctypes.addressof(found))))
         identity: int = IDENTITY.unpack(found.raw)[1]
         return identity
 
     def call(self, command: int, asked: bytearray) -> int:
-        """bpf(2) itself; what the kernel answers stands in `asked`."""
+        """bpf(2) itself; the kernel writes its answer into `asked`."""
         if self._number is None:
             raise OSError(errno.ENOSYS, f"the number of bpf(2) on {platform.machine()} is not known here")
         place = (ctypes.c_char * len(asked)).from_buffer(asked)

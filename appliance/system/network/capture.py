@@ -1,7 +1,7 @@
 """Captures frames by AF_PACKET: a non-blocking socket for each interface, with `capture_filter`'s program in each.
 
-A socket is made deaf (protocol 0), given its filter, and only then bound, so that nothing unfiltered gets in before.
-Both directions are seen, each frame once: what comes in before the packet filter, what goes out after it.
+A socket is created without a protocol, given its filter, and only then bound, so that no unfiltered frame gets in.
+It sees both directions, each frame once: incoming frames before the packet filter, outgoing ones after it.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from appliance.core.kernel.bpf.capture_filter import PROGRAM, SNAP_BYTES, UNTAGGED, assemble
 from appliance.core.machine import Frame, carries
 
-MOST_FRAMES = 64  # at 20 us each for what follows, a millisecond until others have their turn
+MOST_FRAMES = 64  # at 20 us each for what follows, a millisecond until other work has its turn
 
 # The kernel charges a small frame with about 1 KiB: a thousand frames, a tenth of a second of a busy department's
 # lookups and connections, wait while a step takes its time.
@@ -35,9 +35,9 @@ class PacketCapture:
     """`ports.Capture` of the network namespace in which it is used."""
 
     def __init__(self, *, promiscuous: bool) -> None:
-        """`promiscuous`: take frames for others too, as on a mirror port; inline, all that passes is seen anyhow.
+        """`promiscuous`: also frames addressed to other machines, as on a mirror port; inline, all frames pass anyway.
 
-        Raises `PermissionError` where this process may not capture; the text says what it needs.
+        Raises `PermissionError` where this process may not capture; the text names the missing right.
         """
         self._promiscuous = promiscuous
         self._taps: deque[_Tap] = deque()
@@ -50,8 +50,8 @@ class PacketCapture:
     def attach(self, interfaces: Iterable[str]) -> None:
         """Listen on exactly these of the interfaces, as far as they exist; cheap when nothing changed.
 
-        An interface that went away is picked up again when it is back, or when another has taken its name. What is
-        tagged for a VLAN whose subinterface is among them is taken only there.
+        An interface that went away is captured again when it is back, or when another has taken its name. Frames
+        tagged for a VLAN whose subinterface is among them are captured only there.
         """
         names = tuple(interfaces)
         wanted = {name: (index, _filter_of(name, names)) for name in names if (index := _index(name)) is not None}
@@ -63,7 +63,7 @@ class PacketCapture:
                 self._listen(name, index, program)
 
     def frames(self) -> Sequence[Frame]:
-        """What has arrived since the previous call, at most 64 frames, one from each interface in turn."""
+        """Frames that have arrived since the previous call, at most 64, one from each interface in turn."""
         found: list[Frame] = []
         waiting = deque(self._taps)
         self._taps.rotate(-1)  # another interface begins the next call
@@ -80,12 +80,12 @@ class PacketCapture:
         return found
 
     def lost(self) -> int:
-        """Frames that the kernel dropped since the start because nobody took them in time."""
+        """Number of frames since the start that the kernel dropped because they were not read in time."""
         self._lost += sum(tap.newly_lost() for tap in self._taps)
         return self._lost
 
     def close(self) -> None:
-        """Listen no more."""
+        """Close the sockets."""
         self.attach([])
 
     def _listen(self, name: str, index: int, program: bytes) -> None:
@@ -101,7 +101,7 @@ class PacketCapture:
 
 
 class _Tap:
-    """One interface that is listened on."""
+    """The capture of one interface."""
 
     def __init__(self, interface: str, index: int, program: bytes, *, promiscuous: bool) -> None:
         self.interface = interface
@@ -120,7 +120,7 @@ class _Tap:
         self.socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, described)
         try:
             self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
-        except PermissionError:  # without CAP_NET_ADMIN, as much as the system allows everybody
+        except PermissionError:  # without CAP_NET_ADMIN, as much as the system allows any program
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
         if promiscuous:
             membership = struct.pack("iHH8s", self.index, PACKET_MR_PROMISC, 0, b"")  # struct packet_mreq
@@ -128,7 +128,7 @@ class _Tap:
         self.socket.bind((self.interface, ETH_P_ALL))
 
     def newly_lost(self) -> int:
-        """Frames dropped since the previous question: the kernel forgets what it has told."""
+        """Number of frames dropped since the previous call: reading resets the kernel's count."""
         counted: tuple[int, int] = struct.unpack("II", self.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
         return counted[1]
 

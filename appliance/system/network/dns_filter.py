@@ -1,8 +1,8 @@
-"""The DNS filter in the kernel: a program at each place, which refuses look-ups of denied names by itself.
+"""Refuses look-ups of denied names in the kernel, by a program at each place.
 
-`core.kernel.bpf.dns_program` says what it reads and answers. What is denied stands in a map, each entry with its end,
-so that all of it holds, and ends, while this process is dead. A process that starts loads a program of its own, fills
-its map, and only then puts it in place of the former one.
+`core.kernel.bpf.dns_program` builds it. A map has the denied names, each with its end, so that denials apply and expire
+while this process is dead. A process that starts loads a program of its own, fills its map, and only then puts it in
+place of the former one.
 """
 
 import os
@@ -24,12 +24,12 @@ from appliance.system.network.bpf import Bpf, Map
 from appliance.system.network.traffic_control import TrafficControl
 
 FOREVER = float("inf")
-LONGEST_S = 10 * 365 * 86_400  # far below what 64 bits of nanoseconds hold; nobody waits that long
-SPARE = 2  # times the names that there are, so that a map seldom has to be made anew
+LONGEST_S = 10 * 365 * 86_400  # ten years: far below 64 bits of nanoseconds
+SPARE = 2  # times the number of names, so that a larger map is seldom needed
 
 
 class Loaded:
-    """A program in the kernel, with room for so many names. Raises `OSError` where the kernel takes none."""
+    """A program in the kernel with its maps, which have room for `most` names. Raises `OSError` where that fails."""
 
     def __init__(self, kernel: Bpf, seed: int, most: int, *, is_own: bool) -> None:
         self.most = max(most, maps.MAPS[maps.DENIED].most)
@@ -45,11 +45,11 @@ class Loaded:
         self.identity = kernel.identity(self.program)
 
     def __getitem__(self, name: str) -> Map:
-        """Its map of this name."""
+        """The program's map of this name."""
         return self._maps[name]
 
     def close(self) -> None:
-        """Give it back; where it stands, it goes on."""
+        """Close the descriptors; where the program is attached, it goes on."""
         os.close(self.program)
         for one in self._maps.values():
             one.close()
@@ -66,15 +66,15 @@ class BpfDnsFilter:
         self._numbers: Mapping[str | None, int] = {}
         self._scopes: Mapping[bytes, bytes] = {}
         self._loaded: Loaded | None = None
-        self._before: Counter[str] = Counter()  # what programs that are gone had refused
+        self._before: Counter[str] = Counter()  # refused by former programs of this process
 
     def close(self) -> None:
-        """Give everything back; what stands goes on."""
+        """Close the descriptors; what is attached goes on."""
         if self._loaded is not None:
             self._loaded.close()
 
     def replace_denials(self, places: Sequence[Place], denials: Collection[Denial], at_s: float) -> str | None:
-        """Deny exactly these at exactly these places; where nothing is denied, nothing stands."""
+        """Deny exactly these names at exactly these places; with nothing to deny, no program is attached."""
         former = self._loaded
         if not denials:
             self._loaded = None
@@ -83,42 +83,42 @@ class BpfDnsFilter:
             try:
                 self._loaded = Loaded(self._kernel, self._seed, SPARE * len(denials), is_own=is_own)
             except OSError as error:
-                return _untaken(error)
+                return _refusal_of(error)
             departments = [None, *(one.department for one in places)]
             self._numbers = {one: number for number, one in enumerate(departments, start=maps.EVERYBODY)}
             self._places, self._scopes = places, {}
-        refusal = self._fill(denials, at_s) or self._stand()
+        refusal = self._fill(denials, at_s) or self._attach()
         if former is not None and former is not self._loaded:
             self._before += Counter(_refused(former))
             former.close()
         return refusal
 
     def update_denials(self, gone: Collection[Question], new: Collection[Denial], at_s: float) -> str | None:
-        """Deny some no more, and others from now on."""
+        """End some denials, and begin others."""
         if self._loaded is None:
-            return "nothing stands yet"
+            return "no program is loaded yet"
         denied = self._loaded[maps.DENIED]
         for question in gone:
-            denied.take(self._key(question))
+            denied.delete(self._key(question))
         try:
             denied.put(self._entries(new, at_s))
-        except OSError as error:  # there is no more room
+        except OSError as error:  # the map is full
             return str(error.strerror)
         return None
 
     def is_intact(self) -> bool:
-        """Whether it is as it was left, at each place that exists."""
+        """Whether the program is attached at each place that exists, and nowhere else."""
         if self._loaded is None:
             return True
         return self._interfaces.attached(FILTER_NAME) == dict.fromkeys(self._spots(), self._loaded.identity)
 
     def refused(self) -> Mapping[str, int]:
-        """By origin, the look-ups that were refused since the start of this process."""
+        """By origin, the look-ups refused since the start of this process."""
         now = _refused(self._loaded) if self._loaded else {}
         return {origin: self._before[origin] + now.get(origin, 0) for origin in ORIGIN_MARKS}
 
     def hit_counts(self) -> Sequence[Hit]:
-        """Who was refused by which block how often, lately."""
+        """Look-ups refused lately, by block and host."""
         return [*maps.hits_in(self._loaded[maps.HITS].elements())] if self._loaded else []
 
     def _fill(self, denials: Collection[Denial], at_s: float) -> str | None:
@@ -127,14 +127,14 @@ class BpfDnsFilter:
         denied, wanted = self._loaded[maps.DENIED], self._entries(denials, at_s)
         try:
             for key in denied.elements().keys() - wanted.keys():
-                denied.take(key)
+                denied.delete(key)
             denied.put(wanted)
         except OSError as error:
             return str(error.strerror)
         return None
 
-    def _stand(self) -> str | None:
-        """Stand at each place that exists, and nowhere else."""
+    def _attach(self) -> str | None:
+        """Attach the program at each place that exists, and nowhere else."""
         spots = self._spots() if self._loaded else {}
         attached = self._interfaces.attached(FILTER_NAME)
         for spot in attached.keys() - spots.keys():
@@ -155,12 +155,12 @@ class BpfDnsFilter:
             for network in place.networks or (None,)
         }
         for key in self._scopes.keys() - wanted.keys():
-            scopes.take(key)
+            scopes.delete(key)
         scopes.put(wanted)
         self._scopes = wanted
 
     def _spots(self) -> dict[Spot, list[Place]]:
-        """Where it should stand now, and for whom."""
+        """The spots that exist now, with the places there."""
         spots: dict[Spot, list[Place]] = {}
         for place in self._places:
             index = self._interfaces.index(place.interface)
@@ -178,15 +178,15 @@ class BpfDnsFilter:
 
 
 def obstacle(kernel: Bpf) -> str | None:
-    """Why the kernel would take no filter; `None`: it would, as far as can be seen without putting one anywhere."""
+    """Reason why the kernel would take no filter; `None`: it loads one, which is not attached anywhere."""
     try:
         Loaded(kernel, 0, 0, is_own=False).close()
     except OSError as error:
-        return _untaken(error)
+        return _refusal_of(error)
     return None
 
 
-def _untaken(error: OSError) -> str:
+def _refusal_of(error: OSError) -> str:
     return f"the kernel takes no eBPF program ({error.strerror})"
 
 

@@ -1,12 +1,12 @@
-"""The kernel's connection tracking: how many connections there are between each two addresses.
+"""Counts the connections between each two addresses, by the kernel's connection tracking.
 
-Its own netlink dump is read, because a parser of whole messages takes 100 us for a connection and their text in /proc,
-which not every kernel has, 3 us. Of each message only the addresses of the first packet are looked at, which stand at a
-fixed place (linux/netfilter/nfnetlink_conntrack.h): under 1 us, and each pair of addresses is taken apart once.
+This file parses the netlink dump itself: a parser of whole messages takes 100 us for a connection, and the text in
+/proc, which not every kernel has, 3 us. Of each message it reads only the addresses of the first packet, at their fixed
+offset (linux/netfilter/nfnetlink_conntrack.h): under 1 us, and each pair of addresses is converted once.
 
-The kernel tracks only where a rule of the packet filter speaks of `ct` (the firewall's table has one), for a bridge
-only with `br_netfilter` loaded and `net.bridge.bridge-nf-call-iptables` and `-ip6tables` at 1, and on a mirror port
-never: what nothing forwards is no connection. Counters are left alone, for whoever else reads them.
+The kernel tracks connections only where a rule of the packet filter uses `ct` (the firewall's table has one), on a
+bridge only with `br_netfilter` loaded and `net.bridge.bridge-nf-call-iptables` and `-ip6tables` at 1, and on a mirror
+port never, because nothing is forwarded. Counters are not reset: other programs may read them.
 """
 
 import socket
@@ -22,7 +22,8 @@ LARGEST_BYTES = 1 << 18  # of what one receive returns; the kernel fills at most
 ASK = message(GET_CONNECTIONS, REQUEST | DUMP, socket.AF_UNSPEC, b"")  # of both IP versions
 LENGTH_AND_TYPE = Struct("=IH")
 
-# What stands before the first address: CTA_TUPLE_IP, nested, and the header of CTA_IP_V4_SRC or CTA_IP_V6_SRC.
+# Offset of the first address, and by family the bytes before it (CTA_TUPLE_IP, nested, and the header of
+# CTA_IP_V4_SRC or CTA_IP_V6_SRC) and an address's length.
 ADDRESSES_AT = 32
 PLACES: Mapping[int, tuple[bytes, int]] = {
     socket.AF_INET: (Struct("=HHHH").pack(4 + 2 * 8, 0x8001, 8, 1), 4),
@@ -36,7 +37,7 @@ class ConntrackFlows:
     """`ports.Flows` of the network namespace in which it is asked."""
 
     def connections(self) -> Mapping[Connection, int]:
-        """How many connections are tracked between each two addresses; empty where the kernel tracks none."""
+        """Number of tracked connections between each two addresses; empty where the kernel tracks none."""
         found: Counter[tuple[int, bytes]] = Counter()
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as asking:
             asking.send(ASK)
@@ -48,14 +49,14 @@ class ConntrackFlows:
 
 
 def _dumped(asking: socket.socket) -> Iterator[list[tuple[int, bytes]]]:
-    """Of each message its IP version and both addresses with what is between them, as many as one receive returns."""
+    """For each receive, each message's IP version and its bytes from the first address to the end of the second."""
     while True:
         received = asking.recv(LARGEST_BYTES)
         pairs: list[tuple[int, bytes]] = []
         at, is_last = 0, False
         while at < len(received):
             length, kind = LENGTH_AND_TYPE.unpack_from(received, at)
-            if kind in {ERROR, DONE}:  # an error: this kernel tracks nothing, or does not tell it
+            if kind in {ERROR, DONE}:  # an error: this kernel does not track connections
                 is_last = True
                 break
             family = received[at + HEADER.size]

@@ -1,10 +1,9 @@
-"""The kernel's network interfaces, by pyroute2 over rtnetlink: state, addresses and 64-bit counters.
+"""Reads the kernel's network interfaces by pyroute2 over rtnetlink: state, addresses and 64-bit counters.
 
-A reading asks for the counters alone. What else there is to know of links and addresses takes four times as long, and
-whoever waits for an answer waits for it too: it is asked for only where the kernel has given notice of a change. Of a
-lost carrier it does so within a second (net/core/link_watch.c). A link's negotiated speed takes another question for
-each interface (1 ms): it is asked only when a link is new or has come up, because it cannot change without the carrier
-going away.
+A reading asks for the counters alone. Links and addresses take four times as long, during which clients wait: they are
+read only after the kernel has sent notice of a change. It does so within a second of a lost carrier
+(net/core/link_watch.c). A link's negotiated speed takes another request for each interface (1 ms): it is read only when
+a link is new or has come up, because it cannot change while the carrier stays.
 """
 
 import errno
@@ -26,11 +25,11 @@ from appliance.core.machine import Counters, Link
 
 IFF_UP = 0x1  # linux/if.h: administratively up
 NLM_F_DUMP_INTR = 0x10  # linux/netlink.h: the list changed while it was read, so an entry may be missing
-DUMP_ATTEMPTS = 5  # a list changes for milliseconds while interfaces come and go; the last answer counts anyhow
-CARRIED_STATES = ("UP", "UNKNOWN")  # RFC 2863; drivers that do not tell (loopback, PPP) stay at UNKNOWN
+DUMP_ATTEMPTS = 5  # a list changes for milliseconds while interfaces come and go; then the last answer has to do
+CARRIED_STATES = ("UP", "UNKNOWN")  # RFC 2863; drivers that do not report it (loopback, PPP) stay at UNKNOWN
 SPEED_UNKNOWN_MBIT = 0xFFFF_FFFF  # linux/ethtool.h: SPEED_UNKNOWN
 
-LARGEST_BYTES = 1 << 16  # of a notice; what is longer is cut, and nobody reads it
+LARGEST_BYTES = 1 << 16  # of a notice; a longer one is cut, but its content is not read
 COUNTED = 1  # linux/if_link.h: IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64)
 SEQUENCE = 1  # pyroute2 numbers its own requests from 255 on
 
@@ -52,20 +51,22 @@ class RtnetlinkInterfaces:
     def links(self) -> Mapping[str, Link]:
         """Every interface that exists now, by name, with absolute counters."""
         counted = self._counters()
-        # A change that comes while they are looked at is seen again the next time.
+        # A change during this look leads to another look the next time.
         if self._changes.are_there() or self._known is None:
             self._known = self._look()
         known = ((counted.get(index), link) for index, link in self._known.items())
         return {link.name: replace(link, counters=counters) for counters, link in known if counters is not None}
 
     def close(self) -> None:
-        """Give the sockets back."""
+        """Close the sockets."""
         self._changes.close()
         self._rtnetlink.close()
         self._ethtool.close()
 
     def _counters(self) -> Mapping[int, Counters]:
-        return {answer["ifindex"]: _counted(answer.get_attr("IFLA_STATS_LINK_64")) for answer in _whole_dump(self._ask)}
+        return {
+            answer["ifindex"]: _as_counters(answer.get_attr("IFLA_STATS_LINK_64")) for answer in _whole_dump(self._ask)
+        }
 
     def _ask(self) -> Iterable[Any]:
         # pyroute2 knows the message, and has no call of its own for it.
@@ -95,14 +96,14 @@ class RtnetlinkInterfaces:
 
 
 class _Changes:
-    """The kernel's notices of changed links and addresses: that there were some, not what they say."""
+    """Receives the kernel's notices of changed links and addresses; their content is not read."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         self._socket.bind((0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))
 
     def are_there(self) -> bool:
-        """Whether there was a notice since the previous call."""
+        """Whether a notice has come since the previous call."""
         found = False
         while True:
             try:
@@ -115,7 +116,7 @@ class _Changes:
             found = True
 
     def close(self) -> None:
-        """Listen no more."""
+        """Close the socket."""
         self._socket.close()
 
 
@@ -138,8 +139,8 @@ def _addresses_by_index(answers: Iterable[Any]) -> dict[int, tuple[Address, ...]
     return found
 
 
-def _counted(told: Mapping[str, int]) -> Counters:
-    return Counters(told["rx_bytes"], told["tx_bytes"], told["rx_packets"], told["tx_packets"])
+def _as_counters(shown: Mapping[str, int]) -> Counters:
+    return Counters(shown["rx_bytes"], shown["tx_bytes"], shown["rx_packets"], shown["tx_packets"])
 
 
 def _link(answer: Any, boot: str, names: Mapping[int, str], addresses: tuple[Address, ...]) -> Link:
@@ -150,7 +151,7 @@ def _link(answer: Any, boot: str, names: Mapping[int, str], addresses: tuple[Add
         mac=answer.get_attr("IFLA_ADDRESS") or "",  # a tunnel has none
         boot=boot,
         up=bool(answer["flags"] & IFF_UP) and is_carried,
-        counters=_counted(answer.get_attr("IFLA_STATS64")),
+        counters=_as_counters(answer.get_attr("IFLA_STATS64")),
         master=names.get(answer.get_attr("IFLA_MASTER")),
         addresses=addresses,
     )

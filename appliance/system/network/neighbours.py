@@ -1,8 +1,8 @@
-"""The devices that the kernel has heard of, by pyroute2: neighbour tables of both families, and bridge ports.
+"""Lists the devices that the kernel has heard of, by pyroute2: neighbour tables of both families, and bridge ports.
 
-A gateway knows its devices by ARP and neighbour discovery; a bridge carries those without keeping them, and knows a
-device by the frames that came in at a port. Ages are the kernel's own. Entries that somebody configured, the machine's
-own, groups, and addresses that do not answer are no devices.
+A gateway knows its devices by ARP and neighbour discovery; a bridge forwards those without keeping them, and knows a
+device by the frames that came in at a port. Ages are the kernel's own. Configured entries, the machine's own, groups,
+and addresses that do not answer are no devices.
 """
 
 import os
@@ -16,7 +16,7 @@ from pyroute2 import IPRoute
 from appliance.core.machine import Sighting
 
 # linux/neighbour.h: the NUD states in which a device has answered (REACHABLE, STALE, DELAY, PROBE). Left out are
-# INCOMPLETE and FAILED, which nobody has answered, and NOARP and PERMANENT, which nobody needs to.
+# INCOMPLETE and FAILED, without an answer, and NOARP and PERMANENT, which need none.
 HEARD_STATES = 0x02 | 0x04 | 0x08 | 0x10
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")  # the kernel gives ages in USER_HZ
@@ -33,14 +33,14 @@ class RtnetlinkNeighbours:
         names = {answer["index"]: answer.get_attr("IFLA_IFNAME") for answer in self._rtnetlink.get_links()}
         neighbours = self._rtnetlink.get_neighbours(family=socket.AF_UNSPEC)
         # A neighbour was confirmed when it answered, a port's entry was updated when a frame came from the device;
-        # neither counts what was only sent to it.
+        # packets sent to it change neither.
         return (
             *_sightings(neighbours, names, "ndm_confirmed"),
             *_sightings(self._rtnetlink.fdb("dump"), names, "ndm_updated"),
         )
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Close the socket."""
         self._rtnetlink.close()
 
 

@@ -1,8 +1,7 @@
-"""Programs at interfaces, by the kernel's traffic control (rtnetlink): where packets come in, and where they go out.
+"""Attaches programs to interfaces, inward and outward, by the kernel's traffic control (rtnetlink).
 
-A program stands as a filter of a `clsact` queue and stays there, with its maps, when nobody has it open any more.
-Others may have filters there too, and are left alone. linux/rtnetlink.h and linux/pkt_cls.h tell the forms; `tc filter
-show` shows the same.
+A program is a filter of a `clsact` queue and stays there, with its maps, after this process has ended. Filters of other
+programs are left alone. linux/rtnetlink.h and linux/pkt_cls.h have the structures; `tc filter show` shows the filters.
 """
 
 import errno
@@ -43,7 +42,7 @@ PARENTS = {False: 0xFFFF_FFF2, True: 0xFFFF_FFF3}  # where packets come in, and 
 EXCLUSIVE = 0x200  # NLM_F_EXCL
 BOTH_WAYS = "clsact"
 HANDLE = 1
-# Behind what others may have put before us, as `tc` begins at 49152 and goes down.
+# After the filters of others: `tc` begins at 49152 and goes down.
 PRIORITY = 50_000
 EVERY_PROTOCOL = socket.htons(0x0003)  # ETH_P_ALL
 LARGEST_BYTES = 1 << 16
@@ -56,7 +55,7 @@ class TrafficControl:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Close the socket."""
         self._socket.close()
 
     def index(self, interface: str) -> int | None:
@@ -71,19 +70,19 @@ class TrafficControl:
         return index
 
     def attached(self, name: str) -> Mapping[Spot, int]:
-        """Where programs of this name stand, and the kernel's number of each."""
+        """The spots with a program of this name, and the kernel's number of each program."""
         spots = [spot for index, kind in self._queues().items() for spot in _spots(index, kind)]
         return {spot: identity for spot in spots for found, identity in self._programs(spot) if found == name}
 
     def attach(self, spot: Spot, name: str, program: int) -> str | None:
-        """Put this program there, in place of one of ours; returns the reason where the kernel refuses."""
+        """Attach this program, in place of one of ours; returns the reason where the kernel refuses."""
         index, is_outward = spot
         queue = TRAFFIC.pack(index, CLSACT_HANDLE, CLSACT_PARENT, 0) + attribute(KIND, text(BOTH_WAYS))
         refusal = self._order(NEW_QUEUE, CREATE | EXCLUSIVE, queue)
         if refusal is not None and refusal != EXISTS:
             return refusal
         if is_outward and self._queues().get(index) != BOTH_WAYS:
-            return "somebody's queue there is for what comes in alone"
+            return "another program's queue there takes only what comes in"
         options = [
             attribute(DESCRIPTOR, program.to_bytes(4, sys.byteorder)),
             attribute(NAME, text(name)),
@@ -93,7 +92,7 @@ class TrafficControl:
         return self._order(NEW_FILTER, CREATE, _filter(spot) + body)
 
     def detach(self, spot: Spot) -> None:
-        """Take ours away there, and the queue if nobody else uses it; what is gone already is no matter."""
+        """Detach our program, if it is there, and delete the queue if no other program uses it."""
         index, _ = spot
         self._order(DELETE_FILTER, 0, _filter(spot) + attribute(KIND, text("bpf")))
         kind = self._queues().get(index)
@@ -101,7 +100,7 @@ class TrafficControl:
             self._order(DELETE_QUEUE, 0, TRAFFIC.pack(index, CLSACT_HANDLE, CLSACT_PARENT, 0))
 
     def _queues(self) -> dict[int, str]:
-        """By interface, the kind of the queue that filters can stand at: `clsact`, or somebody's `ingress`."""
+        """By interface, the kind of the queue that takes filters: `clsact`, or another program's `ingress`."""
         found = {}
         for body in self._dump(GET_QUEUE, TRAFFIC.pack(0, 0, 0, 0)):
             index, _, parent, _ = TRAFFIC.unpack_from(body)
@@ -119,7 +118,7 @@ class TrafficControl:
         return self._dump(GET_FILTER, TRAFFIC.pack(spot.interface, 0, PARENTS[spot.is_outward], 0))
 
     def _dump(self, kind: int, body: bytes) -> list[bytes]:
-        """What the kernel has of a kind; nothing where the interface is gone."""
+        """The kernel's objects of a kind; empty where the interface is gone."""
         self._socket.send(HEADER.pack(HEADER.size + len(body), kind, REQUEST | DUMP, 0, 0) + body)
         found: list[bytes] = []
         while True:
@@ -129,6 +128,7 @@ class TrafficControl:
                 found.append(content)
 
     def _order(self, kind: int, flags: int, body: bytes) -> str | None:
+        """Request one change; returns the reason where the kernel refuses."""
         self._socket.send(HEADER.pack(HEADER.size + len(body), kind, REQUEST | ACK | flags, 0, 0) + body)
         [(_, _, _, content)] = messages(self._socket.recv(LARGEST_BYTES))
         code = error_number(content)

@@ -1,7 +1,7 @@
-"""The gateways and name servers that this computer uses, as the kernel's and the resolver's files tell.
+"""Finds the gateways and name servers of this computer in the files of the kernel and of the resolver.
 
 `/proc/net/route` and `/proc/net/ipv6_route` show the routes, `resolv.conf` the servers, and that of systemd-resolved
-those behind its own. What is not there, or is no line of theirs, is passed over.
+those behind its own. Missing files and other lines are skipped.
 """
 
 import socket
@@ -26,14 +26,14 @@ class LinuxUpstream:
         self._resolvers = tuple(resolvers)
 
     def essentials(self) -> Sequence[Protected]:
-        """The gateways and name servers that are used now."""
+        """The gateways and name servers in use now."""
         return [
             *(protected_host(address, GATEWAY) for address in self._gateways()),
             *(protected_host(address, NAME_SERVER) for address in self._name_servers()),
         ]
 
     def names(self) -> Sequence[str]:
-        """Its host name, and that in each domain that it belongs to or is searched in, and by multicast DNS."""
+        """The host name, alone, in each of the resolver's domains, and in that of multicast DNS."""
         name = socket.gethostname().lower()
         host = name.partition(".")[0]
         domains = [

@@ -1,7 +1,7 @@
-"""What others do to a table of the packet filter: the kernel's notices, read when it suits.
+"""Notices the changes that other programs make to a table of the packet filter.
 
-After the notices of one transaction comes one that names the process that made it. So a transaction of this program is
-told from another's, and another's that concerns our table from the many that do not.
+After the notices of one transaction the kernel sends one that names the process. This distinguishes transactions of
+this program from those of others, and among those the ones that concern our table.
 """
 
 import errno
@@ -25,11 +25,11 @@ NEW_GENERATION, GET_GENERATION = 15, 16  # NFT_MSG_*
 GROUP = 7  # NFNLGRP_NFTABLES
 SOL_NETLINK, ADD_MEMBERSHIP, DROP_MEMBERSHIP = 270, 1, 2  # linux/socket.h, linux/netlink.h
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h
-BUFFER_BYTES = 1 << 20  # a few thousand notices; where there are more, all is looked at
+BUFFER_BYTES = 1 << 20  # a few thousand notices; after more, the whole table is looked at
 LARGEST_BYTES = 1 << 16
 # NFTA_GEN_*
 PROCESS, PROCESS_NAME = 2, 3
-UNKNOWN = "somebody"
+UNKNOWN = "somebody"  # there were more notices than the socket holds
 
 
 class ChangeMonitor:
@@ -44,19 +44,19 @@ class ChangeMonitor:
         self.listen()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Close the socket."""
         self._socket.close()
 
     def listen(self) -> None:
-        """Take notice from now on."""
+        """Begin to receive notices."""
         self._socket.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, GROUP)
 
     def pause(self) -> None:
-        """Take no notice for a while; what happens until `listen` is not told."""
+        """Receive no notices until `listen`; those of the meantime are lost."""
         self._socket.setsockopt(SOL_NETLINK, DROP_MEMBERSHIP, GROUP)
 
     def disturber(self) -> str | None:
-        """Who has changed the table since the previous call, this program aside; `None`: nobody."""
+        """Name of another process that changed the table since the previous call; `None`: none did."""
         found: str | None = None
         while True:
             try:
@@ -66,7 +66,7 @@ class ChangeMonitor:
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-                found = UNKNOWN  # there were more notices than the socket holds
+                found = UNKNOWN
                 continue
             found = self._disturber_in(received) or found
 
@@ -76,14 +76,14 @@ class ChangeMonitor:
             if kind != NFTABLES << 8 | NEW_GENERATION:
                 self._concerned |= self._named in body
                 continue
-            told = attributes(body[FAMILY.size :])
-            if self._concerned and number(told, PROCESS) != self._own:
-                found = f"{name_in(told[PROCESS_NAME])} (process {number(told, PROCESS)})"
+            shown = attributes(body[FAMILY.size :])
+            if self._concerned and number(shown, PROCESS) != self._own:
+                found = f"{name_in(shown[PROCESS_NAME])} (process {number(shown, PROCESS)})"
             self._concerned = False
         return found
 
     def _own_process(self) -> int:
-        # The kernel's number for this process, which in a container is not the one that the process knows.
+        # The kernel's number for this process; in a container the process itself knows another.
         self._socket.send(message(NFTABLES << 8 | GET_GENERATION, REQUEST, 0, b""))
         [(_, _, _, body)] = messages(self._socket.recv(LARGEST_BYTES))
         return number(attributes(body[FAMILY.size :]), PROCESS)

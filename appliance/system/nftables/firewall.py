@@ -1,8 +1,8 @@
-"""Blocks in the kernel's packet filter: one table of our own, whose rules are put whole or not at all.
+"""Puts blocks in force in one table of the kernel's packet filter, each change whole or not at all.
 
-`core.kernel.nftables.block_rules` says what is in the table. Rules go through libnftables, as JSON, because an
+`core.kernel.nftables.block_rules` builds the rules. Rules go through libnftables, as JSON, because an
 interface may have a name that would be syntax in the text form; elements go by netlink, so that a change among 100,000
-is one element's work. The kernel drops an element when its time is over, even when this program has died.
+costs one element's work. The kernel drops an element when its time is over, even when this program has died.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from appliance.system.nftables.set_elements import SetElements
 
 __all__ = ["TABLE", "NftablesFirewall"]
 
-MANY = 2000  # changes whose own notices are not worth being read; what others do meanwhile is found by looking
+MANY = 2000  # changes; their own notices are not read, and changes of other programs meanwhile are found by looking
 
 
 class NftablesFirewall:
@@ -38,7 +38,7 @@ class NftablesFirewall:
         *,
         tracks_connections: bool = True,
     ) -> None:
-        """`tracks_connections`: make the kernel track them; of no use on a mirror port, where nothing passes."""
+        """`tracks_connections`: make the kernel track them; useless on a mirror port, where nothing passes."""
         self._nftables = nftables
         self._shown = shown
         self._elements = elements
@@ -49,7 +49,7 @@ class NftablesFirewall:
         self._left: tuple[int | None, Mapping[str, int]] = (None, {})
 
     def install_rules(self, places: Sequence[Place]) -> str | None:
-        """Put the rules for these places in force, in one transaction; elements that are there stay."""
+        """Put the rules for these places in force, in one transaction; existing elements stay."""
         there = ExistingTable(self._shown.objects(), self._shown.chains())
         present = {place.interface for place in places if self._shown.has_interface(place.interface)}
         commands = arrangement(there, places, present, tracks_connections=self._tracks_connections)
@@ -61,16 +61,16 @@ class NftablesFirewall:
         return refusal
 
     def is_intact(self) -> bool:
-        """Whether the rules are as they were left."""
+        """Whether the rules are as `install_rules` left them."""
         handle, chains = self._left
         return handle is not None and (self._shown.table_handle(), self._shown.chains()) == (handle, chains)
 
     def tampered_by(self) -> str | None:
-        """Who else has changed something of ours since the previous call; `None`: nobody."""
+        """Name of the other program that changed the table since the previous call; `None`: none did."""
         return self._notices.disturber()
 
     def replace_elements(self, pieces: Mapping[BlockSet, Collection[Range]], at_s: float) -> str | None:
-        """Put exactly these pieces in force, in one transaction, whatever was there before."""
+        """Put exactly these ranges in force, in one transaction, whatever the sets had before."""
         regions = {grid: Prefilter(grid, _bounds(pieces.get(grid.block_set, ()))) for grid in self._grids()}
         names = [*(block_set.name for block_set in self._sets), *(grid.name for grid in regions)]
         emptied = [encoding.everything(TABLE, name) for name in names]
@@ -84,7 +84,7 @@ class NftablesFirewall:
     def update_elements(
         self, gone: Mapping[BlockSet, Collection[Bounds]], new: Mapping[BlockSet, Collection[Range]], at_s: float
     ) -> str | None:
-        """Take some pieces away and put others, in one transaction."""
+        """Remove some ranges and add others, in one transaction."""
         removed = [body for block_set, bounds in gone.items() for body in _removed(block_set, bounds)]
         added = [body for block_set, pieces in new.items() for body in _added(block_set, pieces, at_s)]
         moved = {
@@ -103,24 +103,24 @@ class NftablesFirewall:
         return refusal
 
     def list_elements(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
-        """What the kernel says is in a set, a portion at a time; of prefixes, nothing where a region is missing."""
+        """Elements that the kernel shows of a set, a portion at a time; of prefixes, none where a region is missing."""
         for grid in grids(block_set):
             missing = {*self._regions.get(grid, ())}
-            for portion in self._shown.portions(grid.name):
+            for portion in self._shown.element_portions(grid.name):
                 missing.difference_update(key for key, _ in encoding.points(SHAPES[block_set.family], portion))
                 yield ()
             if missing:
                 return
-        for portion in self._shown.portions(block_set.name):
+        for portion in self._shown.element_portions(block_set.name):
             yield encoding.points(SHAPES[block_set.family], portion)
 
     def stopped(self) -> Mapping[str, int]:
-        """By origin, the packets that were stopped since the table was made."""
+        """By origin, the packets stopped since the table was made."""
         return {name: packets for name, (_, _, packets) in self._shown.counters().items()}
 
     def hit_counts(self) -> Sequence[Hit]:
-        """Who was stopped by which block how often, in the last minutes."""
-        return [hit for version in PROTOCOLS for hit in hits_in(self._shown.counted(hits_name(version)))]
+        """Packets stopped in the last minutes, by block and host."""
+        return [hit for version in PROTOCOLS for hit in hits_in(self._shown.element_counters(hits_name(version)))]
 
     def _grids(self) -> Iterator[Grid]:
         return (grid for block_set in self._sets for grid in grids(block_set))

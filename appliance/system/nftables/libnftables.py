@@ -1,7 +1,7 @@
-"""libnftables in the process: transactions for the kernel's packet filter, in nftables' JSON form.
+"""Runs transactions of the kernel's packet filter by libnftables, in its JSON form.
 
-Not for listing what may be large: a listing reads the whole ruleset of every program first, blocks and all
-(0.2 s with 64,000 blocked addresses); the only exceptions are a single set, and the chains.
+Not for large listings: a listing first reads the whole ruleset of every program, blocks included (0.2 s with 64,000
+blocked addresses); the only exceptions are a single set, and the chains.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from ctypes import CDLL, c_char_p, c_int, c_uint, c_void_p
 from typing import Any
 
-OWN = "appliance"  # what the names of all of our tables begin with
+OWN = "appliance"  # the names of all our tables begin with it
 LIBRARY = "libnftables.so.1"
 OUTPUT_JSON = 1 << 4  # nftables/libnftables.h: NFT_CTX_OUTPUT_JSON; input is then JSON too
 
@@ -33,7 +33,7 @@ class Nftables:
             raise FirewallUnavailable(f"the packet filter needs root (CAP_NET_ADMIN) and nf_tables: {refusal}")
 
     def run(self, commands: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
-        """One transaction: what the kernel listed, as JSON, and the reason where it refused; then nothing changed."""
+        """Run one transaction; returns the listing as JSON, and the reason where the kernel refused all of it."""
         request = json.dumps({"nftables": commands}).encode()
         failed = self._library.nft_run_cmd_from_buffer(self._context, request)
         # Reading a buffer empties it for the next run, so both are read.
@@ -42,7 +42,7 @@ class Nftables:
         return listed, _first_line(reason) if failed else None
 
     def release(self) -> tuple[Sequence[str], str | None]:
-        """Remove every table of ours, whatever is in it: their names, and the reason where the kernel refused."""
+        """Remove every table of ours; returns their names, and the reason where the kernel refused."""
         listed, refusal = self.run([{"list": {"tables": {}}}])
         if refusal is not None:
             return (), refusal

@@ -1,16 +1,40 @@
-"""The kernel's own meters: one table of the packet filter, kept as it is found and changed only where plans differ.
+"""Keeps the kernel's own meters: one table of the packet filter, changed only where plans differ from it.
 
-The table `netdev appliance_meters` outlives this program. A start finds the counts of the one before; a flush by
-somebody else makes other meters, with other identities. `core.kernel.nftables.meter_rules` says what is in it,
-`core.kernel.nftables.meter_change` how it changes.
+The table `netdev appliance_meters` outlives this program, and the next start goes on with its counts. When another
+program flushes it, new meters with other identities begin at zero. For each department the table has
 
-A quota of the kernel counts the same packets as the counters do, from the same zero on, so that moving its limit needs
-no count to be read first, and lets nothing slip. But the kernel counts what goes out with its Ethernet header: at each
-`apply` a limit is moved by what that makes. While this program is dead, a department is stopped early by that much:
-by 1 % of what then remained where packets are full, more where they are small, never late.
+    counters   `up`, `down`            bytes and packets, never touched while the department stays as it is
+    quota      `stop`                  the same bytes from the same zero on; what exceeds its limit is refused
+    sets       `up4`, `up6`, `down4`,  a counter for each host
+               `down6`
+    sets       `left4`, `left6`        a quota for each host, where hosts are limited
+    chains     `from`, `to`            the rules (`core.kernel.nftables.meter_rules`)
 
-A quota goes on counting what it refuses. So one that was met, and has something left, is made anew with what the
-counters say, which stand still meanwhile because all is refused.
+and these values describe it:
+
+    value          content                                             made by                 valid for
+    Plan           what a department is to have                        monitor                 one `apply`
+    Structure      the plans without the quotas' limits; when it is    `apply`                 comparing
+                   the same as before, only limits move
+    Layout         the objects, chains and rules of a structure        `meter_rules.layout`    as long as its structure
+    ExistingTable  what is in the table before a change                Nfnetlink, or InForce   one transaction
+    Limit          a new limit for one `stop` quota                    `meter_change.moved`    one transaction
+    InForce        structure and layout after the last change, and     `_commit`               until the next change
+                   the handles by which a foreign change shows
+
+    plans -> Structure -- the same, and nobody else changed the table ------> limits alone --+
+                 |                                                                           +--> one transaction
+                 +------- another --> Layout (wanted), ExistingTable (as the kernel shows) --+    (`meter_change`)
+
+A transaction empties the chains that change, deletes what nothing refers to any more, adds objects and moves limits,
+and fills the chains again. The kernel does all of it between two packets, or nothing.
+
+A limit is moved without reading a count first, so that nothing slips through: the quota has counted what the counters
+have. It is read before them all the same, because a quota that is met refuses everything, and its counters then stand
+still. But the kernel counts outgoing packets with their Ethernet header, by which each `apply` corrects the limit.
+While this program is dead a department is stopped early by that much: by 1 % of what then remained where packets are
+full, more where they are small, never late. A quota goes on counting what it refuses: one that was met and has
+something left is made again, with what the counters say.
 """
 
 import socket
@@ -19,7 +43,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 from appliance.core.kernel.nftables.host_rules import Left, beyond_name, due, left_name
-from appliance.core.kernel.nftables.meter_change import TABLE, moved, transaction
+from appliance.core.kernel.nftables.meter_change import TABLE, Limit, moved, transaction
 from appliance.core.kernel.nftables.meter_names import (
     ETHERNET_BYTES,
     is_held,
@@ -40,6 +64,7 @@ from appliance.system.nftables.set_elements import SetElements
 __all__ = ["TABLE", "NftablesMeters"]
 
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+ADDRESS_BYTES = {4: 4, 6: 16}
 
 Counted = Sequence[int]  # bytes and packets, as the kernel counts them
 UNCOUNTED = (0, 0)
@@ -48,9 +73,9 @@ LOOKS = 4  # for which a host that was active still counts as such, beside the l
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """All that decides what is in the table, but for the limits. `present`: those of its interfaces that exist.
+    """All that decides the table's content except limits. `present`: those of its interfaces that exist.
 
-    `shares`: by throttled department, into how many its rate is divided.
+    `shares`: by throttled department, the number of shares of its rate.
     """
 
     plans: tuple[Plan, ...] = ()
@@ -60,20 +85,20 @@ class Structure:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """A throttled department's hosts. `counted`: by key and set, its bytes; `active`: how many of late had more."""
+    """Hosts of a throttled department. `counted`: bytes by set and key. `active`: how many, latest look last."""
 
     counted: Mapping[tuple[str, bytes], int] = field(default_factory=dict)
     active: Sequence[int] = ()
 
     @property
     def shares(self) -> int:
-        """Into how many the rate is divided: by the most that were active, because a pause is not yet an end."""
+        """The number of shares for the most hosts of the latest looks, because a pause is not yet an end."""
         return shares(max(self.active, default=1))
 
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What was put in force, and what the kernel then showed. `is_limited`: whether a department has a limit."""
+    """The latest change, and what the kernel showed after it. `is_limited`: whether a department has a limit."""
 
     structure: Structure = Structure()
     layout: Layout = field(default_factory=Layout)
@@ -83,85 +108,83 @@ class InForce:
 
 
 class NftablesMeters:
-    """`ports.Meters` of the network namespace that `nftables` and `shown` were made in."""
+    """`ports.Meters` of the network namespace that `nftables`, `shown` and `elements` were made in."""
 
     def __init__(
         self, nftables: Nftables, shown: Nfnetlink, elements: SetElements, boot: str, notice_port: int | None = None
     ) -> None:
         """`shown`: reads `TABLE`. `boot`: the kernel's name of this boot, part of a meter's identity.
 
-        `notice_port`: of this machine, to which the HTTP of a cut-off host is led; `None`: it is refused.
+        `notice_port`: port of this machine that serves the HTTP of hosts that are cut off; `None`: it is refused.
         """
         self._nftables = nftables
         self._shown = shown
         self._elements = elements
-        self._notice = notice_table(notice_port) if notice_port else []
         self._boot = boot
-        self._force = InForce()
+        self._notice = notice_table(notice_port) if notice_port else []
+        self._in_force = InForce()
         self._activity: Mapping[str, Activity] = {}
         self._left: dict[str, Left] = {}
 
     def apply(self, plans: Sequence[Plan]) -> str | None:
-        """Meter and hold exactly by these plans; a meter that is there already keeps its count."""
-        interfaces = {plan.interface for plan in plans}
-        self._activity = {plan.department: self._observe(plan) for plan in plans if plan.throttle_bytes_s is not None}
+        """Meter and hold exactly by these plans; a meter that exists already keeps its count."""
+        self._activity = {
+            plan.department: self._latest_activity(plan) for plan in plans if plan.throttle_bytes_s is not None
+        }
         structure = Structure(
             tuple(replace(plan, stop_at_bytes=None) for plan in plans),
-            frozenset(filter(self._shown.has_interface, interfaces)),
+            frozenset(filter(self._shown.has_interface, {plan.interface for plan in plans})),
             {name: activity.shares for name, activity in self._activity.items()},
         )
-        if structure == self._force.structure and self._stands():
-            return self._hold(plans)
-        return self._build(structure, plans)
+        if structure == self._in_force.structure and self._is_unchanged():
+            return self._move_limits(plans)
+        return self._rebuild(structure, plans)
 
     def read(self) -> Mapping[str, Reading]:
-        """By department, its meter; `unclaimed:<interface>` is what no department there claims."""
+        """By department, its meter; `unclaimed:<interface>` counts what no department there claims."""
         return {
             department: _reading(identity, facing, up, down)
             for department, _, facing, identity, up, down in self._meters()
         }
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
-        """By department and address, the meters of its hosts. One that was silent for a day has begun at zero again."""
+        """By department and address, the meters of its hosts. After a day of silence a host begins at zero again."""
         return {
-            department: self._hosts(meter, facing, identity)
+            department: self._host_readings(meter, facing, identity)
             for department, meter, facing, identity, *_ in self._meters()
             if ":" not in department
         }
 
     def refused(self) -> int:
-        """Packets that were turned away because a quota was used up, since the table was made."""
+        """Packets refused because a quota was used up, since the table was made."""
         _, _, packets = self._shown.counters().get(REFUSED, (0, 0, 0))
         return packets
 
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
-        """Hold each of these hosts to what it has left."""
-        for plan in filter(is_held, self._force.structure.plans):
-            for version, family in FAMILIES.items():
-                own = {
-                    socket.inet_pton(family, host): left_bytes
-                    for host, left_bytes in left.get(plan.department, {}).items()
-                    if ip_address(host).version == version
-                }
-                refusal = self._hold_hosts(plan, version, own)
+        """Hold each of these hosts to the bytes it has left; returns the reason where the kernel refuses."""
+        for plan in self._in_force.structure.plans:
+            if not is_held(plan) or plan.host_limit_bytes is None:
+                continue
+            packed = {ip_address(host).packed: left_bytes for host, left_bytes in left.get(plan.department, {}).items()}
+            for version, size in ADDRESS_BYTES.items():
+                own = {key: left_bytes for key, left_bytes in packed.items() if len(key) == size}
+                refusal = self._hold_family(plan, plan.host_limit_bytes, version, own)
                 if refusal is not None:
                     return refusal
         return None
 
-    def _hold_hosts(self, plan: Plan, version: int, left: Left) -> str | None:
-        if plan.host_limit_bytes is None:
-            return None
+    def _hold_family(self, plan: Plan, limit_bytes: int, version: int, left: Left) -> str | None:
         name, beyond = left_name(plan, version), beyond_name(plan, version)
-        shown = self._shown.limited(name)
-        wanted = due(left, self._left.get(name, {}), shown, plan.host_limit_bytes)
+        shown = self._shown.element_quotas(name)
+        wanted = due(left, self._left.get(name, {}), shown, limit_bytes)
         self._left[name] = left
         if not wanted:
             return None
-        former = {name: shown, beyond: self._shown.keys(beyond)}
+        former = {name: shown, beyond: self._shown.element_keys(beyond)}
         return self._elements.replace_quotas(TABLE, name, wanted, former)
 
     def _meters(self) -> Iterator[tuple[str, str, str, str, Counted, Counted]]:
-        """Department, how its objects' names end, facing, identity, and what was counted up and down."""
+        """Department, ending of its objects' names, facing, identity, and the counters up and down."""
         table = self._shown.table_handle()
         counters = self._shown.counters()
         for name, (handle, *up) in counters.items():
@@ -171,63 +194,67 @@ class NftablesMeters:
                 facing, department = parse_name(name)
                 yield department, meter, facing, f"{self._boot}/{table}/{handle}", up, down[1:]
 
-    def _hosts(self, meter: str, facing: str, identity: str) -> dict[str, Reading]:
+    def _host_readings(self, meter: str, facing: str, identity: str) -> dict[str, Reading]:
         found = {}
         for version, family in FAMILIES.items():
-            up = {key: counted for key, *counted in self._shown.counted(f"up{version}{meter}")}
-            down = {key: counted for key, *counted in self._shown.counted(f"down{version}{meter}")}
+            up = {key: counted for key, *counted in self._shown.element_counters(f"up{version}{meter}")}
+            down = {key: counted for key, *counted in self._shown.element_counters(f"down{version}{meter}")}
             for key in up | down:
                 if _is_host(key):
                     reading = _reading(identity, facing, up.get(key, UNCOUNTED), down.get(key, UNCOUNTED))
                     found[socket.inet_ntop(family, key)] = reading
         return found
 
-    def _observe(self, plan: Plan) -> Activity:
-        """Who of a throttled department has sent or received since the last look."""
+    def _latest_activity(self, plan: Plan) -> Activity:
+        """The hosts of a throttled department whose bytes have changed since the previous look."""
         before = self._activity.get(plan.department, Activity())
         names = [object_name(f"{way}{version}", plan) for way in ("up", "down") for version in FAMILIES]
-        counted = {(name, key): size for name in names for key, size, _ in self._shown.counted(name)}
+        counted = {(name, key): size for name in names for key, size, _ in self._shown.element_counters(name)}
         active = {key for (name, key), size in counted.items() if size != before.counted.get((name, key))}
         return Activity(counted, (*before.active[-LOOKS:], len(active)))
 
-    def _stands(self) -> bool:
-        """Whether the table is as it was left: rules and hooks too."""
-        return self._shown.table_handle() == self._force.handle and self._shown.chains() == self._force.chains
+    def _is_unchanged(self) -> bool:
+        """Whether the table is as the latest change left it, rules and hooks included."""
+        in_force = self._in_force
+        return self._shown.table_handle() == in_force.handle and self._shown.chains() == in_force.chains
 
-    def _build(self, structure: Structure, plans: Sequence[Plan]) -> str | None:
-        """Put the table into the state of the plans, whatever is in it."""
-        known = self._force.layout.rules if self._stands() else {}
-        there = ExistingTable(self._shown.objects(), self._shown.chains(), known)
+    def _rebuild(self, structure: Structure, plans: Sequence[Plan]) -> str | None:
+        """Put the table into the state of the plans, whatever its content."""
+        known_rules = self._in_force.layout.rules if self._is_unchanged() else {}
+        existing = ExistingTable(self._shown.objects(), self._shown.chains(), known_rules)
         wanted = layout(plans, shares=structure.shares, leads=bool(self._notice))
         # Only kernels from 6.16 on take a chain for an interface that does not exist, and keep it when one goes.
         absent = {
             chain
             for chain, interface in wanted.devices.items()
-            if interface not in structure.present and chain not in there.chains
+            if interface not in structure.present and chain not in existing.chains
         }
-        return self._put(InForce(structure, wanted.without(absent)), there, plans, self._notice)
+        changed = InForce(structure, wanted.without(absent), is_limited=_are_limited(plans))
+        return self._commit(changed, existing, self._due_limits(plans), self._notice)
 
-    def _hold(self, plans: Sequence[Plan]) -> str | None:
-        """Move the limits; all else stands."""
-        if not self._force.is_limited and not _are_limited(plans):
-            return None
-        kinds = {name: kind for name, (kind, _) in self._force.layout.objects.items()}
-        return self._put(self._force, ExistingTable(kinds, self._force.chains, self._force.layout.rules), plans)
-
-    def _put(
-        self, wanted: InForce, there: ExistingTable, plans: Sequence[Plan], more: Sequence[Command] = ()
-    ) -> str | None:
-        """One transaction, if there is anything to do."""
-        # In this order: where a quota was met, its counters stand still.
-        quotas = self._shown.quotas()
-        moving = moved(plans, quotas, self._shown.counters())
-        if wanted is not self._force or moving:
-            _, refusal = self._nftables.run([*transaction(there, wanted.layout, moving), *more])
-            if refusal is not None:
-                return refusal
-            wanted = replace(wanted, handle=self._shown.table_handle(), chains=self._shown.chains())
-        self._force = replace(wanted, is_limited=_are_limited(plans))
+    def _move_limits(self, plans: Sequence[Plan]) -> str | None:
+        """Move the limits of a table that is otherwise as it should be."""
+        former = self._in_force
+        changed = replace(former, is_limited=_are_limited(plans))
+        limits = self._due_limits(plans) if former.is_limited or changed.is_limited else []
+        if limits:
+            kinds = {name: kind for name, (kind, _) in former.layout.objects.items()}
+            return self._commit(changed, ExistingTable(kinds, former.chains, former.layout.rules), limits)
+        self._in_force = changed
         return None
+
+    def _due_limits(self, plans: Sequence[Plan]) -> list[Limit]:
+        quotas = self._shown.quotas()  # before the counters: those of a quota that is met no longer change
+        return moved(plans, quotas, self._shown.counters())
+
+    def _commit(
+        self, changed: InForce, existing: ExistingTable, limits: Sequence[Limit], more: Sequence[Command] = ()
+    ) -> str | None:
+        """One transaction; then note what the kernel shows of it."""
+        _, refusal = self._nftables.run([*transaction(existing, changed.layout, limits), *more])
+        if refusal is None:
+            self._in_force = replace(changed, handle=self._shown.table_handle(), chains=self._shown.chains())
+        return refusal
 
 
 def _are_limited(plans: Sequence[Plan]) -> bool:
@@ -246,6 +273,6 @@ def _reading(identity: str, facing: str, up: Counted, down: Counted) -> Reading:
 
 
 def _is_host(address: bytes) -> bool:
-    """Whether this can be the address of one: neither unspecified, nor of many (multicast, broadcast)."""
-    first_of_many = 224 if len(address) == 4 else 255
-    return address[0] < first_of_many and any(address)
+    """Whether this can be one host's address: neither unspecified, nor multicast or broadcast."""
+    first_multicast = 224 if len(address) == 4 else 255
+    return address[0] < first_multicast and any(address)

@@ -43,7 +43,7 @@ LARGEST_BYTES = 1 << 16  # of what one receive returns; the kernel fills at most
 # Two milliseconds' reading. For each portion the kernel walks an interval set from its beginning again, so that half
 # as much costs twice as much; of itself it fills NLMSG_GOODSIZE, which is half of this.
 PORTION_BYTES = 1 << 14
-MOST_ATTEMPTS = 10  # a ruleset that changes under each of them is not worth waiting for
+MOST_ATTEMPTS = 10  # where the ruleset changes during all of them, the last answer has to do
 
 
 class Nfnetlink:
@@ -56,12 +56,12 @@ class Nfnetlink:
         self._table = text(table)
 
     def close(self) -> None:
-        """Give the sockets back."""
+        """Close the sockets."""
         self._socket.close()
         self._listing.close()
 
     def has_interface(self, name: str) -> bool:
-        """Whether there is an interface of this name."""
+        """Whether an interface of this name exists."""
         try:
             ioctl(self._socket, GET_INDEX, INTERFACE_REQUEST.pack(name.encode(), 0))
         except OSError as error:
@@ -71,17 +71,17 @@ class Nfnetlink:
         return True
 
     def table_handle(self) -> int | None:
-        """The table's handle, which no other table since the boot has had; `None`: the table is not there."""
+        """The table's handle, unique since the boot; `None`: there is no table."""
         for answer in self._ask(GET_TABLE, attribute(1, self._table), flags=REQUEST):
             return int.from_bytes(attributes(answer)[4], "big")
         return None
 
     def counters(self) -> dict[str, tuple[int, int, int]]:
-        """By name, each counter's handle, which no other object of the table ever has, its bytes and its packets."""
+        """By name, each counter's handle (unique within the table), bytes and packets."""
         return {name: (handle, number(data, 1), number(data, 2)) for name, handle, data in self._objects(COUNTER)}
 
     def quotas(self) -> dict[str, tuple[int, int]]:
-        """By name, the bytes that each quota has seen, which the kernel shows up to the limit only, and the limit."""
+        """By name, the bytes that each quota has counted, at most its limit, and the limit."""
         return {name: (number(data, 4), number(data, 1)) for name, _, data in self._objects(QUOTA)}
 
     def objects(self) -> dict[str, str]:
@@ -92,41 +92,41 @@ class Nfnetlink:
         return objects | dict.fromkeys(self.sets(), "set")
 
     def sets(self) -> set[str]:
-        """The names of the table's sets that have one."""
+        """The names of the table's named sets."""
         listed = (attributes(answer) for answer in self._ask(GET_SET, attribute(1, self._table)))
         return {name for found in listed if not (name := name_in(found[2])).startswith("__")}
 
     def chains(self) -> dict[str, int]:
-        """By name, how many rules are in each chain of the table or lead to it."""
+        """By name, the use count of each chain of the table: its rules, and those that lead to it."""
         listed = (attributes(answer) for answer in self._ask(GET_CHAIN, attribute(1, self._table)))
         return {name_in(found[3]): number(found, 6) for found in listed if found[1] == self._table}
 
-    def counted(self, name: str) -> Iterator[tuple[bytes, int, int]]:
-        """Of a set whose elements count: each key, its bytes and its packets; nothing where the set is not there."""
+    def element_counters(self, name: str) -> Iterator[tuple[bytes, int, int]]:
+        """Each key of a set whose elements count, with its bytes and packets; nothing where there is no such set."""
         for key, data in self._elements(name):
             yield key, number(data, 1), number(data, 2)
 
-    def keys(self, name: str) -> set[bytes]:
-        """Of a set whose elements hold something: their keys."""
+    def element_keys(self, name: str) -> set[bytes]:
+        """The keys of a set whose elements have an expression."""
         return {key for key, _ in self._elements(name)}
 
-    def limited(self, name: str) -> dict[bytes, tuple[int, int]]:
-        """Of a set whose elements hold quotas: by key, the bytes seen, shown up to the limit only, and the limit."""
+    def element_quotas(self, name: str) -> dict[bytes, tuple[int, int]]:
+        """By key of a set whose elements are quotas, the bytes counted, at most the limit, and the limit."""
         return {key: (number(data, 4), number(data, 1)) for key, data in self._elements(name)}
 
     def _elements(self, name: str) -> Iterator[tuple[bytes, dict[int, bytes]]]:
-        """Of a set: each key, and what its expression shows."""
+        """Each key of a set, with the attributes of its expression."""
         request = attribute(1, self._table) + attribute(2, text(name))
         for answer in self._ask(GET_ELEMENTS, request):
             for element in members(attributes(answer).get(3, b"")):
                 found = attributes(element)
-                if 7 in found:  # else it is somebody else's, and counts nothing
+                if 7 in found:  # else another program added it, and it counts nothing
                     yield attributes(found[1])[1], attributes(attributes(found[7])[2])
 
-    def portions(self, name: str) -> Iterator[bytes]:
-        """What shows a set's elements, each some hundreds, for `points`; nothing where it is not there.
+    def element_portions(self, name: str) -> Iterator[bytes]:
+        """The bodies of messages with a set's elements, some hundreds each; nothing where there is no such set.
 
-        To be read to its end before the next; what else is asked meanwhile does not disturb it.
+        To be read to the end before the next; other questions meanwhile do not disturb it.
         """
         request = attribute(1, self._table) + attribute(2, text(name))
         self._listing.send(message(NFTABLES << 8 | GET_ELEMENTS, REQUEST | DUMP, NFPROTO_NETDEV, request))
@@ -146,7 +146,7 @@ class Nfnetlink:
             yield name_in(found[2]), int.from_bytes(found[6], "big"), attributes(found[4])
 
     def _ask(self, kind: int, request: bytes, flags: int = REQUEST | DUMP) -> list[bytes]:
-        """The attributes of each message of the answer; empty where what was asked for is not there."""
+        """The attributes of each message of the answer; empty where the object does not exist."""
         for _ in range(MOST_ATTEMPTS):
             self._socket.send(message(NFTABLES << 8 | kind, flags, NFPROTO_NETDEV, request))
             answer, interrupted = self._receive(to_the_end=bool(flags & DUMP))

@@ -1,8 +1,8 @@
-"""The audit trail in a SQLite file of its own, to which the database itself allows appending only.
+"""Keeps the audit trail in a SQLite file of its own, which the database itself allows to grow only.
 
-Triggers refuse every change, and every deletion but that of what is too old to be kept, so that not even a slip in this
-program, or a person with the `sqlite3` command, removes a line without taking the triggers away first. What is too old
-goes a few lines at a time, with the entries that push it out.
+Triggers refuse every change, and every deletion except that of entries too old to be kept, so that neither a bug in
+this program nor a person with the `sqlite3` command removes an entry without dropping the triggers first. Each new
+entry deletes a few that are too old.
 """
 
 import logging
@@ -21,7 +21,7 @@ from appliance.system.storage.sqlite import BUSY_S, DAMAGE, code_of, move_aside,
 log = logging.getLogger(__name__)
 
 MOST_ENTRIES = 20_000  # 8 MB of usual ones, 130 MB of the longest; at 50 changes a day more than a year
-BATCH = 8  # deleted at most with one entry: faster than they come, and no pause that anybody notices
+BATCH = 8  # deleted at most with one entry: faster than they come, without a noticeable pause
 COLUMNS = [field.name for field in fields(AuditEntry)]
 
 migrations = Migrations("audit")
@@ -49,10 +49,10 @@ class AuditStoreUnavailable(Exception):
 
 
 class SqliteAuditStore:
-    """`ports.Trail` in one SQLite file."""
+    """`ports.AuditStore` in one SQLite file."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file. Raises `AuditStoreUnavailable`."""
+        """Open or create the file, in place of a damaged one. Raises `AuditStoreUnavailable`."""
         try:
             try:
                 self._database = _opened(path)
@@ -66,16 +66,16 @@ class SqliteAuditStore:
             raise AuditStoreUnavailable(f"{path}: the audit trail cannot be kept here: {error}") from error
 
     def close(self) -> None:
-        """Fold the log into the file and let go of it."""
+        """Fold the log into the file and close it."""
         self._database.close()
 
     def record(self, entry: AuditEntry) -> None:
-        """Append this entry, synced to the medium; where the medium does not take it, the log has it."""
+        """Append this entry, synced to the medium; where the medium does not take it, the program's log has it."""
         try:
             with self._database.atomic():
                 self._append(entry)
         except sqlite3.Error as error:
-            # Refusing the change would be worse: on a full disk nobody could lift a block.
+            # Refusing the change would be worse: on a full disk no block could be lifted.
             log.error("the audit trail does not take an entry (%s): %s", error, entry)
 
     def read(
@@ -93,7 +93,7 @@ class SqliteAuditStore:
         ]
 
     def _append(self, entry: AuditEntry) -> None:
-        # The deletion comes first: it takes the lock, so that no other program's entry comes between digest and digest.
+        # The deletion comes first: it takes the lock, so that no other program's entry comes between the two digests.
         marks = ", ".join("?" * (len(COLUMNS) + 1))
         self._database.execute(
             "DELETE FROM entry WHERE number IN (SELECT number FROM entry WHERE number <="
@@ -112,9 +112,9 @@ def _opened(path: Path) -> Database:
 
 
 def altered_at(path: Path) -> int | None:
-    """The number of the first entry of the file that was altered, or misses the one before; `None`: none was.
+    """Number of the first entry that was altered, or whose predecessor is missing; `None`: there is none.
 
-    Only looks, at most 20,000 digests. Raises `AuditStoreUnavailable`.
+    Reads only, at most 20,000 digests. Raises `AuditStoreUnavailable`.
     """
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as database:

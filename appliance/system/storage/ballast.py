@@ -1,7 +1,7 @@
-"""Ballast: a file that takes room on the medium, to be given up when there is no other.
+"""Ballast: a file that reserves room on the medium, to be given up when the disk is full.
 
-When other programs fill the disk, SQLite cannot even open its file, or delete a row. The ballast's room is what the
-last orders of a person and a start need. It is taken again once the disk is far from full.
+When other programs fill the disk, SQLite cannot even open its file, or delete a row. The ballast's room is enough for
+a person's last orders and a start. It is reserved again once the disk is far from full.
 """
 
 import os
@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 BALLAST_BYTES = 2 << 20  # the log of the state at its largest (1 MB), its index, and a start's own needs
-ROOM_BYTES = 16 << 20  # that must be free before so much is taken: who is short of room is not robbed of it
+ROOM_BYTES = 16 << 20  # free space needed to reserve it: a disk short of room is not filled further
 
 
 class Ballast:
@@ -19,7 +19,7 @@ class Ballast:
         self._path = path
 
     def lay(self) -> None:
-        """Take the room again, if there is enough beside it."""
+        """Reserve the room again, if enough stays free beside it."""
         try:
             if self._path.exists() or shutil.disk_usage(self._path.parent).free < ROOM_BYTES:
                 return
@@ -29,7 +29,7 @@ class Ballast:
             self.give_up()
 
     def give_up(self) -> bool:
-        """Free the room; false: there was none."""
+        """Free the room; false: none was reserved."""
         try:
             self._path.unlink()
         except OSError:
@@ -37,7 +37,7 @@ class Ballast:
         return True
 
     def trouble(self) -> str | None:
-        """Why there is none, for a person; `None`: it lies there."""
+        """Why there is no ballast, for a person; `None`: there is."""
         if self._path.exists():
             return None
         return f"the disk under {self._path.parent} is nearly full; make room, or changes will be lost"

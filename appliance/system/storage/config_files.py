@@ -11,7 +11,7 @@ FORMER = "former.toml"
 
 
 class ConfigFileWriter:
-    """`ports.Drafts` of one configuration file. `config_file`: `None` where the service runs without one."""
+    """`ports.ConfigFiles` of one configuration file. `config_file`: `None` where the service runs without one."""
 
     def __init__(self, config_file: Path | None, state_dir: Path) -> None:
         self._config_file = config_file
@@ -19,7 +19,7 @@ class ConfigFileWriter:
         self._former = state_dir / FORMER
 
     def obstacle(self) -> str | None:
-        """Why a draft could not take the configuration file's place."""
+        """Reason why a draft cannot take the configuration file's place; `None`: it can."""
         if self._config_file is None:
             return "the service was started without a configuration file; start it with --config"
         if not os.access(self._config_file.resolve().parent, os.W_OK):
@@ -27,7 +27,7 @@ class ConfigFileWriter:
         return None
 
     def save(self, content: bytes) -> str | None:
-        """Keep this draft; returns why that is impossible."""
+        """Save this draft; returns why that fails."""
         try:
             write_whole(self._draft, content)
         except OSError as error:

@@ -1,13 +1,13 @@
-"""History on the disk: sums by bucket and series in a SQLite file of its own, which may be lost without harm.
+"""Keeps history on the disk: sums by bucket and series in a SQLite file of its own, which may be lost without harm.
 
-The books are elsewhere and exact. A damaged file is moved aside and begun anew, and what the disk does not take stays
-with the caller. A crash or a power cut loses at most what was not handed over yet, and of what the kernel had not
-written, some seconds.
+The exact books are in the `Store`. A damaged file is moved aside and replaced by an empty one, and sums that the disk
+does not take stay with the caller. A crash loses at most the sums that were not handed over yet; a power cut loses also
+those of the seconds that the kernel had not written.
 
-What spares the SD card, and the figures, are measured by `tests/bench/history.py`: batches of many minutes; a record
-that holds all buckets of a quarter of an hour or an hour of one series, as narrow as its numbers allow; a key that is
-the time and then the series, so that a batch appends to the end of four tables instead of touching a page for each
-series; and a log that is folded into the file seldom and beside the event loop, because only that waits for the medium.
+Four measures spare the SD card (`tests/bench/history.py` has the figures): batches of many minutes; records of all
+buckets of a quarter of an hour or an hour of one series, as narrow as their numbers allow; keys of the time and then
+the series, so that a batch appends to the end of four tables instead of touching a page for each series; and a log that
+is folded into the file seldom and beside the event loop, because only that waits for the medium.
 """
 
 import logging
@@ -31,7 +31,7 @@ FIRST_HOST = 1 << 16  # the numbers below it are departments'
 MOST_NUMBERS = 16384  # series whose number is remembered: 8 times the hosts that the appliance is made for, 3 MB
 OLDEST = -(1 << 62)  # before every key
 FOLD_S = 14400.0  # the batches of some hours share pages; their log is 5 MB where there is most to write
-BACKSTOP_PAGES = 8192  # 32 MB: the log is folded at a commit only if `fold` has not come for a day
+BACKSTOP_PAGES = 8192  # 32 MB: a commit folds the log only if `fold` was not called for a day
 
 PRAGMAS = (
     "synchronous = NORMAL",  # a commit does not wait for the medium, and a power cut leaves the file whole
@@ -39,7 +39,7 @@ PRAGMAS = (
     "secure_delete = OFF",  # Debian's is on: it would write each page once more, in zeros, when its sums are deleted
 )
 
-# The buckets of one record: what is written at once is not written again. Each divides the hour.
+# Buckets of one record: those of a batch, so that no record is written twice. Each divides the hour.
 RECORD_BUCKETS = {Step.MINUTE: 15, Step.FIVE_MINUTES: 12, Step.HOUR: 1, Step.DAY: 1}
 
 TABLES = {
@@ -80,16 +80,16 @@ _DELETE_SERIES = (
 
 
 class SqliteHistoryStore:
-    """`ports.Archive` in one SQLite file with a write-ahead log; it is opened when it is first needed."""
+    """`ports.HistoryStore` in one SQLite file with a write-ahead log; opened when it is first needed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._database: Database | None = None
         self._numbers: dict[Series, tuple[int, int]] = {}  # with the last day seen
-        self._pruned: dict[tuple[Step, int], int] = {}  # up to which key, so that no look begins from the oldest
+        self._pruned: dict[tuple[Step, int], int] = {}  # up to which key, so that no search starts at the oldest
 
     def add(self, sums: Mapping[Series, Mapping[Key, Sequence[int]]]) -> str | None:
-        """Add these bytes to what is there, in one transaction; `None`, or why nothing was added."""
+        """Add these bytes to the stored sums in one transaction; returns `None`, or why nothing was added."""
         try:
             with self._opened() as database, database.atomic():
                 for step, records in self._records(database, sums).items():
@@ -99,7 +99,7 @@ class SqliteHistoryStore:
         return None
 
     def read(self, step: Step, series: Series, buckets: range) -> Mapping[int, Passed]:
-        """By bucket, what is kept of this series."""
+        """By bucket, the stored sums of this series."""
         try:
             with self._opened() as database:
                 return self._read(database, step, series, buckets)
@@ -124,11 +124,11 @@ class SqliteHistoryStore:
         try:
             with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True, timeout=BUSY_S)) as connection:
                 connection.execute("PRAGMA wal_checkpoint (PASSIVE)").close()
-        except sqlite3.Error as error:  # the medium is full or damaged, which `add` tells; the log holds everything
+        except sqlite3.Error as error:  # the medium is full or damaged, which `add` reports; the log has everything
             log.info("%s: its log is not folded: %s", self._path, error)
 
     def close(self) -> None:
-        """Fold the log and let go of the file."""
+        """Fold the log and close the file."""
         database, self._database = self._database, None
         self._numbers.clear()
         if database is not None:
@@ -138,7 +138,7 @@ class SqliteHistoryStore:
     def _opened(self) -> Iterator[Database]:
         """The database.
 
-        What fails for another reason than a full disk closes it, to be opened anew: if it is damaged, as an empty one.
+        After a failure other than a full disk it is closed, to be opened again; a damaged file is moved aside first.
         """
         try:
             if self._database is None:
@@ -146,7 +146,7 @@ class SqliteHistoryStore:
                 self._database = open_database(self._path, migrations, PRAGMAS)
             yield self._database
         except (OSError, sqlite3.Error) as error:
-            self._numbers.clear()  # some may have been of the transaction that failed
+            self._numbers.clear()  # some may belong to the transaction that failed
             if code_of(error) != sqlite3.SQLITE_FULL:
                 self.close()
             if code_of(error) in DAMAGE:
@@ -217,7 +217,7 @@ class SqliteHistoryStore:
                     database.execute(_sql(_DELETE_SERIES, step), (newest >> SERIES_BITS, oldest, newest)).close()
                     self._numbers.clear()
                 database.execute(_sql(_DELETE, step), (oldest, newest, first_number)).close()
-        # What is added behind this point, by a clock that was set back, is found after the next start.
+        # Sums added before this point, by a clock that was set back, are found after the next start.
         self._pruned[step, first_number] = keys[-1][0] if len(keys) == most else max(since, until)
         return len(keys)
 
@@ -237,7 +237,7 @@ def _add(database: Database, step: Step, records: dict[int, dict[int, Sequence[i
 
 
 def _packed(sums: Mapping[int, Sequence[int]], size: int) -> bytes:
-    """The width of a number in bytes, and the numbers: up plus one (0: there is no such bucket), and down."""
+    """Encode a record: a number's width in bytes, then by bucket up plus one (0: no such bucket) and down."""
     numbers = [0] * (2 * size)
     for bucket, (up_bytes, down_bytes) in sums.items():
         place = bucket % size * 2
@@ -247,7 +247,7 @@ def _packed(sums: Mapping[int, Sequence[int]], size: int) -> bytes:
 
 
 def _unpacked(key: int, data: bytes, size: int) -> list[tuple[int, int, int]]:
-    """The buckets that there are, each with its sums."""
+    """The record's buckets, each with its sums."""
     width = data[0]
     numbers = [int.from_bytes(data[at : at + width], "little") for at in range(1, len(data), width)]
     first = (key >> SERIES_BITS) * size

@@ -1,6 +1,6 @@
-"""The register: who has a password, which tokens were made and which revoked, in a SQLite file of its own.
+"""Keeps people with their password hashes, and issued and revoked tokens, in a SQLite file of its own.
 
-The command line writes here too, with or without a service that runs; `version` tells the service that it has.
+The command line writes here too, with or without a running service, which notices by `version`.
 """
 
 import logging
@@ -20,7 +20,7 @@ from appliance.system.storage.sqlite import DAMAGE, code_of, open_database
 
 log = logging.getLogger(__name__)
 
-MOST_TICKETS = 10_000  # 2 MB; an office of 100 people who log in each day fills it in three months, were none over
+MOST_TICKETS = 10_000  # 2 MB; 100 people who log in each day would fill it in three months if no token expired
 
 migrations = Migrations("register")
 
@@ -53,7 +53,7 @@ class PeopleStoreUnavailable(Exception):
 
 
 class SqlitePeopleStore:
-    """People and tickets; what a person changed is on the medium when the method returns."""
+    """People and token records; a person's changes are on the medium when the method returns."""
 
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises `PeopleStoreUnavailable`."""
@@ -67,26 +67,26 @@ class SqlitePeopleStore:
             raise PeopleStoreUnavailable(f"{path}: people and tokens cannot be kept here: {reason}") from error
 
     def close(self) -> None:
-        """Fold the log into the file and let go of it."""
+        """Fold the log into the file and close it."""
         self._database.close()
 
     def version(self) -> int:
-        """Another number after anybody, another process too, has changed something."""
-        # `data_version` tells of others' changes, `total_changes` of our own.
+        """A number that differs after every change, by this process or another."""
+        # `data_version` counts changes of other processes, `total_changes` our own.
         (others,) = self._database.execute("PRAGMA data_version").fetchone()
         return int(others) + int(self._database.conn.total_changes)
 
     def people(self) -> Sequence[Person]:
-        """Everybody who has a password, by name."""
+        """All people with a password, by name."""
         return [_person(row) for row in self._database.query("SELECT * FROM person ORDER BY name")]
 
     def person(self, name: str) -> tuple[Person, str] | None:
-        """Somebody with the hash of the password; `None`: nobody has this name."""
+        """The person of this name with the password hash; `None`: there is none."""
         row = next(self._database.query("SELECT * FROM person WHERE name = ?", [name]), None)
         return None if row is None else (_person(row), row["password"])
 
     def add_person(self, person: Person, password_hash: str, wall: datetime) -> bool:
-        """Add somebody; false where the name is taken."""
+        """Add a person; false where the name is taken."""
         with self._transaction() as database:
             cursor = database.execute(
                 "INSERT OR IGNORE INTO person (name, role, departments, password, since) VALUES (?, ?, ?, ?, ?)",
@@ -97,24 +97,24 @@ class SqlitePeopleStore:
         return added == 1
 
     def set_password(self, name: str, password_hash: str, wall: datetime) -> None:
-        """Give somebody another password; the logins made with the old one are revoked."""
+        """Change a password, and revoke the logins made with the old one."""
         with self._transaction():
             self._database.execute("UPDATE person SET password = ? WHERE name = ?", [password_hash, name]).close()
             self._end_logins(name, wall)
 
     def remove_person(self, name: str, wall: datetime) -> None:
-        """Remove somebody and revoke the logins."""
+        """Remove a person and revoke the logins."""
         with self._transaction():
             self._database.execute("DELETE FROM person WHERE name = ?", [name]).close()
             self._end_logins(name, wall)
 
     def tokens(self) -> Sequence[TokenRecord]:
-        """Every token that is remembered, the newest first."""
+        """Every recorded token, the newest first."""
         return [_ticket(row) for row in self._database.query("SELECT * FROM ticket ORDER BY issued_at DESC, id")]
 
     def remember(self, ticket: TokenRecord) -> None:
-        """Keep a token for the list; one that is there already stays as it is. The soonest to expire make room."""
-        # An issuer's is known again as soon as it is shown again: not worth waiting for the medium.
+        """Record a token, unless it is recorded already. Beyond the limit those that expire soonest are deleted."""
+        # An issuer's token is recorded again when it is shown again: not worth waiting for the medium.
         with self._transaction(synced=ticket.origin is not TokenOrigin.ISSUER):
             self._database.table("ticket").insert(_ticket_row(ticket), ignore=True)
             self._database.execute(
@@ -124,7 +124,7 @@ class SqlitePeopleStore:
             ).close()
 
     def revoke(self, ticket: TokenRecord, wall: datetime) -> None:
-        """Let this token in no more, whether it was remembered or not."""
+        """Revoke this token, whether it was recorded or not."""
         with self._transaction():
             self._database.table("ticket").insert(_ticket_row(ticket), ignore=True)
             self._database.execute(
@@ -132,28 +132,28 @@ class SqlitePeopleStore:
             ).close()
 
     def forget(self, before: datetime) -> None:
-        """Forget the tokens that expired before this moment: they are refused for that."""
+        """Delete the tokens that expired before this moment: they are refused as expired."""
         with suppress(Refused), self._transaction():  # a full disk keeps them a little longer
             self._database.execute("DELETE FROM ticket WHERE expires_at < ?", [timestamp(before)]).close()
 
     def revoked(self) -> frozenset[str]:
-        """The ids of the tokens that are not to be let in."""
+        """The ids of the revoked tokens."""
         rows = self._database.query("SELECT id FROM ticket WHERE revoked_at IS NOT NULL")
         return frozenset(row["id"] for row in rows)
 
     def floor(self) -> datetime | None:
-        """The latest moment that is known to have passed."""
+        """The latest moment that has certainly passed."""
         row = next(self._database.query("SELECT at FROM known_moment"), None)
         return None if row is None else datetime.fromisoformat(row["at"])
 
     def save_floor(self, wall: datetime) -> None:
-        """Note that this moment has certainly come."""
-        with suppress(Refused), self._transaction():  # on a full disk an earlier one stands
+        """Save a moment that has certainly come."""
+        with suppress(Refused), self._transaction():  # on a full disk the earlier one stays
             self._database.table("known_moment").upsert({"id": 1, "at": timestamp(wall)})
 
     @contextmanager
     def _transaction(self, *, synced: bool = True) -> Iterator[Database]:
-        """Raises `Refused` where the medium takes nothing; then nothing is changed."""
+        """One transaction. Raises `Refused` where the medium takes nothing; then nothing is changed."""
         self._database.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}").close()
         try:
             with self._database.atomic():

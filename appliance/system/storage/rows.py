@@ -1,7 +1,7 @@
-"""Rows: what is kept, as the columns of a table, and back.
+"""Converts the state's values to rows of a table, and back.
 
-A row that nobody saved so (a kind that there is not, a number that is none) raises one of `NOT_A_ROW`: what was damaged
-must not be taken for books.
+A row that cannot have been saved (an unknown kind, a number that is text) raises one of `NOT_A_ROW`: damage must not be
+taken for books.
 """
 
 import json
@@ -61,17 +61,17 @@ def mark_from(row: Row) -> Mark:
 
 
 def saving_row(wall: datetime) -> Row:
-    """The one row that says when metering was saved last."""
+    """The one row with the time of the latest saving."""
     return {"id": 1, "at": timestamp(wall)}
 
 
 def saving_from(row: Row) -> datetime:
-    """When metering was saved last."""
+    """The time in that row."""
     return datetime.fromisoformat(row["at"])
 
 
 def limit_from(row: Row) -> tuple[str, QuotaKind, int | None]:
-    """Department, kind and bytes of a limit that was set by hand."""
+    """Department, kind and bytes of a limit that a person set."""
     limit_bytes = row["limit_bytes"]
     return _text(row["department"]), QuotaKind(row["kind"]), None if limit_bytes is None else int(limit_bytes)
 
@@ -91,7 +91,7 @@ BLOCK_COLUMNS = (
 
 
 def block_key(block: Block) -> tuple[str, str, str]:
-    """What tells a block from all others, in the table's columns."""
+    """The key of a block, in the table's columns."""
     return block.target, block.department or "", block.origin
 
 
@@ -132,13 +132,13 @@ def block_from(row: Row) -> Block:
 
 
 def learned_values(learned: LearnedAddress) -> tuple[str, str, str, str, float]:
-    """The row of what a blocked name resolves to."""
+    """The row of a learned address."""
     target, department, origin = learned.block
     return target, department or "", origin, learned.address, learned.ends
 
 
 def learned_of(values: Sequence[Any]) -> LearnedAddress:
-    """What a blocked name resolves to, of its row."""
+    """The learned address of a row."""
     target, department, origin, address, ends = values
     return LearnedAddress((_text(target), _text(department) or None, intern(origin)), _text(address), float(ends))
 

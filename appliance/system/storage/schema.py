@@ -1,7 +1,6 @@
-"""The schema of the state: changes in their order, each of which a file has had or not had.
+"""The schema of the state, as a sequence of migrations of a `sqlite_utils.Database`.
 
-A change that was released stays as it is, for files that have had it; what is to be otherwise is another, at the end.
-They are given the database (`sqlite_utils.Database`), and say what is to be in it.
+A released migration is never edited, because files have had it; a further change is another one at the end.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +8,7 @@ from typing import Any
 
 
 def _ledgers_blocks_maintenance(database: Any) -> None:
-    """The books begin."""
+    """Books, limits, blocks and the maintenance."""
     database.table("ledger").create(
         {"department": str, "kind": str, "start": str, "used_bytes": int, "raised": str, "granted_bytes": int},
         pk=("department", "kind", "start"),
@@ -41,7 +40,7 @@ def _ledgers_blocks_maintenance(database: Any) -> None:
 
 
 def _blocks_by_origin(database: Any) -> None:
-    """What two origins want, one lifts for itself only; the kernel knows a block by its number."""
+    """Each origin has blocks of its own; the kernel knows a block by its number."""
     block = database.table("block")
     block.add_column("number", int, not_null_default=0)
     block.add_column("is_provisional", int, not_null_default=0)
@@ -49,7 +48,7 @@ def _blocks_by_origin(database: Any) -> None:
 
 
 def _what_blocked_names_resolve_to(database: Any) -> None:
-    """What blocked names were seen to resolve to, and by which time blocks were reckoned last."""
+    """Addresses learned for blocked names, and the latest time of the blocks' clock."""
     database.table("learned").create(
         {"target": str, "department": str, "origin": str, "address": str, "ends": float},
         pk=("target", "department", "origin", "address"),

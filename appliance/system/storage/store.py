@@ -1,15 +1,15 @@
-"""The state that survives a power cut: ledgers with their marks, blocks and the maintenance, in one SQLite file.
+"""Keeps the state through a power cut: ledgers with their marks, blocks and the maintenance, in one SQLite file.
 
-A byte is charged and marked in one transaction, so that a crash can lose neither half. What a person ordered (a block,
-a maintenance) is synced to the medium before the caller goes on; metering is not: SQLite's WAL keeps the file whole
+One transaction charges a byte and marks it, so that a crash can lose neither half. A person's orders (a block, a
+maintenance) are synced to the medium before the caller goes on. Metering is not: SQLite's WAL keeps the file whole
 through a power cut and may lose the last checkpoint, whose bytes the kernel forgot with the power anyway. Small pages
-spare the SD card: `tests/bench/disk.py` measures what a day writes.
+spare the SD card: `tests/bench/disk.py` measures the writes of a day.
 
-A file that is damaged, or holds a row that cannot be what was saved, is not opened (`StoreDamaged`): who opens it moves
-it away, begins another and has that `take_over` what can still be read. The books go over whole or not at all, because
+A damaged file, or one with a row that cannot have been saved, is not opened (`StoreDamaged`): the caller moves it
+aside, creates another and lets it `take_over` the readable rows. The books are taken over whole or not at all, because
 a mark without its ledger would lose bytes or charge them twice.
 
-On a full disk what a person orders is refused, and metering stays in memory; a reserve is given up first.
+On a full disk a person's orders are refused, and metering stays in memory; before that the ballast is given up.
 """
 
 import logging
@@ -64,7 +64,7 @@ PRAGMAS = (
 )
 
 _DAMAGED = {*DAMAGE, sqlite3.SQLITE_ERROR}  # the last: a table is missing
-_NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}  # as a full disk shows itself
+_NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}  # errors of a full disk
 
 # Blocks go by position: 100,000 of them by name cost three times as much.
 READ_BLOCKS = f"SELECT {', '.join(BLOCK_COLUMNS)} FROM block"  # noqa: S608  our own names
@@ -80,7 +80,7 @@ DELETE_LEARNED_FOR = "DELETE FROM learned WHERE target = ? AND department = ? AN
 
 BOOKS = "the books"  # ledgers and marks belong together
 
-# What is kept, in the words of a person: its tables, and what reads a row of each.
+# Content by its name for people: its tables, each with the function that reads a row.
 CONTENTS: Mapping[str, Mapping[str, Callable[[Row], object]]] = {
     BOOKS: {"ledger": ledger_from, "mark": mark_from, "saving": saving_from},
     "limits": {"quota_limit": limit_from},
@@ -98,18 +98,18 @@ class StoreUnavailable(Exception):
 
 
 class StoreDamaged(Exception):
-    """There is a file, and it is not what was saved; the text says why."""
+    """The file is not as it was saved; the text says why."""
 
 
 class SqliteStore:
     """`ports.Store` in one SQLite file with a write-ahead log."""
 
-    def __init__(self, path: Path, reserve: Ballast | None = None, *, is_checked: bool = True) -> None:
+    def __init__(self, path: Path, ballast: Ballast | None = None, *, is_checked: bool = True) -> None:
         """Open or create the file and bring its schema up to date. Raises `StoreUnavailable`, `StoreDamaged`.
 
-        `is_checked`: whether all is read once, to see that it is whole; else what is damaged raises where it is read.
+        `is_checked`: read everything once to find damage now; else damage raises when it is read.
         """
-        self._reserve = reserve
+        self._ballast = ballast
         self._log = path.with_name(f"{path.name}-wal")
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -122,15 +122,15 @@ class SqliteStore:
                 self._check()
         except (OSError, sqlite3.Error) as error:
             raise StoreUnavailable(f"{path}: state cannot be kept here: {error}") from error
-        if reserve is not None:
-            reserve.lay()
+        if ballast is not None:
+            ballast.lay()
 
     def close(self) -> None:
-        """Fold the log into the file and let go of it."""
+        """Fold the log into the file and close it."""
         self._database.close()
 
     def take_over(self, damaged: Path) -> Sequence[str]:
-        """Save here what can be read of a damaged file; returns what could not be, or not all, in words.
+        """Save here the readable rows of a damaged file; returns the names of the contents that are incomplete.
 
         Raises `StoreUnavailable`.
         """
@@ -163,11 +163,11 @@ class SqliteStore:
         return [ledger_from(row) for row in rows]
 
     def marks(self) -> Mapping[str, Mark]:
-        """By department, the meter up to which its bytes are charged."""
+        """By department, the meter reading up to which its bytes are charged."""
         return {row["department"]: mark_from(row) for row in self._table("mark").rows}
 
     def saved_at(self) -> datetime | None:
-        """When metering was saved last, by the wall clock; `None`: never."""
+        """Time of the latest saving of metering, by the wall clock; `None`: never."""
         for row in self._table("saving").rows:
             return saving_from(row)
         return None
@@ -181,7 +181,7 @@ class SqliteStore:
         forgotten: Collection[str] = (),
         synced: bool = False,
     ) -> bool:
-        """Ledgers and marks by account, in one transaction; false where the medium does not take them."""
+        """Save ledgers and marks by account in one transaction; false where the medium does not take them."""
 
         def save() -> None:
             for account in forgotten:
@@ -198,12 +198,12 @@ class SqliteStore:
         except sqlite3.OperationalError as error:
             log.error("the books cannot be saved and are kept in memory: %s", error)
             return False
-        if self._reserve is not None:
-            self._reserve.lay()
+        if self._ballast is not None:
+            self._ballast.lay()
         return True
 
     def limits(self) -> Mapping[str, Mapping[QuotaKind, int | None]]:
-        """By department and kind, the limits that were set by hand over the configured ones."""
+        """By department and kind, the limits that people set over the configured ones."""
         found: dict[str, dict[QuotaKind, int | None]] = {}
         for row in self._table("quota_limit").rows:
             department, kind, limit_bytes = limit_from(row)
@@ -211,7 +211,7 @@ class SqliteStore:
         return found
 
     def save_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None) -> None:
-        """Remember a limit that was set by hand, synced to the medium."""
+        """Save a limit that a person set, synced to the medium."""
         row = {"department": department, "kind": kind, "limit_bytes": limit_bytes}
         self._order(lambda: self._table("quota_limit").upsert(row))
 
@@ -220,7 +220,7 @@ class SqliteStore:
         return [block_of(values) for values in self._database.execute(READ_BLOCKS)]
 
     def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
-        """Write or replace some blocks and forget others; not synced, because the kernel shall not wait for that."""
+        """Save some blocks and delete others; not synced, because the kernel must not wait for the medium."""
 
         def save() -> None:
             self._database.conn.executemany(DELETE_BLOCK, map(block_key, deleted))
@@ -230,7 +230,7 @@ class SqliteStore:
         self._order(save, synced=False)
 
     def sync(self) -> None:
-        """See that all that was saved is on the medium; of SQLite's log that is all that it would do itself.
+        """Wait until everything saved is on the medium; SQLite itself would do no more than sync its log.
 
         Raises `Refused`, `E_MAINTENANCE`.
         """
@@ -238,18 +238,18 @@ class SqliteStore:
             for path in (self._log, self._log.parent):  # the log may be new
                 sync(path)
         except OSError as error:
-            log.error("what was ordered may not survive a power cut: %s", error)
+            log.error("orders may not survive a power cut: %s", error)
             raise Refused(
                 Code.MAINTENANCE,
                 f"the disk fails ({error.strerror}): it is done, but a power cut may take it back; replace the disk",
             ) from error
 
     def learned(self) -> Sequence[LearnedAddress]:
-        """What blocked names were seen to resolve to."""
+        """Addresses that blocked names were seen to resolve to."""
         return [learned_of(values) for values in self._database.execute(READ_LEARNED)]
 
     def save_learned(self, saved: Sequence[LearnedAddress], deleted: Sequence[LearnedAddress]) -> None:
-        """Note what names resolve to, and what no more; not synced, because it will be seen again."""
+        """Save and delete learned addresses; not synced, because they will be seen again."""
 
         def save() -> None:
             self._database.conn.executemany(DELETE_LEARNED, [learned_values(one)[:-1] for one in deleted])
@@ -258,23 +258,23 @@ class SqliteStore:
         self._order(save, synced=False)
 
     def reckoned_at(self) -> datetime | None:
-        """The time by which blocks were last reckoned; `None`: never."""
+        """The latest saved time of the blocks' clock; `None`: never saved."""
         for row in self._table("reckoning").rows:
             return saving_from(row)
         return None
 
     def save_reckoned(self, wall: datetime) -> None:
-        """Remember the time by which blocks are reckoned; not synced, because the minute before will do."""
+        """Save the time of the blocks' clock; not synced, because that of the minute before will do."""
         self._order(lambda: self._table("reckoning").upsert(saving_row(wall), pk="id"), synced=False)
 
     def maintenance(self) -> Maintenance | None:
-        """The maintenance that was announced or under way, or `None`."""
+        """The maintenance that is announced or under way, or `None`."""
         for row in self._table("maintenance").rows:
             return maintenance_from(row)
         return None
 
     def save_maintenance(self, maintenance: Maintenance | None) -> None:
-        """Remember the maintenance, or that there is none, synced to the medium."""
+        """Save the maintenance, or that there is none, synced to the medium."""
 
         def save() -> None:
             self._table("maintenance").delete_where()
@@ -287,7 +287,7 @@ class SqliteStore:
         return self._database.table(name)
 
     def _order(self, save: Callable[[], object], *, synced: bool = True) -> None:
-        """Save what a person ordered, or refuse it whole."""
+        """Save a person's order, or refuse it whole."""
         try:
             self._commit(save, synced=synced)
         except sqlite3.OperationalError as error:
@@ -297,7 +297,7 @@ class SqliteStore:
             ) from error
 
     def _commit(self, save: Callable[[], object], *, synced: bool) -> None:
-        """One transaction; where there is no room for it, the reserve is given up and it is tried once more."""
+        """Run one transaction; without room for it, give up the ballast and try once more."""
         self._database.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}").close()
         try:
             with self._database.atomic():
@@ -308,13 +308,13 @@ class SqliteStore:
                 save()
 
     def _make_room(self, error: sqlite3.OperationalError) -> None:
-        """Give up the reserve; raises the error again where it is of another kind, or there is no reserve."""
-        if code_of(error) not in _NO_ROOM or self._reserve is None or not self._reserve.give_up():
+        """Give up the ballast; raises the error again where it is of another kind, or there is no ballast."""
+        if code_of(error) not in _NO_ROOM or self._ballast is None or not self._ballast.give_up():
             raise error
-        log.warning("there is no room for the state (%s); the reserve is given up", error)
+        log.warning("there is no room for the state (%s); the ballast is given up", error)
 
     def _check(self) -> None:
-        """Close the file and raise `StoreDamaged` where it is not whole, or a row is none that was saved."""
+        """Close the file and raise `StoreDamaged` where SQLite finds damage, or a row cannot have been saved."""
         damage = self._damage()
         if damage is not None:
             self.close()
@@ -333,9 +333,9 @@ class SqliteStore:
 
 def _opened(path: Path) -> Database:
     if path.is_dir():
-        raise StoreDamaged("a folder stands in its place")
+        raise StoreDamaged("a folder is in its place")
     if path.exists() and path.stat().st_size == 0:
-        raise StoreDamaged("it is empty")  # SQLite would take it for a new one, and delete its log unread
+        raise StoreDamaged("it is empty")  # SQLite would take it for a new file, and delete its log unread
     try:
         return open_database(path, migrations, PRAGMAS)
     except sqlite3.DatabaseError as error:
@@ -344,7 +344,7 @@ def _opened(path: Path) -> Database:
 
 
 def _readable(source: Database, table: str, reader: Callable[[Row], object]) -> tuple[Sequence[Row], bool]:
-    """The rows of a table that can be read, and whether these are all, in a table that is whole."""
+    """The readable rows of a table, and whether the table is whole and all of its rows are readable."""
     rows: list[Row] = []
     wrong: list[str] = []
     try:
@@ -367,6 +367,6 @@ def _readable(source: Database, table: str, reader: Callable[[Row], object]) -> 
 
 
 def _require_damage(error: sqlite3.DatabaseError) -> None:
-    """Raise the error again where it says something else, such as that another program holds the file."""
+    """Raise the error again where it is not about damage, but for instance about a lock of another program."""
     if code_of(error) not in _DAMAGED:
         raise error

@@ -1,37 +1,41 @@
 import socket
 import struct
+from collections.abc import Callable, Iterator
 
 import dns.message
 import pytest
 
+from appliance.core.machine import Frame
 from appliance.system.network.capture import MOST_FRAMES, PacketCapture
-from tests.lab.network import WEB_V4, WEB_V6, network
+from tests.lab.fixtures import Until
+from tests.lab.host import Host
+from tests.lab.network import WEB_V4, WEB_V6, Network, network
 
 SYN, RST = 0x02, 0x04
 SENTINEL = b"\xff" * 6 + b"\x02" * 6 + bytes.fromhex("0800450000280001000040060000 0a090909 0a090908")
 SENTINEL += struct.pack("!HHIIBBHHH", 9, 9, 0, 0, 5 << 4, SYN, 0, 0, 0)  # a SYN that nobody in the lab would send
 
 
-def _capture(lab, *interfaces):
+def _capture(lab: Network, *interfaces: str) -> PacketCapture:
     with lab.appliance.entered():
         capture = PacketCapture(promiscuous=lab.position == "mirror")
         capture.attach(interfaces)
     return capture
 
 
-def _send(host, *frames):
+def _send(host: Host, *frames: bytes) -> None:
     with host.entered(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sending:
         sending.bind(("eth0", 0))
         for frame in frames:
             sending.send(frame)
 
 
-def _all_until_sentinel(lab, capture, until):
+def _all_until_sentinel(lab: Network, capture: PacketCapture, until: Until) -> list[Frame]:
     """Every frame captured before one that is sent now."""
     _send(lab.hosts[0], SENTINEL)
-    found = []
+    found: list[Frame] = []
 
-    def arrived():
+    def arrived() -> bool:
         found.extend(capture.frames())
         return any(frame.data == SENTINEL for frame in found)
 
@@ -39,7 +43,7 @@ def _all_until_sentinel(lab, capture, until):
     return [frame for frame in found if frame.data != SENTINEL]
 
 
-def _flags(frame):
+def _flags(frame: Frame) -> int | None:
     """The TCP flags of a frame without VLAN tag and IP options; `None` where it is not TCP."""
     is_v6 = frame.data[12:14] == b"\x86\xdd"
     protocol, at = (frame.data[20], 54) if is_v6 else (frame.data[23], 34)
@@ -47,12 +51,12 @@ def _flags(frame):
 
 
 @pytest.fixture(params=["gateway", "bridge", "mirror"])
-def lab(request):
+def lab(request: pytest.FixtureRequest) -> Iterator[Network]:
     with network(request.param) as lab:
         yield lab
 
 
-def test_in_each_position_lookups_and_connections_are_seen_and_no_content(lab, until):
+def test_in_each_position_lookups_and_connections_are_seen_and_no_content(lab: Network, until: Until) -> None:
     lab.start_dns()
     lab.start_web()
     capture = _capture(lab, "eth1")
@@ -76,7 +80,7 @@ def test_in_each_position_lookups_and_connections_are_seen_and_no_content(lab, u
     assert {frame.interface for frame in frames} == {"eth1"}
 
 
-def test_a_tag_inside_a_tag_is_understood(gateway, until):
+def test_a_tag_inside_a_tag_is_understood(gateway: Network, until: Until) -> None:
     capture = _capture(gateway, "eth1")
     inner = SENTINEL[:12] + b"\x81\x00\x00\x14" + SENTINEL[12:]
     _send(gateway.hosts[0], SENTINEL[:12] + b"\x88\xa8\x00\x15" + inner[12:])  # the kernel takes the outer one away
@@ -84,13 +88,13 @@ def test_a_tag_inside_a_tag_is_understood(gateway, until):
     capture.close()
 
 
-def test_a_call_hands_out_a_bounded_number_of_frames_and_keeps_the_rest(gateway, until):
+def test_a_call_hands_out_a_bounded_number_of_frames_and_keeps_the_rest(gateway: Network, until: Until) -> None:
     capture = _capture(gateway, "eth1")
     sent = 2 * MOST_FRAMES + 1
     _send(gateway.hosts[0], *[SENTINEL] * sent)
-    taken = []
+    taken: list[int] = []
 
-    def all_taken():
+    def all_taken() -> bool:
         taken.append(len(capture.frames()))
         return sum(taken) == sent
 
@@ -99,13 +103,13 @@ def test_a_call_hands_out_a_bounded_number_of_frames_and_keeps_the_rest(gateway,
     capture.close()
 
 
-def test_a_busy_interface_does_not_starve_another(gateway, until):
+def test_a_busy_interface_does_not_starve_another(gateway: Network, until: Until) -> None:
     capture = _capture(gateway, "eth1", "eth0")
     _send(gateway.uplink, SENTINEL)
     _send(gateway.hosts[0], *[SENTINEL] * (10 * MOST_FRAMES))
-    found = []
+    found: list[str] = []
 
-    def is_heard():
+    def is_heard() -> bool:
         found.extend(frame.interface for frame in capture.frames())
         return "eth0" in found
 
@@ -114,15 +118,15 @@ def test_a_busy_interface_does_not_starve_another(gateway, until):
     capture.close()
 
 
-def test_frames_that_nobody_took_in_time_are_counted(gateway, until):
+def test_frames_that_nobody_took_in_time_are_counted(gateway: Network, until: Until) -> None:
     capture = _capture(gateway, "eth1")
     assert capture.lost() == 0
     sent = 20_000  # of about 1 KiB each as the kernel counts, ten times what the buffer holds
     _send(gateway.hosts[0], *[SENTINEL] * sent)
     until(lambda: capture.lost() > sent // 2)
-    taken = []
+    taken: list[int] = []
 
-    def all_taken():
+    def all_taken() -> bool:
         taken.append(len(capture.frames()))
         return sum(taken) + capture.lost() == sent
 
@@ -132,7 +136,7 @@ def test_frames_that_nobody_took_in_time_are_counted(gateway, until):
     assert capture.lost() == lost
 
 
-def test_an_interface_that_does_not_exist_is_picked_up_when_it_does(gateway, until):
+def test_an_interface_that_does_not_exist_is_picked_up_when_it_does(gateway: Network, until: Until) -> None:
     gateway.appliance.run(["ip", "link", "delete", "eth1"])
     capture = _capture(gateway, "eth1", "eth0")
     gateway.cable_department()
@@ -142,7 +146,7 @@ def test_an_interface_that_does_not_exist_is_picked_up_when_it_does(gateway, unt
     capture.close()
 
 
-def test_an_interface_that_vanishes_is_dropped_and_its_successor_heard(gateway, until):
+def test_an_interface_that_vanishes_is_dropped_and_its_successor_heard(gateway: Network, until: Until) -> None:
     capture = _capture(gateway, "eth1")
     gateway.appliance.run(["ip", "link", "delete", "eth1"])
     assert capture.frames() == []
@@ -153,7 +157,7 @@ def test_an_interface_that_vanishes_is_dropped_and_its_successor_heard(gateway, 
     capture.close()
 
 
-def test_a_successor_is_heard_even_when_nobody_noticed_the_change(gateway, until):
+def test_a_successor_is_heard_even_when_nobody_noticed_the_change(gateway: Network, until: Until) -> None:
     capture = _capture(gateway, "eth1")
     gateway.appliance.run(["ip", "link", "delete", "eth1"])
     gateway.cable_department()
@@ -163,7 +167,7 @@ def test_a_successor_is_heard_even_when_nobody_noticed_the_change(gateway, until
     capture.close()
 
 
-def test_an_interface_that_was_down_is_heard_again(gateway, until):
+def test_an_interface_that_was_down_is_heard_again(gateway: Network, until: Until) -> None:
     capture = _capture(gateway, "eth1")
     for state in ("down", "up"):
         gateway.appliance.run(["ip", "link", "set", "eth1", state])
@@ -174,7 +178,7 @@ def test_an_interface_that_was_down_is_heard_again(gateway, until):
     capture.close()
 
 
-def test_what_is_no_longer_asked_for_is_not_heard(gateway):
+def test_what_is_no_longer_asked_for_is_not_heard(gateway: Network) -> None:
     capture = _capture(gateway, "eth1", "eth0")
     capture.attach(["eth0"])
     _send(gateway.hosts[0], SENTINEL)
@@ -182,14 +186,14 @@ def test_what_is_no_longer_asked_for_is_not_heard(gateway):
     capture.close()
 
 
-def test_only_a_mirror_port_listens_to_what_is_not_for_it(gateway, mirror):
+def test_only_a_mirror_port_listens_to_what_is_not_for_it(gateway: Network, mirror: Network) -> None:
     for lab, expected in ((gateway, "promiscuity 0"), (mirror, "promiscuity 1")):
         capture = _capture(lab, "eth1")
         assert expected in lab.appliance.run(["ip", "-d", "link", "show", "eth1"]).stdout
         capture.close()
 
 
-def test_without_the_right_to_capture_it_says_what_is_missing(run_unprivileged):
+def test_without_the_right_to_capture_it_says_what_is_missing(run_unprivileged: Callable[[str], str]) -> None:
     said = run_unprivileged(
         "from appliance.system.network.capture import PacketCapture; PacketCapture(promiscuous=False)"
     )

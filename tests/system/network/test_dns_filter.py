@@ -2,10 +2,11 @@
 
 import ctypes
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from ipaddress import ip_network
+from typing import Any
 
 import dns.edns
 import dns.exception
@@ -48,7 +49,7 @@ class Program:
 
     def allow_all(self) -> None:
         for key in self.loaded[maps.DENIED].elements():
-            self.loaded[maps.DENIED].take(key)
+            self.loaded[maps.DENIED].delete(key)
 
     def run(self, frame: bytes) -> tuple[int, bytes]:
         """What it does with a frame that comes in, and what becomes of the frame."""
@@ -80,7 +81,7 @@ def denying(filter_: Program) -> Iterator[Program]:
     filter_.allow_all()
 
 
-def query(name: str, kind: str = "A", **options) -> bytes:
+def query(name: str, kind: str = "A", **options: Any) -> bytes:
     return dns.message.make_query(name, kind, **{"use_edns": False, "id": 0x1234, **options}).to_wire()
 
 
@@ -383,7 +384,9 @@ def test_whatever_comes_it_passes_is_dropped_or_is_answered_with_a_message_that_
             assert told.rcode() == dns.rcode.NXDOMAIN
 
 
-def test_where_the_kernel_takes_no_program_that_is_told_and_nothing_is_left_open(run_unprivileged) -> None:
+def test_where_the_kernel_takes_no_program_that_is_told_and_nothing_is_left_open(
+    run_unprivileged: Callable[[str], str],
+) -> None:
     line = (
         "import os, sys; from appliance.system.network.bpf import Bpf;"
         "from appliance.system.network.dns_filter import obstacle;"

@@ -1,19 +1,24 @@
+from collections.abc import Iterator
 from ipaddress import ip_interface
 
 import pytest
 
 from appliance.system.network.interfaces import RtnetlinkInterfaces
+from tests.lab.fixtures import Until
+from tests.lab.network import Network
+
+Watched = tuple[Network, RtnetlinkInterfaces]
 
 
 @pytest.fixture
-def watched(gateway):
+def watched(gateway: Network) -> Iterator[Watched]:
     with gateway.appliance.entered():
         interfaces = RtnetlinkInterfaces("boot")
     yield gateway, interfaces
     interfaces.close()
 
 
-def test_the_counters_are_the_kernels_to_the_byte(watched, until):
+def test_the_counters_are_the_kernels_to_the_byte(watched: Watched, until: Until) -> None:
     gateway, interfaces = watched
     gateway.start_iperf3()
     gateway.hosts[0].run(["iperf3", "--client", gateway.uplink.ipv4, "--bytes", "20M"])
@@ -22,12 +27,12 @@ def test_the_counters_are_the_kernels_to_the_byte(watched, until):
     assert sum(_carried(interfaces)) > 10_000_000
 
 
-def _carried(interfaces):
+def _carried(interfaces: RtnetlinkInterfaces) -> tuple[int, int]:
     counters = interfaces.links()["eth1"].counters
     return counters.rx_bytes, counters.tx_bytes
 
 
-def test_an_interface_is_up_only_with_a_carrier(watched, until):
+def test_an_interface_is_up_only_with_a_carrier(watched: Watched, until: Until) -> None:
     gateway, interfaces = watched
     assert interfaces.links()["eth1"].up
     gateway.switch.run(["ip", "link", "set", "appliance", "down"])
@@ -38,17 +43,17 @@ def test_an_interface_is_up_only_with_a_carrier(watched, until):
     assert not interfaces.links()["eth1"].up
 
 
-def test_loopback_is_up_though_its_driver_does_not_say(watched):
+def test_loopback_is_up_though_its_driver_does_not_say(watched: Watched) -> None:
     assert watched[1].links()["lo"].up
 
 
-def test_addresses_carry_their_networks(watched):
+def test_addresses_carry_their_networks(watched: Watched) -> None:
     addresses = watched[1].links()["eth1"].addresses
     assert ip_interface("10.20.0.1/24") in addresses
     assert ip_interface("fd20::1/64") in addresses
 
 
-def test_what_changes_is_seen_at_the_next_look(watched):
+def test_what_changes_is_seen_at_the_next_look(watched: Watched) -> None:
     gateway, interfaces = watched
     before = interfaces.links()["eth1"]
     gateway.appliance.run(["ip", "address", "add", "10.30.0.1/24", "dev", "eth1"])
@@ -61,7 +66,7 @@ def test_what_changes_is_seen_at_the_next_look(watched):
     assert (after.master, after.mac) == ("br7", "02:00:00:00:00:77")
 
 
-def test_more_changes_than_notices_fit_are_seen_too(watched):
+def test_more_changes_than_notices_fit_are_seen_too(watched: Watched) -> None:
     gateway, interfaces = watched
     interfaces.links()
     many = [f"address add 10.{40 + n // 250}.{n % 250}.1/24 dev lo" for n in range(1000)]
@@ -69,13 +74,13 @@ def test_more_changes_than_notices_fit_are_seen_too(watched):
     assert len(interfaces.links()["lo"].addresses) > 1000
 
 
-def test_a_cable_has_the_speed_that_its_driver_tells_and_loopback_none(watched):
+def test_a_cable_has_the_speed_that_its_driver_tells_and_loopback_none(watched: Watched) -> None:
     links = watched[1].links()
     assert links["eth1"].speed_bps == 10_000_000_000  # what every veth pair says of itself
     assert links["lo"].speed_bps is None
 
 
-def test_a_port_names_its_bridge(bridge):
+def test_a_port_names_its_bridge(bridge: Network) -> None:
     with bridge.appliance.entered():
         interfaces = RtnetlinkInterfaces("boot")
     assert interfaces.links()["eth1"].master == "br0"
@@ -83,7 +88,7 @@ def test_a_port_names_its_bridge(bridge):
     interfaces.close()
 
 
-def test_an_interface_that_goes_is_absent_and_another_of_its_name_is_told_apart(watched):
+def test_an_interface_that_goes_is_absent_and_another_of_its_name_is_told_apart(watched: Watched) -> None:
     gateway, interfaces = watched
     before = interfaces.links()["eth1"]
     gateway.appliance.run(["ip", "link", "delete", "eth1"])

@@ -1,3 +1,5 @@
+from collections.abc import Callable, Iterator
+
 import pytest
 
 from appliance.core.blocking.cover import Range
@@ -5,7 +7,9 @@ from appliance.core.blocking.sets import BlockSet, Family, mark_of
 from appliance.system.nftables.firewall import NftablesFirewall
 from appliance.system.nftables.libnftables import FirewallUnavailable, Nftables
 from tests.lab.blocks import DEPARTMENT, bounds, firewall, pieces, place, remaining_s, targets
-from tests.lab.network import WEB_V4, WEB_V6
+from tests.lab.fixtures import Until
+from tests.lab.host import Host
+from tests.lab.network import WEB_V4, WEB_V6, Network
 
 ANSWERED, REFUSED = 0, 7  # exit codes of curl; 28 would be a timeout
 FOREIGN = "table inet theirs { chain c { type filter hook input priority 0; tcp dport 9 drop; }; }"
@@ -13,7 +17,7 @@ PLACES = [place()]
 
 
 @pytest.fixture
-def filter_(gateway):
+def filter_(gateway: Network) -> Iterator[NftablesFirewall]:
     with firewall(gateway) as made:
         assert made.install_rules(PLACES) is None
         yield made
@@ -23,12 +27,12 @@ def _enforce(made: NftablesFirewall, *targets: str, seconds: float = float("inf"
     assert made.replace_elements(pieces(*targets, seconds=seconds), 0.0) is None
 
 
-def _visits(host):
+def _visits(host: Host) -> list[int]:
     return [host.fetch(address, wait_s=10).returncode for address in (WEB_V4[0], WEB_V6[0])]
 
 
 @pytest.mark.parametrize("seconds", [float("inf"), 3600.0, 400 * 86_400.0])
-def test_what_is_in_force_is_what_was_put(filter_, seconds):
+def test_what_is_in_force_is_what_was_put(filter_: NftablesFirewall, seconds: float) -> None:
     wanted = {
         *("10.20.0.11", "255.255.255.255", "fd20::11", "02:00:5e:10:00:01"),
         *("10.0.0.0/25", "10.0.0.128/25", "10.1.0.0/32", "10.1.0.1/32", "255.255.255.0/24", "0.0.0.0/16"),
@@ -43,14 +47,14 @@ def test_what_is_in_force_is_what_was_put(filter_, seconds):
         assert all(one is not None and seconds - 60 < one <= seconds for one in remaining)
 
 
-def test_a_change_is_the_difference_and_the_rest_stays(filter_):
+def test_a_change_is_the_difference_and_the_rest_stays(filter_: NftablesFirewall) -> None:
     _enforce(filter_, "10.20.0.11", "10.1.0.0/16", "10.3.0.0/16")
     gone = bounds(pieces("10.20.0.11", "10.1.0.0/16"))
     assert filter_.update_elements(gone, pieces("10.20.0.12", "10.1.0.0/17"), 0.0) is None
     assert targets(filter_) == {"10.20.0.12", "10.1.0.0/17", "10.3.0.0/16"}
 
 
-def test_taking_away_what_is_there_no_more_is_not_refused(filter_, until):
+def test_taking_away_what_is_there_no_more_is_not_refused(filter_: NftablesFirewall, until: Until) -> None:
     _enforce(filter_, "10.20.0.11", "10.1.0.0/16", seconds=0.05)
     until(lambda: not targets(filter_))
     gone = bounds(pieces("10.20.0.11", "10.1.0.0/16"))
@@ -58,7 +62,7 @@ def test_taking_away_what_is_there_no_more_is_not_refused(filter_, until):
     assert targets(filter_) == {"10.20.0.11", "10.1.0.0/17"}
 
 
-def test_what_the_kernel_refuses_leaves_the_former_state_in_force(filter_):
+def test_what_the_kernel_refuses_leaves_the_former_state_in_force(filter_: NftablesFirewall) -> None:
     _enforce(filter_, "10.20.0.11")
     overlapping = {BlockSet(Family.PREFIXES4, None): [Range(0, 100, 9.0, 1, "a"), Range(50, 150, 9.0, 1, "b")]}
     assert filter_.replace_elements(overlapping, 0.0) is not None
@@ -66,14 +70,14 @@ def test_what_the_kernel_refuses_leaves_the_former_state_in_force(filter_):
     assert targets(filter_) == {"10.20.0.11"}
 
 
-def test_a_set_that_is_not_there_is_a_reason(filter_):
+def test_a_set_that_is_not_there_is_a_reason(filter_: NftablesFirewall) -> None:
     assert (
         filter_.update_elements({}, pieces("10.0.0.1", department="nobody"), 0.0)
         == "No such file or directory (ENOENT)"
     )
 
 
-def test_arranging_again_keeps_what_is_in_force(gateway, filter_):
+def test_arranging_again_keeps_what_is_in_force(gateway: Network, filter_: NftablesFirewall) -> None:
     gateway.start_web()
     _enforce(filter_, "10.20.0.11", "fd20::11")
     assert filter_.install_rules([place(), place("eth0", "other")]) is None
@@ -89,7 +93,9 @@ def test_arranging_again_keeps_what_is_in_force(gateway, filter_):
         ("near.prefixes4 { 198.51.100.0 }", ["198.51.100.0/24", "10.2.0.0/17", "10.2.128.0/25", "2001:db8:100::/64"]),
     ],
 )
-def test_a_prefix_without_its_region_is_not_shown_for_it_does_not_hold(gateway, filter_, region, blocked):
+def test_a_prefix_without_its_region_is_not_shown_for_it_does_not_hold(
+    gateway: Network, filter_: NftablesFirewall, region: str, blocked: list[str]
+) -> None:
     gateway.start_web()
     _enforce(filter_, *blocked)
     assert targets(filter_) == {*blocked}
@@ -100,7 +106,7 @@ def test_a_prefix_without_its_region_is_not_shown_for_it_does_not_hold(gateway, 
     assert _visits(gateway.hosts[0]) == [0, REFUSED]
 
 
-def test_regions_are_of_what_is_in_force(gateway, filter_):
+def test_regions_are_of_what_is_in_force(gateway: Network, filter_: NftablesFirewall) -> None:
     gateway.start_web()
     _enforce(filter_, "198.51.100.0/25", "198.51.100.128/25")
     refused = filter_.update_elements(bounds(pieces("198.51.100.0/25")), pieces("10.0.0.1", department="nobody"), 0.0)
@@ -114,7 +120,9 @@ def test_regions_are_of_what_is_in_force(gateway, filter_):
     assert targets(filter_, "other") == {"10.3.0.0/24"}
 
 
-def test_what_others_do_is_told_with_their_name_and_what_we_do_is_not(gateway, filter_):
+def test_what_others_do_is_told_with_their_name_and_what_we_do_is_not(
+    gateway: Network, filter_: NftablesFirewall
+) -> None:
     _enforce(filter_, "10.20.0.11", "10.1.0.0/16")
     assert filter_.tampered_by() is None
     gateway.appliance.run(["nft", "-f", "-"], given=FOREIGN)
@@ -132,7 +140,7 @@ def test_what_others_do_is_told_with_their_name_and_what_we_do_is_not(gateway, f
         *("flush chain netdev appliance up", "delete chain netdev appliance ingress.eth1"),
     ],
 )
-def test_rules_that_somebody_took_away_do_not_stand(gateway, filter_, deed):
+def test_rules_that_somebody_took_away_do_not_stand(gateway: Network, filter_: NftablesFirewall, deed: str) -> None:
     assert filter_.is_intact()
     gateway.appliance.run(["nft", *deed.split()])
     assert "nft (process" in filter_.tampered_by()
@@ -142,7 +150,7 @@ def test_rules_that_somebody_took_away_do_not_stand(gateway, filter_, deed):
     assert filter_.tampered_by() is None
 
 
-def test_more_notices_than_are_held_count_as_a_disturbance(gateway, filter_):
+def test_more_notices_than_are_held_count_as_a_disturbance(gateway: Network, filter_: NftablesFirewall) -> None:
     addresses = ", ".join(f"10.9.{high}.{low}" for high in range(200) for low in range(100))
     table = f"table inet theirs {{ set s {{ type ipv4_addr; elements = {{ {addresses} }}; }}; }}"
     gateway.appliance.run(["nft", "-f", "-"], given=table)
@@ -150,13 +158,13 @@ def test_more_notices_than_are_held_count_as_a_disturbance(gateway, filter_):
     assert filter_.tampered_by() is None
 
 
-def test_many_at_once_are_one_transaction_that_does_not_drown_its_own_notices(filter_):
+def test_many_at_once_are_one_transaction_that_does_not_drown_its_own_notices(filter_: NftablesFirewall) -> None:
     many = [f"10.{high}.{low}.1" for high in range(40) for low in range(250)]
     _enforce(filter_, *many)
     assert filter_.tampered_by() is None
 
 
-def test_what_is_asked_and_changed_during_a_look_does_not_disturb_it(filter_, until):
+def test_what_is_asked_and_changed_during_a_look_does_not_disturb_it(filter_: NftablesFirewall, until: Until) -> None:
     wanted = [f"10.30.{number >> 8}.{number & 255}" for number in range(5000)]
     hosts = BlockSet(Family.HOSTS4, None)
     _enforce(filter_, *wanted)
@@ -172,7 +180,7 @@ def test_what_is_asked_and_changed_during_a_look_does_not_disturb_it(filter_, un
     until(lambda: missed <= {number for points in filter_.list_elements(hosts) for number, _ in points})
 
 
-def test_other_tables_are_left_alone_and_release_takes_only_ours(gateway):
+def test_other_tables_are_left_alone_and_release_takes_only_ours(gateway: Network) -> None:
     gateway.appliance.run(["nft", "-f", "-"], given=FOREIGN)
     theirs = gateway.appliance.run(["nft", "list", "ruleset"]).stdout
     with firewall(gateway) as made:
@@ -186,7 +194,7 @@ def test_other_tables_are_left_alone_and_release_takes_only_ours(gateway):
         assert not made.is_intact()
 
 
-def test_an_interface_that_was_made_anew_is_blocked_again_after_arranging(gateway):
+def test_an_interface_that_was_made_anew_is_blocked_again_after_arranging(gateway: Network) -> None:
     gateway.start_web()
     with firewall(gateway) as made:
         assert made.install_rules(PLACES) is None
@@ -201,7 +209,7 @@ def test_an_interface_that_was_made_anew_is_blocked_again_after_arranging(gatewa
 
 
 @pytest.mark.parametrize("name", ["eth0.20", "br-lan", "in-out", '"};{', "@x", "-", "µ1"])
-def test_any_name_that_an_interface_can_have_will_do(gateway, name):
+def test_any_name_that_an_interface_can_have_will_do(gateway: Network, name: str) -> None:
     gateway.appliance.run(["ip", "link", "set", "eth1", "down"])
     gateway.appliance.run(["ip", "link", "set", "eth1", "name", name])
     with firewall(gateway) as made:
@@ -210,7 +218,9 @@ def test_any_name_that_an_interface_can_have_will_do(gateway, name):
         assert targets(made) == {"10.20.0.11", "10.9.0.0/16"}
 
 
-def test_what_is_stopped_is_counted_by_origin_and_by_block_and_host(gateway, filter_):
+def test_what_is_stopped_is_counted_by_origin_and_by_block_and_host(
+    gateway: Network, filter_: NftablesFirewall
+) -> None:
     mark = mark_of("list:bad", 7)
     web = {BlockSet(Family.HOSTS4, DEPARTMENT): [Range(0xC633640A, 0xC633640A, 9e9, mark, "web")]}
     assert filter_.update_elements({}, web, 0.0) is None
@@ -222,7 +232,7 @@ def test_what_is_stopped_is_counted_by_origin_and_by_block_and_host(gateway, fil
     }
 
 
-def test_a_host_that_floods_is_not_answered_without_pause(gateway, filter_):
+def test_a_host_that_floods_is_not_answered_without_pause(gateway: Network, filter_: NftablesFirewall) -> None:
     _enforce(filter_, "10.20.0.11")
     host = gateway.hosts[0]
     host.run(["ping", "-n", "-q", "-f", "-c", "2000", "-W", "1", gateway.uplink.ipv4], check=False)
@@ -232,7 +242,7 @@ def test_a_host_that_floods_is_not_answered_without_pause(gateway, filter_):
     assert answered < 1000
 
 
-def test_connections_are_tracked_only_where_that_is_asked_for(gateway):
+def test_connections_are_tracked_only_where_that_is_asked_for(gateway: Network) -> None:
     with firewall(gateway, tracks_connections=False) as made:
         assert made.install_rules(PLACES) is None
     assert "table inet" not in gateway.appliance.run(["nft", "list", "ruleset"]).stdout
@@ -241,7 +251,9 @@ def test_connections_are_tracked_only_where_that_is_asked_for(gateway):
     assert "ct state new" in gateway.appliance.run(["nft", "list", "ruleset"]).stdout
 
 
-def test_without_the_right_to_change_the_packet_filter_it_says_what_is_missing(run_unprivileged):
+def test_without_the_right_to_change_the_packet_filter_it_says_what_is_missing(
+    run_unprivileged: Callable[[str], str],
+) -> None:
     said = run_unprivileged("from appliance.system.nftables.libnftables import Nftables; Nftables()")
     assert FirewallUnavailable.__name__ in said
     assert "needs root (CAP_NET_ADMIN)" in said

@@ -1,7 +1,9 @@
 import sqlite3
 import subprocess
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,17 +16,17 @@ ENTRY = AuditEntry("2026-11-23T12:00:00.000Z", "anna", "admin", "192.168.1.9", "
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> Path:
     return tmp_path / "audit.sqlite3"
 
 
 @pytest.fixture
-def trail(path):
+def trail(path: Path) -> Iterator[SqliteAuditStore]:
     with closing(SqliteAuditStore(path)) as trail:
         yield trail
 
 
-def test_what_was_recorded_is_read_newest_first_and_chained(trail):
+def test_what_was_recorded_is_read_newest_first_and_chained(trail: SqliteAuditStore) -> None:
     for number in range(5):
         trail.record(replace(ENTRY, what=str(number)))
     found = trail.read(10)
@@ -33,7 +35,7 @@ def test_what_was_recorded_is_read_newest_first_and_chained(trail):
     assert first_break(found[::-1]) is None
 
 
-def test_it_is_read_page_by_page_and_by_who_did_what(trail):
+def test_it_is_read_page_by_page_and_by_who_did_what(trail: SqliteAuditStore) -> None:
     for number in range(6):
         trail.record(replace(ENTRY, who="anna" if number % 2 else "ben", action="a" if number < 3 else "b"))
     assert [one.number for one in trail.read(2)] == [6, 5]
@@ -45,14 +47,14 @@ def test_it_is_read_page_by_page_and_by_who_did_what(trail):
 @pytest.mark.parametrize(
     "change", ["UPDATE entry SET who = 'x'", "DELETE FROM entry", "DELETE FROM entry WHERE number = 1"]
 )
-def test_the_database_itself_refuses_to_change_or_delete(trail, path, change):
+def test_the_database_itself_refuses_to_change_or_delete(trail: SqliteAuditStore, path: Path, change: str) -> None:
     trail.record(ENTRY)
     with closing(sqlite3.connect(path)) as other, pytest.raises(sqlite3.IntegrityError, match="only grows"):
         other.execute(change)
     assert len(trail.read(10)) == 1
 
 
-def test_it_is_bounded_and_what_is_old_goes_a_little_at_a_time(trail, path):
+def test_it_is_bounded_and_what_is_old_goes_a_little_at_a_time(trail: SqliteAuditStore, path: Path) -> None:
     with closing(sqlite3.connect(path)) as other:
         columns = "number, at, who, role, action, what, before, after, outcome, digest"
         other.execute(
@@ -69,7 +71,7 @@ def test_it_is_bounded_and_what_is_old_goes_a_little_at_a_time(trail, path):
     assert trail.read(1)[0].number == module.MOST_ENTRIES + 25
 
 
-def test_two_programs_write_one_chain(trail, path):
+def test_two_programs_write_one_chain(trail: SqliteAuditStore, path: Path) -> None:
     other = subprocess.Popen(command("record_50_entries", path))
     for number in range(50):
         trail.record(replace(ENTRY, what=str(number)))
@@ -88,7 +90,9 @@ def test_two_programs_write_one_chain(trail, path):
         ("DELETE FROM entry WHERE number < 3", None),  # as what is too old goes
     ],
 )
-def test_an_entry_that_was_altered_shows_while_the_service_writes(trail, path, change, number):
+def test_an_entry_that_was_altered_shows_while_the_service_writes(
+    trail: SqliteAuditStore, path: Path, change: str, number: int
+) -> None:
     for _ in range(5):
         trail.record(ENTRY)
     with closing(sqlite3.connect(path)) as other:
@@ -99,13 +103,13 @@ def test_an_entry_that_was_altered_shows_while_the_service_writes(trail, path, c
     assert altered_at(path) == number
 
 
-def test_a_file_that_is_no_trail_cannot_be_looked_through(path):
+def test_a_file_that_is_no_trail_cannot_be_looked_through(path: Path) -> None:
     path.write_bytes(b"no database at all" * 100)
     with pytest.raises(AuditStoreUnavailable, match="cannot be read"):
         altered_at(path)
 
 
-def test_a_full_disk_loses_no_entry_unseen(path, caplog):
+def test_a_full_disk_loses_no_entry_unseen(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with closing(SqliteAuditStore(path)) as trail:
         trail.record(ENTRY)
         trail._database.execute("PRAGMA max_page_count = 1").close()
@@ -115,13 +119,13 @@ def test_a_full_disk_loses_no_entry_unseen(path, caplog):
         assert "10.0.0.1" in trail.read(100)[-1].entry.what
 
 
-def test_a_place_that_takes_no_file_is_told(tmp_path):
+def test_a_place_that_takes_no_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(AuditStoreUnavailable, match="cannot be kept here"):
         SqliteAuditStore(tmp_path / "no" / "audit.sqlite3")
 
 
 @pytest.mark.parametrize("content", [b"no database at all, and long enough to look like one " * 100, None])
-def test_a_damaged_trail_is_moved_aside_and_begun_anew(path, content):
+def test_a_damaged_trail_is_moved_aside_and_begun_anew(path: Path, content: bytes | None) -> None:
     with closing(SqliteAuditStore(path)) as trail:
         for _ in range(50):
             trail.record(replace(ENTRY, what="x" * 1000))

@@ -1,6 +1,9 @@
 import stat
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +16,8 @@ ANNA = Person("anna", Role.ADMIN, None)
 HEAD = Person("ben", Role.OPERATOR, frozenset({"dept123", "dept456"}))
 
 
-def _ticket(number, **changed):
-    facts = {
+def _ticket(number: int | str, **changed: object) -> TokenRecord:
+    facts: dict[str, Any] = {
         "subject": "screen",
         "role": Role.VIEWER,
         "departments": frozenset({"dept123"}),
@@ -26,17 +29,17 @@ def _ticket(number, **changed):
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> Path:
     return tmp_path / "people.sqlite3"
 
 
 @pytest.fixture
-def register(path):
+def register(path: Path) -> Iterator[SqlitePeopleStore]:
     with closing(SqlitePeopleStore(path)) as register:
         yield register
 
 
-def test_people_and_tickets_survive_a_restart_as_they_were(register, path):
+def test_people_and_tickets_survive_a_restart_as_they_were(register: SqlitePeopleStore, path: Path) -> None:
     assert register.add_person(ANNA, "hash a", WALL)
     assert register.add_person(HEAD, "hash b", WALL)
     register.remember(_ticket(1))
@@ -49,18 +52,20 @@ def test_people_and_tickets_survive_a_restart_as_they_were(register, path):
         assert again.tokens()[0].departments in (None, frozenset({"dept123"}))
 
 
-def test_a_name_is_given_once(register):
+def test_a_name_is_given_once(register: SqlitePeopleStore) -> None:
     assert register.add_person(ANNA, "first", WALL)
     assert not register.add_person(ANNA, "second", WALL)
     assert register.person("anna") == (ANNA, "first")
 
 
-def test_only_its_owner_may_read_the_hashes(register, path):
+def test_only_its_owner_may_read_the_hashes(register: SqlitePeopleStore, path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("end", ["remove", "password"])
-def test_who_is_removed_or_changes_the_password_loses_the_logins_and_nobody_else_does(register, end):
+def test_who_is_removed_or_changes_the_password_loses_the_logins_and_nobody_else_does(
+    register: SqlitePeopleStore, end: str
+) -> None:
     register.add_person(ANNA, "hash", WALL)
     register.remember(_ticket(1, origin=TokenOrigin.LOGIN, person="anna"))
     register.remember(_ticket(2, origin=TokenOrigin.LOGIN, person="ben"))
@@ -72,7 +77,7 @@ def test_who_is_removed_or_changes_the_password_loses_the_logins_and_nobody_else
     assert register.revoked() == {"id1"}
 
 
-def test_a_token_is_revoked_whether_it_was_known_or_not(register):
+def test_a_token_is_revoked_whether_it_was_known_or_not(register: SqlitePeopleStore) -> None:
     register.remember(_ticket(1))
     register.revoke(_ticket(1), WALL)
     register.revoke(_ticket(2), WALL)
@@ -81,7 +86,7 @@ def test_a_token_is_revoked_whether_it_was_known_or_not(register):
     assert register.revoked() == {"id1", "id2"}
 
 
-def test_another_program_sees_at_once_that_something_changed(register, path):
+def test_another_program_sees_at_once_that_something_changed(register: SqlitePeopleStore, path: Path) -> None:
     with closing(SqlitePeopleStore(path)) as other:
         versions = [other.version()]
         assert other.version() == versions[0]
@@ -92,7 +97,7 @@ def test_another_program_sees_at_once_that_something_changed(register, path):
         assert len(set(versions)) == 3
 
 
-def test_the_list_is_bounded_and_forgets_no_revocation(register):
+def test_the_list_is_bounded_and_forgets_no_revocation(register: SqlitePeopleStore) -> None:
     register.revoke(_ticket("revoked", expires_at=WALL), WALL)
     with register._transaction():
         register._database.execute(
@@ -106,14 +111,14 @@ def test_the_list_is_bounded_and_forgets_no_revocation(register):
     assert {"idrevoked", "id1"} <= ids
 
 
-def test_what_is_over_is_forgotten(register):
+def test_what_is_over_is_forgotten(register: SqlitePeopleStore) -> None:
     register.remember(_ticket(1))
     register.remember(_ticket(2, expires_at=WALL + timedelta(days=9)))
     register.forget(WALL + timedelta(days=1))
     assert [one.id for one in register.tokens()] == ["id2"]
 
 
-def test_the_moment_that_has_certainly_come_is_kept(register, path):
+def test_the_moment_that_has_certainly_come_is_kept(register: SqlitePeopleStore, path: Path) -> None:
     assert register.floor() is None
     register.save_floor(WALL)
     register.save_floor(WALL + timedelta(hours=1))
@@ -121,12 +126,12 @@ def test_the_moment_that_has_certainly_come_is_kept(register, path):
         assert again.floor() == WALL + timedelta(hours=1)
 
 
-def test_a_place_that_takes_no_file_is_told(tmp_path):
+def test_a_place_that_takes_no_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(PeopleStoreUnavailable, match="cannot be kept here"):
         SqlitePeopleStore(tmp_path / "no" / "people.sqlite3")
 
 
-def test_a_damaged_register_is_not_begun_anew_because_what_was_revoked_would_come_in_again(path):
+def test_a_damaged_register_is_not_begun_anew_because_what_was_revoked_would_come_in_again(path: Path) -> None:
     with closing(SqlitePeopleStore(path)) as register:
         for number in range(200):
             register.revoke(_ticket(number), WALL)

@@ -1,6 +1,6 @@
-"""The doctor: looks for what would keep the appliance from its work, and says for each how to mend it.
+"""Looks for what would keep the appliance from its work, and says how to repair each finding.
 
-It only looks. A finding is fatal where the service would not start, a warning where it would do less than it could.
+It changes nothing. A finding is fatal where the service would not start, a warning where it would do less than it could.
 """
 
 import os
@@ -20,7 +20,7 @@ from appliance.service.access.own_token import load_secret
 
 
 class Verdict(StrEnum):
-    """What a look has found."""
+    """How serious a finding is."""
 
     GOOD = "good"
     WARNING = "warning"
@@ -29,7 +29,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `advice`: what a person can do, empty where all is well."""
+    """The result of one check. `advice`: what a person can do, empty where all is well."""
 
     subject: str
     verdict: Verdict
@@ -47,7 +47,7 @@ class Finding:
 
 
 def examine(config_file: Path | None, state_dir: Path) -> list[Finding]:
-    """Look at everything, and go on whatever is found."""
+    """Check everything, whatever the earlier checks found."""
     config, finding = _configuration(config_file)
     server = config.server if config else ServerSection()
     looks: tuple[Callable[[], Iterator[Finding]], ...] = (

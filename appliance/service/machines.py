@@ -63,12 +63,12 @@ class Machine:
 
     @property
     def is_simulated(self) -> bool:
-        """Whether nothing of this machine is real."""
+        """Whether the machine is a simulation."""
         return self.orders_due is not None
 
 
 def simulated_machine(config: Config) -> Machine:
-    """A machine of which nothing is real."""
+    """A machine of which nothing is real; every simulation tells the same story (`SEED`)."""
     from appliance.simulator import SimulatedMachine
 
     def clock() -> Moment:
@@ -95,9 +95,9 @@ def simulated_machine(config: Config) -> Machine:
 
 
 def choose_config() -> tuple[Config, str]:
-    """A first look at this machine, where nobody has configured anything, and its text in the file's own words.
+    """The configuration for a first look at an unconfigured computer, and its TOML text.
 
-    Raises `CannotStart` where no interface is worth looking at.
+    Raises `CannotStart` where no network interface is up.
     """
     from appliance.system.device.clock import boot_id
     from appliance.system.network.interfaces import RtnetlinkInterfaces
@@ -117,7 +117,7 @@ def choose_config() -> tuple[Config, str]:
 
 
 def busiest(links: Mapping[str, Link]) -> str | None:
-    """The interface that has carried most among those that are up and are not the machine talking to itself."""
+    """The interface that has carried the most bytes among those that are up; never the loopback."""
     worth = [link for link in links.values() if link.up and not any(one.is_loopback for one in link.addresses)]
     return max(worth, key=lambda link: link.counters.rx_bytes + link.counters.tx_bytes).name if worth else None
 

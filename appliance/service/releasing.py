@@ -29,8 +29,8 @@ class ReleaseRequest:
 
 
 def wait_for_end(host: str, port: int) -> bool:
-    """Wait until nobody listens there any more; false: that takes too long."""
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  names what the server is bound to
+    """Wait until no program listens on the port; false: one still does after `END_WITHIN_S`."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  the server's address
     deadline_s = monotonic() + END_WITHIN_S
     while monotonic() < deadline_s:
         try:
@@ -42,15 +42,15 @@ def wait_for_end(host: str, port: int) -> bool:
 
 
 def release_kernel() -> tuple[Sequence[str], str | None]:
-    """Take all that is ours out of this network namespace: the names of it, and why that is impossible."""
+    """Take everything of the appliance out of this network namespace; returns its names, and why something stayed."""
     try:
         tables, refusal = Nftables().release()
     except FirewallUnavailable as error:
         return (), str(error)
-    with closing(TrafficControl()) as classifier:
-        spots = classifier.attached(FILTER_NAME)
+    with closing(TrafficControl()) as traffic_control:
+        spots = traffic_control.attached(FILTER_NAME)
         for spot in spots:
-            classifier.detach(spot)
-        if classifier.attached(FILTER_NAME):
+            traffic_control.detach(spot)
+        if traffic_control.attached(FILTER_NAME):
             return tables, refusal or "the kernel keeps the filter of look-ups; run this as root"
     return [*tables, *([f"filter {FILTER_NAME}"] if spots else [])], refusal

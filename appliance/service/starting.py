@@ -1,4 +1,4 @@
-"""Starting: from the words of the command line to a service that runs, with one clear line where it cannot."""
+"""Starts the service from the words of the command line, or says in one clear line why it cannot."""
 
 import logging
 import os
@@ -25,14 +25,14 @@ from appliance.system.storage.config_files import ConfigFileWriter
 
 log = logging.getLogger("appliance")
 
-TRIAL_VARIABLE = "APPLIANCE_TRIAL"  # in which a process tells what it becomes of the trial that this one runs
+TRIAL_VARIABLE = "APPLIANCE_TRIAL"  # by it, a process hands the configuration trial on to the program that replaces it
 EXIT_FAILED = 1
 
 
 def run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> int:
     """Run until a signal asks to stop; returns the exit code. Raises `CannotStart`, `ConfigError` or `AccessError`.
 
-    Where another configuration is to be tried, or the one on trial is left, the process becomes the one that runs it.
+    To try another configuration, or to leave the one on trial, the process replaces itself.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     drafts = ConfigFileWriter(config_file, state_dir)
@@ -56,7 +56,7 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> int:
 
 
 def _serve(config_file: Path | None, state_dir: Path, trial: ConfigTrial, content: bytes | None, simulate: bool) -> int:
-    """Serve with this text of a configuration on trial, or with the file's where there is none."""
+    """Serve with the configuration on trial (`content`), or with that of the file (`None`)."""
     config, origin = _config(config_file, content, simulate)
     for handler in logging.getLogger().handlers:
         handler.addFilter(LogRateLimit())
@@ -69,7 +69,7 @@ def _serve(config_file: Path | None, state_dir: Path, trial: ConfigTrial, conten
 
 
 def _become(successor: Successor) -> NoReturn:
-    """Run this program anew with the same words, in the same process; what it has open is closed by then."""
+    """Replace the process with the same program and words; everything is closed by then."""
     trial = {TRIAL_VARIABLE: successor.trial.as_text()} if successor.trial else {}
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **trial})  # noqa: S606
@@ -114,4 +114,4 @@ def _announce(appliance: Appliance, origin: str, state_dir: Path) -> None:
         f"{simulated}{origin}\nState: {state_dir}\n{button}"
         f"Page: {url}/\n{seal}Token: {sys.argv[0]} token --state-dir {state_dir} --role viewer --departments '*'\n"
     )
-    print(text, flush=True)  # for the person who started it; the log is for later
+    print(text, flush=True)  # for the person at the console; the log is for later

@@ -1,10 +1,10 @@
-"""Opening: the state is opened, and where it is damaged begun anew, in full view.
+"""Opens the state, and replaces a damaged file with a new one, in full view.
 
-The damaged file is evidence: it is moved aside, with the time in its name, and nothing of it is deleted. It may still
-hold blocks and limits that can be read, which the new file takes over. Where the books cannot be read the kernel's own
-meters still have every byte since they were made: without a mark they are charged whole.
+A damaged file is evidence: it is moved aside, with the time in its name, and nothing of it is deleted. The new file takes
+over the blocks and limits that can still be read. Where the books cannot be read, the kernel's meters still have every
+byte since they were made: without a mark, all of it is charged.
 
-A person ends the alarm by taking the files away that lie aside.
+The alarm ends when a person takes the files away that were moved aside.
 """
 
 import logging
@@ -25,14 +25,14 @@ MOST_ASIDE = 4  # a medium that damages every file must not be filled by them; t
 
 @dataclass(frozen=True, slots=True)
 class RecoveredState:
-    """The state that was opened, and what is wrong with it."""
+    """The open state, and what is wrong with it. `aside`: the damaged files, oldest first."""
 
     store: SqliteStore
     ballast: Ballast
     aside: Sequence[Path]
 
     def troubles(self, _: Moment) -> list[str]:
-        """What a person should do something about."""
+        """What a person should repair, a sentence each."""
         damaged = [
             f"the state was damaged and has begun anew; look at {path}, then take it away"
             for path in self.aside
@@ -43,16 +43,16 @@ class RecoveredState:
 
 
 def open_state(path: Path, wall: datetime) -> RecoveredState:
-    """Open the state, or begin it anew beside the damaged one. Raises `StoreUnavailable`."""
+    """Open the state; a damaged file is replaced. `wall`: names what is moved aside. Raises `StoreUnavailable`."""
     ballast = Ballast(path.with_name(f"{path.name}.ballast"))
     try:
         store = SqliteStore(path, ballast)
     except StoreDamaged as damage:
-        store = _begin_anew(path, ballast, damage, wall)
+        store = _replace_damaged(path, ballast, damage, wall)
     return RecoveredState(store, ballast, moved_aside(path))
 
 
-def _begin_anew(path: Path, ballast: Ballast, damage: StoreDamaged, wall: datetime) -> SqliteStore:
+def _replace_damaged(path: Path, ballast: Ballast, damage: StoreDamaged, wall: datetime) -> SqliteStore:
     try:
         moved = move_aside(path, wall, MOST_ASIDE)
     except OSError as error:

@@ -10,15 +10,16 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 from appliance.client import CallFailed, Client
+from appliance.config import parse
 from appliance.core.blocking.block import Block, BlockRequest
 from appliance.core.kernel.nftables.block_rules import TABLE
-from appliance.core.machine import Counters, Link, Position
-from appliance.core.metering.department import Department
-from appliance.core.metering.quota import Limits
+from appliance.core.machine import Counters, Link
 from appliance.core.moment import Moment
 from appliance.monitor.blocking.enforcement import Enforcement
+from appliance.service.monitors import build_blocking
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedUpstream
 from appliance.system.storage.store import SqliteStore
@@ -222,17 +223,18 @@ def _enforcement(lab: Network, path: Path, blocks: list[Block]) -> Iterator[Enfo
     _save(path, blocks)
     store = SqliteStore(path)
     with firewall(lab) as made:
-        enforcement = Enforcement(
-            departments=[Department("dept", "Dept", "eth1", Limits({}))],
-            position=Position.GATEWAY,
-            protected=[],
+        parts = SimpleNamespace(
             interfaces=FakeInterfaces(LINKS),
             upstream=SimulatedUpstream(),
             firewall=made,
             dns_filter=SimulatedDnsFilter(["eth1"], lambda: 0.0),
+        )
+        enforcement = build_blocking(
+            config=parse(CONFIG, "the bench's configuration"),
+            packet_filter=parts,
             store=store,
-            require_writable=lambda: None,
             publish=lambda _: None,
+            require_writable=lambda: None,
         )
         enforcement.restore(_now(0))
         yield enforcement
@@ -244,6 +246,7 @@ def _now(second: float) -> Moment:
 
 
 START = datetime.now(UTC)
+CONFIG = b'[appliance]\nposition = "gateway"\n\n[[departments]]\nid = "dept"\ninterface = "eth1"\n'
 
 
 def _forwarding() -> Iterator[str]:

@@ -19,15 +19,17 @@ from appliance.core.operations.panel_lights import lights
 from appliance.core.traffic.dns import answer_in
 from appliance.core.traffic.packet import UDP, Packet, decode
 from appliance.events import Event
-from appliance.monitor.blocking.enforcement import Enforcement
-from appliance.monitor.metering.departments import Metering
-from appliance.monitor.operations.maintenance_mode import MaintenanceMode
-from appliance.monitor.operations.status import StatusMonitor
-from appliance.monitor.traffic.insight import Insight
+from appliance.service.monitors import (
+    Foundation,
+    build_blocking,
+    build_insight,
+    build_maintenance,
+    build_metering,
+    build_status,
+)
 from appliance.simulator import SimulatedMachine
 from appliance.simulator.conversations import SITES, site_address
 from appliance.simulator.firewall import SimulatedFirewall
-from appliance.system.public_suffixes import PublicSuffixes
 from appliance.system.storage.audit_store import SqliteAuditStore
 from appliance.system.storage.store import SqliteStore
 from tests.contract.machines import Clock
@@ -46,53 +48,28 @@ class Appliance:
         self.clock = Clock()
         self.published: list[Event] = []
         self.machine = machine = SimulatedMachine(config, seed, self.clock)
-        departments = config.as_departments()
-        publish = self.published.append
-        self.maintenance_mode = MaintenanceMode(store, machine.panel, publish, SqliteAuditStore(Path(":memory:")))
-        self.metering = Metering(
-            departments,
-            config.position,
-            config.zone,
-            machine.interfaces,
-            machine.flows,
-            machine.meters,
-            store,
-            publish,
+        base = Foundation(config=config, machine=machine, store=store, publish=self.published.append)
+        self.maintenance_mode = build_maintenance(
+            base, audit_store=SqliteAuditStore(Path(":memory:")), short_press_actions=()
         )
-        self.enforcement = Enforcement(
-            departments=departments,
-            position=config.position,
-            protected=[],
-            interfaces=machine.interfaces,
-            upstream=machine.upstream,
-            firewall=machine.firewall,
-            dns_filter=machine.dns_filter,
+        self.metering = build_metering(base)
+        self.enforcement = build_blocking(
+            config=config,
+            packet_filter=machine,
             store=store,
+            publish=base.publish,
             require_writable=self.maintenance_mode.require_writable,
-            publish=publish,
         )
         self.enforcement.restore(self.clock())
-        self.insight = Insight(
-            departments=departments,
-            capture=machine.capture,
-            registrable=PublicSuffixes(),
-            metering=self.metering,
-            blocking=self.enforcement,
-            response=None,
-            publish=publish,
-        )
-        self.condition = StatusMonitor(
-            departments=departments,
+        self.insight = build_insight(base, metering=self.metering, enforcement=self.enforcement)
+        self.condition = build_status(
+            base,
             metering=self.metering,
             enforcement=self.enforcement,
             insight=self.insight,
             trouble_sources=[self.metering.troubles],
-            capture=machine.capture,
-            neighbours=machine.neighbours,
-            sensors=machine.sensors,
-            publish=publish,
         )
-        self._interfaces = [one.interface for one in departments]
+        self._interfaces = [one.interface for one in config.departments]
 
     def run(self, seconds: int) -> Sequence[Event]:
         """Let so many seconds pass; returns all that was published since the start."""

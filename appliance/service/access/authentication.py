@@ -32,10 +32,10 @@ log = logging.getLogger(__name__)
 
 
 class Authentication:
-    """Who gets in, and what is kept of it."""
+    """The parts that decide who gets in, and the open files behind them."""
 
     def __init__(self, config: Config, machine: Machine, state_dir: Path) -> None:
-        """Open or make everything. Raises `CannotStart`, `AccessError`."""
+        """Open or create the files. Raises `CannotStart`, `AccessError`."""
         # People are the same in a simulation; what they change in it must never be taken for a change of the real one.
         trail_file = f"simulated-{TRAIL_FILE}" if machine.is_simulated else TRAIL_FILE
         try:
@@ -58,9 +58,9 @@ class Authentication:
         self.tls = self._security.tls if self._security else None
 
     def renew_certificate(self, now: Moment) -> None:
-        """Make another certificate in time, and serve it to whoever connects from then on."""
+        """Replace the appliance's own certificate before it expires; later connections get the new one."""
         if self._security is None or not now.is_trusted:
-            return  # by a wrong clock a good certificate would be thrown away
+            return  # a wrong clock would replace a good certificate
         try:
             if tpool.execute(self._security.renew, now.wall):
                 self._security.tls.load()
@@ -75,16 +75,16 @@ class Authentication:
 
 
 def announce(text: str) -> None:
-    """Show this to the person at the console, and keep it in the log for whoever reads that."""
+    """Print a text for the person at the console, and log it."""
     print(f"\n*** {text} ***\n", flush=True)
     log.warning("%s", text)
 
 
 class ServerCertificate:
-    """The TLS of the server, and its own certificate while it uses one."""
+    """The server's TLS: with the operator's certificate, or with one of its own."""
 
     def __init__(self, server: ServerSection, state_dir: Path, links: Mapping[str, Link], wall: datetime) -> None:
-        """Make a certificate if one of its own is needed and not there. Raises `CannotStart`."""
+        """Make a certificate where the operator has given none and none exists. Raises `CannotStart`."""
         self._names = names_of(links.values())
         self._own = None if server.certificate else state_dir / OWN_FILE
         try:
@@ -96,7 +96,7 @@ class ServerCertificate:
             raise CannotStart(str(error)) from None
 
     def renew(self, wall: datetime) -> bool:
-        """Make another certificate of its own if the one that is there is about to end, or not valid yet; whether so.
+        """Replace a certificate of its own that is about to expire, or not valid yet; returns whether it did.
 
         `wall`: of a clock that is trusted. Takes a second or two; it is run beside the event loop.
         """
@@ -106,6 +106,6 @@ class ServerCertificate:
 
 
 def names_of(links: Iterable[Link]) -> list[str]:
-    """How this computer is reached: by its names, and by the addresses that it has now."""
+    """The names and the present addresses of this computer, by which clients reach it."""
     addresses = {str(one.ip) for link in links for one in link.addresses if not one.is_link_local}
     return [*certificate.host_names(), *sorted(addresses)]

@@ -1,7 +1,7 @@
-"""Keeping: what the command line does to people and tokens by itself, with or without a service that runs.
+"""Opens people and tokens for the command line, with or without a running service.
 
-Whoever can read the secret is the appliance's administrator already: here nobody is asked for a password. The service
-notices within a second what was changed here. Nothing is imported that the service needs for serving.
+A user who can read the secret is the appliance's administrator already, and is asked for no password. A running service
+notices a change within a second. Nothing that the service needs for serving is imported.
 """
 
 import getpass
@@ -46,5 +46,5 @@ def now() -> Moment:
 
 
 def operator() -> Actor:
-    """Who sits at the command line, for the audit trail."""
+    """The user of the command line, for the audit trail."""
     return Actor(f"cli:{getpass.getuser()}")

@@ -1,6 +1,6 @@
-"""The secret of the state directory, and the command line's own token, which is made with it.
+"""Reads the secret of the state directory, and makes the command line's own token with it.
 
-Whoever can read the secret is the appliance's administrator already, so that asking for a password would add nothing.
+A user who can read the secret is the appliance's administrator already; asking for a password would add nothing.
 """
 
 import getpass

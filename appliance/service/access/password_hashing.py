@@ -1,7 +1,7 @@
-"""Hashing: one password at a time, beside the event loop, and few that wait for their turn.
+"""Hashes one password at a time, beside the event loop, and lets only a few wait.
 
-A hash takes 19 MiB and a core for a moment: whoever tries many logins at once is told to come again, and everybody else
-is served meanwhile.
+A hash takes 19 MiB and a core for a moment. Further logins are refused with advice to try again; all other clients are
+served meanwhile.
 """
 
 import logging
@@ -24,7 +24,7 @@ MOST_WAITING = 8  # each waits some tenths of a second for those before it; on t
 
 
 class GreenPasswordHashing:
-    """Hashes and judges passwords while others have their turn."""
+    """Hashes and verifies passwords while the event loop goes on."""
 
     def __init__(self) -> None:
         self._turn = Semaphore(1)
@@ -36,7 +36,7 @@ class GreenPasswordHashing:
             return _run(lambda: passwords.hashed(password))
 
     def matches(self, password: str, password_hash: str) -> bool:
-        """Whether this is the password. Raises `Refused`."""
+        """Whether the password belongs to the hash. Raises `Refused`."""
         with self._queued():
             return _run(lambda: passwords.matches(password, password_hash))
 

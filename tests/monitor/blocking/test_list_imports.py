@@ -110,10 +110,10 @@ def test_a_source_that_is_gone_keeps_the_former_entries_and_is_told() -> None:
     scene.trouble = "Connection refused"
     scene.run(60)
     assert scene.blocks.targets() == ["10.0.0.1"]
-    assert scene.lists.troubles(scene.now) == ["the list bad is not up to date: Connection refused"]
+    assert scene.lists.troubles(at(0)) == ["the list bad is not up to date: Connection refused"]
     scene.trouble = None
     scene.run(120)
-    assert scene.lists.troubles(scene.now) == []
+    assert scene.lists.troubles(at(0)) == []
 
 
 def test_a_list_that_has_not_changed_changes_nothing() -> None:
@@ -162,7 +162,7 @@ def test_in_maintenance_a_list_waits() -> None:
     scene.lists.step(at(0))
     scene.lists.step(at(1))
     scene.lists.step(at(2))
-    assert scene.lists.troubles(scene.now) == []
+    assert scene.lists.troubles(at(0)) == []
     scene.blocks.refusal = None
     scene.run(3)
     assert scene.blocks.targets() == ["10.0.0.1"]

@@ -1,6 +1,7 @@
 """Looks for what would keep the appliance from its work, and says how to repair each finding.
 
-It changes nothing. A finding is fatal where the service would not start, a warning where it would do less than it could.
+It changes nothing. A finding is fatal where the service would not start, a warning where it would do less than it
+could.
 """
 
 import os

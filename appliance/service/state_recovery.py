@@ -1,8 +1,8 @@
 """Opens the state, and replaces a damaged file with a new one, in full view.
 
-A damaged file is evidence: it is moved aside, with the time in its name, and nothing of it is deleted. The new file takes
-over the blocks and limits that can still be read. Where the books cannot be read, the kernel's meters still have every
-byte since they were made: without a mark, all of it is charged.
+A damaged file is evidence: it is moved aside, with the time in its name, and nothing of it is deleted. The new file
+takes over the blocks and limits that can still be read. Where the books cannot be read, the kernel's meters still have
+every byte since they were made: without a mark, all of it is charged.
 
 The alarm ends when a person takes the files away that were moved aside.
 """

@@ -1,1 +1,1 @@
-"""The real machine: each module wraps one library or one interface of the kernel, and knows no sibling."""
+"""The real machine: each module wraps one library or one interface of the kernel, and knows only its own package."""

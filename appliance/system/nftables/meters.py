@@ -29,12 +29,12 @@ and these values describe it:
 A transaction empties the chains that change, deletes what nothing refers to any more, adds objects and moves limits,
 and fills the chains again. The kernel does all of it between two packets, or nothing.
 
-A limit is moved without reading a count first, so that nothing slips through: the quota has counted what the counters
-have. It is read before them all the same, because a quota that is met refuses everything, and its counters then stand
-still. But the kernel counts outgoing packets with their Ethernet header, by which each `apply` corrects the limit.
-While this program is dead a department is stopped early by that much: by 1 % of what then remained where packets are
-full, more where they are small, never late. A quota goes on counting what it refuses: one that was met and has
-something left is made again, with what the counters say.
+The limit of a `stop` quota moves without loss: the quota has counted the same bytes as the counters since the same
+moment, and no count has to be read and written back. Quotas are read before counters, because a quota that is met
+refuses everything, so that its counters no longer change. The kernel counts outgoing packets with their Ethernet
+header, which each `apply` adds to the limit. While this program is dead a department is therefore stopped early: by 1 %
+of what then remained where packets are full, by more where they are small, never late. A quota goes on counting what it
+refuses: one that was met and has something left is made again, with what the counters say.
 """
 
 import socket

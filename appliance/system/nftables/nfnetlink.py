@@ -39,6 +39,15 @@ from appliance.core.kernel.netlink import (
 GET_TABLE, GET_CHAIN, GET_SET, GET_ELEMENTS, GET_OBJECT = 1, 4, 10, 13, 19  # NFT_MSG_GET*
 OBJECT_KINDS = {1: "counter", 2: "quota", 4: "limit"}  # NFT_OBJECT_*
 COUNTER, QUOTA = 1, 2
+# Numbers of attributes: NFTA_TABLE_*, NFTA_CHAIN_*, NFTA_SET_*, NFTA_OBJ_*, NFTA_COUNTER_*, NFTA_QUOTA_*
+TABLE_HANDLE = 4
+CHAIN_TABLE, CHAIN_NAME, CHAIN_USE = 1, 3, 6
+SET_NAME = 2
+OBJECT_NAME, OBJECT_KIND, OBJECT_DATA, OBJECT_HANDLE = 2, 3, 4, 6
+COUNTER_BYTES, COUNTER_PACKETS = 1, 2
+QUOTA_LIMIT, QUOTA_USED = 1, 4
+# NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_ELEM_*, NFTA_DATA_VALUE, NFTA_EXPR_DATA
+ELEMENTS, ELEMENT_KEY, ELEMENT_EXPRESSION, KEY_VALUE, EXPRESSION_DATA = 3, 1, 7, 1, 2
 LARGEST_BYTES = 1 << 16  # of what one receive returns; the kernel fills at most 32 KiB
 # Two milliseconds' reading. For each portion the kernel walks an interval set from its beginning again, so that half
 # as much costs twice as much; of itself it fills NLMSG_GOODSIZE, which is half of this.
@@ -73,38 +82,38 @@ class Nfnetlink:
     def table_handle(self) -> int | None:
         """The table's handle, unique since the boot; `None`: there is no table."""
         for answer in self._ask(GET_TABLE, attribute(1, self._table), flags=REQUEST):
-            return int.from_bytes(attributes(answer)[4], "big")
+            return number(attributes(answer), TABLE_HANDLE)
         return None
 
     def counters(self) -> dict[str, tuple[int, int, int]]:
         """By name, each counter's handle (unique within the table), bytes and packets."""
-        return {name: (handle, number(data, 1), number(data, 2)) for name, handle, data in self._objects(COUNTER)}
+        return {name: (handle, *_counted(data)) for name, handle, data in self._objects(COUNTER)}
 
     def quotas(self) -> dict[str, tuple[int, int]]:
         """By name, the bytes that each quota has counted, at most its limit, and the limit."""
-        return {name: (number(data, 4), number(data, 1)) for name, _, data in self._objects(QUOTA)}
+        return {name: _used_and_limit(data) for name, _, data in self._objects(QUOTA)}
 
     def objects(self) -> dict[str, str]:
         """By name, the kind of each object of the table: `counter`, `quota`, `limit`, `set`."""
         request = attribute(1, self._table)
         listed = (attributes(answer) for answer in self._ask(GET_OBJECT, request))
-        objects = {name_in(found[2]): OBJECT_KINDS[number(found, 3)] for found in listed}
+        objects = {name_in(found[OBJECT_NAME]): OBJECT_KINDS[number(found, OBJECT_KIND)] for found in listed}
         return objects | dict.fromkeys(self.sets(), "set")
 
     def sets(self) -> set[str]:
         """The names of the table's named sets."""
         listed = (attributes(answer) for answer in self._ask(GET_SET, attribute(1, self._table)))
-        return {name for found in listed if not (name := name_in(found[2])).startswith("__")}
+        return {name for found in listed if not (name := name_in(found[SET_NAME])).startswith("__")}
 
     def chains(self) -> dict[str, int]:
         """By name, the use count of each chain of the table: its rules, and those that lead to it."""
         listed = (attributes(answer) for answer in self._ask(GET_CHAIN, attribute(1, self._table)))
-        return {name_in(found[3]): number(found, 6) for found in listed if found[1] == self._table}
+        return {name_in(one[CHAIN_NAME]): number(one, CHAIN_USE) for one in listed if one[CHAIN_TABLE] == self._table}
 
     def element_counters(self, name: str) -> Iterator[tuple[bytes, int, int]]:
         """Each key of a set whose elements count, with its bytes and packets; nothing where there is no such set."""
         for key, data in self._elements(name):
-            yield key, number(data, 1), number(data, 2)
+            yield key, *_counted(data)
 
     def element_keys(self, name: str) -> set[bytes]:
         """The keys of a set whose elements have an expression."""
@@ -112,16 +121,17 @@ class Nfnetlink:
 
     def element_quotas(self, name: str) -> dict[bytes, tuple[int, int]]:
         """By key of a set whose elements are quotas, the bytes counted, at most the limit, and the limit."""
-        return {key: (number(data, 4), number(data, 1)) for key, data in self._elements(name)}
+        return {key: _used_and_limit(data) for key, data in self._elements(name)}
 
     def _elements(self, name: str) -> Iterator[tuple[bytes, dict[int, bytes]]]:
         """Each key of a set, with the attributes of its expression."""
         request = attribute(1, self._table) + attribute(2, text(name))
         for answer in self._ask(GET_ELEMENTS, request):
-            for element in members(attributes(answer).get(3, b"")):
+            for element in members(attributes(answer).get(ELEMENTS, b"")):
                 found = attributes(element)
-                if 7 in found:  # else another program added it, and it counts nothing
-                    yield attributes(found[1])[1], attributes(attributes(found[7])[2])
+                if ELEMENT_EXPRESSION in found:  # else another program added it, and it counts nothing
+                    data = attributes(found[ELEMENT_EXPRESSION])[EXPRESSION_DATA]
+                    yield attributes(found[ELEMENT_KEY])[KEY_VALUE], attributes(data)
 
     def element_portions(self, name: str) -> Iterator[bytes]:
         """The bodies of messages with a set's elements, some hundreds each; nothing where there is no such set.
@@ -143,7 +153,7 @@ class Nfnetlink:
         request = attribute(1, self._table) + attribute(3, kind.to_bytes(4, "big"))
         for answer in self._ask(GET_OBJECT, request):
             found = attributes(answer)
-            yield name_in(found[2]), int.from_bytes(found[6], "big"), attributes(found[4])
+            yield name_in(found[OBJECT_NAME]), number(found, OBJECT_HANDLE), attributes(found[OBJECT_DATA])
 
     def _ask(self, kind: int, request: bytes, flags: int = REQUEST | DUMP) -> list[bytes]:
         """The attributes of each message of the answer; empty where the object does not exist."""
@@ -168,6 +178,14 @@ class Nfnetlink:
                 answer.append(body[FAMILY.size :])
             if not to_the_end:
                 return answer, False
+
+
+def _counted(counter: dict[int, bytes]) -> tuple[int, int]:
+    return number(counter, COUNTER_BYTES), number(counter, COUNTER_PACKETS)
+
+
+def _used_and_limit(quota: dict[int, bytes]) -> tuple[int, int]:
+    return number(quota, QUOTA_USED), number(quota, QUOTA_LIMIT)
 
 
 def _raise_unless_absent(body: bytes) -> None:

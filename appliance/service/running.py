@@ -123,13 +123,13 @@ class Service:
         )
         self._metering = Metering(
             departments,
-            config.position,
-            config.zone,
-            machine.interfaces,
-            machine.flows,
-            machine.meters,
-            self._store,
-            publish,
+            position=config.position,
+            zone=config.zone,
+            interfaces=machine.interfaces,
+            flows=machine.flows,
+            meters=machine.meters,
+            store=self._store,
+            publish=publish,
         )
         self._enforcement = Enforcement(
             departments,
@@ -190,7 +190,7 @@ class Service:
             Watched(self._metering, self._enforcement, self._condition),
         )
         self._notice = CutOffPage(
-            self._metering.cut_off, config.zone, config.notice.contact, clock, machine.is_simulated
+            self._metering.find_cut_off, config.zone, config.notice.contact, clock, machine.is_simulated
         )
         self._request_s = config.limits.request_deadline
         self._timetable = self._build_timetable(config, {one.interface for one in departments})
@@ -267,9 +267,8 @@ class Service:
         return [*self._kept.troubles(), *(one for one in own if one), *self._lists.troubles(), *blocks]
 
     def _meter(self, now: Moment) -> None:
-        self._metering.step(now)
-        passed, hosts = self._metering.take_passed(), self._metering.hosts.take_passed()
-        self._history.observe(passed, hosts, now)
+        passed = self._metering.step(now)
+        self._history.observe(passed.departments, passed.hosts, now)
 
     def _enforce(self, now: Moment) -> None:
         if self._machine.orders_due is not None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from appliance.core.machine import Connection, Counters, Link
+from appliance.core.metering.account import AccountKey
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.usage import Mark
 
@@ -65,7 +66,7 @@ class Kernel:
         return {name: meter.reading for name, meter in self.meters.items()}
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
-        return self._hosts
+        return {department: dict(hosts) for department, hosts in self._hosts.items()}
 
     def refused(self) -> int:
         return 0
@@ -128,9 +129,9 @@ class Kernel:
         self.flush()
         self.link = replace(self.link, boot=f"{self.link.boot}+", counters=Counters(0, 0))
 
-    def is_charged_only_to(self, marks: Mapping[str, Mark]) -> None:
+    def is_charged_only_to(self, marks: Mapping[AccountKey, Mark]) -> None:
         """The program died. What it had read and not saved is still here, or gone with its meter."""
-        self.forgotten += sum(meter.shown - meter.saved(marks.get(name)) for name, meter in self._gone)
+        self.forgotten += sum(meter.shown - meter.saved(marks.get(AccountKey(name))) for name, meter in self._gone)
         self._gone.clear()
         for name, meter in self.meters.items():
-            meter.shown = meter.saved(marks.get(name))
+            meter.shown = meter.saved(marks.get(AccountKey(name)))

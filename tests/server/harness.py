@@ -117,7 +117,16 @@ class Harness:
         trial = ConfigTrial(ConfigFileWriter(config_file, state_dir), None, None)
         trail = SqliteAuditStore(state_dir / "audit.sqlite3")
         maintenance_mode = MaintenanceMode(store, machine, fanout.publish, trail)
-        metering = Metering(departments, position, ZoneInfo("UTC"), machine, machine, machine, store, fanout.publish)
+        metering = Metering(
+            departments,
+            position=position,
+            zone=ZoneInfo("UTC"),
+            interfaces=machine,
+            flows=machine,
+            meters=machine,
+            store=store,
+            publish=fanout.publish,
+        )
         metering.step(self.now())
         enforcement = Enforcement(
             departments,

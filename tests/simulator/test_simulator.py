@@ -53,13 +53,13 @@ class Appliance:
         self.maintenance_mode = MaintenanceMode(store, machine.panel, publish, SqliteAuditStore(Path(":memory:")))
         self.metering = Metering(
             departments,
-            config.position,
-            config.zone,
-            machine.interfaces,
-            machine.flows,
-            machine.meters,
-            store,
-            publish,
+            position=config.position,
+            zone=config.zone,
+            interfaces=machine.interfaces,
+            flows=machine.flows,
+            meters=machine.meters,
+            store=store,
+            publish=publish,
         )
         self.enforcement = Enforcement(
             departments,

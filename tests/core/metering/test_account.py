@@ -5,9 +5,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from appliance.core.metering.account import Account
-from appliance.core.metering.department import Department
 from appliance.core.metering.meter import Reading
-from appliance.core.metering.quota import Action, AlertKind, Crossing, Ledger, Limits, QuotaKind
+from appliance.core.metering.quota import Action, AlertKind, Crossing, Ledger, Limits, QuotaKind, override
 from appliance.core.metering.usage import Mark, Passed
 from appliance.core.moment import Moment
 
@@ -24,8 +23,9 @@ def account(
     by_hand: dict[QuotaKind, int | None] | None = None,
 ) -> Account:
     ledgers = [Ledger(kind, date(2026, 11, 1 if kind is QuotaKind.MONTHLY else 23), used or 0) for kind in QuotaKind]
-    department = Department("a", "A", "eth1", limits)
-    return Account(department, BERLIN, ledgers if used is not None else [], mark, by_hand or {})
+    return Account(
+        limits=override(limits, by_hand or {}), zone=BERLIN, ledgers=ledgers if used is not None else [], mark=mark
+    )
 
 
 def meter(total: int) -> Reading:
@@ -37,7 +37,7 @@ def at(seconds: float, wall: timedelta = timedelta(0)) -> Moment:
 
 
 def read(books: Account, total: int, now: Moment, trusted: bool = True) -> list[Crossing]:
-    return list(books.read(meter(total), 1.0, replace(now, is_trusted=trusted))[1])
+    return list(books.charge_reading(meter(total), 1.0, replace(now, is_trusted=trusted))[1])
 
 
 def use_by_day(books: Account, kind: QuotaKind = QuotaKind.DAILY) -> dict[date, int]:
@@ -46,7 +46,7 @@ def use_by_day(books: Account, kind: QuotaKind = QuotaKind.DAILY) -> dict[date, 
 
 def test_every_byte_stands_in_a_ledger_of_each_kind() -> None:
     books = account(used=100, mark=Mark("first", 40, 0))
-    amount, _ = books.read(meter(65), 1.0, NOON)
+    amount, _ = books.charge_reading(meter(65), 1.0, NOON)
     assert amount == Passed(25, 0)
     assert [one.used_bytes for one in books.ledgers] == [125, 125, 125]
     assert books.mark == Mark("first", 65, 0)
@@ -55,7 +55,7 @@ def test_every_byte_stands_in_a_ledger_of_each_kind() -> None:
 
 def test_without_its_meter_an_account_stays_as_it_is_and_has_a_day() -> None:
     books = account()
-    assert books.read(None, 1.0, NOON) == (Passed(), [])
+    assert books.charge_reading(None, 1.0, NOON) == (Passed(), [])
     assert books.mark is None
     assert [(one.kind, one.used_bytes) for one in books.ledgers] == [(kind, 0) for kind in QuotaKind]
 
@@ -101,17 +101,17 @@ def test_what_has_ended_is_to_be_saved_until_it_was() -> None:
     books = account(used=7)
     read(books, 5, at(0, timedelta(days=1)))
     assert use_by_day(books) == {TODAY: 7, TODAY + timedelta(days=1): 5}
-    books.saved()
+    books.confirm_saved()
     assert use_by_day(books) == {TODAY + timedelta(days=1): 5}
 
 
 def test_a_limit_that_was_set_by_hand_wins_over_the_configured_one() -> None:
     books = account(used=500, by_hand={QuotaKind.DAILY: 400, QuotaKind.WEEKLY: 9000})
     assert [one.limit_bytes for one in books.books(TODAY)] == [400, 9000, None]
-    assert books.exceeded() == (QuotaKind.DAILY,)
+    assert books.exceeded_kinds() == (QuotaKind.DAILY,)
     books.set_limit(QuotaKind.DAILY, None)
     assert [one.limit_bytes for one in books.books(TODAY)] == [None, 9000, None]
-    assert books.exceeded() == ()
+    assert books.exceeded_kinds() == ()
 
 
 def test_the_books_say_what_was_granted_and_when_the_period_ends() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.core.metering.day_split import (
-    MOST_NOTES,
+    MOST_UNDATED,
     DayShare,
     UndatedBytes,
     date_undated,
@@ -92,9 +92,9 @@ def test_a_note_is_filed_where_it_belongs_once_the_clock_is_right() -> None:
 
 def test_notes_stay_within_bounds_and_keep_every_byte() -> None:
     notes: tuple[UndatedBytes, ...] = ()
-    for second in range(2 * MOST_NOTES):
+    for second in range(2 * MOST_UNDATED):
         notes = with_undated(notes, UndatedBytes(second, second, second + 1))
-    assert len(notes) == MOST_NOTES
-    assert sum(note.amount_bytes for note in notes) == sum(range(2 * MOST_NOTES))
+    assert len(notes) == MOST_UNDATED
+    assert sum(note.amount_bytes for note in notes) == sum(range(2 * MOST_UNDATED))
     assert all(one.until_s == other.since_s for one, other in pairwise(notes))
     assert notes[0].since_s == 1  # nothing came in second 0, and that needs no note

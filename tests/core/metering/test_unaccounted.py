@@ -11,6 +11,6 @@ def test_what_a_vlan_meters_its_trunk_has_accounted_for() -> None:
     balance = Unaccounted({"plain": "eth1", "tagged": "eth1.20"})
     for step in range(3):
         links = {"eth1": _link("eth1", 300 * step), "eth1.20": _link("eth1.20", 200 * step)}
-        balance.observe(links, {"plain": Reading("a", 100 * step), "tagged": Reading("b", 200 * step)})
+        balance.count(links, {"plain": Reading("a", 100 * step), "tagged": Reading("b", 200 * step)})
     assert balance.unaccounted_percent("eth1") == 0
     assert balance.unaccounted_percent("eth1.20") == 0

@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.core.machine import Facing, Position
+from appliance.core.metering.account import AccountKey
 from appliance.core.metering.department import UNLIMITED, Department
 from appliance.core.metering.quota import Action, Ledger, Limits, QuotaKind, first_instant
 from appliance.core.metering.usage import Mark
 from appliance.core.moment import Moment
 from appliance.core.refusal import Refused
 from appliance.events import Event
-from appliance.monitor.metering.departments import CHECKPOINT_S, Metering
+from appliance.monitor.metering.departments import CHECKPOINT_S, Metering, PassedBytes
 from appliance.system.storage.store import SqliteStore
 from tests.monitor.kernel import INTERFACE, Kernel
 
@@ -35,11 +36,11 @@ class FullStore(SqliteStore):
 
     def save_metering(
         self,
-        ledgers: Mapping[str, Sequence[Ledger]],
-        marks: Mapping[str, Mark],
+        ledgers: Mapping[AccountKey, Sequence[Ledger]],
+        marks: Mapping[AccountKey, Mark],
         wall: datetime,
         *,
-        forgotten: Collection[str] = (),
+        forgotten: Collection[AccountKey] = (),
         synced: bool = False,
     ) -> bool:
         return not self.is_full and super().save_metering(ledgers, marks, wall, forgotten=forgotten, synced=synced)
@@ -60,7 +61,7 @@ class Appliance:
         self.kernel = Kernel()
         self.is_trusted = True
         self.now = Moment(wall, 5000.0, self.is_trusted)
-        self.told: list[Event] = []
+        self.published: list[Event] = []
         self._position = position
         self._departments = [
             Department(name, name.upper(), INTERFACE, limits, host_limits=host_limits) for name in (A, B)
@@ -72,19 +73,20 @@ class Appliance:
         self.store = FullStore(self.path)
         self.metering = Metering(
             self._departments,
-            self._position,
-            BERLIN,
-            self.kernel,
-            self.kernel,
-            self.kernel,
-            self.store,
-            self.told.append,
+            position=self._position,
+            zone=BERLIN,
+            interfaces=self.kernel,
+            flows=self.kernel,
+            meters=self.kernel,
+            store=self.store,
+            publish=self.published.append,
         )
 
-    def step(self, seconds: float = 1.0) -> None:
+    def step(self, seconds: float = 1.0) -> PassedBytes:
         self.wait(seconds)
-        self.metering.step(self.now)
-        assert all(min(one.up_bytes, one.down_bytes) >= 0 for one in self.metering.take_passed().values())
+        passed = self.metering.step(self.now)
+        assert all(min(one.up_bytes, one.down_bytes) >= 0 for one in passed.departments.values())
+        return passed
 
     def wait(self, seconds: float) -> None:
         self.now = Moment(self.now.wall + timedelta(seconds=seconds), self.now.monotonic_s + seconds, self.is_trusted)
@@ -114,11 +116,11 @@ class Appliance:
         self.now = Moment(self.now.wall + timedelta(seconds=off_s), 30.0, self.is_trusted)
 
     def alerts(self, department: str = A) -> list[tuple[str, str]]:
-        payloads = [event.payload() for event in self.told if event.name == "quota:alert"]
+        payloads = [event.payload() for event in self.published if event.name == "quota:alert"]
         return [(one["quota"]["type"], one["type"]) for one in payloads if one["departmentId"] == department]
 
     def usage(self, department: str = A) -> dict[str, object]:
-        payloads = [event.payload() for event in self.told if event.name == "usage:update"]
+        payloads = [event.payload() for event in self.published if event.name == "usage:update"]
         return [one["metrics"] for one in payloads if one["departmentId"] == department][-1]
 
     def saved(self, department: str = A, kind: QuotaKind = QuotaKind.DAILY) -> dict[str, int]:
@@ -214,7 +216,7 @@ def test_a_threshold_is_told_once_in_a_period_whatever_happens(deeds: list[tuple
         appliance.step()
         told = [
             (one["departmentId"], one["type"], one["quota"]["type"], one["quota"]["resetsAt"])
-            for event in appliance.told
+            for event in appliance.published
             if event.name == "quota:alert" and (one := event.payload())
         ]
         assert len(told) == len(set(told))
@@ -424,14 +426,14 @@ def test_a_limit_that_is_set_by_hand_is_in_force_at_once_and_after_a_restart(pat
     appliance.use(A, 400)
     appliance.metering.set_limit(A, QuotaKind.DAILY, 300, "ann", appliance.now)
     assert appliance.kernel.plan(A).stop_at_bytes == 300
-    assert appliance.metering.exceeded(A) == (QuotaKind.DAILY,)
+    assert appliance.metering.exceeded_kinds(A) == (QuotaKind.DAILY,)
     assert appliance.alerts()[-1] == ("daily", "exceeded")
     appliance.restart()
     appliance.step()
-    assert appliance.metering.exceeded(A) == (QuotaKind.DAILY,)
+    assert appliance.metering.exceeded_kinds(A) == (QuotaKind.DAILY,)
     appliance.metering.set_limit(A, QuotaKind.DAILY, None, "ann", appliance.now)
     assert appliance.kernel.plan(A).stop_at_bytes is None
-    assert appliance.metering.exceeded(A) == ()
+    assert appliance.metering.exceeded_kinds(A) == ()
 
 
 def test_what_a_person_sets_leaves_the_rates_alone(path: Path) -> None:

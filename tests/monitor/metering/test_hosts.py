@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import Action, Limits, QuotaKind
 from appliance.core.refusal import Refused
 from appliance.events import HostQuota
@@ -26,9 +27,10 @@ def make(tmp_path: Path) -> Make:
     return lambda limits=DAILY, **others: Appliance(tmp_path / "s", Limits({}), host_limits=limits, **others)
 
 
-def use(appliance: Appliance, amount: int, host: str = HOST) -> None:
+def use(appliance: Appliance, amount: int, host: str = HOST) -> dict[tuple[str, str], int]:
+    """Traffic of a host, and a step that looks at it; returns what that step says passed, by department and host."""
     appliance.kernel.pass_on_host(A, host, amount // 3, amount - amount // 3)
-    appliance.step(LOOK_S)
+    return {host: one.total_bytes for host, one in appliance.step(LOOK_S).hosts.items()}
 
 
 def used(appliance: Appliance, host: str = HOST, kind: QuotaKind = QuotaKind.DAILY) -> int:
@@ -37,7 +39,7 @@ def used(appliance: Appliance, host: str = HOST, kind: QuotaKind = QuotaKind.DAI
 
 
 def alerts(appliance: Appliance) -> list[tuple[str, str]]:
-    return [(one.host, one.type) for one in appliance.told if isinstance(one, HostQuota)]
+    return [(one.host, one.type) for one in appliance.published if isinstance(one, HostQuota)]
 
 
 def test_each_host_has_books_of_its_own_and_the_nearest_to_its_limit_comes_first(make: Make) -> None:
@@ -79,10 +81,10 @@ def test_the_kernel_holds_hosts_it_knows_nothing_of_by_the_smallest_limit(
 def test_who_is_cut_off_is_told_by_which_of_its_quotas(make: Make) -> None:
     appliance = make(Limits({QuotaKind.DAILY: 1000, QuotaKind.MONTHLY: 9000}, on_exceeded=Action.BLOCK))
     use(appliance, 1000)
-    cut_off = appliance.metering.cut_off(HOST, appliance.now)
+    cut_off = appliance.metering.find_cut_off(HOST, appliance.now)
     assert cut_off is not None
     assert (cut_off.host, [one.kind for one in cut_off.books]) == (HOST, [QuotaKind.DAILY])
-    assert appliance.metering.cut_off(OTHER, appliance.now) is None
+    assert appliance.metering.find_cut_off(OTHER, appliance.now) is None
 
 
 def test_a_grant_is_in_force_at_once_and_survives_a_crash_and_ends_with_the_day(make: Make) -> None:
@@ -192,7 +194,7 @@ def test_who_has_used_nothing_and_is_gone_is_forgotten_with_the_day_on_the_disk_
     assert [one.address for one in appliance.metering.host_books(A, appliance.now)] == [OTHER]
     appliance.restart()
     assert [one.address for one in appliance.metering.host_books(A, appliance.now)] == [OTHER]
-    assert len(appliance.store.ledgers(f"{A} {OTHER}")) == 1
+    assert len(appliance.store.ledgers(AccountKey(A, OTHER))) == 1
 
 
 def test_a_flood_of_false_addresses_fills_no_memory(make: Make) -> None:
@@ -203,15 +205,22 @@ def test_a_flood_of_false_addresses_fills_no_memory(make: Make) -> None:
     assert len(appliance.metering.host_books(A, appliance.now)) == MOST_ACCOUNTS
 
 
-def test_history_is_told_what_passed_since_the_look_before_and_not_what_came_before_the_first(make: Make) -> None:
+def test_a_step_returns_what_passed_since_the_look_before_and_nothing_from_before_the_first(make: Make) -> None:
     appliance = make(Limits({}))
     appliance.kernel.pass_on_host(A, HOST, 1, 2)
     appliance.restart()
-    appliance.step()
-    assert appliance.metering.hosts.take_passed() == {}
+    assert appliance.step().hosts == {}
+    assert use(appliance, 300) == {(A, HOST): 300}
+    assert use(appliance, 0) == {}
+
+
+def test_a_look_for_a_new_limit_takes_nothing_from_what_the_next_step_returns(make: Make) -> None:
+    appliance = make()
     use(appliance, 300)
-    assert {host: one.total_bytes for host, one in appliance.metering.hosts.take_passed().items()} == {(A, HOST): 300}
-    assert appliance.metering.hosts.take_passed() == {}
+    appliance.kernel.pass_on_host(A, HOST, 100, 0)
+    appliance.metering.set_host_limit(A, QuotaKind.DAILY, 900, "anna", appliance.now)
+    assert used(appliance) == 400
+    assert use(appliance, 50) == {(A, HOST): 150}
 
 
 @settings(max_examples=60, deadline=None)

@@ -13,6 +13,7 @@ import pytest
 from sqlite_utils import Database
 
 from appliance.core.blocking.block import Block
+from appliance.core.metering.account import EACH_HOST, AccountKey
 from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import plan
@@ -21,6 +22,7 @@ from appliance.system.storage.store import BOOKS, PAGE_BYTES, SqliteStore, Store
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MARK = Mark("boot/3/02:00:00:00:00:01", 2**62, 7)
+A, B, DEPARTMENT_7 = AccountKey("a"), AccountKey("b"), AccountKey("department7")
 
 
 def block(target: str, department: str | None = None) -> Block:
@@ -36,17 +38,17 @@ def test_what_was_saved_is_there_after_a_restart(path: Path) -> None:
     store = SqliteStore(path)
     ledger = Ledger(QuotaKind.DAILY, date(2026, 11, 23), 2**62, frozenset({80, 95}), granted_bytes=2**61)
     maintenance = plan(NOON, NOON + timedelta(hours=1), 60, "Switch is replaced", "me")
-    assert store.save_metering({"a": [ledger]}, {"a": MARK}, NOON)
-    store.save_limit("a", QuotaKind.DAILY, 2**62)
+    assert store.save_metering({A: [ledger]}, {A: MARK}, NOON)
+    store.save_limit(A, QuotaKind.DAILY, 2**62)
     store.save_blocks([block("10.0.0.1"), block("10.0.0.1", "a")], [])
     store.save_maintenance(maintenance)
     store.close()
 
     again = SqliteStore(path)
-    assert again.ledgers("a") == [ledger]
-    assert again.marks() == {"a": MARK}
+    assert again.ledgers(A) == [ledger]
+    assert again.marks() == {A: MARK}
     assert again.saved_at() == NOON
-    assert again.limits() == {"a": {QuotaKind.DAILY: 2**62}}
+    assert again.limits() == {A: {QuotaKind.DAILY: 2**62}}
     assert set(again.blocks()) == {block("10.0.0.1"), block("10.0.0.1", "a")}
     assert again.maintenance() == maintenance
 
@@ -55,14 +57,14 @@ def test_the_newest_ledger_of_each_kind_is_the_one_that_runs(path: Path) -> None
     store = SqliteStore(path)
     old, new = Ledger(QuotaKind.DAILY, date(2026, 11, 9), 5), Ledger(QuotaKind.DAILY, date(2026, 11, 10), 6)
     month = Ledger(QuotaKind.MONTHLY, date(2026, 11, 1), 11)
-    store.save_metering({"a": [old, month]}, {}, NOON)
-    store.save_metering({"a": [new, month]}, {}, NOON)
-    assert {one.kind: one for one in store.ledgers("a")} == {QuotaKind.DAILY: new, QuotaKind.MONTHLY: month}
+    store.save_metering({A: [old, month]}, {}, NOON)
+    store.save_metering({A: [new, month]}, {}, NOON)
+    assert {one.kind: one for one in store.ledgers(A)} == {QuotaKind.DAILY: new, QuotaKind.MONTHLY: month}
 
 
 def test_before_the_first_saving_there_is_nothing(path: Path) -> None:
     store = SqliteStore(path)
-    assert (store.saved_at(), store.marks(), store.ledgers("a"), store.limits()) == (None, {}, [], {})
+    assert (store.saved_at(), store.marks(), store.ledgers(A), store.limits()) == (None, {}, [], {})
 
 
 def test_the_time_of_the_last_saving_is_kept_even_if_the_clock_went_back(path: Path) -> None:
@@ -74,11 +76,25 @@ def test_the_time_of_the_last_saving_is_kept_even_if_the_clock_went_back(path: P
 
 def test_a_limit_that_was_set_by_hand_replaces_the_one_before_and_may_be_none(path: Path) -> None:
     store = SqliteStore(path)
-    store.save_limit("a", QuotaKind.DAILY, 5)
-    store.save_limit("a", QuotaKind.DAILY, None)
-    store.save_limit("a", QuotaKind.MONTHLY, 7)
-    store.save_limit("b", QuotaKind.DAILY, 0)
-    assert store.limits() == {"a": {QuotaKind.DAILY: None, QuotaKind.MONTHLY: 7}, "b": {QuotaKind.DAILY: 0}}
+    store.save_limit(A, QuotaKind.DAILY, 5)
+    store.save_limit(A, QuotaKind.DAILY, None)
+    store.save_limit(A, QuotaKind.MONTHLY, 7)
+    store.save_limit(B, QuotaKind.DAILY, 0)
+    assert store.limits() == {A: {QuotaKind.DAILY: None, QuotaKind.MONTHLY: 7}, B: {QuotaKind.DAILY: 0}}
+
+
+def test_the_database_names_a_host_s_account_by_its_department_and_address(path: Path) -> None:
+    host, each = AccountKey("a", "10.0.0.1"), AccountKey("a", EACH_HOST)
+    store, ledger = SqliteStore(path), Ledger(QuotaKind.DAILY, date(2026, 11, 23), 7)
+    store.save_metering({A: [ledger], host: [ledger]}, {host: MARK}, NOON)
+    store.save_limit(each, QuotaKind.DAILY, 5)
+    with closing(sqlite3.connect(path)) as disk:
+        assert disk.execute("SELECT department FROM ledger ORDER BY department").fetchall() == [("a",), ("a 10.0.0.1",)]
+        assert disk.execute("SELECT department FROM mark").fetchall() == [("a 10.0.0.1",)]
+        assert disk.execute("SELECT department FROM quota_limit").fetchall() == [("a *",)]
+    assert (store.marks(), store.limits()) == ({host: MARK}, {each: {QuotaKind.DAILY: 5}})
+    store.save_metering({}, {}, NOON, forgotten=[host])
+    assert (store.ledgers(host), store.ledgers(A), store.marks()) == ([], [ledger], {})
 
 
 def test_a_full_disk_takes_nothing_and_says_so_until_there_is_room(tmp_path: Path) -> None:
@@ -86,6 +102,7 @@ def test_a_full_disk_takes_nothing_and_says_so_until_there_is_room(tmp_path: Pat
 import subprocess
 from datetime import UTC, date, datetime
 from pathlib import Path
+from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import QuotaKind, Ledger
 from appliance.core.metering.usage import Mark
 from appliance.system.storage.store import SqliteStore
@@ -95,7 +112,7 @@ store = SqliteStore(disk / "appliance.sqlite3")
 
 def save(used):
     ledgers = [Ledger(kind, date(2026, 11, 23), used) for kind in QuotaKind]
-    departments = [f"department-{{number}}" for number in range(200)]
+    departments = [AccountKey(f"department-{{number}}") for number in range(200)]
     marks = dict.fromkeys(departments, Mark("x", used, 0))
     return store.save_metering(dict.fromkeys(departments, ledgers), marks, datetime.now(UTC))
 
@@ -115,14 +132,14 @@ while save(used + 1):
     assert used < 1000
     fill()
 assert not save(used + 1)
-assert {{one.used_bytes for one in store.ledgers("department-7")}} == {{used}}
-assert store.marks()["department-7"] == Mark("x", used, 0)
+assert {{one.used_bytes for one in store.ledgers(AccountKey("department-7"))}} == {{used}}
+assert store.marks()[AccountKey("department-7")] == Mark("x", used, 0)
 (disk / "ballast").unlink()
 assert save(used + 2)
 store.close()
 again = SqliteStore(disk / "appliance.sqlite3")
-assert {{one.used_bytes for one in again.ledgers("department-7")}} == {{used + 2}}
-assert again.marks()["department-7"] == Mark("x", used + 2, 0)
+assert {{one.used_bytes for one in again.ledgers(AccountKey("department-7"))}} == {{used + 2}}
+assert again.marks()[AccountKey("department-7")] == Mark("x", used + 2, 0)
 print("as promised")
 """
     command = ["unshare", "--mount", sys.executable, "-c", program]
@@ -159,6 +176,7 @@ def test_50_kills_in_the_middle_of_a_commit_leave_ledger_and_mark_in_step(tmp_pa
 import os, random, resource, signal, sys
 from datetime import UTC, date, datetime
 from pathlib import Path
+from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import QuotaKind, Ledger
 from appliance.core.metering.usage import Mark
 from appliance.system.storage.store import SqliteStore
@@ -166,7 +184,7 @@ from appliance.system.storage.store import SqliteStore
 folder = Path({str(tmp_path)!r})
 path, log_path, told_path = (folder / name for name in ("a.sqlite3", "a.sqlite3-wal", "told"))
 chance = random.Random(50)
-NAMES = ["department%d" % number for number in range(8)]
+NAMES = [AccountKey("department%d" % number) for number in range(8)]
 
 def save(store, used):
     ledgers = [Ledger(kind, date(2026, 11, 1), used) for kind in QuotaKind]
@@ -211,13 +229,14 @@ def test_a_kill_at_any_moment_of_saving_loses_nothing_that_was_told(path: Path) 
     program = f"""
 from datetime import UTC, date, datetime
 from pathlib import Path
+from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import QuotaKind, Ledger
 from appliance.core.metering.usage import Mark
 from appliance.system.storage.store import SqliteStore
 store = SqliteStore(Path({str(path)!r}))
 for used in range(1, 1_000_000):
     ledger = Ledger(QuotaKind.DAILY, date(2026, 11, 23), used)
-    store.save_metering({{"a": [ledger]}}, {{"a": Mark("x", used, 0)}}, datetime.now(UTC))
+    store.save_metering({{AccountKey("a"): [ledger]}}, {{AccountKey("a"): Mark("x", used, 0)}}, datetime.now(UTC))
     print(used, flush=True)
 """
     writer = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
@@ -227,15 +246,15 @@ for used in range(1, 1_000_000):
     writer.kill()
     writer.wait()
     store = SqliteStore(path)
-    [ledger] = store.ledgers("a")
-    assert ledger.used_bytes == store.marks()["a"].up_bytes
+    [ledger] = store.ledgers(A)
+    assert ledger.used_bytes == store.marks()[A].up_bytes
     assert ledger.used_bytes >= told
 
 
 def filled(path: Path, departments: int = 40) -> None:
     """Books, limits, blocks and a maintenance over many pages, and nothing in the log."""
     store = SqliteStore(path)
-    names = [f"department{number}" for number in range(departments)]
+    names = [AccountKey(f"department{number}") for number in range(departments)]
     store.save_metering({name: ledgers_of(7) for name in names}, dict.fromkeys(names, MARK), NOON)
     for name in names:
         store.save_limit(name, QuotaKind.DAILY, 2**40)
@@ -297,8 +316,8 @@ def test_a_damaged_file_is_not_opened_and_begun_anew_with_what_can_be_read(path:
     assert lost
     has_books = damage in KEEPS_THE_BOOKS
     assert (BOOKS not in lost) is has_books
-    assert set(again.ledgers("department7")) == (set(ledgers_of(7)) if has_books else set())
-    assert again.marks().get("department7") == (MARK if has_books else None)
+    assert set(again.ledgers(DEPARTMENT_7)) == (set(ledgers_of(7)) if has_books else set())
+    assert again.marks().get(DEPARTMENT_7) == (MARK if has_books else None)
     assert again.saved_at() == (NOON if has_books else None)
     if damage in KEEPS_THE_BLOCKS:
         assert len(again.blocks()) == 200
@@ -311,7 +330,7 @@ def test_a_log_that_is_damaged_takes_back_ledger_and_mark_together(path: Path) -
     filled(path)
     store = SqliteStore(path)
     for used in range(8, 30):
-        store.save_metering({"department7": ledgers_of(used)}, {"department7": Mark("x", used, 0)}, NOON)
+        store.save_metering({DEPARTMENT_7: ledgers_of(used)}, {DEPARTMENT_7: Mark("x", used, 0)}, NOON)
     log_path = path.with_name(f"{path.name}-wal")
     copy = path.with_name("copy.sqlite3")
     shutil.copy(path, copy)
@@ -319,9 +338,9 @@ def test_a_log_that_is_damaged_takes_back_ledger_and_mark_together(path: Path) -
     store.close()
     overwrite(copy.with_name("copy.sqlite3-wal"), copy.with_name("copy.sqlite3-wal").stat().st_size // 2, 64)
     again = SqliteStore(copy)
-    used = again.ledgers("department7")[0].used_bytes
+    used = again.ledgers(DEPARTMENT_7)[0].used_bytes
     assert 7 < used < 29
-    assert again.marks()["department7"] == Mark("x", used, 0)
+    assert again.marks()[DEPARTMENT_7] == Mark("x", used, 0)
 
 
 def test_a_folder_in_its_place_is_damage_and_another_program_s_hold_is_not(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Estimates the time of day while nobody vouches for the wall clock, on a computer without a clock of its own.
+"""Estimates the time of day while the wall clock is not trusted, on a computer without a battery-backed clock.
 
 A Raspberry Pi wakes up after a power cut with the time of its last shutdown or an earlier one, and its clock jumps when
 a time server answers. While a `Moment` is trusted, its wall clock is the time. Otherwise the time goes on, by the

@@ -268,7 +268,7 @@ class Service:
 
     def _meter(self, now: Moment) -> None:
         passed = self._metering.step(now)
-        self._history.observe(passed.departments, passed.hosts, now)
+        self._history.record_passed(passed.departments, passed.hosts, now)
 
     def _enforce(self, now: Moment) -> None:
         if self._machine.orders_due is not None:

@@ -24,16 +24,8 @@ from appliance.core.metering.history_series import (
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
-from appliance.monitor.metering.history_recorder import (
-    BATCH_S,
-    HOSTS_BATCH_S,
-    MOST_SUMS,
-    PRUNE_S,
-    RETRY_S,
-    SETTLED_S,
-    SLICE_SUMS,
-    HistoryRecorder,
-)
+from appliance.monitor.metering.history_recorder import MOST_SUMS, SLICE_SUMS, HistoryRecorder
+from appliance.monitor.metering.history_schedule import BATCH_S, HOSTS_BATCH_S, PRUNE_S, RETRY_S, SETTLED_S
 from appliance.system.storage.history_store import SqliteHistoryStore
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -84,7 +76,7 @@ class Scene:
             self.history.step(self.now)
 
     def observe(self, up: int, down: int = 0, host: tuple[int, int] | None = None) -> None:
-        self.history.observe({"lab": Passed(up, down)}, {HOST: Passed(*host)} if host else {}, self.now)
+        self.history.record_passed({"lab": Passed(up, down)}, {HOST: Passed(*host)} if host else {}, self.now)
         for name, (one, other) in (("lab", (up, down)), (HOST[1], host or (0, 0))):
             before = self.observed[name]
             self.observed[name] = before[0] + one, before[1] + other
@@ -242,7 +234,7 @@ def test_a_stop_loses_nothing(scene: Scene) -> None:
 def test_a_large_batch_is_written_in_slices(scene: Scene) -> None:
     scene.settle()
     hosts = {("lab", f"10.0.{number // 250}.{number % 250}"): Passed(1, 1) for number in range(2000)}
-    scene.history.observe({"lab": Passed(1, 1)}, hosts, scene.now)
+    scene.history.record_passed({"lab": Passed(1, 1)}, hosts, scene.now)
     scene.wait(BATCH_S)
     scene.history.step(scene.now)
     assert len(scene.medium.batches) == 1
@@ -272,7 +264,7 @@ def test_a_disk_that_stays_full_does_not_fill_the_memory(scene: Scene) -> None:
     scene.medium.refusal = "the disk is full"
     hosts = {("lab", f"10.0.{number // 250}.{number % 250}"): Passed(1, 1) for number in range(2000)}
     for _ in range(12 * 12):
-        scene.history.observe({"lab": Passed(1, 1)}, hosts, scene.now)
+        scene.history.record_passed({"lab": Passed(1, 1)}, hosts, scene.now)
         scene.settle(300)
     kept, _ = scene.total(Step.FIVE_MINUTES, "10.0.0.1")
     assert kept * 2000 <= MOST_SUMS, "the hosts' oldest detail is forgotten"
@@ -339,10 +331,10 @@ def test_what_passes_before_the_time_is_known_is_filed_where_it_belongs_once_it_
     wrong = datetime(2020, 1, 1, tzinfo=UTC)
     for minute in range(3):
         now = Moment(wrong + timedelta(minutes=minute), 30.0 + 60 * minute, is_trusted=False)
-        scene.history.observe({"lab": Passed(1, minute)}, {HOST: Passed(0, minute)}, now)
+        scene.history.record_passed({"lab": Passed(1, minute)}, {HOST: Passed(0, minute)}, now)
         scene.history.step(now)
     assert scene.medium.batches == []
-    scene.history.observe({"lab": Passed(10, 0)}, {}, Moment(NOON, 210.0, is_trusted=True))
+    scene.history.record_passed({"lab": Passed(10, 0)}, {}, Moment(NOON, 210.0, is_trusted=True))
     found = scene.history.query("lab", None, NOON - timedelta(hours=1), NOON + timedelta(minutes=1), Step.MINUTE)
     assert [(NOON - start, passed) for start, passed in found.items()] == [
         (timedelta(minutes=3), Passed(1, 0)),
@@ -357,7 +349,7 @@ def test_what_passes_before_the_time_is_known_is_filed_where_it_belongs_once_it_
 
 def test_what_is_held_at_the_end_is_written_by_the_clock_that_there_is(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
-    scene.history.observe({"lab": Passed(1, 2)}, {}, replace(scene.now, is_trusted=False))
+    scene.history.record_passed({"lab": Passed(1, 2)}, {}, replace(scene.now, is_trusted=False))
     scene.history.save(scene.now)
     scene.start()
     found = scene.history.query("lab", None, NOON - timedelta(hours=1), NOON + timedelta(hours=1), Step.DAY)

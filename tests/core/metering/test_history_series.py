@@ -32,7 +32,7 @@ def at(text: str) -> datetime:
 
 
 @given(walls, zones, st.sampled_from(list(Step)))
-def test_an_instant_lies_in_its_bucket_and_in_no_other(wall: datetime, zone: ZoneInfo, step: Step) -> None:
+def test_an_instant_belongs_to_exactly_one_bucket(wall: datetime, zone: ZoneInfo, step: Step) -> None:
     bucket = bucket_of(step, wall, zone)
     following = start_of(step, bucket + 1, zone)
     assert start_of(step, bucket, zone) <= wall
@@ -40,7 +40,7 @@ def test_an_instant_lies_in_its_bucket_and_in_no_other(wall: datetime, zone: Zon
 
 
 @given(walls, st.timedeltas(timedelta(microseconds=1), timedelta(days=3)), zones, st.sampled_from(list(Step)))
-def test_a_range_is_covered_without_gap(wall: datetime, length: timedelta, zone: ZoneInfo, step: Step) -> None:
+def test_buckets_cover_a_range_without_gap(wall: datetime, length: timedelta, zone: ZoneInfo, step: Step) -> None:
     buckets = buckets_between(step, wall, wall + length, zone)
     assert start_of(step, buckets[0], zone) <= wall
     assert start_of(step, buckets[-1], zone) < wall + length
@@ -58,7 +58,7 @@ def test_a_range_is_covered_without_gap(wall: datetime, length: timedelta, zone:
         (APIA, date(2011, 12, 30), 0),  # nor does this day
     ],
 )
-def test_a_day_is_a_local_one_however_long(zone: ZoneInfo, day: date, hours: int) -> None:
+def test_a_day_bucket_is_a_local_day_of_any_length(zone: ZoneInfo, day: date, hours: int) -> None:
     bucket = day.toordinal()
     assert start_of(Step.DAY, bucket + 1, zone) - start_of(Step.DAY, bucket, zone) == timedelta(hours=hours)
 
@@ -75,7 +75,7 @@ def test_hours_are_not_repeated_when_the_clocks_are_put_back() -> None:
     assert len(night) == 25
 
 
-def test_a_range_of_no_length_or_beyond_all_dates_has_no_overflow() -> None:
+def test_an_empty_or_endless_range_does_not_overflow() -> None:
     moment = at("2026-11-23T12:00:00+00:00")
     assert not buckets_between(Step.DAY, moment, moment, BERLIN)
     assert not buckets_between(Step.DAY, moment, moment - timedelta(days=9), BERLIN)
@@ -97,7 +97,7 @@ def test_days_add_up_to_months() -> None:
     }
 
 
-def test_what_is_as_old_as_it_is_kept_is_kept() -> None:
+def test_the_oldest_kept_bucket_is_as_old_as_the_retention() -> None:
     noon = at("2026-11-23T12:00:00+00:00")
     assert start_of(Step.HOUR, oldest_kept(Step.HOUR, 2, noon, BERLIN), BERLIN) == at("2026-11-21T12:00:00+00:00")
 
@@ -139,7 +139,7 @@ def test_a_flood_of_hosts_does_not_push_out_those_that_are_known() -> None:
     assert sums.passed_in(Step.HOUR, HOST, range(1)) == {0: Passed(6, 0)}
 
 
-def test_who_has_no_sums_left_makes_room() -> None:
+def test_a_series_without_sums_makes_room_for_another() -> None:
     sums = HistorySums(most_series=1)
     sums.accumulate([(Step.HOUR, 0), (Step.DAY, 0)], [(HOST, Passed(1, 0))])
     sums.drop(HOST, [(Step.HOUR, 0)])

@@ -10,7 +10,7 @@ Four things fit together:
 
          reading - mark = 25 bytes        daily    700 + 25 of 1,000
         ------------------------->        weekly   900 + 25           (not limited)
-         mark := reading                  monthly  960 + 25 of 1,200  -> crossing: warning at 80 %
+         mark := reading                  monthly  950 + 25 of 1,200  -> crossing: warning at 80 %
 
 Bytes of an untrusted clock stay in the running period, and a note of when they came (`UndatedBytes`) moves them to
 their own days once the clock is trusted. An account reads no meter and writes no disk: `monitor.metering` does both.

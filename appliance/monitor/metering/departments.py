@@ -11,8 +11,8 @@ What each side knows, and what survives:
     this program    the same accounts, exact to the last step
 
 The disk's ledgers always belong to the disk's marks. So a crash loses nothing: the kernel goes on counting, and the
-next start charges what came since the saved mark. A power cut loses the bytes since the last checkpoint. `core.metering
-.account` explains mark, ledger, crossing and limit.
+next start charges what came since the saved mark. A power cut loses the bytes since the last checkpoint. The terms
+mark, ledger, crossing and limit are explained in `core.metering.account`.
 """
 
 import logging

@@ -225,8 +225,8 @@ class HostMetering:
             ]
             for host in idle:
                 del accounts[host]
-            self._unsaved.forgotten |= {(department, host) for host in idle}
-        self._unsaved.changed -= self._unsaved.forgotten
+                self._unsaved.forgotten.add((department, host))
+                self._unsaved.changed.discard((department, host))
 
     def _limit_hosts(self) -> None:
         left = {

@@ -197,6 +197,22 @@ def test_an_idle_host_without_a_meter_is_forgotten_at_the_new_day_on_the_disk_to
     assert len(appliance.store.ledgers(AccountKey(A, OTHER))) == 1
 
 
+def test_a_forgotten_host_that_returns_while_the_disk_is_full_is_saved_afterwards(make: Make) -> None:
+    appliance = make()
+    use(appliance, 100)
+    appliance.kernel.forget_host(A, HOST)
+    appliance.store.is_full = True
+    appliance.step(86_400)
+    assert not appliance.metering.host_books(A, appliance.now)
+    use(appliance, 100)
+    appliance.step(86_400)
+    appliance.store.is_full = False
+    appliance.step(CHECKPOINT_S)
+    appliance.restart()
+    appliance.step()
+    assert used(appliance) == 0
+
+
 def test_the_accounts_of_hosts_are_bounded(make: Make) -> None:
     appliance = make()
     for number in range(MOST_ACCOUNTS + 100):

@@ -19,6 +19,7 @@ from appliance.core.blocking.protection import Protected
 from appliance.core.blocking.sets import BlockSet
 from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.core.machine import Connection, Frame, Lights, Link, Press, Sighting, Vitals
+from appliance.core.metering.account import AccountKey
 from appliance.core.metering.history_series import Key, Series, Step
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.quota import Ledger, QuotaKind
@@ -149,7 +150,10 @@ class Meters(Protocol):
         """
 
     def read(self) -> Mapping[str, Reading]:
-        """By department, its meter; `unclaimed:<interface>` is what no department there claims. Missing: not there."""
+        """By department, its meter, and by `unclaimed_meter(interface)` what no department there claims.
+
+        A meter that does not exist is left out.
+        """
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
         """By department and address, the meters of its hosts; takes tens of microseconds for each host."""
@@ -185,22 +189,22 @@ class Store(Protocol):
     saved.
     """
 
-    def ledgers(self, department: str) -> Sequence[Ledger]:
-        """The department's newest ledger of each kind."""
+    def ledgers(self, account: AccountKey) -> Sequence[Ledger]:
+        """The account's newest ledger of each kind."""
 
-    def marks(self) -> Mapping[str, Mark]:
-        """By department, the meter up to which its bytes are charged."""
+    def marks(self) -> Mapping[AccountKey, Mark]:
+        """By account, the meter up to which its bytes are charged."""
 
     def saved_at(self) -> datetime | None:
         """When metering was saved last, by the wall clock; `None`: never."""
 
     def save_metering(
         self,
-        ledgers: Mapping[str, Sequence[Ledger]],
-        marks: Mapping[str, Mark],
+        ledgers: Mapping[AccountKey, Sequence[Ledger]],
+        marks: Mapping[AccountKey, Mark],
         wall: datetime,
         *,
-        forgotten: Collection[str] = (),
+        forgotten: Collection[AccountKey] = (),
         synced: bool = False,
     ) -> bool:
         """Ledgers and marks by account, together: a byte is charged and marked, or neither.
@@ -210,10 +214,10 @@ class Store(Protocol):
         False: the medium is full or broken; nothing was saved, and it is worth trying again.
         """
 
-    def limits(self) -> Mapping[str, Mapping[QuotaKind, int | None]]:
-        """By department and kind, the limits that were set by hand over the configured ones; `None`: no limit."""
+    def limits(self) -> Mapping[AccountKey, Mapping[QuotaKind, int | None]]:
+        """By account and kind, the limits that were set by hand over the configured ones; `None`: no limit."""
 
-    def save_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None) -> None:
+    def save_limit(self, account: AccountKey, kind: QuotaKind, limit_bytes: int | None) -> None:
         """Remember a limit that was set by hand, synced to the medium."""
 
     def blocks(self) -> Sequence[Block]:

@@ -1,4 +1,4 @@
-"""Estimates the time of day while nobody vouches for the wall clock, on a computer without a clock of its own.
+"""Estimates the time of day while the wall clock is not trusted, on a computer without a battery-backed clock.
 
 A Raspberry Pi wakes up after a power cut with the time of its last shutdown or an earlier one, and its clock jumps when
 a time server answers. While a `Moment` is trusted, its wall clock is the time. Otherwise the time goes on, by the
@@ -17,12 +17,12 @@ from appliance.core.moment import Moment
 
 @dataclass(frozen=True, slots=True)
 class Holdover:
-    """`since`: the moment from which the time goes on; `since.is_trusted`: whether the true time was ever known."""
+    """An estimate that goes on from `since`. `since.is_trusted`: whether the true time was ever known."""
 
     since: Moment
 
     def moment(self, now: Moment) -> Moment:
-        """The same instant with the best known wall clock."""
+        """The same instant, with the estimated wall clock where its own is not trusted."""
         return now if now.is_trusted else Moment(self._estimate(now), now.monotonic_s, is_trusted=False)
 
     def follow(self, now: Moment) -> "Holdover":
@@ -30,7 +30,7 @@ class Holdover:
         return Holdover(now) if now.is_trusted else self
 
     def jump(self, now: Moment) -> timedelta:
-        """By how much this moment's wall clock differs from the estimate."""
+        """The moment's wall clock minus the estimate."""
         return now.wall - self._estimate(now)
 
     def _estimate(self, now: Moment) -> datetime:
@@ -41,7 +41,7 @@ NOT_STARTED = Holdover(Moment(datetime.fromtimestamp(0, UTC), 0.0, is_trusted=Fa
 
 
 def earliest(now: Moment, saved: datetime | None) -> Holdover:
-    """Starts from the time that was saved last, or from the wall clock where none was (`None`)."""
+    """Starts from the saved time, or from the wall clock where none was saved (`None`) or it is trusted."""
     return Holdover(now if now.is_trusted or saved is None else Moment(saved, now.monotonic_s, is_trusted=False))
 
 

@@ -1,7 +1,7 @@
-"""What a machine can tell: the values that cross the ports, the same from the real machine and from the simulator.
+"""The values that cross the ports, the same from the real machine and from the simulator.
 
-Counters are absolute, as the kernel keeps them; making differences of them is `core.metering.usage`'s work. Absence is
-a value: an interface that is gone is missing from the mapping, a sensor that is not there reads `None`.
+Counters are absolute, as the kernel keeps them; `core.metering.usage` makes differences of them. Absence is a value: an
+interface that is gone is missing from the mapping, a sensor that is not there reads `None`.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Address = IPv4Address | IPv6Address
 
 
 class Position(StrEnum):
-    """Where the appliance stands in the network; only `MIRROR` cannot enforce anything."""
+    """The appliance's place in the network; only `MIRROR` cannot enforce anything."""
 
     BRIDGE = "bridge"
     GATEWAY = "gateway"
@@ -23,7 +23,7 @@ class Position(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What an interface carried since the kernel made it: L2 bytes and packets, 64 bits wide."""
+    """The traffic of an interface since the kernel made it: L2 bytes and packets, 64 bits wide."""
 
     rx_bytes: int
     tx_bytes: int
@@ -35,7 +35,7 @@ class Counters:
 class Link:
     """One network interface. `up`: administratively up and with a carrier. `speed_bps`: negotiated, or `None`.
 
-    `boot`: identifies the run of the kernel that counted; counters start anew with every other.
+    `boot`: identifies the run of the kernel that counted; with every boot counters start at zero.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Link:
 
     @property
     def identity(self) -> str:
-        """What tells this interface from another of the same name that was made later, or before a reboot."""
+        """Differs from that of an interface of the same name that was made later, or before a reboot."""
         return f"{self.boot}/{self.index}/{self.mac}"
 
 
@@ -78,7 +78,7 @@ class Connection(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """How the computer itself is. `cpu_temperature_c` is `None` where there is no sensor."""
+    """Load, temperature, memory and storage of the computer itself. `cpu_temperature_c`: `None`: no sensor."""
 
     cpu_percent: float
     cpu_temperature_c: float | None
@@ -97,19 +97,19 @@ class Frame:
 
 
 class Press(StrEnum):
-    """What a finger did with the button."""
+    """How the button was pressed."""
 
     SHORT = "short"
     HELD = "held"
 
 
 class Light(StrEnum):
-    """How one LED burns."""
+    """The state of one LED."""
 
     OFF = "off"
     ON = "on"
-    SLOW = "slow"  # one second on, one off: something is going on
-    FAST = "fast"  # five times a second: somebody should look
+    SLOW = "slow"  # one second on, one off: work in progress
+    FAST = "fast"  # five times a second: needs attention
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ Network = IPv4Network | IPv6Network
 
 
 class Facing(StrEnum):
-    """Which way the interface looks, and so what `up` is."""
+    """Which way the interface faces: that decides which direction is `up`."""
 
     DEPARTMENT = "department"  # the department is behind it: what comes in is up
     SELF = "self"  # the department is this computer: what goes out is up
@@ -133,7 +133,7 @@ class Facing(StrEnum):
 
 
 class Spot(NamedTuple):
-    """Where at an interface: `is_outward`: where packets go out, else where they come in. `interface`: its index."""
+    """One side of an interface. `interface`: its index; `is_outward`: where packets go out, else where they come in."""
 
     interface: int
     is_outward: bool

@@ -1,4 +1,4 @@
-"""Time as an argument: one value that holds both clocks, read once at the start of a step.
+"""Time as an argument: one value with both clocks, read once at the start of a step.
 
 Rates and ages use `monotonic_s`, which never jumps; quota periods, expiries and timestamps use `wall`, which a person
 or a time server may set. Nothing in the core or in the monitor reads a clock.
@@ -7,7 +7,7 @@ or a time server may set. Nothing in the core or in the monitor reads a clock.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-PATIENCE_S = 600.0  # since boot; a network without a time server must still have days, and NTP takes a minute or two
+PATIENCE_S = 600.0  # since boot: NTP takes a minute or two, and without a time server days must begin all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,13 @@ class Moment:
     monotonic_s: float
     is_trusted: bool
 
+    def is_due(self, last_s: float | None, period_s: float) -> bool:
+        """Whether a period has passed since `last_s` of the monotonic clock; `None`: it never happened, and is due."""
+        return last_s is None or self.monotonic_s - last_s >= period_s
+
 
 def moment(wall: datetime, monotonic_s: float, *, is_synchronised: bool, has_battery: bool) -> Moment:
-    """Judges the wall clock: a time server or a battery keeps it right, or waiting longer would bring nothing."""
+    """The moment, trusted if a time server or a battery keeps the wall clock right, or `PATIENCE_S` have passed."""
     return Moment(wall, monotonic_s, is_synchronised or has_battery or monotonic_s >= PATIENCE_S)
 
 

@@ -1,4 +1,4 @@
-"""Why a request is refused: one exception and the contract's codes, shared by all that can say no."""
+"""Refusals of requests: one exception and the contract's error codes."""
 
 from enum import StrEnum
 
@@ -20,7 +20,7 @@ class Code(StrEnum):
 
 
 class Refused(Exception):
-    """A request that is not carried out; the text tells a person what to do about it."""
+    """A request was not carried out; the message says what a person can do about it."""
 
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)

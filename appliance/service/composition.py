@@ -188,4 +188,4 @@ def build_server(*, config: Config, fanout: Fanout, services: Services, authenti
 def build_cut_off_page(base: Foundation, *, metering: Metering) -> CutOffPage:
     """The page for hosts that are cut off."""
     config, machine = base.config, base.machine
-    return CutOffPage(metering.cut_off, config.zone, config.notice.contact, machine.clock, machine.is_simulated)
+    return CutOffPage(metering.find_cut_off, config.zone, config.notice.contact, machine.clock, machine.is_simulated)

@@ -143,9 +143,8 @@ class Service:
         return [eventlet.spawn(self._drive, "the cut-off page", partial(listener.serve, listening_socket))]
 
     def _meter(self, now: Moment) -> None:
-        metering = self._appliance.monitors.metering
-        metering.step(now)
-        self._appliance.monitors.history.observe(metering.take_passed(), metering.hosts.take_passed(), now)
+        passed = self._appliance.monitors.metering.step(now)
+        self._appliance.monitors.history.record_passed(passed.departments, passed.hosts, now)
 
     def _enforce(self, now: Moment) -> None:
         parts = self._appliance

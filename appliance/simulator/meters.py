@@ -13,7 +13,7 @@ from itertools import combinations
 
 from appliance.core.blocking.targets import overlap
 from appliance.core.machine import Facing, Network
-from appliance.core.metering.meter import Plan, Reading
+from appliance.core.metering.meter import Plan, Reading, unclaimed_meter
 from appliance.simulator.network import Device
 from appliance.simulator.wire import Simulation, Traffic, TrafficLimit
 
@@ -73,7 +73,7 @@ class SimulatedMeters:
         self._simulation.wire.limit(limiting, self._simulation.elapsed())
 
     def read(self) -> Mapping[str, Reading]:
-        """The meters by department; `unclaimed:<interface>`: traffic there that belongs to no department."""
+        """By department, its meter; `unclaimed_meter(interface)` is what no department there claims."""
         return {
             name: _sum(meter.identity, self._devices_of(meter).values()) for (name, *_), meter in self._meters.items()
         }
@@ -131,7 +131,7 @@ class SimulatedMeters:
             if all(plan.networks for plan in plans):
                 known = [network for plan in plans for network in (*plan.networks, *plan.exempt)]
                 strangers = frozenset(device for device in self._at(interface) if not _is_in(device, known))
-                unclaimed[f"unclaimed:{interface}", interface, ()] = strangers
+                unclaimed[unclaimed_meter(interface), interface, ()] = strangers
         return unclaimed
 
     def _at(self, interface: str) -> list[Device]:

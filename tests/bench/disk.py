@@ -65,13 +65,13 @@ def _books(folder: Path, departments: int, hosts: int) -> int:
     limits, host_limits = Limits(dict.fromkeys(QuotaKind, LIMIT_BYTES)), Limits({QuotaKind.DAILY: LIMIT_BYTES})
     metering = Metering(
         [Department(name, name, INTERFACE, limits, host_limits=host_limits) for name in names],
-        Position.GATEWAY,
-        ZONE,
-        kernel,
-        kernel,
-        kernel,
-        store,
-        lambda _: None,
+        position=Position.GATEWAY,
+        zone=ZONE,
+        interfaces=kernel,
+        flows=kernel,
+        meters=kernel,
+        store=store,
+        publish=lambda _: None,
     )
     metering.step(Moment(MIDNIGHT, 0.0, is_trusted=True))
     _sync(path)

@@ -21,7 +21,8 @@ from appliance.core.access.token_lifetime import Lifetime
 from appliance.core.metering.history_series import DEPARTMENT_STEPS, HOST_STEPS, Retention, Series
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment, timestamp
-from appliance.monitor.metering.history_recorder import BATCH_S, HistoryRecorder
+from appliance.monitor.metering.history_recorder import HistoryRecorder
+from appliance.monitor.metering.history_schedule import BATCH_S
 from appliance.server.access import Grant, Role
 from appliance.server.calls import Caller, Context, Services, carry_out
 from appliance.system.storage.history_store import FOLD_S, SqliteHistoryStore
@@ -64,7 +65,7 @@ class Run:
         charged = {one: self._amount(30) for one in self.departments}
         hosts = {one: self._amount(1) for one in self.hosts}
         began_s = process_time()
-        self.history.observe(charged, hosts, now)
+        self.history.record_passed(charged, hosts, now)
         self.observe_s += process_time() - began_s
         for second in range(60):
             began_s = process_time()

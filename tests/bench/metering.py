@@ -80,13 +80,13 @@ class Rig:
         self._store = SqliteStore(folder / "store.sqlite3")
         self._metering = Metering(
             departments,
-            Position.GATEWAY,
-            ZoneInfo("Europe/Berlin"),
-            self.interfaces,
-            self._flows,
-            self._meters,
-            self._store,
-            lambda event: event.payload() and None,
+            position=Position.GATEWAY,
+            zone=ZoneInfo("Europe/Berlin"),
+            interfaces=self.interfaces,
+            flows=self._flows,
+            meters=self._meters,
+            store=self._store,
+            publish=lambda event: event.payload() and None,
         )
         with lab.appliance.entered():
             self._metering.step(_at(0))
@@ -105,8 +105,6 @@ class Rig:
                 _show_hosts(self._lab, self._hosts)
             before_s = time.process_time()
             self._metering.step(_at(second))
-            self._metering.take_passed()
-            self._metering.hosts.take_passed()
             spent_s += time.process_time() - before_s
         return spent_s / MINUTE_S
 

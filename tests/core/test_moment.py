@@ -1,10 +1,10 @@
-"""Whether a wall clock is trusted."""
+"""When a wall clock is trusted."""
 
 from datetime import UTC, datetime
 
 import pytest
 
-from appliance.core.moment import PATIENCE_S, moment
+from appliance.core.moment import PATIENCE_S, Moment, moment
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -18,7 +18,13 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
         (False, False, PATIENCE_S, True),
     ],
 )
-def test_a_clock_is_trusted_when_something_keeps_it_right_or_nobody_is_coming(
+def test_a_clock_is_trusted_with_a_source_or_after_ten_minutes(
     synchronised: bool, battery_clock: bool, up_s: float, trusted: bool
 ) -> None:
     assert moment(NOON, up_s, is_synchronised=synchronised, has_battery=battery_clock).is_trusted is trusted
+
+
+def test_what_never_happened_is_due_and_what_happened_is_due_after_its_period() -> None:
+    now = Moment(NOON, 100.0, is_trusted=True)
+    assert now.is_due(None, 60.0)
+    assert [now.is_due(last_s, 60.0) for last_s in (39.0, 40.0, 40.5)] == [True, True, False]

@@ -1,9 +1,10 @@
-"""A kernel in memory that obeys the rules of the ports, and knows what it has carried, shown and forgotten."""
+"""A kernel in memory that obeys the rules of the ports, and remembers what it carried, showed and forgot."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from appliance.core.machine import Connection, Counters, Link
+from appliance.core.metering.account import AccountKey
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.usage import Mark
 
@@ -13,14 +14,14 @@ PACKET_BYTES = 1000
 
 @dataclass
 class Meter:
-    """`shown`: what it showed when it was last charged; a meter begins with nothing charged."""
+    """A meter. `shown`: the bytes that it showed when it was charged last; 0: it was not charged yet."""
 
     number: int
     reading: Reading
     shown: int = 0
 
     def saved(self, mark: Mark | None) -> int:
-        """What of it the disk knows by this mark; a mark of a later meter was saved with all of this one."""
+        """The bytes that the disk knows by this mark; a mark of a later meter was saved with all bytes of this one."""
         number = int(mark.identity.rpartition("/")[2]) if mark else 0
         if mark is None or number < self.number:
             return 0
@@ -30,7 +31,7 @@ class Meter:
 class Kernel:
     """`ports.Interfaces`, `ports.Flows` and `ports.Meters` with one interface.
 
-    `carried`: all that meters ever counted; `forgotten`: of that, what went with a meter before it was charged.
+    `carried`: bytes that meters ever counted; `forgotten`: those of them that went with a meter before being charged.
     """
 
     def __init__(self) -> None:
@@ -65,7 +66,7 @@ class Kernel:
         return {name: meter.reading for name, meter in self.meters.items()}
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
-        return self._hosts
+        return {department: dict(hosts) for department, hosts in self._hosts.items()}
 
     def refused(self) -> int:
         return 0
@@ -75,7 +76,7 @@ class Kernel:
         return None
 
     def pass_on_host(self, department: str, host: str, up: int, down: int) -> None:
-        """Traffic of one host goes by."""
+        """Carries traffic of one host."""
         self.pass_on(department, up, down)
         if meter := self.meters.get(department):
             hosts = self._hosts.setdefault(department, {})
@@ -83,14 +84,14 @@ class Kernel:
             hosts[host] = replace(before, up_bytes=before.up_bytes + up, down_bytes=before.down_bytes + down)
 
     def forget_host(self, department: str, host: str) -> None:
-        """It was silent for so long that its meter went."""
+        """Drops the meter of a host that was silent for long."""
         del self._hosts[department][host]
 
     def plan(self, department: str) -> Plan:
         return next(plan for plan in self.plans if plan.department == department)
 
     def pass_on(self, department: str, up: int, down: int) -> None:
-        """Traffic goes by: past the interface always, and past the meter if it is there."""
+        """Carries traffic: the interface always counts it, and the meter if it exists."""
         assert self.link is not None
         counters = self.link.counters
         packets = (up + PACKET_BYTES - 1) // PACKET_BYTES, (down + PACKET_BYTES - 1) // PACKET_BYTES
@@ -109,28 +110,28 @@ class Kernel:
             self.carried += up + down
 
     def flush(self) -> None:
-        """Somebody takes all meters away."""
+        """Drops all meters, as when another program flushes the rules."""
         self.forgotten += sum(meter.reading.total_bytes - meter.shown for meter in self.meters.values())
         self._gone += self.meters.items()
         self.meters.clear()
         self._hosts.clear()
         self.plans = ()
 
-    def make_link_anew(self) -> None:
-        """The interface is deleted and made again, and its meters with it."""
+    def recreate_link(self) -> None:
+        """Deletes the interface with its meters, and makes it again."""
         assert self.link is not None
         self.flush()
         self.link = replace(self.link, index=self.link.index + 1, counters=Counters(0, 0))
 
     def reboot(self) -> None:
-        """Everything begins at zero."""
+        """Boots: everything begins at zero."""
         assert self.link is not None
         self.flush()
         self.link = replace(self.link, boot=f"{self.link.boot}+", counters=Counters(0, 0))
 
-    def is_charged_only_to(self, marks: Mapping[str, Mark]) -> None:
-        """The program died. What it had read and not saved is still here, or gone with its meter."""
-        self.forgotten += sum(meter.shown - meter.saved(marks.get(name)) for name, meter in self._gone)
+    def lose_unsaved_charges(self, marks: Mapping[AccountKey, Mark]) -> None:
+        """The program died: bytes that it read and did not save are still in their meters, or gone with them."""
+        self.forgotten += sum(meter.shown - meter.saved(marks.get(AccountKey(name))) for name, meter in self._gone)
         self._gone.clear()
         for name, meter in self.meters.items():
-            meter.shown = meter.saved(marks.get(name))
+            meter.shown = meter.saved(marks.get(AccountKey(name)))

@@ -206,7 +206,9 @@ class Harness:
                 self._publish(published)
             case {"pass": departments, "hosts": hosts}:
                 passed = {one: Passed(*sums) for one, sums in departments.items()}
-                self.history.observe(passed, {(one, host): Passed(*sums) for one, host, sums in hosts}, self.now())
+                self.history.record_passed(
+                    passed, {(one, host): Passed(*sums) for one, host, sums in hosts}, self.now()
+                )
             case {"advance": _} | {"jump": _}:
                 self._pass_time(order)
             case {"pair": how}:

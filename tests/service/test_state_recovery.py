@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.core.blocking.block import Block
+from appliance.core.metering.account import AccountKey
 from appliance.core.metering.usage import Mark
 from appliance.core.moment import Moment
 from appliance.service.state_recovery import MOST_ASIDE, open_state
@@ -54,13 +55,13 @@ def test_a_damaged_state_lies_aside_whole_and_is_told_until_it_is_taken_away(
 def test_what_can_be_read_of_a_damaged_state_goes_on(path: Path) -> None:
     with closing(open_state(path, NOON).store) as store:
         store.save_blocks([BLOCK, replace(BLOCK, target="10.0.0.2")], [])
-        store.save_metering({}, {"a": Mark("x", 1, 2)}, NOON)
+        store.save_metering({}, {AccountKey("a"): Mark("x", 1, 2)}, NOON)
     with closing(sqlite3.connect(path)) as disk, disk:
         disk.execute("UPDATE block SET started_at = 'some day' WHERE target = '10.0.0.2'")
     kept = open_state(path, NOON)
     assert len(kept.aside) == 1
     assert kept.store.blocks() == [BLOCK]
-    assert (kept.store.saved_at(), kept.store.marks()) == (NOON, {"a": Mark("x", 1, 2)})
+    assert (kept.store.saved_at(), kept.store.marks()) == (NOON, {AccountKey("a"): Mark("x", 1, 2)})
 
 
 def test_a_folder_is_moved_aside_with_what_is_in_it(path: Path) -> None:

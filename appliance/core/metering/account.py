@@ -1,21 +1,42 @@
-"""An account: one department's books, and the rules of its quotas applied to them.
+"""Accounts: what a department or a host has used in each period, against its limits.
 
-It reads no machine and tells nobody: `metering` does. Every byte that is charged stands in a ledger of each kind,
-and what a person grants or sets is an entry beside it.
+Four things fit together:
+
+    mark       up to where the meter is charged. A reading minus the mark is what passed since; then the mark moves.
+    ledger     bytes used in one period. What passed is added to the running ledger of each kind (daily, weekly,
+               monthly), so each kind counts every byte exactly once.
+    crossing   a ledger has reached a threshold of its limit, or a new period began. Each is returned once.
+    limit      configured, or set by hand, and extended by what was granted for the running period alone.
+
+         reading - mark = 25 bytes        daily    700 + 25 of 1,000
+        ------------------------->        weekly   900 + 25           (not limited)
+         mark := reading                  monthly  950 + 25 of 1,200  -> crossing: warning at 80 %
+
+Bytes of an untrusted clock stay in the running period, and a note of when they came (`UndatedBytes`) moves them to
+their own days once the clock is trusted. An account reads no meter and writes no disk: `monitor.metering` does both.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from appliance.core.metering import quota
 from appliance.core.metering.day_split import DayShare, UndatedBytes, date_undated, split_by_day, with_undated
-from appliance.core.metering.department import Department
 from appliance.core.metering.meter import Reading
-from appliance.core.metering.quota import Action, Crossing, Ledger, QuotaKind
+from appliance.core.metering.quota import Action, Crossing, Ledger, Limits, QuotaKind
 from appliance.core.metering.usage import Mark, Passed, next_mark, passed
 from appliance.core.moment import Moment
+
+EACH_HOST = "*"  # as the host of a key: the limits of every host of the department by itself
+
+
+class AccountKey(NamedTuple):
+    """Names an account. `host`: a host's address, or `EACH_HOST`; `None`: the account is the whole department's."""
+
+    department: str
+    host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +55,25 @@ class Books:
 
 
 class Account:
-    """The books of one department."""
+    """The ledgers, the mark and the limits of one department or host."""
 
     def __init__(
         self,
-        department: Department,
+        *,
+        limits: Limits,
         zone: ZoneInfo,
-        ledgers: Sequence[Ledger],
-        mark: Mark | None,
-        limits: Mapping[QuotaKind, int | None],
         kinds: Sequence[QuotaKind] = tuple(QuotaKind),
+        ledgers: Sequence[Ledger] = (),
+        mark: Mark | None = None,
     ) -> None:
-        """`limits`: set by hand over the configured ones; `None` for a kind that has none. `kinds`: that are kept."""
-        self.department = department
-        self.limits = department.limits
+        """`zone`: whose midnight ends a day. `kinds`: of each a ledger is kept, limited or not."""
+        self.limits = limits
         self.mark = mark
         self._zone = zone
-        self._ledgers = {one.kind: one for one in ledgers}
         self._kinds = {*kinds}
+        self._ledgers = {one.kind: one for one in ledgers}
         self._closed: list[Ledger] = []
-        self._notes: tuple[UndatedBytes, ...] = ()
-        for kind, limit_bytes in limits.items():
-            self.set_limit(kind, limit_bytes)
+        self._undated: tuple[UndatedBytes, ...] = ()
 
     @property
     def ledgers(self) -> Sequence[Ledger]:
@@ -64,73 +82,73 @@ class Account:
 
     @property
     def unsaved(self) -> Sequence[Ledger]:
-        """What the disk must take: periods that have ended since, with their last bytes, and those that run."""
+        """The ledgers to save: of periods that ended since the last saving, and of the running ones."""
         return [*self._closed, *self.ledgers]
 
-    def saved(self) -> None:
-        """The disk has taken it."""
+    def confirm_saved(self) -> None:
+        """Drops the ended periods: they are on the disk now."""
         self._closed.clear()
 
     def is_other_meter(self, reading: Reading | None) -> bool:
-        """Whether the charged meter is gone: then only this program knows what it had counted since the last saving."""
+        """Whether the charged meter is gone: then only this program knows what it counted since the last saving."""
         return self.mark is not None and reading is not None and reading.identity != self.mark.identity
 
     def is_behind(self, reading: Reading | None) -> bool:
-        """Whether the meter shows something else than what was charged."""
+        """Whether the meter shows something else than what is charged."""
         return reading is not None and self.mark != next_mark(None, reading)
 
     def lose_meter(self) -> None:
-        """The meter is gone for good: the next one begins at zero, though it may bear the same identity."""
+        """Drops the mark of a meter that is gone: the next begins at zero, though its identity may be the same."""
         self.mark = None
 
-    def read(self, reading: Reading | None, elapsed_s: float, now: Moment) -> tuple[Passed, Sequence[Crossing]]:
-        """Charge what has passed since the mark, and say what that crossed.
+    def charge_reading(
+        self, reading: Reading | None, elapsed_s: float, now: Moment
+    ) -> tuple[Passed, Sequence[Crossing]]:
+        """Charges what passed since the mark; returns that and what it crossed.
 
-        `elapsed_s`: seconds since the meter was read before, by a clock that does not jump; 0 where that is not known.
+        `elapsed_s`: seconds since the meter was read before, by the monotonic clock; 0 where that is not known.
         """
         amount = passed(self.mark, reading)
         self.mark = next_mark(self.mark, reading)
         if not now.is_trusted:
-            self._notes = with_undated(
-                self._notes, UndatedBytes(amount.total_bytes, now.monotonic_s - elapsed_s, now.monotonic_s)
+            self._undated = with_undated(
+                self._undated, UndatedBytes(amount.total_bytes, now.monotonic_s - elapsed_s, now.monotonic_s)
             )
             return amount, self._charge([DayShare(self._running_day(now), amount.total_bytes)])
         since = now.wall - timedelta(seconds=elapsed_s)
-        filed = [
-            *(one for note in self._withdrawn() for one in date_undated(note, now, self._zone)),
+        shares = [
+            *(share for one in self._withdraw_undated() for share in date_undated(one, now, self._zone)),
             *split_by_day(amount.total_bytes, since, now.wall, self._zone),
         ]
-        return amount, self._charge(filed)
+        return amount, self._charge(shares)
 
-    def judge(self, now: Moment) -> Sequence[Crossing]:
-        """What is crossed by other limits alone, without a byte more."""
+    def check_limits(self, now: Moment) -> Sequence[Crossing]:
+        """Charges nothing; returns what changed limits alone have crossed."""
         return self._charge([DayShare(self._running_day(now), 0)])
 
     def set_limit(self, kind: QuotaKind, limit_bytes: int | None) -> None:
-        """From now on this kind is limited so, or not at all."""
-        limits = {one: limit for one, limit in self.limits.bytes_by_kind.items() if one is not kind}
+        """Limits this kind from now on, or not at all (`None`)."""
+        self.limits = quota.override(self.limits, {kind: limit_bytes})
         if limit_bytes is not None:
-            limits[kind] = limit_bytes
             self._kinds.add(kind)
-        self.limits = replace(self.limits, bytes_by_kind=limits)
 
     def grant(self, kind: QuotaKind, more_bytes: int) -> None:
-        """Extend the limit of the period that runs."""
+        """Extends the limit of the running period."""
         ledger = self._ledgers[kind]
         self._ledgers[kind] = replace(ledger, granted_bytes=ledger.granted_bytes + more_bytes)
 
     def is_limited(self, kind: QuotaKind) -> bool:
-        """Whether this kind has a limit and a period that runs, so that it can be extended."""
+        """Whether this kind has a limit and a running period, so that it can be extended."""
         return kind in self.limits.bytes_by_kind and kind in self._ledgers
 
-    def exceeded(self) -> tuple[QuotaKind, ...]:
+    def exceeded_kinds(self) -> tuple[QuotaKind, ...]:
         """The kinds whose limit is used up."""
         return tuple(one.kind for one in self.ledgers if quota.is_exceeded(one, self.limits))
 
     def stop_at_bytes(self, reading: Reading | None) -> int | None:
-        """The meter's total at which the kernel must stop the department, or `None`.
+        """The meter's total at which the kernel must stop the department; `None`: never.
 
-        `reading`: `None` for a meter that is yet to be made, and begins at zero.
+        `reading`: `None` for a meter that does not exist yet and will begin at zero.
         """
         left = self.left_bytes()
         if self.limits.on_exceeded is not Action.BLOCK or left is None:
@@ -138,17 +156,17 @@ class Account:
         return (reading.total_bytes if reading else 0) + left
 
     def left_bytes(self) -> int | None:
-        """The bytes until the first of its limits, below 0 beyond it; `None`: it has none."""
+        """The bytes until the first of its limits, below 0 beyond it; `None`: nothing is limited."""
         return quota.remaining_bytes(self.ledgers, self.limits)
 
     @property
     def is_unused(self) -> bool:
-        """Whether nothing was charged, granted or is still to be filed in any running period."""
-        return not self._notes and not any(one.used_bytes or one.granted_bytes for one in self.ledgers)
+        """Whether no running period has charged, granted or undated bytes."""
+        return not self._undated and not any(one.used_bytes or one.granted_bytes for one in self.ledgers)
 
     def throttle_bytes_s(self) -> int | None:
-        """The rate that the department is held to now, or `None`."""
-        is_slow = self.limits.on_exceeded is Action.THROTTLE and self.exceeded()
+        """The rate to which the department is throttled now; `None`: it is not."""
+        is_slow = self.limits.on_exceeded is Action.THROTTLE and self.exceeded_kinds()
         return self.limits.throttle_bytes_s if is_slow else None
 
     def books(self, day: date) -> Sequence[Books]:
@@ -156,18 +174,18 @@ class Account:
         return [self._books(self._ledgers.get(kind) or Ledger(kind, self._start(kind, day))) for kind in QuotaKind]
 
     def used_today_bytes(self) -> int:
-        """Bytes charged in the day that runs."""
+        """Bytes charged in the running day."""
         return self._ledgers[QuotaKind.DAILY].used_bytes
 
     def forecast(self, rate_bytes_s: float, wall: datetime) -> datetime | None:
-        """When the first limit is reached at this rate, or `None`."""
+        """When the first limit is reached at this rate; `None`: in no running period."""
         found = [quota.reaches_limit_at(one, self.limits, rate_bytes_s, wall, self._zone) for one in self.ledgers]
         return min((one for one in found if one is not None), default=None)
 
-    def _charge(self, filed: Sequence[DayShare]) -> list[Crossing]:
+    def _charge(self, shares: Sequence[DayShare]) -> list[Crossing]:
         crossings: list[Crossing] = []
         for kind in (one for one in QuotaKind if one in self._kinds):
-            for start, amount_bytes in sorted(self._by_period(kind, filed).items()):
+            for start, amount_bytes in sorted(self._by_period(kind, shares).items()):
                 former = self._ledgers.get(kind)
                 ledger, crossed = quota.charge(former, kind, amount_bytes, self.limits, start, self._zone)
                 if former is not None and former.start != ledger.start:
@@ -176,29 +194,29 @@ class Account:
                 crossings += crossed
         return crossings
 
-    def _by_period(self, kind: QuotaKind, filed: Sequence[DayShare]) -> Mapping[date, int]:
-        """The bytes of each period of a kind, none before the one that runs.
+    def _by_period(self, kind: QuotaKind, shares: Sequence[DayShare]) -> Mapping[date, int]:
+        """The bytes of each period of a kind, none before the running one.
 
-        Together, because bytes that were withdrawn and come back one by one would pass the same threshold again.
+        Summed first, because withdrawn bytes that come back one by one would cross the same threshold again.
         """
         running = self._ledgers.get(kind)
         found: dict[date, int] = {}
-        for one in filed:
+        for one in shares:
             start = self._start(kind, one.day)
             if running is not None:
                 start = max(start, running.start)
             found[start] = found.get(start, 0) + one.amount_bytes
         return found
 
-    def _withdrawn(self) -> Sequence[UndatedBytes]:
-        """The notes, with their bytes taken out of the ledgers that they were kept in meanwhile."""
-        notes, self._notes = self._notes, ()
-        total = sum(note.amount_bytes for note in notes)
+    def _withdraw_undated(self) -> Sequence[UndatedBytes]:
+        """Takes the undated bytes out of the running ledgers, and returns them."""
+        undated, self._undated = self._undated, ()
+        total = sum(one.amount_bytes for one in undated)
         if total:
             self._ledgers = {
                 kind: replace(one, used_bytes=one.used_bytes - total) for kind, one in self._ledgers.items()
             }
-        return notes
+        return undated
 
     def _running_day(self, now: Moment) -> date:
         daily = self._ledgers.get(QuotaKind.DAILY)

@@ -1,4 +1,4 @@
-"""A department: who is metered, and which addresses are its own."""
+"""Departments, and which addresses belong to each."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ UNLIMITED = Limits({})
 
 @dataclass(frozen=True, slots=True)
 class Department:
-    """One department as configured. `subnets`: empty where all of the interface is the department.
+    """One department as configured. `subnets`: empty where the department is everything at its interface.
 
-    `line_rate_bps`: `None` where the link's negotiated speed counts. `exempt`: hosts and destinations whose traffic is
-    neither counted nor held. `host_limits`: of each of its hosts by itself.
+    `line_rate_bps`: `None`: the link's negotiated speed. `exempt`: hosts and destinations whose traffic is neither
+    counted nor limited. `host_limits`: those of each of its hosts by itself.
     """
 
     id: str
@@ -31,25 +31,11 @@ class Department:
     host_limits: Limits = UNLIMITED
 
 
-EACH_HOST = "*"  # in place of an address
-
-
-def host_account(department: str, host: str) -> str:
-    """The name under which a host's books are kept, beside those of departments, whose ids have no space."""
-    return f"{department} {host}"
-
-
-def parse_account(name: str) -> tuple[str, str | None]:
-    """Of an account's name: the department, and the host; `None` where it is the department's own."""
-    department, _, host = name.partition(" ")
-    return department, host or None
-
-
 def networks_of(department: Department, links: Mapping[str, Link]) -> tuple[Network, ...] | None:
     """The department's address ranges: its subnets, else the networks of its interface and of the bridge above it.
 
-    `None` where none is known but the link's own (fe80::/10), which every interface has that nobody has given any: then
-    every address there is the department's.
+    `None`: only link-local ones (fe80::/10) are known, which every interface has without being given any; then every
+    address there is the department's.
     """
     if department.subnets:
         return department.subnets

@@ -1,8 +1,8 @@
 """History: which bucket of time a byte belongs to, and the sums of each bucket until the disk has them.
 
 A bucket is a whole number. Minutes, five minutes and hours are counted from 1970 in UTC, so that a change of the clocks
-in spring neither stretches nor repeats one; a day is a local date and a month a local month, so that it ends when the
-people's day does. What passed in a step is charged whole to the bucket of the step's time.
+neither stretches nor repeats one; a day is a local date and a month a local month, so that it ends when the people's
+day does. All bytes of a step are charged to the bucket of the step's time.
 
 The rule that keeps it honest: only sums are kept, and sums can be added in any order. So a restart, a clock that was
 set back or a batch in two halves adds to the same bucket, and the points of every step add up to what was observed.
@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from appliance.core.metering.quota import first_instant
 from appliance.core.metering.usage import NOTHING, Passed, plus
 
-Series = tuple[str, str]  # a department, and one of its hosts or `ALL_HOSTS`
+Series = tuple[str, str]  # a department, and one of its hosts or `ALL_HOSTS`: as the disk has them, and sortable
 ALL_HOSTS = ""
 
 
@@ -36,32 +36,28 @@ class Step(StrEnum):
 
 Key = tuple[Step, int]  # a bucket and its width
 
-SECONDS = {
-    Step.MINUTE: 60,
-    Step.FIVE_MINUTES: 300,
-    Step.HOUR: 3600,
-}  # the others are as long as people make them
+SECONDS = {Step.MINUTE: 60, Step.FIVE_MINUTES: 300, Step.HOUR: 3600}  # days and months vary in length
 
-# What is summed and kept. A month is the sum of its days and needs no sums of its own. Hosts' minutes would write more
-# to the SD card than all else together: they are in memory only (`RecentMinutes`).
+# The widths that are summed and kept. A month is the sum of its days and needs no sums of its own. Hosts' minutes would
+# write more to the SD card than all else together: they are in memory only (`RecentMinutes`).
 DEPARTMENT_STEPS = (Step.MINUTE, Step.FIVE_MINUTES, Step.HOUR, Step.DAY)
 HOST_STEPS = (Step.FIVE_MINUTES, Step.HOUR, Step.DAY)
 
-RECENT_MINUTES = 60  # of each host, in memory: what one looks at while something goes on; 1.5 kB for each host
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # nothing was metered before, and nobody asks for what comes after the
-LATEST = datetime(2100, 1, 1, tzinfo=UTC)  # latest; between them no arithmetic of dates overflows
+RECENT_MINUTES = 60  # of each host, in memory, for a look at what goes on now; 1.5 kB for each host
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # nothing was metered before; between `EARLIEST` and `LATEST` no arithmetic
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)  # of dates overflows
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """For how many days the buckets of each width are kept."""
+    """How many days the buckets of each width are kept."""
 
     department_days: Mapping[Step, int]
     host_days: Mapping[Step, int]
 
 
 def bucket_of(step: Step, wall: datetime, zone: ZoneInfo) -> int:
-    """The bucket that holds this instant."""
+    """The bucket with this instant in it."""
     if step in SECONDS:
         return int(wall.timestamp() // SECONDS[step])
     day = wall.astimezone(zone).date()
@@ -78,7 +74,7 @@ def start_of(step: Step, bucket: int, zone: ZoneInfo) -> datetime:
 
 
 def buckets_between(step: Step, since: datetime, until: datetime, zone: ZoneInfo) -> range:
-    """The buckets that hold any instant from `since` until before `until`; none where that is no time at all."""
+    """The buckets with any instant from `since` until before `until`; none where `until` is not later."""
     first, last = max(since, EARLIEST), min(until, LATEST) - timedelta(microseconds=1)
     if first > last:
         return range(0)
@@ -86,7 +82,7 @@ def buckets_between(step: Step, since: datetime, until: datetime, zone: ZoneInfo
 
 
 def oldest_kept(step: Step, days: int, wall: datetime, zone: ZoneInfo) -> int:
-    """The first bucket that is still kept at this instant."""
+    """The oldest bucket that is still kept at this instant."""
     return bucket_of(step, wall - timedelta(days=days), zone)
 
 
@@ -104,20 +100,20 @@ def _month(day: date) -> int:
 
 
 class HistorySums:
-    """Bytes up and down by series and bucket: what has been observed and is not on the disk yet."""
+    """Adds up bytes by series and bucket until they are on the disk."""
 
     def __init__(self, most_series: int | None = None) -> None:
-        """`most_series`: no new one is taken beyond so many; `None`: all are."""
+        """`most_series`: beyond this number no new series is accepted; `None`: all are."""
         self._most_series = most_series
         self._sums: dict[Series, dict[Key, list[int]]] = {}
-        self.size = 0  # how many sums there are
+        self.size = 0  # number of sums
 
     def series(self) -> list[Series]:
-        """Everybody with a sum, in the order that is also the disk's as long as nobody is new."""
+        """Every series with a sum, sorted: the disk has them in the same order, new ones apart."""
         return sorted(self._sums)
 
     def of(self, series: Series) -> Mapping[Key, list[int]]:
-        """The sums of one series."""
+        """The sums of one series: by bucket, bytes up and down."""
         return self._sums.get(series, {})
 
     def by_key(self) -> Mapping[Key, Sequence[tuple[Series, Passed]]]:
@@ -128,8 +124,8 @@ class HistorySums:
                 found.setdefault(key, []).append((series, Passed(*total)))
         return found
 
-    def add(self, keys: Iterable[Key], passed: Iterable[tuple[Series, Passed]]) -> None:
-        """Add what passed to each of these buckets."""
+    def accumulate(self, keys: Iterable[Key], passed: Iterable[tuple[Series, Passed]]) -> None:
+        """Adds what passed to each of these buckets."""
         for series, one in passed:
             sums = self._sums.get(series)
             if sums is None:
@@ -145,8 +141,8 @@ class HistorySums:
                     total[0] += one.up_bytes
                     total[1] += one.down_bytes
 
-    def find(self, step: Step, series: Series, buckets: range) -> dict[int, Passed]:
-        """By bucket, what this series has."""
+    def passed_in(self, step: Step, series: Series, buckets: range) -> dict[int, Passed]:
+        """By bucket, the sums of this series."""
         return {
             bucket: Passed(*total)
             for (width, bucket), total in self.of(series).items()
@@ -154,7 +150,7 @@ class HistorySums:
         }
 
     def drop(self, series: Series, keys: Iterable[Key]) -> None:
-        """Forget sums that are on the disk."""
+        """Drops these sums: they are on the disk."""
         sums = self._sums[series]
         for key in keys:
             del sums[key]
@@ -163,7 +159,7 @@ class HistorySums:
             del self._sums[series]
 
     def shrink(self, most: int) -> None:
-        """Forget until at most so many are left: the oldest bucket of the width that has most of them."""
+        """Drops sums until at most `most` are left: each time the oldest bucket of the width with the most sums."""
         while self.size > most:
             keys = Counter(key for sums in self._sums.values() for key in sums)
             widths = Counter(step for step, _ in keys.elements())
@@ -173,15 +169,15 @@ class HistorySums:
 
 
 class RecentMinutes:
-    """The latest minutes of each host: a ring of minute, up and down for each, and nothing on the disk."""
+    """Remembers the latest minutes of each host, in a ring of (minute, up, down); nothing is on the disk."""
 
     def __init__(self, most_hosts: int) -> None:
-        """`most_hosts`: no new one is followed beyond so many."""
+        """`most_hosts`: beyond this number no new host is followed."""
         self._most_hosts = most_hosts
         self._rings: dict[Series, array[int]] = {}
 
-    def add(self, minute: int, passed: Iterable[tuple[Series, Passed]]) -> None:
-        """Add to one minute; where the ring still holds the minute an hour ago, that is forgotten."""
+    def remember(self, minute: int, passed: Iterable[tuple[Series, Passed]]) -> None:
+        """Adds to one minute, which takes the place of the minute an hour before."""
         place = minute % RECENT_MINUTES * 3
         for series, one in passed:
             ring = self._rings.get(series)
@@ -195,8 +191,8 @@ class RecentMinutes:
             else:
                 ring[place], ring[place + 1], ring[place + 2] = minute, one.up_bytes, one.down_bytes
 
-    def find(self, series: Series, minutes: range) -> dict[int, Passed]:
-        """By minute, what this host has."""
+    def recall(self, series: Series, minutes: range) -> dict[int, Passed]:
+        """By minute, what passed of this host; minutes without traffic are left out."""
         ring = self._rings.get(series, array("Q"))
         return {
             minute: Passed(up_bytes, down_bytes)
@@ -205,7 +201,7 @@ class RecentMinutes:
         }
 
     def forget(self, minute: int) -> None:
-        """Let go of the hosts that were silent for the whole ring's time before this minute."""
+        """Drops the hosts that were silent in the whole hour before this minute."""
         self._rings = {
             series: ring for series, ring in self._rings.items() if max(ring[0::3]) > minute - RECENT_MINUTES
         }

@@ -1,17 +1,20 @@
 """Meters: what the kernel counts for a department and for each of its hosts, and the plan that it counts by.
 
 All figures are L3: bytes of IP packets without their Ethernet header, in each direction as the department sees it. A
-meter is absolute, like every counter of the kernel; making differences of it is `core.metering.usage`'s work.
+meter is absolute, like every counter of the kernel; `core.metering.usage` makes differences of it. A meter bears the
+name of its department; what no department of an interface claims is counted by a meter of its own.
 """
 
 from dataclasses import dataclass
 
 from appliance.core.machine import Facing, Network
 
+_UNCLAIMED = "unclaimed:"  # part of the kernel's object names; no department's id has a colon
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a meter shows. `identity`: changes whenever the meter was made anew and began at zero.
+    """What a meter shows. `identity`: changes whenever the meter was made again and began at zero.
 
     `up`: from the department; `down`: toward it.
     """
@@ -24,22 +27,22 @@ class Reading:
 
     @property
     def total_bytes(self) -> int:
-        """Both directions, which is what a quota is about."""
+        """Both directions: a quota limits their sum."""
         return self.up_bytes + self.down_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How one department is metered and held.
+    """How one department is metered and limited.
 
     `networks`: its addresses; empty: everything at the interface that no other department there claims.
-    `stop_at_bytes`: the meter's total (`Reading.total_bytes`) from which on its packets are refused, in the kernel and
-    to the packet; it may lie below what the meter shows, or below 0; `None`: never. `throttle_bytes_s`: what it may
-    send, and what it may receive, in a second; `None`: free. `exempt`: hosts and destinations whose traffic is neither
-    held nor counted to the department.
+    `stop_at_bytes`: the meter's total (`Reading.total_bytes`) from which the kernel refuses the department's packets,
+    exact to the packet; it may lie below what the meter shows, or below 0; `None`: never. `throttle_bytes_s`: what it
+    may send, and what it may receive, in a second; `None`: unlimited. `exempt`: hosts and destinations whose traffic
+    is neither limited nor counted to the department.
 
-    `host_limit_bytes`: what each host may send and receive in all, as long as `ports.Meters.hold_hosts` says nothing
-    else of it; `None`: hosts are not limited. `host_bytes_s`: the rate of a host beyond that; `None`: it is stopped.
+    `host_limit_bytes`: what each host may send and receive in all, until `ports.Meters.hold_hosts` says otherwise for
+    it; `None`: hosts are not limited. `host_bytes_s`: the rate of a host beyond that; `None`: it is stopped.
     """
 
     department: str
@@ -51,3 +54,13 @@ class Plan:
     exempt: tuple[Network, ...] = ()
     host_limit_bytes: int | None = None
     host_bytes_s: int | None = None
+
+
+def unclaimed_meter(interface: str) -> str:
+    """The name of the meter of what no department of this interface claims."""
+    return f"{_UNCLAIMED}{interface}"
+
+
+def unclaimed_interface(meter: str) -> str | None:
+    """The interface of such a meter; `None`: it is a department's."""
+    return meter.removeprefix(_UNCLAIMED) if meter.startswith(_UNCLAIMED) else None

@@ -1,8 +1,8 @@
-"""Quotas: which period a byte belongs to, which thresholds a ledger has passed, and how many bytes are left.
+"""Quotas: which period a byte belongs to, which thresholds a ledger has crossed, and how many bytes are left.
 
 A period is named by the local date on which it starts, never by a number of seconds: a local day has 23, 24 or 25 hours
-and may lack its midnight. A threshold is raised once in a period, because the ledger remembers it; only when a larger
-limit has put the ledger well below it may it be raised again. A clock that is set back does not reopen a period that
+and may lack its midnight. A threshold is raised once in a period, because the ledger remembers it; it can be raised
+again only after a larger limit has put the ledger well below it. A clock that is set back does not reopen a period that
 has ended.
 """
 
@@ -32,7 +32,7 @@ class AlertKind(StrEnum):
 
 
 class Action(StrEnum):
-    """What is done with a department that has used up a quota."""
+    """What the appliance does with a department that has used up a quota."""
 
     ALERT = "alert"
     THROTTLE = "throttle"
@@ -41,15 +41,15 @@ class Action(StrEnum):
 
 CRITICAL_PERCENT = 95  # the contract's `critical`; below it an alert is a `warning`
 EXCEEDED_PERCENT = 100  # always a threshold, whatever is configured
-HYSTERESIS_PERCENT = 5  # below a threshold by so much, after an extension, a ledger can pass it again
-LEAST_RATE_BYTES_S = 1.0  # slower than this nothing reaches a limit that anybody sets
+HYSTERESIS_PERCENT = 5  # so far below a threshold, after an extension, a ledger can cross it again
+LEAST_RATE_BYTES_S = 1.0  # no limit in practice is reached at a slower rate
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """Bytes charged in one period. `start`: its first local day. `raised`: thresholds alerted already, in percent.
 
-    `granted_bytes`: what the limit was extended by, for this period alone.
+    `granted_bytes`: the extension of the limit, for this period alone.
     """
 
     kind: QuotaKind
@@ -73,9 +73,15 @@ class Limits:
     throttle_bytes_s: int | None = None
 
 
+def override(limits: Limits, by_hand: Mapping[QuotaKind, int | None]) -> Limits:
+    """The limits with those that a person set over them; `None`: this kind is not limited any more."""
+    together = {**limits.bytes_by_kind, **by_hand}
+    return replace(limits, bytes_by_kind={kind: limit for kind, limit in together.items() if limit is not None})
+
+
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """A ledger has passed a threshold, or has begun anew (`RESET`)."""
+    """A ledger has reached a threshold, or a new period began (`RESET`)."""
 
     alert: AlertKind
     kind: QuotaKind
@@ -86,7 +92,7 @@ class Crossing:
 
 
 def period_start(kind: QuotaKind, day: date, billing_day: int = 1) -> date:
-    """The first local day of the period that holds this day; a week starts on Monday (ISO 8601)."""
+    """The first local day of the period with this day in it; a week starts on Monday (ISO 8601)."""
     if kind is QuotaKind.DAILY:
         return day
     if kind is QuotaKind.WEEKLY:
@@ -130,14 +136,14 @@ def percentage(used_bytes: int, limit_bytes: int) -> float:
 
 
 def alert_for(threshold: int) -> AlertKind:
-    """What passing this threshold is called."""
+    """The kind of alert that crossing this threshold raises."""
     if threshold >= EXCEEDED_PERCENT:
         return AlertKind.EXCEEDED
     return AlertKind.CRITICAL if threshold >= CRITICAL_PERCENT else AlertKind.WARNING
 
 
 def limit_of(ledger: Ledger, limits: Limits) -> int | None:
-    """The ledger's limit with what was granted; `None`: this kind is not limited."""
+    """The ledger's limit, extended by the granted bytes; `None`: this kind is not limited."""
     limit = limits.bytes_by_kind.get(ledger.kind)
     return None if limit is None else limit + ledger.granted_bytes
 
@@ -157,9 +163,9 @@ def remaining_bytes(ledgers: Sequence[Ledger], limits: Limits) -> int | None:
 def charge(
     ledger: Ledger | None, kind: QuotaKind, charged_bytes: int, limits: Limits, day: date, zone: ZoneInfo
 ) -> tuple[Ledger, Sequence[Crossing]]:
-    """The ledger after these bytes on this local day, and what that crossed, lowest threshold first.
+    """The ledger after these bytes on this local day, and its crossings, lowest threshold first.
 
-    `ledger`: the newest one of the kind, or `None` for the very first.
+    `ledger`: the newest of the kind; `None`: there is none yet.
     """
     start = period_start(kind, day, limits.billing_day)
     crossings = []
@@ -173,15 +179,15 @@ def charge(
     if kind not in limits.bytes_by_kind:
         return ledger, crossings
     ledger = _rearmed(ledger, limits)
-    passed = _passed(ledger, limits)
-    crossings += [_crossing(alert_for(threshold), ledger, limits, zone) for threshold in passed]
-    return replace(ledger, raised=ledger.raised.union(passed)) if passed else ledger, crossings
+    reached = _newly_reached(ledger, limits)
+    crossings += [_crossing(alert_for(threshold), ledger, limits, zone) for threshold in reached]
+    return replace(ledger, raised=ledger.raised.union(reached)) if reached else ledger, crossings
 
 
 def reaches_limit_at(
     ledger: Ledger, limits: Limits, rate_bytes_s: float, wall: datetime, zone: ZoneInfo
 ) -> datetime | None:
-    """When the ledger reaches its limit if the rate stays; `None`: not in this period, or it has already."""
+    """When the ledger reaches its limit if the rate stays; `None`: not in this period, or it already has."""
     limit = limit_of(ledger, limits)
     if limit is None or rate_bytes_s < LEAST_RATE_BYTES_S or ledger.used_bytes >= limit:
         return None
@@ -196,9 +202,9 @@ def _rearmed(ledger: Ledger, limits: Limits) -> Ledger:
     return ledger if len(still) == len(ledger.raised) else replace(ledger, raised=frozenset(still))
 
 
-def _passed(ledger: Ledger, limits: Limits) -> list[int]:
+def _newly_reached(ledger: Ledger, limits: Limits) -> list[int]:
     limit = limit_of(ledger, limits) or 0
-    # Whole numbers, because a float of a large ledger may round up to a threshold that is not reached.
+    # Whole numbers: the float of a large ledger may round up to a threshold that is not reached.
     return [
         threshold
         for threshold in sorted({*limits.thresholds, EXCEEDED_PERCENT})

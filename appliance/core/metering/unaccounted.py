@@ -1,20 +1,20 @@
-"""The balance: what each interface carried against what its meters claim, since this program first saw both.
+"""Compares what each interface carried with what its meters counted, since this program first saw both.
 
-Both sides add up differences, so that a meter that was made anew takes nothing back: what passed while it was away
-stays in the figure. What a VLAN's subinterface carries its parent carries too: its meters claim it on both.
+Both sides add up differences, so that a meter made again takes nothing back: what passed while it was away stays in
+the figure. A parent interface also carries what its VLAN subinterfaces carry, so their meters count on both.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from appliance.core.machine import Link, carries
-from appliance.core.metering.meter import Reading
+from appliance.core.metering.meter import Reading, unclaimed_interface
 from appliance.core.metering.usage import Mark, next_mark, passed, unaccounted
 
 
 @dataclass(slots=True)
 class _Sides:
-    """`link`: as it was last seen. `carried_bytes`: L2, by its own count, in so many packets."""
+    """`link`: as last seen. `carried_bytes`: L2, by the interface's own count, in `packets` packets."""
 
     link: Link
     carried_bytes: int = 0
@@ -23,39 +23,39 @@ class _Sides:
 
 
 class Unaccounted:
-    """Keeps both sides for each interface with a department."""
+    """Adds up both sides for each interface with a department."""
 
     def __init__(self, interfaces: Mapping[str, str]) -> None:
-        """`interfaces`: by department; other meters name their own after a colon."""
+        """`interfaces`: by department."""
         self._interfaces = interfaces
         self._sides: dict[str, _Sides] = {}
         self._marks: dict[str, Mark | None] = {}
 
-    def observe(self, links: Mapping[str, Link], readings: Mapping[str, Reading]) -> None:
-        """Add what both have counted since the previous call."""
+    def count(self, links: Mapping[str, Link], readings: Mapping[str, Reading]) -> None:
+        """Adds what interfaces and meters have counted since the previous call."""
         for name, reading in readings.items():
             amount, own = passed(self._marks.get(name), reading), self._interface_of(name)
             for interface, sides in self._sides.items():
-                if interface == own or carries(interface, own):
+                if interface == own or (own is not None and carries(interface, own)):
                     sides.metered_bytes += amount.total_bytes
             self._marks[name] = next_mark(None, reading)
         for interface in set(self._interfaces.values()) & links.keys():
             _carry(self._sides.setdefault(interface, _Sides(links[interface])), links[interface])
 
     def unaccounted_percent(self, interface: str) -> float:
-        """The share of what the interface carried that no meter claims; 0 where it carried nothing or is unknown."""
+        """The share of what the interface carried that no meter counted; 0 where it carried nothing or is unknown."""
         sides = self._sides.get(interface)
         return unaccounted(sides.carried_bytes, sides.packets, sides.metered_bytes) if sides else 0.0
 
-    def _interface_of(self, name: str) -> str:
-        return self._interfaces.get(name) or name.partition(":")[2]
+    def _interface_of(self, meter: str) -> str | None:
+        return self._interfaces.get(meter) or unclaimed_interface(meter)
 
 
 def _carry(sides: _Sides, link: Link) -> None:
     before_bytes, before_packets = _total(sides.link)
     now_bytes, now_packets = _total(link)
     if link.identity != sides.link.identity or now_bytes < before_bytes:
-        before_bytes = before_packets = 0  # made anew: all that it shows came since
+        before_bytes = before_packets = 0  # another interface of the same name: all that it shows came since
     sides.link = link
     sides.carried_bytes += now_bytes - before_bytes
     sides.packets += now_packets - before_packets

@@ -1,25 +1,25 @@
 """Metering arithmetic: from absolute meters to bytes charged, rates, utilization and what is unaccounted.
 
 The rule that keeps it honest: a byte is charged exactly once, between two marks. A 64-bit counter that has decreased
-was reset, it never wrapped; then all it shows now is new. What the kernel forgot is not invented. A meter is made by
-this appliance and begins at zero, so that one that was never marked is charged whole.
+was reset, it never wrapped; then all it shows now is new. Bytes that the kernel forgot are not invented. The appliance
+makes its meters itself and they begin at zero, so a meter that was never marked is charged whole.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from datetime import datetime
+from ipaddress import ip_address
 
-from appliance.core.machine import Address, Connection
+from appliance.core.machine import Address, Connection, Network
 from appliance.core.metering.meter import Reading
+from appliance.core.moment import Moment
 
-Network = IPv4Network | IPv6Network
-
-ETHERNET_BYTES = 14  # of header before each IP packet, which interfaces count and meters do not (IEEE 802.3)
+ETHERNET_BYTES = 14  # the header of each IP packet: interfaces count it, meters do not (IEEE 802.3)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Up to where a meter is charged. `identity`: of the meter that was read."""
+    """Up to where a meter is charged. `identity`: that of the meter which was read."""
 
     identity: str
     up_bytes: int
@@ -35,7 +35,7 @@ class Passed:
 
     @property
     def total_bytes(self) -> int:
-        """Both directions together, which is what a quota is about."""
+        """Both directions: a quota limits their sum."""
         return self.up_bytes + self.down_bytes
 
 
@@ -43,17 +43,17 @@ NOTHING = Passed()
 
 
 def plus(one: Passed, other: Passed) -> Passed:
-    """Both together."""
+    """The sum of both, in each direction."""
     return Passed(one.up_bytes + other.up_bytes, one.down_bytes + other.down_bytes)
 
 
 def next_mark(mark: Mark | None, reading: Reading | None) -> Mark | None:
-    """The mark that a reading leaves behind; a meter that is away keeps its mark, because it may return."""
+    """The mark after a reading; a meter that is missing (`None`) keeps its mark, because it may return."""
     return mark if reading is None else Mark(reading.identity, reading.up_bytes, reading.down_bytes)
 
 
 def passed(mark: Mark | None, reading: Reading | None) -> Passed:
-    """What has passed since the mark: everything that the meter shows if it is another one, or was reset."""
+    """The bytes since the mark: everything that the meter shows if it is another one, or was reset."""
     if reading is None:
         return NOTHING
     if mark is None or mark.identity != reading.identity or _is_reset(mark, reading):
@@ -61,15 +61,31 @@ def passed(mark: Mark | None, reading: Reading | None) -> Passed:
     return Passed(reading.up_bytes - mark.up_bytes, reading.down_bytes - mark.down_bytes)
 
 
+def seconds_since_reading(
+    read_s: float | None, saved_at: datetime | None, now: Moment, *, never_saved_s: float
+) -> float:
+    """Seconds since the meters were read last, even before this program began: those bytes may belong to yesterday.
+
+    `read_s`: when this program read them, by the monotonic clock; `None`: not yet. Then the accounts were saved last at
+    `saved_at`, by the wall clock; `None`: never, and `never_saved_s` is the answer. A computer that was off meanwhile
+    counted nothing, so it is no longer than since boot, where the monotonic clock and the meters begin at zero.
+    """
+    if read_s is not None:
+        return now.monotonic_s - read_s
+    if saved_at is None:
+        return never_saved_s
+    return max(0.0, min((now.wall - saved_at).total_seconds(), now.monotonic_s))
+
+
 def _is_reset(mark: Mark, reading: Reading) -> bool:
     return reading.up_bytes < mark.up_bytes or reading.down_bytes < mark.down_bytes
 
 
 def unaccounted(link_bytes: int, link_packets: int, metered_bytes: int) -> float:
-    """The share, in percent, of what an interface carried that no meter of it claims.
+    """The share, in percent, of what an interface carried that none of its meters counted.
 
-    `link_bytes`: the interface's own count over the same time, L2; without the headers of its `link_packets` it should
-    be the metered L3 bytes, and ARP, what was refused, and gaps in metering are the rest.
+    `link_bytes`: the interface's own count over the same time, L2. Without the headers of its `link_packets` it should
+    be the metered L3 bytes; the rest is ARP, refused packets, and gaps in metering.
     """
     carried_bytes = link_bytes - ETHERNET_BYTES * link_packets
     if carried_bytes <= 0:
@@ -88,10 +104,10 @@ def utilization(charged: Passed, elapsed_s: float, line_rate_bps: int | None) ->
 def count_connections(
     connections: Mapping[Connection, int], networks: Mapping[str, tuple[Network, ...] | None]
 ) -> Mapping[str, int]:
-    """By department, how many of the connections have an end in its networks. `None`: all, whoever their ends are.
+    """Counts, by department, the connections with an end in its networks. Networks of `None`: all connections.
 
-    Each distinct address is judged once, by one look-up for each prefix length that occurs: there are tens of thousands
-    of connections, and departments by the dozen.
+    Each distinct address is resolved once, by one look-up for each prefix length that occurs: there are tens of
+    thousands of connections, and dozens of departments.
     """
     find = _Finder(networks)
     counts = dict.fromkeys(networks, 0)
@@ -102,10 +118,10 @@ def count_connections(
 
 
 class _Finder:
-    """Whose an address is."""
+    """Finds the departments of an address."""
 
     def __init__(self, networks: Mapping[str, tuple[Network, ...] | None]) -> None:
-        self._everybodys = frozenset(name for name, own in networks.items() if own is None)
+        self._of_all_addresses = frozenset(name for name, own in networks.items() if own is None)
         self._by_prefix: dict[tuple[int, int], dict[int, set[str]]] = {}
         self._found: dict[str, frozenset[str]] = {}
         for name, own in networks.items():
@@ -117,7 +133,7 @@ class _Finder:
     def __call__(self, text: str) -> frozenset[str]:
         found = self._found.get(text)
         if found is None:
-            found = self._found[text] = self._everybodys.union(*self._look_up(ip_address(text)))
+            found = self._found[text] = self._of_all_addresses.union(*self._look_up(ip_address(text)))
         return found
 
     def _look_up(self, address: Address) -> Iterator[set[str]]:

@@ -1,1 +1,1 @@
-"""Charges departments and hosts with what passed, holds them to their quotas, and records history."""
+"""Charges departments and hosts with what passed, limits them by their quotas, and records history."""

@@ -1,27 +1,38 @@
-"""Metering: the kernel's meters become bytes in accounts, accounts raise alerts and set the kernel's limits.
+"""Metering of departments: bytes in the kernel's meters become bytes in accounts, alerts, and limits in the kernel.
 
-The books on disk always go with the meters up to which they are charged. So the disk may lag behind the memory by a
-checkpoint and nothing is lost when the service dies: the kernel goes on counting, and the next start charges what came
-since the saved mark. The kernel also holds what remains of a quota that blocks, so that it stops a department at its
-limit while nobody is there to tell it.
+    each step       read the meters -> charge the accounts -> save if due -> put limits in force -> publish
+    each minute     save every account's mark and ledgers together, in one transaction: a checkpoint
+    at once         save when a threshold is crossed, a period ends, a meter is gone, or a person orders something
+
+What each side knows, and what survives:
+
+    kernel          meters (absolute counts) and limits         survive a crash of this program, not a reboot
+    disk            marks, ledgers, limits set by hand          survive both; up to a minute behind
+    this program    the same accounts, exact to the last step
+
+The disk's ledgers always belong to the disk's marks. So a crash loses nothing: the kernel goes on counting, and the
+next start charges what came since the saved mark. A power cut loses the bytes since the last checkpoint. The terms
+mark, ledger, crossing and limit are explained in `core.metering.account`.
 """
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from appliance.core.machine import Link, Position
-from appliance.core.metering.account import Account, Books
+from appliance.core.metering.account import Account, AccountKey, Books
 from appliance.core.metering.department import Department, holds, networks_of
-from appliance.core.metering.meter import Plan, Reading
-from appliance.core.metering.quota import Action, AlertKind, Crossing, QuotaKind
-from appliance.core.metering.usage import NOTHING, Passed, plus
+from appliance.core.metering.history_series import Series
+from appliance.core.metering.meter import Reading
+from appliance.core.metering.quota import Action, Crossing, QuotaKind, override
+from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
-from appliance.core.positions import POSITIONS
 from appliance.core.refusal import Code, Refused
+from appliance.monitor.metering.department_meters import DepartmentMeters
 from appliance.monitor.metering.hosts import HostBooks, HostMetering
-from appliance.monitor.metering.quota_events import quota_alert, quota_exceeded
+from appliance.monitor.metering.quota_events import crossing_events
 from appliance.monitor.metering.utilization import Utilization
 from appliance.ports import Flows, Interfaces, Meters, Publisher, Store
 
@@ -31,6 +42,13 @@ CHECKPOINT_S = 60.0  # a commit a minute writes 10 MB a day to the SD card; one 
 
 
 UNSAVED = "the books cannot be saved and are kept in memory; is the disk full?"
+
+
+class PassedBytes(NamedTuple):
+    """What passed in one step, for history. `hosts`: empty but for steps that looked at the hosts' meters."""
+
+    departments: Mapping[str, Passed]
+    hosts: Mapping[Series, Passed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +61,12 @@ class CutOff:
 
 
 class Metering:
-    """Charges departments with what the kernel's meters show, and has the kernel hold them to their quotas."""
+    """Charges departments with what the kernel's meters show, and has the kernel limit them by their quotas."""
 
     def __init__(
         self,
         departments: Sequence[Department],
+        *,
         position: Position,
         zone: ZoneInfo,
         interfaces: Interfaces,
@@ -56,78 +75,73 @@ class Metering:
         store: Store,
         publish: Publisher,
     ) -> None:
-        self._facing = POSITIONS[position].facing
         self._zone = zone
         self._interfaces = interfaces
-        self._meters = meters
         self._store = store
         self._publish = publish
-        marks, limits = store.marks(), store.limits()
-        self._accounts = {
-            one.id: Account(one, zone, store.ledgers(one.id), marks.get(one.id), limits.get(one.id, {}))
-            for one in departments
-        }
+        self._departments = {one.id: one for one in departments}
+        self._accounts = _saved_accounts(departments, zone, store)
+        self._meters = DepartmentMeters(departments, position, meters, store.saved_at())
+        self.hosts = HostMetering(departments, zone=zone, meters=meters, store=store, publish=publish)
         self.lines = Utilization(departments, flows)
-        self._readings: Mapping[str, Reading] = {}
-        self._previous_s: float | None = None
-        self._saved_s: float | None = None
-        self._refusal: str | None = None
-        self.is_saved = True
         self.links: Mapping[str, Link] = {}
-        self._untold: dict[str, Passed] = {}
-        self.hosts = HostMetering(departments, zone, meters, store, publish)
+        self.is_saved = True
+        self._saved_s: float | None = None
 
-    def step(self, now: Moment) -> None:
-        """Read the meters, charge, save what must not be lost, hold, and tell."""
+    def step(self, now: Moment) -> PassedBytes:
+        """Reads the meters, charges, saves what must not be lost, puts limits in force, and publishes."""
         self.links = self._interfaces.links()
-        self._read_meters()
-        is_new = any(one.is_other_meter(self._readings.get(name)) for name, one in self._accounts.items())
-        crossings = self._charge(now)
-        self.hosts.step(self._readings, now)
-        if crossings or is_new or self._is_due(now):
+        elapsed_s = self._meters.read(self._accounts, self.hosts, now)
+        readings = self._meters.readings
+        is_new = any(one.is_other_meter(readings.get(name)) for name, one in self._accounts.items())
+        amounts, crossings = self._charge(elapsed_s, now)
+        self.lines.measure(self.links, readings, amounts, elapsed_s, now)
+        hosts = self.hosts.step(readings, now)
+        if crossings or is_new or now.is_due(self._saved_s, CHECKPOINT_S):
             self.save(now)
-        self._hold()
-        for department, crossing in crossings:
-            self._tell_crossing(department, crossing, now)
-        for account in self._accounts.values():
-            self._publish(self.lines.update(account, now))
+        self._meters.apply_plans(self._accounts, self.hosts)
+        for name, crossing in crossings:
+            self._publish_crossing(name, crossing, now)
+        for name, account in self._accounts.items():
+            self._publish(self.lines.usage_update(name, account, now))
+        return PassedBytes(amounts, hosts)
 
     def save(self, now: Moment, *, synced: bool = False) -> None:
-        """Bring the disk up to date, as at a checkpoint; where it cannot, the next checkpoint tries again.
+        """Saves all accounts, as at a checkpoint; where the disk takes nothing, the next checkpoint tries again.
 
-        `synced`: to the medium before it returns, for what a person ordered.
+        `synced`: on the medium before it returns, for what a person ordered.
         """
-        accounts, hosts = self._accounts, self.hosts.unsaved(now, all_of_it=synced)
+        hosts = self.hosts.unsaved(now, everything=synced)
+        accounts = {AccountKey(name): account for name, account in self._accounts.items()}
         self.is_saved = self._store.save_metering(
-            {name: account.unsaved for name, account in accounts.items()} | hosts.ledgers,
-            {name: account.mark for name, account in accounts.items() if account.mark is not None} | hosts.marks,
+            {key: account.unsaved for key, account in accounts.items()} | hosts.ledgers,
+            {key: account.mark for key, account in accounts.items() if account.mark is not None} | hosts.marks,
             now.wall,
-            forgotten=hosts.gone,
+            forgotten=hosts.forgotten,
             synced=synced,
         )
         self._saved_s = now.monotonic_s
         if self.is_saved:
-            self.hosts.saved(hosts)
+            self.hosts.confirm_saved(hosts)
             for account in accounts.values():
-                account.saved()
+                account.confirm_saved()
 
     def books(self, department: str, now: Moment) -> Sequence[Books]:
-        """The department's use in the periods that run now, daily first."""
+        """The department's use in the running periods, daily first."""
         return self._accounts[department].books(now.wall.astimezone(self._zone).date())
 
     def set_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None, actor: str, now: Moment) -> None:
-        """Limit this kind from now on, over what is configured, or not at all (`None`).
+        """Limits this kind from now on, over the configured limit, or not at all (`None`).
 
         Raises `Refused` where the disk does not take it.
         """
-        account = self._accounts[department]
-        self._store.save_limit(department, kind, limit_bytes)
-        account.set_limit(kind, limit_bytes)
+        self._store.save_limit(AccountKey(department), kind, limit_bytes)
+        self._accounts[department].set_limit(kind, limit_bytes)
         log.info("%s limits %s, %s, to %s bytes", actor, department, kind, limit_bytes)
-        self._obey(account, now)
+        self._apply_limits(department, now)
 
     def extend(self, department: str, kind: QuotaKind, more_bytes: int, reason: str, actor: str, now: Moment) -> None:
-        """Grant more bytes until the running period ends.
+        """Grants more bytes until the running period ends.
 
         Raises `Refused` where this kind is not limited, or the disk does not take it.
         """
@@ -139,65 +153,61 @@ class Metering:
         account.grant(kind, more_bytes)
         self._save_grant(lambda: account.grant(kind, -more_bytes), now)
         log.info("%s grants %s %d bytes more, %s: %s", actor, department, more_bytes, kind, reason)
-        self._obey(account, now)
+        self._apply_limits(department, now)
 
     def set_host_limit(
         self, department: str, kind: QuotaKind, limit_bytes: int | None, actor: str, now: Moment
     ) -> None:
-        """Limit this kind for each host by itself from now on, or not at all (`None`).
+        """Limits this kind for each host by itself from now on, or not at all (`None`).
 
         Raises `Refused` where the disk does not take it.
         """
         self.hosts.set_limit(department, kind, limit_bytes)
         log.info("%s limits each host of %s, %s, to %s bytes", actor, department, kind, limit_bytes)
-        self._hold()
-        self.hosts.step(self._readings, now)
+        self._meters.apply_plans(self._accounts, self.hosts)
+        self.hosts.look(now)
 
     def extend_host(
         self, department: str, host: str, kind: QuotaKind, more_bytes: int, reason: str, actor: str, now: Moment
     ) -> None:
-        """Grant one host more bytes until the running period ends.
+        """Grants one host more bytes until the running period ends.
 
         Raises `Refused` where it has no such quota, or the disk does not take it.
         """
         self.hosts.grant(department, host, kind, more_bytes)
         self._save_grant(lambda: self.hosts.grant(department, host, kind, -more_bytes), now)
         log.info("%s grants %s of %s %d bytes more, %s: %s", actor, host, department, more_bytes, kind, reason)
-        self.hosts.step(self._readings, now)
+        self.hosts.look(now)
 
     def host_books(self, department: str, now: Moment) -> Sequence[HostBooks]:
         """The books of the department's hosts that have quotas, those nearest to a limit first."""
         return self.hosts.books(department, now)
 
-    def take_passed(self) -> Mapping[str, Passed]:
-        """By department, what has passed since the previous call."""
-        untold, self._untold = self._untold, {}
-        return untold
-
     def reading(self, department: str) -> Reading | None:
-        """What the department's meter showed last; `None`: it is not there."""
-        return self._readings.get(department)
+        """What the department's meter showed last; `None`: it does not exist."""
+        return self._meters.readings.get(department)
 
-    def refused(self) -> int:
-        """Packets that were turned away because a quota was used up, of all departments, since the meters were made."""
-        return self._meters.refused()
+    def refused_packets(self) -> int:
+        """Packets refused because a quota was used up, of all departments, since the meters were made."""
+        return self._meters.refused_packets()
 
     def troubles(self, _: Moment) -> Sequence[str]:
         """A sentence where the books cannot be saved."""
         return [] if self.is_saved else [UNSAVED]
 
-    def exceeded(self, department: str) -> tuple[QuotaKind, ...]:
+    def exceeded_kinds(self, department: str) -> tuple[QuotaKind, ...]:
         """The kinds of the department's quotas that are used up."""
-        return self._accounts[department].exceeded()
+        return self._accounts[department].exceeded_kinds()
 
-    def cut_off(self, address: str, now: Moment) -> CutOff | None:
-        """Who at this address is cut off, and by which quotas; `None`: nobody."""
+    def find_cut_off(self, address: str, now: Moment) -> CutOff | None:
+        """The department or host at this address that its used-up quotas have cut off; `None`: it is not cut off."""
         for name, account in self._accounts.items():
-            kinds = account.exceeded() if account.limits.on_exceeded is Action.BLOCK else ()
-            if kinds and holds(networks_of(account.department, self.links), address):
-                return CutOff(account.department.name, [one for one in self.books(name, now) if one.kind in kinds])
-            if books := self.hosts.cut_off(name, address, now):
-                return CutOff(account.department.name, books, address)
+            department = self._departments[name]
+            kinds = account.exceeded_kinds() if account.limits.on_exceeded is Action.BLOCK else ()
+            if kinds and holds(networks_of(department, self.links), address):
+                return CutOff(department.name, [one for one in self.books(name, now) if one.kind in kinds])
+            if books := self.hosts.exceeded_books(name, address, now):
+                return CutOff(department.name, books, address)
         return None
 
     def _save_grant(self, take_back: Callable[[], None], now: Moment) -> None:
@@ -206,72 +216,40 @@ class Metering:
             take_back()
             raise Refused(Code.MAINTENANCE, "the disk takes no changes: nothing was granted; make room and try again")
 
-    def _read_meters(self) -> None:
-        self._readings = self._meters.read()
-        if not self._readings.keys() >= self._accounts.keys():
-            # They are not there yet, or another program has flushed them: they begin anew, and what was saved stands.
-            self._apply([self._plan(account) for account in self._accounts.values()])
-            self._readings = self._meters.read()
-
-    def _charge(self, now: Moment) -> list[tuple[Department, Crossing]]:
-        elapsed_s = self._elapsed_s(now)
-        self._previous_s = now.monotonic_s
-        found: list[tuple[Department, Crossing]] = []
+    def _charge(self, elapsed_s: float, now: Moment) -> tuple[Mapping[str, Passed], Sequence[tuple[str, Crossing]]]:
         amounts: dict[str, Passed] = {}
+        crossings: list[tuple[str, Crossing]] = []
         for name, account in self._accounts.items():
-            amounts[name], crossings = account.read(self._readings.get(name), elapsed_s, now)
-            found += [(account.department, crossing) for crossing in crossings]
-            self._untold[name] = plus(self._untold.get(name, NOTHING), amounts[name])
-        self.lines.observe(self.links, self._readings, amounts, elapsed_s, now)
-        return found
+            amounts[name], crossed = account.charge_reading(self._meters.readings.get(name), elapsed_s, now)
+            crossings += [(name, one) for one in crossed]
+        return amounts, crossings
 
-    def _elapsed_s(self, now: Moment) -> float:
-        """Since the meters were read last, be it before this program began: what came since may belong to yesterday."""
-        if self._previous_s is not None:
-            return now.monotonic_s - self._previous_s
-        saved_at = self._store.saved_at()
-        if saved_at is None:  # the books are lost, or there were none: what the meters show came at any time since boot
-            return now.monotonic_s
-        # A computer that was off meanwhile counted nothing: the monotonic clock and the meters begin at boot.
-        return max(0.0, min((now.wall - saved_at).total_seconds(), now.monotonic_s))
-
-    def _obey(self, account: Account, now: Moment) -> None:
-        """Hold and tell what follows from other limits; no meter is read, so that rates stay those of whole periods."""
-        crossings = account.judge(now)
+    def _apply_limits(self, department: str, now: Moment) -> None:
+        """Puts changed limits in force; it reads no meter, so that rates stay those of whole metering periods."""
+        account = self._accounts[department]
+        crossings = account.check_limits(now)
         if crossings:
             self.save(now)
-        self._hold()
+        self._meters.apply_plans(self._accounts, self.hosts)
         for crossing in crossings:
-            self._tell_crossing(account.department, crossing, now)
-        self._publish(self.lines.update(account, now))
+            self._publish_crossing(department, crossing, now)
+        self._publish(self.lines.usage_update(department, account, now))
 
-    def _hold(self) -> None:
-        self._apply([self._plan(account) for account in self._accounts.values()])
+    def _publish_crossing(self, department: str, crossing: Crossing, now: Moment) -> None:
+        for event in crossing_events(self._departments[department], crossing, now):
+            self._publish(event)
 
-    def _apply(self, plans: Sequence[Plan]) -> None:
-        refusal = self._meters.apply(plans)
-        if refusal is not None and refusal != self._refusal:
-            log.error("the kernel refuses the meters, the former ones go on: %s", refusal)
-        self._refusal = refusal
 
-    def _plan(self, account: Account) -> Plan:
-        department = account.department
-        return Plan(
-            department=department.id,
-            interface=department.interface,
-            facing=self._facing,
-            networks=department.subnets,
-            stop_at_bytes=account.stop_at_bytes(self._readings.get(department.id)),
-            throttle_bytes_s=account.throttle_bytes_s(),
-            exempt=department.exempt,
-            host_limit_bytes=self.hosts.limit_bytes(department.id),
-            host_bytes_s=self.hosts.throttle_bytes_s(department.id),
+def _saved_accounts(departments: Sequence[Department], zone: ZoneInfo, store: Store) -> Mapping[str, Account]:
+    """By department, its account as the disk has it, or an empty one."""
+    marks, by_hand = store.marks(), store.limits()
+    keys = {one.id: AccountKey(one.id) for one in departments}
+    return {
+        one.id: Account(
+            limits=override(one.limits, by_hand.get(keys[one.id], {})),
+            zone=zone,
+            ledgers=store.ledgers(keys[one.id]),
+            mark=marks.get(keys[one.id]),
         )
-
-    def _is_due(self, now: Moment) -> bool:
-        return self._saved_s is None or now.monotonic_s - self._saved_s >= CHECKPOINT_S
-
-    def _tell_crossing(self, department: Department, crossing: Crossing, now: Moment) -> None:
-        self._publish(quota_alert(department.id, crossing, now))
-        if crossing.alert is AlertKind.EXCEEDED:
-            self._publish(quota_exceeded(department, crossing, now))
+        for one in departments
+    }

@@ -1,17 +1,29 @@
 """History: what departments and hosts carried, bucket by bucket, in memory first and on the disk in batches.
 
-It is for people who look back, not for the books: those are the ledgers', exact and elsewhere. A crash loses at most
-the batch that was not written: a quarter of an hour of departments' history, and an hour of hosts'. Where the disk does
-not take a batch, it stays in memory with what follows and is tried again; memory is bounded, and the oldest detail is
-the first to go.
+    bytes of a step -> buckets in memory -> batch, in slices -> records on the disk -> pruned when old
 
-While nobody trusts the clock, after a boot without one, what passes is held by the minute of the clock that does not
-jump, and filed where it belongs once the time is known.
+                              departments                  hosts
+    buckets                   minute, 5min, hour, day      5min, hour, day; the last hour's minutes in memory only
+    a batch begins            each quarter hour            each hour, with the first batch in it
+    written once complete     minute, 5min                 5min, hour
+    written while running     hour, day                    day
+    a power cut loses         the last quarter hour        the last hour
 
-Nothing here takes long: a batch is written, and what is old deleted, in slices, one in each step.
+Buckets that run for long are written in every batch, because a crash should not take a day: a batch adds to what the
+disk has, and drops from memory what it wrote. A query adds both. A batch is written in slices of `SLICE_SUMS`, one at
+each step, so nothing here takes long; between batches, old records are deleted in such slices.
+
+Where the disk refuses a slice, the rest stays in memory and a batch of everything is tried `RETRY_S` later; memory is
+bounded by `MOST_SUMS`, and the oldest detail is dropped first. History is for people who look back and may be lost;
+quotas are charged from ledgers, which are exact and elsewhere.
+
+While the clock is not trusted, after a boot without a battery, bytes are held by the minute of the monotonic clock, and
+move to their own buckets once the time is known.
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -34,88 +46,96 @@ from appliance.core.metering.history_series import (
 from appliance.core.metering.usage import NOTHING, Passed, plus
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
+from appliance.monitor.metering.history_schedule import BatchSchedule, BatchScope, PruneSchedule
 from appliance.ports import HistoryStore
 
-# What is written is pages, and a batch rewrites the last ones of each table, however little it adds.
-BATCH_S = 900
-HOSTS_BATCH_S = 3600  # a whole record of 12 times 5 minutes; four batches would write it four times
-PRUNE_S = 21600
 SLICE_SUMS = 2000  # written, or records deleted, in one step: some 5 ms, and a few times that on a Pi
-RETRY_S = 60.0  # after the disk has refused; a full one is not emptied sooner
 MOST_SUMS = 50_000  # waiting for the disk: 10 MB, two hours of 2,000 hosts or a day and a half of 100
 MOST_HOSTS = 4096  # in an hour: twice what the appliance is made for; forged sources must not fill the disk
 MOST_POINTS = 2000  # in one answer: more than a chart has pixels
 MOST_DAYS = 4000  # that a month's answer is summed from: more than the ten years that days are kept
 MINUTE_S = 60.0
-JUMP_S = 60.0  # by which the wall clock left the monotonic one: more than NTP slews between two steps
-SETTLED_S = 3600.0  # without a jump: a clock that is wrong for a moment must not delete what it takes for old
 
-# What is written when it is complete; the others while they run, because a crash should not take a day.
-_COMPLETE = (Step.MINUTE, Step.FIVE_MINUTES)
-_HOSTS_COMPLETE = (Step.FIVE_MINUTES, Step.HOUR)
+_WRITTEN_ONCE = {Step.MINUTE, Step.FIVE_MINUTES}  # when complete; the others while they run
+_HOSTS_WRITTEN_ONCE = {Step.FIVE_MINUTES, Step.HOUR}
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Sums in memory, departments' and hosts' apart: the number of hosts is bounded."""
+
+    departments: HistorySums = field(default_factory=HistorySums)
+    hosts: HistorySums = field(default_factory=lambda: HistorySums(MOST_HOSTS))
+
+    def holding(self, series: Series) -> HistorySums:
+        """Those with this series in them."""
+        return self.departments if series[1] == ALL_HOSTS else self.hosts
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """A batch under way: the series still `waiting`, and the buckets that were `running` when it began."""
+
+    waiting: deque[Series] = field(default_factory=deque)
+    running: frozenset[Key] = frozenset()
+
+    def due(self, series: Series, keys: Mapping[Key, object]) -> list[Key]:
+        """Those of a series' buckets that this batch writes."""
+        once = _WRITTEN_ONCE if series[1] == ALL_HOSTS else _HOSTS_WRITTEN_ONCE
+        return [key for key in keys if key[0] not in once or key not in self.running]
 
 
 class HistoryRecorder:
-    """Sums of every bucket, written in batches, read from memory and disk together."""
+    """Adds up every bucket in memory, writes batches, and answers from memory and disk together."""
 
     def __init__(self, zone: ZoneInfo, history_store: HistoryStore, retention: Retention) -> None:
         """`zone`: whose midnight ends a day."""
         self._zone = zone
         self._history_store = history_store
         self._retention = retention
-        self._departments = HistorySums()
-        self._hosts = HistorySums(MOST_HOSTS)
+        self._sums = _Sums()
+        self._held = _Sums()  # of the monotonic clock's minutes, for ten minutes at most: then a clock is trusted
         self._recent = RecentMinutes(MOST_HOSTS)
-        self._held = HistorySums()  # a clock is trusted after ten minutes at the latest
-        self._held_hosts = HistorySums(MOST_HOSTS)
-        self._batch: int | None = None
-        self._hosts_batch: int | None = None
-        self._pruned: int | None = None
-        self._waiting: list[Series] = []
-        self._running: frozenset[Key] = frozenset()
+        self._batches = BatchSchedule()
+        self._batch = _Batch()
+        self._prunes = PruneSchedule()
         self._unpruned: list[Step] = []
-        self._retry_s = float("-inf")
         self._trouble: str | None = None
-        self._offset_s: float | None = None
-        self._settled_s = float("inf")
 
-    def observe(self, charged: Mapping[str, Passed], hosts: Mapping[Series, Passed], now: Moment) -> None:
-        """Charge what has passed since the previous call to the buckets of this moment.
+    def record_passed(self, departments: Mapping[str, Passed], hosts: Mapping[Series, Passed], now: Moment) -> None:
+        """Adds what passed since the previous call to the buckets of this moment.
 
-        `charged`: by department, with zeros, so that a gap in its history is time without metering. `hosts`: by
-        department and address; what is zero is left out.
+        `departments`: zeros too, so that a gap in a history is time without metering. `hosts`: by department and
+        address; zeros are left out.
         """
-        departments = [((department, ALL_HOSTS), passed) for department, passed in charged.items()]
-        active = [(series, passed) for series, passed in hosts.items() if passed.up_bytes or passed.down_bytes]
+        series = [((department, ALL_HOSTS), passed) for department, passed in departments.items()]
+        active = [(host, passed) for host, passed in hosts.items() if passed.up_bytes or passed.down_bytes]
         if not now.is_trusted:
-            key = Step.MINUTE, int(now.monotonic_s // MINUTE_S)
-            self._held.add([key], departments)
-            self._held_hosts.add([key], active)
+            minute = Step.MINUTE, int(now.monotonic_s // MINUTE_S)
+            self._held.departments.accumulate([minute], series)
+            self._held.hosts.accumulate([minute], active)
             return
-        self._release(now)
-        self._file(departments, active, now.wall)
+        self._release_held(now)
+        self._add_to_buckets(series, active, now.wall)
 
     def step(self, now: Moment) -> None:
-        """Write a slice of the batch that is due, or delete a slice of what is old; most of the time nothing."""
-        self._look_at_clock(now)
-        for sums in (self._departments, self._hosts):
+        """Writes a slice of the batch that is due, or deletes a slice of what is old; most of the time nothing."""
+        self._prunes.watch_clock(now)
+        for sums in (self._sums.departments, self._sums.hosts):
             sums.shrink(MOST_SUMS)
-        batch = int(now.wall.timestamp() // BATCH_S)
-        if self._batch is None:
-            self._batch = batch
-        if batch != self._batch and now.monotonic_s >= self._retry_s:
-            self._batch = batch
-            self._begin_batch(now)
-        if self._waiting:
+        scope = self._batches.begin(now)
+        if scope is not None:
+            self._begin_batch(scope, now)
+        if self._batch.waiting:
             self._write(self._next_slice(), now)
         elif self._unpruned:
             self._prune(now)
 
     def save(self, now: Moment) -> None:
-        """Write all that memory holds, as before the end."""
-        self._release(now)
-        everything = {one: list(sums.of(one)) for sums in (self._departments, self._hosts) for one in sums.series()}
-        self._write(everything, now)
+        """Writes everything in memory, as before the end."""
+        self._release_held(now)
+        both = self._sums.departments, self._sums.hosts
+        self._write({series: list(sums.of(series)) for sums in both for series in sums.series()}, now)
 
     def troubles(self, _: Moment) -> Sequence[str]:
         """Why history is in memory only, a sentence for a person; empty where it is not."""
@@ -124,9 +144,9 @@ class HistoryRecorder:
     def query(
         self, department: str, host: str | None, since: datetime, until: datetime, step: Step
     ) -> Mapping[datetime, Passed]:
-        """By its beginning, each bucket from the one that holds `since` to the last before `until`, oldest first.
+        """By its beginning, each bucket from the one with `since` in it to the last before `until`, oldest first.
 
-        One that is missing was not metered, is not kept any more, or, of a host, had no traffic. Raises `Refused`
+        A missing one was not metered, is not kept any more, or, of a host, had no traffic. Raises `Refused`
         (`E_BAD_REQUEST`) for a range of no length, or with more than `MOST_POINTS` buckets.
         """
         if since >= until:
@@ -140,27 +160,27 @@ class HistoryRecorder:
             found = by_month(found)
         return {start_of(step, bucket, self._zone): found[bucket] for bucket in sorted(found)}
 
-    def _file(
+    def _add_to_buckets(
         self, departments: Sequence[tuple[Series, Passed]], hosts: Sequence[tuple[Series, Passed]], wall: datetime
     ) -> None:
         buckets = {step: bucket_of(step, wall, self._zone) for step in DEPARTMENT_STEPS}
-        self._departments.add([(step, buckets[step]) for step in DEPARTMENT_STEPS], departments)
-        self._hosts.add([(step, buckets[step]) for step in HOST_STEPS], hosts)
-        self._recent.add(buckets[Step.MINUTE], hosts)
+        self._sums.departments.accumulate([(step, buckets[step]) for step in DEPARTMENT_STEPS], departments)
+        self._sums.hosts.accumulate([(step, buckets[step]) for step in HOST_STEPS], hosts)
+        self._recent.remember(buckets[Step.MINUTE], hosts)
 
-    def _release(self, now: Moment) -> None:
-        """File what was held, each minute of it by its middle."""
-        held, held_hosts = self._held.by_key(), self._held_hosts.by_key()
-        self._held, self._held_hosts = HistorySums(), HistorySums(MOST_HOSTS)
-        for key in sorted(held.keys() | held_hosts.keys()):
+    def _release_held(self, now: Moment) -> None:
+        """Moves held bytes to their buckets, each minute by its middle."""
+        departments, hosts = self._held.departments.by_key(), self._held.hosts.by_key()
+        self._held = _Sums()
+        for key in sorted(departments.keys() | hosts.keys()):
             ago_s = max(0.0, now.monotonic_s - (key[1] + 0.5) * MINUTE_S)
-            self._file(held.get(key, []), held_hosts.get(key, []), now.wall - timedelta(seconds=ago_s))
+            self._add_to_buckets(departments.get(key, []), hosts.get(key, []), now.wall - timedelta(seconds=ago_s))
 
     def _find(self, series: Series, step: Step, buckets: range) -> dict[int, Passed]:
         if step is Step.MINUTE and series[1] != ALL_HOSTS:
-            return self._recent.find(series, buckets)
+            return self._recent.recall(series, buckets)
         found = dict(self._history_store.read(step, series, buckets))
-        for bucket, passed in self._sums_of(series).find(step, series, buckets).items():
+        for bucket, passed in self._sums.holding(series).passed_in(step, series, buckets).items():
             found[bucket] = plus(found.get(bucket, NOTHING), passed)
         return found
 
@@ -172,51 +192,38 @@ class HistoryRecorder:
             f"from, to: too long for the step {step} ({MOST_POINTS} points at most); {instead}ask for a shorter range"
         )
 
-    def _look_at_clock(self, now: Moment) -> None:
-        offset_s = now.wall.timestamp() - now.monotonic_s
-        if self._offset_s is None or abs(offset_s - self._offset_s) > JUMP_S:
-            self._settled_s = now.monotonic_s + SETTLED_S
-        self._offset_s = offset_s
-
-    def _begin_batch(self, now: Moment) -> None:
-        hosts_batch = int(now.wall.timestamp() // HOSTS_BATCH_S)
-        self._waiting = self._departments.series()
-        if hosts_batch != self._hosts_batch:
-            self._waiting += self._hosts.series()
-        self._hosts_batch = hosts_batch
-        self._running = frozenset((step, bucket_of(step, now.wall, self._zone)) for step in DEPARTMENT_STEPS)
-        round_ = int(now.monotonic_s // PRUNE_S)
-        if now.monotonic_s >= self._settled_s and round_ != self._pruned:
-            self._pruned, self._unpruned = round_, list(DEPARTMENT_STEPS)
+    def _begin_batch(self, scope: BatchScope, now: Moment) -> None:
+        hosts = self._sums.hosts.series() if scope is BatchScope.EVERYTHING else []
+        self._batch = _Batch(
+            deque([*self._sums.departments.series(), *hosts]),
+            frozenset((step, bucket_of(step, now.wall, self._zone)) for step in DEPARTMENT_STEPS),
+        )
+        if self._prunes.begin(now):
+            self._unpruned = list(DEPARTMENT_STEPS)
         self._recent.forget(bucket_of(Step.MINUTE, now.wall, self._zone))
 
-    def _sums_of(self, series: Series) -> HistorySums:
-        return self._departments if series[1] == ALL_HOSTS else self._hosts
-
     def _next_slice(self) -> dict[Series, list[Key]]:
-        """Of the next series that wait, the buckets that are due, until a slice is full; some have none by now."""
+        """The due buckets of the next waiting series, until a slice is full; some series have none by now."""
         taken: dict[Series, list[Key]] = {}
         size = 0
-        while self._waiting and size < SLICE_SUMS:
-            series = self._waiting.pop(0)
-            complete = _COMPLETE if series[1] == ALL_HOSTS else _HOSTS_COMPLETE
-            sums = self._sums_of(series).of(series)
-            if due := [key for key in sums if key[0] not in complete or key not in self._running]:
+        while self._batch.waiting and size < SLICE_SUMS:
+            series = self._batch.waiting.popleft()
+            if due := self._batch.due(series, self._sums.holding(series).of(series)):
                 taken[series] = due
                 size += len(due)
         return taken
 
     def _write(self, due: Mapping[Series, Sequence[Key]], now: Moment) -> None:
-        sums = {series: self._sums_of(series).of(series) for series in due}
+        sums = {series: self._sums.holding(series).of(series) for series in due}
         self._trouble = self._history_store.add(
             {one: {key: sums[one][key] for key in keys} for one, keys in due.items()}
         )
         if self._trouble is None:
             for series, keys in due.items():
-                self._sums_of(series).drop(series, keys)
-        else:  # the next try is a batch of all that waits
-            self._waiting, self._batch, self._hosts_batch = [], -1, None
-            self._retry_s = now.monotonic_s + RETRY_S
+                self._sums.holding(series).drop(series, keys)
+        else:
+            self._batch = _Batch()
+            self._batches.postpone(now)
 
     def _prune(self, now: Moment) -> None:
         step = self._unpruned[0]

@@ -1,14 +1,37 @@
-"""Builds the events that tell clients of a quota: its books, an alert at a threshold, an error when it is used up."""
+"""Builds the events of a crossed threshold: alerts of departments and hosts, and the error when a quota is used up."""
+
+from collections.abc import Sequence
 
 from appliance.core.metering.department import Department
-from appliance.core.metering.quota import Crossing
+from appliance.core.metering.quota import AlertKind, Crossing
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code
-from appliance.events import QuotaAlert, QuotaBooks, QuotaExceeded
+from appliance.events import Event, HostQuota, QuotaAlert, QuotaBooks, QuotaExceeded
 
 
-def quota_books(crossing: Crossing) -> QuotaBooks:
-    """What a crossing says of its quota."""
+def crossing_events(department: Department, crossing: Crossing, now: Moment) -> Sequence[Event]:
+    """The alert of a department's crossing, and the error for clients where its quota is used up."""
+    alert = QuotaAlert(
+        timestamp=timestamp(now.wall),
+        department_id=department.id,
+        type=crossing.alert,
+        quota=_quota_books(crossing),
+    )
+    return [alert, _quota_exceeded(department, crossing, now)] if crossing.alert is AlertKind.EXCEEDED else [alert]
+
+
+def host_quota(department: str, host: str, crossing: Crossing, now: Moment) -> HostQuota:
+    """The alert of a host's crossing."""
+    return HostQuota(
+        timestamp=timestamp(now.wall),
+        department_id=department,
+        host=host,
+        type=crossing.alert,
+        quota=_quota_books(crossing),
+    )
+
+
+def _quota_books(crossing: Crossing) -> QuotaBooks:
     return QuotaBooks(
         type=crossing.kind,
         used=crossing.used_bytes,
@@ -18,15 +41,7 @@ def quota_books(crossing: Crossing) -> QuotaBooks:
     )
 
 
-def quota_alert(department: str, crossing: Crossing, now: Moment) -> QuotaAlert:
-    """The alert for a threshold that was crossed."""
-    return QuotaAlert(
-        timestamp=timestamp(now.wall), department_id=department, type=crossing.alert, quota=quota_books(crossing)
-    )
-
-
-def quota_exceeded(department: Department, crossing: Crossing, now: Moment) -> QuotaExceeded:
-    """The error that clients get when a quota is used up."""
+def _quota_exceeded(department: Department, crossing: Crossing, now: Moment) -> QuotaExceeded:
     return QuotaExceeded(
         timestamp=timestamp(now.wall),
         department_id=department.id,

@@ -1,4 +1,4 @@
-"""Lines: how busy each department's line is, for whoever looks on; nothing here is charged to anybody."""
+"""How busy each department's line is: for display and forecasts, nothing here is charged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from msgspec import UNSET
 from appliance.core.machine import Link
 from appliance.core.metering.account import Account
 from appliance.core.metering.department import Department, networks_of
-from appliance.core.metering.meter import Reading
+from appliance.core.metering.meter import Reading, unclaimed_meter
 from appliance.core.metering.unaccounted import Unaccounted
 from appliance.core.metering.usage import Passed, count_connections, utilization
 from appliance.core.moment import Moment, timestamp
@@ -17,12 +17,12 @@ from appliance.events import UsageMetrics, UsageUpdate
 from appliance.ports import Flows
 
 FLOWS_S = 10.0  # reading 50,000 tracked connections takes 0.15 s: every second that would be a sixth of a core
-FORECAST_S = 300.0  # the rate that a forecast goes by is averaged over minutes; a single download is no trend
+FORECAST_S = 300.0  # a forecast uses the average rate of minutes; a single download is no trend
 
 
 @dataclass(slots=True)
 class _LineRate:
-    """What is known of a department's line between two steps."""
+    """The figures of a department's line over the last metering period. `average_bytes_s`: over `FORECAST_S`."""
 
     rate_bytes_s: float = 0.0
     average_bytes_s: float = 0.0
@@ -31,18 +31,17 @@ class _LineRate:
 
 
 class Utilization:
-    """Keeps rates, connections and the balance of each department."""
+    """Measures each department's rates, connections and unaccounted share."""
 
     def __init__(self, departments: Sequence[Department], flows: Flows) -> None:
-        self._departments = departments
+        self._departments = {one.id: one for one in departments}
         self._flows = flows
         self._lines = {one.id: _LineRate() for one in departments}
-        self._interfaces = {one.id: one.interface for one in departments}
-        self._balance = Unaccounted(self._interfaces)
+        self._unaccounted = Unaccounted({one.id: one.interface for one in departments})
         self._readings: Mapping[str, Reading] = {}
-        self._looked_s: float | None = None
+        self._counted_s: float | None = None
 
-    def observe(
+    def measure(
         self,
         links: Mapping[str, Link],
         readings: Mapping[str, Reading],
@@ -50,14 +49,14 @@ class Utilization:
         elapsed_s: float,
         now: Moment,
     ) -> None:
-        """Take in what interfaces and meters show, and what passed in these seconds by department."""
+        """Updates the figures from interfaces and meters, and the bytes that passed in these seconds by department."""
         self._readings = readings
-        self._balance.observe(links, readings)
-        for one in self._departments:
-            _rate(self._lines[one.id], amounts[one.id], elapsed_s, _line_rate_bps(one, links))
-        if self._looked_s is None or now.monotonic_s - self._looked_s >= FLOWS_S:
+        self._unaccounted.count(links, readings)
+        for one in self._departments.values():
+            _measure_rate(self._lines[one.id], amounts[one.id], elapsed_s, _line_rate_bps(one, links))
+        if now.is_due(self._counted_s, FLOWS_S):
             self._count_connections(links)
-            self._looked_s = now.monotonic_s
+            self._counted_s = now.monotonic_s
 
     def rate_bytes_s(self, department: str) -> float:
         """Bytes per second, in and out, over the last metering period."""
@@ -68,29 +67,29 @@ class Utilization:
         return self._lines[department].utilization
 
     def unaccounted_percent(self, department: str) -> float:
-        """Of what the department's interface carried, what no meter claims."""
-        return self._balance.unaccounted_percent(self._interfaces[department])
+        """The share of what the department's interface carried that no meter counted."""
+        return self._unaccounted.unaccounted_percent(self._departments[department].interface)
 
-    def update(self, account: Account, now: Moment) -> UsageUpdate:
-        """What there is to tell of an account and its line."""
-        department, line = account.department, self._lines[account.department.id]
+    def usage_update(self, department: str, account: Account, now: Moment) -> UsageUpdate:
+        """The event with the use and the line of a department."""
+        line = self._lines[department]
         reaches = account.forecast(line.average_bytes_s, now.wall)
-        unclaimed = self._readings.get(f"unclaimed:{department.interface}")
+        unclaimed = self._readings.get(unclaimed_meter(self._departments[department].interface))
         return UsageUpdate(
             timestamp=timestamp(now.wall),
-            department_id=department.id,
+            department_id=department,
             metrics=UsageMetrics(
                 bytes_transferred=account.used_today_bytes(),
                 active_connections=line.connections,
                 bandwidth_utilization=line.utilization,
-                unaccounted_percent=self.unaccounted_percent(department.id),
+                unaccounted_percent=self.unaccounted_percent(department),
                 unclaimed_bytes=unclaimed.total_bytes if unclaimed else UNSET,
                 reaches_limit_at=timestamp(reaches) if reaches else UNSET,
             ),
         )
 
     def _count_connections(self, links: Mapping[str, Link]) -> None:
-        networks = {one.id: networks_of(one, links) for one in self._departments}
+        networks = {one.id: networks_of(one, links) for one in self._departments.values()}
         for name, number in count_connections(self._flows.connections(), networks).items():
             self._lines[name].connections = number
 
@@ -100,7 +99,7 @@ def _line_rate_bps(department: Department, links: Mapping[str, Link]) -> int | N
     return department.line_rate_bps or (link.speed_bps if link else None)
 
 
-def _rate(line: _LineRate, amount: Passed, elapsed_s: float, line_rate_bps: int | None) -> None:
+def _measure_rate(line: _LineRate, amount: Passed, elapsed_s: float, line_rate_bps: int | None) -> None:
     line.rate_bytes_s = amount.total_bytes / elapsed_s if elapsed_s > 0 else 0.0
     weight = 1 - exp(-elapsed_s / FORECAST_S)
     line.average_bytes_s += weight * (line.rate_bytes_s - line.average_bytes_s)

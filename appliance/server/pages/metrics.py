@@ -48,7 +48,7 @@ class Watched:
     def stopped(self) -> Mapping[str, int]:
         """By origin, the packets that did not pass; nothing where the position can stop none."""
         by_blocks = self.enforcement.stopped()
-        return {**by_blocks, "quota": self.metering.refused()} if by_blocks else {}
+        return {**by_blocks, "quota": self.metering.refused_packets()} if by_blocks else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,9 @@ class _Sight:
             yield ("down",), reading.down_bytes
 
     def bytes_by_host(self) -> Iterator[Sample]:
-        for host, mark in self.watched.metering.hosts.busiest(self.id, MOST_HOSTS):
-            yield (host, "up"), mark.up_bytes
-            yield (host, "down"), mark.down_bytes
+        for host, reading in self.watched.metering.hosts.busiest(self.id, MOST_HOSTS):
+            yield (host, "up"), reading.up_bytes
+            yield (host, "down"), reading.down_bytes
 
     def fact(self, tell: Callable[[HealthFacts], float | None]) -> Iterator[Sample]:
         value = None if self.facts is None else tell(self.facts)

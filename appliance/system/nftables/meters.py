@@ -141,7 +141,7 @@ class NftablesMeters:
         return self._rebuild(structure, plans)
 
     def read(self) -> Mapping[str, Reading]:
-        """By department, its meter; `unclaimed:<interface>` counts what no department there claims."""
+        """By department, its meter; `unclaimed_meter(interface)` is what no department there claims."""
         return {
             department: _reading(identity, facing, up, down)
             for department, _, facing, identity, up, down in self._meters()

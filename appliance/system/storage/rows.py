@@ -12,6 +12,7 @@ from typing import Any
 
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
+from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark
 from appliance.core.moment import timestamp
@@ -22,10 +23,21 @@ Row = dict[str, Any]
 NOT_A_ROW = (ValueError, TypeError, KeyError)
 
 
-def ledger_row(department: str, ledger: Ledger) -> Row:
-    """The row of a department's ledger."""
+def account_text(account: AccountKey) -> str:
+    """An account's name in the database: the department's id, which has no space, and after a space the host."""
+    return account.department if account.host is None else f"{account.department} {account.host}"
+
+
+def account_from(text: str) -> AccountKey:
+    """The account of a name in the database."""
+    department, _, host = text.partition(" ")
+    return AccountKey(department, host or None)
+
+
+def ledger_row(account: AccountKey, ledger: Ledger) -> Row:
+    """The row of an account's ledger."""
     return {
-        "department": department,
+        "department": account_text(account),
         "kind": ledger.kind,
         "start": ledger.start.isoformat(),
         "used_bytes": ledger.used_bytes,
@@ -45,10 +57,10 @@ def ledger_from(row: Row) -> Ledger:
     )
 
 
-def mark_row(department: str, mark: Mark) -> Row:
-    """The row of a department's mark."""
+def mark_row(account: AccountKey, mark: Mark) -> Row:
+    """The row of an account's mark."""
     return {
-        "department": department,
+        "department": account_text(account),
         "identity": mark.identity,
         "up_bytes": mark.up_bytes,
         "down_bytes": mark.down_bytes,
@@ -70,10 +82,14 @@ def saving_from(row: Row) -> datetime:
     return datetime.fromisoformat(row["at"])
 
 
-def limit_from(row: Row) -> tuple[str, QuotaKind, int | None]:
-    """Department, kind and bytes of a limit that a person set."""
+def limit_from(row: Row) -> tuple[AccountKey, QuotaKind, int | None]:
+    """Account, kind and bytes of a limit that a person set."""
     limit_bytes = row["limit_bytes"]
-    return _text(row["department"]), QuotaKind(row["kind"]), None if limit_bytes is None else int(limit_bytes)
+    return (
+        account_from(_text(row["department"])),
+        QuotaKind(row["kind"]),
+        None if limit_bytes is None else int(limit_bytes),
+    )
 
 
 BLOCK_COLUMNS = (

@@ -24,6 +24,7 @@ from sqlite_utils.db import Table
 
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
+from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import Maintenance
@@ -34,6 +35,8 @@ from appliance.system.storage.rows import (
     BLOCK_COLUMNS,
     NOT_A_ROW,
     Row,
+    account_from,
+    account_text,
     block_from,
     block_key,
     block_of,
@@ -153,18 +156,18 @@ class SqliteStore:
             raise StoreUnavailable(f"{damaged}: what can be read cannot be taken over: {error}") from error
         return lost
 
-    def ledgers(self, department: str) -> Sequence[Ledger]:
-        """The department's newest ledger of each kind."""
+    def ledgers(self, account: AccountKey) -> Sequence[Ledger]:
+        """The account's newest ledger of each kind."""
         rows = self._database.query(
             "SELECT kind, max(start) AS start, used_bytes, raised, granted_bytes FROM ledger"
             " WHERE department = ? GROUP BY kind",
-            [department],
+            [account_text(account)],
         )
         return [ledger_from(row) for row in rows]
 
-    def marks(self) -> Mapping[str, Mark]:
-        """By department, the meter reading up to which its bytes are charged."""
-        return {row["department"]: mark_from(row) for row in self._table("mark").rows}
+    def marks(self) -> Mapping[AccountKey, Mark]:
+        """By account, the meter reading up to which its bytes are charged."""
+        return {account_from(row["department"]): mark_from(row) for row in self._table("mark").rows}
 
     def saved_at(self) -> datetime | None:
         """Time of the latest saving of metering, by the wall clock; `None`: never."""
@@ -174,23 +177,23 @@ class SqliteStore:
 
     def save_metering(
         self,
-        ledgers: Mapping[str, Sequence[Ledger]],
-        marks: Mapping[str, Mark],
+        ledgers: Mapping[AccountKey, Sequence[Ledger]],
+        marks: Mapping[AccountKey, Mark],
         wall: datetime,
         *,
-        forgotten: Collection[str] = (),
+        forgotten: Collection[AccountKey] = (),
         synced: bool = False,
     ) -> bool:
         """Save ledgers and marks by account in one transaction; false where the medium does not take them."""
 
         def save() -> None:
-            for account in forgotten:
-                self._table("ledger").delete_where("department = ?", [account])
-                self._table("mark").delete_where("department = ?", [account])
+            for name in map(account_text, forgotten):
+                self._table("ledger").delete_where("department = ?", [name])
+                self._table("mark").delete_where("department = ?", [name])
             self._table("ledger").upsert_all(
-                ledger_row(department, ledger) for department, kept in ledgers.items() for ledger in kept
+                ledger_row(account, ledger) for account, kept in ledgers.items() for ledger in kept
             )
-            self._table("mark").upsert_all(mark_row(department, mark) for department, mark in marks.items())
+            self._table("mark").upsert_all(mark_row(account, mark) for account, mark in marks.items())
             self._table("saving").upsert(saving_row(wall))
 
         try:
@@ -202,17 +205,17 @@ class SqliteStore:
             self._ballast.lay()
         return True
 
-    def limits(self) -> Mapping[str, Mapping[QuotaKind, int | None]]:
-        """By department and kind, the limits that people set over the configured ones."""
-        found: dict[str, dict[QuotaKind, int | None]] = {}
+    def limits(self) -> Mapping[AccountKey, Mapping[QuotaKind, int | None]]:
+        """By account and kind, the limits that people set over the configured ones."""
+        found: dict[AccountKey, dict[QuotaKind, int | None]] = {}
         for row in self._table("quota_limit").rows:
-            department, kind, limit_bytes = limit_from(row)
-            found.setdefault(department, {})[kind] = limit_bytes
+            account, kind, limit_bytes = limit_from(row)
+            found.setdefault(account, {})[kind] = limit_bytes
         return found
 
-    def save_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None) -> None:
+    def save_limit(self, account: AccountKey, kind: QuotaKind, limit_bytes: int | None) -> None:
         """Save a limit that a person set, synced to the medium."""
-        row = {"department": department, "kind": kind, "limit_bytes": limit_bytes}
+        row = {"department": account_text(account), "kind": kind, "limit_bytes": limit_bytes}
         self._order(lambda: self._table("quota_limit").upsert(row))
 
     def blocks(self) -> Sequence[Block]:

@@ -5,9 +5,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from appliance.core.metering.account import Account
-from appliance.core.metering.department import Department
 from appliance.core.metering.meter import Reading
-from appliance.core.metering.quota import Action, AlertKind, Crossing, Ledger, Limits, QuotaKind
+from appliance.core.metering.quota import Action, AlertKind, Crossing, Ledger, Limits, QuotaKind, override
 from appliance.core.metering.usage import Mark, Passed
 from appliance.core.moment import Moment
 
@@ -24,8 +23,9 @@ def account(
     by_hand: dict[QuotaKind, int | None] | None = None,
 ) -> Account:
     ledgers = [Ledger(kind, date(2026, 11, 1 if kind is QuotaKind.MONTHLY else 23), used or 0) for kind in QuotaKind]
-    department = Department("a", "A", "eth1", limits)
-    return Account(department, BERLIN, ledgers if used is not None else [], mark, by_hand or {})
+    return Account(
+        limits=override(limits, by_hand or {}), zone=BERLIN, ledgers=ledgers if used is not None else [], mark=mark
+    )
 
 
 def meter(total: int) -> Reading:
@@ -37,37 +37,37 @@ def at(seconds: float, wall: timedelta = timedelta(0)) -> Moment:
 
 
 def read(books: Account, total: int, now: Moment, trusted: bool = True) -> list[Crossing]:
-    return list(books.read(meter(total), 1.0, replace(now, is_trusted=trusted))[1])
+    return list(books.charge_reading(meter(total), 1.0, replace(now, is_trusted=trusted))[1])
 
 
 def use_by_day(books: Account, kind: QuotaKind = QuotaKind.DAILY) -> dict[date, int]:
     return {one.start: one.used_bytes for one in books.unsaved if one.kind is kind}
 
 
-def test_every_byte_stands_in_a_ledger_of_each_kind() -> None:
+def test_every_byte_is_charged_to_a_ledger_of_each_kind() -> None:
     books = account(used=100, mark=Mark("first", 40, 0))
-    amount, _ = books.read(meter(65), 1.0, NOON)
+    amount, _ = books.charge_reading(meter(65), 1.0, NOON)
     assert amount == Passed(25, 0)
     assert [one.used_bytes for one in books.ledgers] == [125, 125, 125]
     assert books.mark == Mark("first", 65, 0)
     assert books.used_today_bytes() == 125
 
 
-def test_without_its_meter_an_account_stays_as_it_is_and_has_a_day() -> None:
+def test_without_a_meter_an_account_charges_nothing_and_opens_its_ledgers() -> None:
     books = account()
-    assert books.read(None, 1.0, NOON) == (Passed(), [])
+    assert books.charge_reading(None, 1.0, NOON) == (Passed(), [])
     assert books.mark is None
     assert [(one.kind, one.used_bytes) for one in books.ledgers] == [(kind, 0) for kind in QuotaKind]
 
 
-def test_while_the_clock_is_not_right_bytes_stay_with_the_day_that_runs() -> None:
+def test_bytes_of_an_untrusted_clock_stay_in_the_running_day() -> None:
     books = account(used=0)
     for day in range(1, 4):
         assert read(books, 10 * day, at(day, timedelta(days=day)), trusted=False) == []
     assert use_by_day(books) == {TODAY: 30}
 
 
-def test_once_the_clock_is_right_they_move_to_where_they_belong() -> None:
+def test_undated_bytes_move_to_their_days_once_the_clock_is_trusted() -> None:
     books = account(used=500)
     read(books, 10, at(1, timedelta(days=-400)), trusted=False)
     read(books, 30, at(2, timedelta(days=-400)), trusted=False)
@@ -77,7 +77,7 @@ def test_once_the_clock_is_right_they_move_to_where_they_belong() -> None:
     assert use_by_day(books, QuotaKind.WEEKLY) == {TODAY: 535}
 
 
-def test_bytes_that_are_filed_again_raise_no_alert_a_second_time() -> None:
+def test_moved_bytes_raise_no_alert_a_second_time() -> None:
     limits = Limits({QuotaKind.DAILY: 1000, QuotaKind.MONTHLY: 1000})
     books = account(limits, used=300)
     raised = [*read(books, 10, at(1), trusted=False), *read(books, 600, at(2), trusted=False)]
@@ -89,7 +89,7 @@ def test_bytes_that_are_filed_again_raise_no_alert_a_second_time() -> None:
     assert use_by_day(books) == {TODAY: 901}
 
 
-def test_a_month_that_runs_on_is_not_told_twice_when_its_bytes_move_to_another_day() -> None:
+def test_a_running_month_alerts_once_when_its_bytes_move_to_another_day() -> None:
     books = account(Limits({QuotaKind.MONTHLY: 1000}), used=0)
     assert [one.alert for one in read(books, 850, at(1), trusted=False)] == [AlertKind.WARNING]
     assert read(books, 851, at(2, timedelta(days=1))) == []
@@ -97,24 +97,24 @@ def test_a_month_that_runs_on_is_not_told_twice_when_its_bytes_move_to_another_d
     assert use_by_day(books) == {TODAY: 0, TODAY + timedelta(days=1): 851}
 
 
-def test_what_has_ended_is_to_be_saved_until_it_was() -> None:
+def test_an_ended_period_stays_unsaved_until_its_saving_is_confirmed() -> None:
     books = account(used=7)
     read(books, 5, at(0, timedelta(days=1)))
     assert use_by_day(books) == {TODAY: 7, TODAY + timedelta(days=1): 5}
-    books.saved()
+    books.confirm_saved()
     assert use_by_day(books) == {TODAY + timedelta(days=1): 5}
 
 
 def test_a_limit_that_was_set_by_hand_wins_over_the_configured_one() -> None:
     books = account(used=500, by_hand={QuotaKind.DAILY: 400, QuotaKind.WEEKLY: 9000})
     assert [one.limit_bytes for one in books.books(TODAY)] == [400, 9000, None]
-    assert books.exceeded() == (QuotaKind.DAILY,)
+    assert books.exceeded_kinds() == (QuotaKind.DAILY,)
     books.set_limit(QuotaKind.DAILY, None)
     assert [one.limit_bytes for one in books.books(TODAY)] == [None, 9000, None]
-    assert books.exceeded() == ()
+    assert books.exceeded_kinds() == ()
 
 
-def test_the_books_say_what_was_granted_and_when_the_period_ends() -> None:
+def test_books_give_granted_bytes_and_the_end_of_the_period() -> None:
     books = account(used=500)
     books.grant(QuotaKind.DAILY, 250)
     books.grant(QuotaKind.DAILY, 750)
@@ -123,7 +123,7 @@ def test_the_books_say_what_was_granted_and_when_the_period_ends() -> None:
     assert daily.resets_at == datetime(2026, 11, 23, 23, tzinfo=UTC)
 
 
-def test_books_that_nobody_has_read_yet_are_empty_and_of_this_day() -> None:
+def test_the_books_of_a_new_account_are_empty() -> None:
     assert [(one.kind, one.used_bytes) for one in account().books(TODAY)] == [(kind, 0) for kind in QuotaKind]
 
 
@@ -137,7 +137,7 @@ def test_books_that_nobody_has_read_yet_are_empty_and_of_this_day() -> None:
         (Action.BLOCK, 1200, 77 - 200, None),
     ],
 )
-def test_what_the_kernel_is_to_do_follows_from_the_quota(
+def test_stop_and_throttle_follow_from_the_quota(
     action: Action, used: int, stop: int | None, throttle: int | None
 ) -> None:
     books = account(replace(DAILY, on_exceeded=action, throttle_bytes_s=50), used=used)
@@ -145,11 +145,11 @@ def test_what_the_kernel_is_to_do_follows_from_the_quota(
     assert books.throttle_bytes_s() == throttle
 
 
-def test_a_meter_that_is_yet_to_be_made_stops_at_what_remains() -> None:
+def test_a_meter_that_does_not_exist_yet_stops_at_the_remaining_bytes() -> None:
     assert account(replace(DAILY, on_exceeded=Action.BLOCK), used=400).stop_at_bytes(None) == 600
 
 
-def test_the_forecast_is_of_the_first_limit_that_is_reached() -> None:
+def test_the_forecast_is_for_the_first_limit_to_be_reached() -> None:
     books = account(Limits({QuotaKind.DAILY: 1000, QuotaKind.WEEKLY: 700}), used=100)
     assert books.forecast(10.0, NOON.wall) == NOON.wall + timedelta(seconds=60)
     assert books.forecast(0.0, NOON.wall) is None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.core.metering.day_split import (
-    MOST_NOTES,
+    MOST_UNDATED,
     DayShare,
     UndatedBytes,
     date_undated,
@@ -21,17 +21,17 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ZONES = ["Europe/Berlin", "Africa/Cairo", "America/Havana", "Pacific/Apia", "UTC", "Asia/Kathmandu", "America/Asuncion"]
 
 
-def test_within_a_day_all_bytes_are_that_day_s() -> None:
+def test_a_stretch_within_a_day_belongs_to_that_day() -> None:
     assert split_by_day(77, NOON, NOON + timedelta(hours=2), BERLIN) == [DayShare(date(2026, 11, 23), 77)]
 
 
-def test_a_stretch_over_midnight_is_split_at_it_by_time() -> None:
+def test_a_stretch_over_midnight_is_split_in_proportion_to_time() -> None:
     midnight = datetime(2026, 11, 23, 23, tzinfo=UTC)  # in Berlin
-    filed = split_by_day(1000, midnight - timedelta(seconds=3), midnight + timedelta(seconds=1), BERLIN)
-    assert filed == [DayShare(date(2026, 11, 23), 750), DayShare(date(2026, 11, 24), 250)]
+    shares = split_by_day(1000, midnight - timedelta(seconds=3), midnight + timedelta(seconds=1), BERLIN)
+    assert shares == [DayShare(date(2026, 11, 23), 750), DayShare(date(2026, 11, 24), 250)]
 
 
-def test_at_midnight_itself_a_day_begins_though_no_byte_came() -> None:
+def test_a_day_begins_at_midnight_even_without_a_byte() -> None:
     midnight = datetime(2026, 11, 23, 23, tzinfo=UTC)
     assert split_by_day(0, midnight - timedelta(seconds=1), midnight, BERLIN) == [DayShare(date(2026, 11, 24), 0)]
 
@@ -48,11 +48,11 @@ def test_a_day_without_a_midnight_begins_with_its_first_instant(
     zone: str, day_begins: datetime, before: date, after: date
 ) -> None:
     hour = timedelta(hours=1)
-    filed = split_by_day(100, day_begins - hour, day_begins + 3 * hour, ZoneInfo(zone))
-    assert filed == [DayShare(before, 25), DayShare(after, 75)]
+    shares = split_by_day(100, day_begins - hour, day_begins + 3 * hour, ZoneInfo(zone))
+    assert shares == [DayShare(before, 25), DayShare(after, 75)]
 
 
-def test_days_of_23_and_25_hours_take_their_share() -> None:
+def test_days_of_23_and_25_hours_get_their_share() -> None:
     begins, ends = datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 30, 22, tzinfo=UTC)
     assert [one.amount_bytes for one in split_by_day(4700, begins, ends, BERLIN)] == [2300, 2400, 0]
     begins, ends = datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 10, 26, 23, tzinfo=UTC)
@@ -60,7 +60,7 @@ def test_days_of_23_and_25_hours_take_their_share() -> None:
 
 
 @pytest.mark.parametrize("since", [NOON + timedelta(days=1), NOON - timedelta(days=64)], ids=["later", "far too early"])
-def test_a_stretch_that_makes_no_sense_is_the_last_day_s(since: datetime) -> None:
+def test_a_negative_or_far_too_long_stretch_belongs_to_its_last_day(since: datetime) -> None:
     assert split_by_day(5, since, NOON, BERLIN) == [DayShare(date(2026, 11, 23), 5)]
 
 
@@ -70,19 +70,19 @@ def test_a_stretch_that_makes_no_sense_is_the_last_day_s(since: datetime) -> Non
     st.timedeltas(timedelta(days=-2), timedelta(days=65)),
     st.sampled_from(ZONES),
 )
-def test_filing_loses_no_byte_and_invents_none(amount: int, since: datetime, lasts: timedelta, zone: str) -> None:
-    filed = split_by_day(amount, since, since + lasts, ZoneInfo(zone))
-    assert sum(one.amount_bytes for one in filed) == amount
-    assert min(one.amount_bytes for one in filed) >= 0
-    days = [one.day for one in filed]
+def test_splitting_loses_no_byte_and_invents_none(amount: int, since: datetime, lasts: timedelta, zone: str) -> None:
+    shares = split_by_day(amount, since, since + lasts, ZoneInfo(zone))
+    assert sum(one.amount_bytes for one in shares) == amount
+    assert min(one.amount_bytes for one in shares) >= 0
+    days = [one.day for one in shares]
     assert days == sorted(set(days))
     assert days[-1] == (since + lasts).astimezone(ZoneInfo(zone)).date()
 
 
-def test_a_note_is_filed_where_it_belongs_once_the_clock_is_right() -> None:
+def test_undated_bytes_get_their_days_once_the_clock_is_trusted() -> None:
     half_past_midnight = Moment(datetime(2026, 11, 23, 23, 30, tzinfo=UTC), 5000.0, is_trusted=True)
-    note = UndatedBytes(300, since_s=5000.0 - 2400, until_s=5000.0 - 1200)
-    assert date_undated(note, half_past_midnight, BERLIN) == [
+    undated = UndatedBytes(300, since_s=5000.0 - 2400, until_s=5000.0 - 1200)
+    assert date_undated(undated, half_past_midnight, BERLIN) == [
         DayShare(date(2026, 11, 23), 150),
         DayShare(date(2026, 11, 24), 150),
     ]
@@ -90,11 +90,11 @@ def test_a_note_is_filed_where_it_belongs_once_the_clock_is_right() -> None:
     assert date_undated(old, half_past_midnight, BERLIN) == [DayShare(date(2026, 11, 23), 8)]
 
 
-def test_notes_stay_within_bounds_and_keep_every_byte() -> None:
-    notes: tuple[UndatedBytes, ...] = ()
-    for second in range(2 * MOST_NOTES):
-        notes = with_undated(notes, UndatedBytes(second, second, second + 1))
-    assert len(notes) == MOST_NOTES
-    assert sum(note.amount_bytes for note in notes) == sum(range(2 * MOST_NOTES))
-    assert all(one.until_s == other.since_s for one, other in pairwise(notes))
-    assert notes[0].since_s == 1  # nothing came in second 0, and that needs no note
+def test_undated_bytes_are_joined_beyond_the_limit_and_none_is_lost() -> None:
+    undated: tuple[UndatedBytes, ...] = ()
+    for second in range(2 * MOST_UNDATED):
+        undated = with_undated(undated, UndatedBytes(second, second, second + 1))
+    assert len(undated) == MOST_UNDATED
+    assert sum(undated.amount_bytes for undated in undated) == sum(range(2 * MOST_UNDATED))
+    assert all(one.until_s == other.since_s for one, other in pairwise(undated))
+    assert undated[0].since_s == 1  # nothing came in second 0, and that needs no undated

@@ -29,13 +29,13 @@ def link(name: str, *addresses: str, master: str | None = None) -> Link:
     ],
     ids=["no interface", "no address", "its own alone", "a port of a bridge without one", "a gateway's", "a bridge's"],
 )
-def test_a_department_s_addresses_are_those_of_the_networks_that_its_interface_is_in(links, networks) -> None:
+def test_a_department_has_the_networks_of_its_interface(links: list[Link], networks: list[str] | None) -> None:
     department = Department("dept", "Dept", "eth1", Limits({}))
     known = None if networks is None else tuple(map(ip_network, networks))
     assert networks_of(department, {one.name: one for one in links}) == known
 
 
-def test_subnets_that_are_configured_are_all_there_is() -> None:
+def test_configured_subnets_replace_those_of_the_interface() -> None:
     subnets = (ip_network("192.168.7.0/24"),)
     department = Department("dept", "Dept", "eth1", Limits({}), subnets=subnets)
     assert networks_of(department, {"eth1": link("eth1", "10.20.0.1/24")}) == subnets

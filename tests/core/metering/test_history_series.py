@@ -32,7 +32,7 @@ def at(text: str) -> datetime:
 
 
 @given(walls, zones, st.sampled_from(list(Step)))
-def test_an_instant_lies_in_its_bucket_and_in_no_other(wall: datetime, zone: ZoneInfo, step: Step) -> None:
+def test_an_instant_belongs_to_exactly_one_bucket(wall: datetime, zone: ZoneInfo, step: Step) -> None:
     bucket = bucket_of(step, wall, zone)
     following = start_of(step, bucket + 1, zone)
     assert start_of(step, bucket, zone) <= wall
@@ -40,7 +40,7 @@ def test_an_instant_lies_in_its_bucket_and_in_no_other(wall: datetime, zone: Zon
 
 
 @given(walls, st.timedeltas(timedelta(microseconds=1), timedelta(days=3)), zones, st.sampled_from(list(Step)))
-def test_a_range_is_covered_without_gap(wall: datetime, length: timedelta, zone: ZoneInfo, step: Step) -> None:
+def test_buckets_cover_a_range_without_gap(wall: datetime, length: timedelta, zone: ZoneInfo, step: Step) -> None:
     buckets = buckets_between(step, wall, wall + length, zone)
     assert start_of(step, buckets[0], zone) <= wall
     assert start_of(step, buckets[-1], zone) < wall + length
@@ -58,7 +58,7 @@ def test_a_range_is_covered_without_gap(wall: datetime, length: timedelta, zone:
         (APIA, date(2011, 12, 30), 0),  # nor does this day
     ],
 )
-def test_a_day_is_a_local_one_however_long(zone: ZoneInfo, day: date, hours: int) -> None:
+def test_a_day_bucket_is_a_local_day_of_any_length(zone: ZoneInfo, day: date, hours: int) -> None:
     bucket = day.toordinal()
     assert start_of(Step.DAY, bucket + 1, zone) - start_of(Step.DAY, bucket, zone) == timedelta(hours=hours)
 
@@ -75,7 +75,7 @@ def test_hours_are_not_repeated_when_the_clocks_are_put_back() -> None:
     assert len(night) == 25
 
 
-def test_a_range_of_no_length_or_beyond_all_dates_has_no_overflow() -> None:
+def test_an_empty_or_endless_range_does_not_overflow() -> None:
     moment = at("2026-11-23T12:00:00+00:00")
     assert not buckets_between(Step.DAY, moment, moment, BERLIN)
     assert not buckets_between(Step.DAY, moment, moment - timedelta(days=9), BERLIN)
@@ -97,7 +97,7 @@ def test_days_add_up_to_months() -> None:
     }
 
 
-def test_what_is_as_old_as_it_is_kept_is_kept() -> None:
+def test_the_oldest_kept_bucket_is_as_old_as_the_retention() -> None:
     noon = at("2026-11-23T12:00:00+00:00")
     assert start_of(Step.HOUR, oldest_kept(Step.HOUR, 2, noon, BERLIN), BERLIN) == at("2026-11-21T12:00:00+00:00")
 
@@ -106,11 +106,11 @@ def test_what_is_as_old_as_it_is_kept_is_kept() -> None:
 def test_the_sums_of_the_buckets_are_what_was_added(passed: list[tuple[int, int, int]]) -> None:
     sums = HistorySums()
     for bucket, up, down in passed:
-        sums.add([(Step.MINUTE, bucket), (Step.HOUR, 0)], [(LAB, Passed(up, down))])
-    minutes = sums.find(Step.MINUTE, LAB, range(6)).values()
+        sums.accumulate([(Step.MINUTE, bucket), (Step.HOUR, 0)], [(LAB, Passed(up, down))])
+    minutes = sums.passed_in(Step.MINUTE, LAB, range(6)).values()
     assert sum(one.up_bytes for one in minutes) == sum(up for _, up, _ in passed)
     assert sum(one.down_bytes for one in minutes) == sum(down for _, _, down in passed)
-    assert list(sums.find(Step.HOUR, LAB, range(1)).values()) == (
+    assert list(sums.passed_in(Step.HOUR, LAB, range(1)).values()) == (
         [Passed(sum(up for _, up, _ in passed), sum(down for _, _, down in passed))] if passed else []
     )
 
@@ -119,7 +119,7 @@ def test_too_many_sums_lose_the_oldest_detail_first() -> None:
     sums = HistorySums()
     hosts = [("lab", str(host)) for host in range(4)]
     for bucket in range(10):
-        sums.add([(Step.FIVE_MINUTES, bucket), (Step.HOUR, 0)], [(host, Passed(1, 1)) for host in hosts])
+        sums.accumulate([(Step.FIVE_MINUTES, bucket), (Step.HOUR, 0)], [(host, Passed(1, 1)) for host in hosts])
     assert sums.size == 44
     sums.shrink(12)
     assert sums.size == 12
@@ -133,15 +133,15 @@ def test_too_many_sums_lose_the_oldest_detail_first() -> None:
 
 def test_a_flood_of_hosts_does_not_push_out_those_that_are_known() -> None:
     sums = HistorySums(most_series=2)
-    sums.add([(Step.HOUR, 0)], [(("lab", f"10.0.0.{host}"), Passed(1, 0)) for host in range(1, 200)])
-    sums.add([(Step.HOUR, 0)], [(HOST, Passed(5, 0))])
+    sums.accumulate([(Step.HOUR, 0)], [(("lab", f"10.0.0.{host}"), Passed(1, 0)) for host in range(1, 200)])
+    sums.accumulate([(Step.HOUR, 0)], [(HOST, Passed(5, 0))])
     assert sums.series() == [HOST, ("lab", "10.0.0.2")]
-    assert sums.find(Step.HOUR, HOST, range(1)) == {0: Passed(6, 0)}
+    assert sums.passed_in(Step.HOUR, HOST, range(1)) == {0: Passed(6, 0)}
 
 
-def test_who_has_no_sums_left_makes_room() -> None:
+def test_a_series_without_sums_makes_room_for_another() -> None:
     sums = HistorySums(most_series=1)
-    sums.add([(Step.HOUR, 0), (Step.DAY, 0)], [(HOST, Passed(1, 0))])
+    sums.accumulate([(Step.HOUR, 0), (Step.DAY, 0)], [(HOST, Passed(1, 0))])
     sums.drop(HOST, [(Step.HOUR, 0)])
     assert (sums.size, sums.series()) == (1, [HOST])
     sums.drop(HOST, [(Step.DAY, 0)])
@@ -151,20 +151,20 @@ def test_who_has_no_sums_left_makes_room() -> None:
 def test_a_hosts_minutes_are_remembered_for_an_hour() -> None:
     recent = RecentMinutes(most_hosts=10)
     for minute in range(100, 100 + RECENT_MINUTES + 5):
-        recent.add(minute, [(HOST, Passed(minute, 1)), (HOST, Passed(0, 1))])
-    found = recent.find(HOST, range(1000))
+        recent.remember(minute, [(HOST, Passed(minute, 1)), (HOST, Passed(0, 1))])
+    found = recent.recall(HOST, range(1000))
     assert sorted(found) == list(range(105, 105 + RECENT_MINUTES))
     assert found[110] == Passed(110, 2)
-    assert recent.find(HOST, range(110, 111)) == {110: Passed(110, 2)}
-    assert recent.find(LAB, range(1000)) == {}
+    assert recent.recall(HOST, range(110, 111)) == {110: Passed(110, 2)}
+    assert recent.recall(LAB, range(1000)) == {}
 
 
 def test_hosts_that_are_silent_make_room() -> None:
     recent = RecentMinutes(most_hosts=1)
-    recent.add(100, [(HOST, Passed(1, 1))])
-    recent.add(100, [(("lab", "10.0.0.2"), Passed(1, 1))])
-    assert recent.find(("lab", "10.0.0.2"), range(1000)) == {}
+    recent.remember(100, [(HOST, Passed(1, 1))])
+    recent.remember(100, [(("lab", "10.0.0.2"), Passed(1, 1))])
+    assert recent.recall(("lab", "10.0.0.2"), range(1000)) == {}
     recent.forget(100 + RECENT_MINUTES)
-    recent.add(161, [(("lab", "10.0.0.2"), Passed(1, 1))])
-    assert recent.find(HOST, range(1000)) == {}
-    assert recent.find(("lab", "10.0.0.2"), range(1000)) == {161: Passed(1, 1)}
+    recent.remember(161, [(("lab", "10.0.0.2"), Passed(1, 1))])
+    assert recent.recall(HOST, range(1000)) == {}
+    assert recent.recall(("lab", "10.0.0.2"), range(1000)) == {161: Passed(1, 1)}

@@ -62,7 +62,7 @@ def test_a_jump_over_several_thresholds_raises_each_lowest_first() -> None:
     ]
 
 
-def test_a_new_period_begins_at_zero_says_so_and_alerts_anew() -> None:
+def test_a_new_period_begins_at_zero_with_a_reset_and_alerts_again() -> None:
     tuesday = MONDAY + timedelta(days=1)
     ledger, crossings = run(daily(1000), [(900, MONDAY), (0, tuesday), (800, tuesday)])
     assert [one.alert for one in crossings] == [AlertKind.WARNING, AlertKind.RESET, AlertKind.WARNING]
@@ -187,7 +187,7 @@ def test_a_kind_without_a_limit_has_none_whatever_was_granted() -> None:
     assert not is_exceeded(ledger, daily(1000))
 
 
-def test_after_a_large_grant_a_threshold_can_be_passed_again_and_after_a_small_one_not() -> None:
+def test_a_threshold_can_be_crossed_again_after_a_large_grant_only() -> None:
     used_up, _ = run(daily(1000), [(1000, MONDAY)])
     after = {
         granted: charge(replace(used_up, granted_bytes=granted), QuotaKind.DAILY, 0, daily(1000), MONDAY, BERLIN)[
@@ -203,7 +203,7 @@ def test_after_a_large_grant_a_threshold_can_be_passed_again_and_after_a_small_o
     assert again.raised == {80}
 
 
-def test_what_remains_is_until_the_first_limit_and_never_negative() -> None:
+def test_the_remaining_bytes_are_those_until_the_first_limit() -> None:
     day, month = Ledger(QuotaKind.DAILY, MONDAY, 700), Ledger(QuotaKind.MONTHLY, MONDAY, 4900)
     limits = Limits({QuotaKind.DAILY: 1000, QuotaKind.MONTHLY: 5000})
     assert remaining_bytes([day, month], limits) == 100
@@ -220,7 +220,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
     ("used", "rate", "expected"),
     [
         (400, 1.0, NOON + timedelta(seconds=600)),
-        (400, 0.99, None),  # slower than anybody's limit
+        (400, 0.99, None),  # too slow for any limit
         (1000, 1.0, None),  # reached already
         (0, 1000.0, NOON + timedelta(seconds=1)),
     ],

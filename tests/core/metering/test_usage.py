@@ -1,14 +1,27 @@
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.core.machine import Connection
 from appliance.core.metering.meter import Reading
-from appliance.core.metering.usage import Mark, Passed, count_connections, next_mark, passed, unaccounted, utilization
+from appliance.core.metering.usage import (
+    Mark,
+    Passed,
+    count_connections,
+    next_mark,
+    passed,
+    seconds_since_reading,
+    unaccounted,
+    utilization,
+)
+from appliance.core.moment import Moment
 
 A_PACKET = 1500
+NOW = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), 5000.0, is_trusted=True)
 
 
 def reading(up: int, down: int, identity: str = "first") -> Reading:
@@ -29,12 +42,12 @@ def test_a_reset_meter_invents_no_traffic() -> None:
     assert passed(mark, reading(7, 5)) == Passed(7, 5)
 
 
-def test_a_meter_of_which_one_direction_alone_has_decreased_was_reset_too() -> None:
+def test_a_meter_with_one_decreased_direction_was_reset() -> None:
     mark = next_mark(None, reading(10_000, 5))
     assert passed(mark, reading(7, 6)) == Passed(7, 6)
 
 
-def test_everything_that_another_meter_shows_is_new_even_if_it_is_more_than_before() -> None:
+def test_everything_that_another_meter_shows_is_new() -> None:
     mark = next_mark(None, reading(100, 100))
     assert passed(mark, reading(500, 500, "second")) == Passed(500, 500)
 
@@ -46,7 +59,7 @@ def test_a_meter_that_was_away_and_returns_is_not_charged_twice() -> None:
     assert passed(mark, reading(130, 100)) == Passed(30, 0)
 
 
-STEPS = st.tuples(st.sampled_from(["traffic", "made anew", "away"]), st.integers(0, 10**15), st.integers(0, 10**15))
+STEPS = st.tuples(st.sampled_from(["traffic", "made again", "away"]), st.integers(0, 10**15), st.integers(0, 10**15))
 
 
 @given(st.lists(STEPS))
@@ -56,7 +69,7 @@ def test_the_charges_add_up_to_what_the_meters_carried_less_what_was_never_read(
     number = up = down = charged = carried = unread = 0
     mark: Mark | None = None
     for what, more_up, more_down in steps:
-        if what == "made anew":
+        if what == "made again":
             carried -= unread
             number, up, down, unread = number + 1, 0, 0, 0
         up, down = up + more_up, down + more_down
@@ -71,7 +84,24 @@ def test_the_charges_add_up_to_what_the_meters_carried_less_what_was_never_read(
     assert charged == carried - unread
 
 
-def test_what_no_meter_claims_is_the_rest_without_headers() -> None:
+@pytest.mark.parametrize(
+    ("read_s", "saved_ago_s", "expected_s"),
+    [
+        (4990.0, 60, 10.0),
+        (None, 60, 60.0),
+        (None, 9000, 5000.0),  # off meanwhile: no meter counted before boot
+        (None, -60, 0.0),  # the wall clock was set back
+        (None, None, 7.0),
+    ],
+)
+def test_the_time_since_a_reading_is_known_across_restarts(
+    read_s: float | None, saved_ago_s: float | None, expected_s: float
+) -> None:
+    saved_at = None if saved_ago_s is None else NOW.wall - timedelta(seconds=saved_ago_s)
+    assert seconds_since_reading(read_s, saved_at, NOW, never_saved_s=7.0) == expected_s
+
+
+def test_unaccounted_is_the_share_without_headers_that_no_meter_counted() -> None:
     assert unaccounted(10 * (A_PACKET + 14), 10, 10 * A_PACKET) == 0.0
     assert unaccounted(10 * (A_PACKET + 14), 10, 9 * A_PACKET) == 10.0
     assert unaccounted(0, 0, 0) == 0.0

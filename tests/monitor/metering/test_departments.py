@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.core.machine import Facing, Position
+from appliance.core.metering.account import AccountKey
 from appliance.core.metering.department import UNLIMITED, Department
 from appliance.core.metering.quota import Action, Ledger, Limits, QuotaKind, first_instant
 from appliance.core.metering.usage import Mark
 from appliance.core.moment import Moment
 from appliance.core.refusal import Refused
 from appliance.events import Event
-from appliance.monitor.metering.departments import CHECKPOINT_S, Metering
+from appliance.monitor.metering.departments import CHECKPOINT_S, Metering, PassedBytes
 from appliance.system.storage.store import SqliteStore
 from tests.monitor.kernel import INTERFACE, Kernel
 
@@ -35,18 +36,18 @@ class FullStore(SqliteStore):
 
     def save_metering(
         self,
-        ledgers: Mapping[str, Sequence[Ledger]],
-        marks: Mapping[str, Mark],
+        ledgers: Mapping[AccountKey, Sequence[Ledger]],
+        marks: Mapping[AccountKey, Mark],
         wall: datetime,
         *,
-        forgotten: Collection[str] = (),
+        forgotten: Collection[AccountKey] = (),
         synced: bool = False,
     ) -> bool:
         return not self.is_full and super().save_metering(ledgers, marks, wall, forgotten=forgotten, synced=synced)
 
 
 class Appliance:
-    """Metering over a kernel in memory and a database in a file, through restarts, and all that it told."""
+    """Metering over a kernel in memory and a database in a file, through restarts, and every event it published."""
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class Appliance:
         self.kernel = Kernel()
         self.is_trusted = True
         self.now = Moment(wall, 5000.0, self.is_trusted)
-        self.told: list[Event] = []
+        self.published: list[Event] = []
         self._position = position
         self._departments = [
             Department(name, name.upper(), INTERFACE, limits, host_limits=host_limits) for name in (A, B)
@@ -72,19 +73,20 @@ class Appliance:
         self.store = FullStore(self.path)
         self.metering = Metering(
             self._departments,
-            self._position,
-            BERLIN,
-            self.kernel,
-            self.kernel,
-            self.kernel,
-            self.store,
-            self.told.append,
+            position=self._position,
+            zone=BERLIN,
+            interfaces=self.kernel,
+            flows=self.kernel,
+            meters=self.kernel,
+            store=self.store,
+            publish=self.published.append,
         )
 
-    def step(self, seconds: float = 1.0) -> None:
+    def step(self, seconds: float = 1.0) -> PassedBytes:
         self.wait(seconds)
-        self.metering.step(self.now)
-        assert all(min(one.up_bytes, one.down_bytes) >= 0 for one in self.metering.take_passed().values())
+        passed = self.metering.step(self.now)
+        assert all(min(one.up_bytes, one.down_bytes) >= 0 for one in passed.departments.values())
+        return passed
 
     def wait(self, seconds: float) -> None:
         self.now = Moment(self.now.wall + timedelta(seconds=seconds), self.now.monotonic_s + seconds, self.is_trusted)
@@ -100,29 +102,29 @@ class Appliance:
         self.step()
 
     def restart(self, *, saving: bool = False) -> None:
-        """End in good order, or die."""
+        """Ends in order and saves, or dies."""
         if saving:
             self.metering.save(self.now)
         self.store.close()
         self._begin()
-        self.kernel.is_charged_only_to(self.store.marks())
+        self.kernel.lose_unsaved_charges(self.store.marks())
 
     def reboot(self, off_s: float = 60.0) -> None:
-        """The power fails, the program dies with it."""
+        """Cuts the power, and the program with it."""
         self.restart()
         self.kernel.reboot()
         self.now = Moment(self.now.wall + timedelta(seconds=off_s), 30.0, self.is_trusted)
 
     def alerts(self, department: str = A) -> list[tuple[str, str]]:
-        payloads = [event.payload() for event in self.told if event.name == "quota:alert"]
+        payloads = [event.payload() for event in self.published if event.name == "quota:alert"]
         return [(one["quota"]["type"], one["type"]) for one in payloads if one["departmentId"] == department]
 
     def usage(self, department: str = A) -> dict[str, object]:
-        payloads = [event.payload() for event in self.told if event.name == "usage:update"]
+        payloads = [event.payload() for event in self.published if event.name == "usage:update"]
         return [one["metrics"] for one in payloads if one["departmentId"] == department][-1]
 
     def saved(self, department: str = A, kind: QuotaKind = QuotaKind.DAILY) -> dict[str, int]:
-        """By first day, every ledger on the disk."""
+        """By first day, the used bytes of every ledger on the disk."""
         with closing(sqlite3.connect(self.path)) as disk:
             return dict(
                 disk.execute(
@@ -174,7 +176,7 @@ DO: Mapping[str, Callable[..., None]] = {
     "traffic": Appliance.pass_on,
     "step": Appliance.step,
     "flush": lambda appliance: appliance.kernel.flush(),
-    "interface": lambda appliance: appliance.kernel.make_link_anew(),
+    "interface": lambda appliance: appliance.kernel.recreate_link(),
     "reboot": Appliance.reboot,
     "restart": lambda appliance, saving: appliance.restart(saving=saving),
     "clock": Appliance.set_clock,
@@ -204,7 +206,7 @@ def test_the_sum_of_charges_is_what_the_kernel_carried_less_what_it_forgot(deeds
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(DEED.filter(lambda deed: deed[0] != "disk"), max_size=40))
-def test_a_threshold_is_told_once_in_a_period_whatever_happens(deeds: list[tuple[Any, ...]]) -> None:
+def test_a_threshold_raises_one_alert_in_a_period_whatever_happens(deeds: list[tuple[Any, ...]]) -> None:
     with TemporaryDirectory() as folder:
         appliance = Appliance(
             Path(folder) / "state.sqlite3", Limits({QuotaKind.DAILY: 10**6, QuotaKind.MONTHLY: 3 * 10**6})
@@ -212,15 +214,15 @@ def test_a_threshold_is_told_once_in_a_period_whatever_happens(deeds: list[tuple
         for deed in deeds:
             DO[deed[0]](appliance, *deed[1:])
         appliance.step()
-        told = [
+        alerts = [
             (one["departmentId"], one["type"], one["quota"]["type"], one["quota"]["resetsAt"])
-            for event in appliance.told
+            for event in appliance.published
             if event.name == "quota:alert" and (one := event.payload())
         ]
-        assert len(told) == len(set(told))
+        assert len(alerts) == len(set(alerts))
 
 
-def test_what_came_while_the_service_was_dead_is_charged_at_its_start(path: Path) -> None:
+def test_bytes_that_passed_while_the_service_was_dead_are_charged_at_its_start(path: Path) -> None:
     appliance = Appliance(path, limits(10**6))
     appliance.step()
     appliance.pass_on(A, 1000)
@@ -230,7 +232,7 @@ def test_what_came_while_the_service_was_dead_is_charged_at_its_start(path: Path
     assert appliance.usage()["bytesTransferred"] == 1500
 
 
-def test_what_was_read_from_a_meter_that_is_gone_is_saved_at_the_next_step(path: Path) -> None:
+def test_bytes_read_from_a_meter_that_is_gone_are_saved_at_the_next_step(path: Path) -> None:
     appliance = Appliance(path, limits(10**6))
     appliance.use(A, 700)
     assert appliance.saved() == {"2026-11-23": 0}
@@ -241,7 +243,7 @@ def test_what_was_read_from_a_meter_that_is_gone_is_saved_at_the_next_step(path:
     assert appliance.usage()["bytesTransferred"] == 700
 
 
-def test_a_step_over_midnight_is_split_at_it_also_on_the_disk(path: Path) -> None:
+def test_a_step_over_midnight_is_split_on_the_disk_too(path: Path) -> None:
     appliance = Appliance(path, limits(10**6), wall=MIDNIGHT - timedelta(seconds=11))
     appliance.step(1)
     appliance.use(A, 70)
@@ -253,7 +255,7 @@ def test_a_step_over_midnight_is_split_at_it_also_on_the_disk(path: Path) -> Non
     assert ("daily", "reset") in appliance.alerts()
 
 
-def test_the_last_bytes_of_a_day_reach_the_disk_though_it_was_full_at_midnight(path: Path) -> None:
+def test_the_last_bytes_of_a_day_are_saved_though_the_disk_was_full_at_midnight(path: Path) -> None:
     appliance = Appliance(path, limits(10**6), wall=MIDNIGHT - timedelta(seconds=10))
     appliance.step(1)
     appliance.store.is_full = True
@@ -265,7 +267,7 @@ def test_the_last_bytes_of_a_day_reach_the_disk_though_it_was_full_at_midnight(p
     assert appliance.saved() == {"2026-11-23": 70, "2026-11-24": 5}
 
 
-def test_what_came_while_the_service_was_dead_over_midnight_is_filed_on_both_days(path: Path) -> None:
+def test_bytes_that_passed_while_the_service_was_dead_over_midnight_are_split_by_day(path: Path) -> None:
     appliance = Appliance(path, limits(10**6), wall=MIDNIGHT - timedelta(minutes=31))
     appliance.step(60)
     appliance.restart(saving=True)
@@ -274,7 +276,7 @@ def test_what_came_while_the_service_was_dead_over_midnight_is_filed_on_both_day
     assert appliance.saved() == {"2026-11-23": 3000, "2026-11-24": 1000}
 
 
-def test_what_came_since_a_boot_is_not_filed_under_the_day_of_the_power_cut(path: Path) -> None:
+def test_bytes_since_a_boot_are_not_charged_to_the_day_of_the_power_cut(path: Path) -> None:
     appliance = Appliance(path, limits(10**6), wall=MIDNIGHT - timedelta(hours=1))
     appliance.use(A, 50)
     plans = appliance.kernel.plans
@@ -287,7 +289,7 @@ def test_what_came_since_a_boot_is_not_filed_under_the_day_of_the_power_cut(path
     assert appliance.usage()["bytesTransferred"] == 4000
 
 
-def test_no_day_begins_before_the_clock_is_right_and_then_bytes_are_filed_where_they_belong(path: Path) -> None:
+def test_no_day_begins_before_the_clock_is_trusted_and_then_bytes_move_to_their_days(path: Path) -> None:
     appliance = Appliance(path, limits(10**6))
     appliance.use(A, 100)
     appliance.restart(saving=True)
@@ -306,7 +308,7 @@ def test_no_day_begins_before_the_clock_is_right_and_then_bytes_are_filed_where_
     assert appliance.alerts() == [("daily", "reset")]
 
 
-def test_a_disk_that_is_full_stops_no_metering_and_is_tried_again(path: Path) -> None:
+def test_a_full_disk_does_not_stop_metering_and_is_tried_again(path: Path) -> None:
     appliance = Appliance(path, limits(10**6))
     appliance.use(A, 100)
     appliance.store.is_full = True
@@ -321,7 +323,7 @@ def test_a_disk_that_is_full_stops_no_metering_and_is_tried_again(path: Path) ->
     assert appliance.saved() == {"2026-11-23": 130}
 
 
-def test_the_kernel_is_told_at_which_count_to_stop_a_department(path: Path) -> None:
+def test_the_plan_stops_a_department_at_its_remaining_bytes(path: Path) -> None:
     appliance = Appliance(path, limits(1000, Action.BLOCK))
     appliance.step()
     appliance.use(A, 300)
@@ -333,11 +335,11 @@ def test_the_kernel_is_told_at_which_count_to_stop_a_department(path: Path) -> N
     assert appliance.kernel.plan(A).stop_at_bytes == 700
     appliance.use(A, 60)
     assert appliance.kernel.read()[A].total_bytes == 710
-    assert appliance.kernel.plan(A).stop_at_bytes == 700, "what has slipped through moves no limit"
+    assert appliance.kernel.plan(A).stop_at_bytes == 700, "bytes beyond the limit do not move it"
     assert appliance.kernel.plan(B).stop_at_bytes == 1000
 
 
-def test_at_midnight_a_blocked_department_may_go_on(path: Path) -> None:
+def test_a_stopped_department_goes_on_at_midnight(path: Path) -> None:
     appliance = Appliance(path, limits(1000, Action.BLOCK), wall=MIDNIGHT - timedelta(seconds=30))
     appliance.step()
     appliance.use(A, 1000)
@@ -346,7 +348,7 @@ def test_at_midnight_a_blocked_department_may_go_on(path: Path) -> None:
     assert appliance.kernel.plan(A).stop_at_bytes == 2000
 
 
-def test_a_meter_that_is_made_after_a_boot_holds_what_remains_from_its_first_packet(path: Path) -> None:
+def test_a_meter_made_after_a_boot_is_limited_from_its_first_packet(path: Path) -> None:
     appliance = Appliance(path, limits(1000, Action.BLOCK))
     appliance.step()
     appliance.use(A, 400)
@@ -366,7 +368,7 @@ def test_a_meter_that_is_made_after_a_boot_holds_what_remains_from_its_first_pac
 
 
 @pytest.mark.parametrize("action", [Action.ALERT, Action.THROTTLE])
-def test_only_a_quota_that_blocks_stops_anybody(path: Path, action: Action) -> None:
+def test_only_a_quota_that_blocks_stops_a_department(path: Path, action: Action) -> None:
     appliance = Appliance(path, limits(1000, action, throttle=50))
     appliance.use(A, 0)
     appliance.use(A, 2000)
@@ -385,7 +387,7 @@ def test_a_department_is_throttled_only_when_its_quota_is_used_up(path: Path) ->
     assert appliance.kernel.plan(A).throttle_bytes_s is None
 
 
-def test_an_extension_is_in_force_at_once_and_survives_a_crash_and_ends_with_the_day(path: Path) -> None:
+def test_an_extension_is_in_force_at_once_survives_a_crash_and_ends_with_the_day(path: Path) -> None:
     appliance = Appliance(path, limits(1000, Action.BLOCK))
     appliance.step()
     appliance.use(A, 1000)
@@ -400,7 +402,7 @@ def test_an_extension_is_in_force_at_once_and_survives_a_crash_and_ends_with_the
     assert appliance.kernel.plan(A).stop_at_bytes == 2000
 
 
-def test_after_an_extension_the_thresholds_can_be_passed_again(path: Path) -> None:
+def test_thresholds_can_be_crossed_again_after_an_extension(path: Path) -> None:
     appliance = Appliance(path, limits(1000))
     appliance.step()
     appliance.use(A, 1000)
@@ -411,30 +413,30 @@ def test_after_an_extension_the_thresholds_can_be_passed_again(path: Path) -> No
     assert appliance.alerts() == once * 2
 
 
-def test_what_is_not_limited_cannot_be_extended(path: Path) -> None:
+def test_an_unlimited_kind_cannot_be_extended(path: Path) -> None:
     appliance = Appliance(path, limits(1000))
     appliance.step()
     with pytest.raises(Refused, match="nothing to extend"):
         appliance.metering.extend(A, QuotaKind.WEEKLY, 500, "an exam", "ann", appliance.now)
 
 
-def test_a_limit_that_is_set_by_hand_is_in_force_at_once_and_after_a_restart(path: Path) -> None:
+def test_a_limit_set_by_hand_is_in_force_at_once_and_after_a_restart(path: Path) -> None:
     appliance = Appliance(path, limits(1000, Action.BLOCK))
     appliance.step()
     appliance.use(A, 400)
     appliance.metering.set_limit(A, QuotaKind.DAILY, 300, "ann", appliance.now)
     assert appliance.kernel.plan(A).stop_at_bytes == 300
-    assert appliance.metering.exceeded(A) == (QuotaKind.DAILY,)
+    assert appliance.metering.exceeded_kinds(A) == (QuotaKind.DAILY,)
     assert appliance.alerts()[-1] == ("daily", "exceeded")
     appliance.restart()
     appliance.step()
-    assert appliance.metering.exceeded(A) == (QuotaKind.DAILY,)
+    assert appliance.metering.exceeded_kinds(A) == (QuotaKind.DAILY,)
     appliance.metering.set_limit(A, QuotaKind.DAILY, None, "ann", appliance.now)
     assert appliance.kernel.plan(A).stop_at_bytes is None
-    assert appliance.metering.exceeded(A) == ()
+    assert appliance.metering.exceeded_kinds(A) == ()
 
 
-def test_what_a_person_sets_leaves_the_rates_alone(path: Path) -> None:
+def test_setting_a_limit_does_not_change_the_rates(path: Path) -> None:
     appliance = Appliance(path, limits(1000, Action.BLOCK))
     appliance.step()
     appliance.use(A, 400)
@@ -448,7 +450,7 @@ def test_what_a_person_sets_leaves_the_rates_alone(path: Path) -> None:
     assert appliance.metering.lines.rate_bytes_s(A) == 100
 
 
-def test_what_a_full_disk_does_not_take_is_not_granted(path: Path) -> None:
+def test_a_grant_that_the_full_disk_refuses_is_taken_back(path: Path) -> None:
     appliance = Appliance(path, limits(1000, Action.BLOCK))
     appliance.step()
     appliance.store.is_full = True
@@ -462,7 +464,7 @@ def test_what_a_full_disk_does_not_take_is_not_granted(path: Path) -> None:
     assert appliance.metering.books(A, appliance.now)[0].granted_bytes == 0
 
 
-def test_when_the_books_are_lost_what_the_meters_show_is_spread_over_the_days_since_boot(path: Path) -> None:
+def test_without_books_the_bytes_of_the_meters_are_spread_over_the_days_since_boot(path: Path) -> None:
     appliance = Appliance(path, limits(10**6))
     appliance.use(A, 4000)
     with closing(sqlite3.connect(path)) as disk, disk:
@@ -475,7 +477,7 @@ def test_when_the_books_are_lost_what_the_meters_show_is_spread_over_the_days_si
     assert appliance.saved() == days | {"2026-11-26": 0}
 
 
-def test_the_bytes_of_a_gap_are_unaccounted_and_stay_so(path: Path) -> None:
+def test_bytes_of_a_gap_in_metering_stay_unaccounted(path: Path) -> None:
     appliance = Appliance(path, limits(10**9))
     appliance.step()
     appliance.use(A, 900_000)
@@ -488,17 +490,17 @@ def test_the_bytes_of_a_gap_are_unaccounted_and_stay_so(path: Path) -> None:
     assert appliance.usage()["bytesTransferred"] == 1_900_000
 
 
-def test_an_interface_that_is_made_anew_counts_on_both_sides(path: Path) -> None:
+def test_a_recreated_interface_is_counted_on_both_sides(path: Path) -> None:
     appliance = Appliance(path, limits(10**9))
     appliance.step()
     appliance.use(A, 500_000)
-    appliance.kernel.make_link_anew()
+    appliance.kernel.recreate_link()
     appliance.step()
     appliance.use(B, 500_000)
     assert appliance.usage()["unaccountedPercent"] == 0.0
 
 
-def test_without_its_interface_a_department_is_told_with_what_it_has(path: Path) -> None:
+def test_a_department_without_its_interface_keeps_its_use(path: Path) -> None:
     appliance = Appliance(path, limits(1000))
     appliance.step()
     appliance.use(A, 500)
@@ -527,21 +529,21 @@ def test_each_position_has_its_facing(path: Path, position: Position, facing: Fa
     assert appliance.kernel.plan(A).facing is facing
 
 
-def test_a_forecast_goes_by_the_minutes_and_not_by_one_download(path: Path) -> None:
-    def told(appliance: Appliance) -> datetime:
+def test_a_forecast_uses_the_average_of_minutes(path: Path) -> None:
+    def forecast(appliance: Appliance) -> datetime:
         return datetime.fromisoformat(str(appliance.usage()["reachesLimitAt"]))
 
     appliance = Appliance(path, limits(112 * 10**6))
     appliance.step()
     for _ in range(1200):
         appliance.use(A, 10_000)
-    steady = told(appliance)
+    steady = forecast(appliance)
     assert abs((steady - appliance.now.wall).total_seconds() - 10_000) < 250  # the average has nearly settled
     appliance.use(A, 1_000_000)
-    assert (told(appliance) - appliance.now.wall).total_seconds() > 7000
+    assert (forecast(appliance) - appliance.now.wall).total_seconds() > 7000
 
 
-def test_the_first_day_of_the_books_is_the_local_one(path: Path) -> None:
+def test_the_first_day_of_the_books_is_the_local_day(path: Path) -> None:
     appliance = Appliance(path, limits(1000), wall=MIDNIGHT)
     appliance.use(A, 1)
     assert list(appliance.saved()) == [str(date(2026, 11, 24))]

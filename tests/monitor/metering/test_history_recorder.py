@@ -24,16 +24,8 @@ from appliance.core.metering.history_series import (
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
-from appliance.monitor.metering.history_recorder import (
-    BATCH_S,
-    HOSTS_BATCH_S,
-    MOST_SUMS,
-    PRUNE_S,
-    RETRY_S,
-    SETTLED_S,
-    SLICE_SUMS,
-    HistoryRecorder,
-)
+from appliance.monitor.metering.history_recorder import MOST_SUMS, SLICE_SUMS, HistoryRecorder
+from appliance.monitor.metering.history_schedule import BATCH_S, HOSTS_BATCH_S, PRUNE_S, RETRY_S, SETTLED_S
 from appliance.system.storage.history_store import SqliteHistoryStore
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -44,7 +36,7 @@ A_DAY = Retention(dict.fromkeys(DEPARTMENT_STEPS, 2), dict.fromkeys(HOST_STEPS, 
 
 
 class Medium(SqliteHistoryStore):
-    """The real archive, on a medium that can be made to refuse."""
+    """The real store, on a medium that can refuse."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -57,7 +49,7 @@ class Medium(SqliteHistoryStore):
 
 
 class Scene:
-    """A history over a database, and the seconds that pass."""
+    """A recorder over a database, and its clock."""
 
     def __init__(self, folder: Path, retention: Retention = LONG) -> None:
         self.medium = Medium(folder / "history.sqlite3")
@@ -78,13 +70,13 @@ class Scene:
         self.monotonic_s += seconds
 
     def settle(self, seconds: float = 0) -> None:
-        """Time passes, and whatever is due is done."""
+        """Time passes, and everything due is done."""
         self.wait(seconds)
         for _ in range(20):
             self.history.step(self.now)
 
     def observe(self, up: int, down: int = 0, host: tuple[int, int] | None = None) -> None:
-        self.history.observe({"lab": Passed(up, down)}, {HOST: Passed(*host)} if host else {}, self.now)
+        self.history.record_passed({"lab": Passed(up, down)}, {HOST: Passed(*host)} if host else {}, self.now)
         for name, (one, other) in (("lab", (up, down)), (HOST[1], host or (0, 0))):
             before = self.observed[name]
             self.observed[name] = before[0] + one, before[1] + other
@@ -108,7 +100,7 @@ class Scene:
         self.medium.fold()
 
     def points(self, step: Step, host: str | None = None) -> list[tuple[datetime, int, int]]:
-        """All that there is within some days of now, asked for in ranges that are short enough."""
+        """Every point within some days of now, queried in ranges that are short enough."""
         midnight = self.wall.replace(hour=0, minute=0, second=0, microsecond=0)
         length = timedelta(days=1 if step in {Step.MINUTE, Step.FIVE_MINUTES} else 60)
         begins = (
@@ -154,7 +146,7 @@ def test_the_points_of_every_step_add_up_to_what_was_observed(sequence: list[tup
         scene.medium.close()
 
 
-def test_what_passed_is_charged_to_the_bucket_of_the_step(scene: Scene) -> None:
+def test_bytes_are_added_to_the_buckets_of_their_step(scene: Scene) -> None:
     scene.observe(1, 10)
     scene.wait(59)
     scene.observe(2, 20)
@@ -167,7 +159,7 @@ def test_what_passed_is_charged_to_the_bucket_of_the_step(scene: Scene) -> None:
     assert scene.points(Step.MONTH) == [(datetime(2026, 10, 31, 23, tzinfo=UTC), 7, 70)]
 
 
-def test_a_point_is_missing_where_nobody_metered_and_zero_where_nothing_passed(scene: Scene) -> None:
+def test_a_point_is_missing_without_metering_and_zero_without_traffic(scene: Scene) -> None:
     scene.observe(0)
     scene.wait(120)
     scene.observe(0)
@@ -200,7 +192,7 @@ def test_nothing_is_written_between_two_batches(scene: Scene) -> None:
     }
 
 
-def test_what_is_complete_is_written_once(scene: Scene) -> None:
+def test_complete_buckets_are_written_once(scene: Scene) -> None:
     scene.settle()
     for _ in range(1441):
         scene.observe(1, 1, host=(1, 1))
@@ -210,7 +202,7 @@ def test_what_is_complete_is_written_once(scene: Scene) -> None:
     assert often == {(False, Step.HOUR), (False, Step.DAY), (True, Step.DAY)}
 
 
-def test_a_crash_loses_at_most_what_came_since_the_batch(scene: Scene) -> None:
+def test_a_crash_loses_at_most_the_bytes_since_the_batch(scene: Scene) -> None:
     scene.settle()
     scene.observe(100)
     scene.settle(BATCH_S)
@@ -231,7 +223,7 @@ def test_a_crash_loses_at_most_an_hour_of_hosts(scene: Scene) -> None:
         assert scene.total(step, HOST[1]) == (50, 0)
 
 
-def test_a_stop_loses_nothing(scene: Scene) -> None:
+def test_an_orderly_stop_loses_nothing(scene: Scene) -> None:
     scene.observe(100, host=(50, 50))
     scene.history.save(scene.now)
     scene.start()
@@ -242,7 +234,7 @@ def test_a_stop_loses_nothing(scene: Scene) -> None:
 def test_a_large_batch_is_written_in_slices(scene: Scene) -> None:
     scene.settle()
     hosts = {("lab", f"10.0.{number // 250}.{number % 250}"): Passed(1, 1) for number in range(2000)}
-    scene.history.observe({"lab": Passed(1, 1)}, hosts, scene.now)
+    scene.history.record_passed({"lab": Passed(1, 1)}, hosts, scene.now)
     scene.wait(BATCH_S)
     scene.history.step(scene.now)
     assert len(scene.medium.batches) == 1
@@ -253,7 +245,7 @@ def test_a_large_batch_is_written_in_slices(scene: Scene) -> None:
     assert scene.total(Step.DAY, "10.0.0.1") == (1, 1)
 
 
-def test_a_full_disk_is_told_and_nothing_is_lost_once_it_is_mended(scene: Scene) -> None:
+def test_a_full_disk_is_a_trouble_and_loses_nothing(scene: Scene) -> None:
     scene.settle()
     scene.observe(100)
     scene.medium.refusal = "the disk is full"
@@ -272,7 +264,7 @@ def test_a_disk_that_stays_full_does_not_fill_the_memory(scene: Scene) -> None:
     scene.medium.refusal = "the disk is full"
     hosts = {("lab", f"10.0.{number // 250}.{number % 250}"): Passed(1, 1) for number in range(2000)}
     for _ in range(12 * 12):
-        scene.history.observe({"lab": Passed(1, 1)}, hosts, scene.now)
+        scene.history.record_passed({"lab": Passed(1, 1)}, hosts, scene.now)
         scene.settle(300)
     kept, _ = scene.total(Step.FIVE_MINUTES, "10.0.0.1")
     assert kept * 2000 <= MOST_SUMS, "the hosts' oldest detail is forgotten"
@@ -280,7 +272,7 @@ def test_a_disk_that_stays_full_does_not_fill_the_memory(scene: Scene) -> None:
     assert scene.total(Step.MINUTE) == (144, 144), "and departments are few"
 
 
-def test_what_is_old_is_deleted_and_hosts_first(tmp_path: Path) -> None:
+def test_old_history_is_deleted_and_that_of_hosts_first(tmp_path: Path) -> None:
     scene = Scene(tmp_path, A_DAY)
     scene.settle()
     scene.observe(1, host=(1, 0))
@@ -326,7 +318,7 @@ def test_a_range_that_ends_before_it_begins_is_refused(scene: Scene) -> None:
         scene.history.query("lab", None, NOON, NOON, Step.DAY)
 
 
-def test_the_range_ends_before_to(scene: Scene) -> None:
+def test_a_range_excludes_its_end(scene: Scene) -> None:
     scene.observe(1)
     scene.wait(60)
     scene.observe(2)
@@ -334,15 +326,15 @@ def test_the_range_ends_before_to(scene: Scene) -> None:
     assert found == {NOON: Passed(1, 0)}
 
 
-def test_what_passes_before_the_time_is_known_is_filed_where_it_belongs_once_it_is(tmp_path: Path) -> None:
+def test_bytes_of_an_untrusted_clock_move_to_their_buckets_once_it_is_trusted(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     wrong = datetime(2020, 1, 1, tzinfo=UTC)
     for minute in range(3):
         now = Moment(wrong + timedelta(minutes=minute), 30.0 + 60 * minute, is_trusted=False)
-        scene.history.observe({"lab": Passed(1, minute)}, {HOST: Passed(0, minute)}, now)
+        scene.history.record_passed({"lab": Passed(1, minute)}, {HOST: Passed(0, minute)}, now)
         scene.history.step(now)
     assert scene.medium.batches == []
-    scene.history.observe({"lab": Passed(10, 0)}, {}, Moment(NOON, 210.0, is_trusted=True))
+    scene.history.record_passed({"lab": Passed(10, 0)}, {}, Moment(NOON, 210.0, is_trusted=True))
     found = scene.history.query("lab", None, NOON - timedelta(hours=1), NOON + timedelta(minutes=1), Step.MINUTE)
     assert [(NOON - start, passed) for start, passed in found.items()] == [
         (timedelta(minutes=3), Passed(1, 0)),
@@ -355,9 +347,9 @@ def test_what_passes_before_the_time_is_known_is_filed_where_it_belongs_once_it_
     assert scene.history.query("lab", None, wrong, wrong + timedelta(days=1), Step.HOUR) == {}
 
 
-def test_what_is_held_at_the_end_is_written_by_the_clock_that_there_is(tmp_path: Path) -> None:
+def test_held_bytes_are_written_by_the_untrusted_clock_at_the_end(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
-    scene.history.observe({"lab": Passed(1, 2)}, {}, replace(scene.now, is_trusted=False))
+    scene.history.record_passed({"lab": Passed(1, 2)}, {}, replace(scene.now, is_trusted=False))
     scene.history.save(scene.now)
     scene.start()
     found = scene.history.query("lab", None, NOON - timedelta(hours=1), NOON + timedelta(hours=1), Step.DAY)

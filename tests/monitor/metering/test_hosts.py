@@ -1,4 +1,4 @@
-"""Quotas of single hosts, over a kernel in memory and a database in a file."""
+"""Quotas of hosts, over a kernel in memory and a database in a file."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import Action, Limits, QuotaKind
 from appliance.core.refusal import Refused
 from appliance.events import HostQuota
@@ -26,9 +27,10 @@ def make(tmp_path: Path) -> Make:
     return lambda limits=DAILY, **others: Appliance(tmp_path / "s", Limits({}), host_limits=limits, **others)
 
 
-def use(appliance: Appliance, amount: int, host: str = HOST) -> None:
+def use(appliance: Appliance, amount: int, host: str = HOST) -> dict[tuple[str, str], int]:
+    """Passes traffic of a host, then steps; returns the bytes that the step says passed, by department and host."""
     appliance.kernel.pass_on_host(A, host, amount // 3, amount - amount // 3)
-    appliance.step(LOOK_S)
+    return {host: one.total_bytes for host, one in appliance.step(LOOK_S).hosts.items()}
 
 
 def used(appliance: Appliance, host: str = HOST, kind: QuotaKind = QuotaKind.DAILY) -> int:
@@ -37,10 +39,10 @@ def used(appliance: Appliance, host: str = HOST, kind: QuotaKind = QuotaKind.DAI
 
 
 def alerts(appliance: Appliance) -> list[tuple[str, str]]:
-    return [(one.host, one.type) for one in appliance.told if isinstance(one, HostQuota)]
+    return [(one.host, one.type) for one in appliance.published if isinstance(one, HostQuota)]
 
 
-def test_each_host_has_books_of_its_own_and_the_nearest_to_its_limit_comes_first(make: Make) -> None:
+def test_each_host_has_its_own_books_nearest_to_a_limit_first(make: Make) -> None:
     appliance = make()
     use(appliance, 300)
     use(appliance, 700, OTHER)
@@ -50,14 +52,14 @@ def test_each_host_has_books_of_its_own_and_the_nearest_to_its_limit_comes_first
     assert appliance.metering.books(A, appliance.now)[0].used_bytes == 1000
 
 
-def test_without_limits_of_hosts_there_are_no_books_of_them(make: Make) -> None:
+def test_without_host_limits_there_are_no_host_books(make: Make) -> None:
     appliance = make(Limits({}))
     use(appliance, 300)
     assert not appliance.metering.host_books(A, appliance.now)
     assert appliance.kernel.plan(A).host_limit_bytes is None
 
 
-def test_a_host_is_alerted_of_once_at_each_threshold(make: Make) -> None:
+def test_each_threshold_of_a_host_raises_one_alert(make: Make) -> None:
     appliance = make()
     for _ in range(12):
         use(appliance, 100)
@@ -68,7 +70,7 @@ def test_a_host_is_alerted_of_once_at_each_threshold(make: Make) -> None:
     ("action", "limit", "rate"),
     [(Action.BLOCK, 1000, None), (Action.THROTTLE, 1000, 50), (Action.ALERT, None, None)],
 )
-def test_the_kernel_holds_hosts_it_knows_nothing_of_by_the_smallest_limit(
+def test_the_kernel_limits_new_hosts_by_the_smallest_limit(
     make: Make, action: Action, limit: int | None, rate: int | None
 ) -> None:
     limits = Limits({QuotaKind.DAILY: 1000, QuotaKind.MONTHLY: 9000}, on_exceeded=action, throttle_bytes_s=50)
@@ -76,16 +78,16 @@ def test_the_kernel_holds_hosts_it_knows_nothing_of_by_the_smallest_limit(
     assert (plan.host_limit_bytes, plan.host_bytes_s) == (limit, rate)
 
 
-def test_who_is_cut_off_is_told_by_which_of_its_quotas(make: Make) -> None:
+def test_a_cut_off_host_is_found_with_its_used_up_quotas(make: Make) -> None:
     appliance = make(Limits({QuotaKind.DAILY: 1000, QuotaKind.MONTHLY: 9000}, on_exceeded=Action.BLOCK))
     use(appliance, 1000)
-    cut_off = appliance.metering.cut_off(HOST, appliance.now)
+    cut_off = appliance.metering.find_cut_off(HOST, appliance.now)
     assert cut_off is not None
     assert (cut_off.host, [one.kind for one in cut_off.books]) == (HOST, [QuotaKind.DAILY])
-    assert appliance.metering.cut_off(OTHER, appliance.now) is None
+    assert appliance.metering.find_cut_off(OTHER, appliance.now) is None
 
 
-def test_a_grant_is_in_force_at_once_and_survives_a_crash_and_ends_with_the_day(make: Make) -> None:
+def test_a_grant_is_in_force_at_once_survives_a_crash_and_ends_with_the_day(make: Make) -> None:
     appliance = make()
     use(appliance, 1000)
     appliance.metering.extend_host(A, HOST, QuotaKind.DAILY, 500, "a lecture", "anna", appliance.now)
@@ -97,7 +99,7 @@ def test_a_grant_is_in_force_at_once_and_survives_a_crash_and_ends_with_the_day(
     assert appliance.kernel.left[A] == {HOST: 1000}
 
 
-def test_who_has_no_quota_cannot_be_extended(make: Make) -> None:
+def test_a_host_without_a_quota_cannot_be_extended(make: Make) -> None:
     appliance = make()
     use(appliance, 1)
     for host, kind in ((OTHER, QuotaKind.DAILY), (HOST, QuotaKind.WEEKLY)):
@@ -105,7 +107,7 @@ def test_who_has_no_quota_cannot_be_extended(make: Make) -> None:
             appliance.metering.extend_host(A, host, kind, 500, "", "anna", appliance.now)
 
 
-def test_what_a_full_disk_does_not_take_is_not_granted(make: Make) -> None:
+def test_a_grant_that_the_full_disk_refuses_is_taken_back(make: Make) -> None:
     appliance = make()
     use(appliance, 1000)
     appliance.store.is_full = True
@@ -115,7 +117,7 @@ def test_what_a_full_disk_does_not_take_is_not_granted(make: Make) -> None:
     assert appliance.kernel.left[A] == {HOST: 0}
 
 
-def test_a_limit_that_is_set_by_hand_is_in_force_at_once_and_after_a_restart(make: Make) -> None:
+def test_a_limit_set_by_hand_is_in_force_at_once_and_after_a_restart(make: Make) -> None:
     appliance = make(Limits({}, on_exceeded=Action.BLOCK))
     appliance.metering.set_host_limit(A, QuotaKind.WEEKLY, 5000, "anna", appliance.now)
     assert appliance.kernel.plan(A).host_limit_bytes == 5000
@@ -128,7 +130,7 @@ def test_a_limit_that_is_set_by_hand_is_in_force_at_once_and_after_a_restart(mak
     assert appliance.kernel.plan(A).host_limit_bytes is None
 
 
-def test_a_silent_host_begins_the_new_day_anew_and_is_told_of_only_if_it_was_cut_off(make: Make) -> None:
+def test_a_silent_host_starts_the_new_day_at_zero_and_raises_reset_only_if_it_was_cut_off(make: Make) -> None:
     appliance = make()
     use(appliance, 1000)
     use(appliance, 10, OTHER)
@@ -138,7 +140,7 @@ def test_a_silent_host_begins_the_new_day_anew_and_is_told_of_only_if_it_was_cut
     assert (OTHER, "reset") not in alerts(appliance)
 
 
-def test_no_day_begins_before_the_clock_is_right_and_then_bytes_are_filed_where_they_belong(make: Make) -> None:
+def test_no_day_begins_before_the_clock_is_trusted_and_then_bytes_move_to_their_days(make: Make) -> None:
     appliance = make()
     use(appliance, 400)
     appliance.is_trusted = False
@@ -151,7 +153,7 @@ def test_no_day_begins_before_the_clock_is_right_and_then_bytes_are_filed_where_
     assert used(appliance) == 350
 
 
-def test_after_a_power_cut_a_host_has_what_it_had_left_at_the_last_checkpoint(make: Make) -> None:
+def test_a_power_cut_takes_a_host_s_use_back_to_the_last_checkpoint(make: Make) -> None:
     appliance = make()
     use(appliance, 400)
     appliance.step(CHECKPOINT_S)
@@ -161,7 +163,7 @@ def test_after_a_power_cut_a_host_has_what_it_had_left_at_the_last_checkpoint(ma
     assert appliance.kernel.left[A] == {HOST: 600}
 
 
-def test_other_meters_are_looked_at_at_once(make: Make) -> None:
+def test_new_meters_are_read_at_once(make: Make) -> None:
     appliance = make()
     use(appliance, 400)
     appliance.kernel.flush()
@@ -174,7 +176,7 @@ def test_other_meters_are_looked_at_at_once(make: Make) -> None:
     assert appliance.kernel.left[A] == {HOST: 600}
 
 
-def test_a_host_whose_meter_went_with_its_silence_is_charged_from_zero(make: Make) -> None:
+def test_a_host_whose_meter_expired_is_charged_from_zero(make: Make) -> None:
     appliance = make()
     use(appliance, 100)
     appliance.kernel.forget_host(A, HOST)
@@ -183,7 +185,7 @@ def test_a_host_whose_meter_went_with_its_silence_is_charged_from_zero(make: Mak
     assert used(appliance) == 350
 
 
-def test_who_has_used_nothing_and_is_gone_is_forgotten_with_the_day_on_the_disk_too(make: Make) -> None:
+def test_an_idle_host_without_a_meter_is_forgotten_at_the_new_day_on_the_disk_too(make: Make) -> None:
     appliance = make()
     use(appliance, 100)
     use(appliance, 100, OTHER)
@@ -192,10 +194,26 @@ def test_who_has_used_nothing_and_is_gone_is_forgotten_with_the_day_on_the_disk_
     assert [one.address for one in appliance.metering.host_books(A, appliance.now)] == [OTHER]
     appliance.restart()
     assert [one.address for one in appliance.metering.host_books(A, appliance.now)] == [OTHER]
-    assert len(appliance.store.ledgers(f"{A} {OTHER}")) == 1
+    assert len(appliance.store.ledgers(AccountKey(A, OTHER))) == 1
 
 
-def test_a_flood_of_false_addresses_fills_no_memory(make: Make) -> None:
+def test_a_forgotten_host_that_returns_while_the_disk_is_full_is_saved_afterwards(make: Make) -> None:
+    appliance = make()
+    use(appliance, 100)
+    appliance.kernel.forget_host(A, HOST)
+    appliance.store.is_full = True
+    appliance.step(86_400)
+    assert not appliance.metering.host_books(A, appliance.now)
+    use(appliance, 100)
+    appliance.step(86_400)
+    appliance.store.is_full = False
+    appliance.step(CHECKPOINT_S)
+    appliance.restart()
+    appliance.step()
+    assert used(appliance) == 0
+
+
+def test_the_accounts_of_hosts_are_bounded(make: Make) -> None:
     appliance = make()
     for number in range(MOST_ACCOUNTS + 100):
         appliance.kernel.pass_on_host(A, f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 1, 0)
@@ -203,15 +221,22 @@ def test_a_flood_of_false_addresses_fills_no_memory(make: Make) -> None:
     assert len(appliance.metering.host_books(A, appliance.now)) == MOST_ACCOUNTS
 
 
-def test_history_is_told_what_passed_since_the_look_before_and_not_what_came_before_the_first(make: Make) -> None:
+def test_a_step_returns_what_passed_since_the_look_before_and_nothing_from_before_the_first(make: Make) -> None:
     appliance = make(Limits({}))
     appliance.kernel.pass_on_host(A, HOST, 1, 2)
     appliance.restart()
-    appliance.step()
-    assert appliance.metering.hosts.take_passed() == {}
+    assert appliance.step().hosts == {}
+    assert use(appliance, 300) == {(A, HOST): 300}
+    assert use(appliance, 0) == {}
+
+
+def test_a_look_for_a_new_limit_takes_nothing_from_what_the_next_step_returns(make: Make) -> None:
+    appliance = make()
     use(appliance, 300)
-    assert {host: one.total_bytes for host, one in appliance.metering.hosts.take_passed().items()} == {(A, HOST): 300}
-    assert appliance.metering.hosts.take_passed() == {}
+    appliance.kernel.pass_on_host(A, HOST, 100, 0)
+    appliance.metering.set_host_limit(A, QuotaKind.DAILY, 900, "anna", appliance.now)
+    assert used(appliance) == 400
+    assert use(appliance, 50) == {(A, HOST): 150}
 
 
 @settings(max_examples=60, deadline=None)
@@ -224,7 +249,7 @@ def test_history_is_told_what_passed_since_the_look_before_and_not_what_came_bef
         max_size=30,
     )
 )
-def test_whatever_happens_between_a_host_is_charged_all_that_it_used_and_once(does: list[object]) -> None:
+def test_every_byte_of_a_host_is_charged_exactly_once_whatever_happens(does: list[object]) -> None:
     with TemporaryDirectory() as folder:
         monthly = Limits({QuotaKind.MONTHLY: 10**9})
         appliance = Appliance(Path(folder) / "s", Limits({}), host_limits=monthly)

@@ -12,6 +12,7 @@ import pytest
 from sqlite_utils import Database
 
 from appliance.core.blocking.block import Block
+from appliance.core.metering.account import EACH_HOST, AccountKey
 from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import plan
@@ -21,6 +22,7 @@ from tests.system.storage.programs import command
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MARK = Mark("boot/3/02:00:00:00:00:01", 2**62, 7)
+A, B, DEPARTMENT_7 = AccountKey("a"), AccountKey("b"), AccountKey("department7")
 
 
 def block(target: str, department: str | None = None) -> Block:
@@ -36,17 +38,17 @@ def test_what_was_saved_is_there_after_a_restart(path: Path) -> None:
     store = SqliteStore(path)
     ledger = Ledger(QuotaKind.DAILY, date(2026, 11, 23), 2**62, frozenset({80, 95}), granted_bytes=2**61)
     maintenance = plan(NOON, NOON + timedelta(hours=1), 60, "Switch is replaced", "me")
-    assert store.save_metering({"a": [ledger]}, {"a": MARK}, NOON)
-    store.save_limit("a", QuotaKind.DAILY, 2**62)
+    assert store.save_metering({A: [ledger]}, {A: MARK}, NOON)
+    store.save_limit(A, QuotaKind.DAILY, 2**62)
     store.save_blocks([block("10.0.0.1"), block("10.0.0.1", "a")], [])
     store.save_maintenance(maintenance)
     store.close()
 
     again = SqliteStore(path)
-    assert again.ledgers("a") == [ledger]
-    assert again.marks() == {"a": MARK}
+    assert again.ledgers(A) == [ledger]
+    assert again.marks() == {A: MARK}
     assert again.saved_at() == NOON
-    assert again.limits() == {"a": {QuotaKind.DAILY: 2**62}}
+    assert again.limits() == {A: {QuotaKind.DAILY: 2**62}}
     assert set(again.blocks()) == {block("10.0.0.1"), block("10.0.0.1", "a")}
     assert again.maintenance() == maintenance
 
@@ -55,14 +57,14 @@ def test_the_newest_ledger_of_each_kind_is_the_one_that_runs(path: Path) -> None
     store = SqliteStore(path)
     old, new = Ledger(QuotaKind.DAILY, date(2026, 11, 9), 5), Ledger(QuotaKind.DAILY, date(2026, 11, 10), 6)
     month = Ledger(QuotaKind.MONTHLY, date(2026, 11, 1), 11)
-    store.save_metering({"a": [old, month]}, {}, NOON)
-    store.save_metering({"a": [new, month]}, {}, NOON)
-    assert {one.kind: one for one in store.ledgers("a")} == {QuotaKind.DAILY: new, QuotaKind.MONTHLY: month}
+    store.save_metering({A: [old, month]}, {}, NOON)
+    store.save_metering({A: [new, month]}, {}, NOON)
+    assert {one.kind: one for one in store.ledgers(A)} == {QuotaKind.DAILY: new, QuotaKind.MONTHLY: month}
 
 
 def test_before_the_first_saving_there_is_nothing(path: Path) -> None:
     store = SqliteStore(path)
-    assert (store.saved_at(), store.marks(), store.ledgers("a"), store.limits()) == (None, {}, [], {})
+    assert (store.saved_at(), store.marks(), store.ledgers(A), store.limits()) == (None, {}, [], {})
 
 
 def test_the_time_of_the_last_saving_is_kept_even_if_the_clock_went_back(path: Path) -> None:
@@ -74,11 +76,25 @@ def test_the_time_of_the_last_saving_is_kept_even_if_the_clock_went_back(path: P
 
 def test_a_limit_that_was_set_by_hand_replaces_the_one_before_and_may_be_none(path: Path) -> None:
     store = SqliteStore(path)
-    store.save_limit("a", QuotaKind.DAILY, 5)
-    store.save_limit("a", QuotaKind.DAILY, None)
-    store.save_limit("a", QuotaKind.MONTHLY, 7)
-    store.save_limit("b", QuotaKind.DAILY, 0)
-    assert store.limits() == {"a": {QuotaKind.DAILY: None, QuotaKind.MONTHLY: 7}, "b": {QuotaKind.DAILY: 0}}
+    store.save_limit(A, QuotaKind.DAILY, 5)
+    store.save_limit(A, QuotaKind.DAILY, None)
+    store.save_limit(A, QuotaKind.MONTHLY, 7)
+    store.save_limit(B, QuotaKind.DAILY, 0)
+    assert store.limits() == {A: {QuotaKind.DAILY: None, QuotaKind.MONTHLY: 7}, B: {QuotaKind.DAILY: 0}}
+
+
+def test_the_database_names_a_host_s_account_by_its_department_and_address(path: Path) -> None:
+    host, each = AccountKey("a", "10.0.0.1"), AccountKey("a", EACH_HOST)
+    store, ledger = SqliteStore(path), Ledger(QuotaKind.DAILY, date(2026, 11, 23), 7)
+    store.save_metering({A: [ledger], host: [ledger]}, {host: MARK}, NOON)
+    store.save_limit(each, QuotaKind.DAILY, 5)
+    with closing(sqlite3.connect(path)) as disk:
+        assert disk.execute("SELECT department FROM ledger ORDER BY department").fetchall() == [("a",), ("a 10.0.0.1",)]
+        assert disk.execute("SELECT department FROM mark").fetchall() == [("a 10.0.0.1",)]
+        assert disk.execute("SELECT department FROM quota_limit").fetchall() == [("a *",)]
+    assert (store.marks(), store.limits()) == ({host: MARK}, {each: {QuotaKind.DAILY: 5}})
+    store.save_metering({}, {}, NOON, forgotten=[host])
+    assert (store.ledgers(host), store.ledgers(A), store.marks()) == ([], [ledger], {})
 
 
 def test_a_full_disk_takes_nothing_and_says_so_until_there_is_room(tmp_path: Path) -> None:
@@ -124,15 +140,15 @@ def test_a_kill_at_any_moment_of_saving_loses_nothing_that_was_told(path: Path) 
     writer.kill()
     writer.wait()
     store = SqliteStore(path)
-    [ledger] = store.ledgers("a")
-    assert ledger.used_bytes == store.marks()["a"].up_bytes
+    [ledger] = store.ledgers(A)
+    assert ledger.used_bytes == store.marks()[A].up_bytes
     assert ledger.used_bytes >= told
 
 
 def filled(path: Path, departments: int = 40) -> None:
     """Books, limits, blocks and a maintenance over many pages, and nothing in the log."""
     store = SqliteStore(path)
-    names = [f"department{number}" for number in range(departments)]
+    names = [AccountKey(f"department{number}") for number in range(departments)]
     store.save_metering({name: ledgers_of(7) for name in names}, dict.fromkeys(names, MARK), NOON)
     for name in names:
         store.save_limit(name, QuotaKind.DAILY, 2**40)
@@ -194,8 +210,8 @@ def test_a_damaged_file_is_not_opened_and_begun_anew_with_what_can_be_read(path:
     assert lost
     has_books = damage in KEEPS_THE_BOOKS
     assert (BOOKS not in lost) is has_books
-    assert set(again.ledgers("department7")) == (set(ledgers_of(7)) if has_books else set())
-    assert again.marks().get("department7") == (MARK if has_books else None)
+    assert set(again.ledgers(DEPARTMENT_7)) == (set(ledgers_of(7)) if has_books else set())
+    assert again.marks().get(DEPARTMENT_7) == (MARK if has_books else None)
     assert again.saved_at() == (NOON if has_books else None)
     if damage in KEEPS_THE_BLOCKS:
         assert len(again.blocks()) == 200
@@ -208,7 +224,7 @@ def test_a_log_that_is_damaged_takes_back_ledger_and_mark_together(path: Path) -
     filled(path)
     store = SqliteStore(path)
     for used in range(8, 30):
-        store.save_metering({"department7": ledgers_of(used)}, {"department7": Mark("x", used, 0)}, NOON)
+        store.save_metering({DEPARTMENT_7: ledgers_of(used)}, {DEPARTMENT_7: Mark("x", used, 0)}, NOON)
     log_path = path.with_name(f"{path.name}-wal")
     copy = path.with_name("copy.sqlite3")
     shutil.copy(path, copy)
@@ -216,9 +232,9 @@ def test_a_log_that_is_damaged_takes_back_ledger_and_mark_together(path: Path) -
     store.close()
     overwrite(copy.with_name("copy.sqlite3-wal"), copy.with_name("copy.sqlite3-wal").stat().st_size // 2, 64)
     again = SqliteStore(copy)
-    used = again.ledgers("department7")[0].used_bytes
+    used = again.ledgers(DEPARTMENT_7)[0].used_bytes
     assert 7 < used < 29
-    assert again.marks()["department7"] == Mark("x", used, 0)
+    assert again.marks()[DEPARTMENT_7] == Mark("x", used, 0)
 
 
 def test_a_folder_in_its_place_is_damage_and_another_program_s_hold_is_not(path: Path) -> None:

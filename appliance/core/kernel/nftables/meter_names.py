@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 
 from appliance.core.machine import Facing
-from appliance.core.metering.meter import Plan
+from appliance.core.metering.meter import Plan, unclaimed_meter
 
 # Part of each fingerprint. To be raised when a release counts something else under the same plan: it makes all meters
 # anew, which costs the bytes since the last reading.
@@ -44,7 +44,7 @@ def chains_of(plan: Plan) -> list[str]:
 def unclaimed(plans: Sequence[Plan]) -> Plan:
     """The plan of what no department of this interface claims, given all that stand there."""
     first = plans[0]
-    return Plan(f"unclaimed:{first.interface}", first.interface, first.facing)
+    return Plan(unclaimed_meter(first.interface), first.interface, first.facing)
 
 
 def is_held(plan: Plan) -> bool:

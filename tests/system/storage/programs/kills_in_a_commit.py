@@ -8,11 +8,12 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark
 from appliance.system.storage.store import SqliteStore
 
-NAMES = [f"department{number}" for number in range(8)]
+NAMES = [AccountKey(f"department{number}") for number in range(8)]
 
 
 def save(store: SqliteStore, used: int) -> None:

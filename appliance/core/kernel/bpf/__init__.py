@@ -1,1 +1,35 @@
-"""Builds the programs that run in the kernel: the capture's filter, and the filter that refuses DNS look-ups."""
+"""Builds the programs that run in the kernel: the capture's filter, and the filter that refuses DNS look-ups.
+
+    ebpf            instructions by name, and the assembler      dns_program     reads, looks up and counts a query
+    dns_maps        the maps, which our own program fills        dns_answer      turns a query into its answer
+    dns_frame       memory layout and common steps               dns_reset       turns a query over TCP into a reset
+    capture_filter  the capture's filter, in classic BPF
+
+The way of a packet through the DNS filter, by its blocks. Any block may leave for `next`, which lets the packet pass,
+because it is no query or no denied one; or for `drop`, once it is known to be denied and cannot be answered. On the
+right the table of `dns_program` that has the blocks, or their file.
+
+    frame -> ipv4, whole4 | ipv6           sender's address to HOST, transport's place to L4            HEADERS
+    transport -> tcp | udp                 message's place to DNS, its length to R1
+    message -> whole                       message to the scratch; a query with one question?           QUERY
+    label (again for each) -> named        where each label begins; interface, sender -> DEPARTMENT     NAME
+    asked -> seed                          time to NOW; R8 = the secret seed
+    bound -> byte, lower (again for each)  one label more, from the last on, into the digest R8         SUFFIXES
+    suffix -> department -> bound          is that digest denied to all, or to the department?
+    denied -> hit | first hit              count by origin, and by block and host                       COUNTING
+    answer -> sums                         UDP: question, NXDOMAIN, "blocked"; new checksums            dns_answer
+    reset -> addresses6, summed, put       TCP: the segment becomes a reset; new checksum               dns_reset
+    back -> back4 | back6 -> hardware      swap addresses; send it where it came from                   dns_answer
+    send
+
+Registers: R0 is the result of a call, R1 to R5 are its arguments and lost after it. R6 is the frame (`Frame`), R10 the
+stack's end (`Stack`). R7 is the scratch (`Scratch`) from `whole` on. R8 and R9 are the label's begin and number in
+`label`, later the digest and the place of its last byte; from `sums` and `reset` on R9 is the transport's place.
+
+Scratch, 1296 bytes of a map, because a stack has only 512:
+
+    0 query    512 answer    1024 begin of each label    1280 name's end    1284 labels    1288 `forgotten`
+
+The verifier follows each path with each value that it can tell apart. Values that it should not tell apart go through
+the scratch (`dns_frame.forgotten`); bounds that look redundant are there because it does not know what we know.
+"""

@@ -1,12 +1,12 @@
-"""The kernel's filter for captured frames, in classic BPF, and the small assembler that makes it.
+"""The kernel's filter for captured frames, in classic BPF, and its small assembler.
 
-What passes: DNS answers (UDP or TCP from port 53), and the TCP segments that open or refuse a connection (SYN or RST).
-All else, which is nearly everything, never leaves the kernel. IPv4 with options is understood, fragments and IPv6
-extension headers are not; one VLAN tag that is still in the frame is. Where a VLAN's frames are captured at their own
-subinterface, the parent's filter leaves out what is tagged.
+It passes DNS answers (UDP or TCP from port 53), and TCP segments that open or refuse a connection (SYN or RST). All
+other frames, nearly everything, never leave the kernel. It reads IPv4 with options and one VLAN tag in the frame, but
+neither fragments nor IPv6 extension headers. Where a VLAN's frames are captured at their own subinterface, the parent's
+filter drops tagged frames.
 
-A program is a table of named blocks, run from the first one on; a jump names the block it goes to. Jumps only go
-forward, which is why the kernel knows that a filter ends. Mnemonics and codes: linux/filter.h, linux/bpf_common.h.
+A program is a table of named blocks, run from the first one on; a jump names its block. Jumps only go forward, so the
+kernel knows that a filter ends. Mnemonics and codes: linux/filter.h, linux/bpf_common.h.
 """
 
 import struct
@@ -42,9 +42,9 @@ DNS_PORT = 53
 TAG_PRESENT = 0xFFFF_F000 + 48  # linux/filter.h: SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT: 1 where the kernel took the tag
 FRAGMENT = 0x3FFF  # more fragments, or an offset
 SYN_OR_RST = 0x02 | 0x04
-PROTOCOL = 0  # the memory cell that remembers it
+PROTOCOL = 0  # the memory cell of the transport's protocol
 
-# X holds where the network's header begins, then where the transport's does.
+# X is the begin of the network's header, then of the transport's.
 PROGRAM: Mapping[str, Sequence[Instruction]] = {
     "frame": [("load_x", 14), ("load_half", 12), ("if_equal", VLAN, "tagged"), ("goto", 0, "network")],
     "tagged": [("load_x", 18), ("load_half", 16)],
@@ -70,7 +70,7 @@ UNTAGGED: Mapping[str, Sequence[Instruction]] = {
 
 
 def assemble(program: Mapping[str, Sequence[Instruction]] = PROGRAM) -> bytes:
-    """The program as the kernel takes it, 8 bytes for an instruction (`struct sock_filter`)."""
+    """The program as bytes, 8 for each instruction (`struct sock_filter`)."""
     begins = {}
     length = 0
     for name, block in program.items():

@@ -1,7 +1,8 @@
-"""Steps of the DNS filter's program, and where it keeps what: of the packet, on the stack, and in the scratch map."""
+"""Memory layout and common steps of the DNS filter's program: the frame, the stack and the scratch map."""
 
 import sys
 from collections.abc import Iterator
+from enum import IntEnum
 
 from appliance.core.kernel.bpf.ebpf import (
     Helper,
@@ -19,10 +20,8 @@ from appliance.core.kernel.bpf.ebpf import (
 R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10 = Register
 WORD, HALF, BYTE, DOUBLE = Size.WORD, Size.HALF, Size.BYTE, Size.DOUBLE
 
-# linux/pkt_cls.h: TC_ACT_UNSPEC leaves the packet to whoever comes next; TC_ACT_SHOT drops it.
+# linux/pkt_cls.h: TC_ACT_UNSPEC leaves the packet to the next filter; TC_ACT_SHOT drops it.
 NEXT, SHOT = -1, 2
-# struct __sk_buff
-LENGTH, PROTOCOL, TAGGED, INTERFACE = 0, 16, 20, 40
 INGRESS = 1  # BPF_F_INGRESS
 PSEUDO, UNLESS_NONE = 0x10, 0x20  # BPF_F_PSEUDO_HDR, BPF_F_MARK_MANGLED_0
 
@@ -33,31 +32,65 @@ UDP_BYTES, TCP_BYTES, DNS_BYTES = 8, 20, 12
 SHORTEST_QUERY = DNS_BYTES + 1 + 4  # the root's name, type and class
 LONGEST_QUERY = 512  # what any server takes (RFC 1035 section 4.2.1); what is longer has padding or many options
 LONGEST_NAME, MOST_LABELS, LONGEST_LABEL = 255, 127, 63  # RFC 1035 section 2.3.4
-LAST = DNS_BYTES + LONGEST_NAME - 1  # where the last byte of the longest name stands
+LAST = DNS_BYTES + LONGEST_NAME - 1  # the last byte of the longest name
 RESPONSE_OR_OPERATION, KEPT, REFUSAL = 0xF800, 0x0110, 0x8083  # of the flags: RD and CD are kept; QR, RA, NXDOMAIN
 # An OPT record (RFC 6891) for 1,232 bytes, with the extended error (RFC 8914 section 4.16) 15: blocked.
 OPTIONS = bytes.fromhex("00 0029 04d0 00000000 0006 000f 0002 000f")
 
-# The scratch: the query, the answer, where the labels begin; and what the verifier shall know nothing of, because it
-# would look at all that follows once for each value.
-ANSWER, LABELS, NAME_END, LABEL_COUNT, FORGOTTEN = 512, 1024, 1280, 1284, 1288
 
-# The stack. What the kernel writes to or reads from has its size beside it.
-NET = -40  # 40: the network's header
-TRANSPORT = -64  # 20: the transport's header
-HOST = -80  # 16: the sender's address, after what makes a key of it
-HIT_KEY, SCOPE_KEY = HOST - 4, HOST - 8
-MACS = -104  # 12
-NAME_KEY = -120  # 16
-ONE = -128
-L4, DNS, MESSAGE, WAY, DEPARTMENT, NOW, BOUND, STEP, MARK, ASKED, DIFFERENCE, ANSWERED, SIZE = range(-136, -240, -8)
-# `WAY`: how a denied query is refused. `SIZE`: of the transport's packet that answers it.
-ANSWERING, DROPPING, RESETTING = 0, 1, 2
+class Frame(IntEnum):
+    """Fields of R6, the kernel's view of the frame (linux/bpf.h: struct __sk_buff)."""
+
+    LENGTH, PROTOCOL, TAGGED, INTERFACE = 0, 16, 20, 40
+
+
+class Scratch(IntEnum):
+    """Offsets from R7, the scratch map, which has the query itself at 0."""
+
+    ANSWER = 512
+    LABELS = 1024  # where each label begins, 2 bytes each
+    NAME_END = 1280
+    LABEL_COUNT = 1284
+    FORGOTTEN = 1288  # values pass through here so that the verifier forgets them (`forgotten`)
+
+
+class Stack(IntEnum):
+    """Offsets from R10, the stack's end. Places that the kernel reads or writes have their size in bytes beside."""
+
+    NET = -40  # 40: the network's header
+    TRANSPORT = -64  # 20: the transport's header
+    HOST = -80  # 16: the sender's address; in front of it goes what makes a key of it
+    HIT_KEY = HOST - 4
+    SCOPE_KEY = HOST - 8
+    MACS = -104  # 12
+    NAME_KEY = -120  # 16
+    ONE = -128  # 8: a key or value for a call
+    L4 = -136  # where the transport's header begins in the packet
+    DNS = -144  # where the message begins in the packet
+    MESSAGE = -152  # its length
+    WAY = -160  # a `Way`
+    DEPARTMENT = -168
+    NOW = -176
+    BOUND = -184  # where the label begins that is being hashed
+    STEP = -192  # bytes hashed so far, which bounds the loop
+    MARK = -200  # the mark of the block
+    ASKED = -208  # length of the question, later of the query
+    DIFFERENCE = -216  # between checksums; later a length
+    ANSWERED = -224  # length of the answer
+    SIZE = -232  # of the answer with its transport's header
+
+
+class Way(IntEnum):
+    """How a denied query is refused."""
+
+    ANSWERING, DROPPING, RESETTING = 0, 1, 2
+
+
 BACK = "back"  # where an answer goes on that has its transport's header
 
 
 def take(start: int, to: int, size: int) -> Iterator[Instruction]:
-    """Bytes of the packet to the stack; a packet that is shorter is no query. `start`: may be in R2."""
+    """Copy bytes of the packet to the stack; a shorter packet is no query. `start`: an offset, or R2."""
     yield compute(R1, "=", R6)
     if start is not R2:
         yield compute(R2, "=", start)
@@ -68,7 +101,7 @@ def take(start: int, to: int, size: int) -> Iterator[Instruction]:
 
 
 def put(start: int, source: int, size: int, flags: int = 0) -> Iterator[Instruction]:
-    """Bytes of the stack to the packet."""
+    """Copy bytes of the stack to the packet."""
     yield compute(R1, "=", R6)
     yield compute(R2, "=", start)
     yield from at(R3, source)
@@ -78,15 +111,15 @@ def put(start: int, source: int, size: int, flags: int = 0) -> Iterator[Instruct
 
 
 def ports_swapped() -> Iterator[Instruction]:
-    """Both ports of the transport's header on the stack."""
-    yield load(HALF, R1, R10, TRANSPORT)
-    yield load(HALF, R2, R10, TRANSPORT + 2)
-    yield store(HALF, R10, TRANSPORT, R2)
-    yield store(HALF, R10, TRANSPORT + 2, R1)
+    """Swap both ports of the transport's header on the stack."""
+    yield load(HALF, R1, R10, Stack.TRANSPORT)
+    yield load(HALF, R2, R10, Stack.TRANSPORT + 2)
+    yield store(HALF, R10, Stack.TRANSPORT, R2)
+    yield store(HALF, R10, Stack.TRANSPORT + 2, R1)
 
 
 def replace_sum(before: int, after: int, flags: int) -> Iterator[Instruction]:
-    """The transport's checksum follows what has changed. `before`, `after`: where on the stack; R9: the transport."""
+    """Correct the transport's checksum. `before`, `after`: places on the stack (0: nothing); R9: where it begins."""
     yield compute(R1, "=", R6)
     yield compute(R2, "=", R9)
     yield compute(R2, "+", 6)
@@ -97,42 +130,45 @@ def replace_sum(before: int, after: int, flags: int) -> Iterator[Instruction]:
 
 
 def look_up(name: str, key: int) -> Iterator[Instruction]:
-    """R0 becomes the place of a map's value, or 0. `key`: where on the stack."""
+    """R0 becomes the address of a map's value, or 0. `key`: its place on the stack."""
     yield map_named(R1, name)
     yield from at(R2, key)
     yield call(Helper.MAP_LOOKUP)
 
 
 def at(to: Register, place: int) -> Iterator[Instruction]:
-    """`to` becomes this place of the stack."""
+    """`to` becomes the address of this place on the stack."""
     yield compute(to, "=", R10)
     yield compute(to, "+", place)
 
 
 def forgotten(place: int) -> Iterator[Instruction]:
-    """The verifier knows no more what stands at this place of the stack."""
+    """Make the verifier forget the value at this place on the stack, which else it would follow once for each value."""
     yield load(DOUBLE, R1, R10, place)
-    yield store(DOUBLE, R7, FORGOTTEN, R1)
-    yield load(DOUBLE, R1, R7, FORGOTTEN)
+    yield store(DOUBLE, R7, Scratch.FORGOTTEN, R1)
+    yield load(DOUBLE, R1, R7, Scratch.FORGOTTEN)
     yield store(DOUBLE, R10, place, R1)
 
 
 def whole_words(register: Register) -> Iterator[Instruction]:
-    """A number of bytes becomes that of the words which hold them."""
+    """Round a number of bytes up to whole words."""
     yield compute(register, "+", 3)
     yield compute(register, "&", 0x3FC)
 
 
 def written(base: Register, offset: int, content: bytes) -> Iterator[Instruction]:
-    """These bytes, of which there is one more than fills words."""
+    """Write these bytes, of which there is one more than fills words."""
     yield store(BYTE, base, offset, content[0])
     for start in range(1, len(content), 4):
         yield store(WORD, base, offset + start, int.from_bytes(content[start : start + 4], sys.byteorder))
 
 
 def in_packet(value: int) -> int:
-    """16 bits as a load of them from a packet shows them."""
+    """A 16-bit number of the packet as a load shows it, in the machine's byte order."""
     return int.from_bytes(value.to_bytes(2, "big"), sys.byteorder)
 
 
-IPV4, IPV6 = in_packet(0x0800), in_packet(0x86DD)  # linux/if_ether.h: ETH_P_IP, ETH_P_IPV6, as `PROTOCOL` shows them
+IPV4, IPV6 = (
+    in_packet(0x0800),
+    in_packet(0x86DD),
+)  # linux/if_ether.h: ETH_P_IP, ETH_P_IPV6, as in `Frame.PROTOCOL`

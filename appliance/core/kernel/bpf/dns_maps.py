@@ -1,8 +1,8 @@
-"""The maps of the DNS filter: what the program in the kernel and the one that fills them agree on.
+"""The maps of the DNS filter: their layout, shared by the program in the kernel and the one that fills them.
 
-Denied names are kept as numbers of 64 bits: FNV-1a over the name's bytes as they stand in a packet, in lower case, from
-the last to the first, so that those of all that a name is below come up on the way to its own. It begins with a secret
-that changes with each start, so that nobody finds two names alike.
+A denied name is kept as a digest of 64 bits: FNV-1a over the name's bytes as in a packet, in lower case, from the last
+to the first. So the digests of all names above it come up on the way to its own. The seed is secret and changes with
+each start, so that an attacker cannot find two names with one digest.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,19 +19,19 @@ FNV_PRIME = 0x100_0000_01B3  # of 64 bits (draft-eastlake-fnv)
 MASK_64 = (1 << 64) - 1
 
 # The maps: their names, keys and values.
-DENIED = "denied"  # who is denied what -> until when, on the boot clock (0: for ever), and the mark of the block
-SCOPES = "scopes"  # the longest prefix of an interface and a sender's address -> the department, as a number
-ORIGINS = "origins"  # the origin of a block, as in its mark -> how many look-ups were refused
-HITS = "hits"  # the mark of a block and a host -> how many
-SCRATCH = "scratch"  # room for one packet's look-up
+DENIED = "denied"  # digest and department -> its end on the boot clock (0: never), and the mark of the block
+SCOPES = "scopes"  # longest prefix of interface and sender's address -> department, as a number
+ORIGINS = "origins"  # origin of a block, as in its mark -> number of refused look-ups
+HITS = "hits"  # mark of a block and host -> number of refused look-ups
+SCRATCH = "scratch"  # memory for one packet's look-up
 KEY, VALUE = Struct("=QII"), Struct("=QII")
 SCOPE, INDEX_BITS = Struct("=II16s"), 32
 HIT, COUNT, NUMBER = Struct("=I16s"), Struct("=Q"), Struct("=I")
 FOREVER = 0
-EVERYBODY = 0  # the department's number of what is denied to all
+EVERYBODY = 0  # the department's number where a name is denied to all
 MAPPED = bytes(10) + b"\xff\xff"  # before an address of IPv4 (RFC 4291 section 2.5.5.2)
 
-SCRATCH_BYTES = 1296  # `core.kernel.bpf.dns_frame` says what for
+SCRATCH_BYTES = 1296  # laid out by `dns_frame.Scratch`
 
 MAPS = {
     DENIED: MapShape(MapKind.HASH, KEY.size, VALUE.size, 1024),  # a filter with more names has a larger one
@@ -43,7 +43,7 @@ MAPS = {
 
 
 def digest(name: str, seed: int) -> int:
-    """The number by which the kernel knows this name. `name`: as `core.blocking.targets.parse_target` writes it."""
+    """The digest by which the kernel knows this name. `name`: as `core.blocking.targets.parse_target` writes it."""
     wire = b"".join(len(label).to_bytes(1, "big") + label for label in name.encode().split(b"."))
     found = seed
     for one in reversed(wire):
@@ -52,7 +52,7 @@ def digest(name: str, seed: int) -> int:
 
 
 def hits_in(counted: Mapping[bytes, bytes]) -> Iterator[Hit]:
-    """What `HITS` shows."""
+    """The hits in `HITS`."""
     for key, value in counted.items():
         mark, packed = HIT.unpack(key)
         address = IPv6Address(packed)
@@ -60,7 +60,7 @@ def hits_in(counted: Mapping[bytes, bytes]) -> Iterator[Hit]:
 
 
 def scope_key(interface: int, network: Network | None) -> bytes:
-    """Who asks, as a key of `SCOPES`. `interface`: its index; `network`: `None`: every other address there."""
+    """A key of `SCOPES`. `interface`: its index; `network`: of the senders; `None`: every other address there."""
     if network is None:
         return SCOPE.pack(INDEX_BITS, interface, bytes(16))
     packed = network.network_address.packed
@@ -68,4 +68,4 @@ def scope_key(interface: int, network: Network | None) -> bytes:
     return SCOPE.pack(INDEX_BITS + 128 - network.max_prefixlen + network.prefixlen, interface, mapped)
 
 
-FILTER_NAME = "appliance_dns"  # by which it is known among others' filters
+FILTER_NAME = "appliance_dns"  # tells ours from the filters of other programs

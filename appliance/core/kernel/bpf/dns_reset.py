@@ -1,22 +1,17 @@
-"""How the DNS filter's program refuses a query over TCP: the segment becomes a reset, and goes back where it came from.
+"""The resetting part of the DNS filter's program: turns a query over TCP into a reset, and sends it back.
 
-Its number is the one that the client has acknowledged, so that the client takes it (RFC 9293 section 3.10.7.1). The
-checksum is made anew, because what of the segment is cut off may be longer than what can be read; where the kernel
-leaves the sum to the card or to nobody (CHECKSUM_PARTIAL), that of the addresses alone has to stand there. Whether it
-does so is seen by what a change of something else does to it: nothing.
+The reset's sequence number is the one that the client acknowledged, so that the client takes it (RFC 9293 section
+3.10.7.1). The checksum is computed from nothing, because the cut part of the segment may be longer than what can be
+read. Where the kernel leaves the sum to the card or to nobody (CHECKSUM_PARTIAL), the field must have the sum of the
+addresses alone. The program finds that out by a probe: then `L4_CHECKSUM_REPLACE` does not change the field.
 """
 
 from appliance.core.kernel.bpf.dns_frame import (
     BACK,
     BYTE,
-    DIFFERENCE,
     DOUBLE,
     HALF,
     IPV6,
-    L4,
-    NET,
-    ONE,
-    PROTOCOL,
     R0,
     R1,
     R2,
@@ -26,11 +21,11 @@ from appliance.core.kernel.bpf.dns_frame import (
     R6,
     R9,
     R10,
-    SIZE,
     TCP,
     TCP_BYTES,
-    TRANSPORT,
     WORD,
+    Frame,
+    Stack,
     at,
     in_packet,
     ports_swapped,
@@ -46,7 +41,7 @@ PROBE = 0x0101  # any change; the same in both byte orders
 
 
 def _probed(before: int, after: int) -> list[Instruction]:
-    """The checksum as if two bytes of the segment changed."""
+    """Correct the checksum as if two bytes of the segment changed."""
     return [
         compute(R1, "=", R6),
         compute(R2, "=", R9),
@@ -59,7 +54,7 @@ def _probed(before: int, after: int) -> list[Instruction]:
 
 
 def _folded() -> list[Instruction]:
-    """R0, a sum, in 16 bits."""
+    """Fold R0, a sum, into 16 bits."""
     once = [
         compute(R1, "=", R0),
         compute(R1, ">>", 16),
@@ -70,7 +65,7 @@ def _folded() -> list[Instruction]:
 
 
 def _summed_addresses(start: int, size: int) -> list[Instruction]:
-    """R0 becomes the sum of what the checksum covers beside the segment: the addresses, the protocol, the length."""
+    """R0 becomes the sum of the pseudo-header: the addresses, the protocol, the length."""
     return [
         compute(R1, "=", 0),
         compute(R2, "=", 0),
@@ -83,22 +78,22 @@ def _summed_addresses(start: int, size: int) -> list[Instruction]:
 
 RESET_BLOCKS: Blocks = {
     "reset": [
-        load(BYTE, R1, R10, TRANSPORT + FLAGS),
+        load(BYTE, R1, R10, Stack.TRANSPORT + FLAGS),
         compute(R1, "&", ACK),
-        jump_if(R1, "==", 0, "drop"),  # data with the first segment, which nobody has acknowledged
-        load(DOUBLE, R9, R10, L4),
+        jump_if(R1, "==", 0, "drop"),  # data with the first segment: nothing is acknowledged yet
+        load(DOUBLE, R9, R10, Stack.L4),
         *_probed(0, PROBE),
         compute(R1, "=", R6),
         compute(R2, "=", R9),
         compute(R2, "+", SUM),
-        *at(R3, ONE),
+        *at(R3, Stack.ONE),
         compute(R4, "=", 2),
         call(Helper.LOAD_BYTES),
         jump_if(R0, "!=", 0, "drop"),
-        load(HALF, R1, R10, ONE),
-        load(HALF, R2, R10, TRANSPORT + SUM),
+        load(HALF, R1, R10, Stack.ONE),
+        load(HALF, R2, R10, Stack.TRANSPORT + SUM),
         compute(R1, "^", R2),
-        store(DOUBLE, R10, DIFFERENCE, R1),  # 0: it is left to somebody else
+        store(DOUBLE, R10, Stack.DIFFERENCE, R1),  # 0: the sum is left to others
         *_probed(PROBE, 0),
         compute(R1, "=", R6),
         compute(R2, "=", R9),
@@ -107,24 +102,24 @@ RESET_BLOCKS: Blocks = {
         call(Helper.CHANGE_TAIL),
         jump_if(R0, "!=", 0, "drop"),
         *ports_swapped(),
-        load(WORD, R1, R10, TRANSPORT + ACKNOWLEDGED),
-        store(WORD, R10, TRANSPORT + SEQUENCE, R1),
-        store(WORD, R10, TRANSPORT + ACKNOWLEDGED, 0),
-        store(HALF, R10, TRANSPORT + OFFSET, in_packet(RESET)),
-        *(store(HALF, R10, TRANSPORT + place, 0) for place in (WINDOW, SUM, URGENT)),
-        load(WORD, R1, R6, PROTOCOL),
+        load(WORD, R1, R10, Stack.TRANSPORT + ACKNOWLEDGED),
+        store(WORD, R10, Stack.TRANSPORT + SEQUENCE, R1),
+        store(WORD, R10, Stack.TRANSPORT + ACKNOWLEDGED, 0),
+        store(HALF, R10, Stack.TRANSPORT + OFFSET, in_packet(RESET)),
+        *(store(HALF, R10, Stack.TRANSPORT + place, 0) for place in (WINDOW, SUM, URGENT)),
+        load(WORD, R1, R6, Frame.PROTOCOL),
         jump_if(R1, "==", IPV6, "addresses6"),
-        *_summed_addresses(NET + 12, 8),
+        *_summed_addresses(Stack.NET + 12, 8),
         jump("summed"),
     ],
-    "addresses6": _summed_addresses(NET + 8, 32),
+    "addresses6": _summed_addresses(Stack.NET + 8, 32),
     "summed": [
-        load(DOUBLE, R1, R10, DIFFERENCE),
+        load(DOUBLE, R1, R10, Stack.DIFFERENCE),
         jump_if(R1, "==", 0, "left to others"),
         compute(R5, "=", R0),
         compute(R1, "=", 0),
         compute(R2, "=", 0),
-        *at(R3, TRANSPORT),
+        *at(R3, Stack.TRANSPORT),
         compute(R4, "=", TCP_BYTES),
         call(Helper.CHECKSUM_DIFFERENCE),
         *_folded(),
@@ -133,9 +128,9 @@ RESET_BLOCKS: Blocks = {
     ],
     "left to others": _folded(),
     "put": [
-        store(HALF, R10, TRANSPORT + SUM, R0),
-        *put(R9, TRANSPORT, TCP_BYTES, RECOMPUTE),
-        store(DOUBLE, R10, SIZE, TCP_BYTES),
+        store(HALF, R10, Stack.TRANSPORT + SUM, R0),
+        *put(R9, Stack.TRANSPORT, TCP_BYTES, RECOMPUTE),
+        store(DOUBLE, R10, Stack.SIZE, TCP_BYTES),
         jump(BACK),
     ],
 }

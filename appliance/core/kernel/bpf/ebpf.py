@@ -1,8 +1,7 @@
-"""eBPF: instructions by name, and the small assembler that makes of them what the kernel takes.
+"""eBPF: instructions by name, and a small assembler.
 
-A program is a table of named blocks, run from the first one on; a jump names the block it goes to. A number stands for
-itself, a register for what is in it. linux/bpf.h and Documentation/bpf/standardization/instruction-set.rst tell the
-codes.
+A program is a table of named blocks, run from the first one on; a jump names its block. As an operand, a number is
+itself and a register is its content. Codes: linux/bpf.h, Documentation/bpf/standardization/instruction-set.rst.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,13 +15,13 @@ MAP = 1  # BPF_PSEUDO_MAP_FD: the number is a map's descriptor
 
 
 class Register(IntEnum):
-    """R0: what a call returns; R1 to R5: its arguments, and gone after it; R6 to R9 stay; R10: the stack's end."""
+    """R0: the result of a call; R1 to R5: its arguments, lost after it; R6 to R9: kept; R10: the stack's end."""
 
     R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10 = range(11)
 
 
 class Size(IntEnum):
-    """How much is loaded or stored."""
+    """The width of a load or store: 4, 2, 1, 8 bytes."""
 
     WORD, HALF, BYTE, DOUBLE = 0x00, 0x08, 0x10, 0x18
 
@@ -53,13 +52,13 @@ class MapKind(IntEnum):
 
     HASH = 1
     ARRAY = 2  # by number
-    ARRAY_OF_CORES = 6  # each processor core has its own
-    LATEST = 9  # a hash that forgets what was not used for longest when it is full
+    ARRAY_OF_CORES = 6  # one array for each processor core
+    LATEST = 9  # a hash that drops the least recently used element when it is full
     PREFIXES = 11  # finds the longest prefix
 
 
 class MapShape(NamedTuple):
-    """What a program needs of a map. `most`: elements."""
+    """The shape of a map. `most`: elements."""
 
     kind: MapKind
     key_bytes: int
@@ -68,7 +67,7 @@ class MapShape(NamedTuple):
 
 
 class Instruction(NamedTuple):
-    """One instruction. `target`: the block that it jumps to, or the map that it names."""
+    """One instruction. `target`: the block of a jump, or the name of a map."""
 
     code: int
     to: int = 0
@@ -102,39 +101,39 @@ def map_named(to: Register, name: str) -> Instruction:
 
 
 def load(size: Size, to: Register, base: Register, offset: int) -> Instruction:
-    """`to` becomes what is there."""
+    """`to` becomes the memory at `base` + `offset`."""
     return Instruction(0x61 | size, to, base, offset)
 
 
 def store(size: Size, base: Register, offset: int, value: int) -> Instruction:
-    """What is there becomes `value`."""
+    """The memory at `base` + `offset` becomes `value`."""
     if isinstance(value, Register):
         return Instruction(0x63 | size, base, value, offset)
     return Instruction(0x62 | size, base, offset=offset, number=value)
 
 
 def add_atomically(base: Register, offset: int, value: Register) -> Instruction:
-    """The 64 bits there grow by `value`, whoever else adds to them."""
+    """The 64 bits at `base` + `offset` grow by `value`, safely beside other cores."""
     return Instruction(0xC3 | Size.DOUBLE, base, value, offset)
 
 
 def jump(target: str) -> Instruction:
-    """On to this block."""
+    """Continue at this block."""
     return Instruction(0x05, target=target)
 
 
 def jump_if(one: Register, operator: str, value: int, target: str) -> Instruction:
-    """On to this block if it holds, without signs."""
+    """Continue at this block if the comparison, unsigned, is true; for `&`: if any bit is common."""
     return _by_value(COMPARISON[operator], one, value)._replace(target=target)
 
 
 def call(helper: Helper) -> Instruction:
-    """Call the kernel."""
+    """Call a function of the kernel."""
     return Instruction(0x85, number=helper)
 
 
 def leave(result: int) -> Sequence[Instruction]:
-    """End with this."""
+    """End with this result."""
     return compute(Register.R0, "=", result), END
 
 
@@ -142,7 +141,7 @@ END = Instruction(0x95)
 
 
 def assemble(program: Blocks, maps: Mapping[str, int]) -> bytes:
-    """The program as the kernel takes it. `maps`: by name, the descriptors of those that it names."""
+    """The program as bytes for bpf(2). `maps`: file descriptors by name."""
     begins, length = {}, 0
     for name, block in program.items():
         begins[name] = length
@@ -175,5 +174,5 @@ def _encoded(one: Instruction, *, offset: int | None = None, number: int | None 
 
 
 def _signed(value: int) -> int:
-    """32 bits as the number with a sign that the kernel's structure holds."""
+    """The signed number with these 32 bits, which the kernel's structure has."""
     return (value & 0xFFFF_FFFF) - (1 << 32) * (value >> 31 & 1)

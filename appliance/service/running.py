@@ -41,10 +41,10 @@ from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import StatusMonitor
 from appliance.monitor.traffic.insight import Insight
 from appliance.server.app import Server
-from appliance.server.calls import Services
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.http.listener import Listener
 from appliance.server.pages.cut_off import CutOffPage
+from appliance.server.services import Services
 from appliance.service.authentication import Authentication
 from appliance.service.machines import CannotStart, Machine
 from appliance.service.state_recovery import RecoveredState, open_state

@@ -23,7 +23,9 @@ from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment, timestamp
 from appliance.monitor.metering.history_recorder import BATCH_S, HistoryRecorder
 from appliance.server.access import Grant, Role
-from appliance.server.calls import Caller, Context, Services, carry_out
+from appliance.server.calls import Context, carry_out
+from appliance.server.services import Services
+from appliance.server.sessions import ClientSession
 from appliance.system.storage.history_store import FOLD_S, SqliteHistoryStore
 
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -132,7 +134,7 @@ def written_bytes(process: int | str = "self") -> int:
 def _context(history: HistoryRecorder, departments: list[str], now: Moment) -> Context:
     nobody: Any = None
     grant = Grant("bench", Role.VIEWER, None, Lifetime(now.wall, now.wall + timedelta(hours=1)), "bench")
-    caller = Caller(grant, None, nobody, nobody, nobody)
+    caller = ClientSession("", "", grant, None, None, nobody)
     unused = dict.fromkeys((field.name for field in fields(Services)), nobody)
     return Context(Services(**{**unused, "departments": frozenset(departments), "history": history}), caller, now)
 

@@ -40,9 +40,9 @@ from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
 from appliance.server.access.people import People
 from appliance.server.app import Server
-from appliance.server.calls import Services
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.http.tls import Tls
+from appliance.server.services import Services
 from appliance.service.password_hashing import GreenPasswordHashing
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedUpstream

@@ -5,7 +5,7 @@ whole token with the one algorithm that belongs to it.
 """
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -49,7 +49,6 @@ class Authenticator:
         self._floor_due_s = now.monotonic_s
         self._version = store.version()
         self._revoked = store.revoked()
-        self.when_revoked: Callable[[], object] = lambda: None
 
     def authenticate(self, token: object, now: Moment) -> Grant:
         """What this token allows now. Raises `Refused`: `E_TOKEN_EXPIRED` for one that was good, else another code."""
@@ -83,9 +82,7 @@ class Authenticator:
         """Read the revoked tokens again where the store has changed, by this process or by the command line."""
         version = self._store.version()
         if version != self._version:
-            before, self._version, self._revoked = self._revoked, version, self._store.revoked()
-            if self._revoked - before:
-                self.when_revoked()
+            self._version, self._revoked = version, self._store.revoked()
 
     def step(self, now: Moment) -> None:
         """Follow the clock and what others have revoked."""

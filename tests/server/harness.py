@@ -1,7 +1,7 @@
-"""The real server in a process of its own, on a loopback port, told what to do over standard input.
+"""Runs the real server in a process of its own, on a loopback port, and takes orders on standard input.
 
-Behind the calls stand the real monitors and a real database; under them a machine with one interface, in memory. Time
-stands still until it is told to advance. In and out: a JSON object a line.
+The calls reach the real monitors and a real database, over a machine in memory. Time passes only by the order
+`advance`. In and out: a JSON object a line.
 """
 
 import json
@@ -62,7 +62,7 @@ DEPARTMENTS = ("dept123", "dept456")
 
 
 class Machine:
-    """Interfaces, no connections, no button, meters that show nothing."""
+    """Interfaces, no connections, no button, and meters without bytes."""
 
     def __init__(self) -> None:
         self._metered: Sequence[str] = ()
@@ -91,7 +91,7 @@ class Machine:
 
 
 class Harness:
-    """The composition, and the orders it takes."""
+    """The composition, and the orders that it takes."""
 
     def __init__(
         self,
@@ -194,7 +194,7 @@ class Harness:
             self.fanout.publish(msgspec.convert(payload, _class_of(name, payload)))
 
     def _pass_time(self, order: dict[str, Any]) -> None:
-        """`advance`: both clocks go on; `jump`: somebody sets the wall clock, and it is `trusted` then or not."""
+        """`advance`: both clocks go on; `jump`: the wall clock is set, and is `trusted` afterwards or not."""
         self.offset_s += order.get("advance", 0)
         self.jumped_s += order.get("jump", 0)
         self.is_clock_trusted = order.get("trusted", self.is_clock_trusted)

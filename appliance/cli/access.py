@@ -60,11 +60,11 @@ def revoke(place: Paths, token_id: str) -> None:
     ID is what `appliance token list` shows, or the token itself.
     """
     from appliance.server.access import load_secret
-    from appliance.server.access.tokens import read
+    from appliance.server.access.tokens import verify
     from appliance.service.offline_access import now, offline_people, operator
 
     with explained_failures(), offline_people(place.state_dir) as people:
-        known_id = read(load_secret(place.state_dir), token_id).id if "." in token_id else token_id
+        known_id = verify(load_secret(place.state_dir), token_id).id if "." in token_id else token_id
         people.revoke_token(known_id, operator(), now())
     click.echo(f"revoked {known_id}")
 

@@ -56,7 +56,7 @@ class EngineSessions:
     def log_in(self, eio_sid: str) -> None:
         """End the login deadline of this session."""
         self._logged_in.add(eio_sid)
-        self._pending.discard(eio_sid)
+        self._pending.end_deadline(eio_sid)
 
     def log_out(self, eio_sid: str) -> None:
         """Let this session be pending again, with a new deadline."""
@@ -76,7 +76,7 @@ class EngineSessions:
     def _open(self, eio_sid: str, environ: Environ) -> None:
         environ["appliance.session"] = eio_sid
         self._sio._handle_eio_connect(eio_sid, environ)  # what the library itself registers for this
-        surplus = self._pending.add(eio_sid, self._clock().monotonic_s)
+        surplus = self._pending.start_deadline(eio_sid, self._clock().monotonic_s)
         if surplus is not None:
             self._drop(surplus)
 
@@ -95,7 +95,7 @@ class EngineSessions:
                 self._drop(eio_sid)
 
     def _drop(self, eio_sid: str) -> None:
-        self._pending.discard(eio_sid)
+        self._pending.end_deadline(eio_sid)
         socket = self._sio.eio.sockets.get(eio_sid)
         if socket is not None:
             # `Server.disconnect` would wait until what is queued is fetched, for ever where nobody fetches it.

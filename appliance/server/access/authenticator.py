@@ -17,7 +17,7 @@ from appliance.core.access.person import TokenOrigin, TokenRecord
 from appliance.core.holdover import latest
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
-from appliance.server.access.tokens import Grant, bounded, read
+from appliance.server.access.tokens import Grant, bounded, verify
 
 if TYPE_CHECKING:  # the command line has no issuers and can do without the ports
     from appliance.ports import PeopleStore
@@ -54,7 +54,7 @@ class Authenticator:
         """What this token allows now. Raises `Refused`: `E_TOKEN_EXPIRED` for one that was good, else another code."""
         text = bounded(token)
         issuer = self._issuers.get(_claimed_issuer(text))
-        grant = issuer.read(text) if issuer else read(self.secret, text)
+        grant = issuer.verify(text) if issuer else verify(self.secret, text)
         fault = self.fault(grant, now)
         if fault is not None:
             raise fault

@@ -59,12 +59,12 @@ def revoke(paths: Paths, token_id: str) -> None:
 
     ID is an id from `appliance token list`, or the token itself.
     """
-    from appliance.server.access.tokens import read
+    from appliance.server.access.tokens import verify
     from appliance.service.access.offline_access import now, offline_people, operator
     from appliance.service.access.own_token import load_secret
 
     with explained_failures(), offline_people(paths.state_dir) as people:
-        known_id = read(load_secret(paths.state_dir), token_id).id if "." in token_id else token_id
+        known_id = verify(load_secret(paths.state_dir), token_id).id if "." in token_id else token_id
         people.revoke_token(known_id, operator(), now())
     click.echo(f"revoked {known_id}")
 

@@ -1,1 +1,1 @@
-"""The Socket.IO server: who may connect, what a client may call, and the way of an event to a dashboard."""
+"""Serves clients over Socket.IO and HTTP: logins, calls, events and pages."""

@@ -20,9 +20,9 @@ from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import StatusMonitor
 from appliance.monitor.traffic.insight import Insight
 from appliance.server.app import Server
-from appliance.server.calls import Services
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.pages.cut_off import CutOffPage
+from appliance.server.services import Services
 from appliance.service.access.authentication import Authentication
 from appliance.service.machines import CannotStart, Machine
 from appliance.service.monitors import (
@@ -165,7 +165,6 @@ def build_services(
         maintenance_mode=monitors.maintenance_mode,
         configuration=trial,
         status=monitors.status,
-        troubles=lambda: monitors.status.troubles(base.machine.clock()),
         release=release.request,
         authenticator=authentication.authenticator,
         people=authentication.people,

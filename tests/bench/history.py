@@ -24,7 +24,9 @@ from appliance.core.moment import Moment, timestamp
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.metering.history_schedule import BATCH_S
 from appliance.server.access import Grant, Role
-from appliance.server.calls import Caller, Context, Services, carry_out
+from appliance.server.calls import Context, carry_out
+from appliance.server.services import Services
+from appliance.server.sessions import ClientSession
 from appliance.system.storage.history_store import FOLD_S, SqliteHistoryStore
 
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -133,7 +135,7 @@ def written_bytes(process: int | str = "self") -> int:
 def _context(history: HistoryRecorder, departments: list[str], now: Moment) -> Context:
     nobody: Any = None
     grant = Grant("bench", Role.VIEWER, None, Lifetime(now.wall, now.wall + timedelta(hours=1)), "bench")
-    caller = Caller(grant, None, nobody, nobody, nobody)
+    caller = ClientSession("", "", grant, None, None, nobody)
     unused = dict.fromkeys((field.name for field in fields(Services)), nobody)
     return Context(Services(**{**unused, "departments": frozenset(departments), "history": history}), caller, now)
 

@@ -1,4 +1,4 @@
-"""A server for each test module, and a way to tell it what to do."""
+"""Fixtures that start a server and give it orders."""
 
 import json
 import os
@@ -17,9 +17,11 @@ from appliance.system.storage.secret_file import load_secret
 from tests.client import NodeClient
 from tests.server import START
 
+Connect = Callable[..., NodeClient]
+
 
 class Running:
-    """A harness that runs."""
+    """A harness in a process of its own."""
 
     def __init__(
         self,
@@ -30,7 +32,7 @@ class Running:
         tls: bool = False,
         port: int = 0,
     ) -> None:
-        """`limits`: of the server; all tests come from one address, so that this one may have all connections."""
+        """`limits`: of the server, by default with all connections for one address, from which all tests connect."""
         limits = {"connections_per_address": 1000, **(limits or {})}
         options = {
             "state_dir": str(state_dir),
@@ -89,7 +91,7 @@ class Running:
         self._process.stdout.close()
 
     def kill(self) -> None:
-        """End it as a crash does."""
+        """End it as in a crash."""
         self._process.kill()
         self._process.wait(20)
 
@@ -118,8 +120,8 @@ def server(start: Callable[..., Running]) -> Running:
 
 
 @pytest.fixture
-def connect(server: Running) -> Iterator[Callable[..., NodeClient]]:
-    """Connects a client that is logged in; the keywords are `token`'s and `options`."""
+def connect(server: Running) -> Iterator[Connect]:
+    """Connects a client that is logged in; `claims`: the keywords of `token`."""
     clients = []
 
     def connect(options: dict[str, Any] | None = None, **claims: Any) -> NodeClient:
@@ -135,7 +137,7 @@ def connect(server: Running) -> Iterator[Callable[..., NodeClient]]:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One server for all tests of a module that leave no trace in it."""
+    """One server for all tests of a module that change nothing in it."""
     running = Running(tmp_path_factory.mktemp("state"))
     yield running
     running.stop()

@@ -1,7 +1,7 @@
-"""The real server in a process of its own, on a loopback port, told what to do over standard input.
+"""Runs the real server in a process of its own, on a loopback port, and takes orders on standard input.
 
-Behind the calls stand the real monitors and a real database; under them a machine with one interface, in memory. Time
-stands still until it is told to advance. In and out: a JSON object a line.
+The calls reach the real monitors and a real database, over a machine in memory. Time passes only by the order
+`advance`. In and out: a JSON object a line.
 """
 
 import json
@@ -28,17 +28,19 @@ from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
 from appliance.server.access.people import People
 from appliance.server.app import Server
-from appliance.server.calls import Services
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.http.tls import Tls
+from appliance.server.services import Services
 from appliance.service.access.password_hashing import GreenPasswordHashing
 from appliance.service.machines import Machine
 from appliance.service.monitors import (
     Foundation,
     build_blocking,
     build_history,
+    build_insight,
     build_maintenance,
     build_metering,
+    build_status,
 )
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedUpstream
@@ -118,7 +120,7 @@ class Hardware:
 
 
 class Harness:
-    """The composition, and the orders it takes."""
+    """The composition, and the orders that it takes."""
 
     def __init__(
         self,
@@ -167,8 +169,13 @@ class Harness:
             lists=self.lists,
             maintenance_mode=maintenance_mode,
             configuration=trial,
-            status=None,
-            troubles=lambda: self.troubles,
+            status=build_status(
+                base,
+                metering=metering,
+                enforcement=enforcement,
+                insight=build_insight(base, metering=metering, enforcement=enforcement),
+                trouble_sources=[lambda _: self.troubles],
+            ),
             release=lambda actor: None,
             authenticator=authenticator,
             people=people,
@@ -233,7 +240,7 @@ class Harness:
             self.fanout.publish(msgspec.convert(payload, _class_of(name, payload)))
 
     def _pass_time(self, order: dict[str, Any]) -> None:
-        """`advance`: both clocks go on; `jump`: somebody sets the wall clock, and it is `trusted` then or not."""
+        """`advance`: both clocks go on; `jump`: the wall clock is set, and is `trusted` afterwards or not."""
         self.offset_s += order.get("advance", 0)
         self.jumped_s += order.get("jump", 0)
         self.is_clock_trusted = order.get("trusted", self.is_clock_trusted)

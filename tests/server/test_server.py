@@ -1,5 +1,7 @@
 import urllib.request
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import jwt
 import pytest
@@ -8,20 +10,21 @@ from appliance.server import access
 from appliance.server.access import Role
 from tests.client import NodeClient
 from tests.contract.schema import examples, violations
+from tests.server.conftest import Connect, Running
 
 STATES = ("usage:update", "department:status", "system:health", "system:maintenance")
 
 
-def _example(name, department=None):
+def _example(name: str, department: str | None = None) -> dict[str, Any]:
     payload = examples()[name]
     return {**payload, "departmentId": department} if department else payload
 
 
-def _documented(data):
+def _documented(data: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key != "alertId"}
 
 
-def _publish_states(server):
+def _publish_states(server: Running) -> None:
     for department in ("dept123", "dept456"):
         for name in ("usage:update", "department:status", "analytics:update"):
             server.publish(name, _example(name, department))
@@ -29,17 +32,19 @@ def _publish_states(server):
         server.publish(name, _example(name))
 
 
-def _departments(client, name):
+def _departments(client: NodeClient, name: str) -> set[str]:
     return {data["departmentId"] for data in client.named(name)}
 
 
-def _round_trip(client):
-    """After this, all that the server had sent the client before is there."""
+def _round_trip(client: NodeClient) -> None:
+    """Wait until the client has everything that the server sent it before."""
     assert client.call("ip:list")["success"]
 
 
 @pytest.mark.parametrize("transports", [["polling", "websocket"], ["websocket"], ["polling"]])
-def test_a_client_of_every_transport_connects_and_hears(server, connect, transports):
+def test_a_client_of_every_transport_connects_and_gets_events(
+    server: Running, connect: Connect, transports: list[str]
+) -> None:
     client = connect(options={"transports": transports})
     if len(transports) > 1:
         assert client.wait_for("upgrade") == "websocket"
@@ -48,7 +53,7 @@ def test_a_client_of_every_transport_connects_and_hears(server, connect, transpo
     assert client.call("analytics:subscribe", "dept123") == {"success": True}
 
 
-def test_every_documented_event_arrives_as_it_was_published(server, connect):
+def test_every_documented_event_arrives_as_it_was_published(server: Running, connect: Connect) -> None:
     client = connect()
     client.call("analytics:subscribe", "dept123")
     for name in examples():
@@ -68,7 +73,9 @@ def test_every_documented_event_arrives_as_it_was_published(server, connect):
         (jwt.encode({"sub": "a"}, "x" * 32, "HS256"), "E_UNAUTHORIZED"),
     ],
 )
-def test_a_client_without_a_good_token_is_told_why(server, token, code):
+def test_a_client_without_a_good_token_is_refused_with_the_reason(
+    server: Running, token: str | None, code: str
+) -> None:
     with NodeClient(server.url, token) as client:
         refusal = client.wait_for("connect_error")
         assert refusal["code"] == code
@@ -76,7 +83,7 @@ def test_a_client_without_a_good_token_is_told_why(server, token, code):
         assert client.named("connect") == []
 
 
-def test_odd_credentials_are_refused_and_hurt_nobody(server, connect):
+def test_malformed_credentials_are_refused_and_disturb_no_other_client(server: Running, connect: Connect) -> None:
     honest = connect()
     for auth in ({"token": 5}, {"token": ["a"]}, {"token": {"a": 1}}, {"Token": "x"}, {"token": True}, 7):
         with NodeClient(server.url, auth=auth) as client:
@@ -85,21 +92,21 @@ def test_odd_credentials_are_refused_and_hurt_nobody(server, connect):
     _round_trip(honest)
 
 
-def test_an_expired_token_is_refused_as_such(server):
+def test_an_expired_token_is_refused_with_a_code_of_its_own(server: Running) -> None:
     token = access.issue(server.secret, Role.VIEWER, None, 60, "late", server.wall - timedelta(seconds=60))
     with NodeClient(server.url, token) as client:
         assert client.wait_for("connect_error")["code"] == "E_TOKEN_EXPIRED"
 
 
 @pytest.mark.parametrize("changed", [{"iss": "another"}, {"aud": "another"}, {"exp": None}])
-def test_a_token_for_something_else_is_refused(server, changed):
+def test_a_token_for_something_else_is_refused(server: Running, changed: dict[str, Any]) -> None:
     good = jwt.decode(server.token(), options={"verify_signature": False})
     claims = {name: value for name, value in (good | changed).items() if value is not None}
     with NodeClient(server.url, jwt.encode(claims, server.secret, "HS256")) as client:
         assert client.wait_for("connect_error")["code"] == "E_UNAUTHORIZED"
 
 
-def test_a_client_hears_only_of_the_departments_of_its_token(server, connect):
+def test_a_client_gets_only_events_of_its_tokens_departments(server: Running, connect: Connect) -> None:
     one, all_of_them = connect(role=Role.VIEWER, departments=["dept123"]), connect()
     for name in ("usage:update", "quota:alert", "security:incident", "department:status", "ip:blocked"):
         for department in ("dept456", "dept123"):
@@ -111,7 +118,7 @@ def test_a_client_hears_only_of_the_departments_of_its_token(server, connect):
         all_of_them.wait_for(name, lambda data, name=name: _documented(data) == _example(name, "dept456"))
 
 
-def test_a_department_that_is_not_configured_opens_no_room(server, connect):
+def test_a_token_for_an_unconfigured_department_gets_none_of_its_events(server: Running, connect: Connect) -> None:
     client = connect(role=Role.VIEWER, departments=["dept999", "dept456"])
     server.publish("usage:update", _example("usage:update", "dept999"))
     server.publish("usage:update", _example("usage:update", "dept456"))
@@ -119,7 +126,7 @@ def test_a_department_that_is_not_configured_opens_no_room(server, connect):
     assert _departments(client, "usage:update") == {"dept456"}
 
 
-def test_a_newcomer_gets_the_latest_states_after_its_connect(server, connect):
+def test_a_new_client_gets_the_latest_states_after_connecting(server: Running, connect: Connect) -> None:
     server.publish("usage:update", {**_example("usage:update"), "timestamp": "2024-12-15T04:00:00.000Z"})
     _publish_states(server)
     client = connect()
@@ -132,7 +139,7 @@ def test_a_newcomer_gets_the_latest_states_after_its_connect(server, connect):
     assert len(client.named("system:health")) == 1
 
 
-def test_a_snapshot_has_no_moments_and_no_other_departments(server, connect):
+def test_a_snapshot_has_only_states_of_the_tokens_departments(server: Running, connect: Connect) -> None:
     for name in ("quota:alert", "security:incident", "ip:blocked", "analytics:anomaly"):
         server.publish(name, _example(name))
     _publish_states(server)
@@ -143,7 +150,7 @@ def test_a_snapshot_has_no_moments_and_no_other_departments(server, connect):
     assert _departments(client, "usage:update") == {"dept456"}
 
 
-def test_analytics_goes_to_subscribers_only_and_with_its_snapshot(server, connect):
+def test_analytics_goes_to_subscribers_only_and_with_its_snapshot(server: Running, connect: Connect) -> None:
     _publish_states(server)
     subscriber, other = connect(), connect()
     assert subscriber.call("analytics:subscribe", "dept123") == {"success": True}
@@ -156,7 +163,7 @@ def test_analytics_goes_to_subscribers_only_and_with_its_snapshot(server, connec
     assert other.named("analytics:update") == other.named("analytics:anomaly") == []
 
 
-def test_who_unsubscribes_hears_no_more_analytics(server, connect):
+def test_a_client_gets_no_analytics_after_unsubscribing(server: Running, connect: Connect) -> None:
     client = connect()
     client.call("analytics:subscribe", "dept123")
     assert client.call("analytics:unsubscribe", "dept123") == {"success": True}
@@ -165,7 +172,7 @@ def test_who_unsubscribes_hears_no_more_analytics(server, connect):
     assert client.named("analytics:update") == []
 
 
-def test_a_subscription_without_a_callback_subscribes_too(server, connect):
+def test_a_subscription_without_a_callback_subscribes_too(server: Running, connect: Connect) -> None:
     client = connect()
     client.send("analytics:subscribe", "dept123")
     _round_trip(client)
@@ -173,19 +180,19 @@ def test_a_subscription_without_a_callback_subscribes_too(server, connect):
     assert client.wait_for("analytics:update") == _example("analytics:update")
 
 
-def test_a_failed_call_is_told_the_same_way_with_and_without_a_callback(server, connect):
+def test_a_failed_call_sends_an_error_event_with_and_without_a_callback(server: Running, connect: Connect) -> None:
     client, other = connect(), connect()
     answer = client.call("analytics:subscribe", "nowhere")
     assert answer == {"success": False, "code": "E_UNKNOWN_DEPARTMENT", "error": 'there is no department "nowhere"'}
     client.send("analytics:subscribe", "nowhere")
-    told = client.wait_for("error", count=2)
-    assert (told["code"], told["message"]) == (answer["code"], answer["error"])
-    assert violations("error", told) == []
+    sent = client.wait_for("error", count=2)
+    assert (sent["code"], sent["message"]) == (answer["code"], answer["error"])
+    assert violations("error", sent) == []
     _round_trip(other)
     assert other.named("error") == []
 
 
-def test_a_token_that_expires_while_connected_is_told_and_the_client_sent_away(server, connect):
+def test_a_client_is_disconnected_with_an_error_event_when_its_token_expires(server: Running, connect: Connect) -> None:
     clients = [connect(options={"transports": [name]}, ttl_s=60) for name in ("websocket", "polling")]
     stays = connect(ttl_s=600)
     server.advance(59)
@@ -198,7 +205,7 @@ def test_a_token_that_expires_while_connected_is_told_and_the_client_sent_away(s
     _round_trip(stays)
 
 
-def test_a_simulation_says_so_everywhere(start):
+def test_a_simulation_says_so_everywhere(start: Callable[..., Running]) -> None:
     server = start(simulated=True)
     with NodeClient(server.url, server.token()) as client:
         server.publish("system:health", _example("system:health"))

@@ -1,4 +1,4 @@
-"""A WebSocket of our own, which also sends what the protocol forbids."""
+"""A WebSocket client of our own that can also send wrong frames."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"
 
 
 class WebSocket:
-    """A client's end of a connection; the handshake is done when it is made."""
+    """A client's end of a connection. Making it performs the handshake."""
 
     def __init__(self, connection: socket.socket, path: str = WEBSOCKET, headers: str = "") -> None:
         self.socket = connection
@@ -38,7 +38,7 @@ class WebSocket:
         self.socket.sendall(frame(text, opcode))
 
     def read(self) -> str | None:
-        """The next text, or `None` at the end."""
+        """The next text; `None`: the connection has ended."""
         try:
             head = self.file.read(2)
             if len(head) < 2 or head[0] & 15 == 8:
@@ -58,7 +58,7 @@ class WebSocket:
         assert answer.startswith("40"), answer
 
     def is_dropped(self) -> bool:
-        """Whether the server ends the connection; reads until it does."""
+        """Read until the server ends the connection."""
         while (text := self.read()) is not None:
             assert text == "1" or text.startswith("42"), text
         return True
@@ -67,7 +67,7 @@ class WebSocket:
 def frame(
     content: str | bytes, opcode: int = 1, *, head: int = 128, masked: bool = True, size: int | None = None
 ) -> bytes:
-    """A frame as a client sends it. `head`: FIN and the reserved bits; `size`: what it says it has."""
+    """A frame as a client sends it. `head`: FIN and the reserved bits; `size`: the length that it claims."""
     content = content if isinstance(content, bytes) else content.encode()
     size = len(content) if size is None else size
     mask = 128 if masked else 0

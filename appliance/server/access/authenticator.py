@@ -5,7 +5,7 @@ whole token with the one algorithm that belongs to it.
 """
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from appliance.core.access.person import TokenOrigin, TokenRecord
 from appliance.core.holdover import latest
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
-from appliance.server.access.tokens import Grant, bounded, read
+from appliance.server.access.tokens import Grant, bounded, verify
 
 if TYPE_CHECKING:  # the command line has no issuers and can do without the ports
     from appliance.ports import PeopleStore
@@ -49,13 +49,12 @@ class Authenticator:
         self._floor_due_s = now.monotonic_s
         self._version = store.version()
         self._revoked = store.revoked()
-        self.when_revoked: Callable[[], object] = lambda: None
 
     def authenticate(self, token: object, now: Moment) -> Grant:
         """What this token allows now. Raises `Refused`: `E_TOKEN_EXPIRED` for one that was good, else another code."""
         text = bounded(token)
         issuer = self._issuers.get(_claimed_issuer(text))
-        grant = issuer.read(text) if issuer else read(self.secret, text)
+        grant = issuer.verify(text) if issuer else verify(self.secret, text)
         fault = self.fault(grant, now)
         if fault is not None:
             raise fault
@@ -83,9 +82,7 @@ class Authenticator:
         """Read the revoked tokens again where the store has changed, by this process or by the command line."""
         version = self._store.version()
         if version != self._version:
-            before, self._version, self._revoked = self._revoked, version, self._store.revoked()
-            if self._revoked - before:
-                self.when_revoked()
+            self._version, self._revoked = version, self._store.revoked()
 
     def step(self, now: Moment) -> None:
         """Follow the clock and what others have revoked."""

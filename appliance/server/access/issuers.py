@@ -48,8 +48,8 @@ class Issuer:
         self._section = section
         self._verifier = Verifier(section.algorithm, b"", _algorithm(section))
 
-    def read(self, token: str) -> Grant:
-        """What a token of this issuer's allows here. Raises `Refused`."""
+    def verify(self, token: str) -> Grant:
+        """Verify a token of this issuer and return what it allows here. Raises `Refused`."""
         payload = self._verifier.verified(token)
         try:
             claims = msgspec.json.decode(payload, type=_IssuerClaims)

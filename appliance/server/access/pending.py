@@ -14,12 +14,12 @@ class PendingSessions:
         self._deadline_s = deadline_s
         self._since_s: dict[str, float] = {}
 
-    def add(self, session: str, now_s: float) -> str | None:
+    def start_deadline(self, session: str, now_s: float) -> str | None:
         """Start the deadline of a new session. Returns the session to drop where there are too many, else `None`."""
         self._since_s[session] = now_s
         return next(iter(self._since_s)) if len(self._since_s) > self._most else None
 
-    def discard(self, session: str) -> None:
+    def end_deadline(self, session: str) -> None:
         """Forget a session that ended or logged in."""
         self._since_s.pop(session, None)
 

@@ -33,7 +33,7 @@ class PublicKeyAlgorithm(Algorithm):
         self._rest = rest
 
     def prepare_key(self, key: Any) -> Any:
-        """Return what is given: the key is bound already, and nobody looks at this one."""
+        """Return the key unchanged: the public key is bound already."""
         return key
 
     def sign(self, msg: bytes, key: Any) -> bytes:

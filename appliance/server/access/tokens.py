@@ -91,7 +91,7 @@ def issue(
     """Make a token for this subject, valid for `ttl_s` seconds from `wall`. `departments`: `None` for all.
 
     `issuance`: the same instant by this boot's monotonic clock. `token_id`: of the login that this renews; `None`:
-    a new one. Raises `ValueError` for a token that `read` would not accept.
+    a new one. Raises `ValueError` for a token that `verify` would not accept.
     """
     if not 0 < ttl_s <= LONGEST_TTL_S:
         raise ValueError(f"a token is valid for 1 to {LONGEST_TTL_S} seconds, not {ttl_s}")
@@ -111,14 +111,14 @@ def issue(
     )
     token = signed(msgspec.json.encode(claims), secret)
     try:
-        read(secret, token)
+        verify(secret, token)
     except Refused as refused:
         raise ValueError(refused.message) from None
     return token
 
 
-def read(secret: bytes, token: object) -> Grant:
-    """What a token of our own allows, expired or not. Raises `Refused`."""
+def verify(secret: bytes, token: object) -> Grant:
+    """Verify a token of our own and return what it allows, expired or not. Raises `Refused`."""
     payload = own_verifier(secret).verified(bounded(token))
     try:
         known = msgspec.json.decode(payload, type=_TokenClaims)

@@ -5,6 +5,6 @@ arguments of one subject. A handler refuses by raising `Refused`, which `app` se
 """
 
 from appliance.server.calls.call_table import CALLS, carry_out
-from appliance.server.calls.context import Caller, Context, Services
+from appliance.server.calls.context import Context
 
-__all__ = ["CALLS", "Caller", "Context", "Services", "carry_out"]
+__all__ = ["CALLS", "Context", "carry_out"]

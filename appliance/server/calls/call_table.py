@@ -17,7 +17,7 @@ from appliance.server.calls import analytics, audit, blocks, configuration, hist
 from appliance.server.calls.arguments import DepartmentId, Nothing, parse
 from appliance.server.calls.context import Context
 
-MOST_NAMED = 8  # calls that the refusal of an unknown one names; nobody would read more
+MOST_NAMED = 8  # calls that the refusal of an unknown one names; more would not be read
 
 Handler = Callable[[Context, Any], dict[str, Any]]
 State = Callable[[Context, Any], object]
@@ -29,7 +29,8 @@ class Call:
 
     `changes`: refused in the read-only mode, in which maintenance itself can still be extended and ended. `state`: what
     the audit trail shows before and after the call; `None`: it changes nothing, or the handler records it itself.
-    `everywhere`: needs a token for all departments, because it concerns them all.
+    `everywhere`: needs a token for all departments, because it concerns them all. `revokes`: it may revoke tokens,
+    whose clients are disconnected after the answer, so that a client that logs out still gets one.
     """
 
     argument: Any
@@ -38,6 +39,7 @@ class Call:
     handler: Handler
     state: State | None = None
     everywhere: bool = False
+    revokes: bool = False
 
 
 CALLS = {
@@ -60,12 +62,12 @@ CALLS = {
     "maintenance:start": Call(maintenance.StartArgument, Role.ADMIN, False, maintenance.start, maintenance.state),
     "maintenance:stop": Call(Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state),
     "token:renew": Call(Nothing, Role.VIEWER, False, people.renew_token),
-    "token:revoke": Call(people.RevokeArgument, Role.VIEWER, False, people.revoke_token),
+    "token:revoke": Call(people.RevokeArgument, Role.VIEWER, False, people.revoke_token, revokes=True),
     "token:list": Call(Nothing, Role.ADMIN, False, people.list_tokens, everywhere=True),
-    "user:password": Call(people.PasswordArgument, Role.VIEWER, False, people.set_password),
+    "user:password": Call(people.PasswordArgument, Role.VIEWER, False, people.set_password, revokes=True),
     "user:list": Call(Nothing, Role.ADMIN, False, people.list_people, everywhere=True),
     "user:add": Call(people.AddArgument, Role.ADMIN, False, people.add_person, everywhere=True),
-    "user:remove": Call(people.RemoveArgument, Role.ADMIN, False, people.remove_person, everywhere=True),
+    "user:remove": Call(people.RemoveArgument, Role.ADMIN, False, people.remove_person, everywhere=True, revokes=True),
     "audit:get": Call(audit.AuditArgument, Role.ADMIN, False, audit.entries, everywhere=True),
 }
 

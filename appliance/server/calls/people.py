@@ -30,7 +30,7 @@ NewPassword = Annotated[
         description=f"a text of {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters",
     ),
 ]
-CurrentPassword = Annotated[str, Meta(max_length=LONGEST_PASSWORD, description="the password that holds now")]
+CurrentPassword = Annotated[str, Meta(max_length=LONGEST_PASSWORD, description="the present password")]
 RoleWord = Annotated[Role, Meta(description="viewer, operator or admin")]
 Departments = Annotated[
     list[DepartmentId], Meta(max_length=64, description="a list of departments' ids, or left out for all")
@@ -107,7 +107,7 @@ def list_tokens(context: Context, _: Nothing) -> dict[str, Any]:
 
 
 def revoke_token(context: Context, asked: RevokeArgument) -> dict[str, Any]:
-    """Revoke a token and disconnect its clients at once."""
+    """Revoke a token; its clients are disconnected after the answer."""
     own = context.caller.grant.id
     if asked.id not in (None, own):
         require_administrator(context)
@@ -118,7 +118,7 @@ def revoke_token(context: Context, asked: RevokeArgument) -> dict[str, Any]:
 def renew_token(context: Context, _: Nothing) -> dict[str, Any]:
     """Make another token for the same login; this connection has it from now on too."""
     token = context.services.people.renew(context.caller.grant, context.now)
-    context.caller.adopt(context.services.authenticator.authenticate(token, context.now))
+    context.caller.grant = context.services.authenticator.authenticate(token, context.now)
     return {"token": token, "expiresIn": LOGIN_S}
 
 

@@ -1,6 +1,6 @@
-"""What pages behind a token share: how a request carries it, and what it is answered when it is no good.
+"""Reads the token of a request for a page, and answers a bad one.
 
-It comes as `Authorization: Bearer` (RFC 6750), as the password of `Basic`, which is what a firewall sends that knows
+The token comes as `Authorization: Bearer` (RFC 6750), as the password of `Basic`, which a firewall can send that knows
 only URLs, or as `X-Api-Key`.
 """
 
@@ -24,7 +24,7 @@ def grant_of(environ: Environ, admission: TokenAdmission, now: Moment) -> Grant:
 
 
 def _token_of(environ: Environ) -> str | None:
-    """The token, in whichever way the client can send it; `None`: in none."""
+    """The token of this request; `None`: it has none."""
     kind, _, value = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if kind.lower() == "bearer":
         return str(value.strip())
@@ -38,6 +38,6 @@ def _token_of(environ: Environ) -> str | None:
 
 
 def unauthorized(refused: Refused) -> Answer:
-    """Why the page is not shown."""
+    """The answer to a request that is refused; with a 401 it asks for a token."""
     lacks_token = refused.code in {Code.UNAUTHORIZED, Code.TOKEN_EXPIRED}
     return refusal(refused, *([ASKS_FOR_TOKEN] if lacks_token else []))

@@ -1,17 +1,16 @@
-"""Exports over HTTP: the wanted blocks for other firewalls, behind a token.
+"""Exports the wanted blocks over HTTP to other firewalls, for requests with a token.
 
     /blocks.txt  /blocks.nft  /blocks.rsc     the forms of `lists.export`; `?department=ID`: for that department only
     /v1/decisions/stream?startup=true         CrowdSec's local API, as its bouncers ask it
 
-A firewall asks every minute and mostly nothing has changed: so the answer has a strong `ETag`, and what
-is asked for at short intervals was made once. It is made beside the event loop.
+A firewall asks every minute, and mostly nothing has changed. So the answer has a strong `ETag`, and a text is made at
+most every `FRESH_S` seconds, beside the event loop.
 """
 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 from urllib.parse import parse_qs
 
 from eventlet import tpool
@@ -22,22 +21,16 @@ from appliance.core.blocking.lists.export import FORMS, Decisions, find_decision
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.core.text import clipped
+from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.server.access import Grant
 from appliance.server.access.admission import TokenAdmission
 from appliance.server.http.request_filter import Environ
 from appliance.server.http.site import JSON, TEXT, Answer, Page
 from appliance.server.pages.bearer import grant_of, unauthorized
 
-FRESH_S = 5.0  # a text is made anew no sooner; a firewall that asks every minute does not notice
-MOST_KEPT = 16  # texts that are kept: a few forms of a few departments, 2 MB each at most
-MOST_BOUNCERS = 4  # whose latest decisions are remembered, 100,000 each at most; others get everything each time
-
-
-class Wanted(Protocol):
-    """What exports need of enforcement."""
-
-    def blocks(self, now: Moment) -> Sequence[Block]:
-        """The blocks that should be in force."""
+FRESH_S = 5.0  # the age of a text before it is made again; too short to matter to a firewall that asks every minute
+MOST_KEPT = 16  # texts: a few forms of a few departments, 2 MB each at most
+MOST_BOUNCERS = 4  # with remembered decisions, 100,000 each at most; the others get everything each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +44,28 @@ class BlockExports:
     """The pages of exports."""
 
     def __init__(
-        self, wanted: Wanted, departments: Collection[str], admission: TokenAdmission, clock: Callable[[], Moment]
+        self,
+        enforcement: Enforcement,
+        departments: Collection[str],
+        admission: TokenAdmission,
+        clock: Callable[[], Moment],
     ) -> None:
-        self._wanted = wanted
+        self._enforcement = enforcement
         self._departments = departments
         self._admission = admission
         self._clock = clock
         self._texts: OrderedDict[tuple[str, str | None], _Text] = OrderedDict()
-        self._told: OrderedDict[str, Decisions] = OrderedDict()
+        self._sent_decisions: OrderedDict[str, Decisions] = OrderedDict()
         self._making = Semaphore(1)
 
     def pages(self) -> dict[str, Page]:
-        """By path, what is answered there."""
+        """The pages, by their paths."""
         forms = {f"/blocks.{form}": self._page(form) for form in FORMS}
         return {**forms, "/v1/decisions/stream": self._stream}
 
     def _page(self, form: str) -> Page:
         def page(environ: Environ) -> Answer:
-            environ["appliance.take_time"]()  # the request is here; what follows may wait for its turn
+            environ["appliance.take_time"]()  # the request is complete; the deadline must not end what follows
             try:
                 department = self._department(environ, self._granted(environ))
                 text = self._text(form, department)
@@ -92,18 +89,18 @@ class BlockExports:
             now = self._clock()
             current = tpool.execute(find_decisions, self._of(department, now))
             startup = _query(environ, "startup") == "true"
-            before: Decisions = {} if startup else self._told.get(grant.id, {})
-            self._told[grant.id] = current
-            self._told.move_to_end(grant.id)
-            while len(self._told) > MOST_BOUNCERS:
-                self._told.popitem(last=False)
+            before: Decisions = {} if startup else self._sent_decisions.get(grant.id, {})
+            self._sent_decisions[grant.id] = current
+            self._sent_decisions.move_to_end(grant.id)
+            while len(self._sent_decisions) > MOST_BOUNCERS:
+                self._sent_decisions.popitem(last=False)
             return Answer(JSON, tpool.execute(write_stream, current, before, now.wall))
 
     def _granted(self, environ: Environ) -> Grant:
         return grant_of(environ, self._admission, self._clock())
 
     def _department(self, environ: Environ, grant: Grant) -> str | None:
-        """The department that is asked for; `None`: all."""
+        """The department that the request names; `None`: all. Raises `Refused`."""
         department = _query(environ, "department")
         if department is None:
             if grant.departments is not None:
@@ -129,8 +126,8 @@ class BlockExports:
             return known
 
     def _of(self, department: str | None, now: Moment) -> list[Block]:
-        """Blocks that concern this department, or all that there are."""
-        blocks = self._wanted.blocks(now)
+        """The blocks of this department and of all departments; `None`: every block."""
+        blocks = self._enforcement.blocks(now)
         return [block for block in blocks if department is None or block.department in (None, department)]
 
 
@@ -144,6 +141,6 @@ def _query(environ: Environ, name: str) -> str | None:
 
 
 def _has(environ: Environ, tag: str) -> bool:
-    """Whether the client has this version (RFC 9110, section 13.1.2)."""
+    """Whether the client has this version already (RFC 9110, section 13.1.2)."""
     known = environ.get("HTTP_IF_NONE_MATCH", "")
     return known.strip() == "*" or tag in {one.strip().removeprefix("W/") for one in known.split(",")}

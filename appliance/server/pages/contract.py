@@ -1,7 +1,6 @@
-"""The contract as a document: AsyncAPI 3, made of the typed events and the table of calls, so that it cannot part from
-them.
+"""The contract as an AsyncAPI 3 document, made from the typed events and the table of calls, so that it cannot differ.
 
-A channel for each name on the wire. The appliance sends events and receives calls; every call has a reply, the
+Each name on the wire is a channel. The appliance sends events and receives calls; every call has a reply, the
 acknowledgement.
 """
 
@@ -61,7 +60,7 @@ ACKNOWLEDGEMENT = {
 
 @cache
 def text() -> str:
-    """The document as JSON; the same for as long as the program runs."""
+    """The document as JSON; it does not change while the program runs."""
     return dumps(document())
 
 

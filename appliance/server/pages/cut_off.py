@@ -1,7 +1,7 @@
-"""The notice: what a person reads who is cut off by a quota, on port 80 of the appliance.
+"""The page on port 80 for people who are cut off by a quota.
 
-The kernel leads a cut-off host's HTTP here, whatever server it asked for. The answer is an error (503) with the seconds
-until the quota begins anew, so that neither a person nor a program takes it for the page that was asked for.
+The kernel redirects a cut-off host's HTTP to it, whatever server the host asked for. The answer is an error (503) with
+the seconds until the quota resets, so that neither a person nor a program takes it for the page that they asked for.
 """
 
 from collections.abc import Callable, Iterable
@@ -39,7 +39,7 @@ _HEADERS = [
 
 
 class CutOffPage:
-    """The WSGI application. `find`: an address's cut-off department; `zone`: of its clock; `contact`: whom to ask."""
+    """The WSGI application. `find`: the cut-off of an address; `zone`: of the times; `contact`: of the IT team."""
 
     def __init__(
         self,
@@ -56,8 +56,10 @@ class CutOffPage:
         self._label = " (SIMULATED)" if simulated else ""
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Answer any request with why it goes no further."""
-        environ["appliance.hang_up"]()  # the connection was meant for another server, and is of no use when it is free
+        """Answer any request with the reason why it goes no further."""
+        environ[
+            "appliance.hang_up"
+        ]()  # the connection was meant for another server, which the host reaches again later
         now = self._clock()
         address = remote_address(environ)
         cut_off = self._find(address, now) if address else None
@@ -85,7 +87,7 @@ class CutOffPage:
         return _PAGE.format(
             title="Internet quota used up" + self._label,
             explanation=f"{_who(cut_off)} has used up its quota. "
-            "Until it begins anew, connections to the outside are refused.",
+            "Until it resets, connections to the outside are refused.",
             facts="".join(_facts(one, self._zone) for one in cut_off.books),
             contact=escape(self._contact),
         )
@@ -103,7 +105,7 @@ def _facts(books: Books, zone: ZoneInfo) -> str:
     until = books.resets_at.astimezone(zone).strftime("%A, %d %B %Y, %H:%M (%Z)")
     return (
         f"<dl><dt>Quota</dt><dd>{books.kind}: {_size(limit)}</dd><dt>Used</dt><dd>{_size(books.used_bytes)}</dd>"
-        f"<dt>Begins anew</dt><dd>{escape(until)}</dd></dl>\n"
+        f"<dt>Resets</dt><dd>{escape(until)}</dd></dl>\n"
     )
 
 

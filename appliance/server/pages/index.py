@@ -1,6 +1,6 @@
-"""Pages: what a person or a monitoring system reads over plain HTTP."""
+"""The start page for a person, and the health page for a monitoring system."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -32,7 +32,7 @@ _SIMULATED = "<p><strong>SIMULATED: nothing that this appliance reports is real.
 
 
 def welcome(environ: Environ, simulated: bool) -> Answer:
-    """The page that says what this is and how to connect."""
+    """The page that says what the appliance is and how to connect."""
     host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
     body = _PAGE.format(
         title=escape("Appliance" + (" (SIMULATED)" if simulated else "")),
@@ -42,15 +42,14 @@ def welcome(environ: Environ, simulated: bool) -> Answer:
     return Answer(HTML, body)
 
 
-def health(troubles: Callable[[], Sequence[str]], clients: int, simulated: bool) -> Answer:
-    """Whether the appliance does its work: 200, or 503 with a sentence for each thing that it does not do.
+def health(troubles: Sequence[str], clients: int, simulated: bool) -> Answer:
+    """Whether the appliance works: 200, or 503 with a sentence for each task that it cannot do now.
 
-    Anybody may ask, so it says nothing of departments and people.
+    It needs no token, so it says nothing about departments and people.
     """
-    reasons = list(troubles())
-    health: dict[str, Any] = {"status": "troubled" if reasons else "ok", "clients": clients}
-    if reasons:
-        health["reasons"] = reasons
+    health: dict[str, Any] = {"status": "troubled" if troubles else "ok", "clients": clients}
+    if troubles:
+        health["reasons"] = troubles
     if simulated:
         health["simulated"] = True
-    return Answer(JSON, dumps(health), "503 Service Unavailable" if reasons else "200 OK")
+    return Answer(JSON, dumps(health), "503 Service Unavailable" if troubles else "200 OK")

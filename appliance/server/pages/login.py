@@ -1,7 +1,7 @@
-"""Entry: logging in with a password and pairing, over plain HTTP, where no token is needed yet.
+"""Logs in with a password, and pairs the first administrator, over plain HTTP and without a token.
 
-The body is JSON and its type must say so: a page of another site cannot send that without asking first, and is told no.
-Nothing is kept in cookies, so there is no authority that another page could borrow.
+The body is JSON and its type must say so: a browser lets a page of another site send that only with permission, which
+it does not get. There are no cookies, so a page of another site has no authority to borrow.
 """
 
 import math
@@ -41,14 +41,14 @@ STATUS = {
 
 
 class _Login(Struct, frozen=True):
-    """What `POST /login` takes. A wrong name is told as a wrong password is."""
+    """The body of `POST /login`. A wrong name gets the same answer as a wrong password."""
 
     name: Annotated[str, Meta(max_length=64)]
     password: Annotated[str, Meta(max_length=LONGEST_PASSWORD)]
 
 
 class _Pair(Struct, frozen=True):
-    """What `POST /pair` takes. `code`: left out while the window is open that the button opens."""
+    """The body of `POST /pair`. `code`: `None` while the window is open that the button opens."""
 
     name: Name
     password: Password
@@ -59,17 +59,21 @@ class LoginPages:
     """The pages `/login` and `/pair`."""
 
     def __init__(
-        self, people: People, pairing: Pairing, records: AuditRecords, logins: LoginBackoff, clock: Callable[[], Moment]
+        self,
+        people: People,
+        pairing: Pairing,
+        audit: AuditRecords,
+        login_backoff: LoginBackoff,
+        clock: Callable[[], Moment],
     ) -> None:
-        """`logins`: who has to wait because he was refused too often."""
         self._people = people
         self._pairing = pairing
-        self._records = records
-        self._logins = logins
+        self._audit = audit
+        self._login_backoff = login_backoff
         self._clock = clock
 
     def log_in(self, environ: Environ) -> Answer:
-        """A token for a name and a password."""
+        """Answer with a token for a name and a password."""
 
         def work() -> dict[str, object]:
             asked = _asked(environ, _Login, "{name, password}")
@@ -78,7 +82,7 @@ class LoginPages:
         return self._answered(environ, work)
 
     def pair(self, environ: Environ) -> Answer:
-        """Makes the first administrator, and a token for him."""
+        """Add the first administrator, and answer with their token."""
 
         def work() -> dict[str, object]:
             needs = (
@@ -97,7 +101,7 @@ class LoginPages:
         try:
             return self._pairing.admit(asked.code, now)
         except Refused as refused:
-            self._records.record_refusal(
+            self._audit.record_refusal(
                 Actor("", address=remote_address(environ)), "pair", now, refused.code, asked.name
             )
             raise
@@ -109,9 +113,9 @@ class LoginPages:
         }
 
     def _answered(self, environ: Environ, work: Callable[[], dict[str, object]]) -> Answer:
-        environ["appliance.take_time"]()  # the request is here; what follows may wait for its turn
+        environ["appliance.take_time"]()  # the request is complete; the deadline must not end what follows
         address, now_s = environ["REMOTE_ADDR"], self._clock().monotonic_s
-        wait_s = math.ceil(self._logins.wait_s(address, now_s))
+        wait_s = math.ceil(self._login_backoff.wait_s(address, now_s))
         if wait_s:
             refused = Refused(
                 Code.RATE_LIMITED, f"too many refused logins from your address; wait {wait_s} s before the next"
@@ -121,12 +125,12 @@ class LoginPages:
             return Answer(JSON, dumps({"success": True, **work()}))
         except Refused as refused:
             if refused.code is Code.UNAUTHORIZED:
-                self._logins.count_refusal(address, now_s)
+                self._login_backoff.count_refusal(address, now_s)
             return refusal(refused)
 
 
 def refusal(refused: Refused, *headers: tuple[str, str]) -> Answer:
-    """The answer to a request that is refused, in the words that a call's is answered with."""
+    """The answer to a request that is refused, worded as the answer to a call."""
     body = dumps({"success": False, "error": refused.message, "code": refused.code})
     return Answer(JSON, body, STATUS[refused.code], headers)
 

@@ -1,9 +1,12 @@
-"""An organisation's own tokens, by RFC 8725: one algorithm to a key, one audience, and no word more than allowed."""
+"""An organisation's own tokens, by RFC 8725: one algorithm for a key, one audience, and configured words only."""
 
 import base64
 import hmac
 import json
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -22,10 +25,12 @@ from tests.server import START
 ISS, AUDIENCE = "https://login.example.org", "appliance"
 SECRET = bytes(range(32))
 NOW = Moment(START, 1000.0, is_trusted=True)
+Keys = dict[str, Any]  # by algorithm, a private key of `cryptography`
+MakeAuthenticator = Callable[..., Authenticator]
 
 
 @pytest.fixture(scope="module")
-def keys():
+def keys() -> Keys:
     """By algorithm, a private key of the issuer."""
     return {
         "RS256": rsa.generate_private_key(65537, 2048),
@@ -34,22 +39,22 @@ def keys():
     }
 
 
-def _public_pem(key):
+def _public_pem(key: Any) -> bytes:
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 @pytest.fixture
-def people_store(tmp_path):
+def people_store(tmp_path: Path) -> Iterator[SqlitePeopleStore]:
     people_store = SqlitePeopleStore(tmp_path / "people.sqlite3")
     yield people_store
     people_store.close()
 
 
 @pytest.fixture
-def authenticator(tmp_path, keys, people_store):
-    """Makes a keeper that knows an issuer with this key and these settings."""
+def make_authenticator(tmp_path: Path, keys: Keys, people_store: SqlitePeopleStore) -> MakeAuthenticator:
+    """Makes an authenticator that knows an issuer with this key and these settings."""
 
-    def authenticator(algorithm="RS256", **settings):
+    def make_authenticator(algorithm: str = "RS256", **settings: Any) -> Authenticator:
         path = tmp_path / "issuer.pem"
         path.write_bytes(_public_pem(keys[algorithm]))
         section = IssuerSection(
@@ -57,10 +62,10 @@ def authenticator(tmp_path, keys, people_store):
         )
         return Authenticator(SECRET, load_issuers([section]), people_store, None, NOW)
 
-    return authenticator
+    return make_authenticator
 
 
-def _claims(**changed):
+def _claims(**changed: Any) -> dict[str, Any]:
     claims = {
         "iss": ISS,
         "aud": AUDIENCE,
@@ -74,28 +79,32 @@ def _claims(**changed):
     return {name: value for name, value in (claims | changed).items() if value is not None}
 
 
-def _refusal(authenticator, token):
+def _refusal(authenticator: Authenticator, token: str) -> Code:
     with pytest.raises(Refused) as refused:
         authenticator.authenticate(token, NOW)
     return refused.value.code
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "EdDSA"])
-def test_the_issuers_word_is_taken(authenticator, keys, algorithm):
-    grant = authenticator(algorithm).authenticate(_token(_claims(), keys[algorithm], algorithm), NOW)
+def test_an_issuers_token_grants_its_role_and_departments(
+    make_authenticator: MakeAuthenticator, keys: Keys, algorithm: str
+) -> None:
+    grant = make_authenticator(algorithm).authenticate(_token(_claims(), keys[algorithm], algorithm), NOW)
     assert (grant.role, grant.departments, grant.origin) == (Role.OPERATOR, {"dept123"}, TokenOrigin.ISSUER)
     assert grant.subject == f"anna ({ISS})"  # nobody in the audit trail is taken for somebody else
     assert grant.lifetime.expires_at == START + timedelta(seconds=600)
 
 
-def test_our_own_tokens_are_judged_by_our_own_secret_as_before(authenticator):
+def test_our_own_tokens_are_still_verified_with_our_own_secret(make_authenticator: MakeAuthenticator) -> None:
     own = issue(SECRET, Role.ADMIN, None, 60, "screen", START)
-    assert authenticator().authenticate(own, NOW).subject == "screen"
+    assert make_authenticator().authenticate(own, NOW).subject == "screen"
 
 
-def test_the_public_key_is_no_secret_to_sign_with(authenticator, keys):
+def test_a_token_signed_with_the_public_key_as_a_secret_is_refused(
+    make_authenticator: MakeAuthenticator, keys: Keys
+) -> None:
     """Key confusion: HS256 with the public key's bytes, which everybody may have."""
-    authenticator = authenticator()
+    authenticator = make_authenticator()
     pem = _public_pem(keys["RS256"])
     der = keys["RS256"].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     for secret in (pem, pem.strip(), der, b""):
@@ -104,14 +113,14 @@ def test_the_public_key_is_no_secret_to_sign_with(authenticator, keys):
                 assert _refusal(authenticator, _token(claims, secret, algorithm)) is Code.UNAUTHORIZED
 
 
-def test_another_algorithm_of_the_same_key_is_refused(authenticator, keys):
-    authenticator = authenticator()
+def test_another_algorithm_of_the_same_key_is_refused(make_authenticator: MakeAuthenticator, keys: Keys) -> None:
+    authenticator = make_authenticator()
     for algorithm in ("RS384", "RS512", "PS256"):
         assert _refusal(authenticator, _token(_claims(), keys["RS256"], algorithm)) is Code.UNAUTHORIZED
 
 
-def test_another_key_is_refused_whatever_the_header_says(authenticator, keys):
-    authenticator = authenticator()
+def test_another_key_is_refused_whatever_the_header_says(make_authenticator: MakeAuthenticator, keys: Keys) -> None:
+    authenticator = make_authenticator()
     other = keys["other RS256"]
     number = other.public_key().public_numbers().n
     jwk = {"kty": "RSA", "e": "AQAB", "n": _text(number.to_bytes(256, "big"))}
@@ -125,17 +134,17 @@ def test_another_key_is_refused_whatever_the_header_says(authenticator, keys):
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "", None, 1, ["RS256"]])
-def test_an_unsigned_token_is_refused(authenticator, keys, algorithm):
-    authenticator = authenticator()
+def test_an_unsigned_token_is_refused(make_authenticator: MakeAuthenticator, keys: Keys, algorithm: str) -> None:
+    authenticator = make_authenticator()
     good = _token(_claims(), keys["RS256"], "RS256").split(".")[2]
     head, payload = _part({"alg": algorithm, "typ": "JWT"}), _part(_claims())
     for signature in ("", good):
         assert _refusal(authenticator, f"{head}.{payload}.{signature}") is Code.UNAUTHORIZED
 
 
-def test_a_signature_does_not_cover_other_claims(authenticator, keys):
+def test_a_signature_does_not_cover_other_claims(make_authenticator: MakeAuthenticator, keys: Keys) -> None:
     head, _, signature = _token(_claims(), keys["RS256"], "RS256").split(".")
-    assert _refusal(authenticator(), f"{head}.{_part(_claims(role='admin'))}.{signature}") is Code.UNAUTHORIZED
+    assert _refusal(make_authenticator(), f"{head}.{_part(_claims(role='admin'))}.{signature}") is Code.UNAUTHORIZED
 
 
 @pytest.mark.parametrize(
@@ -168,17 +177,21 @@ def test_a_signature_does_not_cover_other_claims(authenticator, keys):
         {"nbf": START.timestamp() + 600},
     ],
 )
-def test_a_wrong_claim_is_refused_even_when_signed(authenticator, keys, changed):
-    assert _refusal(authenticator(), _token(_claims(**changed), keys["RS256"], "RS256")) is Code.UNAUTHORIZED
+def test_a_wrong_claim_is_refused_even_when_signed(
+    make_authenticator: MakeAuthenticator, keys: Keys, changed: dict[str, Any]
+) -> None:
+    assert _refusal(make_authenticator(), _token(_claims(**changed), keys["RS256"], "RS256")) is Code.UNAUTHORIZED
 
 
-def test_one_of_several_audiences_is_enough(authenticator, keys):
-    assert authenticator().authenticate(_token(_claims(aud=["mail", AUDIENCE]), keys["RS256"], "RS256"), NOW)
+def test_one_of_several_audiences_is_enough(make_authenticator: MakeAuthenticator, keys: Keys) -> None:
+    assert make_authenticator().authenticate(_token(_claims(aud=["mail", AUDIENCE]), keys["RS256"], "RS256"), NOW)
 
 
-def test_an_expired_token_is_told_so(authenticator, keys):
+def test_an_issuers_expired_token_is_refused_with_a_code_of_its_own(
+    make_authenticator: MakeAuthenticator, keys: Keys
+) -> None:
     token = _token(_claims(exp=START.timestamp()), keys["RS256"], "RS256")
-    assert _refusal(authenticator(), token) is Code.TOKEN_EXPIRED
+    assert _refusal(make_authenticator(), token) is Code.TOKEN_EXPIRED
 
 
 @pytest.mark.parametrize(
@@ -190,18 +203,22 @@ def test_an_expired_token_is_told_so(authenticator, keys):
         (Role.ADMIN, ["viewer", "admin", "unheard-of"], Role.ADMIN),
     ],
 )
-def test_no_role_is_higher_than_the_configuration_allows(authenticator, keys, most, said, expected):
+def test_no_role_is_higher_than_the_configuration_allows(
+    make_authenticator: MakeAuthenticator, keys: Keys, most: Role, said: Any, expected: Any
+) -> None:
     token = _token(_claims(role=said), keys["RS256"], "RS256")
-    assert authenticator(maximum_role=most).authenticate(token, NOW).role is expected
+    assert make_authenticator(maximum_role=most).authenticate(token, NOW).role is expected
 
 
 @pytest.mark.parametrize("said", [None, "", "root", "ADMIN", [], ["root"]])
-def test_who_has_no_role_that_is_known_here_does_not_come_in(authenticator, keys, said):
-    assert _refusal(authenticator(), _token(_claims(role=said), keys["RS256"], "RS256")) is Code.FORBIDDEN
+def test_a_token_without_a_known_role_is_refused(make_authenticator: MakeAuthenticator, keys: Keys, said: Any) -> None:
+    assert _refusal(make_authenticator(), _token(_claims(role=said), keys["RS256"], "RS256")) is Code.FORBIDDEN
 
 
-def test_the_issuers_words_are_translated(authenticator, keys):
-    authenticator = authenticator(
+def test_configured_words_are_mapped_to_roles_and_departments(
+    make_authenticator: MakeAuthenticator, keys: Keys
+) -> None:
+    authenticator = make_authenticator(
         role_claim="groups",
         roles={"net-admins": Role.ADMIN, "helpdesk": Role.OPERATOR},
         departments_claim="units",
@@ -214,13 +231,15 @@ def test_the_issuers_words_are_translated(authenticator, keys):
     assert everywhere.departments is None
 
 
-def test_who_has_no_department_sees_none(authenticator, keys):
-    grant = authenticator().authenticate(_token(_claims(departments=None), keys["RS256"], "RS256"), NOW)
+def test_a_token_without_departments_sees_none(make_authenticator: MakeAuthenticator, keys: Keys) -> None:
+    grant = make_authenticator().authenticate(_token(_claims(departments=None), keys["RS256"], "RS256"), NOW)
     assert not grant.may_see("dept123")
 
 
-def test_an_issuers_token_is_listed_and_can_be_revoked(authenticator, keys, people_store):
-    authenticator, token = authenticator(), _token(_claims(), keys["RS256"], "RS256")
+def test_an_issuers_token_is_listed_and_can_be_revoked(
+    make_authenticator: MakeAuthenticator, keys: Keys, people_store: SqlitePeopleStore
+) -> None:
+    authenticator, token = make_authenticator(), _token(_claims(), keys["RS256"], "RS256")
     grant = authenticator.authenticate(token, NOW)
     (listed,) = people_store.tokens()
     assert (listed.id, listed.origin) == (grant.id, TokenOrigin.ISSUER)
@@ -230,9 +249,11 @@ def test_an_issuers_token_is_listed_and_can_be_revoked(authenticator, keys, peop
     assert authenticator.authenticate(_token(_claims(jti="2"), keys["RS256"], "RS256"), NOW)
 
 
-def test_tokens_without_an_id_are_told_apart(authenticator, keys, people_store):
+def test_tokens_without_an_id_get_different_ids(
+    make_authenticator: MakeAuthenticator, keys: Keys, people_store: SqlitePeopleStore
+) -> None:
     for subject in ("anna", "ben"):
-        authenticator().authenticate(_token(_claims(jti=None, sub=subject), keys["RS256"], "RS256"), NOW)
+        make_authenticator().authenticate(_token(_claims(jti=None, sub=subject), keys["RS256"], "RS256"), NOW)
     assert len({token.id for token in people_store.tokens()}) == 2
 
 
@@ -245,14 +266,14 @@ def test_tokens_without_an_id_are_told_apart(authenticator, keys, people_store):
         ("EdDSA", ec.generate_private_key(ec.SECP256R1())),
     ],
 )
-def test_a_key_that_does_not_go_with_the_algorithm_is_told_at_the_start(tmp_path, algorithm, key):
+def test_a_key_of_the_wrong_kind_is_refused_at_the_start(tmp_path: Path, algorithm: str, key: Any) -> None:
     path = tmp_path / "issuer.pem"
     path.write_bytes(_public_pem(key))
     with pytest.raises(AccessError, match=f"{algorithm} takes"):
         load_issuers([IssuerSection(iss=ISS, algorithm=algorithm, key=str(path), audience=AUDIENCE)])
 
 
-def test_a_file_that_is_no_public_key_is_told_at_the_start(tmp_path, keys):
+def test_a_file_that_is_no_public_key_is_refused_at_the_start(tmp_path: Path, keys: Keys) -> None:
     private = keys["RS256"].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     for content in (b"", b"nonsense", private):
         (tmp_path / "issuer.pem").write_bytes(content)
@@ -262,11 +283,11 @@ def test_a_file_that_is_no_public_key_is_told_at_the_start(tmp_path, keys):
         _load(tmp_path / "nowhere.pem")
 
 
-def _load(path):
+def _load(path: Path) -> None:
     load_issuers([IssuerSection(iss=ISS, algorithm="RS256", key=str(path), audience=AUDIENCE)])
 
 
-# Signed by `cryptography` itself, so that what judges is not what made.
+# Signed by `cryptography` itself, so that the code under test does not make what it judges.
 SIGN = {
     "RS256": lambda key, text: key.sign(text, padding.PKCS1v15(), hashes.SHA256()),
     "RS384": lambda key, text: key.sign(text, padding.PKCS1v15(), hashes.SHA384()),
@@ -280,14 +301,14 @@ SIGN = {
 }
 
 
-def _token(claims, key, algorithm, header=None):
+def _token(claims: object, key: Any, algorithm: str, header: dict[str, Any] | None = None) -> str:
     text = f"{_part({'alg': algorithm, 'typ': 'JWT', **(header or {})})}.{_part(claims)}"
     return f"{text}.{_text(SIGN[algorithm](key, text.encode()))}"
 
 
-def _part(content):
+def _part(content: object) -> str:
     return _text(json.dumps(content).encode())
 
 
-def _text(content):
+def _text(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

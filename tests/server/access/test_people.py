@@ -1,8 +1,9 @@
-"""People at the door: logging in, staying in, being sent away; and what is recorded of it."""
+"""Logging in, renewing, adding, removing and pairing people, and what the audit trail records of it."""
 
 import json
 import subprocess
 import threading
+from typing import Any
 
 import pytest
 
@@ -10,12 +11,15 @@ from appliance.core.access.person import Role
 from appliance.core.refusal import Code
 from appliance.server.access.people import LOGIN_S, SESSION_S
 from tests.client import NodeClient
+from tests.server.conftest import Connect, Running
 
 PASSWORD = "correct horse battery"
 ANNA = {"name": "anna", "password": PASSWORD}
 
 
-def _post(server, path, body, kind="application/json", method="POST"):
+def _post(
+    server: Running, path: str, body: object, kind: str = "application/json", method: str = "POST"
+) -> tuple[int, Any]:
     text = body if isinstance(body, str) else json.dumps(body)
     program = ["curl", "-sS", "-w", "\n%{http_code}", "-H", f"Content-Type: {kind}", "-X", method]
     done = subprocess.run(
@@ -26,28 +30,28 @@ def _post(server, path, body, kind="application/json", method="POST"):
 
 
 @pytest.fixture
-def admin(connect):
+def admin(connect: Connect) -> NodeClient:
     return connect()
 
 
 @pytest.fixture
-def anna(server, admin):
-    """Anna's token, who is an operator of dept123."""
+def anna(server: Running, admin: NodeClient) -> str:
+    """The token of Anna, an operator of dept123."""
     added = admin.call("user:add", {**ANNA, "role": "operator", "departments": ["dept123"]})
     assert added["success"], added
     return _post(server, "/login", ANNA)[1]["token"]
 
 
-def _code(answer):
+def _code(answer: Any) -> str:
     assert answer["success"] is False
     return answer["code"]
 
 
-def _entries(admin, **asked):
+def _entries(admin: NodeClient, **asked: Any) -> list[dict[str, Any]]:
     return admin.call("audit:get", asked)["entries"]
 
 
-def test_a_person_logs_in_and_sees_only_the_own_departments(server, anna):
+def test_a_person_logs_in_and_sees_only_their_own_departments(server: Running, anna: str) -> None:
     with NodeClient(server.url, anna) as client:
         client.wait_for("connect")
         assert client.call("quota:get", "dept123")["success"]
@@ -58,14 +62,14 @@ def test_a_person_logs_in_and_sees_only_the_own_departments(server, anna):
         )
 
 
-def test_a_wrong_name_and_a_wrong_password_are_told_alike(server, anna):
+def test_a_wrong_name_and_a_wrong_password_get_the_same_answer(server: Running, anna: str) -> None:
     wrong = [_post(server, "/login", {**ANNA, "password": "x" * 12}), _post(server, "/login", {**ANNA, "name": "bert"})]
     assert wrong[0] == wrong[1]
     assert wrong[0][0] == 401
     assert wrong[0][1]["code"] == Code.UNAUTHORIZED
 
 
-def test_guessing_has_to_wait_longer_and_longer(server, anna):
+def test_wrong_passwords_delay_the_next_login(server: Running, anna: str) -> None:
     for _ in range(5):
         assert _post(server, "/login", {**ANNA, "password": "x" * 12})[0] == 401
     _post(server, "/login", {**ANNA, "password": "x" * 12})
@@ -76,7 +80,7 @@ def test_guessing_has_to_wait_longer_and_longer(server, anna):
     assert _post(server, "/login", ANNA)[0] == 200
 
 
-def test_many_logins_at_once_are_taken_in_turn_and_the_others_told_to_come_again(server, anna, connect):
+def test_many_logins_at_once_are_queued_up_to_a_limit(server: Running, anna: str, connect: Connect) -> None:
     client, answers = connect(), []
     threads = [threading.Thread(target=lambda: answers.append(_post(server, "/login", ANNA)[0])) for _ in range(20)]
     for thread in threads:
@@ -103,19 +107,19 @@ def test_many_logins_at_once_are_taken_in_turn_and_the_others_told_to_come_again
         '{"name":"a","password":NaN}',
     ],
 )
-def test_what_is_no_login_is_refused(shared, body):
+def test_a_malformed_login_is_refused(shared: Running, body: str) -> None:
     status, answer = _post(shared, "/login", body)
     assert (status, answer["code"]) == (400, Code.BAD_REQUEST)
 
 
-def test_a_login_is_bounded_and_no_form_of_another_site(shared):
+def test_a_login_is_limited_in_size_and_must_be_posted_as_json(shared: Running) -> None:
     assert _post(shared, "/login", {**ANNA, "password": "x" * 5000})[0] == 413
     assert _post(shared, "/login", {**ANNA, "password": "x" * 300})[0] == 400
     assert _post(shared, "/login", ANNA, kind="text/plain")[0] == 400
     assert _post(shared, "/login", "", method="GET")[0] == 400
 
 
-def test_a_login_is_renewed_while_it_is_used_and_ends_after_half_a_day(server, anna):
+def test_a_login_is_renewed_while_it_is_used_and_ends_after_half_a_day(server: Running, anna: str) -> None:
     with NodeClient(server.url, anna) as client:
         client.wait_for("connect")
         token = anna
@@ -134,18 +138,18 @@ def test_a_login_is_renewed_while_it_is_used_and_ends_after_half_a_day(server, a
         assert late.wait_for("connect_error")["code"] == Code.TOKEN_EXPIRED
 
 
-def test_a_login_that_is_not_renewed_ends(server, anna):
+def test_a_login_that_is_not_renewed_ends(server: Running, anna: str) -> None:
     with NodeClient(server.url, anna) as client:
         client.wait_for("connect")
         server.advance(LOGIN_S)
         assert client.wait_for("disconnect")
 
 
-def test_a_token_of_the_command_line_is_not_renewed(admin):
+def test_a_token_of_the_command_line_is_not_renewed(admin: NodeClient) -> None:
     assert _code(admin.call("token:renew")) == Code.BAD_REQUEST
 
 
-def test_who_logs_out_gets_the_answer_and_never_comes_in_again(server, anna):
+def test_logging_out_is_acknowledged_and_ends_the_token(server: Running, anna: str) -> None:
     with NodeClient(server.url, anna) as client:
         client.wait_for("connect")
         assert client.call("token:revoke") == {"success": True}
@@ -156,7 +160,7 @@ def test_who_logs_out_gets_the_answer_and_never_comes_in_again(server, anna):
         assert "revoked" in refusal["message"]
 
 
-def test_a_revoked_token_is_disconnected_at_once_and_others_stay(server, admin, anna):
+def test_a_revoked_token_is_disconnected_at_once_and_others_stay(server: Running, admin: NodeClient, anna: str) -> None:
     with NodeClient(server.url, anna) as client:
         client.wait_for("connect")
         (listed,) = [one for one in admin.call("token:list")["tokens"] if one["subject"] == "anna"]
@@ -170,7 +174,9 @@ def test_a_revoked_token_is_disconnected_at_once_and_others_stay(server, admin, 
 @pytest.mark.parametrize(
     "call", [("user:remove", {"name": "anna"}), ("user:password", {"name": "anna", "password": "x" * 12})]
 )
-def test_who_is_removed_or_given_another_password_is_sent_away(server, admin, anna, call):
+def test_a_person_who_is_removed_or_gets_another_password_is_disconnected(
+    server: Running, admin: NodeClient, anna: str, call: tuple[str, dict[str, Any]]
+) -> None:
     with NodeClient(server.url, anna) as client:
         client.wait_for("connect")
         assert admin.call(*call)["success"]
@@ -178,7 +184,7 @@ def test_who_is_removed_or_given_another_password_is_sent_away(server, admin, an
     assert _post(server, "/login", ANNA)[0] == 401
 
 
-def test_one_changes_the_own_password_with_the_one_that_holds(server, anna):
+def test_changing_ones_own_password_needs_the_present_one(server: Running, anna: str) -> None:
     with NodeClient(server.url, anna) as client:
         client.wait_for("connect")
         new = "another good password"
@@ -201,14 +207,14 @@ ADMINISTRATION = [
 
 
 @pytest.mark.parametrize("claims", [{"role": Role.OPERATOR}, {"role": Role.ADMIN, "departments": ["dept123"]}])
-def test_only_an_administrator_of_everything_administers_people(shared, claims):
+def test_only_an_administrator_of_everything_administers_people(shared: Running, claims: dict[str, Any]) -> None:
     with NodeClient(shared.url, shared.token(**claims)) as client:
         client.wait_for("connect")
         for event, argument in ADMINISTRATION:
             assert _code(client.call(event, argument)) == Code.FORBIDDEN
 
 
-def test_a_person_cannot_be_added_twice_nor_for_a_department_that_is_not_there(admin, anna):
+def test_a_person_cannot_be_added_twice_nor_for_a_department_that_is_not_there(admin: NodeClient, anna: str) -> None:
     person = {**ANNA, "role": "viewer"}
     assert _code(admin.call("user:add", person)) == Code.BAD_REQUEST
     assert _code(admin.call("user:add", {**person, "name": "b", "departments": ["nope"]})) == Code.UNKNOWN_DEPARTMENT
@@ -216,7 +222,7 @@ def test_a_person_cannot_be_added_twice_nor_for_a_department_that_is_not_there(a
     assert admin.call("user:list")["users"] == [{"name": "anna", "role": "operator", "departments": "dept123"}]
 
 
-def test_the_first_administrator_comes_in_by_the_code_and_only_one(server):
+def test_the_pairing_code_makes_exactly_one_administrator(server: Running) -> None:
     server.order({"pair": "code"})
     code = server.log().split("person: ")[1][:9]
     wrong = _post(server, "/pair", {**ANNA, "code": "22222222"})
@@ -230,12 +236,12 @@ def test_the_first_administrator_comes_in_by_the_code_and_only_one(server):
     assert _post(server, "/pair", {**ANNA, "name": "eve", "code": code})[0] == 403
 
 
-def test_a_pairing_code_has_few_tries_and_little_time(server):
+def test_a_pairing_code_has_few_tries_and_little_time(server: Running) -> None:
     server.order({"pair": "code"})
     code = server.log().split("person: ")[1][:9]
     for _ in range(5):
         assert _post(server, "/pair", {**ANNA, "code": "22222222"})[0] == 401
-    server.advance(400)  # what guessing has to wait
+    server.advance(400)  # the delay after wrong codes
     assert "no pairing code now" in _post(server, "/pair", {**ANNA, "code": code})[1]["error"]
     server.order({"pair": "code"})
     code = server.log().split("person: ")[2][:9]
@@ -243,7 +249,7 @@ def test_a_pairing_code_has_few_tries_and_little_time(server):
     assert _post(server, "/pair", {**ANNA, "code": code})[0] == 401
 
 
-def test_the_button_opens_a_window_for_one(server):
+def test_the_button_lets_one_person_pair_without_a_code(server: Running) -> None:
     assert _post(server, "/pair", ANNA)[0] == 401
     assert server.order({"pair": "button"}) is True
     server.advance(121)
@@ -251,10 +257,12 @@ def test_the_button_opens_a_window_for_one(server):
     assert server.order({"pair": "button"}) is True
     assert _post(server, "/pair", ANNA)[0] == 200
     assert _post(server, "/pair", {**ANNA, "name": "eve"})[0] == 403
-    assert server.order({"pair": "button"}) is False  # a press is for whoever waits for one
+    assert server.order({"pair": "button"}) is False  # there is an administrator already
 
 
-def test_every_change_is_recorded_with_who_where_what_before_and_after(server, admin, anna):
+def test_every_change_is_recorded_with_who_where_what_before_and_after(
+    server: Running, admin: NodeClient, anna: str
+) -> None:
     with NodeClient(server.url, anna) as client:
         client.wait_for("connect")
         assert client.call("ip:block", {"address": "10.9.9.9", "reason": "scans", "departmentId": "dept123"})["success"]
@@ -285,14 +293,16 @@ def test_every_change_is_recorded_with_who_where_what_before_and_after(server, a
     assert PASSWORD not in (server.state_dir / "audit.sqlite3-wal").read_bytes().decode("latin-1")
 
 
-def test_what_was_refused_is_no_change(admin, connect):
+def test_a_refused_call_is_not_recorded(admin: NodeClient, connect: Connect) -> None:
     viewer = connect(role=Role.VIEWER)
     assert _code(viewer.call("ip:block", {"address": "10.9.9.9"})) == Code.FORBIDDEN
     assert _code(admin.call("ip:block", {"address": "nonsense!"})) == Code.BAD_REQUEST
     assert _entries(admin) == []
 
 
-def test_refused_logins_are_recorded_and_cannot_push_out_what_people_did(server, anna, connect):
+def test_refused_logins_are_recorded_and_cannot_push_out_what_people_did(
+    server: Running, anna: str, connect: Connect
+) -> None:
     admin = connect(ttl_s=10**6)
     for _ in range(30):
         _post(server, "/login", {**ANNA, "password": "x" * 12})
@@ -303,7 +313,7 @@ def test_refused_logins_are_recorded_and_cannot_push_out_what_people_did(server,
     assert any("notTold" in one["what"] for one in refused)
 
 
-def test_the_trail_is_read_in_pages(admin):
+def test_the_audit_trail_is_read_in_pages(admin: NodeClient) -> None:
     for number in range(5):
         assert admin.call("ip:block", {"address": f"10.9.9.{number}"})["success"]
     first = admin.call("audit:get", {"limit": 2})
@@ -313,21 +323,28 @@ def test_the_trail_is_read_in_pages(admin):
     assert _entries(admin, who="nobody") == []
 
 
-def test_what_is_done_although_the_medium_fails_at_the_end_is_told_and_recorded(server, admin):
+def test_a_change_is_published_and_recorded_although_the_medium_fails_after_it(
+    server: Running, admin: NodeClient
+) -> None:
     assert admin.call("ip:block", {"address": "10.9.9.1", "departmentId": "dept123"})["success"]
     (server.state_dir / "state.db-wal").unlink()
-    for call, told, address in (("ip:block", "ip:blocked", "10.9.9.2"), ("ip:unblock", "ip:unblocked", "10.9.9.1")):
+    for call, published, address in (
+        ("ip:block", "ip:blocked", "10.9.9.2"),
+        ("ip:unblock", "ip:unblocked", "10.9.9.1"),
+    ):
         answer = admin.call(call, {"address": address, "departmentId": "dept123"})
         assert _code(answer) == Code.MAINTENANCE
         assert "it is done, but a power cut may take it back" in answer["error"]
-        assert admin.wait_for(told, lambda data, it=address: data["ip"]["address"] == it)
+        assert admin.wait_for(published, lambda data, it=address: data["ip"]["address"] == it)
         [entry] = _entries(admin, limit=1)
         assert (entry["action"], entry["outcome"]) == (call, Code.MAINTENANCE)
         assert entry["before"] != entry["after"]
 
 
 @pytest.mark.parametrize("months", [-1, 1])
-def test_a_clock_that_jumps_a_month_sends_nobody_away_and_keeps_nobody_out(server, anna, months):
+def test_a_wall_clock_that_jumps_a_month_neither_ends_nor_prevents_a_login(
+    server: Running, anna: str, months: int
+) -> None:
     with NodeClient(server.url, anna) as client:
         client.wait_for("connect")
         server.order({"jump": months * 30 * 86400, "trusted": True})

@@ -1,3 +1,7 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from appliance.config import LimitsSection
@@ -6,24 +10,25 @@ from appliance.server.calls import CALLS
 from appliance.server.calls.blocks import MOST_AT_ONCE
 from tests.client import NodeClient
 from tests.server import GHOST
+from tests.server.conftest import Connect, Running
 
 ADDRESS = "192.168.1.100"
 
 
 @pytest.fixture(scope="module")
-def patient(shared):
+def patient(shared: Running) -> Iterator[NodeClient]:
     """A client for calls that change nothing."""
     with NodeClient(shared.url, shared.token()) as client:
         yield client
 
 
-def _code(answer):
+def _code(answer: Any) -> str:
     assert answer["success"] is False
     assert answer["error"]
     return answer["code"]
 
 
-def test_a_block_is_answered_told_listed_and_lifted(connect):
+def test_a_block_is_acknowledged_published_listed_and_lifted(connect: Connect) -> None:
     client, other = connect(role=Role.OPERATOR), connect(role=Role.VIEWER, departments=["dept123"])
     asked = {"address": ADDRESS, "reason": "scans", "duration": 3600, "departmentId": "dept123"}
     block = {
@@ -45,7 +50,7 @@ def test_a_block_is_answered_told_listed_and_lifted(connect):
     assert other.call("ip:list", {}) == {"success": True, "blocks": [], "total": 0, "next": None}
 
 
-def test_the_duration_in_a_list_is_what_remains(server, connect):
+def test_the_duration_in_a_list_is_what_remains(server: Running, connect: Connect) -> None:
     client = connect()
     client.call("ip:block", {"address": ADDRESS, "duration": 3600})
     client.call("ip:block", {"address": "192.168.1.101"})
@@ -55,12 +60,12 @@ def test_the_duration_in_a_list_is_what_remains(server, connect):
     assert (blocks["192.168.1.101"]["duration"], blocks["192.168.1.101"]["expiresAt"]) == (0, None)
 
 
-def test_a_list_shows_what_concerns_the_callers_departments(connect):
+def test_a_list_shows_the_blocks_of_the_callers_departments(connect: Connect) -> None:
     everywhere, one = connect(), connect(role=Role.VIEWER, departments=["dept123"])
     for last, department in (("1", "dept123"), ("2", "dept456"), ("3", None)):
         everywhere.call("ip:block", {"address": "192.168.1." + last, "departmentId": department})
 
-    def addresses(client, *arguments):
+    def addresses(client: NodeClient, *arguments: Any) -> set[str]:
         return {block["address"][-1] for block in client.call("ip:list", *arguments)["blocks"]}
 
     assert addresses(everywhere) == {"1", "2", "3"}
@@ -69,7 +74,7 @@ def test_a_list_shows_what_concerns_the_callers_departments(connect):
     assert _code(one.call("ip:list", {"departmentId": "dept456"})) == "E_FORBIDDEN"
 
 
-def test_a_position_that_cannot_enforce_says_so_in_every_answer(start):
+def test_a_position_that_cannot_enforce_says_so_in_every_answer(start: Callable[..., Running]) -> None:
     server = start(position="mirror")
     with NodeClient(server.url, server.token()) as client:
         assert client.call("ip:block", {"address": ADDRESS})["block"]["enforced"] is False
@@ -77,11 +82,11 @@ def test_a_position_that_cannot_enforce_says_so_in_every_answer(start):
         assert client.wait_for("ip:blocked")["ip"]["enforced"] is False
 
 
-def test_the_caller_cannot_block_itself(connect):
+def test_the_caller_cannot_block_itself(connect: Connect) -> None:
     assert _code(connect().call("ip:block", {"address": "127.0.0.1"})) == "E_PROTECTED_ADDRESS"
 
 
-def test_quotas_are_those_of_the_ledger(connect):
+def test_quotas_come_from_the_ledger(connect: Connect) -> None:
     answer = connect().call("quota:get", "dept123")
     assert (answer["success"], answer["departmentId"]) == (True, "dept123")
     daily = {quota["type"]: quota for quota in answer["quotas"]}["daily"]
@@ -95,7 +100,7 @@ def test_quotas_are_those_of_the_ledger(connect):
     }
 
 
-def test_in_maintenance_nothing_is_changed_and_everything_is_shown(connect):
+def test_maintenance_refuses_changes_and_allows_reading(connect: Connect) -> None:
     client, other = connect(), connect(role=Role.VIEWER)
     started = client.call("maintenance:start")
     assert started == {
@@ -116,13 +121,13 @@ def test_in_maintenance_nothing_is_changed_and_everything_is_shown(connect):
     assert _code(client.call("maintenance:stop")) == "E_BAD_REQUEST"
 
 
-def test_maintenance_can_be_announced(connect):
+def test_maintenance_can_be_announced(connect: Connect) -> None:
     asked = {"startTime": "2024-12-16T02:00:00.000Z", "duration": 60, "impact": "new cables"}
     assert connect().call("maintenance:start", asked)["maintenance"] == {"type": "scheduled", **asked}
 
 
 @pytest.fixture(scope="module")
-def by_role(shared):
+def by_role(shared: Running) -> Iterator[dict[Role, NodeClient]]:
     """A client for each role."""
     clients = {role: NodeClient(shared.url, shared.token(role)) for role in Role}
     yield clients
@@ -131,14 +136,14 @@ def by_role(shared):
 
 
 @pytest.mark.parametrize("event", sorted(CALLS))
-def test_every_call_takes_the_role_of_its_row(by_role, event):
+def test_every_call_takes_the_role_of_its_row(by_role: dict[Role, NodeClient], event: str) -> None:
     needed = CALLS[event].role
     for role, client in by_role.items():
         answer = client.call(event, {"nonsense": True})
         assert (_code(answer) == "E_FORBIDDEN") == (list(Role).index(role) < list(Role).index(needed))
 
 
-def test_an_operator_changes_only_its_own_departments(connect):
+def test_an_operator_changes_only_its_own_departments(connect: Connect) -> None:
     client = connect(role=Role.OPERATOR, departments=["dept123"])
     for event in ("ip:block", "ip:unblock"):
         assert _code(client.call(event, {"address": ADDRESS, "departmentId": "dept456"})) == "E_FORBIDDEN"
@@ -149,7 +154,7 @@ def test_an_operator_changes_only_its_own_departments(connect):
 
 
 @pytest.mark.parametrize("event", ["analytics:subscribe", "analytics:unsubscribe", "quota:get"])
-def test_a_department_is_named_by_its_id_and_must_be_known_and_covered(connect, event):
+def test_a_department_is_named_by_its_id_and_must_be_known_and_covered(connect: Connect, event: str) -> None:
     client = connect(role=Role.VIEWER, departments=["dept123"])
     for code in ("[]", "[null]", "['']", "[5]", "[{}]", "[['dept123']]", "['x'.repeat(65)]", "['dept123', 'dept123']"):
         assert _code(client.call(event, code=code)) == "E_BAD_REQUEST"
@@ -196,14 +201,14 @@ def test_a_department_is_named_by_its_id_and_must_be_known_and_covered(connect, 
         ("__proto__", "[]", "__proto__"),
     ],
 )
-def test_a_refusal_names_what_is_wrong_and_is_short(patient, event, code, named):
+def test_a_refusal_names_what_is_wrong_and_is_short(patient: NodeClient, event: str, code: str, named: str) -> None:
     answer = patient.call(event, code=code)
     assert _code(answer) == "E_BAD_REQUEST"
     assert named in answer["error"]
     assert len(answer["error"]) < 500
 
 
-def test_a_bug_in_a_handler_is_answered_and_logged_and_the_server_goes_on(server, connect):
+def test_a_bug_in_a_handler_is_answered_and_logged_and_the_server_goes_on(server: Running, connect: Connect) -> None:
     client = connect()
     assert _code(client.call("quota:get", GHOST)) == "E_INTERNAL"
     assert client.wait_for("error")["code"] == "E_INTERNAL"
@@ -211,10 +216,10 @@ def test_a_bug_in_a_handler_is_answered_and_logged_and_the_server_goes_on(server
     assert client.call("quota:get", "dept123")["success"]
 
 
-FROM, TO = "2024-12-15T00:00:00Z", "2024-12-16T00:00:00Z"  # the harness' clock stands in this day
+FROM, TO = "2024-12-15T00:00:00Z", "2024-12-16T00:00:00Z"  # the harness's clock starts on this day
 
 
-def test_history_is_answered_bucket_by_bucket(server, connect):
+def test_history_is_answered_bucket_by_bucket(server: Running, connect: Connect) -> None:
     client = connect(role=Role.VIEWER, departments=["dept123"])
     server.order({"pass": {"dept123": [1000, 2000]}, "hosts": [["dept123", "192.168.1.100", [10, 20]]]})
     server.advance(60)
@@ -233,7 +238,7 @@ def test_history_is_answered_bucket_by_bucket(server, connect):
     assert months["points"] == [["2024-12-01T00:00:00.000Z", 1001, 2002]]
 
 
-def test_a_host_is_known_by_any_way_to_write_its_address(server, connect):
+def test_a_host_is_known_by_any_way_to_write_its_address(server: Running, connect: Connect) -> None:
     server.order({"pass": {}, "hosts": [["dept123", "2001:db8::1", [10, 20]]]})
     asked = {"departmentId": "dept123", "host": "2001:DB8:0:0::1", "from": FROM, "to": TO, "step": "hour"}
     answer = connect().call("history:get", asked)
@@ -257,7 +262,9 @@ def test_a_host_is_known_by_any_way_to_write_its_address(server, connect):
         ({"since": FROM}, "E_BAD_REQUEST", "since: unknown"),
     ],
 )
-def test_history_that_cannot_be_given_is_refused_with_the_reason(shared, change, code, said):
+def test_an_impossible_history_request_is_refused_with_the_reason(
+    shared: Running, change: dict[str, Any], code: str, said: Any
+) -> None:
     asked = {"departmentId": "dept123", "from": FROM, "to": TO, "step": "day", **change}
     with NodeClient(shared.url, shared.token(role=Role.VIEWER, departments=["dept123"])) as client:
         answer = client.call("history:get", asked)
@@ -265,11 +272,11 @@ def test_history_that_cannot_be_given_is_refused_with_the_reason(shared, change,
     assert said in answer["error"]
 
 
-def test_history_with_no_range_is_refused(patient):
+def test_history_with_no_range_is_refused(patient: NodeClient) -> None:
     assert "from: missing" in patient.call("history:get", {"departmentId": "dept123", "step": "day"})["error"]
 
 
-def test_the_most_points_that_are_given_arrive(server, connect):
+def test_the_largest_history_answer_arrives(server: Running, connect: Connect) -> None:
     for _ in range(2000):
         server.order({"pass": {"dept123": [2**52, 2**52]}, "hosts": []})
         server.advance(60)
@@ -278,7 +285,7 @@ def test_the_most_points_that_are_given_arrive(server, connect):
     assert len(answer["points"]) == 2000
 
 
-def test_a_thousand_calls_in_a_second_are_limited_and_each_is_answered(server, connect):
+def test_a_thousand_calls_in_a_second_are_limited_and_each_is_answered(server: Running, connect: Connect) -> None:
     flooding, other = connect(role=Role.VIEWER), connect(role=Role.VIEWER)
     tell = "(answer) => tell({ event: 'answer', data: answer })"
     flooding.send("ip:list", code=f"Array(1000).fill(0).map(() => socket.emit('ip:list', {tell})) && []")
@@ -293,7 +300,9 @@ def test_a_thousand_calls_in_a_second_are_limited_and_each_is_answered(server, c
     assert flooding.call("ip:list")["success"]
 
 
-def test_a_list_is_blocked_and_what_is_wrong_with_it_is_told(server, connect, tmp_path):
+def test_an_imported_list_is_blocked_and_its_faults_are_listed(
+    server: Running, connect: Connect, tmp_path: Path
+) -> None:
     client, viewer = connect(role=Role.OPERATOR), connect(role=Role.OPERATOR, departments=["dept123"])
     (tmp_path / "bad.txt").write_text("10.0.0.1\nnonsense here\n127.0.0.1\n")
     server.order({"read_lists": 4})
@@ -308,7 +317,7 @@ def test_a_list_is_blocked_and_what_is_wrong_with_it_is_told(server, connect, tm
     assert [one["name"] for one in viewer.call("list:get")["lists"]] == ["bad"]
 
 
-def test_thousands_are_blocked_in_one_call_and_lifted_in_one(connect):
+def test_thousands_are_blocked_in_one_call_and_lifted_in_one(connect: Connect) -> None:
     client, other = connect(role=Role.OPERATOR), connect(role=Role.VIEWER)
     addresses = [f"10.{n >> 8}.{n & 255}.0/24" for n in range(MOST_AT_ONCE)]
     assert client.call("ip:block", {"addresses": addresses, "reason": "a list"}) == {"success": True, "count": 5000}
@@ -318,7 +327,7 @@ def test_thousands_are_blocked_in_one_call_and_lifted_in_one(connect):
 
 
 @pytest.mark.parametrize(
-    ("addresses", "code", "told"),
+    ("addresses", "code", "error"),
     [
         (["10.0.0.1", "10.0.0.256", "nonsense"], "E_BAD_REQUEST", "addresses[1]: "),
         (["10.0.0.1", "10.0.0.2", "127.0.0.0/8"], "E_PROTECTED_ADDRESS", "addresses[2]: 127.0.0.0/8 is protected"),
@@ -327,14 +336,16 @@ def test_thousands_are_blocked_in_one_call_and_lifted_in_one(connect):
         (["10.0.0.1"] * 5001, "E_BAD_REQUEST", "addresses: must be a list of 1 to 5000"),
     ],
 )
-def test_a_list_with_a_bad_entry_is_refused_whole_and_names_it(patient, addresses, code, told):
+def test_a_list_with_a_bad_entry_is_refused_whole_and_names_it(
+    patient: NodeClient, addresses: list[Any], code: str, error: str
+) -> None:
     answer = patient.call("ip:block", {"addresses": addresses})
     assert _code(answer) == code
-    assert answer["error"].startswith(told)
+    assert answer["error"].startswith(error)
     assert patient.call("ip:list")["total"] == 0
 
 
-def test_an_unblock_of_many_with_one_that_is_not_blocked_lifts_none(connect):
+def test_an_unblock_of_many_with_one_that_is_not_blocked_lifts_none(connect: Connect) -> None:
     client = connect()
     client.call("ip:block", {"addresses": ["10.0.0.1", "10.0.0.2"]})
     answer = client.call("ip:unblock", {"addresses": ["10.0.0.1", "10.0.0.3"]})
@@ -343,11 +354,11 @@ def test_an_unblock_of_many_with_one_that_is_not_blocked_lifts_none(connect):
 
 
 @pytest.mark.parametrize("asked", [{}, {"address": "10.0.0.1", "addresses": ["10.0.0.2"]}])
-def test_a_block_takes_one_address_or_many_and_not_both(patient, asked):
+def test_a_block_takes_one_address_or_many_and_not_both(patient: NodeClient, asked: dict[str, Any]) -> None:
     assert "either address, or addresses" in patient.call("ip:block", asked)["error"]
 
 
-def test_a_list_has_pages_and_can_be_narrowed(server, connect):
+def test_a_list_has_pages_and_can_be_narrowed(server: Running, connect: Connect) -> None:
     client = connect()
     client.call("ip:block", {"addresses": [f"10.0.0.{n}" for n in range(1, 8)], "duration": 60})
     client.call("ip:block", {"address": "2001:db8::1", "reason": "Port scan", "departmentId": "dept123"})
@@ -359,7 +370,7 @@ def test_a_list_has_pages_and_can_be_narrowed(server, connect):
     ]
     assert len({one["address"] for page in pages for one in page["blocks"]}) == 8
 
-    def total(**asked):
+    def total(**asked: Any) -> int:
         return client.call("ip:list", asked)["total"]
 
     assert (total(within="10.0.0.0/30"), total(contains="SCAN"), total(expiring=60)) == (3, 1, 7)
@@ -368,7 +379,7 @@ def test_a_list_has_pages_and_can_be_narrowed(server, connect):
     assert _code(client.call("ip:list", {"limit": 1001})) == "E_BAD_REQUEST"
 
 
-def test_a_new_configuration_is_for_administrators_and_judged_first(server, connect):
+def test_a_new_configuration_is_for_administrators_and_judged_first(server: Running, connect: Connect) -> None:
     client, operator = connect(), connect(role=Role.OPERATOR)
     assert _code(operator.call("config:apply", {"text": "x"})) == "E_FORBIDDEN"
     answer = client.call("config:apply", {"text": "[appliance]\nposition = 'here'"})

@@ -44,7 +44,7 @@ def bearer(server: Any, **claims: Any) -> str:
     return f"Bearer {server.token(**claims)}"
 
 
-def test_each_form_has_all_that_should_be_blocked(blocked: Any) -> None:
+def test_each_export_has_all_wanted_blocks(blocked: Any) -> None:
     token = bearer(blocked, role=Role.VIEWER)
     for form in ("txt", "nft", "rsc"):
         status, body, tag = fetch(f"{blocked.url}/blocks.{form}", Authorization=token)
@@ -55,7 +55,7 @@ def test_each_form_has_all_that_should_be_blocked(blocked: Any) -> None:
         assert not tag.startswith("W/")
 
 
-def test_what_has_not_changed_is_not_sent_again(blocked: Any) -> None:
+def test_an_unchanged_export_is_answered_with_304(blocked: Any) -> None:
     url, token = f"{blocked.url}/blocks.txt", bearer(blocked)
     _, _, tag = fetch(url, Authorization=token)
     assert fetch(url, Authorization=token, If_None_Match=tag) == (304, "", tag)
@@ -69,7 +69,7 @@ def test_what_has_not_changed_is_not_sent_again(blocked: Any) -> None:
     assert fetch(url, Authorization=token, If_None_Match=tag)[0] == 304
 
 
-def test_between_two_looks_nothing_is_made_anew(blocked: Any) -> None:
+def test_an_export_is_made_at_most_once_in_its_period(blocked: Any) -> None:
     url, token = f"{blocked.url}/blocks.txt", bearer(blocked)
     before = fetch(url, Authorization=token)
     blocked.call("ip:block", {"address": "192.0.2.10"})
@@ -78,7 +78,7 @@ def test_between_two_looks_nothing_is_made_anew(blocked: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["/blocks.txt", "/blocks.nft", "/blocks.rsc", "/v1/decisions/stream"])
-def test_without_a_good_token_nothing_is_told(blocked: Any, path: str) -> None:
+def test_an_export_is_refused_without_a_good_token(blocked: Any, path: str) -> None:
     for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic !"}, {"X_Api_Key": "x"}):
         status, body, _ = fetch(blocked.url + path, **headers)
         assert status == 401
@@ -87,7 +87,7 @@ def test_without_a_good_token_nothing_is_told(blocked: Any, path: str) -> None:
     assert fetch(blocked.url + path, Authorization=bearer(blocked))[0] == 401
 
 
-def test_a_token_of_some_departments_sees_what_concerns_them(blocked: Any) -> None:
+def test_a_token_of_one_department_exports_only_its_blocks(blocked: Any) -> None:
     own, url = bearer(blocked, departments=["dept123"]), f"{blocked.url}/blocks.txt"
     assert fetch(url, Authorization=own)[0] == 403
     assert "192.0.2.9" in fetch(f"{url}?department=dept123", Authorization=own)[1]
@@ -101,12 +101,12 @@ def test_a_firewall_that_knows_only_urls_sends_the_token_as_password(blocked: An
     assert fetch(f"{blocked.url}/blocks.txt", Authorization=f"Basic {words}")[0] == 200
 
 
-def test_a_bouncer_of_crowdsec_hears_all_and_then_what_changes(blocked: Any) -> None:
+def test_a_crowdsec_bouncer_gets_all_decisions_and_then_the_changes(blocked: Any) -> None:
     url, key = f"{blocked.url}/v1/decisions/stream", blocked.token()
 
     def ask(query: str = "") -> tuple[set[str], set[str]]:
-        told = json.loads(fetch(url + query, X_Api_Key=key)[1])
-        return {one["value"] for one in told["new"]}, {one["value"] for one in told["deleted"]}
+        found = json.loads(fetch(url + query, X_Api_Key=key)[1])
+        return {one["value"] for one in found["new"]}, {one["value"] for one in found["deleted"]}
 
     everything = {"10.0.0.5", "10.0.0.0/24", "2001:db8::1", "192.0.2.9"}
     assert ask("?startup=true") == (everything, set())

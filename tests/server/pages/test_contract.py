@@ -1,7 +1,9 @@
-"""The contract as a document: whole, well-formed, and true of what is sent."""
+"""The contract as a document: complete, well-formed, and true for what the server sends."""
 
 import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import jsonschema
 import msgspec
@@ -16,19 +18,19 @@ DOCUMENT = json.loads(contract.text())
 NAMES = {kind.name for kind in vars(events).values() if isinstance(kind, type) and hasattr(kind, "name")}
 
 
-def resolve(reference):
+def resolve(reference: str) -> Any:
     found = DOCUMENT
     for part in reference.removeprefix("#/").split("/"):
         found = found[part]
     return found
 
 
-def validator(schema):
+def validator(schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
     whole = {**schema, "components": DOCUMENT["components"]}
     return jsonschema.Draft202012Validator(whole)
 
 
-def references(value):
+def references(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         yield from [value["$ref"]] if isinstance(value.get("$ref"), str) else []
         for inner in value.values():
@@ -38,12 +40,12 @@ def references(value):
             yield from references(inner)
 
 
-def messages_of(address):
+def messages_of(address: str) -> list[dict[str, Any]]:
     [channel] = [one for one in DOCUMENT["channels"].values() if one["address"] == address]
     return [resolve(one["$ref"]) for one in channel["messages"].values()]
 
 
-def test_it_is_asyncapi_3_in_its_own_words():
+def test_the_document_is_asyncapi_3() -> None:
     assert re.fullmatch(r"3\.\d+\.\d+", DOCUMENT["asyncapi"])
     assert DOCUMENT["info"].keys() >= {"title", "version"}
     for server in DOCUMENT["servers"].values():
@@ -58,23 +60,23 @@ def test_it_is_asyncapi_3_in_its_own_words():
         assert all(one["$ref"].startswith(prefix) for one in operation["messages"])
 
 
-def test_every_reference_leads_somewhere():
+def test_every_reference_leads_somewhere() -> None:
     found = set(references(DOCUMENT))
     assert len(found) > 50
     for one in found:
         assert isinstance(resolve(one), dict), one
 
 
-def test_every_event_and_every_call_is_in_it_and_nothing_else():
+def test_the_document_has_every_event_and_every_call_and_nothing_else() -> None:
     addresses = [channel["address"] for channel in DOCUMENT["channels"].values()]
     assert sorted(addresses) == sorted({*NAMES, *CALLS})
-    by_action = {"send": set(), "receive": set()}
+    by_action: dict[str, set[str]] = {"send": set(), "receive": set()}
     for operation in DOCUMENT["operations"].values():
         by_action[operation["action"]].add(resolve(operation["channel"]["$ref"])["address"])
     assert by_action == {"send": NAMES, "receive": set(CALLS)}
 
 
-def test_every_message_and_schema_says_what_it_is():
+def test_every_message_and_schema_says_what_it_is() -> None:
     for message in DOCUMENT["components"]["messages"].values():
         assert message["summary"].endswith("."), message
     for schema in DOCUMENT["components"]["schemas"].values():
@@ -82,19 +84,19 @@ def test_every_message_and_schema_says_what_it_is():
 
 
 @pytest.mark.parametrize("name", examples())
-def test_the_examples_of_the_users_document_are_valid(name):
+def test_the_examples_of_the_users_document_are_valid(name: str) -> None:
     valid = [validator(one["payload"]).is_valid(examples()[name]) for one in messages_of(name)]
     assert any(valid)
 
 
 @pytest.mark.parametrize("name", examples())
-def test_an_event_that_lacks_a_key_is_not_valid(name):
+def test_an_event_that_lacks_a_key_is_not_valid(name: str) -> None:
     for key in examples()[name]:
         payload = {other: value for other, value in examples()[name].items() if other != key}
         assert not any(validator(one["payload"]).is_valid(payload) for one in messages_of(name)), key
 
 
-def test_a_call_is_valid_as_the_server_takes_it():
+def test_a_call_is_valid_as_the_server_takes_it() -> None:
     [block] = [one for one in messages_of("ip:block") if one["name"] == "ip:block"]
     assert validator(block["payload"]).is_valid({"address": "192.168.1.100", "duration": 60})
     assert not validator(block["payload"]).is_valid({"address": 5})
@@ -103,7 +105,7 @@ def test_a_call_is_valid_as_the_server_takes_it():
     assert not validator(subscribe["payload"]).is_valid("")
 
 
-def test_an_acknowledgement_is_valid_as_the_server_gives_it():
+def test_an_acknowledgement_is_valid_as_the_server_gives_it() -> None:
     [reply] = [one for one in messages_of("ip:list") if one["name"] == "Acknowledgement"]
     good = validator(reply["payload"])
     assert good.is_valid({"success": True, "blocks": []})
@@ -111,5 +113,5 @@ def test_an_acknowledgement_is_valid_as_the_server_gives_it():
     assert not good.is_valid({"success": False, "error": "no", "code": "E_NEW"})
 
 
-def test_it_is_served_as_it_is():
+def test_the_served_text_is_the_document() -> None:
     assert msgspec.json.decode(contract.text()) == contract.document()

@@ -1,0 +1,22 @@
+"""What pages are made of."""
+
+from dataclasses import dataclass
+
+from appliance.core.access.login_backoff import LoginBackoff
+from appliance.server.access.admission import TokenAdmission
+from appliance.server.delivery.fanout import Fanout
+from appliance.server.http.listener import Listener
+from appliance.server.services import Services
+from appliance.server.sessions import ClientSessions
+
+
+@dataclass(frozen=True, slots=True)
+class PageSources:
+    """The services behind the pages, and the parts of the server that count."""
+
+    services: Services
+    fanout: Fanout
+    admission: TokenAdmission
+    login_backoff: LoginBackoff
+    sessions: ClientSessions
+    listener: Listener

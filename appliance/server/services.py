@@ -1,0 +1,40 @@
+"""What the server is built on: the monitors and access services that carry out what clients ask for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from appliance.core.moment import Moment
+from appliance.monitor.blocking.enforcement import Enforcement
+from appliance.monitor.blocking.list_imports import ListImports
+from appliance.monitor.metering.departments import Metering
+from appliance.monitor.metering.history_recorder import HistoryRecorder
+from appliance.monitor.operations.config_trial import ConfigTrial
+from appliance.monitor.operations.maintenance_mode import MaintenanceMode
+from appliance.monitor.operations.status import StatusMonitor
+from appliance.server.access import Authenticator
+from appliance.server.access.audit_records import AuditRecords
+from appliance.server.access.pairing import Pairing
+from appliance.server.access.people import People
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything that calls and pages may use.
+
+    `departments`: the configured ids. `release`: opens everything; takes the subject who wants it.
+    """
+
+    departments: frozenset[str]
+    clock: Callable[[], Moment]
+    metering: Metering
+    enforcement: Enforcement
+    history: HistoryRecorder
+    lists: ListImports
+    maintenance_mode: MaintenanceMode
+    configuration: ConfigTrial
+    status: StatusMonitor
+    release: Callable[[str], None]
+    authenticator: Authenticator
+    people: People
+    pairing: Pairing
+    audit: AuditRecords

@@ -1,7 +1,7 @@
-"""What the steps need of the world, on one page. The real machine (`system/`) and `simulator.py` both satisfy it.
+"""The ports: what the steps need of the world, on one page. `system/` and `simulator/` both implement them.
 
-A method returns at once with what is known now, or a value that says what is missing; it raises only what should end
-the process. Where a method says so, it may take tens of milliseconds and its caller runs it beside the event loop.
+A method returns at once with what is known now, or with a value that says what is missing; it raises only what should
+end the process. Where a method says so, it may take tens of milliseconds, and its caller runs it beside the event loop.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ class Interfaces(Protocol):
 
 
 class Neighbours(Protocol):
-    """The devices that the kernel has heard of."""
+    """The devices that the kernel knows on its links."""
 
     def sightings(self) -> Sequence[Sighting]:
         """Every device in the neighbour tables and on bridge ports; one device may appear more than once."""
@@ -44,7 +44,7 @@ class Flows(Protocol):
     """The kernel's connection tracking."""
 
     def connections(self) -> Mapping[Connection, int]:
-        """How many connections are tracked between each two addresses now; empty where the kernel tracks none."""
+        """The number of tracked connections between each two addresses now; empty where the kernel tracks none."""
 
 
 class Sensors(Protocol):
@@ -58,140 +58,140 @@ class Panel(Protocol):
     """LEDs and the button."""
 
     def presses(self) -> Sequence[Press]:
-        """What the button has done since the previous call, oldest first."""
+        """Presses of the button since the previous call, oldest first."""
 
     def show(self, lights: Lights) -> None:
-        """Make the LEDs burn like this; the same again changes nothing."""
+        """Make the LEDs show these lights; the same lights again change nothing."""
 
 
 class Firewall(Protocol):
-    """The kernel's packet filter: rules for places, and sets of what must not pass there.
+    """The kernel's packet filter: rules for places, and sets of the addresses that must not pass there.
 
-    What refuses returns the reason, and leaves the former state in force; `None`: it is done. Pieces of one set are
-    disjoint; they end as long after now as their end is after `at_s`.
+    A change returns `None`, or why the kernel refused it; then the former state stays in force. Pieces of one set are
+    disjoint; they end as long after now as their `ends` is after `at_s`.
     """
 
     def install_rules(self, places: Sequence[Place]) -> str | None:
-        """Put the rules for these places in force, in one transaction; what is in the sets stays."""
+        """Put the rules for these places in force, in one transaction; the sets keep their elements."""
 
     def is_intact(self) -> bool:
-        """Whether the rules are as they were left."""
+        """Whether the rules are as they were installed."""
 
     def tampered_by(self) -> str | None:
-        """Who else has changed something of ours since the previous call; `None`: nobody."""
+        """The program that changed our rules or elements since the previous call; `None`: none did."""
 
     def replace_elements(self, pieces: Mapping[BlockSet, Collection[Range]], at_s: float) -> str | None:
-        """Put exactly these pieces in force, in one transaction, whatever was there before."""
+        """Put exactly these pieces into the sets, in one transaction, whatever they had before."""
 
     def update_elements(
         self, gone: Mapping[BlockSet, Collection[Bounds]], new: Mapping[BlockSet, Collection[Range]], at_s: float
     ) -> str | None:
-        """Take some pieces away and put others, in one transaction."""
+        """Remove some pieces and add others, in one transaction."""
 
     def list_elements(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
-        """What the kernel says is in a set, each portion a few milliseconds' work; nothing where the set is not there.
+        """List a set in portions of a few milliseconds' work; nothing where the set does not exist.
 
-        One look at a time, to its end; what is changed meanwhile may be in it or not, and a set that grows meanwhile
-        may not show all of what it holds.
+        Only one listing at a time, and to its end. Elements that change meanwhile may be in it or not, and a set that
+        grows meanwhile may not show all of its elements.
         """
 
     def stopped(self) -> Mapping[str, int]:
-        """By origin, the packets that were stopped since the rules were first put."""
+        """By origin, the packets that were stopped since the rules were first installed."""
 
     def hit_counts(self) -> Sequence[Hit]:
-        """Who was stopped by which block how often, in the last minutes."""
+        """By block and host, the packets that were stopped in the last minutes."""
 
 
 class DnsFilter(Protocol):
-    """The kernel's filter of look-ups: who asks for a denied name, or one below it, is told that there is none.
+    """The kernel's filter of DNS queries: it answers queries for a denied name, or a name below it, with NXDOMAIN.
 
-    What refuses returns the reason, and leaves the former state in force; `None`: it is done. A denial ends as long
-    after now as its end is after `at_s`.
+    A change returns `None`, or why the kernel refused it; then the former state stays in force. A denial ends as long
+    after now as its `ends` is after `at_s`.
     """
 
     def replace_denials(self, places: Sequence[Place], denials: Collection[Denial], at_s: float) -> str | None:
-        """Deny exactly these at exactly these places, as far as they exist; where nothing is denied, nothing stands.
+        """Deny exactly these at exactly these places, as far as they exist; without denials the filter is removed.
 
-        May take a tenth of a second, when it is the first or there are twice as many.
+        May take a tenth of a second, for the first denials or for twice as many as before.
         """
 
     def update_denials(self, gone: Collection[Question], new: Collection[Denial], at_s: float) -> str | None:
-        """Deny some no more, and others from now on; refused where nothing stands, or there is no room."""
+        """Remove some denials and add others; refused where there is no filter yet, or it is full."""
 
     def is_intact(self) -> bool:
-        """Whether it stands as it was left, at each place that exists now."""
+        """Whether the filter is as it was installed, at each place that exists now."""
 
     def refused(self) -> Mapping[str, int]:
         """By origin, the look-ups that were refused since the start."""
 
     def hit_counts(self) -> Sequence[Hit]:
-        """Who was refused by which block how often."""
+        """By block and host, the look-ups that were refused."""
 
 
 class Upstream(Protocol):
-    """What the appliance itself needs of the network around it."""
+    """The network around the appliance, as far as it needs it itself."""
 
     def essentials(self) -> Sequence[Protected]:
-        """The gateways and name servers that it uses now."""
+        """The gateways and name servers that the appliance uses now."""
 
     def names(self) -> Sequence[str]:
-        """The names by which people may look for it, in lower case."""
+        """The names by which people may look for the appliance, in lower case."""
 
 
 class Meters(Protocol):
-    """The kernel's own meters, which count and hold departments whether this program lives or not."""
+    """The kernel's own meters, which count and hold departments even while this program is dead."""
 
     def apply(self, plans: Sequence[Plan]) -> str | None:
-        """Meter and hold exactly by these plans, in one transaction; a meter that is there already keeps its count.
+        """Meter and hold exactly by these plans, in one transaction; an existing meter keeps its count.
 
-        Returns `None`, or the reason why the kernel refused; then the former plans stay in force.
+        Returns `None`, or why the kernel refused; then the former plans stay in force.
         """
 
     def read(self) -> Mapping[str, Reading]:
-        """By department, its meter; `unclaimed:<interface>` is what no department there claims. Missing: not there."""
+        """The meters by department; `unclaimed:<interface>`: traffic that no department claims. Missing: no meter."""
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
-        """By department and address, the meters of its hosts; takes tens of microseconds for each host."""
+        """The meters of hosts, by department and address; takes tens of microseconds for each host."""
 
     def refused(self) -> int:
         """Packets that were turned away because a quota was used up, since the meters were first made."""
 
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
-        """By department and address, the bytes that a host has left, by what `hosts` has just shown, or below 0.
+        """Set the bytes that hosts have left, by department and address; below 0: more was used than allowed.
 
-        For departments whose plan limits hosts, and also takes tens of microseconds for each. A host that is not
-        mentioned, and was not before, has its plan's whole limit. Returns `None`, or why the kernel refused.
+        `left` goes by what `hosts` has just shown, and has only departments whose plan limits hosts. A host that was
+        never in it has its plan's whole limit. Takes tens of microseconds for each host. Returns `None`, or why the
+        kernel refused.
         """
 
 
 class Capture(Protocol):
-    """Frames that a filter in the kernel let through: DNS answers, and the TCP segments that open or refuse."""
+    """Captures the frames that a filter in the kernel passes: DNS answers, and TCP segments that open or refuse."""
 
     def attach(self, interfaces: Iterable[str]) -> None:
-        """Listen on exactly these of the interfaces, as far as they exist; cheap when nothing changed."""
+        """Listen on exactly these interfaces, as far as they exist; cheap when nothing changed."""
 
     def frames(self) -> Sequence[Frame]:
-        """What has arrived since the previous call, at most 64 frames, so that a busy line cannot starve the rest."""
+        """Frames since the previous call, at most 64, so that a busy line cannot starve other work."""
 
     def lost(self) -> int:
-        """Frames that the kernel dropped since the start because nobody took them in time."""
+        """Frames that the kernel dropped since the start because this program was too slow."""
 
 
 class Store(Protocol):
     """The state that survives a power cut. Every `save_*` is one transaction, on disk when it returns.
 
-    What a person orders is refused where the medium is full or broken: `Refused` (`E_MAINTENANCE`), and nothing was
-    saved.
+    Where the medium is full or broken, people's orders raise `Refused` (`E_MAINTENANCE`), and nothing was saved.
     """
 
     def ledgers(self, department: str) -> Sequence[Ledger]:
         """The department's newest ledger of each kind."""
 
     def marks(self) -> Mapping[str, Mark]:
-        """By department, the meter up to which its bytes are charged."""
+        """By department, the reading of the meter up to which its bytes are charged."""
 
     def saved_at(self) -> datetime | None:
-        """When metering was saved last, by the wall clock; `None`: never."""
+        """Time of the last `save_metering`, by the wall clock; `None`: never."""
 
     def save_metering(
         self,
@@ -204,61 +204,60 @@ class Store(Protocol):
     ) -> bool:
         """Ledgers and marks by account, together: a byte is charged and marked, or neither.
 
-        `forgotten`: accounts of which nothing is kept but this.
-        `synced`: to the medium before it returns, where they hold what a person ordered.
-        False: the medium is full or broken; nothing was saved, and it is worth trying again.
+        `forgotten`: accounts of which all earlier records are deleted. `synced`: on the medium before it returns, for
+        a person's order. Returns False where the medium is full or broken: nothing was saved, and trying again helps.
         """
 
     def limits(self) -> Mapping[str, Mapping[QuotaKind, int | None]]:
-        """By department and kind, the limits that were set by hand over the configured ones; `None`: no limit."""
+        """The limits that people set over the configured ones, by department and kind; `None`: no limit."""
 
     def save_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None) -> None:
-        """Remember a limit that was set by hand, synced to the medium."""
+        """Save a limit that a person set, synced to the medium."""
 
     def blocks(self) -> Sequence[Block]:
-        """Every block that was saved and not deleted."""
+        """All saved blocks."""
 
     def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
-        """Write or replace some blocks and forget others; a power cut may take it back until `sync`."""
+        """Write or replace some blocks and delete others; until `sync`, a power cut may undo it."""
 
     def sync(self) -> None:
-        """See that all that was saved is on the medium. Raises `Refused`, `E_MAINTENANCE`, where that fails."""
+        """Wait until all that was saved is on the medium. Raises `Refused` (`E_MAINTENANCE`) where that fails."""
 
     def learned(self) -> Sequence[LearnedAddress]:
-        """What blocked names were seen to resolve to."""
+        """The addresses that blocked names were seen to resolve to."""
 
     def save_learned(self, saved: Sequence[LearnedAddress], deleted: Sequence[LearnedAddress]) -> None:
-        """Note what names resolve to, and what no more; not synced, because it will be seen again."""
+        """Save some learned addresses and delete others; not synced, because they will be seen again."""
 
     def reckoned_at(self) -> datetime | None:
-        """The time by which blocks were last reckoned; `None`: never."""
+        """The latest saved time of the blocks' clock; `None`: never saved."""
 
     def save_reckoned(self, wall: datetime) -> None:
-        """Remember the time by which blocks are reckoned; not synced, because the minute before will do."""
+        """Save the time of the blocks' clock; not synced, because an earlier one will do."""
 
     def maintenance(self) -> Maintenance | None:
-        """The maintenance that was announced or under way, or `None`."""
+        """The maintenance that is announced or under way, or `None`."""
 
     def save_maintenance(self, maintenance: Maintenance | None) -> None:
-        """Remember the maintenance, or that there is none."""
+        """Save the maintenance, or that there is none."""
 
 
 class HistoryStore(Protocol):
-    """History on the disk, which may be lost; what must not be is in the `Store`."""
+    """History on the disk, which may be lost; state that must survive is in the `Store`."""
 
     def add(self, sums: Mapping[Series, Mapping[Key, Sequence[int]]]) -> str | None:
-        """Add these bytes (up, down) to what is there, all in one transaction.
+        """Add these bytes (up, down) to the saved ones, in one transaction.
 
-        Returns `None`, or why nothing was added; then it is worth trying again.
+        Returns `None`, or why nothing was added; then trying again helps.
         """
 
     def read(self, step: Step, series: Series, buckets: range) -> Mapping[int, Passed]:
-        """By bucket, what is kept of this series; empty where the file cannot be read."""
+        """The saved bytes of this series, by bucket; empty where the file cannot be read."""
 
     def prune(self, step: Step, before: int, hosts_before: int, most: int) -> int:
-        """Delete up to `most` records of buckets before these, the oldest first; returns how many, 0 when all is done.
+        """Delete up to `most` records of buckets before these, the oldest first; returns their number, 0 at the end.
 
-        A record may hold some buckets; it is deleted when the last of them is old.
+        A record may have several buckets; it is deleted when the last of them is old.
         """
 
     def fold(self) -> None:
@@ -266,27 +265,27 @@ class HistoryStore(Protocol):
 
 
 class AuditStore(Protocol):
-    """The audit trail, to which is only added."""
+    """The audit trail, which only grows."""
 
     def record(self, entry: AuditEntry) -> None:
-        """Append this entry, synced to the medium; where the medium does not take it, the log has it."""
+        """Append this entry, synced to the medium; where the medium is full or broken, the log has the entry."""
 
 
 class ConfigFiles(Protocol):
-    """The configuration file, and the draft that may take its place; both are whole after a power cut."""
+    """The configuration file and its draft; both are whole after a power cut."""
 
     def obstacle(self) -> str | None:
-        """Why a draft could not take the file's place."""
+        """Why a draft could not replace the file; `None`: it could."""
 
     def save(self, content: bytes) -> str | None:
-        """Keep this draft; returns why that is impossible."""
+        """Save this draft; returns `None`, or why that failed."""
 
     def commit(self, content: bytes) -> str | None:
-        """Make this the configuration file; returns why that fails."""
+        """Replace the configuration file by this; returns `None`, or why that failed."""
 
 
 class Publisher(Protocol):
-    """The way of an event to whoever may see it."""
+    """Sends events to the people who may see them."""
 
     def __call__(self, event: Event) -> None:
-        """Send the event to its audience and keep it for the snapshot if it is a state."""
+        """Send the event to its audience, and keep it for the snapshot if it is a state."""

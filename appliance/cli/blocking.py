@@ -133,13 +133,13 @@ def _targets(address: str | None, file: Path | None) -> list[str] | None:
         raise click.UsageError("give either ADDRESS or --file LIST")
     if file is None:
         return None
-    from appliance.core.blocking.lists.parser import LARGEST_BYTES, read
+    from appliance.core.blocking.lists.parser import LARGEST_BYTES, parse_list
 
     with file.open("rb") as opened:
         content = opened.read(LARGEST_BYTES + 1)
     if len(content) > LARGEST_BYTES:
         fail(f"{file}: larger than {LARGEST_BYTES >> 20} MiB; split it")
-    contents = read(content)
+    contents = parse_list(content)
     for fault in contents.faults:
         click.echo(f"{file}:{fault.line}: passed over: {fault.text}: {fault.why}", err=True)
     if contents.fault_count > len(contents.faults):

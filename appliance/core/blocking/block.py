@@ -1,4 +1,4 @@
-"""Blocks: what somebody wants not to pass, from when to when, and who wanted it."""
+"""Blocks: a target that must not pass, the time for which, and the person, detection or list that ordered it."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from appliance.core.blocking.targets import TargetKind, kind_of
 
 
 class BlockOrigin(StrEnum):
-    """Who wanted a block. A list adds its name to it: `list:bogons`. Of quotas, see `nftables.meter_rules`."""
+    """What ordered a block. A list adds its name: `list:bogons`. Quotas make no blocks, see `nftables.meter_rules`."""
 
     MANUAL = "manual"
     DETECTION = "detection"
@@ -21,11 +21,11 @@ BlockKey = tuple[str, str | None, str]  # target, department, origin
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What must not pass. `department`: `None` for all; `expires_at`: `None` until lifted.
+    """A target that must not pass. `department`: `None` for all; `expires_at`: `None` until lifted.
 
-    `origin`: a `BlockOrigin`, that of a list with the list's name. `announced`: whether `ip:blocked` has been published
-    for it, so that a crash in between repeats and never omits it. `number`: by which the kernel knows it; 0: not yet.
-    `is_provisional`: its times are by a clock that nobody trusted, and are put right when the true time is known.
+    `origin`: a `BlockOrigin`, with the list's name for a list. `announced`: `ip:blocked` has been published, so that a
+    crash in between repeats and never omits it. `number`: its number in the kernel; 0: none yet. `is_provisional`: its
+    times are by an untrusted clock, and are corrected when the true time is known.
     """
 
     target: str
@@ -41,17 +41,17 @@ class Block:
 
     @property
     def key(self) -> BlockKey:
-        """A target is blocked at most once for each department by each origin."""
+        """Identifies the block: an origin blocks a target at most once for each department."""
         return self.target, self.department, self.origin
 
     @property
     def kind(self) -> TargetKind:
-        """What its target is."""
+        """The kind of its target."""
         return kind_of(self.target)
 
     @property
     def ends_s(self) -> float:
-        """When it ends, in seconds; infinity for one until lifted."""
+        """Its end, in seconds since the epoch; infinity for a block until lifted."""
         return inf if self.expires_at is None else self.expires_at.timestamp()
 
     def is_live(self, wall: datetime) -> bool:
@@ -59,7 +59,7 @@ class Block:
         return self.expires_at is None or self.expires_at > wall
 
     def moved_by(self, jump: timedelta) -> "Block":
-        """A provisional block by the true time, which is this far from the time that it was ordered by."""
+        """A provisional block with its times corrected by this much."""
         ends = None if self.expires_at is None else self.expires_at + jump
         return replace(self, started_at=self.started_at + jump, expires_at=ends, is_provisional=False)
 
@@ -70,10 +70,9 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class BlockRequest:
-    """What somebody asks to be blocked, as it was sent. `duration_s`: 0 until lifted; `department`: `None` for all.
+    """An order to block a target, as it was sent. `duration_s`: 0 until lifted; `department`: `None` for all.
 
-    `origin`: as of a `Block`. `caller_address`: where the request came from, which it must not block; `None` for the
-    appliance itself.
+    `origin`: as of a `Block`. `caller_address`: the sender's, which must not be blocked; `None`: the appliance itself.
     """
 
     target: str

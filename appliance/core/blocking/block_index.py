@@ -1,7 +1,7 @@
-"""The register of blocks: which there are, what they claim of the kernel, and which have come to their end.
+"""The index of blocks: finds them by key, number and end, and knows the ranges that they claim in the kernel's sets.
 
-A block claims a range in one of the kernel's sets; a name's claims a range for each address that it was seen to resolve
-to. Nothing here walks all blocks but what says so.
+A block claims a range in one set; the block of a name claims one for each address that the name was seen to resolve to.
+No method here walks all blocks, except for `__iter__`.
 """
 
 import heapq
@@ -19,14 +19,14 @@ from appliance.core.blocking.targets import TargetKind
 
 
 class Claim(NamedTuple):
-    """A range that must not pass, and in which set it stands."""
+    """A range that must not pass, and its set."""
 
     block_set: BlockSet
     range: Range
 
 
 class IndexChange(NamedTuple):
-    """Claims that go and claims that come, and the questions that may be answered otherwise from now on."""
+    """Claims that go, claims that come, and the questions to name servers whose denial may have changed."""
 
     dropped: Sequence[Claim]
     put: Sequence[Claim]
@@ -34,7 +34,7 @@ class IndexChange(NamedTuple):
 
 
 class BlockIndex:
-    """All blocks that were not lifted and have not run out."""
+    """All blocks that are neither lifted nor expired."""
 
     def __init__(self) -> None:
         self.names = BlockedNames()
@@ -42,66 +42,66 @@ class BlockIndex:
         self._by_number: dict[int, BlockKey] = {}
         self._counts: Counter[str | None] = Counter()  # by department
         self._origins: Counter[str] = Counter()
-        # A heap, by end and order of arrival; of a learned address with it, of a block without.
+        # A heap by end and order of arrival; with the address for a learned address, with "" for a block.
         self._ends: list[tuple[float, int, BlockKey, str]] = []
         self._arrivals = count()
         self._number = 0
 
     def __len__(self) -> int:
-        """How many blocks there are."""
+        """The number of blocks."""
         return len(self._blocks)
 
     def __contains__(self, key: object) -> bool:
-        """Whether this block is here."""
+        """Whether there is a block with this key."""
         return key in self._blocks
 
     def __iter__(self) -> Iterator[Block]:
-        """All of them."""
+        """All blocks."""
         return iter(self._blocks.values())
 
     def __getitem__(self, key: BlockKey) -> Block:
-        """The block as it stands."""
+        """The block with this key."""
         return self._blocks[key]
 
     def get(self, key: Hashable) -> Block | None:
-        """The block as it stands, or `None`."""
+        """The block with this key, or `None`."""
         return self._blocks.get(key)
 
     def count(self, department: str) -> int:
-        """How many concern this department."""
+        """The number of blocks that concern this department."""
         return self._counts[None] + self._counts[department]
 
     def find(self, target: str, department: str | None, origin: str | None) -> list[Block]:
-        """The blocks of this target there; `origin`: `None` for those of every one."""
+        """The blocks of this target in this department; `origin`: `None` for every origin."""
         origins = [*self._origins] if origin is None else [origin]
         keys = [(target, department, one) for one in origins]
         return [self._blocks[key] for key in keys if key in self._blocks]
 
     def numbered(self, number: int) -> Block | None:
-        """The block that the kernel knows by this number."""
+        """The block with this number in the kernel."""
         key = self._by_number.get(number)
         return None if key is None else self._blocks[key]
 
     def next_number(self) -> int:
-        """A number that no block has."""
+        """A number that no block has, for a new one."""
         self._number = self._number % (MOST_NUMBERS - 1) + 1
         while self._number in self._by_number:
             self._number = self._number % (MOST_NUMBERS - 1) + 1
         return self._number
 
     def apply(self, put: Sequence[Block], taken: Sequence[Block]) -> IndexChange:
-        """Put some blocks, in place of those with their keys, and take others away."""
+        """Put some blocks, in place of those with the same keys, and take others away."""
         questions = {Question(one.target, one.department) for one in (*taken, *put) if one.kind is TargetKind.NAME}
         dropped = [claim for one in taken for claim in self._take(one)]
         dropped += [claim for one in put if one.key in self._blocks for claim in self._take(self._blocks[one.key])]
         return IndexChange(dropped, [claim for one in put for claim in self._put(one)], questions)
 
     def update(self, block: Block) -> None:
-        """The same block, of which something is known that changes no claim."""
+        """Replace a block by one with the same key and the same claims."""
         self._blocks[block.key] = block
 
     def learn(self, learned: Iterable[LearnedAddress]) -> IndexChange:
-        """Note what names resolve to; of blocks that are gone, nothing."""
+        """Add addresses that names resolve to, if the blocks of the names still exist."""
         dropped, put = [], []
         for one in learned:
             if one.block in self._blocks:
@@ -112,7 +112,7 @@ class BlockIndex:
         return IndexChange(dropped, put)
 
     def forget(self, learned: Iterable[LearnedAddress]) -> IndexChange:
-        """Names do not resolve to these any more."""
+        """Remove addresses that names do not resolve to any more."""
         dropped = []
         for one in learned:
             dropped.append(self._address_claim(one))
@@ -120,7 +120,7 @@ class BlockIndex:
         return IndexChange(dropped, [])
 
     def take_expired(self, at_s: float) -> tuple[list[Block], list[LearnedAddress]]:
-        """The blocks and the learned addresses that have come to their end; each is told once."""
+        """Blocks and learned addresses that have expired; each is returned once."""
         blocks, learned = [], []
         while self._ends and self._ends[0][0] <= at_s:
             ends, _, key, address = heapq.heappop(self._ends)
@@ -149,7 +149,7 @@ class BlockIndex:
         self._by_number.pop(known.number, None)
         self._counts[known.department] -= 1
         self._origins[known.origin] -= 1
-        self._origins += Counter()  # without what nobody has
+        self._origins += Counter()  # drops origins without blocks
         if known.kind is TargetKind.NAME:
             yield from [_claim(known, one.address, one.ends) for one in self.names.take(known).values()]
         else:

@@ -1,19 +1,19 @@
-"""Denials: the names that the kernel's DNS filter refuses to look up, for whom, and where it stands."""
+"""Denials: the look-ups that the kernel's DNS filter refuses."""
 
 from typing import NamedTuple
 
 
 class Question(NamedTuple):
-    """A name, with all below it, as a department asks for it. `department`: `None`: every one."""
+    """A look-up of a name, or any name below it, by a department. `department`: `None`: all."""
 
     name: str
     department: str | None
 
 
 class Denial(NamedTuple):
-    """A question that is refused. `ends`: until when, in seconds; infinity for one until lifted.
+    """A question that is refused. `ends`: seconds since the epoch; infinity until lifted.
 
-    `mark`: the origin and the number of the block that it is there for (`core.blocking.sets.mark_of`).
+    `mark`: origin and number of its block (`core.blocking.sets.mark_of`).
     """
 
     question: Question

@@ -1,4 +1,4 @@
-"""Where a department's blocks hold, and who was hit there."""
+"""Places where a department's blocks are in force, and hits on these blocks."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from appliance.core.machine import Facing, Network
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a department's blocks hold. `networks`: empty: everything at the interface that no other there claims."""
+    """A department's share of an interface. `networks`: empty: all addresses there that no other department claims."""
 
     department: str
     interface: str
@@ -18,7 +18,7 @@ class Place:
 
 
 class Hit(NamedTuple):
-    """How many packets of a host were stopped by a block. `mark`: the block's."""
+    """The number of a host's packets that a block stopped. `mark`: the block's."""
 
     mark: int
     host: str
@@ -26,7 +26,7 @@ class Hit(NamedTuple):
 
 
 def new_hits(hits: Iterable[Hit], before: Mapping[tuple[int, str], int]) -> Sequence[Hit]:
-    """What has come since, the most first. `before`: packets by mark and host; less than that, and it began anew."""
+    """Hits since the previous look, most frequent first. `before`: packets by mark, host; lower counts restarted."""
     news = []
     for hit in hits:
         known = before.get((hit.mark, hit.host), 0)

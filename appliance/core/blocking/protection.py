@@ -1,4 +1,4 @@
-"""Protection: what must never be blocked, so that nobody locks the appliance, or himself, out."""
+"""Protection: targets that must never be blocked, so that people lock out neither the appliance nor themselves."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from appliance.core.blocking.targets import Network, TargetKind, kind_of
 VERSIONS = {Family.HOSTS4: 4, Family.PREFIXES4: 4, Family.HOSTS6: 6, Family.PREFIXES6: 6}
 NOBODYS = "loopback, unspecified and multicast addresses are never blocked"
 EVERYTHING = "it would block everything; give longer prefixes"
-# What holds all addresses of a version that are in use (RFC 4291 section 2.4 and its registry: unicast is 2000::/3).
+# All addresses of a version that are in use (RFC 4291 section 2.4 and its registry: unicast is 2000::/3).
 WHOLE = {4: ip_network("0.0.0.0/0"), 6: ip_network("2000::/3")}
 
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """A network that must never be blocked, and the rule that says so, for a person."""
+    """A network that must never be blocked, and the reason as a sentence for people."""
 
     network: Network
     rule: str
@@ -34,7 +34,7 @@ def protected_host(address: IPv4Address | IPv6Address, rule: str) -> Protected:
 
 
 class Protections:
-    """All that is protected at an instant; asked for thousands of targets at once."""
+    """All that is protected at one instant; made for questions about thousands of targets."""
 
     def __init__(self, protected: Iterable[Protected], macs: Iterable[str] = (), names: Iterable[str] = ()) -> None:
         """`macs` and `names`: the appliance's own."""
@@ -45,17 +45,17 @@ class Protections:
         self._names = tuple(names)
 
     def with_caller(self, address: str) -> "Protections":
-        """These, and the address that a command comes from."""
+        """These protections, and one of the address that a command comes from."""
         caller = protected_host(ip_address(address), "this command comes from it")
         made, version = Protections([], self._macs, self._names), caller.network.version
         made._ranges = {**self._ranges, version: [*self._ranges[version], (*_bounds(caller.network), caller.rule)]}
         return made
 
     def rule_for(self, target: str) -> str | None:
-        """The rule that forbids blocking this target, or `None`. That a prefix only touches one counts.
+        """The rule that forbids blocking this target, or `None`. A prefix that overlaps a protected one is forbidden.
 
-        Of names only the appliance's own are protected, by which people find it; where another resolves to what is
-        protected, that address is left out, because anybody may let his name resolve to it.
+        The only protected names are the appliance's own, by which people find it. Where another name resolves to a
+        protected address, just that address is not blocked, because anyone may point a name at it.
         """
         kind = kind_of(target)
         if kind is TargetKind.NAME:

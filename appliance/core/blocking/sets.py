@@ -1,7 +1,7 @@
-"""Slots: in which of the kernel's sets a target stands, and as which range of numbers.
+"""Sets of the kernel: which one has a target, and as which range of numbers.
 
-Single addresses stand in hash sets, prefixes in interval sets, for all departments or for one. What a set notes of an
-element is its mark: the origin and the number of the block that it is there for.
+Single addresses are in hash sets, prefixes in interval sets, for all departments or for one. A set keeps a mark with
+each element: the origin and the number of its block.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from appliance.core.blocking.targets import TargetKind, kind_of
 
 
 class Family(StrEnum):
-    """The kinds of sets."""
+    """The five kinds of sets, by what they contain."""
 
     HOSTS4 = "hosts4"
     HOSTS6 = "hosts6"
@@ -27,7 +27,7 @@ class Family(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a set holds: nftables' name of the type, its bits, and whether ranges of it."""
+    """The elements of a set: nftables' name of their type, its bits, and whether they are ranges."""
 
     type: str
     bits: int
@@ -44,25 +44,25 @@ SHAPES: Mapping[Family, Shape] = {
 
 
 class BlockSet(NamedTuple):
-    """One set. `department`: `None` for all."""
+    """One set in the kernel. `department`: `None` for all."""
 
     family: Family
     department: str | None
 
     @property
     def name(self) -> str:
-        """The set's name in the kernel; a department's id has no dot at its beginning, so that no two are the same."""
+        """The set's name in the kernel; unique, because no department's id begins with a dot."""
         return self.family if self.department is None else f"{self.family}.{self.department}"
 
 
 class Element(NamedTuple):
-    """What the kernel notes of an element. `remaining_s`: until it drops it; `None`: it never does."""
+    """What the kernel keeps with an element. `remaining_s`: until it drops the element; `None`: never."""
 
     mark: int
     remaining_s: float | None
 
 
-# The mark's upper four bits tell the origin, so that the kernel can count by it; 0 would look like no mark.
+# The mark's upper four bits are the origin, so that the kernel can count by it; 0 would look like no mark.
 ORIGIN_SHIFT = 28
 ORIGIN_MASK = 0xF << ORIGIN_SHIFT
 MOST_NUMBERS = 1 << ORIGIN_SHIFT
@@ -70,7 +70,7 @@ ORIGIN_MARKS: Mapping[BlockOrigin, int] = {origin: at << ORIGIN_SHIFT for at, or
 
 
 def mark_of(origin: str, number: int) -> int:
-    """The mark of the elements of a block. `origin`: that of a list with its name."""
+    """The mark of a block's elements. `origin`: for a list with its name."""
     return _origin_mark(origin) | number
 
 
@@ -81,17 +81,17 @@ def _origin_mark(origin: str) -> int:
 
 @lru_cache(maxsize=1024)  # five for each department
 def block_set(family: Family, department: str | None) -> BlockSet:
-    """The set; one value for all that ask."""
+    """The set, as one shared value."""
     return BlockSet(family, department)
 
 
 def number_in(mark: int) -> int:
-    """The number of the block that an element with this mark is there for."""
+    """The number of the block in this mark."""
     return mark & ~ORIGIN_MASK
 
 
 def set_and_range(target: str) -> tuple[Family, int, int]:
-    """The family of a target's set, and the first and last number of its range; not for names."""
+    """The family of a target's set, and the first and last number of its range. The target is no name."""
     kind = kind_of(target)
     if kind is TargetKind.MAC:
         number = int(target.replace(":", ""), 16)

@@ -1,6 +1,6 @@
-"""Targets: what can be blocked, a closed set of kinds, and the one way in which each is written.
+"""Targets of blocks: addresses, prefixes, hardware addresses and names, and the one way to write each.
 
-A target is kept as text, because it travels to people, to the disk and to other firewalls; its kind shows in the text.
+A target is text, because it goes to people, to the disk and to other firewalls; the text shows its kind.
 """
 
 import re
@@ -21,7 +21,7 @@ _WRITTEN_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 
 
 class TargetKind(StrEnum):
-    """What a target is."""
+    """The kinds of targets."""
 
     ADDRESS = "address"
     PREFIX = "prefix"
@@ -41,8 +41,8 @@ def kind_of(target: str) -> TargetKind:
 def parse_target(text: str) -> str:
     """The one way to write this target: `10.0.0.5`, `10.0.0.0/24`, `2001:db8::1`, `02:00:5e:10:00:01`, `example.com`.
 
-    Raises `Refused` (`E_BAD_REQUEST`) for anything else, a prefix with host bits set among it: it is unclear whether
-    the host or its network was meant.
+    Raises `Refused` (`E_BAD_REQUEST`) for anything else, also for a prefix with host bits set: it could mean the host
+    or its network.
     """
     asked = text.strip().lower()
     if not asked or len(asked) > LONGEST_TARGET or "%" in asked:
@@ -57,7 +57,7 @@ def parse_target(text: str) -> str:
 
 
 def target_text(network: Network) -> str:
-    """A prefix as text; one that holds a single address is written as that address."""
+    """A prefix as text; a prefix of one address is written as that address."""
     return str(network.network_address) if network.num_addresses == 1 else str(network)
 
 
@@ -80,9 +80,9 @@ def _network(asked: str) -> Network:
 
 
 def _name(asked: str) -> str | None:
-    """The domain name as it stands in packets, without the last dot; `None`: this is no name.
+    """The domain name as in packets, without the last dot; `None`: this is no name.
 
-    A name has a dot and its last label is no number: neither `server1` nor `10.0.0.256` is meant as one.
+    A name has a dot, and its last label is no number: so neither `server1` nor `10.0.0.256` is one.
     """
     if "/" in asked or ":" in asked:
         return None
@@ -96,7 +96,7 @@ def _name(asked: str) -> str | None:
 
 
 def _unmapped(network: Network) -> Network:
-    # ::ffff:10.0.0.5 never stands in a packet: the sender meant the IPv4 host.
+    # ::ffff:10.0.0.5 is never in a packet: the sender meant the IPv4 host.
     mapped = getattr(network.network_address, "ipv4_mapped", None)
     if mapped is not None and network.prefixlen >= 96:
         return ip_network((mapped, network.prefixlen - 96))

@@ -1,6 +1,6 @@
-"""Netlink's attribute trees: bytes to values and back, in network byte order where the packet filter wants it.
+"""Reads and builds netlink messages and their attribute trees (linux/netlink.h), without a socket.
 
-Pure: what is built here is sent by whoever holds a socket. linux/netlink.h tells the form.
+Numbers are in network byte order where the packet filter wants it.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ REQUEST, ACK, DUMP, CREATE, INTERRUPTED = 0x1, 0x4, 0x300, 0x400, 0x10  # NLM_F_
 
 
 def attributes(tree: bytes) -> dict[int, bytes]:
-    """One level of an attribute tree, by type."""
+    """The attributes of one level of a tree, by type."""
     found = {}
     at, end = 0, len(tree)
     while at < end:
@@ -27,7 +27,7 @@ def attributes(tree: bytes) -> dict[int, bytes]:
 
 
 def members(tree: bytes) -> Iterator[bytes]:
-    """The members of an attribute that holds many of one type."""
+    """The members of an attribute that is a list."""
     at, end = 0, len(tree)
     while at < end:
         length, _ = ATTRIBUTE.unpack_from(tree, at)
@@ -36,34 +36,34 @@ def members(tree: bytes) -> Iterator[bytes]:
 
 
 def attribute(kind: int, payload: bytes) -> bytes:
-    """One attribute, padded."""
+    """Build one attribute, padded."""
     length = ATTRIBUTE.size + len(payload)
     return ATTRIBUTE.pack(length, kind) + payload + bytes(-length % 4)
 
 
 def number(found: dict[int, bytes], kind: int) -> int:
-    """The number in an attribute."""
+    """The number in an attribute of this type."""
     return int.from_bytes(found[kind], "big")
 
 
 def text(name: str) -> bytes:
-    """A name as the kernel takes it."""
+    """Encode a name."""
     return name.encode() + b"\0"
 
 
 def name_in(value: bytes) -> str:
-    """A name as the kernel gives it."""
+    """Decode a name."""
     return value.rstrip(b"\0").decode()
 
 
 def message(kind: int, flags: int, family: int, payload: bytes, *, sequence: int = 0, resource: int = 0) -> bytes:
-    """One message of the packet filter's."""
+    """Build one message to the packet filter."""
     length = HEADER.size + FAMILY.size + len(payload)
     return HEADER.pack(length, kind, flags, sequence, 0) + FAMILY.pack(family, 0, resource) + payload
 
 
 def messages(received: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-    """Type, flags, sequence number and what follows the header, of each message that came in one piece."""
+    """Split received bytes into messages: type, flags, sequence number, and the bytes behind the header."""
     at = 0
     while at < len(received):
         length, kind, flags, sequence, _ = HEADER.unpack_from(received, at)

@@ -18,7 +18,7 @@ from eventlet import tpool
 from eventlet.semaphore import Semaphore
 
 from appliance.core.blocking.block import Block
-from appliance.core.blocking.lists.export import FORMS, Decisions, decisions, minimal_prefixes, stream
+from appliance.core.blocking.lists.export import FORMS, Decisions, find_decisions, minimal_prefixes, write_stream
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.core.text import clipped
@@ -89,14 +89,14 @@ class BlockExports:
             return turned_away(refused)
         with self._making:
             now = self._clock()
-            current = tpool.execute(decisions, self._of(department, now))
+            current = tpool.execute(find_decisions, self._of(department, now))
             startup = _query(environ, "startup") == "true"
             before: Decisions = {} if startup else self._told.get(grant.id, {})
             self._told[grant.id] = current
             self._told.move_to_end(grant.id)
             while len(self._told) > MOST_BOUNCERS:
                 self._told.popitem(last=False)
-            return Answer(JSON, tpool.execute(stream, current, before, now.wall))
+            return Answer(JSON, tpool.execute(write_stream, current, before, now.wall))
 
     def _granted(self, environ: Environ) -> Grant:
         return self._grant_of(token_of(environ), environ, self._clock())

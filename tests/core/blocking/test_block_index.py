@@ -3,7 +3,7 @@ from ipaddress import ip_address
 
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.block_index import BlockIndex
-from appliance.core.blocking.blocked_names import MOST_TOLD, AnswerCache, LearnedAddress
+from appliance.core.blocking.blocked_names import MOST_NAMES, AnswerCache, LearnedAddress
 from appliance.core.blocking.protection import Protections, protected_host
 from appliance.core.blocking.sets import BlockSet, Family, mark_of, number_in
 from appliance.core.traffic.dns import DnsAnswer
@@ -163,7 +163,7 @@ def test_what_was_told_is_remembered_for_a_day_by_name_and_in_bounds() -> None:
         told.note("a", answer("many.com", f"10.3.1.{number}"), NOON_S)
     many = [its.addresses for _, its in told.find({"many.com"}, NOON_S)]
     assert many == [(f"10.3.1.{number}",) for number in range(84, 100)]
-    for number in range(MOST_TOLD):
+    for number in range(MOST_NAMES):
         told.note("a", answer(f"n{number}.net", "10.4.1.1"), NOON_S)
     assert not any(told.find({"many.com"}, NOON_S))
     assert any(told.find({"n0.net"}, NOON_S))

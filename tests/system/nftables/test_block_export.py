@@ -2,7 +2,7 @@
 
 import subprocess
 
-from appliance.core.blocking.lists.export import minimal_prefixes, nftables
+from appliance.core.blocking.lists.export import minimal_prefixes, write_nftables
 
 SCRIPT = 'nft -f /dev/stdin <<< "$0" && nft -f /dev/stdin <<< "$0" && nft list ruleset'
 
@@ -10,7 +10,10 @@ SCRIPT = 'nft -f /dev/stdin <<< "$0" && nft -f /dev/stdin <<< "$0" && nft list r
 def test_nft_takes_the_file_again_and_again() -> None:
     for covered in (minimal_prefixes(["10.0.0.0/24", "192.0.2.1", "2001:db8::1"]), minimal_prefixes([])):
         done = subprocess.run(
-            ["unshare", "--net", "bash", "-c", SCRIPT, nftables(covered)], capture_output=True, text=True, check=False
+            ["unshare", "--net", "bash", "-c", SCRIPT, write_nftables(covered)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("table inet appliance_blocks") == 1

@@ -1,4 +1,4 @@
-"""Spans: the addresses of a target as numbers, for who has to look at 100,000 of them.
+"""Address ranges: the addresses of a target as numbers, fast enough for 100,000 targets.
 
 `ipaddress` takes ten times as long to read a target.
 """
@@ -11,7 +11,7 @@ _FAMILY = {4: AF_INET, 6: AF_INET6}
 
 
 class AddressRange(NamedTuple):
-    """The addresses of a prefix: IP version, the first one, and the prefix's length. It sorts by where it begins."""
+    """The addresses of a prefix: IP version, first address, and the prefix's length. Ranges sort by their begin."""
 
     version: int
     first: int
@@ -24,7 +24,7 @@ class AddressRange(NamedTuple):
 
 
 def address_range(target: str) -> AddressRange | None:
-    """The addresses of a target as `parse_target` writes it; `None`: it is no address or prefix."""
+    """The range of a target as `parse_target` writes it; `None`: the target is no address or prefix."""
     address, _, length = target.partition("/")
     version = 6 if ":" in address else 4
     try:
@@ -34,6 +34,6 @@ def address_range(target: str) -> AddressRange | None:
     return AddressRange(version, first, int(length) if length else BITS[version])
 
 
-def is_inside(span: AddressRange, other: AddressRange) -> bool:
-    """Whether all addresses of this span are among the other's."""
-    return span.version == other.version and other.first <= span.first and span.last <= other.last
+def is_inside(one: AddressRange, other: AddressRange) -> bool:
+    """Whether the other range contains all addresses of this one."""
+    return one.version == other.version and other.first <= one.first and one.last <= other.last

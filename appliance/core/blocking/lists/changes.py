@@ -1,7 +1,7 @@
-"""Imported lists: what has to change for the blocks to be what a list says.
+"""Compares an imported list with its blocks: which to lift, and which to add.
 
-A list's blocks are its own, told from all others by their origin: what somebody blocked by hand stays when it leaves
-the list, and the other way round.
+A list changes only its own blocks, which it knows by their origin: a target that is also blocked by hand stays blocked
+when it leaves the list, and the other way round.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -14,14 +14,14 @@ from appliance.core.blocking.lists.parser import ORIGIN, BlockList
 
 @dataclass(frozen=True, slots=True)
 class ListChanges:
-    """What is to be lifted first, and what is to be blocked then."""
+    """Blocks to lift first, and requests to block after that."""
 
     lifted: tuple[Block, ...]
     requests: tuple[BlockRequest, ...]
 
 
-def list_changes(known: BlockList, targets: Sequence[str], blocks: Iterable[Block], wall: datetime) -> ListChanges:
-    """What makes this list's blocks those of its targets. `blocks`: all that there are."""
+def compare_list(known: BlockList, targets: Sequence[str], blocks: Iterable[Block], wall: datetime) -> ListChanges:
+    """The changes that make this list's blocks equal to its targets. `blocks`: of all origins."""
     own = [block for block in blocks if block.origin == known.origin]
     wanted = frozenset(targets)
     lifted = [block for block in own if _is_wrong(block, known, wanted)]
@@ -32,20 +32,20 @@ def list_changes(known: BlockList, targets: Sequence[str], blocks: Iterable[Bloc
     return ListChanges(tuple(lifted), tuple(requests))
 
 
-def orphans(lists: Collection[BlockList], blocks: Iterable[Block]) -> tuple[Block, ...]:
-    """The blocks of lists that are not configured any more."""
+def find_orphans(lists: Collection[BlockList], blocks: Iterable[Block]) -> tuple[Block, ...]:
+    """The blocks of lists that are no longer configured."""
     origins = {one.origin for one in lists}
     return tuple(block for block in blocks if block.origin.startswith(ORIGIN) and block.origin not in origins)
 
 
 def _is_wrong(block: Block, known: BlockList, wanted: Collection[str]) -> bool:
-    # What has left a list with a duration runs out by itself.
+    # An entry that left a list with a duration expires by itself.
     is_gone = block.target not in wanted and not (known.duration_s and block.expires_at)
     return is_gone or block.department != known.department
 
 
 def _is_due(block: Block, known: BlockList, wall: datetime) -> bool:
-    """Whether the block has to be made anew: else it may run out before the look after the next one."""
+    """Whether the block has to be renewed, because it may expire before the reading after the next."""
     remaining_s = block.remaining_s(wall)
     if remaining_s is None or not known.duration_s:
         return (remaining_s is None) != (not known.duration_s)

@@ -1,8 +1,8 @@
-"""Exports: the wanted blocks in the forms that other firewalls read, for a position that cannot enforce by itself.
+"""Exports the wanted blocks in the forms that other firewalls read, for a position that cannot enforce by itself.
 
-Each form holds addresses and prefixes, none inside another, in their order; so the same blocks give the same text, and
-a firewall that refuses overlaps takes it. MAC addresses and names are left out, because these forms have no place for
-them; where there are comments, one tells how many.
+Each form has addresses and prefixes, none inside another, in order: so the same blocks give the same text, and a
+firewall that refuses overlaps takes it. MAC addresses and names are left out, because these forms have no place for
+them; where a form has comments, one says how many.
 """
 
 import json
@@ -15,12 +15,12 @@ from appliance.core.blocking.lists.address_ranges import address_range
 from appliance.core.blocking.targets import TargetKind
 
 TABLE = "appliance_blocks"  # of nftables, and the name of MikroTik's address list
-LONGEST_DECISION_S = 10 * 365 * 86_400  # a block until lifted, for who must have an end
+LONGEST_DECISION_S = 10 * 365 * 86_400  # a block until lifted, in a form that needs an end
 
 
 @dataclass(frozen=True, slots=True)
 class MinimalPrefixes:
-    """What is blocked, by IP version, none inside another, and how many targets are of another kind."""
+    """Blocked addresses and prefixes by IP version, none inside another, and the number of targets of other kinds."""
 
     v4: tuple[str, ...]
     v6: tuple[str, ...]
@@ -28,31 +28,31 @@ class MinimalPrefixes:
 
 
 def minimal_prefixes(targets: Iterable[str]) -> MinimalPrefixes:
-    """The addresses and prefixes among these targets without those that others hold already."""
-    spans, others = [], set()
+    """The addresses and prefixes among these targets, without those inside others."""
+    ranges, others = [], set()
     for target in {*targets}:
-        span = address_range(target)
-        if span is None:
+        one = address_range(target)
+        if one is None:
             others.add(target)
         else:
-            spans.append((span, target))
-    # Of two prefixes that overlap one holds the other: in this order, right behind it or behind others that it holds.
+            ranges.append((one, target))
+    # Of two prefixes that overlap one contains the other. Sorted, it comes first, and behind it all that it contains.
     found: dict[int, list[str]] = {4: [], 6: []}
     end = (0, -1)
-    for span, target in sorted(spans):
-        if (span.version, span.first) > end:
-            found[span.version].append(target)
-            end = span.version, span.last
+    for one, target in sorted(ranges):
+        if (one.version, one.first) > end:
+            found[one.version].append(target)
+            end = one.version, one.last
     return MinimalPrefixes(tuple(found[4]), tuple(found[6]), len(others))
 
 
-def plain(covered: MinimalPrefixes) -> str:
-    """A target a line."""
+def write_plain(covered: MinimalPrefixes) -> str:
+    """One target on each line."""
     return "".join(f"{line}\n" for line in (*_comments(covered), *covered.v4, *covered.v6))
 
 
-def nftables(covered: MinimalPrefixes) -> str:
-    """A file for `nft -f`: a table of its own, which drops what comes from a target or goes to it."""
+def write_nftables(covered: MinimalPrefixes) -> str:
+    """A file for `nft -f`: a table of its own that drops packets from and to the targets."""
     table = f"table inet {TABLE}"
     sets = [*_nft_set("blocked4", "ipv4_addr", covered.v4), *_nft_set("blocked6", "ipv6_addr", covered.v6)]
     rules = [f"    {family} {end} @{name} drop" for name, family in _FAMILIES for end in ("saddr", "daddr")]
@@ -66,7 +66,7 @@ def nftables(covered: MinimalPrefixes) -> str:
             "  }",
         )
     ]
-    # To add what may be there, then delete it, then make it: so the file replaces what an earlier one has left.
+    # Deleting a missing table is an error, so it is added first: the file replaces the table of an earlier one.
     lines = [*_comments(covered), table, f"delete {table}", f"{table} {{", *sets, *chains, "}"]
     return "".join(f"{line}\n" for line in lines)
 
@@ -79,8 +79,8 @@ def _nft_set(name: str, kind: str, targets: Sequence[str]) -> list[str]:
     return [f"  set {name} {{", f"    type {kind}; flags interval;", *elements, "  }"]
 
 
-def mikrotik(covered: MinimalPrefixes) -> str:
-    """A script for `/import` that replaces the address list."""
+def write_mikrotik(covered: MinimalPrefixes) -> str:
+    """A RouterOS script for `/import` that replaces the address list."""
     lines = list(_comments(covered))
     for menu, targets in (("/ip firewall address-list", covered.v4), ("/ipv6 firewall address-list", covered.v6)):
         lines += [menu, f"remove [find list={TABLE}]"]
@@ -94,14 +94,18 @@ def _comments(covered: MinimalPrefixes) -> list[str]:
     return [f"# {count} addresses and prefixes are to be blocked{more}"]
 
 
-# By the ending of their name.
-FORMS: Mapping[str, Callable[[MinimalPrefixes], str]] = {"txt": plain, "nft": nftables, "rsc": mikrotik}
+# File name extension -> form.
+FORMS: Mapping[str, Callable[[MinimalPrefixes], str]] = {
+    "txt": write_plain,
+    "nft": write_nftables,
+    "rsc": write_mikrotik,
+}
 
 Decisions = Mapping[str, tuple[Block, datetime | None]]  # by target, the longest-lived block of it and its end
 
 
-def decisions(blocks: Iterable[Block]) -> Decisions:
-    """What CrowdSec calls decisions: one for each target."""
+def find_decisions(blocks: Iterable[Block]) -> Decisions:
+    """CrowdSec's decisions: the longest-lived block of each address and prefix."""
     found: dict[str, tuple[Block, datetime | None]] = {}
     for block in blocks:
         if block.kind not in {TargetKind.ADDRESS, TargetKind.PREFIX}:
@@ -112,8 +116,8 @@ def decisions(blocks: Iterable[Block]) -> Decisions:
     return found
 
 
-def stream(now: Decisions, before: Decisions, wall: datetime) -> str:
-    """The decision stream of CrowdSec's local API: what is new since `before`, and what is gone."""
+def write_stream(now: Decisions, before: Decisions, wall: datetime) -> str:
+    """The decision stream of CrowdSec's local API, in JSON: decisions that came since `before`, and those that went."""
     new = [block for target, (block, end) in now.items() if target not in before or before[target][1] != end]
     deleted = [block for target, (block, _) in before.items() if target not in now]
     return json.dumps(

@@ -1,6 +1,6 @@
-"""Block lists: what of a file that somebody publishes is to be blocked, and which of its lines mean nothing.
+"""Reads a published block list: the targets to block, and the lines without meaning.
 
-A list's format is not declared: each line is read by what it looks like, because lists change their form over night.
+The format of a list is not declared: the parser judges each line by its look, because lists change form over night.
 
     10.0.0.5  10.0.0.0/8  2001:db8::/32  10.0.0.1-10.0.0.9  aa:bb:cc:dd:ee:ff  example.com   an entry, alone on its line
     0.0.0.0 example.com example.org                            a hosts file: the names are meant, not the address
@@ -8,10 +8,10 @@ A list's format is not declared: each line is read by what it looks like, becaus
     {"ip": "10.0.0.5"}                                         an object a line
     elements = { 10.0.0.5, 10.0.0.0/8 timeout 1h }             what `nft list` prints, and what `nft -f` reads
 
-`#` begins a comment, and `;` after a space. An address with something else behind it is no entry: it may be a hosts
-file of somebody's own network, where the addresses are anything but what is to be blocked.
+`#` begins a comment, and `;` after a space. An address with another word behind it is no entry: it may be a hosts file
+of the user's own network, whose addresses must not be blocked.
 
-A line that means nothing is told with its number and costs only itself.
+A line without meaning is reported with its number, and the other lines are used.
 """
 
 import json
@@ -26,16 +26,16 @@ from appliance.core.refusal import Refused
 ORIGIN = "list:"  # what the origins of all lists begin with
 LARGEST_BYTES = 16 << 20  # 100,000 lines of 160 characters; the largest public lists of addresses have 5 MB
 MOST_ENTRIES = 100_000  # as many as can be blocked at all
-LONGEST_LINE = 65_536  # bytes: nftables' elements may stand all in one line
-MOST_TOLD = 20  # faults of one list that are told one by one; a person who has mended those asks again
+LONGEST_LINE = 65_536  # bytes: nftables' elements may all be on one line
+MOST_REPORTED = 20  # faults of one list that are reported one by one; people mend those and ask again
 LONGEST_SHOWN = 60  # characters of a faulty entry: enough to find it
 
-# What a hosts file leads unwanted names to, and the names that are in every hosts file anyway.
-SINKS = frozenset({"0.0.0.0", "127.0.0.1", "::", "::1"})  # noqa: S104  read in a file, bound to by nobody
+# Addresses that a hosts file gives unwanted names, and names that are in every hosts file anyway.
+SINKS = frozenset({"0.0.0.0", "127.0.0.1", "::", "::1"})  # noqa: S104  read from a file, never bound to
 LOCAL_NAMES = frozenset(
     {"localhost", "localhost.localdomain", "local", "broadcasthost", "ip6-localhost", "ip6-loopback", "0.0.0.0"}  # noqa: S104
 )
-JSON_KEYS = ("value", "ip", "address", "cidr", "prefix", "mac", "domain")  # the first of these that is there counts
+JSON_KEYS = ("value", "ip", "address", "cidr", "prefix", "mac", "domain")  # the first of these keys that exists counts
 
 _COMMENT = re.compile(r"#.*|(?:^|\s);.*")
 _ELEMENTS = re.compile(r"\belements?\b[^{}]*\{([^{}]*)")
@@ -48,9 +48,9 @@ _HEADING = re.compile(r"[\"']?[A-Za-z_ -]+[\"']?,.*")
 
 @dataclass(frozen=True, slots=True)
 class BlockList:
-    """A list that is configured. `department`: `None` for all.
+    """A configured list. `department`: `None` for all.
 
-    `duration_s`: how long an entry stays blocked after the list was last seen with it; 0: until it is seen without it.
+    `duration_s`: how long an entry stays blocked after the last reading that had it; 0: until a reading without it.
     """
 
     name: str
@@ -61,16 +61,16 @@ class BlockList:
 
     @property
     def origin(self) -> str:
-        """What its blocks say of where they come from."""
+        """The origin of its blocks."""
         return f"{ORIGIN}{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a source has given: its content and the version that this is, or why there is none.
+    """The answer of a source: its content and the version of that, or why there is none.
 
-    `content`: `None` where it has not changed, and where there is a `trouble`, a sentence for a person. `version`: to
-    ask for with the next time; empty where the source has none.
+    `content`: `None` where it has not changed, or where there is a `trouble`, a sentence for people. `version`: to send
+    with the next request; empty where the source has none.
     """
 
     content: bytes | None = None
@@ -80,7 +80,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class LineFault:
-    """A line, counted from 1, that was not used, as far as it can be shown on one line, and why."""
+    """A line that was not used, and why. `line`: from 1; `text`: as far as it can be shown on one line."""
 
     line: int
     text: str
@@ -89,9 +89,9 @@ class LineFault:
 
 @dataclass(frozen=True, slots=True)
 class ListContents:
-    """What a list says. `targets`: as `parse_target` writes them, each once, in the list's order.
+    """The content of a list. `targets`: as `parse_target` writes them, each once, in the list's order.
 
-    `faults`: the first of them; `fault_count`: all.
+    `faults`: the first `MOST_REPORTED` of them; `fault_count`: all.
     """
 
     targets: tuple[str, ...]
@@ -99,8 +99,8 @@ class ListContents:
     fault_count: int = 0
 
 
-def read(content: bytes) -> ListContents:
-    """What this file says, whatever is in it; for 100,000 lines this takes a second."""
+def parse_list(content: bytes) -> ListContents:
+    """Parse a file; never raises. 100,000 lines take a second."""
     targets: dict[str, None] = {}
     faults: list[LineFault] = []
     fault_count = 0
@@ -111,7 +111,7 @@ def read(content: bytes) -> ListContents:
             targets |= dict.fromkeys(_targets(entry))
         except (_NoEntry, Refused) as fault:
             fault_count += 1
-            if len(faults) < MOST_TOLD:
+            if len(faults) < MOST_REPORTED:
                 faults.append(LineFault(number, _shown(entry), _shown(str(fault).removeprefix("address: "), 200)))
             if len(targets) >= MOST_ENTRIES:
                 break
@@ -123,7 +123,7 @@ class _NoEntry(Exception):
 
 
 def _entries(content: bytes) -> Iterator[tuple[int, str]]:
-    """The entries as they are written, with their line; what is wrong with a line is found by `_targets`."""
+    """The entries as written, with the numbers of their lines; `_targets` finds the faults."""
     reader = _Reader()
     for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         line = raw[: LONGEST_LINE + 1].decode(errors="replace").strip()
@@ -132,14 +132,14 @@ def _entries(content: bytes) -> Iterator[tuple[int, str]]:
 
 
 class _Reader:
-    """Reads line by line; all that it remembers is whether nftables' braces are open, and whether lines have begun."""
+    """Splits lines into entries. It remembers whether nftables' braces are open, and whether there was a line yet."""
 
     def __init__(self) -> None:
         self._is_inside = False
         self._has_begun = False
 
     def entries(self, line: str) -> Iterable[str]:
-        """The entries of this line; a line without sense is its own entry."""
+        """The entries of this line; a line without meaning is itself one."""
         if len(line) > LONGEST_LINE or (line.startswith("{") and '"' in line):
             return [line]
         line = _COMMENT.sub("", line).strip()
@@ -156,7 +156,7 @@ class _Reader:
         pieces = [line.partition("}")[0]] if self._is_inside else []
         pieces += _ELEMENTS.findall(line)
         self._is_inside = "}" not in line if self._is_inside else "}" not in line[line.rindex("{") :]
-        # Behind an element stand its timeout and its counters.
+        # Behind an element come its timeout and its counters.
         return [words[0] for piece in pieces for element in piece.split(",") if (words := element.split())]
 
 
@@ -195,7 +195,7 @@ def _json_value(entry: str) -> str:
 
 
 def _range(first: str, last: str) -> list[str] | None:
-    """The prefixes that cover a range of addresses; `None` where it is none, because names have dashes too."""
+    """The prefixes that cover a range of addresses; `None`: this is no range, as names have dashes too."""
     try:
         return [target_text(one) for one in summarize_address_range(ip_address(first), ip_address(last))]
     except (ValueError, TypeError):
@@ -203,6 +203,6 @@ def _range(first: str, last: str) -> list[str] | None:
 
 
 def _shown(text: str, longest: int = LONGEST_SHOWN) -> str:
-    """A stranger's text for a person's terminal: on one line, without control characters, clipped."""
+    """Text from a list as a terminal can show it: on one line, without control characters, clipped."""
     line = text[:longest].encode("unicode_escape").decode("ascii")
     return line if len(line) <= longest and len(text) <= longest else line[: longest - 3] + "..."

@@ -1,4 +1,4 @@
-"""Questions about blocks: which of many somebody wants to see."""
+"""Filters blocks by the conditions of a query."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +9,10 @@ from appliance.core.blocking.lists.address_ranges import AddressRange, address_r
 
 @dataclass(frozen=True, slots=True)
 class BlockQuery:
-    """What a block must be to be shown; `None` asks for nothing.
+    """The conditions on a block, of which all must be true; `None`: no condition.
 
-    `origin`: as of a block. `contains`: a part of the target or of the reason, in any case. `within`: what must hold
-    all of the target. `expiring_s`: its time is over within these seconds.
+    `origin`: as of a block. `contains`: a part of the target or of the reason, in any case. `within`: contains all of
+    the target. `expiring_s`: the block ends within these seconds.
     """
 
     origin: str | None = None
@@ -22,7 +22,7 @@ class BlockQuery:
 
 
 def matches(block: Block, query: BlockQuery, wall: datetime) -> bool:
-    """Whether this block is one of those that are asked for."""
+    """Whether all conditions of the query are true for this block."""
     return (
         query.origin in (None, block.origin)
         and (query.contains is None or _contains(block, query.contains.casefold()))

@@ -1,7 +1,7 @@
-"""Elements of the kernel's sets, as its packet filter takes and shows them: ranges to bytes and back.
+"""Encodes ranges as elements of the kernel's sets, in netlink attributes, and decodes what the kernel lists.
 
-A hash set has an element for each address. An interval set has one where a range begins, which carries the mark and
-the time that remains, and one behind its last address, unless that is the last of all (linux/netfilter/nf_tables.h).
+A hash set has one element for each address. An interval set has one at the begin of a range, with the mark and the
+remaining time, and one behind its last address, unless that is the last of all (linux/netfilter/nf_tables.h).
 """
 
 import sys
@@ -12,8 +12,8 @@ from appliance.core.blocking.sets import Element, Shape
 from appliance.core.kernel.netlink import ATTRIBUTE, NESTED, attribute, attributes, members, text
 
 LARGEST_LIST_BYTES = 60_000  # an attribute's length has 16 bits
-SHORTEST_MS = 1  # 0 would mean for ever
-LONGEST_MS = 10 * 365 * 86_400 * 1000  # far below what the kernel takes (2^63 ns); nobody waits that long
+SHORTEST_MS = 1  # 0 means for ever
+LONGEST_MS = 10 * 365 * 86_400 * 1000  # far below what the kernel takes (2^63 ns), and long enough
 
 # NFTA_SET_ELEM_* and NFTA_DATA_VALUE
 LIST, MEMBER = 3, 1 | NESTED
@@ -23,11 +23,11 @@ MARK_HEADER = ATTRIBUTE.pack(12, DATA | NESTED) + ATTRIBUTE.pack(8, 1)
 TIMEOUT_HEADER = ATTRIBUTE.pack(12, TIMEOUT)
 
 Bounds = tuple[int, int]
-Point = tuple[int, Element | None]  # an address, and what is noted of it; `None`: the one behind a range's last
+Point = tuple[int, Element | None]  # an address and its element; `None`: the address behind a range's last
 
 
 def added(shape: Shape, pieces: Iterable[Range], at_s: float) -> Iterator[bytes]:
-    """The elements of these pieces, which end as long after now as their end is after `at_s`."""
+    """Encode these pieces for adding. They end as long after now as their `ends` is after `at_s`."""
     key_of = _keys(shape)
     for first, last, ends, mark, _ in pieces:
         element = key_of(first) + MARK_HEADER + mark.to_bytes(4, sys.byteorder)
@@ -38,19 +38,19 @@ def added(shape: Shape, pieces: Iterable[Range], at_s: float) -> Iterator[bytes]
 
 
 def removed(shape: Shape, bounds: Iterable[Bounds]) -> Iterator[bytes]:
-    """What names the elements of these pieces, for taking them away."""
+    """Encode these pieces for removing."""
     key_of = _keys(shape)
     for first, last in bounds:
         yield _member(key_of(first)) + _end(shape, last)
 
 
 def bare(shape: Shape, numbers: Iterable[int]) -> Iterator[bytes]:
-    """Elements that note nothing, for putting them and for taking them away."""
+    """Encode single numbers without a mark, for adding and for removing."""
     return map(_member, map(_keys(shape), numbers))
 
 
 def lists(table: str, set_name: str, elements: Iterable[bytes]) -> Iterator[bytes]:
-    """The elements as the bodies of messages, each no longer than a message may be."""
+    """Pack elements of a set into the bodies of messages, each within the limit of a list."""
     named = attribute(1, text(table)) + attribute(2, text(set_name))
     body: list[bytes] = []
     length = 0
@@ -65,12 +65,12 @@ def lists(table: str, set_name: str, elements: Iterable[bytes]) -> Iterator[byte
 
 
 def everything(table: str, set_name: str) -> bytes:
-    """What names all elements of a set, for taking them away."""
+    """The body of a message that removes all elements of a set."""
     return attribute(1, text(table)) + attribute(2, text(set_name))
 
 
 def points(shape: Shape, answer: bytes) -> list[Point]:
-    """What a message shows of a set, from its body: where a piece begins, and of an interval where it has ended."""
+    """Decode a message's body that lists a set: the begins of its pieces, and of intervals the addresses behind."""
     at = 8 + (shape.bits + 31) // 32 * 4
     return [
         (int.from_bytes(element[8 : 8 + shape.bits // 8], "big"), _standing(element, at))
@@ -79,15 +79,15 @@ def points(shape: Shape, answer: bytes) -> list[Point]:
 
 
 class SeenElements:
-    """What a look at a set has come upon so far."""
+    """The elements that the listing of a set has shown so far."""
 
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
         self._marks: dict[int, int] = {}
-        self._ends = {1 << shape.bits}  # behind the last of all, where the kernel needs no element
+        self._ends = {1 << shape.bits}  # behind the last address of all, where the kernel has no element
 
     def add(self, points: Iterable[Point]) -> None:
-        """The look goes on."""
+        """Add a portion of the listing."""
         for number, standing in points:
             if standing is None:
                 self._ends.add(number)
@@ -95,15 +95,15 @@ class SeenElements:
                 self._marks[number] = standing.mark
 
     def __contains__(self, piece: Range) -> bool:
-        """Whether the piece is there as it should be, its mark and its end."""
+        """Whether the piece was listed with its mark and its end."""
         ends = not self._shape.is_interval or piece.last + 1 in self._ends
         return ends and self._marks.get(piece.first) == piece.mark
 
 
 def _standing(element: bytes, at: int) -> Element | None:
-    """What an element notes behind its key; `None` for one that ends a range.
+    """The content of a listed element behind its key; `None`: the element ends a range.
 
-    The kernel always writes ours alike, so that a long set is read by position; it is six times as fast.
+    The kernel writes ours in one of two forms, so a long set is decoded by byte offsets, six times as fast.
     """
     if len(element) == at + 36:  # data, timeout, expiration
         remaining_s = int.from_bytes(element[at + 28 : at + 36], "big") / 1000

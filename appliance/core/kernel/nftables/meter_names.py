@@ -1,7 +1,7 @@
-"""What the things in the meters' table are called, and which direction of a department they are about.
+"""Names of the objects and chains in the meters' table.
 
-What holds a count bears a name with a fingerprint of what it counts, so that another structure gets other meters, at
-zero, and the same structure finds its own again after a restart.
+The name of an object with a count has a fingerprint of what it counts. So a changed plan gets new meters, at zero, and
+the same plan finds its own again after a restart.
 """
 
 import hashlib
@@ -10,28 +10,28 @@ from collections.abc import Sequence
 from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan
 
-# Part of each fingerprint. To be raised when a release counts something else under the same plan: it makes all meters
-# anew, which costs the bytes since the last reading.
+# Part of each fingerprint. Raise it when a release counts something else under the same plan: all meters are replaced,
+# which costs the bytes since the last reading.
 COUNTS_SINCE = 1
 MOST_HOSTS = 4096  # of a department and family: twice the largest that is asked for; it bounds a spoofer's flood
-ETHERNET_BYTES = 14  # what the kernel counts more for each packet that goes out: linux/if_ether.h: ETH_HLEN
+ETHERNET_BYTES = 14  # the kernel counts these in addition for each outgoing packet; linux/if_ether.h: ETH_HLEN
 
 CHAINS = {"up": "from", "down": "to"}
 
 
 def fingerprint(plan: Plan) -> str:
-    """What a meter of this plan counts, in nine letters; the first tells how the interface faces."""
+    """What a meter of this plan counts, in nine letters; the first is that of the interface's facing."""
     counted = f"{COUNTS_SINCE} {plan.interface} {plan.facing} {sorted(map(str, plan.networks))}"
     return plan.facing[0] + hashlib.sha256(counted.encode()).hexdigest()[:8]
 
 
 def object_name(kind: str, plan: Plan) -> str:
-    """The name of one of the plan's objects."""
+    """The name of the plan's object of this kind."""
     return f"{kind}.{fingerprint(plan)}.{plan.department}"
 
 
 def parse_name(name: str) -> tuple[str, str]:
-    """Of an object's name: the first letter of how its interface faces, and the department."""
+    """The first letter of the interface's facing, and the department, from an object's name."""
     _, counted, department = name.split(".", 2)
     return counted[0], department
 
@@ -42,16 +42,16 @@ def chains_of(plan: Plan) -> list[str]:
 
 
 def unclaimed(plans: Sequence[Plan]) -> Plan:
-    """The plan of what no department of this interface claims, given all that stand there."""
+    """The plan for traffic that no department of this interface claims. `plans`: all of the interface."""
     first = plans[0]
     return Plan(f"unclaimed:{first.interface}", first.interface, first.facing)
 
 
 def is_held(plan: Plan) -> bool:
-    """Whether the position can hold the department at all: where packets are only mirrored, they have passed."""
+    """Whether the kernel can hold the department: mirrored packets are copies, the packets have passed."""
     return plan.facing is not Facing.MIRRORED
 
 
 def outgoing_direction(facing: str) -> str | None:
-    """The direction whose packets are counted with their Ethernet header. `facing`: or its first letter."""
+    """The direction whose packets the kernel counts with their Ethernet header. `facing`: or its first letter."""
     return {"d": "down", "s": "up"}.get(facing[0])

@@ -2,7 +2,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from appliance.core.blocking.block import Block, BlockRequest
-from appliance.core.blocking.lists.changes import list_changes, orphans
+from appliance.core.blocking.lists.changes import compare_list, find_orphans
 from appliance.core.blocking.lists.parser import BlockList
 
 WALL = datetime(2024, 12, 15, 4, 49, 29, tzinfo=UTC)
@@ -21,38 +21,38 @@ def asked(requests: tuple[BlockRequest, ...]) -> list[str]:
 
 def test_what_came_is_blocked_what_went_is_lifted_and_the_rest_is_left_alone():
     present = [block("10.0.0.1"), block("10.0.0.2")]
-    found = list_changes(LIST, ["10.0.0.2", "10.0.0.3"], present, WALL)
+    found = compare_list(LIST, ["10.0.0.2", "10.0.0.3"], present, WALL)
     assert found.lifted == (present[0],)
     assert found.requests == (BlockRequest("10.0.0.3", "on the list bad", 0, None, "list:bad", "list:bad"),)
 
 
 def test_what_others_blocked_is_none_of_a_lists_business():
     others = [block("10.0.0.1", "manual"), block("10.0.0.2", "list:worse")]
-    found = list_changes(LIST, ["10.0.0.2"], others, WALL)
+    found = compare_list(LIST, ["10.0.0.2"], others, WALL)
     assert (found.lifted, asked(found.requests)) == ((), ["10.0.0.2"])
 
 
 def test_a_list_that_moved_to_a_department_moves_its_blocks():
     moved, old = replace(LIST, department="dept123"), block("10.0.0.1")
-    found = list_changes(moved, ["10.0.0.1"], [old], WALL)
+    found = compare_list(moved, ["10.0.0.1"], [old], WALL)
     assert (found.lifted, asked(found.requests)) == ((old,), ["10.0.0.1"])
-    again = list_changes(moved, ["10.0.0.1"], [block("10.0.0.1", department="dept123")], WALL)
+    again = compare_list(moved, ["10.0.0.1"], [block("10.0.0.1", department="dept123")], WALL)
     assert (again.lifted, again.requests) == ((), ())
 
 
 def test_with_a_duration_what_went_runs_out_and_what_stays_is_renewed_in_time():
     present = [block("10.0.0.1", left_s=80_000), block("10.0.0.2", left_s=40_000), block("10.0.0.3", left_s=80_000)]
-    found = list_changes(LASTING, ["10.0.0.2", "10.0.0.3"], present, WALL)
+    found = compare_list(LASTING, ["10.0.0.2", "10.0.0.3"], present, WALL)
     assert (found.lifted, asked(found.requests)) == ((), ["10.0.0.2"])
     assert found.requests[0].duration_s == 86_400
 
 
 def test_a_list_that_gets_or_loses_its_duration_makes_its_blocks_anew():
     for known, left_s in ((LIST, 80_000), (LASTING, None)):
-        found = list_changes(known, ["10.0.0.1"], [block("10.0.0.1", left_s=left_s)], WALL)
+        found = compare_list(known, ["10.0.0.1"], [block("10.0.0.1", left_s=left_s)], WALL)
         assert (found.lifted, asked(found.requests)) == ((), ["10.0.0.1"])
 
 
 def test_the_blocks_of_lists_that_are_gone_are_orphans():
     gone = block("10.0.0.1", "list:old")
-    assert orphans([LIST], [gone, block("10.0.0.2"), block("10.0.0.3", "manual")]) == (gone,)
+    assert find_orphans([LIST], [gone, block("10.0.0.2"), block("10.0.0.3", "manual")]) == (gone,)

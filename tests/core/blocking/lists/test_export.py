@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.lists.export import (
     MinimalPrefixes,
-    decisions,
-    mikrotik,
+    find_decisions,
     minimal_prefixes,
-    nftables,
-    plain,
-    stream,
+    write_mikrotik,
+    write_nftables,
+    write_plain,
+    write_stream,
 )
-from appliance.core.blocking.lists.parser import read
+from appliance.core.blocking.lists.parser import parse_list
 
 WALL = datetime(2024, 12, 15, 4, 49, 29, tzinfo=UTC)
 TARGETS = ["10.0.0.5", "10.0.0.0/24", "192.0.2.1", "2001:db8::1", "02:00:5e:10:00:01", "bad.example", "192.0.2.1"]
@@ -41,16 +41,22 @@ def test_what_is_covered_is_disjoint_and_all_of_it(drawn):
 
 
 def test_a_plain_list_is_one_that_we_can_read_ourselves():
-    assert read(plain(COVERED).encode()).targets == ("10.0.0.0/24", "192.0.2.1", "2001:db8::1")
-    assert plain(COVERED).startswith("# 3 addresses and prefixes are to be blocked; 2 MAC addresses and names are not")
+    assert parse_list(write_plain(COVERED).encode()).targets == ("10.0.0.0/24", "192.0.2.1", "2001:db8::1")
+    assert write_plain(COVERED).startswith(
+        "# 3 addresses and prefixes are to be blocked; 2 MAC addresses and names are not"
+    )
 
 
 def test_the_nftables_file_is_one_that_we_can_read_ourselves():
-    assert read(nftables(COVERED).split("chain")[0].encode()).targets == ("10.0.0.0/24", "192.0.2.1", "2001:db8::1")
+    assert parse_list(write_nftables(COVERED).split("chain")[0].encode()).targets == (
+        "10.0.0.0/24",
+        "192.0.2.1",
+        "2001:db8::1",
+    )
 
 
 def test_mikrotiks_list_is_replaced():
-    assert mikrotik(COVERED).splitlines()[1:] == [
+    assert write_mikrotik(COVERED).splitlines()[1:] == [
         "/ip firewall address-list",
         "remove [find list=appliance_blocks]",
         "add list=appliance_blocks address=10.0.0.0/24",
@@ -62,20 +68,20 @@ def test_mikrotiks_list_is_replaced():
 
 
 def test_a_stream_tells_what_is_new_and_what_is_gone():
-    before = decisions([block("10.0.0.1"), block("10.0.0.2", 60), block("10.0.0.4")])
-    now = decisions([block("10.0.0.2", 90), block("10.0.0.3/32"), block("10.1.0.0/16", 30), block("10.0.0.4")])
-    told = json.loads(stream(now, before, WALL))
+    before = find_decisions([block("10.0.0.1"), block("10.0.0.2", 60), block("10.0.0.4")])
+    now = find_decisions([block("10.0.0.2", 90), block("10.0.0.3/32"), block("10.1.0.0/16", 30), block("10.0.0.4")])
+    told = json.loads(write_stream(now, before, WALL))
     assert {(one["value"], one["scope"], one["duration"]) for one in told["new"]} == {
         ("10.0.0.2", "Ip", "90s"),
         ("10.0.0.3/32", "Range", "315360000s"),
         ("10.1.0.0/16", "Range", "30s"),
     }
     assert [one["value"] for one in told["deleted"]] == ["10.0.0.1"]
-    assert json.loads(stream(now, now, WALL)) == {"new": [], "deleted": []}
+    assert json.loads(write_stream(now, now, WALL)) == {"new": [], "deleted": []}
 
 
 def test_of_two_blocks_of_a_target_the_longest_lived_decides():
     for pair in ([60, None], [None, 60]):
-        found = decisions([block("10.0.0.1", left_s, f"list:{left_s}") for left_s in pair])
+        found = find_decisions([block("10.0.0.1", left_s, f"list:{left_s}") for left_s in pair])
         assert found["10.0.0.1"][1] is None
-    assert decisions([block("bad.example"), block("02:00:5e:10:00:01")]) == {}
+    assert find_decisions([block("bad.example"), block("02:00:5e:10:00:01")]) == {}

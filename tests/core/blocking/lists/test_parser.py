@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.core.blocking.lists.parser import LONGEST_LINE, MOST_ENTRIES, MOST_TOLD, read
+from appliance.core.blocking.lists.parser import LONGEST_LINE, MOST_ENTRIES, MOST_REPORTED, parse_list
 
 
 def targets(text: str) -> list[str]:
-    contents = read(text.encode())
+    contents = parse_list(text.encode())
     assert contents.faults == ()
     return list(contents.targets)
 
@@ -57,8 +57,8 @@ def test_nftables_own_lists_are_read():
 
 @pytest.mark.parametrize("line", ["192.168.1.1 router", "10.0.0.1 10.0.0.9 24", "10.0.0.5 malware"])
 def test_an_address_with_something_behind_it_is_not_blocked(line):
-    assert read(line.encode()).targets == ()
-    assert read(line.encode()).fault_count == 1
+    assert parse_list(line.encode()).targets == ()
+    assert parse_list(line.encode()).fault_count == 1
 
 
 def test_of_a_hosts_file_the_names_count():
@@ -84,7 +84,7 @@ def test_a_hosts_files_own_entries_are_passed_over():
 def test_garbage_is_told_with_its_line_and_the_rest_is_used():
     garbage = ["10.0.0.256", "\x1b[31mred", "{not json", '{"n": 1}', "10.0.0.5/24", "x" * (LONGEST_LINE + 1), "é" * 100]
     content = "\n".join(["10.0.0.1", *garbage, "10.0.0.2"]).encode() + b"\n\xff\xfe\n10.0.0.3"
-    contents = read(content)
+    contents = parse_list(content)
     assert contents.targets == ("10.0.0.1", "10.0.0.2", "10.0.0.3")
     assert [fault.line for fault in contents.faults] == [*range(2, 2 + len(garbage)), 3 + len(garbage)]
     assert contents.fault_count == len(garbage) + 1
@@ -92,13 +92,13 @@ def test_garbage_is_told_with_its_line_and_the_rest_is_used():
 
 
 def test_only_the_first_faults_are_told_and_all_are_counted():
-    contents = read(b"bad bad\n" * 1000 + b"10.0.0.1")
-    assert (len(contents.faults), contents.fault_count, contents.targets) == (MOST_TOLD, 1000, ("10.0.0.1",))
+    contents = parse_list(b"bad bad\n" * 1000 + b"10.0.0.1")
+    assert (len(contents.faults), contents.fault_count, contents.targets) == (MOST_REPORTED, 1000, ("10.0.0.1",))
 
 
 def test_of_too_many_entries_the_first_are_used():
     content = "\n".join(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(MOST_ENTRIES + 5))
-    contents = read(content.encode())
+    contents = parse_list(content.encode())
     assert len(contents.targets) == MOST_ENTRIES
     assert contents.fault_count == 1
     assert contents.faults[0].line == MOST_ENTRIES + 1
@@ -106,10 +106,10 @@ def test_of_too_many_entries_the_first_are_used():
 
 @given(st.lists(st.sampled_from([b"{", b"}", b"elements", b"=", b",", b" ", b"\n", b"10.0.0.1", b"-", b'"', b"#"])))
 def test_no_order_of_signs_harms(pieces):
-    contents = read(b"".join(pieces))
+    contents = parse_list(b"".join(pieces))
     assert len(contents.faults) <= contents.fault_count
 
 
 @given(st.binary(max_size=300))
 def test_no_bytes_harm(content):
-    read(content)
+    parse_list(content)

@@ -1,4 +1,4 @@
-"""The lab's networks as fixtures, for a `conftest.py` to import: one of its own for each test."""
+"""The lab's networks as fixtures, for a `conftest.py` to import: each test gets a new one."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import pytest
 
 from tests.lab.network import Network, network
 
-PATIENCE_S = 20.0  # far beyond what is waited for, on a machine that does other things too
+PATIENCE_S = 20.0  # far longer than anything takes, even on a busy machine
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def inline(request: pytest.FixtureRequest) -> Iterator[Network]:
 
 @pytest.fixture
 def until():
-    """Wait for something that the kernel does by itself."""
+    """Wait until a condition is true."""
 
     def wait(holds):
         deadline = time.monotonic() + PATIENCE_S

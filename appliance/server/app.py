@@ -9,11 +9,11 @@ from appliance.config import LimitsSection
 from appliance.core.access.login_backoff import BackoffRules, LoginBackoff
 from appliance.core.access.rate_limit import Rate
 from appliance.core.moment import Moment
-from appliance.server import calls
 from appliance.server.access.admission import TokenAdmission
 from appliance.server.acknowledgement import acknowledged, error_event
-from appliance.server.calls import CALLS, Context
-from appliance.server.calls.call_limits import CallLimits
+from appliance.server.call_limits import CallLimits
+from appliance.server.calls.call_table import CALLS, carry_out
+from appliance.server.calls.context import Context
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.delivery.packets import LONGEST_MESSAGE_BYTES
 from appliance.server.engine_sessions import EngineSessions
@@ -79,7 +79,7 @@ class Server:
         fault = self._services.authenticator.fault(session.grant, now)
         if fault is not None:
             raise fault
-        return calls.carry_out(event, arguments, context)
+        return carry_out(event, arguments, context)
 
 
 def _listener(

@@ -24,7 +24,8 @@ from appliance.core.moment import Moment, timestamp
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.metering.history_schedule import BATCH_S
 from appliance.server.access import Grant, Role
-from appliance.server.calls import Context, carry_out
+from appliance.server.calls.call_table import carry_out
+from appliance.server.calls.context import Context
 from appliance.server.services import Services
 from appliance.server.sessions import ClientSession
 from appliance.system.storage.history_store import FOLD_S, SqliteHistoryStore

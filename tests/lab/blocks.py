@@ -1,4 +1,4 @@
-"""What tests tell the packet filter: targets as people write them, and what it holds, as people read it."""
+"""Targets as people write them, to and from the elements of the packet filter."""
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -41,7 +41,7 @@ def place(interface: str = "eth1", department: str = DEPARTMENT, *networks: str,
 
 
 def pieces(*targets: str, department: str | None = None, seconds: float = FOREVER) -> dict[BlockSet, list[Range]]:
-    """What blocks these targets, which must not overlap."""
+    """The pieces that block these targets, which must not overlap."""
     found: dict[BlockSet, list[Range]] = {}
     for number, target in enumerate(targets, start=1):
         family, first, last = set_and_range(target)
@@ -51,7 +51,7 @@ def pieces(*targets: str, department: str | None = None, seconds: float = FOREVE
 
 
 def bounds(found: Pieces) -> dict[BlockSet, list[Bounds]]:
-    """What names these pieces, for taking them away."""
+    """The bounds of these pieces, for removing them."""
     return {block_set: [(one.first, one.last) for one in ranges] for block_set, ranges in found.items()}
 
 
@@ -62,13 +62,13 @@ def targets(kernel: Firewall, department: str | None = None) -> set[str]:
 
 
 def remaining_s(kernel: Firewall) -> list[float | None]:
-    """The seconds that the pieces for all departments still have."""
+    """The remaining seconds of all pieces for all departments."""
     looks = [standings(SHAPES[family], kernel.list_elements(BlockSet(family, None))) for family in Family]
     return [standing.remaining_s for found in looks for standing in found.values()]
 
 
 def standings(shape: Shape, look: Iterable[Iterable[Point]]) -> dict[Bounds, Element]:
-    """By bounds, what a look at a set has shown."""
+    """The elements in the listing of a set, by bounds."""
     points = [point for portion in look for point in portion]
     begins = {number: standing for number, standing in points if standing is not None}
     if not shape.is_interval:

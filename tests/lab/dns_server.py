@@ -12,7 +12,7 @@ import dns.rdatatype
 import dns.rrset
 
 TTL_S = 60
-PATIENCE_S = 2.0  # with a client that connects and says nothing
+PATIENCE_S = 2.0  # with a client that connects and sends nothing
 
 Addresses = dict[dns.rdatatype.RdataType, str]
 

@@ -1,4 +1,4 @@
-"""The lab's networks as fixtures, for a `conftest.py` to import: one of its own for each test."""
+"""The lab's networks as fixtures, for a `conftest.py` to import: each test gets a new one."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""One computer of the lab: a network namespace, and what one does on a computer."""
+"""One computer of the lab: a network namespace, with commands to run on it."""
 
 import ctypes
 import json
@@ -19,7 +19,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class LabError(Exception):
-    """The lab could not do what a test asked of it."""
+    """A command of the lab failed."""
 
 
 @dataclass(eq=False)
@@ -45,8 +45,8 @@ class Host:
     def spawn(
         self, command: Sequence[str], *, ready: str | None = None, environment: Mapping[str, str] | None = None
     ) -> "Program":
-        """Start a program here that ends with the lab, if not before; waits until it has printed `ready`."""
-        # No pipe: nobody reads it, and a full one would stop the program.
+        """Start a program that ends with the lab, if not before; returns when it has printed `ready`."""
+        # No pipe: without a reader a full one would stop the program.
         printed = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed by `Program.stop`
         process = subprocess.Popen(
             ["ip", "netns", "exec", self.namespace, *command],
@@ -62,7 +62,7 @@ class Host:
         return program
 
     def stop_all(self) -> None:
-        """End what was started here and still runs."""
+        """Stop all programs that still run here."""
         while self._running:
             self._running.pop().stop()
 
@@ -78,7 +78,7 @@ class Host:
         return self.run(command, check=False)
 
     def resolve(self, name: str, server: str, kind: str = "A") -> str:
-        """The answer to a question to a name server, by dig."""
+        """Ask a name server with dig."""
         return self.run(["dig", "+short", "+tries=1", "+time=3", f"@{server}", name, kind]).stdout.strip()
 
     def counters(self, interface: str = "eth0") -> tuple[int, int]:
@@ -97,7 +97,7 @@ class Host:
             self.run(["ip", "address", "add", address, "dev", interface, *nodad])
 
     def route_by(self, hops: Sequence[str]) -> None:
-        """Make these next hops, one of each family, the way to everywhere."""
+        """Set the default routes through these next hops, one of each family."""
         for hop in hops:
             self.run(["ip", "route", "add", "default", "via", hop])
 
@@ -136,11 +136,11 @@ class Program:
 
     @property
     def output(self) -> str:
-        """All that it has printed until now, errors too."""
+        """The output until now, with errors."""
         return os.pread(self._printed.fileno(), 1 << 24, 0).decode(errors="replace")
 
     def wait_for(self, text: str, within_s: float = READY_WITHIN_S) -> None:
-        """Return when it has printed this; raises `LabError` if it ends before, or is too slow."""
+        """Wait until it has printed this; raises `LabError` if it ends before, or is too slow."""
         deadline = time.monotonic() + within_s
         while text not in self.output:
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -148,7 +148,7 @@ class Program:
             time.sleep(0.02)
 
     def stop(self) -> str:
-        """End it if it still runs; returns what it has printed."""
+        """End it if it still runs; returns its output."""
         if self.process.poll() is None:
             self.process.terminate()
             try:

@@ -1,4 +1,4 @@
-"""What tests tell the DNS filter, and what hosts are told that ask for names."""
+"""Denials for the DNS filter, and look-ups by hosts."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ FOUND, NONE, RESET, SILENCE = "NOERROR", "NXDOMAIN", "reset", "silence"
 
 
 def denials(*names: str, department: str | None = None, seconds: float = FOREVER) -> list[Denial]:
-    """What refuses look-ups of these names."""
+    """The denials of these names."""
     return [
         Denial(Question(name, department), seconds, mark_of("manual", number)) for number, name in enumerate(names, 1)
     ]
@@ -33,7 +33,7 @@ def dns_filter(lab: Network) -> Iterator[BpfDnsFilter]:
 
 
 def ask(host: Host, name: str, server: str, *options: str) -> str:
-    """What becomes of a look-up, by dig: its status, or else how it failed."""
+    """The status of a look-up by dig, or how it failed."""
     command = ["dig", "+tries=1", "+time=5", *options, f"@{server}", name]
     done = host.run(command, check=False)
     status = re.search(r"status: (\w+)", done.stdout)

@@ -37,7 +37,7 @@ QUIET = {
     "net/ipv6/conf/default/accept_dad": 0,
     "net/ipv6/conf/default/accept_ra": 0,
     "net/ipv6/conf/default/router_solicitations": 0,
-    # What a new address has to say to multicast routers is said at once, not at some time in a test.
+    # Reports of new addresses to multicast routers go out at once, not later during a test.
     "net/ipv6/conf/default/mldv1_unsolicited_report_interval": 1,
     "net/ipv6/conf/default/mldv2_unsolicited_report_interval": 1,
 }
@@ -66,7 +66,7 @@ table inet lab { chain leave { type nat hook postrouting priority srcnat; oifnam
 
 @dataclass
 class Network:
-    """One network that stands. `hosts`: the department's; `uplink`: the servers' host; all close at the end."""
+    """A running network. `hosts`: the department's; `uplink`: the servers' host; all close at the end."""
 
     position: str
     prefix: str
@@ -94,7 +94,7 @@ class Network:
         self.uplink.spawn(["iperf3", "--server", "--forceflush"], ready="Server listening")
 
     def department_port_counters(self) -> tuple[int, int]:
-        """Bytes (received, sent) as the appliance's eth1 must show them, counted at the other end of its cable."""
+        """Bytes (received, sent) that the appliance's eth1 must show, counted at the other end of its cable."""
         received, sent = self.switch.counters("appliance")
         return sent, received
 
@@ -109,7 +109,7 @@ class Network:
         return host
 
     def cable_department(self) -> None:
-        """Plug the appliance's eth1 in, at the start or after a test has deleted it: a new interface each time."""
+        """Create the appliance's eth1 and its cable, at the start or after a test deleted it."""
         self.cable(self.appliance, "eth1", self.switch, "appliance")
         if self.position == "mirror":
             self.appliance.sysctl({"net/ipv6/conf/eth1/disable_ipv6": 1})  # a mirror port only listens
@@ -133,7 +133,7 @@ class Network:
         return host
 
     def make_end(self, name: str) -> Host:
-        """An empty namespace for a host at an end of the network: it says nothing that a test did not ask it to."""
+        """An empty namespace for a host at an end of the network, which sends nothing by itself."""
         host = self.make(name)
         host.run(["nft", "-f", "-"], given=UNREPORTED)
         return host

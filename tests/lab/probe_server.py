@@ -1,4 +1,4 @@
-"""Tells which of its addresses datagrams arrived for: `probe_server.py MARKER...` prints them when a marker arrives."""
+"""Prints for which of its addresses datagrams arrived, when a marker arrives: `probe_server.py MARKER...`."""
 
 import socket
 import sys

@@ -1,4 +1,4 @@
-"""Blocks on the wire, in each position that they can be enforced in: who passes, who does not, and how he is told."""
+"""Blocks on the wire, in each position that can enforce them: which packets pass, and how others are refused."""
 
 import itertools
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ TARGETS = {
 }
 
 
-def test_what_is_blocked_is_refused_at_once_in_both_families(lab: Network) -> None:
+def test_blocked_targets_are_refused_at_once_in_both_families(lab: Network) -> None:
     with firewall(lab) as made:
         assert made.install_rules([place()]) is None
         for department, (what, targets) in itertools.product((None, "dept"), TARGETS.items()):
@@ -60,7 +60,7 @@ def test_a_blocked_device_is_refused_by_its_hardware_address_whatever_address_it
         host.run(["ip", "address", "flush", "dev", "eth0", "scope", "global"])
         host.address("eth0", f"{DEPARTMENT_V4}99/24", f"{DEPARTMENT_V6}99/64")
         hop = "1" if lab.position == "gateway" else "254"
-        host.route_by([f"{DEPARTMENT_V4}{hop}"])  # the one of IPv6 stays
+        host.route_by([f"{DEPARTMENT_V4}{hop}"])  # the IPv6 route stays
         assert visits(host) == [REFUSED, REFUSED]
 
 
@@ -99,7 +99,7 @@ def test_an_established_connection_is_cut_in_both_directions(lab: Network, end: 
         assert transfer.process.wait(timeout=30) != 0
 
 
-def test_departments_that_share_an_interface_have_blocks_of_their_own(lab: Network) -> None:
+def test_departments_that_share_an_interface_have_their_own_blocks(lab: Network) -> None:
     first, second, _ = lab.hosts
     places = [
         place("eth1", "first", f"{first.ipv4}/32", f"{first.ipv6}/128"),
@@ -115,16 +115,16 @@ def test_departments_that_share_an_interface_have_blocks_of_their_own(lab: Netwo
         assert [visits(host) for host in lab.hosts] == [[REFUSED] * 2] * 3
 
 
-def test_on_a_mirror_port_nothing_passes_that_could_be_stopped(mirror: Network) -> None:
+def test_a_mirror_port_stops_nothing(mirror: Network) -> None:
     mirror.start_web()
     with firewall(mirror, tracks_connections=False) as made:
         assert made.install_rules([place()]) is None
         assert made.replace_elements(pieces(*FAMILIES), 0.0) is None
-        assert visits(mirror.hosts[0]) == [ANSWERED, ANSWERED]  # which is why the position does not claim to enforce
+        assert visits(mirror.hosts[0]) == [ANSWERED, ANSWERED]  # so the position does not claim to enforce
 
 
-def test_a_host_in_the_position_of_its_own_department_is_cut_off_from_what_is_blocked(gateway: Network) -> None:
-    # The position `host` on a computer of the lab: its one interface faces the world.
+def test_in_host_position_the_computer_itself_cannot_reach_blocked_targets(gateway: Network) -> None:
+    # Position `host` on a computer of the lab: its only interface faces the world.
     gateway.start_web()
     host = gateway.hosts[0]
     laptop = Network("host", gateway.prefix, gateway.closing)
@@ -145,4 +145,4 @@ def test_neighbours_find_each_other_while_they_are_blocked(inline: Network) -> N
         assert made.install_rules([place()]) is None
         assert made.replace_elements(pieces("fd20::/64", "fe80::/64", host.mac()), 0.0) is None
         host.run(["ip", "neighbour", "flush", "all"])
-        assert host.fetch(WEB_V6[0]).returncode == REFUSED  # and not a timeout, for want of a way to the gateway
+        assert host.fetch(WEB_V6[0]).returncode == REFUSED  # no timeout, as without neighbour discovery

@@ -35,7 +35,7 @@ NETS = [
 ]
 WIDE = {4: (15, 16, 23, 24, 25), 6: (31, 32, 47, 48, 49)}
 ADDRESSES = [str(net[n]) for net in NETS for n in range(net.num_addresses)]
-UNIT_S = 1000  # blocks end after whole ones, and the moments lie in between: no kernel's clock is that far off
+UNIT_S = 1000  # blocks end after whole units, and the moments are in between: no kernel's clock is that far off
 LINKS = {"eth1": Link("eth1", 2, "02:00:00:00:00:01", "boot", True, Counters(0, 0))}
 SERVER = Path(__file__).with_name("probe_server.py")
 
@@ -63,7 +63,7 @@ steps = st.lists(
 
 
 class Rig:
-    """The lab with its kernel, a host that probes and a server that tells what arrived."""
+    """The lab with its kernel, a host that probes and a server that prints what arrived."""
 
     def __init__(self, lab: Network, server: Program, made: object) -> None:
         self._lab, self._server, self.filter = lab, server, made
@@ -75,7 +75,7 @@ class Rig:
         """The addresses that a datagram from the department's host reaches."""
         for address in ADDRESSES:
             self._send(address)
-        # Frames pass in order: when the marker of both versions has arrived, so has all that was let through.
+        # Frames pass in order: when the markers of both versions have arrived, so have all datagrams that passed.
         for marker in (self._lab.uplink.ipv4, self._lab.uplink.ipv6):
             self._send(marker)
         self._probes += 2
@@ -88,7 +88,7 @@ class Rig:
         try:
             self._sending[":" in address].sendto(b"probe", (address, PORT))
         except OSError:
-            # A refusal of an earlier probe is told to the socket, and this one was not sent.
+            # The socket reports the refusal of an earlier probe, and did not send this one.
             self._sending[":" in address].sendto(b"probe", (address, PORT))
 
 
@@ -114,19 +114,19 @@ def test_a_packet_passes_if_and_only_if_no_live_block_covers_it() -> None:
         @given(steps, st.integers(0, 7))
         def check(changes: list[tuple[str, str | None, str, int | None, int]], moment: int) -> None:
             now = Moment(NOON + timedelta(seconds=moment * UNIT_S + UNIT_S / 2), 0.0, is_trusted=True)
-            register = BlockIndex()
+            index = BlockIndex()
             reconciler = Reconciler([place(), place("eth9", "other")], FakeInterfaces(LINKS), lab.filter)
             wanted: dict[BlockKey, Block] = {}
-            reconciler.apply(register.apply([], []), now)
+            reconciler.apply(index.apply([], []), now)
             for number, (target, department, origin, units, taken) in enumerate(changes, start=1):
                 gone = [wanted.pop(next(iter(wanted)))] if taken == 0 and wanted else []
                 new = block(target, department, origin, units, number)
                 gone = [one for one in gone if one.key != new.key]
                 wanted[new.key] = new
-                reconciler.apply(register.apply([new], gone), now)
+                reconciler.apply(index.apply([new], gone), now)
             assert reconciler.refusal is None
             assert reconciler.absent() == set()
-            time.sleep(0.01)  # the kernel's own time passes here: what is over has a millisecond to go
+            time.sleep(0.01)  # in the kernel's own time an element whose end is past gets a millisecond
             live = [one for one in wanted.values() if one.department != "other" and one.is_live(now.wall)]
             assert lab.passes() == {address for address in ADDRESSES if not any(_covers(one, address) for one in live)}
 

@@ -1,11 +1,11 @@
-"""Quotas of single hosts on the real kernel: who is held, who is not, and how it is put right."""
+"""Quotas of single hosts on the real kernel: which are held, and how figures are corrected."""
 
 from dataclasses import replace
 
 import pytest
 
 from appliance.core.machine import Facing
-from tests.lab.network import WEB_V4, WEB_V6
+from tests.lab.network import WEB_V4, WEB_V6, Network
 from tests.lab.test_meters import MEGABYTE, REFUSED, SUBNETS, at_rest, meters_of, transfer
 
 LIMIT = MEGABYTE
@@ -20,22 +20,22 @@ def used(meters, host=FIRST):
 
 
 def ping(host, amount, address=WEB_V4[0]):
-    """Ping there and back so many bytes, or as many of them as may pass."""
+    """Send and receive this many bytes by ping, or as many of them as may pass."""
     host.run(["ping", "-q", "-f", "-w", "4", "-c", str(int(amount) // 2 // PACKET), "-s", "1400", address], check=False)
 
 
-def test_each_host_is_stopped_at_its_limit_though_nobody_told_the_kernel_of_it(inline):
+def test_each_unknown_host_is_stopped_at_its_limit(inline: Network) -> None:
     meters = meters_of(inline)
     assert meters.apply([LIMITED]) is None
     for host, address in zip(inline.hosts[:2], (FIRST, SECOND), strict=True):
         ping(host, 2 * LIMIT)
-        # Counted with the header of each packet to it, so that it is stopped by so much too early.
+        # The kernel counts the header of each packet to the host, so it stops it too early by as much.
         assert LIMIT * 0.99 < used(meters, address) <= LIMIT + PACKET
 
 
 @pytest.mark.parametrize("way", [[], ["-R"]], ids=["up", "down"])
 @pytest.mark.parametrize("address", [WEB_V4[0], WEB_V6[0]])
-def test_tcp_is_stopped_in_both_directions_and_each_ip_version(inline, address, way):
+def test_tcp_is_stopped_in_both_directions_and_each_ip_version(inline: Network, address: str, way: str) -> None:
     inline.start_iperf3()
     meters, own = meters_of(inline), FIRST if "." in address else "fd20::11"
     assert meters.apply([LIMITED]) is None
@@ -43,7 +43,7 @@ def test_tcp_is_stopped_in_both_directions_and_each_ip_version(inline, address, 
     assert LIMIT * 0.9 < used(meters, own) < LIMIT + 65_536
 
 
-def test_who_is_stopped_early_is_given_the_rest_to_the_last_packet(inline):
+def test_a_host_that_is_stopped_early_gets_the_rest_to_the_last_packet(inline: Network) -> None:
     meters, host = meters_of(inline), inline.hosts[0]
     assert meters.apply([LIMITED]) is None
     ping(host, 2 * LIMIT)
@@ -58,7 +58,7 @@ def test_who_is_stopped_early_is_given_the_rest_to_the_last_packet(inline):
     assert not host.ping(WEB_V4[0], wait_s=0.2)
 
 
-def test_the_others_and_the_department_go_on_when_one_is_stopped(inline):
+def test_other_hosts_and_the_department_go_on_when_one_host_is_stopped(inline: Network) -> None:
     inline.start_iperf3()
     meters = meters_of(inline)
     assert meters.apply([LIMITED]) is None
@@ -70,7 +70,7 @@ def test_the_others_and_the_department_go_on_when_one_is_stopped(inline):
     assert transfer(inline.hosts[1], WEB_V4[0], "500k").returncode == 0
 
 
-def test_a_grant_and_a_new_period_let_a_host_pass_at_once(inline):
+def test_a_grant_and_a_new_period_let_a_host_pass_at_once(inline: Network) -> None:
     meters, host = meters_of(inline), inline.hosts[0]
     assert meters.apply([LIMITED]) is None
     assert meters.hold_hosts({"radiology": {FIRST: 0}}) is None
@@ -82,7 +82,7 @@ def test_a_grant_and_a_new_period_let_a_host_pass_at_once(inline):
     assert used(meters) - before > 1.9 * LIMIT
 
 
-def test_a_restart_leaves_hosts_held_and_knows_what_they_had_left(inline):
+def test_a_restart_leaves_hosts_held_and_knows_their_remaining_bytes(inline: Network) -> None:
     meters, host = meters_of(inline), inline.hosts[0]
     assert meters.apply([LIMITED]) is None
     ping(host, LIMIT * 0.7)
@@ -95,7 +95,7 @@ def test_a_restart_leaves_hosts_held_and_knows_what_they_had_left(inline):
     assert used(again) <= LIMIT + PACKET
 
 
-def test_after_a_flush_a_host_gets_only_what_its_books_say(inline):
+def test_after_a_flush_a_host_gets_only_the_bytes_of_its_books(inline: Network) -> None:
     meters, host = meters_of(inline), inline.hosts[0]
     assert meters.apply([LIMITED]) is None
     inline.appliance.run(["nft", "flush", "ruleset"])
@@ -105,7 +105,7 @@ def test_after_a_flush_a_host_gets_only_what_its_books_say(inline):
     assert used(meters) <= LIMIT // 2 + PACKET
 
 
-def test_a_host_beyond_its_limit_may_be_slow_instead(inline):
+def test_a_host_beyond_its_limit_may_be_slow_instead(inline: Network) -> None:
     inline.start_iperf3()
     meters, host = meters_of(inline), inline.hosts[0]
     assert meters.apply([replace(LIMITED, host_bytes_s=MEGABYTE)]) is None
@@ -115,7 +115,7 @@ def test_a_host_beyond_its_limit_may_be_slow_instead(inline):
     assert LIMIT < used(meters) < 8 * MEGABYTE
 
 
-def test_where_packets_are_only_mirrored_no_host_is_held(mirror):
+def test_a_mirror_port_holds_no_host(mirror: Network) -> None:
     mirror.start_iperf3()
     meters = meters_of(mirror)
     assert meters.apply([replace(LIMITED, facing=Facing.MIRRORED)]) is None

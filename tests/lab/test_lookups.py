@@ -46,7 +46,7 @@ def test_a_denied_name_is_refused_and_others_are_answered_in_both_families(lab: 
         assert answers(lab, *NAMES, "example.org") == {FOUND}
 
 
-def test_a_client_is_told_why_and_the_connection_of_one_that_asks_over_tcp_is_reset(lab: Network) -> None:
+def test_a_client_gets_the_reason_and_a_connection_over_tcp_is_reset(lab: Network) -> None:
     with dns_filter(lab) as made:
         assert made.replace_denials([place()], denials("blocked.test"), 0.0) is None
         told = lab.hosts[0].run(["dig", f"@{lab.uplink.ipv4}", "blocked.test"]).stdout
@@ -56,7 +56,7 @@ def test_a_client_is_told_why_and_the_connection_of_one_that_asks_over_tcp_is_re
         assert answers(lab, "blocked.test", options=("+tcp",)) == {RESET}
 
 
-def test_departments_that_share_an_interface_are_denied_names_of_their_own(lab: Network) -> None:
+def test_departments_that_share_an_interface_have_their_own_denied_names(lab: Network) -> None:
     first, second, _ = lab.hosts
     places = [
         place("eth1", "first", f"{first.ipv4}/32", f"{first.ipv6}/128"),
@@ -70,7 +70,7 @@ def test_departments_that_share_an_interface_are_denied_names_of_their_own(lab: 
 
 
 def test_checksums_are_right_where_the_kernel_makes_them_itself(lab: Network) -> None:
-    # Between namespaces a checksum is mostly left to a card that is not there, and a wrong one is not noticed.
+    # Between namespaces a checksum is mostly left to a card that does not exist, and a wrong one is not noticed.
     host = lab.hosts[0]
     host.run(["ethtool", "--offload", "eth0", "rx", "off", "tx", "off"])
     lab.appliance.run(["ethtool", "--offload", "eth1", "rx", "off", "tx", "off"])
@@ -81,7 +81,7 @@ def test_checksums_are_right_where_the_kernel_makes_them_itself(lab: Network) ->
         assert answers(lab, "blocked.test", options=("+tcp",)) == {RESET}
 
 
-def test_it_holds_and_ends_by_itself_when_nobody_is_there_any_more(gateway: Network, until) -> None:
+def test_denials_work_and_end_without_this_program(gateway: Network, until) -> None:
     gateway.start_dns()
     with dns_filter(gateway) as made:
         wanted = [*denials("long.test"), *denials("short.test", seconds=102.0)]
@@ -89,7 +89,7 @@ def test_it_holds_and_ends_by_itself_when_nobody_is_there_any_more(gateway: Netw
     assert answers(gateway, "long.test", "short.test") == {NONE}
     until(lambda: answers(gateway, "short.test") == {FOUND})
     assert answers(gateway, "long.test") == {NONE}
-    with dns_filter(gateway) as made:  # somebody starts again, and finds what another has left
+    with dns_filter(gateway) as made:  # a restart finds the filter of the former run
         assert made.replace_denials([place()], denials("other.test"), 0.0) is None
         assert made.is_intact()
         assert answers(gateway, "long.test") == {FOUND}
@@ -98,7 +98,7 @@ def test_it_holds_and_ends_by_itself_when_nobody_is_there_any_more(gateway: Netw
     assert "clsact" not in gateway.appliance.run(["tc", "qdisc", "show"]).stdout
 
 
-def test_what_somebody_takes_away_is_noticed_and_others_filters_stay(gateway: Network) -> None:
+def test_a_removed_filter_is_noticed_and_filters_of_others_stay(gateway: Network) -> None:
     gateway.start_dns()
     eth1 = ["dev", gateway.department_interface]
     gateway.appliance.run(["tc", "qdisc", "add", *eth1, "clsact"])
@@ -118,7 +118,7 @@ def test_what_somebody_takes_away_is_noticed_and_others_filters_stay(gateway: Ne
         assert "pref 7" in gateway.appliance.run(["tc", "filter", "show", *eth1, "ingress"]).stdout
 
 
-def test_it_stands_at_somebody_s_queue_for_what_comes_in_and_leaves_it(gateway: Network) -> None:
+def test_an_existing_queue_is_used_and_left_in_place(gateway: Network) -> None:
     gateway.start_dns()
     eth1 = ["dev", gateway.department_interface]
     gateway.appliance.run(["tc", "qdisc", "add", *eth1, "ingress"])
@@ -133,7 +133,7 @@ def test_it_stands_at_somebody_s_queue_for_what_comes_in_and_leaves_it(gateway: 
     assert "ingress" in gateway.appliance.run(["tc", "qdisc", "show", *eth1]).stdout
 
 
-def test_an_interface_that_comes_back_is_noticed_and_so_is_one_that_is_not_there(gateway: Network) -> None:
+def test_an_interface_that_comes_back_or_is_missing_is_noticed(gateway: Network) -> None:
     gateway.start_dns()
     with dns_filter(gateway) as made:
         assert made.replace_denials([place(), place("eth7", "absent")], denials("blocked.test"), 0.0) is None
@@ -146,7 +146,7 @@ def test_an_interface_that_comes_back_is_noticed_and_so_is_one_that_is_not_there
         assert answers(gateway, "blocked.test") == {NONE}
 
 
-def test_more_names_than_there_is_room_for_are_refused_and_fit_when_all_are_given(gateway: Network) -> None:
+def test_names_beyond_the_room_are_refused_and_fit_when_all_are_replaced(gateway: Network) -> None:
     gateway.start_dns()
     many = denials(*[f"n{number}.test" for number in range(5000)])
     with dns_filter(gateway) as made:
@@ -160,7 +160,7 @@ def test_more_names_than_there_is_room_for_are_refused_and_fit_when_all_are_give
         assert answers(gateway, "n10.test") == {FOUND}
 
 
-def test_who_was_refused_is_counted_and_goes_on_to_be_when_all_is_made_anew(gateway: Network) -> None:
+def test_refused_hosts_are_counted_and_counts_go_on_when_the_filter_is_replaced(gateway: Network) -> None:
     gateway.start_dns()
     with dns_filter(gateway) as made:
         assert made.replace_denials([place()], denials("blocked.test"), 0.0) is None
@@ -173,7 +173,7 @@ def test_who_was_refused_is_counted_and_goes_on_to_be_when_all_is_made_anew(gate
         assert made.refused()["manual"] == 4
 
 
-def test_what_is_refused_is_charged_to_nobody(lab: Network) -> None:
+def test_refused_look_ups_are_charged_to_no_department(lab: Network) -> None:
     meters = meters_of(lab)
     assert meters.apply([Plan("dept", "eth1", Facing.DEPARTMENT)]) is None
     assert answers(lab, "blocked.test") == {FOUND}
@@ -188,13 +188,13 @@ def test_what_is_refused_is_charged_to_nobody(lab: Network) -> None:
 
 @contextmanager
 def laptop(gateway: Network) -> Iterator[Network]:
-    """The position `host` on a computer of the lab: its one interface faces the world."""
+    """Position `host` on a computer of the lab: its only interface faces the world."""
     made = Network("host", gateway.prefix, gateway.closing)
     made.appliance, made.uplink, made.hosts = gateway.hosts[0], gateway.uplink, gateway.hosts[:1]
     yield made
 
 
-def test_a_host_in_the_position_of_its_own_department_is_refused_itself(gateway: Network) -> None:
+def test_in_host_position_the_computer_s_own_look_ups_are_refused(gateway: Network) -> None:
     gateway.start_dns()
     with laptop(gateway) as lab, dns_filter(lab) as made:
         assert made.replace_denials([place("eth0", "local", facing="self")], denials("blocked.test"), 0.0) is None

@@ -1,4 +1,4 @@
-"""Meters on the real kernel: what they count, what they hold, and what outlives whom."""
+"""Meters on the real kernel: what they count, whom they stop, and which counts survive."""
 
 import json
 import socket
@@ -15,7 +15,7 @@ from appliance.system.nftables.libnftables import Nftables
 from appliance.system.nftables.meters import TABLE, NftablesMeters
 from appliance.system.nftables.nfnetlink import Nfnetlink
 from appliance.system.nftables.set_elements import SetElements
-from tests.lab.network import WEB_V4, WEB_V6, network
+from tests.lab.network import WEB_V4, WEB_V6, Network, network
 
 REFUSED = 7  # exit code of curl; 28 would be a timeout
 LARGEST_PACKET = 65_536  # as the kernel hands it on: a burst of segments (GSO)
@@ -46,7 +46,7 @@ def facing(lab):
 
 @dataclass
 class Line:
-    """A host's interface: what it carried, L3 and without ARP, since this was made."""
+    """A host's interface: bytes of IP, without ARP, since this was made."""
 
     host: object
     interface: str = "eth0"
@@ -63,7 +63,7 @@ class Line:
 
 
 def silence(lab):
-    """Nobody asks for hardware addresses any more, and switches know who is where: all that is carried is IP, once."""
+    """Make all hardware addresses known, to hosts and switches, so that lines carry only IP, each packet once."""
     everyone = [(host, link) for host in (*lab.hosts, lab.appliance, lab.uplink) for link in _links(host)]
     for host, link in everyone:
         for neighbour, other in everyone:
@@ -91,7 +91,7 @@ def transfer(host, address, amount="5M", *, down=False, check=True):
 
 
 def at_rest(meters):
-    """The readings when nothing passes any more; on a busy machine a packet may wait a while for its turn."""
+    """The readings when no packet is under way; on a busy machine one may wait a while for its turn."""
     while True:
         before = meters.read()
         time.sleep(0.1)
@@ -118,7 +118,7 @@ def total(reading, *others):
 
 
 @pytest.mark.parametrize("addresses", [(WEB_V4[0],), (WEB_V6[0],), (WEB_V4[0], WEB_V6[0])], ids=["4", "6", "both"])
-def test_meters_equal_the_hosts_own_counters_to_the_byte(anywhere, addresses, until):
+def test_meters_equal_the_hosts_own_counters_to_the_byte(anywhere: Network, addresses, until) -> None:
     lab, host = anywhere, anywhere.hosts[0]
     lab.start_iperf3()
     silence(lab)
@@ -136,7 +136,7 @@ def test_meters_equal_the_hosts_own_counters_to_the_byte(anywhere, addresses, un
     assert {"10.20.0.11" if ":" not in address else "fd20::11" for address in addresses} == hosts.keys()
 
 
-def test_all_of_an_interface_is_metered_without_naming_addresses(inline, until):
+def test_a_department_without_addresses_meters_its_whole_interface(inline: Network, until) -> None:
     inline.start_iperf3()
     silence(inline)
     meters = meters_of(inline)
@@ -149,7 +149,7 @@ def test_all_of_an_interface_is_metered_without_naming_addresses(inline, until):
     assert meters.hosts()["radiology"].keys() == {"10.20.0.11", "10.20.0.12", "fd20::11", "fd20::12"}
 
 
-def test_departments_share_an_interface_by_subnets_and_the_rest_is_unclaimed(inline):
+def test_departments_share_an_interface_by_subnets_and_the_rest_is_unclaimed(inline: Network) -> None:
     plans = [Plan("one", "eth1", Facing.DEPARTMENT, HOST), Plan("two", "eth1", Facing.DEPARTMENT, OTHER)]
     meters = meters_of(inline)
     assert meters.apply(plans) is None
@@ -166,7 +166,7 @@ def test_departments_share_an_interface_by_subnets_and_the_rest_is_unclaimed(inl
     }
 
 
-def test_one_department_may_have_what_no_other_claims(inline):
+def test_one_department_may_have_the_unclaimed_rest(inline: Network) -> None:
     meters = meters_of(inline)
     assert meters.apply([Plan("one", "eth1", Facing.DEPARTMENT, HOST), Plan("rest", "eth1", Facing.DEPARTMENT)]) is None
     assert inline.hosts[0].ping(WEB_V4[0])
@@ -177,7 +177,7 @@ def test_one_department_may_have_what_no_other_claims(inline):
     assert meters.hosts()["rest"]["10.20.0.12"].up_bytes == 2 * 84
 
 
-def test_this_computer_is_metered_when_it_is_the_department(gateway):
+def test_in_host_position_this_computer_is_metered(gateway: Network) -> None:
     meters = meters_of(gateway)
     assert meters.apply([Plan("self", "eth0", Facing.SELF)]) is None
     assert gateway.appliance.ping(gateway.uplink.ipv4, count=3)
@@ -186,7 +186,9 @@ def test_this_computer_is_metered_when_it_is_the_department(gateway):
 
 
 @pytest.mark.parametrize("address", [WEB_V4[0], WEB_V6[0]], ids=["4", "6"])
-def test_the_meter_of_this_computer_equals_its_interface_s_counters_to_the_byte(gateway, address, until):
+def test_the_meter_of_this_computer_equals_its_interface_s_counters_to_the_byte(
+    gateway: Network, address: str, until
+) -> None:
     gateway.start_iperf3()
     silence(gateway)
     meters = meters_of(gateway)
@@ -199,7 +201,7 @@ def test_the_meter_of_this_computer_equals_its_interface_s_counters_to_the_byte(
     assert ("10.30.0.1" if "." in address else "fd30::1") in meters.hosts()["self"]
 
 
-def test_a_mirrored_interface_without_addresses_counts_all_as_down(mirror):
+def test_a_mirrored_interface_without_addresses_counts_all_as_down(mirror: Network) -> None:
     meters = meters_of(mirror)
     assert meters.apply([Plan("all", "eth1", Facing.MIRRORED)]) is None
     assert mirror.hosts[0].ping(mirror.uplink.ipv4, count=3)
@@ -208,7 +210,7 @@ def test_a_mirrored_interface_without_addresses_counts_all_as_down(mirror):
     assert own.down_bytes >= 6 * 84
 
 
-def test_a_flood_of_false_addresses_costs_the_department_no_byte(gateway):
+def test_a_flood_of_false_addresses_costs_the_department_no_byte(gateway: Network) -> None:
     meters = meters_of(gateway)
     assert meters.apply([EVERYTHING]) is None
     assert gateway.hosts[0].ping(WEB_V4[0])
@@ -228,7 +230,7 @@ def test_a_flood_of_false_addresses_costs_the_department_no_byte(gateway):
 
 
 @pytest.mark.parametrize("plan", [EVERYTHING, SUBNETS], ids=["interface", "subnets"])
-def test_the_kernel_alone_stops_a_department_that_sends_with_one_packet_over(inline, plan):
+def test_the_kernel_alone_stops_a_sending_department_one_packet_above_its_limit(inline: Network, plan) -> None:
     host, stop = inline.hosts[0], 3 * MEGABYTE
     inline.start_iperf3()
     meters = meters_of(inline)
@@ -238,8 +240,8 @@ def test_the_kernel_alone_stops_a_department_that_sends_with_one_packet_over(inl
     inline.start_iperf3()
     transfer(host, WEB_V6[0], "60M", check=False)
     own = at_rest(meters)["radiology"]
-    # What came down is taken with its Ethernet headers until the next `apply`; and the one packet that may pass beyond
-    # the limit may be a small one, where a large one was refused.
+    # Until the next `apply` the kernel counts packets down with their Ethernet headers; and the one packet that passes
+    # beyond the limit may be a small one, where a large one was refused.
     assert stop - LARGEST_PACKET - ETHERNET * own.down_packets <= own.total_bytes <= stop + LARGEST_PACKET
     assert not host.ping(WEB_V4[0], wait_s=0.5)
     assert not host.ping(WEB_V6[0], wait_s=0.5)
@@ -247,7 +249,7 @@ def test_the_kernel_alone_stops_a_department_that_sends_with_one_packet_over(inl
 
 
 @pytest.mark.parametrize("plan", [EVERYTHING, SUBNETS], ids=["interface", "subnets"])
-def test_a_department_that_receives_is_stopped_once_its_limit_is_reached_and_not_before(inline, plan):
+def test_a_receiving_department_is_stopped_at_its_limit_and_not_before(inline: Network, plan) -> None:
     host, stop = inline.hosts[0], 3 * MEGABYTE
     inline.start_iperf3()
     meters = meters_of(inline)
@@ -258,14 +260,14 @@ def test_a_department_that_receives_is_stopped_once_its_limit_is_reached_and_not
     assert stop - LARGEST_PACKET - ETHERNET * early.down_packets <= early.total_bytes <= stop + LARGEST_PACKET
     while (own := at_rest(meters)["radiology"]).total_bytes < stop:
         assert meters.apply(held) is None
-        # What asks may be the last packet below the limit, and its answer the first that is not.
+        # The request may be the last packet below the limit, and its answer the first above.
         assert host.ping(WEB_V4[0], wait_s=0.5) or at_rest(meters)["radiology"].total_bytes >= stop
     assert own.total_bytes <= stop + LARGEST_PACKET
     assert meters.apply(held) is None
     assert not host.ping(WEB_V4[0], wait_s=0.5)
 
 
-def test_more_is_free_at_once_and_what_was_refused_is_not_taken_from_it(inline):
+def test_a_grant_is_free_at_once_and_refused_bytes_are_not_taken_from_it(inline: Network) -> None:
     host = inline.hosts[0]
     meters = meters_of(inline)
     assert meters.apply([replace(SUBNETS, stop_at_bytes=84)]) is None
@@ -276,7 +278,7 @@ def test_more_is_free_at_once_and_what_was_refused_is_not_taken_from_it(inline):
     assert at_rest(meters)["radiology"].up_packets == own.up_packets + 10
 
 
-def test_a_limit_moves_without_a_packet_being_lost_to_it(gateway):
+def test_moving_a_limit_loses_no_packet(gateway: Network) -> None:
     gateway.start_iperf3()
     meters = meters_of(gateway)
     plan = replace(SUBNETS, stop_at_bytes=30 * MEGABYTE)
@@ -290,7 +292,7 @@ def test_a_limit_moves_without_a_packet_being_lost_to_it(gateway):
     assert meters.read()["radiology"].identity == identity
 
 
-def test_a_limit_that_is_gone_after_a_restart_holds_no_longer(gateway):
+def test_a_limit_that_a_restart_no_longer_has_is_removed(gateway: Network) -> None:
     assert meters_of(gateway).apply([replace(SUBNETS, stop_at_bytes=0)]) is None
     gateway.hosts[0].ping(WEB_V4[0], wait_s=0.3, count=3)
     assert meters_of(gateway).apply([SUBNETS]) is None
@@ -298,14 +300,14 @@ def test_a_limit_that_is_gone_after_a_restart_holds_no_longer(gateway):
 
 
 @pytest.mark.parametrize("stop", [0, 1, 2**63, 2**70, -5])
-def test_any_limit_is_taken(gateway, stop):
+def test_the_kernel_takes_any_limit(gateway: Network, stop) -> None:
     meters = meters_of(gateway)
     assert meters.apply([replace(SUBNETS, stop_at_bytes=stop)]) is None
     gateway.hosts[0].ping(WEB_V4[0], wait_s=0.2)
     assert gateway.hosts[0].ping(WEB_V4[0], wait_s=0.3) == (stop > 1)
 
 
-def test_who_is_stopped_is_refused_at_once(inline):
+def test_a_stopped_department_is_refused_at_once(inline: Network) -> None:
     inline.start_web()
     assert meters_of(inline).apply([replace(SUBNETS, stop_at_bytes=0)]) is None
     host = inline.hosts[0]
@@ -315,7 +317,7 @@ def test_who_is_stopped_is_refused_at_once(inline):
         assert said in host.run(["ping", "-n", "-c", "1", "-W", "5", address], check=False).stdout
 
 
-def test_a_neighbour_department_goes_on_when_one_is_stopped(inline):
+def test_another_department_goes_on_when_one_is_stopped(inline: Network) -> None:
     meters = meters_of(inline)
     plans = [Plan("one", "eth1", Facing.DEPARTMENT, HOST, 0), Plan("two", "eth1", Facing.DEPARTMENT, OTHER)]
     assert meters.apply(plans) is None
@@ -326,7 +328,7 @@ def test_a_neighbour_department_goes_on_when_one_is_stopped(inline):
 
 
 @pytest.mark.parametrize("exempt", [("10.20.0.11/32", "fd20::11/128"), (f"{WEB_V4[0]}/32", f"{WEB_V6[0]}/128")])
-def test_exempt_traffic_passes_a_stopped_department_and_is_not_counted(inline, exempt):
+def test_exempt_traffic_passes_a_stopped_department_and_is_not_counted(inline: Network, exempt) -> None:
     meters = meters_of(inline)
     free = tuple(map(ip_network, exempt))
     assert meters.apply([replace(SUBNETS, stop_at_bytes=0, exempt=free)]) is None
@@ -339,7 +341,7 @@ def test_exempt_traffic_passes_a_stopped_department_and_is_not_counted(inline, e
     assert "10.20.0.11" not in meters.hosts()["radiology"]
 
 
-def test_where_packets_are_only_mirrored_nobody_is_held(mirror):
+def test_a_mirror_port_holds_no_department(mirror: Network) -> None:
     meters = meters_of(mirror)
     plan = Plan("radiology", "eth1", Facing.MIRRORED, HOST, stop_at_bytes=0, throttle_bytes_s=1)
     assert meters.apply([plan]) is None
@@ -347,7 +349,7 @@ def test_where_packets_are_only_mirrored_nobody_is_held(mirror):
     assert at_rest(meters)["radiology"].up_packets >= 3
 
 
-def test_a_restart_finds_the_counts_and_goes_on(gateway):
+def test_a_restart_finds_the_counts_and_goes_on(gateway: Network) -> None:
     host, plan = gateway.hosts[0], replace(SUBNETS, stop_at_bytes=20 * 84)
     assert meters_of(gateway).apply([plan]) is None
     assert host.ping(WEB_V4[0], count=3)
@@ -364,7 +366,7 @@ def test_a_restart_finds_the_counts_and_goes_on(gateway):
     assert 20 * 84 - 14 * 10 <= at_rest(restarted)["radiology"].total_bytes <= 21 * 84
 
 
-def test_a_restart_during_traffic_loses_no_byte_and_counts_none_twice(gateway, until):
+def test_a_restart_during_traffic_loses_no_byte_and_counts_none_twice(gateway: Network, until) -> None:
     host = gateway.hosts[0]
     gateway.start_iperf3()
     silence(gateway)
@@ -382,7 +384,7 @@ def test_a_restart_during_traffic_loses_no_byte_and_counts_none_twice(gateway, u
     until(lambda: metered() == line.carried())
 
 
-def test_another_programs_flush_makes_other_meters(gateway):
+def test_another_program_s_flush_makes_new_meters(gateway: Network) -> None:
     meters = meters_of(gateway)
     assert meters.apply([SUBNETS]) is None
     assert gateway.hosts[0].ping(WEB_V4[0])
@@ -397,7 +399,7 @@ def test_another_programs_flush_makes_other_meters(gateway):
 
 
 @pytest.mark.parametrize("chain", ["ingress.eth1", "egress.eth1", "from.radiology", "to.radiology"])
-def test_rules_that_somebody_removed_are_put_back_and_the_count_goes_on(gateway, chain):
+def test_removed_rules_are_put_back_and_the_count_goes_on(gateway: Network, chain) -> None:
     meters = meters_of(gateway)
     assert meters.apply([SUBNETS]) is None
     assert gateway.hosts[0].ping(WEB_V4[0])
@@ -411,7 +413,7 @@ def test_rules_that_somebody_removed_are_put_back_and_the_count_goes_on(gateway,
     assert (after.total_bytes, after.identity) == (between.total_bytes + 2 * 84, between.identity)
 
 
-def test_an_interface_made_anew_is_metered_again_by_the_same_meter(gateway):
+def test_a_recreated_interface_is_metered_again_by_the_same_meter(gateway: Network) -> None:
     meters = meters_of(gateway)
     assert meters.apply([SUBNETS]) is None
     assert gateway.hosts[0].ping(WEB_V4[0])
@@ -427,7 +429,7 @@ def test_an_interface_made_anew_is_metered_again_by_the_same_meter(gateway):
     assert (after.identity, after.total_bytes) == (before.identity, before.total_bytes + 2 * 84)
 
 
-def test_an_interface_that_is_renamed_and_back_loses_no_count_and_invents_none(gateway):
+def test_an_interface_that_is_renamed_and_back_loses_no_count_and_invents_none(gateway: Network) -> None:
     meters = meters_of(gateway)
     rename = "ip link set {0} down && ip link set {0} name {1} && ip link set {1} up"
     assert meters.apply([SUBNETS]) is None
@@ -435,7 +437,7 @@ def test_an_interface_that_is_renamed_and_back_loses_no_count_and_invents_none(g
     before = meters.read()["radiology"]
     gateway.appliance.run(["sh", "-c", rename.format("eth1", "lan0")])
     assert meters.apply([SUBNETS]) is None
-    gateway.hosts[0].ping(WEB_V4[0], wait_s=5)  # whether it is counted or not: nobody has configured that name
+    gateway.hosts[0].ping(WEB_V4[0], wait_s=5)  # counted or not: the configuration has no such name
     meanwhile = meters.read()["radiology"]
     assert before.total_bytes <= meanwhile.total_bytes <= before.total_bytes + 2 * 84
     gateway.appliance.run(["sh", "-c", rename.format("lan0", "eth1")])
@@ -445,7 +447,7 @@ def test_an_interface_that_is_renamed_and_back_loses_no_count_and_invents_none(g
     assert (after.identity, after.total_bytes) == (before.identity, meanwhile.total_bytes + 2 * 84)
 
 
-def test_an_interface_that_comes_later_is_metered_when_it_is_there(gateway):
+def test_an_interface_that_comes_later_is_metered_when_it_exists(gateway: Network) -> None:
     gateway.appliance.run(["ip", "link", "delete", "eth1"])
     meters = meters_of(gateway)
     assert meters.apply([SUBNETS, Plan("other", "eth7", Facing.DEPARTMENT)]) is None
@@ -456,7 +458,7 @@ def test_an_interface_that_comes_later_is_metered_when_it_is_there(gateway):
     assert meters.read()["radiology"].total_bytes == 2 * 84
 
 
-def test_departments_come_and_go_without_touching_the_others_counts(gateway):
+def test_departments_come_and_go_without_touching_the_others_counts(gateway: Network) -> None:
     meters = meters_of(gateway)
     one, two = (Plan(name, "eth1", Facing.DEPARTMENT, own) for name, own in (("one", HOST), ("two", OTHER)))
     assert meters.apply([one]) is None
@@ -472,7 +474,7 @@ def test_departments_come_and_go_without_touching_the_others_counts(gateway):
     assert meters.read()["one"].identity != before.identity
 
 
-def test_other_addresses_make_another_meter(gateway):
+def test_changed_addresses_make_a_new_meter(gateway: Network) -> None:
     meters = meters_of(gateway)
     assert meters.apply([replace(SUBNETS, networks=HOST)]) is None
     before = meters.read()["radiology"]
@@ -480,7 +482,7 @@ def test_other_addresses_make_another_meter(gateway):
     assert meters.read()["radiology"].identity != before.identity
 
 
-def test_what_the_kernel_refuses_leaves_the_former_plans_in_force(gateway):
+def test_refused_plans_leave_the_former_ones_in_force(gateway: Network) -> None:
     meters = meters_of(gateway)
     assert meters.apply([SUBNETS]) is None
     assert gateway.hosts[0].ping(WEB_V4[0])
@@ -493,7 +495,7 @@ def test_what_the_kernel_refuses_leaves_the_former_plans_in_force(gateway):
     assert meters.read()["radiology"].identity == before["radiology"].identity
 
 
-def test_the_same_plans_again_change_nothing(gateway):
+def test_the_same_plans_again_change_nothing(gateway: Network) -> None:
     meters = meters_of(gateway)
     plans = [replace(SUBNETS, stop_at_bytes=MEGABYTE)]
     assert meters.apply(plans) is None
@@ -502,7 +504,7 @@ def test_the_same_plans_again_change_nothing(gateway):
     assert gateway.appliance.run(["nft", "-a", "-s", "list", "ruleset"]).stdout == shown
 
 
-def test_what_is_blocked_is_not_counted(gateway):
+def test_blocked_packets_are_not_counted(gateway: Network) -> None:
     meters = meters_of(gateway)
     assert meters.apply([SUBNETS]) is None
     block = "table netdev b { chain c { type filter hook ingress device eth1 priority 0; ip saddr 10.20.0.11 drop; }; }"
@@ -511,7 +513,7 @@ def test_what_is_blocked_is_not_counted(gateway):
     assert meters.read()["radiology"].up_bytes == 0
 
 
-def test_a_throttled_department_is_held_to_its_rate_and_its_drops_are_not_counted(inline):
+def test_a_throttled_department_is_held_to_its_rate_and_its_drops_are_not_counted(inline: Network) -> None:
     inline.start_iperf3()
     host, rate = inline.hosts[0], 2 * MEGABYTE
     meters = meters_of(inline)
@@ -520,13 +522,13 @@ def test_a_throttled_department_is_held_to_its_rate_and_its_drops_are_not_counte
     shown = json.loads(host.run(["iperf3", "-c", WEB_V4[0], "-t", "4", "-J", "-R"]).stdout)["end"]["sum_received"]
     assert shown["bytes"] / shown["seconds"] < 2 * rate  # the first second may use what was saved up
     assert shown["bytes"] > MEGABYTE
-    metered = at_rest(meters)["radiology"].down_bytes  # before the line: what is still under way is on neither side
+    metered = at_rest(meters)["radiology"].down_bytes  # read before the line: a packet under way is in neither
     assert metered <= line.carried()[1]
     assert meters.apply([SUBNETS]) is None
     assert host.run(["iperf3", "-c", WEB_V4[0], "-n", "20M", "-R"]).returncode == 0
 
 
-def test_a_throttled_department_is_shared_by_its_hosts_however_many_connections_one_opens(gateway):
+def test_hosts_share_a_throttled_department_however_many_connections_one_opens(gateway: Network) -> None:
     for port in ("5201", "5202"):
         gateway.uplink.spawn(["iperf3", "--server", "--forceflush", "--port", port], ready="Server listening")
     meters, plan = meters_of(gateway), replace(SUBNETS, throttle_bytes_s=2 * MEGABYTE)
@@ -543,7 +545,7 @@ def test_a_throttled_department_is_shared_by_its_hosts_however_many_connections_
     assert meters.read()["radiology"].down_bytes < 8 * 4 * MEGABYTE
 
 
-def test_what_is_tagged_for_a_subinterface_is_left_to_the_subinterface(gateway):
+def test_tagged_frames_are_metered_at_their_subinterface_alone(gateway: Network) -> None:
     meters, host = meters_of(gateway), gateway.hosts[0]
     plans = [EVERYTHING, Plan("other", "eth1.20", Facing.DEPARTMENT)]
     ends = bytes.fromhex((gateway.appliance.mac("eth1") + host.mac()).replace(":", ""))
@@ -558,7 +560,7 @@ def test_what_is_tagged_for_a_subinterface_is_left_to_the_subinterface(gateway):
         assert at_rest(meters)["radiology"].up_packets == before + counted + 1
 
 
-def test_a_connection_that_is_older_than_the_cut_is_not_let_through_on_the_way_to_the_notice(inline):
+def test_a_connection_from_before_the_cut_does_not_pass_on_the_way_to_the_notice(inline: Network) -> None:
     with inline.appliance.entered():
         meters = NftablesMeters(Nftables(), Nfnetlink(TABLE), SetElements(), "boot", 5080)
     assert meters.apply([SUBNETS]) is None
@@ -578,7 +580,7 @@ def test_a_connection_that_is_older_than_the_cut_is_not_let_through_on_the_way_t
             server.recv(100)
 
 
-def test_a_rate_does_not_use_up_a_quota_that_is_extended_later(gateway):
+def test_a_rate_does_not_use_up_a_quota_that_is_extended_later(gateway: Network) -> None:
     meters, host = meters_of(gateway), gateway.hosts[0]
     assert meters.apply([replace(SUBNETS, throttle_bytes_s=1000, stop_at_bytes=MEGABYTE)]) is None
     host.run(["ping", "-q", "-f", "-c", "1000", "-s", "1400", WEB_V4[0]], check=False)

@@ -1,4 +1,4 @@
-"""The lab keeps what it promises, in each position."""
+"""The lab itself works as described, in each position."""
 
 import subprocess
 
@@ -11,7 +11,7 @@ POSITIONS = ["gateway", "bridge", "mirror"]
 
 
 @pytest.mark.parametrize("position", POSITIONS)
-def test_a_departments_host_reaches_the_servers_in_both_families(position):
+def test_a_departments_host_reaches_the_servers_in_both_families(position: str) -> None:
     with network(position, hosts=1) as lab:
         host = lab.hosts[0]
         lab.start_web()
@@ -22,13 +22,13 @@ def test_a_departments_host_reaches_the_servers_in_both_families(position):
 
 
 @pytest.mark.parametrize("position", POSITIONS)
-def test_the_appliance_is_reached_from_the_department(position):
+def test_the_appliance_is_reached_from_the_department(position: str) -> None:
     with network(position, hosts=1) as lab:
         assert lab.hosts[0].ping(lab.appliance.ipv4)
         assert lab.hosts[0].ping(lab.appliance.ipv6)
 
 
-def test_with_nat_the_uplink_sees_only_the_appliance():
+def test_with_nat_the_uplink_sees_only_the_appliance() -> None:
     with network("gateway", hosts=1, nat=True) as lab:
         lab.start_web()
         lab.hosts[0].fetch(WEB_V4[0])
@@ -36,7 +36,7 @@ def test_with_nat_the_uplink_sees_only_the_appliance():
         assert f"src={WEB_V4[0]} dst=10.30.0.1" in tracked
 
 
-def test_a_mirror_port_gets_what_passes_in_both_directions(mirror):
+def test_a_mirror_port_gets_packets_of_both_directions(mirror: Network) -> None:
     unmirrored, passed_before = _passed_beside_the_mirror(mirror)
     assert mirror.hosts[0].ping(mirror.uplink.ipv4, count=3)
     unmirrored_since, passed = _passed_beside_the_mirror(mirror)
@@ -54,19 +54,19 @@ def _passed_beside_the_mirror(lab: Network) -> tuple[int, int]:
             return after - mirrored, after
 
 
-def test_a_departments_host_says_nothing_that_it_was_not_asked_to_say(gateway, until):
+def test_a_department_s_host_sends_nothing_by_itself(gateway: Network, until) -> None:
     host = gateway.hosts[0]
     until(lambda: _kept_back(host))
     assert host.counters()[1] == 0
 
 
 def _kept_back(host: Host) -> int:
-    """How many packets the host's own filter kept back."""
+    """The number of packets that the host's own filter dropped."""
     shown = host.run(["cat", "/proc/net/dev_snmp6/eth0"]).stdout
     return int(dict(map(str.split, shown.splitlines()))["Ip6OutDiscards"])
 
 
-def test_nothing_of_a_network_is_left_behind():
+def test_a_network_leaves_nothing_behind() -> None:
     with network("gateway", hosts=1) as lab:
         lab.start_web()
         web = lab.uplink.spawn(["sleep", "1000"])
@@ -75,7 +75,7 @@ def test_nothing_of_a_network_is_left_behind():
     assert web.process.poll() is not None
 
 
-def test_a_program_that_never_gets_ready_says_what_it_printed(gateway):
+def test_a_program_that_never_gets_ready_is_reported_with_its_output(gateway: Network) -> None:
     with pytest.raises(LabError, match="something else"):
         gateway.uplink.spawn(["echo", "something else"], ready="ready")
 

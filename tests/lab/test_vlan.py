@@ -21,7 +21,7 @@ PLAIN, TAGGED = "eth1", f"eth1.{TAG}"
 
 @pytest.fixture(params=list(CABLINGS))
 def lab(request: pytest.FixtureRequest) -> Iterator[Network]:
-    """The department's host speaks with the tag alone."""
+    """Let the department's host send with the tag only."""
     with standing(request.param, hosts=1) as made:
         host, appliance = made.hosts[0], made.appliance
         for computer, trunk in ((host, "eth0"), (appliance, PLAIN)):
@@ -32,7 +32,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Network]:
         else:
             appliance.run(["ip", "link", "set", PLAIN, "nomaster"])
             appliance.run(["ip", "link", "set", TAGGED, "master", "br0"])
-        host.run(["ip", "-6", "route", "flush", "default"])  # that of IPv4 went with the addresses
+        host.run(["ip", "-6", "route", "flush", "default"])  # the IPv4 route went with the addresses
         hop = appliance if made.position == "gateway" else made.uplink
         host.route_by((hop.ipv4, hop.ipv6))
         yield made
@@ -46,7 +46,7 @@ def _subinterface(host: Host, trunk: str) -> None:
 
 
 def _move(host: Host, trunk: str) -> None:
-    """The addresses of the trunk are the subinterface's now."""
+    """Move the trunk's addresses to the subinterface."""
     host.run(["ip", "address", "flush", "dev", trunk, "scope", "global"])
     host.address(f"{trunk}.{TAG}", f"{host.ipv4}/24", f"{host.ipv6}/64")
 
@@ -74,7 +74,7 @@ def test_meters_equal_the_hosts_own_counters_and_the_trunk_counts_none_of_it(lab
 
 
 @pytest.mark.parametrize("kind", ["host", "destination", "prefix", "device"])
-def test_each_kind_of_block_holds_there_and_is_refused_at_once(lab: Network, kind: str) -> None:
+def test_each_kind_of_block_refuses_at_once_at_a_subinterface(lab: Network, kind: str) -> None:
     host = lab.hosts[0]
     targets = {
         "host": (host.ipv4, host.ipv6),
@@ -92,7 +92,7 @@ def test_each_kind_of_block_holds_there_and_is_refused_at_once(lab: Network, kin
         assert visits(host) == [ANSWERED, ANSWERED]
 
 
-def test_what_is_tagged_is_captured_at_the_subinterface_alone(lab: Network, until) -> None:
+def test_tagged_frames_are_captured_at_the_subinterface_alone(lab: Network, until) -> None:
     lab.start_dns()
     with lab.appliance.entered():
         capture = PacketCapture(promiscuous=False)

@@ -29,7 +29,7 @@ ADDRESSES = 12  # bytes of the two hardware addresses, behind which the tag goes
 
 
 def main(trunk: str, subinterface: str, tag: int) -> None:
-    """Carry frames until somebody ends it."""
+    """Carry frames until the process is ended."""
     tap = os.open("/dev/net/tun", os.O_RDWR)
     fcntl.ioctl(tap, TUNSETIFF, INTERFACE_REQUEST.pack(subinterface.encode(), IFF_TAP | IFF_NO_PI))
     line = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)

@@ -26,7 +26,7 @@ class Hit(NamedTuple):
 
 
 def new_hits(hits: Iterable[Hit], before: Mapping[tuple[int, str], int]) -> Sequence[Hit]:
-    """Hits since the previous look, most frequent first. `before`: packets by mark and host; lower: it began at 0."""
+    """Hits since the previous look, most frequent first. `before`: packets by mark, host; lower counts restarted."""
     news = []
     for hit in hits:
         known = before.get((hit.mark, hit.host), 0)

@@ -54,12 +54,12 @@ class Enforcement:
         require_writable: Callable[[], None],
         publish: Publisher,
     ) -> None:
-        facing, self.can_enforce, *_ = POSITIONS[position]
+        self.can_enforce = POSITIONS[position].can_enforce
         self._interfaces = {one.id: one.interface for one in departments}
         self._store, self._require_writable = store, require_writable
         self._protected = ProtectedAddresses(protected, interfaces, upstream)
         self._announcer = BlockAnnouncer([*self._interfaces], publish, can_enforce=self.can_enforce)
-        places = [Place(one.id, one.interface, facing, one.subnets) for one in departments]
+        places = [Place(one.id, one.interface, POSITIONS[position].facing, one.subnets) for one in departments]
         self._index, self._answers = BlockIndex(), AnswerCache()
         self._reconciler = Reconciler(places, interfaces, firewall)
         self._dns_reconciler = DnsReconciler(places, self._index.names, dns_filter)

@@ -3,8 +3,3 @@
 A handler takes a checked argument, calls one method of a monitor and returns the answer; each file has the handlers and
 arguments of one subject. A handler refuses by raising `Refused`, which `app` sends to the client.
 """
-
-from appliance.server.calls.call_table import CALLS, carry_out
-from appliance.server.calls.context import Context
-
-__all__ = ["CALLS", "Context", "carry_out"]

@@ -1,6 +1,6 @@
 """Answers plain HTTP requests: a table of pages, each subject in a file of this package."""
 
-from appliance.server.http.site import JSON, Answer, Page
+from appliance.server.http.site import JSON, Answer, Environ, Page
 from appliance.server.pages import contract, index
 from appliance.server.pages.block_exports import BlockExports
 from appliance.server.pages.login import LoginPages
@@ -13,6 +13,10 @@ __all__ = ["PageSources", "page_table"]
 def page_table(sources: PageSources) -> dict[str, Page]:
     """Every page, by its path. A new page is a file of its own and a row here."""
     services, simulated = sources.services, sources.fanout.simulated
+
+    def health(_: Environ) -> Answer:
+        return index.health(services.status.troubles(services.clock()), len(sources.sessions), simulated)
+
     logins = LoginPages(services.people, services.pairing, services.audit, sources.login_backoff, services.clock)
     exports = BlockExports(services.enforcement, services.departments, sources.admission, services.clock)
     return {

@@ -14,7 +14,7 @@ import msgspec
 from appliance import events
 from appliance.core.refusal import Code
 from appliance.events import Event
-from appliance.server.calls import CALLS
+from appliance.server.calls.call_table import CALLS
 from appliance.server.http.request_filter import TRANSPORT
 from appliance.server.strict_json import dumps
 

@@ -20,8 +20,8 @@ def block(
 
 
 def test_a_block_claims_its_range_in_the_set_of_its_kind_and_department() -> None:
-    register = BlockIndex()
-    change = register.apply(
+    index = BlockIndex()
+    change = index.apply(
         [block("10.0.0.1", 1), block("fd00::/64", 2, 60, "a"), block("02:00:00:00:00:01", 3, origin="list:bad")], []
     )
     assert [(claim.block_set, claim.range.ends, claim.range.mark) for claim in change.put] == [
@@ -31,139 +31,139 @@ def test_a_block_claims_its_range_in_the_set_of_its_kind_and_department() -> Non
     ]
     assert change.dropped == []
     assert number_in(change.put[2].range.mark) == 3
-    assert register.numbered(2) == block("fd00::/64", 2, 60, "a")
+    assert index.numbered(2) == block("fd00::/64", 2, 60, "a")
 
 
-def test_a_block_in_place_of_another_drops_what_that_claimed() -> None:
-    register = BlockIndex()
-    before = register.apply([block("10.0.0.1", 1, 60)], []).put
-    change = register.apply([block("10.0.0.1", 2, 3600)], [])
-    assert (change.dropped, len(change.put), len(register)) == (before, 1, 1)
-    assert register.numbered(1) is None
+def test_a_block_that_replaces_another_drops_its_claims() -> None:
+    index = BlockIndex()
+    before = index.apply([block("10.0.0.1", 1, 60)], []).put
+    change = index.apply([block("10.0.0.1", 2, 3600)], [])
+    assert (change.dropped, len(change.put), len(index)) == (before, 1, 1)
+    assert index.numbered(1) is None
 
 
 def test_each_department_counts_its_own_blocks_and_those_of_all() -> None:
-    register = BlockIndex()
-    register.apply([block("10.0.0.1", 1), block("10.0.0.1", 2, department="a"), block("10.0.0.2", 3)], [])
-    register.apply([], [block("10.0.0.2", 3)])
-    assert (register.count("a"), register.count("b")) == (2, 1)
+    index = BlockIndex()
+    index.apply([block("10.0.0.1", 1), block("10.0.0.1", 2, department="a"), block("10.0.0.2", 3)], [])
+    index.apply([], [block("10.0.0.2", 3)])
+    assert (index.count("a"), index.count("b")) == (2, 1)
 
 
 def test_blocks_of_one_target_are_found_by_origin_or_of_all() -> None:
-    register = BlockIndex()
+    index = BlockIndex()
     mine, listed = block("10.0.0.1", 1), block("10.0.0.1", 2, origin="list:bad")
-    register.apply([mine, listed], [])
-    assert register.find("10.0.0.1", None, None) == [mine, listed]
-    assert register.find("10.0.0.1", None, "list:bad") == [listed]
-    assert register.find("10.0.0.1", "a", None) == []
+    index.apply([mine, listed], [])
+    assert index.find("10.0.0.1", None, None) == [mine, listed]
+    assert index.find("10.0.0.1", None, "list:bad") == [listed]
+    assert index.find("10.0.0.1", "a", None) == []
 
 
-def test_what_has_come_to_its_end_is_told_once_and_by_its_latest_end() -> None:
-    register = BlockIndex()
-    register.apply([block("10.0.0.1", 1, 60), block("10.0.0.2", 2, 30), block("10.0.0.3", 3)], [])
-    register.apply([block("10.0.0.1", 4, 90)], [])
-    assert register.take_expired(NOON_S + 60) == ([block("10.0.0.2", 2, 30)], [])
-    assert register.take_expired(NOON_S + 60) == ([], [])
-    assert register.take_expired(NOON_S + 90) == ([block("10.0.0.1", 4, 90)], [])
+def test_an_expired_block_is_returned_once_and_by_its_latest_end() -> None:
+    index = BlockIndex()
+    index.apply([block("10.0.0.1", 1, 60), block("10.0.0.2", 2, 30), block("10.0.0.3", 3)], [])
+    index.apply([block("10.0.0.1", 4, 90)], [])
+    assert index.take_expired(NOON_S + 60) == ([block("10.0.0.2", 2, 30)], [])
+    assert index.take_expired(NOON_S + 60) == ([], [])
+    assert index.take_expired(NOON_S + 90) == ([block("10.0.0.1", 4, 90)], [])
 
 
 def test_the_same_target_of_several_departments_may_end_at_once() -> None:
-    register = BlockIndex()
+    index = BlockIndex()
     same = [block("10.0.0.1", 1, 60), block("10.0.0.1", 2, 60, "a")]
-    register.apply(same, [])
-    assert register.take_expired(NOON_S + 60) == (same, [])
+    index.apply(same, [])
+    assert index.take_expired(NOON_S + 60) == (same, [])
 
 
-def test_numbers_are_given_once() -> None:
-    register = BlockIndex()
-    register.apply([block("10.0.0.1", 7)], [])
-    assert {register.next_number() for _ in range(100)} == set(range(8, 108))
+def test_no_number_is_given_twice() -> None:
+    index = BlockIndex()
+    index.apply([block("10.0.0.1", 7)], [])
+    assert {index.next_number() for _ in range(100)} == set(range(8, 108))
 
 
 def answer(name: str, *addresses: str, ttl_s: int = 3600) -> DnsAnswer:
     return DnsAnswer("10.0.0.9", name, addresses, ttl_s)
 
 
-def learned(register: BlockIndex, found: DnsAnswer, department: str = "a", protections: Protections | None = None):
-    return list(register.names.addresses_to_block(found, department, protections or Protections([]), NOON_S))
+def learned(index: BlockIndex, found: DnsAnswer, department: str = "a", protections: Protections | None = None):
+    return list(index.names.addresses_to_block(found, department, protections or Protections([]), NOON_S))
 
 
-def test_a_blocked_name_claims_what_it_and_all_below_it_resolve_to() -> None:
-    register = BlockIndex()
+def test_a_blocked_name_claims_the_addresses_of_itself_and_all_names_below() -> None:
+    index = BlockIndex()
     name = block("example.com", 1)
-    assert register.apply([name], []).put == []
-    assert learned(register, answer("notexample.com", "10.1.1.1")) == []
-    found = learned(register, answer("www.example.com", "10.1.1.1", "fd00::1"))
+    assert index.apply([name], []).put == []
+    assert learned(index, answer("notexample.com", "10.1.1.1")) == []
+    found = learned(index, answer("www.example.com", "10.1.1.1", "fd00::1"))
     assert found == [
         LearnedAddress(name.key, "10.1.1.1", NOON_S + 3600),
         LearnedAddress(name.key, "fd00::1", NOON_S + 3600),
     ]
-    change = register.learn(found)
+    change = index.learn(found)
     assert [claim.block_set.family for claim in change.put] == [Family.HOSTS4, Family.HOSTS6]
     assert {claim.range.owner for claim in change.put} == {name.key}
-    assert register.apply([], [name]).dropped == change.put
-    assert learned(register, answer("www.example.com", "10.1.1.1")) == []
+    assert index.apply([], [name]).dropped == change.put
+    assert learned(index, answer("www.example.com", "10.1.1.1")) == []
 
 
-def test_a_name_that_one_department_must_not_reach_is_learned_from_its_answers_only() -> None:
-    register = BlockIndex()
-    register.apply([block("example.com", 1, department="a")], [])
-    assert learned(register, answer("example.com", "10.1.1.1"), "b") == []
-    assert len(learned(register, answer("example.com", "10.1.1.1"), "a")) == 1
+def test_addresses_of_a_department_s_blocked_name_are_learned_from_its_own_answers_only() -> None:
+    index = BlockIndex()
+    index.apply([block("example.com", 1, department="a")], [])
+    assert learned(index, answer("example.com", "10.1.1.1"), "b") == []
+    assert len(learned(index, answer("example.com", "10.1.1.1"), "a")) == 1
 
 
-def test_how_long_an_address_is_blocked_for_its_name_has_bounds() -> None:
-    register = BlockIndex()
-    register.apply([block("example.com", 1), block("short.com", 2, 60)], [])
-    [least] = learned(register, answer("example.com", "10.1.1.1", ttl_s=0))
-    [most] = learned(register, answer("example.com", "10.1.1.2", ttl_s=2**31))
-    [short] = learned(register, answer("short.com", "10.1.1.3"))
+def test_the_time_that_an_address_is_blocked_for_its_name_has_bounds() -> None:
+    index = BlockIndex()
+    index.apply([block("example.com", 1), block("short.com", 2, 60)], [])
+    [least] = learned(index, answer("example.com", "10.1.1.1", ttl_s=0))
+    [most] = learned(index, answer("example.com", "10.1.1.2", ttl_s=2**31))
+    [short] = learned(index, answer("short.com", "10.1.1.3"))
     assert [one.ends - NOON_S for one in (least, most, short)] == [600, 86_400, 60]
 
 
 def test_an_address_is_learned_again_only_when_most_of_its_time_is_over() -> None:
-    register = BlockIndex()
-    register.apply([block("example.com", 1)], [])
-    register.learn(learned(register, answer("example.com", "10.1.1.1")))
+    index = BlockIndex()
+    index.apply([block("example.com", 1)], [])
+    index.learn(learned(index, answer("example.com", "10.1.1.1")))
     found = answer("example.com", "10.1.1.1")
-    assert list(register.names.addresses_to_block(found, "a", Protections([]), NOON_S + 1000)) == []
-    again = list(register.names.addresses_to_block(found, "a", Protections([]), NOON_S + 3000))
-    change = register.learn(again)
+    assert list(index.names.addresses_to_block(found, "a", Protections([]), NOON_S + 1000)) == []
+    again = list(index.names.addresses_to_block(found, "a", Protections([]), NOON_S + 3000))
+    change = index.learn(again)
     assert (len(change.dropped), len(change.put)) == (1, 1)
-    assert register.take_expired(NOON_S + 3600) == ([], [])
-    assert register.take_expired(NOON_S + 6600) == ([], again)
-    assert register.forget(again).dropped == change.put
+    assert index.take_expired(NOON_S + 3600) == ([], [])
+    assert index.take_expired(NOON_S + 6600) == ([], again)
+    assert index.forget(again).dropped == change.put
 
 
-def test_a_name_that_resolves_to_what_is_protected_does_not_block_it_and_says_so() -> None:
-    register = BlockIndex()
-    register.apply([block("example.com", 1)], [])
+def test_a_protected_address_of_a_blocked_name_is_spared_and_named() -> None:
+    index = BlockIndex()
+    index.apply([block("example.com", 1)], [])
     protections = Protections([protected_host(ip_address("10.1.1.1"), "it is the gateway")])
-    [other] = learned(register, answer("www.example.com", "10.1.1.1", "10.1.1.2"), protections=protections)
+    [other] = learned(index, answer("www.example.com", "10.1.1.1", "10.1.1.2"), protections=protections)
     assert other.address == "10.1.1.2"
-    [spared] = register.names.spared.values()
+    [spared] = index.names.spared.values()
     assert spared.text == "the blocked www.example.com resolves to 10.1.1.1, which is not blocked: it is the gateway"
 
 
-def test_what_was_told_is_remembered_for_a_day_by_name_and_in_bounds() -> None:
-    told = AnswerCache()
-    told.note("a", answer("www.example.com", "10.1.1.1"), NOON_S)
-    told.note("b", answer("www.example.com", "10.1.1.2"), NOON_S + 10)
-    told.note("a", answer("www.example.com", "10.1.1.3"), NOON_S + 20)
-    told.note("a", answer("example.com.org", "10.2.1.1"), NOON_S)
-    found = [(one, its.addresses, its.ttl_s) for one, its in told.find({"example.com"}, NOON_S + 120)]
+def test_answers_are_kept_for_a_day_and_up_to_a_bound() -> None:
+    cache = AnswerCache()
+    cache.note("a", answer("www.example.com", "10.1.1.1"), NOON_S)
+    cache.note("b", answer("www.example.com", "10.1.1.2"), NOON_S + 10)
+    cache.note("a", answer("www.example.com", "10.1.1.3"), NOON_S + 20)
+    cache.note("a", answer("example.com.org", "10.2.1.1"), NOON_S)
+    found = [(one, its.addresses, its.ttl_s) for one, its in cache.find({"example.com"}, NOON_S + 120)]
     assert found == [
         ("b", ("10.1.1.2",), 3490),
         ("a", ("10.1.1.1",), 3480),
         ("a", ("10.1.1.3",), 3500),
     ]
-    late = [(one, its.addresses, its.ttl_s) for one, its in told.find({"example.com"}, NOON_S + 86_400)]
+    late = [(one, its.addresses, its.ttl_s) for one, its in cache.find({"example.com"}, NOON_S + 86_400)]
     assert late == [("b", ("10.1.1.2",), 0), ("a", ("10.1.1.3",), 0)]
     for number in range(100):
-        told.note("a", answer("many.com", f"10.3.1.{number}"), NOON_S)
-    many = [its.addresses for _, its in told.find({"many.com"}, NOON_S)]
+        cache.note("a", answer("many.com", f"10.3.1.{number}"), NOON_S)
+    many = [its.addresses for _, its in cache.find({"many.com"}, NOON_S)]
     assert many == [(f"10.3.1.{number}",) for number in range(84, 100)]
     for number in range(MOST_NAMES):
-        told.note("a", answer(f"n{number}.net", "10.4.1.1"), NOON_S)
-    assert not any(told.find({"many.com"}, NOON_S))
-    assert any(told.find({"n0.net"}, NOON_S))
+        cache.note("a", answer(f"n{number}.net", "10.4.1.1"), NOON_S)
+    assert not any(cache.find({"many.com"}, NOON_S))
+    assert any(cache.find({"n0.net"}, NOON_S))

@@ -5,7 +5,7 @@ from appliance.core.blocking.cover import Cover, Range
 
 BITS = 6
 END = 1 << BITS
-MANY = 500  # far beyond what is changed one by one
+MANY = 500  # far more than are resolved one by one
 
 lives = st.integers(0, 8).map(lambda ends: float("inf") if ends == 8 else float(ends))
 
@@ -65,7 +65,7 @@ def test_many_changes_at_once_come_to_the_same_as_one_by_one(steps: list[tuple[i
     }
 
 
-def test_so_many_that_all_is_resolved_anew_tell_only_what_has_changed() -> None:
+def test_a_large_change_returns_only_pieces_that_differ() -> None:
     held = Cover(32)
     some = [Range(2 * n, 2 * n, 5.0, n, n) for n in range(MANY)]
     assert held.resolve([], some) == (set(), set(some))
@@ -74,7 +74,7 @@ def test_so_many_that_all_is_resolved_anew_tell_only_what_has_changed() -> None:
     assert held.resolve([], [some[1]]) == (set(), {some[1]})
 
 
-def test_what_the_longer_lived_hid_is_there_again_when_it_is_lifted() -> None:
+def test_a_range_that_a_longer_lived_one_covered_is_back_when_that_is_dropped() -> None:
     held = Cover(BITS)
     short, long = Range(0, 63, 5.0, 1, "short"), Range(16, 31, 9.0, 2, "long")
     held.resolve([], [short, long])

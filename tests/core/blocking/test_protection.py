@@ -34,7 +34,7 @@ PROTECTIONS = Protections(
         ("ff02::1", NOBODYS),
     ],
 )
-def test_what_is_protected_is_told_with_the_rule_that_says_so(target: str, rule: str) -> None:
+def test_a_protected_target_is_refused_with_its_rule(target: str, rule: str) -> None:
     assert PROTECTIONS.rule_for(target) == rule
 
 
@@ -42,5 +42,5 @@ def test_what_is_protected_is_told_with_the_rule_that_says_so(target: str, rule:
     "target",
     ["192.168.1.3", "192.168.1.4/30", "10.6.0.0/16", "fe80::2", "02:00:00:00:00:02", "example.com", "2001::/16"],
 )
-def test_all_else_may_be_blocked(target: str) -> None:
+def test_other_targets_may_be_blocked(target: str) -> None:
     assert PROTECTIONS.rule_for(target) is None

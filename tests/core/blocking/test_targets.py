@@ -43,7 +43,7 @@ def test_a_target_has_one_way_to_be_written_and_shows_its_kind(text: str, target
         "02:00:5e:10:00",
     ],
 )
-def test_what_is_no_address_is_refused_with_the_code_for_bad_input(text: str) -> None:
+def test_text_that_is_no_target_is_refused_as_a_bad_request(text: str) -> None:
     with pytest.raises(Refused) as refused:
         parse_target(text)
     assert refused.value.code is Code.BAD_REQUEST

@@ -16,27 +16,27 @@ def blocks(count: int, origin: str = "manual") -> list[Block]:
 
 
 class Scene:
-    """A herald of one department, the blocks that there are, and what was told."""
+    """An announcer of one department, its blocks, and the published events."""
 
     def __init__(self, there: Sequence[Block]) -> None:
         self.told: list[Event] = []
         self.announcer = BlockAnnouncer(["sales"], self.told.append, can_enforce=True)
-        self.register = BlockIndex()
-        self.register.apply(there, [])
+        self.index = BlockIndex()
+        self.index.apply(there, [])
 
     def step(self) -> list[Event]:
         before = len(self.told)
-        self.announcer.announce_begun(self.register, lambda _: True, NOW)
+        self.announcer.announce_begun(self.index, lambda _: True, NOW)
         return self.told[before:]
 
 
-def test_thousands_that_begin_are_told_in_portions() -> None:
+def test_thousands_of_begins_are_published_in_portions() -> None:
     scene = Scene(blocks(COUNT))
     scene.announcer.expect(blocks(COUNT))
     assert [len(scene.step()) for _ in range(4)] == [MOST_AT_ONCE, MOST_AT_ONCE, 1, 0]
 
 
-def test_thousands_that_end_are_told_in_portions_and_before_what_begins() -> None:
+def test_thousands_of_ends_are_published_in_portions_and_before_begins() -> None:
     scene = Scene(blocks(1))
     scene.announcer.expect(blocks(1))
     scene.announcer.announce_ended(blocks(COUNT), "lifted by anna", NOW)
@@ -46,7 +46,7 @@ def test_thousands_that_end_are_told_in_portions_and_before_what_begins() -> Non
     assert isinstance(scene.told[-1], IpBlocked)
 
 
-def test_what_a_list_holds_is_not_told_entry_by_entry() -> None:
+def test_entries_of_lists_are_not_published() -> None:
     listed = blocks(2, "list:bad")
     scene = Scene(listed)
     scene.announcer.expect(listed)

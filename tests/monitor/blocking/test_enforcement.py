@@ -35,36 +35,36 @@ SECONDS = 3600
 
 
 class Kernel(SimulatedFirewall):
-    """The simulated packet filter, with hands that take things away and a mood."""
+    """The simulated packet filter; a test may flush it, or make it refuse changes."""
 
     def __init__(self, elapsed: Callable[[], float]) -> None:
         super().__init__(["eth1"], elapsed)
-        self.meddler: str | None = None
-        self.mood: str | None = None
+        self.culprit: str | None = None
+        self.refusal: str | None = None
         self.transactions = 0
         self.stopped_hosts: list[Hit] = []
 
     def hit_counts(self) -> list[Hit]:
         return self.stopped_hosts
 
-    def flush(self, who: str | None) -> None:
-        self._places, self._sets, self.meddler = None, {}, who
+    def flush(self, culprit: str | None) -> None:
+        self._places, self._sets, self.culprit = None, {}, culprit
 
     def tampered_by(self) -> str | None:
-        who, self.meddler = self.meddler, None
-        return who
+        culprit, self.culprit = self.culprit, None
+        return culprit
 
     def _put(self, *arguments) -> str | None:
         self.transactions += 1
-        return self.mood or super()._put(*arguments)
+        return self.refusal or super()._put(*arguments)
 
 
 class DnsKernel(SimulatedDnsFilter):
-    """The simulated DNS filter, with hands that take it away and a mood."""
+    """The simulated DNS filter; a test may remove it, or make it refuse changes."""
 
     def __init__(self, elapsed: Callable[[], float]) -> None:
         super().__init__(["eth1"], elapsed)
-        self.mood: str | None = None
+        self.refusal: str | None = None
         self.is_taken = False
         self.met: list[Hit] = []
 
@@ -78,18 +78,18 @@ class DnsKernel(SimulatedDnsFilter):
         return self.met
 
     def replace_denials(self, *arguments) -> str | None:
-        if self.mood is None:
+        if self.refusal is None:
             self.is_taken = False
-        return self.mood or super().replace_denials(*arguments)
+        return self.refusal or super().replace_denials(*arguments)
 
 
 class Rig:
-    """An `Enforcement` over a kernel in memory and a store on the disk, and a clock that is moved."""
+    """An `Enforcement` over a kernel in memory and a store on the disk, and a clock that a test moves."""
 
     def __init__(self, path: Path, position: Position = Position.GATEWAY) -> None:
         self.path, self.position = path, position
         self.departments = [SALES, LAB]
-        self.at_s = 0.0  # since noon, in truth
+        self.at_s = 0.0  # true seconds since noon
         self.error_s = 0.0  # of the wall clock
         self.is_trusted = True
         self.booted_s = 0.0
@@ -135,7 +135,7 @@ class Rig:
         self.start()
 
     def lose_power(self, seconds: float) -> None:
-        """The kernel forgets all, and a computer without a clock of its own wakes up in 1970."""
+        """The kernel loses its state, and a computer without a clock of its own starts in 1970."""
         self.store.close()
         self.at_s += seconds
         self.booted_s = self.at_s
@@ -177,7 +177,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
         yield made
 
 
-def test_a_block_is_in_force_saved_and_told_when_the_call_returns(rig: Rig) -> None:
+def test_a_block_is_in_force_saved_and_published_when_the_call_returns(rig: Rig) -> None:
     [block] = rig.block("10.0.0.1", seconds=SECONDS, department="sales")
     assert rig.in_force("sales") == {"10.0.0.1"}
     assert rig.in_force() == rig.in_force("lab") == set()
@@ -196,7 +196,7 @@ def test_a_change_is_one_small_transaction(rig: Rig) -> None:
     assert rig.kernel.transactions == before + 2
 
 
-def test_what_two_origins_want_holds_until_both_have_had_enough(rig: Rig) -> None:
+def test_a_target_that_two_origins_block_is_free_when_both_lifted_it(rig: Rig) -> None:
     rig.block("10.0.0.1")
     rig.block("10.0.0.1", origin="list:bad", seconds=SECONDS)
     assert [one.origin for one in rig.unblock("10.0.0.1", origin="list:bad")] == ["list:bad"]
@@ -206,7 +206,7 @@ def test_what_two_origins_want_holds_until_both_have_had_enough(rig: Rig) -> Non
     assert rig.in_force() == set()
 
 
-def test_a_wider_block_that_ends_earlier_leaves_the_narrow_one_and_comes_back_when_that_is_lifted(rig: Rig) -> None:
+def test_a_wide_block_that_ends_earlier_leaves_a_narrow_one_in_force_and_is_whole_when_that_is_lifted(rig: Rig) -> None:
     rig.block("10.4.0.0/16", seconds=SECONDS)
     rig.block("10.4.4.0/24")
     rig.unblock("10.4.4.0/24")
@@ -230,7 +230,7 @@ def test_a_wider_block_that_ends_earlier_leaves_the_narrow_one_and_comes_back_wh
         ("example.org", "the appliance's own name is pi.example.org"),
     ],
 )
-def test_nobody_locks_himself_out_and_a_batch_with_such_a_target_is_refused_whole(rig: Rig, target, rule) -> None:
+def test_a_batch_with_a_protected_target_is_refused_whole(rig: Rig, target, rule) -> None:
     with pytest.raises(Refused, match=rule) as refused:
         rig.block("10.0.0.1", target)
     assert refused.value.code is Code.PROTECTED_ADDRESS
@@ -238,7 +238,7 @@ def test_nobody_locks_himself_out_and_a_batch_with_such_a_target_is_refused_whol
     assert rig.store.blocks() == []
 
 
-def test_what_is_not_blocked_cannot_be_lifted_and_then_nothing_is(rig: Rig) -> None:
+def test_a_batch_with_a_target_that_is_not_blocked_lifts_nothing(rig: Rig) -> None:
     rig.block("10.0.0.1")
     with pytest.raises(Refused, match=r"10\.0\.0\.2 is not blocked"):
         rig.unblock("10.0.0.1", "10.0.0.2")
@@ -257,7 +257,7 @@ def test_after_a_crash_everything_is_as_it_was(rig: Rig) -> None:
     assert (rig.in_force(), rig.in_force("lab")) == (set(), {"10.0.0.2"})
 
 
-def test_a_block_of_a_department_that_is_not_configured_any_more_waits_and_the_others_hold(rig: Rig) -> None:
+def test_a_block_of_a_department_that_is_no_longer_configured_waits_and_others_are_in_force(rig: Rig) -> None:
     rig.block("10.0.0.1", "example.com", department="lab")
     rig.block("10.0.0.2", "example.net")
     rig.departments = [SALES]
@@ -271,7 +271,7 @@ def test_a_block_of_a_department_that_is_not_configured_any_more_waits_and_the_o
     assert rig.denies("example.com", "10.0.1.5")
 
 
-def test_without_a_clock_a_block_has_left_after_a_power_cut_what_it_had_before(rig: Rig) -> None:
+def test_without_a_clock_a_block_has_the_same_remaining_time_after_a_power_cut(rig: Rig) -> None:
     rig.block("10.0.0.1", seconds=SECONDS)
     rig.pass_(600)
     rig.lose_power(300)
@@ -280,7 +280,7 @@ def test_without_a_clock_a_block_has_left_after_a_power_cut_what_it_had_before(r
     assert rig.enforcement.remaining_s(block, rig.now()) == pytest.approx(SECONDS - 600, abs=1)
 
 
-def test_when_the_time_is_known_a_block_ends_when_it_was_meant_to(rig: Rig) -> None:
+def test_when_the_time_is_known_a_block_has_its_true_end_again(rig: Rig) -> None:
     rig.block("10.0.0.1", seconds=SECONDS)
     rig.pass_(600)
     rig.lose_power(1000)
@@ -292,7 +292,7 @@ def test_when_the_time_is_known_a_block_ends_when_it_was_meant_to(rig: Rig) -> N
     assert rig.in_force() == set()
 
 
-def test_what_is_ordered_before_the_time_is_known_keeps_what_is_left_of_it(rig: Rig) -> None:
+def test_a_block_from_before_the_time_is_known_keeps_its_remaining_time(rig: Rig) -> None:
     rig.pass_(400)
     rig.lose_power(1000)
     rig.block("10.0.0.1", seconds=SECONDS)
@@ -304,7 +304,7 @@ def test_what_is_ordered_before_the_time_is_known_keeps_what_is_left_of_it(rig: 
     assert remaining_s(rig.kernel) == pytest.approx([SECONDS - 50], abs=1)
 
 
-def test_a_clock_that_somebody_moves_moves_the_ends(rig: Rig) -> None:
+def test_when_the_clock_is_moved_lifetimes_in_the_kernel_follow(rig: Rig) -> None:
     rig.block("10.0.0.1", seconds=SECONDS)
     rig.error_s = 1000.0
     rig.pass_(1)
@@ -312,7 +312,7 @@ def test_a_clock_that_somebody_moves_moves_the_ends(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("who", ["nft (process 7)", None])
-def test_what_somebody_takes_away_is_back_within_a_step_and_told_for_some_minutes(rig: Rig, who: str | None) -> None:
+def test_removed_rules_are_back_within_a_step_and_the_incident_is_shown_for_minutes(rig: Rig, who: str | None) -> None:
     rig.block("10.0.0.1", "10.4.0.0/16")
     rig.kernel.flush(who)
     rig.pass_(1)
@@ -323,16 +323,16 @@ def test_what_somebody_takes_away_is_back_within_a_step_and_told_for_some_minute
     assert rig.enforcement.troubles(rig.now()) == []
 
 
-def test_what_the_kernel_refuses_is_told_and_tried_again_and_the_rest_stays(rig: Rig) -> None:
+def test_a_refused_block_is_shown_and_tried_again_and_others_stay_in_force(rig: Rig) -> None:
     rig.block("10.0.0.1")
-    rig.kernel.mood = "Cannot allocate memory (ENOMEM)"
+    rig.kernel.refusal = "Cannot allocate memory (ENOMEM)"
     [block] = rig.block("10.0.0.2")
     assert not rig.enforcement.is_enforced(block)
     assert rig.in_force() == {"10.0.0.1"}
     assert rig.enforcement.tally(SALES) == (2, 1)
     assert "ENOMEM" in rig.enforcement.troubles(rig.now())[0]
     assert ("sales", "10.0.0.2") not in rig.told(IpBlocked)
-    rig.kernel.mood = None
+    rig.kernel.refusal = None
     rig.pass_(RETRY_S)
     assert rig.in_force() == {"10.0.0.1", "10.0.0.2"}
     assert rig.enforcement.tally(SALES) == (2, 2)
@@ -340,7 +340,7 @@ def test_what_the_kernel_refuses_is_told_and_tried_again_and_the_rest_stays(rig:
     assert ("sales", "10.0.0.2") in rig.told(IpBlocked)
 
 
-def test_where_the_interface_is_gone_nothing_holds_until_it_is_back(rig: Rig) -> None:
+def test_without_its_interface_no_block_is_in_force_until_that_is_back(rig: Rig) -> None:
     rig.block("10.0.0.1")
     link = rig.links.pop("eth1")
     rig.pass_(1)
@@ -351,7 +351,7 @@ def test_where_the_interface_is_gone_nothing_holds_until_it_is_back(rig: Rig) ->
     assert rig.enforcement.troubles(rig.now()) == []
 
 
-def test_a_block_is_told_when_its_interface_is_there_to_hold_it(tmp_path: Path) -> None:
+def test_a_block_is_published_when_its_interface_exists(tmp_path: Path) -> None:
     rig = Rig(tmp_path / "state.sqlite3")
     link = rig.links.pop("eth1")
     rig.pass_(1)
@@ -362,7 +362,7 @@ def test_a_block_is_told_when_its_interface_is_there_to_hold_it(tmp_path: Path) 
     assert len(rig.told(IpBlocked)) == 2
 
 
-def test_an_audit_finds_what_went_without_notice(rig: Rig) -> None:
+def test_an_audit_finds_elements_that_went_without_notice(rig: Rig) -> None:
     rig.block("10.0.0.1", "10.0.0.2")
     for found in rig.kernel._sets.values():
         found.pop((0x0A000001, 0x0A000001), None)
@@ -375,7 +375,7 @@ def test_an_audit_finds_what_went_without_notice(rig: Rig) -> None:
     assert rig.enforcement.tally(SALES) == (2, 2)
 
 
-def test_thousands_are_told_in_portions_and_a_list_is_not_told_entry_by_entry(rig: Rig) -> None:
+def test_thousands_are_published_in_portions_and_entries_of_lists_are_not(rig: Rig) -> None:
     rig.block(*[f"10.7.{high}.{low}" for high in range(5) for low in range(100)], department="sales")
     assert len(rig.told(IpBlocked)) == MOST_AT_ONCE
     rig.pass_(1)
@@ -386,7 +386,7 @@ def test_thousands_are_told_in_portions_and_a_list_is_not_told_entry_by_entry(ri
     assert len(rig.told(IpBlocked)) == 500
 
 
-def test_where_nothing_can_be_enforced_it_is_kept_and_told_so(tmp_path: Path) -> None:
+def test_where_the_position_cannot_enforce_blocks_are_kept_and_published_as_not_enforced(tmp_path: Path) -> None:
     rig = Rig(tmp_path / "state.sqlite3", Position.MIRROR)
     [block] = rig.block("10.0.0.1", department="sales")
     assert not rig.enforcement.is_enforced(block)
@@ -397,7 +397,7 @@ def test_where_nothing_can_be_enforced_it_is_kept_and_told_so(tmp_path: Path) ->
     assert rig.enforcement.tally(SALES) == (1, 0)
 
 
-def test_a_blocked_name_blocks_what_it_resolves_to_until_that_is_over_or_it_is_lifted(rig: Rig) -> None:
+def test_addresses_of_a_blocked_name_are_blocked_until_they_expire_or_it_is_lifted(rig: Rig) -> None:
     rig.block("example.com", department="sales")
     answer = DnsAnswer("10.0.0.5", "www.example.com", ("10.5.0.1", "10.5.0.2", "10.0.0.254"), 900)
     rig.enforcement.hear("lab", answer, rig.now())
@@ -424,7 +424,7 @@ def test_a_block_by_hand_of_an_address_outlives_the_name_that_resolves_to_it(rig
     assert rig.in_force() == {"10.5.0.1"}
 
 
-def test_who_runs_into_a_block_is_logged_and_a_flood_of_hosts_in_a_few_lines(rig: Rig, caplog) -> None:
+def test_hits_are_logged_and_a_flood_of_hosts_takes_a_few_lines(rig: Rig, caplog) -> None:
     caplog.set_level("INFO")
     rig.block("203.0.113.5")
     [block] = rig.enforcement.blocks(rig.now())
@@ -444,7 +444,7 @@ def test_who_runs_into_a_block_is_logged_and_a_flood_of_hosts_in_a_few_lines(rig
     assert len(caplog.records) == MOST_LOGGED + 1
 
 
-def test_a_blocked_name_is_denied_to_who_asks_for_it_or_below_until_it_is_lifted_or_over(rig: Rig) -> None:
+def test_a_blocked_name_and_names_below_are_denied_until_it_is_lifted_or_expires(rig: Rig) -> None:
     rig.block("example.com", department="sales")
     rig.block("short.com", seconds=SECONDS)
     rig.pass_(1)
@@ -458,7 +458,7 @@ def test_a_blocked_name_is_denied_to_who_asks_for_it_or_below_until_it_is_lifted
     assert not rig.denies("short.com")
 
 
-def test_of_two_origins_that_want_a_name_blocked_the_longer_holds(rig: Rig) -> None:
+def test_a_name_that_two_origins_block_is_denied_for_the_longer_time(rig: Rig) -> None:
     rig.block("example.com", seconds=60)
     rig.block("example.com", origin="list:bad", seconds=SECONDS)
     rig.pass_(61)
@@ -467,7 +467,7 @@ def test_of_two_origins_that_want_a_name_blocked_the_longer_holds(rig: Rig) -> N
     assert not rig.denies("example.com")
 
 
-def test_names_are_denied_again_after_a_crash_and_after_a_power_cut_for_what_is_left(rig: Rig) -> None:
+def test_denials_are_back_after_a_crash_and_after_a_power_cut_for_the_remaining_time(rig: Rig) -> None:
     rig.block("example.com", seconds=SECONDS)
     rig.pass_(600)
     rig.crash()
@@ -479,7 +479,7 @@ def test_names_are_denied_again_after_a_crash_and_after_a_power_cut_for_what_is_
     assert not rig.denies("example.com")
 
 
-def test_a_filter_of_look_ups_that_somebody_takes_away_is_back_within_a_step_and_told(rig: Rig) -> None:
+def test_a_removed_dns_filter_is_back_within_a_step_and_the_incident_is_shown(rig: Rig) -> None:
     rig.block("example.com")
     rig.pass_(1)
     rig.dns_filter.flush()
@@ -487,7 +487,7 @@ def test_a_filter_of_look_ups_that_somebody_takes_away_is_back_within_a_step_and
     assert rig.denies("example.com")
     [told] = rig.enforcement.troubles(rig.now())
     assert told.startswith("somebody took the filter of look-ups out of the kernel at 12:00:02 UTC")
-    rig.links["eth1"] = replace(rig.links["eth1"], index=9)  # the interface was made anew, and nobody did it
+    rig.links["eth1"] = replace(rig.links["eth1"], index=9)  # a recreated interface is no tampering
     rig.pass_(SHOWN_S + 1)
     rig.dns_filter.flush()
     rig.links["eth1"] = replace(rig.links["eth1"], index=10)
@@ -496,10 +496,10 @@ def test_a_filter_of_look_ups_that_somebody_takes_away_is_back_within_a_step_and
     assert rig.enforcement.troubles(rig.now()) == []
 
 
-def test_where_the_kernel_cannot_refuse_look_ups_that_is_told_and_tried_again_and_addresses_are_blocked(
+def test_where_the_kernel_refuses_the_dns_filter_that_is_shown_and_tried_again_and_addresses_are_blocked(
     rig: Rig,
 ) -> None:
-    rig.dns_filter.mood = "Operation not permitted"
+    rig.dns_filter.refusal = "Operation not permitted"
     rig.block("example.com")
     rig.enforcement.hear("sales", DnsAnswer("10.0.0.5", "example.com", ("10.5.0.1",), 900), rig.now())
     assert rig.in_force() == {"10.5.0.1"}
@@ -507,7 +507,7 @@ def test_where_the_kernel_cannot_refuse_look_ups_that_is_told_and_tried_again_an
     assert told == (
         "look-ups of blocked names are answered, and only what they resolve to is blocked: Operation not permitted"
     )
-    rig.dns_filter.mood = None
+    rig.dns_filter.refusal = None
     rig.pass_(1)
     assert not rig.denies("example.com")
     rig.pass_(60)
@@ -515,7 +515,7 @@ def test_where_the_kernel_cannot_refuse_look_ups_that_is_told_and_tried_again_an
     assert rig.enforcement.troubles(rig.now()) == []
 
 
-def test_what_hosts_were_told_of_a_name_before_it_was_blocked_is_blocked_with_it(rig: Rig) -> None:
+def test_addresses_that_hosts_knew_before_a_name_was_blocked_are_blocked_with_it(rig: Rig) -> None:
     rig.enforcement.hear("sales", DnsAnswer("10.0.0.5", "www.example.com", ("10.5.0.1",), 60), rig.now())
     rig.enforcement.hear("lab", DnsAnswer("10.0.1.5", "www.example.com", ("10.5.0.1", "10.5.0.2"), 60), rig.now())
     rig.enforcement.hear("sales", DnsAnswer("10.0.0.5", "example.net", ("10.6.0.1",), 60), rig.now())
@@ -528,7 +528,7 @@ def test_what_hosts_were_told_of_a_name_before_it_was_blocked_is_blocked_with_it
     assert rig.in_force() == set()
 
 
-def test_refused_look_ups_are_logged_and_counted_with_the_packets_that_were_stopped(rig: Rig, caplog) -> None:
+def test_refused_look_ups_are_logged_and_counted_with_stopped_packets(rig: Rig, caplog) -> None:
     caplog.set_level("INFO")
     [block] = rig.block("example.com")
     mark = mark_of(block.origin, block.number)

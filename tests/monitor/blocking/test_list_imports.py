@@ -18,7 +18,7 @@ def at(second: float) -> Moment:
 
 
 class Blocks:
-    """The set of blocks in memory. `protected`: what is never blocked; `refusal`: why nothing is changed now."""
+    """Blocks in memory. `protected`: targets that are never blocked; `refusal`: why changes are refused now."""
 
     def __init__(self) -> None:
         self.by_key: dict[BlockKey, Block] = {}
@@ -63,7 +63,7 @@ def _made(request: BlockRequest, now: Moment) -> Block:
 
 
 class Scene:
-    """Lists over a source that says `text`, in versions, or has a trouble."""
+    """Lists over a source with a text, its version, and maybe a trouble."""
 
     def __init__(self, *lists: BlockList, blocks: Blocks | None = None) -> None:
         self.text = ""
@@ -73,7 +73,7 @@ class Scene:
         self.lists = ListImports(lists, self.blocks, self._fetch, _at_once)
 
     def run(self, second: float) -> Listing | None:
-        """Step until all is done."""
+        """Step until no work is pending."""
         changes = -1
         while changes != self.blocks.changes + len(self.asked):
             changes = self.blocks.changes + len(self.asked)
@@ -91,7 +91,7 @@ def _at_once(work: Any, *arguments: Any) -> Any:
     return work(*arguments)
 
 
-def test_a_list_is_blocked_and_follows_what_it_says() -> None:
+def test_the_blocks_of_a_list_follow_its_entries() -> None:
     scene = Scene(BAD)
     scene.text = "10.0.0.1\n10.0.0.2"
     scene.run(0)
@@ -103,7 +103,7 @@ def test_a_list_is_blocked_and_follows_what_it_says() -> None:
     assert scene.blocks.targets() == ["10.0.0.2", "10.0.0.3"]
 
 
-def test_a_source_that_is_gone_keeps_the_former_entries_and_is_told() -> None:
+def test_a_list_whose_source_is_gone_keeps_its_blocks_and_says_so() -> None:
     scene = Scene(BAD)
     scene.text = "10.0.0.1"
     scene.run(0)
@@ -116,7 +116,7 @@ def test_a_source_that_is_gone_keeps_the_former_entries_and_is_told() -> None:
     assert scene.lists.troubles(at(0)) == []
 
 
-def test_a_list_that_has_not_changed_changes_nothing() -> None:
+def test_an_unchanged_list_changes_no_block() -> None:
     scene = Scene(BAD)
     scene.text = "10.0.0.1"
     scene.run(0)
@@ -125,7 +125,7 @@ def test_a_list_that_has_not_changed_changes_nothing() -> None:
     assert (scene.asked, scene.blocks.changes) == (["", "10.0.0.1"], changes)
 
 
-def test_what_must_not_be_blocked_is_left_out_and_told() -> None:
+def test_protected_entries_are_left_out_and_shown() -> None:
     scene = Scene(BAD)
     scene.blocks.protected = {"10.0.0.1"}
     scene.text = "10.0.0.1\n10.0.0.2"
@@ -145,7 +145,7 @@ def test_a_long_list_is_blocked_in_pieces() -> None:
     assert scene.blocks.changes == 4
 
 
-def test_what_a_list_that_is_not_configured_any_more_left_is_lifted() -> None:
+def test_blocks_of_a_list_that_is_no_longer_configured_are_lifted() -> None:
     scene = Scene(BAD, replace(BAD, name="old"))
     scene.text = "10.0.0.1"
     scene.run(0)
@@ -168,7 +168,7 @@ def test_in_maintenance_a_list_waits() -> None:
     assert scene.blocks.targets() == ["10.0.0.1"]
 
 
-def test_a_list_that_is_refused_is_told_and_tried_again_at_its_time() -> None:
+def test_a_refused_list_says_so_and_is_tried_again_at_its_time() -> None:
     scene = Scene(BAD)
     scene.text = "10.0.0.1"
     scene.blocks.refusal = Refused(Code.BAD_REQUEST, "there are too many")

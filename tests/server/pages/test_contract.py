@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from appliance import events
-from appliance.server.calls import CALLS
+from appliance.server.calls.call_table import CALLS
 from appliance.server.pages import contract
 from tests.contract.schema import examples
 

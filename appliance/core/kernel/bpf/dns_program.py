@@ -158,7 +158,7 @@ HEADERS: Blocks = {
         compute(R1, "<<", 2),  # the header's length, in words of 4 bytes
         load(DOUBLE, R2, R10, Stack.L4),
         compute(R1, "+", R2),
-        compute(R1, "+", 2),  # the message's length stands before it (RFC 1035 section 4.2.2)
+        compute(R1, "+", 2),  # the message's length comes before it (RFC 1035 section 4.2.2)
         store(DOUBLE, R10, Stack.DNS, R1),
         load(WORD, R2, R6, Frame.LENGTH),
         jump_if(R2, "<=", R1, "next"),

@@ -75,7 +75,7 @@ def _paced(direction: str, version: int) -> str:
 
 
 def notice_table(port: int) -> list[Command]:
-    """The table that leads marked HTTP to this port of the appliance, made anew."""
+    """The commands that make the table, or replace it. It leads marked HTTP to this port of the appliance."""
     own: Command = {"table": {"family": "inet", "name": NOTICE["table"]}}
     translated = match({"ct": {"key": "status"}}, "dnat", "in")
     return [

@@ -13,19 +13,19 @@ NETWORKS = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).flatmap(
 
 
 @given(NETWORKS)
-def test_a_span_is_what_the_prefix_holds(network):
+def test_a_range_has_the_addresses_of_its_prefix(network) -> None:
     span = address_range(str(network))
     assert span == AddressRange(network.version, int(network.network_address), network.prefixlen)
     assert span.last == int(network.broadcast_address)
 
 
 @given(NETWORKS, NETWORKS)
-def test_inside_is_what_it_is_for_networks(one, other):
+def test_inside_means_the_same_as_for_networks(one, other) -> None:
     expected = one.version == other.version and one.subnet_of(other)
     assert is_inside(address_range(str(one)), address_range(str(other))) == expected
 
 
-def test_what_has_no_addresses_has_no_span():
+def test_a_target_without_addresses_has_no_range() -> None:
     assert address_range("02:00:5e:10:00:01") is None
     assert address_range("1.example.com") is None
     assert address_range("192.0.2.1") == AddressRange(4, 0xC0000201, 32)

@@ -19,20 +19,20 @@ def asked(requests: tuple[BlockRequest, ...]) -> list[str]:
     return [one.target for one in requests]
 
 
-def test_what_came_is_blocked_what_went_is_lifted_and_the_rest_is_left_alone():
+def test_new_entries_are_blocked_missing_ones_are_lifted_and_others_are_left_alone() -> None:
     present = [block("10.0.0.1"), block("10.0.0.2")]
     found = compare_list(LIST, ["10.0.0.2", "10.0.0.3"], present, WALL)
     assert found.lifted == (present[0],)
     assert found.requests == (BlockRequest("10.0.0.3", "on the list bad", 0, None, "list:bad", "list:bad"),)
 
 
-def test_what_others_blocked_is_none_of_a_lists_business():
+def test_a_list_leaves_the_blocks_of_other_origins_alone() -> None:
     others = [block("10.0.0.1", "manual"), block("10.0.0.2", "list:worse")]
     found = compare_list(LIST, ["10.0.0.2"], others, WALL)
     assert (found.lifted, asked(found.requests)) == ((), ["10.0.0.2"])
 
 
-def test_a_list_that_moved_to_a_department_moves_its_blocks():
+def test_a_list_that_moved_to_a_department_moves_its_blocks() -> None:
     moved, old = replace(LIST, department="dept123"), block("10.0.0.1")
     found = compare_list(moved, ["10.0.0.1"], [old], WALL)
     assert (found.lifted, asked(found.requests)) == ((old,), ["10.0.0.1"])
@@ -40,19 +40,19 @@ def test_a_list_that_moved_to_a_department_moves_its_blocks():
     assert (again.lifted, again.requests) == ((), ())
 
 
-def test_with_a_duration_what_went_runs_out_and_what_stays_is_renewed_in_time():
+def test_with_a_duration_missing_entries_expire_and_others_are_renewed_in_time() -> None:
     present = [block("10.0.0.1", left_s=80_000), block("10.0.0.2", left_s=40_000), block("10.0.0.3", left_s=80_000)]
     found = compare_list(LASTING, ["10.0.0.2", "10.0.0.3"], present, WALL)
     assert (found.lifted, asked(found.requests)) == ((), ["10.0.0.2"])
     assert found.requests[0].duration_s == 86_400
 
 
-def test_a_list_that_gets_or_loses_its_duration_makes_its_blocks_anew():
+def test_a_list_that_gets_or_loses_its_duration_renews_its_blocks() -> None:
     for known, left_s in ((LIST, 80_000), (LASTING, None)):
         found = compare_list(known, ["10.0.0.1"], [block("10.0.0.1", left_s=left_s)], WALL)
         assert (found.lifted, asked(found.requests)) == ((), ["10.0.0.1"])
 
 
-def test_the_blocks_of_lists_that_are_gone_are_orphans():
+def test_blocks_of_lists_that_are_not_configured_are_orphans() -> None:
     gone = block("10.0.0.1", "list:old")
     assert find_orphans([LIST], [gone, block("10.0.0.2"), block("10.0.0.3", "manual")]) == (gone,)

@@ -28,26 +28,26 @@ def block(target: str, left_s: float | None = None, origin: str = "manual") -> B
     )
 
 
-def test_what_is_inside_another_is_left_out_and_so_is_what_has_no_place():
+def test_targets_inside_others_and_of_other_kinds_are_left_out() -> None:
     assert minimal_prefixes(TARGETS) == COVERED
 
 
 @given(st.lists(st.tuples(st.integers(0, 255), st.integers(24, 32))))
-def test_what_is_covered_is_disjoint_and_all_of_it(drawn):
+def test_minimal_prefixes_are_disjoint_and_cover_all_targets(drawn) -> None:
     networks = [ip_network((f"10.0.0.{last}", length), strict=False) for last, length in drawn]
     covered = [ip_network(one) for one in minimal_prefixes(str(one) for one in networks).v4]
     assert not any(one.overlaps(other) for one in covered for other in covered if one is not other)
     assert list(collapse_addresses(covered)) == list(collapse_addresses(networks))
 
 
-def test_a_plain_list_is_one_that_we_can_read_ourselves():
+def test_our_parser_reads_the_plain_export() -> None:
     assert parse_list(write_plain(COVERED).encode()).targets == ("10.0.0.0/24", "192.0.2.1", "2001:db8::1")
     assert write_plain(COVERED).startswith(
         "# 3 addresses and prefixes are to be blocked; 2 MAC addresses and names are not"
     )
 
 
-def test_the_nftables_file_is_one_that_we_can_read_ourselves():
+def test_our_parser_reads_the_nftables_export() -> None:
     assert parse_list(write_nftables(COVERED).split("chain")[0].encode()).targets == (
         "10.0.0.0/24",
         "192.0.2.1",
@@ -55,7 +55,7 @@ def test_the_nftables_file_is_one_that_we_can_read_ourselves():
     )
 
 
-def test_mikrotiks_list_is_replaced():
+def test_the_mikrotik_script_replaces_the_address_list() -> None:
     assert write_mikrotik(COVERED).splitlines()[1:] == [
         "/ip firewall address-list",
         "remove [find list=appliance_blocks]",
@@ -67,7 +67,7 @@ def test_mikrotiks_list_is_replaced():
     ]
 
 
-def test_a_stream_tells_what_is_new_and_what_is_gone():
+def test_a_stream_has_new_and_deleted_decisions() -> None:
     before = find_decisions([block("10.0.0.1"), block("10.0.0.2", 60), block("10.0.0.4")])
     now = find_decisions([block("10.0.0.2", 90), block("10.0.0.3/32"), block("10.1.0.0/16", 30), block("10.0.0.4")])
     told = json.loads(write_stream(now, before, WALL))
@@ -80,7 +80,7 @@ def test_a_stream_tells_what_is_new_and_what_is_gone():
     assert json.loads(write_stream(now, now, WALL)) == {"new": [], "deleted": []}
 
 
-def test_of_two_blocks_of_a_target_the_longest_lived_decides():
+def test_a_decision_is_the_longest_lived_block_of_its_target() -> None:
     for pair in ([60, None], [None, 60]):
         found = find_decisions([block("10.0.0.1", left_s, f"list:{left_s}") for left_s in pair])
         assert found["10.0.0.1"][1] is None

@@ -28,5 +28,5 @@ V6 = Block("2001:db8::1", "", "anna", "detection", WALL)
         (BlockQuery(origin="manual", contains="10."), [HOST]),
     ],
 )
-def test_a_question_finds_what_fits_all_of_it(query, found):
+def test_a_query_finds_blocks_that_meet_all_its_conditions(query, found) -> None:
     assert [block for block in (HOST, NETWORK, NAME, V6) if matches(block, query, WALL)] == found

@@ -16,7 +16,7 @@ SYN, RST, ACK, FIN = 0x02, 0x04, 0x10, 0x01
 
 
 def kernel_passes(frame: bytes, table=PROGRAM) -> bytes | None:
-    """What the kernel's filter leaves of a frame; `None` where it drops it."""
+    """The part of a frame that the kernel's filter passes; `None`: it drops the frame."""
     program = assemble(table)
     instructions = ctypes.create_string_buffer(program, len(program))
     into, out_of = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -30,7 +30,7 @@ def kernel_passes(frame: bytes, table=PROGRAM) -> bytes | None:
             return out_of.recv(65_536)
         except BlockingIOError:
             return None
-        except PermissionError:  # how a datagram socket's sender learns that the filter took nothing
+        except PermissionError:  # so a datagram socket reports that the filter dropped it
             return None
 
 
@@ -92,26 +92,26 @@ DROPPED = {
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_answers_openings_and_refusals_pass_whole(name):
+def test_dns_answers_and_opening_and_refusing_segments_pass_whole(name: str) -> None:
     assert kernel_passes(PASSING[name]) == PASSING[name]
 
 
 @pytest.mark.parametrize("name", DROPPED)
-def test_all_else_stays_in_the_kernel(name):
+def test_other_frames_stay_in_the_kernel(name: str) -> None:
     assert kernel_passes(DROPPED[name]) is None
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_what_is_tagged_may_be_left_to_a_subinterface(name):
+def test_a_parent_s_filter_drops_tagged_frames(name: str) -> None:
     left = None if "tagged" in name else PASSING[name]
     assert kernel_passes(PASSING[name], UNTAGGED) == left
 
 
-def test_a_long_answer_is_cut():
+def test_a_long_answer_is_cut() -> None:
     assert len(kernel_passes(ipv4(17, udp(53, 40_000, bytes(3000)))) or b"") == SNAP_BYTES
 
 
 @given(st.binary(min_size=1, max_size=100))
 @example(ipv4(6, tcp(SYN))[:14])
-def test_no_frame_passes_that_is_neither_ipv4_nor_ipv6(tail):
+def test_only_ipv4_and_ipv6_frames_pass(tail) -> None:
     assert kernel_passes(ETHERNET + b"\x88\xb5" + tail) is None

@@ -38,7 +38,7 @@ def test_each_instruction_is_written_as_the_kernel_reads_it() -> None:
     assert code(map_named(R1, "here")) == "1811000034120000 0000000000000000"
 
 
-def test_a_jump_goes_to_the_block_that_it_names_and_a_wide_number_takes_two_places() -> None:
+def test_a_jump_goes_to_its_block_and_a_wide_number_takes_two_instructions() -> None:
     blocks = {
         "begin": [jump_if(R1, "==", 5, "end"), number(R2, 1), jump_if(R1, "<", R2, "begin")],
         "end": [jump("begin"), END],

@@ -11,7 +11,7 @@ FOREVER = float("inf")
 
 
 @given(st.sampled_from(Family), st.data())
-def test_what_the_kernel_is_given_reads_back_as_it_was(family: Family, data: st.DataObject) -> None:
+def test_encoded_elements_decode_to_the_same_pieces(family: Family, data: st.DataObject) -> None:
     shape = SHAPES[family]
     last_of_all = (1 << shape.bits) - 1
     cuts = sorted(data.draw(st.sets(st.integers(0, last_of_all), min_size=2, max_size=12)))
@@ -29,7 +29,7 @@ def test_what_the_kernel_is_given_reads_back_as_it_was(family: Family, data: st.
     assert not any(one._replace(mark=one.mark ^ 1) in seen for one in pieces)
 
 
-def test_a_range_whose_end_is_elsewhere_is_not_seen() -> None:
+def test_a_range_with_another_end_does_not_count_as_seen() -> None:
     seen = SeenElements(SHAPES[Family.PREFIXES4])
     seen.add([(0, Element(1, None)), (128, None)])
     assert Range(0, 127, FOREVER, 1, None) in seen
@@ -47,7 +47,7 @@ def test_adjacent_ranges_stay_apart() -> None:
     assert found == {(one.first, one.last): Element(one.mark, None) for one in pieces}
 
 
-def test_many_elements_are_several_messages_of_the_same_set() -> None:
+def test_many_elements_are_packed_into_several_messages() -> None:
     shape = SHAPES[Family.HOSTS4]
     bodies = list(lists("t", "s", added(shape, [Range(n, n, 9.0, 1, None) for n in range(5000)], 0.0)))
     assert len(bodies) > 1
@@ -55,7 +55,7 @@ def test_many_elements_are_several_messages_of_the_same_set() -> None:
     assert {name_in(attributes(body)[2]) for body in bodies} == {"s"}
 
 
-def test_what_is_nearly_over_is_not_for_ever() -> None:
+def test_an_element_that_is_nearly_over_still_gets_a_timeout() -> None:
     shape = SHAPES[Family.HOSTS4]
     [body] = lists("t", "s", added(shape, [Range(1, 1, 10.0, 1, None)], 10.0))
     [endless] = lists("t", "s", added(shape, [Range(1, 1, FOREVER, 1, None)], 10.0))

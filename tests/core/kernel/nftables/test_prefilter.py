@@ -26,7 +26,7 @@ def _known_by(grid, bounds):
     st.sets(BOUNDS, max_size=6),
     st.sets(BOUNDS, max_size=6),
 )
-def test_a_change_tells_what_is_left_and_what_is_entered(grid, kept, gone, new):
+def test_a_change_returns_the_regions_that_become_empty_and_the_new_ones(grid, kept, gone, new) -> None:
     gone, new = gone - kept, new - kept
     regions = Prefilter(grid, kept | gone)
     before = {*regions}
@@ -39,7 +39,7 @@ def test_a_change_tells_what_is_left_and_what_is_entered(grid, kept, gone, new):
 
 
 @given(BOUNDS, st.data())
-def test_each_address_of_a_piece_is_in_one_of_its_regions(piece, data):
+def test_each_address_of_a_piece_is_in_one_of_its_regions(piece, data) -> None:
     address = data.draw(st.integers(*piece))
     assert any(address & int(ip_address(grid.mask)) in {*Prefilter(grid, [piece])} for grid in (NEAR, FAR))
 
@@ -56,7 +56,7 @@ def test_each_address_of_a_piece_is_in_one_of_its_regions(piece, data):
         ("2001:db8::/32", [], ["2001::"]),
     ],
 )
-def test_what_lies_in_one_near_region_is_known_by_it_and_what_is_wider_by_its_far_ones(target, near, far):
+def test_a_prefix_within_a_near_region_has_that_region_and_a_wider_one_has_far_regions(target: str, near, far) -> None:
     network = ip_network(target)
     family = Family.PREFIXES4 if network.version == 4 else Family.PREFIXES6
     piece = int(network.network_address), int(network.broadcast_address)
@@ -67,7 +67,7 @@ def test_what_lies_in_one_near_region_is_known_by_it_and_what_is_wider_by_its_fa
     assert found == [near, far]
 
 
-def test_the_widest_of_all_is_known_by_all_far_regions():
+def test_the_prefix_of_all_addresses_has_all_far_regions() -> None:
     for family in (Family.PREFIXES4, Family.PREFIXES6):
         assert (
             len([*Prefilter(Grid(BlockSet(family, None), is_near=False), [(0, (1 << SHAPES[family].bits) - 1)])])
@@ -75,5 +75,5 @@ def test_the_widest_of_all_is_known_by_all_far_regions():
         )
 
 
-def test_nothing_stands_before_single_addresses():
+def test_a_set_of_single_addresses_has_no_prefilter() -> None:
     assert not [*grids(BlockSet(Family.HOSTS4, None))]

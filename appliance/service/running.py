@@ -46,7 +46,7 @@ CAPTURE_S = 0.05  # the sockets' buffers hold far more than 50 ms of the filtere
 ATTACH_S = 1.0  # an interface that appears is captured within a second
 LISTS_S = 0.25  # a piece of a list each, so that one of 100,000 is in force within a minute
 HISTORY_S = 1.0  # a slice of a batch each, so that a batch is done within a few seconds
-TRIAL_S = 0.25  # the answer to the client that asked for another configuration is out by then
+TRIAL_S = 0.25  # a client has so long at least to read that its new configuration is tried
 SESSIONS_S = 1.0  # a token's expiry is in whole seconds
 CERTIFICATE_S = 3600.0  # a clock is right within minutes of a start; the certificate follows within the hour
 WATCHDOG_S = 5.0  # a loop that is held up for as long as deploy/systemd's WatchdogSec, a minute, serves nobody
@@ -73,6 +73,7 @@ class Service:
         self._clock = appliance.machine.clock
         self._supervisor = Supervisor(os.environ.get(VARIABLE, ""))
         self._stopping = GreenEvent()
+        self._is_ending = False
 
     def run(self, listening_socket: Any) -> int:
         """Serve and step until a signal or a failure; returns the exit code."""
@@ -168,10 +169,12 @@ class Service:
         )
 
     def _try(self, now: Moment) -> None:
+        """End a step after that was asked for: the client that asked reads the answer meanwhile."""
         parts = self._appliance
-        parts.trial.step(now)
-        if parts.trial.successor is not None or parts.release.is_requested:
+        if self._is_ending:
             self._stop(0)
+        parts.trial.step(now)
+        self._is_ending = parts.trial.successor is not None or parts.release.is_requested
 
     def _obey_signals(self) -> None:
         # Python runs these between two instructions of the main thread. The hub notices at its next timer, which the

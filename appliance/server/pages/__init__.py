@@ -1,6 +1,7 @@
 """Answers plain HTTP requests: a table of pages, each subject in a file of this package."""
 
-from appliance.server.http.site import JSON, Answer, Environ, Page
+from appliance.server.http.request_filter import Environ
+from appliance.server.http.site import JSON, Answer, Page
 from appliance.server.pages import contract, index
 from appliance.server.pages.block_exports import BlockExports
 from appliance.server.pages.login import LoginPages

@@ -11,9 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import convert, to_builtins
 from sqlite_utils import Database, Migrations
 
-from appliance.core.access.person import Person, Role, TokenOrigin, TokenRecord, departments_text
+from appliance.core.access.person import Person, TokenOrigin, TokenRecord, departments_text
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
 from appliance.system.storage.sqlite import DAMAGE, code_of, open_database
@@ -31,20 +32,8 @@ def _people_tickets(database: Database) -> None:
     database.table("person").create(
         {"name": str, "role": str, "departments": str, "password": str, "since": str}, pk="name", not_null={"password"}
     )
-    database.table("ticket").create(
-        {
-            "id": str,
-            "subject": str,
-            "role": str,
-            "departments": str,
-            "origin": str,
-            "issued_at": str,
-            "expires_at": str,
-            "person": str,
-            "revoked_at": str,
-        },
-        pk="id",
-    )
+    columns = ("id", "subject", "role", "departments", "origin", "issued_at", "expires_at", "person", "revoked_at")
+    database.table("ticket").create(dict.fromkeys(columns, str), pk="id")
     database.table("known_moment").create({"id": int, "at": str}, pk="id")
 
 
@@ -171,7 +160,7 @@ class SqlitePeopleStore:
 
 
 def _person(row: dict[str, Any]) -> Person:
-    return Person(row["name"], Role(row["role"]), _departments(row["departments"]))
+    return convert(row | {"departments": _departments(row["departments"])}, Person)
 
 
 def _departments(text: str) -> frozenset[str] | None:
@@ -180,27 +169,13 @@ def _departments(text: str) -> frozenset[str] | None:
 
 def _ticket_row(ticket: TokenRecord) -> dict[str, Any]:
     return {
-        "id": ticket.id,
-        "subject": ticket.subject,
-        "role": ticket.role,
+        **to_builtins(ticket),
         "departments": departments_text(ticket.departments),
-        "origin": ticket.origin,
         "issued_at": timestamp(ticket.issued_at),
         "expires_at": timestamp(ticket.expires_at),
-        "person": ticket.person,
         "revoked_at": ticket.revoked_at and timestamp(ticket.revoked_at),
     }
 
 
 def _ticket(row: dict[str, Any]) -> TokenRecord:
-    return TokenRecord(
-        id=row["id"],
-        subject=row["subject"],
-        role=Role(row["role"]),
-        departments=_departments(row["departments"]),
-        origin=TokenOrigin(row["origin"]),
-        issued_at=datetime.fromisoformat(row["issued_at"]),
-        expires_at=datetime.fromisoformat(row["expires_at"]),
-        person=row["person"],
-        revoked_at=datetime.fromisoformat(row["revoked_at"]) if row["revoked_at"] else None,
-    )
+    return convert(row | {"departments": _departments(row["departments"])}, TokenRecord)

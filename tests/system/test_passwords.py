@@ -1,7 +1,7 @@
 import argon2
 import pytest
 
-from appliance.server.access.people import NOBODYS_HASH
+from appliance.server.access.people import UNKNOWN_PERSON_HASH
 from appliance.system import passwords
 
 
@@ -31,9 +31,9 @@ def test_the_parameters_are_those_that_owasp_finds_enough(password_hash: str) ->
 
 
 def test_judging_nobodys_password_is_the_same_work(password_hash: str) -> None:
-    assert argon2.extract_parameters(NOBODYS_HASH) == argon2.extract_parameters(password_hash)
+    assert argon2.extract_parameters(UNKNOWN_PERSON_HASH) == argon2.extract_parameters(password_hash)
     with pytest.raises(argon2.exceptions.VerifyMismatchError):  # and not InvalidHashError, which costs no work
-        argon2.PasswordHasher().verify(NOBODYS_HASH, "anything")
+        argon2.PasswordHasher().verify(UNKNOWN_PERSON_HASH, "anything")
 
 
 def test_what_is_no_hash_matches_nothing() -> None:

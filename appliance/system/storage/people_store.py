@@ -42,7 +42,7 @@ class PeopleStoreUnavailable(Exception):
 
 
 class SqlitePeopleStore:
-    """People and token records; a person's changes are on the medium when the method returns."""
+    """`ports.PeopleStore` in one SQLite file, and people's token records."""
 
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises `PeopleStoreUnavailable`."""
@@ -60,22 +60,18 @@ class SqlitePeopleStore:
         self._database.close()
 
     def version(self) -> int:
-        """A number that differs after every change, by this process or another."""
         # `data_version` counts changes of other processes, `total_changes` our own.
         (others,) = self._database.execute("PRAGMA data_version").fetchone()
         return int(others) + int(self._database.conn.total_changes)
 
     def people(self) -> Sequence[Person]:
-        """All people with a password, by name."""
         return [_person(row) for row in self._database.query("SELECT * FROM person ORDER BY name")]
 
     def person(self, name: str) -> tuple[Person, str] | None:
-        """The person of this name with the password hash; `None`: there is none."""
         row = next(self._database.query("SELECT * FROM person WHERE name = ?", [name]), None)
         return None if row is None else (_person(row), row["password"])
 
     def add_person(self, person: Person, password_hash: str, wall: datetime) -> bool:
-        """Add a person; false where the name is taken."""
         with self._transaction() as database:
             cursor = database.execute(
                 "INSERT OR IGNORE INTO person (name, role, departments, password, since) VALUES (?, ?, ?, ?, ?)",
@@ -86,19 +82,16 @@ class SqlitePeopleStore:
         return added == 1
 
     def set_password(self, name: str, password_hash: str, wall: datetime) -> None:
-        """Change a password, and revoke the logins made with the old one."""
         with self._transaction():
             self._database.execute("UPDATE person SET password = ? WHERE name = ?", [password_hash, name]).close()
             self._end_logins(name, wall)
 
     def remove_person(self, name: str, wall: datetime) -> None:
-        """Remove a person and revoke the logins."""
         with self._transaction():
             self._database.execute("DELETE FROM person WHERE name = ?", [name]).close()
             self._end_logins(name, wall)
 
     def tokens(self) -> Sequence[TokenRecord]:
-        """Every recorded token, the newest first."""
         return [_ticket(row) for row in self._database.query("SELECT * FROM ticket ORDER BY issued_at DESC, id")]
 
     def remember(self, ticket: TokenRecord) -> None:
@@ -113,7 +106,6 @@ class SqlitePeopleStore:
             ).close()
 
     def revoke(self, ticket: TokenRecord, wall: datetime) -> None:
-        """Revoke this token, whether it was recorded or not."""
         with self._transaction():
             self._database.table("ticket").insert(_ticket_row(ticket), ignore=True)
             self._database.execute(
@@ -126,17 +118,14 @@ class SqlitePeopleStore:
             self._database.execute("DELETE FROM ticket WHERE expires_at < ?", [timestamp(before)]).close()
 
     def revoked(self) -> frozenset[str]:
-        """The ids of the revoked tokens."""
         rows = self._database.query("SELECT id FROM ticket WHERE revoked_at IS NOT NULL")
         return frozenset(row["id"] for row in rows)
 
     def floor(self) -> datetime | None:
-        """The latest moment that has certainly passed."""
         row = next(self._database.query("SELECT at FROM known_moment"), None)
         return None if row is None else datetime.fromisoformat(row["at"])
 
     def save_floor(self, wall: datetime) -> None:
-        """Save a moment that has certainly come."""
         with suppress(Refused), self._transaction():  # on a full disk the earlier one stays
             self._database.table("known_moment").upsert({"id": 1, "at": timestamp(wall)})
 

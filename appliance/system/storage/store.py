@@ -93,8 +93,10 @@ class SqliteStore:
             except sqlite3.OperationalError as error:
                 self._make_room(error)
                 self._database = _opened(path)
-            if is_checked:
-                self._check()
+            damage = self._damage() if is_checked else None
+            if damage is not None:
+                self.close()
+                raise StoreDamaged(damage)
         except (OSError, sqlite3.Error) as error:
             raise StoreUnavailable(f"{path}: state cannot be kept here: {error}") from error
         if ballast is not None:
@@ -129,7 +131,6 @@ class SqliteStore:
         return lost
 
     def ledgers(self, account: AccountKey) -> Sequence[Ledger]:
-        """The account's newest ledger of each kind."""
         found = self._database.query(
             "SELECT kind, max(start) AS start, used_bytes, raised, granted_bytes FROM ledger"
             " WHERE department = ? GROUP BY kind",
@@ -138,11 +139,9 @@ class SqliteStore:
         return [rows.ledger_from(row) for row in found]
 
     def marks(self) -> Mapping[AccountKey, Mark]:
-        """By account, the meter reading up to which its bytes are charged."""
         return {rows.account_from(row["department"]): rows.mark_from(row) for row in self._table("mark").rows}
 
     def saved_at(self) -> datetime | None:
-        """Time of the latest saving of metering, by the wall clock; `None`: never."""
         return next(map(rows.saving_from, self._table("saving").rows), None)
 
     def save_metering(
@@ -176,7 +175,6 @@ class SqliteStore:
         return True
 
     def limits(self) -> Mapping[AccountKey, Mapping[QuotaKind, int | None]]:
-        """By account and kind, the limits that people set over the configured ones."""
         found: dict[AccountKey, dict[QuotaKind, int | None]] = {}
         for row in self._table("quota_limit").rows:
             account, kind, limit_bytes = rows.limit_from(row)
@@ -184,12 +182,10 @@ class SqliteStore:
         return found
 
     def save_limit(self, account: AccountKey, kind: QuotaKind, limit_bytes: int | None) -> None:
-        """Save a limit that a person set, synced to the medium."""
         row = {"department": rows.account_text(account), "kind": kind, "limit_bytes": limit_bytes}
         self._order(lambda: self._table("quota_limit").upsert(row))
 
     def blocks(self) -> Sequence[Block]:
-        """Every block that was saved and not deleted."""
         return [rows.block_of(values) for values in self._database.execute(READ_BLOCKS)]
 
     def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
@@ -218,11 +214,9 @@ class SqliteStore:
             ) from error
 
     def learned(self) -> Sequence[LearnedAddress]:
-        """Addresses that blocked names were seen to resolve to."""
         return [rows.learned_of(values) for values in self._database.execute(READ_LEARNED)]
 
     def save_learned(self, saved: Sequence[LearnedAddress], deleted: Sequence[LearnedAddress]) -> None:
-        """Save and delete learned addresses; not synced, because they will be seen again."""
 
         def save() -> None:
             self._database.conn.executemany(DELETE_LEARNED, [rows.learned_values(one)[:-1] for one in deleted])
@@ -231,19 +225,15 @@ class SqliteStore:
         self._order(save, synced=False)
 
     def reckoned_at(self) -> datetime | None:
-        """The latest saved time of the blocks' clock; `None`: never saved."""
         return next(map(rows.saving_from, self._table("reckoning").rows), None)
 
     def save_reckoned(self, wall: datetime) -> None:
-        """Save the time of the blocks' clock; not synced, because that of the minute before will do."""
         self._order(lambda: self._table("reckoning").upsert(rows.saving_row(wall), pk="id"), synced=False)
 
     def maintenance(self) -> Maintenance | None:
-        """The maintenance that is announced or under way, or `None`."""
         return next(map(rows.maintenance_from, self._table("maintenance").rows), None)
 
     def save_maintenance(self, maintenance: Maintenance | None) -> None:
-        """Save the maintenance, or that there is none, synced to the medium."""
 
         def save() -> None:
             self._table("maintenance").delete_where()
@@ -282,14 +272,8 @@ class SqliteStore:
             raise error
         log.warning("there is no room for the state (%s); the ballast is given up", error)
 
-    def _check(self) -> None:
-        """Close the file and raise `StoreDamaged` where SQLite finds damage, or a row cannot have been saved."""
-        damage = self._damage()
-        if damage is not None:
-            self.close()
-            raise StoreDamaged(damage)
-
     def _damage(self) -> str | None:
+        """What SQLite finds damaged, or the tables with rows that cannot have been saved; `None`: neither."""
         try:
             require_sound(self._database, "integrity_check (1)")
         except sqlite3.DatabaseError as error:

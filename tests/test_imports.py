@@ -94,7 +94,7 @@ def test_a_module_imports_only_what_its_place_allows(path: Path) -> None:
             assert where.startswith(ONLY_IN.get(library, "")), f"{where} imports {name}"
         elif inner and part not in ROOT_PARTS:
             folder = ".".join(("appliance", *path.relative_to(ROOT).parts[:-1], ""))
-            is_own = part == "system" and folder != "appliance.system." and name.startswith(folder)
+            is_own = part == "system" and folder != "appliance.system." and f"{name}.".startswith(folder)
             assert is_own or inner[0] in MAY_IMPORT[part], f"{where} imports {name}"
 
 

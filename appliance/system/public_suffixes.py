@@ -29,17 +29,13 @@ class PublicSuffixes:
             return None
         if self._list is None:
             try:
-                self._list = _read()
+                from publicsuffixlist import PublicSuffixList
+
+                self._list = PublicSuffixList(accept_unknown=False)
             except OSError:
                 return None
         folded: str | None = self._list.privatesuffix(encoded)
         return folded
-
-
-def _read() -> Any:
-    from publicsuffixlist import PublicSuffixList
-
-    return PublicSuffixList(accept_unknown=False)
 
 
 def _encoded(name: str) -> str | None:

@@ -32,13 +32,8 @@ class KernelClock:
         self._has_battery = BATTERY_CLOCK.exists()
 
     def now(self) -> Moment:
-        """The present instant."""
-        return moment(
-            datetime.now(UTC),
-            monotonic(),
-            is_synchronised=self._is_synchronised(),
-            has_battery=self._has_battery,
-        )
+        is_synchronised = self._is_synchronised()
+        return moment(datetime.now(UTC), monotonic(), is_synchronised=is_synchronised, has_battery=self._has_battery)
 
     def _is_synchronised(self) -> bool:
         """Whether something (NTP) keeps the clock right; asking changes nothing. No: also where asking is forbidden."""

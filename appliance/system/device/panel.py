@@ -42,7 +42,6 @@ class GpioPanel:
         self._shown: tuple[Light, ...] = (Light.OFF,) * len(self._leds)
 
     def presses(self) -> Sequence[Press]:
-        """Presses of the button since the previous call, oldest first."""
         return [self._presses.popleft() for _ in range(len(self._presses))]
 
     def show(self, lights: Lights) -> None:

@@ -31,7 +31,6 @@ class Map:
     """One map in the kernel."""
 
     def __init__(self, kernel: "Bpf", name: str, shape: MapShape) -> None:
-        """Make it. Raises `OSError`."""
         self._kernel = kernel
         self._shape = shape
         flags = NO_PREALLOCATION if shape.kind in {MapKind.HASH, MapKind.PREFIXES} else 0
@@ -79,10 +78,6 @@ class Bpf:
     def __init__(self) -> None:
         self._number = CALLS.get(platform.machine())
         self._library = ctypes.CDLL(None, use_errno=True)
-
-    def map(self, name: str, shape: MapShape) -> Map:
-        """A new map."""
-        return Map(self, name, shape)
 
     def load(self, name: str, instructions: bytes) -> int:
         """Load a program for packets (`ebpf.assemble`), which the kernel verifies; returns its descriptor."""

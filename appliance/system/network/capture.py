@@ -9,6 +9,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from appliance.core.kernel.bpf.capture_filter import PROGRAM, SNAP_BYTES, UNTAGGED, assemble
 from appliance.core.machine import Frame, carries
@@ -60,7 +61,8 @@ class PacketCapture:
         listening = {tap.interface for tap in self._taps}
         for name, (index, program) in wanted.items():
             if name not in listening:
-                self._listen(name, index, program)
+                with suppress(OSError):  # it has vanished since it was looked up
+                    self._taps.append(_Tap(name, index, program, promiscuous=self._promiscuous))
 
     def frames(self) -> Sequence[Frame]:
         """Frames that have arrived since the previous call, at most 64, one from each interface in turn."""
@@ -80,19 +82,11 @@ class PacketCapture:
         return found
 
     def lost(self) -> int:
-        """Number of frames since the start that the kernel dropped because they were not read in time."""
         self._lost += sum(tap.newly_lost() for tap in self._taps)
         return self._lost
 
     def close(self) -> None:
-        """Close the sockets."""
         self.attach([])
-
-    def _listen(self, name: str, index: int, program: bytes) -> None:
-        try:
-            self._taps.append(_Tap(name, index, program, promiscuous=self._promiscuous))
-        except OSError:  # it has vanished since it was looked up
-            return
 
     def _detach(self, tap: "_Tap") -> None:
         self._lost += tap.newly_lost()

@@ -37,7 +37,7 @@ class Loaded:
         self._maps: dict[str, Map] = {}
         with ExitStack() as half_made:
             for name, shape in shapes.items():
-                self._maps[name] = made = kernel.map(name, shape)
+                self._maps[name] = made = Map(kernel, name, shape)
                 half_made.callback(made.close)
             descriptors = {name: one.descriptor for name, one in self._maps.items()}
             self.program = kernel.load(FILTER_NAME, assemble(dns_program(seed, is_own=is_own), descriptors))
@@ -94,7 +94,6 @@ class BpfDnsFilter:
         return refusal
 
     def update_denials(self, gone: Collection[Question], new: Collection[Denial], at_s: float) -> str | None:
-        """End some denials, and begin others."""
         if self._loaded is None:
             return "no program is loaded yet"
         denied = self._loaded[maps.DENIED]
@@ -118,7 +117,6 @@ class BpfDnsFilter:
         return {origin: self._before[origin] + now.get(origin, 0) for origin in ORIGIN_MARKS}
 
     def hit_counts(self) -> Sequence[Hit]:
-        """Look-ups refused lately, by block and host."""
         return [*maps.hits_in(self._loaded[maps.HITS].elements())] if self._loaded else []
 
     def _fill(self, denials: Collection[Denial], at_s: float) -> str | None:

@@ -53,12 +53,12 @@ def _dumped(asking: socket.socket) -> Iterator[list[tuple[int, bytes]]]:
     while True:
         received = asking.recv(LARGEST_BYTES)
         pairs: list[tuple[int, bytes]] = []
-        at, is_last = 0, False
+        at = 0
         while at < len(received):
             length, kind = LENGTH_AND_TYPE.unpack_from(received, at)
             if kind in {ERROR, DONE}:  # an error: this kernel does not track connections
-                is_last = True
-                break
+                yield pairs
+                return
             family = received[at + HEADER.size]
             before, address_bytes = PLACES.get(family, (b"", 0))
             first = at + ADDRESSES_AT
@@ -66,8 +66,6 @@ def _dumped(asking: socket.socket) -> Iterator[list[tuple[int, bytes]]]:
                 pairs.append((family, received[first : first + 2 * address_bytes + 4]))
             at += (length + 3) & ~3
         yield pairs
-        if is_last:
-            return
 
 
 def _connection(family: int, pair: bytes) -> Connection:

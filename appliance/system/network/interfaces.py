@@ -58,7 +58,6 @@ class RtnetlinkInterfaces:
         return {link.name: replace(link, counters=counters) for counters, link in known if counters is not None}
 
     def close(self) -> None:
-        """Close the sockets."""
         self._changes.close()
         self._rtnetlink.close()
         self._ethtool.close()
@@ -116,7 +115,6 @@ class _Changes:
             found = True
 
     def close(self) -> None:
-        """Close the socket."""
         self._socket.close()
 
 

@@ -40,7 +40,6 @@ class RtnetlinkNeighbours:
         )
 
     def close(self) -> None:
-        """Close the socket."""
         self._rtnetlink.close()
 
 

@@ -12,24 +12,8 @@ from collections.abc import Iterator, Mapping
 from fcntl import ioctl
 from struct import Struct
 
-from appliance.core.kernel.netlink import (
-    ACK,
-    CREATE,
-    DONE,
-    DUMP,
-    ERROR,
-    GET_INDEX,
-    HEADER,
-    INTERFACE_REQUEST,
-    NESTED,
-    REQUEST,
-    attribute,
-    attributes,
-    error_number,
-    messages,
-    name_in,
-    text,
-)
+from appliance.core.kernel import netlink
+from appliance.core.kernel.netlink import attribute, attributes, error_number, messages, name_in, text
 from appliance.core.machine import Spot
 
 NEW_QUEUE, DELETE_QUEUE, GET_QUEUE, NEW_FILTER, DELETE_FILTER, GET_FILTER = 36, 37, 38, 44, 45, 46  # RTM_*
@@ -55,18 +39,17 @@ class TrafficControl:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
 
     def close(self) -> None:
-        """Close the socket."""
         self._socket.close()
 
     def index(self, interface: str) -> int | None:
         """The index of the interface of this name; `None`: there is none."""
         try:
-            answer = ioctl(self._socket, GET_INDEX, INTERFACE_REQUEST.pack(interface.encode(), 0))
+            answer = ioctl(self._socket, netlink.GET_INDEX, netlink.INTERFACE_REQUEST.pack(interface.encode(), 0))
         except OSError as error:
             if error.errno != errno.ENODEV:
                 raise
             return None
-        index: int = INTERFACE_REQUEST.unpack(answer)[1]
+        index: int = netlink.INTERFACE_REQUEST.unpack(answer)[1]
         return index
 
     def attached(self, name: str) -> Mapping[Spot, int]:
@@ -78,7 +61,7 @@ class TrafficControl:
         """Attach this program, in place of one of ours; returns the reason where the kernel refuses."""
         index, is_outward = spot
         queue = TRAFFIC.pack(index, CLSACT_HANDLE, CLSACT_PARENT, 0) + attribute(KIND, text(BOTH_WAYS))
-        refusal = self._order(NEW_QUEUE, CREATE | EXCLUSIVE, queue)
+        refusal = self._order(NEW_QUEUE, netlink.CREATE | EXCLUSIVE, queue)
         if refusal is not None and refusal != EXISTS:
             return refusal
         if is_outward and self._queues().get(index) != BOTH_WAYS:
@@ -88,13 +71,13 @@ class TrafficControl:
             attribute(NAME, text(name)),
             attribute(FLAGS, DECIDES.to_bytes(4, sys.byteorder)),
         ]
-        body = attribute(KIND, text("bpf")) + attribute(OPTIONS | NESTED, b"".join(options))
-        return self._order(NEW_FILTER, CREATE, _filter(spot) + body)
+        body = _filter(spot) + attribute(OPTIONS | netlink.NESTED, b"".join(options))
+        return self._order(NEW_FILTER, netlink.CREATE, body)
 
     def detach(self, spot: Spot) -> None:
         """Detach our program, if it is there, and delete the queue if no other program uses it."""
         index, _ = spot
-        self._order(DELETE_FILTER, 0, _filter(spot) + attribute(KIND, text("bpf")))
+        self._order(DELETE_FILTER, 0, _filter(spot))
         kind = self._queues().get(index)
         if kind == BOTH_WAYS and not any(map(self._filters, _spots(index, kind))):
             self._order(DELETE_QUEUE, 0, TRAFFIC.pack(index, CLSACT_HANDLE, CLSACT_PARENT, 0))
@@ -119,20 +102,24 @@ class TrafficControl:
 
     def _dump(self, kind: int, body: bytes) -> list[bytes]:
         """The kernel's objects of a kind; empty where the interface is gone."""
-        self._socket.send(HEADER.pack(HEADER.size + len(body), kind, REQUEST | DUMP, 0, 0) + body)
+        self._send(kind, netlink.DUMP, body)
         found: list[bytes] = []
         while True:
             for answer, _, _, content in messages(self._socket.recv(LARGEST_BYTES)):
-                if answer in {DONE, ERROR}:
+                if answer in {netlink.DONE, netlink.ERROR}:
                     return found
                 found.append(content)
 
     def _order(self, kind: int, flags: int, body: bytes) -> str | None:
         """Request one change; returns the reason where the kernel refuses."""
-        self._socket.send(HEADER.pack(HEADER.size + len(body), kind, REQUEST | ACK | flags, 0, 0) + body)
+        self._send(kind, netlink.ACK | flags, body)
         [(_, _, _, content)] = messages(self._socket.recv(LARGEST_BYTES))
         code = error_number(content)
         return os.strerror(code) if code else None
+
+    def _send(self, kind: int, flags: int, body: bytes) -> None:
+        length = netlink.HEADER.size + len(body)
+        self._socket.send(netlink.HEADER.pack(length, kind, netlink.REQUEST | flags, 0, 0) + body)
 
 
 def _spots(index: int, kind: str) -> list[Spot]:
@@ -140,7 +127,8 @@ def _spots(index: int, kind: str) -> list[Spot]:
 
 
 def _filter(spot: Spot) -> bytes:
-    return TRAFFIC.pack(spot.interface, HANDLE, PARENTS[spot.is_outward], PRIORITY << 16 | EVERY_PROTOCOL)
+    header = TRAFFIC.pack(spot.interface, HANDLE, PARENTS[spot.is_outward], PRIORITY << 16 | EVERY_PROTOCOL)
+    return header + attribute(KIND, text("bpf"))
 
 
 EXISTS = os.strerror(errno.EEXIST)

@@ -7,19 +7,8 @@ this program from those of others, and among those the ones that concern our tab
 import errno
 import socket
 
-from appliance.core.kernel.netlink import (
-    FAMILY,
-    NETLINK_NETFILTER,
-    NFTABLES,
-    REQUEST,
-    attribute,
-    attributes,
-    message,
-    messages,
-    name_in,
-    number,
-    text,
-)
+from appliance.core.kernel import netlink
+from appliance.core.kernel.netlink import attribute, attributes, message, messages, name_in, number, text
 
 NEW_GENERATION, GET_GENERATION = 15, 16  # NFT_MSG_*
 GROUP = 7  # NFNLGRP_NFTABLES
@@ -27,8 +16,7 @@ SOL_NETLINK, ADD_MEMBERSHIP, DROP_MEMBERSHIP = 270, 1, 2  # linux/socket.h, linu
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 BUFFER_BYTES = 1 << 20  # a few thousand notices; after more, the whole table is looked at
 LARGEST_BYTES = 1 << 16
-# NFTA_GEN_*
-PROCESS, PROCESS_NAME = 2, 3
+PROCESS, PROCESS_NAME = 2, 3  # NFTA_GEN_*
 UNKNOWN = "somebody"  # there were more notices than the socket holds
 
 
@@ -38,13 +26,12 @@ class ChangeMonitor:
     def __init__(self, table: str) -> None:
         self._named = attribute(1, text(table))
         self._concerned = False
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, netlink.NETLINK_NETFILTER)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
         self._own = self._own_process()
         self.listen()
 
     def close(self) -> None:
-        """Close the socket."""
         self._socket.close()
 
     def listen(self) -> None:
@@ -73,10 +60,10 @@ class ChangeMonitor:
     def _disturber_in(self, received: bytes) -> str | None:
         found: str | None = None
         for kind, _, _, body in messages(received):
-            if kind != NFTABLES << 8 | NEW_GENERATION:
+            if kind != netlink.NFTABLES << 8 | NEW_GENERATION:
                 self._concerned |= self._named in body
                 continue
-            shown = attributes(body[FAMILY.size :])
+            shown = attributes(body[netlink.FAMILY.size :])
             if self._concerned and number(shown, PROCESS) != self._own:
                 found = f"{name_in(shown[PROCESS_NAME])} (process {number(shown, PROCESS)})"
             self._concerned = False
@@ -84,6 +71,6 @@ class ChangeMonitor:
 
     def _own_process(self) -> int:
         # The kernel's number for this process; in a container the process itself knows another.
-        self._socket.send(message(NFTABLES << 8 | GET_GENERATION, REQUEST, 0, b""))
+        self._socket.send(message(netlink.NFTABLES << 8 | GET_GENERATION, netlink.REQUEST, 0, b""))
         [(_, _, _, body)] = messages(self._socket.recv(LARGEST_BYTES))
-        return number(attributes(body[FAMILY.size :]), PROCESS)
+        return number(attributes(body[netlink.FAMILY.size :]), PROCESS)

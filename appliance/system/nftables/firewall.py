@@ -66,7 +66,6 @@ class NftablesFirewall:
         return handle is not None and (self._shown.table_handle(), self._shown.chains()) == (handle, chains)
 
     def tampered_by(self) -> str | None:
-        """Name of the other program that changed the table since the previous call; `None`: none did."""
         return self._notices.disturber()
 
     def replace_elements(self, pieces: Mapping[BlockSet, Collection[Range]], at_s: float) -> str | None:
@@ -84,7 +83,6 @@ class NftablesFirewall:
     def update_elements(
         self, gone: Mapping[BlockSet, Collection[Bounds]], new: Mapping[BlockSet, Collection[Range]], at_s: float
     ) -> str | None:
-        """Remove some ranges and add others, in one transaction."""
         removed = [body for block_set, bounds in gone.items() for body in _removed(block_set, bounds)]
         added = [body for block_set, pieces in new.items() for body in _added(block_set, pieces, at_s)]
         moved = {
@@ -115,11 +113,9 @@ class NftablesFirewall:
             yield encoding.points(SHAPES[block_set.family], portion)
 
     def stopped(self) -> Mapping[str, int]:
-        """By origin, the packets stopped since the table was made."""
         return {name: packets for name, (_, _, packets) in self._shown.counters().items()}
 
     def hit_counts(self) -> Sequence[Hit]:
-        """Packets stopped in the last minutes, by block and host."""
         return [hit for version in PROTOCOLS for hit in hits_in(self._shown.element_counters(hits_name(version)))]
 
     def _grids(self) -> Iterator[Grid]:

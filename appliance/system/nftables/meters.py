@@ -42,15 +42,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
+from appliance.core.kernel.nftables import meter_names
 from appliance.core.kernel.nftables.host_rules import Left, beyond_name, due, left_name
 from appliance.core.kernel.nftables.meter_change import TABLE, Limit, moved, transaction
-from appliance.core.kernel.nftables.meter_names import (
-    ETHERNET_BYTES,
-    is_held,
-    object_name,
-    outgoing_direction,
-    parse_name,
-)
 from appliance.core.kernel.nftables.meter_rules import REFUSED, layout
 from appliance.core.kernel.nftables.notice_rules import notice_table
 from appliance.core.kernel.nftables.ruleset import Command
@@ -163,7 +157,7 @@ class NftablesMeters:
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
         """Hold each of these hosts to the bytes it has left; returns the reason where the kernel refuses."""
         for plan in self._in_force.structure.plans:
-            if not is_held(plan) or plan.host_limit_bytes is None:
+            if not meter_names.is_held(plan) or plan.host_limit_bytes is None:
                 continue
             packed = {ip_address(host).packed: left_bytes for host, left_bytes in left.get(plan.department, {}).items()}
             for version, size in ADDRESS_BYTES.items():
@@ -191,7 +185,7 @@ class NftablesMeters:
             kind, meter = name[:2], name[2:]
             down = counters.get(f"down{meter}")
             if kind == "up" and down is not None:
-                facing, department = parse_name(name)
+                facing, department = meter_names.parse_name(name)
                 yield department, meter, facing, f"{self._boot}/{table}/{handle}", up, down[1:]
 
     def _host_readings(self, meter: str, facing: str, identity: str) -> dict[str, Reading]:
@@ -208,7 +202,7 @@ class NftablesMeters:
     def _latest_activity(self, plan: Plan) -> Activity:
         """The hosts of a throttled department whose bytes have changed since the previous look."""
         before = self._activity.get(plan.department, Activity())
-        names = [object_name(f"{way}{version}", plan) for way in ("up", "down") for version in FAMILIES]
+        names = [meter_names.object_name(f"{way}{version}", plan) for way in ("up", "down") for version in FAMILIES]
         counted = {(name, key): size for name in names for key, size, _ in self._shown.element_counters(name)}
         active = {key for (name, key), size in counted.items() if size != before.counted.get((name, key))}
         return Activity(counted, (*before.active[-LOOKS:], len(active)))
@@ -262,11 +256,11 @@ def _are_limited(plans: Sequence[Plan]) -> bool:
 
 
 def _reading(identity: str, facing: str, up: Counted, down: Counted) -> Reading:
-    outgoing = outgoing_direction(facing)
+    outgoing = meter_names.outgoing_direction(facing)
     return Reading(
         identity,
-        up_bytes=up[0] - (ETHERNET_BYTES * up[1] if outgoing == "up" else 0),
-        down_bytes=down[0] - (ETHERNET_BYTES * down[1] if outgoing == "down" else 0),
+        up_bytes=up[0] - (meter_names.ETHERNET_BYTES * up[1] if outgoing == "up" else 0),
+        down_bytes=down[0] - (meter_names.ETHERNET_BYTES * down[1] if outgoing == "down" else 0),
         up_packets=up[1],
         down_packets=down[1],
     )

@@ -13,28 +13,8 @@ import socket
 from collections.abc import Iterator
 from fcntl import ioctl
 
-from appliance.core.kernel.netlink import (
-    DONE,
-    DUMP,
-    ERROR,
-    FAMILY,
-    GET_INDEX,
-    INTERFACE_REQUEST,
-    INTERRUPTED,
-    NETLINK_NETFILTER,
-    NFPROTO_NETDEV,
-    NFTABLES,
-    REQUEST,
-    attribute,
-    attributes,
-    error_number,
-    members,
-    message,
-    messages,
-    name_in,
-    number,
-    text,
-)
+from appliance.core.kernel import netlink
+from appliance.core.kernel.netlink import attribute, attributes, members, message, messages, name_in, number, text
 
 GET_TABLE, GET_CHAIN, GET_SET, GET_ELEMENTS, GET_OBJECT = 1, 4, 10, 13, 19  # NFT_MSG_GET*
 OBJECT_KINDS = {1: "counter", 2: "quota", 4: "limit"}  # NFT_OBJECT_*
@@ -60,19 +40,18 @@ class Nfnetlink:
 
     def __init__(self, table: str) -> None:
         self._socket, self._listing = (
-            socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) for _ in range(2)
+            socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, netlink.NETLINK_NETFILTER) for _ in range(2)
         )
         self._table = text(table)
 
     def close(self) -> None:
-        """Close the sockets."""
         self._socket.close()
         self._listing.close()
 
     def has_interface(self, name: str) -> bool:
         """Whether an interface of this name exists."""
         try:
-            ioctl(self._socket, GET_INDEX, INTERFACE_REQUEST.pack(name.encode(), 0))
+            ioctl(self._socket, netlink.GET_INDEX, netlink.INTERFACE_REQUEST.pack(name.encode(), 0))
         except OSError as error:
             if error.errno != errno.ENODEV:
                 raise
@@ -81,7 +60,7 @@ class Nfnetlink:
 
     def table_handle(self) -> int | None:
         """The table's handle, unique since the boot; `None`: there is no table."""
-        for answer in self._ask(GET_TABLE, attribute(1, self._table), flags=REQUEST):
+        for _, answer in self._answers(self._socket, LARGEST_BYTES, GET_TABLE, flags=0):
             return number(attributes(answer), TABLE_HANDLE)
         return None
 
@@ -95,25 +74,19 @@ class Nfnetlink:
 
     def objects(self) -> dict[str, str]:
         """By name, the kind of each object of the table: `counter`, `quota`, `limit`, `set`."""
-        request = attribute(1, self._table)
-        listed = (attributes(answer) for answer in self._ask(GET_OBJECT, request))
+        listed = self._ask(GET_OBJECT)
         objects = {name_in(found[OBJECT_NAME]): OBJECT_KINDS[number(found, OBJECT_KIND)] for found in listed}
-        return objects | dict.fromkeys(self.sets(), "set")
-
-    def sets(self) -> set[str]:
-        """The names of the table's named sets."""
-        listed = (attributes(answer) for answer in self._ask(GET_SET, attribute(1, self._table)))
-        return {name for found in listed if not (name := name_in(found[SET_NAME])).startswith("__")}
+        sets = (name_in(found[SET_NAME]) for found in self._ask(GET_SET))
+        return objects | {name: "set" for name in sets if not name.startswith("__")}
 
     def chains(self) -> dict[str, int]:
         """By name, the use count of each chain of the table: its rules, and those that lead to it."""
-        listed = (attributes(answer) for answer in self._ask(GET_CHAIN, attribute(1, self._table)))
+        listed = self._ask(GET_CHAIN)
         return {name_in(one[CHAIN_NAME]): number(one, CHAIN_USE) for one in listed if one[CHAIN_TABLE] == self._table}
 
     def element_counters(self, name: str) -> Iterator[tuple[bytes, int, int]]:
         """Each key of a set whose elements count, with its bytes and packets; nothing where there is no such set."""
-        for key, data in self._elements(name):
-            yield key, *_counted(data)
+        return ((key, *_counted(data)) for key, data in self._elements(name))
 
     def element_keys(self, name: str) -> set[bytes]:
         """The keys of a set whose elements have an expression."""
@@ -123,61 +96,50 @@ class Nfnetlink:
         """By key of a set whose elements are quotas, the bytes counted, at most the limit, and the limit."""
         return {key: _used_and_limit(data) for key, data in self._elements(name)}
 
-    def _elements(self, name: str) -> Iterator[tuple[bytes, dict[int, bytes]]]:
-        """Each key of a set, with the attributes of its expression."""
-        request = attribute(1, self._table) + attribute(2, text(name))
-        for answer in self._ask(GET_ELEMENTS, request):
-            for element in members(attributes(answer).get(ELEMENTS, b"")):
-                found = attributes(element)
-                if ELEMENT_EXPRESSION in found:  # else another program added it, and it counts nothing
-                    data = attributes(found[ELEMENT_EXPRESSION])[EXPRESSION_DATA]
-                    yield attributes(found[ELEMENT_KEY])[KEY_VALUE], attributes(data)
-
     def element_portions(self, name: str) -> Iterator[bytes]:
         """The bodies of messages with a set's elements, some hundreds each; nothing where there is no such set.
 
         To be read to the end before the next; other questions meanwhile do not disturb it.
         """
-        request = attribute(1, self._table) + attribute(2, text(name))
-        self._listing.send(message(NFTABLES << 8 | GET_ELEMENTS, REQUEST | DUMP, NFPROTO_NETDEV, request))
-        while True:
-            for kind, _, _, body in messages(self._listing.recv(PORTION_BYTES)):
-                if kind == DONE:
-                    return
-                if kind == ERROR:
-                    _raise_unless_absent(body)
-                    return
-                yield body[FAMILY.size :]
+        answers = self._answers(self._listing, PORTION_BYTES, GET_ELEMENTS, attribute(2, text(name)))
+        return (portion for _, portion in answers if portion)
+
+    def _elements(self, name: str) -> Iterator[tuple[bytes, dict[int, bytes]]]:
+        """Each key of a set, with the attributes of its expression."""
+        for answer in self._ask(GET_ELEMENTS, attribute(2, text(name))):
+            for element in map(attributes, members(answer.get(ELEMENTS, b""))):
+                if ELEMENT_EXPRESSION in element:  # else another program added it, and it counts nothing
+                    data = attributes(element[ELEMENT_EXPRESSION])[EXPRESSION_DATA]
+                    yield attributes(element[ELEMENT_KEY])[KEY_VALUE], attributes(data)
 
     def _objects(self, kind: int) -> Iterator[tuple[str, int, dict[int, bytes]]]:
-        request = attribute(1, self._table) + attribute(3, kind.to_bytes(4, "big"))
-        for answer in self._ask(GET_OBJECT, request):
-            found = attributes(answer)
+        for found in self._ask(GET_OBJECT, attribute(3, kind.to_bytes(4, "big"))):
             yield name_in(found[OBJECT_NAME]), number(found, OBJECT_HANDLE), attributes(found[OBJECT_DATA])
 
-    def _ask(self, kind: int, request: bytes, flags: int = REQUEST | DUMP) -> list[bytes]:
-        """The attributes of each message of the answer; empty where the object does not exist."""
+    def _ask(self, kind: int, details: bytes = b"") -> list[dict[int, bytes]]:
+        """The attributes of each object that the kernel lists; empty where the table or set does not exist."""
         for _ in range(MOST_ATTEMPTS):
-            self._socket.send(message(NFTABLES << 8 | kind, flags, NFPROTO_NETDEV, request))
-            answer, interrupted = self._receive(to_the_end=bool(flags & DUMP))
-            if not interrupted:
+            answers = [*self._answers(self._socket, LARGEST_BYTES, kind, details)]
+            if not any(flags & netlink.INTERRUPTED for flags, _ in answers):
                 break
-        return answer
+        return [attributes(answer) for _, answer in answers if answer]
 
-    def _receive(self, *, to_the_end: bool) -> tuple[list[bytes], bool]:
-        answer: list[bytes] = []
-        interrupted = False
+    def _answers(
+        self, asked: socket.socket, most_bytes: int, kind: int, details: bytes = b"", flags: int = netlink.DUMP
+    ) -> Iterator[tuple[int, bytes]]:
+        """Flags and attributes of each message of the answer. The end of a dump has flags only."""
+        request = attribute(1, self._table) + details
+        asked.send(message(netlink.NFTABLES << 8 | kind, netlink.REQUEST | flags, netlink.NFPROTO_NETDEV, request))
         while True:
-            for kind, flags, _, body in messages(self._socket.recv(LARGEST_BYTES)):
-                interrupted |= bool(flags & INTERRUPTED)
-                if kind == DONE:
-                    return answer, interrupted
-                if kind == ERROR:
-                    _raise_unless_absent(body)
-                    return [], False
-                answer.append(body[FAMILY.size :])
-            if not to_the_end:
-                return answer, False
+            for answered, marks, _, body in messages(asked.recv(most_bytes)):
+                if answered == netlink.ERROR:
+                    code = netlink.error_number(body)
+                    if code != errno.ENOENT:
+                        raise OSError(code, os.strerror(code))
+                    return
+                yield marks, body[netlink.FAMILY.size :]
+                if answered == netlink.DONE:
+                    return
 
 
 def _counted(counter: dict[int, bytes]) -> tuple[int, int]:
@@ -186,9 +148,3 @@ def _counted(counter: dict[int, bytes]) -> tuple[int, int]:
 
 def _used_and_limit(quota: dict[int, bytes]) -> tuple[int, int]:
     return number(quota, QUOTA_USED), number(quota, QUOTA_LIMIT)
-
-
-def _raise_unless_absent(body: bytes) -> None:
-    code = error_number(body)
-    if code != errno.ENOENT:
-        raise OSError(code, os.strerror(code))

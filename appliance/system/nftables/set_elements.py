@@ -9,21 +9,8 @@ import os
 import socket
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from appliance.core.kernel.netlink import (
-    ACK,
-    CREATE,
-    ERROR,
-    NESTED,
-    NETLINK_NETFILTER,
-    NFPROTO_NETDEV,
-    NFTABLES,
-    REQUEST,
-    attribute,
-    error_number,
-    message,
-    messages,
-    text,
-)
+from appliance.core.kernel import netlink
+from appliance.core.kernel.netlink import attribute, error_number, message, messages, text
 from appliance.core.kernel.nftables import elements as encoding
 
 BEGIN, END = 0x10, 0x11  # linux/netfilter/nfnetlink.h: NFNL_MSG_BATCH_*
@@ -39,12 +26,11 @@ class SetElements:
     """Changes elements of sets of the `netdev` family, in the network namespace in which it was made."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, netlink.NETLINK_NETFILTER)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, LARGEST_BATCH_BYTES)
         self._removal = DESTROY_ELEMENTS
 
     def close(self) -> None:
-        """Close the socket."""
         self._socket.close()
 
     def update(self, removed: Iterable[bytes], added: Iterable[bytes]) -> str | None:
@@ -77,12 +63,12 @@ class SetElements:
 
     def _commit(self, removed: Sequence[bytes], added: Sequence[bytes]) -> str | None:
         """One transaction, each message of which is acknowledged."""
-        parts = [_message(self._removal, REQUEST | ACK, body) for body in removed]
-        parts += [_message(NEW_ELEMENTS, REQUEST | ACK | CREATE, body) for body in added]
+        parts = [_message(self._removal, netlink.REQUEST | netlink.ACK, body) for body in removed]
+        parts += [_message(NEW_ELEMENTS, netlink.REQUEST | netlink.ACK | netlink.CREATE, body) for body in added]
         if not parts:
             return None
-        resource = socket.htons(NFTABLES)
-        begin, end = (message(kind, REQUEST, 0, b"", resource=resource) for kind in (BEGIN, END))
+        resource = socket.htons(netlink.NFTABLES)
+        begin, end = (message(kind, netlink.REQUEST, 0, b"", resource=resource) for kind in (BEGIN, END))
         try:
             self._socket.send(b"".join([begin, *parts, end]))
         except OSError as error:
@@ -101,7 +87,7 @@ class SetElements:
             except BlockingIOError:
                 return refusal if refusal or not expected else "the transaction was given up halfway"
             for kind, _, _, body in messages(received):
-                if kind == ERROR:
+                if kind == netlink.ERROR:
                     expected -= 1
                     code = error_number(body)
                     if code:
@@ -109,16 +95,16 @@ class SetElements:
 
 
 def _message(kind: int, flags: int, body: bytes) -> bytes:
-    return message(NFTABLES << 8 | kind, flags, NFPROTO_NETDEV, body)
+    return message(netlink.NFTABLES << 8 | kind, flags, netlink.NFPROTO_NETDEV, body)
 
 
 def _element(key: bytes, expression: bytes = b"") -> bytes:
-    return attribute(encoding.MEMBER, attribute(encoding.KEY | NESTED, attribute(1, key)) + expression)
+    return attribute(encoding.MEMBER, attribute(encoding.KEY | netlink.NESTED, attribute(1, key)) + expression)
 
 
 def _quota(limit_bytes: int) -> bytes:
     quota = attribute(1, limit_bytes.to_bytes(8, "big")) + attribute(2, OVER.to_bytes(4, "big"))
-    return attribute(7 | NESTED, attribute(1, text("quota")) + attribute(2 | NESTED, quota))
+    return attribute(7 | netlink.NESTED, attribute(1, text("quota")) + attribute(2 | netlink.NESTED, quota))
 
 
 def _reason(code: int) -> str:

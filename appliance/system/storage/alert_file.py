@@ -28,9 +28,6 @@ class _AlertLine(Struct, frozen=True):
     content: Raw
 
 
-_decode = msgspec.json.Decoder(_AlertLine).decode
-
-
 class AlertFile:
     """`ports.AlertLog` in one file."""
 
@@ -86,7 +83,7 @@ def _text(alert: SentAlert) -> bytes:
 
 def _alert(line: bytes) -> SentAlert | None:
     try:
-        found = _decode(line)
+        found = msgspec.json.decode(line, type=_AlertLine)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     return SentAlert(found.number, found.name, found.room, bytes(found.content))

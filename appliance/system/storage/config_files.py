@@ -19,7 +19,6 @@ class ConfigFileWriter:
         self._former = state_dir / FORMER
 
     def obstacle(self) -> str | None:
-        """Reason why a draft cannot take the configuration file's place; `None`: it can."""
         if self._config_file is None:
             return "the service was started without a configuration file; start it with --config"
         if not os.access(self._config_file.resolve().parent, os.W_OK):
@@ -27,7 +26,6 @@ class ConfigFileWriter:
         return None
 
     def save(self, content: bytes) -> str | None:
-        """Save this draft; returns why that fails."""
         try:
             write_whole(self._draft, content)
         except OSError as error:

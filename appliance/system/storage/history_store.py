@@ -42,12 +42,7 @@ PRAGMAS = (
 # Buckets of one record: those of a batch, so that no record is written twice. Each divides the hour.
 RECORD_BUCKETS = {Step.MINUTE: 15, Step.FIVE_MINUTES: 12, Step.HOUR: 1, Step.DAY: 1}
 
-TABLES = {
-    Step.MINUTE: "minute",
-    Step.FIVE_MINUTES: "five_minutes",
-    Step.HOUR: "hour",
-    Step.DAY: "day",
-}
+TABLES = {Step.MINUTE: "minute", Step.FIVE_MINUTES: "five_minutes", Step.HOUR: "hour", Step.DAY: "day"}
 
 migrations = Migrations("history")
 

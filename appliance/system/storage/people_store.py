@@ -11,9 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import convert, to_builtins
 from sqlite_utils import Database, Migrations
 
-from appliance.core.access.person import Person, Role, TokenOrigin, TokenRecord, departments_text
+from appliance.core.access.person import Person, TokenOrigin, TokenRecord, departments_text
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
 from appliance.system.storage.sqlite import DAMAGE, code_of, open_database
@@ -31,20 +32,8 @@ def _people_tickets(database: Database) -> None:
     database.table("person").create(
         {"name": str, "role": str, "departments": str, "password": str, "since": str}, pk="name", not_null={"password"}
     )
-    database.table("ticket").create(
-        {
-            "id": str,
-            "subject": str,
-            "role": str,
-            "departments": str,
-            "origin": str,
-            "issued_at": str,
-            "expires_at": str,
-            "person": str,
-            "revoked_at": str,
-        },
-        pk="id",
-    )
+    columns = ("id", "subject", "role", "departments", "origin", "issued_at", "expires_at", "person", "revoked_at")
+    database.table("ticket").create(dict.fromkeys(columns, str), pk="id")
     database.table("known_moment").create({"id": int, "at": str}, pk="id")
 
 
@@ -53,7 +42,7 @@ class PeopleStoreUnavailable(Exception):
 
 
 class SqlitePeopleStore:
-    """People and token records; a person's changes are on the medium when the method returns."""
+    """`ports.PeopleStore` in one SQLite file, and people's token records."""
 
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises `PeopleStoreUnavailable`."""
@@ -71,22 +60,18 @@ class SqlitePeopleStore:
         self._database.close()
 
     def version(self) -> int:
-        """A number that differs after every change, by this process or another."""
         # `data_version` counts changes of other processes, `total_changes` our own.
         (others,) = self._database.execute("PRAGMA data_version").fetchone()
         return int(others) + int(self._database.conn.total_changes)
 
     def people(self) -> Sequence[Person]:
-        """All people with a password, by name."""
         return [_person(row) for row in self._database.query("SELECT * FROM person ORDER BY name")]
 
     def person(self, name: str) -> tuple[Person, str] | None:
-        """The person of this name with the password hash; `None`: there is none."""
         row = next(self._database.query("SELECT * FROM person WHERE name = ?", [name]), None)
         return None if row is None else (_person(row), row["password"])
 
     def add_person(self, person: Person, password_hash: str, wall: datetime) -> bool:
-        """Add a person; false where the name is taken."""
         with self._transaction() as database:
             cursor = database.execute(
                 "INSERT OR IGNORE INTO person (name, role, departments, password, since) VALUES (?, ?, ?, ?, ?)",
@@ -97,19 +82,16 @@ class SqlitePeopleStore:
         return added == 1
 
     def set_password(self, name: str, password_hash: str, wall: datetime) -> None:
-        """Change a password, and revoke the logins made with the old one."""
         with self._transaction():
             self._database.execute("UPDATE person SET password = ? WHERE name = ?", [password_hash, name]).close()
             self._end_logins(name, wall)
 
     def remove_person(self, name: str, wall: datetime) -> None:
-        """Remove a person and revoke the logins."""
         with self._transaction():
             self._database.execute("DELETE FROM person WHERE name = ?", [name]).close()
             self._end_logins(name, wall)
 
     def tokens(self) -> Sequence[TokenRecord]:
-        """Every recorded token, the newest first."""
         return [_ticket(row) for row in self._database.query("SELECT * FROM ticket ORDER BY issued_at DESC, id")]
 
     def remember(self, ticket: TokenRecord) -> None:
@@ -124,7 +106,6 @@ class SqlitePeopleStore:
             ).close()
 
     def revoke(self, ticket: TokenRecord, wall: datetime) -> None:
-        """Revoke this token, whether it was recorded or not."""
         with self._transaction():
             self._database.table("ticket").insert(_ticket_row(ticket), ignore=True)
             self._database.execute(
@@ -137,17 +118,14 @@ class SqlitePeopleStore:
             self._database.execute("DELETE FROM ticket WHERE expires_at < ?", [timestamp(before)]).close()
 
     def revoked(self) -> frozenset[str]:
-        """The ids of the revoked tokens."""
         rows = self._database.query("SELECT id FROM ticket WHERE revoked_at IS NOT NULL")
         return frozenset(row["id"] for row in rows)
 
     def floor(self) -> datetime | None:
-        """The latest moment that has certainly passed."""
         row = next(self._database.query("SELECT at FROM known_moment"), None)
         return None if row is None else datetime.fromisoformat(row["at"])
 
     def save_floor(self, wall: datetime) -> None:
-        """Save a moment that has certainly come."""
         with suppress(Refused), self._transaction():  # on a full disk the earlier one stays
             self._database.table("known_moment").upsert({"id": 1, "at": timestamp(wall)})
 
@@ -171,7 +149,7 @@ class SqlitePeopleStore:
 
 
 def _person(row: dict[str, Any]) -> Person:
-    return Person(row["name"], Role(row["role"]), _departments(row["departments"]))
+    return convert(row | {"departments": _departments(row["departments"])}, Person)
 
 
 def _departments(text: str) -> frozenset[str] | None:
@@ -180,27 +158,13 @@ def _departments(text: str) -> frozenset[str] | None:
 
 def _ticket_row(ticket: TokenRecord) -> dict[str, Any]:
     return {
-        "id": ticket.id,
-        "subject": ticket.subject,
-        "role": ticket.role,
+        **to_builtins(ticket),
         "departments": departments_text(ticket.departments),
-        "origin": ticket.origin,
         "issued_at": timestamp(ticket.issued_at),
         "expires_at": timestamp(ticket.expires_at),
-        "person": ticket.person,
         "revoked_at": ticket.revoked_at and timestamp(ticket.revoked_at),
     }
 
 
 def _ticket(row: dict[str, Any]) -> TokenRecord:
-    return TokenRecord(
-        id=row["id"],
-        subject=row["subject"],
-        role=Role(row["role"]),
-        departments=_departments(row["departments"]),
-        origin=TokenOrigin(row["origin"]),
-        issued_at=datetime.fromisoformat(row["issued_at"]),
-        expires_at=datetime.fromisoformat(row["expires_at"]),
-        person=row["person"],
-        revoked_at=datetime.fromisoformat(row["revoked_at"]) if row["revoked_at"] else None,
-    )
+    return convert(row | {"departments": _departments(row["departments"])}, TokenRecord)

@@ -6,9 +6,11 @@ taken for books.
 
 import json
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from sys import intern
 from typing import Any
+
+from msgspec import convert, to_builtins
 
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
@@ -16,11 +18,12 @@ from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark
 from appliance.core.moment import timestamp
-from appliance.core.operations.maintenance_window import Maintenance, MaintenanceKind
+from appliance.core.operations.maintenance_window import Maintenance
 
 Row = dict[str, Any]
 
 NOT_A_ROW = (ValueError, TypeError, KeyError)
+BLOCK_COLUMNS = "target, department, origin, reason, actor, started_at, expires_at, announced, number, is_provisional"
 
 
 def account_text(account: AccountKey) -> str:
@@ -36,40 +39,23 @@ def account_from(text: str) -> AccountKey:
 
 def ledger_row(account: AccountKey, ledger: Ledger) -> Row:
     """The row of an account's ledger."""
-    return {
-        "department": account_text(account),
-        "kind": ledger.kind,
-        "start": ledger.start.isoformat(),
-        "used_bytes": ledger.used_bytes,
-        "raised": json.dumps(sorted(ledger.raised)),
-        "granted_bytes": ledger.granted_bytes,
-    }
+    raised = json.dumps(sorted(ledger.raised))
+    return {"department": account_text(account), **to_builtins(ledger), "raised": raised}
 
 
 def ledger_from(row: Row) -> Ledger:
     """The ledger of a row."""
-    return Ledger(
-        kind=QuotaKind(row["kind"]),
-        start=date.fromisoformat(row["start"]),
-        used_bytes=int(row["used_bytes"]),
-        raised=frozenset(map(int, json.loads(row["raised"]))),
-        granted_bytes=int(row["granted_bytes"]),
-    )
+    return convert(row | {"raised": json.loads(row["raised"])}, Ledger, strict=False)
 
 
 def mark_row(account: AccountKey, mark: Mark) -> Row:
     """The row of an account's mark."""
-    return {
-        "department": account_text(account),
-        "identity": mark.identity,
-        "up_bytes": mark.up_bytes,
-        "down_bytes": mark.down_bytes,
-    }
+    return {"department": account_text(account), **to_builtins(mark)}
 
 
 def mark_from(row: Row) -> Mark:
     """The mark of a row."""
-    return Mark(_text(row["identity"]), int(row["up_bytes"]), int(row["down_bytes"]))
+    return convert(row, Mark, strict=False)
 
 
 def saving_row(wall: datetime) -> Row:
@@ -84,26 +70,8 @@ def saving_from(row: Row) -> datetime:
 
 def limit_from(row: Row) -> tuple[AccountKey, QuotaKind, int | None]:
     """Account, kind and bytes of a limit that a person set."""
-    limit_bytes = row["limit_bytes"]
-    return (
-        account_from(_text(row["department"])),
-        QuotaKind(row["kind"]),
-        None if limit_bytes is None else int(limit_bytes),
-    )
-
-
-BLOCK_COLUMNS = (
-    "target",
-    "department",
-    "origin",
-    "reason",
-    "actor",
-    "started_at",
-    "expires_at",
-    "announced",
-    "number",
-    "is_provisional",
-)
+    limit_bytes = convert(row["limit_bytes"], int | None, strict=False)
+    return account_from(_text(row["department"])), QuotaKind(row["kind"]), limit_bytes
 
 
 def block_key(block: Block) -> tuple[str, str, str]:
@@ -144,7 +112,7 @@ def block_of(values: Sequence[Any]) -> Block:
 
 def block_from(row: Row) -> Block:
     """The block of a row, of an older schema too."""
-    return block_of([row.get(column, 0) for column in BLOCK_COLUMNS])
+    return block_of([row.get(column, 0) for column in BLOCK_COLUMNS.split(", ")])
 
 
 def learned_values(learned: LearnedAddress) -> tuple[str, str, str, str, float]:
@@ -161,27 +129,12 @@ def learned_of(values: Sequence[Any]) -> LearnedAddress:
 
 def maintenance_row(maintenance: Maintenance) -> Row:
     """The one row of the maintenance."""
-    return {
-        "id": 1,
-        "kind": maintenance.kind,
-        "start": timestamp(maintenance.start),
-        "duration_s": maintenance.duration_s,
-        "impact": maintenance.impact,
-        "actor": maintenance.actor,
-        "begun": int(maintenance.begun),
-    }
+    return {"id": 1, **to_builtins(maintenance), "start": timestamp(maintenance.start)}
 
 
 def maintenance_from(row: Row) -> Maintenance:
     """The maintenance of its row."""
-    return Maintenance(
-        MaintenanceKind(row["kind"]),
-        datetime.fromisoformat(row["start"]),
-        int(row["duration_s"]),
-        _text(row["impact"]),
-        _text(row["actor"]),
-        bool(row["begun"]),
-    )
+    return convert(row, Maintenance, strict=False)
 
 
 def _text(value: object) -> str:

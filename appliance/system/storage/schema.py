@@ -1,13 +1,15 @@
-"""The schema of the state, as a sequence of migrations of a `sqlite_utils.Database`.
+"""The schema of the state, as a sequence of migrations.
 
 A released migration is never edited, because files have had it; a further change is another one at the end.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("appliance")
 
 
-def _ledgers_blocks_maintenance(database: Any) -> None:
+@migrations(name="0001_ledgers_blocks_maintenance")
+def _ledgers_blocks_maintenance(database: Database) -> None:
     """Books, limits, blocks and the maintenance."""
     database.table("ledger").create(
         {"department": str, "kind": str, "start": str, "used_bytes": int, "raised": str, "granted_bytes": int},
@@ -21,25 +23,15 @@ def _ledgers_blocks_maintenance(database: Any) -> None:
     )
     database.table("saving").create({"id": int, "at": str}, pk="id")
     # SQLite counts every NULL in a key as different: all departments are the empty text here.
-    database.table("block").create(
-        {
-            "target": str,
-            "department": str,
-            "reason": str,
-            "actor": str,
-            "origin": str,
-            "started_at": str,
-            "expires_at": str,
-            "announced": int,
-        },
-        pk=("target", "department"),
-    )
+    texts = ("target", "department", "reason", "actor", "origin", "started_at", "expires_at")
+    database.table("block").create(dict.fromkeys(texts, str) | {"announced": int}, pk=("target", "department"))
     database.table("maintenance").create(
         {"id": int, "kind": str, "start": str, "duration_s": int, "impact": str, "actor": str, "begun": int}, pk="id"
     )
 
 
-def _blocks_by_origin(database: Any) -> None:
+@migrations(name="0002_blocks_by_origin")
+def _blocks_by_origin(database: Database) -> None:
     """Each origin has blocks of its own; the kernel knows a block by its number."""
     block = database.table("block")
     block.add_column("number", int, not_null_default=0)
@@ -47,17 +39,11 @@ def _blocks_by_origin(database: Any) -> None:
     block.transform(pk=("target", "department", "origin"))
 
 
-def _what_blocked_names_resolve_to(database: Any) -> None:
+@migrations(name="0003_what_blocked_names_resolve_to")
+def _what_blocked_names_resolve_to(database: Database) -> None:
     """Addresses learned for blocked names, and the latest time of the blocks' clock."""
     database.table("learned").create(
         {"target": str, "department": str, "origin": str, "address": str, "ends": float},
         pk=("target", "department", "origin", "address"),
     )
     database.table("reckoning").create({"id": int, "at": str}, pk="id")
-
-
-CHANGES: Mapping[str, Callable[[Any], None]] = {
-    "0001_ledgers_blocks_maintenance": _ledgers_blocks_maintenance,
-    "0002_blocks_by_origin": _blocks_by_origin,
-    "0003_what_blocked_names_resolve_to": _what_blocked_names_resolve_to,
-}

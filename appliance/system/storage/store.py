@@ -19,7 +19,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from sqlite_utils import Database, Migrations
+from sqlite_utils import Database
 from sqlite_utils.db import Table
 
 from appliance.core.blocking.block import Block
@@ -29,31 +29,10 @@ from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import Maintenance
 from appliance.core.refusal import Code, Refused
+from appliance.system.storage import rows
 from appliance.system.storage.ballast import Ballast
 from appliance.system.storage.files import sync
-from appliance.system.storage.rows import (
-    BLOCK_COLUMNS,
-    NOT_A_ROW,
-    Row,
-    account_from,
-    account_text,
-    block_from,
-    block_key,
-    block_of,
-    block_values,
-    learned_of,
-    learned_values,
-    ledger_from,
-    ledger_row,
-    limit_from,
-    maintenance_from,
-    maintenance_row,
-    mark_from,
-    mark_row,
-    saving_from,
-    saving_row,
-)
-from appliance.system.storage.schema import CHANGES
+from appliance.system.storage.schema import migrations
 from appliance.system.storage.sqlite import DAMAGE, code_of, open_database, require_sound
 
 log = logging.getLogger(__name__)
@@ -70,11 +49,8 @@ _DAMAGED = {*DAMAGE, sqlite3.SQLITE_ERROR}  # the last: a table is missing
 _NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}  # errors of a full disk
 
 # Blocks go by position: 100,000 of them by name cost three times as much.
-READ_BLOCKS = f"SELECT {', '.join(BLOCK_COLUMNS)} FROM block"  # noqa: S608  our own names
-SAVE_BLOCK = (
-    f"REPLACE INTO block ({', '.join(BLOCK_COLUMNS)})"  # noqa: S608  our own names
-    f" VALUES ({', '.join('?' * len(BLOCK_COLUMNS))})"
-)
+READ_BLOCKS = f"SELECT {rows.BLOCK_COLUMNS} FROM block"  # noqa: S608  our own names
+SAVE_BLOCK = f"REPLACE INTO block ({rows.BLOCK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 DELETE_BLOCK = "DELETE FROM block WHERE target = ? AND department = ? AND origin = ?"
 READ_LEARNED = "SELECT target, department, origin, address, ends FROM learned"
 SAVE_LEARNED = "REPLACE INTO learned (target, department, origin, address, ends) VALUES (?, ?, ?, ?, ?)"
@@ -84,16 +60,12 @@ DELETE_LEARNED_FOR = "DELETE FROM learned WHERE target = ? AND department = ? AN
 BOOKS = "the books"  # ledgers and marks belong together
 
 # Content by its name for people: its tables, each with the function that reads a row.
-CONTENTS: Mapping[str, Mapping[str, Callable[[Row], object]]] = {
-    BOOKS: {"ledger": ledger_from, "mark": mark_from, "saving": saving_from},
-    "limits": {"quota_limit": limit_from},
-    "blocks": {"block": block_from},
-    "the maintenance": {"maintenance": maintenance_from},
+CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
+    BOOKS: {"ledger": rows.ledger_from, "mark": rows.mark_from, "saving": rows.saving_from},
+    "limits": {"quota_limit": rows.limit_from},
+    "blocks": {"block": rows.block_from},
+    "the maintenance": {"maintenance": rows.maintenance_from},
 }
-
-migrations = Migrations("appliance")
-for _name, _change in CHANGES.items():
-    migrations(name=_name)(_change)
 
 
 class StoreUnavailable(Exception):
@@ -121,8 +93,10 @@ class SqliteStore:
             except sqlite3.OperationalError as error:
                 self._make_room(error)
                 self._database = _opened(path)
-            if is_checked:
-                self._check()
+            damage = self._damage() if is_checked else None
+            if damage is not None:
+                self.close()
+                raise StoreDamaged(damage)
         except (OSError, sqlite3.Error) as error:
             raise StoreUnavailable(f"{path}: state cannot be kept here: {error}") from error
         if ballast is not None:
@@ -139,7 +113,7 @@ class SqliteStore:
         """
         if not damaged.is_file() or damaged.stat().st_size == 0:  # SQLite would delete the log of an empty file unread
             return list(CONTENTS)
-        kept: dict[str, Sequence[Row]] = {}
+        kept: dict[str, Sequence[rows.Row]] = {}
         lost = []
         try:
             with closing(sqlite3.connect(damaged)) as connection:
@@ -150,30 +124,25 @@ class SqliteStore:
                     if not is_whole:
                         lost.append(what)
                     if is_whole or what != BOOKS:
-                        kept |= {table: rows for table, (rows, _) in read.items()}
-            self._commit(lambda: [self._table(table).insert_all(rows) for table, rows in kept.items()], synced=True)
+                        kept |= {table: sound for table, (sound, _) in read.items()}
+            self._commit(lambda: [self._table(table).insert_all(sound) for table, sound in kept.items()], synced=True)
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{damaged}: what can be read cannot be taken over: {error}") from error
         return lost
 
     def ledgers(self, account: AccountKey) -> Sequence[Ledger]:
-        """The account's newest ledger of each kind."""
-        rows = self._database.query(
+        found = self._database.query(
             "SELECT kind, max(start) AS start, used_bytes, raised, granted_bytes FROM ledger"
             " WHERE department = ? GROUP BY kind",
-            [account_text(account)],
+            [rows.account_text(account)],
         )
-        return [ledger_from(row) for row in rows]
+        return [rows.ledger_from(row) for row in found]
 
     def marks(self) -> Mapping[AccountKey, Mark]:
-        """By account, the meter reading up to which its bytes are charged."""
-        return {account_from(row["department"]): mark_from(row) for row in self._table("mark").rows}
+        return {rows.account_from(row["department"]): rows.mark_from(row) for row in self._table("mark").rows}
 
     def saved_at(self) -> datetime | None:
-        """Time of the latest saving of metering, by the wall clock; `None`: never."""
-        for row in self._table("saving").rows:
-            return saving_from(row)
-        return None
+        return next(map(rows.saving_from, self._table("saving").rows), None)
 
     def save_metering(
         self,
@@ -187,14 +156,14 @@ class SqliteStore:
         """Save ledgers and marks by account in one transaction; false where the medium does not take them."""
 
         def save() -> None:
-            for name in map(account_text, forgotten):
+            for name in map(rows.account_text, forgotten):
                 self._table("ledger").delete_where("department = ?", [name])
                 self._table("mark").delete_where("department = ?", [name])
             self._table("ledger").upsert_all(
-                ledger_row(account, ledger) for account, kept in ledgers.items() for ledger in kept
+                rows.ledger_row(account, ledger) for account, kept in ledgers.items() for ledger in kept
             )
-            self._table("mark").upsert_all(mark_row(account, mark) for account, mark in marks.items())
-            self._table("saving").upsert(saving_row(wall))
+            self._table("mark").upsert_all(rows.mark_row(account, mark) for account, mark in marks.items())
+            self._table("saving").upsert(rows.saving_row(wall))
 
         try:
             self._commit(save, synced=synced)
@@ -206,29 +175,26 @@ class SqliteStore:
         return True
 
     def limits(self) -> Mapping[AccountKey, Mapping[QuotaKind, int | None]]:
-        """By account and kind, the limits that people set over the configured ones."""
         found: dict[AccountKey, dict[QuotaKind, int | None]] = {}
         for row in self._table("quota_limit").rows:
-            account, kind, limit_bytes = limit_from(row)
+            account, kind, limit_bytes = rows.limit_from(row)
             found.setdefault(account, {})[kind] = limit_bytes
         return found
 
     def save_limit(self, account: AccountKey, kind: QuotaKind, limit_bytes: int | None) -> None:
-        """Save a limit that a person set, synced to the medium."""
-        row = {"department": account_text(account), "kind": kind, "limit_bytes": limit_bytes}
+        row = {"department": rows.account_text(account), "kind": kind, "limit_bytes": limit_bytes}
         self._order(lambda: self._table("quota_limit").upsert(row))
 
     def blocks(self) -> Sequence[Block]:
-        """Every block that was saved and not deleted."""
-        return [block_of(values) for values in self._database.execute(READ_BLOCKS)]
+        return [rows.block_of(values) for values in self._database.execute(READ_BLOCKS)]
 
     def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
         """Save some blocks and delete others; not synced, because the kernel must not wait for the medium."""
 
         def save() -> None:
-            self._database.conn.executemany(DELETE_BLOCK, map(block_key, deleted))
-            self._database.conn.executemany(DELETE_LEARNED_FOR, map(block_key, deleted))
-            self._database.conn.executemany(SAVE_BLOCK, map(block_values, saved))
+            self._database.conn.executemany(DELETE_BLOCK, map(rows.block_key, deleted))
+            self._database.conn.executemany(DELETE_LEARNED_FOR, map(rows.block_key, deleted))
+            self._database.conn.executemany(SAVE_BLOCK, map(rows.block_values, saved))
 
         self._order(save, synced=False)
 
@@ -248,41 +214,31 @@ class SqliteStore:
             ) from error
 
     def learned(self) -> Sequence[LearnedAddress]:
-        """Addresses that blocked names were seen to resolve to."""
-        return [learned_of(values) for values in self._database.execute(READ_LEARNED)]
+        return [rows.learned_of(values) for values in self._database.execute(READ_LEARNED)]
 
     def save_learned(self, saved: Sequence[LearnedAddress], deleted: Sequence[LearnedAddress]) -> None:
-        """Save and delete learned addresses; not synced, because they will be seen again."""
 
         def save() -> None:
-            self._database.conn.executemany(DELETE_LEARNED, [learned_values(one)[:-1] for one in deleted])
-            self._database.conn.executemany(SAVE_LEARNED, map(learned_values, saved))
+            self._database.conn.executemany(DELETE_LEARNED, [rows.learned_values(one)[:-1] for one in deleted])
+            self._database.conn.executemany(SAVE_LEARNED, map(rows.learned_values, saved))
 
         self._order(save, synced=False)
 
     def reckoned_at(self) -> datetime | None:
-        """The latest saved time of the blocks' clock; `None`: never saved."""
-        for row in self._table("reckoning").rows:
-            return saving_from(row)
-        return None
+        return next(map(rows.saving_from, self._table("reckoning").rows), None)
 
     def save_reckoned(self, wall: datetime) -> None:
-        """Save the time of the blocks' clock; not synced, because that of the minute before will do."""
-        self._order(lambda: self._table("reckoning").upsert(saving_row(wall), pk="id"), synced=False)
+        self._order(lambda: self._table("reckoning").upsert(rows.saving_row(wall), pk="id"), synced=False)
 
     def maintenance(self) -> Maintenance | None:
-        """The maintenance that is announced or under way, or `None`."""
-        for row in self._table("maintenance").rows:
-            return maintenance_from(row)
-        return None
+        return next(map(rows.maintenance_from, self._table("maintenance").rows), None)
 
     def save_maintenance(self, maintenance: Maintenance | None) -> None:
-        """Save the maintenance, or that there is none, synced to the medium."""
 
         def save() -> None:
             self._table("maintenance").delete_where()
             if maintenance is not None:
-                self._table("maintenance").insert(maintenance_row(maintenance))
+                self._table("maintenance").insert(rows.maintenance_row(maintenance))
 
         self._order(save)
 
@@ -316,14 +272,8 @@ class SqliteStore:
             raise error
         log.warning("there is no room for the state (%s); the ballast is given up", error)
 
-    def _check(self) -> None:
-        """Close the file and raise `StoreDamaged` where SQLite finds damage, or a row cannot have been saved."""
-        damage = self._damage()
-        if damage is not None:
-            self.close()
-            raise StoreDamaged(damage)
-
     def _damage(self) -> str | None:
+        """What SQLite finds damaged, or the tables with rows that cannot have been saved; `None`: neither."""
         try:
             require_sound(self._database, "integrity_check (1)")
         except sqlite3.DatabaseError as error:
@@ -346,9 +296,9 @@ def _opened(path: Path) -> Database:
         raise StoreDamaged(str(error)) from error
 
 
-def _readable(source: Database, table: str, reader: Callable[[Row], object]) -> tuple[Sequence[Row], bool]:
+def _readable(source: Database, table: str, reader: Callable[[rows.Row], object]) -> tuple[Sequence[rows.Row], bool]:
     """The readable rows of a table, and whether the table is whole and all of its rows are readable."""
-    rows: list[Row] = []
+    sound: list[rows.Row] = []
     wrong: list[str] = []
     try:
         [found] = source.execute(f"PRAGMA integrity_check ({table})").fetchone()
@@ -357,16 +307,16 @@ def _readable(source: Database, table: str, reader: Callable[[Row], object]) -> 
         for row in source.query(f"SELECT * FROM {table}"):  # noqa: S608  our own names
             try:
                 reader(row)
-            except NOT_A_ROW as error:
+            except rows.NOT_A_ROW as error:
                 wrong.append(f"{row}: {error}")
             else:
-                rows.append(row)
+                sound.append(row)
     except sqlite3.DatabaseError as error:
         _require_damage(error)
         wrong.append(str(error))
     if wrong:
         log.error("%s: %d faults, the first: %s", table, len(wrong), wrong[0])
-    return rows, not wrong
+    return sound, not wrong
 
 
 def _require_damage(error: sqlite3.DatabaseError) -> None:

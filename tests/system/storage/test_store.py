@@ -17,7 +17,8 @@ from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import plan
 from appliance.core.refusal import Refused
-from appliance.system.storage.store import BOOKS, PAGE_BYTES, SqliteStore, StoreDamaged, StoreUnavailable, migrations
+from appliance.system.storage.schema import migrations
+from appliance.system.storage.store import BOOKS, PAGE_BYTES, SqliteStore, StoreDamaged, StoreUnavailable
 from tests.system.storage.programs import command
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

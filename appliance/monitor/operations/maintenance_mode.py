@@ -84,9 +84,9 @@ class MaintenanceMode:
             self._set_on_time(after, change, now)
         for press in self._panel.presses():
             if press is Press.HELD:
-                self._on_hold(now)
-            else:
-                self._on_short_press(now)
+                self._toggle(now)
+            elif any(act(now) for act in self._short_press_actions):
+                self._trail.record(AuditEntry(timestamp(now.wall), "button", "", None, "button:press"))
 
     def show(self, *, alarmed: bool, troubled: bool, busy: bool) -> None:
         """Show the state on the LEDs."""
@@ -102,22 +102,16 @@ class MaintenanceMode:
         self.current = after
         self._publish_change(change, now)
 
-    def _on_hold(self, now: Moment) -> None:
-        try:
-            self._toggle(now)
-        except Refused as refused:
-            log.warning("the button does nothing: %s", refused.message)
-
-    def _on_short_press(self, now: Moment) -> None:
-        if any(act(now) for act in self._short_press_actions):
-            self._trail.record(AuditEntry(timestamp(now.wall), "button", "", None, "button:press"))
-
     def _toggle(self, now: Moment) -> None:
         before = self.current
-        if rules.is_read_only(before):
-            self.stop("button", now)
-        else:
-            self.start(None, BUTTON_DURATION_S, BUTTON_IMPACT, "button", now)
+        try:
+            if rules.is_read_only(before):
+                self.stop("button", now)
+            else:
+                self.start(None, BUTTON_DURATION_S, BUTTON_IMPACT, "button", now)
+        except Refused as refused:
+            log.warning("the button does nothing: %s", refused.message)
+            return
         action = "maintenance:start" if self.current else "maintenance:stop"
         states = (value_text(one and rules.facts(one)) for one in (before, self.current))
         self._trail.record(AuditEntry(timestamp(now.wall), "button", "", None, action, "null", *states))

@@ -133,11 +133,10 @@ class StatusMonitor:
 
     def _publish_status(self, department: Department, facts: HealthFacts, now: Moment) -> None:
         judged = health.judge(facts)
+        devices = self._insight.devices(department.id, now) | self._sightings.macs(department.interface, now)
         condition = events.DepartmentCondition(
             active=judged.active,
-            connected_users=len(
-                self._insight.devices(department.id, now) | self._sightings.macs(department.interface, now)
-            ),
+            connected_users=len(devices),
             health_score=judged.score,
             reasons=[*judged.reasons] or UNSET,
             blocks=events.BlockTally(wanted=facts.wanted, enforced=facts.enforced),

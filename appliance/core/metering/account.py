@@ -16,6 +16,7 @@ Bytes of an untrusted clock stay in the running period, and a note of when they 
 their own days once the clock is trusted. An account reads no meter and writes no disk: `monitor.metering` does both.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -200,12 +201,10 @@ class Account:
         Summed first, because withdrawn bytes that come back one by one would cross the same threshold again.
         """
         running = self._ledgers.get(kind)
-        found: dict[date, int] = {}
+        earliest = running.start if running else date.min
+        found: Counter[date] = Counter()
         for one in shares:
-            start = self._start(kind, one.day)
-            if running is not None:
-                start = max(start, running.start)
-            found[start] = found.get(start, 0) + one.amount_bytes
+            found[max(earliest, self._start(kind, one.day))] += one.amount_bytes
         return found
 
     def _withdraw_undated(self) -> Sequence[UndatedBytes]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from heapq import nlargest
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from appliance.core.metering.account import EACH_HOST, Account, AccountKey, Books
@@ -33,17 +34,11 @@ Host = tuple[str, str]  # department and address
 Readings = Mapping[str, Mapping[str, Reading]]  # by department and address
 
 
-@dataclass(frozen=True, slots=True)
-class HostBooks:
+class HostBooks(NamedTuple):
     """A host's quotas as a person reads them."""
 
     address: str
     books: Sequence[Books]
-
-    @property
-    def percentage(self) -> float:
-        """Percent of the limit that the host is nearest to."""
-        return max((one.percentage or 0.0 for one in self.books), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +145,11 @@ class HostMetering:
         return limits.throttle_bytes_s if limits.on_exceeded is Action.THROTTLE else None
 
     def books(self, department: str, now: Moment) -> Sequence[HostBooks]:
-        """The books of the department's hosts, those nearest to a limit first."""
+        """The books of the department's hosts that have quotas, those nearest to a limit first."""
         found = [HostBooks(host, self._books(one, now)) for host, one in self._accounts[department].items()]
-        return sorted(found, key=lambda one: one.percentage, reverse=True)
+        return sorted(
+            found, key=lambda one: max((quota.percentage or 0.0 for quota in one.books), default=0.0), reverse=True
+        )
 
     def exceeded_books(self, department: str, address: str, now: Moment) -> Sequence[Books]:
         """The used-up quotas that have cut this host off; empty: it is not cut off."""
@@ -179,8 +176,7 @@ class HostMetering:
         account = self._accounts[department].get(host)
         if account is None or not account.is_limited(kind):
             raise Refused(
-                Code.BAD_REQUEST,
-                f"host: {host} has no {kind} quota of its own in {department}; none can be extended",
+                Code.BAD_REQUEST, f"host: {host} has no {kind} quota of its own in {department}; none can be extended"
             )
         account.grant(kind, more_bytes)
         self._unsaved.changed.add((department, host))
@@ -265,11 +261,9 @@ def _charge_reading(account: Account, reading: Reading | None, elapsed_s: float,
 
 def _passed_between(former: Readings, latter: Readings) -> Mapping[Series, Passed]:
     """By department and address, what passed between two looks; hosts without traffic are left out."""
-    amounts: dict[Series, Passed] = {}
-    for department, readings in latter.items():
-        before = former.get(department, {})
-        for host, reading in readings.items():
-            amount = passed(next_mark(None, before.get(host)), reading)
-            if amount.total_bytes:
-                amounts[department, host] = amount
-    return amounts
+    return {
+        (department, host): amount
+        for department, readings in latter.items()
+        for host, reading in readings.items()
+        if (amount := passed(next_mark(None, former.get(department, {}).get(host)), reading)).total_bytes
+    }

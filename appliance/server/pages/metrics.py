@@ -48,7 +48,7 @@ class Watched:
     def stopped(self) -> Mapping[str, int]:
         """By origin, the packets that did not pass; nothing where the position can stop none."""
         by_blocks = self.enforcement.stopped()
-        return {**by_blocks, "quota": self.metering.refused_packets()} if by_blocks else {}
+        return {**by_blocks, "quota": self.metering.meters.refused_packets()} if by_blocks else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class _Sight:
     books: Sequence[Books]
 
     def bytes_by_direction(self) -> Iterator[Sample]:
-        reading = self.watched.metering.reading(self.id)
+        reading = self.watched.metering.meters.readings.get(self.id)
         if reading is not None:
             yield ("up",), reading.up_bytes
             yield ("down",), reading.down_bytes

@@ -170,9 +170,15 @@ class Account:
         is_slow = self.limits.on_exceeded is Action.THROTTLE and self.exceeded_kinds()
         return self.limits.throttle_bytes_s if is_slow else None
 
-    def books(self, day: date) -> Sequence[Books]:
-        """The quotas as a person reads them, daily first. `day`: the local one, for periods without a ledger yet."""
+    def books(self, now: Moment) -> Sequence[Books]:
+        """The quotas as a person reads them, daily first, in the running periods."""
+        day = now.wall.astimezone(self._zone).date()  # for periods without a ledger yet
         return [self._books(self._ledgers.get(kind) or Ledger(kind, self._start(kind, day))) for kind in QuotaKind]
+
+    def cut_off_by(self, now: Moment) -> Sequence[Books]:
+        """The used-up quotas that cut the department or host off; empty: it is not cut off."""
+        kinds = self.exceeded_kinds() if self.limits.on_exceeded is Action.BLOCK else ()
+        return [one for one in self.books(now) if one.kind in kinds]
 
     def used_today_bytes(self) -> int:
         """Bytes charged in the running day."""

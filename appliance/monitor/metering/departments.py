@@ -25,7 +25,7 @@ from appliance.core.machine import Link, Position
 from appliance.core.metering.account import Account, AccountKey, Books
 from appliance.core.metering.department import Department, holds, networks_of
 from appliance.core.metering.history_series import Series
-from appliance.core.metering.quota import Action, Crossing, QuotaKind, override
+from appliance.core.metering.quota import Crossing, QuotaKind, override
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
@@ -72,7 +72,6 @@ class Metering:
         store: Store,
         publish: Publisher,
     ) -> None:
-        self._zone = zone
         self._interfaces = interfaces
         self._store = store
         self._publish = publish
@@ -125,7 +124,7 @@ class Metering:
 
     def books(self, department: str, now: Moment) -> Sequence[Books]:
         """The department's use in the running periods, daily first."""
-        return self._accounts[department].books(now.wall.astimezone(self._zone).date())
+        return self._accounts[department].books(now)
 
     def set_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None, actor: str, now: Moment) -> None:
         """Limits this kind from now on, over the configured limit, or not at all (`None`).
@@ -188,10 +187,10 @@ class Metering:
         """The department or host at this address that its used-up quotas have cut off; `None`: it is not cut off."""
         for name, account in self._accounts.items():
             department = self._departments[name]
-            kinds = account.exceeded_kinds() if account.limits.on_exceeded is Action.BLOCK else ()
-            if kinds and holds(networks_of(department, self.links), address):
-                return CutOff(department.name, [one for one in self.books(name, now) if one.kind in kinds])
-            if books := self.hosts.exceeded_books(name, address, now):
+            books = account.cut_off_by(now)
+            if books and holds(networks_of(department, self.links), address):
+                return CutOff(department.name, books)
+            if books := self.hosts.cut_off_by(name, address, now):
                 return CutOff(department.name, books, address)
         return None
 

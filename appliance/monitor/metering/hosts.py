@@ -146,17 +146,18 @@ class HostMetering:
 
     def books(self, department: str, now: Moment) -> Sequence[HostBooks]:
         """The books of the department's hosts that have quotas, those nearest to a limit first."""
-        found = [HostBooks(host, self._books(one, now)) for host, one in self._accounts[department].items()]
+        found = [
+            HostBooks(host, [quota for quota in one.books(now) if quota.limit_bytes is not None])
+            for host, one in self._accounts[department].items()
+        ]
         return sorted(
             found, key=lambda one: max((quota.percentage or 0.0 for quota in one.books), default=0.0), reverse=True
         )
 
-    def exceeded_books(self, department: str, address: str, now: Moment) -> Sequence[Books]:
+    def cut_off_by(self, department: str, address: str, now: Moment) -> Sequence[Books]:
         """The used-up quotas that have cut this host off; empty: it is not cut off."""
         account = self._accounts[department].get(address)
-        if account is None or account.limits.on_exceeded is not Action.BLOCK:
-            return []
-        return [one for one in self._books(account, now) if one.kind in account.exceeded_kinds()]
+        return account.cut_off_by(now) if account else []
 
     def set_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None) -> None:
         """Limits this kind for each host from now on, over the configured limit, or not at all (`None`).
@@ -216,10 +217,8 @@ class HostMetering:
     def _forget_idle(self, readings: Readings) -> None:
         """Forgets hosts that have used nothing in any running period and have no meter any more."""
         for department, accounts in self._accounts.items():
-            idle = [
-                host for host, one in accounts.items() if one.is_unused and host not in readings.get(department, {})
-            ]
-            for host in idle:
+            metered = readings.get(department, {})
+            for host in [host for host, one in accounts.items() if one.is_unused and host not in metered]:
                 del accounts[host]
                 self._unsaved.forgotten.add((department, host))
                 self._unsaved.changed.discard((department, host))
@@ -246,10 +245,6 @@ class HostMetering:
         limits = self._limits[department]
         kinds = [kind for kind in QuotaKind if kind in limits.bytes_by_kind]
         return Account(limits=limits, zone=self._zone, kinds=kinds, ledgers=ledgers, mark=mark)
-
-    def _books(self, account: Account, now: Moment) -> Sequence[Books]:
-        day = now.wall.astimezone(self._zone).date()
-        return [one for one in account.books(day) if one.limit_bytes is not None]
 
 
 def _charge_reading(account: Account, reading: Reading | None, elapsed_s: float, now: Moment) -> Sequence[Crossing]:

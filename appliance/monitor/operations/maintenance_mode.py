@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from msgspec import convert
+
 from appliance.core.access.audit_entry import AuditEntry, value_text
 from appliance.core.machine import Press
 from appliance.core.moment import Moment, timestamp
@@ -122,14 +124,5 @@ class MaintenanceMode:
         self._publish_change(change, now)
 
     def _publish_change(self, change: Maintenance, now: Moment) -> None:
-        self._publish(
-            SystemMaintenance(
-                timestamp=timestamp(now.wall),
-                maintenance=MaintenanceFacts(
-                    type=change.kind,
-                    start_time=timestamp(change.start),
-                    duration=change.duration_s,
-                    impact=change.impact,
-                ),
-            )
-        )
+        facts = convert(rules.facts(change), MaintenanceFacts)
+        self._publish(SystemMaintenance(timestamp=timestamp(now.wall), maintenance=facts))

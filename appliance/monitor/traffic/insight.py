@@ -78,9 +78,8 @@ class _Activity:
 
     def follow(self, packet: Packet, now_s: float) -> DnsAnswer | None:
         """Evaluate one packet; returns the DNS answer in it if a host of the department received one."""
-        answer = answer_in(packet)
-        if answer is not None and not holds(self.networks, answer.client):
-            answer = None
+        found = answer_in(packet)
+        answer = found if found is not None and holds(self.networks, found.client) else None
         if answer is not None:
             self.analytics.count_visit(answer, now_s)
             self.devices.mark_seen(packet.destination_mac, now_s)

@@ -122,8 +122,7 @@ class Scans:
 
     def found(self, now_s: float) -> list[Suspicion]:
         """The suspicions that are scans, of those with a failure since the previous call."""
-        late = takewhile(lambda attempt: now_s - self._open_s[attempt] >= ANSWER_S, self._open_s)
-        for attempt in list(late):
+        for attempt in list(takewhile(lambda one: now_s - self._open_s[one] >= ANSWER_S, self._open_s)):
             self._fail(attempt, self._open_s.pop(attempt))
         self._forget(now_s)
         touched, self._touched = self._touched, {}

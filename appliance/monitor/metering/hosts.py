@@ -150,9 +150,7 @@ class HostMetering:
             HostBooks(host, [quota for quota in one.books(now) if quota.limit_bytes is not None])
             for host, one in self._accounts[department].items()
         ]
-        return sorted(
-            found, key=lambda one: max((quota.percentage or 0.0 for quota in one.books), default=0.0), reverse=True
-        )
+        return sorted(found, key=lambda one: -max((quota.percentage or 0.0 for quota in one.books), default=0.0))
 
     def cut_off_by(self, department: str, address: str, now: Moment) -> Sequence[Books]:
         """The used-up quotas that have cut this host off; empty: it is not cut off."""

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6
 from typing import NamedTuple
 
 Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 
 
 class Position(StrEnum):
@@ -119,9 +120,6 @@ class Lights:
     status: Light
     alert: Light
     activity: Light
-
-
-Network = IPv4Network | IPv6Network
 
 
 class Facing(StrEnum):

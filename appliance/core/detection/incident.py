@@ -80,7 +80,7 @@ class Incidents:
         for suspicion in self._scans.found(now_s):
             change = self._record(_incident(suspicion))
             if change is not None:
-                updates.append(IncidentUpdate(change, self._open[suspicion.kind, suspicion.source]))
+                updates.append(IncidentUpdate(change, self._open[suspicion.key.kind, suspicion.key.source]))
         return updates + self._close_quiet(now_s)
 
     def open(self) -> Collection[Incident]:
@@ -95,29 +95,26 @@ class Incidents:
                 return None
             self._open[key] = found
             return IncidentChange.OPENED
-        if found.count > known.count:
-            self._open[key] = found
-        else:
-            self._open[key] = replace(known, latest_s=found.latest_s)
+        self._open[key] = found if found.count > known.count else replace(known, latest_s=found.latest_s)
         return IncidentChange.ESCALATED if self._open[key].severity != known.severity else None
 
     def _close_quiet(self, now_s: float) -> list[IncidentUpdate]:
-        quiet = [incident for incident in self._open.values() if now_s - incident.latest_s >= QUIET_S]
-        for incident in quiet:
-            del self._open[incident.kind, incident.source]
-            self._scans.forget_source(incident.kind, incident.source)
-        return [
-            IncidentUpdate(IncidentChange.CLOSED, replace(one, details=f"Quiet again after: {one.details}"))
-            for one in quiet
-        ]
+        closed = []
+        for one in [one for one in self._open.values() if now_s - one.latest_s >= QUIET_S]:
+            del self._open[one.kind, one.source]
+            self._scans.forget_source(one.kind, one.source)
+            details = f"Quiet again after: {one.details}"
+            closed.append(IncidentUpdate(IncidentChange.CLOSED, replace(one, details=details)))
+        return closed
 
 
 def _incident(suspicion: Suspicion) -> Incident:
+    kind, source, _ = suspicion.key
     count = len(suspicion.failed_s)
     return Incident(
-        kind=suspicion.kind,
-        source=suspicion.source,
-        severity=next(severity for least, severity in SEVERITIES[suspicion.kind] if count >= least),
+        kind=kind,
+        source=source,
+        severity=next(severity for least, severity in SEVERITIES[kind] if count >= least),
         count=count,
         details=_details(suspicion, count),
         latest_s=suspicion.latest_s,
@@ -127,8 +124,7 @@ def _incident(suspicion: Suspicion) -> Incident:
 def _details(suspicion: Suspicion, count: int) -> str:
     took_s = max(1, round(suspicion.latest_s - min(suspicion.failed_s.values())))
     examples = ", ".join(str(one) for one in islice(suspicion.failed_s, MOST_EXAMPLES))
-    if suspicion.kind is ScanKind.PORT_SCAN:
-        what = f"{count} different ports of {suspicion.common}"
-    else:
-        what = f"port {suspicion.common} of {count} different hosts"
-    return f"{suspicion.source} failed to connect to {what} within {took_s} s, among them {examples}"
+    kind, source, common = suspicion.key
+    is_port_scan = kind is ScanKind.PORT_SCAN
+    what = f"{count} different ports of {common}" if is_port_scan else f"port {common} of {count} different hosts"
+    return f"{source} failed to connect to {what} within {took_s} s, among them {examples}"

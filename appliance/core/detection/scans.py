@@ -13,7 +13,8 @@ UDP scans and those without SYN are not detected.
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import ip_address
-from itertools import islice
+from itertools import islice, takewhile
+from typing import NamedTuple
 
 from appliance.core.traffic.packet import Packet
 
@@ -32,7 +33,12 @@ class ScanKind(StrEnum):
     HOST_SWEEP = "host_sweep"  # the port
 
 
-Key = tuple[ScanKind, str, str | int]  # the kind, the source, and the common destination or port
+class Key(NamedTuple):
+    """Names a suspicion. `source`: whose connections failed; `common`: the destination or port that they share."""
+
+    kind: ScanKind
+    source: str
+    common: str | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +61,7 @@ _WORM_PORTS = frozenset({22, 23, 135, 139, 445, 1433, 2323, 3306, 3389, 5555, 59
 _WEB_PORTS = frozenset({80, 443})
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """A client's attempt to connect, however often its SYN is repeated and from any source port."""
 
     source: str
@@ -72,21 +77,6 @@ class Suspicion:
     failed_s: dict[str | int, float] = field(default_factory=dict)  # the latest last
 
     @property
-    def kind(self) -> ScanKind:
-        """The kind of scan that it would be."""
-        return self.key[0]
-
-    @property
-    def source(self) -> str:
-        """The address whose failures these are."""
-        return self.key[1]
-
-    @property
-    def common(self) -> str | int:
-        """The destination, or the port, that they share."""
-        return self.key[2]
-
-    @property
     def latest_s(self) -> float:
         """The time of the latest failed attempt."""
         return next(reversed(self.failed_s.values()))
@@ -94,14 +84,9 @@ class Suspicion:
     @property
     def rules(self) -> tuple[ScanRule, ...]:
         """The thresholds, any of which makes it a scan."""
-        if self.kind is ScanKind.PORT_SCAN:
+        if self.key.kind is ScanKind.PORT_SCAN:
             return _PORT_SCAN
-        return _WORM_SWEEP if self.common in _WORM_PORTS else _HOST_SWEEP
-
-    @property
-    def window_s(self) -> float:
-        """Seconds for which its failures count."""
-        return max(rule.within_s for rule in self.rules)
+        return _WORM_SWEEP if self.key.common in _WORM_PORTS else _HOST_SWEEP
 
     def is_scan(self) -> bool:
         """Whether enough distinct failures are close enough together."""
@@ -118,7 +103,7 @@ class Scans:
     def __init__(self) -> None:
         self._open_s: dict[Attempt, float] = {}  # in the order of their beginning
         self._suspicions: dict[Key, Suspicion] = {}  # the latest changed last
-        self._failures = 0
+        self.remembered = 0  # failures, at most `MOST_FAILURES`
         self._touched: dict[Key, None] = {}  # changed since the previous `found`; an ordered set
 
     def follow(self, packet: Packet, now_s: float) -> None:
@@ -137,33 +122,20 @@ class Scans:
 
     def found(self, now_s: float) -> list[Suspicion]:
         """The suspicions that are scans, of those with a failure since the previous call."""
-        for attempt in self._unanswered(now_s):
+        for attempt in list(takewhile(lambda one: now_s - self._open_s[one] >= ANSWER_S, self._open_s)):
             self._fail(attempt, self._open_s.pop(attempt))
         self._forget(now_s)
         touched, self._touched = self._touched, {}
         return [suspicion for key in touched if (suspicion := self._suspicions[key]).is_scan()]
-
-    @property
-    def remembered(self) -> int:
-        """The number of remembered failures, at most `MOST_FAILURES`."""
-        return self._failures
 
     def forget_source(self, kind: ScanKind, source: str) -> None:
         """Forget the source's failures of this kind: its incident is closed and a new one starts from nothing."""
         for key in [key for key in self._suspicions if key[:2] == (kind, source)]:
             self._drop(key)
 
-    def _unanswered(self, now_s: float) -> list[Attempt]:
-        late = []
-        for attempt, began_s in self._open_s.items():
-            if now_s - began_s < ANSWER_S:
-                break
-            late.append(attempt)
-        return late
-
     def _fail(self, attempt: Attempt, began_s: float) -> None:
         for key, distinct in _evidence(attempt):
-            if key[0] is ScanKind.PORT_SCAN or _counts_for_sweep(attempt):
+            if key.kind is ScanKind.PORT_SCAN or _counts_for_sweep(attempt):
                 self._record(key, distinct, began_s)
 
     def _record(self, key: Key, distinct: str | int, began_s: float) -> None:
@@ -171,11 +143,11 @@ class Scans:
         self._suspicions[key] = suspicion
         self._touched[key] = None
         if suspicion.failed_s.pop(distinct, None) is None:
-            self._failures += 1
+            self.remembered += 1
         suspicion.failed_s[distinct] = began_s
         if len(suspicion.failed_s) > MOST_FAILURES_EACH:
             self._remove(suspicion, next(iter(suspicion.failed_s)))
-        while self._failures > MOST_FAILURES:
+        while self.remembered > MOST_FAILURES:
             self._drop(next(iter(self._suspicions)))
 
     def _withdraw(self, attempt: Attempt) -> None:
@@ -191,26 +163,26 @@ class Scans:
             self._drop(next(iter(self._suspicions)))
         for key in [*self._touched]:
             suspicion = self._suspicions[key]
-            limit_s = now_s - suspicion.window_s
+            limit_s = now_s - max(rule.within_s for rule in suspicion.rules)
             for distinct in [one for one, tried_s in suspicion.failed_s.items() if tried_s < limit_s]:
                 self._remove(suspicion, distinct)
 
     def _remove(self, suspicion: Suspicion, distinct: str | int) -> None:
         del suspicion.failed_s[distinct]
-        self._failures -= 1
+        self.remembered -= 1
         if not suspicion.failed_s:
             self._drop(suspicion.key)
 
     def _drop(self, key: Key) -> None:
-        self._failures -= len(self._suspicions.pop(key).failed_s)
+        self.remembered -= len(self._suspicions.pop(key).failed_s)
         self._touched.pop(key, None)
 
 
 def _evidence(attempt: Attempt) -> tuple[tuple[Key, str | int], ...]:
     """The suspicions that a failed attempt adds to, each with its distinct part."""
     return (
-        ((ScanKind.PORT_SCAN, attempt.source, attempt.destination), attempt.port),
-        ((ScanKind.HOST_SWEEP, attempt.source, attempt.port), attempt.destination),
+        (Key(ScanKind.PORT_SCAN, attempt.source, attempt.destination), attempt.port),
+        (Key(ScanKind.HOST_SWEEP, attempt.source, attempt.port), attempt.destination),
     )
 
 

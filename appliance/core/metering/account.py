@@ -16,6 +16,7 @@ Bytes of an untrusted clock stay in the running period, and a note of when they 
 their own days once the clock is trusted. An account reads no meter and writes no disk: `monitor.metering` does both.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -169,9 +170,15 @@ class Account:
         is_slow = self.limits.on_exceeded is Action.THROTTLE and self.exceeded_kinds()
         return self.limits.throttle_bytes_s if is_slow else None
 
-    def books(self, day: date) -> Sequence[Books]:
-        """The quotas as a person reads them, daily first. `day`: the local one, for periods without a ledger yet."""
+    def books(self, now: Moment) -> Sequence[Books]:
+        """The quotas as a person reads them, daily first, in the running periods."""
+        day = now.wall.astimezone(self._zone).date()  # for periods without a ledger yet
         return [self._books(self._ledgers.get(kind) or Ledger(kind, self._start(kind, day))) for kind in QuotaKind]
+
+    def cut_off_by(self, now: Moment) -> Sequence[Books]:
+        """The used-up quotas that cut the department or host off; empty: it is not cut off."""
+        kinds = self.exceeded_kinds() if self.limits.on_exceeded is Action.BLOCK else ()
+        return [one for one in self.books(now) if one.kind in kinds]
 
     def used_today_bytes(self) -> int:
         """Bytes charged in the running day."""
@@ -200,12 +207,10 @@ class Account:
         Summed first, because withdrawn bytes that come back one by one would cross the same threshold again.
         """
         running = self._ledgers.get(kind)
-        found: dict[date, int] = {}
+        earliest = running.start if running else date.min
+        found: Counter[date] = Counter()
         for one in shares:
-            start = self._start(kind, one.day)
-            if running is not None:
-                start = max(start, running.start)
-            found[start] = found.get(start, 0) + one.amount_bytes
+            found[max(earliest, self._start(kind, one.day))] += one.amount_bytes
         return found
 
     def _withdraw_undated(self) -> Sequence[UndatedBytes]:

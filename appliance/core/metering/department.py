@@ -2,13 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import ip_address
 
-from appliance.core.machine import Link
+from appliance.core.machine import Link, Network
 from appliance.core.metering.quota import Limits
-
-Network = IPv4Network | IPv6Network
-
 
 UNLIMITED = Limits({})
 

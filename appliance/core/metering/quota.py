@@ -130,9 +130,7 @@ def first_instant(day: date, zone: ZoneInfo) -> datetime:
 
 def percentage(used_bytes: int, limit_bytes: int) -> float:
     """Percent of the limit, two decimals; a limit of 0 is always used up."""
-    if limit_bytes == 0:
-        return float(EXCEEDED_PERCENT)
-    return round(used_bytes * 100 / limit_bytes, 2)
+    return round(used_bytes * 100 / limit_bytes, 2) if limit_bytes else float(EXCEEDED_PERCENT)
 
 
 def alert_for(threshold: int) -> AlertKind:
@@ -175,13 +173,16 @@ def charge(
         ledger = Ledger(kind, start)
         if kind in limits.bytes_by_kind:
             crossings.append(_crossing(AlertKind.RESET, ledger, limits, zone))
-    ledger = replace(ledger, used_bytes=ledger.used_bytes + charged_bytes)
-    if kind not in limits.bytes_by_kind:
-        return ledger, crossings
-    ledger = _rearmed(ledger, limits)
-    reached = _newly_reached(ledger, limits)
-    crossings += [_crossing(alert_for(threshold), ledger, limits, zone) for threshold in reached]
-    return replace(ledger, raised=ledger.raised.union(reached)) if reached else ledger, crossings
+    used_bytes, limit = ledger.used_bytes + charged_bytes, limit_of(ledger, limits)
+    if limit is None:
+        return replace(ledger, used_bytes=used_bytes), crossings
+    # Whole numbers: the float of a large ledger may round up to a threshold that is not reached.
+    still = {one for one in ledger.raised if used_bytes * 100 >= (one - HYSTERESIS_PERCENT) * limit}
+    fresh = sorted({*limits.thresholds, EXCEEDED_PERCENT} - still)
+    reached = [one for one in fresh if used_bytes * 100 >= one * limit]
+    ledger = replace(ledger, used_bytes=used_bytes, raised=frozenset({*still, *reached}))
+    crossings += [_crossing(alert_for(one), ledger, limits, zone) for one in reached]
+    return ledger, crossings
 
 
 def reaches_limit_at(
@@ -194,22 +195,6 @@ def reaches_limit_at(
     seconds = (limit - ledger.used_bytes) / rate_bytes_s
     end = resets_at(ledger.kind, ledger.start, zone, limits.billing_day)
     return wall + timedelta(seconds=seconds) if seconds < (end - wall).total_seconds() else None
-
-
-def _rearmed(ledger: Ledger, limits: Limits) -> Ledger:
-    limit = limit_of(ledger, limits) or 0
-    still = {one for one in ledger.raised if ledger.used_bytes * 100 >= (one - HYSTERESIS_PERCENT) * limit}
-    return ledger if len(still) == len(ledger.raised) else replace(ledger, raised=frozenset(still))
-
-
-def _newly_reached(ledger: Ledger, limits: Limits) -> list[int]:
-    limit = limit_of(ledger, limits) or 0
-    # Whole numbers: the float of a large ledger may round up to a threshold that is not reached.
-    return [
-        threshold
-        for threshold in sorted({*limits.thresholds, EXCEEDED_PERCENT})
-        if threshold not in ledger.raised and ledger.used_bytes * 100 >= threshold * limit
-    ]
 
 
 def _crossing(alert: AlertKind, ledger: Ledger, limits: Limits, zone: ZoneInfo) -> Crossing:

@@ -34,7 +34,8 @@ class Unaccounted:
     def count(self, links: Mapping[str, Link], readings: Mapping[str, Reading]) -> None:
         """Adds what interfaces and meters have counted since the previous call."""
         for name, reading in readings.items():
-            amount, own = passed(self._marks.get(name), reading), self._interface_of(name)
+            amount = passed(self._marks.get(name), reading)
+            own = self._interfaces.get(name) or unclaimed_interface(name)
             for interface, sides in self._sides.items():
                 if interface == own or (own is not None and carries(interface, own)):
                     sides.metered_bytes += amount.total_bytes
@@ -46,9 +47,6 @@ class Unaccounted:
         """The share of what the interface carried that no meter counted; 0 where it carried nothing or is unknown."""
         sides = self._sides.get(interface)
         return unaccounted(sides.carried_bytes, sides.packets, sides.metered_bytes) if sides else 0.0
-
-    def _interface_of(self, meter: str) -> str | None:
-        return self._interfaces.get(meter) or unclaimed_interface(meter)
 
 
 def _carry(sides: _Sides, link: Link) -> None:

@@ -5,12 +5,13 @@ was reset, it never wrapped; then all it shows now is new. Bytes that the kernel
 makes its meters itself and they begin at zero, so a meter that was never marked is charged whole.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from ipaddress import ip_address
 
-from appliance.core.machine import Address, Connection, Network
+from appliance.core.machine import Connection, Network
 from appliance.core.metering.meter import Reading
 from appliance.core.moment import Moment
 
@@ -88,9 +89,7 @@ def unaccounted(link_bytes: int, link_packets: int, metered_bytes: int) -> float
     be the metered L3 bytes; the rest is ARP, refused packets, and gaps in metering.
     """
     carried_bytes = link_bytes - ETHERNET_BYTES * link_packets
-    if carried_bytes <= 0:
-        return 0.0
-    return round(max(0, carried_bytes - metered_bytes) * 100 / carried_bytes, 2)
+    return round(max(0, carried_bytes - metered_bytes) * 100 / carried_bytes, 2) if carried_bytes > 0 else 0.0
 
 
 def utilization(charged: Passed, elapsed_s: float, line_rate_bps: int | None) -> float:
@@ -109,34 +108,35 @@ def count_connections(
     Each distinct address is resolved once, by one look-up for each prefix length that occurs: there are tens of
     thousands of connections, and dozens of departments.
     """
-    find = _Finder(networks)
+    everywhere = frozenset(name for name, own in networks.items() if own is None)
+    prefixes = _names_by_prefix(networks)
+
+    @cache
+    def departments_at(text: str) -> frozenset[str]:
+        address = ip_address(text)
+        return everywhere.union(
+            *(
+                names.get(int(address) >> shift, ())
+                for (version, shift), names in prefixes.items()
+                if version == address.version
+            )
+        )
+
     counts = dict.fromkeys(networks, 0)
     for (source, destination), number in connections.items():
-        for department in find(source) | find(destination):
+        for department in departments_at(source) | departments_at(destination):
             counts[department] += number
     return counts
 
 
-class _Finder:
-    """Finds the departments of an address."""
-
-    def __init__(self, networks: Mapping[str, tuple[Network, ...] | None]) -> None:
-        self._of_all_addresses = frozenset(name for name, own in networks.items() if own is None)
-        self._by_prefix: dict[tuple[int, int], dict[int, set[str]]] = {}
-        self._found: dict[str, frozenset[str]] = {}
-        for name, own in networks.items():
-            for network in own or ():
-                shift = network.max_prefixlen - network.prefixlen
-                prefixes = self._by_prefix.setdefault((network.version, shift), {})
-                prefixes.setdefault(int(network.network_address) >> shift, set()).add(name)
-
-    def __call__(self, text: str) -> frozenset[str]:
-        found = self._found.get(text)
-        if found is None:
-            found = self._found[text] = self._of_all_addresses.union(*self._look_up(ip_address(text)))
-        return found
-
-    def _look_up(self, address: Address) -> Iterator[set[str]]:
-        for (version, shift), prefixes in self._by_prefix.items():
-            if version == address.version and (names := prefixes.get(int(address) >> shift)):
-                yield names
+def _names_by_prefix(
+    networks: Mapping[str, tuple[Network, ...] | None],
+) -> Mapping[tuple[int, int], Mapping[int, set[str]]]:
+    """By IP version and number of host bits, the departments of each prefix."""
+    found: dict[tuple[int, int], dict[int, set[str]]] = {}
+    for name, own in networks.items():
+        for network in own or ():
+            shift = network.max_prefixlen - network.prefixlen
+            prefixes = found.setdefault((network.version, shift), {})
+            prefixes.setdefault(int(network.network_address) >> shift, set()).add(name)
+    return found

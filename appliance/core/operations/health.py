@@ -5,7 +5,6 @@ department is active when its link is up and the position can do what is configu
 lowers the score but does not make it inactive.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
@@ -35,84 +34,45 @@ class HealthFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class HealthReason:
-    """A reason for a score below 1. `weight`: the share that it takes."""
-
-    text: str
-    weight: float
-
-
-@dataclass(frozen=True, slots=True)
 class Condition:
-    """A department's health. `active`: link up, and the position can do what is configured; `reasons`: worst first."""
+    """A department's health. `active`: link up, and the position can do what is configured.
+
+    `reasons`: a sentence for each that lowers the score, worst first.
+    """
 
     active: bool
     score: float
-    reasons: tuple[HealthReason, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    weight: float
-    holds: Callable[[HealthFacts], bool]
-    text: Callable[[HealthFacts], str]
-
-
-# Worst first. Weights: 1 is an outage, 0.5 a promise that is not kept, less for what a person should look at when there
-# is time.
-_FAULTS = (
-    _Fault(1.0, lambda facts: not facts.is_present, lambda facts: f"the interface {facts.interface} does not exist"),
-    _Fault(
-        1.0,
-        lambda facts: facts.is_present and not facts.is_up,
-        lambda facts: f"the link of {facts.interface} is down; check its cable",
-    ),
-    _Fault(
-        0.5,
-        lambda facts: not facts.can_enforce and facts.wanted > 0,
-        lambda facts: f"this position cannot enforce; {_count(facts.wanted, 'block')} to be done elsewhere",
-    ),
-    _Fault(
-        0.5,
-        lambda facts: facts.can_enforce and facts.enforced < facts.wanted,
-        lambda facts: f"{facts.enforced} of {_count(facts.wanted, 'block')} enforced",
-    ),
-    _Fault(
-        0.2,
-        lambda facts: bool(facts.quotas_exceeded),
-        lambda facts: f"the {' and the '.join(facts.quotas_exceeded)} quota is exceeded",
-    ),
-    _Fault(
-        0.2,
-        lambda facts: facts.open_incidents > 0,
-        lambda facts: f"{_count(facts.open_incidents, 'incident')} open",
-    ),
-    _Fault(
-        0.2,
-        lambda facts: bool(facts.troubles),
-        lambda facts: "; ".join(facts.troubles),
-    ),
-    _Fault(
-        0.1,
-        lambda facts: facts.frames_lost > 0,
-        lambda facts: f"the capture missed {_count(facts.frames_lost, 'frame')}; sites and incidents may be missing",
-    ),
-    _Fault(
-        0.1,
-        lambda facts: facts.utilization >= BUSY,
-        lambda facts: f"the line is {facts.utilization:.0%} full",
-    ),
-)
+    reasons: tuple[str, ...] = ()
 
 
 def judge(facts: HealthFacts) -> Condition:
     """Judge the department, with every reason that lowers its score."""
-    reasons = tuple(HealthReason(fault.text(facts), fault.weight) for fault in _FAULTS if fault.holds(facts))
-    able = facts.can_enforce or facts.wanted == 0
+    found = [(weight, text) for weight, is_present, text in _faults(facts) if is_present]
     return Condition(
-        active=facts.is_present and facts.is_up and able,
-        score=round(prod(1 - reason.weight for reason in reasons), 2),
-        reasons=reasons,
+        active=facts.is_present and facts.is_up and (facts.can_enforce or facts.wanted == 0),
+        score=round(prod(1 - weight for weight, _ in found), 2),
+        reasons=tuple(text for _, text in found),
+    )
+
+
+def _faults(facts: HealthFacts) -> tuple[tuple[float, bool, str], ...]:
+    """Each possible fault, worst first: its weight, whether it is present, and its sentence.
+
+    Weights: 1 is an outage, 0.5 a promise that is not kept, less for what a person should look at when there is time.
+    """
+    missed = _count(facts.frames_lost, "frame")
+    blocks = _count(facts.wanted, "block")
+    cannot_block = not facts.can_enforce and facts.wanted > 0
+    return (
+        (1.0, not facts.is_present, f"the interface {facts.interface} does not exist"),
+        (1.0, facts.is_present and not facts.is_up, f"the link of {facts.interface} is down; check its cable"),
+        (0.5, cannot_block, f"this position cannot enforce; {blocks} to be done elsewhere"),
+        (0.5, facts.can_enforce and facts.enforced < facts.wanted, f"{facts.enforced} of {blocks} enforced"),
+        (0.2, bool(facts.quotas_exceeded), f"the {' and the '.join(facts.quotas_exceeded)} quota is exceeded"),
+        (0.2, facts.open_incidents > 0, f"{_count(facts.open_incidents, 'incident')} open"),
+        (0.2, bool(facts.troubles), "; ".join(facts.troubles)),
+        (0.1, facts.frames_lost > 0, f"the capture missed {missed}; sites and incidents may be missing"),
+        (0.1, facts.utilization >= BUSY, f"the line is {facts.utilization:.0%} full"),
     )
 
 

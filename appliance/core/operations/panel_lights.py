@@ -6,12 +6,7 @@ from appliance.core.machine import Light, Lights
 STATUS = {False: Light.ON, True: Light.SLOW}
 
 # (open incident or exceeded quota, fault) -> the alert light; the first takes precedence
-ALERT = {
-    (False, False): Light.OFF,
-    (False, True): Light.SLOW,
-    (True, False): Light.FAST,
-    (True, True): Light.FAST,
-}
+ALERT = {(False, False): Light.OFF, (False, True): Light.SLOW, (True, False): Light.FAST, (True, True): Light.FAST}
 
 # (traffic in the last period) -> the activity light
 ACTIVITY = {False: Light.OFF, True: Light.FAST}

@@ -20,9 +20,8 @@ MOST_RECORDS = 64  # read of an answer; the largest sets of addresses with their
 _HEADER = Struct("!HHHH4x")  # identity, flags, questions, answers
 _LENGTH_BYTES = 2  # before each message over TCP, RFC 1035 section 4.2.2
 _RESPONSE = 0x8000
-_MUST_MATCH = (
-    0xF80F  # response bit, opcode and response code: a successful answer to an ordinary query has only the first
-)
+# Response bit, opcode and response code: a successful answer to an ordinary query has only the first.
+_MUST_MATCH = 0xF80F
 _INTERNET = 1
 _A, _AAAA, _HTTPS = 1, 28, 65  # IANA, DNS resource record types
 _VISITS = frozenset({_A, _AAAA, _HTTPS})  # the types that a program asks for before it connects

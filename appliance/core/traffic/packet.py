@@ -61,14 +61,8 @@ class Packet:
         return bool(self.flags & RST)
 
 
-@dataclass(frozen=True, slots=True)
-class _Datagram:
-    """The content of an IP packet. `body`: from the transport header to the packet's end, without frame padding."""
-
-    source: str
-    destination: str
-    protocol: int
-    body: bytes
+# Source, destination, protocol, and the body: from the transport header to the packet's end, without frame padding.
+_Datagram = tuple[str, str, int, bytes]
 
 
 def decode(data: bytes) -> Packet | None:
@@ -78,23 +72,21 @@ def decode(data: bytes) -> Packet | None:
     while (ether_type := int.from_bytes(data[start - 2 : start], "big")) in _VLAN_TYPES and tags < _MOST_VLAN_TAGS:
         start += _VLAN_BYTES
         tags += 1
-    datagram = None
-    if ether_type == _IPV4:
-        datagram = _ipv4(data[start:])
-    elif ether_type == _IPV6:
-        datagram = _ipv6(data[start:])
+    read = {_IPV4: _ipv4, _IPV6: _ipv6}.get(ether_type)
+    datagram = read(data[start:]) if read else None
     if datagram is None:
         return None
-    transport = _transport(datagram.protocol, datagram.body)
+    source, destination, protocol, body = datagram
+    transport = _transport(protocol, body)
     if transport is None:
         return None
     source_port, destination_port, flags, payload = transport
     return Packet(
         source_mac=data[6:12].hex(":"),
         destination_mac=data[0:6].hex(":"),
-        source=datagram.source,
-        destination=datagram.destination,
-        protocol=datagram.protocol,
+        source=source,
+        destination=destination,
+        protocol=protocol,
         source_port=source_port,
         destination_port=destination_port,
         flags=flags,
@@ -111,7 +103,7 @@ def _ipv4(data: bytes) -> _Datagram | None:
         return None
     # A total length of 0 marks a segment that the network card splits after the capture has seen it.
     end = total_bytes or len(data)
-    return _Datagram(str(IPv4Address(source)), str(IPv4Address(destination)), protocol, data[header_bytes:end])
+    return str(IPv4Address(source)), str(IPv4Address(destination)), protocol, data[header_bytes:end]
 
 
 def _ipv6(data: bytes) -> _Datagram | None:
@@ -124,7 +116,7 @@ def _ipv6(data: bytes) -> _Datagram | None:
     if found is None:
         return None
     protocol, body = found
-    return _Datagram(str(IPv6Address(source)), str(IPv6Address(destination)), protocol, body)
+    return str(IPv6Address(source)), str(IPv6Address(destination)), protocol, body
 
 
 def _skip_extensions(header: int, body: bytes) -> tuple[int, bytes] | None:

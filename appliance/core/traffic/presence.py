@@ -1,7 +1,5 @@
 """Recently seen devices: a bounded table with the latest time at which each was active."""
 
-from collections.abc import Iterator
-
 WINDOW_S = 300.0  # the contract's "last 5 minutes"
 MOST_TRACKED = 4096  # a /20 full of devices, about 0.6 MB; beyond it the device that was quiet for longest is forgotten
 
@@ -9,8 +7,7 @@ MOST_TRACKED = 4096  # a /20 full of devices, about 0.6 MB; beyond it the device
 class Presence:
     """Distinct devices, by MAC or IP address, with the time of their latest activity; `now_s` is monotonic."""
 
-    def __init__(self, window_s: float = WINDOW_S, most: int = MOST_TRACKED) -> None:
-        self._window_s = window_s
+    def __init__(self, most: int = MOST_TRACKED) -> None:
         self._most = most
         self._seen_s: dict[str, float] = {}  # the latest last
 
@@ -23,20 +20,10 @@ class Presence:
 
     def count(self, now_s: float) -> int:
         """The number of distinct devices seen within the window."""
-        self._forget_before(now_s - self._window_s)
-        return len(self._seen_s)
+        return len(self.present(now_s))
 
     def present(self, now_s: float) -> frozenset[str]:
         """The devices that were seen within the window."""
-        self._forget_before(now_s - self._window_s)
+        while self._seen_s and next(iter(self._seen_s.values())) < now_s - WINDOW_S:
+            del self._seen_s[next(iter(self._seen_s))]
         return frozenset(self._seen_s)
-
-    def _forget_before(self, limit_s: float) -> None:
-        for device in [*self._older_than(limit_s)]:
-            del self._seen_s[device]
-
-    def _older_than(self, limit_s: float) -> Iterator[str]:
-        for device, seen_s in self._seen_s.items():
-            if seen_s >= limit_s:
-                return
-            yield device

@@ -7,6 +7,7 @@ no visit is invented: the count is at most `visits in that part / SITES_PER_PART
 that share of the visits is never missed.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -106,11 +107,10 @@ class Analytics:
     def top_sites(self, now_s: float) -> tuple[Site, ...]:
         """The sites of the last hour, most visited first, then by name; at most `TOP_SITES`."""
         oldest = int(now_s // PART_S) - PARTS
-        visits: dict[str, int] = {}
+        visits: Counter[str] = Counter()
         for number, part in self._parts.items():
             if number > oldest:
-                for domain, count in part.guaranteed():
-                    visits[domain] = visits.get(domain, 0) + count
+                visits.update(part.guaranteed())
         ranked = sorted(visits.items(), key=lambda one: (-one[1], one[0]))
         return tuple(Site(domain, count) for domain, count in ranked[:TOP_SITES])
 
@@ -145,5 +145,5 @@ class _PartVisits:
             inherited, _ = counts.pop(least)
             counts[domain] = (inherited + 1, inherited)
 
-    def guaranteed(self) -> list[tuple[str, int]]:
-        return [(domain, count - inherited) for domain, (count, inherited) in self._counts.items()]
+    def guaranteed(self) -> dict[str, int]:
+        return {domain: count - inherited for domain, (count, inherited) in self._counts.items()}

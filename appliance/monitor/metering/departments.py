@@ -25,13 +25,12 @@ from appliance.core.machine import Link, Position
 from appliance.core.metering.account import Account, AccountKey, Books
 from appliance.core.metering.department import Department, holds, networks_of
 from appliance.core.metering.history_series import Series
-from appliance.core.metering.meter import Reading
-from appliance.core.metering.quota import Action, Crossing, QuotaKind, override
+from appliance.core.metering.quota import Crossing, QuotaKind, override
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.metering.department_meters import DepartmentMeters
-from appliance.monitor.metering.hosts import HostBooks, HostMetering
+from appliance.monitor.metering.hosts import HostMetering
 from appliance.monitor.metering.quota_events import crossing_events
 from appliance.monitor.metering.utilization import Utilization
 from appliance.ports import Flows, Interfaces, Meters, Publisher, Store
@@ -39,8 +38,6 @@ from appliance.ports import Flows, Interfaces, Meters, Publisher, Store
 log = logging.getLogger(__name__)
 
 CHECKPOINT_S = 60.0  # a commit a minute writes 10 MB a day to the SD card; one a second writes 60 times that
-
-
 UNSAVED = "the books cannot be saved and are kept in memory; is the disk full?"
 
 
@@ -75,13 +72,12 @@ class Metering:
         store: Store,
         publish: Publisher,
     ) -> None:
-        self._zone = zone
         self._interfaces = interfaces
         self._store = store
         self._publish = publish
         self._departments = {one.id: one for one in departments}
         self._accounts = _saved_accounts(departments, zone, store)
-        self._meters = DepartmentMeters(departments, position, meters, store.saved_at())
+        self.meters = DepartmentMeters(departments, position, meters, store.saved_at())
         self.hosts = HostMetering(departments, zone=zone, meters=meters, store=store, publish=publish)
         self.lines = Utilization(departments, flows)
         self.links: Mapping[str, Link] = {}
@@ -91,15 +87,15 @@ class Metering:
     def step(self, now: Moment) -> PassedBytes:
         """Reads the meters, charges, saves what must not be lost, puts limits in force, and publishes."""
         self.links = self._interfaces.links()
-        elapsed_s = self._meters.read(self._accounts, self.hosts, now)
-        readings = self._meters.readings
+        elapsed_s = self.meters.read(self._accounts, self.hosts, now)
+        readings = self.meters.readings
         is_new = any(one.is_other_meter(readings.get(name)) for name, one in self._accounts.items())
         amounts, crossings = self._charge(elapsed_s, now)
         self.lines.measure(self.links, readings, amounts, elapsed_s, now)
         hosts = self.hosts.step(readings, now)
         if crossings or is_new or now.is_due(self._saved_s, CHECKPOINT_S):
             self.save(now)
-        self._meters.apply_plans(self._accounts, self.hosts)
+        self.meters.apply_plans(self._accounts, self.hosts)
         for name, crossing in crossings:
             self._publish_crossing(name, crossing, now)
         for name, account in self._accounts.items():
@@ -128,7 +124,7 @@ class Metering:
 
     def books(self, department: str, now: Moment) -> Sequence[Books]:
         """The department's use in the running periods, daily first."""
-        return self._accounts[department].books(now.wall.astimezone(self._zone).date())
+        return self._accounts[department].books(now)
 
     def set_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None, actor: str, now: Moment) -> None:
         """Limits this kind from now on, over the configured limit, or not at all (`None`).
@@ -164,7 +160,7 @@ class Metering:
         """
         self.hosts.set_limit(department, kind, limit_bytes)
         log.info("%s limits each host of %s, %s, to %s bytes", actor, department, kind, limit_bytes)
-        self._meters.apply_plans(self._accounts, self.hosts)
+        self.meters.apply_plans(self._accounts, self.hosts)
         self.hosts.look(now)
 
     def extend_host(
@@ -179,18 +175,6 @@ class Metering:
         log.info("%s grants %s of %s %d bytes more, %s: %s", actor, host, department, more_bytes, kind, reason)
         self.hosts.look(now)
 
-    def host_books(self, department: str, now: Moment) -> Sequence[HostBooks]:
-        """The books of the department's hosts that have quotas, those nearest to a limit first."""
-        return self.hosts.books(department, now)
-
-    def reading(self, department: str) -> Reading | None:
-        """What the department's meter showed last; `None`: it does not exist."""
-        return self._meters.readings.get(department)
-
-    def refused_packets(self) -> int:
-        """Packets refused because a quota was used up, of all departments, since the meters were made."""
-        return self._meters.refused_packets()
-
     def troubles(self, _: Moment) -> Sequence[str]:
         """A sentence where the books cannot be saved."""
         return [] if self.is_saved else [UNSAVED]
@@ -203,10 +187,10 @@ class Metering:
         """The department or host at this address that its used-up quotas have cut off; `None`: it is not cut off."""
         for name, account in self._accounts.items():
             department = self._departments[name]
-            kinds = account.exceeded_kinds() if account.limits.on_exceeded is Action.BLOCK else ()
-            if kinds and holds(networks_of(department, self.links), address):
-                return CutOff(department.name, [one for one in self.books(name, now) if one.kind in kinds])
-            if books := self.hosts.exceeded_books(name, address, now):
+            books = account.cut_off_by(now)
+            if books and holds(networks_of(department, self.links), address):
+                return CutOff(department.name, books)
+            if books := self.hosts.cut_off_by(name, address, now):
                 return CutOff(department.name, books, address)
         return None
 
@@ -220,7 +204,7 @@ class Metering:
         amounts: dict[str, Passed] = {}
         crossings: list[tuple[str, Crossing]] = []
         for name, account in self._accounts.items():
-            amounts[name], crossed = account.charge_reading(self._meters.readings.get(name), elapsed_s, now)
+            amounts[name], crossed = account.charge_reading(self.meters.readings.get(name), elapsed_s, now)
             crossings += [(name, one) for one in crossed]
         return amounts, crossings
 
@@ -230,7 +214,7 @@ class Metering:
         crossings = account.check_limits(now)
         if crossings:
             self.save(now)
-        self._meters.apply_plans(self._accounts, self.hosts)
+        self.meters.apply_plans(self._accounts, self.hosts)
         for crossing in crossings:
             self._publish_crossing(department, crossing, now)
         self._publish(self.lines.usage_update(department, account, now))

@@ -227,8 +227,8 @@ class HistoryRecorder:
 
     def _prune(self, now: Moment) -> None:
         step = self._unpruned[0]
-        before = oldest_kept(step, self._retention.department_days[step], now.wall, self._zone)
-        host_days = self._retention.host_days.get(step)
-        hosts_before = before if host_days is None else oldest_kept(step, host_days, now.wall, self._zone)
+        days = self._retention.department_days[step]
+        before = oldest_kept(step, days, now.wall, self._zone)
+        hosts_before = oldest_kept(step, self._retention.host_days.get(step, days), now.wall, self._zone)
         if self._history_store.prune(step, before, hosts_before, SLICE_SUMS) == 0:
             del self._unpruned[0]

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from heapq import nlargest
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from appliance.core.metering.account import EACH_HOST, Account, AccountKey, Books
@@ -33,17 +34,11 @@ Host = tuple[str, str]  # department and address
 Readings = Mapping[str, Mapping[str, Reading]]  # by department and address
 
 
-@dataclass(frozen=True, slots=True)
-class HostBooks:
+class HostBooks(NamedTuple):
     """A host's quotas as a person reads them."""
 
     address: str
     books: Sequence[Books]
-
-    @property
-    def percentage(self) -> float:
-        """Percent of the limit that the host is nearest to."""
-        return max((one.percentage or 0.0 for one in self.books), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +145,17 @@ class HostMetering:
         return limits.throttle_bytes_s if limits.on_exceeded is Action.THROTTLE else None
 
     def books(self, department: str, now: Moment) -> Sequence[HostBooks]:
-        """The books of the department's hosts, those nearest to a limit first."""
-        found = [HostBooks(host, self._books(one, now)) for host, one in self._accounts[department].items()]
-        return sorted(found, key=lambda one: one.percentage, reverse=True)
+        """The books of the department's hosts that have quotas, those nearest to a limit first."""
+        found = [
+            HostBooks(host, [quota for quota in one.books(now) if quota.limit_bytes is not None])
+            for host, one in self._accounts[department].items()
+        ]
+        return sorted(found, key=lambda one: -max((quota.percentage or 0.0 for quota in one.books), default=0.0))
 
-    def exceeded_books(self, department: str, address: str, now: Moment) -> Sequence[Books]:
+    def cut_off_by(self, department: str, address: str, now: Moment) -> Sequence[Books]:
         """The used-up quotas that have cut this host off; empty: it is not cut off."""
         account = self._accounts[department].get(address)
-        if account is None or account.limits.on_exceeded is not Action.BLOCK:
-            return []
-        return [one for one in self._books(account, now) if one.kind in account.exceeded_kinds()]
+        return account.cut_off_by(now) if account else []
 
     def set_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None) -> None:
         """Limits this kind for each host from now on, over the configured limit, or not at all (`None`).
@@ -179,8 +175,7 @@ class HostMetering:
         account = self._accounts[department].get(host)
         if account is None or not account.is_limited(kind):
             raise Refused(
-                Code.BAD_REQUEST,
-                f"host: {host} has no {kind} quota of its own in {department}; none can be extended",
+                Code.BAD_REQUEST, f"host: {host} has no {kind} quota of its own in {department}; none can be extended"
             )
         account.grant(kind, more_bytes)
         self._unsaved.changed.add((department, host))
@@ -220,10 +215,8 @@ class HostMetering:
     def _forget_idle(self, readings: Readings) -> None:
         """Forgets hosts that have used nothing in any running period and have no meter any more."""
         for department, accounts in self._accounts.items():
-            idle = [
-                host for host, one in accounts.items() if one.is_unused and host not in readings.get(department, {})
-            ]
-            for host in idle:
+            metered = readings.get(department, {})
+            for host in [host for host, one in accounts.items() if one.is_unused and host not in metered]:
                 del accounts[host]
                 self._unsaved.forgotten.add((department, host))
                 self._unsaved.changed.discard((department, host))
@@ -251,10 +244,6 @@ class HostMetering:
         kinds = [kind for kind in QuotaKind if kind in limits.bytes_by_kind]
         return Account(limits=limits, zone=self._zone, kinds=kinds, ledgers=ledgers, mark=mark)
 
-    def _books(self, account: Account, now: Moment) -> Sequence[Books]:
-        day = now.wall.astimezone(self._zone).date()
-        return [one for one in account.books(day) if one.limit_bytes is not None]
-
 
 def _charge_reading(account: Account, reading: Reading | None, elapsed_s: float, now: Moment) -> Sequence[Crossing]:
     """Charges; returns the crossings, a new period only where the old one was used up."""
@@ -265,11 +254,9 @@ def _charge_reading(account: Account, reading: Reading | None, elapsed_s: float,
 
 def _passed_between(former: Readings, latter: Readings) -> Mapping[Series, Passed]:
     """By department and address, what passed between two looks; hosts without traffic are left out."""
-    amounts: dict[Series, Passed] = {}
-    for department, readings in latter.items():
-        before = former.get(department, {})
-        for host, reading in readings.items():
-            amount = passed(next_mark(None, before.get(host)), reading)
-            if amount.total_bytes:
-                amounts[department, host] = amount
-    return amounts
+    return {
+        (department, host): amount
+        for department, readings in latter.items()
+        for host, reading in readings.items()
+        if (amount := passed(next_mark(None, former.get(department, {}).get(host)), reading)).total_bytes
+    }

@@ -11,24 +11,26 @@ from appliance.events import Event, HostQuota, QuotaAlert, QuotaBooks, QuotaExce
 
 def crossing_events(department: Department, crossing: Crossing, now: Moment) -> Sequence[Event]:
     """The alert of a department's crossing, and the error for clients where its quota is used up."""
-    alert = QuotaAlert(
-        timestamp=timestamp(now.wall),
+    at, quota = timestamp(now.wall), _quota_books(crossing)
+    alert = QuotaAlert(timestamp=at, department_id=department.id, type=crossing.alert, quota=quota)
+    if crossing.alert is not AlertKind.EXCEEDED:
+        return [alert]
+    error = QuotaExceeded(
+        timestamp=at,
         department_id=department.id,
-        type=crossing.alert,
-        quota=_quota_books(crossing),
+        code=Code.QUOTA_EXCEEDED,
+        message=f"{department.name} has used up its {crossing.kind} quota",
+        used=quota.used,
+        limit=quota.limit,
+        resets_at=timestamp(crossing.resets_at),
     )
-    return [alert, _quota_exceeded(department, crossing, now)] if crossing.alert is AlertKind.EXCEEDED else [alert]
+    return [alert, error]
 
 
 def host_quota(department: str, host: str, crossing: Crossing, now: Moment) -> HostQuota:
     """The alert of a host's crossing."""
-    return HostQuota(
-        timestamp=timestamp(now.wall),
-        department_id=department,
-        host=host,
-        type=crossing.alert,
-        quota=_quota_books(crossing),
-    )
+    at, quota = timestamp(now.wall), _quota_books(crossing)
+    return HostQuota(timestamp=at, department_id=department, host=host, type=crossing.alert, quota=quota)
 
 
 def _quota_books(crossing: Crossing) -> QuotaBooks:
@@ -37,17 +39,5 @@ def _quota_books(crossing: Crossing) -> QuotaBooks:
         used=crossing.used_bytes,
         limit=crossing.limit_bytes,
         percentage=crossing.percentage,
-        resets_at=timestamp(crossing.resets_at),
-    )
-
-
-def _quota_exceeded(department: Department, crossing: Crossing, now: Moment) -> QuotaExceeded:
-    return QuotaExceeded(
-        timestamp=timestamp(now.wall),
-        department_id=department.id,
-        code=Code.QUOTA_EXCEEDED,
-        message=f"{department.name} has used up its {crossing.kind} quota",
-        used=crossing.used_bytes,
-        limit=crossing.limit_bytes,
         resets_at=timestamp(crossing.resets_at),
     )

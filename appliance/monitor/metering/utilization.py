@@ -53,9 +53,13 @@ class Utilization:
         self._readings = readings
         self._unaccounted.count(links, readings)
         for one in self._departments.values():
-            _measure_rate(self._lines[one.id], amounts[one.id], elapsed_s, _line_rate_bps(one, links))
+            link = links.get(one.interface)
+            line_rate_bps = one.line_rate_bps or (link.speed_bps if link else None)
+            _measure_rate(self._lines[one.id], amounts[one.id], elapsed_s, line_rate_bps)
         if now.is_due(self._counted_s, FLOWS_S):
-            self._count_connections(links)
+            networks = {one.id: networks_of(one, links) for one in self._departments.values()}
+            for name, number in count_connections(self._flows.connections(), networks).items():
+                self._lines[name].connections = number
             self._counted_s = now.monotonic_s
 
     def rate_bytes_s(self, department: str) -> float:
@@ -87,16 +91,6 @@ class Utilization:
                 reaches_limit_at=timestamp(reaches) if reaches else UNSET,
             ),
         )
-
-    def _count_connections(self, links: Mapping[str, Link]) -> None:
-        networks = {one.id: networks_of(one, links) for one in self._departments.values()}
-        for name, number in count_connections(self._flows.connections(), networks).items():
-            self._lines[name].connections = number
-
-
-def _line_rate_bps(department: Department, links: Mapping[str, Link]) -> int | None:
-    link = links.get(department.interface)
-    return department.line_rate_bps or (link.speed_bps if link else None)
 
 
 def _measure_rate(line: _LineRate, amount: Passed, elapsed_s: float, line_rate_bps: int | None) -> None:

@@ -32,18 +32,13 @@ class ConfigTrial:
     def __init__(self, drafts: ConfigFiles, current: Trial | None, content: bytes | None) -> None:
         """`current`, `content`: the trial of the running configuration, and its text; `None`: it is not on trial."""
         self._drafts = drafts
-        self._current = current
+        self.current = current
         self._content = content
         self.successor: Successor | None = None
 
-    @property
-    def current(self) -> Trial | None:
-        """The trial of the running configuration; `None`: it is not on trial."""
-        return self._current
-
     def apply(self, text: str, actor: str, now: Moment) -> Trial:
         """Try this configuration. Raises `Refused` with all its faults."""
-        if self._current is not None or self.successor is not None:
+        if self.current is not None or self.successor is not None:
             raise Refused(Code.BAD_REQUEST, "a configuration is on trial already: confirm it, or wait until it is over")
         content = text.encode()
         obstacle = self._drafts.obstacle() or _faults(content) or self._drafts.save(content)
@@ -56,19 +51,19 @@ class ConfigTrial:
 
     def confirm(self, actor: str, now: Moment) -> None:
         """Keep the configuration that is on trial. Raises `Refused`."""
-        if self._current is None or self._content is None or self.successor is not None:
+        if self.current is None or self._content is None or self.successor is not None:
             raise Refused(Code.BAD_REQUEST, "no configuration is on trial; there is nothing to confirm")
-        if not self._current.remaining_s(now.monotonic_s):
+        if not self.current.remaining_s(now.monotonic_s):
             raise Refused(Code.BAD_REQUEST, "the trial is over: the former configuration comes back; apply it again")
         obstacle = self._drafts.commit(self._content)
         if obstacle is not None:
             raise Refused(Code.BAD_REQUEST, f"it cannot be kept, and the former comes back: {obstacle}")
         log.warning("%s confirms the new configuration", actor)
-        self._current = None
+        self.current = None
 
     def confirm_by_hand(self, now: Moment) -> bool:
         """Keep the configuration on trial, after a short press of the button. False: none is on trial."""
-        if self._current is None:
+        if self.current is None:
             return False
         try:
             self.confirm("button", now)
@@ -78,16 +73,16 @@ class ConfigTrial:
 
     def step(self, now: Moment) -> None:
         """Go back to the former configuration when the trial has run out."""
-        if self._current is not None and self.successor is None and not self._current.remaining_s(now.monotonic_s):
-            log.warning("the new configuration of %s was not confirmed: the former comes back", self._current.actor)
+        if self.current is not None and self.successor is None and not self.current.remaining_s(now.monotonic_s):
+            log.warning("the new configuration of %s was not confirmed: the former comes back", self.current.actor)
             self.successor = Successor(None)
 
     def troubles(self, now: Moment) -> Sequence[str]:
         """A sentence while a configuration is on trial."""
-        if self._current is None:
+        if self.current is None:
             return []
         return [
-            f"a new configuration is on trial for {self._current.remaining_s(now.monotonic_s):.0f} s more; confirm it"
+            f"a new configuration is on trial for {self.current.remaining_s(now.monotonic_s):.0f} s more; confirm it"
             " (appliance confirm, or a short press of the button), or the former comes back"
         ]
 

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from msgspec import convert
+
 from appliance.core.access.audit_entry import AuditEntry, value_text
 from appliance.core.machine import Press
 from appliance.core.moment import Moment, timestamp
@@ -84,9 +86,9 @@ class MaintenanceMode:
             self._set_on_time(after, change, now)
         for press in self._panel.presses():
             if press is Press.HELD:
-                self._on_hold(now)
-            else:
-                self._on_short_press(now)
+                self._toggle(now)
+            elif any(act(now) for act in self._short_press_actions):
+                self._trail.record(AuditEntry(timestamp(now.wall), "button", "", None, "button:press"))
 
     def show(self, *, alarmed: bool, troubled: bool, busy: bool) -> None:
         """Show the state on the LEDs."""
@@ -102,22 +104,16 @@ class MaintenanceMode:
         self.current = after
         self._publish_change(change, now)
 
-    def _on_hold(self, now: Moment) -> None:
-        try:
-            self._toggle(now)
-        except Refused as refused:
-            log.warning("the button does nothing: %s", refused.message)
-
-    def _on_short_press(self, now: Moment) -> None:
-        if any(act(now) for act in self._short_press_actions):
-            self._trail.record(AuditEntry(timestamp(now.wall), "button", "", None, "button:press"))
-
     def _toggle(self, now: Moment) -> None:
         before = self.current
-        if rules.is_read_only(before):
-            self.stop("button", now)
-        else:
-            self.start(None, BUTTON_DURATION_S, BUTTON_IMPACT, "button", now)
+        try:
+            if rules.is_read_only(before):
+                self.stop("button", now)
+            else:
+                self.start(None, BUTTON_DURATION_S, BUTTON_IMPACT, "button", now)
+        except Refused as refused:
+            log.warning("the button does nothing: %s", refused.message)
+            return
         action = "maintenance:start" if self.current else "maintenance:stop"
         states = (value_text(one and rules.facts(one)) for one in (before, self.current))
         self._trail.record(AuditEntry(timestamp(now.wall), "button", "", None, action, "null", *states))
@@ -128,14 +124,5 @@ class MaintenanceMode:
         self._publish_change(change, now)
 
     def _publish_change(self, change: Maintenance, now: Moment) -> None:
-        self._publish(
-            SystemMaintenance(
-                timestamp=timestamp(now.wall),
-                maintenance=MaintenanceFacts(
-                    type=change.kind,
-                    start_time=timestamp(change.start),
-                    duration=change.duration_s,
-                    impact=change.impact,
-                ),
-            )
-        )
+        facts = convert(rules.facts(change), MaintenanceFacts)
+        self._publish(SystemMaintenance(timestamp=timestamp(now.wall), maintenance=facts))

@@ -3,25 +3,17 @@
 A department's status is published when it changes, and often enough that a dashboard can tell silence from a fault.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import UNSET
 
+from appliance import events
 from appliance.core.machine import Sighting
 from appliance.core.metering.department import Department
 from appliance.core.moment import Moment, timestamp
 from appliance.core.operations import health
 from appliance.core.operations.health import HealthFacts
 from appliance.core.traffic.presence import WINDOW_S
-from appliance.events import (
-    BlockTally,
-    CpuHealth,
-    DepartmentCondition,
-    DepartmentStatus,
-    Fill,
-    SystemHealth,
-    SystemState,
-)
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.traffic.insight import Insight
@@ -49,7 +41,10 @@ class _Sightings:
 
 
 class StatusMonitor:
-    """Judges departments, reads the gauges, and owns the list of what the appliance does not do."""
+    """Judges departments, reads the gauges, and owns the list of what the appliance does not do.
+
+    `facts`: by department, those of its latest judgement.
+    """
 
     def __init__(
         self,
@@ -74,18 +69,13 @@ class StatusMonitor:
         self._sensors = sensors
         self._publish = publish
         self._lost = 0
-        self._facts: dict[str, HealthFacts] = {}
-        self._published: dict[str, tuple[DepartmentCondition, float]] = {}
-
-    @property
-    def facts(self) -> Mapping[str, HealthFacts]:
-        """By department, the facts of its latest judgement."""
-        return self._facts
+        self.facts: dict[str, HealthFacts] = {}
+        self._published: dict[str, tuple[events.DepartmentCondition, float]] = {}
 
     @property
     def is_alarmed(self) -> bool:
         """Whether an incident is open, or a quota used up."""
-        return any(facts.open_incidents or facts.quotas_exceeded for facts in self._facts.values())
+        return any(facts.open_incidents or facts.quotas_exceeded for facts in self.facts.values())
 
     @property
     def is_busy(self) -> bool:
@@ -105,7 +95,7 @@ class StatusMonitor:
         lost, troubles = self._capture.lost(), tuple(self.troubles(now))
         for department in self._departments:
             facts = self._gather(department, lost - self._lost, troubles)
-            self._facts[department.id] = facts
+            self.facts[department.id] = facts
             self._publish_status(department, facts, now)
         self._lost = lost
 
@@ -113,12 +103,12 @@ class StatusMonitor:
         """Read the computer's gauges and publish them."""
         vitals = self._sensors.vitals()
         self._publish(
-            SystemHealth(
+            events.SystemHealth(
                 timestamp=timestamp(now.wall),
-                status=SystemState(
-                    cpu=CpuHealth(usage=vitals.cpu_percent, temperature=vitals.cpu_temperature_c),
-                    memory=Fill(used=vitals.memory_used_bytes, total=vitals.memory_total_bytes),
-                    storage=Fill(used=vitals.storage_used_bytes, total=vitals.storage_total_bytes),
+                status=events.SystemState(
+                    cpu=events.CpuHealth(usage=vitals.cpu_percent, temperature=vitals.cpu_temperature_c),
+                    memory=events.Fill(used=vitals.memory_used_bytes, total=vitals.memory_total_bytes),
+                    storage=events.Fill(used=vitals.storage_used_bytes, total=vitals.storage_total_bytes),
                     troubles=self.troubles(now) or UNSET,
                 ),
             )
@@ -143,17 +133,18 @@ class StatusMonitor:
 
     def _publish_status(self, department: Department, facts: HealthFacts, now: Moment) -> None:
         judged = health.judge(facts)
-        condition = DepartmentCondition(
+        devices = self._insight.devices(department.id, now) | self._sightings.macs(department.interface, now)
+        condition = events.DepartmentCondition(
             active=judged.active,
-            connected_users=len(
-                self._insight.devices(department.id, now) | self._sightings.macs(department.interface, now)
-            ),
+            connected_users=len(devices),
             health_score=judged.score,
-            reasons=[reason.text for reason in judged.reasons] or UNSET,
-            blocks=BlockTally(wanted=facts.wanted, enforced=facts.enforced),
+            reasons=[*judged.reasons] or UNSET,
+            blocks=events.BlockTally(wanted=facts.wanted, enforced=facts.enforced),
         )
         before = self._published.get(department.id)
         if before is not None and before[0] == condition and now.monotonic_s - before[1] < REPEAT_S:
             return
         self._published[department.id] = condition, now.monotonic_s
-        self._publish(DepartmentStatus(timestamp=timestamp(now.wall), department_id=department.id, status=condition))
+        self._publish(
+            events.DepartmentStatus(timestamp=timestamp(now.wall), department_id=department.id, status=condition)
+        )

@@ -9,29 +9,20 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from appliance import events
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.detection import anomaly
 from appliance.core.detection.anomaly import Anomaly, Baseline
 from appliance.core.detection.incident import IncidentChange, Incidents, IncidentUpdate
 from appliance.core.detection.response import Response, Responses
-from appliance.core.machine import Link
-from appliance.core.metering.department import Department, Network, holds, networks_of
+from appliance.core.machine import Link, Network
+from appliance.core.metering.department import Department, holds, networks_of
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Refused
 from appliance.core.traffic.dns import DnsAnswer, answer_in
 from appliance.core.traffic.packet import TCP, Packet, decode
 from appliance.core.traffic.presence import Presence
 from appliance.core.traffic.sites import Analytics, Averages, trend_of, update_averages
-from appliance.events import (
-    AnalyticsAnomaly,
-    AnalyticsMetrics,
-    AnalyticsUpdate,
-    AnomalyFacts,
-    Bandwidth,
-    IncidentFacts,
-    SecurityIncident,
-    Website,
-)
 from appliance.ports import Capture, Publisher
 
 log = logging.getLogger(__name__)
@@ -40,8 +31,8 @@ log = logging.getLogger(__name__)
 class LineRates(Protocol):
     """How fast each department's line is used."""
 
-    def rate_bytes_s(self, department: str) -> float | None:
-        """Bytes per second, in and out; `None`: not measured yet."""
+    def rate_bytes_s(self, department: str) -> float:
+        """Bytes per second, in and out."""
 
 
 class MeteredLines(Protocol):
@@ -87,9 +78,8 @@ class _Activity:
 
     def follow(self, packet: Packet, now_s: float) -> DnsAnswer | None:
         """Evaluate one packet; returns the DNS answer in it if a host of the department received one."""
-        answer = answer_in(packet)
-        if answer is not None and not holds(self.networks, answer.client):
-            answer = None
+        found = answer_in(packet)
+        answer = found if found is not None and holds(self.networks, found.client) else None
         if answer is not None:
             self.analytics.count_visit(answer, now_s)
             self.devices.mark_seen(packet.destination_mac, now_s)
@@ -139,12 +129,15 @@ class Insight:
         """Judge each department and publish, every analytics period."""
         for activity in self._activities.values():
             activity.networks = networks_of(activity.department, self._metering.links)
-            self._publish_incidents(activity, now)
+            for update in activity.incidents.judge(now.monotonic_s):
+                self._publish(_incident(activity.department.id, update, now))
             self._respond(activity, now)
             rate = self._metering.lines.rate_bytes_s(activity.department.id)
-            if rate is not None:
-                self._judge_rate(activity, rate, now)
-            self._publish(_update(activity, rate or 0.0, now))
+            activity.averages = update_averages(activity.averages, rate, now.monotonic_s)
+            activity.baseline, found = anomaly.judge(activity.baseline, rate, now.monotonic_s)
+            if found is not None:
+                self._publish(_anomaly(activity.department.id, found, now))
+            self._publish(_update(activity, rate, now))
 
     def devices(self, department: str, now: Moment) -> frozenset[str]:
         """The MAC addresses of devices that were active in the last 5 minutes; behind a router, the router's."""
@@ -161,10 +154,6 @@ class Insight:
                 if answer is not None:
                     self._blocking.hear(activity.department.id, answer, now)
 
-    def _publish_incidents(self, activity: _Activity, now: Moment) -> None:
-        for update in activity.incidents.judge(now.monotonic_s):
-            self._publish(_incident(activity.department.id, update, now))
-
     def _respond(self, activity: _Activity, now: Moment) -> None:
         for request in activity.responses.due(activity.incidents.open()):
             refusal = None
@@ -175,19 +164,13 @@ class Insight:
                 refusal = refused.code
             activity.responses.mark_answered(request, now.monotonic_s, refusal)
 
-    def _judge_rate(self, activity: _Activity, rate: float, now: Moment) -> None:
-        activity.averages = update_averages(activity.averages, rate, now.monotonic_s)
-        activity.baseline, found = anomaly.judge(activity.baseline, rate, now.monotonic_s)
-        if found is not None:
-            self._publish(_anomaly(activity.department.id, found, now))
 
-
-def _incident(department: str, update: IncidentUpdate, now: Moment) -> SecurityIncident:
-    return SecurityIncident(
+def _incident(department: str, update: IncidentUpdate, now: Moment) -> events.SecurityIncident:
+    return events.SecurityIncident(
         timestamp=timestamp(now.wall),
         department_id=department,
         severity=update.incident.severity,
-        incident=IncidentFacts(
+        incident=events.IncidentFacts(
             type=update.incident.kind,
             source=update.incident.source,
             details=update.incident.details,
@@ -196,24 +179,24 @@ def _incident(department: str, update: IncidentUpdate, now: Moment) -> SecurityI
     )
 
 
-def _anomaly(department: str, found: Anomaly, now: Moment) -> AnalyticsAnomaly:
-    return AnalyticsAnomaly(
+def _anomaly(department: str, found: Anomaly, now: Moment) -> events.AnalyticsAnomaly:
+    return events.AnalyticsAnomaly(
         timestamp=timestamp(now.wall),
         department_id=department,
-        anomaly=AnomalyFacts(
+        anomaly=events.AnomalyFacts(
             type=found.type, severity=found.severity, details=found.details, confidence=found.confidence
         ),
     )
 
 
-def _update(activity: _Activity, rate: float, now: Moment) -> AnalyticsUpdate:
+def _update(activity: _Activity, rate: float, now: Moment) -> events.AnalyticsUpdate:
     sites = activity.analytics.top_sites(now.monotonic_s)
-    return AnalyticsUpdate(
+    return events.AnalyticsUpdate(
         timestamp=timestamp(now.wall),
         department_id=activity.department.id,
-        metrics=AnalyticsMetrics(
+        metrics=events.AnalyticsMetrics(
             active_users=activity.analytics.active_users(now.monotonic_s),
-            top_websites=[Website(domain=site.domain, visits=site.visits) for site in sites],
-            bandwidth=Bandwidth(current=round(rate), trend=trend_of(activity.averages)),
+            top_websites=[events.Website(domain=site.domain, visits=site.visits) for site in sites],
+            bandwidth=events.Bandwidth(current=round(rate), trend=trend_of(activity.averages)),
         ),
     )

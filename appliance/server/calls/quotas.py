@@ -41,7 +41,7 @@ def quotas(context: Context, department: str) -> dict[str, Any]:
     """The department's quotas, and those of the hosts that are nearest to their own limits."""
     require_department(context, department)
     books = context.services.metering.books(department, context.now)
-    hosts = context.services.metering.host_books(department, context.now)[:MOST_HOSTS]
+    hosts = context.services.metering.hosts.books(department, context.now)[:MOST_HOSTS]
     return {
         "departmentId": department,
         "quotas": [_counted(one) for one in books],

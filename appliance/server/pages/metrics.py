@@ -80,7 +80,7 @@ class _Department:
     books: Sequence[Books]
 
     def bytes_by_direction(self) -> Iterator[Sample]:
-        reading = self.metering.reading(self.id)
+        reading = self.metering.meters.readings.get(self.id)
         if reading is not None:
             yield ("up",), reading.up_bytes
             yield ("down",), reading.down_bytes
@@ -214,7 +214,7 @@ class Metrics:
     def _stopped(self) -> Mapping[str, int]:
         """By origin, the packets that did not pass; empty where the position can stop none."""
         by_blocks = self._sources.services.enforcement.stopped()
-        return {**by_blocks, "quota": self._sources.services.metering.refused_packets()} if by_blocks else {}
+        return {**by_blocks, "quota": self._sources.services.metering.meters.refused_packets()} if by_blocks else {}
 
 
 class _Collector:

@@ -107,10 +107,10 @@ def test_an_ended_period_stays_unsaved_until_its_saving_is_confirmed() -> None:
 
 def test_a_limit_that_was_set_by_hand_wins_over_the_configured_one() -> None:
     books = account(used=500, by_hand={QuotaKind.DAILY: 400, QuotaKind.WEEKLY: 9000})
-    assert [one.limit_bytes for one in books.books(TODAY)] == [400, 9000, None]
+    assert [one.limit_bytes for one in books.books(NOON)] == [400, 9000, None]
     assert books.exceeded_kinds() == (QuotaKind.DAILY,)
     books.set_limit(QuotaKind.DAILY, None)
-    assert [one.limit_bytes for one in books.books(TODAY)] == [None, 9000, None]
+    assert [one.limit_bytes for one in books.books(NOON)] == [None, 9000, None]
     assert books.exceeded_kinds() == ()
 
 
@@ -118,13 +118,13 @@ def test_books_give_granted_bytes_and_the_end_of_the_period() -> None:
     books = account(used=500)
     books.grant(QuotaKind.DAILY, 250)
     books.grant(QuotaKind.DAILY, 750)
-    daily = books.books(TODAY)[0]
+    daily = books.books(NOON)[0]
     assert (daily.used_bytes, daily.limit_bytes, daily.granted_bytes, daily.percentage) == (500, 2000, 1000, 25.0)
     assert daily.resets_at == datetime(2026, 11, 23, 23, tzinfo=UTC)
 
 
 def test_the_books_of_a_new_account_are_empty() -> None:
-    assert [(one.kind, one.used_bytes) for one in account().books(TODAY)] == [(kind, 0) for kind in QuotaKind]
+    assert [(one.kind, one.used_bytes) for one in account().books(NOON)] == [(kind, 0) for kind in QuotaKind]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_each_fault_lowers_the_score_and_is_given_as_its_reason(
 ) -> None:
     condition = judge(HealthFacts(**{**FINE, **fault}))
     assert (condition.active, condition.score) == (active, score)
-    assert [word in reason.text for reason in condition.reasons] == [True]
+    assert [word in reason for reason in condition.reasons] == [True]
 
 
 def test_faults_add_up_and_the_score_stays_within_0_and_1() -> None:

@@ -34,7 +34,7 @@ def use(appliance: Appliance, amount: int, host: str = HOST) -> dict[tuple[str, 
 
 
 def used(appliance: Appliance, host: str = HOST, kind: QuotaKind = QuotaKind.DAILY) -> int:
-    found = {one.address: one.books for one in appliance.metering.host_books(A, appliance.now)}
+    found = {one.address: one.books for one in appliance.metering.hosts.books(A, appliance.now)}
     return next(one.used_bytes for one in found[host] if one.kind is kind)
 
 
@@ -46,7 +46,7 @@ def test_each_host_has_its_own_books_nearest_to_a_limit_first(make: Make) -> Non
     appliance = make()
     use(appliance, 300)
     use(appliance, 700, OTHER)
-    assert [one.address for one in appliance.metering.host_books(A, appliance.now)] == [OTHER, HOST]
+    assert [one.address for one in appliance.metering.hosts.books(A, appliance.now)] == [OTHER, HOST]
     assert (used(appliance), used(appliance, OTHER)) == (300, 700)
     assert appliance.kernel.left[A] == {HOST: 700, OTHER: 300}
     assert appliance.metering.books(A, appliance.now)[0].used_bytes == 1000
@@ -55,7 +55,7 @@ def test_each_host_has_its_own_books_nearest_to_a_limit_first(make: Make) -> Non
 def test_without_host_limits_there_are_no_host_books(make: Make) -> None:
     appliance = make(Limits({}))
     use(appliance, 300)
-    assert not appliance.metering.host_books(A, appliance.now)
+    assert not appliance.metering.hosts.books(A, appliance.now)
     assert appliance.kernel.plan(A).host_limit_bytes is None
 
 
@@ -191,9 +191,9 @@ def test_an_idle_host_without_a_meter_is_forgotten_at_the_new_day_on_the_disk_to
     use(appliance, 100, OTHER)
     appliance.kernel.forget_host(A, HOST)
     appliance.step(86_400)
-    assert [one.address for one in appliance.metering.host_books(A, appliance.now)] == [OTHER]
+    assert [one.address for one in appliance.metering.hosts.books(A, appliance.now)] == [OTHER]
     appliance.restart()
-    assert [one.address for one in appliance.metering.host_books(A, appliance.now)] == [OTHER]
+    assert [one.address for one in appliance.metering.hosts.books(A, appliance.now)] == [OTHER]
     assert len(appliance.store.ledgers(AccountKey(A, OTHER))) == 1
 
 
@@ -203,7 +203,7 @@ def test_a_forgotten_host_that_returns_while_the_disk_is_full_is_saved_afterward
     appliance.kernel.forget_host(A, HOST)
     appliance.store.is_full = True
     appliance.step(86_400)
-    assert not appliance.metering.host_books(A, appliance.now)
+    assert not appliance.metering.hosts.books(A, appliance.now)
     use(appliance, 100)
     appliance.step(86_400)
     appliance.store.is_full = False
@@ -218,7 +218,7 @@ def test_the_accounts_of_hosts_are_bounded(make: Make) -> None:
     for number in range(MOST_ACCOUNTS + 100):
         appliance.kernel.pass_on_host(A, f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 1, 0)
     appliance.step(LOOK_S)
-    assert len(appliance.metering.host_books(A, appliance.now)) == MOST_ACCOUNTS
+    assert len(appliance.metering.hosts.books(A, appliance.now)) == MOST_ACCOUNTS
 
 
 def test_a_step_returns_what_passed_since_the_look_before_and_nothing_from_before_the_first(make: Make) -> None:
@@ -263,5 +263,5 @@ def test_every_byte_of_a_host_is_charged_exactly_once_whatever_happens(does: lis
             else:
                 appliance.step({"step": 1.0, "look": LOOK_S, "checkpoint": CHECKPOINT_S, "day": 7200.0}[str(one)])
         appliance.step(LOOK_S)
-        books = {one.address: one.books[0].used_bytes for one in appliance.metering.host_books(A, appliance.now)}
+        books = {one.address: one.books[0].used_bytes for one in appliance.metering.hosts.books(A, appliance.now)}
         assert books == {host: amount for host, amount in sums.items() if amount}

@@ -49,15 +49,15 @@ class Metered:
     """Rates and links as a test sets them."""
 
     def __init__(self) -> None:
-        self.rates: dict[str, float | None] = {}
+        self.rates: dict[str, float] = {}
         self.links = {"eth1": Link("eth1", 2, "02:00:00:00:00:01", "boot", True, Counters(0, 0), addresses=ADDRESSES)}
 
     @property
     def lines(self) -> "Metered":
         return self
 
-    def rate_bytes_s(self, department: str) -> float | None:
-        return self.rates.get(department)
+    def rate_bytes_s(self, department: str) -> float:
+        return self.rates.get(department, 0.0)
 
 
 class Blocking:

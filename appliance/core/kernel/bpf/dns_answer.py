@@ -28,7 +28,7 @@ from appliance.core.kernel.bpf.dns_frame import (
     UDP_BYTES,
     UNLESS_NONE,
     WORD,
-    Frame,
+    FrameField,
     Scratch,
     Stack,
     Way,
@@ -137,7 +137,7 @@ ANSWER_BLOCKS: Blocks = {
 
 # Swaps the addresses, and sets the length in the network's header.
 BACK_BLOCKS: Blocks = {
-    BACK: [load(WORD, R1, R6, Frame.PROTOCOL), jump_if(R1, "==", IPV6, "back6")],
+    BACK: [load(WORD, R1, R6, FrameField.PROTOCOL), jump_if(R1, "==", IPV6, "back6")],
     "back4": [
         load(DOUBLE, R1, R10, Stack.SIZE),
         load(DOUBLE, R2, R10, Stack.L4),
@@ -180,7 +180,7 @@ def send(*, is_own: bool) -> Blocks:
     """Send the answer where the query came from: out of the interface, or, where this computer asked, into it."""
     return {
         "send": [
-            load(WORD, R1, R6, Frame.INTERFACE),
+            load(WORD, R1, R6, FrameField.INTERFACE),
             compute(R2, "=", INGRESS if is_own else 0),
             call(Helper.REDIRECT),
             END,

@@ -38,7 +38,7 @@ RESPONSE_OR_OPERATION, KEPT, REFUSAL = 0xF800, 0x0110, 0x8083  # of the flags: R
 OPTIONS = bytes.fromhex("00 0029 04d0 00000000 0006 000f 0002 000f")
 
 
-class Frame(IntEnum):
+class FrameField(IntEnum):
     """Fields of R6, the kernel's view of the frame (linux/bpf.h: struct __sk_buff)."""
 
     LENGTH, PROTOCOL, TAGGED, INTERFACE = 0, 16, 20, 40
@@ -171,4 +171,4 @@ def in_packet(value: int) -> int:
 IPV4, IPV6 = (
     in_packet(0x0800),
     in_packet(0x86DD),
-)  # linux/if_ether.h: ETH_P_IP, ETH_P_IPV6, as in `Frame.PROTOCOL`
+)  # linux/if_ether.h: ETH_P_IP, ETH_P_IPV6, as in `FrameField.PROTOCOL`

@@ -50,7 +50,7 @@ from appliance.core.kernel.bpf.dns_frame import (
     UDP,
     UDP_BYTES,
     WORD,
-    Frame,
+    FrameField,
     Scratch,
     Stack,
     Way,
@@ -106,10 +106,10 @@ def _deny(otherwise: str) -> Iterator[Instruction]:
 HEADERS: Blocks = {
     "frame": [
         compute(R6, "=", R1),
-        load(WORD, R1, R6, Frame.TAGGED),
+        load(WORD, R1, R6, FrameField.TAGGED),
         jump_if(R1, "!=", 0, "next"),  # it belongs to a subinterface, which has its own filter
         store(DOUBLE, R10, Stack.WAY, Way.ANSWERING),
-        load(WORD, R1, R6, Frame.PROTOCOL),
+        load(WORD, R1, R6, FrameField.PROTOCOL),
         jump_if(R1, "==", IPV4, "ipv4"),
         jump_if(R1, "==", IPV6, "ipv6"),
     ],
@@ -160,7 +160,7 @@ HEADERS: Blocks = {
         compute(R1, "+", R2),
         compute(R1, "+", 2),  # the message's length comes before it (RFC 1035 section 4.2.2)
         store(DOUBLE, R10, Stack.DNS, R1),
-        load(WORD, R2, R6, Frame.LENGTH),
+        load(WORD, R2, R6, FrameField.LENGTH),
         jump_if(R2, "<=", R1, "next"),
         compute(R2, "-", R1),
         compute(R1, "=", R2),
@@ -255,7 +255,7 @@ NAME: Blocks = {
         store(WORD, R7, Scratch.LABEL_COUNT, R9),
         *forgotten(Stack.MESSAGE),
         store(WORD, R10, Stack.SCOPE_KEY, INDEX_BITS + 128),
-        load(WORD, R1, R6, Frame.INTERFACE),
+        load(WORD, R1, R6, FrameField.INTERFACE),
         store(WORD, R10, Stack.SCOPE_KEY + 4, R1),
         store(DOUBLE, R10, Stack.DEPARTMENT, EVERYBODY),
         *look_up(SCOPES, Stack.SCOPE_KEY),

@@ -37,15 +37,6 @@ class Finding:
     found: str
     advice: str = ""
 
-    @property
-    def is_fatal(self) -> bool:
-        """Whether the service would not start."""
-        return self.verdict is Verdict.FATAL
-
-    def as_dict(self) -> dict[str, str]:
-        """The finding for a program."""
-        return {"subject": self.subject, "verdict": self.verdict, "found": self.found, "advice": self.advice}
-
 
 def examine(config_file: Path | None, state_dir: Path) -> list[Finding]:
     """Check everything, whatever the earlier checks found."""

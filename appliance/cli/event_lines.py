@@ -47,9 +47,11 @@ def size_text(size_bytes: int) -> str:
 
 def line_of(event: str, payload: Payload) -> str:
     """An event as one line: time, name, department and content."""
-    text = _SENTENCES.get(event, json.dumps)(payload)
+    text_of: Callable[[Payload], str] = _SENTENCES.get(event, json.dumps)
     label = "SIMULATED " if payload.get("simulated") else ""
-    return f"{payload['timestamp']} {label}{event:<18} {payload.get('departmentId', ''):<12} {text}".rstrip()
+    return (
+        f"{payload['timestamp']} {label}{event:<18} {payload.get('departmentId', ''):<12} {text_of(payload)}".rstrip()
+    )
 
 
 def _usage(payload: Payload) -> str:

@@ -119,10 +119,8 @@ def open_disk(machine: Machine, state_dir: Path) -> Disk:
 
 def build_monitors(base: Foundation, *, disk: Disk, authentication: Authentication, trial: ConfigTrial) -> Monitors:
     """All monitors, each over those before it."""
-    short_press_actions = (trial.confirm_by_hand, authentication.pairing.open_window)
-    maintenance_mode = build_maintenance(
-        base, audit_store=authentication.audit_store, short_press_actions=short_press_actions
-    )
+    actions = (trial.confirm_by_hand, authentication.pairing.open_window)
+    maintenance_mode = build_maintenance(base, audit_store=authentication.audit_store, short_press_actions=actions)
     metering = build_metering(base)
     enforcement = build_blocking(
         config=base.config,
@@ -134,10 +132,8 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     insight = build_insight(base, metering=metering, enforcement=enforcement)
     history = build_history(config=base.config, history_store=disk.history_store)
     lists = ListImports(base.config.as_block_lists(), enforcement, fetch, tpool.execute)
-    trouble_sources = [one.troubles for one in (metering, disk.state, history, trial, lists, enforcement)]
-    status = build_status(
-        base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=trouble_sources
-    )
+    sources = [one.troubles for one in (metering, disk.state, history, trial, lists, enforcement)]
+    status = build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources)
     return Monitors(
         maintenance_mode=maintenance_mode,
         metering=metering,

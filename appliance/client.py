@@ -11,7 +11,7 @@ import socketio
 from socketio.exceptions import ConnectionError as NoConnection
 from socketio.exceptions import TimeoutError as NoAnswer
 
-from appliance.server.http.pinning import pinned_context
+from appliance.server.http.pinning import PinnedContext, pinned_context
 
 CONNECT_S = 5.0  # the service is on this machine, and connects well within this time or not at all
 ANSWER_S = 30.0  # the slowest call, a block of 5,000 addresses, takes a second here and several on a Pi
@@ -35,7 +35,7 @@ class Client:
             reconnection_delay=1,
             reconnection_delay_max=5,
             randomization_factor=JITTER,
-            websocket_extra_options=_pinned(certificate),
+            websocket_extra_options={"sslopt": {"context": _pinned(certificate)}} if certificate else {},
         )
         self._socket.on("*", self._receive)
         self._socket.on("connect_error", self._refused)
@@ -103,11 +103,9 @@ def connected(url: str, token: Callable[[], str], certificate: Path | None) -> I
         client.close()
 
 
-def _pinned(certificate: Path | None) -> dict[str, Any]:
-    if certificate is None:
-        return {}
+def _pinned(certificate: Path) -> PinnedContext:
     try:
-        return {"sslopt": {"context": pinned_context(certificate)}}
+        return pinned_context(certificate)
     except (OSError, ValueError) as error:
         raise CallFailed(f"the service's certificate cannot be read: {error}; run this as its user") from None
 

@@ -5,13 +5,12 @@ from typing import Any
 
 import click
 
-from appliance.cli.options import Paths, explained_failures, with_paths
+from appliance.cli.options import Paths, explained_failures, json_option, with_paths
 
 ROLES = click.Choice(["viewer", "operator", "admin"])
 departments_option = click.option(
     "--departments", default="*", show_default=True, help="Comma-separated ids, or '*' for all."
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group(invoke_without_command=True)

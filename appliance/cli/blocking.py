@@ -1,21 +1,13 @@
 """The shell verbs about blocks: block and unblock one or many, show imported lists, release and restore everything."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from appliance.cli.options import (
-    Paths,
-    connected_client,
-    connection,
-    explained_failures,
-    fail,
-    server_section,
-    with_paths,
-)
+from appliance.cli import options
+from appliance.cli.options import Paths, connected_client, explained_failures, fail, json_option, with_paths
 
 AT_ONCE = 5000  # targets of one call, which is one transaction: as many as the service accepts
 
@@ -24,7 +16,6 @@ file_option = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A list instead of an address: plain, hosts file, CSV, JSON lines or nftables.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command()
@@ -47,15 +38,12 @@ def block(
     as_json: bool,
 ) -> None:
     """Block an address, a prefix, a MAC address or a domain name; or every entry of a list."""
-    arguments = {"duration": duration, "reason": reason} | ({"departmentId": department} if department else {})
-    targets = _targets(address, file)
-    where = department or "all departments"
-
-    def text(count: int, enforced: bool) -> str:
-        note = "" if enforced else " (saved and published only: this position cannot enforce it)"
-        return f"blocked {address or f'{count} targets'} for {where}{note}"
-
-    _send(paths, "ip:block", arguments, targets, text, as_json)
+    arguments = {"duration": duration, "reason": reason, "departmentId": department or None}
+    found = _send(paths, "ip:block", arguments, _calls(address, file))
+    note = "" if found.get("enforced", True) else " (saved and published only: this position cannot enforce it)"
+    what = address or f"{found['count']} targets"
+    text = f"blocked {what} for {department or 'all departments'}{note}"
+    click.echo(json.dumps(found) if as_json else text)
 
 
 @click.command()
@@ -69,11 +57,10 @@ def unblock(
     paths: Paths, address: str | None, file: Path | None, department: str | None, origin: str | None, as_json: bool
 ) -> None:
     """Lift a block; or those of every entry of a list."""
-    arguments = ({"departmentId": department} if department else {}) | ({"origin": origin} if origin else {})
-    targets = _targets(address, file)
-    _send(
-        paths, "ip:unblock", arguments, targets, lambda count, _: f"unblocked {address or f'{count} blocks'}", as_json
-    )
+    arguments = {"departmentId": department or None, "origin": origin or None}
+    found = _send(paths, "ip:unblock", arguments, _calls(address, file))
+    what = address or f"{found['count']} blocks"
+    click.echo(json.dumps(found) if as_json else f"unblocked {what}")
 
 
 @click.command()
@@ -101,7 +88,7 @@ def release(paths: Paths) -> None:
 
     with explained_failures():
         try:
-            with connection(paths) as client:
+            with options.connection(paths) as client:
                 client.call("firewall:release")
         except CallFailed as failure:
             click.echo(f"{failure}; removing the rules from here", err=True)
@@ -110,7 +97,7 @@ def release(paths: Paths) -> None:
                 fail(trouble)
             click.echo(f"removed: {', '.join(removed) or 'nothing was there'}")
         else:
-            server = server_section(paths)
+            server = options.server_section(paths)
             if not wait_for_end(server.host, server.port):
                 fail("the service does not stop; kill it, and run this again")
             click.echo("the service has stopped")
@@ -121,22 +108,18 @@ def release(paths: Paths) -> None:
 @with_paths
 def restore(paths: Paths) -> None:
     """Put the saved blocks in force, and exit: for a boot, before the network forwards."""
-    from appliance.service.machines import CannotStart
     from appliance.service.restoring import restore as put_in_force
 
     with explained_failures():
-        try:
-            click.echo(put_in_force(paths.config, paths.state_dir))
-        except CannotStart as reason:
-            fail(str(reason))
+        click.echo(put_in_force(paths.config, paths.state_dir))
 
 
-def _targets(address: str | None, file: Path | None) -> list[str] | None:
-    """The targets of the list, its faults printed; `None` for one address."""
+def _calls(address: str | None, file: Path | None) -> list[dict[str, Any]]:
+    """The argument of each call: for the address, or for a piece of the list's entries; its faults are printed."""
     if (address is None) == (file is None):
         raise click.UsageError("give either ADDRESS or --file LIST")
     if file is None:
-        return None
+        return [{"address": address}]
     from appliance.core.blocking.lists.parser import LARGEST_BYTES, parse_list
 
     with file.open("rb") as opened:
@@ -150,37 +133,22 @@ def _targets(address: str | None, file: Path | None) -> list[str] | None:
         click.echo(f"{file}: {contents.fault_count - len(contents.faults)} more lines passed over", err=True)
     if not contents.targets:
         fail(f"{file}: no entry can be blocked")
-    return list(contents.targets)
+    targets = list(contents.targets)
+    return [{"addresses": targets[start : start + AT_ONCE]} for start in range(0, len(targets), AT_ONCE)]
 
 
-def _send(
-    paths: Paths,
-    event: str,
-    arguments: dict[str, Any],
-    targets: Sequence[str] | None,
-    text: Callable[[int, bool], str],
-    as_json: bool,
-) -> None:
-    """Call the service for one address (the context's) or for many, and print the outcome."""
+def _send(paths: Paths, event: str, arguments: dict[str, Any], calls: list[dict[str, Any]]) -> dict[str, Any]:
+    """Make the calls; returns the `count` of targets, and `enforced` where it is false for one of them."""
+    given = {key: value for key, value in arguments.items() if value is not None}
+    count, enforced, total = 0, True, sum(len(one.get("addresses", ())) for one in calls)
     with connected_client(paths) as client:
-        if targets is None:
-            answer = client.call(event, arguments | {"address": click.get_current_context().params["address"]})
-            count, enforced = 1, answer.get("block", {}).get("enforced", True)
-        else:
-            count, enforced = 0, True
-            for piece in _pieces(targets):
-                answer = client.call(event, arguments | {"addresses": piece})
-                count, enforced = count + answer["count"], enforced and answer.get("enforced", True)
-        found = {"count": count} | ({} if enforced else {"enforced": False})
-        click.echo(json.dumps(found) if as_json else text(count, enforced))
-
-
-def _pieces(targets: Sequence[str]) -> Iterator[list[str]]:
-    """The targets of each call; where there are several calls, the progress is printed."""
-    for start in range(0, len(targets), AT_ONCE):
-        yield list(targets[start : start + AT_ONCE])
-        if len(targets) > AT_ONCE:
-            click.echo(f"{min(start + AT_ONCE, len(targets))} of {len(targets)}", err=True)
+        for number, targets in enumerate(calls, 1):
+            answer = client.call(event, given | targets)
+            count += answer["count"] if "addresses" in targets else 1
+            enforced = enforced and answer.get("block", answer).get("enforced", True)
+            if len(calls) > 1:
+                click.echo(f"{min(number * AT_ONCE, total)} of {total}", err=True)
+    return {"count": count} | ({} if enforced else {"enforced": False})
 
 
 VERBS = (block, unblock, lists, release, restore)

@@ -4,15 +4,8 @@ from pathlib import Path
 
 import click
 
-from appliance.cli.options import (
-    DEFAULT_CONFIG,
-    Paths,
-    connected_client,
-    connection,
-    explained_failures,
-    fail,
-    with_paths,
-)
+from appliance.cli import options
+from appliance.cli.options import Paths, connected_client, explained_failures, with_paths
 
 STARTED_WITHIN_S = 30.0  # a Pi needs ten to import everything
 
@@ -24,7 +17,7 @@ def check_config(paths: Paths) -> None:
     from appliance.config import load
 
     if paths.config is None:
-        raise click.UsageError(f"give --config FILE or set APPLIANCE_CONFIG; there is no {DEFAULT_CONFIG}")
+        raise click.UsageError(f"give --config FILE or set APPLIANCE_CONFIG; there is no {options.DEFAULT_CONFIG}")
     with explained_failures():
         config = load(paths.config)
         names = ", ".join(f"{one.id} on {one.interface}" for one in config.departments)
@@ -47,9 +40,11 @@ def apply(paths: Paths, file: Path) -> None:
         load(file)  # so that its faults are reported with this file's name
     with connected_client(paths) as client:
         client.call("config:apply", {"text": file.read_text()})
-    remaining_s = wait_for_trial(lambda: connection(paths), STARTED_WITHIN_S)
+    remaining_s = wait_for_trial(lambda: options.connection(paths), STARTED_WITHIN_S)
     if remaining_s is None:
-        fail("the new configuration did not start, and the former is in force again; the service's log says why")
+        options.fail(
+            "the new configuration did not start, and the former is in force again; the service's log says why"
+        )
     click.echo(f"on trial for {remaining_s} s: check that all is well, then run: appliance confirm")
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from appliance.client import Client
@@ -22,20 +23,16 @@ class Watch:
 
     def lines(self, count: int | None) -> Iterator[str]:
         """A line for each event, at most `count`."""
-        shown = 0
-        for event, payload in self._client.events():
-            self._subscribe(payload.get("departmentId"))
-            if self._events and event not in self._events:
-                continue
-            yield json.dumps({"event": event, "data": payload}) if self._as_json else line_of(event, payload)
-            shown += 1
-            if shown == count:
-                return
+        return islice(self._lines(), count)
 
-    def _subscribe(self, department: str | None) -> None:
-        if department is not None and department not in self._subscribed:
-            self._subscribed.add(department)
-            self._client.emit("analytics:subscribe", department)
+    def _lines(self) -> Iterator[str]:
+        for event, payload in self._client.events():
+            department = payload.get("departmentId")
+            if department is not None and department not in self._subscribed:
+                self._subscribed.add(department)
+                self._client.emit("analytics:subscribe", department)
+            if not self._events or event in self._events:
+                yield json.dumps({"event": event, "data": payload}) if self._as_json else line_of(event, payload)
 
 
 def size_text(size_bytes: int) -> str:
@@ -50,36 +47,23 @@ def size_text(size_bytes: int) -> str:
 
 def line_of(event: str, payload: Payload) -> str:
     """An event as one line: time, name, department and content."""
-    text_of = _SENTENCES.get(event, _raw)
+    text_of: Callable[[Payload], str] = _SENTENCES.get(event, json.dumps)
     label = "SIMULATED " if payload.get("simulated") else ""
     return (
         f"{payload['timestamp']} {label}{event:<18} {payload.get('departmentId', ''):<12} {text_of(payload)}".rstrip()
     )
 
 
-def _raw(payload: Payload) -> str:
-    return json.dumps(payload)
-
-
 def _usage(payload: Payload) -> str:
     metrics = payload["metrics"]
-    return (
-        f"{size_text(metrics['bytesTransferred'])} today, {metrics['activeConnections']} connections, "
-        f"line {metrics['bandwidthUtilization']:.1%}"
-    )
+    today, line = size_text(metrics["bytesTransferred"]), metrics["bandwidthUtilization"]
+    return f"{today} today, {metrics['activeConnections']} connections, line {line:.1%}"
 
 
 def _alert(payload: Payload) -> str:
     quota = payload["quota"]
-    return (
-        f"{payload['type']}: {quota['type']} {size_text(quota['used'])} of {size_text(quota['limit'])} "
-        f"({quota['percentage']:.1f} %)"
-    )
-
-
-def _incident(payload: Payload) -> str:
-    incident = payload["incident"]
-    return f"{payload['severity']} {incident['type']} by {incident['source']}: {incident['details']}"
+    used, limit = size_text(quota["used"]), size_text(quota["limit"])
+    return f"{payload['type']}: {quota['type']} {used} of {limit} ({quota['percentage']:.1f} %)"
 
 
 def _status(payload: Payload) -> str:
@@ -103,36 +87,29 @@ def _analytics(payload: Payload) -> str:
     return f"{metrics['activeUsers']} users, {size_text(bandwidth['current'])}/s {bandwidth['trend']}; {sites}"
 
 
-def _anomaly(payload: Payload) -> str:
-    anomaly = payload["anomaly"]
-    return f"{anomaly['severity']} {anomaly['type']} ({anomaly['confidence']:.0%}): {anomaly['details']}"
-
-
 def _health(payload: Payload) -> str:
-    cpu, memory, storage = (payload["status"][part] for part in ("cpu", "memory", "storage"))
+    cpu = payload["status"]["cpu"]
     heat = "no sensor" if cpu["temperature"] is None else f"{cpu['temperature']:.0f} °C"
-    return (
-        f"cpu {cpu['usage']:.0f} % ({heat}), memory {size_text(memory['used'])} of {size_text(memory['total'])}, "
-        f"storage {size_text(storage['used'])} of {size_text(storage['total'])}"
-    )
-
-
-def _maintenance(payload: Payload) -> str:
-    facts = payload["maintenance"]
-    return f"{facts['type']} from {facts['startTime']}, {facts['duration']} s: {facts['impact']}"
+    fills = [(part, payload["status"][part]) for part in ("memory", "storage")]
+    shown = [f"{part} {size_text(fill['used'])} of {size_text(fill['total'])}" for part, fill in fills]
+    return f"cpu {cpu['usage']:.0f} % ({heat}), {', '.join(shown)}"
 
 
 _SENTENCES: dict[str, Callable[[Payload], str]] = {
     "usage:update": _usage,
     "quota:alert": _alert,
     "quota:host": lambda payload: f"{payload['host']} {_alert(payload)}",
-    "security:incident": _incident,
+    "security:incident": "{severity} {incident[type]} by {incident[source]}: {incident[details]}".format_map,
     "department:status": _status,
     "ip:blocked": _blocked,
-    "ip:unblocked": lambda payload: f"{payload['ip']['address']}: {payload['ip']['reason']}",
+    "ip:unblocked": "{ip[address]}: {ip[reason]}".format_map,
     "analytics:update": _analytics,
-    "analytics:anomaly": _anomaly,
+    "analytics:anomaly": (
+        "{anomaly[severity]} {anomaly[type]} ({anomaly[confidence]:.0%}): {anomaly[details]}".format_map
+    ),
     "system:health": _health,
-    "system:maintenance": _maintenance,
-    "error": lambda payload: f"{payload['code']}: {payload['message']}",
+    "system:maintenance": (
+        "{maintenance[type]} from {maintenance[startTime]}, {maintenance[duration]} s: {maintenance[impact]}".format_map
+    ),
+    "error": "{code}: {message}".format_map,
 }

@@ -11,19 +11,8 @@ import warnings
 
 import click
 
-from appliance.cli import access as cli_access
-from appliance.cli import blocking as cli_blocks
-from appliance.cli import config_file as cli_config
-from appliance.cli.options import (
-    EXIT_FAILED,
-    Paths,
-    certificate,
-    connected_client,
-    explained_failures,
-    fail,
-    server_section,
-    with_paths,
-)
+from appliance.cli import access, blocking, config_file, options
+from appliance.cli.options import Paths, connected_client, explained_failures, json_option, with_paths
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -44,14 +33,10 @@ def run(paths: Paths, simulate: bool) -> None:
     os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # saves 7 MB and 0.2 s; must be set before eventlet is imported
     # The appliance is built on eventlet; its authors' advice against new use helps no operator.
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
-    from appliance.service.machines import CannotStart
     from appliance.service.starting import run as run_service
 
     with explained_failures():
-        try:
-            sys.exit(run_service(paths.config, paths.state_dir, simulate=simulate))
-        except CannotStart as reason:
-            fail(str(reason))
+        sys.exit(run_service(paths.config, paths.state_dir, simulate=simulate))
 
 
 @main.command()
@@ -64,14 +49,13 @@ def watch(paths: Paths, events: tuple[str, ...], as_json: bool, count: int | Non
     from appliance.cli.event_lines import Watch
 
     with connected_client(paths) as client:
-        watching = Watch(client, events, as_json)
-        for line in watching.lines(count):
+        for line in Watch(client, events, as_json).lines(count):
             click.echo(line)
 
 
 @main.command()
 @with_paths
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def status(paths: Paths, as_json: bool) -> None:
     """Show the state of the appliance and its departments."""
     from appliance.cli.tables import status_of, status_text
@@ -85,7 +69,7 @@ def _fingerprint(paths: Paths) -> dict[str, str]:
     """The certificate's fingerprint, to compare with a browser's; empty where the service speaks HTTP."""
     from appliance.server.http.pinning import fingerprint
 
-    found = certificate(server_section(paths), paths)
+    found = options.certificate(options.server_section(paths), paths)
     return {"certificate": fingerprint(found)} if found else {}
 
 
@@ -98,7 +82,7 @@ def _fingerprint(paths: Paths) -> dict[str, str]:
     type=click.Choice(["minute", "5min", "hour", "day", "month"]),
     help="Show the traffic of the latest of these instead.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def quota(paths: Paths, department: str | None, step: str | None, as_json: bool) -> None:
     """Show the quotas of a department, or of all; or the traffic of the latest minutes, hours, days, ..."""
     from datetime import UTC, datetime
@@ -123,26 +107,24 @@ def maintenance(paths: Paths, action: str, duration: int, impact: str) -> None:
     from appliance.cli.tables import maintenance_text
 
     with connected_client(paths) as client:
-        if action == "start":
-            changed = client.call("maintenance:start", {"duration": duration, "impact": impact})["maintenance"]
-        elif action == "stop":
-            changed = client.call("maintenance:stop")["maintenance"]
-        else:
-            changed = None
+        argument = {"duration": duration, "impact": impact} if action == "start" else None
+        changed = None if action == "status" else client.call(f"maintenance:{action}", argument)["maintenance"]
         click.echo(maintenance_text(client, changed))
 
 
 @main.command()
 @with_paths
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def doctor(paths: Paths, as_json: bool) -> None:
     """Look for problems that keep the appliance from working, and say how to fix them."""
-    from appliance.service.doctor import examine, report
+    from dataclasses import asdict
+
+    from appliance.service.doctor import Verdict, examine, report
 
     findings = examine(paths.config, paths.state_dir)
-    click.echo(json.dumps([one.as_dict() for one in findings]) if as_json else report(findings))
-    sys.exit(EXIT_FAILED if any(one.is_fatal for one in findings) else 0)
+    click.echo(json.dumps([asdict(one) for one in findings]) if as_json else report(findings))
+    sys.exit(options.EXIT_FAILED if any(one.verdict is Verdict.FATAL for one in findings) else 0)
 
 
-for verb in (*cli_access.VERBS, *cli_blocks.VERBS, *cli_config.VERBS):
+for verb in (*access.VERBS, *blocking.VERBS, *config_file.VERBS):
     main.add_command(verb)

@@ -18,6 +18,8 @@ EXIT_FAILED = 1
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
 
 @dataclass(frozen=True, slots=True)
 class Paths:
@@ -59,10 +61,11 @@ def explained_failures() -> Iterator[None]:
     from appliance.config import ConfigError
     from appliance.core.refusal import Refused
     from appliance.server.access import AccessError
+    from appliance.service.machines import CannotStart
 
     try:
         yield
-    except (ConfigError, AccessError, Refused) as error:
+    except (ConfigError, AccessError, CannotStart, Refused) as error:
         fail(str(error))
 
 

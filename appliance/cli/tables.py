@@ -18,25 +18,24 @@ def status_of(client: Client) -> dict[str, Any]:
     """The snapshot by event, each a list of payloads, and the blocks."""
     found: dict[str, Any] = {}
     for event, payload in client.events(gap_s=SETTLE_S):
-        latest = found.setdefault(event, {})
-        latest[payload.get("departmentId", "")] = payload
+        found.setdefault(event, {})[payload.get("departmentId", "")] = payload
     page = client.call("ip:list")
-    return {event: list(latest.values()) for event, latest in found.items()} | {
-        "blocks": page["blocks"],
-        "blocksTotal": page["total"],
-    }
+    snapshot = {event: list(latest.values()) for event, latest in found.items()}
+    return {**snapshot, "blocks": page["blocks"], "blocksTotal": page["total"]}
 
 
 def status_text(found: dict[str, Any]) -> str:
     """The snapshot as tables for a person."""
+    health = found.get("system:health", [])
     usage = {one["departmentId"]: one["metrics"] for one in found.get("usage:update", [])}
     rows = [_department_row(one, usage.get(one["departmentId"], {})) for one in found.get("department:status", [])]
-    parts = ["SIMULATED: nothing here is real"] if _is_simulated(found) else []
+    is_simulated = any(one.get("simulated") for event in found if ":" in event for one in found[event])
+    parts = ["SIMULATED: nothing here is real"] if is_simulated else []
     parts += [f"certificate, SHA-256: {found['certificate']}"] if "certificate" in found else []
-    parts += [line_of("system:health", one) for one in found.get("system:health", [])]
+    parts += [line_of("system:health", one) for one in health]
     parts += [line_of("system:maintenance", one) for one in found.get("system:maintenance", [])]
     parts.append(tabulate(rows, headers=["department", "active", "users", "health", "today", "line", "reasons"]))
-    parts += [f"trouble: {one}" for health in found.get("system:health", []) for one in _troubles(health)]
+    parts += [f"trouble: {one}" for payload in health for one in payload["status"].get("troubles", [])]
     blocks = [
         [one["address"], one.get("departmentId") or "all", one["duration"] or "until lifted", one["reason"]]
         for one in found["blocks"]
@@ -101,23 +100,18 @@ def _department_row(status: Payload, usage: Payload) -> list[object]:
     ]
 
 
-def _troubles(health: Payload) -> list[str]:
-    return list(health["status"].get("troubles", []))
-
-
-def _is_simulated(found: dict[str, Any]) -> bool:
-    return any(one.get("simulated") for event, payloads in found.items() if ":" in event for one in payloads)
-
-
 def books_of(client: Client, department: str | None) -> list[Payload]:
     """The books of this department, or of each in the snapshot."""
-    departments = [department] if department else _departments(client)
-    return [client.call("quota:get", one) for one in departments]
+    return [client.call("quota:get", one) for one in _departments(client, department)]
 
 
-def _departments(client: Client) -> list[str]:
-    heard = {payload.get("departmentId") for _, payload in client.events(gap_s=SETTLE_S)}
-    return sorted(one for one in heard if one)
+def _departments(client: Client, department: str | None) -> list[str]:
+    """The one that is given, or each in the snapshot."""
+    if department:
+        return [department]
+    return sorted(
+        {payload["departmentId"] for _, payload in client.events(gap_s=SETTLE_S) if "departmentId" in payload}
+    )
 
 
 def books_text(found: list[Payload]) -> str:
@@ -153,9 +147,9 @@ STEPS = {
 
 def history_of(client: Client, department: str | None, step: str, now: datetime) -> list[Payload]:
     """The traffic of this department, or of each in the snapshot, in the latest buckets of this step."""
-    departments = [department] if department else _departments(client)
     span = {"from": (now - SHOWN_BUCKETS * STEPS[step]).isoformat(), "to": now.isoformat(), "step": step}
-    found = [client.call("history:get", {"departmentId": one, **span}) for one in departments]
+    asked = [{"departmentId": one, **span} for one in _departments(client, department)]
+    found = [client.call("history:get", one) for one in asked]
     return [{**one, "points": one["points"][-SHOWN_BUCKETS:]} for one in found]
 
 

@@ -63,10 +63,7 @@ _ALLOWED: dict[Any, str] = {
     BitRate: 'a rate with its unit, such as "1 Gbit" or "100 Mbit"',
     Subnet: 'an address or a prefix without host bits, such as "192.168.1.0/24"',
     ZoneInfo: 'a time zone\'s name, such as "Europe/Berlin"',
-    Position: "one of " + ", ".join(f'"{position}"' for position in Position),
-    Action: "one of " + ", ".join(f'"{action}"' for action in Action),
-    Severity: "one of " + ", ".join(f'"{severity}"' for severity in Severity),
-    Role: "one of " + ", ".join(f'"{role}"' for role in Role),
+    **{words: "one of " + ", ".join(f'"{word}"' for word in words) for words in (Position, Action, Severity, Role)},
     bool: "true or false",
     float: "a number",
     int: "a whole number",
@@ -82,7 +79,7 @@ def _section(kind: type[SectionT], found: object, path: str, problems: list[str]
     problems += [_unknown(key, path, list(fields)) for key in found if key not in fields]
     values: dict[str, Any] = {}
     for name, field in fields.items():
-        key = f"{path}.{name}" if path else name
+        key = f"{path}.{name}".removeprefix(".")
         if name in found:
             values[name] = _value(field.type, found[name], key, problems)
         elif field.required:
@@ -119,7 +116,7 @@ def _allowed(kind: Any) -> str:
 def _unknown(name: str, path: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     hint = f'did you mean "{close[0]}"?' if close else "allowed: " + ", ".join(known)
-    return f"{path}.{_short(name)}: unknown key; {hint}" if path else f"{_short(name)}: unknown key; {hint}"
+    return f"{path}.{_short(name)}: unknown key; {hint}".removeprefix(".")
 
 
 def _short(found: object) -> str:

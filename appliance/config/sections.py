@@ -8,26 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta, Struct
 
-from appliance.config.values import (
-    BitRate,
-    Bytes,
-    Count,
-    Days,
-    DepartmentId,
-    DepartmentWords,
-    HoldSeconds,
-    InterfaceName,
-    IssuerAlgorithm,
-    ListName,
-    ListSource,
-    Pin,
-    RefreshSeconds,
-    RoleWords,
-    Seconds,
-    Subnet,
-    Text,
-    Threshold,
-)
+import appliance.config.values as kinds
 from appliance.core.access.person import Role
 from appliance.core.blocking.lists.parser import BlockList
 from appliance.core.detection.incident import Severity
@@ -59,11 +40,11 @@ class ServerSection(Section, frozen=True, kw_only=True):
     `hsts_max_age`: seconds during which browsers shall use nothing but HTTPS for this name; 0: no such header.
     """
 
-    host: Text = "0.0.0.0"  # noqa: S104  dashboards are on the LAN, which the appliance serves
+    host: kinds.Text = "0.0.0.0"  # noqa: S104  dashboards are on the LAN, which the appliance serves
     port: Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")] = 5001
     tls: bool = False  # the contract's own sample connects with http
-    certificate: Text | None = None
-    key: Text | None = None
+    certificate: kinds.Text | None = None
+    key: kinds.Text | None = None
     hsts_max_age: Annotated[
         int, Meta(ge=0, le=63_072_000, description="a whole number of seconds up to two years, or 0 for off")
     ] = 0
@@ -76,31 +57,31 @@ class IssuerSection(Section, frozen=True, kw_only=True):
     `departments_claim`; without them, the values are the appliance's own words.
     """
 
-    iss: Text
-    algorithm: IssuerAlgorithm
-    key: Text  # the file with its public key, in PEM
-    audience: Text
+    iss: kinds.Text
+    algorithm: kinds.IssuerAlgorithm
+    key: kinds.Text  # the file with its public key, in PEM
+    audience: kinds.Text
     maximum_role: Role = Role.VIEWER  # a higher role of the issuer is lowered to it
-    role_claim: Text = "role"
-    roles: RoleWords | None = None
-    departments_claim: Text = "departments"
-    departments: DepartmentWords | None = None
+    role_claim: kinds.Text = "role"
+    roles: kinds.RoleWords | None = None
+    departments_claim: kinds.Text = "departments"
+    departments: kinds.DepartmentWords | None = None
 
 
 class PeriodsSection(Section, frozen=True, kw_only=True):
     """Seconds between two steps. Defaults: an eye notices a second, statistics need a few, gauges move slowly."""
 
-    metering: Seconds = 1.0
-    analytics: Seconds = 5.0
-    health: Seconds = 5.0
+    metering: kinds.Seconds = 1.0
+    analytics: kinds.Seconds = 5.0
+    health: kinds.Seconds = 5.0
 
 
 class HostQuotaSection(Section, frozen=True, kw_only=True):
     """The limits of each single host of a department; `None`: no limit."""
 
-    daily: Bytes | None = None
-    weekly: Bytes | None = None
-    monthly: Bytes | None = None
+    daily: kinds.Bytes | None = None
+    weekly: kinds.Bytes | None = None
+    monthly: kinds.Bytes | None = None
 
 
 class QuotaSection(Section, frozen=True, kw_only=True):
@@ -110,12 +91,12 @@ class QuotaSection(Section, frozen=True, kw_only=True):
     `billing_day`: the monthly period starts on it.
     """
 
-    daily: Bytes | None = None
-    weekly: Bytes | None = None
-    monthly: Bytes | None = None
-    thresholds: tuple[Threshold, ...] = (80, 95)  # the contract's warning and critical
+    daily: kinds.Bytes | None = None
+    weekly: kinds.Bytes | None = None
+    monthly: kinds.Bytes | None = None
+    thresholds: tuple[kinds.Threshold, ...] = (80, 95)  # the contract's warning and critical
     on_exceeded: Action = Action.ALERT
-    throttle_rate: BitRate | None = None
+    throttle_rate: kinds.BitRate | None = None
     billing_day: Annotated[int, Meta(ge=1, le=31, description="a day of the month from 1 to 31")] = 1
     hosts: HostQuotaSection = HostQuotaSection()
 
@@ -123,19 +104,19 @@ class QuotaSection(Section, frozen=True, kw_only=True):
 class DepartmentSection(Section, frozen=True, kw_only=True):
     """A department. `exempt`: hosts and destinations that are neither counted nor blocked nor throttled by a quota."""
 
-    id: DepartmentId
-    interface: InterfaceName
-    name: Text = ""
-    subnets: tuple[Subnet, ...] = ()
-    line_rate: BitRate | None = None
-    exempt: tuple[Subnet, ...] = ()
+    id: kinds.DepartmentId
+    interface: kinds.InterfaceName
+    name: kinds.Text = ""
+    subnets: tuple[kinds.Subnet, ...] = ()
+    line_rate: kinds.BitRate | None = None
+    exempt: tuple[kinds.Subnet, ...] = ()
     quota: QuotaSection = QuotaSection()
 
 
 class ProtectionSection(Section, frozen=True, kw_only=True):
     """Addresses that are never blocked, beside the appliance's own."""
 
-    addresses: tuple[Subnet, ...] = ()
+    addresses: tuple[kinds.Subnet, ...] = ()
 
 
 class DetectionSection(Section, frozen=True, kw_only=True):
@@ -146,7 +127,7 @@ class DetectionSection(Section, frozen=True, kw_only=True):
     """
 
     block_from: Severity | None = None
-    block_duration: HoldSeconds = 600
+    block_duration: kinds.HoldSeconds = 600
 
 
 class BlockListSection(Section, frozen=True, kw_only=True):
@@ -156,11 +137,11 @@ class BlockListSection(Section, frozen=True, kw_only=True):
     entry stays blocked after the last read that had it; 0: until a read does not have it.
     """
 
-    name: ListName
-    source: ListSource
-    refresh: RefreshSeconds = 3600.0  # public lists change a few times a day
-    department: DepartmentId | None = None
-    duration: HoldSeconds = 0
+    name: kinds.ListName
+    source: kinds.ListSource
+    refresh: kinds.RefreshSeconds = 3600.0  # public lists change a few times a day
+    department: kinds.DepartmentId | None = None
+    duration: kinds.HoldSeconds = 0
 
 
 class HistorySection(Section, frozen=True, kw_only=True):
@@ -171,19 +152,19 @@ class HistorySection(Section, frozen=True, kw_only=True):
     2,000 of them, always busy, fill 5 MB a day with five minutes, 1 MB with hours and 50 kB with days.
     """
 
-    minute: Days = 2
-    five_minutes: Days = 14
-    hour: Days = 90
-    day: Days = 3650
-    host_five_minutes: Days = 7
-    host_hour: Days = 31
-    host_day: Days = 400  # a year, and the month to compare it with
+    minute: kinds.Days = 2
+    five_minutes: kinds.Days = 14
+    hour: kinds.Days = 90
+    day: kinds.Days = 3650
+    host_five_minutes: kinds.Days = 7
+    host_hour: kinds.Days = 31
+    host_day: kinds.Days = 400  # a year, and the month to compare it with
 
 
 class NoticeSection(Section, frozen=True, kw_only=True):
     """The page for people whose department is cut off by its quota. `contact`: as the page names it."""
 
-    contact: Text = "your IT team"
+    contact: kinds.Text = "your IT team"
 
 
 class LimitsSection(Section, frozen=True, kw_only=True):
@@ -195,12 +176,12 @@ class LimitsSection(Section, frozen=True, kw_only=True):
     each when it opens, and a person clicks twice a second.
     """
 
-    login_deadline: Seconds = 10.0
-    request_deadline: Seconds = 10.0  # from the connection, or from the previous answer
-    connections: Count = 1000
-    connections_per_address: Count = 100
+    login_deadline: kinds.Seconds = 10.0
+    request_deadline: kinds.Seconds = 10.0  # from the connection, or from the previous answer
+    connections: kinds.Count = 1000
+    connections_per_address: kinds.Count = 100
     calls_per_second: Annotated[float, Meta(ge=0.1, le=10000, description="a number from 0.1 to 10000")] = 20.0
-    calls_at_once: Count = 200
+    calls_at_once: kinds.Count = 200
 
 
 DEFAULT_LIMITS = LimitsSection()
@@ -209,10 +190,10 @@ DEFAULT_LIMITS = LimitsSection()
 class PanelSection(Section, frozen=True, kw_only=True):
     """BCM pin numbers of the button and the LEDs; `hold`: seconds the button is held for maintenance."""
 
-    button: Pin = 17
-    led_status: Pin = 22
-    led_alert: Pin = 23
-    led_activity: Pin = 24
+    button: kinds.Pin = 17
+    led_status: kinds.Pin = 22
+    led_alert: kinds.Pin = 23
+    led_activity: kinds.Pin = 24
     hold: Annotated[float, Meta(ge=0.5, le=30, description="a number of seconds from 0.5 to 30")] = 3.0
 
 

@@ -21,7 +21,6 @@ from appliance.monitor.operations.status import StatusMonitor
 from appliance.monitor.traffic.insight import Insight
 from appliance.server.app import Server
 from appliance.server.delivery.fanout import Fanout
-from appliance.server.pages.cut_off import CutOffPage
 from appliance.server.services import Services
 from appliance.service.access.authentication import Authentication
 from appliance.service.machines import CannotStart, Machine
@@ -76,13 +75,11 @@ class Appliance:
     monitors: Monitors
     release: ReleaseRequest
     server: Server
-    cut_off_page: CutOffPage
 
 
 def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial: ConfigTrial) -> Appliance:
     """The appliance over this machine. Raises `CannotStart`, `AccessError`."""
-    authentication = Authentication(config, machine, state_dir)
-    disk = open_disk(machine, state_dir)
+    authentication, disk = Authentication(config, machine, state_dir), open_disk(machine, state_dir)
     fanout = Fanout(simulated=machine.is_simulated, alerts=disk.alerts)
     base = Foundation(config=config, machine=machine, store=disk.state.store, publish=fanout.publish)
     monitors = build_monitors(base, disk=disk, authentication=authentication, trial=trial)
@@ -96,8 +93,13 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
         authentication=authentication,
         monitors=monitors,
         release=release,
-        server=build_server(config=config, fanout=fanout, services=services, authentication=authentication),
-        cut_off_page=build_cut_off_page(base, metering=monitors.metering),
+        server=Server(
+            fanout=fanout,
+            services=services,
+            limits=config.limits,
+            tls=authentication.tls,
+            hsts_max_age=config.server.hsts_max_age,
+        ),
     )
 
 
@@ -117,11 +119,8 @@ def open_disk(machine: Machine, state_dir: Path) -> Disk:
 
 def build_monitors(base: Foundation, *, disk: Disk, authentication: Authentication, trial: ConfigTrial) -> Monitors:
     """All monitors, each over those before it."""
-    maintenance_mode = build_maintenance(
-        base,
-        audit_store=authentication.audit_store,
-        short_press_actions=(trial.confirm_by_hand, authentication.pairing.open_window),
-    )
+    actions = (trial.confirm_by_hand, authentication.pairing.open_window)
+    maintenance_mode = build_maintenance(base, audit_store=authentication.audit_store, short_press_actions=actions)
     metering = build_metering(base)
     enforcement = build_blocking(
         config=base.config,
@@ -133,7 +132,8 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     insight = build_insight(base, metering=metering, enforcement=enforcement)
     history = build_history(config=base.config, history_store=disk.history_store)
     lists = ListImports(base.config.as_block_lists(), enforcement, fetch, tpool.execute)
-    sources = (metering, disk.state, history, trial, lists, enforcement)
+    sources = [one.troubles for one in (metering, disk.state, history, trial, lists, enforcement)]
+    status = build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources)
     return Monitors(
         maintenance_mode=maintenance_mode,
         metering=metering,
@@ -141,13 +141,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
         insight=insight,
         history=history,
         lists=lists,
-        status=build_status(
-            base,
-            metering=metering,
-            enforcement=enforcement,
-            insight=insight,
-            trouble_sources=[one.troubles for one in sources],
-        ),
+        status=status,
     )
 
 
@@ -171,20 +165,3 @@ def build_services(
         pairing=authentication.pairing,
         audit=authentication.audit,
     )
-
-
-def build_server(*, config: Config, fanout: Fanout, services: Services, authentication: Authentication) -> Server:
-    """The server over the services."""
-    return Server(
-        fanout=fanout,
-        services=services,
-        limits=config.limits,
-        tls=authentication.tls,
-        hsts_max_age=config.server.hsts_max_age,
-    )
-
-
-def build_cut_off_page(base: Foundation, *, metering: Metering) -> CutOffPage:
-    """The page for hosts that are cut off."""
-    config, machine = base.config, base.machine
-    return CutOffPage(metering.find_cut_off, config.zone, config.notice.contact, machine.clock, machine.is_simulated)

@@ -7,7 +7,7 @@ could.
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -37,37 +37,26 @@ class Finding:
     found: str
     advice: str = ""
 
-    @property
-    def is_fatal(self) -> bool:
-        """Whether the service would not start."""
-        return self.verdict is Verdict.FATAL
-
-    def as_dict(self) -> dict[str, str]:
-        """The finding for a program."""
-        return {"subject": self.subject, "verdict": self.verdict, "found": self.found, "advice": self.advice}
-
 
 def examine(config_file: Path | None, state_dir: Path) -> list[Finding]:
     """Check everything, whatever the earlier checks found."""
     config, finding = _configuration(config_file)
     server = config.server if config else ServerSection()
-    looks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        _kernel,
-        lambda: _interfaces(config),
-        lambda: _state(state_dir),
-        lambda: _certificate(server, state_dir),
-        lambda: _port(server),
-        _panel,
-    )
-    return [finding, *(found for look in looks for found in look())]
+    return [
+        finding,
+        *_kernel(),
+        *_interfaces(config),
+        *_state(state_dir),
+        *_certificate(server, state_dir),
+        *_port(server),
+        *_panel(),
+    ]
 
 
 def report(findings: list[Finding]) -> str:
     """The findings as lines for a person."""
-    lines = [
-        f"{one.verdict:<8} {one.subject}: {one.found}" + (f"; {one.advice}" if one.advice else "") for one in findings
-    ]
-    return "\n".join(lines)
+    advised = [(one, f"; {one.advice}" if one.advice else "") for one in findings]
+    return "\n".join(f"{one.verdict:<8} {one.subject}: {one.found}{advice}" for one, advice in advised)
 
 
 def _configuration(config_file: Path | None) -> tuple[Config | None, Finding]:
@@ -91,16 +80,14 @@ def _kernel() -> Iterator[Finding]:
 
     try:
         Nftables()
+        yield Finding("packet filter", Verdict.GOOD, "nftables answers")
     except FirewallUnavailable as error:
         yield Finding("packet filter", Verdict.FATAL, str(error), "without it, only --simulate runs")
-    else:
-        yield Finding("packet filter", Verdict.GOOD, "nftables answers")
     try:
         socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+        yield Finding("capture", Verdict.GOOD, "permitted")
     except PermissionError:
         yield Finding("capture", Verdict.FATAL, "not permitted", "run as root, or with CAP_NET_RAW")
-    else:
-        yield Finding("capture", Verdict.GOOD, "permitted")
     reason = obstacle(Bpf())
     if reason is None:
         yield Finding("look-ups", Verdict.GOOD, "those of blocked names can be refused")
@@ -127,16 +114,12 @@ def _state(state_dir: Path) -> Iterator[Finding]:
     elif existing is not state_dir:
         yield Finding("state", Verdict.GOOD, f"{state_dir} will be made")
     else:
-        yield _secret(state_dir)
+        try:
+            load_secret(state_dir)
+            yield Finding("state", Verdict.GOOD, f"{state_dir} is writable and its secret is private")
+        except AccessError as error:
+            yield Finding("state", Verdict.FATAL, str(error))
         yield from _trail(state_dir)
-
-
-def _secret(state_dir: Path) -> Finding:
-    try:
-        load_secret(state_dir)
-    except AccessError as error:
-        return Finding("state", Verdict.FATAL, str(error))
-    return Finding("state", Verdict.GOOD, f"{state_dir} is writable and its secret is private")
 
 
 def _trail(state_dir: Path) -> Iterator[Finding]:
@@ -179,11 +162,10 @@ def _port(server: ServerSection) -> Iterator[Finding]:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((server.host, server.port))
+            yield Finding("port", Verdict.GOOD, f"{server.port} on {server.host} is free")
         except OSError as error:
             advice = "the service runs already, or another program has it: ss -ltnp shows which"
             yield Finding("port", Verdict.WARNING, f"{server.port} on {server.host}: {error.strerror}", advice)
-        else:
-            yield Finding("port", Verdict.GOOD, f"{server.port} on {server.host} is free")
 
 
 def _panel() -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,8 +36,18 @@ class CannotStart(Exception):
     """Something that the appliance needs is missing; the text says what a person can do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketFilter:
+    """The part of a machine that blocks need; a boot opens no more of it."""
+
+    interfaces: Interfaces
+    upstream: Upstream
+    firewall: Firewall
+    dns_filter: DnsFilter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine(PacketFilter):
     """An open machine, behind the ports.
 
     `release`: takes every table and filter of the appliance out of the kernel. `cut_off_port`: where the kernel sends
@@ -44,14 +55,10 @@ class Machine:
     `orders_due`: the blocks that simulated people ask for; `None` on a real machine.
     """
 
-    interfaces: Interfaces
     neighbours: Neighbours
     flows: Flows
     sensors: Sensors
     panel: Panel
-    firewall: Firewall
-    dns_filter: DnsFilter
-    upstream: Upstream
     meters: Meters
     capture: Capture
     clock: Callable[[], Moment]
@@ -71,10 +78,7 @@ def simulated_machine(config: Config) -> Machine:
     """A machine of which nothing is real; every simulation tells the same story (`SEED`)."""
     from appliance.simulator import SimulatedMachine
 
-    def clock() -> Moment:
-        return Moment(datetime.now(UTC), monotonic(), is_trusted=True)
-
-    whole = SimulatedMachine(config, SEED, clock)
+    whole = SimulatedMachine(config, SEED, lambda: Moment(datetime.now(UTC), monotonic(), is_trusted=True))
     return Machine(
         interfaces=whole.interfaces,
         neighbours=whole.neighbours,
@@ -85,7 +89,7 @@ def simulated_machine(config: Config) -> Machine:
         dns_filter=whole.dns_filter,
         upstream=whole.upstream,
         meters=whole.meters,
-        clock=clock,
+        clock=whole.clock,
         capture=whole.capture,
         close=lambda: None,
         release=lambda: None,
@@ -102,11 +106,8 @@ def choose_config() -> tuple[Config, str]:
     from appliance.system.device.clock import boot_id
     from appliance.system.network.interfaces import RtnetlinkInterfaces
 
-    interfaces = RtnetlinkInterfaces(boot_id())
-    try:
+    with closing(RtnetlinkInterfaces(boot_id())) as interfaces:
         interface = busiest(interfaces.links())
-    finally:
-        interfaces.close()
     if interface is None:
         raise CannotStart("no network interface is up; plug a cable in, name one in a configuration, or use --simulate")
     text = (

@@ -12,7 +12,6 @@ the server needs is imported, because the restore holds a boot up.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from appliance.config import Config
 from appliance.core.blocking.protection import Protected
@@ -23,29 +22,9 @@ from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import StatusMonitor, TroubleSource
 from appliance.monitor.traffic.insight import Insight
-from appliance.ports import AuditStore, DnsFilter, Firewall, HistoryStore, Interfaces, Publisher, Store, Upstream
-from appliance.service.machines import Machine
+from appliance.ports import AuditStore, HistoryStore, Publisher, Store
+from appliance.service.machines import Machine, PacketFilter
 from appliance.system.public_suffixes import PublicSuffixes
-
-
-class PacketFilter(Protocol):
-    """The part of a machine that blocks need; a boot opens no more of it."""
-
-    @property
-    def interfaces(self) -> Interfaces:
-        """The network interfaces."""
-
-    @property
-    def upstream(self) -> Upstream:
-        """The gateways and name servers, which are never blocked."""
-
-    @property
-    def firewall(self) -> Firewall:
-        """The rules and sets of the packet filter."""
-
-    @property
-    def dns_filter(self) -> DnsFilter:
-        """The filter of DNS look-ups."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

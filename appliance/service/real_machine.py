@@ -7,8 +7,7 @@ from pathlib import Path
 from appliance.config import Config
 from appliance.core.metering.quota import Action
 from appliance.core.positions import POSITIONS
-from appliance.ports import DnsFilter, Interfaces, Upstream
-from appliance.service.machines import CannotStart, Machine
+from appliance.service.machines import CannotStart, Machine, PacketFilter
 from appliance.service.releasing import release_kernel
 from appliance.system.device.clock import KernelClock, boot_id
 from appliance.system.network.bpf import Bpf
@@ -25,14 +24,10 @@ from appliance.system.nftables.set_elements import SetElements
 CUT_OFF_PORT = 80  # what a browser asks when it is given a bare name
 
 
-@dataclass(frozen=True, slots=True)
-class RealPacketFilter:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RealPacketFilter(PacketFilter):
     """The open packet filter. `boot`: the kernel's name of this boot."""
 
-    interfaces: Interfaces
-    upstream: Upstream
-    firewall: firewall.NftablesFirewall
-    dns_filter: DnsFilter
     nftables: Nftables
     elements: SetElements
     boot: str
@@ -46,8 +41,15 @@ def open_packet_filter(parts: ExitStack, *, tracks_connections: bool = True) -> 
     dns_filter = BpfDnsFilter(Bpf(), traffic_control)
     for part in (interfaces, shown, elements, changes, traffic_control, dns_filter):
         parts.callback(part.close)
-    blocks = firewall.NftablesFirewall(nftables, shown, elements, changes, tracks_connections=tracks_connections)
-    return RealPacketFilter(interfaces, LinuxUpstream(), blocks, dns_filter, nftables, elements, boot)
+    return RealPacketFilter(
+        interfaces=interfaces,
+        upstream=LinuxUpstream(),
+        firewall=firewall.NftablesFirewall(nftables, shown, elements, changes, tracks_connections=tracks_connections),
+        dns_filter=dns_filter,
+        nftables=nftables,
+        elements=elements,
+        boot=boot,
+    )
 
 
 def open_real_machine(config: Config, state_dir: Path) -> Machine:

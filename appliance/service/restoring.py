@@ -11,7 +11,6 @@ from pathlib import Path
 from appliance import config as configuration
 from appliance.config import Config
 from appliance.core.positions import POSITIONS
-from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.service.machines import CannotStart
 from appliance.service.monitors import build_blocking
 from appliance.service.real_machine import open_packet_filter
@@ -47,22 +46,13 @@ def restore(config_file: Path | None, state_dir: Path) -> str:
 def _restored(config: Config, store: SqliteStore, parts: ExitStack) -> str:
     packet_filter, now = open_packet_filter(parts), KernelClock().now()
     enforcement = build_blocking(
-        config=config,
-        packet_filter=packet_filter,
-        store=store,
-        publish=lambda _: None,
-        require_writable=lambda: None,
+        config=config, packet_filter=packet_filter, store=store, publish=lambda _: None, require_writable=lambda: None
     )
     enforcement.restore(now)
-    open_at = _open_interfaces(config, enforcement)
+    tallies = [(one.interface, *enforcement.tally(one)) for one in config.as_departments()]
+    open_at = [interface for interface, wanted, enforced in tallies if enforced < wanted]
     if open_at:
         is_there = packet_filter.interfaces.links().keys() >= set(open_at)
         reason = "; ".join(enforcement.troubles(now)) if is_there else "it does not exist yet"
         raise CannotStart(f"nothing is blocked at {', '.join(open_at)}: {reason}; the service goes on trying")
     return f"{len(enforcement.blocks(now))} blocks are in force"
-
-
-def _open_interfaces(config: Config, enforcement: Enforcement) -> list[str]:
-    """The interfaces of departments at which a block is missing."""
-    tallies = ((one.interface, *enforcement.tally(one)) for one in config.as_departments())
-    return [interface for interface, wanted, enforced in tallies if enforced < wanted]

@@ -28,6 +28,7 @@ from appliance.core.operations.panel_lights import DARK
 from appliance.core.refusal import Refused
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.server.http.listener import Listener
+from appliance.server.pages.cut_off import CutOffPage
 from appliance.service.composition import Appliance
 from appliance.system.device.memory import give_back
 from appliance.system.device.supervisor import ALIVE, READY, STOPPING, VARIABLE, Supervisor
@@ -101,7 +102,9 @@ class Service:
         return (
             Timed("metering", periods.metering, self._meter),
             Timed("enforcement", ENFORCEMENT_S, self._enforce),
-            Timed("audit", AUDIT_S, lambda now: parts.monitors.enforcement.audit(now, _pause)),
+            Timed(
+                "audit", AUDIT_S, lambda now: parts.monitors.enforcement.audit(now, partial(eventlet.sleep, PAUSE_S))
+            ),
             Timed("hits", HITS_S, lambda _: parts.monitors.enforcement.log_hits()),
             Timed("attach", ATTACH_S, lambda _: parts.machine.capture.attach(interfaces)),
             Timed("capture", CAPTURE_S, self._observe),
@@ -127,7 +130,8 @@ class Service:
 
     def _serve_cut_off_page(self) -> list[Any]:
         """The loop that serves the page for hosts that are cut off, where the kernel sends them to it."""
-        port = self._appliance.machine.cut_off_port
+        config, machine = self._appliance.config, self._appliance.machine
+        find, port = self._appliance.monitors.metering.find_cut_off, machine.cut_off_port
         if port is None:
             return []
         try:
@@ -136,10 +140,10 @@ class Service:
             log.warning("port %d cannot be used; hosts that are cut off find no page: %s", port, error.strerror)
             return []
         listener = Listener(
-            self._appliance.cut_off_page,
+            CutOffPage(find, config.zone, config.notice.contact, self._clock, machine.is_simulated),
             connections=CUT_OFF_CONNECTIONS,
             connections_per_network=CUT_OFF_CONNECTIONS_PER_NETWORK,
-            request_s=self._appliance.config.limits.request_deadline,
+            request_s=config.limits.request_deadline,
         )
         return [eventlet.spawn(self._drive, "the cut-off page", partial(listener.serve, listening_socket))]
 
@@ -210,10 +214,6 @@ def _restore(enforcement: Enforcement, now: Moment) -> None:
     enforcement.restore(now)
     gc.freeze()  # else each full collection would walk them all, and stop everybody for a second
     gc.enable()
-
-
-def _pause() -> None:
-    eventlet.sleep(PAUSE_S)
 
 
 def _repeat(row: Timed, clock: Callable[[], Moment]) -> None:

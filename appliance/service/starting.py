@@ -61,7 +61,10 @@ def _serve(config_file: Path | None, state_dir: Path, trial: ConfigTrial, conten
     for handler in logging.getLogger().handlers:
         handler.addFilter(LogRateLimit())
     listening_socket = _listen(config.server.host, config.server.port)
-    _make_folder(state_dir)
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise CannotStart(f"{state_dir}: cannot be made: {error.strerror}; choose another with --state-dir") from None
     machine = simulated_machine(config) if simulate else open_real_machine(config, state_dir)
     appliance = build_appliance(config=config, machine=machine, state_dir=state_dir, trial=trial)
     _announce(appliance, origin, state_dir)
@@ -97,21 +100,12 @@ def _listen(host: str, port: int) -> Any:
         raise CannotStart(f"port {port} on {host} cannot be used: {error.strerror}") from None
 
 
-def _make_folder(state_dir: Path) -> None:
-    try:
-        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise CannotStart(f"{state_dir}: cannot be made: {error.strerror}; choose another with --state-dir") from None
-
-
 def _announce(appliance: Appliance, origin: str, state_dir: Path) -> None:
     server, machine, tls = appliance.config.server, appliance.machine, appliance.authentication.tls
     url = reachable_url(server.host, server.port, tls=server.tls)
     simulated = "\n*** SIMULATED: nothing that this appliance reports is real. ***\n" if machine.is_simulated else ""
     seal = f"Certificate's SHA-256: {tls.fingerprint}\n" if tls else ""
     button = "The button is mocked: kill -USR1 of this process holds it, -USR2 presses it.\n" if machine.press else ""
-    text = (
-        f"{simulated}{origin}\nState: {state_dir}\n{button}"
-        f"Page: {url}/\n{seal}Token: {sys.argv[0]} token --state-dir {state_dir} --role viewer --departments '*'\n"
-    )
-    print(text, flush=True)  # for the person at the console; the log is for later
+    token = f"Token: {sys.argv[0]} token --state-dir {state_dir} --role viewer --departments '*'\n"
+    # For the person at the console; the log is for later.
+    print(f"{simulated}{origin}\nState: {state_dir}\n{button}Page: {url}/\n{seal}{token}", flush=True)

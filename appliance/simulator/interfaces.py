@@ -8,7 +8,7 @@ from appliance.core.metering.usage import ETHERNET_BYTES
 from appliance.core.positions import POSITIONS
 from appliance.simulator.conversations import router_mac
 from appliance.simulator.network import Population
-from appliance.simulator.wire import Simulation, Traffic
+from appliance.simulator.wire import Simulation
 
 Address = IPv4Interface | IPv6Interface
 
@@ -41,27 +41,28 @@ class SimulatedInterfaces:
     def links(self) -> Mapping[str, Link]:
         """Every interface, by name, with absolute counters."""
         at_s = self._simulation.elapsed()
-        carried = {one.index: self._carried(one, at_s) for one in self._simulation.populations}
-        links = [self._loopback()]
+        boot, populations = self._simulation.boot, self._simulation.populations
+        links = [Link("lo", 1, "00:00:00:00:00:00", boot, True, Counters(0, 0), addresses=LOOPBACK_ADDRESSES)]
         if self._simulation.position is not Position.HOST:
-            links.append(self._uplink([two for both in carried.values() for two in both]))
+            links.append(self._uplink(at_s))
         if self._simulation.position is Position.BRIDGE:
-            links.append(self._bridge())
-        for first in {one.interface: one for one in reversed(self._simulation.populations)}.values():
-            sharing = [one for one in self._simulation.populations if one.interface == first.interface]
-            links.append(self._department(sharing, [two for one in sharing for two in carried[one.index]], at_s))
+            # A bridge does not count forwarded traffic as its own.
+            links.append(Link(BRIDGE, 3, "02:53:49:4d:ff:fd", boot, True, Counters(0, 0), addresses=_own(populations)))
+        names = dict.fromkeys(one.interface for one in populations)
+        sharing = [[one for one in populations if one.interface == name] for name in names]
+        links += [self._department(some, at_s) for some in sharing]
         return {link.name: link for link in links}
 
-    def _carried(self, population: Population, at_s: float) -> list[Traffic]:
-        return [self._simulation.wire.carried(device, at_s) for device in population.devices]
+    def _frames(self, populations: Iterable[Population], at_s: float) -> tuple[Carried, Carried]:
+        """The traffic of these departments as Ethernet frames, from and to them."""
+        traffic = [self._simulation.wire.carried(device, at_s) for one in populations for device in one.devices]
+        sent = _framed(sum(one.up_bytes for one in traffic), sum(one.up_packets for one in traffic))
+        received = _framed(sum(one.down_bytes for one in traffic), sum(one.down_packets for one in traffic))
+        return sent, received
 
-    def _loopback(self) -> Link:
-        return Link(
-            "lo", 1, "00:00:00:00:00:00", self._simulation.boot, True, Counters(0, 0), addresses=LOOPBACK_ADDRESSES
-        )
-
-    def _uplink(self, carried: Iterable[Traffic]) -> Link:
-        sent, received = _frames(carried if POSITIONS[self._simulation.position].forwards else ())
+    def _uplink(self, at_s: float) -> Link:
+        forwards = POSITIONS[self._simulation.position].forwards
+        sent, received = self._frames(self._simulation.populations if forwards else (), at_s)
         is_port = self._simulation.position is Position.BRIDGE
         return Link(
             name=UPLINK if all(one.interface != UPLINK for one in self._simulation.populations) else OTHER_UPLINK,
@@ -75,16 +76,11 @@ class SimulatedInterfaces:
             addresses=() if is_port else UPLINK_ADDRESSES,
         )
 
-    def _bridge(self) -> Link:
-        own = tuple(address for one in self._simulation.populations for address in _own(one))
-        # A bridge does not count forwarded traffic as its own.
-        return Link(BRIDGE, 3, "02:53:49:4d:ff:fd", self._simulation.boot, True, Counters(0, 0), addresses=own)
-
-    def _department(self, sharing: list[Population], carried: Iterable[Traffic], at_s: float) -> Link:
+    def _department(self, sharing: list[Population], at_s: float) -> Link:
         """The interface of one department, or of several that share it."""
         position, first = self._simulation.position, sharing[0]
         up = self._simulation.wire.is_up(first, at_s)
-        received, sent = RECEIVED_AND_SENT[POSITIONS[position].facing](*_frames(carried))
+        received, sent = RECEIVED_AND_SENT[POSITIONS[position].facing](*self._frames(sharing, at_s))
         return Link(
             name=first.interface,
             index=4 + first.index,
@@ -94,16 +90,8 @@ class SimulatedInterfaces:
             counters=Counters(received[0], sent[0], received[1], sent[1]),
             speed_bps=SPEED_BPS if up else None,
             master=BRIDGE if position is Position.BRIDGE else None,
-            addresses=tuple(address for one in sharing for address in _own(one)) if position in ADDRESSED else (),
+            addresses=_own(sharing) if position in ADDRESSED else (),
         )
-
-
-def _frames(carried: Iterable[Traffic]) -> tuple[Carried, Carried]:
-    """The traffic as Ethernet frames, from and to the department."""
-    traffic = list(carried)
-    sent = _framed(sum(one.up_bytes for one in traffic), sum(one.up_packets for one in traffic))
-    received = _framed(sum(one.down_bytes for one in traffic), sum(one.down_packets for one in traffic))
-    return sent, received
 
 
 def _framed(l3_bytes: int, packets: int) -> Carried:
@@ -111,7 +99,6 @@ def _framed(l3_bytes: int, packets: int) -> Carried:
     return l3_bytes + ETHERNET_BYTES * (packets + asked) + ARP_BYTES * asked, packets + asked
 
 
-def _own(population: Population) -> tuple[Address, ...]:
-    if population.own is None:
-        return ()
-    return (ip_interface(f"{population.own}/{population.network.prefixlen}"),)
+def _own(populations: Iterable[Population]) -> tuple[Address, ...]:
+    """The appliance's addresses in these departments."""
+    return tuple(ip_interface(f"{one.own}/{one.network.prefixlen}") for one in populations if one.own is not None)

@@ -10,6 +10,7 @@ hosts matter.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from operator import sub
 
 from appliance.core.blocking.targets import overlap
 from appliance.core.machine import Facing, Network
@@ -57,13 +58,11 @@ class SimulatedMeters:
 
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
         """Limit each of these hosts to its remaining bytes."""
-        at_s = self._simulation.elapsed()
         for (department, *_), meter in self._meters.items():
             for device in meter.devices:
                 left_bytes = left.get(department, {}).get(str(device.address))
                 if left_bytes is not None:
-                    carried_bytes = self._simulation.wire.carried(device, at_s).total_bytes
-                    self._host_stops[department, device] = carried_bytes + left_bytes
+                    self._host_stops[department, device] = self._carried_bytes(device) + left_bytes
         self._apply_limits()
         return None
 
@@ -80,13 +79,10 @@ class SimulatedMeters:
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
         """By department and address, the meters of hosts that ever had traffic."""
+        by_meter = {name: self._devices_of(meter) for (name, *_), meter in self._meters.items()}
         return {
-            name: {
-                str(device.address): reading
-                for device, reading in self._devices_of(meter).items()
-                if reading.total_bytes
-            }
-            for (name, *_), meter in self._meters.items()
+            name: {str(device.address): reading for device, reading in readings.items() if reading.total_bytes}
+            for name, readings in by_meter.items()
         }
 
     def refused(self) -> int:
@@ -96,32 +92,24 @@ class SimulatedMeters:
     def _update_meters(self) -> None:
         """Make the meters of the new plans; existing ones keep their counts, and count their new members."""
         at_s = self._simulation.elapsed()
-        members = {_key(plan): self._members(plan) for plan in self._plans}
-        members |= self._unclaimed()
+        members = {_key(plan): self._members(plan) for plan in self._plans} | self._unclaimed()
         meters: dict[_Key, _Meter] = {}
         for key, devices in members.items():
-            former = self._meters.get(key) or self._new_meter(key[0])
+            former = self._meters.get(key)
+            if former is None:
+                self._made += 1
+                former = _Meter(f"{self._simulation.boot}/{key[0]}/{self._made}")
             since = {device: self._simulation.wire.carried(device, at_s) for device in devices}
             meters[key] = _Meter(former.identity, devices, since, self._devices_of(former))
         self._meters = meters
 
-    def _new_meter(self, name: str) -> _Meter:
-        self._made += 1
-        return _Meter(f"{self._simulation.boot}/{name}/{self._made}")
-
     def _members(self, plan: Plan) -> frozenset[Device]:
         """The devices that the plan counts and limits: those of its networks, or all that no other plan claims."""
-        others = [one.networks for one in self._plans if one.interface == plan.interface and one is not plan]
-        return frozenset(
-            device
-            for device in self._at(plan.interface)
-            if not _is_in(device, plan.exempt)
-            and (
-                _is_in(device, plan.networks)
-                if plan.networks
-                else not any(_is_in(device, networks) for networks in others)
-            )
-        )
+        here = [device for device in self._at(plan.interface) if not _is_in(device, plan.exempt)]
+        if plan.networks:
+            return frozenset(device for device in here if _is_in(device, plan.networks))
+        others = [network for one in self._plans if one.interface == plan.interface for network in one.networks]
+        return frozenset(device for device in here if not _is_in(device, others))
 
     def _unclaimed(self) -> dict[_Key, frozenset[Device]]:
         """By interface, the devices that no plan claims; not where a plan claims the whole interface."""
@@ -140,18 +128,19 @@ class SimulatedMeters:
     def _plan_limits(self, plan: Plan) -> list[TrafficLimit]:
         if plan.facing is Facing.MIRRORED:
             return []
-        meter = self._meters[_key(plan)]
-        counted = {device: reading.total_bytes for device, reading in self._devices_of(meter).items()}
-        whole = self._limit(meter.devices, plan.stop_at_bytes, sum(counted.values()), plan.throttle_bytes_s)
-        return [whole, *self._host_limits(plan, meter.devices)]
+        meter, stop = self._meters[_key(plan)], plan.stop_at_bytes
+        if stop is not None:  # the plan's is in the meter's count, the wire's in that from the machine's start
+            counted_bytes = sum(reading.total_bytes for reading in self._devices_of(meter).values())
+            stop += self._carried_bytes(*meter.devices) - counted_bytes
+        return [TrafficLimit(meter.devices, stop, plan.throttle_bytes_s), *self._host_limits(plan, meter.devices)]
 
     def _host_limits(self, plan: Plan, devices: frozenset[Device]) -> list[TrafficLimit]:
         """A limit for each host; one without remaining bytes given has the whole limit from now on."""
         if plan.host_limit_bytes is None:
             return []
-        at_s, limits = self._simulation.elapsed(), []
+        limits = []
         for device in devices:
-            carried_bytes = self._simulation.wire.carried(device, at_s).total_bytes
+            carried_bytes = self._carried_bytes(device)
             stop = self._host_stops.setdefault((plan.department, device), carried_bytes + plan.host_limit_bytes)
             if plan.host_bytes_s is None:
                 limits.append(TrafficLimit(frozenset({device}), stop))
@@ -159,30 +148,18 @@ class SimulatedMeters:
                 limits.append(TrafficLimit(frozenset({device}), None, plan.host_bytes_s))
         return limits
 
-    def _limit(
-        self, devices: frozenset[Device], stop_at_bytes: int | None, counted_bytes: int, bytes_s: int | None = None
-    ) -> TrafficLimit:
-        """The limit in the wire's count, from the machine's start; a plan's limit is in the meter's count."""
-        if stop_at_bytes is None:
-            return TrafficLimit(devices, None, bytes_s)
+    def _carried_bytes(self, *devices: Device) -> int:
         at_s = self._simulation.elapsed()
-        carried_bytes = sum(self._simulation.wire.carried(device, at_s).total_bytes for device in devices)
-        return TrafficLimit(devices, carried_bytes + stop_at_bytes - counted_bytes, bytes_s)
+        return sum(self._simulation.wire.carried(device, at_s).total_bytes for device in devices)
 
     def _devices_of(self, meter: _Meter) -> Mapping[Device, Reading]:
         """The meter's count of each device until now."""
         at_s = self._simulation.elapsed()
         counted = dict(meter.carried)
         for device in meter.devices:
-            now, since = self._simulation.wire.carried(device, at_s), meter.since[device]
-            more = Reading(
-                identity=f"{meter.identity}/{device.address}",
-                up_bytes=now.up_bytes - since.up_bytes,
-                down_bytes=now.down_bytes - since.down_bytes,
-                up_packets=now.up_packets - since.up_packets,
-                down_packets=now.down_packets - since.down_packets,
-            )
-            counted[device] = _sum(more.identity, [more, counted[device]]) if device in counted else more
+            identity, now = f"{meter.identity}/{device.address}", self._simulation.wire.carried(device, at_s)
+            more = Reading(identity, *map(sub, _counts(now), _counts(meter.since[device])))
+            counted[device] = _sum(identity, [more, counted[device]]) if device in counted else more
         return counted
 
 
@@ -191,14 +168,11 @@ def _key(plan: Plan) -> _Key:
 
 
 def _sum(identity: str, readings: Iterable[Reading]) -> Reading:
-    counted = list(readings)
-    return Reading(
-        identity,
-        sum(one.up_bytes for one in counted),
-        sum(one.down_bytes for one in counted),
-        sum(one.up_packets for one in counted),
-        sum(one.down_packets for one in counted),
-    )
+    return Reading(identity, *map(sum, zip(*map(_counts, readings), strict=True)))
+
+
+def _counts(counted: Traffic | Reading) -> tuple[int, int, int, int]:
+    return counted.up_bytes, counted.down_bytes, counted.up_packets, counted.down_packets
 
 
 def _is_in(device: Device, networks: Iterable[Network]) -> bool:

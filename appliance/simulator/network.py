@@ -5,19 +5,19 @@ variations around it; each device has a share. Everything is a function of the s
 depend on how often it is read.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import islice
 from math import exp, pi, sin
 
 from appliance.config import Config
 from appliance.core.blocking.protection import Protected, Protections
 from appliance.core.metering.department import Department
+from appliance.simulator.frames import Address
 from appliance.simulator.scenario import seeded_random
 
-Address = IPv4Address | IPv6Address
 Rate = tuple[float, float]  # bytes per second from a device, and toward it
 
 DAY_S = 1800.0
@@ -99,10 +99,6 @@ class Population:
     def device_for(self, pick: float) -> Device:
         """The device for an act's `pick`, 0..1."""
         return self.suspects[int(pick * len(self.suspects))]
-
-    def active_devices(self, at_s: float, is_stopped: Callable[[Device], bool]) -> list[Device]:
-        """The devices that are present and not stopped."""
-        return [one for one in self.devices if not one.away_s(at_s) and not is_stopped(one)]
 
     def rates(self, at_s: float, users: list[Device], downloads: Mapping[Device, float]) -> Mapping[Device, Rate]:
         """The rate of each of these devices, within the capacity of the department's line.

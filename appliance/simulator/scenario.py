@@ -8,7 +8,7 @@ people and cables do; the appliance's reaction is its own.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cached_property
+from functools import lru_cache
 from random import Random
 
 
@@ -36,10 +36,6 @@ class Act:
     department: int = FIRST
     pick: float = 0.0
     strength: float = 1.0
-
-    def is_on(self, at_s: float) -> bool:
-        """Whether it goes on at this second."""
-        return self.at_s <= at_s < self.at_s + self.lasts_s
 
 
 # The operator's order follows the scan and avoids the maintenance, which would refuse it. The download comes when the
@@ -75,38 +71,25 @@ def seeded_random(*parts: object) -> Random:
     return Random("/".join(map(str, parts)))  # noqa: S311  simulated traffic needs no secrets
 
 
-@dataclass(frozen=True)
-class Round:
-    """One pass through the acts: number 0 is the first minute, later ones repeat."""
-
-    seed: int
-    number: int
-
-    @cached_property
-    def acts(self) -> tuple[Act, ...]:
-        """Its acts, in order."""
-        chance = seeded_random(self.seed, "round", self.number)
-        pick = chance.random()
-        if self.number == 0:
-            return tuple(
-                replace(act, pick=_other(pick) if act.kind is ActKind.DOWNLOAD else pick) for act in FIRST_MINUTE
-            )
-        begins_s = self.number * ROUND_S + chance.uniform(-SHIFT_S, SHIFT_S)
-        return tuple(
+@lru_cache(maxsize=4)
+def acts_of_round(seed: int, number: int) -> tuple[Act, ...]:
+    """The acts of one pass, in order: number 0 is the first minute, later ones repeat."""
+    chance = seeded_random(seed, "round", number)
+    pick = chance.random()
+    acts: tuple[Act, ...] = FIRST_MINUTE
+    if number > 0:
+        begins_s = number * ROUND_S + chance.uniform(-SHIFT_S, SHIFT_S)
+        acts = tuple(
             replace(
                 act,
                 at_s=begins_s + act.at_s,
                 lasts_s=act.lasts_s * chance.uniform(*STRETCH),
-                pick=_other(pick) if act.kind is ActKind.DOWNLOAD else pick,
                 strength=act.strength * chance.uniform(*STRENGTH),
             )
             for act in REPEATED
         )
-
-
-def _other(pick: float) -> float:
-    """A device other than the scanner, which a block may have stopped."""
-    return (pick + 0.5) % 1
+    other = (pick + 0.5) % 1  # a device other than the scanner, which a block may have stopped
+    return tuple(replace(act, pick=other if act.kind is ActKind.DOWNLOAD else pick) for act in acts)
 
 
 class Scenario:
@@ -114,20 +97,14 @@ class Scenario:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._round = Round(seed, 0)
 
     def under_way(self, kind: ActKind, at_s: float) -> Iterator[Act]:
         """The acts of this kind that are under way at this second."""
-        return (act for act in self._acts(at_s) if act.kind is kind and act.is_on(at_s))
+        acts = acts_of_round(self._seed, int(at_s // ROUND_S))
+        return (act for act in acts if act.kind is kind and act.at_s <= at_s < act.at_s + act.lasts_s)
 
     def begun(self, kind: ActKind, after_s: float, until_s: float) -> list[Act]:
         """The acts of this kind that begin within `after_s < begin <= until_s`."""
         numbers = range(int(max(0.0, after_s) // ROUND_S), int(until_s // ROUND_S) + 1)
-        acts = (act for number in numbers for act in Round(self._seed, number).acts)
+        acts = (act for number in numbers for act in acts_of_round(self._seed, number))
         return [act for act in acts if act.kind is kind and after_s < act.at_s <= until_s]
-
-    def _acts(self, at_s: float) -> tuple[Act, ...]:
-        number = int(at_s // ROUND_S)
-        if number != self._round.number:
-            self._round = Round(self._seed, number)
-        return self._round.acts

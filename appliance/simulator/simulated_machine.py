@@ -24,7 +24,7 @@ class SimulatedMachine:
 
     def __init__(self, config: Config, seed: int, clock: Callable[[], Moment]) -> None:
         started = clock()
-        self._clock, self._started_s, self._looked_s = clock, started.monotonic_s, 0.0
+        self.clock, self._started_s, self._looked_s = clock, started.monotonic_s, 0.0
         populations, scenario, buffer = populate(config, seed), Scenario(seed), CaptureBuffer()
         interfaces = [one.interface for one in populations]
         self.upstream = SimulatedUpstream()
@@ -53,7 +53,7 @@ class SimulatedMachine:
         return [] if self.panel.shows_maintenance else [self._order(act) for act in acts]
 
     def _elapsed_s(self) -> float:
-        return self._clock().monotonic_s - self._started_s
+        return self.clock().monotonic_s - self._started_s
 
     def _order(self, act: Act) -> BlockRequest:
         population = self._simulation.populations[act.department]

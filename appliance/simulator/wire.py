@@ -5,7 +5,7 @@ grows. A block or an outage takes effect with the next tick; a traffic limit wit
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 
@@ -13,7 +13,7 @@ from appliance.core.machine import Frame, Position
 from appliance.simulator.conversations import SITES, scan_frames, site_address, visit_frames
 from appliance.simulator.frames import Address
 from appliance.simulator.network import Device, Population, Rate
-from appliance.simulator.scenario import ActKind, Scenario, seeded_random
+from appliance.simulator.scenario import Act, ActKind, Scenario, seeded_random
 
 TICK_S = 0.25  # a power of two, so that the seconds of ticks are exact; short enough to seem immediate
 PACKET_BYTES = 900  # mean of full segments and acknowledgements
@@ -134,7 +134,7 @@ class Wire:
 
     def users(self, population: Population, at_s: float) -> list[Device]:
         """The devices that are present and neither blocked nor at their limit."""
-        return population.active_devices(at_s, lambda device: not self._may_pass(population, device, at_s))
+        return [one for one in population.devices if not one.away_s(at_s) and self._may_pass(population, one, at_s)]
 
     def _carried(self, device: Device, passed_s: float) -> Traffic:
         before, (up, down) = self._totals[device], self._rates.get(device, (0.0, 0.0))
@@ -156,7 +156,10 @@ class Wire:
             if not self.is_up(population, at_s):
                 continue
             users = self.users(population, at_s)
-            self._wanted.update(population.rates(at_s, users, self._downloads(population, at_s)))
+            downloads = {
+                population.device_for(act.pick): act.strength for act in self._acts(ActKind.DOWNLOAD, population, at_s)
+            }
+            self._wanted.update(population.rates(at_s, users, downloads))
             for data in self._tick_frames(population, users, at_s):
                 self._buffer.receive(Frame(population.interface, data))
         self._apply_limits()
@@ -184,17 +187,9 @@ class Wire:
     def _total_bytes(self, limit: TrafficLimit) -> int:
         return sum(self._totals[one].total_bytes for one in limit.devices)
 
-    def _downloads(self, population: Population, at_s: float) -> Mapping[Device, float]:
-        acts = [
-            act
-            for act in self._scenario.under_way(ActKind.DOWNLOAD, at_s)
-            if self._populations[act.department] is population
-        ]
-        downloads: dict[Device, float] = {}
-        for act in acts:
-            device = population.device_for(act.pick)
-            downloads[device] = downloads.get(device, 0.0) + act.strength
-        return downloads
+    def _acts(self, kind: ActKind, population: Population, at_s: float) -> list[Act]:
+        """The department's acts of this kind that are under way; a round has one of each at a time."""
+        return [one for one in self._scenario.under_way(kind, at_s) if self._populations[one.department] is population]
 
     def _may_pass(self, population: Population, device: Device, at_s: float) -> bool:
         is_used_up = any(
@@ -215,9 +210,8 @@ class Wire:
             return not is_denied and not self._is_stopped(interface, server, at_s)
 
         frames = [*visit_frames(population, users, TICK_S, chance, may_visit)]
-        for act in self._scenario.under_way(ActKind.SCAN, at_s):
-            device = population.device_for(act.pick)
-            if self._populations[act.department] is population and self._may_pass(population, device, at_s):
+        for act in self._acts(ActKind.SCAN, population, at_s):
+            if self._may_pass(population, population.device_for(act.pick), at_s):
                 frames += scan_frames(population, act, at_s, TICK_S)
         return frames
 

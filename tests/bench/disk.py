@@ -13,21 +13,21 @@ import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
-from appliance.core.machine import Position
-from appliance.core.metering.department import Department
-from appliance.core.metering.quota import Limits, QuotaKind
 from appliance.core.moment import Moment
-from appliance.monitor.metering.departments import CHECKPOINT_S, Metering
+from appliance.monitor.metering.departments import CHECKPOINT_S
 from appliance.system.storage.store import SqliteStore
-from tests.bench.history import MIDNIGHT, SIZES, ZONE, Run, written_bytes
+from tests.bench.history import MIDNIGHT, SIZES, Run, written_bytes
+from tests.bench.metering import built
 from tests.lab.network import network
-from tests.monitor.kernel import INTERFACE, Kernel
+from tests.monitor.kernel import Kernel
 
 DAY_S = 86400
 PARTS = 6  # of the day, one of which is run: each is like the other
 MOST_BYTES = {4: 25_000_000, 64: 100_000_000}
-LIMIT_BYTES = 10**12  # a quota each, that the day's traffic stays within
+# Quotas that the day's traffic stays within.
+QUOTA = '{ daily = "1 TB", weekly = "1 TB", monthly = "1 TB", hosts = { daily = "1 TB" } }'
 SAVES_A_DAY = DAY_S // 300  # vnstatd's default: every five minutes
 VNSTAT = """
 DatabaseDir "{folder}"
@@ -62,17 +62,9 @@ def _books(folder: Path, departments: int, hosts: int) -> int:
     kernel, path = Kernel(), folder / "appliance.sqlite3"
     store = SqliteStore(path)
     names = [f"department{number}" for number in range(departments)]
-    limits, host_limits = Limits(dict.fromkeys(QuotaKind, LIMIT_BYTES)), Limits({QuotaKind.DAILY: LIMIT_BYTES})
-    metering = Metering(
-        [Department(name, name, INTERFACE, limits, host_limits=host_limits) for name in names],
-        position=Position.GATEWAY,
-        zone=ZONE,
-        interfaces=kernel,
-        flows=kernel,
-        meters=kernel,
-        store=store,
-        publish=lambda _: None,
-    )
+    networks = {name: f"10.{number}.0.0/16" for number, name in enumerate(names)}
+    machine = SimpleNamespace(interfaces=kernel, flows=kernel, meters=kernel)
+    metering = built(machine, store, networks, QUOTA, lambda _: None)
     metering.step(Moment(MIDNIGHT, 0.0, is_trusted=True))
     _sync(path)
     before = written_bytes()

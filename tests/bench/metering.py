@@ -12,16 +12,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from types import SimpleNamespace
 
-from appliance.core.machine import Network, Position
-from appliance.core.metering.department import Department
-from appliance.core.metering.quota import Action, Limits, QuotaKind
+from appliance.config import parse
+from appliance.core.machine import Network
 from appliance.core.metering.usage import count_connections
 from appliance.core.moment import Moment
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.hosts import LOOK_S
 from appliance.monitor.metering.utilization import FLOWS_S
+from appliance.ports import Publisher
+from appliance.service.monitors import Foundation, build_metering
 from appliance.system.network.flows import ConntrackFlows
 from appliance.system.network.interfaces import RtnetlinkInterfaces
 from appliance.system.nftables.libnftables import Nftables
@@ -37,6 +38,7 @@ from tests.lab.network import network
 FLOWS = 50_000
 REPEATS = 10
 MINUTE_S = 60
+QUOTA = '{ daily = "1 TiB", on_exceeded = "block", hosts = { daily = "1 TiB" } }'
 FEWER = 4  # times fewer hosts, to see how the cost grows
 
 
@@ -57,6 +59,18 @@ def run() -> list[str]:
     ]
 
 
+def built(
+    machine: SimpleNamespace, store: SqliteStore, networks: Mapping[str, object], quota: str, publish: Publisher
+) -> Metering:
+    """Metering of departments with these networks at one interface. `quota`: of each, as a configuration writes it."""
+    text = '[appliance]\nposition = "gateway"\ntimezone = "Europe/Berlin"\n' + "".join(
+        f'[[departments]]\nid = "{name}"\ninterface = "eth1"\nsubnets = ["{network}"]\nquota = {quota}\n'
+        for name, network in networks.items()
+    )
+    config = parse(text.encode(), "the bench's configuration")
+    return build_metering(Foundation(config=config, machine=machine, store=store, publish=publish))
+
+
 class Rig:
     """The real parts of metering in the lab's appliance. `hosts`: that have a meter."""
 
@@ -71,23 +85,11 @@ class Rig:
             self.shown = Nfnetlink(TABLE)
             self._meters = NftablesMeters(Nftables(), self.shown, SetElements(), "boot")
             self.interfaces = RtnetlinkInterfaces("boot")
-        limits = Limits({QuotaKind.DAILY: 1 << 40}, on_exceeded=Action.BLOCK)
         self._plans = [replace(plan, host_limit_bytes=1 << 40) for plan in _plans()]
-        departments = [
-            Department(plan.department, plan.department, plan.interface, limits, plan.networks, host_limits=limits)
-            for plan in self._plans
-        ]
-        self._store = SqliteStore(folder / "store.sqlite3")
-        self._metering = Metering(
-            departments,
-            position=Position.GATEWAY,
-            zone=ZoneInfo("Europe/Berlin"),
-            interfaces=self.interfaces,
-            flows=self._flows,
-            meters=self._meters,
-            store=self._store,
-            publish=lambda event: event.payload() and None,
-        )
+        machine = SimpleNamespace(interfaces=self.interfaces, flows=self._flows, meters=self._meters)
+        networks = {plan.department: plan.networks[0] for plan in self._plans}
+        store = SqliteStore(folder / "store.sqlite3")
+        self._metering = built(machine, store, networks, QUOTA, lambda event: event.payload() and None)
         with lab.appliance.entered():
             self._metering.step(_at(0))
         _show_hosts(lab, hosts, FLOWS // hosts)  # nobody answers them: the kernel forgets them after 30 s

@@ -1,7 +1,6 @@
 """Puts together what decides who gets in: people, tokens, audit trail, pairing and TLS."""
 
 import logging
-from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -9,7 +8,6 @@ from eventlet import tpool
 
 from appliance.config import Config, ServerSection
 from appliance.config.sections import OWN_FILE, certificate_file
-from appliance.core.machine import Link
 from appliance.core.moment import Moment
 from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
@@ -50,21 +48,17 @@ class Authentication:
         self.audit = AuditRecords(self.audit_store)
         self.people = People(self._people_store, self.authenticator, GreenPasswordHashing(), self.audit)
         self.pairing = Pairing(lambda: not self.people.has_administrator(), announce)
-        self._security = None
-        if config.server.tls:
-            self._security = ServerCertificate(
-                config.server, state_dir, machine.interfaces.links(), machine.clock().wall
-            )
-        self.tls = self._security.tls if self._security else None
+        self._certificate = ServerCertificate(config.server, state_dir, machine) if config.server.tls else None
+        self.tls = self._certificate.tls if self._certificate else None
 
     def renew_certificate(self, now: Moment) -> None:
         """Replace the appliance's own certificate before it expires; later connections get the new one."""
-        if self._security is None or not now.is_trusted:
+        if self._certificate is None or not now.is_trusted:
             return  # a wrong clock would replace a good certificate
         try:
-            if tpool.execute(self._security.renew, now.wall):
-                self._security.tls.load()
-                log.warning("there is a new certificate; its fingerprint is %s", self._security.tls.fingerprint)
+            if tpool.execute(self._certificate.renew, now.wall):
+                self._certificate.tls.load()
+                log.warning("there is a new certificate; its fingerprint is %s", self._certificate.tls.fingerprint)
         except CertificateUnavailable as error:
             log.error("%s", error)
 
@@ -83,13 +77,15 @@ def announce(text: str) -> None:
 class ServerCertificate:
     """The server's TLS: with the operator's certificate, or with one of its own."""
 
-    def __init__(self, server: ServerSection, state_dir: Path, links: Mapping[str, Link], wall: datetime) -> None:
+    def __init__(self, server: ServerSection, state_dir: Path, machine: Machine) -> None:
         """Make a certificate where the operator has given none and none exists. Raises `CannotStart`."""
-        self._names = names_of(links.values())
+        links = machine.interfaces.links().values()
+        addresses = {str(one.ip) for link in links for one in link.addresses if not one.is_link_local}
+        self._names = [*certificate.host_names(), *sorted(addresses)]  # by which clients reach this computer
         self._own = None if server.certificate else state_dir / OWN_FILE
         try:
             if self._own:
-                certificate.ensure(self._own, self._names, wall, write_private, even_if_old=True)
+                certificate.ensure(self._own, self._names, machine.clock().wall, write_private, even_if_old=True)
             path = certificate_file(server, state_dir)
             self.tls = Tls(path, Path(server.key) if server.key else path)
         except (CertificateUnavailable, TlsUnavailable) as error:
@@ -100,12 +96,5 @@ class ServerCertificate:
 
         `wall`: of a clock that is trusted. Takes a second or two; it is run beside the event loop.
         """
-        return self._own is not None and certificate.ensure(
-            self._own, self._names, wall, write_private, even_if_old=False
-        )
-
-
-def names_of(links: Iterable[Link]) -> list[str]:
-    """The names and the present addresses of this computer, by which clients reach it."""
-    addresses = {str(one.ip) for link in links for one in link.addresses if not one.is_link_local}
-    return [*certificate.host_names(), *sorted(addresses)]
+        own, names = self._own, self._names
+        return own is not None and certificate.ensure(own, names, wall, write_private, even_if_old=False)

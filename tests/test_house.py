@@ -6,7 +6,7 @@ from tests.house import House
 
 MOST_FILES = 13  # of a folder: a list that is taken in at a glance
 LONGEST_FUNCTION = 60  # lines: what a screen shows
-LONGEST_CONSTRUCTOR = 25  # lines: beyond that an object is put together from too many things
+LONGEST_CONSTRUCTOR = 25  # lines: beyond that an object is put together from too many things; a rung of the ladder too
 MOST_REPEATED_FILES = 6  # names: the simulator's parts are called like the real ones
 MOST_REPEATED_CLASSES = 0
 
@@ -23,6 +23,12 @@ def test_no_folder_holds_more_files_than_one_takes_in_at_a_glance(house: House) 
 @pytest.mark.parametrize(("constructors", "most"), [(False, LONGEST_FUNCTION), (True, LONGEST_CONSTRUCTOR)])
 def test_no_function_is_longer_than_one_reads_in_one_go(house: House, constructors: bool, most: int) -> None:
     assert [one for one in house.function_lengths(constructors=constructors) if one[0] > most] == []
+
+
+def test_no_rung_of_the_composition_is_longer_than_a_constructor(house: House) -> None:
+    rungs = [one for one in house.function_lengths(constructors=False) if one[1].partition(":")[2].startswith("build_")]
+    assert rungs
+    assert [one for one in rungs if one[0] > LONGEST_CONSTRUCTOR] == []
 
 
 def test_no_modules_import_one_another_in_a_circle(house: House) -> None:

@@ -133,7 +133,6 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     history = build_history(config=base.config, history_store=disk.history_store)
     lists = ListImports(base.config.as_block_lists(), enforcement, fetch, tpool.execute)
     sources = [one.troubles for one in (metering, disk.state, history, trial, lists, enforcement)]
-    status = build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources)
     return Monitors(
         maintenance_mode=maintenance_mode,
         metering=metering,
@@ -141,7 +140,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
         insight=insight,
         history=history,
         lists=lists,
-        status=status,
+        status=build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources),
     )
 
 

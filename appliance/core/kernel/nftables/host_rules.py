@@ -28,11 +28,6 @@ Left = Mapping[bytes, int]  # by a host's address, bytes; below 0: more was used
 Shown = Mapping[bytes, tuple[int, int]]  # by a host's address, bytes seen, but no more than the limit, and the limit
 
 
-def holds_hosts(plan: Plan) -> bool:
-    """Whether each host of the department has a limit."""
-    return plan.host_limit_bytes is not None
-
-
 def left_name(plan: Plan, version: int) -> str:
     """The name of the set of what each host has left."""
     return object_name(f"left{version}", plan)
@@ -50,7 +45,7 @@ def host_objects(plan: Plan) -> Objects:
         name: host_set(version, REMEMBERED_S)
         for version in nft.PROTOCOLS
         for name in (left_name(plan, version), beyond_name(plan, version))
-        if holds_hosts(plan)
+        if plan.host_limit_bytes is not None
     }
 
 

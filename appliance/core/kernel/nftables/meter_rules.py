@@ -52,7 +52,10 @@ def layout(plans: Sequence[Plan], *, shares: Mapping[str, int] | None = None, le
 
 
 def _add_interface(table: Layout, plans: Sequence[Plan], everywhere: Sequence[Plan], shares: Mapping[str, int]) -> None:
-    """Add the base chains of one interface, and the chains and meters of its departments. `plans`: of the interface."""
+    """Add the base chains of one interface, and the chains and meters of its departments.
+
+    `plans`: of the interface; `everywhere`: of all interfaces.
+    """
     rest = [plan for plan in plans if not plan.networks] or [unclaimed(plans)]
     for plan in plans:
         _add_department(table, plan, plans, shares.get(plan.department, 1))

@@ -34,20 +34,6 @@ class LearnedAddress:
     ends: float
 
 
-@dataclass(frozen=True, slots=True)
-class SparedAddress:
-    """An address that a blocked name resolves to, but a rule protects."""
-
-    name: str
-    address: str
-    rule: str
-
-    @property
-    def text(self) -> str:
-        """A sentence for people."""
-        return f"the blocked {self.name} resolves to {self.address}, which is not blocked: {self.rule}"
-
-
 class BlockedNames:
     """The blocked names, and the addresses that they were seen to resolve to."""
 
@@ -55,7 +41,7 @@ class BlockedNames:
         self._blocks: dict[str, dict[BlockKey, Block]] = {}
         self._learned: dict[BlockKey, dict[str, LearnedAddress]] = {}
         self._count = 0
-        self.spared: dict[str, SparedAddress] = {}  # by name: the latest
+        self.spared: dict[str, str] = {}  # by name: a sentence about its latest address that a rule protects
 
     def put(self, block: Block) -> None:
         """Add the block of a name."""
@@ -120,11 +106,10 @@ class BlockedNames:
             for address in answer.addresses:
                 rule = protections.rule_for(address)
                 if rule is not None:
-                    self.spared[block.target] = SparedAddress(answer.name, address, rule)
+                    spared = f"the blocked {answer.name} resolves to {address}, which is not blocked: {rule}"
+                    self.spared[block.target] = spared
                     continue
-                ends = at_s + hold_s
-                if block.expires_at is not None:
-                    ends = min(ends, block.expires_at.timestamp())
+                ends = min(at_s + hold_s, block.ends_s)
                 known = self.learned(block.key).get(address)
                 if (known.ends < at_s + (ends - at_s) / 2) if known else self._count < MOST_LEARNED:
                     yield LearnedAddress(block.key, address, ends)

@@ -88,12 +88,10 @@ class Cover:
 
     def _put(self, one: Range) -> None:
         bounds = one.first, one.last
-        owners = self._ranges.get(bounds)
-        if owners is None:
-            self._ranges[bounds] = {one.owner: one}
+        owners = self._ranges.setdefault(bounds, {})
+        if not owners:
             insort(self._bounds, bounds)
-        else:
-            owners[one.owner] = one
+        owners[one.owner] = one
 
     def _take(self, one: Range) -> None:
         bounds = one.first, one.last

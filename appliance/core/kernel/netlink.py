@@ -25,21 +25,19 @@ INTERFACE_REQUEST = Struct("=16si20x")  # linux/if.h: struct ifreq: name, index
 
 def attributes(tree: bytes) -> dict[int, bytes]:
     """The attributes of one level of a tree, by type."""
-    found = {}
-    at, end = 0, len(tree)
-    while at < end:
-        length, kind = ATTRIBUTE.unpack_from(tree, at)
-        found[kind & TYPE_MASK] = tree[at + 4 : at + length]
-        at += (length + 3) & ~3
-    return found
+    return {kind & TYPE_MASK: payload for kind, payload in _level(tree)}
 
 
 def members(tree: bytes) -> Iterator[bytes]:
     """The members of an attribute that is a list."""
-    at, end = 0, len(tree)
-    while at < end:
-        length, _ = ATTRIBUTE.unpack_from(tree, at)
-        yield tree[at + 4 : at + length]
+    return (payload for _, payload in _level(tree))
+
+
+def _level(tree: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at < len(tree):
+        length, kind = ATTRIBUTE.unpack_from(tree, at)
+        yield kind, tree[at + 4 : at + length]
         at += (length + 3) & ~3
 
 

@@ -144,19 +144,16 @@ class Enforcement:
 
     def is_enforced(self, block: Block) -> bool:
         """Whether the block is in force at an interface of one of its departments, as far as is known."""
-        absent = self._reconciler.absent()
+        absent, present = self._reconciler.absent, self._reconciler.present
         if not self.can_enforce or absent is None or block.key in absent:
             return False
-        return any(
-            interface in self._reconciler.present
-            for department, interface in self._interfaces.items()
-            if block.department in {None, department}
-        )
+        concerned = [one for one in self._interfaces if block.department in {None, one}]
+        return any(self._interfaces[one] in present for one in concerned)
 
     def tally(self, department: Department) -> tuple[int, int]:
         """The number of blocks that concern the department, and how many of them are in force."""
         wanted = self._index.count(department.id)
-        absent = self._reconciler.absent()
+        absent = self._reconciler.absent
         if not self.can_enforce or absent is None or department.interface not in self._reconciler.present:
             return wanted, 0
         lost = [block for key in absent if (block := self._index.get(key)) is not None]
@@ -164,7 +161,7 @@ class Enforcement:
 
     def troubles(self, now: Moment) -> Sequence[str]:
         """Sentences for people: what is not in force and why, recent tampering, and addresses that were spared."""
-        spared = [one.text for one in self._index.names.spared.values()]
+        spared = self._index.names.spared.values()
         return [*self._reconciler.troubles(now), *self._dns_reconciler.troubles(now), *spared]
 
     def stopped(self) -> Mapping[str, int]:

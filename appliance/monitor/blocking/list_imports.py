@@ -81,28 +81,23 @@ class ListImports:
     """Keeps the blocks of the configured lists equal to their entries."""
 
     def __init__(self, lists: Sequence[BlockList], enforcement: Blocks, fetch: Fetch, aside: Aside) -> None:
-        self._listings = [Listing(known) for known in lists]
+        self.listings = tuple(Listing(known) for known in lists)  # all, with their state
         self._enforcement = enforcement
         self._fetch = fetch
         self._aside = aside
         self._orphans: list[Block] | None = None
 
-    @property
-    def listings(self) -> Sequence[Listing]:
-        """All lists with their state."""
-        return tuple(self._listings)
-
     def troubles(self, _: Moment) -> Sequence[str]:
         """Sentences for people: which lists are not up to date, and why."""
-        return [f"the list {one.known.name} is not up to date: {one.trouble}" for one in self._listings if one.trouble]
+        return [f"the list {one.known.name} is not up to date: {one.trouble}" for one in self.listings if one.trouble]
 
     def step(self, now: Moment) -> None:
         """Do one piece of the work that is pending, or else read one list that is due."""
         if self._orphans is None:
-            known = [one.known for one in self._listings]
+            known = [one.known for one in self.listings]
             self._orphans = list(find_orphans(known, self._enforcement.blocks(now)))
-        pending = next((one for one in self._listings if one.pending), None)
-        due = [one for one in self._listings if one.due_s <= now.monotonic_s]
+        pending = next((one for one in self.listings if one.pending), None)
+        due = [one for one in self.listings if one.due_s <= now.monotonic_s]
         try:
             if self._orphans:
                 self._lift(self._orphans, now)

@@ -6,7 +6,7 @@ transaction. The audit checks that trust: it compares all elements, in small ste
 """
 
 import logging
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from appliance.core.blocking.block_index import IndexChange
 from appliance.core.blocking.cover import Cover, Range
@@ -31,31 +31,21 @@ Missing = set[tuple[BlockSet, Range]]
 
 
 class Reconciler:
-    """Keeps the firewall's sets equal to the claims of all blocks."""
+    """Keeps the firewall's sets equal to the claims of all blocks.
+
+    `absent`: the owners whose claims are known not to be in force; `None`: no claim is in force. `present`: by name,
+    the index of each interface of a place that exists.
+    """
 
     def __init__(self, places: Sequence[Place], interfaces: Interfaces, firewall: Firewall) -> None:
         self._places = tuple(places)
         self._interfaces = interfaces
         self._firewall = firewall
         self._covers: dict[BlockSet, Cover] = {}
-        self._present: Mapping[str, int] = {}
+        self.present: Mapping[str, int] = {}
         self._state = Reconciliation(RETRY_S)
-        self._absent: set[Hashable] | None = None  # owners; `None`: all
+        self.absent: set[Hashable] | None = None
         self._audit_due_s = 0.0
-
-    @property
-    def refusal(self) -> str | None:
-        """Why the kernel does not take the wanted state; `None`: it has it."""
-        return self._state.refusal
-
-    def absent(self) -> Collection[Hashable] | None:
-        """The owners whose claims are known not to be in force; `None`: no claim is in force."""
-        return self._absent
-
-    @property
-    def present(self) -> Mapping[str, int]:
-        """By name, the index of each interface of a place that exists."""
-        return self._present
 
     def troubles(self, now: Moment) -> Sequence[str]:
         """Sentences for people: why blocks are not in force, and recent tampering."""
@@ -71,21 +61,21 @@ class Reconciler:
         refusal = self._firewall.update_elements(bounds, new, now.wall.timestamp())
         if refusal is not None:
             self._state.is_whole = False
-            self._absent = {one.owner for pieces in new.values() for one in pieces}
+            self.absent = {one.owner for pieces in new.values() for one in pieces}
             self._put_all(now)  # the kernel refuses even because one element has just expired
 
     def step(self, now: Moment, *, is_moved: bool = False) -> None:
         """Restore what the kernel lost. `is_moved`: the clock moved, so that the lifetimes in the kernel are wrong."""
         present = self._read_present()
         culprit, is_intact = self._firewall.tampered_by(), self._firewall.is_intact()
-        is_tampered, is_same = culprit is not None or not is_intact, present == self._present
+        is_tampered, is_same = culprit is not None or not is_intact, present == self.present
         if self._state.is_whole and is_tampered and is_same:
             self._state.tampering.note(culprit or "somebody", "changed the blocks in the kernel", now)
         if is_tampered or is_moved or not is_same:
             self._state.is_whole = False
         if not is_intact:
-            self._absent = None
-        self._present = present
+            self.absent = None
+        self.present = present
         if self._state.is_due(now):
             self._put_all(now)
 
@@ -105,7 +95,7 @@ class Reconciler:
         }
         if lost and self._state.is_whole:
             log.error("the kernel has lost %d of its blocks; all are put in force again", len(lost))
-            self._state.is_whole, self._absent = False, lost
+            self._state.is_whole, self.absent = False, lost
 
     def _missing(self, pause: Callable[[], None]) -> Missing:
         """The wanted pieces that the kernel does not list, or lists otherwise."""
@@ -139,7 +129,7 @@ class Reconciler:
 
     def _put_all(self, now: Moment) -> None:
         """Put the whole wanted state in force, whatever the kernel has."""
-        self._present, at_s = self._read_present(), now.wall.timestamp()
+        self.present, at_s = self._read_present(), now.wall.timestamp()
         refusal = self._firewall.install_rules(self._places)
         if refusal is None:
             live = {
@@ -150,7 +140,7 @@ class Reconciler:
         if self._state.note_attempt(refusal, now):
             log.error("the kernel refuses the blocks, the former ones stay in force: %s", refusal)
         if refusal is None:
-            self._absent = set()
+            self.absent = set()
             self._plan_audit(now)
 
     def _plan_audit(self, now: Moment) -> None:

@@ -142,7 +142,7 @@ def test_a_protected_address_of_a_blocked_name_is_spared_and_named() -> None:
     [other] = learned(index, answer("www.example.com", "10.1.1.1", "10.1.1.2"), protections=protections)
     assert other.address == "10.1.1.2"
     [spared] = index.names.spared.values()
-    assert spared.text == "the blocked www.example.com resolves to 10.1.1.1, which is not blocked: it is the gateway"
+    assert spared == "the blocked www.example.com resolves to 10.1.1.1, which is not blocked: it is the gateway"
 
 
 def test_answers_are_kept_for_a_day_and_up_to_a_bound() -> None:

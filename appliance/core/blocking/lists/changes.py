@@ -24,12 +24,10 @@ def compare_list(known: BlockList, targets: Sequence[str], blocks: Iterable[Bloc
     """The changes that make this list's blocks equal to its targets. `blocks`: of all origins."""
     own = [block for block in blocks if block.origin == known.origin]
     wanted = frozenset(targets)
-    lifted = [block for block in own if _is_wrong(block, known, wanted)]
-    in_force = {
-        block.target for block in own if not _is_wrong(block, known, wanted) and not _is_due(block, known, wall)
-    }
+    lifted = {block.key: block for block in own if _is_wrong(block, known, wanted)}
+    in_force = {block.target for block in own if block.key not in lifted and not _is_due(block, known, wall)}
     requests = [_request(known, target) for target in targets if target not in in_force]
-    return ListChanges(tuple(lifted), tuple(requests))
+    return ListChanges(tuple(lifted.values()), tuple(requests))
 
 
 def find_orphans(lists: Collection[BlockList], blocks: Iterable[Block]) -> tuple[Block, ...]:

@@ -55,23 +55,14 @@ def write_nftables(covered: MinimalPrefixes) -> str:
     """A file for `nft -f`: a table of its own that drops packets from and to the targets."""
     table = f"table inet {TABLE}"
     sets = [*_nft_set("blocked4", "ipv4_addr", covered.v4), *_nft_set("blocked6", "ipv6_addr", covered.v6)]
-    rules = [f"    {family} {end} @{name} drop" for name, family in _FAMILIES for end in ("saddr", "daddr")]
-    chains = [
-        line
-        for hook in ("input", "forward", "output")
-        for line in (
-            f"  chain {hook} {{",
-            f"    type filter hook {hook} priority -10; policy accept;",
-            *rules,
-            "  }",
-        )
-    ]
+    families = (("blocked4", "ip"), ("blocked6", "ip6"))
+    rules = [f"    {family} {end} @{name} drop" for name, family in families for end in ("saddr", "daddr")]
+    chains: list[str] = []
+    for hook in ("input", "forward", "output"):
+        chains += [f"  chain {hook} {{", f"    type filter hook {hook} priority -10; policy accept;", *rules, "  }"]
     # Deleting a missing table is an error, so it is added first: the file replaces the table of an earlier one.
     lines = [*_comments(covered), table, f"delete {table}", f"{table} {{", *sets, *chains, "}"]
     return "".join(f"{line}\n" for line in lines)
-
-
-_FAMILIES = (("blocked4", "ip"), ("blocked6", "ip6"))
 
 
 def _nft_set(name: str, kind: str, targets: Sequence[str]) -> list[str]:
@@ -101,28 +92,25 @@ FORMS: Mapping[str, Callable[[MinimalPrefixes], str]] = {
     "rsc": write_mikrotik,
 }
 
-Decisions = Mapping[str, tuple[Block, datetime | None]]  # by target, the longest-lived block of it and its end
+Decisions = Mapping[str, Block]  # by target, the longest-lived block of it
 
 
 def find_decisions(blocks: Iterable[Block]) -> Decisions:
     """CrowdSec's decisions: the longest-lived block of each address and prefix."""
-    found: dict[str, tuple[Block, datetime | None]] = {}
+    found: dict[str, Block] = {}
     for block in blocks:
-        if block.kind not in {TargetKind.ADDRESS, TargetKind.PREFIX}:
-            continue
-        known = found.get(block.target)
-        if known is None or (known[1] is not None and (block.expires_at is None or block.expires_at > known[1])):
-            found[block.target] = block, block.expires_at
+        is_address = block.kind in {TargetKind.ADDRESS, TargetKind.PREFIX}
+        if is_address and (block.target not in found or block.ends_s > found[block.target].ends_s):
+            found[block.target] = block
     return found
 
 
 def write_stream(now: Decisions, before: Decisions, wall: datetime) -> str:
     """The decision stream of CrowdSec's local API, in JSON: decisions that came since `before`, and those that went."""
-    new = [block for target, (block, end) in now.items() if target not in before or before[target][1] != end]
-    deleted = [block for target, (block, _) in before.items() if target not in now]
-    return json.dumps(
-        {"new": [_decision(one, wall) for one in new], "deleted": [_decision(one, wall) for one in deleted]}
-    )
+    new = [one for target, one in now.items() if target not in before or before[target].expires_at != one.expires_at]
+    deleted = [one for target, one in before.items() if target not in now]
+    changes = {"new": new, "deleted": deleted}
+    return json.dumps({kind: [_decision(one, wall) for one in blocks] for kind, blocks in changes.items()})
 
 
 def _decision(block: Block, wall: datetime) -> dict[str, object]:

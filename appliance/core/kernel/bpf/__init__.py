@@ -1,9 +1,10 @@
 """Builds the programs that run in the kernel: the capture's filter, and the filter that refuses DNS look-ups.
 
     ebpf            instructions by name, and the assembler      dns_program     reads, looks up and counts a query
-    dns_maps        the maps, which our own program fills        dns_answer      turns a query into its answer
-    dns_frame       memory layout and common steps               dns_reset       turns a query over TCP into a reset
-    capture_filter  the capture's filter, in classic BPF
+    registers       their short names                            dns_answer      turns a query into its answer
+    packet          sizes and codes in packets                   dns_reset       turns a query over TCP into a reset
+    dns_maps        the maps, which our own program fills        dns_memory      memory layout
+    capture_filter  the capture's filter, in classic BPF         dns_steps       common steps
 
 The way of a packet through the DNS filter, by its blocks. Any block may leave for `next`, which lets the packet pass,
 because it is no query or no denied one; or for `drop`, once it is known to be denied and cannot be answered. On the
@@ -22,14 +23,14 @@ right the table of `dns_program` that has the blocks, or their file.
     back -> back4 | back6 -> hardware      swap addresses; send it where it came from                   dns_answer
     send
 
-Registers: R0 is the result of a call, R1 to R5 are its arguments and lost after it. R6 is the frame (`Frame`), R10 the
-stack's end (`Stack`). R7 is the scratch (`Scratch`) from `whole` on. R8 and R9 are the label's begin and number in
-`label`, later the digest and the place of its last byte; from `sums` and `reset` on R9 is the transport's place.
+Registers: R0 is the result of a call, R1 to R5 are its arguments and lost after it. R6 is the frame (`FrameLayout`),
+R10 the stack's end (`Stack`). R7 is the scratch (`Scratch`) from `whole` on. R8 and R9 are the label's begin and number
+in `label`, later the digest and the place of its last byte; from `sums` and `reset` on R9 is the transport's place.
 
 Scratch, 1296 bytes of a map, because a stack has only 512:
 
     0 query    512 answer    1024 begin of each label    1280 name's end    1284 labels    1288 `forgotten`
 
 The verifier follows each path with each value that it can tell apart. Values that it should not tell apart go through
-the scratch (`dns_frame.forgotten`); bounds that look redundant are there because it does not know what we know.
+the scratch (`dns_steps.forgotten`); bounds that look redundant are there because it does not know what we know.
 """

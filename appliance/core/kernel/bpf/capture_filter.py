@@ -12,6 +12,8 @@ kernel knows that a filter ends. Mnemonics and codes: linux/filter.h, linux/bpf_
 import struct
 from collections.abc import Mapping, Sequence
 
+from appliance.core.kernel.bpf.packet import DNS_PORT, IPV4, IPV6, TCP, UDP
+
 SNAP_BYTES = 1500  # a DNS answer over UDP is at most 1,232 bytes (DNS flag day 2020) and its headers
 
 Instruction = tuple[str, int] | tuple[str, int, str] | tuple[str]
@@ -36,9 +38,7 @@ CODES = {
     "return": 0x06,  # the frame passes with its first k bytes; 0: it does not pass
 }
 
-VLAN, IPV4, IPV6 = 0x8100, 0x0800, 0x86DD
-TCP, UDP = 6, 17
-DNS_PORT = 53
+VLAN = 0x8100
 TAG_PRESENT = 0xFFFF_F000 + 48  # linux/filter.h: SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT: 1 where the kernel took the tag
 FRAGMENT = 0x3FFF  # more fragments, or an offset
 SYN_OR_RST = 0x02 | 0x04

@@ -1,46 +1,19 @@
 """The answering part of the DNS filter's program: turns the query into the answer, and sends it back."""
 
-from appliance.core.kernel.bpf.dns_frame import (
-    BACK,
-    BYTE,
-    DOUBLE,
-    ETHERNET,
-    HALF,
-    INGRESS,
-    IPV6,
-    KEPT,
-    LAST,
-    LONGEST_QUERY,
-    OPTIONS,
-    PSEUDO,
-    R0,
-    R1,
-    R2,
-    R3,
-    R4,
-    R5,
-    R6,
-    R7,
-    R9,
-    R10,
-    REFUSAL,
-    SHORTEST_QUERY,
-    UDP_BYTES,
-    UNLESS_NONE,
-    WORD,
-    FrameField,
-    Scratch,
-    Stack,
-    Way,
-    in_packet,
-    ports_swapped,
-    put,
-    replace_sum,
-    take,
-    whole_words,
-    written,
-)
-from appliance.core.kernel.bpf.ebpf import END, Blocks, Helper, call, compute, jump, jump_if, load, network_order, store
+import sys
+
+from appliance.core.kernel.bpf import packet
+from appliance.core.kernel.bpf.dns_memory import FrameLayout, Scratch, Stack, Way
+from appliance.core.kernel.bpf.dns_steps import Stored, Sum, arguments, invoke, put, replace_sum, sum_of, swapped, take
+from appliance.core.kernel.bpf.ebpf import END, Blocks, Helper, compute, jump, jump_if, load, network_order, store
+from appliance.core.kernel.bpf.registers import BYTE, DOUBLE, HALF, R0, R1, R2, R3, R4, R5, R6, R7, R9, R10, WORD
+
+INGRESS = 1  # BPF_F_INGRESS
+PSEUDO, UNLESS_NONE = 0x10, 0x20  # BPF_F_PSEUDO_HDR, BPF_F_MARK_MANGLED_0
+KEPT, REFUSAL = 0x0110, 0x8083  # of the flags: RD and CD are kept; QR, RA, NXDOMAIN
+# An OPT record (RFC 6891) for 1,232 bytes, with the extended error (RFC 8914 section 4.16) 15: blocked;
+# one byte more than fills words.
+OPTIONS = bytes.fromhex("00 0029 04d0 00000000 0006 000f 0002 000f")
 
 # Builds the answer in the scratch first, then in the packet.
 ANSWER_BLOCKS: Blocks = {
@@ -53,124 +26,104 @@ ANSWER_BLOCKS: Blocks = {
         jump_if(R1, "!=", Way.ANSWERING, "drop"),
         # The question: the name with its end, its type and its class.
         load(WORD, R4, R7, Scratch.NAME_END),
-        jump_if(R4, ">", LAST, "drop"),
+        jump_if(R4, ">", packet.LAST, "drop"),
         compute(R4, "+", 1 + 4),
         store(DOUBLE, R10, Stack.ASKED, R4),
         load(DOUBLE, R1, R10, Stack.MESSAGE),
         jump_if(R4, ">", R1, "drop"),
-        compute(R1, "=", R7),
-        compute(R1, "+", R4),
+        *sum_of(R1, R7, R4),
         *(store(WORD, R1, Scratch.ANSWER + 4 * at, 0) for at in range(5)),
-        compute(R1, "=", R6),
-        load(DOUBLE, R2, R10, Stack.DNS),
-        compute(R3, "=", R7),
-        compute(R3, "+", Scratch.ANSWER),
-        call(Helper.LOAD_BYTES),
+        *invoke(Helper.LOAD_BYTES, R6, Stored(Stack.DNS), Sum(R7, Scratch.ANSWER), R4),
         jump_if(R0, "!=", 0, "drop"),
         load(HALF, R1, R7, Scratch.ANSWER + 2),
-        compute(R1, "&", in_packet(KEPT)),
-        compute(R1, "|", in_packet(REFUSAL)),
+        compute(R1, "&", packet.half(KEPT)),
+        compute(R1, "|", packet.half(REFUSAL)),
         store(HALF, R7, Scratch.ANSWER + 2, R1),
         store(WORD, R7, Scratch.ANSWER + 6, 0),  # no answer, and no authority
         load(DOUBLE, R1, R10, Stack.ASKED),
-        jump_if(R1, ">", LAST + 5, "drop"),
+        jump_if(R1, ">", packet.LAST + 5, "drop"),
         load(HALF, R2, R7, Scratch.ANSWER + 10),
         jump_if(R2, "==", 0, "sums"),
-        store(HALF, R7, Scratch.ANSWER + 10, in_packet(1)),
-        compute(R2, "=", R7),
-        compute(R2, "+", R1),
-        *written(R2, Scratch.ANSWER, OPTIONS),
+        store(HALF, R7, Scratch.ANSWER + 10, packet.half(1)),
+        *sum_of(R2, R7, R1),
+        store(BYTE, R2, Scratch.ANSWER, OPTIONS[0]),
+        *(
+            store(WORD, R2, Scratch.ANSWER + at, int.from_bytes(OPTIONS[at : at + 4], sys.byteorder))
+            for at in range(1, len(OPTIONS), 4)
+        ),
         compute(R1, "+", len(OPTIONS)),
     ],
     "sums": [
         store(DOUBLE, R10, Stack.ANSWERED, R1),
         load(DOUBLE, R2, R10, Stack.MESSAGE),
-        jump_if(R2, ">", LONGEST_QUERY, "drop"),
-        *whole_words(R2),
-        compute(R1, "=", R7),
-        *(compute(one, "=", 0) for one in (R3, R4, R5)),
-        call(Helper.CHECKSUM_DIFFERENCE),
+        jump_if(R2, ">", packet.LONGEST_QUERY, "drop"),
+        compute(R2, "+", 3),
+        compute(R2, "&", 0x3FC),  # in whole words
+        *invoke(Helper.CHECKSUM_DIFFERENCE, R7, R2, 0, 0, 0),
         compute(R5, "=", R0),
         load(DOUBLE, R4, R10, Stack.ANSWERED),
-        jump_if(R4, ">", LAST + 5 + len(OPTIONS), "drop"),
-        *whole_words(R4),
-        compute(R3, "=", R7),
-        compute(R3, "+", Scratch.ANSWER),
-        *(compute(one, "=", 0) for one in (R1, R2)),
-        call(Helper.CHECKSUM_DIFFERENCE),
+        jump_if(R4, ">", packet.LAST + 5 + len(OPTIONS), "drop"),
+        compute(R4, "+", 3),
+        compute(R4, "&", 0x3FC),  # in whole words
+        *sum_of(R3, R7, Scratch.ANSWER),
+        *invoke(Helper.CHECKSUM_DIFFERENCE, 0, 0, R3, R4, R5),
         store(DOUBLE, R10, Stack.DIFFERENCE, R0),
         # From here on the packet is changed; if anything fails now, it is dropped.
-        compute(R1, "=", R6),
-        load(DOUBLE, R2, R10, Stack.DNS),
-        load(DOUBLE, R3, R10, Stack.ANSWERED),
+        *arguments(R6, Stored(Stack.DNS), Stored(Stack.ANSWERED)),
         compute(R2, "+", R3),
-        compute(R3, "=", 0),
-        call(Helper.CHANGE_TAIL),
+        *invoke(Helper.CHANGE_TAIL, R1, R2, 0),
         jump_if(R0, "!=", 0, "drop"),
         load(DOUBLE, R9, R10, Stack.L4),
         *replace_sum(0, Stack.DIFFERENCE, UNLESS_NONE),
         load(HALF, R1, R10, Stack.TRANSPORT + 4),
         store(DOUBLE, R10, Stack.ASKED, R1),
         load(DOUBLE, R1, R10, Stack.ANSWERED),
-        compute(R1, "+", UDP_BYTES),
+        compute(R1, "+", packet.UDP_BYTES),
         store(DOUBLE, R10, Stack.SIZE, R1),
         network_order(R1),
         store(DOUBLE, R10, Stack.DIFFERENCE, R1),
         *replace_sum(Stack.ASKED, Stack.DIFFERENCE, UNLESS_NONE | 2),
         *replace_sum(Stack.ASKED, Stack.DIFFERENCE, UNLESS_NONE | PSEUDO | 2),
-        *ports_swapped(),
+        *swapped(HALF, Stack.TRANSPORT, 4, R1, R2),
         load(DOUBLE, R1, R10, Stack.DIFFERENCE),
         store(HALF, R10, Stack.TRANSPORT + 4, R1),
         *put(R9, Stack.TRANSPORT, 6),
-        compute(R1, "=", R6),
-        load(DOUBLE, R2, R10, Stack.DNS),
-        compute(R3, "=", R7),
-        compute(R3, "+", Scratch.ANSWER),
-        load(DOUBLE, R4, R10, Stack.ANSWERED),
-        jump_if(R4, "<", SHORTEST_QUERY, "drop"),
-        jump_if(R4, ">", LAST + 5 + len(OPTIONS), "drop"),
-        compute(R5, "=", 0),
-        call(Helper.STORE_BYTES),
-        jump(BACK),
+        *arguments(R6, Stored(Stack.DNS), Sum(R7, Scratch.ANSWER), Stored(Stack.ANSWERED)),
+        jump_if(R4, "<", packet.SHORTEST_QUERY, "drop"),
+        jump_if(R4, ">", packet.LAST + 5 + len(OPTIONS), "drop"),
+        *invoke(Helper.STORE_BYTES, R1, R2, R3, R4, 0),
+        jump("back"),
     ],
 }
 
 # Swaps the addresses, and sets the length in the network's header.
 BACK_BLOCKS: Blocks = {
-    BACK: [load(WORD, R1, R6, FrameField.PROTOCOL), jump_if(R1, "==", IPV6, "back6")],
+    "back": [load(WORD, R1, R6, FrameLayout.PROTOCOL), jump_if(R1, "==", packet.half(packet.IPV6), "back6")],
     "back4": [
         load(DOUBLE, R1, R10, Stack.SIZE),
         load(DOUBLE, R2, R10, Stack.L4),
         compute(R1, "+", R2),
-        compute(R1, "-", ETHERNET),
+        compute(R1, "-", packet.ETHERNET),
         network_order(R1),
         load(HALF, R3, R10, Stack.NET + 2),
         store(HALF, R10, Stack.NET + 2, R1),
         compute(R4, "=", R1),
-        compute(R1, "=", R6),
-        compute(R2, "=", ETHERNET + 10),
-        compute(R5, "=", 2),
-        call(Helper.L3_CHECKSUM_REPLACE),
-        *put(ETHERNET + 2, Stack.NET + 2, 2),
-        load(WORD, R1, R10, Stack.NET + 12),
-        load(WORD, R2, R10, Stack.NET + 16),
-        store(WORD, R10, Stack.NET + 12, R2),
-        store(WORD, R10, Stack.NET + 16, R1),
-        *put(ETHERNET + 12, Stack.NET + 12, 8),
+        *invoke(Helper.L3_CHECKSUM_REPLACE, R6, packet.ETHERNET + 10, R3, R4, 2),
+        *put(packet.ETHERNET + 2, Stack.NET + 2, 2),
+        *swapped(WORD, Stack.NET + 12, 8, R1, R2),
+        *put(packet.ETHERNET + 12, Stack.NET + 12, 8),
         jump("hardware"),
     ],
     "back6": [
         load(DOUBLE, R1, R10, Stack.SIZE),
         network_order(R1),
         store(HALF, R10, Stack.NET + 4, R1),
-        *put(ETHERNET + 4, Stack.NET + 4, 2),
-        *(load(DOUBLE, register, R10, Stack.NET + 8 + 8 * at) for at, register in enumerate((R1, R2, R3, R4))),
-        *(store(DOUBLE, R10, Stack.NET + 8 + 8 * at, register) for at, register in enumerate((R3, R4, R1, R2))),
-        *put(ETHERNET + 8, Stack.NET + 8, 32),
+        *put(packet.ETHERNET + 4, Stack.NET + 4, 2),
+        *swapped(DOUBLE, Stack.NET + 8, 32, R1, R2, R3, R4),
+        *put(packet.ETHERNET + 8, Stack.NET + 8, 32),
     ],
     "hardware": [
-        *(load(HALF, register, R10, Stack.MACS + 2 * at) for at, register in enumerate((R0, R1, R2, R3, R4, R5))),
-        *(store(HALF, R10, Stack.MACS + 2 * at, register) for at, register in enumerate((R3, R4, R5, R0, R1, R2))),
+        *swapped(HALF, Stack.MACS, 12, R0, R1, R2, R3, R4, R5),
         *put(0, Stack.MACS, 12),
     ],
 }
@@ -180,9 +133,8 @@ def send(*, is_own: bool) -> Blocks:
     """Send the answer where the query came from: out of the interface, or, where this computer asked, into it."""
     return {
         "send": [
-            load(WORD, R1, R6, FrameField.INTERFACE),
-            compute(R2, "=", INGRESS if is_own else 0),
-            call(Helper.REDIRECT),
+            load(WORD, R1, R6, FrameLayout.INTERFACE),
+            *invoke(Helper.REDIRECT, R1, INGRESS if is_own else 0),
             END,
         ]
     }

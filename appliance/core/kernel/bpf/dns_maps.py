@@ -31,7 +31,7 @@ FOREVER = 0
 EVERYBODY = 0  # the department's number where a name is denied to all
 MAPPED = bytes(10) + b"\xff\xff"  # before an address of IPv4 (RFC 4291 section 2.5.5.2)
 
-SCRATCH_BYTES = 1296  # laid out by `dns_frame.Scratch`
+SCRATCH_BYTES = 1296  # laid out by `dns_memory.Scratch`
 
 MAPS = {
     DENIED: MapShape(MapKind.HASH, KEY.size, VALUE.size, 1024),  # a filter with more names has a larger one

@@ -15,64 +15,12 @@ import sys
 from collections.abc import Iterator
 
 from appliance.core.blocking.sets import ORIGIN_SHIFT
+from appliance.core.kernel.bpf import dns_maps as maps
+from appliance.core.kernel.bpf import packet
 from appliance.core.kernel.bpf.dns_answer import ANSWER_BLOCKS, BACK_BLOCKS, send
-from appliance.core.kernel.bpf.dns_frame import (
-    BYTE,
-    DNS_BYTES,
-    DNS_PORT,
-    DOUBLE,
-    ETHERNET,
-    HALF,
-    IPV4,
-    IPV6,
-    LAST,
-    LONGEST_LABEL,
-    LONGEST_NAME,
-    LONGEST_QUERY,
-    MOST_LABELS,
-    NEXT,
-    R0,
-    R1,
-    R2,
-    R3,
-    R4,
-    R6,
-    R7,
-    R8,
-    R9,
-    R10,
-    RESPONSE_OR_OPERATION,
-    SHORTEST_QUERY,
-    SHOT,
-    SIZES,
-    TCP,
-    TCP_BYTES,
-    UDP,
-    UDP_BYTES,
-    WORD,
-    FrameField,
-    Scratch,
-    Stack,
-    Way,
-    at,
-    forgotten,
-    in_packet,
-    look_up,
-    take,
-)
-from appliance.core.kernel.bpf.dns_maps import (
-    DENIED,
-    EVERYBODY,
-    FNV_PRIME,
-    FOREVER,
-    HITS,
-    INDEX_BITS,
-    MAPPED,
-    ORIGINS,
-    SCOPES,
-    SCRATCH,
-)
+from appliance.core.kernel.bpf.dns_memory import FrameLayout, Scratch, Stack, Way
 from appliance.core.kernel.bpf.dns_reset import RESET_BLOCKS
+from appliance.core.kernel.bpf.dns_steps import Stored, forgotten, invoke, look_up, on_stack, sum_of, take
 from appliance.core.kernel.bpf.ebpf import (
     Blocks,
     Helper,
@@ -89,14 +37,19 @@ from appliance.core.kernel.bpf.ebpf import (
     number,
     store,
 )
+from appliance.core.kernel.bpf.registers import BYTE, DOUBLE, HALF, R0, R1, R2, R4, R6, R7, R8, R9, R10, WORD
+
+# linux/pkt_cls.h: TC_ACT_UNSPEC leaves the packet to the next filter; TC_ACT_SHOT drops it.
+NEXT, SHOT = -1, 2
+RESPONSE_OR_OPERATION = 0xF800  # of the flags
 
 
 def _deny(otherwise: str) -> Iterator[Instruction]:
     """Go on to "denied" if `Stack.NAME_KEY` has a denial that has not expired."""
-    yield from look_up(DENIED, Stack.NAME_KEY)
+    yield from look_up(maps.DENIED, Stack.NAME_KEY)
     yield jump_if(R0, "==", 0, otherwise)
     yield load(DOUBLE, R1, R0, 0)
-    yield jump_if(R1, "==", FOREVER, "denied")
+    yield jump_if(R1, "==", maps.FOREVER, "denied")
     yield load(DOUBLE, R2, R10, Stack.NOW)
     yield jump_if(R2, "<", R1, "denied")
     yield jump(otherwise)
@@ -106,53 +59,53 @@ def _deny(otherwise: str) -> Iterator[Instruction]:
 HEADERS: Blocks = {
     "frame": [
         compute(R6, "=", R1),
-        load(WORD, R1, R6, FrameField.TAGGED),
+        load(WORD, R1, R6, FrameLayout.TAGGED),
         jump_if(R1, "!=", 0, "next"),  # it belongs to a subinterface, which has its own filter
         store(DOUBLE, R10, Stack.WAY, Way.ANSWERING),
-        load(WORD, R1, R6, FrameField.PROTOCOL),
-        jump_if(R1, "==", IPV4, "ipv4"),
-        jump_if(R1, "==", IPV6, "ipv6"),
+        load(WORD, R1, R6, FrameLayout.PROTOCOL),
+        jump_if(R1, "==", packet.half(packet.IPV4), "ipv4"),
+        jump_if(R1, "==", packet.half(packet.IPV6), "ipv6"),
     ],
     "next": leave(NEXT),
     "drop": leave(SHOT),
     "ipv4": [
-        *take(ETHERNET, Stack.NET, SIZES[4]),
+        *take(packet.ETHERNET, Stack.NET, packet.NETWORK_BYTES[4]),
         load(HALF, R1, R10, Stack.NET + 6),
         compute(R2, "=", R1),
-        compute(R2, "&", in_packet(0x1FFF)),
+        compute(R2, "&", packet.half(0x1FFF)),
         jump_if(R2, "!=", 0, "next"),  # a later fragment, without a name
-        compute(R1, "&", in_packet(0x2000)),
+        compute(R1, "&", packet.half(0x2000)),
         jump_if(R1, "==", 0, "whole4"),
         store(DOUBLE, R10, Stack.WAY, Way.DROPPING),
     ],
     "whole4": [
         store(DOUBLE, R10, Stack.HOST, 0),
-        store(WORD, R10, Stack.HOST + 8, int.from_bytes(MAPPED[8:], sys.byteorder)),
+        store(WORD, R10, Stack.HOST + 8, int.from_bytes(maps.MAPPED[8:], sys.byteorder)),
         load(WORD, R1, R10, Stack.NET + 12),
         store(WORD, R10, Stack.HOST + 12, R1),
         load(BYTE, R1, R10, Stack.NET),
         compute(R1, "&", 0x0F),
         compute(R1, "<<", 2),  # the header's length, in words of 4 bytes
-        compute(R1, "+", ETHERNET),
+        compute(R1, "+", packet.ETHERNET),
         store(DOUBLE, R10, Stack.L4, R1),
         load(BYTE, R1, R10, Stack.NET + 9),
         jump("transport"),
     ],
     "ipv6": [
-        *take(ETHERNET, Stack.NET, SIZES[6]),
+        *take(packet.ETHERNET, Stack.NET, packet.NETWORK_BYTES[6]),
         load(DOUBLE, R1, R10, Stack.NET + 8),
         store(DOUBLE, R10, Stack.HOST, R1),
         load(DOUBLE, R1, R10, Stack.NET + 16),
         store(DOUBLE, R10, Stack.HOST + 8, R1),
-        store(DOUBLE, R10, Stack.L4, ETHERNET + SIZES[6]),
+        store(DOUBLE, R10, Stack.L4, packet.ETHERNET + packet.NETWORK_BYTES[6]),
         load(BYTE, R1, R10, Stack.NET + 6),
     ],
-    "transport": [jump_if(R1, "==", UDP, "udp"), jump_if(R1, "!=", TCP, "next")],
+    "transport": [jump_if(R1, "==", packet.UDP, "udp"), jump_if(R1, "!=", packet.TCP, "next")],
     "tcp": [
         load(DOUBLE, R2, R10, Stack.L4),
-        *take(R2, Stack.TRANSPORT, TCP_BYTES),
+        *take(R2, Stack.TRANSPORT, packet.TCP_BYTES),
         load(HALF, R1, R10, Stack.TRANSPORT + 2),
-        jump_if(R1, "!=", in_packet(DNS_PORT), "next"),
+        jump_if(R1, "!=", packet.half(packet.DNS_PORT), "next"),
         load(BYTE, R1, R10, Stack.TRANSPORT + 12),
         compute(R1, ">>", 4),
         compute(R1, "<<", 2),  # the header's length, in words of 4 bytes
@@ -160,7 +113,7 @@ HEADERS: Blocks = {
         compute(R1, "+", R2),
         compute(R1, "+", 2),  # the message's length comes before it (RFC 1035 section 4.2.2)
         store(DOUBLE, R10, Stack.DNS, R1),
-        load(WORD, R2, R6, FrameField.LENGTH),
+        load(WORD, R2, R6, FrameLayout.LENGTH),
         jump_if(R2, "<=", R1, "next"),
         compute(R2, "-", R1),
         compute(R1, "=", R2),
@@ -171,16 +124,16 @@ HEADERS: Blocks = {
     ],
     "udp": [
         load(DOUBLE, R2, R10, Stack.L4),
-        *take(R2, Stack.TRANSPORT, UDP_BYTES),
+        *take(R2, Stack.TRANSPORT, packet.UDP_BYTES),
         load(HALF, R1, R10, Stack.TRANSPORT + 2),
-        jump_if(R1, "!=", in_packet(DNS_PORT), "next"),
+        jump_if(R1, "!=", packet.half(packet.DNS_PORT), "next"),
         load(DOUBLE, R1, R10, Stack.L4),
-        compute(R1, "+", UDP_BYTES),
+        compute(R1, "+", packet.UDP_BYTES),
         store(DOUBLE, R10, Stack.DNS, R1),
         load(HALF, R1, R10, Stack.TRANSPORT + 4),
         network_order(R1),
-        jump_if(R1, "<", UDP_BYTES, "next"),
-        compute(R1, "-", UDP_BYTES),
+        jump_if(R1, "<", packet.UDP_BYTES, "next"),
+        compute(R1, "-", packet.UDP_BYTES),
     ],
 }
 
@@ -188,9 +141,9 @@ HEADERS: Blocks = {
 QUERY: Blocks = {
     # R1: the message's length, or that of its part in the segment.
     "message": [
-        jump_if(R1, "<", SHORTEST_QUERY, "next"),
-        jump_if(R1, "<=", LONGEST_QUERY, "whole"),
-        compute(R1, "=", LONGEST_QUERY),
+        jump_if(R1, "<", packet.SHORTEST_QUERY, "next"),
+        jump_if(R1, "<=", packet.LONGEST_QUERY, "whole"),
+        compute(R1, "=", packet.LONGEST_QUERY),
         load(DOUBLE, R2, R10, Stack.WAY),
         jump_if(R2, "!=", Way.ANSWERING, "whole"),
         store(DOUBLE, R10, Stack.WAY, Way.DROPPING),
@@ -198,32 +151,26 @@ QUERY: Blocks = {
     "whole": [
         store(DOUBLE, R10, Stack.MESSAGE, R1),
         store(WORD, R10, Stack.ONE, 0),
-        map_named(R1, SCRATCH),
-        compute(R2, "=", R10),
-        compute(R2, "+", Stack.ONE),
-        call(Helper.MAP_LOOKUP),
+        *look_up(maps.SCRATCH, Stack.ONE),
         jump_if(R0, "==", 0, "next"),
         compute(R7, "=", R0),
         *(step for one in (Stack.L4, Stack.DNS, Stack.MESSAGE, Stack.WAY) for step in forgotten(one)),
         load(DOUBLE, R4, R10, Stack.MESSAGE),
-        jump_if(R4, "<", SHORTEST_QUERY, "next"),
-        jump_if(R4, ">", LONGEST_QUERY, "next"),
+        jump_if(R4, "<", packet.SHORTEST_QUERY, "next"),
+        jump_if(R4, ">", packet.LONGEST_QUERY, "next"),
         compute(R1, "=", R4),
         compute(R1, "-", 1),
-        compute(R1, "&", LONGEST_QUERY - 4),
+        compute(R1, "&", packet.LONGEST_QUERY - 4),
         compute(R1, "+", R7),
         store(WORD, R1, 0, 0),  # the sum is one of whole words
-        compute(R1, "=", R6),
-        load(DOUBLE, R2, R10, Stack.DNS),
-        compute(R3, "=", R7),
-        call(Helper.LOAD_BYTES),
+        *invoke(Helper.LOAD_BYTES, R6, Stored(Stack.DNS), R7, R4),
         jump_if(R0, "!=", 0, "next"),
         load(HALF, R1, R7, 2),
-        compute(R1, "&", in_packet(RESPONSE_OR_OPERATION)),
+        compute(R1, "&", packet.half(RESPONSE_OR_OPERATION)),
         jump_if(R1, "!=", 0, "next"),
         load(HALF, R1, R7, 4),
-        jump_if(R1, "!=", in_packet(1), "next"),  # one question: no server answers two
-        compute(R8, "=", DNS_BYTES),
+        jump_if(R1, "!=", packet.half(1), "next"),  # one question: no server answers two
+        compute(R8, "=", packet.DNS_BYTES),
         compute(R9, "=", 0),
     ],
 }
@@ -232,14 +179,13 @@ QUERY: Blocks = {
 NAME: Blocks = {
     # R8: where the label begins; R9: its number, from 0.
     "label": [
-        jump_if(R8, ">", LAST, "next"),
+        jump_if(R8, ">", packet.LAST, "next"),
         load(DOUBLE, R1, R10, Stack.MESSAGE),
         jump_if(R8, ">=", R1, "next"),
-        compute(R2, "=", R7),
-        compute(R2, "+", R8),
+        *sum_of(R2, R7, R8),
         load(BYTE, R1, R2, 0),
         jump_if(R1, "==", 0, "named"),
-        jump_if(R1, ">", LONGEST_LABEL, "next"),  # a pointer, of which there is none in a query
+        jump_if(R1, ">", packet.LONGEST_LABEL, "next"),  # a pointer, of which there is none in a query
         compute(R2, "=", R9),
         compute(R2, "<<", 1),
         compute(R2, "+", R7),
@@ -247,18 +193,18 @@ NAME: Blocks = {
         compute(R8, "+", R1),
         compute(R8, "+", 1),
         compute(R9, "+", 1),
-        jump_if(R9, "<", MOST_LABELS, "label"),
+        jump_if(R9, "<", packet.MOST_LABELS, "label"),
         jump("next"),
     ],
     "named": [
         store(WORD, R7, Scratch.NAME_END, R8),
         store(WORD, R7, Scratch.LABEL_COUNT, R9),
         *forgotten(Stack.MESSAGE),
-        store(WORD, R10, Stack.SCOPE_KEY, INDEX_BITS + 128),
-        load(WORD, R1, R6, FrameField.INTERFACE),
+        store(WORD, R10, Stack.SCOPE_KEY, maps.INDEX_BITS + 128),
+        load(WORD, R1, R6, FrameLayout.INTERFACE),
         store(WORD, R10, Stack.SCOPE_KEY + 4, R1),
-        store(DOUBLE, R10, Stack.DEPARTMENT, EVERYBODY),
-        *look_up(SCOPES, Stack.SCOPE_KEY),
+        store(DOUBLE, R10, Stack.DEPARTMENT, maps.EVERYBODY),
+        *look_up(maps.SCOPES, Stack.SCOPE_KEY),
         jump_if(R0, "==", 0, "asked"),
         load(WORD, R1, R0, 0),
         store(DOUBLE, R10, Stack.DEPARTMENT, R1),
@@ -279,7 +225,7 @@ SUFFIXES: Blocks = {
         load(WORD, R1, R7, Scratch.LABEL_COUNT),
         jump_if(R1, "==", 0, "next"),
         compute(R1, "-", 1),
-        jump_if(R1, ">=", MOST_LABELS, "next"),
+        jump_if(R1, ">=", packet.MOST_LABELS, "next"),
         store(WORD, R7, Scratch.LABEL_COUNT, R1),
         compute(R1, "<<", 1),
         compute(R1, "+", R7),
@@ -289,13 +235,12 @@ SUFFIXES: Blocks = {
     "byte": [
         load(DOUBLE, R1, R10, Stack.STEP),
         compute(R1, "+", 1),
-        jump_if(R1, ">", LONGEST_NAME, "next"),
+        jump_if(R1, ">", packet.LONGEST_NAME, "next"),
         store(DOUBLE, R10, Stack.STEP, R1),
         compute(R9, "-", 1),
-        jump_if(R9, "<", DNS_BYTES, "next"),
-        jump_if(R9, ">", LAST, "next"),
-        compute(R2, "=", R7),
-        compute(R2, "+", R9),
+        jump_if(R9, "<", packet.DNS_BYTES, "next"),
+        jump_if(R9, ">", packet.LAST, "next"),
+        *sum_of(R2, R7, R9),
         load(BYTE, R1, R2, 0),
         compute(R2, "=", R1),
         compute(R2, "-", ord("A")),
@@ -304,7 +249,7 @@ SUFFIXES: Blocks = {
     ],
     "lower": [
         compute(R8, "^", R1),
-        number(R2, FNV_PRIME),
+        number(R2, maps.FNV_PRIME),
         compute(R8, "*", R2),
         load(DOUBLE, R1, R10, Stack.BOUND),
         jump_if(R9, "==", R1, "suffix"),  # not the other way round: the verifier goes on without jumping first
@@ -312,12 +257,12 @@ SUFFIXES: Blocks = {
     ],
     "suffix": [
         store(DOUBLE, R10, Stack.NAME_KEY, R8),
-        store(DOUBLE, R10, Stack.NAME_KEY + 8, EVERYBODY),
+        store(DOUBLE, R10, Stack.NAME_KEY + 8, maps.EVERYBODY),
         *_deny("department"),
     ],
     "department": [
         load(DOUBLE, R1, R10, Stack.DEPARTMENT),
-        jump_if(R1, "==", EVERYBODY, "bound"),
+        jump_if(R1, "==", maps.EVERYBODY, "bound"),
         store(WORD, R10, Stack.NAME_KEY + 8, R1),
         *_deny("bound"),
     ],
@@ -330,7 +275,7 @@ COUNTING: Blocks = {
         store(DOUBLE, R10, Stack.MARK, R1),
         compute(R1, ">>", ORIGIN_SHIFT),
         store(WORD, R10, Stack.ONE, R1),
-        *look_up(ORIGINS, Stack.ONE),
+        *look_up(maps.ORIGINS, Stack.ONE),
         jump_if(R0, "==", 0, "hit"),
         compute(R1, "=", 1),
         add_atomically(R0, 0, R1),
@@ -338,7 +283,7 @@ COUNTING: Blocks = {
     "hit": [
         load(DOUBLE, R1, R10, Stack.MARK),
         store(WORD, R10, Stack.HIT_KEY, R1),
-        *look_up(HITS, Stack.HIT_KEY),
+        *look_up(maps.HITS, Stack.HIT_KEY),
         jump_if(R0, "==", 0, "first hit"),
         compute(R1, "=", 1),
         add_atomically(R0, 0, R1),
@@ -346,11 +291,8 @@ COUNTING: Blocks = {
     ],
     "first hit": [
         store(DOUBLE, R10, Stack.ONE, 1),
-        map_named(R1, HITS),
-        *at(R2, Stack.HIT_KEY),
-        *at(R3, Stack.ONE),
-        compute(R4, "=", 0),
-        call(Helper.MAP_UPDATE),
+        map_named(R1, maps.HITS),
+        *invoke(Helper.MAP_UPDATE, R1, on_stack(Stack.HIT_KEY), on_stack(Stack.ONE), 0),
     ],
 }
 

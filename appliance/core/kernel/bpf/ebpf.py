@@ -151,26 +151,22 @@ def assemble(program: Blocks, maps: Mapping[str, int]) -> bytes:
         at = len(assembled) // INSTRUCTION.size
         if one.code == WIDE:
             value = maps[one.target] if one.source == MAP else one.number
-            assembled += _encoded(one, number=value & 0xFFFF_FFFF)
+            assembled += _encoded(one._replace(number=value))
             assembled += INSTRUCTION.pack(0, 0, 0, _signed(value >> 32))
         elif one.target:
-            assembled += _encoded(one, offset=begins[one.target] - at - 1)
+            assembled += _encoded(one._replace(offset=begins[one.target] - at - 1))
         else:
             assembled += _encoded(one)
     return bytes(assembled)
 
 
 def _by_value(code: int, to: int, value: int) -> Instruction:
-    if isinstance(value, Register):
-        return Instruction(code | BY_REGISTER, to, value)
-    return Instruction(code, to, number=value)
+    is_register = isinstance(value, Register)
+    return Instruction(code | BY_REGISTER, to, value) if is_register else Instruction(code, to, number=value)
 
 
-def _encoded(one: Instruction, *, offset: int | None = None, number: int | None = None) -> bytes:
-    value = one.number if number is None else number
-    return INSTRUCTION.pack(
-        one.code, one.to | one.source << 4, one.offset if offset is None else offset, _signed(value)
-    )
+def _encoded(one: Instruction) -> bytes:
+    return INSTRUCTION.pack(one.code, one.to | one.source << 4, one.offset, _signed(one.number))
 
 
 def _signed(value: int) -> int:

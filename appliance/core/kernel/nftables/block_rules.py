@@ -22,32 +22,10 @@ from ipaddress import ip_address
 from appliance.core.blocking.block import BlockOrigin
 from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.sets import ORIGIN_MARKS, ORIGIN_MASK, SHAPES, BlockSet, Family
+from appliance.core.kernel.nftables import ruleset as nft
 from appliance.core.kernel.nftables.prefilter import grids
-from appliance.core.kernel.nftables.ruleset import (
-    ACCEPT,
-    ADDRESS_TYPES,
-    COUNT,
-    DROP,
-    HOST_ENDS,
-    PROTOCOLS,
-    REFUSE,
-    SKIP_TAGGED,
-    WITHHOLD,
-    Command,
-    Expression,
-    add,
-    add_rule,
-    base_chain,
-    claims,
-    field,
-    goto,
-    is_ip,
-    match,
-    update,
-    verdict_chains,
-)
 from appliance.core.kernel.nftables.table import HOOKS, Edit, ExistingTable, Layout, commands
-from appliance.core.machine import Facing, carries
+from appliance.core.machine import Facing
 
 TABLE = "appliance"
 TRACKING = {"family": "inet", "table": TABLE}
@@ -62,12 +40,7 @@ ANSWERS_PER_S = 50
 MARK = {"meta": {"key": "mark"}}
 ENDS = ("saddr", "daddr")
 # Family -> the protocol whose header has its addresses.
-LOOKED_UP = {
-    Family.HOSTS4: "ip",
-    Family.HOSTS6: "ip6",
-    Family.PREFIXES4: "ip",
-    Family.PREFIXES6: "ip6",
-}
+LOOKED_UP = {Family.HOSTS4: "ip", Family.HOSTS6: "ip6", Family.PREFIXES4: "ip", Family.PREFIXES6: "ip6"}
 
 
 def sets_of(places: Sequence[Place]) -> list[BlockSet]:
@@ -90,13 +63,13 @@ def layout(places: Sequence[Place]) -> Layout:
         table.objects.update((grid.name, ("set", {"type": shape.type})) for grid in grids(block_set))
     for origin in BlockOrigin:
         table.objects[origin] = ("counter", {})
-    for version, kind in ADDRESS_TYPES.items():
+    for version, kind in nft.ADDRESS_TYPES.items():
         bounds = {"flags": ["timeout"], "size": MOST_HITS}
         hits = {"type": ["mark", kind], "timeout": HIT_REMEMBERED_S, **bounds}
         table.objects[hits_name(version)] = ("set", hits)
         table.objects[_answers_name(version)] = ("set", {"type": kind, "timeout": 60, **bounds})
     _add_verdicts(table, places)
-    for direction in HOST_ENDS:
+    for direction in nft.HOST_ENDS:
         for department in _departments(places):
             table.add_chain(_chain(direction, department), _lookups(direction, department))
     for interface in dict.fromkeys(place.interface for place in places):
@@ -106,7 +79,7 @@ def layout(places: Sequence[Place]) -> Layout:
 
 def arrangement(
     there: ExistingTable, places: Sequence[Place], present: Collection[str], *, tracks_connections: bool
-) -> list[Command]:
+) -> list[nft.Command]:
     """The commands that turn the existing table into that of these places; elements stay in the sets that stay.
 
     `present`: the interfaces that exist. Only kernels from 6.16 on take a chain for one that does not, and keep it when
@@ -133,7 +106,7 @@ def hits_in(counted: Iterable[tuple[bytes, int, int]]) -> Iterator[Hit]:
         yield Hit(int.from_bytes(key[:4], sys.byteorder), str(ip_address(key[4:])), packets)
 
 
-def _tracking() -> list[Command]:
+def _tracking() -> list[nft.Command]:
     """A rule that no packet reaches: because it names `ct`, the kernel tracks connections.
 
     For a bridge to be tracked, `br_netfilter` must be loaded and `net.bridge.bridge-nf-call-iptables` and `-ip6tables`
@@ -141,71 +114,64 @@ def _tracking() -> list[Command]:
     """
     return [
         {"add": {"table": {"family": "inet", "name": TABLE}}},
-        add("chain", TRACKING, "tracking"),
+        nft.add("chain", TRACKING, "tracking"),
         {"flush": {"chain": {**TRACKING, "name": "tracking"}}},
-        add_rule(TRACKING, "tracking", [match({"ct": {"key": "state"}}, "new", "in")]),
+        nft.add_rule(TRACKING, "tracking", [nft.match({"ct": {"key": "state"}}, "new", "in")]),
     ]
 
 
 def _add_verdicts(table: Layout, places: Sequence[Place]) -> None:
     """Add the chains that count a packet and then refuse or drop it."""
-    for chain, expression in verdict_chains():
-        table.chains.setdefault(chain, {})
-        table.rules.setdefault(chain, []).append(expression)
-    *passing, drop = table.rules[WITHHOLD]
+    for chain, rules in nft.verdict_chains().items():
+        table.add_chain(chain, rules)
+    *passing, drop = table.rules[nft.WITHHOLD]
     # A refusal can be sent only where packets come in (net/netfilter/nft_reject_netdev.c).
     answers = any(place.facing is Facing.DEPARTMENT for place in places)
-    up = [*_paced(), [goto(REFUSE)]] if answers else [drop]
+    up = [*_paced(), [nft.goto(nft.REFUSE)]] if answers else [drop]
     # Before the counting: what has to pass (neighbour discovery) is no hit.
-    table.add_chain("stop.up", [table.rules[REFUSE][0], *_counted("up"), *up])
+    table.add_chain("stop.up", [table.rules[nft.REFUSE][0], *_counted("up"), *up])
     table.add_chain("stop.down", [*passing, *_counted("down"), drop])
 
 
-def _counted(direction: str) -> Iterator[Expression]:
+def _counted(direction: str) -> Iterator[nft.Expression]:
     """Count a packet that has a mark: by the origin in the mark, and by the mark and the host."""
     by_origin = [[mark, origin] for origin, mark in ORIGIN_MARKS.items()]
     yield [{"counter": {"map": {"key": {"&": [MARK, ORIGIN_MASK]}, "data": {"set": by_origin}}}}]
-    for version, protocol in PROTOCOLS.items():
-        hit = {"concat": [MARK, field(protocol, HOST_ENDS[direction])]}
-        yield [update(hits_name(version), hit, COUNT)]
+    for version in nft.PROTOCOLS:
+        yield [nft.update(hits_name(version), {"concat": [MARK, nft.host(direction, version)]}, nft.COUNT)]
 
 
-def _paced() -> Iterator[Expression]:
+def _paced() -> Iterator[nft.Expression]:
     """Drop packets of a host that already got its refusals of this second."""
     above = {"limit": {"rate": ANSWERS_PER_S, "burst": ANSWERS_PER_S, "per": "second", "inv": True}}
-    for version, protocol in PROTOCOLS.items():
-        yield [update(_answers_name(version), field(protocol, "saddr"), above), DROP]
+    for version in nft.PROTOCOLS:
+        yield [nft.update(_answers_name(version), nft.host("up", version), above), nft.DROP]
 
 
-def _lookups(direction: str, department: str | None) -> Iterator[Expression]:
+def _lookups(direction: str, department: str | None) -> Iterator[nft.Expression]:
     """Look up both addresses of a packet, and the host's hardware address, in a department's sets (`None`: of all)."""
-    keys = [(family, field(protocol, end)) for family, protocol in LOOKED_UP.items() for end in ENDS]
-    keys.append((Family.MACS, field("ether", HOST_ENDS[direction])))
+    keys = [(family, nft.field(protocol, end)) for family, protocol in LOOKED_UP.items() for end in ENDS]
+    keys.append((Family.MACS, nft.field("ether", nft.HOST_ENDS[direction])))
     for family, key in keys:
         block_set = BlockSet(family, department)
         # A rule whose map has no element for the key ends there (net/netfilter/nft_lookup.c: NFT_BREAK).
         set_mark = {"mangle": {"key": MARK, "value": {"map": {"key": key, "data": f"@{block_set.name}"}}}}
-        in_region = [[match({"&": [key, grid.mask]}, f"@{grid.name}")] for grid in grids(block_set)]
+        in_region = [[nft.match({"&": [key, grid.mask]}, f"@{grid.name}")] for grid in grids(block_set)]
         for condition in in_region or [[]]:
-            yield [*condition, set_mark, goto(f"stop.{direction}")]
+            yield [*condition, set_mark, nft.goto(f"stop.{direction}")]
 
 
 def _add_interface(table: Layout, here: Sequence[Place], everywhere: Iterable[Place]) -> None:
     """Add the base chains of one interface. `here`: its places."""
-    facing, interface = here[0].facing, here[0].interface
-    carries_tagged = any(carries(interface, place.interface) for place in everywhere)
-    for hook, directions in HOOKS[facing].items():
+    for hook, directions in HOOKS[here[0].facing].items():
         [direction] = directions
-        name = f"{hook}.{interface}"
-        rules = [
-            *([SKIP_TAGGED] if carries_tagged else []),
-            [is_ip(operator="!="), ACCEPT],  # ARP
+        rules: list[nft.Expression] = [
+            [nft.is_ip(operator="!="), nft.ACCEPT],  # ARP
             [{"jump": {"target": direction}}],
-            *claims(direction, [(_chain(direction, place.department), place.networks) for place in here]),
-            *([goto(_chain(direction, place.department))] for place in here if not place.networks),
+            *nft.claims(direction, [(_chain(direction, place.department), place.networks) for place in here]),
+            *([nft.goto(_chain(direction, place.department))] for place in here if not place.networks),
         ]
-        table.add_chain(name, rules, **base_chain(hook, interface, PRIORITY))
-        table.devices[name] = interface
+        table.add_base_chain(hook, here[0].interface, PRIORITY, rules, (place.interface for place in everywhere))
 
 
 def _departments(places: Iterable[Place]) -> list[str | None]:

@@ -51,7 +51,7 @@ def bare(shape: Shape, numbers: Iterable[int]) -> Iterator[bytes]:
 
 def lists(table: str, set_name: str, elements: Iterable[bytes]) -> Iterator[bytes]:
     """Pack elements of a set into the bodies of messages, each within the limit of a list."""
-    named = attribute(1, text(table)) + attribute(2, text(set_name))
+    named = everything(table, set_name)
     body: list[bytes] = []
     length = 0
     for element in elements:

@@ -11,25 +11,21 @@ headers of outgoing packets, gets the rest while it is stopped and nothing passe
 from collections.abc import Mapping
 from typing import Any
 
-from appliance.core.kernel.nftables.meter_names import MOST_HOSTS, object_name
-from appliance.core.kernel.nftables.ruleset import ADDRESS_TYPES, DROP, HOST_ENDS, PROTOCOLS, Expression, update
-from appliance.core.kernel.nftables.ruleset import field as header
+from appliance.core.kernel.nftables import ruleset as nft
+from appliance.core.kernel.nftables.meter_names import host_set, object_name
 from appliance.core.kernel.nftables.table import Objects
 from appliance.core.kernel.nftables.throttle_rules import above
 from appliance.core.metering.meter import Plan
 
 REMEMBERED_S = 32 * 86_400  # longer than the longest period: a host's silence must not give it its quota back
 WORTH = 1 / 1000  # an error above this part of what is left is worth a correction
-# One packet beyond a quota still passes, as for a department: a meter that stopped has reached its limit.
-LAST: dict[str, Any] = {"limit": {"rate": 1, "per": "week", "burst": 1, "inv": True}}
+# One packet beyond a quota still passes, of a host or a department, so that a meter that stopped has reached its limit,
+# and is not for ever some bytes short of it. The kernel has no longer unit, so it is one each week. Where two packets
+# meet the limit at the same moment, it may be the smaller one; then the next `apply` finds something left.
+LAST: dict[str, Any] = {"rate": 1, "per": "week", "burst": 1, "inv": True}
 
 Left = Mapping[bytes, int]  # by a host's address, bytes; below 0: more was used than it should
 Shown = Mapping[bytes, tuple[int, int]]  # by a host's address, bytes seen, but no more than the limit, and the limit
-
-
-def holds_hosts(plan: Plan) -> bool:
-    """Whether each host of the department has a limit."""
-    return plan.host_limit_bytes is not None
 
 
 def left_name(plan: Plan, version: int) -> str:
@@ -46,27 +42,27 @@ def beyond_name(plan: Plan, version: int) -> str:
 def host_objects(plan: Plan) -> Objects:
     """The sets; none where hosts are not limited."""
     return {
-        name: ("set", {"type": kind, "flags": ["timeout"], "size": MOST_HOSTS, "timeout": REMEMBERED_S})
-        for version, kind in ADDRESS_TYPES.items()
+        name: host_set(version, REMEMBERED_S)
+        for version in nft.PROTOCOLS
         for name in (left_name(plan, version), beyond_name(plan, version))
-        if holds_hosts(plan)
+        if plan.host_limit_bytes is not None
     }
 
 
-def host_rules(plan: Plan, direction: str, refused: Expression) -> list[Expression]:
+def host_rules(plan: Plan, direction: str, refused: nft.Expression) -> list[nft.Expression]:
     """The rules of one direction; none where hosts are not limited. `refused`: the verdict over the limit."""
     if plan.host_limit_bytes is None:
         return []
     whole = {"quota": {"val": plan.host_limit_bytes, "val_unit": "bytes", "used": 0, "used_unit": "bytes", "inv": True}}
-    beyond = LAST if plan.host_bytes_s is None else {"limit": above(plan.host_bytes_s)}
-    verdict: Expression = refused if plan.host_bytes_s is None else [DROP]
+    beyond = {"limit": LAST if plan.host_bytes_s is None else above(plan.host_bytes_s)}
+    verdict: nft.Expression = refused if plan.host_bytes_s is None else [nft.DROP]
     return [
         [
-            _update(left_name(plan, version), PROTOCOLS[version], direction, whole),
-            _update(beyond_name(plan, version), PROTOCOLS[version], direction, beyond),
+            nft.update(left_name(plan, version), nft.host(direction, version), whole),
+            nft.update(beyond_name(plan, version), nft.host(direction, version), beyond),
             *verdict,
         ]
-        for version in PROTOCOLS
+        for version in nft.PROTOCOLS
     ]
 
 
@@ -87,7 +83,3 @@ def _is_due(left_bytes: int, before_bytes: int, seen_bytes: int, limit_bytes: in
         return left_bytes > 0
     too_much_bytes = limit_bytes - seen_bytes - left_bytes
     return left_bytes > before_bytes or too_much_bytes > max(0, left_bytes) * WORTH
-
-
-def _update(name: str, protocol: str, direction: str, statement: Mapping[str, Any]) -> dict[str, Any]:
-    return update(name, header(protocol, HOST_ENDS[direction]), statement)

@@ -81,7 +81,8 @@ def transaction(there: ExistingTable, wanted: Layout, moving: Sequence[Limit]) -
     remade = [limit.plan for limit in moving if limit.is_new and limit.name in there.objects]
     remade_objects = {object_name(kind, plan) for plan in remade for kind in ("stop", "last")}
     new = [name for name in wanted.objects if name in remade_objects or name not in there.objects]
-    filled = _changed_chains(there, wanted, {chain for plan in remade for chain in chains_of(plan)})
+    disturbed = {chain for plan in remade for chain in chains_of(plan)}  # they name an object that is made again
+    filled = [name for name, rules in wanted.rules.items() if name in disturbed or there.rules.get(name) != rules]
     edit = Edit(
         emptied=[name for name in there.chains if name in filled or name not in wanted.chains],
         deleted=[name for name in there.objects if name in remade_objects or name not in wanted.objects],
@@ -90,11 +91,6 @@ def transaction(there: ExistingTable, wanted: Layout, moving: Sequence[Limit]) -
         filled=filled,
     )
     return commands(TABLE, there, wanted, edit)
-
-
-def _changed_chains(there: ExistingTable, wanted: Layout, disturbed: Collection[str]) -> list[str]:
-    """The chains whose rules change, and those that name an object that is made again."""
-    return [name for name, rules in wanted.rules.items() if name in disturbed or there.rules.get(name) != rules]
 
 
 def _added(objects: Objects, new: Collection[str], moving: Sequence[Limit]) -> Objects:

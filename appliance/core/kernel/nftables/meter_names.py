@@ -6,7 +6,9 @@ the same plan finds its own again after a restart.
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
+from appliance.core.kernel.nftables.ruleset import ADDRESS_TYPES
 from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan, unclaimed_meter
 
@@ -28,6 +30,11 @@ def fingerprint(plan: Plan) -> str:
 def object_name(kind: str, plan: Plan) -> str:
     """The name of the plan's object of this kind."""
     return f"{kind}.{fingerprint(plan)}.{plan.department}"
+
+
+def host_set(version: int, timeout_s: int) -> tuple[str, dict[str, Any]]:
+    """A set of hosts of this IP version; each stays for so long after its last packet."""
+    return "set", {"type": ADDRESS_TYPES[version], "flags": ["timeout"], "size": MOST_HOSTS, "timeout": timeout_s}
 
 
 def parse_name(name: str) -> tuple[str, str]:

@@ -15,32 +15,13 @@ A frame with a VLAN tag passes the hooks of the interface that carries it, and t
 
 from collections.abc import Mapping, Sequence
 
-from appliance.core.kernel.nftables.host_rules import host_objects, host_rules
-from appliance.core.kernel.nftables.meter_names import CHAINS, MOST_HOSTS, is_held, object_name, unclaimed
+from appliance.core.kernel.nftables import ruleset as nft
+from appliance.core.kernel.nftables.host_rules import LAST, host_objects, host_rules
+from appliance.core.kernel.nftables.meter_names import CHAINS, host_set, is_held, object_name, unclaimed
 from appliance.core.kernel.nftables.notice_rules import IS_MARKED, LEAD, lookup_objects, lookup_rules
-from appliance.core.kernel.nftables.ruleset import (
-    ACCEPT,
-    ADDRESS_TYPES,
-    COUNT,
-    HOST_ENDS,
-    PROTOCOLS,
-    REFUSE,
-    SKIP_TAGGED,
-    WITHHOLD,
-    Expression,
-    base_chain,
-    claims,
-    goto,
-    is_ip,
-    match,
-    prefixes,
-    update,
-    verdict_chains,
-)
-from appliance.core.kernel.nftables.ruleset import field as header
 from appliance.core.kernel.nftables.table import HOOKS, Layout, Objects
 from appliance.core.kernel.nftables.throttle_rules import throttle_objects, throttle_rules
-from appliance.core.machine import Facing, carries
+from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan
 
 PRIORITY = 10  # after the blocks' 0, so that what they refuse is not counted
@@ -59,36 +40,33 @@ def layout(plans: Sequence[Plan], *, shares: Mapping[str, int] | None = None, le
     table = Layout()
     if leads:
         table.objects.update(lookup_objects())
-    table.add_chain(CUT_OFF["up"], [*([LEAD, *lookup_rules("up")] if leads else []), [goto(REFUSE)]])
-    table.add_chain(CUT_OFF["down"], [*(lookup_rules("down") if leads else []), [goto(WITHHOLD)]])
+    table.add_chain(CUT_OFF["up"], [*([LEAD, *lookup_rules("up")] if leads else []), [nft.goto(nft.REFUSE)]])
+    table.add_chain(CUT_OFF["down"], [*(lookup_rules("down") if leads else []), [nft.goto(nft.WITHHOLD)]])
     table.objects[REFUSED] = ("counter", {})
-    for chain, expression in verdict_chains({"counter": REFUSED}):
-        table.chains.setdefault(chain, {})
-        table.rules.setdefault(chain, []).append(expression)
+    for chain, rules in nft.verdict_chains({"counter": REFUSED}).items():
+        table.add_chain(chain, rules)
     for interface in dict.fromkeys(plan.interface for plan in plans):
         here = [plan for plan in plans if plan.interface == interface]
-        carries_tagged = any(carries(interface, plan.interface) for plan in plans)
-        _add_interface(table, here, shares or {}, carries_tagged=carries_tagged)
+        _add_interface(table, here, plans, shares or {})
     return table
 
 
-def _add_interface(table: Layout, plans: Sequence[Plan], shares: Mapping[str, int], *, carries_tagged: bool) -> None:
-    """Add the base chains of one interface, and the chains and meters of its departments. `plans`: of the interface."""
-    facing, interface = plans[0].facing, plans[0].interface
+def _add_interface(table: Layout, plans: Sequence[Plan], everywhere: Sequence[Plan], shares: Mapping[str, int]) -> None:
+    """Add the base chains of one interface, and the chains and meters of its departments.
+
+    `plans`: of the interface; `everywhere`: of all interfaces.
+    """
     rest = [plan for plan in plans if not plan.networks] or [unclaimed(plans)]
     for plan in plans:
         _add_department(table, plan, plans, shares.get(plan.department, 1))
     if rest[0] not in plans:
         _add_counters(table, rest[0])
-    for hook, directions in HOOKS[facing].items():
-        name = f"{hook}.{interface}"
+    for hook, directions in HOOKS[plans[0].facing].items():
         rules = [
-            *([SKIP_TAGGED] if carries_tagged else []),
             *(rule for direction in directions for rule in _claims(direction, plans)),
-            [is_ip(), *_take(rest[0], directions[-1], is_department=rest[0] in plans)],
+            [nft.is_ip(), *_take(rest[0], directions[-1], is_department=rest[0] in plans)],
         ]
-        table.add_chain(name, rules, **base_chain(hook, interface, PRIORITY))
-        table.devices[name] = interface
+        table.add_base_chain(hook, plans[0].interface, PRIORITY, rules, (plan.interface for plan in everywhere))
 
 
 def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int) -> None:
@@ -102,16 +80,9 @@ def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int
         }
         table.objects.update(held)
     for direction, chain in CHAINS.items():
-        for version, kind in ADDRESS_TYPES.items():
-            hosts = {"type": kind, "flags": ["timeout"], "size": MOST_HOSTS, "timeout": HOST_SILENT_S}
-            table.objects[object_name(f"{direction}{version}", plan)] = ("set", hosts)
+        for version in nft.PROTOCOLS:
+            table.objects[object_name(f"{direction}{version}", plan)] = host_set(version, HOST_SILENT_S)
         table.add_chain(f"{chain}.{plan.department}", _department_rules(plan, direction, plans, parts))
-
-
-# One packet beyond a quota still passes, so that a meter that stopped has reached its limit, and is not for ever some
-# bytes short of it. The kernel has no longer unit, so it is one each week. Where two packets meet the limit at the same
-# moment, it may be the smaller one; then the next `apply` finds something left.
-LAST = {"rate": 1, "per": "week", "burst": 1, "inv": True}
 
 
 def _add_counters(table: Layout, plan: Plan) -> None:
@@ -119,41 +90,37 @@ def _add_counters(table: Layout, plan: Plan) -> None:
         table.objects[object_name(direction, plan)] = ("counter", {})
 
 
-def _department_rules(plan: Plan, direction: str, plans: Sequence[Plan], parts: int) -> list[Expression]:
-    rules = [[IS_MARKED, ACCEPT], *_exempt(plan)]
+def _department_rules(plan: Plan, direction: str, plans: Sequence[Plan], parts: int) -> list[nft.Expression]:
+    rules = [[IS_MARKED, nft.ACCEPT], *_exempt(plan)]
     if is_held(plan):
         # A refusal can be sent only where packets come in (net/netfilter/nft_reject_netdev.c).
-        refused = [goto(CUT_OFF[direction] if plan.facing is Facing.DEPARTMENT else WITHHOLD)]
+        refused = [nft.goto(CUT_OFF[direction] if plan.facing is Facing.DEPARTMENT else nft.WITHHOLD)]
         rules += [*throttle_rules(plan, direction, parts), *host_rules(plan, direction, refused)]
         rules.append([{"quota": object_name("stop", plan)}, {"limit": object_name("last", plan)}, *refused])
     rules.append([{"counter": object_name(direction, plan)}])
     if plan.networks or plan.facing is not Facing.MIRRORED:
-        rules += [_count_host(plan, direction, version) for version in PROTOCOLS]
+        sets = [(object_name(f"{direction}{version}", plan), version) for version in nft.PROTOCOLS]
+        rules += [[nft.update(name, nft.host(direction, version), nft.COUNT)] for name, version in sets]
     if plan.facing is Facing.MIRRORED and direction == "up":
         rules += _claims("down", plans)  # the base chain goes on only with what no department has sent
     return rules
 
 
-def _count_host(plan: Plan, direction: str, version: int) -> Expression:
-    host = header(PROTOCOLS[version], HOST_ENDS[direction])
-    return [update(object_name(f"{direction}{version}", plan), host, COUNT)]
-
-
-def _exempt(plan: Plan) -> list[Expression]:
+def _exempt(plan: Plan) -> list[nft.Expression]:
     return [
-        [match(header(PROTOCOLS[version], end), {"set": exempt}), ACCEPT]
-        for version in PROTOCOLS
-        for end in HOST_ENDS.values()
-        if (exempt := prefixes(plan.exempt, version))
+        [nft.match(nft.field(nft.PROTOCOLS[version], end), {"set": exempt}), nft.ACCEPT]
+        for version in nft.PROTOCOLS
+        for end in nft.HOST_ENDS.values()
+        if (exempt := nft.prefixes(plan.exempt, version))
     ]
 
 
-def _claims(direction: str, plans: Sequence[Plan]) -> list[Expression]:
-    return claims(direction, [(f"{CHAINS[direction]}.{plan.department}", plan.networks) for plan in plans])
+def _claims(direction: str, plans: Sequence[Plan]) -> list[nft.Expression]:
+    return nft.claims(direction, [(f"{CHAINS[direction]}.{plan.department}", plan.networks) for plan in plans])
 
 
-def _take(plan: Plan, direction: str, *, is_department: bool) -> Expression:
+def _take(plan: Plan, direction: str, *, is_department: bool) -> nft.Expression:
     """What happens to packets that no department claims by address."""
     if is_department:
-        return [goto(f"{CHAINS[direction]}.{plan.department}")]
+        return [nft.goto(f"{CHAINS[direction]}.{plan.department}")]
     return [{"counter": object_name(direction, plan)}]

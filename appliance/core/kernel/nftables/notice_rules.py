@@ -10,33 +10,19 @@ uncounted, and too few to be a way around a quota.
 
 from typing import Any
 
-from appliance.core.kernel.nftables.meter_names import MOST_HOSTS
-from appliance.core.kernel.nftables.ruleset import (
-    ACCEPT,
-    ADDRESS_TYPES,
-    DROP,
-    HOST_ENDS,
-    HTTP,
-    NOTICE_MARK,
-    PROTOCOLS,
-    Command,
-    Expression,
-    add,
-    add_rule,
-    match,
-    update,
-)
-from appliance.core.kernel.nftables.ruleset import field as header
+from appliance.core.kernel.nftables import ruleset as nft
+from appliance.core.kernel.nftables.meter_names import host_set
 from appliance.core.kernel.nftables.table import Objects
 
 NOTICE = {"family": "inet", "table": "appliance_notice"}
 # linux/netfilter_ipv4.h: NF_IP_PRI_NAT_DST, NF_IP_PRI_MANGLE, NF_IP_PRI_FILTER
 NAT_PRIORITY, MANGLE_PRIORITY, FILTER_PRIORITY = -100, -150, 0
 
-MARK: dict[str, Any] = {"mangle": {"key": {"meta": {"key": "mark"}}, "value": NOTICE_MARK}}
-IS_MARKED = match({"meta": {"key": "mark"}}, NOTICE_MARK)
+MARK: dict[str, Any] = {"mangle": {"key": {"meta": {"key": "mark"}}, "value": nft.NOTICE_MARK}}
+IS_MARKED = nft.match({"meta": {"key": "mark"}}, nft.NOTICE_MARK)
+IS_HTTP = nft.match(nft.field("tcp", "dport"), nft.HTTP)
 # For the chain that cuts a department off; only where `notice_table` is in force, or marked packets would just pass.
-LEAD: Expression = [match(header("tcp", "dport"), HTTP), MARK, ACCEPT]
+LEAD: nft.Expression = [IS_HTTP, MARK, nft.ACCEPT]
 
 LOOKUPS = {"rate": 5, "per": "second", "burst": 20}  # of a host, each way; a page asks for some dozens of names
 LONGEST_LOOKUP_BYTES = 1500  # an answer of DNS over UDP that needs no fragments; with 5 a second that is 60 kbit/s
@@ -47,26 +33,23 @@ DNS = 53
 def lookup_objects() -> Objects:
     """The sets that pace the look-ups of each host."""
     return {
-        _paced(direction, version): (
-            "set",
-            {"type": kind, "flags": ["timeout"], "size": MOST_HOSTS, "timeout": FORGOTTEN_S},
-        )
-        for direction in HOST_ENDS
-        for version, kind in ADDRESS_TYPES.items()
+        _paced(direction, version): host_set(version, FORGOTTEN_S)
+        for direction in nft.HOST_ENDS
+        for version in nft.PROTOCOLS
     }
 
 
-def lookup_rules(direction: str) -> list[Expression]:
+def lookup_rules(direction: str) -> list[nft.Expression]:
     """The rules that let look-ups and their answers pass, for the chains that cut off."""
     port = {"up": "dport", "down": "sport"}[direction]
     return [
         [
-            match(header("udp", port), DNS),
-            match(header("udp", "length"), LONGEST_LOOKUP_BYTES, "<="),
-            update(_paced(direction, version), header(protocol, HOST_ENDS[direction]), {"limit": LOOKUPS}),
-            ACCEPT,
+            nft.match(nft.field("udp", port), DNS),
+            nft.match(nft.field("udp", "length"), LONGEST_LOOKUP_BYTES, "<="),
+            nft.update(_paced(direction, version), nft.host(direction, version), {"limit": LOOKUPS}),
+            nft.ACCEPT,
         ]
-        for version, protocol in PROTOCOLS.items()
+        for version in nft.PROTOCOLS
     ]
 
 
@@ -74,16 +57,16 @@ def _paced(direction: str, version: int) -> str:
     return f"lookups-{direction}{version}"
 
 
-def notice_table(port: int) -> list[Command]:
+def notice_table(port: int) -> list[nft.Command]:
     """The commands that make the table, or replace it. It leads marked HTTP to this port of the appliance."""
-    own: Command = {"table": {"family": "inet", "name": NOTICE["table"]}}
-    translated = match({"ct": {"key": "status"}}, "dnat", "in")
+    own: nft.Command = {"table": {"family": "inet", "name": NOTICE["table"]}}
+    translated = nft.match({"ct": {"key": "status"}}, "dnat", "in")
     return [
         *({action: own} for action in ("add", "delete", "add")),  # deleting what does not exist would be an error
-        add("chain", NOTICE, "arriving", type="nat", hook="prerouting", prio=NAT_PRIORITY, policy="accept"),
-        add("chain", NOTICE, "passing", type="filter", hook="forward", prio=FILTER_PRIORITY, policy="accept"),
-        add("chain", NOTICE, "leaving", type="filter", hook="output", prio=MANGLE_PRIORITY, policy="accept"),
-        add_rule(NOTICE, "arriving", [IS_MARKED, match(header("tcp", "dport"), HTTP), {"redirect": {"port": port}}]),
-        add_rule(NOTICE, "passing", [IS_MARKED, DROP]),
-        add_rule(NOTICE, "leaving", [match(header("tcp", "sport"), port), translated, MARK]),
+        nft.add("chain", NOTICE, "arriving", type="nat", hook="prerouting", prio=NAT_PRIORITY, policy="accept"),
+        nft.add("chain", NOTICE, "passing", type="filter", hook="forward", prio=FILTER_PRIORITY, policy="accept"),
+        nft.add("chain", NOTICE, "leaving", type="filter", hook="output", prio=MANGLE_PRIORITY, policy="accept"),
+        nft.add_rule(NOTICE, "arriving", [IS_MARKED, IS_HTTP, {"redirect": {"port": port}}]),
+        nft.add_rule(NOTICE, "passing", [IS_MARKED, nft.DROP]),
+        nft.add_rule(NOTICE, "leaving", [nft.match(nft.field("tcp", "sport"), port), translated, MARK]),
     ]

@@ -25,6 +25,11 @@ def field(protocol: str, name: str) -> dict[str, Any]:
     return {"payload": {"protocol": protocol, "field": name}}
 
 
+def host(direction: str, version: int) -> dict[str, Any]:
+    """Selects the address of the department's host in a packet of this IP version."""
+    return field(PROTOCOLS[version], HOST_ENDS[direction])
+
+
 def match(left: Mapping[str, Any], right: Any, operator: str = "==") -> dict[str, Any]:
     """Ends the rule for packets of which the condition is false."""
     return {"match": {"op": operator, "left": left, "right": right}}
@@ -50,11 +55,6 @@ def update(set_name: str, element: Mapping[str, Any], statement: Mapping[str, An
     return {"set": {"op": "update", "elem": element, "set": f"@{set_name}", "stmt": [statement]}}
 
 
-def base_chain(hook: str, interface: str, priority: int) -> dict[str, Any]:
-    """The properties of a chain that all packets at an interface's hook pass."""
-    return {"type": "filter", "hook": hook, "prio": priority, "dev": interface, "policy": "accept"}
-
-
 def is_ip(operator: str = "==") -> dict[str, Any]:
     """Matches IP packets of both versions; with `!=` all others."""
     return match({"meta": {"key": "protocol"}}, {"set": ["ip", "ip6"]}, operator)
@@ -77,7 +77,7 @@ def claims(direction: str, chains: Iterable[tuple[str, Iterable[IPv4Network | IP
         for version in PROTOCOLS
     }
     return [
-        [{"vmap": {"key": field(PROTOCOLS[version], HOST_ENDS[direction]), "data": {"set": pairs}}}]
+        [{"vmap": {"key": host(direction, version), "data": {"set": pairs}}}]
         for version, pairs in found.items()
         if pairs
     ]
@@ -87,8 +87,8 @@ def claims(direction: str, chains: Iterable[tuple[str, Iterable[IPv4Network | IP
 SKIP_TAGGED: Expression = [match(field("ether", "type"), "8021q"), ACCEPT]
 
 
-def verdict_chains(*counted: Mapping[str, Any]) -> Sequence[tuple[str, Expression]]:
-    """The rules of the two verdicts, each with its chain, in order; rules enter these chains with `goto`.
+def verdict_chains(*counted: Mapping[str, Any]) -> Mapping[str, Sequence[Expression]]:
+    """The rules of the two verdicts, by chain; rules enter these chains with `goto`.
 
     `refuse` answers packets from a department with a TCP reset or an ICMP prohibition, so that people see at once that
     something is forbidden; only where packets come in, because only there the kernel can answer. `withhold` drops
@@ -97,17 +97,21 @@ def verdict_chains(*counted: Mapping[str, Any]) -> Sequence[tuple[str, Expressio
     """
     tcp_reset = match(field("tcp", "flags"), "rst", "in")
     # RFC 4861 neighbour discovery, which no router forwards: as ARP in IPv4, it must work for a refusal to arrive.
-    discovery = [match(field("icmpv6", "type"), {"range": [133, 137]}), match(field("ip6", "hoplimit"), 255)]
-    return [
-        (REFUSE, [*discovery, ACCEPT]),
-        (WITHHOLD, [*discovery, ACCEPT]),
-        (REFUSE, [match({"meta": {"key": "l4proto"}}, "tcp"), *counted, {"reject": {"type": "tcp reset"}}]),
-        (REFUSE, [*counted, {"reject": {"type": "icmpx", "expr": "admin-prohibited"}}]),
-        # A reset is headers only: 20 bytes of IPv4 (IPv6 counts what follows its header) and 20 of TCP.
-        (WITHHOLD, [match(field("ip", "length"), 40), tcp_reset, ACCEPT]),
-        (WITHHOLD, [match(field("ip6", "length"), 20), tcp_reset, ACCEPT]),
-        # Destination unreachable, administratively prohibited: RFC 1812 5.2.7.1 and RFC 4443 3.1.
-        (WITHHOLD, [match(field("icmp", "type"), 3), match(field("icmp", "code"), 13), ACCEPT]),
-        (WITHHOLD, [match(field("icmpv6", "type"), 1), match(field("icmpv6", "code"), 1), ACCEPT]),
-        (WITHHOLD, [*counted, DROP]),
-    ]
+    discovery = [match(field("icmpv6", "type"), {"range": [133, 137]}), match(field("ip6", "hoplimit"), 255), ACCEPT]
+    return {
+        REFUSE: [
+            discovery,
+            [match({"meta": {"key": "l4proto"}}, "tcp"), *counted, {"reject": {"type": "tcp reset"}}],
+            [*counted, {"reject": {"type": "icmpx", "expr": "admin-prohibited"}}],
+        ],
+        WITHHOLD: [
+            discovery,
+            # A reset is headers only: 20 bytes of IPv4 (IPv6 counts what follows its header) and 20 of TCP.
+            [match(field("ip", "length"), 40), tcp_reset, ACCEPT],
+            [match(field("ip6", "length"), 20), tcp_reset, ACCEPT],
+            # Destination unreachable, administratively prohibited: RFC 1812 5.2.7.1 and RFC 4443 3.1.
+            [match(field("icmp", "type"), 3), match(field("icmp", "code"), 13), ACCEPT],
+            [match(field("icmpv6", "type"), 1), match(field("icmpv6", "code"), 1), ACCEPT],
+            [*counted, DROP],
+        ],
+    }

@@ -10,9 +10,8 @@ share in place: so each is part of its object's name.
 
 from typing import Any
 
-from appliance.core.kernel.nftables.meter_names import MOST_HOSTS, object_name
-from appliance.core.kernel.nftables.ruleset import ADDRESS_TYPES, DROP, HOST_ENDS, PROTOCOLS, Expression, update
-from appliance.core.kernel.nftables.ruleset import field as header
+from appliance.core.kernel.nftables import ruleset as nft
+from appliance.core.kernel.nftables.meter_names import host_set, object_name
 from appliance.core.kernel.nftables.table import Objects
 from appliance.core.metering.meter import Plan
 
@@ -31,46 +30,35 @@ def throttle_objects(plan: Plan, parts: int) -> Objects:
         return {}
     share = max(1, plan.throttle_bytes_s // parts)
     objects: Objects = {}
-    for direction in HOST_ENDS:
+    for direction in nft.HOST_ENDS:
         objects[_rate_name(plan, direction)] = ("limit", above(plan.throttle_bytes_s))
-        for version, kind in ADDRESS_TYPES.items():
-            paced = {"type": kind, "flags": ["timeout"], "size": MOST_HOSTS, "timeout": PACED_S}
-            objects[_share_name(plan, f"{direction}{version}", share)] = ("set", paced)
+        for version in nft.PROTOCOLS:
+            objects[_share_name(plan, direction, version, share)] = host_set(version, PACED_S)
     return objects
 
 
-def throttle_rules(plan: Plan, direction: str, parts: int) -> list[Expression]:
+def throttle_rules(plan: Plan, direction: str, parts: int) -> list[nft.Expression]:
     """The rules of one direction, the hosts' shares first; none where the department has no rate."""
     if plan.throttle_bytes_s is None:
         return []
     share = max(1, plan.throttle_bytes_s // parts)
-    return [
-        *(_pace(plan, direction, version, share) for version in PROTOCOLS),
-        [{"limit": _rate_name(plan, direction)}, DROP],
-    ]
-
-
-def _pace(plan: Plan, direction: str, version: int, share: int) -> Expression:
-    host = header(PROTOCOLS[version], HOST_ENDS[direction])
-    return [update(_share_name(plan, f"{direction}{version}", share), host, {"limit": above(share)}), DROP]
+    paced = (
+        nft.update(_share_name(plan, direction, version, share), nft.host(direction, version), {"limit": above(share)})
+        for version in nft.PROTOCOLS
+    )
+    return [*([pace, nft.DROP] for pace in paced), [{"limit": _rate_name(plan, direction)}, nft.DROP]]
 
 
 def above(rate_bytes_s: int) -> dict[str, Any]:
     """The limit that matches packets above this rate."""
     burst = max(LEAST_BURST_BYTES, rate_bytes_s // 10)
-    return {
-        "rate": rate_bytes_s,
-        "per": "second",
-        "burst": burst,
-        "rate_unit": "bytes",
-        "burst_unit": "bytes",
-        "inv": True,
-    }
+    units = {"rate_unit": "bytes", "burst_unit": "bytes"}
+    return {"rate": rate_bytes_s, "per": "second", "burst": burst, **units, "inv": True}
 
 
 def _rate_name(plan: Plan, direction: str) -> str:
     return object_name(f"rate-{direction}-{plan.throttle_bytes_s}", plan)
 
 
-def _share_name(plan: Plan, which: str, share: int) -> str:
-    return object_name(f"share-{which}-{share}", plan)
+def _share_name(plan: Plan, direction: str, version: int, share: int) -> str:
+    return object_name(f"share-{direction}{version}-{share}", plan)

@@ -83,5 +83,5 @@ def test_a_stream_has_new_and_deleted_decisions() -> None:
 def test_a_decision_is_the_longest_lived_block_of_its_target() -> None:
     for pair in ([60, None], [None, 60]):
         found = find_decisions([block("10.0.0.1", left_s, f"list:{left_s}") for left_s in pair])
-        assert found["10.0.0.1"][1] is None
+        assert found["10.0.0.1"].expires_at is None
     assert find_decisions([block("bad.example"), block("02:00:5e:10:00:01")]) == {}

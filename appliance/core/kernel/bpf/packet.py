@@ -1,0 +1,18 @@
+"""Sizes and codes in the packets that the programs read."""
+
+import sys
+
+IPV4, IPV6 = 0x0800, 0x86DD  # linux/if_ether.h: ETH_P_IP, ETH_P_IPV6
+ETHERNET = 14
+NETWORK_BYTES = {4: 20, 6: 40}  # the header's, by IP version
+TCP, UDP, DNS_PORT = 6, 17, 53
+UDP_BYTES, TCP_BYTES, DNS_BYTES = 8, 20, 12
+SHORTEST_QUERY = DNS_BYTES + 1 + 4  # the root's name, type and class
+LONGEST_QUERY = 512  # what any server takes (RFC 1035 section 4.2.1); what is longer has padding or many options
+LONGEST_NAME, MOST_LABELS, LONGEST_LABEL = 255, 127, 63  # RFC 1035 section 2.3.4
+LAST = DNS_BYTES + LONGEST_NAME - 1  # the last byte of the longest name
+
+
+def half(value: int) -> int:
+    """A 16-bit number of the packet as a load shows it, in the machine's byte order."""
+    return int.from_bytes(value.to_bytes(2, "big"), sys.byteorder)

@@ -16,18 +16,15 @@ def page_table(sources: PageSources) -> dict[str, Page]:
     services, simulated = sources.services, sources.fanout.simulated
 
     def health(_: Environ) -> Answer:
-        return index.health(services.status.troubles(services.clock()), len(sources.sessions), simulated)
+        return index.health(sources.troubles(), len(sources.sessions), simulated)
 
-    logins = LoginPages(services.people, services.pairing, services.audit, sources.login_backoff, services.clock)
-    exports = BlockExports(services.enforcement, services.departments, sources.admission, services.clock)
+    logins = LoginPages(services, sources.login_backoff)
     return {
         "/": lambda environ: index.welcome(environ, simulated),
-        "/healthz": lambda _: index.health(
-            services.status.troubles(services.clock()), len(sources.sessions), simulated
-        ),
+        "/healthz": health,
         "/asyncapi.json": lambda _: Answer(JSON, contract.text()),
         "/login": logins.log_in,
         "/pair": logins.pair,
         "/metrics": Metrics(sources).page,
-        **exports.pages(),
+        **BlockExports(services, sources.admission).pages(),
     }

@@ -86,9 +86,7 @@ class Server:
         wait_s = wait_s or self._calls_of_address.spend(session.address, now.monotonic_s)
         if wait_s:
             raise Refused(Code.RATE_LIMITED, f"too many calls; wait {max(0.1, wait_s):.1f} s before the next")
-        fault = self._services.authenticator.fault(session.grant, now)
-        if fault is not None:
-            raise fault
+        self._services.authenticator.require_valid(session.grant, now)
         return carry_out(event, arguments, context)
 
 

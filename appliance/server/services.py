@@ -23,7 +23,7 @@ from appliance.server.access.people import People
 class Services:
     """Everything that calls and pages may use.
 
-    `departments`: the configured ids. `release`: opens everything; takes the subject who wants it.
+    `departments`: the configured ids. `release`: opens everything; its argument: the subject of the caller.
     """
 
     departments: frozenset[str]

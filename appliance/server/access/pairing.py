@@ -1,8 +1,7 @@
-"""Pairs the first administrator, while nobody can log in yet.
+"""Pairs the first administrator, while there is none.
 
-A person who can read the console or the log of the appliance, or press its button, owns it. The former prove it by a
-one-time code, the latter by a window of two minutes without one. Either admits one person, once, and only while there
-is no administrator.
+Reading the console or the log of the appliance, or pressing its button, proves that a person owns it. The console and
+the log show a one-time code; the button opens a window of two minutes without one. Either admits one person, once.
 """
 
 import hmac

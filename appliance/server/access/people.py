@@ -143,7 +143,7 @@ class People:
     def _person(self, name: str) -> Person:
         known = self._store.person(name)
         if known is None:
-            raise Refused(Code.BAD_REQUEST, f'there is nobody called "{name}"')
+            raise Refused(Code.BAD_REQUEST, f'there is no person called "{name}"')
         return known[0]
 
     def _login_token(self, person: Person, token_id: str, session_s: float, now: Moment) -> str:

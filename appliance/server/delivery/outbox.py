@@ -48,18 +48,6 @@ class EventPacket(Packet):  # type: ignore[misc]  # the library ships no types
 class Outbox:
     """The packets of one client that have not left yet."""
 
-    __slots__ = (
-        "_entries",
-        "_late_since_s",
-        "_longest_stall_s",
-        "_moved_s",
-        "_poller",
-        "_waiting_bytes",
-        "_wake",
-        "is_behind",
-        "is_ended",
-    )
-
     def __init__(self, longest_stall_s: float = LONGEST_STALL_S) -> None:
         self._longest_stall_s = longest_stall_s
         self._entries: dict[object, Packet] = {}

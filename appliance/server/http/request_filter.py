@@ -19,7 +19,7 @@ FORMS = frozenset({"/login", "/pair"})  # the only pages that take a body
 LARGEST_FORM_BYTES = 4096  # a name and a password are a few hundred
 MOST_PACKETS = 16  # in one POST; python-engineio takes no more
 CLIENT_PACKETS = "134"  # Engine.IO's close, pong and message: all that a client has reason to POST
-MOST_NETWORKS = 10_000  # whose sessions are counted at once, 100 bytes each
+MOST_NETWORKS = 10_000  # that are counted at once, 100 bytes each
 
 Environ = dict[str, Any]
 

@@ -55,9 +55,8 @@ class BlockExports:
 
     def _page(self, form: str) -> Page:
         def page(environ: Environ) -> Answer:
-            environ["appliance.take_time"]()  # the request is complete; the deadline must not end what follows
             try:
-                text = self._text(form, self._department(environ, self._granted(environ)))
+                text = self._text(form, self._asked(environ)[1])
             except Refused as refused:
                 return unauthorized(refused)
             body, status = ("", "304 Not Modified") if _has(environ, text.tag) else (text.body, "200 OK")
@@ -66,10 +65,8 @@ class BlockExports:
         return page
 
     def _stream(self, environ: Environ) -> Answer:
-        environ["appliance.take_time"]()
         try:
-            grant = self._granted(environ)
-            department = self._department(environ, grant)
+            grant, department = self._asked(environ)
         except Refused as refused:
             return unauthorized(refused)
         with self._making:
@@ -83,18 +80,16 @@ class BlockExports:
                 self._sent_decisions.popitem(last=False)
             return Answer(JSON, tpool.execute(write_stream, current, before, now.wall))
 
-    def _granted(self, environ: Environ) -> Grant:
-        return grant_of(environ, self._admission, self._services.clock())
-
-    def _department(self, environ: Environ, grant: Grant) -> str | None:
-        """The department that the request names; `None`: all. Raises `Refused`."""
+    def _asked(self, environ: Environ) -> tuple[Grant, str | None]:
+        """The grant of the request, and the department that it names; `None`: all. Raises `Refused`."""
+        environ["appliance.take_time"]()  # the request is complete; the deadline must not end what follows
+        grant = grant_of(environ, self._admission, self._services.clock())
         department = _query(environ, "department")
-        if department is None:
-            if grant.departments is not None:
-                raise Refused(Code.FORBIDDEN, "this token is not for all departments: ask with ?department=ID")
-            return None
-        self._services.require_department(department, grant)
-        return department
+        if department is not None:
+            self._services.require_department(department, grant)
+        elif grant.departments is not None:
+            raise Refused(Code.FORBIDDEN, "this token is not for all departments: ask with ?department=ID")
+        return grant, department
 
     def _text(self, form: str, department: str | None) -> _Text:
         with self._making:

@@ -1,4 +1,4 @@
-"""Words for a client how its login or call went."""
+"""Makes the acknowledgement of a login or a call."""
 
 import logging
 from collections.abc import Callable

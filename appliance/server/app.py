@@ -7,11 +7,11 @@ import eventlet
 
 from appliance.config import LimitsSection
 from appliance.core.access.login_backoff import BackoffRules, LoginBackoff
-from appliance.core.access.rate_limit import Rate
+from appliance.core.access.rate_limit import Rate, RateLimit
 from appliance.core.moment import Moment
+from appliance.core.refusal import Code, Refused
 from appliance.server.access.admission import TokenAdmission
 from appliance.server.acknowledgement import acknowledged, error_event
-from appliance.server.call_limits import CallLimits
 from appliance.server.calls.call_table import CALLS, carry_out
 from appliance.server.calls.context import Context
 from appliance.server.delivery.fanout import Fanout
@@ -21,9 +21,14 @@ from appliance.server.http.listener import Listener
 from appliance.server.http.request_filter import RequestFilter
 from appliance.server.http.site import HttpSite, Page
 from appliance.server.http.tls import Tls
-from appliance.server.pages import PageSources, page_table
+from appliance.server.pages.page_table import page_table
+from appliance.server.pages.sources import PageSources
 from appliance.server.services import Services
 from appliance.server.sessions import ClientSessions
+
+# An address may be that of many dashboards behind one NAT: this many times what one client may call.
+CALLS_OF_ADDRESS, CALLS_OF_ADDRESS_AT_ONCE = 5, 2.5
+MOST_CALLERS = 10_000  # clients or addresses at once, 100 bytes each
 
 
 class Server:
@@ -35,7 +40,10 @@ class Server:
         """`tls`: `None` where HTTP is spoken; `hsts_max_age`: seconds of `Strict-Transport-Security`, 0 for none."""
         self._fanout = fanout
         self._services = services
-        self._call_limits = CallLimits(limits)
+        calls_per_s, at_once = limits.calls_per_second, limits.calls_at_once
+        of_address = Rate(calls_per_s * CALLS_OF_ADDRESS, round(at_once * CALLS_OF_ADDRESS_AT_ONCE))
+        self._calls_of_client = RateLimit(Rate(calls_per_s, at_once), MOST_CALLERS)
+        self._calls_of_address = RateLimit(of_address, MOST_CALLERS)
         backoff = LoginBackoff(BackoffRules())
         admission = TokenAdmission(services.authenticator, backoff)
         self._engine = EngineSessions(fanout.sio, limits, services.clock)
@@ -56,7 +64,7 @@ class Server:
         self._engine.drop_overdue(now)
 
     def close(self) -> None:
-        """Disconnect everybody."""
+        """Disconnect every client."""
         self._engine.close()
 
     def _call(self, event: str, sid: str, *arguments: object) -> dict[str, Any] | None:
@@ -75,10 +83,11 @@ class Server:
 
     def _carry_out(self, event: str, arguments: Sequence[object], context: Context) -> dict[str, Any]:
         session, now = context.caller, context.now
-        self._call_limits.count_call(session.sid, session.address, now.monotonic_s)
-        fault = self._services.authenticator.fault(session.grant, now)
-        if fault is not None:
-            raise fault
+        wait_s = self._calls_of_client.spend(session.sid, now.monotonic_s)
+        wait_s = wait_s or self._calls_of_address.spend(session.address, now.monotonic_s)
+        if wait_s:
+            raise Refused(Code.RATE_LIMITED, f"too many calls; wait {max(0.1, wait_s):.1f} s before the next")
+        self._services.authenticator.require_valid(session.grant, now)
         return carry_out(event, arguments, context)
 
 

@@ -1,10 +1,12 @@
 """Serves the Engine.IO sessions under Socket.IO, and drops those that do not log in in time or send malformed packets.
 
-A session begins with its first request and is pending until its client has logged in (`sessions`).
+A session begins with its first request and is pending until its client has logged in (`sessions`): it has seconds to
+log in, and only so many are pending at once. python-engineio itself keeps any session for as long as it answers pings.
 """
 
 import logging
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 from urllib.parse import parse_qs
 
 import socketio
@@ -13,7 +15,6 @@ from eventlet import wsgi
 from appliance.config import LimitsSection
 from appliance.core.moment import Moment
 from appliance.core.text import clipped
-from appliance.server.access.pending import PendingSessions
 from appliance.server.http.request_filter import Environ
 from appliance.server.http.site import TEXT, StartResponse
 from appliance.server.strict_json import Malformed
@@ -27,7 +28,9 @@ class EngineSessions:
     def __init__(self, sio: socketio.Server, limits: LimitsSection, clock: Callable[[], Moment]) -> None:
         self._sio = sio
         self._clock = clock
-        self._pending = PendingSessions(limits.connections, limits.login_deadline)
+        self._most_pending = limits.connections
+        self._deadline_s = limits.login_deadline
+        self._pending_since_s: dict[str, float] = {}  # of the monotonic clock, the longest first
         self._logged_in: set[str] = set()
         sio.eio.on("connect", self._open)
         sio.eio.on("message", self._receive)
@@ -55,16 +58,20 @@ class EngineSessions:
     def log_in(self, eio_sid: str) -> None:
         """End the login deadline of this session."""
         self._logged_in.add(eio_sid)
-        self._pending.end_deadline(eio_sid)
+        self._pending_since_s.pop(eio_sid, None)
 
     def log_out(self, eio_sid: str) -> None:
         """Let this session be pending again, with a new deadline."""
         self._logged_in.discard(eio_sid)
 
     def drop_overdue(self, now: Moment) -> None:
-        """Drop the sessions that have not logged in in time."""
-        for eio_sid in self._pending.overdue(self._sio.eio.sockets, self._logged_in, now.monotonic_s):
-            self._drop(eio_sid)
+        """Drop the sessions that have not logged in in time; one that logged out gets a new deadline."""
+        pending = [eio_sid for eio_sid in self._sio.eio.sockets if eio_sid not in self._logged_in]
+        since_s = {eio_sid: self._pending_since_s.get(eio_sid, now.monotonic_s) for eio_sid in pending}
+        self._pending_since_s = dict(sorted(since_s.items(), key=itemgetter(1)))
+        for eio_sid, began_s in since_s.items():
+            if now.monotonic_s - began_s >= self._deadline_s:
+                self._drop(eio_sid)
 
     def close(self) -> None:
         """Drop every session."""
@@ -75,9 +82,9 @@ class EngineSessions:
     def _open(self, eio_sid: str, environ: Environ) -> None:
         environ["appliance.session"] = eio_sid
         self._sio._handle_eio_connect(eio_sid, environ)  # what the library itself registers for this
-        surplus = self._pending.start_deadline(eio_sid, self._clock().monotonic_s)
-        if surplus is not None:
-            self._drop(surplus)
+        self._pending_since_s[eio_sid] = self._clock().monotonic_s
+        if len(self._pending_since_s) > self._most_pending:
+            self._drop(next(iter(self._pending_since_s)))
 
     def _receive(self, eio_sid: str, data: object) -> None:
         if eio_sid not in self._sio.environ:
@@ -91,11 +98,10 @@ class EngineSessions:
             self._drop(eio_sid)
 
     def _drop(self, eio_sid: str) -> None:
-        self._pending.end_deadline(eio_sid)
+        self._pending_since_s.pop(eio_sid, None)
         socket = self._sio.eio.sockets.get(eio_sid)
         if socket is not None:
-            # `Server.disconnect` would wait until what is queued is fetched, for ever where nobody fetches it.
-            socket.close(wait=False)
+            socket.close(wait=False)  # `Server.disconnect` would wait for a client to fetch its queue, perhaps for ever
 
 
 def _session_of(environ: Environ) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from appliance.core.moment import Moment
+from appliance.core.refusal import Code, Refused
+from appliance.core.text import clipped
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.metering.departments import Metering
@@ -11,7 +13,7 @@ from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import StatusMonitor
-from appliance.server.access import Authenticator
+from appliance.server.access import Authenticator, Grant
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
 from appliance.server.access.people import People
@@ -21,7 +23,7 @@ from appliance.server.access.people import People
 class Services:
     """Everything that calls and pages may use.
 
-    `departments`: the configured ids. `release`: opens everything; takes the subject who wants it.
+    `departments`: the configured ids. `release`: opens everything; its argument: the subject of the caller.
     """
 
     departments: frozenset[str]
@@ -38,3 +40,10 @@ class Services:
     people: People
     pairing: Pairing
     audit: AuditRecords
+
+    def require_department(self, department: str, grant: Grant) -> None:
+        """Raise `Refused` for a department that is not configured or that this grant does not cover."""
+        if department not in self.departments:
+            raise Refused(Code.UNKNOWN_DEPARTMENT, f'there is no department "{clipped(department)}"')
+        if not grant.may_see(department):
+            raise Refused(Code.FORBIDDEN, f'this token does not cover the department "{department}"')

@@ -76,8 +76,9 @@ class ClientSessions:
     def end_invalid(self, now: Moment) -> None:
         """Disconnect every client whose token is no longer valid, after an event that says why."""
         for session in list(self._sessions.values()):
-            fault = self._authenticator.fault(session.grant, now)
-            if fault is not None:
+            try:
+                self._authenticator.require_valid(session.grant, now)
+            except Refused as fault:
                 self._fanout.send(error_event(fault.code, fault.message, now), session.sid)
                 self._fanout.sio.disconnect(session.sid)
 

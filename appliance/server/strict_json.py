@@ -1,4 +1,7 @@
-"""Reads and writes JSON from strangers: bounded in depth and in the length of integers, without NaN or Infinity."""
+"""Reads and writes JSON from strangers: bounded in depth and in the length of integers, without NaN or Infinity.
+
+python-socketio gets this module in place of its own `json`.
+"""
 
 import json
 import math
@@ -16,20 +19,6 @@ class Malformed(ValueError):
     """Bytes that no honest client sends. The text names the fault and does not quote the bytes."""
 
 
-class Json:
-    """JSON as python-socketio asks for it."""
-
-    def loads(self, text: str, **_: Any) -> Any:
-        """The JSON in this text. Raises `Malformed`, also for NaN, Infinity and nesting beyond `DEEPEST_NESTING`."""
-        if text.count("[") + text.count("{") > DEEPEST_NESTING and _depth(text) > DEEPEST_NESTING:
-            raise Malformed("nested too deeply")
-        return loads(text)
-
-    def dumps(self, value: Any, **options: Any) -> str:
-        """The value as JSON."""
-        return dumps(value, **options)
-
-
 def _depth(text: str) -> int:
     """Deepest nesting of the brackets outside strings; the text need not be well-formed."""
     depth = deepest = 0
@@ -40,7 +29,9 @@ def _depth(text: str) -> int:
 
 
 def loads(text: str) -> Any:
-    """The JSON in this text. Raises `Malformed`."""
+    """The JSON in this text. Raises `Malformed`, also for NaN, Infinity and nesting beyond `DEEPEST_NESTING`."""
+    if text.count("[") + text.count("{") > DEEPEST_NESTING and _depth(text) > DEEPEST_NESTING:
+        raise Malformed("nested too deeply")
     try:
         return json.loads(text, parse_constant=_refuse_constant, parse_int=_bounded_int, parse_float=_finite_float)
     except Malformed:
@@ -67,5 +58,5 @@ def _bounded_int(digits: str) -> int:
 def _finite_float(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise Malformed("a number beyond what a float holds")
+        raise Malformed("a number beyond the range of a float")
     return value

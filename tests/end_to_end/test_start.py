@@ -147,7 +147,7 @@ def test_people_are_added_listed_and_removed_with_the_service_stopped(tmp_path: 
     assert json.loads(run("user", "list", "--json", *state).stdout) == [facts]
     assert run("user", "password", "ben", "--password", "another good one", *state).returncode == 0
     assert run("user", "remove", "ben", *state).returncode == 0
-    assert "nobody called" in one_line(run("user", "remove", "ben", *state))
+    assert "no person called" in one_line(run("user", "remove", "ben", *state))
     assert json.loads(run("user", "list", "--json", *state).stdout) == []
 
 

@@ -54,13 +54,8 @@ class LoginBackoff:
         network = client_network(address)
         record = self._records.pop(network, None)
         refusals = 1 + (record.count if record and now_s < record.forgotten_at_s else 0)
-        wait_s = self._wait_after(refusals)
+        beyond = min(refusals - self._rules.free, 64)  # doubled so often, it is longer than any longest wait
+        wait_s = min(self._rules.longest_s, self._rules.first_s * 2.0 ** (beyond - 1)) if beyond > 0 else 0.0
         self._records[network] = _Refusals(refusals, now_s + wait_s, now_s + 2 * max(wait_s, self._rules.first_s * 60))
         if len(self._records) > self._rules.most_networks:
             self._records.popitem(last=False)
-
-    def _wait_after(self, refusals: int) -> float:
-        beyond = refusals - self._rules.free
-        if beyond <= 0:
-            return 0.0
-        return min(self._rules.longest_s, self._rules.first_s * 2.0 ** min(beyond - 1, 64))

@@ -19,8 +19,8 @@ class TokenAdmission:
     def admit(self, token: object, address: str, now: Moment) -> Grant:
         """What this token allows. Raises `Refused`; `E_RATE_LIMITED` while this address has to wait.
 
-        A valid token is admitted while its address waits, so that a colleague behind the same NAT shuts nobody out:
-        its signature cannot be guessed. No token at all costs nothing, and neither does an expired one.
+        A valid token is admitted while its address waits, so that one client behind a NAT does not lock out the others:
+        a signature cannot be guessed. No token at all costs nothing, and neither does an expired one.
         """
         try:
             return self._authenticator.authenticate(token, now)

@@ -42,26 +42,6 @@ class AuditRecords:
         outcome: str = "done",
     ) -> None:
         """Record a change from `before` to `after`. `outcome`: `done`, or the code of what failed after the change."""
-        self._record(actor, action, now, outcome, what, before, after)
-
-    def record_refusal(self, actor: Actor, action: str, now: Moment, code: Code, what: object = None) -> None:
-        """Record a refused login or pairing; of many, only `REFUSALS`, each with the number of those left out."""
-        if self._refusals.spend("", now.monotonic_s) > 0:
-            self._left_out += 1
-            return
-        left_out, self._left_out = self._left_out, 0
-        self._record(actor, action, now, code, {"tried": what, "notTold": left_out} if left_out else {"tried": what})
-
-    def _record(
-        self,
-        actor: Actor,
-        action: str,
-        now: Moment,
-        outcome: str,
-        what: object,
-        before: object = None,
-        after: object = None,
-    ) -> None:
         self._store.record(
             AuditEntry(
                 at=timestamp(now.wall),
@@ -75,3 +55,12 @@ class AuditRecords:
                 outcome=outcome,
             )
         )
+
+    def record_refusal(self, actor: Actor, action: str, now: Moment, code: Code, what: object = None) -> None:
+        """Record a refused login or pairing; of many, only `REFUSALS`, each with the number of those left out."""
+        if self._refusals.spend("", now.monotonic_s) > 0:
+            self._left_out += 1
+            return
+        left_out, self._left_out = self._left_out, 0
+        tried = {"tried": what, "notTold": left_out} if left_out else {"tried": what}
+        self.record_change(actor, action, now, tried, outcome=code)

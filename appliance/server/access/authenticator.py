@@ -55,24 +55,25 @@ class Authenticator:
         text = bounded(token)
         issuer = self._issuers.get(_claimed_issuer(text))
         grant = issuer.verify(text) if issuer else verify(self.secret, text)
-        fault = self.fault(grant, now)
-        if fault is not None:
-            raise fault
+        self.require_valid(grant, now)
         if grant.origin is TokenOrigin.ISSUER:
-            self._remember(grant, now)
+            subject, expires_at = grant.subject, grant.lifetime.expires_at
+            with suppress(Refused):  # on a full disk it is not listed, but can be revoked all the same
+                self._store.remember(
+                    TokenRecord(grant.id, subject, grant.role, grant.departments, grant.origin, now.wall, expires_at)
+                )
         return grant
 
-    def fault(self, grant: Grant, now: Moment) -> Refused | None:
-        """Why this grant is not valid now; `None`: it is."""
+    def require_valid(self, grant: Grant, now: Moment) -> None:
+        """Raise `Refused` for a grant that is not valid now."""
         if grant.id in self._revoked:
-            return Refused(Code.UNAUTHORIZED, "The token has been revoked; ask the appliance's administrator")
+            raise Refused(Code.UNAUTHORIZED, "The token has been revoked; ask the appliance's administrator")
         if self.remaining_s(grant, now) <= 0:
-            return Refused(
+            raise Refused(
                 Code.TOKEN_EXPIRED, "The token has expired; log in again, or ask the appliance's administrator for one"
             )
         if grant.not_before is not None and self._holdover.moment(now).wall + LEEWAY < grant.not_before:
-            return Refused(Code.UNAUTHORIZED, "The token is not valid yet; is the appliance's clock right?")
-        return None
+            raise Refused(Code.UNAUTHORIZED, "The token is not valid yet; is the appliance's clock right?")
 
     def remaining_s(self, grant: Grant, now: Moment) -> float:
         """Seconds until the grant expires."""
@@ -92,13 +93,6 @@ class Authenticator:
             self._floor_due_s = now.monotonic_s + FLOOR_PERIOD_S
             self._store.save_floor(now.wall)
             self._store.forget(now.wall - FORGET_AFTER)
-
-    def _remember(self, grant: Grant, now: Moment) -> None:
-        token = TokenRecord(
-            grant.id, grant.subject, grant.role, grant.departments, grant.origin, now.wall, grant.lifetime.expires_at
-        )
-        with suppress(Refused):  # on a full disk it is not listed, but can be revoked all the same
-            self._store.remember(token)
 
 
 def _claimed_issuer(token: str) -> str:

@@ -1,8 +1,7 @@
-"""Pairs the first administrator, while nobody can log in yet.
+"""Pairs the first administrator, while there is none.
 
-A person who can read the console or the log of the appliance, or press its button, owns it. The former prove it by a
-one-time code, the latter by a window of two minutes without one. Either admits one person, once, and only while there
-is no administrator.
+Reading the console or the log of the appliance, or pressing its button, proves that a person owns it. The console and
+the log show a one-time code; the button opens a window of two minutes without one. Either admits one person, once.
 """
 
 import hmac
@@ -53,7 +52,15 @@ class Pairing:
         if not self._is_needed():
             raise Refused(Code.FORBIDDEN, "there is an administrator already: log in, or ask them to add you")
         if code is None:
-            return self._admit_by_window(now)
+            if now.monotonic_s >= self._window_until_s:
+                where = "it is on the console and in the log; or press the button"
+                raise Refused(Code.UNAUTHORIZED, f"a pairing code is needed: {where}")
+        else:
+            self._check_code(code, now)
+        self._tries, self._code_until_s, self._window_until_s = 0, 0.0, 0.0
+        return "button" if code is None else "code"
+
+    def _check_code(self, code: str, now: Moment) -> None:
         if now.monotonic_s >= self._code_until_s or self._tries <= 0:
             raise Refused(
                 Code.UNAUTHORIZED, "there is no pairing code now: restart the appliance for one, or press its button"
@@ -63,16 +70,3 @@ class Pairing:
         typed = code.replace("-", "").replace(" ", "").upper()
         if not hmac.compare_digest(typed.encode(), self._code.encode()):
             raise Refused(Code.UNAUTHORIZED, f"that is not the pairing code; {self._tries} tries are left")
-        self._close()
-        return "code"
-
-    def _admit_by_window(self, now: Moment) -> str:
-        if now.monotonic_s >= self._window_until_s:
-            raise Refused(
-                Code.UNAUTHORIZED, "a pairing code is needed: it is on the console and in the log; or press the button"
-            )
-        self._close()
-        return "button"
-
-    def _close(self) -> None:
-        self._tries, self._code_until_s, self._window_until_s = 0, 0.0, 0.0

@@ -57,9 +57,9 @@ class People:
             self._audit.record_refusal(Actor("", address=address), "login", now, Code.UNAUTHORIZED, name)
             raise Refused(Code.UNAUTHORIZED, "the name or the password is wrong")
         person, token_id = known[0], secrets.token_hex(8)
-        expires_at = now.wall + timedelta(seconds=SESSION_S)
+        end = now.wall + timedelta(seconds=SESSION_S)
         self._store.remember(
-            TokenRecord(token_id, name, person.role, person.departments, TokenOrigin.LOGIN, now.wall, expires_at, name)
+            TokenRecord(token_id, name, person.role, person.departments, TokenOrigin.LOGIN, now.wall, end, name)
         )
         self._audit.record_change(Actor(name, person.role, address), "login", now, {"id": token_id})
         return self._login_token(person, token_id, SESSION_S, now)
@@ -78,12 +78,13 @@ class People:
     def add_person(self, person: Person, password: str, actor: Actor, clock: Callable[[], Moment]) -> None:
         """Let this person log in from now on. Raises `Refused`."""
         _require_password(password)
+        is_taken = Refused(Code.BAD_REQUEST, f'there is a "{person.name}" already; choose another name')
         if self._store.person(person.name) is not None:
-            raise Refused(Code.BAD_REQUEST, f'there is a "{person.name}" already; choose another name')
+            raise is_taken
         password_hash = self._hashing.hashed(password)
         now = clock()
         if not self._store.add_person(person, password_hash, now.wall):
-            raise Refused(Code.BAD_REQUEST, f'there is a "{person.name}" already; choose another name')
+            raise is_taken
         self._audit.record_change(actor, "user:add", now, {"name": person.name}, None, person_facts(person))
 
     def set_password(self, name: str, password: str, actor: Actor, clock: Callable[[], Moment]) -> None:
@@ -122,18 +123,10 @@ class People:
     ) -> str:
         """Make a token for a program or a screen. Raises `ValueError` where it could not be used."""
         token_id = secrets.token_hex(8)
-        token = issue(
-            self._authenticator.secret,
-            role,
-            departments,
-            ttl_s,
-            subject,
-            now.wall,
-            self._issuance(now),
-            token_id=token_id,
-        )
-        expires_at = now.wall + timedelta(seconds=ttl_s)
-        record = TokenRecord(token_id, subject, role, departments, TokenOrigin.ISSUED, now.wall, expires_at)
+        secret, birth = self._authenticator.secret, self._issuance(now)
+        token = issue(secret, role, departments, ttl_s, subject, now.wall, birth, token_id=token_id)
+        end = now.wall + timedelta(seconds=ttl_s)
+        record = TokenRecord(token_id, subject, role, departments, TokenOrigin.ISSUED, now.wall, end)
         self._store.remember(record)
         self._audit.record_change(actor, "token:make", now, {"id": token_id}, None, token_facts(record))
         return token
@@ -141,23 +134,16 @@ class People:
     def revoke_token(self, token_id: str, actor: Actor, now: Moment) -> None:
         """Revoke a token. An unknown one too: it may have been made before the list was kept."""
         known = next((token for token in self._store.tokens() if token.id == token_id), None)
-        token = known or TokenRecord(
-            token_id,
-            "unknown",
-            Role.VIEWER,
-            frozenset(),
-            TokenOrigin.ISSUED,
-            now.wall,
-            now.wall + timedelta(seconds=LONGEST_TTL_S),
-        )
-        self._store.revoke(token, now.wall)
+        end = now.wall + timedelta(seconds=LONGEST_TTL_S)
+        unknown = TokenRecord(token_id, "unknown", Role.VIEWER, frozenset(), TokenOrigin.ISSUED, now.wall, end)
+        self._store.revoke(known or unknown, now.wall)
         self._authenticator.refresh()
         self._audit.record_change(actor, "token:revoke", now, {"id": token_id}, known and token_facts(known))
 
     def _person(self, name: str) -> Person:
         known = self._store.person(name)
         if known is None:
-            raise Refused(Code.BAD_REQUEST, f'there is nobody called "{name}"')
+            raise Refused(Code.BAD_REQUEST, f'there is no person called "{name}"')
         return known[0]
 
     def _login_token(self, person: Person, token_id: str, session_s: float, now: Moment) -> str:
@@ -198,7 +184,4 @@ def token_facts(token: TokenRecord) -> dict[str, object]:
 
 def _require_password(password: str) -> None:
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise Refused(
-            Code.BAD_REQUEST,
-            f"password: must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters",
-        )
+        raise Refused(Code.BAD_REQUEST, f"password: must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")

@@ -36,10 +36,6 @@ class PublicKeyAlgorithm(Algorithm):
         """Return the key unchanged: the public key is bound already."""
         return key
 
-    def sign(self, msg: bytes, key: Any) -> bytes:
-        """Not available: a public key signs nothing."""
-        raise NotImplementedError
-
     def verify(self, msg: bytes, key: Any, sig: bytes) -> bool:  # noqa: ARG002  the base class's signature
         """Whether this is the issuer's signature of the message."""
         from cryptography.exceptions import InvalidSignature
@@ -50,15 +46,11 @@ class PublicKeyAlgorithm(Algorithm):
             return False
         return True
 
-    @staticmethod
-    def to_jwk(key_obj: Any, as_dict: bool = False) -> Any:
-        """Not available: keys come from files only."""
+    def _unavailable(*_: Any, **__: Any) -> Any:
+        """A public key signs nothing, and keys come from files only."""
         raise NotImplementedError
 
-    @staticmethod
-    def from_jwk(jwk: Any) -> Any:
-        """Not available: keys come from files only."""
-        raise NotImplementedError
+    sign = to_jwk = from_jwk = _unavailable
 
 
 class Verifier:

@@ -19,8 +19,6 @@ from appliance.core.access.token_lifetime import Issuance, Lifetime
 from appliance.core.refusal import Code, Refused
 from appliance.server.access.signing import own_verifier, signed
 
-ISSUER = "appliance"
-AUDIENCE = "appliance-clients"
 LONGEST_TTL_S = 10 * 366 * 86400  # a dashboard on a wall may run for ten years; more is a typing error
 LONGEST_TOKEN = 8192  # characters: 64 departments with the longest ids make 6,000; judged before anything is decoded
 LATEST_EXPIRY = datetime(9999, 1, 1, tzinfo=UTC).timestamp()  # beyond it `datetime` ends

@@ -1,6 +1,7 @@
 """The call that reads the audit trail."""
 
 import json
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -33,17 +34,6 @@ def entries(context: Context, asked: AuditArgument) -> dict[str, Any]:
 
 
 def _shown(stored: StoredEntry) -> dict[str, Any]:
-    entry = stored.entry
-    return {
-        "number": stored.number,
-        "at": entry.at,
-        "who": entry.who,
-        "role": entry.role,
-        "address": entry.address,
-        "action": entry.action,
-        "what": json.loads(entry.what),
-        "before": json.loads(entry.before),
-        "after": json.loads(entry.after),
-        "outcome": entry.outcome,
-        "digest": stored.digest,
-    }
+    entry = asdict(stored.entry)
+    values = {key: json.loads(entry[key]) for key in ("what", "before", "after")}
+    return {"number": stored.number, **entry, **values, "digest": stored.digest}

@@ -1,7 +1,6 @@
 """Calls about blocks."""
 
 import math
-from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Annotated, Any
 
@@ -87,8 +86,11 @@ def block(context: Context, asked: BlockArgument) -> dict[str, Any]:
     _require_scope(context, asked.department_id)
     enforcement, subject, caller = context.services.enforcement, context.caller.grant.subject, context.caller.address
     targets = _targets(asked)
-    if asked.addresses is not None:
-        _require_harmless(enforcement.objections(targets, context.now, caller), targets)
+    objections = {} if asked.addresses is None else enforcement.objections(targets, context.now, caller)
+    for index, target in enumerate(targets):
+        if target in objections:
+            text = f"addresses[{index}]: {target} is protected: {objections[target]}; none is blocked"
+            raise Refused(Code.PROTECTED_ADDRESS, text)
     requests = [
         BlockRequest(target, asked.reason, asked.duration, asked.department_id, subject, BlockOrigin.MANUAL, caller)
         for target in targets
@@ -96,15 +98,13 @@ def block(context: Context, asked: BlockArgument) -> dict[str, Any]:
     made = enforcement.block(requests, context.now)
     if asked.addresses is None:
         return {"block": _shown(made[0], context)}
-    is_enforced = all(_is_enforced(one, context) for one in made)
-    return {"count": len(made)} | ({} if is_enforced else {"enforced": False})
+    return {"count": len(made)} | ({} if all(map(enforcement.is_enforced, made)) else {"enforced": False})
 
 
 def unblock(context: Context, asked: UnblockArgument) -> dict[str, Any]:
     """Lift a block, or many in one transaction."""
     _require_scope(context, asked.department_id)
-    subject, targets = context.caller.grant.subject, _targets(asked)
-    enforcement = context.services.enforcement
+    enforcement, subject, targets = context.services.enforcement, context.caller.grant.subject, _targets(asked)
     lifted = enforcement.unblock(targets, asked.department_id, subject, context.now, origin=asked.origin)
     return {} if asked.addresses is None else {"count": len(lifted)}
 
@@ -150,15 +150,6 @@ def _targets(asked: BlockArgument | UnblockArgument) -> list[str]:
     return targets
 
 
-def _require_harmless(objections: Mapping[str, str], targets: Sequence[str]) -> None:
-    for index, target in enumerate(targets):
-        if target in objections:
-            raise Refused(
-                Code.PROTECTED_ADDRESS,
-                f"addresses[{index}]: {target} is protected: {objections[target]}; none is blocked",
-            )
-
-
 def _prefix(text: str | None) -> AddressRange | None:
     if text is None:
         return None
@@ -176,15 +167,14 @@ def _require_scope(context: Context, department: str | None) -> None:
 
 
 def _concerns(block: Block, department: str | None, context: Context) -> bool:
-    if block.department is None:
-        return True
-    if department is not None:
-        return block.department == department
+    if block.department is None or department is not None:
+        return block.department in (None, department)
     return context.caller.grant.may_see(block.department)
 
 
 def _shown(block: Block, context: Context) -> dict[str, Any]:
-    remaining_s = context.services.enforcement.remaining_s(block, context.now)
+    enforcement = context.services.enforcement
+    remaining_s = enforcement.remaining_s(block, context.now)
     shown = {
         "address": block.target,
         "reason": block.reason,
@@ -195,8 +185,4 @@ def _shown(block: Block, context: Context) -> dict[str, Any]:
         "expiresAt": None if block.expires_at is None else timestamp(block.expires_at),
         "duration": 0 if remaining_s is None else max(1, math.ceil(remaining_s)),  # seconds left; 0: until lifted
     }
-    return shown if _is_enforced(block, context) else {**shown, "enforced": False}
-
-
-def _is_enforced(block: Block, context: Context) -> bool:
-    return context.services.enforcement.is_enforced(block)
+    return shown if enforcement.is_enforced(block) else {**shown, "enforced": False}

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 from appliance.core.moment import Moment
-from appliance.core.refusal import Code, Refused
-from appliance.core.text import clipped
 from appliance.server.services import Services
 from appliance.server.sessions import ClientSession
 
@@ -20,7 +18,4 @@ class Context:
 
 def require_department(context: Context, department: str) -> None:
     """Raise `Refused` for a department that is not configured or that the caller's token does not cover."""
-    if department not in context.services.departments:
-        raise Refused(Code.UNKNOWN_DEPARTMENT, f'there is no department "{clipped(department)}"')
-    if not context.caller.grant.may_see(department):
-        raise Refused(Code.FORBIDDEN, f'this token does not cover the department "{department}"')
+    context.services.require_department(department, context.caller.grant)

@@ -1,6 +1,5 @@
 """Calls about history."""
 
-from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from appliance.core.moment import timestamp
 from appliance.server.calls.arguments import Argument, DepartmentId, HostAddress, Instant, host_of
 from appliance.server.calls.context import Context, require_department
 
+_start_text = lru_cache(maxsize=8192)(timestamp)  # all departments of a page ask for the same buckets
 StepWord = Annotated[Step, Meta(description="one of " + ", ".join(Step))]
 
 
@@ -36,8 +36,3 @@ def history(context: Context, asked: HistoryArgument) -> dict[str, Any]:
         "step": asked.step,
         "points": [[_start_text(start), passed.up_bytes, passed.down_bytes] for start, passed in found.items()],
     }
-
-
-@lru_cache(maxsize=8192)  # all departments of a page ask for the same buckets
-def _start_text(start: datetime) -> str:
-    return timestamp(start)

@@ -11,13 +11,8 @@ from appliance.server.calls.context import Context
 
 def listings(context: Context, _: Nothing) -> dict[str, Any]:
     """The lists of the caller's departments, with their faults."""
-    grant = context.caller.grant
-    concerning = [
-        one
-        for one in context.services.lists.listings
-        if one.known.department is None or grant.may_see(one.known.department)
-    ]
-    return {"lists": [_shown(one) for one in concerning]}
+    found, may_see = context.services.lists.listings, context.caller.grant.may_see
+    return {"lists": [_shown(one) for one in found if one.known.department is None or may_see(one.known.department)]}
 
 
 def _shown(listing: Listing) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from appliance.core.operations.maintenance_window import Maintenance, facts
+from appliance.core.operations.maintenance_window import facts
 from appliance.server.calls.arguments import Argument, Instant, Nothing, Sentence
 from appliance.server.calls.context import Context
 
@@ -24,19 +24,16 @@ class StartArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 def start(context: Context, asked: StartArgument) -> dict[str, Any]:
     """Begin, announce or extend a maintenance."""
     mode, actor = context.services.maintenance_mode, context.caller.grant.subject
-    return _shown(mode.start(asked.start_time, asked.duration, asked.impact, actor, context.now))
+    return {"maintenance": facts(mode.start(asked.start_time, asked.duration, asked.impact, actor, context.now))}
 
 
 def stop(context: Context, _: Nothing) -> dict[str, Any]:
     """End the maintenance."""
-    return _shown(context.services.maintenance_mode.stop(context.caller.grant.subject, context.now))
+    stopped = context.services.maintenance_mode.stop(context.caller.grant.subject, context.now)
+    return {"maintenance": facts(stopped)}
 
 
 def state(context: Context, _: object) -> object:
     """The current maintenance, for the audit trail; `None`: there is none."""
     current = context.services.maintenance_mode.current
     return facts(current) if current else None
-
-
-def _shown(maintenance: Maintenance) -> dict[str, Any]:
-    return {"maintenance": facts(maintenance)}

@@ -17,10 +17,7 @@ MOST_LISTED = 500  # 120 kB; the command line shows them all
 
 Name = Annotated[
     str,
-    Meta(
-        pattern=NAME,
-        description="1 to 64 letters, digits, '_', '.', '@' or '-', beginning with a letter or digit",
-    ),
+    Meta(pattern=NAME, description="1 to 64 letters, digits, '_', '.', '@' or '-', beginning with a letter or digit"),
 ]
 NewPassword = Annotated[
     str,

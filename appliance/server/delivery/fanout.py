@@ -18,9 +18,9 @@ from msgspec.structs import replace
 
 from appliance.core.alerting.journal import AlertJournal, SentAlert
 from appliance.events import AlertEvent, Audience, DepartmentEvent, Event
+from appliance.server import strict_json
 from appliance.server.delivery import packets, transport
 from appliance.server.delivery.outbox import EventPacket
-from appliance.server.strict_json import Json
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Fanout:
             async_mode="eventlet",
             async_handlers=False,  # a client's calls are answered in their order, and one at a time
             serializer=packets.StrictPacket,
-            json=Json(),
+            json=strict_json,
             logger=packets.OneLineLogger(logging.getLogger("socketio.server")),
             engineio_logger=packets.OneLineLogger(logging.getLogger("engineio.server")),
             max_http_buffer_size=packets.LONGEST_MESSAGE_BYTES,

@@ -48,18 +48,6 @@ class EventPacket(Packet):  # type: ignore[misc]  # the library ships no types
 class Outbox:
     """The packets of one client that have not left yet."""
 
-    __slots__ = (
-        "_entries",
-        "_late_since_s",
-        "_longest_stall_s",
-        "_moved_s",
-        "_poller",
-        "_waiting_bytes",
-        "_wake",
-        "is_behind",
-        "is_ended",
-    )
-
     def __init__(self, longest_stall_s: float = LONGEST_STALL_S) -> None:
         self._longest_stall_s = longest_stall_s
         self._entries: dict[object, Packet] = {}
@@ -154,9 +142,7 @@ class Outbox:
             self._poller = None
         elif packet is None and self._wake is not None:
             self._wake()
-        return self._is_bearable(monotonic())
-
-    def _is_bearable(self, now_s: float) -> bool:
+        now_s = monotonic()
         is_burst = now_s - self._late_since_s <= LONGEST_BURST_S
         most_bytes = LARGEST_BURST_BYTES if is_burst else MOST_WAITING_BYTES
         return self._waiting_bytes <= most_bytes and now_s - self._moved_s <= self._longest_stall_s
@@ -178,10 +164,7 @@ class Outbox:
 
 
 def _frame(packet: Packet) -> bytes:
-    if isinstance(packet, EventPacket):
-        return packet.frame
-    encoded = packet.encode()
-    return text_frame(encoded.encode())
+    return packet.frame if isinstance(packet, EventPacket) else text_frame(packet.encode().encode())
 
 
 def _size(packet: Packet) -> int:

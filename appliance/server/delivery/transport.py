@@ -139,8 +139,6 @@ class Stage(Enum):
 class Carrier:
     """Connects a session with its WebSocket: answers the handshake, moves the session, then passes its packets on."""
 
-    __slots__ = ("_address", "_forget", "_server", "_session", "_stage", "_websocket")
-
     def __init__(self, session: Session, server: EngineServer, address: str) -> None:
         """`session`: python-engineio's socket; `address`: the client's, for the log."""
         self._session = session
@@ -189,7 +187,8 @@ class Carrier:
         self._forget()
         if self._stage is Stage.MOVED:
             self._server.sockets.pop(self._session.sid, None)
-            eventlet.spawn_n(self._close_session)
+            reason_code = self._server.reason.TRANSPORT_CLOSE
+            eventlet.spawn_n(self._session.close, wait=False, abort=True, reason=reason_code)
         else:
             self._session.upgrading = False
         self._websocket = None
@@ -208,10 +207,10 @@ class Carrier:
         if content != UPGRADE or self._session.closed:
             self._end("no upgrade")
             return
-        self._stage = Stage.MOVED
         self._move()
 
     def _move(self) -> None:
+        self._stage = Stage.MOVED
         self._session.upgraded, self._session.upgrading = True, False
         if self._websocket is not None:
             self._websocket.attach(self._session.queue)
@@ -226,9 +225,6 @@ class Carrier:
     def _end(self, reason: str) -> None:
         if self._websocket is not None:
             self._websocket.end(reason, websocket_frames.Status.PROTOCOL_ERROR)
-
-    def _close_session(self) -> None:
-        self._session.close(wait=False, abort=True, reason=self._server.reason.TRANSPORT_CLOSE)
 
 
 _HANDLERS = {

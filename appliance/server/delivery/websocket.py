@@ -120,21 +120,6 @@ class WriteBatch:
 class WebSocket:
     """A connection whose handshake is still to be answered; `reply` with that first."""
 
-    __slots__ = (
-        "_batch",
-        "_hub",
-        "_inbox",
-        "_is_due",
-        "_outbox",
-        "_peer",
-        "_read_listener",
-        "_reader",
-        "_rest",
-        "_sock",
-        "_state",
-        "_write_listener",
-    )
-
     def __init__(self, sock: socket.socket, peer: Peer, batch: WriteBatch, longest_bytes: int) -> None:
         """`sock`: does not block; `longest_bytes`: of one message from the client."""
         with suppress(OSError):  # the client is gone already, and the first read will find that
@@ -151,13 +136,8 @@ class WebSocket:
         self._is_due = False  # the batch will flush it
         self._write_listener: Any = None  # the hub's, while the client is behind
         self._read_listener: Any = None  # the hub's, while READING
-        self._state = READING
+        self.state = READING  # of the receiving side
         self._start_reading()
-
-    @property
-    def state(self) -> State:
-        """State of the receiving side."""
-        return self._state
 
     def attach(self, outbox: Outbox) -> None:
         """Send the packets of this outbox from now on."""
@@ -172,7 +152,7 @@ class WebSocket:
     def flush(self) -> None:
         """Give the kernel all that is to be sent, as far as it takes it."""
         self._is_due = False
-        if self._state is CLOSED:
+        if self.state is CLOSED:
             return
         while data := self._rest or (self._outbox.take_frames(WRITE_BYTES) if self._outbox is not None else b""):
             try:
@@ -190,7 +170,7 @@ class WebSocket:
 
     def end(self, reason: str, status: Status | None = None, *, reset: bool = False) -> None:
         """Close the connection. `status`: sent to the client; `reset`: discard what the kernel has still to send."""
-        if self._state is CLOSED:
+        if self.state is CLOSED:
             return
         self._enter(CLOSED)
         self._stop_writing()
@@ -216,7 +196,7 @@ class WebSocket:
             self._stop_writing()
             if self._outbox is not None:
                 self._outbox.catch_up()
-            if self._state is WAITING:
+            if self.state is WAITING:
                 self._enter_next()
         if self._outbox is not None and self._outbox.is_ended:
             self.end("the server has closed it", Status.NORMAL)
@@ -239,10 +219,10 @@ class WebSocket:
 
     def _enter(self, state: State) -> None:
         """Take one step of `TRANSITIONS`."""
-        before = self._state
+        before = self.state
         if state not in TRANSITIONS[before]:
             raise RuntimeError(f"a WebSocket cannot go from {before.name} to {state.name}")
-        self._state = state
+        self.state = state
         if before is READING:
             self._hub.remove(self._read_listener)
             self._read_listener = None
@@ -253,7 +233,7 @@ class WebSocket:
 
     def _enter_next(self) -> None:
         """Take the step that `NEXT` says, unless the connection was closed meanwhile."""
-        if self._state is not CLOSED:
+        if self.state is not CLOSED:
             self._enter(NEXT[self._write_listener is not None, bool(self._inbox)])
 
     def _start_reading(self) -> None:
@@ -261,7 +241,7 @@ class WebSocket:
         self._read_buffered()
 
     def _read(self, _: object = None) -> None:
-        if self._state is not READING:
+        if self.state is not READING:
             return
         try:
             data = self._sock.recv(READ_BYTES)
@@ -284,7 +264,7 @@ class WebSocket:
             is_next_text = message.opcode is Opcode.TEXT and not self._inbox
             if message.opcode in FOR_THE_INBOX and not (is_next_text and self._peer.handle_at_once(message.content)):
                 self._inbox.append(message)
-        if self._state is not READING:
+        if self.state is not READING:
             return  # a message that was handled at once has ended the connection
         if len(messages) > FEW_FRAMES:
             self._enter(PAUSED)
@@ -297,7 +277,7 @@ class WebSocket:
     def _work(self) -> None:
         is_done = False
         try:
-            while self._inbox and self._write_listener is None and self._state is WORKING:
+            while self._inbox and self._write_listener is None and self.state is WORKING:
                 message = self._inbox.pop(0)
                 if message.opcode is Opcode.CLOSE:
                     self.end("the client has left", Status.NORMAL)

@@ -94,8 +94,6 @@ def accept_token(key: str) -> bytes | None:
 class FrameReader:
     """Turns a client's bytes into messages. `longest_bytes`: of one message."""
 
-    __slots__ = ("_buffer", "_content", "_fragments", "_longest_bytes", "_opcode")
-
     def __init__(self, longest_bytes: int) -> None:
         self._longest_bytes = longest_bytes
         self._buffer = bytearray()
@@ -155,20 +153,16 @@ class FrameReader:
             return Message(opcode, content)
         if opcode is not Opcode.CONTINUATION and is_final:
             return _message(opcode, content)
-        self._collect(opcode, content)
-        return self._collected() if is_final else None
-
-    def _collect(self, opcode: Opcode, content: bytes) -> None:
         self._opcode = self._opcode or opcode
         self._content += content
         self._fragments += 1
         if len(self._content) > self._longest_bytes or self._fragments > MOST_FRAGMENTS:
             raise FrameFault(Status.TOO_BIG, f"fragments of more than {self._longest_bytes} bytes, or too many")
-
-    def _collected(self) -> Message:
-        opcode, content = self._opcode, self._content
+        if not is_final:
+            return None
+        message = _message(self._opcode, self._content)
         self._opcode, self._content, self._fragments = None, b"", 0
-        return _message(opcode or Opcode.CONTINUATION, content)
+        return message
 
 
 def _message(opcode: Opcode, content: bytes) -> Message:

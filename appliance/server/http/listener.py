@@ -25,6 +25,8 @@ from eventlet.greenio import GreenSocket
 
 from appliance.core.access.client_address import client_network
 from appliance.core.text import clipped
+from appliance.server.http.request_filter import Environ
+from appliance.server.http.site import Application
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +35,6 @@ OTHER_DESCRIPTORS = 200  # open in the rest of the process: databases, netlink a
 STALL_S = 20.0  # an answer is given up when its receiver takes nothing of it for so long
 KEPT_OF_REQUEST = ("appliance.session", "QUERY_STRING")  # by which `is_client` knows a session
 CLOSED = {errno.EBADF, errno.EINVAL}  # of `accept` on a listening socket that was closed
-
-Environ = dict[str, Any]
-Application = Callable[[Environ, Callable[..., Any]], Any]
 
 
 @dataclass(eq=False, slots=True)
@@ -255,9 +254,7 @@ class Listener:
 
     def _evict(self, network: str | None) -> bool:
         """Evict the oldest connection of a stranger, of this network or of any (`None`); false: there is none."""
-        for connection in list(self._strangers):
-            if network not in (None, connection.network):
-                continue
+        for connection in [one for one in self._strangers if network in (None, one.network)]:
             if self._is_client(connection.environ):
                 del self._strangers[connection]
                 self._clients.add(connection)

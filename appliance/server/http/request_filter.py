@@ -19,7 +19,7 @@ FORMS = frozenset({"/login", "/pair"})  # the only pages that take a body
 LARGEST_FORM_BYTES = 4096  # a name and a password are a few hundred
 MOST_PACKETS = 16  # in one POST; python-engineio takes no more
 CLIENT_PACKETS = "134"  # Engine.IO's close, pong and message: all that a client has reason to POST
-MOST_NETWORKS = 10_000  # whose sessions are counted at once, 100 bytes each
+MOST_NETWORKS = 10_000  # that are counted at once, 100 bytes each
 
 Environ = dict[str, Any]
 
@@ -43,6 +43,7 @@ class RequestFilter:
     def check(self, environ: Environ) -> None:
         """Read the request's body and remove the offer of compression. Raises `RejectedRequest`."""
         is_transport = environ["PATH_INFO"].startswith(TRANSPORT)
+        opens_session = is_transport and "sid=" not in environ.get("QUERY_STRING", "")
         environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         if "HTTP_UPGRADE" in environ and environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13":
             raise RejectedRequest("400 Bad Request")  # the drafts before RFC 6455, which no client of ours speaks
@@ -53,11 +54,7 @@ class RequestFilter:
             raise RejectedRequest("413 Content Too Large")
         elif not is_transport and environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             raise RejectedRequest("405 Method Not Allowed")
-        elif is_transport and "sid=" not in environ.get("QUERY_STRING", ""):
-            self._require_session(environ["REMOTE_ADDR"])
-
-    def _require_session(self, address: str) -> None:
-        if self._sessions.spend(client_network(address), monotonic()):
+        elif opens_session and self._sessions.spend(client_network(environ["REMOTE_ADDR"]), monotonic()):
             raise RejectedRequest("429 Too Many Requests")
 
     def _packets(self, environ: Environ) -> bytes:

@@ -9,7 +9,6 @@ most every `FRESH_S` seconds, beside the event loop.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -20,13 +19,12 @@ from appliance.core.blocking.block import Block
 from appliance.core.blocking.lists.export import FORMS, Decisions, find_decisions, minimal_prefixes, write_stream
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
-from appliance.core.text import clipped
-from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.server.access import Grant
 from appliance.server.access.admission import TokenAdmission
 from appliance.server.http.request_filter import Environ
 from appliance.server.http.site import JSON, TEXT, Answer, Page
 from appliance.server.pages.bearer import grant_of, unauthorized
+from appliance.server.services import Services
 
 FRESH_S = 5.0  # the age of a text before it is made again; too short to matter to a firewall that asks every minute
 MOST_KEPT = 16  # texts: a few forms of a few departments, 2 MB each at most
@@ -43,17 +41,9 @@ class _Text:
 class BlockExports:
     """The pages of exports."""
 
-    def __init__(
-        self,
-        enforcement: Enforcement,
-        departments: Collection[str],
-        admission: TokenAdmission,
-        clock: Callable[[], Moment],
-    ) -> None:
-        self._enforcement = enforcement
-        self._departments = departments
+    def __init__(self, services: Services, admission: TokenAdmission) -> None:
+        self._services = services
         self._admission = admission
-        self._clock = clock
         self._texts: OrderedDict[tuple[str, str | None], _Text] = OrderedDict()
         self._sent_decisions: OrderedDict[str, Decisions] = OrderedDict()
         self._making = Semaphore(1)
@@ -65,28 +55,22 @@ class BlockExports:
 
     def _page(self, form: str) -> Page:
         def page(environ: Environ) -> Answer:
-            environ["appliance.take_time"]()  # the request is complete; the deadline must not end what follows
             try:
-                department = self._department(environ, self._granted(environ))
-                text = self._text(form, department)
+                text = self._text(form, self._asked(environ)[1])
             except Refused as refused:
                 return unauthorized(refused)
-            headers = (("ETag", text.tag),)
-            if _has(environ, text.tag):
-                return Answer(TEXT, "", "304 Not Modified", headers)
-            return Answer(TEXT, text.body, headers=headers)
+            body, status = ("", "304 Not Modified") if _has(environ, text.tag) else (text.body, "200 OK")
+            return Answer(TEXT, body, status, (("ETag", text.tag),))
 
         return page
 
     def _stream(self, environ: Environ) -> Answer:
-        environ["appliance.take_time"]()
         try:
-            grant = self._granted(environ)
-            department = self._department(environ, grant)
+            grant, department = self._asked(environ)
         except Refused as refused:
             return unauthorized(refused)
         with self._making:
-            now = self._clock()
+            now = self._services.clock()
             current = tpool.execute(find_decisions, self._of(department, now))
             startup = _query(environ, "startup") == "true"
             before: Decisions = {} if startup else self._sent_decisions.get(grant.id, {})
@@ -96,28 +80,24 @@ class BlockExports:
                 self._sent_decisions.popitem(last=False)
             return Answer(JSON, tpool.execute(write_stream, current, before, now.wall))
 
-    def _granted(self, environ: Environ) -> Grant:
-        return grant_of(environ, self._admission, self._clock())
-
-    def _department(self, environ: Environ, grant: Grant) -> str | None:
-        """The department that the request names; `None`: all. Raises `Refused`."""
+    def _asked(self, environ: Environ) -> tuple[Grant, str | None]:
+        """The grant of the request, and the department that it names; `None`: all. Raises `Refused`."""
+        environ["appliance.take_time"]()  # the request is complete; the deadline must not end what follows
+        grant = grant_of(environ, self._admission, self._services.clock())
         department = _query(environ, "department")
-        if department is None:
-            if grant.departments is not None:
-                raise Refused(Code.FORBIDDEN, "this token is not for all departments: ask with ?department=ID")
-            return None
-        if department not in self._departments:
-            raise Refused(Code.UNKNOWN_DEPARTMENT, f'there is no department "{clipped(department)}"')
-        if not grant.may_see(department):
-            raise Refused(Code.FORBIDDEN, f'this token does not cover the department "{department}"')
-        return department
+        if department is not None:
+            self._services.require_department(department, grant)
+        elif grant.departments is not None:
+            raise Refused(Code.FORBIDDEN, "this token is not for all departments: ask with ?department=ID")
+        return grant, department
 
     def _text(self, form: str, department: str | None) -> _Text:
         with self._making:
-            now, key = self._clock(), (form, department)
+            now, key = self._services.clock(), (form, department)
             known = self._texts.get(key)
             if known is None or now.monotonic_s - known.made_s >= FRESH_S:
-                body = tpool.execute(_made, form, self._of(department, now))
+                blocks = self._of(department, now)
+                body = tpool.execute(lambda: FORMS[form](minimal_prefixes(block.target for block in blocks)))
                 tag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
                 known = self._texts[key] = _Text(body, tag, now.monotonic_s)
             self._texts.move_to_end(key)
@@ -127,12 +107,8 @@ class BlockExports:
 
     def _of(self, department: str | None, now: Moment) -> list[Block]:
         """The blocks of this department and of all departments; `None`: every block."""
-        blocks = self._enforcement.blocks(now)
+        blocks = self._services.enforcement.blocks(now)
         return [block for block in blocks if department is None or block.department in (None, department)]
-
-
-def _made(form: str, blocks: Sequence[Block]) -> str:
-    return FORMS[form](minimal_prefixes(block.target for block in blocks))
 
 
 def _query(environ: Environ, name: str) -> str | None:

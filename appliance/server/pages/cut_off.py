@@ -1,11 +1,10 @@
-"""The page on port 80 for people who are cut off by a quota.
+"""The page on port 80 for the computers that a quota cuts off.
 
 The kernel redirects a cut-off host's HTTP to it, whatever server the host asked for. The answer is an error (503) with
 the seconds until the quota resets, so that neither a person nor a program takes it for the page that they asked for.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from html import escape
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -57,43 +56,30 @@ class CutOffPage:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer any request with the reason why it goes no further."""
-        environ[
-            "appliance.hang_up"
-        ]()  # the connection was meant for another server, which the host reaches again later
+        # The connection was meant for another server, which the host reaches again later.
+        environ["appliance.hang_up"]()
         now = self._clock()
         address = remote_address(environ)
         cut_off = self._find(address, now) if address else None
         if cut_off is None:
-            return self._answer(start_response, "404 Not Found", self._nothing(), [])
-        wait_s = max(1, round((_latest(cut_off) - now.wall).total_seconds()))
-        return self._answer(
-            start_response, "503 Service Unavailable", self._page(cut_off), [("Retry-After", str(wait_s))]
-        )
+            text = "This computer is not cut off by a quota. The appliance's own page is on port 5001."
+            status, extra, page = "404 Not Found", [], self._page("Not cut off", text)
+        else:
+            wait_s = max(1, round((max(one.resets_at for one in cut_off.books) - now.wall).total_seconds()))
+            text = f"{_host(cut_off)} has used up its quota. Until it resets, connections to the outside are refused."
+            facts = "".join(_facts(one, self._zone) for one in cut_off.books)
+            status, extra = "503 Service Unavailable", [("Retry-After", str(wait_s))]
+            page = self._page("Internet quota used up", text, facts)
+        start_response(status, [("Content-Type", HTML), ("Content-Length", str(len(page))), *extra, *_HEADERS])
+        return [page]
 
-    def _answer(
-        self, start_response: StartResponse, status: str, page: str, extra: list[tuple[str, str]]
-    ) -> Iterable[bytes]:
-        body = page.encode()
-        start_response(status, [("Content-Type", HTML), ("Content-Length", str(len(body))), *extra, *_HEADERS])
-        return [body]
-
-    def _nothing(self) -> str:
-        explanation = "This computer is not cut off by a quota. The appliance's own page is on port 5001."
-        return _PAGE.format(
-            title="Not cut off" + self._label, explanation=explanation, facts="", contact=escape(self._contact)
-        )
-
-    def _page(self, cut_off: CutOff) -> str:
-        return _PAGE.format(
-            title="Internet quota used up" + self._label,
-            explanation=f"{_who(cut_off)} has used up its quota. "
-            "Until it resets, connections to the outside are refused.",
-            facts="".join(_facts(one, self._zone) for one in cut_off.books),
-            contact=escape(self._contact),
-        )
+    def _page(self, title: str, explanation: str, facts: str = "") -> bytes:
+        contact = escape(self._contact)
+        return _PAGE.format(title=title + self._label, explanation=explanation, facts=facts, contact=contact).encode()
 
 
-def _who(cut_off: CutOff) -> str:
+def _host(cut_off: CutOff) -> str:
+    """The host or department whose quota is used up, in HTML."""
     department = f"<strong>{escape(cut_off.department)}</strong>"
     if cut_off.host is None:
         return f"The department {department}"
@@ -107,10 +93,6 @@ def _facts(books: Books, zone: ZoneInfo) -> str:
         f"<dl><dt>Quota</dt><dd>{books.kind}: {_size(limit)}</dd><dt>Used</dt><dd>{_size(books.used_bytes)}</dd>"
         f"<dt>Resets</dt><dd>{escape(until)}</dd></dl>\n"
     )
-
-
-def _latest(cut_off: CutOff) -> datetime:
-    return max(one.resets_at for one in cut_off.books)
 
 
 def _size(size_bytes: int) -> str:

@@ -13,18 +13,14 @@ from msgspec import Meta, Struct
 
 from appliance.core.access.audit_entry import Actor
 from appliance.core.access.login_backoff import LoginBackoff
-from appliance.core.access.person import NAME, Person, Role
-from appliance.core.moment import Moment
+from appliance.core.access.person import Person, Role
 from appliance.core.refusal import Code, Refused
-from appliance.server.access.audit_records import AuditRecords
-from appliance.server.access.pairing import Pairing
-from appliance.server.access.people import LOGIN_S, LONGEST_PASSWORD, SHORTEST_PASSWORD, People
+from appliance.server.access.people import LOGIN_S, LONGEST_PASSWORD, SHORTEST_PASSWORD
+from appliance.server.calls.people import Name, NewPassword
 from appliance.server.http.request_filter import Environ
 from appliance.server.http.site import JSON, Answer, remote_address
+from appliance.server.services import Services
 from appliance.server.strict_json import dumps
-
-Name = Annotated[str, Meta(pattern=NAME)]
-Password = Annotated[str, Meta(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)]
 
 S = TypeVar("S", bound=Struct)
 
@@ -51,78 +47,52 @@ class _Pair(Struct, frozen=True):
     """The body of `POST /pair`. `code`: `None` while the window is open that the button opens."""
 
     name: Name
-    password: Password
+    password: NewPassword
     code: Annotated[str, Meta(max_length=32)] | None = None
 
 
 class LoginPages:
     """The pages `/login` and `/pair`."""
 
-    def __init__(
-        self,
-        people: People,
-        pairing: Pairing,
-        audit: AuditRecords,
-        login_backoff: LoginBackoff,
-        clock: Callable[[], Moment],
-    ) -> None:
-        self._people = people
-        self._pairing = pairing
-        self._audit = audit
+    def __init__(self, services: Services, login_backoff: LoginBackoff) -> None:
+        self._services = services
         self._login_backoff = login_backoff
-        self._clock = clock
 
     def log_in(self, environ: Environ) -> Answer:
         """Answer with a token for a name and a password."""
-
-        def work() -> dict[str, object]:
-            asked = _asked(environ, _Login, "{name, password}")
-            return self._logged_in(asked.name, asked.password, environ)
-
-        return self._answered(environ, work)
+        return self._answered(environ, lambda: _asked(environ, _Login, "{name, password}"))
 
     def pair(self, environ: Environ) -> Answer:
         """Add the first administrator, and answer with their token."""
+        return self._answered(environ, lambda: self._paired(environ))
 
-        def work() -> dict[str, object]:
-            needs = (
-                f"{{name, password, code?}}, with a password of {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
-            )
-            asked = _asked(environ, _Pair, needs)
-            by = self._paired_by(asked, environ)
-            actor = Actor(f"pairing by {by}", address=remote_address(environ))
-            self._people.add_person(Person(asked.name, Role.ADMIN, None), asked.password, actor, self._clock)
-            return self._logged_in(asked.name, asked.password, environ)
-
-        return self._answered(environ, work)
-
-    def _paired_by(self, asked: _Pair, environ: Environ) -> str:
-        now = self._clock()
+    def _paired(self, environ: Environ) -> _Pair:
+        """The person whom the code or the button has made the administrator. Raises `Refused`."""
+        needs = f"{{name, password, code?}}, with a password of {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
+        asked, services, address = _asked(environ, _Pair, needs), self._services, remote_address(environ)
+        now = services.clock()
         try:
-            return self._pairing.admit(asked.code, now)
+            by = services.pairing.admit(asked.code, now)
         except Refused as refused:
-            self._audit.record_refusal(
-                Actor("", address=remote_address(environ)), "pair", now, refused.code, asked.name
-            )
+            services.audit.record_refusal(Actor("", address=address), "pair", now, refused.code, asked.name)
             raise
+        person, actor = Person(asked.name, Role.ADMIN, None), Actor(f"pairing by {by}", address=address)
+        services.people.add_person(person, asked.password, actor, services.clock)
+        return asked
 
-    def _logged_in(self, name: str, password: str, environ: Environ) -> dict[str, object]:
-        return {
-            "token": self._people.log_in(name, password, remote_address(environ), self._clock),
-            "expiresIn": LOGIN_S,
-        }
-
-    def _answered(self, environ: Environ, work: Callable[[], dict[str, object]]) -> Answer:
+    def _answered(self, environ: Environ, ask: Callable[[], _Login | _Pair]) -> Answer:
+        """Log in with the name and password that `ask` returns, unless the client's address has to wait."""
         environ["appliance.take_time"]()  # the request is complete; the deadline must not end what follows
-        address, now_s = environ["REMOTE_ADDR"], self._clock().monotonic_s
+        clock = self._services.clock
+        address, now_s = environ["REMOTE_ADDR"], clock().monotonic_s
         wait_s = math.ceil(self._login_backoff.wait_s(address, now_s))
         if wait_s:
-            refused = Refused(
-                Code.RATE_LIMITED, f"too many refused logins from your address; wait {wait_s} s before the next"
-            )
-            return refusal(refused, ("Retry-After", str(wait_s)))
+            text = f"too many refused logins from your address; wait {wait_s} s before the next"
+            return refusal(Refused(Code.RATE_LIMITED, text), ("Retry-After", str(wait_s)))
         try:
-            return Answer(JSON, dumps({"success": True, **work()}))
+            asked = ask()
+            token = self._services.people.log_in(asked.name, asked.password, remote_address(environ), clock)
+            return Answer(JSON, dumps({"success": True, "token": token, "expiresIn": LOGIN_S}))
         except Refused as refused:
             if refused.code is Code.UNAUTHORIZED:
                 self._login_backoff.count_refusal(address, now_s)

@@ -14,11 +14,9 @@ import eventlet
 from appliance.core.access.client_address import client_network
 from appliance.core.access.rate_limit import Rate, RateLimit
 from appliance.core.metering.account import Books
-from appliance.core.moment import Moment
 from appliance.core.operations.health import HealthFacts
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.metering.departments import Metering
-from appliance.server.access import Grant
 from appliance.server.http.request_filter import Environ
 from appliance.server.http.site import Answer
 from appliance.server.pages.bearer import grant_of, unauthorized
@@ -35,36 +33,26 @@ CONTENT = "text/plain; version=0.0.4; charset=utf-8"
 Sample = tuple[tuple[str, ...], float]  # the labels beyond the department's, and the value
 
 
-@dataclass(frozen=True, slots=True)
-class _ServerRow:
-    """A metric of the server itself; what ends in `_total` counts since its start."""
-
-    name: str
-    help_text: str
-    value: Callable[[PageSources], float]
-
-
-_SERVER_ROWS = (
-    _ServerRow("clients", "Clients that are logged in", lambda server: len(server.sessions)),
-    _ServerRow("connections", "Open connections, also without a login", lambda server: len(server.listener)),
-    _ServerRow("connections_refused_total", "Connections that found no place", lambda server: server.listener.refused),
-    _ServerRow(
+# The metrics of the server itself: name, help text and value. What ends in `_total` counts since its start.
+_SERVER_ROWS: tuple[tuple[str, str, Callable[[PageSources], float]], ...] = (
+    ("clients", "Clients that are logged in", lambda server: len(server.sessions)),
+    ("connections", "Open connections, also without a login", lambda server: len(server.listener)),
+    ("connections_refused_total", "Connections that found no place", lambda server: server.listener.refused),
+    (
         "connections_evicted_total",
         "Connections without a login that gave way to newer ones",
         lambda server: server.listener.evicted,
     ),
-    _ServerRow(
-        "logins_refused_total", "Logins with a bad token or password", lambda server: server.login_backoff.refused
-    ),
-    _ServerRow(
-        "events_published_total", "Events that were sent to their audience", lambda server: server.fanout.published
-    ),
-    _ServerRow(
+    ("logins_refused_total", "Logins with a bad token or password", lambda server: server.login_backoff.refused),
+    ("events_published_total", "Events that were sent to their audience", lambda server: server.fanout.published),
+    (
         "clients_given_up_total",
         "Clients that were disconnected because they did not keep up",
         lambda server: server.fanout.given_up,
     ),
-    _ServerRow("packets_waiting", "Packets that wait for slow clients", lambda server: server.fanout.waiting),
+    ("packets_waiting", "Packets that wait for slow clients", lambda server: server.fanout.waiting),
+    ("troubles", "Things that it does not do; /healthz says which", lambda server: len(server.troubles())),
+    ("simulated", "1: nothing of all this is real", lambda server: server.fanout.simulated),
 )
 
 _STOPPED = "Packets that did not pass, look-ups too, by origin: a person, a list, detection, or a quota"
@@ -183,10 +171,7 @@ class Metrics:
                 raise Refused(Code.RATE_LIMITED, "too many scrapes; ask every 15 s")
         except Refused as refused:
             return unauthorized(refused)
-        return Answer(CONTENT, self._rendered(grant, now))
-
-    def _rendered(self, grant: Grant, now: Moment) -> str:
-        from prometheus_client import CollectorRegistry, generate_latest  # 1.3 MB, only where metrics are scraped
+        from prometheus_client import generate_latest  # 1.3 MB, only where metrics are scraped
 
         services, facts = self._sources.services, self._sources.services.status.facts
         departments = [
@@ -194,34 +179,31 @@ class Metrics:
             for one in sorted(services.departments)
             if grant.may_see(one)
         ]
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collector(lambda: self._families(departments)))
-        return generate_latest(registry).decode()
+        return Answer(CONTENT, generate_latest(_Scrape(self._sources, departments)).decode())
 
-    def _families(self, departments: Sequence[_Department]) -> Iterator["Metric"]:
+
+@dataclass(frozen=True, slots=True)
+class _Scrape:
+    """A collector of prometheus_client. `departments`: those that the token covers."""
+
+    sources: PageSources
+    departments: Sequence[_Department]
+
+    def collect(self) -> Iterator["Metric"]:
+        """Every metric with its samples."""
         for row in _DEPARTMENT_ROWS:
             eventlet.sleep(0)  # 64 departments take 23 ms, in which other greenlets run eleven times
-            samples = ((one.id, *labels, value) for one in departments for labels, value in row.samples(one))
+            samples = ((one.id, *labels, value) for one in self.departments for labels, value in row.samples(one))
             yield _family(row.name, row.help_text, ("department", *row.labels), samples)
         yield _family("packets_stopped_total", _STOPPED, ("origin",), self._stopped().items())
-        for own in _SERVER_ROWS:
-            yield _family(own.name, own.help_text, (), [(own.value(self._sources),)])
-        services = self._sources.services
-        troubles = len(services.status.troubles(services.clock()))
-        yield _family("troubles", "Things that it does not do; /healthz says which", (), [(troubles,)])
-        yield _family("simulated", "1: nothing of all this is real", (), [(self._sources.fanout.simulated,)])
+        for name, help_text, value in _SERVER_ROWS:
+            yield _family(name, help_text, (), [(value(self.sources),)])
 
     def _stopped(self) -> Mapping[str, int]:
         """By origin, the packets that did not pass; empty where the position can stop none."""
-        by_blocks = self._sources.services.enforcement.stopped()
-        return {**by_blocks, "quota": self._sources.services.metering.meters.refused_packets()} if by_blocks else {}
-
-
-class _Collector:
-    """The interface of prometheus_client for a scrape."""
-
-    def __init__(self, collect: Callable[[], Iterator["Metric"]]) -> None:
-        self.collect = collect
+        services = self.sources.services
+        by_blocks = services.enforcement.stopped()
+        return {**by_blocks, "quota": services.metering.meters.refused_packets()} if by_blocks else {}
 
 
 def _family(name: str, help_text: str, labels: Sequence[str], samples: Iterable[tuple[Any, ...]]) -> "Metric":

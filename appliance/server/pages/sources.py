@@ -1,5 +1,6 @@
 """What pages are made of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.core.access.login_backoff import LoginBackoff
@@ -20,3 +21,7 @@ class PageSources:
     login_backoff: LoginBackoff
     sessions: ClientSessions
     listener: Listener
+
+    def troubles(self) -> Sequence[str]:
+        """A sentence for each task that the appliance cannot do now."""
+        return self.services.status.troubles(self.services.clock())

@@ -247,13 +247,13 @@ class Store(Protocol):
 class HistoryStore(Protocol):
     """History on the disk, which may be lost; state that must survive is in the `Store`."""
 
-    def add(self, sums: Mapping[Series, Mapping[Key, Sequence[int]]]) -> str | None:
+    def accumulate(self, sums: Mapping[Series, Mapping[Key, Sequence[int]]]) -> str | None:
         """Add these bytes (up, down) to the saved ones, in one transaction.
 
         Returns `None`, or why nothing was added; then trying again helps.
         """
 
-    def read(self, step: Step, series: Series, buckets: range) -> Mapping[int, Passed]:
+    def passed_in(self, step: Step, series: Series, buckets: range) -> Mapping[int, Passed]:
         """The saved bytes of this series, by bucket; empty where the file cannot be read."""
 
     def prune(self, step: Step, before: int, hosts_before: int, most: int) -> int:
@@ -272,7 +272,7 @@ class AuditStore(Protocol):
     def record(self, entry: AuditEntry) -> None:
         """Append this entry, synced to the medium; where the medium is full or broken, the log has the entry."""
 
-    def read(
+    def entries(
         self, most: int, before: int | None = None, who: str | None = None, action: str | None = None
     ) -> Sequence[StoredEntry]:
         """At most so many entries, the newest first; `before`: only those older than the entry with this number."""

@@ -179,7 +179,7 @@ class HistoryRecorder:
     def _find(self, series: Series, step: Step, buckets: range) -> dict[int, Passed]:
         if step is Step.MINUTE and series[1] != ALL_HOSTS:
             return self._recent.recall(series, buckets)
-        found = dict(self._history_store.read(step, series, buckets))
+        found = dict(self._history_store.passed_in(step, series, buckets))
         for bucket, passed in self._sums.holding(series).passed_in(step, series, buckets).items():
             found[bucket] = plus(found.get(bucket, NOTHING), passed)
         return found
@@ -215,7 +215,7 @@ class HistoryRecorder:
 
     def _write(self, due: Mapping[Series, Sequence[Key]], now: Moment) -> None:
         sums = {series: self._sums.holding(series).of(series) for series in due}
-        self._trouble = self._history_store.add(
+        self._trouble = self._history_store.accumulate(
             {one: {key: sums[one][key] for key in keys} for one, keys in due.items()}
         )
         if self._trouble is None:

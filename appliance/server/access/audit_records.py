@@ -29,7 +29,7 @@ class AuditRecords:
 
     def entries(self, most: int, before: int | None, who: str | None, action: str | None) -> Sequence[StoredEntry]:
         """The newest entries, newest first. `before`: only older than the entry with this number; `None`: any."""
-        return self._store.read(most, before, who, action)
+        return self._store.entries(most, before, who, action)
 
     def record_change(
         self,

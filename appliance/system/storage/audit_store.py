@@ -78,7 +78,7 @@ class SqliteAuditStore:
             # Refusing the change would be worse: on a full disk no block could be lifted.
             log.error("the audit trail does not take an entry (%s): %s", error, entry)
 
-    def read(
+    def entries(
         self, most: int, before: int | None = None, who: str | None = None, action: str | None = None
     ) -> Sequence[StoredEntry]:
         """The newest entries, newest first. `before`: only those with a smaller number."""

@@ -83,7 +83,7 @@ class SqliteHistoryStore:
         self._numbers: dict[Series, tuple[int, int]] = {}  # with the last day seen
         self._pruned: dict[tuple[Step, int], int] = {}  # up to which key, so that no search starts at the oldest
 
-    def add(self, sums: Mapping[Series, Mapping[Key, Sequence[int]]]) -> str | None:
+    def accumulate(self, sums: Mapping[Series, Mapping[Key, Sequence[int]]]) -> str | None:
         """Add these bytes to the stored sums in one transaction; returns `None`, or why nothing was added."""
         try:
             with self._opened() as database, database.atomic():
@@ -93,7 +93,7 @@ class SqliteHistoryStore:
             return f"{self._path}: history is kept in memory only, {error}; the oldest is forgotten after some hours"
         return None
 
-    def read(self, step: Step, series: Series, buckets: range) -> Mapping[int, Passed]:
+    def passed_in(self, step: Step, series: Series, buckets: range) -> Mapping[int, Passed]:
         """By bucket, the stored sums of this series."""
         try:
             with self._opened() as database:

@@ -43,9 +43,9 @@ class Medium(SqliteHistoryStore):
         self.refusal: str | None = None
         self.batches: list[Mapping[Series, Mapping[Key, Sequence[int]]]] = []
 
-    def add(self, sums: Mapping[Series, Mapping[Key, Sequence[int]]]) -> str | None:
+    def accumulate(self, sums: Mapping[Series, Mapping[Key, Sequence[int]]]) -> str | None:
         self.batches.append(sums)
-        return self.refusal or super().add(sums)
+        return self.refusal or super().accumulate(sums)
 
 
 class Scene:

@@ -58,7 +58,7 @@ def test_maintenance_by_the_button_is_recorded_in_the_audit_trail(make: Make, tr
     for _ in range(2):
         panel.used = [Press.HELD]
         maintenance_mode.step(NOW)
-    end, begin = (one.entry for one in trail.read(10))
+    end, begin = (one.entry for one in trail.entries(10))
     assert [(one.who, one.action) for one in (begin, end)] == [
         ("button", "maintenance:start"),
         ("button", "maintenance:stop"),
@@ -89,7 +89,7 @@ def test_a_short_press_goes_only_to_the_first_action_that_waits_for_one(make: Ma
     maintenance_mode.step(NOW)
     assert tried == ["confirm", "pair", "confirm"]
     assert maintenance_mode.current is None
-    assert [one.entry.action for one in trail.read(10)] == ["button:press"] * 2
+    assert [one.entry.action for one in trail.entries(10)] == ["button:press"] * 2
 
 
 def test_a_short_press_without_a_waiting_action_does_nothing(make: Make, trail: SqliteAuditStore) -> None:
@@ -97,4 +97,4 @@ def test_a_short_press_without_a_waiting_action_does_nothing(make: Make, trail: 
     panel.used = [Press.SHORT]
     maintenance_mode.step(NOW)
     assert maintenance_mode.current is None
-    assert trail.read(10) == []
+    assert trail.entries(10) == []

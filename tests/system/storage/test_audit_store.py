@@ -29,7 +29,7 @@ def trail(path: Path) -> Iterator[SqliteAuditStore]:
 def test_what_was_recorded_is_read_newest_first_and_chained(trail: SqliteAuditStore) -> None:
     for number in range(5):
         trail.record(replace(ENTRY, what=str(number)))
-    found = trail.read(10)
+    found = trail.entries(10)
     assert [one.entry.what for one in found] == ["4", "3", "2", "1", "0"]
     assert [one.number for one in found] == [5, 4, 3, 2, 1]
     assert first_break(found[::-1]) is None
@@ -38,10 +38,10 @@ def test_what_was_recorded_is_read_newest_first_and_chained(trail: SqliteAuditSt
 def test_it_is_read_page_by_page_and_by_who_did_what(trail: SqliteAuditStore) -> None:
     for number in range(6):
         trail.record(replace(ENTRY, who="anna" if number % 2 else "ben", action="a" if number < 3 else "b"))
-    assert [one.number for one in trail.read(2)] == [6, 5]
-    assert [one.number for one in trail.read(2, before=5)] == [4, 3]
-    assert [one.number for one in trail.read(9, who="anna")] == [6, 4, 2]
-    assert [one.number for one in trail.read(9, who="anna", action="a")] == [2]
+    assert [one.number for one in trail.entries(2)] == [6, 5]
+    assert [one.number for one in trail.entries(2, before=5)] == [4, 3]
+    assert [one.number for one in trail.entries(9, who="anna")] == [6, 4, 2]
+    assert [one.number for one in trail.entries(9, who="anna", action="a")] == [2]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_the_database_itself_refuses_to_change_or_delete(trail: SqliteAuditStore
     trail.record(ENTRY)
     with closing(sqlite3.connect(path)) as other, pytest.raises(sqlite3.IntegrityError, match="only grows"):
         other.execute(change)
-    assert len(trail.read(10)) == 1
+    assert len(trail.entries(10)) == 1
 
 
 def test_it_is_bounded_and_what_is_old_goes_a_little_at_a_time(trail: SqliteAuditStore, path: Path) -> None:
@@ -68,7 +68,7 @@ def test_it_is_bounded_and_what_is_old_goes_a_little_at_a_time(trail: SqliteAudi
         with closing(sqlite3.connect(path)) as other:
             counts.append(other.execute("SELECT count(*) FROM entry").fetchone()[0] - module.MOST_ENTRIES)
     assert counts == [13, 6, 1, 1, 1]
-    assert trail.read(1)[0].number == module.MOST_ENTRIES + 25
+    assert trail.entries(1)[0].number == module.MOST_ENTRIES + 25
 
 
 def test_two_programs_write_one_chain(trail: SqliteAuditStore, path: Path) -> None:
@@ -76,7 +76,7 @@ def test_two_programs_write_one_chain(trail: SqliteAuditStore, path: Path) -> No
     for number in range(50):
         trail.record(replace(ENTRY, what=str(number)))
     assert other.wait(30) == 0
-    found = trail.read(200)
+    found = trail.entries(200)
     assert len(found) == 100
     assert first_break(found[::-1]) is None
 
@@ -116,7 +116,7 @@ def test_a_full_disk_loses_no_entry_unseen(path: Path, caplog: pytest.LogCapture
         for _ in range(50):
             trail.record(replace(ENTRY, what="x" * 2000))
         assert "does not take an entry" in caplog.text
-        assert "10.0.0.1" in trail.read(100)[-1].entry.what
+        assert "10.0.0.1" in trail.entries(100)[-1].entry.what
 
 
 def test_a_place_that_takes_no_file_is_told(tmp_path: Path) -> None:
@@ -132,8 +132,8 @@ def test_a_damaged_trail_is_moved_aside_and_begun_anew(path: Path, content: byte
     whole = path.read_bytes()
     path.write_bytes(content or whole[:8192] + b"\xff" * 8192 + whole[16384:])
     with closing(SqliteAuditStore(path)) as trail:
-        assert trail.read(100) == []
+        assert trail.entries(100) == []
         trail.record(ENTRY)
-        assert len(trail.read(100)) == 1
+        assert len(trail.entries(100)) == 1
     [aside] = path.parent.glob(f"{path.name}.damaged-*Z")
     assert aside.stat().st_size > 0

@@ -34,7 +34,7 @@ def history_store(path: Path) -> Iterator[SqliteHistoryStore]:
 def add(
     history_store: SqliteHistoryStore, step: Step, bucket: int, *series: Series, up: int = 1, down: int = 2
 ) -> str | None:
-    return history_store.add({one: {(step, bucket): [up, down]} for one in series})
+    return history_store.accumulate({one: {(step, bucket): [up, down]} for one in series})
 
 
 def rows(path: Path, table: str) -> int:
@@ -49,7 +49,7 @@ def test_what_was_added_is_there_after_a_restart(path: Path) -> None:
     assert add(history_store, Step.MINUTE, MINUTE, LAB, HOST, OTHER, up=2**40, down=7) is None
     history_store.close()
     again = SqliteHistoryStore(path)
-    assert again.read(Step.MINUTE, HOST, range(MINUTE, MINUTE + 1)) == {MINUTE: Passed(2**40, 7)}
+    assert again.passed_in(Step.MINUTE, HOST, range(MINUTE, MINUTE + 1)) == {MINUTE: Passed(2**40, 7)}
     again.close()
 
 
@@ -57,29 +57,29 @@ def test_a_series_is_told_from_all_others(history_store: SqliteHistoryStore) -> 
     for number, series in enumerate((LAB, HOST, OTHER), 1):
         add(history_store, Step.HOUR, 500_000, series, up=number)
     for number, series in enumerate((LAB, HOST, OTHER), 1):
-        assert history_store.read(Step.HOUR, series, range(400_000, 600_000)) == {500_000: Passed(number, 2)}
-    assert history_store.read(Step.DAY, LAB, range(400_000, 600_000)) == {}
-    assert history_store.read(Step.HOUR, ("nobody", ""), range(400_000, 600_000)) == {}
+        assert history_store.passed_in(Step.HOUR, series, range(400_000, 600_000)) == {500_000: Passed(number, 2)}
+    assert history_store.passed_in(Step.DAY, LAB, range(400_000, 600_000)) == {}
+    assert history_store.passed_in(Step.HOUR, ("nobody", ""), range(400_000, 600_000)) == {}
 
 
 def test_what_is_added_to_a_bucket_again_adds_up(history_store: SqliteHistoryStore) -> None:
     for _ in range(3):
         add(history_store, Step.DAY, DAY, LAB, up=10, down=20)
-    assert history_store.read(Step.DAY, LAB, range(DAY, DAY + 1)) == {DAY: Passed(30, 60)}
+    assert history_store.passed_in(Step.DAY, LAB, range(DAY, DAY + 1)) == {DAY: Passed(30, 60)}
 
 
 def test_a_range_reads_its_own_buckets_and_no_other(history_store: SqliteHistoryStore) -> None:
     sums = {(Step.MINUTE, MINUTE + number): [number, 0] for number in range(10)}
-    history_store.add({LAB: sums, HOST: dict.fromkeys(sums, (9, 9))})
-    found = history_store.read(Step.MINUTE, LAB, range(MINUTE + 3, MINUTE + 6))
+    history_store.accumulate({LAB: sums, HOST: dict.fromkeys(sums, (9, 9))})
+    found = history_store.passed_in(Step.MINUTE, LAB, range(MINUTE + 3, MINUTE + 6))
     assert found == {MINUTE + number: Passed(number, 0) for number in (3, 4, 5)}
-    assert history_store.read(Step.MINUTE, LAB, range(0)) == {}
-    assert len(history_store.read(Step.MINUTE, LAB, range(10**12))) == 10
+    assert history_store.passed_in(Step.MINUTE, LAB, range(0)) == {}
+    assert len(history_store.passed_in(Step.MINUTE, LAB, range(10**12))) == 10
 
 
 def test_buckets_before_1970_are_kept_too(history_store: SqliteHistoryStore) -> None:
     add(history_store, Step.MINUTE, -5, LAB)
-    assert history_store.read(Step.MINUTE, LAB, range(-9, 9)) == {-5: Passed(1, 2)}
+    assert history_store.passed_in(Step.MINUTE, LAB, range(-9, 9)) == {-5: Passed(1, 2)}
 
 
 @settings(max_examples=40, deadline=None)
@@ -94,7 +94,7 @@ def test_whatever_is_added_is_read(step: Step, added: list[tuple[int, int, int]]
         for bucket, up, down in added:
             add(history_store, step, bucket, LAB, HOST, up=up, down=down)
             expected[bucket] = plus(expected.get(bucket, NOTHING), Passed(up, down))
-        assert history_store.read(step, LAB, range(-99, 99)) == expected
+        assert history_store.passed_in(step, LAB, range(-99, 99)) == expected
         history_store.close()
 
 
@@ -106,8 +106,8 @@ def test_old_sums_are_deleted_in_small_steps(history_store: SqliteHistoryStore, 
     while not deleted or deleted[-1]:
         deleted.append(history_store.prune(Step.HOUR, 500_002, 500_005, most=30))
     assert deleted == [30, 30, 30, 10, 2, 0]
-    assert sorted(history_store.read(Step.HOUR, LAB, range(10**9))) == list(range(500_002, 500_010))
-    assert sorted(history_store.read(Step.HOUR, hosts[7], range(10**9))) == list(range(500_005, 500_010))
+    assert sorted(history_store.passed_in(Step.HOUR, LAB, range(10**9))) == list(range(500_002, 500_010))
+    assert sorted(history_store.passed_in(Step.HOUR, hosts[7], range(10**9))) == list(range(500_005, 500_010))
     assert rows(path, "hour") == 8 + 5 * 20
 
 
@@ -117,7 +117,7 @@ def test_a_record_is_deleted_when_the_last_of_its_buckets_is_old(history_store: 
         add(history_store, Step.MINUTE, bucket, LAB)
     assert history_store.prune(Step.MINUTE, MINUTE + 4, MINUTE + 4, most=100) == 0
     assert history_store.prune(Step.MINUTE, MINUTE + 5, MINUTE + 5, most=100) == 1
-    assert sorted(history_store.read(Step.MINUTE, LAB, range(10**9))) == list(range(MINUTE + 5, MINUTE + 10))
+    assert sorted(history_store.passed_in(Step.MINUTE, LAB, range(10**9))) == list(range(MINUTE + 5, MINUTE + 10))
 
 
 def test_deleting_goes_on_where_it_stopped_and_begins_anew_after_a_restart(
@@ -139,8 +139,8 @@ def test_a_host_that_is_nowhere_any_more_is_forgotten(history_store: SqliteHisto
     assert history_store.prune(Step.DAY, DAY, DAY + 1, most=100) == 2
     assert rows(path, "series") == 2
     add(history_store, Step.DAY, DAY + 2, HOST, OTHER)
-    assert history_store.read(Step.DAY, HOST, range(DAY + 9)) == {DAY + 2: Passed(1, 2)}
-    assert history_store.read(Step.DAY, OTHER, range(DAY + 9)) == {DAY + 1: Passed(1, 2), DAY + 2: Passed(1, 2)}
+    assert history_store.passed_in(Step.DAY, HOST, range(DAY + 9)) == {DAY + 2: Passed(1, 2)}
+    assert history_store.passed_in(Step.DAY, OTHER, range(DAY + 9)) == {DAY + 1: Passed(1, 2), DAY + 2: Passed(1, 2)}
 
 
 @pytest.mark.parametrize("content", [b"not a database, but long enough to be read as one" * 100, b"short"])
@@ -150,9 +150,9 @@ def test_a_damaged_file_is_moved_aside_and_begun_anew(
     path.parent.mkdir()
     path.write_bytes(content)
     history_store = SqliteHistoryStore(path)
-    assert history_store.read(Step.HOUR, LAB, range(9)) == {}
+    assert history_store.passed_in(Step.HOUR, LAB, range(9)) == {}
     assert add(history_store, Step.HOUR, 5, LAB) is None
-    assert history_store.read(Step.HOUR, LAB, range(9)) == {5: Passed(1, 2)}
+    assert history_store.passed_in(Step.HOUR, LAB, range(9)) == {5: Passed(1, 2)}
     [aside] = path.parent.glob("history.sqlite3.damaged-*")
     assert aside.read_bytes() == content
     assert "is damaged" in caplog.text
@@ -176,7 +176,7 @@ def test_a_file_that_is_damaged_while_it_is_used_is_begun_anew(history_store: Sq
 def test_a_file_that_vanishes_is_begun_anew_after_a_restart(path: Path) -> None:
     for _ in range(2):
         history_store = SqliteHistoryStore(path)
-        assert history_store.read(Step.HOUR, LAB, range(9)) == {}
+        assert history_store.passed_in(Step.HOUR, LAB, range(9)) == {}
         assert add(history_store, Step.HOUR, 5, LAB) is None
         history_store.close()
         path.unlink()
@@ -188,7 +188,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     told = add(history_store, Step.HOUR, 5, LAB)
     assert told is not None
     assert "history is kept in memory only" in told
-    assert history_store.read(Step.HOUR, LAB, range(9)) == {}
+    assert history_store.passed_in(Step.HOUR, LAB, range(9)) == {}
     assert history_store.prune(Step.HOUR, 5, 5, most=9) == 0
 
 
@@ -206,7 +206,7 @@ def test_a_kill_in_the_middle_of_adding_leaves_whole_batches(path: Path) -> None
     writer.kill()
     writer.wait()
     history_store = SqliteHistoryStore(path)
-    hour, day = (history_store.read(step, LAB, range(9))[7].up_bytes for step in (Step.HOUR, Step.DAY))
+    hour, day = (history_store.passed_in(step, LAB, range(9))[7].up_bytes for step in (Step.HOUR, Step.DAY))
     assert hour == day >= told
     history_store.close()
 
@@ -221,7 +221,7 @@ def test_the_log_is_folded_from_another_thread_while_sums_are_added(
     for bucket in range(500):
         assert add(history_store, Step.HOUR, bucket, LAB, HOST) is None
     folding.join()
-    assert len(history_store.read(Step.HOUR, HOST, range(500))) == 500
+    assert len(history_store.passed_in(Step.HOUR, HOST, range(500))) == 500
     history_store.fold()
     before = path.stat().st_size
     history_store.close()

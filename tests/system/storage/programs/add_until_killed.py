@@ -8,5 +8,5 @@ from appliance.system.storage.history_store import SqliteHistoryStore
 
 history_store = SqliteHistoryStore(Path(sys.argv[1]))
 for count in range(1, 1_000_000):
-    history_store.add({("lab", ""): {(step, 7): [1, 0] for step in (Step.HOUR, Step.DAY)}})
+    history_store.accumulate({("lab", ""): {(step, 7): [1, 0] for step in (Step.HOUR, Step.DAY)}})
     print(count, flush=True)

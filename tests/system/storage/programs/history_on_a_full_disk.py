@@ -13,18 +13,18 @@ def main(disk: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], check=True)
     history_store = SqliteHistoryStore(disk / "history.sqlite3")
     batch = {("lab", str(host)): {(Step.HOUR, hour): [1, 1] for hour in range(100)} for host in range(200)}
-    assert history_store.add({("lab", "7"): {(Step.HOUR, 0): [1, 1]}}) is None
+    assert history_store.accumulate({("lab", "7"): {(Step.HOUR, 0): [1, 1]}}) is None
     free = os.statvfs(disk)
     (disk / "filler").write_bytes(bytes(free.f_bavail * free.f_frsize - 16384))
-    told = history_store.add(batch)
+    told = history_store.accumulate(batch)
     assert told is not None
     assert "full" in told
     history_store.fold()
-    found = history_store.read(Step.HOUR, ("lab", "7"), range(100))
+    found = history_store.passed_in(Step.HOUR, ("lab", "7"), range(100))
     assert [(hour, one.total_bytes) for hour, one in found.items()] == [(0, 2)], found
     (disk / "filler").unlink()
-    assert history_store.add(batch) is None
-    assert len(history_store.read(Step.HOUR, ("lab", "199"), range(100))) == 100
+    assert history_store.accumulate(batch) is None
+    assert len(history_store.passed_in(Step.HOUR, ("lab", "199"), range(100))) == 100
     history_store.close()
     print("as promised")
 

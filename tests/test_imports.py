@@ -127,11 +127,18 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
         assert path.stem not in {"utils", "common", "helpers", "misc", "manager"}
 
 
-def test_importing_the_command_line_loads_nothing_heavy() -> None:
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("appliance.cli.main", "eventlet socketio pyroute2 gpiozero sqlite_utils"),
+        ("appliance.service.starting", "pyroute2 psutil gpiozero prometheus_client"),  # which a simulation does without
+        ("appliance.service.restoring", "eventlet socketio gpiozero"),  # which holds a boot up
+    ],
+)
+def test_a_module_loads_nothing_heavy_that_it_can_do_without(module: str, heavy: str) -> None:
     import subprocess
     import sys
 
-    heavy = "eventlet socketio pyroute2 gpiozero sqlite_utils"
-    program = f"import sys, appliance.cli.main; print([m for m in {heavy.split()!r} if m in sys.modules])"
+    program = f"import sys, {module}; print([m for m in {heavy.split()!r} if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "[]"

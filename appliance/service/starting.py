@@ -18,8 +18,7 @@ from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 from appliance.server.access import AccessError
 from appliance.service.composition import Appliance, build_appliance
 from appliance.service.log_limits import LogRateLimit
-from appliance.service.machines import CannotStart, choose_config, simulated_machine
-from appliance.service.real_machine import open_real_machine
+from appliance.service.machines import CannotStart, Machine, choose_config, simulated_machine
 from appliance.service.running import BACKLOG, Service
 from appliance.system.storage.config_files import ConfigFileWriter
 
@@ -65,10 +64,16 @@ def _serve(config_file: Path | None, state_dir: Path, trial: ConfigTrial, conten
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise CannotStart(f"{state_dir}: cannot be made: {error.strerror}; choose another with --state-dir") from None
-    machine = simulated_machine(config) if simulate else open_real_machine(config, state_dir)
+    machine = simulated_machine(config) if simulate else _open_real_machine(config, state_dir)
     appliance = build_appliance(config=config, machine=machine, state_dir=state_dir, trial=trial)
     _announce(appliance, origin, state_dir)
     return Service(appliance).run(listening_socket)
+
+
+def _open_real_machine(config: Config, state_dir: Path) -> Machine:
+    from appliance.service.real_machine import open_real_machine  # 10 MB, which a simulation does without
+
+    return open_real_machine(config, state_dir)
 
 
 def _become(successor: Successor) -> NoReturn:

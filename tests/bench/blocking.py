@@ -19,6 +19,7 @@ from appliance.core.kernel.nftables.block_rules import TABLE
 from appliance.core.machine import Counters, Link
 from appliance.core.moment import Moment
 from appliance.monitor.blocking.enforcement import Enforcement
+from appliance.service.access.own_token import own_token
 from appliance.service.monitors import build_blocking
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedUpstream
@@ -134,7 +135,7 @@ def _called(lab: Network, appliance: Installed) -> Iterator[float]:
 def _connected(appliance: Installed) -> Client:
     deadline_s = time.monotonic() + PATIENCE_S
     while True:
-        client = Client("http://127.0.0.1:5001", appliance.state, None)
+        client = Client("http://127.0.0.1:5001", lambda: own_token(appliance.state), None)
         try:
             client.connect()
         except CallFailed:

@@ -155,10 +155,8 @@ class Harness:
         enforcement.restore(self.now())
         self.history = build_history(config=config, history_store=SqliteHistoryStore(state_dir / "history.db"))
         self.lists = ListImports(config.as_block_lists(), enforcement, fetch, lambda work, *arguments: work(*arguments))
-        people_store = SqlitePeopleStore(state_dir / "people.sqlite3")
-        authenticator = Authenticator(load_secret(state_dir), {}, people_store, BOOT, self.now())
         audit = AuditRecords(audit_store)
-        people = People(people_store, authenticator, GreenPasswordHashing(), audit)
+        authenticator, people = self._access(state_dir, audit)
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
         services = Services(
             departments=frozenset([*DEPARTMENTS, GHOST]),
@@ -183,6 +181,11 @@ class Harness:
             audit=audit,
         )
         self.server = Server(fanout=fanout, services=services, limits=limits, tls=tls)
+
+    def _access(self, state_dir: Path, audit: AuditRecords) -> tuple[Authenticator, People]:
+        people_store = SqlitePeopleStore(state_dir / "people.sqlite3")
+        authenticator = Authenticator(load_secret(state_dir), {}, people_store, BOOT, self.now())
+        return authenticator, People(people_store, authenticator, GreenPasswordHashing(), audit)
 
     def _machine(self) -> Machine:
         hardware = Hardware()

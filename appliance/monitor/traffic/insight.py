@@ -35,6 +35,13 @@ class LineRates(Protocol):
         """Bytes per second, in and out."""
 
 
+class Addressed(Protocol):
+    """Devices and their addresses."""
+
+    def hear(self, department: str, mac: str, address: str, now: Moment) -> None:
+        """Learn from a packet that it went to this device for this address."""
+
+
 class MeteredLines(Protocol):
     """What metering measured last."""
 
@@ -45,6 +52,10 @@ class MeteredLines(Protocol):
     @property
     def lines(self) -> LineRates:
         """The rates by department."""
+
+    @property
+    def devices(self) -> Addressed:
+        """The devices, of which packets show the addresses."""
 
 
 class Blocking(Protocol):
@@ -150,6 +161,7 @@ class Insight:
     def _process(self, activities: Sequence[_Activity], packet: Packet, now: Moment) -> None:
         for activity in activities:
             if len(activities) == 1 or activity.owns(packet):
+                self._metering.devices.hear(activity.department.id, packet.destination_mac, packet.destination, now)
                 answer = activity.follow(packet, now.monotonic_s)
                 if answer is not None:
                     self._blocking.hear(activity.department.id, answer, now)

@@ -10,12 +10,12 @@ from typing import Any
 
 from appliance.core.kernel.nftables.ruleset import ADDRESS_TYPES
 from appliance.core.machine import Facing
-from appliance.core.metering.meter import Plan, unclaimed_meter
+from appliance.core.metering.host_room import MOST_HOSTS
+from appliance.core.metering.meter import Plan, Reading, unclaimed_meter
 
 # Part of each fingerprint. Raise it when a release counts something else under the same plan: all meters are replaced,
 # which costs the bytes since the last reading.
 COUNTS_SINCE = 1
-MOST_HOSTS = 4096  # of a department and family: twice the largest that is asked for; it bounds a spoofer's flood
 ETHERNET_BYTES = 14  # the kernel counts these in addition for each outgoing packet; linux/if_ether.h: ETH_HLEN
 
 CHAINS = {"up": "from", "down": "to"}
@@ -57,6 +57,18 @@ def unclaimed(plans: Sequence[Plan]) -> Plan:
 def is_held(plan: Plan) -> bool:
     """Whether the kernel can hold the department: mirrored packets are copies, the packets have passed."""
     return plan.facing is not Facing.MIRRORED
+
+
+def reading(identity: str, facing: str, up: Sequence[int], down: Sequence[int]) -> Reading:
+    """The reading of what the kernel counted, bytes and packets in each direction, without Ethernet headers."""
+    outgoing = outgoing_direction(facing)
+    return Reading(
+        identity,
+        up_bytes=up[0] - (ETHERNET_BYTES * up[1] if outgoing == "up" else 0),
+        down_bytes=down[0] - (ETHERNET_BYTES * down[1] if outgoing == "down" else 0),
+        up_packets=up[1],
+        down_packets=down[1],
+    )
 
 
 def outgoing_direction(facing: str) -> str | None:

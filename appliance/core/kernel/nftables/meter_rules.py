@@ -13,21 +13,33 @@ A frame with a VLAN tag passes the hooks of the interface that carries it, and t
 (`eth1.20`): where that one has a department, only the latter count it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network
 
 from appliance.core.kernel.nftables import ruleset as nft
-from appliance.core.kernel.nftables.host_rules import LAST, host_objects, host_rules
-from appliance.core.kernel.nftables.meter_names import CHAINS, host_set, is_held, object_name, unclaimed
+from appliance.core.kernel.nftables.host_rules import (
+    LAST,
+    add_host_chains,
+    count_objects,
+    count_rules,
+    enter_rules,
+    host_objects,
+)
+from appliance.core.kernel.nftables.meter_names import CHAINS, is_held, object_name, unclaimed
 from appliance.core.kernel.nftables.notice_rules import IS_MARKED, LEAD, lookup_objects, lookup_rules
 from appliance.core.kernel.nftables.table import HOOKS, Layout, Objects
 from appliance.core.kernel.nftables.throttle_rules import throttle_objects, throttle_rules
-from appliance.core.machine import Facing
+from appliance.core.machine import Facing, Network
 from appliance.core.metering.meter import Plan
 
 PRIORITY = 10  # after the blocks' 0, so that what they refuse is not counted
 NEVER = (1 << 63) - 1  # bytes; the largest limit that the kernel takes (net/netfilter/nft_quota.c)
-HOST_SILENT_S = 86_400  # a host that is silent for this long loses its meter, which makes room for others
 REFUSED = "refused"  # the counter of what was turned away
+SPOOFED = "spoofed"  # the counter of packets from sources that are not routed back to where they came from
+UNROUTED: Mapping[int, Sequence[Network]] = {
+    4: (IPv4Network("0.0.0.0/32"), IPv4Network("169.254.0.0/16")),
+    6: (IPv6Network("::/128"), IPv6Network("fe80::/10")),
+}
 CUT_OFF = {"up": "cut_off_from", "down": "cut_off_to"}  # the chains for packets beyond a quota
 
 
@@ -42,7 +54,7 @@ def layout(plans: Sequence[Plan], *, shares: Mapping[str, int] | None = None, le
         table.objects.update(lookup_objects())
     table.add_chain(CUT_OFF["up"], [*([LEAD, *lookup_rules("up")] if leads else []), [nft.goto(nft.REFUSE)]])
     table.add_chain(CUT_OFF["down"], [*(lookup_rules("down") if leads else []), [nft.goto(nft.WITHHOLD)]])
-    table.objects[REFUSED] = ("counter", {})
+    table.objects.update({REFUSED: ("counter", {}), SPOOFED: ("counter", {})})
     for chain, rules in nft.verdict_chains({"counter": REFUSED}).items():
         table.add_chain(chain, rules)
     for interface in dict.fromkeys(plan.interface for plan in plans):
@@ -63,10 +75,23 @@ def _add_interface(table: Layout, plans: Sequence[Plan], everywhere: Sequence[Pl
         _add_counters(table, rest[0])
     for hook, directions in HOOKS[plans[0].facing].items():
         rules = [
+            *(_strict_source() if plans[0].checks_sources and hook == "ingress" else []),
             *(rule for direction in directions for rule in _claims(direction, plans)),
             [nft.is_ip(), *_take(rest[0], directions[-1], is_department=rest[0] in plans)],
         ]
         table.add_base_chain(hook, plans[0].interface, PRIORITY, rules, (plan.interface for plan in everywhere))
+
+
+def _strict_source() -> Iterator[nft.Expression]:
+    """The rules that drop what comes from a source to which the way back leads elsewhere (RFC 3704, strict).
+
+    Packets of hosts that have no address yet, or one that no router forwards, are let through: DHCP, and neighbour
+    discovery.
+    """
+    is_foreign = nft.match({"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, False)
+    for version, own in UNROUTED.items():
+        source = nft.match(nft.field(nft.PROTOCOLS[version], "saddr"), {"set": nft.prefixes(own, version)}, "!=")
+        yield [is_foreign, source, {"counter": SPOOFED}, nft.DROP]
 
 
 def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int) -> None:
@@ -79,9 +104,10 @@ def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int
             **host_objects(plan),
         }
         table.objects.update(held)
+    table.objects.update(count_objects(plan))
     for direction, chain in CHAINS.items():
-        for version in nft.PROTOCOLS:
-            table.objects[object_name(f"{direction}{version}", plan)] = host_set(version, HOST_SILENT_S)
+        if is_held(plan):
+            add_host_chains(table, plan, direction, _refused(plan, direction))
         table.add_chain(f"{chain}.{plan.department}", _department_rules(plan, direction, plans, parts))
 
 
@@ -91,26 +117,30 @@ def _add_counters(table: Layout, plan: Plan) -> None:
 
 
 def _department_rules(plan: Plan, direction: str, plans: Sequence[Plan], parts: int) -> list[nft.Expression]:
-    rules = [[IS_MARKED, nft.ACCEPT], *_exempt(plan)]
+    rules = [[IS_MARKED, nft.ACCEPT], *_exempt(plan, direction)]
     if is_held(plan):
-        # A refusal can be sent only where packets come in (net/netfilter/nft_reject_netdev.c).
-        refused = [nft.goto(CUT_OFF[direction] if plan.facing is Facing.DEPARTMENT else nft.WITHHOLD)]
-        rules += [*throttle_rules(plan, direction, parts), *host_rules(plan, direction, refused)]
-        rules.append([{"quota": object_name("stop", plan)}, {"limit": object_name("last", plan)}, *refused])
+        rules += [*throttle_rules(plan, direction, parts), *enter_rules(plan, direction)]
+        reached = [{"quota": object_name("stop", plan)}, {"limit": object_name("last", plan)}]
+        rules.append([*reached, *_refused(plan, direction)])
     rules.append([{"counter": object_name(direction, plan)}])
     if plan.networks or plan.facing is not Facing.MIRRORED:
-        sets = [(object_name(f"{direction}{version}", plan), version) for version in nft.PROTOCOLS]
-        rules += [[nft.update(name, nft.host(direction, version), nft.COUNT)] for name, version in sets]
+        rules += count_rules(plan, direction)
     if plan.facing is Facing.MIRRORED and direction == "up":
         rules += _claims("down", plans)  # the base chain goes on only with what no department has sent
     return rules
 
 
-def _exempt(plan: Plan) -> list[nft.Expression]:
+def _refused(plan: Plan, direction: str) -> nft.Expression:
+    """The verdict over a limit: refusals can be sent only where packets come in (net/netfilter/nft_reject_netdev.c)."""
+    return [nft.goto(CUT_OFF[direction] if plan.facing is Facing.DEPARTMENT else nft.WITHHOLD)]
+
+
+def _exempt(plan: Plan, direction: str) -> list[nft.Expression]:
+    """Accept what goes to an exempt destination and comes from it: a department's own end may be forged."""
+    far_end = {"up": "daddr", "down": "saddr"}[direction]
     return [
-        [nft.match(nft.field(nft.PROTOCOLS[version], end), {"set": exempt}), nft.ACCEPT]
+        [nft.match(nft.field(nft.PROTOCOLS[version], far_end), {"set": exempt}), nft.ACCEPT]
         for version in nft.PROTOCOLS
-        for end in nft.HOST_ENDS.values()
         if (exempt := nft.prefixes(plan.exempt, version))
     ]
 

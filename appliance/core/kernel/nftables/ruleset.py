@@ -17,6 +17,7 @@ HOST_ENDS = {"up": "saddr", "down": "daddr"}  # direction -> the end of a packet
 
 ACCEPT: Mapping[str, Any] = {"accept": None}
 DROP: Mapping[str, Any] = {"drop": None}
+RETURN: Mapping[str, Any] = {"return": None}
 COUNT: Mapping[str, Any] = {"counter": None}
 
 

@@ -7,7 +7,7 @@ import json
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 import pytest
 
@@ -17,7 +17,7 @@ from appliance.core.metering.meter import NEWCOMERS, Plan
 from appliance.system.nftables.meters import NftablesMeters
 from tests.lab.host import Host
 from tests.lab.network import WEB_V4, WEB_V6, Network, network
-from tests.lab.test_meters import EVERYTHING, SUBNETS, at_rest, meters_of
+from tests.lab.test_meters import DEPARTMENT, EVERYTHING, SUBNETS, at_rest, meters_of
 
 LIMIT = 100_000
 PAYLOAD = 972  # bytes, so that an IPv4 packet has 1,000
@@ -228,16 +228,17 @@ def test_behind_a_router_each_address_is_a_host_and_the_router_is_none(gateway: 
     assert 4 <= tally.arrived() <= 6
 
 
+@pytest.mark.parametrize("near", [(), DEPARTMENT], ids=["by its routes", "by its networks"])
 @pytest.mark.parametrize(
     ("source", "destination"),
     [("172.16.9.9", WEB_V4[0]), ("10.30.0.2", WEB_V4[0]), ("2001:db8:7::1", WEB_V6[0]), ("fd30::2", WEB_V6[0])],
 )
 def test_a_source_that_is_routed_elsewhere_is_dropped_before_it_is_counted(
-    gateway: Network, source: str, destination: str
+    gateway: Network, source: str, destination: str, near: tuple[IPv4Network | IPv6Network, ...]
 ) -> None:
     gateway.appliance.sysctl({"net/ipv4/conf/all/rp_filter": 0, "net/ipv4/conf/eth1/rp_filter": 0})
     meters, tally, host = meters_of(gateway), Tally(gateway.uplink), gateway.hosts[0]
-    assert meters.apply([replace(EVERYTHING, checks_sources=True)]) is None
+    assert meters.apply([replace(EVERYTHING, checks_sources=True, near=near)]) is None
     send(host, frames(gateway, host, source, destination, 20))
     assert tally.arrived() == 0
     assert meters.spoofed() == 20

@@ -47,7 +47,8 @@ class Plan:
     `host_limit_bytes`: what each host may send and receive in all, until `ports.Meters.hold_hosts` says otherwise for
     it; `None`: hosts are not limited. `host_bytes_s`: the rate of a host beyond that; `None`: it is stopped. `routers`:
     the MAC addresses behind which there are many hosts, each told by its IP address. `checks_sources`: packets from a
-    source that is not routed back through the interface are dropped and counted as nobody's.
+    source that is not routed back through the interface are dropped and counted as nobody's; those from the networks
+    `near` it are, without a look at the routes.
     """
 
     department: str
@@ -61,6 +62,7 @@ class Plan:
     host_bytes_s: int | None = None
     routers: tuple[str, ...] = ()
     checks_sources: bool = False
+    near: tuple[Network, ...] = ()
 
 
 def is_mac(host: str) -> bool:

@@ -75,6 +75,7 @@ class DepartmentMeters:
             exempt=department.exempt,
             host_limit_bytes=hosts.limit_bytes(department.id),
             host_bytes_s=hosts.throttle_bytes_s(department.id),
-            routers=hosts.routers(department.id),
+            routers=hosts.devices.routers(department.id),
             checks_sources=self._checks_sources,
+            near=hosts.devices.near(department.id) if self._checks_sources else (),
         )

@@ -9,7 +9,7 @@ that it takes.
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from appliance.core.machine import Facing, Link, Position, Sighting
+from appliance.core.machine import Facing, Link, Network, Position, Sighting
 from appliance.core.metering.department import Department
 from appliance.core.metering.devices import Devices
 from appliance.core.metering.meter import is_mac
@@ -47,6 +47,7 @@ class DeviceDirectory:
         self._metered: dict[str, frozenset[str]] = {one.id: frozenset() for one in departments}
         self._router_macs: dict[tuple[str, str], str] = {}  # by department and address: an unused entry is forgotten
         self._routers: dict[str, tuple[str, ...]] = {one.id: _configured(one) for one in departments}
+        self._near: dict[str, tuple[Network, ...]] = {one.id: () for one in departments}
         self.sightings: Sequence[Sighting] = ()
         self._read_s: float | None = None
 
@@ -59,6 +60,7 @@ class DeviceDirectory:
         hops = self._upstream.next_hops()
         for one in self._departments:
             link = links.get(one.interface)
+            self._near[one.id] = _networks(link)
             here = {one.interface, link.master if link and link.master else one.interface}
             near = [sighting for sighting in self.sightings if sighting.interface in here and sighting.address]
             self._find_routers(one, near, {str(hop.address) for hop in hops if hop.interface == one.interface})
@@ -84,6 +86,10 @@ class DeviceDirectory:
     def routers(self, department: str) -> tuple[str, ...]:
         """The MAC addresses behind which the department has many hosts."""
         return self._routers[department]
+
+    def near(self, department: str) -> tuple[Network, ...]:
+        """The networks of which the department's interface has an address."""
+        return self._near[department]
 
     def describe(self, department: str, host: str) -> HostName:
         """How people know a host. `host`: as its meter names it."""
@@ -126,6 +132,11 @@ def unknown_host(asked: str, department: str) -> Refused:
         Code.BAD_REQUEST,
         f"host: no device of {department} is known to have the address {asked}; name it by its MAC address instead",
     )
+
+
+def _networks(link: Link | None) -> tuple[Network, ...]:
+    found = (address.network for address in link.addresses) if link else ()
+    return tuple(sorted({*found}, key=str))
 
 
 def _configured(department: Department) -> tuple[str, ...]:

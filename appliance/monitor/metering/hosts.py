@@ -99,7 +99,7 @@ class HostMetering:
     ) -> None:
         self._zone = zone
         self._meters = meters
-        self._devices = devices
+        self.devices = devices
         self._store = store
         self._publish = publish
         self._limits = _limits_of(departments, store)
@@ -129,14 +129,14 @@ class HostMetering:
     def look(self, now: Moment) -> Readings:
         """Reads the hosts' meters, charges, puts limits in force, and publishes; returns the readings."""
         readings = self._meters.hosts()
-        self._devices.meet({one: {*self._accounts[one], *readings.get(one, ())} for one in self._limits})
+        self.devices.meet({one: {*self._accounts[one], *readings.get(one, ())} for one in self._limits})
         self._carry_over(readings)
         crossings = self._charge(readings, now)
         self._limit_hosts()
         self._make_room()
         for (department, host), crossing in crossings:
             if host != NEWCOMERS:
-                self._publish(host_quota(department, self._devices.describe(department, host), crossing, now))
+                self._publish(host_quota(department, self.devices.describe(department, host), crossing, now))
         return readings
 
     def troubles(self, now: Moment) -> Sequence[str]:
@@ -170,7 +170,7 @@ class HostMetering:
         """The hosts of the department whose meters have counted most, by their names, and what these showed last."""
         readings = (self._readings or {}).get(department, {})
         found = nlargest(most, readings.items(), key=lambda one: one[1].total_bytes)
-        return [(self._devices.describe(department, host).name, reading) for host, reading in found]
+        return [(self.devices.describe(department, host).name, reading) for host, reading in found]
 
     def limit_bytes(self, department: str) -> int | None:
         """The limit that the kernel gives a host when it appears; `None`: it does not limit hosts."""
@@ -182,15 +182,11 @@ class HostMetering:
         limits = self._limits[department]
         return limits.throttle_bytes_s if limits.on_exceeded is Action.THROTTLE else None
 
-    def routers(self, department: str) -> tuple[str, ...]:
-        """The MAC addresses behind which the department has many hosts."""
-        return self._devices.routers(department)
-
     def books(self, department: str, now: Moment) -> Sequence[HostBooks]:
         """The books of the department's hosts that have quotas, those nearest to a limit first."""
         found = [
             HostBooks(
-                self._devices.describe(department, host),
+                self.devices.describe(department, host),
                 [quota for quota in one.books(now) if quota.limit_bytes is not None],
             )
             for host, one in self._accounts[department].items()
@@ -200,7 +196,7 @@ class HostMetering:
 
     def cut_off_by(self, department: str, address: str, now: Moment) -> Sequence[Books]:
         """The used-up quotas that have cut off the host at this address; empty: it is not cut off."""
-        account = self._accounts[department].get(self._devices.find(department, address))
+        account = self._accounts[department].get(self.devices.find(department, address))
         return account.cut_off_by(now) if account else []
 
     def set_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None) -> None:
@@ -219,7 +215,7 @@ class HostMetering:
         `host`: its MAC address or any of its addresses. Raises `Refused` where no device is known to have that, or it
         has no such quota.
         """
-        found = self._devices.find(department, host)
+        found = self.devices.find(department, host)
         account = self._accounts[department].get(found)
         if account is None and not is_mac(found):
             raise unknown_host(host, department)
@@ -262,7 +258,7 @@ class HostMetering:
         """
         for department, accounts in self._accounts.items():
             for host in [one for one in accounts if not is_mac(one) and one != NEWCOMERS]:
-                device = self._devices.find(department, host)
+                device = self.devices.find(department, host)
                 if device != host and host not in readings.get(department, {}):
                     own = accounts.get(device)
                     ledgers = joined(own.ledgers if own else (), accounts.pop(host).ledgers)

@@ -75,23 +75,26 @@ def _add_interface(table: Layout, plans: Sequence[Plan], everywhere: Sequence[Pl
         _add_counters(table, rest[0])
     for hook, directions in HOOKS[plans[0].facing].items():
         rules = [
-            *(_strict_source() if plans[0].checks_sources and hook == "ingress" else []),
+            *(_strict_source(plans[0].near) if plans[0].checks_sources and hook == "ingress" else []),
             *(rule for direction in directions for rule in _claims(direction, plans)),
             [nft.is_ip(), *_take(rest[0], directions[-1], is_department=rest[0] in plans)],
         ]
         table.add_base_chain(hook, plans[0].interface, PRIORITY, rules, (plan.interface for plan in everywhere))
 
 
-def _strict_source() -> Iterator[nft.Expression]:
+def _strict_source(near: Sequence[Network]) -> Iterator[nft.Expression]:
     """The rules that drop what comes from a source to which the way back leads elsewhere (RFC 3704, strict).
 
+    `near`: the interface's own networks, to which it leads back here, so that their packets cost no look-up of a route.
     Packets of hosts that have no address yet, or one that no router forwards, are let through: DHCP, and neighbour
     discovery.
     """
     is_foreign = nft.match({"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, False)
     for version, own in UNROUTED.items():
-        source = nft.match(nft.field(nft.PROTOCOLS[version], "saddr"), {"set": nft.prefixes(own, version)}, "!=")
-        yield [is_foreign, source, {"counter": SPOOFED}, nft.DROP]
+        source = nft.field(nft.PROTOCOLS[version], "saddr")
+        elsewhere = [nft.match(source, prefix, "!=") for prefix in nft.prefixes(near, version)]
+        unrouted = {"set": nft.prefixes(own, version)}
+        yield [*elsewhere, is_foreign, nft.match(source, unrouted, "!="), {"counter": SPOOFED}, nft.DROP]
 
 
 def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int) -> None:

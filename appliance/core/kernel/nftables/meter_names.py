@@ -19,6 +19,7 @@ COUNTS_SINCE = 1
 ETHERNET_BYTES = 14  # the kernel counts these in addition for each outgoing packet; linux/if_ether.h: ETH_HLEN
 
 CHAINS = {"up": "from", "down": "to"}
+PASSED_CHAINS = {"up": "passed_up.", "down": "passed_down."}  # of what is within the quotas of hosts
 
 
 def fingerprint(plan: Plan) -> str:
@@ -45,7 +46,8 @@ def parse_name(name: str) -> tuple[str, str]:
 
 def chains_of(plan: Plan) -> list[str]:
     """The names of the department's own chains."""
-    return [f"{chain}.{plan.department}" for chain in CHAINS.values()]
+    own = [f"{chain}.{plan.department}" for chain in CHAINS.values()]
+    return [*own, *(f"{chain}{plan.department}" for chain in PASSED_CHAINS.values())]
 
 
 def unclaimed(plans: Sequence[Plan]) -> Plan:

@@ -19,10 +19,9 @@ from ipaddress import IPv4Network, IPv6Network
 from appliance.core.kernel.nftables import ruleset as nft
 from appliance.core.kernel.nftables.host_rules import (
     LAST,
-    add_host_chains,
+    add_held_chains,
     count_objects,
     count_rules,
-    enter_rules,
     host_objects,
 )
 from appliance.core.kernel.nftables.meter_names import CHAINS, is_held, object_name, unclaimed
@@ -109,9 +108,10 @@ def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int
         table.objects.update(held)
     table.objects.update(count_objects(plan))
     for direction, chain in CHAINS.items():
+        passed = _passed_rules(plan, direction, plans)
         if is_held(plan):
-            add_host_chains(table, plan, direction, _refused(plan, direction))
-        table.add_chain(f"{chain}.{plan.department}", _department_rules(plan, direction, plans, parts))
+            passed = add_held_chains(table, plan, direction, _refused(plan, direction), passed)
+        table.add_chain(f"{chain}.{plan.department}", [*_department_rules(plan, direction, parts), *passed])
 
 
 def _add_counters(table: Layout, plan: Plan) -> None:
@@ -119,10 +119,16 @@ def _add_counters(table: Layout, plan: Plan) -> None:
         table.objects[object_name(direction, plan)] = ("counter", {})
 
 
-def _department_rules(plan: Plan, direction: str, plans: Sequence[Plan], parts: int) -> list[nft.Expression]:
+def _department_rules(plan: Plan, direction: str, parts: int) -> list[nft.Expression]:
+    """The rules for a department's packets before those of its hosts' quotas and of its own."""
     rules = [[IS_MARKED, nft.ACCEPT], *_exempt(plan, direction)]
+    return [*rules, *throttle_rules(plan, direction, parts)] if is_held(plan) else rules
+
+
+def _passed_rules(plan: Plan, direction: str, plans: Sequence[Plan]) -> list[nft.Expression]:
+    """The rules for what the hosts' quotas let pass: the department's own quota, and the counting."""
+    rules: list[nft.Expression] = []
     if is_held(plan):
-        rules += [*throttle_rules(plan, direction, parts), *enter_rules(plan, direction)]
         reached = [{"quota": object_name("stop", plan)}, {"limit": object_name("last", plan)}]
         rules.append([*reached, *_refused(plan, direction)])
     rules.append([{"counter": object_name(direction, plan)}])

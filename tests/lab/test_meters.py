@@ -398,7 +398,7 @@ def test_another_program_s_flush_makes_new_meters(gateway: Network) -> None:
     assert after.total_bytes == 0
 
 
-@pytest.mark.parametrize("chain", ["ingress.eth1", "egress.eth1", "from.radiology", "to.radiology"])
+@pytest.mark.parametrize("chain", ["ingress_eth1", "egress_eth1", "from_radiology", "to_radiology"])
 def test_removed_rules_are_put_back_and_the_count_goes_on(gateway: Network, chain) -> None:
     meters = meters_of(gateway)
     assert meters.apply([SUBNETS]) is None

@@ -3,7 +3,7 @@
 Each interface has a chain that every frame passes where it comes in, and one where it goes out. They lead to two chains
 for each department, by the address of the host, or else to those of the department that has the rest of the interface:
 
-    from.<department>   packets from its hosts        to.<department>   packets to them
+    from_<department>   packets from its hosts        to_<department>   packets to them
 
 On its way through them exempt traffic leaves, packets above a rate are dropped, packets over the host's quota or the
 department's are turned away, and only the rest is counted, in the department's counter and in its host's. So no refused
@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 
 from appliance.core.kernel.nftables import ruleset as nft
 from appliance.core.kernel.nftables.host_rules import LAST, host_objects, host_rules
-from appliance.core.kernel.nftables.meter_names import CHAINS, host_set, is_held, object_name, unclaimed
+from appliance.core.kernel.nftables.meter_names import CHAINS, chain_name, host_set, is_held, object_name, unclaimed
 from appliance.core.kernel.nftables.notice_rules import IS_MARKED, LEAD, lookup_objects, lookup_rules
 from appliance.core.kernel.nftables.table import HOOKS, Layout, Objects
 from appliance.core.kernel.nftables.throttle_rules import throttle_objects, throttle_rules
@@ -79,10 +79,10 @@ def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int
             **host_objects(plan),
         }
         table.objects.update(held)
-    for direction, chain in CHAINS.items():
+    for direction in CHAINS:
         for version in nft.PROTOCOLS:
             table.objects[object_name(f"{direction}{version}", plan)] = host_set(version, HOST_SILENT_S)
-        table.add_chain(f"{chain}.{plan.department}", _department_rules(plan, direction, plans, parts))
+        table.add_chain(chain_name(direction, plan), _department_rules(plan, direction, plans, parts))
 
 
 def _add_counters(table: Layout, plan: Plan) -> None:
@@ -116,11 +116,11 @@ def _exempt(plan: Plan) -> list[nft.Expression]:
 
 
 def _claims(direction: str, plans: Sequence[Plan]) -> list[nft.Expression]:
-    return nft.claims(direction, [(f"{CHAINS[direction]}.{plan.department}", plan.networks) for plan in plans])
+    return nft.claims(direction, [(chain_name(direction, plan), plan.networks) for plan in plans])
 
 
 def _take(plan: Plan, direction: str, *, is_department: bool) -> nft.Expression:
     """What happens to packets that no department claims by address."""
     if is_department:
-        return [nft.goto(f"{CHAINS[direction]}.{plan.department}")]
+        return [nft.goto(chain_name(direction, plan))]
     return [{"counter": object_name(direction, plan)}]

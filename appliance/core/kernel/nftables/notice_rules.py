@@ -54,7 +54,7 @@ def lookup_rules(direction: str) -> list[nft.Expression]:
 
 
 def _paced(direction: str, version: int) -> str:
-    return f"lookups-{direction}{version}"
+    return nft.identifier("lookups", f"{direction}{version}")
 
 
 def notice_table(port: int) -> list[nft.Command]:

@@ -1,8 +1,11 @@
 """Builds nftables' JSON (libnftables-json(5)): expressions, rules, commands, and our verdicts, refuse and withhold."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import Any
+
+from appliance.core.blocking.sets import BlockSet
 
 Command = dict[str, Any]
 Expression = Sequence[Mapping[str, Any]]
@@ -15,9 +18,36 @@ PROTOCOLS = {4: "ip", 6: "ip6"}
 ADDRESS_TYPES = {4: "ipv4_addr", 6: "ipv6_addr"}
 HOST_ENDS = {"up": "saddr", "down": "daddr"}  # direction -> the end of a packet that is the department's host
 
+_UNSAFE = re.compile(r"[^A-Za-z0-9]")
+_ESCAPED = re.compile(r"_([0-9a-f]{2})")
+
 ACCEPT: Mapping[str, Any] = {"accept": None}
 DROP: Mapping[str, Any] = {"drop": None}
 COUNT: Mapping[str, Any] = {"counter": None}
+
+
+def identifier(kind: str, *parts: str) -> str:
+    """The name of a table's object: letters, digits and `_` alone, so that `nft` can load what it has listed.
+
+    `nft` reads neither its own keywords (`list`) nor every character that the kernel takes back as names. Each part
+    begins with `_`, and in it each other character, and `_` itself, is written as `_` and two hexadecimal digits.
+    """
+    return kind + "".join(f"_{_UNSAFE.sub(_escape, part)}" for part in parts)
+
+
+def identifier_part(written: str) -> str:
+    """The part of a name that `identifier` has written so."""
+    found = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), written)
+    return found.encode("latin-1").decode(errors="surrogateescape")
+
+
+def set_name(block_set: BlockSet) -> str:
+    """The name of a set of blocked elements."""
+    return identifier(block_set.family, *([] if block_set.department is None else [block_set.department]))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return "".join(f"_{byte:02x}" for byte in found[0].encode(errors="surrogateescape"))
 
 
 def field(protocol: str, name: str) -> dict[str, Any]:

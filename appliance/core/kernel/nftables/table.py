@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from appliance.core.kernel.nftables.ruleset import SKIP_TAGGED, Command, Expression, add, add_rule
+from appliance.core.kernel.nftables.ruleset import SKIP_TAGGED, Command, Expression, add, add_rule, identifier
 from appliance.core.machine import Facing, carries
 
 Objects = dict[str, tuple[str, dict[str, Any]]]  # by name: kind and properties
@@ -62,7 +62,7 @@ class Layout:
         self, hook: str, interface: str, priority: int, rules: Iterable[Expression], everywhere: Iterable[str]
     ) -> None:
         """Add the chain that all packets at an interface's hook pass. `everywhere`: all departments' interfaces."""
-        name = f"{hook}.{interface}"
+        name = identifier(hook, interface)
         skip: list[Expression] = [SKIP_TAGGED] if any(carries(interface, other) for other in everywhere) else []
         at_hook = {"type": "filter", "hook": hook, "prio": priority, "dev": interface, "policy": "accept"}
         self.add_chain(name, [*skip, *rules], **at_hook)

@@ -7,7 +7,7 @@ name of its department; what no department of an interface claims is counted by 
 
 from dataclasses import dataclass
 
-from appliance.core.machine import Facing, Network
+from appliance.core.machine import Facing, Network, Vlan
 
 _UNCLAIMED = "unclaimed:"  # part of the kernel's object names; no department's id has a colon
 
@@ -43,6 +43,7 @@ class Plan:
 
     `host_limit_bytes`: what each host may send and receive in all, until `ports.Meters.hold_hosts` says otherwise for
     it; `None`: hosts are not limited. `host_bytes_s`: the rate of a host beyond that; `None`: it is stopped.
+    `vlan`: of the interface.
     """
 
     department: str
@@ -54,6 +55,7 @@ class Plan:
     exempt: tuple[Network, ...] = ()
     host_limit_bytes: int | None = None
     host_bytes_s: int | None = None
+    vlan: Vlan | None = None
 
 
 def unclaimed_meter(interface: str) -> str:

@@ -18,7 +18,7 @@ from appliance.core.blocking.place import Place
 from appliance.core.blocking.protection import Protected
 from appliance.core.blocking.targets import TargetKind, parse_target
 from appliance.core.machine import Position
-from appliance.core.metering.department import Department
+from appliance.core.metering.department import Department, claims_of
 from appliance.core.moment import Moment
 from appliance.core.positions import POSITIONS
 from appliance.core.refusal import Code, Refused
@@ -59,7 +59,9 @@ class Enforcement:
         self._store, self._require_writable = store, require_writable
         self._protected = ProtectedAddresses(protected, interfaces, upstream)
         self._announcer = BlockAnnouncer([*self._interfaces], publish, can_enforce=self.can_enforce)
-        places = [Place(one.id, one.interface, POSITIONS[position].facing, one.subnets) for one in departments]
+        facing = POSITIONS[position].facing
+        claims = claims_of(departments, facing)
+        places = [Place(one.id, one.interface, facing, claims[one.id]) for one in departments]
         self._index, self._answers = BlockIndex(), AnswerCache()
         self._reconciler = Reconciler(places, interfaces, firewall)
         self._dns_reconciler = DnsReconciler(places, self._index.names, dns_filter)

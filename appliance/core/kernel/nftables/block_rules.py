@@ -176,7 +176,7 @@ def _add_interface(table: Layout, here: Sequence[Place], everywhere: Iterable[Pl
             *nft.claims(direction, [(_chain(direction, place.department), place.networks) for place in here]),
             *([nft.goto(_chain(direction, place.department))] for place in here if not place.networks),
         ]
-        table.add_base_chain(hook, here[0].interface, PRIORITY, rules, (place.interface for place in everywhere))
+        table.add_base_chain(hook, here[0].interface, PRIORITY, rules, (place.vlan for place in everywhere))
 
 
 def _departments(places: Iterable[Place]) -> list[str | None]:

@@ -16,6 +16,7 @@ A frame with a VLAN tag passes the hooks of the interface that carries it, and t
 from collections.abc import Mapping, Sequence
 
 from appliance.core.kernel.nftables import ruleset as nft
+from appliance.core.kernel.nftables.frame_rules import frame_objects, frame_rules
 from appliance.core.kernel.nftables.host_rules import LAST, host_objects, host_rules
 from appliance.core.kernel.nftables.meter_names import CHAINS, chain_name, host_set, is_held, object_name, unclaimed
 from appliance.core.kernel.nftables.notice_rules import IS_MARKED, LEAD, lookup_objects, lookup_rules
@@ -61,12 +62,16 @@ def _add_interface(table: Layout, plans: Sequence[Plan], everywhere: Sequence[Pl
         _add_department(table, plan, plans, shares.get(plan.department, 1))
     if rest[0] not in plans:
         _add_counters(table, rest[0])
+    table.objects.update(frame_objects(plans[0].interface))
     for hook, directions in HOOKS[plans[0].facing].items():
+        taken = _take(rest[0], directions[-1], is_department=rest[0] in plans)
         rules = [
             *(rule for direction in directions for rule in _claims(direction, plans)),
-            [nft.is_ip(), *_take(rest[0], directions[-1], is_department=rest[0] in plans)],
+            [nft.is_ip(), *taken],
+            *frame_rules(plans[0].interface, blocks=False),
+            taken,
         ]
-        table.add_base_chain(hook, plans[0].interface, PRIORITY, rules, (plan.interface for plan in everywhere))
+        table.add_base_chain(hook, plans[0].interface, PRIORITY, rules, (plan.vlan for plan in everywhere))
 
 
 def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int) -> None:

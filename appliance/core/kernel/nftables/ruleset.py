@@ -113,8 +113,12 @@ def claims(direction: str, chains: Iterable[tuple[str, Iterable[IPv4Network | IP
     ]
 
 
-# A tagged frame passes the hooks of the interface that carries it, and later those of its subinterface, which decides.
-SKIP_TAGGED: Expression = [match(field("ether", "type"), "8021q"), ACCEPT]
+def skip_tags(tags: Iterable[int]) -> Expression:
+    """Accepts frames of subinterfaces at the interface that carries them: they pass their own hooks later.
+
+    Other tags stay: tag 0 is none (IEEE 802.1Q), and what has a tag without a subinterface only a bridge forwards.
+    """
+    return [match(field("vlan", "id"), {"set": sorted(tags)}), ACCEPT]
 
 
 def verdict_chains(*counted: Mapping[str, Any]) -> Mapping[str, Sequence[Expression]]:

@@ -70,6 +70,7 @@ class DepartmentMeters:
             facing=self._facing,
             networks=self._claims[department.id],
             stop_at_bytes=account.stop_at_bytes(self.readings.get(department.id)),
+            budget=account.budget,
             throttle_bytes_s=account.throttle_bytes_s(),
             exempt=department.exempt,
             host_limit_bytes=hosts.limit_bytes(department.id),

@@ -37,7 +37,8 @@ moment, and no count has to be read and written back. Quotas are read before cou
 refuses everything, so that its counters no longer change. The kernel counts outgoing packets with their Ethernet
 header, which each `apply` adds to the limit. While this program is dead a department is therefore stopped early: by 1 %
 of what then remained where packets are full, by more where they are small, never late. A quota goes on counting what it
-refuses: one that was met and has something left is made again, with what the counters say.
+refuses: after its first refusal nothing passes. The readings name its budget, and only another budget, with another
+quota, lets packets pass again.
 """
 
 import socket
@@ -47,7 +48,7 @@ from ipaddress import ip_address
 
 from appliance.core.kernel.nftables import meter_names
 from appliance.core.kernel.nftables.host_rules import Left, beyond_name, due, left_name
-from appliance.core.kernel.nftables.meter_change import TABLE, Limit, moved, transaction
+from appliance.core.kernel.nftables.meter_change import TABLE, Limit, moved, refused_budgets, transaction
 from appliance.core.kernel.nftables.meter_rules import REFUSED, layout
 from appliance.core.kernel.nftables.notice_rules import notice_table
 from appliance.core.kernel.nftables.ruleset import Command, add
@@ -143,8 +144,9 @@ class NftablesMeters:
 
     def read(self) -> Mapping[str, Reading]:
         """By department, its meter; `unclaimed_meter(interface)` is what no department there claims."""
+        refused = dict(refused_budgets(self._shown.quotas()))
         return {
-            department: _reading(identity, facing, up, down)
+            department: replace(_reading(identity, facing, up, down), refused_budget=refused.get(department))
             for department, _, facing, identity, up, down in self._meters()
         }
 

@@ -43,9 +43,15 @@ def parse_name(name: str) -> tuple[str, str]:
     return counted[0], nft.identifier_part(department)
 
 
-def chains_of(plan: Plan) -> list[str]:
-    """The names of the department's own chains."""
-    return [chain_name(direction, plan) for direction in CHAINS]
+def stop_name(plan: Plan) -> str:
+    """The name of the quota that stops the department: another budget is another quota."""
+    return object_name(f"stop{plan.budget}", plan)
+
+
+def budget_in(name: str) -> tuple[str, str] | None:
+    """Department and budget, from the name of a quota that stops a department; `None`: it does something else."""
+    kind, _, _ = name.partition("_")
+    return (parse_name(name)[1], kind.removeprefix("stop")) if kind.startswith("stop") else None
 
 
 def chain_name(direction: str, plan: Plan) -> str:

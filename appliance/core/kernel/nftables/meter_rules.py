@@ -17,8 +17,16 @@ from collections.abc import Mapping, Sequence
 
 from appliance.core.kernel.nftables import ruleset as nft
 from appliance.core.kernel.nftables.frame_rules import frame_objects, frame_rules
-from appliance.core.kernel.nftables.host_rules import LAST, host_objects, host_rules
-from appliance.core.kernel.nftables.meter_names import CHAINS, chain_name, host_set, is_held, object_name, unclaimed
+from appliance.core.kernel.nftables.host_rules import host_objects, host_rules
+from appliance.core.kernel.nftables.meter_names import (
+    CHAINS,
+    chain_name,
+    host_set,
+    is_held,
+    object_name,
+    stop_name,
+    unclaimed,
+)
 from appliance.core.kernel.nftables.notice_rules import IS_MARKED, LEAD, lookup_objects, lookup_rules
 from appliance.core.kernel.nftables.table import HOOKS, Layout, Objects
 from appliance.core.kernel.nftables.throttle_rules import throttle_objects, throttle_rules
@@ -78,8 +86,7 @@ def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int
     _add_counters(table, plan)
     if is_held(plan):
         held: Objects = {
-            object_name("stop", plan): ("quota", {"bytes": NEVER, "used": 0, "inv": True}),
-            object_name("last", plan): ("limit", LAST),
+            stop_name(plan): ("quota", {"bytes": NEVER, "used": 0, "inv": True}),
             **throttle_objects(plan, parts),
             **host_objects(plan),
         }
@@ -101,7 +108,7 @@ def _department_rules(plan: Plan, direction: str, plans: Sequence[Plan], parts: 
         # A refusal can be sent only where packets come in (net/netfilter/nft_reject_netdev.c).
         refused = [nft.goto(CUT_OFF[direction] if plan.facing is Facing.DEPARTMENT else nft.WITHHOLD)]
         rules += [*throttle_rules(plan, direction, parts), *host_rules(plan, direction, refused)]
-        rules.append([{"quota": object_name("stop", plan)}, {"limit": object_name("last", plan)}, *refused])
+        rules.append([{"quota": stop_name(plan)}, *refused])
     rules.append([{"counter": object_name(direction, plan)}])
     if plan.networks or plan.facing is not Facing.MIRRORED:
         sets = [(object_name(f"{direction}{version}", plan), version) for version in nft.PROTOCOLS]

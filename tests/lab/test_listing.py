@@ -37,7 +37,7 @@ def lab() -> Iterator[Network]:
 
 def meters_of(lab: Network) -> NftablesMeters:
     with lab.appliance.entered():
-        return NftablesMeters(Nftables(), Nfnetlink(TABLE), SetElements(), "boot", 8080)
+        return NftablesMeters(Nftables(), Nfnetlink(TABLE), SetElements(), "boot", notice_port=8080)
 
 
 def reload(lab: Network) -> None:

@@ -112,16 +112,25 @@ class NftablesMeters:
     """`ports.Meters` of the network namespace that `nftables`, `shown` and `elements` were made in."""
 
     def __init__(
-        self, nftables: Nftables, shown: Nfnetlink, elements: SetElements, boot: str, notice_port: int | None = None
+        self,
+        nftables: Nftables,
+        shown: Nfnetlink,
+        elements: SetElements,
+        boot: str,
+        *,
+        notice_port: int | None = None,
+        server_port: int | None = None,
     ) -> None:
         """`shown`: reads `TABLE`. `boot`: the kernel's name of this boot, part of a meter's identity.
 
         `notice_port`: port of this machine that serves the HTTP of hosts that are cut off; `None`: it is refused.
+        `server_port`: of the dashboards, which hosts that are cut off still reach.
         """
         self._nftables = nftables
         self._shown = shown
         self._elements = elements
         self._boot = boot
+        self._own_ports = [port for port in (notice_port, server_port) if port]
         self._notice = notice_table(notice_port) if notice_port else []
         self._in_force = InForce()
         self._own_table: int | None = None
@@ -236,7 +245,7 @@ class NftablesMeters:
         known_rules = self._in_force.layout.rules if self._is_unchanged() else {}
         is_own = self._is_own(self._shown.table_handle())
         existing = ExistingTable(self._shown.objects(), self._chains(), known_rules) if is_own else ExistingTable()
-        wanted = layout(plans, shares=structure.shares, leads=bool(self._notice))
+        wanted = layout(plans, shares=structure.shares, ports=self._own_ports, leads=bool(self._notice))
         # Only kernels from 6.16 on take a chain for an interface that does not exist, and keep it when one goes.
         absent = {
             chain

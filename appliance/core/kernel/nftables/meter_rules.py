@@ -27,7 +27,14 @@ from appliance.core.kernel.nftables.meter_names import (
     stop_name,
     unclaimed,
 )
-from appliance.core.kernel.nftables.notice_rules import IS_MARKED, LEAD, lookup_objects, lookup_rules
+from appliance.core.kernel.nftables.notice_rules import (
+    IS_MARKED,
+    cut_off_chain,
+    cut_off_chains,
+    cut_off_objects,
+    own_refusal_chain,
+    own_refusals,
+)
 from appliance.core.kernel.nftables.table import HOOKS, Layout, Objects
 from appliance.core.kernel.nftables.throttle_rules import throttle_objects, throttle_rules
 from appliance.core.machine import Facing
@@ -37,26 +44,27 @@ PRIORITY = 10  # after the blocks' 0, so that what they refuse is not counted
 NEVER = (1 << 63) - 1  # bytes; the largest limit that the kernel takes (net/netfilter/nft_quota.c)
 HOST_SILENT_S = 86_400  # a host that is silent for this long loses its meter, which makes room for others
 REFUSED = "refused"  # the counter of what was turned away
-CUT_OFF = {"up": "cut_off_from", "down": "cut_off_to"}  # the chains for packets beyond a quota
 
 
-def layout(plans: Sequence[Plan], *, shares: Mapping[str, int] | None = None, leads: bool = False) -> Layout:
+def layout(
+    plans: Sequence[Plan], *, shares: Mapping[str, int] | None = None, ports: Sequence[int] = (), leads: bool = False
+) -> Layout:
     """The whole table for these plans, with quotas that never end (`meter_change` moves their limits).
 
-    `shares`: by throttled department, the number of shares of its rate. `leads`: the kernel leads marked HTTP to the
-    notice (`notice_rules`).
+    `shares`: by throttled department, the number of shares of its rate. `ports`: of this computer's own pages.
+    `leads`: the kernel leads marked HTTP to the notice (`notice_rules`).
     """
     table = Layout()
-    if leads:
-        table.objects.update(lookup_objects())
-    table.add_chain(CUT_OFF["up"], [*([LEAD, *lookup_rules("up")] if leads else []), [nft.goto(nft.REFUSE)]])
-    table.add_chain(CUT_OFF["down"], [*(lookup_rules("down") if leads else []), [nft.goto(nft.WITHHOLD)]])
     table.objects[REFUSED] = ("counter", {})
     for chain, rules in nft.verdict_chains({"counter": REFUSED}).items():
         table.add_chain(chain, rules)
     for interface in dict.fromkeys(plan.interface for plan in plans):
         here = [plan for plan in plans if plan.interface == interface]
         _add_interface(table, here, plans, shares or {})
+    for plan in filter(is_held, plans):
+        table.objects.update(cut_off_objects(plan))
+        for chain, rules in (own_refusal_chain(plan), *cut_off_chains(plan, ports, leads=leads)):
+            table.add_chain(chain, rules)
     return table
 
 
@@ -103,10 +111,10 @@ def _add_counters(table: Layout, plan: Plan) -> None:
 
 
 def _department_rules(plan: Plan, direction: str, plans: Sequence[Plan], parts: int) -> list[nft.Expression]:
-    rules = [[IS_MARKED, nft.ACCEPT], *_exempt(plan)]
+    own = [own_refusals(plan)] if direction == "down" and plan.facing is Facing.DEPARTMENT else []
+    rules = [[IS_MARKED, nft.ACCEPT], *own, *_exempt(plan)]
     if is_held(plan):
-        # A refusal can be sent only where packets come in (net/netfilter/nft_reject_netdev.c).
-        refused = [nft.goto(CUT_OFF[direction] if plan.facing is Facing.DEPARTMENT else nft.WITHHOLD)]
+        refused = [nft.goto(cut_off_chain(plan, direction))]
         rules += [*throttle_rules(plan, direction, parts), *host_rules(plan, direction, refused)]
         rules.append([{"quota": stop_name(plan)}, *refused])
     rules.append([{"counter": object_name(direction, plan)}])

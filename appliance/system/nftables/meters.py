@@ -49,7 +49,7 @@ from ipaddress import ip_address
 from appliance.core.kernel.nftables import meter_names
 from appliance.core.kernel.nftables.host_rules import Left, beyond_name, due, left_name
 from appliance.core.kernel.nftables.meter_change import TABLE, Limit, moved, refused_budgets, transaction
-from appliance.core.kernel.nftables.meter_rules import REFUSED, layout
+from appliance.core.kernel.nftables.meter_rules import REFUSED, Setting, layout
 from appliance.core.kernel.nftables.notice_rules import notice_table
 from appliance.core.kernel.nftables.ruleset import Command, add
 from appliance.core.kernel.nftables.table import ExistingTable, Layout
@@ -120,17 +120,21 @@ class NftablesMeters:
         *,
         notice_port: int | None = None,
         server_port: int | None = None,
+        blocks_unclaimed: bool = False,
+        blocks_encapsulated: bool = False,
     ) -> None:
         """`shown`: reads `TABLE`. `boot`: the kernel's name of this boot, part of a meter's identity.
 
         `notice_port`: port of this machine that serves the HTTP of hosts that are cut off; `None`: it is refused.
-        `server_port`: of the dashboards, which hosts that are cut off still reach.
+        `server_port`: of the dashboards, which hosts that are cut off still reach. `blocks_unclaimed`,
+        `blocks_encapsulated`: see `meter_rules.Setting`.
         """
         self._nftables = nftables
         self._shown = shown
         self._elements = elements
         self._boot = boot
-        self._own_ports = [port for port in (notice_port, server_port) if port]
+        ports = [port for port in (notice_port, server_port) if port]
+        self._setting = Setting(ports, bool(notice_port), blocks_unclaimed, blocks_encapsulated)
         self._notice = notice_table(notice_port) if notice_port else []
         self._in_force = InForce()
         self._own_table: int | None = None
@@ -245,7 +249,7 @@ class NftablesMeters:
         known_rules = self._in_force.layout.rules if self._is_unchanged() else {}
         is_own = self._is_own(self._shown.table_handle())
         existing = ExistingTable(self._shown.objects(), self._chains(), known_rules) if is_own else ExistingTable()
-        wanted = layout(plans, shares=structure.shares, ports=self._own_ports, leads=bool(self._notice))
+        wanted = layout(plans, self._setting, structure.shares)
         # Only kernels from 6.16 on take a chain for an interface that does not exist, and keep it when one goes.
         absent = {
             chain

@@ -168,15 +168,33 @@ def _lookups(direction: str, department: str | None) -> Iterator[nft.Expression]
 
 def _add_interface(table: Layout, here: Sequence[Place], everywhere: Iterable[Place]) -> None:
     """Add the base chains of one interface. `here`: its places."""
+    named = [place for place in here if place.networks]
+    for place in named:
+        table.objects[nft.devices_name(place.department)] = ("set", {**nft.DEVICES})
+        learning = nft.learning_rules(place.department, _chain("up", place.department))
+        table.add_chain(_entry("up", place), learning)
     for hook, directions in HOOKS[here[0].facing].items():
         [direction] = directions
         rules: list[nft.Expression] = [
             [nft.is_ip(operator="!="), nft.ACCEPT],  # ARP
             [{"jump": {"target": direction}}],
-            *nft.claims(direction, [(_chain(direction, place.department), place.networks) for place in here]),
-            *([nft.goto(_chain(direction, place.department))] for place in here if not place.networks),
+            *nft.claims(direction, [(_entry(direction, place), place.networks) for place in named]),
+            *nft.device_claims(direction, [(one.department, _chain(direction, one.department)) for one in named]),
+            *_unclaimed(direction, here),
         ]
         table.add_base_chain(hook, here[0].interface, PRIORITY, rules, (place.vlan for place in everywhere))
+
+
+def _entry(direction: str, place: Place) -> str:
+    """The chain for packets with an address of the department; that for packets from it notes their devices."""
+    return nft.identifier("known", place.department) if direction == "up" else _chain(direction, place.department)
+
+
+def _unclaimed(direction: str, here: Sequence[Place]) -> Iterator[nft.Expression]:
+    """The rules for packets that no department claims: where none has the rest, the blocks of each hold for them."""
+    rest = [place for place in here if not place.networks]
+    for place in rest or here:
+        yield [{"jump": {"target": _chain(direction, place.department)}}]
 
 
 def _departments(places: Iterable[Place]) -> list[str | None]:

@@ -32,11 +32,16 @@ def frame_objects(interface: str) -> Objects:
     return {_counter(kind, interface): ("counter", {}) for kind in (*KINDS, BEHIND_TAG_0, ANOTHER)}
 
 
-def frame_rules(interface: str, *, blocks: bool) -> Iterator[nft.Expression]:
-    """The rules for what is no IP packet. `blocks`: it is dropped; else it passes on to the rules that follow."""
+def link_rules() -> Iterator[nft.Expression]:
+    """The rules that let pass what the link needs to work."""
     yield [nft.match(PROTOCOL, {"set": [ARP, REVERSE_ARP]}), nft.ACCEPT]
     destination: dict[str, Any] = {"&": [nft.field("ether", "daddr"), LINK_GROUP_MASK]}
     yield [nft.match(destination, LINK_GROUP), nft.ACCEPT]
+
+
+def frame_rules(interface: str, *, blocks: bool) -> Iterator[nft.Expression]:
+    """The rules for what is no IP packet. `blocks`: it is dropped; else it passes on to the rules that follow."""
+    yield from link_rules()
     stacked = {"set": [*KINDS["stacked VLAN tags"]]}
     yield [
         nft.match(nft.field("vlan", "id"), 0),

@@ -13,10 +13,11 @@ A frame with a VLAN tag passes the hooks of the interface that carries it, and t
 (`eth1.20`): where that one has a department, only the latter count it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from appliance.core.kernel.nftables import ruleset as nft
-from appliance.core.kernel.nftables.frame_rules import frame_objects, frame_rules
+from appliance.core.kernel.nftables.frame_rules import frame_objects, frame_rules, link_rules
 from appliance.core.kernel.nftables.host_rules import host_objects, host_rules
 from appliance.core.kernel.nftables.meter_names import (
     CHAINS,
@@ -46,13 +47,24 @@ HOST_SILENT_S = 86_400  # a host that is silent for this long loses its meter, w
 REFUSED = "refused"  # the counter of what was turned away
 
 
-def layout(
-    plans: Sequence[Plan], *, shares: Mapping[str, int] | None = None, ports: Sequence[int] = (), leads: bool = False
-) -> Layout:
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What applies to all departments. `ports`: of this computer's own pages, which a quota never cuts off.
+
+    `leads`: the kernel leads marked HTTP to the notice (`notice_rules`). `blocks_unclaimed`: what no department of a
+    shared interface claims is refused. `blocks_encapsulated`: what the rules cannot read is dropped (`frame_rules`).
+    """
+
+    ports: Sequence[int] = ()
+    leads: bool = False
+    blocks_unclaimed: bool = False
+    blocks_encapsulated: bool = False
+
+
+def layout(plans: Sequence[Plan], setting: Setting, shares: Mapping[str, int] | None = None) -> Layout:
     """The whole table for these plans, with quotas that never end (`meter_change` moves their limits).
 
-    `shares`: by throttled department, the number of shares of its rate. `ports`: of this computer's own pages.
-    `leads`: the kernel leads marked HTTP to the notice (`notice_rules`).
+    `shares`: by throttled department, the number of shares of its rate.
     """
     table = Layout()
     table.objects[REFUSED] = ("counter", {})
@@ -60,31 +72,33 @@ def layout(
         table.add_chain(chain, rules)
     for interface in dict.fromkeys(plan.interface for plan in plans):
         here = [plan for plan in plans if plan.interface == interface]
-        _add_interface(table, here, plans, shares or {})
-    for plan in filter(is_held, plans):
-        table.objects.update(cut_off_objects(plan))
-        for chain, rules in (own_refusal_chain(plan), *cut_off_chains(plan, ports, leads=leads)):
-            table.add_chain(chain, rules)
+        _add_interface(table, here, plans, setting, shares or {})
+    for plan in plans:
+        _add_cut_off(table, plan, setting)
     return table
 
 
-def _add_interface(table: Layout, plans: Sequence[Plan], everywhere: Sequence[Plan], shares: Mapping[str, int]) -> None:
+def _add_interface(
+    table: Layout, plans: Sequence[Plan], everywhere: Sequence[Plan], setting: Setting, shares: Mapping[str, int]
+) -> None:
     """Add the base chains of one interface, and the chains and meters of its departments.
 
     `plans`: of the interface; `everywhere`: of all interfaces.
     """
-    rest = [plan for plan in plans if not plan.networks] or [unclaimed(plans)]
+    [rest, *_] = [plan for plan in plans if not plan.networks] or [unclaimed(plans)]
     for plan in plans:
         _add_department(table, plan, plans, shares.get(plan.department, 1))
-    if rest[0] not in plans:
-        _add_counters(table, rest[0])
+    if rest not in plans:
+        _add_counters(table, rest)
+        _add_cut_off(table, rest, setting)
     table.objects.update(frame_objects(plans[0].interface))
     for hook, directions in HOOKS[plans[0].facing].items():
-        taken = _take(rest[0], directions[-1], is_department=rest[0] in plans)
+        taken = _take(rest, directions[-1], is_department=rest in plans, blocks=setting.blocks_unclaimed)
         rules = [
             *(rule for direction in directions for rule in _claims(direction, plans)),
+            *_device_claims(directions, plans),
             [nft.is_ip(), *taken],
-            *frame_rules(plans[0].interface, blocks=False),
+            *frame_rules(plans[0].interface, blocks=setting.blocks_encapsulated),
             taken,
         ]
         table.add_base_chain(hook, plans[0].interface, PRIORITY, rules, (plan.vlan for plan in everywhere))
@@ -103,6 +117,16 @@ def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int
         for version in nft.PROTOCOLS:
             table.objects[object_name(f"{direction}{version}", plan)] = host_set(version, HOST_SILENT_S)
         table.add_chain(chain_name(direction, plan), _department_rules(plan, direction, plans, parts))
+    if plan.networks:
+        table.objects[nft.devices_name(plan.department)] = ("set", {**nft.DEVICES})
+        table.add_chain(_learning(plan), nft.learning_rules(plan.department, chain_name("up", plan)))
+
+
+def _add_cut_off(table: Layout, plan: Plan, setting: Setting) -> None:
+    if is_held(plan):
+        table.objects.update(cut_off_objects(plan))
+        for chain, rules in (own_refusal_chain(plan), *cut_off_chains(plan, setting.ports, leads=setting.leads)):
+            table.add_chain(chain, rules)
 
 
 def _add_counters(table: Layout, plan: Plan) -> None:
@@ -136,11 +160,27 @@ def _exempt(plan: Plan) -> list[nft.Expression]:
 
 
 def _claims(direction: str, plans: Sequence[Plan]) -> list[nft.Expression]:
-    return nft.claims(direction, [(chain_name(direction, plan), plan.networks) for plan in plans])
+    named = [plan for plan in plans if plan.networks]
+    chains = {plan.department: _learning(plan) if direction == "up" else chain_name("down", plan) for plan in named}
+    return nft.claims(direction, [(chains[plan.department], plan.networks) for plan in named])
 
 
-def _take(plan: Plan, direction: str, *, is_department: bool) -> nft.Expression:
-    """What happens to packets that no department claims by address."""
+def _device_claims(directions: Sequence[str], plans: Sequence[Plan]) -> Iterator[nft.Expression]:
+    """The rules for packets without an address of a department, where departments are told apart by addresses."""
+    named = [plan for plan in plans if plan.networks]
+    if named:
+        yield from link_rules()
+    for direction in directions:
+        yield from nft.device_claims(direction, [(plan.department, chain_name(direction, plan)) for plan in named])
+
+
+def _learning(plan: Plan) -> str:
+    return nft.identifier("known", plan.department)
+
+
+def _take(plan: Plan, direction: str, *, is_department: bool, blocks: bool) -> nft.Expression:
+    """What happens to packets that no department claims, by address or by device."""
     if is_department:
         return [nft.goto(chain_name(direction, plan))]
-    return [{"counter": object_name(direction, plan)}]
+    verdict = nft.goto(cut_off_chain(plan, direction)) if blocks and is_held(plan) else nft.ACCEPT
+    return [{"counter": object_name(direction, plan)}, verdict]

@@ -1,7 +1,7 @@
 """Builds nftables' JSON (libnftables-json(5)): expressions, rules, commands, and our verdicts, refuse and withhold."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import Any
 
@@ -111,6 +111,41 @@ def claims(direction: str, chains: Iterable[tuple[str, Iterable[IPv4Network | IP
         for version, pairs in found.items()
         if pairs
     ]
+
+
+# A device that sends nothing for this long has to show an address of its department again (a neighbour table's entry
+# lives about as long); and no more devices than a department has hosts, which bounds what a forger can fill.
+DEVICE_REMEMBERED_S, MOST_DEVICES = 600, 4096
+DEVICES: Mapping[str, Any] = {
+    "type": "ether_addr",
+    "flags": ["timeout"],
+    "size": MOST_DEVICES,
+    "timeout": DEVICE_REMEMBERED_S,
+}
+
+
+def devices_name(department: str) -> str:
+    """The name of the set of devices that have sent with an address of the department."""
+    return identifier("devices", department)
+
+
+def learning_rules(department: str, chain: str) -> list[Expression]:
+    """The rules for packets from an address of the department: its device is noted, and they go on to this chain."""
+    return [
+        [{"set": {"op": "update", "elem": field("ether", "saddr"), "set": f"@{devices_name(department)}"}}],
+        [goto(chain)],
+    ]
+
+
+def device_claims(direction: str, chains: Sequence[tuple[str, str]]) -> Iterator[Expression]:
+    """Rules that go to a department's chain by the device, for packets without an address of any department.
+
+    `chains`: departments and their chains. A device that has sent with addresses of two, like a router, is neither's.
+    """
+    device = field("ether", HOST_ENDS[direction])
+    for department, chain in chains:
+        others = [match(device, f"@{devices_name(other)}", "!=") for other, _ in chains if other != department]
+        yield [match(device, f"@{devices_name(department)}"), *others, goto(chain)]
 
 
 def skip_tags(tags: Iterable[int]) -> Expression:

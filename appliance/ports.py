@@ -155,6 +155,9 @@ class Meters(Protocol):
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
         """The meters of hosts, by department and address; takes tens of microseconds for each host."""
 
+    def unread(self) -> Mapping[str, Mapping[str, int]]:
+        """By interface, the bytes of frames whose addresses no rule can read, by kind (`PPPoE`, ...)."""
+
     def refused(self) -> int:
         """Packets that were turned away because a quota was used up, since the meters were first made."""
 

@@ -90,6 +90,10 @@ class SimulatedMeters:
             for name, readings in by_meter.items()
         }
 
+    def unread(self) -> Mapping[str, Mapping[str, int]]:
+        """Nothing: simulated devices send plain packets."""
+        return {}
+
     def refused(self) -> int:
         """0: the simulation does not count."""
         return 0

@@ -6,6 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from appliance.core.kernel.nftables.meter_rules import Setting
 from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan
 from appliance.system.nftables.libnftables import Nftables
@@ -30,7 +31,7 @@ def anywhere(request: pytest.FixtureRequest) -> Iterator[Network]:
 def meters_of(lab: Network, *, blocks_unclaimed: bool = False) -> NftablesMeters:
     with lab.appliance.entered():
         parts = Nftables(), Nfnetlink(TABLE), SetElements()
-        return NftablesMeters(*parts, "boot", blocks_unclaimed=blocks_unclaimed)
+        return NftablesMeters(*parts, "boot", Setting(blocks_unclaimed=blocks_unclaimed))
 
 
 def plans_of(lab: Network) -> list[Plan]:

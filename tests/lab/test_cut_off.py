@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from appliance.core.kernel.nftables.meter_names import MOST_HOSTS
+from appliance.core.kernel.nftables.meter_rules import Setting
 from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan
 from appliance.system.nftables.libnftables import Nftables
@@ -37,7 +38,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Network]:
 def meters_of(lab: Network) -> NftablesMeters:
     with lab.appliance.entered():
         parts = Nftables(), Nfnetlink(TABLE), SetElements()
-        return NftablesMeters(*parts, "boot", server_port=PORT)
+        return NftablesMeters(*parts, "boot", Setting(server_port=PORT))
 
 
 def test_this_computer_s_pages_and_its_echo_stay_reachable_and_are_not_counted(lab: Network) -> None:

@@ -9,6 +9,7 @@ from ipaddress import ip_interface, ip_network
 import pytest
 
 from appliance.core.kernel.nftables.meter_names import MOST_HOSTS
+from appliance.core.kernel.nftables.meter_rules import Setting
 from appliance.core.machine import Facing, Vlan
 from appliance.core.metering.meter import Plan, Reading
 from appliance.system.nftables.libnftables import Nftables
@@ -564,7 +565,7 @@ def test_tagged_frames_are_metered_at_their_subinterface_alone(gateway: Network)
 
 def test_a_connection_from_before_the_cut_does_not_pass_on_the_way_to_the_notice(inline: Network) -> None:
     with inline.appliance.entered():
-        meters = NftablesMeters(Nftables(), Nfnetlink(TABLE), SetElements(), "boot", notice_port=5080)
+        meters = NftablesMeters(Nftables(), Nfnetlink(TABLE), SetElements(), "boot", Setting(notice_port=5080))
     assert meters.apply([SUBNETS]) is None
     with inline.uplink.entered():
         listening = socket.create_server((WEB_V4[0], 80))

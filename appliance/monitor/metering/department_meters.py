@@ -59,6 +59,10 @@ class DepartmentMeters:
             log.error("the kernel refuses the meters; the former ones stay in force: %s", refusal)
         self._refusal = refusal
 
+    def unread_bytes(self) -> Mapping[str, Mapping[str, int]]:
+        """By interface and kind, the bytes of frames whose addresses no rule can read."""
+        return self._meters.unread()
+
     def refused_packets(self) -> int:
         """Packets refused because a quota was used up, of all departments, since the meters were made."""
         return self._meters.refused()

@@ -92,6 +92,7 @@ class Metering:
         is_new = any(one.is_other_meter(readings.get(name)) for name, one in self._accounts.items())
         amounts, crossings = self._charge(elapsed_s, now)
         self.lines.measure(self.links, readings, amounts, elapsed_s, now)
+        self.lines.watch_strangers(self.meters.unread_bytes, now)
         hosts = self.hosts.step(readings, now)
         if crossings or is_new or now.is_due(self._saved_s, CHECKPOINT_S):
             self.save(now)

@@ -47,9 +47,10 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 from appliance.core.kernel.nftables import meter_names
+from appliance.core.kernel.nftables.frame_rules import frames_by_kind
 from appliance.core.kernel.nftables.host_rules import Left, beyond_name, due, left_name
 from appliance.core.kernel.nftables.meter_change import TABLE, Limit, moved, refused_budgets, transaction
-from appliance.core.kernel.nftables.meter_rules import REFUSED, Setting, layout
+from appliance.core.kernel.nftables.meter_rules import DEFAULT, REFUSED, Setting, layout
 from appliance.core.kernel.nftables.notice_rules import notice_table
 from appliance.core.kernel.nftables.ruleset import Command, add
 from appliance.core.kernel.nftables.table import ExistingTable, Layout
@@ -112,30 +113,15 @@ class NftablesMeters:
     """`ports.Meters` of the network namespace that `nftables`, `shown` and `elements` were made in."""
 
     def __init__(
-        self,
-        nftables: Nftables,
-        shown: Nfnetlink,
-        elements: SetElements,
-        boot: str,
-        *,
-        notice_port: int | None = None,
-        server_port: int | None = None,
-        blocks_unclaimed: bool = False,
-        blocks_encapsulated: bool = False,
+        self, nftables: Nftables, shown: Nfnetlink, elements: SetElements, boot: str, setting: Setting = DEFAULT
     ) -> None:
-        """`shown`: reads `TABLE`. `boot`: the kernel's name of this boot, part of a meter's identity.
-
-        `notice_port`: port of this machine that serves the HTTP of hosts that are cut off; `None`: it is refused.
-        `server_port`: of the dashboards, which hosts that are cut off still reach. `blocks_unclaimed`,
-        `blocks_encapsulated`: see `meter_rules.Setting`.
-        """
+        """`shown`: reads `TABLE`. `boot`: the kernel's name of this boot, part of a meter's identity."""
         self._nftables = nftables
         self._shown = shown
         self._elements = elements
         self._boot = boot
-        ports = [port for port in (notice_port, server_port) if port]
-        self._setting = Setting(ports, bool(notice_port), blocks_unclaimed, blocks_encapsulated)
-        self._notice = notice_table(notice_port) if notice_port else []
+        self._setting = setting
+        self._notice = [] if setting.notice_port is None else notice_table(setting.notice_port)
         self._in_force = InForce()
         self._own_table: int | None = None
         self._activity: Mapping[str, Activity] = {}
@@ -170,6 +156,11 @@ class NftablesMeters:
             for department, meter, facing, identity, *_ in self._meters()
             if ":" not in department
         }
+
+    def unread(self) -> Mapping[str, Mapping[str, int]]:
+        counters = self._shown.counters()
+        interfaces = dict.fromkeys(plan.interface for plan in self._in_force.structure.plans)
+        return {interface: frames_by_kind(counters, interface) for interface in interfaces}
 
     def refused(self) -> int:
         """Packets refused because a quota was used up, since the table was made."""

@@ -49,16 +49,26 @@ REFUSED = "refused"  # the counter of what was turned away
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What applies to all departments. `ports`: of this computer's own pages, which a quota never cuts off.
+    """What applies to all departments.
 
-    `leads`: the kernel leads marked HTTP to the notice (`notice_rules`). `blocks_unclaimed`: what no department of a
-    shared interface claims is refused. `blocks_encapsulated`: what the rules cannot read is dropped (`frame_rules`).
+    `notice_port`: port of this computer that serves the HTTP of hosts that are cut off, which the kernel leads there;
+    `None`: it is refused. `server_port`: of the dashboards, which hosts that are cut off still reach; `None`: there are
+    none. `blocks_unclaimed`: what no department of a shared interface claims is refused. `blocks_encapsulated`: what
+    the rules cannot read is dropped (`frame_rules`).
     """
 
-    ports: Sequence[int] = ()
-    leads: bool = False
+    notice_port: int | None = None
+    server_port: int | None = None
     blocks_unclaimed: bool = False
     blocks_encapsulated: bool = False
+
+    @property
+    def own_ports(self) -> Sequence[int]:
+        """The ports of this computer that a quota never cuts off."""
+        return [port for port in (self.notice_port, self.server_port) if port is not None]
+
+
+DEFAULT = Setting()
 
 
 def layout(plans: Sequence[Plan], setting: Setting, shares: Mapping[str, int] | None = None) -> Layout:
@@ -125,7 +135,8 @@ def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int
 def _add_cut_off(table: Layout, plan: Plan, setting: Setting) -> None:
     if is_held(plan):
         table.objects.update(cut_off_objects(plan))
-        for chain, rules in (own_refusal_chain(plan), *cut_off_chains(plan, setting.ports, leads=setting.leads)):
+        chains = cut_off_chains(plan, setting.own_ports, leads=setting.notice_port is not None)
+        for chain, rules in (own_refusal_chain(plan), *chains):
             table.add_chain(chain, rules)
 
 

@@ -92,6 +92,9 @@ class Kernel:
     def next_hops(self) -> Sequence[NextHop]:
         return self.hops
 
+    def unread(self) -> Mapping[str, Mapping[str, int]]:
+        return {}
+
     def refused(self) -> int:
         return 0
 

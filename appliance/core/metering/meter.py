@@ -8,7 +8,7 @@ name of its department; what no department of an interface claims is counted by 
 import re
 from dataclasses import dataclass
 
-from appliance.core.machine import Facing, Network
+from appliance.core.machine import Facing, Network, Vlan
 
 NEWCOMERS = "newcomers"  # as a host: all together for whom the kernel's set of hosts has no room
 MAC_FORM = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
@@ -19,7 +19,8 @@ _UNCLAIMED = "unclaimed:"  # part of the kernel's object names; no department's 
 class Reading:
     """What a meter shows. `identity`: changes whenever the meter was made again and began at zero.
 
-    `up`: from the department; `down`: toward it.
+    `up`: from the department; `down`: toward it. `refused_budget`: the `Plan.budget` of which the kernel has refused a
+    packet; `None`: it has refused none.
     """
 
     identity: str
@@ -27,6 +28,7 @@ class Reading:
     down_bytes: int = 0
     up_packets: int = 0
     down_packets: int = 0
+    refused_budget: str | None = None
 
     @property
     def total_bytes(self) -> int:
@@ -44,11 +46,13 @@ class Plan:
     may send, and what it may receive, in a second; `None`: unlimited. `exempt`: destinations with which traffic is
     neither limited nor counted to the department.
 
+    `budget`: names what `stop_at_bytes` is the end of: after a refusal, only another budget lets packets pass again.
+
     `host_limit_bytes`: what each host may send and receive in all, until `ports.Meters.hold_hosts` says otherwise for
     it; `None`: hosts are not limited. `host_bytes_s`: the rate of a host beyond that; `None`: it is stopped. `routers`:
     the MAC addresses behind which there are many hosts, each told by its IP address. `checks_sources`: packets from a
     source that is not routed back through the interface are dropped and counted as nobody's; those from the networks
-    `near` it are, without a look at the routes.
+    `near` it are, without a look at the routes. `vlan`: of the interface.
     """
 
     department: str
@@ -56,6 +60,7 @@ class Plan:
     facing: Facing
     networks: tuple[Network, ...] = ()
     stop_at_bytes: int | None = None
+    budget: str = ""
     throttle_bytes_s: int | None = None
     exempt: tuple[Network, ...] = ()
     host_limit_bytes: int | None = None
@@ -63,6 +68,7 @@ class Plan:
     routers: tuple[str, ...] = ()
     checks_sources: bool = False
     near: tuple[Network, ...] = ()
+    vlan: Vlan | None = None
 
 
 def is_mac(host: str) -> bool:

@@ -12,9 +12,9 @@ from appliance.core.kernel.nftables.host_rules import (
     BEHIND_ROUTERS,
     BY_MAC,
     HostKey,
-    beyond_kind,
     counter_kind,
     host_keys,
+    pace_name,
 )
 from appliance.core.kernel.nftables.meter_change import TABLE
 from appliance.core.kernel.nftables.meter_names import CHAINS, is_held, object_name, reading
@@ -88,22 +88,26 @@ class HostMeters:
                 )
                 known = {host: used.get(_name(key, host), shown[host]) for host in set().union(*present.values())}
                 leavers = leaving(present.values(), known)
-                beyond = key.name(beyond_kind(plan), plan)
-                present[beyond] = self._shown.element_keys(beyond)
+                present |= self._paced(plan, key)
                 self._elements.remove(TABLE, {name: keys & leavers for name, keys in present.items()})
                 removed += [_name(key, host) for host in leavers]
         return removed
 
     def _hold_set(self, plan: Plan, limit_bytes: int, key: HostKey, left: Left) -> str | None:
-        name, beyond = key.name("left", plan), key.name(beyond_kind(plan), plan)
+        name = key.name("left", plan)
         shown = self._shown.element_quotas(name)
         self._sizes[name] = len(shown)
         wanted = due(left, self._left.get(name, {}), shown, limit_bytes)
         self._left[name] = left
         if not wanted:
             return None
-        former = {name: shown, beyond: self._shown.element_keys(beyond)}
+        former = {name: shown.keys(), **self._paced(plan, key)}
         return self._elements.replace_quotas(TABLE, name, wanted, former)
+
+    def _paced(self, plan: Plan, key: HostKey) -> dict[str, set[bytes]]:
+        """The hosts that are slow beyond their quota, by the name of their set."""
+        name = pace_name(key, plan)
+        return {} if plan.host_bytes_s is None else {name: self._shown.element_keys(name)}
 
     def _hold_newcomers(self, plan: Plan, left_bytes: int | None) -> str | None:
         """Correct the newcomers' allowance; `None`: none of it was ever used."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.core.kernel.nftables import ruleset as nft
-from appliance.core.kernel.nftables.meter_names import PASSED_CHAINS, object_name
+from appliance.core.kernel.nftables.meter_names import object_name
 from appliance.core.kernel.nftables.table import Layout, Objects
 from appliance.core.metering.host_room import MOST_HOSTS
 from appliance.core.metering.meter import NEWCOMERS, Plan
@@ -26,10 +26,6 @@ from appliance.core.metering.meter import NEWCOMERS, Plan
 REMEMBERED_S = 32 * 86_400  # longer than the longest period: a host's silence must not give it its quota back
 SILENT_S = 86_400  # a host that is silent for this long loses its meter, which makes room for others
 LEAST_BURST_BYTES = 131_072  # two of the largest packets that the kernel hands on at once (GSO): less lets none pass
-# One packet beyond a quota still passes, of a host or a department, so that a meter that stopped has reached its limit,
-# and is not for ever some bytes short of it. The kernel has no longer unit, so it is one each week. Where two packets
-# meet the limit at the same moment, it may be the smaller one; then the next `apply` finds something left.
-LAST: dict[str, Any] = {"rate": 1, "per": "week", "burst": 1, "inv": True}
 
 # The bit of a destination that marks a group of stations (IEEE 802.3): the lowest of its first byte.
 GROUP_BIT = {"payload": {"base": "ll", "offset": 7, "len": 1}}
@@ -69,7 +65,7 @@ class HostKey:
 
 BY_MAC = HostKey("", "ether_addr", "ether")
 BEHIND_ROUTERS = {
-    version: HostKey(f"_routed{version}", nft.ADDRESS_TYPES[version], protocol, is_behind_router=True)
+    version: HostKey(f"routed{version}", nft.ADDRESS_TYPES[version], protocol, is_behind_router=True)
     for version, protocol in nft.PROTOCOLS.items()
 }
 
@@ -86,7 +82,7 @@ def to_one(direction: str) -> nft.Expression:
 
 def counter_kind(direction: str) -> str:
     """The kind of set that counts hosts in this direction."""
-    return f"hosts_{direction}"
+    return f"hosts{direction}"
 
 
 def count_objects(plan: Plan) -> Objects:
@@ -112,25 +108,26 @@ def count_rules(plan: Plan, direction: str) -> list[nft.Expression]:
 def host_objects(plan: Plan) -> Objects:
     """The sets of what each host has left and of those beyond that, and the newcomers' allowance; none without limit.
 
-    The set `beyond` keeps the last packet of each host, or its pace.
+    A rate is part of its object's name, because none can be changed in place.
     """
     limit_bytes, pace = plan.host_limit_bytes, plan.host_bytes_s
     if limit_bytes is None:
         return {}
-    shared: Objects = {
+    objects: Objects = {
         object_name(NEWCOMERS, plan): ("quota", {"bytes": limit_bytes, "used": 0, "inv": True}),
-        object_name(f"{NEWCOMERS}_passed", plan): ("counter", {}),
+        object_name(f"{NEWCOMERS}passed", plan): ("counter", {}),
     }
-    if pace is not None:
-        shared[object_name(f"{NEWCOMERS}_pace_{pace}", plan)] = ("limit", above(pace))
-    names = (key.name(kind, plan) for key in host_keys(plan) for kind in ("left", beyond_kind(plan)))
-    keys = (key for key in host_keys(plan) for _ in range(2))
-    return shared | {name: key.new_set(REMEMBERED_S) for name, key in zip(names, keys, strict=True)}
+    for key in host_keys(plan):
+        objects[key.name("left", plan)] = key.new_set(REMEMBERED_S)
+        if pace is not None:
+            objects[pace_name(key, plan)] = key.new_set(REMEMBERED_S)
+            objects[object_name(f"{NEWCOMERS}by{pace}", plan)] = ("limit", above(pace))
+    return objects
 
 
-def beyond_kind(plan: Plan) -> str:
-    """The kind of set of hosts that have nothing left; a rate is part of it, because none can be changed in place."""
-    return "beyond" if plan.host_bytes_s is None else f"pace_{plan.host_bytes_s}_"
+def pace_name(key: HostKey, plan: Plan) -> str:
+    """The name of the set of hosts that are slow beyond their quota."""
+    return key.name(f"paceby{plan.host_bytes_s}", plan)
 
 
 def add_held_chains(
@@ -144,8 +141,9 @@ def add_held_chains(
     if plan.host_limit_bytes is None:
         return [*passed]
     verdict: nft.Expression = refused if plan.host_bytes_s is None else [nft.DROP]
-    onward = nft.goto(PASSED_CHAINS[direction] + plan.department)
-    table.add_chain(PASSED_CHAINS[direction] + plan.department, passed)
+    within = nft.identifier(f"within{direction}", plan.department)
+    table.add_chain(within, passed)
+    onward = nft.goto(within)
     table.add_chain(_newcomers_chain(plan, direction), _newcomer_rules(plan, verdict, onward))
     return _host_rules(plan, direction, verdict, onward)
 
@@ -157,14 +155,15 @@ def _host_rules(plan: Plan, direction: str, verdict: nft.Expression, onward: Map
     (net/netfilter/nft_lookup.c). Packets without a hardware address, of tunnels, are the newcomers' too.
     """
     whole = {"quota": {"val": plan.host_limit_bytes, "val_unit": "bytes", "used": 0, "used_unit": "bytes"}}
-    slow = {"limit": {**(LAST if plan.host_bytes_s is None else above(plan.host_bytes_s)), "inv": False}}
     newcomers = nft.goto(_newcomers_chain(plan, direction))
     within, absent, beyond = [], [], []
     for key in host_keys(plan):
         host, conditions, left = key.of(direction), key.conditions(plan, direction), key.name("left", plan)
         within.append([*conditions, nft.update(left, host, whole), onward])
         absent.append([*conditions, nft.match(host, f"@{left}", "!="), newcomers])
-        beyond.append([*conditions, nft.update(key.name(beyond_kind(plan), plan), host, slow), onward])
+        if plan.host_bytes_s is not None:
+            slow = {"limit": {**above(plan.host_bytes_s), "inv": False}}
+            beyond.append([*conditions, nft.update(pace_name(key, plan), host, slow), onward])
     groups = [[IS_TO_GROUP, onward]] if direction == "down" else []
     has_mac = nft.match({"meta": {"key": "iiftype"}}, "ether")
     return [*groups, *within, *absent, *beyond, [has_mac, *verdict], [newcomers]]
@@ -173,15 +172,15 @@ def _host_rules(plan: Plan, direction: str, verdict: nft.Expression, onward: Map
 def _newcomer_rules(plan: Plan, verdict: nft.Expression, onward: Mapping[str, Any]) -> list[nft.Expression]:
     """The rules for newcomers: what exceeds their allowance, and of that what exceeds the pace, if there is one."""
     pace = plan.host_bytes_s
-    paced = [] if pace is None else [{"limit": object_name(f"{NEWCOMERS}_pace_{pace}", plan)}]
+    paced = [] if pace is None else [{"limit": object_name(f"{NEWCOMERS}by{pace}", plan)}]
     return [
         [{"quota": object_name(NEWCOMERS, plan)}, *paced, *verdict],
-        [{"counter": object_name(f"{NEWCOMERS}_passed", plan)}, onward],
+        [{"counter": object_name(f"{NEWCOMERS}passed", plan)}, onward],
     ]
 
 
 def _newcomers_chain(plan: Plan, direction: str) -> str:
-    return f"newcomers_{direction}.{plan.department}"
+    return nft.identifier(f"newcomers{direction}", plan.department)
 
 
 def above(rate_bytes_s: int) -> dict[str, Any]:

@@ -55,12 +55,12 @@ def throttle_rules(plan: Plan, direction: str, parts: int) -> list[nft.Expressio
 
 
 def _rate_name(plan: Plan, direction: str) -> str:
-    return object_name(f"rate-{direction}-{plan.throttle_bytes_s}", plan)
+    return object_name(f"rate{direction}{plan.throttle_bytes_s}", plan)
 
 
 def _share_kind(direction: str, share: int) -> str:
-    return f"share_{direction}_{share}_"
+    return f"share{direction}by{share}"
 
 
 def _newcomers_name(plan: Plan, direction: str, share: int) -> str:
-    return object_name(f"newcomers_{direction}_{share}", plan)
+    return object_name(f"newcomers{direction}by{share}", plan)

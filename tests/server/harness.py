@@ -115,6 +115,9 @@ class Hardware:
     def newcomers(self) -> Mapping[str, int]:
         return {}
 
+    def refused_hosts(self) -> Mapping[str, frozenset[str]]:
+        return {}
+
     def make_room(self, used: Mapping[str, Mapping[str, int]]) -> Mapping[str, Sequence[str]]:
         return {}
 

@@ -15,12 +15,17 @@ from appliance.server.http.pinning import PinnedContext, pinned_context
 
 CONNECT_S = 5.0  # the service is on this machine, and connects well within this time or not at all
 ANSWER_S = 30.0  # the slowest call, a block of 5,000 addresses, takes a second here and several on a Pi
+START = "Start it with: appliance run; if it is installed, with: sudo systemctl start appliance"
 JITTER = 0.5  # share of each delay before reconnecting: clients that lost a server do not all return at once
 SETTLE_S = 0.3  # the snapshot follows the connection in one burst; a gap this long ends it
 
 
 class CallFailed(Exception):
-    """The service is not reachable, or refused; the text is for a person."""
+    """The service is not reachable, or refused; the text is for a person. `code`: the contract's, of a refusal."""
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Client:
@@ -39,7 +44,7 @@ class Client:
         )
         self._socket.on("*", self._receive)
         self._socket.on("connect_error", self._refused)
-        self._refusal = ""
+        self._refusal: tuple[str, str | None] | None = None  # its message and code
         # The latest alert's number, which is a time in microseconds: alerts before this start are not wanted.
         self._seen = round(time() * 1e6)
 
@@ -48,8 +53,10 @@ class Client:
         try:
             self._socket.connect(self._url, auth=self._credentials, transports=["websocket"], wait_timeout=CONNECT_S)
         except NoConnection as error:
-            why = self._refusal or f"{error}; is it running? Start it with: appliance run"
-            raise CallFailed(f"no service at {self._url}: {why}") from None
+            if self._refusal is not None:
+                message, code = self._refusal
+                raise CallFailed(f"the service at {self._url} refuses: {message}", code) from None
+            raise CallFailed(f"no service at {self._url}: {error}; is it running? {START}") from None
 
     def call(self, event: str, argument: object = None) -> dict[str, Any]:
         """Make a call and wait for its acknowledgement. Raises `CallFailed` with the service's own words."""
@@ -58,7 +65,7 @@ class Client:
         except NoAnswer:
             raise CallFailed(f"the service has not answered within {ANSWER_S:.0f} s") from None
         if not answer["success"]:
-            raise CallFailed(f"{answer['error']} ({answer['code']})")
+            raise CallFailed(answer["error"], answer["code"])
         return answer
 
     def events(self, gap_s: float | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -89,7 +96,9 @@ class Client:
         self._events.put((event, payload))
 
     def _refused(self, reason: object) -> None:
-        self._refusal = reason.get("message", "") if isinstance(reason, dict) else ""
+        if isinstance(reason, dict) and isinstance(reason.get("message"), str):
+            data = reason.get("data")
+            self._refusal = reason["message"], data.get("code") if isinstance(data, dict) else None
 
 
 @contextmanager

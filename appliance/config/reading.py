@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from appliance.config.contradictions import contradictions
 from appliance.config.sections import Config, Section, SectionT
-from appliance.config.values import BitRate, Bytes, Subnet, from_text
+from appliance.config.values import BitRate, Bytes, Subnet, from_text, without_units
 from appliance.core.access.person import Role
 from appliance.core.detection.incident import Severity
 from appliance.core.machine import Position
@@ -95,7 +95,7 @@ def _value(kind: Any, found: object, key: str, problems: list[str]) -> Any:
         entry_kind = get_args(kind)[0]
         return tuple(_value(entry_kind, entry, f"{key}[{i}]", problems) for i, entry in enumerate(found, 1))
     try:
-        return msgspec.convert(found, kind, dec_hook=from_text)
+        return msgspec.convert(without_units(kind, found), kind, dec_hook=from_text)
     except msgspec.ValidationError:
         problems.append(f"{key}: found {_short(found)}; allowed: {_allowed(kind)}")
         return None

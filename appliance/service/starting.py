@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from socket import AF_INET, AF_INET6
 from time import monotonic
@@ -20,6 +21,7 @@ from appliance.service.composition import Appliance, build_appliance
 from appliance.service.log_limits import LogRateLimit
 from appliance.service.machines import CannotStart, Machine, choose_config, simulated_machine
 from appliance.service.running import BACKLOG, Service
+from appliance.system.network.own_address import own_address
 from appliance.system.storage.config_files import ConfigFileWriter
 
 log = logging.getLogger("appliance")
@@ -27,10 +29,13 @@ log = logging.getLogger("appliance")
 TRIAL_VARIABLE = "APPLIANCE_TRIAL"  # by it, a process hands the configuration trial on to the program that replaces it
 EXIT_FAILED = 1
 
+Announcement = dict[str, Any]  # what is told at the start: page, otherPages, simulated, configuration, state, ...
 
-def run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> int:
+
+def run(config_file: Path | None, state_dir: Path, *, simulate: bool, show: Callable[[Announcement], None]) -> int:
     """Run until a signal asks to stop; returns the exit code. Raises `CannotStart`, `ConfigError` or `AccessError`.
 
+    `show`: tells the person or the program at the console that the service is there.
     To try another configuration, or to leave the one on trial, the process replaces itself.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
@@ -41,7 +46,7 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> int:
         drafts.discard()
     trial = ConfigTrial(drafts, current, content)
     try:
-        exit_code = _serve(config_file, state_dir, trial, content if current else None, simulate)
+        exit_code = _serve(config_file, state_dir, trial, content if current else None, simulate, show)
     except (CannotStart, ConfigError, AccessError) as reason:
         if current is None:
             raise
@@ -54,7 +59,14 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> int:
     return exit_code
 
 
-def _serve(config_file: Path | None, state_dir: Path, trial: ConfigTrial, content: bytes | None, simulate: bool) -> int:
+def _serve(
+    config_file: Path | None,
+    state_dir: Path,
+    trial: ConfigTrial,
+    content: bytes | None,
+    simulate: bool,
+    show: Callable[[Announcement], None],
+) -> int:
     """Serve with the configuration on trial (`content`), or with that of the file (`None`)."""
     config, origin = _config(config_file, content, simulate)
     for handler in logging.getLogger().handlers:
@@ -66,7 +78,7 @@ def _serve(config_file: Path | None, state_dir: Path, trial: ConfigTrial, conten
         raise CannotStart(f"{state_dir}: cannot be made: {error.strerror}; choose another with --state-dir") from None
     machine = simulated_machine(config) if simulate else _open_real_machine(config, state_dir)
     appliance = build_appliance(config=config, machine=machine, state_dir=state_dir, trial=trial)
-    _announce(appliance, origin, state_dir)
+    show(_announcement(appliance, origin, state_dir))
     return Service(appliance).run(listening_socket)
 
 
@@ -105,12 +117,40 @@ def _listen(host: str, port: int) -> Any:
         raise CannotStart(f"port {port} on {host} cannot be used: {error.strerror}") from None
 
 
-def _announce(appliance: Appliance, origin: str, state_dir: Path) -> None:
+def _announcement(appliance: Appliance, origin: str, state_dir: Path) -> Announcement:
     server, machine, tls = appliance.config.server, appliance.machine, appliance.authentication.tls
-    url = reachable_url(server.host, server.port, tls=server.tls)
-    simulated = "\n*** SIMULATED: nothing that this appliance reports is real. ***\n" if machine.is_simulated else ""
-    seal = f"Certificate's SHA-256: {tls.fingerprint}\n" if tls else ""
-    button = "The button is mocked: kill -USR1 of this process holds it, -USR2 presses it.\n" if machine.press else ""
-    token = f"Token: {sys.argv[0]} token --state-dir {state_dir} --role viewer --departments '*'\n"
-    # For the person at the console; the log is for later.
-    print(f"{simulated}{origin}\nState: {state_dir}\n{button}Page: {url}/\n{seal}{token}", flush=True)
+    pages = [f"{reachable_url(host, server.port, tls=server.tls)}/" for host in _reachable_hosts(server.host, machine)]
+    return {
+        "page": pages[0],
+        "otherPages": pages[1:],
+        "simulated": machine.is_simulated,
+        "configuration": origin,
+        "state": str(state_dir),
+        "certificate": tls.fingerprint if tls else None,
+        "buttonMocked": machine.press is not None,
+    }
+
+
+def _reachable_hosts(host: str, machine: Machine) -> list[str]:
+    """The addresses by which dashboards on the LAN reach a server that is bound to `host`, the likeliest first."""
+    families = {"0.0.0.0": [AF_INET], "::": [AF_INET, AF_INET6]}.get(host)  # noqa: S104  the server's own address
+    if families is None:
+        return [host]
+    links = () if machine.is_simulated else machine.interfaces.links().values()  # simulated ones lead nowhere
+    present = [one.ip for link in links for one in link.addresses]
+    versions = [4 if family is AF_INET else 6 for family in families]
+    others = [str(ip) for ip in present if ip.version in versions and not ip.is_loopback and not ip.is_link_local]
+    preferred = [address for address in map(own_address, families) if address]
+    return list(dict.fromkeys([*preferred, *others])) or [host]
+
+
+def print_announcement(facts: Announcement) -> None:
+    """Tell the person at the console where the service is; the log is for later."""
+    simulated = "\n*** SIMULATED: nothing that this appliance reports is real. ***\n" if facts["simulated"] else ""
+    seal = f"Certificate's SHA-256: {facts['certificate']}\n" if facts["certificate"] else ""
+    button = "The button is mocked: kill -USR1 of this process holds it, -USR2 presses it.\n"
+    button = button if facts["buttonMocked"] else ""
+    pages = "".join(f"Page: {page}\n" for page in (facts["page"], *facts["otherPages"]))
+    state = facts["state"]
+    token = f"Token: {sys.argv[0]} token --state-dir {state} --role viewer --departments '*'\n"
+    print(f"{simulated}{facts['configuration']}\nState: {state}\n{button}{pages}{seal}{token}", flush=True)

@@ -92,7 +92,7 @@ def test_what_cannot_be_blocked_gives_exit_code_1_and_wrong_words_2(service: Sim
     listed = tmp_path / "protected.txt"
     listed.write_text("100.64.0.1\n127.0.0.1\n")
     done = service.cli("block", "--file", str(listed))
-    assert (done.returncode, "addresses[1]: 127.0.0.1 is protected" in done.stderr) == (1, True)
+    assert (done.returncode, "appliance: 127.0.0.1 is protected" in done.stderr) == (1, True)
     assert blocked(service, "manual") == set()
     listed.write_text("nothing here\n")
     assert service.cli("block", "--file", str(listed)).returncode == 1

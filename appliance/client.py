@@ -1,5 +1,7 @@
 """A client of the running service, for the command line."""
 
+import json
+import logging
 import queue
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +22,11 @@ JITTER = 0.5  # share of each delay before reconnecting: clients that lost a ser
 SETTLE_S = 0.3  # the snapshot follows the connection in one burst; a gap this long ends it
 
 
+_SILENT = logging.getLogger(f"{__name__}.socket")  # what the library logs is an exception or a refusal here, too
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
+
+
 class CallFailed(Exception):
     """The service is not reachable, or refused; the text is for a person. `code`: the contract's, of a refusal."""
 
@@ -37,6 +44,8 @@ class Client:
         self._token = token
         self._events: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
         self._socket = socketio.Client(
+            logger=_SILENT,
+            engineio_logger=_SILENT,
             reconnection_delay=1,
             reconnection_delay_max=5,
             randomization_factor=JITTER,
@@ -60,6 +69,10 @@ class Client:
 
     def call(self, event: str, argument: object = None) -> dict[str, Any]:
         """Make a call and wait for its acknowledgement. Raises `CallFailed` with the service's own words."""
+        try:
+            json.dumps(argument, ensure_ascii=False).encode()
+        except UnicodeEncodeError:  # bytes on the command line that are no text in the terminal's encoding
+            raise CallFailed("an argument is no text; write it in this terminal's encoding") from None
         try:
             answer: dict[str, Any] = self._socket.call(event, argument, timeout=ANSWER_S)
         except NoAnswer:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -38,7 +38,7 @@ def with_paths(verb: F) -> F:
 
     call.__name__, call.__doc__ = verb.__name__, verb.__doc__
     call.__click_params__ = getattr(verb, "__click_params__", [])  # type: ignore[attr-defined]
-    path = click.Path(path_type=Path)
+    path = click.Path(path_type=Path, readable=False)  # who may not read it is told more than that
     state = click.option(
         "--state-dir", type=path, envvar="APPLIANCE_STATE_DIR", help="The directory of secret, books and blocks."
     )
@@ -132,9 +132,10 @@ def server_section(paths: Paths) -> Any:
 
 def current_config(paths: Paths) -> "Config | None":
     """The configuration on trial, else that of the file; `None` where there is no file. Raises `ConfigError`."""
-    from appliance.config import load
+    from appliance.config import ConfigError, load
 
     draft = paths.state_dir / "trial.toml"
     if draft.exists():
-        return load(draft)
+        with suppress(ConfigError):  # no service runs with a draft that has faults
+            return load(draft)
     return load(paths.config) if paths.config else None

@@ -7,11 +7,15 @@ it, 130 after Ctrl-C, and 141 where the reader of the output has gone away (`app
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+
+from appliance.core.text import AS_ITS_USER
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT
@@ -30,8 +34,22 @@ class Failed(Exception):
         self.code = code
 
 
+class Unread(Exception):
+    """The reader of the output has gone away."""
+
+
 class Verbs(click.Group):
     """The group of all verbs."""
+
+    def make_context(self, *words: Any, **options: Any) -> click.Context:
+        """Parse the words; a help is printed here."""
+        with _told_when_unread():
+            return super().make_context(*words, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb."""
+        with _told_when_unread():
+            return super().invoke(ctx)
 
     def main(self, args: Any = None, *others: Any, **options: Any) -> NoReturn:
         """Run the verb that the words name, and exit."""
@@ -41,11 +59,21 @@ class Verbs(click.Group):
                 stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows "°C" somehow
         try:
             exit_code = super().main(words, *others, **options | {"standalone_mode": False}) or 0
-            if sys.stdout is not None:
-                sys.stdout.flush()  # here a full disk can still be told
-        except (Failed, click.ClickException, click.Abort, OSError) as failure:
+            with _told_when_unread():
+                if sys.stdout is not None:
+                    sys.stdout.flush()  # here a full disk can still be told
+        except (Failed, Unread, click.ClickException, click.Abort, OSError) as failure:
             exit_code = _end_of(failure, "--json" in words)
         sys.exit(exit_code)
+
+
+@contextmanager
+def _told_when_unread() -> Iterator[None]:
+    """Name a broken pipe differently, which click would make exit code 1 of."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise Unread from None
 
 
 def fail(message: str, code: str | None = None) -> NoReturn:
@@ -55,7 +83,7 @@ def fail(message: str, code: str | None = None) -> NoReturn:
 
 def _end_of(failure: Exception, as_json: bool) -> int:
     """Tell what ended the verb; returns the exit code."""
-    if isinstance(failure, BrokenPipeError):
+    if isinstance(failure, Unread):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written has no reader
         return EXIT_UNREAD
     if isinstance(failure, click.Abort) and isinstance(failure.__cause__ or failure.__context__, KeyboardInterrupt):
@@ -66,7 +94,11 @@ def _end_of(failure: Exception, as_json: bool) -> int:
     elif isinstance(failure, Failed):
         text, code = failure.message, failure.code
     else:
-        text = _os_text(failure) if isinstance(failure, OSError) else "the input ended before the answer was given"
+        text = (
+            _os_text(failure)
+            if isinstance(failure, OSError)
+            else "the question was not answered; give the answer as an option"
+        )
     if as_json:
         click.echo(json.dumps({"error": text, "code": code}), err=True)
     elif isinstance(failure, click.ClickException):
@@ -80,7 +112,7 @@ def _os_text(error: OSError) -> str:
     """What the operating system refused, and what a person can do."""
     what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
     if isinstance(error, PermissionError):
-        return f"{what}; run it with sudo, or as the user who runs the service"
+        return f"{what}; {AS_ITS_USER}"
     return what
 
 

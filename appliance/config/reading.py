@@ -21,6 +21,7 @@ from appliance.core.access.person import Role
 from appliance.core.detection.incident import Severity
 from appliance.core.machine import Position
 from appliance.core.metering.quota import Action
+from appliance.core.text import AS_ITS_USER
 
 LARGEST_FILE_BYTES = 1 << 20  # 64 departments with all their keys are 20 kB
 LONGEST_SHOWN = 60  # of a wrong value, in an error: enough to recognise it
@@ -36,7 +37,8 @@ def load(path: Path) -> Config:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        advice = f"; {AS_ITS_USER}" if isinstance(error, PermissionError) else ""
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}{advice}") from None
     if len(content) > LARGEST_FILE_BYTES:
         raise ConfigError(f"{path}: larger than {LARGEST_FILE_BYTES} bytes, which no configuration is")
     return parse(content, str(path))

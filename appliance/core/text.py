@@ -1,8 +1,9 @@
-"""Texts from strangers, made fit for the log; and what is said of a word that nobody knows."""
+"""Texts from strangers, made fit for the log; what is said of an unknown word, and to a user without permission."""
 
 import difflib
 from collections.abc import Iterable
 
+AS_ITS_USER = "run it with sudo, or as the user who runs the service"  # after a refusal of the operating system
 LONGEST_LOGGED = 200  # characters of a stranger's text
 MOST_NAMED = 16  # of the words that exist; a network has a handful of departments, and a line ends somewhere
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from appliance import config as configuration
 from appliance.config import Config, ConfigError, ServerSection
 from appliance.config.sections import certificate_file
+from appliance.core.text import AS_ITS_USER
 from appliance.server.access import AccessError
 from appliance.server.http.pinning import fingerprint
 from appliance.service.access.own_token import load_secret, own_token
@@ -108,7 +109,11 @@ def _interfaces(config: Config | None) -> Iterator[Finding]:
 
 
 def _state(state_dir: Path) -> Iterator[Finding]:
-    existing = next(folder for folder in (state_dir, *state_dir.parents) if folder.exists())
+    try:
+        existing = next(folder for folder in (state_dir, *state_dir.parents) if folder.exists())
+    except PermissionError as error:
+        yield Finding("state", Verdict.FATAL, f"{error.filename}: {error.strerror}", AS_ITS_USER)
+        return
     if not os.access(existing, os.W_OK):
         yield Finding("state", Verdict.FATAL, f"{existing} is not writable", "choose another with --state-dir")
     elif existing is not state_dir:

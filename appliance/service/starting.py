@@ -15,6 +15,7 @@ from appliance import config as configuration
 from appliance.client import reachable_url
 from appliance.config import Config, ConfigError
 from appliance.core.operations.trial import inherited_trial
+from appliance.core.text import AS_ITS_USER
 from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 from appliance.server.access import AccessError
 from appliance.service.composition import Appliance, build_appliance
@@ -76,6 +77,8 @@ def _serve(
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise CannotStart(f"{state_dir}: cannot be made: {error.strerror}; choose another with --state-dir") from None
+    if not os.access(state_dir, os.R_OK | os.X_OK):
+        raise CannotStart(f"{state_dir}: not permitted; {AS_ITS_USER}, or choose another with --state-dir")
     machine = simulated_machine(config) if simulate else _open_real_machine(config, state_dir)
     appliance = build_appliance(config=config, machine=machine, state_dir=state_dir, trial=trial)
     show(_announcement(appliance, origin, state_dir))

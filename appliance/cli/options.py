@@ -53,7 +53,7 @@ def _paths(config: Path | None, state_dir: Path | None) -> Paths:
         state_dir = Path(os.environ["STATE_DIRECTORY"].split(":")[0])
     if state_dir is None:
         state_dir = _home_state() / "appliance"
-    return Paths(config, state_dir)
+    return Paths(config, state_dir.absolute())  # the same for the service, whatever folder it changes to
 
 
 def _home_state() -> Path:

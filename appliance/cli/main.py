@@ -55,7 +55,7 @@ def run(paths: Paths, simulate: bool, as_json: bool) -> None:
     os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # saves 7 MB and 0.2 s; must be set before eventlet is imported
     # The appliance is built on eventlet; its authors' advice against new use helps no operator.
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
-    from appliance.service.starting import print_announcement
+    from appliance.service.access.announcement import print_announcement
     from appliance.service.starting import run as run_service
 
     output = sys.stdout

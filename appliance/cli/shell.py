@@ -21,8 +21,8 @@ EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT
 EXIT_UNREAD = 141  # 128 + SIGPIPE
 
-COMMIT_FILE = Path(__file__).parents[1] / "commit.txt"  # written by deploy/install, or by `git archive`
 CHECKOUT = Path(__file__).parents[2]
+COMMIT_FILE = CHECKOUT / "commit.txt"  # written by deploy/install, or by `git archive`
 
 
 class Failed(Exception):
@@ -133,6 +133,6 @@ def _commit() -> str:
     if git is None or not (CHECKOUT / ".git").exists():
         return ""
     trusted = f"safe.directory={CHECKOUT}"  # root asks about an ordinary user's checkout, which git refuses else
-    words = [git, "-c", trusted, "-C", str(CHECKOUT), "describe", "--always", "--dirty"]
+    words = [git, "--no-optional-locks", "-c", trusted, "-C", str(CHECKOUT), "describe", "--always", "--dirty"]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=10)  # noqa: S603  fixed words
     return done.stdout.strip()

@@ -147,18 +147,21 @@ def _surroundings() -> Surroundings:
     from appliance.system.device.clock import boot_id
     from appliance.system.network.interfaces import RtnetlinkInterfaces
     from appliance.system.network.neighbours import RtnetlinkNeighbours
-    from appliance.system.network.upstream import LinuxUpstream
+    from appliance.system.network.own_address import own_address
+    from appliance.system.network.upstream import GATEWAY, LinuxUpstream
 
     with closing(RtnetlinkInterfaces(boot_id())) as interfaces, closing(RtnetlinkNeighbours()) as neighbours:
         links, sightings = interfaces.links(), neighbours.sightings()
-    gateways = LinuxUpstream.gateways()
-    macs = {one.mac for one in sightings if one.address in {address for _, address in gateways}}
+    gateways = {one.network.network_address for one in LinuxUpstream().essentials() if one.rule == GATEWAY}
+    macs = {one.mac for one in sightings if one.address in gateways}
+    outward = {own_address(family) for family in (socket.AF_INET, socket.AF_INET6)}
+    uplinks = [name for name, link in links.items() if outward & {str(one.ip) for one in link.addresses}]
     ports = [
         one.interface for one in sightings if one.mac in macs and (link := links.get(one.interface)) and link.master
     ]
     return Surroundings(
         links=links,
-        uplink=next((interface for interface, _ in gateways), None),
+        uplink=next(iter(uplinks), None),
         uplink_port=next(iter(ports), None),
         forwards=FORWARDING.exists() and FORWARDING.read_text().strip() == "1",
         timezone=_local_zone(),

@@ -12,25 +12,22 @@ from typing import Any, NoReturn
 import eventlet
 
 from appliance import config as configuration
-from appliance.client import reachable_url
 from appliance.config import Config, ConfigError
 from appliance.core.operations.trial import inherited_trial
 from appliance.core.text import AS_ITS_USER
 from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 from appliance.server.access import AccessError
-from appliance.service.composition import Appliance, build_appliance
+from appliance.service.access.announcement import Announcement, announcement
+from appliance.service.composition import build_appliance
 from appliance.service.log_limits import LogRateLimit
 from appliance.service.machines import CannotStart, Machine, choose_config, simulated_machine
 from appliance.service.running import BACKLOG, Service
-from appliance.system.network.own_address import own_address
 from appliance.system.storage.config_files import ConfigFileWriter
 
 log = logging.getLogger("appliance")
 
 TRIAL_VARIABLE = "APPLIANCE_TRIAL"  # by it, a process hands the configuration trial on to the program that replaces it
 EXIT_FAILED = 1
-
-Announcement = dict[str, Any]  # what is told at the start: page, otherPages, simulated, configuration, state, ...
 
 
 def run(config_file: Path | None, state_dir: Path, *, simulate: bool, show: Callable[[Announcement], None]) -> int:
@@ -81,7 +78,7 @@ def _serve(
         raise CannotStart(f"{state_dir}: not permitted; {AS_ITS_USER}, or choose another with --state-dir")
     machine = simulated_machine(config) if simulate else _open_real_machine(config, state_dir)
     appliance = build_appliance(config=config, machine=machine, state_dir=state_dir, trial=trial)
-    show(_announcement(appliance, origin, state_dir))
+    show(announcement(appliance, origin, state_dir))
     return Service(appliance).run(listening_socket)
 
 
@@ -118,42 +115,3 @@ def _listen(host: str, port: int) -> Any:
         return eventlet.listen((host, port), family, backlog=BACKLOG)
     except OSError as error:
         raise CannotStart(f"port {port} on {host} cannot be used: {error.strerror}") from None
-
-
-def _announcement(appliance: Appliance, origin: str, state_dir: Path) -> Announcement:
-    server, machine, tls = appliance.config.server, appliance.machine, appliance.authentication.tls
-    pages = [f"{reachable_url(host, server.port, tls=server.tls)}/" for host in _reachable_hosts(server.host, machine)]
-    return {
-        "page": pages[0],
-        "otherPages": pages[1:],
-        "simulated": machine.is_simulated,
-        "configuration": origin,
-        "state": str(state_dir),
-        "certificate": tls.fingerprint if tls else None,
-        "buttonMocked": machine.press is not None,
-    }
-
-
-def _reachable_hosts(host: str, machine: Machine) -> list[str]:
-    """The addresses by which dashboards on the LAN reach a server that is bound to `host`, the likeliest first."""
-    families = {"0.0.0.0": [AF_INET], "::": [AF_INET, AF_INET6]}.get(host)  # noqa: S104  the server's own address
-    if families is None:
-        return [host]
-    links = () if machine.is_simulated else machine.interfaces.links().values()  # simulated ones lead nowhere
-    present = [one.ip for link in links for one in link.addresses]
-    versions = [4 if family is AF_INET else 6 for family in families]
-    others = [str(ip) for ip in present if ip.version in versions and not ip.is_loopback and not ip.is_link_local]
-    preferred = [address for address in map(own_address, families) if address]
-    return list(dict.fromkeys([*preferred, *others])) or [host]
-
-
-def print_announcement(facts: Announcement) -> None:
-    """Tell the person at the console where the service is; the log is for later."""
-    simulated = "\n*** SIMULATED: nothing that this appliance reports is real. ***\n" if facts["simulated"] else ""
-    seal = f"Certificate's SHA-256: {facts['certificate']}\n" if facts["certificate"] else ""
-    button = "The button is mocked: kill -USR1 of this process holds it, -USR2 presses it.\n"
-    button = button if facts["buttonMocked"] else ""
-    pages = "".join(f"Page: {page}\n" for page in (facts["page"], *facts["otherPages"]))
-    state = facts["state"]
-    token = f"Token: {sys.argv[0]} token --state-dir {state} --role viewer --departments '*'\n"
-    print(f"{simulated}{facts['configuration']}\nState: {state}\n{button}{pages}{seal}{token}", flush=True)

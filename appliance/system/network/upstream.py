@@ -28,7 +28,7 @@ class LinuxUpstream:
     def essentials(self) -> Sequence[Protected]:
         """The gateways and name servers in use now."""
         return [
-            *(protected_host(address, GATEWAY) for _, address in self.gateways()),
+            *(protected_host(address, GATEWAY) for address in self._gateways()),
             *(protected_host(address, NAME_SERVER) for address in self._name_servers()),
         ]
 
@@ -46,9 +46,15 @@ class LinuxUpstream:
         return [name, *(f"{host}.{domain}" for domain in ("local", *domains) if domain)]
 
     @staticmethod
-    def gateways() -> Sequence[tuple[str, IPv4Address | IPv6Address]]:
-        """The gateways to everywhere, each with its interface; those of IPv4 first."""
-        return [*_gateways_v4(), *_gateways_v6()]
+    def _gateways() -> Iterator[IPv4Address | IPv6Address]:
+        for fields in _lines(ROUTES_V4):
+            # Interface, destination, gateway, in the machine's byte order.
+            if len(fields) > 7 and fields[1] == "00000000" and fields[2] not in {"00000000", "Gateway"}:
+                yield IPv4Address(int.from_bytes(bytes.fromhex(fields[2]), sys.byteorder))
+        for fields in _lines(ROUTES_V6):
+            # Destination and its length, source and its length, next hop.
+            if len(fields) > 9 and fields[1] == "00" and int(fields[4], 16):
+                yield IPv6Address(int(fields[4], 16))
 
     def _name_servers(self) -> Iterator[IPv4Address | IPv6Address]:
         for fields in (fields for path in self._resolvers for fields in _lines(path)):
@@ -57,20 +63,6 @@ class LinuxUpstream:
                     yield ip_address(fields[1].partition("%")[0])
                 except ValueError:
                     continue
-
-
-def _gateways_v4() -> Iterator[tuple[str, IPv4Address]]:
-    for fields in _lines(ROUTES_V4):
-        # Interface, destination, gateway, in the machine's byte order.
-        if len(fields) > 7 and fields[1] == "00000000" and fields[2] not in {"00000000", "Gateway"}:
-            yield fields[0], IPv4Address(int.from_bytes(bytes.fromhex(fields[2]), sys.byteorder))
-
-
-def _gateways_v6() -> Iterator[tuple[str, IPv6Address]]:
-    for fields in _lines(ROUTES_V6):
-        # Destination and its length, source and its length, next hop, five more, interface.
-        if len(fields) > 9 and fields[1] == "00" and int(fields[4], 16):
-            yield fields[9], IPv6Address(int(fields[4], 16))
 
 
 def _lines(path: Path) -> Iterator[list[str]]:

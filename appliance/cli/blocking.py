@@ -10,7 +10,7 @@ import click
 from appliance.cli import options
 from appliance.cli.options import Paths, connected_client, explained_failures, json_option, with_paths
 from appliance.cli.parameters import DepartmentId, Duration
-from appliance.cli.shell import fail
+from appliance.cli.shell import fail, note
 
 AT_ONCE = 5000  # targets of one call, which is one transaction: as many as the service accepts
 
@@ -100,7 +100,7 @@ def release(paths: Paths, as_json: bool) -> None:
             with options.connection(paths) as client:
                 client.call("firewall:release")
         except CallFailed as failure:
-            click.echo(f"{options.explanation(failure, paths)}; removing the rules from here", err=True)
+            note(f"{options.explanation(failure, paths)}; removing the rules from here")
             removed, trouble = release_kernel()
             if trouble is not None:
                 fail(trouble)
@@ -140,9 +140,9 @@ def _calls(address: str | None, file: Path | None) -> list[dict[str, Any]]:
         fail(f"{file}: larger than {LARGEST_BYTES >> 20} MiB; split it")
     contents = parse_list(content)
     for fault in contents.faults:
-        click.echo(f"{file}:{fault.line}: passed over: {fault.text}: {fault.why}", err=True)
+        note(f"{file}:{fault.line}: passed over: {fault.text}: {fault.why}")
     if contents.fault_count > len(contents.faults):
-        click.echo(f"{file}: {contents.fault_count - len(contents.faults)} more lines passed over", err=True)
+        note(f"{file}: {contents.fault_count - len(contents.faults)} more lines passed over")
     if not contents.targets:
         fail(f"{file}: no entry can be blocked")
     targets = list(contents.targets)
@@ -159,7 +159,7 @@ def _send(paths: Paths, event: str, arguments: dict[str, Any], calls: list[dict[
             count += answer["count"] if "addresses" in targets else 1
             enforced = enforced and answer.get("block", answer).get("enforced", True)
             if len(calls) > 1:
-                click.echo(f"{min(number * AT_ONCE, total)} of {total}", err=True)
+                note(f"{min(number * AT_ONCE, total)} of {total}")
     return {"count": count} | ({} if enforced else {"enforced": False})
 
 

@@ -67,7 +67,7 @@ def apply(paths: Paths, file: Path, as_json: bool) -> None:
     with explained_failures():
         load(file)  # so that its faults are reported with this file's name
     with connected_client(paths) as client:
-        client.call("config:apply", {"text": file.read_text()})
+        client.call("config:apply", {"text": file.read_text(encoding="utf-8")})
     remaining_s = wait_for_trial(lambda: options.connection(paths), STARTED_WITHIN_S)
     if remaining_s is None:
         fail("the new configuration did not start, and the former is in force again; the service's log says why")

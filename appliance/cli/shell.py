@@ -62,7 +62,7 @@ class Verbs(click.Group):
             with _told_when_unread():
                 if sys.stdout is not None:
                     sys.stdout.flush()  # here a full disk can still be told
-        except (Failed, Unread, click.ClickException, click.Abort, OSError) as failure:
+        except (Failed, Unread, KeyboardInterrupt, click.ClickException, click.Abort, OSError) as failure:
             exit_code = _end_of(failure, "--json" in words)
         sys.exit(exit_code)
 
@@ -76,17 +76,24 @@ def _told_when_unread() -> Iterator[None]:
         raise Unread from None
 
 
+def note(text: str) -> None:
+    """Tell something beside the output: on stderr, with `--json` as an object on a line."""
+    as_json = click.get_current_context().params.get("as_json")
+    click.echo(json.dumps({"note": text}) if as_json else text, err=True)
+
+
 def fail(message: str, code: str | None = None) -> NoReturn:
     """End the verb with this line and exit code 1."""
     raise Failed(message, code)
 
 
-def _end_of(failure: Exception, as_json: bool) -> int:
+def _end_of(failure: BaseException, as_json: bool) -> int:
     """Tell what ended the verb; returns the exit code."""
     if isinstance(failure, Unread):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written has no reader
         return EXIT_UNREAD
-    if isinstance(failure, click.Abort) and isinstance(failure.__cause__ or failure.__context__, KeyboardInterrupt):
+    cause = failure.__cause__ or failure.__context__ if isinstance(failure, click.Abort) else failure
+    if isinstance(cause, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     exit_code, text, code = EXIT_FAILED, "", None
     if isinstance(failure, click.ClickException):

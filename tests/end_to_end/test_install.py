@@ -194,3 +194,12 @@ def test_help_is_where_people_look_for_it(machine: Computer) -> None:
     commit = (machine.root / HOME / "source/commit.txt").read_text().strip()
     assert machine.run(f"/{HOME}/environment/bin/appliance", "--version").returncode == 0
     assert commit.startswith("$") is not (PROJECT / ".git").exists()
+
+
+@pytest.mark.parametrize(("word", "exit_code"), [("--help", 0), ("--prefix=/usr", 2), ("--config", 1)])
+def test_a_question_or_a_slip_removes_nothing(machine: Computer, word: str, exit_code: int) -> None:
+    install(machine)
+    before = machine.calls(), machine.written()
+    done = machine.run(UNINSTALL, word)
+    assert (done.returncode, "--purge" in done.stdout + done.stderr or word == "--config") == (exit_code, True)
+    assert (machine.calls(), machine.written()) == ([], before[1])

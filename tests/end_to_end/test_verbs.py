@@ -85,6 +85,7 @@ def test_a_list_is_blocked_and_unblocked_by_one_verb_each(service: Simulated, tm
     assert (len(found["blocks"]) == 1000, found["blocksTotal"] >= 5500) == (True, True)
     done = service.cli("unblock", "--file", str(listed), "--origin", "manual", "--json")
     assert json.loads(done.stdout) == {"count": 5500}
+    assert [set(json.loads(line)) for line in done.stderr.splitlines()] == [{"note"}] * 3
     assert service.ask("ip:list", {"origin": "manual", "contains": "many"})["total"] == 0
 
 

@@ -53,7 +53,13 @@ class ServerSection(Section, frozen=True, kw_only=True):
     certificate: kinds.Text | None = None
     key: kinds.Text | None = None
     hsts_max_age: Annotated[
-        int, Meta(ge=0, le=63_072_000, description="a whole number of seconds up to two years, or 0 for off")
+        int,
+        Meta(
+            ge=0,
+            le=63_072_000,
+            description='a whole number of seconds up to two years, a text such as "365d", or 0 for off',
+            extra=kinds.DURATION,
+        ),
     ] = 0
 
 
@@ -201,7 +207,15 @@ class PanelSection(Section, frozen=True, kw_only=True):
     led_status: kinds.Pin = 22
     led_alert: kinds.Pin = 23
     led_activity: kinds.Pin = 24
-    hold: Annotated[float, Meta(ge=0.5, le=30, description="a number of seconds from 0.5 to 30")] = 3.0
+    hold: Annotated[
+        float,
+        Meta(
+            ge=0.5,
+            le=30,
+            description='a number of seconds from 0.5 to 30, or a text such as "3s"',
+            extra=kinds.DURATION,
+        ),
+    ] = 3.0
 
 
 class Config(Section, frozen=True, kw_only=True):

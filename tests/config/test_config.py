@@ -1,9 +1,15 @@
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args, get_origin
 
+import msgspec
 import pytest
+from msgspec import Meta
 
 from appliance.config import Config, ConfigError, LimitsSection, load, parse
+from appliance.config.sections import Section
+from appliance.config.values import DURATION
 from appliance.core.machine import Position
 from appliance.core.metering.history_series import Step
 from appliance.core.metering.quota import QuotaKind
@@ -265,3 +271,44 @@ def test_an_issuer_gives_at_most_viewer_unless_more_is_allowed() -> None:
 )
 def test_an_invalid_issuer_is_reported(text: str, told: str) -> None:
     assert told in faults(department(text))[0]
+
+
+DURATIONS = {
+    "[periods]\nmetering": (lambda config: config.periods.metering, "0.5s", 0.5),
+    "[limits]\nlogin_deadline": (lambda config: config.limits.login_deadline, "1m30s", 90),
+    "[detection]\nblock_duration": (lambda config: config.detection.block_duration, "2h", 7200),
+    "[panel]\nhold": (lambda config: config.panel.hold, "3s", 3),
+    '[[block_lists]]\nname = "a"\nsource = "/a"\nrefresh': (lambda config: config.block_lists[0].refresh, "1d", 86_400),
+    '[[block_lists]]\nname = "a"\nsource = "/a"\nduration': (
+        lambda config: config.block_lists[0].duration,
+        "7d",
+        604_800,
+    ),
+}
+
+
+@pytest.mark.parametrize("key", DURATIONS)
+def test_seconds_may_be_written_with_units(key: str) -> None:
+    value, text, seconds = DURATIONS[key]
+    for written in (f'"{text}"', str(seconds)):
+        assert value(parse(department(f"{key} = {written}").encode(), "a.toml")) == seconds
+    for wrong in ("soon", "-1s", "9999d", "1M"):
+        [fault] = faults(department(f'{key} = "{wrong}"'))
+        assert f'found "{wrong}"; allowed: ' in fault
+        assert "or a text such as" in fault or "a text such as" in fault
+
+
+def test_every_number_of_seconds_may_be_written_with_units() -> None:
+    """Whatever is described in seconds takes a text too."""
+    plain = [name for name, meta in described(Config) if "seconds" in meta.description and meta.extra != DURATION]
+    assert plain == []
+
+
+def described(kind: type[Section]) -> Iterator[tuple[str, Meta]]:
+    for field in msgspec.structs.fields(kind):
+        inner = get_args(field.type)[0] if get_origin(field.type) is tuple else field.type
+        if isinstance(inner, type) and issubclass(inner, Section):
+            yield from described(inner)
+        for meta in getattr(field.type, "__metadata__", ()):
+            if isinstance(meta, Meta) and meta.description:
+                yield field.encode_name, meta

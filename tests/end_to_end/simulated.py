@@ -39,7 +39,7 @@ class Simulated:
     def start(self, subject: str = "old") -> None:
         """Start the service; returns when the configuration of this subject is in force."""
         self._process = subprocess.Popen(
-            [COMMAND, "run", "--simulate", *self._place()], stdout=subprocess.DEVNULL, stderr=self._log
+            [COMMAND, "run", "--simulate", *self.place], stdout=subprocess.DEVNULL, stderr=self._log
         )
         self.wait_for(subject)
 
@@ -112,10 +112,11 @@ class Simulated:
     def cli(self, *words: str) -> subprocess.CompletedProcess[str]:
         verb, *rest = words
         return subprocess.run(
-            [COMMAND, verb, *self._place(), *rest], capture_output=True, text=True, timeout=60, check=False
+            [COMMAND, verb, *self.place, *rest], capture_output=True, text=True, timeout=60, check=False
         )
 
-    def _place(self) -> list[str]:
+    @property
+    def place(self) -> list[str]:
         return ["--config", str(self.file), "--state-dir", str(self.folder / "state")]
 
 

@@ -15,6 +15,7 @@ from appliance.core.access.person import Person, Role, TokenOrigin, TokenRecord,
 from appliance.core.access.token_lifetime import Issuance
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code, Refused
+from appliance.core.text import clipped, unknown_text
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.authenticator import Authenticator
 from appliance.server.access.tokens import LONGEST_TTL_S, Grant, issue
@@ -131,9 +132,16 @@ class People:
         self._audit.record_change(actor, "token:make", now, {"id": token_id}, None, token_facts(record))
         return token
 
-    def revoke_token(self, token_id: str, actor: Actor, now: Moment) -> None:
-        """Revoke a token. An unknown one too: it may have been made before the list was kept."""
+    def revoke_token(self, token_id: str, actor: Actor, now: Moment, *, is_shown: bool = False) -> None:
+        """Revoke a token. Raises `Refused` for an id that no token has.
+
+        `is_shown`: the token itself was seen, so that there is one, even if it was made before the list was kept.
+        """
         known = next((token for token in self._store.tokens() if token.id == token_id), None)
+        if known is None and not is_shown:
+            raise Refused(
+                Code.BAD_REQUEST, f'there is no token "{clipped(token_id)}"; token:list shows which there are'
+            )
         end = now.wall + timedelta(seconds=LONGEST_TTL_S)
         unknown = TokenRecord(token_id, "unknown", Role.VIEWER, frozenset(), TokenOrigin.ISSUED, now.wall, end)
         self._store.revoke(known or unknown, now.wall)
@@ -143,7 +151,9 @@ class People:
     def _person(self, name: str) -> Person:
         known = self._store.person(name)
         if known is None:
-            raise Refused(Code.BAD_REQUEST, f'there is no person called "{name}"')
+            raise Refused(
+                Code.BAD_REQUEST, unknown_text("person called", name, (one.name for one in self._store.people()))
+            )
         return known[0]
 
     def _login_token(self, person: Person, token_id: str, session_s: float, now: Moment) -> str:

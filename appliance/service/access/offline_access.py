@@ -4,7 +4,6 @@ A user who can read the secret is the appliance's administrator already, and is 
 notices a change within a second. Nothing that the service needs for serving is imported.
 """
 
-import getpass
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from appliance.core.moment import Moment
 from appliance.server.access import AccessError, Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.people import People
-from appliance.service.access.own_token import load_secret
+from appliance.service.access.own_token import load_secret, user_name
 from appliance.system import passwords
 from appliance.system.device.clock import KernelClock, boot_id
 from appliance.system.passwords import PasswordsUnavailable
@@ -47,4 +46,4 @@ def now() -> Moment:
 
 def operator() -> Actor:
     """The user of the command line, for the audit trail."""
-    return Actor(f"cli:{getpass.getuser()}")
+    return Actor(f"cli:{user_name()}")

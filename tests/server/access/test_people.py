@@ -171,6 +171,20 @@ def test_a_revoked_token_is_disconnected_at_once_and_others_stay(server: Running
     assert admin.call("ip:list")["success"]
 
 
+def test_a_token_that_does_not_exist_is_not_said_to_be_revoked(admin: NodeClient) -> None:
+    answer = admin.call("token:revoke", {"id": "nonsense"})
+    assert (answer["success"], answer["code"]) == (False, "E_BAD_REQUEST")
+    assert 'there is no token "nonsense"' in answer["error"]
+    assert "revoke" not in str(admin.call("audit:get", {"action": "token:revoke"})["entries"])
+
+
+def test_a_person_for_a_department_that_does_not_exist_is_refused_with_those_that_do(admin: NodeClient) -> None:
+    argument = {"name": "ben", "password": "x" * 12, "role": "viewer", "departments": ["dept12"]}
+    answer = admin.call("user:add", argument)
+    assert answer["code"] == "E_UNKNOWN_DEPARTMENT"
+    assert "did you mean dept123?" in answer["error"]
+
+
 @pytest.mark.parametrize(
     "call", [("user:remove", {"name": "anna"}), ("user:password", {"name": "anna", "password": "x" * 12})]
 )

@@ -31,8 +31,12 @@ class Running:
         limits: dict[str, Any] | None = None,
         tls: bool = False,
         port: int = 0,
+        server: dict[str, Any] | None = None,
     ) -> None:
-        """`limits`: of the server, by default with all connections for one address, from which all tests connect."""
+        """`limits`: of the server, by default with all connections for one address, from which all tests connect.
+
+        `server`: the keys of its section.
+        """
         limits = {"connections_per_address": 1000, **(limits or {})}
         options = {
             "state_dir": str(state_dir),
@@ -41,6 +45,7 @@ class Running:
             "limits": limits,
             "tls": tls,
             "port": port,
+            "server": server or {},
         }
         self.log_path = state_dir / "log"
         with self.log_path.open("wb") as log:

@@ -30,6 +30,7 @@ PRINTS = {
     "analytics:subscribe": "Successfully subscribed",
     "ip:block": "2 blocked",
     "history:get": "[",
+    "token:renew": "Renewed: true",
 }
 
 # What a sample of a configuration leaves out because another sample has it.

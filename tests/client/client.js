@@ -13,7 +13,12 @@ let seen = since; // the number of the latest alert
 
 const tell = (fact) => process.stdout.write(JSON.stringify({ ...fact, at: Date.now() }) + '\n');
 
-const socket = io(url, { auth: since === null ? auth : (give) => give({ ...auth, since: seen }), ...options });
+// auth.tokens: one for each connection, the last one for all that follow.
+const tokens = auth.tokens ?? [];
+const credentials = () => (tokens.length ? { token: tokens.length > 1 ? tokens.shift() : tokens[0] } : auth);
+const isFixed = since === null && !tokens.length;
+const given = (give) => give(since === null ? credentials() : { ...credentials(), since: seen });
+const socket = io(url, { auth: isFixed ? auth : given, ...options });
 
 socket.io.on('open', () => {
   socket.io.engine.once('upgrade', (transport) => tell({ event: 'upgrade', data: transport.name }));

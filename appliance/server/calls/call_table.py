@@ -61,7 +61,7 @@ CALLS = {
     "firewall:release": Call(Nothing, Role.ADMIN, False, configuration.release, configuration.state, everywhere=True),
     "maintenance:start": Call(maintenance.StartArgument, Role.ADMIN, False, maintenance.start, maintenance.state),
     "maintenance:stop": Call(Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state),
-    "token:renew": Call(Nothing, Role.VIEWER, False, people.renew_token),
+    "token:renew": Call(people.RenewArgument, Role.VIEWER, False, people.renew_token),
     "token:revoke": Call(people.RevokeArgument, Role.VIEWER, False, people.revoke_token, revokes=True),
     "token:list": Call(Nothing, Role.ADMIN, False, people.list_tokens, everywhere=True),
     "user:password": Call(people.PasswordArgument, Role.VIEWER, False, people.set_password, revokes=True),

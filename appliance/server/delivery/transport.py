@@ -26,7 +26,9 @@ from engineio.packet import NOOP, PING, PONG, Packet
 from engineio.socket import Socket as Session
 from eventlet import wsgi
 from eventlet.hubs import get_hub
+from socketio.packet import CONNECT_ERROR
 
+from appliance.core.refusal import Code
 from appliance.core.text import clipped
 from appliance.server.delivery import websocket_frames
 from appliance.server.delivery.outbox import EventPacket, Outbox
@@ -52,6 +54,14 @@ class DirectServer(socketio.Server):  # type: ignore[misc]  # the library ships 
 
     def _engineio_server_class(self) -> type[engineio.Server]:
         return EngineServer
+
+    def _handle_connect(self, eio_sid: str, namespace: str | None, data: object) -> None:
+        if namespace in (None, NAMESPACE):
+            super()._handle_connect(eio_sid, namespace, data)
+            return
+        text = f'there is no namespace "{clipped(namespace)}": connect to the address without a path'
+        error = {"message": text, "data": {"code": Code.BAD_REQUEST}}
+        self._send_packet(eio_sid, self.packet_class(CONNECT_ERROR, data=error, namespace=namespace))
 
     def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         # A request holds on to its buffers, 30 kB; the session lives long and needs a few words of it.

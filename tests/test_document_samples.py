@@ -28,6 +28,7 @@ PRINTS = {
     "reconnect_attempt": "Connected with ID",
     "since": "security:incident",
     "analytics:subscribe": "Successfully subscribed",
+    "idempotencyKey": "2 Blocked at",
     "ip:block": "2 blocked",
     "history:get": "[",
     "token:renew": "Renewed: true",

@@ -1,6 +1,7 @@
 """The server: answers clients' calls and requests for pages, and ends sessions in time."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import eventlet
@@ -16,6 +17,7 @@ from appliance.server.calls.call_table import CALLS, carry_out
 from appliance.server.calls.context import Context
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.delivery.packets import LONGEST_MESSAGE_BYTES
+from appliance.server.delivery.repetition import Repetitions, split_key
 from appliance.server.engine_sessions import EngineSessions
 from appliance.server.http.listener import Listener
 from appliance.server.http.origins import AllowedOrigins
@@ -54,6 +56,7 @@ class Server:
         self._calls_of_address = RateLimit(of_address, MOST_CALLERS)
         backoff = LoginBackoff(BackoffRules())
         admission = TokenAdmission(services.authenticator, backoff)
+        self._repetitions = Repetitions()
         self._engine = EngineSessions(fanout.sio, limits, services.clock)
         self._sessions = ClientSessions(fanout, services, admission, self._engine)
         fanout.sio.on("*", self._call)
@@ -96,7 +99,13 @@ class Server:
         if wait_s:
             raise Refused(Code.RATE_LIMITED, f"too many calls; wait {max(0.1, wait_s):.1f} s before the next")
         self._services.authenticator.require_valid(session.grant, now)
-        return carry_out(event, arguments, context)
+        arguments, key = split_key(arguments)
+        work = partial(carry_out, event, arguments, context)
+        if event not in CALLS or not CALLS[event].once:
+            self._repetitions.forget_latest(session.sid)
+            return work()
+        sender = session.grant.subject, session.sid
+        return self._repetitions.once((event, arguments, key), sender, session.receipt, now.monotonic_s, work)
 
 
 def _listener(

@@ -16,6 +16,7 @@ from appliance.server.access import Grant
 from appliance.server.access.admission import TokenAdmission
 from appliance.server.acknowledgement import acknowledged, error_event
 from appliance.server.delivery.fanout import Fanout, room_for, room_of
+from appliance.server.delivery.outbox import Outbox, Receipt
 from appliance.server.delivery.transport import NAMESPACE
 from appliance.server.engine_sessions import EngineSessions
 from appliance.server.http.request_filter import Environ
@@ -46,6 +47,12 @@ class ClientSession:
     def actor(self) -> Actor:
         """The author of this client's changes, for the audit trail."""
         return Actor(self.grant.subject, self.grant.role, self.address)
+
+    def receipt(self) -> Receipt:
+        """Tells whether the client has what is sent to it next."""
+        session = self.fanout.sio.eio.sockets.get(self.eio_sid)
+        outbox: Outbox = Outbox() if session is None else session.queue  # nothing reaches a client that has left
+        return outbox.receipt()
 
     def take(self, grant: Grant, departments: Iterable[str]) -> None:
         """Go on with this grant, in the rooms of what it covers of these departments."""

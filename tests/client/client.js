@@ -28,6 +28,8 @@ socket.on('connect_error', (error) => tell({ event: 'connect_error', data: { mes
 socket.on('disconnect', (reason) => tell({ event: 'disconnect', data: reason }));
 socket.io.on('reconnect_attempt', (attempt) => tell({ event: 'reconnect_attempt', data: attempt }));
 
+if (options?.retries) socket.onAnyOutgoing((event, ...data) => tell({ event: 'sent', data: [event, ...data] }));
+
 const documented = [
   'usage:update',
   'quota:alert',
@@ -59,7 +61,9 @@ readline.createInterface({ input: process.stdin }).on('line', (line) => {
     return;
   }
   const args = order.code ? eval(order.code) : order.args;
-  if (order.id) {
+  if (order.id && options?.retries) {
+    socket.emit(order.emit, ...args, (error, response) => tell({ id: order.id, data: response ?? String(error) }));
+  } else if (order.id) {
     socket.emit(order.emit, ...args, (response) => tell({ id: order.id, data: response }));
   } else {
     socket.emit(order.emit, ...args);

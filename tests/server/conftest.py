@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -94,6 +95,14 @@ class Running:
         self._process.stdin.close()
         self._process.wait(20)
         self._process.stdout.close()
+
+    def pause(self) -> None:
+        """Suspend the process, as a computer that is too busy."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Resume it."""
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End it as in a crash."""

@@ -76,7 +76,7 @@ class Service:
         self._stopping = GreenEvent()
         self._is_ending = False
 
-    def run(self, listening_socket: Any) -> int:
+    def run(self, listening_sockets: Sequence[Any]) -> int:
         """Serve and step until a signal or a failure; returns the exit code."""
         sys.setswitchinterval(SWITCH_S)
         parts, now = self._appliance, self._clock()
@@ -86,7 +86,8 @@ class Service:
         self._obey_signals()
         parts.authentication.pairing.announce_code(now)
         loops = [eventlet.spawn(self._drive, row.name, partial(_repeat, row, self._clock)) for row in self._timetable()]
-        loops.append(eventlet.spawn(self._drive, "the server", partial(parts.server.serve, listening_socket)))
+        serves = [partial(parts.server.serve, one) for one in listening_sockets]
+        loops += [eventlet.spawn(self._drive, "the server", serve) for serve in serves]
         loops += self._serve_cut_off_page()
         self._supervisor.tell(READY)
         exit_code: int = self._stopping.wait()

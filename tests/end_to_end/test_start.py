@@ -189,6 +189,26 @@ def test_a_certificate_that_is_about_to_end_is_replaced_while_the_service_runs(c
         assert json.loads(run("status", *_place(config, state), "--json").stdout)["certificate"] != first
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1", "localhost", "::"])
+def test_localhost_is_served_whichever_address_it_leads_to(config: str, tmp_path: Path, host: str) -> None:
+    state, text = tmp_path / "state", Path(config).read_text()
+    port = int(next(line for line in text.splitlines() if line.startswith("port")).split()[-1])
+    Path(config).write_text(text.replace('host = "127.0.0.1"', f'host = "{host}"'))
+    with _running(config, state):
+        token = run("token", "--state-dir", str(state)).stdout.strip()
+        for address in ("127.0.0.1", "[::1]", "localhost"):
+            with NodeClient(f"http://{address}:{port}", token) as client:
+                client.wait_for("connect")
+        assert run("status", *_place(config, state)).returncode == 0
+
+
+def test_another_program_at_the_other_localhost_is_told_and_keeps_it(config: str, tmp_path: Path) -> None:
+    port = int(next(line for line in Path(config).read_text().splitlines() if line.startswith("port")).split()[-1])
+    with socket.create_server(("::1", port), family=socket.AF_INET6), _running(config, tmp_path / "state") as told:
+        assert f"127.0.0.1:{port}" in told
+        assert f"another program has port {port} on ::1" in (tmp_path / "log").read_text()
+
+
 def test_a_token_that_the_command_line_revokes_ends_a_connection(config: str, tmp_path: Path) -> None:
     state = tmp_path / "state"
     with _running(config, state) as told:

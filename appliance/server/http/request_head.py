@@ -17,7 +17,10 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110, section 5.6.2
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([!-~\x80-\xff]+) HTTP/([0-9])\.([0-9])\r?\n")
 _HEADER = re.compile(rb"(" + _TOKEN + rb"):([\t -~\x80-\xff]*)\r?\n")
 _ABSOLUTE = re.compile(r"(?:https?|wss?)://([^/?#]*)(.*)", re.IGNORECASE)
-_AUTHORITY = re.compile(r"(?:[A-Za-z0-9._~%!$&'()*+;=-]{0,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
+# A name, an address, or an IPv6 address without its brackets, as socket.io-client in Node sends it.
+_AUTHORITY = re.compile(
+    r"(?:[A-Za-z0-9._~%!$&'()*+;=-]{0,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?|[0-9A-Fa-f:.]{2,51}"
+)
 _LENGTH = re.compile(r"[0-9]{1,40}")  # a length beyond every limit is too large, not malformed
 
 

@@ -227,7 +227,9 @@ def test_a_malformed_host_in_a_whole_url_is_refused(shared: Running, authority: 
     assert ask(shared, f"GET http://{authority}/ HTTP/1.1\nHost: x").status == 400
 
 
-@pytest.mark.parametrize("host", ["localhost:5001", "[::1]:5001", "appliance.local", "192.168.1.2", "dash_board", ""])
+@pytest.mark.parametrize(
+    "host", ["localhost:5001", "[::1]:5001", "::1:5001", "appliance.local", "192.168.1.2", "dash_board", ""]
+)
 def test_every_name_of_the_appliance_is_a_good_host(shared: Running, host: str) -> None:
     assert ask(shared, f"GET / HTTP/1.1\nHost: {host}").status == 200
 

@@ -31,11 +31,12 @@ class Client:
         self._url = url
         self._token = token
         self._events: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
+        self._pinned = _pinned(certificate) if certificate else None
         self._socket = socketio.Client(
             reconnection_delay=1,
             reconnection_delay_max=5,
             randomization_factor=JITTER,
-            websocket_extra_options={"sslopt": {"context": _pinned(certificate)}} if certificate else {},
+            websocket_extra_options={"sslopt": {"context": self._pinned}} if self._pinned else {},
         )
         self._socket.on("*", self._receive)
         self._socket.on("connect_error", self._refused)
@@ -48,7 +49,8 @@ class Client:
         try:
             self._socket.connect(self._url, auth=self._credentials, transports=["websocket"], wait_timeout=CONNECT_S)
         except NoConnection as error:
-            why = self._refusal or f"{error}; is it running? Start it with: appliance run"
+            mismatch = self._pinned.mismatch if self._pinned else ""
+            why = self._refusal or mismatch or f"{error}; is it running? Start it with: appliance run"
             raise CallFailed(f"no service at {self._url}: {why}") from None
 
     def call(self, event: str, argument: object = None) -> dict[str, Any]:

@@ -112,6 +112,9 @@ class Hardware:
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
         return {name: {} for name in self._metered}
 
+    def unread(self) -> Mapping[str, Mapping[str, int]]:
+        return {}
+
     def presses(self) -> Sequence[Press]:
         return []
 

@@ -45,10 +45,12 @@ class ServerSection(Section, frozen=True, kw_only=True):
 
     `tls`: speak HTTPS, with the operator's `certificate` and `key`, or without these with the appliance's own.
     `hsts_max_age`: seconds during which browsers shall use nothing but HTTPS for this name; 0: no such header.
+    `origins`: of the web pages that may use the appliance beside its own; `None`: any may connect with a token.
     """
 
     host: kinds.Text = "0.0.0.0"  # noqa: S104  dashboards are on the LAN, which the appliance serves
     port: Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")] = 5001
+    origins: tuple[kinds.Origin, ...] | None = None  # the contract's own sample is a page served elsewhere
     tls: bool = False  # the contract's own sample connects with http
     certificate: kinds.Text | None = None
     key: kinds.Text | None = None

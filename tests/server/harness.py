@@ -16,7 +16,7 @@ import eventlet
 import msgspec
 
 from appliance import events
-from appliance.config import LimitsSection, parse
+from appliance.config import LimitsSection, ServerSection, parse
 from appliance.core.machine import Connection, Counters, Lights, Link, Position, Press
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.usage import Passed
@@ -112,6 +112,9 @@ class Hardware:
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
         return {name: {} for name in self._metered}
 
+    def unread(self) -> Mapping[str, Mapping[str, int]]:
+        return {}
+
     def presses(self) -> Sequence[Press]:
         return []
 
@@ -128,6 +131,7 @@ class Harness:
         position: Position,
         simulated: bool,
         limits: LimitsSection,
+        section: ServerSection,
         tls: Tls | None,
     ) -> None:
         self.offset_s = self.jumped_s = 0.0
@@ -180,7 +184,7 @@ class Harness:
             pairing=self.pairing,
             audit=audit,
         )
-        self.server = Server(fanout=fanout, services=services, limits=limits, tls=tls)
+        self.server = Server(fanout=fanout, services=services, limits=limits, section=section, tls=tls)
 
     def _access(self, state_dir: Path, audit: AuditRecords) -> tuple[Authenticator, People]:
         people_store = SqlitePeopleStore(state_dir / "people.sqlite3")
@@ -272,6 +276,7 @@ def main() -> None:
         Position(options["position"]),
         options["simulated"],
         limits,
+        ServerSection(**options["server"]),
         _tls(options),
     )
     listener = eventlet.listen(("127.0.0.1", options["port"]))

@@ -14,9 +14,10 @@ import logging
 import resource
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from socket import SHUT_RDWR
+from socket import SHUT_RDWR, SHUT_WR
 from typing import Any
 
 import eventlet
@@ -26,13 +27,17 @@ from eventlet.greenio import GreenSocket
 from appliance.core.access.client_address import client_network
 from appliance.core.text import clipped
 from appliance.server.http.request_filter import Environ
-from appliance.server.http.site import Application
+from appliance.server.http.request_head import RejectedRequest, read_head
+from appliance.server.http.site import HEADERS, TEXT, Application
 
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.1  # until a descriptor may be free again
 OTHER_DESCRIPTORS = 200  # open in the rest of the process: databases, netlink and capture sockets, threads
 STALL_S = 20.0  # an answer is given up when its receiver takes nothing of it for so long
+READ_BYTES = 4096
+LINGER_S = 1.0  # an answer that comes before the body's end is lost where the connection is closed with bytes unread
+LINGER_BYTES = 1 << 20  # then a client that still sends loses it after all
 KEPT_OF_REQUEST = ("appliance.session", "QUERY_STRING")  # by which `is_client` knows a session
 CLOSED = {errno.EBADF, errno.EINVAL}  # of `accept` on a listening socket that was closed
 
@@ -106,8 +111,44 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
         self._deadline = eventlet.Timeout(self._request_s, TimeoutError("the request did not arrive in time"))
         try:
             super().handle_one_request()
+            if self.close_connection and _has_unread_body(getattr(self, "environ", {})):
+                self._linger()
         finally:
             self._deadline.cancel()
+
+    def parse_request(self) -> bool:
+        """Read the head of a request; false: it was refused, and the connection ends."""
+        self.command, self.close_connection = "", True
+        try:
+            head = read_head(self.raw_requestline, self.rfile.fp.readline)
+        except RejectedRequest as rejected:
+            self._refuse(rejected)
+            return False
+        self.requestline = f"{head.method} {head.target} {head.version}"
+        self.command, self.path, self.request_version = head.method, head.target, head.version
+        self.headers, self.close_connection = head.headers, not head.keeps
+        return True
+
+    def _read_request_line(self) -> bytes:
+        """The first line of a request, after one empty line at most (RFC 9112, section 2.2)."""
+        line: bytes = super()._read_request_line()
+        return super()._read_request_line() if line in {b"\r\n", b"\n"} else line
+
+    def _refuse(self, rejected: RejectedRequest) -> None:
+        content = rejected.body.encode()
+        length, kind = ("Content-Length", str(len(content))), ("Content-Type", TEXT)
+        lines = [f"HTTP/1.1 {rejected.status}", *(f"{name}: {value}" for name, value in (kind, length, *HEADERS))]
+        self.wfile.write("\r\n".join([*lines, "Connection: close", "", ""]).encode() + content)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Let the client read the answer, although it may still be sending."""
+        left = LINGER_BYTES
+        with eventlet.Timeout(LINGER_S, False), suppress(OSError):  # the client is gone
+            self.wfile.flush()
+            self.request.shutdown(SHUT_WR)
+            while left > 0 and (data := self.request.recv(READ_BYTES)):
+                left -= len(data)
 
     def get_environ(self) -> Environ:
         """The request, with three functions for the application.
@@ -155,6 +196,15 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
         """Write one clipped line, at debug level."""
         log.debug("%s", clipped(format % args))
+
+
+def _has_unread_body(environ: Environ) -> bool:
+    source = environ.get("eventlet.input")
+    if source is None:
+        return False
+    if source.chunked_input:
+        return bool(source.chunk_length != 0)
+    return bool(source.position < (source.content_length or 0))
 
 
 class DebugLog:

@@ -1,7 +1,7 @@
 """Logs in with a password, and pairs the first administrator, over plain HTTP and without a token.
 
 The body is JSON and its type must say so: a browser lets a page of another site send that only with permission, which
-it does not get. There are no cookies, so a page of another site has no authority to borrow.
+only the listed origins get. There are no cookies, so a page of another site has no authority to borrow.
 """
 
 import math
@@ -106,7 +106,7 @@ def refusal(refused: Refused, *headers: tuple[str, str]) -> Answer:
 
 
 def _asked(environ: Environ, kind: type[S], needs: str) -> S:
-    if environ["REQUEST_METHOD"] != "POST" or environ.get("CONTENT_TYPE", "").partition(";")[0].strip() != JSON:
+    if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != JSON:
         raise Refused(Code.BAD_REQUEST, f"POST a JSON object here, {needs}, with Content-Type: {JSON}")
     try:
         return msgspec.json.decode(environ["wsgi.input"].read(), type=kind)

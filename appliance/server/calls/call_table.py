@@ -59,8 +59,10 @@ CALLS = {
     ),
     "config:confirm": Call(Nothing, Role.ADMIN, False, configuration.confirm, configuration.state, everywhere=True),
     "firewall:release": Call(Nothing, Role.ADMIN, False, configuration.release, configuration.state, everywhere=True),
-    "maintenance:start": Call(maintenance.StartArgument, Role.ADMIN, False, maintenance.start, maintenance.state),
-    "maintenance:stop": Call(Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state),
+    "maintenance:start": Call(
+        maintenance.StartArgument, Role.ADMIN, False, maintenance.start, maintenance.state, everywhere=True
+    ),
+    "maintenance:stop": Call(Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state, everywhere=True),
     "token:renew": Call(Nothing, Role.VIEWER, False, people.renew_token),
     "token:revoke": Call(people.RevokeArgument, Role.VIEWER, False, people.revoke_token, revokes=True),
     "token:list": Call(Nothing, Role.ADMIN, False, people.list_tokens, everywhere=True),

@@ -4,11 +4,12 @@ A method returns at once with what is known now, or with a value that says what 
 end the process. Where a method says so, it may take tens of milliseconds, and its caller runs it beside the event loop.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from appliance.core.access.audit_entry import AuditEntry, StoredEntry
+from appliance.core.access.login_queue import Waiting
 from appliance.core.access.person import Person, TokenRecord
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
@@ -275,7 +276,10 @@ class AuditStore(Protocol):
     def entries(
         self, most: int, before: int | None = None, who: str | None = None, action: str | None = None
     ) -> Sequence[StoredEntry]:
-        """At most so many entries, the newest first; `before`: only those older than the entry with this number."""
+        """At most so many entries, the newest first; `before`: only those older than the entry with this number.
+
+        Raises `Refused` (`E_MAINTENANCE`) where the medium cannot be read.
+        """
 
 
 class PeopleStore(Protocol):
@@ -325,13 +329,13 @@ class PeopleStore(Protocol):
 
 
 class PasswordHashing(Protocol):
-    """Hashes passwords; either method may take a second."""
+    """Hashes passwords, one at a time; either method may take a second, and as long again for each visitor before."""
 
     def hashed(self, password: str) -> str:
         """The hash of a new password. Raises `Refused`."""
 
-    def matches(self, password: str, password_hash: str) -> bool:
-        """Whether this is the password. Raises `Refused`."""
+    def matches(self, password: str, password_hash: str, visitor: Waiting, begin: Callable[[], None]) -> bool:
+        """Whether this is the password. Raises `Refused`, also what `begin` raises, called when it is their turn."""
 
 
 class ConfigFiles(Protocol):

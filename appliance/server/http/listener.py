@@ -1,8 +1,8 @@
 """Accepts connections, gives each request a deadline, and evicts strangers when all places are taken.
 
 A connection is a stranger's until its request belongs to a client that is logged in. When all places are taken, or all
-places of one network, the oldest connection of a stranger is evicted for the new one: so neither many connections nor
-slow ones keep others out. Clients that are logged in are never evicted.
+places of one network, the oldest connection of a stranger is evicted for the new one, from the network that has the
+most: so neither many connections nor slow ones keep others out. Clients that are logged in are never evicted.
 
 Uses `eventlet.wsgi`'s own handling of a connection (`Server.process_request`), but not its loop: that ends when a
 connection is reset before it is accepted or when descriptors run out, stops accepting at 1,024, and accepts as long as
@@ -13,6 +13,7 @@ import errno
 import logging
 import resource
 import socket
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -253,8 +254,12 @@ class Listener:
         return len(self) < self._most or self._evict(None)
 
     def _evict(self, network: str | None) -> bool:
-        """Evict the oldest connection of a stranger, of this network or of any (`None`); false: there is none."""
-        for connection in [one for one in self._strangers if network in (None, one.network)]:
+        """Evict the oldest connection of a stranger, of this network or of any (`None`); false: there is none.
+
+        Of any, those of the network with the most connections are the first, so that each keeps its share. A
+        connection that the application asks to keep (`appliance.keep`) is passed over.
+        """
+        while (connection := self._next_to_go(network)) is not None:
             if self._is_client(connection.environ):
                 del self._strangers[connection]
                 self._clients.add(connection)
@@ -264,6 +269,12 @@ class Listener:
             self.evicted += 1
             return True
         return False
+
+    def _next_to_go(self, network: str | None) -> ClientConnection | None:
+        strangers = Counter(one.network for one in self._strangers)
+        found = (one for one in self._strangers if network in (None, one.network))
+        found = (one for one in found if not one.environ.get("appliance.keep"))
+        return max(found, key=lambda one: strangers[one.network], default=None)  # the oldest of the most
 
     def _serve_one(self, server: Any, connection: ClientConnection, address: Any) -> None:
         try:

@@ -5,7 +5,8 @@ from typing import Any
 
 import eventlet
 
-from appliance.config import LimitsSection
+from appliance.config import LimitsSection, ServerSection
+from appliance.core.access.forwarded import is_trusted
 from appliance.core.access.login_backoff import BackoffRules, LoginBackoff
 from appliance.core.access.rate_limit import Rate, RateLimit
 from appliance.core.moment import Moment
@@ -17,6 +18,7 @@ from appliance.server.calls.context import Context
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.delivery.packets import LONGEST_MESSAGE_BYTES
 from appliance.server.engine_sessions import EngineSessions
+from appliance.server.http.forwarding import BehindProxies
 from appliance.server.http.listener import Listener
 from appliance.server.http.request_filter import RequestFilter
 from appliance.server.http.site import HttpSite, Page
@@ -28,6 +30,7 @@ from appliance.server.sessions import ClientSessions
 
 # An address may be that of many dashboards behind one NAT: this many times what one client may call.
 CALLS_OF_ADDRESS, CALLS_OF_ADDRESS_AT_ONCE = 5, 2.5
+DEFAULT_SERVER = ServerSection()
 MOST_CALLERS = 10_000  # clients or addresses at once, 100 bytes each
 
 
@@ -35,9 +38,15 @@ class Server:
     """Answers clients, and disconnects them in time."""
 
     def __init__(
-        self, *, fanout: Fanout, services: Services, limits: LimitsSection, tls: Tls | None, hsts_max_age: int = 0
+        self,
+        *,
+        fanout: Fanout,
+        services: Services,
+        limits: LimitsSection,
+        tls: Tls | None,
+        section: ServerSection = DEFAULT_SERVER,
     ) -> None:
-        """`tls`: `None` where HTTP is spoken; `hsts_max_age`: seconds of `Strict-Transport-Security`, 0 for none."""
+        """`tls`: `None` where HTTP is spoken."""
         self._fanout = fanout
         self._services = services
         calls_per_s, at_once = limits.calls_per_second, limits.calls_at_once
@@ -50,7 +59,7 @@ class Server:
         self._sessions = ClientSessions(fanout, services, admission, self._engine)
         fanout.sio.on("*", self._call)
         pages: dict[str, Page] = {}
-        self._listener = _listener(self._engine, pages, limits, tls, hsts_max_age)
+        self._listener = _listener(self._engine, pages, limits, tls, section)
         pages |= page_table(PageSources(services, fanout, admission, backoff, self._sessions, self._listener))
 
     def serve(self, listener: Any) -> None:
@@ -92,16 +101,18 @@ class Server:
 
 
 def _listener(
-    engine: EngineSessions, pages: dict[str, Page], limits: LimitsSection, tls: Tls | None, hsts_max_age: int
+    engine: EngineSessions, pages: dict[str, Page], limits: LimitsSection, tls: Tls | None, section: ServerSection
 ) -> Listener:
     # A dropped session may last for a while longer: an address may open as many as it may have in the time for a login.
     most = limits.connections_per_address
     request_filter = RequestFilter(LONGEST_MESSAGE_BYTES, Rate(most / limits.login_deadline, most))
+    proxies = tuple(one.network for one in section.trusted_proxies)
     return Listener(
-        HttpSite(engine.serve, request_filter, pages, hsts_max_age),
+        BehindProxies(HttpSite(engine.serve, request_filter, pages, section.hsts_max_age), proxies),
         connections=limits.connections,
         connections_per_network=limits.connections_per_address,
         request_s=limits.request_deadline,
         is_client=engine.is_logged_in,
+        is_proxy=lambda address: is_trusted(address, proxies),
         secure=tls.secure if tls else None,
     )

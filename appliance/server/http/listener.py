@@ -42,14 +42,18 @@ CLOSED = {errno.EBADF, errno.EINVAL}  # of `accept` on a listening socket that w
 class ClientConnection:
     """A connection: its socket, the network it comes from, and its latest request.
 
-    `forget`: frees its place. `break_off`: breaks it, once it is released to a WebSocket; `None`: it is not.
+    `peer`: the network of the other end, which may be a reverse proxy's. `forget`: frees its place. `attribute`: counts
+    it for another network while a request of a client behind a proxy is served; false: that one has too many.
+    `break_off`: breaks it, once it is released to a WebSocket; `None`: it is not.
     """
 
     socket: Any
     network: str  # of `client_network`: an IPv4 address, or the /64 of an IPv6 address
+    peer: str
     environ: Environ = field(default_factory=dict)
     greenlet: Any = None
     forget: Callable[[], None] = lambda: None
+    attribute: Callable[[str], bool] = lambda _: True
     break_off: Callable[[], None] | None = None
 
     def close(self) -> None:
@@ -109,18 +113,23 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
             super().handle_one_request()
         finally:
             self._deadline.cancel()
+            if self.conn_state[3].break_off is None:  # the next request through a proxy may be another client's
+                self.conn_state[3].attribute(self.conn_state[3].peer)
 
     def get_environ(self) -> Environ:
-        """The request, with three functions for the application.
+        """The request, with four functions for the application.
 
         `appliance.hang_up()` closes the connection after the answer instead of reading on. `appliance.take_time()`
         lifts the deadline. `appliance.release(break_off)` takes the connection out of HTTP: it returns the socket,
         which does not block, and a function to call when that socket is closed; `break_off` must break the connection.
+        `appliance.attribute(network)` counts the connection for this network until the request ends; false: it has too
+        many.
         """
         environ: Environ = super().get_environ()
         environ["appliance.hang_up"] = partial(setattr, self, "close_connection", True)
         environ["appliance.take_time"] = self._deadline.cancel
         environ["appliance.release"] = self._release
+        environ["appliance.attribute"] = self.conn_state[3].attribute
         self.conn_state[3].environ = environ
         return environ
 
@@ -177,23 +186,23 @@ class Listener:
         connections_per_network: int,
         request_s: float,
         is_client: Callable[[Environ], bool] = lambda _: False,
+        is_proxy: Callable[[str], bool] = lambda _: False,
         secure: Callable[[Any], Any] | None = None,
     ) -> None:
         """`request_s`: deadline of a request. `is_client`: whether a request belongs to a client that is logged in.
 
+        `is_proxy`: whether an address is that of a trusted reverse proxy, whose own connections have no limit.
         `secure`: does the TLS handshake of an accepted socket, returns the protected one; `None`: HTTP without TLS.
         """
         self._application = application
-        self._most = connections
-        self._most_per_network = connections_per_network
+        self._most, self._most_per_network = connections, connections_per_network
         self._request_s = request_s
-        self._is_client = is_client
+        self._is_client, self._is_proxy = is_client, is_proxy
         self._secure = secure
         self._strangers: dict[ClientConnection, None] = {}  # oldest first
         self._clients: set[ClientConnection] = set()
         self._counts: dict[str, int] = {}  # of the connections of each network
-        self.refused = 0  # connections, since the start
-        self.evicted = 0
+        self.refused = self.evicted = 0  # connections, since the start
 
     def __len__(self) -> int:
         """Number of open connections."""
@@ -235,23 +244,42 @@ class Listener:
 
     def _admit(self, server: Any, accepted: Any, address: Any) -> None:
         network = client_network(str(address[0]))
-        if not self._make_room(network):
+        most = self._most if self._is_proxy(str(address[0])) else self._most_per_network
+        if not self._make_room(network, most):
             self.refused += 1
             log.warning("%s: too many connections of clients; one more was refused", network)
             accepted.close()
             return
         accepted.settimeout(STALL_S)
-        connection = ClientConnection(accepted, network)
+        connection = ClientConnection(accepted, network, network)
         connection.forget = partial(self._forget, connection)
-        self._strangers[connection] = None
-        self._counts[network] = self._counts.get(network, 0) + 1
+        connection.attribute = partial(self._attribute, connection)
+        self._count(connection, network)
         connection.greenlet = eventlet.spawn(self._serve_one, server, connection, address)
 
-    def _make_room(self, network: str) -> bool:
+    def _make_room(self, network: str, most: int) -> bool:
         """Whether there is a place for one more connection of this network, if need be after an eviction."""
-        if self._counts.get(network, 0) >= self._most_per_network and not self._evict(network):
+        if self._counts.get(network, 0) >= most and not self._evict(network):
             return False
         return len(self) < self._most or self._evict(None)
+
+    def _attribute(self, connection: ClientConnection, network: str) -> bool:
+        """Count an open connection as a stranger's of this network; false: it has too many already."""
+        if network == connection.network:
+            return True
+        if connection not in self._strangers and connection not in self._clients:
+            return False  # it was evicted meanwhile
+        is_of_client = network != connection.peer
+        if is_of_client and self._counts.get(network, 0) >= self._most_per_network and not self._evict(network):
+            return False
+        self._forget(connection)
+        self._count(connection, network)
+        return True
+
+    def _count(self, connection: ClientConnection, network: str) -> None:
+        connection.network = network
+        self._strangers[connection] = None
+        self._counts[network] = self._counts.get(network, 0) + 1
 
     def _evict(self, network: str | None) -> bool:
         """Evict the oldest connection of a stranger, of this network or of any (`None`); false: there is none.

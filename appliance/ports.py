@@ -169,7 +169,7 @@ class Meters(Protocol):
 
 
 class Capture(Protocol):
-    """Captures the frames that a filter in the kernel passes: DNS answers, and TCP segments that open or refuse."""
+    """Captures the frames that a filter in the kernel passes: DNS answers, and what begins or ends TCP."""
 
     def attach(self, interfaces: Iterable[str]) -> None:
         """Listen on exactly these interfaces, as far as they exist; cheap when nothing changed."""

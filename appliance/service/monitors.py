@@ -88,6 +88,7 @@ def build_insight(base: Foundation, *, metering: Metering, enforcement: Enforcem
         registrable=PublicSuffixes(),
         metering=metering,
         blocking=enforcement,
+        neighbours=base.machine.neighbours,
         response=base.config.as_response(),
         publish=base.publish,
     )

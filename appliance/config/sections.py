@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 import appliance.config.values as kinds
 from appliance.core.access.person import Role
 from appliance.core.blocking.lists.parser import BlockList
+from appliance.core.blocking.protection import Protected
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.response import Response
 from appliance.core.machine import Position
@@ -46,6 +47,7 @@ class ServerSection(Section, frozen=True, kw_only=True):
     `tls`: speak HTTPS, with the operator's `certificate` and `key`, or without these with the appliance's own.
     `hsts_max_age`: seconds during which browsers shall use nothing but HTTPS for this name; 0: no such header.
     `origins`: of the web pages that may use the appliance beside its own; `None`: any may connect with a token.
+    `trusted_proxies`: reverse proxies that are believed when they say which client a request came from.
     """
 
     host: kinds.Text = "0.0.0.0"  # noqa: S104  dashboards are on the LAN, which the appliance serves
@@ -63,6 +65,7 @@ class ServerSection(Section, frozen=True, kw_only=True):
             extra=kinds.DURATION,
         ),
     ] = 0
+    trusted_proxies: tuple[kinds.Subnet, ...] = ()  # none: who is believed by mistake may pretend to be anyone
 
 
 class IssuerSection(Section, frozen=True, kw_only=True):
@@ -252,6 +255,14 @@ class Config(Section, frozen=True, kw_only=True):
         return Retention(
             department_days={step: kept[step.name.lower()] for step in DEPARTMENT_STEPS},
             host_days={step: kept[f"host_{step.name.lower()}"] for step in HOST_STEPS},
+        )
+
+    def as_protected(self) -> tuple[Protected, ...]:
+        """What is never blocked, as the core's values: a blocked reverse proxy would cut all dashboards off."""
+        proxies = [one.network for one in self.server.trusted_proxies if one.network.num_addresses == 1]
+        return (
+            *(Protected(one.network, "the configuration protects it") for one in self.protection.addresses),
+            *(Protected(network, "dashboards come through it: it is a trusted proxy") for network in proxies),
         )
 
     def as_response(self) -> Response | None:

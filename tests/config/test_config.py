@@ -342,3 +342,24 @@ def described(kind: type[Section]) -> Iterator[tuple[str, Meta]]:
         for meta in getattr(field.type, "__metadata__", ()):
             if isinstance(meta, Meta) and meta.description:
                 yield field.encode_name, meta
+
+
+@pytest.mark.parametrize(
+    ("trusted", "told"),
+    [
+        ("0.0.0.0/0", "everybody"),
+        ("::/0", "everybody"),
+        ("192.168.0.0/16", "pretend to be anyone"),
+        ("10.0.0.1/8", "host bits"),
+        ("proxy.example", "an address or a prefix"),
+    ],
+)
+def test_a_range_that_is_trusted_holds_proxies_and_nobody_else(trusted: str, told: str) -> None:
+    keys = f'[server]\ntrusted_proxies = ["{trusted}"]'
+    assert told in "\n".join(faults(department('subnets = ["192.168.1.0/24"]') + keys))
+
+
+def test_a_trusted_proxy_is_protected_and_may_be_in_a_department() -> None:
+    keys = '[server]\ntrusted_proxies = ["192.168.1.9", "10.8.0.0/24"]'
+    config = parse((department('subnets = ["192.168.1.0/24"]') + keys).encode(), "a.toml")
+    assert [str(one.network) for one in config.as_protected()] == ["192.168.1.9/32"]

@@ -26,6 +26,7 @@ from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
+from appliance.server.access.password_judge import PasswordJudge
 from appliance.server.access.people import People
 from appliance.server.app import Server
 from appliance.server.delivery.fanout import Fanout
@@ -189,7 +190,8 @@ class Harness:
     def _access(self, state_dir: Path, audit: AuditRecords) -> tuple[Authenticator, People]:
         people_store = SqlitePeopleStore(state_dir / "people.sqlite3")
         authenticator = Authenticator(load_secret(state_dir), {}, people_store, BOOT, self.now())
-        return authenticator, People(people_store, authenticator, GreenPasswordHashing(), audit)
+        judge = PasswordJudge(people_store, GreenPasswordHashing(), audit, audit.logins())
+        return authenticator, People(people_store, authenticator, judge, audit)
 
     def _machine(self) -> Machine:
         hardware = Hardware()

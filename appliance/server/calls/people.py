@@ -99,12 +99,12 @@ def remove_person(context: Context, asked: RemoveArgument) -> dict[str, Any]:
 
 def set_password(context: Context, asked: PasswordArgument) -> dict[str, Any]:
     """Set the caller's own password, or another person's."""
-    people, grant = context.services.people, context.caller.grant
+    people, actor, clock = context.services.people, context.caller.actor, context.services.clock
     if asked.name is None:
-        people.require_current_password(grant.subject, asked.current or "")
+        people.require_current_password(actor.who, asked.current or "", actor, clock)
     else:
         require_administrator(context)
-    people.set_password(asked.name or grant.subject, asked.password, context.caller.actor, context.services.clock)
+    people.set_password(asked.name or actor.who, asked.password, actor, clock)
     return {}
 
 

@@ -72,7 +72,7 @@ def test_the_names_of_a_hosts_file_are_its_entries() -> None:
 def test_hardware_addresses_and_names_are_entries() -> None:
     assert targets("02-00-5E-10-00-01\n*.bad.example\nmy-bad.example") == [
         "02:00:5e:10:00:01",
-        "bad.example",
+        "*.bad.example",
         "my-bad.example",
     ]
 

@@ -31,7 +31,8 @@ LONGEST_SHOWN = 60  # characters of a faulty entry: enough to find it
 class BlockList:
     """A configured list. `department`: `None` for all.
 
-    `duration_s`: how long an entry stays blocked after the last meaning that had it; 0: until a meaning without it.
+    `duration_s`: how long an entry stays blocked after the last reading that had it; 0: until a reading without it.
+    `confirm_reads`: the readings in a row for which a list that is doubted (`plausibility`) keeps its former entries.
     """
 
     name: str
@@ -39,6 +40,7 @@ class BlockList:
     refresh_s: float
     department: str | None = None
     duration_s: int = 0
+    confirm_reads: int = 0
 
     @property
     def origin(self) -> str:
@@ -64,7 +66,8 @@ class ListContents:
     """The content of a list. `targets`: as `parse_target` writes them, each once, in the list's order.
 
     `faults`: the first `MOST_REPORTED` of them; `fault_count`: all; `meaningless`: those of which nothing was used.
-    `trouble`: why this is no list at all, as a sentence for people; then there are no targets.
+    `trouble`: why this is no list at all, as a sentence for people; then there are no targets. `is_blank`: it has no
+    text.
     """
 
     targets: tuple[str, ...]
@@ -72,6 +75,7 @@ class ListContents:
     fault_count: int = 0
     meaningless: int = 0
     trouble: str | None = None
+    is_blank: bool = False
 
 
 def parse_list(content: bytes) -> ListContents:
@@ -84,7 +88,7 @@ def parse_list(content: bytes) -> ListContents:
                 break
     except NoList as why:
         return ListContents((), trouble=str(why))
-    return collected.contents()
+    return collected.contents() if text.strip() else ListContents((), is_blank=True)
 
 
 class _Collected:

@@ -152,7 +152,8 @@ class BlockListSection(Section, frozen=True, kw_only=True):
     """A block list that is maintained elsewhere. `department`: `None` for all.
 
     `refresh`: seconds between two reads; one costs nothing when the list is unchanged. `duration`: seconds that an
-    entry stays blocked after the last read that had it; 0: until a read does not have it.
+    entry stays blocked after the last read that had it; 0: until a read does not have it. `confirm_reads`: the reads in
+    a row for which a list that lost much, or mostly means nothing, keeps its former entries.
     """
 
     name: kinds.ListName
@@ -160,6 +161,9 @@ class BlockListSection(Section, frozen=True, kw_only=True):
     refresh: kinds.RefreshSeconds = 3600.0  # public lists change a few times a day
     department: kinds.DepartmentId | None = None
     duration: kinds.HoldSeconds = 0
+    # A day at the default refresh: people see the trouble in their working hours, and a server that was broken over
+    # night is mended.
+    confirm_reads: Annotated[int, Meta(ge=0, le=10_000, description="a whole number of reads up to 10000, or 0")] = 24
 
 
 class HistorySection(Section, frozen=True, kw_only=True):
@@ -273,7 +277,8 @@ class Config(Section, frozen=True, kw_only=True):
     def as_block_lists(self) -> tuple[BlockList, ...]:
         """The block lists, as the core's values."""
         return tuple(
-            BlockList(one.name, one.source, one.refresh, one.department, one.duration) for one in self.block_lists
+            BlockList(one.name, one.source, one.refresh, one.department, one.duration, one.confirm_reads)
+            for one in self.block_lists
         )
 
     def as_departments(self) -> tuple[Department, ...]:

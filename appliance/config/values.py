@@ -89,8 +89,8 @@ ListSource = Annotated[
     Meta(
         # No user and password: the URL appears in answers and in the log.
         pattern=r"^(/[^\x00-\x1f\x7f]{1,1000}"
-        r"|http://([A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?(/[!-~]{0,1000})?)$",
-        description='a file\'s absolute path, or a URL such as "http://192.168.1.2/list.txt"',
+        r"|https?://([A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?(/[!-~]{0,1000})?)$",
+        description='a file\'s absolute path, or a URL such as "https://192.168.1.2/list.txt"',
     ),
 ]
 RefreshSeconds = Annotated[

@@ -46,7 +46,7 @@ from appliance.service.monitors import (
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedUpstream
 from appliance.system import certificate
-from appliance.system.list_source import fetch
+from appliance.system.list_source import ListSource
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.audit_store import SqliteAuditStore
 from appliance.system.storage.config_files import ConfigFileWriter
@@ -80,7 +80,7 @@ quota.daily = "5 GiB"
 
 [[block_lists]]
 name = "bad"
-source = "{state_dir}/bad.txt"
+source = "{state_dir}/lists/bad.txt"
 refresh = 60
 
 [[block_lists]]
@@ -159,7 +159,10 @@ class Harness:
         )
         enforcement.restore(self.now())
         self.history = build_history(config=config, history_store=SqliteHistoryStore(state_dir / "history.db"))
-        self.lists = ListImports(config.as_block_lists(), enforcement, fetch, lambda work, *arguments: work(*arguments))
+        source = ListSource(state_dir / "lists")
+        self.lists = ListImports(
+            config.as_block_lists(), enforcement, source.fetch, lambda work, *arguments: work(*arguments)
+        )
         audit = AuditRecords(audit_store)
         authenticator, people = self._access(state_dir, audit)
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)

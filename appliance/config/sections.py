@@ -120,7 +120,10 @@ class QuotaSection(Section, frozen=True, kw_only=True):
 
 
 class DepartmentSection(Section, frozen=True, kw_only=True):
-    """A department. `exempt`: hosts and destinations that are neither counted nor blocked nor throttled by a quota."""
+    """A department. `exempt`: destinations with which traffic is neither counted nor blocked nor throttled by a quota.
+
+    `routers`: between the department's hosts and the interface, beside those that the routing table shows.
+    """
 
     id: kinds.DepartmentId
     interface: kinds.InterfaceName
@@ -128,6 +131,7 @@ class DepartmentSection(Section, frozen=True, kw_only=True):
     subnets: tuple[kinds.Subnet, ...] = ()
     line_rate: kinds.BitRate | None = None
     exempt: tuple[kinds.Subnet, ...] = ()
+    routers: tuple[kinds.Station, ...] = ()
     quota: QuotaSection = QuotaSection()
 
 
@@ -304,6 +308,7 @@ def _department(section: DepartmentSection) -> Department:
         line_rate_bps=section.line_rate,
         exempt=tuple(subnet.network for subnet in section.exempt),
         host_limits=replace(limits, bytes_by_kind=_limits(quota.hosts)),
+        routers=tuple(router.name for router in section.routers),
     )
 
 

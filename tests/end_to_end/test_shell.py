@@ -252,11 +252,13 @@ def test_the_start_is_told_to_a_program_as_one_object(tmp_path: Path) -> None:
         text = config_text("host").replace('host = "127.0.0.1"', f'host = "0.0.0.0"\nport = {port}')
         (tmp_path / "appliance.toml").write_text(text)
         words = [COMMAND, "run", "--simulate", "--json", *place]
-        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as program:
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
             assert program.stdout is not None
+            assert program.stderr is not None
             facts = json.loads(program.stdout.readline())
+            assert any("Pairing code" in line for line in program.stderr)  # it obeys signals by then
             program.terminate()
-            assert (program.stdout.read(), program.wait(20)) == ("", 0)
+            assert (program.communicate(timeout=20)[0], program.returncode) == ("", 0)
     assert (facts["simulated"], facts["state"]) == (True, str(tmp_path))
     expected = own_address(socket.AF_INET) or "127.0.0.1"
     assert facts["page"] == f"{reachable_url(expected, port)}/"

@@ -43,13 +43,14 @@ class Client:
         self._url = url
         self._token = token
         self._events: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
+        self._pinned = _pinned(certificate) if certificate else None
         self._socket = socketio.Client(
             logger=_SILENT,
             engineio_logger=_SILENT,
             reconnection_delay=1,
             reconnection_delay_max=5,
             randomization_factor=JITTER,
-            websocket_extra_options={"sslopt": {"context": _pinned(certificate)}} if certificate else {},
+            websocket_extra_options={"sslopt": {"context": self._pinned}} if self._pinned else {},
         )
         self._socket.on("*", self._receive)
         self._socket.on("connect_error", self._refused)
@@ -65,7 +66,9 @@ class Client:
             if self._refusal is not None:
                 message, code = self._refusal
                 raise CallFailed(f"the service at {self._url} refuses: {message}", code) from None
-            raise CallFailed(f"no service at {self._url}: {error}; is it running? {START}") from None
+            mismatch = self._pinned.mismatch if self._pinned else ""
+            why = mismatch or f"{error}; is it running? {START}"
+            raise CallFailed(f"no service at {self._url}: {why}") from None
 
     def call(self, event: str, argument: object = None) -> dict[str, Any]:
         """Make a call and wait for its acknowledgement. Raises `CallFailed` with the service's own words."""

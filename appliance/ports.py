@@ -4,11 +4,12 @@ A method returns at once with what is known now, or with a value that says what 
 end the process. Where a method says so, it may take tens of milliseconds, and its caller runs it beside the event loop.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from appliance.core.access.audit_entry import AuditEntry, StoredEntry
+from appliance.core.access.login_queue import Waiting
 from appliance.core.access.person import Person, TokenRecord
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
@@ -18,7 +19,7 @@ from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.protection import Protected
 from appliance.core.blocking.sets import BlockSet
 from appliance.core.kernel.nftables.elements import Bounds, Point
-from appliance.core.machine import Connection, Frame, Lights, Link, Press, Sighting, Vitals
+from appliance.core.machine import Connection, Frame, Lights, Link, Press, Sighting, Vitals, Vlan
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.history_series import Key, Series, Step
 from appliance.core.metering.meter import Plan, Reading
@@ -155,6 +156,9 @@ class Meters(Protocol):
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
         """The meters of hosts, by department and address; takes tens of microseconds for each host."""
 
+    def unread(self) -> Mapping[str, Mapping[str, int]]:
+        """By interface, the bytes of frames whose addresses no rule can read, by kind (`PPPoE`, ...)."""
+
     def refused(self) -> int:
         """Packets that were turned away because a quota was used up, since the meters were first made."""
 
@@ -168,10 +172,10 @@ class Meters(Protocol):
 
 
 class Capture(Protocol):
-    """Captures the frames that a filter in the kernel passes: DNS answers, and TCP segments that open or refuse."""
+    """Captures the frames that a filter in the kernel passes: DNS answers, and what begins or ends TCP."""
 
-    def attach(self, interfaces: Iterable[str]) -> None:
-        """Listen on exactly these interfaces, as far as they exist; cheap when nothing changed."""
+    def attach(self, interfaces: Iterable[str], vlans: Iterable[Vlan | None] = ()) -> None:
+        """Listen on exactly these interfaces, as far as they exist; cheap when nothing changed. `vlans`: theirs."""
 
     def frames(self) -> Sequence[Frame]:
         """Frames since the previous call, at most 64, so that a busy line cannot starve other work."""
@@ -275,7 +279,10 @@ class AuditStore(Protocol):
     def entries(
         self, most: int, before: int | None = None, who: str | None = None, action: str | None = None
     ) -> Sequence[StoredEntry]:
-        """At most so many entries, the newest first; `before`: only those older than the entry with this number."""
+        """At most so many entries, the newest first; `before`: only those older than the entry with this number.
+
+        Raises `Refused` (`E_MAINTENANCE`) where the medium cannot be read.
+        """
 
 
 class PeopleStore(Protocol):
@@ -325,13 +332,13 @@ class PeopleStore(Protocol):
 
 
 class PasswordHashing(Protocol):
-    """Hashes passwords; either method may take a second."""
+    """Hashes passwords, one at a time; either method may take a second, and as long again for each visitor before."""
 
     def hashed(self, password: str) -> str:
         """The hash of a new password. Raises `Refused`."""
 
-    def matches(self, password: str, password_hash: str) -> bool:
-        """Whether this is the password. Raises `Refused`."""
+    def matches(self, password: str, password_hash: str, visitor: Waiting, begin: Callable[[], None]) -> bool:
+        """Whether this is the password. Raises `Refused`, also what `begin` raises, called when it is their turn."""
 
 
 class ConfigFiles(Protocol):

@@ -62,12 +62,12 @@ def apply(paths: Paths, file: Path, as_json: bool) -> None:
     client's config:confirm or a short press of the button. A power cut before that undoes it.
     """
     from appliance.cli.tables import wait_for_trial
-    from appliance.config import load
+    from appliance.config import load_text
 
     with explained_failures():
-        load(file)  # so that its faults are reported with this file's name
+        text = load_text(file)  # so that its faults are reported with this file's name
     with connected_client(paths) as client:
-        client.call("config:apply", {"text": file.read_text(encoding="utf-8")})
+        client.call("config:apply", {"text": text})
     remaining_s = wait_for_trial(lambda: options.connection(paths), STARTED_WITHIN_S)
     if remaining_s is None:
         fail("the new configuration did not start, and the former is in force again; the service's log says why")

@@ -95,11 +95,17 @@ def _health(payload: Payload) -> str:
     return f"cpu {cpu['usage']:.0f} % ({heat}), {', '.join(shown)}"
 
 
+def _incident(payload: Payload) -> str:
+    incident = payload["incident"]
+    why = f" (not blocked: {incident['notBlocked']})" if "notBlocked" in incident else ""
+    return f"{payload['severity']} {incident['type']} by {incident['source']}: {incident['details']}{why}"
+
+
 _SENTENCES: dict[str, Callable[[Payload], str]] = {
     "usage:update": _usage,
     "quota:alert": _alert,
     "quota:host": lambda payload: f"{payload['host']} {_alert(payload)}",
-    "security:incident": "{severity} {incident[type]} by {incident[source]}: {incident[details]}".format_map,
+    "security:incident": _incident,
     "department:status": _status,
     "ip:blocked": _blocked,
     "ip:unblocked": "{ip[address]}: {ip[reason]}".format_map,

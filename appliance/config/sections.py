@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 import appliance.config.values as kinds
 from appliance.core.access.person import Role
 from appliance.core.blocking.lists.parser import BlockList
+from appliance.core.blocking.protection import Protected
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.response import Response
 from appliance.core.machine import Position
@@ -27,10 +28,17 @@ SectionT = TypeVar("SectionT", bound=Section)
 
 
 class ApplianceSection(Section, frozen=True, kw_only=True):
-    """The appliance's position in the network, and the time zone whose midnight begins a quota day."""
+    """The appliance's position in the network, and the time zone whose midnight begins a quota day.
+
+    `unclaimed`: what happens to traffic at a shared interface that is no department's. `encapsulated`: what happens to
+    frames whose addresses no rule can read. Both pass by default, counted and shown: a new appliance must not cut off
+    what worked before it.
+    """
 
     position: Position
     timezone: ZoneInfo = ZoneInfo("UTC")
+    unclaimed: kinds.Passage = "pass"
+    encapsulated: kinds.Passage = "pass"
 
 
 class ServerSection(Section, frozen=True, kw_only=True):
@@ -38,10 +46,13 @@ class ServerSection(Section, frozen=True, kw_only=True):
 
     `tls`: speak HTTPS, with the operator's `certificate` and `key`, or without these with the appliance's own.
     `hsts_max_age`: seconds during which browsers shall use nothing but HTTPS for this name; 0: no such header.
+    `origins`: of the web pages that may use the appliance beside its own; `None`: any may connect with a token.
+    `trusted_proxies`: reverse proxies that are believed when they say which client a request came from.
     """
 
     host: kinds.Text = "0.0.0.0"  # noqa: S104  dashboards are on the LAN, which the appliance serves
     port: Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")] = 5001
+    origins: tuple[kinds.Origin, ...] | None = None  # the contract's own sample is a page served elsewhere
     tls: bool = False  # the contract's own sample connects with http
     certificate: kinds.Text | None = None
     key: kinds.Text | None = None
@@ -54,6 +65,7 @@ class ServerSection(Section, frozen=True, kw_only=True):
             extra=kinds.DURATION,
         ),
     ] = 0
+    trusted_proxies: tuple[kinds.Subnet, ...] = ()  # none: who is believed by mistake may pretend to be anyone
 
 
 class IssuerSection(Section, frozen=True, kw_only=True):
@@ -243,6 +255,14 @@ class Config(Section, frozen=True, kw_only=True):
         return Retention(
             department_days={step: kept[step.name.lower()] for step in DEPARTMENT_STEPS},
             host_days={step: kept[f"host_{step.name.lower()}"] for step in HOST_STEPS},
+        )
+
+    def as_protected(self) -> tuple[Protected, ...]:
+        """What is never blocked, as the core's values: a blocked reverse proxy would cut all dashboards off."""
+        proxies = [one.network for one in self.server.trusted_proxies if one.network.num_addresses == 1]
+        return (
+            *(Protected(one.network, "the configuration protects it") for one in self.protection.addresses),
+            *(Protected(network, "dashboards come through it: it is a trusted proxy") for network in proxies),
         )
 
     def as_response(self) -> Response | None:

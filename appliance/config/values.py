@@ -59,6 +59,8 @@ DepartmentId = Annotated[
     ),
 ]
 
+# What happens to packets that no rule can tell apart.
+Passage = Annotated[Literal["pass", "block"], Meta(description='"pass" or "block"')]
 IssuerAlgorithm = Annotated[Literal["RS256", "EdDSA"], Meta(description='one of "RS256", "EdDSA"')]
 RoleWords = Annotated[
     dict[str, Role],
@@ -69,6 +71,14 @@ DepartmentWords = Annotated[
     Meta(min_length=1, max_length=256, description='a table of the issuer\'s words, such as { Radiology = "dept123" }'),
 ]
 
+Origin = Annotated[
+    str,
+    Meta(
+        max_length=300,
+        pattern=r"^[A-Za-z][A-Za-z0-9+.-]{0,31}://([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$",
+        description='a page\'s origin as browsers name it, without a path, such as "https://dash.example:8443"',
+    ),
+]
 
 ListName = Annotated[
     str,

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from errno import EADDRINUSE
 from pathlib import Path
 from socket import AF_INET, AF_INET6
 from time import monotonic
@@ -28,6 +29,7 @@ log = logging.getLogger("appliance")
 
 TRIAL_VARIABLE = "APPLIANCE_TRIAL"  # by it, a process hands the configuration trial on to the program that replaces it
 EXIT_FAILED = 1
+LOCAL_HOSTS = frozenset({"0.0.0.0", "127.0.0.1", "localhost"})  # noqa: S104  of IPv4, `localhost` among them
 
 
 def run(config_file: Path | None, state_dir: Path, *, simulate: bool, show: Callable[[Announcement], None]) -> int:
@@ -69,7 +71,8 @@ def _serve(
     config, origin = _config(config_file, content, simulate)
     for handler in logging.getLogger().handlers:
         handler.addFilter(LogRateLimit())
-    listening_socket = _listen(config.server.host, config.server.port)
+    listening_sockets = [_listen(config.server.host, config.server.port)]
+    listening_sockets += _listen_beside(config.server.host, config.server.port)
     try:
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
@@ -79,7 +82,7 @@ def _serve(
     machine = simulated_machine(config) if simulate else _open_real_machine(config, state_dir)
     appliance = build_appliance(config=config, machine=machine, state_dir=state_dir, trial=trial)
     show(announcement(appliance, origin, state_dir))
-    return Service(appliance).run(listening_socket)
+    return Service(appliance).run(listening_sockets)
 
 
 def _open_real_machine(config: Config, state_dir: Path) -> Machine:
@@ -115,3 +118,15 @@ def _listen(host: str, port: int) -> Any:
         return eventlet.listen((host, port), family, backlog=BACKLOG)
     except OSError as error:
         raise CannotStart(f"port {port} on {host} cannot be used: {error.strerror}") from None
+
+
+def _listen_beside(host: str, port: int) -> list[Any]:
+    """A socket at ::1 beside an address that serves `localhost`: that name may lead there first, or only there."""
+    if host not in LOCAL_HOSTS:
+        return []
+    try:
+        return [eventlet.listen(("::1", port), AF_INET6, backlog=BACKLOG, reuse_port=False)]
+    except OSError as error:
+        if error.errno == EADDRINUSE:
+            log.warning("another program has port %d on ::1, and may answer those who ask for localhost", port)
+        return []  # or there is no IPv6, and localhost is 127.0.0.1

@@ -18,12 +18,12 @@ PATIENCE_S = 30
 class Simulated:
     """A simulated service with a configuration file of its own."""
 
-    def __init__(self, folder: Path, extra: str = "") -> None:
-        """`extra`: text to add to the configuration."""
+    def __init__(self, folder: Path, extra: str = "", server: str = "") -> None:
+        """`extra`: text to add to the configuration; `server`: keys of its `[server]`."""
         self.folder = folder
         self._reserved = reserve_port()
         self.port = self._reserved.getsockname()[1]
-        self._extra = extra
+        self._extra, self._server = extra, server
         self.file = folder / "appliance.toml"
         self.file.write_text(self.text("old"))
         self.file.chmod(0o640)
@@ -33,7 +33,7 @@ class Simulated:
 
     def text(self, subject: str) -> str:
         """A configuration that differs from others by its protected address."""
-        server = f'[server]\nhost = "127.0.0.1"\nport = {self.port}\n'
+        server = f'[server]\nhost = "127.0.0.1"\nport = {self.port}\n{self._server}\n'
         return f'{CONFIG}\n{server}[protection]\naddresses = ["{_address(subject)}"]\n{self._extra}'
 
     def start(self, subject: str = "old") -> None:

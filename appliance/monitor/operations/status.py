@@ -126,6 +126,7 @@ class StatusMonitor:
             enforced=enforced,
             frames_lost=frames_lost,
             troubles=troubles,
+            strangers=tuple(self._metering.lines.strangers(department.id)),
             quotas_exceeded=self._metering.exceeded_kinds(department.id),
             utilization=self._metering.lines.utilization(department.id),
             open_incidents=self._insight.open_incidents(department.id),

@@ -17,7 +17,7 @@ AT_ONCE = 5000  # targets of one call, which is one transaction: as many as the 
 file_option = click.option(
     "--file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A list instead of an address: plain, hosts file, CSV, JSON lines or nftables.",
+    help="A list instead of an address, in any of the usual forms.",
 )
 
 
@@ -139,10 +139,12 @@ def _calls(address: str | None, file: Path | None) -> list[dict[str, Any]]:
     if len(content) > LARGEST_BYTES:
         fail(f"{file}: larger than {LARGEST_BYTES >> 20} MiB; split it")
     contents = parse_list(content)
+    if contents.trouble is not None:
+        fail(f"{file}: {contents.trouble}")
     for fault in contents.faults:
-        note(f"{file}:{fault.line}: passed over: {fault.text}: {fault.why}")
+        note(f"{file}:{fault.line}: {fault.text}: {fault.why}")
     if contents.fault_count > len(contents.faults):
-        note(f"{file}: {contents.fault_count - len(contents.faults)} more lines passed over")
+        note(f"{file}: {contents.fault_count - len(contents.faults)} more lines of this kind")
     if not contents.targets:
         fail(f"{file}: no entry can be blocked")
     targets = list(contents.targets)

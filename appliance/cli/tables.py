@@ -65,9 +65,9 @@ def lists_text(found: list[Payload]) -> str:
     for one in found:
         name = one["name"]
         parts += [f"{name}: not up to date: {one['trouble']}"] if one["trouble"] else []
-        parts += [f"{name}:{fault['line']}: passed over: {fault['text']}: {fault['why']}" for fault in one["faults"]]
+        parts += [f"{name}:{fault['line']}: {fault['text']}: {fault['why']}" for fault in one["faults"]]
         more = one["faultCount"] - len(one["faults"])
-        parts += [f"{name}: {more} more lines passed over"] if more else []
+        parts += [f"{name}: {more} more lines of which something is not used"] if more else []
         parts += [f"{name}: {left['address']} is not blocked: {left['why']}" for left in one["objections"]]
         more = one["objectionCount"] - len(one["objections"])
         parts += [f"{name}: {more} more are not blocked"] if more else []

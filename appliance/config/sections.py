@@ -120,7 +120,10 @@ class QuotaSection(Section, frozen=True, kw_only=True):
 
 
 class DepartmentSection(Section, frozen=True, kw_only=True):
-    """A department. `exempt`: hosts and destinations that are neither counted nor blocked nor throttled by a quota."""
+    """A department. `exempt`: destinations with which traffic is neither counted nor blocked nor throttled by a quota.
+
+    `routers`: between the department's hosts and the interface, beside those that the routing table shows.
+    """
 
     id: kinds.DepartmentId
     interface: kinds.InterfaceName
@@ -128,6 +131,7 @@ class DepartmentSection(Section, frozen=True, kw_only=True):
     subnets: tuple[kinds.Subnet, ...] = ()
     line_rate: kinds.BitRate | None = None
     exempt: tuple[kinds.Subnet, ...] = ()
+    routers: tuple[kinds.Station, ...] = ()
     quota: QuotaSection = QuotaSection()
 
 
@@ -152,7 +156,8 @@ class BlockListSection(Section, frozen=True, kw_only=True):
     """A block list that is maintained elsewhere. `department`: `None` for all.
 
     `refresh`: seconds between two reads; one costs nothing when the list is unchanged. `duration`: seconds that an
-    entry stays blocked after the last read that had it; 0: until a read does not have it.
+    entry stays blocked after the last read that had it; 0: until a read does not have it. `confirm_reads`: the reads in
+    a row for which a list that lost much, or mostly means nothing, keeps its former entries.
     """
 
     name: kinds.ListName
@@ -160,6 +165,9 @@ class BlockListSection(Section, frozen=True, kw_only=True):
     refresh: kinds.RefreshSeconds = 3600.0  # public lists change a few times a day
     department: kinds.DepartmentId | None = None
     duration: kinds.HoldSeconds = 0
+    # A day at the default refresh: people see the trouble in their working hours, and a server that was broken over
+    # night is mended.
+    confirm_reads: Annotated[int, Meta(ge=0, le=10_000, description="a whole number of reads up to 10000, or 0")] = 24
 
 
 class HistorySection(Section, frozen=True, kw_only=True):
@@ -273,7 +281,8 @@ class Config(Section, frozen=True, kw_only=True):
     def as_block_lists(self) -> tuple[BlockList, ...]:
         """The block lists, as the core's values."""
         return tuple(
-            BlockList(one.name, one.source, one.refresh, one.department, one.duration) for one in self.block_lists
+            BlockList(one.name, one.source, one.refresh, one.department, one.duration, one.confirm_reads)
+            for one in self.block_lists
         )
 
     def as_departments(self) -> tuple[Department, ...]:
@@ -299,6 +308,7 @@ def _department(section: DepartmentSection) -> Department:
         line_rate_bps=section.line_rate,
         exempt=tuple(subnet.network for subnet in section.exempt),
         host_limits=replace(limits, bytes_by_kind=_limits(quota.hosts)),
+        routers=tuple(router.name for router in section.routers),
     )
 
 

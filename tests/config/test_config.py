@@ -230,19 +230,20 @@ def block_list(extra: str) -> str:
 def test_a_block_list_needs_a_name_and_a_source() -> None:
     [known] = parse(block_list('name = "bad"\nsource = "/etc/bad.txt"').encode(), "a.toml").as_block_lists()
     assert (known.origin, known.refresh_s, known.department, known.duration_s) == ("list:bad", 3600, None, 0)
+    assert known.confirm_reads == 24
     assert any("block_lists[1].source: missing" in line for line in faults(block_list('name = "bad"')))
 
 
 @pytest.mark.parametrize(
-    "source", ["bad.txt", "https://a/b", "http://", "http://user:word@a/b", "http://a/b c", "ftp://a/b", "file:///a"]
+    "source", ["bad.txt", "https://", "http://", "http://user:word@a/b", "http://a/b c", "ftp://a/b", "file:///a"]
 )
-def test_a_list_comes_from_an_absolute_path_or_plain_http(source: str) -> None:
+def test_a_list_comes_from_an_absolute_path_or_http(source: str) -> None:
     [line] = faults(block_list(f'name = "bad"\nsource = "{source}"'))
     assert "block_lists[1].source" in line
 
 
 @pytest.mark.parametrize(
-    "source", ["http://192.168.1.2/a.txt", "http://[fd00::1]:8080/a?b=c", "http://lists.lan", "/a b"]
+    "source", ["http://192.168.1.2/a.txt", "http://[fd00::1]:8080/a?b=c", "https://lists.lan", "/a b"]
 )
 def test_every_notation_of_a_source_is_accepted(source: str) -> None:
     parse(block_list(f'name = "bad"\nsource = "{source}"').encode(), "a.toml")

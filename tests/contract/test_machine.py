@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.core.blocking.targets import Scope
 from appliance.core.machine import Light, Lights, Press
 from appliance.core.traffic.dns import answer_in
 from appliance.core.traffic.packet import FIN, decode
@@ -167,6 +168,14 @@ def test_a_denied_name_and_all_below_it_is_refused_to_the_department_until_its_t
     assert [rig.is_refused(name) for name in asked] == [True, True, True, False, False, False]
     rig.until(lambda: not rig.is_refused("two.test"))
     assert rig.is_refused("one.test")
+
+
+def test_a_name_alone_or_only_what_is_below_it_is_refused_where_the_denial_says_so(rig: Rig) -> None:
+    alone, below = denials("alone.test", "below.test")
+    wanted = [alone._replace(scope=Scope.ITSELF), below._replace(scope=Scope.BELOW)]
+    assert rig.dns_filter.replace_denials([place(rig.interface)], wanted, 0.0) is None
+    asked = ("alone.test", "www.alone.test", "below.test", "www.below.test", "a.b.below.test")
+    assert [rig.is_refused(name) for name in asked] == [True, False, False, True, True]
 
 
 def test_a_change_of_what_is_denied_leaves_the_rest_and_needs_something_that_stands(rig: Rig) -> None:

@@ -17,7 +17,7 @@ import msgspec
 
 from appliance import events
 from appliance.config import LimitsSection, ServerSection, parse
-from appliance.core.machine import Connection, Counters, Lights, Link, Position, Press
+from appliance.core.machine import Connection, Counters, Lights, Link, Position, Press, Sighting
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
@@ -46,7 +46,7 @@ from appliance.service.monitors import (
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedUpstream
 from appliance.system import certificate
-from appliance.system.list_source import fetch
+from appliance.system.list_source import ListSource
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.audit_store import SqliteAuditStore
 from appliance.system.storage.config_files import ConfigFileWriter
@@ -80,7 +80,7 @@ quota.daily = "5 GiB"
 
 [[block_lists]]
 name = "bad"
-source = "{state_dir}/bad.txt"
+source = "{state_dir}/lists/bad.txt"
 refresh = 60
 
 [[block_lists]]
@@ -115,6 +115,15 @@ class Hardware:
 
     def unread(self) -> Mapping[str, Mapping[str, int]]:
         return {}
+
+    def newcomers(self) -> Mapping[str, int]:
+        return {}
+
+    def make_room(self, used: Mapping[str, Mapping[str, int]]) -> Mapping[str, Sequence[str]]:
+        return {}
+
+    def sightings(self) -> Sequence[Sighting]:
+        return []
 
     def presses(self) -> Sequence[Press]:
         return []
@@ -159,7 +168,10 @@ class Harness:
         )
         enforcement.restore(self.now())
         self.history = build_history(config=config, history_store=SqliteHistoryStore(state_dir / "history.db"))
-        self.lists = ListImports(config.as_block_lists(), enforcement, fetch, lambda work, *arguments: work(*arguments))
+        source = ListSource(state_dir / "lists")
+        self.lists = ListImports(
+            config.as_block_lists(), enforcement, source.fetch, lambda work, *arguments: work(*arguments)
+        )
         audit = AuditRecords(audit_store)
         authenticator, people = self._access(state_dir, audit)
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)

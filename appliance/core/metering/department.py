@@ -15,8 +15,9 @@ UNLIMITED = Limits({})
 class Department:
     """One department as configured. `subnets`: empty where the department is everything at its interface.
 
-    `line_rate_bps`: `None`: the link's negotiated speed. `exempt`: hosts and destinations whose traffic is neither
-    counted nor limited. `host_limits`: those of each of its hosts by itself.
+    `line_rate_bps`: `None`: the link's negotiated speed. `exempt`: destinations with which traffic is neither
+    counted nor limited. `host_limits`: those of each of its hosts by itself. `routers`: MAC or IP addresses of routers
+    between the department's hosts and the interface.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Department:
     line_rate_bps: int | None = None
     exempt: tuple[Network, ...] = ()
     host_limits: Limits = UNLIMITED
+    routers: tuple[str, ...] = ()
 
 
 def claims_of(departments: Sequence[Department], facing: Facing) -> Mapping[str, tuple[Network, ...]]:

@@ -23,6 +23,7 @@ _ESCAPED = re.compile(r"_([0-9a-f]{2})")
 
 ACCEPT: Mapping[str, Any] = {"accept": None}
 DROP: Mapping[str, Any] = {"drop": None}
+RETURN: Mapping[str, Any] = {"return": None}
 COUNT: Mapping[str, Any] = {"counter": None}
 
 

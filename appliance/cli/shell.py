@@ -7,6 +7,7 @@ it, 130 after Ctrl-C, and 141 where the reader of the output has gone away (`app
 import json
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -54,6 +55,8 @@ class Verbs(click.Group):
     def main(self, args: Any = None, *others: Any, **options: Any) -> NoReturn:
         """Run the verb that the words name, and exit."""
         words = sys.argv[1:] if args is None else list(args)
+        # The appliance is built on eventlet; its authors' advice against new use helps no operator.
+        warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows "°C" somehow

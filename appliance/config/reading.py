@@ -17,11 +17,12 @@ from msgspec import Meta
 
 from appliance.config.contradictions import contradictions
 from appliance.config.sections import Config, Section, SectionT
-from appliance.config.values import BitRate, Bytes, Subnet, from_text
+from appliance.config.values import BitRate, Bytes, Subnet, from_text, without_units
 from appliance.core.access.person import Role
 from appliance.core.detection.incident import Severity
 from appliance.core.machine import Position
 from appliance.core.metering.quota import Action
+from appliance.core.text import AS_ITS_USER
 
 LARGEST_FILE_BYTES = 1 << 20  # 64 departments with all their keys are 20 kB
 LONGEST_SHOWN = 60  # of a wrong value, in an error: enough to recognise it
@@ -48,7 +49,8 @@ def _content(path: Path) -> bytes:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        advice = f"; {AS_ITS_USER}" if isinstance(error, PermissionError) else ""
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}{advice}") from None
     if len(content) > LARGEST_FILE_BYTES:
         raise ConfigError(f"{path}: larger than {LARGEST_FILE_BYTES} bytes, which no configuration is")
     return content
@@ -131,7 +133,7 @@ def _value(kind: Any, found: object, key: str, problems: list[str]) -> Any:
         entry_kind = get_args(kind)[0]
         return tuple(_value(entry_kind, entry, f"{key}[{i}]", problems) for i, entry in enumerate(found, 1))
     try:
-        return msgspec.convert(found, kind, dec_hook=from_text)
+        return msgspec.convert(without_units(kind, found), kind, dec_hook=from_text)
     except msgspec.ValidationError:
         problems.append(f"{key}: found {_short(found)}; allowed: {_allowed(kind)}")
         return None

@@ -7,6 +7,7 @@ from typing import Any
 import eventlet
 
 from appliance.config import LimitsSection, ServerSection
+from appliance.core.access.forwarded import is_trusted
 from appliance.core.access.login_backoff import BackoffRules, LoginBackoff
 from appliance.core.access.rate_limit import Rate, RateLimit
 from appliance.core.moment import Moment
@@ -19,6 +20,7 @@ from appliance.server.delivery.fanout import Fanout
 from appliance.server.delivery.packets import LONGEST_MESSAGE_BYTES
 from appliance.server.delivery.repetition import Repetitions, split_key
 from appliance.server.engine_sessions import EngineSessions
+from appliance.server.http.forwarding import BehindProxies
 from appliance.server.http.listener import Listener
 from appliance.server.http.origins import AllowedOrigins
 from appliance.server.http.request_filter import RequestFilter
@@ -115,11 +117,14 @@ def _listener(
     most = limits.connections_per_address
     request_filter = RequestFilter(LONGEST_MESSAGE_BYTES, Rate(most / limits.login_deadline, most))
     origins = AllowedOrigins(section.origins)
+    proxies = tuple(one.network for one in section.trusted_proxies)
+    site = HttpSite(engine.serve, request_filter, pages, origins=origins, hsts_max_age=section.hsts_max_age)
     return Listener(
-        HttpSite(engine.serve, request_filter, pages, origins=origins, hsts_max_age=section.hsts_max_age),
+        BehindProxies(site, proxies),
         connections=limits.connections,
         connections_per_network=limits.connections_per_address,
         request_s=limits.request_deadline,
         is_client=engine.is_logged_in,
+        is_proxy=lambda address: is_trusted(address, proxies),
         secure=tls.secure if tls else None,
     )

@@ -17,10 +17,11 @@ from pathlib import Path
 from appliance import config as configuration
 from appliance.config import Config, ConfigError, ServerSection
 from appliance.config.sections import certificate_file
+from appliance.core.text import AS_ITS_USER
 from appliance.server.access import AccessError
 from appliance.server.http.pinning import fingerprint
 from appliance.service.access.authentication import reachable_addresses
-from appliance.service.access.own_token import load_secret
+from appliance.service.access.own_token import load_secret, own_token
 from appliance.system.certificate import CertificateUnavailable
 
 
@@ -52,7 +53,7 @@ def examine(config_file: Path | None, state_dir: Path) -> list[Finding]:
         *_interfaces(config),
         *_state(state_dir),
         *_certificate(server, state_dir),
-        *_port(server),
+        *_port(server, state_dir),
         *_panel(),
     ]
 
@@ -112,7 +113,11 @@ def _interfaces(config: Config | None) -> Iterator[Finding]:
 
 
 def _state(state_dir: Path) -> Iterator[Finding]:
-    existing = next(folder for folder in (state_dir, *state_dir.parents) if folder.exists())
+    try:
+        existing = next(folder for folder in (state_dir, *state_dir.parents) if folder.exists())
+    except PermissionError as error:
+        yield Finding("state", Verdict.FATAL, f"{error.filename}: {error.strerror}", AS_ITS_USER)
+        return
     if not os.access(existing, os.W_OK):
         yield Finding("state", Verdict.FATAL, f"{existing} is not writable", "choose another with --state-dir")
     elif existing is not state_dir:
@@ -201,7 +206,7 @@ def _leads_here(name: str, names: list[str]) -> bool:
         return False
 
 
-def _port(server: ServerSection) -> Iterator[Finding]:
+def _port(server: ServerSection, state_dir: Path) -> Iterator[Finding]:
     family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -209,8 +214,23 @@ def _port(server: ServerSection) -> Iterator[Finding]:
             probe.bind((server.host, server.port))
             yield Finding("port", Verdict.GOOD, f"{server.port} on {server.host} is free")
         except OSError as error:
-            advice = "the service runs already, or another program has it: ss -ltnp shows which"
+            if _answers(server, state_dir):
+                yield Finding("port", Verdict.GOOD, f"{server.port} on {server.host}: the running service has it")
+                return
+            advice = "another program has it, or a service with another state directory: ss -ltnp shows which"
             yield Finding("port", Verdict.WARNING, f"{server.port} on {server.host}: {error.strerror}", advice)
+
+
+def _answers(server: ServerSection, state_dir: Path) -> bool:
+    """Whether the service of this state directory runs: no other program accepts its token."""
+    from appliance.client import CallFailed, connected, reachable_url
+
+    url = reachable_url(server.host, server.port, tls=server.tls)
+    try:
+        with connected(url, lambda: own_token(state_dir), certificate_file(server, state_dir) if server.tls else None):
+            return True
+    except (CallFailed, AccessError):
+        return False
 
 
 def _panel() -> Iterator[Finding]:

@@ -26,6 +26,7 @@ from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
+from appliance.server.access.password_judge import PasswordJudge
 from appliance.server.access.people import People
 from appliance.server.app import Server
 from appliance.server.delivery.fanout import Fanout
@@ -45,7 +46,7 @@ from appliance.service.monitors import (
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedUpstream
 from appliance.system import certificate
-from appliance.system.list_source import fetch
+from appliance.system.list_source import ListSource
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.audit_store import SqliteAuditStore
 from appliance.system.storage.config_files import ConfigFileWriter
@@ -79,7 +80,7 @@ quota.daily = "5 GiB"
 
 [[block_lists]]
 name = "bad"
-source = "{state_dir}/bad.txt"
+source = "{state_dir}/lists/bad.txt"
 refresh = 60
 
 [[block_lists]]
@@ -158,7 +159,10 @@ class Harness:
         )
         enforcement.restore(self.now())
         self.history = build_history(config=config, history_store=SqliteHistoryStore(state_dir / "history.db"))
-        self.lists = ListImports(config.as_block_lists(), enforcement, fetch, lambda work, *arguments: work(*arguments))
+        source = ListSource(state_dir / "lists")
+        self.lists = ListImports(
+            config.as_block_lists(), enforcement, source.fetch, lambda work, *arguments: work(*arguments)
+        )
         audit = AuditRecords(audit_store)
         authenticator, people = self._access(state_dir, audit)
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
@@ -189,7 +193,8 @@ class Harness:
     def _access(self, state_dir: Path, audit: AuditRecords) -> tuple[Authenticator, People]:
         people_store = SqlitePeopleStore(state_dir / "people.sqlite3")
         authenticator = Authenticator(load_secret(state_dir), {}, people_store, BOOT, self.now())
-        return authenticator, People(people_store, authenticator, GreenPasswordHashing(), audit)
+        judge = PasswordJudge(people_store, GreenPasswordHashing(), audit, audit.logins())
+        return authenticator, People(people_store, authenticator, judge, audit)
 
     def _machine(self) -> Machine:
         hardware = Hardware()

@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from appliance.core.access.person import RANK, Role, TokenOrigin
 from appliance.core.access.token_lifetime import Issuance, Lifetime
+from appliance.core.duration import duration_text
 from appliance.core.refusal import Code, Refused
 from appliance.server.access.signing import own_verifier, signed
 
@@ -97,7 +98,7 @@ def issue(
     a new one. Raises `ValueError` for a token that `verify` would not accept.
     """
     if not 0 < ttl_s <= LONGEST_TTL_S:
-        raise ValueError(f"a token is valid for 1 to {LONGEST_TTL_S} seconds, not {ttl_s}")
+        raise ValueError(f"a token is valid for 1s to {duration_text(LONGEST_TTL_S)}, not {duration_text(ttl_s)}")
     issued = int(wall.timestamp())
     claims = _TokenClaims(
         sub=subject,

@@ -72,9 +72,17 @@ CALLS = {
         Nothing, Role.ADMIN, False, configuration.release, configuration.state, everywhere=True, once=True
     ),
     "maintenance:start": Call(
-        maintenance.StartArgument, Role.ADMIN, False, maintenance.start, maintenance.state, once=True
+        maintenance.StartArgument,
+        Role.ADMIN,
+        False,
+        maintenance.start,
+        maintenance.state,
+        everywhere=True,
+        once=True,
     ),
-    "maintenance:stop": Call(Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state, once=True),
+    "maintenance:stop": Call(
+        Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state, everywhere=True, once=True
+    ),
     "token:renew": Call(people.RenewArgument, Role.VIEWER, False, people.renew_token),
     "token:revoke": Call(people.RevokeArgument, Role.VIEWER, False, people.revoke_token, revokes=True, once=True),
     "token:list": Call(Nothing, Role.ADMIN, False, people.list_tokens, everywhere=True),

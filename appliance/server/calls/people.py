@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from appliance.core.access.person import NAME, Person, Role
 from appliance.core.refusal import Code, Refused
+from appliance.core.text import unknown_text
 from appliance.server.access.people import LOGIN_S, LONGEST_PASSWORD, SHORTEST_PASSWORD, person_facts, token_facts
 from appliance.server.access.tokens import LONGEST_PASTED
 from appliance.server.calls.arguments import Argument, DepartmentId, Nothing
@@ -83,7 +84,8 @@ def add_person(context: Context, asked: AddArgument) -> dict[str, Any]:
     departments = None if asked.departments is None else frozenset(asked.departments)
     unknown = sorted((departments or frozenset()) - context.services.departments)
     if unknown:
-        raise Refused(Code.UNKNOWN_DEPARTMENT, f'there is no department "{unknown[0]}"')
+        text = unknown_text("department", unknown[0], context.services.departments)
+        raise Refused(Code.UNKNOWN_DEPARTMENT, text)
     person = Person(asked.name, asked.role, departments)
     context.services.people.add_person(person, asked.password, context.caller.actor, context.services.clock)
     return {"user": person_facts(person)}
@@ -97,12 +99,12 @@ def remove_person(context: Context, asked: RemoveArgument) -> dict[str, Any]:
 
 def set_password(context: Context, asked: PasswordArgument) -> dict[str, Any]:
     """Set the caller's own password, or another person's."""
-    people, grant = context.services.people, context.caller.grant
+    people, actor, clock = context.services.people, context.caller.actor, context.services.clock
     if asked.name is None:
-        people.require_current_password(grant.subject, asked.current or "")
+        people.require_current_password(actor.who, asked.current or "", actor, clock)
     else:
         require_administrator(context)
-    people.set_password(asked.name or grant.subject, asked.password, context.caller.actor, context.services.clock)
+    people.set_password(asked.name or actor.who, asked.password, actor, clock)
     return {}
 
 
@@ -117,7 +119,8 @@ def revoke_token(context: Context, asked: RevokeArgument) -> dict[str, Any]:
     own = context.caller.grant.id
     if asked.id not in (None, own):
         require_administrator(context)
-    context.services.people.revoke_token(asked.id or own, context.caller.actor, context.now)
+    token_id = asked.id or own
+    context.services.people.revoke_token(token_id, context.caller.actor, context.now, is_shown=token_id == own)
     return {}
 
 

@@ -15,6 +15,7 @@ from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.issuers import load_issuers
 from appliance.server.access.pairing import Pairing
+from appliance.server.access.password_judge import PasswordJudge
 from appliance.server.access.people import People
 from appliance.server.http.tls import Tls, TlsUnavailable
 from appliance.service.access.offline_access import REGISTER_FILE, TRAIL_FILE
@@ -50,7 +51,8 @@ class Authentication:
             load_secret(state_dir), issuers, self._people_store, boot_id(), machine.clock()
         )
         self.audit = AuditRecords(self.audit_store)
-        self.people = People(self._people_store, self.authenticator, GreenPasswordHashing(), self.audit)
+        judge = PasswordJudge(self._people_store, GreenPasswordHashing(), self.audit, self.audit.logins())
+        self.people = People(self._people_store, self.authenticator, judge, self.audit)
         self.pairing = Pairing(lambda: not self.people.has_administrator(), announce)
         self._certificate = ServerCertificate(config.server, state_dir, machine) if config.server.tls else None
         self.tls = self._certificate.tls if self._certificate else None

@@ -101,8 +101,8 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
             fanout=fanout,
             services=services,
             limits=config.limits,
+            section=config.server,
             tls=authentication.tls,
-            hsts_max_age=config.server.hsts_max_age,
         ),
     )
 

@@ -77,6 +77,7 @@ def test_a_list_is_blocked_and_unblocked_by_one_verb_each(service: Simulated, tm
     assert (len(found["blocks"]) == 1000, found["blocksTotal"] >= 5500) == (True, True)
     done = service.cli("unblock", "--file", str(listed), "--origin", "manual", "--json")
     assert json.loads(done.stdout) == {"count": 5500}
+    assert [set(json.loads(line)) for line in done.stderr.splitlines()] == [{"note"}] * 3
     assert service.ask("ip:list", {"origin": "manual", "contains": "many"})["total"] == 0
 
 
@@ -84,7 +85,7 @@ def test_what_cannot_be_blocked_gives_exit_code_1_and_wrong_words_2(service: Sim
     listed = tmp_path / "protected.txt"
     listed.write_text("100.64.0.1\n127.0.0.1\n")
     done = service.cli("block", "--file", str(listed))
-    assert (done.returncode, "addresses[1]: 127.0.0.1 is protected" in done.stderr) == (1, True)
+    assert (done.returncode, "appliance: 127.0.0.1 is protected" in done.stderr) == (1, True)
     assert blocked(service, "manual") == set()
     listed.write_text("nothing here\n")
     assert service.cli("block", "--file", str(listed)).returncode == 1

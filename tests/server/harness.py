@@ -16,8 +16,8 @@ import eventlet
 import msgspec
 
 from appliance import events
-from appliance.config import LimitsSection, parse
-from appliance.core.machine import Connection, Counters, Lights, Link, Position, Press
+from appliance.config import LimitsSection, ServerSection, parse
+from appliance.core.machine import Connection, Counters, Lights, Link, Position, Press, Sighting
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
@@ -26,6 +26,7 @@ from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
+from appliance.server.access.password_judge import PasswordJudge
 from appliance.server.access.people import People
 from appliance.server.app import Server
 from appliance.server.delivery.fanout import Fanout
@@ -112,6 +113,18 @@ class Hardware:
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
         return {name: {} for name in self._metered}
 
+    def unread(self) -> Mapping[str, Mapping[str, int]]:
+        return {}
+
+    def newcomers(self) -> Mapping[str, int]:
+        return {}
+
+    def make_room(self, used: Mapping[str, Mapping[str, int]]) -> Mapping[str, Sequence[str]]:
+        return {}
+
+    def sightings(self) -> Sequence[Sighting]:
+        return []
+
     def presses(self) -> Sequence[Press]:
         return []
 
@@ -128,6 +141,7 @@ class Harness:
         position: Position,
         simulated: bool,
         limits: LimitsSection,
+        section: ServerSection,
         tls: Tls | None,
     ) -> None:
         self.offset_s = self.jumped_s = 0.0
@@ -183,12 +197,13 @@ class Harness:
             pairing=self.pairing,
             audit=audit,
         )
-        self.server = Server(fanout=fanout, services=services, limits=limits, tls=tls)
+        self.server = Server(fanout=fanout, services=services, limits=limits, section=section, tls=tls)
 
     def _access(self, state_dir: Path, audit: AuditRecords) -> tuple[Authenticator, People]:
         people_store = SqlitePeopleStore(state_dir / "people.sqlite3")
         authenticator = Authenticator(load_secret(state_dir), {}, people_store, BOOT, self.now())
-        return authenticator, People(people_store, authenticator, GreenPasswordHashing(), audit)
+        judge = PasswordJudge(people_store, GreenPasswordHashing(), audit, audit.logins())
+        return authenticator, People(people_store, authenticator, judge, audit)
 
     def _machine(self) -> Machine:
         hardware = Hardware()
@@ -275,6 +290,7 @@ def main() -> None:
         Position(options["position"]),
         options["simulated"],
         limits,
+        ServerSection(**options["server"]),
         _tls(options),
     )
     listener = eventlet.listen(("127.0.0.1", options["port"]))

@@ -394,3 +394,18 @@ def test_a_new_configuration_is_for_administrators_and_judged_first(server: Runn
     text = "[appliance]\nposition = 'host'\n[[departments]]\nid = 'a'\ninterface = 'eth1'"
     assert client.call("config:apply", {"text": text})["trial"] == {"remaining": 120, "actor": "tester"}
     assert "on trial already" in client.call("config:apply", {"text": text})["error"]
+
+
+@pytest.mark.parametrize("event", [name for name, call in CALLS.items() if call.everywhere])
+def test_what_concerns_the_whole_appliance_takes_an_admin_of_all_departments(connect: Connect, event: str) -> None:
+    refused = connect(role=Role.ADMIN, departments=["dept123", "dept456"]).call(event)
+    assert refused["code"] == "E_FORBIDDEN"
+    assert "for all departments" in refused["error"]
+
+
+def test_a_department_s_admin_ends_no_maintenance_of_the_others(connect: Connect) -> None:
+    admin, of_department = connect(), connect(role=Role.ADMIN, departments=["dept123"])
+    assert _code(of_department.call("maintenance:start")) == "E_FORBIDDEN"
+    assert admin.call("maintenance:start")["success"]
+    assert _code(of_department.call("maintenance:stop")) == "E_FORBIDDEN"
+    assert _code(of_department.call("ip:block", {"address": "10.9.9.9", "departmentId": "dept123"})) == "E_MAINTENANCE"

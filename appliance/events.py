@@ -108,12 +108,18 @@ class HostQuota(AlertEvent, frozen=True, kw_only=True, rename="camel"):
 
 
 class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
-    """`source`: the address that caused it; `details`: the evidence in numbers; `state`: open or closed."""
+    """`source`: the address that caused it; `details`: the evidence in numbers; `state`: open or closed.
+
+    `proven`: whether the source has proved that the address is its own, or anyone may have sent this in its name;
+    `not_blocked`: why the source is not blocked although its severity is one from which sources are.
+    """
 
     type: str
     source: str
     details: str
     state: str | UnsetType = UNSET
+    proven: bool | UnsetType = UNSET
+    not_blocked: str | UnsetType = UNSET
 
 
 class SecurityIncident(AlertEvent, frozen=True, kw_only=True, rename="camel"):

@@ -4,11 +4,12 @@ A method returns at once with what is known now, or with a value that says what 
 end the process. Where a method says so, it may take tens of milliseconds, and its caller runs it beside the event loop.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from appliance.core.access.audit_entry import AuditEntry, StoredEntry
+from appliance.core.access.login_queue import Waiting
 from appliance.core.access.person import Person, TokenRecord
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
@@ -197,7 +198,7 @@ class Meters(Protocol):
 
 
 class Capture(Protocol):
-    """Captures the frames that a filter in the kernel passes: DNS answers, and TCP segments that open or refuse."""
+    """Captures the frames that a filter in the kernel passes: DNS answers, and what begins or ends TCP."""
 
     def attach(self, interfaces: Iterable[str], vlans: Iterable[Vlan | None] = ()) -> None:
         """Listen on exactly these interfaces, as far as they exist; cheap when nothing changed. `vlans`: theirs."""
@@ -304,7 +305,10 @@ class AuditStore(Protocol):
     def entries(
         self, most: int, before: int | None = None, who: str | None = None, action: str | None = None
     ) -> Sequence[StoredEntry]:
-        """At most so many entries, the newest first; `before`: only those older than the entry with this number."""
+        """At most so many entries, the newest first; `before`: only those older than the entry with this number.
+
+        Raises `Refused` (`E_MAINTENANCE`) where the medium cannot be read.
+        """
 
 
 class PeopleStore(Protocol):
@@ -354,13 +358,13 @@ class PeopleStore(Protocol):
 
 
 class PasswordHashing(Protocol):
-    """Hashes passwords; either method may take a second."""
+    """Hashes passwords, one at a time; either method may take a second, and as long again for each visitor before."""
 
     def hashed(self, password: str) -> str:
         """The hash of a new password. Raises `Refused`."""
 
-    def matches(self, password: str, password_hash: str) -> bool:
-        """Whether this is the password. Raises `Refused`."""
+    def matches(self, password: str, password_hash: str, visitor: Waiting, begin: Callable[[], None]) -> bool:
+        """Whether this is the password. Raises `Refused`, also what `begin` raises, called when it is their turn."""
 
 
 class ConfigFiles(Protocol):

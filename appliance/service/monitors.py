@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from appliance.config import Config
-from appliance.core.blocking.protection import Protected
 from appliance.core.moment import Moment
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
@@ -74,7 +73,7 @@ def build_blocking(
     return Enforcement(
         departments=config.as_departments(),
         position=config.position,
-        protected=[Protected(one.network, "the configuration protects it") for one in config.protection.addresses],
+        protected=config.as_protected(),
         interfaces=packet_filter.interfaces,
         upstream=packet_filter.upstream,
         firewall=packet_filter.firewall,
@@ -93,6 +92,7 @@ def build_insight(base: Foundation, *, metering: Metering, enforcement: Enforcem
         registrable=PublicSuffixes(),
         metering=metering,
         blocking=enforcement,
+        neighbours=base.machine.neighbours,
         response=base.config.as_response(),
         publish=base.publish,
     )

@@ -119,6 +119,9 @@ class Hardware:
     def newcomers(self) -> Mapping[str, int]:
         return {}
 
+    def spoofed(self) -> int:
+        return 0
+
     def refused_hosts(self) -> Mapping[str, frozenset[str]]:
         return {}
 

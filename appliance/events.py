@@ -92,12 +92,19 @@ class QuotaAlert(AlertEvent, frozen=True, kw_only=True, rename="camel"):
 
 
 class HostQuota(AlertEvent, frozen=True, kw_only=True, rename="camel"):
-    """A host's own ledger has passed a threshold. The appliance's own event; `type` and `quota` as in `quota:alert`."""
+    """A host's own ledger has passed a threshold. The appliance's own event; `type` and `quota` as in `quota:alert`.
+
+    `host`: its address, IPv4 first, or its MAC address where none is known. `addresses`: all that are known of the
+    device with this `mac`; behind a router, where MAC addresses do not show, `behind_router` is true instead.
+    """
 
     name: ClassVar[str] = "quota:host"
     host: str
     type: str
     quota: QuotaBooks
+    mac: str | UnsetType = UNSET
+    addresses: list[str] | UnsetType = UNSET
+    behind_router: bool | UnsetType = UNSET
 
 
 class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):

@@ -19,7 +19,7 @@ from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.protection import Protected
 from appliance.core.blocking.sets import BlockSet
 from appliance.core.kernel.nftables.elements import Bounds, Point
-from appliance.core.machine import Connection, Frame, Lights, Link, Press, Sighting, Vitals, Vlan
+from appliance.core.machine import Connection, Frame, Lights, Link, NextHop, Press, Sighting, Vitals, Vlan
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.history_series import Key, Series, Step
 from appliance.core.metering.meter import Plan, Reading
@@ -137,6 +137,9 @@ class Upstream(Protocol):
     def essentials(self) -> Sequence[Protected]:
         """The gateways and name servers that the appliance uses now."""
 
+    def next_hops(self) -> Sequence[NextHop]:
+        """The next hops of all routes; of a table of a million only some."""
+
     def names(self) -> Sequence[str]:
         """The names by which people may look for the appliance, in lower case."""
 
@@ -154,7 +157,24 @@ class Meters(Protocol):
         """The meters by department, and by `unclaimed_meter(interface)` what none claims. Missing: no meter."""
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
-        """The meters of hosts, by department and address; takes tens of microseconds for each host."""
+        """The meters of hosts, by department and host; takes tens of microseconds for each host.
+
+        A host is named by its device's MAC address, behind a router by its IP address, and `NEWCOMERS` are together all
+        that found no room.
+        """
+
+    def newcomers(self) -> Mapping[str, int]:
+        """By department, the bytes of its newcomers when `read` or `hosts` was called last; cheap."""
+
+    def make_room(self, used: Mapping[str, Mapping[str, int]]) -> Mapping[str, Sequence[str]]:
+        """Remove the meters and limits of the hosts that have used least, where room for hosts becomes scarce.
+
+        `used`: by department and host, the bytes in the running periods. Returns those removed, by department. To be
+        called after `hosts` and `hold_hosts`.
+        """
+
+    def spoofed(self) -> int:
+        """Packets that were dropped because of a false source address, since the meters were first made."""
 
     def unread(self) -> Mapping[str, Mapping[str, int]]:
         """By interface, the bytes of frames whose addresses no rule can read, by kind (`PPPoE`, ...)."""
@@ -163,7 +183,7 @@ class Meters(Protocol):
         """Packets that were turned away because a quota was used up, since the meters were first made."""
 
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
-        """Set the bytes that hosts have left, by department and address; below 0: more was used than allowed.
+        """Set the bytes that hosts have left, by department and host; below 0: more was used than allowed.
 
         `left` goes by what `hosts` has just shown, and has only departments whose plan limits hosts. A host that was
         never in it has its plan's whole limit. Takes tens of microseconds for each host. Returns `None`, or why the

@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from appliance.config.contradictions import contradictions
 from appliance.config.sections import Config, Section, SectionT
-from appliance.config.values import BitRate, Bytes, Subnet, from_text, without_units
+from appliance.config.values import BitRate, Bytes, Station, Subnet, from_text, without_units
 from appliance.core.access.person import Role
 from appliance.core.detection.incident import Severity
 from appliance.core.machine import Position
@@ -100,6 +100,7 @@ _ALLOWED: dict[Any, str] = {
     Bytes: 'a size with its unit, such as "5 GiB" or "5 GB"',
     BitRate: 'a rate with its unit, such as "1 Gbit" or "100 Mbit"',
     Subnet: 'an address or a prefix without host bits, such as "192.168.1.0/24"',
+    Station: 'a MAC or an IP address, such as "02:00:5e:10:00:01" or "192.168.1.2"',
     ZoneInfo: 'a time zone\'s name, such as "Europe/Berlin"',
     **{words: "one of " + ", ".join(f'"{word}"' for word in words) for words in (Position, Action, Severity, Role)},
     bool: "true or false",

@@ -1,5 +1,6 @@
 """The sections of the configuration: a class for each table of the file, with its defaults and their reasons."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -120,7 +121,10 @@ class QuotaSection(Section, frozen=True, kw_only=True):
 
 
 class DepartmentSection(Section, frozen=True, kw_only=True):
-    """A department. `exempt`: hosts and destinations that are neither counted nor blocked nor throttled by a quota."""
+    """A department. `exempt`: destinations with which traffic is neither counted nor blocked nor throttled by a quota.
+
+    `routers`: between the department's hosts and the interface, beside those that the routing table shows.
+    """
 
     id: kinds.DepartmentId
     interface: kinds.InterfaceName
@@ -128,6 +132,7 @@ class DepartmentSection(Section, frozen=True, kw_only=True):
     subnets: tuple[kinds.Subnet, ...] = ()
     line_rate: kinds.BitRate | None = None
     exempt: tuple[kinds.Subnet, ...] = ()
+    routers: tuple[kinds.Station, ...] = ()
     quota: QuotaSection = QuotaSection()
 
 
@@ -283,10 +288,13 @@ class Config(Section, frozen=True, kw_only=True):
 
     def as_departments(self) -> tuple[Department, ...]:
         """The departments, as the core's values."""
-        return tuple(_department(section) for section in self.departments)
+        interfaces = Counter(section.interface for section in self.departments)
+        return tuple(
+            _department(section, shares_interface=interfaces[section.interface] > 1) for section in self.departments
+        )
 
 
-def _department(section: DepartmentSection) -> Department:
+def _department(section: DepartmentSection, *, shares_interface: bool) -> Department:
     quota = section.quota
     limits = Limits(
         bytes_by_kind=_limits(quota),
@@ -304,6 +312,8 @@ def _department(section: DepartmentSection) -> Department:
         line_rate_bps=section.line_rate,
         exempt=tuple(subnet.network for subnet in section.exempt),
         host_limits=replace(limits, bytes_by_kind=_limits(quota.hosts)),
+        routers=tuple(router.name for router in section.routers),
+        shares_interface=shares_interface,
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from decimal import Decimal
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from appliance.core.access.person import Role
 from appliance.core.duration import seconds_of
+from appliance.core.metering.meter import is_mac
 
 LARGEST_QUANTITY = 2**63 - 1  # that SQLite stores
 
@@ -47,6 +48,19 @@ Pin = Annotated[int, Meta(ge=0, le=27, description="a BCM pin number from 0 to 2
 Threshold = Annotated[int, Meta(ge=1, le=100, description="a whole number of percent from 1 to 100")]
 Days = Annotated[int, Meta(ge=1, le=3660, description="a whole number of days from 1 to 3660")]
 Count = Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1000000")]
+
+
+class Station:
+    """A station at a department's interface: its MAC address or its IP address, in their usual forms."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, text: str) -> None:
+        """Raises `ValueError`."""
+        mac = text.lower().replace("-", ":")
+        self.name = mac if is_mac(mac) else str(ip_address(text))
+
+
 Text = Annotated[str, Meta(min_length=1, max_length=200, description="a text of 1 to 200 characters")]
 InterfaceName = Annotated[
     str, Meta(pattern=r"^[^\s/:]{1,15}$", description="a network interface's name, at most 15 characters (IFNAMSIZ)")
@@ -130,6 +144,8 @@ def from_text(kind: type, text: object) -> object:
         raise TypeError("not a text")
     if kind is Subnet:
         return Subnet(ip_network(text))
+    if kind is Station:
+        return Station(text)
     if kind is ZoneInfo:
         return _zone(text)
     return kind(_quantity(text, "B" if kind is Bytes else "bit"))

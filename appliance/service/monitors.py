@@ -17,6 +17,7 @@ from appliance.config import Config
 from appliance.core.moment import Moment
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
+from appliance.monitor.metering.device_directory import DeviceDirectory
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import StatusMonitor, TroubleSource
@@ -52,6 +53,9 @@ def build_metering(base: Foundation) -> Metering:
         interfaces=base.machine.interfaces,
         flows=base.machine.flows,
         meters=base.machine.meters,
+        devices=DeviceDirectory(
+            base.config.as_departments(), base.config.position, base.machine.neighbours, base.machine.upstream
+        ),
         store=base.store,
         publish=base.publish,
     )
@@ -115,7 +119,6 @@ def build_status(
         insight=insight,
         trouble_sources=trouble_sources,
         capture=base.machine.capture,
-        neighbours=base.machine.neighbours,
         sensors=base.machine.sensors,
         publish=base.publish,
     )

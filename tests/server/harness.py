@@ -17,7 +17,7 @@ import msgspec
 
 from appliance import events
 from appliance.config import LimitsSection, ServerSection, parse
-from appliance.core.machine import Connection, Counters, Lights, Link, Position, Press
+from appliance.core.machine import Connection, Counters, Lights, Link, Position, Press, Sighting
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
@@ -115,6 +115,15 @@ class Hardware:
 
     def unread(self) -> Mapping[str, Mapping[str, int]]:
         return {}
+
+    def newcomers(self) -> Mapping[str, int]:
+        return {}
+
+    def make_room(self, used: Mapping[str, Mapping[str, int]]) -> Mapping[str, Sequence[str]]:
+        return {}
+
+    def sightings(self) -> Sequence[Sighting]:
+        return []
 
     def presses(self) -> Sequence[Press]:
         return []

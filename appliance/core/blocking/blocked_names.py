@@ -45,6 +45,7 @@ class BlockedNames:
         self._blocks: dict[str, dict[BlockKey, Block]] = {}
         self._learned: dict[BlockKey, dict[str, LearnedAddress]] = {}
         self._count = 0
+        self.own: tuple[str, ...] = ()  # the appliance's names, which no block covers
         self.spared: dict[str, str] = {}  # by name: a sentence about its latest address that a rule protects
 
     def put(self, block: Block) -> None:
@@ -60,7 +61,8 @@ class BlockedNames:
 
         Where blocks cover different parts of it, their scopes are joined; at the end of one, this is asked again.
         """
-        blocks = [one for one in self._blocks.get(question.name, {}).values() if one.department == question.department]
+        named = self._blocks.get(question.name, {}).values()
+        blocks = [one for one in named if one.department == question.department and not self._is_own(one)]
         longest = max(blocks, key=lambda one: one.ends_s, default=None)
         if longest is None:
             return None
@@ -69,8 +71,18 @@ class BlockedNames:
 
     def denials(self) -> list[Denial]:
         """The denials of all blocked names."""
-        questions = {Question(name, one.department) for name, blocks in self._blocks.items() for one in blocks.values()}
-        return [denial for question in questions if (denial := self.denial(question)) is not None]
+        return [denial for question in self.questions() if (denial := self.denial(question)) is not None]
+
+    def questions(self) -> set[Question]:
+        """The questions of all blocks of names."""
+        return {Question(name, one.department) for name, blocks in self._blocks.items() for one in blocks.values()}
+
+    def all_learned(self) -> list[LearnedAddress]:
+        """What was learned for all blocks."""
+        return [one for known in self._learned.values() for one in known.values()]
+
+    def _is_own(self, block: Block) -> bool:
+        return any(covers_name(block.target, name) for name in self.own)
 
     def take(self, block: Block) -> Mapping[str, LearnedAddress]:
         """Remove the block of a name; returns what was learned for it, by address."""

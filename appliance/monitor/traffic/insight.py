@@ -37,6 +37,13 @@ class LineRates(Protocol):
         """Bytes per second, in and out."""
 
 
+class Addressed(Protocol):
+    """Devices and their addresses."""
+
+    def hear(self, department: str, mac: str, address: str, now: Moment) -> None:
+        """Learn from a packet that it went to this device for this address."""
+
+
 class MeteredLines(Protocol):
     """What metering measured last."""
 
@@ -47,6 +54,10 @@ class MeteredLines(Protocol):
     @property
     def lines(self) -> LineRates:
         """The rates by department."""
+
+    @property
+    def devices(self) -> Addressed:
+        """The devices, of which packets show the addresses."""
 
 
 class Blocking(Protocol):
@@ -159,6 +170,7 @@ class Insight:
     def _process(self, activities: Sequence[_Activity], packet: Packet, now: Moment) -> None:
         for activity in activities:
             if len(activities) == 1 or activity.owns(packet):
+                self._metering.devices.hear(activity.department.id, packet.destination_mac, packet.destination, now)
                 answer = activity.follow(packet, now.monotonic_s)
                 if answer is not None:
                     self._blocking.hear(activity.department.id, answer, now)

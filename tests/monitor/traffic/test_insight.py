@@ -52,9 +52,18 @@ class Metered:
         self.rates: dict[str, float] = {}
         self.links = {"eth1": Link("eth1", 2, "02:00:00:00:00:01", "boot", True, Counters(0, 0), addresses=ADDRESSES)}
 
+        self.heard: list[tuple[str, str, str]] = []
+
     @property
     def lines(self) -> "Metered":
         return self
+
+    @property
+    def devices(self) -> "Metered":
+        return self
+
+    def hear(self, department: str, mac: str, address: str, now: Moment) -> None:
+        self.heard.append((department, mac, address))
 
     def rate_bytes_s(self, department: str) -> float:
         return self.rates.get(department, 0.0)

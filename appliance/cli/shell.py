@@ -35,7 +35,7 @@ class Failed(Exception):
         self.code = code
 
 
-class Unread(Exception):
+class ReaderGone(Exception):
     """The reader of the output has gone away."""
 
 
@@ -65,7 +65,7 @@ class Verbs(click.Group):
             with _told_when_unread():
                 if sys.stdout is not None:
                     sys.stdout.flush()  # here a full disk can still be told
-        except (Failed, Unread, KeyboardInterrupt, click.ClickException, click.Abort, OSError) as failure:
+        except (Failed, ReaderGone, KeyboardInterrupt, click.ClickException, click.Abort, OSError) as failure:
             exit_code = _end_of(failure, "--json" in words)
         sys.exit(exit_code)
 
@@ -76,7 +76,7 @@ def _told_when_unread() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        raise Unread from None
+        raise ReaderGone from None
 
 
 def note(text: str) -> None:
@@ -92,7 +92,7 @@ def fail(message: str, code: str | None = None) -> NoReturn:
 
 def _end_of(failure: BaseException, as_json: bool) -> int:
     """Tell what ended the verb; returns the exit code."""
-    if isinstance(failure, Unread):
+    if isinstance(failure, ReaderGone):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written has no reader
         return EXIT_UNREAD
     cause = failure.__cause__ or failure.__context__ if isinstance(failure, click.Abort) else failure

@@ -484,7 +484,7 @@ FORMS: dict[str, tuple[str, str, list[int]]] = {
     "badcsv": (
         "10.0.0.256,malware\n10.0.0.1,10.0.0.256",
         "10.0.0.1",
-        [1],
+        [1, 2],
     ),
     "hdr both": (
         "domain,ip,x\na.example,10.0.0.1,y",

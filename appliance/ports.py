@@ -166,6 +166,12 @@ class Meters(Protocol):
     def newcomers(self) -> Mapping[str, int]:
         """By department, the bytes of its newcomers when `read` or `hosts` was called last; cheap."""
 
+    def refused_hosts(self) -> Mapping[str, frozenset[str]]:
+        """By department, the hosts that are stopped because their next packet did not fit in what they had left; cheap.
+
+        Until `hold_hosts` gives them more.
+        """
+
     def make_room(self, used: Mapping[str, Mapping[str, int]]) -> Mapping[str, Sequence[str]]:
         """Remove the meters and limits of the hosts that have used least, where room for hosts becomes scarce.
 

@@ -39,6 +39,7 @@ def init(paths: Paths, force: bool, as_json: bool) -> None:
 def check_config(paths: Paths, as_json: bool) -> None:
     """Check the configuration, and list all its faults."""
     from appliance.config import load
+    from appliance.config.remarks import remarks
 
     if paths.config is None:
         raise click.UsageError(f"give --config FILE or set APPLIANCE_CONFIG; there is no {options.DEFAULT_CONFIG}")
@@ -46,8 +47,10 @@ def check_config(paths: Paths, as_json: bool) -> None:
         config = load(paths.config)
     departments = {one.id: one.interface for one in config.departments}
     names = ", ".join(f"{one} on {interface}" for one, interface in departments.items())
-    text = f"{paths.config}: good: {config.position}, {len(departments)} department(s): {names}"
-    facts = {"file": str(paths.config), "position": config.position, "departments": departments}
+    noted = [*remarks(config)]
+    good = f"{paths.config}: good: {config.position}, {len(departments)} department(s): {names}"
+    text = "\n".join([good, *(f"note: {one}" for one in noted)])
+    facts = {"file": str(paths.config), "position": config.position, "departments": departments, "notes": noted}
     click.echo(json.dumps(facts) if as_json else text)
 
 

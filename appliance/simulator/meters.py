@@ -18,6 +18,8 @@ from appliance.core.metering.meter import Plan, Reading, unclaimed_meter
 from appliance.simulator.network import Device
 from appliance.simulator.wire import Simulation, Traffic, TrafficLimit
 
+UNLIMITED = 1 << 63
+
 _Key = tuple[str, str, tuple[Network, ...]]  # name, interface, networks: another of these is another meter
 
 
@@ -93,6 +95,18 @@ class SimulatedMeters:
     def newcomers(self) -> Mapping[str, int]:
         """None: there is room for all hosts."""
         return {}
+
+    def refused_hosts(self) -> Mapping[str, frozenset[str]]:
+        """The hosts that have nothing left."""
+        return {
+            plan.department: frozenset(
+                device.mac
+                for device in self._meters[_key(plan)].devices
+                if self._carried_bytes(device) >= self._host_stops.get((plan.department, device), UNLIMITED)
+            )
+            for plan in self._plans
+            if plan.host_limit_bytes is not None and plan.host_bytes_s is None
+        }
 
     def make_room(self, used: Mapping[str, Mapping[str, int]]) -> Mapping[str, Sequence[str]]:  # noqa: ARG002  a port
         """Does nothing: there is room for all hosts."""

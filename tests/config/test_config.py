@@ -9,6 +9,7 @@ import pytest
 from msgspec import Meta
 
 from appliance.config import Config, ConfigError, LimitsSection, load, load_text, parse
+from appliance.config.remarks import remarks
 from appliance.config.sections import Section
 from appliance.config.values import DURATION
 from appliance.core.machine import Position
@@ -364,3 +365,23 @@ def test_a_trusted_proxy_is_protected_and_may_be_in_a_department() -> None:
     keys = '[server]\ntrusted_proxies = ["192.168.1.9", "10.8.0.0/24"]'
     config = parse((department('subnets = ["192.168.1.0/24"]') + keys).encode(), "a.toml")
     assert [str(one.network) for one in config.as_protected()] == ["192.168.1.9/32"]
+
+
+def test_an_exempt_entry_in_the_department_s_own_subnets_is_remarked_as_a_destination() -> None:
+    config = parse(WHOLE.encode(), "a.toml")
+    own = config.departments[0].subnets[0]
+    [department, *others] = config.departments
+    changed = msgspec.structs.replace(config, departments=(msgspec.structs.replace(department, exempt=(own,)), *others))
+    [remark] = remarks(changed)
+    assert f'"{department.id}" exempts {own.network}' in remark
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("02-00-5E-10-00-01", "02:00:5e:10:00:01"), ("192.168.1.2", "192.168.1.2"), ("2001:DB8::1", "2001:db8::1")],
+)
+def test_a_router_is_written_as_a_mac_or_an_ip_address(written: str, read: str) -> None:
+    text = f'[appliance]\nposition = "bridge"\n[[departments]]\nid = "a"\ninterface = "eth1"\nrouters = ["{written}"]\n'
+    assert parse(text.encode(), "a.toml").as_departments()[0].routers == (read,)
+    with pytest.raises(ConfigError, match="a MAC or an IP address"):
+        parse(text.replace(written, "the router").encode(), "a.toml")

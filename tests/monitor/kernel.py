@@ -42,6 +42,7 @@ class Kernel:
         self.forgotten = 0
         self.left: dict[str, dict[str, int]] = {}
         self.shared: dict[str, int] = {}
+        self.stopped: dict[str, frozenset[str]] = {}
         self.leaving: dict[str, Sequence[str]] = {}
         self.neighbours: Sequence[Sighting] = ()
         self.hops: Sequence[NextHop] = ()
@@ -74,6 +75,9 @@ class Kernel:
 
     def newcomers(self) -> Mapping[str, int]:
         return dict(self.shared)
+
+    def refused_hosts(self) -> Mapping[str, frozenset[str]]:
+        return dict(self.stopped)
 
     def make_room(self, used: Mapping[str, Mapping[str, int]]) -> Mapping[str, Sequence[str]]:
         self.used = used

@@ -119,6 +119,12 @@ class Hardware:
     def newcomers(self) -> Mapping[str, int]:
         return {}
 
+    def spoofed(self) -> int:
+        return 0
+
+    def refused_hosts(self) -> Mapping[str, frozenset[str]]:
+        return {}
+
     def make_room(self, used: Mapping[str, Mapping[str, int]]) -> Mapping[str, Sequence[str]]:
         return {}
 

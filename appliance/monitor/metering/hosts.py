@@ -8,8 +8,8 @@ most a host's last hour, which its department's account still has.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from heapq import nlargest, nsmallest
 from typing import NamedTuple
@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 LOOK_S = 10.0  # 2,000 hosts take tens of milliseconds to read; meanwhile the kernel limits them, exact to the packet
 CROWDED_LOOK_S = 3.0  # while newcomers share an allowance: making room is what gives them their own again
 SHARED_S = 60.0  # so long after the last byte of it the shared allowance is told of
+# The largest packet that the kernel hands on at once (GSO): where more than this is left, a refusal was too early,
+# because the kernel counts the Ethernet headers of outgoing packets, and the rest is given.
+LARGEST_PACKET_BYTES = 65_536
 CHECKPOINT_S = 3600.0  # the books of 2,000 hosts are 0.4 MB: once an hour is 20 MB a day on the SD card
 MOST_ACCOUNTS = 2 * MOST_HOSTS  # of a department: those with a meter, and as many that made room for others
 
@@ -100,8 +103,7 @@ class HostMetering:
         self._zone = zone
         self._meters = meters
         self.devices = devices
-        self._store = store
-        self._publish = publish
+        self._store, self._publish = store, publish
         self._limits = _limits_of(departments, store)
         self._accounts = self._saved_accounts()
         self._unsaved = _Unsaved()
@@ -111,6 +113,8 @@ class HostMetering:
         self._readings: Readings | None = None
         self._day: date | None = None
         self._shared: dict[str, _Shared] = {}
+        self._refused: Mapping[str, frozenset[str]] = {}
+        self._has_new_budgets = False  # since the kernel was given them: its refusals are those of the former ones
 
     def step(self, departments: Mapping[str, Reading], now: Moment) -> Mapping[Series, Passed]:
         """Looks at the hosts' meters when that is due; returns what passed since the step before that looked.
@@ -120,8 +124,11 @@ class HostMetering:
         """
         meters_seen = frozenset(one.identity for one in departments.values())
         self._watch_newcomers(now)
+        self._refused = self._meters.refused_hosts()
+        is_told_early = any(self._has_more(host) for host in self._refused_hosts())
         is_crowded = any(one.moved_s == now.monotonic_s for one in self._shared.values())
-        if meters_seen == self._meters_seen and not now.is_due(self._read_s, CROWDED_LOOK_S if is_crowded else LOOK_S):
+        look_s = 0.0 if is_told_early else CROWDED_LOOK_S if is_crowded else LOOK_S
+        if meters_seen == self._meters_seen and not now.is_due(self._read_s, look_s):
             return {}
         former, self._readings, self._meters_seen = self._readings, self.look(now), meters_seen
         return {} if former is None else _passed_between(former, self._readings)
@@ -206,6 +213,7 @@ class HostMetering:
         """
         self._store.save_limit(AccountKey(department, EACH_HOST), kind, limit_bytes)
         self._limits[department] = override(self._limits[department], {kind: limit_bytes})
+        self._has_new_budgets = True
         for account in self._accounts[department].values():
             account.set_limit(kind, limit_bytes)
 
@@ -224,6 +232,7 @@ class HostMetering:
                 Code.BAD_REQUEST, f"host: {host} has no {kind} quota of its own in {department}; none can be extended"
             )
         account.grant(kind, more_bytes)
+        self._has_new_budgets = True
         self._unsaved.changed.add((department, found))
 
     def _charge(self, readings: Readings, now: Moment) -> Sequence[tuple[Host, Crossing]]:
@@ -239,7 +248,10 @@ class HostMetering:
                 crossings += [(host, one) for one in _charge_reading(account, reading, elapsed_s, now)]
                 self._unsaved.changed.add(host)
         if is_new_day:
+            self._has_new_budgets = True
             self._forget_idle(readings)
+        if not self._has_new_budgets:
+            crossings += self._close_refused(readings, now)
             self._unsaved.is_new_day = True
         self._day, self._read_s = day, now.monotonic_s
         return crossings
@@ -266,6 +278,25 @@ class HostMetering:
                     self._unsaved.forgotten.add((department, host))
                     self._unsaved.changed.discard((department, host))
                     self._unsaved.changed.add((department, device))
+
+    def _refused_hosts(self) -> Iterator[Host]:
+        return ((department, host) for department, hosts in self._refused.items() for host in hosts)
+
+    def _has_more(self, host: Host) -> bool:
+        account = self._accounts[host[0]].get(host[1])
+        return account is None or (account.left_bytes() or 0) > 0
+
+    def _close_refused(self, readings: Readings, now: Moment) -> Sequence[tuple[Host, Crossing]]:
+        """Closes the rest of hosts whose next packet the kernel refused because it did not fit there."""
+        crossings: list[tuple[Host, Crossing]] = []
+        for host in self._refused_hosts():
+            account, reading = self._accounts[host[0]].get(host[1]), readings.get(host[0], {}).get(host[1])
+            left_bytes = account.left_bytes() if account else None
+            if account and reading and left_bytes is not None and 0 < left_bytes < LARGEST_PACKET_BYTES:
+                refused = replace(reading, refused_budget=account.budget)
+                crossings += [(host, one) for one in account.charge_reading(refused, 0.0, now)[1]]
+                self._unsaved.changed.add(host)
+        return crossings
 
     def _metered_accounts(self, readings: Readings) -> Sequence[tuple[Host, Account, Reading | None]]:
         """Every account of departments whose hosts have quotas, with its reading; new hosts get an account."""
@@ -309,6 +340,7 @@ class HostMetering:
             if self.limit_bytes(department) is not None
         }
         refusal = self._meters.hold_hosts(left) if left else None
+        self._has_new_budgets = refusal is not None
         if refusal is not None:
             log.error("the kernel refuses the hosts' limits; the former ones stay in force: %s", refusal)
 

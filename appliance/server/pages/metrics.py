@@ -59,7 +59,7 @@ _SERVER_ROWS: tuple[tuple[str, str, Callable[[PageSources], float]], ...] = (
     ("simulated", "1: nothing of all this is real", lambda server: server.fanout.simulated),
 )
 
-_STOPPED = "Packets that did not pass, look-ups too, by origin: a person, a list, detection, or a quota"
+_STOPPED = "Packets that did not pass, look-ups too, by origin: a person, a list, detection, a quota, or a false source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,9 @@ class _Scrape:
         """By origin, the packets that did not pass; empty where the position can stop none."""
         services = self.sources.services
         by_blocks = services.enforcement.stopped()
-        return {**by_blocks, "quota": services.metering.meters.refused_packets()} if by_blocks else {}
+        meters = services.metering.meters
+        own = {"quota": meters.refused_packets(), "false source": meters.spoofed_packets()}
+        return {**by_blocks, **own} if by_blocks else {}
 
 
 def _family(name: str, help_text: str, labels: Sequence[str], samples: Iterable[tuple[Any, ...]]) -> "Metric":

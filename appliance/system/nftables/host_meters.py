@@ -12,9 +12,9 @@ from appliance.core.kernel.nftables.host_rules import (
     BEHIND_ROUTERS,
     BY_MAC,
     HostKey,
+    beyond_name,
     counter_kind,
     host_keys,
-    pace_name,
 )
 from appliance.core.kernel.nftables.meter_change import TABLE
 from appliance.core.kernel.nftables.meter_names import CHAINS, is_held, object_name, reading
@@ -88,7 +88,7 @@ class HostMeters:
                 )
                 known = {host: used.get(_name(key, host), shown[host]) for host in set().union(*present.values())}
                 leavers = leaving(present.values(), known)
-                present |= self._paced(plan, key)
+                present[beyond_name(key, plan)] = self._beyond(plan, key)
                 self._elements.remove(TABLE, {name: keys & leavers for name, keys in present.items()})
                 removed += [_name(key, host) for host in leavers]
         return removed
@@ -101,13 +101,18 @@ class HostMeters:
         self._left[name] = left
         if not wanted:
             return None
-        former = {name: shown.keys(), **self._paced(plan, key)}
+        former = {name: shown.keys(), beyond_name(key, plan): self._beyond(plan, key)}
         return self._elements.replace_quotas(TABLE, name, wanted, former)
 
-    def _paced(self, plan: Plan, key: HostKey) -> dict[str, set[bytes]]:
-        """The hosts that are slow beyond their quota, by the name of their set."""
-        name = pace_name(key, plan)
-        return {} if plan.host_bytes_s is None else {name: self._shown.element_keys(name)}
+    def refused(self, plan: Plan) -> frozenset[str]:
+        """The hosts of which a packet was refused because it did not fit in what they had left."""
+        if plan.host_limit_bytes is None or plan.host_bytes_s is not None or not is_held(plan):
+            return frozenset()
+        keys = host_keys(plan)
+        return frozenset(_name(key, host) for key in keys for host in self._beyond(plan, key))
+
+    def _beyond(self, plan: Plan, key: HostKey) -> set[bytes]:
+        return self._shown.element_keys(beyond_name(key, plan))
 
     def _hold_newcomers(self, plan: Plan, left_bytes: int | None) -> str | None:
         """Correct the newcomers' allowance; `None`: none of it was ever used."""

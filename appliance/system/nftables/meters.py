@@ -159,6 +159,10 @@ class NftablesMeters:
         shared = {plan.department: self._shared(plan) for plan in self._in_force.structure.plans}
         return {name: reading[NEWCOMERS].total_bytes for name, reading in shared.items() if reading}
 
+    def refused_hosts(self) -> Mapping[str, frozenset[str]]:
+        """By department, the hosts of which a packet was refused for lack of what they have left."""
+        return {plan.department: self._hosts.refused(plan) for plan in self._in_force.structure.plans}
+
     def spoofed(self) -> int:
         """Packets dropped because of a false source address, since the table was made."""
         _, _, packets = self._shown.counters().get(SPOOFED, (0, 0, 0))

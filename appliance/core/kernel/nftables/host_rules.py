@@ -119,15 +119,15 @@ def host_objects(plan: Plan) -> Objects:
     }
     for key in host_keys(plan):
         objects[key.name("left", plan)] = key.new_set(REMEMBERED_S)
+        objects[beyond_name(key, plan)] = key.new_set(REMEMBERED_S)
         if pace is not None:
-            objects[pace_name(key, plan)] = key.new_set(REMEMBERED_S)
             objects[object_name(f"{NEWCOMERS}by{pace}", plan)] = ("limit", above(pace))
     return objects
 
 
-def pace_name(key: HostKey, plan: Plan) -> str:
-    """The name of the set of hosts that are slow beyond their quota."""
-    return key.name(f"paceby{plan.host_bytes_s}", plan)
+def beyond_name(key: HostKey, plan: Plan) -> str:
+    """The name of the set of hosts beyond their quota: it counts what was refused, or keeps the pace of each."""
+    return key.name("beyond" if plan.host_bytes_s is None else f"paceby{plan.host_bytes_s}", plan)
 
 
 def add_held_chains(
@@ -161,12 +161,17 @@ def _host_rules(plan: Plan, direction: str, verdict: nft.Expression, onward: Map
         host, conditions, left = key.of(direction), key.conditions(plan, direction), key.name("left", plan)
         within.append([*conditions, nft.update(left, host, whole), onward])
         absent.append([*conditions, nft.match(host, f"@{left}", "!="), newcomers])
-        if plan.host_bytes_s is not None:
-            slow = {"limit": {**above(plan.host_bytes_s), "inv": False}}
-            beyond.append([*conditions, nft.update(pace_name(key, plan), host, slow), onward])
+        beyond.append([*conditions, *_pass_slowly(plan, key, host, onward)])
     groups = [[IS_TO_GROUP, onward]] if direction == "down" else []
     has_mac = nft.match({"meta": {"key": "iiftype"}}, "ether")
     return [*groups, *within, *absent, *beyond, [has_mac, *verdict], [newcomers]]
+
+
+def _pass_slowly(plan: Plan, key: HostKey, host: Mapping[str, Any], onward: Mapping[str, Any]) -> nft.Expression:
+    """Note a host beyond its quota, and let it pass at its pace, if it has one."""
+    if plan.host_bytes_s is None:
+        return [nft.update(beyond_name(key, plan), host, nft.COUNT)]
+    return [nft.update(beyond_name(key, plan), host, {"limit": {**above(plan.host_bytes_s), "inv": False}}), onward]
 
 
 def _newcomer_rules(plan: Plan, verdict: nft.Expression, onward: Mapping[str, Any]) -> list[nft.Expression]:

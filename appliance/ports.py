@@ -168,7 +168,7 @@ class Meters(Protocol):
 
 
 class Capture(Protocol):
-    """Captures the frames that a filter in the kernel passes: DNS answers, and TCP segments that open or refuse."""
+    """Captures the frames that a filter in the kernel passes: DNS messages, and TCP segments that open or refuse."""
 
     def attach(self, interfaces: Iterable[str]) -> None:
         """Listen on exactly these interfaces, as far as they exist; cheap when nothing changed."""

@@ -47,9 +47,9 @@ class BlockedNames:
         """Add the block of a name."""
         self._blocks.setdefault(block.target, {})[block.key] = block
 
-    def are_blocked(self, name: str) -> bool:
-        """Whether this name, or one above it, is blocked in any department."""
-        return any(True for _ in self._blocks_of(name))
+    def are_blocked(self, name: str, department: str) -> bool:
+        """Whether this name, or one above it, is blocked in this department."""
+        return any(block.department in {None, department} for block in self._blocks_of(name))
 
     def denial(self, question: Question) -> Denial | None:
         """The denial of this question, by its longest-lived block; `None`: it has no block."""

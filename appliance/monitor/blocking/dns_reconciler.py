@@ -35,6 +35,10 @@ class DnsReconciler:
         refused = f"{answered}: {self._state.refusal}" if self._state.refusal else None
         return [one for one in (refused, self._state.tampering.text(now)) if one]
 
+    def refuses(self, department: str, name: str) -> bool:
+        """Whether the kernel refuses the department's look-ups of this name now, as far as is known."""
+        return self._state.is_whole and self._names.are_blocked(name, department)
+
     def apply(self, questions: Collection[Question], now: Moment) -> None:
         """Put the current denials of these questions in force."""
         if not questions:

@@ -176,11 +176,15 @@ class Enforcement:
         if self.can_enforce:
             self._hits.log_news()
 
+    def refuses(self, department: str, name: str) -> bool:
+        """Whether the kernel refuses the department's look-ups of this name."""
+        return self.can_enforce and self._dns_reconciler.refuses(department, name)
+
     def hear(self, department: str, answer: DnsAnswer, now: Moment) -> None:
         """Take note of a DNS answer to a host of the department; the addresses of a blocked name become blocked."""
         now = self._holdover.moment(now)
         self._answers.note(department, answer, now.wall.timestamp())
-        if self._index.names.are_blocked(answer.name):
+        if any(self._index.names.are_blocked(one, department) for one in (answer.name, *answer.aliases)):
             self._learn([(department, answer)], now)
 
     def step(self, now: Moment) -> None:

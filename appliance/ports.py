@@ -107,6 +107,7 @@ class Firewall(Protocol):
 class DnsFilter(Protocol):
     """The kernel's filter of DNS queries: it answers queries for a denied name, or a name below it, with NXDOMAIN.
 
+    While it denies anything, it drops what goes to port 53 and cannot be read to its question.
     A change returns `None`, or why the kernel refused it; then the former state stays in force. A denial ends as long
     after now as its `ends` is after `at_s`.
     """
@@ -125,6 +126,9 @@ class DnsFilter(Protocol):
 
     def refused(self) -> Mapping[str, int]:
         """By origin, the look-ups that were refused since the start."""
+
+    def unreadable(self) -> int:
+        """Packets to port 53 that were dropped since the start, because their question could not be read."""
 
     def hit_counts(self) -> Sequence[Hit]:
         """By block and host, the look-ups that were refused."""

@@ -22,7 +22,7 @@ DNS_PORT = 53
 MOST_BYTES = 1500  # read of a message: as many as the capture takes of a frame
 MOST_STEPS = 300  # labels and pointers of all names that are read; a chain of ten aliases has about a hundred
 MOST_ADDRESSES = 64  # of one answer: services have up to 16, and each that a blocked name holds costs the kernel room
-MOST_MESSAGES = 16  # of one segment, as `core.kernel.bpf.dns_program` reads
+MOST_MESSAGES = 16  # of one segment: a server may answer several questions in one
 MOST_ALIASES = 16  # of one answer; resolvers follow no more (BIND's `max-restarts` is 11, Unbound's own bound too)
 
 _HEADER = Struct("!HHHHHH")  # identity, flags, questions, answers, authorities, additional records

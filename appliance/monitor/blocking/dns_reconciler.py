@@ -12,6 +12,7 @@ from appliance.core.blocking.denials import Question
 from appliance.core.blocking.place import Place
 from appliance.core.moment import Moment
 from appliance.monitor.blocking.reconciliation import Reconciliation
+from appliance.monitor.blocking.tampering import SHOWN_S
 from appliance.ports import DnsFilter
 
 log = logging.getLogger(__name__)
@@ -28,12 +29,17 @@ class DnsReconciler:
         self._filter = dns_filter
         self._state = Reconciliation(RETRY_S)
         self._present: Mapping[str, int] = {}
+        self._unreadable, self._unreadable_s = 0, float("-inf")  # packets, and when their number last grew
 
     def troubles(self, now: Moment) -> Sequence[str]:
         """Sentences for people: why look-ups are not refused, and recent tampering."""
         answered = "look-ups of blocked names are answered, and only what they resolve to is blocked"
         refused = f"{answered}: {self._state.refusal}" if self._state.refusal else None
-        return [one for one in (refused, self._state.tampering.text(now)) if one]
+        is_recent = now.monotonic_s - self._unreadable_s < SHOWN_S
+        unread = (
+            f"{self._unreadable} look-ups since the start could not be read, and were dropped" if is_recent else None
+        )
+        return [one for one in (refused, self._state.tampering.text(now), unread) if one]
 
     def refuses(self, department: str, name: str) -> bool:
         """Whether the kernel refuses the department's look-ups of this name now, as far as is known."""
@@ -59,6 +65,9 @@ class DnsReconciler:
             if present == self._present:
                 self._state.tampering.note("somebody", "took the filter of look-ups out of the kernel", now)
         self._present = present
+        before, self._unreadable = self._unreadable, self._filter.unreadable()
+        if self._unreadable > before:
+            self._unreadable_s = now.monotonic_s
         if is_moved or self._state.is_due(now):
             self._put_all(now)
 

@@ -19,7 +19,7 @@ from appliance.core.kernel.bpf import dns_maps as maps
 from appliance.core.kernel.bpf.dns_maps import FILTER_NAME
 from appliance.core.kernel.bpf.dns_program import program as dns_program
 from appliance.core.kernel.bpf.ebpf import assemble
-from appliance.core.machine import Facing, Spot
+from appliance.core.machine import Facing, Spot, carries
 from appliance.system.network.bpf import Bpf, Map
 from appliance.system.network.traffic_control import TrafficControl
 
@@ -67,6 +67,7 @@ class BpfDnsFilter:
         self._scopes: Mapping[bytes, bytes] = {}
         self._loaded: Loaded | None = None
         self._before: Counter[str] = Counter()  # refused by former programs of this process
+        self._unreadable_before = 0  # dropped by them
 
     def close(self) -> None:
         """Close the descriptors; what is attached goes on."""
@@ -90,6 +91,7 @@ class BpfDnsFilter:
         refusal = self._fill(denials, at_s) or self._attach()
         if former is not None and former is not self._loaded:
             self._before += Counter(_refused(former))
+            self._unreadable_before += _unreadable(former)
             former.close()
         return refusal
 
@@ -116,6 +118,10 @@ class BpfDnsFilter:
         now = _refused(self._loaded) if self._loaded else {}
         return {origin: self._before[origin] + now.get(origin, 0) for origin in ORIGIN_MARKS}
 
+    def unreadable(self) -> int:
+        """Packets to port 53 that were dropped unread, since the start of this process."""
+        return self._unreadable_before + (_unreadable(self._loaded) if self._loaded else 0)
+
     def hit_counts(self) -> Sequence[Hit]:
         return [*maps.hits_in(self._loaded[maps.HITS].elements())] if self._loaded else []
 
@@ -140,6 +146,7 @@ class BpfDnsFilter:
         if self._loaded is None:
             return None
         self._note_scopes(self._loaded[maps.SCOPES], spots)
+        self._note_trunks(self._loaded[maps.TRUNKS], spots)
         missing = [spot for spot in spots if attached.get(spot) != self._loaded.identity]
         refusals = [self._interfaces.attach(spot, FILTER_NAME, self._loaded.program) for spot in missing]
         refusal = next(filter(None, refusals), None)
@@ -156,6 +163,19 @@ class BpfDnsFilter:
             scopes.delete(key)
         scopes.put(wanted)
         self._scopes = wanted
+
+    def _note_trunks(self, trunks: Map, spots: Mapping[Spot, Sequence[Place]]) -> None:
+        """Let each subinterface that is a place have its frames; all other tagged frames are their port's."""
+        others = [one.interface for one in self._places]
+        names = {spot.interface: places[0].interface for spot, places in spots.items()}
+        wanted = {
+            maps.NUMBER.pack(index): maps.NUMBER.pack(1)
+            for index, name in names.items()
+            if any(carries(name, other) for other in others)
+        }
+        for key in trunks.elements().keys() - wanted.keys():
+            trunks.delete(key)
+        trunks.put(wanted)
 
     def _spots(self) -> dict[Spot, list[Place]]:
         """The spots that exist now, with the places there."""
@@ -193,6 +213,11 @@ def _value(denial: Denial, at_s: float, now_ns: int) -> bytes:
         return maps.VALUE.pack(maps.FOREVER, denial.mark, 0)
     remaining_s = min(max(denial.ends - at_s, 0), LONGEST_S)
     return maps.VALUE.pack(now_ns + int(remaining_s * 1e9), denial.mark, 0)
+
+
+def _unreadable(loaded: Loaded) -> int:
+    count: int = maps.COUNT.unpack(loaded[maps.ORIGINS].value(maps.NUMBER.pack(maps.UNREADABLE)))[0]
+    return count
 
 
 def _refused(loaded: Loaded) -> dict[str, int]:

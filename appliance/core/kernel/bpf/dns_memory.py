@@ -43,9 +43,14 @@ class Stack(IntEnum):
     DIFFERENCE = -216  # between checksums; later a length
     ANSWERED = -224  # length of the answer
     SIZE = -232  # of the answer with its transport's header
+    L3 = -240  # where the network's header begins in the packet
+    END = -248  # where the packet ends in the frame, without padding
+    LEFT = -256  # bytes of the segment behind the message
+    FOLLOWING = -264  # where these begin
+    COUNT = -272  # messages of the segment that were read
 
 
 class Way(IntEnum):
-    """How a denied query is refused."""
+    """How a denied query is refused. `FRAGMENT`: it is dropped, also where its question is not whole."""
 
-    ANSWERING, DROPPING, RESETTING = 0, 1, 2
+    ANSWERING, DROPPING, RESETTING, FRAGMENT = 0, 1, 2, 3

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from appliance.core.access.audit_entry import AuditEntry, StoredEntry
 from appliance.core.access.person import Person, TokenRecord
+from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
 from appliance.core.blocking.cover import Range
@@ -234,6 +235,12 @@ class Store(Protocol):
 
     def save_learned(self, saved: Sequence[LearnedAddress], deleted: Sequence[LearnedAddress]) -> None:
         """Save some learned addresses and delete others; not synced, because they will be seen again."""
+
+    def answers(self, at_s: float) -> Sequence[HeardAddress]:
+        """The addresses that hosts were told in the day before, the oldest first; unreadable ones are left out."""
+
+    def save_answers(self, saved: Sequence[HeardAddress]) -> None:
+        """Add what hosts were told; not synced, because it may be lost."""
 
     def reckoned_at(self) -> datetime | None:
         """The latest saved time of the blocks' clock; `None`: never saved."""

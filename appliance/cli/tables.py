@@ -11,6 +11,7 @@ from tabulate import tabulate
 from appliance.cli.event_lines import Payload, line_of, size_text
 from appliance.client import SETTLE_S, CallFailed, Client
 
+MOST_SPARED = 20  # lines about addresses that are not blocked; `ip:list` has all
 RETRY_S = 0.5  # between two attempts to reach a service that restarts
 
 
@@ -37,13 +38,37 @@ def status_text(found: dict[str, Any]) -> str:
     parts.append(tabulate(rows, headers=["department", "active", "users", "health", "today", "line", "reasons"]))
     parts += [f"trouble: {one}" for payload in health for one in payload["status"].get("troubles", [])]
     blocks = [
-        [one["address"], one.get("departmentId") or "all", one["duration"] or "until lifted", one["reason"]]
+        [
+            one["address"],
+            one.get("departmentId") or "all",
+            one["duration"] or "until lifted",
+            one["reason"],
+            _resolved_text(one),
+        ]
         for one in found["blocks"]
     ]
-    parts.append(tabulate(blocks, headers=["blocked", "department", "seconds left", "reason"]))
+    parts.append(tabulate(blocks, headers=["blocked", "department", "seconds left", "reason", "addresses"]))
     more = found["blocksTotal"] - len(blocks)
     parts += [f"and {more} more blocks"] if more else []
+    spared = [_spared_text(one, its) for one in found["blocks"] for its in _spared(one)]
+    parts += ["\n".join(spared[:MOST_SPARED])] if spared else []
     return "\n\n".join(parts)
+
+
+def _resolved_text(block: Payload) -> str:
+    """How many addresses a blocked name holds; nothing for a block of an address."""
+    if "resolved" not in block:
+        return ""
+    blocked, spared = block["resolved"]["blocked"], block["resolved"]["spared"]
+    return f"{blocked} blocked" + (f", {spared} spared" if spared else "")
+
+
+def _spared(block: Payload) -> list[Payload]:
+    return [one for one in block.get("resolved", {}).get("addresses", []) if "spared" in one]
+
+
+def _spared_text(block: Payload, address: Payload) -> str:
+    return f"{block['address']}: {address['address']} is not blocked: {address['spared']} ({address['why']})"
 
 
 def lists_text(found: list[Payload]) -> str:

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 import appliance.config.values as kinds
 from appliance.core.access.person import Role
+from appliance.core.blocking.blocked_names import SharedAddresses
 from appliance.core.blocking.lists.parser import BlockList
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.response import Response
@@ -114,9 +115,15 @@ class DepartmentSection(Section, frozen=True, kw_only=True):
 
 
 class ProtectionSection(Section, frozen=True, kw_only=True):
-    """Addresses that are never blocked, beside the appliance's own."""
+    """Addresses that are never blocked, beside the appliance's own.
+
+    `shared`: what becomes of an address of a blocked name that is in a department's own network, or where hosts visit
+    other names. The default spares it: the name is not looked up any more, while a block would cut off all other names
+    on the same server.
+    """
 
     addresses: tuple[kinds.Subnet, ...] = ()
+    shared: SharedAddresses = SharedAddresses.SPARE
 
 
 class DetectionSection(Section, frozen=True, kw_only=True):

@@ -78,6 +78,7 @@ def build_blocking(
         store=store,
         require_writable=require_writable,
         publish=publish,
+        shared=config.protection.shared,
     )
 
 

@@ -199,6 +199,7 @@ class Service:
         parts.server.close()
         parts.monitors.metering.save(now, synced=True)
         parts.monitors.history.save(now)
+        parts.monitors.enforcement.save()
         parts.disk.history_store.close()
         parts.machine.panel.show(DARK)
         if parts.release.is_requested:

@@ -20,6 +20,7 @@ class SimulatedDnsFilter:
         self._elapsed = elapsed
         self._places: Sequence[Place] = ()
         self._ends_s: dict[Question, float] = {}
+        self._exact: set[Question] = set()
 
     def replace_denials(self, places: Sequence[Place], denials: Collection[Denial], at_s: float) -> str | None:
         """Deny exactly these names at these places."""
@@ -57,10 +58,16 @@ class SimulatedDnsFilter:
         """Whether a look-up of this name, from this address at this interface, is refused at this second."""
         departments = {None, *(one.department for one in self._places if claims(one, interface, address))}
         return len(departments) > 1 and any(
-            ends_s > at_s and question.department in departments and f".{name}".endswith(f".{question.name}")
+            ends_s > at_s and question.department in departments and self._covers(question, name)
             for question, ends_s in self._ends_s.items()
         )
 
+    def _covers(self, question: Question, name: str) -> bool:
+        return name == question.name or (question not in self._exact and name.endswith(f".{question.name}"))
+
     def _put(self, denials: Collection[Denial], at_s: float) -> None:
         now_s = self._elapsed()
+        self._exact = (self._exact - {one.question for one in denials}) | {
+            one.question for one in denials if one.is_exact
+        }
         self._ends_s.update({one.question: now_s + one.ends - at_s for one in denials})

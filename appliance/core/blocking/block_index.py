@@ -92,6 +92,8 @@ class BlockIndex:
     def apply(self, put: Sequence[Block], taken: Sequence[Block]) -> IndexChange:
         """Put some blocks, in place of those with the same keys, and take others away."""
         questions = {Question(one.target, one.department) for one in (*taken, *put) if one.kind is TargetKind.NAME}
+        for one in (*taken, *put):
+            questions |= {known.question for known in self.names.learned(one.key).values() if known.is_alias}
         dropped = [claim for one in taken for claim in self._take(one)]
         dropped += [claim for one in put if one.key in self._blocks for claim in self._take(self._blocks[one.key])]
         return IndexChange(dropped, [claim for one in put for claim in self._put(one)], questions)
@@ -101,23 +103,28 @@ class BlockIndex:
         self._blocks[block.key] = block
 
     def learn(self, learned: Iterable[LearnedAddress]) -> IndexChange:
-        """Add addresses that names resolve to, if the blocks of the names still exist."""
-        dropped, put = [], []
+        """Add addresses and aliases of names, if the blocks of the names still exist."""
+        dropped: list[Claim] = []
+        put: list[Claim] = []
+        questions: set[Question] = set()
         for one in learned:
             if one.block in self._blocks:
                 before = self.names.remember(one)
+                heapq.heappush(self._ends, (one.ends, next(self._arrivals), one.block, one.address))
+                if one.is_alias:
+                    questions.add(one.question)
+                    continue
                 dropped += [self._address_claim(before)] if before else []
                 put.append(self._address_claim(one))
-                heapq.heappush(self._ends, (one.ends, next(self._arrivals), one.block, one.address))
-        return IndexChange(dropped, put)
+        return IndexChange(dropped, put, questions)
 
     def forget(self, learned: Iterable[LearnedAddress]) -> IndexChange:
-        """Remove addresses that names do not resolve to any more."""
-        dropped = []
-        for one in learned:
-            dropped.append(self._address_claim(one))
+        """Remove addresses that names do not resolve to any more, and aliases that do not lead to them."""
+        forgotten = list(learned)
+        dropped = [self._address_claim(one) for one in forgotten if not one.is_alias]
+        for one in forgotten:
             self.names.forget(one)
-        return IndexChange(dropped, [])
+        return IndexChange(dropped, [], {one.question for one in forgotten if one.is_alias})
 
     def take_expired(self, at_s: float) -> tuple[list[Block], list[LearnedAddress]]:
         """Blocks and learned addresses that have expired; each is returned once."""
@@ -151,7 +158,8 @@ class BlockIndex:
         self._origins[known.origin] -= 1
         self._origins += Counter()  # drops origins without blocks
         if known.kind is TargetKind.NAME:
-            yield from [_claim(known, one.address, one.ends) for one in self.names.take(known).values()]
+            learned = self.names.take(known).values()
+            yield from [_claim(known, one.address, one.ends) for one in learned if not one.is_alias]
         else:
             yield _claim(known, known.target, known.ends_s)
 

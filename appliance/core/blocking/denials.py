@@ -13,9 +13,10 @@ class Question(NamedTuple):
 class Denial(NamedTuple):
     """A question that is refused. `ends`: seconds since the epoch; infinity until lifted.
 
-    `mark`: origin and number of its block (`core.blocking.sets.mark_of`).
+    `mark`: origin and number of its block (`core.blocking.sets.mark_of`). `is_exact`: names below are not refused.
     """
 
     question: Question
     ends: float
     mark: int
+    is_exact: bool = False

@@ -17,7 +17,8 @@ class HealthFacts:
 
     `can_enforce`: whether the position can stop traffic. `wanted`: blocks that should be in force; `enforced`: those
     that are. `frames_lost`: by the capture, since the previous judgement. `quotas_exceeded`: the kinds (`daily`, ...).
-    `utilization`: 0..1. `troubles`: what the appliance itself does not do, in sentences.
+    `utilization`: 0..1. `troubles`: what the appliance itself does not do, in sentences. `spared`: addresses of blocked
+    names that the configuration leaves open.
     """
 
     interface: str
@@ -31,13 +32,14 @@ class HealthFacts:
     utilization: float = 0.0
     open_incidents: int = 0
     troubles: tuple[str, ...] = ()
+    spared: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A department's health. `active`: link up, and the position can do what is configured.
 
-    `reasons`: a sentence for each that lowers the score, worst first.
+    `reasons`: a sentence for each that lowers the score, worst first, and for what a person should only know.
     """
 
     active: bool
@@ -58,10 +60,12 @@ def judge(facts: HealthFacts) -> Condition:
 def _faults(facts: HealthFacts) -> tuple[tuple[float, bool, str], ...]:
     """Each possible fault, worst first: its weight, whether it is present, and its sentence.
 
-    Weights: 1 is an outage, 0.5 a promise that is not kept, less for what a person should look at when there is time.
+    Weights: 1 is an outage, 0.5 a promise that is not kept, less for what a person should look at when there is time, 0
+    for what is as the configuration wants it.
     """
     missed = _count(facts.frames_lost, "frame")
     blocks = _count(facts.wanted, "block")
+    spared = "1 address" if facts.spared == 1 else f"{facts.spared} addresses"
     cannot_block = not facts.can_enforce and facts.wanted > 0
     return (
         (1.0, not facts.is_present, f"the interface {facts.interface} does not exist"),
@@ -73,6 +77,7 @@ def _faults(facts: HealthFacts) -> tuple[tuple[float, bool, str], ...]:
         (0.2, bool(facts.troubles), "; ".join(facts.troubles)),
         (0.1, facts.frames_lost > 0, f"the capture missed {missed}; sites and incidents may be missing"),
         (0.1, facts.utilization >= BUSY, f"the line is {facts.utilization:.0%} full"),
+        (0.0, facts.spared > 0, f"{spared} of blocked names not blocked, because others need them: ip:list has them"),
     )
 
 

@@ -5,18 +5,17 @@ blocks that expired and at signs of tampering, not at 100,000 blocks.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from itertools import islice
 
 from appliance.core import holdover
 from appliance.core.blocking.block import Block, BlockKey, BlockRequest
 from appliance.core.blocking.block_index import BlockIndex, IndexChange
-from appliance.core.blocking.blocked_names import MOST_LEARNED, AnswerCache
+from appliance.core.blocking.blocked_names import LearnedAddress, SharedAddresses, SparedAddress
 from appliance.core.blocking.place import Place
 from appliance.core.blocking.protection import Protected
-from appliance.core.blocking.targets import TargetKind, parse_target
+from appliance.core.blocking.targets import parse_target
 from appliance.core.machine import Position
 from appliance.core.metering.department import Department
 from appliance.core.moment import Moment
@@ -26,6 +25,7 @@ from appliance.core.traffic.dns import DnsAnswer
 from appliance.monitor.blocking.announcements import BlockAnnouncer
 from appliance.monitor.blocking.dns_reconciler import DnsReconciler
 from appliance.monitor.blocking.hits import HitCounters, log_some
+from appliance.monitor.blocking.name_learning import NameLearning
 from appliance.monitor.blocking.protections import ProtectedAddresses
 from appliance.monitor.blocking.reconciler import Reconciler
 from appliance.ports import DnsFilter, Firewall, Interfaces, Publisher, Store, Upstream
@@ -40,6 +40,8 @@ STRAYED = timedelta(seconds=2)  # a smaller move of the wall clock leaves the li
 class Enforcement:
     """Keeps the blocks, and the kernel in agreement with them. `require_writable`: raises `Refused` in maintenance."""
 
+    _time_saved_s = 0.0  # when the blocks' clock was last saved, by the monotonic clock
+
     def __init__(
         self,
         *,
@@ -53,18 +55,18 @@ class Enforcement:
         store: Store,
         require_writable: Callable[[], None],
         publish: Publisher,
+        shared: SharedAddresses,
     ) -> None:
         self.can_enforce = POSITIONS[position].can_enforce
         self._interfaces = {one.id: one.interface for one in departments}
-        self._store, self._require_writable = store, require_writable
-        self._protected = ProtectedAddresses(protected, interfaces, upstream)
+        self._store, self._require_writable, self._holdover = store, require_writable, holdover.NOT_STARTED
         self._announcer = BlockAnnouncer([*self._interfaces], publish, can_enforce=self.can_enforce)
         places = [Place(one.id, one.interface, POSITIONS[position].facing, one.subnets) for one in departments]
-        self._index, self._answers = BlockIndex(), AnswerCache()
+        self._index, self._protected = BlockIndex(), ProtectedAddresses(protected, interfaces, upstream)
+        self._learning = NameLearning(self._index, departments, self._protected, store, shared)
         self._reconciler = Reconciler(places, interfaces, firewall)
         self._dns_reconciler = DnsReconciler(places, self._index.names, dns_filter)
         self._hits = HitCounters(self._index, firewall, dns_filter)
-        self._holdover, self._time_saved_s = holdover.NOT_STARTED, 0.0
 
     def restore(self, now: Moment) -> None:
         """Put the saved blocks in force. To be called once, before all else, if possible before anything is forwarded.
@@ -95,7 +97,7 @@ class Enforcement:
         self._store.save_blocks(blocks, [])
         self._announcer.expect(blocks)
         self._enforce(self._index.apply(blocks, []), now)
-        self._recall(blocks, now)
+        self._enforce(self._learning.recall(blocks, now), now)
         try:
             self._store.sync()  # before anything is published, but after the kernel: a medium may take 0.1 s
         finally:  # the blocks are in force even so
@@ -161,8 +163,20 @@ class Enforcement:
 
     def troubles(self, now: Moment) -> Sequence[str]:
         """Sentences for people: what is not in force and why, recent tampering, and addresses that were spared."""
-        spared = self._index.names.spared.values()
+        spared = self._learning.troubles()
         return [*self._reconciler.troubles(now), *self._dns_reconciler.troubles(now), *spared]
+
+    def spared_count(self, department: str) -> int:
+        """The number of addresses of the department's blocked names that the configuration spares."""
+        return self._learning.spared_count(department)
+
+    def resolved(self, block: Block) -> tuple[Sequence[LearnedAddress], Sequence[SparedAddress]]:
+        """The addresses and aliases that the block of a name holds, and those that are spared."""
+        return self._learning.resolved(block)
+
+    def save(self) -> None:
+        """Save what is only worth saving now and then, at a stop."""
+        self._learning.save()
 
     def stopped(self) -> Mapping[str, int]:
         """By origin, the packets stopped since the rules were first installed, refused look-ups among them.
@@ -183,18 +197,15 @@ class Enforcement:
     def hear(self, department: str, answer: DnsAnswer, now: Moment) -> None:
         """Take note of a DNS answer to a host of the department; the addresses of a blocked name become blocked."""
         now = self._holdover.moment(now)
-        self._answers.note(department, answer, now.wall.timestamp())
-        if any(self._index.names.are_blocked(one, department) for one in (answer.name, *answer.aliases)):
-            self._learn([(department, answer)], now)
+        self._enforce(self._learning.hear(department, answer, now), now)
 
     def step(self, now: Moment) -> None:
         """Drop what expired, restore what the kernel lost, and publish which blocks began and ended."""
         is_moved = self._follow_clock(now)
         now = self._holdover.moment(now)
         ended, forgotten = self._index.take_expired(now.wall.timestamp())
-        if forgotten:
-            self._note(lambda: self._store.save_learned([], forgotten))
-            self._enforce(self._index.forget(forgotten), now)
+        for change in (self._learning.forget(forgotten), *self._learning.step(now)):
+            self._enforce(change, now)
         if ended:
             self._note(lambda: self._store.save_blocks([], ended))
             self._enforce(self._index.apply([], ended), now)
@@ -250,23 +261,9 @@ class Enforcement:
             log.warning("blocks that began or ended are not saved: %s", refused.message)
 
     def _enforce(self, index_change: IndexChange, now: Moment) -> None:
-        if self.can_enforce:
+        if self.can_enforce and any(index_change):
             self._reconciler.apply(index_change, now)
             self._dns_reconciler.apply(index_change.questions, now)
-
-    def _recall(self, blocks: Iterable[Block], now: Moment) -> None:
-        """Block the addresses that hosts already know of these blocked names, which cuts open connections too."""
-        names = {block.target for block in blocks if block.kind is TargetKind.NAME}
-        if names:
-            self._learn(self._answers.find(names, now.wall.timestamp()), now)
-
-    def _learn(self, answers: Iterable[tuple[str, DnsAnswer]], now: Moment) -> None:
-        names, protections, at_s = self._index.names, self._protected.protections(now), now.wall.timestamp()
-        learned = (one for to, answer in answers for one in names.addresses_to_block(answer, to, protections, at_s))
-        new = list({(one.block, one.address): one for one in islice(learned, MOST_LEARNED)}.values())
-        if new:
-            self._note(lambda: self._store.save_learned(new, []))
-            self._enforce(self._index.learn(new), now)
 
     def _announce_begun(self, now: Moment) -> None:
         begun = self._announcer.announce_begun(self._index, self.is_enforced, now)

@@ -209,10 +209,11 @@ def _refusal_of(error: OSError) -> str:
 
 
 def _value(denial: Denial, at_s: float, now_ns: int) -> bytes:
+    exact = maps.EXACT if denial.is_exact else 0
     if denial.ends == FOREVER:
-        return maps.VALUE.pack(maps.FOREVER, denial.mark, 0)
+        return maps.VALUE.pack(maps.FOREVER, denial.mark, exact)
     remaining_s = min(max(denial.ends - at_s, 0), LONGEST_S)
-    return maps.VALUE.pack(now_ns + int(remaining_s * 1e9), denial.mark, 0)
+    return maps.VALUE.pack(now_ns + int(remaining_s * 1e9), denial.mark, exact)
 
 
 def _unreadable(loaded: Loaded) -> int:

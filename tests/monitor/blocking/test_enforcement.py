@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance.core.blocking.block import BlockRequest
+from appliance.core.blocking.blocked_names import SharedAddresses
 from appliance.core.blocking.place import Hit
 from appliance.core.blocking.protection import Protected, protected_host
 from appliance.core.blocking.sets import mark_of
@@ -113,6 +114,7 @@ class Rig:
             store=self.store,
             require_writable=self.require_writable,
             publish=self.published.append,
+            shared=SharedAddresses.SPARE,
         )
         self.enforcement.restore(self.now())
 

@@ -43,9 +43,11 @@ class Program:
     kernel: Bpf
     loaded: Loaded
 
-    def deny(self, name: str, department: int = maps.EVERYBODY, until_ns: int = maps.FOREVER) -> None:
+    def deny(
+        self, name: str, department: int = maps.EVERYBODY, until_ns: int = maps.FOREVER, *, exact: bool = False
+    ) -> None:
         key = maps.KEY.pack(maps.digest(name, SEED), department, 0)
-        self.loaded[maps.DENIED].put({key: maps.VALUE.pack(until_ns, MARK, 0)})
+        self.loaded[maps.DENIED].put({key: maps.VALUE.pack(until_ns, MARK, maps.EXACT if exact else 0)})
 
     def allow_all(self) -> None:
         for key in self.loaded[maps.DENIED].elements():
@@ -206,6 +208,15 @@ def test_who_understands_options_is_told_why(denying: Program, version: int) -> 
 def test_other_names_pass(denying: Program, name: str) -> None:
     frame = asked(query(name))
     assert denying.run(frame) == (NEXT, frame)
+
+
+def test_a_name_that_is_denied_by_itself_leaves_names_below_it(filter_: Program) -> None:
+    filter_.deny("alias.example", exact=True)
+    for name, result in (("alias.example", SENT_BACK), ("www.alias.example", NEXT), ("example", NEXT)):
+        assert filter_.run(asked(query(name)))[0] == result
+    filter_.deny("www.alias.example")
+    assert filter_.run(asked(query("a.www.alias.example")))[0] == SENT_BACK
+    filter_.allow_all()
 
 
 def test_a_department_s_names_are_denied_to_its_own_addresses_only(filter_: Program) -> None:

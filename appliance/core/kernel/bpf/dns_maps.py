@@ -19,7 +19,8 @@ FNV_PRIME = 0x100_0000_01B3  # of 64 bits (draft-eastlake-fnv)
 MASK_64 = (1 << 64) - 1
 
 # The maps: their names, keys and values.
-DENIED = "denied"  # digest and department -> its end on the boot clock (0: never), and the mark of the block
+# Digest and department -> its end on the boot clock (0: never), the mark of the block, and `EXACT` or 0.
+DENIED = "denied"
 SCOPES = "scopes"  # longest prefix of interface and sender's address -> department, as a number
 TRUNKS = "trunks"  # interfaces whose tagged frames belong to places of their own
 ORIGINS = "origins"  # origin of a block, as in its mark -> number of refused look-ups; `UNREADABLE` -> of others
@@ -29,6 +30,7 @@ KEY, VALUE = Struct("=QII"), Struct("=QII")
 SCOPE, INDEX_BITS = Struct("=II16s"), 32
 HIT, COUNT, NUMBER = Struct("=I16s"), Struct("=Q"), Struct("=I")
 FOREVER = 0
+EXACT = 0xFFFF_FFFF  # with any number of labels before the name in common
 UNREADABLE = 0  # no origin has this mark
 EVERYBODY = 0  # the department's number where a name is denied to all
 MAPPED = bytes(10) + b"\xff\xff"  # before an address of IPv4 (RFC 4291 section 2.5.5.2)

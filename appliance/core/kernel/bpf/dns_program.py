@@ -46,6 +46,10 @@ def _deny(otherwise: str) -> Iterator[Instruction]:
     """Go on to "denied" if `Stack.NAME_KEY` has a denial that has not expired."""
     yield from look_up(maps.DENIED, Stack.NAME_KEY)
     yield jump_if(R0, "==", 0, otherwise)
+    yield load(WORD, R1, R0, 12)
+    yield load(WORD, R2, R7, Scratch.LABEL_COUNT)
+    yield compute(R1, "&", R2)
+    yield jump_if(R1, "!=", 0, otherwise)  # it is exact, and this is a name below
     yield load(DOUBLE, R1, R0, 0)
     yield jump_if(R1, "==", maps.FOREVER, "denied")
     yield load(DOUBLE, R2, R10, Stack.NOW)

@@ -1,6 +1,6 @@
 """Tables of the command line: the snapshot, imported lists, books and history of the running service."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from time import monotonic, sleep
@@ -11,7 +11,7 @@ from tabulate import tabulate
 from appliance.cli.event_lines import Payload, line_of, size_text
 from appliance.client import SETTLE_S, CallFailed, Client
 
-MOST_SPARED = 20  # lines about addresses that are not blocked; `ip:list` has all
+MOST_NOTES = 20  # lines about single addresses of blocked names; `ip:list` has all
 RETRY_S = 0.5  # between two attempts to reach a service that restarts
 
 
@@ -50,8 +50,8 @@ def status_text(found: dict[str, Any]) -> str:
     parts.append(tabulate(blocks, headers=["blocked", "department", "seconds left", "reason", "addresses"]))
     more = found["blocksTotal"] - len(blocks)
     parts += [f"and {more} more blocks"] if more else []
-    spared = [_spared_text(one, its) for one in found["blocks"] for its in _spared(one)]
-    parts += ["\n".join(spared[:MOST_SPARED])] if spared else []
+    notes = [note for one in found["blocks"] for note in _notes(one)]
+    parts += ["\n".join(notes[:MOST_NOTES])] if notes else []
     return "\n\n".join(parts)
 
 
@@ -63,12 +63,13 @@ def _resolved_text(block: Payload) -> str:
     return f"{blocked} blocked" + (f", {spared} spared" if spared else "")
 
 
-def _spared(block: Payload) -> list[Payload]:
-    return [one for one in block.get("resolved", {}).get("addresses", []) if "spared" in one]
-
-
-def _spared_text(block: Payload, address: Payload) -> str:
-    return f"{block['address']}: {address['address']} is not blocked: {address['spared']} ({address['why']})"
+def _notes(block: Payload) -> Iterator[str]:
+    """A sentence for each address of a blocked name that is not blocked, or that others need too."""
+    for one in block.get("resolved", {}).get("addresses", []):
+        if "spared" in one:
+            yield f"{block['address']}: {one['address']} is not blocked: {one['spared']} ({one['why']})"
+        elif "shared" in one:
+            yield f"{block['address']}: {one['address']} is blocked, although {one['shared']} ({one['why']})"
 
 
 def lists_text(found: list[Payload]) -> str:

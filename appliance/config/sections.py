@@ -117,13 +117,12 @@ class DepartmentSection(Section, frozen=True, kw_only=True):
 class ProtectionSection(Section, frozen=True, kw_only=True):
     """Addresses that are never blocked, beside the appliance's own.
 
-    `shared`: what becomes of an address of a blocked name that is in a department's own network, or where hosts visit
-    other names. The default spares it: the name is not looked up any more, while a block would cut off all other names
-    on the same server.
+    `shared`: what becomes of an address of a blocked name where hosts visit other names too. The default blocks it, and
+    tells so: otherwise any host opens it, by a look-up of another name that somebody has pointed there.
     """
 
     addresses: tuple[kinds.Subnet, ...] = ()
-    shared: SharedAddresses = SharedAddresses.SPARE
+    shared: SharedAddresses = SharedAddresses.BLOCK
 
 
 class DetectionSection(Section, frozen=True, kw_only=True):

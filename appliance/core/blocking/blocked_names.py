@@ -11,7 +11,7 @@ The look-ups of such an alias are refused too. Not each address is blocked, beca
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import ip_address
 from itertools import chain
@@ -32,23 +32,24 @@ MOST_LEARNED = 20_000  # addresses of all names; a few hundred names of large se
 
 
 class SharedAddresses(StrEnum):
-    """What becomes of an address of a blocked name that others need too."""
+    """What becomes of an address of a blocked name where hosts visit other names too."""
 
-    SPARE = "spare"
     BLOCK = "block"
+    SPARE = "spare"
 
 
 @dataclass(frozen=True, slots=True)
 class LearnedAddress:
     """An address that a blocked name resolves to, or an alias that leads to it. `ends`: in seconds since the epoch.
 
-    `why`: the answer that gave it, as a sentence for people.
+    `why`: the answer that gave it, as a sentence for people. `shared`: that others need it too; empty: not known.
     """
 
     block: BlockKey
     address: str
     ends: float
     why: str = field(default="", compare=False)
+    shared: str = field(default="", compare=False)
 
     @property
     def is_alias(self) -> bool:
@@ -63,10 +64,14 @@ class LearnedAddress:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A reason not to block an address, as a sentence. `is_choice`: the configuration may say otherwise."""
+    """A reason not to block an address, as a sentence.
+
+    `is_choice`: the configuration decides. `is_followed`: it is not blocked.
+    """
 
     text: str
     is_choice: bool = False
+    is_followed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ class BlockedNames:
         self._spared: dict[BlockKey, dict[str, SparedAddress]] = {}
         self._holders: dict[str, dict[BlockKey, None]] = {}  # by learned address
         self._count = 0  # of learned and spared addresses
-        self._choices: Counter[str | None] = Counter()  # spared ones that the configuration spares, by department
+        self._choices: Counter[str | None] = Counter()  # those where hosts visit other names too, by department
         self.protected: dict[tuple[BlockKey, str], SparedAddress] = {}  # spared ones that are never blocked
 
     def put(self, block: Block) -> None:
@@ -136,8 +141,9 @@ class BlockedNames:
         if not blocks:
             self._blocks.pop(block.target, None)
         learned = self._learned.pop(block.key, {})
-        for address in learned:
+        for address, one in learned.items():
             self._drop_holder(address, block.key)
+            self._choices[block.department] -= bool(one.shared)
         self._count -= len(learned)
         for address in [*self._spared.get(block.key, {})]:
             self._unspare(block.key, address)
@@ -151,8 +157,8 @@ class BlockedNames:
         """What was learned for this block and is not blocked, by address."""
         return self._spared.get(block, {})
 
-    def spared_count(self, department: str) -> int:
-        """The number of addresses of the department's blocked names that the configuration spares."""
+    def shared_count(self, department: str) -> int:
+        """The number of addresses of the department's blocked names where hosts visit other names too."""
         return self._choices[None] + self._choices[department]
 
     def all_addresses(self) -> list[tuple[BlockKey, str]]:
@@ -171,15 +177,17 @@ class BlockedNames:
         known = self._learned.setdefault(one.block, {})
         before = known.get(one.address)
         self._count += before is None
+        self._choices[one.block[1]] += bool(one.shared) - bool(before and before.shared)
         known[one.address] = one
         self._holders.setdefault(one.address, {})[one.block] = None
         return before
 
     def forget(self, one: LearnedAddress) -> None:
         """Remove a learned address."""
-        known = self._learned.get(one.block, {})
-        if known.pop(one.address, None) is not None:
+        former = self._learned.get(one.block, {}).pop(one.address, None)
+        if former is not None:
             self._count -= 1
+            self._choices[one.block[1]] -= bool(former.shared)
             self._drop_holder(one.address, one.block)
 
     def spare(self, one: LearnedAddress, rule: Rule) -> None:
@@ -200,6 +208,11 @@ class BlockedNames:
             if one.ends <= at_s:
                 self._unspare(one.block, one.address)
 
+    def note_shared(self, one: LearnedAddress, shared: str) -> None:
+        """Note of a learned address that others need it too, or do not."""
+        if one.shared != shared:
+            self.remember(replace(one, shared=shared))
+
     def addresses_to_block(
         self, answer: DnsAnswer, department: str, rule_for: RuleFor, at_s: float
     ) -> Iterator[LearnedAddress]:
@@ -211,11 +224,11 @@ class BlockedNames:
         for learned, block in self._given_by(answer, department, at_s):
             rule = rule_for(learned.address, block)
             known = self.learned(block.key).get(learned.address)
-            if rule is not None:
+            if rule is not None and rule.is_followed:
                 if known is None:
                     self.spare(learned, rule)
             elif (known.ends < at_s + (learned.ends - at_s) / 2) if known else self._count < MOST_LEARNED:
-                yield learned
+                yield replace(learned, shared="" if rule is None else rule.text)
 
     def _given_by(self, answer: DnsAnswer, department: str, at_s: float) -> Iterator[tuple[LearnedAddress, Block]]:
         """The addresses and aliases that this answer gives for blocked names, each with the block."""
@@ -274,7 +287,7 @@ class AddressRules:
         self._own, self._shared, self._at_s = own, shared, at_s
 
     def rule_for(self, address: str, block: Block) -> Rule | None:
-        """The rule against blocking this address for this block; `None`: there is none."""
+        """The rule against blocking this address for this block, followed or not; `None`: there is none."""
         protection = self._protections.rule_for(address)
         if protection is not None:
             return Rule(protection)
@@ -282,13 +295,14 @@ class AddressRules:
             return None
         if self._answers.is_server(address, self._at_s):
             return Rule("hosts use the name server there")
-        if self._shared is SharedAddresses.BLOCK:
-            return None
         one = ip_address(address)
         if any(one in network for network in self._own):
-            return Rule("it is in a department's own network", is_choice=True)
+            return Rule("it is in a department's own network")
         other = self._visited_name(address, block.department)
-        return Rule(f"hosts visit {other} there too", is_choice=True) if other else None
+        if other is None:
+            return None
+        is_spared = self._shared is SharedAddresses.SPARE
+        return Rule(f"hosts visit {other} there too", is_choice=True, is_followed=is_spared)
 
     def _visited_name(self, address: str, department: str | None) -> str | None:
         """A name there that is not blocked, and that a host of the department has looked up in the last day."""

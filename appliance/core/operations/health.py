@@ -17,8 +17,8 @@ class HealthFacts:
 
     `can_enforce`: whether the position can stop traffic. `wanted`: blocks that should be in force; `enforced`: those
     that are. `frames_lost`: by the capture, since the previous judgement. `quotas_exceeded`: the kinds (`daily`, ...).
-    `utilization`: 0..1. `troubles`: what the appliance itself does not do, in sentences. `spared`: addresses of blocked
-    names that the configuration leaves open.
+    `utilization`: 0..1. `troubles`: what the appliance itself does not do, in sentences. `shared`: addresses of blocked
+    names where hosts visit other names too.
     """
 
     interface: str
@@ -32,7 +32,7 @@ class HealthFacts:
     utilization: float = 0.0
     open_incidents: int = 0
     troubles: tuple[str, ...] = ()
-    spared: int = 0
+    shared: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _faults(facts: HealthFacts) -> tuple[tuple[float, bool, str], ...]:
     """
     missed = _count(facts.frames_lost, "frame")
     blocks = _count(facts.wanted, "block")
-    spared = "1 address" if facts.spared == 1 else f"{facts.spared} addresses"
+    shared = "1 address" if facts.shared == 1 else f"{facts.shared} addresses"
     cannot_block = not facts.can_enforce and facts.wanted > 0
     return (
         (1.0, not facts.is_present, f"the interface {facts.interface} does not exist"),
@@ -77,7 +77,7 @@ def _faults(facts: HealthFacts) -> tuple[tuple[float, bool, str], ...]:
         (0.2, bool(facts.troubles), "; ".join(facts.troubles)),
         (0.1, facts.frames_lost > 0, f"the capture missed {missed}; sites and incidents may be missing"),
         (0.1, facts.utilization >= BUSY, f"the line is {facts.utilization:.0%} full"),
-        (0.0, facts.spared > 0, f"{spared} of blocked names not blocked, because others need them: ip:list has them"),
+        (0.0, facts.shared > 0, f"{shared} of blocked names where hosts visit other names too; ip:list shows which"),
     )
 
 

@@ -166,9 +166,9 @@ class Enforcement:
         spared = self._learning.troubles()
         return [*self._reconciler.troubles(now), *self._dns_reconciler.troubles(now), *spared]
 
-    def spared_count(self, department: str) -> int:
-        """The number of addresses of the department's blocked names that the configuration spares."""
-        return self._learning.spared_count(department)
+    def shared_count(self, department: str) -> int:
+        """The number of addresses of the department's blocked names where hosts visit other names too."""
+        return self._learning.shared_count(department)
 
     def resolved(self, block: Block) -> tuple[Sequence[LearnedAddress], Sequence[SparedAddress]]:
         """The addresses and aliases that the block of a name holds, and those that are spared."""

@@ -58,9 +58,9 @@ class NameLearning:
         more = [f"{len(found) - MOST_TOLD} more addresses of blocked names are not blocked; ip:list has them"]
         return [_told(one) for one in islice(found, MOST_TOLD)] + (more if len(found) > MOST_TOLD else [])
 
-    def spared_count(self, department: str) -> int:
-        """The number of addresses of the department's blocked names that the configuration spares."""
-        return self._names.spared_count(department)
+    def shared_count(self, department: str) -> int:
+        """The number of addresses of the department's blocked names where hosts visit other names too."""
+        return self._names.shared_count(department)
 
     def resolved(self, block: Block) -> tuple[Sequence[LearnedAddress], Sequence[SparedAddress]]:
         """The addresses and aliases that the block of a name holds, and those that are spared."""
@@ -124,8 +124,10 @@ class NameLearning:
             if learned is None:
                 spared = self._names.spared(key).get(address)
             rule = rules.rule_for(address, block) if block is not None else None
-            if learned is not None and rule is not None:
+            if learned is not None and rule is not None and rule.is_followed:
                 freed.append((learned, rule))
+            elif learned is not None:
+                self._names.note_shared(learned, "" if rule is None else rule.text)
             elif spared is not None and rule is None and spared.learned.ends > at_s:
                 blocked.append(spared.learned)
         change = self.forget([one for one, _ in freed])

@@ -129,7 +129,7 @@ class StatusMonitor:
             quotas_exceeded=self._metering.exceeded_kinds(department.id),
             utilization=self._metering.lines.utilization(department.id),
             open_incidents=self._insight.open_incidents(department.id),
-            spared=self._enforcement.spared_count(department.id),
+            shared=self._enforcement.shared_count(department.id),
         )
 
     def _publish_status(self, department: Department, facts: HealthFacts, now: Moment) -> None:

@@ -199,7 +199,8 @@ def _resolved(block: Block, context: Context, most: int) -> dict[str, Any]:
     """The addresses and aliases of a blocked name: how many are blocked and spared, and some with the reason."""
     learned, spared = context.services.enforcement.resolved(block)
     spares = {one.learned.address: one.rule.text for one in spared}
-    found = [*(one.learned for one in spared), *learned][:most]  # the spared first, because people ask about these
+    told = sorted(learned, key=lambda one: not one.shared)
+    found = [*(one.learned for one in spared), *told][:most]  # those first that people ask about
     return {
         "blocked": len(learned),
         "spared": len(spared),
@@ -209,6 +210,7 @@ def _resolved(block: Block, context: Context, most: int) -> dict[str, Any]:
                 "why": one.why,
                 "expiresAt": timestamp(datetime.fromtimestamp(one.ends, UTC)),
                 **({"spared": spares[one.address]} if one.address in spares else {}),
+                **({"shared": one.shared} if one.shared and one.address not in spares else {}),
             }
             for one in found
         ],

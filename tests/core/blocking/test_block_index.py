@@ -93,7 +93,7 @@ def rules(
     index: BlockIndex,
     protections: Protections | None = None,
     answers: AnswerCache | None = None,
-    shared: SharedAddresses = SharedAddresses.SPARE,
+    shared: SharedAddresses = SharedAddresses.BLOCK,
 ) -> AddressRules:
     return AddressRules(
         protections=protections or Protections([]),

@@ -37,7 +37,7 @@ def answer(name: str, *addresses: str, aliases: tuple[str, ...] = (), server: st
 class Learner:
     """Blocked names, and what hosts were told."""
 
-    def __init__(self, *blocks: Block, shared: SharedAddresses = SharedAddresses.SPARE) -> None:
+    def __init__(self, *blocks: Block, shared: SharedAddresses = SharedAddresses.BLOCK) -> None:
         self.names, self.answers, self.shared = BlockedNames(), AnswerCache(), shared
         for one in blocks:
             self.names.put(one)
@@ -105,17 +105,16 @@ def test_the_name_server_that_hosts_use_is_never_blocked() -> None:
         learner = Learner(block("evil.test"), shared=shared)
         assert learner.hear(answer("evil.test", RESOLVER)) == {}
         assert learner.spared("evil.test") == {RESOLVER: "hosts use the name server there"}
-        assert learner.names.spared_count("a") == 0
+        assert learner.names.shared_count("a") == 0
         assert [*learner.names.protected] == [(block("evil.test").key, RESOLVER)]
 
 
 @pytest.mark.parametrize("address", ["10.0.0.80", "fd00::80"])
-def test_an_own_server_is_blocked_only_where_the_configuration_wants_it(address: str) -> None:
-    spared, blocked = Learner(block("evil.test")), Learner(block("evil.test"), shared=SharedAddresses.BLOCK)
-    assert spared.hear(answer("evil.test", address)) == {}
-    assert spared.spared("evil.test") == {address: "it is in a department's own network"}
-    assert spared.names.spared_count("a") == 1
-    assert [*blocked.hear(answer("evil.test", address))] == [address]
+def test_a_department_s_own_server_is_never_blocked(address: str) -> None:
+    for shared in SharedAddresses:
+        learner = Learner(block("evil.test"), shared=shared)
+        assert learner.hear(answer("evil.test", address)) == {}
+        assert learner.spared("evil.test") == {address: "it is in a department's own network"}
 
 
 @pytest.mark.parametrize(
@@ -136,24 +135,26 @@ def test_an_address_where_other_names_are_visited_is_blocked_only_where_the_conf
         learner = Learner(block("evil.test"), shared=shared)
         learner.hear(other, department)
         learner.hear(answer("evil.test", "203.0.113.1"))
-        is_held = "203.0.113.1" in learner.names.learned(block("evil.test").key)
-        assert is_held is not (is_spared and shared is SharedAddresses.SPARE)
+        held = learner.names.learned(block("evil.test").key).get("203.0.113.1")
+        assert (held is None) is (is_spared and shared is SharedAddresses.SPARE)
+        assert learner.names.shared_count("a") == is_spared
+        assert held is None or bool(held.shared) is is_spared
 
 
 def test_for_a_department_s_block_only_its_own_visits_count() -> None:
-    learner = Learner(block("evil.test", "a"))
+    learner = Learner(block("evil.test", "a"), shared=SharedAddresses.SPARE)
     learner.hear(answer("good.test", "203.0.113.1"), "b")
     assert [*learner.hear(answer("evil.test", "203.0.113.1"), "a")] == ["203.0.113.1"]
     learner.hear(answer("good.test", "203.0.113.2"), "a")
     assert learner.hear(answer("evil.test", "203.0.113.2"), "a") == {}
-    assert (learner.names.spared_count("a"), learner.names.spared_count("b")) == (1, 0)
+    assert (learner.names.shared_count("a"), learner.names.shared_count("b")) == (1, 0)
 
 
 def test_a_visit_counts_for_a_day() -> None:
     learner = Learner(block("evil.test"))
     learner.hear(answer("good.test", "203.0.113.1"))
     assert learner.rule_for(NOON_S + DAY_S - 1)("203.0.113.1", block("evil.test")) == Rule(
-        "hosts visit good.test there too", is_choice=True
+        "hosts visit good.test there too", is_choice=True, is_followed=False
     )
     assert learner.rule_for(NOON_S + DAY_S)("203.0.113.1", block("evil.test")) is None
 
@@ -167,7 +168,7 @@ def test_a_spared_address_is_forgotten_when_its_block_would_have_ended_or_with_t
     assert [learner.spared(name) != {} for name in ("evil.test", "bad.test")] == [True, False]
     learner.names.drop_spared(NOON_S + 3600)
     assert learner.spared("evil.test") == {}
-    assert learner.names.spared_count("a") == 0
+    assert learner.names.protected == {}
 
 
 def test_each_answer_is_saved_once_an_hour_and_comes_back_with_its_server() -> None:

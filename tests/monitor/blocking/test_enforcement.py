@@ -99,6 +99,7 @@ class Rig:
         self.published: list[Event] = []
         self.links = {"eth1": Link("eth1", 2, "02:00:00:00:00:01", "boot", True, Counters(0, 0))}
         self.writable: Refused | None = None
+        self.shared = SharedAddresses.BLOCK
         self.start()
 
     def start(self) -> None:
@@ -114,7 +115,7 @@ class Rig:
             store=self.store,
             require_writable=self.require_writable,
             publish=self.published.append,
-            shared=SharedAddresses.SPARE,
+            shared=self.shared,
         )
         self.enforcement.restore(self.now())
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.core.blocking.blocked_names import SharedAddresses
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.monitor.blocking.name_learning import MOST_TOLD, SAVED_S
 from tests.monitor.blocking.test_enforcement import SECONDS, Rig
@@ -21,6 +22,14 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     made = Rig(tmp_path / "state.sqlite3")
     with closing(made.store):
         yield made
+
+
+@pytest.fixture
+def sparing(rig: Rig) -> Rig:
+    """Addresses where hosts visit other names are spared."""
+    rig.shared = SharedAddresses.SPARE
+    rig.crash()
+    return rig
 
 
 def hear(rig: Rig, name: str, *addresses: str, department: str = "sales", aliases: tuple[str, ...] = ()) -> None:
@@ -53,7 +62,8 @@ def test_what_hosts_were_told_in_the_last_day_is_known_after_a_restart(rig: Rig,
     assert "10.5.0.2" not in rig.in_force()
 
 
-def test_a_block_that_is_restored_knows_what_it_held_and_what_it_spared(rig: Rig) -> None:
+def test_a_block_that_is_restored_knows_what_it_held_and_what_it_spared(sparing: Rig) -> None:
+    rig = sparing
     hear(rig, "example.com", "10.5.0.1", "10.5.0.2")
     hear(rig, "good.test", "10.5.0.2")
     rig.block("example.com")
@@ -71,8 +81,9 @@ def test_a_block_that_is_restored_knows_what_it_held_and_what_it_spared(rig: Rig
 
 
 def test_an_address_is_freed_when_hosts_begin_to_visit_another_name_there_and_blocked_again_with_that_name(
-    rig: Rig,
+    sparing: Rig,
 ) -> None:
+    rig = sparing
     hear(rig, "example.com", "10.5.0.1")
     rig.block("example.com", department="sales")
     hear(rig, "good.test", "10.5.0.1", department="lab")
@@ -80,11 +91,27 @@ def test_an_address_is_freed_when_hosts_begin_to_visit_another_name_there_and_bl
     hear(rig, "good.test", "10.5.0.1")
     assert rig.in_force("sales") == set()
     assert rig.store.learned() == []
-    assert rig.enforcement.spared_count("sales") == 1
+    assert rig.enforcement.shared_count("sales") == 1
     rig.block("good.test", department="sales")
     rig.pass_(1)
     assert rig.in_force("sales") == {"10.5.0.1"}
-    assert rig.enforcement.spared_count("sales") == 0
+    assert rig.enforcement.shared_count("sales") == 0
+
+
+def test_by_default_an_address_stays_blocked_where_hosts_visit_another_name_and_that_is_told(rig: Rig) -> None:
+    hear(rig, "example.com", "10.5.0.1")
+    rig.block("example.com", department="sales")
+    assert rig.enforcement.shared_count("sales") == 0
+    hear(rig, "good.test", "10.5.0.1")
+    assert rig.in_force("sales") == {"10.5.0.1"}
+    assert rig.enforcement.shared_count("sales") == 1
+    [block] = rig.enforcement.blocks(rig.now())
+    assert [one.shared for one in rig.enforcement.resolved(block)[0]] == ["hosts visit good.test there too"]
+    rig.block("good.test")
+    rig.pass_(1)
+    assert rig.enforcement.shared_count("sales") == 0
+    rig.unblock("example.com", department="sales")
+    assert rig.in_force("sales") == set()
 
 
 def test_an_address_that_becomes_protected_or_a_name_server_later_is_freed_within_seconds(rig: Rig) -> None:

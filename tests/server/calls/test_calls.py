@@ -61,11 +61,11 @@ def test_a_blocked_name_is_listed_with_the_addresses_that_it_holds_and_those_tha
     why = "evil.test resolves to it, as the name server 192.0.2.53 said"
     shown = {"why": why, "expiresAt": "2024-12-15T04:59:29.000Z"}
     assert block["resolved"] == {
-        "blocked": 1,
-        "spared": 2,
+        "blocked": 2,
+        "spared": 1,
         "addresses": [
-            {"address": "203.0.113.2", **shown, "spared": "hosts visit good.test there too"},
             {"address": "192.0.2.53", **shown, "spared": "hosts use the name server there"},
+            {"address": "203.0.113.2", **shown, "shared": "hosts visit good.test there too"},
             {"address": "203.0.113.1", **shown},
         ],
     }

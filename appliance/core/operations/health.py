@@ -17,8 +17,8 @@ class HealthFacts:
 
     `can_enforce`: whether the position can stop traffic. `wanted`: blocks that should be in force; `enforced`: those
     that are. `frames_lost`: by the capture, since the previous judgement. `quotas_exceeded`: the kinds (`daily`, ...).
-    `utilization`: 0..1. `troubles`: what the appliance itself does not do, in sentences. `shared`: addresses of blocked
-    names where hosts visit other names too.
+    `utilization`: 0..1. `troubles`: what the appliance itself does not do, in sentences. `notes`: what a person
+    should know although all is as configured.
     """
 
     interface: str
@@ -32,7 +32,7 @@ class HealthFacts:
     utilization: float = 0.0
     open_incidents: int = 0
     troubles: tuple[str, ...] = ()
-    shared: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,6 @@ def _faults(facts: HealthFacts) -> tuple[tuple[float, bool, str], ...]:
     """
     missed = _count(facts.frames_lost, "frame")
     blocks = _count(facts.wanted, "block")
-    shared = "1 address" if facts.shared == 1 else f"{facts.shared} addresses"
     cannot_block = not facts.can_enforce and facts.wanted > 0
     return (
         (1.0, not facts.is_present, f"the interface {facts.interface} does not exist"),
@@ -77,7 +76,7 @@ def _faults(facts: HealthFacts) -> tuple[tuple[float, bool, str], ...]:
         (0.2, bool(facts.troubles), "; ".join(facts.troubles)),
         (0.1, facts.frames_lost > 0, f"the capture missed {missed}; sites and incidents may be missing"),
         (0.1, facts.utilization >= BUSY, f"the line is {facts.utilization:.0%} full"),
-        (0.0, facts.shared > 0, f"{shared} of blocked names where hosts visit other names too; ip:list shows which"),
+        (0.0, bool(facts.notes), "; ".join(facts.notes)),
     )
 
 

@@ -223,19 +223,20 @@ def look_ups_in(packet: Packet) -> Iterator[tuple[LookUp, DnsMessage]]:
 
     Over TCP, messages are found only if the first begins with the segment, which is how hosts and servers send them.
     """
-    if packet.destination_port == DNS_PORT:
-        ends, is_answer = (packet.source, packet.destination, packet.source_port), False
-    elif packet.source_port == DNS_PORT:
-        ends, is_answer = (packet.destination, packet.source, packet.destination_port), True
-    else:
+    if DNS_PORT not in {packet.source_port, packet.destination_port}:
         return
     for data in _messages(packet):
         try:
             message = DnsMessage(data)
         except _UNREADABLE:
             continue
-        if message.is_answer is is_answer:
-            yield LookUp(*ends, packet.protocol, message.identity, message.name, message.kind), message
+        if message.is_answer and packet.source_port == DNS_PORT:
+            ends = packet.destination, packet.source, packet.destination_port
+        elif not message.is_answer and packet.destination_port == DNS_PORT:
+            ends = packet.source, packet.destination, packet.source_port
+        else:
+            continue
+        yield LookUp(*ends, packet.protocol, message.identity, message.name, message.kind), message
 
 
 def answer_in(packet: Packet) -> DnsAnswer | None:

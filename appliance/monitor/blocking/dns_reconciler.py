@@ -35,11 +35,13 @@ class DnsReconciler:
         """Sentences for people: why look-ups are not refused, and recent tampering."""
         answered = "look-ups of blocked names are answered, and only what they resolve to is blocked"
         refused = f"{answered}: {self._state.refusal}" if self._state.refusal else None
-        is_recent = now.monotonic_s - self._unreadable_s < SHOWN_S
-        unread = (
-            f"{self._unreadable} look-ups since the start could not be read, and were dropped" if is_recent else None
-        )
-        return [one for one in (refused, self._state.tampering.text(now), unread) if one]
+        return [one for one in (refused, self._state.tampering.text(now)) if one]
+
+    def notes(self, now: Moment) -> Sequence[str]:
+        """A sentence about packets that were dropped because they may be look-ups of blocked names."""
+        if now.monotonic_s - self._unreadable_s > SHOWN_S:
+            return []
+        return [f"{self._unreadable} packets to port 53 since the start could not be read and were dropped"]
 
     def refuses(self, department: str, name: str) -> bool:
         """Whether the kernel refuses the department's look-ups of this name now, as far as is known."""

@@ -166,9 +166,9 @@ class Enforcement:
         spared = self._learning.troubles()
         return [*self._reconciler.troubles(now), *self._dns_reconciler.troubles(now), *spared]
 
-    def shared_count(self, department: str) -> int:
-        """The number of addresses of the department's blocked names where hosts visit other names too."""
-        return self._learning.shared_count(department)
+    def notes(self, department: str, now: Moment) -> Sequence[str]:
+        """Sentences about what is as configured, and worth knowing in this department."""
+        return [*self._learning.notes(department), *self._dns_reconciler.notes(now)]
 
     def resolved(self, block: Block) -> tuple[Sequence[LearnedAddress], Sequence[SparedAddress]]:
         """The addresses and aliases that the block of a name holds, and those that are spared."""

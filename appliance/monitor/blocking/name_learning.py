@@ -58,9 +58,12 @@ class NameLearning:
         more = [f"{len(found) - MOST_TOLD} more addresses of blocked names are not blocked; ip:list has them"]
         return [_told(one) for one in islice(found, MOST_TOLD)] + (more if len(found) > MOST_TOLD else [])
 
-    def shared_count(self, department: str) -> int:
-        """The number of addresses of the department's blocked names where hosts visit other names too."""
-        return self._names.shared_count(department)
+    def notes(self, department: str) -> Sequence[str]:
+        """A sentence about the addresses of the department's blocked names where hosts visit other names too."""
+        count = self._names.shared_count(department)
+        number = "1 address" if count == 1 else f"{count} addresses"
+        deed = "blocked" if self._shared is SharedAddresses.BLOCK else "spared"
+        return [f"hosts visit other names at {number} of blocked names, {deed} as configured"] if count else []
 
     def resolved(self, block: Block) -> tuple[Sequence[LearnedAddress], Sequence[SparedAddress]]:
         """The addresses and aliases that the block of a name holds, and those that are spared."""

@@ -116,7 +116,7 @@ def state(context: Context, asked: BlockArgument | UnblockArgument) -> list[dict
     """The blocks of these targets and this department, for the audit trail: the first `MOST_RECORDED`."""
     find = context.services.enforcement.find
     found = (block for target in _targets(asked) for block in find(target, asked.department_id))
-    return [_shown(block, context) for block in islice(found, MOST_RECORDED)]
+    return [_shown(block, context, 0) for block in islice(found, MOST_RECORDED)]
 
 
 def list_blocks(context: Context, asked: ListArgument) -> dict[str, Any]:
@@ -196,7 +196,12 @@ def _shown(block: Block, context: Context, most_resolved: int = MOST_RESOLVED) -
 
 
 def _resolved(block: Block, context: Context, most: int) -> dict[str, Any]:
-    """The addresses and aliases of a blocked name: how many are blocked and spared, and some with the reason."""
+    """The addresses and aliases of a blocked name: how many are blocked and spared, and some with the reason.
+
+    A reason names what hosts visit: of all departments, only who may see all of them reads it.
+    """
+    if block.department is None and context.caller.grant.departments is not None:
+        most = 0
     learned, spared = context.services.enforcement.resolved(block)
     spares = {one.learned.address: one.rule.text for one in spared}
     told = sorted(learned, key=lambda one: not one.shared)

@@ -15,7 +15,7 @@ FAULTS = [
     ({"open_incidents": 1}, True, 0.8, "1 incident open"),
     ({"frames_lost": 7}, True, 0.9, "missed 7 frames"),
     ({"utilization": 0.95}, True, 0.9, "95% full"),
-    ({"shared": 2}, True, 1.0, "2 addresses of blocked names"),
+    ({"notes": ("one", "two")}, True, 1.0, "one; two"),
 ]
 
 

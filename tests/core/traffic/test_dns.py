@@ -132,6 +132,14 @@ def test_each_look_up_in_a_segment_is_found_with_what_its_answer_must_repeat() -
     assert found[0][:4] == (CLIENT, "192.0.2.53", 50000, TCP)
 
 
+def test_a_server_that_asks_from_the_port_of_servers_is_a_client_too() -> None:
+    answer = frames.dns_answer("one.test", "A", "one.test. A 192.0.2.1")
+    ends = ("192.0.2.53", 53, CLIENT, 53)
+    packets = decode(frames.udp(*ends, answer)), decode(frames.udp(*ends[2:], *ends[:2], frames.question_of(answer)))
+    [(answered_, _)], [(asked, _)] = (list(look_ups_in(packet)) for packet in packets if packet is not None)
+    assert asked == answered_
+
+
 LONGEST_NAME = b"\x01a" * 127 + b"\0"
 COSTLY = {
     "pointers to the longest name": message_of(1, a_record(1, bytes(4)) * 85, LONGEST_NAME),

@@ -68,6 +68,7 @@ class DnsKernel(SimulatedDnsFilter):
         self.refusal: str | None = None
         self.is_taken = False
         self.met: list[Hit] = []
+        self.unread = 0
 
     def flush(self) -> None:
         self._places, self._ends_s, self.is_taken = [], {}, True
@@ -77,6 +78,9 @@ class DnsKernel(SimulatedDnsFilter):
 
     def hit_counts(self) -> list[Hit]:
         return self.met
+
+    def unreadable(self) -> int:
+        return self.unread
 
     def replace_denials(self, *arguments) -> str | None:
         if self.refusal is None:

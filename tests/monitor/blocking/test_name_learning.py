@@ -11,6 +11,7 @@ import pytest
 from appliance.core.blocking.blocked_names import SharedAddresses
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.monitor.blocking.name_learning import MOST_TOLD, SAVED_S
+from appliance.monitor.blocking.tampering import SHOWN_S
 from tests.monitor.blocking.test_enforcement import SECONDS, Rig
 
 DAY_S = 86_400
@@ -35,6 +36,11 @@ def sparing(rig: Rig) -> Rig:
 def hear(rig: Rig, name: str, *addresses: str, department: str = "sales", aliases: tuple[str, ...] = ()) -> None:
     answer = DnsAnswer("10.0.0.5", name, addresses, 900, aliases, RESOLVER)
     rig.enforcement.hear(department, answer, rig.now())
+
+
+def shared_count(rig: Rig, department: str) -> int:
+    text = "".join(rig.enforcement.notes(department, rig.now()))
+    return int(text.split()[5]) if text else 0
 
 
 def spared(rig: Rig) -> dict[str, str]:
@@ -91,25 +97,25 @@ def test_an_address_is_freed_when_hosts_begin_to_visit_another_name_there_and_bl
     hear(rig, "good.test", "10.5.0.1")
     assert rig.in_force("sales") == set()
     assert rig.store.learned() == []
-    assert rig.enforcement.shared_count("sales") == 1
+    assert shared_count(rig, "sales") == 1
     rig.block("good.test", department="sales")
     rig.pass_(1)
     assert rig.in_force("sales") == {"10.5.0.1"}
-    assert rig.enforcement.shared_count("sales") == 0
+    assert shared_count(rig, "sales") == 0
 
 
 def test_by_default_an_address_stays_blocked_where_hosts_visit_another_name_and_that_is_told(rig: Rig) -> None:
     hear(rig, "example.com", "10.5.0.1")
     rig.block("example.com", department="sales")
-    assert rig.enforcement.shared_count("sales") == 0
+    assert shared_count(rig, "sales") == 0
     hear(rig, "good.test", "10.5.0.1")
     assert rig.in_force("sales") == {"10.5.0.1"}
-    assert rig.enforcement.shared_count("sales") == 1
+    assert shared_count(rig, "sales") == 1
     [block] = rig.enforcement.blocks(rig.now())
     assert [one.shared for one in rig.enforcement.resolved(block)[0]] == ["hosts visit good.test there too"]
     rig.block("good.test")
     rig.pass_(1)
-    assert rig.enforcement.shared_count("sales") == 0
+    assert shared_count(rig, "sales") == 0
     rig.unblock("example.com", department="sales")
     assert rig.in_force("sales") == set()
 
@@ -163,6 +169,18 @@ def test_look_ups_are_refused_for_whom_a_name_is_blocked_while_the_filter_is_in_
     rig.dns_filter.flush()
     rig.pass_(1)
     assert not rig.enforcement.refuses("sales", "www.example.com")
+
+
+def test_packets_that_were_dropped_unread_are_told_for_some_minutes(rig: Rig) -> None:
+    rig.block("example.com")
+    rig.dns_filter.unread = 3
+    rig.pass_(1)
+    assert rig.enforcement.notes("sales", rig.now()) == [
+        "3 packets to port 53 since the start could not be read and were dropped"
+    ]
+    assert rig.enforcement.troubles(rig.now()) == []
+    rig.pass_(SHOWN_S + 1)
+    assert rig.enforcement.notes("sales", rig.now()) == []
 
 
 def test_many_protected_addresses_take_a_few_sentences(rig: Rig) -> None:

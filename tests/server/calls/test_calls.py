@@ -69,6 +69,8 @@ def test_a_blocked_name_is_listed_with_the_addresses_that_it_holds_and_those_tha
             {"address": "203.0.113.1", **shown},
         ],
     }
+    [other] = connect(role=Role.VIEWER, departments=["dept123"]).call("ip:list")["blocks"]
+    assert other["resolved"] == {"blocked": 2, "spared": 1, "addresses": []}
     client.call("ip:block", {"addresses": [f"n{number}.test" for number in range(300)]})
     found = client.call("ip:list", {"contains": "evil"})["blocks"] + client.call("ip:list", {"limit": 301})["blocks"]
     assert [len(one["resolved"]["addresses"]) for one in found if one["address"] == "evil.test"] == [3, 3]

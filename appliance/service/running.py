@@ -213,6 +213,7 @@ def _restore(enforcement: Enforcement, now: Moment) -> None:
     """Put the saved blocks in force, without looking for garbage among 100,000 blocks, then or later."""
     gc.disable()
     enforcement.restore(now)
+    enforcement.remember(now)
     gc.freeze()  # else each full collection would walk them all, and stop everybody for a second
     gc.enable()
 

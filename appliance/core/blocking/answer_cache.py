@@ -15,7 +15,7 @@ MOST_ADDRESSES = 16  # of one name
 MOST_SERVERS = 256  # a network has a few; a resolver that asks by itself talks to more, and keeps the latest
 KEPT_S = 86_400.0
 RESAVED_S = 3600.0  # an address that is told again is saved again so late: what is saved is at most an hour too old
-MOST_SAVED = 200  # at once: 20 kB; what a flood of names adds beyond that is saved later, or never
+MOST_SAVED = 500  # at once: 50 kB; what a flood of names adds beyond that is saved later, or never
 
 
 @dataclass(frozen=True, slots=True)

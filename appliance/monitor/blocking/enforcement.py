@@ -81,6 +81,11 @@ class Enforcement:
         self._announcer.expect(blocks)
         self._enforce(restored._replace(put=[*restored.put, *learned.put]), now)
 
+    def remember(self, now: Moment) -> None:
+        """Remember what hosts were told in the last day. To be called once, after `restore`, before anyone is served."""
+        now = self._holdover.moment(now)
+        self._enforce(self._learning.restore(now), now)
+
     def block(self, requests: Sequence[BlockRequest], now: Moment) -> Sequence[Block]:
         """Block these targets in one transaction, all or none; an existing block of the same target is replaced.
 
@@ -204,7 +209,7 @@ class Enforcement:
         is_moved = self._follow_clock(now)
         now = self._holdover.moment(now)
         ended, forgotten = self._index.take_expired(now.wall.timestamp())
-        for change in (self._learning.forget(forgotten), *self._learning.step(now)):
+        for change in (self._learning.forget(forgotten), self._learning.step(now)):
             self._enforce(change, now)
         if ended:
             self._note(lambda: self._store.save_blocks([], ended))

@@ -122,6 +122,7 @@ class Rig:
             shared=self.shared,
         )
         self.enforcement.restore(self.now())
+        self.enforcement.remember(self.now())
 
     def essentials(self):
         return [protected_host(ip_address("10.0.0.254"), "it is the appliance's gateway")]

@@ -185,6 +185,7 @@ def test_packets_that_were_dropped_unread_are_told_for_some_minutes(rig: Rig) ->
 
 def test_many_protected_addresses_take_a_few_sentences(rig: Rig) -> None:
     rig.links["eth1"] = replace(rig.links["eth1"], addresses=(ip_interface("10.5.0.1/32"),))
+    rig.pass_(1)
     for number in range(10):
         rig.block(f"n{number}.test", seconds=SECONDS)
         hear(rig, f"n{number}.test", "10.5.0.1")

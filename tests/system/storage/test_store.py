@@ -274,7 +274,7 @@ def test_what_hosts_were_told_comes_back_for_a_day_and_the_file_does_not_grow_on
     for second in range(4):
         store.save_answers([replace(heard[0], answered_s=2 * day_s + second)])
     assert sqlite3.connect(path).execute("SELECT count(*) FROM answer").fetchone() == (4,)
-    assert [one.answered_s for one in store.answers(2 * day_s)] == [2 * day_s + second for second in range(4)]
+    assert [one.answered_s for one in store.answers(2 * day_s)] == [2 * day_s + 3]  # each address once
 
 
 def test_the_schema_is_made_by_numbered_migrations(path: Path) -> None:

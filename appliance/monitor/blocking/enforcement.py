@@ -82,7 +82,7 @@ class Enforcement:
         self._enforce(restored._replace(put=[*restored.put, *learned.put]), now)
 
     def remember(self, now: Moment) -> None:
-        """Remember what hosts were told in the last day. To be called once, after `restore`, before anyone is served."""
+        """Remember what hosts were told in the last day. To be called once, after `restore`, before all calls."""
         now = self._holdover.moment(now)
         self._enforce(self._learning.restore(now), now)
 

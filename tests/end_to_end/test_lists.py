@@ -1,10 +1,26 @@
 """A list on the LAN, imported by the appliance in the lab, stops its entries on every path."""
 
+import gzip
 from pathlib import Path
+from typing import Any
 
 from tests.client.node import NodeClient
 from tests.end_to_end.installed import Installed
 from tests.lab.network import Network
+
+
+def listing(client: NodeClient) -> dict[str, Any]:
+    """The list, as the service tells it."""
+    return client.call("list:get")["lists"][0]
+
+
+def wait_for_trouble(client: NodeClient, trouble: str) -> None:
+    """Wait until the list has this trouble."""
+    for _ in range(40):
+        if trouble in (listing(client)["trouble"] or ""):
+            return
+        client.wait_for("usage:update", count=len(client.named("usage:update")) + 1)
+    raise AssertionError(f"the list never says: {trouble}")
 
 
 def wait_for_total(client: NodeClient, total: int) -> None:
@@ -37,3 +53,31 @@ def test_what_a_list_names_does_not_pass_and_passes_again_when_it_is_dropped(gat
         wait_for_total(client, 1)
         assert blocked.ping(gateway.uplink.ipv4)
         assert not blocked.ping(gateway.uplink.ipv6, wait_s=0.5)
+
+
+def test_a_list_whose_server_breaks_keeps_its_blocks_and_says_so(gateway: Network, tmp_path: Path) -> None:
+    blocked = gateway.hosts[1]
+    served = tmp_path / "served"
+    served.mkdir()
+    whole = "".join(f"{one}\n" for one in (blocked.ipv4, *(f"203.0.113.{n}" for n in range(1, 40))))
+    (served / "bad.txt").write_text(whole)
+    gateway.uplink.spawn(["python3", "-m", "http.server", "8080", "--directory", str(served)])
+    extra = f'[[block_lists]]\nname = "bad"\nsource = "http://{gateway.uplink.ipv4}:8080/bad.txt"\nrefresh = 1\n'
+    with Installed(gateway, tmp_path, extra=extra) as appliance, appliance.client() as client:
+        wait_for_total(client, 40)
+        for content, trouble in (
+            (b"<!DOCTYPE html><html><body>Sign in</body></html>", "HTML"),
+            (b"", "it has no entry any more, and had 40"),
+            (gzip.compress(whole.encode())[:-5], "ends in the middle"),
+            (whole.encode()[: len(whole) // 2], "it has lost"),
+            (b"Too many requests\nPlease try again\n", "none of its lines is an entry"),
+            (whole.encode("utf-16")[:-1], "middle of a character"),
+        ):
+            (served / "bad.txt").write_bytes(content)
+            wait_for_trouble(client, trouble)
+            assert client.call("ip:list", {"origin": "list:bad"})["total"] == 40
+            assert not blocked.ping(gateway.uplink.ipv4, wait_s=0.5)
+        (served / "bad.txt").write_bytes(gzip.compress(whole.replace(f"{blocked.ipv4}\n", "").encode()))
+        wait_for_total(client, 39)
+        assert listing(client)["trouble"] is None
+        assert blocked.ping(gateway.uplink.ipv4)

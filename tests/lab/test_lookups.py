@@ -5,6 +5,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import dns.message
 import dns.rcode
@@ -18,7 +19,7 @@ from tests.lab.lookups import FOUND, NONE, RESET, SILENCE, ask, denials, dns_fil
 from tests.lab.network import WEB_V4, Network
 from tests.lab.test_blocks import CABLINGS, standing
 from tests.lab.test_meters import at_rest, meters_of, silence
-from tests.lab.test_vlan import PLAIN, TAGGED
+from tests.lab.test_vlan import PLAIN, TAGGED, VLANS
 from tests.lab.test_vlan import lab as vlan
 
 __all__ = ["vlan"]
@@ -287,7 +288,7 @@ def test_in_host_position_the_computer_s_own_look_ups_are_refused(gateway: Netwo
 
 def test_a_subinterface_s_names_are_denied_there_and_not_on_its_trunk(vlan: Network) -> None:
     vlan.start_dns()
-    places = [place(TAGGED, "tagged"), place(PLAIN, "plain")]
+    places = [replace(place(TAGGED, "tagged"), vlan=VLANS[TAGGED]), place(PLAIN, "plain")]
     with dns_filter(vlan) as made:
         assert made.replace_denials(places, denials("blocked.test", department="plain"), 0.0) is None
         assert answers(vlan, "blocked.test") == {FOUND}

@@ -7,6 +7,7 @@ servers are what all hosts depend on: neither may be blocked because a name poin
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
+from appliance.core.blocking.targets import covers_name, name_and_scope
 from appliance.core.traffic.dns import DnsAnswer
 
 # Bounds of the answers that are kept: some hours of a department of a hundred people take 4 MB, at the worst 25.
@@ -74,17 +75,20 @@ class AnswerCache:
         return found
 
     def find(self, names: Set[str], at_s: float) -> Iterator[tuple[str, DnsAnswer]]:
-        """By department, the last day's answers for these names and all below, or that lead to one of them.
+        """By department, the last day's answers that these names, as of targets, cover, or that lead to one of them.
 
         `ttl_s`: what is left of it.
         """
-        for known in tuple(self._answers.values()):
-            for one in known.values():
-                if at_s - one.answered_s < KEPT_S and any(
-                    part in names for of in one.names for part in with_parents(of)
-                ):
-                    left_s = max(0, int(one.kept_until_s - at_s))
-                    yield one.department, DnsAnswer("", one.name, (one.address,), left_s, one.aliases, one.server)
+        by_name: dict[str, list[str]] = {}
+        for target in names:
+            by_name.setdefault(name_and_scope(target)[0], []).append(target)
+        heard = [one for known in self._answers.values() for one in known.values()]
+        for one in heard:
+            parts = ((part, of) for of in one.names for part in with_parents(of))
+            is_named = any(covers_name(target, of) for part, of in parts for target in by_name.get(part, ()))
+            if is_named and at_s - one.answered_s < KEPT_S:
+                left_s = max(0, int(one.kept_until_s - at_s))
+                yield one.department, DnsAnswer("", one.name, (one.address,), left_s, one.aliases, one.server)
 
     def names_at(self, address: str, department: str | None, at_s: float) -> Iterator[HeardAddress]:
         """The names that hosts of this department were told to be at this address. `department`: `None`: of any."""

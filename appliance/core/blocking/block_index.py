@@ -15,7 +15,7 @@ from appliance.core.blocking.blocked_names import BlockedNames, LearnedAddress
 from appliance.core.blocking.cover import Range
 from appliance.core.blocking.denials import Question
 from appliance.core.blocking.sets import MOST_NUMBERS, BlockSet, block_set, mark_of, set_and_range
-from appliance.core.blocking.targets import TargetKind
+from appliance.core.blocking.targets import TargetKind, name_and_scope
 
 
 class Claim(NamedTuple):
@@ -91,8 +91,9 @@ class BlockIndex:
 
     def apply(self, put: Sequence[Block], taken: Sequence[Block]) -> IndexChange:
         """Put some blocks, in place of those with the same keys, and take others away."""
-        questions = {Question(one.target, one.department) for one in (*taken, *put) if one.kind is TargetKind.NAME}
-        for one in (*taken, *put):
+        named = [one for one in (*taken, *put) if one.kind is TargetKind.NAME]
+        questions = {Question(name_and_scope(one.target)[0], one.department) for one in named}
+        for one in named:
             questions |= {known.question for known in self.names.learned(one.key).values() if known.is_alias}
         dropped = [claim for one in taken for claim in self._take(one)]
         dropped += [claim for one in put if one.key in self._blocks for claim in self._take(self._blocks[one.key])]

@@ -1,9 +1,9 @@
 """Blocked names: which DNS answers give their addresses, which of these are blocked, and for how long.
 
-A block of a name includes all names below it. The kernel refuses its look-ups. Hosts may know the addresses all the
-same, so these are blocked too. They are learned from the answers that pass, because hosts connect to just those, and
-another name server might answer otherwise. So answers from before a name was blocked are kept for a while. An answer
-for another name gives addresses of a blocked one where it leads to it by an alias (CNAME).
+A block covers the name, all names below it, or both (`targets.Scope`). The kernel refuses its look-ups. Hosts may know
+the addresses all the same, so these are blocked too. They are learned from the answers that pass, because hosts connect
+to just those, and another name server might answer otherwise. So answers from before a name was blocked are kept for a
+while. An answer for another name gives addresses of a blocked one where it leads to it by an alias (CNAME).
 
 The look-ups of such an alias are refused too. Not each address is blocked, because anyone may point a name anywhere:
 `AddressRules` spares some.
@@ -13,15 +13,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import reduce
 from ipaddress import ip_address
 from itertools import chain
+from operator import or_
 
 from appliance.core.blocking.answer_cache import AnswerCache, with_parents
 from appliance.core.blocking.block import Block, BlockKey
 from appliance.core.blocking.denials import Denial, Question
 from appliance.core.blocking.protection import Protections
 from appliance.core.blocking.sets import mark_of
-from appliance.core.blocking.targets import Network, TargetKind, kind_of
+from appliance.core.blocking.targets import Network, Scope, TargetKind, covers_name, kind_of, name_and_scope
 from appliance.core.traffic.dns import DnsAnswer
 
 # An answer's own lifetime is bounded: programs go on for some minutes with an answer that has none, and an address may
@@ -99,15 +101,15 @@ class BlockedNames:
 
     def put(self, block: Block) -> None:
         """Add the block of a name."""
-        self._blocks.setdefault(block.target, {})[block.key] = block
+        self._blocks.setdefault(name_and_scope(block.target)[0], {})[block.key] = block
 
     def get(self, key: BlockKey) -> Block | None:
         """The block of a name with this key, or `None`."""
-        return self._blocks.get(key[0], {}).get(key)
+        return self._blocks.get(name_and_scope(key[0])[0], {}).get(key)
 
     def targets(self) -> frozenset[str]:
-        """All blocked names."""
-        return frozenset(self._blocks)
+        """All blocked names, as of targets."""
+        return frozenset(block.target for blocks in self._blocks.values() for block in blocks.values())
 
     def are_blocked(self, name: str, department: str) -> bool:
         """Whether this name, or one above it, is blocked in this department."""
@@ -116,17 +118,19 @@ class BlockedNames:
         return any(one in {None, department} for one in chain(of_name, aliased))
 
     def denial(self, question: Question) -> Denial | None:
-        """The denial of this question, by its longest-lived block; `None`: it has no block, and is no alias of one."""
+        """The denial of this question, by its longest-lived block; `None`: it has no block, and is no alias of one.
+
+        Where blocks cover different parts of it, their scopes are joined; at the end of one, this is asked again.
+        """
         blocks = [one for one in self._blocks.get(question.name, {}).values() if one.department == question.department]
-        longest = max(blocks, key=lambda one: one.ends_s, default=None)
-        if longest is not None:
-            return Denial(question, longest.ends_s, mark_of(longest.origin, longest.number))
         leading = [one for one in self.holders(question.name) if one.question == question]
-        last = max(leading, key=lambda one: one.ends, default=None)
-        block = None if last is None else self.get(last.block)
-        if last is None or block is None:
+        scopes = [name_and_scope(one.target)[1] for one in blocks] + [Scope.ITSELF for _ in leading]
+        ends = [(one.ends_s, one) for one in blocks]
+        ends += [(one.ends, block) for one in leading if (block := self.get(one.block)) is not None]
+        if not ends:
             return None
-        return Denial(question, last.ends, mark_of(block.origin, block.number), is_exact=True)
+        ends_s, longest = max(ends, key=lambda one: one[0])
+        return Denial(question, ends_s, mark_of(longest.origin, longest.number), reduce(or_, scopes))
 
     def denials(self) -> list[Denial]:
         """The denials of all blocked names and their aliases."""
@@ -136,10 +140,11 @@ class BlockedNames:
 
     def take(self, block: Block) -> Mapping[str, LearnedAddress]:
         """Remove the block of a name; returns what was learned for it, by address."""
-        blocks = self._blocks.get(block.target, {})
+        name, _ = name_and_scope(block.target)
+        blocks = self._blocks.get(name, {})
         blocks.pop(block.key, None)
         if not blocks:
-            self._blocks.pop(block.target, None)
+            self._blocks.pop(name, None)
         learned = self._learned.pop(block.key, {})
         for address, one in learned.items():
             self._drop_holder(address, block.key)
@@ -239,7 +244,7 @@ class BlockedNames:
                 if block.department not in {None, department}:
                     continue
                 for alias in names[:at]:
-                    if f".{alias}".endswith(f".{block.target}"):
+                    if covers_name(block.target, alias):
                         continue  # it is blocked by itself
                     ends = min(at_s + LONGEST_HOLD_S, block.ends_s)
                     yield LearnedAddress(block.key, alias, ends, f"it leads to {name}{_said(answer)}"), block
@@ -249,7 +254,7 @@ class BlockedNames:
 
     def _blocks_of(self, name: str) -> Iterator[Block]:
         for one in with_parents(name):
-            yield from self._blocks.get(one, {}).values()
+            yield from (block for block in self._blocks.get(one, {}).values() if covers_name(block.target, name))
 
     def _unspare(self, block: BlockKey, address: str) -> None:
         known = self._spared.get(block, {})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from appliance.core.blocking.sets import Family, set_and_range
-from appliance.core.blocking.targets import Network, TargetKind, kind_of
+from appliance.core.blocking.targets import Network, TargetKind, ascii_name, covers_name, kind_of
 
 VERSIONS = {Family.HOSTS4: 4, Family.PREFIXES4: 4, Family.HOSTS6: 6, Family.PREFIXES6: 6}
 NOBODYS = "loopback, unspecified and multicast addresses are never blocked"
@@ -42,7 +42,7 @@ class Protections:
         for one in (*NEVER_BLOCKED, *protected):
             self._ranges[one.network.version].append((*_bounds(one.network), one.rule))
         self._macs = frozenset(macs)
-        self._names = tuple(names)
+        self._names = tuple(ascii_name(name) or name for name in names)
 
     def with_caller(self, address: str) -> "Protections":
         """These protections, and one of the address that a command comes from."""
@@ -59,7 +59,7 @@ class Protections:
         """
         kind = kind_of(target)
         if kind is TargetKind.NAME:
-            own = next((name for name in self._names if f".{name}".endswith(f".{target}")), None)
+            own = next((name for name in self._names if covers_name(target, name)), None)
             return own and f"the appliance's own name is {own}"
         if kind is TargetKind.MAC:
             return "it is the appliance's own hardware address" if target in self._macs else None

@@ -5,7 +5,7 @@ Where the kernel cannot refuse look-ups, the addresses that blocked names resolv
 """
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from appliance.core.blocking.blocked_names import BlockedNames
 from appliance.core.blocking.denials import Question
@@ -23,8 +23,9 @@ RETRY_S = 60.0  # after a refusal: a kernel that takes no program will hardly ta
 class DnsReconciler:
     """Keeps the DNS filter equal to the blocked names, and restores it when another program removes it."""
 
-    def __init__(self, places: Sequence[Place], names: BlockedNames, dns_filter: DnsFilter) -> None:
-        self._places = tuple(places)
+    def __init__(self, places: Callable[[], Sequence[Place]], names: BlockedNames, dns_filter: DnsFilter) -> None:
+        """`places`: as they are now, with their VLANs."""
+        self._places = places
         self._names = names
         self._filter = dns_filter
         self._state = Reconciliation(RETRY_S)
@@ -74,6 +75,6 @@ class DnsReconciler:
             self._put_all(now)
 
     def _put_all(self, now: Moment) -> None:
-        refusal = self._filter.replace_denials(self._places, self._names.denials(), now.wall.timestamp())
+        refusal = self._filter.replace_denials(self._places(), self._names.denials(), now.wall.timestamp())
         if self._state.note_attempt(refusal, now):
             log.warning("the kernel does not refuse look-ups of blocked names: %s", refusal)

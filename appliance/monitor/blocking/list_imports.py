@@ -1,6 +1,7 @@
 """Imported lists: reads each list at its time, and makes its blocks equal to its entries.
 
-A list that cannot be read keeps its blocks, and its trouble is shown. The blocks change in pieces, so that a list of
+A list that cannot be read, or is none, keeps its blocks, and its trouble is shown; one that is doubted keeps them for a
+number of readings (`core.blocking.lists.plausibility`). The blocks change in pieces, so that a list of
 100,000 neither holds up the appliance nor protects only when it is whole; each piece is one transaction, and after a
 crash the next reading finds what is left to do. Protected entries are left out and shown.
 """
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 from appliance.core.blocking.block import Block, BlockRequest
 from appliance.core.blocking.lists.changes import compare_list, find_orphans
 from appliance.core.blocking.lists.parser import MOST_REPORTED, BlockList, Fetched, ListContents, parse_list
+from appliance.core.blocking.lists.plausibility import doubt, fault_of
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 
@@ -53,14 +55,17 @@ class Objection:
 
 @dataclass(slots=True)
 class Listing:
-    """A list and its state. `contents`: as it was last read, at `read_at`, or `None`.
+    """A list and its state. `contents`: as last believed, at `read_at`, or `None`; `latest`: as it was last read.
 
     `objections`: the first entries that are left out; `objection_count`: all. `lifted`, `requests`: the rest of the
-    change that is under way. `trouble`: why the last reading or change failed.
+    change that is under way. `trouble`: why the last reading or change failed. `doubted_reads`: readings in a row that
+    were not believed.
     """
 
     known: BlockList
     contents: ListContents | None = None
+    latest: ListContents | None = None
+    doubted_reads: int = 0
     read_at: datetime | None = None
     checked_at: datetime | None = None
     trouble: str | None = None
@@ -116,15 +121,35 @@ class ListImports:
         version = "" if known.duration_s else listing.version
         fetched, contents = self._aside(_fetch_and_parse, self._fetch, known.source, version)
         listing.checked_at = now.wall
-        self._note_trouble(listing, fetched.trouble)
-        if contents is None:
+        if fetched.trouble is not None:
+            self._note_trouble(listing, fetched.trouble)
             return
-        text = "the list %s has %d entries, and %d lines that mean nothing"
+        if contents is None:  # it is what was believed last
+            listing.latest, listing.doubted_reads = listing.contents, 0
+            self._note_trouble(listing, _emptiness(listing.contents))
+            return
+        blocks = self._enforcement.blocks(now)
+        if not self._is_believed(listing, contents, sum(block.origin == known.origin for block in blocks)):
+            return
+        text = "the list %s has %d entries, and %d lines of which something is not used"
         log.info(text, known.name, len(contents.targets), contents.fault_count)
-        found = self._aside(compare_list, known, contents.targets, self._enforcement.blocks(now), now.wall)
+        found = self._aside(compare_list, known, contents.targets, blocks, now.wall)
         listing.version, listing.contents, listing.read_at = fetched.version, contents, now.wall
         listing.lifted, listing.requests = list(found.lifted), list(found.requests)
         listing.objections, listing.objection_count = (), 0
+
+    def _is_believed(self, listing: Listing, contents: ListContents, known_entries: int) -> bool:
+        """Whether the blocks shall follow this content; its trouble is noted."""
+        listing.latest = contents
+        fault, doubted = fault_of(contents), doubt(contents, known_entries)
+        if fault is None and doubted is not None and listing.doubted_reads < listing.known.confirm_reads:
+            listing.doubted_reads += 1
+            left = listing.known.confirm_reads - listing.doubted_reads
+            fault = f"{doubted}; it is believed if {left + 1} more readings say the same"
+        elif fault is None:
+            listing.doubted_reads = 0
+        self._note_trouble(listing, fault or _emptiness(contents))
+        return fault is None
 
     def _change_piece(self, listing: Listing, now: Moment) -> None:
         try:
@@ -161,6 +186,10 @@ class ListImports:
         if trouble is not None and trouble != listing.trouble:
             log.warning("the list %s keeps what it had: %s", listing.known.name, trouble)
         listing.trouble = trouble
+
+
+def _emptiness(contents: ListContents | None) -> str | None:
+    return "it is empty" if contents is not None and contents.is_blank else None
 
 
 def _fetch_and_parse(fetch: Fetch, source: str, version: str) -> tuple[Fetched, ListContents | None]:

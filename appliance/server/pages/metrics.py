@@ -43,7 +43,11 @@ _SERVER_ROWS: tuple[tuple[str, str, Callable[[PageSources], float]], ...] = (
         "Connections without a login that gave way to newer ones",
         lambda server: server.listener.evicted,
     ),
-    ("logins_refused_total", "Logins with a bad token or password", lambda server: server.login_backoff.refused),
+    (
+        "logins_refused_total",
+        "Logins with a bad token or password",
+        lambda server: server.login_backoff.refused + server.services.people.passwords.wrong,
+    ),
     ("events_published_total", "Events that were sent to their audience", lambda server: server.fanout.published),
     (
         "clients_given_up_total",

@@ -19,7 +19,7 @@ from appliance.core.kernel.bpf import dns_maps as maps
 from appliance.core.kernel.bpf.dns_maps import FILTER_NAME
 from appliance.core.kernel.bpf.dns_program import program as dns_program
 from appliance.core.kernel.bpf.ebpf import assemble
-from appliance.core.machine import Facing, Spot, carries
+from appliance.core.machine import Facing, Spot
 from appliance.system.network.bpf import Bpf, Map
 from appliance.system.network.traffic_control import TrafficControl
 
@@ -146,7 +146,7 @@ class BpfDnsFilter:
         if self._loaded is None:
             return None
         self._note_scopes(self._loaded[maps.SCOPES], spots)
-        self._note_trunks(self._loaded[maps.TRUNKS], spots)
+        self._note_trunks(self._loaded[maps.TRUNKS])
         missing = [spot for spot in spots if attached.get(spot) != self._loaded.identity]
         refusals = [self._interfaces.attach(spot, FILTER_NAME, self._loaded.program) for spot in missing]
         refusal = next(filter(None, refusals), None)
@@ -164,15 +164,10 @@ class BpfDnsFilter:
         scopes.put(wanted)
         self._scopes = wanted
 
-    def _note_trunks(self, trunks: Map, spots: Mapping[Spot, Sequence[Place]]) -> None:
-        """Let each subinterface that is a place have its frames; all other tagged frames are their port's."""
-        others = [one.interface for one in self._places]
-        names = {spot.interface: places[0].interface for spot, places in spots.items()}
-        wanted = {
-            maps.NUMBER.pack(index): maps.NUMBER.pack(1)
-            for index, name in names.items()
-            if any(carries(name, other) for other in others)
-        }
+    def _note_trunks(self, trunks: Map) -> None:
+        """Let each VLAN's subinterface that is a place have its frames; all other tagged frames are their port's."""
+        vlans = [(self._interfaces.index(one.vlan.trunk), one.vlan.tag) for one in self._places if one.vlan is not None]
+        wanted = {maps.TRUNK.pack(index, tag): maps.NUMBER.pack(1) for index, tag in vlans if index is not None}
         for key in trunks.elements().keys() - wanted.keys():
             trunks.delete(key)
         trunks.put(wanted)
@@ -209,11 +204,10 @@ def _refusal_of(error: OSError) -> str:
 
 
 def _value(denial: Denial, at_s: float, now_ns: int) -> bytes:
-    exact = maps.EXACT if denial.is_exact else 0
     if denial.ends == FOREVER:
-        return maps.VALUE.pack(maps.FOREVER, denial.mark, exact)
+        return maps.VALUE.pack(maps.FOREVER, denial.mark, denial.scope)
     remaining_s = min(max(denial.ends - at_s, 0), LONGEST_S)
-    return maps.VALUE.pack(now_ns + int(remaining_s * 1e9), denial.mark, exact)
+    return maps.VALUE.pack(now_ns + int(remaining_s * 1e9), denial.mark, denial.scope)
 
 
 def _unreadable(loaded: Loaded) -> int:

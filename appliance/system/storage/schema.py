@@ -49,7 +49,13 @@ def _what_blocked_names_resolve_to(database: Database) -> None:
     database.table("reckoning").create({"id": int, "at": str}, pk="id")
 
 
-@migrations(name="0004_what_hosts_were_told")
+@migrations(name="0004_closed_ledgers")
+def _closed_ledgers(database: Database) -> None:
+    """The limit under which the kernel refused a packet that did not fit in the rest."""
+    database.table("ledger").add_column("closed_at_bytes", int)
+
+
+@migrations(name="0005_what_hosts_were_told")
 def _what_hosts_were_told(database: Database) -> None:
     """Answers of the last day, in the order of their arrival: a row is added to the last page, and never changed."""
     database.table("learned").add_column("why", str, not_null_default="")

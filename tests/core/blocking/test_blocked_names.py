@@ -18,6 +18,7 @@ from appliance.core.blocking.blocked_names import AddressRules, BlockedNames, Ru
 from appliance.core.blocking.denials import Denial, Question
 from appliance.core.blocking.protection import Protections
 from appliance.core.blocking.sets import mark_of
+from appliance.core.blocking.targets import WHOLE_NAME, Scope
 from appliance.core.traffic.dns import DnsAnswer
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -73,10 +74,10 @@ def test_an_alias_of_a_blocked_name_gives_its_addresses_and_is_denied_by_itself_
         "203.0.113.1": f"shop.test, which leads to eu.ads.test, resolves to it, as the name server {RESOLVER} said",
     }
     alias = Question("shop.test", None)
-    assert learner.names.denial(alias) == Denial(alias, NOON_S + DAY_S, mark_of("manual", 7), is_exact=True)
-    assert {one.question.name: one.is_exact for one in learner.names.denials()} == {
-        "ads.test": False,
-        "shop.test": True,
+    assert learner.names.denial(alias) == Denial(alias, NOON_S + DAY_S, mark_of("manual", 7), Scope.ITSELF)
+    assert {one.question.name: one.scope for one in learner.names.denials()} == {
+        "ads.test": WHOLE_NAME,
+        "shop.test": Scope.ITSELF,
     }
     assert learner.names.are_blocked("shop.test", "a")
     assert not learner.names.are_blocked("www.shop.test", "a")

@@ -71,7 +71,7 @@ class DnsKernel(SimulatedDnsFilter):
         self.unread = 0
 
     def flush(self) -> None:
-        self._places, self._ends_s, self.is_taken = [], {}, True
+        self._places, self._denied, self.is_taken = [], {}, True
 
     def is_intact(self) -> bool:
         return not self.is_taken
@@ -464,6 +464,20 @@ def test_a_blocked_name_and_names_below_are_denied_until_it_is_lifted_or_expires
     rig.pass_(SECONDS)
     assert not rig.denies("example.com")
     assert not rig.denies("short.com")
+
+
+def test_a_name_alone_and_the_names_below_it_are_blocked_apart(rig: Rig) -> None:
+    rig.block("=alone.com", "*.below.com")
+    asked = ("alone.com", "www.alone.com", "below.com", "www.below.com")
+    assert [rig.denies(name) for name in asked] == [True, False, False, True]
+    for number, name in enumerate(asked, 1):
+        rig.enforcement.hear("sales", DnsAnswer("10.0.0.5", name, (f"203.0.113.{number}",), 60), rig.now())
+    assert rig.in_force() == {"203.0.113.1", "203.0.113.4"}
+    rig.block("*.alone.com", seconds=60)
+    assert [rig.denies(name) for name in asked] == [True, True, False, True]
+    assert "203.0.113.2" in rig.in_force()
+    rig.pass_(61)
+    assert [rig.denies(name) for name in asked] == [True, False, False, True]
 
 
 def test_a_name_that_two_origins_block_is_denied_for_the_longer_time(rig: Rig) -> None:

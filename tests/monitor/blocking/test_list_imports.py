@@ -3,6 +3,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from appliance.core.blocking.block import Block, BlockKey, BlockRequest
 from appliance.core.blocking.lists.parser import BlockList, Fetched
 from appliance.core.moment import Moment
@@ -189,3 +191,74 @@ def test_entries_with_a_duration_are_renewed_and_those_of_a_lost_list_run_out() 
     scene.trouble = "gone"
     scene.run(600)
     assert scene.blocks.blocks(at(900)) == []
+
+
+MANY = "\n".join(f"10.0.0.{n}" for n in range(100))
+
+
+@pytest.mark.parametrize(
+    ("text", "trouble"),
+    [
+        ("", "it has no entry any more, and had 100"),
+        ("# nothing today", "it has no entry any more, and had 100"),
+        (MANY[: len(MANY) // 2], "it has lost"),
+        ("10.0.0.1\nno entry\nnone either", "2 of its lines mean nothing"),
+    ],
+)
+def test_a_doubted_list_keeps_its_blocks_for_a_number_of_readings_and_is_then_believed(text: str, trouble: str) -> None:
+    scene = Scene(replace(BAD, confirm_reads=3))
+    scene.text = MANY
+    scene.run(0)
+    scene.text = text
+    for read in (1, 2, 3):
+        listing = scene.run(60 * read)
+        assert listing is not None
+        assert trouble in (listing.trouble or "")
+        assert f"{4 - read} more readings" in (listing.trouble or "")
+        assert len(scene.blocks.targets()) == 100
+        assert scene.lists.troubles(at(0)) != []
+    scene.run(240)
+    assert len(scene.blocks.targets()) < 100
+
+
+def test_a_list_that_is_whole_again_is_doubted_from_the_beginning_the_next_time() -> None:
+    scene = Scene(replace(BAD, confirm_reads=2))
+    scene.text = MANY
+    scene.run(0)
+    for minute, text in enumerate(["", "", MANY, "", "", MANY + "\n10.9.0.1", "", ""], 1):
+        scene.text = text
+        scene.run(60 * minute)
+        assert len(scene.blocks.targets()) >= 100
+
+
+@pytest.mark.parametrize("text", ["<html>", "Too many requests", '{"error": "no"}', "[1"])
+def test_what_is_no_list_never_lifts_a_block(text: str) -> None:
+    scene = Scene(BAD)
+    scene.text = "10.0.0.1"
+    scene.run(0)
+    scene.text = text
+    for minute in range(1, 100):
+        scene.run(60 * minute)
+    assert scene.blocks.targets() == ["10.0.0.1"]
+    assert scene.lists.troubles(at(0)) != []
+
+
+def test_the_entries_before_a_restart_count_too() -> None:
+    scene = Scene(replace(BAD, confirm_reads=3))
+    scene.text = MANY
+    scene.run(0)
+    later = Scene(replace(BAD, confirm_reads=3), blocks=scene.blocks)
+    later.text = "10.0.0.1"
+    later.run(0)
+    assert len(later.blocks.targets()) == 100
+
+
+def test_an_empty_list_is_told_also_where_it_never_had_an_entry() -> None:
+    scene = Scene(BAD)
+    scene.text = " \n"
+    for minute in range(3):
+        scene.run(60 * minute)
+    assert scene.lists.troubles(at(0)) == ["the list bad is not up to date: it is empty"]
+    scene.text = "# none yet"
+    scene.run(300)
+    assert scene.lists.troubles(at(0)) == []

@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.core.blocking.sets import mark_of
+from appliance.core.blocking.targets import WHOLE_NAME, Scope
 from appliance.core.kernel.bpf import dns_maps as maps
 from appliance.system.network.bpf import Bpf
 from appliance.system.network.dns_filter import Loaded, obstacle
@@ -47,7 +48,7 @@ class Program:
         self, name: str, department: int = maps.EVERYBODY, until_ns: int = maps.FOREVER, *, exact: bool = False
     ) -> None:
         key = maps.KEY.pack(maps.digest(name, SEED), department, 0)
-        self.loaded[maps.DENIED].put({key: maps.VALUE.pack(until_ns, MARK, maps.EXACT if exact else 0)})
+        self.loaded[maps.DENIED].put({key: maps.VALUE.pack(until_ns, MARK, Scope.ITSELF if exact else WHOLE_NAME)})
 
     def allow_all(self) -> None:
         for key in self.loaded[maps.DENIED].elements():

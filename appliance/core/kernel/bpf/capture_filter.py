@@ -1,16 +1,16 @@
 """The kernel's filter for captured frames, in classic BPF, and its small assembler.
 
-It passes DNS queries and answers (UDP or TCP to or from port 53), and TCP segments that open or refuse a connection
-(SYN or RST). All other frames, nearly everything, never leave the kernel. It reads IPv4 with options, up to four IPv6
+It passes DNS queries and answers (UDP or TCP to or from port 53), and TCP segments that begin or end a connection (SYN,
+FIN or RST). All other frames, nearly everything, never leave the kernel. It reads IPv4 with options, up to four IPv6
 extension headers, the first of several fragments, and one VLAN tag in the frame. Where a VLAN's frames are captured at
-their own subinterface, the parent's filter drops tagged frames.
+their own subinterface, the trunk's filter drops them.
 
 A program is a table of named blocks, run from the first one on; a jump names its block. Jumps only go forward, so the
 kernel knows that a filter ends. Mnemonics and codes: linux/filter.h, linux/bpf_common.h.
 """
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from appliance.core.kernel.bpf.packet import DNS_PORT, IPV4, IPV6, TCP, UDP
 
@@ -39,12 +39,14 @@ CODES = {
 }
 
 VLAN = 0x8100
+TAG_BITS = 0xFFF  # of the 16 bits, the number of the VLAN
+TAG = 0xFFFF_F000 + 44  # linux/filter.h: SKF_AD_OFF + SKF_AD_VLAN_TAG: the tag that the kernel took off
 TAG_PRESENT = 0xFFFF_F000 + 48  # linux/filter.h: SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT: 1 where the kernel took the tag
 LATER_FRAGMENT4, LATER_FRAGMENT6 = 0x1FFF, 0xFFF8  # an offset: such a fragment has no ports
 MOST_EXTENSIONS = 4  # hop-by-hop and destination options, routing, fragment: packets with two are rare already
 OPTIONS_LIKE = (0, 43, 60, 135, 139, 140)  # IANA, IPv6 extension header types: their length counts 8 bytes
 FRAGMENT, AUTHENTICATION = 44, 51  # of 8 bytes; its length counts 4 bytes (RFC 4302)
-SYN_OR_RST = 0x02 | 0x04
+BEGIN_OR_END = 0x01 | 0x02 | 0x04  # FIN, SYN, RST
 PROTOCOL = 0  # the memory cell of the transport's protocol
 
 
@@ -86,7 +88,7 @@ PROGRAM: Mapping[str, Sequence[Instruction]] = {
     **{name: block for at in range(MOST_EXTENSIONS) for name, block in _extension(at)},
     f"extension{MOST_EXTENSIONS}": [],
     "transport": [("load_stored", PROTOCOL), ("if_equal", TCP, "tcp"), ("if_equal", UDP, "ports"), ("return", 0)],
-    "tcp": [("load_byte_at_x", 13), ("if_any", SYN_OR_RST, "pass")],
+    "tcp": [("load_byte_at_x", 13), ("if_any", BEGIN_OR_END, "pass")],
     "ports": [
         *(("load_half_at_x", 0), ("if_equal", DNS_PORT, "pass")),
         *(("load_half_at_x", 2), ("if_equal", DNS_PORT, "pass")),
@@ -95,10 +97,18 @@ PROGRAM: Mapping[str, Sequence[Instruction]] = {
     "pass": [("return", SNAP_BYTES)],
 }
 
-UNTAGGED: Mapping[str, Sequence[Instruction]] = {
-    "tag": [("load_word", TAG_PRESENT), ("if_any", 1, "drop"), ("load_half", 12), ("if_equal", VLAN, "drop")],
-    **PROGRAM,
-}
+
+def leaving(tags: Iterable[int]) -> Mapping[str, Sequence[Instruction]]:
+    """The program that drops frames with these tags, which are captured where their VLAN's frames arrive."""
+    dropped: list[Instruction] = [("and", TAG_BITS), *(("if_equal", tag, "left") for tag in sorted(tags))]
+    return {
+        "tag": [("load_word", TAG_PRESENT), ("if_any", 1, "taken"), ("load_half", 12), ("if_equal", VLAN, "inside")],
+        "plain": [("goto", 0, "frame")],
+        "taken": [("load_word", TAG), *dropped, ("goto", 0, "frame")],
+        "inside": [("load_half", 14), *dropped, ("goto", 0, "frame")],
+        "left": [("return", 0)],  # near, because a conditional jump reaches no farther than 255 instructions
+        **PROGRAM,
+    }
 
 
 def assemble(program: Mapping[str, Sequence[Instruction]] = PROGRAM) -> bytes:

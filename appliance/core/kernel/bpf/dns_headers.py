@@ -38,6 +38,9 @@ FRAMES: Blocks = {
         jump_if(R1, "==", 0, "untagged"),
         load(WORD, R1, R6, FrameLayout.INTERFACE),
         store(WORD, R10, Stack.ONE, R1),
+        load(WORD, R1, R6, FrameLayout.TAG),
+        compute(R1, "&", packet.TAG_BITS),
+        store(WORD, R10, Stack.ONE + 4, R1),
         *look_up(maps.TRUNKS, Stack.ONE),
         jump_if(R0, "!=", 0, "next"),  # it belongs to a subinterface, which has its own filter
     ],

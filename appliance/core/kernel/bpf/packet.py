@@ -6,6 +6,7 @@ IPV4, IPV6 = 0x0800, 0x86DD  # linux/if_ether.h: ETH_P_IP, ETH_P_IPV6
 ETHERNET = 14
 NETWORK_BYTES = {4: 20, 6: 40}  # the header's, by IP version
 VLAN_TYPES = (0x8100, 0x88A8, 0x9100)  # IEEE 802.1Q, 802.1ad, and the stacked tags before it
+TAG_BITS = 0xFFF  # of the 16 bits, the number of the VLAN
 VLAN_BYTES, MOST_INNER_TAGS = 4, 2  # the kernel has taken the outermost tag off the frame; no switch stacks more
 TCP, UDP, DNS_PORT = 6, 17, 53
 # IANA, IPv6 extension header types: those whose length counts 8 bytes, the fragment's, and the authentication's.

@@ -83,8 +83,8 @@ def _analytics(payload: Payload) -> str:
 
 def maintenance_sentence(maintenance: Payload) -> str:
     """A maintenance as a sentence: what it is, from when on, how long, and what people notice."""
-    lasting = duration_text(maintenance["duration"])
-    return f"{maintenance['type']} from {time_text(maintenance['startTime'])} for {lasting}: {maintenance['impact']}"
+    start, lasting = time_text(maintenance["startTime"]), duration_text(maintenance["duration"])
+    return f"{maintenance['type']} maintenance from {start} for {lasting}: {maintenance['impact']}"
 
 
 def _health(payload: Payload) -> str:

@@ -7,7 +7,6 @@ and more on a Pi.
 import json
 import os
 import sys
-import warnings
 from contextlib import nullcontext, redirect_stdout
 
 import click
@@ -53,8 +52,6 @@ def main() -> None:
 def run(paths: Paths, simulate: bool, as_json: bool) -> None:
     """Run the service in the foreground."""
     os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # saves 7 MB and 0.2 s; must be set before eventlet is imported
-    # The appliance is built on eventlet; its authors' advice against new use helps no operator.
-    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     from appliance.service.access.announcement import print_announcement
     from appliance.service.starting import run as run_service
 

@@ -7,6 +7,7 @@ it, 130 after Ctrl-C, and 141 where the reader of the output has gone away (`app
 import json
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -34,7 +35,7 @@ class Failed(Exception):
         self.code = code
 
 
-class Unread(Exception):
+class ReaderGone(Exception):
     """The reader of the output has gone away."""
 
 
@@ -54,6 +55,8 @@ class Verbs(click.Group):
     def main(self, args: Any = None, *others: Any, **options: Any) -> NoReturn:
         """Run the verb that the words name, and exit."""
         words = sys.argv[1:] if args is None else list(args)
+        # The appliance is built on eventlet; its authors' advice against new use helps no operator.
+        warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows "°C" somehow
@@ -62,7 +65,7 @@ class Verbs(click.Group):
             with _told_when_unread():
                 if sys.stdout is not None:
                     sys.stdout.flush()  # here a full disk can still be told
-        except (Failed, Unread, KeyboardInterrupt, click.ClickException, click.Abort, OSError) as failure:
+        except (Failed, ReaderGone, KeyboardInterrupt, click.ClickException, click.Abort, OSError) as failure:
             exit_code = _end_of(failure, "--json" in words)
         sys.exit(exit_code)
 
@@ -73,7 +76,7 @@ def _told_when_unread() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        raise Unread from None
+        raise ReaderGone from None
 
 
 def note(text: str) -> None:
@@ -89,7 +92,7 @@ def fail(message: str, code: str | None = None) -> NoReturn:
 
 def _end_of(failure: BaseException, as_json: bool) -> int:
     """Tell what ended the verb; returns the exit code."""
-    if isinstance(failure, Unread):
+    if isinstance(failure, ReaderGone):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written has no reader
         return EXIT_UNREAD
     cause = failure.__cause__ or failure.__context__ if isinstance(failure, click.Abort) else failure

@@ -1,5 +1,6 @@
 """The sections of the configuration: a class for each table of the file, with its defaults and their reasons."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -293,10 +294,13 @@ class Config(Section, frozen=True, kw_only=True):
 
     def as_departments(self) -> tuple[Department, ...]:
         """The departments, as the core's values."""
-        return tuple(_department(section) for section in self.departments)
+        interfaces = Counter(section.interface for section in self.departments)
+        return tuple(
+            _department(section, shares_interface=interfaces[section.interface] > 1) for section in self.departments
+        )
 
 
-def _department(section: DepartmentSection) -> Department:
+def _department(section: DepartmentSection, *, shares_interface: bool) -> Department:
     quota = section.quota
     limits = Limits(
         bytes_by_kind=_limits(quota),
@@ -315,6 +319,7 @@ def _department(section: DepartmentSection) -> Department:
         exempt=tuple(subnet.network for subnet in section.exempt),
         host_limits=replace(limits, bytes_by_kind=_limits(quota.hosts)),
         routers=tuple(router.name for router in section.routers),
+        shares_interface=shares_interface,
     )
 
 

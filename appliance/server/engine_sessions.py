@@ -73,12 +73,17 @@ class EngineSessions:
             if now.monotonic_s - began_s >= self._deadline_s:
                 self.drop(eio_sid)
 
-    def drop(self, eio_sid: str) -> None:
-        """Close the connection of this session, after what waits for it."""
+    def drop(self, eio_sid: str, *, silently: bool = False) -> None:
+        """Close the connection of this session, after what waits for it.
+
+        `silently`: without Engine.IO's word that it is closed, so that the client takes it for a lost connection.
+        """
         self._pending_since_s.pop(eio_sid, None)
         socket = self._sio.eio.sockets.get(eio_sid)
         if socket is not None:
-            socket.close(wait=False)  # `Server.disconnect` would wait for a client to fetch its queue, perhaps for ever
+            socket.close(
+                wait=False, abort=silently
+            )  # `Server.disconnect` would wait for a client to fetch its queue, perhaps for ever
 
     def close(self) -> None:
         """Drop every session."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from eventlet.hubs import get_hub
@@ -109,12 +110,13 @@ class ClientSessions:
     def _end(self, session: ClientSession, why: Code) -> None:
         """Disconnect a client. One whose token has merely expired may come back by itself with the next one.
 
-        socket.io-client connects again by itself after the loss of its transport, asking its `auth` function for a
-        token, and does not after a disconnection that the server asks for.
+        Clients connect again by themselves after the loss of their transport, asking their `auth` function for a token,
+        and do not after a disconnection that the server asks for: socket.io-client after Socket.IO's, python-socketio
+        after Engine.IO's too.
         """
         session.is_ending = True
         if why is Code.TOKEN_EXPIRED:
-            get_hub().schedule_call_global(PARTING_S, self._engine.drop, session.eio_sid)
+            get_hub().schedule_call_global(PARTING_S, partial(self._engine.drop, session.eio_sid, silently=True))
         else:
             self._fanout.sio.disconnect(session.sid)
 

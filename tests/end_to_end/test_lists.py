@@ -1,6 +1,7 @@
 """A list on the LAN, imported by the appliance in the lab, stops its entries on every path."""
 
 import gzip
+from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,34 @@ def test_a_list_whose_server_breaks_keeps_its_blocks_and_says_so(gateway: Networ
         wait_for_total(client, 39)
         assert listing(client)["trouble"] is None
         assert blocked.ping(gateway.uplink.ipv4)
+
+
+def test_a_list_of_unused_addresses_leaves_the_department_and_the_appliances_later_address_open(
+    gateway: Network, tmp_path: Path
+) -> None:
+    pc = gateway.hosts[0]
+    own = ip_interface(f"{pc.ipv4}/24").network
+    served = tmp_path / "served"
+    served.mkdir()
+    (served / "bad.txt").write_text(f"{own.supernet(8)}\n192.0.2.0/24\n192.0.2.77\nfe80::/10\n::/1\n8000::/1\n")
+    gateway.uplink.spawn(["python3", "-m", "http.server", "8080", "--directory", str(served)])
+    extra = f'[[block_lists]]\nname = "bad"\nsource = "http://{gateway.uplink.ipv4}:8080/bad.txt"\nrefresh = 1\n'
+    with Installed(gateway, tmp_path, extra=extra) as appliance, appliance.client() as client:
+        wait_for_total(client, 4)
+        told = {one["address"]: one["why"] for one in listing(client)["objections"]}
+        assert told.keys() == {f"{own.supernet(8)}", "::/1", "8000::/1", "fe80::/10"}
+        assert "without a part" in told["8000::/1"]
+        assert pc.ping(gateway.appliance.ipv4)
+        assert pc.ping(gateway.uplink.ipv6)
+        assert not pc.ping("192.0.2.77", wait_s=0.5)
+        gateway.appliance.run(["ip", "address", "add", "192.0.2.77/32", "dev", "eth1"])
+        for _ in range(40):
+            if pc.ping("192.0.2.77", wait_s=0.5):
+                break
+            client.wait_for("usage:update", count=len(client.named("usage:update")) + 1)
+        else:
+            raise AssertionError("the appliance's new address stays blocked")
+        assert not pc.ping("192.0.2.78", wait_s=0.5)
+        told = {one["address"]: one["why"] for one in listing(client)["objections"]}
+        assert "own address on eth1" in told["192.0.2.77"]
+        assert "without a part of it: it is the appliance's own address on eth1" in told["192.0.2.0/24"]

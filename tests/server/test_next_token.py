@@ -1,14 +1,17 @@
 """A client brings the next token before the old one ends, or connects again with it as socket.io-client does."""
 
 from collections.abc import Callable
+from threading import Semaphore
 from typing import Any
 
 import pytest
 
+from appliance.client import Client
 from appliance.core.refusal import Code
 from appliance.server import access
 from appliance.server.access import Role
 from tests.client import NodeClient
+from tests.client.recorder import PATIENCE_S
 from tests.contract.schema import examples
 from tests.server.conftest import Connect, Running
 
@@ -74,9 +77,21 @@ def test_a_client_whose_token_expired_connects_again_by_itself_with_the_next_one
         client.wait_for("connect")
         server.advance(60)
         assert client.wait_for("error")["code"] == Code.TOKEN_EXPIRED
-        assert client.wait_for("disconnect") == "transport close"
+        assert client.wait_for("disconnect") in {"transport close", "transport error"}
         client.wait_for("connect", count=2)
         assert client.call("ip:list")["success"]
+
+
+def test_the_command_lines_client_goes_on_with_its_next_token(server: Running) -> None:
+    tokens, connections = iter([make_token(server, ttl_s=60), make_token(server, ttl_s=600)]), Semaphore(0)
+    client = Client(server.url, lambda: next(tokens), None)
+    client.on_connect(connections.release)
+    client.connect()
+    assert connections.acquire(timeout=PATIENCE_S)
+    server.advance(60)
+    assert connections.acquire(timeout=PATIENCE_S)
+    assert client.call("ip:list")["success"]
+    client.close()
 
 
 def test_a_client_whose_token_was_revoked_stays_away(server: Running, connect: Connect) -> None:

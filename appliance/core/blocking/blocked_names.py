@@ -68,12 +68,14 @@ class LearnedAddress:
 class Rule:
     """A reason not to block an address, as a sentence.
 
-    `is_choice`: the configuration decides. `is_followed`: it is not blocked.
+    `is_choice`: the configuration decides. `is_followed`: it is not blocked. `is_shielded`: the index of blocks takes
+    it out of what was learned before, for as long as it is protected.
     """
 
     text: str
     is_choice: bool = False
     is_followed: bool = True
+    is_shielded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class BlockedNames:
         self._count = 0  # of learned and spared addresses
         self._choices: Counter[str | None] = Counter()  # those where hosts visit other names too, by department
         self.protected: dict[tuple[BlockKey, str], SparedAddress] = {}  # spared ones that are never blocked
+        self.own: tuple[str, ...] = ()  # the appliance's names, which no block covers
 
     def put(self, block: Block) -> None:
         """Add the block of a name."""
@@ -122,7 +125,8 @@ class BlockedNames:
 
         Where blocks cover different parts of it, their scopes are joined; at the end of one, this is asked again.
         """
-        blocks = [one for one in self._blocks.get(question.name, {}).values() if one.department == question.department]
+        named = self._blocks.get(question.name, {}).values()
+        blocks = [one for one in named if one.department == question.department and not self._is_own(one)]
         leading = [one for one in self.holders(question.name) if one.question == question]
         scopes = [name_and_scope(one.target)[1] for one in blocks] + [Scope.ITSELF for _ in leading]
         ends = [(one.ends_s, one) for one in blocks]
@@ -134,9 +138,19 @@ class BlockedNames:
 
     def denials(self) -> list[Denial]:
         """The denials of all blocked names and their aliases."""
-        questions = {Question(name, one.department) for name, blocks in self._blocks.items() for one in blocks.values()}
-        questions |= {one.question for known in self._learned.values() for one in known.values() if one.is_alias}
-        return [denial for question in questions if (denial := self.denial(question)) is not None]
+        return [denial for question in self.questions() if (denial := self.denial(question)) is not None]
+
+    def questions(self) -> set[Question]:
+        """The questions of all blocks of names, and of their aliases."""
+        named = {Question(name, one.department) for name, blocks in self._blocks.items() for one in blocks.values()}
+        return named | {one.question for one in self.all_learned() if one.is_alias}
+
+    def all_learned(self) -> list[LearnedAddress]:
+        """What was learned for all blocks."""
+        return [one for known in self._learned.values() for one in known.values()]
+
+    def _is_own(self, block: Block) -> bool:
+        return any(covers_name(block.target, name) for name in self.own)
 
     def take(self, block: Block) -> Mapping[str, LearnedAddress]:
         """Remove the block of a name; returns what was learned for it, by address."""
@@ -295,7 +309,7 @@ class AddressRules:
         """The rule against blocking this address for this block, followed or not; `None`: there is none."""
         protection = self._protections.rule_for(address)
         if protection is not None:
-            return Rule(protection)
+            return Rule(protection, is_shielded=True)
         if kind_of(address) is TargetKind.NAME:
             return None
         if self._answers.is_server(address, self._at_s):

@@ -7,7 +7,7 @@ crash the next reading finds what is left to do. Protected entries are left out 
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from appliance.core.blocking.block import Block, BlockRequest
 from appliance.core.blocking.lists.changes import compare_list, find_orphans
 from appliance.core.blocking.lists.parser import MOST_REPORTED, BlockList, Fetched, ListContents, parse_list
 from appliance.core.blocking.lists.plausibility import doubt, fault_of
+from appliance.core.blocking.protection import ListJudgement, Protections
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 
@@ -33,8 +34,8 @@ class Blocks(Protocol):
     def blocks(self, now: Moment) -> Sequence[Block]:
         """All blocks that should be in force."""
 
-    def objections(self, targets: Sequence[str], now: Moment) -> Mapping[str, str]:
-        """By target, why it may never be blocked; allowed targets are left out."""
+    def protections(self, now: Moment) -> Protections:
+        """What is protected at this instant."""
 
     def block(self, requests: Sequence[BlockRequest], now: Moment) -> Sequence[Block]:
         """Block these targets, all or none."""
@@ -47,7 +48,7 @@ class Blocks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """A protected entry, and why it is left out."""
+    """An entry that is protected, and why it is left out as a whole or in part."""
 
     target: str
     why: str
@@ -57,9 +58,9 @@ class Objection:
 class Listing:
     """A list and its state. `contents`: as last believed, at `read_at`, or `None`; `latest`: as it was last read.
 
-    `objections`: the first entries that are left out; `objection_count`: all. `lifted`, `requests`: the rest of the
-    change that is under way. `trouble`: why the last reading or change failed. `doubted_reads`: readings in a row that
-    were not believed.
+    `objections`: the first entries that are left out, as a whole or in part; `objection_count`: all. `lifted`,
+    `requests`: the rest of the change that is under way. `protections`: by which `contents` was judged. `trouble`: why
+    the last reading or change failed. `doubted_reads`: readings in a row that were not believed.
     """
 
     known: BlockList
@@ -74,6 +75,7 @@ class Listing:
     lifted: list[Block] = field(default_factory=list)
     requests: list[BlockRequest] = field(default_factory=list)
     version: str = ""
+    protections: Protections | None = None
     due_s: float = 0.0
 
     @property
@@ -118,7 +120,9 @@ class ListImports:
         known = listing.known
         listing.due_s = now.monotonic_s + known.refresh_s
         # The blocks of a list with a duration are renewed while it has them, so it is read even if it has not changed.
-        version = "" if known.duration_s else listing.version
+        # So is one after a change of what is protected: an entry may be free now that was left out.
+        protections = self._enforcement.protections(now)
+        version = "" if known.duration_s or protections != listing.protections else listing.version
         fetched, contents = self._aside(_fetch_and_parse, self._fetch, known.source, version)
         listing.checked_at = now.wall
         if fetched.trouble is not None:
@@ -133,10 +137,14 @@ class ListImports:
             return
         text = "the list %s has %d entries, and %d lines of which something is not used"
         log.info(text, known.name, len(contents.targets), contents.fault_count)
-        found = self._aside(compare_list, known, contents.targets, blocks, now.wall)
+        judged: ListJudgement = self._aside(protections.judge_list, contents.targets)
+        taken = [one for one in contents.targets if one not in judged.left_out]
+        found = self._aside(compare_list, known, taken, blocks, now.wall)
         listing.version, listing.contents, listing.read_at = fetched.version, contents, now.wall
+        listing.protections = protections
         listing.lifted, listing.requests = list(found.lifted), list(found.requests)
-        listing.objections, listing.objection_count = (), 0
+        objections = [Objection(*one) for one in (*judged.left_out.items(), *judged.partly.items())]
+        listing.objections, listing.objection_count = tuple(objections[:MOST_REPORTED]), len(objections)
 
     def _is_believed(self, listing: Listing, contents: ListContents, known_entries: int) -> bool:
         """Whether the blocks shall follow this content; its trouble is noted."""
@@ -165,12 +173,11 @@ class ListImports:
 
     def _block(self, listing: Listing, now: Moment) -> None:
         piece = listing.requests[:PIECE]
-        objections = self._enforcement.objections([one.target for one in piece], now)
-        allowed = [one for one in piece if one.target not in objections]
+        # What is protected may have changed since the reading.
+        judged = self._enforcement.protections(now).judge_list([one.target for one in piece])
+        allowed = [one for one in piece if one.target not in judged.left_out]
         if allowed:
             self._enforcement.block(allowed, now)
-        shown = listing.objections + tuple(Objection(*one) for one in objections.items())
-        listing.objections, listing.objection_count = shown[:MOST_REPORTED], listing.objection_count + len(objections)
         del listing.requests[:PIECE]
 
     def _lift(self, blocks: list[Block], now: Moment) -> None:

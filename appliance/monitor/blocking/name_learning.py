@@ -17,6 +17,7 @@ from appliance.core.blocking.blocked_names import (
     MOST_LEARNED,
     AddressRules,
     LearnedAddress,
+    Rule,
     SharedAddresses,
     SparedAddress,
 )
@@ -123,16 +124,14 @@ class NameLearning:
         if not addresses:
             return NO_CHANGE
         rules, at_s = self._rules(now), now.wall.timestamp()
-        freed, blocked = [], []
+        freed: list[tuple[LearnedAddress, Rule]] = []
+        blocked: list[LearnedAddress] = []
         for key, address in addresses:
-            learned, spared, block = self._names.learned(key).get(address), None, self._names.get(key)
-            if learned is None:
-                spared = self._names.spared(key).get(address)
+            learned, spared = self._names.learned(key).get(address), self._names.spared(key).get(address)
+            block = self._names.get(key)
             rule = rules.rule_for(address, block) if block is not None else None
-            if learned is not None and rule is not None and rule.is_followed:
-                freed.append((learned, rule))
-            elif learned is not None:
-                self._names.note_shared(learned, "" if rule is None else rule.text)
+            if learned is not None:
+                freed += self._judged_learned(learned, rule)
             elif spared is not None and rule is None and spared.learned.ends > at_s:
                 blocked.append(spared.learned)
         change = self.forget([one for one, _ in freed])
@@ -141,6 +140,13 @@ class NameLearning:
             log.info("%s is not blocked any more for %s: %s", learned.address, learned.block[0], rule.text)
         put = self._put(blocked)
         return IndexChange([*change.dropped, *put.dropped], put.put, {*change.questions, *put.questions})
+
+    def _judged_learned(self, learned: LearnedAddress, rule: Rule | None) -> list[tuple[LearnedAddress, Rule]]:
+        """The address with the rule by which it is to be freed, if there is one."""
+        if rule is None or not rule.is_followed:
+            self._names.note_shared(learned, "" if rule is None else rule.text)
+            return []
+        return [] if rule.is_shielded else [(learned, rule)]
 
     def _put(self, learned: Sequence[LearnedAddress]) -> IndexChange:
         if not learned:

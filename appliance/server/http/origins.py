@@ -59,10 +59,12 @@ def preflight_headers(environ: Environ, methods: str) -> Headers:
     """
     if "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in environ:
         return []
+    is_from_outside = "HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK" in environ  # asks for the LAN
     asked = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")[:LONGEST_ASKED]
     return [
         ("Access-Control-Allow-Methods", methods),
         *([("Access-Control-Allow-Headers", asked)] if asked else []),
+        *([("Access-Control-Allow-Private-Network", "true")] if is_from_outside else []),
         ("Access-Control-Max-Age", str(PREFLIGHT_S)),
     ]
 

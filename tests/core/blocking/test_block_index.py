@@ -159,7 +159,7 @@ def test_a_protected_address_of_a_blocked_name_is_spared_and_named() -> None:
     [other] = learned(index, answer("www.example.com", "10.1.1.1", "10.1.1.2"), protections=protections)
     assert other.address == "10.1.1.2"
     [spared] = index.names.protected.values()
-    assert (spared.learned.address, spared.rule) == ("10.1.1.1", Rule("it is the gateway"))
+    assert (spared.learned.address, spared.rule) == ("10.1.1.1", Rule("it is the gateway", is_shielded=True))
     assert spared.learned.why == "www.example.com resolves to it"
 
 

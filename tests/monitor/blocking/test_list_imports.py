@@ -1,12 +1,15 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
 
 from appliance.core.blocking.block import Block, BlockKey, BlockRequest
 from appliance.core.blocking.lists.parser import BlockList, Fetched
+from appliance.core.blocking.protection import Protections, protected_host
+from appliance.core.blocking.spaces import TOGETHER
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.blocking.list_imports import PIECE, ListImports, Listing
@@ -31,8 +34,8 @@ class Blocks:
     def blocks(self, now: Moment) -> Sequence[Block]:
         return [block for block in self.by_key.values() if block.is_live(now.wall)]
 
-    def objections(self, targets: Sequence[str], now: Moment) -> Mapping[str, str]:
-        return {target: "it is protected" for target in targets if target in self.protected}
+    def protections(self, now: Moment) -> Protections:
+        return Protections([protected_host(ip_address(one), "it is protected") for one in self.protected])
 
     def block(self, requests: Sequence[BlockRequest], now: Moment) -> Sequence[Block]:
         self._change()
@@ -137,6 +140,31 @@ def test_protected_entries_are_left_out_and_shown() -> None:
     assert [(one.target, one.why) for one in listing.objections] == [("10.0.0.1", "it is protected")]
     scene.run(60)
     assert listing.objection_count == 1
+
+
+def test_an_entry_that_is_no_longer_protected_is_blocked_at_the_next_reading() -> None:
+    scene = Scene(BAD)
+    scene.blocks.protected = {"10.0.0.1"}
+    scene.text = "10.0.0.1\n10.0.0.2"
+    scene.run(0)
+    scene.blocks.protected = set()
+    listing = scene.run(60)
+    assert scene.blocks.targets() == ["10.0.0.1", "10.0.0.2"]
+    assert listing is not None
+    assert listing.objections == ()
+    scene.run(120)
+    assert scene.asked[-1] == scene.text
+
+
+def test_entries_that_together_are_everything_are_left_out_and_the_others_are_blocked() -> None:
+    scene = Scene(BAD)
+    scene.text = "0.0.0.0/1\n128.0.0.0/1\n2000::/4\n3000::/4\n203.0.113.9"
+    listing = scene.run(0)
+    assert scene.blocks.targets() == ["203.0.113.9"]
+    assert listing is not None
+    assert [(one.target, one.why) for one in listing.objections] == [
+        (target, TOGETHER) for target in ("0.0.0.0/1", "128.0.0.0/1", "2000::/4", "3000::/4")
+    ]
 
 
 def test_a_long_list_is_blocked_in_pieces() -> None:

@@ -57,6 +57,7 @@ def test_the_preflight_of_a_listed_origin_allows_what_it_asks_for(listing: Runni
     asked = {
         "Access-Control-Request-Method": method_of(path),
         "Access-Control-Request-Headers": "authorization,content-type",
+        "Access-Control-Request-Private-Network": "true",
     }
     answer = ask(listing, "OPTIONS", path, LISTED, asked)
     assert answer.status == 204
@@ -64,6 +65,7 @@ def test_the_preflight_of_a_listed_origin_allows_what_it_asks_for(listing: Runni
     assert answer.headers["Access-Control-Allow-Credentials"] == "true"
     assert method_of(path) in answer.headers["Access-Control-Allow-Methods"]
     assert answer.headers["Access-Control-Allow-Headers"] == "authorization,content-type"
+    assert answer.headers["Access-Control-Allow-Private-Network"] == "true"
     refused = ask(listing, "OPTIONS", path, OTHER, asked)
     assert refused.status == 403
     assert not [name for name in refused.headers if name.lower().startswith("access-control")]

@@ -14,7 +14,7 @@ is no list has a `trouble` and no targets.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from appliance.core.blocking.lists.forms.entry import LineFault, Meaning, Unread, read_entry
+from appliance.core.blocking.lists.forms.entry import LineFault, Meaning, NoEntry, read_entry
 from appliance.core.blocking.lists.forms.json_entries import is_json, json_entries
 from appliance.core.blocking.lists.forms.line_reader import entries_by_line
 from appliance.core.blocking.lists.forms.list_text import NoList, list_text
@@ -110,7 +110,7 @@ class _Collected:
         try:
             meaning = read_entry(entry) if isinstance(entry, str) else entry
             excepted = [target for one in meaning.excepted for target in read_entry(one).targets]
-        except Unread as why:
+        except NoEntry as why:
             return self.add(number, LineFault(number, _text_of(entry), str(why)))
         if len(self._targets) >= MOST_ENTRIES and not self._targets.keys() >= set(meaning.targets):
             self._note(

@@ -112,7 +112,7 @@ def _add_interface(
             *(_strict_source(plans[0].near) if plans[0].checks_sources and hook == "ingress" else []),
             *(rule for direction in directions for rule in _claims(direction, plans)),
             *_device_claims(directions, plans),
-            [nft.is_ip(), *taken],
+            *([nft.is_protocol(protocol), *taken] for protocol in nft.PROTOCOLS.values()),
             *frame_rules(plans[0].interface, blocks=setting.blocks_encapsulated),
             taken,
         ]
@@ -131,7 +131,9 @@ def _strict_source(near: Sequence[Network]) -> Iterator[nft.Expression]:
         source = nft.field(nft.PROTOCOLS[version], "saddr")
         elsewhere = [nft.match(source, prefix, "!=") for prefix in nft.prefixes(near, version)]
         unrouted = {"set": nft.prefixes(own, version)}
-        yield [*elsewhere, is_foreign, nft.match(source, unrouted, "!="), {"counter": SPOOFED}, nft.DROP]
+        # The protocol first: the route is looked up for packets of any.
+        is_version = nft.is_protocol(nft.PROTOCOLS[version])
+        yield [is_version, *elsewhere, is_foreign, nft.match(source, unrouted, "!="), {"counter": SPOOFED}, nft.DROP]
 
 
 def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int) -> None:

@@ -484,7 +484,7 @@ FORMS: dict[str, tuple[str, str, list[int]]] = {
     "badcsv": (
         "10.0.0.256,malware\n10.0.0.1,10.0.0.256",
         "10.0.0.1",
-        [1],
+        [1, 2],
     ),
     "hdr both": (
         "domain,ip,x\na.example,10.0.0.1,y",
@@ -611,7 +611,7 @@ def test_every_encoding_and_line_end_gives_the_same_list(encoding: str, end: str
 
 
 def test_a_list_that_is_packed_is_unpacked_also_in_several_pieces() -> None:
-    packed = gzip.compress(b"10.0.0.1\n") + gzip.compress(b"10.0.0.2\n")
+    packed = gzip.compress(b"10.0.0.1\n", mtime=0) + gzip.compress(b"10.0.0.2\n")
     assert parse_list(packed).targets == ("10.0.0.1", "10.0.0.2")
 
 
@@ -622,9 +622,9 @@ def test_a_list_that_is_packed_is_unpacked_also_in_several_pieces() -> None:
         (b"\n  <div>Sign in, please</div>\n10.0.0.1\n", "HTML"),
         (b"404 page not found <html>\n10.0.0.1\n", "HTML"),
         (b"<?xml version='1.0'?><rss>10.0.0.1</rss>", "XML"),
-        (gzip.compress(b"10.0.0.1\n" * 1000)[:-9], "ends in the middle"),
-        (gzip.compress(b"10.0.0.1\n")[:6] + b"\xff" * 30, "damaged"),
-        (gzip.compress(bytes(LARGEST_BYTES + 1)), "larger than"),
+        (gzip.compress(b"10.0.0.1\n" * 1000, mtime=0)[:-9], "ends in the middle"),
+        (gzip.compress(b"10.0.0.1\n", mtime=0)[:6] + b"\xff" * 30, "damaged"),
+        (gzip.compress(bytes(LARGEST_BYTES + 1), mtime=0), "larger than"),
         (b"PK\x03\x04 10.0.0.1", "binary"),
         (b"10.0.0.1\n\x00\x01\x02 10.0.0.2\n", "binary"),
         ("10.0.0.1\n".encode("utf-16")[:-1], "middle of a character"),

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from appliance.core.blocking.lists.forms.entry import Meaning, Unread, is_entry, is_name, try_entry
+from appliance.core.blocking.lists.forms.entry import Meaning, NoEntry, is_entry, is_name, try_entry
 
 # Names of columns and of JSON's members, in lower case and without punctuation, that have a target.
 VALUE_NAMES = ("value", "indicator", "ioc", "iocvalue", "entry", "target")
@@ -34,6 +34,7 @@ ENTRY_NAMES = (*VALUE_NAMES, *ADDRESS_NAMES, "domain", "domainname", "host", "ho
 _BEGINS = frozenset({"start", "startip", "ipstart", "begin", "from", "ipfrom", "first", "firstip", "startaddress"})
 _ENDS = frozenset({"end", "endip", "ipend", "to", "ipto", "last", "lastip", "endaddress"})
 _MASKS = frozenset({"netmask", "mask", "prefixlen", "prefixlength", "masklen"})
+_LIKE_ADDRESS = re.compile(r"\d+(?:\.\d+){3}(?:/\d+)?")
 _DELIMITERS = ",;|\t"
 
 
@@ -52,10 +53,10 @@ class Heading:
     mask: int = -1
 
     def entry_of(self, line: str) -> str:
-        """The entry on this line. Raises `Unread`."""
+        """The entry on this line. Raises `NoEntry`."""
         fields = split_fields(line, self.delimiter)
         if len(fields) <= max(self.first, self.last, self.mask) or not fields[self.first]:
-            raise Unread("it has no field in the column of the entries")
+            raise NoEntry("it has no field in the column of the entries")
         if self.last >= 0:
             return f"{fields[self.first]}-{fields[self.last]}"
         return f"{fields[self.first]}/{fields[self.mask]}" if self.mask >= 0 else fields[self.first]
@@ -92,7 +93,7 @@ def split_fields(line: str, delimiter: str) -> list[str]:
 
 
 def entries_in(line: str, delimiter: str) -> Iterable[str | Meaning]:
-    """The entries on a line without a heading, as far as they can be read. Raises `Unread`."""
+    """The entries on a line without a heading, as far as they can be read. Raises `NoEntry`."""
     fields = [one for one in split_fields(line, delimiter) if one]
     found = [try_entry(one) for one in fields]
     names = [one for one in found if one and is_name(one)]
@@ -101,7 +102,9 @@ def entries_in(line: str, delimiter: str) -> Iterable[str | Meaning]:
         return [*names, *addresses]
     if not names and not addresses and _looks_like_entries(fields):
         return fields  # each is a fault of its own
-    return [_chosen(found[0], names, addresses)]
+    chosen = _chosen(found[0], names, addresses)
+    is_broken = any(one is None and _LIKE_ADDRESS.fullmatch(text) for one, text in zip(found, fields, strict=True))
+    return [replace(chosen, note="a field that looks like an address is none") if is_broken else chosen]
 
 
 def _chosen(first: Meaning | None, names: Sequence[Meaning], addresses: Sequence[Meaning]) -> Meaning:
@@ -112,8 +115,8 @@ def _chosen(first: Meaning | None, names: Sequence[Meaning], addresses: Sequence
         if len(candidates) == 1:
             return candidates[0]
         if candidates:
-            raise Unread("several fields could be meant; a heading would tell which")
-    raise Unread("none of its fields is an entry")
+            raise NoEntry("several fields could be meant; a heading would tell which")
+    raise NoEntry("none of its fields is an entry")
 
 
 def _looks_like_entries(fields: Sequence[str]) -> bool:

@@ -32,7 +32,7 @@ _URL = re.compile(r"(?:h(?:tt|xx)ps?|ftp|tcp|udp)://", re.IGNORECASE)
 _PADDED = re.compile(r"\d{3}(?:\.\d{3}){3}")
 
 
-class Unread(Exception):
+class NoEntry(Exception):
     """A text of which nothing is used; its own text says why, without repeating it."""
 
 
@@ -61,7 +61,7 @@ class LineFault:
 
 
 def read_entry(text: str) -> Meaning:
-    """The targets of an entry. Raises `Unread`."""
+    """The targets of an entry. Raises `NoEntry`."""
     word = text.strip().strip("\"'`")
     if word.startswith((".", "+.")):
         word = word.lstrip("+").removeprefix(".")
@@ -73,7 +73,7 @@ def read_entry(text: str) -> Meaning:
         found = reader(word)
         if found is not None:
             return found
-    raise Unread(NO_TARGET)
+    raise NoEntry(NO_TARGET)
 
 
 def try_entry(text: str) -> Meaning | None:
@@ -82,7 +82,7 @@ def try_entry(text: str) -> Meaning | None:
         return None  # most fields beside an entry
     try:
         return read_entry(text)
-    except Unread:
+    except NoEntry:
         return None
 
 

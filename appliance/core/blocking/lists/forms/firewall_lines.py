@@ -8,7 +8,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 
-from appliance.core.blocking.lists.forms.entry import NO_TARGET, Meaning, Unread, is_entry
+from appliance.core.blocking.lists.forms.entry import NO_TARGET, Meaning, NoEntry, is_entry
 from appliance.core.blocking.lists.forms.zone_records import SINKS, exception
 
 SOME_PACKETS = "it is about some packets only; a block is about all"
@@ -38,12 +38,12 @@ def is_passing(name: str) -> bool:
 
 
 def attributed(text: str) -> str:
-    """The entry that comes before attributes such as `timeout 60`. Raises `Unread` where something else follows."""
+    """The entry that comes before attributes such as `timeout 60`. Raises `NoEntry` where something else follows."""
     entry, _, rest = text.strip().partition(" ")
     if rest.strip() == "nomatch":
-        raise Unread("an exception within a set")
+        raise NoEntry("an exception within a set")
     if _ATTRIBUTES.fullmatch(f" {rest}" if rest else "") is None:
-        raise Unread("more than an entry and its attributes")
+        raise NoEntry("more than an entry and its attributes")
     return entry
 
 
@@ -53,7 +53,7 @@ def ipset_line(match: re.Match[str]) -> Iterable[str | Meaning]:
     if is_passing(match["set"]):
         return [exception(attributed(entry))]
     if "," in entry.partition(" ")[0]:
-        raise Unread(SOME_PACKETS)
+        raise NoEntry(SOME_PACKETS)
     if entry.endswith(" nomatch"):
         return [exception(entry.removesuffix(" nomatch").strip())]
     return [attributed(entry)]
@@ -64,9 +64,9 @@ def iptables_line(match: re.Match[str]) -> Iterable[str | Meaning]:
     try:
         words = shlex.split(match["rule"])
     except ValueError:
-        raise Unread("a quote is not closed") from None
+        raise NoEntry("a quote is not closed") from None
     if "!" in words:
-        raise Unread("it is about all others")
+        raise NoEntry("it is about all others")
     entries, verdict, at = [], "", 0
     while at < len(words):
         kind = _TAKES.get(words[at])
@@ -75,7 +75,7 @@ def iptables_line(match: re.Match[str]) -> Iterable[str | Meaning]:
             at += 1
             continue
         if kind is None or (kind == "module" and value not in _PLAIN_MODULES):
-            raise Unread(SOME_PACKETS)
+            raise NoEntry(SOME_PACKETS)
         entries += value.split(",") if kind == "entry" else []
         verdict = value.upper() if kind == "verdict" else verdict
         at += 2
@@ -86,9 +86,9 @@ def _by_verdict(entries: list[str], verdict: str) -> Iterable[str | Meaning]:
     if verdict in {"ACCEPT", "RETURN"}:
         return [exception(one) for one in entries]
     if verdict not in _STOPPING:
-        raise Unread(_UNKNOWN)
+        raise NoEntry(_UNKNOWN)
     if len(entries) != 1 and not all(map(is_entry, entries)):
-        raise Unread(NO_TARGET)
+        raise NoEntry(NO_TARGET)
     return entries
 
 
@@ -100,14 +100,14 @@ def nftables_rule(match: re.Match[str]) -> Iterable[str | Meaning]:
     words = after.split()
     before = match["before"].split()
     if before and before[0] not in {"add", "insert", "nft", "rule"}:
-        raise Unread(SOME_PACKETS)
+        raise NoEntry(SOME_PACKETS)
     if match["addresses"].startswith("@"):
         return ()  # the set's elements are read where it is
     entries = [one.strip() for one in match["addresses"].strip("{} ").split(",")]
     if words[:1] in (["accept"], ["return"]):
         return [exception(one) for one in entries]
     if words[:1] not in (["drop"], ["reject"]):
-        raise Unread(SOME_PACKETS if words else _UNKNOWN)
+        raise NoEntry(SOME_PACKETS if words else _UNKNOWN)
     return entries
 
 
@@ -115,20 +115,20 @@ def mikrotik_line(match: re.Match[str]) -> Iterable[str | Meaning]:
     """`add KEY=VALUE ...` of an address list, a filter or static DNS: group `pairs`."""
     pairs = {key: value.strip('"') for key, value in _PAIR.findall(match["pairs"])}
     if pairs.get("disabled") == "yes":
-        raise Unread("it is disabled")
+        raise NoEntry("it is disabled")
     if "name" in pairs or "regexp" in pairs:
         return _static_name(pairs)
     if "action" in pairs:
         return _filter_rule(pairs)
     if "address" not in pairs:
-        raise Unread("it has no address")
+        raise NoEntry("it has no address")
     return [exception(pairs["address"])] if is_passing(pairs.get("list", "")) else [pairs["address"]]
 
 
 def _static_name(pairs: Mapping[str, str]) -> Iterable[str | Meaning]:
     is_blocked = pairs.get("type", "").upper() == "NXDOMAIN" or pairs.get("address") in SINKS
     if "name" not in pairs or not is_blocked:
-        raise Unread("a name that is not blocked, or an expression")
+        raise NoEntry("a name that is not blocked, or an expression")
     return [pairs["name"] if pairs.get("match-subdomain") == "yes" else f"={pairs['name']}"]
 
 
@@ -136,7 +136,7 @@ def _filter_rule(pairs: Mapping[str, str]) -> Iterable[str | Meaning]:
     ends = [pairs[key] for key in ("src-address", "dst-address") if key in pairs]
     others = pairs.keys() - {"src-address", "dst-address", "action", "chain", "comment", "log", "log-prefix"}
     if len(ends) != 1 or others - {"place-before", "in-interface", "out-interface", "disabled"}:
-        raise Unread(SOME_PACKETS)
+        raise NoEntry(SOME_PACKETS)
     return _by_verdict(ends, pairs["action"].upper())
 
 
@@ -147,11 +147,11 @@ def access_rule(match: re.Match[str]) -> Iterable[str | Meaning]:
     ]
     words = [one.rstrip(",") for one in words]
     if not words or "all" in words:
-        raise Unread("it means everything")
+        raise NoEntry("it means everything")
     if len(words) == 2 and _is_mask(words[1]):
         words = [f"{words[0]}/{words[1]}"]
     if not all(map(is_entry, words)):
-        raise Unread(SOME_PACKETS)
+        raise NoEntry(SOME_PACKETS)
     return [exception(one) for one in words] if match["verdict"].lower() in {"permit", "allow"} else words
 
 
@@ -168,7 +168,7 @@ def _is_mask(text: str) -> bool:
 
 
 def masked(match: re.Match[str]) -> Iterable[str | Meaning]:
-    """`ADDRESS MASK`: groups `address`, `mask`. Raises `Unread` where the second is no mask."""
+    """`ADDRESS MASK`: groups `address`, `mask`. Raises `NoEntry` where the second is no mask."""
     if not _is_mask(match["mask"]):
         return [match["address"], match["mask"]]
     return [f"{match['address']}/{match['mask']}"]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from appliance.core.blocking.lists.forms.columns import ADDRESS_NAMES, ENTRY_NAMES, VALUE_NAMES, plain_name
-from appliance.core.blocking.lists.forms.entry import LineFault, Meaning, Unread, is_entry
+from appliance.core.blocking.lists.forms.entry import LineFault, Meaning, NoEntry, is_entry
 from appliance.core.blocking.lists.forms.firewall_lines import is_passing
 from appliance.core.blocking.lists.forms.list_text import NoList
 from appliance.core.blocking.lists.forms.zone_records import exception
@@ -165,8 +165,8 @@ def _text_of(token: str, line: int) -> str:
 
 
 def object_entries(text: str) -> list[str | Meaning | LineFault]:
-    """The entries of an object on a line of its own. Raises `Unread`."""
+    """The entries of an object on a line of its own. Raises `NoEntry`."""
     try:
         return [entry for _, entry in json_entries(text.rstrip(","))]
     except NoList:
-        raise Unread("not a JSON object on one line") from None
+        raise NoEntry("not a JSON object on one line") from None

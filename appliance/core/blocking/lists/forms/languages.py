@@ -1,7 +1,7 @@
 """The languages of lists, line by line: a table of patterns and what each line means.
 
 A pattern matches the whole line, without its comment. The first that matches counts; what none matches is plain entries
-or columns. Each reader returns entries, still as text, or readings; it raises `Unread`.
+or columns. Each reader returns entries, still as text, or readings; it raises `NoEntry`.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from appliance.core.blocking.lists.forms import firewall_lines as filters
 from appliance.core.blocking.lists.forms import zone_records as zones
 from appliance.core.blocking.lists.forms.columns import ENTRY_NAMES, plain_name
-from appliance.core.blocking.lists.forms.entry import Meaning, Unread
+from appliance.core.blocking.lists.forms.entry import Meaning, NoEntry
 from appliance.core.blocking.lists.forms.firewall_lines import SOME_PACKETS
 
 Found = Iterable[str | Meaning]
@@ -47,20 +47,20 @@ def hosts_line(line: str) -> Found | None:
         return None
     names = [word for word in words[1:] if word not in LOCAL_NAMES]
     if words[0] not in zones.SINKS and names:
-        raise Unread("a name of a local group")
+        raise NoEntry("a name of a local group")
     return [name if name.startswith("*.") else f"={name}" for name in names]
 
 
 def _nothing(match: re.Match[str]) -> Found:
     """A line without an entry. One with an address in spite of that is reported, because nothing is passed over."""
     if _ANY_ADDRESS.search(match[0]):
-        raise Unread("an address in a place where no entry is known")
+        raise NoEntry("an address in a place where no entry is known")
     return ()
 
 
 def _reported(why: str) -> Callable[[re.Match[str]], Found]:
     def report(_: re.Match[str]) -> Found:
-        raise Unread(why)
+        raise NoEntry(why)
 
     return report
 
@@ -85,9 +85,9 @@ def _adblock(match: re.Match[str]) -> Found:
     """`||NAME^$OPTIONS`."""
     options = {one for one in (match["options"] or "").lower().split(",") if one}
     if options - _WHOLE_HOST_OPTIONS:
-        raise Unread("it is about some requests only; a block is about all")
+        raise NoEntry("it is about some requests only; a block is about all")
     if "*" in match["name"].removeprefix("*."):
-        raise Unread("a pattern; only *. before a name can be blocked")
+        raise NoEntry("a pattern; only *. before a name can be blocked")
     return [match["name"]]
 
 
@@ -108,7 +108,7 @@ def _clash(match: re.Match[str]) -> Found:
 def _keyed(match: re.Match[str]) -> Found:
     """`KEY: VALUE` or `KEY = VALUE`."""
     if plain_name(match["key"]) not in ENTRY_NAMES:
-        raise Unread("its key is none of an entry")
+        raise NoEntry("its key is none of an entry")
     return [match["value"]]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from appliance.core.blocking.lists.forms import languages
 from appliance.core.blocking.lists.forms.columns import Heading, delimiter_of, entries_in, find_heading
-from appliance.core.blocking.lists.forms.entry import LineFault, Meaning, Unread, is_entry, is_name, try_entry
+from appliance.core.blocking.lists.forms.entry import LineFault, Meaning, NoEntry, is_entry, is_name, try_entry
 from appliance.core.blocking.lists.forms.firewall_lines import attributed, is_passing
 from appliance.core.blocking.lists.forms.json_entries import object_entries
 from appliance.core.blocking.lists.forms.zone_records import Zone, exception
@@ -50,7 +50,7 @@ def entries_by_line(text: str) -> Iterator[tuple[int, str | Meaning | LineFault]
         try:
             for entry in reader.entries(whole):
                 yield at, entry
-        except Unread as why:
+        except NoEntry as why:
             yield at, LineFault(at, whole.strip(), str(why))
 
 
@@ -65,14 +65,14 @@ class _LineReader:
         self._has_entry = False
 
     def entries(self, line: str) -> Found:
-        """The entries of this line. Raises `Unread` where the line means nothing."""
+        """The entries of this line. Raises `NoEntry` where the line means nothing."""
         if len(line) > LONGEST_LINE:
-            raise Unread(f"the line is longer than {LONGEST_LINE} characters")
+            raise NoEntry(f"the line is longer than {LONGEST_LINE} characters")
         stripped = line.strip().strip(_INVISIBLE).strip()
         if _SIMPLE.fullmatch(stripped) and not self._is_inside and not languages.is_without_entry(stripped):
             return [stripped]
         if _COSMETIC.search(stripped) and not stripped.startswith("#") and not _is_address(stripped.partition("#")[0]):
-            raise Unread("a filter of parts of pages")
+            raise NoEntry("a filter of parts of pages")
         if stripped.startswith("!") and is_entry(stripped[1:]):
             return [exception(stripped[1:])]
         bare = _COMMENT.sub("", stripped).strip()
@@ -141,7 +141,7 @@ def _attributed(element: str) -> str | Meaning:
     """An element without its timeout, counter and comment; one with anything else is left to be reported."""
     try:
         return attributed(element)
-    except Unread:
+    except NoEntry:
         return element
 
 
@@ -157,7 +157,7 @@ def _words(line: str) -> Iterable[str | Meaning]:
         return found
     if len(found) == 1 and all(map(_COUNTS.fullmatch, words[1:])):
         if "\t" not in line and len(words) == 2 and words[1].isdigit() and int(words[1]) <= 128:
-            raise Unread("a prefix is written with a slash")
+            raise NoEntry("a prefix is written with a slash")
         return [first]
     return _refuse() if is_name(first) else [_with_attributes(line, words[0])]
 
@@ -165,9 +165,9 @@ def _words(line: str) -> Iterable[str | Meaning]:
 def _with_attributes(line: str, entry: str) -> str:
     """The entry that has attributes as in `ipset list`."""
     if attributed(line) != entry:
-        raise Unread("more than an entry and its attributes")
+        raise NoEntry("more than an entry and its attributes")
     return entry
 
 
 def _refuse() -> Iterable[str]:
-    raise Unread("more than one word on the line; a comment begins with #")
+    raise NoEntry("more than one word on the line; a comment begins with #")

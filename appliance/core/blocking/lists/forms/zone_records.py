@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network
 
-from appliance.core.blocking.lists.forms.entry import Meaning, Unread
+from appliance.core.blocking.lists.forms.entry import Meaning, NoEntry
 
 # Addresses that lists give unwanted names.
 SINKS = frozenset({"0.0.0.0", "127.0.0.1", "::", "::1", "0", "127.0.1.1", "::0", "0:0:0:0:0:0:0:0"})  # noqa: S104  not bound to
@@ -61,7 +61,7 @@ class Zone:
         if owner in {"", "@"}:
             return ()
         if owner.endswith((".rpz-client-ip", ".rpz-nsip", ".rpz-nsdname")):
-            raise Unread("it is about clients or name servers, not about what they ask for")
+            raise NoEntry("it is about clients or name servers, not about what they ask for")
         return _judged(_policy_target(owner), kind, data.strip())
 
 
@@ -72,7 +72,7 @@ def _judged(target: str, kind: str, data: str) -> Iterable[str | Meaning]:
         return [exception(target)]
     is_blocked = data.lower() in {".", "*.", "rpz-drop."} if kind == "CNAME" else data in SINKS
     if kind not in {"A", "AAAA", "CNAME"} or not is_blocked:
-        raise Unread(ELSEWHERE)
+        raise NoEntry(ELSEWHERE)
     return [target]
 
 
@@ -94,19 +94,19 @@ def _policy_target(owner: str) -> str:
         address = ":".join(parts) if at < 0 else f"{':'.join(parts[:at])}::{':'.join(parts[at + 1 :])}"
         return str(IPv6Network(f"{address}/{match[1]}", strict=False))
     except ValueError:
-        raise Unread("no address in the form of a response policy zone") from None
+        raise NoEntry("no address in the form of a response policy zone") from None
 
 
 def dnsmasq_line(match: re.Match[str]) -> Iterable[str | Meaning]:
     """`address=/NAME/[ADDRESS]`, `server=/NAME/[SERVER]`, `local=/NAME/`: groups `option`, `names`, `value`."""
     names, value = [one for one in match["names"].split("/") if one], match["value"].strip()
     if "#" in names:
-        raise Unread("it means all names")
+        raise NoEntry("it means all names")
     if match["option"] != "address" and value == "#":
         return [exception(name) for name in names]
     is_blocked = value in {*SINKS, "", "#"} if match["option"] == "address" else not value
     if not is_blocked:
-        raise Unread(ELSEWHERE)
+        raise NoEntry(ELSEWHERE)
     return names
 
 
@@ -121,8 +121,8 @@ def unbound_data(match: re.Match[str]) -> Iterable[str | Meaning]:
     """`local-data: "NAME [TTL] [IN] TYPE DATA"`: group `data`."""
     record = _RECORD.fullmatch(match["data"].strip())
     if record is None:
-        raise Unread("no record that blocks")
+        raise NoEntry("no record that blocks")
     name, kind, data = record["owner"].rstrip("."), record["type"].upper(), record["data"].strip()
     if kind == "CNAME":
-        raise Unread(ELSEWHERE)
+        raise NoEntry(ELSEWHERE)
     return _judged(f"={name}", kind, data)

@@ -238,7 +238,7 @@ def test_the_layout_of_former_versions_is_updated_kept_and_returned_to(machine: 
     run(machine, INSTALL, "--back")
     run(machine, newer(machine, {"LICENSE": ("MIT", "X11")}))
     assert_it_runs(machine, "0.1.0-2")
-    assert {one.name for one in home.iterdir()} == {"releases", "current"}
+    assert {one.name for one in home.iterdir()} == {"releases", "current", "root"}
 
 
 def test_a_damaged_release_is_repaired(installed: Computer) -> None:

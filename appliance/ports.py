@@ -5,7 +5,7 @@ end the process. Where a method says so, it may take tens of milliseconds, and i
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from appliance.core.access.audit_entry import AuditEntry, StoredEntry
@@ -188,6 +188,9 @@ class Store(Protocol):
 
     def ledgers(self, account: AccountKey) -> Sequence[Ledger]:
         """The account's newest ledger of each kind."""
+
+    def used_by_day(self, account: AccountKey) -> Mapping[date, int]:
+        """By local day, the bytes that the account used in it, as far as its daily ledgers are kept."""
 
     def marks(self) -> Mapping[AccountKey, Mark]:
         """By account, the reading of the meter up to which its bytes are charged."""

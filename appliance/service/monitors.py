@@ -44,8 +44,8 @@ def build_maintenance(
     return MaintenanceMode(base.store, base.machine.panel, base.publish, audit_store, short_press_actions)
 
 
-def build_metering(base: Foundation) -> Metering:
-    """The meters of departments and hosts, and their quotas."""
+def build_metering(base: Foundation, *, history_store: HistoryStore | None = None) -> Metering:
+    """The meters of departments and hosts, and their quotas. `history_store`: what was used before."""
     return Metering(
         departments=base.config.as_departments(),
         position=base.config.position,
@@ -55,6 +55,7 @@ def build_metering(base: Foundation) -> Metering:
         meters=base.machine.meters,
         store=base.store,
         publish=base.publish,
+        history_store=history_store,
     )
 
 

@@ -1,8 +1,8 @@
 """Runs a program under the restrictions of its unit, as far as that works without systemd: fence.py UNIT PROGRAM...
 
 It uses the same kernel features: a read-only file system except for the unit's directories, no memory that is both
-writable and executable, no capability, address family or system call beyond the unit's. Not: devices, memory, namespaces, a root
-directory of its own, filters of IP addresses.
+writable and executable, no capability, address family or system call beyond the unit's. Not: devices, memory,
+namespaces, filters of IP addresses, a root directory of its own.
 """
 
 import ctypes

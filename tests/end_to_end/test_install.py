@@ -26,8 +26,8 @@ from tests.lab.network import Network
 
 NAMES = ("appliance.service", "appliance-restore.service")
 INSTALL, UNINSTALL = str(PROJECT / "deploy/install"), str(PROJECT / "deploy/uninstall")
-# Of 10. All of it is needed for the work: root, the host's network and its configuration, packet sockets, eBPF, the GPIO
-# chip, reading whether the clock is right. Without any one of the restrictions it would be above this.
+# Of 10. All of it is needed for the work: root, the host's network and its configuration, packet sockets, eBPF, the
+# GPIO chip, reading whether the clock is right. Without one of the restrictions it would be above this.
 MOST_EXPOSED = 24  # tenths
 STARTED = ["stop appliance.service", "restart appliance-restore.service", "start appliance.service"]
 

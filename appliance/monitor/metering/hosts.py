@@ -17,11 +17,12 @@ from appliance.core.metering.account import EACH_HOST, Account, AccountKey, Book
 from appliance.core.metering.department import Department
 from appliance.core.metering.history_series import Series
 from appliance.core.metering.meter import Reading
-from appliance.core.metering.quota import Action, AlertKind, Crossing, Ledger, QuotaKind, override
+from appliance.core.metering.quota import Action, AlertKind, Crossing, Ledger, Limits, QuotaKind, override
 from appliance.core.metering.usage import Mark, Passed, next_mark, passed, seconds_since_reading
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.metering.quota_events import host_quota
+from appliance.monitor.metering.saved_books import SavedBooks
 from appliance.ports import Meters, Publisher, Store
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,14 @@ class HostMetering:
     """Charges hosts with what their meters show, and has the kernel limit them to what they have left."""
 
     def __init__(
-        self, departments: Sequence[Department], *, zone: ZoneInfo, meters: Meters, store: Store, publish: Publisher
+        self,
+        departments: Sequence[Department],
+        *,
+        zone: ZoneInfo,
+        meters: Meters,
+        store: Store,
+        books: SavedBooks,
+        publish: Publisher,
     ) -> None:
         by_hand = store.limits()
         self._zone = zone
@@ -82,7 +90,7 @@ class HostMetering:
         self._limits = {
             one.id: override(one.host_limits, by_hand.get(AccountKey(one.id, EACH_HOST), {})) for one in departments
         }
-        self._accounts = self._saved_accounts()
+        self._accounts = self._saved_accounts(books)
         self._unsaved = _Unsaved()
         self._saved_at = store.saved_at()
         self._read_s: float | None = None
@@ -231,18 +239,22 @@ class HostMetering:
         if refusal is not None:
             log.error("the kernel refuses the hosts' limits; the former ones stay in force: %s", refusal)
 
-    def _saved_accounts(self) -> dict[str, dict[str, Account]]:
+    def _saved_accounts(self, books: SavedBooks) -> dict[str, dict[str, Account]]:
         """By department and address, the accounts that the disk has."""
         accounts: dict[str, dict[str, Account]] = {department: {} for department in self._limits}
         for key, mark in self._store.marks().items():
             if key.host is not None and key.department in accounts:
-                accounts[key.department][key.host] = self._account(key.department, self._store.ledgers(key), mark)
+                limits = self._limits[key.department]
+                accounts[key.department][key.host] = books.account(key, limits, mark, _limited_kinds(limits))
         return accounts
 
-    def _account(self, department: str, ledgers: Sequence[Ledger] = (), mark: Mark | None = None) -> Account:
+    def _account(self, department: str) -> Account:
         limits = self._limits[department]
-        kinds = [kind for kind in QuotaKind if kind in limits.bytes_by_kind]
-        return Account(limits=limits, zone=self._zone, kinds=kinds, ledgers=ledgers, mark=mark)
+        return Account(limits=limits, zone=self._zone, kinds=_limited_kinds(limits))
+
+
+def _limited_kinds(limits: Limits) -> Sequence[QuotaKind]:
+    return [kind for kind in QuotaKind if kind in limits.bytes_by_kind]
 
 
 def _charge_reading(account: Account, reading: Reading | None, elapsed_s: float, now: Moment) -> Sequence[Crossing]:

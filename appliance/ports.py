@@ -18,12 +18,13 @@ from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.protection import Protected
 from appliance.core.blocking.sets import BlockSet
 from appliance.core.kernel.nftables.elements import Bounds, Point
-from appliance.core.machine import Connection, Frame, Lights, Link, Press, Sighting, Vitals
+from appliance.core.machine import Address, Connection, Frame, Lights, Link, Press, Sighting, Vitals
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.history_series import Key, Series, Step
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark, Passed
+from appliance.core.operations.foreign_rules import Listing
 from appliance.core.operations.maintenance_window import Maintenance
 from appliance.events import Event
 
@@ -138,6 +139,22 @@ class Upstream(Protocol):
 
     def names(self) -> Sequence[str]:
         """The names by which people may look for the appliance, in lower case."""
+
+    def gateways(self) -> Iterable[Address]:
+        """The next hops of the default routes."""
+
+
+class Forwarding(Protocol):
+    """The kernel's settings for packets that pass through this computer."""
+
+    def versions(self, interface: str, /) -> frozenset[int]:
+        """The IP versions that the kernel forwards from this interface."""
+
+    def filters_bridged(self) -> bool:
+        """Whether bridged packets pass the forward chains for routed ones too."""
+
+    def foreign_rules(self) -> Listing:
+        """Other programs' tables with a forward chain; may take some milliseconds."""
 
 
 class Meters(Protocol):

@@ -1,5 +1,6 @@
 """The shell verbs about the configuration: check a file, try one, and confirm the one on trial."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -13,15 +14,26 @@ STARTED_WITHIN_S = 30.0  # a Pi needs ten to import everything
 @click.command("check-config")
 @with_paths
 def check_config(paths: Paths) -> None:
-    """Check the configuration, and list all its faults."""
+    """Check the configuration, and list all its faults; on the appliance also what keeps it from working there."""
     from appliance.config import load
+    from appliance.core.operations.setup import Effect
+    from appliance.service.setup_check import check_setup
 
     if paths.config is None:
         raise click.UsageError(f"give --config FILE or set APPLIANCE_CONFIG; there is no {options.DEFAULT_CONFIG}")
     with explained_failures():
         config = load(paths.config)
         names = ", ".join(f"{one.id} on {one.interface}" for one in config.departments)
-        click.echo(f"{paths.config}: good: {config.position}, {len(config.departments)} department(s): {names}")
+        report = check_setup(config)
+        stops = [one for one in report.faults if one[1].effect is Effect.STOPS]
+        verdict = "has no fault, but cannot work here" if stops else "good"
+        click.echo(f"{paths.config}: {verdict}: {config.position}, {len(config.departments)} department(s): {names}")
+    for department, fault in report.faults:
+        click.echo(f"{department}: {fault.text}; {fault.advice}", err=fault.effect is Effect.STOPS)
+    for sentence in report.unchecked:
+        click.echo(sentence)
+    if stops:
+        sys.exit(options.EXIT_FAILED)
 
 
 @click.command()

@@ -36,7 +36,8 @@ class Counters:
 class Link:
     """One network interface. `up`: administratively up and with a carrier. `speed_bps`: negotiated, or `None`.
 
-    `boot`: identifies the run of the kernel that counted; with every boot counters start at zero.
+    `boot`: identifies the run of the kernel that counted; with every boot counters start at zero. `kind`: the kernel's
+    name of a virtual one (`bridge`, `vlan`), else empty. `parent`: the interface that carries a VLAN's frames.
     """
 
     name: str
@@ -48,6 +49,8 @@ class Link:
     speed_bps: int | None = None
     master: str | None = None
     addresses: tuple[IPv4Interface | IPv6Interface, ...] = ()
+    kind: str = ""
+    parent: str | None = None
 
     @property
     def identity(self) -> str:

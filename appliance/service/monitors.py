@@ -20,6 +20,7 @@ from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
+from appliance.monitor.operations.setup_monitor import SetupMonitor
 from appliance.monitor.operations.status import StatusMonitor, TroubleSource
 from appliance.monitor.traffic.insight import Insight
 from appliance.ports import AuditStore, HistoryStore, Publisher, Store
@@ -109,14 +110,17 @@ def build_status(
     trouble_sources: Sequence[TroubleSource],
 ) -> StatusMonitor:
     """The departments' status and the computer's health. `trouble_sources`: what they name, in this order."""
+    departments, machine = base.config.as_departments(), base.machine
+    setup = SetupMonitor(base.config.position, departments, forwarding=machine.forwarding, upstream=machine.upstream)
     return StatusMonitor(
-        departments=base.config.as_departments(),
+        departments=departments,
+        setup=setup,
         metering=metering,
         enforcement=enforcement,
         insight=insight,
         trouble_sources=trouble_sources,
-        capture=base.machine.capture,
-        neighbours=base.machine.neighbours,
-        sensors=base.machine.sensors,
+        capture=machine.capture,
+        neighbours=machine.neighbours,
+        sensors=machine.sensors,
         publish=base.publish,
     )

@@ -37,7 +37,7 @@ class Unaccounted:
             amount = passed(self._marks.get(name), reading)
             own = self._interfaces.get(name) or unclaimed_interface(name)
             for interface, sides in self._sides.items():
-                if interface == own or (own is not None and carries(interface, own)):
+                if own is not None and (interface == own or _carries(interface, own, links)):
                     sides.metered_bytes += amount.total_bytes
             self._marks[name] = next_mark(None, reading)
         for interface in set(self._interfaces.values()) & links.keys():
@@ -47,6 +47,11 @@ class Unaccounted:
         """The share of what the interface carried that no meter counted; 0 where it carried nothing or is unknown."""
         sides = self._sides.get(interface)
         return unaccounted(sides.carried_bytes, sides.packets, sides.metered_bytes) if sides else 0.0
+
+
+def _carries(interface: str, own: str, links: Mapping[str, Link]) -> bool:
+    parent = links[own].parent if own in links else None
+    return carries(interface, own) if parent is None else interface == parent
 
 
 def _carry(sides: _Sides, link: Link) -> None:

@@ -27,6 +27,7 @@ IFF_UP = 0x1  # linux/if.h: administratively up
 NLM_F_DUMP_INTR = 0x10  # linux/netlink.h: the list changed while it was read, so an entry may be missing
 DUMP_ATTEMPTS = 5  # a list changes for milliseconds while interfaces come and go; then the last answer has to do
 CARRIED_STATES = ("UP", "UNKNOWN")  # RFC 2863; drivers that do not report it (loopback, PPP) stay at UNKNOWN
+VLAN = "vlan"  # net/8021q/vlan_netlink.c: its kind, whatever its name is
 SPEED_UNKNOWN_MBIT = 0xFFFF_FFFF  # linux/ethtool.h: SPEED_UNKNOWN
 
 LARGEST_BYTES = 1 << 16  # of a notice; a longer one is cut, but its content is not read
@@ -141,8 +142,21 @@ def _as_counters(shown: Mapping[str, int]) -> Counters:
     return Counters(shown["rx_bytes"], shown["tx_bytes"], shown["rx_packets"], shown["tx_packets"])
 
 
+def _kind(answer: Any) -> str:
+    described = answer.get_attr("IFLA_LINKINFO")
+    return (described.get_attr("IFLA_INFO_KIND") or "") if described else ""
+
+
+def _parent(answer: Any, kind: str, names: Mapping[int, str]) -> str | None:
+    # Other kinds name a peer by it; with a namespace's number, the index is of that namespace.
+    if kind != VLAN or answer.get_attr("IFLA_LINK_NETNSID") is not None:
+        return None
+    return names.get(answer.get_attr("IFLA_LINK"))
+
+
 def _link(answer: Any, boot: str, names: Mapping[int, str], addresses: tuple[Address, ...]) -> Link:
     is_carried = bool(answer.get_attr("IFLA_CARRIER")) and answer.get_attr("IFLA_OPERSTATE") in CARRIED_STATES
+    kind = _kind(answer)
     return Link(
         name=answer.get_attr("IFLA_IFNAME"),
         index=answer["index"],
@@ -152,4 +166,6 @@ def _link(answer: Any, boot: str, names: Mapping[int, str], addresses: tuple[Add
         counters=_as_counters(answer.get_attr("IFLA_STATS64")),
         master=names.get(answer.get_attr("IFLA_MASTER")),
         addresses=addresses,
+        kind=kind,
+        parent=_parent(answer, kind, names),
     )

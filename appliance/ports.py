@@ -18,7 +18,7 @@ from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.protection import Protected
 from appliance.core.blocking.sets import BlockSet
 from appliance.core.kernel.nftables.elements import Bounds, Point
-from appliance.core.machine import Address, Connection, Frame, Lights, Link, Press, Sighting, Vitals
+from appliance.core.machine import Address, Connection, Frame, Lights, Link, Press, Sighting, Vitals, Vlan
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.history_series import Key, Series, Step
 from appliance.core.metering.meter import Plan, Reading
@@ -172,6 +172,9 @@ class Meters(Protocol):
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
         """The meters of hosts, by department and address; takes tens of microseconds for each host."""
 
+    def unread(self) -> Mapping[str, Mapping[str, int]]:
+        """By interface, the bytes of frames whose addresses no rule can read, by kind (`PPPoE`, ...)."""
+
     def refused(self) -> int:
         """Packets that were turned away because a quota was used up, since the meters were first made."""
 
@@ -187,8 +190,8 @@ class Meters(Protocol):
 class Capture(Protocol):
     """Captures the frames that a filter in the kernel passes: DNS answers, and TCP segments that open or refuse."""
 
-    def attach(self, interfaces: Iterable[str]) -> None:
-        """Listen on exactly these interfaces, as far as they exist; cheap when nothing changed."""
+    def attach(self, interfaces: Iterable[str], vlans: Iterable[Vlan | None] = ()) -> None:
+        """Listen on exactly these interfaces, as far as they exist; cheap when nothing changed. `vlans`: theirs."""
 
     def frames(self) -> Sequence[Frame]:
         """Frames since the previous call, at most 64, so that a busy line cannot starve other work."""

@@ -27,10 +27,17 @@ SectionT = TypeVar("SectionT", bound=Section)
 
 
 class ApplianceSection(Section, frozen=True, kw_only=True):
-    """The appliance's position in the network, and the time zone whose midnight begins a quota day."""
+    """The appliance's position in the network, and the time zone whose midnight begins a quota day.
+
+    `unclaimed`: what happens to traffic at a shared interface that is no department's. `encapsulated`: what happens to
+    frames whose addresses no rule can read. Both pass by default, counted and shown: a new appliance must not cut off
+    what worked before it.
+    """
 
     position: Position
     timezone: ZoneInfo = ZoneInfo("UTC")
+    unclaimed: kinds.Passage = "pass"
+    encapsulated: kinds.Passage = "pass"
 
 
 class ServerSection(Section, frozen=True, kw_only=True):

@@ -53,6 +53,8 @@ DepartmentId = Annotated[
     ),
 ]
 
+# What happens to packets that no rule can tell apart.
+Passage = Annotated[Literal["pass", "block"], Meta(description='"pass" or "block"')]
 IssuerAlgorithm = Annotated[Literal["RS256", "EdDSA"], Meta(description='one of "RS256", "EdDSA"')]
 RoleWords = Annotated[
     dict[str, Role],

@@ -111,7 +111,7 @@ def build_status(
 ) -> StatusMonitor:
     """The departments' status and the computer's health. `trouble_sources`: what they name, in this order."""
     departments, machine = base.config.as_departments(), base.machine
-    setup = SetupMonitor(base.config.position, departments, forwarding=machine.forwarding, upstream=machine.upstream)
+    setup = SetupMonitor(base.config.position, forwarding=machine.forwarding, upstream=machine.upstream)
     return StatusMonitor(
         departments=departments,
         setup=setup,

@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from socket import AF_INET6
@@ -22,7 +22,7 @@ from eventlet import tpool
 from eventlet.event import Event as GreenEvent
 from eventlet.hubs import get_hub
 
-from appliance.core.machine import Press
+from appliance.core.machine import Press, vlan_of
 from appliance.core.moment import Moment
 from appliance.core.operations.panel_lights import DARK
 from appliance.core.refusal import Refused
@@ -106,7 +106,7 @@ class Service:
                 "audit", AUDIT_S, lambda now: parts.monitors.enforcement.audit(now, partial(eventlet.sleep, PAUSE_S))
             ),
             Timed("hits", HITS_S, lambda _: parts.monitors.enforcement.log_hits()),
-            Timed("attach", ATTACH_S, lambda _: parts.machine.capture.attach(interfaces)),
+            Timed("attach", ATTACH_S, lambda _: self._attach_capture(interfaces)),
             Timed("capture", CAPTURE_S, self._observe),
             Timed("analytics", periods.analytics, parts.monitors.insight.step),
             Timed("health", periods.health, parts.monitors.status.health_step),
@@ -120,6 +120,10 @@ class Service:
             Timed("sessions", SESSIONS_S, parts.server.expire_sessions),
             Timed("certificate", CERTIFICATE_S, parts.authentication.renew_certificate),
         )
+
+    def _attach_capture(self, interfaces: Collection[str]) -> None:
+        links = self._appliance.monitors.metering.links
+        self._appliance.machine.capture.attach(interfaces, [vlan_of(name, links) for name in interfaces])
 
     def _drive(self, name: str, work: Callable[[], None]) -> None:
         try:

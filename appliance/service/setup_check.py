@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from appliance.config import Config
 from appliance.core.machine import Position
 from appliance.core.operations.foreign_rules import Listing
-from appliance.core.operations.setup import SetupFault
+from appliance.core.operations.setup import SetupFault, setup_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,13 @@ def check_setup(config: Config) -> SetupReport:
         there = f"there is no {', '.join(named)} here, only {', '.join(sorted(links))}"
         return SetupReport(unchecked=[f"the network was not checked: {there}; run this on the appliance"])
     list_foreign_rules, unchecked = _foreign_rules(config.position)
-    departments = config.as_departments()
-    setup = SetupMonitor(
-        config.position,
-        departments,
-        forwarding=KernelForwarding(list_foreign_rules),
-        upstream=LinuxUpstream(),
-    )
-    around = setup.read(links)
-    faults = [(department.id, fault) for department in departments for fault in setup.judge(department, links, around)]
+    forwarding = KernelForwarding(list_foreign_rules)
+    around = SetupMonitor(config.position, forwarding=forwarding, upstream=LinuxUpstream()).read(links)
+    faults = [
+        (department.id, fault)
+        for department in config.as_departments()
+        for fault in setup_faults(config.position, department, links, around)
+    ]
     return SetupReport(faults, unchecked)
 
 

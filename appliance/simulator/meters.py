@@ -8,7 +8,7 @@ hosts matter.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from operator import sub
 
@@ -73,8 +73,13 @@ class SimulatedMeters:
 
     def read(self) -> Mapping[str, Reading]:
         """By department, its meter; `unclaimed_meter(interface)` is what no department there claims."""
-        return {
+        readings = {
             name: _sum(meter.identity, self._devices_of(meter).values()) for (name, *_), meter in self._meters.items()
+        }
+        stops = {plan.department: plan for plan in self._plans if plan.stop_at_bytes is not None}
+        return {
+            name: replace(one, refused_budget=stops[name].budget) if _is_stopped(stops.get(name), one) else one
+            for name, one in readings.items()
         }
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
@@ -84,6 +89,10 @@ class SimulatedMeters:
             name: {str(device.address): reading for device, reading in readings.items() if reading.total_bytes}
             for name, readings in by_meter.items()
         }
+
+    def unread(self) -> Mapping[str, Mapping[str, int]]:
+        """Nothing: simulated devices send plain packets."""
+        return {}
 
     def refused(self) -> int:
         """0: the simulation does not count."""
@@ -158,7 +167,7 @@ class SimulatedMeters:
         counted = dict(meter.carried)
         for device in meter.devices:
             identity, now = f"{meter.identity}/{device.address}", self._simulation.wire.carried(device, at_s)
-            more = Reading(identity, *map(sub, _counts(now), _counts(meter.since[device])))
+            more = _difference(identity, now, meter.since[device])
             counted[device] = _sum(identity, [more, counted[device]]) if device in counted else more
         return counted
 
@@ -167,8 +176,20 @@ def _key(plan: Plan) -> _Key:
     return plan.department, plan.interface, plan.networks
 
 
+def _is_stopped(plan: Plan | None, reading: Reading) -> bool:
+    stop = plan.stop_at_bytes if plan is not None else None
+    return stop is not None and reading.total_bytes >= stop
+
+
 def _sum(identity: str, readings: Iterable[Reading]) -> Reading:
-    return Reading(identity, *map(sum, zip(*map(_counts, readings), strict=True)))
+    counts = [_counts(one) for one in readings]
+    up_bytes, down_bytes, up_packets, down_packets = map(sum, zip(*counts, strict=True)) if counts else (0, 0, 0, 0)
+    return Reading(identity, up_bytes, down_bytes, up_packets, down_packets)
+
+
+def _difference(identity: str, now: Traffic, before: Traffic) -> Reading:
+    up_bytes, down_bytes, up_packets, down_packets = map(sub, _counts(now), _counts(before))
+    return Reading(identity, up_bytes, down_bytes, up_packets, down_packets)
 
 
 def _counts(counted: Traffic | Reading) -> tuple[int, int, int, int]:

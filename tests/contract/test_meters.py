@@ -130,10 +130,11 @@ def test_at_its_limit_a_department_stops_and_goes_on_when_it_is_raised(metered: 
     metered.meters.apply([metered.plan])
     metered.live()
     limit = metered.total()
-    metered.meters.apply([replace(metered.plan, stop_at_bytes=limit)])
+    metered.meters.apply([replace(metered.plan, stop_at_bytes=limit, budget="small")])
     metered.live()
-    assert limit <= metered.total() <= limit + ONE_PACKET, "the packet that finds the quota at its end may pass"
-    metered.meters.apply([replace(metered.plan, stop_at_bytes=2 * limit + 10_000)])
+    assert metered.total() == limit
+    assert metered.meters.read()["a"].refused_budget == "small"
+    metered.meters.apply([replace(metered.plan, stop_at_bytes=2 * limit + 10_000, budget="large")])
     metered.live()
     assert metered.total() > limit
 

@@ -68,6 +68,9 @@ class Kernel:
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
         return {department: dict(hosts) for department, hosts in self._hosts.items()}
 
+    def unread(self) -> Mapping[str, Mapping[str, int]]:
+        return {}
+
     def refused(self) -> int:
         return 0
 

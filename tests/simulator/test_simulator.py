@@ -410,9 +410,10 @@ def test_a_limit_below_the_meter_stops_it_where_it_is() -> None:
     machine, clock = metered(PLAN)
     clock.move(5.1)
     reading = machine.meters.read()
-    machine.meters.apply([replace(PLAN, stop_at_bytes=1)])
+    machine.meters.apply([replace(PLAN, stop_at_bytes=1, budget="one")])
     clock.move(20)
-    assert machine.meters.read() == reading
+    name, before = next(iter(reading.items()))
+    assert machine.meters.read()[name] == replace(before, refused_budget="one")
 
 
 def test_a_throttled_department_keeps_its_rate_and_its_order_among_hosts() -> None:

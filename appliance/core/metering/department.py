@@ -1,10 +1,11 @@
 """Departments, and which addresses belong to each."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from appliance.core.machine import Link, Network
+from appliance.core.machine import Facing, Link, Network
 from appliance.core.metering.quota import Limits
 
 UNLIMITED = Limits({})
@@ -26,6 +27,18 @@ class Department:
     line_rate_bps: int | None = None
     exempt: tuple[Network, ...] = ()
     host_limits: Limits = UNLIMITED
+
+
+def claims_of(departments: Sequence[Department], facing: Facing) -> Mapping[str, tuple[Network, ...]]:
+    """By department, the subnets by which its traffic is told apart at its interface; empty: all there is its own.
+
+    An interface that one department has alone needs no subnets for that, and what they do not name is not a stranger's:
+    another IP version, link-local addresses, a forged source. At a mirror port they tell what was sent and received.
+    """
+    shared = Counter(one.interface for one in departments)
+    return {
+        one.id: one.subnets if facing is Facing.MIRRORED or shared[one.interface] > 1 else () for one in departments
+    }
 
 
 def networks_of(department: Department, links: Mapping[str, Link]) -> tuple[Network, ...] | None:

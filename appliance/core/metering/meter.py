@@ -7,7 +7,7 @@ name of its department; what no department of an interface claims is counted by 
 
 from dataclasses import dataclass
 
-from appliance.core.machine import Facing, Network
+from appliance.core.machine import Facing, Network, Vlan
 
 _UNCLAIMED = "unclaimed:"  # part of the kernel's object names; no department's id has a colon
 
@@ -16,7 +16,8 @@ _UNCLAIMED = "unclaimed:"  # part of the kernel's object names; no department's 
 class Reading:
     """What a meter shows. `identity`: changes whenever the meter was made again and began at zero.
 
-    `up`: from the department; `down`: toward it.
+    `up`: from the department; `down`: toward it. `refused_budget`: the `Plan.budget` of which the kernel has refused a
+    packet; `None`: it has refused none.
     """
 
     identity: str
@@ -24,6 +25,7 @@ class Reading:
     down_bytes: int = 0
     up_packets: int = 0
     down_packets: int = 0
+    refused_budget: str | None = None
 
     @property
     def total_bytes(self) -> int:
@@ -41,8 +43,11 @@ class Plan:
     may send, and what it may receive, in a second; `None`: unlimited. `exempt`: hosts and destinations whose traffic
     is neither limited nor counted to the department.
 
+    `budget`: names what `stop_at_bytes` is the end of: after a refusal, only another budget lets packets pass again.
+
     `host_limit_bytes`: what each host may send and receive in all, until `ports.Meters.hold_hosts` says otherwise for
     it; `None`: hosts are not limited. `host_bytes_s`: the rate of a host beyond that; `None`: it is stopped.
+    `vlan`: of the interface.
     """
 
     department: str
@@ -50,10 +55,12 @@ class Plan:
     facing: Facing
     networks: tuple[Network, ...] = ()
     stop_at_bytes: int | None = None
+    budget: str = ""
     throttle_bytes_s: int | None = None
     exempt: tuple[Network, ...] = ()
     host_limit_bytes: int | None = None
     host_bytes_s: int | None = None
+    vlan: Vlan | None = None
 
 
 def unclaimed_meter(interface: str) -> str:

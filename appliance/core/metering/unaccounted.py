@@ -7,7 +7,7 @@ the figure. A parent interface also carries what its VLAN subinterfaces carry, s
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from appliance.core.machine import Link, carries
+from appliance.core.machine import Link, vlan_of
 from appliance.core.metering.meter import Reading, unclaimed_interface
 from appliance.core.metering.usage import Mark, next_mark, passed, unaccounted
 
@@ -36,8 +36,10 @@ class Unaccounted:
         for name, reading in readings.items():
             amount = passed(self._marks.get(name), reading)
             own = self._interfaces.get(name) or unclaimed_interface(name)
+            vlan = vlan_of(own, links) if own else None
+            carriers = {own, vlan.trunk if vlan else None}
             for interface, sides in self._sides.items():
-                if own is not None and (interface == own or _carries(interface, own, links)):
+                if interface in carriers:
                     sides.metered_bytes += amount.total_bytes
             self._marks[name] = next_mark(None, reading)
         for interface in set(self._interfaces.values()) & links.keys():
@@ -47,11 +49,6 @@ class Unaccounted:
         """The share of what the interface carried that no meter counted; 0 where it carried nothing or is unknown."""
         sides = self._sides.get(interface)
         return unaccounted(sides.carried_bytes, sides.packets, sides.metered_bytes) if sides else 0.0
-
-
-def _carries(interface: str, own: str, links: Mapping[str, Link]) -> bool:
-    parent = links[own].parent if own in links else None
-    return carries(interface, own) if parent is None else interface == parent
 
 
 def _carry(sides: _Sides, link: Link) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from appliance.core.machine import Address, Link, Position, carries
+from appliance.core.machine import Address, Link, Position
 from appliance.core.metering.department import Department
 from appliance.core.metering.quota import QuotaKind
 from appliance.core.operations.foreign_rules import FirstPacket, Listing, closed_chains
@@ -60,18 +60,13 @@ def setup_faults(
     department: Department,
     links: Mapping[str, Link],
     around: Surroundings,
-    interfaces: Collection[str] = (),
 ) -> Sequence[SetupFault]:
-    """The faults of a department's setup, worst first; none for an interface that does not exist, which is another.
-
-    `interfaces`: of all departments.
-    """
+    """The faults of a department's setup, worst first; none for an interface that does not exist, which is another."""
     link = links.get(department.interface)
     if link is None:
         return ()
     found = [
         *CHECKS.get(position, _nothing)(department, link, links, around),
-        *_misnamed_vlan(link, interfaces),
         *_quotas_out_of_reach(department, link),
     ]
     return sorted(found, key=lambda fault: list(Effect).index(fault.effect))
@@ -102,7 +97,7 @@ def _in_bridge(_: Department, link: Link, links: Mapping[str, Link], around: Sur
 
 
 def _bridgeless(link: Link, links: Mapping[str, Link]) -> SetupFault:
-    parent = links.get(link.parent) if link.parent else None
+    parent = links.get(link.vlan.trunk) if link.vlan else None
     text = f"{link.name} is in no bridge, so that nothing passes through this computer there"
     if parent is not None and parent.master is not None:
         return SetupFault(
@@ -161,15 +156,6 @@ def _closed(
         which = "everything" if dropped == set(versions) else " and ".join(f"IPv{one}" for one in sorted(dropped))
         text = f"another firewall's chain ({chain}) drops {which} that comes from {link.name}"
         yield SetupFault(effect, text, "accept it there, or remove that chain; the appliance does not change it")
-
-
-def _misnamed_vlan(link: Link, interfaces: Collection[str]) -> Iterator[SetupFault]:
-    """A VLAN's frames are told from its parent's by the name of its interface, which must tell the truth."""
-    for other in interfaces if link.parent is not None else ():
-        if carries(other, link.name) is not (link.parent == other) and other != link.name:
-            text = f"{link.name} is a VLAN of {link.parent}, and {other} is a department's interface too"
-            advice = f"rename {link.name} to {link.parent}.NUMBER, so that its frames count once"
-            yield SetupFault(Effect.LESSENS, text, advice)
 
 
 def _quotas_out_of_reach(department: Department, link: Link) -> Iterator[SetupFault]:

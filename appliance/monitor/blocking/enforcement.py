@@ -17,8 +17,8 @@ from appliance.core.blocking.blocked_names import MOST_LEARNED, AnswerCache
 from appliance.core.blocking.place import Place
 from appliance.core.blocking.protection import Protected
 from appliance.core.blocking.targets import TargetKind, parse_target
-from appliance.core.machine import Position
-from appliance.core.metering.department import Department
+from appliance.core.machine import Facing, Position
+from appliance.core.metering.department import Department, claims_of
 from appliance.core.moment import Moment
 from appliance.core.positions import POSITIONS
 from appliance.core.refusal import Code, Refused
@@ -59,7 +59,7 @@ class Enforcement:
         self._store, self._require_writable = store, require_writable
         self._protected = ProtectedAddresses(protected, interfaces, upstream)
         self._announcer = BlockAnnouncer([*self._interfaces], publish, can_enforce=self.can_enforce)
-        places = [Place(one.id, one.interface, POSITIONS[position].facing, one.subnets) for one in departments]
+        places = _places(departments, POSITIONS[position].facing)
         self._index, self._answers = BlockIndex(), AnswerCache()
         self._reconciler = Reconciler(places, interfaces, firewall)
         self._dns_reconciler = DnsReconciler(places, self._index.names, dns_filter)
@@ -283,3 +283,8 @@ class Enforcement:
             self._time_saved_s = now.monotonic_s
             self._note(lambda: self._store.save_reckoned(self._holdover.moment(now).wall))
         return now.is_trusted and abs(before.jump(now)) > STRAYED
+
+
+def _places(departments: Sequence[Department], facing: Facing) -> Sequence[Place]:
+    claims = claims_of(departments, facing)
+    return [Place(one.id, one.interface, facing, claims[one.id]) for one in departments]

@@ -93,11 +93,12 @@ class Metering:
     def step(self, now: Moment) -> PassedBytes:
         """Reads the meters, charges, saves what must not be lost, puts limits in force, and publishes."""
         self.links = self._interfaces.links()
-        elapsed_s = self.meters.read(self._accounts, self.hosts, now)
+        elapsed_s = self.meters.read(self.links, self._accounts, self.hosts, now)
         readings = self.meters.readings
         is_new = any(one.is_other_meter(readings.get(name)) for name, one in self._accounts.items())
         amounts, crossings = self._charge(elapsed_s, now)
         self.lines.measure(self.links, readings, amounts, elapsed_s, now)
+        self.lines.watch_strangers(self.meters.unread_bytes, now)
         hosts = self.hosts.step(readings, now)
         if crossings or is_new or now.is_due(self._saved_s, CHECKPOINT_S):
             self.save(now)

@@ -14,16 +14,8 @@ LOOK_S = 10.0  # a person who mends it waits for the answer; listing other progr
 class SetupMonitor:
     """Judges the setup of departments."""
 
-    def __init__(
-        self,
-        position: Position,
-        departments: Sequence[Department],
-        *,
-        forwarding: Forwarding,
-        upstream: Upstream,
-    ) -> None:
+    def __init__(self, position: Position, *, forwarding: Forwarding, upstream: Upstream) -> None:
         self._position = position
-        self._interfaces = frozenset(one.interface for one in departments)
         self._forwarding = forwarding
         self._upstream = upstream
         self._around = Surroundings()
@@ -45,9 +37,5 @@ class SetupMonitor:
 
     def faults(self, department: Department, links: Mapping[str, Link]) -> Sequence[SetupFault]:
         """The faults of a department's setup, by the latest look, without hints."""
-        found = self.judge(department, links, self._around)
+        found = setup_faults(self._position, department, links, self._around)
         return [one for one in found if one.effect is not Effect.HINT]
-
-    def judge(self, department: Department, links: Mapping[str, Link], around: Surroundings) -> Sequence[SetupFault]:
-        """All faults of a department's setup in these surroundings."""
-        return setup_faults(self._position, department, links, around, self._interfaces)

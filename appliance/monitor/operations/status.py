@@ -132,6 +132,7 @@ class StatusMonitor:
             setup_faults=tuple(f"{one.text}; {one.advice}" for one in faults),
             can_work=all(one.effect is not Effect.STOPS for one in faults),
             troubles=troubles,
+            strangers=tuple(self._metering.lines.strangers(department.id)),
             quotas_exceeded=self._metering.exceeded_kinds(department.id),
             utilization=self._metering.lines.utilization(department.id),
             open_incidents=self._insight.open_incidents(department.id),

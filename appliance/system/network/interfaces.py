@@ -21,7 +21,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.rtnl import RTM_GETSTATS, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_LINK
 from pyroute2.netlink.rtnl.ifstatsmsg import ifstatsmsg
 
-from appliance.core.machine import Counters, Link
+from appliance.core.machine import Counters, Link, Vlan
 
 IFF_UP = 0x1  # linux/if.h: administratively up
 NLM_F_DUMP_INTR = 0x10  # linux/netlink.h: the list changed while it was read, so an entry may be missing
@@ -147,13 +147,6 @@ def _kind(answer: Any) -> str:
     return (described.get_attr("IFLA_INFO_KIND") or "") if described else ""
 
 
-def _parent(answer: Any, kind: str, names: Mapping[int, str]) -> str | None:
-    # Other kinds name a peer by it; with a namespace's number, the index is of that namespace.
-    if kind != VLAN or answer.get_attr("IFLA_LINK_NETNSID") is not None:
-        return None
-    return names.get(answer.get_attr("IFLA_LINK"))
-
-
 def _link(answer: Any, boot: str, names: Mapping[int, str], addresses: tuple[Address, ...]) -> Link:
     is_carried = bool(answer.get_attr("IFLA_CARRIER")) and answer.get_attr("IFLA_OPERSTATE") in CARRIED_STATES
     kind = _kind(answer)
@@ -167,5 +160,12 @@ def _link(answer: Any, boot: str, names: Mapping[int, str], addresses: tuple[Add
         master=names.get(answer.get_attr("IFLA_MASTER")),
         addresses=addresses,
         kind=kind,
-        parent=_parent(answer, kind, names),
+        vlan=_vlan(answer, names) if kind == VLAN else None,
     )
+
+
+def _vlan(answer: Any, names: Mapping[int, str]) -> Vlan | None:
+    data, trunk = answer.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA"), names.get(answer.get_attr("IFLA_LINK"))
+    tag = data.get_attr("IFLA_VLAN_ID") if data else None
+    # A trunk in another network namespace has no name here, and no department either.
+    return Vlan(trunk, tag) if trunk is not None and tag is not None else None

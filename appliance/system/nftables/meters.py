@@ -1,7 +1,9 @@
 """Keeps the kernel's own meters: one table of the packet filter, changed only where plans differ from it.
 
 The table `netdev appliance_meters` outlives this program, and the next start goes on with its counts. When another
-program flushes it, new meters with other identities begin at zero. For each department the table has
+program flushes it, new meters with other identities begin at zero. A table that another program loaded from a listing
+shows bytes that are charged already, so it is made again, and what passed in between is not metered: a table of ours
+has a chain that is named by the table's handle, which no listing brings back. For each department the table has
 
     counters   `up`, `down`            bytes and packets, never touched while the department stays as it is
     quota      `stop`                  the same bytes from the same zero on; what exceeds its limit is refused
@@ -9,6 +11,7 @@ program flushes it, new meters with other identities begin at zero. For each dep
                `down6`
     sets       `left4`, `left6`        a quota for each host, where hosts are limited
     chains     `from`, `to`            the rules (`core.kernel.nftables.meter_rules`)
+               `made`                  no rules: its name proves that this program made the table
 
 and these values describe it:
 
@@ -34,7 +37,8 @@ moment, and no count has to be read and written back. Quotas are read before cou
 refuses everything, so that its counters no longer change. The kernel counts outgoing packets with their Ethernet
 header, which each `apply` adds to the limit. While this program is dead a department is therefore stopped early: by 1 %
 of what then remained where packets are full, by more where they are small, never late. A quota goes on counting what it
-refuses: one that was met and has something left is made again, with what the counters say.
+refuses: after its first refusal nothing passes. The readings name its budget, and only another budget, with another
+quota, lets packets pass again.
 """
 
 import socket
@@ -43,11 +47,12 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 from appliance.core.kernel.nftables import meter_names
+from appliance.core.kernel.nftables.frame_rules import frames_by_kind
 from appliance.core.kernel.nftables.host_rules import Left, beyond_name, due, left_name
-from appliance.core.kernel.nftables.meter_change import TABLE, Limit, moved, transaction
-from appliance.core.kernel.nftables.meter_rules import REFUSED, layout
+from appliance.core.kernel.nftables.meter_change import TABLE, Limit, moved, refused_budgets, transaction
+from appliance.core.kernel.nftables.meter_rules import DEFAULT, REFUSED, Setting, layout
 from appliance.core.kernel.nftables.notice_rules import notice_table
-from appliance.core.kernel.nftables.ruleset import Command
+from appliance.core.kernel.nftables.ruleset import Command, add
 from appliance.core.kernel.nftables.table import ExistingTable, Layout
 from appliance.core.kernel.nftables.throttle_rules import shares
 from appliance.core.metering.meter import Plan, Reading
@@ -62,6 +67,9 @@ ADDRESS_BYTES = {4: 4, 6: 16}
 
 Counted = Sequence[int]  # bytes and packets, as the kernel counts them
 UNCOUNTED = (0, 0)
+PROOF = "made_"
+# Removes a table that may exist; deleting what does not exist would be an error.
+UNMADE: Sequence[Command] = [{action: {"table": {"family": "netdev", "name": TABLE}}} for action in ("add", "delete")]
 LOOKS = 4  # for which a host that was active still counts as such, beside the latest
 
 
@@ -105,18 +113,17 @@ class NftablesMeters:
     """`ports.Meters` of the network namespace that `nftables`, `shown` and `elements` were made in."""
 
     def __init__(
-        self, nftables: Nftables, shown: Nfnetlink, elements: SetElements, boot: str, notice_port: int | None = None
+        self, nftables: Nftables, shown: Nfnetlink, elements: SetElements, boot: str, setting: Setting = DEFAULT
     ) -> None:
-        """`shown`: reads `TABLE`. `boot`: the kernel's name of this boot, part of a meter's identity.
-
-        `notice_port`: port of this machine that serves the HTTP of hosts that are cut off; `None`: it is refused.
-        """
+        """`shown`: reads `TABLE`. `boot`: the kernel's name of this boot, part of a meter's identity."""
         self._nftables = nftables
         self._shown = shown
         self._elements = elements
         self._boot = boot
-        self._notice = notice_table(notice_port) if notice_port else []
+        self._setting = setting
+        self._notice = [] if setting.notice_port is None else notice_table(setting.notice_port)
         self._in_force = InForce()
+        self._own_table: int | None = None
         self._activity: Mapping[str, Activity] = {}
         self._left: dict[str, Left] = {}
 
@@ -136,8 +143,9 @@ class NftablesMeters:
 
     def read(self) -> Mapping[str, Reading]:
         """By department, its meter; `unclaimed_meter(interface)` is what no department there claims."""
+        refused = dict(refused_budgets(self._shown.quotas()))
         return {
-            department: _reading(identity, facing, up, down)
+            department: replace(_reading(identity, facing, up, down), refused_budget=refused.get(department))
             for department, _, facing, identity, up, down in self._meters()
         }
 
@@ -148,6 +156,11 @@ class NftablesMeters:
             for department, meter, facing, identity, *_ in self._meters()
             if ":" not in department
         }
+
+    def unread(self) -> Mapping[str, Mapping[str, int]]:
+        counters = self._shown.counters()
+        interfaces = dict.fromkeys(plan.interface for plan in self._in_force.structure.plans)
+        return {interface: frames_by_kind(counters, interface) for interface in interfaces}
 
     def refused(self) -> int:
         """Packets refused because a quota was used up, since the table was made."""
@@ -180,7 +193,7 @@ class NftablesMeters:
     def _meters(self) -> Iterator[tuple[str, str, str, str, Counted, Counted]]:
         """Department, ending of its objects' names, facing, identity, and the counters up and down."""
         table = self._shown.table_handle()
-        counters = self._shown.counters()
+        counters = self._shown.counters() if self._is_own(table) else {}
         for name, (handle, *up) in counters.items():
             kind, meter = name[:2], name[2:]
             down = counters.get(f"down{meter}")
@@ -210,13 +223,24 @@ class NftablesMeters:
     def _is_unchanged(self) -> bool:
         """Whether the table is as the latest change left it, rules and hooks included."""
         in_force = self._in_force
-        return self._shown.table_handle() == in_force.handle and self._shown.chains() == in_force.chains
+        return self._shown.table_handle() == in_force.handle and self._chains() == in_force.chains
+
+    def _is_own(self, table: int | None) -> bool:
+        """Whether this program made the table, in this run or an earlier one. `table`: its handle."""
+        if table != self._own_table and table is not None and _proof(table) in self._shown.chains():
+            self._own_table = table
+        return table is not None and table == self._own_table
+
+    def _chains(self) -> dict[str, int]:
+        """The table's chains with their use counts, but for the proof of its making."""
+        return {name: uses for name, uses in self._shown.chains().items() if not name.startswith(PROOF)}
 
     def _rebuild(self, structure: Structure, plans: Sequence[Plan]) -> str | None:
         """Put the table into the state of the plans, whatever its content."""
         known_rules = self._in_force.layout.rules if self._is_unchanged() else {}
-        existing = ExistingTable(self._shown.objects(), self._shown.chains(), known_rules)
-        wanted = layout(plans, shares=structure.shares, leads=bool(self._notice))
+        is_own = self._is_own(self._shown.table_handle())
+        existing = ExistingTable(self._shown.objects(), self._chains(), known_rules) if is_own else ExistingTable()
+        wanted = layout(plans, self._setting, structure.shares)
         # Only kernels from 6.16 on take a chain for an interface that does not exist, and keep it when one goes.
         absent = {
             chain
@@ -224,7 +248,8 @@ class NftablesMeters:
             if interface not in structure.present and chain not in existing.chains
         }
         changed = InForce(structure, wanted.without(absent), is_limited=_are_limited(plans))
-        return self._commit(changed, existing, self._due_limits(plans), self._notice)
+        limits = self._due_limits(plans) if is_own else moved(plans, {}, {})
+        return self._commit(changed, existing, limits, before=[] if is_own else UNMADE, after=self._notice)
 
     def _move_limits(self, plans: Sequence[Plan]) -> str | None:
         """Move the limits of a table that is otherwise as it should be."""
@@ -242,13 +267,28 @@ class NftablesMeters:
         return moved(plans, quotas, self._shown.counters())
 
     def _commit(
-        self, changed: InForce, existing: ExistingTable, limits: Sequence[Limit], more: Sequence[Command] = ()
+        self,
+        changed: InForce,
+        existing: ExistingTable,
+        limits: Sequence[Limit],
+        *,
+        before: Sequence[Command] = (),
+        after: Sequence[Command] = (),
     ) -> str | None:
         """One transaction; then note what the kernel shows of it."""
-        _, refusal = self._nftables.run([*transaction(existing, changed.layout, limits), *more])
+        _, refusal = self._nftables.run([*before, *transaction(existing, changed.layout, limits), *after])
         if refusal is None:
-            self._in_force = replace(changed, handle=self._shown.table_handle(), chains=self._shown.chains())
+            table = self._shown.table_handle()
+            if table is not None and not self._is_own(table):
+                _, refusal = self._nftables.run([add("chain", {"family": "netdev", "table": TABLE}, _proof(table))])
+                self._own_table = table
+            self._in_force = replace(changed, handle=table, chains=self._chains())
         return refusal
+
+
+def _proof(table: int) -> str:
+    """The name of the chain that proves that this program made the table with this handle."""
+    return f"{PROOF}{table}"
 
 
 def _are_limited(plans: Sequence[Plan]) -> bool:

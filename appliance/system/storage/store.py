@@ -132,7 +132,8 @@ class SqliteStore:
 
     def ledgers(self, account: AccountKey) -> Sequence[Ledger]:
         found = self._database.query(
-            "SELECT kind, max(start) AS start, used_bytes, raised, granted_bytes FROM ledger"
+            "SELECT kind, max(start) AS start, used_bytes, raised, granted_bytes, closed_at_bytes"
+            " FROM ledger"
             " WHERE department = ? GROUP BY kind",
             [rows.account_text(account)],
         )

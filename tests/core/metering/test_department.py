@@ -2,8 +2,8 @@ from ipaddress import ip_interface, ip_network
 
 import pytest
 
-from appliance.core.machine import Counters, Link
-from appliance.core.metering.department import Department, networks_of
+from appliance.core.machine import Counters, Facing, Link
+from appliance.core.metering.department import Department, claims_of, networks_of
 from appliance.core.metering.quota import Limits
 
 OWN = "fe80::5054:ff:fe00:1/64"  # what the kernel gives every interface by itself
@@ -39,3 +39,24 @@ def test_configured_subnets_replace_those_of_the_interface() -> None:
     subnets = (ip_network("192.168.7.0/24"),)
     department = Department("dept", "Dept", "eth1", Limits({}), subnets=subnets)
     assert networks_of(department, {"eth1": link("eth1", "10.20.0.1/24")}) == subnets
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "facing", "told_apart"),
+    [
+        (["eth1", "eth2"], Facing.DEPARTMENT, []),
+        (["eth1", "eth1"], Facing.DEPARTMENT, ["a", "b"]),
+        (["eth1", "eth1.20"], Facing.DEPARTMENT, []),
+        (["eth0"], Facing.SELF, []),
+        (["eth1"], Facing.MIRRORED, ["a"]),
+    ],
+)
+def test_subnets_tell_departments_apart_only_where_they_share_a_port(
+    interfaces: list[str], facing: Facing, told_apart: list[str]
+) -> None:
+    departments = [
+        Department(name, name, interface, Limits({}), (ip_network(f"10.{at}.0.0/16"),))
+        for at, (name, interface) in enumerate(zip("abc", interfaces, strict=False))
+    ]
+    claims = claims_of(departments, facing)
+    assert [name for name, networks in claims.items() if networks] == told_apart

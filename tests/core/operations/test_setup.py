@@ -4,35 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from appliance.core.machine import Counters, Link, Position
+from appliance.core.machine import Counters, Link, Position, Vlan
 from appliance.core.metering.department import UNLIMITED, Department
 from appliance.core.operations.foreign_rules import FirstPacket, closed_chains
 from appliance.core.operations.setup import Surroundings, setup_faults
 
 TRUNK = Link("eth0", 1, "02:00:00:00:00:01", "boot", True, Counters(0, 0))
-OTHER = replace(TRUNK, name="eth1", index=2)
-VLAN = replace(TRUNK, name="vlan20", index=3, kind="vlan", parent="eth0")
-
-
-def faults(link: Link, interfaces: tuple[str, ...], position: Position = Position.MIRROR) -> list[str]:
-    department = Department("a", "A", link.name, UNLIMITED)
-    links = {one.name: one for one in (TRUNK, OTHER, link)}
-    return [one.text for one in setup_faults(position, department, links, Surroundings(), interfaces)]
-
-
-@pytest.mark.parametrize(
-    ("name", "interfaces", "is_told"),
-    [
-        ("vlan20", ("eth0", "vlan20"), True),  # a name of its own: its frames would count at eth0 too
-        ("eth1.20", ("eth1", "eth1.20"), True),  # a name that lies: eth1 would leave out what is its own
-        ("eth0.20", ("eth0", "eth0.20"), False),
-        ("vlan20", ("eth1", "vlan20"), False),
-        ("vlan20", ("vlan20",), False),
-    ],
-)
-def test_a_vlans_parent_decides_and_not_its_name(name: str, interfaces: tuple[str, ...], is_told: bool) -> None:
-    found = faults(replace(VLAN, name=name), interfaces)
-    assert any(f"{name} is a VLAN of eth0" in one for one in found) is is_told
+VLAN = replace(TRUNK, name="vlan20", index=3, kind="vlan", vlan=Vlan("eth0", 20))
 
 
 def test_a_vlan_of_a_bridged_port_is_in_no_bridge_and_told_where_its_frames_pass() -> None:

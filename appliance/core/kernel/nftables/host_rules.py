@@ -35,7 +35,7 @@ def left_name(plan: Plan, version: int) -> str:
 
 def beyond_name(plan: Plan, version: int) -> str:
     """The name of the set of hosts that have nothing left; it keeps the last packet of each, or its pace."""
-    pace = "last" if plan.host_bytes_s is None else f"pace-{plan.host_bytes_s}"
+    pace = "last" if plan.host_bytes_s is None else f"pace{plan.host_bytes_s}by"
     return object_name(f"{pace}{version}", plan)
 
 

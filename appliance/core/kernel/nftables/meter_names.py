@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from appliance.core.kernel.nftables.ruleset import ADDRESS_TYPES
+from appliance.core.kernel.nftables import ruleset as nft
 from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan, unclaimed_meter
 
@@ -29,23 +29,34 @@ def fingerprint(plan: Plan) -> str:
 
 def object_name(kind: str, plan: Plan) -> str:
     """The name of the plan's object of this kind."""
-    return f"{kind}.{fingerprint(plan)}.{plan.department}"
+    return nft.identifier(kind, fingerprint(plan), plan.department)
 
 
 def host_set(version: int, timeout_s: int) -> tuple[str, dict[str, Any]]:
     """A set of hosts of this IP version; each stays for so long after its last packet."""
-    return "set", {"type": ADDRESS_TYPES[version], "flags": ["timeout"], "size": MOST_HOSTS, "timeout": timeout_s}
+    return "set", {"type": nft.ADDRESS_TYPES[version], "flags": ["timeout"], "size": MOST_HOSTS, "timeout": timeout_s}
 
 
 def parse_name(name: str) -> tuple[str, str]:
     """The first letter of the interface's facing, and the department, from an object's name."""
-    _, counted, department = name.split(".", 2)
-    return counted[0], department
+    _, counted, department = name.split("_", 2)
+    return counted[0], nft.identifier_part(department)
 
 
-def chains_of(plan: Plan) -> list[str]:
-    """The names of the department's own chains."""
-    return [f"{chain}.{plan.department}" for chain in CHAINS.values()]
+def stop_name(plan: Plan) -> str:
+    """The name of the quota that stops the department: another budget is another quota."""
+    return object_name(f"stop{plan.budget}", plan)
+
+
+def budget_in(name: str) -> tuple[str, str] | None:
+    """Department and budget, from the name of a quota that stops a department; `None`: it does something else."""
+    kind, _, _ = name.partition("_")
+    return (parse_name(name)[1], kind.removeprefix("stop")) if kind.startswith("stop") else None
+
+
+def chain_name(direction: str, plan: Plan) -> str:
+    """The name of the department's chain for packets of this direction."""
+    return nft.identifier(CHAINS[direction], plan.department)
 
 
 def unclaimed(plans: Sequence[Plan]) -> Plan:

@@ -57,8 +57,8 @@ def above(rate_bytes_s: int) -> dict[str, Any]:
 
 
 def _rate_name(plan: Plan, direction: str) -> str:
-    return object_name(f"rate-{direction}-{plan.throttle_bytes_s}", plan)
+    return object_name(f"rate{direction}{plan.throttle_bytes_s}", plan)
 
 
 def _share_name(plan: Plan, direction: str, version: int, share: int) -> str:
-    return object_name(f"share-{direction}{version}-{share}", plan)
+    return object_name(f"share{direction}{version}by{share}", plan)

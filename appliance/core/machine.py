@@ -87,6 +87,13 @@ class Sighting:
     address: Address | None = None
 
 
+class NextHop(NamedTuple):
+    """The router that a route leads to, and the interface that it is at."""
+
+    interface: str
+    address: Address
+
+
 class Connection(NamedTuple):
     """One tracked connection, by the addresses of its first packet. A tuple, because there are tens of thousands."""
 

@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from appliance.config import Config
-from appliance.core.blocking.protection import Protected
 from appliance.core.moment import Moment
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
+from appliance.monitor.metering.device_directory import DeviceDirectory
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.setup_monitor import SetupMonitor
@@ -54,6 +54,9 @@ def build_metering(base: Foundation, *, history_store: HistoryStore | None = Non
         interfaces=base.machine.interfaces,
         flows=base.machine.flows,
         meters=base.machine.meters,
+        devices=DeviceDirectory(
+            base.config.as_departments(), base.config.position, base.machine.neighbours, base.machine.upstream
+        ),
         store=base.store,
         publish=base.publish,
         history_store=history_store,
@@ -72,7 +75,7 @@ def build_blocking(
     return Enforcement(
         departments=config.as_departments(),
         position=config.position,
-        protected=[Protected(one.network, "the configuration protects it") for one in config.protection.addresses],
+        protected=config.as_protected(),
         interfaces=packet_filter.interfaces,
         upstream=packet_filter.upstream,
         firewall=packet_filter.firewall,
@@ -91,6 +94,7 @@ def build_insight(base: Foundation, *, metering: Metering, enforcement: Enforcem
         registrable=PublicSuffixes(),
         metering=metering,
         blocking=enforcement,
+        neighbours=base.machine.neighbours,
         response=base.config.as_response(),
         publish=base.publish,
     )
@@ -120,7 +124,6 @@ def build_status(
         insight=insight,
         trouble_sources=trouble_sources,
         capture=machine.capture,
-        neighbours=machine.neighbours,
         sensors=machine.sensors,
         publish=base.publish,
     )

@@ -2,14 +2,14 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 from appliance.config import Config
 from appliance.core.machine import Position
 from appliance.core.operations.foreign_rules import Listing
-from appliance.core.operations.setup import SetupFault, setup_faults
+from appliance.core.operations.setup import Effect, SetupFault, setup_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,20 @@ class SetupReport:
     faults: Sequence[tuple[str, SetupFault]] = ()
     unchecked: Sequence[str] = ()
 
+    @property
+    def stops(self) -> list[str]:
+        """A sentence for each fault that stops a department."""
+        return [text for effect, text in self._sentences() if effect is Effect.STOPS]
+
+    @property
+    def hints(self) -> list[str]:
+        """A sentence for each other one."""
+        return [text for effect, text in self._sentences() if effect is not Effect.STOPS]
+
+    def _sentences(self) -> Iterator[tuple[Effect, str]]:
+        for department, fault in self.faults:
+            yield fault.effect, f"{department}: {fault.text}; {fault.advice}"
+
 
 def check_setup(config: Config) -> SetupReport:
     """Look at the interfaces, the kernel's forwarding and other firewalls, as far as there are any to look at."""
@@ -26,7 +40,7 @@ def check_setup(config: Config) -> SetupReport:
         return SetupReport(unchecked=["the network was not checked: this is not Linux; run this on the appliance"])
     from appliance.monitor.operations.setup_monitor import SetupMonitor
     from appliance.system.device.clock import boot_id
-    from appliance.system.network.forwarding import KernelForwarding
+    from appliance.system.network.forwarding_settings import KernelForwarding
     from appliance.system.network.interfaces import RtnetlinkInterfaces
     from appliance.system.network.upstream import LinuxUpstream
 

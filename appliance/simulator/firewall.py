@@ -13,6 +13,7 @@ from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.protection import Protected
 from appliance.core.blocking.sets import SHAPES, BlockSet, Element, Family, set_and_range
 from appliance.core.kernel.nftables.elements import Bounds, Point
+from appliance.core.machine import NextHop
 from appliance.core.operations.foreign_rules import Listing
 from appliance.simulator.frames import Address
 
@@ -23,6 +24,10 @@ class SimulatedUpstream:
     """`ports.Upstream` of a machine without gateway and name server."""
 
     def essentials(self) -> Sequence[Protected]:
+        """None."""
+        return []
+
+    def next_hops(self) -> Sequence[NextHop]:
         """None."""
         return []
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from appliance.core.kernel.nftables.meter_names import MOST_HOSTS
 from appliance.core.kernel.nftables.meter_rules import Setting
 from appliance.core.machine import Facing
+from appliance.core.metering.host_room import MOST_HOSTS
 from appliance.core.metering.meter import Plan
 from appliance.system.nftables.libnftables import Nftables
 from appliance.system.nftables.meters import TABLE, NftablesMeters

@@ -42,7 +42,7 @@ class SetupFault:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class NetworkFacts:
     """What the machine shows beside its links. `forwarded`: by interface, the IP versions that the kernel forwards.
 
     `foreign_rules`: other programs' tables with a forward chain, in nft's JSON. `filters_bridged`: the kernel shows
@@ -59,7 +59,7 @@ def setup_faults(
     position: Position,
     department: Department,
     links: Mapping[str, Link],
-    around: Surroundings,
+    around: NetworkFacts,
 ) -> Sequence[SetupFault]:
     """The faults of a department's setup, worst first; none for an interface that does not exist, which is another."""
     link = links.get(department.interface)
@@ -76,7 +76,7 @@ def _nothing(*_: object) -> Iterator[SetupFault]:
     return iter(())
 
 
-def _in_bridge(_: Department, link: Link, links: Mapping[str, Link], around: Surroundings) -> Iterator[SetupFault]:
+def _in_bridge(_: Department, link: Link, links: Mapping[str, Link], around: NetworkFacts) -> Iterator[SetupFault]:
     if link.kind == BRIDGE:
         ports = ", ".join(one.name for one in links.values() if one.master == link.name) or "none yet"
         text = f"{link.name} is the bridge itself, where nothing of what passes between its ports can be seen"
@@ -109,7 +109,7 @@ def _bridgeless(link: Link, links: Mapping[str, Link]) -> SetupFault:
 
 
 def _in_gateway(
-    department: Department, link: Link, links: Mapping[str, Link], around: Surroundings
+    department: Department, link: Link, links: Mapping[str, Link], around: NetworkFacts
 ) -> Iterator[SetupFault]:
     bridge = links.get(link.master) if link.master else None
     addresses = [*link.addresses, *(bridge.addresses if bridge else ())]
@@ -141,7 +141,7 @@ def _in_gateway(
 def _closed(
     link: Link,
     packets: Sequence[Passage],
-    around: Surroundings,
+    around: NetworkFacts,
     versions: Collection[int] = (4, 6),
 ) -> Iterator[SetupFault]:
     found = dict.fromkeys(
@@ -167,5 +167,5 @@ def _quotas_out_of_reach(department: Department, link: Link) -> Iterator[SetupFa
             yield SetupFault(Effect.HINT, text, "lower the quota, or give the line_rate")
 
 
-_Check = Callable[[Department, Link, Mapping[str, Link], Surroundings], Iterator[SetupFault]]
+_Check = Callable[[Department, Link, Mapping[str, Link], NetworkFacts], Iterator[SetupFault]]
 CHECKS: Mapping[Position, _Check] = {Position.BRIDGE: _in_bridge, Position.GATEWAY: _in_gateway}

@@ -30,6 +30,7 @@ class DepartmentMeters:
         """`saved_at`: when the accounts were saved last before this program began; `None`: never."""
         self._departments = departments
         self._facing = POSITIONS[position].facing
+        self._checks_sources = position is Position.GATEWAY  # elsewhere the kernel routes nothing of the department
         self._claims = claims_of(departments, self._facing)
         self._meters = meters
         self._saved_at = saved_at
@@ -67,6 +68,10 @@ class DepartmentMeters:
         """Packets refused because a quota was used up, of all departments, since the meters were made."""
         return self._meters.refused()
 
+    def spoofed_packets(self) -> int:
+        """Packets dropped because of a false source address, of all departments, since the meters were made."""
+        return self._meters.spoofed()
+
     def _plan(self, department: Department, account: Account, hosts: HostMetering) -> Plan:
         return Plan(
             department=department.id,
@@ -79,5 +84,8 @@ class DepartmentMeters:
             exempt=department.exempt,
             host_limit_bytes=hosts.limit_bytes(department.id),
             host_bytes_s=hosts.throttle_bytes_s(department.id),
+            routers=hosts.devices.routers(department.id),
+            checks_sources=self._checks_sources,
+            near=hosts.devices.near(department.id) if self._checks_sources else (),
             vlan=vlan_of(department.interface, self._links),
         )

@@ -30,6 +30,7 @@ from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.metering.department_meters import DepartmentMeters
+from appliance.monitor.metering.device_directory import DeviceDirectory
 from appliance.monitor.metering.hosts import HostMetering
 from appliance.monitor.metering.quota_events import crossing_events
 from appliance.monitor.metering.saved_books import SavedBooks
@@ -73,18 +74,16 @@ class Metering:
         interfaces: Interfaces,
         flows: Flows,
         meters: Meters,
+        devices: DeviceDirectory,
         store: Store,
         publish: Publisher,
         history_store: HistoryStore | None = None,
     ) -> None:
-        self._interfaces = interfaces
-        self._store = store
-        self._publish = publish
+        self._interfaces, self._store, self._publish, self.devices = interfaces, store, publish, devices
         self._departments = {one.id: one for one in departments}
-        books = SavedBooks(store, history_store, zone)
-        self._accounts = _saved_accounts(departments, store, books)
+        self._accounts = _saved_accounts(departments, books := SavedBooks(store, history_store, zone))
         self.meters = DepartmentMeters(departments, position, meters, store.saved_at())
-        self.hosts = HostMetering(departments, zone=zone, meters=meters, store=store, books=books, publish=publish)
+        self.hosts = HostMetering(departments, meters=meters, devices=devices, books=books, publish=publish)
         self.lines = Utilization(departments, flows)
         self.links: Mapping[str, Link] = {}
         self.is_saved = True
@@ -93,6 +92,7 @@ class Metering:
     def step(self, now: Moment) -> PassedBytes:
         """Reads the meters, charges, saves what must not be lost, puts limits in force, and publishes."""
         self.links = self._interfaces.links()
+        self.devices.look(self.links, now)
         elapsed_s = self.meters.read(self.links, self._accounts, self.hosts, now)
         readings = self.meters.readings
         is_new = any(one.is_other_meter(readings.get(name)) for name, one in self._accounts.items())
@@ -182,9 +182,9 @@ class Metering:
         log.info("%s grants %s of %s %d bytes more, %s: %s", actor, host, department, more_bytes, kind, reason)
         self.hosts.look(now)
 
-    def troubles(self, _: Moment) -> Sequence[str]:
-        """A sentence where the books cannot be saved."""
-        return [] if self.is_saved else [UNSAVED]
+    def troubles(self, now: Moment) -> Sequence[str]:
+        """A sentence where the books cannot be saved, and where the kernel has no room for hosts."""
+        return [*([] if self.is_saved else [UNSAVED]), *self.hosts.troubles(now)]
 
     def exceeded_kinds(self, department: str) -> tuple[QuotaKind, ...]:
         """The kinds of the department's quotas that are used up."""
@@ -231,9 +231,9 @@ class Metering:
             self._publish(event)
 
 
-def _saved_accounts(departments: Sequence[Department], store: Store, books: SavedBooks) -> Mapping[str, Account]:
+def _saved_accounts(departments: Sequence[Department], books: SavedBooks) -> Mapping[str, Account]:
     """By department, its account as the disk has it, or an empty one."""
-    marks, by_hand = store.marks(), store.limits()
+    marks, by_hand = books.store.marks(), books.store.limits()
     keys = {one.id: AccountKey(one.id) for one in departments}
     return {
         one.id: books.account(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from appliance.core.machine import Link, Position
 from appliance.core.metering.department import Department
 from appliance.core.moment import Moment
-from appliance.core.operations.setup import Effect, SetupFault, Surroundings, setup_faults
+from appliance.core.operations.setup import Effect, NetworkFacts, SetupFault, setup_faults
 from appliance.ports import Forwarding, Upstream
 
 LOOK_S = 10.0  # a person who mends it waits for the answer; listing other programs' chains takes some milliseconds
@@ -18,7 +18,7 @@ class SetupMonitor:
         self._position = position
         self._forwarding = forwarding
         self._upstream = upstream
-        self._around = Surroundings()
+        self._around = NetworkFacts()
         self._looked_s: float | None = None
 
     def look(self, links: Mapping[str, Link], now: Moment) -> None:
@@ -26,9 +26,9 @@ class SetupMonitor:
         if now.is_due(self._looked_s, LOOK_S):
             self._around, self._looked_s = self.read(links), now.monotonic_s
 
-    def read(self, links: Mapping[str, Link]) -> Surroundings:
+    def read(self, links: Mapping[str, Link]) -> NetworkFacts:
         """The surroundings as they are now."""
-        return Surroundings(
+        return NetworkFacts(
             forwarded={name: self._forwarding.versions(name) for name in links},
             foreign_rules=self._forwarding.foreign_rules(),
             filters_bridged=self._forwarding.filters_bridged(),

@@ -41,15 +41,30 @@ class Tls:
         self._context.set_alpn_protocols(["http/1.1"])
         self.load()
 
+    def has_changed(self) -> bool:
+        """Whether a file is another one than was read."""
+        return self._stamps() not in (self._read, None)
+
     def load(self) -> None:
         """Read both files again; later connections get the new certificate. Raises `TlsUnavailable`."""
+        self._read = self._stamps()
         try:
+            # Elsewhere first: of a certificate and a key that do not fit, the context in use would keep one.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self._certificate, self._key)
             self._context.load_cert_chain(self._certificate, self._key)
         except (OSError, ValueError) as error:  # `ssl.SSLError` is an `OSError`
             raise TlsUnavailable(
                 f"{self._certificate} and {self._key} cannot be used as certificate and key: {error}"
             ) from None
         self.fingerprint = fingerprint(self._certificate)
+
+    def _stamps(self) -> tuple[tuple[int, int], ...] | None:
+        """Number and time of the files; `None`: one is not there, as while it is replaced."""
+        try:
+            found = [path.stat() for path in (self._certificate, self._key)]
+        except OSError:
+            return None
+        return tuple((one.st_ino, one.st_mtime_ns) for one in found)
 
     def secure(self, connection: Any) -> Any:
         """Do the handshake on an accepted green socket; returns the protected socket. Raises `OSError`."""

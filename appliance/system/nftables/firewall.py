@@ -82,7 +82,8 @@ class NftablesFirewall:
         emptied = [encoding.everything(TABLE, name) for name in names]
         added = [body for block_set, new in pieces.items() for body in _added(block_set, new, at_s)]
         added += [body for grid, found in regions.items() for body in _regions(grid, found)]
-        refusal = self._put(emptied, added, sum(map(len, pieces.values())))
+        changed = sum(map(len, pieces.values())) + sum(1 for found in regions.values() for _ in found)
+        refusal = self._put(emptied, added, changed)
         if refusal is None:
             self._regions = regions
         return refusal
@@ -97,11 +98,13 @@ class NftablesFirewall:
             for grid in self._regions
             if grid.block_set in gone or grid.block_set in new
         }
+        changed = sum(map(len, gone.values())) + sum(map(len, new.values()))
         for grid, (old, fresh) in moved.items():
             left, entered = self._regions[grid].apply(old, fresh)
             removed += _regions(grid, left)
             added += _regions(grid, entered)
-        refusal = self._put(removed, added, sum(map(len, gone.values())) + sum(map(len, new.values())))
+            changed += len(left) + len(entered)  # a wide prefix touches thousands
+        refusal = self._put(removed, added, changed)
         if refusal is not None:
             for grid, (old, fresh) in moved.items():
                 self._regions[grid].apply(fresh, old)

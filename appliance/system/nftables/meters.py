@@ -7,9 +7,10 @@ has a chain that is named by the table's handle, which no listing brings back. F
 
     counters   `up`, `down`            bytes and packets, never touched while the department stays as it is
     quota      `stop`                  the same bytes from the same zero on; what exceeds its limit is refused
-    sets       `up4`, `up6`, `down4`,  a counter for each host
-               `down6`
-    sets       `left4`, `left6`        a quota for each host, where hosts are limited
+    sets       `hostsup`, `hostsdown`  a counter for each device, by its MAC address
+    set        `left`                  a quota for each device, where hosts are limited
+    quota      `newcomers`             what devices share for which the set has no room
+    sets       `leftrouted4`, ...      the same for the hosts behind a router, by their IP addresses
     chains     `from`, `to`            the rules (`core.kernel.nftables.meter_rules`)
                `made`                  no rules: its name proves that this program made the table
 
@@ -41,32 +42,27 @@ refuses: after its first refusal nothing passes. The readings name its budget, a
 quota, lets packets pass again.
 """
 
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
 
 from appliance.core.kernel.nftables import meter_names
 from appliance.core.kernel.nftables.frame_rules import frames_by_kind
-from appliance.core.kernel.nftables.host_rules import Left, beyond_name, due, left_name
-from appliance.core.kernel.nftables.meter_change import TABLE, Limit, moved, refused_budgets, transaction
-from appliance.core.kernel.nftables.meter_rules import DEFAULT, REFUSED, Setting, layout
+from appliance.core.kernel.nftables.host_rules import host_keys
+from appliance.core.kernel.nftables.meter_change import TABLE, Counters, Limit, moved, refused_budgets, transaction
+from appliance.core.kernel.nftables.meter_rules import DEFAULT, REFUSED, SPOOFED, Setting, layout
 from appliance.core.kernel.nftables.notice_rules import notice_table
 from appliance.core.kernel.nftables.ruleset import Command, add
 from appliance.core.kernel.nftables.table import ExistingTable, Layout
 from appliance.core.kernel.nftables.throttle_rules import shares
-from appliance.core.metering.meter import Plan, Reading
+from appliance.core.metering.meter import NEWCOMERS, Plan, Reading
+from appliance.system.nftables.host_meters import HostMeters
 from appliance.system.nftables.libnftables import Nftables
 from appliance.system.nftables.nfnetlink import Nfnetlink
 from appliance.system.nftables.set_elements import SetElements
 
 __all__ = ["TABLE", "NftablesMeters"]
 
-FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
-ADDRESS_BYTES = {4: 4, 6: 16}
-
 Counted = Sequence[int]  # bytes and packets, as the kernel counts them
-UNCOUNTED = (0, 0)
 PROOF = "made_"
 # Removes a table that may exist; deleting what does not exist would be an error.
 UNMADE: Sequence[Command] = [{action: {"table": {"family": "netdev", "name": TABLE}}} for action in ("add", "delete")]
@@ -118,14 +114,14 @@ class NftablesMeters:
         """`shown`: reads `TABLE`. `boot`: the kernel's name of this boot, part of a meter's identity."""
         self._nftables = nftables
         self._shown = shown
-        self._elements = elements
+        self._hosts = HostMeters(nftables, shown, elements)
         self._boot = boot
         self._setting = setting
         self._notice = [] if setting.notice_port is None else notice_table(setting.notice_port)
         self._in_force = InForce()
         self._own_table: int | None = None
         self._activity: Mapping[str, Activity] = {}
-        self._left: dict[str, Left] = {}
+        self._counters: Counters = {}
 
     def apply(self, plans: Sequence[Plan]) -> str | None:
         """Meter and hold exactly by these plans; a meter that exists already keeps its count."""
@@ -145,17 +141,32 @@ class NftablesMeters:
         """By department, its meter; `unclaimed_meter(interface)` is what no department there claims."""
         refused = dict(refused_budgets(self._shown.quotas()))
         return {
-            department: replace(_reading(identity, facing, up, down), refused_budget=refused.get(department))
-            for department, _, facing, identity, up, down in self._meters()
+            department: replace(meter_names.reading(identity, facing, up, down), refused_budget=refused.get(department))
+            for department, facing, identity, up, down in self._meters()
         }
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
-        """By department and address, the meters of its hosts. After a day of silence a host begins at zero again."""
+        """By department and host, the meters of its hosts. After a day of silence a host begins at zero again."""
+        readings = self.read()
         return {
-            department: self._host_readings(meter, facing, identity)
-            for department, meter, facing, identity, *_ in self._meters()
-            if ":" not in department
+            plan.department: self._hosts.readings(plan, readings[plan.department].identity) | self._shared(plan)
+            for plan in self._in_force.structure.plans
+            if plan.department in readings
         }
+
+    def newcomers(self) -> Mapping[str, int]:
+        """By department, the bytes of hosts that share an allowance, when the meters were read last."""
+        shared = {plan.department: self._shared(plan) for plan in self._in_force.structure.plans}
+        return {name: reading[NEWCOMERS].total_bytes for name, reading in shared.items() if reading}
+
+    def refused_hosts(self) -> Mapping[str, frozenset[str]]:
+        """By department, the hosts of which a packet was refused for lack of what they have left."""
+        return {plan.department: self._hosts.refused(plan) for plan in self._in_force.structure.plans}
+
+    def spoofed(self) -> int:
+        """Packets dropped because of a false source address, since the table was made."""
+        _, _, packets = self._shown.counters().get(SPOOFED, (0, 0, 0))
+        return packets
 
     def unread(self) -> Mapping[str, Mapping[str, int]]:
         counters = self._shown.counters()
@@ -169,55 +180,43 @@ class NftablesMeters:
 
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
         """Hold each of these hosts to the bytes it has left; returns the reason where the kernel refuses."""
-        for plan in self._in_force.structure.plans:
-            if not meter_names.is_held(plan) or plan.host_limit_bytes is None:
-                continue
-            packed = {ip_address(host).packed: left_bytes for host, left_bytes in left.get(plan.department, {}).items()}
-            for version, size in ADDRESS_BYTES.items():
-                own = {key: left_bytes for key, left_bytes in packed.items() if len(key) == size}
-                refusal = self._hold_family(plan, plan.host_limit_bytes, version, own)
-                if refusal is not None:
-                    return refusal
-        return None
+        refusals = [self._hosts.hold(plan, left.get(plan.department, {})) for plan in self._in_force.structure.plans]
+        return next((refusal for refusal in refusals if refusal is not None), None)
 
-    def _hold_family(self, plan: Plan, limit_bytes: int, version: int, left: Left) -> str | None:
-        name, beyond = left_name(plan, version), beyond_name(plan, version)
-        shown = self._shown.element_quotas(name)
-        wanted = due(left, self._left.get(name, {}), shown, limit_bytes)
-        self._left[name] = left
-        if not wanted:
-            return None
-        former = {name: shown, beyond: self._shown.element_keys(beyond)}
-        return self._elements.replace_quotas(TABLE, name, wanted, former)
+    def make_room(self, used: Mapping[str, Mapping[str, int]]) -> Mapping[str, Sequence[str]]:
+        """Remove the hosts that have used least where the kernel's sets are nearly full; returns them."""
+        removed = {
+            plan.department: self._hosts.make_room(plan, used.get(plan.department, {}))
+            for plan in self._in_force.structure.plans
+        }
+        return {department: hosts for department, hosts in removed.items() if hosts}
 
-    def _meters(self) -> Iterator[tuple[str, str, str, str, Counted, Counted]]:
-        """Department, ending of its objects' names, facing, identity, and the counters up and down."""
+    def _shared(self, plan: Plan) -> dict[str, Reading]:
+        """What newcomers without a place of their own have carried, if anything."""
+        handle, size, packets = self._counters.get(meter_names.object_name(f"{NEWCOMERS}passed", plan), (0, 0, 0))
+        return {NEWCOMERS: Reading(f"{self._boot}/{handle}", size, 0, packets)} if packets else {}
+
+    def _meters(self) -> Iterator[tuple[str, str, str, Counted, Counted]]:
+        """Department, facing, identity, and the counters up and down."""
         table = self._shown.table_handle()
-        counters = self._shown.counters() if self._is_own(table) else {}
-        for name, (handle, *up) in counters.items():
-            kind, meter = name[:2], name[2:]
-            down = counters.get(f"down{meter}")
+        self._counters = self._shown.counters() if self._is_own(table) else {}
+        for name, (handle, *up) in self._counters.items():
+            kind, _, meter = name.partition("_")
+            down = self._counters.get(f"down_{meter}")
             if kind == "up" and down is not None:
                 facing, department = meter_names.parse_name(name)
-                yield department, meter, facing, f"{self._boot}/{table}/{handle}", up, down[1:]
-
-    def _host_readings(self, meter: str, facing: str, identity: str) -> dict[str, Reading]:
-        found = {}
-        for version, family in FAMILIES.items():
-            up = {key: counted for key, *counted in self._shown.element_counters(f"up{version}{meter}")}
-            down = {key: counted for key, *counted in self._shown.element_counters(f"down{version}{meter}")}
-            for key in up | down:
-                if _is_host(key):
-                    reading = _reading(identity, facing, up.get(key, UNCOUNTED), down.get(key, UNCOUNTED))
-                    found[socket.inet_ntop(family, key)] = reading
-        return found
+                yield department, facing, f"{self._boot}/{table}/{handle}", up, down[1:]
 
     def _latest_activity(self, plan: Plan) -> Activity:
         """The hosts of a throttled department whose bytes have changed since the previous look."""
         before = self._activity.get(plan.department, Activity())
-        names = [meter_names.object_name(f"{way}{version}", plan) for way in ("up", "down") for version in FAMILIES]
-        counted = {(name, key): size for name in names for key, size, _ in self._shown.element_counters(name)}
-        active = {key for (name, key), size in counted.items() if size != before.counted.get((name, key))}
+        ways = [(key, direction) for key in host_keys(plan) for direction in meter_names.CHAINS]
+        counted = {
+            (f"{direction}{key.ending}", host): size
+            for key, direction in ways
+            for host, (size, _) in self._hosts.counted(plan, key, direction).items()
+        }
+        active = {host for (name, host), size in counted.items() if size != before.counted.get((name, host))}
         return Activity(counted, (*before.active[-LOOKS:], len(active)))
 
     def _is_unchanged(self) -> bool:
@@ -293,20 +292,3 @@ def _proof(table: int) -> str:
 
 def _are_limited(plans: Sequence[Plan]) -> bool:
     return any(plan.stop_at_bytes is not None for plan in plans)
-
-
-def _reading(identity: str, facing: str, up: Counted, down: Counted) -> Reading:
-    outgoing = meter_names.outgoing_direction(facing)
-    return Reading(
-        identity,
-        up_bytes=up[0] - (meter_names.ETHERNET_BYTES * up[1] if outgoing == "up" else 0),
-        down_bytes=down[0] - (meter_names.ETHERNET_BYTES * down[1] if outgoing == "down" else 0),
-        up_packets=up[1],
-        down_packets=down[1],
-    )
-
-
-def _is_host(address: bytes) -> bool:
-    """Whether this can be one host's address: neither unspecified, nor multicast or broadcast."""
-    first_multicast = 224 if len(address) == 4 else 255
-    return address[0] < first_multicast and any(address)

@@ -7,15 +7,17 @@ entry deletes a few that are too old.
 
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import astuple, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database, Migrations
 
 from appliance.core.access.audit_entry import AuditEntry, StoredEntry, digest, first_break
+from appliance.core.refusal import Code, Refused
 from appliance.system.storage.sqlite import BUSY_S, DAMAGE, code_of, move_aside, open_database
 
 log = logging.getLogger(__name__)
@@ -81,16 +83,26 @@ class SqliteAuditStore:
     def entries(
         self, most: int, before: int | None = None, who: str | None = None, action: str | None = None
     ) -> Sequence[StoredEntry]:
-        """The newest entries, newest first. `before`: only those with a smaller number."""
-        rows = self._database.query(
-            "SELECT * FROM entry WHERE (:before IS NULL OR number < :before) AND (:who IS NULL OR who = :who)"
-            " AND (:action IS NULL OR action = :action) ORDER BY number DESC LIMIT :most",
-            {"before": before, "who": who, "action": action, "most": most},
-        )
+        """The newest entries, newest first. `before`: only those with a smaller number. Raises `Refused`."""
+        try:
+            rows = self._rows(most, before, who, action)
+        except sqlite3.Error as error:
+            log.error("the audit trail cannot be read: %s", error)
+            raise Refused(
+                Code.MAINTENANCE, f"the audit trail cannot be read ({error}); is the medium at its end?"
+            ) from None
         return [
             StoredEntry(row["number"], AuditEntry(**{name: row[name] for name in COLUMNS}), row["digest"])
             for row in rows
         ]
+
+    def _rows(self, most: int, before: int | None, who: str | None, action: str | None) -> Sequence[Mapping[str, Any]]:
+        found = self._database.query(
+            "SELECT * FROM entry WHERE (:before IS NULL OR number < :before) AND (:who IS NULL OR who = :who)"
+            " AND (:action IS NULL OR action = :action) ORDER BY number DESC LIMIT :most",
+            {"before": before, "who": who, "action": action, "most": most},
+        )
+        return list(found)
 
     def _append(self, entry: AuditEntry) -> None:
         # The deletion comes first: it takes the lock, so that no other program's entry comes between the two digests.

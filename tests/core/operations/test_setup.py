@@ -7,7 +7,7 @@ import pytest
 from appliance.core.machine import Counters, Link, Position, Vlan
 from appliance.core.metering.department import UNLIMITED, Department
 from appliance.core.operations.foreign_rules import FirstPacket, closed_chains
-from appliance.core.operations.setup import Surroundings, setup_faults
+from appliance.core.operations.setup import NetworkFacts, setup_faults
 
 TRUNK = Link("eth0", 1, "02:00:00:00:00:01", "boot", True, Counters(0, 0))
 VLAN = replace(TRUNK, name="vlan20", index=3, kind="vlan", vlan=Vlan("eth0", 20))
@@ -16,7 +16,7 @@ VLAN = replace(TRUNK, name="vlan20", index=3, kind="vlan", vlan=Vlan("eth0", 20)
 def test_a_vlan_of_a_bridged_port_is_in_no_bridge_and_told_where_its_frames_pass() -> None:
     bridge = replace(TRUNK, name="br0", index=9, kind="bridge")
     links = {one.name: one for one in (bridge, replace(TRUNK, master="br0"), VLAN)}
-    [fault] = setup_faults(Position.BRIDGE, Department("a", "A", "vlan20", UNLIMITED), links, Surroundings())
+    [fault] = setup_faults(Position.BRIDGE, Department("a", "A", "vlan20", UNLIMITED), links, NetworkFacts())
     assert "vlan20 is in no bridge" in fault.text
     assert "eth0, which carries it, is a port of br0" in fault.text
 

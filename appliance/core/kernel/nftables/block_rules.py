@@ -176,7 +176,7 @@ def _add_interface(table: Layout, here: Sequence[Place], everywhere: Iterable[Pl
     for hook, directions in HOOKS[here[0].facing].items():
         [direction] = directions
         rules: list[nft.Expression] = [
-            [nft.is_ip(operator="!="), nft.ACCEPT],  # ARP
+            [nft.is_protocol("arp"), nft.ACCEPT],
             [{"jump": {"target": direction}}],
             *nft.claims(direction, [(_entry(direction, place), place.networks) for place in named]),
             *nft.device_claims(direction, [(one.department, _chain(direction, one.department)) for one in named]),

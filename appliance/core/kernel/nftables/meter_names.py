@@ -6,16 +6,14 @@ the same plan finds its own again after a restart.
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
 
 from appliance.core.kernel.nftables import ruleset as nft
 from appliance.core.machine import Facing
-from appliance.core.metering.meter import Plan, unclaimed_meter
+from appliance.core.metering.meter import Plan, Reading, unclaimed_meter
 
 # Part of each fingerprint. Raise it when a release counts something else under the same plan: all meters are replaced,
 # which costs the bytes since the last reading.
 COUNTS_SINCE = 1
-MOST_HOSTS = 4096  # of a department and family: twice the largest that is asked for; it bounds a spoofer's flood
 ETHERNET_BYTES = 14  # the kernel counts these in addition for each outgoing packet; linux/if_ether.h: ETH_HLEN
 
 CHAINS = {"up": "from", "down": "to"}
@@ -30,11 +28,6 @@ def fingerprint(plan: Plan) -> str:
 def object_name(kind: str, plan: Plan) -> str:
     """The name of the plan's object of this kind."""
     return nft.identifier(kind, fingerprint(plan), plan.department)
-
-
-def host_set(version: int, timeout_s: int) -> tuple[str, dict[str, Any]]:
-    """A set of hosts of this IP version; each stays for so long after its last packet."""
-    return "set", {"type": nft.ADDRESS_TYPES[version], "flags": ["timeout"], "size": MOST_HOSTS, "timeout": timeout_s}
 
 
 def parse_name(name: str) -> tuple[str, str]:
@@ -68,6 +61,18 @@ def unclaimed(plans: Sequence[Plan]) -> Plan:
 def is_held(plan: Plan) -> bool:
     """Whether the kernel can hold the department: mirrored packets are copies, the packets have passed."""
     return plan.facing is not Facing.MIRRORED
+
+
+def reading(identity: str, facing: str, up: Sequence[int], down: Sequence[int]) -> Reading:
+    """The reading of what the kernel counted, bytes and packets in each direction, without Ethernet headers."""
+    outgoing = outgoing_direction(facing)
+    return Reading(
+        identity,
+        up_bytes=up[0] - (ETHERNET_BYTES * up[1] if outgoing == "up" else 0),
+        down_bytes=down[0] - (ETHERNET_BYTES * down[1] if outgoing == "down" else 0),
+        up_packets=up[1],
+        down_packets=down[1],
+    )
 
 
 def outgoing_direction(facing: str) -> str | None:

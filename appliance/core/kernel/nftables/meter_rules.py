@@ -15,14 +15,14 @@ A frame with a VLAN tag passes the hooks of the interface that carries it, and t
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 
 from appliance.core.kernel.nftables import ruleset as nft
 from appliance.core.kernel.nftables.frame_rules import frame_objects, frame_rules, link_rules
-from appliance.core.kernel.nftables.host_rules import host_objects, host_rules
+from appliance.core.kernel.nftables.host_rules import add_held_chains, count_objects, count_rules, host_objects
 from appliance.core.kernel.nftables.meter_names import (
     CHAINS,
     chain_name,
-    host_set,
     is_held,
     object_name,
     stop_name,
@@ -38,13 +38,17 @@ from appliance.core.kernel.nftables.notice_rules import (
 )
 from appliance.core.kernel.nftables.table import HOOKS, Layout, Objects
 from appliance.core.kernel.nftables.throttle_rules import throttle_objects, throttle_rules
-from appliance.core.machine import Facing
+from appliance.core.machine import Facing, Network
 from appliance.core.metering.meter import Plan
 
 PRIORITY = 10  # after the blocks' 0, so that what they refuse is not counted
 NEVER = (1 << 63) - 1  # bytes; the largest limit that the kernel takes (net/netfilter/nft_quota.c)
-HOST_SILENT_S = 86_400  # a host that is silent for this long loses its meter, which makes room for others
 REFUSED = "refused"  # the counter of what was turned away
+SPOOFED = "spoofed"  # the counter of packets from sources that are not routed back to where they came from
+UNROUTED: Mapping[int, Sequence[Network]] = {
+    4: (IPv4Network("0.0.0.0/32"), IPv4Network("169.254.0.0/16")),
+    6: (IPv6Network("::/128"), IPv6Network("fe80::/10")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ def layout(plans: Sequence[Plan], setting: Setting, shares: Mapping[str, int] | 
     `shares`: by throttled department, the number of shares of its rate.
     """
     table = Layout()
-    table.objects[REFUSED] = ("counter", {})
+    table.objects.update({REFUSED: ("counter", {}), SPOOFED: ("counter", {})})
     for chain, rules in nft.verdict_chains({"counter": REFUSED}).items():
         table.add_chain(chain, rules)
     for interface in dict.fromkeys(plan.interface for plan in plans):
@@ -105,13 +109,31 @@ def _add_interface(
     for hook, directions in HOOKS[plans[0].facing].items():
         taken = _take(rest, directions[-1], is_department=rest in plans, blocks=setting.blocks_unclaimed)
         rules = [
+            *(_strict_source(plans[0].near) if plans[0].checks_sources and hook == "ingress" else []),
             *(rule for direction in directions for rule in _claims(direction, plans)),
             *_device_claims(directions, plans),
-            [nft.is_ip(), *taken],
+            *([nft.is_protocol(protocol), *taken] for protocol in nft.PROTOCOLS.values()),
             *frame_rules(plans[0].interface, blocks=setting.blocks_encapsulated),
             taken,
         ]
         table.add_base_chain(hook, plans[0].interface, PRIORITY, rules, (plan.vlan for plan in everywhere))
+
+
+def _strict_source(near: Sequence[Network]) -> Iterator[nft.Expression]:
+    """The rules that drop what comes from a source to which the way back leads elsewhere (RFC 3704, strict).
+
+    `near`: the interface's own networks, to which it leads back here, so that their packets cost no look-up of a route.
+    Packets of hosts that have no address yet, or one that no router forwards, are let through: DHCP, and neighbour
+    discovery.
+    """
+    is_foreign = nft.match({"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, False)
+    for version, own in UNROUTED.items():
+        source = nft.field(nft.PROTOCOLS[version], "saddr")
+        elsewhere = [nft.match(source, prefix, "!=") for prefix in nft.prefixes(near, version)]
+        unrouted = {"set": nft.prefixes(own, version)}
+        # The protocol first: the route is looked up for packets of any.
+        is_version = nft.is_protocol(nft.PROTOCOLS[version])
+        yield [is_version, *elsewhere, is_foreign, nft.match(source, unrouted, "!="), {"counter": SPOOFED}, nft.DROP]
 
 
 def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int) -> None:
@@ -123,10 +145,12 @@ def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int
             **host_objects(plan),
         }
         table.objects.update(held)
+    table.objects.update(count_objects(plan))
     for direction in CHAINS:
-        for version in nft.PROTOCOLS:
-            table.objects[object_name(f"{direction}{version}", plan)] = host_set(version, HOST_SILENT_S)
-        table.add_chain(chain_name(direction, plan), _department_rules(plan, direction, plans, parts))
+        passed = _passed_rules(plan, direction, plans)
+        if is_held(plan):
+            passed = add_held_chains(table, plan, direction, _refused(plan, direction), passed)
+        table.add_chain(chain_name(direction, plan), [*_department_rules(plan, direction, parts), *passed])
     if plan.networks:
         table.objects[nft.devices_name(plan.department)] = ("set", {**nft.DEVICES})
         table.add_chain(_learning(plan), nft.learning_rules(plan.department, chain_name("up", plan)))
@@ -145,27 +169,36 @@ def _add_counters(table: Layout, plan: Plan) -> None:
         table.objects[object_name(direction, plan)] = ("counter", {})
 
 
-def _department_rules(plan: Plan, direction: str, plans: Sequence[Plan], parts: int) -> list[nft.Expression]:
+def _department_rules(plan: Plan, direction: str, parts: int) -> list[nft.Expression]:
+    """The rules for a department's packets before those of its hosts' quotas and of its own."""
     own = [own_refusals(plan)] if direction == "down" and plan.facing is Facing.DEPARTMENT else []
-    rules = [[IS_MARKED, nft.ACCEPT], *own, *_exempt(plan)]
+    paced = throttle_rules(plan, direction, parts) if is_held(plan) else []
+    return [[IS_MARKED, nft.ACCEPT], *own, *_exempt(plan, direction), *paced]
+
+
+def _passed_rules(plan: Plan, direction: str, plans: Sequence[Plan]) -> list[nft.Expression]:
+    """The rules for what the hosts' quotas let pass: the department's own quota, and the counting."""
+    rules: list[nft.Expression] = []
     if is_held(plan):
-        refused = [nft.goto(cut_off_chain(plan, direction))]
-        rules += [*throttle_rules(plan, direction, parts), *host_rules(plan, direction, refused)]
-        rules.append([{"quota": stop_name(plan)}, *refused])
+        rules.append([{"quota": stop_name(plan)}, *_refused(plan, direction)])
     rules.append([{"counter": object_name(direction, plan)}])
     if plan.networks or plan.facing is not Facing.MIRRORED:
-        sets = [(object_name(f"{direction}{version}", plan), version) for version in nft.PROTOCOLS]
-        rules += [[nft.update(name, nft.host(direction, version), nft.COUNT)] for name, version in sets]
+        rules += count_rules(plan, direction)
     if plan.facing is Facing.MIRRORED and direction == "up":
         rules += _claims("down", plans)  # the base chain goes on only with what no department has sent
     return rules
 
 
-def _exempt(plan: Plan) -> list[nft.Expression]:
+def _refused(plan: Plan, direction: str) -> nft.Expression:
+    return [nft.goto(cut_off_chain(plan, direction))]
+
+
+def _exempt(plan: Plan, direction: str) -> list[nft.Expression]:
+    """Accept what goes to an exempt destination and comes from it: a department's own end may be forged."""
+    far_end = {"up": "daddr", "down": "saddr"}[direction]
     return [
-        [nft.match(nft.field(nft.PROTOCOLS[version], end), {"set": exempt}), nft.ACCEPT]
+        [nft.match(nft.field(nft.PROTOCOLS[version], far_end), {"set": exempt}), nft.ACCEPT]
         for version in nft.PROTOCOLS
-        for end in nft.HOST_ENDS.values()
         if (exempt := nft.prefixes(plan.exempt, version))
     ]
 

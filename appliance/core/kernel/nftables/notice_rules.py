@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from appliance.core.kernel.nftables import ruleset as nft
-from appliance.core.kernel.nftables.meter_names import MOST_HOSTS
 from appliance.core.kernel.nftables.table import Objects
 from appliance.core.machine import Facing
+from appliance.core.metering.host_room import MOST_HOSTS
 from appliance.core.metering.meter import Plan
 
 NOTICE = {"family": "inet", "table": "appliance_notice"}

@@ -5,7 +5,7 @@ end the process. Where a method says so, it may take tens of milliseconds, and i
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from appliance.core.access.audit_entry import AuditEntry, StoredEntry
@@ -20,12 +20,13 @@ from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.protection import Protected
 from appliance.core.blocking.sets import BlockSet
 from appliance.core.kernel.nftables.elements import Bounds, Point
-from appliance.core.machine import Connection, Frame, Lights, Link, NextHop, Press, Sighting, Vitals, Vlan
+from appliance.core.machine import Address, Connection, Frame, Lights, Link, NextHop, Press, Sighting, Vitals, Vlan
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.history_series import Key, Series, Step
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark, Passed
+from appliance.core.operations.foreign_rules import Listing
 from appliance.core.operations.maintenance_window import Maintenance
 from appliance.events import Event
 
@@ -148,6 +149,22 @@ class Upstream(Protocol):
     def names(self) -> Sequence[str]:
         """The names by which people may look for the appliance, in lower case."""
 
+    def gateways(self) -> Iterable[Address]:
+        """The next hops of the default routes."""
+
+
+class Forwarding(Protocol):
+    """The kernel's settings for packets that pass through this computer."""
+
+    def versions(self, interface: str, /) -> frozenset[int]:
+        """The IP versions that the kernel forwards from this interface."""
+
+    def filters_bridged(self) -> bool:
+        """Whether bridged packets pass the forward chains for routed ones too."""
+
+    def foreign_rules(self) -> Listing:
+        """Other programs' tables with a forward chain; may take some milliseconds."""
+
 
 class Meters(Protocol):
     """The kernel's own meters, which count and hold departments even while this program is dead."""
@@ -223,6 +240,9 @@ class Store(Protocol):
 
     def ledgers(self, account: AccountKey) -> Sequence[Ledger]:
         """The account's newest ledger of each kind."""
+
+    def used_by_day(self, account: AccountKey) -> Mapping[date, int]:
+        """By local day, the bytes that the account used in it, as far as its daily ledgers are kept."""
 
     def marks(self) -> Mapping[AccountKey, Mark]:
         """By account, the reading of the meter up to which its bytes are charged."""

@@ -45,7 +45,7 @@ from appliance.service.monitors import (
     build_status,
 )
 from appliance.simulator.dns_filter import SimulatedDnsFilter
-from appliance.simulator.firewall import SimulatedFirewall, SimulatedUpstream
+from appliance.simulator.firewall import SimulatedFirewall, SimulatedForwarding, SimulatedUpstream
 from appliance.system import certificate
 from appliance.system.list_source import ListSource
 from appliance.system.storage.alert_file import AlertFile
@@ -224,6 +224,7 @@ class Harness:
             firewall=SimulatedFirewall(DEPARTMENTS, lambda: self.offset_s),
             dns_filter=SimulatedDnsFilter(DEPARTMENTS, lambda: self.offset_s),
             upstream=SimulatedUpstream(),
+            forwarding=SimulatedForwarding(),
             meters=hardware,
             capture=hardware,
             clock=self.now,

@@ -17,9 +17,10 @@ class HealthFacts:
 
     `can_enforce`: whether the position can stop traffic. `wanted`: blocks that should be in force; `enforced`: those
     that are. `frames_lost`: by the capture, since the previous judgement. `quotas_exceeded`: the kinds (`daily`, ...).
-    `utilization`: 0..1. `troubles`: what the appliance itself does not do, in sentences. `strangers`: what passes at
-    the interface and is no department's, or cannot be read, likewise. `notes`: what a person should know although all
-    is as configured.
+    `utilization`: 0..1. `setup_faults`: what keeps the configuration from working here, in sentences; `can_work`: it
+    works all the same. `troubles`: what the appliance itself does not do, in sentences. `strangers`: what passes at the
+    interface and is no department's, or cannot be read, likewise. `notes`: what a person should know although all is as
+    configured.
     """
 
     interface: str
@@ -32,6 +33,8 @@ class HealthFacts:
     quotas_exceeded: tuple[str, ...] = ()
     utilization: float = 0.0
     open_incidents: int = 0
+    setup_faults: tuple[str, ...] = ()
+    can_work: bool = True
     troubles: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -53,7 +56,7 @@ def judge(facts: HealthFacts) -> Condition:
     """Judge the department, with every reason that lowers its score."""
     found = [(weight, text) for weight, is_present, text in _faults(facts) if is_present]
     return Condition(
-        active=facts.is_present and facts.is_up and (facts.can_enforce or facts.wanted == 0),
+        active=facts.is_present and facts.is_up and facts.can_work and (facts.can_enforce or facts.wanted == 0),
         score=round(prod(1 - weight for weight, _ in found), 2),
         reasons=tuple(text for _, text in found),
     )
@@ -71,6 +74,7 @@ def _faults(facts: HealthFacts) -> tuple[tuple[float, bool, str], ...]:
     return (
         (1.0, not facts.is_present, f"the interface {facts.interface} does not exist"),
         (1.0, facts.is_present and not facts.is_up, f"the link of {facts.interface} is down; check its cable"),
+        (0.5 if facts.can_work else 1.0, bool(facts.setup_faults), "; ".join(facts.setup_faults)),
         (0.5, cannot_block, f"this position cannot enforce; {blocks} to be done elsewhere"),
         (0.5, facts.can_enforce and facts.enforced < facts.wanted, f"{facts.enforced} of {blocks} enforced"),
         (0.2, bool(facts.quotas_exceeded), f"the {' and the '.join(facts.quotas_exceeded)} quota is exceeded"),

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from heapq import nlargest, nsmallest
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from appliance.core.metering.account import EACH_HOST, Account, AccountKey, Books
 from appliance.core.metering.department import Department
@@ -27,6 +26,7 @@ from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.metering.device_directory import DeviceDirectory, HostName, unknown_host
 from appliance.monitor.metering.quota_events import host_quota
+from appliance.monitor.metering.saved_books import SavedBooks
 from appliance.ports import Meters, Publisher, Store
 
 log = logging.getLogger(__name__)
@@ -94,20 +94,19 @@ class HostMetering:
         self,
         departments: Sequence[Department],
         *,
-        zone: ZoneInfo,
         meters: Meters,
         devices: DeviceDirectory,
-        store: Store,
+        books: SavedBooks,
         publish: Publisher,
     ) -> None:
-        self._zone = zone
+        self._zone = books.zone
         self._meters = meters
         self.devices = devices
-        self._store, self._publish = store, publish
-        self._limits = _limits_of(departments, store)
-        self._accounts = self._saved_accounts()
+        self._store, self._publish = books.store, publish
+        self._limits = _limits_of(departments, books.store)
+        self._accounts = self._saved_accounts(books)
         self._unsaved = _Unsaved()
-        self._saved_at = store.saved_at()
+        self._saved_at = books.store.saved_at()
         self._read_s: float | None = None
         self._meters_seen: frozenset[str] = frozenset()
         self._readings: Readings | None = None
@@ -357,18 +356,22 @@ class HostMetering:
                     account.lose_meter()
             log.warning("%s: the places for hosts were nearly taken; %d hosts made room", department, len(hosts))
 
-    def _saved_accounts(self) -> dict[str, dict[str, Account]]:
+    def _saved_accounts(self, books: SavedBooks) -> dict[str, dict[str, Account]]:
         """By department and host, the accounts that the disk has."""
         accounts: dict[str, dict[str, Account]] = {department: {} for department in self._limits}
         for key, mark in self._store.marks().items():
             if key.host is not None and key.department in accounts:
-                accounts[key.department][key.host] = self._account(key.department, self._store.ledgers(key), mark)
+                limits = self._limits[key.department]
+                accounts[key.department][key.host] = books.account(key, limits, mark, _limited_kinds(limits))
         return accounts
 
     def _account(self, department: str, ledgers: Sequence[Ledger] = (), mark: Mark | None = None) -> Account:
         limits = self._limits[department]
-        kinds = [kind for kind in QuotaKind if kind in limits.bytes_by_kind]
-        return Account(limits=limits, zone=self._zone, kinds=kinds, ledgers=ledgers, mark=mark)
+        return Account(limits=limits, zone=self._zone, kinds=_limited_kinds(limits), ledgers=ledgers, mark=mark)
+
+
+def _limited_kinds(limits: Limits) -> Sequence[QuotaKind]:
+    return [kind for kind in QuotaKind if kind in limits.bytes_by_kind]
 
 
 def _limits_of(departments: Sequence[Department], store: Store) -> dict[str, Limits]:

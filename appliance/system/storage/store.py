@@ -16,7 +16,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing, suppress
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -152,6 +152,13 @@ class SqliteStore:
         )
         return [rows.ledger_from(row) for row in found]
 
+    def used_by_day(self, account: AccountKey) -> Mapping[date, int]:
+        found = self._database.execute(
+            "SELECT start, used_bytes FROM ledger WHERE department = ? AND kind = ?",
+            [rows.account_text(account), QuotaKind.DAILY],
+        )
+        return {date.fromisoformat(start): used_bytes for start, used_bytes in found}
+
     def marks(self) -> Mapping[AccountKey, Mark]:
         return {rows.account_from(row["department"]): rows.mark_from(row) for row in self._table("mark").rows}
 
@@ -173,6 +180,12 @@ class SqliteStore:
             for name in map(rows.account_text, forgotten):
                 self._table("ledger").delete_where("department = ?", [name])
                 self._table("mark").delete_where("department = ?", [name])
+            # A ledger that begins earlier than the saved one is the newer: the billing day has changed.
+            running = {(account, one.kind): one.start for account, kept in ledgers.items() for one in kept}
+            self._database.conn.executemany(
+                "DELETE FROM ledger WHERE department = ? AND kind = ? AND start > ?",
+                ((rows.account_text(account), kind, str(start)) for (account, kind), start in running.items()),
+            )
             self._table("ledger").upsert_all(
                 rows.ledger_row(account, ledger) for account, kept in ledgers.items() for ledger in kept
             )

@@ -19,7 +19,7 @@ from appliance.core.metering.account import EACH_HOST, Account, AccountKey, Book
 from appliance.core.metering.department import Department
 from appliance.core.metering.devices import joined
 from appliance.core.metering.history_series import Series
-from appliance.core.metering.host_room import MOST_HOSTS
+from appliance.core.metering.host_room import COMFORTABLE, MOST_HOSTS
 from appliance.core.metering.meter import NEWCOMERS, Reading, is_mac
 from appliance.core.metering.quota import Action, AlertKind, Crossing, Ledger, Limits, QuotaKind, override
 from appliance.core.metering.usage import Mark, Passed, next_mark, passed, seconds_since_reading
@@ -140,7 +140,8 @@ class HostMetering:
         self._carry_over(readings)
         crossings = self._charge(readings, now)
         self._limit_hosts()
-        self._make_room()
+        if any(len(hosts) > COMFORTABLE for hosts in readings.values()) or self.troubles(now):
+            self._make_room()
         for (department, host), crossing in crossings:
             if host != NEWCOMERS:
                 self._publish(host_quota(department, self.devices.describe(department, host), crossing, now))

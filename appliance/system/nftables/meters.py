@@ -66,6 +66,7 @@ Counted = Sequence[int]  # bytes and packets, as the kernel counts them
 PROOF = "made_"
 # Removes a table that may exist; deleting what does not exist would be an error.
 UNMADE: Sequence[Command] = [{action: {"table": {"family": "netdev", "name": TABLE}}} for action in ("add", "delete")]
+ACTIVE_BYTES = 1500  # a full packet since the look before: forged devices of a small one each make no share smaller
 LOOKS = 4  # for which a host that was active still counts as such, beside the latest
 
 
@@ -216,7 +217,8 @@ class NftablesMeters:
             for key, direction in ways
             for host, (size, _) in self._hosts.counted(plan, key, direction).items()
         }
-        active = {host for (name, host), size in counted.items() if size != before.counted.get((name, host))}
+        moved = {one: size - before.counted.get(one, 0) for one, size in counted.items()}
+        active = {host for (_, host), size in moved.items() if size < 0 or size >= ACTIVE_BYTES}
         return Activity(counted, (*before.active[-LOOKS:], len(active)))
 
     def _is_unchanged(self) -> bool:

@@ -142,6 +142,8 @@ class HostMetering:
         self._limit_hosts()
         if any(len(hosts) > COMFORTABLE for hosts in readings.values()) or self.troubles(now):
             self._make_room()
+        if any(not self.devices.describe(*host).addresses for host, _ in crossings):
+            self.devices.refresh(now)  # a device may be so new that its address was not looked for
         for (department, host), crossing in crossings:
             if host != NEWCOMERS:
                 self._publish(host_quota(department, self.devices.describe(department, host), crossing, now))

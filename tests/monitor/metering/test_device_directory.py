@@ -217,6 +217,7 @@ def test_a_shared_allowance_is_told_with_figures_while_it_is_used(appliance: App
 def test_a_host_that_made_room_is_charged_from_zero_when_it_comes_back(appliance: Appliance) -> None:
     use(appliance, 400)
     appliance.kernel.leaving = {A: [MAC]}
+    appliance.kernel.shared = {A: 28}  # newcomers find no room
     appliance.step(LOOK_S)
     assert appliance.kernel.used[A] == {MAC: 400}
     use(appliance, 900)

@@ -19,6 +19,7 @@ from appliance.core.refusal import Code, Refused
 from appliance.core.traffic.presence import WINDOW_S
 from appliance.ports import Neighbours, Upstream
 
+REFRESHED_S = 1.0  # strangers may ask for as many addresses as they like
 LOOK_S = 10.0  # asking the kernel for thousands of neighbours takes tens of milliseconds
 
 
@@ -106,6 +107,13 @@ class DeviceDirectory:
         Of an address that no device is known to have, the address itself: that of a host behind a router.
         """
         return asked if is_mac(asked) else self._devices[department].owner(asked) or asked
+
+    def find_now(self, department: str, address: str, now: Moment) -> str:
+        """The same, and the neighbour tables are read again for an address that is not known: it has just come."""
+        found = self.find(department, address)
+        if found == address and not is_mac(address) and now.is_due(self._read_s, REFRESHED_S):
+            self.refresh(now)
+        return self.find(department, address)
 
     def series(self, department: str, asked: str) -> tuple[str, ...]:
         """The names under which a host's history may be kept: its device's, and of earlier releases its addresses."""

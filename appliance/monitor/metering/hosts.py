@@ -206,7 +206,7 @@ class HostMetering:
 
     def cut_off_by(self, department: str, address: str, now: Moment) -> Sequence[Books]:
         """The used-up quotas that have cut off the host at this address; empty: it is not cut off."""
-        account = self._accounts[department].get(self.devices.find(department, address))
+        account = self._accounts[department].get(self.devices.find_now(department, address, now))
         return account.cut_off_by(now) if account else []
 
     def set_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None) -> None:

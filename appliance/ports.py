@@ -11,6 +11,7 @@ from typing import Protocol
 from appliance.core.access.audit_entry import AuditEntry, StoredEntry
 from appliance.core.access.login_queue import Waiting
 from appliance.core.access.person import Person, TokenRecord
+from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
 from appliance.core.blocking.cover import Range
@@ -108,6 +109,7 @@ class Firewall(Protocol):
 class DnsFilter(Protocol):
     """The kernel's filter of DNS queries: it answers queries for a denied name, or a name below it, with NXDOMAIN.
 
+    While it denies anything, it drops what goes to port 53 and cannot be read to its question.
     A change returns `None`, or why the kernel refused it; then the former state stays in force. A denial ends as long
     after now as its `ends` is after `at_s`.
     """
@@ -126,6 +128,9 @@ class DnsFilter(Protocol):
 
     def refused(self) -> Mapping[str, int]:
         """By origin, the look-ups that were refused since the start."""
+
+    def unreadable(self) -> int:
+        """Packets to port 53 that were dropped since the start, because their question could not be read."""
 
     def hit_counts(self) -> Sequence[Hit]:
         """By block and host, the look-ups that were refused."""
@@ -198,7 +203,7 @@ class Meters(Protocol):
 
 
 class Capture(Protocol):
-    """Captures the frames that a filter in the kernel passes: DNS answers, and what begins or ends TCP."""
+    """Captures the frames that a filter in the kernel passes: DNS messages, and what begins or ends TCP."""
 
     def attach(self, interfaces: Iterable[str], vlans: Iterable[Vlan | None] = ()) -> None:
         """Listen on exactly these interfaces, as far as they exist; cheap when nothing changed. `vlans`: theirs."""
@@ -260,6 +265,12 @@ class Store(Protocol):
 
     def save_learned(self, saved: Sequence[LearnedAddress], deleted: Sequence[LearnedAddress]) -> None:
         """Save some learned addresses and delete others; not synced, because they will be seen again."""
+
+    def answers(self, at_s: float) -> Sequence[HeardAddress]:
+        """The addresses that hosts were told in the day before, the oldest first; unreadable ones are left out."""
+
+    def save_answers(self, saved: Sequence[HeardAddress]) -> None:
+        """Add what hosts were told; not synced, because it may be lost."""
 
     def reckoned_at(self) -> datetime | None:
         """The latest saved time of the blocks' clock; `None`: never saved."""

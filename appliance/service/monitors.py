@@ -81,6 +81,7 @@ def build_blocking(
         store=store,
         require_writable=require_writable,
         publish=publish,
+        shared=config.protection.shared,
     )
 
 

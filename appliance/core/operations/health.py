@@ -18,7 +18,8 @@ class HealthFacts:
     `can_enforce`: whether the position can stop traffic. `wanted`: blocks that should be in force; `enforced`: those
     that are. `frames_lost`: by the capture, since the previous judgement. `quotas_exceeded`: the kinds (`daily`, ...).
     `utilization`: 0..1. `troubles`: what the appliance itself does not do, in sentences. `strangers`: what passes at
-    the interface and is no department's, or cannot be read, likewise.
+    the interface and is no department's, or cannot be read, likewise. `notes`: what a person should know although all
+    is as configured.
     """
 
     interface: str
@@ -33,13 +34,14 @@ class HealthFacts:
     open_incidents: int = 0
     troubles: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A department's health. `active`: link up, and the position can do what is configured.
 
-    `reasons`: a sentence for each that lowers the score, worst first.
+    `reasons`: a sentence for each that lowers the score, worst first, and for what a person should only know.
     """
 
     active: bool
@@ -60,7 +62,8 @@ def judge(facts: HealthFacts) -> Condition:
 def _faults(facts: HealthFacts) -> tuple[tuple[float, bool, str], ...]:
     """Each possible fault, worst first: its weight, whether it is present, and its sentence.
 
-    Weights: 1 is an outage, 0.5 a promise that is not kept, less for what a person should look at when there is time.
+    Weights: 1 is an outage, 0.5 a promise that is not kept, less for what a person should look at when there is time, 0
+    for what is as the configuration wants it.
     """
     missed = _count(facts.frames_lost, "frame")
     blocks = _count(facts.wanted, "block")
@@ -76,6 +79,7 @@ def _faults(facts: HealthFacts) -> tuple[tuple[float, bool, str], ...]:
         (0.2, bool(facts.strangers), "; ".join(facts.strangers)),
         (0.1, facts.frames_lost > 0, f"the capture missed {missed}; sites and incidents may be missing"),
         (0.1, facts.utilization >= BUSY, f"the line is {facts.utilization:.0%} full"),
+        (0.0, bool(facts.notes), "; ".join(facts.notes)),
     )
 
 

@@ -74,7 +74,7 @@ class StatusMonitor:
         """Judge each department; publish what changed or was not published for `REPEAT_S`."""
         lost, troubles = self._capture.lost(), tuple(self.troubles(now))
         for department in self._departments:
-            facts = self._gather(department, lost - self._lost, troubles)
+            facts = self._gather(department, lost - self._lost, troubles, now)
             self.facts[department.id] = facts
             self._publish_status(department, facts, now)
         self._lost = lost
@@ -94,7 +94,7 @@ class StatusMonitor:
             )
         )
 
-    def _gather(self, department: Department, frames_lost: int, troubles: tuple[str, ...]) -> HealthFacts:
+    def _gather(self, department: Department, frames_lost: int, troubles: tuple[str, ...], now: Moment) -> HealthFacts:
         link = self._metering.links.get(department.interface)
         wanted, enforced = self._enforcement.tally(department)
         return HealthFacts(
@@ -110,6 +110,7 @@ class StatusMonitor:
             quotas_exceeded=self._metering.exceeded_kinds(department.id),
             utilization=self._metering.lines.utilization(department.id),
             open_incidents=self._insight.open_incidents(department.id),
+            notes=tuple(self._enforcement.notes(department.id, now)),
         )
 
     def _publish_status(self, department: Department, facts: HealthFacts, now: Moment) -> None:

@@ -15,13 +15,14 @@ On a full disk a person's orders are refused, and metering stays in memory; befo
 import logging
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
 from sqlite_utils import Database
 from sqlite_utils.db import Table
 
+from appliance.core.blocking.answer_cache import KEPT_S, HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
 from appliance.core.metering.account import AccountKey
@@ -52,10 +53,22 @@ _NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN} 
 READ_BLOCKS = f"SELECT {rows.BLOCK_COLUMNS} FROM block"  # noqa: S608  our own names
 SAVE_BLOCK = f"REPLACE INTO block ({rows.BLOCK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 DELETE_BLOCK = "DELETE FROM block WHERE target = ? AND department = ? AND origin = ?"
-READ_LEARNED = "SELECT target, department, origin, address, ends FROM learned"
-SAVE_LEARNED = "REPLACE INTO learned (target, department, origin, address, ends) VALUES (?, ?, ?, ?, ?)"
+READ_LEARNED = "SELECT target, department, origin, address, ends, why FROM learned"
+SAVE_LEARNED = "REPLACE INTO learned (target, department, origin, address, ends, why) VALUES (?, ?, ?, ?, ?, ?)"
 DELETE_LEARNED = "DELETE FROM learned WHERE target = ? AND department = ? AND origin = ? AND address = ?"
 DELETE_LEARNED_FOR = "DELETE FROM learned WHERE target = ? AND department = ? AND origin = ?"
+
+ANSWER_COLUMNS = "department, name, address, answered_s, kept_until_s, aliases, server"
+MOST_ANSWERS = 8192  # read at a start, the latest: a day of a hundred people, in a tenth of a second
+# Each address once, by its latest row: SQLite takes the other columns from the row that has the maximum.
+READ_ANSWERS = (
+    f"SELECT {ANSWER_COLUMNS}, max(rowid) AS latest FROM answer WHERE answered_s > ?"  # noqa: S608
+    f" GROUP BY department, name, address ORDER BY latest DESC LIMIT {MOST_ANSWERS}"
+)
+SAVE_ANSWER = f"INSERT INTO answer ({ANSWER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+PRUNE_ANSWERS = (
+    "DELETE FROM answer WHERE rowid IN (SELECT rowid FROM answer ORDER BY rowid LIMIT 400) AND answered_s < ?"
+)
 
 BOOKS = "the books"  # ledgers and marks belong together
 
@@ -220,8 +233,24 @@ class SqliteStore:
     def save_learned(self, saved: Sequence[LearnedAddress], deleted: Sequence[LearnedAddress]) -> None:
 
         def save() -> None:
-            self._database.conn.executemany(DELETE_LEARNED, [rows.learned_values(one)[:-1] for one in deleted])
+            self._database.conn.executemany(DELETE_LEARNED, map(rows.learned_key, deleted))
             self._database.conn.executemany(SAVE_LEARNED, map(rows.learned_values, saved))
+
+        self._order(save, synced=False)
+
+    def answers(self, at_s: float) -> Sequence[HeardAddress]:
+        found = []
+        for values in self._database.execute(READ_ANSWERS, [at_s - KEPT_S]):
+            with suppress(*rows.NOT_A_ROW):
+                found.append(rows.answer_of(values[:-1]))
+        return found[::-1]
+
+    def save_answers(self, saved: Sequence[HeardAddress]) -> None:
+        """Add some, and delete some of those that are older than a day: the file does not grow on."""
+
+        def save() -> None:
+            self._database.conn.executemany(SAVE_ANSWER, map(rows.answer_values, saved))
+            self._database.conn.execute(PRUNE_ANSWERS, [max(one.answered_s for one in saved) - KEPT_S])
 
         self._order(save, synced=False)
 

@@ -18,7 +18,7 @@ OPTIONS = bytes.fromhex("00 0029 04d0 00000000 0006 000f 0002 000f")
 # Builds the answer in the scratch first, then in the packet.
 ANSWER_BLOCKS: Blocks = {
     "answer": [
-        *take(0, Stack.MACS, 12),
+        *take(0, Stack.MACS, 12, "drop"),
         load(BYTE, R1, R10, Stack.MACS),
         jump_if(R1, "&", 1, "drop"),  # a group address, which no answer may come from
         load(DOUBLE, R1, R10, Stack.WAY),

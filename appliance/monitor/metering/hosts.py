@@ -66,11 +66,14 @@ class UnsavedHosts:
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """The allowance that a department's newcomers share. `moved_s`: when it was last used, by the monotonic clock."""
+    """What a department's newcomers did with the allowance that they share, since the meters were made.
+
+    `moved_s`: when one was last seen, by the monotonic clock. `refused`: packets beyond the allowance.
+    """
 
     moved_s: float
-    used_bytes: int
-    limit_bytes: int
+    passed_bytes: int
+    refused: int
 
 
 @dataclass(slots=True)
@@ -152,8 +155,8 @@ class HostMetering:
     def troubles(self, now: Moment) -> Sequence[str]:
         """A sentence for each department whose newcomers share an allowance."""
         return [
-            f"{department}: the kernel's {MOST_HOSTS} places for hosts are taken; newcomers share one allowance, "
-            f"of which {one.used_bytes} of {one.limit_bytes} bytes are used"
+            f"{department}: the kernel's {MOST_HOSTS} places for hosts are taken; newcomers share one host's allowance: "
+            f"{one.passed_bytes} bytes have passed, {one.refused} packets were refused"
             for department, one in self._shared.items()
             if now.monotonic_s - one.moved_s < SHARED_S
         ]
@@ -260,11 +263,10 @@ class HostMetering:
         return crossings
 
     def _watch_newcomers(self, now: Moment) -> None:
-        for department, used_bytes in self._meters.newcomers().items():
+        for department, (passed_bytes, refused) in self._meters.newcomers().items():
             former = self._shared.get(department)
-            limit_bytes = self.limit_bytes(department)
-            if limit_bytes is not None and (former is None or former.used_bytes != used_bytes):
-                self._shared[department] = _Shared(now.monotonic_s, used_bytes, limit_bytes)
+            if former is None or (former.passed_bytes, former.refused) != (passed_bytes, refused):
+                self._shared[department] = _Shared(now.monotonic_s, passed_bytes, refused)
 
     def _carry_over(self, readings: Readings) -> None:
         """Joins the account of an address to that of the device that turns out to have it.

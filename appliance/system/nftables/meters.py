@@ -155,10 +155,17 @@ class NftablesMeters:
             if plan.department in readings
         }
 
-    def newcomers(self) -> Mapping[str, int]:
-        """By department, the bytes of hosts that share an allowance, when the meters were read last."""
-        shared = {plan.department: self._shared(plan) for plan in self._in_force.structure.plans}
-        return {name: reading[NEWCOMERS].total_bytes for name, reading in shared.items() if reading}
+    def newcomers(self) -> Mapping[str, tuple[int, int]]:
+        """By department, of hosts that share an allowance: bytes that passed, and packets that were refused."""
+        found = {}
+        for plan in self._in_force.structure.plans:
+            passed, refused = (
+                self._counters.get(meter_names.object_name(f"{NEWCOMERS}{kind}", plan), (0, 0, 0))
+                for kind in ("passed", "refused")
+            )
+            if passed[2] or refused[2]:
+                found[plan.department] = passed[1], refused[2]
+        return found
 
     def refused_hosts(self) -> Mapping[str, frozenset[str]]:
         """By department, the hosts of which a packet was refused for lack of what they have left."""

@@ -155,7 +155,7 @@ class HostMetering:
     def troubles(self, now: Moment) -> Sequence[str]:
         """A sentence for each department whose newcomers share an allowance."""
         return [
-            f"{department}: the kernel's {MOST_HOSTS} places for hosts are taken; newcomers share one host's allowance: "
+            f"{department}: the kernel's {MOST_HOSTS} places for hosts are taken; newcomers share one allowance: "
             f"{one.passed_bytes} bytes have passed, {one.refused} packets were refused"
             for department, one in self._shared.items()
             if now.monotonic_s - one.moved_s < SHARED_S

@@ -294,3 +294,17 @@ def test_a_subinterface_s_names_are_denied_there_and_not_on_its_trunk(vlan: Netw
         assert answers(vlan, "blocked.test") == {FOUND}
         assert made.replace_denials(places, denials("blocked.test", department="tagged"), 0.0) is None
         assert answers(vlan, "blocked.test") == {NONE}
+
+
+@pytest.mark.parametrize("options", [(), ("+tcp",)], ids=["udp", "tcp"])
+def test_the_refusal_of_a_look_up_is_not_charged_to_the_department(lab: Network, options: tuple[str, ...]) -> None:
+    with dns_filter(lab) as made:
+        assert made.replace_denials([place()], denials("blocked.test"), 0.0) is None
+        silence(lab)
+        meters = meters_of(lab)
+        assert meters.apply([Plan("radiology", "eth1", Facing.DEPARTMENT)]) is None
+        before = at_rest(meters)["radiology"]
+        assert answers(lab, "blocked.test", options=options) <= {NONE, RESET}
+        after = at_rest(meters)["radiology"]
+    # Of a connection the handshake has passed, and is counted.
+    assert after.down_packets - before.down_packets <= (2 * 2 if options else 0)

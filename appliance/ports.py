@@ -185,8 +185,11 @@ class Meters(Protocol):
         that found no room.
         """
 
-    def newcomers(self) -> Mapping[str, int]:
-        """By department, the bytes of its newcomers when `read` or `hosts` was called last; cheap."""
+    def newcomers(self) -> Mapping[str, tuple[int, int]]:
+        """By department, the bytes of its newcomers, and their packets that were refused; missing: there were none.
+
+        When `read` or `hosts` was called last; cheap.
+        """
 
     def refused_hosts(self) -> Mapping[str, frozenset[str]]:
         """By department, the hosts that are stopped because their next packet did not fit in what they had left; cheap.

@@ -147,8 +147,12 @@ def books_text(found: list[Payload]) -> str:
     rows = []
     for books in found:
         rows += [_books_row(books["departmentId"], quota) for quota in books["quotas"]]
-        rows += [_books_row(f"- {one['address']}", quota) for one in books["hosts"] for quota in one["quotas"]]
+        rows += [_books_row(_host_name(one), quota) for one in books["hosts"] for quota in one["quotas"]]
     return tabulate(rows, headers=["department", "period", "used", "limit", "of limit", "resets at"])
+
+
+def _host_name(host: dict[str, Any]) -> str:
+    return f"- {host['address']}{' (behind a router)' if host.get('behindRouter') else ''}"
 
 
 def _books_row(name: str, quota: dict[str, Any]) -> list[str]:

@@ -117,7 +117,7 @@ class Hardware:
     def unread(self) -> Mapping[str, Mapping[str, int]]:
         return {}
 
-    def newcomers(self) -> Mapping[str, int]:
+    def newcomers(self) -> Mapping[str, tuple[int, int]]:
         return {}
 
     def spoofed(self) -> int:

@@ -13,6 +13,7 @@ from appliance.config import Config
 from appliance.core.positions import POSITIONS
 from appliance.service.machines import CannotStart
 from appliance.service.monitors import build_blocking
+from appliance.service.ownership import own_packet_filter
 from appliance.service.real_machine import open_packet_filter
 from appliance.system.device.clock import KernelClock
 from appliance.system.nftables.libnftables import FirewallUnavailable
@@ -38,6 +39,7 @@ def restore(config_file: Path | None, state_dir: Path) -> str:
     try:
         store = SqliteStore(state_dir / STATE_FILE, is_checked=False)
         with closing(store), ExitStack() as parts:
+            own_packet_filter(parts)
             return _restored(config, store, parts)
     except (StoreDamaged, StoreUnavailable, FirewallUnavailable, *NOT_A_ROW) as error:
         raise CannotStart(f"{error}; the service mends what it can when it starts") from error

@@ -1,14 +1,13 @@
 """Starts the service from the words of the command line, or says in one clear line why it cannot."""
 
+import errno
 import logging
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from socket import AF_INET, AF_INET6
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, NoReturn
-
-import eventlet
 
 from appliance import config as configuration
 from appliance.client import reachable_url
@@ -16,9 +15,11 @@ from appliance.config import Config, ConfigError
 from appliance.core.operations.trial import inherited_trial
 from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 from appliance.server.access import AccessError
+from appliance.server.http.listener import listen
 from appliance.service.composition import Appliance, build_appliance
 from appliance.service.log_limits import LogRateLimit
 from appliance.service.machines import CannotStart, Machine, choose_config, simulated_machine
+from appliance.service.ownership import END_WITHIN_S, LOOK_S, own_packet_filter, own_state
 from appliance.service.running import BACKLOG, Service
 from appliance.system.storage.config_files import ConfigFileWriter
 
@@ -26,6 +27,7 @@ log = logging.getLogger("appliance")
 
 TRIAL_VARIABLE = "APPLIANCE_TRIAL"  # by it, a process hands the configuration trial on to the program that replaces it
 EXIT_FAILED = 1
+FAILING_MEDIUM = {errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO}  # other errors are a wrong --state-dir
 
 
 def run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> int:
@@ -34,6 +36,16 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> int:
     To try another configuration, or to leave the one on trial, the process replaces itself.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    with ExitStack() as owned:
+        _own(state_dir, owned)  # before all else: what lies there may be another appliance's
+        exit_code, successor = _run(config_file, state_dir, simulate=simulate)
+    if successor is not None:
+        _become(successor)
+    return exit_code
+
+
+def _run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> tuple[int, Successor | None]:
+    """The exit code, and what is to replace this process."""
     drafts = ConfigFileWriter(config_file, state_dir)
     content = drafts.read()
     current = inherited_trial(os.environ.pop(TRIAL_VARIABLE, ""), content, monotonic())
@@ -49,9 +61,18 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> int:
         exit_code = EXIT_FAILED
     if exit_code and trial.current is not None and trial.successor is None:
         trial.successor = Successor(None)
-    if trial.successor is not None:
-        _become(trial.successor)
-    return exit_code
+    return exit_code, trial.successor
+
+
+def _own(state_dir: Path, owned: ExitStack) -> None:
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        own_state(state_dir, owned)
+    except OSError as error:
+        if error.errno not in FAILING_MEDIUM:
+            text = f"{state_dir}: cannot be made: {error.strerror}; choose another with --state-dir"
+            raise CannotStart(text) from None
+        log.error("%s: cannot be made: %s; all is kept in memory", state_dir, error.strerror)
 
 
 def _serve(config_file: Path | None, state_dir: Path, trial: ConfigTrial, content: bytes | None, simulate: bool) -> int:
@@ -60,14 +81,13 @@ def _serve(config_file: Path | None, state_dir: Path, trial: ConfigTrial, conten
     for handler in logging.getLogger().handlers:
         handler.addFilter(LogRateLimit())
     listening_socket = _listen(config.server.host, config.server.port)
-    try:
-        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise CannotStart(f"{state_dir}: cannot be made: {error.strerror}; choose another with --state-dir") from None
-    machine = simulated_machine(config) if simulate else _open_real_machine(config, state_dir)
-    appliance = build_appliance(config=config, machine=machine, state_dir=state_dir, trial=trial)
-    _announce(appliance, origin, state_dir)
-    return Service(appliance).run(listening_socket)
+    with ExitStack() as owned:
+        if not simulate:
+            own_packet_filter(owned)
+        machine = simulated_machine(config) if simulate else _open_real_machine(config, state_dir)
+        appliance = build_appliance(config=config, machine=machine, state_dir=state_dir, trial=trial)
+        _announce(appliance, origin, state_dir)
+        return Service(appliance).run(listening_socket)
 
 
 def _open_real_machine(config: Config, state_dir: Path) -> Machine:
@@ -98,11 +118,19 @@ def _config(config_file: Path | None, content: bytes | None, simulate: bool) -> 
 
 
 def _listen(host: str, port: int) -> Any:
-    family = AF_INET6 if ":" in host else AF_INET
-    try:
-        return eventlet.listen((host, port), family, backlog=BACKLOG)
-    except OSError as error:
-        raise CannotStart(f"port {port} on {host} cannot be used: {error.strerror}") from None
+    """A listening socket, also on an address that the computer does not have yet.
+
+    Never with SO_REUSEPORT: two services would share the port, and each client would find the one or the other. A port
+    that is taken may be that of a service that is ending.
+    """
+    deadline_s = monotonic() + END_WITHIN_S
+    while True:
+        try:
+            return listen(host, port, BACKLOG)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or monotonic() >= deadline_s:
+                raise CannotStart(f"port {port} on {host} cannot be used: {error.strerror}") from None
+        sleep(LOOK_S)
 
 
 def _announce(appliance: Appliance, origin: str, state_dir: Path) -> None:

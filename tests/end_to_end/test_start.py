@@ -50,6 +50,30 @@ def test_a_port_that_is_taken_is_told(config: str, tmp_path: Path) -> None:
     assert f"port {port} on 127.0.0.1 cannot be used" in line
 
 
+def test_a_second_appliance_on_the_same_port_or_state_directory_is_refused(config: str, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    port = next(line for line in Path(config).read_text().splitlines() if line.startswith("port"))
+    with _running(config, state):
+        line = one_line(run("run", "--simulate", "--config", config, "--state-dir", str(tmp_path / "other")))
+        assert f"port {port.split()[-1]} on 127.0.0.1 cannot be used" in line
+        elsewhere = tmp_path / "elsewhere.toml"
+        with reserve_port() as reserved:
+            elsewhere.write_text(Path(config).read_text().replace(port, f"port = {reserved.getsockname()[1]}"))
+            line = one_line(run("run", "--simulate", "--config", str(elsewhere), "--state-dir", str(state)))
+        assert f"another appliance uses the state in {state}" in line
+
+
+def test_an_address_that_the_computer_has_later_is_served_later(config: str, tmp_path: Path) -> None:
+    Path(config).write_text(Path(config).read_text().replace('"127.0.0.1"', '"192.0.2.77"'))
+    with _running(config, tmp_path / "state") as told:
+        asked = ["curl", "-sS", "--max-time", "5", f"{_url(told)}/healthz"]
+        subprocess.run(["ip", "address", "add", "192.0.2.77/32", "dev", "lo"], check=True)
+        try:
+            assert "status" in subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+        finally:
+            subprocess.run(["ip", "address", "del", "192.0.2.77/32", "dev", "lo"], check=True)
+
+
 def test_a_state_directory_that_cannot_be_made_is_told(config: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     line = one_line(run("run", "--simulate", "--config", config, "--state-dir", str(tmp_path / "file" / "state")))

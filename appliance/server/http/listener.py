@@ -34,6 +34,8 @@ RETRY_S = 0.1  # until a descriptor may be free again
 OTHER_DESCRIPTORS = 200  # open in the rest of the process: databases, netlink and capture sockets, threads
 STALL_S = 20.0  # an answer is given up when its receiver takes nothing of it for so long
 KEPT_OF_REQUEST = ("appliance.session", "QUERY_STRING")  # by which `is_client` knows a session
+# By whether the address is of IPv6 (linux/in.h: IP_FREEBIND; linux/in6.h: IPV6_FREEBIND).
+FREE_BINDS = {False: (socket.AF_INET, socket.IPPROTO_IP, 15), True: (socket.AF_INET6, socket.IPPROTO_IPV6, 78)}
 CLOSED = {errno.EBADF, errno.EINVAL}  # of `accept` on a listening socket that was closed
 
 
@@ -289,6 +291,24 @@ class Listener:
         self._counts[connection.network] -= 1
         if not self._counts[connection.network]:
             del self._counts[connection.network]
+
+
+def listen(host: str, port: int, backlog: int) -> Any:
+    """A listening socket for `Listener`, of this process alone. Raises `OSError`.
+
+    The computer may get the address later (ip(7): IP_FREEBIND), from DHCP for instance.
+    """
+    family, level, free_bind = FREE_BINDS[":" in host]
+    listening_socket = GreenSocket(family, socket.SOCK_STREAM)
+    try:
+        listening_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening_socket.setsockopt(level, free_bind, 1)
+        listening_socket.bind((host, port))
+        listening_socket.listen(backlog)
+    except OSError:
+        listening_socket.close()
+        raise
+    return listening_socket
 
 
 def room_for(connections: int) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LASTS = timedelta(days=397)  # the most that browsers accept (CA/Browser Forum, 398 days), less a day
 RENEWED_BEFORE = timedelta(days=30)  # time for a person to compare the new fingerprint while the old one still serves
 EARLIER = timedelta(days=1)  # for clients whose clock is behind
+NO_FILE = Path("/dev/null/none")  # exists nowhere
 LONGEST_S = 60.0  # for the child; a Pi Zero needs some seconds
 
 
@@ -45,6 +46,21 @@ def ensure(
     """
     if path.exists() and even_if_old:
         return False
+    content = _child(path, names, wall)
+    if content:
+        try:
+            write(path, content)
+        except OSError as error:
+            raise CertificateUnavailable(f"{path}: cannot be made: {error}; is its folder writable?") from None
+    return bool(content)
+
+
+def made(names: Iterable[str], wall: datetime) -> bytes:
+    """A new certificate with its key, in no file. Raises `CertificateUnavailable`; takes a second or two."""
+    return _child(NO_FILE, names, wall)
+
+
+def _child(path: Path, names: Iterable[str], wall: datetime) -> bytes:
     program = [sys.executable, "-P", "-m", __name__, str(path), wall.isoformat(), *names]
     try:
         done = subprocess.run(program, capture_output=True, timeout=LONGEST_S, check=False)  # noqa: S603  our own file
@@ -53,12 +69,7 @@ def ensure(
     if done.returncode != 0:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise CertificateUnavailable(f"{path}: cannot be made: {''.join(last)}")
-    if done.stdout:
-        try:
-            write(path, done.stdout)
-        except OSError as error:
-            raise CertificateUnavailable(f"{path}: cannot be made: {error}; is its folder writable?") from None
-    return bool(done.stdout)
+    return done.stdout
 
 
 def _renewed(path: Path, wall: datetime, names: list[str]) -> bytes:

@@ -90,9 +90,13 @@ def _name(asked: str) -> str | None:
         name = asked.removeprefix("*.").removesuffix(".").encode("idna").decode()
     except UnicodeError:
         return None
-    labels = name.split(".")
-    is_name = len(labels) > 1 and not labels[-1].isdigit() and all(map(_LABEL.fullmatch, labels))
-    return name if is_name else None
+    return name if is_written_name(name) else None
+
+
+def is_written_name(text: str) -> bool:
+    """Whether this is a domain name as `parse_target` writes it."""
+    labels = text.split(".")
+    return len(labels) > 1 and not labels[-1].isdigit() and all(map(_LABEL.fullmatch, labels))
 
 
 def _unmapped(network: Network) -> Network:

@@ -32,7 +32,7 @@ class Pairing:
 
     def announce_code(self, now: Moment) -> None:
         """Make and announce a code, if there is no administrator."""
-        if not self._is_needed():
+        if not self._may_be_needed():
             return
         self._code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_CHARACTERS))
         self._code_until_s, self._tries = now.monotonic_s + CODE_S, TRIES
@@ -41,7 +41,7 @@ class Pairing:
 
     def open_window(self, now: Moment) -> bool:
         """Admit one person without a code, because the button was pressed. False: there is an administrator already."""
-        if not self._is_needed():
+        if not self._may_be_needed():
             return False
         self._window_until_s = now.monotonic_s + WINDOW_S
         self._announce(f"The button was pressed: for {WINDOW_S:.0f} seconds, one person can pair without a code.")
@@ -59,6 +59,13 @@ class Pairing:
             self._check_code(code, now)
         self._tries, self._code_until_s, self._window_until_s = 0, 0.0, 0.0
         return "button" if code is None else "code"
+
+    def _may_be_needed(self) -> bool:
+        """The same; false where people cannot be read: then nobody may become the administrator."""
+        try:
+            return self._is_needed()
+        except Refused:
+            return False
 
     def _check_code(self, code: str, now: Moment) -> None:
         if now.monotonic_s >= self._code_until_s or self._tries <= 0:

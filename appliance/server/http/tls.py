@@ -33,23 +33,20 @@ class Tls:
 
     def __init__(self, certificate: Path, key: Path) -> None:
         """Load the certificate and the key. Raises `TlsUnavailable`."""
-        self._certificate, self._key = certificate, key
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._context.set_ciphers(CIPHERS_1_2)
         self._context.options |= ssl.OP_NO_RENEGOTIATION  # costs the server more than the client that asks for it
         self._context.set_alpn_protocols(["http/1.1"])
-        self.load()
+        self.load(certificate, key)
 
-    def load(self) -> None:
-        """Read both files again; later connections get the new certificate. Raises `TlsUnavailable`."""
+    def load(self, certificate: Path, key: Path) -> None:
+        """Read both files; later connections get the new certificate. Raises `TlsUnavailable`."""
         try:
-            self._context.load_cert_chain(self._certificate, self._key)
+            self._context.load_cert_chain(certificate, key)
+            self.fingerprint = fingerprint(certificate)
         except (OSError, ValueError) as error:  # `ssl.SSLError` is an `OSError`
-            raise TlsUnavailable(
-                f"{self._certificate} and {self._key} cannot be used as certificate and key: {error}"
-            ) from None
-        self.fingerprint = fingerprint(self._certificate)
+            raise TlsUnavailable(f"{certificate} and {key} cannot be used as certificate and key: {error}") from None
 
     def secure(self, connection: Any) -> Any:
         """Do the handshake on an accepted green socket; returns the protected socket. Raises `OSError`."""

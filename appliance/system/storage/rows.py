@@ -14,6 +14,8 @@ from msgspec import convert, to_builtins
 
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
+from appliance.core.blocking.sets import MOST_NUMBERS, mark_of, set_and_range
+from appliance.core.blocking.targets import TargetKind, is_written_name, kind_of
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark
@@ -65,7 +67,7 @@ def saving_row(wall: datetime) -> Row:
 
 def saving_from(row: Row) -> datetime:
     """The time in that row."""
-    return datetime.fromisoformat(row["at"])
+    return moment_from(row["at"])
 
 
 def limit_from(row: Row) -> tuple[AccountKey, QuotaKind, int | None]:
@@ -97,15 +99,15 @@ def block_of(values: Sequence[Any]) -> Block:
     """The block of a row by `BLOCK_COLUMNS`."""
     target, department, origin, reason, actor, started_at, expires_at, announced, number, is_provisional = values
     return Block(
-        target=_text(target),
+        target=_target(target),
         reason=intern(reason),  # a list's blocks share theirs
         actor=intern(actor),
-        origin=intern(origin),
-        started_at=datetime.fromisoformat(started_at),
+        origin=_origin(origin),
+        started_at=moment_from(started_at),
         department=_text(department) or None,
-        expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
+        expires_at=moment_from(expires_at) if expires_at else None,
         announced=bool(announced),
-        number=int(number),
+        number=int(number) if 0 < int(number) < MOST_NUMBERS else 0,  # 0: it gets another
         is_provisional=bool(is_provisional),
     )
 
@@ -124,7 +126,12 @@ def learned_values(learned: LearnedAddress) -> tuple[str, str, str, str, float]:
 def learned_of(values: Sequence[Any]) -> LearnedAddress:
     """The learned address of a row."""
     target, department, origin, address, ends = values
-    return LearnedAddress((_text(target), _text(department) or None, intern(origin)), _text(address), float(ends))
+    return LearnedAddress((_text(target), _text(department) or None, intern(origin)), _target(address), float(ends))
+
+
+def learned_from(row: Row) -> LearnedAddress:
+    """The learned address of a row."""
+    return learned_of([*row.values()])
 
 
 def maintenance_row(maintenance: Maintenance) -> Row:
@@ -135,6 +142,35 @@ def maintenance_row(maintenance: Maintenance) -> Row:
 def maintenance_from(row: Row) -> Maintenance:
     """The maintenance of its row."""
     return convert(row, Maintenance, strict=False)
+
+
+def moment_from(text: str) -> datetime:
+    """The time in a text. Raises one of `NOT_A_ROW` for a text without a zone, too."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return at
+
+
+def _target(value: object) -> str:
+    """A target that the kernel's sets can have; `parse_target` would take twenty times as long."""
+    text = _text(value)
+    if kind_of(text) is TargetKind.NAME:
+        if not is_written_name(text):
+            raise ValueError(f"{text!r} is no target")
+        return text
+    try:
+        _, first, last = set_and_range(text)
+    except OSError as error:
+        raise ValueError(f"{text!r} is no target") from error
+    if first % (last - first + 1):
+        raise ValueError(f"{text} is no prefix")
+    return text
+
+
+def _origin(value: str) -> str:
+    mark_of(value, 0)  # raises `ValueError` for one that does not exist
+    return intern(value)
 
 
 def _text(value: object) -> str:

@@ -106,8 +106,10 @@ def open_disk(machine: Machine, state_dir: Path) -> Disk:
     """Open what is kept on the disk."""
     # A simulation has files of its own: they must never be taken for real ones.
     state, others = ("simulated", "simulated-") if machine.is_simulated else ("appliance", "")
+    recovered = open_state(state_dir / f"{state}.sqlite3", machine.clock().wall)
+    recovered.store.aside = tpool.execute
     return Disk(
-        state=open_state(state_dir / f"{state}.sqlite3", machine.clock().wall),
+        state=recovered,
         history_store=SqliteHistoryStore(state_dir / f"{others}history.sqlite3"),
         alerts=AlertFile(state_dir / f"{others}alerts.jsonl"),
     )

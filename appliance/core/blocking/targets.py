@@ -6,6 +6,7 @@ A target is text, because it goes to people, to the disk and to other firewalls;
 import re
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from socket import AF_INET, inet_pton
 
 from appliance.core.refusal import Code, Refused
 
@@ -45,6 +46,14 @@ def parse_target(text: str) -> str:
     or its network.
     """
     asked = text.strip().lower()
+    try:
+        inet_pton(AF_INET, asked)  # takes nothing but the one way to write it, at a tenth of the cost
+    except (OSError, UnicodeError, ValueError):
+        return _parsed(asked)
+    return asked
+
+
+def _parsed(asked: str) -> str:
     if not asked or len(asked) > LONGEST_TARGET or "%" in asked:
         raise Refused(
             Code.BAD_REQUEST, "address: empty, too long, or with a zone; give an address, prefix, MAC or name"

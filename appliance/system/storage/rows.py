@@ -7,6 +7,7 @@ taken for books.
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from sys import intern
 from typing import Any
 
@@ -23,6 +24,8 @@ from appliance.core.moment import timestamp
 from appliance.core.operations.maintenance_window import Maintenance
 
 Row = dict[str, Any]
+
+_instant_text = lru_cache(maxsize=64)(timestamp)  # the blocks of one order share theirs
 
 NOT_A_ROW = (ValueError, TypeError, KeyError)
 BLOCK_COLUMNS = "target, department, origin, reason, actor, started_at, expires_at, announced, number, is_provisional"
@@ -87,8 +90,8 @@ def block_values(block: Block) -> tuple[Any, ...]:
         *block_key(block),
         block.reason,
         block.actor,
-        timestamp(block.started_at),
-        timestamp(block.expires_at) if block.expires_at else None,
+        _instant_text(block.started_at),
+        _instant_text(block.expires_at) if block.expires_at else None,
         block.announced,
         block.number,
         block.is_provisional,

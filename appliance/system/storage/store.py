@@ -39,6 +39,8 @@ from appliance.system.storage.sqlite import (
     DAMAGE,
     LOOP_BUSY_S,
     NO_FILE,
+    Aside,
+    at_once,
     code_of,
     copy_in_memory,
     open_database,
@@ -49,11 +51,13 @@ from appliance.system.storage.sqlite import (
 log = logging.getLogger(__name__)
 
 PAGE_BYTES = 1024  # a commit touches a page of three tables: of 4096 bytes they were 24 MB a day, so they are 10
-WAL_PAGES = 1000  # 1 MB: the log is folded back before it grows large on a small medium
+LOG_BYTES = 1 << 20  # the log is folded back before it grows large on a small medium: after an order, beside the loop
+BACKSTOP_PAGES = 4096  # 4 MB: a commit folds the log, and waits for the medium, only where nobody orders anything
 PRAGMAS = (
     f"page_size = {PAGE_BYTES}",  # of a new file; an existing one keeps its own
     "secure_delete = OFF",  # Debian's is on: it would write each page once more, in zeros, when its rows are deleted
-    f"wal_autocheckpoint = {WAL_PAGES}",
+    f"wal_autocheckpoint = {BACKSTOP_PAGES}",
+    f"journal_size_limit = {LOG_BYTES}",  # of the file of a log that was folded
 )
 
 _DAMAGED = {*DAMAGE, sqlite3.SQLITE_ERROR}  # the last: a table is missing
@@ -113,6 +117,7 @@ class SqliteStore:
         `is_checked`: read everything once to find damage now; else damage raises when it is read.
         """
         self.obstacle: str | None = None  # why the file takes no changes
+        self.aside: Aside = at_once  # waits for the medium
         self._ballast = ballast
         self._path: Path | None = path
         self._log = path.with_name(f"{path.name}-wal")
@@ -139,6 +144,7 @@ class SqliteStore:
         can be read is taken over. Raises `StoreUnavailable`, `StoreDamaged`.
         """
         store = cls.__new__(cls)
+        store.aside = at_once
         store.obstacle, store._ballast, store._path = obstacle, None, None if is_empty else path
         store._log = path.with_name(f"{path.name}-wal")
         try:
@@ -263,8 +269,7 @@ class SqliteStore:
         Raises `Refused`, `E_MAINTENANCE`.
         """
         try:
-            for path in (self._log, self._log.parent):  # the log may be new
-                sync(path)
+            self.aside(_sync_and_fold, self._log)
         except OSError as error:
             log.error("orders may not survive a power cut: %s", error)
             raise Refused(
@@ -382,6 +387,20 @@ class SqliteStore:
             or not _readable(self._database, table, reader)[1]
         ]
         return f"rows of {', '.join(unreadable)} cannot be read" if unreadable else None
+
+
+def _sync_and_fold(log_path: Path) -> None:
+    """Sync the log, which may be new, and fold a long one into its file, over a connection of its own."""
+    for path in (log_path, log_path.parent):
+        sync(path)
+    if log_path.stat().st_size <= LOG_BYTES:
+        return
+    name = f"{log_path.with_name(log_path.name.removesuffix('-wal')).absolute().as_uri()}?mode=rw"
+    try:
+        with closing(sqlite3.connect(name, uri=True, timeout=0)) as connection:
+            connection.execute("PRAGMA wal_checkpoint (PASSIVE)").close()
+    except sqlite3.Error as error:  # the log has everything; the next order tries again
+        log.info("%s is not folded: %s", log_path, error)
 
 
 def _require_content(path: Path) -> None:

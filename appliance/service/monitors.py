@@ -107,13 +107,16 @@ def build_status(
     insight: Insight,
     trouble_sources: Sequence[TroubleSource],
 ) -> StatusMonitor:
-    """The departments' status and the computer's health. `trouble_sources`: what they name, in this order."""
+    """The departments' status and the computer's health.
+
+    `trouble_sources`: what they name, in this order, comes before what the machine names.
+    """
     return StatusMonitor(
         departments=base.config.as_departments(),
         metering=metering,
         enforcement=enforcement,
         insight=insight,
-        trouble_sources=trouble_sources,
+        trouble_sources=(*trouble_sources, base.machine.troubles),
         capture=base.machine.capture,
         neighbours=base.machine.neighbours,
         sensors=base.machine.sensors,

@@ -195,6 +195,15 @@ def test_a_wrong_configuration_is_told_with_all_its_faults(tmp_path: Path) -> No
         assert "departments[1].interface" in done.stderr
 
 
+def test_a_proxy_in_the_environment_is_not_asked_for_this_machine(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _running(config, tmp_path / "state"):
+        for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9")
+        assert run("status", *_place(config, tmp_path / "state")).returncode == 0
+
+
 def test_a_good_configuration_is_told_so(config: str) -> None:
     done = run("check-config", "--config", config)
     assert done.returncode == 0

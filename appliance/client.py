@@ -1,5 +1,7 @@
 """A client of the running service, for the command line."""
 
+import json
+import logging
 import queue
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,12 +19,22 @@ CONNECT_S = 5.0  # the service is on this machine, and connects well within this
 ANSWER_S = 30.0  # the slowest call, a block of 5,000 addresses, takes a second here and several on a Pi
 # Else the library asks the proxy of `http_proxy`, for this machine too; it reads the exceptions only beside a proxy.
 NO_PROXY: dict[str, Any] = {"http_proxy_host": "none", "http_proxy_port": 9, "http_no_proxy": ["*"]}
+START = "Start it with: appliance run; if it is installed, with: sudo systemctl start appliance"
 JITTER = 0.5  # share of each delay before reconnecting: clients that lost a server do not all return at once
 SETTLE_S = 0.3  # the snapshot follows the connection in one burst; a gap this long ends it
 
 
+_SILENT = logging.getLogger(f"{__name__}.socket")  # what the library logs is an exception or a refusal here, too
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
+
+
 class CallFailed(Exception):
-    """The service is not reachable, or refused; the text is for a person."""
+    """The service is not reachable, or refused; the text is for a person. `code`: the contract's, of a refusal."""
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Client:
@@ -33,15 +45,18 @@ class Client:
         self._url = url
         self._token = token
         self._events: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
+        self._pinned = _pinned(certificate) if certificate else None
         self._socket = socketio.Client(
+            logger=_SILENT,
+            engineio_logger=_SILENT,
             reconnection_delay=1,
             reconnection_delay_max=5,
             randomization_factor=JITTER,
-            websocket_extra_options=NO_PROXY | ({"sslopt": {"context": _pinned(certificate)}} if certificate else {}),
+            websocket_extra_options=NO_PROXY | ({"sslopt": {"context": self._pinned}} if self._pinned else {}),
         )
         self._socket.on("*", self._receive)
         self._socket.on("connect_error", self._refused)
-        self._refusal = ""
+        self._refusal: tuple[str, str | None] | None = None  # its message and code
         # The latest alert's number, which is a time in microseconds: alerts before this start are not wanted.
         self._seen = round(time() * 1e6)
 
@@ -50,17 +65,25 @@ class Client:
         try:
             self._socket.connect(self._url, auth=self._credentials, transports=["websocket"], wait_timeout=CONNECT_S)
         except NoConnection as error:
-            why = self._refusal or f"{error}; is it running? Start it with: appliance run"
+            if self._refusal is not None:
+                message, code = self._refusal
+                raise CallFailed(f"the service at {self._url} refuses: {message}", code) from None
+            mismatch = self._pinned.mismatch if self._pinned else ""
+            why = mismatch or f"{error}; is it running? {START}"
             raise CallFailed(f"no service at {self._url}: {why}") from None
 
     def call(self, event: str, argument: object = None) -> dict[str, Any]:
         """Make a call and wait for its acknowledgement. Raises `CallFailed` with the service's own words."""
         try:
+            json.dumps(argument, ensure_ascii=False).encode()
+        except UnicodeEncodeError:  # bytes on the command line that are no text in the terminal's encoding
+            raise CallFailed("an argument is no text; write it in this terminal's encoding") from None
+        try:
             answer: dict[str, Any] = self._socket.call(event, argument, timeout=ANSWER_S)
         except NoAnswer:
             raise CallFailed(f"the service has not answered within {ANSWER_S:.0f} s") from None
         if not answer["success"]:
-            raise CallFailed(f"{answer['error']} ({answer['code']})")
+            raise CallFailed(answer["error"], answer["code"])
         return answer
 
     def events(self, gap_s: float | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -91,7 +114,9 @@ class Client:
         self._events.put((event, payload))
 
     def _refused(self, reason: object) -> None:
-        self._refusal = reason.get("message", "") if isinstance(reason, dict) else ""
+        if isinstance(reason, dict) and isinstance(reason.get("message"), str):
+            data = reason.get("data")
+            self._refusal = reason["message"], data.get("code") if isinstance(data, dict) else None
 
 
 @contextmanager

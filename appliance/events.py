@@ -92,21 +92,34 @@ class QuotaAlert(AlertEvent, frozen=True, kw_only=True, rename="camel"):
 
 
 class HostQuota(AlertEvent, frozen=True, kw_only=True, rename="camel"):
-    """A host's own ledger has passed a threshold. The appliance's own event; `type` and `quota` as in `quota:alert`."""
+    """A host's own ledger has passed a threshold. The appliance's own event; `type` and `quota` as in `quota:alert`.
+
+    `host`: its address, IPv4 first, or its MAC address where none is known. `addresses`: all that are known of the
+    device with this `mac`; behind a router, where MAC addresses do not show, `behind_router` is true instead.
+    """
 
     name: ClassVar[str] = "quota:host"
     host: str
     type: str
     quota: QuotaBooks
+    mac: str | UnsetType = UNSET
+    addresses: list[str] | UnsetType = UNSET
+    behind_router: bool | UnsetType = UNSET
 
 
 class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
-    """`source`: the address that caused it; `details`: the evidence in numbers; `state`: open or closed."""
+    """`source`: the address that caused it; `details`: the evidence in numbers; `state`: open or closed.
+
+    `proven`: whether the source has proved that the address is its own, or anyone may have sent this in its name;
+    `not_blocked`: why the source is not blocked although its severity is one from which sources are.
+    """
 
     type: str
     source: str
     details: str
     state: str | UnsetType = UNSET
+    proven: bool | UnsetType = UNSET
+    not_blocked: str | UnsetType = UNSET
 
 
 class SecurityIncident(AlertEvent, frozen=True, kw_only=True, rename="camel"):

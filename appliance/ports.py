@@ -4,11 +4,12 @@ A method returns at once with what is known now, or with a value that says what 
 end the process. Where a method says so, it may take tens of milliseconds, and its caller runs it beside the event loop.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from appliance.core.access.audit_entry import AuditEntry, StoredEntry
+from appliance.core.access.login_queue import Waiting
 from appliance.core.access.person import Person, TokenRecord
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
@@ -18,7 +19,7 @@ from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.protection import Protected
 from appliance.core.blocking.sets import BlockSet
 from appliance.core.kernel.nftables.elements import Bounds, Point
-from appliance.core.machine import Connection, Frame, Lights, Link, Press, Sighting, Vitals
+from appliance.core.machine import Connection, Frame, Lights, Link, NextHop, Press, Sighting, Vitals, Vlan
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.history_series import Key, Series, Step
 from appliance.core.metering.meter import Plan, Reading
@@ -136,6 +137,9 @@ class Upstream(Protocol):
     def essentials(self) -> Sequence[Protected]:
         """The gateways and name servers that the appliance uses now."""
 
+    def next_hops(self) -> Sequence[NextHop]:
+        """The next hops of all routes; of a table of a million only some."""
+
     def names(self) -> Sequence[str]:
         """The names by which people may look for the appliance, in lower case."""
 
@@ -153,13 +157,39 @@ class Meters(Protocol):
         """The meters by department, and by `unclaimed_meter(interface)` what none claims. Missing: no meter."""
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
-        """The meters of hosts, by department and address; takes tens of microseconds for each host."""
+        """The meters of hosts, by department and host; takes tens of microseconds for each host.
+
+        A host is named by its device's MAC address, behind a router by its IP address, and `NEWCOMERS` are together all
+        that found no room.
+        """
+
+    def newcomers(self) -> Mapping[str, int]:
+        """By department, the bytes of its newcomers when `read` or `hosts` was called last; cheap."""
+
+    def refused_hosts(self) -> Mapping[str, frozenset[str]]:
+        """By department, the hosts that are stopped because their next packet did not fit in what they had left; cheap.
+
+        Until `hold_hosts` gives them more.
+        """
+
+    def make_room(self, used: Mapping[str, Mapping[str, int]]) -> Mapping[str, Sequence[str]]:
+        """Remove the meters and limits of the hosts that have used least, where room for hosts becomes scarce.
+
+        `used`: by department and host, the bytes in the running periods. Returns those removed, by department. To be
+        called after `hosts` and `hold_hosts`.
+        """
+
+    def spoofed(self) -> int:
+        """Packets that were dropped because of a false source address, since the meters were first made."""
+
+    def unread(self) -> Mapping[str, Mapping[str, int]]:
+        """By interface, the bytes of frames whose addresses no rule can read, by kind (`PPPoE`, ...)."""
 
     def refused(self) -> int:
         """Packets that were turned away because a quota was used up, since the meters were first made."""
 
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
-        """Set the bytes that hosts have left, by department and address; below 0: more was used than allowed.
+        """Set the bytes that hosts have left, by department and host; below 0: more was used than allowed.
 
         `left` goes by what `hosts` has just shown, and has only departments whose plan limits hosts. A host that was
         never in it has its plan's whole limit. Takes tens of microseconds for each host. Returns `None`, or why the
@@ -168,10 +198,10 @@ class Meters(Protocol):
 
 
 class Capture(Protocol):
-    """Captures the frames that a filter in the kernel passes: DNS answers, and TCP segments that open or refuse."""
+    """Captures the frames that a filter in the kernel passes: DNS answers, and what begins or ends TCP."""
 
-    def attach(self, interfaces: Iterable[str]) -> None:
-        """Listen on exactly these interfaces, as far as they exist; cheap when nothing changed."""
+    def attach(self, interfaces: Iterable[str], vlans: Iterable[Vlan | None] = ()) -> None:
+        """Listen on exactly these interfaces, as far as they exist; cheap when nothing changed. `vlans`: theirs."""
 
     def frames(self) -> Sequence[Frame]:
         """Frames since the previous call, at most 64, so that a busy line cannot starve other work."""
@@ -275,7 +305,10 @@ class AuditStore(Protocol):
     def entries(
         self, most: int, before: int | None = None, who: str | None = None, action: str | None = None
     ) -> Sequence[StoredEntry]:
-        """At most so many entries, the newest first; `before`: only those older than the entry with this number."""
+        """At most so many entries, the newest first; `before`: only those older than the entry with this number.
+
+        Raises `Refused` (`E_MAINTENANCE`) where the medium cannot be read.
+        """
 
 
 class PeopleStore(Protocol):
@@ -325,13 +358,13 @@ class PeopleStore(Protocol):
 
 
 class PasswordHashing(Protocol):
-    """Hashes passwords; either method may take a second."""
+    """Hashes passwords, one at a time; either method may take a second, and as long again for each visitor before."""
 
     def hashed(self, password: str) -> str:
         """The hash of a new password. Raises `Refused`."""
 
-    def matches(self, password: str, password_hash: str) -> bool:
-        """Whether this is the password. Raises `Refused`."""
+    def matches(self, password: str, password_hash: str, visitor: Waiting, begin: Callable[[], None]) -> bool:
+        """Whether this is the password. Raises `Refused`, also what `begin` raises, called when it is their turn."""
 
 
 class ConfigFiles(Protocol):

@@ -28,8 +28,10 @@ PRINTS = {
     "reconnect_attempt": "Connected with ID",
     "since": "security:incident",
     "analytics:subscribe": "Successfully subscribed",
+    "idempotencyKey": "2 Blocked at",
     "ip:block": "2 blocked",
     "history:get": "[",
+    "token:renew": "Renewed: true",
 }
 
 # What a sample of a configuration leaves out because another sample has it.

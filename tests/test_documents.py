@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
+from appliance.cli.examples import EXAMPLES
 from appliance.cli.main import main
 from appliance.config.sections import Config, Section
 from appliance.core.refusal import Code
@@ -23,7 +24,7 @@ from appliance.server.pages.contract import event_classes
 from tests.documents import CONFIGURATION, EVENTS, PAGES, PROJECT, README, Page, blocks
 
 MOST_README_LINES = 150
-EVERYWHERE = {"--config", "--state-dir", "--help"}  # options of every verb, documented once
+EVERYWHERE = {"--config", "--state-dir", "--json", "--help"}  # options of every verb, documented once
 
 _COMMAND = re.compile(r"(?<![\w./$-])(?:\.venv/run/bin/)?appliance (?=[a-z\[-])(?P<words>[^#)>&;]*)")
 _FILE = re.compile(r"(?<![\w./-])(?P<path>(?:appliance|deploy|tests)/[\w./-]*\w/?)")
@@ -61,12 +62,17 @@ def understood(line: str) -> tuple[str, set[str]]:
 
 
 def verbs(command: click.Command = main, name: str = "") -> Iterator[tuple[str, set[str]]]:
+    """Every verb, with the options that are its own."""
+    return ((verb, options - EVERYWHERE) for verb, options in every_verb(command, name))
+
+
+def every_verb(command: click.Command = main, name: str = "") -> Iterator[tuple[str, set[str]]]:
     """Every verb, with its options; a group counts where it does something by itself."""
     if not isinstance(command, click.Group) or command.invoke_without_command:
-        yield name, {one.opts[0] for one in command.params if isinstance(one, click.Option)} - EVERYWHERE
+        yield name, {one.opts[0] for one in command.params if isinstance(one, click.Option)}
     if isinstance(command, click.Group):
         for inner, verb in command.commands.items():
-            yield from verbs(verb, f"{name} {inner}".strip())
+            yield from every_verb(verb, f"{name} {inner}".strip())
 
 
 def test_every_printed_command_line_is_understood() -> None:
@@ -88,6 +94,17 @@ def test_every_verb_and_each_of_its_options_is_documented() -> None:
     missing = [f"appliance {verb}" for verb, _ in verbs() if verb not in documented]
     missing += [f"appliance {verb} {one}" for verb, options in verbs() for one in options - documented.get(verb, set())]
     assert missing == []
+
+
+def test_every_verb_has_the_options_of_every_verb() -> None:
+    lacking = [(verb, option) for verb, options in every_verb() for option in EVERYWHERE - {"--help"} - options]
+    assert lacking == []
+
+
+def test_every_example_of_a_help_is_understood_and_is_of_its_verb() -> None:
+    assert set(EXAMPLES) == {"", "user", *(verb for verb, _ in every_verb())}
+    for verb, rows in EXAMPLES.items():
+        assert [words for words, _ in rows if not understood(words)[0].startswith(verb)] == []
 
 
 def test_options_of_every_verb_are_documented_once_for_all() -> None:

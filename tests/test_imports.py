@@ -40,7 +40,7 @@ CORE_MAY_IMPORT: dict[str, set[str]] = {
 }
 
 # What the core may use beside the standard library: it computes without input or output.
-CORE_LIBRARIES = {"dns"}
+CORE_LIBRARIES = {"dns", "idna"}
 
 # Library -> where it may be imported.
 ONLY_IN = {

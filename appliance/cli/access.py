@@ -5,11 +5,13 @@ from typing import Any
 
 import click
 
-from appliance.cli.options import Paths, explained_failures, json_option, with_paths
+from appliance.cli.options import Paths, current_config, explained_failures, json_option, with_paths
+from appliance.cli.parameters import Departments, Duration
+from appliance.cli.shell import fail
 
 ROLES = click.Choice(["viewer", "operator", "admin"])
 departments_option = click.option(
-    "--departments", default="*", show_default=True, help="Comma-separated ids, or '*' for all."
+    "--departments", type=Departments(), default="*", show_default=True, help="Comma-separated ids, or '*' for all."
 )
 
 
@@ -17,23 +19,26 @@ departments_option = click.option(
 @with_paths
 @click.option("--role", type=ROLES, default="viewer", show_default=True)
 @departments_option
-@click.option("--ttl", type=click.IntRange(min=1), default=3600, show_default=True, help="Validity in seconds.")
+@click.option("--ttl", type=Duration(1), default="1h", show_default=True, help="Validity, such as 90, 30m, 2h or 365d.")
 @click.option("--subject", default="token", show_default=True, help="The holder, as named in the log.")
-def token(paths: Paths, role: str, departments: str, ttl: int, subject: str) -> None:
+@json_option
+def token(paths: Paths, role: str, departments: frozenset[str] | None, ttl: int, subject: str, as_json: bool) -> None:
     """Print a token for a program or a screen, or list the tokens, or revoke one."""
     if click.get_current_context().invoked_subcommand:
         return
-    from appliance.core.access.person import Role
+    from appliance.core.access.person import Role, departments_text
     from appliance.service.access.offline_access import now, offline_people, operator
 
     with explained_failures():
+        _require_departments(departments, paths)
         paths.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         with offline_people(paths.state_dir) as people:
             try:
-                made = people.make_token(Role(role), _departments(departments), ttl, subject, operator(), now())
+                made = people.make_token(Role(role), departments, ttl, subject, operator(), now())
             except ValueError as error:
                 raise click.UsageError(str(error)) from None
-    click.echo(made)
+    facts = {"token": made, "subject": subject, "role": role, "departments": departments_text(departments)}
+    click.echo(json.dumps(facts | {"expiresIn": ttl}) if as_json else made)
 
 
 @token.command("list")
@@ -53,7 +58,8 @@ def list_tokens(paths: Paths, as_json: bool) -> None:
 @token.command()
 @with_paths
 @click.argument("token_id", metavar="ID")
-def revoke(paths: Paths, token_id: str) -> None:
+@json_option
+def revoke(paths: Paths, token_id: str, as_json: bool) -> None:
     """Revoke a token; a running service disconnects its holder within a second.
 
     ID is an id from `appliance token list`, or the token itself.
@@ -63,9 +69,10 @@ def revoke(paths: Paths, token_id: str) -> None:
     from appliance.service.access.own_token import load_secret
 
     with explained_failures(), offline_people(paths.state_dir) as people:
-        known_id = verify(load_secret(paths.state_dir), token_id).id if "." in token_id else token_id
-        people.revoke_token(known_id, operator(), now())
-    click.echo(f"revoked {known_id}")
+        is_token = "." in token_id
+        known_id = verify(load_secret(paths.state_dir), token_id).id if is_token else token_id
+        people.revoke_token(known_id, operator(), now(), is_shown=is_token)
+    click.echo(json.dumps({"id": known_id}) if as_json else f"revoked {known_id}")
 
 
 @click.group()
@@ -79,17 +86,21 @@ def user() -> None:
 @click.option("--role", type=ROLES, default="viewer", show_default=True)
 @departments_option
 @click.password_option(help="Asked for if not given; given here, it stays in the shell's history.")
-def add(paths: Paths, name: str, role: str, departments: str, password: str) -> None:
+@json_option
+def add(paths: Paths, name: str, role: str, departments: frozenset[str] | None, password: str, as_json: bool) -> None:
     """Add a person. A department head is an operator or viewer with --departments."""
     from appliance.core.access.person import Person, Role, require_name
+    from appliance.server.access.people import person_facts
     from appliance.service.access.offline_access import now, offline_people, operator
 
+    person = Person(name, Role(role), departments)
     with explained_failures():
-        paths.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         require_name(name)
+        _require_departments(departments, paths)
+        paths.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         with offline_people(paths.state_dir) as people:
-            people.add_person(Person(name, Role(role), _departments(departments)), password, operator(), now)
-    click.echo(f"{name} can log in")
+            people.add_person(person, password, operator(), now)
+    click.echo(json.dumps(person_facts(person)) if as_json else f"{name} can log in")
 
 
 @user.command("list")
@@ -108,37 +119,51 @@ def list_people(paths: Paths, as_json: bool) -> None:
 @user.command()
 @with_paths
 @click.argument("name")
-def remove(paths: Paths, name: str) -> None:
+@json_option
+def remove(paths: Paths, name: str, as_json: bool) -> None:
     """Remove a person; a running service ends their logins within a second."""
     from appliance.service.access.offline_access import now, offline_people, operator
 
     with explained_failures(), offline_people(paths.state_dir) as people:
         people.remove_person(name, operator(), now())
-    click.echo(f"{name} cannot log in any more")
+    click.echo(json.dumps({"name": name}) if as_json else f"{name} cannot log in any more")
 
 
 @user.command()
 @with_paths
 @click.argument("name")
 @click.password_option("--password", help="The new password; asked for if not given.")
-def password(paths: Paths, name: str, password: str) -> None:
+@json_option
+def password(paths: Paths, name: str, password: str, as_json: bool) -> None:
     """Change a person's password; logins with the old one end."""
     from appliance.service.access.offline_access import now, offline_people, operator
 
     with explained_failures(), offline_people(paths.state_dir) as people:
         people.set_password(name, password, operator(), now)
-    click.echo(f"the password of {name} is changed")
+    click.echo(json.dumps({"name": name}) if as_json else f"the password of {name} is changed")
 
 
-def _departments(text: str) -> frozenset[str] | None:
-    return None if text == "*" else frozenset(one.strip() for one in text.split(",") if one.strip())
+def _require_departments(departments: frozenset[str] | None, paths: Paths) -> None:
+    """Fail for a department that is not configured: nobody would ever see anything with such a token."""
+    if departments is None:
+        return
+    from appliance.core.text import unknown_text
+    from appliance.service.machines import departments_of
+
+    known = departments_of(current_config(paths))
+    for one in sorted(departments - known):
+        fail(unknown_text("department", one, known))
 
 
 def _show(facts: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool) -> None:
     from tabulate import tabulate
 
-    rows = [[one[column] for column in columns] for one in facts]
-    click.echo(json.dumps(facts) if as_json else tabulate(rows, headers=columns))
+    from appliance.cli.wording import time_text
+
+    rows = [
+        [time_text(one[name]) if name.endswith("At") and one[name] else one[name] for name in columns] for one in facts
+    ]
+    click.echo(json.dumps(facts) if as_json else tabulate(rows, headers=columns, disable_numparse=True))
 
 
 VERBS = (token, user)

@@ -1,20 +1,23 @@
 """The shell verbs about blocks: block and unblock one or many, show imported lists, release and restore everything."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from appliance.cli import options
-from appliance.cli.options import Paths, connected_client, explained_failures, fail, json_option, with_paths
+from appliance.cli.options import Paths, connected_client, explained_failures, json_option, with_paths
+from appliance.cli.parameters import DepartmentId, Duration
+from appliance.cli.shell import fail, note
 
 AT_ONCE = 5000  # targets of one call, which is one transaction: as many as the service accepts
 
 file_option = click.option(
     "--file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A list instead of an address: plain, hosts file, CSV, JSON lines or nftables.",
+    help="A list instead of an address, in any of the usual forms.",
 )
 
 
@@ -23,10 +26,14 @@ file_option = click.option(
 @click.argument("address", required=False)
 @file_option
 @click.option(
-    "--duration", type=click.IntRange(min=0), default=0, show_default=True, help="Seconds; 0: until unblocked."
+    "--duration",
+    type=Duration(0),
+    default="0",
+    show_default=True,
+    help="How long, such as 90, 30m, 2h or 1d; 0: until unblocked.",
 )
 @click.option("--reason", default="blocked by hand", show_default=True)
-@click.option("--department", help="Only in this department; without it, in all.")
+@click.option("--department", type=DepartmentId(), help="Only in this department; without it, in all.")
 @json_option
 def block(
     paths: Paths,
@@ -50,7 +57,7 @@ def block(
 @with_paths
 @click.argument("address", required=False)
 @file_option
-@click.option("--department", help="The block of this department; without it, the one for all.")
+@click.option("--department", type=DepartmentId(), help="The block of this department; without it, the one for all.")
 @click.option("--origin", help="Only blocks of this origin, such as manual or list:NAME; without it, of every origin.")
 @json_option
 def unblock(
@@ -72,12 +79,13 @@ def lists(paths: Paths, as_json: bool) -> None:
 
     with connected_client(paths) as client:
         found = client.call("list:get")["lists"]
-        click.echo(json.dumps(found) if as_json else lists_text(found))
+    click.echo(json.dumps(found) if as_json else lists_text(found))
 
 
 @click.command()
 @with_paths
-def release(paths: Paths) -> None:
+@json_option
+def release(paths: Paths, as_json: bool) -> None:
     """Open everything: stop the service, and remove its rules from the kernel.
 
     Blocks and quotas stay in the state directory and are in force again after the next start. Without a running
@@ -86,32 +94,36 @@ def release(paths: Paths) -> None:
     from appliance.client import CallFailed
     from appliance.service.releasing import release_kernel, wait_for_end
 
+    removed: Sequence[str] = ()
     with explained_failures():
         try:
             with options.connection(paths) as client:
                 client.call("firewall:release")
         except CallFailed as failure:
-            click.echo(f"{failure}; removing the rules from here", err=True)
+            note(f"{options.explanation(failure, paths)}; removing the rules from here")
             removed, trouble = release_kernel()
             if trouble is not None:
                 fail(trouble)
-            click.echo(f"removed: {', '.join(removed) or 'nothing was there'}")
+            done = f"removed: {', '.join(removed) or 'nothing was there'}"
         else:
             server = options.server_section(paths)
             if not wait_for_end(server.host, server.port):
                 fail("the service does not stop; kill it, and run this again")
-            click.echo("the service has stopped")
-    click.echo("released: nothing is metered, held or blocked any more")
+            done = "the service has stopped"
+    text = f"{done}\nreleased: nothing is metered, held or blocked any more"
+    click.echo(json.dumps({"removed": list(removed)}) if as_json else text)
 
 
 @click.command()
 @with_paths
-def restore(paths: Paths) -> None:
+@json_option
+def restore(paths: Paths, as_json: bool) -> None:
     """Put the saved blocks in force, and exit: for a boot, before the network forwards."""
     from appliance.service.restoring import restore as put_in_force
 
     with explained_failures():
-        click.echo(put_in_force(paths.config, paths.state_dir))
+        found = put_in_force(paths.config, paths.state_dir)
+    click.echo(json.dumps({"result": found}) if as_json else found)
 
 
 def _calls(address: str | None, file: Path | None) -> list[dict[str, Any]]:
@@ -127,10 +139,12 @@ def _calls(address: str | None, file: Path | None) -> list[dict[str, Any]]:
     if len(content) > LARGEST_BYTES:
         fail(f"{file}: larger than {LARGEST_BYTES >> 20} MiB; split it")
     contents = parse_list(content)
+    if contents.trouble is not None:
+        fail(f"{file}: {contents.trouble}")
     for fault in contents.faults:
-        click.echo(f"{file}:{fault.line}: passed over: {fault.text}: {fault.why}", err=True)
+        note(f"{file}:{fault.line}: {fault.text}: {fault.why}")
     if contents.fault_count > len(contents.faults):
-        click.echo(f"{file}: {contents.fault_count - len(contents.faults)} more lines passed over", err=True)
+        note(f"{file}: {contents.fault_count - len(contents.faults)} more lines of this kind")
     if not contents.targets:
         fail(f"{file}: no entry can be blocked")
     targets = list(contents.targets)
@@ -147,7 +161,7 @@ def _send(paths: Paths, event: str, arguments: dict[str, Any], calls: list[dict[
             count += answer["count"] if "addresses" in targets else 1
             enforced = enforced and answer.get("block", answer).get("enforced", True)
             if len(calls) > 1:
-                click.echo(f"{min(number * AT_ONCE, total)} of {total}", err=True)
+                note(f"{min(number * AT_ONCE, total)} of {total}")
     return {"count": count} | ({} if enforced else {"enforced": False})
 
 

@@ -1,60 +1,92 @@
 """The shell verbs about the configuration: check a file, try one, and confirm the one on trial."""
 
+import json
 from pathlib import Path
 
 import click
 
 from appliance.cli import options
-from appliance.cli.options import Paths, connected_client, explained_failures, with_paths
+from appliance.cli.options import Paths, connected_client, explained_failures, json_option, with_paths
+from appliance.cli.shell import fail
+from appliance.core.duration import duration_text
 
 STARTED_WITHIN_S = 30.0  # a Pi needs ten to import everything
 
 
+@click.command()
+@with_paths
+@click.option("--force", is_flag=True, help="Replace a configuration that is there.")
+@json_option
+def init(paths: Paths, force: bool, as_json: bool) -> None:
+    """Write a first configuration for this computer, with comments.
+
+    It looks for a bridge, the default route and what else there is, chooses the position, and asks nothing. Read what
+    it has chosen, and change what you know better.
+    """
+    from appliance.service.machines import write_first_config
+
+    path = paths.config or options.DEFAULT_CONFIG
+    with explained_failures():
+        made = write_first_config(path, replace=force)
+    facts = {"file": str(path), "position": made.position, "interfaces": made.interfaces, "why": made.why}
+    text = f"{path}: written: {made.position} at {', '.join(made.interfaces)}, because {made.why}"
+    click.echo(json.dumps(facts) if as_json else text)
+
+
 @click.command("check-config")
 @with_paths
-def check_config(paths: Paths) -> None:
+@json_option
+def check_config(paths: Paths, as_json: bool) -> None:
     """Check the configuration, and list all its faults."""
     from appliance.config import load
+    from appliance.config.remarks import remarks
 
     if paths.config is None:
         raise click.UsageError(f"give --config FILE or set APPLIANCE_CONFIG; there is no {options.DEFAULT_CONFIG}")
     with explained_failures():
         config = load(paths.config)
-        names = ", ".join(f"{one.id} on {one.interface}" for one in config.departments)
-        click.echo(f"{paths.config}: good: {config.position}, {len(config.departments)} department(s): {names}")
+    departments = {one.id: one.interface for one in config.departments}
+    names = ", ".join(f"{one} on {interface}" for one, interface in departments.items())
+    noted = [*remarks(config)]
+    good = f"{paths.config}: good: {config.position}, {len(departments)} department(s): {names}"
+    text = "\n".join([good, *(f"note: {one}" for one in noted)])
+    facts = {"file": str(paths.config), "position": config.position, "departments": departments, "notes": noted}
+    click.echo(json.dumps(facts) if as_json else text)
 
 
 @click.command()
 @with_paths
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def apply(paths: Paths, file: Path) -> None:
+@json_option
+def apply(paths: Paths, file: Path, as_json: bool) -> None:
     """Try another configuration for two minutes; without `appliance confirm` the former comes back by itself.
 
     The service restarts with FILE. Only a confirmation copies it to the configuration file: by `appliance confirm`, a
     client's config:confirm or a short press of the button. A power cut before that undoes it.
     """
     from appliance.cli.tables import wait_for_trial
-    from appliance.config import load
+    from appliance.config import load_text
 
     with explained_failures():
-        load(file)  # so that its faults are reported with this file's name
+        text = load_text(file)  # so that its faults are reported with this file's name
     with connected_client(paths) as client:
-        client.call("config:apply", {"text": file.read_text()})
+        client.call("config:apply", {"text": text})
     remaining_s = wait_for_trial(lambda: options.connection(paths), STARTED_WITHIN_S)
     if remaining_s is None:
-        options.fail(
-            "the new configuration did not start, and the former is in force again; the service's log says why"
-        )
-    click.echo(f"on trial for {remaining_s} s: check that all is well, then run: appliance confirm")
+        fail("the new configuration did not start, and the former is in force again; the service's log says why")
+    text = f"on trial for {duration_text(remaining_s)}: check that all is well, then run: appliance confirm"
+    click.echo(json.dumps({"remaining": remaining_s}) if as_json else text)
 
 
 @click.command()
 @with_paths
-def confirm(paths: Paths) -> None:
+@json_option
+def confirm(paths: Paths, as_json: bool) -> None:
     """Keep the configuration that is on trial."""
     with connected_client(paths) as client:
         client.call("config:confirm")
-        click.echo("confirmed: this is the configuration from now on")
+    text = "confirmed: this is the configuration from now on"
+    click.echo(json.dumps({"confirmed": True}) if as_json else text)
 
 
-VERBS = (check_config, apply, confirm)
+VERBS = (init, check_config, apply, confirm)

@@ -3,9 +3,13 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from appliance.client import Client
+from appliance.cli.wording import in_shell_words, size_text, time_text
+from appliance.core.duration import duration_text
+
+if TYPE_CHECKING:
+    from appliance.client import Client
 
 Payload = dict[str, Any]
 
@@ -13,7 +17,7 @@ Payload = dict[str, Any]
 class Watch:
     """Prints events as lines, analytics included: it subscribes to each department that an event names."""
 
-    def __init__(self, client: Client, events: Sequence[str], as_json: bool) -> None:
+    def __init__(self, client: "Client", events: Sequence[str], as_json: bool) -> None:
         """`events`: the names to show; empty: all."""
         self._client = client
         self._events = frozenset(events)
@@ -35,23 +39,13 @@ class Watch:
                 yield json.dumps({"event": event, "data": payload}) if self._as_json else line_of(event, payload)
 
 
-def size_text(size_bytes: int) -> str:
-    """A size for a person, in binary units."""
-    amount = float(size_bytes)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"
-
-
 def line_of(event: str, payload: Payload) -> str:
     """An event as one line: time, name, department and content."""
     text_of: Callable[[Payload], str] = _SENTENCES.get(event, json.dumps)
     label = "SIMULATED " if payload.get("simulated") else ""
     return (
-        f"{payload['timestamp']} {label}{event:<18} {payload.get('departmentId', ''):<12} {text_of(payload)}".rstrip()
-    )
+        f"{time_text(payload['timestamp'])} {label}{event:<18} {payload.get('departmentId', ''):<12} {text_of(payload)}"
+    ).rstrip()
 
 
 def _usage(payload: Payload) -> str:
@@ -75,7 +69,7 @@ def _status(payload: Payload) -> str:
 
 def _blocked(payload: Payload) -> str:
     ip = payload["ip"]
-    lasting = f"for {ip['duration']} s" if ip["duration"] else "until lifted"
+    lasting = f"for {duration_text(ip['duration'])}" if ip["duration"] else "until lifted"
     note = "" if ip.get("enforced", True) else " (not enforced in this position)"
     return f"{ip['address']} {lasting}: {ip['reason']}{note}"
 
@@ -87,6 +81,12 @@ def _analytics(payload: Payload) -> str:
     return f"{metrics['activeUsers']} users, {size_text(bandwidth['current'])}/s {bandwidth['trend']}; {sites}"
 
 
+def maintenance_sentence(maintenance: Payload) -> str:
+    """A maintenance as a sentence: what it is, from when on, how long, and what people notice."""
+    start, lasting = time_text(maintenance["startTime"]), duration_text(maintenance["duration"])
+    return f"{maintenance['type']} maintenance from {start} for {lasting}: {maintenance['impact']}"
+
+
 def _health(payload: Payload) -> str:
     cpu = payload["status"]["cpu"]
     heat = "no sensor" if cpu["temperature"] is None else f"{cpu['temperature']:.0f} °C"
@@ -95,11 +95,17 @@ def _health(payload: Payload) -> str:
     return f"cpu {cpu['usage']:.0f} % ({heat}), {', '.join(shown)}"
 
 
+def _incident(payload: Payload) -> str:
+    incident = payload["incident"]
+    why = f" (not blocked: {incident['notBlocked']})" if "notBlocked" in incident else ""
+    return f"{payload['severity']} {incident['type']} by {incident['source']}: {incident['details']}{why}"
+
+
 _SENTENCES: dict[str, Callable[[Payload], str]] = {
     "usage:update": _usage,
     "quota:alert": _alert,
     "quota:host": lambda payload: f"{payload['host']} {_alert(payload)}",
-    "security:incident": "{severity} {incident[type]} by {incident[source]}: {incident[details]}".format_map,
+    "security:incident": _incident,
     "department:status": _status,
     "ip:blocked": _blocked,
     "ip:unblocked": "{ip[address]}: {ip[reason]}".format_map,
@@ -108,8 +114,7 @@ _SENTENCES: dict[str, Callable[[Payload], str]] = {
         "{anomaly[severity]} {anomaly[type]} ({anomaly[confidence]:.0%}): {anomaly[details]}".format_map
     ),
     "system:health": _health,
-    "system:maintenance": (
-        "{maintenance[type]} from {maintenance[startTime]}, {maintenance[duration]} s: {maintenance[impact]}".format_map
-    ),
-    "error": "{code}: {message}".format_map,
+    "system:maintenance": lambda payload: maintenance_sentence(payload["maintenance"]),
+    "error": lambda payload: in_shell_words(payload["message"]),
 }
+EVENT_NAMES = tuple(_SENTENCES)

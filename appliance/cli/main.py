@@ -7,43 +7,66 @@ and more on a Pi.
 import json
 import os
 import sys
-import warnings
+from contextlib import nullcontext, redirect_stdout
 
 import click
 
 from appliance.cli import access, blocking, config_file, options
+from appliance.cli.examples import add_examples
 from appliance.cli.options import Paths, connected_client, explained_failures, json_option, with_paths
+from appliance.cli.parameters import DepartmentId, Duration, EventName
+from appliance.cli.shell import EXIT_FAILED, Verbs, version_text
+
+LONGEST_MAINTENANCE_S = 86_400  # the service's bounds
+SHORTEST_MAINTENANCE_S = 60
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="appliance")
+def _show_version(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    if is_asked and not context.resilient_parsing:
+        click.echo(f"appliance, version {version_text()}")
+        context.exit()
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and the commit, and exit.",
+)
 def main() -> None:
     """Department-network appliance: meters, quotas, blocks and detection, live on dashboards.
 
-    Without --config, $APPLIANCE_CONFIG or else /etc/appliance/appliance.toml is read. Exit codes: 0 done, 1 failed,
-    2 wrong usage.
+    Without --config, $APPLIANCE_CONFIG or else /etc/appliance/appliance.toml is read. A duration is a number of
+    seconds, or has units: 90, 30m, 2h, 1d, 1h30m. Times are shown in the terminal's time zone, and in JSON in UTC.
+    With --json a failure is an object too, on the standard error. Exit codes: 0 done, 1 failed, 2 wrong usage.
     """
 
 
 @main.command()
 @with_paths
 @click.option("--simulate", is_flag=True, help="Run on a simulated machine; every output says so.")
-def run(paths: Paths, simulate: bool) -> None:
+@json_option
+def run(paths: Paths, simulate: bool, as_json: bool) -> None:
     """Run the service in the foreground."""
     os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # saves 7 MB and 0.2 s; must be set before eventlet is imported
-    # The appliance is built on eventlet; its authors' advice against new use helps no operator.
-    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
+    from appliance.service.access.announcement import print_announcement
     from appliance.service.starting import run as run_service
 
-    with explained_failures():
-        sys.exit(run_service(paths.config, paths.state_dir, simulate=simulate))
+    output = sys.stdout
+    show = (lambda facts: print(json.dumps(facts), file=output, flush=True)) if as_json else print_announcement
+    with explained_failures(), redirect_stdout(sys.stderr) if as_json else nullcontext():
+        exit_code = run_service(paths.config, paths.state_dir, simulate=simulate, show=show)
+    click.get_current_context().exit(exit_code)
 
 
 @main.command()
 @with_paths
-@click.argument("events", nargs=-1, metavar="[EVENT]...")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@click.argument("events", nargs=-1, metavar="[EVENT]...", type=EventName())
 @click.option("--count", type=click.IntRange(min=1), help="Exit after this many events.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def watch(paths: Paths, events: tuple[str, ...], as_json: bool, count: int | None) -> None:
     """Show events as they arrive: all, or only the named ones (usage:update, quota:alert, ...)."""
     from appliance.cli.event_lines import Watch
@@ -62,7 +85,7 @@ def status(paths: Paths, as_json: bool) -> None:
 
     with connected_client(paths) as client:
         found = status_of(client) | _fingerprint(paths)
-        click.echo(json.dumps(found) if as_json else status_text(found))
+    click.echo(json.dumps(found) if as_json else status_text(found))
 
 
 def _fingerprint(paths: Paths) -> dict[str, str]:
@@ -75,7 +98,7 @@ def _fingerprint(paths: Paths) -> dict[str, str]:
 
 @main.command()
 @with_paths
-@click.argument("department", required=False)
+@click.argument("department", required=False, type=DepartmentId())
 @click.option(
     "--history",
     "step",
@@ -91,25 +114,33 @@ def quota(paths: Paths, department: str | None, step: str | None, as_json: bool)
 
     with connected_client(paths) as client:
         found = history_of(client, department, step, datetime.now(UTC)) if step else books_of(client, department)
-        shown = history_text(found) if step else books_text(found)
-        click.echo(json.dumps(found) if as_json else shown)
+    shown = history_text if step else books_text
+    click.echo(json.dumps(found) if as_json else shown(found))
 
 
 @main.command()
 @with_paths
 @click.argument("action", type=click.Choice(["start", "stop", "status"]))
-@click.option("--duration", type=click.IntRange(60, 86400), default=3600, show_default=True, help="Seconds.")
+@click.option(
+    "--duration",
+    type=Duration(SHORTEST_MAINTENANCE_S, LONGEST_MAINTENANCE_S),
+    default="1h",
+    show_default=True,
+    help="How long, such as 90, 30m or 2h.",
+)
 @click.option(
     "--impact", default="System is in read-only mode", show_default=True, help="A sentence for dashboard users."
 )
-def maintenance(paths: Paths, action: str, duration: int, impact: str) -> None:
+@json_option
+def maintenance(paths: Paths, action: str, duration: int, impact: str, as_json: bool) -> None:
     """Start or stop the read-only mode, or show whether it is on."""
-    from appliance.cli.tables import maintenance_text
+    from appliance.cli.tables import maintenance_of, maintenance_text
 
     with connected_client(paths) as client:
         argument = {"duration": duration, "impact": impact} if action == "start" else None
-        changed = None if action == "status" else client.call(f"maintenance:{action}", argument)["maintenance"]
-        click.echo(maintenance_text(client, changed))
+        is_asked = action == "status"
+        found = maintenance_of(client) if is_asked else client.call(f"maintenance:{action}", argument)["maintenance"]
+    click.echo(json.dumps({"maintenance": found}) if as_json else maintenance_text(found))
 
 
 @main.command()
@@ -123,8 +154,10 @@ def doctor(paths: Paths, as_json: bool) -> None:
 
     findings = examine(paths.config, paths.state_dir)
     click.echo(json.dumps([asdict(one) for one in findings]) if as_json else report(findings))
-    sys.exit(options.EXIT_FAILED if any(one.verdict is Verdict.FATAL for one in findings) else 0)
+    is_fatal = any(one.verdict is Verdict.FATAL for one in findings)
+    click.get_current_context().exit(EXIT_FAILED if is_fatal else 0)
 
 
 for verb in (*access.VERBS, *blocking.VERBS, *config_file.VERBS):
     main.add_command(verb)
+add_examples(main)

@@ -1,24 +1,25 @@
 """Shared by the verbs: the paths of configuration and state, the connection to the service, and failures."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from appliance.cli.shell import Failed, fail
+
 if TYPE_CHECKING:
-    from appliance.client import Client
+    from appliance.client import CallFailed, Client
+    from appliance.config import Config
 
 DEFAULT_CONFIG = Path("/etc/appliance/appliance.toml")
-EXIT_FAILED = 1
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and a failure as JSON too.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def with_paths(verb: F) -> F:
 
     call.__name__, call.__doc__ = verb.__name__, verb.__doc__
     call.__click_params__ = getattr(verb, "__click_params__", [])  # type: ignore[attr-defined]
-    path = click.Path(path_type=Path)
+    path = click.Path(path_type=Path, readable=False)  # who may not read it is told more than that
     state = click.option(
         "--state-dir", type=path, envvar="APPLIANCE_STATE_DIR", help="The directory of secret, books and blocks."
     )
@@ -51,13 +52,21 @@ def _paths(config: Path | None, state_dir: Path | None) -> Paths:
     if state_dir is None and "STATE_DIRECTORY" in os.environ:  # systemd's; the first of a list
         state_dir = Path(os.environ["STATE_DIRECTORY"].split(":")[0])
     if state_dir is None:
-        state_dir = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "appliance"
-    return Paths(config, state_dir)
+        state_dir = _home_state() / "appliance"
+    return Paths(config, state_dir.absolute())  # the same for the service, whatever folder it changes to
+
+
+def _home_state() -> Path:
+    try:
+        return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    except RuntimeError:
+        fail("this user has no home folder; say where the state is with --state-dir")
 
 
 @contextmanager
 def explained_failures() -> Iterator[None]:
-    """Turn failures that a person can fix into one clear message and exit code 1."""
+    """Turn failures that a person can fix into one clear message in the shell's language, and exit code 1."""
+    from appliance.cli.wording import in_shell_words
     from appliance.config import ConfigError
     from appliance.core.refusal import Refused
     from appliance.server.access import AccessError
@@ -65,8 +74,10 @@ def explained_failures() -> Iterator[None]:
 
     try:
         yield
-    except (ConfigError, AccessError, CannotStart, Refused) as error:
-        fail(str(error))
+    except Refused as refusal:
+        raise Failed(in_shell_words(refusal.message), refusal.code) from None
+    except (ConfigError, AccessError, CannotStart) as error:
+        raise Failed(str(error)) from None
 
 
 @contextmanager
@@ -79,7 +90,17 @@ def connected_client(paths: Paths) -> Iterator["Client"]:
             with connection(paths) as client:
                 yield client
         except CallFailed as failure:
-            fail(str(failure))
+            fail(explanation(failure, paths), failure.code)
+
+
+def explanation(failure: "CallFailed", paths: Paths) -> str:
+    """Why a call failed, in the shell's language."""
+    from appliance.cli.wording import in_shell_words
+
+    text = in_shell_words(str(failure))
+    if failure.code == "E_UNAUTHORIZED":  # the service has another secret than the one that was read here
+        text += f"; its state is not in {paths.state_dir}: run this with sudo, as its user or with its --state-dir"
+    return text
 
 
 @contextmanager
@@ -103,15 +124,18 @@ def certificate(server: Any, paths: Paths) -> Path | None:
 
 def server_section(paths: Paths) -> Any:
     """The `[server]` section of the running service: of the configuration on trial, else of the file."""
-    from appliance.config import ServerSection, load
+    from appliance.config import ServerSection
+
+    config = current_config(paths)
+    return config.server if config else ServerSection()
+
+
+def current_config(paths: Paths) -> "Config | None":
+    """The configuration on trial, else that of the file; `None` where there is no file. Raises `ConfigError`."""
+    from appliance.config import ConfigError, load
 
     draft = paths.state_dir / "trial.toml"
     if draft.exists():
-        return load(draft).server
-    return load(paths.config).server if paths.config else ServerSection()
-
-
-def fail(message: str) -> None:
-    """Print one line, and exit with code 1."""
-    click.echo(f"appliance: {message}", err=True)
-    sys.exit(EXIT_FAILED)
+        with suppress(ConfigError):  # no service runs with a draft that has faults
+            return load(draft)
+    return load(paths.config) if paths.config else None

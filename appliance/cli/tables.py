@@ -8,8 +8,10 @@ from typing import Any
 
 from tabulate import tabulate
 
-from appliance.cli.event_lines import Payload, line_of, size_text
+from appliance.cli.event_lines import Payload, line_of, maintenance_sentence
+from appliance.cli.wording import in_shell_words, size_text, time_text
 from appliance.client import SETTLE_S, CallFailed, Client
+from appliance.core.duration import duration_text
 
 RETRY_S = 0.5  # between two attempts to reach a service that restarts
 
@@ -35,12 +37,12 @@ def status_text(found: dict[str, Any]) -> str:
     parts += [line_of("system:health", one) for one in health]
     parts += [line_of("system:maintenance", one) for one in found.get("system:maintenance", [])]
     parts.append(tabulate(rows, headers=["department", "active", "users", "health", "today", "line", "reasons"]))
-    parts += [f"trouble: {one}" for payload in health for one in payload["status"].get("troubles", [])]
+    parts += [f"trouble: {in_shell_words(one)}" for payload in health for one in payload["status"].get("troubles", [])]
     blocks = [
-        [one["address"], one.get("departmentId") or "all", one["duration"] or "until lifted", one["reason"]]
+        [one["address"], one.get("departmentId") or "all", _left_text(one["duration"]), one["reason"]]
         for one in found["blocks"]
     ]
-    parts.append(tabulate(blocks, headers=["blocked", "department", "seconds left", "reason"]))
+    parts.append(tabulate(blocks, headers=["blocked", "department", "left", "reason"]))
     more = found["blocksTotal"] - len(blocks)
     parts += [f"and {more} more blocks"] if more else []
     return "\n\n".join(parts)
@@ -54,7 +56,7 @@ def lists_text(found: list[Payload]) -> str:
             one["departmentId"] or "all",
             "not read yet" if one["entries"] is None else one["entries"],
             one["pending"],
-            one["readAt"] or "never",
+            time_text(one["readAt"]) if one["readAt"] else "never",
             one["source"],
         ]
         for one in found
@@ -63,9 +65,9 @@ def lists_text(found: list[Payload]) -> str:
     for one in found:
         name = one["name"]
         parts += [f"{name}: not up to date: {one['trouble']}"] if one["trouble"] else []
-        parts += [f"{name}:{fault['line']}: passed over: {fault['text']}: {fault['why']}" for fault in one["faults"]]
+        parts += [f"{name}:{fault['line']}: {fault['text']}: {fault['why']}" for fault in one["faults"]]
         more = one["faultCount"] - len(one["faults"])
-        parts += [f"{name}: {more} more lines passed over"] if more else []
+        parts += [f"{name}: {more} more lines of which something is not used"] if more else []
         parts += [f"{name}: {left['address']} is not blocked: {left['why']}" for left in one["objections"]]
         more = one["objectionCount"] - len(one["objections"])
         parts += [f"{name}: {more} more are not blocked"] if more else []
@@ -96,7 +98,7 @@ def _department_row(status: Payload, usage: Payload) -> list[object]:
         f"{condition['healthScore']:.2f}",
         size_text(usage.get("bytesTransferred", 0)),
         f"{usage.get('bandwidthUtilization', 0):.1%}",
-        "; ".join(condition.get("reasons", [])),
+        in_shell_words("; ".join(condition.get("reasons", []))),
     ]
 
 
@@ -130,7 +132,7 @@ def _books_row(name: str, quota: dict[str, Any]) -> list[str]:
         size_text(quota["used"]),
         size_text(quota["limit"]) if quota["limit"] is not None else "none",
         f"{quota['percentage']:.1f} %" if quota["percentage"] is not None else "",
-        quota["resetsAt"],
+        time_text(quota["resetsAt"]),
     ]
 
 
@@ -169,11 +171,18 @@ def history_text(found: list[Payload]) -> str:
     return tabulate(rows, headers=["department", "from", "up", "down", "both"])
 
 
-def maintenance_text(client: Client, changed: Payload | None) -> str:
-    """The maintenance that a call has just changed, else the one in the snapshot."""
-    if changed is None:
-        snapshot = [one for event, one in client.events(gap_s=SETTLE_S) if event == "system:maintenance"]
-        changed = snapshot[-1]["maintenance"] if snapshot else None
-    if changed is None or changed["type"] == "completed":
+def maintenance_of(client: Client) -> Payload | None:
+    """The maintenance in the snapshot; `None`: there is none."""
+    snapshot = [one for event, one in client.events(gap_s=SETTLE_S) if event == "system:maintenance"]
+    return snapshot[-1]["maintenance"] if snapshot else None
+
+
+def maintenance_text(found: Payload | None) -> str:
+    """The maintenance as a sentence for a person."""
+    if found is None or found["type"] == "completed":
         return "no maintenance"
-    return f"{changed['type']} maintenance from {changed['startTime']} for {changed['duration']} s: {changed['impact']}"
+    return maintenance_sentence(found)
+
+
+def _left_text(duration_s: int) -> str:
+    return duration_text(duration_s) if duration_s else "until lifted"

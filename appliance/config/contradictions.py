@@ -19,6 +19,7 @@ def contradictions(config: Config) -> Iterator[str]:
     if config.limits.connections_per_address > config.limits.connections:
         yield "limits: connections_per_address is more than connections, so that one address could have them all"
     yield from _in_server(config.server)
+    yield from _in_proxies(config)
     yield from _in_issuers(config.issuers)
     pins = [config.panel.button, config.panel.led_status, config.panel.led_alert, config.panel.led_activity]
     if len(set(pins)) < len(pins):
@@ -85,6 +86,20 @@ def _in_server(server: ServerSection) -> Iterator[str]:
             "server: hsts_max_age needs a certificate that browsers trust by themselves; with the appliance's own they "
             "would refuse to open the page"
         )
+
+
+def _in_proxies(config: Config) -> Iterator[str]:
+    """Trusted ranges hold proxies and nobody else: whoever is in one may pretend to come from any address."""
+    for proxy in config.server.trusted_proxies:
+        if proxy.network.prefixlen == 0:
+            yield f"server: trusted_proxies has {proxy.network}, which is everybody; give the proxy's own address"
+        subnets = [(one.id, subnet.network) for one in config.departments for subnet in one.subnets]
+        for department, subnet in subnets:
+            if proxy.network.num_addresses > 1 and overlap(proxy.network, subnet):
+                yield (
+                    f'server: trusted_proxies has {proxy.network}, in which "{department}" has hosts that could then '
+                    "pretend to be anyone; give the proxy's own address"
+                )
 
 
 def _in_issuers(issuers: Sequence[IssuerSection]) -> Iterator[str]:

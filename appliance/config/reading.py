@@ -5,6 +5,7 @@ file over SSH should not meet its errors one by one. `msgspec` checks each value
 the first fault does not hide the others.
 """
 
+import codecs
 import difflib
 import tomllib
 from pathlib import Path
@@ -16,11 +17,12 @@ from msgspec import Meta
 
 from appliance.config.contradictions import contradictions
 from appliance.config.sections import Config, Section, SectionT
-from appliance.config.values import BitRate, Bytes, Subnet, from_text
+from appliance.config.values import BitRate, Bytes, Station, Subnet, from_text, without_units
 from appliance.core.access.person import Role
 from appliance.core.detection.incident import Severity
 from appliance.core.machine import Position
 from appliance.core.metering.quota import Action
+from appliance.core.text import AS_ITS_USER
 
 LARGEST_FILE_BYTES = 1 << 20  # 64 departments with all their keys are 20 kB
 LONGEST_SHOWN = 60  # of a wrong value, in an error: enough to recognise it
@@ -32,21 +34,37 @@ class ConfigError(Exception):
 
 def load(path: Path) -> Config:
     """The configuration in this file. Raises `ConfigError` with a line for each fault."""
+    return parse(_content(path), str(path))
+
+
+def load_text(path: Path) -> str:
+    """The text of this file, whatever its encoding. Raises `ConfigError` with a line for each fault in it."""
+    content = _content(path)
+    parse(content, str(path))
+    return _text(content)
+
+
+def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        advice = f"; {AS_ITS_USER}" if isinstance(error, PermissionError) else ""
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}{advice}") from None
     if len(content) > LARGEST_FILE_BYTES:
         raise ConfigError(f"{path}: larger than {LARGEST_FILE_BYTES} bytes, which no configuration is")
-    return parse(content, str(path))
+    return content
 
 
 def parse(content: bytes, file_name: str) -> Config:
     """The configuration in this text. Raises `ConfigError` with a line for each fault, each beginning with the file."""
     try:
-        tables = tomllib.loads(content.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        tables = tomllib.loads(_text(content))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        found = f"line {line} has characters that are neither UTF-8 nor UTF-16"
+        raise ConfigError(f"{file_name}: not a TOML file: {found}; save it as UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{file_name}: not a TOML file: {error}") from None
     problems: list[str] = []
     config = _section(Config, tables, "", problems)
@@ -57,11 +75,32 @@ def parse(content: bytes, file_name: str) -> Config:
     return config
 
 
+def _text(content: bytes) -> str:
+    """The text of a file as editors save it: with or without a byte order mark, in UTF-8 or UTF-16, of any line ends.
+
+    TOML is UTF-8, whose first character is ASCII here: a zero byte beside it means UTF-16. Raises `UnicodeDecodeError`.
+    """
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    if encoding == "utf-8" and b"\0" in content[:2]:
+        encoding = "utf-16-be" if content[:1] == b"\0" else "utf-16-le"
+    return content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+
+
+# Byte order marks; that of UTF-32 begins as that of UTF-16 does.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
 # The allowed values, for types without a description.
 _ALLOWED: dict[Any, str] = {
     Bytes: 'a size with its unit, such as "5 GiB" or "5 GB"',
     BitRate: 'a rate with its unit, such as "1 Gbit" or "100 Mbit"',
     Subnet: 'an address or a prefix without host bits, such as "192.168.1.0/24"',
+    Station: 'a MAC or an IP address, such as "02:00:5e:10:00:01" or "192.168.1.2"',
     ZoneInfo: 'a time zone\'s name, such as "Europe/Berlin"',
     **{words: "one of " + ", ".join(f'"{word}"' for word in words) for words in (Position, Action, Severity, Role)},
     bool: "true or false",
@@ -95,7 +134,7 @@ def _value(kind: Any, found: object, key: str, problems: list[str]) -> Any:
         entry_kind = get_args(kind)[0]
         return tuple(_value(entry_kind, entry, f"{key}[{i}]", problems) for i, entry in enumerate(found, 1))
     try:
-        return msgspec.convert(found, kind, dec_hook=from_text)
+        return msgspec.convert(without_units(kind, found), kind, dec_hook=from_text)
     except msgspec.ValidationError:
         problems.append(f"{key}: found {_short(found)}; allowed: {_allowed(kind)}")
         return None

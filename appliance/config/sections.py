@@ -1,5 +1,6 @@
 """The sections of the configuration: a class for each table of the file, with its defaults and their reasons."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -11,6 +12,7 @@ from msgspec import Meta, Struct
 import appliance.config.values as kinds
 from appliance.core.access.person import Role
 from appliance.core.blocking.lists.parser import BlockList
+from appliance.core.blocking.protection import Protected
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.response import Response
 from appliance.core.machine import Position
@@ -27,10 +29,17 @@ SectionT = TypeVar("SectionT", bound=Section)
 
 
 class ApplianceSection(Section, frozen=True, kw_only=True):
-    """The appliance's position in the network, and the time zone whose midnight begins a quota day."""
+    """The appliance's position in the network, and the time zone whose midnight begins a quota day.
+
+    `unclaimed`: what happens to traffic at a shared interface that is no department's. `encapsulated`: what happens to
+    frames whose addresses no rule can read. Both pass by default, counted and shown: a new appliance must not cut off
+    what worked before it.
+    """
 
     position: Position
     timezone: ZoneInfo = ZoneInfo("UTC")
+    unclaimed: kinds.Passage = "pass"
+    encapsulated: kinds.Passage = "pass"
 
 
 class ServerSection(Section, frozen=True, kw_only=True):
@@ -38,16 +47,26 @@ class ServerSection(Section, frozen=True, kw_only=True):
 
     `tls`: speak HTTPS, with the operator's `certificate` and `key`, or without these with the appliance's own.
     `hsts_max_age`: seconds during which browsers shall use nothing but HTTPS for this name; 0: no such header.
+    `origins`: of the web pages that may use the appliance beside its own; `None`: any may connect with a token.
+    `trusted_proxies`: reverse proxies that are believed when they say which client a request came from.
     """
 
     host: kinds.Text = "0.0.0.0"  # noqa: S104  dashboards are on the LAN, which the appliance serves
     port: Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")] = 5001
+    origins: tuple[kinds.Origin, ...] | None = None  # the contract's own sample is a page served elsewhere
     tls: bool = False  # the contract's own sample connects with http
     certificate: kinds.Text | None = None
     key: kinds.Text | None = None
     hsts_max_age: Annotated[
-        int, Meta(ge=0, le=63_072_000, description="a whole number of seconds up to two years, or 0 for off")
+        int,
+        Meta(
+            ge=0,
+            le=63_072_000,
+            description='a whole number of seconds up to two years, a text such as "365d", or 0 for off',
+            extra=kinds.DURATION,
+        ),
     ] = 0
+    trusted_proxies: tuple[kinds.Subnet, ...] = ()  # none: who is believed by mistake may pretend to be anyone
 
 
 class IssuerSection(Section, frozen=True, kw_only=True):
@@ -102,7 +121,10 @@ class QuotaSection(Section, frozen=True, kw_only=True):
 
 
 class DepartmentSection(Section, frozen=True, kw_only=True):
-    """A department. `exempt`: hosts and destinations that are neither counted nor blocked nor throttled by a quota."""
+    """A department. `exempt`: destinations with which traffic is neither counted nor blocked nor throttled by a quota.
+
+    `routers`: between the department's hosts and the interface, beside those that the routing table shows.
+    """
 
     id: kinds.DepartmentId
     interface: kinds.InterfaceName
@@ -110,6 +132,7 @@ class DepartmentSection(Section, frozen=True, kw_only=True):
     subnets: tuple[kinds.Subnet, ...] = ()
     line_rate: kinds.BitRate | None = None
     exempt: tuple[kinds.Subnet, ...] = ()
+    routers: tuple[kinds.Station, ...] = ()
     quota: QuotaSection = QuotaSection()
 
 
@@ -134,7 +157,8 @@ class BlockListSection(Section, frozen=True, kw_only=True):
     """A block list that is maintained elsewhere. `department`: `None` for all.
 
     `refresh`: seconds between two reads; one costs nothing when the list is unchanged. `duration`: seconds that an
-    entry stays blocked after the last read that had it; 0: until a read does not have it.
+    entry stays blocked after the last read that had it; 0: until a read does not have it. `confirm_reads`: the reads in
+    a row for which a list that lost much, or mostly means nothing, keeps its former entries.
     """
 
     name: kinds.ListName
@@ -142,6 +166,9 @@ class BlockListSection(Section, frozen=True, kw_only=True):
     refresh: kinds.RefreshSeconds = 3600.0  # public lists change a few times a day
     department: kinds.DepartmentId | None = None
     duration: kinds.HoldSeconds = 0
+    # A day at the default refresh: people see the trouble in their working hours, and a server that was broken over
+    # night is mended.
+    confirm_reads: Annotated[int, Meta(ge=0, le=10_000, description="a whole number of reads up to 10000, or 0")] = 24
 
 
 class HistorySection(Section, frozen=True, kw_only=True):
@@ -194,7 +221,15 @@ class PanelSection(Section, frozen=True, kw_only=True):
     led_status: kinds.Pin = 22
     led_alert: kinds.Pin = 23
     led_activity: kinds.Pin = 24
-    hold: Annotated[float, Meta(ge=0.5, le=30, description="a number of seconds from 0.5 to 30")] = 3.0
+    hold: Annotated[
+        float,
+        Meta(
+            ge=0.5,
+            le=30,
+            description='a number of seconds from 0.5 to 30, or a text such as "3s"',
+            extra=kinds.DURATION,
+        ),
+    ] = 3.0
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -231,6 +266,14 @@ class Config(Section, frozen=True, kw_only=True):
             host_days={step: kept[f"host_{step.name.lower()}"] for step in HOST_STEPS},
         )
 
+    def as_protected(self) -> tuple[Protected, ...]:
+        """What is never blocked, as the core's values: a blocked reverse proxy would cut all dashboards off."""
+        proxies = [one.network for one in self.server.trusted_proxies if one.network.num_addresses == 1]
+        return (
+            *(Protected(one.network, "the configuration protects it") for one in self.protection.addresses),
+            *(Protected(network, "dashboards come through it: it is a trusted proxy") for network in proxies),
+        )
+
     def as_response(self) -> Response | None:
         """The automatic response to incidents, as the core's value; `None`: there is none."""
         severity = self.detection.block_from
@@ -239,15 +282,19 @@ class Config(Section, frozen=True, kw_only=True):
     def as_block_lists(self) -> tuple[BlockList, ...]:
         """The block lists, as the core's values."""
         return tuple(
-            BlockList(one.name, one.source, one.refresh, one.department, one.duration) for one in self.block_lists
+            BlockList(one.name, one.source, one.refresh, one.department, one.duration, one.confirm_reads)
+            for one in self.block_lists
         )
 
     def as_departments(self) -> tuple[Department, ...]:
         """The departments, as the core's values."""
-        return tuple(_department(section) for section in self.departments)
+        interfaces = Counter(section.interface for section in self.departments)
+        return tuple(
+            _department(section, shares_interface=interfaces[section.interface] > 1) for section in self.departments
+        )
 
 
-def _department(section: DepartmentSection) -> Department:
+def _department(section: DepartmentSection, *, shares_interface: bool) -> Department:
     quota = section.quota
     limits = Limits(
         bytes_by_kind=_limits(quota),
@@ -265,6 +312,8 @@ def _department(section: DepartmentSection) -> Department:
         line_rate_bps=section.line_rate,
         exempt=tuple(subnet.network for subnet in section.exempt),
         host_limits=replace(limits, bytes_by_kind=_limits(quota.hosts)),
+        routers=tuple(router.name for router in section.routers),
+        shares_interface=shares_interface,
     )
 
 

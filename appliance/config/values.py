@@ -2,13 +2,15 @@
 
 import re
 from decimal import Decimal
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta
 
 from appliance.core.access.person import Role
+from appliance.core.duration import seconds_of
+from appliance.core.metering.meter import is_mac
 
 LARGEST_QUANTITY = 2**63 - 1  # that SQLite stores
 
@@ -36,11 +38,29 @@ class Subnet:
         self.network = network
 
 
-Seconds = Annotated[float, Meta(ge=0.1, le=3600, description="a number of seconds from 0.1 to 3600")]
+DURATION = {"unit": "s"}  # marks a number of seconds that may also be written as "30m"
+
+Seconds = Annotated[
+    float,
+    Meta(ge=0.1, le=3600, description='a number of seconds from 0.1 to 3600, or a text such as "5m"', extra=DURATION),
+]
 Pin = Annotated[int, Meta(ge=0, le=27, description="a BCM pin number from 0 to 27")]
 Threshold = Annotated[int, Meta(ge=1, le=100, description="a whole number of percent from 1 to 100")]
 Days = Annotated[int, Meta(ge=1, le=3660, description="a whole number of days from 1 to 3660")]
 Count = Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1000000")]
+
+
+class Station:
+    """A station at a department's interface: its MAC address or its IP address, in their usual forms."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, text: str) -> None:
+        """Raises `ValueError`."""
+        mac = text.lower().replace("-", ":")
+        self.name = mac if is_mac(mac) else str(ip_address(text))
+
+
 Text = Annotated[str, Meta(min_length=1, max_length=200, description="a text of 1 to 200 characters")]
 InterfaceName = Annotated[
     str, Meta(pattern=r"^[^\s/:]{1,15}$", description="a network interface's name, at most 15 characters (IFNAMSIZ)")
@@ -53,6 +73,8 @@ DepartmentId = Annotated[
     ),
 ]
 
+# What happens to packets that no rule can tell apart.
+Passage = Annotated[Literal["pass", "block"], Meta(description='"pass" or "block"')]
 IssuerAlgorithm = Annotated[Literal["RS256", "EdDSA"], Meta(description='one of "RS256", "EdDSA"')]
 RoleWords = Annotated[
     dict[str, Role],
@@ -63,6 +85,14 @@ DepartmentWords = Annotated[
     Meta(min_length=1, max_length=256, description='a table of the issuer\'s words, such as { Radiology = "dept123" }'),
 ]
 
+Origin = Annotated[
+    str,
+    Meta(
+        max_length=300,
+        pattern=r"^[A-Za-z][A-Za-z0-9+.-]{0,31}://([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$",
+        description='a page\'s origin as browsers name it, without a path, such as "https://dash.example:8443"',
+    ),
+]
 
 ListName = Annotated[
     str,
@@ -73,16 +103,39 @@ ListSource = Annotated[
     Meta(
         # No user and password: the URL appears in answers and in the log.
         pattern=r"^(/[^\x00-\x1f\x7f]{1,1000}"
-        r"|http://([A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?(/[!-~]{0,1000})?)$",
-        description='a file\'s absolute path, or a URL such as "http://192.168.1.2/list.txt"',
+        r"|https?://([A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?(/[!-~]{0,1000})?)$",
+        description='a file\'s absolute path, or a URL such as "https://192.168.1.2/list.txt"',
     ),
 ]
 RefreshSeconds = Annotated[
-    float, Meta(ge=1, le=604_800, description="a number of seconds from 1 to 604800 (a week) between two reads")
+    float,
+    Meta(
+        ge=1,
+        le=604_800,
+        description='a number of seconds from 1 to 604800 (a week) between two reads, or a text such as "1h"',
+        extra=DURATION,
+    ),
 ]
 HoldSeconds = Annotated[
-    int, Meta(ge=0, le=31_536_000, description="a whole number of seconds up to 31536000 (a year), or 0")
+    int,
+    Meta(
+        ge=0,
+        le=31_536_000,
+        description='a whole number of seconds up to 31536000 (a year), a text such as "30m", or 0',
+        extra=DURATION,
+    ),
 ]
+
+
+def without_units(kind: object, found: object) -> object:
+    """The seconds of a duration that is written as a text, where this kind is one; else what was found."""
+    is_duration = any(isinstance(meta, Meta) and meta.extra == DURATION for meta in getattr(kind, "__metadata__", ()))
+    if not is_duration or not isinstance(found, str):
+        return found
+    try:
+        return seconds_of(found)
+    except ValueError:
+        return found  # which is no number, and is told so
 
 
 def from_text(kind: type, text: object) -> object:
@@ -91,6 +144,8 @@ def from_text(kind: type, text: object) -> object:
         raise TypeError("not a text")
     if kind is Subnet:
         return Subnet(ip_network(text))
+    if kind is Station:
+        return Station(text)
     if kind is ZoneInfo:
         return _zone(text)
     return kind(_quantity(text, "B" if kind is Bytes else "bit"))

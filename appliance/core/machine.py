@@ -4,6 +4,7 @@ Counters are absolute, as the kernel keeps them; `core.metering.usage` makes dif
 interface that is gone is missing from the mapping, a sensor that is not there reads `None`.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
@@ -32,11 +33,19 @@ class Counters:
     tx_packets: int = 0
 
 
+class Vlan(NamedTuple):
+    """The VLAN of a subinterface. `trunk`: the interface that carries its frames, with this tag."""
+
+    trunk: str
+    tag: int
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """One network interface. `up`: administratively up and with a carrier. `speed_bps`: negotiated, or `None`.
 
-    `boot`: identifies the run of the kernel that counted; with every boot counters start at zero.
+    `boot`: identifies the run of the kernel that counted; with every boot counters start at zero. `vlan`: of a VLAN's
+    subinterface.
     """
 
     name: str
@@ -48,6 +57,7 @@ class Link:
     speed_bps: int | None = None
     master: str | None = None
     addresses: tuple[IPv4Interface | IPv6Interface, ...] = ()
+    vlan: Vlan | None = None
 
     @property
     def identity(self) -> str:
@@ -55,9 +65,15 @@ class Link:
         return f"{self.boot}/{self.index}/{self.mac}"
 
 
-def carries(interface: str, other: str) -> bool:
-    """Whether the other is a VLAN's subinterface of this one (`eth1.20`), whose frames pass here too, tagged."""
-    return other.startswith(f"{interface}.")
+def vlan_of(interface: str, links: Mapping[str, Link]) -> Vlan | None:
+    """The VLAN of an interface; the kernel says so, not its name. `None`: it has none, or does not exist."""
+    link = links.get(interface)
+    return link.vlan if link else None
+
+
+def tags_on(trunk: str, vlans: Iterable[Vlan | None]) -> frozenset[int]:
+    """The tags of those VLANs whose frames this interface carries too."""
+    return frozenset(one.tag for one in vlans if one is not None and one.trunk == trunk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,13 @@ class Sighting:
     mac: str
     age_s: float
     address: Address | None = None
+
+
+class NextHop(NamedTuple):
+    """The router that a route leads to, and the interface that it is at."""
+
+    interface: str
+    address: Address
 
 
 class Connection(NamedTuple):

@@ -26,3 +26,11 @@ class Refused(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class MustWait(Refused):
+    """A request came too soon or found no place. `wait_s`: seconds until the next may be made."""
+
+    def __init__(self, message: str, wait_s: float) -> None:
+        super().__init__(Code.RATE_LIMITED, message)
+        self.wait_s = wait_s

@@ -1,11 +1,13 @@
 """The server: answers clients' calls and requests for pages, and ends sessions in time."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import eventlet
 
-from appliance.config import LimitsSection
+from appliance.config import LimitsSection, ServerSection
+from appliance.core.access.forwarded import is_trusted
 from appliance.core.access.login_backoff import BackoffRules, LoginBackoff
 from appliance.core.access.rate_limit import Rate, RateLimit
 from appliance.core.moment import Moment
@@ -16,8 +18,11 @@ from appliance.server.calls.call_table import CALLS, carry_out
 from appliance.server.calls.context import Context
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.delivery.packets import LONGEST_MESSAGE_BYTES
+from appliance.server.delivery.repetition import Repetitions, split_key
 from appliance.server.engine_sessions import EngineSessions
+from appliance.server.http.forwarding import BehindProxies
 from appliance.server.http.listener import Listener
+from appliance.server.http.origins import AllowedOrigins
 from appliance.server.http.request_filter import RequestFilter
 from appliance.server.http.site import HttpSite, Page
 from appliance.server.http.tls import Tls
@@ -28,6 +33,7 @@ from appliance.server.sessions import ClientSessions
 
 # An address may be that of many dashboards behind one NAT: this many times what one client may call.
 CALLS_OF_ADDRESS, CALLS_OF_ADDRESS_AT_ONCE = 5, 2.5
+DEFAULT_SERVER = ServerSection()
 MOST_CALLERS = 10_000  # clients or addresses at once, 100 bytes each
 
 
@@ -35,9 +41,15 @@ class Server:
     """Answers clients, and disconnects them in time."""
 
     def __init__(
-        self, *, fanout: Fanout, services: Services, limits: LimitsSection, tls: Tls | None, hsts_max_age: int = 0
+        self,
+        *,
+        fanout: Fanout,
+        services: Services,
+        limits: LimitsSection,
+        tls: Tls | None,
+        section: ServerSection = DEFAULT_SERVER,
     ) -> None:
-        """`tls`: `None` where HTTP is spoken; `hsts_max_age`: seconds of `Strict-Transport-Security`, 0 for none."""
+        """`tls`: `None` where HTTP is spoken."""
         self._fanout = fanout
         self._services = services
         calls_per_s, at_once = limits.calls_per_second, limits.calls_at_once
@@ -46,11 +58,12 @@ class Server:
         self._calls_of_address = RateLimit(of_address, MOST_CALLERS)
         backoff = LoginBackoff(BackoffRules())
         admission = TokenAdmission(services.authenticator, backoff)
+        self._repetitions = Repetitions()
         self._engine = EngineSessions(fanout.sio, limits, services.clock)
         self._sessions = ClientSessions(fanout, services, admission, self._engine)
         fanout.sio.on("*", self._call)
         pages: dict[str, Page] = {}
-        self._listener = _listener(self._engine, pages, limits, tls, hsts_max_age)
+        self._listener = _listener(self._engine, pages, limits, tls, section)
         pages |= page_table(PageSources(services, fanout, admission, backoff, self._sessions, self._listener))
 
     def serve(self, listener: Any) -> None:
@@ -88,20 +101,30 @@ class Server:
         if wait_s:
             raise Refused(Code.RATE_LIMITED, f"too many calls; wait {max(0.1, wait_s):.1f} s before the next")
         self._services.authenticator.require_valid(session.grant, now)
-        return carry_out(event, arguments, context)
+        arguments, key = split_key(arguments)
+        work = partial(carry_out, event, arguments, context)
+        if event not in CALLS or not CALLS[event].once:
+            self._repetitions.forget_latest(session.sid)
+            return work()
+        sender = session.grant.subject, session.sid
+        return self._repetitions.once((event, arguments, key), sender, session.receipt, now.monotonic_s, work)
 
 
 def _listener(
-    engine: EngineSessions, pages: dict[str, Page], limits: LimitsSection, tls: Tls | None, hsts_max_age: int
+    engine: EngineSessions, pages: dict[str, Page], limits: LimitsSection, tls: Tls | None, section: ServerSection
 ) -> Listener:
     # A dropped session may last for a while longer: an address may open as many as it may have in the time for a login.
     most = limits.connections_per_address
     request_filter = RequestFilter(LONGEST_MESSAGE_BYTES, Rate(most / limits.login_deadline, most))
+    origins = AllowedOrigins(section.origins)
+    proxies = tuple(one.network for one in section.trusted_proxies)
+    site = HttpSite(engine.serve, request_filter, pages, origins=origins, hsts_max_age=section.hsts_max_age)
     return Listener(
-        HttpSite(engine.serve, request_filter, pages, hsts_max_age),
+        BehindProxies(site, proxies),
         connections=limits.connections,
         connections_per_network=limits.connections_per_address,
         request_s=limits.request_deadline,
         is_client=engine.is_logged_in,
+        is_proxy=lambda address: is_trusted(address, proxies),
         secure=tls.secure if tls else None,
     )

@@ -42,7 +42,7 @@ class EngineSessions:
         except (ValueError, LookupError, OSError) as fault:
             # A frame that is no Engine.IO packet, or a session that ended meanwhile: the library lets these escape.
             log.warning("%s sent no Engine.IO: %s", environ["REMOTE_ADDR"], clipped(repr(fault)))
-            self._drop(_session_of(environ))
+            self.drop(_session_of(environ))
             environ["appliance.hang_up"]()
             if "HTTP_UPGRADE" in environ:
                 wsgi.WSGI_LOCAL.already_handled = True  # eventlet's own sign that a WebSocket was served
@@ -71,12 +71,24 @@ class EngineSessions:
         self._pending_since_s = dict(sorted(since_s.items(), key=itemgetter(1)))
         for eio_sid, began_s in since_s.items():
             if now.monotonic_s - began_s >= self._deadline_s:
-                self._drop(eio_sid)
+                self.drop(eio_sid)
+
+    def drop(self, eio_sid: str, *, silently: bool = False) -> None:
+        """Close the connection of this session, after what waits for it.
+
+        `silently`: without Engine.IO's word that it is closed, so that the client takes it for a lost connection.
+        """
+        self._pending_since_s.pop(eio_sid, None)
+        socket = self._sio.eio.sockets.get(eio_sid)
+        if socket is not None:
+            socket.close(
+                wait=False, abort=silently
+            )  # `Server.disconnect` would wait for a client to fetch its queue, perhaps for ever
 
     def close(self) -> None:
         """Drop every session."""
         for eio_sid in list(self._sio.eio.sockets):
-            self._drop(eio_sid)
+            self.drop(eio_sid)
         self._sio.shutdown()
 
     def _open(self, eio_sid: str, environ: Environ) -> None:
@@ -84,7 +96,7 @@ class EngineSessions:
         self._sio._handle_eio_connect(eio_sid, environ)  # what the library itself registers for this
         self._pending_since_s[eio_sid] = self._clock().monotonic_s
         if len(self._pending_since_s) > self._most_pending:
-            self._drop(next(iter(self._pending_since_s)))
+            self.drop(next(iter(self._pending_since_s)))
 
     def _receive(self, eio_sid: str, data: object) -> None:
         if eio_sid not in self._sio.environ:
@@ -95,13 +107,7 @@ class EngineSessions:
             self._sio._handle_eio_message(eio_sid, data)  # what the library itself registers for this
         except Malformed as fault:
             log.warning("%s sent %s", self._sio.environ[eio_sid].get("REMOTE_ADDR", "a client"), fault)
-            self._drop(eio_sid)
-
-    def _drop(self, eio_sid: str) -> None:
-        self._pending_since_s.pop(eio_sid, None)
-        socket = self._sio.eio.sockets.get(eio_sid)
-        if socket is not None:
-            socket.close(wait=False)  # `Server.disconnect` would wait for a client to fetch its queue, perhaps for ever
+            self.drop(eio_sid)
 
 
 def _session_of(environ: Environ) -> str:

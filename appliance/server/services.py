@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
-from appliance.core.text import clipped
+from appliance.core.text import unknown_text
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.metering.departments import Metering
@@ -44,6 +44,7 @@ class Services:
     def require_department(self, department: str, grant: Grant) -> None:
         """Raise `Refused` for a department that is not configured or that this grant does not cover."""
         if department not in self.departments:
-            raise Refused(Code.UNKNOWN_DEPARTMENT, f'there is no department "{clipped(department)}"')
+            visible = filter(grant.may_see, self.departments)
+            raise Refused(Code.UNKNOWN_DEPARTMENT, unknown_text("department", department, visible))
         if not grant.may_see(department):
             raise Refused(Code.FORBIDDEN, f'this token does not cover the department "{department}"')

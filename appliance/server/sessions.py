@@ -1,8 +1,11 @@
 """Sessions of clients: begin with an accepted token, and end when the client leaves or the token is no longer valid."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from eventlet.hubs import get_hub
 from socketio import exceptions
 
 from appliance.core.access.audit_entry import Actor
@@ -14,11 +17,15 @@ from appliance.server.access import Grant
 from appliance.server.access.admission import TokenAdmission
 from appliance.server.acknowledgement import acknowledged, error_event
 from appliance.server.delivery.fanout import Fanout, room_for, room_of
+from appliance.server.delivery.outbox import Outbox, Receipt
 from appliance.server.delivery.transport import NAMESPACE
 from appliance.server.engine_sessions import EngineSessions
 from appliance.server.http.request_filter import Environ
 from appliance.server.http.site import remote_address
 from appliance.server.services import Services
+
+# A client that polls does not show what comes in one answer with the end of its session: the reason goes before it.
+PARTING_S = 0.5
 
 
 @dataclass(slots=True, eq=False)
@@ -26,6 +33,7 @@ class ClientSession:
     """A client that is logged in. `grant`: a renewed token replaces it; `address`: `None` where it is no IP address.
 
     `since`: the number of the latest alert that the client had seen when it connected; `None`: it did not say.
+    `is_ending`: it was told why it is disconnected, and soon is.
     """
 
     sid: str
@@ -34,11 +42,28 @@ class ClientSession:
     address: str | None
     since: int | None
     fanout: Fanout
+    is_ending: bool = False
 
     @property
     def actor(self) -> Actor:
         """The author of this client's changes, for the audit trail."""
         return Actor(self.grant.subject, self.grant.role, self.address)
+
+    def receipt(self) -> Receipt:
+        """Tells whether the client has what is sent to it next."""
+        session = self.fanout.sio.eio.sockets.get(self.eio_sid)
+        outbox: Outbox = Outbox() if session is None else session.queue  # nothing reaches a client that has left
+        return outbox.receipt()
+
+    def take(self, grant: Grant, departments: Iterable[str]) -> None:
+        """Go on with this grant, in the rooms of what it covers of these departments."""
+        before, self.grant = self.grant, grant
+        for one in departments:
+            if before.may_see(one) and not grant.may_see(one):
+                for audience in (Audience.DEPARTMENT, Audience.SUBSCRIBERS):
+                    self.fanout.sio.leave_room(self.sid, room_of(audience, one))
+        gained = {room_of(Audience.DEPARTMENT, one) for one in departments if grant.may_see(one) > before.may_see(one)}
+        self.fanout.welcome(self.sid, lambda event: room_for(event) in gained, gained, None)
 
     def subscribe(self, department: str) -> None:
         """Send this client the department's analytics, the latest state first."""
@@ -75,12 +100,25 @@ class ClientSessions:
 
     def end_invalid(self, now: Moment) -> None:
         """Disconnect every client whose token is no longer valid, after an event that says why."""
-        for session in list(self._sessions.values()):
+        for session in [one for one in self._sessions.values() if not one.is_ending]:
             try:
                 self._authenticator.require_valid(session.grant, now)
             except Refused as fault:
                 self._fanout.send(error_event(fault.code, fault.message, now), session.sid)
-                self._fanout.sio.disconnect(session.sid)
+                self._end(session, fault.code)
+
+    def _end(self, session: ClientSession, why: Code) -> None:
+        """Disconnect a client. One whose token has merely expired may come back by itself with the next one.
+
+        Clients connect again by themselves after the loss of their transport, asking their `auth` function for a token,
+        and do not after a disconnection that the server asks for: socket.io-client after Socket.IO's, python-socketio
+        after Engine.IO's too.
+        """
+        session.is_ending = True
+        if why is Code.TOKEN_EXPIRED:
+            get_hub().schedule_call_global(PARTING_S, partial(self._engine.drop, session.eio_sid, silently=True))
+        else:
+            self._fanout.sio.disconnect(session.sid)
 
     def _connect(self, sid: str, environ: Environ, auth: object = None) -> None:
         answer = acknowledged(lambda: self._log_in(sid, environ, auth))

@@ -5,6 +5,7 @@
 Each rung takes by name what the rungs before it have built. Nothing moves yet: `running` starts what is built here.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,18 +36,21 @@ from appliance.service.monitors import (
 )
 from appliance.service.releasing import ReleaseRequest
 from appliance.service.state_recovery import RecoveredState, open_state
-from appliance.system.list_source import fetch
+from appliance.system.list_source import ListSource
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.history_store import SqliteHistoryStore
+
+LISTS = "lists"  # the folder of block lists, in the state directory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
-    """The open files that the monitors write to."""
+    """The open files that the monitors write to, and the folder of block lists that they read."""
 
     state: RecoveredState
     history_store: SqliteHistoryStore
     alerts: AlertFile
+    lists: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +100,8 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
             fanout=fanout,
             services=services,
             limits=config.limits,
+            section=config.server,
             tls=authentication.tls,
-            hsts_max_age=config.server.hsts_max_age,
         ),
     )
 
@@ -106,12 +110,15 @@ def open_disk(machine: Machine, state_dir: Path) -> Disk:
     """Open what is kept on the disk."""
     # A simulation has files of its own: they must never be taken for real ones.
     state, others = ("simulated", "simulated-") if machine.is_simulated else ("appliance", "")
+    with suppress(OSError):  # without it each list says that it is missing
+        (state_dir / LISTS).mkdir(exist_ok=True)
     recovered = open_state(state_dir / f"{state}.sqlite3", machine.clock().wall)
     recovered.store.aside = tpool.execute
     return Disk(
         state=recovered,
         history_store=SqliteHistoryStore(state_dir / f"{others}history.sqlite3"),
         alerts=AlertFile(state_dir / f"{others}alerts.jsonl"),
+        lists=state_dir / LISTS,
     )
 
 
@@ -129,7 +136,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     )
     insight = build_insight(base, metering=metering, enforcement=enforcement)
     history = build_history(config=base.config, history_store=disk.history_store)
-    lists = ListImports(base.config.as_block_lists(), enforcement, fetch, tpool.execute)
+    lists = ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
     sources = [one.troubles for one in (metering, disk.state, authentication, history, trial, lists, enforcement)]
     return Monitors(
         maintenance_mode=maintenance_mode,

@@ -8,16 +8,21 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
 from appliance import config as configuration
 from appliance.config import Config, ConfigError, ServerSection
 from appliance.config.sections import certificate_file
+from appliance.core.text import AS_ITS_USER
 from appliance.server.access import AccessError
 from appliance.server.http.pinning import fingerprint
-from appliance.service.access.own_token import load_secret
+from appliance.service.access.authentication import reachable_addresses
+from appliance.service.access.own_token import load_secret, own_token
+from appliance.system.certificate import CertificateUnavailable
 
 
 class Verdict(StrEnum):
@@ -48,7 +53,7 @@ def examine(config_file: Path | None, state_dir: Path) -> list[Finding]:
         *_interfaces(config),
         *_state(state_dir),
         *_certificate(server, state_dir),
-        *_port(server),
+        *_port(server, state_dir),
         *_panel(),
     ]
 
@@ -108,7 +113,11 @@ def _interfaces(config: Config | None) -> Iterator[Finding]:
 
 
 def _state(state_dir: Path) -> Iterator[Finding]:
-    existing = next(folder for folder in (state_dir, *state_dir.parents) if folder.exists())
+    try:
+        existing = next(folder for folder in (state_dir, *state_dir.parents) if folder.exists())
+    except PermissionError as error:
+        yield Finding("state", Verdict.FATAL, f"{error.filename}: {error.strerror}", AS_ITS_USER)
+        return
     if existing is state_dir and not os.access(existing, os.W_OK):
         advice = "replace the medium; until then all that changes is kept in memory"
         yield Finding("state", Verdict.WARNING, f"{existing} is not writable", advice)
@@ -163,6 +172,7 @@ def _certificate(server: ServerSection, state_dir: Path) -> Iterator[Finding]:
     path = certificate_file(server, state_dir)
     try:
         yield Finding("certificate", Verdict.GOOD, f"{path}, SHA-256 {fingerprint(path)}")
+        yield from _certificate_faults(path, is_own=not server.certificate)
     except FileNotFoundError as error:
         verdict, advice = (Verdict.FATAL, "name another in [server]") if server.certificate else (Verdict.GOOD, "")
         yield Finding("certificate", verdict, "will be made at the first start" if not advice else str(error), advice)
@@ -170,7 +180,47 @@ def _certificate(server: ServerSection, state_dir: Path) -> Iterator[Finding]:
         yield Finding("certificate", Verdict.FATAL, str(error), "run this as the service's user, or delete the file")
 
 
-def _port(server: ServerSection) -> Iterator[Finding]:
+def _certificate_faults(path: Path, *, is_own: bool) -> Iterator[Finding]:
+    """What is wrong with the certificate's time, and with the names and addresses for which it stands."""
+    from appliance.system import certificate
+
+    subject, wall = "certificate", datetime.now(UTC)
+    try:
+        contents = certificate.read(path)
+    except CertificateUnavailable as error:
+        yield Finding(subject, Verdict.WARNING, str(error))
+        return
+    for fault in certificate.time_faults(path, contents, wall):
+        yield Finding(subject, Verdict.WARNING, fault, "the service renews it while it runs" if is_own else "")
+    named, names = ", ".join(contents.names) or "nothing", [*certificate.host_names(), *_addresses()]
+    if is_own and not certificate.names_fit(contents.names, names):
+        advice = "the service renews it within a minute; compare its new fingerprint then"
+        yield Finding(subject, Verdict.WARNING, f"names {named}, by which this computer was reached before", advice)
+    elif not is_own and not any(_leads_here(name, names) for name in contents.names):
+        advice = f"have one made for the name that clients use; this computer has {', '.join(names)}"
+        yield Finding(subject, Verdict.WARNING, f"names {named}, and none of it leads to this computer", advice)
+
+
+def _addresses() -> list[str]:
+    """The addresses by which a certificate of the appliance's own names this computer."""
+    from appliance.system.network.interfaces import RtnetlinkInterfaces
+
+    with closing(RtnetlinkInterfaces("")) as interfaces:
+        return reachable_addresses(interfaces.links().values())
+
+
+def _leads_here(name: str, names: list[str]) -> bool:
+    """Whether clients that ask for this name of a certificate come to this computer."""
+    host = names[0] + name.removeprefix("*") if name.startswith("*.") else name
+    if host in names:
+        return True
+    try:
+        return any(found[4][0] in names for found in socket.getaddrinfo(host, None))
+    except OSError:
+        return False
+
+
+def _port(server: ServerSection, state_dir: Path) -> Iterator[Finding]:
     family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -178,8 +228,23 @@ def _port(server: ServerSection) -> Iterator[Finding]:
             probe.bind((server.host, server.port))
             yield Finding("port", Verdict.GOOD, f"{server.port} on {server.host} is free")
         except OSError as error:
-            advice = "the service runs already, or another program has it: ss -ltnp shows which"
+            if _answers(server, state_dir):
+                yield Finding("port", Verdict.GOOD, f"{server.port} on {server.host}: the running service has it")
+                return
+            advice = "another program has it, or a service with another state directory: ss -ltnp shows which"
             yield Finding("port", Verdict.WARNING, f"{server.port} on {server.host}: {error.strerror}", advice)
+
+
+def _answers(server: ServerSection, state_dir: Path) -> bool:
+    """Whether the service of this state directory runs: no other program accepts its token."""
+    from appliance.client import CallFailed, connected, reachable_url
+
+    url = reachable_url(server.host, server.port, tls=server.tls)
+    try:
+        with connected(url, lambda: own_token(state_dir), certificate_file(server, state_dir) if server.tls else None):
+            return True
+    except (CallFailed, AccessError):
+        return False
 
 
 def _panel() -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from zoneinfo import available_timezones
 
 from appliance import config as configuration
 from appliance.config import Config
+from appliance.config.proposal import NothingToWatch, Proposal, Surroundings, proposal_text, propose
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.machine import Link, Press
 from appliance.core.moment import Moment
@@ -29,6 +30,8 @@ from appliance.ports import (
 )
 
 SEED = 1  # every simulation tells the same story, so that two people can talk about it
+FIRST_LOOK = "local"  # the department of a computer without a configuration
+FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 LOCAL_TIME = Path("/etc/localtime")  # a link into the zone files, by whose path the zone is known
 
 
@@ -114,9 +117,67 @@ def choose_config() -> tuple[Config, str]:
         raise CannotStart("no network interface is up; plug a cable in, name one in a configuration, or use --simulate")
     text = (
         f'[appliance]\nposition = "host"\ntimezone = "{_local_zone()}"\n\n'
-        f'[[departments]]\nid = "local"\nname = "{socket.gethostname()}"\ninterface = "{interface}"\n'
+        f'[[departments]]\nid = "{FIRST_LOOK}"\nname = "{socket.gethostname()}"\ninterface = "{interface}"\n'
     )
     return configuration.parse(text.encode(), "the chosen configuration"), text
+
+
+def write_first_config(path: Path, *, replace: bool) -> Proposal:
+    """Write a commented configuration for this computer. Raises `CannotStart` where there is one, or none can be made.
+
+    `replace`: an existing file too.
+    """
+    if path.exists() and not replace:
+        raise CannotStart(
+            f"{path}: exists; it stays as it is. To replace it, give --force; to see another, --config FILE"
+        )
+    from appliance.system.storage.files import write_whole
+
+    around = _surroundings()
+    try:
+        proposal = propose(around)
+        text = proposal_text(proposal, around).encode()
+        configuration.parse(text, "the proposed configuration")  # what cannot be started must not be written
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path.resolve(), text)  # a link stays one
+    except NothingToWatch as reason:
+        raise CannotStart(str(reason)) from None
+    return proposal
+
+
+def _surroundings() -> Surroundings:
+    from appliance.system.device.clock import boot_id
+    from appliance.system.network.interfaces import RtnetlinkInterfaces
+    from appliance.system.network.neighbours import RtnetlinkNeighbours
+    from appliance.system.network.own_address import own_address
+    from appliance.system.network.upstream import GATEWAY, LinuxUpstream
+
+    with closing(RtnetlinkInterfaces(boot_id())) as interfaces, closing(RtnetlinkNeighbours()) as neighbours:
+        links, sightings = interfaces.links(), neighbours.sightings()
+    gateways = {one.network.network_address for one in LinuxUpstream().essentials() if one.rule == GATEWAY}
+    macs = {one.mac for one in sightings if one.address in gateways}
+    outward = {own_address(family) for family in (socket.AF_INET, socket.AF_INET6)}
+    uplinks = [name for name, link in links.items() if outward & {str(one.ip) for one in link.addresses}]
+    ports = [
+        one.interface for one in sightings if one.mac in macs and (link := links.get(one.interface)) and link.master
+    ]
+    return Surroundings(
+        links=links,
+        uplink=next(iter(uplinks), None),
+        uplink_port=next(iter(ports), None),
+        forwards=FORWARDING.exists() and FORWARDING.read_text().strip() == "1",
+        timezone=_local_zone(),
+        host_name=socket.gethostname(),
+    )
+
+
+def departments_of(config: Config | None) -> frozenset[str]:
+    """The departments' ids; without a configuration, those of a first look and of a simulation."""
+    if config is None:
+        from appliance.simulator import CONFIG
+
+        return frozenset({FIRST_LOOK, *departments_of(configuration.parse(CONFIG.encode(), "the simulator's"))})
+    return frozenset(one.id for one in config.departments)
 
 
 def busiest(links: Mapping[str, Link]) -> str | None:

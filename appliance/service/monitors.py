@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from appliance.config import Config
-from appliance.core.blocking.protection import Protected
 from appliance.core.moment import Moment
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
+from appliance.monitor.metering.device_directory import DeviceDirectory
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import StatusMonitor, TroubleSource
@@ -53,6 +53,9 @@ def build_metering(base: Foundation) -> Metering:
         interfaces=base.machine.interfaces,
         flows=base.machine.flows,
         meters=base.machine.meters,
+        devices=DeviceDirectory(
+            base.config.as_departments(), base.config.position, base.machine.neighbours, base.machine.upstream
+        ),
         store=base.store,
         publish=base.publish,
     )
@@ -70,7 +73,7 @@ def build_blocking(
     return Enforcement(
         departments=config.as_departments(),
         position=config.position,
-        protected=[Protected(one.network, "the configuration protects it") for one in config.protection.addresses],
+        protected=config.as_protected(),
         interfaces=packet_filter.interfaces,
         upstream=packet_filter.upstream,
         firewall=packet_filter.firewall,
@@ -89,6 +92,7 @@ def build_insight(base: Foundation, *, metering: Metering, enforcement: Enforcem
         registrable=PublicSuffixes(),
         metering=metering,
         blocking=enforcement,
+        neighbours=base.machine.neighbours,
         response=base.config.as_response(),
         publish=base.publish,
     )
@@ -118,7 +122,6 @@ def build_status(
         insight=insight,
         trouble_sources=(*trouble_sources, base.machine.troubles),
         capture=base.machine.capture,
-        neighbours=base.machine.neighbours,
         sensors=base.machine.sensors,
         publish=base.publish,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.config import Config
+from appliance.core.kernel.nftables.meter_rules import Setting
 from appliance.core.metering.quota import Action
 from appliance.core.positions import POSITIONS
 from appliance.service.machines import CannotStart, Machine, PacketFilter
@@ -84,7 +85,9 @@ def open_real_machine(config: Config, state_dir: Path) -> Machine:
         firewall=packet_filter.firewall,
         dns_filter=packet_filter.dns_filter,
         upstream=packet_filter.upstream,
-        meters=meters.NftablesMeters(packet_filter.nftables, shown, packet_filter.elements, packet_filter.boot, port),
+        meters=meters.NftablesMeters(
+            packet_filter.nftables, shown, packet_filter.elements, packet_filter.boot, _setting(config, port)
+        ),
         capture=capture,
         clock=KernelClock().now,
         close=parts.close,
@@ -92,6 +95,15 @@ def open_real_machine(config: Config, state_dir: Path) -> Machine:
         cut_off_port=port,
         press=panel.press if panel.mocked_because else None,
         troubles=lambda _: [panel.trouble] if panel.trouble else [],
+    )
+
+
+def _setting(config: Config, cut_off_port: int | None) -> Setting:
+    return Setting(
+        notice_port=cut_off_port,
+        server_port=config.server.port,
+        blocks_unclaimed=config.appliance.unclaimed == "block",
+        blocks_encapsulated=config.appliance.encapsulated == "block",
     )
 
 

@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -21,7 +21,7 @@ from eventlet import tpool
 from eventlet.event import Event as GreenEvent
 from eventlet.hubs import get_hub
 
-from appliance.core.machine import Press
+from appliance.core.machine import Press, vlan_of
 from appliance.core.moment import Moment
 from appliance.core.operations.panel_lights import DARK
 from appliance.core.refusal import Refused
@@ -48,7 +48,8 @@ LISTS_S = 0.25  # a piece of a list each, so that one of 100,000 is in force wit
 HISTORY_S = 1.0  # a slice of a batch each, so that a batch is done within a few seconds
 TRIAL_S = 0.25  # a client has so long at least to read that its new configuration is tried
 SESSIONS_S = 1.0  # a token's expiry is in whole seconds
-CERTIFICATE_S = 3600.0  # a clock is right within minutes of a start; the certificate follows within the hour
+CERTIFICATE_S = 60.0  # a clock is right, and an address there, within minutes of a start; the certificate follows soon
+CERTIFICATE_FILE_S = 10.0  # two looks at a file's time; a person who replaced it looks at once whether it is used
 WATCHDOG_S = 5.0  # a loop that is held up for as long as deploy/systemd's WatchdogSec, a minute, serves nobody
 CUT_OFF_CONNECTIONS, CUT_OFF_CONNECTIONS_PER_NETWORK = 100, 8  # each is answered at once and closed
 MEMORY_S = 5.0  # a flood of strangers leaves some 15 MB behind; giving back takes a millisecond
@@ -75,7 +76,7 @@ class Service:
         self._stopping = GreenEvent()
         self._is_ending = False
 
-    def run(self, listening_socket: Any) -> int:
+    def run(self, listening_sockets: Sequence[Any]) -> int:
         """Serve and step until a signal or a failure; returns the exit code."""
         sys.setswitchinterval(SWITCH_S)
         parts, now = self._appliance, self._clock()
@@ -85,7 +86,8 @@ class Service:
         self._obey_signals()
         parts.authentication.pairing.announce_code(now)
         loops = [eventlet.spawn(self._drive, row.name, partial(_repeat, row, self._clock)) for row in self._timetable()]
-        loops.append(eventlet.spawn(self._drive, "the server", partial(parts.server.serve, listening_socket)))
+        serves = [partial(parts.server.serve, one) for one in listening_sockets]
+        loops += [eventlet.spawn(self._drive, "the server", serve) for serve in serves]
         loops += self._serve_cut_off_page()
         self._supervisor.tell(READY)
         exit_code: int = self._stopping.wait()
@@ -105,7 +107,7 @@ class Service:
                 "audit", AUDIT_S, lambda now: parts.monitors.enforcement.audit(now, partial(eventlet.sleep, PAUSE_S))
             ),
             Timed("hits", HITS_S, lambda _: parts.monitors.enforcement.log_hits()),
-            Timed("attach", ATTACH_S, lambda _: parts.machine.capture.attach(interfaces)),
+            Timed("attach", ATTACH_S, lambda _: self._attach_capture(interfaces)),
             Timed("capture", CAPTURE_S, self._observe),
             Timed("analytics", periods.analytics, parts.monitors.insight.step),
             Timed("health", periods.health, parts.monitors.status.health_step),
@@ -118,7 +120,12 @@ class Service:
             Timed("watchdog", WATCHDOG_S, lambda _: self._supervisor.tell(ALIVE)),
             Timed("sessions", SESSIONS_S, parts.server.expire_sessions),
             Timed("certificate", CERTIFICATE_S, parts.authentication.renew_certificate),
+            Timed("certificate file", CERTIFICATE_FILE_S, parts.authentication.reload_certificate),
         )
+
+    def _attach_capture(self, interfaces: Collection[str]) -> None:
+        links = self._appliance.monitors.metering.links
+        self._appliance.machine.capture.attach(interfaces, [vlan_of(name, links) for name in interfaces])
 
     def _drive(self, name: str, work: Callable[[], None]) -> None:
         try:

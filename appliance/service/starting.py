@@ -4,19 +4,21 @@ import errno
 import logging
 import os
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, NoReturn
 
 from appliance import config as configuration
-from appliance.client import reachable_url
 from appliance.config import Config, ConfigError
 from appliance.core.operations.trial import inherited_trial
+from appliance.core.text import AS_ITS_USER
 from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 from appliance.server.access import AccessError
 from appliance.server.http.listener import listen
-from appliance.service.composition import Appliance, build_appliance
+from appliance.service.access.announcement import Announcement, announcement
+from appliance.service.composition import build_appliance
 from appliance.service.log_limits import LogRateLimit
 from appliance.service.machines import CannotStart, Machine, choose_config, simulated_machine
 from appliance.service.ownership import END_WITHIN_S, LOOK_S, own_packet_filter, own_state
@@ -28,23 +30,27 @@ log = logging.getLogger("appliance")
 TRIAL_VARIABLE = "APPLIANCE_TRIAL"  # by it, a process hands the configuration trial on to the program that replaces it
 EXIT_FAILED = 1
 FAILING_MEDIUM = {errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO}  # other errors are a wrong --state-dir
+LOCAL_HOSTS = frozenset({"0.0.0.0", "127.0.0.1", "localhost"})  # noqa: S104  of IPv4, `localhost` among them
 
 
-def run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> int:
+def run(config_file: Path | None, state_dir: Path, *, simulate: bool, show: Callable[[Announcement], None]) -> int:
     """Run until a signal asks to stop; returns the exit code. Raises `CannotStart`, `ConfigError` or `AccessError`.
 
+    `show`: tells the person or the program at the console that the service is there.
     To try another configuration, or to leave the one on trial, the process replaces itself.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     with ExitStack() as owned:
         _own(state_dir, owned)  # before all else: what lies there may be another appliance's
-        exit_code, successor = _run(config_file, state_dir, simulate=simulate)
+        exit_code, successor = _run(config_file, state_dir, simulate=simulate, show=show)
     if successor is not None:
         _become(successor)
     return exit_code
 
 
-def _run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> tuple[int, Successor | None]:
+def _run(
+    config_file: Path | None, state_dir: Path, *, simulate: bool, show: Callable[[Announcement], None]
+) -> tuple[int, Successor | None]:
     """The exit code, and what is to replace this process."""
     drafts = ConfigFileWriter(config_file, state_dir)
     content = drafts.read()
@@ -53,7 +59,7 @@ def _run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> tuple[
         drafts.discard()
     trial = ConfigTrial(drafts, current, content)
     try:
-        exit_code = _serve(config_file, state_dir, trial, content if current else None, simulate)
+        exit_code = _serve(config_file, state_dir, trial, content if current else None, simulate, show)
     except (CannotStart, ConfigError, AccessError) as reason:
         if current is None:
             raise
@@ -67,6 +73,8 @@ def _run(config_file: Path | None, state_dir: Path, *, simulate: bool) -> tuple[
 def _own(state_dir: Path, owned: ExitStack) -> None:
     try:
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not os.access(state_dir, os.R_OK | os.X_OK):
+            raise CannotStart(f"{state_dir}: not permitted; {AS_ITS_USER}, or choose another with --state-dir")
         own_state(state_dir, owned)
     except OSError as error:
         if error.errno not in FAILING_MEDIUM:
@@ -75,19 +83,27 @@ def _own(state_dir: Path, owned: ExitStack) -> None:
         log.error("%s: cannot be made: %s; all is kept in memory", state_dir, error.strerror)
 
 
-def _serve(config_file: Path | None, state_dir: Path, trial: ConfigTrial, content: bytes | None, simulate: bool) -> int:
+def _serve(
+    config_file: Path | None,
+    state_dir: Path,
+    trial: ConfigTrial,
+    content: bytes | None,
+    simulate: bool,
+    show: Callable[[Announcement], None],
+) -> int:
     """Serve with the configuration on trial (`content`), or with that of the file (`None`)."""
     config, origin = _config(config_file, content, simulate)
     for handler in logging.getLogger().handlers:
         handler.addFilter(LogRateLimit())
-    listening_socket = _listen(config.server.host, config.server.port)
+    listening_sockets = [_listen(config.server.host, config.server.port)]
+    listening_sockets += _listen_beside(config.server.host, config.server.port)
     with ExitStack() as owned:
         if not simulate:
             own_packet_filter(owned)
         machine = simulated_machine(config) if simulate else _open_real_machine(config, state_dir)
         appliance = build_appliance(config=config, machine=machine, state_dir=state_dir, trial=trial)
-        _announce(appliance, origin, state_dir)
-        return Service(appliance).run(listening_socket)
+        show(announcement(appliance, origin, state_dir))
+        return Service(appliance).run(listening_sockets)
 
 
 def _open_real_machine(config: Config, state_dir: Path) -> Machine:
@@ -133,12 +149,13 @@ def _listen(host: str, port: int) -> Any:
         sleep(LOOK_S)
 
 
-def _announce(appliance: Appliance, origin: str, state_dir: Path) -> None:
-    server, machine, tls = appliance.config.server, appliance.machine, appliance.authentication.tls
-    url = reachable_url(server.host, server.port, tls=server.tls)
-    simulated = "\n*** SIMULATED: nothing that this appliance reports is real. ***\n" if machine.is_simulated else ""
-    seal = f"Certificate's SHA-256: {tls.fingerprint}\n" if tls else ""
-    button = "The button is mocked: kill -USR1 of this process holds it, -USR2 presses it.\n" if machine.press else ""
-    token = f"Token: {sys.argv[0]} token --state-dir {state_dir} --role viewer --departments '*'\n"
-    # For the person at the console; the log is for later.
-    print(f"{simulated}{origin}\nState: {state_dir}\n{button}Page: {url}/\n{seal}{token}", flush=True)
+def _listen_beside(host: str, port: int) -> list[Any]:
+    """A socket at ::1 beside an address that serves `localhost`: that name may lead there first, or only there."""
+    if host not in LOCAL_HOSTS:
+        return []
+    try:
+        return [listen("::1", port, BACKLOG)]
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            log.warning("another program has port %d on ::1, and may answer those who ask for localhost", port)
+        return []  # or there is no IPv6, and localhost is 127.0.0.1

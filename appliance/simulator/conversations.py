@@ -78,7 +78,7 @@ def scan_frames(population: Population, act: Act, at_s: float, tick_s: float) ->
         source_port = EPHEMERAL_PORTS[0] + number
         ends = Endpoints(device.mac, router_mac(population), device.address, server, source_port, port)
         yield tcp(ends, SYN, number)
-        yield tcp(ends.reversed(), SYN | ACK if port in OPEN_PORTS else RST | ACK, 0)
+        yield tcp(ends.reversed(), SYN | ACK if port in OPEN_PORTS else RST | ACK, 0, number + 1)
 
 
 def _one_visit(population: Population, device: Device, number: int, chance: Random) -> Iterator[bytes]:
@@ -98,8 +98,8 @@ def _one_visit(population: Population, device: Device, number: int, chance: Rand
     sequence = chance.getrandbits(32)
     yield tcp(ends, SYN, sequence)
     if chance.random() < REFUSED:
-        yield tcp(ends.reversed(), RST | ACK, 0)
+        yield tcp(ends.reversed(), RST | ACK, 0, sequence + 1)
         return
-    yield tcp(ends.reversed(), SYN | ACK, chance.getrandbits(32))
+    yield tcp(ends.reversed(), SYN | ACK, chance.getrandbits(32), sequence + 1)
     if chance.random() < CUT:
         yield tcp(ends, RST, (sequence + 1) % 2**32)

@@ -1,4 +1,4 @@
-"""The simulated DNS filter, with the kernel's rules: a denial covers all names below its own, and ends by itself.
+"""The simulated DNS filter, with the kernel's rules: a denial covers names by its scope, and ends by itself.
 
 It passes the same contract tests as the real one.
 """
@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from appliance.core.blocking.block import BlockOrigin
 from appliance.core.blocking.denials import Denial, Question
 from appliance.core.blocking.place import Hit, Place
+from appliance.core.blocking.targets import Scope
 from appliance.simulator.firewall import claims
 from appliance.simulator.frames import Address
 
@@ -19,12 +20,12 @@ class SimulatedDnsFilter:
         self._interfaces = frozenset(interfaces)
         self._elapsed = elapsed
         self._places: Sequence[Place] = ()
-        self._ends_s: dict[Question, float] = {}
+        self._denied: dict[Question, tuple[float, Scope]] = {}
 
     def replace_denials(self, places: Sequence[Place], denials: Collection[Denial], at_s: float) -> str | None:
         """Deny exactly these names at these places."""
         self._places = [one for one in places if one.interface in self._interfaces] if denials else []
-        self._ends_s = {}
+        self._denied = {}
         self._put(denials, at_s)
         return None
 
@@ -33,7 +34,7 @@ class SimulatedDnsFilter:
         if not self._places:
             return "there is no filter yet"
         for question in gone:
-            self._ends_s.pop(question, None)
+            self._denied.pop(question, None)
         self._put(new, at_s)
         return None
 
@@ -53,10 +54,10 @@ class SimulatedDnsFilter:
         """Whether a look-up of this name, from this address at this interface, is refused at this second."""
         departments = {None, *(one.department for one in self._places if claims(one, interface, address))}
         return len(departments) > 1 and any(
-            ends_s > at_s and question.department in departments and f".{name}".endswith(f".{question.name}")
-            for question, ends_s in self._ends_s.items()
+            ends_s > at_s and question.department in departments and scope.covers(question.name, name)
+            for question, (ends_s, scope) in self._denied.items()
         )
 
     def _put(self, denials: Collection[Denial], at_s: float) -> None:
         now_s = self._elapsed()
-        self._ends_s.update({one.question: now_s + one.ends - at_s for one in denials})
+        self._denied.update({one.question: (now_s + one.ends - at_s, one.scope) for one in denials})

@@ -13,6 +13,7 @@ from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.protection import Protected
 from appliance.core.blocking.sets import SHAPES, BlockSet, Element, Family, set_and_range
 from appliance.core.kernel.nftables.elements import Bounds, Point
+from appliance.core.machine import NextHop
 from appliance.simulator.frames import Address
 
 Sets = dict[BlockSet, dict[Bounds, tuple[int, float]]]  # by set and bounds: the mark, and the second of its end
@@ -22,6 +23,10 @@ class SimulatedUpstream:
     """`ports.Upstream` of a machine without gateway and name server."""
 
     def essentials(self) -> Sequence[Protected]:
+        """None."""
+        return []
+
+    def next_hops(self) -> Sequence[NextHop]:
         """None."""
         return []
 

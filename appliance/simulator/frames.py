@@ -44,9 +44,10 @@ class Endpoints:
         )
 
 
-def tcp(ends: Endpoints, flags: int, sequence: int) -> bytes:
+def tcp(ends: Endpoints, flags: int, sequence: int, acknowledged: int = 0) -> bytes:
     """A TCP segment without data."""
-    header = pack("!HHIIBBHHH", ends.source_port, ends.destination_port, sequence, 0, 5 << 4, flags, WINDOW, 0, 0)
+    ports, rest = (ends.source_port, ends.destination_port), (5 << 4, flags, WINDOW, 0, 0)
+    header = pack("!HHIIBBHHH", *ports, sequence, acknowledged % 2**32, *rest)
     return _frame(ends, TCP, _with_checksum(ends, TCP, header, at=16))
 
 

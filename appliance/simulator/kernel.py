@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from appliance.core.machine import Connection, Frame, Sighting
+from appliance.core.machine import Connection, Frame, Sighting, Vlan
 from appliance.simulator.conversations import SITES, site_address
 from appliance.simulator.network import FORGOTTEN_S
 from appliance.simulator.scenario import seeded_random
@@ -57,7 +57,7 @@ class SimulatedCapture:
         self._simulation = simulation
         self._buffer = buffer
 
-    def attach(self, interfaces: Iterable[str]) -> None:
+    def attach(self, interfaces: Iterable[str], vlans: Iterable[Vlan | None] = ()) -> None:  # noqa: ARG002  it has none
         """Capture at exactly these interfaces, as far as they exist."""
         self._pass_time()
         self._buffer.interfaces = frozenset(interfaces)

@@ -3,12 +3,12 @@
 They pass the same contract tests as the real ones. A meter begins at zero with the first plan for a department, an
 interface and networks, and keeps its count under every later plan for the same three. A department that is no longer
 planned loses its meter; a later plan makes one with another identity. Plans with overlapping networks at one interface
-are refused together. A mirror port counts and limits nobody. Simulated traffic has no destination: of `exempt`, only
-hosts matter.
+are refused together. A mirror port counts and limits nobody. Simulated traffic has no destination, so that nothing of
+it is exempt, and its few hosts fill no table.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from operator import sub
 
@@ -17,6 +17,8 @@ from appliance.core.machine import Facing, Network
 from appliance.core.metering.meter import Plan, Reading, unclaimed_meter
 from appliance.simulator.network import Device
 from appliance.simulator.wire import Simulation, Traffic, TrafficLimit
+
+UNLIMITED = 1 << 63
 
 _Key = tuple[str, str, tuple[Network, ...]]  # name, interface, networks: another of these is another meter
 
@@ -60,7 +62,7 @@ class SimulatedMeters:
         """Limit each of these hosts to its remaining bytes."""
         for (department, *_), meter in self._meters.items():
             for device in meter.devices:
-                left_bytes = left.get(department, {}).get(str(device.address))
+                left_bytes = left.get(department, {}).get(device.mac)
                 if left_bytes is not None:
                     self._host_stops[department, device] = self._carried_bytes(device) + left_bytes
         self._apply_limits()
@@ -73,17 +75,50 @@ class SimulatedMeters:
 
     def read(self) -> Mapping[str, Reading]:
         """By department, its meter; `unclaimed_meter(interface)` is what no department there claims."""
-        return {
+        readings = {
             name: _sum(meter.identity, self._devices_of(meter).values()) for (name, *_), meter in self._meters.items()
+        }
+        stops = {plan.department: plan for plan in self._plans if plan.stop_at_bytes is not None}
+        return {
+            name: replace(one, refused_budget=stops[name].budget) if _is_stopped(stops.get(name), one) else one
+            for name, one in readings.items()
         }
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
-        """By department and address, the meters of hosts that ever had traffic."""
+        """By department and MAC address, the meters of hosts that ever had traffic."""
         by_meter = {name: self._devices_of(meter) for (name, *_), meter in self._meters.items()}
         return {
-            name: {str(device.address): reading for device, reading in readings.items() if reading.total_bytes}
+            name: {device.mac: reading for device, reading in readings.items() if reading.total_bytes}
             for name, readings in by_meter.items()
         }
+
+    def newcomers(self) -> Mapping[str, int]:
+        """None: there is room for all hosts."""
+        return {}
+
+    def refused_hosts(self) -> Mapping[str, frozenset[str]]:
+        """The hosts that have nothing left."""
+        return {
+            plan.department: frozenset(
+                device.mac
+                for device in self._meters[_key(plan)].devices
+                if self._carried_bytes(device) >= self._host_stops.get((plan.department, device), UNLIMITED)
+            )
+            for plan in self._plans
+            if plan.host_limit_bytes is not None and plan.host_bytes_s is None
+        }
+
+    def make_room(self, used: Mapping[str, Mapping[str, int]]) -> Mapping[str, Sequence[str]]:  # noqa: ARG002  a port
+        """Does nothing: there is room for all hosts."""
+        return {}
+
+    def spoofed(self) -> int:
+        """0: simulated devices are honest."""
+        return 0
+
+    def unread(self) -> Mapping[str, Mapping[str, int]]:
+        """Nothing: simulated devices send plain packets."""
+        return {}
 
     def refused(self) -> int:
         """0: the simulation does not count."""
@@ -105,7 +140,7 @@ class SimulatedMeters:
 
     def _members(self, plan: Plan) -> frozenset[Device]:
         """The devices that the plan counts and limits: those of its networks, or all that no other plan claims."""
-        here = [device for device in self._at(plan.interface) if not _is_in(device, plan.exempt)]
+        here = self._at(plan.interface)
         if plan.networks:
             return frozenset(device for device in here if _is_in(device, plan.networks))
         others = [network for one in self._plans if one.interface == plan.interface for network in one.networks]
@@ -117,7 +152,7 @@ class SimulatedMeters:
         for interface in {plan.interface for plan in self._plans}:
             plans = [plan for plan in self._plans if plan.interface == interface]
             if all(plan.networks for plan in plans):
-                known = [network for plan in plans for network in (*plan.networks, *plan.exempt)]
+                known = [network for plan in plans for network in plan.networks]
                 strangers = frozenset(device for device in self._at(interface) if not _is_in(device, known))
                 unclaimed[unclaimed_meter(interface), interface, ()] = strangers
         return unclaimed
@@ -158,7 +193,7 @@ class SimulatedMeters:
         counted = dict(meter.carried)
         for device in meter.devices:
             identity, now = f"{meter.identity}/{device.address}", self._simulation.wire.carried(device, at_s)
-            more = Reading(identity, *map(sub, _counts(now), _counts(meter.since[device])))
+            more = _difference(identity, now, meter.since[device])
             counted[device] = _sum(identity, [more, counted[device]]) if device in counted else more
         return counted
 
@@ -167,8 +202,20 @@ def _key(plan: Plan) -> _Key:
     return plan.department, plan.interface, plan.networks
 
 
+def _is_stopped(plan: Plan | None, reading: Reading) -> bool:
+    stop = plan.stop_at_bytes if plan is not None else None
+    return stop is not None and reading.total_bytes >= stop
+
+
 def _sum(identity: str, readings: Iterable[Reading]) -> Reading:
-    return Reading(identity, *map(sum, zip(*map(_counts, readings), strict=True)))
+    counts = [_counts(one) for one in readings]
+    up_bytes, down_bytes, up_packets, down_packets = map(sum, zip(*counts, strict=True)) if counts else (0, 0, 0, 0)
+    return Reading(identity, up_bytes, down_bytes, up_packets, down_packets)
+
+
+def _difference(identity: str, now: Traffic, before: Traffic) -> Reading:
+    up_bytes, down_bytes, up_packets, down_packets = map(sub, _counts(now), _counts(before))
+    return Reading(identity, up_bytes, down_bytes, up_packets, down_packets)
 
 
 def _counts(counted: Traffic | Reading) -> tuple[int, int, int, int]:

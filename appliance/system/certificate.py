@@ -1,14 +1,16 @@
-"""Makes the appliance's own certificate, by `cryptography` in a child process, because it takes 12 MB to load.
+"""Makes the appliance's own certificate, and reads any, by `cryptography` in a child process: it takes 12 MB to load.
 
 Key and certificate are one file, so that no power cut leaves a pair that does not fit. It names the computer as people
 reach it: by its name, its `.local` name and its current addresses. No authority signs it: a person compares its
 fingerprint once.
 """
 
+import json
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -28,6 +30,15 @@ class CertificateUnavailable(Exception):
     """The certificate cannot be made; the text says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a certificate says: its time, and the names and addresses for which it stands."""
+
+    begins: datetime
+    ends: datetime
+    names: tuple[str, ...]
+
+
 def host_names() -> list[str]:
     """The names of this computer on the LAN."""
     name = socket.gethostname().split(".")[0].lower()
@@ -39,14 +50,16 @@ def host_names() -> list[str]:
 def ensure(
     path: Path, names: Iterable[str], wall: datetime, write: Callable[[Path, bytes], None], *, even_if_old: bool
 ) -> bool:
-    """Make the file if it is missing or, given `even_if_old=False`, about to expire; returns whether it was made.
+    """Make the file if it is missing or, given `even_if_old=False`, no longer good; returns whether it was made.
+
+    It is good until it is about to expire, or this computer is no longer reached by what it names (`names_fit`).
 
     `write`: writes a file that only its owner may read, whole or not at all. Raises `CertificateUnavailable`. Takes a
     second or two; the caller runs it beside the event loop.
     """
     if path.exists() and even_if_old:
         return False
-    content = _child(path, names, wall)
+    content = _child(path, "made", wall.isoformat(), *names)
     if content:
         try:
             write(path, content)
@@ -57,34 +70,76 @@ def ensure(
 
 def made(names: Iterable[str], wall: datetime) -> bytes:
     """A new certificate with its key, in no file. Raises `CertificateUnavailable`; takes a second or two."""
-    return _child(NO_FILE, names, wall)
+    return _child(NO_FILE, "made", wall.isoformat(), *names)
 
 
-def _child(path: Path, names: Iterable[str], wall: datetime) -> bytes:
-    program = [sys.executable, "-P", "-m", __name__, str(path), wall.isoformat(), *names]
+def read(path: Path) -> Contents:
+    """What the first certificate of this file says. Raises `CertificateUnavailable`. Takes a second or two."""
+    begins, ends, names = json.loads(_child(path, "read"))
+    return Contents(datetime.fromisoformat(begins), datetime.fromisoformat(ends), tuple(names))
+
+
+def time_faults(path: Path, contents: Contents, wall: datetime) -> list[str]:
+    """A sentence where a certificate is not valid at this time, or soon is no more."""
+    if wall < contents.begins:
+        return [f"{path}: is valid from {contents.begins:%Y-%m-%d} on only; is the clock right?"]
+    if wall >= contents.ends:
+        return [f"{path}: ended on {contents.ends:%Y-%m-%d}, and clients refuse it; put a new one in its place"]
+    if wall >= contents.ends - RENEWED_BEFORE:
+        return [f"{path}: ends on {contents.ends:%Y-%m-%d}; put a new one in its place before"]
+    return []
+
+
+def names_fit(named: Iterable[str], names: Iterable[str]) -> bool:
+    """Whether a certificate that names `named` is good for a computer that is reached by `names`.
+
+    It must have each name and each IPv4 address. Of IPv6 one address is enough: a computer has several, and those for
+    privacy change every day.
+    """
+    has, wanted = set(named), set(names)
+    of_ipv6 = {one for one in wanted if ":" in one}
+    return wanted - of_ipv6 <= has and (not of_ipv6 or bool(of_ipv6 & has))
+
+
+def _child(path: Path, verb: str, *words: str) -> bytes:
+    """The output of the child process for this certificate. Raises `CertificateUnavailable`."""
+    program = [sys.executable, "-P", "-m", __name__, verb, str(path), *words]
     try:
         done = subprocess.run(program, capture_output=True, timeout=LONGEST_S, check=False)  # noqa: S603  our own file
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise CertificateUnavailable(f"{path}: cannot be made: {error}") from None
+        raise CertificateUnavailable(f"{path}: cannot be {verb}: {error}") from None
     if done.returncode != 0:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise CertificateUnavailable(f"{path}: cannot be made: {''.join(last)}")
+        raise CertificateUnavailable(f"{path}: cannot be {verb}: {''.join(last)}")
     return done.stdout
 
 
 def _renewed(path: Path, wall: datetime, names: list[str]) -> bytes:
     """The child's work: a new certificate with its key; empty where the file is still good."""
-    return b"" if path.exists() and _still_good(path.read_bytes(), wall) else _made(names, wall)
+    return b"" if path.exists() and _still_good(path.read_bytes(), wall, names) else _made(names, wall)
 
 
-def _still_good(content: bytes, wall: datetime) -> bool:
-    from cryptography import x509
-
+def _still_good(content: bytes, wall: datetime, names: list[str]) -> bool:
     try:
-        certificate = x509.load_pem_x509_certificate(content)
+        known = _contents(content)
     except ValueError:  # cut short, or no certificate: a new one takes its place
         return False
-    return certificate.not_valid_before_utc <= wall < certificate.not_valid_after_utc - RENEWED_BEFORE
+    return known.begins <= wall < known.ends - RENEWED_BEFORE and names_fit(known.names, names)
+
+
+def _contents(content: bytes) -> Contents:
+    """What the first certificate in this text says; without alternative names it has none. Raises `ValueError`."""
+    from cryptography import x509
+
+    certificate = x509.load_pem_x509_certificate(content)
+    names: list[str] = []
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names += found.get_values_for_type(x509.DNSName)
+        names += map(str, found.get_values_for_type(x509.IPAddress))
+    except x509.ExtensionNotFound:  # browsers take none of the older ways to name a server
+        pass
+    return Contents(certificate.not_valid_before_utc, certificate.not_valid_after_utc, tuple(names))
 
 
 def _made(names: list[str], wall: datetime) -> bytes:
@@ -135,5 +190,10 @@ def _general(name: str) -> "GeneralName":
 
 
 if __name__ == "__main__":
-    _path, _wall, *_names = sys.argv[1:]
-    sys.stdout.buffer.write(_renewed(Path(_path), datetime.fromisoformat(_wall).astimezone(UTC), _names))
+    _verb, _path, *_words = sys.argv[1:]
+    if _verb == "read":
+        _known = _contents(Path(_path).read_bytes())
+        json.dump([_known.begins.isoformat(), _known.ends.isoformat(), _known.names], sys.stdout)
+    else:
+        _wall = datetime.fromisoformat(_words[0]).astimezone(UTC)
+        sys.stdout.buffer.write(_renewed(Path(_path), _wall, _words[1:]))

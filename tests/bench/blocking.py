@@ -269,7 +269,7 @@ def _forwarding() -> Iterator[str]:
                     enforcement.step(_now(turn))  # which puts in force what was taken away
                     blocked.append(_carried_bps(lab))
                     lab.appliance.run(
-                        ["nft", f"flush map netdev {TABLE} {family}; flush set netdev {TABLE} near.prefixes4"]
+                        ["nft", f"flush map netdev {TABLE} {family}; flush set netdev {TABLE} near_prefixes4"]
                     )
                     none.append(_carried_bps(lab))
                     lab.appliance.run(["nft", "flush", "ruleset"])

@@ -20,13 +20,24 @@ OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm
 
 
 class BrowserClient(Recorder):
-    """One page with one client; the page has an origin of its own, as any dashboard may have."""
+    """One page with one client; the page has an origin of its own, as any dashboard may have.
+
+    `login`: a name and a password that the page logs in with first, to connect with the token that it gets. `port`: of
+    its own origin; 0: any.
+    """
 
     def __init__(
-        self, url: str, token: str, *, since: int | None = None, options: dict[str, Any] | None = None
+        self,
+        url: str,
+        token: str | None,
+        *,
+        since: int | None = None,
+        options: dict[str, Any] | None = None,
+        login: dict[str, str] | None = None,
+        port: int = 0,
     ) -> None:
         super().__init__()
-        start = json.dumps({"url": url, "auth": {"token": token}, "since": since, "options": options})
+        start = json.dumps({"url": url, "auth": {"token": token}, "since": since, "options": options, "login": login})
         recorder = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -50,7 +61,7 @@ class BrowserClient(Recorder):
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         threading.Thread(target=self._server.serve_forever).start()
         self._profile = TemporaryDirectory(ignore_cleanup_errors=True)
         self._process = subprocess.Popen(

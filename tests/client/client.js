@@ -13,7 +13,12 @@ let seen = since; // the number of the latest alert
 
 const tell = (fact) => process.stdout.write(JSON.stringify({ ...fact, at: Date.now() }) + '\n');
 
-const socket = io(url, { auth: since === null ? auth : (give) => give({ ...auth, since: seen }), ...options });
+// auth.tokens: one for each connection, the last one for all that follow.
+const tokens = auth.tokens ?? [];
+const credentials = () => (tokens.length ? { token: tokens.length > 1 ? tokens.shift() : tokens[0] } : auth);
+const isFixed = since === null && !tokens.length;
+const given = (give) => give(since === null ? credentials() : { ...credentials(), since: seen });
+const socket = io(url, { auth: isFixed ? auth : given, ...options });
 
 socket.io.on('open', () => {
   socket.io.engine.once('upgrade', (transport) => tell({ event: 'upgrade', data: transport.name }));
@@ -22,6 +27,8 @@ socket.on('connect', () => tell({ event: 'connect', data: { id: socket.id } }));
 socket.on('connect_error', (error) => tell({ event: 'connect_error', data: { message: error.message, ...error.data } }));
 socket.on('disconnect', (reason) => tell({ event: 'disconnect', data: reason }));
 socket.io.on('reconnect_attempt', (attempt) => tell({ event: 'reconnect_attempt', data: attempt }));
+
+if (options?.retries) socket.onAnyOutgoing((event, ...data) => tell({ event: 'sent', data: [event, ...data] }));
 
 const documented = [
   'usage:update',
@@ -54,7 +61,9 @@ readline.createInterface({ input: process.stdin }).on('line', (line) => {
     return;
   }
   const args = order.code ? eval(order.code) : order.args;
-  if (order.id) {
+  if (order.id && options?.retries) {
+    socket.emit(order.emit, ...args, (error, response) => tell({ id: order.id, data: response ?? String(error) }));
+  } else if (order.id) {
     socket.emit(order.emit, ...args, (response) => tell({ id: order.id, data: response }));
   } else {
     socket.emit(order.emit, ...args);

@@ -74,6 +74,15 @@ class NodeClient(Recorder):
             raise Unanswered(f"the connection ended before {event} was acknowledged")
         raise AssertionError(f"{event} was not acknowledged in {PATIENCE_S} s")
 
+    def retried(self, event: str, *arguments: Any) -> Any:
+        """As `call`, of a client with the option `retries`, which repeats a call over the end of its connection."""
+        number = next(self._ids)
+        self._order({"emit": event, "args": arguments, "code": None, "id": number})
+        with self._arrival:
+            if not self._arrival.wait_for(lambda: number in self._answers, PATIENCE_S):
+                raise AssertionError(f"{event} was not acknowledged in {PATIENCE_S} s")
+            return self._answers.pop(number)
+
     def send(self, event: str, *arguments: Any, code: str | None = None) -> None:
         """Emit without a callback."""
         self._order({"emit": event, "args": arguments, "code": code})

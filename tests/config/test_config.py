@@ -1,9 +1,17 @@
+import codecs
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args, get_origin
 
+import msgspec
 import pytest
+from msgspec import Meta
 
-from appliance.config import Config, ConfigError, LimitsSection, load, parse
+from appliance.config import Config, ConfigError, LimitsSection, load, load_text, parse
+from appliance.config.remarks import remarks
+from appliance.config.sections import Section
+from appliance.config.values import DURATION
 from appliance.core.machine import Position
 from appliance.core.metering.history_series import Step
 from appliance.core.metering.quota import QuotaKind
@@ -127,11 +135,40 @@ def test_two_departments_with_one_id_interface_or_pin_are_refused() -> None:
     assert "a pin is given twice" in faults(department("") + "[panel]\nbutton = 22")[0]
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"a = ", b"a = " + b"[" * 5000, b"= 1"])
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"a = ", b"a = " + b"[" * 5000, b"= 1"])
 def test_a_text_that_is_no_toml_is_reported_in_one_line(content: bytes) -> None:
     with pytest.raises(ConfigError, match="not a TOML file") as error:
         parse(content, "a.toml")
     assert "\n" not in str(error.value)
+
+
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_file_is_read_as_any_editor_saves_it(tmp_path: Path, encoding: str, ends: str) -> None:
+    text = WHOLE.replace("Radiology", "Röntgen").replace("\n", ends)
+    path = tmp_path / "a.toml"
+    path.write_bytes(text.encode(encoding))
+    marked = codecs.BOM_UTF16_BE + text.encode("utf-16-be")
+    for config in (load(path), parse(load_text(path).encode(), "a.toml"), parse(marked, "a.toml")):
+        assert config.as_departments()[0].name == "Röntgen"
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (WHOLE.replace("Radiology", "Röntgen").encode("latin-1"), "line 14"),
+        (b"\xff\xfe[\x00a", "line 1"),
+        (b"\x80", "line 1"),
+        (WHOLE.encode("utf-16")[:-1], "line"),
+    ],
+)
+def test_another_encoding_is_told_with_its_line_and_what_to_do(content: bytes, line: str) -> None:
+    with pytest.raises(ConfigError, match="save it as UTF-8") as error:
+        parse(content, "a.toml")
+    assert line in str(error.value)
 
 
 def test_a_file_that_is_missing_or_too_large_is_reported(tmp_path: Path) -> None:
@@ -194,19 +231,20 @@ def block_list(extra: str) -> str:
 def test_a_block_list_needs_a_name_and_a_source() -> None:
     [known] = parse(block_list('name = "bad"\nsource = "/etc/bad.txt"').encode(), "a.toml").as_block_lists()
     assert (known.origin, known.refresh_s, known.department, known.duration_s) == ("list:bad", 3600, None, 0)
+    assert known.confirm_reads == 24
     assert any("block_lists[1].source: missing" in line for line in faults(block_list('name = "bad"')))
 
 
 @pytest.mark.parametrize(
-    "source", ["bad.txt", "https://a/b", "http://", "http://user:word@a/b", "http://a/b c", "ftp://a/b", "file:///a"]
+    "source", ["bad.txt", "https://", "http://", "http://user:word@a/b", "http://a/b c", "ftp://a/b", "file:///a"]
 )
-def test_a_list_comes_from_an_absolute_path_or_plain_http(source: str) -> None:
+def test_a_list_comes_from_an_absolute_path_or_http(source: str) -> None:
     [line] = faults(block_list(f'name = "bad"\nsource = "{source}"'))
     assert "block_lists[1].source" in line
 
 
 @pytest.mark.parametrize(
-    "source", ["http://192.168.1.2/a.txt", "http://[fd00::1]:8080/a?b=c", "http://lists.lan", "/a b"]
+    "source", ["http://192.168.1.2/a.txt", "http://[fd00::1]:8080/a?b=c", "https://lists.lan", "/a b"]
 )
 def test_every_notation_of_a_source_is_accepted(source: str) -> None:
     parse(block_list(f'name = "bad"\nsource = "{source}"').encode(), "a.toml")
@@ -265,3 +303,85 @@ def test_an_issuer_gives_at_most_viewer_unless_more_is_allowed() -> None:
 )
 def test_an_invalid_issuer_is_reported(text: str, told: str) -> None:
     assert told in faults(department(text))[0]
+
+
+DURATIONS = {
+    "[periods]\nmetering": (lambda config: config.periods.metering, "0.5s", 0.5),
+    "[limits]\nlogin_deadline": (lambda config: config.limits.login_deadline, "1m30s", 90),
+    "[detection]\nblock_duration": (lambda config: config.detection.block_duration, "2h", 7200),
+    "[panel]\nhold": (lambda config: config.panel.hold, "3s", 3),
+    '[[block_lists]]\nname = "a"\nsource = "/a"\nrefresh': (lambda config: config.block_lists[0].refresh, "1d", 86_400),
+    '[[block_lists]]\nname = "a"\nsource = "/a"\nduration': (
+        lambda config: config.block_lists[0].duration,
+        "7d",
+        604_800,
+    ),
+}
+
+
+@pytest.mark.parametrize("key", DURATIONS)
+def test_seconds_may_be_written_with_units(key: str) -> None:
+    value, text, seconds = DURATIONS[key]
+    for written in (f'"{text}"', str(seconds)):
+        assert value(parse(department(f"{key} = {written}").encode(), "a.toml")) == seconds
+    for wrong in ("soon", "-1s", "9999d", "1M"):
+        [fault] = faults(department(f'{key} = "{wrong}"'))
+        assert f'found "{wrong}"; allowed: ' in fault
+        assert "or a text such as" in fault or "a text such as" in fault
+
+
+def test_every_number_of_seconds_may_be_written_with_units() -> None:
+    """Whatever is described in seconds takes a text too."""
+    plain = [name for name, meta in described(Config) if "seconds" in meta.description and meta.extra != DURATION]
+    assert plain == []
+
+
+def described(kind: type[Section]) -> Iterator[tuple[str, Meta]]:
+    for field in msgspec.structs.fields(kind):
+        inner = get_args(field.type)[0] if get_origin(field.type) is tuple else field.type
+        if isinstance(inner, type) and issubclass(inner, Section):
+            yield from described(inner)
+        for meta in getattr(field.type, "__metadata__", ()):
+            if isinstance(meta, Meta) and meta.description:
+                yield field.encode_name, meta
+
+
+@pytest.mark.parametrize(
+    ("trusted", "told"),
+    [
+        ("0.0.0.0/0", "everybody"),
+        ("::/0", "everybody"),
+        ("192.168.0.0/16", "pretend to be anyone"),
+        ("10.0.0.1/8", "host bits"),
+        ("proxy.example", "an address or a prefix"),
+    ],
+)
+def test_a_range_that_is_trusted_holds_proxies_and_nobody_else(trusted: str, told: str) -> None:
+    keys = f'[server]\ntrusted_proxies = ["{trusted}"]'
+    assert told in "\n".join(faults(department('subnets = ["192.168.1.0/24"]') + keys))
+
+
+def test_a_trusted_proxy_is_protected_and_may_be_in_a_department() -> None:
+    keys = '[server]\ntrusted_proxies = ["192.168.1.9", "10.8.0.0/24"]'
+    config = parse((department('subnets = ["192.168.1.0/24"]') + keys).encode(), "a.toml")
+    assert [str(one.network) for one in config.as_protected()] == ["192.168.1.9/32"]
+
+
+def test_an_exempt_entry_in_the_department_s_own_subnets_is_remarked_as_a_destination() -> None:
+    config = parse(WHOLE.encode(), "a.toml")
+    own = config.departments[0].subnets[0]
+    [department, *others] = config.departments
+    changed = msgspec.structs.replace(config, departments=(msgspec.structs.replace(department, exempt=(own,)), *others))
+    [remark] = remarks(changed)
+    assert f'"{department.id}" exempts {own.network}' in remark
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("02-00-5E-10-00-01", "02:00:5e:10:00:01"), ("192.168.1.2", "192.168.1.2"), ("2001:DB8::1", "2001:db8::1")],
+)
+def test_a_router_is_written_as_a_mac_or_an_ip_address(written: str, read: str) -> None:
+    text = f'[appliance]\nposition = "bridge"\n[[departments]]\nid = "a"\ninterface = "eth1"\nrouters = ["{written}"]\n'
+    assert parse(text.encode(), "a.toml").as_departments()[0].routers == (read,)
+    with pytest.raises(ConfigError, match="a MAC or an IP address"):
+        parse(text.replace(written, "the router").encode(), "a.toml")

@@ -40,7 +40,9 @@ TRIES = 50  # each is a SYN and a reset: more than one batch of frames
 
 @dataclass
 class Rig:
-    """`interface`: faces the department; `host`: an address in it. `live`: let devices do what devices do.
+    """`interface`: faces the department; `host`: an address in it, and `device` its MAC address.
+
+    `live`: let devices do what devices do.
 
     `is_refused`: let the host look a name up; whether it is told that there is none. `until`: let time pass until
     something holds. `press`: use the button.
@@ -56,6 +58,7 @@ class Rig:
     capture: Capture
     interface: str
     host: str
+    device: str
     live: Callable[[], None]
     is_refused: Callable[[str], bool]
     until: Callable[[Callable[[], bool]], None]
@@ -104,6 +107,7 @@ def simulated(scratch: Path) -> Iterator[Rig]:
         capture=whole.capture,
         interface="eth1",
         host="192.168.1.101",
+        device=next(one.mac for one in whole.neighbours.sightings() if str(one.address) == "192.168.1.101"),
         live=lambda: clock.move(60) and None,
         is_refused=lambda name: whole.dns_filter.denies(
             "eth1", ip_address("192.168.1.101"), name, clock.now.monotonic_s - started_s
@@ -145,6 +149,7 @@ def real(scratch: Path) -> Iterator[Rig]:
             capture=capture,
             interface=lab.department_interface,
             host=lab.hosts[0].ipv4,
+            device=lab.hosts[0].mac(),
             live=live,
             is_refused=lambda name: ask(lab.hosts[0], name, lab.uplink.ipv4) == NONE,
             until=_wait,

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from appliance.core.blocking.targets import Scope
 from appliance.core.machine import Light, Lights, Press
 from appliance.core.traffic.dns import answer_in
-from appliance.core.traffic.packet import decode
+from appliance.core.traffic.packet import FIN, decode
 from tests.contract.machines import Rig, real, simulated
 from tests.lab.blocks import DEPARTMENT, bounds, pieces, place, remaining_s, targets
 from tests.lab.lookups import denials
@@ -169,6 +170,14 @@ def test_a_denied_name_and_all_below_it_is_refused_to_the_department_until_its_t
     assert rig.is_refused("one.test")
 
 
+def test_a_name_alone_or_only_what_is_below_it_is_refused_where_the_denial_says_so(rig: Rig) -> None:
+    alone, below = denials("alone.test", "below.test")
+    wanted = [alone._replace(scope=Scope.ITSELF), below._replace(scope=Scope.BELOW)]
+    assert rig.dns_filter.replace_denials([place(rig.interface)], wanted, 0.0) is None
+    asked = ("alone.test", "www.alone.test", "below.test", "www.below.test", "a.b.below.test")
+    assert [rig.is_refused(name) for name in asked] == [True, False, False, True, True]
+
+
 def test_a_change_of_what_is_denied_leaves_the_rest_and_needs_something_that_stands(rig: Rig) -> None:
     one, two, three = denials("one.test", "two.test", "three.test")
     assert rig.dns_filter.update_denials([], [one], 0.0) is not None
@@ -192,7 +201,9 @@ def test_frames_come_in_small_batches_each_once_and_only_of_the_kind_that_is_loo
     assert max(map(len, batches)) == 64
     assert {frame.interface for batch in batches for frame in batch} == {rig.interface}
     packets = [decode(frame.data) for batch in batches for frame in batch]
-    assert all(one and (one.opens or one.accepts or one.refuses or answer_in(one)) for one in packets)
+    assert all(
+        one and (one.opens or one.accepts or one.refuses or one.flags & FIN or answer_in(one)) for one in packets
+    )
     assert any(one and one.opens and one.source == rig.host for one in packets)
     assert rig.capture.lost() == 0
 

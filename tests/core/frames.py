@@ -8,7 +8,7 @@ import dns.rcode
 import dns.rrset
 
 MAC = {"client": "02:00:00:00:00:01", "server": "02:00:00:00:00:02"}
-SYN, SYN_ACK, RST_ACK, ACK = 0x02, 0x12, 0x14, 0x10
+SYN, SYN_ACK, RST_ACK, ACK, FIN_ACK = 0x02, 0x12, 0x14, 0x10, 0x11
 
 
 def ethernet(
@@ -36,9 +36,19 @@ def udp_body(source_port: int, destination_port: int, payload: bytes) -> bytes:
     return struct.pack("!HHHH", source_port, destination_port, 8 + len(payload), 0) + payload
 
 
-def tcp_body(source_port: int, destination_port: int, flags: int, payload: bytes = b"", options: bytes = b"") -> bytes:
+def tcp_body(
+    source_port: int,
+    destination_port: int,
+    flags: int,
+    payload: bytes = b"",
+    options: bytes = b"",
+    numbers: tuple[int, int] | None = None,
+) -> bytes:
+    """`numbers`: sequence and acknowledgement; without, both ends begin with 1 and have sent nothing yet."""
     offset = (20 + len(options)) // 4 << 4
-    return struct.pack("!HHIIBBHHH", source_port, destination_port, 1, 0, offset, flags, 1024, 0, 0) + options + payload
+    sequence, acknowledged = numbers or (1 if flags & 0x02 else 2, 2 if flags & ACK else 0)
+    head = struct.pack("!HHIIBBHHH", source_port, destination_port, sequence, acknowledged, offset, flags, 1024, 0, 0)
+    return head + options + payload
 
 
 def framed(packet: bytes, **macs: str) -> bytes:
@@ -56,9 +66,11 @@ def tcp(
     destination_port: int,
     flags: int,
     payload: bytes = b"",
+    numbers: tuple[int, int] | None = None,
     **macs: str,
 ) -> bytes:
-    return framed(ip(source, destination, 6, tcp_body(source_port, destination_port, flags, payload)), **macs)
+    body = tcp_body(source_port, destination_port, flags, payload, numbers=numbers)
+    return framed(ip(source, destination, 6, body), **macs)
 
 
 def syn(source: str, destination: str, port: int, **macs: str) -> bytes:

@@ -18,12 +18,12 @@ PATIENCE_S = 30
 class Simulated:
     """A simulated service with a configuration file of its own."""
 
-    def __init__(self, folder: Path, extra: str = "") -> None:
-        """`extra`: text to add to the configuration."""
+    def __init__(self, folder: Path, extra: str = "", server: str = "") -> None:
+        """`extra`: text to add to the configuration; `server`: keys of its `[server]`."""
         self.folder = folder
         self._reserved = reserve_port()
         self.port = self._reserved.getsockname()[1]
-        self._extra = extra
+        self._extra, self._server = extra, server
         self.file = folder / "appliance.toml"
         self.file.write_text(self.text("old"))
         self.file.chmod(0o640)
@@ -33,13 +33,13 @@ class Simulated:
 
     def text(self, subject: str) -> str:
         """A configuration that differs from others by its protected address."""
-        server = f'[server]\nhost = "127.0.0.1"\nport = {self.port}\n'
+        server = f'[server]\nhost = "127.0.0.1"\nport = {self.port}\n{self._server}\n'
         return f'{CONFIG}\n{server}[protection]\naddresses = ["{_address(subject)}"]\n{self._extra}'
 
     def start(self, subject: str = "old") -> None:
         """Start the service; returns when the configuration of this subject is in force."""
         self._process = subprocess.Popen(
-            [COMMAND, "run", "--simulate", *self._place()], stdout=subprocess.DEVNULL, stderr=self._log
+            [COMMAND, "run", "--simulate", *self.place], stdout=subprocess.DEVNULL, stderr=self._log
         )
         self.wait_for(subject)
 
@@ -112,10 +112,11 @@ class Simulated:
     def cli(self, *words: str) -> subprocess.CompletedProcess[str]:
         verb, *rest = words
         return subprocess.run(
-            [COMMAND, verb, *self._place(), *rest], capture_output=True, text=True, timeout=60, check=False
+            [COMMAND, verb, *self.place, *rest], capture_output=True, text=True, timeout=60, check=False
         )
 
-    def _place(self) -> list[str]:
+    @property
+    def place(self) -> list[str]:
         return ["--config", str(self.file), "--state-dir", str(self.folder / "state")]
 
 

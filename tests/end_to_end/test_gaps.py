@@ -7,7 +7,7 @@ from pathlib import Path
 from appliance.core.metering.usage import ETHERNET_BYTES, unaccounted
 from tests.client.node import NodeClient
 from tests.end_to_end.installed import Installed
-from tests.end_to_end.test_quota import BLOCKING, LARGEST_PACKET, LIMIT, download, used
+from tests.end_to_end.test_quota import BLOCKING, LEFT, LIMIT, download, used
 from tests.lab.network import WEB_V4, Network
 
 ECHOES = 20
@@ -85,4 +85,4 @@ def test_a_limit_holds_on_an_interface_made_anew(gateway: Network, tmp_path: Pat
         told(client)
         download(gateway)
         client.wait_for("error", lambda data: data["code"] == "E_QUOTA_EXCEEDED")
-        assert LIMIT <= used(client.call("quota:get", "dept123")) <= LIMIT + LARGEST_PACKET
+        assert LIMIT - LEFT <= used(client.call("quota:get", "dept123")) <= LIMIT

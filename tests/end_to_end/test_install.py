@@ -29,6 +29,13 @@ INSTALL, UNINSTALL = str(PROJECT / "deploy/install"), str(PROJECT / "deploy/unin
 # Of 10. All above 2 is needed for the work: root, the host's network and its configuration, packet sockets, the GPIO
 # chip. Without one of the restrictions on files, kernel, system calls or capabilities it would be above this.
 MOST_EXPOSED = 35  # tenths
+# What bash runs when a person presses the Tab key behind "appliance st".
+COMPLETE_IN_BASH = """
+. /usr/local/share/bash-completion/completions/appliance
+COMP_WORDS=(appliance st) COMP_CWORD=1
+$(complete -p appliance | sed 's/.*-F \\([^ ]*\\).*/\\1/') appliance st
+echo "${COMPREPLY[@]}"
+"""
 STARTED = ["stop appliance.service", "restart appliance-restore.service", "start appliance.service"]
 
 
@@ -174,3 +181,25 @@ def test_a_real_environment_is_made_and_runs_the_copy(gateway: Network) -> None:
 
 def test_the_folder_of_the_configuration_may_be_written_by_the_service() -> None:
     assert Path(f"/{CONFIG}").parent == Path(Unit(PROJECT / "deploy/systemd" / NAMES[0])["ReadWritePaths"])
+
+
+def test_help_is_where_people_look_for_it(machine: Computer) -> None:
+    install(machine)
+    shown = machine.run("man", "--warnings", "appliance")
+    assert (shown.returncode, "appliance block" in shown.stdout, shown.stderr) == (0, True, "")
+    for folder in ("bash-completion/completions/appliance", "zsh/site-functions/_appliance"):
+        assert "_APPLIANCE_COMPLETE" in (machine.root / "usr/local/share" / folder).read_text()
+    offered = machine.run("bash", "-c", COMPLETE_IN_BASH, environment={"LC_ALL": "C.UTF-8"})
+    assert offered.stdout.split() == ["status"], offered.stderr
+    commit = (machine.root / HOME / "source/commit.txt").read_text().strip()
+    assert machine.run(f"/{HOME}/environment/bin/appliance", "--version").returncode == 0
+    assert commit.startswith("$") is not (PROJECT / ".git").exists()
+
+
+@pytest.mark.parametrize(("word", "exit_code"), [("--help", 0), ("--prefix=/usr", 2), ("--config", 1)])
+def test_a_question_or_a_slip_removes_nothing(machine: Computer, word: str, exit_code: int) -> None:
+    install(machine)
+    before = machine.calls(), machine.written()
+    done = machine.run(UNINSTALL, word)
+    assert (done.returncode, "--purge" in done.stdout + done.stderr or word == "--config") == (exit_code, True)
+    assert (machine.calls(), machine.written()) == ([], before[1])

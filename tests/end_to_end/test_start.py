@@ -311,6 +311,94 @@ def test_a_certificate_that_is_about_to_end_is_replaced_while_the_service_runs(c
         assert json.loads(run("status", *_place(config, state), "--json").stdout)["certificate"] != first
 
 
+def _made(path: Path, names: list[str], wall: datetime) -> Path:
+    certificate.ensure(path, names, wall, write_private, even_if_old=True)
+    return path
+
+
+def _shown(told: str) -> str:
+    host, port = _url(told).removeprefix("https://").split(":")
+    shown = ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((host, int(port))))
+    return hashlib.sha256(shown).digest().hex(":").upper()
+
+
+def test_a_certificate_for_another_name_is_replaced_while_the_service_runs(config: str, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    pem = _made(state / "server.pem", ["former", "former.local", "localhost"], datetime.now(UTC))
+    first = fingerprint_of(pem)
+    Path(config).write_text(Path(config).read_text().replace("[server]", "[server]\ntls = true"))
+    done = run("doctor", *_place(config, state)).stdout
+    assert "names former, former.local, localhost, by which this computer was reached before" in done
+    with _running(config, state) as told:
+        for _ in range(100):
+            if _shown(told) != first:
+                break
+            time.sleep(0.2)
+        assert _shown(told) == fingerprint_of(pem) != first
+
+
+def test_the_operators_certificate_is_taken_when_its_file_is_replaced(config: str, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    given = _made(tmp_path / "given.pem", ["localhost"], now)
+    keys = f'[server]\ntls = true\ncertificate = "{given}"\nkey = "{given}"'
+    Path(config).write_text(Path(config).read_text().replace("[server]", keys))
+    state = tmp_path / "state"
+    with _running(config, state) as told:
+        _made(tmp_path / "next.pem", ["localhost"], now - timedelta(days=380)).replace(given)
+        for _ in range(100):
+            if _shown(told) == fingerprint_of(given):
+                break
+            time.sleep(0.2)
+        assert json.loads(run("status", *_place(config, state), "--json").stdout)["certificate"] == _shown(told)
+    done = run("doctor", *_place(config, state)).stdout
+    assert f"warning  certificate: {given}: ends on" in done
+
+
+def test_the_command_line_says_what_to_do_where_another_certificate_answers(config: str, tmp_path: Path) -> None:
+    given, other = (_made(tmp_path / f"{name}.pem", ["localhost"], datetime.now(UTC)) for name in ("given", "other"))
+    text, state = Path(config).read_text(), tmp_path / "state"
+    for path, pem in ((Path(config), given), (tmp_path / "other.toml", other)):
+        keys = f'[server]\ntls = true\ncertificate = "{pem}"\nkey = "{pem}"'
+        path.write_text(text.replace("[server]", keys))
+    with _running(config, state):
+        assert run("status", *_place(config, state)).returncode == 0
+        told = one_line(run("status", *_place(str(tmp_path / "other.toml"), state)))
+        assert f"another certificate answers there than that in {other}" in told
+        assert "within a minute, or when it is restarted" in told
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("localhost", False), ("127.0.0.1", False), ("other.invalid", True)])
+def test_the_doctor_tells_of_a_certificate_for_no_name_of_this_computer(
+    config: str, tmp_path: Path, name: str, is_told: bool
+) -> None:
+    given = _made(tmp_path / "given.pem", [name], datetime.now(UTC))
+    keys = f'[server]\ntls = true\ncertificate = "{given}"\nkey = "{given}"'
+    Path(config).write_text(Path(config).read_text().replace("[server]", keys))
+    done = run("doctor", *_place(config, tmp_path / "state")).stdout
+    assert ("leads to this computer; have one made" in done) is is_told
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1", "localhost", "::"])
+def test_localhost_is_served_whichever_address_it_leads_to(config: str, tmp_path: Path, host: str) -> None:
+    state, text = tmp_path / "state", Path(config).read_text()
+    port = int(next(line for line in text.splitlines() if line.startswith("port")).split()[-1])
+    Path(config).write_text(text.replace('host = "127.0.0.1"', f'host = "{host}"'))
+    with _running(config, state):
+        token = run("token", "--state-dir", str(state)).stdout.strip()
+        for address in ("127.0.0.1", "[::1]", "localhost"):
+            with NodeClient(f"http://{address}:{port}", token) as client:
+                client.wait_for("connect")
+        assert run("status", *_place(config, state)).returncode == 0
+
+
+def test_another_program_at_the_other_localhost_is_told_and_keeps_it(config: str, tmp_path: Path) -> None:
+    port = int(next(line for line in Path(config).read_text().splitlines() if line.startswith("port")).split()[-1])
+    with socket.create_server(("::1", port), family=socket.AF_INET6), _running(config, tmp_path / "state") as told:
+        assert f"127.0.0.1:{port}" in told
+        assert f"another program has port {port} on ::1" in (tmp_path / "log").read_text()
+
+
 def test_a_token_that_the_command_line_revokes_ends_a_connection(config: str, tmp_path: Path) -> None:
     state = tmp_path / "state"
     with _running(config, state) as told:

@@ -1,10 +1,8 @@
 """The verbs about blocks, lists and the configuration, against a service on a simulated machine."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,36 +12,25 @@ from tests.end_to_end.simulated import PATIENCE_S, Simulated
 FILE_LIST = "203.0.113.1\nnonsense here\n127.0.0.1\n"
 
 
-class Published(BaseHTTPRequestHandler):
-    """A list on the LAN. `content`: may change; `None`: the list is gone."""
-
-    content: str | None = "203.0.113.0/25\n"
-
-    def do_GET(self) -> None:
-        content = self.content
-        self.send_response(404 if content is None else 200)
-        self.end_headers()
-        self.wfile.write((content or "").encode())
-
-    def log_message(self, *_: object) -> None:
-        pass
+def published(tmp_path: Path) -> Path:
+    """The list that changes."""
+    return tmp_path / "state" / "lists" / "other.txt"
 
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Simulated]:
-    Published.content = "203.0.113.0/25\n"
-    (tmp_path / "bad.txt").write_text(FILE_LIST)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Published) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        lists = {"file": str(tmp_path / "bad.txt"), "url": f"http://127.0.0.1:{server.server_port}/"}
-        extra = "".join(
-            f'[[block_lists]]\nname = "{name}"\nsource = "{source}"\nrefresh = 1\n' for name, source in lists.items()
-        )
-        one = Simulated(tmp_path, extra)
-        one.start()
-        yield one
-        one.close()
-        server.shutdown()
+    folder = tmp_path / "state" / "lists"
+    folder.mkdir(parents=True)
+    (folder / "bad.txt").write_text(FILE_LIST)
+    published(tmp_path).write_text("203.0.113.0/25\n")
+    lists = {"file": str(folder / "bad.txt"), "other": str(published(tmp_path))}
+    extra = "".join(
+        f'[[block_lists]]\nname = "{name}"\nsource = "{source}"\nrefresh = 1\n' for name, source in lists.items()
+    )
+    one = Simulated(tmp_path, extra)
+    one.start()
+    yield one
+    one.close()
 
 
 def blocked(service: Simulated, origin: str) -> set[str]:
@@ -57,20 +44,25 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-def test_imported_lists_are_blocked_follow_their_source_and_tell_what_is_wrong(service: Simulated) -> None:
-    wait_until(lambda: blocked(service, "list:url") == {"203.0.113.0/25"})
+def test_imported_lists_are_blocked_follow_their_source_and_tell_what_is_wrong(
+    service: Simulated, tmp_path: Path
+) -> None:
+    wait_until(lambda: blocked(service, "list:other") == {"203.0.113.0/25"})
     wait_until(lambda: blocked(service, "list:file") == {"203.0.113.1"})
     shown = service.cli("lists").stdout
-    assert "file:2: passed over: nonsense here: more than one word on the line" in shown
+    assert "file:2: nonsense here: more than one word on the line" in shown
     assert "file: 127.0.0.1 is not blocked" in shown
-    Published.content = "203.0.113.128/25\n"
-    wait_until(lambda: blocked(service, "list:url") == {"203.0.113.128/25"})
-    Published.content = None
-    wait_until(lambda: "the server answers 404" in service.cli("lists").stdout)
-    assert blocked(service, "list:url") == {"203.0.113.128/25"}
+    published(tmp_path).write_text("203.0.113.128/25\n")
+    wait_until(lambda: blocked(service, "list:other") == {"203.0.113.128/25"})
+    published(tmp_path).write_text("<html>Service unavailable</html>")
+    wait_until(lambda: "it is a page in HTML" in service.cli("lists").stdout)
+    assert blocked(service, "list:other") == {"203.0.113.128/25"}
+    published(tmp_path).unlink()
+    wait_until(lambda: "No such file" in service.cli("lists").stdout)
+    assert blocked(service, "list:other") == {"203.0.113.128/25"}
     [troubled] = [one for one in json.loads(service.cli("lists", "--json").stdout) if one["trouble"]]
-    assert (troubled["name"], troubled["entries"]) == ("url", 1)
-    wait_until(lambda: "the list url is not up to date" in service.cli("status").stdout)
+    assert (troubled["name"], troubled["entries"]) == ("other", 1)
+    wait_until(lambda: "the list other is not up to date" in service.cli("status").stdout)
 
 
 def test_a_list_is_blocked_and_unblocked_by_one_verb_each(service: Simulated, tmp_path: Path) -> None:
@@ -78,13 +70,14 @@ def test_a_list_is_blocked_and_unblocked_by_one_verb_each(service: Simulated, tm
     listed.write_text("".join(f"100.64.{n >> 8}.{n & 255}\n" for n in range(5500)) + "100.64.0.999\n")
     done = service.cli("block", "--file", str(listed), "--reason", "many", "--duration", "3600")
     assert (done.returncode, done.stdout) == (0, "blocked 5500 targets for all departments\n"), done.stderr
-    assert f"{listed}:5501: passed over: 100.64.0.999" in done.stderr
+    assert f"{listed}:5501: 100.64.0.999" in done.stderr
     assert "5000 of 5500" in done.stderr
     assert service.ask("ip:list", {"origin": "manual", "contains": "many"})["total"] == 5500
     found = json.loads(service.cli("status", "--json").stdout)
     assert (len(found["blocks"]) == 1000, found["blocksTotal"] >= 5500) == (True, True)
     done = service.cli("unblock", "--file", str(listed), "--origin", "manual", "--json")
     assert json.loads(done.stdout) == {"count": 5500}
+    assert [set(json.loads(line)) for line in done.stderr.splitlines()] == [{"note"}] * 3
     assert service.ask("ip:list", {"origin": "manual", "contains": "many"})["total"] == 0
 
 
@@ -92,7 +85,7 @@ def test_what_cannot_be_blocked_gives_exit_code_1_and_wrong_words_2(service: Sim
     listed = tmp_path / "protected.txt"
     listed.write_text("100.64.0.1\n127.0.0.1\n")
     done = service.cli("block", "--file", str(listed))
-    assert (done.returncode, "addresses[1]: 127.0.0.1 is protected" in done.stderr) == (1, True)
+    assert (done.returncode, "appliance: 127.0.0.1 is protected" in done.stderr) == (1, True)
     assert blocked(service, "manual") == set()
     listed.write_text("nothing here\n")
     assert service.cli("block", "--file", str(listed)).returncode == 1

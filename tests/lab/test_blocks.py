@@ -146,3 +146,12 @@ def test_neighbours_find_each_other_while_they_are_blocked(inline: Network) -> N
         assert made.replace_elements(pieces("fd20::/64", "fe80::/64", host.mac()), 0.0) is None
         host.run(["ip", "neighbour", "flush", "all"])
         assert host.fetch(WEB_V6[0]).returncode == REFUSED  # no timeout, as without neighbour discovery
+
+
+def test_a_very_wide_prefix_is_not_taken_for_the_change_of_another_program(gateway: Network) -> None:
+    with firewall(gateway) as made:
+        assert made.install_rules([place()]) is None
+        assert made.update_elements({}, pieces("8000::/2", "c000::/3", "128.0.0.0/2"), 0.0) is None
+        assert (made.is_intact(), made.tampered_by()) == (True, None)
+        assert made.replace_elements(pieces("8000::/2"), 0.0) is None
+        assert (made.is_intact(), made.tampered_by()) == (True, None)

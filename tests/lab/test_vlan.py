@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from appliance.core.machine import Facing
+from appliance.core.machine import Facing, Vlan
 from appliance.core.metering.meter import Plan
 from appliance.system.network.capture import PacketCapture
 from tests.lab.blocks import firewall, pieces, place
@@ -17,6 +18,7 @@ from tests.lab.test_meters import Line, at_rest, meters_of, silence
 
 TAG = 20
 PLAIN, TAGGED = "eth1", f"eth1.{TAG}"
+VLANS = {TAGGED: Vlan(PLAIN, TAG), PLAIN: None}
 
 
 @pytest.fixture(params=list(CABLINGS))
@@ -58,7 +60,7 @@ def test_meters_equal_the_hosts_own_counters_and_the_trunk_counts_none_of_it(lab
     assert host.fetch(address).returncode == ANSWERED
     silence(lab)
     meters = meters_of(lab)
-    plans = [Plan(name, name, Facing.DEPARTMENT) for name in (TAGGED, PLAIN)]
+    plans = [Plan(name, name, Facing.DEPARTMENT, vlan=vlan) for name, vlan in VLANS.items()]
     assert meters.apply(plans) is None
     line, before = Line(host, f"eth0.{TAG}"), at_rest(meters)
     host.run(["iperf3", "-c", address, "-n", "1M", "-b", "50M"])  # no faster than Python carries frames
@@ -83,7 +85,7 @@ def test_each_kind_of_block_refuses_at_once_at_a_subinterface(lab: Network, kind
         "device": (host.mac(),),
     }[kind]
     with firewall(lab) as made:
-        assert made.install_rules([place(TAGGED, "tagged"), place(PLAIN, "plain")]) is None
+        assert made.install_rules([replace(place(TAGGED, "tagged"), vlan=VLANS[TAGGED]), place(PLAIN, "plain")]) is None
         assert made.replace_elements(pieces(*targets, department="plain"), 0.0) is None
         assert visits(host) == [ANSWERED, ANSWERED]
         assert made.replace_elements(pieces(*targets, department="tagged"), 0.0) is None
@@ -96,7 +98,7 @@ def test_tagged_frames_are_captured_at_the_subinterface_alone(lab: Network, unti
     lab.start_dns()
     with lab.appliance.entered():
         capture = PacketCapture(promiscuous=False)
-        capture.attach([TAGGED, PLAIN])
+        capture.attach([TAGGED, PLAIN], VLANS.values())
     lab.hosts[0].resolve("www.example.com", lab.uplink.ipv4)
     seen: list[str] = []
     until(lambda: bool(seen.extend(frame.interface for frame in capture.frames()) or seen))

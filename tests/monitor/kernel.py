@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from appliance.core.machine import Connection, Counters, Link
+from appliance.core.machine import Connection, Counters, Link, NextHop, Sighting
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.usage import Mark
@@ -41,6 +41,11 @@ class Kernel:
         self.carried = 0
         self.forgotten = 0
         self.left: dict[str, dict[str, int]] = {}
+        self.shared: dict[str, int] = {}
+        self.stopped: dict[str, frozenset[str]] = {}
+        self.leaving: dict[str, Sequence[str]] = {}
+        self.neighbours: Sequence[Sighting] = ()
+        self.hops: Sequence[NextHop] = ()
         self._hosts: dict[str, dict[str, Reading]] = {}
         self._made = 0
         self._gone: list[tuple[str, Meter]] = []
@@ -67,6 +72,32 @@ class Kernel:
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
         return {department: dict(hosts) for department, hosts in self._hosts.items()}
+
+    def newcomers(self) -> Mapping[str, int]:
+        return dict(self.shared)
+
+    def refused_hosts(self) -> Mapping[str, frozenset[str]]:
+        return dict(self.stopped)
+
+    def make_room(self, used: Mapping[str, Mapping[str, int]]) -> Mapping[str, Sequence[str]]:
+        self.used = used
+        removed, self.leaving = self.leaving, {}
+        for department, hosts in removed.items():
+            for host in hosts:
+                self.forget_host(department, host)
+        return removed
+
+    def spoofed(self) -> int:
+        return 0
+
+    def sightings(self) -> Sequence[Sighting]:
+        return self.neighbours
+
+    def next_hops(self) -> Sequence[NextHop]:
+        return self.hops
+
+    def unread(self) -> Mapping[str, Mapping[str, int]]:
+        return {}
 
     def refused(self) -> int:
         return 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -31,8 +32,12 @@ class Running:
         limits: dict[str, Any] | None = None,
         tls: bool = False,
         port: int = 0,
+        server: dict[str, Any] | None = None,
     ) -> None:
-        """`limits`: of the server, by default with all connections for one address, from which all tests connect."""
+        """`limits`: of the server, by default with all connections for one address, from which all tests connect.
+
+        `server`: the keys of its section.
+        """
         limits = {"connections_per_address": 1000, **(limits or {})}
         options = {
             "state_dir": str(state_dir),
@@ -41,6 +46,7 @@ class Running:
             "limits": limits,
             "tls": tls,
             "port": port,
+            "server": server or {},
         }
         self.log_path = state_dir / "log"
         with self.log_path.open("wb") as log:
@@ -89,6 +95,14 @@ class Running:
         self._process.stdin.close()
         self._process.wait(20)
         self._process.stdout.close()
+
+    def pause(self) -> None:
+        """Suspend the process, as a computer that is too busy."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Resume it."""
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End it as in a crash."""

@@ -16,8 +16,8 @@ import eventlet
 import msgspec
 
 from appliance import events
-from appliance.config import LimitsSection, parse
-from appliance.core.machine import Connection, Counters, Lights, Link, Position, Press
+from appliance.config import LimitsSection, ServerSection, parse
+from appliance.core.machine import Connection, Counters, Lights, Link, Position, Press, Sighting
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
@@ -26,6 +26,7 @@ from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
+from appliance.server.access.password_judge import PasswordJudge
 from appliance.server.access.people import People
 from appliance.server.app import Server
 from appliance.server.delivery.fanout import Fanout
@@ -45,7 +46,7 @@ from appliance.service.monitors import (
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedUpstream
 from appliance.system import certificate
-from appliance.system.list_source import fetch
+from appliance.system.list_source import ListSource
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.audit_store import SqliteAuditStore
 from appliance.system.storage.config_files import ConfigFileWriter
@@ -79,7 +80,7 @@ quota.daily = "5 GiB"
 
 [[block_lists]]
 name = "bad"
-source = "{state_dir}/bad.txt"
+source = "{state_dir}/lists/bad.txt"
 refresh = 60
 
 [[block_lists]]
@@ -112,6 +113,24 @@ class Hardware:
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
         return {name: {} for name in self._metered}
 
+    def unread(self) -> Mapping[str, Mapping[str, int]]:
+        return {}
+
+    def newcomers(self) -> Mapping[str, int]:
+        return {}
+
+    def spoofed(self) -> int:
+        return 0
+
+    def refused_hosts(self) -> Mapping[str, frozenset[str]]:
+        return {}
+
+    def make_room(self, used: Mapping[str, Mapping[str, int]]) -> Mapping[str, Sequence[str]]:
+        return {}
+
+    def sightings(self) -> Sequence[Sighting]:
+        return []
+
     def presses(self) -> Sequence[Press]:
         return []
 
@@ -128,6 +147,7 @@ class Harness:
         position: Position,
         simulated: bool,
         limits: LimitsSection,
+        section: ServerSection,
         tls: Tls | None,
     ) -> None:
         self.offset_s = self.jumped_s = 0.0
@@ -154,7 +174,10 @@ class Harness:
         )
         enforcement.restore(self.now())
         self.history = build_history(config=config, history_store=SqliteHistoryStore(state_dir / "history.db"))
-        self.lists = ListImports(config.as_block_lists(), enforcement, fetch, lambda work, *arguments: work(*arguments))
+        source = ListSource(state_dir / "lists")
+        self.lists = ListImports(
+            config.as_block_lists(), enforcement, source.fetch, lambda work, *arguments: work(*arguments)
+        )
         audit = AuditRecords(audit_store)
         authenticator, people = self._access(state_dir, audit)
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
@@ -180,12 +203,13 @@ class Harness:
             pairing=self.pairing,
             audit=audit,
         )
-        self.server = Server(fanout=fanout, services=services, limits=limits, tls=tls)
+        self.server = Server(fanout=fanout, services=services, limits=limits, section=section, tls=tls)
 
     def _access(self, state_dir: Path, audit: AuditRecords) -> tuple[Authenticator, People]:
         people_store = SqlitePeopleStore(state_dir / "people.sqlite3")
         authenticator = Authenticator(load_secret(state_dir), {}, people_store, BOOT, self.now())
-        return authenticator, People(people_store, authenticator, GreenPasswordHashing(), audit)
+        judge = PasswordJudge(people_store, GreenPasswordHashing(), audit, audit.logins())
+        return authenticator, People(people_store, authenticator, judge, audit)
 
     def _machine(self) -> Machine:
         hardware = Hardware()
@@ -272,6 +296,7 @@ def main() -> None:
         Position(options["position"]),
         options["simulated"],
         limits,
+        ServerSection(**options["server"]),
         _tls(options),
     )
     listener = eventlet.listen(("127.0.0.1", options["port"]))

@@ -59,6 +59,40 @@ def test_one_from_a_clock_that_was_ahead_is_replaced(pem: Path) -> None:
     assert certificate.ensure(pem, NAMES, WALL - timedelta(days=2), write_private, even_if_old=False)
 
 
+@pytest.mark.parametrize(
+    ("names", "is_replaced"),
+    [
+        (NAMES, False),
+        (NAMES[:-2], False),  # an address that is away for a moment
+        ([*NAMES[:-1], "2001:db8::ffff"], True),  # another network
+        ([*NAMES, "2001:db8::ffff"], False),  # one of those for privacy, which change every day
+        ([*NAMES[:3], "192.168.1.3", "2001:db8::2"], True),
+        ([*NAMES, "10.0.0.1"], True),
+        (["lobby", "lobby.local", *NAMES[2:]], True),
+    ],
+)
+def test_it_is_replaced_when_the_computer_is_reached_by_another_name_or_address(
+    pem: Path, names: list[str], is_replaced: bool
+) -> None:
+    assert certificate.ensure(pem, names, WALL, write_private, even_if_old=False) is is_replaced
+    assert certificate.names_fit(certificate.read(pem).names, names)
+
+
+def test_what_a_certificate_says_is_read(pem: Path) -> None:
+    known = certificate.read(pem)
+    assert (known.names, known.ends - known.begins) == (tuple(NAMES), certificate.LASTS)
+    with pytest.raises(CertificateUnavailable, match="cannot be read"):
+        certificate.read(pem.with_name("none.pem"))
+
+
+@pytest.mark.parametrize(
+    ("days", "told"), [(-2, "is valid from"), (0, ""), (300, ""), (380, "ends on 2027-12-24"), (400, "ended on")]
+)
+def test_a_certificate_whose_time_is_wrong_is_told(pem: Path, days: int, told: str) -> None:
+    faults = certificate.time_faults(pem, certificate.read(pem), WALL + timedelta(days=days))
+    assert [told in one for one in faults] == ([True] if told else [])
+
+
 def test_a_torn_file_is_replaced(pem: Path) -> None:
     pem.write_bytes(pem.read_bytes()[:300])
     assert certificate.ensure(pem, NAMES, WALL, write_private, even_if_old=False)

@@ -1,7 +1,7 @@
 import argon2
 import pytest
 
-from appliance.server.access.people import UNKNOWN_PERSON_HASH
+from appliance.server.access.password_judge import UNKNOWN_PERSON_HASH
 from appliance.system import passwords
 
 

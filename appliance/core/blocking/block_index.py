@@ -14,8 +14,10 @@ from appliance.core.blocking.block import Block, BlockKey
 from appliance.core.blocking.blocked_names import BlockedNames, LearnedAddress
 from appliance.core.blocking.cover import Range
 from appliance.core.blocking.denials import Question
-from appliance.core.blocking.sets import MOST_NUMBERS, BlockSet, block_set, mark_of, set_and_range
-from appliance.core.blocking.targets import TargetKind
+from appliance.core.blocking.protection import Difference, Protections
+from appliance.core.blocking.sets import MOST_NUMBERS, BlockSet, block_set, mark_of
+from appliance.core.blocking.shield import Claimed, Shield
+from appliance.core.blocking.targets import TargetKind, name_and_scope
 
 
 class Claim(NamedTuple):
@@ -32,12 +34,22 @@ class IndexChange(NamedTuple):
     put: Sequence[Claim]
     questions: Collection[Question] = ()
 
+    def then(self, other: "IndexChange") -> "IndexChange":
+        """Both changes as one: a claim that this one puts and the other drops is in neither."""
+        passing = {*self.put} & {*other.dropped} if other.dropped else set()
+        return IndexChange(
+            [*self.dropped, *(one for one in other.dropped if one not in passing)],
+            [*(one for one in self.put if one not in passing), *other.put],
+            {*self.questions, *other.questions},
+        )
+
 
 class BlockIndex:
     """All blocks that are neither lifted nor expired."""
 
     def __init__(self) -> None:
         self.names = BlockedNames()
+        self.shield = Shield()
         self._blocks: dict[Hashable, Block] = {}
         self._by_number: dict[int, BlockKey] = {}
         self._counts: Counter[str | None] = Counter()  # by department
@@ -91,7 +103,8 @@ class BlockIndex:
 
     def apply(self, put: Sequence[Block], taken: Sequence[Block]) -> IndexChange:
         """Put some blocks, in place of those with the same keys, and take others away."""
-        questions = {Question(one.target, one.department) for one in (*taken, *put) if one.kind is TargetKind.NAME}
+        named = (one for one in (*taken, *put) if one.kind is TargetKind.NAME)
+        questions = {Question(name_and_scope(one.target)[0], one.department) for one in named}
         dropped = [claim for one in taken for claim in self._take(one)]
         dropped += [claim for one in put if one.key in self._blocks for claim in self._take(self._blocks[one.key])]
         return IndexChange(dropped, [claim for one in put for claim in self._put(one)], questions)
@@ -102,22 +115,59 @@ class BlockIndex:
 
     def learn(self, learned: Iterable[LearnedAddress]) -> IndexChange:
         """Add addresses that names resolve to, if the blocks of the names still exist."""
-        dropped, put = [], []
+        dropped: list[Claim] = []
+        put: list[Claim] = []
         for one in learned:
             if one.block in self._blocks:
                 before = self.names.remember(one)
-                dropped += [self._address_claim(before)] if before else []
-                put.append(self._address_claim(one))
+                dropped += self._dropped(before) if before else []
+                put += _claims(self._blocks[one.block], one.ends, self.shield.cut(one.block, one.address))
                 heapq.heappush(self._ends, (one.ends, next(self._arrivals), one.block, one.address))
         return IndexChange(dropped, put)
 
     def forget(self, learned: Iterable[LearnedAddress]) -> IndexChange:
         """Remove addresses that names do not resolve to any more."""
-        dropped = []
+        dropped: list[Claim] = []
         for one in learned:
-            dropped.append(self._address_claim(one))
+            dropped += self._dropped(one)
             self.names.forget(one)
         return IndexChange(dropped, [])
+
+    def protect(self, protections: Protections) -> IndexChange:
+        """Take what is protected now out of all claims, and put what is no longer protected back into them."""
+        before, self.shield.protections = self.shield.protections, protections
+        self.names.own = protections.names
+        questions: set[Question] = set()
+        if before.names != protections.names:
+            questions = self.names.questions()
+        return self._cut_again(self._touched(protections.differences(before)))._replace(questions=questions)
+
+    def settle(self, departments: Iterable[str | None]) -> IndexChange:
+        """Withhold the widest prefixes where prefixes fill a space together."""
+        keys = self.shield.withhold(departments)
+        return self._cut_again([(self._blocks[key], key[0], self._blocks[key].ends_s) for key in keys])
+
+    def _cut_again(self, claimed: Iterable[tuple[Block, str, float]]) -> IndexChange:
+        dropped: list[Claim] = []
+        put: list[Claim] = []
+        for block, target, ends in [one for one in claimed if self.shield.is_stale(one[0].key, one[1])]:
+            dropped += _claims(block, ends, self.shield.drop(block.key, target))
+            put += _claims(block, ends, self.shield.cut(block.key, target))
+        return IndexChange(dropped, put)
+
+    def _touched(self, changed: Difference) -> Iterator[tuple[Block, str, float]]:
+        """The claims that a change of what is protected may touch, each with its end."""
+        if changed.is_wide:
+            blocks: Iterable[Block] = [one for one in self._blocks.values() if one.kind is not TargetKind.NAME]
+        else:
+            single = [
+                one for target in changed.targets for where in self._counts for one in self.find(target, where, None)
+            ]
+            blocks = [*single, *(self._blocks[key] for key in self.shield.prefixes_around(changed.spans))]
+        if changed.is_wide or changed.targets:
+            yield from ((one, one.target, one.ends_s) for one in blocks)
+            for one in self.names.all_learned():
+                yield self._blocks[one.block], one.address, one.ends
 
     def take_expired(self, at_s: float) -> tuple[list[Block], list[LearnedAddress]]:
         """Blocks and learned addresses that have expired; each is returned once."""
@@ -142,7 +192,7 @@ class BlockIndex:
         if block.kind is TargetKind.NAME:
             self.names.put(block)
         else:
-            yield _claim(block, block.target, block.ends_s)
+            yield from _claims(block, block.ends_s, self.shield.cut(block.key, block.target))
 
     def _take(self, block: Block) -> Iterator[Claim]:
         known = self._blocks.pop(block.key)
@@ -151,16 +201,17 @@ class BlockIndex:
         self._origins[known.origin] -= 1
         self._origins += Counter()  # drops origins without blocks
         if known.kind is TargetKind.NAME:
-            yield from [_claim(known, one.address, one.ends) for one in self.names.take(known).values()]
+            for one in self.names.take(known).values():
+                yield from _claims(known, one.ends, self.shield.drop(known.key, one.address))
         else:
-            yield _claim(known, known.target, known.ends_s)
+            yield from _claims(known, known.ends_s, self.shield.drop(known.key, known.target))
 
-    def _address_claim(self, one: LearnedAddress) -> Claim:
-        return _claim(self._blocks[one.block], one.address, one.ends)
+    def _dropped(self, one: LearnedAddress) -> Iterator[Claim]:
+        return _claims(self._blocks[one.block], one.ends, self.shield.drop(one.block, one.address))
 
 
-def _claim(block: Block, target: str, ends: float) -> Claim:
-    family, first, last = set_and_range(target)
-    return Claim(
-        block_set(family, block.department), Range(first, last, ends, mark_of(block.origin, block.number), block.key)
-    )
+def _claims(block: Block, ends: float, claimed: Claimed) -> Iterator[Claim]:
+    """The claims of a block in the ranges of a set."""
+    family, pieces = claimed
+    where, mark = block_set(family, block.department), mark_of(block.origin, block.number)
+    return (Claim(where, Range(first, last, ends, mark, block.key)) for first, last in pieces)

@@ -1,17 +1,21 @@
 """Blocked names: which DNS answers give their addresses, and for how long those are blocked.
 
-A block of a name includes all names below it. The kernel refuses its look-ups. Hosts may know the addresses all the
-same, so these are blocked too. They are learned from the answers that pass, because hosts connect to just those, and
-another name server might answer otherwise. So answers from before a name was blocked are kept for a while.
+A block covers the name, all names below it, or both (`targets.Scope`). The kernel refuses its look-ups. Hosts may know
+the addresses all the same, so these are blocked too. They are learned from the answers that pass, because hosts connect
+to just those, and another name server might answer otherwise. So answers from before a name was blocked are kept for a
+while.
 """
 
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from appliance.core.blocking.block import Block, BlockKey
 from appliance.core.blocking.denials import Denial, Question
 from appliance.core.blocking.protection import Protections
 from appliance.core.blocking.sets import mark_of
+from appliance.core.blocking.targets import covers_name, name_and_scope
 from appliance.core.traffic.dns import DnsAnswer
 
 # An answer's own lifetime is bounded: programs go on for some minutes with an answer that has none, and an address may
@@ -41,34 +45,53 @@ class BlockedNames:
         self._blocks: dict[str, dict[BlockKey, Block]] = {}
         self._learned: dict[BlockKey, dict[str, LearnedAddress]] = {}
         self._count = 0
+        self.own: tuple[str, ...] = ()  # the appliance's names, which no block covers
         self.spared: dict[str, str] = {}  # by name: a sentence about its latest address that a rule protects
 
     def put(self, block: Block) -> None:
         """Add the block of a name."""
-        self._blocks.setdefault(block.target, {})[block.key] = block
+        self._blocks.setdefault(name_and_scope(block.target)[0], {})[block.key] = block
 
     def are_blocked(self, name: str) -> bool:
         """Whether this name, or one above it, is blocked in any department."""
         return any(True for _ in self._blocks_of(name))
 
     def denial(self, question: Question) -> Denial | None:
-        """The denial of this question, by its longest-lived block; `None`: it has no block."""
-        blocks = [one for one in self._blocks.get(question.name, {}).values() if one.department == question.department]
+        """The denial of this question, by its longest-lived block; `None`: it has no block.
+
+        Where blocks cover different parts of it, their scopes are joined; at the end of one, this is asked again.
+        """
+        named = self._blocks.get(question.name, {}).values()
+        blocks = [one for one in named if one.department == question.department and not self._is_own(one)]
         longest = max(blocks, key=lambda one: one.ends_s, default=None)
-        return None if longest is None else Denial(question, longest.ends_s, mark_of(longest.origin, longest.number))
+        if longest is None:
+            return None
+        scope = reduce(or_, (name_and_scope(one.target)[1] for one in blocks))
+        return Denial(question, longest.ends_s, mark_of(longest.origin, longest.number), scope)
 
     def denials(self) -> list[Denial]:
         """The denials of all blocked names."""
-        questions = {Question(name, one.department) for name, blocks in self._blocks.items() for one in blocks.values()}
-        return [denial for question in questions if (denial := self.denial(question)) is not None]
+        return [denial for question in self.questions() if (denial := self.denial(question)) is not None]
+
+    def questions(self) -> set[Question]:
+        """The questions of all blocks of names."""
+        return {Question(name, one.department) for name, blocks in self._blocks.items() for one in blocks.values()}
+
+    def all_learned(self) -> list[LearnedAddress]:
+        """What was learned for all blocks."""
+        return [one for known in self._learned.values() for one in known.values()]
+
+    def _is_own(self, block: Block) -> bool:
+        return any(covers_name(block.target, name) for name in self.own)
 
     def take(self, block: Block) -> Mapping[str, LearnedAddress]:
         """Remove the block of a name; returns what was learned for it, by address."""
-        blocks = self._blocks.get(block.target, {})
+        name, _ = name_and_scope(block.target)
+        blocks = self._blocks.get(name, {})
         blocks.pop(block.key, None)
         if not blocks:
-            self._blocks.pop(block.target, None)
-            self.spared.pop(block.target, None)
+            self._blocks.pop(name, None)
+            self.spared.pop(name, None)
         learned = self._learned.pop(block.key, {})
         self._count -= len(learned)
         return learned
@@ -107,7 +130,7 @@ class BlockedNames:
                 rule = protections.rule_for(address)
                 if rule is not None:
                     spared = f"the blocked {answer.name} resolves to {address}, which is not blocked: {rule}"
-                    self.spared[block.target] = spared
+                    self.spared[name_and_scope(block.target)[0]] = spared
                     continue
                 ends = min(at_s + hold_s, block.ends_s)
                 known = self.learned(block.key).get(address)
@@ -116,7 +139,7 @@ class BlockedNames:
 
     def _blocks_of(self, name: str) -> Iterator[Block]:
         for one in _with_parents(name):
-            yield from self._blocks.get(one, {}).values()
+            yield from (block for block in self._blocks.get(one, {}).values() if covers_name(block.target, name))
 
 
 class AnswerCache:
@@ -141,9 +164,12 @@ class AnswerCache:
             del self._answers[next(iter(self._answers))]
 
     def find(self, names: Set[str], at_s: float) -> Iterator[tuple[str, DnsAnswer]]:
-        """By department, the last day's answers for these names and all below; `ttl_s`: what is left of it."""
+        """By department, the last day's answers that these names, as of targets, cover; `ttl_s`: what is left of it."""
+        by_name: dict[str, list[str]] = {}
+        for target in names:
+            by_name.setdefault(name_and_scope(target)[0], []).append(target)
         for (department, name), known in self._answers.items():
-            if any(one in names for one in _with_parents(name)):
+            if any(covers_name(target, name) for one in _with_parents(name) for target in by_name.get(one, ())):
                 for address, (answered_s, kept_until_s) in known.items():
                     if at_s - answered_s < LONGEST_HOLD_S:
                         yield department, DnsAnswer("", name, (address,), max(0, int(kept_until_s - at_s)))

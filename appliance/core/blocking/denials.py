@@ -2,9 +2,11 @@
 
 from typing import NamedTuple
 
+from appliance.core.blocking.targets import WHOLE_NAME, Scope
+
 
 class Question(NamedTuple):
-    """A look-up of a name, or any name below it, by a department. `department`: `None`: all."""
+    """The look-ups of a name, and of those below it, by a department. `department`: `None`: all."""
 
     name: str
     department: str | None
@@ -13,9 +15,10 @@ class Question(NamedTuple):
 class Denial(NamedTuple):
     """A question that is refused. `ends`: seconds since the epoch; infinity until lifted.
 
-    `mark`: origin and number of its block (`core.blocking.sets.mark_of`).
+    `mark`: origin and number of its block (`core.blocking.sets.mark_of`). `scope`: which of its names are refused.
     """
 
     question: Question
     ends: float
     mark: int
+    scope: Scope = WHOLE_NAME

@@ -4,17 +4,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from appliance.core.machine import Facing, Network
+from appliance.core.machine import Facing, Network, Vlan
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A department's share of an interface. `networks`: empty: all addresses there that no other department claims."""
+    """A department's share of an interface. `networks`: empty: all addresses there that no other department claims.
+
+    `vlan`: of the interface.
+    """
 
     department: str
     interface: str
     facing: Facing
     networks: tuple[Network, ...] = ()
+    vlan: Vlan | None = None
 
 
 class Hit(NamedTuple):

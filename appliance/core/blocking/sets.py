@@ -49,11 +49,6 @@ class BlockSet(NamedTuple):
     family: Family
     department: str | None
 
-    @property
-    def name(self) -> str:
-        """The set's name in the kernel; unique, because no department's id begins with a dot."""
-        return self.family if self.department is None else f"{self.family}.{self.department}"
-
 
 class Element(NamedTuple):
     """What the kernel keeps with an element. `remaining_s`: until it drops the element; `None`: never."""

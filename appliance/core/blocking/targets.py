@@ -1,10 +1,15 @@
 """Targets of blocks: addresses, prefixes, hardware addresses and names, and the one way to write each.
 
-A target is text, because it goes to people, to the disk and to other firewalls; the text shows its kind.
+A target is text, because it goes to people, to the disk and to other firewalls; the text shows its kind, and of a name
+what it covers:
+
+    example.com     the name and all names below it
+    =example.com    the name alone, as in a hosts file
+    *.example.com   all names below it, without itself
 """
 
 import re
-from enum import StrEnum
+from enum import IntFlag, StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from socket import AF_INET, inet_pton
 
@@ -27,7 +32,22 @@ class TargetKind(StrEnum):
     ADDRESS = "address"
     PREFIX = "prefix"
     MAC = "mac"
-    NAME = "name"  # a domain and all below it
+    NAME = "name"  # a domain, as far as its `Scope` says
+
+
+class Scope(IntFlag):
+    """What the target of a name covers."""
+
+    ITSELF = 1
+    BELOW = 2
+
+    def covers(self, own: str, name: str) -> bool:
+        """Whether this much of a domain is or contains the name. `own`: the domain's own name."""
+        return bool(Scope.ITSELF in self if name == own else Scope.BELOW in self and name.endswith(f".{own}"))
+
+
+WHOLE_NAME = Scope.ITSELF | Scope.BELOW
+_SCOPES = {"=": Scope.ITSELF, "*.": Scope.BELOW}  # by the mark before the name; without one, both
 
 
 def kind_of(target: str) -> TargetKind:
@@ -37,6 +57,20 @@ def kind_of(target: str) -> TargetKind:
     if ":" in target:
         return TargetKind.MAC if _WRITTEN_MAC.fullmatch(target) else TargetKind.ADDRESS
     return TargetKind.ADDRESS if target.rpartition(".")[2].isdigit() else TargetKind.NAME
+
+
+def name_and_scope(target: str) -> tuple[str, Scope]:
+    """The name of a target whose kind is a name, and what of it the target covers."""
+    for mark, scope in _SCOPES.items():
+        if target.startswith(mark):
+            return target.removeprefix(mark), scope
+    return target, WHOLE_NAME
+
+
+def covers_name(target: str, name: str) -> bool:
+    """Whether a target whose kind is a name covers this name."""
+    own, scope = name_and_scope(target)
+    return scope.covers(own, name)
 
 
 def parse_target(text: str) -> str:
@@ -49,11 +83,11 @@ def parse_target(text: str) -> str:
     try:
         inet_pton(AF_INET, asked)  # takes nothing but the one way to write it, at a tenth of the cost
     except (OSError, UnicodeError, ValueError):
-        return _parsed(asked)
+        return _parsed(text, asked)
     return asked
 
 
-def _parsed(asked: str) -> str:
+def _parsed(text: str, asked: str) -> str:
     if not asked or len(asked) > LONGEST_TARGET or "%" in asked:
         raise Refused(
             Code.BAD_REQUEST, "address: empty, too long, or with a zone; give an address, prefix, MAC or name"
@@ -61,8 +95,9 @@ def _parsed(asked: str) -> str:
     if _MAC.fullmatch(asked):
         digits = re.sub("[^0-9a-f]", "", asked)
         return ":".join(digits[at : at + 2] for at in range(0, MAC_DIGITS, 2))
-    name = _name(asked)
-    return name if name is not None else target_text(_unmapped(_network(asked)))
+    mark = next((one for one in _SCOPES if asked.startswith(one)), "")
+    name = ascii_name(text.strip().removeprefix(mark))  # in its own case, which decides some letters (a final sigma)
+    return f"{mark}{name}" if name is not None else target_text(_unmapped(_network(asked)))
 
 
 def target_text(network: Network) -> str:
@@ -88,24 +123,36 @@ def _network(asked: str) -> Network:
         ) from None
 
 
-def _name(asked: str) -> str | None:
-    """The domain name as in packets, without the last dot; `None`: this is no name.
+def ascii_name(text: str) -> str | None:
+    """The domain name as in packets, in lower case and without the last dot; `None`: this is no name.
 
-    A name has a dot, and its last label is no number: so neither `server1` nor `10.0.0.256` is one.
+    A name has a dot, and its last label is no number: so neither `server1` nor `10.0.0.256` is one. Letters beyond
+    ASCII are read as browsers do, by UTS 46 without transition: `straße.example` is not `strasse.example`.
     """
-    if "/" in asked or ":" in asked:
+    if "/" in text or ":" in text:
         return None
-    try:
-        name = asked.removeprefix("*.").removesuffix(".").encode("idna").decode()
-    except UnicodeError:
-        return None
+    name = text.lower() if text.isascii() else _mapped(text)
+    name = name.removesuffix(".")
     return name if is_written_name(name) else None
 
 
 def is_written_name(text: str) -> bool:
-    """Whether this is a domain name as `parse_target` writes it."""
+    """Whether this is a domain name as `parse_target` writes it, without a mark."""
     labels = text.split(".")
-    return len(labels) > 1 and not labels[-1].isdigit() and all(map(_LABEL.fullmatch, labels))
+    is_name = len(labels) > 1 and not labels[-1].isdigit() and all(map(_LABEL.fullmatch, labels))
+    return is_name and len(text) <= LONGEST_TARGET
+
+
+def _mapped(text: str) -> str:
+    """The name with each label that has letters beyond ASCII as `xn--`; an impossible one becomes empty."""
+    import idna  # few names need its tables
+
+    try:
+        mapped = idna.uts46_remap(text, std3_rules=False, transitional=False)
+        labels = [one if one.isascii() else f"xn--{one.encode('punycode').decode()}" for one in mapped.split(".")]
+    except UnicodeError:
+        return ""
+    return ".".join(labels)
 
 
 def _unmapped(network: Network) -> Network:

@@ -5,12 +5,13 @@ reported again only when it becomes worse, and closes after a quiet time. `core.
 evidence.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
 
-from appliance.core.detection.scans import ScanKind, Scans, Suspicion
+from appliance.core.detection.scans import MOST_SENDERS, ScanKind, Scans, Suspicion
 from appliance.core.traffic.packet import Packet
 
 QUIET_S = 180.0  # a scan that avoids detection waits a minute or two between its attempts
@@ -35,6 +36,11 @@ SEVERITIES = {
 }
 
 
+def severity_of(kind: ScanKind, count: int) -> Severity:
+    """The severity of so many distinct failures."""
+    return next(severity for least, severity in SEVERITIES[kind] if count >= least)
+
+
 class IncidentChange(StrEnum):
     """How an incident has changed."""
 
@@ -45,7 +51,12 @@ class IncidentChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """The scan of one source. `count`: distinct failures; `details`: a sentence with them; `latest_s`: monotonic."""
+    """The scan of one source. `count`: distinct failures; `details`: a sentence with them; `latest_s`: monotonic.
+
+    `senders`: failures by the hardware address that sent them, where these alone are a scan; `proven`: those of a
+    sender that has completed a connection of the same kind from the source's address; `addressed`: those of a sender to
+    whose hardware address the answers for the source went; 0: of none.
+    """
 
     kind: ScanKind
     source: str
@@ -53,6 +64,20 @@ class Incident:
     count: int
     details: str
     latest_s: float
+    senders: Mapping[str, int] = field(default_factory=dict)
+    proven: int = 0
+    addressed: int = 0
+
+    def as_proven(self, is_inside: bool, has_address: Callable[[str, str], bool]) -> "Incident | None":
+        """The incident, as far as its source has proved that it did it; `None`: anyone may have sent it.
+
+        `is_inside`: the source is one of the department's addresses: there a hardware address means a device, while
+        all that comes from outside has the router's. `has_address`: whether the kernel knows a device with this
+        hardware address by this address.
+        """
+        counts = (count for mac, count in self.senders.items() if has_address(self.source, mac))
+        count = max([self.proven, self.addressed if is_inside else 0, *counts])
+        return replace(self, count=count, severity=severity_of(self.kind, count)) if count else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +116,29 @@ class Incidents:
         key = found.kind, found.source
         known = self._open.get(key)
         if known is None:
-            if len(self._open) >= MOST_OPEN:
+            if not self._has_room_for(found):
                 return None
             self._open[key] = found
             return IncidentChange.OPENED
-        self._open[key] = found if found.count > known.count else replace(known, latest_s=found.latest_s)
+        worse = found if found.count > known.count else replace(known, latest_s=found.latest_s)
+        senders = Counter(known.senders) | Counter(found.senders)  # of each, the most at one host or port
+        self._open[key] = replace(
+            worse,
+            senders=dict(senders.most_common(MOST_SENDERS)),
+            proven=max(known.proven, found.proven),
+            addressed=max(known.addressed, found.addressed),
+        )
         return IncidentChange.ESCALATED if self._open[key].severity != known.severity else None
+
+    def _has_room_for(self, found: Incident) -> bool:
+        """Whether one more can be open; one that anyone may have sent gives way to one that is proven."""
+        if len(self._open) < MOST_OPEN:
+            return True
+        forged = next((key for key, one in self._open.items() if not one.proven), None)
+        if not found.proven or forged is None:
+            return False
+        del self._open[forged]
+        return True
 
     def _close_quiet(self, now_s: float) -> list[IncidentUpdate]:
         closed = []
@@ -110,20 +152,23 @@ class Incidents:
 
 def _incident(suspicion: Suspicion) -> Incident:
     kind, source, _ = suspicion.key
-    count = len(suspicion.failed_s)
+    count = len(suspicion.failed)
     return Incident(
         kind=kind,
         source=source,
-        severity=next(severity for least, severity in SEVERITIES[kind] if count >= least),
+        severity=severity_of(kind, count),
         count=count,
         details=_details(suspicion, count),
         latest_s=suspicion.latest_s,
+        senders=suspicion.senders(),
+        proven=suspicion.proven,
+        addressed=suspicion.addressed,
     )
 
 
 def _details(suspicion: Suspicion, count: int) -> str:
-    took_s = max(1, round(suspicion.latest_s - min(suspicion.failed_s.values())))
-    examples = ", ".join(str(one) for one in islice(suspicion.failed_s, MOST_EXAMPLES))
+    took_s = max(1, round(suspicion.latest_s - suspicion.first_s))
+    examples = ", ".join(str(one) for one in islice(suspicion.failed, MOST_EXAMPLES))
     kind, source, common = suspicion.key
     is_port_scan = kind is ScanKind.PORT_SCAN
     what = f"{count} different ports of {common}" if is_port_scan else f"port {common} of {count} different hosts"

@@ -2,6 +2,8 @@
 
 A source is blocked for a while if its incident has the configured severity or a worse one. If it goes on after that, it
 is blocked again; if a person lifts the block earlier, the source is left alone until the block would have ended.
+
+Only a source that has proved itself is blocked: a stranger who sends in the name of others would else choose whom.
 """
 
 from collections.abc import Iterable
@@ -11,6 +13,11 @@ from math import inf
 from appliance.core.blocking.block import BlockOrigin, BlockRequest
 from appliance.core.detection.incident import Incident, Severity
 from appliance.core.refusal import Code
+
+UNPROVEN = (
+    "anyone may have sent this in the name of the source: it has completed no such connection, and no device is known "
+    "by that address"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +42,18 @@ class Responses:
         self._response = response
         self._ends_s: dict[str, float] = {}  # by source, monotonic
 
+    def reason_against(self, incident: Incident, proven: Incident | None) -> str | None:
+        """Why the source of this incident is not blocked although it is grave; `None`: it is, or it is not so grave.
+
+        `proven`: the incident as far as it is.
+        """
+        response = self._response
+        if response is None or not response.applies_to(incident):
+            return None
+        return None if proven is not None and response.applies_to(proven) else UNPROVEN
+
     def due(self, incidents: Iterable[Incident]) -> list[BlockRequest]:
-        """The blocks to request now: one for the worst open incident of each source."""
+        """The blocks to request now: one for the worst of each source's open incidents, as far as these are proven."""
         response = self._response
         if response is None:
             return []

@@ -16,6 +16,7 @@ Bytes of an untrusted clock stay in the running period, and a note of when they 
 their own days once the clock is trusted. An account reads no meter and writes no disk: `monitor.metering` does both.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -111,17 +112,11 @@ class Account:
         """
         amount = passed(self.mark, reading)
         self.mark = next_mark(self.mark, reading)
-        if not now.is_trusted:
-            self._undated = with_undated(
-                self._undated, UndatedBytes(amount.total_bytes, now.monotonic_s - elapsed_s, now.monotonic_s)
-            )
-            return amount, self._charge([DayShare(self._running_day(now), amount.total_bytes)])
-        since = now.wall - timedelta(seconds=elapsed_s)
-        shares = [
-            *(share for one in self._withdraw_undated() for share in date_undated(one, now, self._zone)),
-            *split_by_day(amount.total_bytes, since, now.wall, self._zone),
-        ]
-        return amount, self._charge(shares)
+        budget = self.budget
+        crossings = self._charge(self._shares(amount.total_bytes, elapsed_s, now))
+        if reading is not None and reading.refused_budget not in (None, "") and reading.refused_budget == budget:
+            crossings += self._close_refused(budget)
+        return amount, crossings
 
     def check_limits(self, now: Moment) -> Sequence[Crossing]:
         """Charges nothing; returns what changed limits alone have crossed."""
@@ -156,6 +151,15 @@ class Account:
             return None
         return (reading.total_bytes if reading else 0) + left
 
+    @property
+    def budget(self) -> str:
+        """Names what the kernel may let pass: other limits or periods are another budget; empty: it stops nothing."""
+        if self.limits.on_exceeded is not Action.BLOCK:
+            return ""
+        bounds = [(one.kind, one.start.isoformat(), quota.limit_of(one, self.limits)) for one in self.ledgers]
+        limited = [bound for bound in bounds if bound[2] is not None]
+        return hashlib.sha256(repr(limited).encode()).hexdigest()[:8] if limited else ""
+
     def left_bytes(self) -> int | None:
         """The bytes until the first of its limits, below 0 beyond it; `None`: nothing is limited."""
         return quota.remaining_bytes(self.ledgers, self.limits)
@@ -188,6 +192,30 @@ class Account:
         """When the first limit is reached at this rate; `None`: in no running period."""
         found = [quota.reaches_limit_at(one, self.limits, rate_bytes_s, wall, self._zone) for one in self.ledgers]
         return min((one for one in found if one is not None), default=None)
+
+    def _shares(self, amount_bytes: int, elapsed_s: float, now: Moment) -> Sequence[DayShare]:
+        if not now.is_trusted:
+            self._undated = with_undated(
+                self._undated, UndatedBytes(amount_bytes, now.monotonic_s - elapsed_s, now.monotonic_s)
+            )
+            return [DayShare(self._running_day(now), amount_bytes)]
+        since = now.wall - timedelta(seconds=elapsed_s)
+        return [
+            *(share for one in self._withdraw_undated() for share in date_undated(one, now, self._zone)),
+            *split_by_day(amount_bytes, since, now.wall, self._zone),
+        ]
+
+    def _close_refused(self, budget: str) -> list[Crossing]:
+        """Closes the ledgers with the least left, after the kernel refused a packet of this budget."""
+        left = self.left_bytes()
+        if left is None or left <= 0 or budget != self.budget:
+            return []
+        crossings = []
+        for ledger in self.ledgers:
+            if quota.remaining_bytes([ledger], self.limits) == left:
+                self._ledgers[ledger.kind], crossing = quota.close(ledger, self.limits, self._zone)
+                crossings.append(crossing)
+        return crossings
 
     def _charge(self, shares: Sequence[DayShare]) -> list[Crossing]:
         crossings: list[Crossing] = []

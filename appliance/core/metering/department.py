@@ -1,21 +1,25 @@
 """Departments, and which addresses belong to each."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
-from appliance.core.machine import Link, Network
+from appliance.core.machine import Facing, Link, Network
 from appliance.core.metering.quota import Limits
 
 UNLIMITED = Limits({})
+EVERYWHERE: Mapping[int, Network] = {4: ip_network("0.0.0.0/0"), 6: ip_network("::/0")}
 
 
 @dataclass(frozen=True, slots=True)
 class Department:
     """One department as configured. `subnets`: empty where the department is everything at its interface.
 
-    `line_rate_bps`: `None`: the link's negotiated speed. `exempt`: hosts and destinations whose traffic is neither
-    counted nor limited. `host_limits`: those of each of its hosts by itself.
+    `line_rate_bps`: `None`: the link's negotiated speed. `exempt`: destinations with which traffic is neither
+    counted nor limited. `host_limits`: those of each of its hosts by itself. `routers`: MAC or IP addresses of routers
+    between the department's hosts and the interface. `shares_interface`: with another department, so that its subnets
+    alone are its own.
     """
 
     id: str
@@ -26,24 +30,45 @@ class Department:
     line_rate_bps: int | None = None
     exempt: tuple[Network, ...] = ()
     host_limits: Limits = UNLIMITED
+    routers: tuple[str, ...] = ()
+    shares_interface: bool = False
+
+
+def claims_of(departments: Sequence[Department], facing: Facing) -> Mapping[str, tuple[Network, ...]]:
+    """By department, the subnets by which its traffic is told apart at its interface; empty: all there is its own.
+
+    An interface that one department has alone needs no subnets for that, and what they do not name is not a stranger's:
+    another IP version, link-local addresses, a forged source. At a mirror port they tell what was sent and received.
+    """
+    shared = Counter(one.interface for one in departments)
+    return {
+        one.id: one.subnets if facing is Facing.MIRRORED or shared[one.interface] > 1 else () for one in departments
+    }
 
 
 def networks_of(department: Department, links: Mapping[str, Link]) -> tuple[Network, ...] | None:
     """The department's address ranges: its subnets, else the networks of its interface and of the bridge above it.
 
-    `None`: only link-local ones (fe80::/10) are known, which every interface has without being given any; then every
-    address there is the department's.
+    An interface that it has alone gives those of an IP version that no subnet is of, too. `None`: only link-local ones
+    (fe80::/10) are known, which every interface has without being given any; then every address there is its own.
     """
-    if department.subnets:
+    if department.subnets and department.shares_interface:
         return department.subnets
     link = links.get(department.interface)
-    if link is None:
-        return None
-    bridge = links.get(link.master) if link.master else None
-    addresses = (*link.addresses, *(bridge.addresses if bridge else ()))
-    if all(address.is_link_local for address in addresses):
-        return None
-    return tuple(dict.fromkeys(address.network for address in addresses))
+    bridge = links.get(link.master) if link is not None and link.master else None
+    addresses = [address for one in (link, bridge) if one is not None for address in one.addresses]
+    near = [] if all(one.is_link_local for one in addresses) else [one.network for one in addresses]
+    if not department.subnets:
+        return tuple(dict.fromkeys(near)) or None
+    named = {one.version for one in department.subnets}
+    others = [
+        one for version, all_of in EVERYWHERE.items() if version not in named for one in _of(version, near, all_of)
+    ]
+    return tuple(dict.fromkeys((*department.subnets, *others)))
+
+
+def _of(version: int, networks: Sequence[Network], otherwise: Network) -> Sequence[Network]:
+    return [one for one in networks if one.version == version] or [otherwise]
 
 
 def holds(networks: Iterable[Network] | None, address: str) -> bool:

@@ -49,7 +49,8 @@ LEAST_RATE_BYTES_S = 1.0  # no limit in practice is reached at a slower rate
 class Ledger:
     """Bytes charged in one period. `start`: its first local day. `raised`: thresholds alerted already, in percent.
 
-    `granted_bytes`: the extension of the limit, for this period alone.
+    `granted_bytes`: the extension of the limit, for this period alone. `closed_at_bytes`: the limit under which the
+    kernel refused a packet because what was left was too little for it; the rest is closed until the limit grows.
     """
 
     kind: QuotaKind
@@ -57,6 +58,7 @@ class Ledger:
     used_bytes: int = 0
     raised: frozenset[int] = frozenset()
     granted_bytes: int = 0
+    closed_at_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +149,30 @@ def limit_of(ledger: Ledger, limits: Limits) -> int | None:
 
 
 def is_exceeded(ledger: Ledger, limits: Limits) -> bool:
-    """Whether the ledger has used up its limit."""
-    limit = limit_of(ledger, limits)
-    return limit is not None and ledger.used_bytes >= limit
+    """Whether the ledger has used up its limit, or the kernel has refused a packet that did not fit in the rest."""
+    left = _left_bytes(ledger, limits)
+    return left is not None and left <= 0
 
 
 def remaining_bytes(ledgers: Sequence[Ledger], limits: Limits) -> int | None:
-    """The bytes until the first of the limits is reached, below 0 beyond it; `None`: nothing is limited."""
-    left = [limit - one.used_bytes for one in ledgers if (limit := limit_of(one, limits)) is not None]
-    return min(left, default=None)
+    """The bytes until the first of the limits is reached, 0 or below beyond it; `None`: nothing is limited."""
+    left = [_left_bytes(one, limits) for one in ledgers]
+    return min((one for one in left if one is not None), default=None)
+
+
+def _left_bytes(ledger: Ledger, limits: Limits) -> int | None:
+    limit = limit_of(ledger, limits)
+    if limit is None:
+        return None
+    is_closed = ledger.closed_at_bytes is not None and limit <= ledger.closed_at_bytes
+    return min(limit - ledger.used_bytes, 0) if is_closed else limit - ledger.used_bytes
+
+
+def close(ledger: Ledger, limits: Limits, zone: ZoneInfo) -> tuple[Ledger, Crossing]:
+    """The ledger without its rest, which was too little for the next packet, and the crossing that this is."""
+    thresholds = {*limits.thresholds, EXCEEDED_PERCENT}
+    ledger = replace(ledger, closed_at_bytes=limit_of(ledger, limits), raised=ledger.raised | thresholds)
+    return ledger, _crossing(AlertKind.EXCEEDED, ledger, limits, zone)
 
 
 def charge(
@@ -178,6 +195,8 @@ def charge(
         return replace(ledger, used_bytes=used_bytes), crossings
     # Whole numbers: the float of a large ledger may round up to a threshold that is not reached.
     still = {one for one in ledger.raised if used_bytes * 100 >= (one - HYSTERESIS_PERCENT) * limit}
+    if is_exceeded(ledger, limits):
+        still |= ledger.raised
     fresh = sorted({*limits.thresholds, EXCEEDED_PERCENT} - still)
     reached = [one for one in fresh if used_bytes * 100 >= one * limit]
     ledger = replace(ledger, used_bytes=used_bytes, raised=frozenset({*still, *reached}))
@@ -190,7 +209,7 @@ def reaches_limit_at(
 ) -> datetime | None:
     """When the ledger reaches its limit if the rate stays; `None`: not in this period, or it already has."""
     limit = limit_of(ledger, limits)
-    if limit is None or rate_bytes_s < LEAST_RATE_BYTES_S or ledger.used_bytes >= limit:
+    if limit is None or rate_bytes_s < LEAST_RATE_BYTES_S or is_exceeded(ledger, limits):
         return None
     seconds = (limit - ledger.used_bytes) / rate_bytes_s
     end = resets_at(ledger.kind, ledger.start, zone, limits.billing_day)

@@ -7,7 +7,7 @@ the figure. A parent interface also carries what its VLAN subinterfaces carry, s
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from appliance.core.machine import Link, carries
+from appliance.core.machine import Link, vlan_of
 from appliance.core.metering.meter import Reading, unclaimed_interface
 from appliance.core.metering.usage import Mark, next_mark, passed, unaccounted
 
@@ -36,8 +36,10 @@ class Unaccounted:
         for name, reading in readings.items():
             amount = passed(self._marks.get(name), reading)
             own = self._interfaces.get(name) or unclaimed_interface(name)
+            vlan = vlan_of(own, links) if own else None
+            carriers = {own, vlan.trunk if vlan else None}
             for interface, sides in self._sides.items():
-                if interface == own or (own is not None and carries(interface, own)):
+                if interface in carriers:
                     sides.metered_bytes += amount.total_bytes
             self._marks[name] = next_mark(None, reading)
         for interface in set(self._interfaces.values()) & links.keys():

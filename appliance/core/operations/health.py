@@ -17,7 +17,8 @@ class HealthFacts:
 
     `can_enforce`: whether the position can stop traffic. `wanted`: blocks that should be in force; `enforced`: those
     that are. `frames_lost`: by the capture, since the previous judgement. `quotas_exceeded`: the kinds (`daily`, ...).
-    `utilization`: 0..1. `troubles`: what the appliance itself does not do, in sentences.
+    `utilization`: 0..1. `troubles`: what the appliance itself does not do, in sentences. `strangers`: what passes at
+    the interface and is no department's, or cannot be read, likewise.
     """
 
     interface: str
@@ -31,6 +32,7 @@ class HealthFacts:
     utilization: float = 0.0
     open_incidents: int = 0
     troubles: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def _faults(facts: HealthFacts) -> tuple[tuple[float, bool, str], ...]:
         (0.2, bool(facts.quotas_exceeded), f"the {' and the '.join(facts.quotas_exceeded)} quota is exceeded"),
         (0.2, facts.open_incidents > 0, f"{_count(facts.open_incidents, 'incident')} open"),
         (0.2, bool(facts.troubles), "; ".join(facts.troubles)),
+        (0.2, bool(facts.strangers), "; ".join(facts.strangers)),
         (0.1, facts.frames_lost > 0, f"the capture missed {missed}; sites and incidents may be missing"),
         (0.1, facts.utilization >= BUSY, f"the line is {facts.utilization:.0%} full"),
     )

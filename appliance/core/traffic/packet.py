@@ -28,12 +28,12 @@ _FRAGMENT, _AUTHENTICATION = 44, 51
 _EXTENSIONS = frozenset({0, 43, _FRAGMENT, _AUTHENTICATION, 60, 135, 139, 140})  # IANA, IPv6 extension header types
 _MOST_EXTENSIONS = 8  # RFC 8200 lists seven, each at most once, destination options twice
 _UDP_HEADER = Struct("!HHHxx")  # ports, length
-_TCP_HEADER = Struct("!HH8xBB6x")  # ports, data offset, flags
+_TCP_HEADER = Struct("!HHIIBB6x")  # ports, sequence, acknowledgement, data offset, flags
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A UDP datagram or TCP segment. `flags`: TCP's, 0 for UDP. `payload`: the captured part of it."""
+    """A UDP datagram or TCP segment. `flags`: TCP's, 0 for UDP, as both numbers. `payload`: the captured part of it."""
 
     source_mac: str
     destination_mac: str
@@ -44,6 +44,8 @@ class Packet:
     destination_port: int
     flags: int
     payload: bytes
+    sequence: int = 0
+    acknowledgement: int = 0
 
     @property
     def opens(self) -> bool:
@@ -80,7 +82,7 @@ def decode(data: bytes) -> Packet | None:
     transport = _transport(protocol, body)
     if transport is None:
         return None
-    source_port, destination_port, flags, payload = transport
+    source_port, destination_port, flags, payload, sequence, acknowledgement = transport
     return Packet(
         source_mac=data[6:12].hex(":"),
         destination_mac=data[0:6].hex(":"),
@@ -91,6 +93,8 @@ def decode(data: bytes) -> Packet | None:
         destination_port=destination_port,
         flags=flags,
         payload=payload,
+        sequence=sequence,
+        acknowledgement=acknowledgement,
     )
 
 
@@ -140,14 +144,14 @@ def _skip_extensions(header: int, body: bytes) -> tuple[int, bytes] | None:
     return None
 
 
-def _transport(protocol: int, body: bytes) -> tuple[int, int, int, bytes] | None:
-    """Ports, TCP flags and payload."""
+def _transport(protocol: int, body: bytes) -> tuple[int, int, int, bytes, int, int] | None:
+    """Ports, TCP flags, payload, and TCP's numbers."""
     if protocol == UDP and len(body) >= _UDP_HEADER.size:
         source_port, destination_port, length = _UDP_HEADER.unpack_from(body)
-        return source_port, destination_port, 0, body[_UDP_HEADER.size : length or None]
+        return source_port, destination_port, 0, body[_UDP_HEADER.size : length or None], 0, 0
     if protocol == TCP and len(body) >= _TCP_HEADER.size:
-        source_port, destination_port, offset, flags = _TCP_HEADER.unpack_from(body)
+        source_port, destination_port, sequence, acknowledgement, offset, flags = _TCP_HEADER.unpack_from(body)
         header_bytes = (offset >> 4) * 4
         if header_bytes >= _TCP_HEADER.size:
-            return source_port, destination_port, flags, body[header_bytes:]
+            return source_port, destination_port, flags, body[header_bytes:], sequence, acknowledgement
     return None

@@ -5,7 +5,7 @@ blocks that expired and at signs of tampering, not at 100,000 blocks.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
@@ -15,11 +15,12 @@ from appliance.core import holdover
 from appliance.core.blocking.block import Block, BlockKey, BlockRequest
 from appliance.core.blocking.block_index import BlockIndex, IndexChange
 from appliance.core.blocking.blocked_names import MOST_LEARNED, AnswerCache
+from appliance.core.blocking.lists.parser import ORIGIN
 from appliance.core.blocking.place import Place
-from appliance.core.blocking.protection import Protected
+from appliance.core.blocking.protection import Protected, Protections
 from appliance.core.blocking.targets import TargetKind, parse_target
-from appliance.core.machine import Position
-from appliance.core.metering.department import Department
+from appliance.core.machine import Facing, Position
+from appliance.core.metering.department import Department, claims_of
 from appliance.core.moment import Moment
 from appliance.core.positions import POSITIONS
 from appliance.core.refusal import Code, Refused
@@ -38,6 +39,8 @@ T = TypeVar("T")
 MOST_BLOCKS = 200_000  # what the kernel was measured to take in one transaction in less than two seconds
 TIME_SAVED_S = 300.0  # how much longer a block may last after a power cut; the medium is written to as often
 SLICE = 100  # blocks of an order that are judged, or put in force, in one go: some milliseconds
+PROTECTED_S = 5.0  # how long an address may stay blocked that has just become the appliance's; a look opens four files
+MOST_TOLD = 5  # blocks not wholly in force that are named; people mend those and see the next
 STRAYED = timedelta(seconds=2)  # a smaller move of the wall clock leaves the lifetimes in the kernel as they are
 
 
@@ -65,14 +68,14 @@ class Enforcement:
         self.can_enforce = POSITIONS[position].can_enforce
         self._interfaces = {one.id: one.interface for one in departments}
         self._store, self._require_writable = store, require_writable
-        self._protected = ProtectedAddresses(protected, interfaces, upstream)
+        self._protected = ProtectedAddresses(protected, departments, interfaces, upstream)
         self._announcer = BlockAnnouncer([*self._interfaces], publish, can_enforce=self.can_enforce)
-        places = [Place(one.id, one.interface, POSITIONS[position].facing, one.subnets) for one in departments]
+        places = _places(departments, POSITIONS[position].facing)
         self._index, self._answers = BlockIndex(), AnswerCache()
         self._reconciler = Reconciler(places, interfaces, firewall)
         self._dns_reconciler = DnsReconciler(places, self._index.names, dns_filter)
         self._hits = HitCounters(self._index, firewall, dns_filter)
-        self._holdover, self._time_saved_s = holdover.NOT_STARTED, 0.0
+        self._holdover, self._time_saved_s, self._protected_s = holdover.NOT_STARTED, 0.0, 0.0
 
     def restore(self, now: Moment) -> None:
         """Put the saved blocks in force. To be called once, before all else, if possible before anything is forwarded.
@@ -81,11 +84,14 @@ class Enforcement:
         """
         self._holdover = holdover.earliest(now, self._store.reckoned_at())
         now = self._holdover.moment(now)
+        self._index.protect(self._protected.protections(now))
         blocks = self._configured(self._store.blocks())
         restored = self._index.apply([one if one.number else self._numbered(one) for one in blocks], [])
         learned = self._index.learn(self._store.learned())
         self._announcer.expect(blocks)
-        self._enforce(restored._replace(put=[*restored.put, *learned.put]), now)
+        whole = restored._replace(put=[*restored.put, *learned.put])
+        self._enforce(whole.then(self._index.settle((None, *self._interfaces))), now)
+        self._tell_open({})
 
     def block(
         self, requests: Sequence[BlockRequest], now: Moment, pause: Callable[[], None] = no_pause
@@ -101,6 +107,7 @@ class Enforcement:
         self._require_writable()
         now = self._holdover.moment(now)
         judged = self._judged(requests, now, pause)
+        self._require_space(judged.values())
         if len(self._index) + sum(key not in self._index for key in judged) > MOST_BLOCKS:
             raise Refused(Code.BAD_REQUEST, f"there may be {MOST_BLOCKS} blocks; lift some, or block prefixes")
         blocks = list(judged.values())
@@ -109,6 +116,8 @@ class Enforcement:
             latest = [one for one in some if one.key not in self._index or self._index[one.key].number <= one.number]
             self._announcer.expect(latest)
             self._enforce(self._index.apply(latest, []), now)
+        if len(blocks) > SLICE:  # another order between the slices has not seen what this one was about to block
+            self._enforce(self._index.settle((None, *self._interfaces)), now)
         self._recall(blocks, now)
         try:
             self._store.sync()  # before anything is published, but after the kernel: a medium may take 0.1 s
@@ -161,6 +170,10 @@ class Enforcement:
         rules = ((one, protections.rule_for(one)) for some in _slices(targets, pause) for one in some)
         return {target: rule for target, rule in rules if rule is not None}
 
+    def protections(self, now: Moment) -> Protections:
+        """What is protected at this instant."""
+        return self._protected.protections(now)
+
     def blocks(self, now: Moment) -> Sequence[Block]:
         """The blocks that should be in force."""
         wall = self._holdover.moment(now).wall
@@ -177,7 +190,7 @@ class Enforcement:
     def is_enforced(self, block: Block) -> bool:
         """Whether the block is in force at an interface of one of its departments, as far as is known."""
         absent, present = self._reconciler.absent, self._reconciler.present
-        if not self.can_enforce or absent is None or block.key in absent:
+        if not self.can_enforce or absent is None or block.key in absent or block.key in self._index.shield.withheld:
             return False
         concerned = [one for one in self._interfaces if block.department in {None, one}]
         return any(self._interfaces[one] in present for one in concerned)
@@ -188,13 +201,14 @@ class Enforcement:
         absent = self._reconciler.absent
         if not self.can_enforce or absent is None or department.interface not in self._reconciler.present:
             return wanted, 0
-        lost = [block for key in absent if (block := self._index.get(key)) is not None]
+        out = {*absent, *self._index.shield.withheld}
+        lost = [block for key in out if (block := self._index.get(key)) is not None]
         return wanted, wanted - sum(block.department in {None, department.id} for block in lost)
 
     def troubles(self, now: Moment) -> Sequence[str]:
         """Sentences for people: what is not in force and why, recent tampering, and addresses that were spared."""
         spared = self._index.names.spared.values()
-        return [*self._reconciler.troubles(now), *self._dns_reconciler.troubles(now), *spared]
+        return [*self._reconciler.troubles(now), *self._dns_reconciler.troubles(now), *spared, *self._open_troubles()]
 
     def stopped(self) -> Mapping[str, int]:
         """By origin, the packets stopped since the rules were first installed, refused look-ups among them.
@@ -219,6 +233,7 @@ class Enforcement:
         """Drop what expired, restore what the kernel lost, and publish which blocks began and ended."""
         is_moved = self._follow_clock(now)
         now = self._holdover.moment(now)
+        self._protect(now)
         ended, forgotten = self._index.take_expired(now.wall.timestamp())
         if forgotten:
             self._note(lambda: self._store.save_learned([], forgotten))
@@ -246,13 +261,53 @@ class Enforcement:
         judged: dict[BlockKey, Block] = {}
         for asked in (one for some in _slices(requests, pause) for one in some):
             target = parse_target(asked.target)
-            rule = protections[asked.caller_address].rule_for(target)
-            if rule is not None:
+            protected = protections[asked.caller_address]
+            rule = protected.rule_for(target)
+            # A list is taken without what is protected (`Shield`); it is told with the list.
+            if rule is not None and (not asked.origin.startswith(ORIGIN) or protected.is_forbidden(target)):
                 raise Refused(Code.PROTECTED_ADDRESS, f"{target} is protected: {rule}")
             ends = now.wall + timedelta(seconds=asked.duration_s) if asked.duration_s else None
             block = Block(target, asked.reason, asked.actor, asked.origin, now.wall, asked.department, ends)
             judged[block.key] = self._numbered(replace(block, is_provisional=is_provisional))
         return judged
+
+    def _require_space(self, blocks: Collection[Block]) -> None:
+        """Raise `Refused` where these blocks, together with those that there are, fill a space."""
+        departments = {one.department for one in blocks}
+        filling = self._index.shield.would_fill(
+            [one.target for one in blocks], (None, *self._interfaces) if None in departments else departments
+        )
+        for target, rule in filling.items():
+            raise Refused(Code.PROTECTED_ADDRESS, f"{target} is protected: {rule}")
+
+    def _protect(self, now: Moment) -> None:
+        """Take out of force what has become protected, and put back what no longer is."""
+        if now.monotonic_s - self._protected_s < PROTECTED_S:
+            return
+        self._protected_s = now.monotonic_s
+        protections = self._protected.protections(now)
+        if protections == self._index.shield.protections and not self._index.shield.is_full:
+            return
+        before = self._index.shield.left_open()
+        self._enforce(self._index.protect(protections).then(self._index.settle((None, *self._interfaces))), now)
+        self._tell_open(before)
+
+    def _tell_open(self, before: Mapping[BlockKey, str]) -> None:
+        """Log which blocks are no longer, or not wholly, in force because of what is protected."""
+        now = self._index.shield.left_open()
+        news = [(key[2], key[0], rule) for key, rule in now.items() if key not in before]
+        log_some(log, "the block of %s on %s is not wholly in force: %s", [(one[1], one[0], one[2]) for one in news])
+
+    def _open_troubles(self) -> Sequence[str]:
+        """Sentences about blocks that are not, or not wholly, in force; what a list has for ever is told with it."""
+        found = self._index.shield.left_open()
+        told = [(key, rule) for key, rule in found.items() if self._is_told(key)]
+        shown = [f"the block of {key[0]} is not wholly in force: {rule}" for key, rule in told[:MOST_TOLD]]
+        more = len(told) - len(shown)
+        return [*shown, f"{more} more blocks are not wholly in force"] if more else shown
+
+    def _is_told(self, key: BlockKey) -> bool:
+        return key in self._index.shield.withheld or not key[2].startswith(ORIGIN)
 
     def _configured(self, blocks: Sequence[Block]) -> Sequence[Block]:
         """Blocks of configured departments. The others stay saved until their department is configured again."""
@@ -325,3 +380,8 @@ def _slices(items: Sequence[T], pause: Callable[[], None]) -> Iterator[Sequence[
         yield items[at : at + SLICE]
         if at + SLICE < len(items):
             pause()
+
+
+def _places(departments: Sequence[Department], facing: Facing) -> Sequence[Place]:
+    claims = claims_of(departments, facing)
+    return [Place(one.id, one.interface, facing, claims[one.id]) for one in departments]

@@ -1,12 +1,13 @@
 """Imported lists: reads each list at its time, and makes its blocks equal to its entries.
 
-A list that cannot be read keeps its blocks, and its trouble is shown. The blocks change in pieces, so that a list of
+A list that cannot be read, or is none, keeps its blocks, and its trouble is shown; one that is doubted keeps them for a
+number of readings (`core.blocking.lists.plausibility`). The blocks change in pieces, so that a list of
 100,000 neither holds up the appliance nor protects only when it is whole; each piece is one transaction, and after a
 crash the next reading finds what is left to do. Protected entries are left out and shown.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -14,6 +15,8 @@ from typing import Any, Protocol
 from appliance.core.blocking.block import Block, BlockRequest
 from appliance.core.blocking.lists.changes import compare_list, find_orphans
 from appliance.core.blocking.lists.parser import MOST_REPORTED, BlockList, Fetched, ListContents, parse_list
+from appliance.core.blocking.lists.plausibility import doubt, fault_of
+from appliance.core.blocking.protection import ListJudgement, Protections
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 
@@ -31,8 +34,8 @@ class Blocks(Protocol):
     def blocks(self, now: Moment) -> Sequence[Block]:
         """All blocks that should be in force."""
 
-    def objections(self, targets: Sequence[str], now: Moment) -> Mapping[str, str]:
-        """By target, why it may never be blocked; allowed targets are left out."""
+    def protections(self, now: Moment) -> Protections:
+        """What is protected at this instant."""
 
     def block(self, requests: Sequence[BlockRequest], now: Moment) -> Sequence[Block]:
         """Block these targets, all or none."""
@@ -45,7 +48,7 @@ class Blocks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """A protected entry, and why it is left out."""
+    """An entry that is protected, and why it is left out as a whole or in part."""
 
     target: str
     why: str
@@ -53,14 +56,17 @@ class Objection:
 
 @dataclass(slots=True)
 class Listing:
-    """A list and its state. `contents`: as it was last read, at `read_at`, or `None`.
+    """A list and its state. `contents`: as last believed, at `read_at`, or `None`; `latest`: as it was last read.
 
-    `objections`: the first entries that are left out; `objection_count`: all. `lifted`, `requests`: the rest of the
-    change that is under way. `trouble`: why the last reading or change failed.
+    `objections`: the first entries that are left out, as a whole or in part; `objection_count`: all. `lifted`,
+    `requests`: the rest of the change that is under way. `protections`: by which `contents` was judged. `trouble`: why
+    the last reading or change failed. `doubted_reads`: readings in a row that were not believed.
     """
 
     known: BlockList
     contents: ListContents | None = None
+    latest: ListContents | None = None
+    doubted_reads: int = 0
     read_at: datetime | None = None
     checked_at: datetime | None = None
     trouble: str | None = None
@@ -69,6 +75,7 @@ class Listing:
     lifted: list[Block] = field(default_factory=list)
     requests: list[BlockRequest] = field(default_factory=list)
     version: str = ""
+    protections: Protections | None = None
     due_s: float = 0.0
 
     @property
@@ -113,18 +120,44 @@ class ListImports:
         known = listing.known
         listing.due_s = now.monotonic_s + known.refresh_s
         # The blocks of a list with a duration are renewed while it has them, so it is read even if it has not changed.
-        version = "" if known.duration_s else listing.version
+        # So is one after a change of what is protected: an entry may be free now that was left out.
+        protections = self._enforcement.protections(now)
+        version = "" if known.duration_s or protections != listing.protections else listing.version
         fetched, contents = self._aside(_fetch_and_parse, self._fetch, known.source, version)
         listing.checked_at = now.wall
-        self._note_trouble(listing, fetched.trouble)
-        if contents is None:
+        if fetched.trouble is not None:
+            self._note_trouble(listing, fetched.trouble)
             return
-        text = "the list %s has %d entries, and %d lines that mean nothing"
+        if contents is None:  # it is what was believed last
+            listing.latest, listing.doubted_reads = listing.contents, 0
+            self._note_trouble(listing, _emptiness(listing.contents))
+            return
+        blocks = self._enforcement.blocks(now)
+        if not self._is_believed(listing, contents, sum(block.origin == known.origin for block in blocks)):
+            return
+        text = "the list %s has %d entries, and %d lines of which something is not used"
         log.info(text, known.name, len(contents.targets), contents.fault_count)
-        found = self._aside(compare_list, known, contents.targets, self._enforcement.blocks(now), now.wall)
+        judged: ListJudgement = self._aside(protections.judge_list, contents.targets)
+        taken = [one for one in contents.targets if one not in judged.left_out]
+        found = self._aside(compare_list, known, taken, blocks, now.wall)
         listing.version, listing.contents, listing.read_at = fetched.version, contents, now.wall
+        listing.protections = protections
         listing.lifted, listing.requests = list(found.lifted), list(found.requests)
-        listing.objections, listing.objection_count = (), 0
+        objections = [Objection(*one) for one in (*judged.left_out.items(), *judged.partly.items())]
+        listing.objections, listing.objection_count = tuple(objections[:MOST_REPORTED]), len(objections)
+
+    def _is_believed(self, listing: Listing, contents: ListContents, known_entries: int) -> bool:
+        """Whether the blocks shall follow this content; its trouble is noted."""
+        listing.latest = contents
+        fault, doubted = fault_of(contents), doubt(contents, known_entries)
+        if fault is None and doubted is not None and listing.doubted_reads < listing.known.confirm_reads:
+            listing.doubted_reads += 1
+            left = listing.known.confirm_reads - listing.doubted_reads
+            fault = f"{doubted}; it is believed if {left + 1} more readings say the same"
+        elif fault is None:
+            listing.doubted_reads = 0
+        self._note_trouble(listing, fault or _emptiness(contents))
+        return fault is None
 
     def _change_piece(self, listing: Listing, now: Moment) -> None:
         try:
@@ -140,12 +173,11 @@ class ListImports:
 
     def _block(self, listing: Listing, now: Moment) -> None:
         piece = listing.requests[:PIECE]
-        objections = self._enforcement.objections([one.target for one in piece], now)
-        allowed = [one for one in piece if one.target not in objections]
+        # What is protected may have changed since the reading.
+        judged = self._enforcement.protections(now).judge_list([one.target for one in piece])
+        allowed = [one for one in piece if one.target not in judged.left_out]
         if allowed:
             self._enforcement.block(allowed, now)
-        shown = listing.objections + tuple(Objection(*one) for one in objections.items())
-        listing.objections, listing.objection_count = shown[:MOST_REPORTED], listing.objection_count + len(objections)
         del listing.requests[:PIECE]
 
     def _lift(self, blocks: list[Block], now: Moment) -> None:
@@ -161,6 +193,10 @@ class ListImports:
         if trouble is not None and trouble != listing.trouble:
             log.warning("the list %s keeps what it had: %s", listing.known.name, trouble)
         listing.trouble = trouble
+
+
+def _emptiness(contents: ListContents | None) -> str | None:
+    return "it is empty" if contents is not None and contents.is_blank else None
 
 
 def _fetch_and_parse(fetch: Fetch, source: str, version: str) -> tuple[Fetched, ListContents | None]:

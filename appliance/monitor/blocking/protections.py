@@ -1,8 +1,10 @@
 """Protections: addresses that must not be blocked, from the configuration and from the network as it is now."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from appliance.core.blocking.protection import Protected, Protections, protected_host
+from appliance.core.machine import Link
+from appliance.core.metering.department import Department
 from appliance.core.moment import Moment
 from appliance.ports import Interfaces, Upstream
 
@@ -12,8 +14,15 @@ REREAD_S = 1.0  # a reading opens four files, and costs as much as all other wor
 class ProtectedAddresses:
     """Collects what is protected, at most once a second."""
 
-    def __init__(self, protected: Sequence[Protected], interfaces: Interfaces, upstream: Upstream) -> None:
+    def __init__(
+        self,
+        protected: Sequence[Protected],
+        departments: Sequence[Department],
+        interfaces: Interfaces,
+        upstream: Upstream,
+    ) -> None:
         self._protected = tuple(protected)
+        self._departments = tuple(departments)
         self._interfaces = interfaces
         self._upstream = upstream
         self._known: tuple[Protections, float] | None = None
@@ -26,11 +35,21 @@ class ProtectedAddresses:
         return common.with_caller(caller_address) if caller_address else common
 
     def _read(self) -> Protections:
-        links = self._interfaces.links().values()
+        links = self._interfaces.links()
         own = [
             protected_host(address.ip, f"it is the appliance's own address on {link.name}")
-            for link in links
+            for link in links.values()
             for address in link.addresses
         ]
-        essentials = self._upstream.essentials()
-        return Protections([*self._protected, *own, *essentials], [link.mac for link in links], self._upstream.names())
+        protected = [*self._protected, *own, *self._upstream.essentials()]
+        macs = [link.mac for link in links.values()]
+        return Protections(protected, macs, self._upstream.names(), [*self._ranges(links)])
+
+    def _ranges(self, links: Mapping[str, Link]) -> Iterator[Protected]:
+        """The departments' own ranges: as configured, or else those of the appliance's addresses at their interface."""
+        for one in self._departments:
+            rule = f"it contains all of the department {one.id}: {{}}"
+            link = links.get(one.interface)
+            there = [address.network for address in link.addresses if not address.is_link_local] if link else []
+            for network in one.subnets or there:
+                yield Protected(network, rule.format(network))

@@ -7,12 +7,14 @@ transaction. The audit checks that trust: it compares all elements, in small ste
 
 import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 
 from appliance.core.blocking.block_index import IndexChange
 from appliance.core.blocking.cover import Cover, Range
 from appliance.core.blocking.place import Place
 from appliance.core.blocking.sets import SHAPES, BlockSet
 from appliance.core.kernel.nftables.elements import SeenElements
+from appliance.core.machine import vlan_of
 from appliance.core.moment import Moment
 from appliance.monitor.blocking.reconciliation import Reconciliation
 from appliance.ports import Firewall, Interfaces
@@ -130,7 +132,10 @@ class Reconciler:
     def _put_all(self, now: Moment) -> None:
         """Put the whole wanted state in force, whatever the kernel has."""
         self.present, at_s = self._read_present(), now.wall.timestamp()
-        refusal = self._firewall.install_rules(self._places)
+        links = self._interfaces.links()
+        refusal = self._firewall.install_rules(
+            [replace(one, vlan=vlan_of(one.interface, links)) for one in self._places]
+        )
         if refusal is None:
             live = {
                 block_set: [one for one in cover.pieces() if one.ends > at_s]

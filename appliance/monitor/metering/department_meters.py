@@ -8,9 +8,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from appliance.core.machine import Position
+from appliance.core.machine import Link, Position, vlan_of
 from appliance.core.metering.account import Account
-from appliance.core.metering.department import Department
+from appliance.core.metering.department import Department, claims_of
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.usage import seconds_since_reading
 from appliance.core.moment import Moment
@@ -30,17 +30,22 @@ class DepartmentMeters:
         """`saved_at`: when the accounts were saved last before this program began; `None`: never."""
         self._departments = departments
         self._facing = POSITIONS[position].facing
+        self._checks_sources = position is Position.GATEWAY  # elsewhere the kernel routes nothing of the department
+        self._claims = claims_of(departments, self._facing)
         self._meters = meters
         self._saved_at = saved_at
+        self._links: Mapping[str, Link] = {}
         self._read_s: float | None = None
         self._refusal: str | None = None
         self.readings: Mapping[str, Reading] = {}
 
-    def read(self, accounts: Mapping[str, Account], hosts: HostMetering, now: Moment) -> float:
+    def read(
+        self, links: Mapping[str, Link], accounts: Mapping[str, Account], hosts: HostMetering, now: Moment
+    ) -> float:
         """Reads every meter, and makes those that are missing; returns the seconds since they were read before."""
         # With the accounts lost, or none yet, what the meters show may have come at any time since boot.
         elapsed_s = seconds_since_reading(self._read_s, self._saved_at, now, never_saved_s=now.monotonic_s)
-        self._read_s = now.monotonic_s
+        self._links, self._read_s = links, now.monotonic_s
         self.readings = self._meters.read()
         if not self.readings.keys() >= accounts.keys():
             # Not made yet, or flushed by another program: they begin at zero, and what was charged remains.
@@ -55,19 +60,32 @@ class DepartmentMeters:
             log.error("the kernel refuses the meters; the former ones stay in force: %s", refusal)
         self._refusal = refusal
 
+    def unread_bytes(self) -> Mapping[str, Mapping[str, int]]:
+        """By interface and kind, the bytes of frames whose addresses no rule can read."""
+        return self._meters.unread()
+
     def refused_packets(self) -> int:
         """Packets refused because a quota was used up, of all departments, since the meters were made."""
         return self._meters.refused()
+
+    def spoofed_packets(self) -> int:
+        """Packets dropped because of a false source address, of all departments, since the meters were made."""
+        return self._meters.spoofed()
 
     def _plan(self, department: Department, account: Account, hosts: HostMetering) -> Plan:
         return Plan(
             department=department.id,
             interface=department.interface,
             facing=self._facing,
-            networks=department.subnets,
+            networks=self._claims[department.id],
             stop_at_bytes=account.stop_at_bytes(self.readings.get(department.id)),
+            budget=account.budget,
             throttle_bytes_s=account.throttle_bytes_s(),
             exempt=department.exempt,
             host_limit_bytes=hosts.limit_bytes(department.id),
             host_bytes_s=hosts.throttle_bytes_s(department.id),
+            routers=hosts.devices.routers(department.id),
+            checks_sources=self._checks_sources,
+            near=hosts.devices.near(department.id) if self._checks_sources else (),
+            vlan=vlan_of(department.interface, self._links),
         )

@@ -30,6 +30,7 @@ from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.metering.department_meters import DepartmentMeters
+from appliance.monitor.metering.device_directory import DeviceDirectory
 from appliance.monitor.metering.hosts import HostMetering
 from appliance.monitor.metering.quota_events import crossing_events
 from appliance.monitor.metering.utilization import Utilization
@@ -69,6 +70,7 @@ class Metering:
         interfaces: Interfaces,
         flows: Flows,
         meters: Meters,
+        devices: DeviceDirectory,
         store: Store,
         publish: Publisher,
     ) -> None:
@@ -78,7 +80,8 @@ class Metering:
         self._departments = {one.id: one for one in departments}
         self._accounts = _saved_accounts(departments, zone, store)
         self.meters = DepartmentMeters(departments, position, meters, store.saved_at())
-        self.hosts = HostMetering(departments, zone=zone, meters=meters, store=store, publish=publish)
+        self.devices = devices
+        self.hosts = HostMetering(departments, zone=zone, meters=meters, devices=devices, store=store, publish=publish)
         self.lines = Utilization(departments, flows)
         self.links: Mapping[str, Link] = {}
         self.is_saved = True
@@ -87,11 +90,13 @@ class Metering:
     def step(self, now: Moment) -> PassedBytes:
         """Reads the meters, charges, saves what must not be lost, puts limits in force, and publishes."""
         self.links = self._interfaces.links()
-        elapsed_s = self.meters.read(self._accounts, self.hosts, now)
+        self.devices.look(self.links, now)
+        elapsed_s = self.meters.read(self.links, self._accounts, self.hosts, now)
         readings = self.meters.readings
         is_new = any(one.is_other_meter(readings.get(name)) for name, one in self._accounts.items())
         amounts, crossings = self._charge(elapsed_s, now)
         self.lines.measure(self.links, readings, amounts, elapsed_s, now)
+        self.lines.watch_strangers(self.meters.unread_bytes, now)
         hosts = self.hosts.step(readings, now)
         if crossings or is_new or now.is_due(self._saved_s, CHECKPOINT_S):
             self.save(now)
@@ -175,9 +180,9 @@ class Metering:
         log.info("%s grants %s of %s %d bytes more, %s: %s", actor, host, department, more_bytes, kind, reason)
         self.hosts.look(now)
 
-    def troubles(self, _: Moment) -> Sequence[str]:
-        """A sentence where the books cannot be saved."""
-        return [] if self.is_saved else [UNSAVED]
+    def troubles(self, now: Moment) -> Sequence[str]:
+        """A sentence where the books cannot be saved, and where the kernel has no room for hosts."""
+        return [*([] if self.is_saved else [UNSAVED]), *self.hosts.troubles(now)]
 
     def exceeded_kinds(self, department: str) -> tuple[QuotaKind, ...]:
         """The kinds of the department's quotas that are used up."""

@@ -106,7 +106,7 @@ class HistoryRecorder:
         """Adds what passed since the previous call to the buckets of this moment.
 
         `departments`: zeros too, so that a gap in a history is time without metering. `hosts`: by department and
-        address; zeros are left out.
+        host; zeros are left out.
         """
         series = [((department, ALL_HOSTS), passed) for department, passed in departments.items()]
         active = [(host, passed) for host, passed in hosts.items() if passed.up_bytes or passed.down_bytes]
@@ -142,10 +142,11 @@ class HistoryRecorder:
         return [self._trouble] if self._trouble else []
 
     def query(
-        self, department: str, host: str | None, since: datetime, until: datetime, step: Step
+        self, department: str, hosts: Sequence[str], since: datetime, until: datetime, step: Step
     ) -> Mapping[datetime, Passed]:
         """By its beginning, each bucket from the one with `since` in it to the last before `until`, oldest first.
 
+        `hosts`: the sum of all these names of one host; empty: the whole department.
         A missing one was not metered, is not kept any more, or, of a host, had no traffic. Raises `Refused`
         (`E_BAD_REQUEST`) for a range of no length, or with more than `MOST_POINTS` buckets.
         """
@@ -155,7 +156,10 @@ class HistoryRecorder:
         buckets = buckets_between(kept_step, since, until, self._zone)
         if len(buckets) > (MOST_DAYS if step is Step.MONTH else MOST_POINTS):
             raise Refused(Code.BAD_REQUEST, self._advice(step, since, until))
-        found = self._find((department, host or ALL_HOSTS), kept_step, buckets)
+        found: dict[int, Passed] = {}
+        for host in hosts or [ALL_HOSTS]:
+            for bucket, passed in self._find((department, host), kept_step, buckets).items():
+                found[bucket] = plus(found.get(bucket, NOTHING), passed)
         if step is Step.MONTH:
             found = by_month(found)
         return {start_of(step, bucket, self._zone): found[bucket] for bucket in sorted(found)}

@@ -1,43 +1,53 @@
 """Metering of hosts: what passed for each, and the quotas of hosts in departments that have such quotas.
 
-A host's account is like a department's, charged with the host's own meter. Hosts are read and saved less often, because
+A host is a device, and its account has the device's MAC address; behind a router, its IP address. The account is like a
+department's, charged with the host's own meter. `NEWCOMERS` have an account together: that of the allowance that hosts
+share for which the kernel has no room, told as a trouble while it is used. Hosts are read and saved less often, because
 there are thousands: a crash loses nothing all the same, because the kernel goes on counting, and a power cut takes at
 most a host's last hour, which its department's account still has.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
-from heapq import nlargest
+from heapq import nlargest, nsmallest
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from appliance.core.metering.account import EACH_HOST, Account, AccountKey, Books
 from appliance.core.metering.department import Department
+from appliance.core.metering.devices import joined
 from appliance.core.metering.history_series import Series
-from appliance.core.metering.meter import Reading
-from appliance.core.metering.quota import Action, AlertKind, Crossing, Ledger, QuotaKind, override
+from appliance.core.metering.host_room import MOST_HOSTS
+from appliance.core.metering.meter import NEWCOMERS, Reading, is_mac
+from appliance.core.metering.quota import Action, AlertKind, Crossing, Ledger, Limits, QuotaKind, override
 from appliance.core.metering.usage import Mark, Passed, next_mark, passed, seconds_since_reading
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
+from appliance.monitor.metering.device_directory import DeviceDirectory, HostName, unknown_host
 from appliance.monitor.metering.quota_events import host_quota
 from appliance.ports import Meters, Publisher, Store
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 10.0  # 2,000 hosts take tens of milliseconds to read; meanwhile the kernel limits them, exact to the packet
+CROWDED_LOOK_S = 3.0  # while newcomers share an allowance: making room is what gives them their own again
+SHARED_S = 60.0  # so long after the last byte of it the shared allowance is told of
+# The largest packet that the kernel hands on at once (GSO): where more than this is left, a refusal was too early,
+# because the kernel counts the Ethernet headers of outgoing packets, and the rest is given.
+LARGEST_PACKET_BYTES = 65_536
 CHECKPOINT_S = 3600.0  # the books of 2,000 hosts are 0.4 MB: once an hour is 20 MB a day on the SD card
-MOST_ACCOUNTS = 8192  # of a department, IPv4 and IPv6: as many as the kernel has meters for
+MOST_ACCOUNTS = 2 * MOST_HOSTS  # of a department: those with a meter, and as many that made room for others
 
-Host = tuple[str, str]  # department and address
-Readings = Mapping[str, Mapping[str, Reading]]  # by department and address
+Host = tuple[str, str]  # department and host
+Readings = Mapping[str, Mapping[str, Reading]]  # by department and host
 
 
 class HostBooks(NamedTuple):
     """A host's quotas as a person reads them."""
 
-    address: str
+    host: HostName
     books: Sequence[Books]
 
 
@@ -52,6 +62,15 @@ class UnsavedHosts:
     marks: dict[AccountKey, Mark] = field(default_factory=dict)
     forgotten: Sequence[AccountKey] = ()
     taken_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """The allowance that a department's newcomers share. `moved_s`: when it was last used, by the monotonic clock."""
+
+    moved_s: float
+    used_bytes: int
+    limit_bytes: int
 
 
 @dataclass(slots=True)
@@ -72,16 +91,20 @@ class HostMetering:
     """Charges hosts with what their meters show, and has the kernel limit them to what they have left."""
 
     def __init__(
-        self, departments: Sequence[Department], *, zone: ZoneInfo, meters: Meters, store: Store, publish: Publisher
+        self,
+        departments: Sequence[Department],
+        *,
+        zone: ZoneInfo,
+        meters: Meters,
+        devices: DeviceDirectory,
+        store: Store,
+        publish: Publisher,
     ) -> None:
-        by_hand = store.limits()
         self._zone = zone
         self._meters = meters
-        self._store = store
-        self._publish = publish
-        self._limits = {
-            one.id: override(one.host_limits, by_hand.get(AccountKey(one.id, EACH_HOST), {})) for one in departments
-        }
+        self.devices = devices
+        self._store, self._publish = store, publish
+        self._limits = _limits_of(departments, store)
         self._accounts = self._saved_accounts()
         self._unsaved = _Unsaved()
         self._saved_at = store.saved_at()
@@ -89,6 +112,9 @@ class HostMetering:
         self._meters_seen: frozenset[str] = frozenset()
         self._readings: Readings | None = None
         self._day: date | None = None
+        self._shared: dict[str, _Shared] = {}
+        self._refused: Mapping[str, frozenset[str]] = {}
+        self._has_new_budgets = False  # since the kernel was given them: its refusals are those of the former ones
 
     def step(self, departments: Mapping[str, Reading], now: Moment) -> Mapping[Series, Passed]:
         """Looks at the hosts' meters when that is due; returns what passed since the step before that looked.
@@ -97,7 +123,12 @@ class HostMetering:
         at once. Bytes before this program's first look are left out: accounts are exact, a host's history need not be.
         """
         meters_seen = frozenset(one.identity for one in departments.values())
-        if meters_seen == self._meters_seen and not now.is_due(self._read_s, LOOK_S):
+        self._watch_newcomers(now)
+        self._refused = self._meters.refused_hosts()
+        is_told_early = any(self._has_more(host) for host in self._refused_hosts())
+        is_crowded = any(one.moved_s == now.monotonic_s for one in self._shared.values())
+        look_s = 0.0 if is_told_early else CROWDED_LOOK_S if is_crowded else LOOK_S
+        if meters_seen == self._meters_seen and not now.is_due(self._read_s, look_s):
             return {}
         former, self._readings, self._meters_seen = self._readings, self.look(now), meters_seen
         return {} if former is None else _passed_between(former, self._readings)
@@ -105,11 +136,24 @@ class HostMetering:
     def look(self, now: Moment) -> Readings:
         """Reads the hosts' meters, charges, puts limits in force, and publishes; returns the readings."""
         readings = self._meters.hosts()
+        self.devices.meet({one: {*self._accounts[one], *readings.get(one, ())} for one in self._limits})
+        self._carry_over(readings)
         crossings = self._charge(readings, now)
         self._limit_hosts()
+        self._make_room()
         for (department, host), crossing in crossings:
-            self._publish(host_quota(department, host, crossing, now))
+            if host != NEWCOMERS:
+                self._publish(host_quota(department, self.devices.describe(department, host), crossing, now))
         return readings
+
+    def troubles(self, now: Moment) -> Sequence[str]:
+        """A sentence for each department whose newcomers share an allowance."""
+        return [
+            f"{department}: the kernel's {MOST_HOSTS} places for hosts are taken; newcomers share one allowance, "
+            f"of which {one.used_bytes} of {one.limit_bytes} bytes are used"
+            for department, one in self._shared.items()
+            if now.monotonic_s - one.moved_s < SHARED_S
+        ]
 
     def unsaved(self, now: Moment, *, everything: bool = False) -> UnsavedHosts:
         """The accounts that the disk lacks; none between two checkpoints, but for a new day and with `everything`."""
@@ -130,9 +174,10 @@ class HostMetering:
             self._unsaved = _Unsaved(saved.taken_s)
 
     def busiest(self, department: str, most: int) -> Sequence[tuple[str, Reading]]:
-        """The hosts of the department whose meters have counted most, and what these showed last."""
+        """The hosts of the department whose meters have counted most, by their names, and what these showed last."""
         readings = (self._readings or {}).get(department, {})
-        return nlargest(most, readings.items(), key=lambda one: one[1].total_bytes)
+        found = nlargest(most, readings.items(), key=lambda one: one[1].total_bytes)
+        return [(self.devices.describe(department, host).name, reading) for host, reading in found]
 
     def limit_bytes(self, department: str) -> int | None:
         """The limit that the kernel gives a host when it appears; `None`: it does not limit hosts."""
@@ -147,14 +192,18 @@ class HostMetering:
     def books(self, department: str, now: Moment) -> Sequence[HostBooks]:
         """The books of the department's hosts that have quotas, those nearest to a limit first."""
         found = [
-            HostBooks(host, [quota for quota in one.books(now) if quota.limit_bytes is not None])
+            HostBooks(
+                self.devices.describe(department, host),
+                [quota for quota in one.books(now) if quota.limit_bytes is not None],
+            )
             for host, one in self._accounts[department].items()
+            if host != NEWCOMERS
         ]
         return sorted(found, key=lambda one: -max((quota.percentage or 0.0 for quota in one.books), default=0.0))
 
     def cut_off_by(self, department: str, address: str, now: Moment) -> Sequence[Books]:
-        """The used-up quotas that have cut this host off; empty: it is not cut off."""
-        account = self._accounts[department].get(address)
+        """The used-up quotas that have cut off the host at this address; empty: it is not cut off."""
+        account = self._accounts[department].get(self.devices.find(department, address))
         return account.cut_off_by(now) if account else []
 
     def set_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None) -> None:
@@ -164,21 +213,27 @@ class HostMetering:
         """
         self._store.save_limit(AccountKey(department, EACH_HOST), kind, limit_bytes)
         self._limits[department] = override(self._limits[department], {kind: limit_bytes})
+        self._has_new_budgets = True
         for account in self._accounts[department].values():
             account.set_limit(kind, limit_bytes)
 
     def grant(self, department: str, host: str, kind: QuotaKind, more_bytes: int) -> None:
         """Extends a host's limit of the running period, in force with the next `look`.
 
-        Raises `Refused` where the host has no such quota.
+        `host`: its MAC address or any of its addresses. Raises `Refused` where no device is known to have that, or it
+        has no such quota.
         """
-        account = self._accounts[department].get(host)
+        found = self.devices.find(department, host)
+        account = self._accounts[department].get(found)
+        if account is None and not is_mac(found):
+            raise unknown_host(host, department)
         if account is None or not account.is_limited(kind):
             raise Refused(
                 Code.BAD_REQUEST, f"host: {host} has no {kind} quota of its own in {department}; none can be extended"
             )
         account.grant(kind, more_bytes)
-        self._unsaved.changed.add((department, host))
+        self._has_new_budgets = True
+        self._unsaved.changed.add((department, found))
 
     def _charge(self, readings: Readings, now: Moment) -> Sequence[tuple[Host, Crossing]]:
         day = now.wall.astimezone(self._zone).date() if now.is_trusted else self._day
@@ -193,18 +248,65 @@ class HostMetering:
                 crossings += [(host, one) for one in _charge_reading(account, reading, elapsed_s, now)]
                 self._unsaved.changed.add(host)
         if is_new_day:
+            self._has_new_budgets = True
             self._forget_idle(readings)
+        if not self._has_new_budgets:
+            crossings += self._close_refused(readings, now)
             self._unsaved.is_new_day = True
         self._day, self._read_s = day, now.monotonic_s
+        return crossings
+
+    def _watch_newcomers(self, now: Moment) -> None:
+        for department, used_bytes in self._meters.newcomers().items():
+            former = self._shared.get(department)
+            limit_bytes = self.limit_bytes(department)
+            if limit_bytes is not None and (former is None or former.used_bytes != used_bytes):
+                self._shared[department] = _Shared(now.monotonic_s, used_bytes, limit_bytes)
+
+    def _carry_over(self, readings: Readings) -> None:
+        """Joins the account of an address to that of the device that turns out to have it.
+
+        Such accounts are of releases before devices had them, or of hosts that were behind a router.
+        """
+        for department, accounts in self._accounts.items():
+            for host in [one for one in accounts if not is_mac(one) and one != NEWCOMERS]:
+                device = self.devices.find(department, host)
+                if device != host and host not in readings.get(department, {}):
+                    own = accounts.get(device)
+                    ledgers = joined(own.ledgers if own else (), accounts.pop(host).ledgers)
+                    accounts[device] = self._account(department, ledgers, own.mark if own else None)
+                    self._unsaved.forgotten.add((department, host))
+                    self._unsaved.changed.discard((department, host))
+                    self._unsaved.changed.add((department, device))
+
+    def _refused_hosts(self) -> Iterator[Host]:
+        return ((department, host) for department, hosts in self._refused.items() for host in hosts)
+
+    def _has_more(self, host: Host) -> bool:
+        account = self._accounts[host[0]].get(host[1])
+        return account is None or (account.left_bytes() or 0) > 0
+
+    def _close_refused(self, readings: Readings, now: Moment) -> Sequence[tuple[Host, Crossing]]:
+        """Closes the rest of hosts whose next packet the kernel refused because it did not fit there."""
+        crossings: list[tuple[Host, Crossing]] = []
+        for host in self._refused_hosts():
+            account, reading = self._accounts[host[0]].get(host[1]), readings.get(host[0], {}).get(host[1])
+            left_bytes = account.left_bytes() if account else None
+            if account and reading and left_bytes is not None and 0 < left_bytes < LARGEST_PACKET_BYTES:
+                refused = replace(reading, refused_budget=account.budget)
+                crossings += [(host, one) for one in account.charge_reading(refused, 0.0, now)[1]]
+                self._unsaved.changed.add(host)
         return crossings
 
     def _metered_accounts(self, readings: Readings) -> Sequence[tuple[Host, Account, Reading | None]]:
         """Every account of departments whose hosts have quotas, with its reading; new hosts get an account."""
         for department, limits in self._limits.items():
             accounts = self._accounts[department]
-            for host in readings.get(department, {}) if limits.bytes_by_kind else ():
-                if host not in accounts and len(accounts) < MOST_ACCOUNTS:
-                    accounts[host] = self._account(department)
+            metered = readings.get(department, {}) if limits.bytes_by_kind else {}
+            new = [host for host in metered if host not in accounts]
+            self._drop_least_used(department, metered, len(accounts) + len(new) - MOST_ACCOUNTS)
+            for host in new[: max(0, MOST_ACCOUNTS - len(accounts))]:
+                accounts[host] = self._account(department)
         return [
             ((department, host), account, readings.get(department, {}).get(host))
             for department, accounts in self._accounts.items()
@@ -212,14 +314,24 @@ class HostMetering:
             for host, account in accounts.items()
         ]
 
+    def _drop_least_used(self, department: str, metered: Mapping[str, Reading], number: int) -> None:
+        """Drops so many accounts that have no meter, those that have used least."""
+        accounts = self._accounts[department]
+        idle = [host for host in accounts if host not in metered] if number > 0 else []
+        for host in nsmallest(number, idle, key=lambda one: _used_bytes(accounts[one])):
+            self._drop(department, host)
+
+    def _drop(self, department: str, host: str) -> None:
+        del self._accounts[department][host]
+        self._unsaved.forgotten.add((department, host))
+        self._unsaved.changed.discard((department, host))
+
     def _forget_idle(self, readings: Readings) -> None:
         """Forgets hosts that have used nothing in any running period and have no meter any more."""
         for department, accounts in self._accounts.items():
             metered = readings.get(department, {})
             for host in [host for host, one in accounts.items() if one.is_unused and host not in metered]:
-                del accounts[host]
-                self._unsaved.forgotten.add((department, host))
-                self._unsaved.changed.discard((department, host))
+                self._drop(department, host)
 
     def _limit_hosts(self) -> None:
         left = {
@@ -228,11 +340,25 @@ class HostMetering:
             if self.limit_bytes(department) is not None
         }
         refusal = self._meters.hold_hosts(left) if left else None
+        self._has_new_budgets = refusal is not None
         if refusal is not None:
             log.error("the kernel refuses the hosts' limits; the former ones stay in force: %s", refusal)
 
+    def _make_room(self) -> None:
+        """Has the hosts that have used least leave the kernel's sets where these are nearly full."""
+        used = {
+            department: {host: _used_bytes(account) for host, account in accounts.items()}
+            for department, accounts in self._accounts.items()
+        }
+        for department, hosts in self._meters.make_room(used).items():
+            for host in hosts:
+                account = self._accounts[department].get(host)
+                if account is not None:
+                    account.lose_meter()
+            log.warning("%s: the places for hosts were nearly taken; %d hosts made room", department, len(hosts))
+
     def _saved_accounts(self) -> dict[str, dict[str, Account]]:
-        """By department and address, the accounts that the disk has."""
+        """By department and host, the accounts that the disk has."""
         accounts: dict[str, dict[str, Account]] = {department: {} for department in self._limits}
         for key, mark in self._store.marks().items():
             if key.host is not None and key.department in accounts:
@@ -245,6 +371,16 @@ class HostMetering:
         return Account(limits=limits, zone=self._zone, kinds=kinds, ledgers=ledgers, mark=mark)
 
 
+def _limits_of(departments: Sequence[Department], store: Store) -> dict[str, Limits]:
+    """By department, the limits of each of its hosts, with those that a person set over them."""
+    by_hand = store.limits()
+    return {one.id: override(one.host_limits, by_hand.get(AccountKey(one.id, EACH_HOST), {})) for one in departments}
+
+
+def _used_bytes(account: Account) -> int:
+    return max((ledger.used_bytes for ledger in account.ledgers), default=0)
+
+
 def _charge_reading(account: Account, reading: Reading | None, elapsed_s: float, now: Moment) -> Sequence[Crossing]:
     """Charges; returns the crossings, a new period only where the old one was used up."""
     was_exceeded = bool(account.exceeded_kinds())
@@ -253,10 +389,11 @@ def _charge_reading(account: Account, reading: Reading | None, elapsed_s: float,
 
 
 def _passed_between(former: Readings, latter: Readings) -> Mapping[Series, Passed]:
-    """By department and address, what passed between two looks; hosts without traffic are left out."""
+    """By department and host, what passed between two looks; hosts without traffic are left out."""
     return {
         (department, host): amount
         for department, readings in latter.items()
         for host, reading in readings.items()
+        if host != NEWCOMERS
         if (amount := passed(next_mark(None, former.get(department, {}).get(host)), reading)).total_bytes
     }

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
+from msgspec import UNSET
+
 from appliance.core.metering.department import Department
 from appliance.core.metering.quota import AlertKind, Crossing
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code
 from appliance.events import Event, HostQuota, QuotaAlert, QuotaBooks, QuotaExceeded
+from appliance.monitor.metering.device_directory import HostName
 
 
 def crossing_events(department: Department, crossing: Crossing, now: Moment) -> Sequence[Event]:
@@ -27,10 +30,19 @@ def crossing_events(department: Department, crossing: Crossing, now: Moment) -> 
     return [alert, error]
 
 
-def host_quota(department: str, host: str, crossing: Crossing, now: Moment) -> HostQuota:
+def host_quota(department: str, host: HostName, crossing: Crossing, now: Moment) -> HostQuota:
     """The alert of a host's crossing."""
     at, quota = timestamp(now.wall), _quota_books(crossing)
-    return HostQuota(timestamp=at, department_id=department, host=host, type=crossing.alert, quota=quota)
+    return HostQuota(
+        timestamp=at,
+        department_id=department,
+        host=host.name,
+        type=crossing.alert,
+        quota=quota,
+        mac=UNSET if host.mac is None else host.mac,
+        addresses=list(host.addresses),
+        behind_router=UNSET if host.mac else True,
+    )
 
 
 def _quota_books(crossing: Crossing) -> QuotaBooks:

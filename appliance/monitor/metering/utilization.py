@@ -1,6 +1,6 @@
 """How busy each department's line is: for display and forecasts, nothing here is charged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 
@@ -10,6 +10,7 @@ from appliance.core.machine import Link
 from appliance.core.metering.account import Account
 from appliance.core.metering.department import Department, networks_of
 from appliance.core.metering.meter import Reading, unclaimed_meter
+from appliance.core.metering.strangers import Strangers
 from appliance.core.metering.unaccounted import Unaccounted
 from appliance.core.metering.usage import Passed, count_connections, utilization
 from appliance.core.moment import Moment, timestamp
@@ -38,6 +39,7 @@ class Utilization:
         self._flows = flows
         self._lines = {one.id: _LineRate() for one in departments}
         self._unaccounted = Unaccounted({one.id: one.interface for one in departments})
+        self._strangers = {one.interface: Strangers(one.interface) for one in departments}
         self._readings: Mapping[str, Reading] = {}
         self._counted_s: float | None = None
 
@@ -61,6 +63,20 @@ class Utilization:
             for name, number in count_connections(self._flows.connections(), networks).items():
                 self._lines[name].connections = number
             self._counted_s = now.monotonic_s
+
+    def watch_strangers(self, ask_unread: Callable[[], Mapping[str, Mapping[str, int]]], now: Moment) -> None:
+        """Notes what no department claims and what no rule can read. `ask_unread`: bytes by interface and kind."""
+        due = {name: one for name, one in self._strangers.items() if one.is_due(now.monotonic_s)}
+        unread = ask_unread() if due else {}
+        for interface, strangers in due.items():
+            meter = unclaimed_meter(interface)
+            names = {meter, *(one.id for one in self._departments.values() if one.interface == interface)}
+            totals = {name: self._readings[name].total_bytes for name in names if name in self._readings}
+            strangers.note(sum(totals.values()), totals.get(meter, 0), unread.get(interface, {}), now.monotonic_s)
+
+    def strangers(self, department: str) -> Sequence[str]:
+        """Sentences about traffic at the department's interface that belongs to nobody or cannot be read."""
+        return self._strangers[self._departments[department].interface].sentences()
 
     def rate_bytes_s(self, department: str) -> float:
         """Bytes per second, in and out, over the last metering period."""

@@ -8,36 +8,18 @@ from collections.abc import Callable, Sequence
 from msgspec import UNSET
 
 from appliance import events
-from appliance.core.machine import Sighting
 from appliance.core.metering.department import Department
 from appliance.core.moment import Moment, timestamp
 from appliance.core.operations import health
 from appliance.core.operations.health import HealthFacts
-from appliance.core.traffic.presence import WINDOW_S
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.traffic.insight import Insight
-from appliance.ports import Capture, Neighbours, Publisher, Sensors
+from appliance.ports import Capture, Publisher, Sensors
 
 REPEAT_S = 30.0  # the contract's longest time between two status events
-SIGHTINGS_S = 10.0  # the window is 5 minutes; asking the kernel for thousands of neighbours takes tens of milliseconds
 
 TroubleSource = Callable[[Moment], Sequence[str]]  # a sentence for each thing that does not work now
-
-
-class _Sightings:
-    """The devices of the neighbour tables, read again when they are `SIGHTINGS_S` old."""
-
-    def __init__(self, neighbours: Neighbours) -> None:
-        self._neighbours = neighbours
-        self._sightings: Sequence[Sighting] = ()
-        self._read_s = float("-inf")
-
-    def macs(self, interface: str, now: Moment) -> frozenset[str]:
-        """The MAC addresses at the interface that the kernel heard of within the contract's 5 minutes."""
-        if now.monotonic_s - self._read_s >= SIGHTINGS_S:
-            self._sightings, self._read_s = self._neighbours.sightings(), now.monotonic_s
-        return frozenset(one.mac for one in self._sightings if one.interface == interface and one.age_s <= WINDOW_S)
 
 
 class StatusMonitor:
@@ -55,7 +37,6 @@ class StatusMonitor:
         insight: Insight,
         trouble_sources: Sequence[TroubleSource],
         capture: Capture,
-        neighbours: Neighbours,
         sensors: Sensors,
         publish: Publisher,
     ) -> None:
@@ -65,7 +46,6 @@ class StatusMonitor:
         self._insight = insight
         self._trouble_sources = tuple(trouble_sources)
         self._capture = capture
-        self._sightings = _Sightings(neighbours)
         self._sensors = sensors
         self._publish = publish
         self._lost = 0
@@ -126,6 +106,7 @@ class StatusMonitor:
             enforced=enforced,
             frames_lost=frames_lost,
             troubles=troubles,
+            strangers=tuple(self._metering.lines.strangers(department.id)),
             quotas_exceeded=self._metering.exceeded_kinds(department.id),
             utilization=self._metering.lines.utilization(department.id),
             open_incidents=self._insight.open_incidents(department.id),
@@ -133,7 +114,8 @@ class StatusMonitor:
 
     def _publish_status(self, department: Department, facts: HealthFacts, now: Moment) -> None:
         judged = health.judge(facts)
-        devices = self._insight.devices(department.id, now) | self._sightings.macs(department.interface, now)
+        near = self._metering.devices.present(department.interface)
+        devices = self._insight.devices(department.id, now) | near
         condition = events.DepartmentCondition(
             active=judged.active,
             connected_users=len(devices),

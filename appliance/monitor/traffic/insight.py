@@ -9,11 +9,13 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from msgspec import UNSET
+
 from appliance import events
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.detection import anomaly
 from appliance.core.detection.anomaly import Anomaly, Baseline
-from appliance.core.detection.incident import IncidentChange, Incidents, IncidentUpdate
+from appliance.core.detection.incident import Incident, IncidentChange, Incidents, IncidentUpdate
 from appliance.core.detection.response import Response, Responses
 from appliance.core.machine import Link, Network
 from appliance.core.metering.department import Department, holds, networks_of
@@ -23,7 +25,7 @@ from appliance.core.traffic.dns import DnsAnswer, answer_in
 from appliance.core.traffic.packet import TCP, Packet, decode
 from appliance.core.traffic.presence import Presence
 from appliance.core.traffic.sites import Analytics, Averages, trend_of, update_averages
-from appliance.ports import Capture, Publisher
+from appliance.ports import Capture, Neighbours, Publisher
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,13 @@ class LineRates(Protocol):
 
     def rate_bytes_s(self, department: str) -> float:
         """Bytes per second, in and out."""
+
+
+class Addressed(Protocol):
+    """Devices and their addresses."""
+
+    def hear(self, department: str, mac: str, address: str, now: Moment) -> None:
+        """Learn from a packet that it went to this device for this address."""
 
 
 class MeteredLines(Protocol):
@@ -45,6 +54,10 @@ class MeteredLines(Protocol):
     @property
     def lines(self) -> LineRates:
         """The rates by department."""
+
+    @property
+    def devices(self) -> Addressed:
+        """The devices, of which packets show the addresses."""
 
 
 class Blocking(Protocol):
@@ -76,6 +89,10 @@ class _Activity:
         """Whether an end of the packet is in the department; needed where departments share an interface."""
         return holds(self.networks, packet.source) or holds(self.networks, packet.destination)
 
+    def is_inside(self, address: str) -> bool:
+        """Whether this is certainly an address of the department."""
+        return self.networks is not None and holds(self.networks, address)
+
     def follow(self, packet: Packet, now_s: float) -> DnsAnswer | None:
         """Evaluate one packet; returns the DNS answer in it if a host of the department received one."""
         found = answer_in(packet)
@@ -103,11 +120,16 @@ class Insight:
         registrable: Callable[[str], str | None],
         metering: MeteredLines,
         blocking: Blocking,
+        neighbours: Neighbours,
         response: Response | None,
         publish: Publisher,
     ) -> None:
-        """`registrable`: folds a name to its site. `response`: which incidents are blocked; `None`: none."""
+        """`registrable`: folds a name to its site. `response`: which incidents are blocked; `None`: none.
+
+        `neighbours`: the devices that are known by an address of theirs.
+        """
         self._capture = capture
+        self._neighbours = neighbours
         self._metering = metering
         self._blocking = blocking
         self._publish = publish
@@ -129,9 +151,7 @@ class Insight:
         """Judge each department and publish, every analytics period."""
         for activity in self._activities.values():
             activity.networks = networks_of(activity.department, self._metering.links)
-            for update in activity.incidents.judge(now.monotonic_s):
-                self._publish(_incident(activity.department.id, update, now))
-            self._respond(activity, now)
+            self._judge(activity, now)
             rate = self._metering.lines.rate_bytes_s(activity.department.id)
             activity.averages = update_averages(activity.averages, rate, now.monotonic_s)
             activity.baseline, found = anomaly.judge(activity.baseline, rate, now.monotonic_s)
@@ -150,12 +170,35 @@ class Insight:
     def _process(self, activities: Sequence[_Activity], packet: Packet, now: Moment) -> None:
         for activity in activities:
             if len(activities) == 1 or activity.owns(packet):
+                self._metering.devices.hear(activity.department.id, packet.destination_mac, packet.destination, now)
                 answer = activity.follow(packet, now.monotonic_s)
                 if answer is not None:
                     self._blocking.hear(activity.department.id, answer, now)
 
-    def _respond(self, activity: _Activity, now: Moment) -> None:
-        for request in activity.responses.due(activity.incidents.open()):
+    def _judge(self, activity: _Activity, now: Moment) -> None:
+        """Publish what has become of the incidents, and have the sources blocked that have proved themselves."""
+        updates = activity.incidents.judge(now.monotonic_s)
+        devices = self._devices_with_addresses(activity.department) if updates or activity.incidents.open() else ()
+
+        def as_proven(one: Incident) -> Incident | None:
+            return one.as_proven(activity.is_inside(one.source), lambda *sender: sender in devices)
+
+        for update in updates:
+            proven = as_proven(update.incident)
+            reason = activity.responses.reason_against(update.incident, proven)
+            self._publish(_incident(activity.department.id, update, now, is_proven=proven is not None, reason=reason))
+        found = map(as_proven, activity.incidents.open())
+        self._respond(activity, [one for one in found if one is not None], now)
+
+    def _devices_with_addresses(self, department: Department) -> frozenset[tuple[str, str]]:
+        """The devices that the kernel knows at the interface or its bridge, each by address and hardware address."""
+        link = self._metering.links.get(department.interface)
+        names = {department.interface, link.master if link else None}
+        seen = self._neighbours.sightings()
+        return frozenset((str(one.address), one.mac) for one in seen if one.address and one.interface in names)
+
+    def _respond(self, activity: _Activity, incidents: Sequence[Incident], now: Moment) -> None:
+        for request in activity.responses.due(incidents):
             refusal = None
             try:
                 self._blocking.block([request], now)
@@ -165,7 +208,10 @@ class Insight:
             activity.responses.mark_answered(request, now.monotonic_s, refusal)
 
 
-def _incident(department: str, update: IncidentUpdate, now: Moment) -> events.SecurityIncident:
+def _incident(
+    department: str, update: IncidentUpdate, now: Moment, *, is_proven: bool, reason: str | None
+) -> events.SecurityIncident:
+    """The event. `reason`: why the source is not blocked."""
     return events.SecurityIncident(
         timestamp=timestamp(now.wall),
         department_id=department,
@@ -175,6 +221,8 @@ def _incident(department: str, update: IncidentUpdate, now: Moment) -> events.Se
             source=update.incident.source,
             details=update.incident.details,
             state="closed" if update.change is IncidentChange.CLOSED else "open",
+            proven=is_proven,
+            not_blocked=UNSET if reason is None else reason,
         ),
     )
 

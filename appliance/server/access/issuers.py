@@ -18,26 +18,30 @@ from appliance.core.access.token_lifetime import Lifetime
 from appliance.core.refusal import Code, Refused
 from appliance.server.access.errors import AccessError
 from appliance.server.access.signing import PublicKeyAlgorithm, Verifier
-from appliance.server.access.tokens import Grant, Id, Instant, Subject, moment_of
+from appliance.server.access.tokens import Grant, Instant, moment_of
 
 LARGEST_KEY_FILE_BYTES = 65_536  # an RSA key of 16,384 bits is 3 kB
 LEAST_RSA_BITS = 2048  # RFC 7518, section 3.3
-MOST_WORDS = 256  # groups of one person
+LONGEST_SUBJECT = 255  # OpenID Connect Core, section 2
 
-Word = Annotated[str, Meta(max_length=200)]
-Words = Annotated[str, Meta(max_length=200)] | Annotated[list[Word], Meta(max_length=MOST_WORDS)]
+# The token as a whole is bounded, and so are the words in it: a person may be in hundreds of groups.
+Word = str | int  # numbers where the provider names groups and people so
+Words = Word | list[Word]
+LargeId = Annotated[str, Meta(max_length=1024)] | int  # only a digest of it is kept
+IssuerSubject = Annotated[str, Meta(min_length=1, max_length=LONGEST_SUBJECT)] | int
+LEFT_OUT = "_claim_names"  # OpenID Connect Core, section 5.6.2: the provider gives a claim elsewhere
 
 
 class _IssuerClaims(Struct, frozen=True):
     """The claims that every issuer's token must have; role and departments are in claims of configured names."""
 
-    sub: Subject
+    sub: IssuerSubject
     iss: str
     aud: Words
     exp: Instant
     iat: Instant = 0.0
     nbf: Instant | None = None
-    jti: Id | None = None
+    jti: LargeId | None = None
 
 
 class Issuer:
@@ -59,7 +63,7 @@ class Issuer:
         if claims.iss != self._section.iss or self._section.audience not in _listed(claims.aud):
             raise Refused(Code.UNAUTHORIZED, "The token was not made for this appliance")
         return Grant(
-            subject=f"{claims.sub} ({claims.iss})"[:200],
+            subject=f"{claims.sub} ({claims.iss})",
             role=self._role(words),
             departments=self._departments(words),
             lifetime=Lifetime(moment_of(claims.iat), moment_of(claims.exp)),
@@ -70,7 +74,7 @@ class Issuer:
 
     def _role(self, words: dict[str, Any]) -> Role:
         known = self._section.roles or {str(role): role for role in Role}
-        said = _words(words.get(self._section.role_claim), self._section.role_claim)
+        said = _words(words, self._section.role_claim)
         role = highest((known[word] for word in said if word in known), self._section.maximum_role)
         if role is None:
             raise Refused(
@@ -80,12 +84,12 @@ class Issuer:
 
     def _departments(self, words: dict[str, Any]) -> frozenset[str] | None:
         claim = self._section.departments_claim
-        said = _words(words.get(claim), claim)
+        said = _words(words, claim)
         known = self._section.departments
         meant = said if known is None else [known[word] for word in said if word in known]
         return None if "*" in meant else frozenset(meant)
 
-    def _id(self, jti: str | None, token: str) -> str:
+    def _id(self, jti: str | int | None, token: str) -> str:
         """The id for revocation: two issuers may give the same `jti`, and some give none."""
         text = f"{self._section.iss}\n{jti if jti is not None else token}"
         return f"x{hashlib.sha256(text.encode()).hexdigest()[:16]}"
@@ -118,12 +122,19 @@ def _algorithm(section: IssuerSection) -> PublicKeyAlgorithm:
     raise AccessError(f"{path}: {section.algorithm} takes {needed[section.algorithm]}; this is another key")
 
 
-def _words(said: object, claim: str) -> list[str]:
+def _words(claims: dict[str, Any], claim: str) -> list[str]:
+    said, elsewhere = claims.get(claim), claims.get(LEFT_OUT)
+    if said is None and isinstance(elsewhere, dict) and claim in elsewhere:
+        raise Refused(
+            Code.FORBIDDEN,
+            f'The identity provider left "{claim}" out of the token, because the person is in too many groups; '
+            "have it send only the groups that are assigned to this application",
+        )
     try:
         return _listed(msgspec.convert([] if said is None else said, Words))
     except msgspec.ValidationError:
         raise Refused(Code.UNAUTHORIZED, f'The token\'s "{claim}" is neither a text nor a list of texts') from None
 
 
-def _listed(words: str | list[str]) -> list[str]:
-    return [words] if isinstance(words, str) else words
+def _listed(words: str | int | list[str | int]) -> list[str]:
+    return [str(word) for word in (words if isinstance(words, list) else [words])]

@@ -5,16 +5,23 @@ the log show a one-time code; the button opens a window of two minutes without o
 """
 
 import hmac
+import math
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from appliance.core.access.login_backoff import BackoffRules, LoginBackoff
 from appliance.core.moment import Moment
-from appliance.core.refusal import Code, Refused
+from appliance.core.refusal import Code, MustWait, Refused
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no characters that look or sound alike
-CODE_CHARACTERS = 8  # 39 bits: with five tries, one chance in 130 thousand million
+CODE_CHARACTERS = 8  # 30^8, 656 thousand million codes
 CODE_S = 900.0  # to walk from the console to the desk
-TRIES = 5
+# Of all strangers together, for one code: the chance that one of them is right is 1 in 10 million. An address has about
+# a hundred, so that it takes 650 of them to end the pairing for the person who reads the code.
+MOST_TRIES = 65_536
+# Five free, then at most ten seconds: whoever shares the stranger's address types the code meanwhile.
+OF_ADDRESS = BackoffRules(longest_s=10.0)
 WINDOW_S = 120.0  # to walk from the rack to the desk; the shorter, the fewer others can use it
 
 
@@ -28,6 +35,7 @@ class Pairing:
         self._code = ""
         self._code_until_s = 0.0
         self._tries = 0
+        self._backoff = LoginBackoff(OF_ADDRESS)
         self._window_until_s = 0.0
 
     def announce_code(self, now: Moment) -> None:
@@ -35,7 +43,7 @@ class Pairing:
         if not self._may_be_needed():
             return
         self._code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_CHARACTERS))
-        self._code_until_s, self._tries = now.monotonic_s + CODE_S, TRIES
+        self._code_until_s, self._tries = now.monotonic_s + CODE_S, MOST_TRIES
         shown = f"{self._code[:4]}-{self._code[4:]}"
         self._announce(f"Nobody can log in yet. Pairing code, for {CODE_S / 60:.0f} minutes and one person: {shown}")
 
@@ -47,18 +55,26 @@ class Pairing:
         self._announce(f"The button was pressed: for {WINDOW_S:.0f} seconds, one person can pair without a code.")
         return True
 
-    def admit(self, code: str | None, now: Moment) -> str:
-        """Use up the code, or the window where `code` is `None`. Returns `code` or `button`. Raises `Refused`."""
+    @contextmanager
+    def admitted(self, code: str | None, address: str, now: Moment) -> Iterator[str]:
+        """Use up the code, or the window where `code` is `None`, for the length of a `with`: `code` or `button`.
+
+        Where that fails, the code and the window are as they were. Raises `Refused`.
+        """
         if not self._is_needed():
             raise Refused(Code.FORBIDDEN, "there is an administrator already: log in, or ask them to add you")
-        if code is None:
-            if now.monotonic_s >= self._window_until_s:
-                where = "it is on the console and in the log; or press the button"
-                raise Refused(Code.UNAUTHORIZED, f"a pairing code is needed: {where}")
-        else:
-            self._check_code(code, now)
-        self._tries, self._code_until_s, self._window_until_s = 0, 0.0, 0.0
-        return "button" if code is None else "code"
+        if code is not None:
+            self._check_code(code, address, now)
+        elif now.monotonic_s >= self._window_until_s:
+            where = "it is on the console and in the log; or press the button"
+            raise Refused(Code.UNAUTHORIZED, f"a pairing code is needed: {where}")
+        before = self._code_until_s, self._window_until_s
+        self._code_until_s = self._window_until_s = 0.0  # at once: nobody else may use them meanwhile
+        try:
+            yield "button" if code is None else "code"
+        except BaseException:  # the end of the connection too
+            self._code_until_s, self._window_until_s = before
+            raise
 
     def _may_be_needed(self) -> bool:
         """The same; false where people cannot be read: then nobody may become the administrator."""
@@ -67,7 +83,11 @@ class Pairing:
         except Refused:
             return False
 
-    def _check_code(self, code: str, now: Moment) -> None:
+    def _check_code(self, code: str, address: str, now: Moment) -> None:
+        wait_s = self._backoff.wait_s(address, now.monotonic_s)
+        if wait_s:
+            text = f"too many wrong pairing codes from your address; wait {math.ceil(wait_s)} s before the next"
+            raise MustWait(text, wait_s)
         if now.monotonic_s >= self._code_until_s or self._tries <= 0:
             raise Refused(
                 Code.UNAUTHORIZED, "there is no pairing code now: restart the appliance for one, or press its button"
@@ -76,4 +96,5 @@ class Pairing:
         # Compared in constant time, and as a person may have typed it.
         typed = code.replace("-", "").replace(" ", "").upper()
         if not hmac.compare_digest(typed.encode(), self._code.encode()):
-            raise Refused(Code.UNAUTHORIZED, f"that is not the pairing code; {self._tries} tries are left")
+            self._backoff.count_refusal(address, now.monotonic_s)
+            raise Refused(Code.UNAUTHORIZED, "that is not the pairing code, which the console and the log show")

@@ -15,33 +15,30 @@ from appliance.core.access.person import Person, Role, TokenOrigin, TokenRecord,
 from appliance.core.access.token_lifetime import Issuance
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code, Refused
+from appliance.core.text import clipped, unknown_text
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.authenticator import Authenticator
+from appliance.server.access.password_judge import PasswordJudge
 from appliance.server.access.tokens import LONGEST_TTL_S, Grant, issue
 
 if TYPE_CHECKING:  # the ports load half of the core, which the command line can do without
-    from appliance.ports import PasswordHashing, PeopleStore
+    from appliance.ports import PeopleStore
 
 LOGIN_S = 1800  # a renewal is due every quarter of an hour; a copied token is worth half an hour
 SESSION_S = 12 * 3600  # a working day with its overtime; a screen on a wall has a token of its own instead
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 200  # NIST SP 800-63B asks for 8 and takes 64; guessing is slow here anyway
-
-# Checked where the name is unknown, so that the answer takes as long. No password is known to match it.
-UNKNOWN_PERSON_HASH = (
-    "$argon2id$v=19$m=19456,t=2,p=1$iJ4zq0Vt1Ts0cqn0lM1P1w$dQ1h2Jc8gkR0r7oV3Z5mQpXw0bT6uY4eN9aLsKfGhIA"
-)
 
 
 class People:
     """Keeps people and tokens, and records every change in the audit trail."""
 
     def __init__(
-        self, store: "PeopleStore", authenticator: Authenticator, hashing: "PasswordHashing", audit: AuditRecords
+        self, store: "PeopleStore", authenticator: Authenticator, passwords: PasswordJudge, audit: AuditRecords
     ) -> None:
         """`authenticator`: its secret signs the tokens, and it learns at once what was revoked."""
         self._store = store
         self._authenticator = authenticator
-        self._hashing = hashing
+        self.passwords = passwords
         self._audit = audit
 
     def has_administrator(self) -> bool:
@@ -50,13 +47,11 @@ class People:
 
     def log_in(self, name: str, password: str, address: str | None, clock: Callable[[], Moment]) -> str:
         """Make a token for this person. Raises `Refused`."""
-        known = self._store.person(name)
-        is_right = self._hashing.matches(password, known[1] if known else UNKNOWN_PERSON_HASH)
-        now = clock()
-        if not is_right or known is None or self._store.person(name) != known:
-            self._audit.record_refusal(Actor("", address=address), "login", now, Code.UNAUTHORIZED, name)
+        person = self.passwords.judge(name, password, Actor("", address=address), "login", clock)
+        if person is None:
             raise Refused(Code.UNAUTHORIZED, "the name or the password is wrong")
-        person, token_id = known[0], secrets.token_hex(8)
+        known = self._store.person(name)
+        token_id, now = secrets.token_hex(8), clock()
         end = now.wall + timedelta(seconds=SESSION_S)
         self._store.remember(
             TokenRecord(token_id, name, person.role, person.departments, TokenOrigin.LOGIN, now.wall, end, name)
@@ -84,7 +79,7 @@ class People:
         is_taken = Refused(Code.BAD_REQUEST, f'there is a "{person.name}" already; choose another name')
         if self._store.person(person.name) is not None:
             raise is_taken
-        password_hash = self._hashing.hashed(password)
+        password_hash = self.passwords.hashed(password)
         now = clock()
         if not self._store.add_person(person, password_hash, now.wall):
             raise is_taken
@@ -94,16 +89,15 @@ class People:
         """Give this person another password and revoke their logins. Raises `Refused`."""
         _require_password(password)
         self._person(name)
-        password_hash = self._hashing.hashed(password)
+        password_hash = self.passwords.hashed(password)
         now = clock()
         self._store.set_password(name, password_hash, now.wall)
         self._authenticator.refresh()
         self._audit.record_change(actor, "user:password", now, {"name": name})
 
-    def require_current_password(self, name: str, password: str) -> None:
-        """Raise `Refused` where this is not the person's password."""
-        known = self._store.person(name)
-        if known is None or not self._hashing.matches(password, known[1]):
+    def require_current_password(self, name: str, password: str, actor: Actor, clock: Callable[[], Moment]) -> None:
+        """Raise `Refused` where this is not the person's password. `actor`: the holder of a token with that name."""
+        if self._store.person(name) is None or not self.passwords.judge(name, password, actor, "user:password", clock):
             raise Refused(Code.FORBIDDEN, "current: that is not your password")
 
     def remove_person(self, name: str, actor: Actor, now: Moment) -> None:
@@ -134,9 +128,16 @@ class People:
         self._audit.record_change(actor, "token:make", now, {"id": token_id}, None, token_facts(record))
         return token
 
-    def revoke_token(self, token_id: str, actor: Actor, now: Moment) -> None:
-        """Revoke a token. An unknown one too: it may have been made before the list was kept."""
+    def revoke_token(self, token_id: str, actor: Actor, now: Moment, *, is_shown: bool = False) -> None:
+        """Revoke a token. Raises `Refused` for an id that no token has.
+
+        `is_shown`: the token itself was seen, so that there is one, even if it was made before the list was kept.
+        """
         known = next((token for token in self._store.tokens() if token.id == token_id), None)
+        if known is None and not is_shown:
+            raise Refused(
+                Code.BAD_REQUEST, f'there is no token "{clipped(token_id)}"; token:list shows which there are'
+            )
         end = now.wall + timedelta(seconds=LONGEST_TTL_S)
         unknown = TokenRecord(token_id, "unknown", Role.VIEWER, frozenset(), TokenOrigin.ISSUED, now.wall, end)
         self._store.revoke(known or unknown, now.wall)
@@ -146,7 +147,9 @@ class People:
     def _person(self, name: str) -> Person:
         known = self._store.person(name)
         if known is None:
-            raise Refused(Code.BAD_REQUEST, f'there is no person called "{name}"')
+            raise Refused(
+                Code.BAD_REQUEST, unknown_text("person called", name, (one.name for one in self._store.people()))
+            )
         return known[0]
 
     def _login_token(self, person: Person, token_id: str, session_s: float, now: Moment) -> str:

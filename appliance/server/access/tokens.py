@@ -16,11 +16,17 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from appliance.core.access.person import RANK, Role, TokenOrigin
 from appliance.core.access.token_lifetime import Issuance, Lifetime
+from appliance.core.duration import duration_text
 from appliance.core.refusal import Code, Refused
 from appliance.server.access.signing import own_verifier, signed
 
 LONGEST_TTL_S = 10 * 366 * 86400  # a dashboard on a wall may run for ten years; more is a typing error
-LONGEST_TOKEN = 8192  # characters: 64 departments with the longest ids make 6,000; judged before anything is decoded
+# Characters, judged before anything is decoded: 64 departments with the longest ids make 6,000, and 600 groups of a
+# person, each with the 36 characters that identity providers give them, 31,000.
+LONGEST_TOKEN = 32 * 1024
+LONGEST_PASTED = LONGEST_TOKEN + 4096  # with the line ends of an e-mail in it
+INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060\u00ad"))  # what copying from a page brings along
+PREFIXES = frozenset({"authorization", "bearer", "token"})  # words before a pasted token
 LATEST_EXPIRY = datetime(9999, 1, 1, tzinfo=UTC).timestamp()  # beyond it `datetime` ends
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -92,7 +98,7 @@ def issue(
     a new one. Raises `ValueError` for a token that `verify` would not accept.
     """
     if not 0 < ttl_s <= LONGEST_TTL_S:
-        raise ValueError(f"a token is valid for 1 to {LONGEST_TTL_S} seconds, not {ttl_s}")
+        raise ValueError(f"a token is valid for 1s to {duration_text(LONGEST_TTL_S)}, not {duration_text(ttl_s)}")
     issued = int(wall.timestamp())
     claims = _TokenClaims(
         sub=subject,
@@ -135,12 +141,26 @@ def verify(secret: bytes, token: object) -> Grant:
 
 
 def bounded(token: object) -> str:
-    """The token as a text of at most `LONGEST_TOKEN` characters. Raises `Refused` for anything else."""
-    if not isinstance(token, str) or not token:
+    """The token as a text of at most `LONGEST_TOKEN` characters. Raises `Refused` for anything else.
+
+    A token has no spaces: those of a pasted one, line ends, quotation marks and the word `Bearer` are taken off.
+    """
+    if isinstance(token, str) and len(token) > LONGEST_PASTED:
+        raise _too_long()
+    words = token.translate(INVISIBLE).split() if isinstance(token, str) else []
+    while words and words[0].rstrip(":").lower() in PREFIXES:
+        del words[0]
+    text = "".join(words).strip("\"'`<>,;")
+    if not text:
         raise Refused(Code.UNAUTHORIZED, "A token is needed: connect with auth: {token: '...'}")
-    if len(token) > LONGEST_TOKEN:
-        raise Refused(Code.UNAUTHORIZED, f"The token is longer than {LONGEST_TOKEN} characters, which none of ours is")
-    return token
+    if len(text) > LONGEST_TOKEN:
+        raise _too_long()
+    return text
+
+
+def _too_long() -> Refused:
+    text = f"The token is longer than {LONGEST_TOKEN} characters; have its issuer put fewer groups into it"
+    return Refused(Code.UNAUTHORIZED, text)
 
 
 def moment_of(seconds: float) -> datetime:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_args
 import msgspec
 from msgspec import Meta, Struct
 
+from appliance.core.metering.meter import is_mac
 from appliance.core.refusal import Code, Refused
 from appliance.core.text import clipped
 
@@ -25,7 +26,7 @@ Sentence = Annotated[
 Instant = Annotated[datetime, Meta(tz=True, description="a time with its zone, such as 2024-12-16T02:00:00.000Z")]
 
 HostAddress = Annotated[
-    str, Meta(min_length=1, max_length=64, description="a host's address, such as 192.168.1.100 or 2001:db8::1")
+    str, Meta(min_length=1, max_length=64, description="a host's address, such as 192.168.1.100, or its MAC address")
 ]
 YesOrNo = Annotated[bool, Meta(description="true or false")]
 
@@ -39,11 +40,16 @@ class Nothing(Argument, frozen=True, kw_only=True, rename="camel"):
 
 
 def host_of(text: str) -> str:
-    """A host's address in its canonical form. Raises `Refused` for anything else."""
+    """A host's IP or MAC address in its canonical form. Raises `Refused` for anything else."""
+    mac = text.lower().replace("-", ":")
+    if is_mac(mac):
+        return mac
     try:
         return str(ip_address(text))
     except ValueError:
-        raise Refused(Code.BAD_REQUEST, "host: must be a host's address, such as 192.168.1.100") from None
+        raise Refused(
+            Code.BAD_REQUEST, "host: must be a host's address, such as 192.168.1.100, or its MAC address"
+        ) from None
 
 
 def parse(kind: Any, found: object) -> Any:

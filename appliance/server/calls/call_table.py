@@ -30,7 +30,8 @@ class Call:
     `changes`: refused in the read-only mode, in which maintenance itself can still be extended and ended. `state`: what
     the audit trail shows before and after the call; `None`: it changes nothing, or the handler records it itself.
     `everywhere`: needs a token for all departments, because it concerns them all. `revokes`: it may revoke tokens,
-    whose clients are disconnected after the answer, so that a client that logs out still gets one.
+    whose clients are disconnected after the answer, so that a client that logs out still gets one. `once`: it changes
+    something, and a repetition by the client's own `retries` gets the first answer.
     """
 
     argument: Any
@@ -40,34 +41,57 @@ class Call:
     state: State | None = None
     everywhere: bool = False
     revokes: bool = False
+    once: bool = False
 
 
 CALLS = {
     "analytics:subscribe": Call(DepartmentId, Role.VIEWER, False, analytics.subscribe),
     "analytics:unsubscribe": Call(DepartmentId, Role.VIEWER, False, analytics.unsubscribe),
-    "ip:block": Call(blocks.BlockArgument, Role.OPERATOR, True, blocks.block, blocks.state),
-    "ip:unblock": Call(blocks.UnblockArgument, Role.OPERATOR, True, blocks.unblock, blocks.state),
+    "ip:block": Call(blocks.BlockArgument, Role.OPERATOR, True, blocks.block, blocks.state, once=True),
+    "ip:unblock": Call(blocks.UnblockArgument, Role.OPERATOR, True, blocks.unblock, blocks.state, once=True),
     "ip:list": Call(blocks.ListArgument, Role.VIEWER, False, blocks.list_blocks),
     "list:get": Call(Nothing, Role.OPERATOR, False, lists.listings),
     "quota:get": Call(DepartmentId, Role.VIEWER, False, quotas.quotas),
-    "quota:set": Call(quotas.LimitArgument, Role.ADMIN, True, quotas.set_limit, quotas.state),
-    "quota:extend": Call(quotas.ExtendArgument, Role.OPERATOR, True, quotas.extend, quotas.state),
+    "quota:set": Call(quotas.LimitArgument, Role.ADMIN, True, quotas.set_limit, quotas.state, once=True),
+    "quota:extend": Call(quotas.ExtendArgument, Role.OPERATOR, True, quotas.extend, quotas.state, once=True),
     "history:get": Call(history.HistoryArgument, Role.VIEWER, False, history.history),
     "config:get": Call(Nothing, Role.VIEWER, False, configuration.trial),
     "config:apply": Call(
-        configuration.ApplyArgument, Role.ADMIN, True, configuration.apply, configuration.state, everywhere=True
+        configuration.ApplyArgument,
+        Role.ADMIN,
+        True,
+        configuration.apply,
+        configuration.state,
+        everywhere=True,
+        once=True,
     ),
-    "config:confirm": Call(Nothing, Role.ADMIN, False, configuration.confirm, configuration.state, everywhere=True),
-    "firewall:release": Call(Nothing, Role.ADMIN, False, configuration.release, configuration.state, everywhere=True),
-    "maintenance:start": Call(maintenance.StartArgument, Role.ADMIN, False, maintenance.start, maintenance.state),
-    "maintenance:stop": Call(Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state),
-    "token:renew": Call(Nothing, Role.VIEWER, False, people.renew_token),
-    "token:revoke": Call(people.RevokeArgument, Role.VIEWER, False, people.revoke_token, revokes=True),
+    "config:confirm": Call(
+        Nothing, Role.ADMIN, False, configuration.confirm, configuration.state, everywhere=True, once=True
+    ),
+    "firewall:release": Call(
+        Nothing, Role.ADMIN, False, configuration.release, configuration.state, everywhere=True, once=True
+    ),
+    "maintenance:start": Call(
+        maintenance.StartArgument,
+        Role.ADMIN,
+        False,
+        maintenance.start,
+        maintenance.state,
+        everywhere=True,
+        once=True,
+    ),
+    "maintenance:stop": Call(
+        Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state, everywhere=True, once=True
+    ),
+    "token:renew": Call(people.RenewArgument, Role.VIEWER, False, people.renew_token),
+    "token:revoke": Call(people.RevokeArgument, Role.VIEWER, False, people.revoke_token, revokes=True, once=True),
     "token:list": Call(Nothing, Role.ADMIN, False, people.list_tokens, everywhere=True),
-    "user:password": Call(people.PasswordArgument, Role.VIEWER, False, people.set_password, revokes=True),
+    "user:password": Call(people.PasswordArgument, Role.VIEWER, False, people.set_password, revokes=True, once=True),
     "user:list": Call(Nothing, Role.ADMIN, False, people.list_people, everywhere=True),
-    "user:add": Call(people.AddArgument, Role.ADMIN, False, people.add_person, everywhere=True),
-    "user:remove": Call(people.RemoveArgument, Role.ADMIN, False, people.remove_person, everywhere=True, revokes=True),
+    "user:add": Call(people.AddArgument, Role.ADMIN, False, people.add_person, everywhere=True, once=True),
+    "user:remove": Call(
+        people.RemoveArgument, Role.ADMIN, False, people.remove_person, everywhere=True, revokes=True, once=True
+    ),
     "audit:get": Call(audit.AuditArgument, Role.ADMIN, False, audit.entries, everywhere=True),
 }
 

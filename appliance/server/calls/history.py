@@ -29,7 +29,8 @@ def history(context: Context, asked: HistoryArgument) -> dict[str, Any]:
     """The bytes of each bucket, up and down, with its start."""
     require_department(context, asked.department_id)
     host = None if asked.host is None else host_of(asked.host)
-    found = context.services.history.query(asked.department_id, host, asked.since, asked.until, asked.step)
+    hosts = () if host is None else context.services.metering.devices.series(asked.department_id, host)
+    found = context.services.history.query(asked.department_id, hosts, asked.since, asked.until, asked.step)
     return {
         "departmentId": asked.department_id,
         "host": host,

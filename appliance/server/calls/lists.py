@@ -5,18 +5,24 @@ from typing import Any
 
 from appliance.core.moment import timestamp
 from appliance.monitor.blocking.list_imports import Listing
+from appliance.server.access import Role
 from appliance.server.calls.arguments import Nothing
 from appliance.server.calls.context import Context
 
 
 def listings(context: Context, _: Nothing) -> dict[str, Any]:
-    """The lists of the caller's departments, with their faults."""
-    found, may_see = context.services.lists.listings, context.caller.grant.may_see
-    return {"lists": [_shown(one) for one in found if one.known.department is None or may_see(one.known.department)]}
+    """The lists of the caller's departments, with their faults.
+
+    Only an administrator of all departments sees the text of these: a list may turn out to be another file.
+    """
+    found, grant = context.services.lists.listings, context.caller.grant
+    seen = [one for one in found if one.known.department is None or grant.may_see(one.known.department)]
+    is_shown = grant.may_act_as(Role.ADMIN) and grant.departments is None
+    return {"lists": [_shown(one, is_shown) for one in seen]}
 
 
-def _shown(listing: Listing) -> dict[str, Any]:
-    known, contents = listing.known, listing.contents
+def _shown(listing: Listing, is_text_shown: bool) -> dict[str, Any]:
+    known, contents, latest = listing.known, listing.contents, listing.latest
     return {
         "name": known.name,
         "source": known.source,
@@ -28,8 +34,13 @@ def _shown(listing: Listing) -> dict[str, Any]:
         "readAt": _instant(listing.read_at),
         "checkedAt": _instant(listing.checked_at),
         "trouble": listing.trouble,
-        "faults": [{"line": one.line, "text": one.text, "why": one.why} for one in contents.faults] if contents else [],
-        "faultCount": contents.fault_count if contents else 0,
+        "doubtedReads": listing.doubted_reads,
+        "confirmReads": known.confirm_reads,
+        "faults": [
+            {"line": one.line, "text": one.text if is_text_shown else "", "why": one.why}
+            for one in (latest.faults if latest else ())
+        ],
+        "faultCount": latest.fault_count if latest else 0,
         "objections": [{"address": one.target, "why": one.why} for one in listing.objections],
         "objectionCount": listing.objection_count,
     }

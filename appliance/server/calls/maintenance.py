@@ -1,4 +1,4 @@
-"""Calls about maintenance, the read-only mode."""
+"""Calls about maintenance, the read-only mode. It holds up every department, so only an admin of all may begin it."""
 
 from typing import Annotated, Any
 

@@ -9,7 +9,9 @@ from msgspec import Meta
 
 from appliance.core.access.person import NAME, Person, Role
 from appliance.core.refusal import Code, Refused
+from appliance.core.text import unknown_text
 from appliance.server.access.people import LOGIN_S, LONGEST_PASSWORD, SHORTEST_PASSWORD, person_facts, token_facts
+from appliance.server.access.tokens import LONGEST_PASTED
 from appliance.server.calls.arguments import Argument, DepartmentId, Nothing
 from appliance.server.calls.context import Context
 
@@ -33,6 +35,8 @@ Departments = Annotated[
     list[DepartmentId], Meta(max_length=64, description="a list of departments' ids, or left out for all")
 ]
 TokenId = Annotated[str, Meta(min_length=1, max_length=64, description="the id of a token, as token:list has it")]
+
+TokenText = Annotated[str, Meta(min_length=1, max_length=LONGEST_PASTED, description="a token of the same subject")]
 
 
 class AddArgument(Argument, frozen=True, kw_only=True, rename="camel"):
@@ -64,6 +68,12 @@ class RevokeArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     id: TokenId | None = None
 
 
+class RenewArgument(Argument, frozen=True, kw_only=True, rename="camel"):
+    """The argument of `token:renew`. `token`: the next one; `None`: the appliance makes it, for a login only."""
+
+    token: TokenText | None = None
+
+
 def list_people(context: Context, _: Nothing) -> dict[str, Any]:
     """Every person who can log in."""
     return {"users": [person_facts(person) for person in context.services.people.people()]}
@@ -74,7 +84,8 @@ def add_person(context: Context, asked: AddArgument) -> dict[str, Any]:
     departments = None if asked.departments is None else frozenset(asked.departments)
     unknown = sorted((departments or frozenset()) - context.services.departments)
     if unknown:
-        raise Refused(Code.UNKNOWN_DEPARTMENT, f'there is no department "{unknown[0]}"')
+        text = unknown_text("department", unknown[0], context.services.departments)
+        raise Refused(Code.UNKNOWN_DEPARTMENT, text)
     person = Person(asked.name, asked.role, departments)
     context.services.people.add_person(person, asked.password, context.caller.actor, context.services.clock)
     return {"user": person_facts(person)}
@@ -88,12 +99,12 @@ def remove_person(context: Context, asked: RemoveArgument) -> dict[str, Any]:
 
 def set_password(context: Context, asked: PasswordArgument) -> dict[str, Any]:
     """Set the caller's own password, or another person's."""
-    people, grant = context.services.people, context.caller.grant
+    people, actor, clock = context.services.people, context.caller.actor, context.services.clock
     if asked.name is None:
-        people.require_current_password(grant.subject, asked.current or "")
+        people.require_current_password(actor.who, asked.current or "", actor, clock)
     else:
         require_administrator(context)
-    people.set_password(asked.name or grant.subject, asked.password, context.caller.actor, context.services.clock)
+    people.set_password(asked.name or actor.who, asked.password, actor, clock)
     return {}
 
 
@@ -108,14 +119,21 @@ def revoke_token(context: Context, asked: RevokeArgument) -> dict[str, Any]:
     own = context.caller.grant.id
     if asked.id not in (None, own):
         require_administrator(context)
-    context.services.people.revoke_token(asked.id or own, context.caller.actor, context.now)
+    token_id = asked.id or own
+    context.services.people.revoke_token(token_id, context.caller.actor, context.now, is_shown=token_id == own)
     return {}
 
 
-def renew_token(context: Context, _: Nothing) -> dict[str, Any]:
-    """Make another token for the same login; this connection has it from now on too."""
-    token = context.services.people.renew(context.caller.grant, context.now)
-    context.caller.grant = context.services.authenticator.authenticate(token, context.now)
+def renew_token(context: Context, asked: RenewArgument) -> dict[str, Any]:
+    """Go on with another token: the one that the client brings, or one that is made for the same login."""
+    caller, authenticator = context.caller, context.services.authenticator
+    token = asked.token or context.services.people.renew(caller.grant, context.now)
+    grant = authenticator.authenticate(token, context.now)
+    if grant.subject != caller.grant.subject:
+        raise Refused(Code.FORBIDDEN, "token: belongs to another subject; disconnect, and connect with it")
+    caller.take(grant, context.services.departments)
+    if asked.token is not None:
+        return {"expiresIn": int(authenticator.remaining_s(grant, context.now))}
     return {"token": token, "expiresIn": LOGIN_S}
 
 

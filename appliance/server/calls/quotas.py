@@ -7,6 +7,7 @@ from msgspec import Meta
 from appliance.core.metering.account import Books
 from appliance.core.metering.quota import QuotaKind
 from appliance.core.moment import timestamp
+from appliance.monitor.metering.device_directory import HostName
 from appliance.server.calls.arguments import Argument, DepartmentId, HostAddress, Sentence, YesOrNo, host_of
 from appliance.server.calls.context import Context, require_department
 
@@ -45,7 +46,7 @@ def quotas(context: Context, department: str) -> dict[str, Any]:
     return {
         "departmentId": department,
         "quotas": [_counted(one) for one in books],
-        "hosts": [{"address": one.address, "quotas": [_counted(quota) for quota in one.books]} for one in hosts],
+        "hosts": [{**_named(one.host), "quotas": [_counted(quota) for quota in one.books]} for one in hosts],
     }
 
 
@@ -73,6 +74,11 @@ def state(context: Context, asked: LimitArgument | ExtendArgument) -> dict[str, 
     """The quota of this kind, for the audit trail; `None`: there is none."""
     found = quotas(context, asked.department_id)["quotas"]
     return next((one for one in found if one["type"] == asked.type), None)
+
+
+def _named(host: HostName) -> dict[str, Any]:
+    device = {"behindRouter": True} if host.mac is None else {"mac": host.mac}
+    return {"address": host.name, **device, "addresses": list(host.addresses)}
 
 
 def _counted(books: Books) -> dict[str, Any]:

@@ -71,10 +71,7 @@ class Fanout:
             logger=packets.OneLineLogger(logging.getLogger("socketio.server")),
             engineio_logger=packets.OneLineLogger(logging.getLogger("engineio.server")),
             max_http_buffer_size=packets.LONGEST_MESSAGE_BYTES,
-            # A page of any origin may connect: the page itself holds the token, and no cookie does, so there is no
-            # authority that another site's page could borrow.
-            cors_allowed_origins="*",
-            cors_credentials=False,
+            cors_allowed_origins=[],  # the library's sign to leave them alone: `http.origins` judges every request
         )
         self._deliver: Callable[[EventPacket, str | None], None] = self.sio.manager.deliver
 

@@ -10,10 +10,11 @@ python-engineio uses it as a session's queue and calls `put`, `get`, `task_done`
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 
 import eventlet
-from engineio.packet import MESSAGE, Packet
+from engineio.packet import MESSAGE, PING, Packet
 from eventlet.event import Event as GreenEvent
 from eventlet.queue import Empty
 
@@ -45,8 +46,25 @@ class EventPacket(Packet):  # type: ignore[misc]  # the library ships no types
         return "4" + self.content.decode()
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Tells whether a client has what was put into its outbox right after this was made.
+
+    A ping goes before it, so that what the client sends before it has the packet comes before its pong, over either
+    transport: a client sends in order.
+    """
+
+    outbox: "Outbox"
+    pong: int
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the client has answered the ping."""
+        return self.outbox.pongs >= self.pong
+
+
 class Outbox:
-    """The packets of one client that have not left yet."""
+    """The packets of one client that have not left yet. `pongs`: answers to pings, in the order of these."""
 
     def __init__(self, longest_stall_s: float = LONGEST_STALL_S) -> None:
         self._longest_stall_s = longest_stall_s
@@ -57,12 +75,27 @@ class Outbox:
         self._wake: Callable[[], object] | None = None
         self.is_behind = True  # until a WebSocket takes the packets
         self.is_ended = False
+        self.pongs = self._pings = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def __str__(self) -> str:
         return f"{self._waiting_bytes} bytes wait, nothing was taken for {monotonic() - self._moved_s:.0f} s"
+
+    def receipt(self) -> Receipt:
+        """A receipt for the packet that is put next."""
+        self.ping()
+        return Receipt(self, self._pings)
+
+    def ping(self) -> None:
+        """Ask the client whether it is there (Engine.IO 4, "Heartbeat")."""
+        self._pings += 1
+        self.put(Packet(PING))
+
+    def note_pong(self) -> None:
+        """Count an answer; what nobody asked for is none."""
+        self.pongs = min(self.pongs + 1, self._pings)
 
     def put(self, packet: Packet | None) -> bool:
         """Add a packet; `None`: it is the last. Returns false when this client stayed behind and must be given up."""

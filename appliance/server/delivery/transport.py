@@ -5,7 +5,8 @@ The libraries do the protocol: sessions, rooms, acknowledgements, long polling, 
 - a class for WebSockets (`websocket` of the driver): `Upgrade`, which takes the connection from the HTTP server and
   ends the request's greenlet;
 - a client manager: `Rooms`, which gives an event that was framed once to all its receivers;
-- a way to start pings (`start_background_task`): a timer instead of a sleeping greenlet.
+- a way to start pings (`start_background_task`): a timer instead of a sleeping greenlet;
+- a class for sessions (`AnsweringSession`), by which pongs are counted.
 `tests/server/test_seams.py` tests each seam, so that a release that moves one fails there.
 """
 
@@ -22,11 +23,13 @@ import engineio
 import eventlet
 import socketio
 from engineio.exceptions import EngineIOError
-from engineio.packet import NOOP, PING, PONG, Packet
+from engineio.packet import NOOP, PONG, Packet
 from engineio.socket import Socket as Session
 from eventlet import wsgi
 from eventlet.hubs import get_hub
+from socketio.packet import CONNECT_ERROR
 
+from appliance.core.refusal import Code
 from appliance.core.text import clipped
 from appliance.server.delivery import websocket_frames
 from appliance.server.delivery.outbox import EventPacket, Outbox
@@ -53,7 +56,16 @@ class DirectServer(socketio.Server):  # type: ignore[misc]  # the library ships 
     def _engineio_server_class(self) -> type[engineio.Server]:
         return EngineServer
 
+    def _handle_connect(self, eio_sid: str, namespace: str | None, data: object) -> None:
+        if namespace in (None, NAMESPACE):
+            super()._handle_connect(eio_sid, namespace, data)
+            return
+        text = f'there is no namespace "{clipped(namespace)}": connect to the address without a path'
+        error = {"message": text, "data": {"code": Code.BAD_REQUEST}}
+        self._send_packet(eio_sid, self.packet_class(CONNECT_ERROR, data=error, namespace=namespace))
+
     def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        self.eio.sockets[eio_sid].__class__ = AnsweringSession
         # A request holds on to its buffers, 30 kB; the session lives long and needs a few words of it.
         super()._handle_eio_connect(eio_sid, {key: environ[key] for key in KEPT_OF_REQUEST if key in environ})
 
@@ -99,11 +111,20 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         return get_hub().schedule_call_global(delay_s, _ping, ref(target.__self__))
 
 
+class AnsweringSession(Session):  # type: ignore[misc]
+    """A session that counts the client's pongs; the library makes it as one of its own class, and offers no other."""
+
+    def schedule_ping(self) -> None:
+        """Begin the wait for the next ping, as the library does with each pong."""
+        self.queue.note_pong()
+        super().schedule_ping()
+
+
 def _ping(reference: ref[Any]) -> None:
     session = reference()
     if session is not None and not session.closing and not session.closed:
         session.last_ping = time()
-        session.send(Packet(PING))
+        session.queue.ping()
 
 
 class Upgrade:

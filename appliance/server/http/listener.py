@@ -1,8 +1,8 @@
 """Accepts connections, gives each request a deadline, and evicts strangers when all places are taken.
 
 A connection is a stranger's until its request belongs to a client that is logged in. When all places are taken, or all
-places of one network, the oldest connection of a stranger is evicted for the new one: so neither many connections nor
-slow ones keep others out. Clients that are logged in are never evicted.
+places of one network, the oldest connection of a stranger is evicted for the new one, from the network that has the
+most: so neither many connections nor slow ones keep others out. Clients that are logged in are never evicted.
 
 Uses `eventlet.wsgi`'s own handling of a connection (`Server.process_request`), but not its loop: that ends when a
 connection is reset before it is accepted or when descriptors run out, stops accepting at 1,024, and accepts as long as
@@ -13,10 +13,12 @@ import errno
 import logging
 import resource
 import socket
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from socket import SHUT_RDWR
+from socket import SHUT_RDWR, SHUT_WR
 from typing import Any
 
 import eventlet
@@ -26,13 +28,17 @@ from eventlet.greenio import GreenSocket
 from appliance.core.access.client_address import client_network
 from appliance.core.text import clipped
 from appliance.server.http.request_filter import Environ
-from appliance.server.http.site import Application
+from appliance.server.http.request_head import RejectedRequest, read_head
+from appliance.server.http.site import HEADERS, TEXT, Application
 
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.1  # until a descriptor may be free again
 OTHER_DESCRIPTORS = 200  # open in the rest of the process: databases, netlink and capture sockets, threads
 STALL_S = 20.0  # an answer is given up when its receiver takes nothing of it for so long
+READ_BYTES = 4096
+LINGER_S = 1.0  # an answer that comes before the body's end is lost where the connection is closed with bytes unread
+LINGER_BYTES = 1 << 20  # then a client that still sends loses it after all
 KEPT_OF_REQUEST = ("appliance.session", "QUERY_STRING")  # by which `is_client` knows a session
 # By whether the address is of IPv6 (linux/in.h: IP_FREEBIND; linux/in6.h: IPV6_FREEBIND).
 FREE_BINDS = {False: (socket.AF_INET, socket.IPPROTO_IP, 15), True: (socket.AF_INET6, socket.IPPROTO_IPV6, 78)}
@@ -43,14 +49,18 @@ CLOSED = {errno.EBADF, errno.EINVAL}  # of `accept` on a listening socket that w
 class ClientConnection:
     """A connection: its socket, the network it comes from, and its latest request.
 
-    `forget`: frees its place. `break_off`: breaks it, once it is released to a WebSocket; `None`: it is not.
+    `peer`: the network of the other end, which may be a reverse proxy's. `forget`: frees its place. `attribute`: counts
+    it for another network while a request of a client behind a proxy is served; false: that one has too many.
+    `break_off`: breaks it, once it is released to a WebSocket; `None`: it is not.
     """
 
     socket: Any
     network: str  # of `client_network`: an IPv4 address, or the /64 of an IPv6 address
+    peer: str
     environ: Environ = field(default_factory=dict)
     greenlet: Any = None
     forget: Callable[[], None] = lambda: None
+    attribute: Callable[[str], bool] = lambda _: True
     break_off: Callable[[], None] | None = None
 
     def close(self) -> None:
@@ -108,20 +118,61 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
         self._deadline = eventlet.Timeout(self._request_s, TimeoutError("the request did not arrive in time"))
         try:
             super().handle_one_request()
+            if self.close_connection and _has_unread_body(getattr(self, "environ", {})):
+                self._linger()
         finally:
             self._deadline.cancel()
+            if self.conn_state[3].break_off is None:  # the next request through a proxy may be another client's
+                self.conn_state[3].attribute(self.conn_state[3].peer)
+
+    def parse_request(self) -> bool:
+        """Read the head of a request; false: it was refused, and the connection ends."""
+        self.command, self.close_connection = "", True
+        try:
+            head = read_head(self.raw_requestline, self.rfile.fp.readline)
+        except RejectedRequest as rejected:
+            self._refuse(rejected)
+            return False
+        self.requestline = f"{head.method} {head.target} {head.version}"
+        self.command, self.path, self.request_version = head.method, head.target, head.version
+        self.headers, self.close_connection = head.headers, not head.keeps
+        return True
+
+    def _read_request_line(self) -> bytes:
+        """The first line of a request, after one empty line at most (RFC 9112, section 2.2)."""
+        line: bytes = super()._read_request_line()
+        return super()._read_request_line() if line in {b"\r\n", b"\n"} else line
+
+    def _refuse(self, rejected: RejectedRequest) -> None:
+        content = rejected.body.encode()
+        length, kind = ("Content-Length", str(len(content))), ("Content-Type", TEXT)
+        lines = [f"HTTP/1.1 {rejected.status}", *(f"{name}: {value}" for name, value in (kind, length, *HEADERS))]
+        self.wfile.write("\r\n".join([*lines, "Connection: close", "", ""]).encode() + content)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Let the client read the answer, although it may still be sending."""
+        left = LINGER_BYTES
+        with eventlet.Timeout(LINGER_S, False), suppress(OSError):  # the client is gone
+            self.wfile.flush()
+            self.request.shutdown(SHUT_WR)
+            while left > 0 and (data := self.request.recv(READ_BYTES)):
+                left -= len(data)
 
     def get_environ(self) -> Environ:
-        """The request, with three functions for the application.
+        """The request, with four functions for the application.
 
         `appliance.hang_up()` closes the connection after the answer instead of reading on. `appliance.take_time()`
         lifts the deadline. `appliance.release(break_off)` takes the connection out of HTTP: it returns the socket,
         which does not block, and a function to call when that socket is closed; `break_off` must break the connection.
+        `appliance.attribute(network)` counts the connection for this network until the request ends; false: it has too
+        many.
         """
         environ: Environ = super().get_environ()
         environ["appliance.hang_up"] = partial(setattr, self, "close_connection", True)
         environ["appliance.take_time"] = self._deadline.cancel
         environ["appliance.release"] = self._release
+        environ["appliance.attribute"] = self.conn_state[3].attribute
         self.conn_state[3].environ = environ
         return environ
 
@@ -159,6 +210,15 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
         log.debug("%s", clipped(format % args))
 
 
+def _has_unread_body(environ: Environ) -> bool:
+    source = environ.get("eventlet.input")
+    if source is None:
+        return False
+    if source.chunked_input:
+        return bool(source.chunk_length != 0)
+    return bool(source.position < (source.content_length or 0))
+
+
 class DebugLog:
     """The file to which eventlet writes the errors of connections."""
 
@@ -178,23 +238,23 @@ class Listener:
         connections_per_network: int,
         request_s: float,
         is_client: Callable[[Environ], bool] = lambda _: False,
+        is_proxy: Callable[[str], bool] = lambda _: False,
         secure: Callable[[Any], Any] | None = None,
     ) -> None:
         """`request_s`: deadline of a request. `is_client`: whether a request belongs to a client that is logged in.
 
+        `is_proxy`: whether an address is that of a trusted reverse proxy, whose own connections have no limit.
         `secure`: does the TLS handshake of an accepted socket, returns the protected one; `None`: HTTP without TLS.
         """
         self._application = application
-        self._most = connections
-        self._most_per_network = connections_per_network
+        self._most, self._most_per_network = connections, connections_per_network
         self._request_s = request_s
-        self._is_client = is_client
+        self._is_client, self._is_proxy = is_client, is_proxy
         self._secure = secure
         self._strangers: dict[ClientConnection, None] = {}  # oldest first
         self._clients: set[ClientConnection] = set()
         self._counts: dict[str, int] = {}  # of the connections of each network
-        self.refused = 0  # connections, since the start
-        self.evicted = 0
+        self.refused = self.evicted = 0  # connections, since the start
 
     def __len__(self) -> int:
         """Number of open connections."""
@@ -236,27 +296,50 @@ class Listener:
 
     def _admit(self, server: Any, accepted: Any, address: Any) -> None:
         network = client_network(str(address[0]))
-        if not self._make_room(network):
+        most = self._most if self._is_proxy(str(address[0])) else self._most_per_network
+        if not self._make_room(network, most):
             self.refused += 1
             log.warning("%s: too many connections of clients; one more was refused", network)
             accepted.close()
             return
         accepted.settimeout(STALL_S)
-        connection = ClientConnection(accepted, network)
+        connection = ClientConnection(accepted, network, network)
         connection.forget = partial(self._forget, connection)
-        self._strangers[connection] = None
-        self._counts[network] = self._counts.get(network, 0) + 1
+        connection.attribute = partial(self._attribute, connection)
+        self._count(connection, network)
         connection.greenlet = eventlet.spawn(self._serve_one, server, connection, address)
 
-    def _make_room(self, network: str) -> bool:
+    def _make_room(self, network: str, most: int) -> bool:
         """Whether there is a place for one more connection of this network, if need be after an eviction."""
-        if self._counts.get(network, 0) >= self._most_per_network and not self._evict(network):
+        if self._counts.get(network, 0) >= most and not self._evict(network):
             return False
         return len(self) < self._most or self._evict(None)
 
+    def _attribute(self, connection: ClientConnection, network: str) -> bool:
+        """Count an open connection as a stranger's of this network; false: it has too many already."""
+        if network == connection.network:
+            return True
+        if connection not in self._strangers and connection not in self._clients:
+            return False  # it was evicted meanwhile
+        is_of_client = network != connection.peer
+        if is_of_client and self._counts.get(network, 0) >= self._most_per_network and not self._evict(network):
+            return False
+        self._forget(connection)
+        self._count(connection, network)
+        return True
+
+    def _count(self, connection: ClientConnection, network: str) -> None:
+        connection.network = network
+        self._strangers[connection] = None
+        self._counts[network] = self._counts.get(network, 0) + 1
+
     def _evict(self, network: str | None) -> bool:
-        """Evict the oldest connection of a stranger, of this network or of any (`None`); false: there is none."""
-        for connection in [one for one in self._strangers if network in (None, one.network)]:
+        """Evict the oldest connection of a stranger, of this network or of any (`None`); false: there is none.
+
+        Of any, those of the network with the most connections are the first, so that each keeps its share. A
+        connection that the application asks to keep (`appliance.keep`) is passed over.
+        """
+        while (connection := self._next_to_go(network)) is not None:
             if self._is_client(connection.environ):
                 del self._strangers[connection]
                 self._clients.add(connection)
@@ -266,6 +349,12 @@ class Listener:
             self.evicted += 1
             return True
         return False
+
+    def _next_to_go(self, network: str | None) -> ClientConnection | None:
+        strangers = Counter(one.network for one in self._strangers)
+        found = (one for one in self._strangers if network in (None, one.network))
+        found = (one for one in found if not one.environ.get("appliance.keep"))
+        return max(found, key=lambda one: strangers[one.network], default=None)  # the oldest of the most
 
     def _serve_one(self, server: Any, connection: ClientConnection, address: Any) -> None:
         try:

@@ -29,14 +29,22 @@ def fingerprint(certificate: Path) -> str:
 class PinnedContext(ssl.SSLContext):
     """Connects to the server with exactly this certificate, and to no other."""
 
-    pinned: bytes
+    certificate: Path
+    mismatch = ""  # why the latest connection was refused; the libraries between here and a person drop the text
 
     def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
-        """A protected socket to that server. Raises `ssl.SSLCertVerificationError` for another certificate."""
+        """A protected socket to that server. Raises `ssl.SSLCertVerificationError` for another certificate.
+
+        The file is read for each connection: the service renews its certificate while clients are connected.
+        """
         protected = super().wrap_socket(*arguments, **options)
-        if protected.getpeercert(binary_form=True) != self.pinned:
+        if protected.getpeercert(binary_form=True) != der_of(self.certificate):
             protected.close()
-            raise ssl.SSLCertVerificationError("another server answers there: its certificate is not the appliance's")
+            self.mismatch = (
+                f"another certificate answers there than that in {self.certificate}: it is another server, or the file "
+                "was just replaced; the service takes a new file within a minute, or when it is restarted"
+            )
+            raise ssl.SSLCertVerificationError(self.mismatch)
         return protected
 
 
@@ -45,5 +53,6 @@ def pinned_context(certificate: Path) -> PinnedContext:
     context = PinnedContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # the chain is not verified: the certificate itself is compared
-    context.pinned = der_of(certificate)
+    der_of(certificate)
+    context.certificate = certificate
     return context

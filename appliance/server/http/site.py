@@ -1,11 +1,18 @@
-"""The WSGI application: a request filter, a table of pages, and Socket.IO beside them."""
+"""The WSGI application: one rule of HTTP for every path, a table of pages, and Socket.IO beside them.
+
+The order of the rule: may the page that asks do so (`origins`), is there such a path, does it take the method, and only
+then the body.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from appliance.core.access.client_address import plain_address
-from appliance.server.http.request_filter import TRANSPORT, Environ, RejectedRequest, RequestFilter
+from appliance.server.http.origins import AllowedOrigins, preflight_headers
+from appliance.server.http.request_body import declares_body
+from appliance.server.http.request_filter import TRANSPORT, Environ, RequestFilter, methods_of
+from appliance.server.http.request_head import RejectedRequest
 
 # The pages need no script, style or frame, and no answer may be cached.
 HEADERS = [
@@ -37,45 +44,80 @@ class Answer:
 
 
 Page = Callable[[Environ], Answer]
-NOTHING = Answer(TEXT, "There is nothing here; see /", "404 Not Found")
+NOT_MODIFIED = "304 Not Modified"
 
 
 class HttpSite:
     """The WSGI application. `transport`: serves `/socket.io/`; `pages`: by path, without its query."""
 
     def __init__(
-        self, transport: Application, request_filter: RequestFilter, pages: Mapping[str, Page], hsts_max_age: int = 0
+        self,
+        transport: Application,
+        request_filter: RequestFilter,
+        pages: Mapping[str, Page],
+        *,
+        origins: AllowedOrigins,
+        hsts_max_age: int = 0,
     ) -> None:
         """`hsts_max_age`: seconds during which browsers shall use nothing but HTTPS; 0: no such header."""
         self._headers = [*HEADERS, *([(HSTS, f"max-age={hsts_max_age}")] if hsts_max_age else [])]
         self._transport = transport
         self._request_filter = request_filter
         self._pages = pages
+        self._origins = origins
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
+        shared: list[tuple[str, str]] = []
 
         def respond(status: str, headers: list[tuple[str, str]], *rest: object) -> Any:
-            return start_response(status, headers + self._headers, *rest)
+            return start_response(status, headers + shared + self._headers, *rest)
 
         try:
+            shared += self._origins.headers(environ)
+            self._require_method(environ)
+            if environ["REQUEST_METHOD"] == "OPTIONS":
+                return _options(environ, respond)
             self._request_filter.check(environ)
         except RejectedRequest as rejected:
             environ["appliance.hang_up"]()
-            respond(rejected.status, [("Content-Type", TEXT)])
-            return [rejected.status.encode()]
+            return _content(environ, Answer(TEXT, rejected.body, rejected.status, rejected.headers), respond)
         if environ["PATH_INFO"].startswith(TRANSPORT):
             environ["appliance.take_time"]()  # the request is complete; its answer may wait for events
             return self._transport(environ, respond)
-        return self._answer(environ, respond)
+        return _content(environ, self._pages[environ["PATH_INFO"]](environ), respond)
 
-    def _answer(self, environ: Environ, respond: StartResponse) -> Iterable[bytes]:
-        page = self._pages.get(environ["PATH_INFO"])
-        answer = page(environ) if page else NOTHING
-        content = answer.body.encode()
-        length = ("Content-Length", str(len(content)))
-        respond(answer.status, [("Content-Type", answer.kind), length, *answer.headers])
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [content]
+    def _require_method(self, environ: Environ) -> None:
+        """Raise `RejectedRequest` for a path that does not exist, or a method that it does not take."""
+        path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        if path == "*" and method == "OPTIONS":
+            return  # of the server as a whole (RFC 9110, section 9.3.7)
+        if path != "*" and not path.startswith(TRANSPORT) and path not in self._pages:
+            raise RejectedRequest("404 Not Found", "there is nothing here; see /")
+        if method != "OPTIONS" and method not in methods_of(path):
+            allowed = allowed_methods(path)
+            raise RejectedRequest("405 Method Not Allowed", f"allowed are {allowed}", (("Allow", allowed),))
+
+
+def allowed_methods(path: str) -> str:
+    """The methods of a path, as the header `Allow` has them."""
+    return ", ".join([*methods_of(path), "OPTIONS"])
+
+
+def _options(environ: Environ, respond: StartResponse) -> Iterable[bytes]:
+    allowed = allowed_methods(environ["PATH_INFO"])
+    if declares_body(environ):
+        environ["appliance.hang_up"]()  # nobody reads it
+    respond("204 No Content", [("Allow", allowed), *preflight_headers(environ, allowed)])
+    return []
+
+
+def _content(environ: Environ, answer: Answer, respond: StartResponse) -> Iterable[bytes]:
+    content = answer.body.encode()
+    # What 304 has no body for is longer than nothing (RFC 9110, section 8.6).
+    length = [] if answer.status == NOT_MODIFIED else [("Content-Length", str(len(content)))]
+    respond(answer.status, [("Content-Type", answer.kind), *length, *answer.headers])
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [content]
 
 
 def remote_address(environ: Environ) -> str | None:

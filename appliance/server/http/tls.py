@@ -40,9 +40,16 @@ class Tls:
         self._context.set_alpn_protocols(["http/1.1"])
         self.load(certificate, key)
 
+    def has_changed(self, certificate: Path, key: Path) -> bool:
+        """Whether one of these files is another one than was read."""
+        return _stamps(certificate, key) not in (self._read, None)
+
     def load(self, certificate: Path, key: Path) -> None:
         """Read both files; later connections get the new certificate. Raises `TlsUnavailable`."""
+        self._read = _stamps(certificate, key)
         try:
+            # Elsewhere first: of a certificate and a key that do not fit, the context in use would keep one.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
             self._context.load_cert_chain(certificate, key)
             self.fingerprint = fingerprint(certificate)
         except (OSError, ValueError) as error:  # `ssl.SSLError` is an `OSError`
@@ -61,3 +68,12 @@ class Tls:
             protected.close()  # which has taken over the descriptor
             raise
         return protected
+
+
+def _stamps(*files: Path) -> tuple[tuple[int, int], ...] | None:
+    """Number and time of the files; `None`: one is not there, as while it is replaced."""
+    try:
+        found = [path.stat() for path in files]
+    except OSError:
+        return None
+    return tuple((one.st_ino, one.st_mtime_ns) for one in found)

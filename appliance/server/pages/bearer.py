@@ -25,9 +25,10 @@ def grant_of(environ: Environ, admission: TokenAdmission, now: Moment) -> Grant:
 
 def _token_of(environ: Environ) -> str | None:
     """The token of this request; `None`: it has none."""
-    kind, _, value = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if kind.lower() == "bearer":
-        return str(value.strip())
+    said = str(environ.get("HTTP_AUTHORIZATION", ""))
+    kind, _, value = said.partition(" ")
+    if kind.lower() == "bearer" or (kind and not value):
+        return said  # the word is taken off with what else surrounds a pasted token
     if kind.lower() == "basic":
         try:
             return base64.b64decode(value.strip(), validate=True).decode().partition(":")[2]

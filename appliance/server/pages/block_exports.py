@@ -22,7 +22,7 @@ from appliance.core.refusal import Code, Refused
 from appliance.server.access import Grant
 from appliance.server.access.admission import TokenAdmission
 from appliance.server.http.request_filter import Environ
-from appliance.server.http.site import JSON, TEXT, Answer, Page
+from appliance.server.http.site import JSON, NOT_MODIFIED, TEXT, Answer, Page
 from appliance.server.pages.bearer import grant_of, unauthorized
 from appliance.server.services import Services
 
@@ -59,7 +59,7 @@ class BlockExports:
                 text = self._text(form, self._asked(environ)[1])
             except Refused as refused:
                 return unauthorized(refused)
-            body, status = ("", "304 Not Modified") if _has(environ, text.tag) else (text.body, "200 OK")
+            body, status = ("", NOT_MODIFIED) if _has(environ, text.tag) else (text.body, "200 OK")
             return Answer(TEXT, body, status, (("ETag", text.tag),))
 
         return page

@@ -15,6 +15,7 @@ from appliance import events
 from appliance.core.refusal import Code
 from appliance.events import Event
 from appliance.server.calls.call_table import CALLS
+from appliance.server.delivery.repetition import KEY_NAME, KEY_PATTERN
 from appliance.server.http.request_filter import TRANSPORT
 from appliance.server.strict_json import dumps
 
@@ -40,6 +41,11 @@ TOKEN = {
     "scheme": "bearer",
     "bearerFormat": "JWT",
     "description": "In the handshake's auth object: {token: '...'}",
+}
+KEY = {
+    "type": "string",
+    "pattern": KEY_PATTERN,
+    "description": "names this call: one that is sent again with the same key is carried out once",
 }
 ACKNOWLEDGEMENT = {
     "title": "Acknowledgement",
@@ -69,6 +75,9 @@ def document() -> Document:
     kinds = event_classes()
     arguments = {name: call.argument for name, call in CALLS.items()}
     schemas, components = msgspec.json.schema_components([*kinds, *arguments.values()], ref_template=SCHEMAS)
+    for kind in arguments.values():
+        if isinstance(kind, type):
+            components[kind.__name__]["properties"][KEY_NAME] = KEY
     payloads = dict(zip([*kinds, *arguments], schemas, strict=True))
     channels: Document = {}
     operations: Document = {}

@@ -71,7 +71,7 @@ class CutOffPage:
             status, extra = "503 Service Unavailable", [("Retry-After", str(wait_s))]
             page = self._page("Internet quota used up", text, facts)
         start_response(status, [("Content-Type", HTML), ("Content-Length", str(len(page))), *extra, *_HEADERS])
-        return [page]
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [page]
 
     def _page(self, title: str, explanation: str, facts: str = "") -> bytes:
         contact = escape(self._contact)

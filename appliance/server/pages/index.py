@@ -43,13 +43,15 @@ def welcome(environ: Environ, simulated: bool) -> Answer:
 
 
 def health(troubles: Sequence[str], clients: int, simulated: bool) -> Answer:
-    """Whether the appliance works: 200, or 503 with a sentence for each task that it cannot do now.
+    """That the service answers: 200, with a sentence for each task that it cannot do now.
 
-    It needs no token, so it says nothing about departments and people.
+    A trouble is not an error: a list that cannot be fetched must not take every dashboard off a load balancer. A
+    service that serves nobody does not answer at all, and its watchdog starts it again. It needs no token, so it says
+    nothing about departments and people.
     """
     health: dict[str, Any] = {"status": "troubled" if troubles else "ok", "clients": clients}
     if troubles:
         health["reasons"] = troubles
     if simulated:
         health["simulated"] = True
-    return Answer(JSON, dumps(health), "503 Service Unavailable" if troubles else "200 OK")
+    return Answer(JSON, dumps(health))

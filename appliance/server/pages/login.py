@@ -1,7 +1,7 @@
 """Logs in with a password, and pairs the first administrator, over plain HTTP and without a token.
 
 The body is JSON and its type must say so: a browser lets a page of another site send that only with permission, which
-it does not get. There are no cookies, so a page of another site has no authority to borrow.
+only the listed origins get. There are no cookies, so a page of another site has no authority to borrow.
 """
 
 import math
@@ -12,9 +12,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from appliance.core.access.audit_entry import Actor
-from appliance.core.access.login_backoff import LoginBackoff
 from appliance.core.access.person import Person, Role
-from appliance.core.refusal import Code, Refused
+from appliance.core.refusal import Code, MustWait, Refused
 from appliance.server.access.people import LOGIN_S, LONGEST_PASSWORD, SHORTEST_PASSWORD
 from appliance.server.calls.people import Name, NewPassword
 from appliance.server.http.request_filter import Environ
@@ -54,9 +53,8 @@ class _Pair(Struct, frozen=True):
 class LoginPages:
     """The pages `/login` and `/pair`."""
 
-    def __init__(self, services: Services, login_backoff: LoginBackoff) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
-        self._login_backoff = login_backoff
 
     def log_in(self, environ: Environ) -> Answer:
         """Answer with a token for a name and a password."""
@@ -70,33 +68,34 @@ class LoginPages:
         """The person whom the code or the button has made the administrator. Raises `Refused`."""
         needs = f"{{name, password, code?}}, with a password of {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
         asked, services, address = _asked(environ, _Pair, needs), self._services, remote_address(environ)
-        now = services.clock()
+        person, now, is_admitted = Person(asked.name, Role.ADMIN, None), services.clock(), False
         try:
-            by = services.pairing.admit(asked.code, now)
+            with services.pairing.admitted(asked.code, environ["REMOTE_ADDR"], now) as by:
+                is_admitted = True
+                actor = Actor(f"pairing by {by}", address=address)
+                services.people.add_person(person, asked.password, actor, services.clock)
         except Refused as refused:
-            services.audit.record_refusal(Actor("", address=address), "pair", now, refused.code, asked.name)
+            if not is_admitted:
+                services.audit.record_refusal(Actor("", address=address), "pair", now, refused.code, asked.name)
             raise
-        person, actor = Person(asked.name, Role.ADMIN, None), Actor(f"pairing by {by}", address=address)
-        services.people.add_person(person, asked.password, actor, services.clock)
+        services.people.passwords.vouch_for(asked.name, address)
         return asked
 
     def _answered(self, environ: Environ, ask: Callable[[], _Login | _Pair]) -> Answer:
-        """Log in with the name and password that `ask` returns, unless the client's address has to wait."""
+        """Log in with the name and password that `ask` returns."""
         environ["appliance.take_time"]()  # the request is complete; the deadline must not end what follows
-        clock = self._services.clock
-        address, now_s = environ["REMOTE_ADDR"], clock().monotonic_s
-        wait_s = math.ceil(self._login_backoff.wait_s(address, now_s))
-        if wait_s:
-            text = f"too many refused logins from your address; wait {wait_s} s before the next"
-            return refusal(Refused(Code.RATE_LIMITED, text), ("Retry-After", str(wait_s)))
+        people, address = self._services.people, remote_address(environ)
         try:
             asked = ask()
-            token = self._services.people.log_in(asked.name, asked.password, remote_address(environ), clock)
+            environ["appliance.keep"] = people.passwords.is_known(asked.name, address)
+            token = people.log_in(asked.name, asked.password, address, self._services.clock)
             return Answer(JSON, dumps({"success": True, "token": token, "expiresIn": LOGIN_S}))
+        except MustWait as refused:
+            return refusal(refused, ("Retry-After", str(math.ceil(refused.wait_s))))
         except Refused as refused:
-            if refused.code is Code.UNAUTHORIZED:
-                self._login_backoff.count_refusal(address, now_s)
             return refusal(refused)
+        finally:
+            environ["appliance.keep"] = False
 
 
 def refusal(refused: Refused, *headers: tuple[str, str]) -> Answer:
@@ -106,7 +105,7 @@ def refusal(refused: Refused, *headers: tuple[str, str]) -> Answer:
 
 
 def _asked(environ: Environ, kind: type[S], needs: str) -> S:
-    if environ["REQUEST_METHOD"] != "POST" or environ.get("CONTENT_TYPE", "").partition(";")[0].strip() != JSON:
+    if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != JSON:
         raise Refused(Code.BAD_REQUEST, f"POST a JSON object here, {needs}, with Content-Type: {JSON}")
     try:
         return msgspec.json.decode(environ["wsgi.input"].read(), type=kind)

@@ -43,7 +43,11 @@ _SERVER_ROWS: tuple[tuple[str, str, Callable[[PageSources], float]], ...] = (
         "Connections without a login that gave way to newer ones",
         lambda server: server.listener.evicted,
     ),
-    ("logins_refused_total", "Logins with a bad token or password", lambda server: server.login_backoff.refused),
+    (
+        "logins_refused_total",
+        "Logins with a bad token or password",
+        lambda server: server.login_backoff.refused + server.services.people.passwords.wrong,
+    ),
     ("events_published_total", "Events that were sent to their audience", lambda server: server.fanout.published),
     (
         "clients_given_up_total",
@@ -55,7 +59,7 @@ _SERVER_ROWS: tuple[tuple[str, str, Callable[[PageSources], float]], ...] = (
     ("simulated", "1: nothing of all this is real", lambda server: server.fanout.simulated),
 )
 
-_STOPPED = "Packets that did not pass, look-ups too, by origin: a person, a list, detection, or a quota"
+_STOPPED = "Packets that did not pass, look-ups too, by origin: a person, a list, detection, a quota, or a false source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +207,9 @@ class _Scrape:
         """By origin, the packets that did not pass; empty where the position can stop none."""
         services = self.sources.services
         by_blocks = services.enforcement.stopped()
-        return {**by_blocks, "quota": services.metering.meters.refused_packets()} if by_blocks else {}
+        meters = services.metering.meters
+        own = {"quota": meters.refused_packets(), "false source": meters.spoofed_packets()}
+        return {**by_blocks, **own} if by_blocks else {}
 
 
 def _family(name: str, help_text: str, labels: Sequence[str], samples: Iterable[tuple[Any, ...]]) -> "Metric":

@@ -16,7 +16,7 @@ def page_table(sources: PageSources) -> dict[str, Page]:
     def health(_: Environ) -> Answer:
         return index.health(sources.troubles(), len(sources.sessions), simulated)
 
-    logins = LoginPages(services, sources.login_backoff)
+    logins = LoginPages(services)
     return {
         "/": lambda environ: index.welcome(environ, simulated),
         "/healthz": health,

@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -10,11 +10,13 @@ from eventlet import tpool
 
 from appliance.config import Config, ServerSection
 from appliance.config.sections import OWN_FILE, certificate_file
+from appliance.core.machine import Link
 from appliance.core.moment import Moment
 from appliance.server.access import AccessError, Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.issuers import load_issuers
 from appliance.server.access.pairing import Pairing
+from appliance.server.access.password_judge import PasswordJudge
 from appliance.server.access.people import People
 from appliance.server.http.tls import Tls, TlsUnavailable
 from appliance.service.access.offline_access import REGISTER_FILE, TRAIL_FILE
@@ -22,7 +24,7 @@ from appliance.service.access.own_token import load_secret
 from appliance.service.access.password_hashing import GreenPasswordHashing
 from appliance.service.machines import CannotStart, Machine
 from appliance.system import certificate
-from appliance.system.certificate import CertificateUnavailable
+from appliance.system.certificate import CertificateUnavailable, time_faults
 from appliance.system.device.clock import boot_id
 from appliance.system.storage.audit_store import AuditStoreUnavailable, SqliteAuditStore
 from appliance.system.storage.files import passing_file, write_private
@@ -30,6 +32,8 @@ from appliance.system.storage.people_store import ClosedPeopleStore, PeopleStore
 from appliance.system.storage.secret_file import SECRET_BYTES
 
 log = logging.getLogger(__name__)
+
+LOOK_S = 3600.0  # a child process looks, for a second or two
 
 
 class Authentication:
@@ -48,7 +52,8 @@ class Authentication:
         issuers = load_issuers(config.issuers)
         self.authenticator = Authenticator(secret, issuers, self._people_store, boot_id(), machine.clock())
         self.audit = AuditRecords(self.audit_store)
-        self.people = People(self._people_store, self.authenticator, GreenPasswordHashing(), self.audit)
+        judge = PasswordJudge(self._people_store, GreenPasswordHashing(), self.audit, self.audit.logins())
+        self.people = People(self._people_store, self.authenticator, judge, self.audit)
         self.pairing = Pairing(lambda: not self.people.has_administrator(), announce)
         self._certificate = ServerCertificate(config.server, state_dir, machine) if config.server.tls else None
         self.tls = self._certificate.tls if self._certificate else None
@@ -72,14 +77,35 @@ class Authentication:
         return [*(f"{what}: {why}" for what, why in found.items() if why), *damaged]
 
     def renew_certificate(self, now: Moment) -> None:
-        """Replace the appliance's own certificate before it expires; later connections get the new one."""
+        """Replace the appliance's own certificate before it expires, or when it names this computer wrongly.
+
+        Later connections get the new one.
+        """
         if self._certificate is None or not now.is_trusted:
             return  # a wrong clock would replace a good certificate
         try:
-            if tpool.execute(self._certificate.renew, now.wall):
-                log.warning("there is a new certificate; its fingerprint is %s", self._certificate.tls.fingerprint)
+            names = self._certificate.names()  # of the kernel, which is asked by the loop's own thread only
+            if not self._certificate.is_due(names, now.monotonic_s):
+                return
+            if tpool.execute(self._certificate.renew, names, now.wall):
+                log.warning(
+                    "there is a new certificate, because the old one was about to end, could not be used or named "
+                    "this computer by what it was called before; compare its fingerprint once: %s",
+                    self._certificate.tls.fingerprint,
+                )
+            for fault in tpool.execute(self._certificate.faults, now.wall):
+                log.warning("%s", fault)
         except (CertificateUnavailable, TlsUnavailable) as error:
             log.error("%s", error)
+
+    def reload_certificate(self, _: Moment) -> None:
+        """Take the certificate and key of the operator where their files have changed."""
+        try:
+            if self._certificate is not None and self._certificate.reload():
+                fingerprint = self._certificate.tls.fingerprint
+                log.warning("there is another certificate in its file; its fingerprint is %s", fingerprint)
+        except TlsUnavailable as error:
+            log.error("%s; the former one stays in use", error)
 
     def close(self) -> None:
         """Close what was opened."""
@@ -117,6 +143,11 @@ def open_trail(path: Path) -> SqliteAuditStore:
         return SqliteAuditStore.in_memory(path, str(error))
 
 
+def reachable_addresses(links: Iterable[Link]) -> list[str]:
+    """The addresses of these links by which clients may reach this computer."""
+    return sorted({str(one.ip) for link in links for one in link.addresses if not one.is_link_local})
+
+
 class ServerCertificate:
     """The server's TLS: with the operator's certificate, or with one of its own."""
 
@@ -125,9 +156,9 @@ class ServerCertificate:
 
         `trouble`: why the files cannot be used, and another certificate is; `None`: they are. Raises `CannotStart`.
         """
-        links = machine.interfaces.links().values()
-        addresses = {str(one.ip) for link in links for one in link.addresses if not one.is_link_local}
-        self._names = [*certificate.host_names(), *sorted(addresses)]  # by which clients reach this computer
+        self._interfaces = machine.interfaces
+        self._looked_for: Sequence[str] = ()
+        self._looked_s = 0.0
         self._own = None if server.certificate else state_dir / OWN_FILE
         self.trouble: str | None = None
         path = certificate_file(server, state_dir)
@@ -138,30 +169,55 @@ class ServerCertificate:
         """TLS with the files, or with a certificate in memory: never without."""
         try:
             if self._own:
-                certificate.ensure(self._own, self._names, wall, write_private, even_if_old=True)
+                certificate.ensure(self._own, self.names(), wall, write_private, even_if_old=True)
             return Tls(*self._paths)
         except (CertificateUnavailable, TlsUnavailable) as error:
             self.trouble = str(error)
         log.error("%s; another certificate is made", self.trouble)
         try:
-            with passing_file(certificate.made(self._names, wall)) as path:
+            with passing_file(certificate.made(self.names(), wall)) as path:
                 return Tls(path, path)
         except (CertificateUnavailable, TlsUnavailable) as error:
             raise CannotStart(str(error)) from None
 
-    def renew(self, wall: datetime) -> bool:
-        """Replace a certificate of its own that is about to expire, or not valid yet; returns whether there is another.
+    def names(self) -> list[str]:
+        """The names and addresses by which clients reach this computer now."""
+        return [*certificate.host_names(), *reachable_addresses(self._interfaces.links().values())]
+
+    def is_due(self, names: Sequence[str], now_s: float) -> bool:
+        """Whether the certificate is to be looked at: there are other names, or an hour has passed."""
+        if names == self._looked_for and now_s - self._looked_s < LOOK_S:
+            return False
+        self._looked_for, self._looked_s = names, now_s
+        return True
+
+    def faults(self, wall: datetime) -> list[str]:
+        """A sentence for each fault in the time of the operator's certificate. Raises `CertificateUnavailable`."""
+        return [] if self._own else time_faults(self._paths[0], certificate.read(self._paths[0]), wall)
+
+    def renew(self, names: Sequence[str], wall: datetime) -> bool:
+        """Replace a certificate of its own that is no longer good for these names; returns whether there is another.
 
         One in memory gives way to the files once these can be used. `wall`: of a clock that is trusted. Takes a second
         or two; it is run beside the event loop. Raises `CertificateUnavailable`, `TlsUnavailable`.
         """
-        own, names = self._own, self._names
+        own = self._own
         is_new = own is not None and certificate.ensure(own, names, wall, write_private, even_if_old=False)
         if is_new or self.trouble is not None:
-            self.tls.load(*self._paths)
-            self.trouble = None
+            self._use_files()
             return True
         return False
+
+    def reload(self) -> bool:
+        """Use the files where they have changed; returns whether they have. Raises `TlsUnavailable`."""
+        if not self.tls.has_changed(*self._paths):
+            return False
+        self._use_files()
+        return True
+
+    def _use_files(self) -> None:
+        self.tls.load(*self._paths)
+        self.trouble = None
 
 
 def secret_or_another(state_dir: Path) -> tuple[bytes, str | None]:

@@ -4,6 +4,7 @@ A user who can read the secret is the appliance's administrator already; asking 
 """
 
 import getpass
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -29,5 +30,13 @@ def own_token(state_dir: Path) -> str:
     """A new administrator's token for the person at the command line. Raises `AccessError`."""
     boot = boot_id()
     birth = Issuance(boot, monotonic()) if boot else None
-    subject = f"cli:{getpass.getuser()}"
+    subject = f"cli:{user_name()}"
     return issue(load_secret(state_dir), Role.ADMIN, None, TTL_S, subject, datetime.now(UTC), birth)
+
+
+def user_name() -> str:
+    """The name of the user who runs this; their number where they have no name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

@@ -10,9 +10,10 @@ import struct
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 
-from appliance.core.kernel.bpf.capture_filter import PROGRAM, SNAP_BYTES, UNTAGGED, assemble
-from appliance.core.machine import Frame, carries
+from appliance.core.kernel.bpf.capture_filter import PROGRAM, SNAP_BYTES, assemble, leaving
+from appliance.core.machine import Frame, Vlan, tags_on
 
 MOST_FRAMES = 64  # at 20 us each for what follows, a millisecond until other work has its turn
 
@@ -28,8 +29,6 @@ SOL_PACKET = 263
 PACKET_ADD_MEMBERSHIP = 1
 PACKET_STATISTICS = 6
 PACKET_MR_PROMISC = 1
-
-_TAKES_TAGGED, _LEAVES_TAGGED = assemble(PROGRAM), assemble(UNTAGGED)
 
 
 class PacketCapture:
@@ -48,14 +47,15 @@ class PacketCapture:
         except PermissionError:
             raise PermissionError("capturing frames needs root (CAP_NET_RAW)") from None
 
-    def attach(self, interfaces: Iterable[str]) -> None:
+    def attach(self, interfaces: Iterable[str], vlans: Iterable[Vlan | None] = ()) -> None:
         """Listen on exactly these of the interfaces, as far as they exist; cheap when nothing changed.
 
         An interface that went away is captured again when it is back, or when another has taken its name. Frames
-        tagged for a VLAN whose subinterface is among them are captured only there.
+        of these VLANs are captured only at their subinterfaces.
         """
-        names = tuple(interfaces)
-        wanted = {name: (index, _filter_of(name, names)) for name in names if (index := _index(name)) is not None}
+        known = tuple(vlans)
+        found = ((name, _index(name), tags_on(name, known)) for name in interfaces)
+        wanted = {name: (index, _filter(tags)) for name, index, tags in found if index is not None}
         for tap in [tap for tap in self._taps if wanted.get(tap.interface) != (tap.index, tap.filter)]:
             self._detach(tap)
         listening = {tap.interface for tap in self._taps}
@@ -127,8 +127,9 @@ class _Tap:
         return counted[1]
 
 
-def _filter_of(interface: str, listening: Iterable[str]) -> bytes:
-    return _LEAVES_TAGGED if any(carries(interface, other) for other in listening) else _TAKES_TAGGED
+@lru_cache(maxsize=64)
+def _filter(tags: frozenset[int]) -> bytes:
+    return assemble(leaving(tags) if tags else PROGRAM)
 
 
 def _index(interface: str) -> int | None:

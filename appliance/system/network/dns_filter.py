@@ -190,9 +190,9 @@ def _refusal_of(error: OSError) -> str:
 
 def _value(denial: Denial, at_s: float, now_ns: int) -> bytes:
     if denial.ends == FOREVER:
-        return maps.VALUE.pack(maps.FOREVER, denial.mark, 0)
+        return maps.VALUE.pack(maps.FOREVER, denial.mark, denial.scope)
     remaining_s = min(max(denial.ends - at_s, 0), LONGEST_S)
-    return maps.VALUE.pack(now_ns + int(remaining_s * 1e9), denial.mark, 0)
+    return maps.VALUE.pack(now_ns + int(remaining_s * 1e9), denial.mark, denial.scope)
 
 
 def _refused(loaded: Loaded) -> dict[str, int]:

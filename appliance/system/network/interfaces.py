@@ -21,7 +21,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.rtnl import RTM_GETSTATS, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_LINK
 from pyroute2.netlink.rtnl.ifstatsmsg import ifstatsmsg
 
-from appliance.core.machine import Counters, Link
+from appliance.core.machine import Counters, Link, Vlan
 
 IFF_UP = 0x1  # linux/if.h: administratively up
 NLM_F_DUMP_INTR = 0x10  # linux/netlink.h: the list changed while it was read, so an entry may be missing
@@ -152,4 +152,15 @@ def _link(answer: Any, boot: str, names: Mapping[int, str], addresses: tuple[Add
         counters=_as_counters(answer.get_attr("IFLA_STATS64")),
         master=names.get(answer.get_attr("IFLA_MASTER")),
         addresses=addresses,
+        vlan=_vlan(answer, names),
     )
+
+
+def _vlan(answer: Any, names: Mapping[int, str]) -> Vlan | None:
+    info = answer.get_attr("IFLA_LINKINFO")
+    if info is None or info.get_attr("IFLA_INFO_KIND") != "vlan":
+        return None
+    data, trunk = info.get_attr("IFLA_INFO_DATA"), names.get(answer.get_attr("IFLA_LINK"))
+    tag = data.get_attr("IFLA_VLAN_ID") if data else None
+    # A trunk in another network namespace has no name here, and no department either.
+    return Vlan(trunk, tag) if trunk is not None and tag is not None else None

@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 from appliance.core.blocking.protection import Protected, protected_host
+from appliance.core.machine import NextHop
 
 ROUTES_V4, ROUTES_V6 = Path("/proc/net/route"), Path("/proc/net/ipv6_route")
 RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
@@ -31,6 +32,11 @@ class LinuxUpstream:
             *(protected_host(address, GATEWAY) for address in self._gateways()),
             *(protected_host(address, NAME_SERVER) for address in self._name_servers()),
         ]
+
+    @staticmethod
+    def next_hops() -> Sequence[NextHop]:
+        """The next hops of all routes."""
+        return list({*_next_hops_v4(), *_next_hops_v6()})
 
     def names(self) -> Sequence[str]:
         """The host name, alone, in each of the resolver's domains, and in that of multicast DNS."""
@@ -63,6 +69,18 @@ class LinuxUpstream:
                     yield ip_address(fields[1].partition("%")[0])
                 except ValueError:
                     continue
+
+
+def _next_hops_v4() -> Iterator[NextHop]:
+    for fields in _lines(ROUTES_V4):
+        if len(fields) > 7 and fields[2] not in {"00000000", "Gateway"}:
+            yield NextHop(fields[0], IPv4Address(int.from_bytes(bytes.fromhex(fields[2]), sys.byteorder)))
+
+
+def _next_hops_v6() -> Iterator[NextHop]:
+    for fields in _lines(ROUTES_V6):
+        if len(fields) > 9 and int(fields[4], 16):
+            yield NextHop(fields[9], IPv6Address(int(fields[4], 16)))
 
 
 def _lines(path: Path) -> Iterator[list[str]]:

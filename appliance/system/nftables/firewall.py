@@ -11,10 +11,17 @@ from appliance.core.blocking.cover import Range
 from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.sets import SHAPES, BlockSet
 from appliance.core.kernel.nftables import elements as encoding
-from appliance.core.kernel.nftables.block_rules import TABLE, arrangement, hits_in, hits_name, sets_of
+from appliance.core.kernel.nftables.block_rules import (
+    TABLE,
+    arrangement,
+    hits_in,
+    hits_name,
+    sets_of,
+    stopped_by_origin,
+)
 from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.core.kernel.nftables.prefilter import Grid, Prefilter, grids
-from appliance.core.kernel.nftables.ruleset import PROTOCOLS
+from appliance.core.kernel.nftables.ruleset import PROTOCOLS, set_name
 from appliance.core.kernel.nftables.table import ExistingTable
 from appliance.system.nftables.change_monitor import ChangeMonitor
 from appliance.system.nftables.libnftables import Nftables
@@ -71,11 +78,12 @@ class NftablesFirewall:
     def replace_elements(self, pieces: Mapping[BlockSet, Collection[Range]], at_s: float) -> str | None:
         """Put exactly these ranges in force, in one transaction, whatever the sets had before."""
         regions = {grid: Prefilter(grid, _bounds(pieces.get(grid.block_set, ()))) for grid in self._grids()}
-        names = [*(block_set.name for block_set in self._sets), *(grid.name for grid in regions)]
+        names = [*(set_name(block_set) for block_set in self._sets), *(grid.name for grid in regions)]
         emptied = [encoding.everything(TABLE, name) for name in names]
         added = [body for block_set, new in pieces.items() for body in _added(block_set, new, at_s)]
         added += [body for grid, found in regions.items() for body in _regions(grid, found)]
-        refusal = self._put(emptied, added, sum(map(len, pieces.values())))
+        changed = sum(map(len, pieces.values())) + sum(1 for found in regions.values() for _ in found)
+        refusal = self._put(emptied, added, changed)
         if refusal is None:
             self._regions = regions
         return refusal
@@ -90,11 +98,13 @@ class NftablesFirewall:
             for grid in self._regions
             if grid.block_set in gone or grid.block_set in new
         }
+        changed = sum(map(len, gone.values())) + sum(map(len, new.values()))
         for grid, (old, fresh) in moved.items():
             left, entered = self._regions[grid].apply(old, fresh)
             removed += _regions(grid, left)
             added += _regions(grid, entered)
-        refusal = self._put(removed, added, sum(map(len, gone.values())) + sum(map(len, new.values())))
+            changed += len(left) + len(entered)  # a wide prefix touches thousands
+        refusal = self._put(removed, added, changed)
         if refusal is not None:
             for grid, (old, fresh) in moved.items():
                 self._regions[grid].apply(fresh, old)
@@ -109,11 +119,11 @@ class NftablesFirewall:
                 yield ()
             if missing:
                 return
-        for portion in self._shown.element_portions(block_set.name):
+        for portion in self._shown.element_portions(set_name(block_set)):
             yield encoding.points(SHAPES[block_set.family], portion)
 
     def stopped(self) -> Mapping[str, int]:
-        return {name: packets for name, (_, _, packets) in self._shown.counters().items()}
+        return stopped_by_origin(self._shown.counters())
 
     def hit_counts(self) -> Sequence[Hit]:
         return [hit for version in PROTOCOLS for hit in hits_in(self._shown.element_counters(hits_name(version)))]
@@ -139,8 +149,8 @@ def _regions(grid: Grid, regions: Iterable[int]) -> Iterator[bytes]:
 
 
 def _added(block_set: BlockSet, pieces: Iterable[Range], at_s: float) -> Iterator[bytes]:
-    return encoding.lists(TABLE, block_set.name, encoding.added(SHAPES[block_set.family], pieces, at_s))
+    return encoding.lists(TABLE, set_name(block_set), encoding.added(SHAPES[block_set.family], pieces, at_s))
 
 
 def _removed(block_set: BlockSet, bounds: Iterable[Bounds]) -> Iterator[bytes]:
-    return encoding.lists(TABLE, block_set.name, encoding.removed(SHAPES[block_set.family], bounds))
+    return encoding.lists(TABLE, set_name(block_set), encoding.removed(SHAPES[block_set.family], bounds))

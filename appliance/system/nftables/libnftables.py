@@ -7,9 +7,12 @@ blocked addresses); the only exceptions are a single set, and the chains.
 import json
 from collections.abc import Mapping, Sequence
 from ctypes import CDLL, c_char_p, c_int, c_uint, c_void_p
+from pathlib import Path
 from typing import Any
 
 OWN = "appliance"  # the names of all our tables begin with it
+STATUS_FILE = Path("/proc/self/status")
+CAP_NET_ADMIN = 12  # linux/capability.h
 LIBRARY = "libnftables.so.1"
 OUTPUT_JSON = 1 << 4  # nftables/libnftables.h: NFT_CTX_OUTPUT_JSON; input is then JSON too
 
@@ -23,6 +26,8 @@ class Nftables:
 
     def __init__(self) -> None:
         """Raises `FirewallUnavailable` where libnftables is missing or the packet filter may not be changed."""
+        if not _may_change():  # the library would print its own line about it
+            raise FirewallUnavailable("the packet filter needs root (CAP_NET_ADMIN)")
         self._library = _load_library()
         self._context = self._library.nft_ctx_new(0)
         self._library.nft_ctx_output_set_flags(self._context, OUTPUT_JSON)
@@ -52,6 +57,16 @@ class Nftables:
             return (), None
         _, refusal = self.run([{"delete": {"table": {"family": one["family"], "name": one["name"]}}} for one in own])
         return [f"{one['family']} {one['name']}" for one in own], refusal
+
+
+def _may_change() -> bool:
+    """Whether this process has CAP_NET_ADMIN; true where that cannot be read."""
+    try:
+        status = STATUS_FILE.read_text()
+    except OSError:
+        return True
+    effective = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), None)
+    return effective is None or bool(int(effective, 16) >> CAP_NET_ADMIN & 1)
 
 
 def _load_library() -> CDLL:

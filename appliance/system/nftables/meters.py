@@ -1,14 +1,18 @@
 """Keeps the kernel's own meters: one table of the packet filter, changed only where plans differ from it.
 
 The table `netdev appliance_meters` outlives this program, and the next start goes on with its counts. When another
-program flushes it, new meters with other identities begin at zero. For each department the table has
+program flushes it, new meters with other identities begin at zero. A table that another program loaded from a listing
+shows bytes that are charged already, so it is made again, and what passed in between is not metered: a table of ours
+has a chain that is named by the table's handle, which no listing brings back. For each department the table has
 
     counters   `up`, `down`            bytes and packets, never touched while the department stays as it is
     quota      `stop`                  the same bytes from the same zero on; what exceeds its limit is refused
-    sets       `up4`, `up6`, `down4`,  a counter for each host
-               `down6`
-    sets       `left4`, `left6`        a quota for each host, where hosts are limited
+    sets       `hostsup`, `hostsdown`  a counter for each device, by its MAC address
+    set        `left`                  a quota for each device, where hosts are limited
+    quota      `newcomers`             what devices share for which the set has no room
+    sets       `leftrouted4`, ...      the same for the hosts behind a router, by their IP addresses
     chains     `from`, `to`            the rules (`core.kernel.nftables.meter_rules`)
+               `made`                  no rules: its name proves that this program made the table
 
 and these values describe it:
 
@@ -34,34 +38,34 @@ moment, and no count has to be read and written back. Quotas are read before cou
 refuses everything, so that its counters no longer change. The kernel counts outgoing packets with their Ethernet
 header, which each `apply` adds to the limit. While this program is dead a department is therefore stopped early: by 1 %
 of what then remained where packets are full, by more where they are small, never late. A quota goes on counting what it
-refuses: one that was met and has something left is made again, with what the counters say.
+refuses: after its first refusal nothing passes. The readings name its budget, and only another budget, with another
+quota, lets packets pass again.
 """
 
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
 
 from appliance.core.kernel.nftables import meter_names
-from appliance.core.kernel.nftables.host_rules import Left, beyond_name, due, left_name
-from appliance.core.kernel.nftables.meter_change import TABLE, Limit, moved, transaction
-from appliance.core.kernel.nftables.meter_rules import REFUSED, layout
+from appliance.core.kernel.nftables.frame_rules import frames_by_kind
+from appliance.core.kernel.nftables.host_rules import host_keys
+from appliance.core.kernel.nftables.meter_change import TABLE, Counters, Limit, moved, refused_budgets, transaction
+from appliance.core.kernel.nftables.meter_rules import DEFAULT, REFUSED, SPOOFED, Setting, layout
 from appliance.core.kernel.nftables.notice_rules import notice_table
-from appliance.core.kernel.nftables.ruleset import Command
+from appliance.core.kernel.nftables.ruleset import Command, add
 from appliance.core.kernel.nftables.table import ExistingTable, Layout
 from appliance.core.kernel.nftables.throttle_rules import shares
-from appliance.core.metering.meter import Plan, Reading
+from appliance.core.metering.meter import NEWCOMERS, Plan, Reading
+from appliance.system.nftables.host_meters import HostMeters
 from appliance.system.nftables.libnftables import Nftables
 from appliance.system.nftables.nfnetlink import Nfnetlink
 from appliance.system.nftables.set_elements import SetElements
 
 __all__ = ["TABLE", "NftablesMeters"]
 
-FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
-ADDRESS_BYTES = {4: 4, 6: 16}
-
 Counted = Sequence[int]  # bytes and packets, as the kernel counts them
-UNCOUNTED = (0, 0)
+PROOF = "made_"
+# Removes a table that may exist; deleting what does not exist would be an error.
+UNMADE: Sequence[Command] = [{action: {"table": {"family": "netdev", "name": TABLE}}} for action in ("add", "delete")]
 LOOKS = 4  # for which a host that was active still counts as such, beside the latest
 
 
@@ -105,20 +109,19 @@ class NftablesMeters:
     """`ports.Meters` of the network namespace that `nftables`, `shown` and `elements` were made in."""
 
     def __init__(
-        self, nftables: Nftables, shown: Nfnetlink, elements: SetElements, boot: str, notice_port: int | None = None
+        self, nftables: Nftables, shown: Nfnetlink, elements: SetElements, boot: str, setting: Setting = DEFAULT
     ) -> None:
-        """`shown`: reads `TABLE`. `boot`: the kernel's name of this boot, part of a meter's identity.
-
-        `notice_port`: port of this machine that serves the HTTP of hosts that are cut off; `None`: it is refused.
-        """
+        """`shown`: reads `TABLE`. `boot`: the kernel's name of this boot, part of a meter's identity."""
         self._nftables = nftables
         self._shown = shown
-        self._elements = elements
+        self._hosts = HostMeters(nftables, shown, elements)
         self._boot = boot
-        self._notice = notice_table(notice_port) if notice_port else []
+        self._setting = setting
+        self._notice = [] if setting.notice_port is None else notice_table(setting.notice_port)
         self._in_force = InForce()
+        self._own_table: int | None = None
         self._activity: Mapping[str, Activity] = {}
-        self._left: dict[str, Left] = {}
+        self._counters: Counters = {}
 
     def apply(self, plans: Sequence[Plan]) -> str | None:
         """Meter and hold exactly by these plans; a meter that exists already keeps its count."""
@@ -136,18 +139,39 @@ class NftablesMeters:
 
     def read(self) -> Mapping[str, Reading]:
         """By department, its meter; `unclaimed_meter(interface)` is what no department there claims."""
+        refused = dict(refused_budgets(self._shown.quotas()))
         return {
-            department: _reading(identity, facing, up, down)
-            for department, _, facing, identity, up, down in self._meters()
+            department: replace(meter_names.reading(identity, facing, up, down), refused_budget=refused.get(department))
+            for department, facing, identity, up, down in self._meters()
         }
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
-        """By department and address, the meters of its hosts. After a day of silence a host begins at zero again."""
+        """By department and host, the meters of its hosts. After a day of silence a host begins at zero again."""
+        readings = self.read()
         return {
-            department: self._host_readings(meter, facing, identity)
-            for department, meter, facing, identity, *_ in self._meters()
-            if ":" not in department
+            plan.department: self._hosts.readings(plan, readings[plan.department].identity) | self._shared(plan)
+            for plan in self._in_force.structure.plans
+            if plan.department in readings
         }
+
+    def newcomers(self) -> Mapping[str, int]:
+        """By department, the bytes of hosts that share an allowance, when the meters were read last."""
+        shared = {plan.department: self._shared(plan) for plan in self._in_force.structure.plans}
+        return {name: reading[NEWCOMERS].total_bytes for name, reading in shared.items() if reading}
+
+    def refused_hosts(self) -> Mapping[str, frozenset[str]]:
+        """By department, the hosts of which a packet was refused for lack of what they have left."""
+        return {plan.department: self._hosts.refused(plan) for plan in self._in_force.structure.plans}
+
+    def spoofed(self) -> int:
+        """Packets dropped because of a false source address, since the table was made."""
+        _, _, packets = self._shown.counters().get(SPOOFED, (0, 0, 0))
+        return packets
+
+    def unread(self) -> Mapping[str, Mapping[str, int]]:
+        counters = self._shown.counters()
+        interfaces = dict.fromkeys(plan.interface for plan in self._in_force.structure.plans)
+        return {interface: frames_by_kind(counters, interface) for interface in interfaces}
 
     def refused(self) -> int:
         """Packets refused because a quota was used up, since the table was made."""
@@ -156,67 +180,66 @@ class NftablesMeters:
 
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
         """Hold each of these hosts to the bytes it has left; returns the reason where the kernel refuses."""
-        for plan in self._in_force.structure.plans:
-            if not meter_names.is_held(plan) or plan.host_limit_bytes is None:
-                continue
-            packed = {ip_address(host).packed: left_bytes for host, left_bytes in left.get(plan.department, {}).items()}
-            for version, size in ADDRESS_BYTES.items():
-                own = {key: left_bytes for key, left_bytes in packed.items() if len(key) == size}
-                refusal = self._hold_family(plan, plan.host_limit_bytes, version, own)
-                if refusal is not None:
-                    return refusal
-        return None
+        refusals = [self._hosts.hold(plan, left.get(plan.department, {})) for plan in self._in_force.structure.plans]
+        return next((refusal for refusal in refusals if refusal is not None), None)
 
-    def _hold_family(self, plan: Plan, limit_bytes: int, version: int, left: Left) -> str | None:
-        name, beyond = left_name(plan, version), beyond_name(plan, version)
-        shown = self._shown.element_quotas(name)
-        wanted = due(left, self._left.get(name, {}), shown, limit_bytes)
-        self._left[name] = left
-        if not wanted:
-            return None
-        former = {name: shown, beyond: self._shown.element_keys(beyond)}
-        return self._elements.replace_quotas(TABLE, name, wanted, former)
+    def make_room(self, used: Mapping[str, Mapping[str, int]]) -> Mapping[str, Sequence[str]]:
+        """Remove the hosts that have used least where the kernel's sets are nearly full; returns them."""
+        removed = {
+            plan.department: self._hosts.make_room(plan, used.get(plan.department, {}))
+            for plan in self._in_force.structure.plans
+        }
+        return {department: hosts for department, hosts in removed.items() if hosts}
 
-    def _meters(self) -> Iterator[tuple[str, str, str, str, Counted, Counted]]:
-        """Department, ending of its objects' names, facing, identity, and the counters up and down."""
+    def _shared(self, plan: Plan) -> dict[str, Reading]:
+        """What newcomers without a place of their own have carried, if anything."""
+        handle, size, packets = self._counters.get(meter_names.object_name(f"{NEWCOMERS}passed", plan), (0, 0, 0))
+        return {NEWCOMERS: Reading(f"{self._boot}/{handle}", size, 0, packets)} if packets else {}
+
+    def _meters(self) -> Iterator[tuple[str, str, str, Counted, Counted]]:
+        """Department, facing, identity, and the counters up and down."""
         table = self._shown.table_handle()
-        counters = self._shown.counters()
-        for name, (handle, *up) in counters.items():
-            kind, meter = name[:2], name[2:]
-            down = counters.get(f"down{meter}")
+        self._counters = self._shown.counters() if self._is_own(table) else {}
+        for name, (handle, *up) in self._counters.items():
+            kind, _, meter = name.partition("_")
+            down = self._counters.get(f"down_{meter}")
             if kind == "up" and down is not None:
                 facing, department = meter_names.parse_name(name)
-                yield department, meter, facing, f"{self._boot}/{table}/{handle}", up, down[1:]
-
-    def _host_readings(self, meter: str, facing: str, identity: str) -> dict[str, Reading]:
-        found = {}
-        for version, family in FAMILIES.items():
-            up = {key: counted for key, *counted in self._shown.element_counters(f"up{version}{meter}")}
-            down = {key: counted for key, *counted in self._shown.element_counters(f"down{version}{meter}")}
-            for key in up | down:
-                if _is_host(key):
-                    reading = _reading(identity, facing, up.get(key, UNCOUNTED), down.get(key, UNCOUNTED))
-                    found[socket.inet_ntop(family, key)] = reading
-        return found
+                yield department, facing, f"{self._boot}/{table}/{handle}", up, down[1:]
 
     def _latest_activity(self, plan: Plan) -> Activity:
         """The hosts of a throttled department whose bytes have changed since the previous look."""
         before = self._activity.get(plan.department, Activity())
-        names = [meter_names.object_name(f"{way}{version}", plan) for way in ("up", "down") for version in FAMILIES]
-        counted = {(name, key): size for name in names for key, size, _ in self._shown.element_counters(name)}
-        active = {key for (name, key), size in counted.items() if size != before.counted.get((name, key))}
+        ways = [(key, direction) for key in host_keys(plan) for direction in meter_names.CHAINS]
+        counted = {
+            (f"{direction}{key.ending}", host): size
+            for key, direction in ways
+            for host, (size, _) in self._hosts.counted(plan, key, direction).items()
+        }
+        active = {host for (name, host), size in counted.items() if size != before.counted.get((name, host))}
         return Activity(counted, (*before.active[-LOOKS:], len(active)))
 
     def _is_unchanged(self) -> bool:
         """Whether the table is as the latest change left it, rules and hooks included."""
         in_force = self._in_force
-        return self._shown.table_handle() == in_force.handle and self._shown.chains() == in_force.chains
+        return self._shown.table_handle() == in_force.handle and self._chains() == in_force.chains
+
+    def _is_own(self, table: int | None) -> bool:
+        """Whether this program made the table, in this run or an earlier one. `table`: its handle."""
+        if table != self._own_table and table is not None and _proof(table) in self._shown.chains():
+            self._own_table = table
+        return table is not None and table == self._own_table
+
+    def _chains(self) -> dict[str, int]:
+        """The table's chains with their use counts, but for the proof of its making."""
+        return {name: uses for name, uses in self._shown.chains().items() if not name.startswith(PROOF)}
 
     def _rebuild(self, structure: Structure, plans: Sequence[Plan]) -> str | None:
         """Put the table into the state of the plans, whatever its content."""
         known_rules = self._in_force.layout.rules if self._is_unchanged() else {}
-        existing = ExistingTable(self._shown.objects(), self._shown.chains(), known_rules)
-        wanted = layout(plans, shares=structure.shares, leads=bool(self._notice))
+        is_own = self._is_own(self._shown.table_handle())
+        existing = ExistingTable(self._shown.objects(), self._chains(), known_rules) if is_own else ExistingTable()
+        wanted = layout(plans, self._setting, structure.shares)
         # Only kernels from 6.16 on take a chain for an interface that does not exist, and keep it when one goes.
         absent = {
             chain
@@ -224,7 +247,8 @@ class NftablesMeters:
             if interface not in structure.present and chain not in existing.chains
         }
         changed = InForce(structure, wanted.without(absent), is_limited=_are_limited(plans))
-        return self._commit(changed, existing, self._due_limits(plans), self._notice)
+        limits = self._due_limits(plans) if is_own else moved(plans, {}, {})
+        return self._commit(changed, existing, limits, before=[] if is_own else UNMADE, after=self._notice)
 
     def _move_limits(self, plans: Sequence[Plan]) -> str | None:
         """Move the limits of a table that is otherwise as it should be."""
@@ -242,31 +266,29 @@ class NftablesMeters:
         return moved(plans, quotas, self._shown.counters())
 
     def _commit(
-        self, changed: InForce, existing: ExistingTable, limits: Sequence[Limit], more: Sequence[Command] = ()
+        self,
+        changed: InForce,
+        existing: ExistingTable,
+        limits: Sequence[Limit],
+        *,
+        before: Sequence[Command] = (),
+        after: Sequence[Command] = (),
     ) -> str | None:
         """One transaction; then note what the kernel shows of it."""
-        _, refusal = self._nftables.run([*transaction(existing, changed.layout, limits), *more])
+        _, refusal = self._nftables.run([*before, *transaction(existing, changed.layout, limits), *after])
         if refusal is None:
-            self._in_force = replace(changed, handle=self._shown.table_handle(), chains=self._shown.chains())
+            table = self._shown.table_handle()
+            if table is not None and not self._is_own(table):
+                _, refusal = self._nftables.run([add("chain", {"family": "netdev", "table": TABLE}, _proof(table))])
+                self._own_table = table
+            self._in_force = replace(changed, handle=table, chains=self._chains())
         return refusal
+
+
+def _proof(table: int) -> str:
+    """The name of the chain that proves that this program made the table with this handle."""
+    return f"{PROOF}{table}"
 
 
 def _are_limited(plans: Sequence[Plan]) -> bool:
     return any(plan.stop_at_bytes is not None for plan in plans)
-
-
-def _reading(identity: str, facing: str, up: Counted, down: Counted) -> Reading:
-    outgoing = meter_names.outgoing_direction(facing)
-    return Reading(
-        identity,
-        up_bytes=up[0] - (meter_names.ETHERNET_BYTES * up[1] if outgoing == "up" else 0),
-        down_bytes=down[0] - (meter_names.ETHERNET_BYTES * down[1] if outgoing == "down" else 0),
-        up_packets=up[1],
-        down_packets=down[1],
-    )
-
-
-def _is_host(address: bytes) -> bool:
-    """Whether this can be one host's address: neither unspecified, nor multicast or broadcast."""
-    first_multicast = 224 if len(address) == 4 else 255
-    return address[0] < first_multicast and any(address)

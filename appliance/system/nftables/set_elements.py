@@ -16,7 +16,7 @@ from appliance.core.kernel.nftables import elements as encoding
 BEGIN, END = 0x10, 0x11  # linux/netfilter/nfnetlink.h: NFNL_MSG_BATCH_*
 # NFT_MSG_*SETELEM. `DESTROY` (since kernel 6.3) removes an element that may have expired a moment ago.
 NEW_ELEMENTS, DELETE_ELEMENTS, DESTROY_ELEMENTS = 12, 14, 30
-OVER = 1  # NFT_QUOTA_F_INV: the quota matches what exceeds it
+UNTIL = 0  # without NFT_QUOTA_F_INV: the quota matches what is within it
 SO_SNDBUFFORCE = 32  # asm-generic/socket.h: beyond net.core.wmem_max, which is 208 KiB
 LARGEST_BATCH_BYTES = 1 << 26  # a transaction is one datagram; 200,000 IPv6 prefixes take a third of it
 LARGEST_ANSWER_BYTES = 1 << 16
@@ -61,6 +61,11 @@ class SetElements:
         quotas = [_element(key, _quota(limit_bytes)) for key, limit_bytes in limits_bytes.items()]
         return self.update(removed, encoding.lists(table, name, quotas))
 
+    def remove(self, table: str, keys: Mapping[str, Collection[bytes]]) -> str | None:
+        """Remove elements, by set their keys, in one transaction; returns `None`, or why the kernel refused."""
+        removed = (body for name, own in keys.items() for body in encoding.lists(table, name, map(_element, own)))
+        return self.update(removed, ())
+
     def _commit(self, removed: Sequence[bytes], added: Sequence[bytes]) -> str | None:
         """One transaction, each message of which is acknowledged."""
         parts = [_message(self._removal, netlink.REQUEST | netlink.ACK, body) for body in removed]
@@ -103,7 +108,7 @@ def _element(key: bytes, expression: bytes = b"") -> bytes:
 
 
 def _quota(limit_bytes: int) -> bytes:
-    quota = attribute(1, limit_bytes.to_bytes(8, "big")) + attribute(2, OVER.to_bytes(4, "big"))
+    quota = attribute(1, limit_bytes.to_bytes(8, "big")) + attribute(2, UNTIL.to_bytes(4, "big"))
     return attribute(7 | netlink.NESTED, attribute(1, text("quota")) + attribute(2 | netlink.NESTED, quota))
 
 

@@ -16,7 +16,7 @@ from msgspec import convert, to_builtins
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
 from appliance.core.blocking.sets import MOST_NUMBERS, mark_of, set_and_range
-from appliance.core.blocking.targets import TargetKind, is_written_name, kind_of
+from appliance.core.blocking.targets import TargetKind, is_written_name, kind_of, name_and_scope
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark
@@ -159,7 +159,7 @@ def _target(value: object) -> str:
     """A target that the kernel's sets can have; `parse_target` would take twenty times as long."""
     text = _text(value)
     if kind_of(text) is TargetKind.NAME:
-        if not is_written_name(text):
+        if not is_written_name(name_and_scope(text)[0]):
             raise ValueError(f"{text!r} is no target")
         return text
     try:

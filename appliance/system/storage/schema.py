@@ -47,3 +47,9 @@ def _what_blocked_names_resolve_to(database: Database) -> None:
         pk=("target", "department", "origin", "address"),
     )
     database.table("reckoning").create({"id": int, "at": str}, pk="id")
+
+
+@migrations(name="0004_closed_ledgers")
+def _closed_ledgers(database: Database) -> None:
+    """The limit under which the kernel refused a packet that did not fit in the rest."""
+    database.table("ledger").add_column("closed_at_bytes", int)

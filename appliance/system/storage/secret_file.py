@@ -5,6 +5,7 @@ import secrets
 import stat
 from pathlib import Path
 
+from appliance.core.text import AS_ITS_USER
 from appliance.system.storage.files import sync, write_private
 
 SECRET_FILE = "token.secret"  # noqa: S105  a file's name
@@ -28,6 +29,8 @@ def load_secret(state_dir: Path) -> bytes:
         except FileNotFoundError:
             _make_secret(path)
             return _read_secret(path)
+    except PermissionError as error:
+        raise SecretUnavailable(f"{path}: {error.strerror}; {AS_ITS_USER}") from error
     except OSError as error:
         raise SecretUnavailable(
             f"{path}: {error.strerror}; the state directory must exist and be readable and writable for the service"

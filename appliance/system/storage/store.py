@@ -85,7 +85,7 @@ CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     "the blocks' clock": {"reckoning": rows.saving_from},
 }
 COLUMNS = {
-    "ledger": {"department", "kind", "start", "used_bytes", "raised", "granted_bytes"},
+    "ledger": {"department", "kind", "start", "used_bytes", "raised", "granted_bytes", "closed_at_bytes"},
     "mark": {"department", "identity", "up_bytes", "down_bytes"},
     "saving": {"id", "at"},
     "quota_limit": {"department", "kind", "limit_bytes"},
@@ -197,7 +197,8 @@ class SqliteStore:
 
     def ledgers(self, account: AccountKey) -> Sequence[Ledger]:
         found = self._database.query(
-            "SELECT kind, max(start) AS start, used_bytes, raised, granted_bytes FROM ledger"
+            "SELECT kind, max(start) AS start, used_bytes, raised, granted_bytes, closed_at_bytes"
+            " FROM ledger"
             " WHERE department = ? GROUP BY kind",
             [rows.account_text(account)],
         )

@@ -153,3 +153,26 @@ def test_the_forecast_is_for_the_first_limit_to_be_reached() -> None:
     books = account(Limits({QuotaKind.DAILY: 1000, QuotaKind.WEEKLY: 700}), used=100)
     assert books.forecast(10.0, NOON.wall) == NOON.wall + timedelta(seconds=60)
     assert books.forecast(0.0, NOON.wall) is None
+
+
+def test_the_kernel_s_first_refusal_of_the_running_budget_is_the_exceeding() -> None:
+    books = account(Limits({QuotaKind.DAILY: 1000}, on_exceeded=Action.BLOCK), used=0, mark=Mark("first", 0, 0))
+    read(books, 500, at(1))
+    refused = replace(meter(990), refused_budget=books.budget)
+    _, crossings = books.charge_reading(refused, 1.0, at(2))
+    assert [one.alert for one in crossings] == [AlertKind.WARNING, AlertKind.CRITICAL, AlertKind.EXCEEDED]
+    assert crossings[-1].used_bytes == 990
+    assert books.exceeded_kinds() == (QuotaKind.DAILY,)
+    assert books.stop_at_bytes(meter(990)) == 990
+    assert books.charge_reading(refused, 1.0, at(3))[1] == []
+
+
+def test_a_refusal_of_an_earlier_budget_closes_nothing() -> None:
+    books = account(Limits({QuotaKind.DAILY: 1000}, on_exceeded=Action.BLOCK), used=0, mark=Mark("first", 0, 0))
+    read(books, 990, at(1))
+    earlier = books.budget
+    books.grant(QuotaKind.DAILY, 500)
+    assert books.budget != earlier
+    books.charge_reading(replace(meter(990), refused_budget=earlier), 1.0, at(2))
+    assert books.exceeded_kinds() == ()
+    assert books.left_bytes() == 510

@@ -13,6 +13,7 @@ from appliance.core.metering.quota import (
     Limits,
     QuotaKind,
     charge,
+    close,
     is_exceeded,
     limit_of,
     next_start,
@@ -235,3 +236,24 @@ def test_a_limit_that_is_reached_only_after_the_period_is_not_forecast() -> None
     assert reaches_limit_at(ledger, daily(until_midnight_s), 1.0, NOON, BERLIN) is None
     assert reaches_limit_at(ledger, daily(until_midnight_s - 1), 1.0, NOON, BERLIN) is not None
     assert reaches_limit_at(ledger, Limits({}), 1.0, NOON, BERLIN) is None
+
+
+def test_a_ledger_whose_rest_was_too_little_is_closed_until_its_limit_grows() -> None:
+    ledger, limits = Ledger(QuotaKind.DAILY, MONDAY, 970), daily(1000)
+    closed, crossing = close(ledger, limits, BERLIN)
+    assert (crossing.alert, crossing.used_bytes, crossing.percentage) == (AlertKind.EXCEEDED, 970, 97.0)
+    assert is_exceeded(closed, limits)
+    assert remaining_bytes([closed], limits) == 0
+    again, crossings = charge(closed, QuotaKind.DAILY, 5, limits, MONDAY, BERLIN)
+    assert (is_exceeded(again, limits), crossings) == (True, [])
+    assert not is_exceeded(replace(closed, granted_bytes=1), limits)
+    assert not is_exceeded(closed, daily(1001))
+    assert remaining_bytes([replace(closed, granted_bytes=100)], limits) == 130
+
+
+def test_a_closed_ledger_alerts_again_only_when_it_is_used_up_under_a_larger_limit() -> None:
+    closed, _ = close(Ledger(QuotaKind.DAILY, MONDAY, 500), daily(1000), BERLIN)
+    granted, crossings = charge(replace(closed, granted_bytes=1000), QuotaKind.DAILY, 1, daily(1000), MONDAY, BERLIN)
+    assert crossings == []
+    _, crossings = charge(granted, QuotaKind.DAILY, 1499, daily(1000), MONDAY, BERLIN)
+    assert [one.alert for one in crossings] == [AlertKind.WARNING, AlertKind.CRITICAL, AlertKind.EXCEEDED]

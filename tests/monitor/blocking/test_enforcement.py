@@ -2,15 +2,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 
 import pytest
 
-from appliance.core.blocking.block import BlockRequest
+from appliance.core.blocking.block import Block, BlockRequest
 from appliance.core.blocking.place import Hit
 from appliance.core.blocking.protection import Protected, protected_host
 from appliance.core.blocking.sets import mark_of
+from appliance.core.blocking.spaces import TOGETHER
 from appliance.core.machine import Counters, Link, Position
 from appliance.core.metering.department import Department
 from appliance.core.metering.quota import Limits
@@ -69,7 +70,7 @@ class DnsKernel(SimulatedDnsFilter):
         self.met: list[Hit] = []
 
     def flush(self) -> None:
-        self._places, self._ends_s, self.is_taken = [], {}, True
+        self._places, self._denied, self.is_taken = [], {}, True
 
     def is_intact(self) -> bool:
         return not self.is_taken
@@ -98,6 +99,8 @@ class Rig:
         self.published: list[Event] = []
         self.links = {"eth1": Link("eth1", 2, "02:00:00:00:00:01", "boot", True, Counters(0, 0))}
         self.writable: Refused | None = None
+        self.gateway = "10.0.0.254"
+        self.own_names = ["pi", "pi.example.org"]
         self.start()
 
     def start(self) -> None:
@@ -117,10 +120,16 @@ class Rig:
         self.enforcement.restore(self.now())
 
     def essentials(self):
-        return [protected_host(ip_address("10.0.0.254"), "it is the appliance's gateway")]
+        return [protected_host(ip_address(self.gateway), "it is the appliance's gateway")]
 
     def names(self):
-        return ["pi", "pi.example.org"]
+        return self.own_names
+
+    def get_address(self, *addresses: str) -> None:
+        """The appliance has these addresses from now on; half a minute passes."""
+        own = tuple(map(ip_interface, addresses))
+        self.links["eth1"] = replace(self.links["eth1"], addresses=own)
+        self.pass_(30)
 
     def require_writable(self) -> None:
         if self.writable is not None:
@@ -458,6 +467,20 @@ def test_a_blocked_name_and_names_below_are_denied_until_it_is_lifted_or_expires
     assert not rig.denies("short.com")
 
 
+def test_a_name_alone_and_the_names_below_it_are_blocked_apart(rig: Rig) -> None:
+    rig.block("=alone.com", "*.below.com")
+    asked = ("alone.com", "www.alone.com", "below.com", "www.below.com")
+    assert [rig.denies(name) for name in asked] == [True, False, False, True]
+    for number, name in enumerate(asked, 1):
+        rig.enforcement.hear("sales", DnsAnswer("10.0.0.5", name, (f"203.0.113.{number}",), 60), rig.now())
+    assert rig.in_force() == {"203.0.113.1", "203.0.113.4"}
+    rig.block("*.alone.com", seconds=60)
+    assert [rig.denies(name) for name in asked] == [True, True, False, True]
+    assert "203.0.113.2" in rig.in_force()
+    rig.pass_(61)
+    assert [rig.denies(name) for name in asked] == [True, False, False, True]
+
+
 def test_a_name_that_two_origins_block_is_denied_for_the_longer_time(rig: Rig) -> None:
     rig.block("example.com", seconds=60)
     rig.block("example.com", origin="list:bad", seconds=SECONDS)
@@ -540,3 +563,99 @@ def test_refused_look_ups_are_logged_and_counted_with_stopped_packets(rig: Rig, 
         "10.0.0.7 was stopped 5 times by the block of example.com: because",
         "10.0.0.8 was stopped 1 times by the block of example.com: because",
     ]
+
+
+def test_an_address_that_becomes_the_appliances_own_is_open_whatever_blocks_it_and_closed_again_afterwards(
+    rig: Rig,
+) -> None:
+    rig.block("192.0.2.7", "192.0.2.8", "198.51.100.0/24", "blocked.com")
+    rig.block("192.0.2.7", department="sales", origin="detection")
+    rig.enforcement.hear(
+        "sales", DnsAnswer("10.0.0.5", "blocked.com", ("198.51.100.7", "203.0.113.7"), 9999), rig.now()
+    )
+    before = rig.in_force()
+    assert before == {"192.0.2.7", "192.0.2.8", "198.51.100.0/24", "198.51.100.7", "203.0.113.7"}
+    rig.get_address("192.0.2.7/24", "198.51.100.7/24", "203.0.113.7/24")
+    assert rig.in_force("sales") == set()
+    left = rig.in_force()
+    assert {"192.0.2.8", "198.51.100.128/25", "198.51.100.6/32"} <= left
+    assert {"192.0.2.7", "198.51.100.7", "203.0.113.7", "198.51.100.0/24"}.isdisjoint(left)
+    found = {one.target: rig.enforcement.is_enforced(one) for one in rig.enforcement.blocks(rig.now())}
+    assert (found["192.0.2.7"], found["192.0.2.8"], found["198.51.100.0/24"]) == (False, True, True)
+    assert [one for one in rig.enforcement.troubles(rig.now()) if "192.0.2.7" in one and "own address" in one]
+    assert rig.enforcement.tally(SALES) == (5, 3)
+    rig.crash()
+    assert rig.in_force() == left
+    rig.get_address("192.0.2.9/24")
+    assert rig.in_force() == before
+    assert rig.enforcement.troubles(rig.now()) == []
+    rig.unblock("192.0.2.7", department="sales")
+    rig.unblock("192.0.2.7", "192.0.2.8", "198.51.100.0/24", "blocked.com")
+    assert rig.in_force() == rig.in_force("sales") == set()
+
+
+def test_a_new_gateway_a_new_name_and_a_new_card_are_open_too(rig: Rig) -> None:
+    rig.block("192.0.2.7", "02:00:00:00:00:09", "new.example.org")
+    assert rig.denies("new.example.org")
+    rig.gateway, rig.own_names = "192.0.2.7", ["new.example.org"]
+    rig.links["eth1"] = replace(rig.links["eth1"], mac="02:00:00:00:00:09")
+    rig.pass_(30)
+    assert rig.in_force() == set()
+    assert not rig.denies("new.example.org")
+    rig.unblock("192.0.2.7", "02:00:00:00:00:09", "new.example.org")
+    rig.pass_(30)
+    assert rig.enforcement.troubles(rig.now()) == []
+
+
+def test_a_list_of_unused_addresses_is_in_force_without_the_departments_own(rig: Rig) -> None:
+    rig.block("10.0.0.0/8", "126.0.0.0/7", "fe80::/9", origin="list:bogons")
+    in_force = [ip_network(one) for one in rig.in_force()]
+
+    def is_blocked(address: str) -> bool:
+        return any(ip_address(address) in network for network in in_force)
+
+    assert [
+        one for one in ("10.0.0.1", "10.0.1.1", "10.0.0.254", "10.9.9.9", "127.0.0.1", "fe80::1") if is_blocked(one)
+    ] == []
+    assert [one for one in ("10.0.2.1", "10.255.0.1", "126.0.0.1", "fec0::1") if not is_blocked(one)] == []
+    rig.block("10.0.0.7")
+    assert "10.0.0.7" in rig.in_force()
+    rig.unblock("10.0.0.0/8")
+    assert not [one for one in rig.in_force() if one.startswith("10.") and one != "10.0.0.7"]
+
+
+@pytest.mark.parametrize("target", ["10.0.1.0/24", "fe80::/10"])
+def test_a_department_is_not_blocked_as_a_whole_by_hand(rig: Rig, target: str) -> None:
+    with pytest.raises(Refused, match="is protected: it contains all"):
+        rig.block(target)
+
+
+@pytest.mark.parametrize(
+    "halves", [("0.0.0.0/1", "128.0.0.0/1"), ("2000::/4", "3000::/4"), ("10.0.0.0/25", "10.0.0.128/25")]
+)
+def test_halves_that_are_everything_together_are_refused_wherever_they_come_from(
+    rig: Rig, halves: tuple[str, str]
+) -> None:
+    first, second = halves
+    with pytest.raises(Refused, match="is protected"):
+        rig.block(first, second, origin="list:bad")
+    assert rig.in_force() == set()
+    rig.block(first, origin="list:bad")
+    with pytest.raises(Refused, match="is protected"):
+        rig.block(second, origin="list:worse")
+    with pytest.raises(Refused, match="is protected"):
+        rig.block(second, department="sales", origin="list:worse")
+
+
+def test_halves_on_the_disk_from_an_earlier_version_are_not_in_force_and_are_told(rig: Rig) -> None:
+    blocks = [
+        Block(target, "old", "me", "list:bad", NOON, number=number)
+        for number, target in enumerate(("2000::/4", "3000::/4", "0.0.0.0/1", "128.0.0.0/1", "203.0.113.9"), 1)
+    ]
+    rig.store.save_blocks(blocks, [])
+    rig.crash()
+    assert rig.in_force() == {"203.0.113.9"}
+    assert len([one for one in rig.enforcement.troubles(rig.now()) if TOGETHER in one]) == 4
+    rig.unblock("2000::/4", "0.0.0.0/1")
+    rig.pass_(30)
+    assert "3000::/4" in rig.in_force()

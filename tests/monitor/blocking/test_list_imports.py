@@ -1,10 +1,15 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Any
+
+import pytest
 
 from appliance.core.blocking.block import Block, BlockKey, BlockRequest
 from appliance.core.blocking.lists.parser import BlockList, Fetched
+from appliance.core.blocking.protection import Protections, protected_host
+from appliance.core.blocking.spaces import TOGETHER
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.blocking.list_imports import PIECE, ListImports, Listing
@@ -29,8 +34,8 @@ class Blocks:
     def blocks(self, now: Moment) -> Sequence[Block]:
         return [block for block in self.by_key.values() if block.is_live(now.wall)]
 
-    def objections(self, targets: Sequence[str], now: Moment) -> Mapping[str, str]:
-        return {target: "it is protected" for target in targets if target in self.protected}
+    def protections(self, now: Moment) -> Protections:
+        return Protections([protected_host(ip_address(one), "it is protected") for one in self.protected])
 
     def block(self, requests: Sequence[BlockRequest], now: Moment) -> Sequence[Block]:
         self._change()
@@ -137,6 +142,31 @@ def test_protected_entries_are_left_out_and_shown() -> None:
     assert listing.objection_count == 1
 
 
+def test_an_entry_that_is_no_longer_protected_is_blocked_at_the_next_reading() -> None:
+    scene = Scene(BAD)
+    scene.blocks.protected = {"10.0.0.1"}
+    scene.text = "10.0.0.1\n10.0.0.2"
+    scene.run(0)
+    scene.blocks.protected = set()
+    listing = scene.run(60)
+    assert scene.blocks.targets() == ["10.0.0.1", "10.0.0.2"]
+    assert listing is not None
+    assert listing.objections == ()
+    scene.run(120)
+    assert scene.asked[-1] == scene.text
+
+
+def test_entries_that_together_are_everything_are_left_out_and_the_others_are_blocked() -> None:
+    scene = Scene(BAD)
+    scene.text = "0.0.0.0/1\n128.0.0.0/1\n2000::/4\n3000::/4\n203.0.113.9"
+    listing = scene.run(0)
+    assert scene.blocks.targets() == ["203.0.113.9"]
+    assert listing is not None
+    assert [(one.target, one.why) for one in listing.objections] == [
+        (target, TOGETHER) for target in ("0.0.0.0/1", "128.0.0.0/1", "2000::/4", "3000::/4")
+    ]
+
+
 def test_a_long_list_is_blocked_in_pieces() -> None:
     scene = Scene(BAD)
     scene.text = "\n".join(f"10.0.{n // 256}.{n % 256}" for n in range(PIECE * 3 + 1))
@@ -189,3 +219,74 @@ def test_entries_with_a_duration_are_renewed_and_those_of_a_lost_list_run_out() 
     scene.trouble = "gone"
     scene.run(600)
     assert scene.blocks.blocks(at(900)) == []
+
+
+MANY = "\n".join(f"10.0.0.{n}" for n in range(100))
+
+
+@pytest.mark.parametrize(
+    ("text", "trouble"),
+    [
+        ("", "it has no entry any more, and had 100"),
+        ("# nothing today", "it has no entry any more, and had 100"),
+        (MANY[: len(MANY) // 2], "it has lost"),
+        ("10.0.0.1\nno entry\nnone either", "2 of its lines mean nothing"),
+    ],
+)
+def test_a_doubted_list_keeps_its_blocks_for_a_number_of_readings_and_is_then_believed(text: str, trouble: str) -> None:
+    scene = Scene(replace(BAD, confirm_reads=3))
+    scene.text = MANY
+    scene.run(0)
+    scene.text = text
+    for read in (1, 2, 3):
+        listing = scene.run(60 * read)
+        assert listing is not None
+        assert trouble in (listing.trouble or "")
+        assert f"{4 - read} more readings" in (listing.trouble or "")
+        assert len(scene.blocks.targets()) == 100
+        assert scene.lists.troubles(at(0)) != []
+    scene.run(240)
+    assert len(scene.blocks.targets()) < 100
+
+
+def test_a_list_that_is_whole_again_is_doubted_from_the_beginning_the_next_time() -> None:
+    scene = Scene(replace(BAD, confirm_reads=2))
+    scene.text = MANY
+    scene.run(0)
+    for minute, text in enumerate(["", "", MANY, "", "", MANY + "\n10.9.0.1", "", ""], 1):
+        scene.text = text
+        scene.run(60 * minute)
+        assert len(scene.blocks.targets()) >= 100
+
+
+@pytest.mark.parametrize("text", ["<html>", "Too many requests", '{"error": "no"}', "[1"])
+def test_what_is_no_list_never_lifts_a_block(text: str) -> None:
+    scene = Scene(BAD)
+    scene.text = "10.0.0.1"
+    scene.run(0)
+    scene.text = text
+    for minute in range(1, 100):
+        scene.run(60 * minute)
+    assert scene.blocks.targets() == ["10.0.0.1"]
+    assert scene.lists.troubles(at(0)) != []
+
+
+def test_the_entries_before_a_restart_count_too() -> None:
+    scene = Scene(replace(BAD, confirm_reads=3))
+    scene.text = MANY
+    scene.run(0)
+    later = Scene(replace(BAD, confirm_reads=3), blocks=scene.blocks)
+    later.text = "10.0.0.1"
+    later.run(0)
+    assert len(later.blocks.targets()) == 100
+
+
+def test_an_empty_list_is_told_also_where_it_never_had_an_entry() -> None:
+    scene = Scene(BAD)
+    scene.text = " \n"
+    for minute in range(3):
+        scene.run(60 * minute)
+    assert scene.lists.troubles(at(0)) == ["the list bad is not up to date: it is empty"]
+    scene.text = "# none yet"
+    scene.run(300)
+    assert scene.lists.troubles(at(0)) == []

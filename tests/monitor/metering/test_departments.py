@@ -20,6 +20,7 @@ from appliance.core.moment import Moment
 from appliance.core.refusal import Refused
 from appliance.events import Event
 from appliance.monitor.metering.departments import CHECKPOINT_S, Metering, PassedBytes
+from appliance.monitor.metering.device_directory import DeviceDirectory
 from appliance.system.storage.store import SqliteStore
 from tests.monitor.kernel import INTERFACE, Kernel
 
@@ -78,6 +79,7 @@ class Appliance:
             interfaces=self.kernel,
             flows=self.kernel,
             meters=self.kernel,
+            devices=DeviceDirectory(self._departments, self._position, self.kernel, self.kernel),
             store=self.store,
             publish=self.published.append,
         )

@@ -109,7 +109,7 @@ class Scene:
         return [
             (start, passed.up_bytes, passed.down_bytes)
             for begin in begins
-            for start, passed in self.history.query("lab", host, begin, begin + length, step).items()
+            for start, passed in self.history.query("lab", [host] if host else [], begin, begin + length, step).items()
         ]
 
     def total(self, step: Step, host: str | None = None) -> tuple[int, int]:
@@ -309,20 +309,20 @@ def test_a_clock_that_is_wrong_for_a_moment_deletes_nothing(tmp_path: Path) -> N
 )
 def test_too_long_a_range_is_refused_with_the_step_to_use(scene: Scene, step: Step, days: int, advice: str) -> None:
     with pytest.raises(Refused, match=advice) as refused:
-        scene.history.query("lab", None, NOON - timedelta(days=days), NOON, step)
+        scene.history.query("lab", (), NOON - timedelta(days=days), NOON, step)
     assert refused.value.code is Code.BAD_REQUEST
 
 
 def test_a_range_that_ends_before_it_begins_is_refused(scene: Scene) -> None:
     with pytest.raises(Refused, match="must begin before it ends"):
-        scene.history.query("lab", None, NOON, NOON, Step.DAY)
+        scene.history.query("lab", (), NOON, NOON, Step.DAY)
 
 
 def test_a_range_excludes_its_end(scene: Scene) -> None:
     scene.observe(1)
     scene.wait(60)
     scene.observe(2)
-    found = scene.history.query("lab", None, NOON, NOON + timedelta(minutes=1), Step.MINUTE)
+    found = scene.history.query("lab", (), NOON, NOON + timedelta(minutes=1), Step.MINUTE)
     assert found == {NOON: Passed(1, 0)}
 
 
@@ -335,16 +335,16 @@ def test_bytes_of_an_untrusted_clock_move_to_their_buckets_once_it_is_trusted(tm
         scene.history.step(now)
     assert scene.medium.batches == []
     scene.history.record_passed({"lab": Passed(10, 0)}, {}, Moment(NOON, 210.0, is_trusted=True))
-    found = scene.history.query("lab", None, NOON - timedelta(hours=1), NOON + timedelta(minutes=1), Step.MINUTE)
+    found = scene.history.query("lab", (), NOON - timedelta(hours=1), NOON + timedelta(minutes=1), Step.MINUTE)
     assert [(NOON - start, passed) for start, passed in found.items()] == [
         (timedelta(minutes=3), Passed(1, 0)),
         (timedelta(minutes=2), Passed(1, 1)),
         (timedelta(minutes=1), Passed(1, 2)),
         (timedelta(0), Passed(10, 0)),
     ]
-    hosts = scene.history.query(*HOST, NOON - timedelta(hours=1), NOON + timedelta(minutes=1), Step.HOUR)
+    hosts = scene.history.query(HOST[0], [HOST[1]], NOON - timedelta(hours=1), NOON + timedelta(minutes=1), Step.HOUR)
     assert hosts == {NOON - timedelta(hours=1): Passed(0, 3)}
-    assert scene.history.query("lab", None, wrong, wrong + timedelta(days=1), Step.HOUR) == {}
+    assert scene.history.query("lab", (), wrong, wrong + timedelta(days=1), Step.HOUR) == {}
 
 
 def test_held_bytes_are_written_by_the_untrusted_clock_at_the_end(tmp_path: Path) -> None:
@@ -352,5 +352,5 @@ def test_held_bytes_are_written_by_the_untrusted_clock_at_the_end(tmp_path: Path
     scene.history.record_passed({"lab": Passed(1, 2)}, {}, replace(scene.now, is_trusted=False))
     scene.history.save(scene.now)
     scene.start()
-    found = scene.history.query("lab", None, NOON - timedelta(hours=1), NOON + timedelta(hours=1), Step.DAY)
+    found = scene.history.query("lab", (), NOON - timedelta(hours=1), NOON + timedelta(hours=1), Step.DAY)
     assert list(found.values()) == [Passed(1, 2)]

@@ -34,7 +34,7 @@ def use(appliance: Appliance, amount: int, host: str = HOST) -> dict[tuple[str, 
 
 
 def used(appliance: Appliance, host: str = HOST, kind: QuotaKind = QuotaKind.DAILY) -> int:
-    found = {one.address: one.books for one in appliance.metering.hosts.books(A, appliance.now)}
+    found = {one.host.name: one.books for one in appliance.metering.hosts.books(A, appliance.now)}
     return next(one.used_bytes for one in found[host] if one.kind is kind)
 
 
@@ -46,7 +46,7 @@ def test_each_host_has_its_own_books_nearest_to_a_limit_first(make: Make) -> Non
     appliance = make()
     use(appliance, 300)
     use(appliance, 700, OTHER)
-    assert [one.address for one in appliance.metering.hosts.books(A, appliance.now)] == [OTHER, HOST]
+    assert [one.host.name for one in appliance.metering.hosts.books(A, appliance.now)] == [OTHER, HOST]
     assert (used(appliance), used(appliance, OTHER)) == (300, 700)
     assert appliance.kernel.left[A] == {HOST: 700, OTHER: 300}
     assert appliance.metering.books(A, appliance.now)[0].used_bytes == 1000
@@ -102,8 +102,12 @@ def test_a_grant_is_in_force_at_once_survives_a_crash_and_ends_with_the_day(make
 def test_a_host_without_a_quota_cannot_be_extended(make: Make) -> None:
     appliance = make()
     use(appliance, 1)
-    for host, kind in ((OTHER, QuotaKind.DAILY), (HOST, QuotaKind.WEEKLY)):
-        with pytest.raises(Refused, match="none can be extended"):
+    for host, kind, why in (
+        (OTHER, QuotaKind.DAILY, "name it by its MAC address"),
+        ("02:00:00:00:00:99", QuotaKind.DAILY, "none can be extended"),
+        (HOST, QuotaKind.WEEKLY, "none can be extended"),
+    ):
+        with pytest.raises(Refused, match=why):
             appliance.metering.extend_host(A, host, kind, 500, "", "anna", appliance.now)
 
 
@@ -191,9 +195,9 @@ def test_an_idle_host_without_a_meter_is_forgotten_at_the_new_day_on_the_disk_to
     use(appliance, 100, OTHER)
     appliance.kernel.forget_host(A, HOST)
     appliance.step(86_400)
-    assert [one.address for one in appliance.metering.hosts.books(A, appliance.now)] == [OTHER]
+    assert [one.host.name for one in appliance.metering.hosts.books(A, appliance.now)] == [OTHER]
     appliance.restart()
-    assert [one.address for one in appliance.metering.hosts.books(A, appliance.now)] == [OTHER]
+    assert [one.host.name for one in appliance.metering.hosts.books(A, appliance.now)] == [OTHER]
     assert len(appliance.store.ledgers(AccountKey(A, OTHER))) == 1
 
 
@@ -263,5 +267,5 @@ def test_every_byte_of_a_host_is_charged_exactly_once_whatever_happens(does: lis
             else:
                 appliance.step({"step": 1.0, "look": LOOK_S, "checkpoint": CHECKPOINT_S, "day": 7200.0}[str(one)])
         appliance.step(LOOK_S)
-        books = {one.address: one.books[0].used_bytes for one in appliance.metering.hosts.books(A, appliance.now)}
+        books = {one.host.name: one.books[0].used_bytes for one in appliance.metering.hosts.books(A, appliance.now)}
         assert books == {host: amount for host, amount in sums.items() if amount}

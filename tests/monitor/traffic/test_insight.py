@@ -1,14 +1,14 @@
 from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_interface, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.response import Response
-from appliance.core.machine import Counters, Frame, Link
+from appliance.core.machine import Counters, Frame, Link, Sighting
 from appliance.core.metering.department import Department
 from appliance.core.metering.quota import Limits
 from appliance.core.moment import Moment
@@ -52,9 +52,18 @@ class Metered:
         self.rates: dict[str, float] = {}
         self.links = {"eth1": Link("eth1", 2, "02:00:00:00:00:01", "boot", True, Counters(0, 0), addresses=ADDRESSES)}
 
+        self.heard: list[tuple[str, str, str]] = []
+
     @property
     def lines(self) -> "Metered":
         return self
+
+    @property
+    def devices(self) -> "Metered":
+        return self
+
+    def hear(self, department: str, mac: str, address: str, now: Moment) -> None:
+        self.heard.append((department, mac, address))
 
     def rate_bytes_s(self, department: str) -> float:
         return self.rates.get(department, 0.0)
@@ -77,22 +86,37 @@ class Blocking:
             raise Refused(self.refusal, "not now")
 
 
+class Neighbours:
+    """The kernel's neighbour tables: Sales' client, at the address and with the MAC of the crafted frames."""
+
+    def __init__(self) -> None:
+        self.seen = [Sighting("eth1", frames.MAC["client"], 1.0, ip_address(CLIENT))]
+
+    def sightings(self) -> Sequence[Sighting]:
+        return self.seen
+
+
 class Rig:
     """An `Insight` of two departments with what it publishes; the lab's interface has no addresses."""
 
     def __init__(self) -> None:
         self.capture, self.metered, self.blocking = Replay(), Metered(), Blocking()
+        self.neighbours = Neighbours()
         self.published: list[Event] = []
-        self.insight = Insight(
+        self.insight = self.built(Response(Severity.MEDIUM, 600))
+        self.insight.step(at(0))
+
+    def built(self, response: Response) -> Insight:
+        return Insight(
             departments=[SALES, LAB],
             capture=self.capture,
             registrable=lambda name: ".".join(name.split(".")[-2:]),
             metering=self.metered,
             blocking=self.blocking,
-            response=Response(Severity.MEDIUM, 600),
+            neighbours=self.neighbours,
+            response=response,
             publish=self.published.append,
         )
-        self.insight.step(at(0))
 
     def arrive(self, second: float, *arriving: bytes, interface: str = "eth1") -> None:
         self.capture.waiting.extend(Frame(interface, frame) for frame in arriving)
@@ -183,6 +207,7 @@ def test_a_port_scan_is_published_when_it_opens_and_when_it_closes(rig: Rig) -> 
                     f"{CLIENT} failed to connect to 20 different ports of {OTHER} within 1 s, among them 1, 2, 3, 4, 5"
                 ),
                 "state": "open",
+                "proven": True,
             },
         }
     ]
@@ -240,6 +265,7 @@ def test_a_packet_at_a_shared_interface_counts_for_the_department_of_its_ends() 
         registrable=lambda name: name,
         metering=Metered(),
         blocking=blocking,
+        neighbours=Neighbours(),
         response=None,
         publish=published.append,
     )
@@ -253,3 +279,114 @@ def test_a_packet_at_a_shared_interface_counts_for_the_department_of_its_ends() 
         "down": [Website(domain="down.test", visits=1)],
     }
     assert blocking.answers == [("up", "up.test"), ("down", "down.test")]
+
+
+SPOOFER = "02:00:00:00:00:66"
+
+
+def attempts(source: str, ports: Iterable[int], **macs: str) -> list[bytes]:
+    return [
+        frame for port in ports for frame in (frames.syn(source, OTHER, port, **macs), frames.rst(source, OTHER, port))
+    ]
+
+
+def completed(source: str, port: int, server: str = OTHER, **macs: str) -> list[bytes]:
+    """A connection from its SYN to its end."""
+    end = frames.tcp(source, 40000, server, port, frames.FIN_ACK, numbers=(2, 2), **macs)
+    return [frames.syn(source, server, port, **macs), frames.syn_ack(source, server, port), end]
+
+
+def incident(events: Iterable[Event]) -> dict[str, object]:
+    [found] = [event.payload()["incident"] for event in events if isinstance(event, SecurityIncident)]
+    return found
+
+
+def test_a_scan_in_the_name_of_an_outsider_is_told_and_blocks_nobody(rig: Rig) -> None:
+    rig.arrive(1, *attempts(OUTSIDE, range(1, 21)))
+    told = incident(rig.step(2))
+    assert (told["source"], told["proven"]) == (OUTSIDE, False)
+    assert "anyone may have sent this" in str(told["notBlocked"])
+    assert rig.blocking.requested == []
+
+
+def test_an_outsider_who_completes_a_connection_with_the_scanned_host_is_blocked(rig: Rig) -> None:
+    rig.arrive(1, *attempts(OUTSIDE, range(1, 21)), *completed(OUTSIDE, 22))
+    told = incident(rig.step(2))
+    assert told["proven"] is True
+    assert "notBlocked" not in told
+    assert [one.target for one in rig.blocking.requested] == [OUTSIDE]
+
+
+def test_an_outsider_whose_connections_are_elsewhere_is_not_blocked_for_a_scan_in_its_name(rig: Rig) -> None:
+    rig.arrive(1, *attempts(OUTSIDE, range(1, 21)), *completed(OUTSIDE, 443, server=CLIENT))
+    assert incident(rig.step(2))["proven"] is False
+    assert rig.blocking.requested == []
+
+
+def test_a_proof_that_comes_later_blocks_then(rig: Rig) -> None:
+    rig.arrive(1, *attempts(OUTSIDE, range(1, 21)))
+    rig.step(2)
+    rig.arrive(3, *completed(OUTSIDE, 22))
+    rig.step(4)
+    assert [one.target for one in rig.blocking.requested] == [OUTSIDE]
+
+
+def test_a_neighbour_s_address_with_another_s_hardware_address_blocks_nobody(rig: Rig) -> None:
+    rig.arrive(1, *attempts(CLIENT, range(1, 21), source_mac=SPOOFER))
+    assert incident(rig.step(2))["proven"] is False
+    assert rig.blocking.requested == []
+
+
+def test_forged_failures_do_not_make_a_neighbour_s_own_few_a_scan(rig: Rig) -> None:
+    rig.arrive(1, *attempts(CLIENT, range(1, 6)), *attempts(CLIENT, range(100, 300), source_mac=SPOOFER))
+    told = incident(rig.step(2))
+    assert (told["proven"], rig.blocking.requested) == (False, [])
+
+
+def test_forged_failures_do_not_hide_a_neighbour_s_own_scan(rig: Rig) -> None:
+    forged = (f"02:00:00:00:02:{number:02x}" for number in range(250))
+    rig.arrive(1, *attempts(CLIENT, range(1, 21)))
+    for port, mac in enumerate(forged, 1000):
+        rig.arrive(1, *attempts(CLIENT, [port], source_mac=mac))
+    assert incident(rig.step(2))["proven"] is True
+    assert [one.target for one in rig.blocking.requested] == [CLIENT]
+
+
+def test_a_grave_incident_of_which_only_a_little_is_proven_blocks_nobody(rig: Rig) -> None:
+    rig.insight = rig.built(Response(Severity.HIGH, 600))
+    rig.arrive(1, *attempts(CLIENT, range(1, 21)), *attempts(CLIENT, range(100, 300), source_mac=SPOOFER))
+    told = incident(rig.step(2))
+    assert told["proven"] is True
+    assert "anyone may have sent this" in str(told["notBlocked"])
+    assert rig.blocking.requested == []
+
+
+def test_where_the_kernel_keeps_no_neighbours_the_answers_tell_whose_address_it_is(rig: Rig) -> None:
+    rig.neighbours.seen = []
+    for port in range(1, 21):
+        answer = frames.rst(
+            CLIENT, OUTSIDE, port, source_mac=frames.MAC["server"], destination_mac=frames.MAC["client"]
+        )
+        rig.arrive(1, frames.syn(CLIENT, OUTSIDE, port), answer)
+    assert incident(rig.step(2))["proven"] is True
+    assert [one.target for one in rig.blocking.requested] == [CLIENT]
+
+
+def test_answers_that_go_to_the_true_neighbour_do_not_prove_the_forger(rig: Rig) -> None:
+    rig.neighbours.seen = []
+    for port in range(1, 21):
+        answer = frames.rst(
+            CLIENT, OUTSIDE, port, source_mac=frames.MAC["server"], destination_mac=frames.MAC["client"]
+        )
+        rig.arrive(1, frames.syn(CLIENT, OUTSIDE, port, source_mac=SPOOFER), answer)
+    assert incident(rig.step(2))["proven"] is False
+    assert rig.blocking.requested == []
+
+
+def test_the_router_s_hardware_address_proves_no_outsider(rig: Rig) -> None:
+    for port in range(1, 21):
+        router = frames.MAC["server"]
+        answer = frames.rst(OUTSIDE, CLIENT, port, source_mac=frames.MAC["client"], destination_mac=router)
+        rig.arrive(1, frames.syn(OUTSIDE, CLIENT, port, source_mac=router), answer)
+    assert incident(rig.step(2))["proven"] is False
+    assert rig.blocking.requested == []

@@ -167,13 +167,15 @@ def test_a_signature_does_not_cover_other_claims(make_authenticator: MakeAuthent
         {"exp": 1e300},
         {"exp": [1]},
         {"iat": "yesterday"},
-        {"jti": 5},
-        {"jti": "x" * 100},
-        {"role": 5},
+        {"sub": 1.5},
+        {"sub": True},
+        {"sub": ["anna"]},
+        {"jti": "x" * 2000},
         {"role": {"admin": 1}},
-        {"departments": 5},
-        {"departments": [5]},
-        {"departments": ["x"] * 300},
+        {"role": True},
+        {"departments": {"dept123": 1}},
+        {"departments": [["dept123"]]},
+        {"departments": ["x" * 40] * 1000},
         {"nbf": START.timestamp() + 600},
     ],
 )
@@ -181,6 +183,80 @@ def test_a_wrong_claim_is_refused_even_when_signed(
     make_authenticator: MakeAuthenticator, keys: Keys, changed: dict[str, Any]
 ) -> None:
     assert _refusal(make_authenticator(), _token(_claims(**changed), keys["RS256"], "RS256")) is Code.UNAUTHORIZED
+
+
+@pytest.mark.parametrize("sub", [1001, "1001", 2**53, 0])
+def test_a_subject_may_be_a_number(make_authenticator: MakeAuthenticator, keys: Keys, sub: Any) -> None:
+    grant = make_authenticator().authenticate(_token(_claims(sub=sub), keys["RS256"], "RS256"), NOW)
+    assert grant.subject == f"{sub} ({ISS})"
+
+
+def test_subjects_that_differ_only_at_their_end_are_two(make_authenticator: MakeAuthenticator, keys: Keys) -> None:
+    tokens = [_token(_claims(sub="x" * 254 + last), keys["RS256"], "RS256") for last in "ab"]
+    assert len({make_authenticator().authenticate(token, NOW).subject for token in tokens}) == 2
+
+
+@pytest.mark.parametrize("jti", [5, "onrtac:6e1f0f5c-4b1c-4a39-9a2e-6c62dbb5a2f4", "x" * 1000])
+def test_an_id_may_be_long_or_a_number(make_authenticator: MakeAuthenticator, keys: Keys, jti: Any) -> None:
+    assert make_authenticator().authenticate(_token(_claims(jti=jti), keys["RS256"], "RS256"), NOW)
+
+
+@pytest.mark.parametrize(
+    ("groups", "mine"),
+    [
+        (
+            [f"{number:08x}-0000-4000-8000-000000000000" for number in range(500)],
+            "000001f3-0000-4000-8000-000000000000",
+        ),
+        (list(range(4000)), "3999"),
+        ([f"CN=group {number},OU=groups,DC=example,DC=org" for number in range(400)] + ["x" * 300], "x" * 300),
+    ],
+)
+def test_a_person_may_be_in_hundreds_of_groups(
+    make_authenticator: MakeAuthenticator, keys: Keys, groups: list[Any], mine: str
+) -> None:
+    authenticator = make_authenticator(
+        role_claim="groups", roles={mine: Role.OPERATOR}, departments_claim="groups", departments={mine: "dept123"}
+    )
+    grant = authenticator.authenticate(_token(_claims(groups=groups), keys["RS256"], "RS256"), NOW)
+    assert (grant.role, grant.departments) == (Role.OPERATOR, {"dept123"})
+
+
+def test_groups_that_the_provider_left_out_are_told_as_such(make_authenticator: MakeAuthenticator, keys: Keys) -> None:
+    authenticator = make_authenticator(role_claim="groups", roles={"a": Role.OPERATOR})
+    token = _token(_claims(_claim_names={"groups": "src1"}), keys["RS256"], "RS256")
+    with pytest.raises(Refused, match=r"too many groups.*assigned to this application") as refused:
+        authenticator.authenticate(token, NOW)
+    assert refused.value.code is Code.FORBIDDEN
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "Bearer {}",
+        "bearer  {}\r\n",
+        " {}\n",
+        "\ufeff{}",
+        '"{}"',
+        "Authorization: Bearer {}",
+        "Token: {}",
+        "\u200b{}\u00a0",
+        "`{}`,",
+    ],
+)
+def test_what_surrounds_a_pasted_token_is_taken_off(
+    make_authenticator: MakeAuthenticator, keys: Keys, pasted: str
+) -> None:
+    token = _token(_claims(), keys["RS256"], "RS256")
+    folded = "\r\n".join(token[start : start + 76] for start in range(0, len(token), 76))
+    for one in (token, folded, issue(SECRET, Role.ADMIN, None, 60, "screen", START)):
+        assert make_authenticator().authenticate(pasted.format(one), NOW)
+
+
+@pytest.mark.parametrize("empty", ["", " \r\n", "Bearer", "Bearer ", '""', "\ufeff"])
+def test_a_token_of_nothing_but_its_surroundings_is_missing(make_authenticator: MakeAuthenticator, empty: str) -> None:
+    with pytest.raises(Refused, match="A token is needed"):
+        make_authenticator().authenticate(empty, NOW)
 
 
 def test_one_of_several_audiences_is_enough(make_authenticator: MakeAuthenticator, keys: Keys) -> None:

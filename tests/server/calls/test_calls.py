@@ -303,18 +303,23 @@ def test_a_thousand_calls_in_a_second_are_limited_and_each_is_answered(server: R
 def test_an_imported_list_is_blocked_and_its_faults_are_listed(
     server: Running, connect: Connect, tmp_path: Path
 ) -> None:
-    client, viewer = connect(role=Role.OPERATOR), connect(role=Role.OPERATOR, departments=["dept123"])
-    (tmp_path / "bad.txt").write_text("10.0.0.1\nnonsense here\n127.0.0.1\n")
+    client, viewer = connect(role=Role.ADMIN), connect(role=Role.OPERATOR, departments=["dept123"])
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "bad.txt").write_text("10.0.0.1\nnonsense here\n127.0.0.1\n")
     server.order({"read_lists": 4})
     bad, own = client.call("list:get")["lists"]
     assert (bad["name"], bad["entries"], bad["pending"], bad["trouble"]) == ("bad", 2, 0, None)
     assert [(one["line"], one["text"]) for one in bad["faults"]] == [(2, "nonsense here")]
     assert [one["address"] for one in bad["objections"]] == ["127.0.0.1"]
     assert (own["departmentId"], own["entries"]) == ("dept456", None)
-    assert "No such file" in own["trouble"]
+    assert "move it there" in own["trouble"]
     [block] = client.call("ip:list")["blocks"]
     assert (block["address"], block["origin"], block["reason"]) == ("10.0.0.1", "list:bad", "on the list bad")
     assert [one["name"] for one in viewer.call("list:get")["lists"]] == ["bad"]
+    for other in (viewer, connect(role=Role.OPERATOR), connect(role=Role.ADMIN, departments=["dept123"])):
+        [fault] = other.call("list:get")["lists"][0]["faults"]  # any file could be named as a list
+        assert (fault["line"], fault["text"]) == (2, "")
+        assert "nonsense" not in fault["why"]
 
 
 def test_thousands_are_blocked_in_one_call_and_lifted_in_one(connect: Connect) -> None:
@@ -389,3 +394,18 @@ def test_a_new_configuration_is_for_administrators_and_judged_first(server: Runn
     text = "[appliance]\nposition = 'host'\n[[departments]]\nid = 'a'\ninterface = 'eth1'"
     assert client.call("config:apply", {"text": text})["trial"] == {"remaining": 120, "actor": "tester"}
     assert "on trial already" in client.call("config:apply", {"text": text})["error"]
+
+
+@pytest.mark.parametrize("event", [name for name, call in CALLS.items() if call.everywhere])
+def test_what_concerns_the_whole_appliance_takes_an_admin_of_all_departments(connect: Connect, event: str) -> None:
+    refused = connect(role=Role.ADMIN, departments=["dept123", "dept456"]).call(event)
+    assert refused["code"] == "E_FORBIDDEN"
+    assert "for all departments" in refused["error"]
+
+
+def test_a_department_s_admin_ends_no_maintenance_of_the_others(connect: Connect) -> None:
+    admin, of_department = connect(), connect(role=Role.ADMIN, departments=["dept123"])
+    assert _code(of_department.call("maintenance:start")) == "E_FORBIDDEN"
+    assert admin.call("maintenance:start")["success"]
+    assert _code(of_department.call("maintenance:stop")) == "E_FORBIDDEN"
+    assert _code(of_department.call("ip:block", {"address": "10.9.9.9", "departmentId": "dept123"})) == "E_MAINTENANCE"

@@ -89,8 +89,8 @@ def test_arranging_again_keeps_what_is_in_force(gateway: Network, filter_: Nftab
 @pytest.mark.parametrize(
     ("region", "blocked"),
     [
-        ("far.prefixes4 { 198.51.0.0 }", ["198.51.0.0/16", "10.2.0.0/17", "10.2.128.0/20", "2001:db8::/32"]),
-        ("near.prefixes4 { 198.51.100.0 }", ["198.51.100.0/24", "10.2.0.0/17", "10.2.128.0/25", "2001:db8:100::/64"]),
+        ("far_prefixes4 { 198.51.0.0 }", ["198.51.0.0/16", "10.2.0.0/17", "10.2.128.0/20", "2001:db8::/32"]),
+        ("near_prefixes4 { 198.51.100.0 }", ["198.51.100.0/24", "10.2.0.0/17", "10.2.128.0/25", "2001:db8:100::/64"]),
     ],
 )
 def test_a_prefix_without_its_region_is_not_shown_for_it_does_not_hold(
@@ -137,7 +137,7 @@ def test_what_others_do_is_told_with_their_name_and_what_we_do_is_not(
     "deed",
     [
         *("flush ruleset", "delete table netdev appliance", "flush table netdev appliance"),
-        *("flush chain netdev appliance up", "delete chain netdev appliance ingress.eth1"),
+        *("flush chain netdev appliance up", "delete chain netdev appliance ingress_eth1"),
     ],
 )
 def test_rules_that_somebody_took_away_do_not_stand(gateway: Network, filter_: NftablesFirewall, deed: str) -> None:

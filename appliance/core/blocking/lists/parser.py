@@ -1,49 +1,30 @@
-"""Reads a published block list: the targets to block, and the lines without meaning.
+"""Reads a published block list: the targets to block, and the lines of which something is not used.
 
 The format of a list is not declared: the parser judges each line by its look, because lists change form over night.
+In `forms`, `list_text` finds the text in the bytes, `json_entries` reads JSON, `languages` has the table of all other
+forms, `entry` reads a single entry, and `columns` those among other fields.
 
-    10.0.0.5  10.0.0.0/8  2001:db8::/32  10.0.0.1-10.0.0.9  aa:bb:cc:dd:ee:ff  example.com   an entry, alone on its line
-    0.0.0.0 example.com example.org                            a hosts file: the names are meant, not the address
-    10.0.0.5,malware,2024-12-15                                CSV, the entry first; a heading in the first line
-    {"ip": "10.0.0.5"}                                         an object a line
-    elements = { 10.0.0.5, 10.0.0.0/8 timeout 1h }             what `nft list` prints, and what `nft -f` reads
+`#` and `//` begin a comment, `;` after a space, and `!` a whole line of it. An address with another word behind it is
+no entry: it may be a hosts file of the user's own network, whose addresses must not be blocked.
 
-`#` begins a comment, and `;` after a space. An address with another word behind it is no entry: it may be a hosts file
-of the user's own network, whose addresses must not be blocked.
-
-A line without meaning is reported with its number, and the other lines are used.
+A line of which something is not used is reported with its number, and the other lines are used. A text that as a whole
+is no list has a `trouble` and no targets.
 """
 
-import json
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address, summarize_address_range
 
-from appliance.core.blocking.targets import parse_target, target_text
-from appliance.core.refusal import Refused
+from appliance.core.blocking.lists.forms.entry import LineFault, Meaning, NoEntry, read_entry
+from appliance.core.blocking.lists.forms.json_entries import is_json, json_entries
+from appliance.core.blocking.lists.forms.line_reader import entries_by_line
+from appliance.core.blocking.lists.forms.list_text import NoList, list_text
+from appliance.core.blocking.targets import Scope, TargetKind, kind_of, name_and_scope
 
 ORIGIN = "list:"  # what the origins of all lists begin with
 LARGEST_BYTES = 16 << 20  # 100,000 lines of 160 characters; the largest public lists of addresses have 5 MB
 MOST_ENTRIES = 100_000  # as many as can be blocked at all
-LONGEST_LINE = 65_536  # bytes: nftables' elements may all be on one line
 MOST_REPORTED = 20  # faults of one list that are reported one by one; people mend those and ask again
 LONGEST_SHOWN = 60  # characters of a faulty entry: enough to find it
-
-# Addresses that a hosts file gives unwanted names, and names that are in every hosts file anyway.
-SINKS = frozenset({"0.0.0.0", "127.0.0.1", "::", "::1"})  # noqa: S104  read from a file, never bound to
-LOCAL_NAMES = frozenset(
-    {"localhost", "localhost.localdomain", "local", "broadcasthost", "ip6-localhost", "ip6-loopback", "0.0.0.0"}  # noqa: S104
-)
-JSON_KEYS = ("value", "ip", "address", "cidr", "prefix", "mac", "domain")  # the first of these keys that exists counts
-
-_COMMENT = re.compile(r"#.*|(?:^|\s);.*")
-_ELEMENTS = re.compile(r"\belements?\b[^{}]*\{([^{}]*)")
-_NFTABLES = re.compile(
-    r"(?:(?:add|create|flush|delete)\s+)?(?:table|set|map|chain|element)\s.*"
-    r"|(?:type|typeof|flags|timeout|size|policy|gc-interval)\s.*|auto-merge;?|[{};\s]+"
-)
-_HEADING = re.compile(r"[\"']?[A-Za-z_ -]+[\"']?,.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +32,7 @@ class BlockList:
     """A configured list. `department`: `None` for all.
 
     `duration_s`: how long an entry stays blocked after the last reading that had it; 0: until a reading without it.
+    `confirm_reads`: the readings in a row for which a list that is doubted (`plausibility`) keeps its former entries.
     """
 
     name: str
@@ -58,6 +40,7 @@ class BlockList:
     refresh_s: float
     department: str | None = None
     duration_s: int = 0
+    confirm_reads: int = 0
 
     @property
     def origin(self) -> str:
@@ -79,130 +62,107 @@ class Fetched:
 
 
 @dataclass(frozen=True, slots=True)
-class LineFault:
-    """A line that was not used, and why. `line`: from 1; `text`: as far as it can be shown on one line."""
-
-    line: int
-    text: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class ListContents:
     """The content of a list. `targets`: as `parse_target` writes them, each once, in the list's order.
 
-    `faults`: the first `MOST_REPORTED` of them; `fault_count`: all.
+    `faults`: the first `MOST_REPORTED` of them; `fault_count`: all; `meaningless`: those of which nothing was used.
+    `trouble`: why this is no list at all, as a sentence for people; then there are no targets. `is_blank`: it has no
+    text.
     """
 
     targets: tuple[str, ...]
     faults: tuple[LineFault, ...] = ()
     fault_count: int = 0
+    meaningless: int = 0
+    trouble: str | None = None
+    is_blank: bool = False
 
 
 def parse_list(content: bytes) -> ListContents:
     """Parse a file; never raises. 100,000 lines take a second."""
-    targets: dict[str, None] = {}
-    faults: list[LineFault] = []
-    fault_count = 0
-    for number, entry in _entries(content):
-        try:
-            if len(targets) >= MOST_ENTRIES:
-                raise _NoEntry(f"the list has more than {MOST_ENTRIES} entries; what follows is not used")
-            targets |= dict.fromkeys(_targets(entry))
-        except (_NoEntry, Refused) as fault:
-            fault_count += 1
-            if len(faults) < MOST_REPORTED:
-                faults.append(LineFault(number, _shown(entry), _shown(str(fault).removeprefix("address: "), 200)))
-            if len(targets) >= MOST_ENTRIES:
+    try:
+        text = list_text(content, LARGEST_BYTES)
+        collected = _Collected()
+        for number, entry in json_entries(text) if is_json(text) else entries_by_line(text):
+            if not collected.add(number, entry):
                 break
-    return ListContents(tuple(targets), tuple(faults), fault_count)
+    except NoList as why:
+        return ListContents((), trouble=str(why))
+    return collected.contents() if text.strip() else ListContents((), is_blank=True)
 
 
-class _NoEntry(Exception):
-    """A line that cannot be used; the text says why."""
-
-
-def _entries(content: bytes) -> Iterator[tuple[int, str]]:
-    """The entries as written, with the numbers of their lines; `_targets` finds the faults."""
-    reader = _Reader()
-    for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        line = raw[: LONGEST_LINE + 1].decode(errors="replace").strip()
-        for entry in reader.entries(line):
-            yield number, entry
-
-
-class _Reader:
-    """Splits lines into entries. It remembers whether nftables' braces are open, and whether there was a line yet."""
+class _Collected:
+    """The targets and the faults that were found so far."""
 
     def __init__(self) -> None:
-        self._is_inside = False
-        self._has_begun = False
+        self._targets: dict[str, None] = {}
+        self._excepted: set[str] = set()
+        self._faults: list[LineFault] = []
+        self._fault_count = 0
+        self._meaningless = 0
 
-    def entries(self, line: str) -> Iterable[str]:
-        """The entries of this line; a line without meaning is itself one."""
-        if len(line) > LONGEST_LINE or (line.startswith("{") and '"' in line):
-            return [line]
-        line = _COMMENT.sub("", line).strip()
-        if not line:
-            return []
-        is_first, self._has_begun = not self._has_begun, True
-        if self._is_inside or _ELEMENTS.search(line):
-            return self._elements(line)
-        if _NFTABLES.fullmatch(line) or (is_first and _HEADING.fullmatch(line)):
-            return []
-        return _words(line)
+    def add(self, number: int, entry: str | Meaning | LineFault) -> bool:
+        """Add an entry, still as text or as read, or a fault; false: there are too many, and nothing more is used."""
+        if isinstance(entry, LineFault):
+            self._note(number, entry.text, entry.why)
+            self._meaningless += 1
+            return True
+        try:
+            meaning = read_entry(entry) if isinstance(entry, str) else entry
+            excepted = [target for one in meaning.excepted for target in read_entry(one).targets]
+        except NoEntry as why:
+            return self.add(number, LineFault(number, _text_of(entry), str(why)))
+        if len(self._targets) >= MOST_ENTRIES and not self._targets.keys() >= set(meaning.targets):
+            self._note(
+                number, _text_of(entry), f"the list has more than {MOST_ENTRIES} entries; what follows is not used"
+            )
+            return False
+        self._targets |= dict.fromkeys(meaning.targets)
+        self._excepted.update(excepted)
+        if meaning.note is not None:
+            self._note(number, _text_of(entry), meaning.note)
+        return True
 
-    def _elements(self, line: str) -> Iterable[str]:
-        pieces = [line.partition("}")[0]] if self._is_inside else []
-        pieces += _ELEMENTS.findall(line)
-        self._is_inside = "}" not in line if self._is_inside else "}" not in line[line.rindex("{") :]
-        # Behind an element come its timeout and its counters.
-        return [words[0] for piece in pieces for element in piece.split(",") if (words := element.split())]
+    def contents(self) -> ListContents:
+        """All that was found, without what is excepted."""
+        targets = _joined({one: None for one in self._targets if not _is_excepted(one, self._excepted)})
+        return ListContents(tuple(targets), tuple(self._faults), self._fault_count, self._meaningless)
 
-
-def _words(line: str) -> list[str]:
-    first, comma, _ = line.partition(",")
-    if comma:
-        return [first.strip().strip("\"'")]
-    words = line.split()
-    if words[0] in SINKS and len(words) > 1:
-        return [word for word in words[1:] if word not in LOCAL_NAMES]
-    return [line]
-
-
-def _targets(entry: str) -> Iterable[str]:
-    if len(entry) > LONGEST_LINE:
-        raise _NoEntry(f"the line is longer than {LONGEST_LINE} characters")
-    if entry.startswith("{"):
-        entry = _json_value(entry)
-    if len(entry.split()) > 1:
-        raise _NoEntry("more than one word on the line; a comment begins with #")
-    first, dash, last = entry.partition("-")
-    if dash and (addresses := _range(first, last)) is not None:
-        return addresses
-    return [parse_target(entry)]
+    def _note(self, number: int, text: str, why: str) -> None:
+        self._fault_count += 1
+        if len(self._faults) < MOST_REPORTED:
+            self._faults.append(LineFault(number, _shown(text), why))
 
 
-def _json_value(entry: str) -> str:
-    try:
-        found = json.loads(entry)
-    except (ValueError, RecursionError):
-        raise _NoEntry("not a JSON object on one line") from None
-    values = [found[key] for key in JSON_KEYS if isinstance(found.get(key), str)] if isinstance(found, dict) else []
-    if not values:
-        raise _NoEntry(f"a JSON object with none of the texts {', '.join(JSON_KEYS)}")
-    return str(values[0])
+def _is_excepted(target: str, excepted: set[str]) -> bool:
+    """Whether the list takes this target out again: by itself, or with a name above it."""
+    if not excepted or target in excepted:
+        return bool(excepted)
+    if kind_of(target) is not TargetKind.NAME:
+        return False
+    name, _ = name_and_scope(target)
+    parts = name.split(".")
+    return any(".".join(parts[at:]) in excepted for at in range(len(parts)))
 
 
-def _range(first: str, last: str) -> list[str] | None:
-    """The prefixes that cover a range of addresses; `None`: this is no range, as names have dashes too."""
-    try:
-        return [target_text(one) for one in summarize_address_range(ip_address(first), ip_address(last))]
-    except (ValueError, TypeError):
-        return None
+def _joined(targets: dict[str, None]) -> Iterable[str]:
+    """The same targets, with a name itself and all names below it as one."""
+    for target in targets:
+        if target[0] in "=*":
+            name, scope = name_and_scope(target)
+            is_whole = name in targets or (f"*.{name}" if scope is Scope.ITSELF else f"={name}") in targets
+            if is_whole and (scope is Scope.BELOW or name in targets):
+                continue
+            yield name if is_whole else target
+        else:
+            yield target
 
 
-def _shown(text: str, longest: int = LONGEST_SHOWN) -> str:
+def _text_of(entry: str | Meaning) -> str:
+    return entry if isinstance(entry, str) else " ".join([*entry.targets, *entry.excepted])
+
+
+def _shown(text: str) -> str:
     """Text from a list as a terminal can show it: on one line, without control characters, clipped."""
-    line = text[:longest].encode("unicode_escape").decode("ascii")
-    return line if len(line) <= longest and len(text) <= longest else line[: longest - 3] + "..."
+    line = text[:LONGEST_SHOWN].encode("unicode_escape").decode("ascii")
+    return line if len(line) <= LONGEST_SHOWN and len(text) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 3] + "..."

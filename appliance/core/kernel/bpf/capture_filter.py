@@ -1,16 +1,16 @@
 """The kernel's filter for captured frames, in classic BPF, and its small assembler.
 
-It passes DNS answers (UDP or TCP from port 53), and TCP segments that open or refuse a connection (SYN or RST). All
+It passes DNS answers (UDP or TCP from port 53), and TCP segments that begin or end a connection (SYN, FIN or RST). All
 other frames, nearly everything, never leave the kernel. It reads IPv4 with options and one VLAN tag in the frame, but
-neither fragments nor IPv6 extension headers. Where a VLAN's frames are captured at their own subinterface, the parent's
-filter drops tagged frames.
+neither fragments nor IPv6 extension headers. Where a VLAN's frames are captured at their own subinterface, the trunk's
+filter drops them.
 
 A program is a table of named blocks, run from the first one on; a jump names its block. Jumps only go forward, so the
 kernel knows that a filter ends. Mnemonics and codes: linux/filter.h, linux/bpf_common.h.
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from appliance.core.kernel.bpf.packet import DNS_PORT, IPV4, IPV6, TCP, UDP
 
@@ -39,9 +39,11 @@ CODES = {
 }
 
 VLAN = 0x8100
+TAG_BITS = 0xFFF  # of the 16 bits, the number of the VLAN
+TAG = 0xFFFF_F000 + 44  # linux/filter.h: SKF_AD_OFF + SKF_AD_VLAN_TAG: the tag that the kernel took off
 TAG_PRESENT = 0xFFFF_F000 + 48  # linux/filter.h: SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT: 1 where the kernel took the tag
 FRAGMENT = 0x3FFF  # more fragments, or an offset
-SYN_OR_RST = 0x02 | 0x04
+BEGIN_OR_END = 0x01 | 0x02 | 0x04  # FIN, SYN, RST
 PROTOCOL = 0  # the memory cell of the transport's protocol
 
 # X is the begin of the network's header, then of the transport's.
@@ -57,16 +59,23 @@ PROGRAM: Mapping[str, Sequence[Instruction]] = {
     ],
     "ipv6": [("load_byte_at_x", 6), ("store", PROTOCOL), ("x_to_a",), ("add", 40), ("a_to_x",)],
     "transport": [("load_stored", PROTOCOL), ("if_equal", TCP, "tcp"), ("if_equal", UDP, "answer"), ("return", 0)],
-    "tcp": [("load_byte_at_x", 13), ("if_any", SYN_OR_RST, "pass")],
+    "tcp": [("load_byte_at_x", 13), ("if_any", BEGIN_OR_END, "pass")],
     "answer": [("load_half_at_x", 0), ("if_equal", DNS_PORT, "pass")],
     "drop": [("return", 0)],
     "pass": [("return", SNAP_BYTES)],
 }
 
-UNTAGGED: Mapping[str, Sequence[Instruction]] = {
-    "tag": [("load_word", TAG_PRESENT), ("if_any", 1, "drop"), ("load_half", 12), ("if_equal", VLAN, "drop")],
-    **PROGRAM,
-}
+
+def leaving(tags: Iterable[int]) -> Mapping[str, Sequence[Instruction]]:
+    """The program that drops frames with these tags, which are captured where their VLAN's frames arrive."""
+    dropped: list[Instruction] = [("and", TAG_BITS), *(("if_equal", tag, "drop") for tag in sorted(tags))]
+    return {
+        "tag": [("load_word", TAG_PRESENT), ("if_any", 1, "taken"), ("load_half", 12), ("if_equal", VLAN, "inside")],
+        "plain": [("goto", 0, "frame")],
+        "taken": [("load_word", TAG), *dropped, ("goto", 0, "frame")],
+        "inside": [("load_half", 14), *dropped],
+        **PROGRAM,
+    }
 
 
 def assemble(program: Mapping[str, Sequence[Instruction]] = PROGRAM) -> bytes:

@@ -19,7 +19,7 @@ FNV_PRIME = 0x100_0000_01B3  # of 64 bits (draft-eastlake-fnv)
 MASK_64 = (1 << 64) - 1
 
 # The maps: their names, keys and values.
-DENIED = "denied"  # digest and department -> its end on the boot clock (0: never), and the mark of the block
+DENIED = "denied"  # digest and department -> its end on the boot clock (0: never), the mark of the block, its `Scope`
 SCOPES = "scopes"  # longest prefix of interface and sender's address -> department, as a number
 ORIGINS = "origins"  # origin of a block, as in its mark -> number of refused look-ups
 HITS = "hits"  # mark of a block and host -> number of refused look-ups

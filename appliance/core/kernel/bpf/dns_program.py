@@ -45,9 +45,17 @@ RESPONSE_OR_OPERATION = 0xF800  # of the flags
 
 
 def _deny(otherwise: str) -> Iterator[Instruction]:
-    """Go on to "denied" if `Stack.NAME_KEY` has a denial that has not expired."""
+    """Go on to "denied" if `Stack.NAME_KEY` has a denial, of as much of the name, that has not expired."""
     yield from look_up(maps.DENIED, Stack.NAME_KEY)
     yield jump_if(R0, "==", 0, otherwise)
+    yield load(WORD, R1, R7, Scratch.LABEL_COUNT)  # labels before these: with none, this is the name itself
+    yield compute(R2, "=", 0)
+    yield compute(R2, "-", R1)
+    yield compute(R2, ">>", 63)  # 1: there are some, so the name is below
+    yield load(WORD, R1, R0, 12)
+    yield compute(R1, ">>", R2)  # bit 0 is `Scope.ITSELF`, bit 1 `Scope.BELOW`
+    yield compute(R1, "&", 1)
+    yield jump_if(R1, "==", 0, otherwise)
     yield load(DOUBLE, R1, R0, 0)
     yield jump_if(R1, "==", maps.FOREVER, "denied")
     yield load(DOUBLE, R2, R10, Stack.NOW)

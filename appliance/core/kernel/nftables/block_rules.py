@@ -4,19 +4,19 @@ Each interface has a chain where packets come in, and one where they go out, bef
 work alike in each position, and cut established connections too. The rules look up both ends of a packet in the sets of
 all departments, and then in those of the department that claims the host's address:
 
-    up, up.<department>      packets from hosts; refused (TCP reset, ICMP), so that people see at once that something is
+    up, up_<department>      packets from hosts; refused (TCP reset, ICMP), so that people see at once that something is
                              forbidden, and do not wait for a timeout
-    down, down.<department>  packets to hosts; dropped, except for refusals, because our own pass there too. A refusal
+    down, down_<department>  packets to hosts; dropped, except for refusals, because our own pass there too. A refusal
                              from outside passes with them; it carries no data
 
 The rules search a set of prefixes only for packets with an address in one of its regions
 (`core.kernel.nftables.prefilter`). Each element maps to the mark of its block; a packet that matches gets the mark, and
-goes to `stop.up` or `stop.down`. There the kernel counts it by origin, and by block and host. The sets that count and
+goes to `stop_up` or `stop_down`. There the kernel counts it by origin, and by block and host. The sets that count and
 pace hosts are bounded, and forget a host after some minutes: no flood fills the kernel, or makes it answer without end.
 """
 
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 
 from appliance.core.blocking.block import BlockOrigin
@@ -59,10 +59,10 @@ def layout(places: Sequence[Place]) -> Layout:
     for block_set in sets_of(places):
         shape = SHAPES[block_set.family]
         flags = ["timeout", "interval"] if shape.is_interval else ["timeout"]
-        table.objects[block_set.name] = ("map", {"type": shape.type, "map": "mark", "flags": flags})
+        table.objects[nft.set_name(block_set)] = ("map", {"type": shape.type, "map": "mark", "flags": flags})
         table.objects.update((grid.name, ("set", {"type": shape.type})) for grid in grids(block_set))
     for origin in BlockOrigin:
-        table.objects[origin] = ("counter", {})
+        table.objects[_origin_name(origin)] = ("counter", {})
     for version, kind in nft.ADDRESS_TYPES.items():
         bounds = {"flags": ["timeout"], "size": MOST_HITS}
         hits = {"type": ["mark", kind], "timeout": HIT_REMEMBERED_S, **bounds}
@@ -106,6 +106,11 @@ def hits_in(counted: Iterable[tuple[bytes, int, int]]) -> Iterator[Hit]:
         yield Hit(int.from_bytes(key[:4], sys.byteorder), str(ip_address(key[4:])), packets)
 
 
+def stopped_by_origin(counters: Mapping[str, tuple[int, int, int]]) -> Mapping[str, int]:
+    """The packets that blocks of each origin stopped. `counters`: by name, handle, bytes and packets."""
+    return {origin: counters.get(_origin_name(origin), (0, 0, 0))[2] for origin in BlockOrigin}
+
+
 def _tracking() -> list[nft.Command]:
     """A rule that no packet reaches: because it names `ct`, the kernel tracks connections.
 
@@ -129,13 +134,13 @@ def _add_verdicts(table: Layout, places: Sequence[Place]) -> None:
     answers = any(place.facing is Facing.DEPARTMENT for place in places)
     up = [*_paced(), [nft.goto(nft.REFUSE)]] if answers else [drop]
     # Before the counting: what has to pass (neighbour discovery) is no hit.
-    table.add_chain("stop.up", [table.rules[nft.REFUSE][0], *_counted("up"), *up])
-    table.add_chain("stop.down", [*passing, *_counted("down"), drop])
+    table.add_chain("stop_up", [table.rules[nft.REFUSE][0], *_counted("up"), *up])
+    table.add_chain("stop_down", [*passing, *_counted("down"), drop])
 
 
 def _counted(direction: str) -> Iterator[nft.Expression]:
     """Count a packet that has a mark: by the origin in the mark, and by the mark and the host."""
-    by_origin = [[mark, origin] for origin, mark in ORIGIN_MARKS.items()]
+    by_origin = [[mark, _origin_name(origin)] for origin, mark in ORIGIN_MARKS.items()]
     yield [{"counter": {"map": {"key": {"&": [MARK, ORIGIN_MASK]}, "data": {"set": by_origin}}}}]
     for version in nft.PROTOCOLS:
         yield [nft.update(hits_name(version), {"concat": [MARK, nft.host(direction, version)]}, nft.COUNT)]
@@ -155,23 +160,41 @@ def _lookups(direction: str, department: str | None) -> Iterator[nft.Expression]
     for family, key in keys:
         block_set = BlockSet(family, department)
         # A rule whose map has no element for the key ends there (net/netfilter/nft_lookup.c: NFT_BREAK).
-        set_mark = {"mangle": {"key": MARK, "value": {"map": {"key": key, "data": f"@{block_set.name}"}}}}
+        set_mark = {"mangle": {"key": MARK, "value": {"map": {"key": key, "data": f"@{nft.set_name(block_set)}"}}}}
         in_region = [[nft.match({"&": [key, grid.mask]}, f"@{grid.name}")] for grid in grids(block_set)]
         for condition in in_region or [[]]:
-            yield [*condition, set_mark, nft.goto(f"stop.{direction}")]
+            yield [*condition, set_mark, nft.goto(f"stop_{direction}")]
 
 
 def _add_interface(table: Layout, here: Sequence[Place], everywhere: Iterable[Place]) -> None:
     """Add the base chains of one interface. `here`: its places."""
+    named = [place for place in here if place.networks]
+    for place in named:
+        table.objects[nft.devices_name(place.department)] = ("set", {**nft.DEVICES})
+        learning = nft.learning_rules(place.department, _chain("up", place.department))
+        table.add_chain(_entry("up", place), learning)
     for hook, directions in HOOKS[here[0].facing].items():
         [direction] = directions
         rules: list[nft.Expression] = [
-            [nft.is_ip(operator="!="), nft.ACCEPT],  # ARP
+            [nft.is_protocol("arp"), nft.ACCEPT],
             [{"jump": {"target": direction}}],
-            *nft.claims(direction, [(_chain(direction, place.department), place.networks) for place in here]),
-            *([nft.goto(_chain(direction, place.department))] for place in here if not place.networks),
+            *nft.claims(direction, [(_entry(direction, place), place.networks) for place in named]),
+            *nft.device_claims(direction, [(one.department, _chain(direction, one.department)) for one in named]),
+            *_unclaimed(direction, here),
         ]
-        table.add_base_chain(hook, here[0].interface, PRIORITY, rules, (place.interface for place in everywhere))
+        table.add_base_chain(hook, here[0].interface, PRIORITY, rules, (place.vlan for place in everywhere))
+
+
+def _entry(direction: str, place: Place) -> str:
+    """The chain for packets with an address of the department; that for packets from it notes their devices."""
+    return nft.identifier("known", place.department) if direction == "up" else _chain(direction, place.department)
+
+
+def _unclaimed(direction: str, here: Sequence[Place]) -> Iterator[nft.Expression]:
+    """The rules for packets that no department claims: where none has the rest, the blocks of each hold for them."""
+    rest = [place for place in here if not place.networks]
+    for place in rest or here:
+        yield [{"jump": {"target": _chain(direction, place.department)}}]
 
 
 def _departments(places: Iterable[Place]) -> list[str | None]:
@@ -180,7 +203,11 @@ def _departments(places: Iterable[Place]) -> list[str | None]:
 
 
 def _chain(direction: str, department: str | None) -> str:
-    return direction if department is None else f"{direction}.{department}"
+    return direction if department is None else nft.identifier(direction, department)
+
+
+def _origin_name(origin: str) -> str:
+    return nft.identifier("origin", origin)
 
 
 def _answers_name(version: int) -> str:

@@ -5,15 +5,16 @@ packet slips through in between, and none is counted twice.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from appliance.core.kernel.nftables.meter_names import (
     ETHERNET_BYTES,
-    chains_of,
+    budget_in,
     is_held,
     object_name,
     outgoing_direction,
+    stop_name,
 )
 from appliance.core.kernel.nftables.meter_rules import NEVER
 from appliance.core.kernel.nftables.ruleset import Command
@@ -31,29 +32,27 @@ Quotas = Mapping[str, tuple[int, int]]  # by name: bytes seen, but no more than 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The limit of a quota in the kernel, in bytes as the kernel counts them. `seen_bytes`: counted so far.
-
-    `is_new`: the quota has to be made again, because it counted what it refused.
-    """
+    """The limit of a quota in the kernel, in bytes as the kernel counts them. `seen_bytes`: counted so far."""
 
     plan: Plan
     kernel_bytes: int
     seen_bytes: int
-    is_new: bool = False
 
     @property
     def name(self) -> str:
         """The quota's name."""
-        return object_name("stop", self.plan)
+        return stop_name(self.plan)
 
-    def given(self, shown: tuple[int, int]) -> "Limit":
-        """The limit of a quota that shows this; one that was reached although bytes are left has to be made again."""
-        return replace(self, is_new=shown[0] >= shown[1] and self.kernel_bytes > self.seen_bytes)
+    def is_due(self, shown: tuple[int, int]) -> bool:
+        """Whether it is worth a transaction. `shown`: the quota's count and limit.
 
-    def is_due(self, former_bytes: int) -> bool:
-        """Whether it is worth a transaction. `former_bytes`: the limit that the kernel shows."""
+        A quota that was met has refused a packet, and is closed: it never moves up again.
+        """
+        used_bytes, former_bytes = shown
+        if used_bytes >= former_bytes and self.kernel_bytes > former_bytes:
+            return False
         correction_bytes = abs(self.kernel_bytes - former_bytes)
-        return self.is_new or correction_bytes > abs(self.kernel_bytes - self.seen_bytes) * WORTH
+        return correction_bytes > abs(self.kernel_bytes - self.seen_bytes) * WORTH
 
 
 def limits(plans: Sequence[Plan], counters: Counters) -> Iterator[Limit]:
@@ -68,24 +67,24 @@ def limits(plans: Sequence[Plan], counters: Counters) -> Iterator[Limit]:
 
 def moved(plans: Sequence[Plan], quotas: Quotas, counters: Counters) -> list[Limit]:
     """The limits to put in force in place of what the quotas show."""
-    wanted = list(limits(plans, counters))
-    there = [limit.given(quotas[limit.name]) for limit in wanted if limit.name in quotas]
-    return [
-        *(limit for limit in wanted if limit.name not in quotas),
-        *(limit for limit in there if limit.is_due(quotas[limit.name][1])),
-    ]
+    wanted = limits(plans, counters)
+    return [limit for limit in wanted if limit.name not in quotas or limit.is_due(quotas[limit.name])]
+
+
+def refused_budgets(quotas: Quotas) -> Iterator[tuple[str, str]]:
+    """The departments of which the kernel has refused a packet, with the budget that was too little for it."""
+    for name, (used_bytes, limit_bytes) in quotas.items():
+        if used_bytes >= limit_bytes and (found := budget_in(name)) is not None:
+            yield found
 
 
 def transaction(there: ExistingTable, wanted: Layout, moving: Sequence[Limit]) -> list[Command]:
     """The commands that turn the existing table into the wanted one, and put the moving limits in force."""
-    remade = [limit.plan for limit in moving if limit.is_new and limit.name in there.objects]
-    remade_objects = {object_name(kind, plan) for plan in remade for kind in ("stop", "last")}
-    new = [name for name in wanted.objects if name in remade_objects or name not in there.objects]
-    disturbed = {chain for plan in remade for chain in chains_of(plan)}  # they name an object that is made again
-    filled = [name for name, rules in wanted.rules.items() if name in disturbed or there.rules.get(name) != rules]
+    new = [name for name in wanted.objects if name not in there.objects]
+    filled = [name for name, rules in wanted.rules.items() if there.rules.get(name) != rules]
     edit = Edit(
         emptied=[name for name in there.chains if name in filled or name not in wanted.chains],
-        deleted=[name for name in there.objects if name in remade_objects or name not in wanted.objects],
+        deleted=[name for name in there.objects if name not in wanted.objects],
         added=_added(wanted.objects, new, moving),
         chains=[name for name in wanted.chains if name not in there.chains],
         filled=filled,

@@ -6,16 +6,14 @@ the same plan finds its own again after a restart.
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
 
-from appliance.core.kernel.nftables.ruleset import ADDRESS_TYPES
+from appliance.core.kernel.nftables import ruleset as nft
 from appliance.core.machine import Facing
-from appliance.core.metering.meter import Plan, unclaimed_meter
+from appliance.core.metering.meter import Plan, Reading, unclaimed_meter
 
 # Part of each fingerprint. Raise it when a release counts something else under the same plan: all meters are replaced,
 # which costs the bytes since the last reading.
 COUNTS_SINCE = 1
-MOST_HOSTS = 4096  # of a department and family: twice the largest that is asked for; it bounds a spoofer's flood
 ETHERNET_BYTES = 14  # the kernel counts these in addition for each outgoing packet; linux/if_ether.h: ETH_HLEN
 
 CHAINS = {"up": "from", "down": "to"}
@@ -29,23 +27,29 @@ def fingerprint(plan: Plan) -> str:
 
 def object_name(kind: str, plan: Plan) -> str:
     """The name of the plan's object of this kind."""
-    return f"{kind}.{fingerprint(plan)}.{plan.department}"
-
-
-def host_set(version: int, timeout_s: int) -> tuple[str, dict[str, Any]]:
-    """A set of hosts of this IP version; each stays for so long after its last packet."""
-    return "set", {"type": ADDRESS_TYPES[version], "flags": ["timeout"], "size": MOST_HOSTS, "timeout": timeout_s}
+    return nft.identifier(kind, fingerprint(plan), plan.department)
 
 
 def parse_name(name: str) -> tuple[str, str]:
     """The first letter of the interface's facing, and the department, from an object's name."""
-    _, counted, department = name.split(".", 2)
-    return counted[0], department
+    _, counted, department = name.split("_", 2)
+    return counted[0], nft.identifier_part(department)
 
 
-def chains_of(plan: Plan) -> list[str]:
-    """The names of the department's own chains."""
-    return [f"{chain}.{plan.department}" for chain in CHAINS.values()]
+def stop_name(plan: Plan) -> str:
+    """The name of the quota that stops the department: another budget is another quota."""
+    return object_name(f"stop{plan.budget}", plan)
+
+
+def budget_in(name: str) -> tuple[str, str] | None:
+    """Department and budget, from the name of a quota that stops a department; `None`: it does something else."""
+    kind, _, _ = name.partition("_")
+    return (parse_name(name)[1], kind.removeprefix("stop")) if kind.startswith("stop") else None
+
+
+def chain_name(direction: str, plan: Plan) -> str:
+    """The name of the department's chain for packets of this direction."""
+    return nft.identifier(CHAINS[direction], plan.department)
 
 
 def unclaimed(plans: Sequence[Plan]) -> Plan:
@@ -57,6 +61,18 @@ def unclaimed(plans: Sequence[Plan]) -> Plan:
 def is_held(plan: Plan) -> bool:
     """Whether the kernel can hold the department: mirrored packets are copies, the packets have passed."""
     return plan.facing is not Facing.MIRRORED
+
+
+def reading(identity: str, facing: str, up: Sequence[int], down: Sequence[int]) -> Reading:
+    """The reading of what the kernel counted, bytes and packets in each direction, without Ethernet headers."""
+    outgoing = outgoing_direction(facing)
+    return Reading(
+        identity,
+        up_bytes=up[0] - (ETHERNET_BYTES * up[1] if outgoing == "up" else 0),
+        down_bytes=down[0] - (ETHERNET_BYTES * down[1] if outgoing == "down" else 0),
+        up_packets=up[1],
+        down_packets=down[1],
+    )
 
 
 def outgoing_direction(facing: str) -> str | None:

@@ -1,18 +1,24 @@
-"""Compiles the way to the notice: NAT leads HTTP that the meters' rules marked to this computer.
+"""Compiles what hosts that are cut off still reach: this computer, what a link needs, and the notice.
 
-The meters mark packets where they come in, before the kernel knows of connections. Answers need the mark too, or the
-same quota would stop them. A marked packet whose connection is older than the cut still goes to its old destination,
-and is dropped here: the mark is no way around a quota. For a bridge, `br_netfilter` must be loaded, as for tracking.
+They must be able to come back: to renew their address (DHCP), find their neighbours, look a name up, read the notice,
+open the dashboard and ping this computer. None of that is counted. What others could answer is paced, for each device
+and for the department together, so that it is no way around a quota; a flood of false devices fills the set of paces,
+and then all share the department's.
 
-A browser asks for a page only after it looked up the server's name. So look-ups of hosts that are cut off still pass,
-uncounted, and too few to be a way around a quota.
+NAT leads HTTP that the meters' rules marked to the notice on this computer. The meters mark packets where they come in,
+before the kernel knows of connections. Answers need the mark too, or the same quota would stop them. A marked packet
+whose connection is older than the cut still goes to its old destination, and is dropped here: the mark is no way around
+a quota. For a bridge, `br_netfilter` must be loaded, as for tracking.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from appliance.core.kernel.nftables import ruleset as nft
-from appliance.core.kernel.nftables.meter_names import host_set
 from appliance.core.kernel.nftables.table import Objects
+from appliance.core.machine import Facing
+from appliance.core.metering.host_room import MOST_HOSTS
+from appliance.core.metering.meter import Plan
 
 NOTICE = {"family": "inet", "table": "appliance_notice"}
 # linux/netfilter_ipv4.h: NF_IP_PRI_NAT_DST, NF_IP_PRI_MANGLE, NF_IP_PRI_FILTER
@@ -21,40 +27,118 @@ NAT_PRIORITY, MANGLE_PRIORITY, FILTER_PRIORITY = -100, -150, 0
 MARK: dict[str, Any] = {"mangle": {"key": {"meta": {"key": "mark"}}, "value": nft.NOTICE_MARK}}
 IS_MARKED = nft.match({"meta": {"key": "mark"}}, nft.NOTICE_MARK)
 IS_HTTP = nft.match(nft.field("tcp", "dport"), nft.HTTP)
-# For the chain that cuts a department off; only where `notice_table` is in force, or marked packets would just pass.
-LEAD: nft.Expression = [IS_HTTP, MARK, nft.ACCEPT]
 
-LOOKUPS = {"rate": 5, "per": "second", "burst": 20}  # of a host, each way; a page asks for some dozens of names
-LONGEST_LOOKUP_BYTES = 1500  # an answer of DNS over UDP that needs no fragments; with 5 a second that is 60 kbit/s
-FORGOTTEN_S = 60  # a host that asks nothing for this long has its burst again anyway
-DNS = 53
+# Of a device, each way: a page asks for some dozens of names, a computer that starts for one address.
+PACE = {"rate": 5, "per": "second", "burst": 20, "inv": True}
+# Of a department, each way: 130 kbit/s, which are 200 look-ups a second. A tunnel through it is slower than a modem.
+SUM = {"rate": 16, "rate_unit": "kbytes", "per": "second", "burst": 64, "burst_unit": "kbytes", "inv": True}
+# ICMP refusals that this computer sends to a department: two dozen browsers that ask as fast as they can.
+REFUSALS = {"rate": 200, "per": "second", "burst": 200, "inv": True}
+LONGEST_BYTES = 1500  # of a UDP datagram: an answer of DNS or DHCP that needs no fragments
+FORGOTTEN_S = 60  # a device that asks nothing for this long has its burst again anyway
+# DNS, DHCP, DHCPv6, multicast DNS: the ports of the answering end, and of DHCP's asking end (RFC 2131, RFC 8415)
+SERVICES = [53, 67, 68, 546, 547, 5353]
+FAR_PORTS = {"up": "dport", "down": "sport"}
+# Reports of multicast groups (RFC 3810, RFC 3376), which stay on their link: without them switches stop sending.
+IS_REPORT = [
+    [nft.match(nft.field("icmpv6", "type"), {"set": [130, 131, 132, 143]}), nft.match(nft.field("ip6", "hoplimit"), 1)],
+    [nft.match(nft.field("ip", "protocol"), 2), nft.match(nft.field("ip", "ttl"), 1)],
+]
+# net/ipv4/netfilter/nf_reject_ipv4.c: what the kernel writes into its own refusals; a reset has headers only.
+OWN_TTL, RESET4_BYTES, RESET6_BYTES = 64, 40, 20
+REFUSING = [6, 1, 58]  # TCP, ICMP, ICMPv6
 
 
-def lookup_objects() -> Objects:
-    """The sets that pace the look-ups of each host."""
+def cut_off_objects(plan: Plan) -> Objects:
+    """The department's paces, and the sets of devices' paces, which all departments share."""
+    paces: Any = {"type": "ether_addr", "flags": ["timeout"], "size": MOST_HOSTS, "timeout": FORGOTTEN_S}
     return {
-        _paced(direction, version): host_set(version, FORGOTTEN_S)
-        for direction in nft.HOST_ENDS
-        for version in nft.PROTOCOLS
+        **{_paces(direction): ("set", paces) for direction in nft.HOST_ENDS},
+        **{_sum(direction, plan): ("limit", SUM) for direction in nft.HOST_ENDS},
+        _refusals(plan): ("limit", REFUSALS),
     }
 
 
-def lookup_rules(direction: str) -> list[nft.Expression]:
-    """The rules that let look-ups and their answers pass, for the chains that cut off."""
-    port = {"up": "dport", "down": "sport"}[direction]
-    return [
-        [
-            nft.match(nft.field("udp", port), DNS),
-            nft.match(nft.field("udp", "length"), LONGEST_LOOKUP_BYTES, "<="),
-            nft.update(_paced(direction, version), nft.host(direction, version), {"limit": LOOKUPS}),
-            nft.ACCEPT,
+def cut_off_chains(plan: Plan, ports: Sequence[int], *, leads: bool) -> Iterator[tuple[str, list[nft.Expression]]]:
+    """The department's chains for packets beyond a quota, by name. `ports`: of this computer's own pages.
+
+    `leads`: HTTP is led to the notice; only where `notice_table` is in force, or marked packets would just pass.
+    """
+    for direction, end in nft.HOST_ENDS.items():
+        faces_department = plan.facing is Facing.DEPARTMENT
+        # A refusal can be sent only where packets come in (net/netfilter/nft_reject_netdev.c).
+        refused = nft.goto(nft.REFUSE if faces_department and direction == "up" else nft.WITHHOLD)
+        paced = nft.identifier(f"paced{direction}", plan.department)
+        own_pace = nft.update(_paces(direction), nft.field("ether", end), {"limit": PACE})
+        yield paced, [[own_pace, refused], [{"limit": _sum(direction, plan)}, refused], [nft.ACCEPT]]
+        asks = nft.match(nft.field("udp", FAR_PORTS[direction]), {"set": SERVICES})
+        is_short = nft.match(nft.field("udp", "length"), LONGEST_BYTES, "<=")
+        rules: list[nft.Expression] = [
+            *_own_pages(ports, comes_in=faces_department is (direction == "up")),
+            *([[IS_HTTP, MARK, nft.ACCEPT]] if leads and direction == "up" else []),
+            [asks, is_short, nft.goto(paced)],
+            *([*report, nft.goto(paced)] for report in IS_REPORT),
+            [refused],
         ]
-        for version in nft.PROTOCOLS
+        yield cut_off_chain(plan, direction), rules
+
+
+def cut_off_chain(plan: Plan, direction: str) -> str:
+    """The name of the department's chain for packets beyond a quota."""
+    return nft.identifier(f"beyond{direction}", plan.department)
+
+
+def own_refusals(plan: Plan) -> nft.Expression:
+    """Judges packets to the department that may be refusals of this computer; the rest comes back."""
+    return [nft.match({"meta": {"key": "l4proto"}}, {"set": REFUSING}), {"jump": {"target": _own_refusals(plan)}}]
+
+
+def own_refusal_chain(plan: Plan) -> tuple[str, list[nft.Expression]]:
+    """The chain that lets this computer's own refusals pass uncounted, and its name.
+
+    The kernel gives them no mark. Those from outside that look alike have no data, or are as few.
+    """
+    is_reset = nft.match(nft.field("tcp", "flags"), "rst", "in")
+    own4 = [nft.match(nft.field("ip", "id"), 0), nft.match(nft.field("ip", "ttl"), OWN_TTL)]
+    own6 = [nft.match(nft.field("ip6", "hoplimit"), OWN_TTL)]
+    # Destination unreachable, administratively prohibited: RFC 1812 5.2.7.1 and RFC 4443 3.1.
+    prohibited4 = [nft.match(nft.field("icmp", "type"), 3), nft.match(nft.field("icmp", "code"), 13), *own4]
+    prohibited6 = [nft.match(nft.field("icmpv6", "type"), 1), nft.match(nft.field("icmpv6", "code"), 1), *own6]
+    return _own_refusals(plan), [
+        [nft.match(nft.field("ip", "length"), RESET4_BYTES), is_reset, *own4, nft.ACCEPT],
+        [nft.match(nft.field("ip6", "length"), RESET6_BYTES), is_reset, *own6, nft.ACCEPT],
+        *(
+            rule
+            for one in (prohibited4, prohibited6)
+            for rule in ([*one, {"limit": _refusals(plan)}, nft.DROP], [*one, nft.ACCEPT])
+        ),
     ]
 
 
-def _paced(direction: str, version: int) -> str:
-    return f"lookups-{direction}{version}"
+def _own_pages(ports: Sequence[int], *, comes_in: bool) -> Iterator[nft.Expression]:
+    """Accept what goes to this computer's pages and what comes from them, and the same with its echo."""
+    end, port, echo = ("daddr", "dport", "echo-request") if comes_in else ("saddr", "sport", "echo-reply")
+    is_own = nft.match({"fib": {"result": "type", "flags": [end]}}, "local")
+    if ports:
+        yield [nft.match(nft.field("tcp", port), {"set": sorted({*ports})}), is_own, nft.ACCEPT]
+    for protocol in ("icmp", "icmpv6"):
+        yield [nft.match(nft.field(protocol, "type"), echo), is_own, nft.ACCEPT]
+
+
+def _paces(direction: str) -> str:
+    return nft.identifier("paces", direction)
+
+
+def _sum(direction: str, plan: Plan) -> str:
+    return nft.identifier(f"sum{direction}", plan.department)
+
+
+def _refusals(plan: Plan) -> str:
+    return nft.identifier("refusals", plan.department)
+
+
+def _own_refusals(plan: Plan) -> str:
+    return nft.identifier("own", plan.department)
 
 
 def notice_table(port: int) -> list[nft.Command]:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from appliance.core.blocking.sets import SHAPES, BlockSet, Family
 from appliance.core.kernel.nftables.elements import Bounds
+from appliance.core.kernel.nftables.ruleset import set_name
 
 # The longest prefixes that networks of the internet accept from one another (RFC 7454, section 6.1.3).
 NEAR_BITS: Mapping[Family, int] = {Family.PREFIXES4: 24, Family.PREFIXES6: 48}
@@ -30,7 +31,7 @@ class Grid(NamedTuple):
     @property
     def name(self) -> str:
         """The name of the kernel's set of regions; an element is a region's first address."""
-        return f"{'near' if self.is_near else 'far'}.{self.block_set.name}"
+        return f"{'near' if self.is_near else 'far'}_{set_name(self.block_set)}"
 
     @property
     def mask(self) -> str:

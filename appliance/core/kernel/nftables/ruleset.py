@@ -1,8 +1,11 @@
 """Builds nftables' JSON (libnftables-json(5)): expressions, rules, commands, and our verdicts, refuse and withhold."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import Any
+
+from appliance.core.blocking.sets import BlockSet
 
 Command = dict[str, Any]
 Expression = Sequence[Mapping[str, Any]]
@@ -15,9 +18,37 @@ PROTOCOLS = {4: "ip", 6: "ip6"}
 ADDRESS_TYPES = {4: "ipv4_addr", 6: "ipv6_addr"}
 HOST_ENDS = {"up": "saddr", "down": "daddr"}  # direction -> the end of a packet that is the department's host
 
+_UNSAFE = re.compile(r"[^A-Za-z0-9]")
+_ESCAPED = re.compile(r"_([0-9a-f]{2})")
+
 ACCEPT: Mapping[str, Any] = {"accept": None}
 DROP: Mapping[str, Any] = {"drop": None}
+RETURN: Mapping[str, Any] = {"return": None}
 COUNT: Mapping[str, Any] = {"counter": None}
+
+
+def identifier(kind: str, *parts: str) -> str:
+    """The name of a table's object: letters, digits and `_` alone, so that `nft` can load what it has listed.
+
+    `nft` reads neither its own keywords (`list`) nor every character that the kernel takes back as names. Each part
+    begins with `_`, and in it each other character, and `_` itself, is written as `_` and two hexadecimal digits.
+    """
+    return kind + "".join(f"_{_UNSAFE.sub(_escape, part)}" for part in parts)
+
+
+def identifier_part(written: str) -> str:
+    """The part of a name that `identifier` has written so."""
+    found = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), written)
+    return found.encode("latin-1").decode(errors="surrogateescape")
+
+
+def set_name(block_set: BlockSet) -> str:
+    """The name of a set of blocked elements."""
+    return identifier(block_set.family, *([] if block_set.department is None else [block_set.department]))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return "".join(f"_{byte:02x}" for byte in found[0].encode(errors="surrogateescape"))
 
 
 def field(protocol: str, name: str) -> dict[str, Any]:
@@ -55,9 +86,9 @@ def update(set_name: str, element: Mapping[str, Any], statement: Mapping[str, An
     return {"set": {"op": "update", "elem": element, "set": f"@{set_name}", "stmt": [statement]}}
 
 
-def is_ip(operator: str = "==") -> dict[str, Any]:
-    """Matches IP packets of both versions; with `!=` all others."""
-    return match({"meta": {"key": "protocol"}}, {"set": ["ip", "ip6"]}, operator)
+def is_protocol(name: str) -> dict[str, Any]:
+    """Matches frames of this protocol. One comparison costs a packet a tenth of a look-up in a set of protocols."""
+    return match({"meta": {"key": "protocol"}}, name)
 
 
 def prefixes(networks: Iterable[IPv4Network | IPv6Network], version: int) -> list[dict[str, Any]]:
@@ -83,8 +114,47 @@ def claims(direction: str, chains: Iterable[tuple[str, Iterable[IPv4Network | IP
     ]
 
 
-# A tagged frame passes the hooks of the interface that carries it, and later those of its subinterface, which decides.
-SKIP_TAGGED: Expression = [match(field("ether", "type"), "8021q"), ACCEPT]
+# A device that sends nothing for this long has to show an address of its department again (a neighbour table's entry
+# lives about as long); and no more devices than a department has hosts, which bounds what a forger can fill.
+DEVICE_REMEMBERED_S, MOST_DEVICES = 600, 4096
+DEVICES: Mapping[str, Any] = {
+    "type": "ether_addr",
+    "flags": ["timeout"],
+    "size": MOST_DEVICES,
+    "timeout": DEVICE_REMEMBERED_S,
+}
+
+
+def devices_name(department: str) -> str:
+    """The name of the set of devices that have sent with an address of the department."""
+    return identifier("devices", department)
+
+
+def learning_rules(department: str, chain: str) -> list[Expression]:
+    """The rules for packets from an address of the department: its device is noted, and they go on to this chain."""
+    return [
+        [{"set": {"op": "update", "elem": field("ether", "saddr"), "set": f"@{devices_name(department)}"}}],
+        [goto(chain)],
+    ]
+
+
+def device_claims(direction: str, chains: Sequence[tuple[str, str]]) -> Iterator[Expression]:
+    """Rules that go to a department's chain by the device, for packets without an address of any department.
+
+    `chains`: departments and their chains. A device that has sent with addresses of two, like a router, is neither's.
+    """
+    device = field("ether", HOST_ENDS[direction])
+    for department, chain in chains:
+        others = [match(device, f"@{devices_name(other)}", "!=") for other, _ in chains if other != department]
+        yield [match(device, f"@{devices_name(department)}"), *others, goto(chain)]
+
+
+def skip_tags(tags: Iterable[int]) -> Expression:
+    """Accepts frames of subinterfaces at the interface that carries them: they pass their own hooks later.
+
+    Other tags stay: tag 0 is none (IEEE 802.1Q), and what has a tag without a subinterface only a bridge forwards.
+    """
+    return [match(field("vlan", "id"), {"set": sorted(tags)}), ACCEPT]
 
 
 def verdict_chains(*counted: Mapping[str, Any]) -> Mapping[str, Sequence[Expression]]:

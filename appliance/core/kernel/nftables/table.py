@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from appliance.core.kernel.nftables.ruleset import SKIP_TAGGED, Command, Expression, add, add_rule
-from appliance.core.machine import Facing, carries
+from appliance.core.kernel.nftables.ruleset import Command, Expression, add, add_rule, identifier, skip_tags
+from appliance.core.machine import Facing, Vlan, tags_on
 
 Objects = dict[str, tuple[str, dict[str, Any]]]  # by name: kind and properties
 
@@ -59,11 +59,11 @@ class Layout:
         self.rules[name] = list(rules)
 
     def add_base_chain(
-        self, hook: str, interface: str, priority: int, rules: Iterable[Expression], everywhere: Iterable[str]
+        self, hook: str, interface: str, priority: int, rules: Iterable[Expression], vlans: Iterable[Vlan | None]
     ) -> None:
-        """Add the chain that all packets at an interface's hook pass. `everywhere`: all departments' interfaces."""
-        name = f"{hook}.{interface}"
-        skip: list[Expression] = [SKIP_TAGGED] if any(carries(interface, other) for other in everywhere) else []
+        """Add the chain that all packets at an interface's hook pass. `vlans`: of all departments' interfaces."""
+        name = identifier(hook, interface)
+        skip = [skip_tags(tags)] if (tags := tags_on(interface, vlans)) else []
         at_hook = {"type": "filter", "hook": hook, "prio": priority, "dev": interface, "policy": "accept"}
         self.add_chain(name, [*skip, *rules], **at_hook)
         self.devices[name] = interface

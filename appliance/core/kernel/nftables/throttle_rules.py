@@ -5,17 +5,16 @@ changes. So no host gets more than twice its fair part, and what others leave is
 active hosts: while this program is dead, the shares stay as they are, and the rate still holds.
 
 Packets are dropped without an answer, because that makes TCP slow down. The kernel can change neither a rate nor a
-share in place: so each is part of its object's name.
+share in place: so each is part of its object's name. Newcomers for whom the set of hosts has no room have one share
+together.
 """
 
-from typing import Any
-
 from appliance.core.kernel.nftables import ruleset as nft
-from appliance.core.kernel.nftables.meter_names import host_set, object_name
+from appliance.core.kernel.nftables.host_rules import above, host_keys, to_one
+from appliance.core.kernel.nftables.meter_names import object_name
 from appliance.core.kernel.nftables.table import Objects
 from appliance.core.metering.meter import Plan
 
-LEAST_BURST_BYTES = 131_072  # two of the largest packets that the kernel hands on at once (GSO): less lets none pass
 PACED_S = 60  # a host that was silent for this long has its whole burst again anyway
 
 
@@ -32,8 +31,9 @@ def throttle_objects(plan: Plan, parts: int) -> Objects:
     objects: Objects = {}
     for direction in nft.HOST_ENDS:
         objects[_rate_name(plan, direction)] = ("limit", above(plan.throttle_bytes_s))
-        for version in nft.PROTOCOLS:
-            objects[_share_name(plan, direction, version, share)] = host_set(version, PACED_S)
+        objects[_newcomers_name(plan, direction, share)] = ("limit", above(share))
+        for key in host_keys(plan):
+            objects[key.name(_share_kind(direction, share), plan)] = key.new_set(PACED_S)
     return objects
 
 
@@ -42,23 +42,25 @@ def throttle_rules(plan: Plan, direction: str, parts: int) -> list[nft.Expressio
     if plan.throttle_bytes_s is None:
         return []
     share = max(1, plan.throttle_bytes_s // parts)
-    paced = (
-        nft.update(_share_name(plan, direction, version, share), nft.host(direction, version), {"limit": above(share)})
-        for version in nft.PROTOCOLS
-    )
-    return [*([pace, nft.DROP] for pace in paced), [{"limit": _rate_name(plan, direction)}, nft.DROP]]
-
-
-def above(rate_bytes_s: int) -> dict[str, Any]:
-    """The limit that matches packets above this rate."""
-    burst = max(LEAST_BURST_BYTES, rate_bytes_s // 10)
-    units = {"rate_unit": "bytes", "burst_unit": "bytes"}
-    return {"rate": rate_bytes_s, "per": "second", "burst": burst, **units, "inv": True}
+    rules: list[nft.Expression] = []
+    for key in host_keys(plan):
+        name, host = key.name(_share_kind(direction, share), plan), key.of(direction)
+        paced = [*(key.conditions(plan, direction) or to_one(direction))]
+        is_newcomer = nft.match(host, f"@{name}", "!=")
+        rules += [
+            [*paced, nft.update(name, host, {"limit": above(share)}), nft.DROP],
+            [*paced, is_newcomer, {"limit": _newcomers_name(plan, direction, share)}, nft.DROP],
+        ]
+    return [*rules, [{"limit": _rate_name(plan, direction)}, nft.DROP]]
 
 
 def _rate_name(plan: Plan, direction: str) -> str:
-    return object_name(f"rate-{direction}-{plan.throttle_bytes_s}", plan)
+    return object_name(f"rate{direction}{plan.throttle_bytes_s}", plan)
 
 
-def _share_name(plan: Plan, direction: str, version: int, share: int) -> str:
-    return object_name(f"share-{direction}{version}-{share}", plan)
+def _share_kind(direction: str, share: int) -> str:
+    return f"share{direction}by{share}"
+
+
+def _newcomers_name(plan: Plan, direction: str, share: int) -> str:
+    return object_name(f"newcomers{direction}by{share}", plan)

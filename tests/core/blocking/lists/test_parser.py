@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.core.blocking.lists.parser import LONGEST_LINE, MOST_ENTRIES, MOST_REPORTED, parse_list
+from appliance.core.blocking.lists.forms.line_reader import LONGEST_LINE
+from appliance.core.blocking.lists.parser import MOST_ENTRIES, MOST_REPORTED, parse_list
 
 
 def targets(text: str) -> list[str]:
@@ -61,18 +62,18 @@ def test_an_address_with_another_word_behind_it_is_not_blocked(line: str) -> Non
     assert parse_list(line.encode()).fault_count == 1
 
 
-def test_the_names_of_a_hosts_file_are_its_entries() -> None:
+def test_the_names_of_a_hosts_file_are_meant_alone() -> None:
     assert targets("0.0.0.0 Bad.example worse.example\n127.0.0.1\tads.example # shop") == [
-        "bad.example",
-        "worse.example",
-        "ads.example",
+        "=bad.example",
+        "=worse.example",
+        "=ads.example",
     ]
 
 
 def test_hardware_addresses_and_names_are_entries() -> None:
     assert targets("02-00-5E-10-00-01\n*.bad.example\nmy-bad.example") == [
         "02:00:5e:10:00:01",
-        "bad.example",
+        "*.bad.example",
         "my-bad.example",
     ]
 
@@ -82,7 +83,7 @@ def test_local_names_of_a_hosts_file_are_passed_over() -> None:
 
 
 def test_garbage_is_reported_with_its_line_and_other_lines_are_used() -> None:
-    garbage = ["10.0.0.256", "\x1b[31mred", "{not json", '{"n": 1}', "10.0.0.5/24", "x" * (LONGEST_LINE + 1), "é" * 100]
+    garbage = ["10.0.0.256", "\x1b[31mred", "{not json", '{"n": 1}', "10.0.0.5/33", "x" * (LONGEST_LINE + 1), "é" * 100]
     content = "\n".join(["10.0.0.1", *garbage, "10.0.0.2"]).encode() + b"\n\xff\xfe\n10.0.0.3"
     contents = parse_list(content)
     assert contents.targets == ("10.0.0.1", "10.0.0.2", "10.0.0.3")

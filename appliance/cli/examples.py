@@ -1,0 +1,79 @@
+"""Examples for the help and the manual page of each verb: the ways in which people use it most."""
+
+import click
+
+# Verb -> words behind `appliance`, each with what it does. `tests/cli` runs all of them through the parser.
+EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "": (
+        ("status", "the computer, its departments, what is blocked"),
+        ("block 203.0.113.9 --duration 10m", "block an address for ten minutes"),
+        ("doctor", "what keeps it from working, and how to mend that"),
+    ),
+    "run": (
+        ("run --simulate", "a simulated machine, without hardware and without root"),
+        ("run --config appliance.toml", "the real machine, with this configuration"),
+    ),
+    "watch": (
+        ("watch", "all events as they come"),
+        ("watch usage:update --count 10", "ten events of one kind"),
+        ("watch quota:alert security:incident --json", "two kinds, for a program"),
+    ),
+    "status": (("status", "as tables"), ("status --json", "for a program, with times in UTC")),
+    "quota": (
+        ("quota", "usage and limits of every department"),
+        ("quota dept123 --history day", "what one department used on each of the latest days"),
+    ),
+    "maintenance": (
+        ("maintenance start --duration 2h --impact 'The switch is replaced'", "read-only for two hours"),
+        ("maintenance stop", "end it"),
+    ),
+    "doctor": (("doctor", "as lines"), ("doctor --json", "for a program")),
+    "token": (
+        ("token", "a viewer of all departments for an hour"),
+        ("token --role operator --departments dept123,dept456 --ttl 30d", "an operator of two departments"),
+        ("token --ttl 365d --subject 'screen in the hall'", "a screen on a wall"),
+    ),
+    "token list": (("token list", "the tokens that have not expired"),),
+    "token revoke": (("token revoke 3f1c9a0b7d2e4c58", "an id as the list shows it"),),
+    "user": (("user add alice --role operator --departments dept123", "the head of a department"),),
+    "user add": (
+        ("user add alice --role admin", "an administrator; the password is asked for"),
+        ("user add ben --role operator --departments dept123", "the head of a department"),
+    ),
+    "user list": (("user list", "everybody who can log in"),),
+    "user remove": (("user remove alice", "her logins end within a second"),),
+    "user password": (("user password alice", "the new password is asked for"),),
+    "block": (
+        ("block 203.0.113.9 --duration 10m --reason 'port scan'", "an address for ten minutes"),
+        ("block 10.1.0.0/16 --department dept123", "a prefix, for one department"),
+        ("block ads.example.com", "a name and what it resolves to, until it is unblocked"),
+        ("block --file bad.txt --duration 1d", "all that a list contains, for a day"),
+    ),
+    "unblock": (
+        ("unblock 203.0.113.9", "one address"),
+        ("unblock --file bad.txt --origin manual", "what people blocked of a list"),
+    ),
+    "lists": (("lists", "the imported lists, and what is wrong with them"),),
+    "release": (("release", "open everything and stop the service"),),
+    "restore": (("restore", "what the installation does at a boot"),),
+    "init": (
+        ("init", "write /etc/appliance/appliance.toml, unless it is there"),
+        ("init --config try.toml", "write another file, to look at"),
+    ),
+    "check-config": (
+        ("check-config", "the installed configuration"),
+        ("check-config --config new.toml", "another file"),
+    ),
+    "apply": (("apply new.toml", "try it for two minutes"),),
+    "confirm": (("confirm", "keep the configuration that is on trial"),),
+}
+
+
+def add_examples(command: click.Command, name: str = "") -> None:
+    """Give a verb and all below it their examples, as the end of their help."""
+    rows = EXAMPLES[name]
+    lines = [line for words, what in rows for line in (f"  # {what}", f"  appliance {words}")]
+    command.epilog = "\n".join(["\b", "Examples:", *lines])  # click does not wrap a paragraph after \b
+    if isinstance(command, click.Group):
+        for inner, verb in command.commands.items():
+            add_examples(verb, f"{name} {inner}".strip())

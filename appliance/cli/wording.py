@@ -1,0 +1,78 @@
+"""Words for a person at a terminal: sizes, local times, and the service's refusals in the shell's language.
+
+The service speaks of calls and keys, because its clients are programs; a person in a shell knows commands and options.
+"""
+
+import re
+from datetime import datetime
+
+# Each call, as a person in a shell would do the same.
+COMMANDS = {
+    "ip:block": "appliance block",
+    "ip:unblock": "appliance unblock",
+    "ip:list": "appliance status",
+    "list:get": "appliance lists",
+    "quota:get": "appliance quota",
+    "history:get": "appliance quota --history",
+    "maintenance:start": "appliance maintenance start",
+    "maintenance:stop": "appliance maintenance stop",
+    "config:apply": "appliance apply",
+    "config:confirm": "appliance confirm",
+    "firewall:release": "appliance release",
+    "user:add": "appliance user add",
+    "user:list": "appliance user list",
+    "user:remove": "appliance user remove",
+    "user:password": "appliance user password",
+    "token:list": "appliance token list",
+    "token:revoke": "appliance token revoke",
+}
+# Calls that have no command, because only dashboards make them.
+_DASHBOARDS = dict.fromkeys(
+    (
+        "analytics:subscribe",
+        "analytics:unsubscribe",
+        "audit:get",
+        "config:get",
+        "quota:extend",
+        "quota:set",
+        "token:renew",
+    ),
+    "a dashboard",
+)
+CALLS = COMMANDS | _DASHBOARDS
+# Whole words only: `list:get` may be a part of a list's name.
+_CALL = re.compile(rf"(?<![\w:.-])(?:{'|'.join(CALLS)})(?![\w:-])")
+
+# The keys that begin a refusal, and what a person has written instead; an address is named by the refusal itself.
+_OPTIONS = {
+    "address": "",
+    "addresses": "",
+    "departmentId": "--department: ",
+    "duration": "--duration: ",
+    "reason": "--reason: ",
+    "impact": "--impact: ",
+}
+_KEY = re.compile(r"^(?P<key>[a-zA-Z]+)(?:\[\d+\])?: ")
+_INSTANT = re.compile(r"\b\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z")
+
+
+def in_shell_words(refusal: str) -> str:
+    """A refusal of the service with commands, options and local times in place of its calls, keys and UTC."""
+    text = _KEY.sub(lambda found: _OPTIONS.get(found["key"], found[0]), refusal)
+    text = _CALL.sub(lambda found: CALLS[found[0]], text)
+    return _INSTANT.sub(lambda found: time_text(found[0]), text)
+
+
+def size_text(size_bytes: int) -> str:
+    """A size for a person, in binary units."""
+    amount = float(size_bytes)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"
+
+
+def time_text(timestamp: str) -> str:
+    """A time of the contract (UTC) in the terminal's time zone, to the second."""
+    return datetime.fromisoformat(timestamp).astimezone().strftime("%Y-%m-%d %H:%M:%S")

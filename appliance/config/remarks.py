@@ -1,0 +1,18 @@
+"""Remarks: what a valid configuration says that its author may have meant otherwise."""
+
+from collections.abc import Iterator
+from itertools import product
+
+from appliance.config.sections import Config
+from appliance.core.blocking.targets import overlap
+
+
+def remarks(config: Config) -> Iterator[str]:
+    """A line for each remark, beginning with the section."""
+    for one in config.departments:
+        for exempt, subnet in product(one.exempt, one.subnets):
+            if overlap(exempt.network, subnet.network):
+                yield (
+                    f'departments: "{one.id}" exempts {exempt.network}, which is in its own subnets; exempt names '
+                    "destinations, so that the department's hosts there are counted and limited all the same"
+                )

@@ -1,0 +1,1 @@
+"""Forms of published lists: text, lines, columns, JSON, and the languages of filters and name servers."""

@@ -1,0 +1,53 @@
+"""Announces at the start, to the person or the program at the console, where the service is and how to get in."""
+
+import sys
+from pathlib import Path
+from socket import AF_INET, AF_INET6
+from typing import Any
+
+from appliance.client import reachable_url
+from appliance.service.composition import Appliance
+from appliance.service.machines import Machine
+from appliance.system.network.own_address import own_address
+
+Announcement = dict[str, Any]  # page, otherPages, simulated, configuration, state, certificate, buttonMocked
+
+
+def announcement(appliance: Appliance, origin: str, state_dir: Path) -> Announcement:
+    """What is announced. `origin`: where the configuration comes from, in words."""
+    server, machine, tls = appliance.config.server, appliance.machine, appliance.authentication.tls
+    pages = [f"{reachable_url(host, server.port, tls=server.tls)}/" for host in _reachable_hosts(server.host, machine)]
+    return {
+        "page": pages[0],
+        "otherPages": pages[1:],
+        "simulated": machine.is_simulated,
+        "configuration": origin,
+        "state": str(state_dir),
+        "certificate": tls.fingerprint if tls else None,
+        "buttonMocked": machine.press is not None,
+    }
+
+
+def _reachable_hosts(host: str, machine: Machine) -> list[str]:
+    """The addresses by which dashboards on the LAN reach a server that is bound to `host`, the likeliest first."""
+    families = {"0.0.0.0": [AF_INET], "::": [AF_INET, AF_INET6]}.get(host)  # noqa: S104  the server's own address
+    if families is None:
+        return [host]
+    links = () if machine.is_simulated else machine.interfaces.links().values()  # simulated ones lead nowhere
+    present = [one.ip for link in links for one in link.addresses]
+    versions = [4 if family is AF_INET else 6 for family in families]
+    others = [str(ip) for ip in present if ip.version in versions and not ip.is_loopback and not ip.is_link_local]
+    preferred = [address for address in map(own_address, families) if address]
+    return list(dict.fromkeys([*preferred, *others])) or [host]
+
+
+def print_announcement(facts: Announcement) -> None:
+    """Tell the person at the console where the service is; the log is for later."""
+    simulated = "\n*** SIMULATED: nothing that this appliance reports is real. ***\n" if facts["simulated"] else ""
+    seal = f"Certificate's SHA-256: {facts['certificate']}\n" if facts["certificate"] else ""
+    button = "The button is mocked: kill -USR1 of this process holds it, -USR2 presses it.\n"
+    button = button if facts["buttonMocked"] else ""
+    pages = "".join(f"Page: {page}\n" for page in (facts["page"], *facts["otherPages"]))
+    state = facts["state"]
+    token = f"Token: {sys.argv[0]} token --state-dir {state} --role viewer --departments '*'\n"
+    print(f"{simulated}{facts['configuration']}\nState: {state}\n{button}{pages}{seal}{token}", flush=True)

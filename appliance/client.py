@@ -17,6 +17,8 @@ from appliance.server.http.pinning import PinnedContext, pinned_context
 
 CONNECT_S = 5.0  # the service is on this machine, and connects well within this time or not at all
 ANSWER_S = 30.0  # the slowest call, a block of 5,000 addresses, takes a second here and several on a Pi
+# Else the library asks the proxy of `http_proxy`, for this machine too; it reads the exceptions only beside a proxy.
+NO_PROXY: dict[str, Any] = {"http_proxy_host": "none", "http_proxy_port": 9, "http_no_proxy": ["*"]}
 START = "Start it with: appliance run; if it is installed, with: sudo systemctl start appliance"
 JITTER = 0.5  # share of each delay before reconnecting: clients that lost a server do not all return at once
 SETTLE_S = 0.3  # the snapshot follows the connection in one burst; a gap this long ends it
@@ -50,7 +52,7 @@ class Client:
             reconnection_delay=1,
             reconnection_delay_max=5,
             randomization_factor=JITTER,
-            websocket_extra_options={"sslopt": {"context": self._pinned}} if self._pinned else {},
+            websocket_extra_options=NO_PROXY | ({"sslopt": {"context": self._pinned}} if self._pinned else {}),
         )
         self._socket.on("*", self._receive)
         self._socket.on("connect_error", self._refused)

@@ -24,7 +24,7 @@ from appliance.server.app import Server
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.services import Services
 from appliance.service.access.authentication import Authentication
-from appliance.service.machines import CannotStart, Machine
+from appliance.service.machines import Machine
 from appliance.service.monitors import (
     Foundation,
     build_blocking,
@@ -39,7 +39,6 @@ from appliance.service.state_recovery import RecoveredState, open_state
 from appliance.system.list_source import ListSource
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.history_store import SqliteHistoryStore
-from appliance.system.storage.store import StoreUnavailable
 
 LISTS = "lists"  # the folder of block lists, in the state directory
 
@@ -108,20 +107,19 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
 
 
 def open_disk(machine: Machine, state_dir: Path) -> Disk:
-    """Open what is kept on the disk. Raises `CannotStart` where the state cannot be opened."""
+    """Open what is kept on the disk."""
     # A simulation has files of its own: they must never be taken for real ones.
     state, others = ("simulated", "simulated-") if machine.is_simulated else ("appliance", "")
     with suppress(OSError):  # without it each list says that it is missing
         (state_dir / LISTS).mkdir(exist_ok=True)
-    try:
-        return Disk(
-            state=open_state(state_dir / f"{state}.sqlite3", machine.clock().wall),
-            history_store=SqliteHistoryStore(state_dir / f"{others}history.sqlite3"),
-            alerts=AlertFile(state_dir / f"{others}alerts.jsonl"),
-            lists=state_dir / LISTS,
-        )
-    except StoreUnavailable as error:
-        raise CannotStart(str(error)) from None
+    recovered = open_state(state_dir / f"{state}.sqlite3", machine.clock().wall)
+    recovered.store.aside = tpool.execute
+    return Disk(
+        state=recovered,
+        history_store=SqliteHistoryStore(state_dir / f"{others}history.sqlite3"),
+        alerts=AlertFile(state_dir / f"{others}alerts.jsonl"),
+        lists=state_dir / LISTS,
+    )
 
 
 def build_monitors(base: Foundation, *, disk: Disk, authentication: Authentication, trial: ConfigTrial) -> Monitors:
@@ -139,7 +137,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     insight = build_insight(base, metering=metering, enforcement=enforcement)
     history = build_history(config=base.config, history_store=disk.history_store)
     lists = ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
-    sources = [one.troubles for one in (metering, disk.state, history, trial, lists, enforcement)]
+    sources = [one.troubles for one in (metering, disk.state, authentication, history, trial, lists, enforcement)]
     return Monitors(
         maintenance_mode=maintenance_mode,
         metering=metering,

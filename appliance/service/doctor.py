@@ -150,7 +150,10 @@ def _state(state_dir: Path) -> Iterator[Finding]:
     except PermissionError as error:
         yield Finding("state", Verdict.FATAL, f"{error.filename}: {error.strerror}", AS_ITS_USER)
         return
-    if not os.access(existing, os.W_OK):
+    if existing is state_dir and not os.access(existing, os.W_OK):
+        advice = "replace the medium; until then all that changes is kept in memory"
+        yield Finding("state", Verdict.WARNING, f"{existing} is not writable", advice)
+    elif not os.access(existing, os.W_OK):
         yield Finding("state", Verdict.FATAL, f"{existing} is not writable", "choose another with --state-dir")
     elif existing is not state_dir:
         yield Finding("state", Verdict.GOOD, f"{state_dir} will be made")
@@ -159,8 +162,19 @@ def _state(state_dir: Path) -> Iterator[Finding]:
             load_secret(state_dir)
             yield Finding("state", Verdict.GOOD, f"{state_dir} is writable and its secret is private")
         except AccessError as error:
-            yield Finding("state", Verdict.FATAL, str(error))
+            yield Finding("state", Verdict.WARNING, str(error), "until then no token that was made before is accepted")
+        yield from _people(state_dir)
         yield from _trail(state_dir)
+
+
+def _people(state_dir: Path) -> Iterator[Finding]:
+    from appliance.service.access.offline_access import REGISTER_FILE
+    from appliance.system.storage.people_store import PeopleStoreUnavailable, SqlitePeopleStore
+
+    try:
+        SqlitePeopleStore.in_memory(state_dir / REGISTER_FILE, "it is only read").close()
+    except PeopleStoreUnavailable as error:
+        yield Finding("people", Verdict.WARNING, str(error), "until then nobody is let in")
 
 
 def _trail(state_dir: Path) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -56,7 +56,8 @@ class Machine(PacketFilter):
 
     `release`: takes every table and filter of the appliance out of the kernel. `cut_off_port`: where the kernel sends
     plain HTTP of hosts that are cut off; `None`: nowhere. `press`: moves the mock button; `None` where it is real.
-    `orders_due`: the blocks that simulated people ask for; `None` on a real machine.
+    `troubles`: sentences about what of it does not work. `orders_due`: the blocks that simulated people ask for; `None`
+    on a real machine.
     """
 
     neighbours: Neighbours
@@ -72,6 +73,7 @@ class Machine(PacketFilter):
     cut_off_port: int | None = None
     press: Callable[[Press], None] | None = None
     orders_due: Callable[[Moment], list[BlockRequest]] | None = None
+    troubles: Callable[[Moment], Sequence[str]] = lambda _: ()
 
     @property
     def is_simulated(self) -> bool:

@@ -114,7 +114,10 @@ def build_status(
     insight: Insight,
     trouble_sources: Sequence[TroubleSource],
 ) -> StatusMonitor:
-    """The departments' status and the computer's health. `trouble_sources`: what they name, in this order."""
+    """The departments' status and the computer's health.
+
+    `trouble_sources`: what they name, in this order, comes before what the machine names.
+    """
     departments, machine = base.config.as_departments(), base.machine
     setup = SetupMonitor(base.config.position, forwarding=machine.forwarding, upstream=machine.upstream)
     return StatusMonitor(
@@ -123,7 +126,7 @@ def build_status(
         metering=metering,
         enforcement=enforcement,
         insight=insight,
-        trouble_sources=trouble_sources,
+        trouble_sources=(*trouble_sources, machine.troubles),
         capture=machine.capture,
         sensors=machine.sensors,
         publish=base.publish,

@@ -96,6 +96,7 @@ def open_real_machine(config: Config, state_dir: Path) -> Machine:
         release=release_kernel,
         cut_off_port=port,
         press=panel.press if panel.mocked_because else None,
+        troubles=lambda _: [panel.trouble] if panel.trouble else [],
     )
 
 

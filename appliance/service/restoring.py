@@ -5,6 +5,7 @@ imports little, because each second counts: importing the server alone takes as 
 """
 
 import gc
+import logging
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -13,19 +14,24 @@ from appliance.config import Config
 from appliance.core.positions import POSITIONS
 from appliance.service.machines import CannotStart
 from appliance.service.monitors import build_blocking
+from appliance.service.ownership import own_packet_filter
 from appliance.service.real_machine import open_packet_filter
+from appliance.service.state_recovery import read_state
 from appliance.system.device.clock import KernelClock
 from appliance.system.nftables.libnftables import FirewallUnavailable
-from appliance.system.storage.rows import NOT_A_ROW
-from appliance.system.storage.store import SqliteStore, StoreDamaged, StoreUnavailable
+from appliance.system.storage.store import BLOCKS, NOT_READABLE, SqliteStore
+
+log = logging.getLogger("appliance")
 
 STATE_FILE = "appliance.sqlite3"
+GOES_ON = "the service mends what it can when it starts"
+ONLY_READ = "a boot only reads it"
 
 
 def restore(config_file: Path | None, state_dir: Path) -> str:
     """Put the saved blocks in force; returns a sentence for a person.
 
-    Raises `ConfigError` or `CannotStart`; the service, which repairs more, then restores them.
+    Raises `ConfigError`, or `CannotStart` where some are not in force; the service then mends what it can.
     """
     if config_file is None:
         return "there is no configuration; the service chooses what to look at when it starts"
@@ -36,11 +42,26 @@ def restore(config_file: Path | None, state_dir: Path) -> str:
         return "nothing was blocked"
     gc.disable()  # nothing here is garbage, and looking for it among 100,000 blocks doubles the time
     try:
-        store = SqliteStore(state_dir / STATE_FILE, is_checked=False)
-        with closing(store), ExitStack() as parts:
+        with ExitStack() as parts:
+            own_packet_filter(parts)
+            return _read_and_restore(config, state_dir / STATE_FILE, parts)
+    except FirewallUnavailable as error:
+        raise CannotStart(f"{error}; {GOES_ON}") from error
+
+
+def _read_and_restore(config: Config, path: Path, parts: ExitStack) -> str:
+    """Read, and never write: it works on a read-only medium too, and the service does what is to be repaired."""
+    try:
+        with closing(SqliteStore.in_memory(path, ONLY_READ, is_checked=False)) as store:
             return _restored(config, store, parts)
-    except (StoreDamaged, StoreUnavailable, FirewallUnavailable, *NOT_A_ROW) as error:
-        raise CannotStart(f"{error}; the service mends what it can when it starts") from error
+    except NOT_READABLE as error:
+        log.error("%s: %s; what can be read of it is put in force", path, error)
+    store, lost = read_state(path, ONLY_READ)
+    with closing(store):
+        restored = _restored(config, store, parts)
+    if BLOCKS in lost:
+        raise CannotStart(f"not all of the saved blocks can be read: {restored}; {GOES_ON}")
+    return restored
 
 
 def _restored(config: Config, store: SqliteStore, parts: ExitStack) -> str:

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
-from socket import AF_INET6
 from time import monotonic
 from typing import Any
 
@@ -27,7 +26,7 @@ from appliance.core.moment import Moment
 from appliance.core.operations.panel_lights import DARK
 from appliance.core.refusal import Refused
 from appliance.monitor.blocking.enforcement import Enforcement
-from appliance.server.http.listener import Listener
+from appliance.server.http.listener import Listener, listen
 from appliance.server.pages.cut_off import CutOffPage
 from appliance.service.composition import Appliance
 from appliance.system.device.memory import give_back
@@ -142,7 +141,7 @@ class Service:
         if port is None:
             return []
         try:
-            listening_socket = eventlet.listen(("::", port), AF_INET6, backlog=BACKLOG)
+            listening_socket = listen("::", port, BACKLOG)
         except OSError as error:
             log.warning("port %d cannot be used; hosts that are cut off find no page: %s", port, error.strerror)
             return []

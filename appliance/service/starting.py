@@ -1,16 +1,14 @@
 """Starts the service from the words of the command line, or says in one clear line why it cannot."""
 
+import errno
 import logging
 import os
 import sys
 from collections.abc import Callable
-from errno import EADDRINUSE
+from contextlib import ExitStack
 from pathlib import Path
-from socket import AF_INET, AF_INET6
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, NoReturn
-
-import eventlet
 
 from appliance import config as configuration
 from appliance.config import Config, ConfigError
@@ -18,10 +16,12 @@ from appliance.core.operations.trial import inherited_trial
 from appliance.core.text import AS_ITS_USER
 from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 from appliance.server.access import AccessError
+from appliance.server.http.listener import listen
 from appliance.service.access.announcement import Announcement, announcement
 from appliance.service.composition import build_appliance
 from appliance.service.log_limits import LogRateLimit
 from appliance.service.machines import CannotStart, Machine, choose_config, simulated_machine
+from appliance.service.ownership import END_WITHIN_S, LOOK_S, own_packet_filter, own_state
 from appliance.service.running import BACKLOG, Service
 from appliance.system.storage.config_files import ConfigFileWriter
 
@@ -29,6 +29,7 @@ log = logging.getLogger("appliance")
 
 TRIAL_VARIABLE = "APPLIANCE_TRIAL"  # by it, a process hands the configuration trial on to the program that replaces it
 EXIT_FAILED = 1
+FAILING_MEDIUM = {errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO}  # other errors are a wrong --state-dir
 LOCAL_HOSTS = frozenset({"0.0.0.0", "127.0.0.1", "localhost"})  # noqa: S104  of IPv4, `localhost` among them
 
 
@@ -39,6 +40,18 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool, show: Call
     To try another configuration, or to leave the one on trial, the process replaces itself.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    with ExitStack() as owned:
+        _own(state_dir, owned)  # before all else: what lies there may be another appliance's
+        exit_code, successor = _run(config_file, state_dir, simulate=simulate, show=show)
+    if successor is not None:
+        _become(successor)
+    return exit_code
+
+
+def _run(
+    config_file: Path | None, state_dir: Path, *, simulate: bool, show: Callable[[Announcement], None]
+) -> tuple[int, Successor | None]:
+    """The exit code, and what is to replace this process."""
     drafts = ConfigFileWriter(config_file, state_dir)
     content = drafts.read()
     current = inherited_trial(os.environ.pop(TRIAL_VARIABLE, ""), content, monotonic())
@@ -54,9 +67,20 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool, show: Call
         exit_code = EXIT_FAILED
     if exit_code and trial.current is not None and trial.successor is None:
         trial.successor = Successor(None)
-    if trial.successor is not None:
-        _become(trial.successor)
-    return exit_code
+    return exit_code, trial.successor
+
+
+def _own(state_dir: Path, owned: ExitStack) -> None:
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not os.access(state_dir, os.R_OK | os.X_OK):
+            raise CannotStart(f"{state_dir}: not permitted; {AS_ITS_USER}, or choose another with --state-dir")
+        own_state(state_dir, owned)
+    except OSError as error:
+        if error.errno not in FAILING_MEDIUM:
+            text = f"{state_dir}: cannot be made: {error.strerror}; choose another with --state-dir"
+            raise CannotStart(text) from None
+        log.error("%s: cannot be made: %s; all is kept in memory", state_dir, error.strerror)
 
 
 def _serve(
@@ -73,16 +97,13 @@ def _serve(
         handler.addFilter(LogRateLimit())
     listening_sockets = [_listen(config.server.host, config.server.port)]
     listening_sockets += _listen_beside(config.server.host, config.server.port)
-    try:
-        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise CannotStart(f"{state_dir}: cannot be made: {error.strerror}; choose another with --state-dir") from None
-    if not os.access(state_dir, os.R_OK | os.X_OK):
-        raise CannotStart(f"{state_dir}: not permitted; {AS_ITS_USER}, or choose another with --state-dir")
-    machine = simulated_machine(config) if simulate else _open_real_machine(config, state_dir)
-    appliance = build_appliance(config=config, machine=machine, state_dir=state_dir, trial=trial)
-    show(announcement(appliance, origin, state_dir))
-    return Service(appliance).run(listening_sockets)
+    with ExitStack() as owned:
+        if not simulate:
+            own_packet_filter(owned)
+        machine = simulated_machine(config) if simulate else _open_real_machine(config, state_dir)
+        appliance = build_appliance(config=config, machine=machine, state_dir=state_dir, trial=trial)
+        show(announcement(appliance, origin, state_dir))
+        return Service(appliance).run(listening_sockets)
 
 
 def _open_real_machine(config: Config, state_dir: Path) -> Machine:
@@ -113,11 +134,19 @@ def _config(config_file: Path | None, content: bytes | None, simulate: bool) -> 
 
 
 def _listen(host: str, port: int) -> Any:
-    family = AF_INET6 if ":" in host else AF_INET
-    try:
-        return eventlet.listen((host, port), family, backlog=BACKLOG)
-    except OSError as error:
-        raise CannotStart(f"port {port} on {host} cannot be used: {error.strerror}") from None
+    """A listening socket, also on an address that the computer does not have yet.
+
+    Never with SO_REUSEPORT: two services would share the port, and each client would find the one or the other. A port
+    that is taken may be that of a service that is ending.
+    """
+    deadline_s = monotonic() + END_WITHIN_S
+    while True:
+        try:
+            return listen(host, port, BACKLOG)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or monotonic() >= deadline_s:
+                raise CannotStart(f"port {port} on {host} cannot be used: {error.strerror}") from None
+        sleep(LOOK_S)
 
 
 def _listen_beside(host: str, port: int) -> list[Any]:
@@ -125,8 +154,8 @@ def _listen_beside(host: str, port: int) -> list[Any]:
     if host not in LOCAL_HOSTS:
         return []
     try:
-        return [eventlet.listen(("::1", port), AF_INET6, backlog=BACKLOG, reuse_port=False)]
+        return [listen("::1", port, BACKLOG)]
     except OSError as error:
-        if error.errno == EADDRINUSE:
+        if error.errno == errno.EADDRINUSE:
             log.warning("another program has port %d on ::1, and may answer those who ask for localhost", port)
         return []  # or there is no IPv6, and localhost is 127.0.0.1

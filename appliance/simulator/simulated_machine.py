@@ -1,6 +1,6 @@
 """The simulated machine as a whole, and the operator at its dashboard."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from appliance.config import Config
 from appliance.core.blocking.block import BlockRequest
@@ -66,3 +66,7 @@ class SimulatedMachine:
             actor=OPERATOR,
             origin="manual",
         )
+
+    def troubles(self, _: Moment) -> Sequence[str]:
+        """Nothing of it fails."""
+        return ()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LASTS = timedelta(days=397)  # the most that browsers accept (CA/Browser Forum, 398 days), less a day
 RENEWED_BEFORE = timedelta(days=30)  # time for a person to compare the new fingerprint while the old one still serves
 EARLIER = timedelta(days=1)  # for clients whose clock is behind
+NO_FILE = Path("/dev/null/none")  # exists nowhere
 LONGEST_S = 60.0  # for the child; a Pi Zero needs some seconds
 
 
@@ -58,13 +59,18 @@ def ensure(
     """
     if path.exists() and even_if_old:
         return False
-    made = _child(path, "made", wall.isoformat(), *names)
-    if made:
+    content = _child(path, "made", wall.isoformat(), *names)
+    if content:
         try:
-            write(path, made)
+            write(path, content)
         except OSError as error:
             raise CertificateUnavailable(f"{path}: cannot be made: {error}; is its folder writable?") from None
-    return bool(made)
+    return bool(content)
+
+
+def made(names: Iterable[str], wall: datetime) -> bytes:
+    """A new certificate with its key, in no file. Raises `CertificateUnavailable`; takes a second or two."""
+    return _child(NO_FILE, "made", wall.isoformat(), *names)
 
 
 def read(path: Path) -> Contents:

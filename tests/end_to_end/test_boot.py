@@ -7,6 +7,7 @@ is the one replayed here.
 import json
 import random
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -71,6 +72,10 @@ class Boot:
         listener.settimeout(30)
         environment = GIVEN | {"NOTIFY_SOCKET": "/noting/socket"}
         return self._machine.spawn(*SERVICE.command("ExecStart"), environment=environment), listener
+
+    def ask(self, path: str) -> str:
+        """The web server's answer."""
+        return self._lab.appliance.run(["curl", "-sS", f"http://127.0.0.1:5001{path}"]).stdout
 
     def arrived(self, host: Host) -> int:
         """The number of this host's packets that reached the uplink."""
@@ -148,6 +153,27 @@ def test_look_ups_of_a_blocked_name_are_refused_from_the_first_one_on(
         service.process.terminate()
         assert service.process.wait(timeout=20) == 0, service.output
     assert ask(*asked) == NONE
+
+
+def test_of_a_read_only_medium_blocks_are_in_force_and_the_service_meters(boot: Boot, machine: Computer, until) -> None:
+    medium = machine.root / STATE
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24M,mode=700", "tmpfs", medium], check=True)
+    save(machine, boot.blocked.ipv4, HOUR_S, datetime.now(UTC))
+    subprocess.run(["mount", "-o", "remount,ro", medium], check=True)
+    assert boot.restore() == (0, "1 blocks are in force\n")
+    boot.network()
+    until(lambda: boot.arrived(boot.free) >= MANY)
+    service, listener = boot.serve()
+    with closing(listener):
+        assert {listener.recv(64) for _ in range(2)} == {b"READY=1", b"WATCHDOG=1"}, service.output
+        passed = boot.arrived(boot.free)
+        until(lambda: boot.arrived(boot.free) >= passed + MANY)
+        health = json.loads(boot.ask("/healthz"))
+        assert any("the state takes no changes" in one for one in health["reasons"])
+        service.process.terminate()
+        assert service.process.wait(timeout=20) == 0, service.output
+    assert "Traceback" not in service.output
+    assert boot.arrived(boot.blocked) == 0
 
 
 def test_what_cannot_be_restored_is_told_and_the_network_goes_on(boot: Boot, machine: Computer, until) -> None:

@@ -4,13 +4,15 @@ import hashlib
 import json
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -50,6 +52,30 @@ def test_a_port_that_is_taken_is_told(config: str, tmp_path: Path) -> None:
     assert f"port {port} on 127.0.0.1 cannot be used" in line
 
 
+def test_a_second_appliance_on_the_same_port_or_state_directory_is_refused(config: str, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    port = next(line for line in Path(config).read_text().splitlines() if line.startswith("port"))
+    with _running(config, state):
+        line = one_line(run("run", "--simulate", "--config", config, "--state-dir", str(tmp_path / "other")))
+        assert f"port {port.split()[-1]} on 127.0.0.1 cannot be used" in line
+        elsewhere = tmp_path / "elsewhere.toml"
+        with reserve_port() as reserved:
+            elsewhere.write_text(Path(config).read_text().replace(port, f"port = {reserved.getsockname()[1]}"))
+            line = one_line(run("run", "--simulate", "--config", str(elsewhere), "--state-dir", str(state)))
+        assert f"another appliance uses the state in {state}" in line
+
+
+def test_an_address_that_the_computer_has_later_is_served_later(config: str, tmp_path: Path) -> None:
+    Path(config).write_text(Path(config).read_text().replace('"127.0.0.1"', '"192.0.2.77"'))
+    with _running(config, tmp_path / "state") as told:
+        asked = ["curl", "-sS", "--max-time", "5", f"{_url(told)}/healthz"]
+        subprocess.run(["ip", "address", "add", "192.0.2.77/32", "dev", "lo"], check=True)
+        try:
+            assert "status" in subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+        finally:
+            subprocess.run(["ip", "address", "del", "192.0.2.77/32", "dev", "lo"], check=True)
+
+
 def test_a_state_directory_that_cannot_be_made_is_told(config: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     line = one_line(run("run", "--simulate", "--config", config, "--state-dir", str(tmp_path / "file" / "state")))
@@ -57,19 +83,106 @@ def test_a_state_directory_that_cannot_be_made_is_told(config: str, tmp_path: Pa
     assert "--state-dir" in line
 
 
-def test_a_full_disk_is_told(config: str, tmp_path: Path) -> None:
+MEDIA = {
+    "full": "mount -t tmpfs -o size=64k none {small} && head -c 1M /dev/zero > {small}/filler 2>/dev/null",
+    "read-only": "mount -t tmpfs -o size=64k,ro none {small}",
+}
+
+
+@pytest.mark.parametrize("medium", MEDIA)
+def test_a_medium_that_takes_nothing_stops_no_service_and_is_told(config: str, tmp_path: Path, medium: str) -> None:
     small = tmp_path / "small"
     small.mkdir()
-    script = f"""
-        mount -t tmpfs -o size=64k none {small} &&
-        head -c 1M /dev/zero > {small}/filler 2>/dev/null
-        exec {COMMAND} run --simulate --config {config} --state-dir {small}
-    """
-    done = subprocess.run(
-        ["unshare", "--mount", "bash", "-c", script], capture_output=True, text=True, timeout=30, check=False
-    )
-    line = one_line(done)
-    assert str(small) in line
+    started = f"exec {COMMAND} run --simulate --config {config} --state-dir {small}/state"
+    program = ["unshare", "--mount", "bash", "-c", f"{MEDIA[medium].format(small=small)}; {started}"]
+    with _program(program, tmp_path / "log") as told:
+        health = json.loads(_healthz(told))
+    assert any(one.startswith("the state takes no changes") for one in health["reasons"])
+    assert any(one.startswith("tokens that were made before are not accepted") for one in health["reasons"])
+    assert any(one.startswith("the audit trail takes no entries") for one in health["reasons"])
+
+
+FILES = ("simulated.sqlite3", "people.sqlite3", "simulated-audit.sqlite3", "simulated-history.sqlite3")
+OTHER_FILES = ("simulated-alerts.jsonl", "token.secret", "server.pem", "simulated.sqlite3.ballast", "trial.toml")
+
+
+def _fill(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+
+
+def _replace_by_folder(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    (path / "something").mkdir(parents=True)
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "empty": lambda path: _fill(path, b""),
+    "garbage": lambda path: _fill(path, Random(1).randbytes(8192)),
+    "half": lambda path: _fill(path, path.read_bytes()[: path.stat().st_size // 2] if path.exists() else b"{"),
+    "zeros": lambda path: _fill(path, bytes(path.stat().st_size if path.exists() else 100)),
+    "a folder": _replace_by_folder,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_whatever_is_damaged_the_service_runs_lets_nobody_in_and_says_why(
+    config: str, tmp_path: Path, damage: str
+) -> None:
+    state = tmp_path / "state"
+    Path(config).write_text(Path(config).read_text().replace("[server]", "[server]\ntls = true"))
+    person = ["anna", "--role", "admin", "--password", "correct horse battery"]
+    assert run("user", "add", *person, "--state-dir", str(state)).returncode == 0
+    with _running(config, state, asks_to_pair=False) as told:
+        _healthz(told)
+    for name in (*FILES, *OTHER_FILES):
+        DAMAGES[damage](state / name)
+    program = [COMMAND, "run", "--simulate", *_place(config, state)]
+    with _program(program, tmp_path / "log") as told:
+        reasons = json.loads(_healthz(told))["reasons"]
+        body = json.dumps({"name": "anna", "password": "correct horse battery"})
+        asked = ["curl", "-skS", "-H", "Content-Type: application/json", "-d", body]
+        for page in ("login", "pair"):
+            answer = json.loads(
+                subprocess.run([*asked, f"{_url(told)}/{page}"], capture_output=True, check=True).stdout
+            )
+            assert answer["code"] == "E_MAINTENANCE"
+            assert "people and tokens cannot be read" in answer["error"]
+    assert any(one.startswith("nobody is let in: ") for one in reasons)
+    assert any("the state was damaged and has begun anew" in one for one in reasons)
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_with_a_damaged_register_no_token_is_taken_but_that_of_the_console(
+    config: str, tmp_path: Path, damage: str
+) -> None:
+    state = tmp_path / "state"
+    token = run("token", "--role", "admin", "--state-dir", str(state)).stdout.strip()
+    DAMAGES[damage](state / "people.sqlite3")
+    with _running(config, state, asks_to_pair=False) as told:
+        with NodeClient(_url(told), token) as client:
+            refused = client.wait_for("connect_error")
+            assert "people and tokens cannot be read" in refused["message"]
+        status = run("status", *_place(config, state))
+        assert status.returncode == 0, status.stderr
+        assert "nobody is let in" in status.stdout
+
+
+def test_an_audit_trail_that_is_damaged_meanwhile_begins_again_and_answers(config: str, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    token = run("token", "--role", "admin", "--state-dir", str(state)).stdout.strip()
+    with _running(config, state) as told, NodeClient(_url(told), token) as client:
+        client.wait_for("connect")
+        assert client.call("ip:block", {"address": "203.0.113.9"})["success"] is True
+        trail = state / "simulated-audit.sqlite3"
+        with closing(sqlite3.connect(trail)) as other, other:
+            other.execute("DROP TABLE entry").close()
+        answer = client.call("audit:get")
+        assert (answer["success"], answer["entries"]) == (True, [])
+        assert client.call("ip:unblock", {"address": "203.0.113.9"})["success"] is True
+        assert [one["action"] for one in client.call("audit:get")["entries"]] == ["ip:unblock"]
+        assert "the audit trail was damaged" in run("status", *_place(config, state)).stdout
 
 
 def test_a_wrong_configuration_is_told_with_all_its_faults(tmp_path: Path) -> None:
@@ -80,6 +193,15 @@ def test_a_wrong_configuration_is_told_with_all_its_faults(tmp_path: Path) -> No
         assert done.returncode == 1
         assert "appliance.position" in done.stderr
         assert "departments[1].interface" in done.stderr
+
+
+def test_a_proxy_in_the_environment_is_not_asked_for_this_machine(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _running(config, tmp_path / "state"):
+        for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9")
+        assert run("status", *_place(config, tmp_path / "state")).returncode == 0
 
 
 def test_a_good_configuration_is_told_so(config: str) -> None:
@@ -306,17 +428,30 @@ def _url(told: str) -> str:
     return next(line for line in told.splitlines() if line.startswith("Page: "))[len("Page: ") :].strip("/")
 
 
+def _healthz(told: str) -> bytes:
+    asked = ["curl", "-skS", f"{_url(told)}/healthz"]
+    return subprocess.run(asked, capture_output=True, check=True).stdout
+
+
 @contextmanager
-def _running(config: str, state: Path, signals: Sequence[signal.Signals] = ()) -> Iterator[str]:
+def _running(
+    config: str, state: Path, signals: Sequence[signal.Signals] = (), *, asks_to_pair: bool = True
+) -> Iterator[str]:
     """The service on a simulated machine; yields its output at the start."""
     words = [COMMAND, "run", "--simulate", *_place(config, state)]
-    log = state.with_name("log")
+    end = "***\n" if asks_to_pair else "\n"  # the pairing code is printed last
+    with _program(words, state.with_name("log"), signals, end) as told:
+        yield told
+
+
+@contextmanager
+def _program(words: Sequence[str], log: Path, signals: Sequence[signal.Signals] = (), end: str = "\n") -> Iterator[str]:
     with (
         log.open("w") as errors,
         subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, text=True) as program,
     ):
         try:
-            yield _told_by(program, signals)
+            yield _told_by(program, signals, end)
             program.terminate()
             assert program.wait(20) == 0
         finally:
@@ -324,10 +459,10 @@ def _running(config: str, state: Path, signals: Sequence[signal.Signals] = ()) -
             print(log.read_text())  # for the report of a failed test
 
 
-def _told_by(program: subprocess.Popen[str], signals: Sequence[signal.Signals]) -> str:
+def _told_by(program: subprocess.Popen[str], signals: Sequence[signal.Signals], end: str) -> str:
     assert program.stdout is not None
     told = ""
-    while not ("Token: " in told and told.endswith("***\n")):  # the pairing code is printed last
+    while not ("Token: " in told and told.endswith(end)):
         line = program.stdout.readline()
         assert line, told
         told += line

@@ -11,6 +11,7 @@ what it covers:
 import re
 from enum import IntFlag, StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from socket import AF_INET, inet_pton
 
 from appliance.core.refusal import Code, Refused
 
@@ -79,6 +80,14 @@ def parse_target(text: str) -> str:
     or its network.
     """
     asked = text.strip().lower()
+    try:
+        inet_pton(AF_INET, asked)  # takes nothing but the one way to write it, at a tenth of the cost
+    except (OSError, UnicodeError, ValueError):
+        return _parsed(text, asked)
+    return asked
+
+
+def _parsed(text: str, asked: str) -> str:
     if not asked or len(asked) > LONGEST_TARGET or "%" in asked:
         raise Refused(
             Code.BAD_REQUEST, "address: empty, too long, or with a zone; give an address, prefix, MAC or name"
@@ -124,9 +133,14 @@ def ascii_name(text: str) -> str | None:
         return None
     name = text.lower() if text.isascii() else _mapped(text)
     name = name.removesuffix(".")
-    labels = name.split(".")
+    return name if is_written_name(name) else None
+
+
+def is_written_name(text: str) -> bool:
+    """Whether this is a domain name as `parse_target` writes it, without a mark."""
+    labels = text.split(".")
     is_name = len(labels) > 1 and not labels[-1].isdigit() and all(map(_LABEL.fullmatch, labels))
-    return name if is_name and len(name) <= LONGEST_TARGET else None
+    return is_name and len(text) <= LONGEST_TARGET
 
 
 def _mapped(text: str) -> str:

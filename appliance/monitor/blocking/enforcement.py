@@ -5,9 +5,10 @@ blocks that expired and at signs of tampering, not at 100,000 blocks.
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 from appliance.core import holdover
 from appliance.core.blocking.block import Block, BlockKey, BlockRequest
@@ -33,11 +34,18 @@ from appliance.ports import DnsFilter, Firewall, Interfaces, Publisher, Store, U
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 MOST_BLOCKS = 200_000  # what the kernel was measured to take in one transaction in less than two seconds
 TIME_SAVED_S = 300.0  # how much longer a block may last after a power cut; the medium is written to as often
+SLICE = 100  # blocks of an order that are judged, or put in force, in one go: some milliseconds
 PROTECTED_S = 5.0  # how long an address may stay blocked that has just become the appliance's; a look opens four files
 MOST_TOLD = 5  # blocks not wholly in force that are named; people mend those and see the next
 STRAYED = timedelta(seconds=2)  # a smaller move of the wall clock leaves the lifetimes in the kernel as they are
+
+
+def no_pause() -> None:
+    """The pause of a program in which nobody waits."""
 
 
 class Enforcement:
@@ -93,8 +101,12 @@ class Enforcement:
         now = self._holdover.moment(now)
         self._enforce(self._learning.restore(now), now)
 
-    def block(self, requests: Sequence[BlockRequest], now: Moment) -> Sequence[Block]:
+    def block(
+        self, requests: Sequence[BlockRequest], now: Moment, pause: Callable[[], None] = no_pause
+    ) -> Sequence[Block]:
         """Block these targets in one transaction, all or none; an existing block of the same target is replaced.
+
+        `pause`: gives others their turn, before all is saved and while the kernel gets one slice after the other.
 
         Raises `Refused`, naming the target that cannot be blocked: `E_MAINTENANCE` (on a full disk too),
         `E_BAD_REQUEST`, `E_PROTECTED_ADDRESS`. Only where the medium fails at the very end, the blocks are in force all
@@ -102,26 +114,39 @@ class Enforcement:
         """
         self._require_writable()
         now = self._holdover.moment(now)
-        judged = self._judged(requests, now)
+        judged = self._judged(requests, now, pause)
         self._require_space(judged.values())
         if len(self._index) + sum(key not in self._index for key in judged) > MOST_BLOCKS:
             raise Refused(Code.BAD_REQUEST, f"there may be {MOST_BLOCKS} blocks; lift some, or block prefixes")
         blocks = list(judged.values())
         self._store.save_blocks(blocks, [])
-        self._announcer.expect(blocks)
-        self._enforce(self._index.apply(blocks, []), now)
+        for some in _slices(blocks, pause):
+            latest = [one for one in some if one.key not in self._index or self._index[one.key].number <= one.number]
+            self._announcer.expect(latest)
+            self._enforce(self._index.apply(latest, []), now)
+        if len(blocks) > SLICE:  # another order between the slices has not seen what this one was about to block
+            self._enforce(self._index.settle((None, *self._interfaces)), now)
         self._enforce(self._learning.recall(blocks, now), now)
         try:
             self._store.sync()  # before anything is published, but after the kernel: a medium may take 0.1 s
         finally:  # the blocks are in force even so
             log_some(log, "%s blocks %s: %s", [(one.actor, one.target, one.reason) for one in blocks])
             self._announce_begun(now)
-        return [self._index[key] for key in judged]
+        return [self._index.get(one.key) or one for one in blocks]
 
     def unblock(
-        self, targets: Sequence[str], department: str | None, actor: str, now: Moment, *, origin: str | None = None
+        self,
+        targets: Sequence[str],
+        department: str | None,
+        actor: str,
+        now: Moment,
+        *,
+        origin: str | None = None,
+        pause: Callable[[], None] = no_pause,
     ) -> Sequence[Block]:
         """Lift the blocks of these targets in one transaction; `origin`: only those of it, `None`: of every origin.
+
+        `pause`: as for `block`.
 
         Raises `Refused`: `E_MAINTENANCE`, `E_BAD_REQUEST` where a target is not blocked; then none is lifted. Only
         where the medium fails at the very end, all are lifted all the same.
@@ -131,7 +156,9 @@ class Enforcement:
         found = [one for target in targets for one in self._found(parse_target(target), department, origin)]
         lifted = list({one.key: one for one in found}.values())
         self._store.save_blocks([], lifted)
-        self._enforce(self._index.apply([], lifted), now)
+        for some in _slices(lifted, pause):
+            known = ((one, self._index.get(one.key)) for one in some)
+            self._enforce(self._index.apply([], [one for one, is_ in known if is_ and is_.number == one.number]), now)
         try:
             self._store.sync()
         finally:  # they are lifted even so
@@ -139,10 +166,17 @@ class Enforcement:
             self._announcer.announce_ended(lifted, f"lifted by {actor}", now)
         return lifted
 
-    def objections(self, targets: Sequence[str], now: Moment, caller_address: str | None = None) -> Mapping[str, str]:
+    def objections(
+        self,
+        targets: Sequence[str],
+        now: Moment,
+        caller_address: str | None = None,
+        pause: Callable[[], None] = no_pause,
+    ) -> Mapping[str, str]:
         """By target, as `parse_target` writes it, why this caller may never block it; allowed targets are left out."""
         protections = self._protected.protections(now, caller_address)
-        return {target: rule for target in targets if (rule := protections.rule_for(target)) is not None}
+        rules = ((one, protections.rule_for(one)) for some in _slices(targets, pause) for one in some)
+        return {target: rule for target, rule in rules if rule is not None}
 
     def protections(self, now: Moment) -> Protections:
         """What is protected at this instant."""
@@ -239,12 +273,14 @@ class Enforcement:
         if self.can_enforce:
             self._reconciler.audit(self._holdover.moment(now), pause)
 
-    def _judged(self, requests: Sequence[BlockRequest], now: Moment) -> dict[BlockKey, Block]:
+    def _judged(
+        self, requests: Sequence[BlockRequest], now: Moment, pause: Callable[[], None]
+    ) -> dict[BlockKey, Block]:
         is_provisional = not (now.is_trusted or self._holdover.since.is_trusted)
         callers = {request.caller_address for request in requests}
         protections = {one: self._protected.protections(now, one) for one in callers}
         judged: dict[BlockKey, Block] = {}
-        for asked in requests:
+        for asked in (one for some in _slices(requests, pause) for one in some):
             target = parse_target(asked.target)
             protected = protections[asked.caller_address]
             rule = protected.rule_for(target)
@@ -343,6 +379,14 @@ class Enforcement:
             self._time_saved_s = now.monotonic_s
             self._note(lambda: self._store.save_reckoned(self._holdover.moment(now).wall))
         return now.is_trusted and abs(before.jump(now)) > STRAYED
+
+
+def _slices(items: Sequence[T], pause: Callable[[], None]) -> Iterator[Sequence[T]]:
+    """The items a slice at a time, with a pause after each but the last."""
+    for at in range(0, len(items), SLICE):
+        yield items[at : at + SLICE]
+        if at + SLICE < len(items):
+            pause()
 
 
 def _places(departments: Sequence[Department], facing: Facing) -> Sequence[Place]:

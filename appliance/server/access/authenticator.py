@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # the command line has no issuers and can do without the port
 
 FLOOR_PERIOD_S = 3600.0  # between two writes of the time that has certainly passed: 24 small writes a day
 FORGET_AFTER = timedelta(days=31)  # after its expiry; a clock that went wrong by less brings no revoked token back
+CONSOLE, CONSOLE_LASTS = "cli:", timedelta(hours=1)  # of the tokens that `own_token` makes
 LEEWAY = timedelta(seconds=60)  # by which two machines' clocks may differ, for `nbf` of an issuer's token
 
 
@@ -45,10 +46,14 @@ class Authenticator:
         self.boot = boot
         self._issuers = issuers
         self._store = store
-        self._holdover = latest(now, store.floor())
+        self.closed_because: str | None = None  # people and tokens cannot be read
+        self._version, self._revoked, floor = 0, frozenset[str](), None
+        try:
+            self._version, self._revoked, floor = store.version(), store.revoked(), store.floor()
+        except Refused as refused:
+            self.closed_because = refused.message
+        self._holdover = latest(now, floor)
         self._floor_due_s = now.monotonic_s
-        self._version = store.version()
-        self._revoked = store.revoked()
 
     def authenticate(self, token: object, now: Moment) -> Grant:
         """What this token allows now. Raises `Refused`: `E_TOKEN_EXPIRED` for one that was good, else another code."""
@@ -66,6 +71,8 @@ class Authenticator:
 
     def require_valid(self, grant: Grant, now: Moment) -> None:
         """Raise `Refused` for a grant that is not valid now."""
+        if self.closed_because is not None and not _is_console(grant):
+            raise Refused(Code.MAINTENANCE, self.closed_because)
         if grant.id in self._revoked:
             raise Refused(Code.UNAUTHORIZED, "The token has been revoked; ask the appliance's administrator")
         if self.remaining_s(grant, now) <= 0:
@@ -81,9 +88,13 @@ class Authenticator:
 
     def refresh(self) -> None:
         """Read the revoked tokens again where the store has changed, by this process or by the command line."""
-        version = self._store.version()
-        if version != self._version:
-            self._version, self._revoked = version, self._store.revoked()
+        try:
+            version = self._store.version()
+            if version != self._version or self.closed_because is not None:
+                self._version, self._revoked = version, self._store.revoked()
+            self.closed_because = None
+        except Refused as refused:
+            self.closed_because = refused.message
 
     def step(self, now: Moment) -> None:
         """Follow the clock and what others have revoked."""
@@ -93,6 +104,12 @@ class Authenticator:
             self._floor_due_s = now.monotonic_s + FLOOR_PERIOD_S
             self._store.save_floor(now.wall)
             self._store.forget(now.wall - FORGET_AFTER)
+
+
+def _is_console(grant: Grant) -> bool:
+    """Whether this is the command line's own short token, which no register has: it is made where the secret is."""
+    lasts = grant.lifetime.expires_at - grant.lifetime.issued_at
+    return grant.subject.startswith(CONSOLE) and grant.origin is TokenOrigin.ISSUED and lasts <= CONSOLE_LASTS
 
 
 def _claimed_issuer(token: str) -> str:

@@ -50,11 +50,15 @@ class People:
         person = self.passwords.judge(name, password, Actor("", address=address), "login", clock)
         if person is None:
             raise Refused(Code.UNAUTHORIZED, "the name or the password is wrong")
+        known = self._store.person(name)
         token_id, now = secrets.token_hex(8), clock()
         end = now.wall + timedelta(seconds=SESSION_S)
         self._store.remember(
             TokenRecord(token_id, name, person.role, person.departments, TokenOrigin.LOGIN, now.wall, end, name)
         )
+        if self._store.person(name) != known:  # while the medium took the token
+            self.revoke_token(token_id, Actor(name, person.role, address), now)
+            raise Refused(Code.UNAUTHORIZED, "the name or the password is wrong")
         self._audit.record_change(Actor(name, person.role, address), "login", now, {"id": token_id})
         return self._login_token(person, token_id, SESSION_S, now)
 

@@ -35,5 +35,13 @@ def entries(context: Context, asked: AuditArgument) -> dict[str, Any]:
 
 def _shown(stored: StoredEntry) -> dict[str, Any]:
     entry = asdict(stored.entry)
-    values = {key: json.loads(entry[key]) for key in ("what", "before", "after")}
+    values = {key: _value(entry[key]) for key in ("what", "before", "after")}
     return {"number": stored.number, **entry, **values, "digest": stored.digest}
+
+
+def _value(text: object) -> object:
+    """The value that was recorded; what is no JSON any more, as it is: damage is shown, and hides no other entry."""
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return text

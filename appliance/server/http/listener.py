@@ -40,6 +40,8 @@ READ_BYTES = 4096
 LINGER_S = 1.0  # an answer that comes before the body's end is lost where the connection is closed with bytes unread
 LINGER_BYTES = 1 << 20  # then a client that still sends loses it after all
 KEPT_OF_REQUEST = ("appliance.session", "QUERY_STRING")  # by which `is_client` knows a session
+# By whether the address is of IPv6 (linux/in.h: IP_FREEBIND; linux/in6.h: IPV6_FREEBIND).
+FREE_BINDS = {False: (socket.AF_INET, socket.IPPROTO_IP, 15), True: (socket.AF_INET6, socket.IPPROTO_IPV6, 78)}
 CLOSED = {errno.EBADF, errno.EINVAL}  # of `accept` on a listening socket that was closed
 
 
@@ -378,6 +380,24 @@ class Listener:
         self._counts[connection.network] -= 1
         if not self._counts[connection.network]:
             del self._counts[connection.network]
+
+
+def listen(host: str, port: int, backlog: int) -> Any:
+    """A listening socket for `Listener`, of this process alone. Raises `OSError`.
+
+    The computer may get the address later (ip(7): IP_FREEBIND), from DHCP for instance.
+    """
+    family, level, free_bind = FREE_BINDS[":" in host]
+    listening_socket = GreenSocket(family, socket.SOCK_STREAM)
+    try:
+        listening_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening_socket.setsockopt(level, free_bind, 1)
+        listening_socket.bind((host, port))
+        listening_socket.listen(backlog)
+    except OSError:
+        listening_socket.close()
+        raise
+    return listening_socket
 
 
 def room_for(connections: int) -> int:

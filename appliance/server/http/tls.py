@@ -33,38 +33,27 @@ class Tls:
 
     def __init__(self, certificate: Path, key: Path) -> None:
         """Load the certificate and the key. Raises `TlsUnavailable`."""
-        self._certificate, self._key = certificate, key
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._context.set_ciphers(CIPHERS_1_2)
         self._context.options |= ssl.OP_NO_RENEGOTIATION  # costs the server more than the client that asks for it
         self._context.set_alpn_protocols(["http/1.1"])
-        self.load()
+        self.load(certificate, key)
 
-    def has_changed(self) -> bool:
-        """Whether a file is another one than was read."""
-        return self._stamps() not in (self._read, None)
+    def has_changed(self, certificate: Path, key: Path) -> bool:
+        """Whether one of these files is another one than was read."""
+        return _stamps(certificate, key) not in (self._read, None)
 
-    def load(self) -> None:
-        """Read both files again; later connections get the new certificate. Raises `TlsUnavailable`."""
-        self._read = self._stamps()
+    def load(self, certificate: Path, key: Path) -> None:
+        """Read both files; later connections get the new certificate. Raises `TlsUnavailable`."""
+        self._read = _stamps(certificate, key)
         try:
             # Elsewhere first: of a certificate and a key that do not fit, the context in use would keep one.
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self._certificate, self._key)
-            self._context.load_cert_chain(self._certificate, self._key)
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+            self._context.load_cert_chain(certificate, key)
+            self.fingerprint = fingerprint(certificate)
         except (OSError, ValueError) as error:  # `ssl.SSLError` is an `OSError`
-            raise TlsUnavailable(
-                f"{self._certificate} and {self._key} cannot be used as certificate and key: {error}"
-            ) from None
-        self.fingerprint = fingerprint(self._certificate)
-
-    def _stamps(self) -> tuple[tuple[int, int], ...] | None:
-        """Number and time of the files; `None`: one is not there, as while it is replaced."""
-        try:
-            found = [path.stat() for path in (self._certificate, self._key)]
-        except OSError:
-            return None
-        return tuple((one.st_ino, one.st_mtime_ns) for one in found)
+            raise TlsUnavailable(f"{certificate} and {key} cannot be used as certificate and key: {error}") from None
 
     def secure(self, connection: Any) -> Any:
         """Do the handshake on an accepted green socket; returns the protected socket. Raises `OSError`."""
@@ -79,3 +68,12 @@ class Tls:
             protected.close()  # which has taken over the descriptor
             raise
         return protected
+
+
+def _stamps(*files: Path) -> tuple[tuple[int, int], ...] | None:
+    """Number and time of the files; `None`: one is not there, as while it is replaced."""
+    try:
+        found = [path.stat() for path in files]
+    except OSError:
+        return None
+    return tuple((one.st_ino, one.st_mtime_ns) for one in found)

@@ -1,6 +1,7 @@
 """Puts together what decides who gets in: people, tokens, audit trail, pairing and TLS."""
 
 import logging
+import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from appliance.config import Config, ServerSection
 from appliance.config.sections import OWN_FILE, certificate_file
 from appliance.core.machine import Link
 from appliance.core.moment import Moment
-from appliance.server.access import Authenticator
+from appliance.server.access import AccessError, Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.issuers import load_issuers
 from appliance.server.access.pairing import Pairing
@@ -26,8 +27,9 @@ from appliance.system import certificate
 from appliance.system.certificate import CertificateUnavailable, time_faults
 from appliance.system.device.clock import boot_id
 from appliance.system.storage.audit_store import AuditStoreUnavailable, SqliteAuditStore
-from appliance.system.storage.files import write_private
-from appliance.system.storage.people_store import PeopleStoreUnavailable, SqlitePeopleStore
+from appliance.system.storage.files import passing_file, write_private
+from appliance.system.storage.people_store import ClosedPeopleStore, PeopleStoreUnavailable, SqlitePeopleStore
+from appliance.system.storage.secret_file import SECRET_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -35,27 +37,44 @@ LOOK_S = 3600.0  # a child process looks, for a second or two
 
 
 class Authentication:
-    """The parts that decide who gets in, and the open files behind them."""
+    """The parts that decide who gets in, and the open files behind them.
+
+    What cannot be opened is replaced by something that lets in less, and is told: metering and blocks need none of it.
+    """
 
     def __init__(self, config: Config, machine: Machine, state_dir: Path) -> None:
-        """Open or create the files. Raises `CannotStart`, `AccessError`."""
+        """Open or create the files. Raises `AccessError`."""
         # People are the same in a simulation; what they change in it must never be taken for a change of the real one.
         trail_file = f"simulated-{TRAIL_FILE}" if machine.is_simulated else TRAIL_FILE
-        try:
-            self._people_store = SqlitePeopleStore(state_dir / REGISTER_FILE)
-            self.audit_store = SqliteAuditStore(state_dir / trail_file)
-        except (PeopleStoreUnavailable, AuditStoreUnavailable) as error:
-            raise CannotStart(str(error)) from None
+        secret, self._secret_trouble = secret_or_another(state_dir)
+        self._people_store = open_people(state_dir / REGISTER_FILE)
+        self.audit_store = open_trail(state_dir / trail_file)
         issuers = load_issuers(config.issuers)
-        self.authenticator = Authenticator(
-            load_secret(state_dir), issuers, self._people_store, boot_id(), machine.clock()
-        )
+        self.authenticator = Authenticator(secret, issuers, self._people_store, boot_id(), machine.clock())
         self.audit = AuditRecords(self.audit_store)
         judge = PasswordJudge(self._people_store, GreenPasswordHashing(), self.audit, self.audit.logins())
         self.people = People(self._people_store, self.authenticator, judge, self.audit)
         self.pairing = Pairing(lambda: not self.people.has_administrator(), announce)
         self._certificate = ServerCertificate(config.server, state_dir, machine) if config.server.tls else None
         self.tls = self._certificate.tls if self._certificate else None
+
+    def troubles(self, _: Moment) -> Sequence[str]:
+        """Sentences for people: who cannot get in, and what is not recorded."""
+        memory = "people.sqlite3 takes no changes: people can log in, and nothing about them can be changed"
+        trail = "the audit trail takes no entries, and the program's log has them"
+        found = {
+            "nobody is let in": self.authenticator.closed_because,
+            memory: self._people_store.obstacle,
+            trail: self.audit_store.obstacle,
+            "tokens that were made before are not accepted": self._secret_trouble,
+            "TLS uses a certificate that lasts until the service ends": self._certificate and self._certificate.trouble,
+        }
+        damaged = [
+            f"the audit trail was damaged and has begun anew; look at {path}, then take it away"
+            for path in self.audit_store.moved
+            if path.exists()
+        ]
+        return [*(f"{what}: {why}" for what, why in found.items() if why), *damaged]
 
     def renew_certificate(self, now: Moment) -> None:
         """Replace the appliance's own certificate before it expires, or when it names this computer wrongly.
@@ -69,23 +88,22 @@ class Authentication:
             if not self._certificate.is_due(names, now.monotonic_s):
                 return
             if tpool.execute(self._certificate.renew, names, now.wall):
-                self._certificate.tls.load()
                 log.warning(
-                    "there is a new certificate, because the old one was about to end or named this computer by what "
-                    "it was called before; compare its fingerprint once: %s",
+                    "there is a new certificate, because the old one was about to end, could not be used or named "
+                    "this computer by what it was called before; compare its fingerprint once: %s",
                     self._certificate.tls.fingerprint,
                 )
             for fault in tpool.execute(self._certificate.faults, now.wall):
                 log.warning("%s", fault)
-        except CertificateUnavailable as error:
+        except (CertificateUnavailable, TlsUnavailable) as error:
             log.error("%s", error)
 
     def reload_certificate(self, _: Moment) -> None:
         """Take the certificate and key of the operator where their files have changed."""
         try:
-            if self.tls is not None and self.tls.has_changed() and self._certificate is not None:
-                self.tls.load()
-                log.warning("there is another certificate in its file; its fingerprint is %s", self.tls.fingerprint)
+            if self._certificate is not None and self._certificate.reload():
+                fingerprint = self._certificate.tls.fingerprint
+                log.warning("there is another certificate in its file; its fingerprint is %s", fingerprint)
         except TlsUnavailable as error:
             log.error("%s; the former one stays in use", error)
 
@@ -101,6 +119,30 @@ def announce(text: str) -> None:
     log.warning("%s", text)
 
 
+def open_people(path: Path) -> SqlitePeopleStore | ClosedPeopleStore:
+    """People and tokens: in the file, in memory where the file takes no changes, or closed where it is damaged."""
+    try:
+        return SqlitePeopleStore(path, tpool.execute)
+    except PeopleStoreUnavailable as error:
+        reason = str(error)
+    try:
+        store = SqlitePeopleStore.in_memory(path, reason)
+    except PeopleStoreUnavailable as error:
+        log.error("nobody is let in: %s", error)
+        return ClosedPeopleStore(str(error))
+    log.error("people and tokens are read, and cannot be changed: %s", reason)
+    return store
+
+
+def open_trail(path: Path) -> SqliteAuditStore:
+    """The audit trail: in the file, or as it was, with new entries in the program's log."""
+    try:
+        return SqliteAuditStore(path, tpool.execute)
+    except AuditStoreUnavailable as error:
+        log.error("%s", error)
+        return SqliteAuditStore.in_memory(path, str(error))
+
+
 def reachable_addresses(links: Iterable[Link]) -> list[str]:
     """The addresses of these links by which clients may reach this computer."""
     return sorted({str(one.ip) for link in links for one in link.addresses if not one.is_link_local})
@@ -110,16 +152,31 @@ class ServerCertificate:
     """The server's TLS: with the operator's certificate, or with one of its own."""
 
     def __init__(self, server: ServerSection, state_dir: Path, machine: Machine) -> None:
-        """Make a certificate where the operator has given none and none exists. Raises `CannotStart`."""
+        """Make a certificate where the operator has given none and none exists.
+
+        `trouble`: why the files cannot be used, and another certificate is; `None`: they are. Raises `CannotStart`.
+        """
         self._interfaces = machine.interfaces
         self._looked_for: Sequence[str] = ()
         self._looked_s = 0.0
         self._own = None if server.certificate else state_dir / OWN_FILE
+        self.trouble: str | None = None
+        path = certificate_file(server, state_dir)
+        self._paths = path, Path(server.key) if server.key else path
+        self.tls = self._load(machine.clock().wall)
+
+    def _load(self, wall: datetime) -> Tls:
+        """TLS with the files, or with a certificate in memory: never without."""
         try:
             if self._own:
-                certificate.ensure(self._own, self.names(), machine.clock().wall, write_private, even_if_old=True)
-            self._path = certificate_file(server, state_dir)
-            self.tls = Tls(self._path, Path(server.key) if server.key else self._path)
+                certificate.ensure(self._own, self.names(), wall, write_private, even_if_old=True)
+            return Tls(*self._paths)
+        except (CertificateUnavailable, TlsUnavailable) as error:
+            self.trouble = str(error)
+        log.error("%s; another certificate is made", self.trouble)
+        try:
+            with passing_file(certificate.made(self.names(), wall)) as path:
+                return Tls(path, path)
         except (CertificateUnavailable, TlsUnavailable) as error:
             raise CannotStart(str(error)) from None
 
@@ -136,12 +193,37 @@ class ServerCertificate:
 
     def faults(self, wall: datetime) -> list[str]:
         """A sentence for each fault in the time of the operator's certificate. Raises `CertificateUnavailable`."""
-        return [] if self._own else time_faults(self._path, certificate.read(self._path), wall)
+        return [] if self._own else time_faults(self._paths[0], certificate.read(self._paths[0]), wall)
 
     def renew(self, names: Sequence[str], wall: datetime) -> bool:
-        """Replace a certificate of its own that is no longer good for these names; returns whether it did.
+        """Replace a certificate of its own that is no longer good for these names; returns whether there is another.
 
-        `wall`: of a clock that is trusted. Takes a second or two; it is run beside the event loop.
+        One in memory gives way to the files once these can be used. `wall`: of a clock that is trusted. Takes a second
+        or two; it is run beside the event loop. Raises `CertificateUnavailable`, `TlsUnavailable`.
         """
         own = self._own
-        return own is not None and certificate.ensure(own, names, wall, write_private, even_if_old=False)
+        is_new = own is not None and certificate.ensure(own, names, wall, write_private, even_if_old=False)
+        if is_new or self.trouble is not None:
+            self._use_files()
+            return True
+        return False
+
+    def reload(self) -> bool:
+        """Use the files where they have changed; returns whether they have. Raises `TlsUnavailable`."""
+        if not self.tls.has_changed(*self._paths):
+            return False
+        self._use_files()
+        return True
+
+    def _use_files(self) -> None:
+        self.tls.load(*self._paths)
+        self.trouble = None
+
+
+def secret_or_another(state_dir: Path) -> tuple[bytes, str | None]:
+    """The secret that signs tokens; or one that lasts until the service ends, and why."""
+    try:
+        return load_secret(state_dir), None
+    except AccessError as error:
+        log.error("tokens that were made before are not accepted: %s", error)
+        return secrets.token_bytes(SECRET_BYTES), str(error)

@@ -6,21 +6,29 @@ takes its place, and `press` moves the mock pin as a finger would. A GPIO chip a
 drive its own hardware.
 """
 
+import logging
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from gpiozero import LED, Button
+from gpiozero import LED, Button, GPIOZeroError
 from gpiozero.pins.mock import MockFactory, MockPin
 from gpiozero.pins.pi import PiFactory
 
 from appliance.core.machine import Light, Lights, Press
 
+log = logging.getLogger(__name__)
+
+NO_PI = "this is no Raspberry Pi"
 MODEL_FILE = Path("/proc/device-tree/model")  # the device tree's own name of the board
 
 # Seconds on, which are also the seconds off. A person must tell SLOW from FAST at a glance across a server room.
+# Of gpiozero, for a pin, the chip or a library that is missing.
+PIN_FAILURES = (GPIOZeroError, ImportError, OSError, ValueError, AttributeError, TypeError)
+MOCK_PINS = (17, (22, 23, 24))  # any that differ
 BLINKS = {Light.SLOW: 1.0, Light.FAST: 0.1}
 MOST_PRESSES = 16  # more than a finger manages between two steps; a stuck contact must not fill the memory
 LONGER_S = 0.3  # by which a pretended hold outlasts the time that makes it one
@@ -32,13 +40,21 @@ class GpioPanel:
     def __init__(self, button: int, status: int, alert: int, activity: int, hold_s: float, scratch: Path) -> None:
         """`hold_s`: seconds that make a press a hold. `scratch`: a folder for the pipe that lgpio needs."""
         factory, self.mocked_because = _factory(scratch)
+        # What a person should mend; a computer without such pins is no trouble.
+        self.trouble: str | None = None if self.mocked_because in {None, NO_PI} else self.mocked_because
         self._presses: deque[Press] = deque(maxlen=MOST_PRESSES)
         self._hold_s = hold_s
         self._was_held = False
-        self._button = Button(button, hold_time=hold_s, pin_factory=factory)
+        leds = (status, alert, activity)
+        try:
+            self._button, self._leds = _devices(factory, button, leds, hold_s)
+        except _failures() as error:  # a pin is in use, or there is none: metering needs none of them
+            self.trouble = f"the panel does not work: {error or type(error).__name__}; are its pins free, and right?"
+            log.error("%s", self.trouble)
+            self.mocked_because = self.trouble
+            self._button, self._leds = _devices(MockFactory(), *MOCK_PINS, hold_s)
         self._button.when_held = self._on_held
         self._button.when_released = self._on_released
-        self._leds = tuple(LED(pin, pin_factory=factory) for pin in (status, alert, activity))
         self._shown: tuple[Light, ...] = (Light.OFF,) * len(self._leds)
 
     def presses(self) -> Sequence[Press]:
@@ -49,7 +65,10 @@ class GpioPanel:
         wanted = (lights.status, lights.alert, lights.activity)
         for led, light, shown in zip(self._leds, wanted, self._shown, strict=True):
             if light is not shown:
-                _burn(led, light)
+                try:
+                    _burn(led, light)
+                except _failures() as error:
+                    self._note(error)
         self._shown = wanted
 
     def press(self, kind: Press) -> None:
@@ -63,7 +82,15 @@ class GpioPanel:
     def close(self) -> None:
         """Put the LEDs out and give the pins back."""
         for device in (*self._leds, self._button):
-            device.close()
+            try:
+                device.close()
+            except _failures() as error:
+                self._note(error)
+
+    def _note(self, error: Exception) -> None:
+        if self.trouble is None:
+            self.trouble = f"the panel does not work: {error or type(error).__name__}"
+            log.error("%s", self.trouble)
 
     def _on_held(self) -> None:
         self._was_held = True
@@ -78,15 +105,32 @@ class GpioPanel:
 def _factory(scratch: Path) -> tuple[PiFactory, str | None]:
     """The real pins, or mock ones and the reason for them."""
     if not MODEL_FILE.exists() or "Raspberry Pi" not in MODEL_FILE.read_text(errors="replace"):
-        return MockFactory(), "this is no Raspberry Pi"
+        return MockFactory(), NO_PI
     os.environ.setdefault("LG_WD", str(scratch))  # else lgpio writes its pipe into the working directory
-    import lgpio
-    from gpiozero.pins.lgpio import LGPIOFactory
-
     try:
+        from gpiozero.pins.lgpio import LGPIOFactory
+
         return LGPIOFactory(), None
-    except lgpio.error as error:  # a panel that cannot be reached must not stop the metering
+    except _failures() as error:  # a panel that cannot be reached must not stop the metering
         return MockFactory(), f"the GPIO chip cannot be opened ({error}); is the user in the group gpio?"
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What a pin may raise: lgpio, which is loaded on a Pi only, has an error of no other kind."""
+    lgpio = sys.modules.get("lgpio")
+    return PIN_FAILURES if lgpio is None else (*PIN_FAILURES, lgpio.error)
+
+
+def _devices(factory: PiFactory, button: int, leds: Sequence[int], hold_s: float) -> tuple[Button, tuple[LED, ...]]:
+    """The button and the LEDs; where one cannot be had, none is held."""
+    made_button = Button(button, hold_time=hold_s, pin_factory=factory)
+    made_leds: list[LED] = []
+    try:
+        made_leds += [LED(pin, pin_factory=factory) for pin in leds]
+    finally:
+        if len(made_leds) < len(leds):
+            made_button.close()
+    return made_button, tuple(made_leds)
 
 
 def _burn(led: LED, light: Light) -> None:

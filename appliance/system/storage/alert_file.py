@@ -4,14 +4,16 @@ A line is written in one piece and not synced: a power cut loses alerts of the l
 client that was connected has received them. The file is rewritten when it is twice as long as what is kept.
 """
 
+import errno
 import logging
 import os
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
-from appliance.core.alerting.journal import MOST_KEPT, SentAlert
+from appliance.core.alerting.journal import LARGEST_NUMBER, MOST_KEPT, SentAlert
 from appliance.system.storage.files import write_whole
 
 log = logging.getLogger(__name__)
@@ -22,7 +24,7 @@ LARGEST_FILE_BYTES = 1 << 22  # twice what is kept, each as long as an alert can
 class _AlertLine(Struct, frozen=True):
     """One line of the file."""
 
-    number: int
+    number: Annotated[int, Meta(ge=0, le=LARGEST_NUMBER)]
     name: str
     room: str
     content: Raw
@@ -39,6 +41,8 @@ class AlertFile:
     def read(self) -> list[SentAlert]:
         """The latest alerts, oldest first; lines that cannot be read are left out."""
         try:
+            if self._path.exists() and not self._path.is_file():
+                raise OSError(errno.EINVAL, "it is no file")  # a pipe would be waited for without end
             with self._path.open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - LARGEST_FILE_BYTES))  # the latest are at the end
                 lines = file.read().splitlines()

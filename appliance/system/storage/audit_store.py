@@ -7,20 +7,36 @@ entry deletes a few that are too old.
 
 import logging
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import astuple, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import TypeVar
 
 from sqlite_utils import Database, Migrations
 
 from appliance.core.access.audit_entry import AuditEntry, StoredEntry, digest, first_break
 from appliance.core.refusal import Code, Refused
-from appliance.system.storage.sqlite import BUSY_S, DAMAGE, code_of, move_aside, open_database
+from appliance.system.storage.sqlite import (
+    BUSY_S,
+    DAMAGE,
+    NO_FILE,
+    Aside,
+    UnsoundDatabase,
+    at_once,
+    code_of,
+    copy_in_memory,
+    move_aside,
+    moved_aside,
+    open_database,
+)
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 MOST_ENTRIES = 20_000  # 8 MB of usual ones, 130 MB of the longest; at 50 changes a day more than a year
 BATCH = 8  # deleted at most with one entry: faster than they come, without a noticeable pause
@@ -51,21 +67,37 @@ class AuditStoreUnavailable(Exception):
 
 
 class SqliteAuditStore:
-    """`ports.AuditStore` in one SQLite file."""
+    """`ports.AuditStore` in one SQLite file.
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file, in place of a damaged one. Raises `AuditStoreUnavailable`."""
+    A file that is damaged, also in the meantime, is moved aside, and the trail begins again.
+    """
+
+    def __init__(self, path: Path, aside: Aside = at_once) -> None:
+        """Open or create the file. Raises `AuditStoreUnavailable`. `aside`: runs what may wait for the medium."""
+        self.obstacle: str | None = None
+        self.moved = moved_aside(path)  # the damaged files, until a person takes them away
+        self._path, self._aside, self._turn = path, aside, Lock()
         try:
             try:
                 self._database = _opened(path)
             except sqlite3.DatabaseError as error:
-                if code_of(error) not in DAMAGE:
-                    raise
-                aside = move_aside(path, datetime.now(UTC), most=1)
-                log.error("%s is damaged (%s): moved to %s; the audit trail begins again", path, error, aside)
-                self._database = _opened(path)
+                self._require_damage(error)
+                self._begin_again(error)
         except (OSError, sqlite3.Error) as error:
             raise AuditStoreUnavailable(f"{path}: the audit trail cannot be kept here: {error}") from error
+
+    @classmethod
+    def in_memory(cls, path: Path, obstacle: str) -> "SqliteAuditStore":
+        """The entries of a file that takes none, as far as they can be read; new ones go to the program's log."""
+        store = cls.__new__(cls)
+        store.obstacle, store.moved = obstacle, moved_aside(path)
+        store._path, store._aside, store._turn = path, at_once, Lock()
+        try:
+            store._database = copy_in_memory(path, migrations)
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s: cannot be read: %s", path, error)
+            store._database = copy_in_memory(NO_FILE, migrations)
+        return store
 
     def close(self) -> None:
         """Fold the log into the file and close it."""
@@ -74,35 +106,64 @@ class SqliteAuditStore:
     def record(self, entry: AuditEntry) -> None:
         """Append this entry, synced to the medium; where the medium does not take it, the program's log has it."""
         try:
-            with self._database.atomic():
-                self._append(entry)
-        except sqlite3.Error as error:
+            if self.obstacle is not None:
+                raise sqlite3.OperationalError(self.obstacle)
+            self._aside(self._in_turn, self._append_whole, entry)
+        except (OSError, sqlite3.Error) as error:
             # Refusing the change would be worse: on a full disk no block could be lifted.
             log.error("the audit trail does not take an entry (%s): %s", error, entry)
 
     def entries(
         self, most: int, before: int | None = None, who: str | None = None, action: str | None = None
     ) -> Sequence[StoredEntry]:
-        """The newest entries, newest first. `before`: only those with a smaller number. Raises `Refused`."""
+        """The newest entries, newest first; raises `Refused` (`E_MAINTENANCE`) where the medium fails.
+
+        `before`: only those with a smaller number.
+        """
+        wanted = {"before": before, "who": who, "action": action, "most": most}
         try:
-            rows = self._rows(most, before, who, action)
-        except sqlite3.Error as error:
+            found: Sequence[StoredEntry] = self._aside(self._in_turn, self._find, wanted)
+        except (OSError, sqlite3.Error, TypeError, ValueError) as error:
             log.error("the audit trail cannot be read: %s", error)
-            raise Refused(
-                Code.MAINTENANCE, f"the audit trail cannot be read ({error}); is the medium at its end?"
-            ) from None
+            raise Refused(Code.MAINTENANCE, f"the audit trail cannot be read: {error}") from error
+        return found
+
+    def _in_turn(self, work: Callable[[T], R], argument: T) -> R:
+        """Do this; where the file turns out to be damaged, once more with a new one."""
+        with self._turn:
+            try:
+                return work(argument)
+            except sqlite3.DatabaseError as error:
+                self._require_damage(error)
+                self._database.close()
+                self._begin_again(error)
+                return work(argument)
+
+    def _begin_again(self, damage: sqlite3.DatabaseError) -> None:
+        aside = move_aside(self._path, datetime.now(UTC), most=1)
+        log.error("%s is damaged (%s): moved to %s; the audit trail begins again", self._path, damage, aside)
+        self.moved = moved_aside(self._path)
+        self._database = _opened(self._path)
+
+    def _require_damage(self, error: sqlite3.DatabaseError) -> None:
+        """Raise the error again where it is not about damage; a folder in the file's place is, and a missing table."""
+        if code_of(error) not in {*DAMAGE, sqlite3.SQLITE_ERROR} and not self._path.is_dir():
+            raise error
+
+    def _find(self, wanted: dict[str, object]) -> Sequence[StoredEntry]:
+        rows = self._database.query(
+            "SELECT * FROM entry WHERE (:before IS NULL OR number < :before) AND (:who IS NULL OR who = :who)"
+            " AND (:action IS NULL OR action = :action) ORDER BY number DESC LIMIT :most",
+            wanted,
+        )
         return [
             StoredEntry(row["number"], AuditEntry(**{name: row[name] for name in COLUMNS}), row["digest"])
             for row in rows
         ]
 
-    def _rows(self, most: int, before: int | None, who: str | None, action: str | None) -> Sequence[Mapping[str, Any]]:
-        found = self._database.query(
-            "SELECT * FROM entry WHERE (:before IS NULL OR number < :before) AND (:who IS NULL OR who = :who)"
-            " AND (:action IS NULL OR action = :action) ORDER BY number DESC LIMIT :most",
-            {"before": before, "who": who, "action": action, "most": most},
-        )
-        return list(found)
+    def _append_whole(self, entry: AuditEntry) -> None:
+        with self._database.atomic():
+            self._append(entry)
 
     def _append(self, entry: AuditEntry) -> None:
         # The deletion comes first: it takes the lock, so that no other program's entry comes between the two digests.
@@ -120,7 +181,17 @@ class SqliteAuditStore:
 
 
 def _opened(path: Path) -> Database:
-    return open_database(path, migrations, ["synchronous = FULL"], is_private=True, is_checked=True)
+    database = open_database(path, migrations, ["synchronous = FULL"], is_private=True, is_checked=True)
+    try:
+        found = database.table("entry").columns_dict.keys()
+        if found != {"number", *COLUMNS, "digest"}:
+            raise UnsoundDatabase(f"its columns are {', '.join(found) or 'missing'}")
+        with database.atomic():  # a medium that can only be read shows it now
+            database.execute("DELETE FROM entry WHERE number < 0").close()
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
 
 
 def altered_at(path: Path) -> int | None:
@@ -132,5 +203,5 @@ def altered_at(path: Path) -> int | None:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as database:
             rows = database.execute(f"SELECT number, {', '.join(COLUMNS)}, digest FROM entry ORDER BY number")  # noqa: S608
             return first_break(StoredEntry(number, AuditEntry(*values), kept) for number, *values, kept in rows)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, TypeError, ValueError, AttributeError) as error:
         raise AuditStoreUnavailable(f"{path}: cannot be read: {error}") from error

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -32,6 +34,16 @@ def write_whole(path: Path, content: bytes, *, mode: int | None = None) -> None:
 def write_private(path: Path, content: bytes) -> None:
     """The same for a file that only its owner may read."""
     write_whole(path, content, mode=0o600)
+
+
+@contextmanager
+def passing_file(content: bytes) -> Iterator[Path]:
+    """A file in memory that only this process can open, for the length of a `with`."""
+    descriptor = os.memfd_create("passing", os.MFD_CLOEXEC)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        yield Path(f"/proc/self/fd/{descriptor}")
 
 
 def sync(path: Path) -> None:

@@ -21,7 +21,15 @@ from sqlite_utils import Database, Migrations
 
 from appliance.core.metering.history_series import ALL_HOSTS, Key, Series, Step
 from appliance.core.metering.usage import Passed
-from appliance.system.storage.sqlite import BUSY_S, DAMAGE, code_of, move_aside, open_database
+from appliance.system.storage.sqlite import (
+    BUSY_S,
+    DAMAGE,
+    LOOP_BUSY_S,
+    UnsoundDatabase,
+    code_of,
+    move_aside,
+    open_database,
+)
 
 log = logging.getLogger(__name__)
 
@@ -138,13 +146,13 @@ class SqliteHistoryStore:
         try:
             if self._database is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                self._database = open_database(self._path, migrations, PRAGMAS)
+                self._database = open_database(self._path, migrations, PRAGMAS, busy_s=LOOP_BUSY_S)
             yield self._database
         except (OSError, sqlite3.Error) as error:
             self._numbers.clear()  # some may belong to the transaction that failed
             if code_of(error) != sqlite3.SQLITE_FULL:
                 self.close()
-            if code_of(error) in DAMAGE:
+            if code_of(error) in {*DAMAGE, sqlite3.SQLITE_ERROR}:  # the last: a table is missing or another
                 aside = move_aside(self._path, datetime.now(UTC), most=1)
                 log.error("%s is damaged (%s): moved to %s; history begins again", self._path, error, aside)
             raise
@@ -242,11 +250,14 @@ def _packed(sums: Mapping[int, Sequence[int]], size: int) -> bytes:
 
 
 def _unpacked(key: int, data: bytes, size: int) -> list[tuple[int, int, int]]:
-    """The record's buckets, each with its sums."""
-    width = data[0]
-    numbers = [int.from_bytes(data[at : at + width], "little") for at in range(1, len(data), width)]
-    first = (key >> SERIES_BITS) * size
-    sums = zip(range(first, first + size), numbers[0::2], numbers[1::2], strict=True)
+    """The record's buckets, each with its sums. Raises `UnsoundDatabase` for what `_packed` has not made."""
+    try:
+        width = data[0]
+        numbers = [int.from_bytes(data[at : at + width], "little") for at in range(1, len(data), width)]
+        first = (key >> SERIES_BITS) * size
+        sums = list(zip(range(first, first + size), numbers[0::2], numbers[1::2], strict=True))
+    except (IndexError, TypeError, ValueError) as error:
+        raise UnsoundDatabase(f"the record {key} cannot be read: {error}") from error
     return [(bucket, up_more - 1, down_bytes) for bucket, up_more, down_bytes in sums if up_more]
 
 

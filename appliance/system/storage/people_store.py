@@ -5,11 +5,12 @@ The command line writes here too, with or without a running service, which notic
 
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, TypeVar
 
 from msgspec import convert, to_builtins
 from sqlite_utils import Database, Migrations
@@ -17,7 +18,19 @@ from sqlite_utils import Database, Migrations
 from appliance.core.access.person import Person, TokenOrigin, TokenRecord, departments_text
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
-from appliance.system.storage.sqlite import DAMAGE, code_of, open_database
+from appliance.system.storage.rows import NOT_A_ROW, moment_from
+from appliance.system.storage.sqlite import (
+    LOOP_BUSY_S,
+    Aside,
+    UnsoundDatabase,
+    at_once,
+    code_of,
+    copy_in_memory,
+    open_database,
+    require_sound,
+)
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -37,115 +50,234 @@ def _people_tickets(database: Database) -> None:
     database.table("known_moment").create({"id": int, "at": str}, pk="id")
 
 
+ADD_PERSON = "INSERT OR IGNORE INTO person (name, role, departments, password, since) VALUES (?, ?, ?, ?, ?)"
+END_LOGINS = "UPDATE ticket SET revoked_at = ? WHERE person = ? AND revoked_at IS NULL"
+
+
 class PeopleStoreUnavailable(Exception):
     """The register cannot be used; the text says where and why."""
 
 
 class SqlitePeopleStore:
-    """`ports.PeopleStore` in one SQLite file, and people's token records."""
+    """`ports.PeopleStore` in one SQLite file, and people's token records.
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file. Raises `PeopleStoreUnavailable`."""
+    `obstacle`: why the file takes no changes, and what it has was read into memory; `None`: it does.
+    """
+
+    def __init__(self, path: Path, aside: Aside = at_once) -> None:
+        """Open or create the file. Raises `PeopleStoreUnavailable`. `aside`: runs what may wait for the medium."""
+        self.obstacle: str | None = None
         try:
+            _require_content(path)
             # Password hashes must not be open to guessing, and damage must show now instead of during a login.
-            self._database = open_database(path, migrations, (), is_private=True, is_checked=True)
-        except (OSError, sqlite3.Error) as error:
-            reason = str(error)
-            if code_of(error) in DAMAGE:  # not begun again by itself: revoked tokens would be let in
-                reason = f"it is damaged ({error}); delete it and token.secret with it, and add people and tokens anew"
-            raise PeopleStoreUnavailable(f"{path}: people and tokens cannot be kept here: {reason}") from error
+            writer = open_database(path, migrations, (), is_private=True, is_checked=True)
+            reader = Database(sqlite3.connect(path, timeout=LOOP_BUSY_S), execute_plugins=False)
+            self._use(reader, writer, aside)
+            self._require_rows()
+        except (OSError, sqlite3.Error, *NOT_A_ROW) as error:
+            raise PeopleStoreUnavailable(f"{path}: people and tokens cannot be kept here: {_reason(error)}") from error
+
+    @classmethod
+    def in_memory(cls, path: Path, obstacle: str) -> "SqlitePeopleStore":
+        """What a file has that takes no changes: people can log in. Raises `PeopleStoreUnavailable`."""
+        store = cls.__new__(cls)
+        store.obstacle = obstacle
+        try:
+            _require_content(path)
+            copy = copy_in_memory(path, migrations)
+            require_sound(copy, "quick_check (1)")
+            store._use(copy, copy, at_once)
+            store._require_rows()
+        except (OSError, sqlite3.Error, *NOT_A_ROW) as error:
+            raise PeopleStoreUnavailable(f"{path}: people and tokens cannot be read: {_reason(error)}") from error
+        return store
 
     def close(self) -> None:
         """Fold the log into the file and close it."""
-        self._database.close()
+        self._reader.close()
+        self._writer.close()
 
     def version(self) -> int:
-        # `data_version` counts changes of other processes, `total_changes` our own.
-        (others,) = self._database.execute("PRAGMA data_version").fetchone()
-        return int(others) + int(self._database.conn.total_changes)
+        with _reading():  # `data_version` counts the changes of other connections, `total_changes` our own
+            (others,) = self._reader.execute("PRAGMA data_version").fetchone()
+            return int(others) + int(self._reader.conn.total_changes)
 
     def people(self) -> Sequence[Person]:
-        return [_person(row) for row in self._database.query("SELECT * FROM person ORDER BY name")]
+        with _reading():
+            return [_person(row) for row in self._reader.query("SELECT * FROM person ORDER BY name")]
 
     def person(self, name: str) -> tuple[Person, str] | None:
-        row = next(self._database.query("SELECT * FROM person WHERE name = ?", [name]), None)
-        return None if row is None else (_person(row), row["password"])
+        with _reading():
+            row = next(self._reader.query("SELECT * FROM person WHERE name = ?", [name]), None)
+            return None if row is None else (_person(row), row["password"])
 
     def add_person(self, person: Person, password_hash: str, wall: datetime) -> bool:
-        with self._transaction() as database:
-            cursor = database.execute(
-                "INSERT OR IGNORE INTO person (name, role, departments, password, since) VALUES (?, ?, ?, ?, ?)",
-                [person.name, person.role, departments_text(person.departments), password_hash, timestamp(wall)],
-            )
-            added: int = cursor.rowcount
-            cursor.close()
-        return added == 1
+        facts = [person.name, person.role, departments_text(person.departments), password_hash, timestamp(wall)]
+
+        def add(database: Database) -> int:
+            with closing(database.execute(ADD_PERSON, facts)) as cursor:
+                return int(cursor.rowcount)
+
+        return self._change(add) == 1
 
     def set_password(self, name: str, password_hash: str, wall: datetime) -> None:
-        with self._transaction():
-            self._database.execute("UPDATE person SET password = ? WHERE name = ?", [password_hash, name]).close()
-            self._end_logins(name, wall)
+
+        def change(database: Database) -> None:
+            database.execute("UPDATE person SET password = ? WHERE name = ?", [password_hash, name]).close()
+            database.execute(END_LOGINS, [timestamp(wall), name]).close()
+
+        self._change(change)
 
     def remove_person(self, name: str, wall: datetime) -> None:
-        with self._transaction():
-            self._database.execute("DELETE FROM person WHERE name = ?", [name]).close()
-            self._end_logins(name, wall)
+
+        def remove(database: Database) -> None:
+            database.execute("DELETE FROM person WHERE name = ?", [name]).close()
+            database.execute(END_LOGINS, [timestamp(wall), name]).close()
+
+        self._change(remove)
 
     def tokens(self) -> Sequence[TokenRecord]:
-        return [_ticket(row) for row in self._database.query("SELECT * FROM ticket ORDER BY issued_at DESC, id")]
+        with _reading():
+            return [_ticket(row) for row in self._reader.query("SELECT * FROM ticket ORDER BY issued_at DESC, id")]
 
     def remember(self, ticket: TokenRecord) -> None:
         """Record a token, unless it is recorded already. Beyond the limit those that expire soonest are deleted."""
-        # An issuer's token is recorded again when it is shown again: not worth waiting for the medium.
-        with self._transaction(synced=ticket.origin is not TokenOrigin.ISSUER):
-            self._database.table("ticket").insert(_ticket_row(ticket), ignore=True)
-            self._database.execute(
+
+        def insert(database: Database) -> None:
+            database.table("ticket").insert(_ticket_row(ticket), ignore=True)
+            database.execute(
                 "DELETE FROM ticket WHERE id IN (SELECT id FROM ticket WHERE revoked_at IS NULL"
                 " ORDER BY expires_at LIMIT max(0, (SELECT count(*) FROM ticket) - ?))",
                 [MOST_TICKETS],
             ).close()
 
+        # An issuer's token is recorded again when it is shown again: not worth waiting for the medium. Where the medium
+        # takes nothing, people must still be able to log in and see why.
+        self._change(insert, synced=ticket.origin is not TokenOrigin.ISSUER, also_in_memory=True)
+
     def revoke(self, ticket: TokenRecord, wall: datetime) -> None:
-        with self._transaction():
-            self._database.table("ticket").insert(_ticket_row(ticket), ignore=True)
-            self._database.execute(
+
+        def revoke(database: Database) -> None:
+            database.table("ticket").insert(_ticket_row(ticket), ignore=True)
+            database.execute(
                 "UPDATE ticket SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", [timestamp(wall), ticket.id]
             ).close()
 
+        self._change(revoke, also_in_memory=True)
+        if self.obstacle is not None:
+            text = f"the disk takes no changes ({self.obstacle}): it is revoked until the service starts again"
+            raise Refused(Code.MAINTENANCE, f"{text}; replace the medium, and revoke it once more")
+
     def forget(self, before: datetime) -> None:
         """Delete the tokens that expired before this moment: they are refused as expired."""
-        with suppress(Refused), self._transaction():  # a full disk keeps them a little longer
-            self._database.execute("DELETE FROM ticket WHERE expires_at < ?", [timestamp(before)]).close()
+        with suppress(Refused):  # a full disk keeps them a little longer
+            self._change(
+                lambda database: database.execute(
+                    "DELETE FROM ticket WHERE expires_at < ?", [timestamp(before)]
+                ).close()
+            )
 
     def revoked(self) -> frozenset[str]:
-        rows = self._database.query("SELECT id FROM ticket WHERE revoked_at IS NOT NULL")
-        return frozenset(row["id"] for row in rows)
+        with _reading():
+            rows = self._reader.query("SELECT id FROM ticket WHERE revoked_at IS NOT NULL")
+            return frozenset(row["id"] for row in rows)
 
     def floor(self) -> datetime | None:
-        row = next(self._database.query("SELECT at FROM known_moment"), None)
-        return None if row is None else datetime.fromisoformat(row["at"])
+        with _reading():
+            row = next(self._reader.query("SELECT at FROM known_moment"), None)
+            return None if row is None else moment_from(row["at"])
 
     def save_floor(self, wall: datetime) -> None:
-        with suppress(Refused), self._transaction():  # on a full disk the earlier one stays
-            self._database.table("known_moment").upsert({"id": 1, "at": timestamp(wall)})
+        with suppress(Refused):  # on a full disk the earlier one stays
+            self._change(lambda database: database.table("known_moment").upsert({"id": 1, "at": timestamp(wall)}))
 
-    @contextmanager
-    def _transaction(self, *, synced: bool = True) -> Iterator[Database]:
-        """One transaction. Raises `Refused` where the medium takes nothing; then nothing is changed."""
-        self._database.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}").close()
+    def _use(self, reader: Database, writer: Database, aside: Aside) -> None:
+        """The event loop reads and never waits for what is written beside it: SQLite's log lets one read meanwhile."""
+        self._reader, self._writer, self._aside = reader, writer, aside
+        self._turn = Lock()
+
+    def _require_rows(self) -> None:
+        """Raise one of `NOT_A_ROW` where a row cannot have been saved, or `sqlite3.Error`."""
+        for row in self._reader.query("SELECT * FROM person"):
+            _person(row)
+            if not isinstance(row["password"], str):
+                raise TypeError(f"the password of {row['name']} is no hash")
+        for row in self._reader.query("SELECT * FROM ticket"):
+            _ticket(row)
+        for row in self._reader.query("SELECT at FROM known_moment"):
+            moment_from(row["at"])
+
+    def _change(self, work: Callable[[Database], T], *, synced: bool = True, also_in_memory: bool = False) -> T:
+        """Run one transaction. Raises `Refused` where the medium takes nothing; then nothing is changed.
+
+        `also_in_memory`: it is worth having until the end of this process, where the file takes nothing.
+        """
         try:
-            with self._database.atomic():
-                yield self._database
-        except sqlite3.OperationalError as error:
+            if self.obstacle is not None and not also_in_memory:
+                raise sqlite3.OperationalError(self.obstacle)
+            done: T = self._aside(self._transact, work, synced)
+        except sqlite3.Error as error:
             log.error("people and tokens cannot be saved: %s", error)
             raise Refused(
                 Code.MAINTENANCE, f"the disk takes no changes ({error}): nothing was changed; make room and try again"
             ) from error
+        return done
 
-    def _end_logins(self, name: str, wall: datetime) -> None:
-        self._database.execute(
-            "UPDATE ticket SET revoked_at = ? WHERE person = ? AND revoked_at IS NULL", [timestamp(wall), name]
-        ).close()
+    def _transact(self, work: Callable[[Database], T], synced: bool) -> T:
+        with self._turn:
+            self._writer.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}").close()
+            with self._writer.atomic():
+                return work(self._writer)
+
+
+class ClosedPeopleStore:
+    """`ports.PeopleStore` in place of a file that cannot be read: nobody is let in, and nobody is added.
+
+    A register that began again would let revoked tokens in, and let the next person pair as its administrator.
+    """
+
+    obstacle = None
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def forget(self, before: datetime) -> None:
+        """Nothing is kept."""
+
+    def save_floor(self, wall: datetime) -> None:
+        """Nothing is kept."""
+
+    def _refuse(self, *_: object, **__: object) -> Any:
+        raise Refused(Code.MAINTENANCE, self.reason)
+
+    people = person = add_person = set_password = remove_person = tokens = remember = revoke = revoked = _refuse
+    version = floor = _refuse
+
+
+def _require_content(path: Path) -> None:
+    """Raise `UnsoundDatabase` for what SQLite would take for a new file."""
+    if path.exists() and path.stat().st_size == 0:
+        raise UnsoundDatabase("it is empty")
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Raise `Refused` for what cannot be read: it must neither let a person in nor end the service."""
+    try:
+        yield
+    except (sqlite3.Error, *NOT_A_ROW) as error:
+        log.error("people and tokens cannot be read: %s", error)
+        raise Refused(Code.MAINTENANCE, f"people and tokens cannot be read, so nobody is let in: {error}") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError | sqlite3.OperationalError) and code_of(error) != sqlite3.SQLITE_ERROR:
+        return str(error)
+    # Not begun again by itself: revoked tokens would be let in.
+    return f"it is damaged ({error}); delete it and token.secret with it, and add people and tokens anew"
 
 
 def _person(row: dict[str, Any]) -> Person:

@@ -7,6 +7,7 @@ taken for books.
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import ip_address
 from sys import intern
 from typing import Any
@@ -16,6 +17,8 @@ from msgspec import convert, to_builtins
 from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
+from appliance.core.blocking.sets import MOST_NUMBERS, mark_of, set_and_range
+from appliance.core.blocking.targets import TargetKind, is_written_name, kind_of, name_and_scope
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark
@@ -23,6 +26,8 @@ from appliance.core.moment import timestamp
 from appliance.core.operations.maintenance_window import Maintenance
 
 Row = dict[str, Any]
+
+_instant_text = lru_cache(maxsize=64)(timestamp)  # the blocks of one order share theirs
 
 NOT_A_ROW = (ValueError, TypeError, KeyError)
 BLOCK_COLUMNS = "target, department, origin, reason, actor, started_at, expires_at, announced, number, is_provisional"
@@ -67,7 +72,7 @@ def saving_row(wall: datetime) -> Row:
 
 def saving_from(row: Row) -> datetime:
     """The time in that row."""
-    return datetime.fromisoformat(row["at"])
+    return moment_from(row["at"])
 
 
 def limit_from(row: Row) -> tuple[AccountKey, QuotaKind, int | None]:
@@ -87,8 +92,8 @@ def block_values(block: Block) -> tuple[Any, ...]:
         *block_key(block),
         block.reason,
         block.actor,
-        timestamp(block.started_at),
-        timestamp(block.expires_at) if block.expires_at else None,
+        _instant_text(block.started_at),
+        _instant_text(block.expires_at) if block.expires_at else None,
         block.announced,
         block.number,
         block.is_provisional,
@@ -99,15 +104,15 @@ def block_of(values: Sequence[Any]) -> Block:
     """The block of a row by `BLOCK_COLUMNS`."""
     target, department, origin, reason, actor, started_at, expires_at, announced, number, is_provisional = values
     return Block(
-        target=_text(target),
+        target=_target(target),
         reason=intern(reason),  # a list's blocks share theirs
         actor=intern(actor),
-        origin=intern(origin),
-        started_at=datetime.fromisoformat(started_at),
+        origin=_origin(origin),
+        started_at=moment_from(started_at),
         department=_text(department) or None,
-        expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
+        expires_at=moment_from(expires_at) if expires_at else None,
         announced=bool(announced),
-        number=int(number),
+        number=int(number) if 0 < int(number) < MOST_NUMBERS else 0,  # 0: it gets another
         is_provisional=bool(is_provisional),
     )
 
@@ -132,7 +137,7 @@ def learned_of(values: Sequence[Any]) -> LearnedAddress:
     """The learned address of a row."""
     target, department, origin, address, ends, why = values
     block = (_text(target), _text(department) or None, intern(origin))
-    return LearnedAddress(block, _text(address), float(ends), _text(why))
+    return LearnedAddress(block, _target(address), float(ends), _text(why))
 
 
 def answer_values(one: HeardAddress) -> tuple[str, str, str, float, float, str, str]:
@@ -155,6 +160,13 @@ def answer_of(values: Sequence[Any]) -> HeardAddress:
     )
 
 
+def learned_from(row: Row) -> LearnedAddress:
+    """The learned address of a row, of an older schema too."""
+    return learned_of(
+        [*(row[name] for name in ("target", "department", "origin", "address", "ends")), row.get("why", "")]
+    )
+
+
 def maintenance_row(maintenance: Maintenance) -> Row:
     """The one row of the maintenance."""
     return {"id": 1, **to_builtins(maintenance), "start": timestamp(maintenance.start)}
@@ -163,6 +175,35 @@ def maintenance_row(maintenance: Maintenance) -> Row:
 def maintenance_from(row: Row) -> Maintenance:
     """The maintenance of its row."""
     return convert(row, Maintenance, strict=False)
+
+
+def moment_from(text: str) -> datetime:
+    """The time in a text. Raises one of `NOT_A_ROW` for a text without a zone, too."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return at
+
+
+def _target(value: object) -> str:
+    """A target that the kernel's sets can have; `parse_target` would take twenty times as long."""
+    text = _text(value)
+    if kind_of(text) is TargetKind.NAME:
+        if not is_written_name(name_and_scope(text)[0]):
+            raise ValueError(f"{text!r} is no target")
+        return text
+    try:
+        _, first, last = set_and_range(text)
+    except OSError as error:
+        raise ValueError(f"{text!r} is no target") from error
+    if first % (last - first + 1):
+        raise ValueError(f"{text} is no prefix")
+    return text
+
+
+def _origin(value: str) -> str:
+    mark_of(value, 0)  # raises `ValueError` for one that does not exist
+    return intern(value)
 
 
 def _text(value: object) -> str:

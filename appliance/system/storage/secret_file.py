@@ -10,6 +10,7 @@ from appliance.system.storage.files import sync, write_private
 
 SECRET_FILE = "token.secret"  # noqa: S105  a file's name
 SECRET_BYTES = 32  # HS256 wants a key as long as its hash (RFC 7518, section 3.2)
+LEAST_DIFFERENT = 8  # values of its bytes: a damaged block of zeros has one, and chance has fewer once in 10^20
 
 
 class SecretUnavailable(Exception):
@@ -48,7 +49,10 @@ def _read_secret(path: Path) -> bytes:
             raise SecretUnavailable(
                 f"{path}: others than its owner may use it; run chmod 600, or delete it if it leaked"
             )
-        return file.read(SECRET_BYTES)
+        secret = file.read(SECRET_BYTES)
+    if len(set(secret)) < LEAST_DIFFERENT:
+        raise SecretUnavailable(f"{path}: is damaged, and could be guessed; delete it and issue all tokens anew")
+    return secret
 
 
 def _make_secret(path: Path) -> None:

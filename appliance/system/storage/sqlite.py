@@ -1,19 +1,37 @@
 """SQLite files: opened alike, checked alike, and moved aside where they are damaged.
 
 What becomes of a damaged file is the store's decision: the state, the history and the audit trail are moved aside and
-begin again; people and tokens are not, because revoked tokens would be let in again.
+begin again; people and tokens are not, because revoked tokens would be let in again. A file that can be read and not
+written, as on a read-only medium, is copied into memory with the log that a power cut has left beside it.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database, Migrations
 
 BUSY_S = 5.0  # patience with another connection's lock, such as the command line's, which is held for moments
+LOOP_BUSY_S = 0.02  # the same in the event loop, where everybody waits: what must not be lost is tried again
+NO_FILE = Path("/dev/null/none")  # exists nowhere
+MIGRATIONS = "_sqlite_migrations"  # by which sqlite-utils knows a schema
 LOGS = ("-wal", "-shm")  # what SQLite keeps beside a file
+# Ways to read a file with a log and write nothing. The second takes no locks and needs no `-shm`, which a read-only
+# medium cannot be given: SQLite indexes the log in memory (wal.html, "Use of WAL Without Shared-Memory").
+READINGS = {"mode=ro": "locking_mode = NORMAL", "mode=ro&vfs=unix-none": "locking_mode = EXCLUSIVE"}
+WITHOUT_LOG = {"immutable=1": "locking_mode = NORMAL"}  # it would ignore a log, and lets SQLite make none
 DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+Aside = Callable[..., Any]  # (function, *arguments) -> its result, computed beside the event loop
+
+
+def at_once(work: Callable[..., Any], *arguments: Any) -> Any:
+    """The `Aside` of a program without an event loop."""
+    return work(*arguments)
 
 
 class UnsoundDatabase(sqlite3.DatabaseError):
@@ -23,25 +41,87 @@ class UnsoundDatabase(sqlite3.DatabaseError):
 
 
 def open_database(
-    path: Path, migrations: Migrations, pragmas: Iterable[str], *, is_private: bool = False, is_checked: bool = False
+    path: Path,
+    migrations: Migrations,
+    pragmas: Iterable[str],
+    *,
+    busy_s: float = BUSY_S,
+    is_private: bool = False,
+    is_checked: bool = False,
 ) -> Database:
     """Open or create the file and bring its schema up to date. Raises `sqlite3.Error` and `OSError`.
 
-    `is_private`: only the owner may read it. `is_checked`: look for damage now (`UnsoundDatabase`).
+    `busy_s`: patience with other connections' locks. `is_private`: only the owner may read it. `is_checked`: look for
+    damage now (`UnsoundDatabase`). Any thread may use the database, one at a time.
     """
-    database = Database(sqlite3.connect(path, timeout=BUSY_S), execute_plugins=False)
+    is_new = not path.exists()
+    connection = sqlite3.connect(path, timeout=busy_s, check_same_thread=False)
+    database = Database(connection, execute_plugins=False)
     try:
         if is_private and path.exists():  # not `:memory:`
             path.chmod(0o600)
         for pragma in (*pragmas, "journal_mode = WAL"):  # WAL last: after it the page size is fixed
             database.execute(f"PRAGMA {pragma}").close()
+        require_own(database)
         migrations.apply(database)
         if is_checked:
             require_sound(database, "quick_check (1)")
     except (OSError, sqlite3.Error):
         database.close()
+        if is_new and path.is_file() and path.stat().st_size == 0:
+            path.unlink()  # a full disk leaves it, which would be taken for a loss later
         raise
     return database
+
+
+def copy_in_memory(path: Path, migrations: Migrations) -> Database:
+    """A copy of the file with its log, with the newest schema, by reading alone; an empty one where there is no file.
+
+    Raises `sqlite3.Error`.
+    """
+    copy = Database(sqlite3.connect(":memory:", check_same_thread=False), execute_plugins=False)
+    try:
+        if path.exists() or path.is_symlink():  # a link that leads nowhere is no missing file
+            with closing(open_for_reading(path)) as source:
+                source.backup(copy.conn)
+            require_own(copy)
+        migrations.apply(copy)
+    except sqlite3.Error:
+        copy.close()
+        raise
+    return copy
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """The file with its log, unchanged while the connection is open. Raises `sqlite3.Error`."""
+    failure = sqlite3.OperationalError(f"{path} cannot be read")
+    log = path.with_name(f"{path.name}-wal")
+    has_log = log.exists() and log.stat().st_size > 0
+    for reading, locking in (READINGS if has_log else WITHOUT_LOG).items():
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?{reading}", uri=True, timeout=LOOP_BUSY_S, isolation_level=None
+        )
+        try:
+            connection.execute(f"PRAGMA {locking}").close()
+            # The copy is made within this transaction; without it, `backup` would wait for a lock without end.
+            connection.execute("BEGIN").close()
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        except sqlite3.OperationalError as error:
+            connection.close()
+            failure = error
+        except sqlite3.Error:
+            connection.close()
+            raise
+        else:
+            return connection
+    raise failure
+
+
+def require_own(database: Database) -> None:
+    """Raise `UnsoundDatabase` for tables of another program: new ones beside them would hide the loss."""
+    names = database.table_names()
+    if names and MIGRATIONS not in names:
+        raise UnsoundDatabase(f"it has other tables ({', '.join(names[:3])})")
 
 
 def require_sound(database: Database, check: str) -> None:

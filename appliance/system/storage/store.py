@@ -9,7 +9,9 @@ A damaged file, or one with a row that cannot have been saved, is not opened (`S
 aside, creates another and lets it `take_over` the readable rows. The books are taken over whole or not at all, because
 a mark without its ledger would lose bytes or charge them twice.
 
-On a full disk a person's orders are refused, and metering stays in memory; before that the ballast is given up.
+On a full disk a person's orders are refused, and metering stays in memory; before that the ballast is given up. A file
+that can only be read, or that another program has locked, is like a full disk: its content is read into memory, and
+each attempt to save tries the file again.
 """
 
 import logging
@@ -34,16 +36,29 @@ from appliance.system.storage import rows
 from appliance.system.storage.ballast import Ballast
 from appliance.system.storage.files import sync
 from appliance.system.storage.schema import migrations
-from appliance.system.storage.sqlite import DAMAGE, code_of, open_database, require_sound
+from appliance.system.storage.sqlite import (
+    DAMAGE,
+    LOOP_BUSY_S,
+    NO_FILE,
+    Aside,
+    at_once,
+    code_of,
+    copy_in_memory,
+    open_database,
+    open_for_reading,
+    require_sound,
+)
 
 log = logging.getLogger(__name__)
 
 PAGE_BYTES = 1024  # a commit touches a page of three tables: of 4096 bytes they were 24 MB a day, so they are 10
-WAL_PAGES = 1000  # 1 MB: the log is folded back before it grows large on a small medium
+LOG_BYTES = 1 << 20  # the log is folded back before it grows large on a small medium: after an order, beside the loop
+BACKSTOP_PAGES = 4096  # 4 MB: a commit folds the log, and waits for the medium, only where nobody orders anything
 PRAGMAS = (
     f"page_size = {PAGE_BYTES}",  # of a new file; an existing one keeps its own
     "secure_delete = OFF",  # Debian's is on: it would write each page once more, in zeros, when its rows are deleted
-    f"wal_autocheckpoint = {WAL_PAGES}",
+    f"wal_autocheckpoint = {BACKSTOP_PAGES}",
+    f"journal_size_limit = {LOG_BYTES}",  # of the file of a log that was folded
 )
 
 _DAMAGED = {*DAMAGE, sqlite3.SQLITE_ERROR}  # the last: a table is missing
@@ -71,13 +86,26 @@ PRUNE_ANSWERS = (
 )
 
 BOOKS = "the books"  # ledgers and marks belong together
+BLOCKS = "blocks"
 
 # Content by its name for people: its tables, each with the function that reads a row.
 CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     BOOKS: {"ledger": rows.ledger_from, "mark": rows.mark_from, "saving": rows.saving_from},
     "limits": {"quota_limit": rows.limit_from},
-    "blocks": {"block": rows.block_from},
+    BLOCKS: {"block": rows.block_from},
     "the maintenance": {"maintenance": rows.maintenance_from},
+    "the addresses of blocked names": {"learned": rows.learned_from},
+    "the blocks' clock": {"reckoning": rows.saving_from},
+}
+COLUMNS = {
+    "ledger": {"department", "kind", "start", "used_bytes", "raised", "granted_bytes", "closed_at_bytes"},
+    "mark": {"department", "identity", "up_bytes", "down_bytes"},
+    "saving": {"id", "at"},
+    "quota_limit": {"department", "kind", "limit_bytes"},
+    "block": {*rows.BLOCK_COLUMNS.split(", ")},
+    "maintenance": {"id", "kind", "start", "duration_s", "impact", "actor", "begun"},
+    "learned": {"target", "department", "origin", "address", "ends"},
+    "reckoning": {"id", "at"},
 }
 
 
@@ -89,6 +117,10 @@ class StoreDamaged(Exception):
     """The file is not as it was saved; the text says why."""
 
 
+# What reading a state that was not checked may raise.
+NOT_READABLE = (StoreDamaged, StoreUnavailable, sqlite3.Error, *rows.NOT_A_ROW)
+
+
 class SqliteStore:
     """`ports.Store` in one SQLite file with a write-ahead log."""
 
@@ -97,7 +129,10 @@ class SqliteStore:
 
         `is_checked`: read everything once to find damage now; else damage raises when it is read.
         """
+        self.obstacle: str | None = None  # why the file takes no changes
+        self.aside: Aside = at_once  # waits for the medium
         self._ballast = ballast
+        self._path: Path | None = path
         self._log = path.with_name(f"{path.name}-wal")
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -106,14 +141,38 @@ class SqliteStore:
             except sqlite3.OperationalError as error:
                 self._make_room(error)
                 self._database = _opened(path)
-            damage = self._damage() if is_checked else None
-            if damage is not None:
-                self.close()
-                raise StoreDamaged(damage)
+            self._prove_writable()
+            if is_checked:
+                self._require_whole()
         except (OSError, sqlite3.Error) as error:
             raise StoreUnavailable(f"{path}: state cannot be kept here: {error}") from error
         if ballast is not None:
             ballast.lay()
+
+    @classmethod
+    def in_memory(cls, path: Path, obstacle: str, *, is_empty: bool = False, is_checked: bool = True) -> "SqliteStore":
+        """What this file has, in memory; it takes changes once the file does.
+
+        `obstacle`: why the file takes none. `is_empty`: the file cannot be read either, and is left alone; what of it
+        can be read is taken over. Raises `StoreUnavailable`, `StoreDamaged`.
+        """
+        store = cls.__new__(cls)
+        store.aside = at_once
+        store.obstacle, store._ballast, store._path = obstacle, None, None if is_empty else path
+        store._log = path.with_name(f"{path.name}-wal")
+        try:
+            if not is_empty:
+                _require_content(path)
+            store._database = copy_in_memory(NO_FILE if is_empty else path, migrations)
+            if is_checked:
+                store._require_whole()
+        except OSError as error:
+            raise StoreUnavailable(f"{path}: the state cannot be read: {error}") from error
+        except sqlite3.DatabaseError as error:
+            if code_of(error) not in _DAMAGED:
+                raise StoreUnavailable(f"{path}: the state cannot be read: {error}") from error
+            raise StoreDamaged(str(error)) from error
+        return store
 
     def close(self) -> None:
         """Fold the log into the file and close it."""
@@ -124,12 +183,12 @@ class SqliteStore:
 
         Raises `StoreUnavailable`.
         """
-        if not damaged.is_file() or damaged.stat().st_size == 0:  # SQLite would delete the log of an empty file unread
-            return list(CONTENTS)
         kept: dict[str, Sequence[rows.Row]] = {}
         lost = []
         try:
-            with closing(sqlite3.connect(damaged)) as connection:
+            if not damaged.is_file() or damaged.stat().st_size == 0:  # SQLite takes an empty file for a new one
+                return list(CONTENTS)
+            with closing(open_for_reading(damaged)) as connection:
                 source = Database(connection, execute_plugins=False)
                 for what, readers in CONTENTS.items():
                     read = {table: _readable(source, table, reader) for table, reader in readers.items()}
@@ -138,7 +197,13 @@ class SqliteStore:
                         lost.append(what)
                     if is_whole or what != BOOKS:
                         kept |= {table: sound for table, (sound, _) in read.items()}
-            self._commit(lambda: [self._table(table).insert_all(sound) for table, sound in kept.items()], synced=True)
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s cannot be read: %s", damaged, error)
+            return list(CONTENTS)
+        try:
+            with self._database.atomic():
+                for table, sound in kept.items():
+                    self._table(table).insert_all(sound)
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{damaged}: what can be read cannot be taken over: {error}") from error
         return lost
@@ -231,8 +296,7 @@ class SqliteStore:
         Raises `Refused`, `E_MAINTENANCE`.
         """
         try:
-            for path in (self._log, self._log.parent):  # the log may be new
-                sync(path)
+            self.aside(_sync_and_fold, self._log)
         except OSError as error:
             log.error("orders may not survive a power cut: %s", error)
             raise Refused(
@@ -300,6 +364,8 @@ class SqliteStore:
 
     def _commit(self, save: Callable[[], object], *, synced: bool) -> None:
         """Run one transaction; without room for it, give up the ballast and try once more."""
+        if self.obstacle is not None:
+            self._reopen(self.obstacle)
         self._database.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}").close()
         try:
             with self._database.atomic():
@@ -309,11 +375,45 @@ class SqliteStore:
             with self._database.atomic():
                 save()
 
+    def _reopen(self, obstacle: str) -> None:
+        """Go on in the file, which has what the memory has; raises `sqlite3.OperationalError` if it takes nothing."""
+        if self._path is None:  # what was lost must not be written over what is there
+            raise sqlite3.OperationalError(obstacle)
+        try:
+            database = _opened(self._path)
+        except (OSError, StoreDamaged) as error:
+            raise sqlite3.OperationalError(f"{obstacle}; {error}") from error
+        former, self._database = self._database, database
+        try:
+            self._prove_writable()
+        except sqlite3.OperationalError:
+            self._database = former
+            raise
+        former.close()
+        self.obstacle = None
+        log.warning("%s takes changes again", self._path)
+
+    def _prove_writable(self) -> None:
+        """Close it and raise `sqlite3.OperationalError` where it is locked or can only be read."""
+        try:
+            self._database.execute("BEGIN IMMEDIATE").close()  # which alone would only read where there is no writing
+            self._database.execute("DELETE FROM saving WHERE id < 0").close()
+            self._database.execute("ROLLBACK").close()
+        except sqlite3.OperationalError:
+            self._database.close()  # SQLite would share what it found out with later connections
+            raise
+
     def _make_room(self, error: sqlite3.OperationalError) -> None:
         """Give up the ballast; raises the error again where it is of another kind, or there is no ballast."""
         if code_of(error) not in _NO_ROOM or self._ballast is None or not self._ballast.give_up():
             raise error
         log.warning("there is no room for the state (%s); the ballast is given up", error)
+
+    def _require_whole(self) -> None:
+        damage = self._damage()
+        if damage is not None:
+            self.close()
+            raise StoreDamaged(damage)
 
     def _damage(self) -> str | None:
         """What SQLite finds damaged, or the tables with rows that cannot have been saved; `None`: neither."""
@@ -323,17 +423,41 @@ class SqliteStore:
             _require_damage(error)
             return str(error)
         tables = {table: reader for readers in CONTENTS.values() for table, reader in readers.items()}
-        unreadable = [table for table, reader in tables.items() if not _readable(self._database, table, reader)[1]]
+        unreadable = [
+            table
+            for table, reader in tables.items()
+            if self._table(table).columns_dict.keys() != COLUMNS[table]
+            or not _readable(self._database, table, reader)[1]
+        ]
         return f"rows of {', '.join(unreadable)} cannot be read" if unreadable else None
 
 
-def _opened(path: Path) -> Database:
+def _sync_and_fold(log_path: Path) -> None:
+    """Sync the log, which may be new, and fold a long one into its file, over a connection of its own."""
+    for path in (log_path, log_path.parent):
+        sync(path)
+    if log_path.stat().st_size <= LOG_BYTES:
+        return
+    name = f"{log_path.with_name(log_path.name.removesuffix('-wal')).absolute().as_uri()}?mode=rw"
+    try:
+        with closing(sqlite3.connect(name, uri=True, timeout=0)) as connection:
+            connection.execute("PRAGMA wal_checkpoint (PASSIVE)").close()
+    except sqlite3.Error as error:  # the log has everything; the next order tries again
+        log.info("%s is not folded: %s", log_path, error)
+
+
+def _require_content(path: Path) -> None:
+    """Raise `StoreDamaged` for what SQLite would take for a new file, whose log it would delete unread."""
     if path.is_dir():
         raise StoreDamaged("a folder is in its place")
     if path.exists() and path.stat().st_size == 0:
-        raise StoreDamaged("it is empty")  # SQLite would take it for a new file, and delete its log unread
+        raise StoreDamaged("it is empty")
+
+
+def _opened(path: Path) -> Database:
+    _require_content(path)
     try:
-        return open_database(path, migrations, PRAGMAS)
+        return open_database(path, migrations, PRAGMAS, busy_s=LOOP_BUSY_S)
     except sqlite3.DatabaseError as error:
         _require_damage(error)
         raise StoreDamaged(str(error)) from error

@@ -164,7 +164,7 @@ def test_a_renewed_certificate_has_another_fingerprint(tmp_path) -> None:
     first = tls.fingerprint
     assert not certificate.ensure(pem, ["localhost"], wall + timedelta(days=300), write_private, even_if_old=False)
     assert certificate.ensure(pem, ["localhost"], wall + timedelta(days=380), write_private, even_if_old=False)
-    tls.load()
+    tls.load(pem, pem)
     assert tls.fingerprint == fingerprint(pem) != first
 
 

@@ -45,3 +45,13 @@ def test_the_leds_burn_as_they_are_told(panel: GpioPanel) -> None:
     assert activity.value == 1  # a blink begins with light
     panel.show(Lights(Light.OFF, Light.ON, Light.OFF))
     assert (status.value, alert.value, activity.value) == (0, 1, 0)
+
+
+def test_a_pin_that_cannot_be_had_leaves_a_mocked_panel_and_is_told(tmp_path: Path) -> None:
+    panel = GpioPanel(button=17, status=22, alert=22, activity=99, hold_s=HOLD_S, scratch=tmp_path)
+    assert panel.trouble is not None
+    assert panel.trouble.startswith("the panel does not work: ")
+    panel.show(Lights(Light.ON, Light.OFF, Light.OFF))
+    panel.press(Press.SHORT)
+    assert next_presses(panel) == [Press.SHORT]
+    panel.close()

@@ -1,3 +1,4 @@
+import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import closing
@@ -97,10 +98,10 @@ def test_another_program_sees_at_once_that_something_changed(register: SqlitePeo
         assert len(set(versions)) == 3
 
 
-def test_the_list_is_bounded_and_forgets_no_revocation(register: SqlitePeopleStore) -> None:
+def test_the_list_is_bounded_and_forgets_no_revocation(register: SqlitePeopleStore, path: Path) -> None:
     register.revoke(_ticket("revoked", expires_at=WALL), WALL)
-    with register._transaction():
-        register._database.execute(
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute(
             f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {module.MOST_TICKETS})"
             " INSERT INTO ticket SELECT 'many' || i, '', 'viewer', '*', 'issuer', '2026-11-23T12:00:00.000Z',"
             " '2026-11-24T12:00:00.000Z', NULL, NULL FROM n"
@@ -136,7 +137,7 @@ def test_a_damaged_register_is_not_begun_anew_because_what_was_revoked_would_com
         for number in range(200):
             register.revoke(_ticket(number), WALL)
     whole = path.read_bytes()
-    for content in (b"no database at all, and long enough " * 100, whole[:8192] + b"\xff" * 8192 + whole[16384:]):
+    for content in (b"", b"no database at all, and long enough " * 100, whole[:8192] + b"\xff" * 8192 + whole[16384:]):
         path.write_bytes(content)
         with pytest.raises(PeopleStoreUnavailable, match="cannot be kept here"):
             SqlitePeopleStore(path)

@@ -35,7 +35,7 @@ from appliance.service.monitors import (
     build_status,
 )
 from appliance.service.releasing import ReleaseRequest
-from appliance.service.state_recovery import RecoveredState, open_state
+from appliance.service.state.state_recovery import RecoveredState, open_state
 from appliance.system.list_source import ListSource
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.history_store import SqliteHistoryStore

@@ -14,9 +14,9 @@ from appliance.config import Config
 from appliance.core.positions import POSITIONS
 from appliance.service.machines import CannotStart
 from appliance.service.monitors import build_blocking
-from appliance.service.ownership import own_packet_filter
 from appliance.service.real_machine import open_packet_filter
-from appliance.service.state_recovery import read_state
+from appliance.service.state.ownership import own_packet_filter
+from appliance.service.state.state_recovery import read_state
 from appliance.system.device.clock import KernelClock
 from appliance.system.nftables.libnftables import FirewallUnavailable
 from appliance.system.storage.store import BLOCKS, NOT_READABLE, SqliteStore

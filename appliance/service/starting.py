@@ -21,8 +21,8 @@ from appliance.service.access.announcement import Announcement, announcement
 from appliance.service.composition import build_appliance
 from appliance.service.log_limits import LogRateLimit
 from appliance.service.machines import CannotStart, Machine, choose_config, simulated_machine
-from appliance.service.ownership import END_WITHIN_S, LOOK_S, own_packet_filter, own_state
 from appliance.service.running import BACKLOG, Service
+from appliance.service.state.ownership import END_WITHIN_S, LOOK_S, own_packet_filter, own_state
 from appliance.system.storage.config_files import ConfigFileWriter
 
 log = logging.getLogger("appliance")

@@ -104,7 +104,7 @@ COLUMNS = {
     "quota_limit": {"department", "kind", "limit_bytes"},
     "block": {*rows.BLOCK_COLUMNS.split(", ")},
     "maintenance": {"id", "kind", "start", "duration_s", "impact", "actor", "begun"},
-    "learned": {"target", "department", "origin", "address", "ends"},
+    "learned": {"target", "department", "origin", "address", "ends", "why"},
     "reckoning": {"id", "at"},
 }
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from appliance.service.machines import CannotStart
-from appliance.service.ownership import own_state
+from appliance.service.state.ownership import own_state
 from tests.lab.network import Network
 
 HOLD = """
 import sys, time
 from contextlib import ExitStack
 from pathlib import Path
-from appliance.service.ownership import own_packet_filter, own_state
+from appliance.service.state.ownership import own_packet_filter, own_state
 owned = ExitStack()
 own_state(Path(sys.argv[1]), owned) if sys.argv[1:] else own_packet_filter(owned)
 print("owned", flush=True)

@@ -17,7 +17,7 @@ from appliance.core.metering.account import AccountKey
 from appliance.core.metering.usage import Mark
 from appliance.core.moment import Moment
 from appliance.core.refusal import Refused
-from appliance.service.state_recovery import MOST_ASIDE, RecoveredState, open_state, read_state
+from appliance.service.state.state_recovery import MOST_ASIDE, RecoveredState, open_state, read_state
 from appliance.system.storage.ballast import Ballast
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -157,7 +157,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "no origin": execute("UPDATE block SET origin = 'nobody'"),
     "no zone": execute("UPDATE block SET started_at = '2026-11-23T12:00:00'"),
     "no clock": execute("INSERT INTO reckoning VALUES (1, 'noon')"),
-    "no learned address": execute("INSERT INTO learned VALUES ('a.test', '', 'manual', '10.0', 'x')"),
+    "no learned address": execute("INSERT INTO learned VALUES ('a.test', '', 'manual', '10.0', 'x', '')"),
 }
 
 

@@ -1,0 +1,1 @@
+"""The state directory: who owns it, and how it opens whatever has become of its files."""

@@ -134,10 +134,11 @@ def test_no_damaged_file_of_the_state_gives_a_traceback(name: str, tmp_path: Pat
 @pytest.mark.parametrize("words", [["status"], ["watch"], ["doctor"], ["--help"], ["status", "--json"]], ids=" ".join)
 def test_a_reader_that_goes_away_ends_it_quietly(words: list[str], service: Simulated) -> None:
     place = [] if words == ["--help"] else service.place
-    with subprocess.Popen([COMMAND, *words, *place], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
-        assert program.stdout is not None
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen([COMMAND, *words, *place], stdout=writer, stderr=subprocess.PIPE) as program:
+        os.close(writer)
         assert program.stderr is not None
-        program.stdout.close()
         assert (program.stderr.read(), program.wait(30)) == (b"", 141)
 
 

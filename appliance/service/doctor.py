@@ -150,7 +150,9 @@ def _state(state_dir: Path) -> Iterator[Finding]:
     except PermissionError as error:
         yield Finding("state", Verdict.FATAL, f"{error.filename}: {error.strerror}", AS_ITS_USER)
         return
-    if existing is state_dir and not os.access(existing, os.W_OK):
+    if not os.access(existing, os.R_OK | os.X_OK):
+        yield Finding("state", Verdict.FATAL, f"{existing}: not permitted", AS_ITS_USER)
+    elif existing is state_dir and not os.access(existing, os.W_OK):
         advice = "replace the medium; until then all that changes is kept in memory"
         yield Finding("state", Verdict.WARNING, f"{existing} is not writable", advice)
     elif not os.access(existing, os.W_OK):

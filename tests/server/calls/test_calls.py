@@ -37,8 +37,8 @@ def test_a_block_is_acknowledged_published_listed_and_lifted(connect: Connect) -
         "actor": "tester",
         "origin": "manual",
         "departmentId": "dept123",
-        "startedAt": "2024-12-15T04:49:29.000Z",
-        "expiresAt": "2024-12-15T05:49:29.000Z",
+        "startedAt": "2026-12-15T04:49:29.000Z",
+        "expiresAt": "2026-12-15T05:49:29.000Z",
         "duration": 3600,
     }
     assert client.call("ip:block", asked) == {"success": True, "block": block}
@@ -59,7 +59,7 @@ def test_a_blocked_name_is_listed_with_the_addresses_that_it_holds_and_those_tha
     client.call("ip:block", {"address": "evil.test"})
     [block] = client.call("ip:list")["blocks"]
     why = "evil.test resolves to it, as the name server 192.0.2.53 said"
-    shown = {"why": why, "expiresAt": "2024-12-15T04:59:29.000Z"}
+    shown = {"why": why, "expiresAt": "2026-12-15T04:59:29.000Z"}
     assert block["resolved"] == {
         "blocked": 2,
         "spared": 1,
@@ -122,7 +122,7 @@ def test_quotas_come_from_the_ledger(connect: Connect) -> None:
         "limit": 5368709120,
         "percentage": 0.0,
         "granted": 0,
-        "resetsAt": "2024-12-16T00:00:00.000Z",
+        "resetsAt": "2026-12-16T00:00:00.000Z",
     }
 
 
@@ -133,7 +133,7 @@ def test_maintenance_refuses_changes_and_allows_reading(connect: Connect) -> Non
         "success": True,
         "maintenance": {
             "type": "manual",
-            "startTime": "2024-12-15T04:49:29.000Z",
+            "startTime": "2026-12-15T04:49:29.000Z",
             "duration": 3600,
             "impact": "System is in read-only mode",
         },
@@ -148,7 +148,7 @@ def test_maintenance_refuses_changes_and_allows_reading(connect: Connect) -> Non
 
 
 def test_maintenance_can_be_announced(connect: Connect) -> None:
-    asked = {"startTime": "2024-12-16T02:00:00.000Z", "duration": 60, "impact": "new cables"}
+    asked = {"startTime": "2026-12-16T02:00:00.000Z", "duration": 60, "impact": "new cables"}
     assert connect().call("maintenance:start", asked)["maintenance"] == {"type": "scheduled", **asked}
 
 
@@ -219,7 +219,7 @@ def test_a_department_is_named_by_its_id_and_must_be_known_and_covered(connect: 
         ("maintenance:start", "[{duration: 86401}]", "duration"),
         ("maintenance:start", "[{impact: ''}]", "impact"),
         ("maintenance:start", "[{startTime: 'soon'}]", "startTime"),
-        ("maintenance:start", "[{startTime: '2024-12-16T02:00:00'}]", "startTime"),
+        ("maintenance:start", "[{startTime: '2026-12-16T02:00:00'}]", "startTime"),
         ("maintenance:start", "[{startTime: '9999-12-31T23:59:59Z'}]", "startTime"),
         ("maintenance:stop", "[{now: true}]", "now"),
         ("maintenance:reboot", "[]", "maintenance:reboot"),
@@ -242,7 +242,7 @@ def test_a_bug_in_a_handler_is_answered_and_logged_and_the_server_goes_on(server
     assert client.call("quota:get", "dept123")["success"]
 
 
-FROM, TO = "2024-12-15T00:00:00Z", "2024-12-16T00:00:00Z"  # the harness's clock starts on this day
+FROM, TO = "2026-12-15T00:00:00Z", "2026-12-16T00:00:00Z"  # the harness's clock starts on this day
 
 
 def test_history_is_answered_bucket_by_bucket(server: Running, connect: Connect) -> None:
@@ -256,12 +256,12 @@ def test_history_is_answered_bucket_by_bucket(server: Running, connect: Connect)
         "departmentId": "dept123",
         "host": None,
         "step": "minute",
-        "points": [["2024-12-15T04:49:00.000Z", 1000, 2000], ["2024-12-15T04:50:00.000Z", 1, 2]],
+        "points": [["2026-12-15T04:49:00.000Z", 1000, 2000], ["2026-12-15T04:50:00.000Z", 1, 2]],
     }
     hosts = client.call("history:get", {**asked, "step": "day", "host": "192.168.1.100"})
-    assert (hosts["host"], hosts["points"]) == ("192.168.1.100", [["2024-12-15T00:00:00.000Z", 10, 20]])
+    assert (hosts["host"], hosts["points"]) == ("192.168.1.100", [["2026-12-15T00:00:00.000Z", 10, 20]])
     months = client.call("history:get", {**asked, "step": "month"})
-    assert months["points"] == [["2024-12-01T00:00:00.000Z", 1001, 2002]]
+    assert months["points"] == [["2026-12-01T00:00:00.000Z", 1001, 2002]]
 
 
 def test_a_host_is_known_by_any_way_to_write_its_address(server: Running, connect: Connect) -> None:
@@ -279,10 +279,10 @@ def test_a_host_is_known_by_any_way_to_write_its_address(server: Running, connec
         ({"step": "second"}, "E_BAD_REQUEST", "step: must be one of minute, 5min, hour, day, month"),
         ({"step": None}, "E_BAD_REQUEST", "step: must be"),
         ({"from": "yesterday"}, "E_BAD_REQUEST", "from: must be a time with its zone"),
-        ({"from": "2024-12-15T00:00:00"}, "E_BAD_REQUEST", "from: must be a time with its zone"),
+        ({"from": "2026-12-15T00:00:00"}, "E_BAD_REQUEST", "from: must be a time with its zone"),
         ({"from": TO}, "E_BAD_REQUEST", "must begin before it ends"),
         ({"from": "0001-01-01T00:00:00Z", "to": "9999-12-31T23:59:59Z"}, "E_BAD_REQUEST", "ask for a shorter range"),
-        ({"from": "2024-12-01T00:00:00Z", "step": "minute"}, "E_BAD_REQUEST", 'use the step "hour"'),
+        ({"from": "2026-12-01T00:00:00Z", "step": "minute"}, "E_BAD_REQUEST", 'use the step "hour"'),
         ({"host": "somebody"}, "E_BAD_REQUEST", "host: must be a host's address"),
         ({"host": "192.168.1.0/24"}, "E_BAD_REQUEST", "host: must be a host's address"),
         ({"since": FROM}, "E_BAD_REQUEST", "since: unknown"),
@@ -306,7 +306,7 @@ def test_the_largest_history_answer_arrives(server: Running, connect: Connect) -
     for _ in range(2000):
         server.order({"pass": {"dept123": [2**52, 2**52]}, "hosts": []})
         server.advance(60)
-    asked = {"departmentId": "dept123", "from": "2024-12-15T04:49:00Z", "to": "2024-12-16T14:09:00Z", "step": "minute"}
+    asked = {"departmentId": "dept123", "from": "2026-12-15T04:49:00Z", "to": "2026-12-16T14:09:00Z", "step": "minute"}
     answer = connect(ttl_s=1_000_000).call("history:get", asked)
     assert len(answer["points"]) == 2000
 

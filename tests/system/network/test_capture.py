@@ -11,7 +11,7 @@ from tests.lab.fixtures import Until
 from tests.lab.host import Host
 from tests.lab.network import WEB_V4, WEB_V6, Network, network
 
-SYN, RST = 0x02, 0x04
+FIN, SYN, RST = 0x01, 0x02, 0x04
 SENTINEL = b"\xff" * 6 + b"\x02" * 6 + bytes.fromhex("0800450000280001000040060000 0a090909 0a090908")
 SENTINEL += struct.pack("!HHIIBBHHH", 9, 9, 0, 0, 5 << 4, SYN, 0, 0, 0)  # a SYN that nobody in the lab would send
 
@@ -77,7 +77,7 @@ def test_in_each_position_lookups_and_connections_are_seen_and_no_content(lab: N
     segments = [flags for frame in frames if (flags := _flags(frame)) is not None]
     assert sum(flags & SYN != 0 for flags in segments) == 6  # two answered openings, two refused ones
     assert sum(flags & RST != 0 for flags in segments) == 2
-    assert all(flags & (SYN | RST) for flags in segments)
+    assert all(flags & (SYN | RST | FIN) for flags in segments)
     assert {frame.interface for frame in frames} == {"eth1"}
 
 

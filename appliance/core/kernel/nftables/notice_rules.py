@@ -75,6 +75,7 @@ def cut_off_chains(plan: Plan, ports: Sequence[int], *, leads: bool) -> Iterator
         asks = nft.match(nft.field("udp", FAR_PORTS[direction]), {"set": SERVICES})
         is_short = nft.match(nft.field("udp", "length"), LONGEST_BYTES, "<=")
         rules: list[nft.Expression] = [
+            *([own_refusals(plan)] if faces_department and direction == "down" else []),
             *_own_pages(ports, comes_in=faces_department is (direction == "up")),
             *([[IS_HTTP, MARK, nft.ACCEPT]] if leads and direction == "up" else []),
             [asks, is_short, nft.goto(paced)],

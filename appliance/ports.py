@@ -5,12 +5,13 @@ end the process. Where a method says so, it may take tens of milliseconds, and i
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from appliance.core.access.audit_entry import AuditEntry, StoredEntry
 from appliance.core.access.login_queue import Waiting
 from appliance.core.access.person import Person, TokenRecord
+from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
 from appliance.core.blocking.cover import Range
@@ -19,12 +20,13 @@ from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.protection import Protected
 from appliance.core.blocking.sets import BlockSet
 from appliance.core.kernel.nftables.elements import Bounds, Point
-from appliance.core.machine import Connection, Frame, Lights, Link, NextHop, Press, Sighting, Vitals, Vlan
+from appliance.core.machine import Address, Connection, Frame, Lights, Link, NextHop, Press, Sighting, Vitals, Vlan
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.history_series import Key, Series, Step
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark, Passed
+from appliance.core.operations.foreign_rules import Listing
 from appliance.core.operations.maintenance_window import Maintenance
 from appliance.events import Event
 
@@ -108,6 +110,7 @@ class Firewall(Protocol):
 class DnsFilter(Protocol):
     """The kernel's filter of DNS queries: it answers queries for a denied name, or a name below it, with NXDOMAIN.
 
+    While it denies anything, it drops what goes to port 53 and cannot be read to its question.
     A change returns `None`, or why the kernel refused it; then the former state stays in force. A denial ends as long
     after now as its `ends` is after `at_s`.
     """
@@ -127,6 +130,9 @@ class DnsFilter(Protocol):
     def refused(self) -> Mapping[str, int]:
         """By origin, the look-ups that were refused since the start."""
 
+    def unreadable(self) -> int:
+        """Packets to port 53 that were dropped since the start, because their question could not be read."""
+
     def hit_counts(self) -> Sequence[Hit]:
         """By block and host, the look-ups that were refused."""
 
@@ -142,6 +148,22 @@ class Upstream(Protocol):
 
     def names(self) -> Sequence[str]:
         """The names by which people may look for the appliance, in lower case."""
+
+    def gateways(self) -> Iterable[Address]:
+        """The next hops of the default routes."""
+
+
+class Forwarding(Protocol):
+    """The kernel's settings for packets that pass through this computer."""
+
+    def versions(self, interface: str, /) -> frozenset[int]:
+        """The IP versions that the kernel forwards from this interface."""
+
+    def filters_bridged(self) -> bool:
+        """Whether bridged packets pass the forward chains for routed ones too."""
+
+    def foreign_rules(self) -> Listing:
+        """Other programs' tables with a forward chain; may take some milliseconds."""
 
 
 class Meters(Protocol):
@@ -163,8 +185,11 @@ class Meters(Protocol):
         that found no room.
         """
 
-    def newcomers(self) -> Mapping[str, int]:
-        """By department, the bytes of its newcomers when `read` or `hosts` was called last; cheap."""
+    def newcomers(self) -> Mapping[str, tuple[int, int]]:
+        """By department, the bytes of its newcomers, and their packets that were refused; missing: there were none.
+
+        When `read` or `hosts` was called last; cheap.
+        """
 
     def refused_hosts(self) -> Mapping[str, frozenset[str]]:
         """By department, the hosts that are stopped because their next packet did not fit in what they had left; cheap.
@@ -198,7 +223,7 @@ class Meters(Protocol):
 
 
 class Capture(Protocol):
-    """Captures the frames that a filter in the kernel passes: DNS answers, and what begins or ends TCP."""
+    """Captures the frames that a filter in the kernel passes: DNS messages, and what begins or ends TCP."""
 
     def attach(self, interfaces: Iterable[str], vlans: Iterable[Vlan | None] = ()) -> None:
         """Listen on exactly these interfaces, as far as they exist; cheap when nothing changed. `vlans`: theirs."""
@@ -218,6 +243,9 @@ class Store(Protocol):
 
     def ledgers(self, account: AccountKey) -> Sequence[Ledger]:
         """The account's newest ledger of each kind."""
+
+    def used_by_day(self, account: AccountKey) -> Mapping[date, int]:
+        """By local day, the bytes that the account used in it, as far as its daily ledgers are kept."""
 
     def marks(self) -> Mapping[AccountKey, Mark]:
         """By account, the reading of the meter up to which its bytes are charged."""
@@ -260,6 +288,12 @@ class Store(Protocol):
 
     def save_learned(self, saved: Sequence[LearnedAddress], deleted: Sequence[LearnedAddress]) -> None:
         """Save some learned addresses and delete others; not synced, because they will be seen again."""
+
+    def answers(self, at_s: float) -> Sequence[HeardAddress]:
+        """The addresses that hosts were told in the day before, the oldest first; unreadable ones are left out."""
+
+    def save_answers(self, saved: Sequence[HeardAddress]) -> None:
+        """Add what hosts were told; not synced, because it may be lost."""
 
     def reckoned_at(self) -> datetime | None:
         """The latest saved time of the blocks' clock; `None`: never saved."""

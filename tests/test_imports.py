@@ -32,7 +32,7 @@ CORE_MAY_IMPORT: dict[str, set[str]] = {
     "access": set(),
     "alerting": set(),
     "metering": set(),
-    "operations": set(),
+    "operations": {"metering"},
     "traffic": set(),
     "blocking": {"traffic"},
     "detection": {"blocking", "traffic"},

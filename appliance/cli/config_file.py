@@ -1,13 +1,14 @@
 """The shell verbs about the configuration: check a file, try one, and confirm the one on trial."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
 
 from appliance.cli import options
 from appliance.cli.options import Paths, connected_client, explained_failures, json_option, with_paths
-from appliance.cli.shell import fail
+from appliance.cli.shell import EXIT_FAILED, fail
 from appliance.core.duration import duration_text
 
 STARTED_WITHIN_S = 30.0  # a Pi needs ten to import everything
@@ -37,21 +38,26 @@ def init(paths: Paths, force: bool, as_json: bool) -> None:
 @with_paths
 @json_option
 def check_config(paths: Paths, as_json: bool) -> None:
-    """Check the configuration, and list all its faults."""
+    """Check the configuration, and list all its faults; on the appliance also what keeps it from working there."""
     from appliance.config import load
     from appliance.config.remarks import remarks
+    from appliance.service.setup_check import check_setup
 
     if paths.config is None:
         raise click.UsageError(f"give --config FILE or set APPLIANCE_CONFIG; there is no {options.DEFAULT_CONFIG}")
     with explained_failures():
         config = load(paths.config)
+        report = check_setup(config)
     departments = {one.id: one.interface for one in config.departments}
     names = ", ".join(f"{one} on {interface}" for one, interface in departments.items())
-    noted = [*remarks(config)]
-    good = f"{paths.config}: good: {config.position}, {len(departments)} department(s): {names}"
-    text = "\n".join([good, *(f"note: {one}" for one in noted)])
+    noted = [*remarks(config), *report.hints, *report.unchecked]
+    verdict = "has no fault, but cannot work here" if report.stops else "good"
+    title = f"{paths.config}: {verdict}: {config.position}, {len(departments)} department(s): {names}"
+    text = "\n".join([title, *report.stops, *(f"note: {one}" for one in noted)])
     facts = {"file": str(paths.config), "position": config.position, "departments": departments, "notes": noted}
-    click.echo(json.dumps(facts) if as_json else text)
+    click.echo(json.dumps(facts | {"faults": report.stops}) if as_json else text)
+    if report.stops:
+        sys.exit(EXIT_FAILED)
 
 
 @click.command()

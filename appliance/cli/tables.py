@@ -1,6 +1,6 @@
 """Tables of the command line: the snapshot, imported lists, books and history of the running service."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from time import monotonic, sleep
@@ -13,6 +13,7 @@ from appliance.cli.wording import in_shell_words, size_text, time_text
 from appliance.client import SETTLE_S, CallFailed, Client
 from appliance.core.duration import duration_text
 
+MOST_NOTES = 20  # lines about single addresses of blocked names; `ip:list` has all
 RETRY_S = 0.5  # between two attempts to reach a service that restarts
 
 
@@ -39,13 +40,38 @@ def status_text(found: dict[str, Any]) -> str:
     parts.append(tabulate(rows, headers=["department", "active", "users", "health", "today", "line", "reasons"]))
     parts += [f"trouble: {in_shell_words(one)}" for payload in health for one in payload["status"].get("troubles", [])]
     blocks = [
-        [one["address"], one.get("departmentId") or "all", _left_text(one["duration"]), one["reason"]]
+        [
+            one["address"],
+            one.get("departmentId") or "all",
+            _left_text(one["duration"]),
+            one["reason"],
+            _resolved_text(one),
+        ]
         for one in found["blocks"]
     ]
-    parts.append(tabulate(blocks, headers=["blocked", "department", "left", "reason"]))
+    parts.append(tabulate(blocks, headers=["blocked", "department", "left", "reason", "addresses"]))
     more = found["blocksTotal"] - len(blocks)
     parts += [f"and {more} more blocks"] if more else []
+    notes = [note for one in found["blocks"] for note in _notes(one)]
+    parts += ["\n".join(notes[:MOST_NOTES])] if notes else []
     return "\n\n".join(parts)
+
+
+def _resolved_text(block: Payload) -> str:
+    """How many addresses a blocked name holds; nothing for a block of an address."""
+    if "resolved" not in block:
+        return ""
+    blocked, spared = block["resolved"]["blocked"], block["resolved"]["spared"]
+    return f"{blocked} blocked" + (f", {spared} spared" if spared else "")
+
+
+def _notes(block: Payload) -> Iterator[str]:
+    """A sentence for each address of a blocked name that is not blocked, or that others need too."""
+    for one in block.get("resolved", {}).get("addresses", []):
+        if "spared" in one:
+            yield f"{block['address']}: {one['address']} is not blocked: {one['spared']} ({one['why']})"
+        elif "shared" in one:
+            yield f"{block['address']}: {one['address']} is blocked, although {one['shared']} ({one['why']})"
 
 
 def lists_text(found: list[Payload]) -> str:
@@ -121,8 +147,12 @@ def books_text(found: list[Payload]) -> str:
     rows = []
     for books in found:
         rows += [_books_row(books["departmentId"], quota) for quota in books["quotas"]]
-        rows += [_books_row(f"- {one['address']}", quota) for one in books["hosts"] for quota in one["quotas"]]
+        rows += [_books_row(_host_name(one), quota) for one in books["hosts"] for quota in one["quotas"]]
     return tabulate(rows, headers=["department", "period", "used", "limit", "of limit", "resets at"])
+
+
+def _host_name(host: dict[str, Any]) -> str:
+    return f"- {host['address']}{' (behind a router)' if host.get('behindRouter') else ''}"
 
 
 def _books_row(name: str, quota: dict[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ from appliance.config.contradictions import contradictions
 from appliance.config.sections import Config, Section, SectionT
 from appliance.config.values import BitRate, Bytes, Station, Subnet, from_text, without_units
 from appliance.core.access.person import Role
+from appliance.core.blocking.blocked_names import SharedAddresses
 from appliance.core.detection.incident import Severity
 from appliance.core.machine import Position
 from appliance.core.metering.quota import Action
@@ -96,13 +97,18 @@ _MARKS = (
 )
 
 # The allowed values, for types without a description.
+WORDS = (Position, Action, Severity, Role, SharedAddresses)
+
 _ALLOWED: dict[Any, str] = {
     Bytes: 'a size with its unit, such as "5 GiB" or "5 GB"',
     BitRate: 'a rate with its unit, such as "1 Gbit" or "100 Mbit"',
     Subnet: 'an address or a prefix without host bits, such as "192.168.1.0/24"',
     Station: 'a MAC or an IP address, such as "02:00:5e:10:00:01" or "192.168.1.2"',
     ZoneInfo: 'a time zone\'s name, such as "Europe/Berlin"',
-    **{words: "one of " + ", ".join(f'"{word}"' for word in words) for words in (Position, Action, Severity, Role)},
+    **{
+        words: "one of " + ", ".join(f'"{word}"' for word in words)
+        for words in (Position, Action, Severity, Role, SharedAddresses)
+    },
     bool: "true or false",
     float: "a number",
     int: "a whole number",

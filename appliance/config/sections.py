@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 import appliance.config.values as kinds
 from appliance.core.access.person import Role
+from appliance.core.blocking.blocked_names import SharedAddresses
 from appliance.core.blocking.lists.parser import BlockList
 from appliance.core.blocking.protection import Protected
 from appliance.core.detection.incident import Severity
@@ -137,9 +138,14 @@ class DepartmentSection(Section, frozen=True, kw_only=True):
 
 
 class ProtectionSection(Section, frozen=True, kw_only=True):
-    """Addresses that are never blocked, beside the appliance's own."""
+    """Addresses that are never blocked, beside the appliance's own.
+
+    `shared`: what becomes of an address of a blocked name where hosts visit other names too. The default blocks it, and
+    tells so: otherwise any host opens it, by a look-up of another name that somebody has pointed there.
+    """
 
     addresses: tuple[kinds.Subnet, ...] = ()
+    shared: SharedAddresses = SharedAddresses.BLOCK
 
 
 class DetectionSection(Section, frozen=True, kw_only=True):

@@ -45,7 +45,7 @@ class Link:
     """One network interface. `up`: administratively up and with a carrier. `speed_bps`: negotiated, or `None`.
 
     `boot`: identifies the run of the kernel that counted; with every boot counters start at zero. `vlan`: of a VLAN's
-    subinterface.
+    subinterface. `kind`: the kernel's name of a virtual one (`bridge`, `vlan`), else empty.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Link:
     speed_bps: int | None = None
     master: str | None = None
     addresses: tuple[IPv4Interface | IPv6Interface, ...] = ()
+    kind: str = ""
     vlan: Vlan | None = None
 
     @property

@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 
 PATIENCE_S = 600.0  # since boot: NTP takes a minute or two, and without a time server days must begin all the same
 
+# These programs were not written before, and none of today's appliances runs for so long: a clock beyond is wrong.
+FIRST_POSSIBLE, LAST_POSSIBLE = datetime(2026, 1, 1, tzinfo=UTC), datetime(2051, 1, 1, tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -29,6 +32,11 @@ class Moment:
 def moment(wall: datetime, monotonic_s: float, *, is_synchronised: bool, has_battery: bool) -> Moment:
     """The moment, trusted if a time server or a battery keeps the wall clock right, or `PATIENCE_S` have passed."""
     return Moment(wall, monotonic_s, is_synchronised or has_battery or monotonic_s >= PATIENCE_S)
+
+
+def strays(wall: datetime) -> bool:
+    """Whether a clock that says this is wrong by years."""
+    return not FIRST_POSSIBLE <= wall < LAST_POSSIBLE
 
 
 def timestamp(wall: datetime) -> str:

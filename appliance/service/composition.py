@@ -126,7 +126,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     """All monitors, each over those before it."""
     actions = (trial.confirm_by_hand, authentication.pairing.open_window)
     maintenance_mode = build_maintenance(base, audit_store=authentication.audit_store, short_press_actions=actions)
-    metering = build_metering(base)
+    metering = build_metering(base, history_store=disk.history_store)
     enforcement = build_blocking(
         config=base.config,
         packet_filter=base.machine,

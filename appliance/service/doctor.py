@@ -17,6 +17,8 @@ from pathlib import Path
 from appliance import config as configuration
 from appliance.config import Config, ConfigError, ServerSection
 from appliance.config.sections import certificate_file
+from appliance.core.moment import strays, timestamp
+from appliance.core.operations.setup import Effect
 from appliance.core.text import AS_ITS_USER
 from appliance.server.access import AccessError
 from appliance.server.http.pinning import fingerprint
@@ -51,6 +53,8 @@ def examine(config_file: Path | None, state_dir: Path) -> list[Finding]:
         finding,
         *_kernel(),
         *_interfaces(config),
+        *_setup(config),
+        *_clock(),
         *_state(state_dir),
         *_certificate(server, state_dir),
         *_port(server, state_dir),
@@ -110,6 +114,34 @@ def _interfaces(config: Config | None) -> Iterator[Finding]:
         else:
             advice = f"plug it in or name another; there are {', '.join(sorted(present))}"
             yield Finding(subject, Verdict.WARNING, f"{department.interface} does not exist", advice)
+
+
+def _setup(config: Config | None) -> Iterator[Finding]:
+    if config is None:
+        return
+    from appliance.service.setup_check import check_setup
+
+    report = check_setup(config)
+    for department, fault in report.faults:
+        verdict = Verdict.FATAL if fault.effect is Effect.STOPS else Verdict.WARNING
+        yield Finding(f"setup of {department}", verdict, fault.text, fault.advice)
+    for sentence in report.unchecked:
+        yield Finding("setup", Verdict.WARNING, sentence)
+    if not report.faults and not report.unchecked:
+        yield Finding("setup", Verdict.GOOD, "the network lets each department be metered and held")
+
+
+def _clock() -> Iterator[Finding]:
+    from appliance.system.device.clock import KernelClock
+
+    clock = KernelClock()
+    now, advice = clock.now(), "connect a time server (timedatectl status), else quota periods and tokens are wrong"
+    if strays(now.wall):
+        yield Finding("clock", Verdict.FATAL, f"it says {timestamp(now.wall)}, which cannot be", advice)
+    elif clock.is_synchronised():
+        yield Finding("clock", Verdict.GOOD, "a time server keeps it right")
+    else:
+        yield Finding("clock", Verdict.WARNING, f"nothing keeps it right; it says {timestamp(now.wall)}", advice)
 
 
 def _state(state_dir: Path) -> Iterator[Finding]:

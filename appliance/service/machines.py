@@ -21,6 +21,7 @@ from appliance.ports import (
     DnsFilter,
     Firewall,
     Flows,
+    Forwarding,
     Interfaces,
     Meters,
     Neighbours,
@@ -61,6 +62,7 @@ class Machine(PacketFilter):
 
     neighbours: Neighbours
     flows: Flows
+    forwarding: Forwarding
     sensors: Sensors
     panel: Panel
     meters: Meters
@@ -88,6 +90,7 @@ def simulated_machine(config: Config) -> Machine:
         interfaces=whole.interfaces,
         neighbours=whole.neighbours,
         flows=whole.flows,
+        forwarding=whole.forwarding,
         sensors=whole.sensors,
         panel=whole.panel,
         firewall=whole.firewall,

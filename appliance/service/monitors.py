@@ -20,6 +20,7 @@ from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.device_directory import DeviceDirectory
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
+from appliance.monitor.operations.setup_monitor import SetupMonitor
 from appliance.monitor.operations.status import StatusMonitor, TroubleSource
 from appliance.monitor.traffic.insight import Insight
 from appliance.ports import AuditStore, HistoryStore, Publisher, Store
@@ -44,8 +45,8 @@ def build_maintenance(
     return MaintenanceMode(base.store, base.machine.panel, base.publish, audit_store, short_press_actions)
 
 
-def build_metering(base: Foundation) -> Metering:
-    """The meters of departments and hosts, and their quotas."""
+def build_metering(base: Foundation, *, history_store: HistoryStore | None = None) -> Metering:
+    """The meters of departments and hosts, and their quotas. `history_store`: what was used before."""
     return Metering(
         departments=base.config.as_departments(),
         position=base.config.position,
@@ -58,6 +59,7 @@ def build_metering(base: Foundation) -> Metering:
         ),
         store=base.store,
         publish=base.publish,
+        history_store=history_store,
     )
 
 
@@ -81,6 +83,7 @@ def build_blocking(
         store=store,
         require_writable=require_writable,
         publish=publish,
+        shared=config.protection.shared,
     )
 
 
@@ -115,13 +118,16 @@ def build_status(
 
     `trouble_sources`: what they name, in this order, comes before what the machine names.
     """
+    departments, machine = base.config.as_departments(), base.machine
+    setup = SetupMonitor(base.config.position, forwarding=machine.forwarding, upstream=machine.upstream)
     return StatusMonitor(
-        departments=base.config.as_departments(),
+        departments=departments,
+        setup=setup,
         metering=metering,
         enforcement=enforcement,
         insight=insight,
-        trouble_sources=(*trouble_sources, base.machine.troubles),
-        capture=base.machine.capture,
-        sensors=base.machine.sensors,
+        trouble_sources=(*trouble_sources, machine.troubles),
+        capture=machine.capture,
+        sensors=machine.sensors,
         publish=base.publish,
     )

@@ -13,6 +13,7 @@ from appliance.service.releasing import release_kernel
 from appliance.system.device.clock import KernelClock, boot_id
 from appliance.system.network.bpf import Bpf
 from appliance.system.network.dns_filter import BpfDnsFilter
+from appliance.system.network.forwarding_settings import KernelForwarding
 from appliance.system.network.interfaces import RtnetlinkInterfaces
 from appliance.system.network.traffic_control import TrafficControl
 from appliance.system.network.upstream import LinuxUpstream
@@ -80,6 +81,7 @@ def open_real_machine(config: Config, state_dir: Path) -> Machine:
         interfaces=packet_filter.interfaces,
         neighbours=neighbours,
         flows=ConntrackFlows(),
+        forwarding=KernelForwarding(packet_filter.nftables.foreign_rules),
         sensors=PsutilSensors(state_dir),
         panel=panel,
         firewall=packet_filter.firewall,

@@ -205,6 +205,7 @@ class Service:
         parts.server.close()
         parts.monitors.metering.save(now, synced=True)
         parts.monitors.history.save(now)
+        parts.monitors.enforcement.save()
         parts.disk.history_store.close()
         parts.machine.panel.show(DARK)
         if parts.release.is_requested:
@@ -218,6 +219,7 @@ def _restore(enforcement: Enforcement, now: Moment) -> None:
     """Put the saved blocks in force, without looking for garbage among 100,000 blocks, then or later."""
     gc.disable()
     enforcement.restore(now)
+    enforcement.remember(now)
     gc.freeze()  # else each full collection would walk them all, and stop everybody for a second
     gc.enable()
 

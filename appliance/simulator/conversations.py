@@ -10,7 +10,7 @@ from itertools import accumulate
 from random import Random
 
 from appliance.core.traffic.packet import ACK, RST, SYN
-from appliance.simulator.frames import DNS_PORT, Address, Endpoints, dns_answer, tcp
+from appliance.simulator.frames import DNS_PORT, Address, Endpoints, dns_answer, dns_question, tcp
 from appliance.simulator.network import Device, Population
 from appliance.simulator.scenario import Act
 
@@ -92,9 +92,11 @@ def _one_visit(population: Population, device: Device, number: int, chance: Rand
         source_port=chance.randint(*EPHEMERAL_PORTS),
         destination_port=HTTPS,
     )
-    answer = replace(ends, destination=RESOLVER[version], destination_port=DNS_PORT).reversed()
+    question = replace(ends, destination=RESOLVER[version], destination_port=DNS_PORT)
     for kind in (4, 6):
-        yield dns_answer(answer, chance.getrandbits(16), SITES[number][0], site_address(number, kind))
+        identity = chance.getrandbits(16)
+        yield dns_question(question, identity, SITES[number][0], kind)
+        yield dns_answer(question.reversed(), identity, SITES[number][0], site_address(number, kind))
     sequence = chance.getrandbits(32)
     yield tcp(ends, SYN, sequence)
     if chance.random() < REFUSED:

@@ -46,6 +46,10 @@ class SimulatedDnsFilter:
         """Zeros: the simulation does not count."""
         return dict.fromkeys(BlockOrigin, 0)
 
+    def unreadable(self) -> int:
+        """None: simulated hosts ask nothing that cannot be read."""
+        return 0
+
     def hit_counts(self) -> Sequence[Hit]:
         """None: the simulation does not count."""
         return []

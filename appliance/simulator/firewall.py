@@ -14,6 +14,7 @@ from appliance.core.blocking.protection import Protected
 from appliance.core.blocking.sets import SHAPES, BlockSet, Element, Family, set_and_range
 from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.core.machine import NextHop
+from appliance.core.operations.foreign_rules import Listing
 from appliance.simulator.frames import Address
 
 Sets = dict[BlockSet, dict[Bounds, tuple[int, float]]]  # by set and bounds: the mark, and the second of its end
@@ -33,6 +34,26 @@ class SimulatedUpstream:
     def names(self) -> Sequence[str]:
         """None."""
         return []
+
+    def gateways(self) -> Sequence[Address]:
+        """None."""
+        return []
+
+
+class SimulatedForwarding:
+    """`ports.Forwarding` of a machine that forwards everything."""
+
+    def versions(self, _interface: str) -> frozenset[int]:
+        """Both, from each interface."""
+        return frozenset({4, 6})
+
+    def filters_bridged(self) -> bool:
+        """It does not."""
+        return False
+
+    def foreign_rules(self) -> Listing:
+        """None."""
+        return ()
 
 
 class SimulatedFirewall:

@@ -1,4 +1,4 @@
-"""The bytes of simulated packets: Ethernet frames with IPv4 or IPv6, TCP without data, and DNS answers over UDP.
+"""The bytes of simulated packets: Ethernet frames with IPv4 or IPv6, TCP without data, and DNS messages over UDP.
 
 They are complete and valid, checksums included, so that no reader needs to know that they are simulated.
 """
@@ -14,9 +14,11 @@ Address = IPv4Address | IPv6Address
 HOPS = 64  # time to live, the default of most systems
 WINDOW = 64_240  # what Linux offers in a SYN
 DNS_PORT = 53
+QUERY_FLAGS = 0x0100  # a query, recursion desired
 SUCCESS_FLAGS = 0x8180  # a response, recursion desired and available, no error
 NAME_POINTER = 0xC00C  # a pointer to the question's name, right after the header (RFC 1035 section 4.1.4)
-A, AAAA, INTERNET = 1, 28, 1
+INTERNET = 1
+KINDS = {4: 1, 6: 28}  # A and AAAA, by the IP version of the addresses
 LIFETIME_S = 300
 ETHER_TYPES = {4: 0x0800, 6: 0x86DD}
 
@@ -51,13 +53,25 @@ def tcp(ends: Endpoints, flags: int, sequence: int, acknowledged: int = 0) -> by
     return _frame(ends, TCP, _with_checksum(ends, TCP, header, at=16))
 
 
+def dns_question(ends: Endpoints, identity: int, name: str, version: int) -> bytes:
+    """The question for this name's addresses of this IP version, from the client to the name server."""
+    return _dns_message(ends, pack("!6H", identity, QUERY_FLAGS, 1, 0, 0, 0) + _question(name, version))
+
+
 def dns_answer(ends: Endpoints, identity: int, name: str, address: Address) -> bytes:
     """The answer that this name has this address, from the name server to the client."""
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
-    kind = A if address.version == 4 else AAAA
-    question = labels + b"\0" + pack("!HH", kind, INTERNET)
+    kind = KINDS[address.version]
     record = pack("!HHHIH", NAME_POINTER, kind, INTERNET, LIFETIME_S, len(address.packed)) + address.packed
-    message = pack("!6H", identity, SUCCESS_FLAGS, 1, 1, 0, 0) + question + record
+    header = pack("!6H", identity, SUCCESS_FLAGS, 1, 1, 0, 0)
+    return _dns_message(ends, header + _question(name, address.version) + record)
+
+
+def _question(name: str, version: int) -> bytes:
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    return labels + b"\0" + pack("!HH", KINDS[version], INTERNET)
+
+
+def _dns_message(ends: Endpoints, message: bytes) -> bytes:
     datagram = pack("!4H", ends.source_port, ends.destination_port, 8 + len(message), 0) + message
     return _frame(ends, UDP, _with_checksum(ends, UDP, datagram, at=6))
 

@@ -47,7 +47,18 @@ class SimulatedInterfaces:
             links.append(self._uplink(at_s))
         if self._simulation.position is Position.BRIDGE:
             # A bridge does not count forwarded traffic as its own.
-            links.append(Link(BRIDGE, 3, "02:53:49:4d:ff:fd", boot, True, Counters(0, 0), addresses=_own(populations)))
+            links.append(
+                Link(
+                    BRIDGE,
+                    3,
+                    "02:53:49:4d:ff:fd",
+                    boot,
+                    True,
+                    Counters(0, 0),
+                    addresses=_own(populations),
+                    kind="bridge",
+                )
+            )
         names = dict.fromkeys(one.interface for one in populations)
         sharing = [[one for one in populations if one.interface == name] for name in names]
         links += [self._department(some, at_s) for some in sharing]

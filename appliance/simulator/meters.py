@@ -92,7 +92,7 @@ class SimulatedMeters:
             for name, readings in by_meter.items()
         }
 
-    def newcomers(self) -> Mapping[str, int]:
+    def newcomers(self) -> Mapping[str, tuple[int, int]]:
         """None: there is room for all hosts."""
         return {}
 

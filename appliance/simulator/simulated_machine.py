@@ -7,7 +7,7 @@ from appliance.core.blocking.block import BlockRequest
 from appliance.core.moment import Moment, timestamp
 from appliance.simulator.device import SimulatedPanel, SimulatedSensors
 from appliance.simulator.dns_filter import SimulatedDnsFilter
-from appliance.simulator.firewall import SimulatedFirewall, SimulatedUpstream
+from appliance.simulator.firewall import SimulatedFirewall, SimulatedForwarding, SimulatedUpstream
 from appliance.simulator.interfaces import SimulatedInterfaces
 from appliance.simulator.kernel import SimulatedCapture, SimulatedFlows, SimulatedNeighbours
 from appliance.simulator.meters import SimulatedMeters
@@ -39,6 +39,7 @@ class SimulatedMachine:
         self._simulation = simulation
         self.interfaces = SimulatedInterfaces(simulation)
         self.neighbours = SimulatedNeighbours(simulation)
+        self.forwarding = SimulatedForwarding()
         self.flows = SimulatedFlows(simulation)
         self.sensors = SimulatedSensors(simulation)
         self.panel = SimulatedPanel(simulation)

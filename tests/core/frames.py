@@ -97,7 +97,14 @@ def dns_answer(name: str, kind: str = "A", *records: str, rcode: dns.rcode.Rcode
     return message.to_wire()
 
 
-def lookup(client: str, name: str, kind: str = "A", *records: str, resolver: str = "192.0.2.53") -> bytes:
-    """The frame that brings a client the answer to its question."""
+def lookup(client: str, name: str, kind: str = "A", *records: str, resolver: str = "192.0.2.53") -> tuple[bytes, bytes]:
+    """The frames of a client's question and of the answer that it receives."""
     answer = dns_answer(name, kind, *records)
-    return udp(resolver, 53, client, 50000, answer, source_mac=MAC["server"], destination_mac=MAC["client"])
+    answering = udp(resolver, 53, client, 50000, answer, source_mac=MAC["server"], destination_mac=MAC["client"])
+    return udp(client, 50000, resolver, 53, question_of(answer)), answering
+
+
+def question_of(answer: bytes) -> bytes:
+    """The message that this one answers."""
+    asked = dns.message.from_wire(answer).question[0]
+    return dns.message.make_query(asked.name, asked.rdtype, id=int.from_bytes(answer[:2], "big")).to_wire()

@@ -4,8 +4,8 @@ No systemd runs there, as in a container. The real `systemctl` enables and disab
 stops are recorded, and the tests carry them out.
 """
 
-import hashlib
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -22,12 +22,45 @@ NOTING = """\
 #!/bin/sh
 echo "$*" >>/noting/calls
 [ "$FAILING" != "$*" ] || exit 1
+export SYSTEMD_OFFLINE=1
+unit=/run/systemd/system.control/appliance.service
+[ -e $unit ] || unit=/etc/systemd/system/appliance.service
 case "$*" in
+    stop*) [ ! -e /noting/pid ] || { kill "$(cat /noting/pid)"; rm /noting/pid; } ;;
+    start*)
+        [ -d /run/systemd/system ] || exit 0
+        export STATE_DIRECTORY=/var/lib/appliance
+        rm -f /noting/log
+        $(sed -n 's/^ExecStart=//p' $unit) --simulate >/noting/log 2>&1 9>&- &
+        echo $! >/noting/pid
+        until grep -q ^Page: /noting/log; do kill -0 $! && sleep 0.1 || exit 1; done
+        ;;
     *enable*) exec /usr/bin/systemctl "$@" ;;
     *disable*) exec /usr/bin/systemctl --quiet disable appliance.service appliance-restore.service ;; # none runs
 esac
 """
+# Python and pip, which make an environment without an index: it runs the project that pip is to install, with the
+# packages of the tests. $NO_INDEX: pip fails, as it does without its index.
+PYTHON = f"""\
+#!/bin/sh
+[ "$1" = -c ] && exit # it is good enough
+[ "$1 $2 $3" = "-m venv --clear" ] || exec {sys.executable} "$@"
+rm -rf "$4" && mkdir -p "$4/bin" && cp /noting/pip "$4/bin"
+"""
+PIP = f"""\
+#!/bin/sh
+[ -z "$NO_INDEX" ] || {{ echo "ERROR: No matching distribution found" >&2; exit 1; }}
+for project; do :; done
+case "$*" in *--editable*) ;; *) exit 0 ;; esac
+for name in python appliance; do
+    printf '#!/bin/sh\\nPYTHONPATH=%s exec %s "$@"\\n' "$project" "{sys.prefix}/bin/$name" >"${{0%/*}}/$name" || exit 1
+    chmod +x "${{0%/*}}/$name"
+done
+"""
 HOME = "opt/appliance"
+RELEASE = f"{HOME}/releases/0.1.0-1"  # the first one
+CURRENT = f"{HOME}/current"
+RELEASE = f"{HOME}/releases/0.1.0-1"  # the first one
 STATE = "var/lib/appliance"
 CONFIG = "etc/appliance/appliance.toml"
 UNITS = "etc/systemd/system"
@@ -53,12 +86,20 @@ class Computer:
         """Start a program there that ends with the lab."""
         return self._network.spawn(self._inside(command, environment))
 
-    def pretend_environment(self) -> None:
-        """Put the tests' environment in place of the installed one, marked as made from this checkout."""
-        folder = self.root / HOME / "environment"
-        show_environment(folder)
-        made_from = (PROJECT / "deploy/requirements.lock").read_bytes() + (PROJECT / "pyproject.toml").read_bytes()
-        (folder / ".made-from").write_text(hashlib.sha256(made_from).hexdigest())
+    def pretend_installation(self) -> None:
+        """Put the tests' environment in place of the installed one."""
+        show_environment(self.root / RELEASE / "environment")
+        (self.root / CURRENT).symlink_to(f"/{RELEASE}")
+
+    def pretend_index(self) -> None:
+        """Make environments without an index from now on."""
+        for name, text in {"python3.13": PYTHON, "pip": PIP}.items():
+            (self.root / "noting" / name).write_text(text)
+            (self.root / "noting" / name).chmod(0o755)
+
+    def pretend_systemd(self) -> None:
+        """Start the service from now on, on a simulated machine."""
+        (self.root / "run/systemd/system").mkdir(parents=True)
 
     def written(self) -> set[str]:
         """The files that changed since the start, removed ones included."""
@@ -93,9 +134,10 @@ def computer(network: Host) -> Iterator[Computer]:
         root, written, checkout = base / "root", base / "written", base / "checkout"
         root.mkdir()
         _cover(Path("/"), written, root)
-        # The checkout may be on another disk. A character device 0/0 hides deploy/run's environment, as overlayfs does.
+        # The checkout may be on another disk. A character device 0/0 hides what deploy/run made, as overlayfs does.
         (checkout / ".venv").mkdir(parents=True)
-        os.mknod(checkout / ".venv/run", stat.S_IFCHR, os.makedev(0, 0))
+        for one in {"run", *(one.name for one in (PROJECT / ".venv").glob("run-*"))}:
+            os.mknod(checkout / ".venv" / one, stat.S_IFCHR, os.makedev(0, 0))
         _cover(PROJECT, checkout, root / PROJECT.relative_to("/"))
         _mount("-t", "proc", "proc", str(root / "proc"))
         _mount("--rbind", "--make-rslave", "/dev", str(root / "dev"))
@@ -103,6 +145,8 @@ def computer(network: Host) -> Iterator[Computer]:
         (root / "noting/systemctl").write_text(NOTING)
         (root / "noting/systemctl").chmod(0o755)
         yield Computer(root, written, network)
+        if (root / "noting/pid").exists():
+            os.kill(int((root / "noting/pid").read_text()), signal.SIGTERM)
     finally:
         subprocess.run(["umount", "--recursive", "--lazy", str(base)], check=False)
         base.rmdir()

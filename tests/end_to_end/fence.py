@@ -2,7 +2,7 @@
 
 It uses the same kernel features: a read-only file system except for the unit's directories, no memory that is both
 writable and executable, no capability, address family or system call beyond the unit's. Not: devices, memory,
-namespaces.
+namespaces, filters of IP addresses, a root directory of its own.
 """
 
 import ctypes
@@ -44,7 +44,10 @@ def without(unit: Unit) -> None:
     library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
     library.seccomp_init.restype = ctypes.c_void_p
     filter_ = ctypes.c_void_p(library.seccomp_init(REFUSE))
-    for name in sorted(calls(unit.words("SystemCallFilter")) - {"socket"}):
+    named = unit.words("SystemCallFilter")
+    refused = calls({one[1:] for one in named if one.startswith("~")})
+    allowed = calls({one for one in named if not one.startswith("~")}) - refused
+    for name in sorted(allowed - {"socket"}):
         number = library.seccomp_syscall_resolve_name(name.encode())
         if number >= 0:  # negative: of another architecture
             assert library.seccomp_rule_add(filter_, ALLOW, number, 0) == 0, name

@@ -94,7 +94,7 @@ def _count(uplink: Host, hosts: list[Host]) -> None:
 def machine(gateway: Network) -> Iterator[Computer]:
     """A computer with the files of an installation after a power cut."""
     with computer(gateway.appliance) as made:
-        made.pretend_environment()
+        made.pretend_installation()
         (made.root / CONFIG).parent.mkdir()
         (made.root / CONFIG).write_text(config_text("gateway"))
         (made.root / STATE).mkdir(mode=0o700)

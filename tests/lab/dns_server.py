@@ -1,4 +1,7 @@
-"""A name server for the lab that knows every name: `dns_server.py IPV4 IPV6` answers A and AAAA, on port 53."""
+"""A name server for the lab that knows every name: `dns_server.py IPV4 IPV6` answers A and AAAA, on port 53.
+
+`NAME.aliased` is an alias of NAME. A name with the label `hinted` has an HTTPS record with the addresses as hints.
+"""
 
 import socket
 import struct
@@ -7,6 +10,7 @@ from threading import Thread
 
 import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
@@ -18,13 +22,20 @@ Addresses = dict[dns.rdatatype.RdataType, str]
 
 
 def answer(query: bytes, addresses: Addresses) -> bytes:
-    """The answer to one query; a name has no records but A and AAAA."""
+    """The answer to one query."""
     message = dns.message.from_wire(query)
     response = dns.message.make_response(message, recursion_available=True)
     for question in message.question:
+        name = question.name
+        if name.labels[-2:] == (b"aliased", b""):
+            target = dns.name.Name((*name.labels[:-2], b""))
+            response.answer.append(dns.rrset.from_text(name, TTL_S, "IN", "CNAME", target.to_text()))
+            name = target
         if question.rdtype in addresses:
-            address = addresses[question.rdtype]
-            response.answer.append(dns.rrset.from_text(question.name, TTL_S, "IN", question.rdtype, address))
+            response.answer.append(dns.rrset.from_text(name, TTL_S, "IN", question.rdtype, addresses[question.rdtype]))
+        elif question.rdtype == dns.rdatatype.HTTPS and b"hinted" in name.labels:
+            hints = f"1 . ipv4hint={addresses[dns.rdatatype.A]} ipv6hint={addresses[dns.rdatatype.AAAA]}"
+            response.answer.append(dns.rrset.from_text(name, TTL_S, "IN", "HTTPS", hints))
     return response.to_wire()
 
 

@@ -1,21 +1,30 @@
 """Look-ups of blocked names on the wire, in each position that can refuse them: with a real client of a real server."""
 
+import socket
+import struct
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
+import dns.message
+import dns.rcode
 import pytest
 
 from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan
+from tests.core import frames
 from tests.lab.blocks import place
-from tests.lab.lookups import FOUND, NONE, RESET, ask, denials, dns_filter
+from tests.lab.lookups import FOUND, NONE, RESET, SILENCE, ask, denials, dns_filter
 from tests.lab.network import WEB_V4, Network
 from tests.lab.test_blocks import CABLINGS, standing
 from tests.lab.test_meters import at_rest, meters_of, silence
-from tests.lab.test_vlan import PLAIN, TAGGED
+from tests.lab.test_vlan import PLAIN, TAGGED, VLANS
 from tests.lab.test_vlan import lab as vlan
 
 __all__ = ["vlan"]
+
+SOL_PACKET, PACKET_AUXDATA, ETH_P_ALL = 263, 8, 3  # linux/if_packet.h, linux/if_ether.h
 
 NAMES = ("blocked.test", "www.blocked.test", "WWW.Blocked.TEST")
 
@@ -54,6 +63,78 @@ def test_a_client_gets_the_reason_and_a_connection_over_tcp_is_reset(lab: Networ
         assert "WARNING" not in told
         assert answers(lab, "example.org", options=("+tcp",)) == {FOUND}
         assert answers(lab, "blocked.test", options=("+tcp",)) == {RESET}
+
+
+# Asks for a name in the form that its first argument says; prints the answer's code, or how there was none.
+STUB = """
+import socket, sys
+import dns.message, dns.rcode
+form, server, name = sys.argv[1:]
+query = dns.message.make_query(name, "A").to_wire()
+family = socket.AF_INET6 if ":" in server else socket.AF_INET
+kind = socket.SOCK_STREAM if form == "segments" else socket.SOCK_DGRAM
+with socket.socket(family, kind) as stub:
+    stub.settimeout(5 if form == "segments" else 1)
+    try:
+        stub.connect((server, 53))
+        if form == "segments":
+            stub.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            whole = len(query).to_bytes(2, "big") + query
+            for part in (whole[:2], whole[2:20], whole[20:]):
+                stub.send(part)
+            answer = stub.recv(4096)[2:]
+        else:
+            stub.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_DSTOPTS, bytes([0, 0, 1, 4, 0, 0, 0, 0]))
+            stub.send(query)
+            answer = stub.recv(4096)
+        print(dns.rcode.to_text(dns.message.from_wire(answer).rcode()))
+    except ConnectionResetError:
+        print("reset")
+    except TimeoutError:
+        print("silence")
+"""
+
+
+def asked_by_stub(lab: Network, form: str, server: str, name: str) -> str:
+    return lab.hosts[0].run([sys.executable, "-c", STUB, form, server, name]).stdout.strip()
+
+
+def test_a_question_in_several_segments_is_refused_and_another_is_answered_once_it_is_sent_in_one(
+    gateway: Network,
+) -> None:
+    gateway.start_dns()
+    with dns_filter(gateway) as made:
+        assert made.replace_denials([place()], denials("blocked.test"), 0.0) is None
+        for server in (gateway.uplink.ipv4, gateway.uplink.ipv6):
+            assert asked_by_stub(gateway, "segments", server, "www.blocked.test") == RESET
+            assert asked_by_stub(gateway, "segments", server, "example.org") == FOUND
+        assert made.unreadable() > 0  # the client's kernel sends the dropped segments again, as one
+
+
+def test_a_question_behind_an_extension_header_is_refused_and_another_is_answered(gateway: Network) -> None:
+    gateway.start_dns()
+    with dns_filter(gateway) as made:
+        assert made.replace_denials([place()], denials("blocked.test"), 0.0) is None
+        assert asked_by_stub(gateway, "options", gateway.uplink.ipv6, "example.org") == FOUND
+        assert asked_by_stub(gateway, "options", gateway.uplink.ipv6, "www.blocked.test") == SILENCE
+
+
+def test_a_question_in_a_vlan_tag_is_refused_in_the_same_tag(gateway: Network) -> None:
+    host, answer = gateway.hosts[0], frames.dns_answer("www.blocked.test")
+    asked = frames.udp(host.ipv4, 50000, gateway.uplink.ipv4, 53, frames.question_of(answer), source_mac=host.mac())
+    with dns_filter(gateway) as made, host.entered(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as line:
+        assert made.replace_denials([place()], denials("blocked.test"), 0.0) is None
+        line.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        line.settimeout(5)
+        line.bind(("eth0", ETH_P_ALL))
+        for vlan in (0, 20):
+            line.send(frames.tagged(asked, vlan=vlan))
+            frame, vlan_of_answer = b"", None
+            while frame[34:36] != b"\0\x35":  # the source port
+                frame, [(_, _, found)], *_ = line.recvmsg(2000, 100)
+                vlan_of_answer = struct.unpack_from("=H", found, 16)[0]  # linux/if_packet.h: tpacket_auxdata
+            assert dns.message.from_wire(frame[42:]).rcode() == dns.rcode.NXDOMAIN
+            assert vlan_of_answer == vlan
 
 
 def test_departments_that_share_an_interface_have_their_own_denied_names(lab: Network) -> None:
@@ -207,9 +288,23 @@ def test_in_host_position_the_computer_s_own_look_ups_are_refused(gateway: Netwo
 
 def test_a_subinterface_s_names_are_denied_there_and_not_on_its_trunk(vlan: Network) -> None:
     vlan.start_dns()
-    places = [place(TAGGED, "tagged"), place(PLAIN, "plain")]
+    places = [replace(place(TAGGED, "tagged"), vlan=VLANS[TAGGED]), place(PLAIN, "plain")]
     with dns_filter(vlan) as made:
         assert made.replace_denials(places, denials("blocked.test", department="plain"), 0.0) is None
         assert answers(vlan, "blocked.test") == {FOUND}
         assert made.replace_denials(places, denials("blocked.test", department="tagged"), 0.0) is None
         assert answers(vlan, "blocked.test") == {NONE}
+
+
+@pytest.mark.parametrize("options", [(), ("+tcp",)], ids=["udp", "tcp"])
+def test_the_refusal_of_a_look_up_is_not_charged_to_the_department(lab: Network, options: tuple[str, ...]) -> None:
+    with dns_filter(lab) as made:
+        assert made.replace_denials([place()], denials("blocked.test"), 0.0) is None
+        silence(lab)
+        meters = meters_of(lab)
+        assert meters.apply([Plan("radiology", "eth1", Facing.DEPARTMENT)]) is None
+        before = at_rest(meters)["radiology"]
+        assert answers(lab, "blocked.test", options=options) <= {NONE, RESET}
+        after = at_rest(meters)["radiology"]
+    # Of a connection the handshake has passed, and is counted.
+    assert after.down_packets - before.down_packets <= (2 * 2 if options else 0)

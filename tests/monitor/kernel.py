@@ -41,7 +41,7 @@ class Kernel:
         self.carried = 0
         self.forgotten = 0
         self.left: dict[str, dict[str, int]] = {}
-        self.shared: dict[str, int] = {}
+        self.shared: dict[str, tuple[int, int]] = {}
         self.stopped: dict[str, frozenset[str]] = {}
         self.leaving: dict[str, Sequence[str]] = {}
         self.neighbours: Sequence[Sighting] = ()
@@ -73,7 +73,7 @@ class Kernel:
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
         return {department: dict(hosts) for department, hosts in self._hosts.items()}
 
-    def newcomers(self) -> Mapping[str, int]:
+    def newcomers(self) -> Mapping[str, tuple[int, int]]:
         return dict(self.shared)
 
     def refused_hosts(self) -> Mapping[str, frozenset[str]]:

@@ -21,6 +21,7 @@ from appliance.core.machine import Connection, Counters, Lights, Link, Position,
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
+from appliance.core.traffic.dns import DnsAnswer
 from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.server.access import Authenticator
@@ -44,7 +45,7 @@ from appliance.service.monitors import (
     build_status,
 )
 from appliance.simulator.dns_filter import SimulatedDnsFilter
-from appliance.simulator.firewall import SimulatedFirewall, SimulatedUpstream
+from appliance.simulator.firewall import SimulatedFirewall, SimulatedForwarding, SimulatedUpstream
 from appliance.system import certificate
 from appliance.system.list_source import ListSource
 from appliance.system.storage.alert_file import AlertFile
@@ -116,7 +117,7 @@ class Hardware:
     def unread(self) -> Mapping[str, Mapping[str, int]]:
         return {}
 
-    def newcomers(self) -> Mapping[str, int]:
+    def newcomers(self) -> Mapping[str, tuple[int, int]]:
         return {}
 
     def spoofed(self) -> int:
@@ -173,6 +174,7 @@ class Harness:
             require_writable=maintenance_mode.require_writable,
         )
         enforcement.restore(self.now())
+        self.hear = enforcement.hear
         self.history = build_history(config=config, history_store=SqliteHistoryStore(state_dir / "history.db"))
         source = ListSource(state_dir / "lists")
         self.lists = ListImports(
@@ -222,6 +224,7 @@ class Harness:
             firewall=SimulatedFirewall(DEPARTMENTS, lambda: self.offset_s),
             dns_filter=SimulatedDnsFilter(DEPARTMENTS, lambda: self.offset_s),
             upstream=SimulatedUpstream(),
+            forwarding=SimulatedForwarding(),
             meters=hardware,
             capture=hardware,
             clock=self.now,
@@ -250,6 +253,10 @@ class Harness:
             case {"read_lists": times}:
                 for _ in range(times):
                     self.lists.step(self.now())
+            case {"hear": name, "addresses": addresses}:
+                self.hear(
+                    "dept123", DnsAnswer("192.168.1.7", name, tuple(addresses), 600, (), "192.0.2.53"), self.now()
+                )
             case {"troubles": troubles}:
                 self.troubles = troubles
             case {"count": _}:

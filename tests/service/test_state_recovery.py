@@ -157,7 +157,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "no origin": execute("UPDATE block SET origin = 'nobody'"),
     "no zone": execute("UPDATE block SET started_at = '2026-11-23T12:00:00'"),
     "no clock": execute("INSERT INTO reckoning VALUES (1, 'noon')"),
-    "no learned address": execute("INSERT INTO learned VALUES ('a.test', '', 'manual', '10.0', 'x')"),
+    "no learned address": execute("INSERT INTO learned VALUES ('a.test', '', 'manual', '10.0', 'x', '')"),
 }
 
 

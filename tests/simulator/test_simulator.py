@@ -16,7 +16,7 @@ from appliance.core.machine import Facing, Light
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.moment import Moment
 from appliance.core.operations.panel_lights import lights
-from appliance.core.traffic.dns import answer_in
+from appliance.core.traffic.dns import look_ups_in
 from appliance.core.traffic.packet import UDP, Packet, decode
 from appliance.events import Event
 from appliance.service.monitors import (
@@ -295,11 +295,13 @@ def test_frames_are_what_a_real_network_would_carry(subnet: str) -> None:
         assert ones_complement(addresses + struct.pack("!II", protocol, len(body)) + body) == 0
     decoded = [packet for data in seen if (packet := decode(data))]
     assert len(decoded) == len(seen)
-    answers = [packet for packet in decoded if packet.protocol == UDP]
-    assert all(answer_in(packet) for packet in answers)
-    assert {dns.message.from_wire(packet.payload).question[0].name.to_text(True) for packet in answers} <= dict(
-        SITES
-    ).keys()
+    looked_up = [found for packet in decoded if packet.protocol == UDP for found in look_ups_in(packet)]
+    asked, answered = ([at for at, message in looked_up if message.is_answer is kind] for kind in (False, True))
+    assert asked == answered
+    assert all(message.answer(at.client) for at, message in looked_up if message.is_answer)
+    assert {
+        dns.message.from_wire(one.payload).question[0].name.to_text(True) for one in decoded if one.protocol == UDP
+    } <= dict(SITES).keys()
     assert all(any(getattr(one, kind) for one in decoded) for kind in ("opens", "accepts", "refuses"))
 
 

@@ -103,8 +103,10 @@ class BlockIndex:
 
     def apply(self, put: Sequence[Block], taken: Sequence[Block]) -> IndexChange:
         """Put some blocks, in place of those with the same keys, and take others away."""
-        named = (one for one in (*taken, *put) if one.kind is TargetKind.NAME)
+        named = [one for one in (*taken, *put) if one.kind is TargetKind.NAME]
         questions = {Question(name_and_scope(one.target)[0], one.department) for one in named}
+        for one in named:
+            questions |= {known.question for known in self.names.learned(one.key).values() if known.is_alias}
         dropped = [claim for one in taken for claim in self._take(one)]
         dropped += [claim for one in put if one.key in self._blocks for claim in self._take(self._blocks[one.key])]
         return IndexChange(dropped, [claim for one in put for claim in self._put(one)], questions)
@@ -114,24 +116,29 @@ class BlockIndex:
         self._blocks[block.key] = block
 
     def learn(self, learned: Iterable[LearnedAddress]) -> IndexChange:
-        """Add addresses that names resolve to, if the blocks of the names still exist."""
+        """Add addresses and aliases of names, if the blocks of the names still exist."""
         dropped: list[Claim] = []
         put: list[Claim] = []
+        questions: set[Question] = set()
         for one in learned:
             if one.block in self._blocks:
                 before = self.names.remember(one)
+                heapq.heappush(self._ends, (one.ends, next(self._arrivals), one.block, one.address))
+                if one.is_alias:
+                    questions.add(one.question)
+                    continue
                 dropped += self._dropped(before) if before else []
                 put += _claims(self._blocks[one.block], one.ends, self.shield.cut(one.block, one.address))
-                heapq.heappush(self._ends, (one.ends, next(self._arrivals), one.block, one.address))
-        return IndexChange(dropped, put)
+        return IndexChange(dropped, put, questions)
 
     def forget(self, learned: Iterable[LearnedAddress]) -> IndexChange:
-        """Remove addresses that names do not resolve to any more."""
+        """Remove addresses that names do not resolve to any more, and aliases that do not lead to them."""
+        forgotten = list(learned)
         dropped: list[Claim] = []
-        for one in learned:
-            dropped += self._dropped(one)
+        for one in forgotten:
+            dropped += [] if one.is_alias else self._dropped(one)
             self.names.forget(one)
-        return IndexChange(dropped, [])
+        return IndexChange(dropped, [], {one.question for one in forgotten if one.is_alias})
 
     def protect(self, protections: Protections) -> IndexChange:
         """Take what is protected now out of all claims, and put what is no longer protected back into them."""
@@ -167,7 +174,8 @@ class BlockIndex:
         if changed.is_wide or changed.targets:
             yield from ((one, one.target, one.ends_s) for one in blocks)
             for one in self.names.all_learned():
-                yield self._blocks[one.block], one.address, one.ends
+                if not one.is_alias:
+                    yield self._blocks[one.block], one.address, one.ends
 
     def take_expired(self, at_s: float) -> tuple[list[Block], list[LearnedAddress]]:
         """Blocks and learned addresses that have expired; each is returned once."""
@@ -202,7 +210,8 @@ class BlockIndex:
         self._origins += Counter()  # drops origins without blocks
         if known.kind is TargetKind.NAME:
             for one in self.names.take(known).values():
-                yield from _claims(known, one.ends, self.shield.drop(known.key, one.address))
+                if not one.is_alias:
+                    yield from _claims(known, one.ends, self.shield.drop(known.key, one.address))
         else:
             yield from _claims(known, known.ends_s, self.shield.drop(known.key, known.target))
 

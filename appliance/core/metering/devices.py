@@ -27,6 +27,8 @@ class Devices:
         """Notes that the device has this address now. Beyond the bounds what was seen first is forgotten."""
         former = self._owners.get(address)
         if former is not None and former != mac:
+            if self._seen_s[former][address] > now_s:
+                return  # a neighbour table still has what packets have shown to be over
             self._forget(former, address)
         addresses = self._seen_s.pop(mac, {})
         self._seen_s[mac] = addresses  # the latest device last

@@ -17,8 +17,10 @@ class HealthFacts:
 
     `can_enforce`: whether the position can stop traffic. `wanted`: blocks that should be in force; `enforced`: those
     that are. `frames_lost`: by the capture, since the previous judgement. `quotas_exceeded`: the kinds (`daily`, ...).
-    `utilization`: 0..1. `troubles`: what the appliance itself does not do, in sentences. `strangers`: what passes at
-    the interface and is no department's, or cannot be read, likewise.
+    `utilization`: 0..1. `setup_faults`: what keeps the configuration from working here, in sentences; `can_work`: it
+    works all the same. `troubles`: what the appliance itself does not do, in sentences. `strangers`: what passes at the
+    interface and is no department's, or cannot be read, likewise. `notes`: what a person should know although all is as
+    configured.
     """
 
     interface: str
@@ -31,15 +33,18 @@ class HealthFacts:
     quotas_exceeded: tuple[str, ...] = ()
     utilization: float = 0.0
     open_incidents: int = 0
+    setup_faults: tuple[str, ...] = ()
+    can_work: bool = True
     troubles: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A department's health. `active`: link up, and the position can do what is configured.
 
-    `reasons`: a sentence for each that lowers the score, worst first.
+    `reasons`: a sentence for each that lowers the score, worst first, and for what a person should only know.
     """
 
     active: bool
@@ -51,7 +56,7 @@ def judge(facts: HealthFacts) -> Condition:
     """Judge the department, with every reason that lowers its score."""
     found = [(weight, text) for weight, is_present, text in _faults(facts) if is_present]
     return Condition(
-        active=facts.is_present and facts.is_up and (facts.can_enforce or facts.wanted == 0),
+        active=facts.is_present and facts.is_up and facts.can_work and (facts.can_enforce or facts.wanted == 0),
         score=round(prod(1 - weight for weight, _ in found), 2),
         reasons=tuple(text for _, text in found),
     )
@@ -60,7 +65,8 @@ def judge(facts: HealthFacts) -> Condition:
 def _faults(facts: HealthFacts) -> tuple[tuple[float, bool, str], ...]:
     """Each possible fault, worst first: its weight, whether it is present, and its sentence.
 
-    Weights: 1 is an outage, 0.5 a promise that is not kept, less for what a person should look at when there is time.
+    Weights: 1 is an outage, 0.5 a promise that is not kept, less for what a person should look at when there is time, 0
+    for what is as the configuration wants it.
     """
     missed = _count(facts.frames_lost, "frame")
     blocks = _count(facts.wanted, "block")
@@ -68,6 +74,7 @@ def _faults(facts: HealthFacts) -> tuple[tuple[float, bool, str], ...]:
     return (
         (1.0, not facts.is_present, f"the interface {facts.interface} does not exist"),
         (1.0, facts.is_present and not facts.is_up, f"the link of {facts.interface} is down; check its cable"),
+        (0.5 if facts.can_work else 1.0, bool(facts.setup_faults), "; ".join(facts.setup_faults)),
         (0.5, cannot_block, f"this position cannot enforce; {blocks} to be done elsewhere"),
         (0.5, facts.can_enforce and facts.enforced < facts.wanted, f"{facts.enforced} of {blocks} enforced"),
         (0.2, bool(facts.quotas_exceeded), f"the {' and the '.join(facts.quotas_exceeded)} quota is exceeded"),
@@ -76,6 +83,7 @@ def _faults(facts: HealthFacts) -> tuple[tuple[float, bool, str], ...]:
         (0.2, bool(facts.strangers), "; ".join(facts.strangers)),
         (0.1, facts.frames_lost > 0, f"the capture missed {missed}; sites and incidents may be missing"),
         (0.1, facts.utilization >= BUSY, f"the line is {facts.utilization:.0%} full"),
+        (0.0, bool(facts.notes), "; ".join(facts.notes)),
     )
 
 

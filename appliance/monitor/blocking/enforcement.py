@@ -5,20 +5,19 @@ blocks that expired and at signs of tampering, not at 100,000 blocks.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from itertools import islice
 from typing import TypeVar
 
 from appliance.core import holdover
 from appliance.core.blocking.block import Block, BlockKey, BlockRequest
 from appliance.core.blocking.block_index import BlockIndex, IndexChange
-from appliance.core.blocking.blocked_names import MOST_LEARNED, AnswerCache
+from appliance.core.blocking.blocked_names import LearnedAddress, SharedAddresses, SparedAddress
 from appliance.core.blocking.lists.parser import ORIGIN
 from appliance.core.blocking.place import Place
 from appliance.core.blocking.protection import Protected, Protections
-from appliance.core.blocking.targets import TargetKind, parse_target
+from appliance.core.blocking.targets import parse_target
 from appliance.core.machine import Facing, Position
 from appliance.core.metering.department import Department, claims_of
 from appliance.core.moment import Moment
@@ -28,6 +27,7 @@ from appliance.core.traffic.dns import DnsAnswer
 from appliance.monitor.blocking.announcements import BlockAnnouncer
 from appliance.monitor.blocking.dns_reconciler import DnsReconciler
 from appliance.monitor.blocking.hits import HitCounters, log_some
+from appliance.monitor.blocking.name_learning import NameLearning
 from appliance.monitor.blocking.protections import ProtectedAddresses
 from appliance.monitor.blocking.reconciler import Reconciler
 from appliance.ports import DnsFilter, Firewall, Interfaces, Publisher, Store, Upstream
@@ -51,6 +51,9 @@ def no_pause() -> None:
 class Enforcement:
     """Keeps the blocks, and the kernel in agreement with them. `require_writable`: raises `Refused` in maintenance."""
 
+    _time_saved_s = 0.0  # when the blocks' clock was last saved, by the monotonic clock
+    _protected_s = 0.0  # when the protections were last applied, likewise
+
     def __init__(
         self,
         *,
@@ -64,18 +67,18 @@ class Enforcement:
         store: Store,
         require_writable: Callable[[], None],
         publish: Publisher,
+        shared: SharedAddresses,
     ) -> None:
         self.can_enforce = POSITIONS[position].can_enforce
         self._interfaces = {one.id: one.interface for one in departments}
-        self._store, self._require_writable = store, require_writable
-        self._protected = ProtectedAddresses(protected, departments, interfaces, upstream)
+        self._store, self._require_writable, self._holdover = store, require_writable, holdover.NOT_STARTED
         self._announcer = BlockAnnouncer([*self._interfaces], publish, can_enforce=self.can_enforce)
         places = _places(departments, POSITIONS[position].facing)
-        self._index, self._answers = BlockIndex(), AnswerCache()
+        self._index, self._protected = BlockIndex(), ProtectedAddresses(protected, departments, interfaces, upstream)
+        self._learning = NameLearning(self._index, departments, self._protected, store, shared)
         self._reconciler = Reconciler(places, interfaces, firewall)
-        self._dns_reconciler = DnsReconciler(places, self._index.names, dns_filter)
+        self._dns_reconciler = DnsReconciler(self._reconciler.places, self._index.names, dns_filter)
         self._hits = HitCounters(self._index, firewall, dns_filter)
-        self._holdover, self._time_saved_s, self._protected_s = holdover.NOT_STARTED, 0.0, 0.0
 
     def restore(self, now: Moment) -> None:
         """Put the saved blocks in force. To be called once, before all else, if possible before anything is forwarded.
@@ -92,6 +95,11 @@ class Enforcement:
         whole = restored._replace(put=[*restored.put, *learned.put])
         self._enforce(whole.then(self._index.settle((None, *self._interfaces))), now)
         self._tell_open({})
+
+    def remember(self, now: Moment) -> None:
+        """Remember what hosts were told in the last day. To be called once, after `restore`, before all calls."""
+        now = self._holdover.moment(now)
+        self._enforce(self._learning.restore(now), now)
 
     def block(
         self, requests: Sequence[BlockRequest], now: Moment, pause: Callable[[], None] = no_pause
@@ -118,7 +126,7 @@ class Enforcement:
             self._enforce(self._index.apply(latest, []), now)
         if len(blocks) > SLICE:  # another order between the slices has not seen what this one was about to block
             self._enforce(self._index.settle((None, *self._interfaces)), now)
-        self._recall(blocks, now)
+        self._enforce(self._learning.recall(blocks, now), now)
         try:
             self._store.sync()  # before anything is published, but after the kernel: a medium may take 0.1 s
         finally:  # the blocks are in force even so
@@ -207,8 +215,20 @@ class Enforcement:
 
     def troubles(self, now: Moment) -> Sequence[str]:
         """Sentences for people: what is not in force and why, recent tampering, and addresses that were spared."""
-        spared = self._index.names.spared.values()
+        spared = self._learning.troubles()
         return [*self._reconciler.troubles(now), *self._dns_reconciler.troubles(now), *spared, *self._open_troubles()]
+
+    def notes(self, department: str, now: Moment) -> Sequence[str]:
+        """Sentences about what is as configured, and worth knowing in this department."""
+        return [*self._learning.notes(department), *self._dns_reconciler.notes(now)]
+
+    def resolved(self, block: Block) -> tuple[Sequence[LearnedAddress], Sequence[SparedAddress]]:
+        """The addresses and aliases that the block of a name holds, and those that are spared."""
+        return self._learning.resolved(block)
+
+    def save(self) -> None:
+        """Save what is only worth saving now and then, at a stop."""
+        self._learning.save()
 
     def stopped(self) -> Mapping[str, int]:
         """By origin, the packets stopped since the rules were first installed, refused look-ups among them.
@@ -222,12 +242,14 @@ class Enforcement:
         if self.can_enforce:
             self._hits.log_news()
 
+    def refuses(self, department: str, name: str) -> bool:
+        """Whether the kernel refuses the department's look-ups of this name."""
+        return self.can_enforce and self._dns_reconciler.refuses(department, name)
+
     def hear(self, department: str, answer: DnsAnswer, now: Moment) -> None:
         """Take note of a DNS answer to a host of the department; the addresses of a blocked name become blocked."""
         now = self._holdover.moment(now)
-        self._answers.note(department, answer, now.wall.timestamp())
-        if self._index.names.are_blocked(answer.name):
-            self._learn([(department, answer)], now)
+        self._enforce(self._learning.hear(department, answer, now), now)
 
     def step(self, now: Moment) -> None:
         """Drop what expired, restore what the kernel lost, and publish which blocks began and ended."""
@@ -235,9 +257,8 @@ class Enforcement:
         now = self._holdover.moment(now)
         self._protect(now)
         ended, forgotten = self._index.take_expired(now.wall.timestamp())
-        if forgotten:
-            self._note(lambda: self._store.save_learned([], forgotten))
-            self._enforce(self._index.forget(forgotten), now)
+        for change in (self._learning.forget(forgotten), self._learning.step(now)):
+            self._enforce(change, now)
         if ended:
             self._note(lambda: self._store.save_blocks([], ended))
             self._enforce(self._index.apply([], ended), now)
@@ -335,23 +356,9 @@ class Enforcement:
             log.warning("blocks that began or ended are not saved: %s", refused.message)
 
     def _enforce(self, index_change: IndexChange, now: Moment) -> None:
-        if self.can_enforce:
+        if self.can_enforce and any(index_change):
             self._reconciler.apply(index_change, now)
             self._dns_reconciler.apply(index_change.questions, now)
-
-    def _recall(self, blocks: Iterable[Block], now: Moment) -> None:
-        """Block the addresses that hosts already know of these blocked names, which cuts open connections too."""
-        names = {block.target for block in blocks if block.kind is TargetKind.NAME}
-        if names:
-            self._learn(self._answers.find(names, now.wall.timestamp()), now)
-
-    def _learn(self, answers: Iterable[tuple[str, DnsAnswer]], now: Moment) -> None:
-        names, protections, at_s = self._index.names, self._protected.protections(now), now.wall.timestamp()
-        learned = (one for to, answer in answers for one in names.addresses_to_block(answer, to, protections, at_s))
-        new = list({(one.block, one.address): one for one in islice(learned, MOST_LEARNED)}.values())
-        if new:
-            self._note(lambda: self._store.save_learned(new, []))
-            self._enforce(self._index.learn(new), now)
 
     def _announce_begun(self, now: Moment) -> None:
         begun = self._announcer.announce_begun(self._index, self.is_enforced, now)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from appliance.core.blocking.protection import Protected, Protections, protected_host
-from appliance.core.machine import Link
-from appliance.core.metering.department import Department
+from appliance.core.machine import Link, Network
+from appliance.core.metering.department import Department, networks_of
 from appliance.core.moment import Moment
 from appliance.ports import Interfaces, Upstream
 
@@ -26,6 +26,7 @@ class ProtectedAddresses:
         self._interfaces = interfaces
         self._upstream = upstream
         self._known: tuple[Protections, float] | None = None
+        self._links: Mapping[str, Link] = {}
 
     def protections(self, now: Moment, caller_address: str | None = None) -> Protections:
         """The protections for a command from this address; `None`: it came from nowhere on the network."""
@@ -34,8 +35,13 @@ class ProtectedAddresses:
         common = self._known[0]
         return common.with_caller(caller_address) if caller_address else common
 
+    def own_networks(self, departments: Sequence[Department], now: Moment) -> Sequence[Network]:
+        """The networks of these departments, as far as they are known."""
+        self.protections(now)  # which reads the links
+        return [network for one in departments for network in networks_of(one, self._links) or ()]
+
     def _read(self) -> Protections:
-        links = self._interfaces.links()
+        self._links = links = self._interfaces.links()
         own = [
             protected_host(address.ip, f"it is the appliance's own address on {link.name}")
             for link in links.values()

@@ -49,6 +49,11 @@ class Reconciler:
         self.absent: set[Hashable] | None = None
         self._audit_due_s = 0.0
 
+    def places(self) -> Sequence[Place]:
+        """The places with their VLANs, as they are now."""
+        links = self._interfaces.links()
+        return [replace(one, vlan=vlan_of(one.interface, links)) for one in self._places]
+
     def troubles(self, now: Moment) -> Sequence[str]:
         """Sentences for people: why blocks are not in force, and recent tampering."""
         return [one for one in (self._state.refusal, self._state.tampering.text(now)) if one]
@@ -132,10 +137,7 @@ class Reconciler:
     def _put_all(self, now: Moment) -> None:
         """Put the whole wanted state in force, whatever the kernel has."""
         self.present, at_s = self._read_present(), now.wall.timestamp()
-        links = self._interfaces.links()
-        refusal = self._firewall.install_rules(
-            [replace(one, vlan=vlan_of(one.interface, links)) for one in self._places]
-        )
+        refusal = self._firewall.install_rules(self.places())
         if refusal is None:
             live = {
                 block_set: [one for one in cover.pieces() if one.ends > at_s]

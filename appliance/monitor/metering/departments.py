@@ -33,8 +33,9 @@ from appliance.monitor.metering.department_meters import DepartmentMeters
 from appliance.monitor.metering.device_directory import DeviceDirectory
 from appliance.monitor.metering.hosts import HostMetering
 from appliance.monitor.metering.quota_events import crossing_events
+from appliance.monitor.metering.saved_books import SavedBooks
 from appliance.monitor.metering.utilization import Utilization
-from appliance.ports import Flows, Interfaces, Meters, Publisher, Store
+from appliance.ports import Flows, HistoryStore, Interfaces, Meters, Publisher, Store
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,10 @@ class CutOff:
 
 
 class Metering:
-    """Charges departments with what the kernel's meters show, and has the kernel limit them by their quotas."""
+    """Charges departments with what the kernel's meters show, and has the kernel limit them by their quotas.
+
+    `history_store`: shows what was used before where the configuration has changed when periods begin.
+    """
 
     def __init__(
         self,
@@ -73,15 +77,13 @@ class Metering:
         devices: DeviceDirectory,
         store: Store,
         publish: Publisher,
+        history_store: HistoryStore | None = None,
     ) -> None:
-        self._interfaces = interfaces
-        self._store = store
-        self._publish = publish
+        self._interfaces, self._store, self._publish, self.devices = interfaces, store, publish, devices
         self._departments = {one.id: one for one in departments}
-        self._accounts = _saved_accounts(departments, zone, store)
+        self._accounts = _saved_accounts(departments, books := SavedBooks(store, history_store, zone))
         self.meters = DepartmentMeters(departments, position, meters, store.saved_at())
-        self.devices = devices
-        self.hosts = HostMetering(departments, zone=zone, meters=meters, devices=devices, store=store, publish=publish)
+        self.hosts = HostMetering(departments, meters=meters, devices=devices, books=books, publish=publish)
         self.lines = Utilization(departments, flows)
         self.links: Mapping[str, Link] = {}
         self.is_saved = True
@@ -229,16 +231,13 @@ class Metering:
             self._publish(event)
 
 
-def _saved_accounts(departments: Sequence[Department], zone: ZoneInfo, store: Store) -> Mapping[str, Account]:
+def _saved_accounts(departments: Sequence[Department], books: SavedBooks) -> Mapping[str, Account]:
     """By department, its account as the disk has it, or an empty one."""
-    marks, by_hand = store.marks(), store.limits()
+    marks, by_hand = books.store.marks(), books.store.limits()
     keys = {one.id: AccountKey(one.id) for one in departments}
     return {
-        one.id: Account(
-            limits=override(one.limits, by_hand.get(keys[one.id], {})),
-            zone=zone,
-            ledgers=store.ledgers(keys[one.id]),
-            mark=marks.get(keys[one.id]),
+        one.id: books.account(
+            keys[one.id], override(one.limits, by_hand.get(keys[one.id], {})), marks.get(keys[one.id])
         )
         for one in departments
     }

@@ -19,6 +19,7 @@ from appliance.core.refusal import Code, Refused
 from appliance.core.traffic.presence import WINDOW_S
 from appliance.ports import Neighbours, Upstream
 
+REFRESHED_S = 1.0  # strangers may ask for as many addresses as they like
 LOOK_S = 10.0  # asking the kernel for thousands of neighbours takes tens of milliseconds
 
 
@@ -48,28 +49,27 @@ class DeviceDirectory:
         self._router_macs: dict[tuple[str, str], str] = {}  # by department and address: an unused entry is forgotten
         self._routers: dict[str, tuple[str, ...]] = {one.id: _configured(one) for one in departments}
         self._near: dict[str, tuple[Network, ...]] = {one.id: () for one in departments}
+        self._links: Mapping[str, Link] = {}
         self.sightings: Sequence[Sighting] = ()
         self._read_s: float | None = None
 
     def look(self, links: Mapping[str, Link], now: Moment) -> None:
         """Reads the neighbour tables and routes again when that is due."""
-        if not now.is_due(self._read_s, LOOK_S):
-            return
+        self._links = links
+        if now.is_due(self._read_s, LOOK_S):
+            self.refresh(now)
+
+    def refresh(self, now: Moment) -> None:
+        """Reads the neighbour tables and routes."""
         self._read_s = now.monotonic_s
         self.sightings = self._neighbours.sightings()
         hops = self._upstream.next_hops()
         for one in self._departments:
-            link = links.get(one.interface)
-            self._near[one.id] = _networks(link)
-            here = {one.interface, link.master if link and link.master else one.interface}
-            near = [sighting for sighting in self.sightings if sighting.interface in here and sighting.address]
+            self._near[one.id] = _networks(self._links.get(one.interface))
+            near = self._sightings_near(one)
             self._find_routers(one, near, {str(hop.address) for hop in hops if hop.interface == one.interface})
             self._devices[one.id].age(now.monotonic_s)
-            for sighting in near:
-                self._see(one.id, sighting.mac, str(sighting.address), now.monotonic_s - sighting.age_s)
-            if self._facing is Facing.SELF and link is not None:
-                for address in link.addresses:
-                    self._see(one.id, link.mac, str(address.ip), now.monotonic_s)
+            self._learn(one, near, now.monotonic_s)
 
     def present(self, interface: str) -> frozenset[str]:
         """The MAC addresses at the interface that the kernel heard of within the contract's 5 minutes."""
@@ -77,7 +77,10 @@ class DeviceDirectory:
 
     def meet(self, metered: Mapping[str, Collection[str]]) -> None:
         """Takes the hosts that have meters or books, by department: only of these are addresses kept."""
-        self._metered = {one: frozenset(hosts) for one, hosts in metered.items()}
+        for one in self._departments:
+            former, self._metered[one.id] = self._metered[one.id], frozenset(metered.get(one.id, ()))
+            if self._read_s is not None and not self._metered[one.id] <= former:
+                self._learn(one, self._sightings_near(one), self._read_s)
 
     def hear(self, department: str, mac: str, address: str, now: Moment) -> None:
         """Learns from a packet that it went to this device for this address."""
@@ -105,10 +108,31 @@ class DeviceDirectory:
         """
         return asked if is_mac(asked) else self._devices[department].owner(asked) or asked
 
+    def find_now(self, department: str, address: str, now: Moment) -> str:
+        """The same, and the neighbour tables are read again for an address that is not known: it has just come."""
+        found = self.find(department, address)
+        if found == address and not is_mac(address) and now.is_due(self._read_s, REFRESHED_S):
+            self.refresh(now)
+        return self.find(department, address)
+
     def series(self, department: str, asked: str) -> tuple[str, ...]:
         """The names under which a host's history may be kept: its device's, and of earlier releases its addresses."""
         found = self.find(department, asked)
         return tuple(dict.fromkeys((found, *self.describe(department, found).addresses)))
+
+    def _sightings_near(self, department: Department) -> Sequence[Sighting]:
+        """What was seen at the department's interface, or of the bridge that this is a port of."""
+        link = self._links.get(department.interface)
+        here = {department.interface, link.master if link and link.master else department.interface}
+        return [one for one in self.sightings if one.interface in here and one.address]
+
+    def _learn(self, department: Department, near: Sequence[Sighting], read_s: float) -> None:
+        for sighting in near:
+            self._see(department.id, sighting.mac, str(sighting.address), read_s - sighting.age_s)
+        link = self._links.get(department.interface)
+        if self._facing is Facing.SELF and link is not None:
+            for address in link.addresses:
+                self._see(department.id, link.mac, str(address.ip), read_s)
 
     def _see(self, department: str, mac: str, address: str, seen_s: float) -> None:
         if mac in self._metered[department] and mac not in self._routers[department]:

@@ -13,13 +13,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from heapq import nlargest, nsmallest
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from appliance.core.metering.account import EACH_HOST, Account, AccountKey, Books
 from appliance.core.metering.department import Department
 from appliance.core.metering.devices import joined
 from appliance.core.metering.history_series import Series
-from appliance.core.metering.host_room import MOST_HOSTS
+from appliance.core.metering.host_room import COMFORTABLE, MOST_HOSTS
 from appliance.core.metering.meter import NEWCOMERS, Reading, is_mac
 from appliance.core.metering.quota import Action, AlertKind, Crossing, Ledger, Limits, QuotaKind, override
 from appliance.core.metering.usage import Mark, Passed, next_mark, passed, seconds_since_reading
@@ -27,6 +26,7 @@ from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.metering.device_directory import DeviceDirectory, HostName, unknown_host
 from appliance.monitor.metering.quota_events import host_quota
+from appliance.monitor.metering.saved_books import SavedBooks
 from appliance.ports import Meters, Publisher, Store
 
 log = logging.getLogger(__name__)
@@ -66,11 +66,14 @@ class UnsavedHosts:
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """The allowance that a department's newcomers share. `moved_s`: when it was last used, by the monotonic clock."""
+    """What a department's newcomers did with the allowance that they share, since the meters were made.
+
+    `moved_s`: when one was last seen, by the monotonic clock. `refused`: packets beyond the allowance.
+    """
 
     moved_s: float
-    used_bytes: int
-    limit_bytes: int
+    passed_bytes: int
+    refused: int
 
 
 @dataclass(slots=True)
@@ -94,20 +97,19 @@ class HostMetering:
         self,
         departments: Sequence[Department],
         *,
-        zone: ZoneInfo,
         meters: Meters,
         devices: DeviceDirectory,
-        store: Store,
+        books: SavedBooks,
         publish: Publisher,
     ) -> None:
-        self._zone = zone
+        self._zone = books.zone
         self._meters = meters
         self.devices = devices
-        self._store, self._publish = store, publish
-        self._limits = _limits_of(departments, store)
-        self._accounts = self._saved_accounts()
+        self._store, self._publish = books.store, publish
+        self._limits = _limits_of(departments, books.store)
+        self._accounts = self._saved_accounts(books)
         self._unsaved = _Unsaved()
-        self._saved_at = store.saved_at()
+        self._saved_at = books.store.saved_at()
         self._read_s: float | None = None
         self._meters_seen: frozenset[str] = frozenset()
         self._readings: Readings | None = None
@@ -140,7 +142,10 @@ class HostMetering:
         self._carry_over(readings)
         crossings = self._charge(readings, now)
         self._limit_hosts()
-        self._make_room()
+        if any(len(hosts) > COMFORTABLE for hosts in readings.values()) or self.troubles(now):
+            self._make_room()
+        if any(not self.devices.describe(*host).addresses for host, _ in crossings):
+            self.devices.refresh(now)  # a device may be so new that its address was not looked for
         for (department, host), crossing in crossings:
             if host != NEWCOMERS:
                 self._publish(host_quota(department, self.devices.describe(department, host), crossing, now))
@@ -149,8 +154,8 @@ class HostMetering:
     def troubles(self, now: Moment) -> Sequence[str]:
         """A sentence for each department whose newcomers share an allowance."""
         return [
-            f"{department}: the kernel's {MOST_HOSTS} places for hosts are taken; newcomers share one allowance, "
-            f"of which {one.used_bytes} of {one.limit_bytes} bytes are used"
+            f"{department}: the kernel's {MOST_HOSTS} places for hosts are taken; newcomers share one allowance: "
+            f"{one.passed_bytes} bytes have passed, {one.refused} packets were refused"
             for department, one in self._shared.items()
             if now.monotonic_s - one.moved_s < SHARED_S
         ]
@@ -203,7 +208,7 @@ class HostMetering:
 
     def cut_off_by(self, department: str, address: str, now: Moment) -> Sequence[Books]:
         """The used-up quotas that have cut off the host at this address; empty: it is not cut off."""
-        account = self._accounts[department].get(self.devices.find(department, address))
+        account = self._accounts[department].get(self.devices.find_now(department, address, now))
         return account.cut_off_by(now) if account else []
 
     def set_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None) -> None:
@@ -257,11 +262,10 @@ class HostMetering:
         return crossings
 
     def _watch_newcomers(self, now: Moment) -> None:
-        for department, used_bytes in self._meters.newcomers().items():
+        for department, (passed_bytes, refused) in self._meters.newcomers().items():
             former = self._shared.get(department)
-            limit_bytes = self.limit_bytes(department)
-            if limit_bytes is not None and (former is None or former.used_bytes != used_bytes):
-                self._shared[department] = _Shared(now.monotonic_s, used_bytes, limit_bytes)
+            if former is None or (former.passed_bytes, former.refused) != (passed_bytes, refused):
+                self._shared[department] = _Shared(now.monotonic_s, passed_bytes, refused)
 
     def _carry_over(self, readings: Readings) -> None:
         """Joins the account of an address to that of the device that turns out to have it.
@@ -357,18 +361,22 @@ class HostMetering:
                     account.lose_meter()
             log.warning("%s: the places for hosts were nearly taken; %d hosts made room", department, len(hosts))
 
-    def _saved_accounts(self) -> dict[str, dict[str, Account]]:
+    def _saved_accounts(self, books: SavedBooks) -> dict[str, dict[str, Account]]:
         """By department and host, the accounts that the disk has."""
         accounts: dict[str, dict[str, Account]] = {department: {} for department in self._limits}
         for key, mark in self._store.marks().items():
             if key.host is not None and key.department in accounts:
-                accounts[key.department][key.host] = self._account(key.department, self._store.ledgers(key), mark)
+                limits = self._limits[key.department]
+                accounts[key.department][key.host] = books.account(key, limits, mark, _limited_kinds(limits))
         return accounts
 
     def _account(self, department: str, ledgers: Sequence[Ledger] = (), mark: Mark | None = None) -> Account:
         limits = self._limits[department]
-        kinds = [kind for kind in QuotaKind if kind in limits.bytes_by_kind]
-        return Account(limits=limits, zone=self._zone, kinds=kinds, ledgers=ledgers, mark=mark)
+        return Account(limits=limits, zone=self._zone, kinds=_limited_kinds(limits), ledgers=ledgers, mark=mark)
+
+
+def _limited_kinds(limits: Limits) -> Sequence[QuotaKind]:
+    return [kind for kind in QuotaKind if kind in limits.bytes_by_kind]
 
 
 def _limits_of(departments: Sequence[Department], store: Store) -> dict[str, Limits]:

@@ -9,11 +9,13 @@ from msgspec import UNSET
 
 from appliance import events
 from appliance.core.metering.department import Department
-from appliance.core.moment import Moment, timestamp
+from appliance.core.moment import Moment, strays, timestamp
 from appliance.core.operations import health
 from appliance.core.operations.health import HealthFacts
+from appliance.core.operations.setup import Effect
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
+from appliance.monitor.operations.setup_monitor import SetupMonitor
 from appliance.monitor.traffic.insight import Insight
 from appliance.ports import Capture, Publisher, Sensors
 
@@ -32,6 +34,7 @@ class StatusMonitor:
         self,
         *,
         departments: Sequence[Department],
+        setup: SetupMonitor,
         metering: Metering,
         enforcement: Enforcement,
         insight: Insight,
@@ -41,12 +44,10 @@ class StatusMonitor:
         publish: Publisher,
     ) -> None:
         self._departments = tuple(departments)
-        self._metering = metering
-        self._enforcement = enforcement
-        self._insight = insight
+        self._setup = setup
+        self._metering, self._enforcement, self._insight = metering, enforcement, insight
         self._trouble_sources = tuple(trouble_sources)
-        self._capture = capture
-        self._sensors = sensors
+        self._capture, self._sensors = capture, sensors
         self._publish = publish
         self._lost = 0
         self.facts: dict[str, HealthFacts] = {}
@@ -68,13 +69,15 @@ class StatusMonitor:
 
     def troubles(self, now: Moment) -> list[str]:
         """What the appliance itself does not do, a sentence each, in the order of the sources."""
-        return [one for source in self._trouble_sources for one in source(now)]
+        clock = [f"the clock says {timestamp(now.wall)}, which cannot be; connect a time server"] * strays(now.wall)
+        return [*clock, *(one for source in self._trouble_sources for one in source(now))]
 
     def status_step(self, now: Moment) -> None:
         """Judge each department; publish what changed or was not published for `REPEAT_S`."""
         lost, troubles = self._capture.lost(), tuple(self.troubles(now))
+        self._setup.look(self._metering.links, now)
         for department in self._departments:
-            facts = self._gather(department, lost - self._lost, troubles)
+            facts = self._gather(department, lost - self._lost, troubles, now)
             self.facts[department.id] = facts
             self._publish_status(department, facts, now)
         self._lost = lost
@@ -94,9 +97,10 @@ class StatusMonitor:
             )
         )
 
-    def _gather(self, department: Department, frames_lost: int, troubles: tuple[str, ...]) -> HealthFacts:
+    def _gather(self, department: Department, frames_lost: int, troubles: tuple[str, ...], now: Moment) -> HealthFacts:
         link = self._metering.links.get(department.interface)
         wanted, enforced = self._enforcement.tally(department)
+        faults = self._setup.faults(department, self._metering.links)
         return HealthFacts(
             interface=department.interface,
             is_present=link is not None,
@@ -105,11 +109,14 @@ class StatusMonitor:
             wanted=wanted,
             enforced=enforced,
             frames_lost=frames_lost,
+            setup_faults=tuple(f"{one.text}; {one.advice}" for one in faults),
+            can_work=all(one.effect is not Effect.STOPS for one in faults),
             troubles=troubles,
             strangers=tuple(self._metering.lines.strangers(department.id)),
             quotas_exceeded=self._metering.exceeded_kinds(department.id),
             utilization=self._metering.lines.utilization(department.id),
             open_incidents=self._insight.open_incidents(department.id),
+            notes=tuple(self._enforcement.notes(department.id, now)),
         )
 
     def _publish_status(self, department: Department, facts: HealthFacts, now: Moment) -> None:

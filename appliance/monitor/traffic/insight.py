@@ -6,7 +6,7 @@ period.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import UNSET
@@ -21,9 +21,10 @@ from appliance.core.machine import Link, Network
 from appliance.core.metering.department import Department, holds, networks_of
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Refused
-from appliance.core.traffic.dns import DnsAnswer, answer_in
+from appliance.core.traffic.dns import DnsAnswer, look_ups_in
 from appliance.core.traffic.packet import TCP, Packet, decode
 from appliance.core.traffic.presence import Presence
+from appliance.core.traffic.questions import OpenQuestions
 from appliance.core.traffic.sites import Analytics, Averages, trend_of, update_averages
 from appliance.ports import Capture, Neighbours, Publisher
 
@@ -63,6 +64,9 @@ class MeteredLines(Protocol):
 class Blocking(Protocol):
     """Blocks addresses, and learns where blocked names resolve to."""
 
+    def refuses(self, department: str, name: str) -> bool:
+        """Whether the kernel refuses the department's look-ups of this name, so that nobody is asked."""
+
     def hear(self, department: str, answer: DnsAnswer, now: Moment) -> None:
         """Learn from the answer that a name server gave to a host of the department."""
 
@@ -74,9 +78,14 @@ class _Activity:
     """What is known of one department's traffic between two steps."""
 
     def __init__(
-        self, department: Department, registrable: Callable[[str], str | None], response: Response | None
+        self,
+        department: Department,
+        registrable: Callable[[str], str | None],
+        response: Response | None,
+        refuses: Callable[[str, str], bool],
     ) -> None:
         self.department = department
+        self._questions, self._refuses = OpenQuestions(), refuses
         self.analytics = Analytics(registrable)
         self.incidents = Incidents()
         self.responses = Responses(department.id, response)
@@ -93,20 +102,30 @@ class _Activity:
         """Whether this is certainly an address of the department."""
         return self.networks is not None and holds(self.networks, address)
 
-    def follow(self, packet: Packet, now_s: float) -> DnsAnswer | None:
-        """Evaluate one packet; returns the DNS answer in it if a host of the department received one."""
-        found = answer_in(packet)
-        answer = found if found is not None and holds(self.networks, found.client) else None
-        if answer is not None:
-            self.analytics.count_visit(answer, now_s)
-            self.devices.mark_seen(packet.destination_mac, now_s)
+    def follow(self, packet: Packet, now_s: float) -> Sequence[DnsAnswer]:
+        """Evaluate one packet; returns the DNS answers in it that a host of the department had asked for."""
+        answers = [*self._answers(packet, now_s)]
         if packet.protocol == TCP:
             self.incidents.follow(packet, now_s)
             # A host that opens connections is a user; one that only answers them may be a server.
             if packet.opens and holds(self.networks, packet.source):
                 self.analytics.mark_active(packet.source, now_s)
                 self.devices.mark_seen(packet.source_mac, now_s)
-        return answer
+        return answers
+
+    def _answers(self, packet: Packet, now_s: float) -> Iterator[DnsAnswer]:
+        for asked, message in look_ups_in(packet):
+            if not message.is_answer:
+                if holds(self.networks, asked.client) and not self._refuses(self.department.id, asked.name):
+                    self._questions.note(asked, now_s)
+                continue
+            answer = message.answer(asked.client, asked.server) if self._questions.take(asked, now_s) else None
+            if answer is None:
+                continue
+            if message.is_visit:
+                self.analytics.count_visit(answer, now_s)
+                self.devices.mark_seen(packet.destination_mac, now_s)
+            yield answer
 
 
 class Insight:
@@ -133,7 +152,7 @@ class Insight:
         self._metering = metering
         self._blocking = blocking
         self._publish = publish
-        self._activities = {one.id: _Activity(one, registrable, response) for one in departments}
+        self._activities = {one.id: _Activity(one, registrable, response, blocking.refuses) for one in departments}
         self._by_interface: dict[str, list[_Activity]] = {}
         for activity in self._activities.values():
             self._by_interface.setdefault(activity.department.interface, []).append(activity)
@@ -171,8 +190,7 @@ class Insight:
         for activity in activities:
             if len(activities) == 1 or activity.owns(packet):
                 self._metering.devices.hear(activity.department.id, packet.destination_mac, packet.destination, now)
-                answer = activity.follow(packet, now.monotonic_s)
-                if answer is not None:
+                for answer in activity.follow(packet, now.monotonic_s):
                     self._blocking.hear(activity.department.id, answer, now)
 
     def _judge(self, activity: _Activity, now: Moment) -> None:

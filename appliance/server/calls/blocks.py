@@ -1,6 +1,7 @@
 """Calls about blocks."""
 
 import math
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from msgspec import Meta
 from appliance.core.blocking.block import Block, BlockOrigin, BlockRequest
 from appliance.core.blocking.lists.address_ranges import AddressRange, address_range
 from appliance.core.blocking.lists.query import BlockQuery, matches
-from appliance.core.blocking.targets import parse_target
+from appliance.core.blocking.targets import TargetKind, parse_target
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
 from appliance.server.calls.arguments import Argument, DepartmentId, Sentence
@@ -21,6 +22,8 @@ PARSED_AT_ONCE = 100  # domain names, which take longest: some milliseconds
 PAUSE_S = 0.002  # an order of 5,000 has two hundred of them
 MOST_RECORDED = 10  # blocks in an entry of the audit trail, which also has the whole argument
 LARGEST_PAGE = 1000  # blocks in one answer: 250 kB
+MOST_RESOLVED = 16  # addresses of a blocked name in an answer, as far as the answer's blocks have no more than
+MOST_ADDRESSES = 1000  # together: as much as the blocks themselves
 
 Address = Annotated[
     str,
@@ -123,7 +126,7 @@ def state(context: Context, asked: BlockArgument | UnblockArgument) -> list[dict
     """The blocks of these targets and this department, for the audit trail: the first `MOST_RECORDED`."""
     find = context.services.enforcement.find
     found = (block for target in _targets(asked) for block in find(target, asked.department_id))
-    return [_shown(block, context) for block in islice(found, MOST_RECORDED)]
+    return [_shown(block, context, 0) for block in islice(found, MOST_RECORDED)]
 
 
 def list_blocks(context: Context, asked: ListArgument) -> dict[str, Any]:
@@ -137,8 +140,10 @@ def list_blocks(context: Context, asked: ListArgument) -> dict[str, Any]:
         if _concerns(block, asked.department_id, context) and matches(block, query, context.now.wall)
     ]
     end = asked.page * asked.limit
+    page = found[end - asked.limit : end]
+    most = min(MOST_RESOLVED, MOST_ADDRESSES // max(1, len(page)))
     return {
-        "blocks": [_shown(block, context) for block in found[end - asked.limit : end]],
+        "blocks": [_shown(block, context, most) for block in page],
         "total": len(found),
         "next": asked.page + 1 if end < len(found) else None,
     }
@@ -184,10 +189,10 @@ def _concerns(block: Block, department: str | None, context: Context) -> bool:
     return context.caller.grant.may_see(block.department)
 
 
-def _shown(block: Block, context: Context) -> dict[str, Any]:
+def _shown(block: Block, context: Context, most_resolved: int = MOST_RESOLVED) -> dict[str, Any]:
     enforcement = context.services.enforcement
     remaining_s = enforcement.remaining_s(block, context.now)
-    shown = {
+    shown: dict[str, Any] = {
         "address": block.target,
         "reason": block.reason,
         "actor": block.actor,
@@ -197,4 +202,33 @@ def _shown(block: Block, context: Context) -> dict[str, Any]:
         "expiresAt": None if block.expires_at is None else timestamp(block.expires_at),
         "duration": 0 if remaining_s is None else max(1, math.ceil(remaining_s)),  # seconds left; 0: until lifted
     }
+    if block.kind is TargetKind.NAME:
+        shown["resolved"] = _resolved(block, context, most_resolved)
     return shown if enforcement.is_enforced(block) else {**shown, "enforced": False}
+
+
+def _resolved(block: Block, context: Context, most: int) -> dict[str, Any]:
+    """The addresses and aliases of a blocked name: how many are blocked and spared, and some with the reason.
+
+    A reason names what hosts visit: of all departments, only who may see all of them reads it.
+    """
+    if block.department is None and context.caller.grant.departments is not None:
+        most = 0
+    learned, spared = context.services.enforcement.resolved(block)
+    spares = {one.learned.address: one.rule.text for one in spared}
+    told = sorted(learned, key=lambda one: not one.shared)
+    found = [*(one.learned for one in spared), *told][:most]  # those first that people ask about
+    return {
+        "blocked": len(learned),
+        "spared": len(spared),
+        "addresses": [
+            {
+                "address": one.address,
+                "why": one.why,
+                "expiresAt": timestamp(datetime.fromtimestamp(one.ends, UTC)),
+                **({"spared": spares[one.address]} if one.address in spares else {}),
+                **({"shared": one.shared} if one.shared and one.address not in spares else {}),
+            }
+            for one in found
+        ],
+    }

@@ -32,10 +32,10 @@ class KernelClock:
         self._has_battery = BATTERY_CLOCK.exists()
 
     def now(self) -> Moment:
-        is_synchronised = self._is_synchronised()
+        is_synchronised = self.is_synchronised()
         return moment(datetime.now(UTC), monotonic(), is_synchronised=is_synchronised, has_battery=self._has_battery)
 
-    def _is_synchronised(self) -> bool:
+    def is_synchronised(self) -> bool:
         """Whether something (NTP) keeps the clock right; asking changes nothing. No: also where asking is forbidden."""
         state = int(self._libc.adjtimex(ctypes.create_string_buffer(TIMEX_BYTES)))  # -1: a sandbox does not let it pass
         return 0 <= state < TIME_ERROR

@@ -67,6 +67,7 @@ class BpfDnsFilter:
         self._scopes: Mapping[bytes, bytes] = {}
         self._loaded: Loaded | None = None
         self._before: Counter[str] = Counter()  # refused by former programs of this process
+        self._unreadable_before = 0  # dropped by them
 
     def close(self) -> None:
         """Close the descriptors; what is attached goes on."""
@@ -90,6 +91,7 @@ class BpfDnsFilter:
         refusal = self._fill(denials, at_s) or self._attach()
         if former is not None and former is not self._loaded:
             self._before += Counter(_refused(former))
+            self._unreadable_before += _unreadable(former)
             former.close()
         return refusal
 
@@ -116,6 +118,10 @@ class BpfDnsFilter:
         now = _refused(self._loaded) if self._loaded else {}
         return {origin: self._before[origin] + now.get(origin, 0) for origin in ORIGIN_MARKS}
 
+    def unreadable(self) -> int:
+        """Packets to port 53 that were dropped unread, since the start of this process."""
+        return self._unreadable_before + (_unreadable(self._loaded) if self._loaded else 0)
+
     def hit_counts(self) -> Sequence[Hit]:
         return [*maps.hits_in(self._loaded[maps.HITS].elements())] if self._loaded else []
 
@@ -140,6 +146,7 @@ class BpfDnsFilter:
         if self._loaded is None:
             return None
         self._note_scopes(self._loaded[maps.SCOPES], spots)
+        self._note_trunks(self._loaded[maps.TRUNKS])
         missing = [spot for spot in spots if attached.get(spot) != self._loaded.identity]
         refusals = [self._interfaces.attach(spot, FILTER_NAME, self._loaded.program) for spot in missing]
         refusal = next(filter(None, refusals), None)
@@ -156,6 +163,14 @@ class BpfDnsFilter:
             scopes.delete(key)
         scopes.put(wanted)
         self._scopes = wanted
+
+    def _note_trunks(self, trunks: Map) -> None:
+        """Let each VLAN's subinterface that is a place have its frames; all other tagged frames are their port's."""
+        vlans = [(self._interfaces.index(one.vlan.trunk), one.vlan.tag) for one in self._places if one.vlan is not None]
+        wanted = {maps.TRUNK.pack(index, tag): maps.NUMBER.pack(1) for index, tag in vlans if index is not None}
+        for key in trunks.elements().keys() - wanted.keys():
+            trunks.delete(key)
+        trunks.put(wanted)
 
     def _spots(self) -> dict[Spot, list[Place]]:
         """The spots that exist now, with the places there."""
@@ -193,6 +208,11 @@ def _value(denial: Denial, at_s: float, now_ns: int) -> bytes:
         return maps.VALUE.pack(maps.FOREVER, denial.mark, denial.scope)
     remaining_s = min(max(denial.ends - at_s, 0), LONGEST_S)
     return maps.VALUE.pack(now_ns + int(remaining_s * 1e9), denial.mark, denial.scope)
+
+
+def _unreadable(loaded: Loaded) -> int:
+    count: int = maps.COUNT.unpack(loaded[maps.ORIGINS].value(maps.NUMBER.pack(maps.UNREADABLE)))[0]
+    return count
 
 
 def _refused(loaded: Loaded) -> dict[str, int]:

@@ -27,6 +27,7 @@ IFF_UP = 0x1  # linux/if.h: administratively up
 NLM_F_DUMP_INTR = 0x10  # linux/netlink.h: the list changed while it was read, so an entry may be missing
 DUMP_ATTEMPTS = 5  # a list changes for milliseconds while interfaces come and go; then the last answer has to do
 CARRIED_STATES = ("UP", "UNKNOWN")  # RFC 2863; drivers that do not report it (loopback, PPP) stay at UNKNOWN
+VLAN = "vlan"  # net/8021q/vlan_netlink.c: its kind, whatever its name is
 SPEED_UNKNOWN_MBIT = 0xFFFF_FFFF  # linux/ethtool.h: SPEED_UNKNOWN
 
 LARGEST_BYTES = 1 << 16  # of a notice; a longer one is cut, but its content is not read
@@ -141,8 +142,14 @@ def _as_counters(shown: Mapping[str, int]) -> Counters:
     return Counters(shown["rx_bytes"], shown["tx_bytes"], shown["rx_packets"], shown["tx_packets"])
 
 
+def _kind(answer: Any) -> str:
+    described = answer.get_attr("IFLA_LINKINFO")
+    return (described.get_attr("IFLA_INFO_KIND") or "") if described else ""
+
+
 def _link(answer: Any, boot: str, names: Mapping[int, str], addresses: tuple[Address, ...]) -> Link:
     is_carried = bool(answer.get_attr("IFLA_CARRIER")) and answer.get_attr("IFLA_OPERSTATE") in CARRIED_STATES
+    kind = _kind(answer)
     return Link(
         name=answer.get_attr("IFLA_IFNAME"),
         index=answer["index"],
@@ -152,15 +159,13 @@ def _link(answer: Any, boot: str, names: Mapping[int, str], addresses: tuple[Add
         counters=_as_counters(answer.get_attr("IFLA_STATS64")),
         master=names.get(answer.get_attr("IFLA_MASTER")),
         addresses=addresses,
-        vlan=_vlan(answer, names),
+        kind=kind,
+        vlan=_vlan(answer, names) if kind == VLAN else None,
     )
 
 
 def _vlan(answer: Any, names: Mapping[int, str]) -> Vlan | None:
-    info = answer.get_attr("IFLA_LINKINFO")
-    if info is None or info.get_attr("IFLA_INFO_KIND") != "vlan":
-        return None
-    data, trunk = info.get_attr("IFLA_INFO_DATA"), names.get(answer.get_attr("IFLA_LINK"))
+    data, trunk = answer.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA"), names.get(answer.get_attr("IFLA_LINK"))
     tag = data.get_attr("IFLA_VLAN_ID") if data else None
     # A trunk in another network namespace has no name here, and no department either.
     return Vlan(trunk, tag) if trunk is not None and tag is not None else None

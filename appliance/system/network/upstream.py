@@ -29,7 +29,7 @@ class LinuxUpstream:
     def essentials(self) -> Sequence[Protected]:
         """The gateways and name servers in use now."""
         return [
-            *(protected_host(address, GATEWAY) for address in self._gateways()),
+            *(protected_host(address, GATEWAY) for address in self.gateways()),
             *(protected_host(address, NAME_SERVER) for address in self._name_servers()),
         ]
 
@@ -52,7 +52,8 @@ class LinuxUpstream:
         return [name, *(f"{host}.{domain}" for domain in ("local", *domains) if domain)]
 
     @staticmethod
-    def _gateways() -> Iterator[IPv4Address | IPv6Address]:
+    def gateways() -> Iterator[IPv4Address | IPv6Address]:
+        """The next hops of the default routes."""
         for fields in _lines(ROUTES_V4):
             # Interface, destination, gateway, in the machine's byte order.
             if len(fields) > 7 and fields[1] == "00000000" and fields[2] not in {"00000000", "Gateway"}:

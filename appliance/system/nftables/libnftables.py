@@ -1,7 +1,7 @@
 """Runs transactions of the kernel's packet filter by libnftables, in its JSON form.
 
 Not for large listings: a listing first reads the whole ruleset of every program, blocks included (0.2 s with 64,000
-blocked addresses); the only exceptions are a single set, and the chains.
+blocked addresses); the only exceptions are a single set, the chains, and one table without the elements of its sets.
 """
 
 import json
@@ -15,6 +15,8 @@ STATUS_FILE = Path("/proc/self/status")
 CAP_NET_ADMIN = 12  # linux/capability.h
 LIBRARY = "libnftables.so.1"
 OUTPUT_JSON = 1 << 4  # nftables/libnftables.h: NFT_CTX_OUTPUT_JSON; input is then JSON too
+
+OUTPUT_TERSE = 1 << 11  # NFT_CTX_OUTPUT_TERSE: elements of sets are neither read nor listed
 
 
 class FirewallUnavailable(Exception):
@@ -46,17 +48,38 @@ class Nftables:
         reason = self._library.nft_ctx_get_error_buffer(self._context).decode()
         return listed, _first_line(reason) if failed else None
 
+    def foreign_rules(self) -> Sequence[Mapping[str, Any]]:
+        """The objects of other programs' tables that have a forward chain, without their sets' elements."""
+        listed, _ = self.run([{"list": {"chains": {}}}])
+        chains = [one["chain"] for one in _objects(listed) if "chain" in one]
+        tables = dict.fromkeys((one["family"], one["table"]) for one in chains if one.get("hook") == "forward")
+        commands = [
+            {"list": {"table": {"family": family, "name": name}}} for family, name in tables if not _is_own(name)
+        ]
+        self._library.nft_ctx_output_set_flags(self._context, OUTPUT_JSON | OUTPUT_TERSE)
+        found = [one for command in commands for one in _objects(self.run([command])[0])]
+        self._library.nft_ctx_output_set_flags(self._context, OUTPUT_JSON)
+        return found
+
     def release(self) -> tuple[Sequence[str], str | None]:
         """Remove every table of ours; returns their names, and the reason where the kernel refused."""
         listed, refusal = self.run([{"list": {"tables": {}}}])
         if refusal is not None:
             return (), refusal
         tables = [one["table"] for one in json.loads(listed)["nftables"] if "table" in one]
-        own = [one for one in tables if one["name"] == OWN or one["name"].startswith(f"{OWN}_")]
+        own = [one for one in tables if _is_own(one["name"])]
         if not own:
             return (), None
         _, refusal = self.run([{"delete": {"table": {"family": one["family"], "name": one["name"]}}} for one in own])
         return [f"{one['family']} {one['name']}" for one in own], refusal
+
+
+def _is_own(table: str) -> bool:
+    return table == OWN or table.startswith(f"{OWN}_")
+
+
+def _objects(listed: str) -> Sequence[Mapping[str, Any]]:
+    return json.loads(listed)["nftables"] if listed else ()
 
 
 def _may_change() -> bool:

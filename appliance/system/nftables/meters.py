@@ -66,6 +66,7 @@ Counted = Sequence[int]  # bytes and packets, as the kernel counts them
 PROOF = "made_"
 # Removes a table that may exist; deleting what does not exist would be an error.
 UNMADE: Sequence[Command] = [{action: {"table": {"family": "netdev", "name": TABLE}}} for action in ("add", "delete")]
+ACTIVE_BYTES = 1500  # a full packet since the look before: forged devices of a small one each make no share smaller
 LOOKS = 4  # for which a host that was active still counts as such, beside the latest
 
 
@@ -154,10 +155,17 @@ class NftablesMeters:
             if plan.department in readings
         }
 
-    def newcomers(self) -> Mapping[str, int]:
-        """By department, the bytes of hosts that share an allowance, when the meters were read last."""
-        shared = {plan.department: self._shared(plan) for plan in self._in_force.structure.plans}
-        return {name: reading[NEWCOMERS].total_bytes for name, reading in shared.items() if reading}
+    def newcomers(self) -> Mapping[str, tuple[int, int]]:
+        """By department, of hosts that share an allowance: bytes that passed, and packets that were refused."""
+        found = {}
+        for plan in self._in_force.structure.plans:
+            passed, refused = (
+                self._counters.get(meter_names.object_name(f"{NEWCOMERS}{kind}", plan), (0, 0, 0))
+                for kind in ("passed", "refused")
+            )
+            if passed[2] or refused[2]:
+                found[plan.department] = passed[1], refused[2]
+        return found
 
     def refused_hosts(self) -> Mapping[str, frozenset[str]]:
         """By department, the hosts of which a packet was refused for lack of what they have left."""
@@ -216,7 +224,8 @@ class NftablesMeters:
             for key, direction in ways
             for host, (size, _) in self._hosts.counted(plan, key, direction).items()
         }
-        active = {host for (name, host), size in counted.items() if size != before.counted.get((name, host))}
+        moved = {one: size - before.counted.get(one, 0) for one, size in counted.items()}
+        active = {host for (_, host), size in moved.items() if size < 0 or size >= ACTIVE_BYTES}
         return Activity(counted, (*before.active[-LOOKS:], len(active)))
 
     def _is_unchanged(self) -> bool:

@@ -8,11 +8,13 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
+from ipaddress import ip_address
 from sys import intern
 from typing import Any
 
 from msgspec import convert, to_builtins
 
+from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
 from appliance.core.blocking.sets import MOST_NUMBERS, mark_of, set_and_range
@@ -120,21 +122,48 @@ def block_from(row: Row) -> Block:
     return block_of([row.get(column, 0) for column in BLOCK_COLUMNS.split(", ")])
 
 
-def learned_values(learned: LearnedAddress) -> tuple[str, str, str, str, float]:
-    """The row of a learned address."""
+def learned_key(learned: LearnedAddress) -> tuple[str, str, str, str]:
+    """The key of a learned address, in the table's columns."""
     target, department, origin = learned.block
-    return target, department or "", origin, learned.address, learned.ends
+    return target, department or "", origin, learned.address
+
+
+def learned_values(learned: LearnedAddress) -> tuple[str, str, str, str, float, str]:
+    """The row of a learned address."""
+    return *learned_key(learned), learned.ends, learned.why
 
 
 def learned_of(values: Sequence[Any]) -> LearnedAddress:
     """The learned address of a row."""
-    target, department, origin, address, ends = values
-    return LearnedAddress((_text(target), _text(department) or None, intern(origin)), _target(address), float(ends))
+    target, department, origin, address, ends, why = values
+    block = (_text(target), _text(department) or None, intern(origin))
+    is_alias = kind_of(_text(address)) is TargetKind.NAME  # as it was in a packet
+    return LearnedAddress(block, address if is_alias else _target(address), float(ends), _text(why))
 
 
 def learned_from(row: Row) -> LearnedAddress:
-    """The learned address of a row."""
-    return learned_of([*row.values()])
+    """The learned address of a row, of an older schema too."""
+    return learned_of([*(row | {"why": row.get("why", "")}).values()])
+
+
+def answer_values(one: HeardAddress) -> tuple[str, str, str, float, float, str, str]:
+    """The row of an address in an answer. No name has a space in it."""
+    return one.department, one.name, one.address, one.answered_s, one.kept_until_s, " ".join(one.aliases), one.server
+
+
+def answer_of(values: Sequence[Any]) -> HeardAddress:
+    """The address of a row."""
+    department, name, address, answered_s, kept_until_s, aliases, server = values
+    ip_address(address)
+    return HeardAddress(
+        intern(department),
+        intern(_text(name)),
+        _text(address),
+        float(answered_s),
+        float(kept_until_s),
+        tuple(_text(aliases).split()),
+        intern(server),
+    )
 
 
 def maintenance_row(maintenance: Maintenance) -> Row:

@@ -53,3 +53,11 @@ def _what_blocked_names_resolve_to(database: Database) -> None:
 def _closed_ledgers(database: Database) -> None:
     """The limit under which the kernel refused a packet that did not fit in the rest."""
     database.table("ledger").add_column("closed_at_bytes", int)
+
+
+@migrations(name="0005_what_hosts_were_told")
+def _what_hosts_were_told(database: Database) -> None:
+    """Answers of the last day, in the order of their arrival: a row is added to the last page, and never changed."""
+    database.table("learned").add_column("why", str, not_null_default="")
+    columns = {"department": str, "name": str, "address": str, "answered_s": float, "kept_until_s": float}
+    database.table("answer").create({**columns, "aliases": str, "server": str})

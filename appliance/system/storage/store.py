@@ -17,13 +17,14 @@ each attempt to save tries the file again.
 import logging
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing
-from datetime import datetime
+from contextlib import closing, suppress
+from datetime import date, datetime
 from pathlib import Path
 
 from sqlite_utils import Database
 from sqlite_utils.db import Table
 
+from appliance.core.blocking.answer_cache import KEPT_S, HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
 from appliance.core.metering.account import AccountKey
@@ -67,10 +68,22 @@ _NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN} 
 READ_BLOCKS = f"SELECT {rows.BLOCK_COLUMNS} FROM block"  # noqa: S608  our own names
 SAVE_BLOCK = f"REPLACE INTO block ({rows.BLOCK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 DELETE_BLOCK = "DELETE FROM block WHERE target = ? AND department = ? AND origin = ?"
-READ_LEARNED = "SELECT target, department, origin, address, ends FROM learned"
-SAVE_LEARNED = "REPLACE INTO learned (target, department, origin, address, ends) VALUES (?, ?, ?, ?, ?)"
+READ_LEARNED = "SELECT target, department, origin, address, ends, why FROM learned"
+SAVE_LEARNED = "REPLACE INTO learned (target, department, origin, address, ends, why) VALUES (?, ?, ?, ?, ?, ?)"
 DELETE_LEARNED = "DELETE FROM learned WHERE target = ? AND department = ? AND origin = ? AND address = ?"
 DELETE_LEARNED_FOR = "DELETE FROM learned WHERE target = ? AND department = ? AND origin = ?"
+
+ANSWER_COLUMNS = "department, name, address, answered_s, kept_until_s, aliases, server"
+MOST_ANSWERS = 8192  # read at a start, the latest: a day of a hundred people, in a tenth of a second
+# Each address once, by its latest row: SQLite takes the other columns from the row that has the maximum.
+READ_ANSWERS = (
+    f"SELECT {ANSWER_COLUMNS}, max(rowid) AS latest FROM answer WHERE answered_s > ?"  # noqa: S608
+    f" GROUP BY department, name, address ORDER BY latest DESC LIMIT {MOST_ANSWERS}"
+)
+SAVE_ANSWER = f"INSERT INTO answer ({ANSWER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+PRUNE_ANSWERS = (
+    "DELETE FROM answer WHERE rowid IN (SELECT rowid FROM answer ORDER BY rowid LIMIT 400) AND answered_s < ?"
+)
 
 BOOKS = "the books"  # ledgers and marks belong together
 BLOCKS = "blocks"
@@ -91,7 +104,8 @@ COLUMNS = {
     "quota_limit": {"department", "kind", "limit_bytes"},
     "block": {*rows.BLOCK_COLUMNS.split(", ")},
     "maintenance": {"id", "kind", "start", "duration_s", "impact", "actor", "begun"},
-    "learned": {"target", "department", "origin", "address", "ends"},
+    "learned": {"target", "department", "origin", "address", "ends", "why"},
+    "answer": {*ANSWER_COLUMNS.split(", ")},
     "reckoning": {"id", "at"},
 }
 
@@ -204,6 +218,13 @@ class SqliteStore:
         )
         return [rows.ledger_from(row) for row in found]
 
+    def used_by_day(self, account: AccountKey) -> Mapping[date, int]:
+        found = self._database.execute(
+            "SELECT start, used_bytes FROM ledger WHERE department = ? AND kind = ?",
+            [rows.account_text(account), QuotaKind.DAILY],
+        )
+        return {date.fromisoformat(start): used_bytes for start, used_bytes in found}
+
     def marks(self) -> Mapping[AccountKey, Mark]:
         return {rows.account_from(row["department"]): rows.mark_from(row) for row in self._table("mark").rows}
 
@@ -225,6 +246,12 @@ class SqliteStore:
             for name in map(rows.account_text, forgotten):
                 self._table("ledger").delete_where("department = ?", [name])
                 self._table("mark").delete_where("department = ?", [name])
+            # A ledger that begins earlier than the saved one is the newer: the billing day has changed.
+            running = {(account, one.kind): one.start for account, kept in ledgers.items() for one in kept}
+            self._database.conn.executemany(
+                "DELETE FROM ledger WHERE department = ? AND kind = ? AND start > ?",
+                ((rows.account_text(account), kind, str(start)) for (account, kind), start in running.items()),
+            )
             self._table("ledger").upsert_all(
                 rows.ledger_row(account, ledger) for account, kept in ledgers.items() for ledger in kept
             )
@@ -284,8 +311,24 @@ class SqliteStore:
     def save_learned(self, saved: Sequence[LearnedAddress], deleted: Sequence[LearnedAddress]) -> None:
 
         def save() -> None:
-            self._database.conn.executemany(DELETE_LEARNED, [rows.learned_values(one)[:-1] for one in deleted])
+            self._database.conn.executemany(DELETE_LEARNED, map(rows.learned_key, deleted))
             self._database.conn.executemany(SAVE_LEARNED, map(rows.learned_values, saved))
+
+        self._order(save, synced=False)
+
+    def answers(self, at_s: float) -> Sequence[HeardAddress]:
+        found = []
+        for values in self._database.execute(READ_ANSWERS, [at_s - KEPT_S]):
+            with suppress(*rows.NOT_A_ROW):
+                found.append(rows.answer_of(values[:-1]))
+        return found[::-1]
+
+    def save_answers(self, saved: Sequence[HeardAddress]) -> None:
+        """Add some, and delete some of those that are older than a day: the file does not grow on."""
+
+        def save() -> None:
+            self._database.conn.executemany(SAVE_ANSWER, map(rows.answer_values, saved))
+            self._database.conn.execute(PRUNE_ANSWERS, [max(one.answered_s for one in saved) - KEPT_S])
 
         self._order(save, synced=False)
 
@@ -381,11 +424,9 @@ class SqliteStore:
             _require_damage(error)
             return str(error)
         tables = {table: reader for readers in CONTENTS.values() for table, reader in readers.items()}
-        unreadable = [
-            table
-            for table, reader in tables.items()
-            if self._table(table).columns_dict.keys() != COLUMNS[table]
-            or not _readable(self._database, table, reader)[1]
+        unreadable = [table for table, columns in COLUMNS.items() if self._table(table).columns_dict.keys() != columns]
+        unreadable = unreadable or [
+            table for table, reader in tables.items() if not _readable(self._database, table, reader)[1]
         ]
         return f"rows of {', '.join(unreadable)} cannot be read" if unreadable else None
 

@@ -1,9 +1,10 @@
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
+from appliance.core.blocking.answer_cache import MOST_NAMES, AnswerCache
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.block_index import BlockIndex
-from appliance.core.blocking.blocked_names import MOST_NAMES, AnswerCache, LearnedAddress
+from appliance.core.blocking.blocked_names import AddressRules, LearnedAddress, Rule, SharedAddresses
 from appliance.core.blocking.protection import Protections, protected_host
 from appliance.core.blocking.sets import BlockSet, Family, mark_of, number_in
 from appliance.core.traffic.dns import DnsAnswer
@@ -85,7 +86,23 @@ def answer(name: str, *addresses: str, ttl_s: int = 3600) -> DnsAnswer:
 
 
 def learned(index: BlockIndex, found: DnsAnswer, department: str = "a", protections: Protections | None = None):
-    return list(index.names.addresses_to_block(found, department, protections or Protections([]), NOON_S))
+    return list(index.names.addresses_to_block(found, department, rules(index, protections).rule_for, NOON_S))
+
+
+def rules(
+    index: BlockIndex,
+    protections: Protections | None = None,
+    answers: AnswerCache | None = None,
+    shared: SharedAddresses = SharedAddresses.BLOCK,
+) -> AddressRules:
+    return AddressRules(
+        protections=protections or Protections([]),
+        answers=answers or AnswerCache(),
+        names=index.names,
+        own=[ip_network("192.168.0.0/24")],
+        shared=shared,
+        at_s=NOON_S,
+    )
 
 
 def test_a_blocked_name_claims_the_addresses_of_itself_and_all_names_below() -> None:
@@ -126,8 +143,8 @@ def test_an_address_is_learned_again_only_when_most_of_its_time_is_over() -> Non
     index.apply([block("example.com", 1)], [])
     index.learn(learned(index, answer("example.com", "10.1.1.1")))
     found = answer("example.com", "10.1.1.1")
-    assert list(index.names.addresses_to_block(found, "a", Protections([]), NOON_S + 1000)) == []
-    again = list(index.names.addresses_to_block(found, "a", Protections([]), NOON_S + 3000))
+    assert list(index.names.addresses_to_block(found, "a", rules(index).rule_for, NOON_S + 1000)) == []
+    again = list(index.names.addresses_to_block(found, "a", rules(index).rule_for, NOON_S + 3000))
     change = index.learn(again)
     assert (len(change.dropped), len(change.put)) == (1, 1)
     assert index.take_expired(NOON_S + 3600) == ([], [])
@@ -141,8 +158,9 @@ def test_a_protected_address_of_a_blocked_name_is_spared_and_named() -> None:
     protections = Protections([protected_host(ip_address("10.1.1.1"), "it is the gateway")])
     [other] = learned(index, answer("www.example.com", "10.1.1.1", "10.1.1.2"), protections=protections)
     assert other.address == "10.1.1.2"
-    [spared] = index.names.spared.values()
-    assert spared == "the blocked www.example.com resolves to 10.1.1.1, which is not blocked: it is the gateway"
+    [spared] = index.names.protected.values()
+    assert (spared.learned.address, spared.rule) == ("10.1.1.1", Rule("it is the gateway", is_shielded=True))
+    assert spared.learned.why == "www.example.com resolves to it"
 
 
 def test_answers_are_kept_for_a_day_and_up_to_a_bound() -> None:

@@ -15,6 +15,7 @@ FAULTS = [
     ({"open_incidents": 1}, True, 0.8, "1 incident open"),
     ({"frames_lost": 7}, True, 0.9, "missed 7 frames"),
     ({"utilization": 0.95}, True, 0.9, "95% full"),
+    ({"notes": ("one", "two")}, True, 1.0, "one; two"),
 ]
 
 
@@ -27,7 +28,7 @@ def test_a_position_that_cannot_enforce_is_active_while_nothing_is_to_be_enforce
 
 
 @pytest.mark.parametrize(("fault", "active", "score", "word"), FAULTS)
-def test_each_fault_lowers_the_score_and_is_given_as_its_reason(
+def test_each_fault_lowers_the_score_by_its_weight_and_is_given_as_its_reason(
     fault: dict[str, object], active: bool, score: float, word: str
 ) -> None:
     condition = judge(HealthFacts(**{**FINE, **fault}))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance.core.blocking.block import Block, BlockRequest
+from appliance.core.blocking.blocked_names import SharedAddresses
 from appliance.core.blocking.place import Hit
 from appliance.core.blocking.protection import Protected, protected_host
 from appliance.core.blocking.sets import mark_of
@@ -68,6 +69,7 @@ class DnsKernel(SimulatedDnsFilter):
         self.refusal: str | None = None
         self.is_taken = False
         self.met: list[Hit] = []
+        self.unread = 0
 
     def flush(self) -> None:
         self._places, self._denied, self.is_taken = [], {}, True
@@ -77,6 +79,9 @@ class DnsKernel(SimulatedDnsFilter):
 
     def hit_counts(self) -> list[Hit]:
         return self.met
+
+    def unreadable(self) -> int:
+        return self.unread
 
     def replace_denials(self, *arguments) -> str | None:
         if self.refusal is None:
@@ -99,6 +104,7 @@ class Rig:
         self.published: list[Event] = []
         self.links = {"eth1": Link("eth1", 2, "02:00:00:00:00:01", "boot", True, Counters(0, 0))}
         self.writable: Refused | None = None
+        self.shared = SharedAddresses.BLOCK
         self.gateway = "10.0.0.254"
         self.own_names = ["pi", "pi.example.org"]
         self.start()
@@ -116,8 +122,10 @@ class Rig:
             store=self.store,
             require_writable=self.require_writable,
             publish=self.published.append,
+            shared=self.shared,
         )
         self.enforcement.restore(self.now())
+        self.enforcement.remember(self.now())
 
     def essentials(self):
         return [protected_host(ip_address(self.gateway), "it is the appliance's gateway")]

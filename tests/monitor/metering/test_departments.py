@@ -21,6 +21,7 @@ from appliance.core.refusal import Refused
 from appliance.events import Event
 from appliance.monitor.metering.departments import CHECKPOINT_S, Metering, PassedBytes
 from appliance.monitor.metering.device_directory import DeviceDirectory
+from appliance.system.storage.history_store import SqliteHistoryStore
 from appliance.system.storage.store import SqliteStore
 from tests.monitor.kernel import INTERFACE, Kernel
 
@@ -64,24 +65,43 @@ class Appliance:
         self.now = Moment(wall, 5000.0, self.is_trusted)
         self.published: list[Event] = []
         self._position = position
+        self._zone = BERLIN
+        self._history_store: SqliteHistoryStore | None = None
+        self._configure(limits, host_limits)
+        self._begin()
+        self.metering.step(self.now)
+
+    def _configure(self, limits: Limits, host_limits: Limits) -> None:
         self._departments = [
             Department(name, name.upper(), INTERFACE, limits, host_limits=host_limits) for name in (A, B)
         ]
-        self._begin()
-        self.metering.step(self.now)
+
+    def reconfigure(
+        self,
+        limits: Limits,
+        host_limits: Limits = UNLIMITED,
+        zone: ZoneInfo = BERLIN,
+        history_store: SqliteHistoryStore | None = None,
+    ) -> None:
+        """Ends in order and starts with another configuration."""
+        self._zone, self._history_store = zone, history_store
+        self._configure(limits, host_limits)
+        self.metering.save(self.now, synced=True)
+        self.restart()
 
     def _begin(self) -> None:
         self.store = FullStore(self.path)
         self.metering = Metering(
             self._departments,
             position=self._position,
-            zone=BERLIN,
+            zone=self._zone,
             interfaces=self.kernel,
             flows=self.kernel,
             meters=self.kernel,
             devices=DeviceDirectory(self._departments, self._position, self.kernel, self.kernel),
             store=self.store,
             publish=self.published.append,
+            history_store=self._history_store,
         )
 
     def step(self, seconds: float = 1.0) -> PassedBytes:

@@ -87,6 +87,7 @@ def test_a_host_is_extended_by_its_mac_or_any_of_its_addresses(appliance: Applia
     appliance.metering.extend_host(A, text, QuotaKind.DAILY, 5000, "", "anna", appliance.now)
     assert appliance.kernel.left[A] == {MAC: 605_000}
     assert books(appliance) == {"10.0.0.11": 400_000}
+    assert appliance.metering.devices.series(A, text) == (MAC, "10.0.0.11", "2001:db8::11")
 
 
 def test_an_address_that_no_device_is_known_to_have_is_refused_and_says_so(appliance: Appliance) -> None:
@@ -203,10 +204,10 @@ def test_a_refusal_with_much_left_is_the_kernel_s_count_of_headers_and_the_rest_
 def test_a_shared_allowance_is_told_with_figures_while_it_is_used(appliance: Appliance) -> None:
     assert appliance.metering.troubles(appliance.now) == []
     appliance.kernel.pass_on_host(A, NEWCOMERS, 30_000, 0)
-    appliance.kernel.shared = {A: 30_000}
+    appliance.kernel.shared = {A: (30_000, 7)}
     appliance.step(CROWDED_LOOK_S)
     [trouble] = appliance.metering.troubles(appliance.now)
-    assert "30000 of 1000000 bytes" in trouble
+    assert "30000 bytes have passed, 7 packets were refused" in trouble
     assert str(MOST_HOSTS) in trouble
     assert appliance.kernel.left[A] == {NEWCOMERS: 970_000}
     assert books(appliance) == {}
@@ -217,6 +218,7 @@ def test_a_shared_allowance_is_told_with_figures_while_it_is_used(appliance: App
 def test_a_host_that_made_room_is_charged_from_zero_when_it_comes_back(appliance: Appliance) -> None:
     use(appliance, 400)
     appliance.kernel.leaving = {A: [MAC]}
+    appliance.kernel.shared = {A: (28, 0)}  # newcomers find no room
     appliance.step(LOOK_S)
     assert appliance.kernel.used[A] == {MAC: 400}
     use(appliance, 900)

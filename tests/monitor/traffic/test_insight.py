@@ -14,6 +14,7 @@ from appliance.core.metering.quota import Limits
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.core.traffic.dns import DnsAnswer
+from appliance.core.traffic.questions import MOST_OPEN, PATIENCE_S
 from appliance.events import AnalyticsAnomaly, AnalyticsUpdate, Event, SecurityIncident, Website
 from appliance.monitor.traffic.insight import Insight
 from tests.core import frames
@@ -76,6 +77,10 @@ class Blocking:
         self.answers: list[tuple[str, str]] = []
         self.requested: list[BlockRequest] = []
         self.refusal: Code | None = None
+        self.refused_names: set[str] = set()
+
+    def refuses(self, department: str, name: str) -> bool:
+        return name in self.refused_names
 
     def hear(self, department: str, answer: DnsAnswer, now: Moment) -> None:
         self.answers.append((department, answer.name))
@@ -156,9 +161,9 @@ def test_each_department_is_published_every_period(rig: Rig) -> None:
 
 
 def test_looked_up_names_become_the_sites_of_their_department(rig: Rig) -> None:
-    rig.arrive(1, frames.lookup(CLIENT, "www.example.org"), frames.lookup(CLIENT, "www.example.org", "AAAA"))
-    rig.arrive(3, frames.lookup(OTHER, "mail.example.org"), frames.lookup(OTHER, "other.test"))
-    rig.arrive(3, frames.lookup("10.0.0.9", "lab.test"), interface="eth2")
+    rig.arrive(1, *frames.lookup(CLIENT, "www.example.org"), *frames.lookup(CLIENT, "www.example.org", "AAAA"))
+    rig.arrive(3, *frames.lookup(OTHER, "mail.example.org"), *frames.lookup(OTHER, "other.test"))
+    rig.arrive(3, *frames.lookup("10.0.0.9", "lab.test"), interface="eth2")
     metrics = rig.update(5).metrics
     assert metrics.top_websites == [Website(domain="example.org", visits=2), Website(domain="other.test", visits=1)]
     assert metrics.active_users == 2
@@ -166,7 +171,7 @@ def test_looked_up_names_become_the_sites_of_their_department(rig: Rig) -> None:
 
 
 def test_a_stranger_is_no_user_and_visits_nothing(rig: Rig) -> None:
-    rig.arrive(1, frames.lookup(OUTSIDE, "www.example.org"), frames.syn(OUTSIDE, CLIENT, 22))
+    rig.arrive(1, *frames.lookup(OUTSIDE, "www.example.org"), frames.syn(OUTSIDE, CLIENT, 22))
     metrics = rig.update(5).metrics
     assert (metrics.active_users, metrics.top_websites) == (0, [])
     assert rig.insight.devices("sales", at(5)) == frozenset()
@@ -175,6 +180,71 @@ def test_a_stranger_is_no_user_and_visits_nothing(rig: Rig) -> None:
 def test_without_known_networks_every_host_at_the_interface_is_a_user(rig: Rig) -> None:
     rig.arrive(1, frames.syn(OUTSIDE, CLIENT, 22), interface="eth2")
     assert rig.update(5, "lab").metrics.active_users == 1
+
+
+def test_an_answer_counts_only_once_and_only_if_its_question_was_seen_a_moment_ago(rig: Rig) -> None:
+    question, answer = frames.lookup(CLIENT, "www.example.org")
+    rig.arrive(1, answer, question)
+    assert rig.blocking.answers == []
+    rig.arrive(2, answer, answer)
+    assert rig.blocking.answers == [("sales", "www.example.org")]
+    rig.arrive(3, question)
+    rig.arrive(3 + PATIENCE_S + 1, answer)
+    assert len(rig.blocking.answers) == 1
+    assert rig.update(15).metrics.top_websites == [Website(domain="example.org", visits=1)]
+
+
+def forged(**changes) -> bytes:
+    """An answer to the question of `CLIENT` for www.example.org, but for these."""
+    asked = {
+        "client": CLIENT,
+        "resolver": "192.0.2.53",
+        "name": "www.example.org",
+        "port": 50000,
+        "kind": "A",
+    } | changes
+    message = bytearray(frames.dns_answer(asked["name"], asked["kind"], f"{asked['name']}. A 203.0.113.9"))
+    message[:2] = changes.get("identity", b"\x12\x34")
+    return frames.udp(asked["resolver"], 53, asked["client"], asked["port"], bytes(message))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client": OTHER},
+        {"resolver": OUTSIDE},
+        {"name": "example.org"},
+        {"name": "www.example.org.evil.test"},
+        {"port": 50001},
+        {"kind": "AAAA"},
+        {"identity": b"\x12\x35"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_an_answer_that_repeats_all_but_one_of_a_question_is_not_believed(rig: Rig, changes: dict[str, str]) -> None:
+    asked = frames.udp(CLIENT, 50000, "192.0.2.53", 53, frames.question_of(forged()[42:]))
+    rig.arrive(1, asked, forged(**changes))
+    assert rig.blocking.answers == []
+    rig.arrive(1, forged())
+    assert rig.blocking.answers == [("sales", "www.example.org")]
+
+
+def test_a_question_that_is_refused_teaches_nothing_whatever_answers_it(rig: Rig) -> None:
+    rig.blocking.refused_names = {"www.example.org"}
+    rig.arrive(1, *frames.lookup(CLIENT, "www.example.org", "A", "www.example.org. A 203.0.113.9"))
+    assert rig.blocking.answers == []
+
+
+def test_a_flood_of_questions_is_bounded_and_the_latest_are_known(rig: Rig) -> None:
+    last = frames.lookup(CLIENT, "last.example.org")
+    first = frames.lookup(CLIENT, "first.example.org")
+    rig.arrive(1, first[0])
+    query = bytearray(frames.question_of(forged()[42:]))
+    for number in range(MOST_OPEN):
+        query[:2] = number.to_bytes(2, "big")
+        rig.arrive(1, frames.udp(CLIENT, 50000, "192.0.2.53", 53, bytes(query)))
+    rig.arrive(1, *last, first[1])
+    assert rig.blocking.answers == [("sales", "last.example.org")]
 
 
 def test_devices_are_known_by_their_mac_for_five_minutes(rig: Rig) -> None:
@@ -187,7 +257,7 @@ def test_devices_are_known_by_their_mac_for_five_minutes(rig: Rig) -> None:
 
 
 def test_a_device_that_only_receives_an_answer_is_known_by_its_destination_mac(rig: Rig) -> None:
-    rig.arrive(1, frames.lookup(CLIENT, "www.example.org"))
+    rig.arrive(1, *frames.lookup(CLIENT, "www.example.org"))
     assert rig.insight.devices("sales", at(2)) == {frames.MAC["client"]}
 
 
@@ -269,7 +339,7 @@ def test_a_packet_at_a_shared_interface_counts_for_the_department_of_its_ends() 
         response=None,
         publish=published.append,
     )
-    lookups = (frames.lookup("10.0.0.5", "up.test"), frames.lookup("10.0.0.200", "down.test"))
+    lookups = (*frames.lookup("10.0.0.5", "up.test"), *frames.lookup("10.0.0.200", "down.test"))
     capture.waiting.extend(Frame("eth1", frame) for frame in lookups)
     insight.process_frames(at(1))
     insight.step(at(2))

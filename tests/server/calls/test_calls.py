@@ -50,6 +50,32 @@ def test_a_block_is_acknowledged_published_listed_and_lifted(connect: Connect) -
     assert other.call("ip:list", {}) == {"success": True, "blocks": [], "total": 0, "next": None}
 
 
+def test_a_blocked_name_is_listed_with_the_addresses_that_it_holds_and_those_that_are_spared(
+    server: Running, connect: Connect
+) -> None:
+    client = connect()
+    server.order({"hear": "evil.test", "addresses": ["203.0.113.1", "203.0.113.2", "192.0.2.53"]})
+    server.order({"hear": "good.test", "addresses": ["203.0.113.2"]})
+    client.call("ip:block", {"address": "evil.test"})
+    [block] = client.call("ip:list")["blocks"]
+    why = "evil.test resolves to it, as the name server 192.0.2.53 said"
+    shown = {"why": why, "expiresAt": "2024-12-15T04:59:29.000Z"}
+    assert block["resolved"] == {
+        "blocked": 2,
+        "spared": 1,
+        "addresses": [
+            {"address": "192.0.2.53", **shown, "spared": "hosts use the name server there"},
+            {"address": "203.0.113.2", **shown, "shared": "hosts visit good.test there too"},
+            {"address": "203.0.113.1", **shown},
+        ],
+    }
+    [other] = connect(role=Role.VIEWER, departments=["dept123"]).call("ip:list")["blocks"]
+    assert other["resolved"] == {"blocked": 2, "spared": 1, "addresses": []}
+    client.call("ip:block", {"addresses": [f"n{number}.test" for number in range(300)]})
+    found = client.call("ip:list", {"contains": "evil"})["blocks"] + client.call("ip:list", {"limit": 301})["blocks"]
+    assert [len(one["resolved"]["addresses"]) for one in found if one["address"] == "evil.test"] == [3, 3]
+
+
 def test_the_duration_in_a_list_is_what_remains(server: Running, connect: Connect) -> None:
     client = connect()
     client.call("ip:block", {"address": ADDRESS, "duration": 3600})

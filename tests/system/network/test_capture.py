@@ -69,10 +69,11 @@ def test_in_each_position_lookups_and_connections_are_seen_and_no_content(lab: N
     frames = _all_until_sentinel(lab, capture, until)
     capture.close()
 
-    answers = [frame.data for frame in frames if _flags(frame) is None]
-    messages = [dns.message.from_wire(data[42:] if data[12:14] == b"\x08\x00" else data[62:]) for data in answers]
-    assert [str(message.question[0].name) for message in messages] == ["www.example.com.", "www.example.org."]
-    assert all(message.answer for message in messages)
+    look_ups = [frame.data for frame in frames if _flags(frame) is None]
+    messages = [dns.message.from_wire(data[42:] if data[12:14] == b"\x08\x00" else data[62:]) for data in look_ups]
+    names = ["www.example.com.", "www.example.com.", "www.example.org.", "www.example.org."]
+    assert [str(message.question[0].name) for message in messages] == names
+    assert [bool(message.answer) for message in messages] == [False, True, False, True]
     segments = [flags for frame in frames if (flags := _flags(frame)) is not None]
     assert sum(flags & SYN != 0 for flags in segments) == 6  # two answered openings, two refused ones
     assert sum(flags & RST != 0 for flags in segments) == 2

@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.core.blocking.sets import mark_of
+from appliance.core.blocking.targets import WHOLE_NAME, Scope
 from appliance.core.kernel.bpf import dns_maps as maps
 from appliance.system.network.bpf import Bpf
 from appliance.system.network.dns_filter import Loaded, obstacle
@@ -43,9 +44,11 @@ class Program:
     kernel: Bpf
     loaded: Loaded
 
-    def deny(self, name: str, department: int = maps.EVERYBODY, until_ns: int = maps.FOREVER) -> None:
+    def deny(
+        self, name: str, department: int = maps.EVERYBODY, until_ns: int = maps.FOREVER, *, exact: bool = False
+    ) -> None:
         key = maps.KEY.pack(maps.digest(name, SEED), department, 0)
-        self.loaded[maps.DENIED].put({key: maps.VALUE.pack(until_ns, MARK, 0)})
+        self.loaded[maps.DENIED].put({key: maps.VALUE.pack(until_ns, MARK, Scope.ITSELF if exact else WHOLE_NAME)})
 
     def allow_all(self) -> None:
         for key in self.loaded[maps.DENIED].elements():
@@ -88,8 +91,30 @@ def query(name: str, kind: str = "A", **options: Any) -> bytes:
 DENIED_QUERY = query("blocked.example")
 ONE_QUESTION, TWO_QUESTIONS = b"\x12\x34\1\0\0\1" + bytes(6), b"\x12\x34\1\0\0\2" + bytes(6)
 MORE_FRAGMENTS = 0x2000
+SECOND = b"\4\xb0" + query("second.example").ljust(1200, b"\0")
 LENGTH = len(DENIED_QUERY).to_bytes(2, "big")
 SEGMENT = frames.tcp_body(50000, 53, frames.ACK, LENGTH + DENIED_QUERY)
+
+
+UDP_QUERY = frames.udp_body(50000, 53, DENIED_QUERY)
+PADDING = b"\0" + bytes(6)  # an extension header of 8 bytes, without its first
+
+
+def chained(chain: list[tuple[int, bytes]], protocol: int, body: bytes) -> bytes:
+    """An IPv6 frame with these extension headers, each by its type and what follows its first byte."""
+    for kind, rest in reversed(chain):
+        body, protocol = bytes([protocol]) + rest + body, kind
+    return frames.framed(frames.ip(*CLIENTS[6], protocol, body))
+
+
+def fragment(offset: int, *, more: bool) -> bytes:
+    return struct.pack("!BHI", 0, offset << 3 | more, 7)
+
+
+def stream(*messages: bytes, cut: int | None = None, client: str = "10.0.0.7") -> bytes:
+    """A segment with these messages, or with a part of them."""
+    content = b"".join(len(one).to_bytes(2, "big") + one for one in messages)[:cut]
+    return frames.tcp(client, 50000, "192.0.2.53", 53, frames.ACK, content)
 
 
 def total(content: bytes) -> int:
@@ -186,6 +211,15 @@ def test_other_names_pass(denying: Program, name: str) -> None:
     assert denying.run(frame) == (NEXT, frame)
 
 
+def test_a_name_that_is_denied_by_itself_leaves_names_below_it(filter_: Program) -> None:
+    filter_.deny("alias.example", exact=True)
+    for name, result in (("alias.example", SENT_BACK), ("www.alias.example", NEXT), ("example", NEXT)):
+        assert filter_.run(asked(query(name)))[0] == result
+    filter_.deny("www.alias.example")
+    assert filter_.run(asked(query("a.www.alias.example")))[0] == SENT_BACK
+    filter_.allow_all()
+
+
 def test_a_department_s_names_are_denied_to_its_own_addresses_only(filter_: Program) -> None:
     filter_.deny("sales.example", SALES)
     for version, client, result in (
@@ -229,14 +263,17 @@ def test_what_cannot_be_answered_is_dropped(denying: Program, frame: bytes) -> N
         frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, frames.dns_answer("blocked.example")),
         frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, query(".")),
         frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, b"\0" * 11),
-        frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, query("blocked.example")[:20]),
-        frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, ONE_QUESTION + b"\xc0\x0c\0\1\0\1"),
-        frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, ONE_QUESTION + b"\1a" * 200 + b"\0\0\1\0\1"),
-        frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, TWO_QUESTIONS + DENIED_QUERY[12:]),
-        frames.tagged(frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, query("blocked.example"))),
         frames.ethernet(0x0806, bytes(28)),
         frames.syn("10.0.0.7", "192.0.2.53", 53),
         frames.framed(frames.ip("10.0.0.7", "192.0.2.53", 17, b"\0" * 30, 0x00FF)),
+        chained([(44, fragment(9, more=True))], 17, UDP_QUERY),
+        chained([(50, bytes(7))], 17, UDP_QUERY),
+        frames.framed(frames.ip("10.0.0.7", "192.0.2.53", 17, frames.udp_body(5, 54, DENIED_QUERY), MORE_FRAGMENTS)),
+        frames.framed(
+            frames.ip("10.0.0.7", "192.0.2.53", 17, frames.udp_body(5, 53, query("allowed.example")), MORE_FRAGMENTS)
+        ),
+        frames.udp("10.0.0.7", 50000, "192.0.2.53", 53, b"\x12\x34\1\0" + bytes(8)),
+        stream(b"\x12\x34\x30\0" + bytes(20)),
     ],
     ids=[
         "another port",
@@ -244,23 +281,103 @@ def test_what_cannot_be_answered_is_dropped(denying: Program, frame: bytes) -> N
         "an answer",
         "the root",
         "no header",
-        "cut within the name",
-        "a pointer",
-        "too long a name",
-        "two questions",
-        "tagged",
         "ARP",
         "no payload",
         "a later fragment",
+        "a later fragment of IPv6",
+        "an encrypted packet",
+        "another port in fragments",
+        "an allowed name in the first fragment",
+        "no question",
+        "another operation over TCP",
     ],
 )
 def test_what_is_no_query_passes_as_it_is(denying: Program, frame: bytes) -> None:
     assert denying.run(frame) == (NEXT, frame)
 
 
+ALLOWED_QUERY = query("allowed.example")
+UNREADABLE = {
+    "cut within the name": frames.udp("10.0.0.7", 5, "192.0.2.53", 53, DENIED_QUERY[:20]),
+    "cut after the name": frames.udp("10.0.0.7", 5, "192.0.2.53", 53, DENIED_QUERY[:-3]),
+    "a pointer": frames.udp("10.0.0.7", 5, "192.0.2.53", 53, ONE_QUESTION + b"\xc0\x12\0\1\0\1" + DENIED_QUERY[12:]),
+    "a pointer behind a label": frames.udp("10.0.0.7", 5, "192.0.2.53", 53, ONE_QUESTION + b"\3www\xc0\x16\0\1\0\1"),
+    "too long a name": frames.udp("10.0.0.7", 5, "192.0.2.53", 53, ONE_QUESTION + b"\1a" * 200 + b"\0\0\1\0\1"),
+    "two questions": frames.udp(
+        "10.0.0.7", 5, "192.0.2.53", 53, TWO_QUESTIONS + ALLOWED_QUERY[12:] + DENIED_QUERY[12:]
+    ),
+    "a length of 0": frames.framed(frames.ip(*CLIENTS[6], 17, struct.pack("!HHHH", 5, 53, 0, 0) + DENIED_QUERY)),
+    "a length beyond the packet": frames.framed(
+        frames.ip("10.0.0.7", "192.0.2.53", 17, struct.pack("!HHHH", 5, 53, 400, 0) + ALLOWED_QUERY)
+    ),
+    "the header alone, in fragments": frames.framed(
+        frames.ip("10.0.0.7", "192.0.2.53", 17, UDP_QUERY[:8], MORE_FRAGMENTS)
+    ),
+    "half of the name, in fragments": frames.framed(
+        frames.ip("10.0.0.7", "192.0.2.53", 17, UDP_QUERY[:32], MORE_FRAGMENTS)
+    ),
+    "half of the name, in fragments of IPv6": chained([(44, fragment(0, more=True))], 17, UDP_QUERY[:32]),
+    "no ports in the first fragment": chained([(44, fragment(0, more=True))], 60, PADDING),
+    "a segment in fragments": frames.framed(frames.ip("10.0.0.7", "192.0.2.53", 6, SEGMENT[:24], MORE_FRAGMENTS)),
+    "headers without end": chained([(60, PADDING)] * 9, 17, UDP_QUERY),
+    "headers that are cut": chained([(60, b"\xff" + bytes(6))], 17, UDP_QUERY),
+    "the length alone in the segment": stream(DENIED_QUERY, cut=2),
+    "half of the length in the segment": stream(DENIED_QUERY, cut=1),
+    "half of the name in the segment": stream(DENIED_QUERY, cut=20),
+    "all but the class in the segment": stream(DENIED_QUERY, cut=-1),
+    "the second half of the segment": frames.tcp("10.0.0.7", 5, "192.0.2.53", 53, frames.ACK, DENIED_QUERY),
+    "a message and half of another": stream(ALLOWED_QUERY, DENIED_QUERY, cut=-4),
+    "more messages than are read": stream(*[ALLOWED_QUERY] * 3),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_goes_to_the_port_and_cannot_be_read_is_dropped_and_counted(denying: Program, name: str) -> None:
+    def count() -> int:
+        return int(maps.COUNT.unpack(denying.loaded[maps.ORIGINS].value(maps.NUMBER.pack(maps.UNREADABLE)))[0])
+
+    before = count()
+    assert denying.run(UNREADABLE[name])[0] == DROPPED
+    assert count() == before + 1
+
+
+@pytest.mark.parametrize("chain", [[(0, PADDING)], [(60, PADDING), (43, b"\1" + bytes(14)), (51, b"\4" + bytes(22))]])
+@pytest.mark.parametrize("fragmented", [[], [(44, fragment(0, more=False))]])
+def test_a_query_behind_extension_headers_is_dropped_if_and_only_if_its_name_is_denied(
+    denying: Program, chain: list[tuple[int, bytes]], fragmented: list[tuple[int, bytes]]
+) -> None:
+    assert denying.run(chained([*chain, *fragmented], 17, UDP_QUERY))[0] == DROPPED
+    assert denying.run(chained([*chain, *fragmented], 6, SEGMENT))[0] == DROPPED
+    for body in (frames.udp_body(5, 53, ALLOWED_QUERY), frames.udp_body(5, 54, DENIED_QUERY)):
+        frame = chained([*chain, *fragmented], 17, body)
+        assert denying.run(frame) == (NEXT, frame)
+
+
+@pytest.mark.parametrize("tags", [1, 2])
+def test_a_query_in_further_vlan_tags_is_dropped_if_and_only_if_its_name_is_denied(denying: Program, tags: int) -> None:
+    for name, result in (("blocked.example", DROPPED), ("allowed.example", NEXT)):
+        for body in (frames.udp_body(5, 53, query(name)), frames.tcp_body(5, 53, frames.ACK, stream(query(name))[54:])):
+            frame = frames.framed(frames.ip("10.0.0.7", "192.0.2.53", 17 if len(body) < 50 else 6, body))
+            for number in range(tags):
+                frame = frames.tagged(frame, tpid=0x88A8 if number else 0x8100, vlan=0)
+            assert denying.run(frame)[0] == result
+
+
+def test_both_messages_of_a_segment_are_judged(denying: Program) -> None:
+    allowed = stream(ALLOWED_QUERY, query("allowed.example", "AAAA"))
+    assert denying.run(allowed) == (NEXT, allowed)
+    for pair in ((ALLOWED_QUERY, DENIED_QUERY), (DENIED_QUERY, ALLOWED_QUERY)):
+        assert denying.run(summed(stream(*pair)))[0] == SENT_BACK
+
+
+def test_a_segment_without_content_passes_with_the_padding_of_a_short_frame(denying: Program) -> None:
+    frame = frames.tcp("10.0.0.7", 50000, "192.0.2.53", 53, frames.ACK) + bytes(6)
+    assert denying.run(frame) == (NEXT, frame)
+
+
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("options", [b"", b"\1\1\x08\x0a" + bytes(8)], ids=["plain", "with options"])
-@pytest.mark.parametrize("more", [b"", bytes(1200)], ids=["alone", "with more behind it"])
+@pytest.mark.parametrize("more", [b"", SECOND], ids=["alone", "with more behind it"])
 def test_a_connection_that_asks_for_a_denied_name_is_reset(
     denying: Program, version: int, options: bytes, more: bytes
 ) -> None:

@@ -5,12 +5,14 @@ import sqlite3
 import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
 
+from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.metering.account import EACH_HOST, AccountKey
 from appliance.core.metering.quota import Ledger, QuotaKind
@@ -255,6 +257,24 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnavailable, match="state cannot be kept here"):
         SqliteStore(tmp_path / "file" / "appliance.sqlite3")
+
+
+def test_what_hosts_were_told_comes_back_for_a_day_and_the_file_does_not_grow_on(path: Path) -> None:
+    store, day_s = SqliteStore(path), 86_400.0
+    heard = [
+        HeardAddress(
+            "a", f"n{number}.test", "10.0.0.1", float(number), number + 60.0, ("b.test", "c.test"), "10.0.0.53"
+        )
+        for number in range(1000)
+    ]
+    store.save_answers(heard)
+    sqlite3.connect(path, isolation_level=None).execute("INSERT INTO answer (name, answered_s) VALUES (7, 999.5)")
+    assert SqliteStore(path).answers(1000.0) == heard
+    assert SqliteStore(path).answers(day_s + 990.0) == heard[991:]
+    for second in range(4):
+        store.save_answers([replace(heard[0], answered_s=2 * day_s + second)])
+    assert sqlite3.connect(path).execute("SELECT count(*) FROM answer").fetchone() == (4,)
+    assert [one.answered_s for one in store.answers(2 * day_s)] == [2 * day_s + 3]  # each address once
 
 
 def test_the_schema_is_made_by_numbered_migrations(path: Path) -> None:

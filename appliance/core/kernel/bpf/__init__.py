@@ -1,17 +1,22 @@
 """Builds the programs that run in the kernel: the capture's filter, and the filter that refuses DNS look-ups.
 
-    ebpf            instructions by name, and the assembler      dns_program     reads, looks up and counts a query
-    registers       their short names                            dns_answer      turns a query into its answer
-    packet          sizes and codes in packets                   dns_reset       turns a query over TCP into a reset
-    dns_maps        the maps, which our own program fills        dns_memory      memory layout
-    capture_filter  the capture's filter, in classic BPF         dns_steps       common steps
+    ebpf            instructions by name, and the assembler      dns_headers     finds the message in a packet
+    registers       their short names                            dns_program     reads, looks up and counts a query
+    packet          sizes and codes in packets                   dns_answer      turns a query into its answer
+    dns_maps        the maps, which our own program fills        dns_reset       turns a query over TCP into a reset
+    capture_filter  the capture's filter, in classic BPF         dns_memory      memory layout
+                                                                 dns_steps       common steps
 
 The way of a packet through the DNS filter, by its blocks. Any block may leave for `next`, which lets the packet pass,
-because it is no query or no denied one; or for `drop`, once it is known to be denied and cannot be answered. On the
-right the table of `dns_program` that has the blocks, or their file.
+because it is no query; for `passed`, because this message is no denied query; for `unread`, which counts and drops it,
+once it goes to port 53 and cannot be read; or for `drop`, once it is known to be denied and cannot be answered. On the
+right the table of `dns_headers` or `dns_program` that has the blocks, or their file.
 
-    frame -> ipv4, whole4 | ipv6           sender's address to HOST, transport's place to L4            HEADERS
-    transport -> tcp | udp                 message's place to DNS, its length to R1
+    frame -> network -> nested (again)     the network's place to L3                                    FRAMES
+    ipv4, measured4 | ipv6, measured6      sender's address to HOST, the packet's end to END            NETWORKS
+    extension -> skip (again for each)     R7 = the transport's protocol, R8 = its place                EXTENSIONS
+    transport -> ports -> udp              message's place to DNS, its length to R1                     TRANSPORTS
+              -> following (again)         the same for each message of a segment
     message -> whole                       message to the scratch; a query with one question?           QUERY
     label (again for each) -> named        where each label begins; interface, sender -> DEPARTMENT     NAME
     asked -> seed                          time to NOW; R8 = the secret seed

@@ -7,6 +7,7 @@ from appliance.core.kernel.bpf.dns_memory import FrameLayout, Scratch, Stack, Wa
 from appliance.core.kernel.bpf.dns_steps import Stored, Sum, arguments, invoke, put, replace_sum, sum_of, swapped, take
 from appliance.core.kernel.bpf.ebpf import END, Blocks, Helper, compute, jump, jump_if, load, network_order, store
 from appliance.core.kernel.bpf.registers import BYTE, DOUBLE, HALF, R0, R1, R2, R3, R4, R5, R6, R7, R9, R10, WORD
+from appliance.core.kernel.marks import UNCOUNTED_MARK
 
 INGRESS = 1  # BPF_F_INGRESS
 PSEUDO, UNLESS_NONE = 0x10, 0x20  # BPF_F_PSEUDO_HDR, BPF_F_MARK_MANGLED_0
@@ -18,7 +19,7 @@ OPTIONS = bytes.fromhex("00 0029 04d0 00000000 0006 000f 0002 000f")
 # Builds the answer in the scratch first, then in the packet.
 ANSWER_BLOCKS: Blocks = {
     "answer": [
-        *take(0, Stack.MACS, 12),
+        *take(0, Stack.MACS, 12, "drop"),
         load(BYTE, R1, R10, Stack.MACS),
         jump_if(R1, "&", 1, "drop"),  # a group address, which no answer may come from
         load(DOUBLE, R1, R10, Stack.WAY),
@@ -130,9 +131,14 @@ BACK_BLOCKS: Blocks = {
 
 
 def send(*, is_own: bool) -> Blocks:
-    """Send the answer where the query came from: out of the interface, or, where this computer asked, into it."""
+    """Send the answer where the query came from: out of the interface, or, where this computer asked, into it.
+
+    Its mark lets it pass the meters uncounted: it is this computer's refusal, and no traffic of the department.
+    """
     return {
         "send": [
+            compute(R1, "=", UNCOUNTED_MARK),
+            store(WORD, R6, FrameLayout.MARK, R1),
             load(WORD, R1, R6, FrameLayout.INTERFACE),
             *invoke(Helper.REDIRECT, R1, INGRESS if is_own else 0),
             END,

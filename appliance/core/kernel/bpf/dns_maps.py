@@ -21,13 +21,16 @@ MASK_64 = (1 << 64) - 1
 # The maps: their names, keys and values.
 DENIED = "denied"  # digest and department -> its end on the boot clock (0: never), the mark of the block, its `Scope`
 SCOPES = "scopes"  # longest prefix of interface and sender's address -> department, as a number
-ORIGINS = "origins"  # origin of a block, as in its mark -> number of refused look-ups
+TRUNKS = "trunks"  # interfaces and tags of VLANs whose frames belong to places of their own
+ORIGINS = "origins"  # origin of a block, as in its mark -> number of refused look-ups; `UNREADABLE` -> of others
 HITS = "hits"  # mark of a block and host -> number of refused look-ups
 SCRATCH = "scratch"  # memory for one packet's look-up
 KEY, VALUE = Struct("=QII"), Struct("=QII")
 SCOPE, INDEX_BITS = Struct("=II16s"), 32
+TRUNK = Struct("=II")
 HIT, COUNT, NUMBER = Struct("=I16s"), Struct("=Q"), Struct("=I")
 FOREVER = 0
+UNREADABLE = 0  # no origin has this mark
 EVERYBODY = 0  # the department's number where a name is denied to all
 MAPPED = bytes(10) + b"\xff\xff"  # before an address of IPv4 (RFC 4291 section 2.5.5.2)
 
@@ -36,6 +39,7 @@ SCRATCH_BYTES = 1296  # laid out by `dns_memory.Scratch`
 MAPS = {
     DENIED: MapShape(MapKind.HASH, KEY.size, VALUE.size, 1024),  # a filter with more names has a larger one
     SCOPES: MapShape(MapKind.PREFIXES, SCOPE.size, NUMBER.size, 4096),  # networks of all departments
+    TRUNKS: MapShape(MapKind.HASH, TRUNK.size, NUMBER.size, 4096),
     ORIGINS: MapShape(MapKind.ARRAY, NUMBER.size, COUNT.size, 1 << 32 - ORIGIN_SHIFT),
     HITS: MapShape(MapKind.LATEST, HIT.size, COUNT.size, MOST_HITS),
     SCRATCH: MapShape(MapKind.ARRAY_OF_CORES, NUMBER.size, SCRATCH_BYTES, 1),

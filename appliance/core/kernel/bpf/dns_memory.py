@@ -6,7 +6,7 @@ from enum import IntEnum
 class FrameLayout(IntEnum):
     """Fields of R6, the kernel's view of the frame (linux/bpf.h: struct __sk_buff)."""
 
-    LENGTH, PROTOCOL, TAGGED, INTERFACE = 0, 16, 20, 40
+    LENGTH, MARK, PROTOCOL, TAGGED, TAG, INTERFACE = 0, 8, 16, 20, 24, 40
 
 
 class Scratch(IntEnum):
@@ -43,9 +43,14 @@ class Stack(IntEnum):
     DIFFERENCE = -216  # between checksums; later a length
     ANSWERED = -224  # length of the answer
     SIZE = -232  # of the answer with its transport's header
+    L3 = -240  # where the network's header begins in the packet
+    END = -248  # where the packet ends in the frame, without padding
+    LEFT = -256  # bytes of the segment behind the message
+    FOLLOWING = -264  # where these begin
+    COUNT = -272  # messages of the segment that were read
 
 
 class Way(IntEnum):
-    """How a denied query is refused."""
+    """How a denied query is refused. `FRAGMENT`: it is dropped, also where its question is not whole."""
 
-    ANSWERING, DROPPING, RESETTING = 0, 1, 2
+    ANSWERING, DROPPING, RESETTING, FRAGMENT = 0, 1, 2, 3

@@ -6,21 +6,22 @@ of the sender's address. Then the query itself becomes the answer, "there is no 
 "blocked" (RFC 8914), and goes back where it came from. The answer has no SOA record, so that no resolver keeps it (RFC
 2308 section 5): a name that is allowed again works at once.
 
-Over TCP the connection is reset. A denied query that cannot be answered is dropped: in fragments, or longer than 512
-bytes. The program does not read, and lets pass: IPv6 extension headers, a name in several TCP segments, other ports,
-and encrypted queries. `core.kernel.bpf` has a map of the blocks, registers and memory.
+Over TCP the connection is reset. A denied query that cannot be answered is dropped: in fragments, longer than 512
+bytes, behind IPv6 extension headers or further VLAN tags. What goes to port 53 and cannot be read to its question is
+dropped too, and counted: a question in several fragments or TCP segments, with a pointer in its name, or with another
+one beside it. Other ports and encrypted queries pass. `core.kernel.bpf` has a map of the blocks, registers and memory.
 """
 
-import sys
 from collections.abc import Iterator
 
 from appliance.core.blocking.sets import ORIGIN_SHIFT
 from appliance.core.kernel.bpf import dns_maps as maps
 from appliance.core.kernel.bpf import packet
 from appliance.core.kernel.bpf.dns_answer import ANSWER_BLOCKS, BACK_BLOCKS, send
+from appliance.core.kernel.bpf.dns_headers import EXTENSIONS, FRAMES, NETWORKS, TRANSPORTS
 from appliance.core.kernel.bpf.dns_memory import FrameLayout, Scratch, Stack, Way
 from appliance.core.kernel.bpf.dns_reset import RESET_BLOCKS
-from appliance.core.kernel.bpf.dns_steps import Stored, forgotten, invoke, look_up, on_stack, sum_of, take
+from appliance.core.kernel.bpf.dns_steps import Stored, forgotten, invoke, look_up, on_stack, sum_of
 from appliance.core.kernel.bpf.ebpf import (
     Blocks,
     Helper,
@@ -30,18 +31,15 @@ from appliance.core.kernel.bpf.ebpf import (
     compute,
     jump,
     jump_if,
-    leave,
     load,
     map_named,
-    network_order,
     number,
     store,
 )
 from appliance.core.kernel.bpf.registers import BYTE, DOUBLE, HALF, R0, R1, R2, R4, R6, R7, R8, R9, R10, WORD
 
-# linux/pkt_cls.h: TC_ACT_UNSPEC leaves the packet to the next filter; TC_ACT_SHOT drops it.
-NEXT, SHOT = -1, 2
 RESPONSE_OR_OPERATION = 0xF800  # of the flags
+FORGOTTEN = (Stack.L4, Stack.DNS, Stack.MESSAGE, Stack.WAY, Stack.LEFT, Stack.FOLLOWING, Stack.END)
 
 
 def _deny(otherwise: str) -> Iterator[Instruction]:
@@ -63,93 +61,11 @@ def _deny(otherwise: str) -> Iterator[Instruction]:
     yield jump(otherwise)
 
 
-# Finds the transport's header and the message.
-HEADERS: Blocks = {
-    "frame": [
-        compute(R6, "=", R1),
-        load(WORD, R1, R6, FrameLayout.TAGGED),
-        jump_if(R1, "!=", 0, "next"),  # it belongs to a subinterface, which has its own filter
-        store(DOUBLE, R10, Stack.WAY, Way.ANSWERING),
-        load(WORD, R1, R6, FrameLayout.PROTOCOL),
-        jump_if(R1, "==", packet.half(packet.IPV4), "ipv4"),
-        jump_if(R1, "==", packet.half(packet.IPV6), "ipv6"),
-    ],
-    "next": leave(NEXT),
-    "drop": leave(SHOT),
-    "ipv4": [
-        *take(packet.ETHERNET, Stack.NET, packet.NETWORK_BYTES[4]),
-        load(HALF, R1, R10, Stack.NET + 6),
-        compute(R2, "=", R1),
-        compute(R2, "&", packet.half(0x1FFF)),
-        jump_if(R2, "!=", 0, "next"),  # a later fragment, without a name
-        compute(R1, "&", packet.half(0x2000)),
-        jump_if(R1, "==", 0, "whole4"),
-        store(DOUBLE, R10, Stack.WAY, Way.DROPPING),
-    ],
-    "whole4": [
-        store(DOUBLE, R10, Stack.HOST, 0),
-        store(WORD, R10, Stack.HOST + 8, int.from_bytes(maps.MAPPED[8:], sys.byteorder)),
-        load(WORD, R1, R10, Stack.NET + 12),
-        store(WORD, R10, Stack.HOST + 12, R1),
-        load(BYTE, R1, R10, Stack.NET),
-        compute(R1, "&", 0x0F),
-        compute(R1, "<<", 2),  # the header's length, in words of 4 bytes
-        compute(R1, "+", packet.ETHERNET),
-        store(DOUBLE, R10, Stack.L4, R1),
-        load(BYTE, R1, R10, Stack.NET + 9),
-        jump("transport"),
-    ],
-    "ipv6": [
-        *take(packet.ETHERNET, Stack.NET, packet.NETWORK_BYTES[6]),
-        load(DOUBLE, R1, R10, Stack.NET + 8),
-        store(DOUBLE, R10, Stack.HOST, R1),
-        load(DOUBLE, R1, R10, Stack.NET + 16),
-        store(DOUBLE, R10, Stack.HOST + 8, R1),
-        store(DOUBLE, R10, Stack.L4, packet.ETHERNET + packet.NETWORK_BYTES[6]),
-        load(BYTE, R1, R10, Stack.NET + 6),
-    ],
-    "transport": [jump_if(R1, "==", packet.UDP, "udp"), jump_if(R1, "!=", packet.TCP, "next")],
-    "tcp": [
-        load(DOUBLE, R2, R10, Stack.L4),
-        *take(R2, Stack.TRANSPORT, packet.TCP_BYTES),
-        load(HALF, R1, R10, Stack.TRANSPORT + 2),
-        jump_if(R1, "!=", packet.half(packet.DNS_PORT), "next"),
-        load(BYTE, R1, R10, Stack.TRANSPORT + 12),
-        compute(R1, ">>", 4),
-        compute(R1, "<<", 2),  # the header's length, in words of 4 bytes
-        load(DOUBLE, R2, R10, Stack.L4),
-        compute(R1, "+", R2),
-        compute(R1, "+", 2),  # the message's length comes before it (RFC 1035 section 4.2.2)
-        store(DOUBLE, R10, Stack.DNS, R1),
-        load(WORD, R2, R6, FrameLayout.LENGTH),
-        jump_if(R2, "<=", R1, "next"),
-        compute(R2, "-", R1),
-        compute(R1, "=", R2),
-        load(DOUBLE, R2, R10, Stack.WAY),
-        jump_if(R2, "!=", Way.ANSWERING, "message"),
-        store(DOUBLE, R10, Stack.WAY, Way.RESETTING),
-        jump("message"),
-    ],
-    "udp": [
-        load(DOUBLE, R2, R10, Stack.L4),
-        *take(R2, Stack.TRANSPORT, packet.UDP_BYTES),
-        load(HALF, R1, R10, Stack.TRANSPORT + 2),
-        jump_if(R1, "!=", packet.half(packet.DNS_PORT), "next"),
-        load(DOUBLE, R1, R10, Stack.L4),
-        compute(R1, "+", packet.UDP_BYTES),
-        store(DOUBLE, R10, Stack.DNS, R1),
-        load(HALF, R1, R10, Stack.TRANSPORT + 4),
-        network_order(R1),
-        jump_if(R1, "<", packet.UDP_BYTES, "next"),
-        compute(R1, "-", packet.UDP_BYTES),
-    ],
-}
-
 # Copies the message to the scratch, and checks that it is a query.
 QUERY: Blocks = {
     # R1: the message's length, or that of its part in the segment.
     "message": [
-        jump_if(R1, "<", packet.SHORTEST_QUERY, "next"),
+        jump_if(R1, "<", packet.SHORTEST_QUERY, "short"),
         jump_if(R1, "<=", packet.LONGEST_QUERY, "whole"),
         compute(R1, "=", packet.LONGEST_QUERY),
         load(DOUBLE, R2, R10, Stack.WAY),
@@ -160,26 +76,33 @@ QUERY: Blocks = {
         store(DOUBLE, R10, Stack.MESSAGE, R1),
         store(WORD, R10, Stack.ONE, 0),
         *look_up(maps.SCRATCH, Stack.ONE),
-        jump_if(R0, "==", 0, "next"),
+        jump_if(R0, "==", 0, "drop"),
         compute(R7, "=", R0),
-        *(step for one in (Stack.L4, Stack.DNS, Stack.MESSAGE, Stack.WAY) for step in forgotten(one)),
+        *(step for one in FORGOTTEN for step in forgotten(one)),
         load(DOUBLE, R4, R10, Stack.MESSAGE),
-        jump_if(R4, "<", packet.SHORTEST_QUERY, "next"),
-        jump_if(R4, ">", packet.LONGEST_QUERY, "next"),
+        jump_if(R4, "<", packet.SHORTEST_QUERY, "drop"),
+        jump_if(R4, ">", packet.LONGEST_QUERY, "drop"),
         compute(R1, "=", R4),
         compute(R1, "-", 1),
         compute(R1, "&", packet.LONGEST_QUERY - 4),
         compute(R1, "+", R7),
         store(WORD, R1, 0, 0),  # the sum is one of whole words
         *invoke(Helper.LOAD_BYTES, R6, Stored(Stack.DNS), R7, R4),
-        jump_if(R0, "!=", 0, "next"),
+        jump_if(R0, "!=", 0, "unread"),
         load(HALF, R1, R7, 2),
         compute(R1, "&", packet.half(RESPONSE_OR_OPERATION)),
-        jump_if(R1, "!=", 0, "next"),
+        jump_if(R1, "!=", 0, "passed"),
         load(HALF, R1, R7, 4),
-        jump_if(R1, "!=", packet.half(1), "next"),  # one question: no server answers two
+        jump_if(R1, "==", 0, "passed"),
+        jump_if(R1, "!=", packet.half(1), "unread"),  # no client asks two, and a server may answer either
         compute(R8, "=", packet.DNS_BYTES),
         compute(R9, "=", 0),
+        jump("label"),
+    ],
+    "short": [
+        load(DOUBLE, R1, R10, Stack.WAY),
+        jump_if(R1, "!=", Way.FRAGMENT, "passed"),  # there is no room for a question
+        jump("unread"),
     ],
 }
 
@@ -187,13 +110,13 @@ QUERY: Blocks = {
 NAME: Blocks = {
     # R8: where the label begins; R9: its number, from 0.
     "label": [
-        jump_if(R8, ">", packet.LAST, "next"),
+        jump_if(R8, ">", packet.LAST, "unread"),
         load(DOUBLE, R1, R10, Stack.MESSAGE),
-        jump_if(R8, ">=", R1, "next"),
+        jump_if(R8, ">=", R1, "unread"),
         *sum_of(R2, R7, R8),
         load(BYTE, R1, R2, 0),
         jump_if(R1, "==", 0, "named"),
-        jump_if(R1, ">", packet.LONGEST_LABEL, "next"),  # a pointer, of which there is none in a query
+        jump_if(R1, ">", packet.LONGEST_LABEL, "unread"),  # a pointer, which some servers follow even here
         compute(R2, "=", R9),
         compute(R2, "<<", 1),
         compute(R2, "+", R7),
@@ -202,9 +125,13 @@ NAME: Blocks = {
         compute(R8, "+", 1),
         compute(R9, "+", 1),
         jump_if(R9, "<", packet.MOST_LABELS, "label"),
-        jump("next"),
+        jump("unread"),
     ],
     "named": [
+        compute(R2, "=", R8),
+        compute(R2, "+", 1 + 4),
+        load(DOUBLE, R1, R10, Stack.MESSAGE),
+        jump_if(R2, ">", R1, "unread"),  # its type and class are missing
         store(WORD, R7, Scratch.NAME_END, R8),
         store(WORD, R7, Scratch.LABEL_COUNT, R9),
         *forgotten(Stack.MESSAGE),
@@ -231,9 +158,9 @@ SUFFIXES: Blocks = {
     # R8: the digest so far; R9: the place of its last byte.
     "bound": [
         load(WORD, R1, R7, Scratch.LABEL_COUNT),
-        jump_if(R1, "==", 0, "next"),
+        jump_if(R1, "==", 0, "passed"),
         compute(R1, "-", 1),
-        jump_if(R1, ">=", packet.MOST_LABELS, "next"),
+        jump_if(R1, ">=", packet.MOST_LABELS, "unread"),
         store(WORD, R7, Scratch.LABEL_COUNT, R1),
         compute(R1, "<<", 1),
         compute(R1, "+", R7),
@@ -243,11 +170,11 @@ SUFFIXES: Blocks = {
     "byte": [
         load(DOUBLE, R1, R10, Stack.STEP),
         compute(R1, "+", 1),
-        jump_if(R1, ">", packet.LONGEST_NAME, "next"),
+        jump_if(R1, ">", packet.LONGEST_NAME, "unread"),
         store(DOUBLE, R10, Stack.STEP, R1),
         compute(R9, "-", 1),
-        jump_if(R9, "<", packet.DNS_BYTES, "next"),
-        jump_if(R9, ">", packet.LAST, "next"),
+        jump_if(R9, "<", packet.DNS_BYTES, "unread"),
+        jump_if(R9, ">", packet.LAST, "unread"),
         *sum_of(R2, R7, R9),
         load(BYTE, R1, R2, 0),
         compute(R2, "=", R1),
@@ -309,4 +236,5 @@ def program(seed: int, *, is_own: bool) -> Blocks:
     """The whole program. `seed`: of the digests; `is_own`: the queries are this computer's own, and go out."""
     begin: Blocks = {"seed": [number(R8, seed)]}
     refusing = {**ANSWER_BLOCKS, **RESET_BLOCKS, **BACK_BLOCKS, **send(is_own=is_own)}
-    return {**HEADERS, **QUERY, **NAME, **begin, **SUFFIXES, **COUNTING, **refusing}
+    reading = {**FRAMES, **NETWORKS, **EXTENSIONS, **TRANSPORTS}
+    return {**reading, **QUERY, **NAME, **begin, **SUFFIXES, **COUNTING, **refusing}

@@ -60,10 +60,10 @@ def sum_of(to: Register, base: Register, offset: int) -> Iterator[Instruction]:
     yield compute(to, "+", offset)
 
 
-def take(start: int, to: int, size: int) -> Iterator[Instruction]:
-    """Copy bytes of the packet to the stack; a shorter packet is no query. `start`: an offset, or R2."""
+def take(start: int | Stored, to: int, size: int, otherwise: str) -> Iterator[Instruction]:
+    """Copy bytes of the packet to the stack. `otherwise`: the block to go on with where the packet is shorter."""
     yield from invoke(Helper.LOAD_BYTES, R6, start, on_stack(to), size)
-    yield jump_if(R0, "!=", 0, "next")
+    yield jump_if(R0, "!=", 0, otherwise)
 
 
 def put(start: int, source: int, size: int, flags: int = 0) -> Iterator[Instruction]:

@@ -116,6 +116,7 @@ def host_objects(plan: Plan) -> Objects:
     objects: Objects = {
         object_name(NEWCOMERS, plan): ("quota", {"bytes": limit_bytes, "used": 0, "inv": True}),
         object_name(f"{NEWCOMERS}passed", plan): ("counter", {}),
+        object_name(f"{NEWCOMERS}refused", plan): ("counter", {}),
     }
     for key in host_keys(plan):
         objects[key.name("left", plan)] = key.new_set(REMEMBERED_S)
@@ -179,7 +180,12 @@ def _newcomer_rules(plan: Plan, verdict: nft.Expression, onward: Mapping[str, An
     pace = plan.host_bytes_s
     paced = [] if pace is None else [{"limit": object_name(f"{NEWCOMERS}by{pace}", plan)}]
     return [
-        [{"quota": object_name(NEWCOMERS, plan)}, *paced, *verdict],
+        [
+            {"quota": object_name(NEWCOMERS, plan)},
+            *paced,
+            {"counter": object_name(f"{NEWCOMERS}refused", plan)},
+            *verdict,
+        ],
         [{"counter": object_name(f"{NEWCOMERS}passed", plan)}, onward],
     ]
 

@@ -23,6 +23,7 @@ from appliance.core.kernel.nftables.host_rules import add_held_chains, count_obj
 from appliance.core.kernel.nftables.meter_names import (
     CHAINS,
     chain_name,
+    fingerprint,
     is_held,
     object_name,
     stop_name,
@@ -152,8 +153,8 @@ def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int
             passed = add_held_chains(table, plan, direction, _refused(plan, direction), passed)
         table.add_chain(chain_name(direction, plan), [*_department_rules(plan, direction, parts), *passed])
     if plan.networks:
-        table.objects[nft.devices_name(plan.department)] = ("set", {**nft.DEVICES})
-        table.add_chain(_learning(plan), nft.learning_rules(plan.department, chain_name("up", plan)))
+        table.objects[nft.devices_name(_claimant(plan))] = ("set", {**nft.DEVICES})
+        table.add_chain(_learning(plan), nft.learning_rules(_claimant(plan), chain_name("up", plan)))
 
 
 def _add_cut_off(table: Layout, plan: Plan, setting: Setting) -> None:
@@ -215,7 +216,12 @@ def _device_claims(directions: Sequence[str], plans: Sequence[Plan]) -> Iterator
     if named:
         yield from link_rules()
     for direction in directions:
-        yield from nft.device_claims(direction, [(plan.department, chain_name(direction, plan)) for plan in named])
+        yield from nft.device_claims(direction, [(_claimant(plan), chain_name(direction, plan)) for plan in named])
+
+
+def _claimant(plan: Plan) -> str:
+    """Whose devices are noted: with other networks a department claims none by its former ones."""
+    return f"{fingerprint(plan)}.{plan.department}"
 
 
 def _learning(plan: Plan) -> str:

@@ -14,6 +14,7 @@ a quota. For a bridge, `br_netfilter` must be loaded, as for tracking.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from appliance.core.kernel.marks import UNCOUNTED_MARK
 from appliance.core.kernel.nftables import ruleset as nft
 from appliance.core.kernel.nftables.table import Objects
 from appliance.core.machine import Facing
@@ -24,8 +25,8 @@ NOTICE = {"family": "inet", "table": "appliance_notice"}
 # linux/netfilter_ipv4.h: NF_IP_PRI_NAT_DST, NF_IP_PRI_MANGLE, NF_IP_PRI_FILTER
 NAT_PRIORITY, MANGLE_PRIORITY, FILTER_PRIORITY = -100, -150, 0
 
-MARK: dict[str, Any] = {"mangle": {"key": {"meta": {"key": "mark"}}, "value": nft.NOTICE_MARK}}
-IS_MARKED = nft.match({"meta": {"key": "mark"}}, nft.NOTICE_MARK)
+MARK: dict[str, Any] = {"mangle": {"key": {"meta": {"key": "mark"}}, "value": UNCOUNTED_MARK}}
+IS_MARKED = nft.match({"meta": {"key": "mark"}}, UNCOUNTED_MARK)
 IS_HTTP = nft.match(nft.field("tcp", "dport"), nft.HTTP)
 
 # Of a device, each way: a page asks for some dozens of names, a computer that starts for one address.

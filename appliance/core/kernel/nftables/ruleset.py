@@ -12,7 +12,6 @@ Expression = Sequence[Mapping[str, Any]]
 
 REFUSE, WITHHOLD = "refuse", "withhold"
 HTTP = 80  # the port of what a browser asks in the clear, which another computer can answer
-NOTICE_MARK = 0x5001  # on packets on their way to the notice and back; any value that other programs hardly use
 
 PROTOCOLS = {4: "ip", 6: "ip6"}
 ADDRESS_TYPES = {4: "ipv4_addr", 6: "ipv6_addr"}

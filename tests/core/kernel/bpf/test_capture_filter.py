@@ -46,6 +46,20 @@ def ipv6(protocol: int, transport: bytes) -> bytes:
     return ETHERNET + struct.pack("!H", 0x86DD) + header + transport
 
 
+def extended(chain: list[tuple[int, bytes]], protocol: int, transport: bytes) -> bytes:
+    """IPv6 with these extension headers, each by its type and what follows its first byte."""
+    for kind, rest in reversed(chain):
+        transport, protocol = bytes([protocol]) + rest + transport, kind
+    return ipv6(protocol, transport)
+
+
+OPTIONS, LONG_OPTIONS, AUTHENTICATION = b"\0" + bytes(6), b"\1" + bytes(14), b"\x04" + bytes(22)
+
+
+def fragment(offset: int) -> bytes:
+    return struct.pack("!BHI", 0, offset << 3 | 1, 7)
+
+
 def tagged(frame: bytes, tag: int = 20) -> bytes:
     return frame[:12] + struct.pack("!HH", 0x8100, tag) + frame[12:]
 
@@ -66,6 +80,14 @@ PASSING = {
     "dns_answer_tagged_v6": tagged(ipv6(17, udp(53, 40_000))),
     "dns_answer_unfragmentable": ipv4(17, udp(53, 40_000), fragment=0x4000),
     "dns_answer_over_tcp": ipv4(6, tcp(ACK, source=53, data=b"answer")),
+    "dns_question": ipv4(17, udp(40_000, 53)),
+    "dns_question_v6": ipv6(17, udp(40_000, 53)),
+    "dns_question_over_tcp": ipv4(6, tcp(ACK, destination=53, data=b"question")),
+    "first_fragment": ipv4(17, udp(53, 40_000), fragment=0x2000),
+    "dns_answer_after_options": extended([(0, OPTIONS), (60, LONG_OPTIONS)], 17, udp(53, 40_000)),
+    "dns_answer_after_authentication": extended([(51, AUTHENTICATION)], 17, udp(53, 40_000)),
+    "first_fragment_v6": extended([(0, OPTIONS), (44, fragment(0))], 17, udp(40_000, 53)),
+    "syn_after_options": extended([(0, OPTIONS), (43, OPTIONS), (60, OPTIONS)], 6, tcp(SYN)),
     "syn": ipv4(6, tcp(SYN)),
     "syn_ack": ipv4(6, tcp(SYN | ACK)),
     "syn_v6": ipv6(6, tcp(SYN)),
@@ -76,14 +98,14 @@ PASSING = {
     "end": ipv4(6, tcp(FIN | ACK)),
 }
 DROPPED = {
-    "dns_question": ipv4(17, udp(40_000, 53)),
-    "dns_question_v6": ipv6(17, udp(40_000, 53)),
     "other_udp": ipv4(17, udp(443, 40_000)),
     "data": ipv4(6, tcp(ACK, data=b"secret")),
     "data_v6": ipv6(6, tcp(ACK, data=b"secret")),
     "data_tagged": tagged(ipv4(6, tcp(ACK))),
-    "first_fragment": ipv4(17, udp(53, 40_000), fragment=0x2000),
     "later_fragment": ipv4(17, udp(53, 40_000), fragment=0x0001),
+    "later_fragment_v6": extended([(44, fragment(2))], 17, udp(53, 40_000)),
+    "more_options_than_are_read": extended([(60, OPTIONS)] * 5, 17, udp(53, 40_000)),
+    "other_udp_after_options": extended([(0, OPTIONS)], 17, udp(443, 40_000)),
     "ping": ipv4(1, bytes([8, 0, 0, 0, 0, 53, 0, 53])),
     "arp": ETHERNET + struct.pack("!H", 0x0806) + bytes([0, 53] * 14),
     "cut_short": ipv4(6, tcp(SYN))[:40],
@@ -92,7 +114,7 @@ DROPPED = {
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_dns_answers_and_segments_that_begin_or_end_a_connection_pass_whole(name: str) -> None:
+def test_dns_messages_and_segments_that_begin_or_end_a_connection_pass_whole(name: str) -> None:
     assert kernel_passes(PASSING[name]) == PASSING[name]
 
 

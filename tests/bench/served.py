@@ -12,7 +12,7 @@ from time import monotonic_ns
 
 import eventlet
 
-from appliance.config import LimitsSection
+from appliance.config import LimitsSection, ServerSection
 from appliance.core.machine import Position
 from appliance.core.moment import timestamp
 from appliance.events import BlockedIp, DepartmentCondition, DepartmentStatus, IpBlocked
@@ -55,7 +55,7 @@ def _timestamp() -> str:
 def main() -> None:
     logging.basicConfig(level=logging.WARNING)
     options = json.loads(sys.argv[1])
-    harness = Harness(Path(options["folder"]), Position.HOST, False, LIMITS, None)
+    harness = Harness(Path(options["folder"]), Position.HOST, False, LIMITS, ServerSection(), None)
     for state in options["states"]:
         harness.obey({"publish": [state]})
     emitter = Emitter(harness.fanout, options["departments"][0], options["padding"])

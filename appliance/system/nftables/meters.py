@@ -230,8 +230,8 @@ class NftablesMeters:
 
     def _is_unchanged(self) -> bool:
         """Whether the table is as the latest change left it, rules and hooks included."""
-        in_force = self._in_force
-        return self._shown.table_handle() == in_force.handle and self._chains() == in_force.chains
+        table, in_force = self._shown.table_handle(), self._in_force
+        return table is not None and table == in_force.handle and self._chains() == in_force.chains
 
     def _is_own(self, table: int | None) -> bool:
         """Whether this program made the table, in this run or an earlier one. `table`: its handle."""

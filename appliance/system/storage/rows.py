@@ -141,11 +141,6 @@ def learned_of(values: Sequence[Any]) -> LearnedAddress:
     return LearnedAddress(block, address if is_alias else _target(address), float(ends), _text(why))
 
 
-def learned_from(row: Row) -> LearnedAddress:
-    """The learned address of a row, of an older schema too."""
-    return learned_of([*(row | {"why": row.get("why", "")}).values()])
-
-
 def answer_values(one: HeardAddress) -> tuple[str, str, str, float, float, str, str]:
     """The row of an address in an answer. No name has a space in it."""
     return one.department, one.name, one.address, one.answered_s, one.kept_until_s, " ".join(one.aliases), one.server
@@ -163,6 +158,13 @@ def answer_of(values: Sequence[Any]) -> HeardAddress:
         float(kept_until_s),
         tuple(_text(aliases).split()),
         intern(server),
+    )
+
+
+def learned_from(row: Row) -> LearnedAddress:
+    """The learned address of a row, of an older schema too."""
+    return learned_of(
+        [*(row[name] for name in ("target", "department", "origin", "address", "ends")), row.get("why", "")]
     )
 
 

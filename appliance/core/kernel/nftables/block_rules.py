@@ -191,10 +191,20 @@ def _entry(direction: str, place: Place) -> str:
 
 
 def _unclaimed(direction: str, here: Sequence[Place]) -> Iterator[nft.Expression]:
-    """The rules for packets that no department claims: where none has the rest, the blocks of each hold for them."""
-    rest = [place for place in here if not place.networks]
-    for place in rest or here:
-        yield [{"jump": {"target": _chain(direction, place.department)}}]
+    """The rules for packets that no department claims.
+
+    They are of the department that has the rest. Without one, those of an IP version of which a department names no
+    network may be its own, so that its blocks hold for them; others are nobody's.
+    """
+    for place in here:
+        jump = {"jump": {"target": _chain(direction, place.department)}}
+        if not place.networks:
+            yield [jump]
+        elif all(one.networks for one in here):
+            named = {network.version for network in place.networks}
+            yield from (
+                [nft.is_protocol(name), jump] for version, name in nft.PROTOCOLS.items() if version not in named
+            )
 
 
 def _departments(places: Iterable[Place]) -> list[str | None]:

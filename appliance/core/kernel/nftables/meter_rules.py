@@ -85,6 +85,9 @@ def layout(plans: Sequence[Plan], setting: Setting, shares: Mapping[str, int] | 
     table.objects.update({REFUSED: ("counter", {}), SPOOFED: ("counter", {})})
     for chain, rules in nft.verdict_chains({"counter": REFUSED}).items():
         table.add_chain(chain, rules)
+    # Own refusals have passed before (`notice_rules`); others' would carry data through a used-up quota.
+    discovery, *_, drop = table.rules[nft.WITHHOLD]
+    table.rules[nft.WITHHOLD] = [discovery, drop]
     for interface in dict.fromkeys(plan.interface for plan in plans):
         here = [plan for plan in plans if plan.interface == interface]
         _add_interface(table, here, plans, setting, shares or {})

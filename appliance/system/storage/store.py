@@ -1,9 +1,10 @@
 """Keeps the state through a power cut: ledgers with their marks, blocks and the maintenance, in one SQLite file.
 
-One transaction charges a byte and marks it, so that a crash can lose neither half. A person's orders (a block, a
-maintenance) are synced to the medium before the caller goes on. Metering is not: SQLite's WAL keeps the file whole
-through a power cut and may lose the last checkpoint, whose bytes the kernel forgot with the power anyway. Small pages
-spare the SD card: `tests/bench/disk.py` measures the writes of a day.
+One transaction charges a byte and marks it, so that a crash can lose neither half. No transaction waits for the medium,
+because everybody would. A person's order (a block, a limit, a maintenance) is saved, obeyed, and answered after `sync`,
+which waits beside the event loop. Metering is not synced: SQLite's WAL keeps the file whole through a power cut and may
+lose the last checkpoint, whose bytes the kernel forgot with the power anyway. Small pages spare the SD card:
+`tests/bench/disk.py` measures the writes of a day.
 
 A damaged file, or one with a row that cannot have been saved, is not opened (`StoreDamaged`): the caller moves it
 aside, creates another and lets it `take_over` the readable rows. The books are taken over whole or not at all, because
@@ -59,6 +60,7 @@ PRAGMAS = (
     "secure_delete = OFF",  # Debian's is on: it would write each page once more, in zeros, when its rows are deleted
     f"wal_autocheckpoint = {BACKSTOP_PAGES}",
     f"journal_size_limit = {LOG_BYTES}",  # of the file of a log that was folded
+    "synchronous = NORMAL",  # a commit does not wait for the medium; `sync` does
 )
 
 _DAMAGED = {*DAMAGE, sqlite3.SQLITE_ERROR}  # the last: a table is missing
@@ -238,7 +240,6 @@ class SqliteStore:
         wall: datetime,
         *,
         forgotten: Collection[AccountKey] = (),
-        synced: bool = False,
     ) -> bool:
         """Save ledgers and marks by account in one transaction; false where the medium does not take them."""
 
@@ -259,7 +260,7 @@ class SqliteStore:
             self._table("saving").upsert(rows.saving_row(wall))
 
         try:
-            self._commit(save, synced=synced)
+            self._commit(save)
         except sqlite3.OperationalError as error:
             log.error("the books cannot be saved and are kept in memory: %s", error)
             return False
@@ -282,14 +283,14 @@ class SqliteStore:
         return [rows.block_of(values) for values in self._database.execute(READ_BLOCKS)]
 
     def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
-        """Save some blocks and delete others; not synced, because the kernel must not wait for the medium."""
+        """Save some blocks and delete others."""
 
         def save() -> None:
             self._database.conn.executemany(DELETE_BLOCK, map(rows.block_key, deleted))
             self._database.conn.executemany(DELETE_LEARNED_FOR, map(rows.block_key, deleted))
             self._database.conn.executemany(SAVE_BLOCK, map(rows.block_values, saved))
 
-        self._order(save, synced=False)
+        self._order(save)
 
     def sync(self) -> None:
         """Wait until everything saved is on the medium; SQLite itself would do no more than sync its log.
@@ -314,7 +315,7 @@ class SqliteStore:
             self._database.conn.executemany(DELETE_LEARNED, map(rows.learned_key, deleted))
             self._database.conn.executemany(SAVE_LEARNED, map(rows.learned_values, saved))
 
-        self._order(save, synced=False)
+        self._order(save)
 
     def answers(self, at_s: float) -> Sequence[HeardAddress]:
         found = []
@@ -330,13 +331,13 @@ class SqliteStore:
             self._database.conn.executemany(SAVE_ANSWER, map(rows.answer_values, saved))
             self._database.conn.execute(PRUNE_ANSWERS, [max(one.answered_s for one in saved) - KEPT_S])
 
-        self._order(save, synced=False)
+        self._order(save)
 
     def reckoned_at(self) -> datetime | None:
         return next(map(rows.saving_from, self._table("reckoning").rows), None)
 
     def save_reckoned(self, wall: datetime) -> None:
-        self._order(lambda: self._table("reckoning").upsert(rows.saving_row(wall), pk="id"), synced=False)
+        self._order(lambda: self._table("reckoning").upsert(rows.saving_row(wall), pk="id"))
 
     def maintenance(self) -> Maintenance | None:
         return next(map(rows.maintenance_from, self._table("maintenance").rows), None)
@@ -353,21 +354,20 @@ class SqliteStore:
     def _table(self, name: str) -> Table:
         return self._database.table(name)
 
-    def _order(self, save: Callable[[], object], *, synced: bool = True) -> None:
+    def _order(self, save: Callable[[], object]) -> None:
         """Save a person's order, or refuse it whole."""
         try:
-            self._commit(save, synced=synced)
+            self._commit(save)
         except sqlite3.OperationalError as error:
             log.error("an order cannot be saved and is refused: %s", error)
             raise Refused(
                 Code.MAINTENANCE, f"the disk takes no changes ({error}): nothing was changed; make room and try again"
             ) from error
 
-    def _commit(self, save: Callable[[], object], *, synced: bool) -> None:
+    def _commit(self, save: Callable[[], object]) -> None:
         """Run one transaction; without room for it, give up the ballast and try once more."""
         if self.obstacle is not None:
             self._reopen(self.obstacle)
-        self._database.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}").close()
         try:
             with self._database.atomic():
                 save()

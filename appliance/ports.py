@@ -276,8 +276,13 @@ class Store(Protocol):
     def blocks(self) -> Sequence[Block]:
         """All saved blocks."""
 
-    def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
-        """Write or replace some blocks and delete others; until `sync`, a power cut may undo it."""
+    def save_blocks(
+        self, saved: Sequence[Block], deleted: Sequence[Block], pause: Callable[[], None] | None = None
+    ) -> None:
+        """Write or replace some blocks and delete others, all or none; until `sync`, a power cut may undo it.
+
+        `pause`: gives others their turn, again and again, before anything is changed.
+        """
 
     def sync(self) -> None:
         """Wait until all that was saved is on the medium, while others have their turn.

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated, Any
 
-import eventlet
 from msgspec import Meta
 
 from appliance.core.blocking.block import Block, BlockOrigin, BlockRequest
@@ -15,12 +14,11 @@ from appliance.core.blocking.targets import TargetKind, parse_target
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
 from appliance.server.calls.arguments import Argument, DepartmentId, Sentence
-from appliance.server.calls.context import Context, require_department
+from appliance.server.calls.context import Context, give_way, require_department
 
 MOST_AT_ONCE = 5000  # targets of one call: they take some tenths of a second, in slices between others' work
 PARSED_AT_ONCE = 100  # domain names, which take longest: some milliseconds
 SEARCHED_AT_ONCE = 10_000  # blocks: of 200,000, the search of a prefix takes ten milliseconds for so many
-PAUSE_S = 0.002  # an order of 5,000 has two hundred of them
 MOST_RECORDED = 10  # blocks in an entry of the audit trail, which also has the whole argument
 LARGEST_PAGE = 1000  # blocks in one answer: 250 kB
 MOST_RESOLVED = 16  # addresses of a blocked name in an answer, as far as the answer's blocks have no more than
@@ -45,11 +43,6 @@ BlockSeconds = Annotated[
     int,
     Meta(ge=0, le=31536000 * 10, description="a whole number of seconds up to 10 years, or 0 for until it is lifted"),
 ]
-
-
-def give_way() -> None:
-    """Give other clients their turn; an answer takes several rounds of the event loop."""
-    eventlet.sleep(PAUSE_S)
 
 
 class BlockArgument(Argument, frozen=True, kw_only=True, rename="camel"):

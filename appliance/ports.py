@@ -260,28 +260,35 @@ class Store(Protocol):
         wall: datetime,
         *,
         forgotten: Collection[AccountKey] = (),
-        synced: bool = False,
     ) -> bool:
         """Ledgers and marks by account, together: a byte is charged and marked, or neither.
 
-        `forgotten`: accounts of which all earlier records are deleted. `synced`: on the medium before it returns, for
-        a person's order. Returns False where the medium is full or broken: nothing was saved, and trying again helps.
+        `forgotten`: accounts of which all earlier records are deleted. Until `sync`, a power cut may undo it. Returns
+        False where the medium is full or broken: nothing was saved, and trying again helps.
         """
 
     def limits(self) -> Mapping[AccountKey, Mapping[QuotaKind, int | None]]:
         """The limits that people set over the configured ones, by account and kind; `None`: no limit."""
 
     def save_limit(self, account: AccountKey, kind: QuotaKind, limit_bytes: int | None) -> None:
-        """Save a limit that a person set, synced to the medium."""
+        """Save a limit that a person set; until `sync`, a power cut may undo it."""
 
     def blocks(self) -> Sequence[Block]:
         """All saved blocks."""
 
-    def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
-        """Write or replace some blocks and delete others; until `sync`, a power cut may undo it."""
+    def save_blocks(
+        self, saved: Sequence[Block], deleted: Sequence[Block], pause: Callable[[], None] | None = None
+    ) -> None:
+        """Write or replace some blocks and delete others, all or none; until `sync`, a power cut may undo it.
+
+        `pause`: gives others their turn, again and again, before anything is changed.
+        """
 
     def sync(self) -> None:
-        """Wait until all that was saved is on the medium. Raises `Refused` (`E_MAINTENANCE`) where that fails."""
+        """Wait until all that was saved is on the medium, while others have their turn.
+
+        Raises `Refused` (`E_MAINTENANCE`) where that fails.
+        """
 
     def learned(self) -> Sequence[LearnedAddress]:
         """The addresses that blocked names were seen to resolve to."""
@@ -305,7 +312,7 @@ class Store(Protocol):
         """The maintenance that is announced or under way, or `None`."""
 
     def save_maintenance(self, maintenance: Maintenance | None) -> None:
-        """Save the maintenance, or that there is none."""
+        """Save the maintenance, or that there is none; until `sync`, a power cut may undo it."""
 
 
 class HistoryStore(Protocol):

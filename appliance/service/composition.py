@@ -23,7 +23,7 @@ from appliance.monitor.traffic.insight import Insight
 from appliance.server.app import Server
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.services import Services
-from appliance.service.access.authentication import Authentication
+from appliance.service.access.authentication import Authentication, aside_in_turn
 from appliance.service.machines import Machine
 from appliance.service.monitors import (
     Foundation,
@@ -35,7 +35,7 @@ from appliance.service.monitors import (
     build_status,
 )
 from appliance.service.releasing import ReleaseRequest
-from appliance.service.state.state_recovery import RecoveredState, open_state
+from appliance.service.state_recovery import RecoveredState, open_state
 from appliance.system.list_source import ListSource
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.history_store import SqliteHistoryStore
@@ -113,7 +113,7 @@ def open_disk(machine: Machine, state_dir: Path) -> Disk:
     with suppress(OSError):  # without it each list says that it is missing
         (state_dir / LISTS).mkdir(exist_ok=True)
     recovered = open_state(state_dir / f"{state}.sqlite3", machine.clock().wall)
-    recovered.store.aside = tpool.execute
+    recovered.store.aside = aside_in_turn()
     return Disk(
         state=recovered,
         history_store=SqliteHistoryStore(state_dir / f"{others}history.sqlite3"),

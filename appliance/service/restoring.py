@@ -15,10 +15,10 @@ from appliance.core.positions import POSITIONS
 from appliance.service.machines import CannotStart
 from appliance.service.monitors import build_blocking
 from appliance.service.real_machine import open_packet_filter
-from appliance.service.state.ownership import own_packet_filter
-from appliance.service.state.state_recovery import read_state
+from appliance.service.state_recovery import read_state
 from appliance.system.device.clock import KernelClock
 from appliance.system.nftables.libnftables import FirewallUnavailable
+from appliance.system.ownership import OwnedElsewhere, own_packet_filter
 from appliance.system.storage.store import BLOCKS, NOT_READABLE, SqliteStore
 
 log = logging.getLogger("appliance")
@@ -45,6 +45,8 @@ def restore(config_file: Path | None, state_dir: Path) -> str:
         with ExitStack() as parts:
             own_packet_filter(parts)
             return _read_and_restore(config, state_dir / STATE_FILE, parts)
+    except OwnedElsewhere as reason:
+        raise CannotStart(str(reason)) from None
     except FirewallUnavailable as error:
         raise CannotStart(f"{error}; {GOES_ON}") from error
 

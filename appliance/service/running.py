@@ -203,7 +203,7 @@ class Service:
     def _close(self) -> None:
         parts, now = self._appliance, self._clock()
         parts.server.close()
-        parts.monitors.metering.save(now, synced=True)
+        parts.monitors.metering.save(now, everything=True)
         parts.monitors.history.save(now)
         parts.monitors.enforcement.save()
         parts.disk.history_store.close()

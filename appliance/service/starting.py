@@ -22,7 +22,7 @@ from appliance.service.composition import build_appliance
 from appliance.service.log_limits import LogRateLimit
 from appliance.service.machines import CannotStart, Machine, choose_config, simulated_machine
 from appliance.service.running import BACKLOG, Service
-from appliance.service.state.ownership import END_WITHIN_S, LOOK_S, own_packet_filter, own_state
+from appliance.system.ownership import END_WITHIN_S, LOOK_S, OwnedElsewhere, own_packet_filter, own_state
 from appliance.system.storage.config_files import ConfigFileWriter
 
 log = logging.getLogger("appliance")
@@ -76,6 +76,8 @@ def _own(state_dir: Path, owned: ExitStack) -> None:
         if not os.access(state_dir, os.R_OK | os.X_OK):
             raise CannotStart(f"{state_dir}: not permitted; {AS_ITS_USER}, or choose another with --state-dir")
         own_state(state_dir, owned)
+    except OwnedElsewhere as reason:
+        raise CannotStart(str(reason)) from None
     except OSError as error:
         if error.errno not in FAILING_MEDIUM:
             text = f"{state_dir}: cannot be made: {error.strerror}; choose another with --state-dir"
@@ -99,11 +101,18 @@ def _serve(
     listening_sockets += _listen_beside(config.server.host, config.server.port)
     with ExitStack() as owned:
         if not simulate:
-            own_packet_filter(owned)
+            _own_packet_filter(owned)
         machine = simulated_machine(config) if simulate else _open_real_machine(config, state_dir)
         appliance = build_appliance(config=config, machine=machine, state_dir=state_dir, trial=trial)
         show(announcement(appliance, origin, state_dir))
         return Service(appliance).run(listening_sockets)
+
+
+def _own_packet_filter(owned: ExitStack) -> None:
+    try:
+        own_packet_filter(owned)
+    except OwnedElsewhere as reason:
+        raise CannotStart(str(reason)) from None
 
 
 def _open_real_machine(config: Config, state_dir: Path) -> Machine:

@@ -182,6 +182,7 @@ def test_an_audit_trail_that_is_damaged_meanwhile_begins_again_and_answers(confi
         assert (answer["success"], answer["entries"]) == (True, [])
         assert client.call("ip:unblock", {"address": "203.0.113.9"})["success"] is True
         assert [one["action"] for one in client.call("audit:get")["entries"]] == ["ip:unblock"]
+        client.wait_for("system:health", lambda data: "the audit trail was damaged" in str(data))
         assert "the audit trail was damaged" in run("status", *_place(config, state)).stdout
 
 

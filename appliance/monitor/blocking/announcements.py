@@ -33,6 +33,11 @@ class BlockAnnouncer:
         """Queue these blocks, to be announced when they are in force."""
         self._pending.update((one.key, None) for one in blocks if not one.announced and not _is_listed(one))
 
+    def forget(self, blocks: Iterable[Block]) -> None:
+        """Take these blocks out of the queue, because they are lifted."""
+        for one in blocks:
+            self._pending.pop(one.key, None)
+
     def announce_begun(self, index: BlockIndex, is_enforced: Callable[[Block], bool], now: Moment) -> Sequence[Block]:
         """Publish and return a portion of the queued blocks that are in force, or cannot be in this position."""
         self._publish_ended(now)

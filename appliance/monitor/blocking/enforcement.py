@@ -119,7 +119,7 @@ class Enforcement:
         if len(self._index) + sum(key not in self._index for key in judged) > MOST_BLOCKS:
             raise Refused(Code.BAD_REQUEST, f"there may be {MOST_BLOCKS} blocks; lift some, or block prefixes")
         blocks = list(judged.values())
-        self._store.save_blocks(blocks, [])
+        self._save(blocks, [], pause)
         for some in _slices(blocks, pause):
             latest = [one for one in some if one.key not in self._index or self._index[one.key].number <= one.number]
             self._announcer.expect(latest)
@@ -153,9 +153,12 @@ class Enforcement:
         """
         self._require_writable()
         now = self._holdover.moment(now)
-        found = [one for target in targets for one in self._found(parse_target(target), department, origin)]
+        sliced = (parse_target(one) for some in _slices(targets, pause) for one in some)
+        found = [one for target in sliced for one in self._found(target, department, origin)]
         lifted = list({one.key: one for one in found}.values())
-        self._store.save_blocks([], lifted)
+        self._save([], lifted, pause)
+        # Else a step between the slices would announce, and save, some again.
+        self._announcer.forget(one for one in lifted if self._index.numbered(one.number) is not None)
         for some in _slices(lifted, pause):
             known = ((one, self._index.get(one.key)) for one in some)
             self._enforce(self._index.apply([], [one for one, is_ in known if is_ and is_.number == one.number]), now)
@@ -346,6 +349,14 @@ class Enforcement:
 
     def _numbered(self, block: Block) -> Block:
         return replace(block, number=self._index.next_number())
+
+    def _save(self, saved: Sequence[Block], deleted: Sequence[Block], pause: Callable[[], None]) -> None:
+        """Save an order; what others ordered for the same targets between its pauses stays saved."""
+        self._store.save_blocks(saved, deleted, pause)
+        known = ((one, self._index.get(one.key)) for one in (*saved, *deleted))
+        newer = [latest for one, latest in known if latest is not None and latest.number > one.number]
+        if newer:
+            self._store.save_blocks(newer, [])
 
     @staticmethod
     def _note(save: Callable[[], None]) -> None:

@@ -109,19 +109,18 @@ class Metering:
             self._publish(self.lines.usage_update(name, account, now))
         return PassedBytes(amounts, hosts)
 
-    def save(self, now: Moment, *, synced: bool = False) -> None:
+    def save(self, now: Moment, *, everything: bool = False) -> None:
         """Saves all accounts, as at a checkpoint; where the disk takes nothing, the next checkpoint tries again.
 
-        `synced`: on the medium before it returns, for what a person ordered.
+        `everything`: all hosts too, whose checkpoint may not be due.
         """
-        hosts = self.hosts.unsaved(now, everything=synced)
+        hosts = self.hosts.unsaved(now, everything=everything)
         accounts = {AccountKey(name): account for name, account in self._accounts.items()}
         self.is_saved = self._store.save_metering(
             {key: account.unsaved for key, account in accounts.items()} | hosts.ledgers,
             {key: account.mark for key, account in accounts.items() if account.mark is not None} | hosts.marks,
             now.wall,
             forgotten=hosts.forgotten,
-            synced=synced,
         )
         self._saved_s = now.monotonic_s
         if self.is_saved:
@@ -136,17 +135,19 @@ class Metering:
     def set_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None, actor: str, now: Moment) -> None:
         """Limits this kind from now on, over the configured limit, or not at all (`None`).
 
-        Raises `Refused` where the disk does not take it.
+        Raises `Refused` where the disk does not take it. Only where the medium fails at the very end, the limit is in
+        force all the same.
         """
         self._store.save_limit(AccountKey(department), kind, limit_bytes)
         self._accounts[department].set_limit(kind, limit_bytes)
         log.info("%s limits %s, %s, to %s bytes", actor, department, kind, limit_bytes)
         self._apply_limits(department, now)
+        self._store.sync()
 
     def extend(self, department: str, kind: QuotaKind, more_bytes: int, reason: str, actor: str, now: Moment) -> None:
         """Grants more bytes until the running period ends.
 
-        Raises `Refused` where this kind is not limited, or the disk does not take it.
+        Raises `Refused` where this kind is not limited, or the disk does not take it; otherwise as `set_limit`.
         """
         account = self._accounts[department]
         if kind not in account.limits.bytes_by_kind:
@@ -157,30 +158,33 @@ class Metering:
         self._save_grant(lambda: account.grant(kind, -more_bytes), now)
         log.info("%s grants %s %d bytes more, %s: %s", actor, department, more_bytes, kind, reason)
         self._apply_limits(department, now)
+        self._store.sync()
 
     def set_host_limit(
         self, department: str, kind: QuotaKind, limit_bytes: int | None, actor: str, now: Moment
     ) -> None:
         """Limits this kind for each host by itself from now on, or not at all (`None`).
 
-        Raises `Refused` where the disk does not take it.
+        Raises `Refused` as `set_limit`.
         """
         self.hosts.set_limit(department, kind, limit_bytes)
         log.info("%s limits each host of %s, %s, to %s bytes", actor, department, kind, limit_bytes)
         self.meters.apply_plans(self._accounts, self.hosts)
         self.hosts.look(now)
+        self._store.sync()
 
     def extend_host(
         self, department: str, host: str, kind: QuotaKind, more_bytes: int, reason: str, actor: str, now: Moment
     ) -> None:
         """Grants one host more bytes until the running period ends.
 
-        Raises `Refused` where it has no such quota, or the disk does not take it.
+        Raises `Refused` where it has no such quota, or the disk does not take it; otherwise as `set_limit`.
         """
         self.hosts.grant(department, host, kind, more_bytes)
         self._save_grant(lambda: self.hosts.grant(department, host, kind, -more_bytes), now)
         log.info("%s grants %s of %s %d bytes more, %s: %s", actor, host, department, more_bytes, kind, reason)
         self.hosts.look(now)
+        self._store.sync()
 
     def troubles(self, now: Moment) -> Sequence[str]:
         """A sentence where the books cannot be saved, and where the kernel has no room for hosts."""
@@ -202,7 +206,7 @@ class Metering:
         return None
 
     def _save_grant(self, take_back: Callable[[], None], now: Moment) -> None:
-        self.save(now, synced=True)
+        self.save(now, everything=True)
         if not self.is_saved:
             take_back()
             raise Refused(Code.MAINTENANCE, "the disk takes no changes: nothing was granted; make room and try again")

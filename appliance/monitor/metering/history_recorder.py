@@ -22,7 +22,7 @@ move to their own buckets once the time is known.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -142,11 +142,18 @@ class HistoryRecorder:
         return [self._trouble] if self._trouble else []
 
     def query(
-        self, department: str, hosts: Sequence[str], since: datetime, until: datetime, step: Step
+        self,
+        department: str,
+        hosts: Sequence[str],
+        since: datetime,
+        until: datetime,
+        step: Step,
+        pause: Callable[[], None] = lambda: None,
     ) -> Mapping[datetime, Passed]:
         """By its beginning, each bucket from the one with `since` in it to the last before `until`, oldest first.
 
-        `hosts`: the sum of all these names of one host; empty: the whole department.
+        `hosts`: the sum of all these names of one host; empty: the whole department. `pause`: gives others their turn
+        between two names.
         A missing one was not metered, is not kept any more, or, of a host, had no traffic. Raises `Refused`
         (`E_BAD_REQUEST`) for a range of no length, or with more than `MOST_POINTS` buckets.
         """
@@ -157,7 +164,9 @@ class HistoryRecorder:
         if len(buckets) > (MOST_DAYS if step is Step.MONTH else MOST_POINTS):
             raise Refused(Code.BAD_REQUEST, self._advice(step, since, until))
         found: dict[int, Passed] = {}
-        for host in hosts or [ALL_HOSTS]:
+        for number, host in enumerate(hosts or [ALL_HOSTS]):
+            if number > 0:
+                pause()
             for bucket, passed in self._find((department, host), kept_step, buckets).items():
                 found[bucket] = plus(found.get(bucket, NOTHING), passed)
         if step is Step.MONTH:

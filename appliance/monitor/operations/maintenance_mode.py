@@ -112,16 +112,21 @@ class MaintenanceMode:
             else:
                 self.start(None, BUTTON_DURATION_S, BUTTON_IMPACT, "button", now)
         except Refused as refused:
-            log.warning("the button does nothing: %s", refused.message)
-            return
+            log.warning("the button: %s", refused.message)
+            if self.current == before:
+                return
         action = "maintenance:start" if self.current else "maintenance:stop"
         states = (value_text(one and rules.facts(one)) for one in (before, self.current))
         self._trail.record(AuditEntry(timestamp(now.wall), "button", "", None, action, "null", *states))
 
     def _set(self, current: Maintenance | None, change: Maintenance, now: Moment) -> None:
+        """Raises `Refused`; only where the medium fails at the very end, the change is made all the same."""
         self._store.save_maintenance(current)
         self.current = current
-        self._publish_change(change, now)
+        try:
+            self._store.sync()
+        finally:
+            self._publish_change(change, now)
 
     def _publish_change(self, change: Maintenance, now: Moment) -> None:
         facts = convert(rules.facts(change), MaintenanceFacts)

@@ -9,7 +9,7 @@ from msgspec import Meta
 from appliance.core.metering.history_series import Step
 from appliance.core.moment import timestamp
 from appliance.server.calls.arguments import Argument, DepartmentId, HostAddress, Instant, host_of
-from appliance.server.calls.context import Context, require_department
+from appliance.server.calls.context import Context, give_way, require_department
 
 _start_text = lru_cache(maxsize=8192)(timestamp)  # all departments of a page ask for the same buckets
 StepWord = Annotated[Step, Meta(description="one of " + ", ".join(Step))]
@@ -30,7 +30,7 @@ def history(context: Context, asked: HistoryArgument) -> dict[str, Any]:
     require_department(context, asked.department_id)
     host = None if asked.host is None else host_of(asked.host)
     hosts = () if host is None else context.services.metering.devices.series(asked.department_id, host)
-    found = context.services.history.query(asked.department_id, hosts, asked.since, asked.until, asked.step)
+    found = context.services.history.query(asked.department_id, hosts, asked.since, asked.until, asked.step, give_way)
     return {
         "departmentId": asked.department_id,
         "host": host,

@@ -2,11 +2,13 @@
 
 import logging
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from eventlet import tpool
+from eventlet.semaphore import Semaphore
 
 from appliance.config import Config, ServerSection
 from appliance.config.sections import OWN_FILE, certificate_file
@@ -30,6 +32,7 @@ from appliance.system.storage.audit_store import AuditStoreUnavailable, SqliteAu
 from appliance.system.storage.files import passing_file, write_private
 from appliance.system.storage.people_store import ClosedPeopleStore, PeopleStoreUnavailable, SqlitePeopleStore
 from appliance.system.storage.secret_file import SECRET_BYTES
+from appliance.system.storage.sqlite import Aside
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +116,20 @@ class Authentication:
         self._people_store.close()
 
 
+def aside_in_turn() -> Aside:
+    """Runs work beside the event loop, one after the other: a medium that hangs keeps one thread of the pool.
+
+    SQLite would make them wait for each other anyway.
+    """
+    turn = Semaphore()
+
+    def run(work: Callable[..., Any], *arguments: Any) -> Any:
+        with turn:
+            return tpool.execute(work, *arguments)
+
+    return run
+
+
 def announce(text: str) -> None:
     """Print a text for the person at the console, and log it."""
     print(f"\n*** {text} ***\n", flush=True)
@@ -122,7 +139,7 @@ def announce(text: str) -> None:
 def open_people(path: Path) -> SqlitePeopleStore | ClosedPeopleStore:
     """People and tokens: in the file, in memory where the file takes no changes, or closed where it is damaged."""
     try:
-        return SqlitePeopleStore(path, tpool.execute)
+        return SqlitePeopleStore(path, aside_in_turn())
     except PeopleStoreUnavailable as error:
         reason = str(error)
     try:
@@ -137,7 +154,7 @@ def open_people(path: Path) -> SqlitePeopleStore | ClosedPeopleStore:
 def open_trail(path: Path) -> SqliteAuditStore:
     """The audit trail: in the file, or as it was, with new entries in the program's log."""
     try:
-        return SqliteAuditStore(path, tpool.execute)
+        return SqliteAuditStore(path, aside_in_turn())
     except AuditStoreUnavailable as error:
         log.error("%s", error)
         return SqliteAuditStore.in_memory(path, str(error))

@@ -137,7 +137,8 @@ def learned_of(values: Sequence[Any]) -> LearnedAddress:
     """The learned address of a row."""
     target, department, origin, address, ends, why = values
     block = (_text(target), _text(department) or None, intern(origin))
-    return LearnedAddress(block, _target(address), float(ends), _text(why))
+    is_alias = kind_of(_text(address)) is TargetKind.NAME  # as it was in a packet
+    return LearnedAddress(block, address if is_alias else _target(address), float(ends), _text(why))
 
 
 def answer_values(one: HeardAddress) -> tuple[str, str, str, float, float, str, str]:

@@ -1,9 +1,10 @@
 """Keeps the state through a power cut: ledgers with their marks, blocks and the maintenance, in one SQLite file.
 
-One transaction charges a byte and marks it, so that a crash can lose neither half. A person's orders (a block, a
-maintenance) are synced to the medium before the caller goes on. Metering is not: SQLite's WAL keeps the file whole
-through a power cut and may lose the last checkpoint, whose bytes the kernel forgot with the power anyway. Small pages
-spare the SD card: `tests/bench/disk.py` measures the writes of a day.
+One transaction charges a byte and marks it, so that a crash can lose neither half. No transaction waits for the medium,
+because everybody would. A person's order (a block, a limit, a maintenance) is saved, obeyed, and answered after `sync`,
+which waits beside the event loop. Metering is not synced: SQLite's WAL keeps the file whole through a power cut and may
+lose the last checkpoint, whose bytes the kernel forgot with the power anyway. Small pages spare the SD card:
+`tests/bench/disk.py` measures the writes of a day.
 
 A damaged file, or one with a row that cannot have been saved, is not opened (`StoreDamaged`): the caller moves it
 aside, creates another and lets it `take_over` the readable rows. The books are taken over whole or not at all, because
@@ -19,6 +20,8 @@ import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import date, datetime
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -59,6 +62,8 @@ PRAGMAS = (
     "secure_delete = OFF",  # Debian's is on: it would write each page once more, in zeros, when its rows are deleted
     f"wal_autocheckpoint = {BACKSTOP_PAGES}",
     f"journal_size_limit = {LOG_BYTES}",  # of the file of a log that was folded
+    "temp_store = MEMORY",
+    "synchronous = NORMAL",  # a commit does not wait for the medium; `sync` does
 )
 
 _DAMAGED = {*DAMAGE, sqlite3.SQLITE_ERROR}  # the last: a table is missing
@@ -66,12 +71,23 @@ _NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN} 
 
 # Blocks go by position: 100,000 of them by name cost three times as much.
 READ_BLOCKS = f"SELECT {rows.BLOCK_COLUMNS} FROM block"  # noqa: S608  our own names
-SAVE_BLOCK = f"REPLACE INTO block ({rows.BLOCK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-DELETE_BLOCK = "DELETE FROM block WHERE target = ? AND department = ? AND origin = ?"
+# An order is collected in memory a slice at a time, and then taken into the file by SQLite itself, whole or not at all.
+COLLECTED = f"CREATE TEMP TABLE collected (part, is_deleted, {rows.BLOCK_COLUMNS})"
+COLLECT = "INSERT INTO temp.collected VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+COLLECTED_AT_ONCE = 500  # rows: two milliseconds
+# CROSS JOIN: SQLite begins with the few that were collected, and not with the 100,000 of the table.
+DELETE_COLLECTED = (
+    "DELETE FROM {0} WHERE rowid IN (SELECT {0}.rowid FROM temp.collected AS one CROSS JOIN {0}"
+    " USING (target, department, origin) WHERE part = ? AND is_deleted)"
+)
+SAVE_COLLECTED = (
+    f"REPLACE INTO block ({rows.BLOCK_COLUMNS}) SELECT {rows.BLOCK_COLUMNS} FROM temp.collected"  # noqa: S608
+    " WHERE part = ? AND NOT is_deleted ORDER BY target, department, origin"
+)
+FORGET_COLLECTED = "DELETE FROM temp.collected WHERE part = ?"
 READ_LEARNED = "SELECT target, department, origin, address, ends, why FROM learned"
 SAVE_LEARNED = "REPLACE INTO learned (target, department, origin, address, ends, why) VALUES (?, ?, ?, ?, ?, ?)"
 DELETE_LEARNED = "DELETE FROM learned WHERE target = ? AND department = ? AND origin = ? AND address = ?"
-DELETE_LEARNED_FOR = "DELETE FROM learned WHERE target = ? AND department = ? AND origin = ?"
 
 ANSWER_COLUMNS = "department, name, address, answered_s, kept_until_s, aliases, server"
 MOST_ANSWERS = 8192  # read at a start, the latest: a day of a hundred people, in a tenth of a second
@@ -105,6 +121,7 @@ COLUMNS = {
     "block": {*rows.BLOCK_COLUMNS.split(", ")},
     "maintenance": {"id", "kind", "start", "duration_s", "impact", "actor", "begun"},
     "learned": {"target", "department", "origin", "address", "ends", "why"},
+    "answer": {*ANSWER_COLUMNS.split(", ")},
     "reckoning": {"id", "at"},
 }
 
@@ -131,6 +148,7 @@ class SqliteStore:
         """
         self.obstacle: str | None = None  # why the file takes no changes
         self.aside: Aside = at_once  # waits for the medium
+        self._parts = count()  # of `collected`, one for each order
         self._ballast = ballast
         self._path: Path | None = path
         self._log = path.with_name(f"{path.name}-wal")
@@ -157,7 +175,7 @@ class SqliteStore:
         can be read is taken over. Raises `StoreUnavailable`, `StoreDamaged`.
         """
         store = cls.__new__(cls)
-        store.aside = at_once
+        store.aside, store._parts = at_once, count()
         store.obstacle, store._ballast, store._path = obstacle, None, None if is_empty else path
         store._log = path.with_name(f"{path.name}-wal")
         try:
@@ -237,7 +255,6 @@ class SqliteStore:
         wall: datetime,
         *,
         forgotten: Collection[AccountKey] = (),
-        synced: bool = False,
     ) -> bool:
         """Save ledgers and marks by account in one transaction; false where the medium does not take them."""
 
@@ -258,7 +275,7 @@ class SqliteStore:
             self._table("saving").upsert(rows.saving_row(wall))
 
         try:
-            self._commit(save, synced=synced)
+            self._commit(save)
         except sqlite3.OperationalError as error:
             log.error("the books cannot be saved and are kept in memory: %s", error)
             return False
@@ -280,15 +297,33 @@ class SqliteStore:
     def blocks(self) -> Sequence[Block]:
         return [rows.block_of(values) for values in self._database.execute(READ_BLOCKS)]
 
-    def save_blocks(self, saved: Sequence[Block], deleted: Sequence[Block]) -> None:
-        """Save some blocks and delete others; not synced, because the kernel must not wait for the medium."""
+    def save_blocks(
+        self, saved: Sequence[Block], deleted: Sequence[Block], pause: Callable[[], None] | None = None
+    ) -> None:
+        """Save some blocks and delete others. `pause`: gives others their turn while they are collected."""
+        part, ordered = next(self._parts), [*((True, one) for one in deleted), *((False, one) for one in saved)]
+        slices = [ordered[at : at + COLLECTED_AT_ONCE] for at in range(0, len(ordered), COLLECTED_AT_ONCE)]
+        try:
+            for some in slices[:-1]:
+                self._order(partial(self._collect, part, some))
+                if pause is not None:
+                    pause()
+            self._order(lambda: self._take(part, slices[-1] if slices else []))
+        except BaseException:  # the end of the caller's connection too
+            with suppress(Refused):
+                self._order(lambda: self._database.conn.execute(FORGET_COLLECTED, [part]))
+            raise
 
-        def save() -> None:
-            self._database.conn.executemany(DELETE_BLOCK, map(rows.block_key, deleted))
-            self._database.conn.executemany(DELETE_LEARNED_FOR, map(rows.block_key, deleted))
-            self._database.conn.executemany(SAVE_BLOCK, map(rows.block_values, saved))
+    def _collect(self, part: int, some: Sequence[tuple[bool, Block]]) -> None:
+        values = ((part, is_deleted, *rows.block_values(one)) for is_deleted, one in some)
+        self._database.conn.executemany(COLLECT, values)
 
-        self._order(save, synced=False)
+    def _take(self, part: int, last: Sequence[tuple[bool, Block]]) -> None:
+        self._collect(part, last)
+        for table in ("block", "learned"):
+            self._database.conn.execute(DELETE_COLLECTED.format(table), [part])
+        for statement in (SAVE_COLLECTED, FORGET_COLLECTED):
+            self._database.conn.execute(statement, [part])
 
     def sync(self) -> None:
         """Wait until everything saved is on the medium; SQLite itself would do no more than sync its log.
@@ -313,7 +348,7 @@ class SqliteStore:
             self._database.conn.executemany(DELETE_LEARNED, map(rows.learned_key, deleted))
             self._database.conn.executemany(SAVE_LEARNED, map(rows.learned_values, saved))
 
-        self._order(save, synced=False)
+        self._order(save)
 
     def answers(self, at_s: float) -> Sequence[HeardAddress]:
         found = []
@@ -329,13 +364,13 @@ class SqliteStore:
             self._database.conn.executemany(SAVE_ANSWER, map(rows.answer_values, saved))
             self._database.conn.execute(PRUNE_ANSWERS, [max(one.answered_s for one in saved) - KEPT_S])
 
-        self._order(save, synced=False)
+        self._order(save)
 
     def reckoned_at(self) -> datetime | None:
         return next(map(rows.saving_from, self._table("reckoning").rows), None)
 
     def save_reckoned(self, wall: datetime) -> None:
-        self._order(lambda: self._table("reckoning").upsert(rows.saving_row(wall), pk="id"), synced=False)
+        self._order(lambda: self._table("reckoning").upsert(rows.saving_row(wall), pk="id"))
 
     def maintenance(self) -> Maintenance | None:
         return next(map(rows.maintenance_from, self._table("maintenance").rows), None)
@@ -352,21 +387,20 @@ class SqliteStore:
     def _table(self, name: str) -> Table:
         return self._database.table(name)
 
-    def _order(self, save: Callable[[], object], *, synced: bool = True) -> None:
+    def _order(self, save: Callable[[], object]) -> None:
         """Save a person's order, or refuse it whole."""
         try:
-            self._commit(save, synced=synced)
+            self._commit(save)
         except sqlite3.OperationalError as error:
             log.error("an order cannot be saved and is refused: %s", error)
             raise Refused(
                 Code.MAINTENANCE, f"the disk takes no changes ({error}): nothing was changed; make room and try again"
             ) from error
 
-    def _commit(self, save: Callable[[], object], *, synced: bool) -> None:
+    def _commit(self, save: Callable[[], object]) -> None:
         """Run one transaction; without room for it, give up the ballast and try once more."""
         if self.obstacle is not None:
             self._reopen(self.obstacle)
-        self._database.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}").close()
         try:
             with self._database.atomic():
                 save()
@@ -423,11 +457,9 @@ class SqliteStore:
             _require_damage(error)
             return str(error)
         tables = {table: reader for readers in CONTENTS.values() for table, reader in readers.items()}
-        unreadable = [
-            table
-            for table, reader in tables.items()
-            if self._table(table).columns_dict.keys() != COLUMNS[table]
-            or not _readable(self._database, table, reader)[1]
+        unreadable = [table for table, columns in COLUMNS.items() if self._table(table).columns_dict.keys() != columns]
+        unreadable = unreadable or [
+            table for table, reader in tables.items() if not _readable(self._database, table, reader)[1]
         ]
         return f"rows of {', '.join(unreadable)} cannot be read" if unreadable else None
 
@@ -457,10 +489,12 @@ def _require_content(path: Path) -> None:
 def _opened(path: Path) -> Database:
     _require_content(path)
     try:
-        return open_database(path, migrations, PRAGMAS, busy_s=LOOP_BUSY_S)
+        database = open_database(path, migrations, PRAGMAS, busy_s=LOOP_BUSY_S)
+        database.execute(COLLECTED).close()
     except sqlite3.DatabaseError as error:
         _require_damage(error)
         raise StoreDamaged(str(error)) from error
+    return database
 
 
 def _readable(source: Database, table: str, reader: Callable[[rows.Row], object]) -> tuple[Sequence[rows.Row], bool]:

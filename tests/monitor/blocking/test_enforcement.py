@@ -3,6 +3,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_interface, ip_network
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from appliance.monitor.blocking.reconciler import RETRY_S
 from appliance.monitor.blocking.tampering import SHOWN_S
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall
-from appliance.system.storage.store import SqliteStore
+from appliance.system.storage.store import COLLECTED_AT_ONCE, SqliteStore
 from tests.lab.blocks import FakeInterfaces, remaining_s, targets
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -667,3 +668,28 @@ def test_halves_on_the_disk_from_an_earlier_version_are_not_in_force_and_are_tol
     rig.unblock("2000::/4", "0.0.0.0/1")
     rig.pass_(30)
     assert "3000::/4" in rig.in_force()
+
+
+@pytest.mark.parametrize("pause_number", [0, 10, 12], ids=["while it is judged", "while it is collected", "afterwards"])
+@pytest.mark.parametrize("is_lifted", [False, True])
+def test_what_others_order_for_a_target_between_the_slices_of_an_order_stays(
+    rig: Rig, pause_number: int, is_lifted: bool
+) -> None:
+    many = [f"203.0.{number >> 8}.{number & 255}" for number in range(2 * COLLECTED_AT_ONCE)]
+    pauses = count()
+
+    def pause() -> None:
+        if next(pauses) == pause_number:
+            rig.block(many[0], seconds=SECONDS)
+
+    if is_lifted:
+        rig.block(*many)
+        rig.enforcement.unblock(many, None, "me", rig.now(), pause=pause)
+    else:
+        asked = [BlockRequest(one, "because", 0, None, "me", "manual", "10.0.0.99") for one in many]
+        rig.enforcement.block(asked, rig.now(), pause)
+    [kept] = rig.enforcement.find(many[0], None)
+    assert kept.expires_at is not None
+    rig.start()
+    assert rig.enforcement.find(many[0], None) == [kept]
+    assert len(rig.enforcement.blocks(rig.now())) == (1 if is_lifted else len(many))

@@ -43,9 +43,8 @@ class FullStore(SqliteStore):
         wall: datetime,
         *,
         forgotten: Collection[AccountKey] = (),
-        synced: bool = False,
     ) -> bool:
-        return not self.is_full and super().save_metering(ledgers, marks, wall, forgotten=forgotten, synced=synced)
+        return not self.is_full and super().save_metering(ledgers, marks, wall, forgotten=forgotten)
 
 
 class Appliance:
@@ -86,7 +85,7 @@ class Appliance:
         """Ends in order and starts with another configuration."""
         self._zone, self._history_store = zone, history_store
         self._configure(limits, host_limits)
-        self.metering.save(self.now, synced=True)
+        self.metering.save(self.now, everything=True)
         self.restart()
 
     def _begin(self) -> None:
@@ -275,6 +274,35 @@ def test_a_step_over_midnight_is_split_on_the_disk_too(path: Path) -> None:
     assert appliance.saved() == {"2026-11-23": 70 + 2700, "2026-11-24": 300}
     assert appliance.usage()["bytesTransferred"] == 300
     assert ("daily", "reset") in appliance.alerts()
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        lambda metering, now: metering.set_limit(A, QuotaKind.DAILY, 500, "me", now),
+        lambda metering, now: metering.extend(A, QuotaKind.DAILY, -500, "less", "me", now),
+    ],
+    ids=["set", "extend"],
+)
+def test_an_order_is_saved_and_in_force_before_the_medium_has_it_and_metering_goes_on_meanwhile(
+    path: Path, order: Callable[[Metering, Moment], None]
+) -> None:
+    appliance = Appliance(path, limits(1000))
+    appliance.use(A, 100)
+    seen: list[tuple[int, int]] = []
+
+    def wait(work: Callable[..., Any], *arguments: Any) -> Any:
+        appliance.use(A, 100)
+        seen.append(
+            (appliance.metering.books(A, appliance.now)[0].limit_bytes or 0, appliance.usage()["bytesTransferred"])
+        )
+        return work(*arguments)
+
+    appliance.store.aside = wait
+    order(appliance.metering, appliance.now)
+    assert seen == [(500, 200)]
+    appliance.restart()
+    assert appliance.metering.books(A, appliance.now)[0].limit_bytes == 500
 
 
 def test_the_last_bytes_of_a_day_are_saved_though_the_disk_was_full_at_midnight(path: Path) -> None:

@@ -174,6 +174,16 @@ def test_hosts_have_a_history_of_their_own(scene: Scene) -> None:
         assert scene.total(step) == (100, 200)
 
 
+def test_others_have_their_turn_between_the_names_of_a_host(scene: Scene) -> None:
+    scene.observe(100, 200, host=(1, 2))
+    turns: list[bool] = []
+    until = scene.now.wall + timedelta(hours=1)
+    found = scene.history.query(
+        HOST[0], [HOST[1], "10.0.0.2", "10.0.0.3"], NOON, until, Step.HOUR, lambda: turns.append(True)
+    )
+    assert (len(turns), sum(one.up_bytes for one in found.values())) == (2, 1)
+
+
 def test_nothing_is_written_between_two_batches(scene: Scene) -> None:
     scene.settle()
     for _ in range(BATCH_S - 1):

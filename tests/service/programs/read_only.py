@@ -13,7 +13,7 @@ from appliance.core.metering.account import AccountKey
 from appliance.core.metering.usage import Mark
 from appliance.core.moment import Moment
 from appliance.core.refusal import Refused
-from appliance.service.state.state_recovery import open_state
+from appliance.service.state_recovery import open_state
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NOW = Moment(NOON, 1000.0, is_trusted=True)

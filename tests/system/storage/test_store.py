@@ -20,7 +20,14 @@ from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import plan
 from appliance.core.refusal import Refused
 from appliance.system.storage.schema import migrations
-from appliance.system.storage.store import BOOKS, PAGE_BYTES, SqliteStore, StoreDamaged, StoreUnavailable
+from appliance.system.storage.store import (
+    BOOKS,
+    COLLECTED_AT_ONCE,
+    PAGE_BYTES,
+    SqliteStore,
+    StoreDamaged,
+    StoreUnavailable,
+)
 from tests.system.storage.programs import command
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -113,6 +120,27 @@ def test_what_cannot_be_synced_is_told(path: Path) -> None:
     path.with_name(f"{path.name}-wal").unlink()
     with pytest.raises(Refused, match="a power cut may take it back"):
         store.sync()
+
+
+def test_an_order_is_in_the_file_whole_or_not_at_all_and_others_are_saved_while_it_is_collected(path: Path) -> None:
+    store, seen = SqliteStore(path), list[int]()
+    many = [block(f"10.0.{number >> 8}.{number & 255}") for number in range(3 * COLLECTED_AT_ONCE)]
+
+    def pause() -> None:
+        store.save_limit(A, QuotaKind.DAILY, len(seen))
+        with closing(sqlite3.connect(path)) as reader:
+            seen.extend(reader.execute("SELECT count(*) FROM block").fetchone())
+
+    def end() -> None:
+        raise ConnectionAbortedError
+
+    store.save_blocks(many, [], pause)
+    assert (seen, len(store.blocks()), store.limits()) == ([0, 0], len(many), {A: {QuotaKind.DAILY: 1}})
+    with pytest.raises(ConnectionAbortedError):
+        store.save_blocks([block("10.9.9.9")], many, end)
+    assert len(store.blocks()) == len(many)
+    store.save_blocks([block("10.9.9.9")], many, pause)
+    assert store.blocks() == [block("10.9.9.9")]
 
 
 def test_a_deleted_block_is_gone_and_its_namesake_for_a_department_stays(path: Path) -> None:

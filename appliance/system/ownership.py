@@ -19,16 +19,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic, sleep
 
-from appliance.service.machines import CannotStart
-
 NAME = "\0appliance/packet-filter"
 LOOK_S = 0.1
 END_WITHIN_S = 5.0  # an appliance that ends saves its books, a second on a slow card; the supervisor tries again later
 CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): process, user, group
 
 
+class OwnedElsewhere(Exception):
+    """Another appliance has it; the text says which, and what to do."""
+
+
 def own_state(state_dir: Path, owned: ExitStack, end_within_s: float = END_WITHIN_S) -> None:
-    """Own the state directory until `owned` is closed. Raises `CannotStart` where another appliance has it."""
+    """Own the state directory until `owned` is closed. Raises `OwnedElsewhere` where another appliance has it."""
     descriptor = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     owned.callback(os.close, descriptor)
     _wait(
@@ -39,7 +41,7 @@ def own_state(state_dir: Path, owned: ExitStack, end_within_s: float = END_WITHI
 
 
 def own_packet_filter(owned: ExitStack, end_within_s: float = END_WITHIN_S) -> None:
-    """Own the tables of this network namespace until `owned` is closed. Raises `CannotStart` as above."""
+    """Own the tables of this network namespace until `owned` is closed. Raises `OwnedElsewhere` as above."""
     holder = owned.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC))
     _wait(lambda: _bind(holder), _other_owner, end_within_s)
 
@@ -48,7 +50,7 @@ def _wait(take: Callable[[], bool], objection: Callable[[], str], end_within_s: 
     deadline_s, is_told = monotonic() + end_within_s, False
     while not take():
         if monotonic() >= deadline_s:
-            raise CannotStart(objection())
+            raise OwnedElsewhere(objection())
         if not is_told:
             print(f"Waiting up to {end_within_s:.0f} s for the appliance that runs here to end.", flush=True)
             is_told = True

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from appliance.service.machines import CannotStart
-from appliance.service.state.ownership import own_state
+from appliance.system.ownership import OwnedElsewhere, own_state
 from tests.lab.network import Network
 
 HOLD = """
 import sys, time
 from contextlib import ExitStack
 from pathlib import Path
-from appliance.service.state.ownership import own_packet_filter, own_state
+from appliance.system.ownership import own_packet_filter, own_state
 owned = ExitStack()
 own_state(Path(sys.argv[1]), owned) if sys.argv[1:] else own_packet_filter(owned)
 print("owned", flush=True)
@@ -46,7 +45,7 @@ def holder(*words: str) -> "subprocess.Popen[str]":
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_state_directory_has_one_owner_until_that_ends(tmp_path: Path, how: signal.Signals) -> None:
     with holder(str(tmp_path)) as other, ExitStack() as owned:
-        with pytest.raises(CannotStart, match="another appliance uses the state in"):
+        with pytest.raises(OwnedElsewhere, match="another appliance uses the state in"):
             own_state(tmp_path, owned, 0)
         other.send_signal(how)
         own_state(tmp_path, owned)

@@ -17,7 +17,7 @@ from appliance.core.metering.account import AccountKey
 from appliance.core.metering.usage import Mark
 from appliance.core.moment import Moment
 from appliance.core.refusal import Refused
-from appliance.service.state.state_recovery import MOST_ASIDE, RecoveredState, open_state, read_state
+from appliance.service.state_recovery import MOST_ASIDE, RecoveredState, open_state, read_state
 from appliance.system.storage.ballast import Ballast
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -1,1 +1,0 @@
-"""The state directory: who owns it, and how it opens whatever has become of its files."""

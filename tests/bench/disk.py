@@ -63,7 +63,7 @@ def _books(folder: Path, departments: int, hosts: int) -> int:
     store = SqliteStore(path)
     names = [f"department{number}" for number in range(departments)]
     networks = {name: f"10.{number}.0.0/16" for number, name in enumerate(names)}
-    machine = SimpleNamespace(interfaces=kernel, flows=kernel, meters=kernel)
+    machine = SimpleNamespace(interfaces=kernel, flows=kernel, meters=kernel, neighbours=kernel, upstream=kernel)
     metering = built(machine, store, networks, QUOTA, lambda _: None)
     metering.step(Moment(MIDNIGHT, 0.0, is_trusted=True))
     _sync(path)

@@ -25,6 +25,8 @@ from appliance.ports import Publisher
 from appliance.service.monitors import Foundation, build_metering
 from appliance.system.network.flows import ConntrackFlows
 from appliance.system.network.interfaces import RtnetlinkInterfaces
+from appliance.system.network.neighbours import RtnetlinkNeighbours
+from appliance.system.network.upstream import LinuxUpstream
 from appliance.system.nftables.libnftables import Nftables
 from appliance.system.nftables.meters import TABLE, NftablesMeters
 from appliance.system.nftables.nfnetlink import Nfnetlink
@@ -85,8 +87,18 @@ class Rig:
             self.shown = Nfnetlink(TABLE)
             self._meters = NftablesMeters(Nftables(), self.shown, SetElements(), "boot")
             self.interfaces = RtnetlinkInterfaces("boot")
-        self._plans = [replace(plan, host_limit_bytes=1 << 40) for plan in _plans()]
-        machine = SimpleNamespace(interfaces=self.interfaces, flows=self._flows, meters=self._meters)
+            neighbours = RtnetlinkNeighbours()
+        # The forged hosts have one MAC address: that of a router, behind which each address is a host.
+        router = lab.hosts[0]
+        lab.appliance.run(["ip", "route", "add", "10.21.0.0/16", "via", router.ipv4])
+        self._plans = [replace(plan, host_limit_bytes=1 << 40, routers=(router.mac(),)) for plan in _plans()]
+        machine = SimpleNamespace(
+            interfaces=self.interfaces,
+            flows=self._flows,
+            meters=self._meters,
+            neighbours=neighbours,
+            upstream=LinuxUpstream(),
+        )
         networks = {plan.department: plan.networks[0] for plan in self._plans}
         store = SqliteStore(folder / "store.sqlite3")
         self._metering = built(machine, store, networks, QUOTA, lambda event: event.payload() and None)

@@ -105,3 +105,18 @@ def test_a_port_of_one_department_needs_no_subnets(inline: Network) -> None:
     assert meters.apply([plan]) is None
     for address in (WEB_V4[0], WEB_V6[0]):
         assert [host.ping(address, wait_s=0.3) for host in inline.hosts] == [False] * 3
+
+
+def test_many_departments_share_a_port(gateway: Network) -> None:
+    """More than a rule could name: each of its look-ups is an expression, of which the kernel takes 128 in a rule."""
+    subnets = [ip_network(f"10.21.{at}.0/24") for at in range(100)]
+    others = [Plan(f"d{at}", "eth1", Facing.DEPARTMENT, (subnet,)) for at, subnet in enumerate(subnets)]
+    meters = meters_of(gateway)
+    assert meters.apply([*plans_of(gateway), *others]) is None
+    assert gateway.hosts[0].ping(WEB_V4[0])
+    before = at_rest(meters)
+    assert gateway.hosts[0].ping(WEB_V6[0], count=10)
+    assert at_rest(meters)["one"].total_bytes - before["one"].total_bytes >= 10 * 2 * 104
+    with firewall(gateway) as blocks:
+        places = [place("eth1", f"d{at}", str(subnet)) for at, subnet in enumerate(subnets)]
+        assert blocks.install_rules(places) is None

@@ -169,9 +169,14 @@ def _lookups(direction: str, department: str | None) -> Iterator[nft.Expression]
 def _add_interface(table: Layout, here: Sequence[Place], everywhere: Iterable[Place]) -> None:
     """Add the base chains of one interface. `here`: its places."""
     named = [place for place in here if place.networks]
+    departments = [place.department for place in named]
+    if named:
+        table.objects[nft.several_name(here[0].interface)] = ("set", {**nft.DEVICES})
+        newcomers = nft.newcomer_rules(departments, here[0].interface)
+        table.add_chain(nft.newcomers_name(here[0].interface), newcomers)
     for place in named:
         table.objects[nft.devices_name(place.department)] = ("set", {**nft.DEVICES})
-        learning = nft.learning_rules(place.department, _chain("up", place.department))
+        learning = nft.learning_rules(place.department, place.interface, _chain("up", place.department))
         table.add_chain(_entry("up", place), learning)
     for hook, directions in HOOKS[here[0].facing].items():
         [direction] = directions
@@ -179,7 +184,7 @@ def _add_interface(table: Layout, here: Sequence[Place], everywhere: Iterable[Pl
             [nft.is_protocol("arp"), nft.ACCEPT],
             [{"jump": {"target": direction}}],
             *nft.claims(direction, [(_entry(direction, place), place.networks) for place in named]),
-            *nft.device_claims(direction, [(one.department, _chain(direction, one.department)) for one in named]),
+            *nft.device_claims(direction, here[0].interface, [(one, _chain(direction, one)) for one in departments]),
             *_unclaimed(direction, here),
         ]
         table.add_base_chain(hook, here[0].interface, PRIORITY, rules, (place.vlan for place in everywhere))

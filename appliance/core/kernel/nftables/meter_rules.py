@@ -106,6 +106,10 @@ def _add_interface(
     [rest, *_] = [plan for plan in plans if not plan.networks] or [unclaimed(plans)]
     for plan in plans:
         _add_department(table, plan, plans, shares.get(plan.department, 1))
+    if named := [_claimant(plan) for plan in plans if plan.networks]:
+        table.objects[nft.several_name(plans[0].interface)] = ("set", {**nft.DEVICES})
+        newcomers = nft.newcomer_rules(named, plans[0].interface)
+        table.add_chain(nft.newcomers_name(plans[0].interface), newcomers)
     if rest not in plans:
         _add_counters(table, rest)
         _add_cut_off(table, rest, setting)
@@ -157,7 +161,8 @@ def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int
         table.add_chain(chain_name(direction, plan), [*_department_rules(plan, direction, parts), *passed])
     if plan.networks:
         table.objects[nft.devices_name(_claimant(plan))] = ("set", {**nft.DEVICES})
-        table.add_chain(_learning(plan), nft.learning_rules(_claimant(plan), chain_name("up", plan)))
+        learning = nft.learning_rules(_claimant(plan), plan.interface, chain_name("up", plan))
+        table.add_chain(_learning(plan), learning)
 
 
 def _add_cut_off(table: Layout, plan: Plan, setting: Setting) -> None:
@@ -219,7 +224,8 @@ def _device_claims(directions: Sequence[str], plans: Sequence[Plan]) -> Iterator
     if named:
         yield from link_rules()
     for direction in directions:
-        yield from nft.device_claims(direction, [(_claimant(plan), chain_name(direction, plan)) for plan in named])
+        chains = [(_claimant(plan), chain_name(direction, plan)) for plan in named]
+        yield from nft.device_claims(direction, plans[0].interface, chains)
 
 
 def _claimant(plan: Plan) -> str:

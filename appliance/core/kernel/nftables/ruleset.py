@@ -129,23 +129,52 @@ def devices_name(department: str) -> str:
     return identifier("devices", department)
 
 
-def learning_rules(department: str, chain: str) -> list[Expression]:
-    """The rules for packets from an address of the department: its device is noted, and they go on to this chain."""
+def learning_rules(department: str, interface: str, chain: str) -> list[Expression]:
+    """The rules for packets from an address of the department: its device is noted, and they go on to this chain.
+
+    An entry that is there is left alone until it ends: a look-up costs a packet a third of an update.
+    """
     device, devices = field("ether", "saddr"), f"@{devices_name(department)}"
-    # An entry that is there is left alone until it ends: a look-up costs a packet a third of an update.
-    is_new = match(device, devices, "!=")
-    return [[is_new, {"set": {"op": "update", "elem": device, "set": devices}}], [goto(chain)]]
+    return [
+        [match(device, devices), goto(chain)],
+        [{"jump": {"target": newcomers_name(interface)}}],
+        [_note(devices)],
+        [goto(chain)],
+    ]
 
 
-def device_claims(direction: str, chains: Sequence[tuple[str, str]]) -> Iterator[Expression]:
+def newcomer_rules(departments: Iterable[str], interface: str) -> list[Expression]:
+    """The rules for a device that a department is about to note: one that another has noted already is of several.
+
+    So a router is nobody's, and there is one rule for each department, not for each pair of them.
+    """
+    device = field("ether", "saddr")
+    return [[match(device, f"@{devices_name(one)}"), _note(f"@{several_name(interface)}")] for one in departments]
+
+
+def device_claims(direction: str, interface: str, chains: Iterable[tuple[str, str]]) -> Iterator[Expression]:
     """Rules that go to a department's chain by the device, for packets without an address of any department.
 
     `chains`: departments and their chains. A device that has sent with addresses of two, like a router, is neither's.
     """
     device = field("ether", HOST_ENDS[direction])
+    is_of_one = match(device, f"@{several_name(interface)}", "!=")
     for department, chain in chains:
-        others = [match(device, f"@{devices_name(other)}", "!=") for other, _ in chains if other != department]
-        yield [match(device, f"@{devices_name(department)}"), *others, goto(chain)]
+        yield [match(device, f"@{devices_name(department)}"), is_of_one, goto(chain)]
+
+
+def several_name(interface: str) -> str:
+    """The name of the set of devices that have sent with addresses of several departments of this interface."""
+    return identifier("several", interface)
+
+
+def newcomers_name(interface: str) -> str:
+    """The name of the chain for devices that a department of this interface has not noted yet."""
+    return identifier("newcomers", interface)
+
+
+def _note(devices: str) -> Mapping[str, Any]:
+    return {"set": {"op": "update", "elem": field("ether", "saddr"), "set": devices}}
 
 
 def skip_tags(tags: Iterable[int]) -> Expression:

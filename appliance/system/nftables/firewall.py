@@ -58,7 +58,7 @@ class NftablesFirewall:
     def install_rules(self, places: Sequence[Place]) -> str | None:
         """Put the rules for these places in force, in one transaction; existing elements stay."""
         there = ExistingTable(self._shown.objects(), self._shown.chains())
-        present = {place.interface for place in places if self._shown.has_interface(place.interface)}
+        present = {place.interface for place in places if self._shown.interface_index(place.interface) is not None}
         commands = arrangement(there, places, present, tracks_connections=self._tracks_connections)
         _, refusal = self._nftables.run(commands)
         if refusal is None:

@@ -116,9 +116,11 @@ class HostMeters:
 
     def _hold_newcomers(self, plan: Plan, left_bytes: int | None) -> str | None:
         """Correct the newcomers' allowance; `None`: none of it was ever used."""
+        if left_bytes is None:
+            return None
         name = object_name(NEWCOMERS, plan)
         shown = self._shown.quotas().get(name)
-        if left_bytes is None or shown is None:
+        if shown is None:
             return None
         before = self._newcomers_left.get(name, left_bytes)
         self._newcomers_left[name] = left_bytes

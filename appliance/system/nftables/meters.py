@@ -63,6 +63,7 @@ from appliance.system.nftables.set_elements import SetElements
 __all__ = ["TABLE", "NftablesMeters"]
 
 Counted = Sequence[int]  # bytes and packets, as the kernel counts them
+LOOKS_APART = 10  # calls of `refused_hosts`, a second each: as often as hosts are read
 PROOF = "made_"
 # Removes a table that may exist; deleting what does not exist would be an error.
 UNMADE: Sequence[Command] = [{action: {"table": {"family": "netdev", "name": TABLE}}} for action in ("add", "delete")]
@@ -72,13 +73,14 @@ LOOKS = 4  # for which a host that was active still counts as such, beside the l
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """All that decides the table's content except limits. `present`: those of its interfaces that exist.
+    """All that decides the table's content except limits. `present`: its interfaces that exist, with their
+    index.
 
     `shares`: by throttled department, the number of shares of its rate.
     """
 
     plans: tuple[Plan, ...] = ()
-    present: frozenset[str] = frozenset()
+    present: Mapping[str, int] = field(default_factory=dict)
     shares: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -121,6 +123,10 @@ class NftablesMeters:
         self._notice = [] if setting.notice_port is None else notice_table(setting.notice_port)
         self._in_force = InForce()
         self._own_table: int | None = None
+        self._refused_hosts: Mapping[str, frozenset[str]] = {}
+        self._refusals_seen: Counted | None = None
+        self._refusals_unread = 0
+        self._seen_generation: int | None = None  # of the ruleset in which the table was unchanged
         self._activity: Mapping[str, Activity] = {}
         self._counters: Counters = {}
 
@@ -129,11 +135,14 @@ class NftablesMeters:
         self._activity = {
             plan.department: self._latest_activity(plan) for plan in plans if plan.throttle_bytes_s is not None
         }
+        found = {name: self._shown.interface_index(name) for name in dict.fromkeys(plan.interface for plan in plans)}
         structure = Structure(
             tuple(replace(plan, stop_at_bytes=None) for plan in plans),
-            frozenset(filter(self._shown.has_interface, {plan.interface for plan in plans})),
+            {name: index for name, index in found.items() if index is not None},
             {name: activity.shares for name, activity in self._activity.items()},
         )
+        if structure.present != self._in_force.structure.present:
+            self._seen_generation = None  # with an interface, older kernels take its chain away, and count no change
         if structure == self._in_force.structure and self._is_unchanged():
             return self._move_limits(plans)
         return self._rebuild(structure, plans)
@@ -168,8 +177,18 @@ class NftablesMeters:
         return found
 
     def refused_hosts(self) -> Mapping[str, frozenset[str]]:
-        """By department, the hosts of which a packet was refused for lack of what they have left."""
-        return {plan.department: self._hosts.refused(plan) for plan in self._in_force.structure.plans}
+        """By department, the hosts of which a packet was refused for lack of what they have left.
+
+        The sets are read when packets were refused since the previous call, by the latest `read`; and now and then, as
+        a refusal may lead to the notice and is not counted then.
+        """
+        refused = self._counters.get(REFUSED)
+        self._refusals_unread += 1
+        if refused != self._refusals_seen or self._refusals_unread >= LOOKS_APART:
+            plans = self._in_force.structure.plans
+            self._refused_hosts = {plan.department: self._hosts.refused(plan) for plan in plans}
+            self._refusals_seen, self._refusals_unread = refused, 0
+        return self._refused_hosts
 
     def spoofed(self) -> int:
         """Packets dropped because of a false source address, since the table was made."""
@@ -229,9 +248,16 @@ class NftablesMeters:
         return Activity(counted, (*before.active[-LOOKS:], len(active)))
 
     def _is_unchanged(self) -> bool:
-        """Whether the table is as the latest change left it, rules and hooks included."""
-        table, in_force = self._shown.table_handle(), self._in_force
-        return table is not None and table == in_force.handle and self._chains() == in_force.chains
+        """Whether the table is as the latest change left it, rules and hooks included.
+
+        Chains are listed only after a change of any program: hundreds of them take milliseconds.
+        """
+        generation = self._shown.generation()
+        if generation != self._seen_generation:
+            table, in_force = self._shown.table_handle(), self._in_force
+            is_same = table is not None and table == in_force.handle and self._chains() == in_force.chains
+            self._seen_generation = generation if is_same else None
+        return self._seen_generation is not None
 
     def _is_own(self, table: int | None) -> bool:
         """Whether this program made the table, in this run or an earlier one. `table`: its handle."""

@@ -16,7 +16,8 @@ from fcntl import ioctl
 from appliance.core.kernel import netlink
 from appliance.core.kernel.netlink import attribute, attributes, members, message, messages, name_in, number, text
 
-GET_TABLE, GET_CHAIN, GET_SET, GET_ELEMENTS, GET_OBJECT = 1, 4, 10, 13, 19  # NFT_MSG_GET*
+GET_TABLE, GET_CHAIN, GET_SET, GET_ELEMENTS, GET_GENERATION, GET_OBJECT = 1, 4, 10, 13, 16, 19  # NFT_MSG_GET*
+GENERATION_ID = 1  # NFTA_GEN_ID
 OBJECT_KINDS = {1: "counter", 2: "quota", 4: "limit"}  # NFT_OBJECT_*
 COUNTER, QUOTA = 1, 2
 # Numbers of attributes: NFTA_TABLE_*, NFTA_CHAIN_*, NFTA_SET_*, NFTA_OBJ_*, NFTA_COUNTER_*, NFTA_QUOTA_*
@@ -48,21 +49,29 @@ class Nfnetlink:
         self._socket.close()
         self._listing.close()
 
-    def has_interface(self, name: str) -> bool:
-        """Whether an interface of this name exists."""
+    def interface_index(self, name: str) -> int | None:
+        """The index of the interface of this name; `None`: there is none. One that was made again has another."""
+        request = netlink.INTERFACE_REQUEST.pack(name.encode(), 0)
         try:
-            ioctl(self._socket, netlink.GET_INDEX, netlink.INTERFACE_REQUEST.pack(name.encode(), 0))
+            answer: bytes = ioctl(self._socket, netlink.GET_INDEX, request)
         except OSError as error:
             if error.errno != errno.ENODEV:
                 raise
-            return False
-        return True
+            return None
+        index: int = netlink.INTERFACE_REQUEST.unpack(answer)[1]
+        return index
 
     def table_handle(self) -> int | None:
         """The table's handle, unique since the boot; `None`: there is no table."""
         for _, answer in self._answers(self._socket, LARGEST_BYTES, GET_TABLE, flags=0):
             return number(attributes(answer), TABLE_HANDLE)
         return None
+
+    def generation(self) -> int:
+        """The number of the ruleset's latest change, by any program; packets that fill sets change nothing in it."""
+        for _, answer in self._answers(self._socket, LARGEST_BYTES, GET_GENERATION, flags=0):
+            return number(attributes(answer), GENERATION_ID)
+        raise OSError("the kernel does not number its rulesets")
 
     def counters(self) -> dict[str, tuple[int, int, int]]:
         """By name, each counter's handle (unique within the table), bytes and packets."""

@@ -6,9 +6,10 @@ the same plan finds its own again after a restart.
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 from appliance.core.kernel.nftables import ruleset as nft
-from appliance.core.machine import Facing
+from appliance.core.machine import Facing, Network
 from appliance.core.metering.meter import Plan, Reading, unclaimed_meter
 
 # Part of each fingerprint. Raise it when a release counts something else under the same plan: all meters are replaced,
@@ -21,8 +22,13 @@ CHAINS = {"up": "from", "down": "to"}
 
 def fingerprint(plan: Plan) -> str:
     """What a meter of this plan counts, in nine letters; the first is that of the interface's facing."""
-    counted = f"{COUNTS_SINCE} {plan.interface} {plan.facing} {sorted(map(str, plan.networks))}"
-    return plan.facing[0] + hashlib.sha256(counted.encode()).hexdigest()[:8]
+    return _fingerprint(plan.interface, plan.facing, plan.networks)
+
+
+@lru_cache(maxsize=1024)  # the same departments each second
+def _fingerprint(interface: str, facing: Facing, networks: tuple[Network, ...]) -> str:
+    counted = f"{COUNTS_SINCE} {interface} {facing} {sorted(map(str, networks))}"
+    return facing[0] + hashlib.sha256(counted.encode()).hexdigest()[:8]
 
 
 def object_name(kind: str, plan: Plan) -> str:

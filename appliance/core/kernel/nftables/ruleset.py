@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import Any
 
@@ -26,6 +27,7 @@ RETURN: Mapping[str, Any] = {"return": None}
 COUNT: Mapping[str, Any] = {"counter": None}
 
 
+@lru_cache(maxsize=8192)  # the same names each second: some dozens of each department
 def identifier(kind: str, *parts: str) -> str:
     """The name of a table's object: letters, digits and `_` alone, so that `nft` can load what it has listed.
 

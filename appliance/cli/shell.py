@@ -23,7 +23,7 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT
 EXIT_UNREAD = 141  # 128 + SIGPIPE
 
 CHECKOUT = Path(__file__).parents[2]
-COMMIT_FILE = CHECKOUT / "commit.txt"  # written by deploy/install, or by `git archive`
+COMMIT_FILE = CHECKOUT / ".commit"  # written by deploy/install, or by `git archive`
 
 
 class Failed(Exception):

@@ -193,7 +193,7 @@ def test_help_is_where_people_look_for_it(machine: Computer) -> None:
         assert "_APPLIANCE_COMPLETE" in (machine.root / "usr/local/share" / folder).read_text()
     offered = machine.run("bash", "-c", COMPLETE_IN_BASH, environment={"LC_ALL": "C.UTF-8"})
     assert offered.stdout.split() == ["status"], offered.stderr
-    commit = (machine.root / CURRENT / "source/commit.txt").read_text().strip()
+    commit = (machine.root / CURRENT / "source/.commit").read_text().strip()
     assert machine.run(f"/{CURRENT}/environment/bin/appliance", "--version").returncode == 0
     assert commit.startswith("$") is not (PROJECT / ".git").exists()
 

@@ -44,7 +44,7 @@ _PLAIN = re.compile(rb"[A-Za-z0-9_-]*")
 _ESCAPED = {one: f"\\{one:03}" for one in (*range(33), *range(127, 256))} | {
     ord(one): f"\\{one}" for one in '"().;\\@$'
 }
-_UNREADABLE = (ValueError, IndexError, error)
+UNREADABLE = (ValueError, IndexError, error)
 
 
 def _ipv4(packed: bytes) -> str:
@@ -98,7 +98,7 @@ class DnsMessage:
     __slots__ = ("_answers", "_data", "_end", "_others", "_steps", "flags", "identity", "kind", "name")
 
     def __init__(self, data: bytes) -> None:
-        """Raises one of `_UNREADABLE` where it has another number of questions, or the one cannot be read."""
+        """Raises one of `UNREADABLE` where it has another number of questions, or the one cannot be read."""
         self._data, self._steps = data[:MOST_BYTES], MOST_STEPS
         self.identity, self.flags, questions, self._answers, *others = _HEADER.unpack_from(data)
         self._others = sum(others)
@@ -142,7 +142,7 @@ class DnsMessage:
                     aliases += self._alias(at + 2, len(aliases))  # after the priority
                 for address in islice(self._addresses(kind, at, end), room):
                     found[address] = ttl_s
-        except _UNREADABLE:
+        except UNREADABLE:
             pass  # cut by the capture, or broken: what came before is valid
         return found, aliases
 
@@ -172,7 +172,7 @@ class DnsMessage:
             return []
         try:
             name, _ = self._read_name(at)
-        except _UNREADABLE:
+        except UNREADABLE:
             return []
         return [name] if name else []
 
@@ -228,7 +228,7 @@ def look_ups_in(packet: Packet) -> Iterator[tuple[LookUp, DnsMessage]]:
     for data in _messages(packet):
         try:
             message = DnsMessage(data)
-        except _UNREADABLE:
+        except UNREADABLE:
             continue
         if message.is_answer and packet.source_port == DNS_PORT:
             ends = packet.destination, packet.source, packet.destination_port
@@ -237,20 +237,6 @@ def look_ups_in(packet: Packet) -> Iterator[tuple[LookUp, DnsMessage]]:
         else:
             continue
         yield LookUp(*ends, packet.protocol, message.identity, message.name, message.kind), message
-
-
-def answer_in(packet: Packet) -> DnsAnswer | None:
-    """The first successful DNS answer that this packet carries to its destination, or `None`; never raises."""
-    found = (message.answer(of.client, of.server) for of, message in look_ups_in(packet))
-    return next((one for one in found if one is not None), None)
-
-
-def parse_answer(data: bytes, client: str) -> DnsAnswer | None:
-    """The answer in this DNS message; `None` for a question, a failure, another type of look-up, or garbage."""
-    try:
-        return DnsMessage(data).answer(client)
-    except _UNREADABLE:
-        return None
 
 
 def _messages(packet: Packet) -> Iterator[bytes]:

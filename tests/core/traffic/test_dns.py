@@ -6,11 +6,25 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from appliance.core.traffic.dns import MOST_ADDRESSES, MOST_ALIASES, DnsAnswer, answer_in, look_ups_in, parse_answer
-from appliance.core.traffic.packet import TCP, decode
+from appliance.core.traffic.dns import MOST_ADDRESSES, MOST_ALIASES, UNREADABLE, DnsAnswer, DnsMessage, look_ups_in
+from appliance.core.traffic.packet import TCP, Packet, decode
 from tests.core import frames
 
 CLIENT = "192.168.1.10"
+
+
+def parse_answer(data: bytes, client: str) -> DnsAnswer | None:
+    """The answer in this message; `None`: it has none, or cannot be read."""
+    try:
+        return DnsMessage(data).answer(client)
+    except UNREADABLE:
+        return None
+
+
+def answer_in(packet: Packet) -> DnsAnswer | None:
+    """The first answer that this packet carries."""
+    found = (message.answer(of.client, of.server) for of, message in look_ups_in(packet))
+    return next((one for one in found if one is not None), None)
 
 
 def answered(frame: bytes) -> DnsAnswer | None:

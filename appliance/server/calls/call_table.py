@@ -13,13 +13,18 @@ import msgspec
 from appliance.core.refusal import Code, Refused
 from appliance.core.text import clipped
 from appliance.server.access import Role
-from appliance.server.calls import analytics, audit, blocks, configuration, history, lists, maintenance, people, quotas
+from appliance.server.calls.access import audit, people
 from appliance.server.calls.arguments import DepartmentId, Nothing, parse
+from appliance.server.calls.blocking import blocks, lists
 from appliance.server.calls.context import Context
+from appliance.server.calls.metering import history, quotas
+from appliance.server.calls.operations import configuration, maintenance
+from appliance.server.calls.reply import Reply, keys
+from appliance.server.calls.traffic import analytics
 
 MOST_NAMED = 8  # calls that the refusal of an unknown one names; more would not be read
 
-Handler = Callable[[Context, Any], dict[str, Any]]
+Handler = Callable[[Context, Any], Reply | dict[str, Any]]
 State = Callable[[Context, Any], object]
 
 
@@ -116,11 +121,13 @@ def carry_out(event: str, arguments: Sequence[object], context: Context) -> dict
     if call.changes:
         context.services.maintenance_mode.require_writable()
     if call.state is None:
-        return call.handler(context, argument)
-    return _recorded(event, call.handler, call.state, argument, context)
+        reply = call.handler(context, argument)
+    else:
+        reply = _recorded(event, call.handler, call.state, argument, context)
+    return keys(reply) if isinstance(reply, Reply) else reply
 
 
-def _recorded(event: str, handler: Handler, state: State, argument: Any, context: Context) -> dict[str, Any]:
+def _recorded(event: str, handler: Handler, state: State, argument: Any, context: Context) -> Reply | dict[str, Any]:
     """Call the handler and record the change; the change comes first: a full trail must not keep a block in force."""
     before, what = state(context, argument), msgspec.to_builtins(argument)
     record = partial(context.services.audit.record_change, context.caller.actor, event, context.now, what, before)

@@ -15,7 +15,7 @@ from appliance.core.access.audit_entry import Actor
 from appliance.core.access.person import Person, Role
 from appliance.core.refusal import Code, MustWait, Refused
 from appliance.server.access.people import LOGIN_S, LONGEST_PASSWORD, SHORTEST_PASSWORD
-from appliance.server.calls.people import Name, NewPassword
+from appliance.server.calls.access.people import Name, NewPassword
 from appliance.server.http.request_filter import Environ
 from appliance.server.http.site import JSON, Answer, remote_address
 from appliance.server.services import Services

@@ -6,7 +6,7 @@ import pytest
 
 from appliance.config import LimitsSection
 from appliance.server.access import Role
-from appliance.server.calls.blocks import MOST_AT_ONCE
+from appliance.server.calls.blocking.blocks import MOST_AT_ONCE
 from appliance.server.calls.call_table import CALLS
 from tests.client import NodeClient
 from tests.server import GHOST

@@ -21,10 +21,22 @@ class StartArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     start_time: Instant | None = None
 
 
+class LongerArgument(Argument, frozen=True, kw_only=True, rename="camel"):
+    """The argument of `maintenance:extend`. `duration`: the seconds by which it ends later."""
+
+    duration: MaintenanceSeconds
+
+
 def start(context: Context, asked: StartArgument) -> dict[str, Any]:
     """Begin, announce or extend a maintenance."""
     mode, actor = context.services.maintenance_mode, context.caller.grant.subject
     return {"maintenance": facts(mode.start(asked.start_time, asked.duration, asked.impact, actor, context.now))}
+
+
+def extend(context: Context, asked: LongerArgument) -> dict[str, Any]:
+    """Let the maintenance end later."""
+    mode, actor = context.services.maintenance_mode, context.caller.grant.subject
+    return {"maintenance": facts(mode.extend(asked.duration, actor, context.now))}
 
 
 def stop(context: Context, _: Nothing) -> dict[str, Any]:

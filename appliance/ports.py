@@ -28,6 +28,7 @@ from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark, Passed
 from appliance.core.operations.foreign_rules import Listing
 from appliance.core.operations.maintenance_window import Maintenance
+from appliance.core.operations.trial import StoredConfig
 from appliance.events import Event
 
 
@@ -413,6 +414,9 @@ class ConfigFiles(Protocol):
 
     def obstacle(self) -> str | None:
         """Why a draft could not replace the file; `None`: it could."""
+
+    def stored(self) -> StoredConfig | None:
+        """The configuration file; `None`: the service runs without one. Raises `Refused` where it cannot be read."""
 
     def save(self, content: bytes) -> str | None:
         """Save this draft; returns `None`, or why that failed."""

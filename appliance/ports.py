@@ -345,12 +345,22 @@ class AuditStore(Protocol):
         """Append this entry, synced to the medium; where the medium is full or broken, the log has the entry."""
 
     def entries(
-        self, most: int, before: int | None = None, who: str | None = None, action: str | None = None
+        self,
+        most: int,
+        *,
+        before: int | None = None,
+        who: str | None = None,
+        action: str | None = None,
+        contains: str | None = None,
     ) -> Sequence[StoredEntry]:
         """At most so many entries, the newest first; `before`: only those older than the entry with this number.
 
-        Raises `Refused` (`E_MAINTENANCE`) where the medium cannot be read.
+        `contains`: only those with this text in them. Raises `Refused` (`E_MAINTENANCE`) where the medium cannot be
+        read.
         """
+
+    def is_intact(self) -> bool | None:
+        """Whether each entry follows from the one before; `None`: it cannot be told."""
 
 
 class PeopleStore(Protocol):

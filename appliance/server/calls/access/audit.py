@@ -18,19 +18,26 @@ Number = Annotated[int, Meta(ge=1, le=2**53, description="the number of an entry
 
 
 class AuditArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """The argument of `audit:get`. `before`: only older entries than this one; `who`, `action`: only theirs."""
+    """The argument of `audit:get`. `before`: only older entries than this one; `who`, `action`: only theirs.
+
+    `contains`: only those in which this text stands anywhere.
+    """
 
     before: Number | None = None
     limit: Page = 50
     who: Word | None = None
     action: Word | None = None
+    contains: Word | None = None
 
 
 def entries(context: Context, asked: AuditArgument) -> dict[str, Any]:
     """The newest entries, newest first. `more`: the `before` of the next page; null at the end."""
-    found = context.services.audit.entries(asked.limit, asked.before, asked.who, asked.action)
+    trail = context.services.audit
+    found = trail.entries(asked.limit, before=asked.before, who=asked.who, action=asked.action, contains=asked.contains)
     more = found[-1].number if len(found) == asked.limit else None
-    return {"entries": [_shown(stored) for stored in found], "more": more}
+    is_intact = trail.is_intact() if asked.before is None else None  # once for all pages
+    intact = {} if is_intact is None else {"isIntact": is_intact}
+    return {"entries": [_shown(stored) for stored in found], "more": more, **intact}
 
 
 def _shown(stored: StoredEntry) -> dict[str, Any]:

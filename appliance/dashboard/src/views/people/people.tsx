@@ -1,0 +1,7 @@
+import { names } from '../../shell/navigation';
+import { useTitle } from '../../shell/shell';
+
+export default function People() {
+  useTitle({ text: names.people });
+  return <h1>{names.people}</h1>;
+}

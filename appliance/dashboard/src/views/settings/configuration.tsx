@@ -93,7 +93,7 @@ function Editor({ running, digest, path, again }: { running: string; digest: str
             <textarea class="mono file" spellcheck={false} aria-label={w.text} maxLength={LONGEST} value={text} wrap="off" rows={28} onInput={(event) => setText(event.currentTarget.value)} />
           </div>
         )}
-        <footer role="status">
+        <footer aria-live="polite">
           <Verdict check={check} isSame={text === running} />
         </footer>
       </section>

@@ -255,9 +255,9 @@ class HostMetering:
         if is_new_day:
             self._has_new_budgets = True
             self._forget_idle(readings)
+            self._unsaved.is_new_day = True
         if not self._has_new_budgets:
             crossings += self._close_refused(readings, now)
-            self._unsaved.is_new_day = True
         self._day, self._read_s = day, now.monotonic_s
         return crossings
 

@@ -90,6 +90,15 @@ CALLS = {
         everywhere=True,
         once=True,
     ),
+    "maintenance:extend": Call(
+        maintenance.LongerArgument,
+        Role.ADMIN,
+        False,
+        maintenance.extend,
+        maintenance.state,
+        everywhere=True,
+        once=True,
+    ),
     "maintenance:stop": Call(
         Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state, everywhere=True, once=True
     ),

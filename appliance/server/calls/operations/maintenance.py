@@ -23,6 +23,12 @@ class StartArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     start_time: Instant | None = None
 
 
+class LongerArgument(Argument, frozen=True, kw_only=True, rename="camel"):
+    """The argument of `maintenance:extend`. `duration`: the seconds by which it ends later."""
+
+    duration: MaintenanceSeconds
+
+
 class MaintenanceReply(Reply, frozen=True, kw_only=True, rename="camel"):
     """The maintenance as it is now, as in its event."""
 
@@ -33,6 +39,12 @@ def start(context: Context, asked: StartArgument) -> MaintenanceReply:
     """Begin, announce or extend a maintenance."""
     mode, actor = context.services.maintenance_mode, context.caller.grant.subject
     return _reply(mode.start(asked.start_time, asked.duration, asked.impact, actor, context.now))
+
+
+def extend(context: Context, asked: LongerArgument) -> MaintenanceReply:
+    """Let the maintenance end later."""
+    mode, actor = context.services.maintenance_mode, context.caller.grant.subject
+    return _reply(mode.extend(asked.duration, actor, context.now))
 
 
 def stop(context: Context, _: Nothing) -> MaintenanceReply:

@@ -20,7 +20,7 @@ class Audience(Enum):
 
 
 class Part(Struct, frozen=True, kw_only=True, rename="camel"):
-    """An object inside an event."""
+    """An object inside an event or an answer."""
 
 
 class Event(Struct, frozen=True, kw_only=True, rename="camel"):

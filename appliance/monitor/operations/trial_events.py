@@ -24,11 +24,11 @@ class TrialEvents:
         if trial == self._told and now.monotonic_s < self._due_s:
             return
         self._told, self._due_s = trial, now.monotonic_s + REPEAT_S if trial else float("inf")
-        self._publish(ConfigOnTrial(timestamp=timestamp(now.wall), trial=trial_facts(trial, now)))
+        self._publish(
+            ConfigOnTrial(timestamp=timestamp(now.wall), trial=None if trial is None else trial_facts(trial, now))
+        )
 
 
-def trial_facts(trial: Trial | None, now: Moment) -> TrialFacts | None:
+def trial_facts(trial: Trial, now: Moment) -> TrialFacts:
     """A trial as people see it."""
-    if trial is None:
-        return None
     return TrialFacts(remaining=round(trial.remaining_s(now.monotonic_s)), actor=trial.actor)

@@ -1,13 +1,14 @@
 """Calls about the service as a whole: read, try, keep and take back a configuration, open everything."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from appliance.core.operations.trial import Trial
+from appliance.events import TrialFacts
+from appliance.monitor.operations.trial_events import trial_facts
 from appliance.server.calls.arguments import Argument, Nothing
 from appliance.server.calls.context import Context
-from appliance.server.calls.reply import Reply
+from appliance.server.calls.reply import Done, Reply
 
 Text = Annotated[str, Meta(min_length=1, max_length=1 << 20, description="the text of a configuration file")]
 Digest = Annotated[str, Meta(min_length=1, max_length=64, description="the digest that config:read answered")]
@@ -29,47 +30,55 @@ class ConfigReply(Reply, frozen=True, kw_only=True, rename="camel"):
     obstacle: str | UnsetType = UNSET
 
 
+class ApplyReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """The trial that begins."""
+
+    trial: TrialFacts
+
+
+class TrialReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """The trial; null where the configuration is not on trial."""
+
+    trial: TrialFacts | None
+
+
 def read(context: Context, _: Nothing) -> ConfigReply:
     """The text of the configuration file."""
     found = context.services.configuration.read()
     return ConfigReply(text=found.text, digest=found.digest, path=found.path, obstacle=found.obstacle or UNSET)
 
 
-def apply(context: Context, asked: ApplyArgument) -> dict[str, Any]:
+def apply(context: Context, asked: ApplyArgument) -> ApplyReply:
     """Try another configuration; the service restarts with it at once."""
     actor = context.caller.grant.subject
     trial = context.services.configuration.apply(asked.text, actor, context.now, asked.digest)
-    return {"trial": _shown(trial, context)}
+    return ApplyReply(trial=trial_facts(trial, context.now))
 
 
-def confirm(context: Context, _: Nothing) -> dict[str, Any]:
+def confirm(context: Context, _: Nothing) -> Done:
     """Keep the configuration that is on trial."""
     context.services.configuration.confirm(context.caller.grant.subject, context.now)
-    return {}
+    return Done()
 
 
-def revert(context: Context, _: Nothing) -> Reply:
+def revert(context: Context, _: Nothing) -> Done:
     """Take the configuration on trial back; the service restarts with the former at once."""
     context.services.configuration.revert(context.caller.grant.subject)
-    return Reply()
+    return Done()
 
 
-def trial(context: Context, _: Nothing) -> dict[str, Any]:
+def trial(context: Context, _: Nothing) -> TrialReply:
     """Whether the configuration is on trial, and for how long."""
     current = context.services.configuration.current
-    return {"trial": None if current is None else _shown(current, context)}
+    return TrialReply(trial=None if current is None else trial_facts(current, context.now))
 
 
-def release(context: Context, _: Nothing) -> dict[str, Any]:
+def release(context: Context, _: Nothing) -> Done:
     """Open everything: the service ends at once and removes its rules from the kernel."""
     context.services.release(context.caller.grant.subject)
-    return {}
+    return Done()
 
 
 def state(context: Context, _: object) -> object:
     """The trial, for the audit trail; `None`: there is none."""
-    return trial(context, Nothing())["trial"]
-
-
-def _shown(found: Trial, context: Context) -> dict[str, Any]:
-    return {"remaining": round(found.remaining_s(context.now.monotonic_s)), "actor": found.actor}
+    return trial(context, Nothing()).trial

@@ -83,6 +83,7 @@ class People:
         now = clock()
         if not self._store.add_person(person, password_hash, now.wall):
             raise is_taken
+        self._authenticator.last_seen.forget_person(person.name)
         self._audit.record_change(actor, "user:add", now, {"name": person.name}, None, person_facts(person))
 
     def set_password(self, name: str, password: str, actor: Actor, clock: Callable[[], Moment]) -> None:

@@ -230,11 +230,27 @@ def test_only_an_administrator_of_everything_administers_people(shared: Running,
 
 def test_a_person_cannot_be_added_twice_nor_for_a_department_that_is_not_there(admin: NodeClient, anna: str) -> None:
     person = {**ANNA, "role": "viewer"}
-    assert _code(admin.call("user:add", person)) == Code.BAD_REQUEST
+    twice = admin.call("user:add", person)
+    assert _code(twice) == Code.CONFLICT
+    assert 'there is a "anna" already (by tester, 2026-12-15T04:49:29.000Z)' in twice["error"]
     assert _code(admin.call("user:add", {**person, "name": "b", "departments": ["nope"]})) == Code.UNKNOWN_DEPARTMENT
     assert _code(admin.call("user:remove", {"name": "nobody"})) == Code.BAD_REQUEST
     [person] = admin.call("user:list")["users"]
     assert (person["name"], person["role"], person["departments"]) == ("anna", "operator", "dept123")
+
+
+def test_a_person_who_was_changed_meanwhile_is_not_changed_as_they_were_seen(admin: NodeClient, anna: str) -> None:
+    seen = {"role": "operator", "departments": "dept123"}
+    admin.call("user:remove", {"name": "anna"})
+    gone = admin.call("user:password", {"name": "anna", "password": "x" * 12, "seen": seen})
+    assert (_code(gone), "anna was removed meanwhile (by tester" in gone["error"]) == (Code.CONFLICT, True)
+    admin.call("user:add", {**ANNA, "role": "admin"})
+    other = admin.call("user:remove", {"name": "anna", "seen": seen})
+    assert (_code(other), "anna is admin of * by now (by tester" in other["error"]) == (Code.CONFLICT, True)
+    seen = {"role": "admin", "departments": "*"}
+    assert _code(admin.call("user:remove", {"name": "anna", "seen": {"role": "boss"}})) == Code.BAD_REQUEST
+    assert admin.call("user:password", {"name": "anna", "password": "x" * 12, "seen": seen})["success"]
+    assert admin.call("user:remove", {"name": "anna", "seen": seen})["success"]
 
 
 def test_the_pairing_code_makes_exactly_one_administrator(server: Running) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType, convert
 
-from appliance.core.access.person import NAME, Person, Role, TokenOrigin
+from appliance.core.access.person import NAME, Person, Role, TokenOrigin, departments_of
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
 from appliance.core.text import unknown_text
@@ -52,18 +52,33 @@ class AddArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     departments: Departments | None = None
 
 
+class SeenPerson(Argument, frozen=True, kw_only=True, rename="camel"):
+    """A person as the caller saw them in `user:list`."""
+
+    role: RoleWord
+    departments: str
+
+
+Seen = Annotated[SeenPerson, Meta(description="the role and departments of the person as user:list had them")]
+
+
 class RemoveArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """The argument of `user:remove`."""
+    """The argument of `user:remove`. `seen`: refused where the person is not so any more."""
 
     name: Name
+    seen: Seen | None = None
 
 
 class PasswordArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """The argument of `user:password`. `name`: `None` for the caller's own, which needs the `current` one."""
+    """The argument of `user:password`. `name`: `None` for the caller's own, which needs the `current` one.
+
+    `seen`: refused where the person is not so any more.
+    """
 
     password: NewPassword
     name: Name | None = None
     current: CurrentPassword | None = None
+    seen: Seen | None = None
 
 
 class RevokeArgument(Argument, frozen=True, kw_only=True, rename="camel"):
@@ -159,7 +174,8 @@ def add_person(context: Context, asked: AddArgument) -> UserReply:
 
 def remove_person(context: Context, asked: RemoveArgument) -> Done:
     """Remove a person and end their logins."""
-    context.services.people.remove_person(asked.name, context.caller.actor, context.now)
+    seen = _seen(asked.name, asked.seen)
+    context.services.people.remove_person(asked.name, context.caller.actor, context.now, seen=seen)
     return Done()
 
 
@@ -170,7 +186,8 @@ def set_password(context: Context, asked: PasswordArgument) -> Done:
         people.require_current_password(actor.who, asked.current or "", actor, clock)
     else:
         require_administrator(context)
-    people.set_password(asked.name or actor.who, asked.password, actor, clock)
+    name = asked.name or actor.who
+    people.set_password(name, asked.password, actor, clock, seen=_seen(name, asked.seen))
     return Done()
 
 
@@ -212,6 +229,10 @@ def require_administrator(context: Context) -> None:
     grant = context.caller.grant
     if not grant.may_act_as(Role.ADMIN) or grant.departments is not None:
         raise Refused(Code.FORBIDDEN, "this takes a token with the role admin for all departments")
+
+
+def _seen(name: str, seen: SeenPerson | None) -> Person | None:
+    return None if seen is None else Person(name, seen.role, departments_of(seen.departments))
 
 
 def _use_facts(use: Use) -> dict[str, object]:

@@ -5,6 +5,7 @@ acknowledgement, which is its answer or a refusal.
 """
 
 import inspect
+import re
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -115,7 +116,7 @@ def _schemas(kinds: list[type[Event]]) -> tuple[dict[Any, Document], Document]:
         schema["required"] = ["success", *schema["required"]]
     for schema in components.values():
         if "description" in schema:
-            schema["description"] = inspect.cleandoc(schema["description"])
+            schema["description"] = _described(schema["description"])
     payloads: dict[Any, Document] = dict(zip([*kinds, *arguments], schemas, strict=False))
     return payloads, {**components, "Refusal": REFUSAL}
 
@@ -157,6 +158,12 @@ def _message(name: str, payload: Document, summary: str) -> Document:
 
 def _claim(documented: Any) -> str:
     return (inspect.getdoc(documented) or "").partition("\n")[0]
+
+
+def _described(docstring: str) -> str:
+    """A description whose keys in backquotes are those on the wire."""
+    text = inspect.cleandoc(docstring)
+    return re.sub(r"`[a-z_]+`", lambda quoted: re.sub(r"_([a-z])", lambda end: end[1].upper(), quoted[0]), text)
 
 
 def _identifier(name: str) -> str:

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -112,10 +113,11 @@ class Account:
         """
         amount = passed(self.mark, reading)
         self.mark = next_mark(self.mark, reading)
-        budget = self.budget
+        refused = reading.refused_budget if reading is not None else None
+        is_refused = bool(refused) and refused == self.budget  # before the charge, which may begin another period
         crossings = self._charge(self._shares(amount.total_bytes, elapsed_s, now))
-        if reading is not None and reading.refused_budget not in (None, "") and reading.refused_budget == budget:
-            crossings += self._close_refused(budget)
+        if refused and is_refused:
+            crossings += self._close_refused(refused)
         return amount, crossings
 
     def check_limits(self, now: Moment) -> Sequence[Crossing]:
@@ -156,9 +158,8 @@ class Account:
         """Names what the kernel may let pass: other limits or periods are another budget; empty: it stops nothing."""
         if self.limits.on_exceeded is not Action.BLOCK:
             return ""
-        bounds = [(one.kind, one.start.isoformat(), quota.limit_of(one, self.limits)) for one in self.ledgers]
-        limited = [bound for bound in bounds if bound[2] is not None]
-        return hashlib.sha256(repr(limited).encode()).hexdigest()[:8] if limited else ""
+        bounds = [(one.kind, one.start, quota.limit_of(one, self.limits)) for one in self.ledgers]
+        return _budget_name(tuple((kind, start, limit) for kind, start, limit in bounds if limit is not None))
 
     def left_bytes(self) -> int | None:
         """The bytes until the first of its limits, below 0 beyond it; `None`: nothing is limited."""
@@ -268,3 +269,10 @@ class Account:
             resets_at=quota.resets_at(ledger.kind, ledger.start, self._zone, self.limits.billing_day),
             granted_bytes=ledger.granted_bytes,
         )
+
+
+@lru_cache(maxsize=1024)  # the same of each department in every second
+def _budget_name(bounds: tuple[tuple[QuotaKind, date, int], ...]) -> str:
+    """Names the limits of running periods by kind, first day and bytes; empty: there are none."""
+    written = [(kind, start.isoformat(), limit_bytes) for kind, start, limit_bytes in bounds]
+    return hashlib.sha256(repr(written).encode()).hexdigest()[:8] if written else ""

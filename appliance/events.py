@@ -289,6 +289,22 @@ class SystemMaintenance(Event, frozen=True, kw_only=True, rename="camel"):
     maintenance: MaintenanceFacts
 
 
+class TrialFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """A configuration on trial. `remaining`: seconds left to confirm it; `actor` began it."""
+
+    remaining: int
+    actor: str
+
+
+class ConfigOnTrial(Event, frozen=True, kw_only=True, rename="camel"):
+    """A configuration's trial has begun, goes on or, as null, is over. The appliance's own event."""
+
+    name: ClassVar[str] = "config:trial"
+    audience: ClassVar[Audience] = Audience.EVERYONE
+    is_state: ClassVar[bool] = True
+    trial: TrialFacts | None
+
+
 class ErrorEvent(Event, frozen=True, kw_only=True, rename="camel"):
     """An error of one client: its call failed, or its token expired. Sent to that client only."""
 

@@ -19,6 +19,7 @@ from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import StatusMonitor
+from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.monitor.traffic.insight import Insight
 from appliance.server.app import Server
 from appliance.server.delivery.fanout import Fanout
@@ -73,6 +74,7 @@ class Appliance:
     config: Config
     machine: Machine
     trial: ConfigTrial
+    trial_events: TrialEvents
     disk: Disk
     authentication: Authentication
     monitors: Monitors
@@ -92,6 +94,7 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
         config=config,
         machine=machine,
         trial=trial,
+        trial_events=TrialEvents(trial, fanout.publish),
         disk=disk,
         authentication=authentication,
         monitors=monitors,

@@ -24,6 +24,7 @@ from appliance.core.moment import Moment
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.operations.config_trial import ConfigTrial
+from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
@@ -162,6 +163,7 @@ class Harness:
         config_file = state_dir / "appliance.toml"
         config_file.touch()
         trial = ConfigTrial(ConfigFileWriter(config_file, state_dir), None, None)
+        self.trial_events = TrialEvents(trial, fanout.publish)
         audit_store = SqliteAuditStore(state_dir / "audit.sqlite3")
         maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=())
         metering = build_metering(base)
@@ -278,6 +280,7 @@ class Harness:
         self.offset_s += order.get("advance", 0)
         self.jumped_s += order.get("jump", 0)
         self.is_clock_trusted = order.get("trusted", self.is_clock_trusted)
+        self.trial_events.step(self.now())
         self.server.expire_sessions(self.now())
 
 

@@ -78,6 +78,10 @@ CALLS = {
     "config:confirm": Call(
         Nothing, Role.ADMIN, False, configuration.confirm, configuration.state, everywhere=True, once=True
     ),
+    "config:read": Call(Nothing, Role.ADMIN, False, configuration.read, everywhere=True),
+    "config:revert": Call(
+        Nothing, Role.ADMIN, False, configuration.revert, configuration.state, everywhere=True, once=True
+    ),
     "firewall:release": Call(
         Nothing, Role.ADMIN, False, configuration.release, configuration.state, everywhere=True, once=True
     ),

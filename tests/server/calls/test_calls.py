@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from appliance.config import LimitsSection
+from appliance.core.operations.trial import digest_of
 from appliance.server.access import Role
 from appliance.server.calls.blocking.blocks import MOST_AT_ONCE
 from appliance.server.calls.call_table import CALLS
@@ -443,6 +444,24 @@ def test_a_new_configuration_is_for_administrators_and_judged_first(server: Runn
     text = "[appliance]\nposition = 'host'\n[[departments]]\nid = 'a'\ninterface = 'eth1'"
     assert client.call("config:apply", {"text": text})["trial"] == {"remaining": 120, "actor": "tester"}
     assert "on trial already" in client.call("config:apply", {"text": text})["error"]
+
+
+def test_a_configuration_is_read_and_replaced_only_as_it_was_read(server: Running, connect: Connect) -> None:
+    client, viewer, path = connect(), connect(role=Role.VIEWER), server.state_dir / "appliance.toml"
+    text = "[appliance]\nposition = 'host'\n[[departments]]\nid = 'a'\ninterface = 'eth1'"
+    path.write_text(text)
+    seen = client.call("config:read")
+    assert seen == {"success": True, "text": text, "digest": digest_of(text.encode()), "path": str(path)}
+    path.write_text(f"{text} # by another person")
+    refused = client.call("config:apply", {"text": text, "digest": seen["digest"]})
+    assert (_code(refused), "changed since you read it" in refused["error"]) == ("E_CONFLICT", True)
+    assert "nothing to take back" in client.call("config:revert")["error"]
+    digest = client.call("config:read")["digest"]
+    assert client.call("config:apply", {"text": text, "digest": digest})["success"]
+    server.advance(0)
+    assert viewer.wait_for("config:trial")["trial"] == {"remaining": 120, "actor": "tester"}
+    late = connect(role=Role.VIEWER, departments=["dept123"])
+    assert late.wait_for("config:trial")["trial"]["actor"] == "tester"
 
 
 @pytest.mark.parametrize("event", [name for name, call in CALLS.items() if call.everywhere])

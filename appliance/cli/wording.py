@@ -31,6 +31,7 @@ _DASHBOARDS = dict.fromkeys(
     (
         "analytics:subscribe",
         "analytics:unsubscribe",
+        "appliance:get",
         "audit:get",
         "config:get",
         "quota:extend",

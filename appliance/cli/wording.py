@@ -34,6 +34,7 @@ _DASHBOARDS = dict.fromkeys(
         "appliance:get",
         "audit:get",
         "config:get",
+        "maintenance:extend",
         "quota:extend",
         "quota:set",
         "token:renew",

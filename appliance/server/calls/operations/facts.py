@@ -6,12 +6,13 @@ from appliance.config.sections import NoticeSection
 from appliance.core.machine import Link
 from appliance.core.metering.department import Department, line_rate_of
 from appliance.core.moment import timestamp
+from appliance.events import Part
 from appliance.server.calls.arguments import Nothing
 from appliance.server.calls.context import Context
 from appliance.server.calls.reply import Reply
 
 
-class PeriodFacts(Reply, frozen=True, kw_only=True, rename="camel"):
+class PeriodFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """Seconds between two events of a kind."""
 
     metering: float
@@ -19,7 +20,7 @@ class PeriodFacts(Reply, frozen=True, kw_only=True, rename="camel"):
     health: float
 
 
-class DepartmentFacts(Reply, frozen=True, kw_only=True, rename="camel"):
+class DepartmentFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """A department as configured.
 
     `line_rate`: bytes per second, configured or else negotiated; null where neither is known. `on_exceeded`: what

@@ -226,9 +226,10 @@ class Account:
         kinds = self.exceeded_kinds() if self.limits.on_exceeded is Action.BLOCK else ()
         return [one for one in self.books(now) if one.kind in kinds]
 
-    def used_today_bytes(self) -> int:
-        """Bytes charged in the running day."""
-        return self._ledgers[QuotaKind.DAILY].used_bytes
+    @property
+    def daily(self) -> Ledger:
+        """The ledger of the running day."""
+        return self._ledgers[QuotaKind.DAILY]
 
     def forecast(self, rate_bytes_s: float, wall: datetime) -> datetime | None:
         """When the first limit is reached at this rate; `None`: in no running period."""

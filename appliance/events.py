@@ -20,7 +20,7 @@ class Audience(Enum):
 
 
 class Part(Struct, frozen=True, kw_only=True, rename="camel"):
-    """An object inside an event."""
+    """An object inside an event or an answer."""
 
 
 class Event(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -266,12 +266,18 @@ class SystemHealth(Event, frozen=True, kw_only=True, rename="camel"):
 
 
 class MaintenanceFacts(Part, frozen=True, kw_only=True, rename="camel"):
-    """`type`: scheduled, manual or completed; `start_time` as a timestamp; `duration` seconds; `impact` a sentence."""
+    """`type`: scheduled, manual or completed; `start_time` as a timestamp; `duration` seconds; `impact` a sentence.
+
+    `actor`: who asked for it; `begun`: false while it is only announced; `ends_at`: when it ends, or has ended.
+    """
 
     type: str
     start_time: str
     duration: int
     impact: str
+    actor: str | UnsetType = UNSET
+    begun: bool | UnsetType = UNSET
+    ends_at: str | UnsetType = UNSET
 
 
 class SystemMaintenance(Event, frozen=True, kw_only=True, rename="camel"):

@@ -244,6 +244,9 @@ class Store(Protocol):
     def ledgers(self, account: AccountKey) -> Sequence[Ledger]:
         """The account's newest ledger of each kind."""
 
+    def closed_ledgers(self, account: AccountKey, kind: QuotaKind, before: date, most: int) -> Sequence[Ledger]:
+        """The account's ledgers of periods that began before this day, at most so many, newest first."""
+
     def used_by_day(self, account: AccountKey) -> Mapping[date, int]:
         """By local day, the bytes that the account used in it, as far as its daily ledgers are kept."""
 

@@ -33,6 +33,7 @@ _DASHBOARDS = dict.fromkeys(
         "analytics:unsubscribe",
         "audit:get",
         "config:get",
+        "maintenance:extend",
         "quota:extend",
         "quota:set",
         "token:renew",

@@ -99,6 +99,10 @@ class NodeClient(Recorder):
         """Disconnect, as `socket.disconnect()` does."""
         self._order({"close": True})
 
+    def reconnect(self) -> None:
+        """Disconnect and connect again, as a page does that changes its `auth`."""
+        self._order({"reconnect": True})
+
     def freeze(self) -> None:
         """Keep the process from reading and answering, as a suspended laptop does."""
         self._process.send_signal(signal.SIGSTOP)

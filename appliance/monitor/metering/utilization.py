@@ -82,6 +82,10 @@ class Utilization:
         """Bytes per second, in and out, over the last metering period."""
         return self._lines[department].rate_bytes_s
 
+    def average_bytes_s(self, department: str) -> float:
+        """Bytes per second, in and out, over the last minutes, by which forecasts go."""
+        return self._lines[department].average_bytes_s
+
     def utilization(self, department: str) -> float:
         """The share of the line rate that the busier direction used over the last metering period, 0..1."""
         return self._lines[department].utilization

@@ -136,6 +136,9 @@ def test_maintenance_refuses_changes_and_allows_reading(connect: Connect) -> Non
             "startTime": "2026-12-15T04:49:29.000Z",
             "duration": 3600,
             "impact": "System is in read-only mode",
+            "actor": "tester",
+            "begun": True,
+            "endsAt": "2026-12-15T05:49:29.000Z",
         },
     }
     assert other.wait_for("system:maintenance")["maintenance"] == started["maintenance"]
@@ -149,7 +152,27 @@ def test_maintenance_refuses_changes_and_allows_reading(connect: Connect) -> Non
 
 def test_maintenance_can_be_announced(connect: Connect) -> None:
     asked = {"startTime": "2026-12-16T02:00:00.000Z", "duration": 60, "impact": "new cables"}
-    assert connect().call("maintenance:start", asked)["maintenance"] == {"type": "scheduled", **asked}
+    assert connect().call("maintenance:start", asked)["maintenance"] == {
+        "type": "scheduled",
+        **asked,
+        "actor": "tester",
+        "begun": False,
+        "endsAt": "2026-12-16T02:01:00.000Z",
+    }
+
+
+def test_a_maintenance_is_extended_from_its_own_end(server: Running, connect: Connect) -> None:
+    client, viewer = connect(), connect(role=Role.VIEWER)
+    assert "no maintenance to extend" in client.call("maintenance:extend", {"duration": 60})["error"]
+    client.call("maintenance:start", {"duration": 3600, "impact": "new cables"})
+    server.advance(600)
+    longer = client.call("maintenance:extend", {"duration": 1800})["maintenance"]
+    assert (longer["duration"], longer["endsAt"], longer["impact"]) == (5400, "2026-12-15T06:19:29.000Z", "new cables")
+    assert viewer.wait_for("system:maintenance", lambda data: data["maintenance"] == longer)
+    assert "more than a day" in client.call("maintenance:extend", {"duration": 86400})["error"]
+    assert client.call("maintenance:stop")["maintenance"]["endsAt"] == "2026-12-15T04:59:29.000Z"
+    [recorded, *_] = client.call("audit:get", {"action": "maintenance:extend"})["entries"]
+    assert (recorded["before"]["duration"], recorded["after"]["duration"]) == (3600, 5400)
 
 
 @pytest.fixture(scope="module")

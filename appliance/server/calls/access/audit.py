@@ -1,14 +1,15 @@
 """The call that reads the audit trail."""
 
 import json
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from msgspec import Meta
 
 from appliance.core.access.audit_entry import StoredEntry
+from appliance.events import Part
 from appliance.server.calls.arguments import Argument
 from appliance.server.calls.context import Context
+from appliance.server.calls.reply import Reply
 
 LONGEST_PAGE = 200  # 100 kB of usual entries; a person reads fewer
 
@@ -26,17 +27,55 @@ class AuditArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     action: Word | None = None
 
 
-def entries(context: Context, asked: AuditArgument) -> dict[str, Any]:
+class EntryFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """A change. `what`, `before`, `after`: the call's argument, and what it changed; `outcome`: done, or a code.
+
+    `role`: empty, and `address`: null, where the change came from the appliance itself; `digest`: of this entry and
+    the digest before it.
+    """
+
+    number: int
+    at: str
+    who: str
+    role: str
+    address: str | None
+    action: str
+    what: Any
+    before: Any
+    after: Any
+    outcome: str
+    digest: str
+
+
+class AuditReply(Reply, frozen=True, kw_only=True, rename="camel"):
     """The newest entries, newest first. `more`: the `before` of the next page; null at the end."""
+
+    entries: list[EntryFacts]
+    more: int | None
+
+
+def entries(context: Context, asked: AuditArgument) -> AuditReply:
+    """The newest entries, newest first."""
     found = context.services.audit.entries(asked.limit, asked.before, asked.who, asked.action)
     more = found[-1].number if len(found) == asked.limit else None
-    return {"entries": [_shown(stored) for stored in found], "more": more}
+    return AuditReply(entries=[_shown(stored) for stored in found], more=more)
 
 
-def _shown(stored: StoredEntry) -> dict[str, Any]:
-    entry = asdict(stored.entry)
-    values = {key: _value(entry[key]) for key in ("what", "before", "after")}
-    return {"number": stored.number, **entry, **values, "digest": stored.digest}
+def _shown(stored: StoredEntry) -> EntryFacts:
+    entry = stored.entry
+    return EntryFacts(
+        number=stored.number,
+        at=entry.at,
+        who=entry.who,
+        role=entry.role,
+        address=entry.address,
+        action=entry.action,
+        what=_value(entry.what),
+        before=_value(entry.before),
+        after=_value(entry.after),
+        outcome=entry.outcome,
+        digest=stored.digest,
+    )
 
 
 def _value(text: object) -> object:

@@ -1,0 +1,88 @@
+/** Which view answers which address. Views other than the overview are loaded when they are opened. */
+import { useEffect } from 'preact/hooks';
+import { lazy, LocationProvider, Router, Route, useLocation } from 'preact-iso';
+
+import { connect } from './live/connection';
+import { token } from './live/session';
+import { names } from './shell/navigation';
+import { Shell, useTitle } from './shell/shell';
+import { Empty } from './parts/notices';
+import { words } from './words/words';
+import Overview from './views/overview/overview';
+
+const w = words({
+  en: { title: 'There is nothing at this address', back: 'Go to the overview' },
+  de: { title: 'An dieser Adresse ist nichts', back: 'Zur Übersicht' },
+});
+
+const Departments = lazy(() => import('./views/departments/departments'));
+const Department = lazy(() => import('./views/departments/department'));
+const Devices = lazy(() => import('./views/devices/devices'));
+const Websites = lazy(() => import('./views/websites/websites'));
+const Incidents = lazy(() => import('./views/incidents/incidents'));
+const OneIncident = lazy(() => import('./views/incidents/incident'));
+const Blocks = lazy(() => import('./views/blocks/blocks'));
+const Quotas = lazy(() => import('./views/quotas/quotas'));
+const Reports = lazy(() => import('./views/reports/reports'));
+const Maintenance = lazy(() => import('./views/maintenance/maintenance'));
+const Appliance = lazy(() => import('./views/appliance/appliance'));
+const People = lazy(() => import('./views/people/people'));
+const Audit = lazy(() => import('./views/audit/audit'));
+const Settings = lazy(() => import('./views/settings/settings'));
+const More = lazy(() => import('./views/more/more'));
+const Kiosk = lazy(() => import('./views/kiosk/kiosk'));
+const Login = lazy(() => import('./views/login/login'));
+const First = lazy(() => import('./views/login/first'));
+
+function NotFound() {
+  useTitle({ text: w.title });
+  return <Empty icon="info" title={w.title} act={<a href="/">{names.overview}</a>} />;
+}
+
+function Views() {
+  return (
+    <Shell>
+      <Router>
+        <Route path="/" component={Overview} />
+        <Route path="/departments" component={Departments} />
+        <Route path="/departments/:id" component={Department} />
+        <Route path="/devices" component={Devices} />
+        <Route path="/websites" component={Websites} />
+        <Route path="/incidents" component={Incidents} />
+        <Route path="/incidents/:id" component={OneIncident} />
+        <Route path="/blocks/:dialog?" component={Blocks} />
+        <Route path="/quotas/:id?/:dialog?" component={Quotas} />
+        <Route path="/reports/:id?/:span?" component={Reports} />
+        <Route path="/maintenance" component={Maintenance} />
+        <Route path="/appliance" component={Appliance} />
+        <Route path="/people" component={People} />
+        <Route path="/audit" component={Audit} />
+        <Route path="/settings/:part?" component={Settings} />
+        <Route path="/more" component={More} />
+        <Route default component={NotFound} />
+      </Router>
+    </Shell>
+  );
+}
+
+/** Who has no token logs in, and comes back to the same address. */
+function Gate() {
+  const { path, url, route } = useLocation();
+  const isDoor = path === '/login' || path === '/first';
+  const isIn = token.value !== null;
+  useEffect(() => {
+    if (isIn) connect();
+    else if (!isDoor) route(`/login?next=${encodeURIComponent(url)}`, true);
+  }, [isIn, isDoor]);
+  if (isDoor) return path === '/login' ? <Login /> : <First />;
+  if (!isIn) return null;
+  return path === '/kiosk' ? <Kiosk /> : <Views />;
+}
+
+export function App() {
+  return (
+    <LocationProvider>
+      <Gate />
+    </LocationProvider>
+  );
+}

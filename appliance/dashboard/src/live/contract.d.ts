@@ -1,0 +1,5 @@
+/* A stand-in until it is generated from the contract. */
+type Known = 'usage:update' | 'department:status' | 'system:health' | 'system:maintenance' | 'config:trial' | 'security:incident' | 'analytics:anomaly' | 'analytics:update' | 'quota:host' | 'quota:alert' | 'quota:request' | 'ip:blocked' | 'ip:unblocked' | 'error';
+type Asked = 'appliance:get' | 'certificate:get' | 'report:get' | 'history:get' | 'quota:get' | 'quota:set' | 'quota:extend' | 'quota:closed' | 'quota:requests' | 'quota:decline' | 'ip:block' | 'ip:unblock' | 'ip:list' | 'list:get' | 'config:get' | 'config:read' | 'config:check' | 'config:apply' | 'config:confirm' | 'config:revert' | 'firewall:release' | 'maintenance:start' | 'maintenance:extend' | 'maintenance:stop' | 'token:renew' | 'token:revoke' | 'token:list' | 'user:password' | 'user:list' | 'user:add' | 'user:remove' | 'audit:get' | 'analytics:subscribe' | 'analytics:unsubscribe';
+export type Events = { [Name in Known]: any };
+export type Calls = { [Name in Asked]: { argument: any; reply: any } };

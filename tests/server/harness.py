@@ -213,6 +213,7 @@ class Harness:
             people=people,
             pairing=self.pairing,
             audit=audit,
+            page_folder=state_dir / "page",
         )
         self.server = Server(fanout=fanout, services=services, limits=limits, section=section, tls=tls)
 

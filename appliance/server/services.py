@@ -17,16 +17,19 @@ from appliance.server.access import Authenticator, Grant
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
 from appliance.server.access.people import People
+from appliance.server.profile import Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything that calls and pages may use.
 
-    `departments`: the configured ids. `release`: opens everything; its argument: the subject of the caller.
+    `departments`: the configured ids. `profile`: what the appliance says of itself. `release`: opens everything; its
+    argument: the subject of the caller.
     """
 
     departments: frozenset[str]
+    profile: Profile
     clock: Callable[[], Moment]
     metering: Metering
     enforcement: Enforcement

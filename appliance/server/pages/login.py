@@ -29,6 +29,7 @@ STATUS = {
     Code.TOKEN_EXPIRED: "401 Unauthorized",
     Code.FORBIDDEN: "403 Forbidden",
     Code.UNKNOWN_DEPARTMENT: "404 Not Found",
+    Code.CONFLICT: "409 Conflict",
     Code.RATE_LIMITED: "429 Too Many Requests",
     Code.MAINTENANCE: "503 Service Unavailable",
     Code.INTERNAL: "500 Internal Server Error",

@@ -13,6 +13,7 @@ from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import Action, Limits, QuotaKind
 from appliance.core.refusal import Refused
 from appliance.events import HostQuota
+from appliance.monitor.metering.departments import CHECKPOINT_S as DEPARTMENT_CHECKPOINT_S
 from appliance.monitor.metering.hosts import CHECKPOINT_S, LOOK_S, MOST_ACCOUNTS
 from tests.monitor.metering.test_departments import A, Appliance
 
@@ -165,6 +166,16 @@ def test_a_power_cut_takes_a_host_s_use_back_to_the_last_checkpoint(make: Make) 
     appliance.reboot()
     appliance.step()
     assert appliance.kernel.left[A] == {HOST: 600}
+
+
+def test_the_books_of_hosts_are_saved_once_an_hour_and_not_with_their_department_s(make: Make) -> None:
+    appliance = make()
+    use(appliance, 400)
+    appliance.step(CHECKPOINT_S)
+    use(appliance, 100)
+    appliance.step(DEPARTMENT_CHECKPOINT_S)
+    saved = AccountKey(A, HOST), AccountKey(A)
+    assert [appliance.store.ledgers(key)[0].used_bytes for key in saved] == [400, 500]
 
 
 def test_new_meters_are_read_at_once(make: Make) -> None:

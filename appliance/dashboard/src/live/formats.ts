@@ -140,3 +140,34 @@ export function about(at: When): string {
 export function visible(name: string): string {
   return name.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (one) => `(U+${one.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')})`);
 }
+
+// ---- times that a person types: of the appliance's zone ----
+
+/** Milliseconds by which the zone's clock is ahead of UTC at this time. */
+function offsetMs(at: number): number {
+  const fields: Record<string, number> = {};
+  for (const { type, value } of format({ year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' }).formatToParts(at)) fields[type] = Number(value);
+  const { year = 0, month = 1, day: date = 1, hour = 0, minute = 0, second = 0 } = fields;
+  return Date.UTC(year, month - 1, date, hour, minute, second) - Math.floor(at / 1000) * 1000;
+}
+
+/** `2026-11-27T14:32`, the form of a field of date and time. */
+export function fieldTime(at: When): string {
+  return new Date(ms(at) + offsetMs(ms(at))).toISOString().slice(0, 16);
+}
+
+/** The time that such a text names, in milliseconds since 1970; `NaN`: it is none. An hour that a clock change repeats is its first. */
+export function timeOfField(text: string): number {
+  const wall = Date.parse(`${text}Z`);
+  if (Number.isNaN(wall)) return NaN;
+  const first = wall - offsetMs(wall - 86_400_000);
+  const other = wall - offsetMs(first);
+  return other - wall === first - wall || fieldTime(first) === text.slice(0, 16) ? first : other;
+}
+
+/** The next time that the zone's clock shows this hour. */
+export function nextHour(hour: number): number {
+  const today = fieldTime(nowMs()).slice(0, 10);
+  const found = timeOfField(`${today}T${String(hour % 24).padStart(2, '0')}:00`);
+  return found > nowMs() ? found : timeOfField(`${fieldTime(nowMs() + 86_400_000).slice(0, 10)}T${String(hour % 24).padStart(2, '0')}:00`);
+}

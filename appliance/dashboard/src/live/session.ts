@@ -21,7 +21,12 @@ export const holder = computed<Holder | null>(() => (token.value === null ? null
 
 export function logIn(next: string): void {
   endedBecause.value = '';
-  keep(next);
+  keep(next.trim().replace(/^bearer\s+/i, ''));
+}
+
+/** Whether a text that somebody pasted can be a token: a mistake is told before anything is sent. */
+export function looksLikeToken(text: string): boolean {
+  return read(text.trim().replace(/^bearer\s+/i, '')) !== null;
 }
 
 /** Go on with a newer token of the same person. */

@@ -1,14 +1,15 @@
 """The call that reads the audit trail."""
 
 import json
-from dataclasses import asdict
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from appliance.core.access.audit_entry import StoredEntry
+from appliance.events import Part
 from appliance.server.calls.arguments import Argument
 from appliance.server.calls.context import Context
+from appliance.server.calls.reply import Reply
 
 LONGEST_PAGE = 200  # 100 kB of usual entries; a person reads fewer
 
@@ -18,25 +19,74 @@ Number = Annotated[int, Meta(ge=1, le=2**53, description="the number of an entry
 
 
 class AuditArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """The argument of `audit:get`. `before`: only older entries than this one; `who`, `action`: only theirs."""
+    """The argument of `audit:get`. `before`: only older entries than this one; `who`, `action`: only theirs.
+
+    `contains`: only those in which this text stands anywhere.
+    """
 
     before: Number | None = None
     limit: Page = 50
     who: Word | None = None
     action: Word | None = None
+    contains: Word | None = None
 
 
-def entries(context: Context, asked: AuditArgument) -> dict[str, Any]:
-    """The newest entries, newest first. `more`: the `before` of the next page; null at the end."""
-    found = context.services.audit.entries(asked.limit, asked.before, asked.who, asked.action)
+class EntryFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """A change. `what`, `before`, `after`: the call's argument, and what it changed; `outcome`: done, or a code.
+
+    `role`: empty, and `address`: null, where the change came from the appliance itself; `digest`: of this entry and
+    the digest before it.
+    """
+
+    number: int
+    at: str
+    who: str
+    role: str
+    address: str | None
+    action: str
+    what: Any
+    before: Any
+    after: Any
+    outcome: str
+    digest: str
+
+
+class AuditReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """The newest entries, newest first. `more`: the `before` of the next page; null at the end.
+
+    `is_intact`: whether each entry of the trail follows from the one before; with the first page, where it can be told.
+    """
+
+    entries: list[EntryFacts]
+    more: int | None
+    is_intact: bool | UnsetType = UNSET
+
+
+def entries(context: Context, asked: AuditArgument) -> AuditReply:
+    """The newest entries, newest first."""
+    trail = context.services.audit
+    found = trail.entries(asked.limit, before=asked.before, who=asked.who, action=asked.action, contains=asked.contains)
     more = found[-1].number if len(found) == asked.limit else None
-    return {"entries": [_shown(stored) for stored in found], "more": more}
+    is_intact = trail.is_intact() if asked.before is None else None  # once for all pages
+    shown = [_shown(stored) for stored in found]
+    return AuditReply(entries=shown, more=more, is_intact=UNSET if is_intact is None else is_intact)
 
 
-def _shown(stored: StoredEntry) -> dict[str, Any]:
-    entry = asdict(stored.entry)
-    values = {key: _value(entry[key]) for key in ("what", "before", "after")}
-    return {"number": stored.number, **entry, **values, "digest": stored.digest}
+def _shown(stored: StoredEntry) -> EntryFacts:
+    entry = stored.entry
+    return EntryFacts(
+        number=stored.number,
+        at=entry.at,
+        who=entry.who,
+        role=entry.role,
+        address=entry.address,
+        action=entry.action,
+        what=_value(entry.what),
+        before=_value(entry.before),
+        after=_value(entry.after),
+        outcome=entry.outcome,
+        digest=stored.digest,
+    )
 
 
 def _value(text: object) -> object:

@@ -3,17 +3,19 @@
 An administrator of some departments administers no people: they could add a person with more rights than their own.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType, convert
 
-from appliance.core.access.person import NAME, Person, Role
+from appliance.core.access.person import NAME, Person, Role, TokenOrigin
 from appliance.core.refusal import Code, Refused
 from appliance.core.text import unknown_text
+from appliance.events import Part
 from appliance.server.access.people import LOGIN_S, LONGEST_PASSWORD, SHORTEST_PASSWORD, person_facts, token_facts
 from appliance.server.access.tokens import LONGEST_PASTED
 from appliance.server.calls.arguments import Argument, DepartmentId, Nothing
 from appliance.server.calls.context import Context
+from appliance.server.calls.reply import Done, Reply
 
 MOST_LISTED = 500  # 120 kB; the command line shows them all
 
@@ -74,12 +76,59 @@ class RenewArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     token: TokenText | None = None
 
 
-def list_people(context: Context, _: Nothing) -> dict[str, Any]:
+class UserFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """A person who can log in. `departments`: `*` for all, or ids with commas."""
+
+    name: str
+    role: Role
+    departments: str
+
+
+class UserReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """The person who was added."""
+
+    user: UserFacts
+
+
+class UsersReply(Reply, frozen=True, kw_only=True, rename="camel"):
     """Every person who can log in."""
-    return {"users": [person_facts(person) for person in context.services.people.people()]}
+
+    users: list[UserFacts]
 
 
-def add_person(context: Context, asked: AddArgument) -> dict[str, Any]:
+class TokenFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """A token that has not expired. `departments`: `*` for all, or ids with commas; `revoked_at`: null while valid."""
+
+    id: str
+    subject: str
+    role: Role
+    departments: str
+    origin: TokenOrigin
+    issued_at: str
+    expires_at: str
+    revoked_at: str | None
+
+
+class TokensReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """The newest of the tokens that have not expired; `total`: the number of all of them."""
+
+    tokens: list[TokenFacts]
+    total: int
+
+
+class RenewReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """Seconds until the caller's token expires. `token`: the next one, where the appliance made it."""
+
+    token: str | UnsetType = UNSET
+    expires_in: int
+
+
+def list_people(context: Context, _: Nothing) -> UsersReply:
+    """Every person who can log in."""
+    return UsersReply(users=convert([person_facts(one) for one in context.services.people.people()], list[UserFacts]))
+
+
+def add_person(context: Context, asked: AddArgument) -> UserReply:
     """Let a person log in from now on."""
     departments = None if asked.departments is None else frozenset(asked.departments)
     unknown = sorted((departments or frozenset()) - context.services.departments)
@@ -88,16 +137,16 @@ def add_person(context: Context, asked: AddArgument) -> dict[str, Any]:
         raise Refused(Code.UNKNOWN_DEPARTMENT, text)
     person = Person(asked.name, asked.role, departments)
     context.services.people.add_person(person, asked.password, context.caller.actor, context.services.clock)
-    return {"user": person_facts(person)}
+    return UserReply(user=convert(person_facts(person), UserFacts))
 
 
-def remove_person(context: Context, asked: RemoveArgument) -> dict[str, Any]:
+def remove_person(context: Context, asked: RemoveArgument) -> Done:
     """Remove a person and end their logins."""
     context.services.people.remove_person(asked.name, context.caller.actor, context.now)
-    return {}
+    return Done()
 
 
-def set_password(context: Context, asked: PasswordArgument) -> dict[str, Any]:
+def set_password(context: Context, asked: PasswordArgument) -> Done:
     """Set the caller's own password, or another person's."""
     people, actor, clock = context.services.people, context.caller.actor, context.services.clock
     if asked.name is None:
@@ -105,26 +154,27 @@ def set_password(context: Context, asked: PasswordArgument) -> dict[str, Any]:
     else:
         require_administrator(context)
     people.set_password(asked.name or actor.who, asked.password, actor, clock)
-    return {}
+    return Done()
 
 
-def list_tokens(context: Context, _: Nothing) -> dict[str, Any]:
+def list_tokens(context: Context, _: Nothing) -> TokensReply:
     """The newest of the tokens that have not expired; `total`: the number of all of them."""
     found = context.services.people.tokens(context.now)
-    return {"tokens": [token_facts(token) for token in found[:MOST_LISTED]], "total": len(found)}
+    shown = convert([token_facts(token) for token in found[:MOST_LISTED]], list[TokenFacts])
+    return TokensReply(tokens=shown, total=len(found))
 
 
-def revoke_token(context: Context, asked: RevokeArgument) -> dict[str, Any]:
+def revoke_token(context: Context, asked: RevokeArgument) -> Done:
     """Revoke a token; its clients are disconnected after the answer."""
     own = context.caller.grant.id
     if asked.id not in (None, own):
         require_administrator(context)
     token_id = asked.id or own
     context.services.people.revoke_token(token_id, context.caller.actor, context.now, is_shown=token_id == own)
-    return {}
+    return Done()
 
 
-def renew_token(context: Context, asked: RenewArgument) -> dict[str, Any]:
+def renew_token(context: Context, asked: RenewArgument) -> RenewReply:
     """Go on with another token: the one that the client brings, or one that is made for the same login."""
     caller, authenticator = context.caller, context.services.authenticator
     token = asked.token or context.services.people.renew(caller.grant, context.now)
@@ -133,8 +183,8 @@ def renew_token(context: Context, asked: RenewArgument) -> dict[str, Any]:
         raise Refused(Code.FORBIDDEN, "token: belongs to another subject; disconnect, and connect with it")
     caller.take(grant, context.services.departments)
     if asked.token is not None:
-        return {"expiresIn": int(authenticator.remaining_s(grant, context.now))}
-    return {"token": token, "expiresIn": LOGIN_S}
+        return RenewReply(expires_in=int(authenticator.remaining_s(grant, context.now)))
+    return RenewReply(token=token, expires_in=LOGIN_S)
 
 
 def require_administrator(context: Context) -> None:

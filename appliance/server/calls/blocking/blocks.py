@@ -3,9 +3,9 @@
 import math
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from appliance.core.blocking.block import Block, BlockOrigin, BlockRequest
 from appliance.core.blocking.lists.address_ranges import AddressRange, address_range
@@ -13,8 +13,10 @@ from appliance.core.blocking.lists.query import BlockQuery, matches
 from appliance.core.blocking.targets import TargetKind, parse_target
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
+from appliance.events import Part
 from appliance.server.calls.arguments import Argument, DepartmentId, Sentence
 from appliance.server.calls.context import Context, give_way, require_department
+from appliance.server.calls.reply import Done, Reply
 
 MOST_AT_ONCE = 5000  # targets of one call: they take some tenths of a second, in slices between others' work
 PARSED_AT_ONCE = 100  # domain names, which take longest: some milliseconds
@@ -38,7 +40,7 @@ Addresses = Annotated[
 ]
 Page = Annotated[int, Meta(ge=1, le=1_000_000, description="a page's number from 1 on")]
 PageSize = Annotated[int, Meta(ge=1, le=LARGEST_PAGE, description=f"a number of blocks from 1 to {LARGEST_PAGE}")]
-Part = Annotated[str, Meta(min_length=1, max_length=255, description="a text of 1 to 255 characters")]
+Fragment = Annotated[str, Meta(min_length=1, max_length=255, description="a text of 1 to 255 characters")]
 BlockSeconds = Annotated[
     int,
     Meta(ge=0, le=31536000 * 10, description="a whole number of seconds up to 10 years, or 0 for until it is lifted"),
@@ -67,7 +69,7 @@ class UnblockArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     address: Address | None = None
     addresses: Addresses | None = None
     department_id: DepartmentId | None = None
-    origin: Part | None = None
+    origin: Fragment | None = None
 
 
 class ListArgument(Argument, frozen=True, kw_only=True, rename="camel"):
@@ -78,15 +80,81 @@ class ListArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     """
 
     department_id: DepartmentId | None = None
-    origin: Part | None = None
-    contains: Part | None = None
-    within: Part | None = None
+    origin: Fragment | None = None
+    contains: Fragment | None = None
+    within: Fragment | None = None
     expiring: BlockSeconds | None = None
     page: Page = 1
     limit: PageSize = LARGEST_PAGE
 
 
-def block(context: Context, asked: BlockArgument) -> dict[str, Any]:
+class ResolvedAddress(Part, frozen=True, kw_only=True, rename="camel"):
+    """An address or alias of a blocked name. `why`: the answer that gave it; `spared`: why it is not blocked.
+
+    `shared`: that others need it too.
+    """
+
+    address: str
+    why: str
+    expires_at: str
+    spared: str | UnsetType = UNSET
+    shared: str | UnsetType = UNSET
+
+
+class ResolvedName(Part, frozen=True, kw_only=True, rename="camel"):
+    """What a blocked name resolves to: how many addresses are blocked and spared, and some of them."""
+
+    blocked: int
+    spared: int
+    addresses: list[ResolvedAddress]
+
+
+class BlockFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """A block. `department_id`: null for all departments; `duration`: seconds left, 0 until it is lifted.
+
+    `resolved`: of a domain name; `enforced` is sent, as false, where the position cannot enforce.
+    """
+
+    address: str
+    reason: str
+    actor: str
+    origin: str
+    department_id: str | None
+    started_at: str
+    expires_at: str | None
+    duration: int
+    resolved: ResolvedName | UnsetType = UNSET
+    enforced: bool | UnsetType = UNSET
+
+
+class BlockReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """The block, where `address` was given."""
+
+    block: BlockFacts
+
+
+class BlocksReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """How many blocks were made, where `addresses` were given; `enforced` as of a block."""
+
+    count: int
+    enforced: bool | UnsetType = UNSET
+
+
+class UnblockedReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """How many blocks were lifted, where `addresses` were given."""
+
+    count: int
+
+
+class BlockListReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """A page of blocks. `total`: how many match on all pages; `next`: the next page; null on the last."""
+
+    blocks: list[BlockFacts]
+    total: int
+    next: int | None
+
+
+def block(context: Context, asked: BlockArgument) -> BlockReply | BlocksReply:
     """Block a target, or many in one transaction."""
     _require_scope(context, asked.department_id)
     enforcement, subject, caller = context.services.enforcement, context.caller.grant.subject, context.caller.address
@@ -102,28 +170,28 @@ def block(context: Context, asked: BlockArgument) -> dict[str, Any]:
     ]
     made = enforcement.block(requests, context.now, give_way)
     if asked.addresses is None:
-        return {"block": _shown(made[0], context)}
-    return {"count": len(made)} | ({} if all(map(enforcement.is_enforced, made)) else {"enforced": False})
+        return BlockReply(block=_shown(made[0], context))
+    return BlocksReply(count=len(made), enforced=UNSET if all(map(enforcement.is_enforced, made)) else False)
 
 
-def unblock(context: Context, asked: UnblockArgument) -> dict[str, Any]:
+def unblock(context: Context, asked: UnblockArgument) -> Done | UnblockedReply:
     """Lift a block, or many in one transaction."""
     _require_scope(context, asked.department_id)
     enforcement, subject, targets = context.services.enforcement, context.caller.grant.subject, _targets(asked)
     lifted = enforcement.unblock(
         targets, asked.department_id, subject, context.now, origin=asked.origin, pause=give_way
     )
-    return {} if asked.addresses is None else {"count": len(lifted)}
+    return Done() if asked.addresses is None else UnblockedReply(count=len(lifted))
 
 
-def state(context: Context, asked: BlockArgument | UnblockArgument) -> list[dict[str, Any]]:
+def state(context: Context, asked: BlockArgument | UnblockArgument) -> list[BlockFacts]:
     """The blocks of these targets and this department, for the audit trail: the first `MOST_RECORDED`."""
     find = context.services.enforcement.find
     found = (block for target in _targets(asked) for block in find(target, asked.department_id))
     return [_shown(block, context, 0) for block in islice(found, MOST_RECORDED)]
 
 
-def list_blocks(context: Context, asked: ListArgument) -> dict[str, Any]:
+def list_blocks(context: Context, asked: ListArgument) -> BlockListReply:
     """A page of the blocks that concern the caller."""
     if asked.department_id is not None:
         require_department(context, asked.department_id)
@@ -140,11 +208,11 @@ def list_blocks(context: Context, asked: ListArgument) -> dict[str, Any]:
     end = asked.page * asked.limit
     page = found[end - asked.limit : end]
     most = min(MOST_RESOLVED, MOST_ADDRESSES // max(1, len(page)))
-    return {
-        "blocks": [_shown(block, context, most) for block in page],
-        "total": len(found),
-        "next": asked.page + 1 if end < len(found) else None,
-    }
+    return BlockListReply(
+        blocks=[_shown(block, context, most) for block in page],
+        total=len(found),
+        next=asked.page + 1 if end < len(found) else None,
+    )
 
 
 def _targets(asked: BlockArgument | UnblockArgument) -> list[str]:
@@ -187,25 +255,24 @@ def _concerns(block: Block, department: str | None, context: Context) -> bool:
     return context.caller.grant.may_see(block.department)
 
 
-def _shown(block: Block, context: Context, most_resolved: int = MOST_RESOLVED) -> dict[str, Any]:
+def _shown(block: Block, context: Context, most_resolved: int = MOST_RESOLVED) -> BlockFacts:
     enforcement = context.services.enforcement
     remaining_s = enforcement.remaining_s(block, context.now)
-    shown: dict[str, Any] = {
-        "address": block.target,
-        "reason": block.reason,
-        "actor": block.actor,
-        "origin": block.origin,
-        "departmentId": block.department,
-        "startedAt": timestamp(block.started_at),
-        "expiresAt": None if block.expires_at is None else timestamp(block.expires_at),
-        "duration": 0 if remaining_s is None else max(1, math.ceil(remaining_s)),  # seconds left; 0: until lifted
-    }
-    if block.kind is TargetKind.NAME:
-        shown["resolved"] = _resolved(block, context, most_resolved)
-    return shown if enforcement.is_enforced(block) else {**shown, "enforced": False}
+    return BlockFacts(
+        address=block.target,
+        reason=block.reason,
+        actor=block.actor,
+        origin=block.origin,
+        department_id=block.department,
+        started_at=timestamp(block.started_at),
+        expires_at=None if block.expires_at is None else timestamp(block.expires_at),
+        duration=0 if remaining_s is None else max(1, math.ceil(remaining_s)),  # seconds left; 0: until lifted
+        resolved=_resolved(block, context, most_resolved) if block.kind is TargetKind.NAME else UNSET,
+        enforced=UNSET if enforcement.is_enforced(block) else False,
+    )
 
 
-def _resolved(block: Block, context: Context, most: int) -> dict[str, Any]:
+def _resolved(block: Block, context: Context, most: int) -> ResolvedName:
     """The addresses and aliases of a blocked name: how many are blocked and spared, and some with the reason.
 
     A reason names what hosts visit: of all departments, only who may see all of them reads it.
@@ -216,17 +283,17 @@ def _resolved(block: Block, context: Context, most: int) -> dict[str, Any]:
     spares = {one.learned.address: one.rule.text for one in spared}
     told = sorted(learned, key=lambda one: not one.shared)
     found = [*(one.learned for one in spared), *told][:most]  # those first that people ask about
-    return {
-        "blocked": len(learned),
-        "spared": len(spared),
-        "addresses": [
-            {
-                "address": one.address,
-                "why": one.why,
-                "expiresAt": timestamp(datetime.fromtimestamp(one.ends, UTC)),
-                **({"spared": spares[one.address]} if one.address in spares else {}),
-                **({"shared": one.shared} if one.shared and one.address not in spares else {}),
-            }
+    return ResolvedName(
+        blocked=len(learned),
+        spared=len(spared),
+        addresses=[
+            ResolvedAddress(
+                address=one.address,
+                why=one.why,
+                expires_at=timestamp(datetime.fromtimestamp(one.ends, UTC)),
+                spared=spares.get(one.address, UNSET),
+                shared=one.shared if one.shared and one.address not in spares else UNSET,
+            )
             for one in found
         ],
-    }
+    )

@@ -1,19 +1,18 @@
 """Calls that subscribe a client to a department's analytics."""
 
-from typing import Any
-
 from appliance.server.calls.context import Context, require_department
+from appliance.server.calls.reply import Done
 
 
-def subscribe(context: Context, department: str) -> dict[str, Any]:
+def subscribe(context: Context, department: str) -> Done:
     """Send the caller the department's analytics."""
     require_department(context, department)
     context.caller.subscribe(department)
-    return {}
+    return Done()
 
 
-def unsubscribe(context: Context, department: str) -> dict[str, Any]:
+def unsubscribe(context: Context, department: str) -> Done:
     """Stop sending the caller the department's analytics."""
     require_department(context, department)
     context.caller.unsubscribe(department)
-    return {}
+    return Done()

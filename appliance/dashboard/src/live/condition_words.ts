@@ -26,8 +26,8 @@ export function periodOf(type: QuotaShape['type']): string {
 }
 
 /** `daily`, as in "the daily quota". */
-export function kindOf(type: QuotaShape['type']): string {
-  return w[`${type}Quota`];
+export function kindOf(type: string): string {
+  return type === 'daily' || type === 'weekly' || type === 'monthly' ? w[`${type}Quota`] : type;
 }
 
 /** `Port scan`; a kind that this page does not know yet as the server names it. */

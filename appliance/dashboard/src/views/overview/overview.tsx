@@ -48,12 +48,11 @@ function Waiting() {
   }, []);
   return (
     <>
-      <section class="sentence" aria-busy="true">
-        <p role="status">{isLate ? w.late : '\u00a0'}</p>
-        <div class="at">{'\u00a0'}</div>
+      <section class="sentence frame-sentence" aria-busy="true">
+        <p role="status">{isLate && w.late}</p>
       </section>
-      <section class="tiles waiting-tiles" />
-      <section class="sheet waiting-chart" />
+      <div class="tiles frame-tiles" />
+      <div class="sheet frame-chart" />
     </>
   );
 }
@@ -97,7 +96,7 @@ function Known() {
       <NeedsList />
       <Tiles />
       <Traffic departmentId={null} recent={total} first="live" height={260} fileName="traffic">
-        <section class="sheet waiting-chart" aria-busy="true" />
+        <div class="sheet frame-chart" />
       </Traffic>
       <Departments />
       <Below />

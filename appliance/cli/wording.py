@@ -18,6 +18,7 @@ COMMANDS = {
     "maintenance:stop": "appliance maintenance stop",
     "config:apply": "appliance apply",
     "config:confirm": "appliance confirm",
+    "config:revert": "appliance revert",
     "firewall:release": "appliance release",
     "user:add": "appliance user add",
     "user:list": "appliance user list",
@@ -31,8 +32,10 @@ _DASHBOARDS = dict.fromkeys(
     (
         "analytics:subscribe",
         "analytics:unsubscribe",
+        "appliance:get",
         "audit:get",
         "config:get",
+        "config:read",
         "maintenance:extend",
         "quota:extend",
         "quota:set",

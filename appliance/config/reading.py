@@ -23,9 +23,9 @@ from appliance.core.blocking.blocked_names import SharedAddresses
 from appliance.core.detection.incident import Severity
 from appliance.core.machine import Position
 from appliance.core.metering.quota import Action
+from appliance.core.operations.trial import LARGEST_CONFIG_BYTES
 from appliance.core.text import AS_ITS_USER
 
-LARGEST_FILE_BYTES = 1 << 20  # 64 departments with all their keys are 20 kB
 LONGEST_SHOWN = 60  # of a wrong value, in an error: enough to recognise it
 
 
@@ -42,25 +42,25 @@ def load_text(path: Path) -> str:
     """The text of this file, whatever its encoding. Raises `ConfigError` with a line for each fault in it."""
     content = _content(path)
     parse(content, str(path))
-    return _text(content)
+    return text_of(content)
 
 
 def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST_FILE_BYTES + 1)
+            content = file.read(LARGEST_CONFIG_BYTES + 1)
     except OSError as error:
         advice = f"; {AS_ITS_USER}" if isinstance(error, PermissionError) else ""
         raise ConfigError(f"{path}: cannot be read: {error.strerror}{advice}") from None
-    if len(content) > LARGEST_FILE_BYTES:
-        raise ConfigError(f"{path}: larger than {LARGEST_FILE_BYTES} bytes, which no configuration is")
+    if len(content) > LARGEST_CONFIG_BYTES:
+        raise ConfigError(f"{path}: larger than {LARGEST_CONFIG_BYTES} bytes, which no configuration is")
     return content
 
 
 def parse(content: bytes, file_name: str) -> Config:
     """The configuration in this text. Raises `ConfigError` with a line for each fault, each beginning with the file."""
     try:
-        tables = tomllib.loads(_text(content))
+        tables = tomllib.loads(text_of(content))
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         found = f"line {line} has characters that are neither UTF-8 nor UTF-16"
@@ -76,7 +76,7 @@ def parse(content: bytes, file_name: str) -> Config:
     return config
 
 
-def _text(content: bytes) -> str:
+def text_of(content: bytes) -> str:
     """The text of a file as editors save it: with or without a byte order mark, in UTF-8 or UTF-16, of any line ends.
 
     TOML is UTF-8, whose first character is ASCII here: a zero byte beside it means UTF-16. Raises `UnicodeDecodeError`.

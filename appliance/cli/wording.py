@@ -33,6 +33,7 @@ _DASHBOARDS = dict.fromkeys(
     (
         "analytics:subscribe",
         "analytics:unsubscribe",
+        "appliance:get",
         "audit:get",
         "config:get",
         "config:read",

@@ -23,6 +23,7 @@ from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.monitor.traffic.insight import Insight
 from appliance.server.app import Server
 from appliance.server.delivery.fanout import Fanout
+from appliance.server.profile import profile_of
 from appliance.server.services import Services
 from appliance.service.access.authentication import Authentication, aside_in_turn
 from appliance.service.machines import Machine
@@ -156,9 +157,11 @@ def build_services(
     base: Foundation, *, monitors: Monitors, authentication: Authentication, trial: ConfigTrial, release: ReleaseRequest
 ) -> Services:
     """What calls and pages may use."""
+    machine = base.machine
     return Services(
         departments=frozenset(one.id for one in base.config.departments),
-        clock=base.machine.clock,
+        profile=profile_of(base.config, machine.clock(), is_simulated=machine.is_simulated),
+        clock=machine.clock,
         metering=monitors.metering,
         enforcement=monitors.enforcement,
         history=monitors.history,

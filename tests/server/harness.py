@@ -33,6 +33,7 @@ from appliance.server.access.people import People
 from appliance.server.app import Server
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.http.tls import Tls
+from appliance.server.profile import profile_of
 from appliance.server.services import Services
 from appliance.service.access.password_hashing import GreenPasswordHashing
 from appliance.service.machines import Machine
@@ -77,8 +78,13 @@ quota.daily = "5 GiB"
 
 [[departments]]
 id = "dept456"
+name = "Second"
 interface = "dept456"
+line_rate = "100 Mbit"
 quota.daily = "5 GiB"
+quota.thresholds = [50, 80]
+quota.on_exceeded = "throttle"
+quota.throttle_rate = "1 Mbit"
 
 [[block_lists]]
 name = "bad"
@@ -188,6 +194,7 @@ class Harness:
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
         services = Services(
             departments=frozenset([*DEPARTMENTS, GHOST]),
+            profile=profile_of(config, self.now(), is_simulated=simulated),
             clock=self.now,
             metering=metering,
             enforcement=enforcement,
@@ -207,6 +214,7 @@ class Harness:
             people=people,
             pairing=self.pairing,
             audit=audit,
+            page_folder=state_dir / "page",
         )
         self.server = Server(fanout=fanout, services=services, limits=limits, section=section, tls=tls)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.config import Config, ConfigError, Fault, judge, parse, text_of
-from appliance.config.differences import changes
+from appliance.config.differences import ByHand, changes
 from appliance.core.moment import Moment, timestamp
 from appliance.core.operations.trial import Trial, begin_trial, digest_of
 from appliance.core.refusal import Code, Refused
@@ -70,13 +70,16 @@ class ConfigTrial:
         """Know what runs. `text_without_file`: its text, where it comes from no file."""
         self._running, self._text_without_file = config, text_without_file
 
-    def review(self, text: str) -> Review:
-        """Judge a new configuration without trying it; takes tens of milliseconds, so run it beside the event loop."""
+    def review(self, text: str, by_hand: ByHand = ()) -> Review:
+        """Judge a new configuration without trying it; takes tens of milliseconds, so run it beside the event loop.
+
+        `by_hand`: the limits that people have set over the configured ones.
+        """
         config, faults = judge(text)
         if config is None:
             more = [Fault(None, f"and {len(faults) - MOST_FAULTS} more faults")] if len(faults) > MOST_FAULTS else []
             return Review([*faults[:MOST_FAULTS], *more], [])
-        return Review([], changes(self._running, config) if self._running else [])
+        return Review([], changes(self._running, config, by_hand) if self._running else [])
 
     def read(self) -> ConfigText:
         """The configuration file, which a trial leaves as it is. Raises `Refused` where it cannot be read."""

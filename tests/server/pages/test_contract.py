@@ -15,7 +15,11 @@ from appliance.server.pages import contract
 from tests.contract.schema import examples
 
 DOCUMENT = json.loads(contract.text())
-NAMES = {kind.name for kind in vars(events).values() if isinstance(kind, type) and hasattr(kind, "name")}
+NAMES = {
+    kind.name
+    for kind in vars(events).values()
+    if isinstance(kind, type) and issubclass(kind, events.Event) and hasattr(kind, "name")
+}
 
 
 def resolve(reference: str) -> Any:

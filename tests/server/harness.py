@@ -24,6 +24,7 @@ from appliance.core.moment import Moment
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.operations.config_trial import ConfigTrial
+from appliance.monitor.operations.status import ServiceRun
 from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
@@ -165,7 +166,13 @@ class Harness:
         text = CONFIG.format(position=position, state_dir=state_dir)
         config = parse(text.encode(), "the harness's configuration")
         machine, store = self._machine(), SqliteStore(state_dir / "state.db")
-        base = Foundation(config=config, machine=machine, store=store, publish=fanout.publish)
+        base = Foundation(
+            config=config,
+            machine=machine,
+            store=store,
+            publish=fanout.publish,
+            run=ServiceRun(self.now().monotonic_s, fanout.count_clients),
+        )
         config_file = state_dir / "appliance.toml"
         config_file.touch()
         trial = ConfigTrial(ConfigFileWriter(config_file, state_dir), None, None)
@@ -193,7 +200,7 @@ class Harness:
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
         services = Services(
             departments=frozenset([*DEPARTMENTS, GHOST]),
-            profile=profile_of(config, self.now(), is_simulated=simulated),
+            profile=profile_of(config, base.run.started_s, is_simulated=simulated),
             clock=self.now,
             metering=metering,
             enforcement=enforcement,

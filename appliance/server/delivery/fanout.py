@@ -99,6 +99,10 @@ class Fanout:
         """Number of packets that have not left yet."""
         return sum(len(session.queue) for session in self.sio.eio.sockets.values())
 
+    def count_clients(self) -> int:
+        """Number of clients that are logged in."""
+        return len(self.sio.manager.rooms.get(transport.NAMESPACE, {}).get(None, ()))
+
     def send(self, event: Event, sid: str) -> None:
         """Send the event to one client."""
         self._deliver(self._packet(event), sid)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from appliance.config.sections import NoticeSection
 from appliance.core.machine import Link
 from appliance.core.metering.department import Department, line_rate_of
-from appliance.core.moment import timestamp
+from appliance.core.moment import began_at, timestamp
 from appliance.events import Part
 from appliance.server.calls.arguments import Nothing
 from appliance.server.calls.context import Context
@@ -67,7 +67,7 @@ def appliance(context: Context, _: Nothing) -> ApplianceReply:
         position=config.position,
         timezone=config.zone.key,
         simulated=profile.is_simulated,
-        started_at=timestamp(profile.started_at(now)),
+        started_at=timestamp(began_at(profile.started_s, now)),
         now=timestamp(now.wall),
         is_clock_trusted=now.is_trusted,
         contact=None if contact == NoticeSection().contact else contact,

@@ -34,6 +34,7 @@ _DASHBOARDS = dict.fromkeys(
         "analytics:subscribe",
         "analytics:unsubscribe",
         "appliance:get",
+        "certificate:get",
         "audit:get",
         "config:get",
         "config:read",

@@ -172,6 +172,7 @@ def build_services(
     return Services(
         departments=frozenset(one.id for one in base.config.departments),
         profile=profile_of(base.config, base.run.started_s, is_simulated=machine.is_simulated),
+        certificate=authentication.certificate_facts,
         clock=machine.clock,
         metering=monitors.metering,
         enforcement=monitors.enforcement,

@@ -201,6 +201,7 @@ class Harness:
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
         services = Services(
             departments=frozenset([*DEPARTMENTS, GHOST]),
+            certificate=lambda: None,
             profile=profile_of(config, base.run.started_s, is_simulated=simulated),
             clock=self.now,
             metering=metering,

@@ -56,6 +56,7 @@ class Call:
 
 CALLS = {
     "appliance:get": Call(Nothing, Role.VIEWER, False, facts.appliance),
+    "certificate:get": Call(Nothing, Role.VIEWER, False, facts.certificate),
     "analytics:subscribe": Call(DepartmentId, Role.VIEWER, False, analytics.subscribe),
     "analytics:unsubscribe": Call(DepartmentId, Role.VIEWER, False, analytics.unsubscribe),
     "ip:block": Call(blocks.BlockArgument, Role.OPERATOR, True, blocks.block, blocks.state, once=True),

@@ -1,4 +1,4 @@
-"""The call about the appliance itself: its name, its clock, and the departments that the caller may see."""
+"""Calls about the appliance itself: its name, its clock, its certificate, and the departments of the caller."""
 
 from collections.abc import Mapping
 
@@ -56,6 +56,21 @@ class ApplianceReply(Reply, frozen=True, kw_only=True, rename="camel"):
     departments: list[DepartmentFacts]
 
 
+class ShownCertificate(Part, frozen=True, kw_only=True, rename="camel"):
+    """A certificate. `names`: names and addresses; `fingerprint`: its SHA-256, in hexadecimal with colons."""
+
+    names: list[str]
+    not_after: str
+    fingerprint: str
+    self_signed: bool
+
+
+class CertificateReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """The server's certificate; null where it speaks HTTP."""
+
+    certificate: ShownCertificate | None
+
+
 def appliance(context: Context, _: Nothing) -> ApplianceReply:
     """The appliance, and the departments that the caller may see."""
     profile, now, metering = context.services.profile, context.now, context.services.metering
@@ -73,6 +88,21 @@ def appliance(context: Context, _: Nothing) -> ApplianceReply:
         contact=None if contact == NoticeSection().contact else contact,
         periods=PeriodFacts(metering=periods.metering, analytics=periods.analytics, health=periods.health),
         departments=[_shown(one, metering.links) for one in profile.departments if may_see(one.id)],
+    )
+
+
+def certificate(context: Context, _: Nothing) -> CertificateReply:
+    """The certificate that the server shows."""
+    found = context.services.certificate()
+    if found is None:
+        return CertificateReply(certificate=None)
+    return CertificateReply(
+        certificate=ShownCertificate(
+            names=[*found.names],
+            not_after=timestamp(found.ends),
+            fingerprint=found.fingerprint,
+            self_signed=found.is_self_signed,
+        )
     )
 
 

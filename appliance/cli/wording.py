@@ -35,6 +35,7 @@ _DASHBOARDS = dict.fromkeys(
         "analytics:unsubscribe",
         "appliance:get",
         "certificate:get",
+        "report:get",
         "audit:get",
         "config:get",
         "config:read",

@@ -180,7 +180,7 @@ class Harness:
         self.trial_events = TrialEvents(trial, fanout.publish)
         audit_store = SqliteAuditStore(state_dir / "audit.sqlite3")
         maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=())
-        metering = build_metering(base)
+        self.metering = metering = build_metering(base)
         metering.step(self.now())
         enforcement = build_blocking(
             config=config,
@@ -267,6 +267,8 @@ class Harness:
                 )
             case {"advance": _} | {"jump": _}:
                 self._pass_time(order)
+            case {"meter": _}:
+                self.metering.step(self.now())
             case {"pair": how}:
                 return {"code": self.pairing.announce_code, "button": self.pairing.open_window}[how](self.now())
             case {"read_lists": times}:

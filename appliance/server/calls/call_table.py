@@ -17,7 +17,7 @@ from appliance.server.calls.access import audit, people
 from appliance.server.calls.arguments import DepartmentId, Nothing, parse
 from appliance.server.calls.blocking import blocks, lists
 from appliance.server.calls.context import Context
-from appliance.server.calls.metering import history, quotas
+from appliance.server.calls.metering import history, quotas, reports
 from appliance.server.calls.operations import configuration, facts, maintenance
 from appliance.server.calls.reply import Reply, replies_of
 from appliance.server.calls.traffic import analytics
@@ -67,6 +67,7 @@ CALLS = {
     "quota:set": Call(quotas.LimitArgument, Role.ADMIN, True, quotas.set_limit, quotas.state, once=True),
     "quota:extend": Call(quotas.ExtendArgument, Role.OPERATOR, True, quotas.extend, quotas.state, once=True),
     "history:get": Call(history.HistoryArgument, Role.VIEWER, False, history.history),
+    "report:get": Call(reports.ReportArgument, Role.VIEWER, False, reports.report),
     "config:get": Call(Nothing, Role.VIEWER, False, configuration.trial),
     "config:apply": Call(
         configuration.ApplyArgument,

@@ -276,13 +276,29 @@ class Fill(Part, frozen=True, kw_only=True, rename="camel"):
     total: int
 
 
+class PortState(Part, frozen=True, kw_only=True, rename="camel"):
+    """A network port. `speed`: bytes per second, null where unknown; `errors`, `drops`: packets since it exists."""
+
+    port: str = msgspec.field(name="name")  # `name` is an event's
+    up: bool
+    speed: int | None
+    errors: int
+    drops: int
+
+
 class SystemState(Part, frozen=True, kw_only=True, rename="camel"):
-    """The computer's gauges; `troubles`: a sentence for each thing that does not work."""
+    """The computer's gauges; `troubles`: a sentence for each thing that does not work.
+
+    `clients`: the number of those that are logged in; `started_at`: when the service was; `interfaces`: its ports.
+    """
 
     cpu: CpuHealth
     memory: Fill
     storage: Fill
     troubles: list[str] | UnsetType = UNSET
+    clients: int | UnsetType = UNSET
+    started_at: str | UnsetType = UNSET
+    interfaces: list[PortState] | UnsetType = UNSET
 
 
 class SystemHealth(Event, frozen=True, kw_only=True, rename="camel"):

@@ -1,11 +1,11 @@
-"""The call about the appliance itself: its name, its clock, and the departments that the caller may see."""
+"""Calls about the appliance itself: its name, its clock, its certificate, and the departments of the caller."""
 
 from collections.abc import Mapping
 
 from appliance.config.sections import NoticeSection
 from appliance.core.machine import Link
 from appliance.core.metering.department import Department, line_rate_of
-from appliance.core.moment import timestamp
+from appliance.core.moment import began_at, timestamp
 from appliance.events import Part
 from appliance.server.calls.arguments import Nothing
 from appliance.server.calls.context import Context
@@ -56,6 +56,21 @@ class ApplianceReply(Reply, frozen=True, kw_only=True, rename="camel"):
     departments: list[DepartmentFacts]
 
 
+class ShownCertificate(Part, frozen=True, kw_only=True, rename="camel"):
+    """A certificate. `names`: names and addresses; `fingerprint`: its SHA-256, in hexadecimal with colons."""
+
+    names: list[str]
+    not_after: str
+    fingerprint: str
+    self_signed: bool
+
+
+class CertificateReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """The server's certificate; null where it speaks HTTP."""
+
+    certificate: ShownCertificate | None
+
+
 def appliance(context: Context, _: Nothing) -> ApplianceReply:
     """The appliance, and the departments that the caller may see."""
     profile, now, metering = context.services.profile, context.now, context.services.metering
@@ -67,12 +82,27 @@ def appliance(context: Context, _: Nothing) -> ApplianceReply:
         position=config.position,
         timezone=config.zone.key,
         simulated=profile.is_simulated,
-        started_at=timestamp(profile.started_at(now)),
+        started_at=timestamp(began_at(profile.started_s, now)),
         now=timestamp(now.wall),
         is_clock_trusted=now.is_trusted,
         contact=None if contact == NoticeSection().contact else contact,
         periods=PeriodFacts(metering=periods.metering, analytics=periods.analytics, health=periods.health),
         departments=[_shown(one, metering.links) for one in profile.departments if may_see(one.id)],
+    )
+
+
+def certificate(context: Context, _: Nothing) -> CertificateReply:
+    """The certificate that the server shows."""
+    found = context.services.certificate()
+    if found is None:
+        return CertificateReply(certificate=None)
+    return CertificateReply(
+        certificate=ShownCertificate(
+            names=[*found.names],
+            not_after=timestamp(found.ends),
+            fingerprint=found.fingerprint,
+            self_signed=found.is_self_signed,
+        )
     )
 
 

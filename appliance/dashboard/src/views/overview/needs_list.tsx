@@ -57,11 +57,13 @@ const Bold = ({ name }: { name: string }) => (
 const untilText = (resetsAt: string) => (clock(resetsAt) === '00:00' && Date.parse(resetsAt) - nowMs() <= 86_400_000 ? w.midnight : moment(resetsAt));
 const limitText = (bytes: number) => text(volume(bytes)).replace(/[.,]0+(?=\s)/, '');
 
-function Grant({ id }: { id: string }) {
+const PERIODS = { daily: 'day', weekly: 'week', monthly: 'month' } as const;
+
+function Grant({ id, type = 'daily', request = '' }: { id: string; type?: QuotaShape['type']; request?: string }) {
   const { route } = useLocation();
   if (!may('operator', id)) return null;
   return (
-    <ActionButton label={say(w.grantTo, { name: visible(nameOf(id)) })} onClick={() => route(`/quotas/${encodeURIComponent(id)}/grant`)}>
+    <ActionButton label={say(w.grantTo, { name: visible(nameOf(id)) })} onClick={() => route(`/quotas/${encodeURIComponent(id)}/grant?period=${PERIODS[type]}${request && `&request=${encodeURIComponent(request)}`}`)}>
       {w.grant}
     </ActionButton>
   );
@@ -84,7 +86,7 @@ function usedUp(need: Extract<Need, { kind: 'condition' }>, kind: 'cut' | 'slowe
   return {
     what: parts(w.cut, { name: <b>{heads[kind]}</b>, used: limitText(quota.limit ?? 0), period: w[quota.type], at: quota.exceededAt ? say(w.at, { time: moment(quota.exceededAt) }) : '' }),
     why: `${consequence}${who ? ` ${say(w.asked, { who })}` : ''}`,
-    acts: <Grant id={department.id} />,
+    acts: <Grant id={department.id} type={quota.type} request={requests[0]?.id} />,
   };
 }
 
@@ -97,7 +99,7 @@ function runsOut(department: Department, { quota, at }: Extract<Condition, { kin
   return {
     what: parts(w.runsOut, { name: <Bold name={facts.name} />, kind: kindOf(quota.type), time: <b title={full(at)}>{about(at)}</b> }),
     why: say(w.left, { used: three(used / GIB), limit: limitText(limit), share: percent(used / limit), left }) + then,
-    acts: <Grant id={department.id} />,
+    acts: <Grant id={department.id} type={quota.type} />,
   };
 }
 
@@ -172,7 +174,7 @@ function lineOf(need: Need): Line {
       return ofIncident(need.incident);
     case 'request': {
       const { name, departmentId, text: said } = need.request;
-      return { what: parts(w.request, { who: <Bold name={name} />, name: <bdi>{visible(nameOf(departmentId))}</bdi> }), why: <span dir="auto">{visible(said)}</span>, acts: <Grant id={departmentId} /> };
+      return { what: parts(w.request, { who: <Bold name={name} />, name: <bdi>{visible(nameOf(departmentId))}</bdi> }), why: <span dir="auto">{visible(said)}</span>, acts: <Grant id={departmentId} request={need.request.id} /> };
     }
     case 'position':
       return { what: <b>{w.position}</b>, why: w.positionWhy, acts: <Look href="/blocks">{w.seeBlocks}</Look> };

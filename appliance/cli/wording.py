@@ -16,6 +16,7 @@ COMMANDS = {
     "history:get": "appliance quota --history",
     "maintenance:start": "appliance maintenance start",
     "maintenance:stop": "appliance maintenance stop",
+    "config:check": "appliance check-config",
     "config:apply": "appliance apply",
     "config:confirm": "appliance confirm",
     "config:revert": "appliance revert",

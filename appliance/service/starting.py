@@ -94,7 +94,8 @@ def _serve(
     show: Callable[[Announcement], None],
 ) -> int:
     """Serve with the configuration on trial (`content`), or with that of the file (`None`)."""
-    config, origin, trial.text_without_file = _config(config_file, content, simulate)
+    config, origin, text_without_file = _config(config_file, content, simulate)
+    trial.run(config, text_without_file)
     for handler in logging.getLogger().handlers:
         handler.addFilter(LogRateLimit())
     listening_sockets = [_listen(config.server.host, config.server.port)]

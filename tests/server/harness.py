@@ -169,6 +169,7 @@ class Harness:
         config_file = state_dir / "appliance.toml"
         config_file.touch()
         trial = ConfigTrial(ConfigFileWriter(config_file, state_dir), None, None)
+        trial.run(config, text)
         self.trial_events = TrialEvents(trial, fanout.publish)
         audit_store = SqliteAuditStore(state_dir / "audit.sqlite3")
         maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=())
@@ -213,6 +214,7 @@ class Harness:
             people=people,
             pairing=self.pairing,
             audit=audit,
+            page_folder=state_dir / "page",
         )
         self.server = Server(fanout=fanout, services=services, limits=limits, section=section, tls=tls)
 

@@ -8,7 +8,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from appliance.config import ConfigError, parse, text_of
+from appliance.config import Config, ConfigError, Fault, judge, parse, text_of
+from appliance.config.differences import changes
 from appliance.core.moment import Moment
 from appliance.core.operations.trial import Trial, begin_trial, digest_of
 from appliance.core.refusal import Code, Refused
@@ -39,12 +40,21 @@ class ConfigText:
     obstacle: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What would come of a new configuration: its faults, or a sentence for each change of what runs."""
+
+    faults: Sequence[Fault]
+    changes: Sequence[str]
+
+
 class ConfigTrial:
     """Starts the trial of another configuration, and watches over the current one if it is on trial."""
 
     def __init__(self, drafts: ConfigFiles, current: Trial | None, content: bytes | None) -> None:
         """`current`, `content`: the trial of the running configuration, and its text; `None`: it is not on trial."""
-        self.text_without_file = ""  # of what runs, where there is no configuration file
+        self._running: Config | None = None
+        self._text_without_file = ""
         self._drafts = drafts
         self.current = current
         self._content = content
@@ -55,10 +65,22 @@ class ConfigTrial:
         """The trial that runs, or that begins or ends as soon as this process is replaced; `None`: there is none."""
         return self.current if self.successor is None else self.successor.trial
 
+    def run(self, config: Config, text_without_file: str) -> None:
+        """Know what runs. `text_without_file`: its text, where it comes from no file."""
+        self._running, self._text_without_file = config, text_without_file
+
+    def review(self, text: str) -> Review:
+        """Judge a new configuration without trying it; takes tens of milliseconds, so run it beside the event loop."""
+        config, faults = judge(text)
+        if config is None:
+            more = [Fault(None, f"and {len(faults) - MOST_FAULTS} more faults")] if len(faults) > MOST_FAULTS else []
+            return Review([*faults[:MOST_FAULTS], *more], [])
+        return Review([], changes(self._running, config) if self._running else [])
+
     def read(self) -> ConfigText:
         """The configuration file, which a trial leaves as it is. Raises `Refused` where it cannot be read."""
         stored = self._drafts.stored()
-        path, content = (stored.path, stored.content) if stored else ("", self.text_without_file.encode())
+        path, content = (stored.path, stored.content) if stored else ("", self._text_without_file.encode())
         try:
             return ConfigText(text_of(content), digest_of(content), path, self._drafts.obstacle())
         except UnicodeDecodeError:

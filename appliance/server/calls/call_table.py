@@ -80,6 +80,7 @@ CALLS = {
         Nothing, Role.ADMIN, False, configuration.confirm, configuration.state, everywhere=True, once=True
     ),
     "config:read": Call(Nothing, Role.ADMIN, False, configuration.read, everywhere=True),
+    "config:check": Call(configuration.CheckArgument, Role.ADMIN, False, configuration.check, everywhere=True),
     "config:revert": Call(
         Nothing, Role.ADMIN, False, configuration.revert, configuration.state, everywhere=True, once=True
     ),

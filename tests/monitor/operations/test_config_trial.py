@@ -2,11 +2,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from appliance.config import parse
 from appliance.core.moment import Moment
 from appliance.core.operations.trial import TRIAL_S, StoredConfig, begin_trial, digest_of
 from appliance.core.refusal import Code, Refused
 from appliance.events import Event
-from appliance.monitor.operations.config_trial import ConfigTrial, Successor
+from appliance.monitor.operations.config_trial import ConfigTrial, Review, Successor
 from appliance.monitor.operations.trial_events import REPEAT_S, TrialEvents
 
 NEW = '[appliance]\nposition = "host"\n[[departments]]\nid = "new"\ninterface = "eth1"\n'
@@ -136,9 +137,21 @@ class NoFile(Drafts):
 
 def test_without_a_file_the_text_of_what_runs_is_read() -> None:
     trial = ConfigTrial(NoFile(), None, None)
-    trial.text_without_file = NEW
+    trial.run(parse(NEW.encode(), "what runs"), NEW)
     found = trial.read()
     assert (found.text, found.path, found.digest) == (NEW, "", digest_of(NEW.encode()))
+
+
+def test_a_text_is_judged_without_trying_it() -> None:
+    trial = ConfigTrial(Drafts(), None, None)
+    trial.run(parse(NEW.encode(), "what runs"), "")
+    assert trial.review(f"# the same\r\n{NEW}") == Review([], [])
+    assert trial.review(NEW.replace("eth1", "eth2")).changes == ["new is at the interface eth2 instead of eth1."]
+    [fault] = trial.review(NEW.replace("eth1", "eth 1")).faults
+    assert (fault.line, "departments[1].interface" in fault.message) == (5, True)
+    many = trial.review(NEW + "".join(f"key{number} = 1\n" for number in range(50)))
+    assert (len(many.faults), many.faults[-1].message) == (21, "and 30 more faults")
+    assert trial.successor is None
 
 
 def test_a_change_of_a_file_that_is_another_by_now_is_refused_and_nothing_happens() -> None:

@@ -487,6 +487,19 @@ def test_a_new_configuration_is_for_administrators_and_judged_first(server: Runn
     assert "on trial already" in client.call("config:apply", {"text": text})["error"]
 
 
+def test_a_configuration_is_checked_without_trying_it(server: Running, connect: Connect) -> None:
+    client = connect()
+    text = "[appliance]\nposition = 'host'\n[[departments]]\nid = 'dept123'\ninterface = 'dept123'\n"
+    answer = client.call("config:check", {"text": f"{text}quota.daily = '6 GiB'"})
+    assert answer["faults"] == []
+    assert "dept123: the daily quota is 6 GiB, was 5 GiB. The books stay." in answer["changes"]
+    assert any("dept456 (dept456) is removed" in one for one in answer["changes"])
+    answer = client.call("config:check", {"text": f"{text}quota.dayly = '6 GiB'"})
+    [fault] = answer["faults"]
+    assert (fault["line"], 'did you mean "daily"?' in fault["message"], answer["changes"]) == (6, True, [])
+    assert client.call("config:get")["trial"] is None
+
+
 def test_a_configuration_is_read_and_replaced_only_as_it_was_read(server: Running, connect: Connect) -> None:
     client, viewer, path = connect(), connect(role=Role.VIEWER), server.state_dir / "appliance.toml"
     text = "[appliance]\nposition = 'host'\n[[departments]]\nid = 'a'\ninterface = 'eth1'"

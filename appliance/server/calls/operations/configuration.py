@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
+from eventlet import tpool
 from msgspec import UNSET, Meta, UnsetType
 
-from appliance.events import TrialFacts
+from appliance.events import Part, TrialFacts
 from appliance.monitor.operations.trial_events import trial_facts
 from appliance.server.calls.arguments import Argument, Nothing
 from appliance.server.calls.context import Context
@@ -19,6 +20,26 @@ class ApplyArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 
     text: Text
     digest: Digest | None = None
+
+
+class CheckArgument(Argument, frozen=True, kw_only=True, rename="camel"):
+    """The argument of `config:check`: the whole text of a new configuration."""
+
+    text: Text
+
+
+class ConfigFault(Part, frozen=True, kw_only=True, rename="camel"):
+    """What is wrong with a text. `line`: from 1; null where it is at no one line."""
+
+    line: int | None
+    message: str
+
+
+class CheckReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """The faults of a text, or without any, a sentence for each change of what runs."""
+
+    faults: list[ConfigFault]
+    changes: list[str]
 
 
 class ConfigReply(Reply, frozen=True, kw_only=True, rename="camel"):
@@ -46,6 +67,13 @@ def read(context: Context, _: Nothing) -> ConfigReply:
     """The text of the configuration file."""
     found = context.services.configuration.read()
     return ConfigReply(text=found.text, digest=found.digest, path=found.path, obstacle=found.obstacle or UNSET)
+
+
+def check(context: Context, asked: CheckArgument) -> CheckReply:
+    """Judge a new configuration without trying it."""
+    found = tpool.execute(context.services.configuration.review, asked.text)
+    faults = [ConfigFault(line=one.line, message=one.message) for one in found.faults]
+    return CheckReply(faults=faults, changes=list(found.changes))
 
 
 def apply(context: Context, asked: ApplyArgument) -> ApplyReply:

@@ -127,7 +127,7 @@ function Bar({ department, kind }: { department: Department; kind: Kind }) {
 function FullAt({ department, kind }: { department: Department; kind: Kind }) {
   const quota = quotaOf(department, kind);
   if (!quota?.limit) return <span class="dim">–</span>;
-  if (usedShare(quota) >= 1) return <b class="crit-ink">{quota.exceededAt ? moment(quota.exceededAt) : w.isCutOff}</b>;
+  if (usedShare(quota) >= 1) return <b class="crit-ink">{quota.exceededAt ? moment(quota.exceededAt) : w.isOver}</b>;
   const at = quota.reachesLimitAt ?? (kind === 'daily' ? department.reachesLimitAt.value : null);
   return at && Date.parse(at) < Date.parse(quota.resetsAt) ? <b class="warn-ink">{about(at)}</b> : <span class="dim">{w.notNow}</span>;
 }

@@ -10,8 +10,9 @@ import { conditionsOf, markOf, progress, recentRate, worstFirst, type Condition 
 import { stateWords } from '../../live/condition_words';
 import { about, clock, day, moment, percent, rate, visible, volume, whole, type Quantity } from '../../live/formats';
 import { clausesOf, departmentIdOf, needs, type Clause } from '../../live/needs';
-import { appliance, areQuotasKnown, departments, emptyRecent, addPoint, isReadOnly, maintenance, total, type Department, type Recent } from '../../live/state';
+import { appliance, areQuotasKnown, departments, emptyRecent, addPoint, freshness, isReadOnly, maintenance, total, type Department, type Recent } from '../../live/state';
 import { Icon, StateMark, type State } from '../../parts/icons';
+import { Name } from '../../parts/name';
 import { QuotaBar } from '../../parts/quota_bar';
 import { asOf, clauseText, rest, sentenceText, Told } from '../../parts/sentence';
 import { LiveTotal } from '../../parts/traffic';
@@ -55,7 +56,7 @@ function useNight(isFixed: boolean): void {
 function namedText({ kind, count, departments: concerned }: Clause): ComponentChildren {
   const [only] = concerned;
   if (concerned.length !== 1 || only === undefined) return null;
-  const name = <bdi>{visible(only.facts.value.name)}</bdi>;
+  const name = <Name of={only.facts.value.name} />;
   const condition = conditionsOf(only).value.find((one) => one.kind === kind) as Condition | undefined;
   if (kind === 'incident') return parts(say(w.incidentIn, { count, name: '{name}' }), { name });
   if (kind === 'cut' || kind === 'slowed' || kind === 'over') return parts(w[kind], { name });
@@ -228,7 +229,7 @@ export default function Kiosk() {
     );
   return (
     <div class="wall">
-      <main class={`kiosk ${found.length > MANY_CLAUSES ? 'many' : ''}`} style={{ translate: shift }}>
+      <main class={`kiosk ${found.length > MANY_CLAUSES ? 'many' : ''} ${freshness.value === 'stale' ? 'is-stale' : ''}`} style={{ translate: shift }}>
         <Words found={found} />
         <TrafficSheet chosen={chosen} isAll={isAll} />
         <ul class="sheet list" aria-label={w.departments}>

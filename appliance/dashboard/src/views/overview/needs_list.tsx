@@ -13,6 +13,7 @@ import { may } from '../../live/session';
 import { nameOf, type Department, type QuotaShape } from '../../live/state';
 import { ActionButton } from '../../parts/actions';
 import { StateMark } from '../../parts/icons';
+import { Name } from '../../parts/name';
 import { parts, say, words } from '../../words/words';
 
 const w = words({
@@ -50,7 +51,7 @@ interface Line {
 
 const Bold = ({ name }: { name: string }) => (
   <b>
-    <bdi>{visible(name)}</bdi>
+    <Name of={name} />
   </b>
 );
 
@@ -73,7 +74,7 @@ function usedUp(need: Extract<Need, { kind: 'condition' }>, kind: 'cut' | 'slowe
   const { department, requests } = need;
   const facts = department.facts.value;
   const { name } = facts;
-  const bold = <bdi>{visible(name)}</bdi>;
+  const bold = <Name of={name} />;
   const heads = {
     cut: parts(w.isCut, { name: bold }),
     slowed: parts(w.isSlowed, { name: bold, rate: facts.throttleRate === null ? '' : speed(facts.throttleRate) }),
@@ -142,7 +143,7 @@ function ofCondition(need: Extract<Need, { kind: 'condition' }>): Line {
 function ofIncident({ id, type, source, departmentId, openedAt, details, notBlocked }: Incident): Line {
   const age = span(((minute.value, nowMs()) - Date.parse(openedAt)) / 1000);
   return {
-    what: parts(w.incident, { type: <b>{incidentName(type)}</b>, source: <bdi>{visible(source)}</bdi>, name: <bdi>{visible(nameOf(departmentId))}</bdi>, span: age }),
+    what: parts(w.incident, { type: <b>{incidentName(type)}</b>, source: <Name of={source} />, name: <Name of={nameOf(departmentId)} />, span: age }),
     why: `${visible(details)}.${notBlocked ? ` ${say(w.notBlocked, { why: notBlocked })}` : ''}`,
     acts: (
       <>
@@ -174,7 +175,7 @@ function lineOf(need: Need): Line {
       return ofIncident(need.incident);
     case 'request': {
       const { name, departmentId, text: said } = need.request;
-      return { what: parts(w.request, { who: <Bold name={name} />, name: <bdi>{visible(nameOf(departmentId))}</bdi> }), why: <span dir="auto">{visible(said)}</span>, acts: <Grant id={departmentId} request={need.request.id} /> };
+      return { what: parts(w.request, { who: <Bold name={name} />, name: <Name of={nameOf(departmentId)} /> }), why: <span dir="auto">{visible(said)}</span>, acts: <Grant id={departmentId} request={need.request.id} /> };
     }
     case 'position':
       return { what: <b>{w.position}</b>, why: w.positionWhy, acts: <Look href="/blocks">{w.seeBlocks}</Look> };

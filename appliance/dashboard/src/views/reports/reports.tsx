@@ -8,6 +8,7 @@ import { clock, day, GIB, percent, text, three, visible, volume } from '../../li
 import { appliance, departmentOf, departments } from '../../live/state';
 import { csv, download } from '../../parts/csv';
 import { Icon } from '../../parts/icons';
+import { Name } from '../../parts/name';
 import { Empty, Failed, Skeleton, useAsked } from '../../parts/notices';
 import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
@@ -74,7 +75,7 @@ function Amount({ report, name }: { report: Report; name: string }) {
   const before = report.before === null ? 0 : report.before.up + report.before.down;
   const change = before > 0 ? used / before - 1 : null;
   const compared: ComponentChildren = change === null ? w.noneBefore : Math.abs(change) < 0.01 ? w.same : say(change > 0 ? w.moreThan : w.lessThan, { share: percent(Math.abs(change)) });
-  return <>{parts(report.isComplete ? w.used : w.usedSoFar, { name: <bdi>{name}</bdi>, amount, compared })}</>;
+  return <>{parts(report.isComplete ? w.used : w.usedSoFar, { name: <Name of={name} />, amount, compared })}</>;
 }
 
 const GRAVE = ['high', 'critical'];
@@ -124,7 +125,9 @@ function One({ id, span }: { id: string; span: string }) {
   return (
     <article class="report">
       <div class="row wrap noprint">
-        <a href={`/departments/${encodeURIComponent(id)}`}>{name}</a>
+        <a class="cut" href={`/departments/${encodeURIComponent(id)}`} title={name} dir="auto">
+          {name}
+        </a>
         <button type="button" class="btn s push" disabled={shown === null} onClick={() => shown && download(`report-${id}-${span}.csv`, filed(shown))}>
           <Icon name="download" />
           {common.csv}
@@ -155,7 +158,7 @@ function List() {
     <>
       <h1>{names.reports}</h1>
       <section class="sheet" aria-label={names.reports}>
-        <table>
+        <table class="fixed fold">
           <thead>
             <tr>
               <th scope="col">{common.department}</th>
@@ -169,7 +172,7 @@ function List() {
           <tbody>
             {departments.value.map((one) => (
               <tr key={one.id}>
-                <td>
+                <td class="full">
                   <span class="cut block" dir="auto" title={visible(one.facts.value.name)}>
                     {visible(one.facts.value.name)}
                   </span>

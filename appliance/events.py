@@ -112,6 +112,30 @@ class HostQuota(AlertEvent, frozen=True, kw_only=True, rename="camel"):
     behind_router: bool | UnsetType = UNSET
 
 
+class RequestFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """A cut-off person's request for more. `address`: of their computer; `text`: what they need it for.
+
+    `state`: open, granted or declined; `by`: who answered it, with their `reason`.
+    """
+
+    id: str
+    department_id: str
+    address: str
+    name: str
+    text: str
+    at: str
+    state: str
+    by: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+
+
+class QuotaRequested(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
+    """A person who is cut off asks for more, or was answered. The appliance's own event."""
+
+    name: ClassVar[str] = "quota:request"
+    request: RequestFacts
+
+
 class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """`source`: the address that caused it; `details`: the evidence in numbers; `state`: open or closed.
 

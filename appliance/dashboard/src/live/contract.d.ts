@@ -1,9 +1,41 @@
 /* Generated from the appliance's contract by generate-contract.mjs, which says how: do not edit it. */
 
 /**
+ * What has happened to a ledger.
+ */
+export type AlertKind = 'critical' | 'exceeded' | 'reset' | 'warning';
+/**
  * The lengths of a quota period.
  */
 export type QuotaKind = 'daily' | 'monthly' | 'weekly';
+/**
+ * The gravity of an incident, the worst last.
+ */
+export type Severity = 'critical' | 'high' | 'low' | 'medium';
+/**
+ * The direction in which the bandwidth changes.
+ */
+export type Trend = 'decreasing' | 'increasing' | 'stable';
+/**
+ * The type of a maintenance in its event: planned ahead, begun by hand, or over.
+ */
+export type MaintenanceKind = 'completed' | 'manual' | 'scheduled';
+/**
+ * The contract's error codes, as they travel on the wire.
+ */
+export type Code =
+  | 'E_BAD_REQUEST'
+  | 'E_CONFLICT'
+  | 'E_FORBIDDEN'
+  | 'E_INTERNAL'
+  | 'E_MAINTENANCE'
+  | 'E_NOT_ENFORCEABLE'
+  | 'E_PROTECTED_ADDRESS'
+  | 'E_QUOTA_EXCEEDED'
+  | 'E_RATE_LIMITED'
+  | 'E_TOKEN_EXPIRED'
+  | 'E_UNAUTHORIZED'
+  | 'E_UNKNOWN_DEPARTMENT';
 /**
  * The widths of a bucket, narrowest first.
  */
@@ -66,14 +98,14 @@ export interface QuotaAlert {
   timestamp: string;
   departmentId: string;
   alertId?: number;
-  type: string;
+  type: AlertKind;
   quota: QuotaBooks;
 }
 /**
  * `type`: daily, weekly or monthly; `used` and `limit` in bytes; `percentage` of the limit.
  */
 export interface QuotaBooks {
-  type: string;
+  type: QuotaKind;
   used: number;
   limit: number;
   percentage: number;
@@ -90,7 +122,7 @@ export interface HostQuota {
   departmentId: string;
   alertId?: number;
   host: string;
-  type: string;
+  type: AlertKind;
   quota: QuotaBooks;
   mac?: string;
   addresses?: string[];
@@ -103,7 +135,7 @@ export interface SecurityIncident {
   timestamp: string;
   departmentId: string;
   alertId?: number;
-  severity: string;
+  severity: Severity;
   incident: IncidentFacts;
 }
 /**
@@ -116,7 +148,7 @@ export interface IncidentFacts {
   type: string;
   source: string;
   details: string;
-  state?: string;
+  state?: 'closed' | 'open';
   proven?: boolean;
   notBlocked?: string;
 }
@@ -205,7 +237,7 @@ export interface Website {
  */
 export interface Bandwidth {
   current: number;
-  trend: string;
+  trend: Trend;
 }
 /**
  * A rate that is not normal for a department, for its subscribers.
@@ -221,7 +253,7 @@ export interface AnalyticsAnomaly {
  */
 export interface AnomalyFacts {
   type: string;
-  severity: string;
+  severity: Severity;
   details: string;
   confidence: number;
 }
@@ -268,7 +300,7 @@ export interface SystemMaintenance {
  * `actor`: who asked for it; `begun`: false while it is only announced; `endsAt`: when it ends, or has ended.
  */
 export interface MaintenanceFacts {
-  type: string;
+  type: MaintenanceKind;
   startTime: string;
   duration: number;
   impact: string;
@@ -281,7 +313,7 @@ export interface MaintenanceFacts {
  */
 export interface ErrorEvent {
   timestamp: string;
-  code: string;
+  code: Code;
   message: string;
 }
 /**
@@ -290,7 +322,7 @@ export interface ErrorEvent {
 export interface QuotaExceeded {
   timestamp: string;
   departmentId: string;
-  code: string;
+  code: Code;
   message: string;
   used: number;
   limit: number;

@@ -1249,7 +1249,7 @@ export interface TokensReply {
 /**
  * A token that has not expired. `departments`: `*` for all, or ids with commas; `revokedAt`: null while valid.
  *
- * `connected`: the clients that have it; `seenAt`: now while connected, null: not since the service started.
+ * `connected`: the clients that have it; `seenAt`: now while connected, null: never, as far as is known.
  */
 export interface TokenFacts {
   id: string;
@@ -1298,8 +1298,8 @@ export interface UsersReply {
 /**
  * A person who can log in. `departments`: `*` for all, or ids with commas.
  *
- * `connected`: the clients with a login of theirs; `seenAt`: now while connected; null: not since the service
- * started.
+ * `connected`: the clients with a login of theirs; `seenAt`: now while connected; null: never, as far as
+ * is known.
  */
 export interface UserFacts {
   name: string;

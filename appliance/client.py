@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import time
 from typing import Any
+from uuid import uuid4
 
 import socketio
 from socketio.exceptions import ConnectionError as NoConnection
@@ -21,6 +22,9 @@ ANSWER_S = 30.0  # the slowest call, a block of 5,000 addresses, takes a second 
 NO_PROXY: dict[str, Any] = {"http_proxy_host": "none", "http_proxy_port": 9, "http_no_proxy": ["*"]}
 START = "Start it with: appliance run; if it is installed, with: sudo systemctl start appliance"
 JITTER = 0.5  # share of each delay before reconnecting: clients that lost a server do not all return at once
+# Names each call, so that a verb that is run again is another call, though the first one left before its last packets
+# (python-engineio closes the WebSocket without waiting for its queue).
+KEY_NAME = "idempotencyKey"
 SETTLE_S = 0.3  # the snapshot follows the connection in one burst; a gap this long ends it
 
 
@@ -74,6 +78,8 @@ class Client:
 
     def call(self, event: str, argument: object = None) -> dict[str, Any]:
         """Make a call and wait for its acknowledgement. Raises `CallFailed` with the service's own words."""
+        if argument is None or isinstance(argument, dict):
+            argument = {KEY_NAME: str(uuid4()), **(argument or {})}
         try:
             json.dumps(argument, ensure_ascii=False).encode()
         except UnicodeEncodeError:  # bytes on the command line that are no text in the terminal's encoding

@@ -28,6 +28,7 @@ from appliance.core.metering.quota import Ledger, QuotaKind
 from appliance.core.metering.usage import Mark, Passed
 from appliance.core.operations.foreign_rules import Listing
 from appliance.core.operations.maintenance_window import Maintenance
+from appliance.core.operations.trial import StoredConfig
 from appliance.events import Event
 
 
@@ -244,6 +245,9 @@ class Store(Protocol):
     def ledgers(self, account: AccountKey) -> Sequence[Ledger]:
         """The account's newest ledger of each kind."""
 
+    def closed_ledgers(self, account: AccountKey, kind: QuotaKind, before: date, most: int) -> Sequence[Ledger]:
+        """The account's ledgers of periods that began before this day, at most so many, newest first."""
+
     def used_by_day(self, account: AccountKey) -> Mapping[date, int]:
         """By local day, the bytes that the account used in it, as far as its daily ledgers are kept."""
 
@@ -344,12 +348,22 @@ class AuditStore(Protocol):
         """Append this entry, synced to the medium; where the medium is full or broken, the log has the entry."""
 
     def entries(
-        self, most: int, before: int | None = None, who: str | None = None, action: str | None = None
+        self,
+        most: int,
+        *,
+        before: int | None = None,
+        who: str | None = None,
+        action: str | None = None,
+        contains: str | None = None,
     ) -> Sequence[StoredEntry]:
         """At most so many entries, the newest first; `before`: only those older than the entry with this number.
 
-        Raises `Refused` (`E_MAINTENANCE`) where the medium cannot be read.
+        `contains`: only those with this text in them. Raises `Refused` (`E_MAINTENANCE`) where the medium cannot be
+        read.
         """
+
+    def is_intact(self) -> bool | None:
+        """Whether each entry follows from the one before; `None`: it cannot be told."""
 
 
 class PeopleStore(Protocol):
@@ -413,6 +427,9 @@ class ConfigFiles(Protocol):
 
     def obstacle(self) -> str | None:
         """Why a draft could not replace the file; `None`: it could."""
+
+    def stored(self) -> StoredConfig | None:
+        """The configuration file; `None`: the service runs without one. Raises `Refused` where it cannot be read."""
 
     def save(self, content: bytes) -> str | None:
         """Save this draft; returns `None`, or why that failed."""

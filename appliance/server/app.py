@@ -80,13 +80,14 @@ class Server:
         """Disconnect every client."""
         self._engine.close()
 
-    def _call(self, event: str, sid: str, *arguments: object) -> dict[str, Any] | None:
+    def _call(self, event: str, sid: str, number: int | None, *arguments: object) -> dict[str, Any] | None:
+        """`number`: of the client's packet; `None`: it wants no acknowledgement."""
         eventlet.sleep(0)  # a client that calls without pause must not starve the others
         session = self._sessions.get(sid)
         if session is None:
             return None  # it left meanwhile
         context = Context(self._services, session, self._services.clock())
-        answer = acknowledged(lambda: self._carry_out(event, arguments, context))
+        answer = acknowledged(lambda: self._carry_out(event, number, arguments, context))
         if not answer["success"]:
             self._fanout.send(error_event(answer["code"], answer["error"], context.now), sid)
         elif CALLS[event].revokes:
@@ -94,7 +95,9 @@ class Server:
             eventlet.spawn(self._sessions.end_invalid, context.now)
         return answer
 
-    def _carry_out(self, event: str, arguments: Sequence[object], context: Context) -> dict[str, Any]:
+    def _carry_out(
+        self, event: str, number: int | None, arguments: Sequence[object], context: Context
+    ) -> dict[str, Any]:
         session, now = context.caller, context.now
         wait_s = self._calls_of_client.spend(session.sid, now.monotonic_s)
         wait_s = wait_s or self._calls_of_address.spend(session.address, now.monotonic_s)
@@ -106,7 +109,7 @@ class Server:
         if event not in CALLS or not CALLS[event].once:
             self._repetitions.forget_latest(session.sid)
             return work()
-        sender = session.grant.subject, session.sid
+        sender = session.grant.subject, session.sid, number
         return self._repetitions.once((event, arguments, key), sender, session.receipt, now.monotonic_s, work)
 
 

@@ -2,7 +2,7 @@
 //
 // In, a JSON object a line:  {"emit": "ip:list", "args": [...], "id": 1}   with "id": ask for an acknowledgement
 //                            {"emit": "ip:list", "code": "[Buffer.alloc(3)]"}   arguments that JSON cannot write
-//                            {"close": true}
+//                            {"close": true}   {"reconnect": true}
 // Out, a JSON object a line: {"event": "usage:update", "data": {...}, "at": 1734238169000}
 //                            {"id": 1, "data": {...}, "at": ...}   the acknowledgement
 const { io } = require('socket.io-client');
@@ -42,6 +42,7 @@ const documented = [
   'analytics:anomaly',
   'system:health',
   'system:maintenance',
+  'config:trial',
   'error',
 ];
 for (const event of documented) {
@@ -58,6 +59,10 @@ readline.createInterface({ input: process.stdin }).on('line', (line) => {
   const order = JSON.parse(line);
   if (order.close) {
     socket.disconnect();
+    return;
+  }
+  if (order.reconnect) {
+    socket.disconnect().connect();
     return;
   }
   const args = order.code ? eval(order.code) : order.args;

@@ -7,7 +7,7 @@ from appliance import events
 from tests.contract.schema import ENUMERATIONS, NULLABLE, NUMBERS, RANGES, examples, violations
 
 CLASSES = [kind for kind in vars(events).values() if isinstance(kind, type) and hasattr(kind, "name")]
-OWN = {"ip:unblocked", "quota:host"}  # beside the documented ones
+OWN = {"config:trial", "ip:unblocked", "quota:host"}  # beside the documented ones
 
 
 def _class_for(name):

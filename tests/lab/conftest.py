@@ -1,3 +1,3 @@
-from tests.lab.fixtures import bridge, gateway, inline, mirror, until
+from tests.lab.fixtures import bridge, gateway, inline, mirror, until, until_equal
 
-__all__ = ["bridge", "gateway", "inline", "mirror", "until"]
+__all__ = ["bridge", "gateway", "inline", "mirror", "until", "until_equal"]

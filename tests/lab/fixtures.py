@@ -8,6 +8,8 @@ import pytest
 from tests.lab.network import Network, network
 
 Until = Callable[[Callable[[], object]], None]  # waits until this is true
+Figures = tuple[int, ...]
+UntilEqual = Callable[[Callable[[], Figures], Callable[[], Figures]], None]  # waits until both return the same
 
 PATIENCE_S = 20.0  # far beyond what is waited for, on a machine that does other things too
 
@@ -45,6 +47,19 @@ def until() -> Until:
         deadline = time.monotonic() + PATIENCE_S
         while not holds():
             assert time.monotonic() < deadline, "it never came true"
+            time.sleep(0.05)
+
+    return wait
+
+
+@pytest.fixture
+def until_equal() -> UntilEqual:
+    """Wait until two readings are the same; a failure says both."""
+
+    def wait(reading: Callable[[], Figures], other: Callable[[], Figures]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while (one := reading()) != (two := other()):
+            assert time.monotonic() < deadline, f"{one} stayed apart from {two}"
             time.sleep(0.05)
 
     return wait

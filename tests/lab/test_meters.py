@@ -119,7 +119,7 @@ def total(reading, *others):
 
 
 @pytest.mark.parametrize("addresses", [(WEB_V4[0],), (WEB_V6[0],), (WEB_V4[0], WEB_V6[0])], ids=["4", "6", "both"])
-def test_meters_equal_the_hosts_own_counters_to_the_byte(anywhere: Network, addresses, until) -> None:
+def test_meters_equal_the_hosts_own_counters_to_the_byte(anywhere: Network, addresses, until_equal) -> None:
     lab, host = anywhere, anywhere.hosts[0]
     lab.start_iperf3()
     silence(lab)
@@ -129,7 +129,7 @@ def test_meters_equal_the_hosts_own_counters_to_the_byte(anywhere: Network, addr
     for address in addresses:
         transfer(host, address)
         transfer(host, address, down=True)
-    until(lambda: both_ways(meters.read()["radiology"]) == line.carried())
+    until_equal(lambda: both_ways(meters.read()["radiology"]), line.carried)
     own = at_rest(meters)["radiology"]
     assert own.total_bytes > 5 * MEGABYTE * len(addresses)
     hosts = meters.hosts()["radiology"]
@@ -137,7 +137,35 @@ def test_meters_equal_the_hosts_own_counters_to_the_byte(anywhere: Network, addr
     assert hosts.keys() == {host.mac()}, "its addresses of both families are one device"
 
 
-def test_a_department_without_addresses_meters_its_whole_interface(inline: Network, until) -> None:
+PROHIBITING = """\
+table inet lab { chain arrived { type filter hook input priority 0; udp dport 9 reject with icmpx admin-prohibited; }; }
+"""
+
+
+def test_what_other_computers_refuse_is_counted_however_alike_the_refusal_is_to_our_own(
+    inline: Network, until_equal
+) -> None:
+    host = inline.hosts[0]
+    inline.uplink.run(["nft", "-f", "-"], given=PROHIBITING)
+    silence(inline)
+    meters = meters_of(inline)
+    assert meters.apply([replace(EVERYTHING, networks=HOST)]) is None
+    line = Line(host)
+    for address in (WEB_V4[0], WEB_V6[0]):
+        assert [host.fetch(address).returncode for _ in range(5)] == [REFUSED] * 5
+        with (
+            host.entered(),
+            socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as one,
+        ):
+            one.connect((address, 9))
+            one.settimeout(5)
+            one.send(b"discard")
+            with pytest.raises(OSError, match=r"No route|Permission"):
+                one.recv(1)
+    until_equal(lambda: both_ways(meters.read()["radiology"]), line.carried)
+
+
+def test_a_department_without_addresses_meters_its_whole_interface(inline: Network, until_equal) -> None:
     inline.start_iperf3()
     silence(inline)
     meters = meters_of(inline)
@@ -146,7 +174,7 @@ def test_a_department_without_addresses_meters_its_whole_interface(inline: Netwo
     for host in inline.hosts[:2]:
         transfer(host, WEB_V4[0], down=True)
         transfer(host, WEB_V6[0])
-    until(lambda: both_ways(meters.read()["radiology"]) == carried_by(lines))
+    until_equal(lambda: both_ways(meters.read()["radiology"]), lambda: carried_by(lines))
     assert meters.hosts()["radiology"].keys() == {host.mac() for host in inline.hosts[:2]}
 
 
@@ -188,7 +216,7 @@ def test_in_host_position_this_computer_is_metered(gateway: Network) -> None:
 
 @pytest.mark.parametrize("address", [WEB_V4[0], WEB_V6[0]], ids=["4", "6"])
 def test_the_meter_of_this_computer_equals_its_interface_s_counters_to_the_byte(
-    gateway: Network, address: str, until
+    gateway: Network, address: str, until_equal
 ) -> None:
     gateway.start_iperf3()
     silence(gateway)
@@ -197,7 +225,7 @@ def test_the_meter_of_this_computer_equals_its_interface_s_counters_to_the_byte(
     line = Line(gateway.appliance)
     transfer(gateway.appliance, address)
     transfer(gateway.appliance, address, down=True)
-    until(lambda: both_ways(meters.read()["self"]) == line.carried())
+    until_equal(lambda: both_ways(meters.read()["self"]), line.carried)
     assert sum(line.carried()) > 5 * MEGABYTE
     assert meters.hosts()["self"].keys() == {gateway.appliance.mac()}
 
@@ -369,7 +397,7 @@ def test_a_restart_finds_the_counts_and_goes_on(gateway: Network) -> None:
     assert 20 * 84 - 14 * 10 <= at_rest(restarted)["radiology"].total_bytes <= 21 * 84
 
 
-def test_a_restart_during_traffic_loses_no_byte_and_counts_none_twice(gateway: Network, until) -> None:
+def test_a_restart_during_traffic_loses_no_byte_and_counts_none_twice(gateway: Network, until_equal) -> None:
     host = gateway.hosts[0]
     gateway.start_iperf3()
     silence(gateway)
@@ -384,7 +412,7 @@ def test_a_restart_during_traffic_loses_no_byte_and_counts_none_twice(gateway: N
     def metered():
         return tuple(now - then for now, then in zip(both_ways(meters.read()["radiology"]), before, strict=True))
 
-    until(lambda: metered() == line.carried())
+    until_equal(metered, line.carried)
 
 
 def test_another_program_s_flush_makes_new_meters(gateway: Network) -> None:

@@ -54,7 +54,9 @@ def _move(host: Host, trunk: str) -> None:
 
 
 @pytest.mark.parametrize("address", [WEB_V4[0], WEB_V6[0]], ids=["4", "6"])
-def test_meters_equal_the_hosts_own_counters_and_the_trunk_counts_none_of_it(lab: Network, address: str, until) -> None:
+def test_meters_equal_the_hosts_own_counters_and_the_trunk_counts_none_of_it(
+    lab: Network, address: str, until_equal
+) -> None:
     host = lab.hosts[0]
     lab.start_iperf3()
     assert host.fetch(address).returncode == ANSWERED
@@ -70,7 +72,8 @@ def test_meters_equal_the_hosts_own_counters_and_the_trunk_counts_none_of_it(lab
         return reading.up_bytes - before[TAGGED].up_bytes, reading.down_bytes - before[TAGGED].down_bytes
 
     # When the connection's last packets have been carried: iperf3 ends before them.
-    until(lambda: line.carried()[0] > 1_000_000 and metered() == line.carried())
+    until_equal(metered, line.carried)
+    assert line.carried()[0] > 1_000_000
     reading = meters.read()[PLAIN]
     assert reading.up_bytes == reading.down_bytes == 0
 

@@ -24,6 +24,7 @@ from appliance.core.moment import Moment
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.operations.config_trial import ConfigTrial
+from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
@@ -32,6 +33,7 @@ from appliance.server.access.people import People
 from appliance.server.app import Server
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.http.tls import Tls
+from appliance.server.profile import profile_of
 from appliance.server.services import Services
 from appliance.service.access.password_hashing import GreenPasswordHashing
 from appliance.service.machines import Machine
@@ -76,8 +78,13 @@ quota.daily = "5 GiB"
 
 [[departments]]
 id = "dept456"
+name = "Second"
 interface = "dept456"
+line_rate = "100 Mbit"
 quota.daily = "5 GiB"
+quota.thresholds = [50, 80]
+quota.on_exceeded = "throttle"
+quota.throttle_rate = "1 Mbit"
 
 [[block_lists]]
 name = "bad"
@@ -162,6 +169,8 @@ class Harness:
         config_file = state_dir / "appliance.toml"
         config_file.touch()
         trial = ConfigTrial(ConfigFileWriter(config_file, state_dir), None, None)
+        trial.run(config, text)
+        self.trial_events = TrialEvents(trial, fanout.publish)
         audit_store = SqliteAuditStore(state_dir / "audit.sqlite3")
         maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=())
         metering = build_metering(base)
@@ -185,6 +194,7 @@ class Harness:
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
         services = Services(
             departments=frozenset([*DEPARTMENTS, GHOST]),
+            profile=profile_of(config, self.now(), is_simulated=simulated),
             clock=self.now,
             metering=metering,
             enforcement=enforcement,
@@ -204,6 +214,7 @@ class Harness:
             people=people,
             pairing=self.pairing,
             audit=audit,
+            page_folder=state_dir / "page",
         )
         self.server = Server(fanout=fanout, services=services, limits=limits, section=section, tls=tls)
 
@@ -278,6 +289,7 @@ class Harness:
         self.offset_s += order.get("advance", 0)
         self.jumped_s += order.get("jump", 0)
         self.is_clock_trusted = order.get("trusted", self.is_clock_trusted)
+        self.trial_events.step(self.now())
         self.server.expire_sessions(self.now())
 
 

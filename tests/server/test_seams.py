@@ -121,6 +121,18 @@ def test_a_message_reaches_the_library_and_its_answer_the_client(sio) -> None:
     assert pair.received()[2:].startswith(b'40{"sid":')
 
 
+def test_a_handler_gets_the_number_that_the_client_gave_its_packet(sio) -> None:
+    pair, got = Pair(), []
+    sio.on("connect", lambda sid, environ, auth=None: None)
+    sio.on("*", lambda event, sid, *arguments: got.append((event, *arguments)))
+    _websocket(sio, pair)
+    pair.received()
+    for text in ("40", '427["one",{"a":1}]', '42["two"]'):
+        pair.client.send(_masked(text))
+        pair.received()
+    assert got == [("one", 7, {"a": 1}), ("two", None)]
+
+
 def test_the_manager_knows_the_sessions_in_a_room_and_delivers_to_them(sio) -> None:
     pair = Pair()
     session = _websocket(sio, pair)

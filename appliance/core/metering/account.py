@@ -28,7 +28,7 @@ from zoneinfo import ZoneInfo
 from appliance.core.metering import quota
 from appliance.core.metering.day_split import DayShare, UndatedBytes, date_undated, split_by_day, with_undated
 from appliance.core.metering.meter import Reading
-from appliance.core.metering.quota import Action, Crossing, Ledger, Limits, QuotaKind
+from appliance.core.metering.quota import Action, Crossing, Extension, Ledger, Limits, QuotaKind
 from appliance.core.metering.usage import Mark, Passed, next_mark, passed
 from appliance.core.moment import Moment
 
@@ -46,15 +46,36 @@ class AccountKey(NamedTuple):
 class Books:
     """One quota as a person reads it. `limit_bytes` and `percentage`: `None` where the kind is not limited.
 
-    `granted_bytes`: part of the limit, for this period alone.
+    `granted_bytes`: part of the limit, for this period alone; `grants`: the latest of which it is the sum.
+    `reaches_limit_at`: by the rate of the last minutes; `None`: not in this period. `exceeded_at`: since when it is
+    used up; `None`: it is not, or the clock was not trusted then.
     """
 
     kind: QuotaKind
     used_bytes: int
     limit_bytes: int | None
     percentage: float | None
+    started_at: datetime
     resets_at: datetime
     granted_bytes: int = 0
+    grants: Sequence[Extension] = ()
+    reaches_limit_at: datetime | None = None
+    exceeded_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPeriod:
+    """A period that has ended. `limit_bytes`: as it was at the end, with what was granted; `None`: it had none.
+
+    `exceeded_at`: when it was last used up; `None`: it never was, or no trusted clock told when.
+    """
+
+    started_at: datetime
+    ended_at: datetime
+    used_bytes: int
+    limit_bytes: int | None
+    granted_bytes: int
+    exceeded_at: datetime | None
 
 
 class Account:
@@ -113,16 +134,20 @@ class Account:
         """
         amount = passed(self.mark, reading)
         self.mark = next_mark(self.mark, reading)
-        refused = reading.refused_budget if reading is not None else None
+        refused, former = reading.refused_budget if reading is not None else None, dict(self._ledgers)
         is_refused = bool(refused) and refused == self.budget  # before the charge, which may begin another period
         crossings = self._charge(self._shares(amount.total_bytes, elapsed_s, now))
         if refused and is_refused:
             crossings += self._close_refused(refused)
+        self._stamp(former, now)
         return amount, crossings
 
     def check_limits(self, now: Moment) -> Sequence[Crossing]:
         """Charges nothing; returns what changed limits alone have crossed."""
-        return self._charge([DayShare(self._running_day(now), 0)])
+        former = dict(self._ledgers)
+        crossings = self._charge([DayShare(self._running_day(now), 0)])
+        self._stamp(former, now)
+        return crossings
 
     def set_limit(self, kind: QuotaKind, limit_bytes: int | None) -> None:
         """Limits this kind from now on, or not at all (`None`)."""
@@ -130,10 +155,15 @@ class Account:
         if limit_bytes is not None:
             self._kinds.add(kind)
 
-    def grant(self, kind: QuotaKind, more_bytes: int) -> None:
-        """Extends the limit of the running period."""
-        ledger = self._ledgers[kind]
-        self._ledgers[kind] = replace(ledger, granted_bytes=ledger.granted_bytes + more_bytes)
+    def grant(self, kind: QuotaKind, grant: Extension) -> Ledger:
+        """Extends the limit of the running period; returns the former ledger, for `take_back`."""
+        former = self._ledgers[kind]
+        self._ledgers[kind] = quota.extended(former, grant)
+        return former
+
+    def take_back(self, former: Ledger) -> None:
+        """Undoes a grant that could not be saved."""
+        self._ledgers[former.kind] = former
 
     def is_limited(self, kind: QuotaKind) -> bool:
         """Whether this kind has a limit and a running period, so that it can be extended."""
@@ -175,19 +205,31 @@ class Account:
         is_slow = self.limits.on_exceeded is Action.THROTTLE and self.exceeded_kinds()
         return self.limits.throttle_bytes_s if is_slow else None
 
-    def books(self, now: Moment) -> Sequence[Books]:
-        """The quotas as a person reads them, daily first, in the running periods."""
+    def books(self, now: Moment, rate_bytes_s: float = 0.0) -> Sequence[Books]:
+        """The quotas as a person reads them, daily first, in the running periods. `rate_bytes_s`: of the forecast."""
         day = now.wall.astimezone(self._zone).date()  # for periods without a ledger yet
-        return [self._books(self._ledgers.get(kind) or Ledger(kind, self._start(kind, day))) for kind in QuotaKind]
+        ledgers = [self._ledgers.get(kind) or Ledger(kind, self._start(kind, day)) for kind in QuotaKind]
+        return [self._books(one, rate_bytes_s, now) for one in ledgers]
+
+    def running_start(self, kind: QuotaKind, now: Moment) -> date:
+        """The first local day of the kind's running period."""
+        ledger = self._ledgers.get(kind)
+        return ledger.start if ledger else self._start(kind, now.wall.astimezone(self._zone).date())
+
+    def closed_periods(self, ended: Sequence[Ledger], running: date) -> Sequence[ClosedPeriod]:
+        """Ended periods as a person reads them. `ended`: of one kind, newest first. `running`: the next one's start."""
+        nexts = [running, *(one.start for one in ended)]
+        return [self._closed_period(one, after) for one, after in zip(ended, nexts, strict=False)]
 
     def cut_off_by(self, now: Moment) -> Sequence[Books]:
         """The used-up quotas that cut the department or host off; empty: it is not cut off."""
         kinds = self.exceeded_kinds() if self.limits.on_exceeded is Action.BLOCK else ()
         return [one for one in self.books(now) if one.kind in kinds]
 
-    def used_today_bytes(self) -> int:
-        """Bytes charged in the running day."""
-        return self._ledgers[QuotaKind.DAILY].used_bytes
+    @property
+    def daily(self) -> Ledger:
+        """The ledger of the running day."""
+        return self._ledgers[QuotaKind.DAILY]
 
     def forecast(self, rate_bytes_s: float, wall: datetime) -> datetime | None:
         """When the first limit is reached at this rate; `None`: in no running period."""
@@ -225,10 +267,16 @@ class Account:
                 former = self._ledgers.get(kind)
                 ledger, crossed = quota.charge(former, kind, amount_bytes, self.limits, start, self._zone)
                 if former is not None and former.start != ledger.start:
-                    self._closed.append(former)
+                    self._closed.append(replace(former, limit_bytes=quota.limit_of(former, self.limits)))
                 self._ledgers[kind] = ledger
                 crossings += crossed
         return crossings
+
+    def _stamp(self, former: Mapping[QuotaKind, Ledger], now: Moment) -> None:
+        """Notes when limits were used up, once a clock can be trusted to know it."""
+        if now.is_trusted:
+            for kind in self.exceeded_kinds():
+                self._ledgers[kind] = quota.stamped(self._ledgers[kind], former.get(kind), self.limits, now.wall)
 
     def _by_period(self, kind: QuotaKind, shares: Sequence[DayShare]) -> Mapping[date, int]:
         """The bytes of each period of a kind, none before the running one.
@@ -259,15 +307,31 @@ class Account:
     def _start(self, kind: QuotaKind, day: date) -> date:
         return quota.period_start(kind, day, self.limits.billing_day)
 
-    def _books(self, ledger: Ledger) -> Books:
+    def _books(self, ledger: Ledger, rate_bytes_s: float, now: Moment) -> Books:
         limit = quota.limit_of(ledger, self.limits)
         return Books(
             kind=ledger.kind,
             used_bytes=ledger.used_bytes,
             limit_bytes=limit,
             percentage=None if limit is None else quota.percentage(ledger.used_bytes, limit),
+            started_at=quota.first_instant(ledger.start, self._zone),
             resets_at=quota.resets_at(ledger.kind, ledger.start, self._zone, self.limits.billing_day),
             granted_bytes=ledger.granted_bytes,
+            grants=ledger.grants,
+            reaches_limit_at=quota.reaches_limit_at(ledger, self.limits, rate_bytes_s, now.wall, self._zone),
+            exceeded_at=ledger.exceeded_at if quota.is_exceeded(ledger, self.limits) else None,
+        )
+
+    def _closed_period(self, ledger: Ledger, following: date) -> ClosedPeriod:
+        """`following`: the start of the next known period, before which this one ended, whatever the billing day."""
+        ends = quota.resets_at(ledger.kind, ledger.start, self._zone, self.limits.billing_day)
+        return ClosedPeriod(
+            started_at=quota.first_instant(ledger.start, self._zone),
+            ended_at=min(ends, quota.first_instant(following, self._zone)),
+            used_bytes=ledger.used_bytes,
+            limit_bytes=ledger.limit_bytes,
+            granted_bytes=ledger.granted_bytes,
+            exceeded_at=ledger.exceeded_at,
         )
 
 

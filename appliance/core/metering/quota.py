@@ -43,6 +43,18 @@ CRITICAL_PERCENT = 95  # the contract's `critical`; below it an alert is a `warn
 EXCEEDED_PERCENT = 100  # always a threshold, whatever is configured
 HYSTERESIS_PERCENT = 5  # so far below a threshold, after an extension, a ledger can cross it again
 LEAST_RATE_BYTES_S = 1.0  # no limit in practice is reached at a slower rate
+MOST_GRANTS = 16  # that a ledger names; a department that needs more in a period needs another limit
+MOST_CLOSED = 400  # periods of a kind that are kept after their end: a year of days, and a month more
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """More bytes for one period, with who granted them, when and why."""
+
+    granted_bytes: int
+    actor: str
+    at: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,8 @@ class Ledger:
 
     `granted_bytes`: the extension of the limit, for this period alone. `closed_at_bytes`: the limit under which the
     kernel refused a packet because what was left was too little for it; the rest is closed until the limit grows.
+    `grants`: the latest `MOST_GRANTS` extensions, oldest first. `exceeded_at`: when the limit was last used up, by a
+    trusted clock. `limit_bytes`: of a period that has ended, its limit with what was granted.
     """
 
     kind: QuotaKind
@@ -59,6 +73,9 @@ class Ledger:
     raised: frozenset[int] = frozenset()
     granted_bytes: int = 0
     closed_at_bytes: int | None = None
+    grants: tuple[Extension, ...] = ()
+    exceeded_at: datetime | None = None
+    limit_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +169,23 @@ def is_exceeded(ledger: Ledger, limits: Limits) -> bool:
     """Whether the ledger has used up its limit, or the kernel has refused a packet that did not fit in the rest."""
     left = _left_bytes(ledger, limits)
     return left is not None and left <= 0
+
+
+def extended(ledger: Ledger, grant: Extension) -> Ledger:
+    """The ledger with a larger limit, for its period alone."""
+    total, grants = ledger.granted_bytes + grant.granted_bytes, (*ledger.grants, grant)
+    return replace(ledger, granted_bytes=total, grants=grants[-MOST_GRANTS:])
+
+
+def stamped(ledger: Ledger, former: Ledger | None, limits: Limits, wall: datetime) -> Ledger:
+    """The ledger with the time at which it was used up. `former`: the same before the change; `None`: there was none.
+
+    A time that is known stays, until the limit is used up once more.
+    """
+    if not is_exceeded(ledger, limits):
+        return ledger
+    was_exceeded = former is not None and former.start == ledger.start and is_exceeded(former, limits)
+    return ledger if was_exceeded and ledger.exceeded_at is not None else replace(ledger, exceeded_at=wall)
 
 
 def remaining_bytes(ledgers: Sequence[Ledger], limits: Limits) -> int | None:

@@ -55,6 +55,11 @@ def advance(maintenance: Maintenance | None, wall: datetime) -> tuple[Maintenanc
     return maintenance, None
 
 
+def extended(maintenance: Maintenance, more_s: int) -> Maintenance:
+    """The same maintenance, ending so many seconds later."""
+    return replace(maintenance, duration_s=maintenance.duration_s + more_s)
+
+
 def completed(maintenance: Maintenance, wall: datetime) -> Maintenance:
     """The maintenance as completed, with its real duration; 0 s if it was called off before it began."""
     took_s = max(0, round((min(wall, maintenance.end) - maintenance.start).total_seconds()))
@@ -73,6 +78,9 @@ def facts(maintenance: Maintenance) -> dict[str, object]:
         "startTime": timestamp(maintenance.start),
         "duration": maintenance.duration_s,
         "impact": maintenance.impact,
+        "actor": maintenance.actor,
+        "begun": maintenance.begun,
+        "endsAt": timestamp(maintenance.end),
     }
 
 

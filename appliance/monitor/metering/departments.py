@@ -18,14 +18,15 @@ mark, ledger, crossing and limit are explained in `core.metering.account`.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from appliance.core.machine import Link, Position
-from appliance.core.metering.account import Account, AccountKey, Books
+from appliance.core.metering.account import Account, AccountKey, Books, ClosedPeriod
 from appliance.core.metering.department import Department, holds, networks_of
 from appliance.core.metering.history_series import Series
-from appliance.core.metering.quota import Crossing, QuotaKind, override
+from appliance.core.metering.quota import Crossing, Extension, QuotaKind, override
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
@@ -84,7 +85,7 @@ class Metering:
         self._accounts = _saved_accounts(departments, books := SavedBooks(store, history_store, zone))
         self.meters = DepartmentMeters(departments, position, meters, store.saved_at())
         self.hosts = HostMetering(departments, meters=meters, devices=devices, books=books, publish=publish)
-        self.lines = Utilization(departments, flows)
+        self.lines = Utilization(departments, flows, history_store)
         self.links: Mapping[str, Link] = {}
         self.is_saved = True
         self._saved_s: float | None = None
@@ -97,6 +98,7 @@ class Metering:
         readings = self.meters.readings
         is_new = any(one.is_other_meter(readings.get(name)) for name, one in self._accounts.items())
         amounts, crossings = self._charge(elapsed_s, now)
+        self.lines.add_to_day(self._accounts, amounts)
         self.lines.measure(self.links, readings, amounts, elapsed_s, now)
         self.lines.watch_strangers(self.meters.unread_bytes, now)
         hosts = self.hosts.step(readings, now)
@@ -130,7 +132,13 @@ class Metering:
 
     def books(self, department: str, now: Moment) -> Sequence[Books]:
         """The department's use in the running periods, daily first."""
-        return self._accounts[department].books(now)
+        return self._accounts[department].books(now, self.lines.average_bytes_s(department))
+
+    def closed_periods(self, department: str, kind: QuotaKind, most: int, now: Moment) -> Sequence[ClosedPeriod]:
+        """The department's periods that have ended, at most so many, newest first."""
+        account = self._accounts[department]
+        running = account.running_start(kind, now)
+        return account.closed_periods(self._store.closed_ledgers(AccountKey(department), kind, running, most), running)
 
     def set_limit(self, department: str, kind: QuotaKind, limit_bytes: int | None, actor: str, now: Moment) -> None:
         """Limits this kind from now on, over the configured limit, or not at all (`None`).
@@ -154,8 +162,8 @@ class Metering:
             raise Refused(
                 Code.BAD_REQUEST, f"type: the {kind} use of {department} is not limited; there is nothing to extend"
             )
-        account.grant(kind, more_bytes)
-        self._save_grant(lambda: account.grant(kind, -more_bytes), now)
+        former = account.grant(kind, Extension(more_bytes, actor, now.wall, reason))
+        self._save_grant(partial(account.take_back, former), now)
         log.info("%s grants %s %d bytes more, %s: %s", actor, department, more_bytes, kind, reason)
         self._apply_limits(department, now)
         self._store.sync()
@@ -180,8 +188,7 @@ class Metering:
 
         Raises `Refused` where it has no such quota, or the disk does not take it; otherwise as `set_limit`.
         """
-        self.hosts.grant(department, host, kind, more_bytes)
-        self._save_grant(lambda: self.hosts.grant(department, host, kind, -more_bytes), now)
+        self._save_grant(self.hosts.grant(department, host, kind, Extension(more_bytes, actor, now.wall, reason)), now)
         log.info("%s grants %s of %s %d bytes more, %s: %s", actor, host, department, more_bytes, kind, reason)
         self.hosts.look(now)
         self._store.sync()

@@ -8,9 +8,10 @@ most a host's last hour, which its department's account still has.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from heapq import nlargest, nsmallest
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from appliance.core.metering.devices import joined
 from appliance.core.metering.history_series import Series
 from appliance.core.metering.host_room import COMFORTABLE, MOST_HOSTS
 from appliance.core.metering.meter import NEWCOMERS, Reading, is_mac
-from appliance.core.metering.quota import Action, AlertKind, Crossing, Ledger, Limits, QuotaKind, override
+from appliance.core.metering.quota import Action, AlertKind, Crossing, Extension, Ledger, Limits, QuotaKind, override
 from appliance.core.metering.usage import Mark, Passed, next_mark, passed, seconds_since_reading
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
@@ -222,8 +223,12 @@ class HostMetering:
         for account in self._accounts[department].values():
             account.set_limit(kind, limit_bytes)
 
-    def grant(self, department: str, host: str, kind: QuotaKind, more_bytes: int) -> None:
-        """Extends a host's limit of the running period, in force with the next `look`.
+    def own_limit_bytes(self, department: str, kind: QuotaKind) -> int | None:
+        """The limit of this kind for each host of the department; `None`: it has none."""
+        return self._limits[department].bytes_by_kind.get(kind)
+
+    def grant(self, department: str, host: str, kind: QuotaKind, grant: Extension) -> Callable[[], None]:
+        """Extends a host's limit of the running period, in force with the next `look`; returns what takes it back.
 
         `host`: its MAC address or any of its addresses. Raises `Refused` where no device is known to have that, or it
         has no such quota.
@@ -236,9 +241,10 @@ class HostMetering:
             raise Refused(
                 Code.BAD_REQUEST, f"host: {host} has no {kind} quota of its own in {department}; none can be extended"
             )
-        account.grant(kind, more_bytes)
+        former = account.grant(kind, grant)
         self._has_new_budgets = True
         self._unsaved.changed.add((department, found))
+        return partial(account.take_back, former)
 
     def _charge(self, readings: Readings, now: Moment) -> Sequence[tuple[Host, Crossing]]:
         day = now.wall.astimezone(self._zone).date() if now.is_trusted else self._day

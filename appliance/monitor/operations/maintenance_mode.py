@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 BUTTON_DURATION_S = 3600  # the contract's own example; long enough to swap cables, short enough if it is forgotten
 BUTTON_IMPACT = "Maintenance was begun at the appliance: it takes no changes"
+FURTHEST_END = timedelta(days=1)  # from the beginning, or from now: a forgotten maintenance is over the next day
 FURTHEST_START = timedelta(days=366)  # a start further ahead has a wrong year
 
 
@@ -56,6 +57,18 @@ class MaintenanceMode:
         log.info("%s asks for maintenance of %d s from %s on", actor, duration_s, timestamp(planned.start))
         self._set(planned, planned, now)
         return planned
+
+    def extend(self, more_s: int, actor: str, now: Moment) -> Maintenance:
+        """Let the maintenance end later, announced or under way. Raises `Refused` if there is none, or beyond a day."""
+        if self.current is None:
+            raise Refused(Code.BAD_REQUEST, "there is no maintenance to extend; start one")
+        later = rules.extended(self.current, more_s)
+        if later.end - max(now.wall, later.start) > FURTHEST_END:
+            end = timestamp(later.end)
+            raise Refused(Code.BAD_REQUEST, f"duration: it would last until {end}, more than a day; give less")
+        log.info("%s extends the maintenance by %d s, to %s", actor, more_s, timestamp(later.end))
+        self._set(later, later, now)
+        return later
 
     def stop(self, actor: str, now: Moment) -> Maintenance:
         """End the maintenance, or cancel the announced one. Raises `Refused` if there is none."""

@@ -13,13 +13,18 @@ import msgspec
 from appliance.core.refusal import Code, Refused
 from appliance.core.text import clipped
 from appliance.server.access import Role
-from appliance.server.calls import analytics, audit, blocks, configuration, history, lists, maintenance, people, quotas
+from appliance.server.calls.access import audit, people
 from appliance.server.calls.arguments import DepartmentId, Nothing, parse
+from appliance.server.calls.blocking import blocks, lists
 from appliance.server.calls.context import Context
+from appliance.server.calls.metering import history, quotas
+from appliance.server.calls.operations import configuration, facts, maintenance
+from appliance.server.calls.reply import Reply, replies_of
+from appliance.server.calls.traffic import analytics
 
 MOST_NAMED = 8  # calls that the refusal of an unknown one names; more would not be read
 
-Handler = Callable[[Context, Any], dict[str, Any]]
+Handler = Callable[[Context, Any], Reply]
 State = Callable[[Context, Any], object]
 
 
@@ -43,8 +48,14 @@ class Call:
     revokes: bool = False
     once: bool = False
 
+    @property
+    def replies(self) -> tuple[type[Reply], ...]:
+        """The forms of its answer: what the handler's annotation names."""
+        return replies_of(self.handler)
+
 
 CALLS = {
+    "appliance:get": Call(Nothing, Role.VIEWER, False, facts.appliance),
     "analytics:subscribe": Call(DepartmentId, Role.VIEWER, False, analytics.subscribe),
     "analytics:unsubscribe": Call(DepartmentId, Role.VIEWER, False, analytics.unsubscribe),
     "ip:block": Call(blocks.BlockArgument, Role.OPERATOR, True, blocks.block, blocks.state, once=True),
@@ -68,6 +79,11 @@ CALLS = {
     "config:confirm": Call(
         Nothing, Role.ADMIN, False, configuration.confirm, configuration.state, everywhere=True, once=True
     ),
+    "config:read": Call(Nothing, Role.ADMIN, False, configuration.read, everywhere=True),
+    "config:check": Call(configuration.CheckArgument, Role.ADMIN, False, configuration.check, everywhere=True),
+    "config:revert": Call(
+        Nothing, Role.ADMIN, False, configuration.revert, configuration.state, everywhere=True, once=True
+    ),
     "firewall:release": Call(
         Nothing, Role.ADMIN, False, configuration.release, configuration.state, everywhere=True, once=True
     ),
@@ -76,6 +92,15 @@ CALLS = {
         Role.ADMIN,
         False,
         maintenance.start,
+        maintenance.state,
+        everywhere=True,
+        once=True,
+    ),
+    "maintenance:extend": Call(
+        maintenance.LongerArgument,
+        Role.ADMIN,
+        False,
+        maintenance.extend,
         maintenance.state,
         everywhere=True,
         once=True,
@@ -116,20 +141,22 @@ def carry_out(event: str, arguments: Sequence[object], context: Context) -> dict
     if call.changes:
         context.services.maintenance_mode.require_writable()
     if call.state is None:
-        return call.handler(context, argument)
-    return _recorded(event, call.handler, call.state, argument, context)
+        reply = call.handler(context, argument)
+    else:
+        reply = _recorded(event, call.handler, call.state, argument, context)
+    return reply.payload()
 
 
-def _recorded(event: str, handler: Handler, state: State, argument: Any, context: Context) -> dict[str, Any]:
+def _recorded(event: str, handler: Handler, state: State, argument: Any, context: Context) -> Reply:
     """Call the handler and record the change; the change comes first: a full trail must not keep a block in force."""
-    before, what = state(context, argument), msgspec.to_builtins(argument)
+    before, what = msgspec.to_builtins(state(context, argument)), msgspec.to_builtins(argument)
     record = partial(context.services.audit.record_change, context.caller.actor, event, context.now, what, before)
     try:
-        answer = handler(context, argument)
+        reply = handler(context, argument)
     except Refused as refused:
-        after = state(context, argument)
+        after = msgspec.to_builtins(state(context, argument))
         if after != before:  # the medium failed only after the change was made
             record(after, refused.code)
         raise
-    record(state(context, argument))
-    return answer
+    record(msgspec.to_builtins(state(context, argument)))
+    return reply

@@ -1,13 +1,17 @@
 """Carries out once a change that a client sends more than once, because it did not get the acknowledgement.
 
 `socket.io-client` with its option `retries` sends a call again when its acknowledgement is late or the connection was
-lost. What it sends is the same call with another number, so nothing in it tells a repetition from a second call that is
-meant. Two things do:
+lost, also after a `disconnect()` of its own: its queue outlives that. What it sends is the same call with another
+number, so nothing in it proves that it is no second call that is meant. Two things tell them apart:
 
 - An `idempotencyKey` in the argument: the same key of the same subject is the same call, for `KEPT_S`.
 - Without one, whether the acknowledgement has arrived (`outbox.Receipt`). A client with `retries` sends one call at a
   time: what it sends again is its latest call, and it does so only while it has no acknowledgement. So an identical
   call of the same subject is a repetition until the client is known to have the answer, or makes another call.
+
+  Two calls are none, whatever the client has: one that wants no acknowledgement, and one of another connection with the
+  same number. A client numbers its packets for as long as it lives, so that one comes from another client, such as a
+  program that is run twice and leaves each time before it has answered the ping.
 
 A refused call has changed nothing and is judged again. All is kept in memory: a restart forgets it.
 """
@@ -36,12 +40,13 @@ Answer = dict[str, Any]
 
 @dataclass(slots=True)
 class _Change:
-    """A change that was carried out, or is being. `sid`: of the client that sent it last.
+    """A change that was carried out, or is being. `sid`, `number`: of the client and its packet that sent it last.
 
     `receipt`: of its acknowledgement; `None`: it is not sent yet. `done`: the answer; `None`: it was refused.
     """
 
     sid: str
+    number: int | None
     digest: bytes
     is_keyed: bool
     began_s: float
@@ -53,6 +58,11 @@ class _Change:
         if now_s - self.began_s > KEPT_S:
             return True
         return not self.is_keyed and self.receipt is not None and self.receipt.has_arrived
+
+    def may_be_repeated_by(self, sid: str, number: int | None) -> bool:
+        """Whether this packet may be a repetition. `number`: `None` for one that wants no acknowledgement."""
+        is_of_another = number == self.number and sid != self.sid
+        return self.is_keyed or (self.number is not None and number is not None and not is_of_another)
 
 
 class Repetitions:
@@ -70,31 +80,31 @@ class Repetitions:
     def once(
         self,
         call: tuple[str, Sequence[object], str | None],
-        sender: tuple[str, str],
+        sender: tuple[str, str, int | None],
         receipt: Callable[[], Receipt],
         now_s: float,
         carry_out: Callable[[], Answer],
     ) -> Answer:
         """The answer to a call: that of its first sending, or of `carry_out`. Raises `Refused`.
 
-        `call`: event, arguments and key; `sender`: subject and sid; `receipt`: notes when the answer, which is sent
-        next, has arrived.
+        `call`: event, arguments and key; `sender`: subject, sid and the packet's number; `receipt`: notes when the
+        answer, which is sent next, has arrived.
         """
         event, arguments, key = call
-        subject, sid = sender
+        subject, sid, number = sender
         digest = blake2b(dumps([event, *arguments]).encode(), digest_size=16).digest()
         name = subject, digest if key is None else key
         known = self._changes.get(name)
-        if known is not None and not known.is_over(now_s):
+        if known is not None and not known.is_over(now_s) and known.may_be_repeated_by(sid, number):
             if known.digest != digest:
                 raise Refused(Code.BAD_REQUEST, f"{KEY_NAME}: was used for another call; each call needs its own")
             answer: Answer | None = known.done.wait()
             if answer is not None:
-                known.sid, known.receipt = sid, receipt()
+                known.sid, known.number, known.receipt = sid, number, receipt()
                 return answer
         if key is None:
             self.forget_latest(sid)
-        change = _Change(sid, digest, key is not None, now_s)
+        change = _Change(sid, number, digest, key is not None, now_s)
         self._remember(name, change, now_s)
         return self._carried_out(name, change, receipt, carry_out)
 

@@ -6,7 +6,8 @@ The libraries do the protocol: sessions, rooms, acknowledgements, long polling, 
   ends the request's greenlet;
 - a client manager: `Rooms`, which gives an event that was framed once to all its receivers;
 - a way to start pings (`start_background_task`): a timer instead of a sleeping greenlet;
-- a class for sessions (`AnsweringSession`), by which pongs are counted.
+- a class for sessions (`AnsweringSession`), by which pongs are counted;
+- a handler's arguments (`DirectServer._handle_event`): the number that the client gave its packet comes first.
 `tests/server/test_seams.py` tests each seam, so that a release that moves one fails there.
 """
 
@@ -68,6 +69,9 @@ class DirectServer(socketio.Server):  # type: ignore[misc]  # the library ships 
         self.eio.sockets[eio_sid].__class__ = AnsweringSession
         # A request holds on to its buffers, 30 kB; the session lives long and needs a few words of it.
         super()._handle_eio_connect(eio_sid, {key: environ[key] for key in KEPT_OF_REQUEST if key in environ})
+
+    def _handle_event(self, eio_sid: str, namespace: str | None, number: int | None, data: list[object]) -> None:
+        super()._handle_event(eio_sid, namespace, number, [data[0], number, *data[1:]])
 
 
 class Rooms(socketio.Manager):  # type: ignore[misc]

@@ -15,7 +15,7 @@ from appliance.core.access.audit_entry import Actor
 from appliance.core.access.person import Person, Role
 from appliance.core.refusal import Code, MustWait, Refused
 from appliance.server.access.people import LOGIN_S, LONGEST_PASSWORD, SHORTEST_PASSWORD
-from appliance.server.calls.people import Name, NewPassword
+from appliance.server.calls.access.people import Name, NewPassword
 from appliance.server.http.request_filter import Environ
 from appliance.server.http.site import JSON, Answer, remote_address
 from appliance.server.services import Services
@@ -29,6 +29,7 @@ STATUS = {
     Code.TOKEN_EXPIRED: "401 Unauthorized",
     Code.FORBIDDEN: "403 Forbidden",
     Code.UNKNOWN_DEPARTMENT: "404 Not Found",
+    Code.CONFLICT: "409 Conflict",
     Code.RATE_LIMITED: "429 Too Many Requests",
     Code.MAINTENANCE: "503 Service Unavailable",
     Code.INTERNAL: "500 Internal Server Error",

@@ -46,13 +46,14 @@ def account_from(text: str) -> AccountKey:
 
 def ledger_row(account: AccountKey, ledger: Ledger) -> Row:
     """The row of an account's ledger."""
-    raised = json.dumps(sorted(ledger.raised))
-    return {"department": account_text(account), **to_builtins(ledger), "raised": raised}
+    row = {"department": account_text(account), **to_builtins(ledger)}
+    return row | {"raised": json.dumps(sorted(ledger.raised)), "grants": json.dumps(row["grants"])}
 
 
 def ledger_from(row: Row) -> Ledger:
-    """The ledger of a row."""
-    return convert(row | {"raised": json.loads(row["raised"])}, Ledger, strict=False)
+    """The ledger of a row, of an older schema too."""
+    values = {"raised": json.loads(row["raised"]), "grants": json.loads(row.get("grants", "[]"))}
+    return convert(row | values, Ledger, strict=False)
 
 
 def mark_row(account: AccountKey, mark: Mark) -> Row:

@@ -61,3 +61,12 @@ def _what_hosts_were_told(database: Database) -> None:
     database.table("learned").add_column("why", str, not_null_default="")
     columns = {"department": str, "name": str, "address": str, "answered_s": float, "kept_until_s": float}
     database.table("answer").create({**columns, "aliases": str, "server": str})
+
+
+@migrations(name="0006_grants_and_limits_of_ended_periods")
+def _grants_and_limits_of_ended_periods(database: Database) -> None:
+    """Who granted more, when a limit was used up, and the limit of a period that has ended."""
+    ledger = database.table("ledger")
+    ledger.add_column("grants", str, not_null_default="[]")
+    ledger.add_column("exceeded_at", str)
+    ledger.add_column("limit_bytes", int)

@@ -17,6 +17,7 @@ each attempt to save tries the file again.
 
 import logging
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import date, datetime
@@ -31,7 +32,7 @@ from appliance.core.blocking.answer_cache import KEPT_S, HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
 from appliance.core.metering.account import AccountKey
-from appliance.core.metering.quota import Ledger, QuotaKind
+from appliance.core.metering.quota import MOST_CLOSED, Ledger, QuotaKind
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import Maintenance
 from appliance.core.refusal import Code, Refused
@@ -86,6 +87,16 @@ SAVE_COLLECTED = (
     " WHERE part = ? AND NOT is_deleted ORDER BY target, department, origin"
 )
 FORGET_COLLECTED = "DELETE FROM temp.collected WHERE part = ?"
+LEDGER_COLUMNS = "kind, used_bytes, raised, granted_bytes, closed_at_bytes, grants, exceeded_at, limit_bytes"
+READ_CLOSED = (
+    f"SELECT {LEDGER_COLUMNS}, start FROM ledger WHERE department = ? AND kind = ? AND start < ?"  # noqa: S608
+    " ORDER BY start DESC LIMIT ?"
+)
+PRUNE_CLOSED = (
+    "DELETE FROM ledger WHERE department = ? AND kind = ? AND start <"  # noqa: S608
+    f" (SELECT start FROM ledger WHERE department = ? AND kind = ? ORDER BY start DESC LIMIT 1 OFFSET {MOST_CLOSED})"
+)
+
 READ_LEARNED = "SELECT target, department, origin, address, ends, why FROM learned"
 SAVE_LEARNED = "REPLACE INTO learned (target, department, origin, address, ends, why) VALUES (?, ?, ?, ?, ?, ?)"
 DELETE_LEARNED = "DELETE FROM learned WHERE target = ? AND department = ? AND origin = ? AND address = ?"
@@ -115,7 +126,7 @@ CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     "the blocks' clock": {"reckoning": rows.saving_from},
 }
 COLUMNS = {
-    "ledger": {"department", "kind", "start", "used_bytes", "raised", "granted_bytes", "closed_at_bytes"},
+    "ledger": {"department", "start", *LEDGER_COLUMNS.split(", ")},
     "mark": {"department", "identity", "up_bytes", "down_bytes"},
     "saving": {"id", "at"},
     "quota_limit": {"department", "kind", "limit_bytes"},
@@ -229,11 +240,13 @@ class SqliteStore:
 
     def ledgers(self, account: AccountKey) -> Sequence[Ledger]:
         found = self._database.query(
-            "SELECT kind, max(start) AS start, used_bytes, raised, granted_bytes, closed_at_bytes"
-            " FROM ledger"
-            " WHERE department = ? GROUP BY kind",
+            f"SELECT {LEDGER_COLUMNS}, max(start) AS start FROM ledger WHERE department = ? GROUP BY kind",  # noqa: S608
             [rows.account_text(account)],
         )
+        return [rows.ledger_from(row) for row in found]
+
+    def closed_ledgers(self, account: AccountKey, kind: QuotaKind, before: date, most: int) -> Sequence[Ledger]:
+        found = self._database.query(READ_CLOSED, [rows.account_text(account), kind, str(before), most])
         return [rows.ledger_from(row) for row in found]
 
     def used_by_day(self, account: AccountKey) -> Mapping[date, int]:
@@ -272,6 +285,8 @@ class SqliteStore:
             self._table("ledger").upsert_all(
                 rows.ledger_row(account, ledger) for account, kept in ledgers.items() for ledger in kept
             )
+            kinds = Counter((rows.account_text(account), one.kind) for account, kept in ledgers.items() for one in kept)
+            self._database.conn.executemany(PRUNE_CLOSED, [(*key, *key) for key, number in kinds.items() if number > 1])
             self._table("mark").upsert_all(rows.mark_row(account, mark) for account, mark in marks.items())
             self._table("saving").upsert(rows.saving_row(wall))
 

@@ -6,7 +6,17 @@ import pytest
 
 from appliance.core.metering.account import Account
 from appliance.core.metering.meter import Reading
-from appliance.core.metering.quota import Action, AlertKind, Crossing, Ledger, Limits, QuotaKind, override
+from appliance.core.metering.quota import (
+    MOST_GRANTS,
+    Action,
+    AlertKind,
+    Crossing,
+    Extension,
+    Ledger,
+    Limits,
+    QuotaKind,
+    override,
+)
 from appliance.core.metering.usage import Mark, Passed
 from appliance.core.moment import Moment
 
@@ -26,6 +36,10 @@ def account(
     return Account(
         limits=override(limits, by_hand or {}), zone=BERLIN, ledgers=ledgers if used is not None else [], mark=mark
     )
+
+
+def granted(more: int) -> Extension:
+    return Extension(more, "ben", NOON.wall, "exam week")
 
 
 def meter(total: int) -> Reading:
@@ -50,7 +64,7 @@ def test_every_byte_is_charged_to_a_ledger_of_each_kind() -> None:
     assert amount == Passed(25, 0)
     assert [one.used_bytes for one in books.ledgers] == [125, 125, 125]
     assert books.mark == Mark("first", 65, 0)
-    assert books.used_today_bytes() == 125
+    assert books.daily.used_bytes == 125
 
 
 def test_without_a_meter_an_account_charges_nothing_and_opens_its_ledgers() -> None:
@@ -116,11 +130,69 @@ def test_a_limit_that_was_set_by_hand_wins_over_the_configured_one() -> None:
 
 def test_books_give_granted_bytes_and_the_end_of_the_period() -> None:
     books = account(used=500)
-    books.grant(QuotaKind.DAILY, 250)
-    books.grant(QuotaKind.DAILY, 750)
+    books.grant(QuotaKind.DAILY, granted(250))
+    books.grant(QuotaKind.DAILY, granted(750))
     daily = books.books(NOON)[0]
     assert (daily.used_bytes, daily.limit_bytes, daily.granted_bytes, daily.percentage) == (500, 2000, 1000, 25.0)
     assert daily.resets_at == datetime(2026, 11, 23, 23, tzinfo=UTC)
+
+
+def test_books_name_the_latest_grants_and_one_that_is_taken_back_leaves_no_trace() -> None:
+    books = account(used=500)
+    for more in range(1, MOST_GRANTS + 2):
+        books.grant(QuotaKind.DAILY, granted(more))
+    books.take_back(books.grant(QuotaKind.DAILY, granted(10**6)))
+    daily = books.books(NOON)[0]
+    assert daily.grants == tuple(granted(more) for more in range(2, MOST_GRANTS + 2))
+    assert daily.granted_bytes == sum(range(1, MOST_GRANTS + 2))
+
+
+def test_books_say_since_when_a_quota_is_used_up_and_again_after_a_grant() -> None:
+    books = account(used=900, mark=Mark("first", 900, 0))
+    read(books, 1000, at(1))
+    read(books, 1001, at(2))
+    assert books.books(at(3))[0].exceeded_at == at(1).wall
+    books.grant(QuotaKind.DAILY, granted(100))
+    books.check_limits(at(4))
+    assert books.books(at(4))[0].exceeded_at is None
+    read(books, 1100, at(5))
+    assert books.books(at(6))[0].exceeded_at == at(5).wall, "in the hysteresis there is no alert, but a time"
+
+
+def test_no_time_of_an_untrusted_clock_is_told_for_a_used_up_quota() -> None:
+    books = account(used=900, mark=Mark("first", 900, 0))
+    read(books, 1000, at(1, timedelta(days=-400)), trusted=False)
+    assert (books.exceeded_kinds(), books.books(at(2))[0].exceeded_at) == ((QuotaKind.DAILY,), None)
+
+
+def test_each_quota_has_the_forecast_of_its_own_limit() -> None:
+    books = account(Limits({QuotaKind.DAILY: 1000, QuotaKind.WEEKLY: 2000}), used=500)
+    found = [one.reaches_limit_at for one in books.books(NOON, 1.0)]
+    assert found == [at(500).wall, at(1500).wall, None]
+    assert [one.started_at.day for one in books.books(NOON)] == [22, 22, 31], "UTC, of midnight in Berlin"
+
+
+def test_an_ended_period_keeps_the_limit_that_it_ended_with() -> None:
+    books = account(used=900, mark=Mark("first", 900, 0))
+    books.grant(QuotaKind.DAILY, granted(50))
+    read(books, 950, at(1))
+    books.confirm_saved()
+    read(books, 960, at(2, timedelta(days=1)))
+    ended = books.unsaved[0]
+    [closed] = books.closed_periods([ended], books.running_start(QuotaKind.DAILY, at(2, timedelta(days=1))))
+    assert (closed.used_bytes, closed.limit_bytes, closed.granted_bytes) == (950, 1050, 50)
+    assert (closed.started_at, closed.ended_at) == (
+        datetime(2026, 11, 22, 23, tzinfo=UTC),
+        datetime(2026, 11, 23, 23, tzinfo=UTC),
+    )
+    assert closed.exceeded_at is None
+
+
+def test_a_period_that_a_new_billing_day_cut_short_ends_where_the_next_begins() -> None:
+    books = account(replace(DAILY, billing_day=15))
+    ended = [Ledger(QuotaKind.MONTHLY, date(2026, 10, 1), 5)]
+    [closed] = books.closed_periods(ended, date(2026, 10, 15))
+    assert closed.ended_at == datetime(2026, 10, 14, 22, tzinfo=UTC)
 
 
 def test_the_books_of_a_new_account_are_empty() -> None:
@@ -171,7 +243,7 @@ def test_a_refusal_of_an_earlier_budget_closes_nothing() -> None:
     books = account(Limits({QuotaKind.DAILY: 1000}, on_exceeded=Action.BLOCK), used=0, mark=Mark("first", 0, 0))
     read(books, 990, at(1))
     earlier = books.budget
-    books.grant(QuotaKind.DAILY, 500)
+    books.grant(QuotaKind.DAILY, granted(500))
     assert books.budget != earlier
     books.charge_reading(replace(meter(990), refused_budget=earlier), 1.0, at(2))
     assert books.exceeded_kinds() == ()

@@ -1,6 +1,13 @@
 from datetime import UTC, datetime, timedelta
 
-from appliance.core.operations.maintenance_window import MaintenanceKind, advance, completed, is_read_only, plan
+from appliance.core.operations.maintenance_window import (
+    MaintenanceKind,
+    advance,
+    completed,
+    extended,
+    is_read_only,
+    plan,
+)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -28,6 +35,13 @@ def test_a_maintenance_ends_by_itself_and_says_how_long_it_took() -> None:
     assert after is None
     assert news is not None
     assert (news.kind, news.duration_s) == (MaintenanceKind.COMPLETED, 60)
+
+
+def test_one_that_is_extended_ends_later_and_is_else_the_same() -> None:
+    planned = plan(NOON, NOON + timedelta(hours=1), 60, "Switch is replaced", "me")
+    later = extended(planned, 60)
+    assert later.end == NOON + timedelta(hours=1, minutes=2)
+    assert (later.start, later.begun, later.actor) == (planned.start, False, "me")
 
 
 def test_one_that_is_stopped_early_took_only_as_long_as_it_lasted() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from appliance.client import connected
 from appliance.core.refusal import Code
 from appliance.server.delivery.repetition import KEPT_S, MOST_OF_SUBJECT
 from tests.client import NodeClient
@@ -78,6 +79,65 @@ def test_identical_calls_that_are_meant_are_all_done(
         for _ in range(5):
             assert call("quota:extend", EXTEND)["success"]
         assert granted(witness) == 5000
+
+
+@TRANSPORTS
+def test_identical_calls_that_want_no_acknowledgement_are_all_done(
+    server: Running, connect: Connect, transport: str
+) -> None:
+    client = connect(options={"transports": [transport]})
+    for _ in range(5):
+        client.send("quota:extend", EXTEND)
+    assert granted(client) == 5000
+
+
+@TRANSPORTS
+def test_the_same_call_of_another_client_is_meant_though_the_first_one_lost_its_acknowledgement(
+    server: Running, connect: Connect, transport: str
+) -> None:
+    witness = connect()
+    lose_an_acknowledgement(server, witness, transport)
+    with repeating(server.url, server, transport) as other:
+        other.wait_for("connect")
+        assert other.retried("quota:extend", EXTEND)["success"]
+    assert (granted(witness), number_of(witness, "quota:extend")) == (2000, 2)
+
+
+def lose_an_acknowledgement(server: Running, witness: NodeClient, transport: str) -> None:
+    with LossyLine(server.port) as line, repeating(line.url, server, transport) as client:
+        client.wait_for("connect")
+        line.lose_answers()
+        client.send("quota:extend", EXTEND)
+        while granted(witness) == 0:
+            pass
+
+
+def test_each_call_of_the_command_line_is_meant(server: Running, connect: Connect) -> None:
+    witness = connect()
+    lose_an_acknowledgement(server, witness, "websocket")
+    for _ in range(2):
+        with connected(server.url, server.token, None) as verb:
+            for event in ("ip:list", "maintenance:start", "maintenance:stop"):
+                assert verb.call(event)["success"]
+            assert verb.call("quota:extend", EXTEND)["success"]
+    assert (granted(witness), number_of(witness, "quota:extend")) == (3000, 3)
+
+
+@TRANSPORTS
+def test_a_call_that_its_client_leaves_behind_and_repeats_when_it_connects_again_is_done_once(
+    server: Running, connect: Connect, transport: str
+) -> None:
+    witness = connect()
+    with repeating(server.url, server, transport) as client:
+        client.wait_for("connect")
+        server.pause()
+        client.send("quota:extend", EXTEND)
+        client.wait_for("sent", lambda data: data[0] == "quota:extend")
+        client.reconnect()
+        server.resume()
+        client.wait_for("connect", count=2)
+        assert client.retried("ip:list")["success"]
+        assert (granted(witness), number_of(witness, "quota:extend")) == (1000, 1)
 
 
 def test_a_key_names_a_call_over_connections_and_transports(server: Running, connect: Connect) -> None:

@@ -1,3 +1,4 @@
+import itertools
 import os
 import random
 import shutil
@@ -15,7 +16,7 @@ from sqlite_utils import Database
 from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.metering.account import EACH_HOST, AccountKey
-from appliance.core.metering.quota import Ledger, QuotaKind
+from appliance.core.metering.quota import MOST_CLOSED, Extension, Ledger, QuotaKind
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import plan
 from appliance.core.refusal import Refused
@@ -48,7 +49,17 @@ def path(tmp_path: Path) -> Path:
 
 def test_what_was_saved_is_there_after_a_restart(path: Path) -> None:
     store = SqliteStore(path)
-    ledger = Ledger(QuotaKind.DAILY, date(2026, 11, 23), 2**62, frozenset({80, 95}), granted_bytes=2**61)
+    grants = Extension(2**60, "ben", NOON, "exam week"), Extension(2**60, "eva", NOON, "\u202e")
+    ledger = Ledger(
+        QuotaKind.DAILY,
+        date(2026, 11, 23),
+        2**62,
+        frozenset({80, 95}),
+        granted_bytes=2**61,
+        grants=grants,
+        exceeded_at=NOON,
+        limit_bytes=2**61,
+    )
     maintenance = plan(NOON, NOON + timedelta(hours=1), 60, "Switch is replaced", "me")
     assert store.save_metering({A: [ledger]}, {A: MARK}, NOON)
     store.save_limit(A, QuotaKind.DAILY, 2**62)
@@ -72,6 +83,19 @@ def test_the_newest_ledger_of_each_kind_is_the_one_that_runs(path: Path) -> None
     store.save_metering({A: [old, month]}, {}, NOON)
     store.save_metering({A: [new, month]}, {}, NOON)
     assert {one.kind: one for one in store.ledgers(A)} == {QuotaKind.DAILY: new, QuotaKind.MONTHLY: month}
+
+
+def test_ended_periods_are_listed_newest_first_and_the_oldest_of_too_many_are_deleted(path: Path) -> None:
+    store, first = SqliteStore(path), date(2025, 1, 1)
+    days = [Ledger(QuotaKind.DAILY, first + timedelta(days=number), number) for number in range(MOST_CLOSED + 3)]
+    month = Ledger(QuotaKind.MONTHLY, date(2025, 1, 1), 11)
+    store.save_metering({A: [*days[:2], month], B: [days[0]]}, {}, NOON)
+    for before, running in itertools.pairwise(days):
+        store.save_metering({A: [before, running, month], B: [running]}, {}, NOON)
+    ended = store.closed_ledgers(A, QuotaKind.DAILY, days[-1].start, MOST_CLOSED * 2)
+    assert list(ended) == days[-2:1:-1]
+    assert list(store.closed_ledgers(A, QuotaKind.DAILY, days[-1].start, 2)) == days[-2:-4:-1]
+    assert store.closed_ledgers(A, QuotaKind.MONTHLY, month.start, 9) == []
 
 
 def test_before_the_first_saving_there_is_nothing(path: Path) -> None:

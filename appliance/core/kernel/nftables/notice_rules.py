@@ -45,6 +45,9 @@ IS_REPORT = [
     [nft.match(nft.field("icmpv6", "type"), {"set": [130, 131, 132, 143]}), nft.match(nft.field("ip6", "hoplimit"), 1)],
     [nft.match(nft.field("ip", "protocol"), 2), nft.match(nft.field("ip", "ttl"), 1)],
 ]
+# include/uapi/linux/if_packet.h, PACKET_HOST: what the kernel made itself, or routes. What a bridge forwards was
+# addressed to another computer, and is never a refusal of this one, however alike.
+IS_NOT_BRIDGED = nft.match({"meta": {"key": "pkttype"}}, "host")
 # net/ipv4/netfilter/nf_reject_ipv4.c: what the kernel writes into its own refusals; a reset has headers only.
 OWN_TTL, RESET4_BYTES, RESET6_BYTES = 64, 40, 20
 REFUSING = [6, 1, 58]  # TCP, ICMP, ICMPv6
@@ -92,13 +95,15 @@ def cut_off_chain(plan: Plan, direction: str) -> str:
 
 def own_refusals(plan: Plan) -> nft.Expression:
     """Judges packets to the department that may be refusals of this computer; the rest comes back."""
-    return [nft.match({"meta": {"key": "l4proto"}}, {"set": REFUSING}), {"jump": {"target": _own_refusals(plan)}}]
+    may_be = [IS_NOT_BRIDGED, nft.match({"meta": {"key": "l4proto"}}, {"set": REFUSING})]
+    return [*may_be, {"jump": {"target": _own_refusals(plan)}}]
 
 
 def own_refusal_chain(plan: Plan) -> tuple[str, list[nft.Expression]]:
     """The chain that lets this computer's own refusals pass uncounted, and its name.
 
-    The kernel gives them no mark. Those from outside that look alike have no data, or are as few.
+    The kernel gives them no mark. A router has taken one from the time to live of those from outside; one that began
+    with `OWN_TTL` and one more looks alike, and has no data, or is one of few.
     """
     is_reset = nft.match(nft.field("tcp", "flags"), "rst", "in")
     own4 = [nft.match(nft.field("ip", "id"), 0), nft.match(nft.field("ip", "ttl"), OWN_TTL)]

@@ -1,0 +1,63 @@
+/** Incidents as the events tell them: opened, growing, closed. One incident is one source doing one thing in one department. */
+import { computed } from '@preact/signals';
+
+import type { Events } from './contract';
+import { alerts } from './state';
+
+export interface Incident {
+  id: string; // of the URL
+  departmentId: string;
+  type: string;
+  source: string;
+  severity: 'low' | 'medium' | 'high' | 'critical';
+  isOpen: boolean;
+  openedAt: string;
+  latestAt: string;
+  details: string; // the latest evidence
+  isProven: boolean | null;
+  notBlocked: string | null;
+  course: Events['security:incident'][]; // the newest first
+}
+
+/** Every incident that is known, the open ones first, then the newest first. */
+export const incidents = computed<Incident[]>(() => {
+  const found = new Map<string, Incident>();
+  const running = new Map<string, Incident>();
+  for (const alert of [...alerts.value].reverse()) {
+    if (alert.kind !== 'incident') continue;
+    const { type, source, state, details, proven, notBlocked } = alert.incident;
+    const key = `${alert.departmentId} ${type} ${source}`;
+    let known = running.get(key);
+    if (known === undefined) {
+      known = {
+        id: String(alert.alertId ?? key),
+        departmentId: alert.departmentId,
+        type,
+        source,
+        severity: alert.severity,
+        isOpen: true,
+        openedAt: alert.timestamp,
+        latestAt: alert.timestamp,
+        details,
+        isProven: null,
+        notBlocked: null,
+        course: [],
+      };
+      running.set(key, known);
+      found.set(known.id, known);
+    }
+    known.severity = alert.severity;
+    known.latestAt = alert.timestamp;
+    known.details = details;
+    known.isProven = proven ?? known.isProven;
+    known.notBlocked = notBlocked ?? null;
+    known.course.unshift(alert);
+    if (state === 'closed') {
+      known.isOpen = false;
+      running.delete(key);
+    }
+  }
+  return [...found.values()].sort((one, other) => Number(other.isOpen) - Number(one.isOpen) || (one.latestAt < other.latestAt ? 1 : -1));
+});
+
+export const openIncidents = computed(() => incidents.value.filter((one) => one.isOpen));

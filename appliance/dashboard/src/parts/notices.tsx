@@ -1,0 +1,78 @@
+/** What stands where there is nothing to show: loading, empty, refused. */
+import type { ComponentChildren } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+
+import { connections, Refusal } from '../live/connection';
+import { clockSeconds } from '../live/formats';
+import { nowMs } from '../live/clock';
+import { common } from '../words/common';
+import { say } from '../words/words';
+import { sentenceOf } from './actions';
+import { Icon, type IconName } from './icons';
+
+const SHOWN_AFTER_MS = 300;
+
+/** The shape of what comes, after 300 ms: what is faster than that needs no announcement. */
+export function Skeleton({ rows = 3 }: { rows?: number }) {
+  const [isShown, show] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => show(true), SHOWN_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  if (!isShown) return null;
+  return (
+    <div class="pad stack waiting" aria-busy="true">
+      {Array.from({ length: rows }, () => (
+        <div class="skel" />
+      ))}
+      <span class="sr">{common.loading}</span>
+    </div>
+  );
+}
+
+/** Nothing is here: why, and what to do, with one link. */
+export function Empty({ icon, title, children, act }: { icon: IconName; title: string; children?: ComponentChildren; act?: ComponentChildren }) {
+  return (
+    <div class="empty">
+      <Icon name={icon} class="big" />
+      <h3>{title}</h3>
+      {children && <p class="mid">{children}</p>}
+      {act}
+    </div>
+  );
+}
+
+export interface Asked<T> {
+  reply: T | null;
+  error: unknown;
+  again: () => void;
+}
+
+/** Ask when the view opens, when `keys` change and after a reconnection; the former answer stays until the next is there. */
+export function useAsked<T>(ask: () => Promise<T>, keys: readonly unknown[]): Asked<T> {
+  const [count, setCount] = useState(0);
+  const [found, set] = useState<{ reply: T | null; error: unknown }>({ reply: null, error: null });
+  const connection = connections.value;
+  useEffect(() => {
+    if (connection === 0) return; // the first connection asks
+    let isCurrent = true;
+    ask().then(
+      (reply) => isCurrent && set({ reply, error: null }),
+      (error: unknown) => isCurrent && set((before) => ({ reply: before.reply, error })),
+    );
+    return () => {
+      isCurrent = false;
+    };
+  }, [...keys, count, connection]);
+  return { ...found, again: () => setCount((before) => before + 1) };
+}
+
+/** What could not be read, in the server's words, with a button that tries again. */
+export function Failed({ error, again }: { error: unknown; again?: () => void }) {
+  const code = error instanceof Refusal ? error.code : '';
+  return (
+    <Empty icon={code === 'E_FORBIDDEN' ? 'lock' : 'crit'} title={sentenceOf(error)} act={again && <button class="btn" onClick={again}>{common.retry}</button>}>
+      {code && say(common.code, { code, time: clockSeconds(nowMs()) })}
+    </Empty>
+  );
+}

@@ -1,0 +1,323 @@
+/** The frame of every view: rail, head, banners, tabs of a phone, and the keys that work everywhere. */
+import { computed, signal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { useLocation } from 'preact-iso';
+
+import { minute, second, zone } from '../live/clock';
+import { clock, clockSeconds, countdown, full, moment, span } from '../live/formats';
+import { openIncidents } from '../live/incidents';
+import { holder, isAdministrator } from '../live/session';
+import { appliance, dataFrom, departments, freshness, isReadOnly, maintenance, trial } from '../live/state';
+import { Icon, Mark } from '../parts/icons';
+import { ActionButton, change, sentenceOf, toast, Toasts } from '../parts/actions';
+import { parts, say, words } from '../words/words';
+import { useKeys } from './keyboard';
+import { names, VIEWS, type ViewName } from './navigation';
+import { chooseTheme, theme } from './theme';
+
+const w = words({
+  en: {
+    skip: 'Skip to content', main: 'Main', mainShort: 'Main, short', search: 'Search', placeholder: 'Device, address, site', light: 'Light colours', dark: 'Dark colours', open: 'open: ',
+    live: 'Live', newest: 'Newest data {time}', reconnecting: 'Reconnecting', from: 'data from {time}', stale: 'Stale', since: 'since {time}, {span}', waiting: 'Connecting',
+    of: '{role} of {departments}', ofAll: '{role} of all', admin: 'admin', operator: 'operator', viewer: 'viewer',
+    maintenance: '{until} Metering and blocks go on; changes are refused.', until: 'Maintenance until {time}.', extend: 'Extend', end: 'End now', ends: 'ends in {span}',
+    announced: 'Maintenance {from} to {to}.', trial: 'A configuration is on trial. {who}. Can you still reach everything?', back: 'Take back', keep: 'Keep it', extended: 'The maintenance goes on for one more hour.',
+    ended: 'The maintenance has ended.', kept: 'This is the configuration from now on.', simulated: 'SIMULATED', updated: 'The appliance was updated. It runs version {now}; this page is of {then}.', reload: 'Reload', logOut: 'Log out',
+  },
+  de: {
+    skip: 'Zum Inhalt', main: 'Hauptmenü', mainShort: 'Hauptmenü, kurz', search: 'Suche', placeholder: 'Gerät, Adresse, Seite', light: 'Helle Farben', dark: 'Dunkle Farben', open: 'offen: ',
+    live: 'Live', newest: 'Neueste Daten {time}', reconnecting: 'Verbindet neu', from: 'Daten von {time}', stale: 'Veraltet', since: 'seit {time}, {span}', waiting: 'Verbindet',
+    of: '{role} von {departments}', ofAll: '{role} von allem', admin: 'Verwalter', operator: 'Bediener', viewer: 'Betrachter',
+    maintenance: '{until} Messung und Sperren gehen weiter; Änderungen werden abgelehnt.', until: 'Wartung bis {time}.', extend: 'Verlängern', end: 'Jetzt beenden', ends: 'endet in {span}',
+    announced: 'Wartung {from} bis {to}.', trial: 'Eine Konfiguration ist auf Probe. {who}. Ist noch alles erreichbar?', back: 'Zurücknehmen', keep: 'Behalten', extended: 'Die Wartung geht eine Stunde länger.',
+    ended: 'Die Wartung ist beendet.', kept: 'Das ist von jetzt an die Konfiguration.', simulated: 'SIMULIERT', updated: 'Das Gerät wurde aktualisiert. Es hat Version {now}; diese Seite ist von {then}.', reload: 'Neu laden', logOut: 'Abmelden',
+  },
+});
+
+/** Where one is: set by each view, shown in the head and in the title. */
+export const crumbs = signal<{ text: string; href?: string }[]>([]);
+
+/** Name the view, in the head and in the window's title. */
+export function useTitle(...path: { text: string; href?: string }[]): void {
+  const key = path.map((one) => one.text).join(' - ');
+  useEffect(() => {
+    crumbs.value = path;
+    document.title = [...path.map((one) => one.text).reverse(), 'Appliance'].join(' - ') + (appliance.peek()?.simulated ? ` (${w.simulated})` : '');
+  }, [key, appliance.value?.simulated]);
+}
+
+const devicesSeen = computed(() => departments.value.reduce((sum, one) => sum + (one.devices.value ?? 0), 0));
+const blocksWanted = computed(() => departments.value.reduce((most, one) => Math.max(most, one.wanted.value ?? 0), 0));
+
+function Count({ of }: { of: ViewName }) {
+  if (of === 'incidents') {
+    const open = openIncidents.value.length;
+    return open > 0 ? (
+      <span class="n crit-ink">
+        <span class="sr">{w.open}</span>
+        {open}
+      </span>
+    ) : null;
+  }
+  const counts: Partial<Record<ViewName, number>> = { departments: departments.value.length, devices: devicesSeen.value, blocks: blocksWanted.value };
+  return counts[of] ? <span class="n">{counts[of]}</span> : null;
+}
+
+function isHere(path: string, view: string): boolean {
+  return view === '/' ? path === '/' : path === view || path.startsWith(`${view}/`);
+}
+
+function Rail({ path }: { path: string }) {
+  const box = appliance.value;
+  const who = holder.value;
+  const role = who === null ? '' : w[who.role];
+  const isDark = theme.value === 'dark';
+  return (
+    <nav class="rail" aria-label={w.main}>
+      <a class="brand" href="/">
+        <Mark />
+        <span>
+          <b>Appliance</b>
+          <small>{box === null ? '\u00a0' : `${box.name}, ${box.position}`}</small>
+          {box?.simulated && <span class="sim">{w.simulated}</span>}
+        </span>
+      </a>
+      {VIEWS.filter((view) => !view.isForAdministrators || isAdministrator.value).map((view) => (
+        <>
+          {view.beginsGroup && <hr />}
+          <a key={view.name} class="nav" href={view.path} aria-current={isHere(path, view.path) ? 'page' : undefined}>
+            <Icon name={view.icon} />
+            <span>{names[view.name]}</span>
+            <Count of={view.name} />
+          </a>
+        </>
+      ))}
+      <div class="who row">
+        <span class="cut">
+          <b>{who?.subject}</b>
+          <br />
+          <span class="dim">{who === null ? '' : who.departments === null ? say(w.ofAll, { role }) : say(w.of, { role, departments: who.departments.join(', ') })}</span>
+        </span>
+        <button type="button" class="btn bare push" aria-label={isDark ? w.light : w.dark} onClick={() => chooseTheme(isDark ? 'light' : 'dark')}>
+          <Icon name={isDark ? 'sun' : 'moon'} />
+        </button>
+      </div>
+    </nav>
+  );
+}
+
+/** What the page knows about its own freshness. */
+export function Pill() {
+  const from = dataFrom.value;
+  const at = from === null ? '' : clockSeconds(from);
+  if (freshness.value === 'live')
+    return (
+      <span class="pill" title={say(w.newest, { time: at })}>
+        <i />
+        <b>{w.live}</b>
+      </span>
+    );
+  if (freshness.value === 'stale')
+    return (
+      <span class="pill stale">
+        <i />
+        <b>{w.stale}</b> {from !== null && say(w.since, { time: at, span: span((second.value - Date.parse(from)) / 1000) })}
+      </span>
+    );
+  return (
+    <span class="pill reconnecting">
+      <i />
+      <b>{freshness.value === 'waiting' ? w.waiting : w.reconnecting}</b> {from !== null && say(w.from, { time: at })}
+    </span>
+  );
+}
+
+function Head() {
+  const { route } = useLocation();
+  const field = useRef<HTMLInputElement>(null);
+  useKeys({ '/': () => field.current?.focus() });
+  const path = crumbs.value;
+  return (
+    <header class="head">
+      <div class={`crumb cut ${path.length < 2 ? 'top' : ''}`}>
+        {path.map((one, at) => (
+          <>
+            {at > 0 && <Icon name="chevron" />}
+            {one.href ? <a href={one.href}>{one.text}</a> : <b class="cut">{one.text}</b>}
+          </>
+        ))}
+      </div>
+      <form
+        class="search push"
+        role="search"
+        onSubmit={(event) => {
+          event.preventDefault();
+          const text = field.current?.value.trim() ?? '';
+          if (text) route(`/devices?q=${encodeURIComponent(text)}`);
+        }}
+      >
+        <Icon name="search" />
+        <input ref={field} aria-label={w.search} placeholder={w.placeholder} maxLength={255} />
+        <kbd>/</kbd>
+      </form>
+      <Pill />
+      <span class="dim wide nowrap" title={zone.value}>
+        {clock(minute.value)} <span class="sr">{zone.value}</span>
+      </span>
+    </header>
+  );
+}
+
+function Trial() {
+  const on = trial.value;
+  if (on === null) return null;
+  second.value;
+  const leftS = (on.endsAtMs - performance.now()) / 1000;
+  const act = (name: 'config:confirm' | 'config:revert') => change(name, {}).then(() => toast(name === 'config:confirm' ? w.kept : w.back), (error: unknown) => toast(sentenceOf(error)));
+  return (
+    <div class="banner" role="status">
+      <span>
+        <Icon name="settings" />
+        {say(w.trial, { who: on.actor })}
+      </span>
+      <span class="count" role="timer" aria-label={say(w.ends, { span: span(leftS) })}>
+        {countdown(leftS)}
+      </span>
+      {isAdministrator.value && (
+        <>
+          <ActionButton inMaintenance onClick={() => act('config:revert')}>
+            {w.back}
+          </ActionButton>
+          <ActionButton inMaintenance onClick={() => act('config:confirm')}>
+            {w.keep}
+          </ActionButton>
+        </>
+      )}
+    </div>
+  );
+}
+
+function Maintenance() {
+  const found = maintenance.value;
+  if (found === null || found.type === 'completed') return null;
+  second.value;
+  const startMs = Date.parse(found.startTime);
+  const endMs = startMs + found.duration * 1000;
+  if (endMs < second.value) return null;
+  if (!isReadOnly.value)
+    return (
+      <div class="banner" role="status">
+        <span>
+          <Icon name="maintenance" />
+          <b>{say(w.announced, { from: moment(startMs), to: clock(endMs) })}</b> {found.impact}
+        </span>
+        <span class="count" role="timer">
+          {countdown((startMs - second.value) / 1000)}
+        </span>
+      </div>
+    );
+  const said = (text: string) => [() => toast(text), (error: unknown) => toast(sentenceOf(error))] as const;
+  return (
+    <div class="banner" role="status">
+      <span title={full(endMs)}>
+        <Icon name="maintenance" />
+        {parts(w.maintenance, { until: <b>{say(w.until, { time: clock(endMs) })}</b> })}
+      </span>
+      <span class="count" role="timer" aria-label={say(w.ends, { span: span((endMs - second.value) / 1000) })}>
+        {countdown((endMs - second.value) / 1000)}
+      </span>
+      {isAdministrator.value && (
+        <>
+          <ActionButton inMaintenance onClick={() => change('maintenance:extend', { duration: 3600 }).then(...said(w.extended))}>
+            {w.extend}
+          </ActionButton>
+          <ActionButton inMaintenance onClick={() => change('maintenance:stop', {}).then(...said(w.ended))}>
+            {w.end}
+          </ActionButton>
+        </>
+      )}
+    </div>
+  );
+}
+
+/** The appliance runs another version than the one that this page came from. */
+function Updated() {
+  const now = appliance.value?.version;
+  const then = useRef<string | undefined>(undefined);
+  then.current ??= now;
+  if (now === undefined || now === then.current) return null;
+  return (
+    <div class="banner" role="alert">
+      <span>
+        <Icon name="info" />
+        {say(w.updated, { now, then: then.current! })}
+      </span>
+      <button class="btn push" onClick={() => location.reload()}>
+        {w.reload}
+      </button>
+    </div>
+  );
+}
+
+const TABS: readonly [ViewName | 'more', string][] = [
+  ['overview', '/'],
+  ['departments', '/departments'],
+  ['incidents', '/incidents'],
+  ['blocks', '/blocks'],
+  ['more', '/more'],
+];
+
+function Tabs({ path }: { path: string }) {
+  const open = openIncidents.value.length;
+  return (
+    <nav class="tabs-bottom" aria-label={w.mainShort}>
+      {TABS.map(([name, href]) => (
+        <a key={name} href={href} aria-current={isHere(path, href) ? 'page' : undefined}>
+          <Icon name={name === 'more' ? 'more' : VIEWS.find((view) => view.name === name)!.icon} />
+          <span class="cut">{name === 'departments' ? names.departmentsShort : names[name]}</span>
+          {name === 'incidents' && open > 0 && (
+            <span class="n">
+              <span class="sr">{w.open}</span>
+              {open}
+            </span>
+          )}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+/** The shell around a view. */
+export function Shell({ children }: { children: ComponentChildren }) {
+  const { path, route } = useLocation();
+  const main = useRef<HTMLElement>(null);
+  useKeys({
+    ...Object.fromEntries(VIEWS.map((view) => [`g ${view.key}`, () => route(view.path)])),
+    t: () => chooseTheme(theme.peek() === 'dark' ? 'light' : 'dark'),
+    '?': () => route('/settings/browser'),
+  });
+  useEffect(() => main.current?.focus({ preventScroll: true }), [path]);
+  return (
+    <div class="shell">
+      <a class="skip" href="#main">
+        {w.skip}
+      </a>
+      <div class="banners">
+        <Updated />
+        <Trial />
+        <Maintenance />
+      </div>
+      <Rail path={path} />
+      <div class="body">
+        <Head />
+        <main id="main" ref={main} tabIndex={-1} class={freshness.value === 'stale' ? 'is-stale' : undefined}>
+          {children}
+        </main>
+      </div>
+      <Tabs path={path} />
+      <Toasts />
+    </div>
+  );
+}
+

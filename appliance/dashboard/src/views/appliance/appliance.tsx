@@ -1,0 +1,239 @@
+/** The appliance itself: what needs attention, its gauges, whether it does its work, its interfaces, and why it can be trusted. */
+import type { ComponentChildren } from 'preact';
+
+import { minute, nowMs } from '../../live/clock';
+import { call } from '../../live/connection';
+import { fixed, full, MBIT, rate, span, text, three, visible, volume, whole, day, clockSeconds } from '../../live/formats';
+import { appliance, dataFrom, departments, health, type Department } from '../../live/state';
+import { StateMark, Icon, type State } from '../../parts/icons';
+import { Skeleton, useAsked } from '../../parts/notices';
+import { Meter } from '../../parts/quota_bar';
+import { type Column, CsvButton, Table } from '../../parts/table';
+import { names } from '../../shell/navigation';
+import { useTitle } from '../../shell/shell';
+import { parts, say, words } from '../../words/words';
+
+const w = words({
+  en: {
+    facts: '{name}, {position}, version {version}, up {span}', things: { one: '{count} thing needs attention', other: '{count} things need attention' }, needs: '{things}.', well: 'It does all its work.', attention: 'What needs attention', gauges: 'Gauges',
+    processor: 'Processor', temperature: 'Temperature', noSensor: 'no sensor', memory: 'Memory', card: 'Card', clients: 'Clients', connected: 'connected', of: 'of {total}', slows: 'a Pi slows down at 80', free: '{free} free',
+    work: 'Does it do its work?', checked: 'checked {time}', meters: 'Meters', metersOk: 'each {n} s', blocks: 'Blocks in force', ofBlocks: '{enforced} of {wanted}', accounted: 'Everything accounted', nobody: '{n} % is nobody’s', clockRight: 'Clock', trusted: 'right', untrusted: 'not set by a time server yet',
+    interfaces: 'Interfaces', port: 'Port', link: 'Link', isDown: 'down', down: 'Down, Mbit/s', up: 'Up, Mbit/s', errors: 'Errors', drops: 'Drops', noSpeed: 'up',
+    trust: 'Trust', certificate: 'Certificate', plain: 'none: this page came over plain HTTP', own: 'its own, until {date}', signed: 'for {names}, until {date}', fingerprint: 'SHA-256', zone: 'Zone', contact: 'Contact',
+  },
+  de: {
+    facts: '{name}, {position}, Version {version}, läuft seit {span}', things: { one: '{count} Sache braucht Aufmerksamkeit', other: '{count} Sachen brauchen Aufmerksamkeit' }, needs: '{things}.', well: 'Es tut alles, was es soll.', attention: 'Was Aufmerksamkeit braucht', gauges: 'Messwerte',
+    processor: 'Prozessor', temperature: 'Temperatur', noSensor: 'kein Sensor', memory: 'Speicher', card: 'Karte', clients: 'Verbindungen', connected: 'verbunden', of: 'von {total}', slows: 'ein Pi drosselt bei 80', free: '{free} frei',
+    work: 'Tut es seine Arbeit?', checked: 'geprüft {time}', meters: 'Misst', metersOk: 'alle {n} s', blocks: 'Wirksame Sperren', ofBlocks: '{enforced} von {wanted}', accounted: 'Alles zugeordnet', nobody: '{n} % gehört niemandem', clockRight: 'Uhr', trusted: 'richtig', untrusted: 'noch von keinem Zeitserver gestellt',
+    interfaces: 'Anschlüsse', port: 'Anschluss', link: 'Verbindung', isDown: 'getrennt', down: 'Ab, Mbit/s', up: 'Auf, Mbit/s', errors: 'Fehler', drops: 'Verworfen', noSpeed: 'verbunden',
+    trust: 'Vertrauen', certificate: 'Zertifikat', plain: 'keines: Diese Seite kam über einfaches HTTP', own: 'sein eigenes, bis {date}', signed: 'für {names}, bis {date}', fingerprint: 'SHA-256', zone: 'Zeitzone', contact: 'Ansprechpartner',
+  },
+});
+
+const UNACCOUNTED_NEEDS = 1; // percent: from here on it needs somebody
+
+export default function Appliance() {
+  useTitle({ text: names.appliance });
+  const box = appliance.value;
+  const state = health.value;
+  if (box === null) return <Skeleton rows={8} />;
+  const troubles = state?.troubles ?? [];
+  return (
+    <>
+      <header>
+        <h1>{names.appliance}</h1>
+        <p class="mid">{say(w.facts, { name: box.name, position: box.position, version: box.version, span: span((minute.value && nowMs() - Date.parse(box.startedAt)) / 1000) })}</p>
+      </header>
+      <section class="sentence">
+        <p class="lesser">
+          <StateMark state={troubles.length > 0 ? 'warn' : 'ok'} />{' '}
+          {troubles.length > 0 ? parts(w.needs, { things: <a class="warn" href="#issues">{say(w.things, { count: troubles.length })}</a> }) : w.well}
+        </p>
+      </section>
+      {troubles.length > 0 && (
+        <section id="issues" aria-label={w.attention}>
+          <ul class="needs">
+            {troubles.map((one: string) => (
+              <li key={one}>
+                <Icon name="warn" class="mark-warn" />
+                <div class="what">{visible(one)}</div>
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+      <Gauges />
+      <div class="cols">
+        <Work />
+        <Interfaces />
+      </div>
+      <Trust />
+    </>
+  );
+}
+
+function Tile({ name, value, unit, share, more }: { name: string; value: ComponentChildren; unit: string; share?: number; more?: string }) {
+  return (
+    <div class="tile">
+      <span class="name">{name}</span>
+      <span class="value">
+        {value} <span class="unit">{unit}</span>
+      </span>
+      {share !== undefined && <Meter share={share} />}
+      {more && <span class="more">{more}</span>}
+    </div>
+  );
+}
+
+function Gauges() {
+  const state = health.value;
+  if (state === null) return <Skeleton rows={2} />;
+  const { cpu, memory, storage } = state;
+  const filled = (fill: { used: number; total: number }) => {
+    const [value, unit] = volume(fill.used);
+    return { value, unit: `${unit} ${say(w.of, { total: text(volume(fill.total)) })}`, share: fill.used / fill.total, more: say(w.free, { free: text(volume(fill.total - fill.used)) }) };
+  };
+  return (
+    <section class="tiles" aria-label={w.gauges}>
+      <Tile name={w.processor} value={three(cpu.usage)} unit="%" share={cpu.usage / 100} />
+      <Tile name={w.temperature} value={cpu.temperature === null ? '–' : whole(cpu.temperature)} unit={cpu.temperature === null ? w.noSensor : '°C'} share={cpu.temperature === null ? undefined : cpu.temperature / 100} more={cpu.temperature === null ? undefined : w.slows} />
+      <Tile name={w.memory} {...filled(memory)} />
+      <Tile name={w.card} {...filled(storage)} />
+      <Tile name={w.clients} value={state.clients ?? '–'} unit={w.connected} />
+    </section>
+  );
+}
+
+function Work() {
+  const box = appliance.value!;
+  const all = departments.value;
+  const wanted = all.reduce((sum, one) => Math.max(sum, one.wanted.value ?? 0), 0);
+  const enforced = all.reduce((sum, one) => Math.max(sum, one.enforced.value ?? 0), 0);
+  const unaccounted = all.reduce((most, one) => Math.max(most, one.unaccountedPercent.value ?? 0), 0);
+  const isBehind = all.some((one) => (one.enforced.value ?? 0) < (one.wanted.value ?? 0));
+  const rows: [string, State, string][] = [
+    [w.meters, 'ok', say(w.metersOk, { n: box.periods.metering })],
+    [w.blocks, isBehind ? 'crit' : 'ok', say(w.ofBlocks, { enforced: whole(enforced), wanted: whole(wanted) })],
+    [w.accounted, unaccounted >= UNACCOUNTED_NEEDS ? 'warn' : 'ok', say(w.nobody, { n: fixed(unaccounted, 2) })],
+    [w.clockRight, box.isClockTrusted ? 'ok' : 'warn', box.isClockTrusted ? w.trusted : w.untrusted],
+  ];
+  return (
+    <section class="sheet" aria-labelledby="work">
+      <header>
+        <h2 id="work">{w.work}</h2>
+        <span class="period">{dataFrom.value && say(w.checked, { time: clockSeconds(dataFrom.value) })}</span>
+      </header>
+      <table>
+        <tbody>
+          {rows.map(([name, state, said]) => (
+            <tr key={name}>
+              <th scope="row" class="plain">
+                {name}
+              </th>
+              <td>
+                <span class="state">
+                  <StateMark state={state} />
+                  {said}
+                </span>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+interface Interface {
+  name: string;
+  up: boolean;
+  speed: number | null;
+  errors: number;
+  drops: number;
+}
+
+function Interfaces() {
+  const rows = (health.value?.interfaces ?? []) as Interface[];
+  if (rows.length === 0) return null;
+  const at = (name: string) => departments.value.filter((one) => one.facts.value.interface === name);
+  const sum = (found: Department[], figure: 'rateDown' | 'rateUp') => found.reduce((all, one) => all + (one[figure].value ?? 0), 0);
+  const figure = (one: Interface, which: 'rateDown' | 'rateUp') => (at(one.name).length ? fixed(sum(at(one.name), which) / MBIT, 2) : <span class="dim">–</span>);
+  const columns: Column<Interface>[] = [
+    {
+      key: 'port',
+      head: w.port,
+      cell: (one) => (
+        <>
+          <b>{one.name}</b> {at(one.name).map((other) => visible(other.facts.value.name)).join(', ')}
+        </>
+      ),
+      csv: (one) => one.name,
+      fold: 'top',
+    },
+    {
+      key: 'link',
+      head: w.link,
+      cell: (one) => (
+        <span class="state">
+          <StateMark state={one.up ? 'ok' : 'warn'} />
+          {one.up ? (one.speed === null ? w.noSpeed : text(rate(one.speed))) : w.isDown}
+        </span>
+      ),
+      csv: (one) => (one.up ? one.speed : 0),
+      fold: 'low',
+    },
+    { key: 'down', head: w.down, cell: (one) => figure(one, 'rateDown'), isNumber: true, fold: 'top' },
+    { key: 'up', head: w.up, cell: (one) => figure(one, 'rateUp'), isNumber: true, fold: 'gone' },
+    { key: 'errors', head: w.errors, cell: (one) => whole(one.errors), csv: (one) => one.errors, isNumber: true, fold: 'gone' },
+    { key: 'drops', head: w.drops, cell: (one) => whole(one.drops), csv: (one) => one.drops, isNumber: true, fold: 'gone' },
+  ];
+  return (
+    <section class="sheet" aria-labelledby="interfaces">
+      <header>
+        <h2 id="interfaces">{w.interfaces}</h2>
+        <span class="push" />
+        <CsvButton name="interfaces" rows={rows} columns={columns} />
+      </header>
+      <Table name={w.interfaces} rows={rows} columns={columns} rowKey={(one) => one.name} />
+    </section>
+  );
+}
+
+function Trust() {
+  const box = appliance.value!;
+  const found = useAsked(() => call('certificate:get'), []);
+  const certificate = found.reply?.certificate as { names: string[]; notAfter: string; fingerprint: string; selfSigned: boolean } | null | undefined;
+  return (
+    <section class="sheet" aria-labelledby="trust">
+      <header>
+        <h2 id="trust">{w.trust}</h2>
+      </header>
+      <div class="pad cols">
+        <dl class="facts">
+          <dt>{w.certificate}</dt>
+          <dd title={certificate ? full(certificate.notAfter) : undefined}>
+            {certificate ? say(certificate.selfSigned ? w.own : w.signed, { names: certificate.names.join(', '), date: day(certificate.notAfter) }) : certificate === null ? w.plain : '…'}
+          </dd>
+          {certificate && (
+            <>
+              <dt>{w.fingerprint}</dt>
+              <dd>
+                <code>{certificate.fingerprint}</code>
+              </dd>
+            </>
+          )}
+        </dl>
+        <dl class="facts">
+          <dt>{w.zone}</dt>
+          <dd>{box.timezone}</dd>
+          {box.contact && (
+            <>
+              <dt>{w.contact}</dt>
+              <dd>{visible(box.contact)}</dd>
+            </>
+          )}
+        </dl>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,1 @@
+"""Calls about people, their tokens and the audit trail."""

@@ -1,13 +1,49 @@
 /* Generated from the appliance's contract by generate-contract.mjs, which says how: do not edit it. */
 
 /**
+ * What has happened to a ledger.
+ */
+export type AlertKind = 'critical' | 'exceeded' | 'reset' | 'warning';
+/**
  * The lengths of a quota period.
  */
 export type QuotaKind = 'daily' | 'monthly' | 'weekly';
 /**
- * The widths of a bucket, narrowest first.
+ * The gravity of an incident, the worst last.
  */
-export type Step = '5min' | 'day' | 'hour' | 'minute' | 'month';
+export type Severity = 'critical' | 'high' | 'low' | 'medium';
+/**
+ * The direction in which the bandwidth changes.
+ */
+export type Trend = 'decreasing' | 'increasing' | 'stable';
+/**
+ * The type of a maintenance in its event: planned ahead, begun by hand, or over.
+ */
+export type MaintenanceKind = 'completed' | 'manual' | 'scheduled';
+/**
+ * The contract's error codes, as they travel on the wire.
+ */
+export type Code =
+  | 'E_BAD_REQUEST'
+  | 'E_CONFLICT'
+  | 'E_FORBIDDEN'
+  | 'E_INTERNAL'
+  | 'E_MAINTENANCE'
+  | 'E_NOT_ENFORCEABLE'
+  | 'E_PROTECTED_ADDRESS'
+  | 'E_QUOTA_EXCEEDED'
+  | 'E_RATE_LIMITED'
+  | 'E_TOKEN_EXPIRED'
+  | 'E_UNAUTHORIZED'
+  | 'E_UNKNOWN_DEPARTMENT';
+/**
+ * The appliance's place in the network; only `MIRROR` cannot enforce anything.
+ */
+export type Position = 'bridge' | 'gateway' | 'host' | 'mirror';
+/**
+ * What the appliance does with a department that has used up a quota.
+ */
+export type Action = 'alert' | 'block' | 'throttle';
 /**
  * What a person or token may do; each role includes the ones before it.
  */
@@ -34,6 +70,7 @@ export interface Events {
   'analytics:anomaly': AnalyticsAnomaly;
   'system:health': SystemHealth;
   'system:maintenance': SystemMaintenance;
+  'config:trial': ConfigOnTrial;
   error: ErrorEvent | QuotaExceeded;
 }
 /**
@@ -49,7 +86,8 @@ export interface UsageUpdate {
  *
  * `unaccountedPercent`: of the interface's bytes, those that no meter claims. `unclaimedBytes`: IP traffic at the
  * interface that belongs to no department, since its meter began. `reachesLimitAt`: when the quota is used up at the
- * rate of the last minutes.
+ * rate of the last minutes. `rateUp` and `rateDown`: bytes per second over the last metering period. `bytesUp` and
+ * `bytesDown`: the two parts of `bytesTransferred`, where they are known.
  */
 export interface UsageMetrics {
   bytesTransferred: number;
@@ -58,6 +96,10 @@ export interface UsageMetrics {
   unaccountedPercent?: number;
   unclaimedBytes?: number;
   reachesLimitAt?: string;
+  rateUp?: number;
+  rateDown?: number;
+  bytesUp?: number;
+  bytesDown?: number;
 }
 /**
  * A ledger has passed a threshold. `type`: warning, critical, exceeded or reset.
@@ -66,14 +108,14 @@ export interface QuotaAlert {
   timestamp: string;
   departmentId: string;
   alertId?: number;
-  type: string;
+  type: AlertKind;
   quota: QuotaBooks;
 }
 /**
  * `type`: daily, weekly or monthly; `used` and `limit` in bytes; `percentage` of the limit.
  */
 export interface QuotaBooks {
-  type: string;
+  type: QuotaKind;
   used: number;
   limit: number;
   percentage: number;
@@ -90,7 +132,7 @@ export interface HostQuota {
   departmentId: string;
   alertId?: number;
   host: string;
-  type: string;
+  type: AlertKind;
   quota: QuotaBooks;
   mac?: string;
   addresses?: string[];
@@ -103,7 +145,7 @@ export interface SecurityIncident {
   timestamp: string;
   departmentId: string;
   alertId?: number;
-  severity: string;
+  severity: Severity;
   incident: IncidentFacts;
 }
 /**
@@ -116,7 +158,7 @@ export interface IncidentFacts {
   type: string;
   source: string;
   details: string;
-  state?: string;
+  state?: 'closed' | 'open';
   proven?: boolean;
   notBlocked?: string;
 }
@@ -205,7 +247,7 @@ export interface Website {
  */
 export interface Bandwidth {
   current: number;
-  trend: string;
+  trend: Trend;
 }
 /**
  * A rate that is not normal for a department, for its subscribers.
@@ -221,7 +263,7 @@ export interface AnalyticsAnomaly {
  */
 export interface AnomalyFacts {
   type: string;
-  severity: string;
+  severity: Severity;
   details: string;
   confidence: number;
 }
@@ -268,7 +310,7 @@ export interface SystemMaintenance {
  * `actor`: who asked for it; `begun`: false while it is only announced; `endsAt`: when it ends, or has ended.
  */
 export interface MaintenanceFacts {
-  type: string;
+  type: MaintenanceKind;
   startTime: string;
   duration: number;
   impact: string;
@@ -277,11 +319,25 @@ export interface MaintenanceFacts {
   endsAt?: string;
 }
 /**
+ * A configuration's trial has begun, goes on or, as null, is over. The appliance's own event.
+ */
+export interface ConfigOnTrial {
+  timestamp: string;
+  trial: TrialFacts | null;
+}
+/**
+ * A configuration on trial. `remaining`: seconds left to confirm it; `actor` began it.
+ */
+export interface TrialFacts {
+  remaining: number;
+  actor: string;
+}
+/**
  * An error of one client: its call failed, or its token expired. Sent to that client only.
  */
 export interface ErrorEvent {
   timestamp: string;
-  code: string;
+  code: Code;
   message: string;
 }
 /**
@@ -290,13 +346,17 @@ export interface ErrorEvent {
 export interface QuotaExceeded {
   timestamp: string;
   departmentId: string;
-  code: string;
+  code: Code;
   message: string;
   used: number;
   limit: number;
   resetsAt: string;
 }
 export interface Calls {
+  'appliance:get': {
+    argument?: Nothing;
+    reply: ApplianceReply;
+  };
   'analytics:subscribe': {
     /**
      * a department's id, such as dept123
@@ -358,6 +418,18 @@ export interface Calls {
     argument?: Nothing;
     reply: Done;
   };
+  'config:read': {
+    argument?: Nothing;
+    reply: ConfigReply;
+  };
+  'config:check': {
+    argument: CheckArgument;
+    reply: CheckReply;
+  };
+  'config:revert': {
+    argument?: Nothing;
+    reply: Done;
+  };
   'firewall:release': {
     argument?: Nothing;
     reply: Done;
@@ -406,6 +478,58 @@ export interface Calls {
     argument?: AuditArgument;
     reply: AuditReply;
   };
+}
+/**
+ * The argument of a call that needs none.
+ */
+export interface Nothing {
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The appliance. `name`: its computer's; `timezone`: an IANA name; `contact`: null where none is configured.
+ *
+ * `startedAt` and `now` are times by the appliance's clock, which `isClockTrusted` or not.
+ */
+export interface ApplianceReply {
+  success: true;
+  name: string;
+  version: string;
+  position: Position;
+  timezone: string;
+  simulated: boolean;
+  startedAt: string;
+  now: string;
+  isClockTrusted: boolean;
+  contact: string | null;
+  periods: PeriodFacts;
+  departments: DepartmentFacts[];
+}
+/**
+ * Seconds between two events of a kind.
+ */
+export interface PeriodFacts {
+  metering: number;
+  analytics: number;
+  health: number;
+}
+/**
+ * A department as configured.
+ *
+ * `lineRate`: bytes per second, configured or else negotiated; null where neither is known. `onExceeded`: what
+ * happens beyond a limit, with `throttleRate` in bytes per second. `thresholds`: shares of a limit, ascending.
+ */
+export interface DepartmentFacts {
+  id: string;
+  name: string;
+  interface: string;
+  subnets: string[];
+  lineRate: number | null;
+  onExceeded: Action;
+  throttleRate: number | null;
+  thresholds: number[];
 }
 /**
  * The call is done, and there is nothing more to say.
@@ -544,15 +668,6 @@ export interface BlockListReply {
   next: number | null;
 }
 /**
- * The argument of a call that needs none.
- */
-export interface Nothing {
-  /**
-   * names this call: one that is sent again with the same key is carried out once
-   */
-  idempotencyKey?: string;
-}
-/**
  * The lists of the caller's departments.
  */
 export interface ListReply {
@@ -670,13 +785,12 @@ export interface ExtendArgument {
   idempotencyKey?: string;
 }
 /**
- * The argument of `history:get`. `host`: `None` for the whole department; `until` is not in the range.
+ * The argument of `history:get`. `departmentId`: `None` for the sum of all that the caller may see.
+ *
+ * `host`: `None` for the whole department; `until` is not in the range.
  */
 export interface HistoryArgument {
-  /**
-   * a department's id, such as dept123
-   */
-  departmentId: string;
+  departmentId: string | null;
   host?: string | null;
   /**
    * a time with its zone, such as 2024-12-16T02:00:00.000Z
@@ -686,7 +800,10 @@ export interface HistoryArgument {
    * a time with its zone, such as 2024-12-16T02:00:00.000Z
    */
   to: string;
-  step: Step;
+  /**
+   * one of second, minute, 5min, hour, day, month
+   */
+  step: '5min' | 'day' | 'hour' | 'minute' | 'month' | 'second';
   /**
    * names this call: one that is sent again with the same key is carried out once
    */
@@ -694,13 +811,17 @@ export interface HistoryArgument {
 }
 /**
  * The bytes that passed. `points`: the start of each bucket, and its bytes up and down, the oldest first.
+ *
+ * `expected`: the start of each bucket, and the least and most bytes, up and down together, that are usual for it;
+ * only where enough weeks are known.
  */
 export interface HistoryReply {
   success: true;
-  departmentId: string;
+  departmentId: string | null;
   host: string | null;
-  step: Step;
+  step: '5min' | 'day' | 'hour' | 'minute' | 'month' | 'second';
   points: [string, number, number][];
+  expected?: [string, number, number][];
 }
 /**
  * The trial; null where the configuration is not on trial.
@@ -710,20 +831,14 @@ export interface TrialReply {
   trial: TrialFacts | null;
 }
 /**
- * A configuration on trial. `remaining`: seconds left to confirm it; `actor` began it.
- */
-export interface TrialFacts {
-  remaining: number;
-  actor: string;
-}
-/**
- * The argument of `config:apply`: the whole text of the new configuration.
+ * The argument of `config:apply`: the whole text of the new configuration. `digest`: of the file it was made of.
  */
 export interface ApplyArgument {
   /**
    * the text of a configuration file
    */
   text: string;
+  digest?: string | null;
   /**
    * names this call: one that is sent again with the same key is carried out once
    */
@@ -735,6 +850,44 @@ export interface ApplyArgument {
 export interface ApplyReply {
   success: true;
   trial: TrialFacts;
+}
+/**
+ * The configuration file. `path`: empty where the service runs without one; `obstacle`: why none can be tried.
+ */
+export interface ConfigReply {
+  success: true;
+  text: string;
+  digest: string;
+  path: string;
+  obstacle?: string;
+}
+/**
+ * The argument of `config:check`: the whole text of a new configuration.
+ */
+export interface CheckArgument {
+  /**
+   * the text of a configuration file
+   */
+  text: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The faults of a text, or without any, a sentence for each change of what runs.
+ */
+export interface CheckReply {
+  success: true;
+  faults: ConfigFault[];
+  changes: string[];
+}
+/**
+ * What is wrong with a text. `line`: from 1; null where it is at no one line.
+ */
+export interface ConfigFault {
+  line: number | null;
+  message: string;
 }
 /**
  * The argument of `maintenance:start`. `startTime`: `None` for now.
@@ -894,6 +1047,8 @@ export interface RemoveArgument {
 }
 /**
  * The argument of `audit:get`. `before`: only older entries than this one; `who`, `action`: only theirs.
+ *
+ * `contains`: only those in which this text stands anywhere.
  */
 export interface AuditArgument {
   before?: number | null;
@@ -903,6 +1058,7 @@ export interface AuditArgument {
   limit?: number;
   who?: string | null;
   action?: string | null;
+  contains?: string | null;
   /**
    * names this call: one that is sent again with the same key is carried out once
    */
@@ -910,11 +1066,14 @@ export interface AuditArgument {
 }
 /**
  * The newest entries, newest first. `more`: the `before` of the next page; null at the end.
+ *
+ * `isIntact`: whether each entry of the trail follows from the one before; with the first page, where it can be told.
  */
 export interface AuditReply {
   success: true;
   entries: EntryFacts[];
   more: number | null;
+  isIntact?: boolean;
 }
 /**
  * A change. `what`, `before`, `after`: the call's argument, and what it changed; `outcome`: done, or a code.

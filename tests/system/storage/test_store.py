@@ -183,7 +183,7 @@ def test_an_order_is_in_the_file_whole_or_not_at_all_and_others_are_saved_while_
         raise ConnectionAbortedError
 
     store.save_blocks(many, [], pause)
-    assert (seen, len(store.blocks()), store.limits()) == ([0, 0], len(many), {A: {QuotaKind.DAILY: 1}})
+    assert (seen, len(store.blocks()), store.limits()) == ([0, 0, 0], len(many), {A: {QuotaKind.DAILY: 2}})
     with pytest.raises(ConnectionAbortedError):
         store.save_blocks([block("10.9.9.9")], many, end)
     assert len(store.blocks()) == len(many)

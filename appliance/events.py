@@ -54,7 +54,8 @@ class UsageMetrics(Part, frozen=True, kw_only=True, rename="camel"):
 
     `unaccounted_percent`: of the interface's bytes, those that no meter claims. `unclaimed_bytes`: IP traffic at the
     interface that belongs to no department, since its meter began. `reaches_limit_at`: when the quota is used up at the
-    rate of the last minutes.
+    rate of the last minutes. `rate_up` and `rate_down`: bytes per second over the last metering period. `bytes_up` and
+    `bytes_down`: the two parts of `bytes_transferred`, where they are known.
     """
 
     bytes_transferred: int
@@ -63,6 +64,10 @@ class UsageMetrics(Part, frozen=True, kw_only=True, rename="camel"):
     unaccounted_percent: float | UnsetType = UNSET
     unclaimed_bytes: int | UnsetType = UNSET
     reaches_limit_at: str | UnsetType = UNSET
+    rate_up: int | UnsetType = UNSET
+    rate_down: int | UnsetType = UNSET
+    bytes_up: int | UnsetType = UNSET
+    bytes_down: int | UnsetType = UNSET
 
 
 class UsageUpdate(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
@@ -311,6 +316,22 @@ class SystemMaintenance(Event, frozen=True, kw_only=True, rename="camel"):
     audience: ClassVar[Audience] = Audience.EVERYONE
     is_state: ClassVar[bool] = True
     maintenance: MaintenanceFacts
+
+
+class TrialFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """A configuration on trial. `remaining`: seconds left to confirm it; `actor` began it."""
+
+    remaining: int
+    actor: str
+
+
+class ConfigOnTrial(Event, frozen=True, kw_only=True, rename="camel"):
+    """A configuration's trial has begun, goes on or, as null, is over. The appliance's own event."""
+
+    name: ClassVar[str] = "config:trial"
+    audience: ClassVar[Audience] = Audience.EVERYONE
+    is_state: ClassVar[bool] = True
+    trial: TrialFacts | None
 
 
 class ErrorEvent(Event, frozen=True, kw_only=True, rename="camel"):

@@ -28,6 +28,7 @@ from appliance.core.metering.quota import Ledger, QuotaKind, QuotaRequest
 from appliance.core.metering.usage import Mark, Passed
 from appliance.core.operations.foreign_rules import Listing
 from appliance.core.operations.maintenance_window import Maintenance
+from appliance.core.operations.trial import StoredConfig
 from appliance.events import Event
 
 
@@ -353,12 +354,22 @@ class AuditStore(Protocol):
         """Append this entry, synced to the medium; where the medium is full or broken, the log has the entry."""
 
     def entries(
-        self, most: int, before: int | None = None, who: str | None = None, action: str | None = None
+        self,
+        most: int,
+        *,
+        before: int | None = None,
+        who: str | None = None,
+        action: str | None = None,
+        contains: str | None = None,
     ) -> Sequence[StoredEntry]:
         """At most so many entries, the newest first; `before`: only those older than the entry with this number.
 
-        Raises `Refused` (`E_MAINTENANCE`) where the medium cannot be read.
+        `contains`: only those with this text in them. Raises `Refused` (`E_MAINTENANCE`) where the medium cannot be
+        read.
         """
+
+    def is_intact(self) -> bool | None:
+        """Whether each entry follows from the one before; `None`: it cannot be told."""
 
 
 class PeopleStore(Protocol):
@@ -422,6 +433,9 @@ class ConfigFiles(Protocol):
 
     def obstacle(self) -> str | None:
         """Why a draft could not replace the file; `None`: it could."""
+
+    def stored(self) -> StoredConfig | None:
+        """The configuration file; `None`: the service runs without one. Raises `Refused` where it cannot be read."""
 
     def save(self, content: bytes) -> str | None:
         """Save this draft; returns `None`, or why that failed."""

@@ -1,4 +1,4 @@
-"""The shell verbs about the configuration: check a file, try one, and confirm the one on trial."""
+"""The shell verbs about the configuration: check a file, try one, and confirm or take back the one on trial."""
 
 import json
 import sys
@@ -95,4 +95,15 @@ def confirm(paths: Paths, as_json: bool) -> None:
     click.echo(json.dumps({"confirmed": True}) if as_json else text)
 
 
-VERBS = (init, check_config, apply, confirm)
+@click.command()
+@with_paths
+@json_option
+def revert(paths: Paths, as_json: bool) -> None:
+    """Take back the configuration that is on trial: the service starts again with the former one at once."""
+    with connected_client(paths) as client:
+        client.call("config:revert")
+    text = "taken back: the service starts again with the former configuration"
+    click.echo(json.dumps({"reverted": True}) if as_json else text)
+
+
+VERBS = (init, check_config, apply, confirm, revert)

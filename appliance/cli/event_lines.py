@@ -87,6 +87,13 @@ def maintenance_sentence(maintenance: Payload) -> str:
     return f"{maintenance['type']} maintenance from {start} for {lasting}: {maintenance['impact']}"
 
 
+def _trial(payload: Payload) -> str:
+    trial = payload["trial"]
+    if trial is None:
+        return "no configuration is on trial"
+    return f"a configuration of {trial['actor']} is on trial for {duration_text(trial['remaining'])} more"
+
+
 def _health(payload: Payload) -> str:
     cpu = payload["status"]["cpu"]
     heat = "no sensor" if cpu["temperature"] is None else f"{cpu['temperature']:.0f} °C"
@@ -118,6 +125,7 @@ _SENTENCES: dict[str, Callable[[Payload], str]] = {
     ),
     "system:health": _health,
     "system:maintenance": lambda payload: maintenance_sentence(payload["maintenance"]),
+    "config:trial": _trial,
     "error": lambda payload: in_shell_words(payload["message"]),
 }
 EVENT_NAMES = tuple(_SENTENCES)

@@ -66,6 +66,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "apply": (("apply new.toml", "try it for two minutes"),),
     "confirm": (("confirm", "keep the configuration that is on trial"),),
+    "revert": (("revert", "take it back without waiting for the two minutes"),),
 }
 
 

@@ -1,6 +1,18 @@
 """The configuration: one TOML file, checked whole and turned into frozen values."""
 
-from appliance.config.reading import ConfigError, load, load_text, parse
+from appliance.config.reading import ConfigError, Fault, judge, load, load_text, parse, text_of
 from appliance.config.sections import DEFAULT_LIMITS, Config, LimitsSection, ServerSection
 
-__all__ = ["DEFAULT_LIMITS", "Config", "ConfigError", "LimitsSection", "ServerSection", "load", "load_text", "parse"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "Config",
+    "ConfigError",
+    "Fault",
+    "LimitsSection",
+    "ServerSection",
+    "judge",
+    "load",
+    "load_text",
+    "parse",
+    "text_of",
+]

@@ -8,6 +8,8 @@ the first fault does not hide the others.
 import codecs
 import difflib
 import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 from zoneinfo import ZoneInfo
@@ -16,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from appliance.config.contradictions import contradictions
+from appliance.config.line_numbers import line_of, line_of_syntax_error, lines_of_keys
 from appliance.config.sections import Config, Section, SectionT
 from appliance.config.values import BitRate, Bytes, Station, Subnet, from_text, without_units
 from appliance.core.access.person import Role
@@ -23,10 +26,26 @@ from appliance.core.blocking.blocked_names import SharedAddresses
 from appliance.core.detection.incident import Severity
 from appliance.core.machine import Position
 from appliance.core.metering.quota import Action
+from appliance.core.operations.trial import LARGEST_CONFIG_BYTES
 from appliance.core.text import AS_ITS_USER
 
-LARGEST_FILE_BYTES = 1 << 20  # 64 departments with all their keys are 20 kB
 LONGEST_SHOWN = 60  # of a wrong value, in an error: enough to recognise it
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a configuration. `line`: of its text, from 1; `None`: it is at no one line."""
+
+    line: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A fault as the reader meets it. `path`: of its key."""
+
+    path: str
+    message: str
 
 
 class ConfigError(Exception):
@@ -42,41 +61,52 @@ def load_text(path: Path) -> str:
     """The text of this file, whatever its encoding. Raises `ConfigError` with a line for each fault in it."""
     content = _content(path)
     parse(content, str(path))
-    return _text(content)
+    return text_of(content)
 
 
 def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST_FILE_BYTES + 1)
+            content = file.read(LARGEST_CONFIG_BYTES + 1)
     except OSError as error:
         advice = f"; {AS_ITS_USER}" if isinstance(error, PermissionError) else ""
         raise ConfigError(f"{path}: cannot be read: {error.strerror}{advice}") from None
-    if len(content) > LARGEST_FILE_BYTES:
-        raise ConfigError(f"{path}: larger than {LARGEST_FILE_BYTES} bytes, which no configuration is")
+    if len(content) > LARGEST_CONFIG_BYTES:
+        raise ConfigError(f"{path}: larger than {LARGEST_CONFIG_BYTES} bytes, which no configuration is")
     return content
 
 
 def parse(content: bytes, file_name: str) -> Config:
     """The configuration in this text. Raises `ConfigError` with a line for each fault, each beginning with the file."""
     try:
-        tables = tomllib.loads(_text(content))
+        text = text_of(content)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         found = f"line {line} has characters that are neither UTF-8 nor UTF-16"
         raise ConfigError(f"{file_name}: not a TOML file: {found}; save it as UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{file_name}: not a TOML file: {error}") from None
-    problems: list[str] = []
-    config = _section(Config, tables, "", problems)
-    if config is not None and not problems:
-        problems += contradictions(config)
-    if config is None or problems:
-        raise ConfigError("\n".join(f"{file_name}: {problem}" for problem in problems))
+    config, faults = judge(text)
+    if config is None:
+        raise ConfigError("\n".join(f"{file_name}: {one.message}" for one in faults))
     return config
 
 
-def _text(content: bytes) -> str:
+def judge(text: str) -> tuple[Config | None, Sequence[Fault]]:
+    """The configuration in this text, or `None` and all its faults."""
+    try:
+        tables = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return None, [Fault(line_of_syntax_error(str(error), text), f"not a TOML file: {error}")]
+    problems: list[Problem] = []
+    config = _section(Config, tables, "", problems)
+    if config is not None and not problems:
+        problems += [Problem(line.partition(":")[0], line) for line in contradictions(config)]
+    if not problems:
+        return config, ()
+    lines = lines_of_keys(text)
+    return None, [Fault(line_of(one.path, lines), one.message) for one in problems]
+
+
+def text_of(content: bytes) -> str:
     """The text of a file as editors save it: with or without a byte order mark, in UTF-8 or UTF-16, of any line ends.
 
     TOML is UTF-8, whose first character is ASCII here: a zero byte beside it means UTF-16. Raises `UnicodeDecodeError`.
@@ -116,23 +146,27 @@ _ALLOWED: dict[Any, str] = {
 }
 
 
-def _section(kind: type[SectionT], found: object, path: str, problems: list[str]) -> SectionT | None:
+def _section(kind: type[SectionT], found: object, path: str, problems: list[Problem]) -> SectionT | None:
     if not isinstance(found, dict):
-        problems.append(f"{path}: found {_short(found)}; allowed: a table")
+        problems.append(Problem(path, f"{path}: found {_short(found)}; allowed: a table"))
         return None
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    problems += [_unknown(key, path, list(fields)) for key in found if key not in fields]
+    problems += [
+        Problem(f"{path}.{key}".removeprefix("."), _unknown(key, path, list(fields)))
+        for key in found
+        if key not in fields
+    ]
     values: dict[str, Any] = {}
     for name, field in fields.items():
         key = f"{path}.{name}".removeprefix(".")
         if name in found:
             values[name] = _value(field.type, found[name], key, problems)
         elif field.required:
-            problems.append(f"{key}: missing; needed: {_allowed(field.type)}")
+            problems.append(Problem(key, f"{key}: missing; needed: {_allowed(field.type)}"))
     return None if problems else kind(**values)
 
 
-def _value(kind: Any, found: object, key: str, problems: list[str]) -> Any:
+def _value(kind: Any, found: object, key: str, problems: list[Problem]) -> Any:
     """The value of one key; `None`: it is wrong, and `problems` has the fault. Lists are checked entry by entry."""
     if isinstance(kind, type) and issubclass(kind, Section):
         return _section(kind, found, key, problems)
@@ -142,7 +176,7 @@ def _value(kind: Any, found: object, key: str, problems: list[str]) -> Any:
     try:
         return msgspec.convert(without_units(kind, found), kind, dec_hook=from_text)
     except msgspec.ValidationError:
-        problems.append(f"{key}: found {_short(found)}; allowed: {_allowed(kind)}")
+        problems.append(Problem(key, f"{key}: found {_short(found)}; allowed: {_allowed(kind)}"))
         return None
 
 

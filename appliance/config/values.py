@@ -127,10 +127,24 @@ HoldSeconds = Annotated[
 ]
 
 
+def is_duration(kind: object) -> bool:
+    """Whether values of this kind are seconds that may also be written with units."""
+    return any(isinstance(meta, Meta) and meta.extra == DURATION for meta in getattr(kind, "__metadata__", ()))
+
+
+def quantity_text(amount: int, unit: str) -> str:
+    """A size or a rate with the prefix that makes the least whole number of it: `5 GiB`, `5 GB`, `100 Mbit`.
+
+    `unit`: `B`, or `bit`, whose prefixes are decimal.
+    """
+    prefixes = [one for one in _FACTORS if amount and amount % _FACTORS[one] == 0 and (unit == "B" or "i" not in one)]
+    prefix = max(prefixes, key=_FACTORS.__getitem__, default="")
+    return f"{amount // _FACTORS[prefix]} {prefix}{unit}"
+
+
 def without_units(kind: object, found: object) -> object:
     """The seconds of a duration that is written as a text, where this kind is one; else what was found."""
-    is_duration = any(isinstance(meta, Meta) and meta.extra == DURATION for meta in getattr(kind, "__metadata__", ()))
-    if not is_duration or not isinstance(found, str):
+    if not is_duration(kind) or not isinstance(found, str):
         return found
     try:
         return seconds_of(found)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
@@ -18,16 +19,21 @@ from appliance.server.access import Authenticator, Grant
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
 from appliance.server.access.people import People
+from appliance.server.profile import Profile
+
+BUILT_PAGE = Path(__file__).parents[1] / "dashboard/dist"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything that calls and pages may use.
 
-    `departments`: the configured ids. `release`: opens everything; its argument: the subject of the caller.
+    `departments`: the configured ids. `profile`: what the appliance says of itself. `release`: opens everything; its
+    argument: the subject of the caller. `page_folder`: where the dashboard was built, or was not.
     """
 
     departments: frozenset[str]
+    profile: Profile
     clock: Callable[[], Moment]
     metering: Metering
     requests: QuotaRequests
@@ -42,6 +48,7 @@ class Services:
     people: People
     pairing: Pairing
     audit: AuditRecords
+    page_folder: Path = BUILT_PAGE
 
     def require_department(self, department: str, grant: Grant) -> None:
         """Raise `Refused` for a department that is not configured or that this grant does not cover."""

@@ -20,9 +20,11 @@ from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import StatusMonitor
+from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.monitor.traffic.insight import Insight
 from appliance.server.app import Server
 from appliance.server.delivery.fanout import Fanout
+from appliance.server.profile import profile_of
 from appliance.server.services import Services
 from appliance.service.access.authentication import Authentication, aside_in_turn
 from appliance.service.machines import Machine
@@ -75,6 +77,7 @@ class Appliance:
     config: Config
     machine: Machine
     trial: ConfigTrial
+    trial_events: TrialEvents
     disk: Disk
     authentication: Authentication
     monitors: Monitors
@@ -94,6 +97,7 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
         config=config,
         machine=machine,
         trial=trial,
+        trial_events=TrialEvents(trial, fanout.publish),
         disk=disk,
         authentication=authentication,
         monitors=monitors,
@@ -160,9 +164,11 @@ def build_services(
     base: Foundation, *, monitors: Monitors, authentication: Authentication, trial: ConfigTrial, release: ReleaseRequest
 ) -> Services:
     """What calls and pages may use."""
+    machine = base.machine
     return Services(
         departments=frozenset(one.id for one in base.config.departments),
-        clock=base.machine.clock,
+        profile=profile_of(base.config, machine.clock(), is_simulated=machine.is_simulated),
+        clock=machine.clock,
         metering=monitors.metering,
         requests=monitors.requests,
         enforcement=monitors.enforcement,

@@ -192,6 +192,7 @@ class Service:
         if self._is_ending:
             self._stop(0)
         parts.trial.step(now)
+        parts.trial_events.step(now)
         self._is_ending = parts.trial.successor is not None or parts.release.is_requested
 
     def _obey_signals(self) -> None:

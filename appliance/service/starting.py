@@ -94,7 +94,8 @@ def _serve(
     show: Callable[[Announcement], None],
 ) -> int:
     """Serve with the configuration on trial (`content`), or with that of the file (`None`)."""
-    config, origin = _config(config_file, content, simulate)
+    config, origin, text_without_file = _config(config_file, content, simulate)
+    trial.run(config, text_without_file)
     for handler in logging.getLogger().handlers:
         handler.addFilter(LogRateLimit())
     listening_sockets = [_listen(config.server.host, config.server.port)]
@@ -128,18 +129,19 @@ def _become(successor: Successor) -> NoReturn:
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **trial})  # noqa: S606
 
 
-def _config(config_file: Path | None, content: bytes | None, simulate: bool) -> tuple[Config, str]:
-    """The configuration and where it comes from, for a person."""
+def _config(config_file: Path | None, content: bytes | None, simulate: bool) -> tuple[Config, str, str]:
+    """The configuration, where it comes from, for a person, and its text where it comes from no file."""
     if content is not None:
-        return configuration.parse(content, "the new configuration"), "Configuration: a new one, on trial"
+        return configuration.parse(content, "the new configuration"), "Configuration: a new one, on trial", ""
     if config_file is not None:
-        return configuration.load(config_file), f"Configuration: {config_file}"
+        return configuration.load(config_file), f"Configuration: {config_file}", ""
     if simulate:
         from appliance.simulator import CONFIG
 
-        return configuration.parse(CONFIG.encode(), "the simulator's configuration"), "Configuration: the simulator's"
+        config = configuration.parse(CONFIG.encode(), "the simulator's configuration")
+        return config, "Configuration: the simulator's", CONFIG
     config, text = choose_config()
-    return config, f"No configuration was given. Chosen for a first look:\n\n{text}"
+    return config, f"No configuration was given. Chosen for a first look:\n\n{text}", text
 
 
 def _listen(host: str, port: int) -> Any:

@@ -43,6 +43,7 @@ const documented = [
   'analytics:anomaly',
   'system:health',
   'system:maintenance',
+  'config:trial',
   'error',
 ];
 for (const event of documented) {

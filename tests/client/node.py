@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.client.recorder import PATIENCE_S, Recorder
+from tests.contract.answers import answer_violations
 
 PROGRAM = Path(__file__).with_name("client.js")
 
@@ -59,7 +60,7 @@ class NodeClient(Recorder):
         self.close()
 
     def call(self, event: str, *arguments: Any, code: str | None = None) -> Any:
-        """Emit with a callback and return its argument. `code`: the arguments as a JavaScript array.
+        """Emit with a callback and return its argument, which must be valid. `code`: the arguments as JavaScript array.
 
         Raises `Unanswered` when the connection ends meanwhile: `socket.io-client` does not repeat a lost call.
         """
@@ -69,7 +70,7 @@ class NodeClient(Recorder):
         with self._arrival:
             self._arrival.wait_for(lambda: number in self._answers or len(self.named("disconnect")) > ends, PATIENCE_S)
             if number in self._answers:
-                return self._answers.pop(number)
+                return _valid(event, self._answers.pop(number))
         if len(self.named("disconnect")) > ends:
             raise Unanswered(f"the connection ended before {event} was acknowledged")
         raise AssertionError(f"{event} was not acknowledged in {PATIENCE_S} s")
@@ -81,7 +82,7 @@ class NodeClient(Recorder):
         with self._arrival:
             if not self._arrival.wait_for(lambda: number in self._answers, PATIENCE_S):
                 raise AssertionError(f"{event} was not acknowledged in {PATIENCE_S} s")
-            return self._answers.pop(number)
+            return _valid(event, self._answers.pop(number))
 
     def send(self, event: str, *arguments: Any, code: str | None = None) -> None:
         """Emit without a callback."""
@@ -137,3 +138,9 @@ class NodeClient(Recorder):
                     self._arrival.notify_all()
                     continue
             self.record(fact)
+
+
+def _valid(call: str, answer: Any) -> Any:
+    """The answer, which is as the contract says: so every test of a call is one of its schema too."""
+    assert answer_violations(call, answer) == []
+    return answer

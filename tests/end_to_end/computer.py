@@ -5,6 +5,7 @@ stops are recorded, and the tests carry them out.
 """
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 from tests.lab.host import Host, Program
 
 PROJECT = Path(__file__).parents[2]
+COPIED = ("appliance", "deploy", "pyproject.toml", "README.md", "LICENSE")
 PATH = "/noting:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NOTING = """\
 #!/bin/sh
@@ -115,6 +117,16 @@ class Computer:
     def _inside(self, command: Sequence[str], environment: Mapping[str, str] | None) -> list[str]:
         set_ = [f"{name}={value}" for name, value in {"PATH": PATH, **(environment or {})}.items()]
         return ["env", "-i", *set_, "chroot", str(self.root), *command]
+
+
+def copy_project(folder: Path) -> None:
+    """Copy into this folder what an installation copies."""
+    for one in COPIED:
+        if (PROJECT / one).is_dir():
+            ignored = shutil.ignore_patterns("node_modules", "__pycache__")
+            shutil.copytree(PROJECT / one, folder / one, ignore=ignored)
+        else:
+            shutil.copy(PROJECT / one, folder)
 
 
 def show_environment(folder: Path) -> None:

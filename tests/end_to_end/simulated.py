@@ -1,14 +1,18 @@
 """A simulated service with a configuration file of its own, as a program that tests call, command and kill."""
 
+import os
+import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from appliance.core.operations.trial import TRIAL_S
 from appliance.simulator import CONFIG
 from tests.client.node import NodeClient, Unanswered
+from tests.documents import PROJECT
 from tests.end_to_end.installed import COMMAND
 from tests.ports import reserve_port
 
@@ -18,9 +22,12 @@ PATIENCE_S = 30
 class Simulated:
     """A simulated service with a configuration file of its own."""
 
-    def __init__(self, folder: Path, extra: str = "", server: str = "") -> None:
-        """`extra`: text to add to the configuration; `server`: keys of its `[server]`."""
+    def __init__(
+        self, folder: Path, extra: str = "", server: str = "", environment: Mapping[str, str] | None = None
+    ) -> None:
+        """`extra`: text to add to the configuration; `server`: keys of `[server]`; `environment`: of the process."""
         self.folder = folder
+        self._environment = {**os.environ, **(environment or {})}
         self._reserved = reserve_port()
         self.port = self._reserved.getsockname()[1]
         self._extra, self._server = extra, server
@@ -39,7 +46,10 @@ class Simulated:
     def start(self, subject: str = "old") -> None:
         """Start the service; returns when the configuration of this subject is in force."""
         self._process = subprocess.Popen(
-            [COMMAND, "run", "--simulate", *self.place], stdout=subprocess.DEVNULL, stderr=self._log
+            [COMMAND, "run", "--simulate", *self.place],
+            stdout=subprocess.DEVNULL,
+            stderr=self._log,
+            env=self._environment,
         )
         self.wait_for(subject)
 
@@ -118,6 +128,13 @@ class Simulated:
     @property
     def place(self) -> list[str]:
         return ["--config", str(self.file), "--state-dir", str(self.folder / "state")]
+
+
+def without_dashboard(folder: Path) -> dict[str, str]:
+    """The environment of a service whose dashboard was not built: a copy of the programs, in this folder."""
+    ignored = shutil.ignore_patterns("dashboard", "__pycache__")
+    shutil.copytree(PROJECT / "appliance", folder / "appliance", ignore=ignored)
+    return {"PYTHONPATH": str(folder)}
 
 
 def _address(subject: str) -> str:

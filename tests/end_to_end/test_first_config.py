@@ -41,7 +41,7 @@ def test_the_banner_names_addresses_that_others_reach(gateway: Network, tmp_path
     config = tmp_path / "appliance.toml"
     config.write_text(config_text("gateway").replace('host = "127.0.0.1"', 'host = "0.0.0.0"'))
     place = ["--config", str(config), "--state-dir", str(tmp_path / "state")]
-    program = gateway.appliance.spawn([COMMAND, "run", *place], ready="Token: ")
+    program = gateway.appliance.spawn([COMMAND, "run", *place], ready="Page: http")
     told = program.stop()
     pages = [line.removeprefix("Page: ") for line in told.splitlines() if line.startswith("Page: ")]
     assert pages == ["http://10.30.0.1:5001/", "http://10.20.0.1:5001/"]  # that of the default route first

@@ -19,7 +19,7 @@ from appliance.system import certificate
 from appliance.system.storage.files import write_private
 from tests.client.node import NodeClient
 from tests.documents import blocks
-from tests.end_to_end.simulated import PATIENCE_S, Simulated
+from tests.end_to_end.simulated import PATIENCE_S, Simulated, without_dashboard
 from tests.ports import reserve_port
 
 FROM_ADDRESS = Path(__file__).parents[1] / "client/from_address.js"
@@ -109,6 +109,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
         tmp_path_factory.mktemp("service"),
         extra=f"[limits]\nconnections_per_address = {MOST}\nlogin_deadline = 5\n",
         server='trusted_proxies = ["127.0.0.1"]',
+        environment=without_dashboard(tmp_path_factory.mktemp("programs")),  # its text shows the scheme
     )
     try:
         simulated.start()

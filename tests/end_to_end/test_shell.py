@@ -31,6 +31,7 @@ ASKING = (
     ["block", "203.0.113.9"],
     ["unblock", "203.0.113.9"],
     ["confirm"],
+    ["revert"],
     ["release"],
 )
 KEEPING = (

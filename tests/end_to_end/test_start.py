@@ -463,7 +463,7 @@ def _program(words: Sequence[str], log: Path, signals: Sequence[signal.Signals] 
 def _told_by(program: subprocess.Popen[str], signals: Sequence[signal.Signals], end: str) -> str:
     assert program.stdout is not None
     told = ""
-    while not ("Token: " in told and told.endswith(end)):
+    while not ("Page: " in told and told.endswith(end)):
         line = program.stdout.readline()
         assert line, told
         told += line

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from appliance.core.operations.trial import TRIAL_S
+from tests.client.node import NodeClient
 from tests.end_to_end.simulated import PATIENCE_S, Simulated
 
 
@@ -73,6 +74,19 @@ def test_a_configuration_with_faults_is_refused_with_all_of_them(service: Simula
     assert answer["code"] == "E_BAD_REQUEST"
     assert 'did you mean "position"?' in answer["error"]
     assert service.runs("old")
+
+
+def test_everybody_sees_the_trial_begin_and_end_and_newcomers_that_there_is_none(service: Simulated) -> None:
+    token = service.cli("token", "--role", "viewer").stdout.strip()
+    with NodeClient(f"http://127.0.0.1:{service.port}", token) as viewer:
+        assert viewer.wait_for("config:trial")["trial"] is None
+        service.try_new()
+        begun = viewer.wait_for("config:trial", lambda data: data["trial"] is not None, within_s=PATIENCE_S)["trial"]
+        assert begun["remaining"] <= TRIAL_S
+        assert service.ask("config:revert") == {"success": True}
+        viewer.wait_for("config:trial", lambda data: data["trial"] is None, count=2, within_s=PATIENCE_S)
+    service.wait_for("old")
+    assert service.file.read_text() == service.text("old")
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from tests.end_to_end.computer import (
     UNITS,
     Computer,
     computer,
+    copy_project,
     show_environment,
 )
 from tests.end_to_end.installed import config_text
@@ -26,7 +27,6 @@ from tests.end_to_end.unit import Unit
 from tests.lab.network import Network
 
 INSTALL = str(PROJECT / "deploy/install")
-COPIED = ("appliance", "deploy", "pyproject.toml", "README.md", "LICENSE")
 NEWER = "/var/newer"  # where a newer version of the project is
 STARTING = "appliance/service/starting.py"
 UNTOUCHED: list[str] = []  # calls of systemctl
@@ -60,7 +60,7 @@ def newer(machine: Computer, changes: Mapping[str, tuple[str, str]] | None = Non
     folder = machine.root / NEWER[1:]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    subprocess.run(["cp", "-R", *COPIED, folder], cwd=PROJECT, check=True)
+    copy_project(folder)
     for path, (former, latter) in (changes or {"README.md": ("# ", "# Newer ")}).items():
         text = (folder / path).read_text()
         assert former in text
@@ -222,7 +222,7 @@ def test_the_layout_of_former_versions_is_updated_kept_and_returned_to(machine: 
     home, flat = machine.root / HOME, f"/{HOME}/environment/bin/appliance"
     show_environment(home / "environment")
     (home / "source").mkdir()
-    subprocess.run(["cp", "-R", *COPIED, home / "source"], cwd=PROJECT, check=True)
+    copy_project(home / "source")
     for path in ("systemd/appliance.service", "systemd/appliance-restore.service", "command"):
         of_former = (PROJECT / "deploy" / path).read_text().replace("/current/environment", "/environment")
         (home / "source/deploy" / path).write_text(of_former)

@@ -111,6 +111,18 @@ def test_a_configuration_is_applied_and_confirmed_by_verbs(service: Simulated, t
     assert service.cli("confirm").returncode == 1
 
 
+def test_a_configuration_on_trial_is_taken_back_by_a_verb(service: Simulated, tmp_path: Path) -> None:
+    assert "nothing to take back" in service.cli("revert").stderr
+    new = tmp_path / "new.toml"
+    new.write_text(service.text("new"))
+    assert service.cli("apply", str(new)).returncode == 0
+    assert json.loads(service.cli("revert", "--json").stdout) == {"reverted": True}
+    service.wait_for("old")
+    assert not service.runs("new")
+    [recorded, *_] = service.ask("audit:get", {"action": "config:revert"})["entries"]
+    assert (recorded["before"]["actor"], recorded["after"]) == (recorded["who"], None)
+
+
 def test_release_stops_the_service_in_order(service: Simulated) -> None:
     done = service.cli("release")
     assert service.wait_for_end() == 0

@@ -24,8 +24,10 @@ from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.monitor.blocking.list_imports import ListImports
+from appliance.monitor.metering.departments import CutOff
 from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
+from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
@@ -34,6 +36,7 @@ from appliance.server.access.people import People
 from appliance.server.app import Server
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.http.tls import Tls
+from appliance.server.profile import profile_of
 from appliance.server.services import Services
 from appliance.service.access.password_hashing import GreenPasswordHashing
 from appliance.service.machines import Machine
@@ -76,14 +79,17 @@ id = "dept123"
 interface = "dept123"
 quota.daily = "5 GiB"
 subnets = ["10.20.0.0/16"]
-quota.on_exceeded = "block"
 
 [[departments]]
 id = "dept456"
+name = "Second"
 interface = "dept456"
+line_rate = "100 Mbit"
 quota.daily = "5 GiB"
 subnets = ["10.99.0.0/16"]
-quota.on_exceeded = "block"
+quota.thresholds = [50, 80]
+quota.on_exceeded = "throttle"
+quota.throttle_rate = "1 Mbit"
 
 [[block_lists]]
 name = "bad"
@@ -173,11 +179,14 @@ class Harness:
         config_file = state_dir / "appliance.toml"
         config_file.touch()
         trial = ConfigTrial(ConfigFileWriter(config_file, state_dir), None, None)
+        trial.run(config, text)
+        self.trial_events = TrialEvents(trial, fanout.publish)
         audit_store = SqliteAuditStore(state_dir / "audit.sqlite3")
         maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=())
         metering = build_metering(base)
         metering.step(self.now())
         self.metering, self.requests = metering, QuotaRequests(store, metering, fanout.publish)
+        self.departments = {one.id: one for one in config.as_departments()}
         enforcement = build_blocking(
             config=config,
             packet_filter=machine,
@@ -197,6 +206,7 @@ class Harness:
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
         services = Services(
             departments=frozenset([*DEPARTMENTS, GHOST]),
+            profile=profile_of(config, self.now(), is_simulated=simulated),
             clock=self.now,
             metering=metering,
             requests=self.requests,
@@ -217,6 +227,7 @@ class Harness:
             people=people,
             pairing=self.pairing,
             audit=audit,
+            page_folder=state_dir / "page",
         )
         self.server = Server(fanout=fanout, services=services, limits=limits, section=section, tls=tls)
 
@@ -275,9 +286,9 @@ class Harness:
                 self.metering.devices.refresh(self.now())
             case {"meter": _}:
                 self.metering.step(self.now())
-            case {"ask": text, "at": address}:
-                cut_off = self.metering.find_cut_off(address, self.now())
-                return cut_off and self.requests.ask(cut_off, address, "T. Brandt", text, self.now()).id
+            case {"ask": text, "in": department, "at": address}:
+                cut_off = CutOff(self.departments[department], self.metering.books(department, self.now()))
+                return self.requests.ask(cut_off, address, "T. Brandt", text, self.now()).id
             case {"troubles": troubles}:
                 self.troubles = troubles
             case {"count": _}:
@@ -299,6 +310,7 @@ class Harness:
         self.offset_s += order.get("advance", 0)
         self.jumped_s += order.get("jump", 0)
         self.is_clock_trusted = order.get("trusted", self.is_clock_trusted)
+        self.trial_events.step(self.now())
         self.server.expire_sessions(self.now())
 
 

@@ -52,14 +52,14 @@ def digest(previous: str, entry: AuditEntry) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def first_break(chain: Iterable[StoredEntry]) -> int | None:
+def first_break(chain: Iterable[StoredEntry], previous: str = "") -> int | None:
     """The number of the first entry whose digest does not follow from the one before; `None`: the chain is intact.
 
-    `chain`: the oldest first. Its first entry is not checked where older ones were deleted for their age.
+    `chain`: the oldest first; `previous`: the digest before it. Without that, its first entry is not checked where
+    older ones were deleted for their age.
     """
-    previous = ""
     for position, recorded in enumerate(chain):
-        is_believed = position == 0 and recorded.number > 1
+        is_believed = position == 0 and recorded.number > 1 and not previous
         if not is_believed and digest(previous, recorded.entry) != recorded.digest:
             return recorded.number
         previous = recorded.digest

@@ -25,19 +25,22 @@ INTERFACE_REQUEST = Struct("=16si20x")  # linux/if.h: struct ifreq: name, index
 
 def attributes(tree: bytes) -> dict[int, bytes]:
     """The attributes of one level of a tree, by type."""
-    return {kind & TYPE_MASK: payload for kind, payload in _level(tree)}
+    # One plain loop, as a second's reading has thousands of attributes: a generator takes twice as long.
+    found: dict[int, bytes] = {}
+    at, end, unpack = 0, len(tree), ATTRIBUTE.unpack_from
+    while at < end:
+        length, kind = unpack(tree, at)
+        found[kind & TYPE_MASK] = tree[at + 4 : at + length]
+        at += (length + 3) & ~3
+    return found
 
 
 def members(tree: bytes) -> Iterator[bytes]:
     """The members of an attribute that is a list."""
-    return (payload for _, payload in _level(tree))
-
-
-def _level(tree: bytes) -> Iterator[tuple[int, bytes]]:
     at = 0
     while at < len(tree):
-        length, kind = ATTRIBUTE.unpack_from(tree, at)
-        yield kind, tree[at + 4 : at + length]
+        length, _ = ATTRIBUTE.unpack_from(tree, at)
+        yield tree[at + 4 : at + length]
         at += (length + 3) & ~3
 
 

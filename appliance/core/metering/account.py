@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -133,10 +134,11 @@ class Account:
         """
         amount = passed(self.mark, reading)
         self.mark = next_mark(self.mark, reading)
-        budget, former = self.budget, dict(self._ledgers)
+        refused, former = reading.refused_budget if reading is not None else None, dict(self._ledgers)
+        is_refused = bool(refused) and refused == self.budget  # before the charge, which may begin another period
         crossings = self._charge(self._shares(amount.total_bytes, elapsed_s, now))
-        if reading is not None and reading.refused_budget not in (None, "") and reading.refused_budget == budget:
-            crossings += self._close_refused(budget)
+        if refused and is_refused:
+            crossings += self._close_refused(refused)
         self._stamp(former, now)
         return amount, crossings
 
@@ -186,9 +188,8 @@ class Account:
         """Names what the kernel may let pass: other limits or periods are another budget; empty: it stops nothing."""
         if self.limits.on_exceeded is not Action.BLOCK:
             return ""
-        bounds = [(one.kind, one.start.isoformat(), quota.limit_of(one, self.limits)) for one in self.ledgers]
-        limited = [bound for bound in bounds if bound[2] is not None]
-        return hashlib.sha256(repr(limited).encode()).hexdigest()[:8] if limited else ""
+        bounds = [(one.kind, one.start, quota.limit_of(one, self.limits)) for one in self.ledgers]
+        return _budget_name(tuple((kind, start, limit) for kind, start, limit in bounds if limit is not None))
 
     def left_bytes(self) -> int | None:
         """The bytes until the first of its limits, below 0 beyond it; `None`: nothing is limited."""
@@ -225,9 +226,10 @@ class Account:
         kinds = self.exceeded_kinds() if self.limits.on_exceeded is Action.BLOCK else ()
         return [one for one in self.books(now) if one.kind in kinds]
 
-    def used_today_bytes(self) -> int:
-        """Bytes charged in the running day."""
-        return self._ledgers[QuotaKind.DAILY].used_bytes
+    @property
+    def daily(self) -> Ledger:
+        """The ledger of the running day."""
+        return self._ledgers[QuotaKind.DAILY]
 
     def forecast(self, rate_bytes_s: float, wall: datetime) -> datetime | None:
         """When the first limit is reached at this rate; `None`: in no running period."""
@@ -331,3 +333,10 @@ class Account:
             granted_bytes=ledger.granted_bytes,
             exceeded_at=ledger.exceeded_at,
         )
+
+
+@lru_cache(maxsize=1024)  # the same of each department in every second
+def _budget_name(bounds: tuple[tuple[QuotaKind, date, int], ...]) -> str:
+    """Names the limits of running periods by kind, first day and bytes; empty: there are none."""
+    written = [(kind, start.isoformat(), limit_bytes) for kind, start, limit_bytes in bounds]
+    return hashlib.sha256(repr(written).encode()).hexdigest()[:8] if written else ""

@@ -71,6 +71,12 @@ def _of(version: int, networks: Sequence[Network], otherwise: Network) -> Sequen
     return [one for one in networks if one.version == version] or [otherwise]
 
 
+def line_rate_of(department: Department, links: Mapping[str, Link]) -> int | None:
+    """Bits per second of the department's line: configured, else what its link negotiated; `None`: unknown."""
+    link = links.get(department.interface)
+    return department.line_rate_bps or (link.speed_bps if link else None)
+
+
 def holds(networks: Iterable[Network] | None, address: str) -> bool:
     """Whether the address belongs to these networks. `None`: every address does."""
     if networks is None:

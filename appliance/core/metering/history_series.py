@@ -81,6 +81,25 @@ def buckets_between(step: Step, since: datetime, until: datetime, zone: ZoneInfo
     return range(bucket_of(step, first, zone), bucket_of(step, last, zone) + 1)
 
 
+def weeks_before(step: Step, bucket: int, zone: ZoneInfo, weeks: int) -> list[int]:
+    """The hour or day of the same weekday, and the same time of the people's clock, in each of the weeks before."""
+    if step is Step.DAY:
+        return [bucket - 7 * week for week in range(1, weeks + 1)]
+    local = start_of(step, bucket, zone).astimezone(zone)
+    return [bucket_of(step, local - timedelta(weeks=week), zone) for week in range(1, weeks + 1)]
+
+
+def runs_of(buckets: Iterable[int]) -> list[range]:
+    """These buckets as ranges without a gap."""
+    runs: list[range] = []
+    for bucket in sorted({*buckets}):
+        if runs and runs[-1].stop == bucket:
+            runs[-1] = range(runs[-1].start, bucket + 1)
+        else:
+            runs.append(range(bucket, bucket + 1))
+    return runs
+
+
 def oldest_kept(step: Step, days: int, wall: datetime, zone: ZoneInfo) -> int:
     """The oldest bucket that is still kept at this instant."""
     return bucket_of(step, wall - timedelta(days=days), zone)

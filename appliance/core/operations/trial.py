@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
+LARGEST_CONFIG_BYTES = 1 << 20  # 64 departments with all their keys are 20 kB
 TRIAL_S = 120  # long enough to look at a dashboard or walk to the button, short enough to wait for when locked out
 
 
@@ -28,6 +29,14 @@ class Trial:
     def as_text(self) -> str:
         """The trial as text, for the process that runs it."""
         return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredConfig:
+    """The configuration file as it is on the disk now."""
+
+    path: str
+    content: bytes
 
 
 def begin_trial(content: bytes, actor: str, now_s: float) -> Trial:

@@ -95,7 +95,7 @@ class Metering:
         self._accounts = _saved_accounts(departments, books := SavedBooks(store, history_store, zone))
         self.meters = DepartmentMeters(departments, position, meters, store.saved_at())
         self.hosts = HostMetering(departments, meters=meters, devices=devices, books=books, publish=publish)
-        self.lines = Utilization(departments, flows)
+        self.lines = Utilization(departments, flows, history_store)
         self.links: Mapping[str, Link] = {}
         self.is_saved = True
         self._saved_s: float | None = None
@@ -108,6 +108,7 @@ class Metering:
         readings = self.meters.readings
         is_new = any(one.is_other_meter(readings.get(name)) for name, one in self._accounts.items())
         amounts, crossings = self._charge(elapsed_s, now)
+        self.lines.add_to_day(self._accounts, amounts)
         self.lines.measure(self.links, readings, amounts, elapsed_s, now)
         self.lines.watch_strangers(self.meters.unread_bytes, now)
         hosts = self.hosts.step(readings, now)

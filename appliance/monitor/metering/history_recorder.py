@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from appliance.core.detection.usual import WEEKS, usual_range
 from appliance.core.metering.history_series import (
     ALL_HOSTS,
     DEPARTMENT_STEPS,
@@ -41,12 +42,15 @@ from appliance.core.metering.history_series import (
     buckets_between,
     by_month,
     oldest_kept,
+    runs_of,
     start_of,
+    weeks_before,
 )
 from appliance.core.metering.usage import NOTHING, Passed, plus
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.metering.history_schedule import BatchSchedule, BatchScope, PruneSchedule
+from appliance.monitor.metering.recent_periods import RecentPeriods
 from appliance.ports import HistoryStore
 
 SLICE_SUMS = 2000  # written, or records deleted, in one step: some 5 ms, and a few times that on a Pi
@@ -55,6 +59,8 @@ MOST_HOSTS = 4096  # in an hour: twice what the appliance is made for; forged so
 MOST_POINTS = 2000  # in one answer: more than a chart has pixels
 MOST_DAYS = 4000  # that a month's answer is summed from: more than the ten years that days are kept
 MINUTE_S = 60.0
+# Whose weeks before say what is usual for a width, and into how many parts it is cut: five minutes are kept for two.
+EXPECTED_FROM = {Step.FIVE_MINUTES: (Step.HOUR, 12), Step.HOUR: (Step.HOUR, 1), Step.DAY: (Step.DAY, 1)}
 
 _WRITTEN_ONCE = {Step.MINUTE, Step.FIVE_MINUTES}  # when complete; the others while they run
 _HOSTS_WRITTEN_ONCE = {Step.FIVE_MINUTES, Step.HOUR}
@@ -89,7 +95,8 @@ class HistoryRecorder:
     """Adds up every bucket in memory, writes batches, and answers from memory and disk together."""
 
     def __init__(self, zone: ZoneInfo, history_store: HistoryStore, retention: Retention) -> None:
-        """`zone`: whose midnight ends a day."""
+        """`zone`: whose midnight ends a day. `recent_periods`: the latest steps of the departments, each by itself."""
+        self.recent_periods = RecentPeriods()
         self._zone = zone
         self._history_store = history_store
         self._retention = retention
@@ -108,6 +115,7 @@ class HistoryRecorder:
         `departments`: zeros too, so that a gap in a history is time without metering. `hosts`: by department and
         host; zeros are left out.
         """
+        self.recent_periods.remember(departments, now)
         series = [((department, ALL_HOSTS), passed) for department, passed in departments.items()]
         active = [(host, passed) for host, passed in hosts.items() if passed.up_bytes or passed.down_bytes]
         if not now.is_trusted:
@@ -143,8 +151,7 @@ class HistoryRecorder:
 
     def query(
         self,
-        department: str,
-        hosts: Sequence[str],
+        series: Sequence[Series],
         since: datetime,
         until: datetime,
         step: Step,
@@ -152,8 +159,7 @@ class HistoryRecorder:
     ) -> Mapping[datetime, Passed]:
         """By its beginning, each bucket from the one with `since` in it to the last before `until`, oldest first.
 
-        `hosts`: the sum of all these names of one host; empty: the whole department. `pause`: gives others their turn
-        between two names.
+        `series`: of which each bucket is the sum. `pause`: gives others their turn between two of them.
         A missing one was not metered, is not kept any more, or, of a host, had no traffic. Raises `Refused`
         (`E_BAD_REQUEST`) for a range of no length, or with more than `MOST_POINTS` buckets.
         """
@@ -163,15 +169,53 @@ class HistoryRecorder:
         buckets = buckets_between(kept_step, since, until, self._zone)
         if len(buckets) > (MOST_DAYS if step is Step.MONTH else MOST_POINTS):
             raise Refused(Code.BAD_REQUEST, self._advice(step, since, until))
-        found: dict[int, Passed] = {}
-        for number, host in enumerate(hosts or [ALL_HOSTS]):
-            if number > 0:
-                pause()
-            for bucket, passed in self._find((department, host), kept_step, buckets).items():
-                found[bucket] = plus(found.get(bucket, NOTHING), passed)
+        found = self._sum(series, kept_step, buckets, pause)
         if step is Step.MONTH:
             found = by_month(found)
         return {start_of(step, bucket, self._zone): found[bucket] for bucket in sorted(found)}
+
+    def expected(
+        self,
+        series: Sequence[Series],
+        since: datetime,
+        until: datetime,
+        step: Step,
+        pause: Callable[[], None] = lambda: None,
+    ) -> Mapping[datetime, tuple[int, int]]:
+        """By its beginning, the usual least and most bytes of each bucket in a range that `query` takes.
+
+        They are those of the same hour, or day, of the same weekday in the weeks before; of five minutes, a twelfth of
+        the hour's. Buckets of which too little is known are missing, and those of other widths than these three.
+        """
+        if step not in EXPECTED_FROM:
+            return {}
+        base, parts = EXPECTED_FROM[step]
+        earlier = {
+            bucket: weeks_before(base, bucket, self._zone, WEEKS)
+            for bucket in buckets_between(base, since, until, self._zone)
+        }
+        known: dict[int, Passed] = {}
+        for run in runs_of(bucket for weeks in earlier.values() for bucket in weeks):
+            pause()
+            known |= self._sum(series, base, run, pause)
+        usual = {
+            bucket: usual_range([known[one].total_bytes for one in weeks if one in known])
+            for bucket, weeks in earlier.items()
+        }
+        starts = [start_of(step, bucket, self._zone) for bucket in buckets_between(step, since, until, self._zone)]
+        found = {start: usual.get(bucket_of(base, start, self._zone)) for start in starts}
+        return {start: (one[0] // parts, one[1] // parts) for start, one in found.items() if one is not None}
+
+    def _sum(
+        self, series: Sequence[Series], step: Step, buckets: range, pause: Callable[[], None]
+    ) -> dict[int, Passed]:
+        found: dict[int, Passed] = {}
+        for number, one in enumerate(series):
+            if number > 0:
+                pause()
+            for bucket, passed in self._find(one, step, buckets).items():
+                found[bucket] = plus(found.get(bucket, NOTHING), passed)
+        return found
 
     def _add_to_buckets(
         self, departments: Sequence[tuple[Series, Passed]], hosts: Sequence[tuple[Series, Passed]], wall: datetime

@@ -8,14 +8,15 @@ from msgspec import UNSET
 
 from appliance.core.machine import Link, Network
 from appliance.core.metering.account import Account
-from appliance.core.metering.department import Department, holds, networks_of
+from appliance.core.metering.department import Department, holds, line_rate_of, networks_of
 from appliance.core.metering.meter import Reading, unclaimed_meter
 from appliance.core.metering.strangers import Strangers
 from appliance.core.metering.unaccounted import Unaccounted
 from appliance.core.metering.usage import Passed, count_connections, utilization
 from appliance.core.moment import Moment, timestamp
 from appliance.events import UsageMetrics, UsageUpdate
-from appliance.ports import Flows
+from appliance.monitor.metering.day_directions import DayDirections
+from appliance.ports import Flows, HistoryStore
 
 FLOWS_S = 10.0  # reading 50,000 tracked connections takes 0.15 s: every second that would be a sixth of a core
 FORECAST_S = 300.0  # a forecast uses the average rate of minutes; a single download is no trend
@@ -25,21 +26,31 @@ FORECAST_S = 300.0  # a forecast uses the average rate of minutes; a single down
 class _LineRate:
     """The figures of a department's line over the last metering period. `average_bytes_s`: over `FORECAST_S`."""
 
-    rate_bytes_s: float = 0.0
+    up_bytes_s: float = 0.0
+    down_bytes_s: float = 0.0
     average_bytes_s: float = 0.0
     utilization: float = 0.0
     connections: int = 0
+
+    @property
+    def rate_bytes_s(self) -> float:
+        """Both directions together."""
+        return self.up_bytes_s + self.down_bytes_s
 
 
 class Utilization:
     """Measures each department's rates, connections and unaccounted share."""
 
-    def __init__(self, departments: Sequence[Department], flows: Flows) -> None:
+    def __init__(
+        self, departments: Sequence[Department], flows: Flows, history_store: HistoryStore | None = None
+    ) -> None:
+        """`history_store`: what passed earlier in the running day."""
         self._departments = {one.id: one for one in departments}
         self._flows = flows
         self._lines = {one.id: _LineRate() for one in departments}
         self._unaccounted = Unaccounted({one.id: one.interface for one in departments})
         self._strangers = {one.interface: Strangers(one.interface) for one in departments}
+        self._directions = DayDirections(history_store)
         self._readings: Mapping[str, Reading] = {}
         self._counted_s: float | None = None
 
@@ -55,14 +66,17 @@ class Utilization:
         self._readings = readings
         self._unaccounted.count(links, readings)
         for one in self._departments.values():
-            link = links.get(one.interface)
-            line_rate_bps = one.line_rate_bps or (link.speed_bps if link else None)
-            _measure_rate(self._lines[one.id], amounts[one.id], elapsed_s, line_rate_bps)
+            _measure_rate(self._lines[one.id], amounts[one.id], elapsed_s, line_rate_of(one, links))
         if now.is_due(self._counted_s, FLOWS_S):
             networks = {one.id: networks_of(one, links) for one in self._departments.values()}
             for name, number in count_connections(self._flows.connections(), networks).items():
                 self._lines[name].connections = number
             self._counted_s = now.monotonic_s
+
+    def add_to_day(self, accounts: Mapping[str, Account], amounts: Mapping[str, Passed]) -> None:
+        """Adds what passed, by department, to the running day of each account that was charged with it."""
+        for name, amount in amounts.items():
+            self._directions.add(name, accounts[name], amount)
 
     def watch_strangers(self, ask_unread: Callable[[], Mapping[str, Mapping[str, int]]], now: Moment) -> None:
         """Notes what no department claims and what no rule can read. `ask_unread`: bytes by interface and kind."""
@@ -113,23 +127,29 @@ class Utilization:
         """The event with the use and the line of a department."""
         line = self._lines[department]
         reaches = account.forecast(line.average_bytes_s, now.wall)
+        today = self._directions.passed(department, account)
         unclaimed = self._readings.get(unclaimed_meter(self._departments[department].interface))
         return UsageUpdate(
             timestamp=timestamp(now.wall),
             department_id=department,
             metrics=UsageMetrics(
-                bytes_transferred=account.used_today_bytes(),
+                bytes_transferred=account.daily.used_bytes,
                 active_connections=line.connections,
                 bandwidth_utilization=line.utilization,
                 unaccounted_percent=self.unaccounted_percent(department),
                 unclaimed_bytes=unclaimed.total_bytes if unclaimed else UNSET,
                 reaches_limit_at=timestamp(reaches) if reaches else UNSET,
+                rate_up=round(line.up_bytes_s),
+                rate_down=round(line.down_bytes_s),
+                bytes_up=today.up_bytes if today else UNSET,
+                bytes_down=today.down_bytes if today else UNSET,
             ),
         )
 
 
 def _measure_rate(line: _LineRate, amount: Passed, elapsed_s: float, line_rate_bps: int | None) -> None:
-    line.rate_bytes_s = amount.total_bytes / elapsed_s if elapsed_s > 0 else 0.0
+    line.up_bytes_s = amount.up_bytes / elapsed_s if elapsed_s > 0 else 0.0
+    line.down_bytes_s = amount.down_bytes / elapsed_s if elapsed_s > 0 else 0.0
     weight = 1 - exp(-elapsed_s / FORECAST_S)
     line.average_bytes_s += weight * (line.rate_bytes_s - line.average_bytes_s)
     line.utilization = utilization(amount, elapsed_s, line_rate_bps)

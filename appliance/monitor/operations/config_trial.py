@@ -8,9 +8,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from appliance.config import ConfigError, parse
+from appliance.config import Config, ConfigError, Fault, judge, parse, text_of
+from appliance.config.differences import changes
 from appliance.core.moment import Moment
-from appliance.core.operations.trial import Trial, begin_trial
+from appliance.core.operations.trial import Trial, begin_trial, digest_of
 from appliance.core.refusal import Code, Refused
 from appliance.ports import ConfigFiles
 
@@ -26,22 +27,78 @@ class Successor:
     trial: Trial | None
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigText:
+    """The text of the configuration file. `digest`: of the file; `path`: empty where the service runs without one.
+
+    `obstacle`: why it cannot be replaced from here; `None`: it can.
+    """
+
+    text: str
+    digest: str
+    path: str
+    obstacle: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What would come of a new configuration: its faults, or a sentence for each change of what runs."""
+
+    faults: Sequence[Fault]
+    changes: Sequence[str]
+
+
 class ConfigTrial:
     """Starts the trial of another configuration, and watches over the current one if it is on trial."""
 
     def __init__(self, drafts: ConfigFiles, current: Trial | None, content: bytes | None) -> None:
         """`current`, `content`: the trial of the running configuration, and its text; `None`: it is not on trial."""
+        self._running: Config | None = None
+        self._text_without_file = ""
         self._drafts = drafts
         self.current = current
         self._content = content
         self.successor: Successor | None = None
 
-    def apply(self, text: str, actor: str, now: Moment) -> Trial:
-        """Try this configuration. Raises `Refused` with all its faults."""
+    @property
+    def upcoming(self) -> Trial | None:
+        """The trial that runs, or that begins or ends as soon as this process is replaced; `None`: there is none."""
+        return self.current if self.successor is None else self.successor.trial
+
+    def run(self, config: Config, text_without_file: str) -> None:
+        """Know what runs. `text_without_file`: its text, where it comes from no file."""
+        self._running, self._text_without_file = config, text_without_file
+
+    def review(self, text: str) -> Review:
+        """Judge a new configuration without trying it; takes tens of milliseconds, so run it beside the event loop."""
+        config, faults = judge(text)
+        if config is None:
+            more = [Fault(None, f"and {len(faults) - MOST_FAULTS} more faults")] if len(faults) > MOST_FAULTS else []
+            return Review([*faults[:MOST_FAULTS], *more], [])
+        return Review([], changes(self._running, config) if self._running else [])
+
+    def read(self) -> ConfigText:
+        """The configuration file, which a trial leaves as it is. Raises `Refused` where it cannot be read."""
+        stored = self._drafts.stored()
+        path, content = (stored.path, stored.content) if stored else ("", self._text_without_file.encode())
+        try:
+            return ConfigText(text_of(content), digest_of(content), path, self._drafts.obstacle())
+        except UnicodeDecodeError:
+            text = f"{path}: has characters that are neither UTF-8 nor UTF-16; save it as UTF-8 on the appliance"
+            raise Refused(Code.BAD_REQUEST, text) from None
+
+    def apply(self, text: str, actor: str, now: Moment, seen_digest: str | None = None) -> Trial:
+        """Try this configuration. Raises `Refused` with all its faults.
+
+        `seen_digest`: of the file that was changed into this; `E_CONFLICT` where the file is another by now.
+        """
         if self.current is not None or self.successor is not None:
             raise Refused(Code.BAD_REQUEST, "a configuration is on trial already: confirm it, or wait until it is over")
-        content = text.encode()
-        obstacle = self._drafts.obstacle() or _faults(content) or self._drafts.save(content)
+        content, obstacle = text.encode(), self._drafts.obstacle()
+        if obstacle is None and seen_digest not in (None, self.read().digest):
+            text = "the configuration file has changed since you read it; read it again, and change what it has now"
+            raise Refused(Code.CONFLICT, text)
+        obstacle = obstacle or _faults(content) or self._drafts.save(content)
         if obstacle is not None:
             raise Refused(Code.BAD_REQUEST, obstacle)
         trial = begin_trial(content, actor, now.monotonic_s)
@@ -60,6 +117,13 @@ class ConfigTrial:
             raise Refused(Code.BAD_REQUEST, f"it cannot be kept, and the former comes back: {obstacle}")
         log.warning("%s confirms the new configuration", actor)
         self.current = None
+
+    def revert(self, actor: str) -> None:
+        """End the trial at once, so that the former configuration comes back. Raises `Refused`."""
+        if self.current is None or self.successor is not None:
+            raise Refused(Code.BAD_REQUEST, "no configuration is on trial; there is nothing to take back")
+        log.warning("%s takes the new configuration back: the former comes back", actor)
+        self.current, self.successor = None, Successor(None)
 
     def confirm_by_hand(self, now: Moment) -> bool:
         """Keep the configuration on trial, after a short press of the button. False: none is on trial."""

@@ -31,9 +31,15 @@ class AuditRecords:
         self._refusals = RateLimit(REFUSALS, MOST_ACTIONS)
         self._left_out: Counter[str] = Counter()
 
-    def entries(self, most: int, before: int | None, who: str | None, action: str | None) -> Sequence[StoredEntry]:
+    def entries(
+        self, most: int, *, before: int | None, who: str | None, action: str | None, contains: str | None
+    ) -> Sequence[StoredEntry]:
         """The newest entries, newest first. `before`: only older than the entry with this number; `None`: any."""
-        return self._store.entries(most, before, who, action)
+        return self._store.entries(most, before=before, who=who, action=action, contains=contains)
+
+    def is_intact(self) -> bool | None:
+        """Whether each entry follows from the one before; `None`: it cannot be told."""
+        return self._store.is_intact()
 
     def logins(self) -> Sequence[tuple[str, str]]:
         """Who has logged in from which address, the oldest first; nobody where the trail cannot be read."""

@@ -38,9 +38,16 @@ class Pairing:
         self._backoff = LoginBackoff(OF_ADDRESS)
         self._window_until_s = 0.0
 
+    def may_be_needed(self) -> bool:
+        """Whether there is no administrator yet; false where people cannot be read: then nobody may become one."""
+        try:
+            return self._is_needed()
+        except Refused:
+            return False
+
     def announce_code(self, now: Moment) -> None:
         """Make and announce a code, if there is no administrator."""
-        if not self._may_be_needed():
+        if not self.may_be_needed():
             return
         self._code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_CHARACTERS))
         self._code_until_s, self._tries = now.monotonic_s + CODE_S, MOST_TRIES
@@ -49,7 +56,7 @@ class Pairing:
 
     def open_window(self, now: Moment) -> bool:
         """Admit one person without a code, because the button was pressed. False: there is an administrator already."""
-        if not self._may_be_needed():
+        if not self.may_be_needed():
             return False
         self._window_until_s = now.monotonic_s + WINDOW_S
         self._announce(f"The button was pressed: for {WINDOW_S:.0f} seconds, one person can pair without a code.")
@@ -75,13 +82,6 @@ class Pairing:
         except BaseException:  # the end of the connection too
             self._code_until_s, self._window_until_s = before
             raise
-
-    def _may_be_needed(self) -> bool:
-        """The same; false where people cannot be read: then nobody may become the administrator."""
-        try:
-            return self._is_needed()
-        except Refused:
-            return False
 
     def _check_code(self, code: str, address: str, now: Moment) -> None:
         wait_s = self._backoff.wait_s(address, now.monotonic_s)

@@ -18,7 +18,7 @@ from appliance.server.calls.arguments import DepartmentId, Nothing, parse
 from appliance.server.calls.blocking import blocks, lists
 from appliance.server.calls.context import Context
 from appliance.server.calls.metering import asking, history, quotas
-from appliance.server.calls.operations import configuration, maintenance
+from appliance.server.calls.operations import configuration, facts, maintenance
 from appliance.server.calls.reply import Reply, replies_of
 from appliance.server.calls.traffic import analytics
 
@@ -56,6 +56,7 @@ class Call:
 
 
 CALLS = {
+    "appliance:get": Call(Nothing, Role.VIEWER, False, facts.appliance),
     "analytics:subscribe": Call(DepartmentId, Role.VIEWER, False, analytics.subscribe),
     "analytics:unsubscribe": Call(DepartmentId, Role.VIEWER, False, analytics.unsubscribe),
     "ip:block": Call(blocks.BlockArgument, Role.OPERATOR, True, blocks.block, blocks.state, once=True),
@@ -81,6 +82,11 @@ CALLS = {
     ),
     "config:confirm": Call(
         Nothing, Role.ADMIN, False, configuration.confirm, configuration.state, everywhere=True, once=True
+    ),
+    "config:read": Call(Nothing, Role.ADMIN, False, configuration.read, everywhere=True),
+    "config:check": Call(configuration.CheckArgument, Role.ADMIN, False, configuration.check, everywhere=True),
+    "config:revert": Call(
+        Nothing, Role.ADMIN, False, configuration.revert, configuration.state, everywhere=True, once=True
     ),
     "firewall:release": Call(
         Nothing, Role.ADMIN, False, configuration.release, configuration.state, everywhere=True, once=True

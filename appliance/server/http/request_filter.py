@@ -17,7 +17,8 @@ from appliance.server.http.request_body import read_body
 from appliance.server.http.request_head import RejectedRequest
 
 TRANSPORT = "/socket.io/"
-FORMS = frozenset({"/login", "/pair"})  # the only pages that take a body
+# The only pages that take a body. At `/login` the dashboard asks for a name and a password.
+FORMS = {"/login": ("GET", "HEAD", "POST"), "/pair": ("POST",)}
 LARGEST_FORM_BYTES = 4096  # a name and a password are a few hundred; of a body that means nothing, as much is read
 MOST_PACKETS = 16  # in one POST; python-engineio takes no more
 CLIENT_PACKETS = "134"  # Engine.IO's close, pong and message: all that a client has reason to POST
@@ -30,7 +31,7 @@ def methods_of(path: str) -> tuple[str, ...]:
     """The methods that a known path takes, beside OPTIONS."""
     if path.startswith(TRANSPORT):
         return ("GET", "POST")
-    return ("POST",) if path in FORMS else ("GET", "HEAD")
+    return FORMS.get(path, ("GET", "HEAD"))
 
 
 class RequestFilter:

@@ -1,5 +1,7 @@
 """The WSGI application: one rule of HTTP for every path, a table of pages, and Socket.IO beside them.
 
+A row of the table is a path. `*` in it is any one segment, behind the first: `/departments/*`.
+
 The order of the rule: may the page that asks do so (`origins`), is there such a path, does it take the method, and only
 then the body.
 """
@@ -14,7 +16,8 @@ from appliance.server.http.request_body import declares_body
 from appliance.server.http.request_filter import TRANSPORT, Environ, RequestFilter, methods_of
 from appliance.server.http.request_head import RejectedRequest
 
-# The pages need no script, style or frame, and no answer may be cached.
+# Most pages need no script, style or frame, and most answers may not be cached; a page's own header comes in place of
+# the one here.
 HEADERS = [
     ("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
     ("X-Content-Type-Options", "nosniff"),
@@ -35,10 +38,10 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A page's answer. `headers`: beside those of every answer."""
+    """A page's answer. `headers`: beside those of every answer, or in their place."""
 
     kind: str
-    body: str
+    body: str | bytes
     status: str = "200 OK"
     headers: tuple[tuple[str, str], ...] = ()
 
@@ -71,7 +74,8 @@ class HttpSite:
         shared: list[tuple[str, str]] = []
 
         def respond(status: str, headers: list[tuple[str, str]], *rest: object) -> Any:
-            return start_response(status, headers + shared + self._headers, *rest)
+            own = {name for name, _ in headers}
+            return start_response(status, headers + shared + [one for one in self._headers if one[0] not in own], *rest)
 
         try:
             shared += self._origins.headers(environ)
@@ -85,18 +89,35 @@ class HttpSite:
         if environ["PATH_INFO"].startswith(TRANSPORT):
             environ["appliance.take_time"]()  # the request is complete; its answer may wait for events
             return self._transport(environ, respond)
-        return _content(environ, self._pages[environ["PATH_INFO"]](environ), respond)
+        return _content(environ, self._find(environ["PATH_INFO"])(environ), respond)
+
+    def _find(self, path: str) -> Page:
+        """The page at this path. Raises `RejectedRequest` where there is none."""
+        page = next((self._pages[row] for row in _rows_of(path) if row in self._pages), None)
+        if page is None:
+            raise RejectedRequest("404 Not Found", "there is nothing here; see /")
+        return page
 
     def _require_method(self, environ: Environ) -> None:
         """Raise `RejectedRequest` for a path that does not exist, or a method that it does not take."""
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if path == "*" and method == "OPTIONS":
             return  # of the server as a whole (RFC 9110, section 9.3.7)
-        if path != "*" and not path.startswith(TRANSPORT) and path not in self._pages:
-            raise RejectedRequest("404 Not Found", "there is nothing here; see /")
+        if path != "*" and not path.startswith(TRANSPORT):
+            self._find(path)
         if method != "OPTIONS" and method not in methods_of(path):
             allowed = allowed_methods(path)
             raise RejectedRequest("405 Method Not Allowed", f"allowed are {allowed}", (("Allow", allowed),))
+
+
+def _rows_of(path: str) -> tuple[str, ...]:
+    """The rows of the table that a path may be, the most exact first."""
+    match path.split("/", 4):
+        case ["", first, one] if one:
+            return path, f"/{first}/*"
+        case ["", first, one, other] if one and other:
+            return path, f"/{first}/*/{other}", f"/{first}/*/*"
+    return (path,)
 
 
 def allowed_methods(path: str) -> str:
@@ -113,7 +134,7 @@ def _options(environ: Environ, respond: StartResponse) -> Iterable[bytes]:
 
 
 def _content(environ: Environ, answer: Answer, respond: StartResponse) -> Iterable[bytes]:
-    content = answer.body.encode()
+    content = answer.body if isinstance(answer.body, bytes) else answer.body.encode()
     # What 304 has no body for is longer than nothing (RFC 9110, section 8.6).
     length = [] if answer.status == NOT_MODIFIED else [("Content-Length", str(len(content)))]
     respond(answer.status, [("Content-Type", answer.kind), *length, *answer.headers])

@@ -1,10 +1,11 @@
 """The contract as an AsyncAPI 3 document, made from the typed events and the table of calls, so that it cannot differ.
 
-Each name on the wire is a channel. The appliance sends events and receives calls; every call has a reply, the
-acknowledgement.
+Each name on the wire is a channel. The appliance sends events and receives calls; every call has a reply, its
+acknowledgement, which is its answer or a refusal.
 """
 
 import inspect
+import re
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -47,20 +48,16 @@ KEY = {
     "pattern": KEY_PATTERN,
     "description": "names this call: one that is sent again with the same key is carried out once",
 }
-ACKNOWLEDGEMENT = {
-    "title": "Acknowledgement",
-    "oneOf": [
-        {"type": "object", "required": ["success"], "properties": {"success": {"const": True}}},
-        {
-            "type": "object",
-            "required": ["success", "error", "code"],
-            "properties": {
-                "success": {"const": False},
-                "error": {"type": "string", "description": "a sentence for a person"},
-                "code": {"enum": [str(code) for code in Code]},
-            },
-        },
-    ],
+REFUSAL = {
+    "title": "Refusal",
+    "description": "The acknowledgement of a call that is not carried out.",
+    "type": "object",
+    "required": ["success", "error", "code"],
+    "properties": {
+        "success": {"const": False},
+        "error": {"type": "string", "description": "a sentence for a person"},
+        "code": {"enum": [str(code) for code in Code]},
+    },
 }
 
 
@@ -73,26 +70,24 @@ def text() -> str:
 def document() -> Document:
     """The document."""
     kinds = event_classes()
-    arguments = {name: call.argument for name, call in CALLS.items()}
-    schemas, components = msgspec.json.schema_components([*kinds, *arguments.values()], ref_template=SCHEMAS)
-    for kind in arguments.values():
-        if isinstance(kind, type):
-            components[kind.__name__]["properties"][KEY_NAME] = KEY
-    payloads = dict(zip([*kinds, *arguments], schemas, strict=True))
+    payloads, components = _schemas(kinds)
     channels: Document = {}
     operations: Document = {}
-    messages: Document = {"Acknowledgement": _message("Acknowledgement", ACKNOWLEDGEMENT, "How a call went.")}
+    messages: Document = {}
     for kind in kinds:
         messages[kind.__name__] = _message(kind.name, payloads[kind], _claim(kind))
         channel = channels.setdefault(_identifier(kind.name), {"address": kind.name, "messages": {}})
         channel["messages"][kind.__name__] = {"$ref": f"#/components/messages/{kind.__name__}"}
         operations[f"send{kind.__name__}"] = _sending(kind)
     for name in CALLS:
-        identifier = _identifier(name)
+        identifier, replies = _identifier(name), CALLS[name].replies
+        forms = [*(reply.__name__ for reply in replies), "Refusal"]
+        reply = {"anyOf": [{"$ref": SCHEMAS.format(name=form)} for form in forms]}
         messages[identifier] = _message(name, payloads[name], _claim(CALLS[name].handler))
+        messages[f"{identifier}Reply"] = _message(f"{name} reply", reply, " ".join(map(_claim, replies)))
         channels[identifier] = {
             "address": name,
-            "messages": {one: {"$ref": f"#/components/messages/{one}"} for one in (identifier, "Acknowledgement")},
+            "messages": {one: {"$ref": f"#/components/messages/{one}"} for one in (identifier, f"{identifier}Reply")},
         }
         operations[f"receive{identifier[0].upper()}{identifier[1:]}"] = _receiving(name)
     return {
@@ -104,6 +99,26 @@ def document() -> Document:
         "operations": operations,
         "components": {"messages": messages, "schemas": components, "securitySchemes": {"token": TOKEN}},
     }
+
+
+def _schemas(kinds: list[type[Event]]) -> tuple[dict[Any, Document], Document]:
+    """The payloads of events, by class, and of calls, by name; and the objects in these and in the answers."""
+    arguments = {name: call.argument for name, call in CALLS.items()}
+    replies = dict.fromkeys(reply for call in CALLS.values() for reply in call.replies)
+    described: list[Any] = [*kinds, *arguments.values(), *replies]
+    schemas, components = msgspec.json.schema_components(described, ref_template=SCHEMAS)
+    for kind in arguments.values():
+        if isinstance(kind, type):
+            components[kind.__name__]["properties"][KEY_NAME] = KEY
+    for reply in replies:
+        schema = components[reply.__name__]
+        schema["properties"] = {"success": {"const": True}, **schema["properties"]}
+        schema["required"] = ["success", *schema["required"]]
+    for schema in components.values():
+        if "description" in schema:
+            schema["description"] = _described(schema["description"])
+    payloads: dict[Any, Document] = dict(zip([*kinds, *arguments], schemas, strict=False))
+    return payloads, {**components, "Refusal": REFUSAL}
 
 
 def event_classes() -> list[type[Event]]:
@@ -125,12 +140,13 @@ def _sending(kind: type[Event]) -> Document:
 
 
 def _receiving(name: str) -> Document:
-    call, channel = CALLS[name], f"#/channels/{_identifier(name)}"
+    call, identifier = CALLS[name], _identifier(name)
+    channel = f"#/channels/{identifier}"
     return {
         "action": "receive",
         "channel": {"$ref": channel},
-        "messages": [{"$ref": f"{channel}/messages/{_identifier(name)}"}],
-        "reply": {"channel": {"$ref": channel}, "messages": [{"$ref": f"{channel}/messages/Acknowledgement"}]},
+        "messages": [{"$ref": f"{channel}/messages/{identifier}"}],
+        "reply": {"channel": {"$ref": channel}, "messages": [{"$ref": f"{channel}/messages/{identifier}Reply"}]},
         "x-role": str(call.role),
         "x-refused-in-maintenance": call.changes,
     }
@@ -142,6 +158,12 @@ def _message(name: str, payload: Document, summary: str) -> Document:
 
 def _claim(documented: Any) -> str:
     return (inspect.getdoc(documented) or "").partition("\n")[0]
+
+
+def _described(docstring: str) -> str:
+    """A description whose keys in backquotes are those on the wire."""
+    text = inspect.cleandoc(docstring)
+    return re.sub(r"`[a-z_]+`", lambda quoted: re.sub(r"_([a-z])", lambda end: end[1].upper(), quoted[0]), text)
 
 
 def _identifier(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The start page for a person, and the health page for a monitoring system."""
+"""The page for a person where the dashboard was not built, and the health page for a monitoring system."""
 
 from collections.abc import Sequence
 from html import escape
@@ -13,7 +13,10 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <title>{title}</title>
 <h1>{title}</h1>
-{notice}<p>This appliance meters a department's network traffic, holds it to its quota, blocks addresses, and shows
+{notice}<p><strong>The dashboard was not built, so there is only this text.</strong> <code>deploy/run</code> and
+<code>deploy/install</code> build it, where they find Node or a package index. A Raspberry Pi does not build it:
+<code>deploy/package</code> makes a package on another computer, which <code>deploy/install PACKAGE</code> installs.</p>
+<p>This appliance meters a department's network traffic, holds it to its quota, blocks addresses, and shows
 all of it live to its clients.</p>
 <h2>Connect</h2>
 <p>With <code>socket.io-client</code> 4 and a token, which <code>appliance token --role viewer --departments '*'</code>
@@ -32,7 +35,7 @@ _SIMULATED = "<p><strong>SIMULATED: nothing that this appliance reports is real.
 
 
 def welcome(environ: Environ, simulated: bool) -> Answer:
-    """The page that says what the appliance is and how to connect."""
+    """The page that says why there is no dashboard, what the appliance is and how to connect."""
     host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
     body = _PAGE.format(
         title=escape("Appliance" + (" (SIMULATED)" if simulated else "")),

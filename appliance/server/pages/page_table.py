@@ -4,6 +4,7 @@ from appliance.server.http.request_filter import Environ
 from appliance.server.http.site import JSON, Answer, Page
 from appliance.server.pages import contract, index
 from appliance.server.pages.block_exports import BlockExports
+from appliance.server.pages.dashboard import VIEWS, dashboard_pages
 from appliance.server.pages.login import LoginPages
 from appliance.server.pages.metrics import Metrics
 from appliance.server.pages.sources import PageSources
@@ -16,12 +17,19 @@ def page_table(sources: PageSources) -> dict[str, Page]:
     def health(_: Environ) -> Answer:
         return index.health(sources.troubles(), len(sources.sessions), simulated)
 
+    def welcome(environ: Environ) -> Answer:
+        return index.welcome(environ, simulated)
+
+    def login(environ: Environ) -> Answer:
+        return logins.log_in(environ) if environ["REQUEST_METHOD"] == "POST" else views["/login"](environ)
+
     logins = LoginPages(services)
+    views: dict[str, Page] = dashboard_pages(services.page_folder) or dict.fromkeys(VIEWS, welcome)
     return {
-        "/": lambda environ: index.welcome(environ, simulated),
+        **views,
         "/healthz": health,
         "/asyncapi.json": lambda _: Answer(JSON, contract.text()),
-        "/login": logins.log_in,
+        "/login": login,
         "/pair": logins.pair,
         "/metrics": Metrics(sources).page,
         **BlockExports(services, sources.admission).pages(),

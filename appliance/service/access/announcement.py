@@ -10,7 +10,8 @@ from appliance.service.composition import Appliance
 from appliance.service.machines import Machine
 from appliance.system.network.own_address import own_address
 
-Announcement = dict[str, Any]  # page, otherPages, simulated, configuration, state, certificate, buttonMocked
+# page, otherPages, simulated, configuration, state, certificate, buttonMocked, pairing
+Announcement = dict[str, Any]
 
 
 def announcement(appliance: Appliance, origin: str, state_dir: Path) -> Announcement:
@@ -25,6 +26,7 @@ def announcement(appliance: Appliance, origin: str, state_dir: Path) -> Announce
         "state": str(state_dir),
         "certificate": tls.fingerprint if tls else None,
         "buttonMocked": machine.press is not None,
+        "pairing": appliance.authentication.pairing.may_be_needed(),
     }
 
 
@@ -50,4 +52,7 @@ def print_announcement(facts: Announcement) -> None:
     pages = "".join(f"Page: {page}\n" for page in (facts["page"], *facts["otherPages"]))
     state = facts["state"]
     token = f"Token: {sys.argv[0]} token --state-dir {state} --role viewer --departments '*'\n"
-    print(f"{simulated}{facts['configuration']}\nState: {state}\n{button}{pages}{seal}{token}", flush=True)
+    way = "with the pairing code below, as the first administrator"
+    way = way if facts["pairing"] else "with a name and a password, or with a token"
+    told = f"{simulated}{facts['configuration']}\nState: {state}\n{button}{seal}{token}Log in: {way}\n{pages}"
+    print(told, end="", flush=True)

@@ -48,7 +48,15 @@ from dataclasses import dataclass, field, replace
 from appliance.core.kernel.nftables import meter_names
 from appliance.core.kernel.nftables.frame_rules import frames_by_kind
 from appliance.core.kernel.nftables.host_rules import host_keys
-from appliance.core.kernel.nftables.meter_change import TABLE, Counters, Limit, moved, refused_budgets, transaction
+from appliance.core.kernel.nftables.meter_change import (
+    TABLE,
+    Counters,
+    Limit,
+    Quotas,
+    moved,
+    refused_budgets,
+    transaction,
+)
 from appliance.core.kernel.nftables.meter_rules import DEFAULT, REFUSED, SPOOFED, Setting, layout
 from appliance.core.kernel.nftables.notice_rules import notice_table
 from appliance.core.kernel.nftables.ruleset import Command, add
@@ -63,7 +71,7 @@ from appliance.system.nftables.set_elements import SetElements
 __all__ = ["TABLE", "NftablesMeters"]
 
 Counted = Sequence[int]  # bytes and packets, as the kernel counts them
-LOOKS_APART = 10  # calls of `refused_hosts`, a second each: as often as hosts are read
+LOOKS_APART = 600  # calls of `refused_hosts`, a second each, after which all is read, with or without a sign
 PROOF = "made_"
 # Removes a table that may exist; deleting what does not exist would be an error.
 UNMADE: Sequence[Command] = [{action: {"table": {"family": "netdev", "name": TABLE}}} for action in ("add", "delete")]
@@ -129,9 +137,11 @@ class NftablesMeters:
         self._seen_generation: int | None = None  # of the ruleset in which the table was unchanged
         self._activity: Mapping[str, Activity] = {}
         self._counters: Counters = {}
+        self._latest: tuple[Quotas, Counters] | None = None  # of a `read` that no `apply` has followed yet
 
     def apply(self, plans: Sequence[Plan]) -> str | None:
         """Meter and hold exactly by these plans; a meter that exists already keeps its count."""
+        latest, self._latest = self._latest, None
         self._activity = {
             plan.department: self._latest_activity(plan) for plan in plans if plan.throttle_bytes_s is not None
         }
@@ -144,16 +154,19 @@ class NftablesMeters:
         if structure.present != self._in_force.structure.present:
             self._seen_generation = None  # with an interface, older kernels take its chain away, and count no change
         if structure == self._in_force.structure and self._is_unchanged():
-            return self._move_limits(plans)
+            return self._move_limits(plans, latest)
         return self._rebuild(structure, plans)
 
     def read(self) -> Mapping[str, Reading]:
         """By department, its meter; `unclaimed_meter(interface)` is what no department there claims."""
-        refused = dict(refused_budgets(self._shown.quotas()))
-        return {
+        quotas = self._shown.quotas()
+        refused = dict(refused_budgets(quotas))
+        readings = {
             department: replace(meter_names.reading(identity, facing, up, down), refused_budget=refused.get(department))
             for department, facing, identity, up, down in self._meters()
         }
+        self._latest = quotas, self._counters
+        return readings
 
     def hosts(self) -> Mapping[str, Mapping[str, Reading]]:
         """By department and host, the meters of its hosts. After a day of silence a host begins at zero again."""
@@ -179,15 +192,19 @@ class NftablesMeters:
     def refused_hosts(self) -> Mapping[str, frozenset[str]]:
         """By department, the hosts of which a packet was refused for lack of what they have left.
 
-        The sets are read when packets were refused since the previous call, by the latest `read`; and now and then, as
-        a refusal may lead to the notice and is not counted then.
+        The sets are read when packets were refused since the previous call, by the latest `read`. As a refusal may lead
+        to the notice and is not counted then, those of departments in which `hold_hosts` found a stopped host are, too.
         """
-        refused = self._counters.get(REFUSED)
+        refused, plans = self._counters.get(REFUSED), self._in_force.structure.plans
         self._refusals_unread += 1
         if refused != self._refusals_seen or self._refusals_unread >= LOOKS_APART:
-            plans = self._in_force.structure.plans
             self._refused_hosts = {plan.department: self._hosts.refused(plan) for plan in plans}
             self._refusals_seen, self._refusals_unread = refused, 0
+        elif stopped := [plan for plan in plans if plan.department in self._hosts.stopped]:
+            self._refused_hosts = {
+                **self._refused_hosts,
+                **{plan.department: self._hosts.refused(plan) for plan in stopped},
+            }
         return self._refused_hosts
 
     def spoofed(self) -> int:
@@ -285,11 +302,16 @@ class NftablesMeters:
         limits = self._due_limits(plans) if is_own else moved(plans, {}, {})
         return self._commit(changed, existing, limits, before=[] if is_own else UNMADE, after=self._notice)
 
-    def _move_limits(self, plans: Sequence[Plan]) -> str | None:
-        """Move the limits of a table that is otherwise as it should be."""
+    def _move_limits(self, plans: Sequence[Plan], latest: tuple[Quotas, Counters] | None) -> str | None:
+        """Move the limits of a table that is otherwise as it should be.
+
+        `latest`: what the kernel showed just now. Where no limit is due by that, it is not asked again.
+        """
         former = self._in_force
         changed = replace(former, is_limited=_are_limited(plans))
-        limits = self._due_limits(plans) if former.is_limited or changed.is_limited else []
+        may_move = former.is_limited or changed.is_limited
+        may_move = may_move and (latest is None or bool(moved(plans, *latest)))
+        limits = self._due_limits(plans) if may_move else []
         if limits:
             kinds = {name: kind for name, (kind, _) in former.layout.objects.items()}
             return self._commit(changed, ExistingTable(kinds, former.chains, former.layout.rules), limits)

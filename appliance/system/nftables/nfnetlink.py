@@ -10,7 +10,7 @@ dump as interrupted when the ruleset changed meanwhile; it is then asked for aga
 import errno
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fcntl import ioctl
 
 from appliance.core.kernel import netlink
@@ -44,6 +44,7 @@ class Nfnetlink:
             socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, netlink.NETLINK_NETFILTER) for _ in range(2)
         )
         self._table = text(table)
+        self._decoded: dict[int, dict[bytes, tuple[str, int, dict[int, bytes]]]] = {}  # by kind of object and answer
 
     def close(self) -> None:
         self._socket.close()
@@ -121,17 +122,26 @@ class Nfnetlink:
                     data = attributes(element[ELEMENT_EXPRESSION])[EXPRESSION_DATA]
                     yield attributes(element[ELEMENT_KEY])[KEY_VALUE], attributes(data)
 
-    def _objects(self, kind: int) -> Iterator[tuple[str, int, dict[int, bytes]]]:
-        for found in self._ask(GET_OBJECT, attribute(3, kind.to_bytes(4, "big"))):
-            yield name_in(found[OBJECT_NAME]), number(found, OBJECT_HANDLE), attributes(found[OBJECT_DATA])
+    def _objects(self, kind: int) -> Iterable[tuple[str, int, dict[int, bytes]]]:
+        """Name, handle and data of each object of a kind.
+
+        What has not counted since the previous listing has the same answer, and is not decoded again.
+        """
+        former = self._decoded.get(kind, {})
+        answers = self._ask_raw(GET_OBJECT, attribute(3, kind.to_bytes(4, "big")))
+        latest = self._decoded[kind] = {answer: former.get(answer) or _object(answer) for answer in answers}
+        return latest.values()
 
     def _ask(self, kind: int, details: bytes = b"") -> list[dict[int, bytes]]:
         """The attributes of each object that the kernel lists; empty where the table or set does not exist."""
+        return [attributes(answer) for answer in self._ask_raw(kind, details)]
+
+    def _ask_raw(self, kind: int, details: bytes = b"") -> list[bytes]:
         for _ in range(MOST_ATTEMPTS):
             answers = [*self._answers(self._socket, LARGEST_BYTES, kind, details)]
             if not any(flags & netlink.INTERRUPTED for flags, _ in answers):
                 break
-        return [attributes(answer) for _, answer in answers if answer]
+        return [answer for _, answer in answers if answer]
 
     def _answers(
         self, asked: socket.socket, most_bytes: int, kind: int, details: bytes = b"", flags: int = netlink.DUMP
@@ -149,6 +159,11 @@ class Nfnetlink:
                 yield marks, body[netlink.FAMILY.size :]
                 if answered == netlink.DONE:
                     return
+
+
+def _object(answer: bytes) -> tuple[str, int, dict[int, bytes]]:
+    found = attributes(answer)
+    return name_in(found[OBJECT_NAME]), number(found, OBJECT_HANDLE), attributes(found[OBJECT_DATA])
 
 
 def _counted(counter: dict[int, bytes]) -> tuple[int, int]:

@@ -4,6 +4,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from appliance.core.operations.trial import LARGEST_CONFIG_BYTES, StoredConfig
+from appliance.core.refusal import Code, Refused
 from appliance.system.storage.files import write_whole
 
 DRAFT = "trial.toml"
@@ -24,6 +26,19 @@ class ConfigFileWriter:
         if not os.access(self._config_file.resolve().parent, os.W_OK):
             return f"the service may not write in {self._config_file.parent}; allow it, or change the file by hand"
         return None
+
+    def stored(self) -> StoredConfig | None:
+        if self._config_file is None:
+            return None
+        try:
+            with self._config_file.open("rb") as file:
+                content = file.read(LARGEST_CONFIG_BYTES + 1)
+        except OSError as error:
+            raise Refused(Code.MAINTENANCE, f"{self._config_file}: cannot be read: {error.strerror}") from error
+        if len(content) > LARGEST_CONFIG_BYTES:
+            text = f"{self._config_file}: larger than {LARGEST_CONFIG_BYTES} bytes, which no configuration is"
+            raise Refused(Code.BAD_REQUEST, text)
+        return StoredConfig(str(self._config_file), content)
 
     def save(self, content: bytes) -> str | None:
         try:

@@ -64,7 +64,7 @@ def test_every_byte_is_charged_to_a_ledger_of_each_kind() -> None:
     assert amount == Passed(25, 0)
     assert [one.used_bytes for one in books.ledgers] == [125, 125, 125]
     assert books.mark == Mark("first", 65, 0)
-    assert books.used_today_bytes() == 125
+    assert books.daily.used_bytes == 125
 
 
 def test_without_a_meter_an_account_charges_nothing_and_opens_its_ledgers() -> None:

@@ -540,6 +540,18 @@ def test_bytes_of_a_gap_in_metering_stay_unaccounted(path: Path) -> None:
     assert appliance.usage()["bytesTransferred"] == 1_900_000
 
 
+def test_usage_tells_both_directions_of_the_last_period_and_of_the_day(path: Path) -> None:
+    appliance = Appliance(path, limits(10**9))
+    appliance.step()
+    appliance.pass_on(A, 300)
+    appliance.step(2)
+    keys = ("rateUp", "rateDown", "bytesUp", "bytesDown")
+    assert [appliance.usage()[key] for key in keys] == [50, 100, 100, 200]
+    appliance.step(2)
+    assert [appliance.usage()[key] for key in keys] == [0, 0, 100, 200]
+    assert [appliance.usage(B)[key] for key in keys] == [0, 0, 0, 0]
+
+
 def test_a_recreated_interface_is_counted_on_both_sides(path: Path) -> None:
     appliance = Appliance(path, limits(10**9))
     appliance.step()

@@ -109,7 +109,7 @@ class Scene:
         return [
             (start, passed.up_bytes, passed.down_bytes)
             for begin in begins
-            for start, passed in self.history.query("lab", [host] if host else [], begin, begin + length, step).items()
+            for start, passed in self.history.query([("lab", host or ALL_HOSTS)], begin, begin + length, step).items()
         ]
 
     def total(self, step: Step, host: str | None = None) -> tuple[int, int]:
@@ -179,7 +179,11 @@ def test_others_have_their_turn_between_the_names_of_a_host(scene: Scene) -> Non
     turns: list[bool] = []
     until = scene.now.wall + timedelta(hours=1)
     found = scene.history.query(
-        HOST[0], [HOST[1], "10.0.0.2", "10.0.0.3"], NOON, until, Step.HOUR, lambda: turns.append(True)
+        [(HOST[0], name) for name in (HOST[1], "10.0.0.2", "10.0.0.3")],
+        NOON,
+        until,
+        Step.HOUR,
+        lambda: turns.append(True),
     )
     assert (len(turns), sum(one.up_bytes for one in found.values())) == (2, 1)
 
@@ -319,20 +323,20 @@ def test_a_clock_that_is_wrong_for_a_moment_deletes_nothing(tmp_path: Path) -> N
 )
 def test_too_long_a_range_is_refused_with_the_step_to_use(scene: Scene, step: Step, days: int, advice: str) -> None:
     with pytest.raises(Refused, match=advice) as refused:
-        scene.history.query("lab", (), NOON - timedelta(days=days), NOON, step)
+        scene.history.query([("lab", ALL_HOSTS)], NOON - timedelta(days=days), NOON, step)
     assert refused.value.code is Code.BAD_REQUEST
 
 
 def test_a_range_that_ends_before_it_begins_is_refused(scene: Scene) -> None:
     with pytest.raises(Refused, match="must begin before it ends"):
-        scene.history.query("lab", (), NOON, NOON, Step.DAY)
+        scene.history.query([("lab", ALL_HOSTS)], NOON, NOON, Step.DAY)
 
 
 def test_a_range_excludes_its_end(scene: Scene) -> None:
     scene.observe(1)
     scene.wait(60)
     scene.observe(2)
-    found = scene.history.query("lab", (), NOON, NOON + timedelta(minutes=1), Step.MINUTE)
+    found = scene.history.query([("lab", ALL_HOSTS)], NOON, NOON + timedelta(minutes=1), Step.MINUTE)
     assert found == {NOON: Passed(1, 0)}
 
 
@@ -345,16 +349,18 @@ def test_bytes_of_an_untrusted_clock_move_to_their_buckets_once_it_is_trusted(tm
         scene.history.step(now)
     assert scene.medium.batches == []
     scene.history.record_passed({"lab": Passed(10, 0)}, {}, Moment(NOON, 210.0, is_trusted=True))
-    found = scene.history.query("lab", (), NOON - timedelta(hours=1), NOON + timedelta(minutes=1), Step.MINUTE)
+    found = scene.history.query(
+        [("lab", ALL_HOSTS)], NOON - timedelta(hours=1), NOON + timedelta(minutes=1), Step.MINUTE
+    )
     assert [(NOON - start, passed) for start, passed in found.items()] == [
         (timedelta(minutes=3), Passed(1, 0)),
         (timedelta(minutes=2), Passed(1, 1)),
         (timedelta(minutes=1), Passed(1, 2)),
         (timedelta(0), Passed(10, 0)),
     ]
-    hosts = scene.history.query(HOST[0], [HOST[1]], NOON - timedelta(hours=1), NOON + timedelta(minutes=1), Step.HOUR)
+    hosts = scene.history.query([HOST], NOON - timedelta(hours=1), NOON + timedelta(minutes=1), Step.HOUR)
     assert hosts == {NOON - timedelta(hours=1): Passed(0, 3)}
-    assert scene.history.query("lab", (), wrong, wrong + timedelta(days=1), Step.HOUR) == {}
+    assert scene.history.query([("lab", ALL_HOSTS)], wrong, wrong + timedelta(days=1), Step.HOUR) == {}
 
 
 def test_held_bytes_are_written_by_the_untrusted_clock_at_the_end(tmp_path: Path) -> None:
@@ -362,5 +368,58 @@ def test_held_bytes_are_written_by_the_untrusted_clock_at_the_end(tmp_path: Path
     scene.history.record_passed({"lab": Passed(1, 2)}, {}, replace(scene.now, is_trusted=False))
     scene.history.save(scene.now)
     scene.start()
-    found = scene.history.query("lab", (), NOON - timedelta(hours=1), NOON + timedelta(hours=1), Step.DAY)
+    found = scene.history.query([("lab", ALL_HOSTS)], NOON - timedelta(hours=1), NOON + timedelta(hours=1), Step.DAY)
     assert list(found.values()) == [Passed(1, 2)]
+
+
+WEEK_S = 7 * 86400
+
+
+def used_each_week(scene: Scene, *amounts: int) -> None:
+    """The same weekday and hour in the weeks before now, oldest first."""
+    scene.set_clock(-WEEK_S * len(amounts))
+    for amount in amounts:
+        scene.observe(amount // 4, amount - amount // 4)
+        scene.wait(WEEK_S)
+
+
+def expected(scene: Scene, step: Step, hours: int = 1) -> dict[datetime, tuple[int, int]]:
+    until = scene.wall + timedelta(hours=hours)
+    return dict(scene.history.expected([("lab", ALL_HOSTS)], scene.wall, until, step))
+
+
+def test_the_same_hour_of_earlier_weeks_says_what_is_usual(scene: Scene) -> None:
+    used_each_week(scene, 1_000_000_000, 1_200_000_000, 1_100_000_000)
+    [(start, (low, high))] = expected(scene, Step.HOUR).items()
+    assert start == scene.wall
+    assert 600_000_000 < low < 1_000_000_000 < 1_200_000_000 < high < 2_000_000_000
+    five_minutes = expected(scene, Step.FIVE_MINUTES)
+    assert list(five_minutes) == [scene.wall + timedelta(minutes=5 * number) for number in range(12)]
+    assert set(five_minutes.values()) == {(low // 12, high // 12)}
+    assert list(expected(scene, Step.DAY).values()) == [(low, high)]
+    assert list(expected(scene, Step.HOUR, hours=3)) == [scene.wall]
+
+
+def test_two_weeks_say_nothing_of_what_is_usual(scene: Scene) -> None:
+    used_each_week(scene, 1_000_000_000, 1_200_000_000)
+    for step in Step:
+        assert expected(scene, step) == {}
+
+
+def test_the_usual_hour_is_that_of_the_peoples_clock(scene: Scene) -> None:
+    scene.wall = datetime(2026, 10, 26, 7, tzinfo=UTC)  # 8:00 in Berlin, the day after its winter time began
+    for week in (3, 2, 1):
+        scene.wall = datetime(2026, 10, 26, 6, tzinfo=UTC) - timedelta(weeks=week)  # 8:00 too
+        scene.observe(1_000_000_000)
+    scene.wall = datetime(2026, 10, 26, 5, tzinfo=UTC)
+    assert list(expected(scene, Step.HOUR, hours=6)) == [datetime(2026, 10, 26, 7, tzinfo=UTC)]
+
+
+def test_a_sum_of_departments_has_its_own_usual_range(scene: Scene) -> None:
+    scene.set_clock(-3 * WEEK_S)
+    for _ in range(3):
+        scene.history.record_passed({"lab": Passed(10**9), "ward": Passed(10**9)}, {}, scene.now)
+        scene.wait(WEEK_S)
+    series = [("lab", ALL_HOSTS), ("ward", ALL_HOSTS)]
+    [(low, high)] = scene.history.expected(series, scene.wall, scene.wall + timedelta(hours=1), Step.HOUR).values()
+    assert low < 2 * 10**9 < high

@@ -2,10 +2,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from appliance.config import parse
 from appliance.core.moment import Moment
-from appliance.core.operations.trial import TRIAL_S, begin_trial
-from appliance.core.refusal import Refused
-from appliance.monitor.operations.config_trial import ConfigTrial, Successor
+from appliance.core.operations.trial import TRIAL_S, StoredConfig, begin_trial, digest_of
+from appliance.core.refusal import Code, Refused
+from appliance.events import Event
+from appliance.monitor.operations.config_trial import ConfigTrial, Review, Successor
+from appliance.monitor.operations.trial_events import REPEAT_S, TrialEvents
 
 NEW = '[appliance]\nposition = "host"\n[[departments]]\nid = "new"\ninterface = "eth1"\n'
 
@@ -24,6 +27,9 @@ class Drafts:
 
     def obstacle(self) -> str | None:
         return self.refusal
+
+    def stored(self) -> StoredConfig | None:
+        return StoredConfig("/etc/a.toml", self.file)
 
     def save(self, content: bytes) -> str | None:
         self.draft = content
@@ -108,3 +114,103 @@ def test_a_configuration_that_cannot_be_saved_stays_on_trial() -> None:
         trial.confirm("anna", at(1))
     trial.confirm_by_hand(at(2))
     assert trial.troubles(at(2)) != []
+
+
+def test_the_file_is_read_whole_with_its_digest_and_why_it_cannot_be_replaced() -> None:
+    drafts = Drafts()
+    drafts.file = "# für\r\nold".encode("utf-16")
+    found = on_trial(drafts).read()
+    assert (found.text, found.path, found.obstacle) == ("# für\nold", "/etc/a.toml", None)
+    drafts.refusal = "the service may not write there"
+    assert on_trial(drafts).read().obstacle == drafts.refusal
+    drafts.file = b"# f\xfcr"
+    with pytest.raises(Refused, match="neither UTF-8 nor UTF-16"):
+        on_trial(drafts).read()
+
+
+class NoFile(Drafts):
+    """The service was started without a configuration file."""
+
+    def stored(self) -> None:
+        return None
+
+
+def test_without_a_file_the_text_of_what_runs_is_read() -> None:
+    trial = ConfigTrial(NoFile(), None, None)
+    trial.run(parse(NEW.encode(), "what runs"), NEW)
+    found = trial.read()
+    assert (found.text, found.path, found.digest) == (NEW, "", digest_of(NEW.encode()))
+
+
+def test_a_text_is_judged_without_trying_it() -> None:
+    trial = ConfigTrial(Drafts(), None, None)
+    trial.run(parse(NEW.encode(), "what runs"), "")
+    assert trial.review(f"# the same\r\n{NEW}") == Review([], [])
+    assert trial.review(NEW.replace("eth1", "eth2")).changes == ["new is at the interface eth2 instead of eth1."]
+    [fault] = trial.review(NEW.replace("eth1", "eth 1")).faults
+    assert (fault.line, "departments[1].interface" in fault.message) == (5, True)
+    many = trial.review(NEW + "".join(f"key{number} = 1\n" for number in range(50)))
+    assert (len(many.faults), many.faults[-1].message) == (21, "and 30 more faults")
+    assert trial.successor is None
+
+
+def test_a_change_of_a_file_that_is_another_by_now_is_refused_and_nothing_happens() -> None:
+    drafts = Drafts()
+    trial = ConfigTrial(drafts, None, None)
+    seen_digest = trial.read().digest
+    drafts.file = b"changed by another person"
+    with pytest.raises(Refused, match="changed since you read it") as refused:
+        trial.apply(NEW, "anna", at(0), seen_digest)
+    assert (refused.value.code, trial.successor, drafts.draft) == (Code.CONFLICT, None, None)
+    assert trial.apply(NEW, "anna", at(0), trial.read().digest).actor == "anna"
+
+
+def test_a_trial_that_is_taken_back_ends_at_once() -> None:
+    drafts = Drafts()
+    trial = on_trial(drafts)
+    trial.revert("ben")
+    assert (trial.successor, trial.current, drafts.file) == (Successor(None), None, b"old")
+    with pytest.raises(Refused, match="nothing to take back"):
+        trial.revert("ben")
+    with pytest.raises(Refused, match="nothing to confirm"):
+        trial.confirm("anna", at(1))
+
+
+def facts(published: list[Event]) -> list[object]:
+    told = [one.payload()["trial"] for one in published]
+    published.clear()
+    return told
+
+
+def test_everybody_is_told_of_a_trial_and_of_its_end() -> None:
+    published: list[Event] = []
+    trial = ConfigTrial(Drafts(), None, None)
+    announced = TrialEvents(trial, published.append)
+    announced.step(at(0))
+    announced.step(at(60))
+    assert facts(published) == [None]
+    trial.apply(NEW, "anna", at(60))
+    announced.step(at(60))
+    assert facts(published) == [{"remaining": 120, "actor": "anna"}]
+
+    trial = on_trial(Drafts())
+    announced = TrialEvents(trial, published.append)
+    for second in (1, 2, 1 + REPEAT_S):
+        announced.step(at(second))
+    assert facts(published) == [{"remaining": 119, "actor": "anna"}, {"remaining": 114, "actor": "anna"}]
+    trial.confirm("ben", at(10))
+    announced.step(at(10))
+    assert facts(published) == [None]
+
+
+@pytest.mark.parametrize("second", [1, TRIAL_S], ids=["taken back", "run out"])
+def test_everybody_is_told_that_the_former_comes_back(second: int) -> None:
+    published: list[Event] = []
+    trial = on_trial(Drafts())
+    announced = TrialEvents(trial, published.append)
+    announced.step(at(0))
+    if second < TRIAL_S:
+        trial.revert("ben")
+    trial.step(at(second))
+    announced.step(at(second))
+    assert facts(published) == [{"remaining": 120, "actor": "anna"}, None]

@@ -329,6 +329,9 @@ def test_the_audit_trail_is_read_in_pages(admin: NodeClient) -> None:
     assert [one["number"] for one in _entries(admin, limit=9, before=first["more"])] == [3, 2, 1]
     assert admin.call("audit:get", {"limit": 9})["more"] is None
     assert _entries(admin, who="nobody") == []
+    assert [one["number"] for one in _entries(admin, contains="9.9.3")] == [4]
+    assert first["isIntact"] is True
+    assert "isIntact" not in admin.call("audit:get", {"before": 3})
 
 
 def test_a_change_is_published_and_recorded_although_the_medium_fails_after_it(

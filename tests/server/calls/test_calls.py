@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from appliance.config import LimitsSection
+from appliance.core.operations.trial import digest_of
 from appliance.server.access import Role
 from appliance.server.calls.blocking.blocks import MOST_AT_ONCE
 from appliance.server.calls.call_table import CALLS
@@ -291,6 +292,45 @@ def test_history_is_answered_bucket_by_bucket(server: Running, connect: Connect)
     assert months["points"] == [["2026-12-01T00:00:00.000Z", 1001, 2002]]
 
 
+def test_history_of_no_department_is_the_sum_of_what_the_caller_may_see(server: Running, connect: Connect) -> None:
+    for _ in range(3):
+        server.order({"pass": {"dept123": [1, 2], "dept456": [10, 20]}, "hosts": []})
+        server.advance(1)
+    asked = {"departmentId": None, "from": FROM, "to": TO, "step": "hour"}
+    start = "2026-12-15T04:00:00.000Z"
+    whole, second = connect(role=Role.VIEWER), connect(role=Role.VIEWER, departments=["dept456"])
+    assert whole.call("history:get", asked) == {
+        "success": True,
+        "departmentId": None,
+        "host": None,
+        "step": "hour",
+        "points": [[start, 33, 66]],
+    }
+    assert second.call("history:get", asked)["points"] == [[start, 30, 60]]
+    nobody = connect(role=Role.ADMIN, departments=["dept789"])
+    assert nobody.call("history:get", asked)["points"] == []
+    seconds = ["2026-12-15T04:49:29.000Z", "2026-12-15T04:49:30.000Z"]
+    live = {**asked, "step": "second"}
+    assert whole.call("history:get", live)["points"] == [[start, 11, 22] for start in seconds]
+    assert second.call("history:get", live)["points"] == [[start, 10, 20] for start in seconds]
+    one = whole.call("history:get", {**live, "departmentId": "dept123", "from": seconds[1]})
+    assert (one["step"], one["points"]) == ("second", [[seconds[1], 1, 2]])
+
+
+def test_history_comes_with_what_is_usual_once_three_weeks_are_known(server: Running, connect: Connect) -> None:
+    asked = {"departmentId": "dept123", "from": "2027-01-05T04:00:00Z", "to": "2027-01-05T06:00:00Z", "step": "hour"}
+    for _ in range(3):
+        assert "expected" not in connect(ttl_s=10**7).call("history:get", asked)
+        server.order({"pass": {"dept123": [10**9, 0], "dept456": [10**9, 0]}, "hosts": []})
+        server.advance(7 * 86400)
+    client = connect(ttl_s=10**7)
+    [[start, low, high]] = client.call("history:get", asked)["expected"]
+    assert (start, low < 10**9 < high) == ("2027-01-05T04:00:00.000Z", True)
+    [[_, low, high]] = client.call("history:get", {**asked, "departmentId": None})["expected"]
+    assert low < 2 * 10**9 < high
+    assert "expected" not in client.call("history:get", {**asked, "host": "192.168.1.100"})
+
+
 def test_a_host_is_known_by_any_way_to_write_its_address(server: Running, connect: Connect) -> None:
     server.order({"pass": {}, "hosts": [["dept123", "2001:db8::1", [10, 20]]]})
     asked = {"departmentId": "dept123", "host": "2001:DB8:0:0::1", "from": FROM, "to": TO, "step": "hour"}
@@ -303,7 +343,9 @@ def test_a_host_is_known_by_any_way_to_write_its_address(server: Running, connec
     [
         ({"departmentId": "dept999"}, "E_UNKNOWN_DEPARTMENT", "dept999"),
         ({"departmentId": "dept456"}, "E_FORBIDDEN", "dept456"),
-        ({"step": "second"}, "E_BAD_REQUEST", "step: must be one of minute, 5min, hour, day, month"),
+        ({"step": "week"}, "E_BAD_REQUEST", "step: must be one of second, minute, 5min, hour, day, month"),
+        ({"step": "second", "host": "192.168.1.100"}, "E_BAD_REQUEST", 'its narrowest is "minute"'),
+        ({"departmentId": None, "host": "192.168.1.100"}, "E_BAD_REQUEST", "belongs to one department"),
         ({"step": None}, "E_BAD_REQUEST", "step: must be"),
         ({"from": "yesterday"}, "E_BAD_REQUEST", "from: must be a time with its zone"),
         ({"from": "2026-12-15T00:00:00"}, "E_BAD_REQUEST", "from: must be a time with its zone"),
@@ -447,6 +489,37 @@ def test_a_new_configuration_is_for_administrators_and_judged_first(server: Runn
     text = "[appliance]\nposition = 'host'\n[[departments]]\nid = 'a'\ninterface = 'eth1'"
     assert client.call("config:apply", {"text": text})["trial"] == {"remaining": 120, "actor": "tester"}
     assert "on trial already" in client.call("config:apply", {"text": text})["error"]
+
+
+def test_a_configuration_is_checked_without_trying_it(server: Running, connect: Connect) -> None:
+    client = connect()
+    text = "[appliance]\nposition = 'host'\n[[departments]]\nid = 'dept123'\ninterface = 'dept123'\n"
+    answer = client.call("config:check", {"text": f"{text}quota.daily = '6 GiB'"})
+    assert answer["faults"] == []
+    assert "dept123: the daily quota is 6 GiB, was 5 GiB. The books stay." in answer["changes"]
+    assert any("dept456 (dept456) is removed" in one for one in answer["changes"])
+    answer = client.call("config:check", {"text": f"{text}quota.dayly = '6 GiB'"})
+    [fault] = answer["faults"]
+    assert (fault["line"], 'did you mean "daily"?' in fault["message"], answer["changes"]) == (6, True, [])
+    assert client.call("config:get")["trial"] is None
+
+
+def test_a_configuration_is_read_and_replaced_only_as_it_was_read(server: Running, connect: Connect) -> None:
+    client, viewer, path = connect(), connect(role=Role.VIEWER), server.state_dir / "appliance.toml"
+    text = "[appliance]\nposition = 'host'\n[[departments]]\nid = 'a'\ninterface = 'eth1'"
+    path.write_text(text)
+    seen = client.call("config:read")
+    assert seen == {"success": True, "text": text, "digest": digest_of(text.encode()), "path": str(path)}
+    path.write_text(f"{text} # by another person")
+    refused = client.call("config:apply", {"text": text, "digest": seen["digest"]})
+    assert (_code(refused), "changed since you read it" in refused["error"]) == ("E_CONFLICT", True)
+    assert "nothing to take back" in client.call("config:revert")["error"]
+    digest = client.call("config:read")["digest"]
+    assert client.call("config:apply", {"text": text, "digest": digest})["success"]
+    server.advance(0)
+    assert viewer.wait_for("config:trial")["trial"] == {"remaining": 120, "actor": "tester"}
+    late = connect(role=Role.VIEWER, departments=["dept123"])
+    assert late.wait_for("config:trial")["trial"]["actor"] == "tester"
 
 
 @pytest.mark.parametrize("event", [name for name, call in CALLS.items() if call.everywhere])

@@ -12,6 +12,7 @@ import pytest
 from appliance import events
 from appliance.server.calls.call_table import CALLS
 from appliance.server.pages import contract
+from tests.contract.answers import answer_violations
 from tests.contract.schema import examples
 
 DOCUMENT = json.loads(contract.text())
@@ -109,12 +110,35 @@ def test_a_call_is_valid_as_the_server_takes_it() -> None:
     assert not validator(subscribe["payload"]).is_valid("")
 
 
-def test_an_acknowledgement_is_valid_as_the_server_gives_it() -> None:
-    [reply] = [one for one in messages_of("ip:list") if one["name"] == "Acknowledgement"]
-    good = validator(reply["payload"])
-    assert good.is_valid({"success": True, "blocks": []})
-    assert good.is_valid({"success": False, "error": "no", "code": "E_FORBIDDEN"})
-    assert not good.is_valid({"success": False, "error": "no", "code": "E_NEW"})
+def test_an_answer_is_valid_as_the_server_gives_it_and_not_without_one_of_its_keys() -> None:
+    answer = {"success": True, "blocks": [], "total": 0, "next": None, "origins": {}}
+    assert answer_violations("ip:list", answer) == []
+    for key in answer:
+        assert answer_violations("ip:list", {other: value for other, value in answer.items() if other != key}), key
+    assert answer_violations("ip:list", {**answer, "total": "0"})
+    assert answer_violations("ip:list", {**answer, "blocks": [{}]})
+
+
+def test_a_refusal_is_valid_as_the_server_gives_it() -> None:
+    assert answer_violations("ip:list", {"success": False, "error": "no", "code": "E_FORBIDDEN"}) == []
+    assert answer_violations("ip:list", {"success": False, "error": "no", "code": "E_NEW"})
+    assert answer_violations("ip:list", {"success": False, "code": "E_FORBIDDEN"})
+    assert answer_violations("no:such", {"success": True})
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_call_has_a_reply_of_its_own_with_a_schema_for_each_form(name: str) -> None:
+    [operation] = [
+        one
+        for one in DOCUMENT["operations"].values()
+        if one["action"] == "receive" and resolve(one["channel"]["$ref"])["address"] == name
+    ]
+    [reply] = [resolve(resolve(one["$ref"])["$ref"]) for one in operation["reply"]["messages"]]
+    *forms, refusal = [resolve(one["$ref"]) for one in reply["payload"]["anyOf"]]
+    assert [form["title"] for form in forms] == [kind.__name__ for kind in CALLS[name].replies]
+    assert all(form["properties"]["success"] == {"const": True} for form in forms)
+    assert "Reply" not in {form["title"] for form in forms}  # the base says nothing
+    assert refusal["properties"]["success"] == {"const": False}
 
 
 def test_the_served_text_is_the_document() -> None:

@@ -1,3 +1,4 @@
+import json
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -42,6 +43,26 @@ def test_it_is_read_page_by_page_and_by_who_did_what(trail: SqliteAuditStore) ->
     assert [one.number for one in trail.entries(2, before=5)] == [4, 3]
     assert [one.number for one in trail.entries(9, who="anna")] == [6, 4, 2]
     assert [one.number for one in trail.entries(9, who="anna", action="a")] == [2]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("10.0.0.1", [1, 2, 3]),
+        ("ANNA", [1, 3]),
+        ("Müller", [2]),
+        ('say "no"', [3]),
+        ("192.168.1.9", [1]),
+        ("%", []),
+        ("_", []),
+        ("nnanna", []),
+    ],
+)
+def test_an_entry_is_found_by_a_text_anywhere_in_it(trail: SqliteAuditStore, text: str, found: list[int]) -> None:
+    trail.record(ENTRY)
+    trail.record(replace(ENTRY, who="ben", address=None, before=json.dumps("for Müller")))
+    trail.record(replace(ENTRY, address=None, after=json.dumps('say "no"')))
+    assert [one.number for one in trail.entries(9, contains=text)] == found[::-1]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +122,30 @@ def test_an_entry_that_was_altered_shows_while_the_service_writes(
         other.execute(change)
         other.commit()
     assert altered_at(path) == number
+    assert trail.is_intact() is (number is None)
+
+
+def test_a_trail_vouches_for_itself_and_for_what_comes_after(trail: SqliteAuditStore, path: Path) -> None:
+    assert trail.is_intact()
+    for _ in range(module.SLICE + 5):
+        trail.record(ENTRY)
+    assert trail.is_intact()
+    other = subprocess.Popen(command("record_50_entries", path))
+    assert other.wait(30) == 0
+    trail.record(ENTRY)
+    assert trail.is_intact()
+    with closing(sqlite3.connect(path)) as stranger:
+        stranger.execute("DROP TRIGGER entry_stays")
+        stranger.execute("UPDATE entry SET who = 'x' WHERE number = 7")
+        stranger.commit()
+    assert trail.is_intact() is False
+    trail.record(ENTRY)
+    assert trail.is_intact() is False
+
+
+def test_a_trail_that_takes_no_entries_vouches_for_nothing(path: Path) -> None:
+    with closing(SqliteAuditStore.in_memory(path, "read-only")) as kept:
+        assert kept.is_intact() is None
 
 
 def test_a_file_that_is_no_trail_cannot_be_looked_through(path: Path) -> None:

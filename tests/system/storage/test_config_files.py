@@ -1,5 +1,9 @@
 from pathlib import Path
 
+import pytest
+
+from appliance.core.operations.trial import LARGEST_CONFIG_BYTES, StoredConfig
+from appliance.core.refusal import Refused
 from appliance.system.storage.config_files import ConfigFileWriter
 
 
@@ -46,3 +50,15 @@ def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert "No such file" in (nowhere.save(b"new") or "")
     assert "No such file" in (nowhere.commit(b"new") or "")
     assert "without a configuration file" in (ConfigFileWriter(None, tmp_path).obstacle() or "")
+
+
+def test_the_file_is_read_as_it_is_now_or_the_reason_is_told(tmp_path: Path) -> None:
+    kept, path = drafts(tmp_path), tmp_path / "appliance.toml"
+    assert kept.stored() == StoredConfig(str(path), b"old")
+    path.write_bytes(b"#" * (LARGEST_CONFIG_BYTES + 1))
+    with pytest.raises(Refused, match="which no configuration is"):
+        kept.stored()
+    path.unlink()
+    with pytest.raises(Refused, match="cannot be read: No such file"):
+        kept.stored()
+    assert ConfigFileWriter(None, tmp_path).stored() is None

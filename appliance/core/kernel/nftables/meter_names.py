@@ -36,6 +36,7 @@ def object_name(kind: str, plan: Plan) -> str:
     return nft.identifier(kind, fingerprint(plan), plan.department)
 
 
+@lru_cache(maxsize=1024)  # the counters of the same departments each second
 def parse_name(name: str) -> tuple[str, str]:
     """The first letter of the interface's facing, and the department, from an object's name."""
     _, counted, department = name.split("_", 2)

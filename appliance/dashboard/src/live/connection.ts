@@ -13,6 +13,8 @@ const CLOSED_BY_SERVER = 'io server disconnect';
 export type Link = 'connecting' | 'live' | 'lost';
 
 export const link = signal<Link>('connecting');
+/** Counts connections: what was asked over the former one is asked again over the next. */
+export const connections = signal(0);
 
 /** What the server refused, in its own words. `code`: such as E_FORBIDDEN; the page's own are E_TIMEOUT and E_OFFLINE. */
 export class Refusal extends Error {
@@ -58,6 +60,7 @@ export function connect(): void {
   });
   socket.on('connect', () => {
     link.value = 'live';
+    connections.value++;
     for (const greet of greetings) greet();
   });
   socket.on('disconnect', (reason) => {

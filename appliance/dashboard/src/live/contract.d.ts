@@ -1,5 +1,960 @@
-/* A stand-in until it is generated from the contract. */
-type Known = 'usage:update' | 'department:status' | 'system:health' | 'system:maintenance' | 'config:trial' | 'security:incident' | 'analytics:anomaly' | 'analytics:update' | 'quota:host' | 'quota:alert' | 'quota:request' | 'ip:blocked' | 'ip:unblocked' | 'error';
-type Asked = 'appliance:get' | 'certificate:get' | 'report:get' | 'history:get' | 'quota:get' | 'quota:set' | 'quota:extend' | 'quota:closed' | 'quota:requests' | 'quota:decline' | 'ip:block' | 'ip:unblock' | 'ip:list' | 'list:get' | 'config:get' | 'config:read' | 'config:check' | 'config:apply' | 'config:confirm' | 'config:revert' | 'firewall:release' | 'maintenance:start' | 'maintenance:extend' | 'maintenance:stop' | 'token:renew' | 'token:revoke' | 'token:list' | 'user:password' | 'user:list' | 'user:add' | 'user:remove' | 'audit:get' | 'analytics:subscribe' | 'analytics:unsubscribe';
-export type Events = { [Name in Known]: any };
-export type Calls = { [Name in Asked]: { argument: any; reply: any } };
+/* Generated from the appliance's contract by generate-contract.mjs, which says how: do not edit it. */
+
+/**
+ * The lengths of a quota period.
+ */
+export type QuotaKind = 'daily' | 'monthly' | 'weekly';
+/**
+ * The widths of a bucket, narrowest first.
+ */
+export type Step = '5min' | 'day' | 'hour' | 'minute' | 'month';
+/**
+ * What a person or token may do; each role includes the ones before it.
+ */
+export type Role = 'admin' | 'operator' | 'viewer';
+/**
+ * How a token was made.
+ */
+export type TokenOrigin = 'issued' | 'issuer' | 'login';
+
+export interface Contract {
+  events: Events;
+  calls: Calls;
+  refusal: Refusal;
+}
+export interface Events {
+  'usage:update': UsageUpdate;
+  'quota:alert': QuotaAlert;
+  'quota:host': HostQuota;
+  'security:incident': SecurityIncident;
+  'department:status': DepartmentStatus;
+  'ip:blocked': IpBlocked;
+  'ip:unblocked': IpUnblocked;
+  'analytics:update': AnalyticsUpdate;
+  'analytics:anomaly': AnalyticsAnomaly;
+  'system:health': SystemHealth;
+  'system:maintenance': SystemMaintenance;
+  error: ErrorEvent | QuotaExceeded;
+}
+/**
+ * A department's usage, every metering period.
+ */
+export interface UsageUpdate {
+  timestamp: string;
+  departmentId: string;
+  metrics: UsageMetrics;
+}
+/**
+ * `bytesTransferred`: in and out since the local day began; `bandwidthUtilization`: 0..1 of the line rate.
+ *
+ * `unaccountedPercent`: of the interface's bytes, those that no meter claims. `unclaimedBytes`: IP traffic at the
+ * interface that belongs to no department, since its meter began. `reachesLimitAt`: when the quota is used up at the
+ * rate of the last minutes.
+ */
+export interface UsageMetrics {
+  bytesTransferred: number;
+  activeConnections: number;
+  bandwidthUtilization: number;
+  unaccountedPercent?: number;
+  unclaimedBytes?: number;
+  reachesLimitAt?: string;
+}
+/**
+ * A ledger has passed a threshold. `type`: warning, critical, exceeded or reset.
+ */
+export interface QuotaAlert {
+  timestamp: string;
+  departmentId: string;
+  alertId?: number;
+  type: string;
+  quota: QuotaBooks;
+}
+/**
+ * `type`: daily, weekly or monthly; `used` and `limit` in bytes; `percentage` of the limit.
+ */
+export interface QuotaBooks {
+  type: string;
+  used: number;
+  limit: number;
+  percentage: number;
+  resetsAt?: string;
+}
+/**
+ * A host's own ledger has passed a threshold. The appliance's own event; `type` and `quota` as in `quota:alert`.
+ *
+ * `host`: its address, IPv4 first, or its MAC address where none is known. `addresses`: all that are known of the
+ * device with this `mac`; behind a router, where MAC addresses do not show, `behindRouter` is true instead.
+ */
+export interface HostQuota {
+  timestamp: string;
+  departmentId: string;
+  alertId?: number;
+  host: string;
+  type: string;
+  quota: QuotaBooks;
+  mac?: string;
+  addresses?: string[];
+  behindRouter?: boolean;
+}
+/**
+ * Hostile or broken behaviour. `severity`: low, medium, high or critical.
+ */
+export interface SecurityIncident {
+  timestamp: string;
+  departmentId: string;
+  alertId?: number;
+  severity: string;
+  incident: IncidentFacts;
+}
+/**
+ * `source`: the address that caused it; `details`: the evidence in numbers; `state`: open or closed.
+ *
+ * `proven`: whether the source has proved that the address is its own, or anyone may have sent this in its name;
+ * `notBlocked`: why the source is not blocked although its severity is one from which sources are.
+ */
+export interface IncidentFacts {
+  type: string;
+  source: string;
+  details: string;
+  state?: string;
+  proven?: boolean;
+  notBlocked?: string;
+}
+/**
+ * The state of a department's connection, on change and at least every 30 seconds.
+ */
+export interface DepartmentStatus {
+  timestamp: string;
+  departmentId: string;
+  status: DepartmentCondition;
+}
+/**
+ * `connectedUsers`: devices seen in the last 5 minutes; `healthScore`: 0..1; `reasons` why it is below 1.
+ */
+export interface DepartmentCondition {
+  active: boolean;
+  connectedUsers: number;
+  healthScore: number;
+  reasons?: string[];
+  blocks?: BlockTally;
+}
+/**
+ * The number of blocks that a department should have, and that the kernel enforces there.
+ */
+export interface BlockTally {
+  wanted: number;
+  enforced: number;
+}
+/**
+ * A block starts to be enforced.
+ */
+export interface IpBlocked {
+  timestamp: string;
+  departmentId: string;
+  ip: BlockedIp;
+}
+/**
+ * `duration`: seconds, 0 until lifted; `enforced` is sent, as false, where the position cannot enforce.
+ */
+export interface BlockedIp {
+  address: string;
+  reason: string;
+  duration: number;
+  enforced?: boolean;
+}
+/**
+ * A block was lifted or has expired. The appliance's own event beside the documented ones.
+ */
+export interface IpUnblocked {
+  timestamp: string;
+  departmentId: string;
+  ip: UnblockedIp;
+}
+/**
+ * `reason`: why the block ended.
+ */
+export interface UnblockedIp {
+  address: string;
+  reason: string;
+}
+/**
+ * A department's activity, every analytics period, for its subscribers.
+ */
+export interface AnalyticsUpdate {
+  timestamp: string;
+  departmentId: string;
+  metrics: AnalyticsMetrics;
+}
+/**
+ * `activeUsers`: addresses with activity in the last 5 minutes; `topWebsites`: most visited first.
+ */
+export interface AnalyticsMetrics {
+  activeUsers: number;
+  topWebsites: Website[];
+  bandwidth: Bandwidth;
+}
+/**
+ * `domain`: registrable domain; `visits`: its number of look-ups.
+ */
+export interface Website {
+  domain: string;
+  visits: number;
+}
+/**
+ * `current`: bytes per second, in and out; `trend`: increasing, decreasing or stable.
+ */
+export interface Bandwidth {
+  current: number;
+  trend: string;
+}
+/**
+ * A rate that is not normal for a department, for its subscribers.
+ */
+export interface AnalyticsAnomaly {
+  timestamp: string;
+  departmentId: string;
+  alertId?: number;
+  anomaly: AnomalyFacts;
+}
+/**
+ * `severity`: low, medium, high or critical; `confidence`: 0..1.
+ */
+export interface AnomalyFacts {
+  type: string;
+  severity: string;
+  details: string;
+  confidence: number;
+}
+/**
+ * The state of the appliance itself, every health period.
+ */
+export interface SystemHealth {
+  timestamp: string;
+  status: SystemState;
+}
+/**
+ * The computer's gauges; `troubles`: a sentence for each thing that does not work.
+ */
+export interface SystemState {
+  cpu: CpuHealth;
+  memory: Fill;
+  storage: Fill;
+  troubles?: string[];
+}
+/**
+ * `usage`: percent; `temperature`: degrees Celsius; null without a sensor.
+ */
+export interface CpuHealth {
+  usage: number;
+  temperature: number | null;
+}
+/**
+ * Bytes used of a total.
+ */
+export interface Fill {
+  used: number;
+  total: number;
+}
+/**
+ * A maintenance was announced, started, extended or ended.
+ */
+export interface SystemMaintenance {
+  timestamp: string;
+  maintenance: MaintenanceFacts;
+}
+/**
+ * `type`: scheduled, manual or completed; `startTime` as a timestamp; `duration` seconds; `impact` a sentence.
+ *
+ * `actor`: who asked for it; `begun`: false while it is only announced; `endsAt`: when it ends, or has ended.
+ */
+export interface MaintenanceFacts {
+  type: string;
+  startTime: string;
+  duration: number;
+  impact: string;
+  actor?: string;
+  begun?: boolean;
+  endsAt?: string;
+}
+/**
+ * An error of one client: its call failed, or its token expired. Sent to that client only.
+ */
+export interface ErrorEvent {
+  timestamp: string;
+  code: string;
+  message: string;
+}
+/**
+ * The `error` beside an `exceeded` alert; `used` and `limit` in bytes.
+ */
+export interface QuotaExceeded {
+  timestamp: string;
+  departmentId: string;
+  code: string;
+  message: string;
+  used: number;
+  limit: number;
+  resetsAt: string;
+}
+export interface Calls {
+  'analytics:subscribe': {
+    /**
+     * a department's id, such as dept123
+     */
+    argument: string;
+    reply: Done;
+  };
+  'analytics:unsubscribe': {
+    /**
+     * a department's id, such as dept123
+     */
+    argument: string;
+    reply: Done;
+  };
+  'ip:block': {
+    argument?: BlockArgument;
+    reply: BlockReply | BlocksReply;
+  };
+  'ip:unblock': {
+    argument?: UnblockArgument;
+    reply: Done | UnblockedReply;
+  };
+  'ip:list': {
+    argument?: ListArgument;
+    reply: BlockListReply;
+  };
+  'list:get': {
+    argument?: Nothing;
+    reply: ListReply;
+  };
+  'quota:get': {
+    /**
+     * a department's id, such as dept123
+     */
+    argument: string;
+    reply: QuotaReply;
+  };
+  'quota:set': {
+    argument: LimitArgument;
+    reply: QuotaReply;
+  };
+  'quota:extend': {
+    argument: ExtendArgument;
+    reply: QuotaReply;
+  };
+  'history:get': {
+    argument: HistoryArgument;
+    reply: HistoryReply;
+  };
+  'config:get': {
+    argument?: Nothing;
+    reply: TrialReply;
+  };
+  'config:apply': {
+    argument: ApplyArgument;
+    reply: ApplyReply;
+  };
+  'config:confirm': {
+    argument?: Nothing;
+    reply: Done;
+  };
+  'firewall:release': {
+    argument?: Nothing;
+    reply: Done;
+  };
+  'maintenance:start': {
+    argument?: StartArgument;
+    reply: MaintenanceReply;
+  };
+  'maintenance:extend': {
+    argument: LongerArgument;
+    reply: MaintenanceReply;
+  };
+  'maintenance:stop': {
+    argument?: Nothing;
+    reply: MaintenanceReply;
+  };
+  'token:renew': {
+    argument?: RenewArgument;
+    reply: RenewReply;
+  };
+  'token:revoke': {
+    argument?: RevokeArgument;
+    reply: Done;
+  };
+  'token:list': {
+    argument?: Nothing;
+    reply: TokensReply;
+  };
+  'user:password': {
+    argument: PasswordArgument;
+    reply: Done;
+  };
+  'user:list': {
+    argument?: Nothing;
+    reply: UsersReply;
+  };
+  'user:add': {
+    argument: AddArgument;
+    reply: UserReply;
+  };
+  'user:remove': {
+    argument: RemoveArgument;
+    reply: Done;
+  };
+  'audit:get': {
+    argument?: AuditArgument;
+    reply: AuditReply;
+  };
+}
+/**
+ * The call is done, and there is nothing more to say.
+ */
+export interface Done {
+  success: true;
+}
+/**
+ * The argument of `ip:block`: `address`, or `addresses`, which are blocked all or none.
+ *
+ * `departmentId`: `None` for all departments.
+ */
+export interface BlockArgument {
+  address?: string | null;
+  addresses?: [string, ...string[]] | null;
+  /**
+   * one line of 1 to 200 characters
+   */
+  reason?: string;
+  /**
+   * a whole number of seconds up to 10 years, or 0 for until it is lifted
+   */
+  duration?: number;
+  departmentId?: string | null;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The block, where `address` was given.
+ */
+export interface BlockReply {
+  success: true;
+  block: BlockFacts;
+}
+/**
+ * A block. `departmentId`: null for all departments; `duration`: seconds left, 0 until it is lifted.
+ *
+ * `resolved`: of a domain name; `enforced` is sent, as false, where the position cannot enforce.
+ */
+export interface BlockFacts {
+  address: string;
+  reason: string;
+  actor: string;
+  origin: string;
+  departmentId: string | null;
+  startedAt: string;
+  expiresAt: string | null;
+  duration: number;
+  resolved?: ResolvedName;
+  enforced?: boolean;
+}
+/**
+ * What a blocked name resolves to: how many addresses are blocked and spared, and some of them.
+ */
+export interface ResolvedName {
+  blocked: number;
+  spared: number;
+  addresses: ResolvedAddress[];
+}
+/**
+ * An address or alias of a blocked name. `why`: the answer that gave it; `spared`: why it is not blocked.
+ *
+ * `shared`: that others need it too.
+ */
+export interface ResolvedAddress {
+  address: string;
+  why: string;
+  expiresAt: string;
+  spared?: string;
+  shared?: string;
+}
+/**
+ * How many blocks were made, where `addresses` were given; `enforced` as of a block.
+ */
+export interface BlocksReply {
+  success: true;
+  count: number;
+  enforced?: boolean;
+}
+/**
+ * The argument of `ip:unblock`: address or addresses, and department, as they were blocked.
+ *
+ * `origin`: only blocks of this origin; `None` for every origin.
+ */
+export interface UnblockArgument {
+  address?: string | null;
+  addresses?: [string, ...string[]] | null;
+  departmentId?: string | null;
+  origin?: string | null;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * How many blocks were lifted, where `addresses` were given.
+ */
+export interface UnblockedReply {
+  success: true;
+  count: number;
+}
+/**
+ * The argument of `ip:list`; each key narrows the list.
+ *
+ * `contains`: part of the address or of the reason. `within`: a prefix that contains the address. `expiring`: the
+ * block ends within so many seconds.
+ */
+export interface ListArgument {
+  departmentId?: string | null;
+  origin?: string | null;
+  contains?: string | null;
+  within?: string | null;
+  expiring?: number | null;
+  /**
+   * a page's number from 1 on
+   */
+  page?: number;
+  /**
+   * a number of blocks from 1 to 1000
+   */
+  limit?: number;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * A page of blocks. `total`: how many match on all pages; `next`: the next page; null on the last.
+ */
+export interface BlockListReply {
+  success: true;
+  blocks: BlockFacts[];
+  total: number;
+  next: number | null;
+}
+/**
+ * The argument of a call that needs none.
+ */
+export interface Nothing {
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The lists of the caller's departments.
+ */
+export interface ListReply {
+  success: true;
+  lists: ListFacts[];
+}
+/**
+ * A list and its state. `refresh`, `duration`: seconds; `entries`: null before it was read.
+ *
+ * `pending`: blocks yet to be lifted or added; `doubtedReads`: readings in a row that were not believed.
+ */
+export interface ListFacts {
+  name: string;
+  source: string;
+  departmentId: string | null;
+  refresh: number;
+  duration: number;
+  entries: number | null;
+  pending: number;
+  readAt: string | null;
+  checkedAt: string | null;
+  trouble: string | null;
+  doubtedReads: number;
+  confirmReads: number;
+  faults: ListFault[];
+  faultCount: number;
+  objections: ListObjection[];
+  objectionCount: number;
+}
+/**
+ * A line of a list that is no entry. `text`: empty for who may not see it.
+ */
+export interface ListFault {
+  line: number;
+  text: string;
+  why: string;
+}
+/**
+ * An entry that is not blocked, as a whole or in part, because the address is protected.
+ */
+export interface ListObjection {
+  address: string;
+  why: string;
+}
+/**
+ * A department's quotas. `hosts`: those that are nearest to their own limits.
+ */
+export interface QuotaReply {
+  success: true;
+  departmentId: string;
+  quotas: QuotaFacts[];
+  hosts: HostQuotas[];
+}
+/**
+ * A quota of the running period. `used`, `limit`, `granted` in bytes; `percentage` of the limit; null: no limit.
+ */
+export interface QuotaFacts {
+  type: QuotaKind;
+  used: number;
+  limit: number | null;
+  percentage: number | null;
+  granted: number;
+  resetsAt: string;
+}
+/**
+ * A host and its own quotas. `mac`, or that it is behind a router, where MAC addresses do not show.
+ */
+export interface HostQuotas {
+  address: string;
+  behindRouter?: boolean;
+  mac?: string;
+  addresses: string[];
+  quotas: QuotaFacts[];
+}
+/**
+ * The argument of `quota:set`. `limit`: bytes, `None` for no limit. `eachHost`: a limit for every single host.
+ */
+export interface LimitArgument {
+  /**
+   * a department's id, such as dept123
+   */
+  departmentId: string;
+  type: QuotaKind;
+  limit: number | null;
+  /**
+   * true or false
+   */
+  eachHost?: boolean;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The argument of `quota:extend`: more bytes until the running period ends. `host`: only for this one.
+ */
+export interface ExtendArgument {
+  /**
+   * a department's id, such as dept123
+   */
+  departmentId: string;
+  type: QuotaKind;
+  /**
+   * a whole number of bytes from 1 to 2^53
+   */
+  bytes: number;
+  /**
+   * one line of 1 to 200 characters
+   */
+  reason: string;
+  host?: string | null;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The argument of `history:get`. `host`: `None` for the whole department; `until` is not in the range.
+ */
+export interface HistoryArgument {
+  /**
+   * a department's id, such as dept123
+   */
+  departmentId: string;
+  host?: string | null;
+  /**
+   * a time with its zone, such as 2024-12-16T02:00:00.000Z
+   */
+  from: string;
+  /**
+   * a time with its zone, such as 2024-12-16T02:00:00.000Z
+   */
+  to: string;
+  step: Step;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The bytes that passed. `points`: the start of each bucket, and its bytes up and down, the oldest first.
+ */
+export interface HistoryReply {
+  success: true;
+  departmentId: string;
+  host: string | null;
+  step: Step;
+  points: [string, number, number][];
+}
+/**
+ * The trial; null where the configuration is not on trial.
+ */
+export interface TrialReply {
+  success: true;
+  trial: TrialFacts | null;
+}
+/**
+ * A configuration on trial. `remaining`: seconds left to confirm it; `actor` began it.
+ */
+export interface TrialFacts {
+  remaining: number;
+  actor: string;
+}
+/**
+ * The argument of `config:apply`: the whole text of the new configuration.
+ */
+export interface ApplyArgument {
+  /**
+   * the text of a configuration file
+   */
+  text: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The trial that begins.
+ */
+export interface ApplyReply {
+  success: true;
+  trial: TrialFacts;
+}
+/**
+ * The argument of `maintenance:start`. `startTime`: `None` for now.
+ */
+export interface StartArgument {
+  /**
+   * a whole number of seconds from 60 to 86400 (a minute to a day)
+   */
+  duration?: number;
+  /**
+   * one line of 1 to 200 characters
+   */
+  impact?: string;
+  startTime?: string | null;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The maintenance as it is now, as in its event.
+ */
+export interface MaintenanceReply {
+  success: true;
+  maintenance: MaintenanceFacts;
+}
+/**
+ * The argument of `maintenance:extend`. `duration`: the seconds by which it ends later.
+ */
+export interface LongerArgument {
+  /**
+   * a whole number of seconds from 60 to 86400 (a minute to a day)
+   */
+  duration: number;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The argument of `token:renew`. `token`: the next one; `None`: the appliance makes it, for a login only.
+ */
+export interface RenewArgument {
+  token?: string | null;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * Seconds until the caller's token expires. `token`: the next one, where the appliance made it.
+ */
+export interface RenewReply {
+  success: true;
+  token?: string;
+  expiresIn: number;
+}
+/**
+ * The argument of `token:revoke`. `id`: `None` for the caller's own token: logging out.
+ */
+export interface RevokeArgument {
+  id?: string | null;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The newest of the tokens that have not expired; `total`: the number of all of them.
+ */
+export interface TokensReply {
+  success: true;
+  tokens: TokenFacts[];
+  total: number;
+}
+/**
+ * A token that has not expired. `departments`: `*` for all, or ids with commas; `revokedAt`: null while valid.
+ */
+export interface TokenFacts {
+  id: string;
+  subject: string;
+  role: Role;
+  departments: string;
+  origin: TokenOrigin;
+  issuedAt: string;
+  expiresAt: string;
+  revokedAt: string | null;
+}
+/**
+ * The argument of `user:password`. `name`: `None` for the caller's own, which needs the `current` one.
+ */
+export interface PasswordArgument {
+  /**
+   * a text of 10 to 200 characters
+   */
+  password: string;
+  name?: string | null;
+  current?: string | null;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * Every person who can log in.
+ */
+export interface UsersReply {
+  success: true;
+  users: UserFacts[];
+}
+/**
+ * A person who can log in. `departments`: `*` for all, or ids with commas.
+ */
+export interface UserFacts {
+  name: string;
+  role: Role;
+  departments: string;
+}
+/**
+ * The argument of `user:add`. `departments`: `None` for all of them.
+ */
+export interface AddArgument {
+  /**
+   * 1 to 64 letters, digits, '_', '.', '@' or '-', beginning with a letter or digit
+   */
+  name: string;
+  /**
+   * a text of 10 to 200 characters
+   */
+  password: string;
+  role: Role;
+  departments?: string[] | null;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The person who was added.
+ */
+export interface UserReply {
+  success: true;
+  user: UserFacts;
+}
+/**
+ * The argument of `user:remove`.
+ */
+export interface RemoveArgument {
+  /**
+   * 1 to 64 letters, digits, '_', '.', '@' or '-', beginning with a letter or digit
+   */
+  name: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The argument of `audit:get`. `before`: only older entries than this one; `who`, `action`: only theirs.
+ */
+export interface AuditArgument {
+  before?: number | null;
+  /**
+   * a whole number from 1 to 200
+   */
+  limit?: number;
+  who?: string | null;
+  action?: string | null;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The newest entries, newest first. `more`: the `before` of the next page; null at the end.
+ */
+export interface AuditReply {
+  success: true;
+  entries: EntryFacts[];
+  more: number | null;
+}
+/**
+ * A change. `what`, `before`, `after`: the call's argument, and what it changed; `outcome`: done, or a code.
+ *
+ * `role`: empty, and `address`: null, where the change came from the appliance itself; `digest`: of this entry and
+ * the digest before it.
+ */
+export interface EntryFacts {
+  number: number;
+  at: string;
+  who: string;
+  role: string;
+  address: string | null;
+  action: string;
+  what: unknown;
+  before: unknown;
+  after: unknown;
+  outcome: string;
+  digest: string;
+}
+/**
+ * The acknowledgement of a call that is not carried out.
+ */
+export interface Refusal {
+  success: false;
+  /**
+   * a sentence for a person
+   */
+  error: string;
+  code:
+    | 'E_UNAUTHORIZED'
+    | 'E_FORBIDDEN'
+    | 'E_TOKEN_EXPIRED'
+    | 'E_BAD_REQUEST'
+    | 'E_UNKNOWN_DEPARTMENT'
+    | 'E_RATE_LIMITED'
+    | 'E_MAINTENANCE'
+    | 'E_CONFLICT'
+    | 'E_NOT_ENFORCEABLE'
+    | 'E_PROTECTED_ADDRESS'
+    | 'E_QUOTA_EXCEEDED'
+    | 'E_INTERNAL';
+}

@@ -1,5 +1,6 @@
 /** Numbers and times as the page shows them: rates in bits (decimal), volumes in bytes (binary), times in the appliance's zone. */
 import { language, say, words } from '../words/words';
+import { instantOf, wallOf } from './calendar';
 import { nowMs, zone } from './clock';
 
 const w = words({
@@ -143,26 +144,15 @@ export function visible(name: string): string {
 
 // ---- times that a person types: of the appliance's zone ----
 
-/** Milliseconds by which the zone's clock is ahead of UTC at this time. */
-function offsetMs(at: number): number {
-  const fields: Record<string, number> = {};
-  for (const { type, value } of format({ year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' }).formatToParts(at)) fields[type] = Number(value);
-  const { year = 0, month = 1, day: date = 1, hour = 0, minute = 0, second = 0 } = fields;
-  return Date.UTC(year, month - 1, date, hour, minute, second) - Math.floor(at / 1000) * 1000;
-}
-
 /** `2026-11-27T14:32`, the form of a field of date and time. */
 export function fieldTime(at: When): string {
-  return new Date(ms(at) + offsetMs(ms(at))).toISOString().slice(0, 16);
+  return new Date(wallOf(ms(at))).toISOString().slice(0, 16);
 }
 
-/** The time that such a text names, in milliseconds since 1970; `NaN`: it is none. An hour that a clock change repeats is its first. */
+/** The time that such a text names, in milliseconds since 1970; `NaN`: it is none. */
 export function timeOfField(text: string): number {
   const wall = Date.parse(`${text}Z`);
-  if (Number.isNaN(wall)) return NaN;
-  const first = wall - offsetMs(wall - 86_400_000);
-  const other = wall - offsetMs(first);
-  return other - wall === first - wall || fieldTime(first) === text.slice(0, 16) ? first : other;
+  return Number.isNaN(wall) ? NaN : instantOf(wall);
 }
 
 /** The next time that the zone's clock shows this hour. */

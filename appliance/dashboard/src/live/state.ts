@@ -76,6 +76,8 @@ export const trial = signal<{ endsAtMs: number; actor: string } | null>(null);
 export const alerts = signal<Alert[]>([]);
 /** Blocks and their ends as they were told while the page was open, the newest first. */
 export const blockEvents = signal<({ kind: 'blocked' } & Events['ip:blocked'] | { kind: 'unblocked' } & Events['ip:unblocked'])[]>([]);
+/** Whether the books were read: before that nothing can be said of quotas. */
+export const areQuotasKnown = signal(false);
 export const requests = signal<Events['quota:request']['request'][]>([]);
 
 /** When the newest `usage:update` came, by `performance.now()`, and its own time. */
@@ -158,8 +160,10 @@ export async function fillRecent(recent: Recent, departmentId: string | null): P
   const reply = await call('history:get', { departmentId, step: 'second', ...range });
   const points = reply.points as [string, number, number][];
   const periodMs = (appliance.peek()?.periods.metering ?? 1) * 1000;
-  recent.count = 0;
-  for (const [start, up, down] of points) addPoint(recent, Date.parse(start), (down / periodMs) * 1000, (up / periodMs) * 1000);
+  batch(() => {
+    recent.count = 0;
+    for (const [start, up, down] of points) addPoint(recent, Date.parse(start), (down / periodMs) * 1000, (up / periodMs) * 1000);
+  });
 }
 
 // ---- events wait for the next frame ----
@@ -264,7 +268,10 @@ on('quota:request', (event) =>
 export async function refreshQuotas(department?: string): Promise<void> {
   if (department === undefined) {
     const { departments: all } = (await call('quota:get')) as { departments: { departmentId: string; quotas: QuotaShape[] }[] };
-    batch(() => all.forEach((one) => find(one.departmentId, (to) => (to.quotas.value = one.quotas))));
+    batch(() => {
+      all.forEach((one) => find(one.departmentId, (to) => (to.quotas.value = one.quotas)));
+      areQuotasKnown.value = true;
+    });
   } else {
     const reply = (await call('quota:get', department)) as { quotas: QuotaShape[] };
     find(department, (to) => (to.quotas.value = reply.quotas));

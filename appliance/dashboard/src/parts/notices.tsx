@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
-import { Refusal } from '../live/connection';
+import { connections, Refusal } from '../live/connection';
 import { clockSeconds } from '../live/formats';
 import { nowMs } from '../live/clock';
 import { common } from '../words/common';
@@ -48,11 +48,13 @@ export interface Asked<T> {
   again: () => void;
 }
 
-/** Ask when the view opens and when `keys` change; the former answer stays until the next is there. */
+/** Ask when the view opens, when `keys` change and after a reconnection; the former answer stays until the next is there. */
 export function useAsked<T>(ask: () => Promise<T>, keys: readonly unknown[]): Asked<T> {
   const [count, setCount] = useState(0);
   const [found, set] = useState<{ reply: T | null; error: unknown }>({ reply: null, error: null });
+  const connection = connections.value;
   useEffect(() => {
+    if (connection === 0) return; // the first connection asks
     let isCurrent = true;
     ask().then(
       (reply) => isCurrent && set({ reply, error: null }),
@@ -61,7 +63,7 @@ export function useAsked<T>(ask: () => Promise<T>, keys: readonly unknown[]): As
     return () => {
       isCurrent = false;
     };
-  }, [...keys, count]);
+  }, [...keys, count, connection]);
   return { ...found, again: () => setCount((before) => before + 1) };
 }
 

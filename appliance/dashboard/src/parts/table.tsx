@@ -30,6 +30,7 @@ export interface TableProps<Row> {
   isChosen?: (row: Row) => boolean;
   onKey?: (key: string, row: Row) => void; // a key pressed on a row, such as `u`
   caption?: ComponentChildren;
+  class?: string; // `fixed`: the columns have the widths that they name, whatever is in them
 }
 
 const DRAWN_WHOLE = 100; // rows; more are drawn as they come into sight
@@ -105,7 +106,7 @@ export function Table<Row>(props: TableProps<Row>) {
   };
   return (
     <div class="scroll" role="region" aria-label={say(common.table, { name })} tabIndex={0}>
-      <table class="fold" onPointerEnter={() => hold(true)} onPointerLeave={() => hold(false)} onFocusIn={() => hold(true)} onFocusOut={() => hold(false)}>
+      <table class={`fold ${props.class ?? ''}`} onPointerEnter={() => hold(true)} onPointerLeave={() => hold(false)} onFocusIn={() => hold(true)} onFocusOut={() => hold(false)}>
         <thead>
           <tr>
             {columns.map((column) => (

@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from appliance.core.access.audit_entry import StoredEntry
 from appliance.events import Part
@@ -19,12 +19,16 @@ Number = Annotated[int, Meta(ge=1, le=2**53, description="the number of an entry
 
 
 class AuditArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """The argument of `audit:get`. `before`: only older entries than this one; `who`, `action`: only theirs."""
+    """The argument of `audit:get`. `before`: only older entries than this one; `who`, `action`: only theirs.
+
+    `contains`: only those in which this text stands anywhere.
+    """
 
     before: Number | None = None
     limit: Page = 50
     who: Word | None = None
     action: Word | None = None
+    contains: Word | None = None
 
 
 class EntryFacts(Part, frozen=True, kw_only=True, rename="camel"):
@@ -48,17 +52,24 @@ class EntryFacts(Part, frozen=True, kw_only=True, rename="camel"):
 
 
 class AuditReply(Reply, frozen=True, kw_only=True, rename="camel"):
-    """The newest entries, newest first. `more`: the `before` of the next page; null at the end."""
+    """The newest entries, newest first. `more`: the `before` of the next page; null at the end.
+
+    `is_intact`: whether each entry of the trail follows from the one before; with the first page, where it can be told.
+    """
 
     entries: list[EntryFacts]
     more: int | None
+    is_intact: bool | UnsetType = UNSET
 
 
 def entries(context: Context, asked: AuditArgument) -> AuditReply:
     """The newest entries, newest first."""
-    found = context.services.audit.entries(asked.limit, asked.before, asked.who, asked.action)
+    trail = context.services.audit
+    found = trail.entries(asked.limit, before=asked.before, who=asked.who, action=asked.action, contains=asked.contains)
     more = found[-1].number if len(found) == asked.limit else None
-    return AuditReply(entries=[_shown(stored) for stored in found], more=more)
+    is_intact = trail.is_intact() if asked.before is None else None  # once for all pages
+    shown = [_shown(stored) for stored in found]
+    return AuditReply(entries=shown, more=more, is_intact=UNSET if is_intact is None else is_intact)
 
 
 def _shown(stored: StoredEntry) -> EntryFacts:

@@ -1,29 +1,54 @@
-"""Calls about the service as a whole: try a configuration, keep the one on trial, open everything."""
+"""Calls about the service as a whole: read, try, keep and take back a configuration, open everything."""
 
 from typing import Annotated
 
-from msgspec import Meta
+from eventlet import tpool
+from msgspec import UNSET, Meta, UnsetType
 
-from appliance.core.operations.trial import Trial
-from appliance.events import Part
+from appliance.events import Part, TrialFacts
+from appliance.monitor.operations.trial_events import trial_facts
 from appliance.server.calls.arguments import Argument, Nothing
 from appliance.server.calls.context import Context
 from appliance.server.calls.reply import Done, Reply
 
 Text = Annotated[str, Meta(min_length=1, max_length=1 << 20, description="the text of a configuration file")]
+Digest = Annotated[str, Meta(min_length=1, max_length=64, description="the digest that config:read answered")]
 
 
 class ApplyArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """The argument of `config:apply`: the whole text of the new configuration."""
+    """The argument of `config:apply`: the whole text of the new configuration. `digest`: of the file it was made of."""
+
+    text: Text
+    digest: Digest | None = None
+
+
+class CheckArgument(Argument, frozen=True, kw_only=True, rename="camel"):
+    """The argument of `config:check`: the whole text of a new configuration."""
 
     text: Text
 
 
-class TrialFacts(Part, frozen=True, kw_only=True, rename="camel"):
-    """A configuration on trial. `remaining`: seconds left to confirm it; `actor` began it."""
+class ConfigFault(Part, frozen=True, kw_only=True, rename="camel"):
+    """What is wrong with a text. `line`: from 1; null where it is at no one line."""
 
-    remaining: int
-    actor: str
+    line: int | None
+    message: str
+
+
+class CheckReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """The faults of a text, or without any, a sentence for each change of what runs."""
+
+    faults: list[ConfigFault]
+    changes: list[str]
+
+
+class ConfigReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """The configuration file. `path`: empty where the service runs without one; `obstacle`: why none can be tried."""
+
+    text: str
+    digest: str
+    path: str
+    obstacle: str | UnsetType = UNSET
 
 
 class ApplyReply(Reply, frozen=True, kw_only=True, rename="camel"):
@@ -38,10 +63,24 @@ class TrialReply(Reply, frozen=True, kw_only=True, rename="camel"):
     trial: TrialFacts | None
 
 
+def read(context: Context, _: Nothing) -> ConfigReply:
+    """The text of the configuration file."""
+    found = context.services.configuration.read()
+    return ConfigReply(text=found.text, digest=found.digest, path=found.path, obstacle=found.obstacle or UNSET)
+
+
+def check(context: Context, asked: CheckArgument) -> CheckReply:
+    """Judge a new configuration without trying it."""
+    found = tpool.execute(context.services.configuration.review, asked.text)
+    faults = [ConfigFault(line=one.line, message=one.message) for one in found.faults]
+    return CheckReply(faults=faults, changes=list(found.changes))
+
+
 def apply(context: Context, asked: ApplyArgument) -> ApplyReply:
     """Try another configuration; the service restarts with it at once."""
-    trial = context.services.configuration.apply(asked.text, context.caller.grant.subject, context.now)
-    return ApplyReply(trial=_shown(trial, context))
+    actor = context.caller.grant.subject
+    trial = context.services.configuration.apply(asked.text, actor, context.now, asked.digest)
+    return ApplyReply(trial=trial_facts(trial, context.now))
 
 
 def confirm(context: Context, _: Nothing) -> Done:
@@ -50,10 +89,16 @@ def confirm(context: Context, _: Nothing) -> Done:
     return Done()
 
 
+def revert(context: Context, _: Nothing) -> Done:
+    """Take the configuration on trial back; the service restarts with the former at once."""
+    context.services.configuration.revert(context.caller.grant.subject)
+    return Done()
+
+
 def trial(context: Context, _: Nothing) -> TrialReply:
     """Whether the configuration is on trial, and for how long."""
     current = context.services.configuration.current
-    return TrialReply(trial=None if current is None else _shown(current, context))
+    return TrialReply(trial=None if current is None else trial_facts(current, context.now))
 
 
 def release(context: Context, _: Nothing) -> Done:
@@ -65,7 +110,3 @@ def release(context: Context, _: Nothing) -> Done:
 def state(context: Context, _: object) -> object:
     """The trial, for the audit trail; `None`: there is none."""
     return trial(context, Nothing()).trial
-
-
-def _shown(found: Trial, context: Context) -> TrialFacts:
-    return TrialFacts(remaining=round(found.remaining_s(context.now.monotonic_s)), actor=found.actor)

@@ -1,5 +1,4 @@
 /** The audit trail: who changed what, newest first. Each entry vouches for the one before. */
-import { useEffect, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
 import { call } from '../../live/connection';
@@ -8,6 +7,7 @@ import { isAdministrator } from '../../live/session';
 import { nameOf } from '../../live/state';
 import { Icon } from '../../parts/icons';
 import { Empty, Failed, Skeleton, useAsked } from '../../parts/notices';
+import { SearchField } from '../../parts/search_field';
 import { type Column, CsvButton, Table } from '../../parts/table';
 import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
@@ -50,7 +50,6 @@ const KINDS: readonly [keyof typeof w, string][] = [
 ];
 const PAGE = 100; // rows
 const SHORT = 90; // characters of a value in its cell; the whole is in its title
-const TYPED_MS = 300;
 
 /** A recorded value in a line; keys of one level, as a person would say them. */
 function short(value: unknown): string {
@@ -136,7 +135,7 @@ function Trail() {
         <CsvButton name="audit" rows={entries} columns={columns} />
       </header>
       <div class="filters">
-        <Filter value={text} onChange={(next) => go({ q: next })} />
+        <SearchField value={text} placeholder={w.placeholder} onChange={(next) => go({ q: next })} />
         <button type="button" class="chip" aria-pressed={action === ''} onClick={() => go({ action: '' })}>
           {w.everything}
         </button>
@@ -164,28 +163,5 @@ function Trail() {
         </footer>
       </section>
     </>
-  );
-}
-
-function Filter({ value, onChange }: { value: string; onChange: (text: string) => void }) {
-  const [typed, setTyped] = useState(value);
-  const timer = useRef(0);
-  useEffect(() => setTyped(value), [value]);
-  return (
-    <label class="search">
-      <span class="sr">{common.filter}</span>
-      <Icon name="search" />
-      <input
-        value={typed}
-        placeholder={w.placeholder}
-        maxLength={200}
-        onInput={(event) => {
-          const next = event.currentTarget.value;
-          setTyped(next);
-          clearTimeout(timer.current);
-          timer.current = window.setTimeout(() => onChange(next.trim()), TYPED_MS);
-        }}
-      />
-    </label>
   );
 }

@@ -1,7 +1,267 @@
+/** Blocks: whether what is wanted is in force, the list in pages, and the dialog that blocks. */
+import { useEffect, useState } from 'preact/hooks';
+import { useLocation } from 'preact-iso';
+
+import { call } from '../../live/connection';
+import { full, soonOr, visible, whole } from '../../live/formats';
+import { holder, may } from '../../live/session';
+import { appliance, blockEvents, departments, nameOf } from '../../live/state';
+import { ActionButton, change, sentenceOf, toast } from '../../parts/actions';
+import { Icon, StateMark } from '../../parts/icons';
+import { Empty, Failed, Skeleton, useAsked } from '../../parts/notices';
+import { type Column, CsvButton, Table } from '../../parts/table';
+import { useKeys } from '../../shell/keyboard';
 import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
+import { common } from '../../words/common';
+import { parts, say } from '../../words/words';
+import { BlockDialog } from './block_dialog';
+import { SearchField } from '../../parts/search_field';
+import { w } from './words';
 
-export default function Blocks() {
+export interface Block {
+  address: string;
+  reason: string;
+  actor: string;
+  origin: string;
+  departmentId: string | null;
+  startedAt: string;
+  expiresAt: string | null;
+  duration: number;
+  enforced?: boolean;
+  refused?: number;
+  resolved?: { blocked: number; spared: number };
+}
+
+const PAGE = 100; // rows: a screen or three
+const FILED = 1000; // rows of one answer, for the file
+const SETTLES_MS = 500; // after the latest event: an order of thousands makes thousands of them
+
+function kindOf(address: string): string {
+  if (/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(address)) return w.mac;
+  if (address.includes('/')) return w.prefix;
+  return /[a-z]/i.test(address) && !address.includes(':') ? w.name : w.address;
+}
+
+function originText(block: Block): string {
+  if (block.origin === 'detection') return w.byIncident;
+  if (block.origin.startsWith('list:')) return say(w.byList, { name: block.origin.slice(5) });
+  return visible(block.actor);
+}
+
+const scopeOf = (block: Block) => (block.departmentId === null ? holder.value?.departments === null && may('operator') : may('operator', block.departmentId));
+
+function endText(block: Block): string {
+  if (block.expiresAt !== null) return soonOr(block.expiresAt);
+  return block.origin.startsWith('list:') ? w.whileListed : w.untilLifted;
+}
+
+async function unblock(block: Block, done: () => void): Promise<void> {
+  const at = { address: block.address, ...(block.departmentId === null ? {} : { departmentId: block.departmentId }) };
+  try {
+    await change('ip:unblock', { ...at, origin: block.origin });
+    toast(say(w.unblocked, { address: visible(block.address) }), () => change('ip:block', { ...at, reason: block.reason, duration: block.duration }).then(done));
+  } catch (error) {
+    toast(sentenceOf(error));
+  }
+  done();
+}
+
+function columnsFor(again: () => void): Column<Block>[] {
+  return [
+    {
+      key: 'what',
+      head: w.what,
+      cell: (one) => (
+        <>
+          <b class="cut" title={visible(one.address)}>
+            <code>{visible(one.address)}</code>
+          </b>
+          <span class="sub">
+            {kindOf(one.address)}
+            {one.resolved && `, ${say(w.resolves, { count: one.resolved.blocked })}`}
+          </span>
+        </>
+      ),
+      sort: (one) => one.address,
+      csv: (one) => one.address,
+      fold: 'top',
+    },
+    { key: 'for', head: w.for, cell: (one) => <span dir="auto">{one.departmentId === null ? common.forAll : visible(nameOf(one.departmentId))}</span>, sort: (one) => one.departmentId ?? '', csv: (one) => one.departmentId ?? '*', fold: 'gone', width: '15%' },
+    { key: 'reason', head: w.reason, cell: (one) => <span class="cut" dir="auto" title={visible(one.reason)}>{visible(one.reason)}</span>, csv: (one) => one.reason, fold: 'low full', width: '24%' },
+    { key: 'from', head: w.from, cell: (one) => originText(one), sort: (one) => one.origin, csv: (one) => `${one.origin} ${one.actor}`, fold: 'gone', width: '13%' },
+    {
+      key: 'ends',
+      head: w.ends,
+      cell: (one) => (
+        <span class="nowrap" title={one.expiresAt ? full(one.expiresAt) : undefined}>
+          {endText(one)}
+          {one.enforced === false && <span class="tag warn">{w.notEnforced}</span>}
+        </span>
+      ),
+      sort: (one) => one.expiresAt,
+      csv: (one) => one.expiresAt,
+      fold: 'top',
+      width: '12%',
+    },
+    { key: 'refused', head: w.refused, cell: (one) => (one.refused === undefined ? <span class="dim">–</span> : one.refused === 0 ? <span class="dim">0</span> : whole(one.refused)), sort: (one) => one.refused ?? -1, csv: (one) => one.refused, isNumber: true, fold: 'gone', width: '110px' },
+    {
+      key: 'actions',
+      head: common.actions,
+      isHeadHidden: true,
+      isNumber: true,
+      fold: 'low',
+      width: '110px',
+      cell: (one) =>
+        scopeOf(one) && (
+          <ActionButton class="s" label={say(w.unblockName, { address: one.address })} onClick={() => unblock(one, again)}>
+            {w.unblock}
+          </ActionButton>
+        ),
+    },
+  ];
+}
+
+export default function Blocks({ dialog = '' }: { dialog?: string }) {
   useTitle({ text: names.blocks });
-  return <h1>{names.blocks}</h1>;
+  const { query, route } = useLocation();
+  const { origin = '', q = '', department = '', expiring = '' } = query;
+  const page = Math.max(1, Number(query.page) || 1);
+  const asked = {
+    ...(origin ? { origin } : {}),
+    ...(q ? { contains: q } : {}),
+    ...(department ? { departmentId: department } : {}),
+    ...(expiring ? { expiring: Number(expiring) || 3600 } : {}),
+  };
+  const settled = useSettled();
+  const found = useAsked(() => call('ip:list', { ...asked, page, limit: PAGE }), [origin, q, department, expiring, page, settled]);
+  const blocks = (found.reply?.blocks ?? []) as Block[];
+  const total = (found.reply?.total ?? 0) as number;
+  const columns = columnsFor(found.again);
+  const go = (next: Record<string, string>, path = '/blocks') => {
+    const all = Object.entries({ origin, q, department, expiring, ...next }).filter(([, value]) => value);
+    route(`${path}${all.length ? `?${new URLSearchParams(all)}` : ''}`, path === '/blocks');
+  };
+  const canBlock = may('operator');
+  const open = () => canBlock && route(`/blocks/new${department ? `?department=${department}` : ''}`);
+  useKeys({ n: open, b: open });
+  const everything = async () => {
+    const all: Block[] = [];
+    for (let at: number | null = 1; at !== null; ) {
+      const reply: { blocks: Block[]; next: number | null } = await call('ip:list', { ...asked, page: at, limit: FILED });
+      all.push(...reply.blocks);
+      at = reply.next;
+    }
+    return all;
+  };
+  const isFiltered = Object.keys(asked).length > 0;
+  return (
+    <>
+      <header class="row wrap">
+        <div>
+          <h1>{names.blocks}</h1>
+          <InForce blocks={blocks} />
+        </div>
+        {canBlock && (
+          <ActionButton class="main push" onClick={open}>
+            <Icon name="plus" />
+            {w.block}
+          </ActionButton>
+        )}
+      </header>
+      <div class="filters">
+        <SearchField value={q} placeholder={w.placeholder} onChange={(text) => go({ q: text, page: '' })} />
+        <Origins counts={found.reply?.origins as Record<string, number> | undefined} chosen={origin} onChoose={(next) => go({ origin: next, page: '' })} />
+        <button type="button" class="chip" aria-pressed={expiring !== ''} onClick={() => go({ expiring: expiring ? '' : '3600', page: '' })}>
+          {w.expiring}
+        </button>
+        <span class="push" />
+        <CsvButton name="blocks" rows={everything} columns={columns} />
+      </div>
+      <section class="sheet" aria-label={names.blocks}>
+        {found.reply === null ? (
+          found.error ? <Failed error={found.error} again={found.again} /> : <Skeleton rows={6} />
+        ) : blocks.length === 0 ? (
+          isFiltered ? (
+            <Empty icon="search" title={say(common.nothingMatches, { text: q || origin || department || w.expiring })} act={<a href="/blocks">{common.removeFilter}</a>} />
+          ) : (
+            <Empty icon="ok" title={w.empty}>
+              {w.emptyText}
+            </Empty>
+          )
+        ) : (
+          <Table name={names.blocks} rows={blocks} columns={columns} rowKey={(one) => `${one.origin} ${one.departmentId} ${one.address}`} onKey={(key, one) => key === 'u' && scopeOf(one) && void unblock(one, found.again)} />
+        )}
+        {blocks.length > 0 && (
+          <footer>
+            <span>{say(common.rows, { first: whole((page - 1) * PAGE + 1), last: whole((page - 1) * PAGE + blocks.length), all: whole(total) })}</span>
+            <span class="push">{canBlock && parts(w.keys, { n: <kbd>N</kbd>, u: <kbd>U</kbd> })}</span>
+            {page > 1 && (
+              <button type="button" class="btn s" onClick={() => go({ page: String(page - 1) })}>
+                {w.newer}
+              </button>
+            )}
+            {found.reply.next !== null && (
+              <button type="button" class="btn s" onClick={() => go({ page: String(page + 1) })}>
+                {w.older}
+              </button>
+            )}
+          </footer>
+        )}
+      </section>
+      {dialog === 'new' && canBlock && <BlockDialog wanted={query} onClose={() => route('/blocks')} onDone={found.again} />}
+    </>
+  );
+}
+
+/** One sentence: wanted = in force. */
+function InForce({ blocks }: { blocks: Block[] }) {
+  const all = departments.value;
+  const [wanted, enforced] = [all.reduce((most, one) => Math.max(most, one.wanted.value ?? 0), 0), all.reduce((most, one) => Math.max(most, one.enforced.value ?? 0), 0)];
+  const gap = all.find((one) => (one.enforced.value ?? 0) < (one.wanted.value ?? 0));
+  if (appliance.value?.position === 'mirror') return <p class="mid">{w.mirror}</p>;
+  const refused = blocks.reduce((sum, one) => sum + (one.refused ?? 0), 0);
+  return (
+    <p class="mid state">
+      <StateMark state={gap ? 'crit' : 'ok'} />
+      <span>
+        {gap ? say(w.gap, { enforced: whole(gap.enforced.value ?? 0), wanted: whole(gap.wanted.value ?? 0) }) : wanted === 0 ? w.none : say(w.allInForce, { count: whole(Math.min(wanted, enforced)) })}{' '}
+        {refused > 0 && say(w.refusedPackets, { count: whole(refused) })}
+      </span>
+    </p>
+  );
+}
+
+function Origins({ counts, chosen, onChoose }: { counts: Record<string, number> | undefined; chosen: string; onChoose: (next: string) => void }) {
+  if (counts === undefined) return null;
+  const all = Object.values(counts).reduce((sum, one) => sum + one, 0);
+  const text = (origin: string, count: string) => {
+    if (origin === 'manual') return say(w.manual, { count });
+    if (origin === 'detection') return say(w.detection, { count });
+    return say(w.list, { name: origin.replace(/^list:/, ''), count });
+  };
+  return (
+    <>
+      <button type="button" class="chip" aria-pressed={chosen === ''} onClick={() => onChoose('')}>
+        {say(w.all, { count: whole(all) })}
+      </button>
+      {Object.entries(counts).map(([origin, count]) => (
+        <button key={origin} type="button" class="chip" aria-pressed={chosen === origin} onClick={() => onChoose(chosen === origin ? '' : origin)}>
+          {text(origin, whole(count))}
+        </button>
+      ))}
+    </>
+  );
+}
+
+/** Changes when blocks have begun or ended and no more do for a moment. */
+function useSettled(): number {
+  const [count, set] = useState(0);
+  const latest = blockEvents.value[0];
+  useEffect(() => {
+    if (latest === undefined) return;
+    const timer = setTimeout(() => set((before) => before + 1), SETTLES_MS);
+    return () => clearTimeout(timer);
+  }, [latest]);
+  return count;
 }

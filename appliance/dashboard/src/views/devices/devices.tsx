@@ -1,7 +1,258 @@
+/** Devices: the hosts that the books know, with what they have used of their own quotas. */
+import { useEffect, useState } from 'preact/hooks';
+import { useLocation } from 'preact-iso';
+
+import { minute, nowMs } from '../../live/clock';
+import { call } from '../../live/connection';
+import { fixed, GIB, MBIT, text, visible, volume } from '../../live/formats';
+import { incidents } from '../../live/incidents';
+import { may } from '../../live/session';
+import { departments, nameOf, type QuotaShape } from '../../live/state';
+import { Icon } from '../../parts/icons';
+import { Empty, Failed, Skeleton, useAsked } from '../../parts/notices';
+import { QuotaBar } from '../../parts/quota_bar';
+import { SearchField } from '../../parts/search_field';
+import { type Column, CsvButton, Table } from '../../parts/table';
+import { useKeys } from '../../shell/keyboard';
 import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
+import { common } from '../../words/common';
+import { say } from '../../words/words';
+import { goneShare } from '../quotas/books';
+import { Bars } from './bars';
+import { w } from './words';
+
+export interface Host {
+  departmentId: string;
+  address: string;
+  mac?: string;
+  behindRouter?: boolean;
+  addresses: string[];
+  quotas: QuotaShape[];
+}
+
+const PERIOD_S = 60; // how often the list is asked again: the books of hosts are no live figure
+
+export const keyOf = (host: Host) => host.mac ?? host.address;
+const today = (host: Host) => host.quotas.find((one) => one.type === 'daily');
+const isOver = (host: Host) => host.quotas.some((one) => one.limit !== null && one.used >= one.limit);
+const matches = (host: Host, words: string) => [host.address, host.mac ?? '', ...host.addresses, nameOf(host.departmentId)].join(' ').toLowerCase().includes(words.toLowerCase());
+const incidentOf = (host: Host) => incidents.value.find((one) => one.isOpen && (host.addresses.includes(one.source) || one.source === host.address || one.source === host.mac));
+
+async function hostsOf(ids: string[]): Promise<Host[]> {
+  const replies = await Promise.all(ids.map(async (id) => ({ id, reply: (await call('quota:get', id)) as unknown as { hosts: Omit<Host, 'departmentId'>[] } })));
+  return replies.flatMap(({ id, reply }) => (reply.hosts ?? []).map((host) => ({ ...host, departmentId: id })));
+}
 
 export default function Devices() {
   useTitle({ text: names.devices });
-  return <h1>{names.devices}</h1>;
+  const { query, route } = useLocation();
+  const { q = '', department = '', open = '', over = '' } = query;
+  const ids = departments.value.map((one) => one.id).filter((one) => !department || one === department);
+  const found = useAsked(() => hostsOf(ids), [ids.join(' '), Math.floor(minute.value / (PERIOD_S * 1000))]);
+  const all = found.reply ?? [];
+  const shown = all.filter((one) => (!q || matches(one, q)) && (!over || isOver(one)));
+  const go = (next: Record<string, string>) => {
+    const kept = Object.entries({ q, department, over, open, ...(query.sort ? { sort: query.sort } : {}), ...next }).filter(([, value]) => value);
+    route(`/devices${kept.length ? `?${new URLSearchParams(kept)}` : ''}`, true);
+  };
+  const columns = columnsOf((one) => go({ open: keyOf(one) }));
+  const chosen = all.find((one) => keyOf(one) === open);
+  const onKey = (key: string, one: Host) => {
+    if (key === 'b' && may('operator', one.departmentId)) route(blockAddress(one));
+  };
+  return (
+    <>
+      <div>
+        <h1>{names.devices}</h1>
+        <p class="mid">{w.about}</p>
+      </div>
+      <div class="filters">
+        <SearchField value={q} placeholder={w.placeholder} onChange={(next) => go({ q: next })} />
+        <button type="button" class="chip" aria-pressed={!over} onClick={() => go({ over: '' })}>
+          {say(w.all, { count: all.length })}
+        </button>
+        <button type="button" class="chip" aria-pressed={over !== ''} onClick={() => go({ over: over ? '' : '1' })}>
+          {say(w.over, { count: all.filter(isOver).length })}
+        </button>
+        <label>
+          <span class="sr">{common.department}</span>
+          <select value={department} onChange={(event) => go({ department: event.currentTarget.value })}>
+            <option value="">{common.allDepartments}</option>
+            {departments.value.map((one) => (
+              <option key={one.id} value={one.id}>
+                {visible(one.facts.value.name)}
+              </option>
+            ))}
+          </select>
+        </label>
+        <span class="push" />
+        <CsvButton name="devices" rows={shown} columns={columns} />
+      </div>
+      <section class="sheet" aria-label={names.devices}>
+        {found.reply === null ? (
+          found.error ? <Failed error={found.error} again={found.again} /> : <Skeleton rows={6} />
+        ) : shown.length === 0 ? (
+          q || over ? (
+            <Empty icon="search" title={say(common.nothingMatches, { text: q || w.overFilter })} act={<a href="/devices">{common.removeFilter}</a>} />
+          ) : (
+            <Empty icon="device" title={w.none} act={<a href="/settings/configuration">{w.toSettings}</a>}>
+              {w.noneText}
+            </Empty>
+          )
+        ) : (
+          <Table name={names.devices} rows={shown} columns={columns} rowKey={(one) => `${one.departmentId} ${keyOf(one)}`} sort="-used" onOpen={(one) => go({ open: keyOf(one) })} isChosen={(one) => keyOf(one) === open} onKey={onKey} />
+        )}
+        <footer>
+          <span>{w.nearest}</span>
+        </footer>
+      </section>
+      {chosen && <Panel host={chosen} onClose={() => go({ open: '' })} />}
+    </>
+  );
+}
+
+function blockAddress(host: Host): string {
+  return `/blocks/new?${new URLSearchParams({ address: host.mac ?? host.address, department: host.departmentId })}`;
+}
+
+function columnsOf(show: (host: Host) => void): Column<Host>[] {
+  return [
+    {
+      key: 'device',
+      head: w.device,
+      cell: (one) => (
+        <span class="row">
+          <Icon name={one.behindRouter ? 'server' : 'device'} class="mid" />
+          <span class="cut">
+            <button type="button" class="plain main" onClick={() => show(one)}>
+              {visible(one.address)}
+            </button>{' '}
+            {isOver(one) && <span class="tag crit">{w.usedUp}</span>} {incidentOf(one) && <span class="tag crit">{w.incident}</span>}
+            <span class="sub">{one.mac ?? w.behindRouter}</span>
+          </span>
+        </span>
+      ),
+      sort: (one) => one.address,
+      csv: (one) => one.address,
+      fold: 'top',
+    },
+    { key: 'department', head: common.department, cell: (one) => <span dir="auto">{visible(nameOf(one.departmentId))}</span>, sort: (one) => nameOf(one.departmentId), csv: (one) => one.departmentId, fold: 'gone', width: '18%' },
+    {
+      key: 'addresses',
+      head: w.addresses,
+      cell: (one) => (
+        <span class="cut" title={one.addresses.join(', ')}>
+          <code>{one.addresses.join(', ')}</code>
+        </span>
+      ),
+      csv: (one) => one.addresses.join(' '),
+      fold: 'low',
+      width: '24%',
+    },
+    { key: 'used', head: w.today, cell: (one) => fixed((today(one)?.used ?? 0) / GIB, 2), sort: (one) => today(one)?.used ?? 0, csv: (one) => today(one)?.used, isNumber: true, fold: 'top', width: '100px' },
+    {
+      key: 'limit',
+      head: w.ofLimit,
+      cell: (one) => {
+        const quota = today(one);
+        return quota?.limit ? <QuotaBar used={quota.used / quota.limit} gone={goneShare(quota)} label={`${visible(one.address)}: ${Math.round((quota.used / quota.limit) * 100)} %`} /> : <span class="dim">{w.noLimit}</span>;
+      },
+      sort: (one) => (today(one)?.limit ? today(one)!.used / today(one)!.limit! : -1),
+      csv: (one) => today(one)?.limit,
+      fold: 'full',
+      width: '18%',
+    },
+  ];
+}
+
+/** One device, beside the list. */
+function Panel({ host, onClose }: { host: Host; onClose: () => void }) {
+  useKeys({ Escape: onClose });
+  const incident = incidentOf(host);
+  const title = visible(host.address);
+  return (
+    <aside class="panel" aria-label={title}>
+      <header>
+        <div>
+          <h2>{title}</h2>
+          <p class="mid" dir="auto">
+            {visible(nameOf(host.departmentId))}
+          </p>
+        </div>
+        <button type="button" class="btn bare" aria-label={common.close} onClick={onClose}>
+          <Icon name="close" />
+        </button>
+      </header>
+      {(incident || may('operator', host.departmentId)) && (
+        <section>
+          {incident && (
+            <div class="consequence crit">
+              {visible(incident.details)} <a href={`/incidents/${encodeURIComponent(incident.id)}`}>{w.evidence}</a>
+            </div>
+          )}
+          {may('operator', host.departmentId) && (
+            <div class="row wrap">
+              <a class="btn main danger" href={blockAddress(host)}>
+                {w.block}
+              </a>
+              {today(host)?.limit ? (
+                <a class="btn" href={`/quotas/${encodeURIComponent(host.departmentId)}/grant?period=day`}>
+                  {w.grant}
+                </a>
+              ) : null}
+            </div>
+          )}
+        </section>
+      )}
+      <section>
+        <dl class="facts">
+          <dt>{w.addresses}</dt>
+          <dd>
+            {host.addresses.map((one) => (
+              <div key={one}>
+                <code>{visible(one)}</code>
+              </div>
+            ))}
+          </dd>
+          <dt>MAC</dt>
+          <dd>{host.mac ? <code>{host.mac}</code> : <span class="dim">{w.behindRouter}</span>}</dd>
+          {host.quotas.map((quota) => (
+            <>
+              <dt>{common[quota.type]}</dt>
+              <dd>{quota.limit === null ? text(volume(quota.used)) : say(w.usedOf, { used: text(volume(quota.used)), limit: text(volume(quota.limit)) })}</dd>
+            </>
+          ))}
+        </dl>
+      </section>
+      <LastDay host={host} />
+    </aside>
+  );
+}
+
+const DAY_MS = 86_400_000;
+const HOUR_S = 3600;
+
+function LastDay({ host }: { host: Host }) {
+  const [to] = useState(nowMs);
+  const [series, setSeries] = useState<[string, number, number][] | null>(null);
+  useEffect(() => {
+    let isCurrent = true;
+    const range = { from: new Date(to - DAY_MS).toISOString(), to: new Date(to).toISOString() };
+    call('history:get', { departmentId: host.departmentId, host: host.address, step: 'hour', ...range }).then(
+      (reply) => isCurrent && setSeries(reply.points as [string, number, number][]),
+      () => isCurrent && setSeries([]),
+    );
+    return () => {
+      isCurrent = false;
+    };
+  }, [keyOf(host)]);
+  if (series === null || series.length === 0) return null;
+  const peak = Math.max(...series.map(([, up, down]) => (up + down) / HOUR_S / MBIT));
+  return (
+    <section>
+      <h3>{w.lastDay}</h3>
+      <Bars points={series} label={say(w.lastDayLabel, { peak: fixed(peak, 2) })} />
+    </section>
+  );
 }

@@ -1,7 +1,147 @@
+/** Incidents: the open ones, then the earlier ones. */
+import { useLocation } from 'preact-iso';
+
+import { second } from '../../live/clock';
+import { full, moment, span, visible } from '../../live/formats';
+import { incidents, openIncidents, type Incident } from '../../live/incidents';
+import { may } from '../../live/session';
+import { appliance, departments, nameOf } from '../../live/state';
+import { Empty } from '../../parts/notices';
+import { RANK, Severity } from '../../parts/severity';
+import { type Column, CsvButton, Table } from '../../parts/table';
+import { useKeys } from '../../shell/keyboard';
 import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
+import { common } from '../../words/common';
+import { say } from '../../words/words';
+import { kindText, w } from './words';
+
+export function blockAddress(of: Incident): string {
+  return `/blocks/new?${new URLSearchParams({ address: of.source, department: of.departmentId, reason: kindText(of.type) })}`;
+}
+
+export function lengthS(of: Incident): number {
+  return ((of.isOpen ? second.value : Date.parse(of.latestAt)) - Date.parse(of.openedAt)) / 1000;
+}
+
+const columns: Column<Incident>[] = [
+  { key: 'severity', head: w.severity, cell: (one) => <Severity of={one.severity} />, sort: (one) => RANK[one.severity], csv: (one) => one.severity, fold: 'low', width: '110px' },
+  {
+    key: 'what',
+    head: w.what,
+    cell: (one) => (
+      <>
+        <a class="main" href={`/incidents/${encodeURIComponent(one.id)}`}>
+          {kindText(one.type)}
+        </a>
+        <span class="sub cut" title={visible(one.details)}>
+          {visible(one.details)}
+        </span>
+      </>
+    ),
+    csv: (one) => `${kindText(one.type)}: ${one.details}`,
+    fold: 'full',
+  },
+  { key: 'source', head: w.source, cell: (one) => <code>{visible(one.source)}</code>, sort: (one) => one.source, csv: (one) => one.source, fold: 'top', width: '180px' },
+  { key: 'department', head: w.department, cell: (one) => <span dir="auto">{visible(nameOf(one.departmentId))}</span>, sort: (one) => nameOf(one.departmentId), csv: (one) => one.departmentId, fold: 'gone', width: '160px' },
+  { key: 'began', head: w.began, cell: (one) => <span title={full(one.openedAt)}>{moment(one.openedAt)}</span>, sort: (one) => one.openedAt, csv: (one) => one.openedAt, fold: 'top num', isNumber: true, width: '120px' },
+];
+const openColumns: Column<Incident>[] = [
+  ...columns,
+  {
+    key: 'actions',
+    head: common.actions,
+    isHeadHidden: true,
+    isNumber: true,
+    fold: 'full',
+    width: '150px',
+    cell: (one) => (
+      <span class="row end">
+        <span class="dim nowrap">{say(w.stillOn, { span: span(lengthS(one)) })}</span>
+        {may('operator', one.departmentId) && (
+          <a class="btn s" href={blockAddress(one)} aria-label={say(w.blockSource, { source: one.source })}>
+            {w.block}
+          </a>
+        )}
+      </span>
+    ),
+  },
+];
+openColumns[openColumns.length - 1]!.width = '240px';
+const earlierColumns: Column<Incident>[] = [
+  ...columns,
+  { key: 'ended', head: w.ended, cell: (one) => <span title={full(one.latestAt)}>{say(w.after, { span: span(lengthS(one)) })}</span>, csv: (one) => one.latestAt, fold: 'low', width: '120px' },
+];
 
 export default function Incidents() {
   useTitle({ text: names.incidents });
-  return <h1>{names.incidents}</h1>;
+  const { query, route } = useLocation();
+  const department = query.department ?? '';
+  const isOnlyOpen = query.state === 'open';
+  const matches = (one: Incident) => !department || one.departmentId === department;
+  const open = openIncidents.value.filter(matches);
+  const earlier = incidents.value.filter((one) => !one.isOpen && matches(one));
+  const show = (one: Incident) => route(`/incidents/${encodeURIComponent(one.id)}`);
+  const go = (next: Record<string, string>) => {
+    const all = Object.entries({ state: query.state ?? '', department, ...next }).filter(([, value]) => value);
+    route(`/incidents?${new URLSearchParams(all)}`, true);
+  };
+  const onKey = (key: string, one: Incident) => {
+    if (key === 'b' && may('operator', one.departmentId)) route(blockAddress(one));
+  };
+  useKeys({ Escape: () => go({ department: '', state: '' }) });
+  if (incidents.value.length === 0)
+    return (
+      <>
+        <h1>{names.incidents}</h1>
+        <section class="sheet">
+          <Empty icon="ok" title={w.none}>
+            {appliance.value && say(w.noneText, { time: full(appliance.value.startedAt) })}
+          </Empty>
+        </section>
+      </>
+    );
+  return (
+    <>
+      <h1>{names.incidents}</h1>
+      <div class="filters">
+        <button type="button" class="chip" aria-pressed={isOnlyOpen} onClick={() => go({ state: isOnlyOpen ? '' : 'open' })}>
+          {say(w.openCount, { count: open.length })}
+        </button>
+        <button type="button" class="chip" aria-pressed={!isOnlyOpen} onClick={() => go({ state: '' })}>
+          {say(w.all, { count: open.length + earlier.length })}
+        </button>
+        <label class="row">
+          <span class="sr">{common.department}</span>
+          <select value={department} onChange={(event) => go({ department: event.currentTarget.value })}>
+            <option value="">{common.allDepartments}</option>
+            {departments.value.map((one) => (
+              <option key={one.id} value={one.id}>
+                {visible(one.facts.value.name)}
+              </option>
+            ))}
+          </select>
+        </label>
+        <span class="push" />
+        <CsvButton name="incidents" rows={[...open, ...(isOnlyOpen ? [] : earlier)]} columns={earlierColumns} />
+      </div>
+      <section class="sheet" aria-labelledby="open">
+        <header>
+          <h2 id="open">{w.open}</h2>
+        </header>
+        {open.length > 0 ? <Table name={w.open} rows={open} columns={openColumns} rowKey={(one) => one.id} onOpen={show} onKey={onKey} /> : <div class="pad dim">{w.noneOpen}</div>}
+      </section>
+      {!isOnlyOpen && earlier.length > 0 && (
+        <section class="sheet" aria-labelledby="earlier">
+          <header>
+            <h2 id="earlier">{w.earlier}</h2>
+          </header>
+          <Table name={w.earlier} rows={earlier} columns={earlierColumns} rowKey={(one) => one.id} onOpen={show} />
+          <footer>
+            <span>{w.since}</span>
+          </footer>
+        </section>
+      )}
+    </>
+  );
 }

@@ -1,0 +1,178 @@
+/** What is wrong with a department: the decisions, apart from how they are shown. */
+import { computed, type ReadonlySignal } from '@preact/signals';
+
+import type { State } from '../parts/icons';
+import { dayStart } from './calendar';
+import { minute, nowMs } from './clock';
+import { openIncidents } from './incidents';
+import { appliance, departments, type Department, type QuotaShape, type Recent } from './state';
+
+/** From here on bytes that no meter claims need somebody. */
+export const UNACCOUNTED_PERCENT = 1;
+const FIRST_THRESHOLD = 0.8; // where the configuration gives none
+
+export type Condition =
+  | { kind: 'down'; reason: string } // link or interface: nothing works there
+  | { kind: 'cut' | 'slowed' | 'over'; quota: QuotaShape } // by what the configuration does when a quota is used up
+  | { kind: 'incident'; count: number; isGrave: boolean }
+  | { kind: 'gap'; wanted: number; enforced: number } // of blocks
+  | { kind: 'runsOut'; quota: QuotaShape; at: string; isToday: boolean }
+  | { kind: 'unaccounted'; percent: number }
+  | { kind: 'reason'; text: string } // the server's own, where no other condition says it
+  | { kind: 'near'; quota: QuotaShape; share: number } // beyond a threshold
+  | { kind: 'unknown' }
+  | { kind: 'well' };
+
+/** The worst first. The order of the sentence's parts, and of the rows. */
+const ORDER: Record<Condition['kind'], number> = { down: 0, cut: 1, slowed: 2, over: 3, incident: 4, gap: 5, runsOut: 6, unaccounted: 7, reason: 8, near: 9, unknown: 10, well: 11 };
+const MARKS: Record<Condition['kind'], State> = {
+  down: 'crit', cut: 'crit', slowed: 'crit', over: 'warn', incident: 'incident', gap: 'warn', runsOut: 'warn', unaccounted: 'warn', reason: 'warn', near: 'warn', unknown: 'ok', well: 'ok',
+};
+const NAMES = { block: 'cut', throttle: 'slowed', alert: 'over' } as const;
+
+/** The figures that decide; all of one moment. */
+export interface Figures {
+  quotas: readonly QuotaShape[];
+  onExceeded: 'alert' | 'throttle' | 'block';
+  thresholds: readonly number[];
+  reachesLimitAt: string | null; // of the quota that is reached first
+  incidents: readonly { severity: string }[];
+  isActive: boolean | null;
+  health: number | null;
+  reasons: readonly string[];
+  wanted: number | null;
+  enforced: number | null;
+  unaccountedPercent: number | null;
+  canEnforce: boolean;
+  nowMs: number;
+  tomorrowMs: number;
+}
+
+export function markOf(condition: Condition): State {
+  return condition.kind === 'incident' && !condition.isGrave ? 'warn' : MARKS[condition.kind];
+}
+
+/** Everything that is wrong, the worst first; never empty: `well` or `unknown` where nothing is. */
+export function judge(of: Figures): Condition[] {
+  const found = [...usedUp(of), ...network(of), ...forecast(of)];
+  const cannotBlock = !of.canEnforce && (of.wanted ?? 0) > 0; // said once, of the position
+  const isExplained = cannotBlock || found.some((one) => ['down', 'cut', 'slowed', 'over', 'incident', 'gap'].includes(one.kind));
+  if (of.health !== null && of.health < 1 && !isExplained && of.reasons.length > 0) found.push({ kind: 'reason', text: of.reasons[0]! });
+  if (found.length === 0) found.push({ kind: of.isActive === null ? 'unknown' : 'well' });
+  return found.sort((one, other) => ORDER[one.kind] - ORDER[other.kind]);
+}
+
+function usedUp({ quotas, onExceeded }: Figures): Condition[] {
+  const over = quotas.filter((one) => one.limit !== null && one.used >= one.limit);
+  const last = over.sort((one, other) => (one.resetsAt < other.resetsAt ? 1 : -1))[0]; // it opens again when the last of them begins anew
+  return last === undefined ? [] : [{ kind: NAMES[onExceeded], quota: last }];
+}
+
+function network(of: Figures): Condition[] {
+  const found: Condition[] = [];
+  if (of.isActive === false && of.health === 0) found.push({ kind: 'down', reason: of.reasons[0] ?? '' });
+  if (of.incidents.length > 0) found.push({ kind: 'incident', count: of.incidents.length, isGrave: of.incidents.some((one) => one.severity === 'high' || one.severity === 'critical') });
+  if (of.canEnforce && of.wanted !== null && of.enforced !== null && of.enforced < of.wanted) found.push({ kind: 'gap', wanted: of.wanted, enforced: of.enforced });
+  if (of.unaccountedPercent !== null && of.unaccountedPercent >= UNACCOUNTED_PERCENT) found.push({ kind: 'unaccounted', percent: of.unaccountedPercent });
+  return found;
+}
+
+function forecast(of: Figures): Condition[] {
+  const first = firstReached(of.quotas, of.reachesLimitAt);
+  if (first !== null && Date.parse(first.at) > of.nowMs) return [{ kind: 'runsOut', ...first, isToday: Date.parse(first.at) < of.tomorrowMs }];
+  const nearest = of.quotas
+    .filter((one) => one.limit !== null && one.limit > 0 && one.used < one.limit)
+    .map((quota) => ({ quota, share: quota.used / quota.limit! }))
+    .sort((one, other) => other.share - one.share)[0];
+  return nearest !== undefined && nearest.share >= (of.thresholds[0] ?? FIRST_THRESHOLD) ? [{ kind: 'near', ...nearest }] : [];
+}
+
+/** The quota that is used up first, if the last minutes go on. At one rate that is the one with the least left. */
+export function firstReached(quotas: readonly QuotaShape[], reachesLimitAt: string | null): { quota: QuotaShape; at: string } | null {
+  const open = quotas.filter((one) => one.limit !== null && one.used < one.limit);
+  const told = open.filter((one) => one.reachesLimitAt).sort((one, other) => (one.reachesLimitAt! < other.reachesLimitAt! ? -1 : 1))[0];
+  if (told !== undefined) return { quota: told, at: told.reachesLimitAt! };
+  if (reachesLimitAt === null) return null;
+  const least = open.filter((one) => one.resetsAt > reachesLimitAt).sort((one, other) => one.limit! - one.used - (other.limit! - other.used))[0];
+  return least === undefined ? null : { quota: least, at: reachesLimitAt };
+}
+
+const judged = new WeakMap<Department, ReadonlySignal<Condition[]>>();
+
+/** The conditions of a department, followed. */
+export function conditionsOf(department: Department): ReadonlySignal<Condition[]> {
+  let known = judged.get(department);
+  if (known === undefined) judged.set(department, (known = computed(() => judge(figuresOf(department)))));
+  return known;
+}
+
+function figuresOf(one: Department): Figures {
+  const facts = one.facts.value;
+  const now = (minute.value, nowMs()); // what is "today" is looked at each minute
+  return {
+    quotas: one.quotas.value,
+    onExceeded: facts.onExceeded,
+    thresholds: facts.thresholds,
+    reachesLimitAt: one.reachesLimitAt.value,
+    incidents: openIncidents.value.filter((incident) => incident.departmentId === one.id),
+    isActive: one.isActive.value,
+    health: one.health.value,
+    reasons: one.reasons.value,
+    wanted: one.wanted.value,
+    enforced: one.enforced.value,
+    unaccountedPercent: one.unaccountedPercent.value,
+    canEnforce: appliance.value?.position !== 'mirror',
+    nowMs: now,
+    tomorrowMs: dayStart(now, 1),
+  };
+}
+
+/** How full the fullest quota is: what orders departments in the same condition. */
+function fullness(department: Department): number {
+  return Math.max(0, ...department.quotas.value.map((one) => (one.limit ? one.used / one.limit : 0)));
+}
+
+/** The departments, the worst first, then by how full their quotas are, then by name. */
+export const worstFirst = computed(() =>
+  departments.value
+    .map((department) => ({ department, rank: rankOf(department), full: fullness(department), name: department.facts.value.name as string }))
+    .sort((one, other) => one.rank - other.rank || other.full - one.full || one.name.localeCompare(other.name))
+    .map((one) => one.department),
+);
+
+export function rankOf(department: Department): number {
+  return ORDER[conditionsOf(department).value[0]!.kind];
+}
+
+// ---- what is expected until a quota's period ends ----
+
+/** Bytes a second, both ways, over the last minutes. */
+export function meanRate(recent: Recent): number {
+  const { count } = recent;
+  if (count < 2) return 0;
+  let sum = 0;
+  for (let at = 0; at < count; at++) sum += recent.down[at]! + recent.up[at]!;
+  return sum / count;
+}
+
+export interface Progress {
+  used: number; // share of the limit
+  will: number; // share at the period's end, if the last minutes go on
+  gone: number | undefined; // share of the period that is over; undefined: its start is not known
+}
+
+const DAY_MS = 86_400_000;
+const LONGEST_MS: Record<QuotaShape['type'], number> = { daily: DAY_MS, weekly: 7 * DAY_MS, monthly: 30.4 * DAY_MS };
+
+/** Where a quota stands. `rate`: bytes a second of the last minutes. */
+export function progress(quota: QuotaShape, rate: number, now: number): Progress | null {
+  if (quota.limit === null || quota.limit === 0) return quota.limit === 0 ? { used: 1, will: 1, gone: undefined } : null;
+  const end = Date.parse(quota.resetsAt);
+  const start = quota.startedAt ? Date.parse(quota.startedAt) : quota.type === 'daily' ? dayStart(now) : end - LONGEST_MS[quota.type];
+  const leftS = Math.max(0, end - now) / 1000;
+  return {
+    used: quota.used / quota.limit,
+    will: (quota.used + rate * leftS) / quota.limit,
+    gone: Math.min(1, Math.max(0, (now - start) / (end - start))),
+  };
+}

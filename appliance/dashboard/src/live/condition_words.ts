@@ -1,0 +1,83 @@
+/** How a department's condition is said: in a row, and of a quota. */
+import { words, say } from '../words/words';
+import { nowMs } from './clock';
+import type { Condition } from './condition';
+import { about, clock, fixed, moment, percent, rate, text } from './formats';
+import type { DepartmentFacts, QuotaShape } from './state';
+
+const w = words({
+  en: {
+    cut: 'Cut off', cutSince: 'Cut off since {time}, opens {end}', slowed: 'Slowed to {rate}, until {end}', over: 'Over its quota of {period}',
+    incidents: { one: '{count} incident open', other: '{count} incidents open' }, gap: '{enforced} of {wanted} blocks in force', reaches: 'Reaches its limit about {time}', reachesLater: 'Reaches its limit {time}',
+    near: '{share} of {period} used', unaccounted: '{share} % not accounted', unknown: 'Not known yet', well: 'Well', daily: 'the day', weekly: 'the week', monthly: 'the month', dailyQuota: 'daily', weeklyQuota: 'weekly', monthlyQuota: 'monthly',
+    portScan: 'Port scan', hostSweep: 'Host sweep',
+  },
+  de: {
+    cut: 'Abgeschnitten', cutSince: 'Abgeschnitten seit {time}, offen ab {end}', slowed: 'Gedrosselt auf {rate}, bis {end}', over: 'Über dem Kontingent: {period}',
+    incidents: { one: '{count} Vorfall offen', other: '{count} Vorfälle offen' }, gap: '{enforced} von {wanted} Sperren in Kraft', reaches: 'Erreicht das Limit gegen {time}', reachesLater: 'Erreicht das Limit {time}',
+    near: '{share} verbraucht: {period}', unaccounted: '{share} % nicht zugeordnet', unknown: 'Noch nicht bekannt', well: 'Gut', daily: 'Tag', weekly: 'Woche', monthly: 'Monat', dailyQuota: 'tägliche', weeklyQuota: 'wöchentliche', monthlyQuota: 'monatliche',
+    portScan: 'Portscan', hostSweep: 'Host-Sweep',
+  },
+});
+
+/** `the day`. */
+export function periodOf(type: QuotaShape['type']): string {
+  return w[type];
+}
+
+/** `daily`, as in "the daily quota". */
+export function kindOf(type: string): string {
+  return type === 'daily' || type === 'weekly' || type === 'monthly' ? w[`${type}Quota`] : type;
+}
+
+/** `Port scan`; a kind that this page does not know yet as the server names it. */
+export function incidentName(type: string): string {
+  if (type === 'port_scan') return w.portScan;
+  if (type === 'host_sweep') return w.hostSweep;
+  return sentence(type.replaceAll('_', ' '));
+}
+
+/** The server's words as a sentence begins. */
+export function sentence(found: string): string {
+  return found.charAt(0).toUpperCase() + found.slice(1);
+}
+
+/** `1 Mbit/s`: a limit, without digits that say nothing. */
+export function speed(bytesPerS: number): string {
+  return text(rate(bytesPerS)).replace(/[.,]0+(?=\s)/, '');
+}
+
+/** The state of a department in a few words: the cell of a row. */
+export function stateWords(condition: Condition, facts: Pick<DepartmentFacts, 'throttleRate'>): string {
+  switch (condition.kind) {
+    case 'cut': {
+      const { exceededAt, resetsAt } = condition.quota;
+      return exceededAt ? say(w.cutSince, { time: moment(exceededAt), end: end(resetsAt) }) : w.cut;
+    }
+    case 'slowed':
+      return say(w.slowed, { rate: facts.throttleRate === null ? '' : speed(facts.throttleRate), end: end(condition.quota.resetsAt) });
+    case 'over':
+      return say(w.over, { period: w[condition.quota.type] });
+    case 'incident':
+      return say(w.incidents, { count: condition.count });
+    case 'gap':
+      return say(w.gap, condition);
+    case 'runsOut':
+      return condition.isToday ? say(w.reaches, { time: about(condition.at) }) : say(w.reachesLater, { time: moment(condition.at) });
+    case 'near':
+      return say(w.near, { share: percent(condition.share), period: w[condition.quota.type] });
+    case 'unaccounted':
+      return say(w.unaccounted, { share: fixed(condition.percent, 2) });
+    case 'down':
+      return sentence(condition.reason);
+    case 'reason':
+      return sentence(condition.text);
+    default:
+      return w[condition.kind];
+  }
+}
+
+/** The end of a period: a clock time within a day, else the date with it. */
+function end(resetsAt: string): string {
+  return Date.parse(resetsAt) - nowMs() <= 86_400_000 ? clock(resetsAt) : moment(resetsAt);
+}

@@ -1,0 +1,141 @@
+/** The columns of departments, as the overview and the list show them. Each cell follows its own figure. */
+import { computed, useComputed, type ReadonlySignal } from '@preact/signals';
+import { useMemo } from 'preact/hooks';
+
+import { minute, nowMs } from '../../live/clock';
+import { conditionsOf, markOf, meanRate, progress, rankOf } from '../../live/condition';
+import { stateWords } from '../../live/condition_words';
+import { fixed, GIB, MBIT, percent, text, three, visible, volume, whole } from '../../live/formats';
+import { departments, fillRecent, type Department, type QuotaShape } from '../../live/state';
+import { StateMark } from '../../parts/icons';
+import { QuotaBar } from '../../parts/quota_bar';
+import { Sparkline } from '../../parts/sparkline';
+import type { Column } from '../../parts/table';
+import { common } from '../../words/common';
+import { say, words } from '../../words/words';
+
+const w = words({
+  en: {
+    state: 'State', down: 'Down, Mbit/s', up: 'Up, Mbit/s', last: 'Last 5 min', quota: 'Quota of the day', used: 'Used', devices: 'Devices', blocks: 'Blocks', none: 'no quota', of: 'of {limit} GiB',
+    bar: '{name}: {used} of {limit}', limit: 'Limit', usedBytes: 'used today (bytes)', limitBytes: 'limit (bytes)', downBytes: 'down (bytes/s)', upBytes: 'up (bytes/s)',
+  },
+  de: {
+    state: 'Zustand', down: 'Herunter, Mbit/s', up: 'Hinauf, Mbit/s', last: 'Letzte 5 Min.', quota: 'Kontingent des Tages', used: 'Verbraucht', devices: 'Geräte', blocks: 'Sperren', none: 'kein Kontingent', of: 'von {limit} GiB',
+    bar: '{name}: {used} von {limit}', limit: 'Limit', usedBytes: 'heute verbraucht (Bytes)', limitBytes: 'Limit (Bytes)', downBytes: 'herunter (Bytes/s)', upBytes: 'hinauf (Bytes/s)',
+  },
+});
+
+/** The quota that a row shows: of the day. */
+export function dayQuota(of: Department): QuotaShape | undefined {
+  return of.quotas.value.find((one) => one.type === 'daily');
+}
+
+/** What is used of it: the books are read each half minute, the figures of traffic come each second. */
+function usedOf(of: Department): number {
+  return Math.max(dayQuota(of)?.used ?? 0, of.usedToday.value ?? 0);
+}
+
+function Name({ of }: { of: Department }) {
+  const name = visible(of.facts.value.name);
+  return (
+    <a class="main cut block" href={`/departments/${encodeURIComponent(of.id)}`} title={name} dir="auto">
+      {name}
+    </a>
+  );
+}
+
+export function StateCell({ of }: { of: Department }) {
+  const worst = conditionsOf(of).value[0]!;
+  const said = stateWords(worst, of.facts.value);
+  return (
+    <span class="state cut block" title={said}>
+      <StateMark state={markOf(worst)} /> {said}
+    </span>
+  );
+}
+
+/** A rate in the column's one unit. Nothing is a dim nought. */
+function RateCell({ of }: { of: ReadonlySignal<number | null> }) {
+  const said = useComputed(() => (of.value === null ? '' : of.value === 0 ? '0' : fixed(of.value / MBIT, 2)));
+  return <>{said}</>;
+}
+
+function WholeCell({ of }: { of: ReadonlySignal<number | null> }) {
+  const said = useComputed(() => (of.value === null ? '' : whole(of.value)));
+  return <>{said}</>;
+}
+
+/** Rounded to what can be seen, so that a bar is drawn when it moves and not each second. */
+const seen = (share: number) => Math.round(share * 500) / 500;
+
+function BarCell({ of }: { of: Department }) {
+  const parts = useComputed(() => {
+    const quota = dayQuota(of);
+    if (quota === undefined || quota.limit === null) return '';
+    const found = progress({ ...quota, used: usedOf(of) }, (minute.value, meanRate(of.recent)), nowMs());
+    return found === null ? '' : [found.used, found.will, found.gone ?? -1].map(seen).join(' ');
+  });
+  if (parts.value === '') return <span class="dim">{w.none}</span>;
+  const [used = 0, will = 0, gone = 0] = parts.value.split(' ').map(Number);
+  const { name, thresholds } = of.facts.value;
+  const label = say(w.bar, { name: visible(name), used: percent(used), limit: text(volume(dayQuota(of)?.limit ?? 0)) });
+  return <QuotaBar used={used} will={will} gone={gone < 0 ? undefined : gone} thresholds={thresholds} label={label} />;
+}
+
+function UsedCell({ of }: { of: Department }) {
+  const said = useComputed(() => three(usedOf(of) / GIB));
+  const limit = useComputed(() => {
+    const found = dayQuota(of)?.limit ?? null;
+    return found === null ? 'GiB' : say(w.of, { limit: three(found / GIB).replace(/[.,]0+$/, '') });
+  });
+  return (
+    <>
+      {said} <span class="unit">{limit}</span>
+    </>
+  );
+}
+
+/** The upper edge of all small charts: the same for all, else they could not be compared. In steps, so that it seldom moves. */
+export const sparkTop = computed(() => {
+  let most = 0;
+  for (const one of departments.value) most = Math.max(most, (one.rateDown.value ?? 0) + (one.rateUp.value ?? 0));
+  return 2 ** Math.ceil(Math.log2(Math.max(1, most * 1.2)));
+});
+
+const asked = new WeakSet<Department>();
+let queue = Promise.resolve();
+
+/** Ask for the last minutes of a row that came into sight: one after the other, once. */
+function remember(of: Department): void {
+  if (asked.has(of)) return;
+  asked.add(of);
+  queue = queue.then(() => fillRecent(of.recent, of.id)).catch(() => void asked.delete(of));
+}
+
+function Last({ of }: { of: Department }) {
+  return useMemo(() => <Sparkline recent={of.recent} top={sparkTop} onSeen={() => remember(of)} />, [of]);
+}
+
+export const columns: readonly Column<Department>[] = [
+  { key: 'name', head: common.department, width: '14%', fold: 'top', cell: (of) => <Name of={of} />, sort: (of) => of.facts.value.name, csv: (of) => of.facts.value.name },
+  {
+    key: 'state', head: w.state, width: '212px', fold: 'full low', cell: (of) => <StateCell of={of} />, sort: rankOf,
+    csv: (of) => stateWords(conditionsOf(of).value[0]!, of.facts.value),
+  },
+  { key: 'down', head: w.down, width: '98px', isNumber: true, fold: 'gone', cell: (of) => <RateCell of={of.rateDown} />, sort: (of) => of.rateDown.peek() },
+  { key: 'up', head: w.up, width: '88px', isNumber: true, fold: 'gone', cell: (of) => <RateCell of={of.rateUp} />, sort: (of) => of.rateUp.peek() },
+  { key: 'last', head: w.last, width: '92px', fold: 'gone', cell: (of) => <Last of={of} /> },
+  { key: 'share', head: w.quota, fold: 'full', cell: (of) => <BarCell of={of} />, sort: (of) => (dayQuota(of)?.limit ? usedOf(of) / dayQuota(of)!.limit! : null) },
+  { key: 'used', head: w.used, width: '124px', isNumber: true, fold: 'top', cell: (of) => <UsedCell of={of} />, sort: usedOf },
+  { key: 'devices', head: w.devices, width: '68px', isNumber: true, fold: 'gone', cell: (of) => <WholeCell of={of.devices} />, sort: (of) => of.devices.peek(), csv: (of) => of.devices.peek() },
+  { key: 'blocks', head: w.blocks, width: '66px', isNumber: true, fold: 'gone', cell: (of) => <WholeCell of={of.wanted} />, sort: (of) => of.wanted.peek(), csv: (of) => of.wanted.peek() },
+];
+
+/** The same as a file, in bytes: what a spreadsheet can add. */
+export const filed: readonly Column<Department>[] = [
+  ...columns,
+  { key: 'downBytes', head: w.downBytes, cell: () => null, csv: (of) => of.rateDown.peek() },
+  { key: 'upBytes', head: w.upBytes, cell: () => null, csv: (of) => of.rateUp.peek() },
+  { key: 'usedBytes', head: w.usedBytes, cell: () => null, csv: (of) => usedOf(of) },
+  { key: 'limitBytes', head: w.limitBytes, cell: () => null, csv: (of) => dayQuota(of)?.limit ?? null },
+];

@@ -1,0 +1,213 @@
+/** Five figures in one strip. Each is a link to what it counts. */
+import { computed, useComputed } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
+
+import { call, link } from '../../live/connection';
+import { clock, three, MBIT, volume, whole } from '../../live/formats';
+import { dayStart } from '../../live/calendar';
+import { minute, nowMs } from '../../live/clock';
+import { conditionsOf } from '../../live/condition';
+import { appliance, departments, total } from '../../live/state';
+import { useAsked } from '../../parts/notices';
+import { Icon, type IconName } from '../../parts/icons';
+import { say, words } from '../../words/words';
+
+const w = words({
+  en: {
+    title: 'Figures', traffic: 'Traffic now, Mbit/s', down: 'down ', up: 'up ', rising: 'rising over 5 min', falling: 'falling over 5 min', level: 'steady over 5 min', used: 'Used today', since: 'since {time}',
+    over: 'Over quota', of: 'of {count}', runsOut: { one: '{count} more runs out today', other: '{count} more run out today' }, none: 'none runs out today', noQuota: 'no quota is set',
+    devices: 'Devices seen', in5: 'in 5 min', departments: { one: 'in {count} department', other: 'in {count} departments' }, blocks: 'Blocks in force', ends: { one: '{count} ends within the hour', other: '{count} end within the hour' }, noneEnds: 'none ends within the hour',
+  },
+  de: {
+    title: 'Zahlen', traffic: 'Verkehr jetzt, Mbit/s', down: 'herunter ', up: 'hinauf ', rising: 'steigt seit 5 Min.', falling: 'fällt seit 5 Min.', level: 'seit 5 Min. gleich', used: 'Heute verbraucht', since: 'seit {time}',
+    over: 'Über Kontingent', of: 'von {count}', runsOut: { one: '{count} weiteres reicht heute nicht', other: '{count} weitere reichen heute nicht' }, none: 'alle reichen heute', noQuota: 'kein Kontingent gesetzt',
+    devices: 'Geräte gesehen', in5: 'in 5 Min.', departments: { one: 'in {count} Abteilung', other: 'in {count} Abteilungen' }, blocks: 'Sperren in Kraft', ends: { one: '{count} endet binnen einer Stunde', other: '{count} enden binnen einer Stunde' }, noneEnds: 'keine endet binnen einer Stunde',
+  },
+});
+
+function Tile({ href, name, value, more }: { href: string; name: string; value: ComponentChildren; more: ComponentChildren }) {
+  return (
+    <a class="tile" href={href}>
+      <span class="name">{name}</span>
+      <span class="value">{value}</span>
+      <span class="more">{more}</span>
+    </a>
+  );
+}
+
+const sum = (figure: 'rateDown' | 'rateUp' | 'usedToday' | 'devices') => departments.value.reduce<number | null>((all, one) => (one[figure].value === null ? all : (all ?? 0) + one[figure].value), null);
+export const totalDown = computed(() => sum('rateDown'));
+export const totalUp = computed(() => sum('rateUp'));
+export const totalUsed = computed(() => sum('usedToday'));
+export const totalDevices = computed(() => sum('devices'));
+
+const NOTHING = '\u2013'; // where the figure is not known
+const mbit = (of: number | null) => (of === null ? NOTHING : three(of / MBIT));
+
+type Trend = 'rising' | 'falling' | 'level';
+const CHANGED = 1.2; // times: less is the usual unrest of traffic
+const LEAST_POINTS = 60;
+
+/** The latest third of the last five minutes against the first. */
+function trend(): Trend | null {
+  total.version.value;
+  const { count, down, up } = total;
+  if (count < LEAST_POINTS) return null;
+  const third = Math.floor(count / 3);
+  const mean = (from: number) => {
+    let all = 0;
+    for (let at = from; at < from + third; at++) all += down[at]! + up[at]!;
+    return all / third;
+  };
+  const [then, now] = [mean(0), mean(count - third)];
+  if (now > then * CHANGED) return 'rising';
+  return now * CHANGED < then ? 'falling' : 'level';
+}
+
+const ICONS: Record<Trend, IconName> = { rising: 'rising', falling: 'falling', level: 'level' };
+
+function TrafficTile() {
+  const down = useComputed(() => mbit(totalDown.value));
+  const up = useComputed(() => mbit(totalUp.value));
+  const going = useComputed(trend);
+  return (
+    <Tile
+      href="/departments?sort=-down"
+      name={w.traffic}
+      value={
+        <span class="two">
+          <span>
+            <span class="arrow-in" aria-hidden="true">
+              ↓
+            </span>{' '}
+            <span class="sr">{w.down}</span>
+            {down}
+          </span>
+          <span>
+            <span class="arrow-out" aria-hidden="true">
+              ↑
+            </span>{' '}
+            <span class="sr">{w.up}</span>
+            {up}
+          </span>
+        </span>
+      }
+      more={
+        going.value !== null && (
+          <>
+            <Icon name={ICONS[going.value]} />
+            {w[going.value]}
+          </>
+        )
+      }
+    />
+  );
+}
+
+function UsedTile() {
+  const used = useComputed(() => (totalUsed.value === null ? [NOTHING, ''] : volume(totalUsed.value)));
+  const value = useComputed(() => used.value[0]);
+  const unit = useComputed(() => used.value[1]);
+  return (
+    <Tile
+      href="/departments?sort=-used"
+      name={w.used}
+      value={
+        <>
+          {value} <span class="unit">{unit}</span>
+        </>
+      }
+      more={say(w.since, { time: clock(dayStart((minute.value, nowMs()))) })}
+    />
+  );
+}
+
+const quotaCounts = computed(() => {
+  const limited = departments.value.filter((one) => one.quotas.value.some((quota) => quota.limit !== null));
+  const kinds = limited.map((one) => conditionsOf(one).value);
+  return {
+    all: limited.length,
+    over: kinds.filter((found) => found.some((one) => one.kind === 'cut' || one.kind === 'slowed' || one.kind === 'over')).length,
+    soon: kinds.filter((found) => found.some((one) => one.kind === 'runsOut' && one.isToday)).length,
+  };
+});
+
+function QuotaTile() {
+  const { all, over, soon } = quotaCounts.value;
+  return (
+    <Tile
+      href="/quotas?period=day"
+      name={w.over}
+      value={
+        <>
+          {over} <span class="unit">{say(w.of, { count: all })}</span>
+        </>
+      }
+      more={all === 0 ? w.noQuota : soon > 0 ? say(w.runsOut, { count: soon }) : w.none}
+    />
+  );
+}
+
+function DevicesTile() {
+  return (
+    <Tile
+      href="/devices?seen=5m"
+      name={w.devices}
+      value={
+        <>
+          {totalDevices.value === null ? NOTHING : whole(totalDevices.value)} <span class="unit">{w.in5}</span>
+        </>
+      }
+      more={say(w.departments, { count: departments.value.filter((one) => (one.devices.value ?? 0) > 0).length })}
+    />
+  );
+}
+
+const gap = computed(() => departments.value.reduce((most, one) => Math.max(most, (one.wanted.value ?? 0) - (one.enforced.value ?? 0)), 0));
+
+/** How many blocks there are: asked once a minute, as an import of many tells of each. */
+export function useBlockCounts() {
+  const isLive = link.value === 'live' && appliance.value !== null;
+  const { reply, again } = useAsked(
+    async () => {
+      if (!isLive) return null;
+      const [all, ending] = await Promise.all([call('ip:list', { limit: 1 }), call('ip:list', { limit: 1, expiring: 3600 })]);
+      return { all: all.total as number, ending: ending.total as number };
+    },
+    [isLive],
+  );
+  useEffect(() => {
+    const seconds = setInterval(() => document.visibilityState === 'visible' && again(), 60_000);
+    return () => clearInterval(seconds);
+  }, []);
+  return reply === null ? null : { ...reply, inForce: Math.max(0, reply.all - gap.value) };
+}
+
+function BlocksTile() {
+  const counts = useBlockCounts();
+  return (
+    <Tile
+      href="/blocks"
+      name={w.blocks}
+      value={
+        <>
+          {counts === null ? NOTHING : whole(counts.inForce)} <span class="unit">{counts !== null && say(w.of, { count: whole(counts.all) })}</span>
+        </>
+      }
+      more={counts !== null && (counts.ending > 0 ? say(w.ends, { count: counts.ending }) : w.noneEnds)}
+    />
+  );
+}
+
+export function Tiles() {
+  return (
+    <section class="tiles" aria-label={w.title}>
+      <TrafficTile />
+      <UsedTile />
+      <QuotaTile />
+      <DevicesTile />
+      <BlocksTile />
+    </section>
+  );
+}

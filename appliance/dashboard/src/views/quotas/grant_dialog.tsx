@@ -1,0 +1,111 @@
+/** The dialog that grants more, with the bar as it will be. */
+import { useState } from 'preact/hooks';
+
+import { call } from '../../live/connection';
+import { GIB, moment, visible } from '../../live/formats';
+import { refreshQuotas, type Department } from '../../live/state';
+import type { Events } from '../../live/contract';
+import { ActionButton, change, RefusalText, toast, useWork } from '../../parts/actions';
+import { Dialog } from '../../parts/dialog';
+import { useAsked } from '../../parts/notices';
+import { QuotaBar } from '../../parts/quota_bar';
+import { common } from '../../words/common';
+import { parts, say } from '../../words/words';
+import { amountText, goneShare, type Kind, quotaOf, usedShare } from './books';
+import { w } from './words';
+
+const CHOICES = [1, 4, 10]; // GiB
+const MOST_GIB = 1_000_000; // far below what the appliance takes; above every disk in a department
+const IN_PERIOD = { daily: common.ofDay, weekly: common.ofWeek, monthly: common.ofMonth };
+
+interface HostBooks {
+  address: string;
+  quotas: { type: Kind; used: number; limit: number | null }[];
+}
+
+export function GrantDialog({ department, kind, request, onClose }: { department: Department; kind: Kind; request?: Events['quota:request']['request']; onClose: () => void }) {
+  const work = useWork();
+  const [gib, setGib] = useState(4);
+  const [isOther, setOther] = useState(false);
+  const [host, setHost] = useState('');
+  const [reason, setReason] = useState(request ? `${request.text}, ${say(w.reasonAsked, { name: request.name })}` : '');
+  const hosts = useAsked(() => call('quota:get', department.id), [department.id]);
+  const limited = ((hosts.reply?.hosts ?? []) as HostBooks[]).filter((one) => one.quotas.some((quota) => quota.type === kind && quota.limit !== null));
+  const quota = quotaOf(department, kind);
+  const name = visible(department.facts.value.name);
+  if (!quota?.limit) return null;
+  const bytes = Math.round(gib * GIB);
+  const after = quota.limit + bytes;
+  const isOver = usedShare(quota) >= 1;
+  const { onExceeded } = department.facts.value;
+  const again = isOver && after > quota.used ? (onExceeded === 'block' ? w.connected : onExceeded === 'throttle' ? w.fullSpeed : '') : '';
+  const ends = moment(quota.resetsAt);
+  const submit = async () => {
+    const argument = { departmentId: department.id, type: kind, bytes, reason: reason.trim() || w.grant, ...(host ? { host } : {}) };
+    if (!(await work.run((wait) => change('quota:extend', argument, wait)))) return;
+    void refreshQuotas(department.id).catch(() => undefined);
+    toast(say(w.grantDone, { name: host || name, amount: amountText(bytes), period: IN_PERIOD[kind] }));
+    onClose();
+  };
+  return (
+    <Dialog
+      title={say(w.grantTitle, { name })}
+      note={say(w.usedSoFar, { used: amountText(quota.used), limit: amountText(quota.limit) })}
+      onClose={onClose}
+      onSubmit={submit}
+      acts={
+        <ActionButton type="submit" class="main" disabled={work.isBusy || !(gib > 0) || gib > MOST_GIB}>
+          {say(w.act, { amount: amountText(bytes) })}
+        </ActionButton>
+      }
+    >
+      {!host && <QuotaBar big used={quota.used / after} gone={goneShare(quota)} thresholds={department.facts.value.thresholds} label={say(w.usedSoFar, { used: amountText(quota.used), limit: amountText(after) })} />}
+      <div class="field">
+        <span class="label" id="how">
+          {say(w.howMuch, { time: ends })}
+        </span>
+        <div class="filters" role="group" aria-labelledby="how">
+          {CHOICES.map((one) => (
+            <button key={one} type="button" class="chip" aria-pressed={!isOther && one === gib} onClick={() => (setOther(false), setGib(one))}>
+              {one} GiB
+            </button>
+          ))}
+          <button type="button" class="chip" aria-pressed={isOther} onClick={() => setOther(true)}>
+            {w.other}
+          </button>
+        </div>
+      </div>
+      {isOther && (
+        <div class="field">
+          <label for="gib">{w.gib}</label>
+          <input id="gib" type="number" min={0.001} max={MOST_GIB} step="any" value={gib} onInput={(event) => setGib(Number(event.currentTarget.value))} />
+        </div>
+      )}
+      {limited.length > 0 && (
+        <div class="field">
+          <label for="whom">{w.for}</label>
+          <select id="whom" value={host} onChange={(event) => setHost(event.currentTarget.value)}>
+            <option value="">{w.theDepartment}</option>
+            {limited.map((one) => (
+              <option key={one.address} value={one.address}>
+                {visible(one.address)}
+              </option>
+            ))}
+          </select>
+        </div>
+      )}
+      <div class="field">
+        <label for="why">
+          {common.reason} <span class="dim">{common.reasonKept}</span>
+        </label>
+        <input id="why" value={reason} maxLength={500} onInput={(event) => setReason(event.currentTarget.value)} />
+      </div>
+      <RefusalText refusal={work.refusal} />
+      <div class="consequence" aria-live="polite">
+        {host
+          ? parts(w.consequenceHost, { host: <b>{visible(host)}</b>, amount: <b>{amountText(bytes)}</b>, period: IN_PERIOD[kind] })
+          : parts(w.consequence, { name: <b>{name}</b>, amount: <b>{amountText(bytes)}</b>, period: IN_PERIOD[kind], all: amountText(after), again: <b>{again}</b>, limit: amountText(quota.limit - quota.granted), time: ends })}
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,78 @@
+/** The dialog that sets or removes a limit. Two administrators at once: the second is told, and decides. */
+import { useState } from 'preact/hooks';
+
+import { Refusal } from '../../live/connection';
+import { GIB, visible } from '../../live/formats';
+import { refreshQuotas, type Department } from '../../live/state';
+import { ActionButton, change, RefusalText, toast, useWork } from '../../parts/actions';
+import { Dialog } from '../../parts/dialog';
+import { parts, say } from '../../words/words';
+import { amountText, type Kind, PERIODS, quotaOf } from './books';
+import { w } from './words';
+
+const ACTION = { block: w.actCut, throttle: w.actSlow, alert: w.actTold };
+
+export function LimitDialog({ department, kind, onClose }: { department: Department; kind: Kind; onClose: () => void }) {
+  const work = useWork();
+  const quota = quotaOf(department, kind);
+  const [seen] = useState(quota?.limit == null ? null : quota.limit - (quota.granted ?? 0));
+  const [typed, setTyped] = useState(seen === null ? '' : String(Math.round((seen / GIB) * 1000) / 1000));
+  const [isBeaten, setBeaten] = useState(false);
+  const name = visible(department.facts.value.name);
+  const limit = typed.trim() === '' ? null : Math.round(Number(typed) * GIB);
+  const isBad = limit !== null && !(limit >= 0 && limit < 2 ** 53);
+  const each = w[`each${PERIODS[kind]}`];
+  const used = quota?.used ?? 0;
+  const set = async (over: boolean) => {
+    const argument = { departmentId: department.id, type: kind, limit, ...(over ? {} : { seen }) };
+    const isDone = await work.run(async (wait) => {
+      try {
+        await change('quota:set', argument, wait);
+      } catch (error) {
+        if (error instanceof Refusal && error.code === 'E_CONFLICT') setBeaten(true);
+        throw error;
+      }
+    });
+    if (!isDone) return;
+    void refreshQuotas(department.id).catch(() => undefined);
+    const undo = () => change('quota:set', { departmentId: department.id, type: kind, limit: seen }).then(() => refreshQuotas(department.id));
+    toast(limit === null ? say(w.removed, { name }) : say(w.setDone, { name, limit: amountText(limit) }), undo);
+    onClose();
+  };
+  return (
+    <Dialog
+      title={say(w.setTitle, { name })}
+      onClose={onClose}
+      onSubmit={() => set(false)}
+      acts={
+        isBeaten ? (
+          <>
+            <button type="button" class="btn main" onClick={onClose}>
+              {w.keep}
+            </button>
+            <ActionButton onClick={() => set(true)}>{w.mine}</ActionButton>
+          </>
+        ) : (
+          <ActionButton type="submit" class="main" disabled={work.isBusy || isBad}>
+            {limit === null ? w.removeAct : say(w.setAct, { limit: isBad ? '…' : amountText(limit) })}
+          </ActionButton>
+        )
+      }
+    >
+      <div class="field">
+        <label for="limit">{w.limitGib}</label>
+        <input id="limit" type="number" min={0} step="any" value={typed} aria-invalid={isBad} aria-describedby="limit-help" onInput={(event) => setTyped(event.currentTarget.value)} />
+        <span class="help" id="limit-help">
+          {w.noLimitHelp}
+        </span>
+      </div>
+      <RefusalText refusal={work.refusal} />
+      {!isBad && (
+        <div class={`consequence ${limit !== null && used >= limit ? 'warn' : ''}`} aria-live="polite">
+          {limit === null ? parts(w.setNone, { name: <b>{name}</b>, each }) : parts(w.setConsequence, { name: <b>{name}</b>, limit: <b>{amountText(limit)}</b>, each, used: amountText(used) })}
+          {limit !== null && used >= limit && say(w.setOver, { action: ACTION[department.facts.value.onExceeded as keyof typeof ACTION] })}
+        </div>
+      )}
+    </Dialog>
+  );
+}

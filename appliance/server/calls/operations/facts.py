@@ -1,0 +1,90 @@
+"""The call about the appliance itself: its name, its clock, and the departments that the caller may see."""
+
+from collections.abc import Mapping
+
+from appliance.config.sections import NoticeSection
+from appliance.core.machine import Link
+from appliance.core.metering.department import Department, line_rate_of
+from appliance.core.moment import timestamp
+from appliance.events import Part
+from appliance.server.calls.arguments import Nothing
+from appliance.server.calls.context import Context
+from appliance.server.calls.reply import Reply
+
+
+class PeriodFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """Seconds between two events of a kind."""
+
+    metering: float
+    analytics: float
+    health: float
+
+
+class DepartmentFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """A department as configured.
+
+    `line_rate`: bytes per second, configured or else negotiated; null where neither is known. `on_exceeded`: what
+    happens beyond a limit, with `throttle_rate` in bytes per second. `thresholds`: shares of a limit, ascending.
+    """
+
+    id: str
+    name: str
+    interface: str
+    subnets: list[str]
+    line_rate: int | None
+    on_exceeded: str
+    throttle_rate: int | None
+    thresholds: list[float]
+
+
+class ApplianceReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """The appliance. `name`: its computer's; `timezone`: an IANA name; `contact`: null where none is configured.
+
+    `started_at` and `now` are times by the appliance's clock, which `is_clock_trusted` or not.
+    """
+
+    name: str
+    version: str
+    position: str
+    timezone: str
+    simulated: bool
+    started_at: str
+    now: str
+    is_clock_trusted: bool
+    contact: str | None
+    periods: PeriodFacts
+    departments: list[DepartmentFacts]
+
+
+def appliance(context: Context, _: Nothing) -> ApplianceReply:
+    """The appliance, and the departments that the caller may see."""
+    profile, now, metering = context.services.profile, context.now, context.services.metering
+    config, may_see = profile.config, context.caller.grant.may_see
+    periods, contact = config.periods, config.notice.contact
+    return ApplianceReply(
+        name=profile.name,
+        version=profile.version,
+        position=config.position,
+        timezone=config.zone.key,
+        simulated=profile.is_simulated,
+        started_at=timestamp(profile.started_at(now)),
+        now=timestamp(now.wall),
+        is_clock_trusted=now.is_trusted,
+        contact=None if contact == NoticeSection().contact else contact,
+        periods=PeriodFacts(metering=periods.metering, analytics=periods.analytics, health=periods.health),
+        departments=[_shown(one, metering.links) for one in profile.departments if may_see(one.id)],
+    )
+
+
+def _shown(department: Department, links: Mapping[str, Link]) -> DepartmentFacts:
+    limits, rate_bps = department.limits, line_rate_of(department, links)
+    return DepartmentFacts(
+        id=department.id,
+        name=department.name,
+        interface=department.interface,
+        subnets=[str(one) for one in department.subnets],
+        line_rate=rate_bps // 8 if rate_bps else None,
+        on_exceeded=limits.on_exceeded,
+        throttle_rate=limits.throttle_bytes_s,
+        thresholds=[one / 100 for one in limits.thresholds],
+    )

@@ -3,16 +3,18 @@ import { useEffect } from 'preact/hooks';
 import { lazy, LocationProvider, Router, Route, useLocation } from 'preact-iso';
 
 import { connect } from './live/connection';
-import { token } from './live/session';
+import { endedBecause, token } from './live/session';
+import { appliance } from './live/state';
 import { names } from './shell/navigation';
 import { Shell, useTitle } from './shell/shell';
+import { Icon } from './parts/icons';
 import { Empty } from './parts/notices';
 import { words } from './words/words';
 import Overview from './views/overview/overview';
 
 const w = words({
-  en: { title: 'There is nothing at this address', back: 'Go to the overview' },
-  de: { title: 'An dieser Adresse ist nichts', back: 'Zur Übersicht' },
+  en: { title: 'There is nothing at this address', ended: 'You were logged out', seen: 'What you see is from then. Log in again to go on where you were.', logIn: 'Log in' },
+  de: { title: 'An dieser Adresse ist nichts', ended: 'Sie wurden abgemeldet', seen: 'Was Sie sehen, ist von da. Nach der Anmeldung geht es hier weiter.', logIn: 'Anmelden' },
 });
 
 const Departments = lazy(() => import('./views/departments/departments'));
@@ -65,18 +67,42 @@ function Views() {
   );
 }
 
-/** Who has no token logs in, and comes back to the same address. */
+/** Who has no token logs in, and comes back to the same address. Whose session ended keeps what they saw, greyed. */
 function Gate() {
   const { path, url, route } = useLocation();
   const isDoor = path === '/login' || path === '/first';
   const isIn = token.value !== null;
+  const isEnded = !isIn && endedBecause.value !== '' && appliance.value !== null;
+  const login = `/login?next=${encodeURIComponent(url)}`;
   useEffect(() => {
     if (isIn) connect();
-    else if (!isDoor) route(`/login?next=${encodeURIComponent(url)}`, true);
-  }, [isIn, isDoor]);
+    else if (!isDoor && !isEnded) route(login, true);
+  }, [isIn, isDoor, isEnded]);
   if (isDoor) return path === '/login' ? <Login /> : <First />;
-  if (!isIn) return null;
-  return path === '/kiosk' ? <Kiosk /> : <Views />;
+  if (!isIn && !isEnded) return null;
+  return (
+    <>
+      <div inert={isEnded} class={isEnded ? 'ended' : undefined}>
+        {path === '/kiosk' ? <Kiosk /> : <Views />}
+      </div>
+      {isEnded && (
+        <div class="ending">
+          <section class="dialog" role="alertdialog" aria-labelledby="ended" aria-describedby="because">
+            <div class="empty">
+              <Icon name="key" class="big" />
+              <h2 id="ended">{w.ended}</h2>
+              <p class="mid" id="because">
+                {endedBecause} {w.seen}
+              </p>
+              <a class="btn main" href={login}>
+                {w.logIn}
+              </a>
+            </div>
+          </section>
+        </div>
+      )}
+    </>
+  );
 }
 
 export function App() {

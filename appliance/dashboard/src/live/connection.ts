@@ -3,11 +3,13 @@ import { signal } from '@preact/signals';
 import { io, type Socket } from 'socket.io-client';
 
 import type { Calls, Events } from './contract';
-import { endedBecause, holder, logOut, renewed, token } from './session';
+import { holder, logOut, renewed, token } from './session';
 
 const ANSWER_MS = 20_000; // an order of 5,000 blocks takes a second on a Pi; the server's own limit is below
 const RENEW_EVERY_MS = 15_000; // how often the age of the token is looked at
 const CLOSED_BY_SERVER = 'io server disconnect';
+const ENDS = new Set(['E_UNAUTHORIZED', 'E_TOKEN_EXPIRED']); // errors that end the session
+const AGAIN_MS = 2000; // socket.io-client does not try again by itself after these
 
 /** `connecting`: never connected yet; `lost`: was connected, and tries again. */
 export type Link = 'connecting' | 'live' | 'lost';
@@ -29,6 +31,7 @@ export class Refusal extends Error {
 type Acknowledgement = { success: true } | { success: false; error: string; code: string };
 
 let socket: Socket | null = null;
+let parting = ''; // why the server is about to close this connection, in its words
 let since = 0;
 const listeners = new Map<string, Set<(event: never) => void>>();
 const greetings = new Set<() => void>();
@@ -65,17 +68,24 @@ export function connect(): void {
   });
   socket.on('disconnect', (reason) => {
     if (link.peek() === 'live') link.value = 'lost';
-    if (reason === CLOSED_BY_SERVER && socket !== null) end(endedBecause.peek() || reason);
+    if (reason !== CLOSED_BY_SERVER || socket === null) return;
+    if (parting !== '') end(parting);
+    else later(); // the service ends or restarts: the token still serves
   });
   socket.on('connect_error', (error: Error & { data?: { code?: string } }) => {
     const code = error.data?.code;
-    if (code === 'E_TOKEN_EXPIRED' || code === 'E_UNAUTHORIZED') end(error.message);
-    else if (code !== undefined && socket !== null && !socket.active) setTimeout(() => socket?.connect(), 3000 + Math.random() * 3000);
+    if (code !== undefined && ENDS.has(code)) end(error.message);
+    else if (socket !== null && !socket.active) later();
   });
   socket.onAny((name: string, event: { alertId?: number }) => {
+    if (name === 'error') parting = ENDS.has((event as { code?: string }).code ?? '') ? String((event as { message?: string }).message) : parting;
     if (typeof event?.alertId === 'number' && event.alertId > since) since = event.alertId;
     for (const take of listeners.get(name) ?? []) take(event as never);
   });
+}
+
+function later(): void {
+  setTimeout(() => socket?.connect(), AGAIN_MS * (1 + Math.random()));
 }
 
 /** End the connection; the token is given back to the server if `revoke`. */
@@ -88,6 +98,7 @@ function end(because: string): void {
   const old = socket;
   socket = null;
   since = 0;
+  parting = '';
   old?.disconnect();
   logOut(because);
 }

@@ -177,8 +177,10 @@ function Trial() {
   const act = (name: 'config:confirm' | 'config:revert') => change(name, {}).then(() => toast(name === 'config:confirm' ? w.kept : w.back), (error: unknown) => toast(sentenceOf(error)));
   return (
     <div class="banner" role="status">
-      <Icon name="settings" />
-      <span>{say(w.trial, { who: on.actor })}</span>
+      <span>
+        <Icon name="settings" />
+        {say(w.trial, { who: on.actor })}
+      </span>
       <span class="count" role="timer" aria-label={say(w.ends, { span: span(leftS) })}>
         {countdown(leftS)}
       </span>
@@ -206,8 +208,8 @@ function Maintenance() {
   if (!isReadOnly.value)
     return (
       <div class="banner" role="status">
-        <Icon name="maintenance" />
         <span>
+          <Icon name="maintenance" />
           <b>{say(w.announced, { from: moment(startMs), to: clock(endMs) })}</b> {found.impact}
         </span>
         <span class="count" role="timer">
@@ -218,8 +220,10 @@ function Maintenance() {
   const said = (text: string) => [() => toast(text), (error: unknown) => toast(sentenceOf(error))] as const;
   return (
     <div class="banner" role="status">
-      <Icon name="maintenance" />
-      <span title={full(endMs)}>{parts(w.maintenance, { until: <b>{say(w.until, { time: clock(endMs) })}</b> })}</span>
+      <span title={full(endMs)}>
+        <Icon name="maintenance" />
+        {parts(w.maintenance, { until: <b>{say(w.until, { time: clock(endMs) })}</b> })}
+      </span>
       <span class="count" role="timer" aria-label={say(w.ends, { span: span((endMs - second.value) / 1000) })}>
         {countdown((endMs - second.value) / 1000)}
       </span>
@@ -245,8 +249,10 @@ function Updated() {
   if (now === undefined || now === then.current) return null;
   return (
     <div class="banner" role="alert">
-      <Icon name="info" />
-      <span>{say(w.updated, { now, then: then.current! })}</span>
+      <span>
+        <Icon name="info" />
+        {say(w.updated, { now, then: then.current! })}
+      </span>
       <button class="btn push" onClick={() => location.reload()}>
         {w.reload}
       </button>

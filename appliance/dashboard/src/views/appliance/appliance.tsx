@@ -1,7 +1,7 @@
 /** The appliance itself: what needs attention, its gauges, whether it does its work, its interfaces, and why it can be trusted. */
 import type { ComponentChildren } from 'preact';
 
-import { minute } from '../../live/clock';
+import { minute, nowMs } from '../../live/clock';
 import { call } from '../../live/connection';
 import { fixed, full, MBIT, rate, span, text, three, visible, volume, whole, day, clockSeconds } from '../../live/formats';
 import { appliance, dataFrom, departments, health, type Department } from '../../live/state';
@@ -42,7 +42,7 @@ export default function Appliance() {
     <>
       <header>
         <h1>{names.appliance}</h1>
-        <p class="mid">{say(w.facts, { name: box.name, position: box.position, version: box.version, span: span((minute.value - Date.parse(box.startedAt)) / 1000) })}</p>
+        <p class="mid">{say(w.facts, { name: box.name, position: box.position, version: box.version, span: span((minute.value && nowMs() - Date.parse(box.startedAt)) / 1000) })}</p>
       </header>
       <section class="sentence">
         <p class="lesser">

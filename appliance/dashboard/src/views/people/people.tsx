@@ -95,7 +95,7 @@ function Lists({ open, setOpen }: { open: Open; setOpen: (next: Open) => void })
           <span class="push" />
           <CsvButton name="people" rows={known} columns={columns} />
         </header>
-        {people.reply ? <Table name={w.people} rows={known} columns={columns} rowKey={(one) => one.name} sort="name" /> : people.error ? <Failed error={people.error} again={people.again} /> : <Skeleton />}
+        {people.reply && known.length === 0 ? <p class="pad dim">{w.nobody}</p> : people.reply ? <Table name={w.people} rows={known} columns={columns} rowKey={(one) => one.name} sort="name" /> : people.error ? <Failed error={people.error} again={people.again} /> : <Skeleton />}
       </section>
       <section class="sheet" aria-labelledby="tokens">
         <header>
@@ -206,7 +206,7 @@ function Roles() {
                 {ROLES.map((role) => (
                   <td key={role}>
                     {ROLES.indexOf(role) >= ROLES.indexOf(least) ? (
-                      <span class="row">
+                      <span class="row wrap">
                         <Icon name="ok" class="mark-ok" />
                         <span class={isOfAll ? 'dim' : 'sr'}>{isOfAll ? w.ofAll : w.yes}</span>
                       </span>

@@ -4,7 +4,7 @@ export const w = words({
   en: {
     title: 'People and tokens', add: 'Add somebody', people: 'People', peopleNote: 'who logs in with a password', tokens: 'Tokens', tokensNote: 'for programs, screens, and each login',
     name: 'Name', role: 'Role', departments: 'Departments', hereNow: 'Here now', password: 'Password', passwordOf: 'Password of {name}', remove: 'Remove', removeName: 'Remove {name}', lastStays: 'the last administrator stays',
-    for: 'For', seen: 'Last seen', ends: 'Ends', takeBack: 'Take back', takeBackName: 'Take back the token of {name}', now: 'now', notNow: 'not now', hereYou: 'here, you',
+    nobody: 'Nobody logs in with a password yet.', for: 'For', seen: 'Last seen', ends: 'Ends', takeBack: 'Take back', takeBackName: 'Take back the token of {name}', now: 'now', notNow: 'not now', hereYou: 'here, you',
     here: { one: 'here', other: 'here, {count} times' }, tokenHow: 'A new token is made on the appliance:',
     roles: 'What a role may do', may: 'May', viewer: 'viewer', operator: 'operator', admin: 'admin', yes: 'yes', no: 'no', ofAll: 'of all departments',
     maySee: 'See traffic, quotas, incidents, blocks', mayBlock: 'Block and unblock, grant more', maySet: 'Set quotas', mayPeople: 'Maintenance, configuration, people, tokens, audit trail',
@@ -19,7 +19,7 @@ export const w = words({
   de: {
     title: 'Benutzer und Tokens', add: 'Hinzufügen', people: 'Benutzer', peopleNote: 'die sich mit Passwort anmelden', tokens: 'Tokens', tokensNote: 'für Programme, Bildschirme und jede Anmeldung',
     name: 'Name', role: 'Rolle', departments: 'Abteilungen', hereNow: 'Jetzt hier', password: 'Passwort', passwordOf: 'Passwort von {name}', remove: 'Entfernen', removeName: '{name} entfernen', lastStays: 'der letzte Verwalter bleibt',
-    for: 'Für', seen: 'Zuletzt gesehen', ends: 'Endet', takeBack: 'Zurücknehmen', takeBackName: 'Token von {name} zurücknehmen', now: 'jetzt', notNow: 'jetzt nicht', hereYou: 'hier, Sie',
+    nobody: 'Noch meldet sich niemand mit Passwort an.', for: 'Für', seen: 'Zuletzt gesehen', ends: 'Endet', takeBack: 'Zurücknehmen', takeBackName: 'Token von {name} zurücknehmen', now: 'jetzt', notNow: 'jetzt nicht', hereYou: 'hier, Sie',
     here: { one: 'hier', other: 'hier, {count}-mal' }, tokenHow: 'Ein neues Token entsteht auf dem Gerät:',
     roles: 'Was eine Rolle darf', may: 'Darf', viewer: 'Betrachter', operator: 'Bediener', admin: 'Verwalter', yes: 'ja', no: 'nein', ofAll: 'aller Abteilungen',
     maySee: 'Verkehr, Kontingente, Vorfälle, Sperren sehen', mayBlock: 'Sperren und freigeben, mehr gewähren', maySet: 'Kontingente setzen', mayPeople: 'Wartung, Konfiguration, Benutzer, Tokens, Protokoll',

@@ -120,11 +120,11 @@ BLOCKS = "blocks"
 CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     BOOKS: {"ledger": rows.ledger_from, "mark": rows.mark_from, "saving": rows.saving_from},
     "limits": {"quota_limit": rows.limit_from},
-    "requests for more": {"quota_request": rows.request_from},
     BLOCKS: {"block": rows.block_from},
     "the maintenance": {"maintenance": rows.maintenance_from},
     "the addresses of blocked names": {"learned": rows.learned_from},
     "the blocks' clock": {"reckoning": rows.saving_from},
+    "requests for more": {"quota_request": rows.request_from},
 }
 COLUMNS = {
     "ledger": {"department", "start", *LEDGER_COLUMNS.split(", ")},

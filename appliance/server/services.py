@@ -11,6 +11,7 @@ from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.history_recorder import HistoryRecorder
+from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import StatusMonitor
@@ -38,6 +39,7 @@ class Services:
     certificate: Callable[[], CertificateFacts | None]
     clock: Callable[[], Moment]
     metering: Metering
+    requests: QuotaRequests
     enforcement: Enforcement
     history: HistoryRecorder
     lists: ListImports

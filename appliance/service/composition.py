@@ -16,6 +16,7 @@ from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.history_recorder import HistoryRecorder
+from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import ServiceRun, StatusMonitor
@@ -61,6 +62,7 @@ class Monitors:
 
     maintenance_mode: MaintenanceMode
     metering: Metering
+    requests: QuotaRequests
     enforcement: Enforcement
     insight: Insight
     history: HistoryRecorder
@@ -142,13 +144,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     actions = (trial.confirm_by_hand, authentication.pairing.open_window)
     maintenance_mode = build_maintenance(base, audit_store=authentication.audit_store, short_press_actions=actions)
     metering = build_metering(base, history_store=disk.history_store)
-    enforcement = build_blocking(
-        config=base.config,
-        packet_filter=base.machine,
-        store=base.store,
-        publish=base.publish,
-        require_writable=maintenance_mode.require_writable,
-    )
+    enforcement = _blocking_over(base, maintenance_mode)
     insight = build_insight(base, metering=metering, enforcement=enforcement)
     history = build_history(config=base.config, history_store=disk.history_store)
     lists = ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
@@ -156,11 +152,22 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     return Monitors(
         maintenance_mode=maintenance_mode,
         metering=metering,
+        requests=QuotaRequests(base.store, metering, base.publish),
         enforcement=enforcement,
         insight=insight,
         history=history,
         lists=lists,
         status=build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources),
+    )
+
+
+def _blocking_over(base: Foundation, maintenance_mode: MaintenanceMode) -> Enforcement:
+    return build_blocking(
+        config=base.config,
+        packet_filter=base.machine,
+        store=base.store,
+        publish=base.publish,
+        require_writable=maintenance_mode.require_writable,
     )
 
 
@@ -175,6 +182,7 @@ def build_services(
         certificate=authentication.certificate_facts,
         clock=machine.clock,
         metering=monitors.metering,
+        requests=monitors.requests,
         enforcement=monitors.enforcement,
         history=monitors.history,
         lists=monitors.lists,

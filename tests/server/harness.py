@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.monitor.blocking.list_imports import ListImports
+from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.status import ServiceRun
 from appliance.monitor.operations.trial_events import TrialEvents
@@ -76,6 +78,8 @@ timezone = "UTC"
 id = "dept123"
 interface = "dept123"
 quota.daily = "5 GiB"
+subnets = ["10.20.0.0/16"]
+quota.on_exceeded = "block"
 
 [[departments]]
 id = "dept456"
@@ -84,8 +88,8 @@ interface = "dept456"
 line_rate = "100 Mbit"
 quota.daily = "5 GiB"
 quota.thresholds = [50, 80]
-quota.on_exceeded = "throttle"
-quota.throttle_rate = "1 Mbit"
+quota.on_exceeded = "block"
+subnets = ["10.99.0.0/16"]
 
 [[block_lists]]
 name = "bad"
@@ -105,12 +109,14 @@ class Hardware:
 
     def __init__(self) -> None:
         self._metered: Sequence[str] = ()
+        self.seen: Mapping[str, str] = {}
+        self.open: Sequence[tuple[str, str, int]] = ()
 
     def links(self) -> Mapping[str, Link]:
         return {name: Link(name, 7, "02:00:00:00:00:01", "boot", True, Counters(1000, 500)) for name in DEPARTMENTS}
 
     def connections(self) -> Mapping[Connection, int]:
-        return {}
+        return {Connection(source, destination): number for source, destination, number in self.open}
 
     def apply(self, plans: Sequence[Plan]) -> str | None:
         self._metered = [plan.department for plan in plans]
@@ -134,11 +140,14 @@ class Hardware:
     def refused_hosts(self) -> Mapping[str, frozenset[str]]:
         return {}
 
+    def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
+        return None
+
     def make_room(self, used: Mapping[str, Mapping[str, int]]) -> Mapping[str, Sequence[str]]:
         return {}
 
     def sightings(self) -> Sequence[Sighting]:
-        return []
+        return [Sighting("dept123", mac, 1.0, ip_address(address)) for address, mac in self.seen.items()]
 
     def presses(self) -> Sequence[Press]:
         return []
@@ -182,6 +191,7 @@ class Harness:
         maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=())
         self.metering = metering = build_metering(base)
         metering.step(self.now())
+        self.metering, self.requests = metering, QuotaRequests(store, metering, fanout.publish)
         enforcement = build_blocking(
             config=config,
             packet_filter=machine,
@@ -205,6 +215,7 @@ class Harness:
             profile=profile_of(config, base.run.started_s, is_simulated=simulated),
             clock=self.now,
             metering=metering,
+            requests=self.requests,
             enforcement=enforcement,
             history=self.history,
             lists=self.lists,
@@ -233,7 +244,7 @@ class Harness:
         return authenticator, People(people_store, authenticator, judge, audit)
 
     def _machine(self) -> Machine:
-        hardware = Hardware()
+        self.hardware = hardware = Hardware()
         return Machine(
             interfaces=hardware,
             neighbours=hardware,
@@ -278,6 +289,14 @@ class Harness:
                 self.hear(
                     "dept123", DnsAnswer("192.168.1.7", name, tuple(addresses), 600, (), "192.0.2.53"), self.now()
                 )
+            case {"see": seen, "connections": connections}:
+                self.hardware.seen, self.hardware.open = seen, connections
+                self.metering.devices.refresh(self.now())
+            case {"meter": _}:
+                self.metering.step(self.now())
+            case {"ask": text, "at": address}:
+                cut_off = self.metering.find_cut_off(address, self.now())
+                return cut_off and self.requests.ask(cut_off, address, "T. Brandt", text, self.now()).id
             case {"troubles": troubles}:
                 self.troubles = troubles
             case {"count": _}:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from appliance.config.sections import NoticeSection
-from appliance.core.machine import Link
+from appliance.core.machine import Link, Position
 from appliance.core.metering.department import Department, line_rate_of
+from appliance.core.metering.quota import Action
 from appliance.core.moment import began_at, timestamp
 from appliance.events import Part
 from appliance.server.calls.arguments import Nothing
@@ -32,7 +33,7 @@ class DepartmentFacts(Part, frozen=True, kw_only=True, rename="camel"):
     interface: str
     subnets: list[str]
     line_rate: int | None
-    on_exceeded: str
+    on_exceeded: Action
     throttle_rate: int | None
     thresholds: list[float]
 
@@ -45,7 +46,7 @@ class ApplianceReply(Reply, frozen=True, kw_only=True, rename="camel"):
 
     name: str
     version: str
-    position: str
+    position: Position
     timezone: str
     simulated: bool
     started_at: str

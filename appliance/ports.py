@@ -24,7 +24,7 @@ from appliance.core.machine import Address, Connection, Frame, Lights, Link, Nex
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.history_series import Key, Series, Step
 from appliance.core.metering.meter import Plan, Reading
-from appliance.core.metering.quota import Ledger, QuotaKind
+from appliance.core.metering.quota import Ledger, QuotaKind, QuotaRequest
 from appliance.core.metering.usage import Mark, Passed
 from appliance.core.operations.foreign_rules import Listing
 from appliance.core.operations.maintenance_window import Maintenance
@@ -276,6 +276,12 @@ class Store(Protocol):
 
     def save_limit(self, account: AccountKey, kind: QuotaKind, limit_bytes: int | None) -> None:
         """Save a limit that a person set; until `sync`, a power cut may undo it."""
+
+    def quota_requests(self) -> Sequence[QuotaRequest]:
+        """What people have asked for, the oldest first."""
+
+    def save_quota_requests(self, saved: Sequence[QuotaRequest], deleted: Sequence[str]) -> None:
+        """Write or replace some requests, and delete others by their ids; until `sync`, a power cut may undo it."""
 
     def blocks(self) -> Sequence[Block]:
         """All saved blocks."""

@@ -112,6 +112,9 @@ _SENTENCES: dict[str, Callable[[Payload], str]] = {
     "usage:update": _usage,
     "quota:alert": _alert,
     "quota:host": lambda payload: f"{payload['host']} {_alert(payload)}",
+    "quota:request": (
+        "{request[state]}: {request[name]} at {request[address]} asks for more: {request[text]}".format_map
+    ),
     "security:incident": _incident,
     "department:status": _status,
     "ip:blocked": _blocked,

@@ -1,10 +1,13 @@
 """Texts from strangers, made fit for the log; what is said of an unknown word, and to a user without permission."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 
 AS_ITS_USER = "run it with sudo, or as the user who runs the service"  # after a refusal of the operating system
 LONGEST_LOGGED = 200  # characters of a stranger's text
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # Unicode's categories of what has no shape of its own
+_JOINERS = "\u200c\u200d"  # which some scripts need inside words; they turn nothing
 MOST_NAMED = 16  # of the words that exist; a network has a handful of departments, and a line ends somewhere
 
 
@@ -12,6 +15,15 @@ def clipped(text: object) -> str:
     """A text fit for one line of the log: control characters escaped, at most 200 characters."""
     line = str(text)[:LONGEST_LOGGED].encode("unicode_escape", "backslashreplace").decode("ascii")
     return line if len(line) <= LONGEST_LOGGED else line[: LONGEST_LOGGED - 3] + "..."
+
+
+def visible(text: str) -> str:
+    """A stranger's text in which control characters, and those that turn its direction, are written out: `(U+202E)`."""
+    return "".join(f"(U+{ord(one):04X})" if _is_unseen(one) else one for one in text)
+
+
+def _is_unseen(character: str) -> bool:
+    return unicodedata.category(character) in _UNSEEN and character not in _JOINERS
 
 
 def unknown_text(kind: str, word: str, known: Iterable[str]) -> str:

@@ -16,9 +16,10 @@ from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.history_recorder import HistoryRecorder
+from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
-from appliance.monitor.operations.status import StatusMonitor
+from appliance.monitor.operations.status import ServiceRun, StatusMonitor
 from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.monitor.traffic.insight import Insight
 from appliance.server.app import Server
@@ -61,6 +62,7 @@ class Monitors:
 
     maintenance_mode: MaintenanceMode
     metering: Metering
+    requests: QuotaRequests
     enforcement: Enforcement
     insight: Insight
     history: HistoryRecorder
@@ -87,7 +89,7 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
     """The appliance over this machine. Raises `CannotStart`, `AccessError`."""
     authentication, disk = Authentication(config, machine, state_dir), open_disk(machine, state_dir)
     fanout = Fanout(simulated=machine.is_simulated, alerts=disk.alerts)
-    base = Foundation(config=config, machine=machine, store=disk.state.store, publish=fanout.publish)
+    base = lay_foundation(config, machine, disk, fanout)
     monitors = build_monitors(base, disk=disk, authentication=authentication, trial=trial)
     release = ReleaseRequest()
     services = build_services(base, monitors=monitors, authentication=authentication, trial=trial, release=release)
@@ -107,6 +109,17 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
             section=config.server,
             tls=authentication.tls,
         ),
+    )
+
+
+def lay_foundation(config: Config, machine: Machine, disk: Disk, fanout: Fanout) -> Foundation:
+    """What every monitor is built on."""
+    return Foundation(
+        config=config,
+        machine=machine,
+        store=disk.state.store,
+        publish=fanout.publish,
+        run=ServiceRun(machine.clock().monotonic_s, fanout.count_clients),
     )
 
 
@@ -131,13 +144,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     actions = (trial.confirm_by_hand, authentication.pairing.open_window)
     maintenance_mode = build_maintenance(base, audit_store=authentication.audit_store, short_press_actions=actions)
     metering = build_metering(base, history_store=disk.history_store)
-    enforcement = build_blocking(
-        config=base.config,
-        packet_filter=base.machine,
-        store=base.store,
-        publish=base.publish,
-        require_writable=maintenance_mode.require_writable,
-    )
+    enforcement = _blocking_over(base, maintenance_mode)
     insight = build_insight(base, metering=metering, enforcement=enforcement)
     history = build_history(config=base.config, history_store=disk.history_store)
     lists = ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
@@ -145,11 +152,22 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     return Monitors(
         maintenance_mode=maintenance_mode,
         metering=metering,
+        requests=QuotaRequests(base.store, metering, base.publish),
         enforcement=enforcement,
         insight=insight,
         history=history,
         lists=lists,
         status=build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources),
+    )
+
+
+def _blocking_over(base: Foundation, maintenance_mode: MaintenanceMode) -> Enforcement:
+    return build_blocking(
+        config=base.config,
+        packet_filter=base.machine,
+        store=base.store,
+        publish=base.publish,
+        require_writable=maintenance_mode.require_writable,
     )
 
 
@@ -160,9 +178,11 @@ def build_services(
     machine = base.machine
     return Services(
         departments=frozenset(one.id for one in base.config.departments),
-        profile=profile_of(base.config, machine.clock(), is_simulated=machine.is_simulated),
+        profile=profile_of(base.config, base.run.started_s, is_simulated=machine.is_simulated),
+        certificate=authentication.certificate_facts,
         clock=machine.clock,
         metering=monitors.metering,
+        requests=monitors.requests,
         enforcement=monitors.enforcement,
         history=monitors.history,
         lists=monitors.lists,

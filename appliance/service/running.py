@@ -145,8 +145,16 @@ class Service:
         except OSError as error:
             log.warning("port %d cannot be used; hosts that are cut off find no page: %s", port, error.strerror)
             return []
+        page = CutOffPage(
+            find,
+            self._appliance.monitors.requests,
+            zone=config.zone,
+            contact=config.notice.contact,
+            clock=self._clock,
+            simulated=machine.is_simulated,
+        )
         listener = Listener(
-            CutOffPage(find, config.zone, config.notice.contact, self._clock, machine.is_simulated),
+            page,
             connections=CUT_OFF_CONNECTIONS,
             connections_per_network=CUT_OFF_CONNECTIONS_PER_NETWORK,
             request_s=config.limits.request_deadline,

@@ -34,7 +34,7 @@ def test_commands_options_and_choices_are_completed() -> None:
 
 def test_events_are_completed_once_each() -> None:
     assert completed("watch", "usage") == ["usage:update"]
-    assert completed("watch", "quota:alert", "quota") == ["quota:host"]
+    assert completed("watch", "quota:alert", "quota") == ["quota:host", "quota:request"]
 
 
 def test_departments_are_completed_from_the_configuration(config: str) -> None:

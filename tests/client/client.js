@@ -38,6 +38,7 @@ const documented = [
   'ip:blocked',
   'ip:unblocked',
   'quota:host',
+  'quota:request',
   'analytics:update',
   'analytics:anomaly',
   'system:health',

@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.monitor.blocking.list_imports import ListImports
+from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
+from appliance.monitor.operations.status import ServiceRun
 from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
@@ -75,6 +78,8 @@ timezone = "UTC"
 id = "dept123"
 interface = "dept123"
 quota.daily = "5 GiB"
+subnets = ["10.20.0.0/16"]
+quota.on_exceeded = "block"
 
 [[departments]]
 id = "dept456"
@@ -83,8 +88,8 @@ interface = "dept456"
 line_rate = "100 Mbit"
 quota.daily = "5 GiB"
 quota.thresholds = [50, 80]
-quota.on_exceeded = "throttle"
-quota.throttle_rate = "1 Mbit"
+quota.on_exceeded = "block"
+subnets = ["10.99.0.0/16"]
 
 [[block_lists]]
 name = "bad"
@@ -104,12 +109,14 @@ class Hardware:
 
     def __init__(self) -> None:
         self._metered: Sequence[str] = ()
+        self.seen: Mapping[str, str] = {}
+        self.open: Sequence[tuple[str, str, int]] = ()
 
     def links(self) -> Mapping[str, Link]:
         return {name: Link(name, 7, "02:00:00:00:00:01", "boot", True, Counters(1000, 500)) for name in DEPARTMENTS}
 
     def connections(self) -> Mapping[Connection, int]:
-        return {}
+        return {Connection(source, destination): number for source, destination, number in self.open}
 
     def apply(self, plans: Sequence[Plan]) -> str | None:
         self._metered = [plan.department for plan in plans]
@@ -133,11 +140,14 @@ class Hardware:
     def refused_hosts(self) -> Mapping[str, frozenset[str]]:
         return {}
 
+    def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
+        return None
+
     def make_room(self, used: Mapping[str, Mapping[str, int]]) -> Mapping[str, Sequence[str]]:
         return {}
 
     def sightings(self) -> Sequence[Sighting]:
-        return []
+        return [Sighting("dept123", mac, 1.0, ip_address(address)) for address, mac in self.seen.items()]
 
     def presses(self) -> Sequence[Press]:
         return []
@@ -165,7 +175,13 @@ class Harness:
         text = CONFIG.format(position=position, state_dir=state_dir)
         config = parse(text.encode(), "the harness's configuration")
         machine, store = self._machine(), SqliteStore(state_dir / "state.db")
-        base = Foundation(config=config, machine=machine, store=store, publish=fanout.publish)
+        base = Foundation(
+            config=config,
+            machine=machine,
+            store=store,
+            publish=fanout.publish,
+            run=ServiceRun(self.now().monotonic_s, fanout.count_clients),
+        )
         config_file = state_dir / "appliance.toml"
         config_file.touch()
         trial = ConfigTrial(ConfigFileWriter(config_file, state_dir), None, None)
@@ -173,8 +189,9 @@ class Harness:
         self.trial_events = TrialEvents(trial, fanout.publish)
         audit_store = SqliteAuditStore(state_dir / "audit.sqlite3")
         maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=())
-        metering = build_metering(base)
+        self.metering = metering = build_metering(base)
         metering.step(self.now())
+        self.metering, self.requests = metering, QuotaRequests(store, metering, fanout.publish)
         enforcement = build_blocking(
             config=config,
             packet_filter=machine,
@@ -194,9 +211,11 @@ class Harness:
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
         services = Services(
             departments=frozenset([*DEPARTMENTS, GHOST]),
-            profile=profile_of(config, self.now(), is_simulated=simulated),
+            certificate=lambda: None,
+            profile=profile_of(config, base.run.started_s, is_simulated=simulated),
             clock=self.now,
             metering=metering,
+            requests=self.requests,
             enforcement=enforcement,
             history=self.history,
             lists=self.lists,
@@ -225,7 +244,7 @@ class Harness:
         return authenticator, People(people_store, authenticator, judge, audit)
 
     def _machine(self) -> Machine:
-        hardware = Hardware()
+        self.hardware = hardware = Hardware()
         return Machine(
             interfaces=hardware,
             neighbours=hardware,
@@ -259,6 +278,8 @@ class Harness:
                 )
             case {"advance": _} | {"jump": _}:
                 self._pass_time(order)
+            case {"meter": _}:
+                self.metering.step(self.now())
             case {"pair": how}:
                 return {"code": self.pairing.announce_code, "button": self.pairing.open_window}[how](self.now())
             case {"read_lists": times}:
@@ -268,6 +289,14 @@ class Harness:
                 self.hear(
                     "dept123", DnsAnswer("192.168.1.7", name, tuple(addresses), 600, (), "192.0.2.53"), self.now()
                 )
+            case {"see": seen, "connections": connections}:
+                self.hardware.seen, self.hardware.open = seen, connections
+                self.metering.devices.refresh(self.now())
+            case {"meter": _}:
+                self.metering.step(self.now())
+            case {"ask": text, "at": address}:
+                cut_off = self.metering.find_cut_off(address, self.now())
+                return cut_off and self.requests.ask(cut_off, address, "T. Brandt", text, self.now()).id
             case {"troubles": troubles}:
                 self.troubles = troubles
             case {"count": _}:

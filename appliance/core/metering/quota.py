@@ -31,6 +31,14 @@ class AlertKind(StrEnum):
     RESET = "reset"
 
 
+class RequestState(StrEnum):
+    """What has become of a request for more."""
+
+    OPEN = "open"
+    GRANTED = "granted"
+    DECLINED = "declined"
+
+
 class Action(StrEnum):
     """What the appliance does with a department that has used up a quota."""
 
@@ -76,6 +84,25 @@ class Ledger:
     grants: tuple[Extension, ...] = ()
     exceeded_at: datetime | None = None
     limit_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaRequest:
+    """A cut-off person's request for more. `until`: when the quota resets; an open request ends with it.
+
+    `actor`, `reason`: of the answer; `None`: there is none yet, or no reason was given.
+    """
+
+    id: str
+    department: str
+    address: str
+    name: str
+    text: str
+    at: datetime
+    until: datetime
+    state: RequestState = RequestState.OPEN
+    actor: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

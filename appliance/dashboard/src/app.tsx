@@ -1,6 +1,6 @@
 /** Which view answers which address. Views other than the overview are loaded when they are opened. */
 import { useEffect } from 'preact/hooks';
-import { lazy, LocationProvider, Router, Route, useLocation } from 'preact-iso';
+import { ErrorBoundary, lazy, LocationProvider, Router, Route, useLocation } from 'preact-iso';
 
 import { connect } from './live/connection';
 import { endedBecause, token } from './live/session';
@@ -108,7 +108,9 @@ function Gate() {
 export function App() {
   return (
     <LocationProvider>
-      <Gate />
+      <ErrorBoundary>
+        <Gate />
+      </ErrorBoundary>
     </LocationProvider>
   );
 }

@@ -181,6 +181,19 @@ class Enforcement:
         rules = ((one, protections.rule_for(one)) for some in _slices(targets, pause) for one in some)
         return {target: rule for target, rule in rules if rule is not None}
 
+    def objection(self, target: str, department: str | None, now: Moment, caller_address: str | None) -> str | None:
+        """Why this caller may not block this target there; `None`: nothing is against it."""
+        rule = self.objections([target], now, caller_address).get(target)
+        departments = (None, *self._interfaces) if department is None else (department,)
+        return rule or self._index.shield.would_fill([target], departments).get(target)
+
+    def holds_in(self, department: str | None) -> Sequence[str]:
+        """The departments in which a block of this department, or of all (`None`), would be in force now."""
+        if not self.can_enforce:
+            return []
+        present = self._reconciler.present
+        return [one for one, at in self._interfaces.items() if department in {None, one} and at in present]
+
     def protections(self, now: Moment) -> Protections:
         """What is protected at this instant."""
         return self._protected.protections(now)
@@ -239,6 +252,10 @@ class Enforcement:
         Empty where the position cannot enforce.
         """
         return self._hits.stopped() if self.can_enforce else {}
+
+    def stopped_last_hour(self) -> Mapping[int, int] | None:
+        """By number of a block, the packets that it stopped in the last hour; `None`: this position stops nothing."""
+        return self._hits.last_hour() if self.can_enforce else None
 
     def log_hits(self) -> None:
         """Log which block stopped which host how often since the previous call, the busiest first."""

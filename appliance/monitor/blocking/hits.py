@@ -1,7 +1,7 @@
 """Hits: which host runs into which block, counted by the kernel and logged in a few lines."""
 
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 
 from appliance.core.blocking.block_index import BlockIndex
@@ -11,6 +11,8 @@ from appliance.ports import DnsFilter, Firewall
 
 log = logging.getLogger(__name__)
 
+KEPT_LOOKS = 60  # one a minute: the last hour
+MOST_COUNTED = 2000  # blocks of a look, the busiest: of more, a minute's flood would take a megabyte an hour
 MOST_LOGGED = 20  # lines for one request, or for one minute's hits; the rest is one line with their number
 
 
@@ -22,19 +24,31 @@ class HitCounters:
         self._firewall = firewall
         self._dns_filter = dns_filter
         self._before: Mapping[tuple[int, str], int] = {}  # packets by mark and host
+        self._looks: deque[Mapping[int, int]] = deque(maxlen=KEPT_LOOKS)  # packets by the block's number
 
     def stopped(self) -> Mapping[str, int]:
         """By origin, the packets stopped since the rules were first installed, refused look-ups among them."""
         refused = self._dns_filter.refused()
         return {origin: packets + refused[origin] for origin, packets in self._firewall.stopped().items()}
 
+    def last_hour(self) -> Mapping[int, int]:
+        """By number of a block, the packets that it stopped in the last hour, as far as that was looked at."""
+        total: Counter[int] = Counter()
+        for look in self._looks:
+            total.update(look)
+        return total
+
     def log_news(self) -> None:
-        """Log which block stopped which host how often since the previous call, the busiest first."""
+        """Log which block stopped which host how often since the previous call, the busiest first; once a minute."""
         counted: Counter[tuple[int, str]] = Counter()
         for hit in (*self._firewall.hit_counts(), *self._dns_filter.hit_counts()):
             counted[hit.mark, hit.host] += hit.packets
         news = new_hits([Hit(*of, packets) for of, packets in counted.items()], self._before)
         self._before = counted
+        packets: Counter[int] = Counter()
+        for hit in news:
+            packets[number_in(hit.mark)] += hit.packets
+        self._looks.append(dict(packets.most_common(MOST_COUNTED)))
         blocks = [(self._index.numbered(number_in(hit.mark)), hit) for hit in news]
         stopped = [(hit.host, str(hit.packets), one.target, one.reason) for one, hit in blocks if one is not None]
         log_some(log, "%s was stopped %s times by the block of %s: %s", stopped)

@@ -16,17 +16,17 @@ mark, ledger, crossing and limit are explained in `core.metering.account`.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from appliance.core.machine import Link, Position
+from appliance.core.machine import Link, Network, Position
 from appliance.core.metering.account import Account, AccountKey, Books, ClosedPeriod
 from appliance.core.metering.department import Department, holds, networks_of
 from appliance.core.metering.history_series import Series
-from appliance.core.metering.quota import Crossing, Extension, QuotaKind, override
+from appliance.core.metering.quota import Crossing, Extension, Limits, QuotaKind, override
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
@@ -53,11 +53,21 @@ class PassedBytes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CutOff:
-    """A department that is cut off, by its name, or one `host` of it, and the quotas that are used up."""
+    """A department that is cut off, or one `host` of it, and the quotas that are used up."""
 
-    department: str
+    department: Department
     books: Sequence[Books]
     host: str | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """The limits that cut it off, as configured."""
+        return self.department.limits if self.host is None else self.department.host_limits
+
+    @property
+    def last(self) -> Books:
+        """The quota that resets last: until then it is cut off."""
+        return max(self.books, key=lambda one: one.resets_at)
 
 
 class Metering:
@@ -129,6 +139,16 @@ class Metering:
             self.hosts.confirm_saved(hosts)
             for account in accounts.values():
                 account.confirm_saved()
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The departments' ids, as they are configured."""
+        return list(self._departments)
+
+    def open_connections(self, targets: Sequence[Network], departments: Collection[str]) -> int | None:
+        """The connections of these departments that have an end in these networks; `None`: the kernel tracks none."""
+        networks = [networks_of(self._departments[one], self.links) for one in departments]
+        return self.lines.open_connections(targets, networks)
 
     def books(self, department: str, now: Moment) -> Sequence[Books]:
         """The department's use in the running periods, daily first."""
@@ -207,9 +227,9 @@ class Metering:
             department = self._departments[name]
             books = account.cut_off_by(now)
             if books and holds(networks_of(department, self.links), address):
-                return CutOff(department.name, books)
+                return CutOff(department, books)
             if books := self.hosts.cut_off_by(name, address, now):
-                return CutOff(department.name, books, address)
+                return CutOff(department, books, address)
         return None
 
     def _save_grant(self, take_back: Callable[[], None], now: Moment) -> None:

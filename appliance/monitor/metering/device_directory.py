@@ -101,6 +101,16 @@ class DeviceDirectory:
         addresses = self._devices[department].addresses(host)
         return HostName(addresses[0] if addresses else host, host, addresses)
 
+    def neighbour(self, departments: Collection[str], target: str) -> tuple[str, tuple[str, ...]] | None:
+        """The MAC address and addresses of a device at these departments. `target`: one of these.
+
+        As the neighbour tables were read last, which know no device behind a router; `None`: there is none.
+        """
+        near = [one for name in self._departments if name.id in departments for one in self._sightings_near(name)]
+        mac = target if is_mac(target) else next((one.mac for one in near if str(one.address) == target), None)
+        addresses = tuple(sorted({str(one.address) for one in near if one.mac == mac}))
+        return (mac, addresses) if mac is not None and addresses else None
+
     def find(self, department: str, asked: str) -> str:
         """The name of a host's meter. `asked`: the host's MAC address or any of its addresses.
 

@@ -1,14 +1,14 @@
-"""Builds the events of a crossed threshold: alerts of departments and hosts, and the error when a quota is used up."""
+"""Builds the events of a crossed threshold (alerts, and the error when a quota is used up), and those of requests."""
 
 from collections.abc import Sequence
 
 from msgspec import UNSET
 
 from appliance.core.metering.department import Department
-from appliance.core.metering.quota import AlertKind, Crossing
+from appliance.core.metering.quota import AlertKind, Crossing, QuotaRequest
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Code
-from appliance.events import Event, HostQuota, QuotaAlert, QuotaBooks, QuotaExceeded
+from appliance.events import Event, HostQuota, QuotaAlert, QuotaBooks, QuotaExceeded, QuotaRequested, RequestFacts
 from appliance.monitor.metering.device_directory import HostName
 
 
@@ -42,6 +42,28 @@ def host_quota(department: str, host: HostName, crossing: Crossing, now: Moment)
         mac=UNSET if host.mac is None else host.mac,
         addresses=list(host.addresses),
         behind_router=UNSET if host.mac else True,
+    )
+
+
+def request_facts(request: QuotaRequest) -> RequestFacts:
+    """A request for more, as clients get it."""
+    return RequestFacts(
+        id=request.id,
+        department_id=request.department,
+        address=request.address,
+        name=request.name,
+        text=request.text,
+        at=timestamp(request.at),
+        state=request.state,
+        by=UNSET if request.actor is None else request.actor,
+        reason=UNSET if request.reason is None else request.reason,
+    )
+
+
+def quota_requested(request: QuotaRequest, now: Moment) -> QuotaRequested:
+    """The event of a request that was made or answered."""
+    return QuotaRequested(
+        timestamp=timestamp(now.wall), department_id=request.department, request=request_facts(request)
     )
 
 

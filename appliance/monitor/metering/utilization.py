@@ -6,9 +6,9 @@ from math import exp
 
 from msgspec import UNSET
 
-from appliance.core.machine import Link
+from appliance.core.machine import Link, Network
 from appliance.core.metering.account import Account
-from appliance.core.metering.department import Department, line_rate_of, networks_of
+from appliance.core.metering.department import Department, holds, line_rate_of, networks_of
 from appliance.core.metering.meter import Reading, unclaimed_meter
 from appliance.core.metering.strangers import Strangers
 from appliance.core.metering.unaccounted import Unaccounted
@@ -103,6 +103,21 @@ class Utilization:
     def utilization(self, department: str) -> float:
         """The share of the line rate that the busier direction used over the last metering period, 0..1."""
         return self._lines[department].utilization
+
+    def open_connections(
+        self, targets: Sequence[Network], networks: Sequence[tuple[Network, ...] | None]
+    ) -> int | None:
+        """The open connections with an end in the targets, and one in any of these networks (`None`: everywhere).
+
+        `None`: the kernel tracks no connections. Takes a tenth of a second for 50,000.
+        """
+        found = self._flows.connections()
+        concerned = [(ends, number) for ends, number in found.items() if any(holds(targets, end) for end in ends)]
+        return (
+            sum(n for ends, n in concerned if any(holds(one, end) for one in networks for end in ends))
+            if found
+            else None
+        )
 
     def unaccounted_percent(self, department: str) -> float:
         """The share of what the department's interface carried that no meter counted."""

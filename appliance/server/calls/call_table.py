@@ -17,7 +17,7 @@ from appliance.server.calls.access import audit, people
 from appliance.server.calls.arguments import DepartmentId, Nothing, parse
 from appliance.server.calls.blocking import blocks, lists
 from appliance.server.calls.context import Context
-from appliance.server.calls.metering import history, quotas
+from appliance.server.calls.metering import asking, history, quotas, reports
 from appliance.server.calls.operations import configuration, facts, maintenance
 from appliance.server.calls.reply import Reply, replies_of
 from appliance.server.calls.traffic import analytics
@@ -36,7 +36,8 @@ class Call:
     the audit trail shows before and after the call; `None`: it changes nothing, or the handler records it itself.
     `everywhere`: needs a token for all departments, because it concerns them all. `revokes`: it may revoke tokens,
     whose clients are disconnected after the answer, so that a client that logs out still gets one. `once`: it changes
-    something, and a repetition by the client's own `retries` gets the first answer.
+    something, and a repetition by the client's own `retries` gets the first answer. An argument with a `preview` that
+    is true changes nothing, and leaves no entry in the audit trail.
     """
 
     argument: Any
@@ -56,16 +57,21 @@ class Call:
 
 CALLS = {
     "appliance:get": Call(Nothing, Role.VIEWER, False, facts.appliance),
+    "certificate:get": Call(Nothing, Role.VIEWER, False, facts.certificate),
     "analytics:subscribe": Call(DepartmentId, Role.VIEWER, False, analytics.subscribe),
     "analytics:unsubscribe": Call(DepartmentId, Role.VIEWER, False, analytics.unsubscribe),
     "ip:block": Call(blocks.BlockArgument, Role.OPERATOR, True, blocks.block, blocks.state, once=True),
     "ip:unblock": Call(blocks.UnblockArgument, Role.OPERATOR, True, blocks.unblock, blocks.state, once=True),
     "ip:list": Call(blocks.ListArgument, Role.VIEWER, False, blocks.list_blocks),
     "list:get": Call(Nothing, Role.OPERATOR, False, lists.listings),
-    "quota:get": Call(DepartmentId, Role.VIEWER, False, quotas.quotas),
+    "quota:get": Call(DepartmentId | None, Role.VIEWER, False, quotas.quotas),
+    "quota:closed": Call(asking.ClosedArgument, Role.VIEWER, False, asking.closed),
+    "quota:requests": Call(asking.RequestsArgument, Role.VIEWER, False, asking.requests),
+    "quota:decline": Call(asking.DeclineArgument, Role.OPERATOR, True, asking.decline, asking.state, once=True),
     "quota:set": Call(quotas.LimitArgument, Role.ADMIN, True, quotas.set_limit, quotas.state, once=True),
     "quota:extend": Call(quotas.ExtendArgument, Role.OPERATOR, True, quotas.extend, quotas.state, once=True),
     "history:get": Call(history.HistoryArgument, Role.VIEWER, False, history.history),
+    "report:get": Call(reports.ReportArgument, Role.VIEWER, False, reports.report),
     "config:get": Call(Nothing, Role.VIEWER, False, configuration.trial),
     "config:apply": Call(
         configuration.ApplyArgument,
@@ -140,7 +146,7 @@ def carry_out(event: str, arguments: Sequence[object], context: Context) -> dict
     argument = parse(call.argument, arguments[0] if arguments else None)
     if call.changes:
         context.services.maintenance_mode.require_writable()
-    if call.state is None:
+    if call.state is None or getattr(argument, "preview", False):
         reply = call.handler(context, argument)
     else:
         reply = _recorded(event, call.handler, call.state, argument, context)

@@ -20,7 +20,7 @@ from appliance.core.blocking.blocked_names import LearnedAddress
 from appliance.core.blocking.sets import MOST_NUMBERS, mark_of, set_and_range
 from appliance.core.blocking.targets import TargetKind, is_written_name, kind_of, name_and_scope
 from appliance.core.metering.account import AccountKey
-from appliance.core.metering.quota import Ledger, QuotaKind
+from appliance.core.metering.quota import Ledger, QuotaKind, QuotaRequest
 from appliance.core.metering.usage import Mark
 from appliance.core.moment import timestamp
 from appliance.core.operations.maintenance_window import Maintenance
@@ -80,6 +80,17 @@ def limit_from(row: Row) -> tuple[AccountKey, QuotaKind, int | None]:
     """Account, kind and bytes of a limit that a person set."""
     limit_bytes = convert(row["limit_bytes"], int | None, strict=False)
     return account_from(_text(row["department"])), QuotaKind(row["kind"]), limit_bytes
+
+
+def request_row(request: QuotaRequest) -> Row:
+    """The row of a request for more."""
+    return {**to_builtins(request), "at": timestamp(request.at), "until": timestamp(request.until)}
+
+
+def request_from(row: Row) -> QuotaRequest:
+    """The request of a row."""
+    times = {"at": moment_from(row["at"]), "until": moment_from(row["until"])}
+    return convert(row | times, QuotaRequest)
 
 
 def block_key(block: Block) -> tuple[str, str, str]:

@@ -70,3 +70,10 @@ def _grants_and_limits_of_ended_periods(database: Database) -> None:
     ledger.add_column("grants", str, not_null_default="[]")
     ledger.add_column("exceeded_at", str)
     ledger.add_column("limit_bytes", int)
+
+
+@migrations(name="0007_quota_requests")
+def _quota_requests(database: Database) -> None:
+    """What people who are cut off have asked for."""
+    texts = ("id", "department", "address", "name", "text", "at", "until", "state", "actor", "reason")
+    database.table("quota_request").create(dict.fromkeys(texts, str), pk="id")

@@ -32,7 +32,7 @@ from appliance.core.blocking.answer_cache import KEPT_S, HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
 from appliance.core.metering.account import AccountKey
-from appliance.core.metering.quota import MOST_CLOSED, Ledger, QuotaKind
+from appliance.core.metering.quota import MOST_CLOSED, Ledger, QuotaKind, QuotaRequest
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import Maintenance
 from appliance.core.refusal import Code, Refused
@@ -120,6 +120,7 @@ BLOCKS = "blocks"
 CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     BOOKS: {"ledger": rows.ledger_from, "mark": rows.mark_from, "saving": rows.saving_from},
     "limits": {"quota_limit": rows.limit_from},
+    "requests for more": {"quota_request": rows.request_from},
     BLOCKS: {"block": rows.block_from},
     "the maintenance": {"maintenance": rows.maintenance_from},
     "the addresses of blocked names": {"learned": rows.learned_from},
@@ -130,6 +131,7 @@ COLUMNS = {
     "mark": {"department", "identity", "up_bytes", "down_bytes"},
     "saving": {"id", "at"},
     "quota_limit": {"department", "kind", "limit_bytes"},
+    "quota_request": {"id", "department", "address", "name", "text", "at", "until", "state", "actor", "reason"},
     "block": {*rows.BLOCK_COLUMNS.split(", ")},
     "maintenance": {"id", "kind", "start", "duration_s", "impact", "actor", "begun"},
     "learned": {"target", "department", "origin", "address", "ends", "why"},
@@ -309,6 +311,18 @@ class SqliteStore:
     def save_limit(self, account: AccountKey, kind: QuotaKind, limit_bytes: int | None) -> None:
         row = {"department": rows.account_text(account), "kind": kind, "limit_bytes": limit_bytes}
         self._order(lambda: self._table("quota_limit").upsert(row))
+
+    def quota_requests(self) -> Sequence[QuotaRequest]:
+        return [rows.request_from(row) for row in self._table("quota_request").rows_where(order_by="at")]
+
+    def save_quota_requests(self, saved: Sequence[QuotaRequest], deleted: Sequence[str]) -> None:
+
+        def save() -> None:
+            for one in deleted:
+                self._table("quota_request").delete_where("id = ?", [one])
+            self._table("quota_request").upsert_all(map(rows.request_row, saved), pk="id")
+
+        self._order(save)
 
     def blocks(self) -> Sequence[Block]:
         return [rows.block_of(values) for values in self._database.execute(READ_BLOCKS)]

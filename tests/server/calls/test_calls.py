@@ -44,11 +44,12 @@ def test_a_block_is_acknowledged_published_listed_and_lifted(connect: Connect) -
     }
     assert client.call("ip:block", asked) == {"success": True, "block": block}
     assert other.wait_for("ip:blocked")["ip"] == {"address": ADDRESS, "reason": "scans", "duration": 3600}
-    assert other.call("ip:list") == {"success": True, "blocks": [block], "total": 1, "next": None}
+    listed = {"success": True, "blocks": [{**block, "refused": 0}], "total": 1, "next": None, "origins": {"manual": 1}}
+    assert other.call("ip:list") == listed
     lifted = client.call("ip:unblock", {"address": ADDRESS, "departmentId": "dept123"})
     assert lifted == {"success": True}
     assert other.wait_for("ip:unblocked")["ip"]["address"] == ADDRESS
-    assert other.call("ip:list", {}) == {"success": True, "blocks": [], "total": 0, "next": None}
+    assert other.call("ip:list", {}) == {"success": True, "blocks": [], "total": 0, "next": None, "origins": {}}
 
 
 def test_a_blocked_name_is_listed_with_the_addresses_that_it_holds_and_those_that_are_spared(
@@ -123,6 +124,7 @@ def test_quotas_come_from_the_ledger(connect: Connect) -> None:
         "limit": 5368709120,
         "percentage": 0.0,
         "granted": 0,
+        "startedAt": "2026-12-15T00:00:00.000Z",
         "resetsAt": "2026-12-16T00:00:00.000Z",
     }
 
@@ -206,7 +208,9 @@ def test_an_operator_changes_only_its_own_departments(connect: Connect) -> None:
 @pytest.mark.parametrize("event", ["analytics:subscribe", "analytics:unsubscribe", "quota:get"])
 def test_a_department_is_named_by_its_id_and_must_be_known_and_covered(connect: Connect, event: str) -> None:
     client = connect(role=Role.VIEWER, departments=["dept123"])
-    for code in ("[]", "[null]", "['']", "[5]", "[{}]", "[['dept123']]", "['x'.repeat(65)]", "['dept123', 'dept123']"):
+    for code in () if event == "quota:get" else ("[]", "[null]"):  # which ask for the quotas of all
+        assert _code(client.call(event, code=code)) == "E_BAD_REQUEST"
+    for code in ("['']", "[5]", "[{}]", "[['dept123']]", "['x'.repeat(65)]", "['dept123', 'dept123']"):
         assert _code(client.call(event, code=code)) == "E_BAD_REQUEST"
     assert _code(client.call(event, "dept999")) == "E_UNKNOWN_DEPARTMENT"
     assert _code(client.call(event, "dept456")) == "E_FORBIDDEN"
@@ -493,7 +497,7 @@ def test_a_configuration_is_checked_without_trying_it(server: Running, connect: 
     answer = client.call("config:check", {"text": f"{text}quota.daily = '6 GiB'"})
     assert answer["faults"] == []
     assert "dept123: the daily quota is 6 GiB, was 5 GiB. The books stay." in answer["changes"]
-    assert any("dept456 (dept456) is removed" in one for one in answer["changes"])
+    assert any("Second (dept456) is removed" in one for one in answer["changes"])
     answer = client.call("config:check", {"text": f"{text}quota.dayly = '6 GiB'"})
     [fault] = answer["faults"]
     assert (fault["line"], 'did you mean "daily"?' in fault["message"], answer["changes"]) == (6, True, [])
@@ -531,3 +535,66 @@ def test_a_department_s_admin_ends_no_maintenance_of_the_others(connect: Connect
     assert admin.call("maintenance:start")["success"]
     assert _code(of_department.call("maintenance:stop")) == "E_FORBIDDEN"
     assert _code(of_department.call("ip:block", {"address": "10.9.9.9", "departmentId": "dept123"})) == "E_MAINTENANCE"
+
+
+def test_a_preview_says_what_a_block_would_do_and_does_nothing(server: Running, connect: Connect) -> None:
+    client = connect()
+    client.call("ip:block", {"address": ADDRESS})  # which has the kernel's places looked at, as each second does
+    server.order({"see": {"10.20.0.11": "02:00:00:00:00:0b"}, "connections": [["10.20.0.11", "192.0.2.9", 4]]})
+    asked = {"address": "10.20.0.11", "departmentId": "dept123", "preview": True}
+    device = "02:00:00:00:00:0b (10.20.0.11)"
+    expected = {"address": "10.20.0.11", "device": device, "connections": 4, "objection": None}
+    assert client.call("ip:block", asked)["preview"] == {**expected, "departments": ["dept123"]}
+    by_mac = client.call("ip:block", {**asked, "address": "02-00-00-00-00-0B"})["preview"]
+    assert (by_mac["address"], by_mac["device"], by_mac["connections"]) == ("02:00:00:00:00:0b", device, 4)
+    everywhere = client.call("ip:block", {"address": "10.0.0.0/8", "preview": True})["preview"]
+    assert (everywhere["connections"], everywhere["departments"]) == (4, ["dept123", "dept456"])
+    assert "it contains all of the department" in everywhere["objection"]
+    name = client.call("ip:block", {"address": "evil.test", "preview": True})["preview"]
+    assert (name["device"], name["connections"], name["objection"]) == (None, None, None)
+    assert client.call("ip:list")["total"] == 1
+    assert len(client.call("audit:get", {"action": "ip:block"})["entries"]) == 1
+    assert client.call("ip:block", {**asked, "preview": False})["block"]["address"] == "10.20.0.11"
+
+
+def test_a_preview_shows_only_the_callers_departments(server: Running, connect: Connect) -> None:
+    client = connect(role=Role.OPERATOR, departments=["dept456"])
+    connect().call("ip:block", {"address": ADDRESS})
+    server.order({"see": {"10.20.0.11": "02:00:00:00:00:0b"}, "connections": [["10.20.0.11", "192.0.2.9", 4]]})
+    asked = {"address": "10.20.0.11", "departmentId": "dept456", "preview": True}
+    found = client.call("ip:block", asked)["preview"]
+    assert (found["device"], found["connections"], found["departments"]) == (None, 0, ["dept456"])
+    assert _code(client.call("ip:block", {**asked, "departmentId": "dept123"})) == "E_FORBIDDEN"
+    assert _code(client.call("ip:block", {"address": "10.20.0.11", "preview": True})) == "E_FORBIDDEN"
+    viewer = connect(role=Role.VIEWER)
+    assert _code(viewer.call("ip:block", asked)) == "E_FORBIDDEN"
+
+
+def test_a_preview_is_of_one_address_and_names_what_is_against_it(connect: Connect) -> None:
+    client = connect()
+    for wrong in ({"addresses": ["10.9.9.9"]}, {}, {"address": "10.9.9.9", "addresses": ["10.9.9.9"]}):
+        assert _code(client.call("ip:block", {**wrong, "preview": True})) == "E_BAD_REQUEST"
+    own = client.call("ip:block", {"address": "127.0.0.1", "preview": True})["preview"]
+    assert own["objection"]
+    assert own["connections"] is None, "nothing is tracked"
+
+
+def test_a_list_counts_the_origins_of_what_else_the_query_matches(server: Running, connect: Connect) -> None:
+    client = connect()
+    (server.state_dir / "lists").mkdir()
+    (server.state_dir / "lists" / "bad.txt").write_text("203.0.113.1\n203.0.113.2\n")
+    server.order({"read_lists": 30})
+    client.call("ip:block", {"address": ADDRESS, "departmentId": "dept123"})
+    found = client.call("ip:list", {"origin": "manual"})
+    assert (found["total"], found["origins"]) == (1, {"manual": 1, "list:bad": 2})
+    assert client.call("ip:list", {"contains": "203.0.113.2"})["origins"] == {"list:bad": 1}
+    assert connect(role=Role.VIEWER, departments=["dept456"]).call("ip:list")["origins"] == {"list:bad": 2}
+
+
+def test_a_list_says_how_often_a_block_has_refused_in_the_last_hour(server: Running, connect: Connect) -> None:
+    client, one = connect(), connect(role=Role.VIEWER, departments=["dept123"])
+    client.call("ip:block", {"address": ADDRESS, "departmentId": "dept123"})
+    client.call("ip:block", {"address": "192.168.1.101"})
+    assert [block["refused"] for block in client.call("ip:list")["blocks"]] == [0, 0]
+    shown = {block["address"]: block.get("refused") for block in one.call("ip:list")["blocks"]}
+    assert shown == {ADDRESS: 0, "192.168.1.101": None}, "of all departments only who sees them all"

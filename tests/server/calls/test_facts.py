@@ -10,9 +10,9 @@ FIRST = {
     "id": "dept123",
     "name": "dept123",
     "interface": "dept123",
-    "subnets": [],
+    "subnets": ["10.20.0.0/16"],
     "lineRate": None,
-    "onExceeded": "alert",
+    "onExceeded": "block",
     "throttleRate": None,
     "thresholds": [0.8, 0.95, 1.0],
 }
@@ -20,10 +20,10 @@ SECOND = {
     "id": "dept456",
     "name": "Second",
     "interface": "dept456",
-    "subnets": [],
+    "subnets": ["10.99.0.0/16"],
     "lineRate": 12_500_000,
-    "onExceeded": "throttle",
-    "throttleRate": 125_000,
+    "onExceeded": "block",
+    "throttleRate": None,
     "thresholds": [0.5, 0.8, 1.0],
 }
 
@@ -57,3 +57,7 @@ def test_the_start_is_told_by_the_clock_of_now(server: Running, connect: Connect
     answer = connect(ttl_s=7200).call("appliance:get")
     assert answer["startedAt"] == "2026-12-15T05:49:29.000Z"
     assert answer["isClockTrusted"] is False
+
+
+def test_a_server_that_speaks_http_has_no_certificate(connect: Connect) -> None:
+    assert connect(role=Role.VIEWER).call("certificate:get") == {"success": True, "certificate": None}

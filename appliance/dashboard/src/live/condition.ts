@@ -98,29 +98,46 @@ export function firstReached(quotas: readonly QuotaShape[], reachesLimitAt: stri
 }
 
 const judged = new WeakMap<Department, ReadonlySignal<Condition[]>>();
+const REACHES_STEP_MS = 60_000; // a forecast that moves by less says the same
 
-/** The conditions of a department, followed. */
+/** The conditions of a department, followed. They change when they say something else, not with each figure. */
 export function conditionsOf(department: Department): ReadonlySignal<Condition[]> {
   let known = judged.get(department);
-  if (known === undefined) judged.set(department, (known = computed(() => judge(figuresOf(department)))));
+  if (known !== undefined) return known;
+  const unaccounted = computed(() => {
+    const percent = department.unaccountedPercent.value;
+    return percent !== null && percent >= UNACCOUNTED_PERCENT ? Math.round(percent * 100) / 100 : null;
+  });
+  const reaches = computed(() => {
+    const at = department.reachesLimitAt.value;
+    return at === null ? null : new Date(Math.round(Date.parse(at) / REACHES_STEP_MS) * REACHES_STEP_MS).toISOString();
+  });
+  let before = { text: '', found: [] as Condition[] };
+  known = computed(() => {
+    const found = judge(figuresOf(department, unaccounted.value, reaches.value));
+    const text = JSON.stringify(found);
+    if (text !== before.text) before = { text, found };
+    return before.found;
+  });
+  judged.set(department, known);
   return known;
 }
 
-function figuresOf(one: Department): Figures {
+function figuresOf(one: Department, unaccountedPercent: number | null, reachesLimitAt: string | null): Figures {
   const facts = one.facts.value;
   const now = (minute.value, nowMs()); // what is "today" is looked at each minute
   return {
     quotas: one.quotas.value,
     onExceeded: facts.onExceeded,
     thresholds: facts.thresholds,
-    reachesLimitAt: one.reachesLimitAt.value,
+    reachesLimitAt,
     incidents: openIncidents.value.filter((incident) => incident.departmentId === one.id),
     isActive: one.isActive.value,
     health: one.health.value,
     reasons: one.reasons.value,
     wanted: one.wanted.value,
     enforced: one.enforced.value,
-    unaccountedPercent: one.unaccountedPercent.value,
+    unaccountedPercent,
     canEnforce: appliance.value?.position !== 'mirror',
     nowMs: now,
     tomorrowMs: dayStart(now, 1),
@@ -146,8 +163,14 @@ export function rankOf(department: Department): number {
 
 // ---- what is expected until a quota's period ends ----
 
-/** Bytes a second, both ways, over the last minutes. */
-export function meanRate(recent: Recent): number {
+/** Bytes a second, both ways, over the last minutes: the server's where it expects a limit to be reached, else the page's own. */
+export function recentRate(department: Department, now: number): number {
+  const first = firstReached(department.quotas.peek(), department.reachesLimitAt.peek());
+  if (first === null) return meanRate(department.recent);
+  return (first.quota.limit! - first.quota.used) / Math.max(1, (Date.parse(first.at) - now) / 1000);
+}
+
+function meanRate(recent: Recent): number {
   const { count } = recent;
   if (count < 2) return 0;
   let sum = 0;

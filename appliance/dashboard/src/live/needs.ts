@@ -70,21 +70,25 @@ export interface Clause {
 }
 
 /** The parts of the sentence in their order; empty: all is well, or nothing is known yet. */
-export const clauses = computed<Clause[]>(() => {
-  const found = new Map<Clause['kind'], Clause>();
-  for (const need of needs.value) {
+export function clausesOf(found: readonly Need[]): Clause[] {
+  const made = new Map<Clause['kind'], Clause>();
+  for (const need of found) {
     const kind = need.kind === 'condition' ? need.condition.kind : need.kind === 'trouble' || need.kind === 'clock' ? 'appliance' : need.kind;
-    const known = found.get(kind) ?? { kind, count: 0, tone: 'warn', departments: [] };
+    const known = made.get(kind) ?? { kind, count: 0, tone: 'warn', departments: [] };
     known.count++;
     if (need.mark !== 'warn') known.tone = 'crit';
-    const concerned = need.kind === 'condition' ? need.department : departments.value.find((one) => one.id === departmentIdOf(need));
+    const concerned = departments.value.find((one) => one.id === departmentIdOf(need));
     if (concerned !== undefined && !known.departments.includes(concerned)) known.departments.push(concerned);
-    found.set(kind, known);
+    made.set(kind, known);
   }
-  return [...found.values()];
-});
+  return [...made.values()];
+}
 
-function departmentIdOf(need: Need): string {
+export const clauses = computed(() => clausesOf(needs.value));
+
+/** The department that a need is of; empty: it is of the appliance. */
+export function departmentIdOf(need: Need): string {
+  if (need.kind === 'condition') return need.department.id;
   return need.kind === 'incident' ? need.incident.departmentId : need.kind === 'request' ? need.request.departmentId : '';
 }
 

@@ -239,12 +239,15 @@ on('config:trial', (event) =>
 );
 
 let numbered = 0;
-/** Alerts are not "the latest of a kind": each waits by itself, the newest `MOST_ALERTS`. */
+let arrived: Alert[] = [];
+/** Alerts are not "the latest of a kind": all that came before the next frame are taken in together, each once. */
 function alert(found: Alert): void {
-  const key = `alert ${found.alertId ?? `unnumbered ${numbered++}`}`;
-  soon(key, () => {
-    if (found.alertId !== undefined && alerts.peek().some((one) => one.alertId === found.alertId)) return;
-    alerts.value = [found, ...alerts.peek()].sort((one, other) => (one.timestamp < other.timestamp ? 1 : -1)).slice(0, MOST_ALERTS);
+  arrived = [...arrived.slice(1 - MOST_ALERTS), found];
+  soon('alerts', () => {
+    const known = new Set(alerts.peek().map((one) => one.alertId));
+    const fresh = arrived.filter((one) => one.alertId === undefined || !known.has(one.alertId));
+    arrived = [];
+    if (fresh.length > 0) alerts.value = [...fresh, ...alerts.peek()].sort((one, other) => (one.timestamp < other.timestamp ? 1 : -1)).slice(0, MOST_ALERTS);
   });
 }
 
@@ -253,7 +256,7 @@ on('analytics:anomaly', (event) => alert({ kind: 'anomaly', ...event }));
 on('quota:host', (event) => alert({ kind: 'host', ...event }));
 on('quota:alert', (event) => {
   alert({ kind: 'quota', ...event });
-  void refreshQuotas(event.departmentId);
+  refreshSoon();
 });
 on('ip:blocked', (event) => soon(`block ${numbered++}`, () => (blockEvents.value = [{ kind: 'blocked' as const, ...event }, ...blockEvents.peek()].slice(0, 100))));
 on('ip:unblocked', (event) => soon(`block ${numbered++}`, () => (blockEvents.value = [{ kind: 'unblocked' as const, ...event }, ...blockEvents.peek()].slice(0, 100))));
@@ -265,20 +268,38 @@ on('quota:request', (event) =>
 
 // ---- asked at each connection ----
 
+const GATHERS_MS = 500; // alerts come many at once: those that were missed, and at midnight those of all
+let gathering = 0;
+
+function refreshSoon(): void {
+  if (gathering !== 0 || !areQuotasKnown.peek()) return;
+  gathering = window.setTimeout(() => {
+    gathering = 0;
+    void refreshQuotas().catch(() => undefined);
+  }, GATHERS_MS);
+}
+
+type Books = { departments: { departmentId: string; quotas: QuotaShape[] }[] };
+const askBooks = () => call('quota:get') as Promise<Books>;
+
+function takeBooks({ departments: all }: Books): void {
+  batch(() => {
+    all.forEach((one) => find(one.departmentId, (to) => (to.quotas.value = one.quotas)));
+    areQuotasKnown.value = true;
+  });
+}
+
 export async function refreshQuotas(department?: string): Promise<void> {
-  if (department === undefined) {
-    const { departments: all } = (await call('quota:get')) as { departments: { departmentId: string; quotas: QuotaShape[] }[] };
-    batch(() => {
-      all.forEach((one) => find(one.departmentId, (to) => (to.quotas.value = one.quotas)));
-      areQuotasKnown.value = true;
-    });
-  } else {
+  if (department === undefined) takeBooks(await askBooks());
+  else {
     const reply = (await call('quota:get', department)) as { quotas: QuotaShape[] };
     find(department, (to) => (to.quotas.value = reply.quotas));
   }
 }
 
 async function greet(): Promise<void> {
+  const books = askBooks(); // with the first question, not after its answer
+  books.catch(() => undefined);
   const found = await call('appliance:get');
   setNow(found.now);
   batch(() => {
@@ -293,7 +314,7 @@ async function greet(): Promise<void> {
   });
   flush();
   await Promise.all([
-    refreshQuotas(),
+    books.then(takeBooks),
     call('quota:requests', {}).then((reply) => (requests.value = reply.requests)),
     call('config:get').then((reply) => {
       trial.value = reply.trial === null ? null : { endsAtMs: performance.now() + reply.trial.remaining * 1000, actor: reply.trial.actor };

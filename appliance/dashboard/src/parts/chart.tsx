@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type uPlot from 'uplot';
 
 import { minute } from '../live/clock';
-import { clockSeconds, day, clock, moment, rate, text, three, MBIT } from '../live/formats';
+import { clockSeconds, day, clock, moment, rate, text, three } from '../live/formats';
 import { theme } from '../shell/theme';
 import { say, words } from '../words/words';
 import './chart.css';
@@ -225,7 +225,8 @@ function Tip({ curves, marks, reading }: { curves: ReadonlySignal<Curves | null>
 function Usual({ down, low, high }: { down: number; low: number; high: number }) {
   const usual = (low + high) / 2;
   if (down > high && usual > 0) return <span class="warn-ink">{say(w.times, { ratio: three(down / usual), usual: text(rate(usual)) })}</span>;
-  return <span class="dim">{say(w.usual, { low: three(low / MBIT), high: text(rate(high)) })}</span>;
+  const [from, to] = [rate(low), rate(high)];
+  return <span class="dim">{say(w.usual, { low: from[1] === to[1] ? from[0] : text(from), high: text(to) })}</span>;
 }
 
 interface MarksProps {

@@ -113,7 +113,7 @@ export function optionsOf(size: { width: number; height: number }, picture: Pict
       },
       {
         ...axis(3), scale: 'y', size: AXIS_PX * (picture.fontPx / 11), gap: 8, grid: { stroke: () => tokens.line, width: 1 },
-        splits: (self, _, min, max) => lines(min, max, self.height),
+        splits: (self, _, min, max) => lines(min, max, self.height * (11 / picture.fontPx)),
         values: (_, at) => at.map((one) => (Math.abs(one) < 1 ? '0' : text(rate(Math.abs(one))))),
       },
     ],

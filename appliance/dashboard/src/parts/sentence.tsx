@@ -1,7 +1,6 @@
 /** The sentence over everything: how it is, in words. Also of the kiosk. */
-import { signal, useComputed } from '@preact/signals';
 import { Fragment, type ComponentChildren } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { clockSeconds, moment } from '../live/formats';
 import { clauses, unknownCount, wellSince, type Clause } from '../live/needs';
@@ -73,8 +72,7 @@ export function asOf(): string {
   return freshness.value === 'stale' && dataFrom.value !== null ? say(w.asOf, { time: clockSeconds(dataFrom.value) }) : '';
 }
 
-export function sentenceText(): string {
-  const found = clauses.value;
+export function sentenceText(found: readonly Clause[]): string {
   const joined = found.map((clause, at) => joint(at, found.length) + (at === 0 ? capital(clauseText(clause)) : clauseText(clause))).join('');
   return `${asOf()}${joined}${found.length > 0 ? '. ' : ''}${rest(found)}`;
 }
@@ -99,33 +97,32 @@ export function Sentence({ children }: { children?: ComponentChildren }) {
         {rest(found)} {since !== null && <span class="dim">{say(w.since, { time: moment(since) })}</span>}
       </p>
       {children}
-      <Told />
+      <Told text={sentenceText(found)} />
     </section>
   );
 }
 
 const TOLD_EVERY_MS = 10_000; // a reader is not interrupted more often
-const told = signal('');
+const SETTLES_MS = 500;
 
 /** The same for readers: a polite live region, told at most every ten seconds. */
-export function Told() {
-  const said = useComputed(sentenceText);
+export function Told({ text }: { text: string }) {
+  const [told, tell] = useState('');
+  const state = useRef({ timer: 0, lastMs: -Infinity, text });
+  state.current.text = text;
   useEffect(() => {
-    let timer = 0;
-    let lastMs = -Infinity;
-    const tell = () => {
-      timer = 0;
-      lastMs = performance.now();
-      told.value = said.peek();
-    };
-    const stop = said.subscribe(() => {
-      if (timer === 0) timer = window.setTimeout(tell, Math.max(500, lastMs + TOLD_EVERY_MS - performance.now()));
-    });
-    return () => {
-      stop();
-      clearTimeout(timer);
-    };
-  }, []);
+    const now = state.current;
+    if (now.timer !== 0) return;
+    now.timer = window.setTimeout(
+      () => {
+        now.timer = 0;
+        now.lastMs = performance.now();
+        tell(now.text);
+      },
+      Math.max(SETTLES_MS, now.lastMs + TOLD_EVERY_MS - performance.now()),
+    );
+  }, [text]);
+  useEffect(() => () => clearTimeout(state.current.timer), []);
   return (
     <span class="sr" role="status">
       {told}

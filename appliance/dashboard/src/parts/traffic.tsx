@@ -8,7 +8,7 @@ import { call, link } from '../live/connection';
 import { dayStart } from '../live/calendar';
 import { minute, nowMs, zone } from '../live/clock';
 import { moment } from '../live/formats';
-import { alerts, appliance, fillRecent, maintenance, nameOf, total, type Recent } from '../live/state';
+import { alerts, appliance, fillRecent, maintenance, nameOf, type Recent } from '../live/state';
 import { useKeys } from '../shell/keyboard';
 import { common } from '../words/common';
 import { say, words } from '../words/words';
@@ -68,10 +68,10 @@ function usePlace(first: Range) {
 }
 
 /** The live curves; filled from the appliance's memory when the chart opens and after each gap. */
-function useLive(recent: Recent, departmentId: string | null, spanMs = SPAN_MS.live): ReadonlySignal<Curves | null> {
+function useLive(recent: Recent, departmentId: string | null | undefined, spanMs = SPAN_MS.live): ReadonlySignal<Curves | null> {
   const isFilled = useSignal(false);
   useEffect(() => {
-    const fill = () => fillRecent(recent, departmentId).catch(() => undefined).then(() => (isFilled.value = true));
+    const fill = () => departmentId !== undefined && fillRecent(recent, departmentId).catch(() => undefined).then(() => (isFilled.value = true));
     const stop = effect(() => {
       if (link.value === 'live' && appliance.value !== null) void fill();
     });
@@ -92,9 +92,9 @@ function useLive(recent: Recent, departmentId: string | null, spanMs = SPAN_MS.l
   );
 }
 
-/** The last five minutes of all departments together. */
-export function LiveTotal({ height, fontPx }: { height: number; fontPx?: number }) {
-  const curves = useLive(total, null);
+/** The last five minutes of a ring. `departmentId`: of what it is filled at first; `undefined`: it begins empty. */
+export function LiveTotal({ recent, departmentId, height, fontPx }: { recent: Recent; departmentId: string | null | undefined; height: number; fontPx?: number }) {
+  const curves = useLive(recent, departmentId);
   return <Chart curves={curves} height={height} label={w.labelLive} group="traffic" isLive fontPx={fontPx} />;
 }
 

@@ -1,20 +1,24 @@
 """Calls about blocks."""
 
 import math
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from itertools import islice
 from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import replace
 
 from appliance.core.blocking.block import Block, BlockOrigin, BlockRequest
 from appliance.core.blocking.lists.address_ranges import AddressRange, address_range
 from appliance.core.blocking.lists.query import BlockQuery, matches
-from appliance.core.blocking.targets import TargetKind, parse_target
+from appliance.core.blocking.targets import TargetKind, kind_of, parse_target
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
 from appliance.events import Part
-from appliance.server.calls.arguments import Argument, DepartmentId, Sentence
+from appliance.server.calls.arguments import Argument, DepartmentId, Sentence, YesOrNo
 from appliance.server.calls.context import Context, give_way, require_department
 from appliance.server.calls.reply import Done, Reply
 
@@ -50,11 +54,12 @@ BlockSeconds = Annotated[
 class BlockArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     """The argument of `ip:block`: `address`, or `addresses`, which are blocked all or none.
 
-    `department_id`: `None` for all departments.
+    `department_id`: `None` for all departments. `preview`: only say what the block of `address` would do.
     """
 
     address: Address | None = None
     addresses: Addresses | None = None
+    preview: YesOrNo = False
     reason: Sentence = "blocked by hand"
     duration: BlockSeconds = 0
     department_id: DepartmentId | None = None
@@ -112,7 +117,8 @@ class ResolvedName(Part, frozen=True, kw_only=True, rename="camel"):
 class BlockFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """A block. `department_id`: null for all departments; `duration`: seconds left, 0 until it is lifted.
 
-    `resolved`: of a domain name; `enforced` is sent, as false, where the position cannot enforce.
+    `resolved`: of a domain name; `enforced` is sent, as false, where the position cannot enforce. `refused`: packets
+    in the last hour, in `ip:list` and where that can be told.
     """
 
     address: str
@@ -125,6 +131,27 @@ class BlockFacts(Part, frozen=True, kw_only=True, rename="camel"):
     duration: int
     resolved: ResolvedName | UnsetType = UNSET
     enforced: bool | UnsetType = UNSET
+    refused: int | UnsetType = UNSET
+
+
+class PreviewFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """What a block would do. `device`: its MAC address and addresses, null where it is not known.
+
+    `connections`: open now, null where that cannot be told; `objection`: why the block would be refused;
+    `departments`: in which it would be in force.
+    """
+
+    address: str
+    device: str | None
+    connections: int | None
+    objection: str | None
+    departments: list[str]
+
+
+class PreviewReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """What the block would do, where `preview` was asked for; nothing was done."""
+
+    preview: PreviewFacts
 
 
 class BlockReply(Reply, frozen=True, kw_only=True, rename="camel"):
@@ -147,16 +174,22 @@ class UnblockedReply(Reply, frozen=True, kw_only=True, rename="camel"):
 
 
 class BlockListReply(Reply, frozen=True, kw_only=True, rename="camel"):
-    """A page of blocks. `total`: how many match on all pages; `next`: the next page; null on the last."""
+    """A page of blocks. `total`: how many match on all pages; `next`: the next page; null on the last.
+
+    `origins`: by origin, how many match all of the query but its origin.
+    """
 
     blocks: list[BlockFacts]
     total: int
     next: int | None
+    origins: dict[str, int]
 
 
-def block(context: Context, asked: BlockArgument) -> BlockReply | BlocksReply:
-    """Block a target, or many in one transaction."""
+def block(context: Context, asked: BlockArgument) -> BlockReply | BlocksReply | PreviewReply:
+    """Block a target, or many in one transaction, or say what a block would do."""
     _require_scope(context, asked.department_id)
+    if asked.preview:
+        return PreviewReply(preview=_preview(context, asked))
     enforcement, subject, caller = context.services.enforcement, context.caller.grant.subject, context.caller.address
     targets = _targets(asked)
     objections = {} if asked.addresses is None else enforcement.objections(targets, context.now, caller, give_way)
@@ -195,7 +228,7 @@ def list_blocks(context: Context, asked: ListArgument) -> BlockListReply:
     """A page of the blocks that concern the caller."""
     if asked.department_id is not None:
         require_department(context, asked.department_id)
-    query = BlockQuery(asked.origin, asked.contains, _prefix(asked.within), asked.expiring)
+    query = BlockQuery(None, asked.contains, _prefix(asked.within), asked.expiring)
     blocks, found = context.services.enforcement.blocks(context.now), list[Block]()
     for at in range(0, len(blocks), SEARCHED_AT_ONCE):
         if at > 0:
@@ -205,14 +238,45 @@ def list_blocks(context: Context, asked: ListArgument) -> BlockListReply:
             for block in blocks[at : at + SEARCHED_AT_ONCE]
             if _concerns(block, asked.department_id, context) and matches(block, query, context.now.wall)
         ]
+    origins = Counter(one.origin for one in found)
+    found = [one for one in found if asked.origin in {None, one.origin}]
+    stopped = context.services.enforcement.stopped_last_hour()
     end = asked.page * asked.limit
     page = found[end - asked.limit : end]
     most = min(MOST_RESOLVED, MOST_ADDRESSES // max(1, len(page)))
     return BlockListReply(
-        blocks=[_shown(block, context, most) for block in page],
+        blocks=[_with_refused(_shown(one, context, most), one, stopped, context) for one in page],
         total=len(found),
         next=asked.page + 1 if end < len(found) else None,
+        origins=dict(origins),
     )
+
+
+def _preview(context: Context, asked: BlockArgument) -> PreviewFacts:
+    if asked.address is None or asked.addresses is not None:
+        raise Refused(Code.BAD_REQUEST, "address: missing; a preview is of one address")
+    target, kind = parse_target(asked.address), kind_of(parse_target(asked.address))
+    services, grant = context.services, context.caller.grant
+    concerned = [one for one in services.metering.ids if asked.department_id in {None, one} and grant.may_see(one)]
+    device = services.metering.devices.neighbour(concerned, target)
+    addresses = [target] if kind in {TargetKind.ADDRESS, TargetKind.PREFIX} else list(device[1] if device else ())
+    is_counted = bool(addresses) and kind is not TargetKind.NAME
+    return PreviewFacts(
+        address=target,
+        device=None if device is None else f"{device[0]} ({', '.join(device[1])})",
+        connections=services.metering.open_connections(list(map(ip_network, addresses)), concerned)
+        if is_counted
+        else None,
+        objection=services.enforcement.objection(target, asked.department_id, context.now, context.caller.address),
+        departments=list(services.enforcement.holds_in(asked.department_id)),
+    )
+
+
+def _with_refused(facts: BlockFacts, block: Block, stopped: Mapping[int, int] | None, context: Context) -> BlockFacts:
+    """With the packets that the block refused; of all departments, only who may see all of them reads it."""
+    if stopped is None or (block.department is None and context.caller.grant.departments is not None):
+        return facts
+    return replace(facts, refused=stopped.get(block.number, 0))
 
 
 def _targets(asked: BlockArgument | UnblockArgument) -> list[str]:

@@ -1,13 +1,16 @@
 """Calls about quotas."""
 
+import json
 from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import replace
 
 from appliance.core.metering.account import Books
-from appliance.core.metering.quota import QuotaKind
+from appliance.core.metering.quota import Extension, QuotaKind
 from appliance.core.moment import timestamp
+from appliance.core.refusal import Code, Refused
 from appliance.events import Part
 from appliance.monitor.metering.device_directory import HostName
 from appliance.server.calls.arguments import Argument, DepartmentId, HostAddress, Sentence, YesOrNo, host_of
@@ -20,15 +23,21 @@ GrantedBytes = Annotated[int, Meta(ge=1, le=2**53, description="a whole number o
 
 
 MOST_HOSTS = 100  # in an answer: some pages in a terminal, and 30 kB
+MOST_SEARCHED = 100  # changes of limits, the newest, of which one may be the one that the caller has not seen
+UNITS = {2**30: "GiB", 2**20: "MiB", 2**10: "KiB"}
 
 
 class LimitArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """The argument of `quota:set`. `limit`: bytes, `None` for no limit. `each_host`: a limit for every single host."""
+    """The argument of `quota:set`. `limit`: bytes, `None` for no limit. `each_host`: a limit for every single host.
+
+    `seen`: the limit that the caller saw; where it is another one now, the call is refused.
+    """
 
     department_id: DepartmentId
     type: KindWord
     limit: Bytes | None
     each_host: YesOrNo = False
+    seen: Bytes | UnsetType | None = UNSET
 
 
 class ExtendArgument(Argument, frozen=True, kw_only=True, rename="camel"):
@@ -41,15 +50,32 @@ class ExtendArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     host: HostAddress | None = None
 
 
+class GrantFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """More bytes for one period, and who granted them, when and why."""
+
+    bytes: int
+    by: str
+    at: str
+    reason: str
+
+
 class QuotaFacts(Part, frozen=True, kw_only=True, rename="camel"):
-    """A quota of the running period. `used`, `limit`, `granted` in bytes; `percentage` of the limit; null: no limit."""
+    """A quota of the running period. `used`, `limit`, `granted` in bytes; `percentage` of the limit; null: no limit.
+
+    `reaches_limit_at`: by the rate of the last minutes; `grants`: the latest, oldest first; `exceeded_at`: since when
+    it is used up.
+    """
 
     type: QuotaKind
     used: int
     limit: int | None
     percentage: float | None
     granted: int
+    started_at: str
     resets_at: str
+    reaches_limit_at: str | UnsetType = UNSET
+    grants: list[GrantFacts] | UnsetType = UNSET
+    exceeded_at: str | UnsetType = UNSET
 
 
 class HostQuotas(Part, frozen=True, kw_only=True, rename="camel"):
@@ -70,8 +96,33 @@ class QuotaReply(Reply, frozen=True, kw_only=True, rename="camel"):
     hosts: list[HostQuotas]
 
 
-def quotas(context: Context, department: str) -> QuotaReply:
-    """The department's quotas, and those of the hosts that are nearest to their own limits."""
+class DepartmentQuotas(Part, frozen=True, kw_only=True, rename="camel"):
+    """A department's quotas."""
+
+    department_id: str
+    quotas: list[QuotaFacts]
+
+
+class QuotasReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """The quotas of all departments that the caller may see."""
+
+    departments: list[DepartmentQuotas]
+
+
+def quotas(context: Context, department: str | None) -> QuotaReply | QuotasReply:
+    """The quotas of one department and of its hosts that are nearest to their limits, or of all departments."""
+    if department is not None:
+        return _quotas_of(context, department)
+    metering, visible = context.services.metering, filter(context.caller.grant.may_see, context.services.metering.ids)
+    return QuotasReply(
+        departments=[
+            DepartmentQuotas(department_id=one, quotas=list(map(_counted, metering.books(one, context.now))))
+            for one in visible
+        ]
+    )
+
+
+def _quotas_of(context: Context, department: str) -> QuotaReply:
     require_department(context, department)
     books = context.services.metering.books(department, context.now)
     hosts = context.services.metering.hosts.books(department, context.now)[:MOST_HOSTS]
@@ -85,27 +136,67 @@ def quotas(context: Context, department: str) -> QuotaReply:
 def set_limit(context: Context, asked: LimitArgument) -> QuotaReply:
     """Set or remove the limit of a kind of quota."""
     require_department(context, asked.department_id)
+    _require_seen(context, asked)
     metering = context.services.metering
     set_limit = metering.set_host_limit if asked.each_host else metering.set_limit
     set_limit(asked.department_id, asked.type, asked.limit, context.caller.grant.subject, context.now)
-    return quotas(context, asked.department_id)
+    return _quotas_of(context, asked.department_id)
 
 
 def extend(context: Context, asked: ExtendArgument) -> QuotaReply:
     """Grant more bytes until the running period ends."""
     require_department(context, asked.department_id)
-    metering, grant = context.services.metering, (asked.type, asked.bytes, asked.reason, context.caller.grant.subject)
-    if asked.host is None:
+    metering, subject = context.services.metering, context.caller.grant.subject
+    grant, host = (asked.type, asked.bytes, asked.reason, subject), None if asked.host is None else host_of(asked.host)
+    if host is None:
         metering.extend(asked.department_id, *grant, context.now)
     else:
-        metering.extend_host(asked.department_id, host_of(asked.host), *grant, context.now)
-    return quotas(context, asked.department_id)
+        metering.extend_host(asked.department_id, host, *grant, context.now)
+    context.services.requests.grant(asked.department_id, host, subject, asked.reason, context.now)
+    return _quotas_of(context, asked.department_id)
 
 
 def state(context: Context, asked: LimitArgument | ExtendArgument) -> QuotaFacts | None:
-    """The quota of this kind, for the audit trail; `None`: there is none."""
-    found = quotas(context, asked.department_id).quotas
-    return next((one for one in found if one.type == asked.type), None)
+    """The quota of this kind, for the audit trail, which has the grants as changes; `None`: there is none."""
+    found = _quotas_of(context, asked.department_id).quotas
+    return next((replace(one, grants=UNSET) for one in found if one.type == asked.type), None)
+
+
+def _require_seen(context: Context, asked: LimitArgument) -> None:
+    """Raise `Refused` where the limit is not the one that the caller saw; it says who changed it, if the trail does."""
+    metering = context.services.metering
+    books = next(one for one in metering.books(asked.department_id, context.now) if one.kind is asked.type)
+    limit = metering.hosts.own_limit_bytes(asked.department_id, asked.type) if asked.each_host else books.limit_bytes
+    if asked.seen is UNSET or asked.seen == limit:
+        return
+    latest = books.grants[-1] if books.grants and not asked.each_host else None
+    if latest is not None and limit is not None and asked.seen == limit - latest.granted_bytes:
+        by = f"; {latest.actor} granted {_size_text(latest.granted_bytes)}"
+    else:
+        by = _changed_by(context, asked)
+    whose = f"each host of {asked.department_id}" if asked.each_host else asked.department_id
+    raise Refused(
+        Code.CONFLICT,
+        f"the {asked.type} limit of {whose} is {_size_text(limit)} now, and not {_size_text(asked.seen)} any more{by}",
+    )
+
+
+def _changed_by(context: Context, asked: LimitArgument) -> str:
+    """Who set this limit last, and to what; empty: the newest changes in the trail are of other limits."""
+    for one in context.services.audit.entries(MOST_SEARCHED, before=None, who=None, action="quota:set", contains=None):
+        what = json.loads(one.entry.what)
+        key = (what.get("departmentId"), what.get("type"), what.get("eachHost", False))
+        if key == (asked.department_id, asked.type, asked.each_host):
+            return f"; {one.entry.who} set it to {_size_text(what.get('limit'))}"
+    return ""
+
+
+def _size_text(size_bytes: int | UnsetType | None) -> str:
+    """A limit as people set it: whole in its unit, else in bytes, so that none is shown as another."""
+    if not isinstance(size_bytes, int):
+        return "no limit"
+    whole = (f"{size_bytes // unit} {name}" for unit, name in UNITS.items() if size_bytes and size_bytes % unit == 0)
+    return next(whole, f"{size_bytes} bytes")
 
 
 def _host_quotas(host: HostName, books: Sequence[Books]) -> HostQuotas:
@@ -125,5 +216,13 @@ def _counted(books: Books) -> QuotaFacts:
         limit=books.limit_bytes,
         percentage=books.percentage,
         granted=books.granted_bytes,
+        started_at=timestamp(books.started_at),
         resets_at=timestamp(books.resets_at),
+        reaches_limit_at=UNSET if books.reaches_limit_at is None else timestamp(books.reaches_limit_at),
+        grants=[_grant(one) for one in books.grants] or UNSET,
+        exceeded_at=UNSET if books.exceeded_at is None else timestamp(books.exceeded_at),
     )
+
+
+def _grant(one: Extension) -> GrantFacts:
+    return GrantFacts(bytes=one.granted_bytes, by=one.actor, at=timestamp(one.at), reason=one.reason)

@@ -3,7 +3,7 @@ import { computed, useComputed, type ReadonlySignal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 
 import { minute, nowMs } from '../../live/clock';
-import { conditionsOf, markOf, meanRate, progress, rankOf } from '../../live/condition';
+import { conditionsOf, markOf, progress, recentRate, rankOf } from '../../live/condition';
 import { stateWords } from '../../live/condition_words';
 import { fixed, GIB, MBIT, percent, text, three, visible, volume, whole } from '../../live/formats';
 import { departments, fillRecent, type Department, type QuotaShape } from '../../live/state';
@@ -72,7 +72,7 @@ function BarCell({ of }: { of: Department }) {
   const parts = useComputed(() => {
     const quota = dayQuota(of);
     if (quota === undefined || quota.limit === null) return '';
-    const found = progress({ ...quota, used: usedOf(of) }, (minute.value, meanRate(of.recent)), nowMs());
+    const found = progress({ ...quota, used: usedOf(of) }, (minute.value, recentRate(of, nowMs())), nowMs());
     return found === null ? '' : [found.used, found.will, found.gone ?? -1].map(seen).join(' ');
   });
   if (parts.value === '') return <span class="dim">{w.none}</span>;
@@ -119,7 +119,7 @@ function Last({ of }: { of: Department }) {
 export const columns: readonly Column<Department>[] = [
   { key: 'name', head: common.department, width: '14%', fold: 'top', cell: (of) => <Name of={of} />, sort: (of) => of.facts.value.name, csv: (of) => of.facts.value.name },
   {
-    key: 'state', head: w.state, width: '212px', fold: 'full low', cell: (of) => <StateCell of={of} />, sort: rankOf,
+    key: 'state', head: w.state, width: '250px', fold: 'full low', cell: (of) => <StateCell of={of} />, sort: rankOf,
     csv: (of) => stateWords(conditionsOf(of).value[0]!, of.facts.value),
   },
   { key: 'down', head: w.down, width: '98px', isNumber: true, fold: 'gone', cell: (of) => <RateCell of={of.rateDown} />, sort: (of) => of.rateDown.peek() },

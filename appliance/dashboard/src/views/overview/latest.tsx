@@ -9,6 +9,7 @@ import { incidents } from '../../live/incidents';
 import { isAdministrator } from '../../live/session';
 import { alerts, appliance, blockEvents, departments, nameOf, type Alert } from '../../live/state';
 import { Icon, type IconName } from '../../parts/icons';
+import { Name } from '../../parts/name';
 import { parts, say, words } from '../../words/words';
 
 const w = words({
@@ -36,7 +37,7 @@ interface Happening {
 }
 
 const SEVERITIES = { low: w.low, medium: w.medium, high: w.high, critical: w.critical } as const;
-const bold = (name: string) => <bdi>{visible(name)}</bdi>;
+const bold = (name: string) => <Name of={name} />;
 
 function ofAlert(alert: Alert): Happening {
   const base = { key: `alert ${alert.alertId ?? alert.timestamp}`, at: alert.timestamp };

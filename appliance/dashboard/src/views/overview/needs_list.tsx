@@ -13,6 +13,7 @@ import { may } from '../../live/session';
 import { nameOf, type Department, type QuotaShape } from '../../live/state';
 import { ActionButton } from '../../parts/actions';
 import { StateMark } from '../../parts/icons';
+import { Name } from '../../parts/name';
 import { parts, say, words } from '../../words/words';
 
 const w = words({
@@ -50,18 +51,20 @@ interface Line {
 
 const Bold = ({ name }: { name: string }) => (
   <b>
-    <bdi>{visible(name)}</bdi>
+    <Name of={name} />
   </b>
 );
 
 const untilText = (resetsAt: string) => (clock(resetsAt) === '00:00' && Date.parse(resetsAt) - nowMs() <= 86_400_000 ? w.midnight : moment(resetsAt));
 const limitText = (bytes: number) => text(volume(bytes)).replace(/[.,]0+(?=\s)/, '');
 
-function Grant({ id }: { id: string }) {
+const PERIODS = { daily: 'day', weekly: 'week', monthly: 'month' } as const;
+
+function Grant({ id, type = 'daily', request = '' }: { id: string; type?: QuotaShape['type']; request?: string }) {
   const { route } = useLocation();
   if (!may('operator', id)) return null;
   return (
-    <ActionButton label={say(w.grantTo, { name: visible(nameOf(id)) })} onClick={() => route(`/quotas/${encodeURIComponent(id)}/grant`)}>
+    <ActionButton label={say(w.grantTo, { name: visible(nameOf(id)) })} onClick={() => route(`/quotas/${encodeURIComponent(id)}/grant?period=${PERIODS[type]}${request && `&request=${encodeURIComponent(request)}`}`)}>
       {w.grant}
     </ActionButton>
   );
@@ -71,7 +74,7 @@ function usedUp(need: Extract<Need, { kind: 'condition' }>, kind: 'cut' | 'slowe
   const { department, requests } = need;
   const facts = department.facts.value;
   const { name } = facts;
-  const bold = <bdi>{visible(name)}</bdi>;
+  const bold = <Name of={name} />;
   const heads = {
     cut: parts(w.isCut, { name: bold }),
     slowed: parts(w.isSlowed, { name: bold, rate: facts.throttleRate === null ? '' : speed(facts.throttleRate) }),
@@ -84,7 +87,7 @@ function usedUp(need: Extract<Need, { kind: 'condition' }>, kind: 'cut' | 'slowe
   return {
     what: parts(w.cut, { name: <b>{heads[kind]}</b>, used: limitText(quota.limit ?? 0), period: w[quota.type], at: quota.exceededAt ? say(w.at, { time: moment(quota.exceededAt) }) : '' }),
     why: `${consequence}${who ? ` ${say(w.asked, { who })}` : ''}`,
-    acts: <Grant id={department.id} />,
+    acts: <Grant id={department.id} type={quota.type} request={requests[0]?.id} />,
   };
 }
 
@@ -97,7 +100,7 @@ function runsOut(department: Department, { quota, at }: Extract<Condition, { kin
   return {
     what: parts(w.runsOut, { name: <Bold name={facts.name} />, kind: kindOf(quota.type), time: <b title={full(at)}>{about(at)}</b> }),
     why: say(w.left, { used: three(used / GIB), limit: limitText(limit), share: percent(used / limit), left }) + then,
-    acts: <Grant id={department.id} />,
+    acts: <Grant id={department.id} type={quota.type} />,
   };
 }
 
@@ -140,7 +143,7 @@ function ofCondition(need: Extract<Need, { kind: 'condition' }>): Line {
 function ofIncident({ id, type, source, departmentId, openedAt, details, notBlocked }: Incident): Line {
   const age = span(((minute.value, nowMs()) - Date.parse(openedAt)) / 1000);
   return {
-    what: parts(w.incident, { type: <b>{incidentName(type)}</b>, source: <bdi>{visible(source)}</bdi>, name: <bdi>{visible(nameOf(departmentId))}</bdi>, span: age }),
+    what: parts(w.incident, { type: <b>{incidentName(type)}</b>, source: <Name of={source} />, name: <Name of={nameOf(departmentId)} />, span: age }),
     why: `${visible(details)}.${notBlocked ? ` ${say(w.notBlocked, { why: notBlocked })}` : ''}`,
     acts: (
       <>
@@ -172,7 +175,7 @@ function lineOf(need: Need): Line {
       return ofIncident(need.incident);
     case 'request': {
       const { name, departmentId, text: said } = need.request;
-      return { what: parts(w.request, { who: <Bold name={name} />, name: <bdi>{visible(nameOf(departmentId))}</bdi> }), why: <span dir="auto">{visible(said)}</span>, acts: <Grant id={departmentId} /> };
+      return { what: parts(w.request, { who: <Bold name={name} />, name: <Name of={nameOf(departmentId)} /> }), why: <span dir="auto">{visible(said)}</span>, acts: <Grant id={departmentId} request={need.request.id} /> };
     }
     case 'position':
       return { what: <b>{w.position}</b>, why: w.positionWhy, acts: <Look href="/blocks">{w.seeBlocks}</Look> };

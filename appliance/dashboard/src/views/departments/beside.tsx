@@ -1,0 +1,96 @@
+/** Beside a department's books: what was unusual, and the blocks that are for it alone. */
+import { call, link } from '../../live/connection';
+import { minute, nowMs } from '../../live/clock';
+import { clock, day, full, moment, visible, whole } from '../../live/formats';
+import { alerts, type Alert, type Department } from '../../live/state';
+import { Icon } from '../../parts/icons';
+import { Failed, Skeleton, useAsked } from '../../parts/notices';
+import { say } from '../../words/words';
+import { w } from './words';
+
+const DAY_MS = 86_400_000;
+const MOST = 6;
+type Anomaly = Extract<Alert, { kind: 'anomaly' }>;
+const SEVERITIES = { low: w.low, medium: w.medium, high: w.high, critical: w.critical } as const;
+
+export function Unusual({ of }: { of: Department }) {
+  const since = (minute.value, nowMs()) - DAY_MS;
+  const found = alerts.value.filter((one): one is Anomaly => one.kind === 'anomaly' && one.departmentId === of.id && Date.parse(one.timestamp) > since);
+  return (
+    <section class="sheet" aria-labelledby="unusual">
+      <header>
+        <h2 id="unusual">{w.unusual}</h2>
+        <span class="period">{w.day}</span>
+      </header>
+      {found.length === 0 ? (
+        <p class="pad dim">{w.nothingUnusual}</p>
+      ) : (
+        <ul class="feed">
+          {found.slice(0, MOST).map(({ alertId, timestamp, anomaly }) => (
+            <li key={alertId ?? timestamp}>
+              <time title={full(timestamp)}>{day(timestamp) === day(nowMs()) ? clock(timestamp) : day(timestamp)}</time>
+              <Icon name="rising" class={anomaly.severity === 'low' ? 'mid' : 'mark-warn'} />
+              <div>
+                <b>{say(anomaly.type === 'usage_spike' ? w.spike : w.anomaly, { severity: SEVERITIES[anomaly.severity as keyof typeof SEVERITIES] ?? anomaly.severity })}</b>
+                <br />
+                {visible(anomaly.details)}. <span class="dim">{say(w.confidence, { value: Number(anomaly.confidence).toFixed(2) })}</span>
+              </div>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+interface Block {
+  address: string;
+  reason: string;
+  departmentId: string | null;
+  expiresAt: string | null;
+}
+
+const ASKED = 200; // of those that hold here; the ones for this department alone are picked out
+const SHOWN = 5;
+
+export function OwnBlocks({ of }: { of: Department }) {
+  const wanted = of.wanted.value;
+  const { reply, error, again } = useAsked(() => call('ip:list', { departmentId: of.id, limit: ASKED }), [of.id, wanted, link.value === 'live']);
+  const own = ((reply?.blocks ?? []) as Block[]).filter((one) => one.departmentId === of.id);
+  return (
+    <section class="sheet" aria-labelledby="blocks">
+      <header>
+        <h2 id="blocks">{w.blocks}</h2>
+        {reply !== null && reply.next === null && <span class="period">{say(w.blocksHere, { all: whole(reply.total), own: whole(own.length) })}</span>}
+        <a class="push" href={`/blocks?department=${encodeURIComponent(of.id)}`}>
+          {w.allBlocks}
+        </a>
+      </header>
+      {error !== null && reply === null ? (
+        <Failed error={error} again={again} />
+      ) : reply === null ? (
+        <Skeleton rows={2} />
+      ) : own.length === 0 ? (
+        <p class="pad dim">{w.noOwn}</p>
+      ) : (
+        <table class="fixed">
+          <tbody>
+            {own.slice(0, SHOWN).map((one) => (
+              <tr key={one.address}>
+                <td>
+                  <code class="cut block" title={visible(one.address)}>
+                    {visible(one.address)}
+                  </code>
+                  <span class="sub cut" dir="auto" title={visible(one.reason)}>
+                    {visible(one.reason)}
+                  </span>
+                </td>
+                <td class="num ends">{one.expiresAt === null ? w.lifted : <span title={full(one.expiresAt)}>{say(w.ends, { time: moment(one.expiresAt) })}</span>}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,156 @@
+/** A department's quotas, and the devices that use the most of them. */
+import { useComputed } from '@preact/signals';
+
+import { call } from '../../live/connection';
+import { minute, nowMs } from '../../live/clock';
+import { progress, recentRate } from '../../live/condition';
+import { full, GIB, moment, percent, text, three, visible, volume } from '../../live/formats';
+import type { Department, QuotaShape } from '../../live/state';
+import { Empty, Failed, Skeleton, useAsked } from '../../parts/notices';
+import { Meter, QuotaBar } from '../../parts/quota_bar';
+import { CsvButton, Table, type Column } from '../../parts/table';
+import { common } from '../../words/common';
+import { say } from '../../words/words';
+import { w } from './words';
+
+const round = (bytes: number) => text(volume(bytes)).replace(/[.,]0+(?=\s)/, '');
+const KINDS: readonly QuotaShape['type'][] = ['daily', 'weekly', 'monthly'];
+
+/** The quota with what the events have told since the books were read. */
+function current(quota: QuotaShape, usedToday: number | null): QuotaShape {
+  return quota.type === 'daily' ? { ...quota, used: Math.max(quota.used, usedToday ?? 0) } : quota;
+}
+
+function Bar({ of, quota }: { of: Department; quota: QuotaShape }) {
+  const found = progress(quota, (minute.value, recentRate(of, nowMs())), nowMs());
+  if (found === null) return <span class="dim">{w.noLimit}</span>;
+  const label = say(w.barLabel, { period: common[quota.type], share: percent(found.used), limit: round(quota.limit ?? 0) });
+  return <QuotaBar used={found.used} will={found.will} gone={found.gone} thresholds={of.facts.value.thresholds} label={label} />;
+}
+
+const REFRESH = 100; // the figures of quotas move a hundredth at a time, and not each second
+
+export function Books({ of }: { of: Department }) {
+  const used = useComputed(() => Math.round(((of.usedToday.value ?? 0) / GIB) * REFRESH) / REFRESH);
+  const rows = KINDS.flatMap((kind) => of.quotas.value.filter((one) => one.type === kind && one.limit !== null)).map((one) => current(one, used.value * GIB));
+  const columns: readonly Column<QuotaShape>[] = [
+    { key: 'period', head: w.period, fold: 'top', width: '84px', cell: (one) => common[one.type], csv: (one) => one.type },
+    { key: 'bar', head: w.bar, fold: 'full', cell: (one) => <Bar of={of} quota={one} /> },
+    {
+      key: 'used', head: w.used, isNumber: true, fold: 'top', width: '132px',
+      cell: (one) => (
+        <>
+          {three(one.used / GIB)} <span class="unit">GiB, {percent(one.used / (one.limit || 1))}</span>
+        </>
+      ),
+      csv: (one) => one.used,
+    },
+    { key: 'limit', head: w.limit, isNumber: true, fold: 'gone', width: '100px', cell: (one) => (
+        <>
+          {three((one.limit ?? 0) / GIB).replace(/[.,]0+$/, '')} <span class="unit">GiB</span>
+        </>
+      ), csv: (one) => one.limit },
+    { key: 'anew', head: w.anew, fold: 'low', width: '156px', cell: (one) => <span title={full(one.resetsAt)}>{moment(one.resetsAt)}</span>, csv: (one) => one.resetsAt },
+  ];
+  return (
+    <section class="sheet" aria-labelledby="quotas">
+      <header>
+        <h2 id="quotas">{w.quotas}</h2>
+        <div class="row push">
+          <CsvButton name={`quotas-${of.id}`} rows={rows} columns={columns} />
+          <a href="/quotas">{w.history}</a>
+        </div>
+      </header>
+      {rows.length === 0 ? (
+        <Empty icon="quota" title={w.noQuotas}>
+          {w.noQuotasWhy}
+        </Empty>
+      ) : (
+        <Table name={w.quotas} class="fixed" rows={rows} columns={columns} rowKey={(one) => one.type} />
+      )}
+      <Grants quotas={rows} />
+    </section>
+  );
+}
+
+/** Of what the running limits are made. */
+function Grants({ quotas }: { quotas: readonly QuotaShape[] }) {
+  const said = quotas.flatMap((one) =>
+    (one.grants ?? []).map((grant) =>
+      say(w.granted, {
+        period: common[one.type], limit: round(one.limit ?? 0), base: round((one.limit ?? 0) - grant.bytes), bytes: round(grant.bytes), by: visible(grant.by), at: moment(grant.at),
+        reason: grant.reason ? say(w.because, { reason: visible(grant.reason) }) : '',
+      }),
+    ),
+  );
+  if (said.length === 0) return null;
+  return (
+    <footer>
+      {said.map((one) => (
+        <span key={one} dir="auto">
+          {one}
+        </span>
+      ))}
+    </footer>
+  );
+}
+
+interface Host {
+  address: string;
+  mac?: string;
+  behindRouter?: boolean;
+  addresses: string[];
+  quotas: QuotaShape[];
+}
+
+const MOST_HOSTS = 5;
+const usedBy = (host: Host) => host.quotas.find((one) => one.type === 'daily')?.used ?? 0;
+
+const filed: readonly Column<Host>[] = [
+  { key: 'device', head: w.device, cell: () => null, csv: (one) => one.address },
+  { key: 'mac', head: w.mac, cell: () => null, csv: (one) => one.mac ?? '' },
+  { key: 'addresses', head: w.address, cell: () => null, csv: (one) => one.addresses.join(' ') },
+  { key: 'bytes', head: w.bytes, cell: () => null, csv: usedBy },
+];
+
+export function Devices({ of }: { of: Department }) {
+  const { reply, error, again } = useAsked(() => call('quota:get', of.id).then((found) => ((found as { hosts?: Host[] }).hosts ?? []).sort((one, other) => usedBy(other) - usedBy(one))), [of.id, minute.value]);
+  const hosts = reply ?? [];
+  const top = usedBy(hosts[0] ?? ({ quotas: [] as QuotaShape[] } as Host)) || 1;
+  const columns: readonly Column<Host>[] = [
+    {
+      key: 'device', head: w.device, fold: 'top',
+      cell: (one) => (
+        <>
+          <code class="cut block" title={one.address}>
+            {visible(one.address)}
+          </code>
+          <span class="sub cut">{one.addresses.length > 1 ? one.addresses.slice(1).map(visible).join(', ') : one.behindRouter ? w.behindRouter : ''}</span>
+        </>
+      ),
+    },
+    { key: 'address', head: w.mac, fold: 'low', width: '168px', cell: (one) => <code>{one.mac ?? ''}</code> },
+    {
+      key: 'today', head: w.today, isNumber: true, fold: 'top', width: '92px',
+      cell: (one) => (
+        <>
+          {three(usedBy(one) / GIB)} <span class="unit">GiB</span>
+        </>
+      ),
+    },
+    { key: 'share', head: w.share, isHeadHidden: true, fold: 'full', width: '24%', cell: (one) => <Meter share={usedBy(one) / top} tone="var(--in)" /> },
+  ];
+  return (
+    <section class="sheet" aria-labelledby="devices">
+      <header>
+        <h2 id="devices">{w.devices}</h2>
+        <span class="period">{w.most}</span>
+        <div class="row push">
+          <CsvButton name={`devices-${of.id}`} rows={hosts} columns={filed} />
+          <a href={`/devices?department=${encodeURIComponent(of.id)}`}>{w.allDevices}</a>
+        </div>
+      </header>
+      {error !== null && reply === null ? <Failed error={error} again={again} /> : reply === null ? <Skeleton rows={MOST_HOSTS} /> : hosts.length === 0 ? <p class="pad dim">{w.noDevices}</p> : <Table name={w.devices} class="fixed" rows={hosts.slice(0, MOST_HOSTS)} columns={columns} rowKey={(one) => one.mac ?? one.address} />}
+    </section>
+  );
+}

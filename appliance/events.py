@@ -5,10 +5,16 @@ documented ones. Only this module says to which room an event goes and whether i
 """
 
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
+
+from appliance.core.detection.incident import Severity
+from appliance.core.metering.quota import AlertKind, QuotaKind
+from appliance.core.operations.maintenance_window import MaintenanceKind
+from appliance.core.refusal import Code
+from appliance.core.traffic.sites import Trend
 
 
 class Audience(Enum):
@@ -81,7 +87,7 @@ class UsageUpdate(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
 class QuotaBooks(Part, frozen=True, kw_only=True, rename="camel"):
     """`type`: daily, weekly or monthly; `used` and `limit` in bytes; `percentage` of the limit."""
 
-    type: str
+    type: QuotaKind
     used: int
     limit: int
     percentage: float
@@ -92,7 +98,7 @@ class QuotaAlert(AlertEvent, frozen=True, kw_only=True, rename="camel"):
     """A ledger has passed a threshold. `type`: warning, critical, exceeded or reset."""
 
     name: ClassVar[str] = "quota:alert"
-    type: str
+    type: AlertKind
     quota: QuotaBooks
 
 
@@ -105,7 +111,7 @@ class HostQuota(AlertEvent, frozen=True, kw_only=True, rename="camel"):
 
     name: ClassVar[str] = "quota:host"
     host: str
-    type: str
+    type: AlertKind
     quota: QuotaBooks
     mac: str | UnsetType = UNSET
     addresses: list[str] | UnsetType = UNSET
@@ -146,7 +152,7 @@ class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
     type: str
     source: str
     details: str
-    state: str | UnsetType = UNSET
+    state: Literal["open", "closed"] | UnsetType = UNSET
     proven: bool | UnsetType = UNSET
     not_blocked: str | UnsetType = UNSET
 
@@ -155,7 +161,7 @@ class SecurityIncident(AlertEvent, frozen=True, kw_only=True, rename="camel"):
     """Hostile or broken behaviour. `severity`: low, medium, high or critical."""
 
     name: ClassVar[str] = "security:incident"
-    severity: str
+    severity: Severity
     incident: IncidentFacts
 
 
@@ -225,7 +231,7 @@ class Bandwidth(Part, frozen=True, kw_only=True, rename="camel"):
     """`current`: bytes per second, in and out; `trend`: increasing, decreasing or stable."""
 
     current: int
-    trend: str
+    trend: Trend
 
 
 class AnalyticsMetrics(Part, frozen=True, kw_only=True, rename="camel"):
@@ -249,7 +255,7 @@ class AnomalyFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """`severity`: low, medium, high or critical; `confidence`: 0..1."""
 
     type: str
-    severity: str
+    severity: Severity
     details: str
     confidence: float
 
@@ -276,13 +282,29 @@ class Fill(Part, frozen=True, kw_only=True, rename="camel"):
     total: int
 
 
+class PortState(Part, frozen=True, kw_only=True, rename="camel"):
+    """A network port. `speed`: bytes per second, null where unknown; `errors`, `drops`: packets since it exists."""
+
+    port: str = msgspec.field(name="name")  # `name` is an event's
+    up: bool
+    speed: int | None
+    errors: int
+    drops: int
+
+
 class SystemState(Part, frozen=True, kw_only=True, rename="camel"):
-    """The computer's gauges; `troubles`: a sentence for each thing that does not work."""
+    """The computer's gauges; `troubles`: a sentence for each thing that does not work.
+
+    `clients`: the number of those that are logged in; `started_at`: when the service was; `interfaces`: its ports.
+    """
 
     cpu: CpuHealth
     memory: Fill
     storage: Fill
     troubles: list[str] | UnsetType = UNSET
+    clients: int | UnsetType = UNSET
+    started_at: str | UnsetType = UNSET
+    interfaces: list[PortState] | UnsetType = UNSET
 
 
 class SystemHealth(Event, frozen=True, kw_only=True, rename="camel"):
@@ -300,7 +322,7 @@ class MaintenanceFacts(Part, frozen=True, kw_only=True, rename="camel"):
     `actor`: who asked for it; `begun`: false while it is only announced; `ends_at`: when it ends, or has ended.
     """
 
-    type: str
+    type: MaintenanceKind
     start_time: str
     duration: int
     impact: str
@@ -338,7 +360,7 @@ class ErrorEvent(Event, frozen=True, kw_only=True, rename="camel"):
     """An error of one client: its call failed, or its token expired. Sent to that client only."""
 
     name: ClassVar[str] = "error"
-    code: str
+    code: Code
     message: str
 
 
@@ -346,7 +368,7 @@ class QuotaExceeded(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
     """The `error` beside an `exceeded` alert; `used` and `limit` in bytes."""
 
     name: ClassVar[str] = "error"
-    code: str
+    code: Code
     message: str
     used: int
     limit: int

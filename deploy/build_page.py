@@ -79,12 +79,12 @@ def get_build_hook() -> type:
 
         def initialize(self, version: str, build_data: dict[str, Any]) -> None:
             project = Path(self.root)
-            if version == "editable" and _is_pi(MODEL):
-                return  # a checkout runs without a page, and says so
             try:
                 build(project)
             except NotBuilt as reason:
-                self.app.abort(str(reason))
+                # A checkout runs without a page, and says so at its address.
+                tell = self.app.display_warning if version == "editable" else self.app.abort
+                tell(str(reason))
             if self.target_name == "wheel" and version != "editable":
                 build_data["force_include"][str(project / PAGE / "dist")] = f"{PAGE}/dist"
 

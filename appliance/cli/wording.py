@@ -34,6 +34,8 @@ _DASHBOARDS = dict.fromkeys(
         "analytics:subscribe",
         "analytics:unsubscribe",
         "appliance:get",
+        "certificate:get",
+        "report:get",
         "audit:get",
         "config:get",
         "config:read",

@@ -25,12 +25,17 @@ class Position(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """The traffic of an interface since the kernel made it: L2 bytes and packets, 64 bits wide."""
+    """The traffic of an interface since the kernel made it: L2 bytes and packets, 64 bits wide.
+
+    `errors`: packets that arrived damaged or could not be sent. `drops`: whole ones that were given up.
+    """
 
     rx_bytes: int
     tx_bytes: int
     rx_packets: int = 0
     tx_packets: int = 0
+    errors: int = 0
+    drops: int = 0
 
 
 class Vlan(NamedTuple):
@@ -64,6 +69,13 @@ class Link:
     def identity(self) -> str:
         """Differs from that of an interface of the same name that was made later, or before a reboot."""
         return f"{self.boot}/{self.index}/{self.mac}"
+
+
+def ports_of(used: Iterable[str], links: Mapping[str, Link]) -> list[Link]:
+    """The computer's own ports, and what is `used` beside them: for a VLAN its trunk, which has the cable."""
+    trunks = {link.vlan.trunk if (link := links.get(name)) and link.vlan else name for name in used}
+    hardware = (name for name, link in links.items() if not link.kind and link.mac.strip("0:"))  # not the loopback
+    return [links[name] for name in sorted({*trunks, *hardware}) if name in links]
 
 
 def vlan_of(interface: str, links: Mapping[str, Link]) -> Vlan | None:

@@ -5,7 +5,7 @@ or a time server may set. Nothing in the core or in the monitor reads a clock.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 PATIENCE_S = 600.0  # since boot: NTP takes a minute or two, and without a time server days must begin all the same
 
@@ -32,6 +32,15 @@ class Moment:
 def moment(wall: datetime, monotonic_s: float, *, is_synchronised: bool, has_battery: bool) -> Moment:
     """The moment, trusted if a time server or a battery keeps the wall clock right, or `PATIENCE_S` have passed."""
     return Moment(wall, monotonic_s, is_synchronised or has_battery or monotonic_s >= PATIENCE_S)
+
+
+def began_at(began_s: float, now: Moment) -> datetime:
+    """When something began at `began_s` of the monotonic clock, to the second, as the wall clock says now.
+
+    The wall clock may have been wrong then.
+    """
+    wall = now.wall - timedelta(seconds=now.monotonic_s - began_s)
+    return datetime.fromtimestamp(round(wall.timestamp()), UTC)
 
 
 def strays(wall: datetime) -> bool:

@@ -3,12 +3,10 @@
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from importlib.metadata import version
 
 from appliance.config import Config
 from appliance.core.metering.department import Department
-from appliance.core.moment import Moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,19 +20,14 @@ class Profile:
     config: Config
     departments: Sequence[Department]
 
-    def started_at(self, now: Moment) -> datetime:
-        """When it was started, to the second, as the wall clock says now: it may have been wrong then."""
-        began = now.wall - timedelta(seconds=now.monotonic_s - self.started_s)
-        return datetime.fromtimestamp(round(began.timestamp()), now.wall.tzinfo)
 
-
-def profile_of(config: Config, now: Moment, *, is_simulated: bool) -> Profile:
-    """The profile of an appliance that starts now."""
+def profile_of(config: Config, started_s: float, *, is_simulated: bool) -> Profile:
+    """The profile of an appliance that starts with this configuration."""
     return Profile(
         name=socket.gethostname(),
         version=version("appliance"),
         is_simulated=is_simulated,
-        started_s=now.monotonic_s,
+        started_s=started_s,
         config=config,
         departments=config.as_departments(),
     )

@@ -19,6 +19,7 @@ from appliance.server.access import Authenticator, Grant
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
 from appliance.server.access.people import People
+from appliance.server.http.tls import CertificateFacts
 from appliance.server.profile import Profile
 
 BUILT_PAGE = Path(__file__).parents[1] / "dashboard/dist"
@@ -28,12 +29,14 @@ BUILT_PAGE = Path(__file__).parents[1] / "dashboard/dist"
 class Services:
     """Everything that calls and pages may use.
 
-    `departments`: the configured ids. `profile`: what the appliance says of itself. `release`: opens everything; its
-    argument: the subject of the caller. `page_folder`: where the dashboard was built, or was not.
+    `departments`: the configured ids. `profile`: what the appliance says of itself. `certificate`: that of the server,
+    `None` without TLS; the first call takes a second, while others have their turn, and may raise `Refused`. `release`:
+    opens everything; its argument: the subject of the caller. `page_folder`: where the dashboard was built, or was not.
     """
 
     departments: frozenset[str]
     profile: Profile
+    certificate: Callable[[], CertificateFacts | None]
     clock: Callable[[], Moment]
     metering: Metering
     requests: QuotaRequests

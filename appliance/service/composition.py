@@ -19,7 +19,7 @@ from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
-from appliance.monitor.operations.status import StatusMonitor
+from appliance.monitor.operations.status import ServiceRun, StatusMonitor
 from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.monitor.traffic.insight import Insight
 from appliance.server.app import Server
@@ -89,7 +89,7 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
     """The appliance over this machine. Raises `CannotStart`, `AccessError`."""
     authentication, disk = Authentication(config, machine, state_dir), open_disk(machine, state_dir)
     fanout = Fanout(simulated=machine.is_simulated, alerts=disk.alerts)
-    base = Foundation(config=config, machine=machine, store=disk.state.store, publish=fanout.publish)
+    base = lay_foundation(config, machine, disk, fanout)
     monitors = build_monitors(base, disk=disk, authentication=authentication, trial=trial)
     release = ReleaseRequest()
     services = build_services(base, monitors=monitors, authentication=authentication, trial=trial, release=release)
@@ -109,6 +109,17 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
             section=config.server,
             tls=authentication.tls,
         ),
+    )
+
+
+def lay_foundation(config: Config, machine: Machine, disk: Disk, fanout: Fanout) -> Foundation:
+    """What every monitor is built on."""
+    return Foundation(
+        config=config,
+        machine=machine,
+        store=disk.state.store,
+        publish=fanout.publish,
+        run=ServiceRun(machine.clock().monotonic_s, fanout.count_clients),
     )
 
 
@@ -167,7 +178,8 @@ def build_services(
     machine = base.machine
     return Services(
         departments=frozenset(one.id for one in base.config.departments),
-        profile=profile_of(base.config, machine.clock(), is_simulated=machine.is_simulated),
+        profile=profile_of(base.config, base.run.started_s, is_simulated=machine.is_simulated),
+        certificate=authentication.certificate_facts,
         clock=machine.clock,
         metering=monitors.metering,
         requests=monitors.requests,

@@ -21,7 +21,7 @@ from appliance.monitor.metering.device_directory import DeviceDirectory
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.setup_monitor import SetupMonitor
-from appliance.monitor.operations.status import StatusMonitor, TroubleSource
+from appliance.monitor.operations.status import NO_RUN, ServiceRun, StatusMonitor, TroubleSource
 from appliance.monitor.traffic.insight import Insight
 from appliance.ports import AuditStore, HistoryStore, Publisher, Store
 from appliance.service.machines import Machine, PacketFilter
@@ -36,6 +36,7 @@ class Foundation:
     machine: Machine
     store: Store
     publish: Publisher
+    run: ServiceRun = NO_RUN
 
 
 def build_maintenance(
@@ -114,10 +115,7 @@ def build_status(
     insight: Insight,
     trouble_sources: Sequence[TroubleSource],
 ) -> StatusMonitor:
-    """The departments' status and the computer's health.
-
-    `trouble_sources`: what they name, in this order, comes before what the machine names.
-    """
+    """The departments' status and the computer's health. `trouble_sources`: what they name comes first, in order."""
     departments, machine = base.config.as_departments(), base.machine
     setup = SetupMonitor(base.config.position, forwarding=machine.forwarding, upstream=machine.upstream)
     return StatusMonitor(
@@ -130,4 +128,5 @@ def build_status(
         capture=machine.capture,
         sensors=machine.sensors,
         publish=base.publish,
+        run=base.run,
     )

@@ -23,6 +23,7 @@ LASTS = timedelta(days=397)  # the most that browsers accept (CA/Browser Forum, 
 RENEWED_BEFORE = timedelta(days=30)  # time for a person to compare the new fingerprint while the old one still serves
 EARLIER = timedelta(days=1)  # for clients whose clock is behind
 NO_FILE = Path("/dev/null/none")  # exists nowhere
+STANDARD_INPUT = Path("/dev/stdin")
 LONGEST_S = 60.0  # for the child; a Pi Zero needs some seconds
 
 
@@ -32,11 +33,15 @@ class CertificateUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a certificate says: its time, and the names and addresses for which it stands."""
+    """What a certificate says: its time, and the names and addresses for which it stands.
+
+    `is_self_signed`: no authority stands behind it.
+    """
 
     begins: datetime
     ends: datetime
     names: tuple[str, ...]
+    is_self_signed: bool
 
 
 def host_names() -> list[str]:
@@ -75,8 +80,17 @@ def made(names: Iterable[str], wall: datetime) -> bytes:
 
 def read(path: Path) -> Contents:
     """What the first certificate of this file says. Raises `CertificateUnavailable`. Takes a second or two."""
-    begins, ends, names = json.loads(_child(path, "read"))
-    return Contents(datetime.fromisoformat(begins), datetime.fromisoformat(ends), tuple(names))
+    return _as_contents(_child(path, "read"))
+
+
+def read_text(pem: str) -> Contents:
+    """What the first certificate in this text says; as `read`."""
+    return _as_contents(_child(STANDARD_INPUT, "read", given=pem.encode()))
+
+
+def _as_contents(told: bytes) -> Contents:
+    begins, ends, names, is_self_signed = json.loads(told)
+    return Contents(datetime.fromisoformat(begins), datetime.fromisoformat(ends), tuple(names), is_self_signed)
 
 
 def time_faults(path: Path, contents: Contents, wall: datetime) -> list[str]:
@@ -101,11 +115,11 @@ def names_fit(named: Iterable[str], names: Iterable[str]) -> bool:
     return wanted - of_ipv6 <= has and (not of_ipv6 or bool(of_ipv6 & has))
 
 
-def _child(path: Path, verb: str, *words: str) -> bytes:
-    """The output of the child process for this certificate. Raises `CertificateUnavailable`."""
+def _child(path: Path, verb: str, *words: str, given: bytes = b"") -> bytes:
+    """The output of the child process for this certificate. `given`: its input. Raises `CertificateUnavailable`."""
     program = [sys.executable, "-P", "-m", __name__, verb, str(path), *words]
     try:
-        done = subprocess.run(program, capture_output=True, timeout=LONGEST_S, check=False)  # noqa: S603  our own file
+        done = subprocess.run(program, input=given, capture_output=True, timeout=LONGEST_S, check=False)  # noqa: S603  our own file
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CertificateUnavailable(f"{path}: cannot be {verb}: {error}") from None
     if done.returncode != 0:
@@ -139,7 +153,12 @@ def _contents(content: bytes) -> Contents:
         names += map(str, found.get_values_for_type(x509.IPAddress))
     except x509.ExtensionNotFound:  # browsers take none of the older ways to name a server
         pass
-    return Contents(certificate.not_valid_before_utc, certificate.not_valid_after_utc, tuple(names))
+    return Contents(
+        certificate.not_valid_before_utc,
+        certificate.not_valid_after_utc,
+        tuple(names),
+        is_self_signed=certificate.issuer == certificate.subject,
+    )
 
 
 def _made(names: list[str], wall: datetime) -> bytes:
@@ -193,7 +212,8 @@ if __name__ == "__main__":
     _verb, _path, *_words = sys.argv[1:]
     if _verb == "read":
         _known = _contents(Path(_path).read_bytes())
-        json.dump([_known.begins.isoformat(), _known.ends.isoformat(), _known.names], sys.stdout)
+        _time = [_known.begins.isoformat(), _known.ends.isoformat()]
+        json.dump([*_time, _known.names, _known.is_self_signed], sys.stdout)
     else:
         _wall = datetime.fromisoformat(_words[0]).astimezone(UTC)
         sys.stdout.buffer.write(_renewed(Path(_path), _wall, _words[1:]))

@@ -1,10 +1,10 @@
 """When a wall clock is trusted."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from appliance.core.moment import PATIENCE_S, Moment, moment
+from appliance.core.moment import PATIENCE_S, Moment, began_at, moment
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -28,3 +28,10 @@ def test_what_never_happened_is_due_and_what_happened_is_due_after_its_period() 
     now = Moment(NOON, 100.0, is_trusted=True)
     assert now.is_due(None, 60.0)
     assert [now.is_due(last_s, 60.0) for last_s in (39.0, 40.0, 40.5)] == [True, True, False]
+
+
+def test_a_beginning_is_told_to_the_second_by_the_clock_of_now() -> None:
+    for slewed_s in (-0.4, 0.0, 0.4):
+        now = Moment(NOON + timedelta(seconds=60 + slewed_s), 160.0, is_trusted=True)
+        assert began_at(100.0, now) == NOON
+    assert began_at(100.0, Moment(NOON + timedelta(days=1), 160.0, is_trusted=True)).day == 24

@@ -35,7 +35,12 @@ def test_each_documented_event_comes_from_its_real_cause_and_is_valid(gateway: N
         assert refused["success"] is False
         assert refused["error"]
 
-        client.wait_for("system:health")
+        health = client.wait_for("system:health", lambda data: data["status"]["clients"] == 1)["status"]
+        [port] = [one for one in health["interfaces"] if one["name"] == "eth1"]
+        assert (port["up"], port["speed"]) == (True, 1_250_000_000)  # what every veth pair says of itself
+        facts = client.call("appliance:get")
+        assert (facts["position"], facts["startedAt"]) == ("gateway", health["startedAt"])
+        assert [(one["id"], one["lineRate"]) for one in facts["departments"]] == [(DEPARTMENT, 125_000_000)]
         client.wait_for("department:status", lambda data: data["status"]["active"])
         pc.resolve("www.github.com", gateway.uplink.ipv4)
         assert pc.fetch(WEB_V4[0]).returncode == 0

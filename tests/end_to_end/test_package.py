@@ -154,12 +154,23 @@ def built_files(folder: Path) -> set[str]:
     return {one.relative_to(folder).as_posix() for one in (folder / DIST).rglob("*") if one.is_file()}
 
 
-def test_a_wheel_has_the_built_page_and_nothing_that_it_is_built_from(copy: Path, packages: Path) -> None:
+def test_a_wheel_has_the_built_page_and_nothing_that_it_is_built_from(
+    copy: Path, packages: Path, tmp_path: Path
+) -> None:
     [wheel] = packages.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = {one for one in archive.namelist() if one.startswith(PAGE)}
         assert names == built_files(copy)
         assert archive.read(BUILT) == (copy / BUILT).read_bytes()
+        archive.extractall(tmp_path)
+    served = "from appliance.server import services; from appliance.server.pages.dashboard import dashboard_pages\n"
+    served += "print(services.BUILT_PAGE, '/kiosk' in dashboard_pages(services.BUILT_PAGE))"
+    words, environment = (
+        [sys.executable, "-P", "-W", "ignore", "-c", served],
+        {**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    told = subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout
+    assert told == f"{tmp_path / DIST} True\n"
 
 
 def test_a_source_package_has_all_that_an_installation_needs(copy: Path, packages: Path) -> None:

@@ -1,6 +1,8 @@
 """The answers of the running service over plain HTTP."""
 
+import gzip
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -11,8 +13,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.server.access import Role
+from appliance.server.services import BUILT_PAGE
 from tests.abuse.service import HOME, Service
+from tests.end_to_end.simulated import without_dashboard
 
+MOST_PAGE_BYTES = 1 << 20  # the service keeps the built page in memory, also while nobody looks
+SHORT_BYTES = 1000
+LOADED = re.compile(r'(?:src|href)="(/[^"]+)"')
 SAFE = {"X-Content-Type-Options", "X-Frame-Options", "Content-Security-Policy", "Referrer-Policy", "Cache-Control"}
 
 
@@ -49,6 +56,52 @@ def samples(text: str) -> dict[tuple[str, str], float]:
 def test_every_answer_has_the_headers_that_keep_browsers_safe(service: Service, path: str) -> None:
     _, headers, _ = get(service, path)
     assert set(headers) >= SAFE
+
+
+def test_the_page_loads_only_what_the_service_has_and_a_cache_may_keep(service: Service) -> None:
+    status, headers, body = get(service, "/departments/dept123")
+    assert (status, headers["Content-Type"], headers.get_all("Cache-Control")) == (
+        200,
+        "text/html; charset=utf-8",
+        ["no-store"],
+    )
+    loaded = LOADED.findall(body)
+    assert any(one.endswith(".js") for one in loaded)
+    assert any(one.endswith(".css") for one in loaded)
+    assert "://" not in body  # nothing from elsewhere
+    assert not re.search(r"<script(?![^>]* src=)|\sstyle=|\son\w+=", body)  # which its policy forbids
+    for path in loaded:
+        status, headers, _ = get(service, path)
+        assert (status, headers["Cache-Control"]) == (200, "public, max-age=31536000, immutable"), path
+
+
+def test_what_the_build_has_compressed_is_what_it_was(service: Service) -> None:
+    for path in LOADED.findall(get(service, "/")[2]):
+        plain = urllib.request.urlopen(service.url + path).read()
+        asked = urllib.request.Request(service.url + path, headers={"Accept-Encoding": "gzip, deflate"})
+        with urllib.request.urlopen(asked) as answer:
+            content = answer.read()
+        if answer.headers["Content-Encoding"] == "gzip":
+            content = gzip.decompress(content)
+        else:
+            assert len(plain) < SHORT_BYTES, path  # what is longer is worth it
+        assert content == plain, path
+
+
+def test_the_page_takes_little_of_the_memory() -> None:
+    assert sum(one.stat().st_size for one in BUILT_PAGE.rglob("*") if one.is_file()) < MOST_PAGE_BYTES
+
+
+def test_without_a_built_page_the_service_works_and_says_so_at_each_view(tmp_path: Path) -> None:
+    service = Service(tmp_path, environment=without_dashboard(tmp_path / "programs"))
+    try:
+        for path in ("/", "/people", "/login"):
+            status, headers, body = get(service, path)
+            assert (status, "The dashboard was not built" in body, "SIMULATED" in body) == (200, True, True)
+            assert "script-src" not in headers["Content-Security-Policy"]
+        assert get(service, "/metrics", service.token())[0] == 200
+    finally:
+        service.stop()
 
 
 def test_health_is_ok_and_says_nothing_of_departments(service: Service) -> None:

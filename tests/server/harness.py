@@ -26,6 +26,7 @@ from appliance.core.traffic.dns import DnsAnswer
 from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
+from appliance.monitor.operations.status import ServiceRun
 from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.server.access import Authenticator
 from appliance.server.access.audit_records import AuditRecords
@@ -174,7 +175,13 @@ class Harness:
         text = CONFIG.format(position=position, state_dir=state_dir)
         config = parse(text.encode(), "the harness's configuration")
         machine, store = self._machine(), SqliteStore(state_dir / "state.db")
-        base = Foundation(config=config, machine=machine, store=store, publish=fanout.publish)
+        base = Foundation(
+            config=config,
+            machine=machine,
+            store=store,
+            publish=fanout.publish,
+            run=ServiceRun(self.now().monotonic_s, fanout.count_clients),
+        )
         config_file = state_dir / "appliance.toml"
         config_file.touch()
         trial = ConfigTrial(ConfigFileWriter(config_file, state_dir), None, None)
@@ -182,7 +189,7 @@ class Harness:
         self.trial_events = TrialEvents(trial, fanout.publish)
         audit_store = SqliteAuditStore(state_dir / "audit.sqlite3")
         maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=())
-        metering = build_metering(base)
+        self.metering = metering = build_metering(base)
         metering.step(self.now())
         self.metering, self.requests = metering, QuotaRequests(store, metering, fanout.publish)
         enforcement = build_blocking(
@@ -204,7 +211,8 @@ class Harness:
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
         services = Services(
             departments=frozenset([*DEPARTMENTS, GHOST]),
-            profile=profile_of(config, self.now(), is_simulated=simulated),
+            certificate=lambda: None,
+            profile=profile_of(config, base.run.started_s, is_simulated=simulated),
             clock=self.now,
             metering=metering,
             requests=self.requests,
@@ -270,6 +278,8 @@ class Harness:
                 )
             case {"advance": _} | {"jump": _}:
                 self._pass_time(order)
+            case {"meter": _}:
+                self.metering.step(self.now())
             case {"pair": how}:
                 return {"code": self.pairing.announce_code, "button": self.pairing.open_window}[how](self.now())
             case {"read_lists": times}:

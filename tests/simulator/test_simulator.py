@@ -138,6 +138,14 @@ def test_every_documented_event_happens_within_a_minute_and_keeps_the_contract(s
     assert [fault for event in documented for fault in violations(event.name, event.payload())] == []
 
 
+def test_health_shows_the_ports_and_when_the_service_started(store: SqliteStore) -> None:
+    health = Appliance(store, default(), 1).run(1)[-1].payload()["status"]
+    ports = [(one["name"], one["up"], one["speed"], one["errors"], one["drops"]) for one in health["interfaces"]]
+    assert ports == [(name, True, 125_000_000, 0, 0) for name in ("eth0", "eth1", "eth2")]
+    assert health["clients"] == 0
+    assert health["startedAt"].endswith(".000Z")
+
+
 class FullStore(SqliteStore):
     """The real store on a medium that is full."""
 

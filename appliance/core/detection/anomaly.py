@@ -11,6 +11,8 @@ and a lasting change does after some minutes.
 from dataclasses import dataclass, replace
 from math import exp, log, sqrt
 
+from appliance.core.detection.incident import Severity
+
 # The numbers were weighed on simulated days of 17,280 samples: log-normal rates with spreads of 0.5 to 2 around
 # 100 kB/s, correlated or not, and a working day that rises and falls between 40 kB/s and 4 MB/s.
 WARM_UP = 20  # samples before anything is judged: at one a second, spikes are reported from the 22nd second on
@@ -26,7 +28,7 @@ COOLDOWN_S = 300.0  # the same spike is reported once in this time, unless it gr
 
 # The least ratio of the rate to the usual one for each severity, worst first. A line that is usually a third full can
 # reach only `low`; the worst takes a jump that no working day shows.
-SEVERITIES = ((50.0, "critical"), (15.0, "high"), (5.0, "medium"), (LEAST_RATIO, "low"))
+SEVERITIES = ((50.0, Severity.CRITICAL), (15.0, Severity.HIGH), (5.0, Severity.MEDIUM), (LEAST_RATIO, Severity.LOW))
 _RANKS = {severity: rank for rank, (_, severity) in enumerate(reversed(SEVERITIES), 1)}
 
 
@@ -42,7 +44,7 @@ class Baseline:
     mean: float = 0.0
     variance: float = 0.0
     streak: int = 0
-    reported: str | None = None
+    reported: Severity | None = None
     quiet_until_s: float = float("-inf")
 
     @property
@@ -56,7 +58,7 @@ class Anomaly:
     """A departure from the baseline. `details`: a sentence with the numbers; `confidence`: 0..1."""
 
     type: str
-    severity: str
+    severity: Severity
     details: str
     confidence: float
 
@@ -97,7 +99,7 @@ def rate_text(rate: float) -> str:
     return f"{rate:.3g} GB/s"
 
 
-def _is_reported(baseline: Baseline, severity: str, now_s: float) -> bool:
+def _is_reported(baseline: Baseline, severity: Severity, now_s: float) -> bool:
     if baseline.reported is None or now_s >= baseline.quiet_until_s:
         return False
     return _RANKS[severity] <= _RANKS[baseline.reported]

@@ -58,6 +58,7 @@ MOST_SUMS = 50_000  # waiting for the disk: 10 MB, two hours of 2,000 hosts or a
 MOST_HOSTS = 4096  # in an hour: twice what the appliance is made for; forged sources must not fill the disk
 MOST_POINTS = 2000  # in one answer: more than a chart has pixels
 MOST_DAYS = 4000  # that a month's answer is summed from: more than the ten years that days are kept
+MOST_LOOKED_AT = 5000  # for gaps: two weeks of five minutes, some 50 ms on a Pi
 MINUTE_S = 60.0
 # Whose weeks before say what is usual for a width, and into how many parts it is cut: five minutes are kept for two.
 EXPECTED_FROM = {Step.FIVE_MINUTES: (Step.HOUR, 12), Step.HOUR: (Step.HOUR, 1), Step.DAY: (Step.DAY, 1)}
@@ -205,6 +206,21 @@ class HistoryRecorder:
         starts = [start_of(step, bucket, self._zone) for bucket in buckets_between(step, since, until, self._zone)]
         found = {start: usual.get(bucket_of(base, start, self._zone)) for start in starts}
         return {start: (one[0] // parts, one[1] // parts) for start, one in found.items() if one is not None}
+
+    def gaps(self, department: str, since: datetime, until: datetime, now: Moment) -> tuple[Step, Sequence[range]]:
+        """The time in a range, up to now, in which the department was not metered, as buckets of the width returned.
+
+        It is the narrowest that is kept for so long.
+        """
+        until = min(until, now.wall)
+        kept = self._retention.department_days
+        for step in (Step.MINUTE, Step.FIVE_MINUTES, Step.HOUR):
+            buckets = buckets_between(step, since, until, self._zone)
+            is_kept = not buckets or buckets.start >= oldest_kept(step, kept[step], now.wall, self._zone)
+            if (is_kept and len(buckets) <= MOST_LOOKED_AT) or step is Step.HOUR:
+                break
+        known = self._find((department, ALL_HOSTS), step, buckets)
+        return step, runs_of(bucket for bucket in buckets if bucket not in known)
 
     def _sum(
         self, series: Sequence[Series], step: Step, buckets: range, pause: Callable[[], None]

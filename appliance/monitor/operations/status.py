@@ -4,12 +4,14 @@ A department's status is published when it changes, and often enough that a dash
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from msgspec import UNSET
 
 from appliance import events
+from appliance.core.machine import ports_of
 from appliance.core.metering.department import Department
-from appliance.core.moment import Moment, strays, timestamp
+from appliance.core.moment import Moment, began_at, strays, timestamp
 from appliance.core.operations import health
 from appliance.core.operations.health import HealthFacts
 from appliance.core.operations.setup import Effect
@@ -19,9 +21,21 @@ from appliance.monitor.operations.setup_monitor import SetupMonitor
 from appliance.monitor.traffic.insight import Insight
 from appliance.ports import Capture, Publisher, Sensors
 
+MOST_PORTS = 16  # in an event: the largest network card has eight
 REPEAT_S = 30.0  # the contract's longest time between two status events
 
 TroubleSource = Callable[[Moment], Sequence[str]]  # a sentence for each thing that does not work now
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRun:
+    """The service as it runs. `started_s`: since when, by the monotonic clock; `count_clients`: those logged in now."""
+
+    started_s: float
+    count_clients: Callable[[], int]
+
+
+NO_RUN = ServiceRun(0.0, lambda: 0)  # of monitors that no service drives
 
 
 class StatusMonitor:
@@ -42,13 +56,14 @@ class StatusMonitor:
         capture: Capture,
         sensors: Sensors,
         publish: Publisher,
+        run: ServiceRun,
     ) -> None:
         self._departments = tuple(departments)
         self._setup = setup
         self._metering, self._enforcement, self._insight = metering, enforcement, insight
         self._trouble_sources = tuple(trouble_sources)
         self._capture, self._sensors = capture, sensors
-        self._publish = publish
+        self._publish, self._run = publish, run
         self._lost = 0
         self.facts: dict[str, HealthFacts] = {}
         self._published: dict[str, tuple[events.DepartmentCondition, float]] = {}
@@ -93,9 +108,25 @@ class StatusMonitor:
                     memory=events.Fill(used=vitals.memory_used_bytes, total=vitals.memory_total_bytes),
                     storage=events.Fill(used=vitals.storage_used_bytes, total=vitals.storage_total_bytes),
                     troubles=self.troubles(now) or UNSET,
+                    clients=self._run.count_clients(),
+                    started_at=timestamp(began_at(self._run.started_s, now)),
+                    interfaces=self._ports(),
                 ),
             )
         )
+
+    def _ports(self) -> list[events.PortState]:
+        ports = ports_of((one.interface for one in self._departments), self._metering.links)
+        return [
+            events.PortState(
+                port=one.name,
+                up=one.up,
+                speed=one.speed_bps // 8 if one.speed_bps else None,
+                errors=one.counters.errors,
+                drops=one.counters.drops,
+            )
+            for one in ports[:MOST_PORTS]
+        ]
 
     def _gather(self, department: Department, frames_lost: int, troubles: tuple[str, ...], now: Moment) -> HealthFacts:
         link = self._metering.links.get(department.interface)

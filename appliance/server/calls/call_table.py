@@ -17,7 +17,7 @@ from appliance.server.calls.access import audit, people
 from appliance.server.calls.arguments import DepartmentId, Nothing, parse
 from appliance.server.calls.blocking import blocks, lists
 from appliance.server.calls.context import Context
-from appliance.server.calls.metering import asking, history, quotas
+from appliance.server.calls.metering import asking, history, quotas, reports
 from appliance.server.calls.operations import configuration, facts, maintenance
 from appliance.server.calls.reply import Reply, replies_of
 from appliance.server.calls.traffic import analytics
@@ -57,6 +57,7 @@ class Call:
 
 CALLS = {
     "appliance:get": Call(Nothing, Role.VIEWER, False, facts.appliance),
+    "certificate:get": Call(Nothing, Role.VIEWER, False, facts.certificate),
     "analytics:subscribe": Call(DepartmentId, Role.VIEWER, False, analytics.subscribe),
     "analytics:unsubscribe": Call(DepartmentId, Role.VIEWER, False, analytics.unsubscribe),
     "ip:block": Call(blocks.BlockArgument, Role.OPERATOR, True, blocks.block, blocks.state, once=True),
@@ -70,6 +71,7 @@ CALLS = {
     "quota:set": Call(quotas.LimitArgument, Role.ADMIN, True, quotas.set_limit, quotas.state, once=True),
     "quota:extend": Call(quotas.ExtendArgument, Role.OPERATOR, True, quotas.extend, quotas.state, once=True),
     "history:get": Call(history.HistoryArgument, Role.VIEWER, False, history.history),
+    "report:get": Call(reports.ReportArgument, Role.VIEWER, False, reports.report),
     "config:get": Call(Nothing, Role.VIEWER, False, configuration.trial),
     "config:apply": Call(
         configuration.ApplyArgument,

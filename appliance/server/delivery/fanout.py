@@ -99,6 +99,15 @@ class Fanout:
         """Number of packets that have not left yet."""
         return sum(len(session.queue) for session in self.sio.eio.sockets.values())
 
+    def count_clients(self) -> int:
+        """Number of clients that are logged in."""
+        return len(self.sio.manager.rooms.get(transport.NAMESPACE, {}).get(None, ()))
+
+    def sent_alerts(self, kind: type[AlertEvent], department: str) -> list[bytes]:
+        """The latest alerts of this kind about a department as JSON, oldest first; they outlive a restart."""
+        alerts = self._journal.since(0, [room_of(kind.audience, department)])
+        return [alert.content for alert in alerts if alert.name == kind.name]
+
     def send(self, event: Event, sid: str) -> None:
         """Send the event to one client."""
         self._deliver(self._packet(event), sid)

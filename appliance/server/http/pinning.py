@@ -23,7 +23,12 @@ def der_of(certificate: Path) -> bytes:
 
 def fingerprint(certificate: Path) -> str:
     """The SHA-256 fingerprint of the first certificate in this file, as browsers show it; raises as `der_of`."""
-    return hashlib.sha256(der_of(certificate)).digest().hex(":").upper()
+    return fingerprint_of(der_of(certificate))
+
+
+def fingerprint_of(der: bytes) -> str:
+    """The SHA-256 fingerprint of a certificate."""
+    return hashlib.sha256(der).digest().hex(":").upper()
 
 
 class PinnedContext(ssl.SSLContext):

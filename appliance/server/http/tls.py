@@ -6,12 +6,14 @@ listener gives the whole handshake a deadline, and every failure of it is an `OS
 
 import socket
 import ssl
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from eventlet.green.ssl import GreenSSLSocket
 
-from appliance.server.http.pinning import fingerprint
+from appliance.server.http.pinning import der_of, fingerprint_of
 
 TLS_RECORD = 0x16  # the first byte of every handshake (RFC 8446, section 5.1), and of no HTTP request
 
@@ -28,8 +30,21 @@ class TlsUnavailable(Exception):
     """The certificate or the key cannot be used; the text names the file."""
 
 
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """What people see of the certificate in use. `ends`: when; `fingerprint`: its SHA-256, as browsers show it."""
+
+    names: tuple[str, ...]
+    ends: datetime
+    fingerprint: str
+    is_self_signed: bool
+
+
 class Tls:
-    """Protects connections with the certificate and key in these files, which may be the same file."""
+    """Protects connections with the certificate and key in these files, which may be the same file.
+
+    `certificate`: the one in use, in DER.
+    """
 
     def __init__(self, certificate: Path, key: Path) -> None:
         """Load the certificate and the key. Raises `TlsUnavailable`."""
@@ -51,9 +66,14 @@ class Tls:
             # Elsewhere first: of a certificate and a key that do not fit, the context in use would keep one.
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
             self._context.load_cert_chain(certificate, key)
-            self.fingerprint = fingerprint(certificate)
+            self.certificate = der_of(certificate)
         except (OSError, ValueError) as error:  # `ssl.SSLError` is an `OSError`
             raise TlsUnavailable(f"{certificate} and {key} cannot be used as certificate and key: {error}") from None
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the certificate, as browsers show it."""
+        return fingerprint_of(self.certificate)
 
     def secure(self, connection: Any) -> Any:
         """Do the handshake on an accepted green socket; returns the protected socket. Raises `OSError`."""

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import ssl
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,13 +15,14 @@ from appliance.config import Config, ServerSection
 from appliance.config.sections import OWN_FILE, certificate_file
 from appliance.core.machine import Link
 from appliance.core.moment import Moment
+from appliance.core.refusal import Code, Refused
 from appliance.server.access import AccessError, Authenticator
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.issuers import load_issuers
 from appliance.server.access.pairing import Pairing
 from appliance.server.access.password_judge import PasswordJudge
 from appliance.server.access.people import People
-from appliance.server.http.tls import Tls, TlsUnavailable
+from appliance.server.http.tls import CertificateFacts, Tls, TlsUnavailable
 from appliance.service.access.offline_access import REGISTER_FILE, TRAIL_FILE
 from appliance.service.access.own_token import load_secret
 from appliance.service.access.password_hashing import GreenPasswordHashing
@@ -110,6 +112,10 @@ class Authentication:
         except TlsUnavailable as error:
             log.error("%s; the former one stays in use", error)
 
+    def certificate_facts(self) -> CertificateFacts | None:
+        """What the certificate in use says; `None` without TLS. Raises `Refused` where it cannot be read."""
+        return self._certificate.facts() if self._certificate else None
+
     def close(self) -> None:
         """Close what was opened."""
         self.audit_store.close()
@@ -176,6 +182,8 @@ class ServerCertificate:
         self._interfaces = machine.interfaces
         self._looked_for: Sequence[str] = ()
         self._looked_s = 0.0
+        self._reading = Semaphore()
+        self._facts: CertificateFacts | None = None
         self._own = None if server.certificate else state_dir / OWN_FILE
         self.trouble: str | None = None
         path = certificate_file(server, state_dir)
@@ -211,6 +219,19 @@ class ServerCertificate:
     def faults(self, wall: datetime) -> list[str]:
         """A sentence for each fault in the time of the operator's certificate. Raises `CertificateUnavailable`."""
         return [] if self._own else time_faults(self._paths[0], certificate.read(self._paths[0]), wall)
+
+    def facts(self) -> CertificateFacts:
+        """What the certificate in use says, read once, beside the loop. Raises `Refused`."""
+        with self._reading:
+            der, fingerprint = self.tls.certificate, self.tls.fingerprint
+            if self._facts is None or self._facts.fingerprint != fingerprint:
+                try:
+                    found = tpool.execute(certificate.read_text, ssl.DER_cert_to_PEM_cert(der))
+                except CertificateUnavailable as error:
+                    log.error("%s", error)
+                    raise Refused(Code.INTERNAL, f"the certificate cannot be read: {error}") from None
+                self._facts = CertificateFacts(found.names, found.ends, fingerprint, found.is_self_signed)
+            return self._facts
 
     def renew(self, names: Sequence[str], wall: datetime) -> bool:
         """Replace a certificate of its own that is no longer good for these names; returns whether there is another.

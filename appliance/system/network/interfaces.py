@@ -139,7 +139,14 @@ def _addresses_by_index(answers: Iterable[Any]) -> dict[int, tuple[Address, ...]
 
 
 def _as_counters(shown: Mapping[str, int]) -> Counters:
-    return Counters(shown["rx_bytes"], shown["tx_bytes"], shown["rx_packets"], shown["tx_packets"])
+    return Counters(
+        shown["rx_bytes"],
+        shown["tx_bytes"],
+        shown["rx_packets"],
+        shown["tx_packets"],
+        errors=shown["rx_errors"] + shown["tx_errors"],
+        drops=shown["rx_dropped"] + shown["tx_dropped"],
+    )
 
 
 def _kind(answer: Any) -> str:

@@ -20,6 +20,7 @@ from appliance.core.metering.history_series import (
     Retention,
     Series,
     Step,
+    start_of,
 )
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
@@ -423,3 +424,26 @@ def test_a_sum_of_departments_has_its_own_usual_range(scene: Scene) -> None:
     series = [("lab", ALL_HOSTS), ("ward", ALL_HOSTS)]
     [(low, high)] = scene.history.expected(series, scene.wall, scene.wall + timedelta(hours=1), Step.HOUR).values()
     assert low < 2 * 10**9 < high
+
+
+def test_gaps_are_told_by_the_narrowest_width_that_is_kept(scene: Scene) -> None:
+    scene.observe(0)
+    scene.wait(600)
+    scene.observe(0)
+    for begin in (NOON, NOON - timedelta(days=20)):
+        step, runs = scene.history.gaps("lab", begin, NOON + timedelta(days=1), scene.now)
+        starts = [(start_of(step, run.start, BERLIN), start_of(step, run.stop, BERLIN)) for run in runs]
+        assert step is (Step.MINUTE if begin == NOON else Step.HOUR)
+        if step is Step.MINUTE:
+            assert starts == [(NOON + timedelta(minutes=1), NOON + timedelta(minutes=10))]
+        else:
+            assert starts == [(begin, NOON)]
+    assert scene.history.gaps("lab", NOON + timedelta(days=2), NOON + timedelta(days=3), scene.now) == (Step.MINUTE, [])
+
+
+def test_minutes_that_are_not_kept_any_more_are_no_gap(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, A_DAY)
+    scene.observe(1)
+    step, runs = scene.history.gaps("lab", NOON - timedelta(days=3), NOON, scene.now)
+    assert (step, len(runs)) == (Step.HOUR, 1)
+    assert scene.history.gaps("lab", NOON - timedelta(hours=1), NOON, scene.now)[0] is Step.MINUTE

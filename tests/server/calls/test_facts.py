@@ -57,3 +57,7 @@ def test_the_start_is_told_by_the_clock_of_now(server: Running, connect: Connect
     answer = connect(ttl_s=7200).call("appliance:get")
     assert answer["startedAt"] == "2026-12-15T05:49:29.000Z"
     assert answer["isClockTrusted"] is False
+
+
+def test_a_server_that_speaks_http_has_no_certificate(connect: Connect) -> None:
+    assert connect(role=Role.VIEWER).call("certificate:get") == {"success": True, "certificate": None}

@@ -1,3 +1,5 @@
+import json
+import sys
 from collections.abc import Iterator
 from ipaddress import ip_interface
 
@@ -97,3 +99,25 @@ def test_an_interface_that_goes_is_absent_and_another_of_its_name_is_told_apart(
     after = interfaces.links()["eth1"]
     assert after.identity != before.identity
     assert after.boot == before.boot
+
+
+# Frames of a protocol that nobody handles (IEEE 802: 0x88b5 is for experiments): the kernel drops them whole.
+UNHANDLED = """
+import socket
+port = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+port.bind(("eth0", 0))
+for _ in range(50):
+    port.send(bytes.fromhex("ffffffffffff 020000000007 88b5") + bytes(60))
+"""
+
+
+def test_dropped_packets_are_counted_as_the_kernel_counts_them(watched: Watched, until: Until) -> None:
+    gateway, interfaces = watched
+    before = interfaces.links()["eth1"].counters
+    gateway.hosts[0].run([sys.executable, "-c", UNHANDLED])
+    until(lambda: interfaces.links()["eth1"].counters.drops >= before.drops + 50)
+    [shown] = json.loads(gateway.appliance.run(["ip", "-json", "-stats", "link", "show", "eth1"]).stdout)
+    counters = interfaces.links()["eth1"].counters
+    received, sent = shown["stats64"]["rx"], shown["stats64"]["tx"]
+    assert counters.drops == received["dropped"] + sent["dropped"]
+    assert counters.errors == received["errors"] + sent["errors"] == 0

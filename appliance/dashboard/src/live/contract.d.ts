@@ -1,13 +1,49 @@
 /* Generated from the appliance's contract by generate-contract.mjs, which says how: do not edit it. */
 
 /**
+ * What has happened to a ledger.
+ */
+export type AlertKind = 'critical' | 'exceeded' | 'reset' | 'warning';
+/**
  * The lengths of a quota period.
  */
 export type QuotaKind = 'daily' | 'monthly' | 'weekly';
 /**
- * The widths of a bucket, narrowest first.
+ * The gravity of an incident, the worst last.
  */
-export type Step = '5min' | 'day' | 'hour' | 'minute' | 'month';
+export type Severity = 'critical' | 'high' | 'low' | 'medium';
+/**
+ * The direction in which the bandwidth changes.
+ */
+export type Trend = 'decreasing' | 'increasing' | 'stable';
+/**
+ * The type of a maintenance in its event: planned ahead, begun by hand, or over.
+ */
+export type MaintenanceKind = 'completed' | 'manual' | 'scheduled';
+/**
+ * The contract's error codes, as they travel on the wire.
+ */
+export type Code =
+  | 'E_BAD_REQUEST'
+  | 'E_CONFLICT'
+  | 'E_FORBIDDEN'
+  | 'E_INTERNAL'
+  | 'E_MAINTENANCE'
+  | 'E_NOT_ENFORCEABLE'
+  | 'E_PROTECTED_ADDRESS'
+  | 'E_QUOTA_EXCEEDED'
+  | 'E_RATE_LIMITED'
+  | 'E_TOKEN_EXPIRED'
+  | 'E_UNAUTHORIZED'
+  | 'E_UNKNOWN_DEPARTMENT';
+/**
+ * The appliance's place in the network; only `MIRROR` cannot enforce anything.
+ */
+export type Position = 'bridge' | 'gateway' | 'host' | 'mirror';
+/**
+ * What the appliance does with a department that has used up a quota.
+ */
+export type Action = 'alert' | 'block' | 'throttle';
 /**
  * What a person or token may do; each role includes the ones before it.
  */
@@ -26,6 +62,7 @@ export interface Events {
   'usage:update': UsageUpdate;
   'quota:alert': QuotaAlert;
   'quota:host': HostQuota;
+  'quota:request': QuotaRequested;
   'security:incident': SecurityIncident;
   'department:status': DepartmentStatus;
   'ip:blocked': IpBlocked;
@@ -34,6 +71,7 @@ export interface Events {
   'analytics:anomaly': AnalyticsAnomaly;
   'system:health': SystemHealth;
   'system:maintenance': SystemMaintenance;
+  'config:trial': ConfigOnTrial;
   error: ErrorEvent | QuotaExceeded;
 }
 /**
@@ -49,7 +87,8 @@ export interface UsageUpdate {
  *
  * `unaccountedPercent`: of the interface's bytes, those that no meter claims. `unclaimedBytes`: IP traffic at the
  * interface that belongs to no department, since its meter began. `reachesLimitAt`: when the quota is used up at the
- * rate of the last minutes.
+ * rate of the last minutes. `rateUp` and `rateDown`: bytes per second over the last metering period. `bytesUp` and
+ * `bytesDown`: the two parts of `bytesTransferred`, where they are known.
  */
 export interface UsageMetrics {
   bytesTransferred: number;
@@ -58,6 +97,10 @@ export interface UsageMetrics {
   unaccountedPercent?: number;
   unclaimedBytes?: number;
   reachesLimitAt?: string;
+  rateUp?: number;
+  rateDown?: number;
+  bytesUp?: number;
+  bytesDown?: number;
 }
 /**
  * A ledger has passed a threshold. `type`: warning, critical, exceeded or reset.
@@ -66,14 +109,14 @@ export interface QuotaAlert {
   timestamp: string;
   departmentId: string;
   alertId?: number;
-  type: string;
+  type: AlertKind;
   quota: QuotaBooks;
 }
 /**
  * `type`: daily, weekly or monthly; `used` and `limit` in bytes; `percentage` of the limit.
  */
 export interface QuotaBooks {
-  type: string;
+  type: QuotaKind;
   used: number;
   limit: number;
   percentage: number;
@@ -90,11 +133,35 @@ export interface HostQuota {
   departmentId: string;
   alertId?: number;
   host: string;
-  type: string;
+  type: AlertKind;
   quota: QuotaBooks;
   mac?: string;
   addresses?: string[];
   behindRouter?: boolean;
+}
+/**
+ * A person who is cut off asks for more, or was answered. The appliance's own event.
+ */
+export interface QuotaRequested {
+  timestamp: string;
+  departmentId: string;
+  request: RequestFacts;
+}
+/**
+ * A cut-off person's request for more. `address`: of their computer; `text`: what they need it for.
+ *
+ * `state`: open, granted or declined; `by`: who answered it, with their `reason`.
+ */
+export interface RequestFacts {
+  id: string;
+  departmentId: string;
+  address: string;
+  name: string;
+  text: string;
+  at: string;
+  state: string;
+  by?: string;
+  reason?: string;
 }
 /**
  * Hostile or broken behaviour. `severity`: low, medium, high or critical.
@@ -103,7 +170,7 @@ export interface SecurityIncident {
   timestamp: string;
   departmentId: string;
   alertId?: number;
-  severity: string;
+  severity: Severity;
   incident: IncidentFacts;
 }
 /**
@@ -116,7 +183,7 @@ export interface IncidentFacts {
   type: string;
   source: string;
   details: string;
-  state?: string;
+  state?: 'closed' | 'open';
   proven?: boolean;
   notBlocked?: string;
 }
@@ -205,7 +272,7 @@ export interface Website {
  */
 export interface Bandwidth {
   current: number;
-  trend: string;
+  trend: Trend;
 }
 /**
  * A rate that is not normal for a department, for its subscribers.
@@ -221,7 +288,7 @@ export interface AnalyticsAnomaly {
  */
 export interface AnomalyFacts {
   type: string;
-  severity: string;
+  severity: Severity;
   details: string;
   confidence: number;
 }
@@ -234,12 +301,17 @@ export interface SystemHealth {
 }
 /**
  * The computer's gauges; `troubles`: a sentence for each thing that does not work.
+ *
+ * `clients`: the number of those that are logged in; `startedAt`: when the service was; `interfaces`: its ports.
  */
 export interface SystemState {
   cpu: CpuHealth;
   memory: Fill;
   storage: Fill;
   troubles?: string[];
+  clients?: number;
+  startedAt?: string;
+  interfaces?: PortState[];
 }
 /**
  * `usage`: percent; `temperature`: degrees Celsius; null without a sensor.
@@ -256,6 +328,16 @@ export interface Fill {
   total: number;
 }
 /**
+ * A network port. `speed`: bytes per second, null where unknown; `errors`, `drops`: packets since it exists.
+ */
+export interface PortState {
+  name: string;
+  up: boolean;
+  speed: number | null;
+  errors: number;
+  drops: number;
+}
+/**
  * A maintenance was announced, started, extended or ended.
  */
 export interface SystemMaintenance {
@@ -268,7 +350,7 @@ export interface SystemMaintenance {
  * `actor`: who asked for it; `begun`: false while it is only announced; `endsAt`: when it ends, or has ended.
  */
 export interface MaintenanceFacts {
-  type: string;
+  type: MaintenanceKind;
   startTime: string;
   duration: number;
   impact: string;
@@ -277,11 +359,25 @@ export interface MaintenanceFacts {
   endsAt?: string;
 }
 /**
+ * A configuration's trial has begun, goes on or, as null, is over. The appliance's own event.
+ */
+export interface ConfigOnTrial {
+  timestamp: string;
+  trial: TrialFacts | null;
+}
+/**
+ * A configuration on trial. `remaining`: seconds left to confirm it; `actor` began it.
+ */
+export interface TrialFacts {
+  remaining: number;
+  actor: string;
+}
+/**
  * An error of one client: its call failed, or its token expired. Sent to that client only.
  */
 export interface ErrorEvent {
   timestamp: string;
-  code: string;
+  code: Code;
   message: string;
 }
 /**
@@ -290,13 +386,21 @@ export interface ErrorEvent {
 export interface QuotaExceeded {
   timestamp: string;
   departmentId: string;
-  code: string;
+  code: Code;
   message: string;
   used: number;
   limit: number;
   resetsAt: string;
 }
 export interface Calls {
+  'appliance:get': {
+    argument?: Nothing;
+    reply: ApplianceReply;
+  };
+  'certificate:get': {
+    argument?: Nothing;
+    reply: CertificateReply;
+  };
   'analytics:subscribe': {
     /**
      * a department's id, such as dept123
@@ -313,7 +417,7 @@ export interface Calls {
   };
   'ip:block': {
     argument?: BlockArgument;
-    reply: BlockReply | BlocksReply;
+    reply: BlockReply | BlocksReply | PreviewReply;
   };
   'ip:unblock': {
     argument?: UnblockArgument;
@@ -328,11 +432,20 @@ export interface Calls {
     reply: ListReply;
   };
   'quota:get': {
-    /**
-     * a department's id, such as dept123
-     */
-    argument: string;
-    reply: QuotaReply;
+    argument?: string | null;
+    reply: QuotaReply | QuotasReply;
+  };
+  'quota:closed': {
+    argument: ClosedArgument;
+    reply: ClosedReply;
+  };
+  'quota:requests': {
+    argument?: RequestsArgument;
+    reply: RequestsReply;
+  };
+  'quota:decline': {
+    argument: DeclineArgument;
+    reply: RequestReply;
   };
   'quota:set': {
     argument: LimitArgument;
@@ -346,6 +459,10 @@ export interface Calls {
     argument: HistoryArgument;
     reply: HistoryReply;
   };
+  'report:get': {
+    argument: ReportArgument;
+    reply: ReportReply;
+  };
   'config:get': {
     argument?: Nothing;
     reply: TrialReply;
@@ -355,6 +472,18 @@ export interface Calls {
     reply: ApplyReply;
   };
   'config:confirm': {
+    argument?: Nothing;
+    reply: Done;
+  };
+  'config:read': {
+    argument?: Nothing;
+    reply: ConfigReply;
+  };
+  'config:check': {
+    argument: CheckArgument;
+    reply: CheckReply;
+  };
+  'config:revert': {
     argument?: Nothing;
     reply: Done;
   };
@@ -408,6 +537,74 @@ export interface Calls {
   };
 }
 /**
+ * The argument of a call that needs none.
+ */
+export interface Nothing {
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The appliance. `name`: its computer's; `timezone`: an IANA name; `contact`: null where none is configured.
+ *
+ * `startedAt` and `now` are times by the appliance's clock, which `isClockTrusted` or not.
+ */
+export interface ApplianceReply {
+  success: true;
+  name: string;
+  version: string;
+  position: Position;
+  timezone: string;
+  simulated: boolean;
+  startedAt: string;
+  now: string;
+  isClockTrusted: boolean;
+  contact: string | null;
+  periods: PeriodFacts;
+  departments: DepartmentFacts[];
+}
+/**
+ * Seconds between two events of a kind.
+ */
+export interface PeriodFacts {
+  metering: number;
+  analytics: number;
+  health: number;
+}
+/**
+ * A department as configured.
+ *
+ * `lineRate`: bytes per second, configured or else negotiated; null where neither is known. `onExceeded`: what
+ * happens beyond a limit, with `throttleRate` in bytes per second. `thresholds`: shares of a limit, ascending.
+ */
+export interface DepartmentFacts {
+  id: string;
+  name: string;
+  interface: string;
+  subnets: string[];
+  lineRate: number | null;
+  onExceeded: Action;
+  throttleRate: number | null;
+  thresholds: number[];
+}
+/**
+ * The server's certificate; null where it speaks HTTP.
+ */
+export interface CertificateReply {
+  success: true;
+  certificate: ShownCertificate | null;
+}
+/**
+ * A certificate. `names`: names and addresses; `fingerprint`: its SHA-256, in hexadecimal with colons.
+ */
+export interface ShownCertificate {
+  names: string[];
+  notAfter: string;
+  fingerprint: string;
+  selfSigned: boolean;
+}
+/**
  * The call is done, and there is nothing more to say.
  */
 export interface Done {
@@ -416,11 +613,15 @@ export interface Done {
 /**
  * The argument of `ip:block`: `address`, or `addresses`, which are blocked all or none.
  *
- * `departmentId`: `None` for all departments.
+ * `departmentId`: `None` for all departments. `preview`: only say what the block of `address` would do.
  */
 export interface BlockArgument {
   address?: string | null;
   addresses?: [string, ...string[]] | null;
+  /**
+   * true or false
+   */
+  preview?: boolean;
   /**
    * one line of 1 to 200 characters
    */
@@ -445,7 +646,8 @@ export interface BlockReply {
 /**
  * A block. `departmentId`: null for all departments; `duration`: seconds left, 0 until it is lifted.
  *
- * `resolved`: of a domain name; `enforced` is sent, as false, where the position cannot enforce.
+ * `resolved`: of a domain name; `enforced` is sent, as false, where the position cannot enforce. `refused`: packets
+ * in the last hour, in `ip:list` and where that can be told.
  */
 export interface BlockFacts {
   address: string;
@@ -458,6 +660,7 @@ export interface BlockFacts {
   duration: number;
   resolved?: ResolvedName;
   enforced?: boolean;
+  refused?: number;
 }
 /**
  * What a blocked name resolves to: how many addresses are blocked and spared, and some of them.
@@ -486,6 +689,26 @@ export interface BlocksReply {
   success: true;
   count: number;
   enforced?: boolean;
+}
+/**
+ * What the block would do, where `preview` was asked for; nothing was done.
+ */
+export interface PreviewReply {
+  success: true;
+  preview: PreviewFacts;
+}
+/**
+ * What a block would do. `device`: its MAC address and addresses, null where it is not known.
+ *
+ * `connections`: open now, null where that cannot be told; `objection`: why the block would be refused;
+ * `departments`: in which it would be in force.
+ */
+export interface PreviewFacts {
+  address: string;
+  device: string | null;
+  connections: number | null;
+  objection: string | null;
+  departments: string[];
 }
 /**
  * The argument of `ip:unblock`: address or addresses, and department, as they were blocked.
@@ -536,21 +759,17 @@ export interface ListArgument {
 }
 /**
  * A page of blocks. `total`: how many match on all pages; `next`: the next page; null on the last.
+ *
+ * `origins`: by origin, how many match all of the query but its origin.
  */
 export interface BlockListReply {
   success: true;
   blocks: BlockFacts[];
   total: number;
   next: number | null;
-}
-/**
- * The argument of a call that needs none.
- */
-export interface Nothing {
-  /**
-   * names this call: one that is sent again with the same key is carried out once
-   */
-  idempotencyKey?: string;
+  origins: {
+    [k: string]: number;
+  };
 }
 /**
  * The lists of the caller's departments.
@@ -608,6 +827,9 @@ export interface QuotaReply {
 }
 /**
  * A quota of the running period. `used`, `limit`, `granted` in bytes; `percentage` of the limit; null: no limit.
+ *
+ * `reachesLimitAt`: by the rate of the last minutes; `grants`: the latest, oldest first; `exceededAt`: since when
+ * it is used up.
  */
 export interface QuotaFacts {
   type: QuotaKind;
@@ -615,7 +837,20 @@ export interface QuotaFacts {
   limit: number | null;
   percentage: number | null;
   granted: number;
+  startedAt: string;
   resetsAt: string;
+  reachesLimitAt?: string;
+  grants?: GrantFacts[];
+  exceededAt?: string;
+}
+/**
+ * More bytes for one period, and who granted them, when and why.
+ */
+export interface GrantFacts {
+  bytes: number;
+  by: string;
+  at: string;
+  reason: string;
 }
 /**
  * A host and its own quotas. `mac`, or that it is behind a router, where MAC addresses do not show.
@@ -628,7 +863,101 @@ export interface HostQuotas {
   quotas: QuotaFacts[];
 }
 /**
+ * The quotas of all departments that the caller may see.
+ */
+export interface QuotasReply {
+  success: true;
+  departments: DepartmentQuotas[];
+}
+/**
+ * A department's quotas.
+ */
+export interface DepartmentQuotas {
+  departmentId: string;
+  quotas: QuotaFacts[];
+}
+/**
+ * The argument of `quota:closed`. `count`: at most so many periods.
+ */
+export interface ClosedArgument {
+  /**
+   * a department's id, such as dept123
+   */
+  departmentId: string;
+  type: QuotaKind;
+  /**
+   * a number of periods from 1 to 400
+   */
+  count: number;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * A department's periods of one kind that have ended, newest first; one in which nothing ran is missing.
+ */
+export interface ClosedReply {
+  success: true;
+  departmentId: string;
+  type: QuotaKind;
+  periods: PeriodFacts1[];
+}
+/**
+ * A period that has ended. `used`, `limit`, `granted` in bytes; `limit`: as it was at the end, with `granted`.
+ *
+ * `limit` is null where there was none, and for periods before this was kept. `exceededAt`: when it was used up.
+ */
+export interface PeriodFacts1 {
+  startedAt: string;
+  endedAt: string;
+  used: number;
+  limit: number | null;
+  granted: number;
+  exceededAt?: string;
+}
+/**
+ * The argument of `quota:requests`. `departmentId`: `None` for all that the caller may see.
+ */
+export interface RequestsArgument {
+  departmentId?: string | null;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The requests of people who were cut off, newest first.
+ */
+export interface RequestsReply {
+  success: true;
+  requests: RequestFacts[];
+}
+/**
+ * The argument of `quota:decline`. `reason`: the person who asked reads it.
+ */
+export interface DeclineArgument {
+  /**
+   * the id of a request
+   */
+  id: string;
+  reason?: string | null;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The request, as it was answered.
+ */
+export interface RequestReply {
+  success: true;
+  request: RequestFacts;
+}
+/**
  * The argument of `quota:set`. `limit`: bytes, `None` for no limit. `eachHost`: a limit for every single host.
+ *
+ * `seen`: the limit that the caller saw; where it is another one now, the call is refused.
  */
 export interface LimitArgument {
   /**
@@ -641,6 +970,7 @@ export interface LimitArgument {
    * true or false
    */
   eachHost?: boolean;
+  seen?: number | null;
   /**
    * names this call: one that is sent again with the same key is carried out once
    */
@@ -670,13 +1000,12 @@ export interface ExtendArgument {
   idempotencyKey?: string;
 }
 /**
- * The argument of `history:get`. `host`: `None` for the whole department; `until` is not in the range.
+ * The argument of `history:get`. `departmentId`: `None` for the sum of all that the caller may see.
+ *
+ * `host`: `None` for the whole department; `until` is not in the range.
  */
 export interface HistoryArgument {
-  /**
-   * a department's id, such as dept123
-   */
-  departmentId: string;
+  departmentId: string | null;
   host?: string | null;
   /**
    * a time with its zone, such as 2024-12-16T02:00:00.000Z
@@ -686,7 +1015,10 @@ export interface HistoryArgument {
    * a time with its zone, such as 2024-12-16T02:00:00.000Z
    */
   to: string;
-  step: Step;
+  /**
+   * one of second, minute, 5min, hour, day, month
+   */
+  step: '5min' | 'day' | 'hour' | 'minute' | 'month' | 'second';
   /**
    * names this call: one that is sent again with the same key is carried out once
    */
@@ -694,13 +1026,85 @@ export interface HistoryArgument {
 }
 /**
  * The bytes that passed. `points`: the start of each bucket, and its bytes up and down, the oldest first.
+ *
+ * `expected`: the start of each bucket, and the least and most bytes, up and down together, that are usual for it;
+ * only where enough weeks are known.
  */
 export interface HistoryReply {
   success: true;
-  departmentId: string;
+  departmentId: string | null;
   host: string | null;
-  step: Step;
+  step: '5min' | 'day' | 'hour' | 'minute' | 'month' | 'second';
   points: [string, number, number][];
+  expected?: [string, number, number][];
+}
+/**
+ * The argument of `report:get`. `span`: a day, an ISO week or a month.
+ */
+export interface ReportArgument {
+  /**
+   * a department's id, such as dept123
+   */
+  departmentId: string;
+  /**
+   * a day such as 2026-11-27, a week such as 2026-W48 or a month such as 2026-10
+   */
+  span: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * A report. `until` is not in it; `before`: the span before, null where nothing is known of it.
+ *
+ * `days`: the start of each day, or hour of a single day, and its bytes up and down. `how`: sentences about what was
+ * counted, and the gaps.
+ */
+export interface ReportReply {
+  success: true;
+  departmentId: string;
+  span: string;
+  from: string;
+  to: string;
+  isComplete: boolean;
+  up: number;
+  down: number;
+  before: Directions | null;
+  days: [string, number, number][];
+  quotas: ReportedPeriod[];
+  incidents: ReportedIncident[];
+  how: string[];
+}
+/**
+ * Bytes from the department and toward it.
+ */
+export interface Directions {
+  up: number;
+  down: number;
+}
+/**
+ * A quota period that ended within the span; bytes, as `quota:get` has them.
+ */
+export interface ReportedPeriod {
+  type: QuotaKind;
+  startedAt: string;
+  endedAt: string;
+  used: number;
+  limit: number | null;
+  granted: number;
+  exceededAt?: string;
+}
+/**
+ * An incident. `severity`: its worst; `until`: when it closed, left out where that was never told.
+ */
+export interface ReportedIncident {
+  type: string;
+  source: string;
+  severity: Severity;
+  details: string;
+  at: string;
+  until?: string;
 }
 /**
  * The trial; null where the configuration is not on trial.
@@ -710,20 +1114,14 @@ export interface TrialReply {
   trial: TrialFacts | null;
 }
 /**
- * A configuration on trial. `remaining`: seconds left to confirm it; `actor` began it.
- */
-export interface TrialFacts {
-  remaining: number;
-  actor: string;
-}
-/**
- * The argument of `config:apply`: the whole text of the new configuration.
+ * The argument of `config:apply`: the whole text of the new configuration. `digest`: of the file it was made of.
  */
 export interface ApplyArgument {
   /**
    * the text of a configuration file
    */
   text: string;
+  digest?: string | null;
   /**
    * names this call: one that is sent again with the same key is carried out once
    */
@@ -735,6 +1133,44 @@ export interface ApplyArgument {
 export interface ApplyReply {
   success: true;
   trial: TrialFacts;
+}
+/**
+ * The configuration file. `path`: empty where the service runs without one; `obstacle`: why none can be tried.
+ */
+export interface ConfigReply {
+  success: true;
+  text: string;
+  digest: string;
+  path: string;
+  obstacle?: string;
+}
+/**
+ * The argument of `config:check`: the whole text of a new configuration.
+ */
+export interface CheckArgument {
+  /**
+   * the text of a configuration file
+   */
+  text: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The faults of a text, or without any, a sentence for each change of what runs.
+ */
+export interface CheckReply {
+  success: true;
+  faults: ConfigFault[];
+  changes: string[];
+}
+/**
+ * What is wrong with a text. `line`: from 1; null where it is at no one line.
+ */
+export interface ConfigFault {
+  line: number | null;
+  message: string;
 }
 /**
  * The argument of `maintenance:start`. `startTime`: `None` for now.
@@ -894,6 +1330,8 @@ export interface RemoveArgument {
 }
 /**
  * The argument of `audit:get`. `before`: only older entries than this one; `who`, `action`: only theirs.
+ *
+ * `contains`: only those in which this text stands anywhere.
  */
 export interface AuditArgument {
   before?: number | null;
@@ -903,6 +1341,7 @@ export interface AuditArgument {
   limit?: number;
   who?: string | null;
   action?: string | null;
+  contains?: string | null;
   /**
    * names this call: one that is sent again with the same key is carried out once
    */
@@ -910,11 +1349,14 @@ export interface AuditArgument {
 }
 /**
  * The newest entries, newest first. `more`: the `before` of the next page; null at the end.
+ *
+ * `isIntact`: whether each entry of the trail follows from the one before; with the first page, where it can be told.
  */
 export interface AuditReply {
   success: true;
   entries: EntryFacts[];
   more: number | null;
+  isIntact?: boolean;
 }
 /**
  * A change. `what`, `before`, `after`: the call's argument, and what it changed; `outcome`: done, or a code.

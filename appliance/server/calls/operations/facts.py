@@ -1,11 +1,12 @@
-"""The call about the appliance itself: its name, its clock, and the departments that the caller may see."""
+"""Calls about the appliance itself: its name, its clock, its certificate, and the departments of the caller."""
 
 from collections.abc import Mapping
 
 from appliance.config.sections import NoticeSection
-from appliance.core.machine import Link
+from appliance.core.machine import Link, Position
 from appliance.core.metering.department import Department, line_rate_of
-from appliance.core.moment import timestamp
+from appliance.core.metering.quota import Action
+from appliance.core.moment import began_at, timestamp
 from appliance.events import Part
 from appliance.server.calls.arguments import Nothing
 from appliance.server.calls.context import Context
@@ -32,7 +33,7 @@ class DepartmentFacts(Part, frozen=True, kw_only=True, rename="camel"):
     interface: str
     subnets: list[str]
     line_rate: int | None
-    on_exceeded: str
+    on_exceeded: Action
     throttle_rate: int | None
     thresholds: list[float]
 
@@ -45,7 +46,7 @@ class ApplianceReply(Reply, frozen=True, kw_only=True, rename="camel"):
 
     name: str
     version: str
-    position: str
+    position: Position
     timezone: str
     simulated: bool
     started_at: str
@@ -54,6 +55,21 @@ class ApplianceReply(Reply, frozen=True, kw_only=True, rename="camel"):
     contact: str | None
     periods: PeriodFacts
     departments: list[DepartmentFacts]
+
+
+class ShownCertificate(Part, frozen=True, kw_only=True, rename="camel"):
+    """A certificate. `names`: names and addresses; `fingerprint`: its SHA-256, in hexadecimal with colons."""
+
+    names: list[str]
+    not_after: str
+    fingerprint: str
+    self_signed: bool
+
+
+class CertificateReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """The server's certificate; null where it speaks HTTP."""
+
+    certificate: ShownCertificate | None
 
 
 def appliance(context: Context, _: Nothing) -> ApplianceReply:
@@ -67,12 +83,27 @@ def appliance(context: Context, _: Nothing) -> ApplianceReply:
         position=config.position,
         timezone=config.zone.key,
         simulated=profile.is_simulated,
-        started_at=timestamp(profile.started_at(now)),
+        started_at=timestamp(began_at(profile.started_s, now)),
         now=timestamp(now.wall),
         is_clock_trusted=now.is_trusted,
         contact=None if contact == NoticeSection().contact else contact,
         periods=PeriodFacts(metering=periods.metering, analytics=periods.analytics, health=periods.health),
         departments=[_shown(one, metering.links) for one in profile.departments if may_see(one.id)],
+    )
+
+
+def certificate(context: Context, _: Nothing) -> CertificateReply:
+    """The certificate that the server shows."""
+    found = context.services.certificate()
+    if found is None:
+        return CertificateReply(certificate=None)
+    return CertificateReply(
+        certificate=ShownCertificate(
+            names=[*found.names],
+            not_after=timestamp(found.ends),
+            fingerprint=found.fingerprint,
+            self_signed=found.is_self_signed,
+        )
     )
 
 

@@ -201,7 +201,7 @@ export default function Blocks({ dialog = '' }: { dialog?: string }) {
                 {w.newer}
               </button>
             )}
-            {found.reply.next !== null && (
+            {found.reply?.next != null && (
               <button type="button" class="btn s" onClick={() => go({ page: String(page + 1) })}>
                 {w.older}
               </button>

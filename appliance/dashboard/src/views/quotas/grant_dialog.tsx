@@ -30,7 +30,7 @@ export function GrantDialog({ department, kind, request, onClose }: { department
   const [host, setHost] = useState('');
   const [reason, setReason] = useState(request ? `${request.text}, ${say(w.reasonAsked, { name: request.name })}` : '');
   const hosts = useAsked(() => call('quota:get', department.id), [department.id]);
-  const limited = ((hosts.reply?.hosts ?? []) as HostBooks[]).filter((one) => one.quotas.some((quota) => quota.type === kind && quota.limit !== null));
+  const limited = ((hosts.reply !== null && 'hosts' in hosts.reply ? hosts.reply.hosts : []) as HostBooks[]).filter((one) => one.quotas.some((quota) => quota.type === kind && quota.limit !== null));
   const quota = quotaOf(department, kind);
   const name = visible(department.facts.value.name);
   if (!quota?.limit) return null;

@@ -17,7 +17,7 @@ import { parts, say } from '../../words/words';
 import { Bars } from './bars';
 import './reports.css';
 import { changed, KINDS, kindOfSpan, shifted, spanAt, spanText } from './span';
-import { distinct, type Report } from './report';
+import type { Report } from './report';
 import { Incidents, Periods } from './tables';
 import { w } from './words';
 
@@ -83,7 +83,7 @@ const GRAVE = ['high', 'critical'];
 /** The three sentences over the report. */
 function Told({ report, name }: { report: Report; name: string }) {
   const over = report.quotas.filter((one) => one.type === 'daily' && one.exceededAt).length;
-  const opened = distinct(report);
+  const opened = report.incidents;
   const grave = opened.filter((one) => GRAVE.includes(one.severity)).length;
   return (
     <p class="told">
@@ -111,7 +111,7 @@ function Written({ report, name }: { report: Report; name: string }) {
         <Bars report={report} />
       </section>
       <Periods report={report} />
-      <Incidents found={distinct(report)} />
+      <Incidents found={report.incidents} />
       <p class="dim">{report.how.join(' ')}</p>
     </>
   );
@@ -120,7 +120,7 @@ function Written({ report, name }: { report: Report; name: string }) {
 function One({ id, span }: { id: string; span: string }) {
   const name = visible(departmentOf(id)?.facts.value.name ?? id);
   useTitle({ text: names.reports, href: '/reports' }, { text: say(w.title, { name, span: spanText(span, w.to) }) });
-  const { reply, error, again } = useAsked(() => call('report:get', { departmentId: id, span }) as Promise<Report>, [id, span]);
+  const { reply, error, again } = useAsked(() => call('report:get', { departmentId: id, span }), [id, span]);
   const shown = reply !== null && reply.departmentId === id && reply.span === span ? reply : null;
   return (
     <article class="report">

@@ -66,18 +66,18 @@ export function Incidents({ found }: { found: Report['incidents'] }) {
         </thead>
         <tbody>
           {found.map((one) => (
-            <tr key={`${one.timestamp} ${one.incident.source}`}>
+            <tr key={`${one.at} ${one.source}`}>
               <td class="top nowrap">
-                <span title={full(one.timestamp)}>{moment(one.timestamp)}</span>
+                <span title={full(one.at)}>{moment(one.at)}</span>
               </td>
               <td class="full">
-                {incidentName(one.incident.type)}, {SEVERITIES[one.severity as keyof typeof SEVERITIES] ?? one.severity}
-                <span class="sub any">{visible(one.incident.details)}</span>
+                {incidentName(one.type)}, {SEVERITIES[one.severity as keyof typeof SEVERITIES] ?? one.severity}
+                <span class="sub any">{visible(one.details)}</span>
               </td>
               <td class="top">
-                <code>{visible(one.incident.source)}</code>
+                <code>{visible(one.source)}</code>
               </td>
-              <td class="full low">{one.incident.state === 'closed' ? w.ended : w.open}</td>
+              <td class="full low">{one.until ? w.ended : w.open}</td>
             </tr>
           ))}
         </tbody>

@@ -1,0 +1,46 @@
+"""The course of incidents, from the alerts about them: each opens, may grow worse, and closes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from appliance.core.detection.incident import Severity
+
+RANKS = list(Severity)
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentCourse:
+    """An incident as its alerts tell it. `until`: when it closed; `None`: it is open, or a restart forgot it.
+
+    `severity`: the worst; `details`: the latest.
+    """
+
+    kind: str
+    source: str
+    severity: Severity
+    details: str
+    since: datetime
+    until: datetime | None = None
+
+
+def courses_of(alerts: Iterable[tuple[IncidentCourse, bool]]) -> list[IncidentCourse]:
+    """The incidents, oldest first. `alerts`: oldest first, each as an incident by itself, and whether it closes one.
+
+    An alert that closes none is a new incident or a worse one: what is not worse than the one before is new.
+    """
+    found: list[IncidentCourse] = []
+    places: dict[tuple[str, str], int] = {}  # of the open incidents
+    for one, closes in alerts:
+        key = one.kind, one.source
+        place = places.get(key)
+        if place is None or not (closes or RANKS.index(one.severity) > RANKS.index(found[place].severity)):
+            places[key] = len(found)
+            found.append(replace(one, until=one.since if closes else None))
+        elif closes:
+            found[place] = replace(found[place], details=one.details, until=one.since)
+        else:
+            found[place] = replace(found[place], details=one.details, severity=one.severity)
+        if closes:
+            del places[key]
+    return found

@@ -1,0 +1,102 @@
+"""The report of a department over a day, a week or a month: which days these are, and how its figures were counted."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from appliance.core.duration import duration_text
+from appliance.core.metering.history_series import EARLIEST, LATEST, Step
+from appliance.core.metering.quota import QuotaKind, first_instant, next_start
+
+ADVICE = "a day such as 2026-11-27, a week such as 2026-W48 or a month such as 2026-10"
+_WRITTEN = re.compile(r"(?P<year>\d{4})-(?:W(?P<week>\d{2})|(?P<month>\d{2})(?:-(?P<day>\d{2}))?)", re.ASCII)
+_WIDTHS = {Step.MINUTE: "a minute", Step.FIVE_MINUTES: "five minutes", Step.HOUR: "an hour"}
+TIME = "%Y-%m-%d %H:%M"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSpan:
+    """The local days of a report, from `first` until before `after`."""
+
+    kind: QuotaKind  # its length is that of a quota period
+    first: date
+
+    @property
+    def after(self) -> date:
+        """The day after the last one."""
+        return next_start(self.kind, self.first)
+
+    @property
+    def before(self) -> "ReportSpan":
+        """The span of the same kind that ends where this one begins."""
+        last = self.first - timedelta(days=1)
+        days = {QuotaKind.DAILY: 0, QuotaKind.WEEKLY: 6, QuotaKind.MONTHLY: last.day - 1}
+        return ReportSpan(self.kind, last - timedelta(days=days[self.kind]))
+
+    def bounds(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
+        """The instants at which it begins and ends, in UTC."""
+        return first_instant(self.first, zone), first_instant(self.after, zone)
+
+
+def span_of(text: str) -> ReportSpan:
+    """The span that is written as a day, an ISO week or a month. Raises `ValueError`."""
+    match = _WRITTEN.fullmatch(text)
+    if match is None or not EARLIEST.year < int(match["year"]) < LATEST.year:
+        raise ValueError(f"must be {ADVICE}")
+    try:
+        if match["week"]:
+            return ReportSpan(QuotaKind.WEEKLY, date.fromisocalendar(int(match["year"]), int(match["week"]), 1))
+        first = date(int(match["year"]), int(match["month"]), int(match["day"] or 1))
+    except ValueError:
+        raise ValueError(f"there is no {text}; it must be {ADVICE}") from None
+    return ReportSpan(QuotaKind.DAILY if match["day"] else QuotaKind.MONTHLY, first)
+
+
+class Gap(NamedTuple):
+    """Time in which nothing was metered."""
+
+    since: datetime
+    until: datetime
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return (self.until - self.since).total_seconds()
+
+
+def how_counted(
+    span: ReportSpan, gaps: Sequence[Gap], step: Step, exempt: Sequence[object], now: datetime, zone: ZoneInfo
+) -> list[str]:
+    """Sentences for a person: what the figures are, and what they lack. `step`: the width by which gaps are known."""
+    since, until = span.bounds(zone)
+    odd = [
+        f"{day} has {hours:g} hours, because the clocks change"
+        for day in (span.first + timedelta(days=number) for number in range((span.after - span.first).days))
+        if (hours := _hours(day, zone)) != 24
+    ]
+    told = [
+        f"counted are the bytes of IP packets, in both directions, by the days of {zone.key}",
+        *([f"traffic with {', '.join(map(str, exempt))} is exempt and not counted"] if exempt else []),
+        *odd,
+        _gap_sentence(gaps, step, zone) if since < now else "the time of this report has not begun",
+        *([f"the figures go up to {now.astimezone(zone):{TIME}}"] if since <= now < until else []),
+    ]
+    return [f"{one[0].upper()}{one[1:]}." for one in told]
+
+
+def _hours(day: date, zone: ZoneInfo) -> float:
+    return (first_instant(day + timedelta(days=1), zone) - first_instant(day, zone)).total_seconds() / 3600
+
+
+def _gap_sentence(gaps: Sequence[Gap], step: Step, zone: ZoneInfo) -> str:
+    if not gaps:
+        return f"there is no gap of {_WIDTHS[step]} or more"
+    longest = max(gaps, key=lambda gap: gap.seconds)
+    where = f"from {longest.since.astimezone(zone):{TIME}} to {longest.until.astimezone(zone):{TIME}}"
+    if len(gaps) == 1:
+        return f"not metered: {duration_text(longest.seconds)}, {where}"
+    total = duration_text(sum(gap.seconds for gap in gaps))
+    return f"not metered: {total} in {len(gaps)} gaps of {_WIDTHS[step]} or more, the longest {where}"

@@ -1,0 +1,177 @@
+"""The call for a report: what a department used in a day, a week or a month, in one answer for page, table and mail."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from appliance.core.detection.incident import Severity
+from appliance.core.detection.incident_course import IncidentCourse, courses_of
+from appliance.core.metering.history_series import ALL_HOSTS, Step, start_of
+from appliance.core.metering.quota import QuotaKind
+from appliance.core.metering.usage import NOTHING, Passed, plus
+from appliance.core.moment import timestamp
+from appliance.core.operations.report import ADVICE, Gap, ReportSpan, how_counted, span_of
+from appliance.core.refusal import Code, Refused
+from appliance.events import Part, SecurityIncident
+from appliance.server.calls.arguments import Argument, DepartmentId
+from appliance.server.calls.context import Context, give_way, require_department
+from appliance.server.calls.reply import Reply
+
+Span = Annotated[str, Meta(min_length=7, max_length=10, description=ADVICE)]
+MOST_PERIODS = 400  # of a kind: those of more than a year
+
+
+class ReportArgument(Argument, frozen=True, kw_only=True, rename="camel"):
+    """The argument of `report:get`. `span`: a day, an ISO week or a month."""
+
+    department_id: DepartmentId
+    span: Span
+
+
+class Directions(Part, frozen=True, kw_only=True, rename="camel"):
+    """Bytes from the department and toward it."""
+
+    up: int
+    down: int
+
+
+class ReportedPeriod(Part, frozen=True, kw_only=True, rename="camel"):
+    """A quota period that ended within the span; bytes, as `quota:get` has them."""
+
+    type: QuotaKind
+    started_at: str
+    ended_at: str
+    used: int
+    limit: int | None
+    granted: int
+    exceeded_at: str | UnsetType = UNSET
+
+
+class ReportedIncident(Part, frozen=True, kw_only=True, rename="camel"):
+    """An incident. `severity`: its worst; `until`: when it closed, left out where that was never told."""
+
+    type: str
+    source: str
+    severity: Severity
+    details: str
+    at: str
+    until: str | UnsetType = UNSET
+
+
+class ReportReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """A report. `until` is not in it; `before`: the span before, null where nothing is known of it.
+
+    `days`: the start of each day, or hour of a single day, and its bytes up and down. `how`: sentences about what was
+    counted, and the gaps.
+    """
+
+    department_id: str
+    span: str
+    since: str = msgspec.field(name="from")
+    until: str = msgspec.field(name="to")
+    is_complete: bool
+    up: int
+    down: int
+    before: Directions | None
+    days: list[tuple[str, int, int]]
+    quotas: list[ReportedPeriod]
+    incidents: list[ReportedIncident]
+    how: list[str]
+
+
+def report(context: Context, asked: ReportArgument) -> ReportReply:
+    """What the department used in the span, against its quotas, with its incidents and how all was counted."""
+    require_department(context, asked.department_id)
+    span = _span(asked.span)
+    since, until = span.bounds(context.services.profile.config.zone)
+    total = _total(days := _passed(context, asked, span, Step.DAY)) or NOTHING
+    before = _total(_passed(context, asked, span.before, Step.DAY))
+    points = _passed(context, asked, span, Step.HOUR) if span.kind is QuotaKind.DAILY else days
+    return ReportReply(
+        department_id=asked.department_id,
+        span=asked.span,
+        since=timestamp(since),
+        until=timestamp(until),
+        is_complete=context.now.is_trusted and until <= context.now.wall,
+        up=total.up_bytes,
+        down=total.down_bytes,
+        before=None if before is None else Directions(up=before.up_bytes, down=before.down_bytes),
+        days=[(timestamp(start), one.up_bytes, one.down_bytes) for start, one in points.items()],
+        quotas=_periods(context, asked.department_id, since, until),
+        incidents=_incidents(context, asked.department_id, since, until),
+        how=_how(context, asked.department_id, span),
+    )
+
+
+def _span(text: str) -> ReportSpan:
+    try:
+        return span_of(text)
+    except ValueError as error:
+        raise Refused(Code.BAD_REQUEST, f"span: {error}") from None
+
+
+def _passed(context: Context, asked: ReportArgument, span: ReportSpan, step: Step) -> Mapping[datetime, Passed]:
+    bounds = span.bounds(context.services.profile.config.zone)
+    return context.services.history.query([(asked.department_id, ALL_HOSTS)], *bounds, step, give_way)
+
+
+def _total(days: Mapping[datetime, Passed]) -> Passed | None:
+    """The sum; `None` where nothing was metered."""
+    total = None
+    for one in days.values():
+        total = plus(total or NOTHING, one)
+    return total
+
+
+def _periods(context: Context, department: str, since: datetime, until: datetime) -> list[ReportedPeriod]:
+    """The quota periods that lie in the span, newest first, those of a day before those of a week."""
+    return [
+        ReportedPeriod(
+            type=kind,
+            started_at=timestamp(one.started_at),
+            ended_at=timestamp(one.ended_at),
+            used=one.used_bytes,
+            limit=one.limit_bytes,
+            granted=one.granted_bytes,
+            exceeded_at=timestamp(one.exceeded_at) if one.exceeded_at else UNSET,
+        )
+        for kind in QuotaKind
+        for one in context.services.metering.closed_periods(department, kind, MOST_PERIODS, context.now)
+        if since <= one.started_at and one.ended_at <= until
+    ]
+
+
+def _incidents(context: Context, department: str, since: datetime, until: datetime) -> list[ReportedIncident]:
+    """The incidents of the span, oldest first, as far as the latest alerts tell them."""
+    told = context.caller.fanout.sent_alerts(SecurityIncident, department)
+    return [
+        ReportedIncident(
+            type=one.kind,
+            source=one.source,
+            severity=one.severity,
+            details=one.details,
+            at=timestamp(one.since),
+            until=timestamp(one.until) if one.until else UNSET,
+        )
+        for one in courses_of(map(_told, told))
+        if one.since < until and (one.until or one.since) >= since
+    ]
+
+
+def _told(alert: bytes) -> tuple[IncidentCourse, bool]:
+    event = msgspec.json.decode(alert, type=SecurityIncident)
+    facts, at = event.incident, datetime.fromisoformat(event.timestamp)
+    course = IncidentCourse(facts.type, facts.source, Severity(event.severity), facts.details, at)
+    return course, facts.state == "closed"
+
+
+def _how(context: Context, department: str, span: ReportSpan) -> list[str]:
+    profile, now = context.services.profile, context.now
+    zone = profile.config.zone
+    step, runs = context.services.history.gaps(department, *span.bounds(zone), now)
+    gaps = [Gap(start_of(step, run.start, zone), min(start_of(step, run.stop, zone), now.wall)) for run in runs]
+    exempt = next((one.exempt for one in profile.departments if one.id == department), ())
+    return how_counted(span, gaps, step, exempt, now.wall, zone)

@@ -109,7 +109,8 @@ class DeviceDirectory:
 
         As the neighbour tables were read last, which know no device behind a router; `None`: there is none.
         """
-        near = [one for name in self._departments if name.id in departments for one in self._sightings_near(name)]
+        interfaces = {one.interface for one in self._departments if one.id in departments}
+        near = [one for name in sorted(interfaces) for one in self._sightings_near(name)]
         mac = target if is_mac(target) else next((one.mac for one in near if str(one.address) == target), None)
         addresses = tuple(sorted({str(one.address) for one in near if one.mac == mac}))
         return (mac, addresses) if mac is not None and addresses else None

@@ -561,13 +561,13 @@ export interface ApplianceReply {
   now: string;
   isClockTrusted: boolean;
   contact: string | null;
-  periods: PeriodFacts;
+  periods: EventPeriods;
   departments: DepartmentFacts[];
 }
 /**
  * Seconds between two events of a kind.
  */
-export interface PeriodFacts {
+export interface EventPeriods {
   metering: number;
   analytics: number;
   health: number;
@@ -901,14 +901,14 @@ export interface ClosedReply {
   success: true;
   departmentId: string;
   type: QuotaKind;
-  periods: PeriodFacts1[];
+  periods: ClosedPeriodFacts[];
 }
 /**
  * A period that has ended. `used`, `limit`, `granted` in bytes; `limit`: as it was at the end, with `granted`.
  *
  * `limit` is null where there was none, and for periods before this was kept. `exceededAt`: when it was used up.
  */
-export interface PeriodFacts1 {
+export interface ClosedPeriodFacts {
   startedAt: string;
   endedAt: string;
   used: number;

@@ -561,13 +561,13 @@ export interface ApplianceReply {
   now: string;
   isClockTrusted: boolean;
   contact: string | null;
-  periods: PeriodFacts;
+  periods: PeriodSeconds;
   departments: DepartmentFacts[];
 }
 /**
  * Seconds between two events of a kind.
  */
-export interface PeriodFacts {
+export interface PeriodSeconds {
   metering: number;
   analytics: number;
   health: number;
@@ -901,14 +901,14 @@ export interface ClosedReply {
   success: true;
   departmentId: string;
   type: QuotaKind;
-  periods: PeriodFacts1[];
+  periods: PeriodFacts[];
 }
 /**
  * A period that has ended. `used`, `limit`, `granted` in bytes; `limit`: as it was at the end, with `granted`.
  *
  * `limit` is null where there was none, and for periods before this was kept. `exceededAt`: when it was used up.
  */
-export interface PeriodFacts1 {
+export interface PeriodFacts {
   startedAt: string;
   endedAt: string;
   used: number;
@@ -1084,16 +1084,16 @@ export interface Directions {
   down: number;
 }
 /**
- * A quota period that ended within the span; bytes, as `quota:get` has them.
+ * A quota period that ended within the span, as `quota:closed` has it.
  */
 export interface ReportedPeriod {
-  type: QuotaKind;
   startedAt: string;
   endedAt: string;
   used: number;
   limit: number | null;
   granted: number;
   exceededAt?: string;
+  type: QuotaKind;
 }
 /**
  * An incident. `severity`: its worst; `until`: when it closed, left out where that was never told.

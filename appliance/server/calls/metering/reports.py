@@ -18,7 +18,7 @@ from appliance.core.refusal import Code, Refused
 from appliance.events import Part, SecurityIncident
 from appliance.server.calls.arguments import Argument, DepartmentId
 from appliance.server.calls.context import Context, give_way, require_department
-from appliance.server.calls.metering.asking import PeriodFacts, period_keys
+from appliance.server.calls.metering.asking import ClosedPeriodFacts, period_keys
 from appliance.server.calls.reply import Reply
 
 Span = Annotated[str, Meta(min_length=7, max_length=10, description=ADVICE)]
@@ -38,7 +38,7 @@ class Directions(Part, frozen=True, kw_only=True, rename="camel"):
     down: int
 
 
-class ReportedPeriod(PeriodFacts, frozen=True, kw_only=True, rename="camel"):
+class ReportedPeriod(ClosedPeriodFacts, frozen=True, kw_only=True, rename="camel"):
     """A quota period that ended within the span, as `quota:closed` has it."""
 
     type: QuotaKind

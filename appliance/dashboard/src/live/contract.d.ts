@@ -1084,16 +1084,16 @@ export interface Directions {
   down: number;
 }
 /**
- * A quota period that ended within the span; bytes, as `quota:get` has them.
+ * A quota period that ended within the span, as `quota:closed` has it.
  */
 export interface ReportedPeriod {
-  type: QuotaKind;
   startedAt: string;
   endedAt: string;
   used: number;
   limit: number | null;
   granted: number;
   exceededAt?: string;
+  type: QuotaKind;
 }
 /**
  * An incident. `severity`: its worst; `until`: when it closed, left out where that was never told.

@@ -18,8 +18,8 @@ const w = words({
     readout: '{time}: {down} down, {up} up',
   },
   de: {
-    keys: '{label}. Die Pfeiltasten lesen es Punkt für Punkt.', usual: 'üblich {low} bis {high}', times: '{ratio}-mal so viel wie die üblichen {usual}', unmetered: 'nicht gemessen', down: 'Herunter', up: 'Hinauf', time: 'Zeit',
-    readout: '{time}: {down} herunter, {up} hinauf',
+    keys: '{label}. Die Pfeiltasten lesen es Punkt für Punkt.', usual: 'üblich {low} bis {high}', times: '{ratio}-mal so viel wie die üblichen {usual}', unmetered: 'nicht gemessen', down: 'Ab', up: 'Auf', time: 'Zeit',
+    readout: '{time}: ab {down}, auf {up}',
   },
 });
 

@@ -26,10 +26,10 @@ const w = words({
     spike: 'Usage spike', anomaly: 'Unusual', confidence: 'Confidence {value}.',
   },
   de: {
-    title: 'Verkehr', down: 'herunter, zu den Abteilungen', up: 'hinauf, von ihnen', downOne: 'herunter', upOne: 'hinauf', expected: 'erwartet', unmetered: 'nicht gemessen', range: 'Zeitraum', live: 'Live, 5 Min.', day: '24 Std.', month: '30 Tage',
+    title: 'Datenverkehr', down: 'ab, zu den Abteilungen', up: 'auf, von ihnen', downOne: 'ab', upOne: 'auf', expected: 'erwartet', unmetered: 'nicht gemessen', range: 'Zeitraum', live: 'Live, 5 Min.', day: '24 Std.', month: '30 Tage',
     labelLive: 'Verkehr der letzten fünf Minuten', labelDay: 'Verkehr der letzten 24 Stunden', labelMonth: 'Verkehr der letzten 30 Tage', labelSpan: 'Verkehr von {from} bis {to}', whole: 'Ganzer Zeitraum',
-    zone: 'Zeiten in {zone}.', hatched: 'Ein schraffierter Abschnitt wurde nicht gemessen oder wird nicht mehr aufbewahrt.', maintenance: 'Wartung', start: 'Beginn (UTC)', downBytes: 'herunter (Bytes/s)', upBytes: 'hinauf (Bytes/s)',
-    spike: 'Nutzungsspitze', anomaly: 'Ungewöhnlich', confidence: 'Sicherheit {value}.',
+    zone: 'Zeiten in {zone}.', hatched: 'Ein schraffierter Abschnitt wurde nicht gemessen oder wird nicht mehr aufbewahrt.', maintenance: 'Wartung', start: 'Beginn (UTC)', downBytes: 'ab (Bytes/s)', upBytes: 'auf (Bytes/s)',
+    spike: 'Nutzungsspitze', anomaly: 'Ungewöhnlich', confidence: 'Zuversicht {value}.',
   },
 });
 

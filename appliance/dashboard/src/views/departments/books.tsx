@@ -104,6 +104,7 @@ interface Host {
 }
 
 const MOST_HOSTS = 5;
+const hasDay = (host: Host) => host.quotas.some((one) => one.type === 'daily');
 const usedBy = (host: Host) => host.quotas.find((one) => one.type === 'daily')?.used ?? 0;
 
 const filed: readonly Column<Host>[] = [
@@ -114,7 +115,7 @@ const filed: readonly Column<Host>[] = [
 ];
 
 export function Devices({ of }: { of: Department }) {
-  const { reply, error, again } = useAsked(() => call('quota:get', of.id).then((found) => ((found as { hosts?: Host[] }).hosts ?? []).sort((one, other) => usedBy(other) - usedBy(one))), [of.id, minute.value]);
+  const { reply, error, again } = useAsked(() => call('quota:get', of.id).then((found) => ((found as { hosts?: Host[] }).hosts ?? []).filter(hasDay).sort((one, other) => usedBy(other) - usedBy(one))), [of.id, minute.value]);
   const hosts = reply ?? [];
   const top = usedBy(hosts[0] ?? ({ quotas: [] as QuotaShape[] } as Host)) || 1;
   const columns: readonly Column<Host>[] = [

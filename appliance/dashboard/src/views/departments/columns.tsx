@@ -20,8 +20,8 @@ const w = words({
     bar: '{name}: {used} of {limit}', limit: 'Limit', usedBytes: 'used today (bytes)', limitBytes: 'limit (bytes)', downBytes: 'down (bytes/s)', upBytes: 'up (bytes/s)',
   },
   de: {
-    state: 'Zustand', down: 'Herunter, Mbit/s', up: 'Hinauf, Mbit/s', last: 'Letzte 5 Min.', quota: 'Kontingent des Tages', used: 'Verbraucht', devices: 'Geräte', blocks: 'Sperren', none: 'kein Kontingent', of: 'von {limit} GiB',
-    bar: '{name}: {used} von {limit}', limit: 'Limit', usedBytes: 'heute verbraucht (Bytes)', limitBytes: 'Limit (Bytes)', downBytes: 'herunter (Bytes/s)', upBytes: 'hinauf (Bytes/s)',
+    state: 'Zustand', down: 'Ab, Mbit/s', up: 'Auf, Mbit/s', last: 'Letzte 5 Min.', quota: 'Tageskontingent', used: 'Verbraucht', devices: 'Geräte', blocks: 'Sperren', none: 'kein Kontingent', of: 'von {limit} GiB',
+    bar: '{name}: {used} von {limit}', limit: 'Limit', usedBytes: 'heute verbraucht (Bytes)', limitBytes: 'Limit (Bytes)', downBytes: 'ab (Bytes/s)', upBytes: 'auf (Bytes/s)',
   },
 });
 

@@ -46,7 +46,7 @@ export default function Departments() {
         {!areQuotasKnown.value ? (
           <Skeleton rows={8} />
         ) : rows.length === 0 && asked ? (
-          <Empty icon="search" title={say(common.nothingMatches, { text: asked })} act={<a href={path}>{common.removeFilter}</a>} />
+          <Empty level={2} icon="search" title={say(common.nothingMatches, { text: asked })} act={<a href={path}>{common.removeFilter}</a>} />
         ) : (
           <>
             <Table name={names.departments} class="fixed rows" rows={rows} columns={columns} rowKey={(one) => one.id} sort="state" onOpen={(one) => route(`/departments/${encodeURIComponent(one.id)}`)} />

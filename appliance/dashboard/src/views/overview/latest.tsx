@@ -19,8 +19,8 @@ const w = words({
     host: '{name}: a device’s own {kind} quota, {host}', blocked: 'Blocked {address} for {name}{until}', unblocked: 'Lifted {address} for {name}', until: ' until {time}', all: 'all', several: { one: '{count} department', other: '{count} departments' }, empty: 'Nothing has happened since {time}.',
   },
   de: {
-    title: 'Neuestes', since: 'seit {time}', audit: 'Änderungsprotokoll', opened: 'begonnen, {severity}', grows: 'geht weiter, {severity}', closed: 'beendet', by: '{type} von {source}', low: 'gering', medium: 'mittel', high: 'hoch', critical: 'kritisch',
-    spike: '{name}: ungewöhnlicher Verkehr. {details}', confidence: 'Sicherheit {value}', warning: '{name}: {share} % verbraucht ({kind})', critical_quota: '{name}: {share} % verbraucht ({kind})', exceeded: '{name}: Kontingent verbraucht ({kind})', reset: '{name}: Das Kontingent beginnt neu ({kind})',
+    title: 'Neuestes', since: 'seit {time}', audit: 'Änderungsprotokoll', opened: 'begonnen, {severity}', grows: 'geht weiter, {severity}', closed: 'beendet', by: '{type} durch {source}', low: 'gering', medium: 'mittel', high: 'hoch', critical: 'kritisch',
+    spike: '{name}: ungewöhnlicher Verkehr. {details}', confidence: 'Zuversicht {value}', warning: '{name}: {share} % verbraucht ({kind})', critical_quota: '{name}: {share} % verbraucht ({kind})', exceeded: '{name}: Kontingent verbraucht ({kind})', reset: '{name}: Das Kontingent beginnt neu ({kind})',
     host: '{name}: Kontingent eines Geräts ({kind}), {host}', blocked: '{address} gesperrt für {name}{until}', unblocked: '{address} frei für {name}', until: ' bis {time}', all: 'alle', several: { one: '{count} Abteilung', other: '{count} Abteilungen' }, empty: 'Nichts geschehen seit {time}.',
   },
 });
@@ -52,7 +52,7 @@ function ofAlert(alert: Alert): Happening {
       return {
         ...base,
         icon: 'incident',
-        tone: state === 'closed' ? 'mid' : 'mark-crit',
+        tone: state === 'closed' ? 'mid' : alert.severity === 'high' || alert.severity === 'critical' ? 'mark-crit' : 'mark-warn',
         text: (
           <>
             <a href={id === undefined ? '/incidents' : `/incidents/${encodeURIComponent(id)}`}>{parts(w.by, { type: incidentName(type), source: bold(source) })}</a> {words} <span class="dim">{name}</span>

@@ -25,7 +25,7 @@ const w = words({
     none: 'No department is configured', noneWhy: 'Traffic is metered by department. The configuration names each with its interface and subnets.', settings: 'Open the configuration',
   },
   de: {
-    day: '{day} in {zone}', departments: 'Abteilungen', worst: 'die schlimmsten zuerst', all: 'Alle {count}', late: 'Das Gerät antwortet noch nicht. Neuer Versuch läuft.',
+    day: '{day} in {zone}', departments: 'Abteilungen', worst: 'schlechteste zuerst', all: 'Alle {count}', late: 'Das Gerät antwortet noch nicht. Neuer Versuch läuft.',
     legend: 'Balken: heute verbraucht, schraffiert die Vorhersage bis Mitternacht; Striche an den Schwellen; die Kerbe darunter ist die Tageszeit. Kleine Kurven: ein Maßstab für alle Zeilen, nach Quadratwurzel.',
     none: 'Es ist keine Abteilung eingerichtet', noneWhy: 'Verkehr wird je Abteilung gemessen. Die Konfiguration nennt jede mit Schnittstelle und Subnetzen.', settings: 'Konfiguration öffnen',
   },
@@ -84,7 +84,7 @@ function Today() {
 function Known() {
   if (departments.value.length === 0)
     return (
-      <Empty icon="department" title={w.none} act={<a href="/settings/configuration">{w.settings}</a>}>
+      <Empty level={2} icon="department" title={w.none} act={<a href="/settings/configuration">{w.settings}</a>}>
         {w.noneWhy}
       </Empty>
     );

@@ -1,7 +1,7 @@
 /** A bar for each day, or each hour of a single day, with the daily limit as a line. */
 import { clock, day, full, GIB, text, three, volume } from '../../live/formats';
 import { language, say } from '../../words/words';
-import { dayStart } from '../../live/calendar';
+import { dateOf, dayStart } from '../../live/calendar';
 import { nowMs, zone } from '../../live/clock';
 import type { Report } from './report';
 import { kindOfSpan } from './span';
@@ -16,9 +16,9 @@ function limitOf(report: Report): number | null {
   return report.quotas.find((one) => one.type === 'daily' && one.limit !== null)?.limit ?? null;
 }
 
-/** The days on which the daily quota was used up, by their start. */
+/** The days on which the daily quota was used up, as local dates. */
 function overOf(report: Report): Set<string> {
-  return new Set(report.quotas.filter((one) => one.type === 'daily' && one.exceededAt).map((one) => new Date(one.startedAt).toISOString()));
+  return new Set(report.quotas.filter((one) => one.type === 'daily' && one.exceededAt).map((one) => dateOf(Date.parse(one.startedAt))));
 }
 
 interface Slot {
@@ -28,10 +28,11 @@ interface Slot {
 
 /** Each day or hour of the span, up to now. */
 function slotsOf(report: Report, isDay: boolean): Slot[] {
-  const known = new Map(report.days.map(([start, up, down]) => [Date.parse(start), up + down]));
+  const nameOf = (at: number) => (isDay ? String(at) : dateOf(at));
+  const known = new Map(report.days.map(([start, up, down]) => [nameOf(Date.parse(start)), up + down]));
   const end = Math.min(Date.parse(report.to), nowMs());
   const slots: Slot[] = [];
-  for (let at = Date.parse(report.from); at < end && slots.length < MOST; at = isDay ? at + HOUR_MS : dayStart(at + HOUR_MS, 1)) slots.push({ start: new Date(at).toISOString(), bytes: known.get(at) ?? null });
+  for (let at = Date.parse(report.from); at < end && slots.length < MOST; at = isDay ? at + HOUR_MS : dayStart(at + HOUR_MS, 1)) slots.push({ start: new Date(at).toISOString(), bytes: known.get(nameOf(at)) ?? null });
   return slots;
 }
 
@@ -54,7 +55,7 @@ export function Bars({ report }: { report: Report }) {
     <>
       <div class="bars" style={{ '--n': count }} role="img" aria-label={label}>
         {amounts.map(({ start, bytes }) => (
-          <i key={start} class={bytes === null ? 'none' : over.has(start) ? 'over' : undefined} style={{ '--v': (bytes ?? 0) / top }} title={`${nameOf(start)}: ${amountText(bytes)}`} />
+          <i key={start} class={bytes === null ? 'none' : over.has(dateOf(Date.parse(start))) ? 'over' : undefined} style={{ '--v': (bytes ?? 0) / top }} title={`${nameOf(start)}: ${amountText(bytes)}`} />
         ))}
         {limit !== null && (
           <>

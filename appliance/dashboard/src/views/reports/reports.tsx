@@ -143,7 +143,7 @@ function One({ id, span }: { id: string; span: string }) {
       ) : (
         <>
           <h1 class="sr">{names.reports}</h1>
-          {error !== null ? <Failed error={error} again={again} /> : <Skeleton rows={6} />}
+          {error !== null ? <Failed level={2} error={error} again={again} /> : <Skeleton rows={6} />}
         </>
       )}
     </article>
@@ -204,7 +204,7 @@ export default function Reports({ id = '', span = '' }: { id?: string; span?: st
     return (
       <>
         <h1>{names.reports}</h1>
-        <Empty icon="report" title={w.unknown} act={<a href="/reports">{names.reports}</a>} />
+        <Empty level={2} icon="report" title={w.unknown} act={<a href="/reports">{names.reports}</a>} />
       </>
     );
   return <One id={id} span={kindOfSpan(span) === null ? spanAt('month', nowMs()) : span} />;

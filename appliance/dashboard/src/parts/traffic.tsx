@@ -7,7 +7,7 @@ import { useLocation } from 'preact-iso';
 import { call, link } from '../live/connection';
 import { dayStart } from '../live/calendar';
 import { minute, nowMs, zone } from '../live/clock';
-import { moment } from '../live/formats';
+import { fixed, moment } from '../live/formats';
 import { alerts, appliance, fillRecent, maintenance, nameOf, type Recent } from '../live/state';
 import { useKeys } from '../shell/keyboard';
 import { common } from '../words/common';
@@ -185,7 +185,7 @@ export function marksOf(departmentId: string | null): ReadonlySignal<readonly Ma
           icon: one.anomaly.severity === 'low' ? 'info' : 'warn',
           isGrave: one.anomaly.severity !== 'low',
           title: departmentId === null ? `${nameOf(one.departmentId)}: ${name}` : name,
-          details: `${one.anomaly.details}. ${say(w.confidence, { value: Number(one.anomaly.confidence).toFixed(2) })}`,
+          details: `${one.anomaly.details}. ${say(w.confidence, { value: fixed(one.anomaly.confidence, 2) })}`,
         },
       ];
     }),

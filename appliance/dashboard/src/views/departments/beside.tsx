@@ -1,7 +1,7 @@
 /** Beside a department's books: what was unusual, and the blocks that are for it alone. */
 import { call, link } from '../../live/connection';
 import { minute, nowMs } from '../../live/clock';
-import { clock, day, full, moment, visible, whole } from '../../live/formats';
+import { clock, day, fixed, full, moment, visible, whole } from '../../live/formats';
 import { alerts, type Alert, type Department } from '../../live/state';
 import { Icon } from '../../parts/icons';
 import { Failed, Skeleton, useAsked } from '../../parts/notices';
@@ -33,7 +33,7 @@ export function Unusual({ of }: { of: Department }) {
               <div>
                 <b>{say(anomaly.type === 'usage_spike' ? w.spike : w.anomaly, { severity: SEVERITIES[anomaly.severity as keyof typeof SEVERITIES] ?? anomaly.severity })}</b>
                 <br />
-                {visible(anomaly.details)}. <span class="dim">{say(w.confidence, { value: Number(anomaly.confidence).toFixed(2) })}</span>
+                {visible(anomaly.details)}. <span class="dim">{say(w.confidence, { value: fixed(anomaly.confidence, 2) })}</span>
               </div>
             </li>
           ))}

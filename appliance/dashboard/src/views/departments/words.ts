@@ -17,7 +17,7 @@ export const w = words({
   de: {
     unknown: 'Hier gibt es keine solche Abteilung', unknownWhy: 'Sie ist nicht eingerichtet, oder Ihr Token deckt sie nicht ab.', toAll: 'Alle Abteilungen', report: 'Bericht', grant: 'Mehr gewähren', devicesIn5: { one: '{count} Gerät in 5 Min.', other: '{count} Geräte in 5 Min.' },
     blocksOf: '{enforced} von {wanted} Sperren in Kraft', busy: '{share} der Leitung', health: 'Gesundheit {value}: {reasons}.', note: '{reasons}.', well: 'Alles ist in Ordnung.', notYet: 'Es ist noch nichts bekannt.',
-    cut: 'Ist bis {end} abgeschaltet: {used} {period} sind verbraucht.', slowed: 'Ist bis {end} auf {rate} gedrosselt: {used} {period} sind verbraucht.', over: 'Ist über dem Kontingent ({kind}) von {used}. Nichts wird abgelehnt: Hier meldet ein Kontingent nur.',
+    cut: 'Ist bis {end} abgeschaltet: {used} {period} sind verbraucht.', slowed: 'Ist bis {end} auf {rate} gedrosselt: {used} {period} sind verbraucht.', over: 'Ist über dem Kontingent von {used} {period}. Nichts wird abgelehnt: Hier meldet ein Kontingent nur.',
     daily: 'für heute', weekly: 'für diese Woche', monthly: 'für diesen Monat', runsOut: 'Erreicht das {kind} Kontingent gegen {time}, wenn es so weitergeht; {then}', thenCut: 'dann abgeschaltet.', thenSlowed: 'dann auf {rate} gedrosselt.', thenAlert: 'dann kommt eine Meldung.',
     incidents: { one: '{count} Vorfall ist offen.', other: '{count} Vorfälle sind offen.' },
     quotas: 'Kontingente', history: 'Verlauf', period: 'Zeitraum', bar: 'Verbraucht, Vorhersage', used: 'Verbraucht', limit: 'Limit', anew: 'Beginnt neu', noLimit: 'keines', barLabel: '{period}: {share} von {limit}', noQuotas: 'Hier ist kein Kontingent gesetzt', noQuotasWhy: 'Gemessen wird trotzdem.',

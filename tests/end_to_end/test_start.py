@@ -286,6 +286,11 @@ def test_a_service_with_tls_makes_its_certificate_tells_the_fingerprint_and_serv
         assert json.loads(run("status", *_place(config, state), "--json").stdout)["certificate"] == fingerprint
         assert fingerprint in run("status", *_place(config, state)).stdout
         assert fingerprint in run("doctor", *_place(config, state)).stdout
+        trusted, token = {"ca": _public(state / "server.pem")}, run("token", *_place(config, state)).stdout.strip()
+        with NodeClient(_url(told), token, options=trusted) as client:
+            shown = client.call("certificate:get")["certificate"]
+        assert (shown["fingerprint"], shown["selfSigned"]) == (fingerprint, True)
+        assert "localhost" in shown["names"]
         lines = run("watch", "system:health", "--count", "1", "--json", *_place(config, state)).stdout.splitlines()
         assert json.loads(lines[0])["event"] == "system:health"
         assert (state / "server.pem").stat().st_mode & 0o077 == 0
@@ -310,6 +315,11 @@ def test_a_certificate_that_is_about_to_end_is_replaced_while_the_service_runs(c
             time.sleep(0.2)
         assert hashlib.sha256(shown).digest().hex(":").upper() == fingerprint_of(state / "server.pem") != first
         assert json.loads(run("status", *_place(config, state), "--json").stdout)["certificate"] != first
+
+
+def _public(pem: Path) -> str:
+    text = pem.read_text()
+    return text[text.index("-----BEGIN CERTIFICATE") :]
 
 
 def _made(path: Path, names: list[str], wall: datetime) -> Path:

@@ -17,6 +17,7 @@ from appliance.core.access.person import TokenOrigin, TokenRecord
 from appliance.core.holdover import latest
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
+from appliance.server.access.last_seen import LastSeen
 from appliance.server.access.tokens import Grant, bounded, verify
 
 if TYPE_CHECKING:  # the command line has no issuers and can do without the ports
@@ -44,6 +45,7 @@ class Authenticator:
         """`issuers`: the organisation's own, by their `iss`; `boot`: of this machine, `None` where it is unknown."""
         self.secret = secret
         self.boot = boot
+        self.last_seen = LastSeen()
         self._issuers = issuers
         self._store = store
         self.closed_because: str | None = None  # people and tokens cannot be read
@@ -61,6 +63,7 @@ class Authenticator:
         issuer = self._issuers.get(_claimed_issuer(text))
         grant = issuer.verify(text) if issuer else verify(self.secret, text)
         self.require_valid(grant, now)
+        self.last_seen.note(grant, now.wall)
         if grant.origin is TokenOrigin.ISSUER:
             subject, expires_at = grant.subject, grant.lifetime.expires_at
             with suppress(Refused):  # on a full disk it is not listed, but can be revoked all the same

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from msgspec import convert, to_builtins
 from sqlite_utils import Database, Migrations
 
-from appliance.core.access.person import Person, TokenOrigin, TokenRecord, departments_text
+from appliance.core.access.person import Person, TokenOrigin, TokenRecord, departments_of, departments_text
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
 from appliance.system.storage.rows import NOT_A_ROW, moment_from
@@ -281,11 +281,7 @@ def _reason(error: Exception) -> str:
 
 
 def _person(row: dict[str, Any]) -> Person:
-    return convert(row | {"departments": _departments(row["departments"])}, Person)
-
-
-def _departments(text: str) -> frozenset[str] | None:
-    return None if text == "*" else frozenset(one for one in text.split(",") if one)
+    return convert(row | {"departments": departments_of(row["departments"])}, Person)
 
 
 def _ticket_row(ticket: TokenRecord) -> dict[str, Any]:
@@ -299,4 +295,4 @@ def _ticket_row(ticket: TokenRecord) -> dict[str, Any]:
 
 
 def _ticket(row: dict[str, Any]) -> TokenRecord:
-    return convert(row | {"departments": _departments(row["departments"])}, TokenRecord)
+    return convert(row | {"departments": departments_of(row["departments"])}, TokenRecord)

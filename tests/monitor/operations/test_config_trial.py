@@ -165,6 +165,18 @@ def test_a_change_of_a_file_that_is_another_by_now_is_refused_and_nothing_happen
     assert trial.apply(NEW, "anna", at(0), trial.read().digest).actor == "anna"
 
 
+def test_a_conflict_names_the_author_of_what_was_confirmed_meanwhile() -> None:
+    drafts = Drafts()
+    trial = on_trial(drafts)
+    seen_digest = trial.read().digest
+    trial.confirm("ben", at(1))
+    with pytest.raises(Refused, match=r"since you read it by ben at 2026-11-23T12:00:01.000Z; read it again"):
+        trial.apply(NEW, "anna", at(2), seen_digest)
+    drafts.file = b"changed by hand"
+    with pytest.raises(Refused, match="since you read it; read it again"):
+        trial.apply(NEW, "anna", at(2), seen_digest)
+
+
 def test_a_trial_that_is_taken_back_ends_at_once() -> None:
     drafts = Drafts()
     trial = on_trial(drafts)

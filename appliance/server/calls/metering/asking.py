@@ -40,7 +40,7 @@ class DeclineArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     reason: Sentence | None = None
 
 
-class PeriodFacts(Part, frozen=True, kw_only=True, rename="camel"):
+class ClosedPeriodFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """A period that has ended. `used`, `limit`, `granted` in bytes; `limit`: as it was at the end, with `granted`.
 
     `limit` is null where there was none, and for periods before this was kept. `exceeded_at`: when it was used up.
@@ -59,7 +59,7 @@ class ClosedReply(Reply, frozen=True, kw_only=True, rename="camel"):
 
     department_id: str
     type: QuotaKind
-    periods: list[PeriodFacts]
+    periods: list[ClosedPeriodFacts]
 
 
 class RequestsReply(Reply, frozen=True, kw_only=True, rename="camel"):
@@ -112,8 +112,8 @@ def _request(context: Context, asked: DeclineArgument) -> QuotaRequest:
     return found
 
 
-def _period(period: ClosedPeriod) -> PeriodFacts:
-    return PeriodFacts(
+def _period(period: ClosedPeriod) -> ClosedPeriodFacts:
+    return ClosedPeriodFacts(
         started_at=timestamp(period.started_at),
         ended_at=timestamp(period.ended_at),
         used=period.used_bytes,

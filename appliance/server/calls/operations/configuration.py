@@ -71,7 +71,8 @@ def read(context: Context, _: Nothing) -> ConfigReply:
 
 def check(context: Context, asked: CheckArgument) -> CheckReply:
     """Judge a new configuration without trying it."""
-    found = tpool.execute(context.services.configuration.review, asked.text)
+    by_hand = context.services.metering.limits_by_hand()
+    found = tpool.execute(context.services.configuration.review, asked.text, by_hand)
     faults = [ConfigFault(line=one.line, message=one.message) for one in found.faults]
     return CheckReply(faults=faults, changes=list(found.changes))
 

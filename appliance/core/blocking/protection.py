@@ -99,6 +99,7 @@ class Protections:
         caller = protected_host(ip_address(address), "this command comes from it")
         made, version = Protections([], self._macs, self.names, self._own), caller.network.version
         made._ranges = {**self._ranges, version: [*self._ranges[version], (*_bounds(caller.network), caller.rule)]}
+        made._merged = {one: _merged(ranges) for one, ranges in made._ranges.items()}
         return made
 
     def rule_for(self, target: str) -> str | None:

@@ -12,7 +12,7 @@ FIRST = {
     "interface": "dept123",
     "subnets": ["10.20.0.0/16"],
     "lineRate": None,
-    "onExceeded": "block",
+    "onExceeded": "alert",
     "throttleRate": None,
     "thresholds": [0.8, 0.95, 1.0],
 }

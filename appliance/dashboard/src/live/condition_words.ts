@@ -3,7 +3,7 @@ import { words, say } from '../words/words';
 import { nowMs } from './clock';
 import type { Condition } from './condition';
 import { about, clock, fixed, moment, percent, rate, text } from './formats';
-import type { DepartmentFacts, QuotaShape } from './state';
+import type { DepartmentFacts } from './state';
 
 const w = words({
   en: {
@@ -21,8 +21,8 @@ const w = words({
 });
 
 /** `the day`. */
-export function periodOf(type: QuotaShape['type']): string {
-  return w[type];
+export function periodOf(type: string): string {
+  return type === 'daily' || type === 'weekly' || type === 'monthly' ? w[type] : type;
 }
 
 /** `daily`, as in "the daily quota". */

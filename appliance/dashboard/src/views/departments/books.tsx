@@ -75,14 +75,10 @@ export function Books({ of }: { of: Department }) {
 
 /** Of what the running limits are made. */
 function Grants({ quotas }: { quotas: readonly QuotaShape[] }) {
-  const said = quotas.flatMap((one) =>
-    (one.grants ?? []).map((grant) =>
-      say(w.granted, {
-        period: common[one.type], limit: round(one.limit ?? 0), base: round((one.limit ?? 0) - grant.bytes), bytes: round(grant.bytes), by: visible(grant.by), at: moment(grant.at),
-        reason: grant.reason ? say(w.because, { reason: visible(grant.reason) }) : '',
-      }),
-    ),
-  );
+  const said = quotas.flatMap((one) => {
+    const grants = (one.grants ?? []).map((grant) => say(w.oneGrant, { bytes: round(grant.bytes), by: visible(grant.by), at: moment(grant.at), reason: grant.reason ? say(w.because, { reason: visible(grant.reason) }) : '' }));
+    return grants.length === 0 ? [] : [say(w.granted, { period: common[one.type], limit: round(one.limit ?? 0), base: round((one.limit ?? 0) - one.granted), grants: grants.join(', ') })];
+  });
   if (said.length === 0) return null;
   return (
     <footer>

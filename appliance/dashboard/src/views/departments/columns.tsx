@@ -128,7 +128,7 @@ export const columns: readonly Column<Department>[] = [
   { key: 'share', head: w.quota, fold: 'full', cell: (of) => <BarCell of={of} />, sort: (of) => (dayQuota(of)?.limit ? usedOf(of) / dayQuota(of)!.limit! : null) },
   { key: 'used', head: w.used, width: '124px', isNumber: true, fold: 'top', cell: (of) => <UsedCell of={of} />, sort: usedOf },
   { key: 'devices', head: w.devices, width: '68px', isNumber: true, fold: 'gone', cell: (of) => <WholeCell of={of.devices} />, sort: (of) => of.devices.peek(), csv: (of) => of.devices.peek() },
-  { key: 'blocks', head: w.blocks, width: '66px', isNumber: true, fold: 'gone', cell: (of) => <WholeCell of={of.wanted} />, sort: (of) => of.wanted.peek(), csv: (of) => of.wanted.peek() },
+  { key: 'blocks', head: w.blocks, width: '76px', isNumber: true, fold: 'gone', cell: (of) => <WholeCell of={of.wanted} />, sort: (of) => of.wanted.peek(), csv: (of) => of.wanted.peek() },
 ];
 
 /** The same as a file, in bytes: what a spreadsheet can add. */

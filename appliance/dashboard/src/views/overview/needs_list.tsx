@@ -5,7 +5,7 @@ import { useLocation } from 'preact-iso';
 
 import { minute, nowMs } from '../../live/clock';
 import type { Condition } from '../../live/condition';
-import { incidentName, kindOf, sentence, speed } from '../../live/condition_words';
+import { incidentName, kindOf, periodOf, sentence, speed } from '../../live/condition_words';
 import { about, clock, fixed, full, GIB, moment, percent, span, text, three, visible, volume, whole } from '../../live/formats';
 import type { Incident } from '../../live/incidents';
 import { MOST_SHOWN, needs, type Need } from '../../live/needs';
@@ -31,7 +31,7 @@ const w = words({
   },
   de: {
     title: 'Was Sie braucht', more: { one: 'und {count} weiteres', other: 'und {count} weitere' }, grant: 'Mehr gewähren', grantTo: 'Mehr gewähren für {name}', block: 'Sperren', blockWhat: '{name} sperren', evidence: 'Belege ansehen', look: 'Ansehen', seeBlocks: 'Sperren ansehen', details: 'Einzelheiten',
-    cut: '{name} {used} waren {period} verbraucht{at}.', isCut: '{name} ist abgeschaltet.', isSlowed: '{name} ist auf {rate} gedrosselt.', isOver: '{name} ist über dem Kontingent ({kind}).', at: ' um {time}',
+    cut: '{name} {used} waren {period} verbraucht{at}.', isCut: '{name} ist abgeschaltet.', isSlowed: '{name} ist auf {rate} gedrosselt.', isOver: '{name} ist über dem Kontingent ({period}).', at: ' um {time}',
     noConnection: { one: '{count} Gerät bekommt bis {end} keine Verbindung.', other: '{count} Geräte bekommen bis {end} keine Verbindung.' }, shares: { one: '{count} Gerät hat das bis {end}.', other: '{count} Geräte teilen sich das bis {end}.' },
     onlyAlert: 'Nichts wird abgelehnt: Hier meldet ein Kontingent nur. Es beginnt neu {end}.', asked: 'Um mehr gebeten: {who}.',
     daily: 'für heute', weekly: 'für diese Woche', monthly: 'für diesen Monat', midnight: 'Mitternacht',
@@ -78,7 +78,7 @@ function usedUp(need: Extract<Need, { kind: 'condition' }>, kind: 'cut' | 'slowe
   const heads = {
     cut: parts(w.isCut, { name: bold }),
     slowed: parts(w.isSlowed, { name: bold, rate: facts.throttleRate === null ? '' : speed(facts.throttleRate) }),
-    over: parts(w.isOver, { name: bold, kind: kindOf(quota.type) }),
+    over: parts(w.isOver, { name: bold, kind: kindOf(quota.type), period: periodOf(quota.type) }),
   };
   const end = untilText(quota.resetsAt);
   const count = department.devices.value ?? 0;

@@ -1,10 +1,12 @@
 /** What an administrator sees in five seconds: the sentence, what needs them, and the figures that explain it. */
 import { useComputed } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
+import { useLocation } from 'preact-iso';
 
 import { minute, nowMs, zone } from '../../live/clock';
 import { worstFirst } from '../../live/condition';
 import { longDay } from '../../live/formats';
+import { may } from '../../live/session';
 import { appliance, areQuotasKnown, departments, total } from '../../live/state';
 import { Empty } from '../../parts/notices';
 import { Sentence } from '../../parts/sentence';
@@ -58,6 +60,7 @@ function Waiting() {
 }
 
 function Departments() {
+  const { route } = useLocation();
   const rows = useComputed(() => worstFirst.value.slice(0, MOST_ROWS));
   return (
     <section class="sheet" aria-labelledby="departments">
@@ -69,7 +72,7 @@ function Departments() {
           <a href="/departments">{say(w.all, { count: departments.value.length })}</a>
         </div>
       </header>
-      <Table name={w.departments} class="fixed rows" rows={rows.value} columns={plain} rowKey={(one) => one.id} />
+      <Table name={w.departments} class="fixed rows" rows={rows.value} columns={plain} rowKey={(one) => one.id} onOpen={(one) => route(`/departments/${encodeURIComponent(one.id)}`)} onKey={(key, one) => key === '+' && may('operator', one.id) && route(`/quotas/${encodeURIComponent(one.id)}/grant?period=day`)} />
       <footer>
         <span>{w.legend}</span>
       </footer>

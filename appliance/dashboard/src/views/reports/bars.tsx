@@ -24,15 +24,16 @@ function overOf(report: Report): Set<string> {
 interface Slot {
   start: string;
   bytes: number | null; // null: not metered
+  isAhead: boolean;
 }
 
-/** Each day or hour of the span, up to now. */
+/** Each day or hour of the span, those that are still ahead too. */
 function slotsOf(report: Report, isDay: boolean): Slot[] {
   const nameOf = (at: number) => (isDay ? String(at) : dateOf(at));
   const known = new Map(report.days.map(([start, up, down]) => [nameOf(Date.parse(start)), up + down]));
-  const end = Math.min(Date.parse(report.to), nowMs());
+  const end = Date.parse(report.to);
   const slots: Slot[] = [];
-  for (let at = Date.parse(report.from); at < end && slots.length < MOST; at = isDay ? at + HOUR_MS : dayStart(at + HOUR_MS, 1)) slots.push({ start: new Date(at).toISOString(), bytes: known.get(nameOf(at)) ?? null });
+  for (let at = Date.parse(report.from); at < end && slots.length < MOST; at = isDay ? at + HOUR_MS : dayStart(at + HOUR_MS, 1)) slots.push({ start: new Date(at).toISOString(), bytes: known.get(nameOf(at)) ?? null, isAhead: at > nowMs() });
   return slots;
 }
 
@@ -42,7 +43,7 @@ export function Bars({ report }: { report: Report }) {
   const isDay = kindOfSpan(report.span) === 'day';
   const amounts = slotsOf(report, isDay);
   const limit = isDay ? null : limitOf(report);
-  const over = overOf(report);
+  const over = isDay ? new Set<string>() : overOf(report);
   const top = Math.max(1, limit ?? 0, ...amounts.map((one) => one.bytes ?? 0)) * ROOM;
   const count = amounts.length;
   const every = Math.max(1, Math.ceil(count / 12));
@@ -54,8 +55,8 @@ export function Bars({ report }: { report: Report }) {
   return (
     <>
       <div class="bars" style={{ '--n': count }} role="img" aria-label={label}>
-        {amounts.map(({ start, bytes }) => (
-          <i key={start} class={bytes === null ? 'none' : over.has(dateOf(Date.parse(start))) ? 'over' : undefined} style={{ '--v': (bytes ?? 0) / top }} title={`${nameOf(start)}: ${amountText(bytes)}`} />
+        {amounts.map(({ start, bytes, isAhead }) => (
+          <i key={start} class={isAhead ? 'ahead' : bytes === null ? 'none' : over.has(dateOf(Date.parse(start))) ? 'over' : undefined} style={{ '--v': (bytes ?? 0) / top }} title={`${nameOf(start)}: ${amountText(bytes)}`} />
         ))}
         {limit !== null && (
           <>
@@ -75,7 +76,7 @@ export function Bars({ report }: { report: Report }) {
         <table>
           <caption>{label}</caption>
           <tbody>
-            {amounts.map(({ start, bytes }) => (
+            {amounts.filter((one) => !one.isAhead).map(({ start, bytes }) => (
               <tr key={start}>
                 <th scope="row">{isDay ? `${clock(start)} – ${clock(Date.parse(start) + HOUR_MS)}` : full(start)}</th>
                 <td>{amountText(bytes)}</td>

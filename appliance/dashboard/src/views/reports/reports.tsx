@@ -101,7 +101,7 @@ function Written({ report, name }: { report: Report; name: string }) {
         <p class="mid">{w.kind}</p>
         <h1 dir="auto">{say(w.title, { name, span: spanText(report.span, w.to) })}</h1>
         <p class="mid">
-          {say(w.made, { from: day(report.from), to: day(Date.parse(report.to) - 1), zone: zone.value, at: `${day(nowMs())} ${clock(nowMs())}`, by: appliance.value?.name ?? '' })}
+          {say(w.made, { days: isDay ? day(report.from) : say(w.fromTo, { from: day(report.from), to: day(Date.parse(report.to) - 1) }), zone: zone.value, at: `${day(nowMs())} ${clock(nowMs())}`, by: appliance.value?.name ?? '' })}
           {!report.isComplete && ` ${w.notOver}`}
         </p>
       </header>

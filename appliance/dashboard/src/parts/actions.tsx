@@ -1,7 +1,7 @@
 /** What changes something: who may, whether it can be done now, what came of it, and the way back. */
 import { computed, signal, type Signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { call, link, Refusal } from '../live/connection';
 import type { Calls } from '../live/contract';
@@ -63,14 +63,14 @@ export function sentenceOf(error: unknown): string {
 }
 
 /** Ask for a change. One that comes too soon is sent again by itself, once. A key makes a repetition harmless. */
-export async function change<Name extends keyof Calls>(name: Name, argument: Calls[Name]['argument'], wait?: (text: string) => void): Promise<Calls[Name]['reply']> {
+export async function change<Name extends keyof Calls>(name: Name, argument: Calls[Name]['argument'], wait: (text: string) => void = toast): Promise<Calls[Name]['reply']> {
   const keyed = { ...(argument as object), idempotencyKey: crypto.randomUUID?.() ?? String(Math.random()).slice(2) };
   const send = call as (event: Name, argument: unknown) => Promise<Calls[Name]['reply']>;
   try {
     return await send(name, keyed);
   } catch (error) {
     if (!(error instanceof Refusal) || error.code !== 'E_RATE_LIMITED') throw error;
-    wait?.(say(common.tooMany, { n: RETRY_S }));
+    wait(say(common.tooMany, { n: RETRY_S }));
     await new Promise((done) => setTimeout(done, RETRY_S * 1000));
     return await send(name, keyed);
   }
@@ -113,11 +113,11 @@ export function useWork(): Work {
   };
 }
 
-/** The words of a refusal, with its code and time. */
-export function RefusalText({ refusal, id }: { refusal: Work['refusal']; id?: string }) {
-  if (refusal === null) return null;
+/** The words of a refusal, with its code and time; before that, what is waited for. */
+export function RefusalText({ of: { refusal, note } }: { of: Work }) {
+  if (refusal === null) return note === '' ? null : <span class="mid" role="status">{note}</span>;
   return (
-    <span class="bad" id={id} role="alert">
+    <span class="bad" role="alert">
       <Icon name="crit" />
       <span>
         {refusal.text} {refusal.code && <span class="dim">{say(common.code, { code: refusal.code, time: refusal.at })}</span>}
@@ -143,12 +143,17 @@ export function toast(text: ComponentChildren, undo?: () => Promise<unknown>): v
 }
 
 function ToastRow({ toast: shown }: { toast: Toast }) {
-  const [timer] = useState(() => ({ id: 0 }));
+  const box = useRef<HTMLDivElement>(null);
+  const timer = useRef(0);
   const leave = () => (toasts.value = toasts.peek().filter((one) => one.id !== shown.id));
-  const start = () => (timer.id = window.setTimeout(leave, UNDO_MS));
-  const stop = () => clearTimeout(timer.id);
+  /** Ten seconds, counted while neither the focus nor a pointer is in it. */
+  const start = () => {
+    clearTimeout(timer.current);
+    timer.current = window.setTimeout(() => (box.current?.matches(':hover, :focus-within') ? start() : leave()), UNDO_MS);
+  };
+  useEffect(() => (start(), () => clearTimeout(timer.current)), []);
   return (
-    <div class="toast" onFocusIn={stop} onFocusOut={start} onPointerEnter={stop} onPointerLeave={start} ref={(made) => void (made && timer.id === 0 && start())}>
+    <div class="toast" ref={box} onFocusOut={start} onPointerLeave={start}>
       <span>{shown.text}</span>
       {shown.undo && (
         <button

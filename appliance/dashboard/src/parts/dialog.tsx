@@ -10,11 +10,13 @@ export interface DialogProps {
   note?: ComponentChildren;
   onClose: () => void;
   onSubmit: () => unknown;
-  acts: ComponentChildren; // the buttons beside "Cancel"; the one that does it is of type submit
+  acts?: ComponentChildren; // the buttons beside "Cancel"; the one that does it is of type submit. None: it is only read
   children: ComponentChildren;
 }
 
 let numbered = 0;
+/** What has the focus first: a field, else the choice that is made, else what does it. */
+const FIRST = ['input:not([disabled])', 'select', '[aria-pressed=true]', '.acts .main'].map((one) => (one.startsWith('.') ? one : `.pad ${one}`)).join(', ');
 
 /** Enter does it, Escape leaves, and the focus goes back to where it was. */
 export function Dialog({ title, note, onClose, onSubmit, acts, children }: DialogProps) {
@@ -23,7 +25,11 @@ export function Dialog({ title, note, onClose, onSubmit, acts, children }: Dialo
   useEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     box.current?.showModal();
-    return () => before?.focus?.();
+    box.current?.querySelector<HTMLElement>(FIRST)?.focus();
+    return () => {
+      if (before?.isConnected && before !== document.body) before.focus();
+      else document.getElementById('main')?.focus({ preventScroll: true }); // what opened it is gone: the view
+    };
   }, []);
   return (
     <dialog class="dialog" ref={box} aria-labelledby={id} onClose={onClose} onCancel={(event) => (event.preventDefault(), onClose())}>
@@ -45,8 +51,8 @@ export function Dialog({ title, note, onClose, onSubmit, acts, children }: Dialo
         </div>
         <div class="pad">{children}</div>
         <div class="acts">
-          <button type="button" class="btn" onClick={onClose}>
-            {common.cancel}
+          <button type="button" class={`btn ${acts === undefined ? 'main' : ''}`} onClick={onClose}>
+            {acts === undefined ? common.close : common.cancel}
           </button>
           {acts}
         </div>

@@ -3,10 +3,12 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
 import { connections, Refusal } from '../live/connection';
-import { clockSeconds } from '../live/formats';
+import { clockSeconds, visible } from '../live/formats';
 import { nowMs } from '../live/clock';
+import { holder } from '../live/session';
+import { nameOf } from '../live/state';
 import { common } from '../words/common';
-import { say } from '../words/words';
+import { say, words } from '../words/words';
 import { sentenceOf } from './actions';
 import { Icon, type IconName } from './icons';
 
@@ -75,5 +77,23 @@ export function Failed({ error, again, level }: { error: unknown; again?: () => 
     <Empty level={level} icon={code === 'E_FORBIDDEN' ? 'lock' : 'crit'} title={sentenceOf(error)} act={again && <button class="btn" onClick={again}>{common.retry}</button>}>
       {code && say(common.code, { code, time: clockSeconds(nowMs()) })}
     </Empty>
+  );
+}
+
+const roles = words({
+  en: { viewer: 'viewer', operator: 'operator', admin: 'admin', youAre: 'You are {name}, {role} of {departments}. An administrator of all departments can change that.' },
+  de: { viewer: 'Betrachter', operator: 'Bediener', admin: 'Verwalter', youAre: 'Sie sind {name}, {role} von {departments}. Ein Verwalter aller Abteilungen kann das ändern.' },
+});
+
+/** A view that the person may not see: why, who they are, and who can change that. */
+export function Forbidden({ view, title }: { view?: string; title: string }) {
+  const who = holder.value;
+  return (
+    <>
+      {view && <h1>{view}</h1>}
+      <Empty level={2} icon="lock" title={title}>
+        {who && say(roles.youAre, { name: visible(who.subject), role: roles[who.role], departments: who.departments?.map(nameOf).map(visible).join(', ') ?? common.forAll })}
+      </Empty>
+    </>
   );
 }

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
+import { areKeysOn } from '../shell/keyboard';
 import { common } from '../words/common';
 import { say } from '../words/words';
 import { csv, download } from './csv';
@@ -28,14 +29,17 @@ export interface TableProps<Row> {
   sort?: string; // the first order, such as `-used`
   onOpen?: (row: Row) => void;
   isChosen?: (row: Row) => boolean;
-  onKey?: (key: string, row: Row) => void; // a key pressed on a row, such as `u`
+  onKey?: (key: string, row: Row) => unknown; // a key pressed on a row, such as `u`; true: it was for the row
   caption?: ComponentChildren;
   class?: string; // `fixed`: the columns have the widths that they name, whatever is in them
 }
 
 const DRAWN_WHOLE = 100; // rows; more are drawn as they come into sight
-const ROW_PX = 37; // a row with its line
+const ROW_PX = 37; // a row with its line, until one is measured
 const AROUND = 20; // rows drawn beyond both edges
+const STEP = 10; // rows: the drawn ones change at every tenth, not with each
+const CONTROLS = 'a[href], button, select, input';
+const FIELDS = ['INPUT', 'SELECT', 'TEXTAREA'];
 
 /** Rows in the order of the URL's `sort`. They keep their places while a pointer or the focus is in the table. */
 function useOrder<Row>({ rows, columns, rowKey, sort = '' }: TableProps<Row>, isHeld: boolean) {
@@ -67,46 +71,125 @@ function compare(one: number | string | null, other: number | string | null): nu
   return typeof one === 'number' && typeof other === 'number' ? one - other : String(one).localeCompare(String(other), undefined, { numeric: true });
 }
 
-export function Table<Row>(props: TableProps<Row>) {
-  const { name, columns, rowKey, onOpen, isChosen, onKey } = props;
+/** Whether a pointer or the focus is inside. */
+function useHeld() {
   const [isHeld, hold] = useState(false);
-  const { sorted, toggle, by, isDown } = useOrder(props, isHeld);
-  const body = useRef<HTMLTableSectionElement>(null);
+  const inside = useRef({ pointer: false, focus: false }).current;
+  const set = (what: 'pointer' | 'focus', is: boolean) => {
+    inside[what] = is;
+    hold(inside.pointer || inside.focus);
+  };
+  return {
+    isHeld,
+    handlers: {
+      onPointerEnter: () => set('pointer', true),
+      onPointerLeave: () => set('pointer', false),
+      onFocusIn: () => set('focus', true),
+      onFocusOut: (event: FocusEvent) => set('focus', (event.currentTarget as HTMLElement).contains(event.relatedTarget as Node | null)),
+    },
+  };
+}
+
+/** Which rows are drawn: all, or those in sight with some beyond both edges. */
+function useWindow(count: number, body: { current: HTMLTableSectionElement | null }) {
   const [first, setFirst] = useState(0);
-  const [current, setCurrent] = useState(0);
-  const isWindowed = sorted.length > DRAWN_WHOLE;
-  const shown = isWindowed ? Math.ceil(window.innerHeight / ROW_PX) + 2 * AROUND : sorted.length;
+  const [rowPx, setRowPx] = useState(ROW_PX);
+  const isWindowed = count > DRAWN_WHOLE;
+  const shown = isWindowed ? Math.ceil(window.innerHeight / ROW_PX) + 2 * AROUND : count;
+  const around = (row: number) => Math.max(0, Math.min(count - shown, Math.floor((row - AROUND) / STEP) * STEP));
   useEffect(() => {
     if (!isWindowed) return;
-    const look = () => {
-      const top = body.current?.getBoundingClientRect().top ?? 0;
-      setFirst(Math.max(0, Math.min(sorted.length - shown, Math.floor(-top / ROW_PX) - AROUND)));
+    const measure = () => {
+      const rows = body.current?.querySelectorAll('tr[data-at]');
+      if (!rows?.length) return;
+      setRowPx((rows[rows.length - 1]!.getBoundingClientRect().bottom - rows[0]!.getBoundingClientRect().top) / rows.length); // a folded row is higher
     };
+    measure();
+    addEventListener('resize', measure);
+    return () => removeEventListener('resize', measure);
+  }, [isWindowed]);
+  useEffect(() => {
+    if (!isWindowed) return;
+    const look = () => setFirst(around(Math.floor(-(body.current?.getBoundingClientRect().top ?? 0) / rowPx)));
     look();
     document.addEventListener('scroll', look, { passive: true, capture: true });
     return () => document.removeEventListener('scroll', look, { capture: true });
-  }, [isWindowed, sorted.length, shown]);
+  }, [isWindowed, count, shown, rowPx]);
   const from = isWindowed ? first : 0;
-  const drawn = sorted.slice(from, from + shown);
+  /** Bring a row into sight that is not drawn yet. */
+  const bring = (row: number) => {
+    if (row >= from && row < from + shown) return;
+    setFirst(around(row));
+    window.scrollBy(0, (body.current?.getBoundingClientRect().top ?? 0) + row * rowPx - window.innerHeight / 2);
+  };
+  return { from, shown, rowPx, bring };
+}
+
+/** The keys inside a table. It is one tab stop: arrows go from row to row, into a row's controls, and up to the heads. */
+function usePressed<Row>(sorted: readonly Row[], { onOpen, onKey }: TableProps<Row>, bring: (row: number) => void) {
+  const box = useRef<HTMLTableElement>(null);
+  const [current, setCurrent] = useState(0);
+  const wanted = useRef(-1);
+  const at = Math.min(current, Math.max(0, sorted.length - 1));
+  useEffect(() => {
+    box.current?.querySelectorAll<HTMLElement>(CONTROLS).forEach((one) => (one.tabIndex = -1));
+    const row = wanted.current < 0 ? null : box.current?.querySelector<HTMLElement>(`[data-at="${wanted.current}"]`);
+    if (!row) return;
+    wanted.current = -1;
+    row.focus();
+  });
   const move = (to: number) => {
     const next = Math.max(0, Math.min(sorted.length - 1, to));
+    wanted.current = next;
+    bring(next);
     setCurrent(next);
-    body.current?.querySelector<HTMLElement>(`[data-at="${next}"]`)?.focus();
+    const drawn = box.current?.querySelector<HTMLElement>(`[data-at="${next}"]`);
+    if (drawn) (wanted.current = -1), drawn.focus();
   };
-  const pressed = (event: KeyboardEvent) => {
-    if ((event.target as HTMLElement).tagName !== 'TR' && event.key !== 'Escape') return;
-    const row = sorted[current];
-    const steps: Record<string, number> = { ArrowDown: current + 1, j: current + 1, ArrowUp: current - 1, k: current - 1, Home: 0, End: sorted.length - 1 };
-    const to = steps[event.key];
-    if (to !== undefined) {
-      event.preventDefault();
-      move(to);
-    } else if (event.key === 'Enter' && row !== undefined && onOpen) onOpen(row);
-    else if (row !== undefined && onKey && !event.ctrlKey && !event.metaKey && !event.altKey) onKey(event.key, row);
+  /** The next control in the same row or in the heads; before the first one is the row itself. */
+  const across = (target: HTMLElement, by: 1 | -1): boolean => {
+    const line = target.closest('tr')!;
+    const stops = [...(line.dataset.at === undefined ? [] : [line]), ...line.querySelectorAll<HTMLElement>(CONTROLS)];
+    const next = stops[stops.indexOf(target) + by];
+    next?.focus();
+    return next !== undefined;
   };
+  const handled = (event: KeyboardEvent): boolean => {
+    const target = event.target as HTMLElement;
+    const { key } = event;
+    if (key === 'ArrowRight' || key === 'ArrowLeft') return across(target, key === 'ArrowRight' ? 1 : -1);
+    if (target.closest('thead')) return key === 'ArrowDown' && (move(at), true);
+    const row = sorted[at];
+    const isRow = target.tagName === 'TR';
+    const head = key === 'ArrowUp' && at === 0 ? box.current?.querySelector<HTMLElement>('thead [aria-sort] button, thead button') : null;
+    if (head) return head.focus(), true;
+    const steps: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: sorted.length - 1, ...(areKeysOn.peek() ? { j: at + 1, k: at - 1 } : {}) };
+    const to = steps[key];
+    if (to !== undefined) return move(to), true;
+    if (key === 'Escape' && !isRow) return move(at), true;
+    if (row === undefined) return false;
+    if (key === 'Enter' && isRow && onOpen) return onOpen(row), true;
+    return key.length === 1 && areKeysOn.peek() && onKey?.(key, row) === true;
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || FIELDS.includes((event.target as HTMLElement).tagName)) return;
+    if (handled(event)) event.preventDefault();
+  };
+  return { box, current: at, setCurrent, onKeyDown };
+}
+
+export function Table<Row>(props: TableProps<Row>) {
+  const { name, columns, rowKey, isChosen } = props;
+  const { isHeld, handlers } = useHeld();
+  const { sorted, toggle, by, isDown } = useOrder(props, isHeld);
+  const body = useRef<HTMLTableSectionElement>(null);
+  const { from, shown, rowPx, bring } = useWindow(sorted.length, body);
+  const { box, current, setCurrent, onKeyDown } = usePressed(sorted, props, bring);
+  const drawn = sorted.slice(from, from + shown);
+  const stop = current >= from && current < from + drawn.length ? current : from; // the row with the tab stop is a drawn one
   return (
-    <div class="scroll" role="region" aria-label={say(common.table, { name })} tabIndex={0}>
-      <table class={`fold ${props.class ?? ''}`} onPointerEnter={() => hold(true)} onPointerLeave={() => hold(false)} onFocusIn={() => hold(true)} onFocusOut={() => hold(false)}>
+    <div class="scroll" role="region" aria-label={say(common.table, { name })} tabIndex={sorted.length === 0 ? 0 : undefined}>
+      <table class={`fold ${props.class ?? ''}`} ref={box} onKeyDown={onKeyDown} {...handlers}>
         <thead>
           <tr>
             {columns.map((column) => (
@@ -129,15 +212,15 @@ export function Table<Row>(props: TableProps<Row>) {
             ))}
           </tr>
         </thead>
-        <tbody ref={body} onKeyDown={pressed}>
-          {from > 0 && <Gap rows={from} columns={columns.length} />}
+        <tbody ref={body}>
+          {from > 0 && <Gap px={from * rowPx} columns={columns.length} />}
           {drawn.map((row, at) => (
             <tr
               key={rowKey(row)}
               data-at={from + at}
-              tabIndex={from + at === current ? 0 : -1}
+              tabIndex={from + at === stop ? 0 : -1}
               aria-selected={isChosen?.(row) ? 'true' : undefined}
-              onFocus={() => setCurrent(from + at)}
+              onFocusIn={() => setCurrent(from + at)}
             >
               {columns.map((column) => (
                 <td key={column.key} class={[column.isNumber ? 'num' : '', column.fold ?? ''].join(' ').trim() || undefined}>
@@ -146,17 +229,17 @@ export function Table<Row>(props: TableProps<Row>) {
               ))}
             </tr>
           ))}
-          {from + drawn.length < sorted.length && <Gap rows={sorted.length - from - drawn.length} columns={columns.length} />}
+          {from + drawn.length < sorted.length && <Gap px={(sorted.length - from - drawn.length) * rowPx} columns={columns.length} />}
         </tbody>
       </table>
     </div>
   );
 }
 
-function Gap({ rows, columns }: { rows: number; columns: number }) {
+function Gap({ px, columns }: { px: number; columns: number }) {
   return (
     <tr aria-hidden="true">
-      <td colSpan={columns} class="gap" style={{ height: `${rows * ROW_PX}px` }} />
+      <td colSpan={columns} class="gap" style={{ height: `${px}px` }} />
     </tr>
   );
 }

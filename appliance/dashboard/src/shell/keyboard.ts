@@ -1,6 +1,6 @@
 /** Single keys. They are off in fields, and can be turned off for this browser. */
 import { signal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 
 const KEY = 'singleKeys';
 const WAITS_MS = 1500; // for the second key of `g d`
@@ -25,16 +25,22 @@ function read(): boolean {
 }
 
 type Keys = Record<string, () => void>;
-const layers: Keys[] = [];
+interface Layer {
+  keys: Keys;
+}
+const layers: Layer[] = []; // the newest first: a view's before the frame's
 let prefix = '';
 let timer = 0;
 
-/** Let these keys do this while the component is there. A key of two is written `g d`. */
-export function useKeys(keys: Keys): void {
+/** Let these keys do this while the component is there. A key of two is written `g d`. `isFrame`: any view's own keys come first. */
+export function useKeys(keys: Keys, isFrame = false): void {
+  const layer = useRef<Layer>({ keys });
+  layer.current.keys = keys;
   useEffect(() => {
-    layers.unshift(keys);
-    return () => void layers.splice(layers.indexOf(keys), 1);
-  });
+    if (isFrame) layers.push(layer.current);
+    else layers.unshift(layer.current);
+    return () => void layers.splice(layers.indexOf(layer.current), 1);
+  }, []);
 }
 
 function isField(target: EventTarget | null): boolean {
@@ -48,12 +54,17 @@ addEventListener('keydown', (event) => {
   const pressed = prefix ? `${prefix} ${event.key}` : event.key;
   prefix = '';
   clearTimeout(timer);
-  const layer = layers.find((keys) => pressed in keys);
+  const layer = layers.find(({ keys }) => pressed in keys);
   if (layer !== undefined) {
     event.preventDefault();
-    layer[pressed]!();
-  } else if (layers.some((keys) => Object.keys(keys).some((one) => one.startsWith(`${pressed} `)))) {
+    layer.keys[pressed]!();
+  } else if (layers.some(({ keys }) => Object.keys(keys).some((one) => one.startsWith(`${pressed} `)))) {
     prefix = pressed;
     timer = window.setTimeout(() => (prefix = ''), WAITS_MS);
   }
 });
+
+/** Go to the row of the view's first table that has its tab stop. */
+export function focusRow(): void {
+  document.querySelector<HTMLElement>('main tr[data-at][tabindex="0"]')?.focus();
+}

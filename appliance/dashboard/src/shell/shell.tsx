@@ -1,37 +1,40 @@
 /** The frame of every view: rail, head, banners, tabs of a phone, and the keys that work everywhere. */
 import { computed, signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
-import { minute, second, zone } from '../live/clock';
-import { clock, clockSeconds, countdown, full, moment, span } from '../live/formats';
+import { dayStart, hourOf } from '../live/calendar';
+import { minute, nowMs, second, zone } from '../live/clock';
+import { clock, clockSeconds, countdown, day, full, span, visible } from '../live/formats';
 import { openIncidents } from '../live/incidents';
-import { holder, isAdministrator } from '../live/session';
+import { holder, isAdministrator, may } from '../live/session';
 import { appliance, dataFrom, departments, freshness, isReadOnly, maintenance, trial } from '../live/state';
+import { deferred } from '../parts/deferred';
 import { Icon, Mark } from '../parts/icons';
 import { ActionButton, change, sentenceOf, toast, Toasts } from '../parts/actions';
 import { parts, say, words } from '../words/words';
-import { useKeys } from './keyboard';
+import { focusRow, useKeys } from './keyboard';
 import { names, VIEWS, type ViewName } from './navigation';
+import { Search } from './search';
 import { chooseTheme, theme } from './theme';
 
 const w = words({
   en: {
-    skip: 'Skip to content', main: 'Main', mainShort: 'Main, short', search: 'Search', placeholder: 'Device, address, site', light: 'Light colours', dark: 'Dark colours', open: 'open: ',
+    skip: 'Skip to content', main: 'Main', mainShort: 'Main, short', light: 'Light colours', dark: 'Dark colours', open: 'open: ',
     live: 'Live', newest: 'Newest data {time}', reconnecting: 'Reconnecting', from: 'data from {time}', stale: 'Stale', since: 'since {time}, {span}', waiting: 'Connecting',
     of: '{role} of {departments}', ofAll: '{role} of all', admin: 'admin', operator: 'operator', viewer: 'viewer',
     maintenance: '{until} Metering and blocks go on; changes are refused.', until: 'Maintenance until {time}.', extend: 'Extend', end: 'End now', ends: 'ends in {span}',
-    announced: 'Maintenance {from} to {to}.', trial: 'A configuration is on trial. {who}. Can you still reach everything?', back: 'Take back', keep: 'Keep it', extended: 'The maintenance goes on for one more hour.',
-    ended: 'The maintenance has ended.', kept: 'This is the configuration from now on.', simulated: 'SIMULATED', updated: 'The appliance was updated. It runs version {now}; this page is of {then}.', reload: 'Reload', logOut: 'Log out',
+    announced: 'Maintenance {day}, {from} to {to}.', tonight: 'tonight', today: 'today', in: 'in {time}', trial: 'A configuration is on trial. {who}, {time}. Can you still reach everything?', back: 'Take back', isBack: 'The former configuration is back.', keep: 'Keep it', extended: 'The maintenance goes on for one more hour.',
+    ended: 'The maintenance has ended.', kept: 'This is the configuration from now on.', simulated: 'SIMULATED', updated: 'The appliance was updated. It runs version {now}; this page is of {then}.', reload: 'Reload', late: 'The appliance does not answer yet. Trying again.',
   },
   de: {
-    skip: 'Zum Inhalt', main: 'Hauptmenü', mainShort: 'Hauptmenü, kurz', search: 'Suche', placeholder: 'Gerät, Adresse, Seite', light: 'Helle Farben', dark: 'Dunkle Farben', open: 'offen: ',
+    skip: 'Zum Inhalt', main: 'Hauptmenü', mainShort: 'Hauptmenü, kurz', light: 'Helle Farben', dark: 'Dunkle Farben', open: 'offen: ',
     live: 'Live', newest: 'Neueste Daten {time}', reconnecting: 'Verbindet neu', from: 'Daten von {time}', stale: 'Veraltet', since: 'seit {time}, {span}', waiting: 'Verbindet',
     of: '{role} von {departments}', ofAll: '{role} von allem', admin: 'Verwalter', operator: 'Bediener', viewer: 'Betrachter',
     maintenance: '{until} Messung und Sperren gehen weiter; Änderungen werden abgelehnt.', until: 'Wartung bis {time}.', extend: 'Verlängern', end: 'Jetzt beenden', ends: 'endet in {span}',
-    announced: 'Wartung {from} bis {to}.', trial: 'Eine Konfiguration ist auf Probe. {who}. Ist noch alles erreichbar?', back: 'Zurücknehmen', keep: 'Behalten', extended: 'Die Wartung geht eine Stunde länger.',
-    ended: 'Die Wartung ist beendet.', kept: 'Das ist von jetzt an die Konfiguration.', simulated: 'SIMULIERT', updated: 'Das Gerät wurde aktualisiert. Es hat Version {now}; diese Seite ist von {then}.', reload: 'Neu laden', logOut: 'Abmelden',
+    announced: 'Wartung {day}, {from} bis {to}.', tonight: 'heute Nacht', today: 'heute', in: 'in {time}', trial: 'Eine Konfiguration ist auf Probe. {who}, {time}. Ist noch alles erreichbar?', back: 'Zurücknehmen', isBack: 'Die vorige Konfiguration gilt wieder.', keep: 'Behalten', extended: 'Die Wartung geht eine Stunde länger.',
+    ended: 'Die Wartung ist beendet.', kept: 'Das ist von jetzt an die Konfiguration.', simulated: 'SIMULIERT', updated: 'Das Gerät wurde aktualisiert. Es hat Version {now}; diese Seite ist von {then}.', reload: 'Neu laden', late: 'Das Gerät antwortet noch nicht. Neuer Versuch läuft.',
   },
 });
 
@@ -134,9 +137,6 @@ export function Pill() {
 }
 
 function Head() {
-  const { route } = useLocation();
-  const field = useRef<HTMLInputElement>(null);
-  useKeys({ '/': () => field.current?.focus() });
   const path = crumbs.value;
   return (
     <header class="head">
@@ -148,19 +148,8 @@ function Head() {
           </>
         ))}
       </div>
-      <form
-        class="search push"
-        role="search"
-        onSubmit={(event) => {
-          event.preventDefault();
-          const text = field.current?.value.trim() ?? '';
-          if (text) route(`/devices?q=${encodeURIComponent(text)}`);
-        }}
-      >
-        <Icon name="search" />
-        <input ref={field} aria-label={w.search} placeholder={w.placeholder} maxLength={255} />
-        <kbd>/</kbd>
-      </form>
+      {appliance.value?.simulated && <span class="sim narrow">{w.simulated}</span>}
+      <Search />
       <Pill />
       <span class="dim wide nowrap" title={zone.value}>
         {clock(minute.value)} <span class="sr">{zone.value}</span>
@@ -169,17 +158,18 @@ function Head() {
   );
 }
 
+const TRIAL_MS = 120_000; // how long the appliance tries a configuration
+
 function Trial() {
-  const on = trial.value;
-  if (on === null) return null;
+  const on = trial.value!;
   second.value;
   const leftS = (on.endsAtMs - performance.now()) / 1000;
-  const act = (name: 'config:confirm' | 'config:revert') => change(name, {}).then(() => toast(name === 'config:confirm' ? w.kept : w.back), (error: unknown) => toast(sentenceOf(error)));
+  const act = (name: 'config:confirm' | 'config:revert') => change(name, {}).then(() => toast(name === 'config:confirm' ? w.kept : w.isBack), (error: unknown) => toast(sentenceOf(error)));
   return (
     <div class="banner" role="status">
       <span>
         <Icon name="settings" />
-        {say(w.trial, { who: on.actor })}
+        {say(w.trial, { who: visible(on.actor), time: clock(nowMs() + leftS * 1000 - TRIAL_MS) })}
       </span>
       <span class="count" role="timer" aria-label={say(w.ends, { span: span(leftS) })}>
         {countdown(leftS)}
@@ -198,22 +188,37 @@ function Trial() {
   );
 }
 
-function Maintenance() {
+/** The maintenance that is announced or runs, with its times; `null`: none. */
+const coming = computed(() => {
   const found = maintenance.value;
   if (found === null || found.type === 'completed') return null;
-  second.value;
   const startMs = Date.parse(found.startTime);
   const endMs = startMs + found.duration * 1000;
-  if (endMs < second.value) return null;
+  return endMs < second.value ? null : { impact: found.impact, startMs, endMs };
+});
+
+const EVENING = 18; // o'clock: from here to the morning it is tonight
+const MORNING = 6;
+
+function dayText(atMs: number): string {
+  const [today, hour] = [dayStart(second.value), hourOf(atMs)];
+  const away = Math.round((dayStart(atMs) - today) / 86_400_000);
+  if ((away === 0 && hour >= EVENING) || (away === 1 && hour < MORNING)) return w.tonight;
+  return away === 0 ? w.today : day(atMs);
+}
+
+function Maintenance() {
+  const { impact, startMs, endMs } = coming.value!;
+  second.value;
   if (!isReadOnly.value)
     return (
       <div class="banner" role="status">
         <span>
           <Icon name="maintenance" />
-          <b>{say(w.announced, { from: moment(startMs), to: clock(endMs) })}</b> {found.impact}
+          <b>{say(w.announced, { day: dayText(startMs), from: clock(startMs), to: clock(endMs) })}</b> {visible(impact)}
         </span>
         <span class="count" role="timer">
-          {countdown((startMs - second.value) / 1000)}
+          {say(w.in, { time: countdown((startMs - second.value) / 1000) })}
         </span>
       </div>
     );
@@ -242,22 +247,43 @@ function Maintenance() {
 }
 
 /** The appliance runs another version than the one that this page came from. */
-function Updated() {
-  const now = appliance.value?.version;
-  const then = useRef<string | undefined>(undefined);
-  then.current ??= now;
-  if (now === undefined || now === then.current) return null;
+function Updated({ now, then }: { now: string; then: string }) {
   return (
     <div class="banner" role="alert">
       <span>
         <Icon name="info" />
-        {say(w.updated, { now, then: then.current! })}
+        {say(w.updated, { now, then })}
       </span>
       <button class="btn push" onClick={() => location.reload()}>
         {w.reload}
       </button>
     </div>
   );
+}
+
+/** At most two: the trial first, which ends by itself in minutes. */
+function Banners() {
+  const version = appliance.value?.version;
+  const first = useRef<string | undefined>(undefined);
+  const then = (first.current ??= version);
+  const found = [
+    trial.value !== null && <Trial key="trial" />,
+    version !== undefined && then !== undefined && version !== then && <Updated key="updated" now={version} then={then} />,
+    coming.value !== null && <Maintenance key="maintenance" />,
+  ];
+  return <div class="banners">{found.filter(Boolean).slice(0, 2)}</div>;
+}
+
+const LATE_MS = 5000;
+
+/** Over a view that waits for the first connection. The overview says it itself. */
+function Late() {
+  const [isLate, setLate] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(true), LATE_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  return <p role="status">{isLate && w.late}</p>;
 }
 
 const TABS: readonly [ViewName | 'more', string][] = [
@@ -288,35 +314,54 @@ function Tabs({ path }: { path: string }) {
   );
 }
 
+const KeysDialog = deferred(() => import('./keys').then((found) => found.default));
+
+/** The view at an address, whatever dialog of it is open: that is no other place. */
+function placeOf(path: string): string {
+  return /^\/(blocks|quotas|settings|reports)(\/|$)/.exec(path)?.[1] ?? path;
+}
+
 /** The shell around a view. */
 export function Shell({ children }: { children: ComponentChildren }) {
   const { path, route } = useLocation();
   const main = useRef<HTMLElement>(null);
-  useKeys({
-    ...Object.fromEntries(VIEWS.map((view) => [`g ${view.key}`, () => route(view.path)])),
-    t: () => chooseTheme(theme.peek() === 'dark' ? 'light' : 'dark'),
-    '?': () => route('/settings/browser'),
-  });
-  useEffect(() => main.current?.focus({ preventScroll: true }), [path]);
+  const [areKeysShown, showKeys] = useState(false);
+  useKeys(
+    {
+      ...Object.fromEntries(VIEWS.filter((view) => !view.isForAdministrators || isAdministrator.peek()).map((view) => [`g ${view.key}`, () => route(view.path)])),
+      t: () => chooseTheme(theme.peek() === 'dark' ? 'light' : 'dark'),
+      '?': () => showKeys(true),
+      j: focusRow,
+      k: focusRow,
+      b: () => may('operator') && route('/blocks/new'),
+    },
+    true,
+  );
+  const place = placeOf(path);
+  const before = useRef(place);
+  useEffect(() => {
+    if (before.current === place) return; // opened just now, the first stop is the link to the content
+    before.current = place;
+    main.current?.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  }, [place]);
   return (
     <div class="shell">
       <a class="skip" href="#main">
         {w.skip}
       </a>
-      <div class="banners">
-        <Updated />
-        <Trial />
-        <Maintenance />
-      </div>
+      <Banners />
       <Rail path={path} />
       <div class="body">
         <Head />
         <main id="main" ref={main} tabIndex={-1} class={freshness.value === 'stale' ? 'is-stale' : undefined}>
+          {appliance.value === null && path !== '/' && <Late />}
           {children}
         </main>
       </div>
       <Tabs path={path} />
       <Toasts />
+      {areKeysShown && <KeysDialog onClose={() => showKeys(false)} />}
     </div>
   );
 }

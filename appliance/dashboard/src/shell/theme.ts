@@ -20,10 +20,12 @@ function asked(): Theme | null {
   return found === 'light' || found === 'dark' ? found : null;
 }
 
+/** What this browser chose; `null`: as the system has it. */
+export const chosenTheme = signal<Theme | null>(read());
 export const theme = signal<Theme>(asked() ?? read() ?? (system.matches ? 'dark' : 'light'));
 theme.subscribe((now) => (document.documentElement.dataset.theme = now));
 system.addEventListener('change', () => {
-  if (read() === null && asked() === null) theme.value = system.matches ? 'dark' : 'light';
+  if (chosenTheme.value === null && asked() === null) theme.value = system.matches ? 'dark' : 'light';
 });
 
 // Paper is white, whatever the screen is.
@@ -32,6 +34,7 @@ addEventListener('afterprint', () => (document.documentElement.dataset.theme = t
 
 /** `null`: as the system has it. */
 export function chooseTheme(next: Theme | null): void {
+  chosenTheme.value = next;
   theme.value = next ?? (system.matches ? 'dark' : 'light');
   try {
     if (next === null) localStorage.removeItem(KEY);

@@ -36,7 +36,13 @@ export default function Appliance() {
   useTitle({ text: names.appliance });
   const box = appliance.value;
   const state = health.value;
-  if (box === null) return <Skeleton rows={8} />;
+  if (box === null)
+    return (
+      <>
+        <h1>{names.appliance}</h1>
+        <Skeleton rows={8} />
+      </>
+    );
   const troubles = state?.troubles ?? [];
   return (
     <>

@@ -4,41 +4,29 @@ import { useLocation } from 'preact-iso';
 import { call } from '../../live/connection';
 import { full, moment, visible, whole } from '../../live/formats';
 import { isAdministrator } from '../../live/session';
-import { nameOf } from '../../live/state';
 import { Icon } from '../../parts/icons';
-import { Empty, Failed, Skeleton, useAsked } from '../../parts/notices';
+import { Empty, Failed, Forbidden, Skeleton, useAsked } from '../../parts/notices';
 import { SearchField } from '../../parts/search_field';
 import { type Column, CsvButton, Table } from '../../parts/table';
+import { useKeys } from '../../shell/keyboard';
 import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
 import { common } from '../../words/common';
 import { say, words } from '../../words/words';
+import { type Entry, plain, wordsOf } from './sentences';
 
 const w = words({
   en: {
     intact: 'Each entry vouches for the one before. Nothing was taken out.', broken: 'The chain is broken: an entry was changed or taken out. Run on the appliance: appliance audit --verify', number: 'No.', when: 'When', who: 'Who', from: 'From', what: 'What', before: 'Before', after: 'After',
     placeholder: 'Who, what, address', everything: 'Everything', blocks: 'Blocks', quotas: 'Quotas', people: 'People', logins: 'Logins', maintenance: 'Maintenance', configuration: 'Configuration', older: 'Older', newest: 'Newest',
-    forbidden: 'The audit trail is read by administrators', empty: 'Nothing was changed yet', itself: 'the appliance', refused: 'refused: {code}',
+    forbidden: 'The audit trail is read by administrators.', empty: 'Nothing was changed yet', itself: 'the appliance', refused: 'refused: {code}',
   },
   de: {
     intact: 'Jeder Eintrag bürgt für den davor. Es fehlt keiner.', broken: 'Die Kette ist gebrochen: Ein Eintrag wurde geändert oder fehlt. Auf dem Gerät prüft: appliance audit --verify', number: 'Nr.', when: 'Wann', who: 'Wer', from: 'Von', what: 'Was', before: 'Vorher', after: 'Nachher',
     placeholder: 'Wer, was, Adresse', everything: 'Alles', blocks: 'Sperren', quotas: 'Kontingente', people: 'Benutzer', logins: 'Anmeldungen', maintenance: 'Wartung', configuration: 'Konfiguration', older: 'Ältere', newest: 'Neueste',
-    forbidden: 'Das Protokoll lesen Verwalter', empty: 'Noch wurde nichts geändert', itself: 'das Gerät', refused: 'abgelehnt: {code}',
+    forbidden: 'Das Protokoll lesen Verwalter.', empty: 'Noch wurde nichts geändert', itself: 'das Gerät', refused: 'abgelehnt: {code}',
   },
 });
-
-interface Entry {
-  number: number;
-  at: string;
-  who: string;
-  role: string;
-  address: string | null;
-  action: string;
-  what: unknown;
-  before: unknown;
-  after: unknown;
-  outcome: string;
-}
 
 const KINDS: readonly [keyof typeof w, string][] = [
   ['blocks', 'ip:'],
@@ -51,43 +39,40 @@ const KINDS: readonly [keyof typeof w, string][] = [
 const PAGE = 100; // rows
 const SHORT = 90; // characters of a value in its cell; the whole is in its title
 
-/** A recorded value in a line; keys of one level, as a person would say them. */
-function short(value: unknown): string {
-  if (value === null || value === undefined) return '';
-  if (Array.isArray(value)) return value.map(short).join('; ');
-  if (typeof value !== 'object') return visible(String(value));
-  return Object.entries(value as Record<string, unknown>)
-    .filter(([, one]) => one !== null && one !== '')
-    .map(([key, one]) => `${key} ${key === 'departmentId' ? visible(nameOf(String(one))) : typeof one === 'object' ? `(${short(one)})` : visible(String(one))}`)
-    .join(', ');
-}
-
-function Value({ of: value }: { of: unknown }) {
-  const text = short(value);
-  return <span title={text.length > SHORT ? text : undefined}>{text.length > SHORT ? `${text.slice(0, SHORT)}…` : text}</span>;
+function Value({ of: text, whole = text }: { of: string; whole?: string }) {
+  return (
+    <span dir="auto" title={whole}>
+      {text.length > SHORT ? `${text.slice(0, SHORT)}…` : text}
+    </span>
+  );
 }
 
 const columns: Column<Entry>[] = [
-  { key: 'number', head: w.number, cell: (one) => <span class="dim">{whole(one.number)}</span>, csv: (one) => one.number, isNumber: true, fold: 'gone' },
-  { key: 'at', head: w.when, cell: (one) => <span title={full(one.at)}>{moment(one.at)}</span>, csv: (one) => one.at, fold: 'top nowrap' },
+  { key: 'number', head: w.number, cell: (one) => <span class="dim">{whole(one.number)}</span>, csv: (one) => one.number, isNumber: true, fold: 'gone', width: '64px' },
+  { key: 'at', head: w.when, cell: (one) => <span title={full(one.at)}>{moment(one.at)}</span>, csv: (one) => one.at, fold: 'top nowrap', width: '120px' },
   {
     key: 'who',
     head: w.who,
     cell: (one) => (
       <>
-        <b dir="auto">{visible(one.who)}</b> <span class="dim">{one.role}</span>
+        <b class="cut" dir="auto" title={visible(one.who)}>
+          {visible(one.who) || '–'}
+        </b>
+        <span class="sub">{one.role}</span>
       </>
     ),
     csv: (one) => one.who,
-    fold: 'low',
+    fold: 'top',
   },
-  { key: 'from', head: w.from, cell: (one) => (one.address === null ? w.itself : <code>{one.address}</code>), csv: (one) => one.address, fold: 'gone' },
+  { key: 'from', head: w.from, cell: (one) => (one.address === null ? w.itself : <code>{one.address}</code>), csv: (one) => one.address, fold: 'gone', width: '124px' },
   {
     key: 'what',
     head: w.what,
     cell: (one) => (
       <>
-        <b>{visible(one.action)}</b> <Value of={one.what} />
+        <b>
+          <Value of={wordsOf(one).what} whole={`${one.action} ${plain(one.what)}`} />
+        </b>
         {one.outcome !== 'done' && (
           <span class="state warn-ink">
             <Icon name="warn" />
@@ -96,16 +81,17 @@ const columns: Column<Entry>[] = [
         )}
       </>
     ),
-    csv: (one) => `${one.action} ${short(one.what)} ${one.outcome}`,
+    csv: (one) => `${one.action} ${plain(one.what)} ${one.outcome}`,
     fold: 'full',
+    width: '28%',
   },
-  { key: 'before', head: w.before, cell: (one) => <span class="mid"><Value of={one.before} /></span>, csv: (one) => short(one.before), fold: 'gone' },
-  { key: 'after', head: w.after, cell: (one) => <Value of={one.after} />, csv: (one) => short(one.after), fold: 'low' },
+  { key: 'before', head: w.before, cell: (one) => <span class="mid"><Value of={wordsOf(one).before} whole={plain(one.before)} /></span>, csv: (one) => plain(one.before), fold: 'gone', width: '21%' },
+  { key: 'after', head: w.after, cell: (one) => <Value of={wordsOf(one).after} whole={plain(one.after)} />, csv: (one) => plain(one.after), fold: 'low full', width: '21%' },
 ];
 
 export default function Audit() {
   useTitle({ text: names.audit });
-  if (!isAdministrator.value) return <Empty icon="lock" title={w.forbidden} />;
+  if (!isAdministrator.value) return <Forbidden view={names.audit} title={w.forbidden} />;
   return <Trail />;
 }
 
@@ -118,8 +104,9 @@ function Trail() {
   const found = useAsked(() => call('audit:get', argument), [text, action, before]);
   const entries = ((found.reply?.entries ?? []) as Entry[]).filter((one) => !action || one.action.startsWith(action));
   const go = (next: Record<string, string>) => route(`/audit?${new URLSearchParams(Object.entries({ ...(text ? { q: text } : {}), ...(action ? { action } : {}), ...next }).filter(([, one]) => one))}`, true);
-  const isBroken = found.reply?.isIntact === false;
   const more = found.reply?.more as number | null | undefined;
+  useKeys({ '[': () => more && go({ before: String(more) }), ']': () => before && route('/audit') });
+  const isBroken = found.reply?.isIntact === false;
   return (
     <>
       <header class="row wrap">
@@ -151,7 +138,7 @@ function Trail() {
         ) : entries.length === 0 ? (
           <Empty icon="audit" title={text || action ? say(common.nothingMatches, { text: text || action }) : w.empty} act={(text || action) && <a href="/audit">{common.removeFilter}</a>} />
         ) : (
-          <Table name={names.audit} rows={entries} columns={columns} rowKey={(one) => String(one.number)} />
+          <Table class="fixed" name={names.audit} rows={entries} columns={columns} rowKey={(one) => String(one.number)} />
         )}
         <footer>
           {before && <a href="/audit">{w.newest}</a>}

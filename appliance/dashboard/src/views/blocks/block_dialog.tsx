@@ -1,6 +1,7 @@
 /** The dialog that blocks: target, department, end, reason, and what will come of it before it is done. */
 import { useEffect, useState } from 'preact/hooks';
 
+import { dayStart } from '../../live/calendar';
 import { nowMs, second, zone } from '../../live/clock';
 import { call, Refusal } from '../../live/connection';
 import { clock, fieldTime, moment, nextHour, span, timeOfField, visible } from '../../live/formats';
@@ -69,7 +70,7 @@ export function BlockDialog({ wanted, onClose, onDone }: { wanted: Wanted; onClo
   const choices: readonly [Until, string][] = [
     ['tenMin', w.tenMin],
     ['hour', w.hour],
-    ['sixToday', w.sixToday],
+    ['sixToday', dayStart(nextHour(EVENING)) === dayStart(nowMs()) ? w.sixToday : w.sixTomorrow],
     ['lifted', w.lifted],
     ['choose', w.choose],
   ];
@@ -141,9 +142,9 @@ export function BlockDialog({ wanted, onClose, onDone }: { wanted: Wanted; onClo
         <label for="reason">
           {w.reason} <span class="dim">{w.reasonNote}</span>
         </label>
-        <input id="reason" value={reason} maxLength={500} onInput={(event) => setReason(event.currentTarget.value)} />
+        <input id="reason" value={reason} maxLength={200} onInput={(event) => setReason(event.currentTarget.value)} />
       </div>
-      <RefusalText refusal={work.refusal} />
+      <RefusalText of={work} />
       {address && !isBad && (
         <div class="consequence" aria-live="polite">
           {parts(w.consequence, {

@@ -6,7 +6,7 @@ import { call } from '../../live/connection';
 import { full, soonOr, visible, whole } from '../../live/formats';
 import { holder, may } from '../../live/session';
 import { appliance, blockEvents, departments, nameOf } from '../../live/state';
-import { ActionButton, change, sentenceOf, toast } from '../../parts/actions';
+import { ActionButton, change, sentenceOf, toast, whyNot } from '../../parts/actions';
 import { Icon, StateMark } from '../../parts/icons';
 import { Empty, Failed, Skeleton, useAsked } from '../../parts/notices';
 import { type Column, CsvButton, Table } from '../../parts/table';
@@ -67,6 +67,30 @@ async function unblock(block: Block, done: () => void): Promise<void> {
   done();
 }
 
+/** Unblock several; one order for all that have the same scope and origin. */
+async function unblockAll(blocks: readonly Block[], done: () => void): Promise<void> {
+  const orders = new Map<string, Block[]>();
+  for (const one of blocks) orders.set(`${one.departmentId} ${one.origin}`, [...(orders.get(`${one.departmentId} ${one.origin}`) ?? []), one]);
+  const lifted: Block[] = [];
+  try {
+    for (const [first, ...rest] of orders.values()) {
+      const addresses: [string, ...string[]] = [first!.address, ...rest.map((one) => one.address)];
+      await change('ip:unblock', { addresses, origin: first!.origin, ...(first!.departmentId === null ? {} : { departmentId: first!.departmentId }) });
+      lifted.push(first!, ...rest);
+    }
+  } catch (error) {
+    toast(sentenceOf(error));
+  }
+  const again = async () => {
+    for (const one of lifted) await change('ip:block', { address: one.address, reason: one.reason, duration: one.duration, ...(one.departmentId === null ? {} : { departmentId: one.departmentId }) });
+    done();
+  };
+  if (lifted.length > 0) toast(say(w.unblockedAll, { count: lifted.length }), again);
+  done();
+}
+
+const keyOf = (one: Block) => `${one.origin} ${one.departmentId} ${one.address}`;
+
 function columnsFor(again: () => void): Column<Block>[] {
   return [
     {
@@ -87,9 +111,9 @@ function columnsFor(again: () => void): Column<Block>[] {
       csv: (one) => one.address,
       fold: 'top',
     },
-    { key: 'for', head: w.for, cell: (one) => <span dir="auto">{one.departmentId === null ? common.forAll : visible(nameOf(one.departmentId))}</span>, sort: (one) => one.departmentId ?? '', csv: (one) => one.departmentId ?? '*', fold: 'gone', width: '15%' },
+    { key: 'for', head: w.for, cell: (one) => <span class="cut" dir="auto" title={visible(nameOf(one.departmentId))}>{one.departmentId === null ? common.forAll : visible(nameOf(one.departmentId))}</span>, sort: (one) => one.departmentId ?? '', csv: (one) => one.departmentId ?? '*', fold: 'gone', width: '15%' },
     { key: 'reason', head: w.reason, cell: (one) => <span class="cut" dir="auto" title={visible(one.reason)}>{visible(one.reason)}</span>, csv: (one) => one.reason, fold: 'low full', width: '24%' },
-    { key: 'from', head: w.from, cell: (one) => originText(one), sort: (one) => one.origin, csv: (one) => `${one.origin} ${one.actor}`, fold: 'gone', width: '13%' },
+    { key: 'from', head: w.from, cell: (one) => <span class="cut" dir="auto" title={originText(one)}>{originText(one)}</span>, sort: (one) => one.origin, csv: (one) => `${one.origin} ${one.actor}`, fold: 'gone', width: '13%' },
     {
       key: 'ends',
       head: w.ends,
@@ -143,8 +167,24 @@ export default function Blocks({ dialog = '' }: { dialog?: string }) {
     route(`${path}${all.length ? `?${new URLSearchParams(all)}` : ''}`, path === '/blocks');
   };
   const canBlock = may('operator');
-  const open = () => canBlock && route(`/blocks/new${department ? `?department=${department}` : ''}`);
-  useKeys({ n: open, b: open });
+  const open = () => canBlock && go({ page: page > 1 ? String(page) : '' }, '/blocks/new');
+  const turn = (by: number) => go({ page: String(page + by) });
+  const hasNext = found.reply?.next != null;
+  useKeys({ n: open, b: open, '[': () => page > 1 && turn(-1), ']': () => hasNext && turn(1) });
+  const [chosen, choose] = useState<ReadonlySet<string>>(new Set());
+  const picked = blocks.filter((one) => chosen.has(keyOf(one)));
+  const liftPicked = () => {
+    choose(new Set());
+    return unblockAll(picked, found.again);
+  };
+  const onKey = (key: string, one: Block) => {
+    if (!scopeOf(one) || (key !== 'x' && key !== 'u')) return false;
+    const next = new Set(chosen);
+    if (key === 'x') choose(next.delete(keyOf(one)) ? next : next.add(keyOf(one)));
+    else if (whyNot.value !== '') toast(whyNot.value);
+    else void (picked.length > 0 ? liftPicked() : unblock(one, found.again));
+    return true;
+  };
   const everything = async () => {
     const all: Block[] = [];
     for (let at: number | null = 1; at !== null; ) {
@@ -176,6 +216,11 @@ export default function Blocks({ dialog = '' }: { dialog?: string }) {
           {w.expiring}
         </button>
         <span class="push" />
+        {picked.length > 0 && (
+          <ActionButton class="s" onClick={liftPicked}>
+            {say(w.unblockChosen, { count: picked.length })}
+          </ActionButton>
+        )}
         <CsvButton name="blocks" rows={everything} columns={columns} />
       </div>
       <section class="sheet" aria-label={names.blocks}>
@@ -183,33 +228,33 @@ export default function Blocks({ dialog = '' }: { dialog?: string }) {
           found.error ? <Failed error={found.error} again={found.again} /> : <Skeleton rows={6} />
         ) : blocks.length === 0 ? (
           isFiltered ? (
-            <Empty icon="search" title={say(common.nothingMatches, { text: q || origin || department || w.expiring })} act={<a href="/blocks">{common.removeFilter}</a>} />
+            <Empty level={2} icon="search" title={say(common.nothingMatches, { text: q || origin || department || w.expiring })} act={<a href="/blocks">{common.removeFilter}</a>} />
           ) : (
-            <Empty icon="ok" title={w.empty}>
+            <Empty level={2} icon="ok" title={w.empty}>
               {w.emptyText}
             </Empty>
           )
         ) : (
-          <Table name={names.blocks} rows={blocks} columns={columns} rowKey={(one) => `${one.origin} ${one.departmentId} ${one.address}`} onKey={(key, one) => key === 'u' && scopeOf(one) && void unblock(one, found.again)} />
+          <Table name={names.blocks} rows={blocks} columns={columns} class="fixed" rowKey={keyOf} isChosen={(one) => chosen.has(keyOf(one))} onKey={onKey} />
         )}
         {blocks.length > 0 && (
           <footer>
             <span>{say(common.rows, { first: whole((page - 1) * PAGE + 1), last: whole((page - 1) * PAGE + blocks.length), all: whole(total) })}</span>
-            <span class="push">{canBlock && parts(w.keys, { n: <kbd>N</kbd>, u: <kbd>U</kbd> })}</span>
+            <span class="push">{canBlock && parts(w.keys, { n: <kbd>N</kbd>, x: <kbd>X</kbd>, u: <kbd>U</kbd> })}</span>
             {page > 1 && (
-              <button type="button" class="btn s" onClick={() => go({ page: String(page - 1) })}>
+              <button type="button" class="btn s" onClick={() => turn(-1)}>
                 {w.newer}
               </button>
             )}
-            {found.reply?.next != null && (
-              <button type="button" class="btn s" onClick={() => go({ page: String(page + 1) })}>
+            {hasNext && (
+              <button type="button" class="btn s" onClick={() => turn(1)}>
                 {w.older}
               </button>
             )}
           </footer>
         )}
       </section>
-      {dialog === 'new' && canBlock && <BlockDialog wanted={query} onClose={() => route('/blocks')} onDone={found.again} />}
+      {dialog === 'new' && canBlock && <BlockDialog wanted={query} onClose={() => go({ page: page > 1 ? String(page) : '', department: query.address ? '' : department })} onDone={found.again} />}
     </>
   );
 }

@@ -1,5 +1,5 @@
 /** Devices: the hosts that the books know, with what they have used of their own quotas. */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
 import { minute, nowMs } from '../../live/clock';
@@ -7,7 +7,7 @@ import { call } from '../../live/connection';
 import { fixed, GIB, MBIT, text, visible, volume } from '../../live/formats';
 import { incidents } from '../../live/incidents';
 import { may } from '../../live/session';
-import { departments, nameOf, type QuotaShape } from '../../live/state';
+import { departments, nameOf } from '../../live/state';
 import { Icon } from '../../parts/icons';
 import { Empty, Failed, Skeleton, useAsked } from '../../parts/notices';
 import { QuotaBar } from '../../parts/quota_bar';
@@ -20,29 +20,14 @@ import { common } from '../../words/common';
 import { say } from '../../words/words';
 import { goneShare } from '../quotas/books';
 import { Bars } from './bars';
+import { type Host, hostsOf, keyOf, matches } from './hosts';
 import { w } from './words';
-
-export interface Host {
-  departmentId: string;
-  address: string;
-  mac?: string;
-  behindRouter?: boolean;
-  addresses: string[];
-  quotas: QuotaShape[];
-}
 
 const PERIOD_S = 60; // how often the list is asked again: the books of hosts are no live figure
 
-export const keyOf = (host: Host) => host.mac ?? host.address;
 const today = (host: Host) => host.quotas.find((one) => one.type === 'daily');
 const isOver = (host: Host) => host.quotas.some((one) => one.limit !== null && one.used >= one.limit);
-const matches = (host: Host, words: string) => [host.address, host.mac ?? '', ...host.addresses, nameOf(host.departmentId)].join(' ').toLowerCase().includes(words.toLowerCase());
 const incidentOf = (host: Host) => incidents.value.find((one) => one.isOpen && (host.addresses.includes(one.source) || one.source === host.address || one.source === host.mac));
-
-async function hostsOf(ids: string[]): Promise<Host[]> {
-  const replies = await Promise.all(ids.map(async (id) => ({ id, reply: (await call('quota:get', id)) as unknown as { hosts: Omit<Host, 'departmentId'>[] } })));
-  return replies.flatMap(({ id, reply }) => (reply.hosts ?? []).map((host) => ({ ...host, departmentId: id })));
-}
 
 export default function Devices() {
   useTitle({ text: names.devices });
@@ -59,7 +44,11 @@ export default function Devices() {
   const columns = columnsOf((one) => go({ open: keyOf(one) }));
   const chosen = all.find((one) => keyOf(one) === open);
   const onKey = (key: string, one: Host) => {
-    if (key === 'b' && may('operator', one.departmentId)) route(blockAddress(one));
+    if (!may('operator', one.departmentId)) return false;
+    if (key === 'b') route(blockAddress(one));
+    else if (key === '+' && today(one)?.limit) route(grantAddressOf(one));
+    else return false;
+    return true;
   };
   return (
     <>
@@ -90,18 +79,18 @@ export default function Devices() {
         <CsvButton name="devices" rows={shown} columns={columns} />
       </div>
       <section class="sheet" aria-label={names.devices}>
-        {found.reply === null ? (
+        {found.reply === null || departments.value.length === 0 ? (
           found.error ? <Failed error={found.error} again={found.again} /> : <Skeleton rows={6} />
         ) : shown.length === 0 ? (
           q || over ? (
-            <Empty icon="search" title={say(common.nothingMatches, { text: q || w.overFilter })} act={<a href="/devices">{common.removeFilter}</a>} />
+            <Empty level={2} icon="search" title={say(common.nothingMatches, { text: q || w.overFilter })} act={<a href="/devices">{common.removeFilter}</a>} />
           ) : (
-            <Empty icon="device" title={w.none} act={<a href="/settings/configuration">{w.toSettings}</a>}>
+            <Empty level={2} icon="device" title={w.none} act={<a href="/settings/configuration">{w.toSettings}</a>}>
               {w.noneText}
             </Empty>
           )
         ) : (
-          <Table name={names.devices} rows={shown} columns={columns} rowKey={(one) => `${one.departmentId} ${keyOf(one)}`} sort="-used" onOpen={(one) => go({ open: keyOf(one) })} isChosen={(one) => keyOf(one) === open} onKey={onKey} />
+          <Table class="fixed" name={names.devices} rows={shown} columns={columns} rowKey={(one) => `${one.departmentId} ${keyOf(one)}`} sort="-used" onOpen={(one) => go({ open: keyOf(one) })} isChosen={(one) => keyOf(one) === open} onKey={onKey} />
         )}
         <footer>
           <span>{w.nearest}</span>
@@ -110,6 +99,11 @@ export default function Devices() {
       {chosen && <Panel host={chosen} onClose={() => go({ open: '' })} />}
     </>
   );
+}
+
+/** The dialog that grants more to this host. */
+function grantAddressOf(host: Host): string {
+  return `/quotas/${encodeURIComponent(host.departmentId)}/grant?${new URLSearchParams({ period: 'day', host: host.address })}`;
 }
 
 function blockAddress(host: Host): string {
@@ -137,7 +131,7 @@ function columnsOf(show: (host: Host) => void): Column<Host>[] {
       csv: (one) => one.address,
       fold: 'top',
     },
-    { key: 'department', head: common.department, cell: (one) => <span dir="auto">{visible(nameOf(one.departmentId))}</span>, sort: (one) => nameOf(one.departmentId), csv: (one) => one.departmentId, fold: 'gone', width: '18%' },
+    { key: 'department', head: common.department, cell: (one) => <span class="cut" dir="auto" title={visible(nameOf(one.departmentId))}>{visible(nameOf(one.departmentId))}</span>, sort: (one) => nameOf(one.departmentId), csv: (one) => one.departmentId, fold: 'gone', width: '18%' },
     {
       key: 'addresses',
       head: w.addresses,
@@ -169,10 +163,16 @@ function columnsOf(show: (host: Host) => void): Column<Host>[] {
 /** One device, beside the list. */
 function Panel({ host, onClose }: { host: Host; onClose: () => void }) {
   useKeys({ Escape: onClose });
+  const box = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const before = document.activeElement as HTMLElement | null;
+    if (before?.closest('table')) box.current?.focus();
+    return () => before?.isConnected && before.focus();
+  }, []);
   const incident = incidentOf(host);
   const title = visible(host.address);
   return (
-    <aside class="panel" aria-label={title}>
+    <aside class="panel" aria-label={title} ref={box} tabIndex={-1}>
       <header>
         <div>
           <h2>{title}</h2>
@@ -197,7 +197,7 @@ function Panel({ host, onClose }: { host: Host; onClose: () => void }) {
                 {w.block}
               </a>
               {today(host)?.limit ? (
-                <a class="btn" href={`/quotas/${encodeURIComponent(host.departmentId)}/grant?period=day`}>
+                <a class="btn" href={grantAddressOf(host)}>
                   {w.grant}
                 </a>
               ) : null}

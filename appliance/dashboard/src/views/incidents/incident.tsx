@@ -4,8 +4,8 @@ import { useLocation } from 'preact-iso';
 import { clock, clockSeconds, full, moment, span, visible } from '../../live/formats';
 import { incidents, openIncidents, type Incident } from '../../live/incidents';
 import { may } from '../../live/session';
-import { nameOf } from '../../live/state';
-import { Empty } from '../../parts/notices';
+import { appliance, nameOf } from '../../live/state';
+import { Empty, Skeleton } from '../../parts/notices';
 import { Severity, SeverityIcon, type SeverityName } from '../../parts/severity';
 import { useKeys } from '../../shell/keyboard';
 import { names } from '../../shell/navigation';
@@ -28,9 +28,13 @@ export default function OneIncident({ id = '' }: { id?: string }) {
       <>
         <h1 class="sr">{names.incidents}</h1>
         <section class="sheet">
-          <Empty icon="incident" title={w.unknown} act={<a href="/incidents">{w.toList}</a>}>
-            {w.unknownText}
-          </Empty>
+          {appliance.value === null ? (
+            <Skeleton rows={6} />
+          ) : (
+            <Empty level={2} icon="incident" title={w.unknown} act={<a href="/incidents">{w.toList}</a>}>
+              {w.unknownText}
+            </Empty>
+          )}
         </section>
       </>
     );

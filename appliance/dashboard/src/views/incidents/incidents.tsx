@@ -6,7 +6,7 @@ import { full, moment, span, visible } from '../../live/formats';
 import { incidents, openIncidents, type Incident } from '../../live/incidents';
 import { may } from '../../live/session';
 import { appliance, departments, nameOf } from '../../live/state';
-import { Empty } from '../../parts/notices';
+import { Empty, Skeleton } from '../../parts/notices';
 import { RANK, Severity } from '../../parts/severity';
 import { type Column, CsvButton, Table } from '../../parts/table';
 import { useKeys } from '../../shell/keyboard';
@@ -42,8 +42,8 @@ const columns: Column<Incident>[] = [
     csv: (one) => `${kindText(one.type)}: ${one.details}`,
     fold: 'full',
   },
-  { key: 'source', head: w.source, cell: (one) => <code>{visible(one.source)}</code>, sort: (one) => one.source, csv: (one) => one.source, fold: 'top', width: '180px' },
-  { key: 'department', head: w.department, cell: (one) => <span dir="auto">{visible(nameOf(one.departmentId))}</span>, sort: (one) => nameOf(one.departmentId), csv: (one) => one.departmentId, fold: 'gone', width: '160px' },
+  { key: 'source', head: w.source, cell: (one) => <code class="cut" title={visible(one.source)}>{visible(one.source)}</code>, sort: (one) => one.source, csv: (one) => one.source, fold: 'top', width: '180px' },
+  { key: 'department', head: w.department, cell: (one) => <span class="cut" dir="auto" title={visible(nameOf(one.departmentId))}>{visible(nameOf(one.departmentId))}</span>, sort: (one) => nameOf(one.departmentId), csv: (one) => one.departmentId, fold: 'gone', width: '160px' },
   { key: 'began', head: w.began, cell: (one) => <span title={full(one.openedAt)}>{moment(one.openedAt)}</span>, sort: (one) => one.openedAt, csv: (one) => one.openedAt, fold: 'top num', isNumber: true, width: '120px' },
 ];
 const openColumns: Column<Incident>[] = [
@@ -54,7 +54,7 @@ const openColumns: Column<Incident>[] = [
     isHeadHidden: true,
     isNumber: true,
     fold: 'full',
-    width: '150px',
+    width: '240px',
     cell: (one) => (
       <span class="row end">
         <span class="dim nowrap">{say(w.stillOn, { span: span(lengthS(one)) })}</span>
@@ -67,7 +67,6 @@ const openColumns: Column<Incident>[] = [
     ),
   },
 ];
-openColumns[openColumns.length - 1]!.width = '240px';
 const earlierColumns: Column<Incident>[] = [
   ...columns,
   { key: 'ended', head: w.ended, cell: (one) => <span title={full(one.latestAt)}>{say(w.after, { span: span(lengthS(one)) })}</span>, csv: (one) => one.latestAt, fold: 'low', width: '120px' },
@@ -87,7 +86,9 @@ export default function Incidents() {
     route(`/incidents?${new URLSearchParams(all)}`, true);
   };
   const onKey = (key: string, one: Incident) => {
-    if (key === 'b' && may('operator', one.departmentId)) route(blockAddress(one));
+    if (key !== 'b' || !may('operator', one.departmentId)) return false;
+    route(blockAddress(one));
+    return true;
   };
   useKeys({ Escape: () => go({ department: '', state: '' }) });
   if (incidents.value.length === 0)
@@ -95,9 +96,13 @@ export default function Incidents() {
       <>
         <h1>{names.incidents}</h1>
         <section class="sheet">
-          <Empty icon="ok" title={w.none}>
-            {appliance.value && say(w.noneText, { time: full(appliance.value.startedAt) })}
-          </Empty>
+          {appliance.value === null ? (
+            <Skeleton />
+          ) : (
+            <Empty level={2} icon="ok" title={w.none}>
+              {say(w.noneText, { time: full(appliance.value.startedAt) })}
+            </Empty>
+          )}
         </section>
       </>
     );
@@ -129,14 +134,14 @@ export default function Incidents() {
         <header>
           <h2 id="open">{w.open}</h2>
         </header>
-        {open.length > 0 ? <Table name={w.open} rows={open} columns={openColumns} rowKey={(one) => one.id} onOpen={show} onKey={onKey} /> : <div class="pad dim">{w.noneOpen}</div>}
+        {open.length > 0 ? <Table name={w.open} rows={open} columns={openColumns} rowKey={(one) => one.id} onOpen={show} onKey={onKey} class="fixed" /> : <div class="pad dim">{w.noneOpen}</div>}
       </section>
       {!isOnlyOpen && earlier.length > 0 && (
         <section class="sheet" aria-labelledby="earlier">
           <header>
             <h2 id="earlier">{w.earlier}</h2>
           </header>
-          <Table name={w.earlier} rows={earlier} columns={earlierColumns} rowKey={(one) => one.id} onOpen={show} />
+          <Table name={w.earlier} rows={earlier} columns={earlierColumns} rowKey={(one) => one.id} onOpen={show} onKey={onKey} class="fixed" />
           <footer>
             <span>{w.since}</span>
           </footer>

@@ -6,7 +6,7 @@ import { call } from '../../live/connection';
 import { clock, day, fieldTime, full, moment, nextHour, span, timeOfField, visible } from '../../live/formats';
 import { isAdministrator } from '../../live/session';
 import { isReadOnly, maintenance } from '../../live/state';
-import { ActionButton, change, RefusalText, toast, useWork } from '../../parts/actions';
+import { ActionButton, change, RefusalText, sentenceOf, toast, useWork } from '../../parts/actions';
 import { Icon } from '../../parts/icons';
 import { useAsked } from '../../parts/notices';
 import { names } from '../../shell/navigation';
@@ -126,9 +126,9 @@ function Start() {
         )}
         <div class="field">
           <label for="impact">{w.reads}</label>
-          <input id="impact" value={impact} maxLength={500} required onInput={(event) => setImpact(event.currentTarget.value)} />
+          <input id="impact" value={impact} maxLength={200} required onInput={(event) => setImpact(event.currentTarget.value)} />
         </div>
-        <RefusalText refusal={work.refusal} />
+        <RefusalText of={work} />
         <div class="consequence">
           {when === 'now' || Number.isNaN(startMs)
             ? parts(w.startText, { end: <b>{clock(endMs)}</b>, zone: zone.value })
@@ -151,7 +151,7 @@ function Planned() {
   const endMs = found === null ? 0 : startMs + found.duration * 1000;
   const isThere = found !== null && found.type !== 'completed' && endMs > second.value;
   const isRunning = isReadOnly.value;
-  const stop = () => change('maintenance:stop', {}).then(() => toast(w.calledOff), (error: unknown) => toast(String((error as Error).message)));
+  const stop = () => change('maintenance:stop', {}).then(() => toast(w.calledOff), (error: unknown) => toast(sentenceOf(error)));
   return (
     <section class="sheet" aria-labelledby="planned">
       <header>

@@ -1,8 +1,13 @@
 /** On a phone: the views that have no tab. */
+import { disconnect } from '../../live/connection';
+import { visible } from '../../live/formats';
 import { holder, isAdministrator } from '../../live/session';
 import { Icon } from '../../parts/icons';
 import { names, VIEWS } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
+import { words } from '../../words/words';
+
+const w = words({ en: { logOut: 'Log out' }, de: { logOut: 'Abmelden' } });
 
 const TABBED = ['overview', 'departments', 'incidents', 'blocks'];
 
@@ -21,7 +26,14 @@ export default function More() {
           ))}
         </ul>
       </nav>
-      <p class="dim">{holder.value?.subject}</p>
+      <div class="row wrap">
+        <span class="dim" dir="auto">
+          {visible(holder.value?.subject ?? '')}
+        </span>
+        <button type="button" class="btn push" onClick={() => void disconnect(true)}>
+          {w.logOut}
+        </button>
+      </div>
     </>
   );
 }

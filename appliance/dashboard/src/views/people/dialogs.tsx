@@ -75,7 +75,7 @@ export function AddDialog({ onClose, onDone }: Ends) {
         </div>
       </div>
       <PasswordField label={w.password} help={w.passwordHelp} value={password} onInput={setPassword} autocomplete="new-password" />
-      <RefusalText refusal={work.refusal} />
+      <RefusalText of={work} />
       <div class="consequence">
         {say(w.addConsequence, { name: visible(name) || '…', role: w[role], departments: departmentsText(chosen.length ? chosen : '*') })}
       </div>
@@ -121,7 +121,7 @@ export function PasswordDialog({ person, onClose, onDone }: Ends & { person: Per
     >
       {isOwn && <PasswordField label={w.currentPassword} value={current} onInput={setCurrent} autocomplete="current-password" />}
       <PasswordField label={w.newPassword} help={w.passwordHelp} value={password} onInput={setPassword} autocomplete="new-password" />
-      <RefusalText refusal={work.refusal} />
+      <RefusalText of={work} />
       <div class="consequence warn">{say(w.passwordConsequence, { name })}</div>
     </Dialog>
   );
@@ -151,7 +151,7 @@ export function RemoveDialog({ person, onClose, onDone }: Ends & { person: Perso
         <label for="typed">{say(w.typeName, { name: person.name })}</label>
         <input id="typed" autocomplete="off" value={typed} onInput={(event) => setTyped(event.currentTarget.value)} />
       </div>
-      <RefusalText refusal={work.refusal} />
+      <RefusalText of={work} />
       <div class="consequence crit">{say(w.removeConsequence, { name })}</div>
     </Dialog>
   );
@@ -181,7 +181,7 @@ export function RevokeDialog({ token, onClose, onDone }: Ends & { token: Token }
         <label for="typed">{say(w.typeName, { name: token.subject })}</label>
         <input id="typed" autocomplete="off" value={typed} onInput={(event) => setTyped(event.currentTarget.value)} />
       </div>
-      <RefusalText refusal={work.refusal} />
+      <RefusalText of={work} />
       <div class="consequence crit">{say(w.revokeConsequence, { name })}</div>
     </Dialog>
   );

@@ -6,7 +6,7 @@ import { full, moment, soonOr, visible } from '../../live/formats';
 import { holder, isAdministrator, type Role } from '../../live/session';
 import { ActionButton, toast } from '../../parts/actions';
 import { Icon } from '../../parts/icons';
-import { Empty, Failed, Skeleton, useAsked } from '../../parts/notices';
+import { Failed, Forbidden, Skeleton, useAsked } from '../../parts/notices';
 import { type Column, CsvButton, Table } from '../../parts/table';
 import { useKeys } from '../../shell/keyboard';
 import { useTitle } from '../../shell/shell';
@@ -52,17 +52,8 @@ export default function People() {
   useTitle({ text: w.title });
   const [open, setOpen] = useState<Open>(null);
   useKeys({ n: () => isAdministrator.value && setOpen({ kind: 'add' }) });
-  if (!isAdministrator.value) return <Forbidden />;
+  if (!isAdministrator.value) return <Forbidden view={w.title} title={w.forbidden} />;
   return <Lists open={open} setOpen={setOpen} />;
-}
-
-function Forbidden() {
-  const who = holder.value;
-  return (
-    <Empty icon="lock" title={w.forbidden}>
-      {who && say(w.youAre, { name: visible(who.subject), role: w[who.role], departments: who.departments?.join(', ') ?? common.forAll })}
-    </Empty>
-  );
 }
 
 function Lists({ open, setOpen }: { open: Open; setOpen: (next: Open) => void }) {
@@ -123,7 +114,7 @@ function Lists({ open, setOpen }: { open: Open; setOpen: (next: Open) => void })
 function personColumns(admins: Person[], setOpen: (next: Open) => void): Column<Person>[] {
   const isLast = (one: Person) => admins.length === 1 && admins[0]!.name === one.name;
   return [
-    { key: 'name', head: w.name, cell: (one) => <b dir="auto">{visible(one.name)}</b>, sort: (one) => one.name, csv: (one) => one.name, fold: 'top' },
+    { key: 'name', head: w.name, cell: (one) => <b class="cut" dir="auto" title={visible(one.name)}>{visible(one.name)}</b>, sort: (one) => one.name, csv: (one) => one.name, fold: 'top' },
     { key: 'role', head: w.role, cell: (one) => w[one.role], sort: (one) => one.role, csv: (one) => one.role, fold: 'top' },
     { key: 'departments', head: w.departments, cell: (one) => departmentsText(one.departments), csv: (one) => departmentsText(one.departments), fold: 'low' },
     { key: 'here', head: w.hereNow, cell: (one) => (one.name === holder.value?.subject ? w.hereYou : presence(one)), csv: (one) => one.connected ?? null, fold: 'low' },
@@ -153,7 +144,7 @@ function personColumns(admins: Person[], setOpen: (next: Open) => void): Column<
 
 function tokenColumns(setOpen: (next: Open) => void): Column<Token>[] {
   return [
-    { key: 'subject', head: w.for, cell: (one) => <b dir="auto">{visible(one.subject)}</b>, sort: (one) => one.subject, csv: (one) => one.subject, fold: 'top' },
+    { key: 'subject', head: w.for, cell: (one) => <b class="cut" dir="auto" title={visible(one.subject)}>{visible(one.subject)}</b>, sort: (one) => one.subject, csv: (one) => one.subject, fold: 'top' },
     { key: 'tokenRole', head: w.role, cell: (one) => w[one.role], sort: (one) => one.role, csv: (one) => one.role, fold: 'top' },
     { key: 'tokenDepartments', head: w.departments, cell: (one) => departmentsText(one.departments), csv: (one) => departmentsText(one.departments), fold: 'gone' },
     { key: 'seen', head: w.seen, cell: (one) => (one.connected ? w.now : one.seenAt ? moment(one.seenAt) : w.notNow), csv: (one) => one.seenAt ?? null, fold: 'gone' },

@@ -23,12 +23,12 @@ interface HostBooks {
   quotas: { type: Kind; used: number; limit: number | null }[];
 }
 
-export function GrantDialog({ department, kind, request, onClose }: { department: Department; kind: Kind; request?: Events['quota:request']['request']; onClose: () => void }) {
+export function GrantDialog({ department, kind, host: first = '', request, onClose }: { department: Department; kind: Kind; host?: string; request?: Events['quota:request']['request']; onClose: () => void }) {
   const work = useWork();
   const [gib, setGib] = useState(4);
   const [isOther, setOther] = useState(false);
-  const [host, setHost] = useState('');
-  const [reason, setReason] = useState(request ? `${request.text}, ${say(w.reasonAsked, { name: request.name })}` : '');
+  const [host, setHost] = useState(first);
+  const [reason, setReason] = useState(request ? `${request.text}, ${say(w.reasonAsked, { name: request.name })}`.slice(0, 200) : '');
   const hosts = useAsked(() => call('quota:get', department.id), [department.id]);
   const limited = ((hosts.reply !== null && 'hosts' in hosts.reply ? hosts.reply.hosts : []) as HostBooks[]).filter((one) => one.quotas.some((quota) => quota.type === kind && quota.limit !== null));
   const quota = quotaOf(department, kind);
@@ -98,9 +98,9 @@ export function GrantDialog({ department, kind, request, onClose }: { department
         <label for="why">
           {common.reason} <span class="dim">{common.reasonKept}</span>
         </label>
-        <input id="why" value={reason} maxLength={500} onInput={(event) => setReason(event.currentTarget.value)} />
+        <input id="why" value={reason} maxLength={200} onInput={(event) => setReason(event.currentTarget.value)} />
       </div>
-      <RefusalText refusal={work.refusal} />
+      <RefusalText of={work} />
       <div class="consequence" aria-live="polite">
         {host
           ? parts(w.consequenceHost, { host: <b>{visible(host)}</b>, amount: <b>{amountText(bytes)}</b>, period: IN_PERIOD[kind] })

@@ -66,8 +66,14 @@ export function LimitDialog({ department, kind, onClose }: { department: Departm
           {w.noLimitHelp}
         </span>
       </div>
-      <RefusalText refusal={work.refusal} />
-      {!isBad && (
+      {isBeaten ? (
+        <div class="consequence warn" role="alert">
+          <b>{w.faster}</b> {work.refusal?.text}
+        </div>
+      ) : (
+        <RefusalText of={work} />
+      )}
+      {!isBad && !isBeaten && (
         <div class={`consequence ${limit !== null && used >= limit ? 'warn' : ''}`} aria-live="polite">
           {limit === null ? parts(w.setNone, { name: <b>{name}</b>, each }) : parts(w.setConsequence, { name: <b>{name}</b>, limit: <b>{amountText(limit)}</b>, each, used: amountText(used) })}
           {limit !== null && used >= limit && say(w.setOver, { action: ACTION[department.facts.value.onExceeded as keyof typeof ACTION] })}

@@ -10,6 +10,7 @@ import { Icon } from '../../parts/icons';
 import { Skeleton } from '../../parts/notices';
 import { QuotaBar } from '../../parts/quota_bar';
 import { type Column, CsvButton, Table } from '../../parts/table';
+import { useKeys } from '../../shell/keyboard';
 import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
 import { common } from '../../words/common';
@@ -26,10 +27,18 @@ export default function Quotas({ id = '', dialog = '' }: { id?: string; dialog?:
   const kind = kindOfPeriod(query.period);
   const rows = departments.value;
   const columns = columnsOf(kind);
-  if (rows.length === 0) return <Skeleton rows={6} />;
+  const show = (next: Kind) => route(`/quotas?${new URLSearchParams({ ...query, period: PERIODS[next] })}`, true);
+  useKeys({ 1: () => show('daily'), 2: () => show('weekly'), 3: () => show('monthly') });
+  if (rows.length === 0)
+    return (
+      <>
+        <h1>{names.quotas}</h1>
+        <Skeleton rows={6} />
+      </>
+    );
   const resets = rows.map((one) => quotaOf(one, kind)?.resetsAt).find((one) => one);
   const about = departmentOf(id);
-  const close = () => route(`/quotas?period=${PERIODS[kind]}`);
+  const close = () => route(`/quotas?period=${PERIODS[kind]}`, true);
   return (
     <>
       <header class="row wrap">
@@ -39,7 +48,7 @@ export default function Quotas({ id = '', dialog = '' }: { id?: string; dialog?:
         </div>
         <div class="seg push" role="group" aria-label={w.period}>
           {KINDS.map((one) => (
-            <button key={one} type="button" aria-pressed={one === kind} onClick={() => route(`/quotas?period=${PERIODS[one]}`, true)}>
+            <button key={one} type="button" aria-pressed={one === kind} onClick={() => show(one)}>
               {common[one]}
             </button>
           ))}
@@ -52,13 +61,13 @@ export default function Quotas({ id = '', dialog = '' }: { id?: string; dialog?:
           <h2 id="books">{w[`booksOf${PERIODS[kind]}`]}</h2>
           <span class="period">{resets && say(w.beginsAnew, { time: moment(resets) })}</span>
         </header>
-        <Table name={w[`booksOf${PERIODS[kind]}`]} rows={rows} columns={columns} rowKey={(one) => one.id} sort="-used" onOpen={(one) => route(`/departments/${encodeURIComponent(one.id)}`)} onKey={(key, one) => key === '+' && may('operator', one.id) && route(grantAddress(one.id, kind))} />
+        <Table class="fixed" name={w[`booksOf${PERIODS[kind]}`]} rows={rows} columns={columns} rowKey={(one) => one.id} sort="-used" onOpen={(one) => route(`/departments/${encodeURIComponent(one.id)}`)} onKey={(key, one) => key === '+' && may('operator', one.id) && quotaOf(one, kind)?.limit && (route(grantAddress(one.id, kind)), true)} />
         <footer>
           <span>{w.footer}</span>
         </footer>
       </section>
       <History kind={kind} />
-      {about && dialog === 'grant' && may('operator', id) && <GrantDialog department={about} kind={kind} request={requests.value.find((one) => one.id === query.request)} onClose={close} />}
+      {about && dialog === 'grant' && may('operator', id) && <GrantDialog department={about} kind={kind} host={query.host} request={requests.value.find((one) => one.id === query.request)} onClose={close} />}
       {about && dialog === 'limit' && may('admin', id) && <LimitDialog department={about} kind={kind} onClose={close} />}
     </>
   );
@@ -177,7 +186,7 @@ function columnsOf(kind: Kind): Column<Department>[] {
       fold: 'low full',
       width: '150px',
     },
-    { key: 'full', head: w.fullAt, cell: (one) => <FullAt department={one} kind={kind} />, sort: (one) => quota(one)?.exceededAt ?? one.reachesLimitAt.value, csv: (one) => quota(one)?.exceededAt ?? one.reachesLimitAt.value, fold: 'gone', width: '120px' },
+    { key: 'full', head: w.fullAt, cell: (one) => <FullAt department={one} kind={kind} />, sort: (one) => quota(one)?.exceededAt ?? one.reachesLimitAt.value, csv: (one) => quota(one)?.exceededAt ?? one.reachesLimitAt.value, fold: 'gone', width: '136px' },
     {
       key: 'actions',
       head: common.actions,

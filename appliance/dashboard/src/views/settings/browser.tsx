@@ -3,25 +3,10 @@ import { disconnect } from '../../live/connection';
 import { visible } from '../../live/formats';
 import { holder } from '../../live/session';
 import { areKeysOn, turnKeys } from '../../shell/keyboard';
-import { names, VIEWS } from '../../shell/navigation';
-import { chooseTheme, theme } from '../../shell/theme';
+import { KeysList, keysTitle } from '../../shell/keys';
+import { chosenTheme, chooseTheme } from '../../shell/theme';
 import { choose, language, say } from '../../words/words';
 import { w } from './words';
-
-const KEYS: readonly [string, string][] = [
-  ['/', w.kSearch],
-  ['t', w.kTheme],
-  ['?', w.kHelp],
-  ['j k', w.kRows],
-  ['Enter', w.kOpen],
-  ['Esc', w.kBack],
-  ['b', w.kBlock],
-  ['u', w.kUnblock],
-  ['n', w.kNew],
-  ['+', w.kGrant],
-  ['1 2 3', w.kRange],
-  ['[ ]', w.kEarlier],
-];
 
 function Choice<T extends string>({ label, value, options, onChoose }: { label: string; value: T; options: readonly (readonly [T, string])[]; onChoose: (next: T) => void }) {
   return (
@@ -47,12 +32,7 @@ export function Browser() {
           <span class="period">{w.thisBrowser}</span>
         </header>
         <div class="pad stack">
-          <Choice label={w.theme} value={theme.value} options={[['light', w.light], ['dark', w.dark]]} onChoose={chooseTheme} />
-          <div>
-            <button type="button" class="plain" onClick={() => chooseTheme(null)}>
-              {w.system}
-            </button>
-          </div>
+          <Choice label={w.theme} value={chosenTheme.value ?? 'system'} options={[['system', w.system], ['light', w.light], ['dark', w.dark]]} onChoose={(next) => chooseTheme(next === 'system' ? null : next)} />
           <Choice label={w.language} value={language} options={[['en', 'English'], ['de', 'Deutsch']]} onChoose={choose} />
           <Choice label={w.keys} value={areKeysOn.value ? 'on' : 'off'} options={[['on', w.on], ['off', w.off]]} onChoose={(next) => turnKeys(next === 'on')} />
           <p class="dim">{w.keysHelp}</p>
@@ -66,19 +46,10 @@ export function Browser() {
       </section>
       <section class="sheet" aria-labelledby="keys">
         <header>
-          <h2 id="keys">{w.allKeys}</h2>
+          <h2 id="keys">{keysTitle}</h2>
         </header>
         <div class="pad">
-          <dl class="facts">
-            {[...KEYS, ...VIEWS.map((view) => [`g ${view.key}`, names[view.name]] as const)].map(([key, text]) => (
-              <>
-                <dt>
-                  <kbd>{key}</kbd>
-                </dt>
-                <dd>{text}</dd>
-              </>
-            ))}
-          </dl>
+          <KeysList />
         </div>
       </section>
     </div>

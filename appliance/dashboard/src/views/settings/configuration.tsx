@@ -58,6 +58,7 @@ function Editor({ running, digest, path, again }: { running: string; digest: str
     return (
       <section class="sheet">
         <Empty
+          level={2}
           icon="people"
           title={w.faster}
           act={
@@ -69,7 +70,7 @@ function Editor({ running, digest, path, again }: { running: string; digest: str
             </div>
           }
         >
-          {w.fasterText}
+          {work.refusal?.text ?? w.fasterText}
         </Empty>
       </section>
     );
@@ -113,7 +114,7 @@ function Editor({ running, digest, path, again }: { running: string; digest: str
             )}
             {count > 0 && <div class="consequence">{w.consequence}</div>}
             {trial.value !== null && <p class="dim">{w.onTrial}</p>}
-            <RefusalText refusal={work.refusal} />
+            <RefusalText of={work} />
             {count > 0 && (
               <div class="row">
                 <ActionButton class="main" disabled={work.isBusy || check === null || check.faults.length > 0 || trial.value !== null} onClick={() => apply(false)}>

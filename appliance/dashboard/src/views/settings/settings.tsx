@@ -2,7 +2,7 @@
 import { useLocation } from 'preact-iso';
 
 import { isAdministrator } from '../../live/session';
-import { Empty } from '../../parts/notices';
+import { Forbidden } from '../../parts/notices';
 import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
 import { Browser } from './browser';
@@ -28,7 +28,7 @@ export default function Settings({ part = '' }: { part?: string }) {
           ))}
         </div>
       </header>
-      {shown === 'browser' ? <Browser /> : isAdministrator.value ? <Configuration /> : <Empty icon="lock" title={w.forbidden} />}
+      {shown === 'browser' ? <Browser /> : isAdministrator.value ? <Configuration /> : <Forbidden title={w.forbidden} />}
     </>
   );
 }

@@ -2,25 +2,23 @@ import { words } from '../../words/words';
 
 export const w = words({
   en: {
-    section: 'Section', configuration: 'Configuration', browser: 'This browser', sameFile: 'The same file as on the appliance. Comments stay.', forbidden: 'The configuration is changed by administrators',
+    section: 'Section', configuration: 'Configuration', browser: 'This browser', sameFile: 'The same file as on the appliance. Comments stay.', forbidden: 'The configuration is changed by administrators.',
     differ: { one: '{count} line differs from what runs', other: '{count} lines differ from what runs' }, asForm: 'As a form', asFile: 'As a file', text: 'Text of the configuration', checking: 'Checked as you type.', noFault: 'No fault.',
     faults: { one: '{count} fault', other: '{count} faults' }, line: 'Line {line}: {text}', willChange: 'What will change', nothing: 'Nothing differs from what runs.', differing: 'Differing lines',
     consequence: 'It runs on trial for 2 minutes. If nobody confirms it, the former comes back, also after a power cut. Metering pauses for about 2 s; blocks stay.', tryIt: 'Try it', discard: 'Discard', tried: 'On trial for 2 minutes. Confirm it in the line above.',
-    faster: 'Somebody was faster', fasterText: 'The file has changed since you opened it. Yours was not applied.', keepTheirs: 'Keep theirs', applyMine: 'Apply mine over it', inFile: 'Several values: change it in the file.', sectionTop: 'At the top',
+    faster: 'Somebody was faster.', fasterText: 'The file has changed since you opened it. Yours was not applied.', keepTheirs: 'Keep theirs', applyMine: 'Apply mine over it', inFile: 'Several values: change it in the file.', sectionTop: 'At the top',
     onTrial: 'A configuration is on trial now. Keep it or take it back before another is tried.',
     theme: 'Colours', system: 'As the system has them', light: 'Light', dark: 'Dark', language: 'Language', keys: 'Single keys', keysHelp: 'Such as “/” for search and “g d” for departments. Off in fields anyway.', on: 'on', off: 'off',
-    allKeys: 'All keys', thisBrowser: 'Kept in this browser alone.', logOut: 'Log out', loggedInAs: 'Logged in as {name}.',
-    kSearch: 'search', kTheme: 'light or dark', kHelp: 'this list', kRows: 'next and previous row', kOpen: 'open', kBack: 'back', kBlock: 'block', kUnblock: 'unblock', kNew: 'new', kGrant: 'grant', kRange: 'range of a chart', kEarlier: 'earlier and later',
+    thisBrowser: 'Kept in this browser alone.', logOut: 'Log out', loggedInAs: 'Logged in as {name}.',
   },
   de: {
-    section: 'Abschnitt', configuration: 'Konfiguration', browser: 'Dieser Browser', sameFile: 'Dieselbe Datei wie auf dem Gerät. Kommentare bleiben.', forbidden: 'Die Konfiguration ändern Verwalter',
+    section: 'Abschnitt', configuration: 'Konfiguration', browser: 'Dieser Browser', sameFile: 'Dieselbe Datei wie auf dem Gerät. Kommentare bleiben.', forbidden: 'Die Konfiguration ändern Verwalter.',
     differ: { one: '{count} Zeile weicht vom Laufenden ab', other: '{count} Zeilen weichen vom Laufenden ab' }, asForm: 'Als Formular', asFile: 'Als Datei', text: 'Text der Konfiguration', checking: 'Wird beim Tippen geprüft.', noFault: 'Kein Fehler.',
     faults: { one: '{count} Fehler', other: '{count} Fehler' }, line: 'Zeile {line}: {text}', willChange: 'Was sich ändert', nothing: 'Nichts weicht vom Laufenden ab.', differing: 'Abweichende Zeilen',
     consequence: 'Sie läuft 2 Minuten auf Probe. Bestätigt sie niemand, kommt die vorige zurück, auch nach einem Stromausfall. Die Messung pausiert etwa 2 s; Sperren bleiben.', tryIt: 'Ausprobieren', discard: 'Verwerfen', tried: '2 Minuten auf Probe. Bestätigt wird in der Zeile oben.',
-    faster: 'Jemand war schneller', fasterText: 'Die Datei hat sich seit dem Öffnen geändert. Ihre wurde nicht angewendet.', keepTheirs: 'Die andere behalten', applyMine: 'Meine darüber anwenden', inFile: 'Mehrere Werte: in der Datei ändern.', sectionTop: 'Am Anfang',
+    faster: 'Jemand war schneller.', fasterText: 'Die Datei hat sich seit dem Öffnen geändert. Ihre wurde nicht angewendet.', keepTheirs: 'Die andere behalten', applyMine: 'Meine darüber anwenden', inFile: 'Mehrere Werte: in der Datei ändern.', sectionTop: 'Am Anfang',
     onTrial: 'Gerade ist eine Konfiguration auf Probe. Erst behalten oder zurücknehmen, dann eine andere ausprobieren.',
     theme: 'Farben', system: 'Wie das System', light: 'Hell', dark: 'Dunkel', language: 'Sprache', keys: 'Einzelne Tasten', keysHelp: 'Etwa „/“ für die Suche und „g d“ für Abteilungen. In Feldern immer aus.', on: 'an', off: 'aus',
-    allKeys: 'Alle Tasten', thisBrowser: 'Bleibt nur in diesem Browser.', logOut: 'Abmelden', loggedInAs: 'Angemeldet als {name}.',
-    kSearch: 'Suche', kTheme: 'hell oder dunkel', kHelp: 'diese Liste', kRows: 'nächste und vorige Zeile', kOpen: 'öffnen', kBack: 'zurück', kBlock: 'sperren', kUnblock: 'freigeben', kNew: 'neu', kGrant: 'gewähren', kRange: 'Bereich eines Diagramms', kEarlier: 'früher und später',
+    thisBrowser: 'Bleibt nur in diesem Browser.', logOut: 'Abmelden', loggedInAs: 'Angemeldet als {name}.',
   },
 });

@@ -8,6 +8,7 @@ import { departments, nameOf } from '../../live/state';
 import { Icon, type IconName } from '../../parts/icons';
 import { Empty, Skeleton } from '../../parts/notices';
 import { Meter } from '../../parts/quota_bar';
+import { SearchField } from '../../parts/search_field';
 import { type Column, CsvButton, Table } from '../../parts/table';
 import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
@@ -30,18 +31,25 @@ const TRENDS: Record<string, IconName> = { increasing: 'rising', decreasing: 'fa
 export default function Websites() {
   useTitle({ text: names.websites });
   const { query, route } = useLocation();
-  const { department = '' } = query;
+  const { department = '', q = '' } = query;
   const activity = department ? activityOf(department).value : null;
-  const sites = department ? (activity?.sites ?? []) : topSites.value;
+  const all = department ? (activity?.sites ?? []) : topSites.value;
+  const sites = all.filter((one) => !q || one.domain.toLowerCase().includes(q.toLowerCase()));
+  const go = (next: Record<string, string>) => {
+    const kept = Object.entries({ q, department, ...(query.sort ? { sort: query.sort } : {}), ...next }).filter(([, value]) => value);
+    route(`/websites${kept.length ? `?${new URLSearchParams(kept)}` : ''}`, true);
+  };
   const isKnown = department ? activity !== null : isActivityKnown.value;
-  const columns = columnsOf(sites[0]?.visits ?? 1, department);
+  const columns = columnsOf(all[0]?.visits ?? 1, department);
   return (
     <>
       <header class="row wrap">
         <h1>{names.websites}</h1>
-        <label class="push">
+        <span class="push" />
+        <SearchField value={q} placeholder={w.site} onChange={(next) => go({ q: next })} />
+        <label>
           <span class="sr">{common.department}</span>
-          <select value={department} onChange={(event) => route(`/websites${event.currentTarget.value ? `?department=${encodeURIComponent(event.currentTarget.value)}` : ''}`, true)}>
+          <select value={department} onChange={(event) => go({ department: event.currentTarget.value })}>
             <option value="">{common.allDepartments}</option>
             {departments.value.map((one) => (
               <option key={one.id} value={one.id}>
@@ -64,12 +72,14 @@ export default function Websites() {
           </header>
           {!isKnown ? (
             <Skeleton rows={6} />
+          ) : sites.length === 0 && q ? (
+            <Empty icon="search" title={say(common.nothingMatches, { text: q })} act={<a href="/websites">{common.removeFilter}</a>} />
           ) : sites.length === 0 ? (
             <Empty icon="cable" title={department ? `${w.none}: ${visible(nameOf(department))}` : w.none} act={<a href="/appliance">{w.check}</a>}>
               {w.noneText}
             </Empty>
           ) : (
-            <Table name={w.mostVisited} rows={sites} columns={columns} rowKey={(one) => one.domain} sort="-visits" />
+            <Table class="fixed" name={w.mostVisited} rows={sites} columns={columns} rowKey={(one) => one.domain} sort="-visits" />
           )}
           <footer>
             <span>{w.footer}</span>

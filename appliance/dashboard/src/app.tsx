@@ -13,8 +13,8 @@ import { words } from './words/words';
 import Overview from './views/overview/overview';
 
 const w = words({
-  en: { title: 'There is nothing at this address', ended: 'You were logged out', seen: 'What you see is from then. Log in again to go on where you were.', logIn: 'Log in' },
-  de: { title: 'An dieser Adresse ist nichts', ended: 'Sie wurden abgemeldet', seen: 'Was Sie sehen, ist von da. Nach der Anmeldung geht es hier weiter.', logIn: 'Anmelden' },
+  en: { title: 'There is nothing at this address', ended: 'You were logged out.', seen: 'What you see is from then. Log in again to go on where you were.', logIn: 'Log in' },
+  de: { title: 'An dieser Adresse ist nichts', ended: 'Sie wurden abgemeldet.', seen: 'Was Sie sehen, ist von da. Nach der Anmeldung geht es hier weiter.', logIn: 'Anmelden' },
 });
 
 const Departments = lazy(() => import('./views/departments/departments'));
@@ -94,7 +94,7 @@ function Gate() {
               <p class="mid" id="because">
                 {endedBecause} {w.seen}
               </p>
-              <a class="btn main" href={login}>
+              <a class="btn main" href={login} ref={(link) => link?.focus()}>
                 {w.logIn}
               </a>
             </div>

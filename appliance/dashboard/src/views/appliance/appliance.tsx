@@ -7,6 +7,7 @@ import { fixed, full, MBIT, rate, span, text, three, visible, volume, whole, day
 import { appliance, dataFrom, departments, health, type Department } from '../../live/state';
 import { StateMark, Icon, type State } from '../../parts/icons';
 import { Skeleton, useAsked } from '../../parts/notices';
+import { asOf } from '../../parts/sentence';
 import { Meter } from '../../parts/quota_bar';
 import { type Column, CsvButton, Table } from '../../parts/table';
 import { names } from '../../shell/navigation';
@@ -52,7 +53,7 @@ export default function Appliance() {
       </header>
       <section class="sentence">
         <p class="lesser">
-          <StateMark state={troubles.length > 0 ? 'warn' : 'ok'} />{' '}
+          <StateMark state={troubles.length > 0 ? 'warn' : 'ok'} /> {asOf() && <span class="dim">{asOf()}</span>}
           {troubles.length > 0 ? parts(w.needs, { things: <a class="warn" href="#issues">{say(w.things, { count: troubles.length })}</a> }) : w.well}
         </p>
       </section>

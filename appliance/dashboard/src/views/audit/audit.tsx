@@ -63,6 +63,7 @@ const columns: Column<Entry>[] = [
     ),
     csv: (one) => one.who,
     fold: 'top',
+    width: '128px',
   },
   { key: 'from', head: w.from, cell: (one) => (one.address === null ? w.itself : <code>{one.address}</code>), csv: (one) => one.address, fold: 'gone', width: '124px' },
   {
@@ -83,10 +84,10 @@ const columns: Column<Entry>[] = [
     ),
     csv: (one) => `${one.action} ${plain(one.what)} ${one.outcome}`,
     fold: 'full',
-    width: '28%',
+    width: '25%',
   },
-  { key: 'before', head: w.before, cell: (one) => <span class="mid"><Value of={wordsOf(one).before} whole={plain(one.before)} /></span>, csv: (one) => plain(one.before), fold: 'gone', width: '21%' },
-  { key: 'after', head: w.after, cell: (one) => <Value of={wordsOf(one).after} whole={plain(one.after)} />, csv: (one) => plain(one.after), fold: 'low full', width: '21%' },
+  { key: 'before', head: w.before, cell: (one) => <span class="mid"><Value of={wordsOf(one).before} whole={plain(one.before)} /></span>, csv: (one) => plain(one.before), fold: 'gone', width: '20%' },
+  { key: 'after', head: w.after, cell: (one) => <Value of={wordsOf(one).after} whole={plain(one.after)} />, csv: (one) => plain(one.after), fold: 'low full', width: '20%' },
 ];
 
 export default function Audit() {

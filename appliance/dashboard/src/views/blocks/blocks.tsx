@@ -8,6 +8,7 @@ import { holder, may } from '../../live/session';
 import { appliance, blockEvents, departments, nameOf } from '../../live/state';
 import { ActionButton, change, sentenceOf, toast, whyNot } from '../../parts/actions';
 import { Icon, StateMark } from '../../parts/icons';
+import { asOf } from '../../parts/sentence';
 import { Empty, Failed, Skeleton, useAsked } from '../../parts/notices';
 import { type Column, CsvButton, Table } from '../../parts/table';
 import { useKeys } from '../../shell/keyboard';
@@ -264,13 +265,15 @@ function InForce({ blocks }: { blocks: Block[] }) {
   const all = departments.value;
   const [wanted, enforced] = [all.reduce((most, one) => Math.max(most, one.wanted.value ?? 0), 0), all.reduce((most, one) => Math.max(most, one.enforced.value ?? 0), 0)];
   const gap = all.find((one) => (one.enforced.value ?? 0) < (one.wanted.value ?? 0));
+  if (!all.some((one) => one.wanted.value !== null)) return null; // nothing is known yet
   if (appliance.value?.position === 'mirror') return <p class="mid">{w.mirror}</p>;
   const refused = blocks.reduce((sum, one) => sum + (one.refused ?? 0), 0);
   return (
     <p class="mid state">
       <StateMark state={gap ? 'crit' : 'ok'} />
       <span>
-        {gap ? say(w.gap, { enforced: whole(gap.enforced.value ?? 0), wanted: whole(gap.wanted.value ?? 0) }) : wanted === 0 ? w.none : say(w.allInForce, { count: whole(Math.min(wanted, enforced)) })}{' '}
+        {asOf()}
+        {gap ? say(w.gap, { enforced: whole(gap.enforced.value ?? 0), wanted: whole(gap.wanted.value ?? 0) }) : wanted === 0 ? w.none : say(w.allInForce, { count: Math.min(wanted, enforced), all: whole(Math.min(wanted, enforced)) })}{' '}
         {refused > 0 && say(w.refusedPackets, { count: whole(refused) })}
       </span>
     </p>

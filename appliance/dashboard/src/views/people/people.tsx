@@ -123,7 +123,7 @@ function personColumns(admins: Person[], setOpen: (next: Open) => void): Column<
       head: common.actions,
       isHeadHidden: true,
       isNumber: true,
-      fold: 'full',
+      fold: 'low full',
       cell: (one) => (
         <span class="row end">
           <ActionButton class="s bare" label={say(w.passwordOf, { name: one.name })} onClick={() => setOpen({ kind: 'password', person: one })}>
@@ -179,7 +179,7 @@ function Roles() {
         <h2 id="roles">{w.roles}</h2>
       </header>
       <div class="scroll" role="region" tabIndex={0} aria-label={say(common.table, { name: w.roles })}>
-        <table>
+        <table class="roles">
           <thead>
             <tr>
               <th scope="col">{w.may}</th>

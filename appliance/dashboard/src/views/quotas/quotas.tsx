@@ -8,6 +8,7 @@ import { departmentOf, departments, nameOf, requests, type Department } from '..
 import { ActionButton, change, sentenceOf, toast } from '../../parts/actions';
 import { Icon } from '../../parts/icons';
 import { Skeleton } from '../../parts/notices';
+import { asOf } from '../../parts/sentence';
 import { QuotaBar } from '../../parts/quota_bar';
 import { type Column, CsvButton, Table } from '../../parts/table';
 import { useKeys } from '../../shell/keyboard';
@@ -83,7 +84,12 @@ function Summary({ kind }: { kind: Kind }) {
   const soon = kind === 'daily' ? limited.filter((one) => usedShare(quotaOf(one, kind)!) < 1 && one.reachesLimitAt.value !== null).length : 0;
   const asking = requests.value.filter((one) => one.state === 'open').length;
   const said = [over > 0 && say(w.over, { count: over, all: limited.length }), soon > 0 && say(w.runsOut, { count: soon }), asking > 0 && say(w.asks, { count: asking })].filter(Boolean);
-  return <p class="mid">{said.length > 0 ? `${said.join(', ')}.` : w.noneOver}</p>;
+  return (
+    <p class="mid">
+      {asOf()}
+      {said.length > 0 ? `${said.join(', ')}.` : w.noneOver}
+    </p>
+  );
 }
 
 function Requests({ kind }: { kind: Kind }) {
@@ -156,8 +162,8 @@ function columnsOf(kind: Kind): Column<Department>[] {
       csv: (one) => one.facts.value.name,
       fold: 'top',
     },
-    { key: 'bar', head: w.usedForecast, cell: (one) => <Bar department={one} kind={kind} />, fold: 'full', width: '27%' },
-    { key: 'used', head: w.used, cell: (one) => fixed((quota(one)?.used ?? 0) / GIB, 2), sort: (one) => quota(one)?.used ?? null, csv: (one) => quota(one)?.used, isNumber: true, fold: 'top', width: '96px' },
+    { key: 'bar', head: w.usedForecast, cell: (one) => <Bar department={one} kind={kind} />, fold: 'full', width: '20%' },
+    { key: 'used', head: w.used, cell: (one) => fixed((quota(one)?.used ?? 0) / GIB, 2), sort: (one) => quota(one)?.used ?? null, csv: (one) => quota(one)?.used, isNumber: true, fold: 'top', width: '132px' },
     { key: 'limit', head: w.limit, cell: (one) => (quota(one)?.limit ? fixed(quota(one)!.limit! / GIB, 2) : <span class="dim">{w.noLimit}</span>), sort: (one) => quota(one)?.limit ?? null, csv: (one) => quota(one)?.limit, isNumber: true, fold: 'gone', width: '96px' },
     {
       key: 'granted',

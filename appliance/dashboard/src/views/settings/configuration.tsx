@@ -132,7 +132,7 @@ function Editor({ running, digest, path, again }: { running: string; digest: str
             <header>
               <h2 id="differing">{w.differing}</h2>
             </header>
-            <div class="scroll mono differing" role="region" tabIndex={0} aria-labelledby="differing">
+            <div class="scroll mono differing" role="region" tabIndex={0} aria-label={w.text}>
               {changed.slice(0, 200).map((one) => (
                 <div key={`${one.mark}${one.line}`} class={one.mark === '+' ? 'come' : 'gone'}>
                   <span class="dim">{one.line}</span>

@@ -86,7 +86,7 @@ class Service:
         sys.setswitchinterval(SWITCH_S)
         parts, now = self._appliance, self._clock()
         _restore(parts.monitors.enforcement, now)  # first of all: what is blocked stays so
-        parts.monitors.metering.step(now)  # the other steps look at the links that this one reads
+        self._meter(now)  # the other steps look at the links that this one reads
         parts.monitors.maintenance_mode.begin(now)
         self._obey_signals()
         parts.authentication.pairing.announce_code(now)

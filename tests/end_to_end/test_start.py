@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import signal
 import socket
 import sqlite3
@@ -433,6 +434,17 @@ def test_the_button_and_the_console_let_the_first_administrator_in(config: str, 
             trail = client.call("audit:get")["entries"]
             assert [one["action"] for one in trail] == ["login", "user:add", "button:press"]
             assert trail[1]["who"] == "pairing by button"
+
+
+def test_the_start_says_how_to_log_in_and_ends_with_where_the_page_is(config: str, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with _running(config, state) as told:
+        assert re.search(r"\nLog in: with the pairing code below.*\nPage: http://\S+/\n\n.*Pairing code", told)
+    person = ["anna", "--role", "admin", "--password", "correct horse battery"]
+    assert run("user", "add", *person, "--state-dir", str(state)).returncode == 0
+    with _running(config, state, asks_to_pair=False) as told:
+        assert re.search(r"\nLog in: with a name and a password, or with a token\nPage: http://\S+/\n$", told)
+        assert _healthz(told)  # it obeys signals by then
 
 
 def _url(told: str) -> str:

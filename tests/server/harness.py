@@ -39,6 +39,7 @@ from appliance.server.delivery.fanout import Fanout
 from appliance.server.http.tls import Tls
 from appliance.server.profile import profile_of
 from appliance.server.services import Services
+from appliance.service.access.authentication import aside_in_turn
 from appliance.service.access.password_hashing import GreenPasswordHashing
 from appliance.service.machines import Machine
 from appliance.service.monitors import (
@@ -185,7 +186,7 @@ class Harness:
         )
         config_file = state_dir / "appliance.toml"
         config_file.touch()
-        trial = ConfigTrial(ConfigFileWriter(config_file, state_dir), None, None)
+        trial = ConfigTrial(ConfigFileWriter(config_file, state_dir), None, None, aside_in_turn())
         trial.run(config, text)
         self.trial_events = TrialEvents(trial, fanout.publish)
         audit_store = SqliteAuditStore(state_dir / "audit.sqlite3")

@@ -5,8 +5,9 @@ becomes the process that runs it (`successor`).
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from appliance.config import Config, ConfigError, Fault, judge, parse, text_of
 from appliance.config.differences import ByHand, changes
@@ -18,6 +19,9 @@ from appliance.ports import ConfigFiles
 log = logging.getLogger(__name__)
 
 MOST_FAULTS = 20  # of a new configuration, listed in one answer
+
+
+Aside = Callable[..., Any]  # (function, *arguments) -> its result, computed beside the event loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,12 @@ class Review:
 class ConfigTrial:
     """Starts the trial of another configuration, and watches over the current one if it is on trial."""
 
-    def __init__(self, drafts: ConfigFiles, current: Trial | None, content: bytes | None) -> None:
-        """`current`, `content`: the trial of the running configuration, and its text; `None`: it is not on trial."""
+    def __init__(self, drafts: ConfigFiles, current: Trial | None, content: bytes | None, aside: Aside) -> None:
+        """`current`, `content`: the trial of the running configuration, and its text; `None`: it is not on trial.
+
+        `aside`: judges texts beside the event loop, one after the other, so that they take one thread at most.
+        """
+        self._aside = aside
         self._running: Config | None = None
         self._confirmed = ("", "")  # the digest of what was confirmed here, and by whom and when
         self._text_without_file = ""
@@ -71,10 +79,11 @@ class ConfigTrial:
         self._running, self._text_without_file = config, text_without_file
 
     def review(self, text: str, by_hand: ByHand = ()) -> Review:
-        """Judge a new configuration without trying it; takes tens of milliseconds, so run it beside the event loop.
+        """Judge a new configuration without trying it. `by_hand`: limits that people have set over the configured."""
+        judged: Review = self._aside(self._judged, text, by_hand)
+        return judged
 
-        `by_hand`: the limits that people have set over the configured ones.
-        """
+    def _judged(self, text: str, by_hand: ByHand) -> Review:
         config, faults = judge(text)
         if config is None:
             more = [Fault(None, f"and {len(faults) - MOST_FAULTS} more faults")] if len(faults) > MOST_FAULTS else []

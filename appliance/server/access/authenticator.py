@@ -7,7 +7,7 @@ whole token with the one algorithm that belongs to it.
 import base64
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -45,7 +45,6 @@ class Authenticator:
         """`issuers`: the organisation's own, by their `iss`; `boot`: of this machine, `None` where it is unknown."""
         self.secret = secret
         self.boot = boot
-        self.last_seen = LastSeen()
         self._issuers = issuers
         self._store = store
         self.closed_because: str | None = None  # people and tokens cannot be read
@@ -54,6 +53,7 @@ class Authenticator:
             self._version, self._revoked, floor = store.version(), store.revoked(), store.floor()
         except Refused as refused:
             self.closed_because = refused.message
+        self.last_seen = LastSeen(_last_seen(store))
         self._holdover = latest(now, floor)
         self._floor_due_s = now.monotonic_s
 
@@ -107,6 +107,18 @@ class Authenticator:
             self._floor_due_s = now.monotonic_s + FLOOR_PERIOD_S
             self._store.save_floor(now.wall)
             self._store.forget(now.wall - FORGET_AFTER)
+            self.save_last_seen(now)
+
+    def save_last_seen(self, now: Moment) -> None:
+        """Save when tokens and people were last seen, unless the clock may be wrong."""
+        if now.is_trusted:
+            self._store.save_last_seen(self.last_seen.take_unsaved(now.wall))
+
+
+def _last_seen(store: "PeopleStore") -> Mapping[str, datetime]:
+    with suppress(Refused):  # it keeps nobody out
+        return store.last_seen()
+    return {}
 
 
 def _is_console(grant: Grant) -> bool:

@@ -1,12 +1,13 @@
 """Which tokens and people are connected, and when each was last seen.
 
-All of this is in memory: nothing is written when a client connects or calls, and a restart forgets it.
+Nothing is written when a client connects or calls: what was seen is saved once an hour, and when the service ends.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Protocol
 
 from appliance.core.access.person import TokenOrigin
@@ -23,18 +24,20 @@ class Holder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """The use of a token, or by a person. `seen_at`: now while connected; `None`: not since the service started."""
+    """The use of a token, or by a person. `seen_at`: now while connected; `None`: never, as far as is known."""
 
     connected: int
     seen_at: datetime | None
 
 
 class LastSeen:
-    """Knows the clients that are connected, and remembers those that were."""
+    """Knows the clients that are connected, and remembers those that were, by `token:ID` and `person:NAME`."""
 
-    def __init__(self) -> None:
+    def __init__(self, saved: Mapping[str, datetime]) -> None:
+        """`saved`: what `take_unsaved` has given before."""
         self._holders: set[Holder] = set()
-        self._seen: OrderedDict[tuple[str, str], datetime] = OrderedDict()
+        self._seen = OrderedDict(sorted(saved.items(), key=itemgetter(1)))
+        self._unsaved: dict[str, datetime | None] = {}
 
     def enter(self, holder: Holder) -> None:
         """A client has connected."""
@@ -48,28 +51,37 @@ class LastSeen:
     def note(self, grant: Grant, wall: datetime) -> None:
         """A token was shown, or was in use until now."""
         for key in _keys(grant):
-            self._seen[key] = wall
+            self._seen[key] = self._unsaved[key] = wall
             self._seen.move_to_end(key)
         while len(self._seen) > MOST_SEEN:
-            self._seen.popitem(last=False)
+            key, _ = self._seen.popitem(last=False)
+            self._unsaved[key] = None
 
     def of_tokens(self, ids: Iterable[str], wall: datetime) -> Sequence[Use]:
         """The use of each of these tokens; `wall`: now."""
-        return self._uses([("token", one) for one in ids], wall)
+        return self._uses([f"token:{one}" for one in ids], wall)
 
     def of_people(self, names: Iterable[str], wall: datetime) -> Sequence[Use]:
         """The use by each of these people, with their logins."""
-        return self._uses([("person", one) for one in names], wall)
+        return self._uses([f"person:{one}" for one in names], wall)
 
     def forget_person(self, name: str) -> None:
         """Another person has this name from now on."""
-        self._seen.pop(("person", name), None)
+        if self._seen.pop(f"person:{name}", None) is not None:
+            self._unsaved[f"person:{name}"] = None
 
-    def _uses(self, keys: Sequence[tuple[str, str]], wall: datetime) -> Sequence[Use]:
+    def take_unsaved(self, wall: datetime) -> Mapping[str, datetime | None]:
+        """What has changed since the last time; `None`: it is forgotten. `wall`: now, when who is connected is seen."""
+        for one in self._holders:
+            self.note(one.grant, wall)
+        unsaved, self._unsaved = self._unsaved, {}
+        return unsaved
+
+    def _uses(self, keys: Sequence[str], wall: datetime) -> Sequence[Use]:
         connected = Counter(key for one in self._holders for key in _keys(one.grant))
         return [Use(connected[key], wall if connected[key] else self._seen.get(key)) for key in keys]
 
 
-def _keys(grant: Grant) -> tuple[tuple[str, str], ...]:
-    token = ("token", grant.id)
-    return (token, ("person", grant.subject)) if grant.origin is TokenOrigin.LOGIN else (token,)
+def _keys(grant: Grant) -> tuple[str, ...]:
+    token = f"token:{grant.id}"
+    return (token, f"person:{grant.subject}") if grant.origin is TokenOrigin.LOGIN else (token,)

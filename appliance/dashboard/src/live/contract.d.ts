@@ -1084,16 +1084,16 @@ export interface Directions {
   down: number;
 }
 /**
- * A quota period that ended within the span; bytes, as `quota:get` has them.
+ * A quota period that ended within the span, as `quota:closed` has it.
  */
 export interface ReportedPeriod {
-  type: QuotaKind;
   startedAt: string;
   endedAt: string;
   used: number;
   limit: number | null;
   granted: number;
   exceededAt?: string;
+  type: QuotaKind;
 }
 /**
  * An incident. `severity`: its worst; `until`: when it closed, left out where that was never told.
@@ -1249,7 +1249,7 @@ export interface TokensReply {
 /**
  * A token that has not expired. `departments`: `*` for all, or ids with commas; `revokedAt`: null while valid.
  *
- * `connected`: the clients that have it; `seenAt`: now while connected, null: not since the service started.
+ * `connected`: the clients that have it; `seenAt`: now while connected, null: never, as far as is known.
  */
 export interface TokenFacts {
   id: string;
@@ -1298,8 +1298,8 @@ export interface UsersReply {
 /**
  * A person who can log in. `departments`: `*` for all, or ids with commas.
  *
- * `connected`: the clients with a login of theirs; `seenAt`: now while connected; null: not since the service
- * started.
+ * `connected`: the clients with a login of theirs; `seenAt`: now while connected; null: never, as far as
+ * is known.
  */
 export interface UserFacts {
   name: string;

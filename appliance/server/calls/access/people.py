@@ -96,8 +96,8 @@ class RenewArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 class UserFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """A person who can log in. `departments`: `*` for all, or ids with commas.
 
-    `connected`: the clients with a login of theirs; `seen_at`: now while connected; null: not since the service
-    started.
+    `connected`: the clients with a login of theirs; `seen_at`: now while connected; null: never, as far as
+    is known.
     """
 
     name: str
@@ -122,7 +122,7 @@ class UsersReply(Reply, frozen=True, kw_only=True, rename="camel"):
 class TokenFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """A token that has not expired. `departments`: `*` for all, or ids with commas; `revoked_at`: null while valid.
 
-    `connected`: the clients that have it; `seen_at`: now while connected, null: not since the service started.
+    `connected`: the clients that have it; `seen_at`: now while connected, null: never, as far as is known.
     """
 
     id: str

@@ -411,6 +411,12 @@ class PeopleStore(Protocol):
     def version(self) -> int:
         """A number that differs after every change, also by another process."""
 
+    def last_seen(self) -> Mapping[str, datetime]:
+        """When tokens and people were last seen, as `save_last_seen` got it."""
+
+    def save_last_seen(self, seen: Mapping[str, datetime | None]) -> None:
+        """Save when these were last seen; `None`: forget it. It may be lost."""
+
     def floor(self) -> datetime | None:
         """The latest moment that has certainly passed; `None`: unknown."""
 

@@ -4,7 +4,7 @@ A sentence names the department or the part, what will be and what was. What peo
 the tables here; every other key is named as the file has it. What a file means is compared, not how it is written.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -43,11 +43,17 @@ CONSEQUENCES = {
 ACTIONS = {Action.ALERT: "only reported", Action.THROTTLE: "slowed down", Action.BLOCK: "cut off"}
 
 
-def changes(before: Config, after: Config) -> Sequence[str]:
-    """A sentence for each change, those of one subject together; at most `MOST_CHANGES`, the last counts the rest."""
+ByHand = Collection[tuple[str, QuotaKind, bool]]  # a department's id, a kind, and whether it is each host's
+
+
+def changes(before: Config, after: Config, by_hand: ByHand = ()) -> Sequence[str]:
+    """A sentence for each change, those of one subject together; at most `MOST_CHANGES`, the last counts the rest.
+
+    `by_hand`: the limits that people have set over the configured ones.
+    """
     found = [
         *_in_section(before.appliance, after.appliance, "appliance"),
-        *_in_departments(before.departments, after.departments),
+        *_in_departments(before.departments, after.departments, by_hand),
         *_in_lists(before.block_lists, after.block_lists),
         *_in_issuers(before.issuers, after.issuers),
     ]
@@ -63,12 +69,14 @@ def changes(before: Config, after: Config) -> Sequence[str]:
 # --- departments ------------------------------------------------------------------------------------------------------
 
 
-def _in_departments(before: Sequence[DepartmentSection], after: Sequence[DepartmentSection]) -> Iterator[str]:
+def _in_departments(
+    before: Sequence[DepartmentSection], after: Sequence[DepartmentSection], by_hand: ByHand
+) -> Iterator[str]:
     old, new = {one.id: one for one in before}, {one.id: one for one in after}
     gone = {one.id: one for one in before if one.id not in new}
     for one in after:
         if one.id in old:
-            yield from _in_department(old[one.id], one)
+            yield from _in_department(old[one.id], one, by_hand)
             continue
         same = next((other for other in gone.values() if _place(other) == _place(one)), None)
         if same is None:
@@ -76,12 +84,12 @@ def _in_departments(before: Sequence[DepartmentSection], after: Sequence[Departm
         else:
             del gone[same.id]
             yield f"{_name(same)} has the id {one.id}, was {same.id}: its books and its history begin empty."
-            yield from _in_department(same, one)
+            yield from _in_department(same, one, by_hand)
     for other in gone.values():
         yield f"{_name(other)} ({other.id}) is removed: it is not metered any more, and no quota or block holds for it."
 
 
-def _in_department(before: DepartmentSection, after: DepartmentSection) -> Iterator[str]:
+def _in_department(before: DepartmentSection, after: DepartmentSection, by_hand: ByHand) -> Iterator[str]:
     name = _name(after)
     if after.name != before.name:
         yield f"{_name(before)} is called {name}."
@@ -92,16 +100,18 @@ def _in_department(before: DepartmentSection, after: DepartmentSection) -> Itera
     if before.line_rate != after.line_rate:
         words = [_text(rate) if rate else "what the link negotiates" for rate in (after.line_rate, before.line_rate)]
         yield f"{name}: the line rate is {words[0]}, was {words[1]}."
+    for kind in QuotaKind:
+        for old, new, is_each_host in (
+            (before.quota, after.quota, False),
+            (before.quota.hosts, after.quota.hosts, True),
+        ):
+            what = f"{name}: the {kind} quota{' of each host' if is_each_host else ''}"
+            is_by_hand = (after.id, kind, is_each_host) in by_hand
+            yield from _in_limit(getattr(old, kind), getattr(new, kind), what, is_by_hand=is_by_hand)
     yield from _in_quota(before.quota, after.quota, name)
 
 
 def _in_quota(before: QuotaSection, after: QuotaSection, name: str) -> Iterator[str]:
-    for kind in QuotaKind:
-        for old, new, what in (
-            (before, after, f"{name}: the {kind} quota"),
-            (before.hosts, after.hosts, f"{name}: the {kind} quota of each host"),
-        ):
-            yield from _in_limit(getattr(old, kind), getattr(new, kind), what)
     if before.on_exceeded is not after.on_exceeded:
         will, was = ACTIONS[after.on_exceeded], ACTIONS[before.on_exceeded]
         yield f"{name} is {will} when a quota is used up; it was {was}."
@@ -114,15 +124,16 @@ def _in_quota(before: QuotaSection, after: QuotaSection, name: str) -> Iterator[
         yield f"{name}: the month of its quota begins on day {after.billing_day}, began on day {before.billing_day}."
 
 
-def _in_limit(before: Bytes | None, after: Bytes | None, what: str) -> Iterator[str]:
+def _in_limit(before: Bytes | None, after: Bytes | None, what: str, *, is_by_hand: bool) -> Iterator[str]:
     if before == after:
         return
     if after is None:
-        yield f"{what} ends; it was {_text(before)}."
+        sentence = f"{what} ends; it was {_text(before)}."
     elif before is None:
-        yield f"{what} is {_text(after)}; there was none."
+        sentence = f"{what} is {_text(after)}; there was none."
     else:
-        yield f"{what} is {_text(after)}, was {_text(before)}. The books stay."
+        sentence = f"{what} is {_text(after)}, was {_text(before)}. The books stay."
+    yield f"{sentence} But a limit that was set by hand holds over it." if is_by_hand else sentence
 
 
 def _name(department: DepartmentSection) -> str:

@@ -132,6 +132,7 @@ class ClientSessions:
         since = _since(auth)
         eio_sid = self._fanout.sio.manager.eio_sid_from_sid(sid, NAMESPACE)
         self._sessions[sid] = ClientSession(sid, eio_sid, grant, remote_address(environ), since, self._fanout)
+        self._authenticator.last_seen.enter(self._sessions[sid])
         self._engine.log_in(eio_sid)
         rooms = [room_of(Audience.DEPARTMENT, one) for one in self._departments if grant.may_see(one)]
         self._fanout.welcome(sid, lambda event: _is_for(event, grant), rooms, since)
@@ -140,6 +141,7 @@ class ClientSessions:
     def _disconnect(self, sid: str, _reason: str) -> None:
         session = self._sessions.pop(sid, None)
         if session is not None:
+            self._authenticator.last_seen.leave(session, self._clock().wall)
             self._engine.log_out(session.eio_sid)
 
 

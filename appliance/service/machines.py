@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
+from typing import Protocol
 from zoneinfo import available_timezones
 
 from appliance import config as configuration
@@ -50,14 +51,26 @@ class PacketFilter:
     dns_filter: DnsFilter
 
 
+class SimulatedPeople(Protocol):
+    """What people do on a simulated machine, each time since the previous call."""
+
+    def orders_due(self, now: Moment, /) -> Sequence[BlockRequest]:
+        """The operator's block requests."""
+
+    def pleas_due(self, now: Moment, /) -> Sequence[tuple[str, str, str]]:
+        """The address and name of people who ask for more if they are cut off, and what they need it for."""
+
+    def grants_due(self, now: Moment, /) -> Sequence[str]:
+        """The departments whose requests the operator looks at."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine(PacketFilter):
     """An open machine, behind the ports.
 
     `release`: takes every table and filter of the appliance out of the kernel. `cut_off_port`: where the kernel sends
     plain HTTP of hosts that are cut off; `None`: nowhere. `press`: moves the mock button; `None` where it is real.
-    `troubles`: sentences about what of it does not work. `orders_due`: the blocks that simulated people ask for; `None`
-    on a real machine.
+    `troubles`: sentences about what of it does not work. `people`: what simulated people do; `None` on a real machine.
     """
 
     neighbours: Neighbours
@@ -72,13 +85,13 @@ class Machine(PacketFilter):
     release: Callable[[], object]
     cut_off_port: int | None = None
     press: Callable[[Press], None] | None = None
-    orders_due: Callable[[Moment], list[BlockRequest]] | None = None
+    people: SimulatedPeople | None = None
     troubles: Callable[[Moment], Sequence[str]] = lambda _: ()
 
     @property
     def is_simulated(self) -> bool:
         """Whether the machine is a simulation."""
-        return self.orders_due is not None
+        return self.people is not None
 
 
 def simulated_machine(config: Config) -> Machine:
@@ -102,7 +115,7 @@ def simulated_machine(config: Config) -> Machine:
         close=lambda: None,
         release=lambda: None,
         press=whole.panel.press,
-        orders_due=whole.orders_due,
+        people=whole,
     )
 
 

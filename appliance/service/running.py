@@ -26,9 +26,12 @@ from appliance.core.moment import Moment
 from appliance.core.operations.panel_lights import DARK
 from appliance.core.refusal import Refused
 from appliance.monitor.blocking.enforcement import Enforcement
+from appliance.monitor.metering.departments import Metering
+from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.server.http.listener import Listener, listen
 from appliance.server.pages.cut_off import CutOffPage
 from appliance.service.composition import Appliance
+from appliance.service.machines import SimulatedPeople
 from appliance.system.device.memory import give_back
 from appliance.system.device.supervisor import ALIVE, READY, STOPPING, VARIABLE, Supervisor
 from appliance.system.storage.history_store import FOLD_S
@@ -53,6 +56,8 @@ CERTIFICATE_FILE_S = 10.0  # two looks at a file's time; a person who replaced i
 WATCHDOG_S = 5.0  # a loop that is held up for as long as deploy/systemd's WatchdogSec, a minute, serves nobody
 CUT_OFF_CONNECTIONS, CUT_OFF_CONNECTIONS_PER_NETWORK = 100, 8  # each is answered at once and closed
 MEMORY_S = 5.0  # a flood of strangers leaves some 15 MB behind; giving back takes a millisecond
+SIMULATED_OPERATOR, SIMULATED_REASON = "simulated operator", "asked for on the page"
+SIMULATED_GRANT_BYTES = 1_000_000_000  # of each quota that is used up: it lasts some rounds of the scenario
 BACKLOG = 1024  # connections that wait to be accepted; one that finds no place is tried again only after a second
 
 
@@ -81,7 +86,7 @@ class Service:
         sys.setswitchinterval(SWITCH_S)
         parts, now = self._appliance, self._clock()
         _restore(parts.monitors.enforcement, now)  # first of all: what is blocked stays so
-        parts.monitors.metering.step(now)  # the other steps look at the links that this one reads
+        self._meter(now)  # the other steps look at the links that this one reads
         parts.monitors.maintenance_mode.begin(now)
         self._obey_signals()
         parts.authentication.pairing.announce_code(now)
@@ -167,11 +172,9 @@ class Service:
 
     def _enforce(self, now: Moment) -> None:
         parts = self._appliance
-        for request in parts.machine.orders_due(now) if parts.machine.orders_due else ():
-            try:
-                parts.monitors.enforcement.block([request], now)
-            except Refused as refused:
-                log.info("%s is refused: %s", request.actor, refused.message)
+        if parts.machine.people is not None:
+            monitors = parts.monitors
+            act_for(parts.machine.people, monitors.enforcement, monitors.metering, monitors.requests, now)
         parts.monitors.enforcement.step(now)
         parts.monitors.status.status_step(now)  # after it: no department is called well before its blocks hold
 
@@ -240,3 +243,22 @@ def _repeat(row: Timed, clock: Callable[[], Moment]) -> None:
         # A late step is not made up for: two in a row would show nothing that one does not.
         due_s = max(due_s + row.period_s, monotonic())
         eventlet.sleep(due_s - monotonic())
+
+
+def act_for(
+    people: SimulatedPeople, enforcement: Enforcement, metering: Metering, requests: QuotaRequests, now: Moment
+) -> None:
+    """Carry out what simulated people do now: an operator blocks and grants, a person who is cut off asks."""
+    try:
+        for order in people.orders_due(now):
+            enforcement.block([order], now)
+        for address, name, text in people.pleas_due(now):
+            cut_off = metering.find_cut_off(address, now)
+            if cut_off is not None:
+                requests.ask(cut_off, address, name, text, now)
+        for department in people.grants_due(now):
+            for kind in metering.exceeded_kinds(department) if requests.requests([department], now) else ():
+                metering.extend(department, kind, SIMULATED_GRANT_BYTES, SIMULATED_REASON, SIMULATED_OPERATOR, now)
+            requests.grant(department, None, SIMULATED_OPERATOR, SIMULATED_REASON, now)
+    except Refused as refused:
+        log.info("simulated people are refused: %s", refused.message)

@@ -18,6 +18,7 @@ from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 from appliance.server.access import AccessError
 from appliance.server.http.listener import listen
 from appliance.service.access.announcement import Announcement, announcement
+from appliance.service.access.authentication import aside_in_turn
 from appliance.service.composition import build_appliance
 from appliance.service.log_limits import LogRateLimit
 from appliance.service.machines import CannotStart, Machine, choose_config, simulated_machine
@@ -57,7 +58,7 @@ def _run(
     current = inherited_trial(os.environ.pop(TRIAL_VARIABLE, ""), content, monotonic())
     if current is None:
         drafts.discard()
-    trial = ConfigTrial(drafts, current, content)
+    trial = ConfigTrial(drafts, current, content, aside_in_turn())
     try:
         exit_code = _serve(config_file, state_dir, trial, content if current else None, simulate, show)
     except (CannotStart, ConfigError, AccessError) as reason:

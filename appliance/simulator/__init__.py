@@ -11,7 +11,7 @@ limits, not on how often it is read.
     conversations.py       the packets that devices exchange; frames.py: their bytes
     wire.py                time: what each device carried, and the frames that passed
     firewall.py, dns_filter.py, meters.py, interfaces.py, kernel.py, device.py     the ports
-    simulated_machine.py   the whole machine, and its operator
+    simulated_machine.py   the whole machine, its operator, and people who are cut off
 """
 
 from appliance.simulator.simulated_machine import SimulatedMachine
@@ -19,7 +19,7 @@ from appliance.simulator.simulated_machine import SimulatedMachine
 __all__ = ["CONFIG", "SimulatedMachine"]
 
 # The configuration of a simulation without a file. The quotas are small: the first is used up within the first minute,
-# the second after about ten.
+# and cuts its department off until the simulated operator grants more; the second after about ten.
 CONFIG = """\
 [appliance]
 position = "gateway"
@@ -37,6 +37,7 @@ subnets = ["192.168.1.0/24"]
 line_rate = "250 Mbit"
 
 [departments.quota]
+on_exceeded = "block"
 daily = "400 MB"
 weekly = "5 GB"
 monthly = "20 GB"

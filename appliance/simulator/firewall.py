@@ -6,6 +6,7 @@ addresses takes only the first address of a range. An expired element is gone.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from appliance.core.blocking.block import BlockOrigin
 from appliance.core.blocking.cover import Range
@@ -141,11 +142,17 @@ class SimulatedFirewall:
         sets = {block_set: dict(kept.get(block_set, {})) for block_set in {*kept, *new}}
         now_s = self._elapsed()
         for block_set, pieces in new.items():
-            for first, end, ends, mark, _ in pieces:
-                last = end if SHAPES[block_set.family].is_interval else first
-                if any(first <= high and low <= last for low, high in sets[block_set]):
-                    return "File exists (EEXIST)"
-                sets[block_set][first, last] = mark, now_s + ends - at_s
+            found, is_interval = sets[block_set], SHAPES[block_set.family].is_interval
+            count = len(found) + len(pieces)
+            found |= {
+                (first, end if is_interval else first): (mark, now_s + ends - at_s)
+                for first, end, ends, mark, _ in pieces
+            }
+            # In order, each has to end before the next begins; single addresses need only differ.
+            if len(found) < count or (
+                is_interval and any(one[1] >= next_[0] for one, next_ in pairwise(sorted(found)))
+            ):
+                return "File exists (EEXIST)"
         self._sets = sets
         return None
 

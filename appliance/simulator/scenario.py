@@ -19,6 +19,8 @@ class ActKind(StrEnum):
     ORDER = "order"  # an operator asks to block the same device for the length of the act
     OUTAGE = "outage"  # a cable is unplugged
     DOWNLOAD = "download"  # a device fetches a huge file
+    ASK = "ask"  # a person whose quota is used up asks for more
+    GRANT = "grant"  # an operator grants it
     BEGIN_MAINTENANCE = "begin maintenance"  # a person holds the panel's button
     END_MAINTENANCE = "end maintenance"  # and holds it again
 
@@ -39,15 +41,18 @@ class Act:
 
 
 # The operator's order follows the scan and avoids the maintenance, which would refuse it. The download comes when the
-# anomaly baseline is warm (20 samples), and passes each threshold of the simulator's own quota at another second. The
-# cable is unplugged in the maintenance; earlier, the gap would distort the baseline. Every act ends within the minute.
+# anomaly baseline is warm (20 samples), and passes each threshold of the simulator's own quota at another second. That
+# cuts the department off until the operator is back from the maintenance, in which the cable is unplugged; earlier, the
+# gap would distort the baseline. Every act ends within the minute.
 FIRST_MINUTE = (
     Act(10, ActKind.SCAN, lasts_s=3),  # security:incident
     Act(16, ActKind.ORDER, lasts_s=12),  # ip:blocked, ip:unblocked
     Act(25, ActKind.DOWNLOAD, lasts_s=20, strength=10),  # analytics:anomaly, quota:alert, error E_QUOTA_EXCEEDED
+    Act(47, ActKind.ASK),  # quota:request, open
     Act(48, ActKind.BEGIN_MAINTENANCE),  # system:maintenance, begun
     Act(50, ActKind.OUTAGE, lasts_s=4, department=LAST),  # department:status
     Act(56, ActKind.END_MAINTENANCE),  # system:maintenance, completed
+    Act(58, ActKind.GRANT),  # quota:request, granted
 )
 
 # Seconds from the beginning of each round.
@@ -55,6 +60,8 @@ REPEATED = (
     Act(25, ActKind.SCAN, lasts_s=4),
     Act(37, ActKind.ORDER, lasts_s=60),
     Act(190, ActKind.DOWNLOAD, lasts_s=15, strength=10),
+    Act(220, ActKind.ASK),
+    Act(235, ActKind.GRANT),
     Act(250, ActKind.BEGIN_MAINTENANCE),
     Act(256, ActKind.OUTAGE, lasts_s=6, department=LAST),
     Act(275, ActKind.END_MAINTENANCE),

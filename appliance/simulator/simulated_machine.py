@@ -1,6 +1,7 @@
-"""The simulated machine as a whole, and the operator at its dashboard."""
+"""The simulated machine as a whole, the operator at its dashboard, and people who are cut off."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from appliance.config import Config
 from appliance.core.blocking.block import BlockRequest
@@ -17,6 +18,19 @@ from appliance.simulator.wire import CaptureBuffer, Simulation, Wire
 
 OPERATOR = "simulated operator"
 ORDER_REASON = "Port scan, seen on the dashboard"
+PLEAS = (
+    ("T. Brandt", "Payroll run needs the bank's portal today"),
+    ("A. Kowalska", "Images for the second opinion at two o'clock"),
+    ("M. Osei", "Updates before the exam"),
+)
+
+
+class Plea(NamedTuple):
+    """What a person at this address asks for, if they are cut off."""
+
+    address: str
+    name: str
+    text: str
 
 
 class SimulatedMachine:
@@ -24,7 +38,8 @@ class SimulatedMachine:
 
     def __init__(self, config: Config, seed: int, clock: Callable[[], Moment]) -> None:
         started = clock()
-        self.clock, self._started_s, self._looked_s = clock, started.monotonic_s, 0.0
+        self.clock, self._started_s = clock, started.monotonic_s
+        self._looked_s = dict.fromkeys(ActKind, 0.0)
         populations, scenario, buffer = populate(config, seed), Scenario(seed), CaptureBuffer()
         interfaces = [one.interface for one in populations]
         self.upstream = SimulatedUpstream()
@@ -48,10 +63,26 @@ class SimulatedMachine:
 
     def orders_due(self, now: Moment) -> list[BlockRequest]:
         """The operator's block requests since the previous call; none in maintenance, which would refuse them."""
-        until_s = now.monotonic_s - self._started_s
-        acts = self._simulation.scenario.begun(ActKind.ORDER, self._looked_s, until_s)
-        self._looked_s = until_s
+        acts = self._begun(ActKind.ORDER, now)
         return [] if self.panel.shows_maintenance else [self._order(act) for act in acts]
+
+    def pleas_due(self, now: Moment) -> list[Plea]:
+        """What people have asked for since the previous call, if they are cut off."""
+        acts = self._begun(ActKind.ASK, now)
+        devices = [self._simulation.populations[act.department].device_for(act.pick) for act in acts]
+        words = [PLEAS[int(act.pick * len(PLEAS)) % len(PLEAS)] for act in acts]
+        return [Plea(str(device.address), *asked) for device, asked in zip(devices, words, strict=True)]
+
+    def grants_due(self, now: Moment) -> list[str]:
+        """The departments whose requests the operator has looked at since the previous call; none in maintenance."""
+        acts = self._begun(ActKind.GRANT, now)
+        granted = [self._simulation.populations[act.department].department.id for act in acts]
+        return [] if self.panel.shows_maintenance else granted
+
+    def _begun(self, kind: ActKind, now: Moment) -> list[Act]:
+        after_s, until_s = self._looked_s[kind], now.monotonic_s - self._started_s
+        self._looked_s[kind] = until_s
+        return self._simulation.scenario.begun(kind, after_s, until_s)
 
     def _elapsed_s(self) -> float:
         return self.clock().monotonic_s - self._started_s

@@ -7,6 +7,7 @@ import pytest
 from appliance.config import parse
 from appliance.config.differences import MOST_CHANGES, MOST_NAMED, changes
 from appliance.config.values import quantity_text
+from appliance.core.metering.quota import QuotaKind
 
 BASE = """
 [appliance]
@@ -89,6 +90,17 @@ def test_another_way_to_write_the_same_is_no_change() -> None:
 )
 def test_a_change_is_one_sentence(old: str, new: str, sentence: str) -> None:
     assert told(BASE, BASE.replace(old, new, 1)) == [sentence]
+
+
+def test_a_limit_that_was_set_by_hand_is_no_surprise() -> None:
+    after = BASE.replace("60 GiB", "80 GiB")
+    by_hand = {("guest", QuotaKind.DAILY, False), ("guest", QuotaKind.WEEKLY, False)}
+    [sentence] = changes(parse(BASE.encode(), "before"), parse(after.encode(), "after"), by_hand)
+    assert sentence.endswith("was 60 GiB. The books stay. But a limit that was set by hand holds over it.")
+    [sentence] = changes(
+        parse(BASE.encode(), "before"), parse(after.encode(), "after"), {("guest", QuotaKind.DAILY, True)}
+    )
+    assert "by hand" not in sentence
 
 
 def test_what_comes_and_goes_is_told_with_its_consequence() -> None:

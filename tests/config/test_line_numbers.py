@@ -77,6 +77,9 @@ def test_every_text_is_judged(text: str) -> None:
     [
         ("a = 1\nb = = 2\n", 2, "not a TOML file"),
         ("a = [\n1,\n", 3, "not a TOML file"),
+        ("# x\n" + "a." * 30_000 + "b = 1", 2, "more than 20 names"),
+        ("x = { " + "a . " * 30_000 + "b = 1 }", 1, "more than 20 names"),
+        ("a = 1\n[" + '"a".' * 20_000 + "b]", 2, "more than 20 names"),
         ("[appliance]\nposition = 'here'\n[[departments]]\n", 2, "appliance.position"),
         ("[appliance]\nposition = 'host'\n[[departments]]\nid = 'a'\n", 3, "departments[1].interface: missing"),
         ("[appliance]\nposition = 'host'\n", None, "departments: missing"),

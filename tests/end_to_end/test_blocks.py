@@ -49,6 +49,31 @@ def test_what_others_do_to_the_blocks_is_healed_and_told(gateway: Network, tmp_p
         assert "table inet managed" in listed  # another program's table stays
 
 
+def test_a_preview_names_the_device_and_its_open_connections_and_blocks_nothing(
+    gateway: Network, tmp_path: Path, until
+) -> None:
+    gateway.start_web()
+    host = gateway.hosts[0]
+    asked = {"address": host.ipv4, "departmentId": DEPARTMENT, "preview": True}
+    with Installed(gateway, tmp_path) as appliance, appliance.client() as client:
+        client.wait_for("department:status", lambda data: data["status"]["active"])
+        assert host.fetch(WEB_V4[0]).returncode == ANSWERED
+
+        def preview() -> dict:
+            return client.call("ip:block", asked)["preview"]
+
+        until(lambda: preview()["device"] is not None)  # the neighbour tables are read each ten seconds
+        found = preview()
+        assert found["device"].startswith(f"{host.mac()} (")
+        assert host.ipv4 in found["device"]
+        assert found["connections"] >= 1, "the kernel keeps a closed connection for a while"
+        assert (found["address"], found["objection"], found["departments"]) == (host.ipv4, None, [DEPARTMENT])
+        own = client.call("ip:block", {**asked, "address": gateway.uplink.ipv4})["preview"]
+        assert own["objection"], "the gateway is protected"
+        assert host.fetch(WEB_V4[0]).returncode == ANSWERED
+        assert client.call("ip:list")["total"] == 0
+
+
 def test_a_blocked_name_is_not_found_any_more_and_what_it_was_found_at_cannot_be_reached(
     inline: Network, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from appliance.core.metering.usage import ETHERNET_BYTES, unaccounted
 from tests.client.node import NodeClient
-from tests.end_to_end.installed import Installed
+from tests.end_to_end.installed import DEPARTMENT, Installed
 from tests.end_to_end.test_quota import BLOCKING, LEFT, LIMIT, download, used
 from tests.lab.network import WEB_V4, Network
 
@@ -73,6 +73,29 @@ def test_an_interface_made_anew_within_a_period_invents_no_byte_and_loses_none(
             assert after - before <= all_bytes - ETHERNET_BYTES * packets, "no more than the new interface carried"
             before = after
         client.wait_for("department:status", lambda data: data["status"]["healthScore"] == 1)
+
+
+def history_bytes(client: NodeClient) -> int:
+    """What the days of history have in all."""
+    asked = {"departmentId": DEPARTMENT, "from": "2026-01-01T00:00:00Z", "to": "2029-01-01T00:00:00Z", "step": "day"}
+    return sum(up + down for _, up, down in client.call("history:get", asked)["points"])
+
+
+def test_history_has_what_passed_while_the_service_was_not_there(gateway: Network, tmp_path: Path) -> None:
+    pc = gateway.hosts[0]
+    appliance = Installed(gateway, tmp_path)
+    appliance.start()
+    with appliance.client() as client:
+        told(client)  # the meters are in force
+    appliance.stop()
+    assert pc.ping(WEB_V4[0], count=ECHOES)  # forwarded, and counted by the kernel
+    appliance.start()
+    with appliance.client() as client:
+        whole = client.wait_for("usage:update", lambda data: data["metrics"]["bytesTransferred"] >= ECHOES * ECHO_BYTES)
+        assert whole["metrics"]["bytesUp"] + whole["metrics"]["bytesDown"] == whole["metrics"]["bytesTransferred"]
+        told(client)  # the line is at rest
+        assert history_bytes(client) == told(client)["bytesTransferred"]
+    appliance.stop()
 
 
 def test_a_limit_holds_on_an_interface_made_anew(gateway: Network, tmp_path: Path) -> None:

@@ -89,13 +89,51 @@ def test_who_is_cut_off_is_refused_at_once_and_led_to_a_page_that_says_why(inlin
         for server in (WEB_V4[0], WEB_V6[0]):
             page = pc.fetch(server).stdout
             assert "Radiology" in page
-            assert "daily" in page
+            assert "The quota for today is used up" in page
             assert "Ms Example, extension 42" in page
             assert "Directory listing" not in page
         inline.start_dns()
         assert pc.resolve("www.example.com", inline.uplink.ipv4) == WEB_V4[0], "a page is asked for by its name"
         refused = pc.fetch(WEB_V4[0], port=443)
         assert refused.returncode == 7, "refused, which curl tells from a timeout (28)"
+
+
+def test_who_is_cut_off_asks_for_more_through_the_page_and_is_connected_again_when_it_is_granted(
+    inline: Network, tmp_path: Path
+) -> None:
+    inline.start_web()
+    pc = inline.hosts[0]
+    form = ["--data-urlencode", "name=T. Br\u00e4ndt", "--data-urlencode", "text=Payroll <b>run</b>\u202e"]
+
+    def ask() -> tuple[str, int]:
+        done = pc.run(["curl", "-sS", "-m", "5", "-w", "%{http_code}", *form, f"http://{WEB_V4[0]}/ask"])
+        return done.stdout[:-3], int(done.stdout[-3:])
+
+    with Installed(inline, tmp_path, BLOCKING) as appliance, appliance.client() as client:
+        client.wait_for("usage:update", count=2)
+        assert ask()[1] in {404, 501}, "the web server's own answer: who is not cut off reaches it"
+        assert client.call("quota:requests")["requests"] == []
+        download(inline)
+        inline.start_web()
+        client.wait_for("error", lambda data: data["code"] == "E_QUOTA_EXCEEDED")
+        page, status = ask()
+        assert (status, "The IT team has your request" in page) == (200, True)
+        request = client.wait_for("quota:request")["request"]
+        assert (request["name"], request["text"]) == ("T. Br\u00e4ndt", "Payroll <b>run</b>(U+202E)")
+        assert (request["address"], request["state"]) == (pc.ipv4, "open")
+        assert "Payroll &lt;b&gt;run&lt;/b&gt;(U+202E)" in page
+        declined = client.call("quota:decline", {"id": request["id"], "reason": "the quota is for all"})
+        assert declined["request"]["state"] == "declined"
+        assert "the quota is for all" in pc.fetch(WEB_V4[0]).stdout
+        one = f'curl -s -m 5 -o /dev/null -w "%{{http_code}}\\n" -d "name=eva&text=again {{}}" http://{WEB_V4[0]}/ask'
+        flood = pc.run(["sh", "-c", f"seq 60 | xargs -P 6 -I{{}} {one}"], check=False).stdout.split()
+        assert (flood.count("200"), flood.count("429")) == (2, 58), "three an hour, whatever else is asked"
+        more = {"departmentId": DEPARTMENT, "type": "daily", "bytes": 5_000_000, "reason": "payroll"}
+        assert client.call("quota:extend", more)["success"] is True
+        client.wait_for("quota:request", lambda data: data["request"]["state"] == "granted")
+        assert "Directory listing" in pc.fetch(WEB_V4[0]).stdout
+        states = [one["state"] for one in client.call("quota:requests")["requests"]]
+        assert states == ["granted", "granted", "declined"]
 
 
 def test_a_browser_shows_why(gateway: Network, tmp_path: Path) -> None:
@@ -107,7 +145,8 @@ def test_a_browser_shows_why(gateway: Network, tmp_path: Path) -> None:
         shown = gateway.hosts[0].run(
             [*browser, "--window-size=800,600", f"--screenshot={picture}", "--dump-dom", f"http://{WEB_V4[0]}/"]
         )
-        assert "<h1>Internet quota used up</h1>" in shown.stdout
+        assert "<h1>The quota for today is used up</h1>" in shown.stdout
+        assert "Ask for more" in shown.stdout
         assert picture.read_bytes().startswith(b"\x89PNG")
 
 
@@ -123,7 +162,8 @@ def test_a_host_has_a_quota_of_its_own_and_its_neighbour_goes_on(inline: Network
             pc.run(["ping", "-q", "-i", "0.5", "-c", "30", "-W", "1", "-s", "1400", WEB_V4[0]], check=False)
             client.wait_for("quota:host", lambda data: data["mac"] == pc.mac() and data["type"] == "exceeded")
             page = pc.fetch(WEB_V4[0]).stdout
-            assert f"This computer, <strong>{pc.ipv4}</strong> of <strong>Radiology</strong>" in page
+            assert f"Radiology \N{MIDDLE DOT} this computer is {pc.ipv4}" in page
+            assert "This computer has used its" in page
             assert "Directory listing" in neighbour.fetch(WEB_V4[0]).stdout
             [host] = [one for one in client.call("quota:get", DEPARTMENT)["hosts"] if one["mac"] == pc.mac()]
             assert pc.ipv4 in host["addresses"]

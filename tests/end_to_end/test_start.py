@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import signal
 import socket
 import sqlite3
@@ -286,6 +287,11 @@ def test_a_service_with_tls_makes_its_certificate_tells_the_fingerprint_and_serv
         assert json.loads(run("status", *_place(config, state), "--json").stdout)["certificate"] == fingerprint
         assert fingerprint in run("status", *_place(config, state)).stdout
         assert fingerprint in run("doctor", *_place(config, state)).stdout
+        trusted, token = {"ca": _public(state / "server.pem")}, run("token", *_place(config, state)).stdout.strip()
+        with NodeClient(_url(told), token, options=trusted) as client:
+            shown = client.call("certificate:get")["certificate"]
+        assert (shown["fingerprint"], shown["selfSigned"]) == (fingerprint, True)
+        assert "localhost" in shown["names"]
         lines = run("watch", "system:health", "--count", "1", "--json", *_place(config, state)).stdout.splitlines()
         assert json.loads(lines[0])["event"] == "system:health"
         assert (state / "server.pem").stat().st_mode & 0o077 == 0
@@ -310,6 +316,11 @@ def test_a_certificate_that_is_about_to_end_is_replaced_while_the_service_runs(c
             time.sleep(0.2)
         assert hashlib.sha256(shown).digest().hex(":").upper() == fingerprint_of(state / "server.pem") != first
         assert json.loads(run("status", *_place(config, state), "--json").stdout)["certificate"] != first
+
+
+def _public(pem: Path) -> str:
+    text = pem.read_text()
+    return text[text.index("-----BEGIN CERTIFICATE") :]
 
 
 def _made(path: Path, names: list[str], wall: datetime) -> Path:
@@ -423,6 +434,17 @@ def test_the_button_and_the_console_let_the_first_administrator_in(config: str, 
             trail = client.call("audit:get")["entries"]
             assert [one["action"] for one in trail] == ["login", "user:add", "button:press"]
             assert trail[1]["who"] == "pairing by button"
+
+
+def test_the_start_says_how_to_log_in_and_ends_with_where_the_page_is(config: str, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with _running(config, state) as told:
+        assert re.search(r"\nLog in: with the pairing code below.*\nPage: http://\S+/\n\n.*Pairing code", told)
+    person = ["anna", "--role", "admin", "--password", "correct horse battery"]
+    assert run("user", "add", *person, "--state-dir", str(state)).returncode == 0
+    with _running(config, state, asks_to_pair=False) as told:
+        assert re.search(r"\nLog in: with a name and a password, or with a token\nPage: http://\S+/\n$", told)
+        assert _healthz(told)  # it obeys signals by then
 
 
 def _url(told: str) -> str:

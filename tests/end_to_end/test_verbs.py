@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.client.node import NodeClient
 from tests.end_to_end.simulated import PATIENCE_S, Simulated
 
 FILE_LIST = "203.0.113.1\nnonsense here\n127.0.0.1\n"
@@ -121,6 +122,24 @@ def test_a_configuration_on_trial_is_taken_back_by_a_verb(service: Simulated, tm
     assert not service.runs("new")
     [recorded, *_] = service.ask("audit:get", {"action": "config:revert"})["entries"]
     assert (recorded["before"]["actor"], recorded["after"]) == (recorded["who"], None)
+
+
+def test_when_a_token_was_seen_outlives_a_restart(service: Simulated) -> None:
+    token = service.cli("token", "--subject", "screen").stdout.strip()
+
+    def seen() -> tuple[int, str | None]:
+        [facts] = [one for one in service.ask("token:list")["tokens"] if one["subject"] == "screen"]
+        return facts["connected"], facts["seenAt"]
+
+    assert seen() == (0, None)
+    with NodeClient(f"http://127.0.0.1:{service.port}", token) as screen:
+        screen.wait_for("connect")
+        assert seen()[0] == 1
+        service.stop()
+    service.start()
+    connected, seen_at = seen()
+    assert connected == 0
+    assert seen_at is not None
 
 
 def test_release_stops_the_service_in_order(service: Simulated) -> None:

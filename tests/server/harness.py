@@ -24,6 +24,7 @@ from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.monitor.blocking.list_imports import ListImports
+from appliance.monitor.metering.departments import CutOff
 from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.status import ServiceRun
@@ -38,6 +39,7 @@ from appliance.server.delivery.fanout import Fanout
 from appliance.server.http.tls import Tls
 from appliance.server.profile import profile_of
 from appliance.server.services import Services
+from appliance.service.access.authentication import aside_in_turn
 from appliance.service.access.password_hashing import GreenPasswordHashing
 from appliance.service.machines import Machine
 from appliance.service.monitors import (
@@ -79,7 +81,6 @@ id = "dept123"
 interface = "dept123"
 quota.daily = "5 GiB"
 subnets = ["10.20.0.0/16"]
-quota.on_exceeded = "block"
 
 [[departments]]
 id = "dept456"
@@ -87,9 +88,10 @@ name = "Second"
 interface = "dept456"
 line_rate = "100 Mbit"
 quota.daily = "5 GiB"
-quota.thresholds = [50, 80]
-quota.on_exceeded = "block"
 subnets = ["10.99.0.0/16"]
+quota.thresholds = [50, 80]
+quota.on_exceeded = "throttle"
+quota.throttle_rate = "1 Mbit"
 
 [[block_lists]]
 name = "bad"
@@ -184,7 +186,7 @@ class Harness:
         )
         config_file = state_dir / "appliance.toml"
         config_file.touch()
-        trial = ConfigTrial(ConfigFileWriter(config_file, state_dir), None, None)
+        trial = ConfigTrial(ConfigFileWriter(config_file, state_dir), None, None, aside_in_turn())
         trial.run(config, text)
         self.trial_events = TrialEvents(trial, fanout.publish)
         audit_store = SqliteAuditStore(state_dir / "audit.sqlite3")
@@ -192,6 +194,7 @@ class Harness:
         self.metering = metering = build_metering(base)
         metering.step(self.now())
         self.metering, self.requests = metering, QuotaRequests(store, metering, fanout.publish)
+        self.departments = {one.id: one for one in config.as_departments()}
         enforcement = build_blocking(
             config=config,
             packet_filter=machine,
@@ -294,9 +297,9 @@ class Harness:
                 self.metering.devices.refresh(self.now())
             case {"meter": _}:
                 self.metering.step(self.now())
-            case {"ask": text, "at": address}:
-                cut_off = self.metering.find_cut_off(address, self.now())
-                return cut_off and self.requests.ask(cut_off, address, "T. Brandt", text, self.now()).id
+            case {"ask": text, "in": department, "at": address}:
+                cut_off = CutOff(self.departments[department], self.metering.books(department, self.now()))
+                return self.requests.ask(cut_off, address, "T. Brandt", text, self.now()).id
             case {"troubles": troubles}:
                 self.troubles = troubles
             case {"count": _}:

@@ -79,3 +79,8 @@ def require_name(name: str) -> None:
 def departments_text(departments: frozenset[str] | None) -> str:
     """The departments as the command line takes them: `*`, or ids with commas."""
     return "*" if departments is None else ",".join(sorted(departments))
+
+
+def departments_of(text: str) -> frozenset[str] | None:
+    """The departments in a text that `departments_text` made."""
+    return None if text == "*" else frozenset(one for one in text.split(",") if one)

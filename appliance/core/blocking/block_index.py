@@ -109,7 +109,8 @@ class BlockIndex:
             questions |= {known.question for known in self.names.learned(one.key).values() if known.is_alias}
         dropped = [claim for one in taken for claim in self._take(one)]
         dropped += [claim for one in put if one.key in self._blocks for claim in self._take(self._blocks[one.key])]
-        return IndexChange(dropped, [claim for one in put for claim in self._put(one)], questions)
+        names = {one.key for one in named}
+        return IndexChange(dropped, [claim for one in put for claim in self._put(one, names)], questions)
 
     def update(self, block: Block) -> None:
         """Replace a block by one with the same key and the same claims."""
@@ -189,18 +190,20 @@ class BlockIndex:
                 blocks.append(self._blocks[key])
         return blocks, learned
 
-    def _put(self, block: Block) -> Iterator[Claim]:
-        self._blocks[block.key] = block
-        self._by_number[block.number] = block.key
+    def _put(self, block: Block, names: Collection[BlockKey]) -> list[Claim]:
+        """Put a block; `names`: the keys of those that block names. Each property is asked for once: 100,000 do so."""
+        key, ends_s = block.key, block.ends_s
+        self._blocks[key] = block
+        self._by_number[block.number] = key
         self._number = max(self._number, block.number)
         self._counts[block.department] += 1
         self._origins[block.origin] += 1
         if block.expires_at is not None:
-            heapq.heappush(self._ends, (block.ends_s, next(self._arrivals), block.key, ""))
-        if block.kind is TargetKind.NAME:
+            heapq.heappush(self._ends, (ends_s, next(self._arrivals), key, ""))
+        if key in names:
             self.names.put(block)
-        else:
-            yield from _claims(block, block.ends_s, self.shield.cut(block.key, block.target))
+            return []
+        return _claims(block, ends_s, self.shield.cut(key, block.target))
 
     def _take(self, block: Block) -> Iterator[Claim]:
         known = self._blocks.pop(block.key)
@@ -215,12 +218,12 @@ class BlockIndex:
         else:
             yield from _claims(known, known.ends_s, self.shield.drop(known.key, known.target))
 
-    def _dropped(self, one: LearnedAddress) -> Iterator[Claim]:
+    def _dropped(self, one: LearnedAddress) -> list[Claim]:
         return _claims(self._blocks[one.block], one.ends, self.shield.drop(one.block, one.address))
 
 
-def _claims(block: Block, ends: float, claimed: Claimed) -> Iterator[Claim]:
+def _claims(block: Block, ends: float, claimed: Claimed) -> list[Claim]:
     """The claims of a block in the ranges of a set."""
     family, pieces = claimed
-    where, mark = block_set(family, block.department), mark_of(block.origin, block.number)
-    return (Claim(where, Range(first, last, ends, mark, block.key)) for first, last in pieces)
+    where, mark, key = block_set(family, block.department), mark_of(block.origin, block.number), block.key
+    return [Claim(where, Range(first, last, ends, mark, key)) for first, last in pieces]

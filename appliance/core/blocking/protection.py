@@ -81,6 +81,9 @@ class Protections:
         self._own = tuple(dict.fromkeys([*own, LINK_LOCAL]))
         self.spaces = (*PUBLIC_SPACES, *own_spaces((one.network, one.rule) for one in self._own))
         self._merged = {version: _merged(ranges) for version, ranges in self._ranges.items()}
+        self._own_bounds = {
+            version: [_bounds(one.network) for one in self._own if one.network.version == version] for version in (4, 6)
+        }
 
     def __eq__(self, other: object) -> bool:
         """Whether the same is protected."""
@@ -96,6 +99,7 @@ class Protections:
         caller = protected_host(ip_address(address), "this command comes from it")
         made, version = Protections([], self._macs, self.names, self._own), caller.network.version
         made._ranges = {**self._ranges, version: [*self._ranges[version], (*_bounds(caller.network), caller.rule)]}
+        made._merged = {one: _merged(ranges) for one, ranges in made._ranges.items()}
         return made
 
     def rule_for(self, target: str) -> str | None:
@@ -127,8 +131,7 @@ class Protections:
             found.append((lows[at], highs[at]))
             at += 1
         if first < last:
-            own = (_bounds(one.network) for one in self._own if one.network.version == version)
-            found += [(low, high) for low, high in own if first <= low and high <= last]
+            found += [(low, high) for low, high in self._own_bounds[version] if first <= low and high <= last]
         return sorted(found) if len(found) > 1 else found
 
     def differences(self, before: "Protections") -> Difference:

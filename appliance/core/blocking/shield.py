@@ -112,9 +112,8 @@ class Shield:
         return {target: span for (target, where, _), span in self.prefixes.items() if where in {None, department}}
 
     def _near(self, more: Mapping[int, int]) -> list[Space]:
-        """The spaces that may be full: a public one only where there are addresses enough. `more`: by version."""
-        spaces = self.protections.spaces
-        return [one for one in spaces if one.is_own or self._sizes[one.version] + more[one.version] >= one.size]
+        """The spaces that may be full: there are addresses enough in prefixes. `more`: by version."""
+        return [one for one in self.protections.spaces if self._sizes[one.version] + more[one.version] >= one.size]
 
     def _allowed(self, key: BlockKey, target: str, family: Family, first: int, last: int) -> tuple[Bounds, ...] | None:
         """The pieces of a target that may be blocked; `None`: all of it."""

@@ -120,6 +120,8 @@ class Enforcement:
             raise Refused(Code.BAD_REQUEST, f"there may be {MOST_BLOCKS} blocks; lift some, or block prefixes")
         blocks = list(judged.values())
         self._save(blocks, [], pause)
+        if len(blocks) > SLICE:
+            pause()
         for some in _slices(blocks, pause):
             latest = [one for one in some if one.key not in self._index or self._index[one.key].number <= one.number]
             self._announcer.expect(latest)
@@ -159,6 +161,8 @@ class Enforcement:
         self._save([], lifted, pause)
         # Else a step between the slices would announce, and save, some again.
         self._announcer.forget(one for one in lifted if self._index.numbered(one.number) is not None)
+        if len(lifted) > SLICE:
+            pause()
         for some in _slices(lifted, pause):
             known = ((one, self._index.get(one.key)) for one in some)
             self._enforce(self._index.apply([], [one for one, is_ in known if is_ and is_.number == one.number]), now)

@@ -172,6 +172,11 @@ class Metering:
         self._apply_limits(department, now)
         self._store.sync()
 
+    def limits_by_hand(self) -> frozenset[tuple[str, QuotaKind, bool]]:
+        """The limits that people set over the configured ones: department, kind, and whether it is each host's."""
+        saved = self._store.limits()
+        return frozenset((key.department, kind, key.host is not None) for key, kinds in saved.items() for kind in kinds)
+
     def extend(self, department: str, kind: QuotaKind, more_bytes: int, reason: str, actor: str, now: Moment) -> None:
         """Grants more bytes until the running period ends.
 

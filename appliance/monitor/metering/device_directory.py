@@ -64,10 +64,13 @@ class DeviceDirectory:
         self._read_s = now.monotonic_s
         self.sightings = self._neighbours.sightings()
         hops = self._upstream.next_hops()
+        interfaces = {one.interface for one in self._departments}  # which dozens of departments may share
+        networks = {name: _networks(self._links.get(name)) for name in interfaces}
+        seen = {name: self._sightings_near(name) for name in interfaces}
+        hops_at = {name: {str(hop.address) for hop in hops if hop.interface == name} for name in interfaces}
         for one in self._departments:
-            self._near[one.id] = _networks(self._links.get(one.interface))
-            near = self._sightings_near(one)
-            self._find_routers(one, near, {str(hop.address) for hop in hops if hop.interface == one.interface})
+            self._near[one.id], near = networks[one.interface], seen[one.interface]
+            self._find_routers(one, near, hops_at[one.interface])
             self._devices[one.id].age(now.monotonic_s)
             self._learn(one, near, now.monotonic_s)
 
@@ -80,7 +83,7 @@ class DeviceDirectory:
         for one in self._departments:
             former, self._metered[one.id] = self._metered[one.id], frozenset(metered.get(one.id, ()))
             if self._read_s is not None and not self._metered[one.id] <= former:
-                self._learn(one, self._sightings_near(one), self._read_s)
+                self._learn(one, self._sightings_near(one.interface), self._read_s)
 
     def hear(self, department: str, mac: str, address: str, now: Moment) -> None:
         """Learns from a packet that it went to this device for this address."""
@@ -106,7 +109,8 @@ class DeviceDirectory:
 
         As the neighbour tables were read last, which know no device behind a router; `None`: there is none.
         """
-        near = [one for name in self._departments if name.id in departments for one in self._sightings_near(name)]
+        interfaces = {one.interface for one in self._departments if one.id in departments}
+        near = [one for name in sorted(interfaces) for one in self._sightings_near(name)]
         mac = target if is_mac(target) else next((one.mac for one in near if str(one.address) == target), None)
         addresses = tuple(sorted({str(one.address) for one in near if one.mac == mac}))
         return (mac, addresses) if mac is not None and addresses else None
@@ -130,10 +134,10 @@ class DeviceDirectory:
         found = self.find(department, asked)
         return tuple(dict.fromkeys((found, *self.describe(department, found).addresses)))
 
-    def _sightings_near(self, department: Department) -> Sequence[Sighting]:
-        """What was seen at the department's interface, or of the bridge that this is a port of."""
-        link = self._links.get(department.interface)
-        here = {department.interface, link.master if link and link.master else department.interface}
+    def _sightings_near(self, interface: str) -> Sequence[Sighting]:
+        """What was seen at the interface, or of the bridge that this is a port of."""
+        link = self._links.get(interface)
+        here = {interface, link.master if link and link.master else interface}
         return [one for one in self.sightings if one.interface in here and one.address]
 
     def _learn(self, department: Department, near: Sequence[Sighting], read_s: float) -> None:

@@ -5,8 +5,8 @@ many requests wait in a department, and how many are kept. Asking changes nothin
 with the quota's period, because the next one begins with everything.
 """
 
+import hashlib
 import logging
-import secrets
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -55,7 +55,8 @@ class QuotaRequests:
             raise Refused(Code.RATE_LIMITED, f"{MOST_OPEN} requests of {department} are open; ask the IT team directly")
         if wait_s := self._asking.spend(address, now.monotonic_s):
             raise MustWait(f"{ASKING.burst} requests an hour are taken from one address", wait_s)
-        request = QuotaRequest(secrets.token_hex(8), department, address, name, text, now.wall, cut_off.last.resets_at)
+        request_id = hashlib.sha256(repr((department, address, name, text, now.wall)).encode()).hexdigest()[:16]
+        request = QuotaRequest(request_id, department, address, name, text, now.wall, cut_off.last.resets_at)
         self._save([request], now)
         log.info("%s at %s asks for more in %s: %s", clipped(name), address, department, clipped(text))
         return request

@@ -5,12 +5,13 @@ becomes the process that runs it (`successor`).
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from appliance.config import Config, ConfigError, Fault, judge, parse, text_of
-from appliance.config.differences import changes
-from appliance.core.moment import Moment
+from appliance.config.differences import ByHand, changes
+from appliance.core.moment import Moment, timestamp
 from appliance.core.operations.trial import Trial, begin_trial, digest_of
 from appliance.core.refusal import Code, Refused
 from appliance.ports import ConfigFiles
@@ -18,6 +19,9 @@ from appliance.ports import ConfigFiles
 log = logging.getLogger(__name__)
 
 MOST_FAULTS = 20  # of a new configuration, listed in one answer
+
+
+Aside = Callable[..., Any]  # (function, *arguments) -> its result, computed beside the event loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,14 @@ class Review:
 class ConfigTrial:
     """Starts the trial of another configuration, and watches over the current one if it is on trial."""
 
-    def __init__(self, drafts: ConfigFiles, current: Trial | None, content: bytes | None) -> None:
-        """`current`, `content`: the trial of the running configuration, and its text; `None`: it is not on trial."""
+    def __init__(self, drafts: ConfigFiles, current: Trial | None, content: bytes | None, aside: Aside) -> None:
+        """`current`, `content`: the trial of the running configuration, and its text; `None`: it is not on trial.
+
+        `aside`: judges texts beside the event loop, one after the other, so that they take one thread at most.
+        """
+        self._aside = aside
         self._running: Config | None = None
+        self._confirmed = ("", "")  # the digest of what was confirmed here, and by whom and when
         self._text_without_file = ""
         self._drafts = drafts
         self.current = current
@@ -69,13 +78,17 @@ class ConfigTrial:
         """Know what runs. `text_without_file`: its text, where it comes from no file."""
         self._running, self._text_without_file = config, text_without_file
 
-    def review(self, text: str) -> Review:
-        """Judge a new configuration without trying it; takes tens of milliseconds, so run it beside the event loop."""
+    def review(self, text: str, by_hand: ByHand = ()) -> Review:
+        """Judge a new configuration without trying it. `by_hand`: limits that people have set over the configured."""
+        judged: Review = self._aside(self._judged, text, by_hand)
+        return judged
+
+    def _judged(self, text: str, by_hand: ByHand) -> Review:
         config, faults = judge(text)
         if config is None:
             more = [Fault(None, f"and {len(faults) - MOST_FAULTS} more faults")] if len(faults) > MOST_FAULTS else []
             return Review([*faults[:MOST_FAULTS], *more], [])
-        return Review([], changes(self._running, config) if self._running else [])
+        return Review([], changes(self._running, config, by_hand) if self._running else [])
 
     def read(self) -> ConfigText:
         """The configuration file, which a trial leaves as it is. Raises `Refused` where it cannot be read."""
@@ -95,9 +108,8 @@ class ConfigTrial:
         if self.current is not None or self.successor is not None:
             raise Refused(Code.BAD_REQUEST, "a configuration is on trial already: confirm it, or wait until it is over")
         content, obstacle = text.encode(), self._drafts.obstacle()
-        if obstacle is None and seen_digest not in (None, self.read().digest):
-            text = "the configuration file has changed since you read it; read it again, and change what it has now"
-            raise Refused(Code.CONFLICT, text)
+        if obstacle is None and seen_digest is not None:
+            self._require_unchanged(seen_digest)
         obstacle = obstacle or _faults(content) or self._drafts.save(content)
         if obstacle is not None:
             raise Refused(Code.BAD_REQUEST, obstacle)
@@ -116,7 +128,15 @@ class ConfigTrial:
         if obstacle is not None:
             raise Refused(Code.BAD_REQUEST, f"it cannot be kept, and the former comes back: {obstacle}")
         log.warning("%s confirms the new configuration", actor)
+        self._confirmed = (digest_of(self._content), f" by {actor} at {timestamp(now.wall)}")
         self.current = None
+
+    def _require_unchanged(self, seen_digest: str) -> None:
+        digest = self.read().digest
+        if digest != seen_digest:
+            confirmed, how = self._confirmed
+            changed = f"has changed since you read it{how if digest == confirmed else ''}"
+            raise Refused(Code.CONFLICT, f"the configuration file {changed}; read it again, and change what it has now")
 
     def revert(self, actor: str) -> None:
         """End the trial at once, so that the former configuration comes back. Raises `Refused`."""

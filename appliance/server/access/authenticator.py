@@ -7,7 +7,7 @@ whole token with the one algorithm that belongs to it.
 import base64
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,6 +17,7 @@ from appliance.core.access.person import TokenOrigin, TokenRecord
 from appliance.core.holdover import latest
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
+from appliance.server.access.last_seen import LastSeen
 from appliance.server.access.tokens import Grant, bounded, verify
 
 if TYPE_CHECKING:  # the command line has no issuers and can do without the ports
@@ -52,6 +53,7 @@ class Authenticator:
             self._version, self._revoked, floor = store.version(), store.revoked(), store.floor()
         except Refused as refused:
             self.closed_because = refused.message
+        self.last_seen = LastSeen(_last_seen(store))
         self._holdover = latest(now, floor)
         self._floor_due_s = now.monotonic_s
 
@@ -61,6 +63,7 @@ class Authenticator:
         issuer = self._issuers.get(_claimed_issuer(text))
         grant = issuer.verify(text) if issuer else verify(self.secret, text)
         self.require_valid(grant, now)
+        self.last_seen.note(grant, now.wall)
         if grant.origin is TokenOrigin.ISSUER:
             subject, expires_at = grant.subject, grant.lifetime.expires_at
             with suppress(Refused):  # on a full disk it is not listed, but can be revoked all the same
@@ -104,6 +107,18 @@ class Authenticator:
             self._floor_due_s = now.monotonic_s + FLOOR_PERIOD_S
             self._store.save_floor(now.wall)
             self._store.forget(now.wall - FORGET_AFTER)
+            self.save_last_seen(now)
+
+    def save_last_seen(self, now: Moment) -> None:
+        """Save when tokens and people were last seen, unless the clock may be wrong."""
+        if now.is_trusted:
+            self._store.save_last_seen(self.last_seen.take_unsaved(now.wall))
+
+
+def _last_seen(store: "PeopleStore") -> Mapping[str, datetime]:
+    with suppress(Refused):  # it keeps nobody out
+        return store.last_seen()
+    return {}
 
 
 def _is_console(grant: Grant) -> bool:

@@ -7,10 +7,11 @@ run: what was read before it is read again after it.
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from appliance.core.access.audit_entry import Actor
+from appliance.core.access.audit_entry import Actor, value_text
 from appliance.core.access.person import Person, Role, TokenOrigin, TokenRecord, departments_text
 from appliance.core.access.token_lifetime import Issuance
 from appliance.core.moment import Moment, timestamp
@@ -76,20 +77,26 @@ class People:
     def add_person(self, person: Person, password: str, actor: Actor, clock: Callable[[], Moment]) -> None:
         """Let this person log in from now on. Raises `Refused`."""
         _require_password(password)
-        is_taken = Refused(Code.BAD_REQUEST, f'there is a "{person.name}" already; choose another name')
         if self._store.person(person.name) is not None:
-            raise is_taken
+            raise self._taken(person.name)
         password_hash = self.passwords.hashed(password)
         now = clock()
         if not self._store.add_person(person, password_hash, now.wall):
-            raise is_taken
+            raise self._taken(person.name)
+        self._authenticator.last_seen.forget_person(person.name)
         self._audit.record_change(actor, "user:add", now, {"name": person.name}, None, person_facts(person))
 
-    def set_password(self, name: str, password: str, actor: Actor, clock: Callable[[], Moment]) -> None:
-        """Give this person another password and revoke their logins. Raises `Refused`."""
+    def set_password(
+        self, name: str, password: str, actor: Actor, clock: Callable[[], Moment], *, seen: Person | None = None
+    ) -> None:
+        """Give this person another password and revoke their logins. Raises `Refused`.
+
+        `seen`: the person as the caller saw them; `E_CONFLICT` where they are not so any more; `None`: as they are.
+        """
         _require_password(password)
-        self._person(name)
+        self._require_as_seen(name, seen)
         password_hash = self.passwords.hashed(password)
+        self._require_as_seen(name, seen)
         now = clock()
         self._store.set_password(name, password_hash, now.wall)
         self._authenticator.refresh()
@@ -100,9 +107,9 @@ class People:
         if self._store.person(name) is None or not self.passwords.judge(name, password, actor, "user:password", clock):
             raise Refused(Code.FORBIDDEN, "current: that is not your password")
 
-    def remove_person(self, name: str, actor: Actor, now: Moment) -> None:
-        """Remove this person and revoke their logins. Raises `Refused`."""
-        before = person_facts(self._person(name))
+    def remove_person(self, name: str, actor: Actor, now: Moment, *, seen: Person | None = None) -> None:
+        """Remove this person and revoke their logins. Raises `Refused`. `seen`: as in `set_password`."""
+        before = person_facts(self._require_as_seen(name, seen))
         self._store.remove_person(name, now.wall)
         self._authenticator.refresh()
         self._audit.record_change(actor, "user:remove", now, {"name": name}, before)
@@ -143,6 +150,31 @@ class People:
         self._store.revoke(known or unknown, now.wall)
         self._authenticator.refresh()
         self._audit.record_change(actor, "token:revoke", now, {"id": token_id}, known and token_facts(known))
+
+    def _require_as_seen(self, name: str, seen: Person | None) -> Person:
+        """Look this person up. Raises `Refused`, `E_CONFLICT` where they are not as the caller saw them."""
+        known = self._store.person(name)
+        if seen is None or (known is not None and known[0] == seen):
+            return self._person(name)
+        if known is None:
+            text = f"{name} was removed meanwhile{self._latest_change(name)}"
+        else:
+            departments = departments_text(known[0].departments)
+            text = f"{name} is {known[0].role} of {departments} by now{self._latest_change(name)}; look again"
+        raise Refused(Code.CONFLICT, text)
+
+    def _taken(self, name: str) -> Refused:
+        return Refused(
+            Code.CONFLICT, f'there is a "{name}" already{self._latest_change(name)}; choose another name, or look again'
+        )
+
+    def _latest_change(self, name: str) -> str:
+        """Who changed this person last, and when, for the end of a sentence; empty where nothing tells it."""
+        what = value_text({"name": name})
+        with suppress(Refused):
+            found = self._audit.entries(1, before=None, who=None, action=None, contains=what)
+            return "".join(f" (by {one.entry.who}, {one.entry.at})" for one in found if one.entry.what == what)
+        return ""
 
     def _person(self, name: str) -> Person:
         known = self._store.person(name)

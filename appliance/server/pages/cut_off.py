@@ -57,7 +57,7 @@ h1 { font-size: 2rem; line-height: 40px; font-weight: 600; letter-spacing: -.015
 h2 { font-size: .9375rem; line-height: 24px; font-weight: 600; }
 .lead { font-size: 1.125rem; line-height: 28px; }
 .row { display: flex; align-items: center; gap: 8px; color: var(--ink-2); }
-.row span:last-child:not(:first-child) { margin-left: auto; }
+.row span + span { margin-left: auto; }
 .row svg { width: 16px; height: 16px; flex: none; fill: none; stroke: currentColor; stroke-width: 1.5;
   stroke-linecap: round; }
 .bar { display: block; width: 100%; height: 26px; margin-bottom: 4px; overflow: visible; }

@@ -54,6 +54,7 @@ class Authentication:
         secret, self._secret_trouble = secret_or_another(state_dir)
         self._people_store = open_people(state_dir / REGISTER_FILE)
         self.audit_store = open_trail(state_dir / trail_file)
+        self._clock = machine.clock
         issuers = load_issuers(config.issuers)
         self.authenticator = Authenticator(secret, issuers, self._people_store, boot_id(), machine.clock())
         self.audit = AuditRecords(self.audit_store)
@@ -117,7 +118,8 @@ class Authentication:
         return self._certificate.facts() if self._certificate else None
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Save who was here, and close what was opened."""
+        self.authenticator.save_last_seen(self._clock())
         self.audit_store.close()
         self._people_store.close()
 

@@ -5,7 +5,7 @@ The command line writes here too, with or without a running service, which notic
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from msgspec import convert, to_builtins
 from sqlite_utils import Database, Migrations
 
-from appliance.core.access.person import Person, TokenOrigin, TokenRecord, departments_text
+from appliance.core.access.person import Person, TokenOrigin, TokenRecord, departments_of, departments_text
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
 from appliance.system.storage.rows import NOT_A_ROW, moment_from
@@ -48,6 +48,11 @@ def _people_tickets(database: Database) -> None:
     columns = ("id", "subject", "role", "departments", "origin", "issued_at", "expires_at", "person", "revoked_at")
     database.table("ticket").create(dict.fromkeys(columns, str), pk="id")
     database.table("known_moment").create({"id": int, "at": str}, pk="id")
+
+
+@migrations(name="0002_last_seen")
+def _last_seen(database: Database) -> None:
+    database.table("last_seen").create({"id": str, "at": str}, pk="id")
 
 
 ADD_PERSON = "INSERT OR IGNORE INTO person (name, role, departments, password, since) VALUES (?, ?, ?, ?, ?)"
@@ -182,6 +187,22 @@ class SqlitePeopleStore:
             rows = self._reader.query("SELECT id FROM ticket WHERE revoked_at IS NOT NULL")
             return frozenset(row["id"] for row in rows)
 
+    def last_seen(self) -> Mapping[str, datetime]:
+        with _reading():
+            return {row["id"]: moment_from(row["at"]) for row in self._reader.query("SELECT * FROM last_seen")}
+
+    def save_last_seen(self, seen: Mapping[str, datetime | None]) -> None:
+
+        def save(database: Database) -> None:
+            rows = [{"id": key, "at": timestamp(at)} for key, at in seen.items() if at is not None]
+            database.table("last_seen").upsert_all(rows)
+            for key in [key for key, at in seen.items() if at is None]:
+                database.execute("DELETE FROM last_seen WHERE id = ?", [key]).close()
+
+        if seen:
+            with suppress(Refused):  # a full disk forgets it
+                self._change(save, synced=False)
+
     def floor(self) -> datetime | None:
         with _reading():
             row = next(self._reader.query("SELECT at FROM known_moment"), None)
@@ -250,6 +271,13 @@ class ClosedPeopleStore:
     def save_floor(self, wall: datetime) -> None:
         """Nothing is kept."""
 
+    def last_seen(self) -> Mapping[str, datetime]:
+        """Nothing is kept."""
+        return {}
+
+    def save_last_seen(self, seen: Mapping[str, datetime | None]) -> None:
+        """Nothing is kept."""
+
     def _refuse(self, *_: object, **__: object) -> Any:
         raise Refused(Code.MAINTENANCE, self.reason)
 
@@ -281,11 +309,7 @@ def _reason(error: Exception) -> str:
 
 
 def _person(row: dict[str, Any]) -> Person:
-    return convert(row | {"departments": _departments(row["departments"])}, Person)
-
-
-def _departments(text: str) -> frozenset[str] | None:
-    return None if text == "*" else frozenset(one for one in text.split(",") if one)
+    return convert(row | {"departments": departments_of(row["departments"])}, Person)
 
 
 def _ticket_row(ticket: TokenRecord) -> dict[str, Any]:
@@ -299,4 +323,4 @@ def _ticket_row(ticket: TokenRecord) -> dict[str, Any]:
 
 
 def _ticket(row: dict[str, Any]) -> TokenRecord:
-    return convert(row | {"departments": _departments(row["departments"])}, TokenRecord)
+    return convert(row | {"departments": departments_of(row["departments"])}, TokenRecord)

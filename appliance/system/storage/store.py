@@ -120,11 +120,11 @@ BLOCKS = "blocks"
 CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     BOOKS: {"ledger": rows.ledger_from, "mark": rows.mark_from, "saving": rows.saving_from},
     "limits": {"quota_limit": rows.limit_from},
-    "requests for more": {"quota_request": rows.request_from},
     BLOCKS: {"block": rows.block_from},
     "the maintenance": {"maintenance": rows.maintenance_from},
     "the addresses of blocked names": {"learned": rows.learned_from},
     "the blocks' clock": {"reckoning": rows.saving_from},
+    "requests for more": {"quota_request": rows.request_from},
 }
 COLUMNS = {
     "ledger": {"department", "start", *LEDGER_COLUMNS.split(", ")},
@@ -333,12 +333,13 @@ class SqliteStore:
         """Save some blocks and delete others. `pause`: gives others their turn while they are collected."""
         part, ordered = next(self._parts), [*((True, one) for one in deleted), *((False, one) for one in saved)]
         slices = [ordered[at : at + COLLECTED_AT_ONCE] for at in range(0, len(ordered), COLLECTED_AT_ONCE)]
+        few = slices.pop() if len(slices) == 1 else []
         try:
-            for some in slices[:-1]:
+            for some in slices:
                 self._order(partial(self._collect, part, some))
                 if pause is not None:
                     pause()
-            self._order(lambda: self._take(part, slices[-1] if slices else []))
+            self._order(lambda: self._take(part, few))
         except BaseException:  # the end of the caller's connection too
             with suppress(Refused):
                 self._order(lambda: self._database.conn.execute(FORGET_COLLECTED, [part]))
@@ -348,8 +349,8 @@ class SqliteStore:
         values = ((part, is_deleted, *rows.block_values(one)) for is_deleted, one in some)
         self._database.conn.executemany(COLLECT, values)
 
-    def _take(self, part: int, last: Sequence[tuple[bool, Block]]) -> None:
-        self._collect(part, last)
+    def _take(self, part: int, few: Sequence[tuple[bool, Block]]) -> None:
+        self._collect(part, few)
         for table in ("block", "learned"):
             self._database.conn.execute(DELETE_COLLECTED.format(table), [part])
         for statement in (SAVE_COLLECTED, FORGET_COLLECTED):

@@ -23,7 +23,7 @@ from appliance.core.traffic.dns import DnsAnswer
 from appliance.events import Event, IpBlocked, IpUnblocked
 from appliance.monitor.blocking.announcements import MOST_AT_ONCE
 from appliance.monitor.blocking.enforcement import Enforcement
-from appliance.monitor.blocking.hits import MOST_LOGGED
+from appliance.monitor.blocking.hits import KEPT_LOOKS, MOST_LOGGED
 from appliance.monitor.blocking.reconciler import RETRY_S
 from appliance.monitor.blocking.tampering import SHOWN_S
 from appliance.simulator.dns_filter import SimulatedDnsFilter
@@ -460,6 +460,24 @@ def test_hits_are_logged_and_a_flood_of_hosts_takes_a_few_lines(rig: Rig, caplog
     caplog.clear()
     rig.enforcement.log_hits()
     assert len(caplog.records) == MOST_LOGGED + 1
+
+
+def test_a_block_says_what_it_refused_in_the_last_hour(rig: Rig) -> None:
+    rig.block("203.0.113.5")
+    rig.block("203.0.113.6")
+    numbers = {block.target: block.number for block in rig.enforcement.blocks(rig.now())}
+    mark = mark_of("manual", numbers["203.0.113.5"])
+    rig.kernel.stopped_hosts = [Hit(mark, "10.0.0.7", 12), Hit(mark, "10.0.0.8", 40)]
+    assert rig.enforcement.stopped_last_hour() == {}
+    rig.enforcement.log_hits()
+    rig.kernel.stopped_hosts = [Hit(mark, "10.0.0.7", 15)]
+    rig.enforcement.log_hits()
+    assert rig.enforcement.stopped_last_hour() == {numbers["203.0.113.5"]: 55}
+    for _ in range(KEPT_LOOKS - 1):
+        rig.enforcement.log_hits()
+    assert rig.enforcement.stopped_last_hour() == {numbers["203.0.113.5"]: 3}, "the first minute is over an hour ago"
+    rig.enforcement.log_hits()
+    assert rig.enforcement.stopped_last_hour() == {}
 
 
 def test_a_blocked_name_and_names_below_are_denied_until_it_is_lifted_or_expires(rig: Rig) -> None:

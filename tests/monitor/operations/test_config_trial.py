@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,10 @@ NEW = '[appliance]\nposition = "host"\n[[departments]]\nid = "new"\ninterface = 
 
 def at(second: float) -> Moment:
     return Moment(datetime(2026, 11, 23, 12, tzinfo=UTC) + timedelta(seconds=second), 1000.0 + second, is_trusted=True)
+
+
+def at_once(work: Callable[..., Any], *arguments: Any) -> Any:
+    return work(*arguments)
 
 
 class Drafts:
@@ -42,12 +48,12 @@ class Drafts:
 
 
 def on_trial(drafts: Drafts) -> ConfigTrial:
-    return ConfigTrial(drafts, begin_trial(NEW.encode(), "anna", at(0).monotonic_s), NEW.encode())
+    return ConfigTrial(drafts, begin_trial(NEW.encode(), "anna", at(0).monotonic_s), NEW.encode(), at_once)
 
 
 def test_a_good_configuration_is_kept_as_a_draft_and_given_to_a_successor() -> None:
     drafts = Drafts()
-    trial = ConfigTrial(drafts, None, None)
+    trial = ConfigTrial(drafts, None, None, at_once)
     begun_trial = trial.apply(NEW, "anna", at(0))
     assert trial.successor == Successor(begun_trial)
     assert (drafts.draft, drafts.file) == (NEW.encode(), b"old")
@@ -58,7 +64,7 @@ def test_a_good_configuration_is_kept_as_a_draft_and_given_to_a_successor() -> N
 
 def test_a_bad_configuration_is_refused_with_its_faults_and_nothing_happens() -> None:
     drafts = Drafts()
-    trial = ConfigTrial(drafts, None, None)
+    trial = ConfigTrial(drafts, None, None, at_once)
     with pytest.raises(Refused) as refused:
         trial.apply(NEW.replace('"host"', '"hots"').replace("interface", "inteface"), "anna", at(0))
     assert "appliance.position" in refused.value.message
@@ -70,7 +76,7 @@ def test_where_the_file_cannot_be_replaced_no_trial_begins() -> None:
     drafts = Drafts()
     drafts.refusal = "the service may not write there"
     with pytest.raises(Refused, match="may not write"):
-        ConfigTrial(drafts, None, None).apply(NEW, "anna", at(0))
+        ConfigTrial(drafts, None, None, at_once).apply(NEW, "anna", at(0))
 
 
 def test_without_a_confirmation_the_former_comes_back_after_two_minutes() -> None:
@@ -100,7 +106,7 @@ def test_a_confirmed_configuration_stays_in_force() -> None:
 
 def test_a_short_press_confirms_a_trial_and_does_nothing_without_one() -> None:
     drafts = Drafts()
-    assert not ConfigTrial(drafts, None, None).confirm_by_hand(at(0))
+    assert not ConfigTrial(drafts, None, None, at_once).confirm_by_hand(at(0))
     assert drafts.file == b"old"
     assert on_trial(drafts).confirm_by_hand(at(1))
     assert drafts.file == NEW.encode()
@@ -136,14 +142,14 @@ class NoFile(Drafts):
 
 
 def test_without_a_file_the_text_of_what_runs_is_read() -> None:
-    trial = ConfigTrial(NoFile(), None, None)
+    trial = ConfigTrial(NoFile(), None, None, at_once)
     trial.run(parse(NEW.encode(), "what runs"), NEW)
     found = trial.read()
     assert (found.text, found.path, found.digest) == (NEW, "", digest_of(NEW.encode()))
 
 
 def test_a_text_is_judged_without_trying_it() -> None:
-    trial = ConfigTrial(Drafts(), None, None)
+    trial = ConfigTrial(Drafts(), None, None, at_once)
     trial.run(parse(NEW.encode(), "what runs"), "")
     assert trial.review(f"# the same\r\n{NEW}") == Review([], [])
     assert trial.review(NEW.replace("eth1", "eth2")).changes == ["new is at the interface eth2 instead of eth1."]
@@ -156,13 +162,25 @@ def test_a_text_is_judged_without_trying_it() -> None:
 
 def test_a_change_of_a_file_that_is_another_by_now_is_refused_and_nothing_happens() -> None:
     drafts = Drafts()
-    trial = ConfigTrial(drafts, None, None)
+    trial = ConfigTrial(drafts, None, None, at_once)
     seen_digest = trial.read().digest
     drafts.file = b"changed by another person"
     with pytest.raises(Refused, match="changed since you read it") as refused:
         trial.apply(NEW, "anna", at(0), seen_digest)
     assert (refused.value.code, trial.successor, drafts.draft) == (Code.CONFLICT, None, None)
     assert trial.apply(NEW, "anna", at(0), trial.read().digest).actor == "anna"
+
+
+def test_a_conflict_names_the_author_of_what_was_confirmed_meanwhile() -> None:
+    drafts = Drafts()
+    trial = on_trial(drafts)
+    seen_digest = trial.read().digest
+    trial.confirm("ben", at(1))
+    with pytest.raises(Refused, match=r"since you read it by ben at 2026-11-23T12:00:01.000Z; read it again"):
+        trial.apply(NEW, "anna", at(2), seen_digest)
+    drafts.file = b"changed by hand"
+    with pytest.raises(Refused, match="since you read it; read it again"):
+        trial.apply(NEW, "anna", at(2), seen_digest)
 
 
 def test_a_trial_that_is_taken_back_ends_at_once() -> None:
@@ -184,7 +202,7 @@ def facts(published: list[Event]) -> list[object]:
 
 def test_everybody_is_told_of_a_trial_and_of_its_end() -> None:
     published: list[Event] = []
-    trial = ConfigTrial(Drafts(), None, None)
+    trial = ConfigTrial(Drafts(), None, None, at_once)
     announced = TrialEvents(trial, published.append)
     announced.step(at(0))
     announced.step(at(60))

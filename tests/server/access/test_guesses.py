@@ -167,7 +167,7 @@ def test_a_flood_of_logins_does_not_keep_the_administrator_from_pairing(server: 
 def test_a_pairing_that_fails_leaves_the_code_for_the_next_try(server: Running, connect: Connect) -> None:
     code = _code(server)
     assert connect().call("user:add", {**ANNA, "role": "viewer"})["success"]
-    assert _post(server, HOME, {**ANNA, "code": code}, "/pair")[1]["code"] == Code.BAD_REQUEST  # the name is taken
+    assert _post(server, HOME, {**ANNA, "code": code}, "/pair")[1]["code"] == Code.CONFLICT  # the name is taken
     assert _post(server, HOME, {**ANNA, "name": "bert", "code": code}, "/pair")[0] == 200
 
 

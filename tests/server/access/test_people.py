@@ -116,7 +116,7 @@ def test_a_login_is_limited_in_size_and_must_be_posted_as_json(shared: Running) 
     assert _post(shared, "/login", {**ANNA, "password": "x" * 5000})[0] == 413
     assert _post(shared, "/login", {**ANNA, "password": "x" * 300})[0] == 400
     assert _post(shared, "/login", ANNA, kind="text/plain")[0] == 400
-    assert _post(shared, "/login", "", method="GET")[0] == 405
+    assert _post(shared, "/login", ANNA, method="PUT")[0] == 405  # a GET is for the page that asks for the password
 
 
 def test_a_login_is_renewed_while_it_is_used_and_ends_after_half_a_day(server: Running, anna: str) -> None:
@@ -230,10 +230,27 @@ def test_only_an_administrator_of_everything_administers_people(shared: Running,
 
 def test_a_person_cannot_be_added_twice_nor_for_a_department_that_is_not_there(admin: NodeClient, anna: str) -> None:
     person = {**ANNA, "role": "viewer"}
-    assert _code(admin.call("user:add", person)) == Code.BAD_REQUEST
+    twice = admin.call("user:add", person)
+    assert _code(twice) == Code.CONFLICT
+    assert 'there is a "anna" already (by tester, 2026-12-15T04:49:29.000Z)' in twice["error"]
     assert _code(admin.call("user:add", {**person, "name": "b", "departments": ["nope"]})) == Code.UNKNOWN_DEPARTMENT
     assert _code(admin.call("user:remove", {"name": "nobody"})) == Code.BAD_REQUEST
-    assert admin.call("user:list")["users"] == [{"name": "anna", "role": "operator", "departments": "dept123"}]
+    [person] = admin.call("user:list")["users"]
+    assert (person["name"], person["role"], person["departments"]) == ("anna", "operator", "dept123")
+
+
+def test_a_person_who_was_changed_meanwhile_is_not_changed_as_they_were_seen(admin: NodeClient, anna: str) -> None:
+    seen = {"role": "operator", "departments": "dept123"}
+    admin.call("user:remove", {"name": "anna"})
+    gone = admin.call("user:password", {"name": "anna", "password": "x" * 12, "seen": seen})
+    assert (_code(gone), "anna was removed meanwhile (by tester" in gone["error"]) == (Code.CONFLICT, True)
+    admin.call("user:add", {**ANNA, "role": "admin"})
+    other = admin.call("user:remove", {"name": "anna", "seen": seen})
+    assert (_code(other), "anna is admin of * by now (by tester" in other["error"]) == (Code.CONFLICT, True)
+    seen = {"role": "admin", "departments": "*"}
+    assert _code(admin.call("user:remove", {"name": "anna", "seen": {"role": "boss"}})) == Code.BAD_REQUEST
+    assert admin.call("user:password", {"name": "anna", "password": "x" * 12, "seen": seen})["success"]
+    assert admin.call("user:remove", {"name": "anna", "seen": seen})["success"]
 
 
 def test_the_pairing_code_makes_exactly_one_administrator(server: Running) -> None:
@@ -246,7 +263,8 @@ def test_the_pairing_code_makes_exactly_one_administrator(server: Running) -> No
     assert status == 200
     with NodeClient(server.url, answer["token"]) as client:
         client.wait_for("connect")
-        assert client.call("user:list")["users"] == [{"name": "anna", "role": "admin", "departments": "*"}]
+        [person] = client.call("user:list")["users"]
+        assert (person["name"], person["role"], person["departments"]) == ("anna", "admin", "*")
     assert _post(server, "/pair", {**ANNA, "name": "eve", "code": code})[0] == 403
 
 
@@ -299,6 +317,33 @@ def test_every_change_is_recorded_with_who_where_what_before_and_after(
     assert (found["maintenance:start"]["before"], found["maintenance:start"]["after"]["type"]) == (None, "manual")
     assert PASSWORD not in (server.state_dir / "audit.sqlite3").read_bytes().decode("latin-1")
     assert PASSWORD not in (server.state_dir / "audit.sqlite3-wal").read_bytes().decode("latin-1")
+
+
+def test_people_and_tokens_are_listed_with_who_is_connected_and_when_they_were_seen(
+    server: Running, admin: NodeClient, anna: str
+) -> None:
+    def of_anna() -> list[tuple[int, str | None]]:
+        [person] = admin.call("user:list")["users"]
+        tokens = [one for one in admin.call("token:list")["tokens"] if one["subject"] == "anna"]
+        return [(one["connected"], one["seenAt"]) for one in (person, *tokens)]
+
+    assert of_anna() == [(0, None), (0, None)]
+    with NodeClient(server.url, anna) as client, NodeClient(server.url, anna) as other:
+        client.wait_for("connect")
+        other.wait_for("connect")
+        renewed = client.call("token:renew")["token"]
+        server.advance(60)
+        assert of_anna() == [(2, "2026-12-15T04:50:29.000Z")] * 2
+    while server.count()["members"] > 1:
+        pass
+    server.advance(60)
+    assert of_anna() == [(0, "2026-12-15T04:50:29.000Z")] * 2
+    url = f"{server.url}/blocks.txt?department=dept123"
+    subprocess.run(["curl", "-fsS", "-H", f"Authorization: Bearer {renewed}", url], check=True)
+    assert of_anna() == [(0, "2026-12-15T04:51:29.000Z")] * 2
+    admin.call("user:remove", {"name": "anna"})
+    admin.call("user:add", {**ANNA, "role": "viewer"})
+    assert admin.call("user:list")["users"][0]["seenAt"] is None
 
 
 def test_a_refused_call_is_not_recorded(admin: NodeClient, connect: Connect) -> None:

@@ -498,6 +498,9 @@ def test_a_configuration_is_checked_without_trying_it(server: Running, connect: 
     assert answer["faults"] == []
     assert "dept123: the daily quota is 6 GiB, was 5 GiB. The books stay." in answer["changes"]
     assert any("Second (dept456) is removed" in one for one in answer["changes"])
+    client.call("quota:set", {"departmentId": "dept123", "type": "daily", "limit": 2**30})
+    answer = client.call("config:check", {"text": f"{text}quota.daily = '6 GiB'"})
+    assert any("set by hand holds over it" in one for one in answer["changes"])
     answer = client.call("config:check", {"text": f"{text}quota.dayly = '6 GiB'"})
     [fault] = answer["faults"]
     assert (fault["line"], 'did you mean "daily"?' in fault["message"], answer["changes"]) == (6, True, [])

@@ -12,7 +12,7 @@ FIRST = {
     "interface": "dept123",
     "subnets": ["10.20.0.0/16"],
     "lineRate": None,
-    "onExceeded": "block",
+    "onExceeded": "alert",
     "throttleRate": None,
     "thresholds": [0.8, 0.95, 1.0],
 }
@@ -22,8 +22,8 @@ SECOND = {
     "interface": "dept456",
     "subnets": ["10.99.0.0/16"],
     "lineRate": 12_500_000,
-    "onExceeded": "block",
-    "throttleRate": None,
+    "onExceeded": "throttle",
+    "throttleRate": 125_000,
     "thresholds": [0.5, 0.8, 1.0],
 }
 

@@ -15,16 +15,16 @@ PC, OTHER = "10.20.0.11", "10.99.0.12"
 
 
 @pytest.fixture(autouse=True)
-def _cut_off(connect: Connect) -> None:
-    """Both departments are cut off."""
+def _used_up(connect: Connect) -> None:
+    """Both departments have used up their quotas."""
     client = connect()
     for department in ("dept123", "dept456"):
         assert client.call("quota:set", {**DAILY, "departmentId": department, "limit": 0})["success"]
 
 
-def ask(server: Running, text: str, address: str = PC) -> str:
-    found = server.order({"ask": text, "at": address})
-    assert isinstance(found, str), "it is cut off"
+def ask(server: Running, text: str, department: str = "dept123", address: str = PC) -> str:
+    found = server.order({"ask": text, "in": department, "at": address})
+    assert isinstance(found, str)
     return found
 
 
@@ -132,7 +132,7 @@ def test_a_request_is_told_listed_and_answered_to_the_departments_clients_only(
     assert here.call("quota:requests", {"departmentId": "dept123"})["requests"] == [request]
     assert there.call("quota:requests")["requests"] == []
     assert code(there.call("quota:requests", {"departmentId": "dept123"})) == Code.FORBIDDEN
-    ask(server, "theirs", OTHER)
+    ask(server, "theirs", "dept456", OTHER)
     assert there.wait_for("quota:request")["request"]["text"] == "theirs"
     assert [one["text"] for one in connect().call("quota:requests")["requests"]] == ["theirs", "payroll <b>"]
     assert [one["request"]["text"] for one in here.named("quota:request")] == ["payroll <b>"]
@@ -159,7 +159,7 @@ def test_an_operator_of_the_department_declines_a_viewer_and_another_do_not(serv
 def test_a_grant_closes_the_departments_requests_and_tells_it(server: Running, connect: Connect) -> None:
     client = connect(role=Role.OPERATOR, departments=["dept123"])
     ask(server, "payroll")
-    ask(server, "theirs", OTHER)
+    ask(server, "theirs", "dept456", OTHER)
     assert client.call("quota:extend", MORE)["success"]
     granted = client.wait_for("quota:request", lambda data: data["request"]["state"] == "granted")["request"]
     assert (granted["text"], granted["by"], granted["reason"]) == ("payroll", "tester", "exam week")

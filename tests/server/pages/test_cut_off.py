@@ -123,7 +123,7 @@ def test_all_of_it_is_german_where_that_is_preferred(browser: Browser) -> None:
     assert "<h1>Das Kontingent für heute ist aufgebraucht</h1>" in page
     assert "Bis <b>Mitternacht (00:00, in 11 Std.)</b>" in page
     assert "Um mehr bitten" in page
-    assert "Die IT hat deine Bitte" in browser.ask(language="de")
+    assert "Die IT hat Ihre Bitte" in browser.ask(language="de")
     assert "{" not in page.partition("</style>")[2]
 
 

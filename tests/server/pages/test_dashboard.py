@@ -2,11 +2,14 @@
 
 import gzip
 import http.client
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from appliance.server.pages import dashboard
+from tests.documents import PROJECT
 from tests.server.conftest import Running
 
 INDEX = "<!doctype html><title>Appliance</title><script type=module src=/assets/index-Ab12_-x.js></script>"
@@ -115,6 +118,12 @@ def test_the_page_is_at_the_path_of_each_view(built: Running, path: str) -> None
     assert headers["Content-Type"] == "text/html; charset=utf-8"
     assert headers.get_all("Cache-Control") == ["no-store"]
     assert headers["Content-Length"] == str(len(content))
+
+
+def test_a_reload_finds_the_page_at_each_of_its_routes() -> None:
+    routes = re.findall(r'<Route path="([^":]+)', (PROJECT / "appliance/dashboard/src/app.tsx").read_text())
+    assert len(routes) > 10
+    assert {route.rstrip("/") or "/" for route in routes} <= set(dashboard.VIEWS)
 
 
 def test_the_page_may_load_its_own_files_and_nothing_else(built: Running) -> None:

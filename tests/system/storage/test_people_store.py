@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from appliance.core.access.person import Person, Role, TokenOrigin, TokenRecord
+from appliance.core.moment import Moment
+from appliance.core.refusal import Refused
+from appliance.server.access import Authenticator
 from appliance.system.storage import people_store as module
 from appliance.system.storage.people_store import PeopleStoreUnavailable, SqlitePeopleStore
 
@@ -125,6 +128,21 @@ def test_the_moment_that_has_certainly_come_is_kept(register: SqlitePeopleStore,
     register.save_floor(WALL + timedelta(hours=1))
     with closing(SqlitePeopleStore(path)) as again:
         assert again.floor() == WALL + timedelta(hours=1)
+
+
+def test_when_people_and_tokens_were_seen_is_kept_and_damage_there_keeps_nobody_out(
+    register: SqlitePeopleStore, path: Path
+) -> None:
+    later = WALL + timedelta(hours=1)
+    register.save_last_seen({"token:id1": WALL, "person:anna": WALL})
+    register.save_last_seen({"token:id1": later, "person:anna": None})
+    register.save_last_seen({})
+    with closing(SqlitePeopleStore(path)) as again:
+        assert again.last_seen() == {"token:id1": later}
+        again._writer.execute("UPDATE last_seen SET at = 'once'").close()
+        with pytest.raises(Refused):
+            again.last_seen()
+        assert not Authenticator(b"x" * 32, {}, again, None, Moment(WALL, 0.0, is_trusted=True)).closed_because
 
 
 def test_a_place_that_takes_no_file_is_told(tmp_path: Path) -> None:

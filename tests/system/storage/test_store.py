@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.metering.account import EACH_HOST, AccountKey
-from appliance.core.metering.quota import MOST_CLOSED, Extension, Ledger, QuotaKind
+from appliance.core.metering.quota import MOST_CLOSED, Extension, Ledger, QuotaKind, QuotaRequest, RequestState
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import plan
 from appliance.core.refusal import Refused
@@ -96,6 +96,21 @@ def test_ended_periods_are_listed_newest_first_and_the_oldest_of_too_many_are_de
     assert list(ended) == days[-2:1:-1]
     assert list(store.closed_ledgers(A, QuotaKind.DAILY, days[-1].start, 2)) == days[-2:-4:-1]
     assert store.closed_ledgers(A, QuotaKind.MONTHLY, month.start, 9) == []
+
+
+def test_requests_are_kept_replaced_and_deleted_and_outlive_damage(path: Path, tmp_path: Path) -> None:
+    store, until = SqliteStore(path), NOON + timedelta(hours=11)
+    first = QuotaRequest("1", "a", "10.0.0.1", "eva", "(U+202E) \N{EURO SIGN}", NOON, until)
+    second = QuotaRequest("2", "a", "fd00::1", "ben", "an exam", NOON + timedelta(seconds=1), until)
+    store.save_quota_requests([second, first], [])
+    answered = replace(first, state=RequestState.DECLINED, actor="eva", reason="no")
+    store.save_quota_requests([answered], ["none"])
+    store.close()
+    assert list(SqliteStore(path).quota_requests()) == [answered, second]
+    again = SqliteStore(tmp_path / "again.sqlite3")
+    assert "requests for more" not in again.take_over(path)
+    again.save_quota_requests([], ["2"])
+    assert list(again.quota_requests()) == [answered]
 
 
 def test_before_the_first_saving_there_is_nothing(path: Path) -> None:
@@ -183,7 +198,7 @@ def test_an_order_is_in_the_file_whole_or_not_at_all_and_others_are_saved_while_
         raise ConnectionAbortedError
 
     store.save_blocks(many, [], pause)
-    assert (seen, len(store.blocks()), store.limits()) == ([0, 0], len(many), {A: {QuotaKind.DAILY: 1}})
+    assert (seen, len(store.blocks()), store.limits()) == ([0, 0, 0], len(many), {A: {QuotaKind.DAILY: 2}})
     with pytest.raises(ConnectionAbortedError):
         store.save_blocks([block("10.9.9.9")], many, end)
     assert len(store.blocks()) == len(many)

@@ -3,7 +3,7 @@ import { words, say } from '../words/words';
 import { nowMs } from './clock';
 import type { Condition } from './condition';
 import { about, clock, fixed, moment, percent, rate, text } from './formats';
-import type { DepartmentFacts, QuotaShape } from './state';
+import type { DepartmentFacts } from './state';
 
 const w = words({
   en: {
@@ -13,16 +13,16 @@ const w = words({
     portScan: 'Port scan', hostSweep: 'Host sweep',
   },
   de: {
-    cut: 'Abgeschnitten', cutSince: 'Abgeschnitten seit {time}, offen ab {end}', slowed: 'Gedrosselt auf {rate}, bis {end}', over: 'Über dem Kontingent: {period}',
-    incidents: { one: '{count} Vorfall offen', other: '{count} Vorfälle offen' }, gap: '{enforced} von {wanted} Sperren in Kraft', reaches: 'Erreicht das Limit gegen {time}', reachesLater: 'Erreicht das Limit {time}',
-    near: '{share} verbraucht: {period}', unaccounted: '{share} % nicht zugeordnet', unknown: 'Noch nicht bekannt', well: 'Gut', daily: 'Tag', weekly: 'Woche', monthly: 'Monat', dailyQuota: 'tägliche', weeklyQuota: 'wöchentliche', monthlyQuota: 'monatliche',
+    cut: 'Abgeschaltet', cutSince: 'Abgeschaltet seit {time}, öffnet {end}', slowed: 'Gedrosselt auf {rate}, bis {end}', over: 'Über dem Kontingent: {period}',
+    incidents: { one: '{count} Vorfall offen', other: '{count} Vorfälle offen' }, gap: '{enforced} von {wanted} Sperren in Kraft', reaches: 'Erreicht die Grenze gegen {time}', reachesLater: 'Erreicht die Grenze {time}',
+    near: '{share} verbraucht: {period}', unaccounted: '{share} % nicht zugeordnet', unknown: 'Noch nicht bekannt', well: 'In Ordnung', daily: 'Tag', weekly: 'Woche', monthly: 'Monat', dailyQuota: 'tägliche', weeklyQuota: 'wöchentliche', monthlyQuota: 'monatliche',
     portScan: 'Portscan', hostSweep: 'Host-Sweep',
   },
 });
 
 /** `the day`. */
-export function periodOf(type: QuotaShape['type']): string {
-  return w[type];
+export function periodOf(type: string): string {
+  return type === 'daily' || type === 'weekly' || type === 'monthly' ? w[type] : type;
 }
 
 /** `daily`, as in "the daily quota". */

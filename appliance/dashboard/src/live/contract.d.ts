@@ -561,13 +561,13 @@ export interface ApplianceReply {
   now: string;
   isClockTrusted: boolean;
   contact: string | null;
-  periods: PeriodFacts;
+  periods: EventPeriods;
   departments: DepartmentFacts[];
 }
 /**
  * Seconds between two events of a kind.
  */
-export interface PeriodFacts {
+export interface EventPeriods {
   metering: number;
   analytics: number;
   health: number;
@@ -901,14 +901,14 @@ export interface ClosedReply {
   success: true;
   departmentId: string;
   type: QuotaKind;
-  periods: PeriodFacts1[];
+  periods: ClosedPeriodFacts[];
 }
 /**
  * A period that has ended. `used`, `limit`, `granted` in bytes; `limit`: as it was at the end, with `granted`.
  *
  * `limit` is null where there was none, and for periods before this was kept. `exceededAt`: when it was used up.
  */
-export interface PeriodFacts1 {
+export interface ClosedPeriodFacts {
   startedAt: string;
   endedAt: string;
   used: number;
@@ -1084,16 +1084,16 @@ export interface Directions {
   down: number;
 }
 /**
- * A quota period that ended within the span; bytes, as `quota:get` has them.
+ * A quota period that ended within the span, as `quota:closed` has it.
  */
 export interface ReportedPeriod {
-  type: QuotaKind;
   startedAt: string;
   endedAt: string;
   used: number;
   limit: number | null;
   granted: number;
   exceededAt?: string;
+  type: QuotaKind;
 }
 /**
  * An incident. `severity`: its worst; `until`: when it closed, left out where that was never told.
@@ -1248,6 +1248,8 @@ export interface TokensReply {
 }
 /**
  * A token that has not expired. `departments`: `*` for all, or ids with commas; `revokedAt`: null while valid.
+ *
+ * `connected`: the clients that have it; `seenAt`: now while connected, null: never, as far as is known.
  */
 export interface TokenFacts {
   id: string;
@@ -1258,9 +1260,13 @@ export interface TokenFacts {
   issuedAt: string;
   expiresAt: string;
   revokedAt: string | null;
+  connected?: number;
+  seenAt?: string | null;
 }
 /**
  * The argument of `user:password`. `name`: `None` for the caller's own, which needs the `current` one.
+ *
+ * `seen`: refused where the person is not so any more.
  */
 export interface PasswordArgument {
   /**
@@ -1269,10 +1275,18 @@ export interface PasswordArgument {
   password: string;
   name?: string | null;
   current?: string | null;
+  seen?: SeenPerson | null;
   /**
    * names this call: one that is sent again with the same key is carried out once
    */
   idempotencyKey?: string;
+}
+/**
+ * A person as the caller saw them in `user:list`.
+ */
+export interface SeenPerson {
+  role: Role;
+  departments: string;
 }
 /**
  * Every person who can log in.
@@ -1283,11 +1297,16 @@ export interface UsersReply {
 }
 /**
  * A person who can log in. `departments`: `*` for all, or ids with commas.
+ *
+ * `connected`: the clients with a login of theirs; `seenAt`: now while connected; null: never, as far as
+ * is known.
  */
 export interface UserFacts {
   name: string;
   role: Role;
   departments: string;
+  connected?: number;
+  seenAt?: string | null;
 }
 /**
  * The argument of `user:add`. `departments`: `None` for all of them.
@@ -1316,13 +1335,14 @@ export interface UserReply {
   user: UserFacts;
 }
 /**
- * The argument of `user:remove`.
+ * The argument of `user:remove`. `seen`: refused where the person is not so any more.
  */
 export interface RemoveArgument {
   /**
    * 1 to 64 letters, digits, '_', '.', '@' or '-', beginning with a letter or digit
    */
   name: string;
+  seen?: SeenPerson | null;
   /**
    * names this call: one that is sent again with the same key is carried out once
    */

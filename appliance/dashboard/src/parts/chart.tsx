@@ -14,12 +14,12 @@ import { Icon, type IconName } from './icons';
 
 const w = words({
   en: {
-    keys: '{label}. Arrow keys read it, point by point.', usual: 'usual {low} to {high}', times: '{ratio} times the usual {usual}', unmetered: 'not metered', down: 'Down', up: 'Up', time: 'Time',
+    keys: '{label}. Arrow keys read it, point by point.', usual: 'usual {low} to {high}, both ways', times: '{ratio} times the usual {usual}, both ways', unmetered: 'not metered', down: 'Down', up: 'Up', time: 'Time',
     readout: '{time}: {down} down, {up} up',
   },
   de: {
-    keys: '{label}. Die Pfeiltasten lesen es Punkt für Punkt.', usual: 'üblich {low} bis {high}', times: '{ratio}-mal so viel wie die üblichen {usual}', unmetered: 'nicht gemessen', down: 'Herunter', up: 'Hinauf', time: 'Zeit',
-    readout: '{time}: {down} herunter, {up} hinauf',
+    keys: '{label}. Die Pfeiltasten lesen es Punkt für Punkt.', usual: 'üblich {low} bis {high}, beide Richtungen', times: '{ratio}-mal so viel wie die üblichen {usual}, beide Richtungen', unmetered: 'nicht gemessen', down: 'Ab', up: 'Auf', time: 'Zeit',
+    readout: '{time}: ab {down}, auf {up}',
   },
 });
 
@@ -201,7 +201,7 @@ function Tip({ curves, marks, reading }: { curves: ReadonlySignal<Curves | null>
   const found = curves.value;
   if (here === null || found === null || found.at[here.index] === undefined) return null;
   const { index, left, width } = here;
-  const [down, low, high] = [found.down[index], found.low[index], found.high[index]];
+  const [down, up, low, high] = [found.down[index], found.up[index], found.low[index], found.high[index]];
   const atMs = found.at[index]! * 1000;
   const mark = marks.value.find((one) => Math.abs(one.atMs - atMs) <= found.stepMs);
   const isWide = width >= 520;
@@ -210,9 +210,10 @@ function Tip({ curves, marks, reading }: { curves: ReadonlySignal<Curves | null>
     <div class="tip" ref={box} style={place} aria-hidden="true">
       <b>{timeOf(found, index)}</b>
       <br />
-      <span class="arrow-in">↓</span> {rateText(down)} {typeof down === 'number' && typeof low === 'number' && typeof high === 'number' && <Usual down={down} low={low} high={high} />}
+      <span class="arrow-in">↓</span> {rateText(down)} 
       <br />
-      <span class="arrow-out">↑</span> {rateText(found.up[index])}
+      <span class="arrow-out">↑</span> {rateText(up)}
+      {typeof down === 'number' && typeof up === 'number' && typeof low === 'number' && typeof high === 'number' && <Usual all={down - up} low={low} high={high} />}
       {mark && (
         <span class="said">
           <b>{mark.title}</b> {mark.details}
@@ -222,11 +223,12 @@ function Tip({ curves, marks, reading }: { curves: ReadonlySignal<Curves | null>
   );
 }
 
-function Usual({ down, low, high }: { down: number; low: number; high: number }) {
+/** What is usual for both ways together, and how far this is from it. */
+function Usual({ all, low, high }: { all: number; low: number; high: number }) {
   const usual = (low + high) / 2;
-  if (down > high && usual > 0) return <span class="warn-ink">{say(w.times, { ratio: three(down / usual), usual: text(rate(usual)) })}</span>;
+  if (all > high && usual > 0) return <span class="said warn-ink">{say(w.times, { ratio: three(all / usual), usual: text(rate(usual)) })}</span>;
   const [from, to] = [rate(low), rate(high)];
-  return <span class="dim">{say(w.usual, { low: from[1] === to[1] ? from[0] : text(from), high: text(to) })}</span>;
+  return <span class="said dim">{say(w.usual, { low: from[1] === to[1] ? from[0] : text(from), high: text(to) })}</span>;
 }
 
 interface MarksProps {

@@ -22,7 +22,7 @@ export interface Curves {
 
 export type Step = 'second' | '5min' | 'hour' | 'day';
 export type Point = [start: string, up: number, down: number]; // bytes of the bucket
-export type Expected = [start: string, low: number, high: number];
+export type Expected = [start: string, low: number, high: number]; // of both ways together
 
 export const STEP_MS: Record<Step, number> = { second: 1000, '5min': 300_000, hour: 3_600_000, day: 86_400_000 };
 const DAY_MS = 86_400_000;

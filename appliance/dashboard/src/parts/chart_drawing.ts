@@ -175,7 +175,7 @@ function drawStretches(self: uPlot, { curves, shades, tokens, fontPx }: Picture)
 }
 
 function hatchOf(ctx: CanvasRenderingContext2D, color: string): CanvasPattern | null {
-  const size = 6;
+  const size = 7;
   const tile = document.createElement('canvas');
   tile.width = tile.height = size;
   const pen = tile.getContext('2d');

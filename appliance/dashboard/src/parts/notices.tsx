@@ -31,11 +31,12 @@ export function Skeleton({ rows = 3 }: { rows?: number }) {
 }
 
 /** Nothing is here: why, and what to do, with one link. */
-export function Empty({ icon, title, children, act }: { icon: IconName; title: string; children?: ComponentChildren; act?: ComponentChildren }) {
+export function Empty({ icon, title, children, act, level = 3 }: { icon: IconName; title: string; children?: ComponentChildren; act?: ComponentChildren; level?: 2 | 3 }) {
+  const Heading: 'h2' | 'h3' = `h${level}`; // 2 where it is all that the view has to say
   return (
     <div class="empty">
       <Icon name={icon} class="big" />
-      <h3>{title}</h3>
+      <Heading>{title}</Heading>
       {children && <p class="mid">{children}</p>}
       {act}
     </div>
@@ -68,10 +69,10 @@ export function useAsked<T>(ask: () => Promise<T>, keys: readonly unknown[]): As
 }
 
 /** What could not be read, in the server's words, with a button that tries again. */
-export function Failed({ error, again }: { error: unknown; again?: () => void }) {
+export function Failed({ error, again, level }: { error: unknown; again?: () => void; level?: 2 | 3 }) {
   const code = error instanceof Refusal ? error.code : '';
   return (
-    <Empty icon={code === 'E_FORBIDDEN' ? 'lock' : 'crit'} title={sentenceOf(error)} act={again && <button class="btn" onClick={again}>{common.retry}</button>}>
+    <Empty level={level} icon={code === 'E_FORBIDDEN' ? 'lock' : 'crit'} title={sentenceOf(error)} act={again && <button class="btn" onClick={again}>{common.retry}</button>}>
       {code && say(common.code, { code, time: clockSeconds(nowMs()) })}
     </Empty>
   );

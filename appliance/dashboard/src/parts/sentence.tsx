@@ -25,18 +25,18 @@ const w = words({
   },
   de: {
     down: { one: '{count} Abteilung hat keine Verbindung', other: '{count} Abteilungen haben keine Verbindung' },
-    cut: { one: '{count} Abteilung ist abgeschnitten', other: '{count} Abteilungen sind abgeschnitten' },
+    cut: { one: '{count} Abteilung ist abgeschaltet', other: '{count} Abteilungen sind abgeschaltet' },
     slowed: { one: '{count} Abteilung ist gedrosselt', other: '{count} Abteilungen sind gedrosselt' },
     over: { one: '{count} Abteilung ist über ihrem Kontingent', other: '{count} Abteilungen sind über ihrem Kontingent' },
     incident: { one: '{count} Vorfall ist offen', other: '{count} Vorfälle sind offen' },
     gap: { one: 'in {count} Abteilung fehlen Sperren', other: 'in {count} Abteilungen fehlen Sperren' },
     position: { one: 'Sperren sind hier nicht durchsetzbar', other: '' },
-    runsOut: { one: '{count} Kontingent reicht heute nicht', other: '{count} Kontingente reichen heute nicht' },
+    runsOut: { one: '{count} Kontingent geht heute zu Ende', other: '{count} Kontingente gehen heute zu Ende' },
     unaccounted: { one: 'in {count} Abteilung sind Bytes nicht zugeordnet', other: 'in {count} Abteilungen sind Bytes nicht zugeordnet' },
     request: { one: '{count} Person bittet um mehr', other: '{count} Personen bitten um mehr' },
     reason: { one: '{count} Abteilung braucht einen Blick', other: '{count} Abteilungen brauchen einen Blick' },
     appliance: { one: 'am Gerät ist {count} Störung', other: 'am Gerät sind {count} Störungen' },
-    and: ' und ', lastAnd: ' und ', else: 'Alles andere ist gut.', well: 'Alles ist gut.', asOf: 'Stand {time}: ', since: 'Seit {time}.', unknown: { one: 'Von {count} Abteilung ist noch nichts bekannt.', other: 'Von {count} Abteilungen ist noch nichts bekannt.' },
+    and: ' und ', lastAnd: ' und ', else: 'Alles andere ist in Ordnung.', well: 'Alles ist in Ordnung.', asOf: 'Stand {time}: ', since: 'Seit {time}.', unknown: { one: 'Von {count} Abteilung ist noch nichts bekannt.', other: 'Von {count} Abteilungen ist noch nichts bekannt.' },
   },
 });
 

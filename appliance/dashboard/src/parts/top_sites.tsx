@@ -2,6 +2,7 @@
 import type { Site } from '../live/analytics';
 import { visible, whole } from '../live/formats';
 import { Meter } from './quota_bar';
+import { CsvButton, type Column } from './table';
 import { common } from '../words/common';
 import { words } from '../words/words';
 
@@ -10,6 +11,11 @@ const w = words({
   de: { title: 'Webseiten', all: 'letzte Stunde, alle Abteilungen', one: 'letzte Stunde', site: 'Seite', visits: 'Besuche', share: 'Anteil', none: 'In der letzten Stunde wurde keine Webseite aufgerufen.', waiting: 'Die erste Zählung kommt binnen einer Minute.' },
 });
 
+const filed: readonly Column<Site>[] = [
+  { key: 'site', head: w.site, cell: () => null, csv: (one) => one.domain },
+  { key: 'visits', head: w.visits, cell: () => null, csv: (one) => one.visits },
+];
+
 export function TopSites({ sites, isKnown, isAll, href, most }: { sites: readonly Site[]; isKnown: boolean; isAll: boolean; href: string; most: number }) {
   const top = sites[0]?.visits ?? 1;
   return (
@@ -17,9 +23,10 @@ export function TopSites({ sites, isKnown, isAll, href, most }: { sites: readonl
       <header>
         <h2 id="sites">{w.title}</h2>
         <span class="period">{isAll ? w.all : w.one}</span>
-        <a class="push" href={href}>
-          {common.all}
-        </a>
+        <div class="row push">
+          <CsvButton name="websites" rows={sites} columns={filed} />
+          <a href={href}>{common.all}</a>
+        </div>
       </header>
       {sites.length === 0 ? (
         <p class="pad dim">{isKnown ? w.none : w.waiting}</p>

@@ -7,7 +7,7 @@ import { useLocation } from 'preact-iso';
 import { call, link } from '../live/connection';
 import { dayStart } from '../live/calendar';
 import { minute, nowMs, zone } from '../live/clock';
-import { moment } from '../live/formats';
+import { fixed, moment } from '../live/formats';
 import { alerts, appliance, fillRecent, maintenance, nameOf, type Recent } from '../live/state';
 import { useKeys } from '../shell/keyboard';
 import { common } from '../words/common';
@@ -20,16 +20,16 @@ import { Icon } from './icons';
 
 const w = words({
   en: {
-    title: 'Traffic', down: 'down, to the departments', up: 'up, from them', downOne: 'down', upOne: 'up', expected: 'expected', unmetered: 'not metered', range: 'Range', live: 'Live, 5 min', day: '24 h', month: '30 days',
+    title: 'Traffic', down: 'down, to the departments', up: 'up, from them', downOne: 'down', upOne: 'up', expected: 'expected, both ways', unmetered: 'not metered', range: 'Range', live: 'Live, 5 min', day: '24 h', month: '30 days',
     labelLive: 'Traffic of the last five minutes', labelDay: 'Traffic of the last 24 hours', labelMonth: 'Traffic of the last 30 days', labelSpan: 'Traffic from {from} to {to}', whole: 'Whole range',
     zone: 'Times in {zone}.', hatched: 'A hatched stretch was not metered, or is no longer kept.', maintenance: 'maintenance', start: 'start (UTC)', downBytes: 'down (bytes/s)', upBytes: 'up (bytes/s)',
     spike: 'Usage spike', anomaly: 'Unusual', confidence: 'Confidence {value}.',
   },
   de: {
-    title: 'Verkehr', down: 'herunter, zu den Abteilungen', up: 'hinauf, von ihnen', downOne: 'herunter', upOne: 'hinauf', expected: 'erwartet', unmetered: 'nicht gemessen', range: 'Zeitraum', live: 'Live, 5 Min.', day: '24 Std.', month: '30 Tage',
+    title: 'Datenverkehr', down: 'ab, zu den Abteilungen', up: 'auf, von ihnen', downOne: 'ab', upOne: 'auf', expected: 'erwartet, beide Richtungen', unmetered: 'nicht gemessen', range: 'Zeitraum', live: 'Live, 5 Min.', day: '24 Std.', month: '30 Tage',
     labelLive: 'Verkehr der letzten fünf Minuten', labelDay: 'Verkehr der letzten 24 Stunden', labelMonth: 'Verkehr der letzten 30 Tage', labelSpan: 'Verkehr von {from} bis {to}', whole: 'Ganzer Zeitraum',
-    zone: 'Zeiten in {zone}.', hatched: 'Ein schraffierter Abschnitt wurde nicht gemessen oder wird nicht mehr aufbewahrt.', maintenance: 'Wartung', start: 'Beginn (UTC)', downBytes: 'herunter (Bytes/s)', upBytes: 'hinauf (Bytes/s)',
-    spike: 'Nutzungsspitze', anomaly: 'Ungewöhnlich', confidence: 'Sicherheit {value}.',
+    zone: 'Zeiten in {zone}.', hatched: 'Ein schraffierter Abschnitt wurde nicht gemessen oder wird nicht mehr aufbewahrt.', maintenance: 'Wartung', start: 'Beginn (UTC)', downBytes: 'ab (Bytes/s)', upBytes: 'auf (Bytes/s)',
+    spike: 'Nutzungsspitze', anomaly: 'Ungewöhnlich', confidence: 'Zuversicht {value}.',
   },
 });
 
@@ -185,7 +185,7 @@ export function marksOf(departmentId: string | null): ReadonlySignal<readonly Ma
           icon: one.anomaly.severity === 'low' ? 'info' : 'warn',
           isGrave: one.anomaly.severity !== 'low',
           title: departmentId === null ? `${nameOf(one.departmentId)}: ${name}` : name,
-          details: `${one.anomaly.details}. ${say(w.confidence, { value: Number(one.anomaly.confidence).toFixed(2) })}`,
+          details: `${one.anomaly.details}. ${say(w.confidence, { value: fixed(one.anomaly.confidence, 2) })}`,
         },
       ];
     }),

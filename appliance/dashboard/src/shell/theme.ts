@@ -26,6 +26,10 @@ system.addEventListener('change', () => {
   if (read() === null && asked() === null) theme.value = system.matches ? 'dark' : 'light';
 });
 
+// Paper is white, whatever the screen is.
+addEventListener('beforeprint', () => (document.documentElement.dataset.theme = 'light'));
+addEventListener('afterprint', () => (document.documentElement.dataset.theme = theme.peek()));
+
 /** `null`: as the system has it. */
 export function chooseTheme(next: Theme | null): void {
   theme.value = next ?? (system.matches ? 'dark' : 'light');

@@ -7,10 +7,12 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType, convert
 
-from appliance.core.access.person import NAME, Person, Role, TokenOrigin
+from appliance.core.access.person import NAME, Person, Role, TokenOrigin, departments_of
+from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
 from appliance.core.text import unknown_text
 from appliance.events import Part
+from appliance.server.access.last_seen import Use
 from appliance.server.access.people import LOGIN_S, LONGEST_PASSWORD, SHORTEST_PASSWORD, person_facts, token_facts
 from appliance.server.access.tokens import LONGEST_PASTED
 from appliance.server.calls.arguments import Argument, DepartmentId, Nothing
@@ -50,18 +52,33 @@ class AddArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     departments: Departments | None = None
 
 
+class SeenPerson(Argument, frozen=True, kw_only=True, rename="camel"):
+    """A person as the caller saw them in `user:list`."""
+
+    role: RoleWord
+    departments: str
+
+
+Seen = Annotated[SeenPerson, Meta(description="the role and departments of the person as user:list had them")]
+
+
 class RemoveArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """The argument of `user:remove`."""
+    """The argument of `user:remove`. `seen`: refused where the person is not so any more."""
 
     name: Name
+    seen: Seen | None = None
 
 
 class PasswordArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """The argument of `user:password`. `name`: `None` for the caller's own, which needs the `current` one."""
+    """The argument of `user:password`. `name`: `None` for the caller's own, which needs the `current` one.
+
+    `seen`: refused where the person is not so any more.
+    """
 
     password: NewPassword
     name: Name | None = None
     current: CurrentPassword | None = None
+    seen: Seen | None = None
 
 
 class RevokeArgument(Argument, frozen=True, kw_only=True, rename="camel"):
@@ -77,11 +94,17 @@ class RenewArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 
 
 class UserFacts(Part, frozen=True, kw_only=True, rename="camel"):
-    """A person who can log in. `departments`: `*` for all, or ids with commas."""
+    """A person who can log in. `departments`: `*` for all, or ids with commas.
+
+    `connected`: the clients with a login of theirs; `seen_at`: now while connected; null: never, as far as
+    is known.
+    """
 
     name: str
     role: Role
     departments: str
+    connected: int | UnsetType = UNSET
+    seen_at: str | UnsetType | None = UNSET
 
 
 class UserReply(Reply, frozen=True, kw_only=True, rename="camel"):
@@ -97,7 +120,10 @@ class UsersReply(Reply, frozen=True, kw_only=True, rename="camel"):
 
 
 class TokenFacts(Part, frozen=True, kw_only=True, rename="camel"):
-    """A token that has not expired. `departments`: `*` for all, or ids with commas; `revoked_at`: null while valid."""
+    """A token that has not expired. `departments`: `*` for all, or ids with commas; `revoked_at`: null while valid.
+
+    `connected`: the clients that have it; `seen_at`: now while connected, null: never, as far as is known.
+    """
 
     id: str
     subject: str
@@ -107,6 +133,8 @@ class TokenFacts(Part, frozen=True, kw_only=True, rename="camel"):
     issued_at: str
     expires_at: str
     revoked_at: str | None
+    connected: int | UnsetType = UNSET
+    seen_at: str | UnsetType | None = UNSET
 
 
 class TokensReply(Reply, frozen=True, kw_only=True, rename="camel"):
@@ -125,7 +153,11 @@ class RenewReply(Reply, frozen=True, kw_only=True, rename="camel"):
 
 def list_people(context: Context, _: Nothing) -> UsersReply:
     """Every person who can log in."""
-    return UsersReply(users=convert([person_facts(one) for one in context.services.people.people()], list[UserFacts]))
+    last_seen, wall = context.services.authenticator.last_seen, context.now.wall
+    found = context.services.people.people()
+    uses = last_seen.of_people([one.name for one in found], wall)
+    facts = [person_facts(one) | _use_facts(use) for one, use in zip(found, uses, strict=True)]
+    return UsersReply(users=convert(facts, list[UserFacts]))
 
 
 def add_person(context: Context, asked: AddArgument) -> UserReply:
@@ -142,7 +174,8 @@ def add_person(context: Context, asked: AddArgument) -> UserReply:
 
 def remove_person(context: Context, asked: RemoveArgument) -> Done:
     """Remove a person and end their logins."""
-    context.services.people.remove_person(asked.name, context.caller.actor, context.now)
+    seen = _seen(asked.name, asked.seen)
+    context.services.people.remove_person(asked.name, context.caller.actor, context.now, seen=seen)
     return Done()
 
 
@@ -153,15 +186,19 @@ def set_password(context: Context, asked: PasswordArgument) -> Done:
         people.require_current_password(actor.who, asked.current or "", actor, clock)
     else:
         require_administrator(context)
-    people.set_password(asked.name or actor.who, asked.password, actor, clock)
+    name = asked.name or actor.who
+    people.set_password(name, asked.password, actor, clock, seen=_seen(name, asked.seen))
     return Done()
 
 
 def list_tokens(context: Context, _: Nothing) -> TokensReply:
     """The newest of the tokens that have not expired; `total`: the number of all of them."""
     found = context.services.people.tokens(context.now)
-    shown = convert([token_facts(token) for token in found[:MOST_LISTED]], list[TokenFacts])
-    return TokensReply(tokens=shown, total=len(found))
+    last_seen, wall = context.services.authenticator.last_seen, context.now.wall
+    listed = found[:MOST_LISTED]
+    uses = last_seen.of_tokens([one.id for one in listed], wall)
+    facts = [token_facts(one) | _use_facts(use) for one, use in zip(listed, uses, strict=True)]
+    return TokensReply(tokens=convert(facts, list[TokenFacts]), total=len(found))
 
 
 def revoke_token(context: Context, asked: RevokeArgument) -> Done:
@@ -192,3 +229,11 @@ def require_administrator(context: Context) -> None:
     grant = context.caller.grant
     if not grant.may_act_as(Role.ADMIN) or grant.departments is not None:
         raise Refused(Code.FORBIDDEN, "this takes a token with the role admin for all departments")
+
+
+def _seen(name: str, seen: SeenPerson | None) -> Person | None:
+    return None if seen is None else Person(name, seen.role, departments_of(seen.departments))
+
+
+def _use_facts(use: Use) -> dict[str, object]:
+    return {"connected": use.connected, "seenAt": use.seen_at and timestamp(use.seen_at)}

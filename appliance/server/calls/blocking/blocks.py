@@ -229,17 +229,17 @@ def list_blocks(context: Context, asked: ListArgument) -> BlockListReply:
     if asked.department_id is not None:
         require_department(context, asked.department_id)
     query = BlockQuery(None, asked.contains, _prefix(asked.within), asked.expiring)
-    blocks, found = context.services.enforcement.blocks(context.now), list[Block]()
+    blocks, found, origins = context.services.enforcement.blocks(context.now), list[Block](), Counter[str]()
     for at in range(0, len(blocks), SEARCHED_AT_ONCE):
         if at > 0:
             give_way()
-        found += [
+        of_any = [
             block
             for block in blocks[at : at + SEARCHED_AT_ONCE]
             if _concerns(block, asked.department_id, context) and matches(block, query, context.now.wall)
         ]
-    origins = Counter(one.origin for one in found)
-    found = [one for one in found if asked.origin in {None, one.origin}]
+        origins.update(one.origin for one in of_any)
+        found += of_any if asked.origin is None else (one for one in of_any if one.origin == asked.origin)
     stopped = context.services.enforcement.stopped_last_hour()
     end = asked.page * asked.limit
     page = found[end - asked.limit : end]

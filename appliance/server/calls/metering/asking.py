@@ -1,6 +1,6 @@
 """Calls about what departments used before, and about requests for more."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -40,7 +40,7 @@ class DeclineArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     reason: Sentence | None = None
 
 
-class PeriodFacts(Part, frozen=True, kw_only=True, rename="camel"):
+class ClosedPeriodFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """A period that has ended. `used`, `limit`, `granted` in bytes; `limit`: as it was at the end, with `granted`.
 
     `limit` is null where there was none, and for periods before this was kept. `exceeded_at`: when it was used up.
@@ -59,7 +59,7 @@ class ClosedReply(Reply, frozen=True, kw_only=True, rename="camel"):
 
     department_id: str
     type: QuotaKind
-    periods: list[PeriodFacts]
+    periods: list[ClosedPeriodFacts]
 
 
 class RequestsReply(Reply, frozen=True, kw_only=True, rename="camel"):
@@ -78,7 +78,8 @@ def closed(context: Context, asked: ClosedArgument) -> ClosedReply:
     """The department's periods of a kind that have ended."""
     require_department(context, asked.department_id)
     found = context.services.metering.closed_periods(asked.department_id, asked.type, asked.count, context.now)
-    return ClosedReply(department_id=asked.department_id, type=asked.type, periods=[_period(one) for one in found])
+    periods = [ClosedPeriodFacts(**period_keys(one)) for one in found]
+    return ClosedReply(department_id=asked.department_id, type=asked.type, periods=periods)
 
 
 def requests(context: Context, asked: RequestsArgument) -> RequestsReply:
@@ -112,12 +113,13 @@ def _request(context: Context, asked: DeclineArgument) -> QuotaRequest:
     return found
 
 
-def _period(period: ClosedPeriod) -> PeriodFacts:
-    return PeriodFacts(
-        started_at=timestamp(period.started_at),
-        ended_at=timestamp(period.ended_at),
-        used=period.used_bytes,
-        limit=period.limit_bytes,
-        granted=period.granted_bytes,
-        exceeded_at=UNSET if period.exceeded_at is None else timestamp(period.exceeded_at),
-    )
+def period_keys(period: ClosedPeriod) -> dict[str, Any]:
+    """The fields of a period's facts."""
+    return {
+        "started_at": timestamp(period.started_at),
+        "ended_at": timestamp(period.ended_at),
+        "used": period.used_bytes,
+        "limit": period.limit_bytes,
+        "granted": period.granted_bytes,
+        "exceeded_at": UNSET if period.exceeded_at is None else timestamp(period.exceeded_at),
+    }

@@ -183,7 +183,8 @@ def _require_seen(context: Context, asked: LimitArgument) -> None:
 
 def _changed_by(context: Context, asked: LimitArgument) -> str:
     """Who set this limit last, and to what; empty: the newest changes in the trail are of other limits."""
-    for one in context.services.audit.entries(MOST_SEARCHED, before=None, who=None, action="quota:set", contains=None):
+    entries = context.services.audit.entries
+    for one in entries(MOST_SEARCHED, before=None, who=None, action="quota:set", contains=asked.department_id):
         what = json.loads(one.entry.what)
         key = (what.get("departmentId"), what.get("type"), what.get("eachHost", False))
         if key == (asked.department_id, asked.type, asked.each_host):

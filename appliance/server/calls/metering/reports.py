@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.incident_course import IncidentCourse, courses_of
 from appliance.core.metering.history_series import ALL_HOSTS, Step, start_of
-from appliance.core.metering.quota import QuotaKind
+from appliance.core.metering.quota import MOST_CLOSED, QuotaKind
 from appliance.core.metering.usage import NOTHING, Passed, plus
 from appliance.core.moment import timestamp
 from appliance.core.operations.report import ADVICE, Gap, ReportSpan, how_counted, span_of
@@ -18,10 +18,10 @@ from appliance.core.refusal import Code, Refused
 from appliance.events import Part, SecurityIncident
 from appliance.server.calls.arguments import Argument, DepartmentId
 from appliance.server.calls.context import Context, give_way, require_department
+from appliance.server.calls.metering.asking import ClosedPeriodFacts, period_keys
 from appliance.server.calls.reply import Reply
 
 Span = Annotated[str, Meta(min_length=7, max_length=10, description=ADVICE)]
-MOST_PERIODS = 400  # of a kind: those of more than a year
 
 
 class ReportArgument(Argument, frozen=True, kw_only=True, rename="camel"):
@@ -38,16 +38,10 @@ class Directions(Part, frozen=True, kw_only=True, rename="camel"):
     down: int
 
 
-class ReportedPeriod(Part, frozen=True, kw_only=True, rename="camel"):
-    """A quota period that ended within the span; bytes, as `quota:get` has them."""
+class ReportedPeriod(ClosedPeriodFacts, frozen=True, kw_only=True, rename="camel"):
+    """A quota period that ended within the span, as `quota:closed` has it."""
 
     type: QuotaKind
-    started_at: str
-    ended_at: str
-    used: int
-    limit: int | None
-    granted: int
-    exceeded_at: str | UnsetType = UNSET
 
 
 class ReportedIncident(Part, frozen=True, kw_only=True, rename="camel"):
@@ -129,17 +123,9 @@ def _total(days: Mapping[datetime, Passed]) -> Passed | None:
 def _periods(context: Context, department: str, since: datetime, until: datetime) -> list[ReportedPeriod]:
     """The quota periods that lie in the span, newest first, those of a day before those of a week."""
     return [
-        ReportedPeriod(
-            type=kind,
-            started_at=timestamp(one.started_at),
-            ended_at=timestamp(one.ended_at),
-            used=one.used_bytes,
-            limit=one.limit_bytes,
-            granted=one.granted_bytes,
-            exceeded_at=timestamp(one.exceeded_at) if one.exceeded_at else UNSET,
-        )
+        ReportedPeriod(type=kind, **period_keys(one))
         for kind in QuotaKind
-        for one in context.services.metering.closed_periods(department, kind, MOST_PERIODS, context.now)
+        for one in context.services.metering.closed_periods(department, kind, MOST_CLOSED, context.now)
         if since <= one.started_at and one.ended_at <= until
     ]
 

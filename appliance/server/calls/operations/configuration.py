@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from eventlet import tpool
 from msgspec import UNSET, Meta, UnsetType
 
 from appliance.events import Part, TrialFacts
@@ -71,7 +70,8 @@ def read(context: Context, _: Nothing) -> ConfigReply:
 
 def check(context: Context, asked: CheckArgument) -> CheckReply:
     """Judge a new configuration without trying it."""
-    found = tpool.execute(context.services.configuration.review, asked.text)
+    by_hand = context.services.metering.limits_by_hand()
+    found = context.services.configuration.review(asked.text, by_hand)
     faults = [ConfigFault(line=one.line, message=one.message) for one in found.faults]
     return CheckReply(faults=faults, changes=list(found.changes))
 

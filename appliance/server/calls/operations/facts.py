@@ -13,7 +13,7 @@ from appliance.server.calls.context import Context
 from appliance.server.calls.reply import Reply
 
 
-class PeriodFacts(Part, frozen=True, kw_only=True, rename="camel"):
+class EventPeriods(Part, frozen=True, kw_only=True, rename="camel"):
     """Seconds between two events of a kind."""
 
     metering: float
@@ -53,7 +53,7 @@ class ApplianceReply(Reply, frozen=True, kw_only=True, rename="camel"):
     now: str
     is_clock_trusted: bool
     contact: str | None
-    periods: PeriodFacts
+    periods: EventPeriods
     departments: list[DepartmentFacts]
 
 
@@ -87,7 +87,7 @@ def appliance(context: Context, _: Nothing) -> ApplianceReply:
         now=timestamp(now.wall),
         is_clock_trusted=now.is_trusted,
         contact=None if contact == NoticeSection().contact else contact,
-        periods=PeriodFacts(metering=periods.metering, analytics=periods.analytics, health=periods.health),
+        periods=EventPeriods(metering=periods.metering, analytics=periods.analytics, health=periods.health),
         departments=[_shown(one, metering.links) for one in profile.departments if may_see(one.id)],
     )
 

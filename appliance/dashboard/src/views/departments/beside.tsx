@@ -1,10 +1,12 @@
 /** Beside a department's books: what was unusual, and the blocks that are for it alone. */
 import { call, link } from '../../live/connection';
 import { minute, nowMs } from '../../live/clock';
-import { clock, day, full, moment, visible, whole } from '../../live/formats';
+import { clock, day, fixed, full, moment, visible, whole } from '../../live/formats';
 import { alerts, type Alert, type Department } from '../../live/state';
 import { Icon } from '../../parts/icons';
 import { Failed, Skeleton, useAsked } from '../../parts/notices';
+import { CsvButton, type Column } from '../../parts/table';
+import { common } from '../../words/common';
 import { say } from '../../words/words';
 import { w } from './words';
 
@@ -33,7 +35,7 @@ export function Unusual({ of }: { of: Department }) {
               <div>
                 <b>{say(anomaly.type === 'usage_spike' ? w.spike : w.anomaly, { severity: SEVERITIES[anomaly.severity as keyof typeof SEVERITIES] ?? anomaly.severity })}</b>
                 <br />
-                {visible(anomaly.details)}. <span class="dim">{say(w.confidence, { value: Number(anomaly.confidence).toFixed(2) })}</span>
+                {visible(anomaly.details)}. <span class="dim">{say(w.confidence, { value: fixed(anomaly.confidence, 2) })}</span>
               </div>
             </li>
           ))}
@@ -53,6 +55,12 @@ interface Block {
 const ASKED = 200; // of those that hold here; the ones for this department alone are picked out
 const SHOWN = 5;
 
+const filed: readonly Column<Block>[] = [
+  { key: 'address', head: w.address, cell: () => null, csv: (one) => one.address },
+  { key: 'reason', head: common.reason, cell: () => null, csv: (one) => one.reason },
+  { key: 'expiresAt', head: w.endsAt, cell: () => null, csv: (one) => one.expiresAt },
+];
+
 export function OwnBlocks({ of }: { of: Department }) {
   const wanted = of.wanted.value;
   const { reply, error, again } = useAsked(() => call('ip:list', { departmentId: of.id, limit: ASKED }), [of.id, wanted, link.value === 'live']);
@@ -62,9 +70,10 @@ export function OwnBlocks({ of }: { of: Department }) {
       <header>
         <h2 id="blocks">{w.blocks}</h2>
         {reply !== null && reply.next === null && <span class="period">{say(w.blocksHere, { all: whole(reply.total), own: whole(own.length) })}</span>}
-        <a class="push" href={`/blocks?department=${encodeURIComponent(of.id)}`}>
-          {w.allBlocks}
-        </a>
+        <div class="row push">
+          <CsvButton name={`blocks-${of.id}`} rows={own} columns={filed} />
+          <a href={`/blocks?department=${encodeURIComponent(of.id)}`}>{w.allBlocks}</a>
+        </div>
       </header>
       {error !== null && reply === null ? (
         <Failed error={error} again={again} />

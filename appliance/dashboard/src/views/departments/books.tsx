@@ -75,14 +75,10 @@ export function Books({ of }: { of: Department }) {
 
 /** Of what the running limits are made. */
 function Grants({ quotas }: { quotas: readonly QuotaShape[] }) {
-  const said = quotas.flatMap((one) =>
-    (one.grants ?? []).map((grant) =>
-      say(w.granted, {
-        period: common[one.type], limit: round(one.limit ?? 0), base: round((one.limit ?? 0) - grant.bytes), bytes: round(grant.bytes), by: visible(grant.by), at: moment(grant.at),
-        reason: grant.reason ? say(w.because, { reason: visible(grant.reason) }) : '',
-      }),
-    ),
-  );
+  const said = quotas.flatMap((one) => {
+    const grants = (one.grants ?? []).map((grant) => say(w.oneGrant, { bytes: round(grant.bytes), by: visible(grant.by), at: moment(grant.at), reason: grant.reason ? say(w.because, { reason: visible(grant.reason) }) : '' }));
+    return grants.length === 0 ? [] : [say(w.granted, { period: common[one.type], limit: round(one.limit ?? 0), base: round((one.limit ?? 0) - one.granted), grants: grants.join(', ') })];
+  });
   if (said.length === 0) return null;
   return (
     <footer>
@@ -104,6 +100,7 @@ interface Host {
 }
 
 const MOST_HOSTS = 5;
+const hasDay = (host: Host) => host.quotas.some((one) => one.type === 'daily');
 const usedBy = (host: Host) => host.quotas.find((one) => one.type === 'daily')?.used ?? 0;
 
 const filed: readonly Column<Host>[] = [
@@ -114,7 +111,7 @@ const filed: readonly Column<Host>[] = [
 ];
 
 export function Devices({ of }: { of: Department }) {
-  const { reply, error, again } = useAsked(() => call('quota:get', of.id).then((found) => ((found as { hosts?: Host[] }).hosts ?? []).sort((one, other) => usedBy(other) - usedBy(one))), [of.id, minute.value]);
+  const { reply, error, again } = useAsked(() => call('quota:get', of.id).then((found) => ((found as { hosts?: Host[] }).hosts ?? []).filter(hasDay).sort((one, other) => usedBy(other) - usedBy(one))), [of.id, minute.value]);
   const hosts = reply ?? [];
   const top = usedBy(hosts[0] ?? ({ quotas: [] as QuotaShape[] } as Host)) || 1;
   const columns: readonly Column<Host>[] = [

@@ -20,8 +20,8 @@ const w = words({
     bar: '{name}: {used} of {limit}', limit: 'Limit', usedBytes: 'used today (bytes)', limitBytes: 'limit (bytes)', downBytes: 'down (bytes/s)', upBytes: 'up (bytes/s)',
   },
   de: {
-    state: 'Zustand', down: 'Herunter, Mbit/s', up: 'Hinauf, Mbit/s', last: 'Letzte 5 Min.', quota: 'Kontingent des Tages', used: 'Verbraucht', devices: 'Geräte', blocks: 'Sperren', none: 'kein Kontingent', of: 'von {limit} GiB',
-    bar: '{name}: {used} von {limit}', limit: 'Limit', usedBytes: 'heute verbraucht (Bytes)', limitBytes: 'Limit (Bytes)', downBytes: 'herunter (Bytes/s)', upBytes: 'hinauf (Bytes/s)',
+    state: 'Zustand', down: 'Ab, Mbit/s', up: 'Auf, Mbit/s', last: 'Letzte 5 Min.', quota: 'Tageskontingent', used: 'Verbraucht', devices: 'Geräte', blocks: 'Sperren', none: 'kein Kontingent', of: 'von {limit} GiB',
+    bar: '{name}: {used} von {limit}', limit: 'Limit', usedBytes: 'heute verbraucht (Bytes)', limitBytes: 'Limit (Bytes)', downBytes: 'ab (Bytes/s)', upBytes: 'auf (Bytes/s)',
   },
 });
 
@@ -128,7 +128,7 @@ export const columns: readonly Column<Department>[] = [
   { key: 'share', head: w.quota, fold: 'full', cell: (of) => <BarCell of={of} />, sort: (of) => (dayQuota(of)?.limit ? usedOf(of) / dayQuota(of)!.limit! : null) },
   { key: 'used', head: w.used, width: '124px', isNumber: true, fold: 'top', cell: (of) => <UsedCell of={of} />, sort: usedOf },
   { key: 'devices', head: w.devices, width: '68px', isNumber: true, fold: 'gone', cell: (of) => <WholeCell of={of.devices} />, sort: (of) => of.devices.peek(), csv: (of) => of.devices.peek() },
-  { key: 'blocks', head: w.blocks, width: '66px', isNumber: true, fold: 'gone', cell: (of) => <WholeCell of={of.wanted} />, sort: (of) => of.wanted.peek(), csv: (of) => of.wanted.peek() },
+  { key: 'blocks', head: w.blocks, width: '76px', isNumber: true, fold: 'gone', cell: (of) => <WholeCell of={of.wanted} />, sort: (of) => of.wanted.peek(), csv: (of) => of.wanted.peek() },
 ];
 
 /** The same as a file, in bytes: what a spreadsheet can add. */

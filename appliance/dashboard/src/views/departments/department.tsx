@@ -135,7 +135,7 @@ export default function Department({ id = '' }: { id?: string }) {
       {appliance.value === null || found !== undefined ? (
         <Skeleton rows={6} />
       ) : (
-        <Empty icon="department" title={w.unknown} act={<a href="/departments">{w.toAll}</a>}>
+        <Empty level={2} icon="department" title={w.unknown} act={<a href="/departments">{w.toAll}</a>}>
           {w.unknownWhy}
         </Empty>
       )}

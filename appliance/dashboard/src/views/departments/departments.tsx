@@ -3,6 +3,7 @@ import { useMemo } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
 import { worstFirst } from '../../live/condition';
+import { may } from '../../live/session';
 import { areQuotasKnown } from '../../live/state';
 import { Empty, Skeleton } from '../../parts/notices';
 import { SearchField } from '../../parts/search_field';
@@ -46,10 +47,10 @@ export default function Departments() {
         {!areQuotasKnown.value ? (
           <Skeleton rows={8} />
         ) : rows.length === 0 && asked ? (
-          <Empty icon="search" title={say(common.nothingMatches, { text: asked })} act={<a href={path}>{common.removeFilter}</a>} />
+          <Empty level={2} icon="search" title={say(common.nothingMatches, { text: asked })} act={<a href={path}>{common.removeFilter}</a>} />
         ) : (
           <>
-            <Table name={names.departments} class="fixed rows" rows={rows} columns={columns} rowKey={(one) => one.id} sort="state" onOpen={(one) => route(`/departments/${encodeURIComponent(one.id)}`)} />
+            <Table name={names.departments} class="fixed rows" rows={rows} columns={columns} rowKey={(one) => one.id} sort="state" onOpen={(one) => route(`/departments/${encodeURIComponent(one.id)}`)} onKey={(key, one) => key === '+' && may('operator', one.id) && route(`/quotas/${encodeURIComponent(one.id)}/grant?period=day`)} />
             <footer>
               <span>
                 {say(w.shown, { count: rows.length })}. {w.legend}

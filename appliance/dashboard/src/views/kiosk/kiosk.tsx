@@ -29,8 +29,8 @@ const w = words({
     blocks: '{enforced} of {wanted} blocks in force', announced: 'Maintenance {from} to {to}', running: 'Maintenance until {to}', waiting: 'Waiting for the appliance.', of: 'worst {shown} of {all}',
   },
   de: {
-    title: 'Kiosk', state: 'Zustand', traffic: 'Verkehr', departments: 'Abteilungen', down: 'Herunter', up: 'Hinauf', today: 'Heute', none: 'kein Kontingent', cut: '{name} ist abgeschnitten.', slowed: '{name} ist gedrosselt.', over: '{name} ist über dem Kontingent.', down_: '{name} hat keine Verbindung.',
-    runsOut: '{name} reicht bis etwa {time}.', incidentIn: { one: '{count} Vorfall in {name}.', other: '{count} Vorfälle in {name}.' }, isCut: 'abgeschnitten', bar: '{name}: {used}', devices: { one: '{count} Gerät', other: '{count} Geräte' },
+    title: 'Kiosk', state: 'Zustand', traffic: 'Datenverkehr', departments: 'Abteilungen', down: 'Ab', up: 'Auf', today: 'Heute', none: 'kein Kontingent', cut: '{name} ist abgeschaltet.', slowed: '{name} ist gedrosselt.', over: '{name} ist über dem Kontingent.', down_: '{name} hat keine Verbindung.',
+    runsOut: '{name} geht gegen {time} zu Ende.', incidentIn: { one: '{count} Vorfall in {name}.', other: '{count} Vorfälle in {name}.' }, isCut: 'abgeschaltet', bar: '{name}: {used}', devices: { one: '{count} Gerät', other: '{count} Geräte' },
     blocks: '{enforced} von {wanted} Sperren in Kraft', announced: 'Wartung {from} bis {to}', running: 'Wartung bis {to}', waiting: 'Wartet auf das Gerät.', of: 'die schlimmsten {shown} von {all}',
   },
 });

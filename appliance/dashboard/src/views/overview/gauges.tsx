@@ -8,7 +8,7 @@ import { say, words } from '../../words/words';
 
 const w = words({
   en: { title: 'Appliance', well: 'Well', troubles: { one: '{count} thing does not work', other: '{count} things do not work' }, up: '{name}, up {span}', details: 'Details', processor: 'Processor', memory: 'Memory', card: 'Card', degrees: '{usage} %, {temperature} °C', noSensor: '{usage} %, no sensor', of: '{used} of {total} {unit}' },
-  de: { title: 'Gerät', well: 'Gut', troubles: { one: '{count} Sache geht nicht', other: '{count} Sachen gehen nicht' }, up: '{name}, läuft seit {span}', details: 'Einzelheiten', processor: 'Prozessor', memory: 'Speicher', card: 'Karte', degrees: '{usage} %, {temperature} °C', noSensor: '{usage} %, kein Sensor', of: '{used} von {total} {unit}' },
+  de: { title: 'Gerätezustand', well: 'In Ordnung', troubles: { one: '{count} Sache geht nicht', other: '{count} Sachen gehen nicht' }, up: '{name}, seit {span} in Betrieb', details: 'Einzelheiten', processor: 'Prozessor', memory: 'Arbeitsspeicher', card: 'Speicherkarte', degrees: '{usage} %, {temperature} °C', noSensor: '{usage} %, kein Sensor', of: '{used} von {total} {unit}' },
 });
 
 const MIB = 2 ** 20;

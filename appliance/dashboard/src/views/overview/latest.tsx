@@ -2,8 +2,8 @@
 import { computed } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 
-import { incidentName, kindOf } from '../../live/condition_words';
-import { clockSeconds, day, full, moment, visible } from '../../live/formats';
+import { incidentName, kindOf, periodOf } from '../../live/condition_words';
+import { clockSeconds, day, fixed, full, moment, visible } from '../../live/formats';
 import { nowMs } from '../../live/clock';
 import { incidents } from '../../live/incidents';
 import { isAdministrator } from '../../live/session';
@@ -19,9 +19,9 @@ const w = words({
     host: '{name}: a device’s own {kind} quota, {host}', blocked: 'Blocked {address} for {name}{until}', unblocked: 'Lifted {address} for {name}', until: ' until {time}', all: 'all', several: { one: '{count} department', other: '{count} departments' }, empty: 'Nothing has happened since {time}.',
   },
   de: {
-    title: 'Neuestes', since: 'seit {time}', audit: 'Änderungsprotokoll', opened: 'begonnen, {severity}', grows: 'geht weiter, {severity}', closed: 'beendet', by: '{type} von {source}', low: 'gering', medium: 'mittel', high: 'hoch', critical: 'kritisch',
-    spike: '{name}: ungewöhnlicher Verkehr. {details}', confidence: 'Sicherheit {value}', warning: '{name}: {share} % verbraucht ({kind})', critical_quota: '{name}: {share} % verbraucht ({kind})', exceeded: '{name}: Kontingent verbraucht ({kind})', reset: '{name}: Das Kontingent beginnt neu ({kind})',
-    host: '{name}: Kontingent eines Geräts ({kind}), {host}', blocked: '{address} gesperrt für {name}{until}', unblocked: '{address} frei für {name}', until: ' bis {time}', all: 'alle', several: { one: '{count} Abteilung', other: '{count} Abteilungen' }, empty: 'Nichts geschehen seit {time}.',
+    title: 'Neuestes', since: 'seit {time}', audit: 'Änderungsprotokoll', opened: 'begonnen, {severity}', grows: 'geht weiter, {severity}', closed: 'beendet', by: '{type} durch {source}', low: 'gering', medium: 'mittel', high: 'hoch', critical: 'kritisch',
+    spike: '{name}: ungewöhnlicher Verkehr. {details}', confidence: 'Zuversicht {value}', warning: '{name}: {share} % verbraucht ({period})', critical_quota: '{name}: {share} % verbraucht ({period})', exceeded: '{name}: Kontingent verbraucht ({period})', reset: '{name}: Das Kontingent beginnt neu ({period})',
+    host: '{name}: Kontingent eines Geräts ({period}), {host}', blocked: '{address} gesperrt für {name}{until}', unblocked: '{address} frei für {name}', until: ' bis {time}', all: 'alle', several: { one: '{count} Abteilung', other: '{count} Abteilungen' }, empty: 'Nichts geschehen seit {time}.',
   },
 });
 
@@ -52,7 +52,7 @@ function ofAlert(alert: Alert): Happening {
       return {
         ...base,
         icon: 'incident',
-        tone: state === 'closed' ? 'mid' : 'mark-crit',
+        tone: state === 'closed' ? 'mid' : alert.severity === 'high' || alert.severity === 'critical' ? 'mark-crit' : 'mark-warn',
         text: (
           <>
             <a href={id === undefined ? '/incidents' : `/incidents/${encodeURIComponent(id)}`}>{parts(w.by, { type: incidentName(type), source: bold(source) })}</a> {words} <span class="dim">{name}</span>
@@ -68,19 +68,19 @@ function ofAlert(alert: Alert): Happening {
         tone: severity === 'low' ? 'mid' : 'mark-warn',
         text: (
           <>
-            {parts(w.spike, { name, details: visible(details) })} <span class="dim">{say(w.confidence, { value: Number(confidence).toFixed(2) })}</span>
+            {parts(w.spike, { name, details: visible(details) })} <span class="dim">{say(w.confidence, { value: fixed(confidence, 2) })}</span>
           </>
         ),
       };
     }
     case 'quota': {
-      const values = { name, share: String(Math.round(alert.quota.percentage)), kind: kindOf(alert.quota.type) };
+      const values = { name, share: String(Math.round(alert.quota.percentage)), kind: kindOf(alert.quota.type), period: periodOf(alert.quota.type) };
       const texts = { warning: w.warning, critical: w.critical_quota, exceeded: w.exceeded, reset: w.reset } as const;
       const type = alert.type as keyof typeof texts;
       return { ...base, icon: type === 'exceeded' ? 'crit' : 'quota', tone: type === 'exceeded' ? 'mark-crit' : type === 'reset' ? 'mid' : 'mark-warn', text: parts(texts[type], values) };
     }
     default:
-      return { ...base, icon: 'quota', tone: alert.type === 'reset' ? 'mid' : 'mark-warn', text: parts(w.host, { name, kind: kindOf(alert.quota.type), host: <code>{visible(alert.host)}</code> }) };
+      return { ...base, icon: 'quota', tone: alert.type === 'reset' ? 'mid' : 'mark-warn', text: parts(w.host, { name, kind: kindOf(alert.quota.type), period: periodOf(alert.quota.type), host: <code>{visible(alert.host)}</code> }) };
   }
 }
 

@@ -5,7 +5,7 @@ import { useLocation } from 'preact-iso';
 
 import { minute, nowMs } from '../../live/clock';
 import type { Condition } from '../../live/condition';
-import { incidentName, kindOf, sentence, speed } from '../../live/condition_words';
+import { incidentName, kindOf, periodOf, sentence, speed } from '../../live/condition_words';
 import { about, clock, fixed, full, GIB, moment, percent, span, text, three, visible, volume, whole } from '../../live/formats';
 import type { Incident } from '../../live/incidents';
 import { MOST_SHOWN, needs, type Need } from '../../live/needs';
@@ -31,12 +31,12 @@ const w = words({
   },
   de: {
     title: 'Was Sie braucht', more: { one: 'und {count} weiteres', other: 'und {count} weitere' }, grant: 'Mehr gewähren', grantTo: 'Mehr gewähren für {name}', block: 'Sperren', blockWhat: '{name} sperren', evidence: 'Belege ansehen', look: 'Ansehen', seeBlocks: 'Sperren ansehen', details: 'Einzelheiten',
-    cut: '{name} {used} waren {period} verbraucht{at}.', isCut: '{name} ist abgeschnitten.', isSlowed: '{name} ist auf {rate} gedrosselt.', isOver: '{name} ist über dem Kontingent ({kind}).', at: ' um {time}',
+    cut: '{name} {used} waren {period} verbraucht{at}.', isCut: '{name} ist abgeschaltet.', isSlowed: '{name} ist auf {rate} gedrosselt.', isOver: '{name} ist über dem Kontingent ({period}).', at: ' um {time}',
     noConnection: { one: '{count} Gerät bekommt bis {end} keine Verbindung.', other: '{count} Geräte bekommen bis {end} keine Verbindung.' }, shares: { one: '{count} Gerät hat das bis {end}.', other: '{count} Geräte teilen sich das bis {end}.' },
     onlyAlert: 'Nichts wird abgelehnt: Hier meldet ein Kontingent nur. Es beginnt neu {end}.', asked: 'Um mehr gebeten: {who}.',
     daily: 'für heute', weekly: 'für diese Woche', monthly: 'für diesen Monat', midnight: 'Mitternacht',
     incident: '{type} von {source} in {name}, seit {span} und noch im Gang.', notBlocked: 'Nicht gesperrt: {why}.',
-    runsOut: '{name} erreicht das {kind} Kontingent gegen {time}.', left: '{used} von {limit} ({share}), noch {left}; ', thenCut: 'dann abgeschnitten.', thenSlowed: 'dann auf {rate} gedrosselt.', thenAlert: 'dann kommt eine Meldung, und nichts wird abgelehnt.',
+    runsOut: '{name} erreicht das {kind} Kontingent gegen {time}.', left: '{used} von {limit} ({share}), noch {left}; ', thenCut: 'dann abgeschaltet.', thenSlowed: 'dann auf {rate} gedrosselt.', thenAlert: 'dann kommt eine Meldung, und nichts wird abgelehnt.',
     gap: '{counted} in {name} sind in Kraft.', blocks: '{enforced} von {wanted} Sperren', gapWhy: 'Das Gerät setzt die fehlenden wieder ein, sobald es kann.',
     position: 'Diese Stelle sieht alles und kann nichts sperren.', positionWhy: 'Die Liste für Ihre Firewall abholen.', down: '{name} hat keine Verbindung.', unaccounted: '{share} % der Bytes von {name} gehören zu keinem Zähler.',
     unaccountedWhy: 'Sie laufen über {interface}, stehen aber in keinen Büchern: Fehlt in der Konfiguration ein Subnetz?', request: '{who} bittet um mehr für {name}.', clock: 'Die Uhr des Geräts geht vielleicht falsch.', clockWhy: 'Bis sie gestellt ist, beginnen Kontingente vielleicht zur falschen Zeit neu.', appliance: 'Gerät',
@@ -78,7 +78,7 @@ function usedUp(need: Extract<Need, { kind: 'condition' }>, kind: 'cut' | 'slowe
   const heads = {
     cut: parts(w.isCut, { name: bold }),
     slowed: parts(w.isSlowed, { name: bold, rate: facts.throttleRate === null ? '' : speed(facts.throttleRate) }),
-    over: parts(w.isOver, { name: bold, kind: kindOf(quota.type) }),
+    over: parts(w.isOver, { name: bold, kind: kindOf(quota.type), period: periodOf(quota.type) }),
   };
   const end = untilText(quota.resetsAt);
   const count = department.devices.value ?? 0;

@@ -1,10 +1,12 @@
 /** What an administrator sees in five seconds: the sentence, what needs them, and the figures that explain it. */
 import { useComputed } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
+import { useLocation } from 'preact-iso';
 
 import { minute, nowMs, zone } from '../../live/clock';
 import { worstFirst } from '../../live/condition';
 import { longDay } from '../../live/formats';
+import { may } from '../../live/session';
 import { appliance, areQuotasKnown, departments, total } from '../../live/state';
 import { Empty } from '../../parts/notices';
 import { Sentence } from '../../parts/sentence';
@@ -25,7 +27,7 @@ const w = words({
     none: 'No department is configured', noneWhy: 'Traffic is metered by department. The configuration names each with its interface and subnets.', settings: 'Open the configuration',
   },
   de: {
-    day: '{day} in {zone}', departments: 'Abteilungen', worst: 'die schlimmsten zuerst', all: 'Alle {count}', late: 'Das Gerät antwortet noch nicht. Neuer Versuch läuft.',
+    day: '{day} in {zone}', departments: 'Abteilungen', worst: 'schlechteste zuerst', all: 'Alle {count}', late: 'Das Gerät antwortet noch nicht. Neuer Versuch läuft.',
     legend: 'Balken: heute verbraucht, schraffiert die Vorhersage bis Mitternacht; Striche an den Schwellen; die Kerbe darunter ist die Tageszeit. Kleine Kurven: ein Maßstab für alle Zeilen, nach Quadratwurzel.',
     none: 'Es ist keine Abteilung eingerichtet', noneWhy: 'Verkehr wird je Abteilung gemessen. Die Konfiguration nennt jede mit Schnittstelle und Subnetzen.', settings: 'Konfiguration öffnen',
   },
@@ -58,6 +60,7 @@ function Waiting() {
 }
 
 function Departments() {
+  const { route } = useLocation();
   const rows = useComputed(() => worstFirst.value.slice(0, MOST_ROWS));
   return (
     <section class="sheet" aria-labelledby="departments">
@@ -69,7 +72,7 @@ function Departments() {
           <a href="/departments">{say(w.all, { count: departments.value.length })}</a>
         </div>
       </header>
-      <Table name={w.departments} class="fixed rows" rows={rows.value} columns={plain} rowKey={(one) => one.id} />
+      <Table name={w.departments} class="fixed rows" rows={rows.value} columns={plain} rowKey={(one) => one.id} onOpen={(one) => route(`/departments/${encodeURIComponent(one.id)}`)} onKey={(key, one) => key === '+' && may('operator', one.id) && route(`/quotas/${encodeURIComponent(one.id)}/grant?period=day`)} />
       <footer>
         <span>{w.legend}</span>
       </footer>
@@ -84,7 +87,7 @@ function Today() {
 function Known() {
   if (departments.value.length === 0)
     return (
-      <Empty icon="department" title={w.none} act={<a href="/settings/configuration">{w.settings}</a>}>
+      <Empty level={2} icon="department" title={w.none} act={<a href="/settings/configuration">{w.settings}</a>}>
         {w.noneWhy}
       </Empty>
     );

@@ -20,9 +20,9 @@ const w = words({
     devices: 'Devices seen', in5: 'in 5 min', departments: { one: 'in {count} department', other: 'in {count} departments' }, blocks: 'Blocks in force', ends: { one: '{count} ends within the hour', other: '{count} end within the hour' }, noneEnds: 'none ends within the hour',
   },
   de: {
-    title: 'Zahlen', traffic: 'Verkehr jetzt, Mbit/s', down: 'herunter ', up: 'hinauf ', rising: 'steigt seit 5 Min.', falling: 'fällt seit 5 Min.', level: 'seit 5 Min. gleich', used: 'Heute verbraucht', since: 'seit {time}',
-    over: 'Über Kontingent', of: 'von {count}', runsOut: { one: '{count} weiteres reicht heute nicht', other: '{count} weitere reichen heute nicht' }, none: 'alle reichen heute', noQuota: 'kein Kontingent gesetzt',
-    devices: 'Geräte gesehen', in5: 'in 5 Min.', departments: { one: 'in {count} Abteilung', other: 'in {count} Abteilungen' }, blocks: 'Sperren in Kraft', ends: { one: '{count} endet binnen einer Stunde', other: '{count} enden binnen einer Stunde' }, noneEnds: 'keine endet binnen einer Stunde',
+    title: 'Zahlen', traffic: 'Verkehr jetzt, Mbit/s', down: 'ab ', up: 'auf ', rising: 'steigt seit 5 Min.', falling: 'fällt seit 5 Min.', level: 'seit 5 Min. gleich', used: 'Heute verbraucht', since: 'seit {time}',
+    over: 'Über Kontingent', of: 'von {count}', runsOut: { one: '{count} weiteres geht heute zu Ende', other: '{count} weitere gehen heute zu Ende' }, none: 'keines geht heute zu Ende', noQuota: 'kein Kontingent gesetzt',
+    devices: 'Geräte gesehen', in5: 'in 5 Min.', departments: { one: 'in {count} Abteilung', other: 'in {count} Abteilungen' }, blocks: 'Wirksame Sperren', ends: { one: '{count} endet binnen einer Stunde', other: '{count} enden binnen einer Stunde' }, noneEnds: 'keine endet binnen einer Stunde',
   },
 });
 

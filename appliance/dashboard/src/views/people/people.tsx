@@ -18,7 +18,7 @@ import { w } from './words';
 export interface Person {
   name: string;
   role: Role;
-  departments: string | string[];
+  departments: string;
   connected?: number;
   seenAt?: string | null;
 }
@@ -27,7 +27,7 @@ export interface Token {
   id: string;
   subject: string;
   role: Role;
-  departments: string | string[];
+  departments: string;
   origin: string;
   issuedAt: string;
   expiresAt: string;

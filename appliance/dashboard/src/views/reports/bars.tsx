@@ -1,7 +1,7 @@
 /** A bar for each day, or each hour of a single day, with the daily limit as a line. */
 import { clock, day, full, GIB, text, three, volume } from '../../live/formats';
 import { language, say } from '../../words/words';
-import { dayStart } from '../../live/calendar';
+import { dateOf, dayStart } from '../../live/calendar';
 import { nowMs, zone } from '../../live/clock';
 import type { Report } from './report';
 import { kindOfSpan } from './span';
@@ -16,22 +16,24 @@ function limitOf(report: Report): number | null {
   return report.quotas.find((one) => one.type === 'daily' && one.limit !== null)?.limit ?? null;
 }
 
-/** The days on which the daily quota was used up, by their start. */
+/** The days on which the daily quota was used up, as local dates. */
 function overOf(report: Report): Set<string> {
-  return new Set(report.quotas.filter((one) => one.type === 'daily' && one.exceededAt).map((one) => new Date(one.startedAt).toISOString()));
+  return new Set(report.quotas.filter((one) => one.type === 'daily' && one.exceededAt).map((one) => dateOf(Date.parse(one.startedAt))));
 }
 
 interface Slot {
   start: string;
   bytes: number | null; // null: not metered
+  isAhead: boolean;
 }
 
-/** Each day or hour of the span, up to now. */
+/** Each day or hour of the span, those that are still ahead too. */
 function slotsOf(report: Report, isDay: boolean): Slot[] {
-  const known = new Map(report.days.map(([start, up, down]) => [Date.parse(start), up + down]));
-  const end = Math.min(Date.parse(report.to), nowMs());
+  const nameOf = (at: number) => (isDay ? String(at) : dateOf(at));
+  const known = new Map(report.days.map(([start, up, down]) => [nameOf(Date.parse(start)), up + down]));
+  const end = Date.parse(report.to);
   const slots: Slot[] = [];
-  for (let at = Date.parse(report.from); at < end && slots.length < MOST; at = isDay ? at + HOUR_MS : dayStart(at + HOUR_MS, 1)) slots.push({ start: new Date(at).toISOString(), bytes: known.get(at) ?? null });
+  for (let at = Date.parse(report.from); at < end && slots.length < MOST; at = isDay ? at + HOUR_MS : dayStart(at + HOUR_MS, 1)) slots.push({ start: new Date(at).toISOString(), bytes: known.get(nameOf(at)) ?? null, isAhead: at > nowMs() });
   return slots;
 }
 
@@ -41,7 +43,7 @@ export function Bars({ report }: { report: Report }) {
   const isDay = kindOfSpan(report.span) === 'day';
   const amounts = slotsOf(report, isDay);
   const limit = isDay ? null : limitOf(report);
-  const over = overOf(report);
+  const over = isDay ? new Set<string>() : overOf(report);
   const top = Math.max(1, limit ?? 0, ...amounts.map((one) => one.bytes ?? 0)) * ROOM;
   const count = amounts.length;
   const every = Math.max(1, Math.ceil(count / 12));
@@ -53,8 +55,8 @@ export function Bars({ report }: { report: Report }) {
   return (
     <>
       <div class="bars" style={{ '--n': count }} role="img" aria-label={label}>
-        {amounts.map(({ start, bytes }) => (
-          <i key={start} class={bytes === null ? 'none' : over.has(start) ? 'over' : undefined} style={{ '--v': (bytes ?? 0) / top }} title={`${nameOf(start)}: ${amountText(bytes)}`} />
+        {amounts.map(({ start, bytes, isAhead }) => (
+          <i key={start} class={isAhead ? 'ahead' : bytes === null ? 'none' : over.has(dateOf(Date.parse(start))) ? 'over' : undefined} style={{ '--v': (bytes ?? 0) / top }} title={`${nameOf(start)}: ${amountText(bytes)}`} />
         ))}
         {limit !== null && (
           <>
@@ -74,7 +76,7 @@ export function Bars({ report }: { report: Report }) {
         <table>
           <caption>{label}</caption>
           <tbody>
-            {amounts.map(({ start, bytes }) => (
+            {amounts.filter((one) => !one.isAhead).map(({ start, bytes }) => (
               <tr key={start}>
                 <th scope="row">{isDay ? `${clock(start)} – ${clock(Date.parse(start) + HOUR_MS)}` : full(start)}</th>
                 <td>{amountText(bytes)}</td>

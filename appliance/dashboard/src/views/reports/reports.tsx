@@ -101,7 +101,7 @@ function Written({ report, name }: { report: Report; name: string }) {
         <p class="mid">{w.kind}</p>
         <h1 dir="auto">{say(w.title, { name, span: spanText(report.span, w.to) })}</h1>
         <p class="mid">
-          {say(w.made, { from: day(report.from), to: day(Date.parse(report.to) - 1), zone: zone.value, at: `${day(nowMs())} ${clock(nowMs())}`, by: appliance.value?.name ?? '' })}
+          {say(w.made, { days: isDay ? day(report.from) : say(w.fromTo, { from: day(report.from), to: day(Date.parse(report.to) - 1) }), zone: zone.value, at: `${day(nowMs())} ${clock(nowMs())}`, by: appliance.value?.name ?? '' })}
           {!report.isComplete && ` ${w.notOver}`}
         </p>
       </header>
@@ -143,7 +143,7 @@ function One({ id, span }: { id: string; span: string }) {
       ) : (
         <>
           <h1 class="sr">{names.reports}</h1>
-          {error !== null ? <Failed error={error} again={again} /> : <Skeleton rows={6} />}
+          {error !== null ? <Failed level={2} error={error} again={again} /> : <Skeleton rows={6} />}
         </>
       )}
     </article>
@@ -204,7 +204,7 @@ export default function Reports({ id = '', span = '' }: { id?: string; span?: st
     return (
       <>
         <h1>{names.reports}</h1>
-        <Empty icon="report" title={w.unknown} act={<a href="/reports">{names.reports}</a>} />
+        <Empty level={2} icon="report" title={w.unknown} act={<a href="/reports">{names.reports}</a>} />
       </>
     );
   return <One id={id} span={kindOfSpan(span) === null ? spanAt('month', nowMs()) : span} />;

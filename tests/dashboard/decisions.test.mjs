@@ -1,0 +1,116 @@
+/** What the dashboard decides: the condition of a department, its forecast, what needs somebody, days and ticks. Run from the dashboard's folder. */
+import assert from 'node:assert/strict';
+import { pathToFileURL } from 'node:url';
+import { after, test } from 'node:test';
+
+// The little of a browser that the modules touch when they are loaded.
+Object.assign(globalThis, {
+  document: { addEventListener() {}, visibilityState: 'hidden' },
+  location: { hash: '', pathname: '/', search: '' },
+  setInterval: () => 0, // nothing ticks here
+});
+Object.defineProperty(globalThis, 'navigator', { value: { language: 'en' }, configurable: true });
+
+const { createServer } = await import(pathToFileURL('node_modules/vite/dist/node/index.js').href);
+const server = await createServer({ server: { middlewareMode: true, watch: null, hmr: false, ws: false }, appType: 'custom', logLevel: 'error', optimizeDeps: { noDiscovery: true } });
+after(() => server.close());
+const load = (name) => server.ssrLoadModule(`/src/live/${name}.ts`);
+const { judge, firstReached, progress, worstFirst } = await load('condition');
+const { clauses, needs } = await load('needs');
+const { dayStart, weekOf, ticks } = await load('calendar');
+const { zone } = await load('clock');
+const state = await load('state');
+const { shifted, changed } = await server.ssrLoadModule('/src/views/reports/span.ts');
+
+const NOW = Date.parse('2026-11-27T13:32:08Z');
+const MIDNIGHT = '2026-11-27T23:00:00.000Z';
+const day = (used, limit, more = {}) => ({ type: 'daily', used, limit, percentage: null, granted: 0, resetsAt: MIDNIGHT, ...more });
+const well = {
+  quotas: [], onExceeded: 'alert', thresholds: [0.8, 0.95], reachesLimitAt: null, incidents: [], isActive: true, health: 1, reasons: [], wanted: 3, enforced: 3,
+  unaccountedPercent: null, canEnforce: true, nowMs: NOW, tomorrowMs: Date.parse(MIDNIGHT),
+};
+const kinds = (figures) => judge({ ...well, ...figures }).map((one) => one.kind);
+
+test('each figure that is wrong is a condition, the worst first', () => {
+  for (const [figures, expected] of [
+    [{}, ['well']],
+    [{ isActive: null, health: null }, ['unknown']],
+    [{ isActive: false, health: 0, reasons: ['the link of eth1 is down; check its cable'] }, ['down']],
+    [{ quotas: [day(20, 20)], onExceeded: 'block' }, ['cut']],
+    [{ quotas: [day(20, 20)], onExceeded: 'throttle' }, ['slowed']],
+    [{ quotas: [day(20, 20)], onExceeded: 'alert' }, ['over']],
+    [{ quotas: [day(0, 0)], onExceeded: 'block' }, ['cut']],
+    [{ quotas: [day(20, null)] }, ['well']],
+    [{ quotas: [day(16, 20)] }, ['near']],
+    [{ quotas: [day(15, 20)] }, ['well']],
+    [{ quotas: [day(15, 20)], reachesLimitAt: '2026-11-27T16:18:00.000Z' }, ['runsOut']],
+    [{ wanted: 37, enforced: 35 }, ['gap']],
+    [{ wanted: 37, enforced: 0, canEnforce: false, isActive: false, health: 0.5, reasons: ['this position cannot enforce'] }, ['well']],
+    [{ unaccountedPercent: 0.99 }, ['well']],
+    [{ unaccountedPercent: 1 }, ['unaccounted']],
+    [{ health: 0.9, reasons: ['the line is 92% full'] }, ['reason']],
+    [{ health: 1, reasons: ['only to know'] }, ['well']],
+    [{ health: 0.64, reasons: ['the daily quota is exceeded', '1 incident open'], quotas: [day(20, 20)], onExceeded: 'block', incidents: [{ severity: 'high' }] }, ['cut', 'incident']],
+  ])
+    assert.deepEqual(kinds(figures), expected, JSON.stringify(figures));
+});
+
+test('a forecast is of the quota with the least left, and of today only before midnight', () => {
+  const week = { ...day(90, 100), type: 'weekly', resetsAt: '2026-11-29T23:00:00.000Z' };
+  assert.equal(firstReached([day(10, 60), week], '2026-11-27T16:00:00.000Z').quota.type, 'weekly');
+  assert.equal(firstReached([day(59, 60), week], '2026-11-28T16:00:00.000Z').quota.type, 'weekly', 'the day has begun anew by then');
+  assert.equal(firstReached([day(60, 60)], '2026-11-27T16:00:00.000Z'), null, 'it is used up already');
+  assert.equal(judge({ ...well, quotas: [week], reachesLimitAt: '2026-11-28T16:00:00.000Z' })[0].isToday, false);
+});
+
+test('progress is a share of the limit and of the period', () => {
+  const half = progress(day(30, 60, { startedAt: '2026-11-26T23:00:00.000Z' }), 0, Date.parse('2026-11-27T11:00:00Z'));
+  assert.deepEqual(half, { used: 0.5, will: 0.5, gone: 0.5 });
+  assert.equal(progress(day(30, 60), 30 / 43_200, Date.parse('2026-11-27T11:00:00Z')).will, 1);
+  assert.equal(progress(day(30, null), 1, NOW), null);
+});
+
+test('days, weeks and marks follow the zone through the change of its clocks', () => {
+  zone.value = 'Europe/Berlin';
+  const iso = (ms) => new Date(ms).toISOString();
+  assert.equal(iso(dayStart(Date.parse('2026-10-25T12:00:00Z'))), '2026-10-24T22:00:00.000Z');
+  assert.equal(iso(dayStart(Date.parse('2026-10-25T12:00:00Z'), 1)), '2026-10-25T23:00:00.000Z', 'a day of 25 hours');
+  assert.equal(iso(dayStart(Date.parse('2026-03-29T12:00:00Z'), 1)), '2026-03-29T22:00:00.000Z', 'a day of 23 hours');
+  assert.equal(weekOf(Date.parse('2026-12-31T12:00:00Z')), '2026-W53');
+  const marks = ticks(Date.parse('2026-10-24T22:00:00Z'), Date.parse('2026-10-25T23:00:00Z'), 8).map(iso);
+  assert.deepEqual([marks[0], marks.at(-1)], ['2026-10-24T22:00:00.000Z', '2026-10-25T23:00:00.000Z']);
+  assert.ok(ticks(NOW - 300_000, NOW, 8).every((at) => at % 60_000 === 0));
+  for (const name of ['Asia/Kathmandu', 'Pacific/Apia', 'America/St_Johns']) {
+    zone.value = name;
+    assert.ok(ticks(NOW - 30 * 86_400_000, NOW, 8).length <= 9, name);
+  }
+  zone.value = 'UTC';
+});
+
+test('the span of a report moves by its own kind', () => {
+  assert.equal(shifted('2026-W53', 1), '2027-W01');
+  assert.equal(shifted('2027-W01', -1), '2026-W53');
+  assert.equal(shifted('2026-01', -1), '2025-12');
+  assert.equal(shifted('2026-02-28', 1), '2026-03-01');
+  assert.equal(changed('2026-10', 'week'), '2026-W40');
+});
+
+test('needs and sentence name what is wrong once, and rows come the worst first', () => {
+  const figure = (value) => ({ value, peek: () => value });
+  const department = (id, more) => ({
+    id, facts: figure({ id, name: id, onExceeded: 'block', thresholds: [0.8, 0.95], throttleRate: null }), quotas: figure([]), recent: state.emptyRecent(), rateDown: figure(0), rateUp: figure(0), usedToday: figure(0),
+    unaccountedPercent: figure(null), reachesLimitAt: figure(null), isActive: figure(true), health: figure(1), reasons: figure([]), wanted: figure(0), enforced: figure(0), devices: figure(1), ...more,
+  });
+  const trouble = 'the list bad could not be read';
+  state.appliance.value = { position: 'gateway', isClockTrusted: true, startedAt: '2026-11-01T00:00:00.000Z', periods: { metering: 1 } };
+  state.health.value = { troubles: [trouble] };
+  state.departments.value = [department('well', {}), department('full', { quotas: figure([{ ...day(5, 5), resetsAt: '2999-01-01T00:00:00.000Z' }]) }), department('troubled', { health: figure(0.8), reasons: figure([trouble]) })];
+  state.requests.value = [{ id: 'r1', departmentId: 'full', state: 'open' }, { id: 'r2', departmentId: 'well', state: 'open' }, { id: 'r3', departmentId: 'well', state: 'granted' }];
+  assert.deepEqual(worstFirst.value.map((one) => one.id), ['full', 'troubled', 'well']);
+  assert.deepEqual(needs.value.map((one) => one.key), ['full cut', 'r2', trouble], 'a request is part of what cut its department off; the trouble is not said twice');
+  assert.deepEqual(clauses.value.map((one) => [one.kind, one.count, one.tone]), [['cut', 1, 'crit'], ['request', 1, 'warn'], ['appliance', 1, 'warn']]);
+  state.departments.value = [];
+  state.requests.value = [];
+  state.health.value = null;
+  assert.deepEqual(clauses.value, []);
+});

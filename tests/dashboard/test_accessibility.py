@@ -6,8 +6,10 @@ from tests.dashboard.desk import Desk
 from tests.dashboard.scenes import SCENES, Scene
 from tests.dashboard.window import AXE, DESK, PHONE, WALL, Line
 
-JUDGED = """() => axe.run().then((found) => found.violations.map(
-  (one) => `${one.id}: ${one.nodes.slice(0, 3).map((node) => `${node.html.slice(0, 200)} ${node.failureSummary}`).join(' | ')}`))"""
+JUDGED = """async () => (await axe.run()).violations.map((one) => {
+  const where = one.nodes.slice(0, 3).map((node) => `${node.html.slice(0, 200)} ${node.failureSummary}`);
+  return `${one.id}: ${where.join(' | ')}`;
+})"""
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
@@ -27,4 +29,4 @@ def test_nothing_stands_in_the_way_of_anybody(desk: Desk, scene: Scene) -> None:
                 found += [f"{width} {scheme}: {one}" for one in page.evaluate(JUDGED)]
             wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             found += [f"{width}: scrolls sideways by {wider} px"] if wider > 0 else []
-    assert found == []
+    assert found == [], "\n".join(found)

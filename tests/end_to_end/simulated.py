@@ -23,14 +23,19 @@ class Simulated:
     """A simulated service with a configuration file of its own."""
 
     def __init__(
-        self, folder: Path, extra: str = "", server: str = "", environment: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        extra: str = "",
+        server: str = "",
+        environment: Mapping[str, str] | None = None,
+        config: str = CONFIG,
     ) -> None:
-        """`extra`: text to add to the configuration; `server`: keys of `[server]`; `environment`: of the process."""
+        """`extra`: text to add to `config`; `server`: keys of `[server]`; `environment`: of the process."""
         self.folder = folder
         self._environment = {**os.environ, **(environment or {})}
         self._reserved = reserve_port()
         self.port = self._reserved.getsockname()[1]
-        self._extra, self._server = extra, server
+        self._config, self._extra, self._server = config, extra, server
         self.file = folder / "appliance.toml"
         self.file.write_text(self.text("old"))
         self.file.chmod(0o640)
@@ -41,7 +46,7 @@ class Simulated:
     def text(self, subject: str) -> str:
         """A configuration that differs from others by its protected address."""
         server = f'[server]\nhost = "127.0.0.1"\nport = {self.port}\n{self._server}\n'
-        return f'{CONFIG}\n{server}[protection]\naddresses = ["{_address(subject)}"]\n{self._extra}'
+        return f'{self._config}\n{server}[protection]\naddresses = ["{_address(subject)}"]\n{self._extra}'
 
     def start(self, subject: str = "old") -> None:
         """Start the service; returns when the configuration of this subject is in force."""

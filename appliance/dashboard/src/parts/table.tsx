@@ -35,9 +35,9 @@ export interface TableProps<Row> {
 }
 
 const DRAWN_WHOLE = 100; // rows; more are drawn as they come into sight
-const ROW_PX = 37; // a row with its line, until one is measured
+const ROW_PX = 37; // a row with its line
 const AROUND = 20; // rows drawn beyond both edges
-const STEP = 10; // rows: the drawn ones change at every tenth, not with each
+const STEP = 10; // rows that scroll by until others are drawn
 const CONTROLS = 'a[href], button, select, input';
 const FIELDS = ['INPUT', 'SELECT', 'TEXTAREA'];
 
@@ -90,39 +90,32 @@ function useHeld() {
   };
 }
 
-/** Which rows are drawn: all, or those in sight with some beyond both edges. */
+/** Which rows are drawn: all, or from 100 on those around what is in sight. */
 function useWindow(count: number, body: { current: HTMLTableSectionElement | null }) {
   const [first, setFirst] = useState(0);
-  const [rowPx, setRowPx] = useState(ROW_PX);
+  const rowPx = useRef(ROW_PX);
   const isWindowed = count > DRAWN_WHOLE;
   const shown = isWindowed ? Math.ceil(window.innerHeight / ROW_PX) + 2 * AROUND : count;
-  const around = (row: number) => Math.max(0, Math.min(count - shown, Math.floor((row - AROUND) / STEP) * STEP));
   useEffect(() => {
     if (!isWindowed) return;
-    const measure = () => {
-      const rows = body.current?.querySelectorAll('tr[data-at]');
-      if (!rows?.length) return;
-      setRowPx((rows[rows.length - 1]!.getBoundingClientRect().bottom - rows[0]!.getBoundingClientRect().top) / rows.length); // a folded row is higher
+    const look = () => {
+      rowPx.current = body.current?.querySelector<HTMLElement>('[data-at]')?.offsetHeight || ROW_PX; // a folded one is higher
+      const top = body.current?.getBoundingClientRect().top ?? 0;
+      const wanted = Math.floor(-top / rowPx.current / STEP) * STEP - AROUND;
+      setFirst(Math.max(0, Math.min(count - shown, wanted)));
     };
-    measure();
-    addEventListener('resize', measure);
-    return () => removeEventListener('resize', measure);
-  }, [isWindowed]);
-  useEffect(() => {
-    if (!isWindowed) return;
-    const look = () => setFirst(around(Math.floor(-(body.current?.getBoundingClientRect().top ?? 0) / rowPx)));
     look();
     document.addEventListener('scroll', look, { passive: true, capture: true });
     return () => document.removeEventListener('scroll', look, { capture: true });
-  }, [isWindowed, count, shown, rowPx]);
+  }, [isWindowed, count, shown]);
   const from = isWindowed ? first : 0;
   /** Bring a row into sight that is not drawn yet. */
-  const bring = (row: number) => {
-    if (row >= from && row < from + shown) return;
-    setFirst(around(row));
-    window.scrollBy(0, (body.current?.getBoundingClientRect().top ?? 0) + row * rowPx - window.innerHeight / 2);
+  const bring = (at: number) => {
+    if (at >= from && at < from + shown) return;
+    const top = (body.current?.getBoundingClientRect().top ?? 0) + window.scrollY;
+    window.scrollTo({ top: top + at * rowPx.current - window.innerHeight / 2 });
   };
-  return { from, shown, rowPx, bring };
+  return { from, shown, rowPx: rowPx.current, bring };
 }
 
 /** The keys inside a table. It is one tab stop: arrows go from row to row, into a row's controls, and up to the heads. */
@@ -131,8 +124,9 @@ function usePressed<Row>(sorted: readonly Row[], { onOpen, onKey }: TableProps<R
   const [current, setCurrent] = useState(0);
   const wanted = useRef(-1);
   const at = Math.min(current, Math.max(0, sorted.length - 1));
+  const leaveOut = () => box.current?.querySelectorAll<HTMLElement>(CONTROLS).forEach((one) => (one.tabIndex = -1)); // also those that a cell has made since
   useEffect(() => {
-    box.current?.querySelectorAll<HTMLElement>(CONTROLS).forEach((one) => (one.tabIndex = -1));
+    leaveOut();
     const row = wanted.current < 0 ? null : box.current?.querySelector<HTMLElement>(`[data-at="${wanted.current}"]`);
     if (!row) return;
     wanted.current = -1;
@@ -175,7 +169,40 @@ function usePressed<Row>(sorted: readonly Row[], { onOpen, onKey }: TableProps<R
     if (event.ctrlKey || event.metaKey || event.altKey || FIELDS.includes((event.target as HTMLElement).tagName)) return;
     if (handled(event)) event.preventDefault();
   };
-  return { box, current: at, setCurrent, onKeyDown };
+  const focused = (row: number) => {
+    leaveOut();
+    setCurrent(row);
+  };
+  return { box, current: at, focused, onKeyDown };
+}
+
+interface RowProps {
+  row: unknown;
+  columns: readonly Column<never>[];
+  at: number;
+  isCurrent: boolean;
+  isChosen: boolean;
+  focused: (at: number) => void;
+}
+
+/** One row. It is drawn again when it is another one, and not with each row that scrolls by; a cell follows its own signals. */
+function TableRow({ row, columns, at, isCurrent, isChosen, focused }: RowProps) {
+  return useMemo(
+    () => (
+      <tr data-at={at} tabIndex={isCurrent ? 0 : -1} aria-selected={isChosen ? 'true' : undefined} onFocusIn={() => focused(at)}>
+        {columns.map((column) => (
+          <td key={column.key} class={[column.isNumber ? 'num' : '', column.fold ?? ''].join(' ').trim() || undefined}>
+            <Cell column={column} row={row} />
+          </td>
+        ))}
+      </tr>
+    ),
+    [row, columns, at, isCurrent, isChosen],
+  );
+}
+
+function Cell({ column, row }: { column: Column<never>; row: unknown }) {
+  return <>{column.cell(row as never)}</>;
 }
 
 export function Table<Row>(props: TableProps<Row>) {
@@ -184,7 +211,7 @@ export function Table<Row>(props: TableProps<Row>) {
   const { sorted, toggle, by, isDown } = useOrder(props, isHeld);
   const body = useRef<HTMLTableSectionElement>(null);
   const { from, shown, rowPx, bring } = useWindow(sorted.length, body);
-  const { box, current, setCurrent, onKeyDown } = usePressed(sorted, props, bring);
+  const { box, current, focused, onKeyDown } = usePressed(sorted, props, bring);
   const drawn = sorted.slice(from, from + shown);
   const stop = current >= from && current < from + drawn.length ? current : from; // the row with the tab stop is a drawn one
   return (
@@ -215,19 +242,7 @@ export function Table<Row>(props: TableProps<Row>) {
         <tbody ref={body}>
           {from > 0 && <Gap px={from * rowPx} columns={columns.length} />}
           {drawn.map((row, at) => (
-            <tr
-              key={rowKey(row)}
-              data-at={from + at}
-              tabIndex={from + at === stop ? 0 : -1}
-              aria-selected={isChosen?.(row) ? 'true' : undefined}
-              onFocusIn={() => setCurrent(from + at)}
-            >
-              {columns.map((column) => (
-                <td key={column.key} class={[column.isNumber ? 'num' : '', column.fold ?? ''].join(' ').trim() || undefined}>
-                  {column.cell(row)}
-                </td>
-              ))}
-            </tr>
+            <TableRow key={rowKey(row)} row={row} columns={columns as readonly Column<never>[]} at={from + at} isCurrent={from + at === stop} isChosen={isChosen?.(row) === true} focused={focused} />
           ))}
           {from + drawn.length < sorted.length && <Gap px={(sorted.length - from - drawn.length) * rowPx} columns={columns.length} />}
         </tbody>

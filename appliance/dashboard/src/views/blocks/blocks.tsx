@@ -226,7 +226,7 @@ export default function Blocks({ dialog = '' }: { dialog?: string }) {
       </div>
       <section class="sheet" aria-label={names.blocks}>
         {found.reply === null ? (
-          found.error ? <Failed error={found.error} again={found.again} /> : <Skeleton rows={6} />
+          found.error ? <Failed level={2} error={found.error} again={found.again} /> : <Skeleton rows={6} />
         ) : blocks.length === 0 ? (
           isFiltered ? (
             <Empty level={2} icon="search" title={say(common.nothingMatches, { text: q || origin || department || w.expiring })} act={<a href="/blocks">{common.removeFilter}</a>} />

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
 import { minute, nowMs } from '../../live/clock';
+import { isUsedUp } from '../../live/condition';
 import { call } from '../../live/connection';
 import { fixed, GIB, MBIT, text, visible, volume } from '../../live/formats';
 import { incidents } from '../../live/incidents';
@@ -26,7 +27,7 @@ import { w } from './words';
 const PERIOD_S = 60; // how often the list is asked again: the books of hosts are no live figure
 
 const today = (host: Host) => host.quotas.find((one) => one.type === 'daily');
-const isOver = (host: Host) => host.quotas.some((one) => one.limit !== null && one.used >= one.limit);
+const isOver = (host: Host) => host.quotas.some(isUsedUp);
 const incidentOf = (host: Host) => incidents.value.find((one) => one.isOpen && (host.addresses.includes(one.source) || one.source === host.address || one.source === host.mac));
 
 export default function Devices() {
@@ -80,7 +81,7 @@ export default function Devices() {
       </div>
       <section class="sheet" aria-label={names.devices}>
         {found.reply === null || departments.value.length === 0 ? (
-          found.error ? <Failed error={found.error} again={found.again} /> : <Skeleton rows={6} />
+          found.error ? <Failed level={2} error={found.error} again={found.again} /> : <Skeleton rows={6} />
         ) : shown.length === 0 ? (
           q || over ? (
             <Empty level={2} icon="search" title={say(common.nothingMatches, { text: q || w.overFilter })} act={<a href="/devices">{common.removeFilter}</a>} />

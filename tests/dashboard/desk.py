@@ -1,0 +1,36 @@
+"""Somebody's desk: the windows of a browser on a simulated appliance, and tokens for who sits there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from playwright.sync_api import Browser, Page
+
+from tests.dashboard.window import Windows
+from tests.end_to_end.simulated import Simulated
+
+
+class Desk:
+    """The windows on this service."""
+
+    def __init__(self, browser: Browser, service: Simulated) -> None:
+        self.service = service
+        self.url = f"http://127.0.0.1:{service.port}"
+        self._windows = Windows(browser, self.url)
+        self.token = cache(self._token)
+
+    def _token(self, role: str = "admin", departments: str = "*") -> str:
+        """A token from the command line."""
+        made = self.service.cli("token", "--role", role, "--departments", departments, "--ttl", "36000")
+        assert made.returncode == 0, made.stderr
+        return made.stdout.strip()
+
+    @contextmanager
+    def open(
+        self, path: str = "/", role: str | None = "admin", departments: str = "*", **options: Any
+    ) -> Iterator[Page]:
+        """A window of somebody with this role; `None`: nobody is logged in."""
+        token = None if role is None else self.token(role, departments)
+        with self._windows.open(path, token, **options) as page:
+            yield page

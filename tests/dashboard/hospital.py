@@ -1,0 +1,49 @@
+"""Eight departments of a hospital, each in another condition, for a simulated service that a browser looks at.
+
+The first has the scenario's scan and orders, the last its unplugged cable (`appliance/simulator/scenario.py`).
+"""
+
+HTML = "Human <b onmouseover=alert(1)>Resources</b> \u202eevil"  # markup, and text that turns its direction
+LONGEST = "Facilities " + "m" * 189  # as long as the configuration lets a name be
+
+# id, name, interface, network, quota
+_DEPARTMENTS = (
+    ("laboratory", "Laboratory", "eth0.40", 1, 'daily = "40 GB"\nmonthly = "400 GB"'),
+    ("finance", "Finance", "eth2", 2, 'daily = "100 kB"\non_exceeded = "block"'),
+    ("radiology", "Radiology", "eth1", 3, 'daily = "2 GB"\nweekly = "60 GB"\non_exceeded = "block"'),
+    ("library", "Library & Archive", "eth3", 4, ""),
+    ("guest", "Guest Wi-Fi", "eth0.90", 5, 'daily = "80 GB"\n[departments.quota.hosts]\ndaily = "10 GB"'),
+    ("registry", "Registry", "eth0.50", 6, 'daily = "100 kB"\non_exceeded = "throttle"\nthrottle_rate = "1 Mbit"'),
+    ("hr", HTML, "eth0.60", 7, 'daily = "10 GB"'),
+    ("facilities", LONGEST, "eth0.70", 8, 'daily = "5 GB"'),
+)
+IDS = tuple(one[0] for one in _DEPARTMENTS)
+
+
+def _department(found: tuple[str, str, str, int, str]) -> str:
+    identity, name, interface, network, quota = found
+    text = f"""
+[[departments]]
+id = "{identity}"
+name = "{name}"
+interface = "{interface}"
+subnets = ["192.168.{network}.0/24"]
+line_rate = "250 Mbit"
+"""
+    return f"{text}[departments.quota]\n{quota}\n" if quota else text
+
+
+CONFIG = """\
+[appliance]
+position = "gateway"
+timezone = "Europe/Berlin"
+
+[periods]
+metering = 1
+analytics = 1
+health = 1
+
+[notice]
+contact = "Ms Example, extension 42"
+""" + "".join(map(_department, _DEPARTMENTS))
+PROTECTED = "198.51.100.7"  # by the configuration that `Simulated` begins with

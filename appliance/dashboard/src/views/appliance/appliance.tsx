@@ -45,6 +45,7 @@ export default function Appliance() {
       </>
     );
   const troubles = state?.troubles ?? [];
+  const count = Math.max(troubles.length, workOf(box).filter(([, is]) => is !== 'ok').length); // a trouble may be of the same thing
   return (
     <>
       <header>
@@ -53,8 +54,8 @@ export default function Appliance() {
       </header>
       <section class="sentence">
         <p class="lesser">
-          <StateMark state={troubles.length > 0 ? 'warn' : 'ok'} /> {asOf() && <span class="dim">{asOf()}</span>}
-          {troubles.length > 0 ? parts(w.needs, { things: <a class="warn" href="#issues">{say(w.things, { count: troubles.length })}</a> }) : w.well}
+          <StateMark state={count > 0 ? 'warn' : 'ok'} /> {asOf() && <span class="dim">{asOf()}</span>}
+          {count > 0 ? parts(w.needs, { things: <a class="warn" href={troubles.length > 0 ? '#issues' : '#work'}>{say(w.things, { count })}</a> }) : w.well}
         </p>
       </section>
       {troubles.length > 0 && (
@@ -111,19 +112,23 @@ function Gauges() {
   );
 }
 
-function Work() {
-  const box = appliance.value!;
+/** What it is there for, and whether it does it. */
+function workOf(box: NonNullable<typeof appliance.value>): [name: string, state: State, said: string][] {
   const all = departments.value;
   const wanted = all.reduce((sum, one) => Math.max(sum, one.wanted.value ?? 0), 0);
   const enforced = all.reduce((sum, one) => Math.max(sum, one.enforced.value ?? 0), 0);
   const unaccounted = all.reduce((most, one) => Math.max(most, one.unaccountedPercent.value ?? 0), 0);
   const isBehind = all.some((one) => (one.enforced.value ?? 0) < (one.wanted.value ?? 0));
-  const rows: [string, State, string][] = [
+  return [
     [w.meters, 'ok', say(w.metersOk, { n: box.periods.metering })],
     [w.blocks, isBehind ? 'crit' : 'ok', say(w.ofBlocks, { enforced: whole(enforced), wanted: whole(wanted) })],
     [w.accounted, unaccounted >= UNACCOUNTED_NEEDS ? 'warn' : 'ok', say(w.nobody, { n: fixed(unaccounted, 2) })],
     [w.clockRight, box.isClockTrusted ? 'ok' : 'warn', box.isClockTrusted ? w.trusted : w.untrusted],
   ];
+}
+
+function Work() {
+  const rows = workOf(appliance.value!);
   return (
     <section class="sheet" aria-labelledby="work">
       <header>
@@ -163,6 +168,7 @@ function Interfaces() {
   const rows = (health.value?.interfaces ?? []) as Interface[];
   if (rows.length === 0) return null;
   const at = (name: string) => departments.value.filter((one) => one.facts.value.interface === name);
+  const namesAt = (one: Interface) => at(one.name).map((other) => visible(other.facts.value.name)).join(', ');
   const sum = (found: Department[], figure: 'rateDown' | 'rateUp') => found.reduce((all, one) => all + (one[figure].value ?? 0), 0);
   const figure = (one: Interface, which: 'rateDown' | 'rateUp') => (at(one.name).length ? fixed(sum(at(one.name), which) / MBIT, 2) : <span class="dim">–</span>);
   const columns: Column<Interface>[] = [
@@ -170,9 +176,9 @@ function Interfaces() {
       key: 'port',
       head: w.port,
       cell: (one) => (
-        <>
-          <b>{one.name}</b> {at(one.name).map((other) => visible(other.facts.value.name)).join(', ')}
-        </>
+        <span class="cut" title={namesAt(one)}>
+          <b>{one.name}</b> {namesAt(one)}
+        </span>
       ),
       csv: (one) => one.name,
       fold: 'top',
@@ -188,11 +194,12 @@ function Interfaces() {
       ),
       csv: (one) => (one.up ? one.speed : 0),
       fold: 'low',
+      width: '19%',
     },
-    { key: 'down', head: w.down, cell: (one) => figure(one, 'rateDown'), isNumber: true, fold: 'top' },
-    { key: 'up', head: w.up, cell: (one) => figure(one, 'rateUp'), isNumber: true, fold: 'gone' },
-    { key: 'errors', head: w.errors, cell: (one) => whole(one.errors), csv: (one) => one.errors, isNumber: true, fold: 'gone' },
-    { key: 'drops', head: w.drops, cell: (one) => whole(one.drops), csv: (one) => one.drops, isNumber: true, fold: 'gone' },
+    { key: 'down', head: w.down, cell: (one) => figure(one, 'rateDown'), isNumber: true, fold: 'top', width: '17%' },
+    { key: 'up', head: w.up, cell: (one) => figure(one, 'rateUp'), isNumber: true, fold: 'gone', width: '15%' },
+    { key: 'errors', head: w.errors, cell: (one) => whole(one.errors), csv: (one) => one.errors, isNumber: true, fold: 'gone', width: '11%' },
+    { key: 'drops', head: w.drops, cell: (one) => whole(one.drops), csv: (one) => one.drops, isNumber: true, fold: 'gone', width: '15%' },
   ];
   return (
     <section class="sheet" aria-labelledby="interfaces">
@@ -201,7 +208,7 @@ function Interfaces() {
         <span class="push" />
         <CsvButton name="interfaces" rows={rows} columns={columns} />
       </header>
-      <Table name={w.interfaces} rows={rows} columns={columns} rowKey={(one) => one.name} />
+      <Table class="fixed" name={w.interfaces} rows={rows} columns={columns} rowKey={(one) => one.name} />
     </section>
   );
 }

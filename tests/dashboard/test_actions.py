@@ -9,9 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.dashboard.desk import Desk
 from tests.dashboard.hospital import PROTECTED
-from tests.dashboard.window import PATIENCE_MS, live
-
-expect.set_options(timeout=PATIENCE_MS)
+from tests.dashboard.window import live
 
 
 @pytest.fixture

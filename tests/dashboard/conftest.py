@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.dashboard.desk import Desk
 from tests.dashboard.hospital import CONFIG
-from tests.dashboard.window import chromium
+from tests.dashboard.window import PATIENCE_MS, chromium
 from tests.end_to_end.simulated import Simulated
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="package")

@@ -1,5 +1,6 @@
 """Somebody's desk: the windows of a browser on a simulated appliance, and tokens for who sits there."""
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -8,6 +9,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page
 
 from tests.dashboard.window import Windows
+from tests.end_to_end.installed import COMMAND
 from tests.end_to_end.simulated import Simulated
 
 
@@ -34,3 +36,8 @@ class Desk:
         token = None if role is None else self.token(role, departments)
         with self._windows.open(path, token, **options) as page:
             yield page
+
+    def revoke(self, token: str) -> None:
+        """Take a token back, by the command line."""
+        state = ["--state-dir", str(self.service.folder / "state")]
+        subprocess.run([COMMAND, "token", "revoke", token, *state], check=True, timeout=60)

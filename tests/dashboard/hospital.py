@@ -18,6 +18,7 @@ _DEPARTMENTS = (
     ("facilities", LONGEST, "eth0.70", 8, 'daily = "5 GB"'),
 )
 IDS = tuple(one[0] for one in _DEPARTMENTS)
+NAMES = tuple(one[1] for one in _DEPARTMENTS)
 
 
 def _department(found: tuple[str, str, str, int, str]) -> str:

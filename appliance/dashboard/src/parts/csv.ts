@@ -11,6 +11,8 @@ export function csv(head: readonly string[], rows: readonly (readonly (string | 
   return [head, ...rows].map((row) => row.map(field).join(',')).join('\r\n') + '\r\n';
 }
 
+const KEPT_MS = 60_000;
+
 /** Give the person a file. */
 export function download(name: string, text: string): void {
   const address = URL.createObjectURL(new Blob(['\ufeff', text], { type: 'text/csv;charset=utf-8' })); // the mark is for spreadsheets
@@ -18,5 +20,5 @@ export function download(name: string, text: string): void {
   link.href = address;
   link.download = name;
   link.click();
-  URL.revokeObjectURL(address);
+  setTimeout(() => URL.revokeObjectURL(address), KEPT_MS); // a busy browser reads it only after the click
 }

@@ -8,6 +8,7 @@ import { common } from '../words/common';
 import { say } from '../words/words';
 import { csv, download } from './csv';
 import { Icon } from './icons';
+import { sentenceOf, toast } from './actions';
 
 export interface Column<Row> {
   key: string; // of the URL, `?sort=key` or `?sort=-key`
@@ -267,7 +268,7 @@ export function CsvButton<Row>({ name, rows, columns }: { name: string; rows: re
     download(`${name}.csv`, csv(filed.map((one) => one.head), all.map((row) => filed.map((one) => one.csv!(row)))));
   };
   return (
-    <button type="button" class="btn s" onClick={() => void give()}>
+    <button type="button" class="btn s" onClick={() => void give().catch((error: unknown) => toast(sentenceOf(error)))}>
       <Icon name="download" />
       {common.csv}
     </button>

@@ -1,0 +1,113 @@
+"""What somebody changes by the page: its consequence before, an undo after, the server's words where it refuses."""
+
+import re
+import signal
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.dashboard.desk import Desk
+from tests.dashboard.hospital import PROTECTED
+from tests.dashboard.window import live
+
+
+@pytest.fixture
+def blocks(desk: Desk) -> Iterator[Page]:
+    with desk.open("/blocks") as page:
+        live(page)
+        yield page
+
+
+def test_a_block_is_told_before_it_is_done_and_undone_by_one_click(desk: Desk, blocks: Page) -> None:
+    blocks.keyboard.press("n")
+    dialog = blocks.get_by_role("dialog", name="Block")
+    dialog.get_by_label("Address, prefix").fill("203.0.113.77")
+    dialog.get_by_label("For").select_option("radiology")
+    expect(dialog.locator(".consequence")).to_contain_text("Blocks 203.0.113.77 for Radiology until")
+    dialog.get_by_role("button", name=re.compile("^Block until")).click()
+    expect(blocks.locator(".toast")).to_contain_text("Blocked 203.0.113.77")
+    expect(blocks.get_by_role("row", name="203.0.113.77")).to_be_visible()
+    assert [one["address"] for one in desk.service.ask("ip:list", {"contains": "203.0.113.77"})["blocks"]]
+    blocks.get_by_role("button", name="Undo").click()
+    expect(blocks.get_by_role("row", name="203.0.113.77")).to_have_count(0)
+    assert desk.service.ask("ip:list", {"contains": "203.0.113.77"})["blocks"] == []
+
+
+def test_what_is_protected_is_refused_in_the_server_s_words_before_it_is_tried(desk: Desk, blocks: Page) -> None:
+    words = desk.service.ask("ip:block", {"address": PROTECTED, "preview": True})
+    blocks.get_by_role("button", name="Block", exact=True).click()
+    dialog = blocks.get_by_role("dialog", name="Block")
+    dialog.get_by_label("Address, prefix").fill(PROTECTED)
+    said = words["preview"]["objection"] if words["success"] else words["error"]
+    expect(dialog.locator(".bad")).to_contain_text(said)
+    expect(dialog.get_by_role("button", name=re.compile("^Block until"))).to_be_disabled()
+    blocks.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_a_grant_connects_a_department_that_was_cut_off(desk: Desk) -> None:
+    with desk.open("/quotas/finance/grant") as page:
+        live(page)
+        dialog = page.get_by_role("dialog")
+        expect(dialog.locator(".consequence")).to_contain_text("Finance gets 4.00 GiB more today")
+        expect(dialog.locator(".consequence")).to_contain_text("is connected again at once")
+        dialog.get_by_role("button", name="Grant 4").click()
+        expect(page.locator(".toast")).to_contain_text("Finance has 4.00 GiB more today.")
+    [daily] = [one for one in desk.service.ask("quota:get", "finance")["quotas"] if one["type"] == "daily"]
+    assert daily["granted"] == 4 << 30
+
+
+def test_of_two_administrators_the_second_is_told_and_decides(desk: Desk) -> None:
+    address = "/quotas/library/limit"
+    with desk.open(address) as anna, desk.open(address) as ben:
+        for page, limit in ((anna, "7"), (ben, "9")):
+            live(page)
+            page.get_by_label("Limit, GiB").fill(limit)
+        anna.get_by_role("button", name="Set 7").click()
+        expect(anna.locator(".toast")).to_contain_text("7.00 GiB")
+        ben.get_by_role("button", name="Set 9").click()
+        expect(ben.get_by_role("dialog").get_by_role("alert")).to_contain_text("E_CONFLICT")
+        assert limit_of(desk, "library") == 7 << 30
+        ben.get_by_role("button", name="Apply mine over it").click()
+        expect(ben.locator(".toast")).to_contain_text("9.00 GiB")
+        assert limit_of(desk, "library") == 9 << 30
+
+
+def limit_of(desk: Desk, department: str) -> int | None:
+    [daily] = [one for one in desk.service.ask("quota:get", department)["quotas"] if one["type"] == "daily"]
+    limit: int | None = daily["limit"]
+    return limit
+
+
+def test_the_button_s_maintenance_counts_down_over_every_view_and_greys_what_changes(desk: Desk, blocks: Page) -> None:
+    desk.service.send(signal.SIGUSR1)
+    banner = blocks.locator(".banner", has_text="Maintenance until")
+    expect(banner).to_contain_text("changes are refused")
+    expect(banner.get_by_role("timer")).to_have_text(re.compile(r"^(59:\d\d|1:00:00)$"))
+    button = blocks.get_by_role("button", name="Block", exact=True)
+    expect(button).to_be_disabled()
+    expect(button).to_have_attribute("title", re.compile("Not in maintenance"))
+    banner.get_by_role("button", name="End now").click()
+    expect(banner).to_have_count(0)
+    expect(button).to_be_enabled()
+
+
+def test_a_trial_is_told_to_everybody_and_taken_back_by_one_click(desk: Desk) -> None:
+    with desk.open("/", role="viewer") as other, desk.open("/settings/configuration") as page:
+        live(other)
+        live(page)
+        field = page.get_by_label("Text of the configuration")
+        former = field.input_value()
+        field.fill(former.replace('daily = "5 GB"', 'daily = "6 GB"'))
+        page.get_by_role("button", name="Try it").click()
+        expect(page.locator(".banner", has_text="on trial").get_by_role("timer")).to_have_text(
+            re.compile(r"^[01]:\d\d$")
+        )
+        expect(other.locator(".banner", has_text="on trial")).to_be_visible()
+        assert other.get_by_role("button", name="Take back").count() == 0
+        page.get_by_role("button", name="Take back").click()
+        expect(page.locator(".banner", has_text="on trial")).to_have_count(0)
+        expect(other.locator(".banner", has_text="on trial")).to_have_count(0)
+    assert desk.service.ask("config:get")["trial"] is None
+    assert desk.service.file.read_text() == former

@@ -4,7 +4,8 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from playwright.sync_api import Locator, Page, TimeoutError, expect
+from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as TooLate
 
 from tests.client.node import NodeClient
 from tests.dashboard.desk import Desk
@@ -104,7 +105,7 @@ def file_by(page: Page, button: Locator) -> str:
         try:
             with page.expect_download(timeout=PATIENCE_MS / 2) as waiting:
                 button.click()
-        except TimeoutError:
+        except TooLate:
             continue
         return waiting.value.path().read_text()
     raise AssertionError(f"no file at {page.url}")

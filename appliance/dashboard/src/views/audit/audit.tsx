@@ -105,7 +105,7 @@ const columns: Column<Entry>[] = [
 
 export default function Audit() {
   useTitle({ text: names.audit });
-  if (!isAdministrator.value) return <Empty isView icon="lock" title={w.forbidden} />;
+  if (!isAdministrator.value) return <Empty level={1} icon="lock" title={w.forbidden} />;
   return <Trail />;
 }
 

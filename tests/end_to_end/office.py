@@ -21,11 +21,11 @@ URL = f"http://{TRANSIT_V4}1:{PORT}"
 
 
 @contextmanager
-def office(lab: Network, folder: Path) -> Iterator[Windows]:
-    """Windows on the page of the service in this network of position `gateway`."""
+def office(lab: Network, folder: Path, host: Host | None = None, url: str = URL) -> Iterator[Windows]:
+    """Windows on the page of the service in this network of position `gateway`. `host`: of the browser."""
     expect.set_options(timeout=PATIENCE_MS)
-    with chromium(executable=str(wrapper(lab.uplink, folder))) as browser:
-        yield Windows(browser, URL)
+    with chromium(executable=str(wrapper(host or lab.uplink, folder))) as browser:
+        yield Windows(browser, url)
 
 
 def wrapper(host: Host, folder: Path) -> Path:

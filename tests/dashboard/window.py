@@ -114,8 +114,8 @@ class Windows:
     ) -> Iterator[Page]:
         """A window of a person whose computer knows nothing yet. `token`: they are logged in.
 
-        `script`: runs before the page's own. The browser's zone is not the appliance's. At the end,
-        the page has logged no error and thrown none.
+        `script`: runs before the page's own. The browser's zone is not the appliance's. At the end, the page has logged
+        no error and thrown none.
         """
         width, height = size
         context = self._browser.new_context(

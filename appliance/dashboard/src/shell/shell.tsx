@@ -6,6 +6,7 @@ import { useLocation } from 'preact-iso';
 
 import { minute, second, zone } from '../live/clock';
 import { clock, clockSeconds, countdown, full, moment, span } from '../live/formats';
+import { isIncomplete, isOutdated } from '../live/edition';
 import { openIncidents } from '../live/incidents';
 import { holder, isAdministrator } from '../live/session';
 import { appliance, dataFrom, departments, freshness, isReadOnly, maintenance, trial } from '../live/state';
@@ -23,7 +24,7 @@ const w = words({
     of: '{role} of {departments}', ofAll: '{role} of all', admin: 'admin', operator: 'operator', viewer: 'viewer',
     maintenance: '{until} Metering and blocks go on; changes are refused.', until: 'Maintenance until {time}.', extend: 'Extend', end: 'End now', ends: 'ends in {span}',
     announced: 'Maintenance {from} to {to}.', trial: 'A configuration is on trial. {who}. Can you still reach everything?', back: 'Take back', keep: 'Keep it', extended: 'The maintenance goes on for one more hour.',
-    ended: 'The maintenance has ended.', kept: 'This is the configuration from now on.', simulated: 'SIMULATED', updated: 'The appliance was updated. It runs version {now}; this page is of {then}.', reload: 'Reload', logOut: 'Log out',
+    ended: 'The maintenance has ended.', kept: 'This is the configuration from now on.', simulated: 'SIMULATED', updated: 'The appliance was updated. It runs version {now}; this page is of {then}.', replaced: 'The appliance was updated. This page is the one of before.', incomplete: 'A part of this page could not be loaded.', reload: 'Reload', logOut: 'Log out',
   },
   de: {
     skip: 'Zum Inhalt', main: 'Hauptmenü', mainShort: 'Hauptmenü, kurz', search: 'Suche', placeholder: 'Gerät, Adresse, Seite', light: 'Helle Farben', dark: 'Dunkle Farben', open: 'offen: ',
@@ -31,7 +32,7 @@ const w = words({
     of: '{role} von {departments}', ofAll: '{role} von allem', admin: 'Verwalter', operator: 'Bediener', viewer: 'Betrachter',
     maintenance: '{until} Messung und Sperren gehen weiter; Änderungen werden abgelehnt.', until: 'Wartung bis {time}.', extend: 'Verlängern', end: 'Jetzt beenden', ends: 'endet in {span}',
     announced: 'Wartung {from} bis {to}.', trial: 'Eine Konfiguration ist auf Probe. {who}. Ist noch alles erreichbar?', back: 'Zurücknehmen', keep: 'Behalten', extended: 'Die Wartung geht eine Stunde länger.',
-    ended: 'Die Wartung ist beendet.', kept: 'Das ist von jetzt an die Konfiguration.', simulated: 'SIMULIERT', updated: 'Das Gerät wurde aktualisiert. Es hat Version {now}; diese Seite ist von {then}.', reload: 'Neu laden', logOut: 'Abmelden',
+    ended: 'Die Wartung ist beendet.', kept: 'Das ist von jetzt an die Konfiguration.', simulated: 'SIMULIERT', updated: 'Das Gerät wurde aktualisiert. Es hat Version {now}; diese Seite ist von {then}.', replaced: 'Das Gerät wurde aktualisiert. Diese Seite ist die von vorher.', incomplete: 'Ein Teil dieser Seite ließ sich nicht laden.', reload: 'Neu laden', logOut: 'Abmelden',
   },
 });
 
@@ -241,17 +242,18 @@ function Maintenance() {
   );
 }
 
-/** The appliance runs another version than the one that this page came from. */
+/** The appliance runs another version than the one that this page came from, or a part of the page is gone. */
 function Updated() {
   const now = appliance.value?.version;
   const then = useRef<string | undefined>(undefined);
   then.current ??= now;
-  if (now === undefined || now === then.current) return null;
+  const isOther = now !== undefined && now !== then.current;
+  if (!isOther && !isOutdated.value && !isIncomplete.value) return null;
   return (
     <div class="banner" role="alert">
       <span>
         <Icon name="info" />
-        {say(w.updated, { now, then: then.current! })}
+        {isOther ? say(w.updated, { now, then: then.current! }) : isOutdated.value ? w.replaced : w.incomplete}
       </span>
       <button class="btn push" onClick={() => location.reload()}>
         {w.reload}

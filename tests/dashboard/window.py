@@ -29,6 +29,7 @@ COMPLAINTS = ("error", "warning")
 @contextmanager
 def chromium(*arguments: str, executable: str = CHROMIUM) -> Iterator[Browser]:
     """A browser without a screen, closed at the end."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=[*OPTIONS, *arguments])
         yield browser

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import expect
-
-from tests.dashboard.window import CHROMIUM, PATIENCE_MS, Windows, chromium
+from tests.dashboard.window import CHROMIUM, Windows, chromium
 from tests.end_to_end.installed import Installed
 from tests.lab.host import Host
 from tests.lab.network import TRANSIT_V4, Network
@@ -21,11 +19,10 @@ URL = f"http://{TRANSIT_V4}1:{PORT}"
 
 
 @contextmanager
-def office(lab: Network, folder: Path) -> Iterator[Windows]:
-    """Windows on the page of the service in this network of position `gateway`."""
-    expect.set_options(timeout=PATIENCE_MS)
-    with chromium(executable=str(wrapper(lab.uplink, folder))) as browser:
-        yield Windows(browser, URL)
+def office(lab: Network, folder: Path, host: Host | None = None, url: str = URL) -> Iterator[Windows]:
+    """Windows on the page of the service in this network of position `gateway`. `host`: of the browser."""
+    with chromium(executable=str(wrapper(host or lab.uplink, folder))) as browser:
+        yield Windows(browser, url)
 
 
 def wrapper(host: Host, folder: Path) -> Path:

@@ -1,4 +1,5 @@
 /** Which view answers which address. Views other than the overview are loaded when they are opened. */
+import type { ComponentType } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { ErrorBoundary, lazy, LocationProvider, Router, Route, useLocation } from 'preact-iso';
 
@@ -13,28 +14,37 @@ import { words } from './words/words';
 import Overview from './views/overview/overview';
 
 const w = words({
-  en: { title: 'There is nothing at this address', ended: 'You were logged out.', seen: 'What you see is from then. Log in again to go on where you were.', logIn: 'Log in' },
-  de: { title: 'An dieser Adresse ist nichts', ended: 'Sie wurden abgemeldet.', seen: 'Was Sie sehen, ist von da. Nach der Anmeldung geht es hier weiter.', logIn: 'Anmelden' },
+  en: { title: 'There is nothing at this address', ended: 'You were logged out.', seen: 'What you see is from then. Log in again to go on where you were.', logIn: 'Log in', notLoaded: 'This view could not be loaded', reload: 'Reload' },
+  de: { title: 'An dieser Adresse ist nichts', ended: 'Sie wurden abgemeldet.', seen: 'Was Sie sehen, ist von da. Nach der Anmeldung geht es hier weiter.', logIn: 'Anmelden', notLoaded: 'Diese Ansicht ließ sich nicht laden', reload: 'Neu laden' },
 });
 
-const Departments = lazy(() => import('./views/departments/departments'));
-const Department = lazy(() => import('./views/departments/department'));
-const Devices = lazy(() => import('./views/devices/devices'));
-const Websites = lazy(() => import('./views/websites/websites'));
-const Incidents = lazy(() => import('./views/incidents/incidents'));
-const OneIncident = lazy(() => import('./views/incidents/incident'));
-const Blocks = lazy(() => import('./views/blocks/blocks'));
-const Quotas = lazy(() => import('./views/quotas/quotas'));
-const Reports = lazy(() => import('./views/reports/reports'));
-const Maintenance = lazy(() => import('./views/maintenance/maintenance'));
-const Appliance = lazy(() => import('./views/appliance/appliance'));
-const People = lazy(() => import('./views/people/people'));
-const Audit = lazy(() => import('./views/audit/audit'));
-const Settings = lazy(() => import('./views/settings/settings'));
-const More = lazy(() => import('./views/more/more'));
-const Kiosk = lazy(() => import('./views/kiosk/kiosk'));
-const Login = lazy(() => import('./views/login/login'));
-const First = lazy(() => import('./views/login/first'));
+/** In place of a view whose code is gone, as after an update. */
+function NotLoaded() {
+  return <Empty level={1} icon="info" title={w.notLoaded} act={<button class="btn main" onClick={() => location.reload()}>{w.reload}</button>} />;
+}
+
+function view<View extends ComponentType<never>>(load: () => Promise<{ default: View }>) {
+  return lazy(() => load().catch(() => ({ default: NotLoaded as unknown as View })));
+}
+
+const Departments = view(() => import('./views/departments/departments'));
+const Department = view(() => import('./views/departments/department'));
+const Devices = view(() => import('./views/devices/devices'));
+const Websites = view(() => import('./views/websites/websites'));
+const Incidents = view(() => import('./views/incidents/incidents'));
+const OneIncident = view(() => import('./views/incidents/incident'));
+const Blocks = view(() => import('./views/blocks/blocks'));
+const Quotas = view(() => import('./views/quotas/quotas'));
+const Reports = view(() => import('./views/reports/reports'));
+const Maintenance = view(() => import('./views/maintenance/maintenance'));
+const Appliance = view(() => import('./views/appliance/appliance'));
+const People = view(() => import('./views/people/people'));
+const Audit = view(() => import('./views/audit/audit'));
+const Settings = view(() => import('./views/settings/settings'));
+const More = view(() => import('./views/more/more'));
+const Kiosk = view(() => import('./views/kiosk/kiosk'));
+const Login = view(() => import('./views/login/login'));
+const First = view(() => import('./views/login/first'));
 
 function NotFound() {
   useTitle({ text: w.title });

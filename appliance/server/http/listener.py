@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 RETRY_S = 0.1  # until a descriptor may be free again
 OTHER_DESCRIPTORS = 200  # open in the rest of the process: databases, netlink and capture sockets, threads
 STALL_S = 20.0  # an answer is given up when its receiver takes nothing of it for so long
+SLOWEST_BYTES_S = 1000  # and when it takes less than this on average: a tenth of a poor mobile connection (EDGE)
 READ_BYTES = 4096
 LINGER_S = 1.0  # an answer that comes before the body's end is lost where the connection is closed with bytes unread
 LINGER_BYTES = 1 << 20  # then a client that still sends loses it after all
@@ -100,8 +101,9 @@ class _ReleasedSocket:
 class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no types
     """HTTP as eventlet serves it, except that a request has a deadline and a stranger cannot fill the log.
 
-    The deadline is for the whole exchange, even where bytes keep coming one by one. The application may lift it
-    (`appliance.take_time`), once the request is complete and the answer has to wait for an event.
+    The deadline is for the whole request, even where bytes keep coming one by one. The application may lift it
+    (`appliance.take_time`), once the request is complete and the answer has to wait for an event. An answer has a
+    deadline of its own, by its length (`appliance.begin_answer`).
     """
 
     server_version = "appliance"
@@ -160,10 +162,11 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
                 left -= len(data)
 
     def get_environ(self) -> Environ:
-        """The request, with four functions for the application.
+        """The request, with five functions for the application.
 
         `appliance.hang_up()` closes the connection after the answer instead of reading on. `appliance.take_time()`
-        lifts the deadline. `appliance.release(break_off)` takes the connection out of HTTP: it returns the socket,
+        lifts the deadline. `appliance.begin_answer(length)` sets one by which an answer of so many bytes must be taken.
+        `appliance.release(break_off)` takes the connection out of HTTP: it returns the socket,
         which does not block, and a function to call when that socket is closed; `break_off` must break the connection.
         `appliance.attribute(network)` counts the connection for this network until the request ends; false: it has too
         many.
@@ -171,10 +174,16 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
         environ: Environ = super().get_environ()
         environ["appliance.hang_up"] = partial(setattr, self, "close_connection", True)
         environ["appliance.take_time"] = self._deadline.cancel
+        environ["appliance.begin_answer"] = self._begin_answer
         environ["appliance.release"] = self._release
         environ["appliance.attribute"] = self.conn_state[3].attribute
         self.conn_state[3].environ = environ
         return environ
+
+    def _begin_answer(self, length: int) -> None:
+        self._deadline.cancel()
+        late = TimeoutError("the answer was not taken in time")
+        self._deadline = eventlet.Timeout(self._request_s + length / SLOWEST_BYTES_S, late)
 
     def _release(self, break_off: Callable[[], None]) -> tuple[Any, Callable[[], None]]:
         released, client_connection = self.request, self.conn_state[3]

@@ -135,6 +135,7 @@ def _options(environ: Environ, respond: StartResponse) -> Iterable[bytes]:
 
 def _content(environ: Environ, answer: Answer, respond: StartResponse) -> Iterable[bytes]:
     content = answer.body if isinstance(answer.body, bytes) else answer.body.encode()
+    environ["appliance.begin_answer"](len(content))
     # What 304 has no body for is longer than nothing (RFC 9110, section 8.6).
     length = [] if answer.status == NOT_MODIFIED else [("Content-Length", str(len(content)))]
     respond(answer.status, [("Content-Type", answer.kind), *length, *answer.headers])

@@ -114,7 +114,7 @@ function usePlot(props: ChartProps, element: { current: HTMLDivElement | null })
         made.destroy();
         plot.current = null;
       };
-    });
+    }, () => undefined); // the shell says that a part is missing
     return () => {
       isGone = true;
       end();

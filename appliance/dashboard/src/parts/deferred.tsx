@@ -12,10 +12,13 @@ export function deferred<Props extends object>(load: () => Promise<ComponentType
       const idle = window.requestIdleCallback ?? ((then: () => void) => setTimeout(then, 1));
       const id = idle(
         () =>
-          void load().then((found) => {
-            loaded = found;
-            setLoaded(true);
-          }),
+          void load().then(
+            (found) => {
+              loaded = found;
+              setLoaded(true);
+            },
+            () => undefined, // the shell says that a part is missing
+          ),
         { timeout: 300 },
       );
       return () => (window.cancelIdleCallback ?? clearTimeout)(id);

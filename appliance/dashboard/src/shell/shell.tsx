@@ -7,6 +7,7 @@ import { useLocation } from 'preact-iso';
 import { dayStart, hourOf } from '../live/calendar';
 import { minute, nowMs, second, zone } from '../live/clock';
 import { clock, clockSeconds, countdown, day, full, span, visible } from '../live/formats';
+import { isIncomplete, isOutdated } from '../live/edition';
 import { openIncidents } from '../live/incidents';
 import { holder, isAdministrator, may } from '../live/session';
 import { appliance, dataFrom, departments, freshness, isReadOnly, maintenance, trial } from '../live/state';
@@ -26,7 +27,7 @@ const w = words({
     of: '{role} of {departments}', ofAll: '{role} of all', admin: 'admin', operator: 'operator', viewer: 'viewer',
     maintenance: '{until} Metering and blocks go on; changes are refused.', until: 'Maintenance until {time}.', extend: 'Extend', end: 'End now', ends: 'ends in {span}',
     announced: 'Maintenance {day}, {from} to {to}.', tonight: 'tonight', today: 'today', in: 'in {time}', trial: 'A configuration is on trial. {who}, {time}. Can you still reach everything?', back: 'Take back', isBack: 'The former configuration is back.', keep: 'Keep it', extended: 'The maintenance goes on for one more hour.',
-    ended: 'The maintenance has ended.', kept: 'This is the configuration from now on.', simulated: 'SIMULATED', updated: 'The appliance was updated. It runs version {now}; this page is of {then}.', reload: 'Reload', late: 'The appliance does not answer yet. Trying again.',
+    ended: 'The maintenance has ended.', kept: 'This is the configuration from now on.', simulated: 'SIMULATED', updated: 'The appliance was updated. It runs version {now}; this page is of {then}.', replaced: 'The appliance was updated. This page is the one of before.', incomplete: 'A part of this page could not be loaded.', reload: 'Reload', late: 'The appliance does not answer yet. Trying again.',
   },
   de: {
     skip: 'Zum Inhalt', main: 'Hauptmenü', mainShort: 'Hauptmenü, kurz', light: 'Helle Farben', dark: 'Dunkle Farben', open: 'offen: ',
@@ -34,7 +35,7 @@ const w = words({
     of: '{role} von {departments}', ofAll: '{role} von allem', admin: 'Verwalter', operator: 'Bediener', viewer: 'Betrachter',
     maintenance: '{until} Messung und Sperren gehen weiter; Änderungen werden abgelehnt.', until: 'Wartung bis {time}.', extend: 'Verlängern', end: 'Jetzt beenden', ends: 'endet in {span}',
     announced: 'Wartung {day}, {from} bis {to}.', tonight: 'heute Nacht', today: 'heute', in: 'in {time}', trial: 'Eine Konfiguration ist auf Probe. {who}, {time}. Ist noch alles erreichbar?', back: 'Zurücknehmen', isBack: 'Die vorige Konfiguration gilt wieder.', keep: 'Behalten', extended: 'Die Wartung geht eine Stunde länger.',
-    ended: 'Die Wartung ist beendet.', kept: 'Das ist von jetzt an die Konfiguration.', simulated: 'SIMULIERT', updated: 'Das Gerät wurde aktualisiert. Es hat Version {now}; diese Seite ist von {then}.', reload: 'Neu laden', late: 'Das Gerät antwortet noch nicht. Neuer Versuch läuft.',
+    ended: 'Die Wartung ist beendet.', kept: 'Das ist von jetzt an die Konfiguration.', simulated: 'SIMULIERT', updated: 'Das Gerät wurde aktualisiert. Es hat Version {now}; diese Seite ist von {then}.', replaced: 'Das Gerät wurde aktualisiert. Diese Seite ist die von vorher.', incomplete: 'Ein Teil dieser Seite ließ sich nicht laden.', reload: 'Neu laden', late: 'Das Gerät antwortet noch nicht. Neuer Versuch läuft.',
   },
 });
 
@@ -246,13 +247,13 @@ function Maintenance() {
   );
 }
 
-/** The appliance runs another version than the one that this page came from. */
-function Updated({ now, then }: { now: string; then: string }) {
+/** The appliance runs another version than the one that this page came from, or a part of the page is gone. */
+function Updated({ text }: { text: string }) {
   return (
     <div class="banner" role="alert">
       <span>
         <Icon name="info" />
-        {say(w.updated, { now, then })}
+        {text}
       </span>
       <button class="btn push" onClick={() => location.reload()}>
         {w.reload}
@@ -266,9 +267,11 @@ function Banners() {
   const version = appliance.value?.version;
   const first = useRef<string | undefined>(undefined);
   const then = (first.current ??= version);
+  const isOther = version !== undefined && then !== undefined && version !== then;
+  const updated = isOther ? say(w.updated, { now: version, then }) : isOutdated.value ? w.replaced : isIncomplete.value ? w.incomplete : '';
   const found = [
     trial.value !== null && <Trial key="trial" />,
-    version !== undefined && then !== undefined && version !== then && <Updated key="updated" now={version} then={then} />,
+    updated !== '' && <Updated key="updated" text={updated} />,
     coming.value !== null && <Maintenance key="maintenance" />,
   ];
   return <div class="banners">{found.filter(Boolean).slice(0, 2)}</div>;

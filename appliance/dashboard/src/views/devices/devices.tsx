@@ -35,7 +35,8 @@ export default function Devices() {
   const { query, route } = useLocation();
   const { q = '', department = '', open = '', over = '' } = query;
   const ids = departments.value.map((one) => one.id).filter((one) => !department || one === department);
-  const found = useAsked(() => hostsOf(ids), [ids.join(' '), Math.floor(minute.value / (PERIOD_S * 1000))]);
+  const seen = departments.value.reduce((sum, one) => sum + (one.devices.value ?? 0), 0); // a new device does not wait for the next minute
+  const found = useAsked(() => hostsOf(ids), [ids.join(' '), seen, Math.floor(minute.value / (PERIOD_S * 1000))]);
   const all = found.reply ?? [];
   const shown = all.filter((one) => (!q || matches(one, q)) && (!over || isOver(one)));
   const go = (next: Record<string, string>) => {

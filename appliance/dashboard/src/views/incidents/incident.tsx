@@ -92,7 +92,7 @@ function Course({ of: found }: { of: Incident }) {
           const isFirst = at === found.course.length - 1;
           const severity = one.severity as SeverityName;
           return (
-            <li key={one.timestamp}>
+            <li key={one.alertId ?? one.timestamp}>
               <time dateTime={one.timestamp} title={full(one.timestamp)}>
                 {clockSeconds(one.timestamp)}
               </time>

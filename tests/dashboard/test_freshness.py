@@ -78,16 +78,17 @@ def test_a_killed_service_is_found_again_and_no_alert_is_lost_or_doubled(own: De
 def test_a_token_that_is_revoked_leaves_the_view_greyed_with_the_reason(desk: Desk) -> None:
     made = desk.service.cli("token", "--role", "viewer", "--ttl", "3600")
     token = made.stdout.strip()
-    with desk.open("/departments", role=None, script=f"sessionStorage.token ??= {token!r}") as page:
+    with desk.open("/incidents", role=None, script=f"sessionStorage.token ??= {token!r}") as page:
         live(page)
+        page.locator("main a[href^='/incidents/']").first.wait_for()
         desk.revoke(token)
         ending = page.get_by_role("alertdialog")
         expect(ending).to_contain_text("You were logged out")
         expect(ending).to_contain_text("revoked")
         assert page.locator(".ended[inert]").count() == 1
-        assert "Radiology" in page.locator(".ended").inner_text()
+        assert page.locator(".ended a[href^='/incidents/']").count() > 0, "what was seen stays"
         ending.get_by_role("link", name="Log in").click()
-        page.wait_for_url("**/login?next=%2Fdepartments")
+        page.wait_for_url("**/login?next=%2Fincidents")
 
 
 def test_a_token_that_ends_while_the_page_is_open_says_so(desk: Desk) -> None:

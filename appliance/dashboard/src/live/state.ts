@@ -7,7 +7,7 @@ import { batch, computed, signal, type Signal } from '@preact/signals';
 import { call, link, on, onConnect } from './connection';
 import { nowMs, second, setNow, zone } from './clock';
 import type { Calls, Events } from './contract';
-import { token } from './session';
+import { holder, token } from './session';
 
 export type Appliance = Calls['appliance:get']['reply'];
 export type DepartmentFacts = Appliance['departments'][number];
@@ -338,8 +338,12 @@ setInterval(() => {
 }, QUOTAS_EVERY_MS);
 
 /** Whoever logs in next sees nothing of who was there before. */
-token.subscribe((held) => {
-  if (held !== null) return;
+let whose = '';
+token.subscribe(() => {
+  const who = holder.peek();
+  const before = whose;
+  if (who !== null) whose = `${who.subject} ${who.role} ${who.departments}`; // one whose session ended still sees what there was
+  if (before === '' || before === whose) return;
   batch(() => {
     alerts.value = [];
     blockEvents.value = [];

@@ -1,4 +1,4 @@
-"""Eight departments of a hospital, one in each condition, for a simulated service that the tests look at with a browser.
+"""Eight departments of a hospital, each in another condition, for a simulated service that a browser looks at.
 
 The first has the scenario's scan and orders, the last its unplugged cable (`appliance/simulator/scenario.py`).
 """

@@ -19,7 +19,13 @@ def take(desk: Desk, scene: Scene, size: tuple[int, int], scheme: str, folder: P
     """One picture, of the whole view."""
     line = Line()
     with desk.open(
-        scene.path, scene.role, scene.departments, language=scene.language, line=line, size=size, scheme=scheme
+        f"{scene.path}{'&' if '?' in scene.path else '?'}theme={scheme}",
+        scene.role,
+        scene.departments,
+        language=scene.language,
+        line=line,
+        size=size,
+        scheme=scheme,
     ) as page:
         page.clock.install()
         scene.show(page, line)

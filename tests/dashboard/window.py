@@ -1,4 +1,4 @@
-"""A browser's windows on the page: Debian's Chromium, driven by Playwright, with what the page must never do recorded."""
+"""A browser's windows on the page: Debian's Chromium, driven by Playwright; what the page must never do is recorded."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,6 +16,11 @@ PATIENCE_MS = 30_000  # how long an awaited state may take on a busy machine bef
 AXE = Path(__file__).parents[1] / "client/node_modules/axe-core/axe.min.js"
 
 PHONE, DESK, WALL = (360, 780), (1440, 900), (1920, 1080)
+# A token lies in the tab as after a login; a later visit of the same tab finds what the page has made of it.
+ONCE = """
+try { if (!sessionStorage.given) { sessionStorage.given = 'yes'; sessionStorage.token = %s; } }
+catch { /* forbidden */ }
+"""
 # What a person sees as wrong although nothing failed. The browser itself reports each request that was refused or lost;
 # tests of those do not ask for this.
 COMPLAINTS = ("error", "warning")
@@ -37,7 +42,7 @@ class Line:
     frames: list[tuple[str, str]] = field(default_factory=list)  # (up or down, text)
     is_held: bool = False  # nothing passes, and nobody hears of it
     is_cut: bool = False  # no connection is made
-    change: Callable[[str], str] = staticmethod(lambda text: text)
+    change: Callable[[str], str] = str  # what the page hears of what the appliance says
     _routes: list[WebSocketRoute] = field(default_factory=list)
 
     def serve(self, to_page: WebSocketRoute) -> None:
@@ -107,9 +112,10 @@ class Windows:
         script: str = "",
         **options: Any,
     ) -> Iterator[Page]:
-        """A window of a person whose computer knows nothing yet. `token`: they are logged in. `script`: runs before the page's.
+        """A window of a person whose computer knows nothing yet. `token`: they are logged in.
 
-        The browser's zone is not the appliance's. At the end, the page has logged no error and thrown none.
+        `script`: runs before the page's own. The browser's zone is not the appliance's. At the end, the page has logged
+        no error and thrown none.
         """
         width, height = size
         context = self._browser.new_context(
@@ -117,13 +123,13 @@ class Windows:
             color_scheme=scheme,
             locale=language,
             timezone_id="Pacific/Auckland",
+            reduced_motion="reduce",  # no colour is on its way to another
             **options,
         )
         context.set_default_timeout(PATIENCE_MS)
         try:
             if token is not None:
-                once = "try { if (!sessionStorage.given) { sessionStorage.given = '1'; sessionStorage.token = %s; } } catch {}"
-                context.add_init_script(once % json.dumps(token))
+                context.add_init_script(ONCE % json.dumps(token))
             if script:
                 context.add_init_script(script)
             page = context.new_page()

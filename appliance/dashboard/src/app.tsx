@@ -38,7 +38,7 @@ const First = lazy(() => import('./views/login/first'));
 
 function NotFound() {
   useTitle({ text: w.title });
-  return <Empty icon="info" title={w.title} act={<a href="/">{names.overview}</a>} />;
+  return <Empty level={1} icon="info" title={w.title} act={<a href="/">{names.overview}</a>} />;
 }
 
 function Views() {

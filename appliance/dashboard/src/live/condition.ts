@@ -140,20 +140,24 @@ function figuresOf(one: Department, unaccountedPercent: number | null, reachesLi
     unaccountedPercent,
     canEnforce: appliance.value?.position !== 'mirror',
     nowMs: now,
-    tomorrowMs: dayStart(now, 1),
+    tomorrowMs: tomorrow.value,
   };
 }
+
+const tomorrow = computed(() => dayStart((minute.value, nowMs()), 1));
 
 /** How full the fullest quota is: what orders departments in the same condition. */
 function fullness(department: Department): number {
   return Math.max(0, ...department.quotas.value.map((one) => (one.limit ? one.used / one.limit : 0)));
 }
 
+const names = new Intl.Collator();
+
 /** The departments, the worst first, then by how full their quotas are, then by name. */
 export const worstFirst = computed(() =>
   departments.value
     .map((department) => ({ department, rank: rankOf(department), full: fullness(department), name: department.facts.value.name as string }))
-    .sort((one, other) => one.rank - other.rank || other.full - one.full || one.name.localeCompare(other.name))
+    .sort((one, other) => one.rank - other.rank || other.full - one.full || names.compare(one.name, other.name))
     .map((one) => one.department),
 );
 

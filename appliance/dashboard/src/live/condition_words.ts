@@ -10,13 +10,13 @@ const w = words({
     cut: 'Cut off', cutSince: 'Cut off since {time}, opens {end}', slowed: 'Slowed to {rate}, until {end}', over: 'Over its quota of {period}',
     incidents: { one: '{count} incident open', other: '{count} incidents open' }, gap: '{enforced} of {wanted} blocks in force', reaches: 'Reaches its limit about {time}', reachesLater: 'Reaches its limit {time}',
     near: '{share} of {period} used', unaccounted: '{share} % not accounted', unknown: 'Not known yet', well: 'Well', daily: 'the day', weekly: 'the week', monthly: 'the month', dailyQuota: 'daily', weeklyQuota: 'weekly', monthlyQuota: 'monthly',
-    portScan: 'Port scan', hostSweep: 'Host sweep',
+    port_scan: 'Port scan', host_sweep: 'Host sweep', unusual_traffic: 'Unusual traffic',
   },
   de: {
     cut: 'Abgeschaltet', cutSince: 'Abgeschaltet seit {time}, öffnet {end}', slowed: 'Gedrosselt auf {rate}, bis {end}', over: 'Über dem Kontingent: {period}',
     incidents: { one: '{count} Vorfall offen', other: '{count} Vorfälle offen' }, gap: '{enforced} von {wanted} Sperren in Kraft', reaches: 'Erreicht die Grenze gegen {time}', reachesLater: 'Erreicht die Grenze {time}',
     near: '{share} verbraucht: {period}', unaccounted: '{share} % nicht zugeordnet', unknown: 'Noch nicht bekannt', well: 'In Ordnung', daily: 'Tag', weekly: 'Woche', monthly: 'Monat', dailyQuota: 'tägliche', weeklyQuota: 'wöchentliche', monthlyQuota: 'monatliche',
-    portScan: 'Portscan', hostSweep: 'Host-Sweep',
+    port_scan: 'Portscan', host_sweep: 'Hostscan', unusual_traffic: 'Ungewöhnlicher Verkehr',
   },
 });
 
@@ -32,8 +32,7 @@ export function kindOf(type: string): string {
 
 /** `Port scan`; a kind that this page does not know yet as the server names it. */
 export function incidentName(type: string): string {
-  if (type === 'port_scan') return w.portScan;
-  if (type === 'host_sweep') return w.hostSweep;
+  if (type === 'port_scan' || type === 'host_sweep' || type === 'unusual_traffic') return w[type];
   return sentence(type.replaceAll('_', ' '));
 }
 

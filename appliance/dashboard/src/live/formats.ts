@@ -93,6 +93,11 @@ export function longDay(at: When): string {
   return format({ weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' }).format(ms(at));
 }
 
+/** `Friday`. */
+export function weekday(at: When): string {
+  return format({ weekday: 'long' }).format(ms(at));
+}
+
 /** The full time with its zone: what a title shows. */
 export function full(at: When): string {
   return `${format({ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(ms(at))} ${zone.value}`;

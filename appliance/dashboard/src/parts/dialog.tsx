@@ -23,6 +23,7 @@ export function Dialog({ title, note, onClose, onSubmit, acts, children }: Dialo
   useEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     box.current?.showModal();
+    box.current?.querySelector<HTMLElement>('.pad input, .pad select, .pad textarea, .pad button')?.focus(); // not "Close": Enter does it
     return () => before?.focus?.();
   }, []);
   return (

@@ -31,8 +31,8 @@ export function Skeleton({ rows = 3 }: { rows?: number }) {
 }
 
 /** Nothing is here: why, and what to do, with one link. */
-export function Empty({ icon, title, children, act, level = 3 }: { icon: IconName; title: string; children?: ComponentChildren; act?: ComponentChildren; level?: 2 | 3 }) {
-  const Heading: 'h2' | 'h3' = `h${level}`; // 2 where it is all that the view has to say
+export function Empty({ icon, title, children, act, level = 2 }: { icon: IconName; title: string; children?: ComponentChildren; act?: ComponentChildren; level?: 1 | 2 | 3 }) {
+  const Heading: 'h1' | 'h2' | 'h3' = `h${level}`; // 1 where it is all that the view has, 3 below a heading of its own
   return (
     <div class="empty">
       <Icon name={icon} class="big" />

@@ -36,6 +36,7 @@ export interface TableProps<Row> {
 const DRAWN_WHOLE = 100; // rows; more are drawn as they come into sight
 const ROW_PX = 37; // a row with its line
 const AROUND = 20; // rows drawn beyond both edges
+const STEP = 10; // rows that scroll by until others are drawn
 
 /** Rows in the order of the URL's `sort`. They keep their places while a pointer or the focus is in the table. */
 function useOrder<Row>({ rows, columns, rowKey, sort = '' }: TableProps<Row>, isHeld: boolean) {
@@ -67,31 +68,84 @@ function compare(one: number | string | null, other: number | string | null): nu
   return typeof one === 'number' && typeof other === 'number' ? one - other : String(one).localeCompare(String(other), undefined, { numeric: true });
 }
 
+/** Which rows are drawn: all, or from 100 on those around what is in sight. */
+function useWindow(count: number, body: { current: HTMLTableSectionElement | null }) {
+  const [first, setFirst] = useState(0);
+  const rowPx = useRef(ROW_PX);
+  const isWindowed = count > DRAWN_WHOLE;
+  const shown = isWindowed ? Math.ceil(window.innerHeight / ROW_PX) + 2 * AROUND : count;
+  useEffect(() => {
+    if (!isWindowed) return;
+    const look = () => {
+      rowPx.current = body.current?.querySelector<HTMLElement>('[data-at]')?.offsetHeight || ROW_PX; // a folded one is higher
+      const top = body.current?.getBoundingClientRect().top ?? 0;
+      const wanted = Math.floor(-top / rowPx.current / STEP) * STEP - AROUND;
+      setFirst(Math.max(0, Math.min(count - shown, wanted)));
+    };
+    look();
+    document.addEventListener('scroll', look, { passive: true, capture: true });
+    return () => document.removeEventListener('scroll', look, { capture: true });
+  }, [isWindowed, count, shown]);
+  /** Bring a row that is not drawn into sight. */
+  const show = (at: number) => {
+    const top = (body.current?.getBoundingClientRect().top ?? 0) + window.scrollY;
+    window.scrollTo({ top: top + at * rowPx.current - window.innerHeight / 2 });
+  };
+  return { from: isWindowed ? first : 0, shown, rowPx: rowPx.current, show };
+}
+
+interface RowProps {
+  row: unknown;
+  columns: readonly Column<never>[];
+  at: number;
+  isCurrent: boolean;
+  isChosen: boolean;
+  focused: (at: number) => void;
+}
+
+/** One row. It is drawn again when it is another one, and not with each row that scrolls by; a cell follows its own signals. */
+function TableRow({ row, columns, at, isCurrent, isChosen, focused }: RowProps) {
+  return useMemo(
+    () => (
+      <tr data-at={at} tabIndex={isCurrent ? 0 : -1} aria-selected={isChosen ? 'true' : undefined} onFocus={() => focused(at)}>
+        {columns.map((column) => (
+          <td key={column.key} class={[column.isNumber ? 'num' : '', column.fold ?? ''].join(' ').trim() || undefined}>
+            <Cell column={column} row={row} />
+          </td>
+        ))}
+      </tr>
+    ),
+    [row, columns, at, isCurrent, isChosen],
+  );
+}
+
+function Cell({ column, row }: { column: Column<never>; row: unknown }) {
+  return <>{column.cell(row as never)}</>;
+}
+
 export function Table<Row>(props: TableProps<Row>) {
   const { name, columns, rowKey, onOpen, isChosen, onKey } = props;
   const [isHeld, hold] = useState(false);
   const { sorted, toggle, by, isDown } = useOrder(props, isHeld);
   const body = useRef<HTMLTableSectionElement>(null);
-  const [first, setFirst] = useState(0);
   const [current, setCurrent] = useState(0);
-  const isWindowed = sorted.length > DRAWN_WHOLE;
-  const shown = isWindowed ? Math.ceil(window.innerHeight / ROW_PX) + 2 * AROUND : sorted.length;
-  useEffect(() => {
-    if (!isWindowed) return;
-    const look = () => {
-      const top = body.current?.getBoundingClientRect().top ?? 0;
-      setFirst(Math.max(0, Math.min(sorted.length - shown, Math.floor(-top / ROW_PX) - AROUND)));
-    };
-    look();
-    document.addEventListener('scroll', look, { passive: true, capture: true });
-    return () => document.removeEventListener('scroll', look, { capture: true });
-  }, [isWindowed, sorted.length, shown]);
-  const from = isWindowed ? first : 0;
+  const { from, shown, rowPx, show } = useWindow(sorted.length, body);
   const drawn = sorted.slice(from, from + shown);
+  const awaited = useRef(-1); // the row that gets the focus when it is drawn
+  const focus = (at: number) => body.current?.querySelector<HTMLElement>(`[data-at="${at}"]`)?.focus();
+  useEffect(() => {
+    if (awaited.current < from || awaited.current >= from + shown) return;
+    focus(awaited.current);
+    awaited.current = -1;
+  }, [from]);
   const move = (to: number) => {
     const next = Math.max(0, Math.min(sorted.length - 1, to));
     setCurrent(next);
-    body.current?.querySelector<HTMLElement>(`[data-at="${next}"]`)?.focus();
+    if (next >= from && next < from + drawn.length) focus(next);
+    else {
+      awaited.current = next;
+      show(next);
+    }
   };
   const pressed = (event: KeyboardEvent) => {
     if ((event.target as HTMLElement).tagName !== 'TR' && event.key !== 'Escape') return;
@@ -130,33 +184,21 @@ export function Table<Row>(props: TableProps<Row>) {
           </tr>
         </thead>
         <tbody ref={body} onKeyDown={pressed}>
-          {from > 0 && <Gap rows={from} columns={columns.length} />}
+          {from > 0 && <Gap px={from * rowPx} columns={columns.length} />}
           {drawn.map((row, at) => (
-            <tr
-              key={rowKey(row)}
-              data-at={from + at}
-              tabIndex={from + at === current ? 0 : -1}
-              aria-selected={isChosen?.(row) ? 'true' : undefined}
-              onFocus={() => setCurrent(from + at)}
-            >
-              {columns.map((column) => (
-                <td key={column.key} class={[column.isNumber ? 'num' : '', column.fold ?? ''].join(' ').trim() || undefined}>
-                  {column.cell(row)}
-                </td>
-              ))}
-            </tr>
+            <TableRow key={rowKey(row)} row={row} columns={columns as readonly Column<never>[]} at={from + at} isCurrent={from + at === current} isChosen={isChosen?.(row) === true} focused={setCurrent} />
           ))}
-          {from + drawn.length < sorted.length && <Gap rows={sorted.length - from - drawn.length} columns={columns.length} />}
+          {from + drawn.length < sorted.length && <Gap px={(sorted.length - from - drawn.length) * rowPx} columns={columns.length} />}
         </tbody>
       </table>
     </div>
   );
 }
 
-function Gap({ rows, columns }: { rows: number; columns: number }) {
+function Gap({ px, columns }: { px: number; columns: number }) {
   return (
     <tr aria-hidden="true">
-      <td colSpan={columns} class="gap" style={{ height: `${rows * ROW_PX}px` }} />
+      <td colSpan={columns} class="gap" style={{ height: `${px}px` }} />
     </tr>
   );
 }

@@ -105,7 +105,7 @@ const columns: Column<Entry>[] = [
 
 export default function Audit() {
   useTitle({ text: names.audit });
-  if (!isAdministrator.value) return <Empty icon="lock" title={w.forbidden} />;
+  if (!isAdministrator.value) return <Empty level={1} icon="lock" title={w.forbidden} />;
   return <Trail />;
 }
 
@@ -147,9 +147,9 @@ function Trail() {
       </div>
       <section class="sheet" aria-label={names.audit}>
         {found.reply === null ? (
-          found.error ? <Failed error={found.error} again={found.again} /> : <Skeleton rows={6} />
+          found.error ? <Failed level={2} error={found.error} again={found.again} /> : <Skeleton rows={6} />
         ) : entries.length === 0 ? (
-          <Empty icon="audit" title={text || action ? say(common.nothingMatches, { text: text || action }) : w.empty} act={(text || action) && <a href="/audit">{common.removeFilter}</a>} />
+          <Empty level={2} icon="audit" title={text || action ? say(common.nothingMatches, { text: text || action }) : w.empty} act={(text || action) && <a href="/audit">{common.removeFilter}</a>} />
         ) : (
           <Table name={names.audit} rows={entries} columns={columns} rowKey={(one) => String(one.number)} />
         )}

@@ -180,12 +180,12 @@ export default function Blocks({ dialog = '' }: { dialog?: string }) {
       </div>
       <section class="sheet" aria-label={names.blocks}>
         {found.reply === null ? (
-          found.error ? <Failed error={found.error} again={found.again} /> : <Skeleton rows={6} />
+          found.error ? <Failed level={2} error={found.error} again={found.again} /> : <Skeleton rows={6} />
         ) : blocks.length === 0 ? (
           isFiltered ? (
-            <Empty icon="search" title={say(common.nothingMatches, { text: q || origin || department || w.expiring })} act={<a href="/blocks">{common.removeFilter}</a>} />
+            <Empty level={2} icon="search" title={say(common.nothingMatches, { text: q || origin || department || w.expiring })} act={<a href="/blocks">{common.removeFilter}</a>} />
           ) : (
-            <Empty icon="ok" title={w.empty}>
+            <Empty level={2} icon="ok" title={w.empty}>
               {w.emptyText}
             </Empty>
           )

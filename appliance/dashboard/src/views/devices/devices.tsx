@@ -91,12 +91,12 @@ export default function Devices() {
       </div>
       <section class="sheet" aria-label={names.devices}>
         {found.reply === null ? (
-          found.error ? <Failed error={found.error} again={found.again} /> : <Skeleton rows={6} />
+          found.error ? <Failed level={2} error={found.error} again={found.again} /> : <Skeleton rows={6} />
         ) : shown.length === 0 ? (
           q || over ? (
-            <Empty icon="search" title={say(common.nothingMatches, { text: q || w.overFilter })} act={<a href="/devices">{common.removeFilter}</a>} />
+            <Empty level={2} icon="search" title={say(common.nothingMatches, { text: q || w.overFilter })} act={<a href="/devices">{common.removeFilter}</a>} />
           ) : (
-            <Empty icon="device" title={w.none} act={<a href="/settings/configuration">{w.toSettings}</a>}>
+            <Empty level={2} icon="device" title={w.none} act={<a href="/settings/configuration">{w.toSettings}</a>}>
               {w.noneText}
             </Empty>
           )

@@ -1,6 +1,7 @@
 /** One incident: what it means, its evidence and course, and what one can do. */
 import { useLocation } from 'preact-iso';
 
+import { incidentName } from '../../live/condition_words';
 import { clock, clockSeconds, full, moment, span, visible } from '../../live/formats';
 import { incidents, openIncidents, type Incident } from '../../live/incidents';
 import { may } from '../../live/session';
@@ -12,12 +13,12 @@ import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
 import { parts, say } from '../../words/words';
 import { blockAddress, lengthS } from './incidents';
-import { kindText, w } from './words';
+import { w } from './words';
 
 export default function OneIncident({ id = '' }: { id?: string }) {
   const { route } = useLocation();
   const found = incidents.value.find((one) => one.id === id);
-  const title = found === undefined ? id : say(w.by, { what: kindText(found.type), source: visible(found.source) });
+  const title = found === undefined ? id : say(w.by, { what: incidentName(found.type), source: visible(found.source) });
   useTitle({ text: names.incidents, href: '/incidents' }, { text: title });
   useKeys({
     Escape: () => route('/incidents'),
@@ -130,7 +131,7 @@ function Source({ of: found }: { of: Incident }) {
               ? w.nothing
               : others.map((one) => (
                   <a key={one.id} href={`/incidents/${encodeURIComponent(one.id)}`}>
-                    {kindText(one.type)}{' '}
+                    {incidentName(one.type)}{' '}
                   </a>
                 ))}
           </dd>

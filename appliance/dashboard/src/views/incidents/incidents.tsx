@@ -2,6 +2,7 @@
 import { useLocation } from 'preact-iso';
 
 import { second } from '../../live/clock';
+import { incidentName } from '../../live/condition_words';
 import { full, moment, span, visible } from '../../live/formats';
 import { incidents, openIncidents, type Incident } from '../../live/incidents';
 import { may } from '../../live/session';
@@ -14,10 +15,10 @@ import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
 import { common } from '../../words/common';
 import { say } from '../../words/words';
-import { kindText, w } from './words';
+import { w } from './words';
 
 export function blockAddress(of: Incident): string {
-  return `/blocks/new?${new URLSearchParams({ address: of.source, department: of.departmentId, reason: kindText(of.type) })}`;
+  return `/blocks/new?${new URLSearchParams({ address: of.source, department: of.departmentId, reason: incidentName(of.type) })}`;
 }
 
 export function lengthS(of: Incident): number {
@@ -32,14 +33,14 @@ const columns: Column<Incident>[] = [
     cell: (one) => (
       <>
         <a class="main" href={`/incidents/${encodeURIComponent(one.id)}`}>
-          {kindText(one.type)}
+          {incidentName(one.type)}
         </a>
         <span class="sub cut" title={visible(one.details)}>
           {visible(one.details)}
         </span>
       </>
     ),
-    csv: (one) => `${kindText(one.type)}: ${one.details}`,
+    csv: (one) => `${incidentName(one.type)}: ${one.details}`,
     fold: 'full',
   },
   { key: 'source', head: w.source, cell: (one) => <code>{visible(one.source)}</code>, sort: (one) => one.source, csv: (one) => one.source, fold: 'top', width: '180px' },

@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 
 import { call, link } from '../../live/connection';
-import { clock, three, MBIT, volume, whole } from '../../live/formats';
+import { clock, percent, three, MBIT, volume, weekday, whole } from '../../live/formats';
 import { dayStart } from '../../live/calendar';
 import { minute, nowMs } from '../../live/clock';
 import { conditionsOf } from '../../live/condition';
@@ -15,12 +15,12 @@ import { say, words } from '../../words/words';
 
 const w = words({
   en: {
-    title: 'Figures', traffic: 'Traffic now, Mbit/s', down: 'down ', up: 'up ', rising: 'rising over 5 min', falling: 'falling over 5 min', level: 'steady over 5 min', used: 'Used today', since: 'since {time}',
+    title: 'Figures', traffic: 'Traffic now, Mbit/s', down: 'down ', up: 'up ', rising: 'rising over 5 min', falling: 'falling over 5 min', level: 'steady over 5 min', used: 'Used today', since: 'since {time}', above: '{share} above a usual {day} by now', below: '{share} below a usual {day} by now', same: 'as on a usual {day} by now',
     over: 'Over quota', of: 'of {count}', runsOut: { one: '{count} more runs out today', other: '{count} more run out today' }, none: 'none runs out today', noQuota: 'no quota is set',
     devices: 'Devices seen', in5: 'in 5 min', departments: { one: 'in {count} department', other: 'in {count} departments' }, blocks: 'Blocks in force', ends: { one: '{count} ends within the hour', other: '{count} end within the hour' }, noneEnds: 'none ends within the hour',
   },
   de: {
-    title: 'Zahlen', traffic: 'Verkehr jetzt, Mbit/s', down: 'ab ', up: 'auf ', rising: 'steigt seit 5 Min.', falling: 'fällt seit 5 Min.', level: 'seit 5 Min. gleich', used: 'Heute verbraucht', since: 'seit {time}',
+    title: 'Zahlen', traffic: 'Verkehr jetzt, Mbit/s', down: 'ab ', up: 'auf ', rising: 'steigt seit 5 Min.', falling: 'fällt seit 5 Min.', level: 'seit 5 Min. gleich', used: 'Heute verbraucht', since: 'seit {time}', above: '{share} über einem üblichen {day}', below: '{share} unter einem üblichen {day}', same: 'wie an einem üblichen {day}',
     over: 'Über Kontingent', of: 'von {count}', runsOut: { one: '{count} weiteres geht heute zu Ende', other: '{count} weitere gehen heute zu Ende' }, none: 'keines geht heute zu Ende', noQuota: 'kein Kontingent gesetzt',
     devices: 'Geräte gesehen', in5: 'in 5 Min.', departments: { one: 'in {count} Abteilung', other: 'in {count} Abteilungen' }, blocks: 'Wirksame Sperren', ends: { one: '{count} endet binnen einer Stunde', other: '{count} enden binnen einer Stunde' }, noneEnds: 'keine endet binnen einer Stunde',
   },
@@ -42,6 +42,8 @@ export const totalUp = computed(() => sum('rateUp'));
 export const totalUsed = computed(() => sum('usedToday'));
 export const totalDevices = computed(() => sum('devices'));
 
+const HOUR_MS = 3_600_000;
+const LATER_MS = 2000; // after what the first sight needs
 const NOTHING = '\u2013'; // where the figure is not known
 const mbit = (of: number | null) => (of === null ? NOTHING : three(of / MBIT));
 
@@ -105,7 +107,34 @@ function TrafficTile() {
   );
 }
 
+const USUAL_EVERY_MS = 600_000; // what is usual moves by the hour
+const UNREST = 0.01; // less than this is the same
+
+/** What was used in the whole hours of today, as a share of what is usual for them; `null`: not known. */
+function useUsual(): number | null {
+  const isLive = link.value === 'live' && appliance.value !== null;
+  const { reply } = useAsked(async () => {
+    if (!isLive) return null;
+    await new Promise((done) => setTimeout(done, LATER_MS));
+    const now = nowMs();
+    const asked = await call('history:get', { departmentId: null, step: 'hour', from: new Date(dayStart(now)).toISOString(), to: new Date(Math.floor(now / HOUR_MS) * HOUR_MS).toISOString() });
+    const usual = new Map((asked.expected ?? []).map(([start, low, high]) => [start, (low + high) / 2]));
+    const known = asked.points.filter(([start]) => usual.has(start));
+    const expected = known.reduce((all, [start]) => all + usual.get(start)!, 0);
+    return known.length === asked.points.length && expected > 0 ? known.reduce((all, [, up, down]) => all + up + down, 0) / expected : null;
+  }, [isLive, Math.floor(minute.value / USUAL_EVERY_MS)]);
+  return reply;
+}
+
+function usedMore(ratio: number | null): string {
+  const now = (minute.value, nowMs());
+  if (ratio === null) return say(w.since, { time: clock(dayStart(now)) });
+  const share = percent(Math.abs(ratio - 1));
+  return say(Math.abs(ratio - 1) < UNREST ? w.same : ratio > 1 ? w.above : w.below, { share, day: weekday(now) });
+}
+
 function UsedTile() {
+  const ratio = useUsual();
   const used = useComputed(() => (totalUsed.value === null ? [NOTHING, ''] : volume(totalUsed.value)));
   const value = useComputed(() => used.value[0]);
   const unit = useComputed(() => used.value[1]);
@@ -118,7 +147,11 @@ function UsedTile() {
           {value} <span class="unit">{unit}</span>
         </>
       }
-      more={say(w.since, { time: clock(dayStart((minute.value, nowMs()))) })}
+      more={
+        <span class="cut" title={usedMore(ratio)}>
+          {usedMore(ratio)}
+        </span>
+      }
     />
   );
 }

@@ -59,7 +59,7 @@ export default function People() {
 function Forbidden() {
   const who = holder.value;
   return (
-    <Empty icon="lock" title={w.forbidden}>
+    <Empty level={1} icon="lock" title={w.forbidden}>
       {who && say(w.youAre, { name: visible(who.subject), role: w[who.role], departments: who.departments?.join(', ') ?? common.forAll })}
     </Empty>
   );

@@ -127,7 +127,7 @@ function Editor({ running, digest, path, again }: { running: string; digest: str
           </div>
         </section>
         {count > 0 && (
-          <section class="sheet" aria-labelledby="differing">
+          <div class="sheet">
             <header>
               <h2 id="differing">{w.differing}</h2>
             </header>
@@ -140,7 +140,7 @@ function Editor({ running, digest, path, again }: { running: string; digest: str
                 </div>
               ))}
             </div>
-          </section>
+          </div>
         )}
       </div>
     </div>

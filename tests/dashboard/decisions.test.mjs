@@ -40,6 +40,7 @@ test('each figure that is wrong is a condition, the worst first', () => {
     [{ quotas: [day(20, 20)], onExceeded: 'throttle' }, ['slowed']],
     [{ quotas: [day(20, 20)], onExceeded: 'alert' }, ['over']],
     [{ quotas: [day(0, 0)], onExceeded: 'block' }, ['cut']],
+    [{ quotas: [day(19, 20, { exceededAt: '2026-11-27T12:47:00.000Z' })], onExceeded: 'block' }, ['cut']], // the next packet does not fit
     [{ quotas: [day(20, null)] }, ['well']],
     [{ quotas: [day(16, 20)] }, ['near']],
     [{ quotas: [day(15, 20)] }, ['well']],

@@ -97,7 +97,8 @@ def test_a_token_that_ends_while_the_page_is_open_says_so(desk: Desk) -> None:
 
 @pytest.mark.parametrize("off_ms", [-DAY_MS, DAY_MS])
 def test_a_browser_whose_clock_is_a_day_wrong_shows_the_same_times(desk: Desk, off_ms: int) -> None:
-    wrong = "const Right = Date; Date = class extends Right { constructor(...all) { super(...(all.length ? all : [Date.now()])); }"
+    wrong = "const Right = Date; Date = class extends Right {"
+    wrong += " constructor(...all) { super(...(all.length ? all : [Date.now()])); }"
     wrong += f" static now() {{ return Right.now() + {off_ms}; }} }};"
     texts = []
     for script in ("", wrong):

@@ -27,10 +27,10 @@ COMPLAINTS = ("error", "warning")
 
 
 @contextmanager
-def chromium(*arguments: str) -> Iterator[Browser]:
+def chromium(*arguments: str, executable: str = CHROMIUM) -> Iterator[Browser]:
     """A browser without a screen, closed at the end."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*OPTIONS, *arguments])
+        browser = playwright.chromium.launch(executable_path=executable, args=[*OPTIONS, *arguments])
         yield browser
         browser.close()
 

@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -27,14 +27,16 @@ health = 1
 """  # for a test's patience
 
 
-def config_text(position: str, quota: str = "", extra: str = "", periods: str = SHORT_PERIODS) -> str:
-    """A configuration for the lab's department."""
+def config_text(
+    position: str, quota: str = "", extra: str = "", periods: str = SHORT_PERIODS, server: str = 'host = "127.0.0.1"'
+) -> str:
+    """A configuration for the lab's department. `server`: the keys of `[server]`."""
     return f"""
 [appliance]
 position = "{position}"
 timezone = "Europe/Berlin"
 [server]
-host = "127.0.0.1"
+{server}
 {periods}
 [[departments]]
 id = "{DEPARTMENT}"
@@ -52,17 +54,28 @@ class Installed:
     """An appliance of the lab with its configuration and state."""
 
     def __init__(
-        self, lab: Network, folder: Path, quota: str = "", extra: str = "", periods: str = SHORT_PERIODS
+        self,
+        lab: Network,
+        folder: Path,
+        quota: str = "",
+        extra: str = "",
+        periods: str = SHORT_PERIODS,
+        server: str = 'host = "127.0.0.1"',
+        environment: Mapping[str, str] | None = None,
     ) -> None:
+        """`server`: the keys of `[server]`; `environment`: of the process."""
         self._lab = lab
         self._config = folder / "appliance.toml"
-        self._config.write_text(config_text(lab.position, quota, extra, periods))
+        self._config.write_text(config_text(lab.position, quota, extra, periods, server))
+        self._environment = environment
         self.state = folder / "state"
         self.program: Program | None = None
 
     def start(self) -> Program:
         """Start the service; returns when it answers."""
-        self.program = self._lab.appliance.spawn([COMMAND, "run", *self._place()], ready="Page: http")
+        self.program = self._lab.appliance.spawn(
+            [COMMAND, "run", *self._place()], ready="Page: http", environment=self._environment
+        )
         return self.program
 
     def launch(self) -> Program:
@@ -105,17 +118,18 @@ class Installed:
     def client(self, **options: Any) -> Iterator[NodeClient]:
         """A `socket.io-client` on the appliance, with an administrator's token, once it is connected."""
         prefix = ("ip", "netns", "exec", self._lab.appliance.namespace)
-        with NodeClient("http://127.0.0.1:5001", self._token, options=options, prefix=prefix) as client:
+        with NodeClient("http://127.0.0.1:5001", self.token, options=options, prefix=prefix) as client:
             client.wait_for("connect")
             yield client
 
     def page(self, path: str) -> str:
         """The web server's answer to an administrator."""
-        asked = ["curl", "--silent", "--fail", "--header", f"Authorization: Bearer {self._token}"]
+        asked = ["curl", "--silent", "--fail", "--header", f"Authorization: Bearer {self.token}"]
         return self._lab.appliance.run([*asked, f"http://127.0.0.1:5001{path}"]).stdout
 
     @cached_property
-    def _token(self) -> str:
+    def token(self) -> str:
+        """An administrator's, from the command line."""
         return self.cli("token", "--role", "admin", "--departments", "*", "--ttl", "3600")
 
     def _place(self) -> list[str]:

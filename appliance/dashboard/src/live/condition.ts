@@ -62,8 +62,13 @@ export function judge(of: Figures): Condition[] {
   return found.sort((one, other) => ORDER[one.kind] - ORDER[other.kind]);
 }
 
+/** Whether it is used up. The kernel also closes it where the next packet does not fit in the rest: then a little is left. */
+export function isUsedUp(quota: Pick<QuotaShape, 'limit' | 'used' | 'exceededAt'>): boolean {
+  return quota.limit !== null && (Boolean(quota.exceededAt) || quota.used >= quota.limit);
+}
+
 function usedUp({ quotas, onExceeded }: Figures): Condition[] {
-  const over = quotas.filter((one) => one.limit !== null && one.used >= one.limit);
+  const over = quotas.filter(isUsedUp);
   const last = over.sort((one, other) => (one.resetsAt < other.resetsAt ? 1 : -1))[0]; // it opens again when the last of them begins anew
   return last === undefined ? [] : [{ kind: NAMES[onExceeded], quota: last }];
 }
@@ -81,7 +86,7 @@ function forecast(of: Figures): Condition[] {
   const first = firstReached(of.quotas, of.reachesLimitAt);
   if (first !== null && Date.parse(first.at) > of.nowMs) return [{ kind: 'runsOut', ...first, isToday: Date.parse(first.at) < of.tomorrowMs }];
   const nearest = of.quotas
-    .filter((one) => one.limit !== null && one.limit > 0 && one.used < one.limit)
+    .filter((one) => one.limit !== null && one.limit > 0 && !isUsedUp(one))
     .map((quota) => ({ quota, share: quota.used / quota.limit! }))
     .sort((one, other) => other.share - one.share)[0];
   return nearest !== undefined && nearest.share >= (of.thresholds[0] ?? FIRST_THRESHOLD) ? [{ kind: 'near', ...nearest }] : [];
@@ -89,7 +94,7 @@ function forecast(of: Figures): Condition[] {
 
 /** The quota that is used up first, if the last minutes go on. At one rate that is the one with the least left. */
 export function firstReached(quotas: readonly QuotaShape[], reachesLimitAt: string | null): { quota: QuotaShape; at: string } | null {
-  const open = quotas.filter((one) => one.limit !== null && one.used < one.limit);
+  const open = quotas.filter((one) => one.limit !== null && !isUsedUp(one));
   const told = open.filter((one) => one.reachesLimitAt).sort((one, other) => (one.reachesLimitAt! < other.reachesLimitAt! ? -1 : 1))[0];
   if (told !== undefined) return { quota: told, at: told.reachesLimitAt! };
   if (reachesLimitAt === null) return null;

@@ -297,9 +297,8 @@ export async function refreshQuotas(department?: string): Promise<void> {
   }
 }
 
-async function greet(): Promise<void> {
-  const books = askBooks(); // with the first question, not after its answer
-  books.catch(() => undefined);
+/** The appliance and its departments, as they are now. */
+async function refreshFacts(): Promise<void> {
   const found = await call('appliance:get');
   setNow(found.now);
   batch(() => {
@@ -312,6 +311,12 @@ async function greet(): Promise<void> {
       return known;
     });
   });
+}
+
+async function greet(): Promise<void> {
+  const books = askBooks(); // with the first question, not after its answer
+  books.catch(() => undefined);
+  await refreshFacts();
   flush();
   await Promise.all([
     books.then(takeBooks),
@@ -327,7 +332,9 @@ onConnect(() => void greet().catch((error: unknown) => console.warn('appliance:'
 /** Quotas move with the traffic; the figures between are the events'. */
 const QUOTAS_EVERY_MS = 30_000;
 setInterval(() => {
-  if (document.visibilityState === 'visible' && link.peek() === 'live') void refreshQuotas().catch(() => undefined);
+  if (document.visibilityState !== 'visible' || link.peek() !== 'live') return;
+  void refreshQuotas().catch(() => undefined);
+  if (appliance.peek()?.isClockTrusted === false) void refreshFacts().catch(() => undefined); // until it is set, which no event tells
 }, QUOTAS_EVERY_MS);
 
 /** Whoever logs in next sees nothing of who was there before. */

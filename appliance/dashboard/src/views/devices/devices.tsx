@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
 import { minute, nowMs } from '../../live/clock';
+import { isUsedUp } from '../../live/condition';
 import { call } from '../../live/connection';
 import { fixed, GIB, MBIT, text, visible, volume } from '../../live/formats';
 import { incidents } from '../../live/incidents';
@@ -35,7 +36,7 @@ const PERIOD_S = 60; // how often the list is asked again: the books of hosts ar
 
 export const keyOf = (host: Host) => host.mac ?? host.address;
 const today = (host: Host) => host.quotas.find((one) => one.type === 'daily');
-const isOver = (host: Host) => host.quotas.some((one) => one.limit !== null && one.used >= one.limit);
+const isOver = (host: Host) => host.quotas.some(isUsedUp);
 const matches = (host: Host, words: string) => [host.address, host.mac ?? '', ...host.addresses, nameOf(host.departmentId)].join(' ').toLowerCase().includes(words.toLowerCase());
 const incidentOf = (host: Host) => incidents.value.find((one) => one.isOpen && (host.addresses.includes(one.source) || one.source === host.address || one.source === host.mac));
 

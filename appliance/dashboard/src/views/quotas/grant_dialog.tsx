@@ -1,6 +1,7 @@
 /** The dialog that grants more, with the bar as it will be. */
 import { useState } from 'preact/hooks';
 
+import { isUsedUp } from '../../live/condition';
 import { call } from '../../live/connection';
 import { GIB, moment, visible } from '../../live/formats';
 import { refreshQuotas, type Department } from '../../live/state';
@@ -11,7 +12,7 @@ import { useAsked } from '../../parts/notices';
 import { QuotaBar } from '../../parts/quota_bar';
 import { common } from '../../words/common';
 import { parts, say } from '../../words/words';
-import { amountText, goneShare, type Kind, quotaOf, usedShare } from './books';
+import { amountText, goneShare, type Kind, quotaOf } from './books';
 import { w } from './words';
 
 const CHOICES = [1, 4, 10]; // GiB
@@ -36,7 +37,7 @@ export function GrantDialog({ department, kind, request, onClose }: { department
   if (!quota?.limit) return null;
   const bytes = Math.round(gib * GIB);
   const after = quota.limit + bytes;
-  const isOver = usedShare(quota) >= 1;
+  const isOver = isUsedUp(quota);
   const { onExceeded } = department.facts.value;
   const again = isOver && after > quota.used ? (onExceeded === 'block' ? w.connected : onExceeded === 'throttle' ? w.fullSpeed : '') : '';
   const ends = moment(quota.resetsAt);

@@ -2,6 +2,7 @@
 import { useLocation } from 'preact-iso';
 
 import { minute } from '../../live/clock';
+import { isUsedUp } from '../../live/condition';
 import { about, clock, fixed, full, GIB, moment, visible } from '../../live/formats';
 import { may } from '../../live/session';
 import { departmentOf, departments, nameOf, requests, type Department } from '../../live/state';
@@ -70,8 +71,8 @@ export function grantAddress(id: string, kind: Kind, request = ''): string {
 
 function Summary({ kind }: { kind: Kind }) {
   const limited = departments.value.filter((one) => quotaOf(one, kind)?.limit);
-  const over = limited.filter((one) => usedShare(quotaOf(one, kind)!) >= 1).length;
-  const soon = kind === 'daily' ? limited.filter((one) => usedShare(quotaOf(one, kind)!) < 1 && one.reachesLimitAt.value !== null).length : 0;
+  const over = limited.filter((one) => isUsedUp(quotaOf(one, kind)!)).length;
+  const soon = kind === 'daily' ? limited.filter((one) => !isUsedUp(quotaOf(one, kind)!) && one.reachesLimitAt.value !== null).length : 0;
   const asking = requests.value.filter((one) => one.state === 'open').length;
   const said = [over > 0 && say(w.over, { count: over, all: limited.length }), soon > 0 && say(w.runsOut, { count: soon }), asking > 0 && say(w.asks, { count: asking })].filter(Boolean);
   return <p class="mid">{said.length > 0 ? `${said.join(', ')}.` : w.noneOver}</p>;
@@ -127,7 +128,7 @@ function Bar({ department, kind }: { department: Department; kind: Kind }) {
 function FullAt({ department, kind }: { department: Department; kind: Kind }) {
   const quota = quotaOf(department, kind);
   if (!quota?.limit) return <span class="dim">–</span>;
-  if (usedShare(quota) >= 1) return <b class="crit-ink">{quota.exceededAt ? moment(quota.exceededAt) : w.isOver}</b>;
+  if (isUsedUp(quota)) return <b class="crit-ink">{quota.exceededAt ? moment(quota.exceededAt) : w.isOver}</b>;
   const at = quota.reachesLimitAt ?? (kind === 'daily' ? department.reachesLimitAt.value : null);
   return at && Date.parse(at) < Date.parse(quota.resetsAt) ? <b class="warn-ink">{about(at)}</b> : <span class="dim">{w.notNow}</span>;
 }

@@ -28,7 +28,7 @@ export default function Settings({ part = '' }: { part?: string }) {
           ))}
         </div>
       </header>
-      {shown === 'browser' ? <Browser /> : isAdministrator.value ? <Configuration /> : <Empty icon="lock" title={w.forbidden} />}
+      {shown === 'browser' ? <Browser /> : isAdministrator.value ? <Configuration /> : <Empty level={2} icon="lock" title={w.forbidden} />}
     </>
   );
 }

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from time import sleep
 from zoneinfo import ZoneInfo
 
 from appliance.core.metering.history_series import ALL_HOSTS, Step, bucket_of
@@ -82,18 +83,19 @@ class PageService:
         config.chmod(0o640)
         options = ["run", "--simulate", "--config", str(config), "--state-dir", str(folder)]
         program = [sys.executable, "-c", _PROGRAM, str(DEVICES), *options]
+        self._out = (folder / "out").open("wb")  # a pipe that nobody reads would stop the service
         self._process = subprocess.Popen(
             program,
-            stdout=subprocess.PIPE,
+            stdout=self._out,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONWARNINGS": "ignore", **(environment or {})},
         )
 
     def wait(self) -> None:
         """Wait until it serves."""
-        assert self._process.stdout is not None
-        while b"Token:" not in self._process.stdout.readline():
+        while b"Token:" not in (self._folder / "out").read_bytes():
             assert self._process.poll() is None, "the service did not start"
+            sleep(0.1)
 
     def token(self) -> str:
         """A token of an administrator."""
@@ -105,8 +107,7 @@ class PageService:
     def close(self) -> None:
         self._process.kill()
         self._process.wait(20)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        self._out.close()
         self._reserved.close()
 
 

@@ -36,6 +36,7 @@ export interface TableProps<Row> {
 const DRAWN_WHOLE = 100; // rows; more are drawn as they come into sight
 const ROW_PX = 37; // a row with its line
 const AROUND = 20; // rows drawn beyond both edges
+const inSight = () => Math.ceil(window.innerHeight / ROW_PX);
 const STEP = 10; // rows that scroll by until others are drawn
 
 /** Rows in the order of the URL's `sort`. They keep their places while a pointer or the focus is in the table. */
@@ -68,12 +69,14 @@ function compare(one: number | string | null, other: number | string | null): nu
   return typeof one === 'number' && typeof other === 'number' ? one - other : String(one).localeCompare(String(other), undefined, { numeric: true });
 }
 
-/** Which rows are drawn: all, or from 100 on those around what is in sight. */
+/** Which rows are drawn: at first those in sight, so that their figures do not wait for the rows below; then all, or from 100 on those around. */
 function useWindow(count: number, body: { current: HTMLTableSectionElement | null }) {
   const [first, setFirst] = useState(0);
   const rowPx = useRef(ROW_PX);
   const isWindowed = count > DRAWN_WHOLE;
-  const shown = isWindowed ? Math.ceil(window.innerHeight / ROW_PX) + 2 * AROUND : count;
+  const [isBegun, begin] = useState(false);
+  useEffect(() => begin(true), []); // after the first frame
+  const shown = isWindowed ? inSight() + 2 * AROUND : isBegun ? count : Math.min(count, inSight());
   useEffect(() => {
     if (!isWindowed) return;
     const look = () => {

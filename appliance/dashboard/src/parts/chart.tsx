@@ -24,6 +24,7 @@ const w = words({
 });
 
 const MOST_ROWS = 60; // of the table for readers
+const WRITES_MS = 500; // after the picture: a zoom is drawn in one frame, and its 60 rows of text do not delay it
 const LONG_MS = 86_400_000 * 2;
 
 /** Something that happened at a time: drawn as its icon, opened by a click. */
@@ -265,9 +266,19 @@ function Marks({ marks, drawn, plot, onOpen }: MarksProps) {
 /** The same as a table, for readers. A live one is written anew each minute and not each second. */
 function ReadersTable({ curves, label, isLive }: { curves: ReadonlySignal<Curves | null>; label: string; isLive: boolean }) {
   const isKnown = useComputed(() => curves.value !== null);
+  const written = useSignal<Curves | null>(null);
+  useEffect(
+    () =>
+      effect(() => {
+        if (isLive) void (minute.value, isKnown.value);
+        const found = isLive ? curves.peek() : curves.value;
+        const timer = setTimeout(() => (written.value = found), WRITES_MS);
+        return () => clearTimeout(timer);
+      }),
+    [curves, isLive],
+  );
   const rows = useComputed(() => {
-    if (isLive) void (minute.value, isKnown.value);
-    const found = isLive ? curves.peek() : curves.value;
+    const found = written.value;
     return found === null ? [] : tableOf(found, MOST_ROWS).map((row) => ({ ...row, isSecond: found.stepMs < 60_000 }));
   });
   return (

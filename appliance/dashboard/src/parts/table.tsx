@@ -38,6 +38,7 @@ export interface TableProps<Row> {
 const DRAWN_WHOLE = 100; // rows; more are drawn as they come into sight
 const ROW_PX = 37; // a row with its line
 const AROUND = 20; // rows drawn beyond both edges
+const inSight = () => Math.ceil(window.innerHeight / ROW_PX);
 const STEP = 10; // rows that scroll by until others are drawn
 const CONTROLS = 'a[href], button, select, input';
 const FIELDS = ['INPUT', 'SELECT', 'TEXTAREA'];
@@ -91,12 +92,14 @@ function useHeld() {
   };
 }
 
-/** Which rows are drawn: all, or from 100 on those around what is in sight. */
+/** Which rows are drawn: at first those in sight, so that their figures do not wait for the rows below; then all, or from 100 on those around. */
 function useWindow(count: number, body: { current: HTMLTableSectionElement | null }) {
   const [first, setFirst] = useState(0);
   const rowPx = useRef(ROW_PX);
   const isWindowed = count > DRAWN_WHOLE;
-  const shown = isWindowed ? Math.ceil(window.innerHeight / ROW_PX) + 2 * AROUND : count;
+  const [isBegun, begin] = useState(false);
+  useEffect(() => begin(true), []); // after the first frame
+  const shown = isWindowed ? inSight() + 2 * AROUND : isBegun ? count : Math.min(count, inSight());
   useEffect(() => {
     if (!isWindowed) return;
     const look = () => {

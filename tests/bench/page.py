@@ -167,7 +167,8 @@ def _used_s() -> dict[psutil.Process, float]:
     used = {}
     for one in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):  # it has just ended
-            if "--type=renderer" in one.cmdline():
+            words = one.cmdline()
+            if "--type=renderer" in words and "--top-chrome-webui" not in words:  # those are of the browser's own frame
                 used[one] = one.cpu_times().user
     return used
 

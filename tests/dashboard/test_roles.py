@@ -122,7 +122,7 @@ def test_who_looks_only_finds_nothing_that_changes_something(busy: Desk) -> None
         live(page)
         assert page.get_by_role("link", name="Grant").count() == 0
         page.goto(f"{busy.url}/people")
-        expect(page.get_by_role("heading", level=1)).to_have_text("People are managed by administrators")
+        expect(page.get_by_role("heading", name="People are managed by administrators")).to_be_visible()
 
 
 def test_an_operator_blocks_and_grants_for_their_department_alone(busy: Desk) -> None:

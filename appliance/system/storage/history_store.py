@@ -26,7 +26,6 @@ from appliance.system.storage.sqlite import (
     DAMAGE,
     LOOP_BUSY_S,
     UnsoundDatabase,
-    begin_log_again,
     code_of,
     move_aside,
     open_database,
@@ -128,8 +127,6 @@ class SqliteHistoryStore:
         try:
             with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True, timeout=BUSY_S)) as connection:
                 connection.execute("PRAGMA wal_checkpoint (PASSIVE)").close()
-            if self._database is not None:
-                begin_log_again(self._database)
         except sqlite3.Error as error:  # the medium is full or damaged, which `add` reports; the log has everything
             log.info("%s: its log is not folded: %s", self._path, error)
 

@@ -117,14 +117,6 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     raise failure
 
 
-def begin_log_again(database: Database) -> None:
-    """Make the first commit after a fold, which waits for the medium, in this thread, and not in the event loop.
-
-    It is one call of SQLite, so that other threads may use the database meanwhile; nobody reads the number.
-    """
-    database.execute("PRAGMA user_version = 0").close()
-
-
 def require_own(database: Database) -> None:
     """Raise `UnsoundDatabase` for tables of another program: new ones beside them would hide the loss."""
     names = database.table_names()

@@ -46,7 +46,6 @@ from appliance.system.storage.sqlite import (
     NO_FILE,
     Aside,
     at_once,
-    begin_log_again,
     code_of,
     copy_in_memory,
     open_database,
@@ -362,27 +361,13 @@ class SqliteStore:
         Raises `Refused`, `E_MAINTENANCE`.
         """
         try:
-            self.aside(self._sync_and_fold)
+            self.aside(_sync_and_fold, self._log)
         except OSError as error:
             log.error("orders may not survive a power cut: %s", error)
             raise Refused(
                 Code.MAINTENANCE,
                 f"the disk fails ({error.strerror}): it is done, but a power cut may take it back; replace the disk",
             ) from error
-
-    def _sync_and_fold(self) -> None:
-        """Sync the log, which may be new, and fold a long one into its file, over a connection of its own."""
-        for path in (self._log, self._log.parent):
-            sync(path)
-        if self._log.stat().st_size <= LOG_BYTES:
-            return
-        name = f"{self._log.with_name(self._log.name.removesuffix('-wal')).absolute().as_uri()}?mode=rw"
-        try:
-            with closing(sqlite3.connect(name, uri=True, timeout=0)) as connection:
-                connection.execute("PRAGMA wal_checkpoint (PASSIVE)").close()
-            begin_log_again(self._database)
-        except sqlite3.Error as error:  # the log has everything; the next order tries again
-            log.info("%s is not folded: %s", self._log, error)
 
     def learned(self) -> Sequence[LearnedAddress]:
         return [rows.learned_of(values) for values in self._database.execute(READ_LEARNED)]
@@ -507,6 +492,20 @@ class SqliteStore:
             table for table, reader in tables.items() if not _readable(self._database, table, reader)[1]
         ]
         return f"rows of {', '.join(unreadable)} cannot be read" if unreadable else None
+
+
+def _sync_and_fold(log_path: Path) -> None:
+    """Sync the log, which may be new, and fold a long one into its file, over a connection of its own."""
+    for path in (log_path, log_path.parent):
+        sync(path)
+    if log_path.stat().st_size <= LOG_BYTES:
+        return
+    name = f"{log_path.with_name(log_path.name.removesuffix('-wal')).absolute().as_uri()}?mode=rw"
+    try:
+        with closing(sqlite3.connect(name, uri=True, timeout=0)) as connection:
+            connection.execute("PRAGMA wal_checkpoint (PASSIVE)").close()
+    except sqlite3.Error as error:  # the log has everything; the next order tries again
+        log.info("%s is not folded: %s", log_path, error)
 
 
 def _require_content(path: Path) -> None:

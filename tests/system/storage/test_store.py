@@ -24,7 +24,6 @@ from appliance.system.storage.schema import migrations
 from appliance.system.storage.store import (
     BOOKS,
     COLLECTED_AT_ONCE,
-    LOG_BYTES,
     PAGE_BYTES,
     SqliteStore,
     StoreDamaged,
@@ -33,7 +32,6 @@ from appliance.system.storage.store import (
 from tests.system.storage.programs import command
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-WAL_HEADER_BYTES = 32  # sqlite.org/fileformat.html: with the number of times that the log was begun, and its salt
 MARK = Mark("boot/3/02:00:00:00:00:01", 2**62, 7)
 A, B, DEPARTMENT_7 = AccountKey("a"), AccountKey("b"), AccountKey("department7")
 
@@ -161,28 +159,6 @@ def test_what_cannot_be_synced_is_told(path: Path) -> None:
     path.with_name(f"{path.name}-wal").unlink()
     with pytest.raises(Refused, match="a power cut may take it back"):
         store.sync()
-
-
-def test_a_long_log_is_folded_and_begun_again_beside_the_loop_so_that_no_commit_waits_for_the_medium(
-    path: Path,
-) -> None:
-    store, seen = SqliteStore(path), list[bytes]()
-    log_path = path.with_name(f"{path.name}-wal")
-
-    def note(name: str) -> None:
-        store.save_limit(AccountKey(name), QuotaKind.DAILY, 1)
-        seen.append(log_path.read_bytes()[:WAL_HEADER_BYTES])
-
-    note("before")
-    while log_path.stat().st_size <= LOG_BYTES:
-        store.save_blocks([block(f"10.{len(store.blocks()) >> 8}.{number}.0/24") for number in range(256)], [])
-    note("long")
-    store.sync()
-    seen.append(log_path.read_bytes()[:WAL_HEADER_BYTES])
-    note("after")
-    before, long, folded, after = seen
-    assert before == long != folded == after
-    assert store.blocks()
 
 
 def test_an_order_is_in_the_file_whole_or_not_at_all_and_others_are_saved_while_it_is_collected(path: Path) -> None:

@@ -46,7 +46,8 @@ class Lists(BaseHTTPRequestHandler):
         self._send(304 if same else 200, b"" if same else LIST, {"Last-Modified": date})
 
     def fresh(self) -> None:
-        self._send(200, LIST, {"Last-Modified": self.date_time_string()})
+        # In the second of its `Date`, or in the next one where a second begins between the two.
+        self._send(200, LIST, {"Last-Modified": self.date_time_string(time.time() + 1)})
 
     def misdated(self) -> None:
         self._send(200, LIST, {"Last-Modified": "Sun, 15 Dec 99999999999 04:49:29 -0000"})

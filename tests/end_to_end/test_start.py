@@ -425,6 +425,10 @@ def test_a_token_that_the_command_line_revokes_ends_a_connection(config: str, tm
 def test_the_button_and_the_console_let_the_first_administrator_in(config: str, tmp_path: Path) -> None:
     with _running(config, tmp_path / "state", signals=[signal.SIGUSR2]) as told:
         assert "Pairing code" in told
+        deadline = time.monotonic() + 30
+        while "The button was pressed" not in (tmp_path / "log").read_text():  # or the trail has a refusal before it
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         body = json.dumps({"name": "anna", "password": "correct horse battery"})
         words = ["curl", "-sS", "-f", "--retry", "5", "--retry-all-errors", "-H", "Content-Type: application/json"]
         asked = [*words, "-d", body, f"{_url(told)}/pair"]

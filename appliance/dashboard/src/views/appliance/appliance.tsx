@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact';
 
 import { minute, nowMs } from '../../live/clock';
+import { UNACCOUNTED_PERCENT } from '../../live/condition';
 import { call } from '../../live/connection';
 import { fixed, full, MBIT, rate, span, text, three, visible, volume, whole, day, clockSeconds } from '../../live/formats';
 import { appliance, dataFrom, departments, health, type Department } from '../../live/state';
@@ -31,7 +32,6 @@ const w = words({
   },
 });
 
-const UNACCOUNTED_NEEDS = 1; // percent: from here on it needs somebody
 
 export default function Appliance() {
   useTitle({ text: names.appliance });
@@ -122,7 +122,7 @@ function workOf(box: NonNullable<typeof appliance.value>): [name: string, state:
   return [
     [w.meters, 'ok', say(w.metersOk, { n: box.periods.metering })],
     [w.blocks, isBehind ? 'crit' : 'ok', say(w.ofBlocks, { enforced: whole(enforced), wanted: whole(wanted) })],
-    [w.accounted, unaccounted >= UNACCOUNTED_NEEDS ? 'warn' : 'ok', say(w.nobody, { n: fixed(unaccounted, 2) })],
+    [w.accounted, unaccounted >= UNACCOUNTED_PERCENT ? 'warn' : 'ok', say(w.nobody, { n: fixed(unaccounted, 2) })],
     [w.clockRight, box.isClockTrusted ? 'ok' : 'warn', box.isClockTrusted ? w.trusted : w.untrusted],
   ];
 }

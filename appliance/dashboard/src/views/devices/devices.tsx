@@ -3,9 +3,9 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
 import { minute, nowMs } from '../../live/clock';
-import { isUsedUp } from '../../live/condition';
+import { isUsedUp, progress } from '../../live/condition';
 import { call } from '../../live/connection';
-import { fixed, GIB, MBIT, text, visible, volume } from '../../live/formats';
+import { fixed, GIB, MBIT, percent, text, visible, volume } from '../../live/formats';
 import { incidents } from '../../live/incidents';
 import { may } from '../../live/session';
 import { departments, nameOf } from '../../live/state';
@@ -19,7 +19,6 @@ import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
 import { common } from '../../words/common';
 import { say } from '../../words/words';
-import { goneShare } from '../quotas/books';
 import { Bars } from './bars';
 import { type Host, hostsOf, keyOf, matches } from './hosts';
 import { w } from './words';
@@ -152,7 +151,8 @@ function columnsOf(show: (host: Host) => void): Column<Host>[] {
       head: w.ofLimit,
       cell: (one) => {
         const quota = today(one);
-        return quota?.limit ? <QuotaBar used={quota.used / quota.limit} gone={goneShare(quota)} label={`${visible(one.address)}: ${Math.round((quota.used / quota.limit) * 100)} %`} /> : <span class="dim">{w.noLimit}</span>;
+        const found = quota && progress(quota, 0, nowMs()); // no rate of a device is known
+        return found ? <QuotaBar used={found.used} gone={found.gone} label={`${visible(one.address)}: ${percent(found.used)}`} /> : <span class="dim">{w.noLimit}</span>;
       },
       sort: (one) => (today(one)?.limit ? today(one)!.used / today(one)!.limit! : -1),
       csv: (one) => today(one)?.limit,

@@ -1,7 +1,8 @@
 /** The dialog that grants more, with the bar as it will be. */
 import { useState } from 'preact/hooks';
 
-import { isUsedUp } from '../../live/condition';
+import { nowMs } from '../../live/clock';
+import { isUsedUp, progress } from '../../live/condition';
 import { call } from '../../live/connection';
 import { GIB, moment, visible } from '../../live/formats';
 import { refreshQuotas, type Department } from '../../live/state';
@@ -12,7 +13,7 @@ import { useAsked } from '../../parts/notices';
 import { QuotaBar } from '../../parts/quota_bar';
 import { common } from '../../words/common';
 import { parts, say } from '../../words/words';
-import { amountText, goneShare, type Kind, quotaOf } from './books';
+import { amountText, type Kind, quotaOf } from './books';
 import { w } from './words';
 
 const CHOICES = [1, 4, 10]; // GiB
@@ -34,7 +35,7 @@ export function GrantDialog({ department, kind, host: first = '', request, onClo
   const limited = ((hosts.reply !== null && 'hosts' in hosts.reply ? hosts.reply.hosts : []) as HostBooks[]).filter((one) => one.quotas.some((quota) => quota.type === kind && quota.limit !== null));
   const quota = quotaOf(department, kind);
   const name = visible(department.facts.value.name);
-  if (!quota?.limit) return null;
+  if (quota === undefined || quota.limit === null) return null;
   const bytes = Math.round(gib * GIB);
   const after = quota.limit + bytes;
   const isOver = isUsedUp(quota);
@@ -60,7 +61,7 @@ export function GrantDialog({ department, kind, host: first = '', request, onClo
         </ActionButton>
       }
     >
-      {!host && <QuotaBar big used={quota.used / after} gone={goneShare(quota)} thresholds={department.facts.value.thresholds} label={say(w.usedSoFar, { used: amountText(quota.used), limit: amountText(after) })} />}
+      {!host && <QuotaBar big used={quota.used / after} gone={progress(quota, 0, nowMs())?.gone} thresholds={department.facts.value.thresholds} label={say(w.usedSoFar, { used: amountText(quota.used), limit: amountText(after) })} />}
       <div class="field">
         <span class="label" id="how">
           {say(w.howMuch, { time: ends })}

@@ -1,11 +1,11 @@
 /** Quotas: who asks for more, the books of the running period, and the closed ones. */
 import { useLocation } from 'preact-iso';
 
-import { minute } from '../../live/clock';
-import { isUsedUp } from '../../live/condition';
-import { about, clock, fixed, full, GIB, moment, visible } from '../../live/formats';
+import { minute, nowMs } from '../../live/clock';
+import { isUsedUp, progress, recentRate } from '../../live/condition';
+import { about, clock, fixed, full, GIB, moment, percent, visible } from '../../live/formats';
 import { may } from '../../live/session';
-import { departmentOf, departments, nameOf, requests, type Department } from '../../live/state';
+import { departmentOf, departments, nameOf, requests, type Department, type QuotaShape } from '../../live/state';
 import { ActionButton, change, sentenceOf, toast } from '../../parts/actions';
 import { Icon } from '../../parts/icons';
 import { Skeleton } from '../../parts/notices';
@@ -17,7 +17,7 @@ import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
 import { common } from '../../words/common';
 import { parts, say } from '../../words/words';
-import { amountText, consequenceText, goneShare, type Kind, kindOfPeriod, KINDS, PERIODS, quotaOf, usedShare, willShare } from './books';
+import { amountText, consequenceText, type Kind, kindOfPeriod, KINDS, PERIODS, quotaOf } from './books';
 import { GrantDialog } from './grant_dialog';
 import { History } from './history';
 import { LimitDialog } from './limit_dialog';
@@ -79,8 +79,13 @@ export function grantAddress(id: string, kind: Kind, request = ''): string {
   return `/quotas/${encodeURIComponent(id)}/grant?period=${PERIODS[kind]}${request && `&request=${encodeURIComponent(request)}`}`;
 }
 
+/** A limit of nothing is one: who has it reaches nothing. */
+function hasLimit(quota: QuotaShape | undefined): quota is QuotaShape & { limit: number } {
+  return quota !== undefined && quota.limit !== null;
+}
+
 function Summary({ kind }: { kind: Kind }) {
-  const limited = departments.value.filter((one) => quotaOf(one, kind)?.limit);
+  const limited = departments.value.filter((one) => hasLimit(quotaOf(one, kind)));
   const over = limited.filter((one) => isUsedUp(quotaOf(one, kind)!)).length;
   const soon = kind === 'daily' ? limited.filter((one) => !isUsedUp(quotaOf(one, kind)!) && one.reachesLimitAt.value !== null).length : 0;
   const asking = requests.value.filter((one) => one.state === 'open').length;
@@ -132,17 +137,16 @@ function Requests({ kind }: { kind: Kind }) {
 }
 
 function Bar({ department, kind }: { department: Department; kind: Kind }) {
-  minute.value;
   const quota = quotaOf(department, kind);
-  if (!quota?.limit) return <span class="dim">{w.noQuota}</span>;
-  const used = usedShare(quota);
+  const found = quota && progress(quota, (minute.value, recentRate(department, nowMs())), nowMs());
+  if (!found) return <span class="dim">{w.noQuota}</span>;
   const { name, thresholds } = department.facts.value;
-  return <QuotaBar used={used} will={willShare(quota, kind === 'daily' ? department.reachesLimitAt.value : null)} gone={goneShare(quota)} thresholds={thresholds} label={`${visible(name)}: ${Math.round(used * 100)} %`} />;
+  return <QuotaBar {...found} thresholds={thresholds} label={`${visible(name)}: ${percent(found.used)}`} />;
 }
 
 function FullAt({ department, kind }: { department: Department; kind: Kind }) {
   const quota = quotaOf(department, kind);
-  if (!quota?.limit) return <span class="dim">–</span>;
+  if (!hasLimit(quota)) return <span class="dim">–</span>;
   if (isUsedUp(quota)) return <b class="crit-ink">{quota.exceededAt ? moment(quota.exceededAt) : w.isOver}</b>;
   const at = quota.reachesLimitAt ?? (kind === 'daily' ? department.reachesLimitAt.value : null);
   return at && Date.parse(at) < Date.parse(quota.resetsAt) ? <b class="warn-ink">{about(at)}</b> : <span class="dim">{w.notNow}</span>;
@@ -165,7 +169,7 @@ function columnsOf(kind: Kind): Column<Department>[] {
     },
     { key: 'bar', head: w.usedForecast, cell: (one) => <Bar department={one} kind={kind} />, fold: 'full', width: '20%' },
     { key: 'used', head: w.used, cell: (one) => fixed((quota(one)?.used ?? 0) / GIB, 2), sort: (one) => quota(one)?.used ?? null, csv: (one) => quota(one)?.used, isNumber: true, fold: 'top', width: '132px' },
-    { key: 'limit', head: w.limit, cell: (one) => (quota(one)?.limit ? fixed(quota(one)!.limit! / GIB, 2) : <span class="dim">{w.noLimit}</span>), sort: (one) => quota(one)?.limit ?? null, csv: (one) => quota(one)?.limit, isNumber: true, fold: 'gone', width: '96px' },
+    { key: 'limit', head: w.limit, cell: (one) => (quota(one)?.limit != null ? fixed(quota(one)!.limit! / GIB, 2) : <span class="dim">{w.noLimit}</span>), sort: (one) => quota(one)?.limit ?? null, csv: (one) => quota(one)?.limit, isNumber: true, fold: 'gone', width: '96px' },
     {
       key: 'granted',
       head: w.granted,
@@ -186,7 +190,7 @@ function columnsOf(kind: Kind): Column<Department>[] {
       cell: (one) => (
         <>
           <span class="small-only dim">{w.usedUp}</span>
-          {quota(one)?.limit ? consequenceText(one) : <span class="dim">–</span>}
+          {hasLimit(quota(one)) ? consequenceText(one) : <span class="dim">–</span>}
         </>
       ),
       csv: (one) => consequenceText(one),
@@ -208,7 +212,7 @@ function columnsOf(kind: Kind): Column<Department>[] {
               {w.setLimit}
             </a>
           )}
-          {quota(one)?.limit && may('operator', one.id) ? (
+          {hasLimit(quota(one)) && may('operator', one.id) ? (
             <a class="btn s" aria-label={`${w.grant}: ${visible(one.facts.value.name)}`} href={grantAddress(one.id, kind)}>
               {w.grant}
             </a>

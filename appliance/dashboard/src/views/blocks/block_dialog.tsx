@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 
 import { dayStart } from '../../live/calendar';
-import { nowMs, second, zone } from '../../live/clock';
+import { nowMs, second } from '../../live/clock';
 import { call, Refusal } from '../../live/connection';
 import { clock, fieldTime, moment, nextHour, span, timeOfField, visible } from '../../live/formats';
 import { holder, may } from '../../live/session';
@@ -10,6 +10,7 @@ import { departments, nameOf } from '../../live/state';
 import { ActionButton, change, RefusalText, sentenceOf, toast, useWork } from '../../parts/actions';
 import { Dialog } from '../../parts/dialog';
 import { Icon } from '../../parts/icons';
+import { TimeField } from '../../parts/time_field';
 import { common } from '../../words/common';
 import { parts, say } from '../../words/words';
 import { w } from './words';
@@ -126,18 +127,7 @@ export function BlockDialog({ wanted, onClose, onDone }: { wanted: Wanted; onClo
           ))}
         </div>
       </div>
-      {until === 'choose' && (
-        <div class="field">
-          <label for="chosen">{say(w.chosen, { zone: zone.value })}</label>
-          <input id="chosen" type="datetime-local" value={typed} aria-invalid={isPast} onInput={(event) => setTyped(event.currentTarget.value)} />
-          {isPast && (
-            <span class="bad">
-              <Icon name="crit" />
-              {w.past}
-            </span>
-          )}
-        </div>
-      )}
+      {until === 'choose' && <TimeField id="chosen" value={typed} isPast={isPast} onInput={setTyped} />}
       <div class="field">
         <label for="reason">
           {w.reason} <span class="dim">{w.reasonNote}</span>

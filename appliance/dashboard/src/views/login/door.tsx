@@ -38,8 +38,38 @@ export function nextOf(asked: string | undefined): string {
   return asked?.startsWith('/') && !asked.startsWith('//') && !asked.startsWith('/\\') ? asked : '/';
 }
 
+export interface Asking {
+  refused: Refused | null;
+  leftS: number; // to wait before the next try
+  isOff: boolean; // while it is asked, or while one has to wait
+  refuse: (why: Refused | null) => void;
+  onSubmit: (event: Event) => void;
+}
+
+/** The form of a door: `enter` gets its fields and says why not; `then`: who is in goes on. */
+export function useDoor(title: string, enter: (text: (name: string) => string) => Promise<Refused | null>, then: () => void): Asking {
+  const [refused, refuse] = useState<Refused | null>(null);
+  const [isBusy, setBusy] = useState(false);
+  const leftS = useWait(refused);
+  useEffect(() => void (document.title = `${title} - Appliance`), [title]);
+  const isOff = leftS > 0 || isBusy;
+  const submit = async (form: HTMLFormElement) => {
+    const fields = new FormData(form);
+    setBusy(true);
+    const why = await enter((name) => String(fields.get(name) ?? ''));
+    setBusy(false);
+    refuse(why);
+    if (why === null) then();
+  };
+  const onSubmit = (event: Event) => {
+    event.preventDefault();
+    if (!isOff) void submit(event.currentTarget as HTMLFormElement);
+  };
+  return { refused, leftS, isOff, refuse, onSubmit };
+}
+
 /** Seconds that are still to wait; counts down. */
-export function useWait(refused: Refused | null): number {
+function useWait(refused: Refused | null): number {
   const [leftS, set] = useState(0);
   useEffect(() => {
     const look = () => set(refused === null ? 0 : Math.max(0, Math.ceil((refused.untilMs - performance.now()) / 1000)));

@@ -1,9 +1,9 @@
 /** The first start: who brings the pairing code, or has pressed the button, becomes the administrator. */
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
 import { words } from '../../words/words';
-import { ask, Door, type Refused, RefusedText, useWait } from './door';
+import { ask, Door, RefusedText, useDoor } from './door';
 
 const SHORTEST = 12; // characters, as the appliance asks for
 
@@ -24,24 +24,12 @@ const w = words({
 
 export default function First() {
   const { route } = useLocation();
-  const [refused, refuse] = useState<Refused | null>(null);
   const [password, setPassword] = useState('');
-  const [isBusy, setBusy] = useState(false);
-  const leftS = useWait(refused);
-  useEffect(() => void (document.title = `${w.title} - Appliance`), []);
-  const isOff = leftS > 0 || isBusy;
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    if (isOff) return;
-    const fields = new FormData(event.currentTarget as HTMLFormElement);
-    const text = (name: string) => String(fields.get(name) ?? '');
+  const enter = (text: (name: string) => string) => {
     const code = text('code').trim();
-    setBusy(true);
-    const why = await ask('/pair', { name: text('name').trim(), password: text('password'), ...(code ? { code } : {}) });
-    setBusy(false);
-    refuse(why);
-    if (why === null) route('/', true);
+    return ask('/pair', { name: text('name').trim(), password: text('password'), ...(code ? { code } : {}) });
   };
+  const { refused, leftS, isOff, onSubmit } = useDoor(w.title, enter, () => route('/', true));
   const [before, after] = w.codeHelp.split('{log}');
   return (
     <Door>
@@ -49,7 +37,7 @@ export default function First() {
         <h1>{w.title}</h1>
         <p class="mid">{w.note}</p>
       </div>
-      <form class="stack" onSubmit={(event) => void submit(event)}>
+      <form class="stack" onSubmit={onSubmit}>
         <div class="field">
           <label for="code">{w.code}</label>
           <input id="code" name="code" class="mono code" autocomplete="one-time-code" autocapitalize="characters" spellcheck={false} maxLength={32} aria-describedby="code-help why" aria-invalid={refused !== null} />

@@ -1,10 +1,10 @@
 /** Log in with name and password, or with a token that one already has. */
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
 import { endedBecause, logIn, looksLikeToken } from '../../live/session';
 import { words } from '../../words/words';
-import { ask, Door, nextOf, type Refused, RefusedText, useWait } from './door';
+import { ask, Door, nextOf, type Refused, RefusedText, useDoor } from './door';
 
 const w = words({
   en: {
@@ -21,26 +21,14 @@ const w = words({
 
 export default function Login() {
   const { query, route } = useLocation();
-  const [refused, refuse] = useState<Refused | null>(null);
   const [withToken, useToken] = useState(false);
-  const [isBusy, setBusy] = useState(false);
-  const leftS = useWait(refused);
-  useEffect(() => void (document.title = `${w.title} - Appliance`), []);
-  const isOff = leftS > 0 || isBusy;
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    if (isOff) return;
-    const fields = new FormData(event.currentTarget as HTMLFormElement);
-    const text = (name: string) => String(fields.get(name) ?? '');
-    setBusy(true);
-    let why: Refused | null = null;
-    if (!withToken) why = await ask('/login', { name: text('name').trim(), password: text('password') });
-    else if (looksLikeToken(text('token'))) logIn(text('token'));
-    else why = { text: w.notToken, untilMs: 0 };
-    setBusy(false);
-    refuse(why);
-    if (why === null) route(nextOf(query.next), true);
+  const enter = async (text: (name: string) => string): Promise<Refused | null> => {
+    if (!withToken) return ask('/login', { name: text('name').trim(), password: text('password') });
+    if (!looksLikeToken(text('token'))) return { text: w.notToken, untilMs: 0 };
+    logIn(text('token'));
+    return null;
   };
+  const { refused, leftS, isOff, refuse, onSubmit } = useDoor(w.title, enter, () => route(nextOf(query.next), true));
   return (
     <Door>
       <h1>{w.title}</h1>
@@ -49,7 +37,7 @@ export default function Login() {
           <b>{w.ended}</b> {endedBecause}
         </p>
       )}
-      <form class="stack" onSubmit={(event) => void submit(event)}>
+      <form class="stack" onSubmit={onSubmit}>
         {withToken ? (
           <div class="field">
             <label for="token">{w.token}</label>

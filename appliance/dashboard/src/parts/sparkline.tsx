@@ -2,14 +2,13 @@
 import { effect, type ReadonlySignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 
-import type { Recent } from '../live/state';
+import { gapOf, missed, periodMs, type Recent } from '../live/state';
 import { theme } from '../shell/theme';
 
 const SPAN_MS = 300_000;
 const WIDTH = 72;
 const HEIGHT = 24;
 const EVERY_POINTS = 4; // a pixel is four seconds wide
-const GAP_MS = 15_000;
 
 let color = ''; // of the theme that is on
 theme.subscribe(() => (color = ''));
@@ -38,6 +37,10 @@ export function Sparkline({ recent, top, onSeen }: { recent: Recent; top: Readon
       drawnAt = -1;
       queueMicrotask(() => isSeen && draw(box, recent, top.peek()));
     });
+    const stopMissed = effect(() => {
+      missed.value;
+      if (isSeen) onSeen?.();
+    });
     watched.set(box, (seen) => {
       isSeen = seen;
       if (!seen) return;
@@ -49,6 +52,7 @@ export function Sparkline({ recent, top, onSeen }: { recent: Recent; top: Readon
     return () => {
       stop();
       stopTheme();
+      stopMissed();
       sight.unobserve(box);
       watched.delete(box);
     };
@@ -66,11 +70,12 @@ function draw(canvas: HTMLCanvasElement, { atMs, down, up, count }: Recent, top:
   pen.lineJoin = 'round';
   pen.beginPath();
   const end = atMs[count - 1]!;
+  const gapMs = gapOf(periodMs());
   let before = -Infinity;
   for (let i = 0; i < count; i++) {
     const x = (1 - (end - atMs[i]!) / SPAN_MS) * canvas.width;
     const y = canvas.height - 3 - Math.sqrt(Math.min(1, (down[i]! + up[i]!) / Math.max(1, top))) * (canvas.height - 6);
-    if (atMs[i]! - before > GAP_MS) pen.moveTo(x, y);
+    if (atMs[i]! - before >= gapMs) pen.moveTo(x, y);
     else pen.lineTo(x, y);
     before = atMs[i]!;
   }

@@ -29,6 +29,7 @@ def test_nothing_stands_in_the_way_of_anybody(desk: Desk, scene: Scene) -> None:
         for width, height in (WALL,) if scene.is_kiosk else (DESK, PHONE):
             page.set_viewport_size({"width": width, "height": height})
             for scheme, rules in SCHEMES.items():
+                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 page.evaluate("(one) => { document.documentElement.dataset.theme = one; }", scheme)
                 found += [f"{width} {scheme}: {one}" for one in page.evaluate(JUDGED, rules)]
             wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

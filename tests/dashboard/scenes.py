@@ -28,7 +28,10 @@ def _nothing(_page: Page, _line: Line) -> None:
 
 @dataclass(frozen=True)
 class Scene:
-    """A view in a state. `role` None: nobody is logged in; `prepare` leads from the open view to the state."""
+    """A view in a state. `role` None: nobody is logged in; `prepare` leads from the open view to the state.
+
+    `is_alone`: it changes the window's clock or ends its session, so that no other scene can use the window after it.
+    """
 
     name: str
     path: str
@@ -36,6 +39,7 @@ class Scene:
     departments: str = "*"
     language: str = "en-GB"
     prepare: Callable[[Page, Line], None] = _nothing
+    is_alone: bool = False
 
     def show(self, page: Page, line: Line) -> None:
         """Bring an open window into the state."""
@@ -140,7 +144,7 @@ def _refused(page: Page, _line: Line) -> None:
 
 def _panel(page: Page, _line: Line) -> None:
     page.locator("td button.main").first.click()
-    page.locator(".panel .columns").wait_for()  # its last day, which comes last
+    page.locator(".panel .facts").wait_for()
 
 
 @cache
@@ -173,19 +177,19 @@ def _open_dialog(name: str) -> Callable[[Page, Line], None]:
 SCENES = (
     Scene("overview", "/"),
     Scene("overview-de", "/", language="de-DE"),
-    Scene("overview-stale", "/", prepare=_stale),
+    Scene("overview-stale", "/", prepare=_stale, is_alone=True),
     Scene("overview-reconnecting", "/", prepare=_reconnecting),
     Scene("overview-maintenance", "/", prepare=_maintenance),
     Scene("overview-announced", "/", prepare=_announced),
     Scene("overview-trial", "/", prepare=_trial),
     Scene("overview-viewer", "/", role="viewer", departments="radiology"),
-    Scene("overview-ended", "/", prepare=_ended),
+    Scene("overview-ended", "/", prepare=_ended, is_alone=True),
     Scene("overview-updated", "/", prepare=_updated),
     Scene("departments", "/departments"),
     Scene("departments-empty", "/departments?q=nothing"),
     Scene("department", "/departments/radiology"),
     Scene("department-cut-off", "/departments/finance"),
-    Scene("department-stale", "/departments/radiology", prepare=_stale),
+    Scene("department-stale", "/departments/radiology", prepare=_stale, is_alone=True),
     Scene("devices", "/devices"),
     Scene("devices-open", "/devices", prepare=_panel),
     Scene("devices-empty", "/devices?q=nothing"),
@@ -221,7 +225,7 @@ SCENES = (
     Scene("more", "/more"),
     Scene("nothing-here", "/departments/nobody"),
     Scene("kiosk", "/kiosk"),
-    Scene("kiosk-stale", "/kiosk", prepare=_stale),
+    Scene("kiosk-stale", "/kiosk", prepare=_stale, is_alone=True),
     Scene("login", "/login", role=None),
     Scene("login-refused", "/login", role=None, prepare=_refused),
     Scene("first", "/first", role=None),

@@ -104,12 +104,14 @@ export const sparkTop = computed(() => {
 
 const asked = new WeakSet<Department>();
 let queue = Promise.resolve();
+const IDLE_MS = 2000; // a hand that scrolls longer waits no longer for the small charts
+const idle = () => new Promise<unknown>((then) => ('requestIdleCallback' in window ? requestIdleCallback(then, { timeout: IDLE_MS }) : setTimeout(then)));
 
-/** Ask for the last minutes of a row that came into sight: one after the other, once. */
+/** Ask for the last minutes of a row that came into sight: one after the other, once, while nothing moves. */
 function remember(of: Department): void {
   if (asked.has(of)) return;
   asked.add(of);
-  queue = queue.then(() => fillRecent(of.recent, of.id)).catch(() => void asked.delete(of));
+  queue = queue.then(idle).then(() => fillRecent(of.recent, of.id)).catch(() => void asked.delete(of));
 }
 
 function Last({ of }: { of: Department }) {

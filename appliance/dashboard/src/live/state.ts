@@ -1,6 +1,6 @@
 /** What the page knows: one signal for each figure, so that a cell changes alone.
  *
- * Events are kept until the next frame, the latest of each kind and department; a hidden tab draws no frame, and keeps no more.
+ * Events are kept for a moment, the latest of each kind and department; a hidden tab draws no frame, and keeps no more.
  */
 import { batch, computed, signal, type Signal } from '@preact/signals';
 
@@ -28,6 +28,7 @@ export interface QuotaShape {
 const STALE_MS = 15_000; // three metering periods of the slowest usual setting
 const LIVE_POINTS = 300; // five minutes of seconds
 const MOST_ALERTS = 500; // as many as the appliance keeps for who was away
+const GATHERS_MS = 100; // the events of all departments come one after the other; drawn in several frames they cost several layouts
 const MOST_WAITING = 2000; // events until the next frame: all states of 64 departments, and all alerts that are kept
 
 /** The last five minutes of a department: a ring of bytes a second. `version` changes with each point. */
@@ -191,7 +192,7 @@ function soon(key: string, apply: () => void): void {
   if (waiting.size > MOST_WAITING) waiting.delete(waiting.keys().next().value!);
   if (isAsked || appliance.peek() === null) return;
   isAsked = true;
-  requestAnimationFrame(flush);
+  setTimeout(() => requestAnimationFrame(flush), areQuotasKnown.peek() ? GATHERS_MS : 0);
 }
 
 /** Apply what waits. Before the departments are known, their events wait for them. */
@@ -282,7 +283,7 @@ on('quota:request', (event) =>
 
 // ---- asked at each connection ----
 
-const GATHERS_MS = 500; // alerts come many at once: those that were missed, and at midnight those of all
+const ALERTS_MS = 500; // alerts come many at once: those that were missed, and at midnight those of all
 let gathering = 0;
 
 function refreshSoon(): void {
@@ -290,7 +291,7 @@ function refreshSoon(): void {
   gathering = window.setTimeout(() => {
     gathering = 0;
     void refreshQuotas().catch(() => undefined);
-  }, GATHERS_MS);
+  }, ALERTS_MS);
 }
 
 type Books = { departments: { departmentId: string; quotas: QuotaShape[] }[] };

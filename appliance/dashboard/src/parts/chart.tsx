@@ -80,8 +80,8 @@ function usePlot(props: ChartProps, element: { current: HTMLDivElement | null })
       const handlers = {
         zoomed: (fromMs: number, toMs: number) => {
           if (latest.current.onZoom === undefined) return;
-          show({ ...picture.curves, fromMs, toMs }); // at once; finer points come later
-          latest.current.onZoom(fromMs, toMs);
+          show({ ...picture.curves, fromMs, toMs }); // in this frame; the view's address and finer points come after it
+          requestAnimationFrame(() => setTimeout(() => latest.current.onZoom?.(fromMs, toMs)));
         },
         reset: () => latest.current.onReset?.(),
         moved: (index: number | null) => {

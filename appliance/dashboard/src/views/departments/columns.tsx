@@ -106,12 +106,14 @@ export const sparkTop = computed(() => {
 
 const asked = new WeakMap<Department, number>();
 let queue = Promise.resolve();
+const IDLE_MS = 2000; // a hand that scrolls longer waits no longer for the small charts
+const idle = () => new Promise<unknown>((then) => ('requestIdleCallback' in window ? requestIdleCallback(then, { timeout: IDLE_MS }) : setTimeout(then)));
 
-/** Ask for the last minutes of a row that came into sight: one after the other, once, and again when something was missed. */
+/** Ask for the last minutes of a row that came into sight: one after the other while nothing moves, once, and again when something was missed. */
 function remember(of: Department): void {
   if (asked.get(of) === missed.peek()) return;
   asked.set(of, missed.peek());
-  queue = queue.then(() => fillRecent(of.recent, of.id)).catch(() => void asked.delete(of));
+  queue = queue.then(idle).then(() => fillRecent(of.recent, of.id)).catch(() => void asked.delete(of));
 }
 
 function Last({ of }: { of: Department }) {

@@ -185,7 +185,7 @@ class Metering:
         return frozenset((key.department, kind, key.host is not None) for key, kinds in saved.items() for kind in kinds)
 
     def extend(self, department: str, kind: QuotaKind, more_bytes: int, reason: str, actor: str, now: Moment) -> None:
-        """Grants more bytes until the running period ends.
+        """Grants more bytes until the running period ends, or takes some back, below 0.
 
         Raises `Refused` where this kind is not limited, or the disk does not take it; otherwise as `set_limit`.
         """
@@ -196,7 +196,7 @@ class Metering:
             )
         former = account.grant(kind, Extension(more_bytes, actor, now.wall, reason))
         self._save_grant(partial(account.take_back, former), now)
-        log.info("%s grants %s %d bytes more, %s: %s", actor, department, more_bytes, kind, reason)
+        log.info("%s extends the %s quota of %s by %d bytes: %s", actor, kind, department, more_bytes, reason)
         self._apply_limits(department, now)
         self._store.sync()
 
@@ -216,12 +216,14 @@ class Metering:
     def extend_host(
         self, department: str, host: str, kind: QuotaKind, more_bytes: int, reason: str, actor: str, now: Moment
     ) -> None:
-        """Grants one host more bytes until the running period ends.
+        """Grants one host more bytes until the running period ends, or takes some back, below 0.
 
         Raises `Refused` where it has no such quota, or the disk does not take it; otherwise as `set_limit`.
         """
         self._save_grant(self.hosts.grant(department, host, kind, Extension(more_bytes, actor, now.wall, reason)), now)
-        log.info("%s grants %s of %s %d bytes more, %s: %s", actor, host, department, more_bytes, kind, reason)
+        log.info(
+            "%s extends the %s quota of %s in %s by %d bytes: %s", actor, kind, host, department, more_bytes, reason
+        )
         self.hosts.look(now)
         self._store.sync()
 

@@ -11,6 +11,7 @@ import './chart.css';
 import { tableOf, type Curves, type Stretch } from './chart_data';
 import { optionsOf, tokensOf, type Picture } from './chart_drawing';
 import { Icon, type IconName } from './icons';
+import { Late } from './notices';
 
 const w = words({
   en: {
@@ -134,6 +135,7 @@ export function Chart(props: ChartProps) {
   const element = useRef<HTMLDivElement>(null);
   const { reading, drawn, plot } = usePlot(props, element);
   const isFocused = useSignal(false);
+  const isUnknown = useComputed(() => curves.value === null);
   const isEmpty = useComputed(() => curves.value?.at.length === 0);
   const move = (to: number) => {
     const at = curves.peek()?.at;
@@ -167,6 +169,7 @@ export function Chart(props: ChartProps) {
           plot.current?.setCursor({ left: -10, top: -10 }, true);
         }}
       />
+      {isUnknown.value && <Late class="none mid" />}
       {isEmpty.value && (
         <p class="none mid" role="status">
           {isLive ? w.noneYet : w.none}

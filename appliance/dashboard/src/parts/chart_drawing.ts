@@ -94,7 +94,7 @@ export function optionsOf(size: { width: number; height: number }, picture: Pict
   const axis = (side: number): uPlot.Axis => ({ side, stroke: () => tokens.ink3, font: font(), ticks: { show: false } });
   return {
     ...size,
-    padding: [10, 16, 0, 0],
+    padding: [10, 16 * (picture.fontPx / 11), 0, 0], // half a mark of time at the right edge
     legend: { show: false },
     cursor: {
       y: false,

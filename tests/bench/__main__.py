@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-NAMES = ("forwarding", "metering", "overshoot", "history", "disk", "server", "blocking", "page")
+NAMES = ("packets", "forwarding", "metering", "overshoot", "history", "disk", "server", "blocking", "page")
 
 for name in sys.argv[1:] or NAMES:
     for row in import_module(f"tests.bench.{name}").run():

@@ -84,6 +84,7 @@ function range({ down, up, high }: Curves): [number, number] {
 /** The options of one chart. `picture` is read anew at each drawing. */
 export function optionsOf(size: { width: number; height: number }, picture: Picture, handlers: Handlers, syncKey: string): uPlot.Options {
   const { tokens } = picture;
+  const isEmpty = () => picture.curves.at.length === 0; // then no axis has anything to say
   const font = () => `${picture.fontPx}px ${tokens.font}`;
   const curve = (color: 'in' | 'out', fill: string): uPlot.Series => ({
     scale: 'y', stroke: () => tokens[color], width: 1.5, points: { show: false }, spanGaps: false,
@@ -108,12 +109,12 @@ export function optionsOf(size: { width: number; height: number }, picture: Pict
     axes: [
       {
         ...axis(2), size: 26, gap: 6, grid: { show: false },
-        splits: (self, _, from, to) => ticks(from * 1000, to * 1000, Math.min(MOST_TICKS, Math.max(2, Math.floor(self.width / (TICK_PX * (picture.fontPx / 11)))))).map((at) => at / 1000),
+        splits: (self, _, from, to) => isEmpty() ? [] : ticks(from * 1000, to * 1000, Math.min(MOST_TICKS, Math.max(2, Math.floor(self.width / (TICK_PX * (picture.fontPx / 11)))))).map((at) => at / 1000),
         values: (self, at) => at.map((one) => timeText(one * 1000, (self.scales.x!.max! - self.scales.x!.min!) * 1000, ((at[1] ?? Infinity) - (at[0] ?? 0)) * 1000)),
       },
       {
         ...axis(3), scale: 'y', size: AXIS_PX * (picture.fontPx / 11), gap: 8, grid: { stroke: () => tokens.line, width: 1 },
-        splits: (self, _, min, max) => lines(min, max, self.height * (11 / picture.fontPx)),
+        splits: (self, _, min, max) => isEmpty() ? [] : lines(min, max, self.height * (11 / picture.fontPx)),
         values: (_, at) => at.map((one) => (Math.abs(one) < 1 ? '0' : text(rate(Math.abs(one))))),
       },
     ],

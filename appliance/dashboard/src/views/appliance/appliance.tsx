@@ -1,6 +1,7 @@
 /** The appliance itself: what needs attention, its gauges, whether it does its work, its interfaces, and why it can be trusted. */
 import type { ComponentChildren } from 'preact';
 
+import { blockCounts } from '../../live/block_counts';
 import { minute, nowMs } from '../../live/clock';
 import { UNACCOUNTED_PERCENT } from '../../live/condition';
 import { call } from '../../live/connection';
@@ -115,13 +116,11 @@ function Gauges() {
 /** What it is there for, and whether it does it. */
 function workOf(box: NonNullable<typeof appliance.value>): [name: string, state: State, said: string][] {
   const all = departments.value;
-  const wanted = all.reduce((sum, one) => Math.max(sum, one.wanted.value ?? 0), 0);
-  const enforced = all.reduce((sum, one) => Math.max(sum, one.enforced.value ?? 0), 0);
+  const counts = blockCounts.value;
   const unaccounted = all.reduce((most, one) => Math.max(most, one.unaccountedPercent.value ?? 0), 0);
-  const isBehind = all.some((one) => (one.enforced.value ?? 0) < (one.wanted.value ?? 0));
   return [
     [w.meters, 'ok', say(w.metersOk, { n: box.periods.metering })],
-    [w.blocks, isBehind ? 'crit' : 'ok', say(w.ofBlocks, { enforced: whole(enforced), wanted: whole(wanted) })],
+    [w.blocks, counts !== null && counts.inForce < counts.all ? 'crit' : 'ok', counts === null ? '…' : say(w.ofBlocks, { enforced: whole(counts.inForce), wanted: whole(counts.all) })],
     [w.accounted, unaccounted >= UNACCOUNTED_PERCENT ? 'warn' : 'ok', say(w.nobody, { n: fixed(unaccounted, 2) })],
     [w.clockRight, box.isClockTrusted ? 'ok' : 'warn', box.isClockTrusted ? w.trusted : w.untrusted],
   ];

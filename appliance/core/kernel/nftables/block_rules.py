@@ -6,11 +6,12 @@ only for sets that have elements, and without any there is no chain at the inter
 at once, and look up both ends in the sets of all departments, and then, if one at the interface has blocks of its own,
 in those of the department that claims the host's address:
 
-    ingress4_<interface>     packets of IPv4 that come in at the interface; `egress4` those that go out, `6` of IPv6
-    up4_<department>         packets from hosts; refused (TCP reset, ICMP), so that people see at once that something is
-                             forbidden, and do not wait for a timeout
-    down4_<department>       packets to hosts; dropped, except for refusals, because our own pass there too. A refusal
-                             from outside passes with them; it carries no data
+    ingress4_<interface>       packets of IPv4 that come in at the interface; `egress4` those that go out, `6` of IPv6
+    ingress4_<interface>_own   those that the blocks of all departments let pass
+    up4_<department>           packets from hosts; refused (TCP reset, ICMP), so that people see at once that something
+                               is forbidden, and do not wait for a timeout
+    down4_<department>         packets to hosts; dropped, except for refusals, because our own pass there too. A refusal
+                               from outside passes with them; it carries no data
 
 Where departments that share an interface have blocks of their own, the devices of all of them are noted; what the
 meters have noted until then is taken over.
@@ -219,10 +220,9 @@ def _add_interface(table: Layout, here: Sequence[Place], everywhere: Iterable[Pl
         rules: list[nft.Expression] = []
         for version, protocol in nft.PROTOCOLS.items():
             general = _lookups(direction, None, version, filled)
-            if found := [*general, *_own_lookups(table, direction, version, here, learns=learns)]:
-                chain = nft.identifier(f"{hook}{version}", here[0].interface)
-                table.add_chain(chain, found)
-                rules.append([nft.is_protocol(protocol), nft.goto(chain)])
+            own = [*_own_lookups(table, direction, version, here, learns=learns)]
+            chain = nft.identifier(f"{hook}{version}", here[0].interface)
+            rules += ([nft.is_protocol(protocol), step] for step in _steps(table, chain, general, own))
         others = [
             *_lookups(direction, None, NO_IP, filled),
             *_own_lookups(table, direction, NO_IP, here, learns=learns),
@@ -231,6 +231,22 @@ def _add_interface(table: Layout, here: Sequence[Place], everywhere: Iterable[Pl
             rules += [[nft.is_protocol("arp"), nft.ACCEPT], *others]
         if rules:
             table.add_base_chain(hook, here[0].interface, PRIORITY, rules, (place.vlan for place in everywhere))
+
+
+def _steps(
+    table: Layout, chain: str, general: Sequence[nft.Expression], own: Sequence[nft.Expression]
+) -> Iterator[nft.Verdict]:
+    """Add chains for the look-ups in the sets of all departments, and in departments' own; returns what leads there.
+
+    Each has a chain, because departments' rules change more often, and the kernel walks all elements of a map for each
+    chain that begins to look up in it (net/netfilter/nf_tables_api.c: nf_tables_bind_set).
+    """
+    if general:
+        table.add_chain(chain, general)
+        yield {"jump": {"target": chain}} if own else nft.goto(chain)
+    if own:
+        table.add_chain(f"{chain}_own", own)
+        yield nft.goto(f"{chain}_own")
 
 
 def _own_lookups(

@@ -30,6 +30,7 @@ ENABLED = (
 MASKED = (
     "systemd-networkd-wait-online.service", "e2scrub_reap.service", "e2scrub_all.timer", "fstrim.timer",
     "dpkg-db-backup.timer", "apt-daily.timer", "apt-daily-upgrade.timer", "rauc-mark-good.service",
+    "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount",
 )  # fmt: skip
 
 

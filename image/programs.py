@@ -21,7 +21,7 @@ from appliance.cli.main import main
 sys.exit(main())
 """
 ENABLED = (
-    "appliance.service", "appliance-restore.service", "appliance-grow.service", "appliance-first-start.service",
+    "appliance.service", "appliance-restore.service", "appliance-storage.service", "appliance-first-start.service",
     "appliance-network.service", "appliance-confirm.service", "ssh.service", "systemd-networkd.service",
     "systemd-resolved.service", "systemd-timesyncd.service",
 )  # fmt: skip

@@ -69,3 +69,32 @@ def test_a_client_outside_gets_every_periodic_event(virtual: Virtual) -> None:
         client.call("analytics:subscribe", "dept123")
         for event in PERIODIC:
             client.wait_for(event)
+
+
+def test_what_is_blocked_is_in_the_kernel(virtual: Virtual) -> None:
+    virtual.run("appliance block 203.0.113.9 --duration 1h --reason test")
+    elements = json.loads(virtual.run("nft -j list ruleset"))["nftables"]
+    assert "203.0.113.9" in json.dumps([one for one in elements if "set" in one or "map" in one])
+    assert json.loads(virtual.run("appliance status --json"))["troubles"] == []
+
+
+def test_a_root_that_has_proved_itself_gets_its_tries_back(virtual: Virtual) -> None:
+    virtual.wait_for("Root A is confirmed")
+    assert virtual.counters() == {"BOOT_ORDER": "A B", "BOOT_A_LEFT": "3", "BOOT_B_LEFT": "0"}
+
+
+def test_what_was_ordered_is_there_after_its_power_was_taken(virtual: Virtual) -> None:
+    virtual.power_off()
+    virtual.power_on()
+    assert "203.0.113.9" in virtual.run("appliance status")
+    assert "eth0" in virtual.run("cat /etc/appliance/appliance.toml")
+
+
+def test_a_root_without_a_system_is_passed_over_at_once(virtual: Virtual) -> None:
+    virtual.run("fw_setenv BOOT_ORDER 'B A' && fw_setenv BOOT_B_LEFT 3 && sync")
+    virtual.power_off()
+    virtual.power_on()
+    virtual.wait_for("Root B cannot be started")
+    virtual.wait_for("Root A; 2 more tries|Root A; 1 more tries")
+    assert "rauc.slot=A" in virtual.run("cat /proc/cmdline")
+    assert virtual.counters()["BOOT_B_LEFT"] == "2"

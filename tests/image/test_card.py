@@ -79,5 +79,5 @@ def test_two_builds_are_the_same_to_the_byte(card: Path, tmp_path: Path) -> None
 def test_what_names_the_disk_names_the_one_of_the_manifest() -> None:
     disk_id = read_manifest().disk_id
     naming = [path for path in (HERE / "root").rglob("*") if path.is_file() and "partuuid" in path.read_text().lower()]
-    assert {path.name for path in naming} == {"fstab", "grow", "appliance-grow.service", "system.conf"}
+    assert {path.name for path in naming} == {"fstab", "storage", "system.conf"}
     assert [path.name for path in naming if disk_id not in path.read_text()] == []

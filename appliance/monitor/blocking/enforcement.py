@@ -324,6 +324,7 @@ class Enforcement:
 
     def _protect(self, now: Moment) -> None:
         """Take out of force what has become protected, and put back what no longer is."""
+        self._protected.refresh(now)
         if now.monotonic_s - self._protected_s < PROTECTED_S:
             return
         self._protected_s = now.monotonic_s

@@ -140,7 +140,8 @@ class Outbox:
         if not entries:
             return b""
         if len(entries) == 1 and not self.is_behind:
-            return _frame(entries.popitem()[1])
+            packet = entries.popitem()[1]
+            return packet.frame if type(packet) is EventPacket else _frame(packet)
         frames, size = [], 0
         while entries and size < most_bytes:
             frame = _frame(self._pop())

@@ -85,7 +85,9 @@ function usePlot(props: ChartProps, element: { current: HTMLDivElement | null })
         },
         reset: () => latest.current.onReset?.(),
         moved: (index: number | null) => {
-          reading.value = index === null || picture.curves.at[index] === undefined ? null : { index, left: made.valToPos(picture.curves.at[index]!, 'x') + made.over.offsetLeft, width: made.width };
+          const at = index === null ? undefined : picture.curves.at[index];
+          // `offsetLeft` of its box would say the same, and have the page laid out
+          reading.value = at === undefined ? null : { index: index!, left: made.valToPos(at, 'x') + made.bbox.left / devicePixelRatio, width: made.width };
         },
         drawn: () => void drawn.value++,
       };

@@ -13,12 +13,13 @@ from playwright.sync_api import Page
 
 from appliance.core.metering.quota import Action, Limits, QuotaKind
 from tests.dashboard.hospital import PROTECTED
-from tests.dashboard.window import Line, live, settle
+from tests.dashboard.window import PATIENCE_MS, Line, live, settle
 from tests.monitor.metering.test_departments import A
 from tests.monitor.metering.test_quota_requests import Desk
 from tests.server.pages.test_cut_off import GIB, Browser
 
 SITE = "http://bank.example/"  # that a person who is cut off asks for; nothing leaves the browser
+LOOK_MS = 200
 LONG_AGO_S = 20  # beyond the 15 s after which the page calls its figures old
 
 
@@ -66,14 +67,25 @@ def _reconnecting(page: Page, line: Line) -> None:
     page.locator(".pill.reconnecting").first.wait_for()
 
 
+def _say(page: Page, line: Line, event: str, data: dict[str, Any], text: str | re.Pattern[str]) -> None:
+    """Let the page hear an event until it has a banner with this text: an answer on its way may say otherwise."""
+    banner = page.locator(".banner", has_text=text)
+    for _ in range(PATIENCE_MS // LOOK_MS):
+        if banner.count():
+            return
+        line.say(event, data)
+        page.wait_for_timeout(LOOK_MS)
+    raise AssertionError(f"no banner with {text}")
+
+
 def _maintenance(page: Page, line: Line) -> None:
-    line.say("system:maintenance", _maintenance_of("started", timedelta(minutes=-1), "Changing the switch"))
-    page.locator(".banner", has_text=re.compile("Maintenance until|Wartung bis")).wait_for()
+    data = _maintenance_of("started", timedelta(minutes=-1), "Changing the switch")
+    _say(page, line, "system:maintenance", data, re.compile("Maintenance until|Wartung bis"))
 
 
 def _announced(page: Page, line: Line) -> None:
-    line.say("system:maintenance", _maintenance_of("scheduled", timedelta(hours=5), "Changing the switch"))
-    page.locator(".banner", has_text="Changing the switch").wait_for()
+    data = _maintenance_of("scheduled", timedelta(hours=5), "Changing the switch")
+    _say(page, line, "system:maintenance", data, "Changing the switch")
 
 
 def _maintenance_of(kind: str, begins: timedelta, impact: str) -> dict[str, Any]:
@@ -87,8 +99,8 @@ def _text(moment: datetime) -> str:
 
 
 def _trial(page: Page, line: Line) -> None:
-    line.say("config:trial", {"timestamp": _text(datetime.now(UTC)), "trial": {"remaining": 90, "actor": "Anna Weber"}})
-    page.locator(".banner", has_text="on trial").wait_for()
+    data = {"timestamp": _text(datetime.now(UTC)), "trial": {"remaining": 90, "actor": "Anna Weber"}}
+    _say(page, line, "config:trial", data, "on trial")
 
 
 def _ended(page: Page, line: Line) -> None:

@@ -64,6 +64,7 @@ class Seats:
 
 @pytest.fixture(scope="module")
 def seats(desk: Desk) -> Iterator[Seats]:
+    desk.furnish()
     with ExitStack() as closing:
         yield Seats(desk, closing)
 

@@ -5,6 +5,8 @@ blocked addresses); the only exceptions are a single set, the chains, and one ta
 """
 
 import json
+import logging
+import re
 from collections.abc import Mapping, Sequence
 from ctypes import CDLL, c_char_p, c_int, c_uint, c_void_p
 from pathlib import Path
@@ -16,7 +18,21 @@ CAP_NET_ADMIN = 12  # linux/capability.h
 LIBRARY = "libnftables.so.1"
 OUTPUT_JSON = 1 << 4  # nftables/libnftables.h: NFT_CTX_OUTPUT_JSON; input is then JSON too
 
+# What a transaction is made of that sees whether the kernel can refuse in the hooks of interfaces, and leaves nothing.
+PROBE = {"family": "netdev", "table": f"{OWN}_probe"}
+PROBING = (
+    {"add": {"table": {"family": "netdev", "name": PROBE["table"]}}},
+    {"add": {"chain": {**PROBE, "name": "probe"}}},
+    {"add": {"rule": {**PROBE, "chain": "probe", "expr": [{"reject": {"type": "icmpx", "expr": "admin-prohibited"}}]}}},
+    {"delete": {"table": {"family": "netdev", "name": PROBE["table"]}}},
+)
+# A statement as `json.dumps` writes it. No text inside a string looks like this: its quotes would be escaped.
+REFUSAL, DROP = re.compile(r'\{"reject": \{[^{}]*\}\}'), '{"drop": null}'
+
 OUTPUT_TERSE = 1 << 11  # NFT_CTX_OUTPUT_TERSE: elements of sets are neither read nor listed
+
+
+log = logging.getLogger(__name__)
 
 
 class FirewallUnavailable(Exception):
@@ -24,7 +40,11 @@ class FirewallUnavailable(Exception):
 
 
 class Nftables:
-    """The packet filter of the network namespace in which it was made."""
+    """The packet filter of the network namespace in which it was made.
+
+    A kernel without `nft_reject_netdev`, as that of Debian 12, drops what the rules refuse: nothing more passes, but
+    people wait instead of seeing at once that something is forbidden.
+    """
 
     def __init__(self) -> None:
         """Raises `FirewallUnavailable` where libnftables is missing or the packet filter may not be changed."""
@@ -32,17 +52,24 @@ class Nftables:
             raise FirewallUnavailable("the packet filter needs root (CAP_NET_ADMIN)")
         self._library = _load_library()
         self._context = self._library.nft_ctx_new(0)
+        self._can_refuse = True  # until it is seen
         self._library.nft_ctx_output_set_flags(self._context, OUTPUT_JSON)
         self._library.nft_ctx_buffer_output(self._context)
         self._library.nft_ctx_buffer_error(self._context)
         _, refusal = self.run([{"list": {"chains": {"family": "netdev"}}}])
         if refusal is not None:
             raise FirewallUnavailable(f"the packet filter needs root (CAP_NET_ADMIN) and nf_tables: {refusal}")
+        _, refusal = self.run(PROBING)
+        self._can_refuse = refusal is None
+        if refusal is not None:
+            log.warning("This kernel has no nft_reject_netdev: blocked packets are dropped, and no answer says so.")
 
     def run(self, commands: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
         """Run one transaction; returns the listing as JSON, and the reason where the kernel refused all of it."""
-        request = json.dumps({"nftables": commands}).encode()
-        failed = self._library.nft_run_cmd_from_buffer(self._context, request)
+        request = json.dumps({"nftables": commands})
+        if not self._can_refuse:
+            request = REFUSAL.sub(DROP, request)
+        failed = self._library.nft_run_cmd_from_buffer(self._context, request.encode())
         # Reading a buffer empties it for the next run, so both are read.
         listed = self._library.nft_ctx_get_output_buffer(self._context).decode()
         reason = self._library.nft_ctx_get_error_buffer(self._context).decode()

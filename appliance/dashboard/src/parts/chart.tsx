@@ -11,6 +11,7 @@ import './chart.css';
 import { tableOf, type Curves, type Stretch } from './chart_data';
 import { optionsOf, tokensOf, type Picture } from './chart_drawing';
 import { Icon, type IconName } from './icons';
+import { Late } from './notices';
 
 const w = words({
   en: {
@@ -84,7 +85,9 @@ function usePlot(props: ChartProps, element: { current: HTMLDivElement | null })
         },
         reset: () => latest.current.onReset?.(),
         moved: (index: number | null) => {
-          reading.value = index === null || picture.curves.at[index] === undefined ? null : { index, left: made.valToPos(picture.curves.at[index]!, 'x') + made.over.offsetLeft, width: made.width };
+          const at = index === null ? undefined : picture.curves.at[index];
+          // `offsetLeft` of its box would say the same, and have the page laid out
+          reading.value = at === undefined ? null : { index: index!, left: made.valToPos(at, 'x') + made.bbox.left / devicePixelRatio, width: made.width };
         },
         drawn: () => void drawn.value++,
       };
@@ -132,6 +135,7 @@ export function Chart(props: ChartProps) {
   const element = useRef<HTMLDivElement>(null);
   const { reading, drawn, plot } = usePlot(props, element);
   const isFocused = useSignal(false);
+  const isUnknown = useComputed(() => curves.value === null);
   const isEmpty = useComputed(() => curves.value?.at.length === 0);
   const move = (to: number) => {
     const at = curves.peek()?.at;
@@ -165,6 +169,7 @@ export function Chart(props: ChartProps) {
           plot.current?.setCursor({ left: -10, top: -10 }, true);
         }}
       />
+      {isUnknown.value && <Late class="none mid" />}
       {isEmpty.value && (
         <p class="none mid" role="status">
           {isLive ? w.noneYet : w.none}

@@ -94,7 +94,7 @@ export function optionsOf(size: { width: number; height: number }, picture: Pict
   const axis = (side: number): uPlot.Axis => ({ side, stroke: () => tokens.ink3, font: font(), ticks: { show: false } });
   return {
     ...size,
-    padding: [10, 16, 0, 0],
+    padding: [10, 16 * (picture.fontPx / 11), 0, 0], // half a mark of time at the right edge
     legend: { show: false },
     cursor: {
       y: false,
@@ -158,11 +158,11 @@ function drawStretches(self: uPlot, { curves, shades, tokens, fontPx }: Picture)
     ctx.textAlign = 'left';
     if (to - from > 40) ctx.fillText(said, from + 5, top + 14 * devicePixelRatio);
   }
-  const hatch = curves.gaps.length > 0 ? hatchOf(ctx, tokens.line2) : null;
+  const hatched = curves.gaps.length > 0 ? hatchOf(ctx, tokens.line2) : null;
   for (const { fromMs, toMs } of curves.gaps) {
     const [from, to] = [x(fromMs), x(toMs)];
-    if (hatch === null || to - from < 1) continue;
-    ctx.fillStyle = hatch;
+    if (hatched === null || to - from < 1) continue;
+    ctx.fillStyle = hatched;
     ctx.fillRect(from, top, to - from, height);
   }
   const zero = Math.round(self.valToPos(0, 'y', true)) + 0.5;
@@ -175,7 +175,14 @@ function drawStretches(self: uPlot, { curves, shades, tokens, fontPx }: Picture)
   ctx.restore();
 }
 
+let hatch: { color: string; pattern: CanvasPattern | null } = { color: '', pattern: null }; // the same for all charts, made once for a theme
+
 function hatchOf(ctx: CanvasRenderingContext2D, color: string): CanvasPattern | null {
+  if (hatch.color !== color) hatch = { color, pattern: drawnHatch(ctx, color) };
+  return hatch.pattern;
+}
+
+function drawnHatch(ctx: CanvasRenderingContext2D, color: string): CanvasPattern | null {
   const size = 7;
   const tile = document.createElement('canvas');
   tile.width = tile.height = size;

@@ -1,4 +1,4 @@
-/** A small chart of the last minutes for a row: drawn when it is in sight, and no more often than it can be seen to move. */
+/** A small chart of the last minutes for a row: drawn no more often than it can be seen to move. */
 import { effect, type ReadonlySignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 
@@ -10,45 +10,38 @@ const HEIGHT = 24;
 const EDGE = 1.5; // above and below the line, for its own width
 const EVERY_POINTS = 4; // a pixel is four seconds wide
 
-const watched = new WeakMap<Element, (isSeen: boolean) => void>();
-const sight = new IntersectionObserver((entries) => entries.forEach((one) => watched.get(one.target)?.(one.isIntersecting)), { rootMargin: '100px' });
+const seen = new WeakMap<Element, () => void>();
+const sight = new IntersectionObserver((entries) => entries.forEach((one) => one.isIntersecting && seen.get(one.target)?.()), { rootMargin: '100px' });
 
 /** Rates of both ways together. `top`: bytes a second at the upper edge, the same for all rows; the scale is by square root.
+ * `onSeen`: the row is in sight; again after something was missed.
  *
- * It is a path and no canvas: the browser makes a layer of each canvas, and of all that lies between two of them.
+ * It is a path and no canvas: the browser makes a layer of each canvas, and of all that lies between two of them. Rows out
+ * of sight are drawn with the others: a row that was drawn as it comes into sight would have the page painted in each frame.
  */
 export function Sparkline({ recent, top, onSeen }: { recent: Recent; top: ReadonlySignal<number>; onSeen?: () => void }) {
   const line = useRef<SVGPathElement>(null);
   useEffect(() => {
     const path = line.current!;
-    const box = path.ownerSVGElement!;
-    let isSeen = false;
-    let drawnAt = -1;
-    const draw = (now: number, scale: number) => {
-      drawnAt = now;
+    let [drawnAt, drawnTo] = [-Infinity, 0];
+    return effect(() => {
+      const [now, scale] = [recent.version.value, top.value];
+      if (now - drawnAt < EVERY_POINTS && scale === drawnTo) return;
+      [drawnAt, drawnTo] = [now, scale];
       path.setAttribute('d', pathOf(recent, scale));
-    };
+    });
+  }, [recent]);
+  useEffect(() => {
+    const box = line.current!.ownerSVGElement!;
+    seen.set(box, () => onSeen?.());
     const stop = effect(() => {
-      const now = recent.version.value;
-      const scale = top.value;
-      if (isSeen && (drawnAt < 0 || now - drawnAt >= EVERY_POINTS || now < drawnAt)) draw(now, scale);
-    });
-    const stopMissed = effect(() => {
       missed.value;
-      if (isSeen) onSeen?.();
+      sight.unobserve(box);
+      sight.observe(box); // which tells anew whether it is in sight
     });
-    watched.set(box, (seen) => {
-      isSeen = seen;
-      if (!seen) return;
-      draw(recent.version.peek(), top.peek());
-      onSeen?.();
-    });
-    sight.observe(box);
     return () => {
       stop();
-      stopMissed();
       sight.unobserve(box);
-      watched.delete(box);
     };
   }, [recent]);
   return (

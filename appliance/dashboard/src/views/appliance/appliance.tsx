@@ -5,7 +5,7 @@ import { blockCounts } from '../../live/block_counts';
 import { minute, nowMs } from '../../live/clock';
 import { UNACCOUNTED_PERCENT } from '../../live/condition';
 import { call } from '../../live/connection';
-import { fixed, full, MBIT, rate, span, text, three, visible, volume, whole, day, clockSeconds } from '../../live/formats';
+import { fixed, full, MBIT, setRate, span, text, three, usedOf, visible, volume, whole, day, clockSeconds } from '../../live/formats';
 import { appliance, dataFrom, departments, health, type Department } from '../../live/state';
 import { StateMark, Icon, type State } from '../../parts/icons';
 import { Skeleton, useAsked } from '../../parts/notices';
@@ -99,8 +99,8 @@ function Gauges() {
   if (state === null) return <Skeleton rows={2} />;
   const { cpu, memory, storage } = state;
   const filled = (fill: { used: number; total: number }) => {
-    const [value, unit] = volume(fill.used);
-    return { value, unit: `${unit} ${say(w.of, { total: text(volume(fill.total)) })}`, share: fill.used / fill.total, more: say(w.free, { free: text(volume(fill.total - fill.used)) }) };
+    const { used, limit, unit } = usedOf(fill.used, fill.total);
+    return { value: used, unit: say(w.of, { total: `${limit} ${unit}` }), share: fill.used / fill.total, more: say(w.free, { free: text(volume(fill.total - fill.used)) }) };
   };
   return (
     <section class="tiles" aria-label={w.gauges}>
@@ -188,7 +188,7 @@ function Interfaces() {
       cell: (one) => (
         <span class="state">
           <StateMark state={one.up ? 'ok' : 'warn'} />
-          {one.up ? (one.speed === null ? w.noSpeed : text(rate(one.speed))) : w.isDown}
+          {one.up ? (one.speed === null ? w.noSpeed : setRate(one.speed)) : w.isDown}
         </span>
       ),
       csv: (one) => (one.up ? one.speed : 0),

@@ -136,7 +136,7 @@ function columnsFor(again: () => void): Column<Block>[] {
       head: common.actions,
       isHeadHidden: true,
       isNumber: true,
-      fold: 'low',
+      fold: 'low full',
       width: '110px',
       cell: (one) =>
         scopeOf(one) && (

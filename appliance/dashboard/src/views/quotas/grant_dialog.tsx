@@ -55,7 +55,7 @@ export function GrantDialog({ department, kind, host: first = '', request, onClo
   return (
     <Dialog
       title={say(w.grantTitle, { name })}
-      note={isOver && quota.exceededAt ? say(w.usedUpAt, { time: moment(quota.exceededAt), soFar: soFar(quota.limit) }) : soFar(quota.limit)}
+      note={isOver && quota.exceededAt ? say(w.usedUpAt, { time: moment(quota.exceededAt), ...usedOf(quota.used, quota.limit) }) : soFar(quota.limit)}
       onClose={onClose}
       onSubmit={submit}
       acts={

@@ -25,7 +25,7 @@ const columns: Column<Closed>[] = [
   { key: 'start', head: w.start, cell: (one) => <span title={full(one.startedAt)}>{day(one.startedAt)}</span>, csv: (one) => one.startedAt, fold: 'top' },
   { key: 'end', head: w.end, cell: (one) => day(one.endedAt), csv: (one) => one.endedAt, fold: 'gone' },
   { key: 'usedThen', head: w.used, cell: (one) => gib(one.used), csv: (one) => one.used, isNumber: true, fold: 'top' },
-  { key: 'limitThen', head: w.limit, cell: (one) => (one.limit === null ? <span class="dim">{w.noLimit}</span> : setGib(one.limit)), csv: (one) => one.limit, isNumber: true, fold: 'low' },
+  { key: 'limitThen', head: w.limit, cell: (one) => (one.limit === null ? <span class="dim">{w.noLimit}</span> : setGib(one.limit)), csv: (one) => one.limit, isNumber: true, fold: 'gone' },
   { key: 'grantedThen', head: w.granted, cell: (one) => (one.granted ? setGib(one.granted) : <span class="dim">0</span>), csv: (one) => one.granted, isNumber: true, fold: 'gone' },
   { key: 'exceeded', head: w.fullAt, cell: (one) => (one.exceededAt ? <b class="crit-ink">{moment(one.exceededAt)}</b> : <span class="dim">–</span>), csv: (one) => one.exceededAt, fold: 'low' },
 ];

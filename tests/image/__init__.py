@@ -1,0 +1,1 @@
+"""Tests of the card's image: without a boot, and in QEMU."""

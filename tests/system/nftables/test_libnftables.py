@@ -1,0 +1,24 @@
+"""Transactions of the packet filter, on a kernel that cannot refuse."""
+
+import json
+
+from appliance.core.kernel.nftables.ruleset import REFUSE, verdict_chains
+from appliance.system.nftables.libnftables import DROP, REFUSAL
+
+
+def test_where_the_kernel_cannot_refuse_each_refusal_becomes_a_drop_and_nothing_else_changes() -> None:
+    chains = verdict_chains({"counter": None})
+    written = REFUSAL.sub(DROP, json.dumps(chains))
+    rules = json.loads(written)[REFUSE]
+    assert [rule[-1] for rule in chains[REFUSE]] == [
+        {"accept": None},
+        {"reject": {"type": "tcp reset"}},
+        {"reject": {"type": "icmpx", "expr": "admin-prohibited"}},
+    ]
+    assert [rule[-1] for rule in rules] == [{"accept": None}, {"drop": None}, {"drop": None}]
+    assert [rule[:-1] for rule in rules] == [list(rule[:-1]) for rule in json.loads(json.dumps(chains))[REFUSE]]
+
+
+def test_a_text_that_looks_like_a_refusal_stays_as_it_is() -> None:
+    comment = json.dumps({"comment": '{"reject": {"type": "tcp reset"}}'})
+    assert REFUSAL.sub(DROP, comment) == comment

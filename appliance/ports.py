@@ -29,6 +29,7 @@ from appliance.core.metering.usage import Mark, Passed
 from appliance.core.operations.foreign_rules import Listing
 from appliance.core.operations.maintenance_window import Maintenance
 from appliance.core.operations.trial import StoredConfig
+from appliance.core.pause import Pause, no_pause
 from appliance.events import Event
 
 
@@ -49,8 +50,11 @@ class Neighbours(Protocol):
 class Flows(Protocol):
     """The kernel's connection tracking."""
 
-    def connections(self) -> Mapping[Connection, int]:
-        """The number of tracked connections between each two addresses now; empty where the kernel tracks none."""
+    def connections(self, pause: Pause = no_pause) -> Mapping[Connection, int]:
+        """The number of tracked connections between each two addresses now; empty where the kernel tracks none.
+
+        `pause`: gives others their turn, each few milliseconds.
+        """
 
 
 class Sensors(Protocol):

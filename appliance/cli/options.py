@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from appliance.cli.shell import Failed, fail
 
@@ -34,7 +35,7 @@ def with_paths(verb: F) -> F:
     """Add `--config` and `--state-dir` to a verb, as one `Paths`."""
 
     def call(config: Path | None, state_dir: Path | None, **options: Any) -> Any:
-        return verb(_paths(config, state_dir), **options)
+        return verb(_paths(_nearest("config", config), _nearest("state_dir", state_dir)), **options)
 
     call.__name__, call.__doc__ = verb.__name__, verb.__doc__
     call.__click_params__ = getattr(verb, "__click_params__", [])  # type: ignore[attr-defined]
@@ -44,6 +45,14 @@ def with_paths(verb: F) -> F:
     )
     config = click.option("--config", type=path, envvar="APPLIANCE_CONFIG", help="The TOML file.")
     return config(state(call))  # type: ignore[return-value]
+
+
+def _nearest(name: str, found: Path | None) -> Path | None:
+    """The option as it was written behind the verb, else as it was before it: `appliance token --state-dir S list`."""
+    context = click.get_current_context()
+    above = context.parent.params.get(name) if context.parent else None
+    is_written = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    return found if is_written or above is None else above
 
 
 def _paths(config: Path | None, state_dir: Path | None) -> Paths:

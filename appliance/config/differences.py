@@ -74,11 +74,12 @@ def _in_departments(
 ) -> Iterator[str]:
     old, new = {one.id: one for one in before}, {one.id: one for one in after}
     gone = {one.id: one for one in before if one.id not in new}
+    gone_from = {_place(one): one for one in reversed(gone.values())}
     for one in after:
         if one.id in old:
             yield from _in_department(old[one.id], one, by_hand)
             continue
-        same = next((other for other in gone.values() if _place(other) == _place(one)), None)
+        same = gone_from.pop(_place(one), None)
         if same is None:
             yield f"{_name(one)} ({one.id}) is a new department at {_place(one)}, {_limits(one.quota)}."
         else:

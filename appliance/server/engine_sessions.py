@@ -6,6 +6,7 @@ log in, and only so many are pending at once. python-engineio itself keeps any s
 
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from operator import itemgetter
 from urllib.parse import parse_qs
 
@@ -15,6 +16,7 @@ from eventlet import wsgi
 from appliance.config import LimitsSection
 from appliance.core.moment import Moment
 from appliance.core.text import clipped
+from appliance.server.http.request_body import declares_body
 from appliance.server.http.request_filter import Environ
 from appliance.server.http.site import TEXT, StartResponse
 from appliance.server.strict_json import Malformed
@@ -49,6 +51,8 @@ class EngineSessions:
                 return []
             start_response("400 Bad Request", [("Content-Type", TEXT)])
             return [b"400 Bad Request"]
+        if _is_plain_poll(environ):
+            environ["appliance.next_poll"] = partial(self._sio.eio.poll_again, _session_of(environ), environ)
         return answer
 
     def is_logged_in(self, environ: Environ) -> bool:
@@ -108,6 +112,18 @@ class EngineSessions:
         except Malformed as fault:
             log.warning("%s sent %s", self._sio.environ[eio_sid].get("REMOTE_ADDR", "a client"), fault)
             self.drop(eio_sid)
+
+
+def _is_plain_poll(environ: Environ) -> bool:
+    """Whether this request of a session waits for packets, and has nothing else in it."""
+    asked = parse_qs(str(environ.get("QUERY_STRING", "")))
+    is_poll = environ["REQUEST_METHOD"] == "GET" and asked.get("transport") == ["polling"] and "sid" in asked
+    return (
+        is_poll
+        and "j" not in asked
+        and not ({"HTTP_UPGRADE", "HTTP_EXPECT"} & environ.keys())
+        and not declares_body(environ)
+    )
 
 
 def _session_of(environ: Environ) -> str:

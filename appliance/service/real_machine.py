@@ -38,15 +38,18 @@ class RealPacketFilter(PacketFilter):
 def open_packet_filter(parts: ExitStack, *, tracks_connections: bool = True) -> RealPacketFilter:
     """Open the packet filter; `parts` closes it. Raises `FirewallUnavailable`."""
     nftables, boot = Nftables(), boot_id()
-    interfaces, elements, shown = RtnetlinkInterfaces(boot), SetElements(), Nfnetlink(firewall.TABLE)
+    interfaces, elements = RtnetlinkInterfaces(boot), SetElements()
+    shown, metered = Nfnetlink(firewall.TABLE), Nfnetlink(meters.TABLE)
     changes, traffic_control = ChangeMonitor(firewall.TABLE), TrafficControl()
     dns_filter = BpfDnsFilter(Bpf(), traffic_control)
-    for part in (interfaces, shown, elements, changes, traffic_control, dns_filter):
+    for part in (interfaces, shown, metered, elements, changes, traffic_control, dns_filter):
         parts.callback(part.close)
     return RealPacketFilter(
         interfaces=interfaces,
         upstream=LinuxUpstream(),
-        firewall=firewall.NftablesFirewall(nftables, shown, elements, changes, tracks_connections=tracks_connections),
+        firewall=firewall.NftablesFirewall(
+            nftables, shown, elements, changes, metered=metered, tracks_connections=tracks_connections
+        ),
         dns_filter=dns_filter,
         nftables=nftables,
         elements=elements,

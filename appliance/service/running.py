@@ -28,6 +28,7 @@ from appliance.core.refusal import Refused
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.quota_requests import QuotaRequests
+from appliance.monitor.metering.utilization import FLOWS_S
 from appliance.server.http.listener import Listener, listen
 from appliance.server.pages.cut_off import CutOffPage
 from appliance.service.composition import Appliance
@@ -40,7 +41,7 @@ log = logging.getLogger("appliance")
 
 ENFORCEMENT_S = 1.0  # another program's flush is repaired, and a change of state published, within two seconds
 AUDIT_S = 5.0  # the enforcement itself skips some
-# After a few milliseconds of an audit: it leaves half of a core while it runs, and no client waits.
+# After a few milliseconds of an audit or a count: it leaves half of a core while it runs, and no client waits.
 PAUSE_S = 0.005
 SWITCH_S = 0.0005  # a thread that computes beside the loop gives way so soon; Python's 5 ms are felt in each answer
 HITS_S = 60.0  # a person looks for a blocked host in the log later; a flood costs as many lines as a quiet minute
@@ -105,12 +106,12 @@ class Service:
     def _timetable(self) -> Sequence[Timed]:
         parts, periods = self._appliance, self._appliance.config.periods
         interfaces = {one.interface for one in parts.config.departments}
+        pause = partial(eventlet.sleep, PAUSE_S)
         return (
+            Timed("connections", FLOWS_S, lambda _: parts.monitors.metering.count_connections(pause)),
             Timed("metering", periods.metering, self._meter),
             Timed("enforcement", ENFORCEMENT_S, self._enforce),
-            Timed(
-                "audit", AUDIT_S, lambda now: parts.monitors.enforcement.audit(now, partial(eventlet.sleep, PAUSE_S))
-            ),
+            Timed("audit", AUDIT_S, lambda now: parts.monitors.enforcement.audit(now, pause)),
             Timed("hits", HITS_S, lambda _: parts.monitors.enforcement.log_hits()),
             Timed("attach", ATTACH_S, lambda _: self._attach_capture(interfaces)),
             Timed("capture", CAPTURE_S, self._observe),
@@ -186,7 +187,7 @@ class Service:
         status = self._appliance.monitors.status
         self._appliance.monitors.maintenance_mode.step(now)
         self._appliance.monitors.maintenance_mode.show(
-            alarmed=status.is_alarmed, troubled=status.is_troubled(now), busy=status.is_busy
+            alarmed=status.is_alarmed, troubled=status.is_troubled, busy=status.is_busy
         )
 
     def _try(self, now: Moment) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from appliance.core.machine import Connection, Frame, Sighting, Vlan
+from appliance.core.pause import Pause, no_pause
 from appliance.simulator.conversations import SITES, site_address
 from appliance.simulator.network import FORGOTTEN_S
 from appliance.simulator.scenario import seeded_random
@@ -38,7 +39,7 @@ class SimulatedFlows:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
 
-    def connections(self) -> Mapping[Connection, int]:
+    def connections(self, _: Pause = no_pause) -> Mapping[Connection, int]:
         """The number of connections between each two addresses."""
         at_s = self._simulation.elapsed()
         chance = seeded_random(self._simulation.seed, "connections", at_s // CONNECTIONS_LAST_S)

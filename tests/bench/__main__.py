@@ -1,10 +1,22 @@
-"""Runs the benches that are named, or all, and prints their rows."""
+"""Runs the benches that are named, or all, and prints their rows; with `--compare REVISION`, those of both."""
 
 import sys
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 
-NAMES = ("forwarding", "metering", "overshoot", "history", "disk", "server", "blocking", "page")
+from tests.bench.compare import compare
 
-for name in sys.argv[1:] or NAMES:
-    for row in import_module(f"tests.bench.{name}").run():
-        print(row, flush=True)
+NAMES = ("packets", "forwarding", "metering", "overshoot", "history", "disk", "server", "blocking", "page")
+
+
+def rows(words: Sequence[str]) -> Iterable[str]:
+    match words:
+        case ["--compare", revision, *names]:
+            yield from compare(revision, names or NAMES)
+        case _:
+            for name in words or NAMES:
+                yield from import_module(f"tests.bench.{name}").run()
+
+
+for row in rows(sys.argv[1:]):
+    print(row, flush=True)

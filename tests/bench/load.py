@@ -8,6 +8,7 @@ import json
 import re
 import select
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from time import monotonic, monotonic_ns
 
@@ -19,6 +20,7 @@ HANDSHAKE = (
 CONTENT_LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
 PATIENCE_S = 60
 READ_BYTES = 65536
+NOT_NOW = (BlockingIOError, ssl.SSLWantReadError)
 SLOW_BYTES, SLOW_PERIOD_S = 512, 0.5  # a slow client reads so much so often: one event in four
 
 
@@ -26,6 +28,12 @@ def masked(text: bytes) -> bytes:
     size = len(text)
     length = bytes([128 | size]) if size < 126 else bytes([128 | 126]) + size.to_bytes(2, "big")
     return b"\x81" + length + bytes(4) + text
+
+
+def _unchecked() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def _get(query: str) -> bytes:
@@ -45,6 +53,12 @@ class Client:
         self.events = 0
         self._buffer = b""
         self._is_open = False
+
+    def secure(self, context: ssl.SSLContext) -> None:
+        """Do the handshake, while all others wait."""
+        self.sock.setblocking(True)
+        self.sock = context.wrap_socket(self.sock)
+        self.sock.setblocking(False)
 
     def log_in(self, _opening: bytes) -> None:
         """Send the token."""
@@ -108,10 +122,11 @@ class PollingClient(Client):
 
 
 class Load:
-    """Clients of one server."""
+    """Clients of one server. `tls`: it speaks TLS, with a certificate that nobody knows."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, tls: bool = False) -> None:
         self._port = port
+        self._tls = _unchecked() if tls else None
         self._poll = select.epoll()
         self._clients: dict[int, Client] = {}
         self._starting: set[int] = set()
@@ -175,7 +190,7 @@ class Load:
         # What it is told is not counted: it is the others that are looked at.
         try:
             self._clients[number].sock.recv(SLOW_BYTES)
-        except BlockingIOError:
+        except NOT_NOW:
             return
 
     def _serve(self, number: int) -> None:
@@ -185,11 +200,13 @@ class Load:
         try:
             if number in self._starting:
                 self._starting.discard(number)
+                if self._tls is not None:
+                    client.secure(self._tls)
                 client.sock.sendall(client.HANDSHAKE)
                 self._poll.modify(number, select.EPOLLIN)
                 return
             self._receive(client)
-        except BlockingIOError:
+        except NOT_NOW:
             return
         except OSError:
             del self._clients[number]

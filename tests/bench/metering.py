@@ -18,6 +18,7 @@ from appliance.core.machine import Network
 from appliance.core.metering.meter import Plan
 from appliance.core.metering.usage import count_connections
 from appliance.core.moment import Moment
+from appliance.core.pause import no_pause
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.hosts import LOOK_S
 from appliance.monitor.metering.utilization import FLOWS_S
@@ -136,6 +137,8 @@ class Rig:
                 _show_hosts(self._lab, self._hosts)
             before_s = time.process_time()
             self._metering.step(_at(second))
+            if second % FLOWS_S == 0:
+                self._metering.count_connections(no_pause)
             spent_s += time.process_time() - before_s
         return spent_s / MINUTE_S
 

@@ -28,6 +28,9 @@ class PlainServer:
         self._sio.on("connect", self._admit)
 
     def serve(self, listening_socket: Any) -> None:
+        pem = self._options["pem"]
+        if pem is not None:
+            listening_socket = eventlet.wrap_ssl(listening_socket, certfile=pem, keyfile=pem, server_side=True)
         wsgi.server(listening_socket, socketio.WSGIApp(self._sio), log_output=False)
 
     def emit(self, kind: str) -> None:

@@ -6,11 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from appliance.server import access
 from appliance.server.access import Role
+from appliance.system import certificate
 from appliance.system.storage.secret_file import load_secret
 from tests.bench.load import Client, Load
 from tests.contract.schema import examples
@@ -39,11 +42,19 @@ OPTIONS = {"departments": DEPARTMENTS, "states": STATES, "padding": "x" * (EVENT
 class Running:
     """One of the servers, with its load."""
 
-    def __init__(self, program: list[str]) -> None:
+    def __init__(self, program: list[str], *, tls: bool = False) -> None:
         self._folder = TemporaryDirectory()
+        pem = Path(self._folder.name, "bench.pem")
+        if tls:
+            pem.write_bytes(certificate.made(["localhost"], datetime.now(UTC)))
         secret = load_secret(Path(self._folder.name))
         self._token = access.issue(secret, Role.VIEWER, None, 3600, "bench", START)
-        of_this = {"folder": self._folder.name, "secret": secret.hex(), "at": START.timestamp()}
+        of_this = {
+            "folder": self._folder.name,
+            "secret": secret.hex(),
+            "at": START.timestamp(),
+            "pem": str(pem) if tls else None,
+        }
         given = json.dumps({**OPTIONS, **of_this})
         self._process = subprocess.Popen(
             ["taskset", "-c", str(SERVER_CORE), *program, given],
@@ -52,7 +63,7 @@ class Running:
             stdout=subprocess.PIPE,
         )
         self.port = json.loads(self._out.readline())["port"]
-        self.load = Load(self.port)
+        self.load = Load(self.port, tls=tls)
 
     def close(self) -> None:
         self.load.close()
@@ -93,16 +104,17 @@ class Running:
         return self._process.stdout
 
 
-SERVERS: Mapping[str, Callable[[], Running]] = {
-    "ours": lambda: Running([sys.executable, "-m", "tests.bench.served"]),
-    "Node": lambda: Running(["node", str(PEER / "server.js")]),
-    "plain": lambda: Running([sys.executable, "-m", "tests.bench.plain"]),
+Start = Callable[..., Running]  # takes `tls`
+SERVERS: Mapping[str, Start] = {
+    "ours": partial(Running, [sys.executable, "-m", "tests.bench.served"]),
+    "Node": partial(Running, ["node", str(PEER / "server.js")]),
+    "plain": partial(Running, [sys.executable, "-m", "tests.bench.plain"]),
 }
 
 
 @contextmanager
-def running(start: Callable[[], Running]) -> Iterator[Running]:
-    one = start()
+def running(start: Start, *, tls: bool = False) -> Iterator[Running]:
+    one = start(tls=tls)
     try:
         yield one
     finally:

@@ -17,6 +17,7 @@ from appliance.core.machine import Position
 from appliance.core.moment import timestamp
 from appliance.events import BlockedIp, DepartmentCondition, DepartmentStatus, IpBlocked
 from appliance.server.delivery.fanout import Fanout
+from appliance.server.http.tls import Tls
 from tests.server.harness import Harness
 from tests.server.orders import lines
 
@@ -55,7 +56,8 @@ def _timestamp() -> str:
 def main() -> None:
     logging.basicConfig(level=logging.WARNING)
     options = json.loads(sys.argv[1])
-    harness = Harness(Path(options["folder"]), Position.HOST, False, LIMITS, ServerSection(), None)
+    tls = Tls(Path(options["pem"]), Path(options["pem"])) if options["pem"] else None
+    harness = Harness(Path(options["folder"]), Position.HOST, False, LIMITS, ServerSection(), tls)
     for state in options["states"]:
         harness.obey({"publish": [state]})
     emitter = Emitter(harness.fanout, options["departments"][0], options["padding"])

@@ -8,7 +8,6 @@ all; of each figure the median of the rounds is told, and its ratio to Node's. A
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
@@ -20,7 +19,7 @@ from appliance.server.access import Role
 from appliance.simulator import CONFIG
 from appliance.system.storage.secret_file import load_secret
 from tests.bench.load import Load, PollingClient
-from tests.bench.rivals import LOAD_CORE, PEER, SERVERS, Running, resident_bytes, running
+from tests.bench.rivals import LOAD_CORE, PEER, SERVERS, Running, Start, resident_bytes, running
 
 ROUNDS = 3
 SECONDS = 4
@@ -42,6 +41,13 @@ BOUNDS = {
     "CPU for a delivery, saturated, 100 clients": ("<=", 1.0, "us"),
     "CPU for a delivery, saturated, 500 clients": ("<=", 1.0, "us"),
     "CPU for a delivery by long polling, 100 clients, 10 events/s": ("", None, "us"),
+    "CPU for a delivery by TLS, 100 clients, 10 events/s": ("<=", 0.8, "us"),
+    "CPU for a delivery by TLS, 500 clients, 10 events/s": ("<=", 0.8, "us"),
+    "p99 from emit to receive by TLS, 100 clients, 10 events/s": ("<=", 1.0, "ms"),
+    "p99 from emit to receive by TLS, 500 clients, 10 events/s": ("<=", 1.0, "ms"),
+    "deliveries a second by TLS, saturated, 100 clients": (">=", 1.2, ""),
+    "CPU for a delivery by TLS, saturated, 100 clients": ("<=", 1.0, "us"),
+    "resident memory for a client by TLS": ("<", 1.0, "kB"),
     "500 clients at once, until all have their snapshot": ("<=", 1.0, "ms"),
     "resident memory for a client": ("<", 1.0, "kB"),
     "resident memory with 500 clients": ("<", 1.0, "MB"),
@@ -89,7 +95,7 @@ def _saturated(one: Running, clients: int) -> tuple[float, float]:
     return one.load.deliveries / (monotonic() - began_s), used_s / one.load.deliveries * 1e6
 
 
-def _measure(start: Callable[[], Running]) -> dict[str, float]:
+def _measure(start: Start) -> dict[str, float]:
     """Every figure of one server, once."""
     found = {}
     for clients in (100, 500):
@@ -110,10 +116,30 @@ def _measure(start: Callable[[], Running]) -> dict[str, float]:
     with running(start) as one:
         one.connect(100, PollingClient)
         found["CPU for a delivery by long polling, 100 clients, 10 events/s"], _ = _steadily(one)
-    return found | _hindered(start)
+    return found | _secured(start) | _hindered(start)
 
 
-def _hindered(start: Callable[[], Running]) -> dict[str, float]:
+def _secured(start: Start) -> dict[str, float]:
+    """The figures with TLS on both sides."""
+    found = {}
+    for clients in (100, 500):
+        with running(start, tls=True) as one:
+            before_bytes = one.resident_bytes()
+            one.connect(clients)
+            size = f"{clients} clients, 10 events/s"
+            found[f"CPU for a delivery by TLS, {size}"], latencies_ns = _steadily(one)
+            found[f"p99 from emit to receive by TLS, {size}"] = _p99_ms(latencies_ns)
+            if clients == 500:
+                found["resident memory for a client by TLS"] = (one.resident_bytes() - before_bytes) / clients / 1e3
+                continue
+            per_s, cpu_us = _saturated(one, clients)
+            found[f"deliveries a second by TLS, saturated, {clients} clients"] = per_s
+            found[f"CPU for a delivery by TLS, saturated, {clients} clients"] = cpu_us
+            assert one.load.lost == 0
+    return found
+
+
+def _hindered(start: Start) -> dict[str, float]:
     """Two servers alike, one of them with a client that does not read and one that hardly does; in turns."""
     with running(start) as free, running(start) as one:
         free.connect(CLIENTS_WITH_HINDERED)

@@ -1,14 +1,19 @@
 import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import ip_network
+from itertools import permutations
 from pathlib import Path
 from typing import get_args, get_origin
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import Meta
 
-from appliance.config import Config, ConfigError, LimitsSection, load, load_text, parse
+from appliance.config import Config, ConfigError, LimitsSection, judge, load, load_text, parse
 from appliance.config.remarks import remarks
 from appliance.config.sections import Section
 from appliance.config.values import DURATION
@@ -127,6 +132,39 @@ def test_two_departments_with_the_same_subnet_are_refused_by_both_names() -> Non
     )
     [line] = faults(text)
     assert '"a" and "b" both claim 10.1.0.0/16' in line
+
+
+def test_each_claim_is_told_with_the_nearest_around_it_in_the_order_of_the_file() -> None:
+    claims = {"a": "10.1.2.0/24", "b": "10.0.0.0/8", "c": "10.1.0.0/16", "d": "10.2.0.0/16", "e": "192.168.0.0/24"}
+    text = "".join(f'[[departments]]\nid = "{k}"\ninterface = "{k}"\nsubnets = ["{v}"]\n' for k, v in claims.items())
+    assert [line.partition("departments: ")[2] for line in faults('[appliance]\nposition = "gateway"\n' + text)] == [
+        '"a" and "c" both claim 10.1.2.0/24',
+        '"b" and "c" both claim 10.1.0.0/16',
+        '"b" and "d" both claim 10.2.0.0/16',
+    ]
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 15), st.integers(0, 4)), min_size=1, max_size=3), min_size=1, max_size=6)
+)
+def test_exactly_those_departments_are_named_that_share_an_address(claims: list[list[tuple[int, int]]]) -> None:
+    departments = [
+        [ip_network((0x0A000000 | (number >> 4 - bits) << 8 - bits, 24 + bits)) for number, bits in one]
+        for one in claims
+    ]
+    text = '[appliance]\nposition = "gateway"\n' + "".join(
+        f'[[departments]]\nid = "d{at}"\ninterface = "eth{at}"\nsubnets = {[str(one) for one in subnets]}\n'
+        for at, subnets in enumerate(departments)
+    )
+    sharing = {
+        f"d{at}"
+        for one, other in permutations(range(len(departments)), 2)
+        for at in (one, other)
+        if any(a.overlaps(b) for a in departments[one] for b in departments[other])
+    }
+    config, found = judge(text)
+    assert (config is None) == bool(sharing)
+    assert {name for one in found for name in re.findall(r'"(d\d+)"', one.message)} == sharing
 
 
 def test_two_departments_with_one_id_interface_or_pin_are_refused() -> None:

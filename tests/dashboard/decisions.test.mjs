@@ -15,7 +15,8 @@ const { createServer } = await import(pathToFileURL('node_modules/vite/dist/node
 const server = await createServer({ server: { middlewareMode: true, watch: null, hmr: false, ws: false }, appType: 'custom', logLevel: 'error', optimizeDeps: { noDiscovery: true } });
 after(() => server.close());
 const load = (name) => server.ssrLoadModule(`/src/live/${name}.ts`);
-const { judge, firstReached, progress, worstFirst } = await load('condition');
+const { barIn, judge, firstReached, markOf, meanRate, progress, toneOf, worstFirst } = await load('condition');
+const formats = await load('formats');
 const { clauses, needs } = await load('needs');
 const { dayStart, weekOf, ticks } = await load('calendar');
 const { zone } = await load('clock');
@@ -40,7 +41,8 @@ test('each figure that is wrong is a condition, the worst first', () => {
     [{ quotas: [day(20, 20)], onExceeded: 'throttle' }, ['slowed']],
     [{ quotas: [day(20, 20)], onExceeded: 'alert' }, ['over']],
     [{ quotas: [day(0, 0)], onExceeded: 'block' }, ['cut']],
-    [{ quotas: [day(19, 20, { exceededAt: '2026-11-27T12:47:00.000Z' })], onExceeded: 'block' }, ['cut']], // the next packet does not fit
+    [{ quotas: [day(19, 20, { isExceeded: true })], onExceeded: 'block' }, ['cut']], // the next packet does not fit, and no clock told when
+    [{ quotas: [day(20, 20, { isExceeded: false })], onExceeded: 'block' }, ['near']], // the appliance judges, not the page
     [{ quotas: [day(20, null)] }, ['well']],
     [{ quotas: [day(16, 20)] }, ['near']],
     [{ quotas: [day(15, 20)] }, ['well']],
@@ -69,6 +71,45 @@ test('progress is a share of the limit and of the period', () => {
   assert.deepEqual(half, { used: 0.5, will: 0.5, gone: 0.5 });
   assert.equal(progress(day(30, 60), 30 / 43_200, Date.parse('2026-11-27T11:00:00Z')).will, 1);
   assert.equal(progress(day(30, null), 1, NOW), null);
+});
+
+test('a small limit has a unit of its own, and a limit of thousands keeps its noughts', () => {
+  assert.deepEqual(formats.usedOf(92_400, 100_000), { used: '90.2', limit: '97.7', unit: 'KiB' });
+  assert.deepEqual(formats.usedOf(5 * 2 ** 30, 20 * 2 ** 30), { used: '5.00', limit: '20', unit: 'GiB' });
+  assert.deepEqual(formats.usedOf(1, 0), { used: '1', limit: '0', unit: 'B' });
+  assert.equal(formats.setVolume(1000 * 2 ** 30), '1,000 GiB');
+  assert.equal(formats.setVolume(4 * 2 ** 30), '4 GiB');
+  assert.equal(formats.setRate(125_000), '1 Mbit/s');
+  assert.deepEqual([0, 100_000, 2 ** 30, 80e9].map(formats.gib), ['0.00', '0.000093', '1.00', '74.51']);
+  assert.deepEqual([0, 100_000, 20 * 2 ** 30].map(formats.setGib), ['0', '0.000093', '20']);
+});
+
+test('the colour of a bar and the mark of a state are of one judgement', () => {
+  const quota = (share, more = {}) => day(share * 1000, 1000, { startedAt: '2026-11-26T23:00:00.000Z', isExceeded: share >= 1, ...more });
+  const at = '2026-11-27T16:18:00.000Z';
+  for (const [daily, told, tone, mark] of [
+    [quota(0.5), null, '', 'ok'], // the page's own rate would reach it, and the appliance does not say so
+    [quota(0.5), at, 'warn', 'warn'],
+    [quota(0.5, { reachesLimitAt: at }), null, 'warn', 'warn'],
+    [quota(0.81), null, 'warn', 'warn'],
+    [quota(0.96), null, 'crit', 'crit'],
+    [quota(0.96), at, 'crit', 'crit'],
+    [quota(1), null, 'crit', 'crit'],
+  ]) {
+    const conditions = judge({ ...well, quotas: [daily], reachesLimitAt: told });
+    const bar = barIn(conditions, daily, well.thresholds, 1000, NOW);
+    assert.deepEqual([bar.tone, markOf(conditions[0])], [tone, mark], JSON.stringify([daily, told]));
+    assert.ok(tone !== '' || bar.will <= 1);
+  }
+  assert.equal(toneOf(0.5, [0.4]), 'warn', 'the first threshold of the configuration');
+});
+
+test('the first seconds of traffic are no forecast', () => {
+  const recent = state.emptyRecent();
+  for (let second = 1; second <= 3; second++) state.addPoint(recent, NOW + second * 1000, 600, 400);
+  assert.equal(meanRate(recent, 1000), 10, '3 s of 1,000 bytes, of 300 s');
+  for (let second = 4; second <= 400; second++) state.addPoint(recent, NOW + second * 1000, 600, 400);
+  assert.equal(meanRate(recent, 1000), 1000);
 });
 
 test('days, weeks and marks follow the zone through the change of its clocks', () => {

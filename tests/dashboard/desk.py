@@ -8,6 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
+from tests.dashboard.hospital import BLOCKS
 from tests.dashboard.window import Windows
 from tests.end_to_end.installed import COMMAND
 from tests.end_to_end.simulated import Simulated
@@ -36,6 +37,11 @@ class Desk:
         token = None if role is None else self.token(role, departments)
         with self._windows.open(path, token, **options) as page:
             yield page
+
+    def furnish(self) -> None:
+        """Block what is blocked in a hospital that has run for a while."""
+        for block in BLOCKS:
+            assert self.service.ask("ip:block", block)["success"]
 
     def revoke(self, token: str) -> None:
         """Take a token back, by the command line."""

@@ -47,4 +47,11 @@ health = 1
 [notice]
 contact = "Ms Example, extension 42"
 """ + "".join(map(_department, _DEPARTMENTS))
+# What somebody has blocked, of each kind of target; for a department, or for all.
+BLOCKS = (
+    {"address": "192.168.2.64/26", "departmentId": "finance", "duration": 720, "reason": "Exam room, no network"},
+    {"address": "203.0.113.0/24", "duration": 12_480, "reason": "Brute force on the VPN"},
+    {"address": "tiktok.com", "departmentId": "library", "reason": "Not for work"},
+    {"address": "02:00:5e:10:00:01", "departmentId": "guest", "reason": "Asked to leave"},
+)
 PROTECTED = "198.51.100.7"  # by the configuration that `Simulated` begins with

@@ -4,13 +4,22 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from playwright.sync_api import Page
 
+from appliance.core.metering.quota import Action, Limits, QuotaKind
 from tests.dashboard.hospital import PROTECTED
-from tests.dashboard.window import Line, live, settle
+from tests.dashboard.window import PATIENCE_MS, Line, live, settle
+from tests.monitor.metering.test_departments import A
+from tests.monitor.metering.test_quota_requests import Desk
+from tests.server.pages.test_cut_off import GIB, Browser
 
+SITE = "http://bank.example/"  # that a person who is cut off asks for; nothing leaves the browser
+LOOK_MS = 200
 LONG_AGO_S = 20  # beyond the 15 s after which the page calls its figures old
 
 
@@ -20,7 +29,10 @@ def _nothing(_page: Page, _line: Line) -> None:
 
 @dataclass(frozen=True)
 class Scene:
-    """A view in a state. `role` None: nobody is logged in; `prepare` leads from the open view to the state."""
+    """A view in a state. `role` None: nobody is logged in; `prepare` leads from the open view to the state.
+
+    `is_alone`: it changes the window's clock or ends its session, so that no other scene can use the window after it.
+    """
 
     name: str
     path: str
@@ -28,6 +40,7 @@ class Scene:
     departments: str = "*"
     language: str = "en-GB"
     prepare: Callable[[Page, Line], None] = _nothing
+    is_alone: bool = False
 
     def show(self, page: Page, line: Line) -> None:
         """Bring an open window into the state."""
@@ -54,14 +67,25 @@ def _reconnecting(page: Page, line: Line) -> None:
     page.locator(".pill.reconnecting").first.wait_for()
 
 
+def _say(page: Page, line: Line, event: str, data: dict[str, Any], text: str | re.Pattern[str]) -> None:
+    """Let the page hear an event until it has a banner with this text: an answer on its way may say otherwise."""
+    banner = page.locator(".banner", has_text=text)
+    for _ in range(PATIENCE_MS // LOOK_MS):
+        if banner.count():
+            return
+        line.say(event, data)
+        page.wait_for_timeout(LOOK_MS)
+    raise AssertionError(f"no banner with {text}")
+
+
 def _maintenance(page: Page, line: Line) -> None:
-    line.say("system:maintenance", _maintenance_of("started", timedelta(minutes=-1), "Changing the switch"))
-    page.locator(".banner", has_text=re.compile("Maintenance until|Wartung bis")).wait_for()
+    data = _maintenance_of("started", timedelta(minutes=-1), "Changing the switch")
+    _say(page, line, "system:maintenance", data, re.compile("Maintenance until|Wartung bis"))
 
 
 def _announced(page: Page, line: Line) -> None:
-    line.say("system:maintenance", _maintenance_of("scheduled", timedelta(hours=5), "Changing the switch"))
-    page.locator(".banner", has_text="Changing the switch").wait_for()
+    data = _maintenance_of("scheduled", timedelta(hours=5), "Changing the switch")
+    _say(page, line, "system:maintenance", data, "Changing the switch")
 
 
 def _maintenance_of(kind: str, begins: timedelta, impact: str) -> dict[str, Any]:
@@ -75,8 +99,8 @@ def _text(moment: datetime) -> str:
 
 
 def _trial(page: Page, line: Line) -> None:
-    line.say("config:trial", {"timestamp": _text(datetime.now(UTC)), "trial": {"remaining": 90, "actor": "Anna Weber"}})
-    page.locator(".banner", has_text="on trial").wait_for()
+    data = {"timestamp": _text(datetime.now(UTC)), "trial": {"remaining": 90, "actor": "Anna Weber"}}
+    _say(page, line, "config:trial", data, "on trial")
 
 
 def _ended(page: Page, line: Line) -> None:
@@ -130,6 +154,30 @@ def _refused(page: Page, _line: Line) -> None:
     page.locator(".bad").wait_for()
 
 
+def _panel(page: Page, _line: Line) -> None:
+    page.locator("td button.main").first.click()
+    page.locator(".panel .facts").wait_for()
+
+
+@cache
+def _notice() -> tuple[str, dict[str, str]]:
+    """The page of a person who is cut off, as the appliance serves it, and its headers."""
+    with TemporaryDirectory() as place:
+        desk = Desk(Path(place))
+        desk.appliance.reconfigure(Limits({QuotaKind.DAILY: 20 * GIB}, on_exceeded=Action.BLOCK))
+        desk.appliance.kernel.pass_on(A, 5 * GIB, 15 * GIB)
+        desk.appliance.step(10)
+        browser = Browser(desk)
+        return browser.get(), {name: value for name, value in browser.headers.items() if name != "status"}
+
+
+def _cut_off(page: Page, _line: Line) -> None:
+    body, headers = _notice()
+    page.route(SITE, lambda route: route.fulfill(status=503, headers=headers, body=body))
+    page.goto(SITE)
+    page.locator("form").wait_for()
+
+
 def _open_dialog(name: str) -> Callable[[Page, Line], None]:
     def click(page: Page, _line: Line) -> None:
         page.get_by_role("button", name=name).first.click()
@@ -141,20 +189,21 @@ def _open_dialog(name: str) -> Callable[[Page, Line], None]:
 SCENES = (
     Scene("overview", "/"),
     Scene("overview-de", "/", language="de-DE"),
-    Scene("overview-stale", "/", prepare=_stale),
+    Scene("overview-stale", "/", prepare=_stale, is_alone=True),
     Scene("overview-reconnecting", "/", prepare=_reconnecting),
     Scene("overview-maintenance", "/", prepare=_maintenance),
     Scene("overview-announced", "/", prepare=_announced),
     Scene("overview-trial", "/", prepare=_trial),
     Scene("overview-viewer", "/", role="viewer", departments="radiology"),
-    Scene("overview-ended", "/", prepare=_ended),
+    Scene("overview-ended", "/", prepare=_ended, is_alone=True),
     Scene("overview-updated", "/", prepare=_updated),
     Scene("departments", "/departments"),
     Scene("departments-empty", "/departments?q=nothing"),
     Scene("department", "/departments/radiology"),
     Scene("department-cut-off", "/departments/finance"),
-    Scene("department-stale", "/departments/radiology", prepare=_stale),
+    Scene("department-stale", "/departments/radiology", prepare=_stale, is_alone=True),
     Scene("devices", "/devices"),
+    Scene("devices-open", "/devices", prepare=_panel),
     Scene("devices-empty", "/devices?q=nothing"),
     Scene("websites", "/websites"),
     Scene("incidents", "/incidents"),
@@ -188,8 +237,9 @@ SCENES = (
     Scene("more", "/more"),
     Scene("nothing-here", "/departments/nobody"),
     Scene("kiosk", "/kiosk"),
-    Scene("kiosk-stale", "/kiosk", prepare=_stale),
+    Scene("kiosk-stale", "/kiosk", prepare=_stale, is_alone=True),
     Scene("login", "/login", role=None),
     Scene("login-refused", "/login", role=None, prepare=_refused),
     Scene("first", "/first", role=None),
+    Scene("cut-off", "/login", role=None, prepare=_cut_off),
 )

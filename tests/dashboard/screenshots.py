@@ -29,6 +29,9 @@ def take(desk: Desk, scene: Scene, size: tuple[int, int], scheme: str, folder: P
     ) as page:
         page.clock.install()
         scene.show(page, line)
+        if size == PHONE:  # what is fixed at the lower edge is there, and not in the middle of the picture
+            height = page.evaluate("document.documentElement.scrollHeight")
+            page.set_viewport_size({"width": size[0], "height": max(size[1], height)})
         page.wait_for_timeout(500)  # charts draw in the frames after the figures
         page.screenshot(path=folder / f"{scene.name}-{size[0]}-{scheme}.png", full_page=not scene.is_kiosk)
 
@@ -41,6 +44,7 @@ def main(folder: Path, names: list[str]) -> None:
         try:
             service.start()
             desk = Desk(browser, service)
+            desk.furnish()
             for scene in SCENES:
                 if names and scene.name not in names:
                     continue

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -45,16 +46,19 @@ def test_what_is_protected_is_refused_in_the_server_s_words_before_it_is_tried(d
     expect(dialog).to_have_count(0)
 
 
-def test_a_grant_connects_a_department_that_was_cut_off(desk: Desk) -> None:
+def test_a_grant_connects_a_department_that_was_cut_off_and_is_undone_by_one_click(desk: Desk) -> None:
     with desk.open("/quotas/finance/grant") as page:
         live(page)
         dialog = page.get_by_role("dialog")
-        expect(dialog.locator(".consequence")).to_contain_text("Finance gets 4.00 GiB more today")
+        expect(dialog.locator(".consequence")).to_contain_text("Finance gets 4 GiB more today")
         expect(dialog.locator(".consequence")).to_contain_text("is connected again at once")
         dialog.get_by_role("button", name="Grant 4").click()
-        expect(page.locator(".toast")).to_contain_text("Finance has 4.00 GiB more today.")
-    [daily] = [one for one in desk.service.ask("quota:get", "finance")["quotas"] if one["type"] == "daily"]
-    assert daily["granted"] == 4 << 30
+        expect(page.locator(".toast")).to_contain_text("Finance has 4 GiB more today.")
+        assert daily_of(desk, "finance")["granted"] == 4 << 30
+        expect(page.get_by_role("row", name="Finance")).to_contain_text("+4")
+        page.locator(".toast").get_by_role("button", name="Undo").click()
+        expect(page.get_by_role("row", name="Finance")).not_to_contain_text("+4")
+        assert daily_of(desk, "finance")["granted"] == 0
 
 
 def test_of_two_administrators_the_second_is_told_and_decides(desk: Desk) -> None:
@@ -64,18 +68,22 @@ def test_of_two_administrators_the_second_is_told_and_decides(desk: Desk) -> Non
             live(page)
             page.get_by_label("Limit, GiB").fill(limit)
         anna.get_by_role("button", name="Set 7").click()
-        expect(anna.locator(".toast")).to_contain_text("7.00 GiB")
+        expect(anna.locator(".toast")).to_contain_text("7 GiB")
         ben.get_by_role("button", name="Set 9").click()
-        expect(ben.get_by_role("dialog").get_by_role("alert")).to_contain_text("Somebody was faster.")
+        expect(ben.get_by_role("dialog").get_by_role("alert")).to_contain_text("token was faster. The daily limit")
         assert limit_of(desk, "library") == 7 << 30
         ben.get_by_role("button", name="Apply mine over it").click()
-        expect(ben.locator(".toast")).to_contain_text("9.00 GiB")
+        expect(ben.locator(".toast")).to_contain_text("9 GiB")
         assert limit_of(desk, "library") == 9 << 30
 
 
-def limit_of(desk: Desk, department: str) -> int | None:
+def daily_of(desk: Desk, department: str) -> dict[str, Any]:
     [daily] = [one for one in desk.service.ask("quota:get", department)["quotas"] if one["type"] == "daily"]
-    limit: int | None = daily["limit"]
+    return daily
+
+
+def limit_of(desk: Desk, department: str) -> int | None:
+    limit: int | None = daily_of(desk, department)["limit"]
     return limit
 
 

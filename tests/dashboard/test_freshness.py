@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.client.node import NodeClient
 from tests.dashboard.desk import Desk
-from tests.dashboard.hospital import CONFIG
+from tests.dashboard.hospital import CONFIG, IDS
 from tests.dashboard.window import PATIENCE_MS, Line, live
 from tests.end_to_end.simulated import PATIENCE_S, Simulated
 
@@ -25,6 +25,20 @@ Date = class extends Right {
 };
 """
 CLOCK_S = 15  # after which figures are old
+LOOK_MS = 100
+LONG_ROUNDS = 8  # of figures, one a second: longer than what the page takes for a delay
+# A browser without a screen never hides a tab: this is what a page notices of it.
+HIDING = """
+let isHidden = false, waiting = [];
+const frame = window.requestAnimationFrame.bind(window);
+Object.defineProperty(document, 'visibilityState', { get: () => (isHidden ? 'hidden' : 'visible') });
+window.requestAnimationFrame = (then) => (isHidden ? waiting.push(then) : frame(then));
+window.hide = (is) => {
+  isHidden = is;
+  if (!is) for (const then of waiting.splice(0)) frame(then);
+  document.dispatchEvent(new Event('visibilitychange'));
+};
+"""
 
 
 @pytest.fixture
@@ -109,6 +123,32 @@ def test_a_browser_whose_clock_is_a_day_wrong_shows_the_appliance_s_time(desk: D
         for text, moments in zip(shown, ((before, after), (before + hour, after + hour)), strict=True):
             assert any(text.startswith(f"{moment:%H:%M}") for moment in moments), (text, moments)
         page.goto(f"{desk.url}/departments")
+        live(page)
+
+
+def asked(line: Line, call: str) -> int:
+    """How often the page has asked by this call."""
+    return sum(f'["{call}"' in text for way, text in line.frames if way == "up")
+
+
+def test_a_tab_that_was_hidden_for_long_asks_again_for_what_it_has_not_seen(desk: Desk) -> None:
+    line = Line()
+    with desk.open("/", line=line, script=HIDING) as page:
+        live(page)
+        page.locator("canvas.spark").first.scroll_into_view_if_needed()
+        while asked(line, "history:get") < 2:  # the chart's and a row's
+            page.wait_for_timeout(LOOK_MS)
+        page.evaluate("hide(true)")
+        heard = len(line.events("usage:update"))
+        drawn = page.locator(".tile .value").first.inner_text()
+        while len(line.events("usage:update")) < heard + LONG_ROUNDS * len(IDS):
+            page.wait_for_timeout(LOOK_MS)
+        assert page.locator(".tile .value").first.inner_text() == drawn
+        histories, books = asked(line, "history:get"), asked(line, "quota:get")
+        page.evaluate("hide(false)")
+        while asked(line, "history:get") < histories + 2 or asked(line, "quota:get") == books:
+            page.wait_for_timeout(LOOK_MS)
+        expect(page.locator(".tile .value").first).not_to_have_text(drawn)
         live(page)
 
 

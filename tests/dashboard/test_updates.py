@@ -59,6 +59,31 @@ def test_an_old_tab_is_told_to_reload_and_loads_the_new_page(copied: Copied, bro
         expect(banner).to_have_count(0)
 
 
+def test_a_kiosk_loads_the_new_page_by_itself(copied: Copied, browser: Browser) -> None:
+    with Windows(browser, f"http://127.0.0.1:{copied.service.port}").open("/kiosk", copied.token) as page:
+        live(page)
+        copied.update()
+        expect(page.locator("script[src*='/other-']")).to_have_count(1)
+        live(page)
+
+
+def test_a_kiosk_reloads_once_for_a_version_and_then_says_that_its_page_is_old(desk) -> None:
+    line, loads = Line(), []
+    with desk.open("/kiosk", line=line) as page:
+        live(page)
+        page.on("load", lambda _: loads.append(1))
+        # What a cache in front of the appliance may do: the kiosk's own page stays the old one.
+        page.route(f"{desk.url}/", lambda route: route.fulfill(body='<script src="/assets/new.js"></script>'))
+        line.drop()
+        page.wait_for_event("load")
+        live(page)
+        with page.expect_response(f"{desk.url}/"):
+            line.drop()
+        expect(page.locator(".foot")).to_contain_text("This page is the one of before.")
+        live(page)
+        assert len(loads) == 1
+
+
 def test_another_version_is_named(desk, browser: Browser) -> None:
     line = Line()
     with desk.open("/", line=line) as page:

@@ -3,7 +3,11 @@
 import time
 from pathlib import Path
 
+import pytest
+from playwright.sync_api import expect
+
 from tests.end_to_end.installed import DEPARTMENT, Installed, IpBytes
+from tests.end_to_end.office import office
 from tests.lab.network import WEB_V4, WEB_V6, Network
 
 LIMIT = 20_000_000
@@ -134,6 +138,43 @@ def test_who_is_cut_off_asks_for_more_through_the_page_and_is_connected_again_wh
         assert "Directory listing" in pc.fetch(WEB_V4[0]).stdout
         states = [one["state"] for one in client.call("quota:requests")["requests"]]
         assert states == ["granted", "granted", "declined"]
+
+
+@pytest.mark.parametrize("site", [WEB_V4[0], f"[{WEB_V6[0]}]"])
+def test_a_form_that_is_sent_after_the_grant_goes_to_the_appliance_and_not_to_the_site(
+    gateway: Network, tmp_path: Path, site: str
+) -> None:
+    pc = gateway.hosts[0]
+    with (
+        Installed(gateway, tmp_path, BLOCKING) as appliance,
+        appliance.client() as client,
+        office(gateway, tmp_path, pc, f"http://{site}") as windows,
+    ):
+        client.wait_for("usage:update", count=2)
+        download(gateway)
+        gateway.start_web()
+        client.wait_for("error", lambda data: data["code"] == "E_QUOTA_EXCEEDED")
+        with windows.open("/") as page:
+            page.get_by_label("Your name").fill("T. Br\u00e4ndt")
+            page.get_by_label("What you need it for").fill("Payroll run")
+            page.get_by_role("button", name="Ask").click()
+            expect(page.get_by_role("heading", name="The IT team has your request")).to_be_visible()
+            assert page.url.startswith((f"http://{gateway.appliance.ipv4}/", f"http://[{gateway.appliance.ipv6}]/"))
+            refresh = page.locator("meta[http-equiv=refresh]").get_attribute("content")
+            assert refresh == f"30; url=http://{site}/", "it comes back to the site by itself"
+            assert len(client.call("quota:requests")["requests"]) == 1
+        with windows.open("/") as page:
+            assert client.call("quota:decline", {"id": client.call("quota:requests")["requests"][0]["id"]})["success"]
+            page.reload()
+            page.get_by_label("Your name").fill("T. Br\u00e4ndt")
+            page.get_by_label("What you need it for").fill("Payroll run")
+            more = {"departmentId": DEPARTMENT, "type": "daily", "bytes": 50_000_000, "reason": "payroll"}
+            assert client.call("quota:extend", more)["success"] is True
+            page.get_by_role("button", name="Ask").click()
+            expect(page.get_by_role("heading", name="Not cut off")).to_be_visible()
+            page.get_by_role("link", name=site).click()
+            expect(page.get_by_role("heading", name="Directory listing")).to_be_visible()
+            assert [one["state"] for one in client.call("quota:requests")["requests"]] == ["declined"]
 
 
 def test_a_browser_shows_why(gateway: Network, tmp_path: Path) -> None:

@@ -217,6 +217,18 @@ def test_a_department_needs_no_service_and_no_file_to_be_known(tmp_path: Path) -
         assert run("token", "--departments", one, *place).returncode == 0
 
 
+def test_the_state_may_be_named_before_the_verb_and_the_nearest_name_counts(tmp_path: Path) -> None:
+    one, other = str(tmp_path / "one"), str(tmp_path / "other")
+    token = run("token", "--state-dir", one).stdout.strip()
+    assert run("token", "--state-dir", other).returncode == 0
+    elsewhere = {"APPLIANCE_STATE_DIR": other}
+    assert run("token", "--state-dir", one, "revoke", token, **elsewhere).stdout.startswith("revoked ")
+    [listed] = json.loads(run("token", "--state-dir", other, "list", "--state-dir", one, "--json").stdout)
+    assert listed["revokedAt"] is not None
+    [listed] = json.loads(run("token", "list", "--json", **elsewhere).stdout)
+    assert listed["revokedAt"] is None
+
+
 def test_durations_are_taken_with_units_and_times_are_local(service: Simulated) -> None:
     done = outside_maintenance(service, "block", "203.0.113.50", "--duration", "1h30m", *service.place)
     assert done.returncode == 0, done.stderr

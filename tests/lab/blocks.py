@@ -15,6 +15,7 @@ from appliance.ports import Firewall
 from appliance.system.nftables.change_monitor import ChangeMonitor
 from appliance.system.nftables.firewall import TABLE, NftablesFirewall
 from appliance.system.nftables.libnftables import Nftables
+from appliance.system.nftables.meters import TABLE as METERS
 from appliance.system.nftables.nfnetlink import Nfnetlink
 from appliance.system.nftables.set_elements import SetElements
 from tests.lab.network import Network
@@ -94,8 +95,10 @@ def _texts(family: Family, first: int, last: int) -> Iterator[str]:
 def firewall(lab: Network, *, tracks_connections: bool = True) -> Iterator[NftablesFirewall]:
     """The packet filter of the lab's appliance."""
     with lab.appliance.entered():
-        shown, elements, notices = Nfnetlink(TABLE), SetElements(), ChangeMonitor(TABLE)
-        made = NftablesFirewall(Nftables(), shown, elements, notices, tracks_connections=tracks_connections)
+        shown, metered, elements, notices = Nfnetlink(TABLE), Nfnetlink(METERS), SetElements(), ChangeMonitor(TABLE)
+        made = NftablesFirewall(
+            Nftables(), shown, elements, notices, metered=metered, tracks_connections=tracks_connections
+        )
     yield made
-    for part in (notices, elements, shown):
+    for part in (notices, elements, metered, shown):
         part.close()

@@ -70,6 +70,8 @@ def test_a_device_with_addresses_of_two_departments_is_neither_s(bridge: Network
 
 def test_a_department_s_block_holds_for_its_device_and_for_what_nobody_claims(inline: Network) -> None:
     inline.start_web()
+    meters = meters_of(inline)
+    assert meters.apply(plans_of(inline)) is None  # which know the devices when the first block comes
     with firewall(inline) as blocks:
         assert blocks.install_rules([place("eth1", "one", str(ONE)), place("eth1", "two", str(TWO))]) is None
         assert [host.fetch(WEB_V4[0]).returncode for host in inline.hosts] == [ANSWERED] * 3

@@ -20,6 +20,7 @@ from appliance.core.metering.host_room import COMFORTABLE, CROWDED, MOST_HOSTS
 from appliance.core.metering.meter import NEWCOMERS, Plan
 from appliance.core.metering.quota import Action, Limits, QuotaKind
 from appliance.core.moment import Moment
+from appliance.core.pause import Pause, no_pause
 from appliance.events import Event, HostQuota
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.device_directory import DeviceDirectory
@@ -49,7 +50,7 @@ TALLY = f"""table netdev tally {{
 class NoFlows:
     """`ports.Flows` without connections."""
 
-    def connections(self) -> Mapping[Connection, int]:
+    def connections(self, _: Pause = no_pause) -> Mapping[Connection, int]:
         return {}
 
 

@@ -7,6 +7,7 @@ from appliance.core.machine import Connection, Counters, Link, NextHop, Sighting
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.usage import Mark
+from appliance.core.pause import Pause, no_pause
 
 INTERFACE = "eth1"
 PACKET_BYTES = 1000
@@ -53,7 +54,7 @@ class Kernel:
     def links(self) -> Mapping[str, Link]:
         return {INTERFACE: self.link} if self.link else {}
 
-    def connections(self) -> Mapping[Connection, int]:
+    def connections(self, _: Pause = no_pause) -> Mapping[Connection, int]:
         return {}
 
     def apply(self, plans: Sequence[Plan]) -> str | None:

@@ -22,6 +22,7 @@ from appliance.core.machine import Connection, Counters, Lights, Link, Position,
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
+from appliance.core.pause import Pause, no_pause
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.metering.departments import CutOff
@@ -117,7 +118,7 @@ class Hardware:
     def links(self) -> Mapping[str, Link]:
         return {name: Link(name, 7, "02:00:00:00:00:01", "boot", True, Counters(1000, 500)) for name in DEPARTMENTS}
 
-    def connections(self) -> Mapping[Connection, int]:
+    def connections(self, _: Pause = no_pause) -> Mapping[Connection, int]:
         return {Connection(source, destination): number for source, destination, number in self.open}
 
     def apply(self, plans: Sequence[Plan]) -> str | None:

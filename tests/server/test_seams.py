@@ -64,7 +64,7 @@ def _answer(sio, environ):
 def _websocket(sio, pair):
     environ = pair.request(**UPGRADE, HTTP_SEC_WEBSOCKET_KEY="AAAAAAAAAAAAAAAAAAAAAA==")
     _answer(sio, environ | {"QUERY_STRING": "EIO=4&transport=websocket"})
-    [session] = sio.eio.sockets.values()
+    *_, session = sio.eio.sockets.values()
     return session
 
 
@@ -143,6 +143,42 @@ def test_the_manager_knows_the_sessions_in_a_room_and_delivers_to_them(sio) -> N
     for room in ("room", sid, None, "nobody"):
         sio.manager.deliver(EventPacket(b'2["x"]'), room)
     assert pair.received() == b'\x81\x0742["x"]' * 3
+
+
+def test_whoever_enters_or_leaves_a_room_gets_its_next_event_or_not(sio) -> None:
+    pairs = [Pair(), Pair()]
+    sids = []
+    for pair in pairs:
+        sids.append(sio.manager.connect(_websocket(sio, pair).sid, transport.NAMESPACE))
+        pair.received()
+
+    def told(room):
+        sio.manager.deliver(EventPacket(b'2["x"]'), room)
+        return [bool(pair.received()) for pair in pairs]
+
+    assert told("room") == [False, False]
+    sio.enter_room(sids[0], "room")
+    assert told("room") == [True, False]
+    sio.enter_room(sids[1], "room")
+    assert told("room") == [True, True]
+    sio.leave_room(sids[0], "room")
+    assert (told("room"), told(None)) == ([False, True], [True, True])
+    sio.manager.disconnect(sids[1], transport.NAMESPACE)
+    assert (told("room"), told(None)) == ([False, False], [True, False])
+
+
+def test_a_poll_again_has_what_the_library_would_answer_and_nothing_once_the_session_has_ended(sio) -> None:
+    _, opening = _answer(sio, POLLING)
+    [session] = sio.eio.sockets.values()
+    assert opening.startswith(b"0{")
+    environ = {**POLLING, "QUERY_STRING": f"{POLLING['QUERY_STRING']}&sid={session.sid}"}
+    for poll in (lambda: _answer(sio, environ)[1], lambda: sio.eio.poll_again(session.sid, environ)):
+        session.queue.put(EventPacket('2["ä"]'.encode()))
+        session.queue.put(Packet(PING))
+        assert poll() == '42["ä"]\x1e2'.encode()
+    session.close(wait=False)
+    assert sio.eio.poll_again(session.sid, environ) is None
+    assert sio.eio.poll_again("nobody", environ) is None
 
 
 def test_a_session_that_the_library_closes_closes_its_connection(sio) -> None:

@@ -93,7 +93,7 @@ class Appliance:
         self.condition.health_step(now)
         self.maintenance_mode.step(now)
         self.maintenance_mode.show(
-            alarmed=self.condition.is_alarmed, troubled=self.condition.is_troubled(now), busy=self.condition.is_busy
+            alarmed=self.condition.is_alarmed, troubled=self.condition.is_troubled, busy=self.condition.is_busy
         )
 
 

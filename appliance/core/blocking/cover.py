@@ -109,9 +109,14 @@ class Cover:
         self._ranges = {bounds: owners for bounds, owners in self._ranges.items() if owners}
         self._bounds = sorted(self._ranges)
         before = self._pieces
-        ordered = sorted(self._bounds, key=lambda bounds: (bounds[0], -bounds[1]))
-        self._pieces = {piece.first: piece for piece in disjoint(map(self._longest, ordered))}
+        if self._joins:
+            ordered = sorted(self._bounds, key=lambda bounds: (bounds[0], -bounds[1]))
+            self._pieces = {piece.first: piece for piece in disjoint(map(self._longest, ordered))}
+        else:  # single addresses are never in each other
+            self._pieces = {bounds[0]: self._longest(bounds) for bounds in self._bounds}
         self._firsts = sorted(self._pieces)
+        if not before:  # as at a boot, where nobody waits longer than for this
+            return set(), set(self._pieces.values())
         gone = {piece for piece in before.values() if self._pieces.get(piece.first) != piece}
         return gone, {piece for piece in self._pieces.values() if before.get(piece.first) != piece}
 

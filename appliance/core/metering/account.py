@@ -31,6 +31,7 @@ from appliance.core.metering.meter import Reading
 from appliance.core.metering.quota import Action, Crossing, Extension, Ledger, Limits, QuotaKind
 from appliance.core.metering.usage import Mark, Passed, next_mark, passed
 from appliance.core.moment import Moment
+from appliance.core.refusal import Code, Refused
 
 EACH_HOST = "*"  # as the host of a key: the limits of every host of the department by itself
 
@@ -47,8 +48,9 @@ class Books:
     """One quota as a person reads it. `limit_bytes` and `percentage`: `None` where the kind is not limited.
 
     `granted_bytes`: part of the limit, for this period alone; `grants`: the latest of which it is the sum.
-    `reaches_limit_at`: by the rate of the last minutes; `None`: not in this period. `exceeded_at`: since when it is
-    used up; `None`: it is not, or the clock was not trusted then.
+    `reaches_limit_at`: by the rate of the last minutes; `None`: not in this period. `is_exceeded`: it is used up,
+    also where the next packet does not fit in the rest. `exceeded_at`: since when; `None`: it is not, or the clock was
+    not trusted then.
     """
 
     kind: QuotaKind
@@ -60,6 +62,7 @@ class Books:
     granted_bytes: int = 0
     grants: Sequence[Extension] = ()
     reaches_limit_at: datetime | None = None
+    is_exceeded: bool = False
     exceeded_at: datetime | None = None
 
 
@@ -156,8 +159,16 @@ class Account:
             self._kinds.add(kind)
 
     def grant(self, kind: QuotaKind, grant: Extension) -> Ledger:
-        """Extends the limit of the running period; returns the former ledger, for `take_back`."""
+        """Extends the limit of the running period; returns the former ledger, for `take_back`.
+
+        Raises `Refused` where the grant takes more back than was granted in the period.
+        """
         former = self._ledgers[kind]
+        if former.granted_bytes + grant.granted_bytes < 0:
+            raise Refused(
+                Code.BAD_REQUEST,
+                f"bytes: {former.granted_bytes} bytes were granted in this period; no more can be taken back",
+            )
         self._ledgers[kind] = quota.extended(former, grant)
         return former
 
@@ -308,7 +319,7 @@ class Account:
         return quota.period_start(kind, day, self.limits.billing_day)
 
     def _books(self, ledger: Ledger, rate_bytes_s: float, now: Moment) -> Books:
-        limit = quota.limit_of(ledger, self.limits)
+        limit, is_exceeded = quota.limit_of(ledger, self.limits), quota.is_exceeded(ledger, self.limits)
         return Books(
             kind=ledger.kind,
             used_bytes=ledger.used_bytes,
@@ -319,7 +330,8 @@ class Account:
             granted_bytes=ledger.granted_bytes,
             grants=ledger.grants,
             reaches_limit_at=quota.reaches_limit_at(ledger, self.limits, rate_bytes_s, now.wall, self._zone),
-            exceeded_at=ledger.exceeded_at if quota.is_exceeded(ledger, self.limits) else None,
+            is_exceeded=is_exceeded,
+            exceeded_at=ledger.exceeded_at if is_exceeded else None,
         )
 
     def _closed_period(self, ledger: Ledger, following: date) -> ClosedPeriod:

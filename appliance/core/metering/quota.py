@@ -57,7 +57,7 @@ MOST_CLOSED = 400  # periods of a kind that are kept after their end: a year of 
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """More bytes for one period, with who granted them, when and why."""
+    """More bytes for one period, with who granted them, when and why; below 0 where they were taken back."""
 
     granted_bytes: int
     actor: str
@@ -199,7 +199,7 @@ def is_exceeded(ledger: Ledger, limits: Limits) -> bool:
 
 
 def extended(ledger: Ledger, grant: Extension) -> Ledger:
-    """The ledger with a larger limit, for its period alone."""
+    """The ledger with a larger limit, for its period alone, or with a smaller one where a grant is taken back."""
     total, grants = ledger.granted_bytes + grant.granted_bytes, (*ledger.grants, grant)
     return replace(ledger, granted_bytes=total, grants=grants[-MOST_GRANTS:])
 

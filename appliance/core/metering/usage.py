@@ -14,7 +14,9 @@ from ipaddress import ip_address
 from appliance.core.machine import Connection, Network
 from appliance.core.metering.meter import Reading
 from appliance.core.moment import Moment
+from appliance.core.pause import Pause, no_pause
 
+COUNTED_AT_ONCE = 1000  # connections: some milliseconds
 ETHERNET_BYTES = 14  # the header of each IP packet: interfaces count it, meters do not (IEEE 802.3)
 
 
@@ -101,7 +103,9 @@ def utilization(charged: Passed, elapsed_s: float, line_rate_bps: int | None) ->
 
 
 def count_connections(
-    connections: Mapping[Connection, int], networks: Mapping[str, tuple[Network, ...] | None]
+    connections: Mapping[Connection, int],
+    networks: Mapping[str, tuple[Network, ...] | None],
+    pause: Pause = no_pause,
 ) -> Mapping[str, int]:
     """Counts, by department, the connections with an end in its networks. Networks of `None`: all connections.
 
@@ -123,7 +127,9 @@ def count_connections(
         )
 
     counts = dict.fromkeys(networks, 0)
-    for (source, destination), number in connections.items():
+    for at, ((source, destination), number) in enumerate(connections.items(), 1):
+        if at % COUNTED_AT_ONCE == 0:
+            pause()
         for department in departments_at(source) | departments_at(destination):
             counts[department] += number
     return counts

@@ -21,10 +21,11 @@ from appliance.core.blocking.targets import parse_target
 from appliance.core.machine import Facing, Position
 from appliance.core.metering.department import Department, claims_of
 from appliance.core.moment import Moment
+from appliance.core.pause import no_pause
 from appliance.core.positions import POSITIONS
 from appliance.core.refusal import Code, Refused
 from appliance.core.traffic.dns import DnsAnswer
-from appliance.monitor.blocking.announcements import BlockAnnouncer
+from appliance.monitor.blocking.announcements import MOST_AT_ONCE, BlockAnnouncer
 from appliance.monitor.blocking.dns_reconciler import DnsReconciler
 from appliance.monitor.blocking.hits import HitCounters, log_some
 from appliance.monitor.blocking.name_learning import NameLearning
@@ -42,10 +43,6 @@ SLICE = 100  # blocks of an order that are judged, or put in force, in one go: s
 PROTECTED_S = 5.0  # how long an address may stay blocked that has just become the appliance's; a look opens four files
 MOST_TOLD = 5  # blocks not wholly in force that are named; people mend those and see the next
 STRAYED = timedelta(seconds=2)  # a smaller move of the wall clock leaves the lifetimes in the kernel as they are
-
-
-def no_pause() -> None:
-    """The pause of a program in which nobody waits."""
 
 
 class Enforcement:
@@ -133,7 +130,7 @@ class Enforcement:
             self._store.sync()  # before anything is published, but after the kernel: a medium may take 0.1 s
         finally:  # the blocks are in force even so
             log_some(log, "%s blocks %s: %s", [(one.actor, one.target, one.reason) for one in blocks])
-            self._announce_begun(now)
+            self._announce_begun(now, len(blocks))  # no more: a client orders faster than the steps follow each other
         return [self._index.get(one.key) or one for one in blocks]
 
     def unblock(
@@ -327,6 +324,7 @@ class Enforcement:
 
     def _protect(self, now: Moment) -> None:
         """Take out of force what has become protected, and put back what no longer is."""
+        self._protected.refresh(now)
         if now.monotonic_s - self._protected_s < PROTECTED_S:
             return
         self._protected_s = now.monotonic_s
@@ -356,7 +354,8 @@ class Enforcement:
 
     def _configured(self, blocks: Sequence[Block]) -> Sequence[Block]:
         """Blocks of configured departments. The others stay saved until their department is configured again."""
-        known = [one for one in blocks if one.department in {None, *self._interfaces}]
+        departments = {None, *self._interfaces}
+        known = [one for one in blocks if one.department in departments]
         if len(known) < len(blocks):
             log.warning("%d blocks are of departments that are not configured: not in force", len(blocks) - len(known))
         return known
@@ -392,8 +391,8 @@ class Enforcement:
             self._reconciler.apply(index_change, now)
             self._dns_reconciler.apply(index_change.questions, now)
 
-    def _announce_begun(self, now: Moment) -> None:
-        begun = self._announcer.announce_begun(self._index, self.is_enforced, now)
+    def _announce_begun(self, now: Moment, most_blocks: int = MOST_AT_ONCE) -> None:
+        begun = self._announcer.announce_begun(self._index, self.is_enforced, now, most_blocks)
         if begun:
             announced = [replace(block, announced=True) for block in begun]
             self._note(lambda: self._store.save_blocks(announced, []))  # if this is lost, they are published once more

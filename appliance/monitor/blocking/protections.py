@@ -8,11 +8,11 @@ from appliance.core.metering.department import Department, networks_of
 from appliance.core.moment import Moment
 from appliance.ports import Interfaces, Upstream
 
-REREAD_S = 1.0  # a reading opens four files, and costs as much as all other work of a block
+REREAD_S = 2.0  # a reading opens four files, and costs as much as all other work of a block
 
 
 class ProtectedAddresses:
-    """Collects what is protected, at most once a second."""
+    """Collects what is protected, so that no command goes by what is older than `REREAD_S`."""
 
     def __init__(
         self,
@@ -26,14 +26,21 @@ class ProtectedAddresses:
         self._interfaces = interfaces
         self._upstream = upstream
         self._known: tuple[Protections, float] | None = None
+        self._is_asked = False  # since the last reading
         self._links: Mapping[str, Link] = {}
 
     def protections(self, now: Moment, caller_address: str | None = None) -> Protections:
         """The protections for a command from this address; `None`: it came from nowhere on the network."""
         if self._known is None or now.monotonic_s - self._known[1] >= REREAD_S:
             self._known = self._read(), now.monotonic_s
+        self._is_asked = True
         common = self._known[0]
         return common.with_caller(caller_address) if caller_address else common
+
+    def refresh(self, now: Moment) -> None:
+        """Read again while commands come, in a step each second, so that none of them has to wait for it."""
+        if self._is_asked:
+            self._known, self._is_asked = (self._read(), now.monotonic_s), False
 
     def own_networks(self, departments: Sequence[Department], now: Moment) -> Sequence[Network]:
         """The networks of these departments, as far as they are known."""

@@ -8,6 +8,8 @@ transaction. The audit checks that trust: it compares all elements, in small ste
 import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 
 from appliance.core.blocking.block_index import IndexChange
 from appliance.core.blocking.cover import Cover, Range
@@ -121,8 +123,8 @@ class Reconciler:
         """By set, the disjoint pieces that go and those that come."""
         by_set: dict[BlockSet, tuple[list[Range], list[Range]]] = {}
         for at, claims in enumerate((index_change.dropped, index_change.put)):
-            for claim in claims:
-                by_set.setdefault(claim.block_set, ([], []))[at].append(claim.range)
+            for block_set, of_one in groupby(claims, itemgetter(0)):  # mostly all are of one, which is looked up once
+                by_set.setdefault(block_set, ([], []))[at].extend(claim.range for claim in of_one)
         gone, new = {}, {}
         for block_set, (dropped, put) in by_set.items():
             shape = SHAPES[block_set.family]

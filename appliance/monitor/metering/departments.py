@@ -29,6 +29,7 @@ from appliance.core.metering.history_series import Series
 from appliance.core.metering.quota import Crossing, Extension, Limits, QuotaKind, override
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
+from appliance.core.pause import Pause, no_pause
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.metering.department_meters import DepartmentMeters
 from appliance.monitor.metering.device_directory import DeviceDirectory
@@ -109,7 +110,7 @@ class Metering:
         is_new = any(one.is_other_meter(readings.get(name)) for name, one in self._accounts.items())
         amounts, crossings = self._charge(elapsed_s, now)
         self.lines.add_to_day(self._accounts, amounts)
-        self.lines.measure(self.links, readings, amounts, elapsed_s, now)
+        self.lines.measure(self.links, readings, amounts, elapsed_s)
         self.lines.watch_strangers(self.meters.unread_bytes, now)
         hosts = self.hosts.step(readings, now)
         if crossings or is_new or now.is_due(self._saved_s, CHECKPOINT_S):
@@ -145,10 +146,16 @@ class Metering:
         """The departments' ids, as they are configured."""
         return list(self._departments)
 
-    def open_connections(self, targets: Sequence[Network], departments: Collection[str]) -> int | None:
+    def count_connections(self, pause: Pause) -> None:
+        """Counts each department's open connections, for display. `pause`: gives others their turn."""
+        self.lines.count_connections(self.links, pause)
+
+    def open_connections(
+        self, targets: Sequence[Network], departments: Collection[str], pause: Pause = no_pause
+    ) -> int | None:
         """The connections of these departments that have an end in these networks; `None`: the kernel tracks none."""
         networks = [networks_of(self._departments[one], self.links) for one in departments]
-        return self.lines.open_connections(targets, networks)
+        return self.lines.open_connections(targets, networks, pause)
 
     def books(self, department: str, now: Moment) -> Sequence[Books]:
         """The department's use in the running periods, daily first."""
@@ -178,7 +185,7 @@ class Metering:
         return frozenset((key.department, kind, key.host is not None) for key, kinds in saved.items() for kind in kinds)
 
     def extend(self, department: str, kind: QuotaKind, more_bytes: int, reason: str, actor: str, now: Moment) -> None:
-        """Grants more bytes until the running period ends.
+        """Grants more bytes until the running period ends, or takes some back, below 0.
 
         Raises `Refused` where this kind is not limited, or the disk does not take it; otherwise as `set_limit`.
         """
@@ -189,7 +196,7 @@ class Metering:
             )
         former = account.grant(kind, Extension(more_bytes, actor, now.wall, reason))
         self._save_grant(partial(account.take_back, former), now)
-        log.info("%s grants %s %d bytes more, %s: %s", actor, department, more_bytes, kind, reason)
+        log.info("%s extends the %s quota of %s by %d bytes: %s", actor, kind, department, more_bytes, reason)
         self._apply_limits(department, now)
         self._store.sync()
 
@@ -209,12 +216,14 @@ class Metering:
     def extend_host(
         self, department: str, host: str, kind: QuotaKind, more_bytes: int, reason: str, actor: str, now: Moment
     ) -> None:
-        """Grants one host more bytes until the running period ends.
+        """Grants one host more bytes until the running period ends, or takes some back, below 0.
 
         Raises `Refused` where it has no such quota, or the disk does not take it; otherwise as `set_limit`.
         """
         self._save_grant(self.hosts.grant(department, host, kind, Extension(more_bytes, actor, now.wall, reason)), now)
-        log.info("%s grants %s of %s %d bytes more, %s: %s", actor, host, department, more_bytes, kind, reason)
+        log.info(
+            "%s extends the %s quota of %s in %s by %d bytes: %s", actor, kind, host, department, more_bytes, reason
+        )
         self.hosts.look(now)
         self._store.sync()
 

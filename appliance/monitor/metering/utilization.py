@@ -14,11 +14,13 @@ from appliance.core.metering.strangers import Strangers
 from appliance.core.metering.unaccounted import Unaccounted
 from appliance.core.metering.usage import Passed, count_connections, utilization
 from appliance.core.moment import Moment, timestamp
+from appliance.core.pause import Pause
 from appliance.events import UsageMetrics, UsageUpdate
 from appliance.monitor.metering.day_directions import DayDirections
 from appliance.ports import Flows, HistoryStore
 
 FLOWS_S = 10.0  # reading 50,000 tracked connections takes 0.15 s: every second that would be a sixth of a core
+LOOKED_AT_ONCE = 500  # connections: some milliseconds
 FORECAST_S = 300.0  # a forecast uses the average rate of minutes; a single download is no trend
 
 
@@ -52,7 +54,6 @@ class Utilization:
         self._strangers = {one.interface: Strangers(one.interface) for one in departments}
         self._directions = DayDirections(history_store)
         self._readings: Mapping[str, Reading] = {}
-        self._counted_s: float | None = None
 
     def measure(
         self,
@@ -60,18 +61,18 @@ class Utilization:
         readings: Mapping[str, Reading],
         amounts: Mapping[str, Passed],
         elapsed_s: float,
-        now: Moment,
     ) -> None:
         """Updates the figures from interfaces and meters, and the bytes that passed in these seconds by department."""
         self._readings = readings
         self._unaccounted.count(links, readings)
         for one in self._departments.values():
             _measure_rate(self._lines[one.id], amounts[one.id], elapsed_s, line_rate_of(one, links))
-        if now.is_due(self._counted_s, FLOWS_S):
-            networks = {one.id: networks_of(one, links) for one in self._departments.values()}
-            for name, number in count_connections(self._flows.connections(), networks).items():
-                self._lines[name].connections = number
-            self._counted_s = now.monotonic_s
+
+    def count_connections(self, links: Mapping[str, Link], pause: Pause) -> None:
+        """Counts each department's open connections. `pause`: gives others their turn, each few milliseconds."""
+        networks = {one.id: networks_of(one, links) for one in self._departments.values()}
+        for name, number in count_connections(self._flows.connections(pause), networks, pause).items():
+            self._lines[name].connections = number
 
     def add_to_day(self, accounts: Mapping[str, Account], amounts: Mapping[str, Passed]) -> None:
         """Adds what passed, by department, to the running day of each account that was charged with it."""
@@ -105,19 +106,20 @@ class Utilization:
         return self._lines[department].utilization
 
     def open_connections(
-        self, targets: Sequence[Network], networks: Sequence[tuple[Network, ...] | None]
+        self, targets: Sequence[Network], networks: Sequence[tuple[Network, ...] | None], pause: Pause
     ) -> int | None:
         """The open connections with an end in the targets, and one in any of these networks (`None`: everywhere).
 
-        `None`: the kernel tracks no connections. Takes a tenth of a second for 50,000.
+        `None`: the kernel tracks no connections. Takes tenths of a second for 50,000, with pauses.
         """
-        found = self._flows.connections()
-        concerned = [(ends, number) for ends, number in found.items() if any(holds(targets, end) for end in ends)]
-        return (
-            sum(n for ends, n in concerned if any(holds(one, end) for one in networks for end in ends))
-            if found
-            else None
-        )
+        found = self._flows.connections(pause)
+        concerned = 0
+        for at, (ends, number) in enumerate(found.items(), 1):
+            if at % LOOKED_AT_ONCE == 0:
+                pause()
+            if any(holds(targets, end) for end in ends) and any(holds(one, end) for one in networks for end in ends):
+                concerned += number
+        return concerned if found else None
 
     def unaccounted_percent(self, department: str) -> float:
         """The share of what the department's interface carried that no meter counted."""

@@ -105,18 +105,23 @@ class ConfigTrial:
 
         `seen_digest`: of the file that was changed into this; `E_CONFLICT` where the file is another by now.
         """
-        if self.current is not None or self.successor is not None:
-            raise Refused(Code.BAD_REQUEST, "a configuration is on trial already: confirm it, or wait until it is over")
+        self._require_no_trial()
         content, obstacle = text.encode(), self._drafts.obstacle()
         if obstacle is None and seen_digest is not None:
             self._require_unchanged(seen_digest)
-        obstacle = obstacle or _faults(content) or self._drafts.save(content)
+        obstacle = obstacle or self._aside(_faults, content)
+        self._require_no_trial()  # another client's may have begun meanwhile
+        obstacle = obstacle or self._drafts.save(content)
         if obstacle is not None:
             raise Refused(Code.BAD_REQUEST, obstacle)
         trial = begin_trial(content, actor, now.monotonic_s)
         log.warning("%s tries a new configuration", actor)
         self.successor = Successor(trial)
         return trial
+
+    def _require_no_trial(self) -> None:
+        if self.current is not None or self.successor is not None:
+            raise Refused(Code.BAD_REQUEST, "a configuration is on trial already: confirm it, or wait until it is over")
 
     def confirm(self, actor: str, now: Moment) -> None:
         """Keep the configuration that is on trial. Raises `Refused`."""

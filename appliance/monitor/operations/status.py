@@ -64,7 +64,7 @@ class StatusMonitor:
         self._trouble_sources = tuple(trouble_sources)
         self._capture, self._sensors = capture, sensors
         self._publish, self._run = publish, run
-        self._lost = 0
+        self._lost, self._has_troubles = 0, False
         self.facts: dict[str, HealthFacts] = {}
         self._published: dict[str, tuple[events.DepartmentCondition, float]] = {}
 
@@ -78,9 +78,10 @@ class StatusMonitor:
         """Whether any department had traffic in the last metering period."""
         return any(self._metering.lines.rate_bytes_s(one.id) > 0 for one in self._departments)
 
-    def is_troubled(self, now: Moment) -> bool:
-        """Whether some department cannot work as configured, or the appliance itself."""
-        return bool(self.troubles(now)) or any(not condition.active for condition, _ in self._published.values())
+    @property
+    def is_troubled(self) -> bool:
+        """Whether some department cannot work as configured, or the appliance itself, by the latest judgement."""
+        return self._has_troubles or any(not condition.active for condition, _ in self._published.values())
 
     def troubles(self, now: Moment) -> list[str]:
         """What the appliance itself does not do, a sentence each, in the order of the sources."""
@@ -90,6 +91,7 @@ class StatusMonitor:
     def status_step(self, now: Moment) -> None:
         """Judge each department; publish what changed or was not published for `REPEAT_S`."""
         lost, troubles = self._capture.lost(), tuple(self.troubles(now))
+        self._has_troubles = bool(troubles)
         self._setup.look(self._metering.links, now)
         for department in self._departments:
             facts = self._gather(department, lost - self._lost, troubles, now)

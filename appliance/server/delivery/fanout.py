@@ -71,6 +71,7 @@ class Fanout:
             logger=packets.OneLineLogger(logging.getLogger("socketio.server")),
             engineio_logger=packets.OneLineLogger(logging.getLogger("engineio.server")),
             max_http_buffer_size=packets.LONGEST_MESSAGE_BYTES,
+            http_compression=False,  # of each client's poll apart: it costs more than the events in it
             cors_allowed_origins=[],  # the library's sign to leave them alone: `http.origins` judges every request
         )
         self._deliver: Callable[[EventPacket, str | None], None] = self.sio.manager.deliver

@@ -9,7 +9,7 @@ python-engineio uses it as a session's queue and calls `put`, `get`, `task_done`
 (handshake, pings, acknowledgements) and ours are in one order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import monotonic
 
@@ -37,13 +37,13 @@ class EventPacket(Packet):  # type: ignore[misc]  # the library ships no types
     def __init__(self, content: bytes, key: object = None) -> None:
         """`content`: the Socket.IO packet."""
         super().__init__(MESSAGE)
-        self.frame = text_frame(b"4" + content)
+        self.text = b"%d%s" % (MESSAGE, content)
+        self.frame = text_frame(self.text)
         self.key = key
-        self.content = content
 
     def encode(self, b64: bool = False) -> str:  # noqa: ARG002  the base class's signature
-        """The packet as long polling takes it."""
-        return "4" + self.content.decode()
+        """The packet as the library puts it into an answer to a poll."""
+        return self.text.decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,8 @@ class Outbox:
         if not entries:
             return b""
         if len(entries) == 1 and not self.is_behind:
-            return _frame(entries.popitem()[1])
+            packet = entries.popitem()[1]
+            return packet.frame if type(packet) is EventPacket else _frame(packet)
         frames, size = [], 0
         while entries and size < most_bytes:
             frame = _frame(self._pop())
@@ -194,6 +195,11 @@ class Outbox:
             poller.wait()
         if self._poller is poller:
             self._poller = None
+
+
+def payload(packets: Iterable[Packet]) -> bytes:
+    """The packets as the body of an answer to a poll (Engine.IO 4, "HTTP long-polling")."""
+    return b"\x1e".join(one.text if isinstance(one, EventPacket) else one.encode(b64=True).encode() for one in packets)
 
 
 def _frame(packet: Packet) -> bytes:

@@ -7,7 +7,8 @@ The libraries do the protocol: sessions, rooms, acknowledgements, long polling, 
 - a client manager: `Rooms`, which gives an event that was framed once to all its receivers;
 - a way to start pings (`start_background_task`): a timer instead of a sleeping greenlet;
 - a class for sessions (`AnsweringSession`), by which pongs are counted;
-- a handler's arguments (`DirectServer._handle_event`): the number that the client gave its packet comes first.
+- a handler's arguments (`DirectServer._handle_event`): the number that the client gave its packet comes first;
+- a short way for a poll that is like the one before it (`EngineServer.poll_again`).
 `tests/server/test_seams.py` tests each seam, so that a release that moves one fails there.
 """
 
@@ -33,7 +34,7 @@ from socketio.packet import CONNECT_ERROR
 from appliance.core.refusal import Code
 from appliance.core.text import clipped
 from appliance.server.delivery import websocket_frames
-from appliance.server.delivery.outbox import EventPacket, Outbox
+from appliance.server.delivery.outbox import EventPacket, Outbox, payload
 from appliance.server.delivery.websocket import WebSocket, WriteBatch
 
 log = logging.getLogger(__name__)
@@ -79,13 +80,31 @@ class Rooms(socketio.Manager):  # type: ignore[misc]
 
     given_up = 0  # clients, since the start
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._sessions: dict[str | None, list[Session]] = {}  # of the rooms, until a client enters or leaves any
+
     def deliver(self, packet: EventPacket, room: str | None) -> None:
         """Give the packet to all clients in the room; `None`: to all clients. Neither waits nor blocks."""
-        sessions = self.server.eio.sockets
-        for _, eio_sid in self.get_participants(NAMESPACE, room):
-            session = sessions.get(eio_sid)
-            if session is not None and not session.closed and not session.queue.put(packet):
+        for session in self._sessions.get(room) or self._find_sessions(room):
+            if not session.closed and not session.queue.put(packet):
                 self._give_up(session)
+
+    def basic_enter_room(self, *arguments: Any, **options: Any) -> None:
+        """Let a client enter a room, as the library does."""
+        self._sessions.clear()
+        super().basic_enter_room(*arguments, **options)
+
+    def basic_leave_room(self, *arguments: Any, **options: Any) -> None:
+        """Let a client leave a room, as the library does."""
+        self._sessions.clear()
+        super().basic_leave_room(*arguments, **options)
+
+    def _find_sessions(self, room: str | None) -> list[Session]:
+        sessions = self.server.eio.sockets
+        found = [sessions[one] for _, one in self.get_participants(NAMESPACE, room) if one in sessions]
+        self._sessions[room] = found
+        return found
 
     def _give_up(self, session: Session) -> None:
         address = self.server.environ.get(session.sid, {}).get("REMOTE_ADDR", "a client")
@@ -106,6 +125,22 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
     def create_queue(self, *_: object, **__: object) -> Outbox:
         """A queue for a session."""
         return Outbox()
+
+    def poll_again(self, sid: str, environ: dict[str, Any]) -> bytes | None:
+        """The body of the answer to one more poll of this session; `None`: the library has to answer it.
+
+        `environ`: a poll that the library has answered before.
+        """
+        session = self.sockets.get(sid)
+        if session is None or session.closed or session.upgraded or not session.connected:
+            return None
+        try:
+            packets = session.handle_get_request(environ, None)
+        except EngineIOError:
+            return None  # nothing came in time, and the session is closed
+        if session.closed:
+            self.sockets.pop(sid, None)
+        return payload(packets)
 
     def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Start a greenlet; for a ping, which would only sleep first, a timer."""

@@ -26,6 +26,7 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 from enum import IntEnum, auto
+from functools import partial
 from ssl import SSLWantReadError, SSLWantWriteError
 from typing import Any, Protocol
 
@@ -96,7 +97,7 @@ class WriteBatch:
         self._is_scheduled = False
 
     def schedule(self, websocket: "WebSocket") -> None:
-        """Flush this WebSocket before the hub waits again."""
+        """Flush this WebSocket before the hub waits again; more than once does no harm."""
         self._due.append(websocket)
         if not self._is_scheduled:
             self._schedule_flush()
@@ -133,7 +134,6 @@ class WebSocket:
         self._outbox: Outbox | None = None
         self._rest = b""  # of a write that the kernel took in part
         self._inbox: list[Message] = []
-        self._is_due = False  # the batch will flush it
         self._write_listener: Any = None  # the hub's, while the client is behind
         self._read_listener: Any = None  # the hub's, while READING
         self.state = READING  # of the receiving side
@@ -142,19 +142,19 @@ class WebSocket:
     def attach(self, outbox: Outbox) -> None:
         """Send the packets of this outbox from now on."""
         self._outbox = outbox
-        outbox.attach(self._send_soon)
+        outbox.attach(partial(self._batch.schedule, self))
 
     def reply(self, data: bytes) -> None:
         """Send these whole frames before the packets that wait in the outbox."""
         self._rest += data
-        self._send_soon()
+        self._batch.schedule(self)
 
     def flush(self) -> None:
         """Give the kernel all that is to be sent, as far as it takes it."""
-        self._is_due = False
         if self.state is CLOSED:
             return
-        while data := self._rest or (self._outbox.take_frames(WRITE_BYTES) if self._outbox is not None else b""):
+        outbox = self._outbox
+        while data := self._rest or (outbox.take_frames(WRITE_BYTES) if outbox is not None else b""):
             try:
                 sent = self._sock.send(data)
             except NOT_NOW:
@@ -166,7 +166,8 @@ class WebSocket:
             if self._rest:
                 self._fall_behind(moved=sent > 0)
                 return
-        self._catch_up()
+        if self._write_listener is not None or (outbox is not None and outbox.is_ended):
+            self._catch_up()
 
     def end(self, reason: str, status: Status | None = None, *, reset: bool = False) -> None:
         """Close the connection. `status`: sent to the client; `reset`: discard what the kernel has still to send."""
@@ -185,11 +186,6 @@ class WebSocket:
         self._peer.ended(reason)
 
     # --- the sending side ---------------------------------------------------------------------------------------------
-
-    def _send_soon(self) -> None:
-        if not self._is_due:
-            self._is_due = True
-            self._batch.schedule(self)
 
     def _catch_up(self) -> None:
         if self._write_listener is not None:

@@ -14,7 +14,7 @@ import logging
 import resource
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,8 +27,9 @@ from eventlet.greenio import GreenSocket
 
 from appliance.core.access.client_address import client_network
 from appliance.core.text import clipped
+from appliance.server.http.repeated_request import RepeatedRequest
 from appliance.server.http.request_filter import Environ
-from appliance.server.http.request_head import RejectedRequest, read_head
+from appliance.server.http.request_head import LONGEST_LINE_BYTES, RejectedRequest, read_head
 from appliance.server.http.site import HEADERS, TEXT, Application
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,7 @@ class _ReleasedSocket:
 class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no types
     """HTTP as eventlet serves it, except that a request has a deadline and a stranger cannot fill the log.
 
+    A request that repeats the latest one takes a short way (`appliance.repeat`), because that is what polling is.
     The deadline is for the whole request, even where bytes keep coming one by one. The application may lift it
     (`appliance.take_time`), once the request is complete and the answer has to wait for an event. An answer has a
     deadline of its own, by its length (`appliance.begin_answer`).
@@ -113,12 +115,17 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
     def __init__(self, conn_state: list[Any], server: Any, *, request_s: float) -> None:
         """`conn_state`: eventlet's address, socket and state, and the `ClientConnection`."""
         self._request_s = request_s
+        self._read_lines: list[bytes] = []  # of the headers of the current request
+        self._lines_ahead: list[bytes] = []  # that were read to compare them, and are still to be served
+        self._repeated: RepeatedRequest | None = None
         super().__init__(conn_state, server)
 
     def handle_one_request(self) -> None:
         """Serve one request before its deadline, or give up; a connection that idles meets the same deadline."""
         self._deadline = eventlet.Timeout(self._request_s, TimeoutError("the request did not arrive in time"))
         try:
+            if self._repeated is not None and self._answer_again(self._repeated):
+                return
             super().handle_one_request()
             if self.close_connection and _has_unread_body(getattr(self, "environ", {})):
                 self._linger()
@@ -130,8 +137,9 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
     def parse_request(self) -> bool:
         """Read the head of a request; false: it was refused, and the connection ends."""
         self.command, self.close_connection = "", True
+        self._read_lines = []
         try:
-            head = read_head(self.raw_requestline, self.rfile.fp.readline)
+            head = read_head(self.raw_requestline, self._read_header_line)
         except RejectedRequest as rejected:
             self._refuse(rejected)
             return False
@@ -140,8 +148,37 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
         self.headers, self.close_connection = head.headers, not head.keeps
         return True
 
+    def _answer_again(self, repeated: RepeatedRequest) -> bool:
+        """Answer the next request, if it is the same again; false: its lines were read, and are still to be served."""
+        line = self._read_request_line()
+        self._lines_ahead = [line]
+        if not line or not repeated.begins_with(line):
+            return False
+        for expected in repeated.header_lines:
+            line = self.rfile.readline(LONGEST_LINE_BYTES)
+            self._lines_ahead.append(line)
+            if line != expected:
+                return False
+        self._deadline.cancel()  # the request is complete; its answer may wait for events
+        self.conn_state[2], self.conn_state[3].environ = wsgi.STATE_REQUEST, repeated.environ
+        body = repeated.answer()
+        if body is None:
+            self._repeated = None
+            return False
+        self._lines_ahead = []
+        self.wfile.write(repeated.whole_answer(body))
+        self.wfile.flush()
+        return True
+
+    def _read_header_line(self, most_bytes: int) -> bytes:
+        line: bytes = self._lines_ahead.pop(0) if self._lines_ahead else self.rfile.fp.readline(most_bytes)
+        self._read_lines.append(line)
+        return line
+
     def _read_request_line(self) -> bytes:
         """The first line of a request, after one empty line at most (RFC 9112, section 2.2)."""
+        if self._lines_ahead:
+            return self._lines_ahead.pop(0)
         line: bytes = super()._read_request_line()
         return super()._read_request_line() if line in {b"\r\n", b"\n"} else line
 
@@ -162,14 +199,15 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
                 left -= len(data)
 
     def get_environ(self) -> Environ:
-        """The request, with five functions for the application.
+        """The request, with six functions for the application.
 
         `appliance.hang_up()` closes the connection after the answer instead of reading on. `appliance.take_time()`
         lifts the deadline. `appliance.begin_answer(length)` sets one by which an answer of so many bytes must be taken.
         `appliance.release(break_off)` takes the connection out of HTTP: it returns the socket,
         which does not block, and a function to call when that socket is closed; `break_off` must break the connection.
         `appliance.attribute(network)` counts the connection for this network until the request ends; false: it has too
-        many.
+        many. `appliance.repeat(headers, answer)` lets the same request be answered with these headers and the body that
+        `answer` makes, when it comes again on this connection.
         """
         environ: Environ = super().get_environ()
         environ["appliance.hang_up"] = partial(setattr, self, "close_connection", True)
@@ -177,8 +215,17 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]  # the library ships no
         environ["appliance.begin_answer"] = self._begin_answer
         environ["appliance.release"] = self._release
         environ["appliance.attribute"] = self.conn_state[3].attribute
+        environ["appliance.repeat"] = self._repeat
         self.conn_state[3].environ = environ
         return environ
+
+    def _repeat(self, headers: Sequence[tuple[str, str]], answer: Callable[[], bytes | None]) -> None:
+        """Remember the current request, unless it ends the connection or is attributed to another network."""
+        connection = self.conn_state[3]
+        if self.request_version == "HTTP/1.1" and not self.close_connection and connection.network == connection.peer:
+            self._repeated = RepeatedRequest(
+                self.raw_requestline, self._read_lines, connection.environ, headers, answer
+            )
 
     def _begin_answer(self, length: int) -> None:
         self._deadline.cancel()

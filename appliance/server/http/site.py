@@ -72,10 +72,12 @@ class HttpSite:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         shared: list[tuple[str, str]] = []
+        answered: list[tuple[str, str]] = []
 
         def respond(status: str, headers: list[tuple[str, str]], *rest: object) -> Any:
             own = {name for name, _ in headers}
-            return start_response(status, headers + shared + [one for one in self._headers if one[0] not in own], *rest)
+            answered[:] = headers + shared + [one for one in self._headers if one[0] not in own]
+            return start_response(status, [*answered], *rest)
 
         try:
             shared += self._origins.headers(environ)
@@ -88,7 +90,10 @@ class HttpSite:
             return _content(environ, Answer(TEXT, rejected.body, rejected.status, rejected.headers), respond)
         if environ["PATH_INFO"].startswith(TRANSPORT):
             environ["appliance.take_time"]()  # the request is complete; its answer may wait for events
-            return self._transport(environ, respond)
+            answer = self._transport(environ, respond)
+            if "appliance.next_poll" in environ:
+                environ["appliance.repeat"](answered, environ["appliance.next_poll"])
+            return answer
         return _content(environ, self._find(environ["PATH_INFO"])(environ), respond)
 
     def _find(self, path: str) -> Page:

@@ -4,7 +4,9 @@ The kernel redirects a cut-off host's HTTP to it, whatever server the host asked
 the seconds until the quota resets, so that neither a person nor a program takes it for the page that they asked for.
 
 `POST /ask` takes the form. It needs no token and no secret against other sites' forms, because it only asks: the worst
-that a page of another site can do is to ask in a person's name, three times an hour.
+that a page of another site can do is to ask in a person's name, three times an hour. The form names this computer's own
+address: what a person has typed is theirs and the IT team's, and once the quota is extended, the site that they asked
+for is a stranger's again.
 """
 
 import base64
@@ -12,12 +14,14 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from html import escape
+from ipaddress import ip_address
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
+from appliance.core.access.client_address import plain_address
 from appliance.core.metering.account import Books
 from appliance.core.metering.quota import EXCEEDED_PERCENT, QuotaRequest, RequestState
 from appliance.core.moment import Moment
@@ -38,6 +42,7 @@ UNAVAILABLE = "503 Service Unavailable"
 BAD = "400 Bad Request"
 
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
+_SITE = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 # The colours and sizes of the dashboard, as far as one page needs them.
 _STYLE = """
@@ -48,6 +53,7 @@ _STYLE = """
   --control: #76827b; --ink: #e9eeeb; --ink-2: #b4beb8; --ink-3: #8d9992; --on-ink: #0e1311; --focus: #7ccfe2;
   --crit: #f0715c; --crit-ink: #ff9a88; } }
 *, ::before, ::after { box-sizing: border-box; }
+a { color: inherit; }
 body { margin: 0; background: var(--ground); color: var(--ink); min-height: 100vh; display: grid; place-items: center;
   font: 400 .8125rem/20px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
   font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
@@ -89,31 +95,35 @@ _ICON = (
     '<svg aria-hidden="true" viewBox="0 0 16 16"><path d="M2.5 11.5a6 6 0 1 1 11 0M8 9l2.8-3.2"/>'
     '<circle cx="8" cy="9.4" r=".8"/></svg>'
 )
-# Styles and forms are all that the page needs: its own style by its digest, and its own form.
 _DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-_HEADERS = [(name, _POLICY if name == "Content-Security-Policy" else value) for name, value in HEADERS]
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """What a request sees: its language, the time in the zone of the quotas, its address, and why it is cut off."""
+    """What a request sees: its language, the time in the zone of the quotas, its address, and why it is cut off.
+
+    `action`: the URL that its form goes to.
+    """
 
     words: Words
     now: datetime
     address: str
     cut_off: CutOff
+    action: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What a person has typed, and the sentence about what is wrong with it."""
+    """What a person has typed, the sentence about what is wrong with it, and the site that they asked for.
+
+    `rejected`: the status of a request whose form could not be read.
+    """
 
     name: str = ""
     text: str = ""
     fault: str = ""
+    site: str = ""
+    rejected: str = ""
 
 
 class CutOffPage:
@@ -140,40 +150,46 @@ class CutOffPage:
         now, address = self._clock(), remote_address(environ)
         words = words_for(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
         cut_off = self._find(address, now) if address else None
+        is_asking = environ["REQUEST_METHOD"] == "POST" and environ.get("PATH_INFO") == ASK
+        form = _read_form(environ) if is_asking else _Form(site=_site(environ.get("HTTP_HOST", "")))
+        action, source = _target(environ)
         extra: list[tuple[str, str]] = []
         if cut_off is None or address is None:
-            content = f"<h1>{escape(words.not_cut_off)}</h1>\n<p>{escape(words.not_cut_off_text)}</p>\n"
-            status, page = "404 Not Found", self._page(words, words.not_cut_off, content)
+            status, page = "404 Not Found", self._stranger(words, form.site if is_asking else "")
         else:
-            view = _View(words, now.wall.astimezone(self._zone), address, cut_off)
+            view = _View(words, now.wall.astimezone(self._zone), address, cut_off, action)
             wait_s = max(1, round((cut_off.last.resets_at - now.wall).total_seconds()))
-            status, form = UNAVAILABLE, _Form()
-            if environ["REQUEST_METHOD"] == "POST" and environ.get("PATH_INFO") == ASK:
-                status, form, wait_s = self._take(environ, view, now, wait_s)
+            status = UNAVAILABLE
+            if is_asking:
+                status, form, wait_s = self._take(form, view, now, wait_s)
             extra, page = [("Retry-After", str(wait_s))] if status[0] != "2" else [], self._notice(view, form)
-        start_response(status, [("Content-Type", HTML), ("Content-Length", str(len(page))), *extra, *_HEADERS])
+        start_response(status, [("Content-Type", HTML), ("Content-Length", str(len(page))), *extra, *_headers(source)])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [page]
 
-    def _take(self, environ: Environ, view: _View, now: Moment, wait_s: int) -> tuple[str, _Form, int]:
+    def _stranger(self, words: Words, site: str) -> bytes:
+        """The page of a computer that is not cut off. `site`: what a person who has sent the form wanted to see."""
+        more = f'{escape(words.open_again)} <a href="http://{site}/">{site}</a>' if site else escape(words.reload)
+        content = f"<h1>{escape(words.not_cut_off)}</h1>\n<p>{escape(words.not_cut_off_text)} {more}</p>\n"
+        return self._page(words, words.not_cut_off, content)
+
+    def _take(self, form: _Form, view: _View, now: Moment, wait_s: int) -> tuple[str, _Form, int]:
         """Take a request for more: the status, the form that is shown again, and when a next try makes sense."""
-        words, form = view.words, _Form()
+        words = view.words
+        if form.rejected:
+            return form.rejected, replace(form, fault=words.unreadable), wait_s
         try:
-            name, text = _fields(read_body(environ, LARGEST_FORM_BYTES))
-            form = _Form(name, text)
-            self._requests.ask(view.cut_off, view.address, name, text, now)
-        except RejectedRequest as rejected:
-            return rejected.status, _Form(fault=words.unreadable), wait_s
+            self._requests.ask(view.cut_off, view.address, form.name, form.text, now)
         except MustWait as refused:
             span = span_words(timedelta(seconds=refused.wait_s), words)
             fault = words.too_often.format(number=ASKING.burst, span=span)
-            return "429 Too Many Requests", _Form(form.name, form.text, fault), math.ceil(refused.wait_s)
+            return "429 Too Many Requests", replace(form, fault=fault), math.ceil(refused.wait_s)
         except Refused as refused:
             status, fault = {
                 Code.BAD_REQUEST: (BAD, words.refused),
                 Code.RATE_LIMITED: ("429 Too Many Requests", words.too_many),
             }.get(refused.code, (UNAVAILABLE, words.disk))
             sentence = fault.format(name=LONGEST_NAME, text=LONGEST_TEXT, contact=self._contact)
-            return status, _Form(form.name, form.text, sentence), wait_s
+            return status, replace(form, fault=sentence), wait_s
         return "200 OK", form, wait_s
 
     def _notice(self, view: _View, form: _Form) -> bytes:
@@ -190,7 +206,8 @@ class CutOffPage:
             f"{self._waiting(view, request) if is_waiting and request else self._form(view, form, request)}"
             f'<p class="mid">{_bold(words.urgent.format(contact=self._contact))}</p>\n'
         )
-        return self._page(words, words.title[books.kind], content, refresh=is_waiting)
+        seen = f"http://{form.site}/" if form.site else "/"
+        return self._page(words, words.title[books.kind], content, refresh=seen if is_waiting else "")
 
     def _bar(self, view: _View, books: Books) -> str:
         """The used-up quota as a bar, with the thresholds, and a notch for how much of the period is over."""
@@ -222,7 +239,8 @@ class CutOffPage:
         return (
             f'<section aria-labelledby="ask"><h2 id="ask">{escape(words.ask)}</h2>\n'
             + (f'<p class="fault" role="alert">{fault}</p>\n' if fault else "")
-            + f'<form method="post" action="{ASK}" accept-charset="utf-8">\n'
+            + f'<form method="post" action="{escape(view.action)}" accept-charset="utf-8">\n'
+            f'<input type="hidden" name="site" value="{escape(form.site)}">\n'
             f'<label>{escape(words.name)}<input name="name" required maxlength="{LONGEST_NAME}" autocomplete="name"'
             f' value="{escape(form.name)}"></label>\n'
             f'<label>{escape(words.text)}<input name="text" required maxlength="{LONGEST_TEXT}" autocomplete="off"'
@@ -242,11 +260,11 @@ class CutOffPage:
     def _time(self, at: datetime, view: _View) -> str:
         return time_words(at.astimezone(self._zone), view.now, view.words)
 
-    def _page(self, words: Words, title: str, content: str, *, refresh: bool = False) -> bytes:
-        """`refresh`: load what was asked for again, after a while."""
+    def _page(self, words: Words, title: str, content: str, *, refresh: str = "") -> bytes:
+        """`refresh`: what was asked for, which is loaded again after a while."""
         return _PAGE.format(
             language=words.language,
-            refresh=f'<meta http-equiv="refresh" content="{REFRESH_S}; url=/">\n' if refresh else "",
+            refresh=f'<meta http-equiv="refresh" content="{REFRESH_S}; url={escape(refresh)}">\n' if refresh else "",
             title=escape(title + self._label),
             style=_STYLE,
             content=content,
@@ -258,10 +276,44 @@ def _bold(text: str) -> str:
     return _BOLD.sub(r"<b>\1</b>", escape(text))
 
 
-def _fields(body: bytes) -> tuple[str, str]:
-    """Name and text of a form; empty where they are missing. Raises `RejectedRequest`."""
+def _target(environ: Environ) -> tuple[str, str]:
+    """The URL of this page by the address of the connection, which is this computer's, and its source for the policy.
+
+    The path alone where no URL can name it: an address of one link only. A policy cannot name an address of IPv6
+    (CSP Level 3, section 2.3.1), so it lists the scheme.
+    """
+    own = plain_address(environ["SERVER_NAME"])
+    address = None if own is None else ip_address(own)
+    if address is None or address.is_link_local:
+        return ASK, "'self'"
+    host = f"[{address}]" if address.version == 6 else str(address)
+    origin = f"http://{host}:{environ['SERVER_PORT']}"
+    return f"{origin}{ASK}", "http:" if address.version == 6 else origin
+
+
+def _headers(source: str) -> list[tuple[str, str]]:
+    """The headers of every answer. `source`: where the form may go; a style and this form are all that a page needs."""
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; form-action {source};"
+        " frame-ancestors 'none'"
+    )
+    return [(name, policy if name == "Content-Security-Policy" else value) for name, value in HEADERS]
+
+
+def _site(text: str) -> str:
+    """The host of a URL, with its port; empty: this is none, or one that a link had better not name."""
+    return text if _SITE.fullmatch(text) else ""
+
+
+def _read_form(environ: Environ) -> _Form:
+    """What a person has sent; a field that is missing is empty."""
+    site = _site(environ.get("HTTP_HOST", ""))
     try:
+        body = read_body(environ, LARGEST_FORM_BYTES)
         found = parse_qs(body.decode("ascii"), errors="replace", max_num_fields=MOST_FIELDS)
+    except RejectedRequest as rejected:
+        return _Form(site=site, rejected=rejected.status)
     except ValueError:
-        raise RejectedRequest(BAD) from None
-    return found.get("name", [""])[0], found.get("text", [""])[0]
+        return _Form(site=site, rejected=BAD)
+    name, text, sent = (found.get(key, [""])[0] for key in ("name", "text", "site"))
+    return _Form(name, text, site=_site(sent) or site)

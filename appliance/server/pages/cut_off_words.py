@@ -7,7 +7,12 @@ from datetime import datetime, timedelta
 from appliance.core.metering.quota import QuotaKind
 
 LONGEST_READ = 500  # characters of an `Accept-Language`; browsers send some dozens
-GIB, MIB = 2**30, 2**20
+# Each from the least size on that has two significant digits in it.
+UNITS: tuple[tuple[int, int, str], ...] = (
+    (2**30, 2**30, "GiB"),
+    (2**20 // 10, 2**20, "MiB"),
+    (2**10 // 10, 2**10, "KiB"),
+)
 
 _LANGUAGE = re.compile(r"^\s*(?P<tag>[a-zA-Z]{2,3})(?:-[\w-]*)?\s*(?:;\s*q=(?P<weight>[01](?:\.\d{0,3})?))?\s*$")
 
@@ -43,6 +48,8 @@ class Words:
     urgent: str
     not_cut_off: str
     not_cut_off_text: str
+    reload: str
+    open_again: str
     refused: str
     too_often: str
     too_many: str
@@ -92,7 +99,9 @@ ENGLISH = Words(
     declined="{actor} declined what you asked for at {time}.",
     urgent="Urgent? Ask **{contact}**. Inside your department everything works as usual.",
     not_cut_off="Not cut off",
-    not_cut_off_text="No quota cuts this computer off, so there is nothing to ask for. Load the page again.",
+    not_cut_off_text="No quota cuts this computer off, so there is nothing to ask for.",
+    reload="Load the page again.",
+    open_again="What you wanted to see is open again:",
     refused="Give your name, at most {name} characters, and what you need it for, at most {text}.",
     too_often="{number} requests an hour are taken from one computer. The next one in {span}.",
     too_many="Too many requests of your department are open. Ask {contact} directly.",
@@ -141,7 +150,9 @@ GERMAN = Words(
     declined="{actor} hat Ihre Bitte von {time} abgelehnt.",
     urgent="Eilig? Fragen Sie **{contact}**. Innerhalb Ihrer Abteilung geht alles wie gewohnt.",
     not_cut_off="Nicht abgeschaltet",
-    not_cut_off_text="Kein Kontingent schaltet diesen Rechner ab; es gibt nichts zu bitten. Laden Sie die Seite neu.",
+    not_cut_off_text="Kein Kontingent schaltet diesen Rechner ab; es gibt nichts zu bitten.",
+    reload="Laden Sie die Seite neu.",
+    open_again="Was Sie sehen wollten, ist wieder offen:",
     refused="Geben Sie Ihren Namen an, höchstens {name} Zeichen, und wofür Sie es brauchen, höchstens {text}.",
     too_often="Von einem Rechner werden {number} Bitten in der Stunde angenommen. Die nächste in {span}.",
     too_many="Zu viele Bitten Ihrer Abteilung sind offen. Fragen Sie {contact} direkt.",
@@ -160,8 +171,8 @@ def words_for(accept_language: str) -> Words:
 
 
 def size_words(size_bytes: int, words: Words, of_bytes: int | None = None) -> str:
-    """A size in GiB or MiB, with three digits where it is not whole. `of_bytes`: the limit, whose unit it takes."""
-    unit, name = (GIB, "GiB") if (of_bytes or size_bytes) >= GIB else (MIB, "MiB")
+    """A size with three digits where it is not whole. `of_bytes`: the limit, whose unit it takes."""
+    unit, name = next(((unit, name) for least, unit, name in UNITS if least <= (of_bytes or size_bytes)), (1, "B"))
     amount = size_bytes / unit
     if of_bytes is None and size_bytes % unit == 0:
         return f"{size_bytes // unit} {name}"

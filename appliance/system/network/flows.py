@@ -16,11 +16,14 @@ from struct import Struct
 
 from appliance.core.kernel.netlink import DONE, DUMP, ERROR, HEADER, NETLINK_NETFILTER, REQUEST, message
 from appliance.core.machine import Connection
+from appliance.core.pause import Pause, no_pause
 
 GET_CONNECTIONS = 1 << 8 | 1  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET
 LARGEST_BYTES = 1 << 18  # of what one receive returns; the kernel fills at most 32 KiB
 ASK = message(GET_CONNECTIONS, REQUEST | DUMP, socket.AF_UNSPEC, b"")  # of both IP versions
 LENGTH_AND_TYPE = Struct("=IH")
+READ_AT_ONCE = 500  # connections: two milliseconds, of which the kernel takes one
+CONVERTED_AT_ONCE = 1000  # pairs of addresses: likewise
 
 # Offset of the first address, and by family the bytes before it (CTA_TUPLE_IP, nested, and the header of
 # CTA_IP_V4_SRC or CTA_IP_V6_SRC) and an address's length.
@@ -36,16 +39,29 @@ MOST_CONNECTIONS = 262_144  # the largest table that Linux makes by itself (nf_c
 class ConntrackFlows:
     """`ports.Flows` of the network namespace in which it is asked."""
 
-    def connections(self) -> Mapping[Connection, int]:
-        """Number of tracked connections between each two addresses; empty where the kernel tracks none."""
+    def connections(self, pause: Pause = no_pause) -> Mapping[Connection, int]:
+        """Number of tracked connections between each two addresses; empty where the kernel tracks none.
+
+        Between two pauses the kernel goes on from where it was; one that begins or ends meanwhile may be missed.
+        """
         found: Counter[tuple[int, bytes]] = Counter()
+        read = paused = 0
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as asking:
             asking.send(ASK)
             for pairs in _dumped(asking):
                 found.update(pairs)
-                if found.total() > MOST_CONNECTIONS:
+                read += len(pairs)
+                if read > MOST_CONNECTIONS:
                     break
-        return {_connection(family, pair): number for (family, pair), number in found.items()}
+                if read - paused >= READ_AT_ONCE:
+                    paused = read
+                    pause()
+        converted: dict[Connection, int] = {}
+        for (family, pair), number in found.items():
+            converted[_connection(family, pair)] = number
+            if len(converted) % CONVERTED_AT_ONCE == 0:
+                pause()
+        return converted
 
 
 def _dumped(asking: socket.socket) -> Iterator[list[tuple[int, bytes]]]:

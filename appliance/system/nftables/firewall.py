@@ -3,25 +3,32 @@
 `core.kernel.nftables.block_rules` builds the rules. Rules go through libnftables, as JSON, because an
 interface may have a name that would be syntax in the text form; elements go by netlink, so that a change among 100,000
 costs one element's work. The kernel drops an element when its time is over, even when this program has died.
+
+A packet is not looked up in a set without elements: its rules come before its first element, and go after its last. A
+table of which this program knows nothing yet keeps the rules for every set that it has.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from appliance.core.blocking.cover import Range
 from appliance.core.blocking.place import Hit, Place
-from appliance.core.blocking.sets import SHAPES, BlockSet
+from appliance.core.blocking.sets import SHAPES, BlockSet, Family
 from appliance.core.kernel.nftables import elements as encoding
 from appliance.core.kernel.nftables.block_rules import (
     TABLE,
     arrangement,
     hits_in,
     hits_name,
+    noted_devices,
     sets_of,
     stopped_by_origin,
+    tracking,
 )
 from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.core.kernel.nftables.prefilter import Grid, Prefilter, grids
-from appliance.core.kernel.nftables.ruleset import PROTOCOLS, set_name
+from appliance.core.kernel.nftables.ruleset import PROTOCOLS, Command, Expression, set_name
 from appliance.core.kernel.nftables.table import ExistingTable
 from appliance.system.nftables.change_monitor import ChangeMonitor
 from appliance.system.nftables.libnftables import Nftables
@@ -31,6 +38,20 @@ from appliance.system.nftables.set_elements import SetElements
 __all__ = ["TABLE", "NftablesFirewall"]
 
 MANY = 2000  # changes; their own notices are not read, and changes of other programs meanwhile are found by looking
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledRules:
+    """The rules as they were installed last, and the table's handle and chains as the kernel showed them after that.
+
+    `looked_up`: the names of the sets that have rules.
+    """
+
+    places: Sequence[Place]
+    looked_up: frozenset[str]
+    rules: Mapping[str, Sequence[Expression]]
+    handle: int | None
+    chains: Mapping[str, int]
 
 
 class NftablesFirewall:
@@ -43,34 +64,40 @@ class NftablesFirewall:
         elements: SetElements,
         notices: ChangeMonitor,
         *,
+        metered: Nfnetlink,
         tracks_connections: bool = True,
     ) -> None:
-        """`tracks_connections`: make the kernel track them; useless on a mirror port, where nothing passes."""
+        """`shown`, `metered`: read `TABLE` and the meters' table.
+
+        `tracks_connections`: make the kernel track them; useless on a mirror port, where nothing passes.
+        """
         self._nftables = nftables
         self._shown = shown
         self._elements = elements
         self._notices = notices
+        self._metered = metered
         self._tracks_connections = tracks_connections
         self._sets: Sequence[BlockSet] = ()
         self._regions: dict[Grid, Prefilter] = {}
-        self._left: tuple[int | None, Mapping[str, int]] = (None, {})
+        self._elements_put: Counter[BlockSet] = Counter()
+        self._installed: InstalledRules | None = None
 
     def install_rules(self, places: Sequence[Place]) -> str | None:
         """Put the rules for these places in force, in one transaction; existing elements stay."""
         there = ExistingTable(self._shown.objects(), self._shown.chains())
-        present = {place.interface for place in places if self._shown.interface_index(place.interface) is not None}
-        commands = arrangement(there, places, present, tracks_connections=self._tracks_connections)
-        _, refusal = self._nftables.run(commands)
+        looked_up = frozenset(there.objects) if self._installed is None else self._installed.looked_up
+        refusal = self._arrange(there, places, looked_up, tracking() if self._tracks_connections else [])
         if refusal is None:
             self._sets = sets_of(places)
             self._regions = {grid: self._regions.get(grid, Prefilter(grid)) for grid in self._grids()}
-            self._left = self._shown.table_handle(), self._shown.chains()
         return refusal
 
     def is_intact(self) -> bool:
-        """Whether the rules are as `install_rules` left them."""
-        handle, chains = self._left
-        return handle is not None and (self._shown.table_handle(), self._shown.chains()) == (handle, chains)
+        """Whether the rules are as they were installed."""
+        one = self._installed
+        if one is None or one.handle is None:
+            return False
+        return (self._shown.table_handle(), self._shown.chains()) == (one.handle, one.chains)
 
     def tampered_by(self) -> str | None:
         return self._notices.disturber()
@@ -82,10 +109,12 @@ class NftablesFirewall:
         emptied = [encoding.everything(TABLE, name) for name in names]
         added = [body for block_set, new in pieces.items() for body in _added(block_set, new, at_s)]
         added += [body for grid, found in regions.items() for body in _regions(grid, found)]
-        changed = sum(map(len, pieces.values())) + sum(1 for found in regions.values() for _ in found)
-        refusal = self._put(emptied, added, changed)
+        changed = sum(map(len, pieces.values())) + sum(map(len, regions.values()))
+        put = Counter({block_set: len(found) for block_set, found in pieces.items()})
+        refusal = self._put(emptied, added, changed, _filled(put, regions))
         if refusal is None:
-            self._regions = regions
+            self._regions, self._elements_put = regions, put
+            self._look_up(_filled(put, regions))
         return refusal
 
     def update_elements(
@@ -104,11 +133,15 @@ class NftablesFirewall:
             removed += _regions(grid, left)
             added += _regions(grid, entered)
             changed += len(left) + len(entered)  # a wide prefix touches thousands
-        refusal = self._put(removed, added, changed)
+        put = self._elements_put + Counter({block_set: len(pieces) for block_set, pieces in new.items()})
+        refusal = self._put(removed, added, changed, _filled(put, self._regions))
         if refusal is not None:
             for grid, (old, fresh) in moved.items():
                 self._regions[grid].apply(fresh, old)
-        return refusal
+            return refusal
+        self._elements_put = put - Counter({block_set: len(bounds) for block_set, bounds in gone.items()})
+        self._drop_rules()
+        return None
 
     def list_elements(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
         """Elements that the kernel shows of a set, a portion at a time; of prefixes, none where a region is missing."""
@@ -131,13 +164,61 @@ class NftablesFirewall:
     def _grids(self) -> Iterator[Grid]:
         return (grid for block_set in self._sets for grid in grids(block_set))
 
-    def _put(self, removed: Sequence[bytes], added: Sequence[bytes], size: int) -> str | None:
+    def _put(self, removed: Sequence[bytes], added: Sequence[bytes], size: int, filled: frozenset[str]) -> str | None:
+        """Change elements. `filled`: the sets that have elements then, whose rules come first."""
+        if self._installed is not None and not filled <= self._installed.looked_up:
+            refusal = self._look_up(self._installed.looked_up | filled)
+            if refusal is not None:
+                return refusal
         if size < MANY:
             return self._elements.update(removed, added)
         self._notices.pause()
         refusal = self._elements.update(removed, added)
         self._notices.listen()
         return refusal
+
+    def _drop_rules(self) -> None:
+        """Remove the rules for sets without elements; where the kernel refuses, they stay until the next change."""
+        looked_up = self._installed.looked_up if self._installed else frozenset()
+        idle = looked_up - _filled(self._elements_put, self._regions)
+        # A count may be too low: what had expired when all was put in force was not in it, and is taken away later.
+        self._look_up(looked_up - {name for name in idle if not self._shown.has_elements(name)})
+
+    def _look_up(self, sets: frozenset[str]) -> str | None:
+        """Have rules for exactly these sets."""
+        if self._installed is None or sets == self._installed.looked_up:
+            return None
+        if not self.is_intact():
+            return "the rules are not as they were installed"  # and with them elements may be gone: all is to be put
+        there = ExistingTable(self._shown.objects(), self._shown.chains(), self._installed.rules)
+        return self._arrange(there, self._installed.places, sets, [])
+
+    def _arrange(
+        self, there: ExistingTable, places: Sequence[Place], looked_up: frozenset[str], more: Sequence[Command]
+    ) -> str | None:
+        present = {place.interface for place in places if self._shown.interface_index(place.interface) is not None}
+        wanted, commands = arrangement(there, places, looked_up, present)
+        _, refusal = self._nftables.run([*commands, *more])
+        if refusal is None:
+            self._take_over_devices(noted_devices(there, wanted, places))
+            shown = self._shown.table_handle(), self._shown.chains()
+            self._installed = InstalledRules(tuple(places), looked_up, wanted.rules, *shown)
+        return refusal
+
+    def _take_over_devices(self, sets: Mapping[str, str]) -> None:
+        """Give sets of devices, by name, those that sets of the meters' table have."""
+        shape = SHAPES[Family.MACS]
+        noted = {name: encoding.bare(shape, self._metered.numbers(metered)) for name, metered in sets.items()}
+        self._elements.update(
+            [encoding.everything(TABLE, name) for name in noted],
+            [body for name, elements in noted.items() for body in encoding.lists(TABLE, name, elements)],
+        )
+
+
+def _filled(put: Mapping[BlockSet, int], regions: Mapping[Grid, Prefilter]) -> frozenset[str]:
+    """The names of the sets of which something has to be looked up: single elements, and regions of prefixes."""
+    single = (set_name(block_set) for block_set, count in put.items() if count > 0 and not [*grids(block_set)])
+    return frozenset((*single, *(grid.name for grid, found in regions.items() if found)))
 
 
 def _bounds(pieces: Iterable[Range]) -> Iterator[Bounds]:

@@ -106,6 +106,17 @@ class Nfnetlink:
         """By key of a set whose elements are quotas, the bytes counted, at most the limit, and the limit."""
         return {key: _used_and_limit(data) for key, data in self._elements(name)}
 
+    def numbers(self, name: str) -> list[int]:
+        """The keys of a set as numbers; none where there is no such set."""
+        answers = self._ask(GET_ELEMENTS, attribute(2, text(name)))
+        elements = (attributes(element) for answer in answers for element in members(answer.get(ELEMENTS, b"")))
+        return [int.from_bytes(attributes(one[ELEMENT_KEY])[KEY_VALUE], "big") for one in elements]
+
+    def has_elements(self, name: str) -> bool:
+        """Whether a set has an element."""
+        answers = self._ask(GET_ELEMENTS, attribute(2, text(name)))
+        return any(answer.get(ELEMENTS) for answer in answers)
+
     def element_portions(self, name: str) -> Iterator[bytes]:
         """The bodies of messages with a set's elements, some hundreds each; nothing where there is no such set.
 

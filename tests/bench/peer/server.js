@@ -4,17 +4,19 @@
 // In, over standard input, a word a line: the kind of event to emit, as often as it is to be emitted in one step:
 //     state 1     moment 16
 // Out: the port, as JSON.
+const { readFileSync } = require('node:fs');
 const { createServer } = require('node:http');
+const https = require('node:https');
 const { Server } = require('socket.io');
 const jwt = require('jsonwebtoken');
 const readline = require('node:readline');
 
-const { secret, at, departments, states, padding } = JSON.parse(process.argv[2]);
+const { secret, at, departments, states, padding, pem } = JSON.parse(process.argv[2]);
 const key = Buffer.from(secret, 'hex');
 // The time is the tests': tokens are judged at the moment for which they were made.
 const rules = { algorithms: ['HS256'], issuer: 'appliance', audience: 'appliance-clients', clockTimestamp: at };
 
-const http = createServer();
+const http = pem === null ? createServer() : https.createServer({ key: readFileSync(pem), cert: readFileSync(pem) });
 const io = new Server(http, { cors: { origin: '*' }, maxHttpBufferSize: 16384 });
 
 io.use((socket, next) => {

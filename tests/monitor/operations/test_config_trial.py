@@ -72,6 +72,21 @@ def test_a_bad_configuration_is_refused_with_its_faults_and_nothing_happens() ->
     assert (trial.successor, drafts.draft) == (None, None)
 
 
+def test_of_two_configurations_that_are_judged_at_once_one_is_tried() -> None:
+    """The other client's call comes while the first one's text is judged beside the loop."""
+    drafts, others = Drafts(), [NEW.replace("new", "other")]
+
+    def aside(work: Callable[..., Any], *arguments: Any) -> Any:
+        if others:
+            trial.apply(others.pop(), "berta", at(0))
+        return work(*arguments)
+
+    trial = ConfigTrial(drafts, None, None, aside)
+    with pytest.raises(Refused, match="on trial already"):
+        trial.apply(NEW, "anna", at(0))
+    assert drafts.draft == NEW.replace("new", "other").encode()
+
+
 def test_where_the_file_cannot_be_replaced_no_trial_begins() -> None:
     drafts = Drafts()
     drafts.refusal = "the service may not write there"

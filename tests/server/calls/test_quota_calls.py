@@ -46,15 +46,36 @@ def test_all_quotas_of_the_callers_departments_come_in_one_answer(connect: Conne
 def test_a_quota_names_its_grants_and_since_when_it_is_used_up(connect: Connect) -> None:
     client = connect()
     [before] = [one for one in client.call("quota:get", "dept123")["quotas"] if one["type"] == "daily"]
-    assert before["exceededAt"] == "2026-12-15T04:49:29.000Z"
+    assert (before["isExceeded"], before["exceededAt"]) == (True, "2026-12-15T04:49:29.000Z")
     assert before["startedAt"] == "2026-12-15T00:00:00.000Z"
     assert "grants" not in before
     [after] = [one for one in client.call("quota:extend", MORE)["quotas"] if one["type"] == "daily"]
+    assert after["isExceeded"] is False
     assert "exceededAt" not in after
+    [weekly] = [one for one in client.call("quota:get", "dept123")["quotas"] if one["type"] == "weekly"]
+    assert weekly["limit"] is None
+    assert "isExceeded" not in weekly
     grant = {"bytes": 3 * GIB, "by": "tester", "at": "2026-12-15T04:49:29.000Z", "reason": "exam week"}
     assert (after["grants"], after["granted"]) == ([grant], 3 * GIB)
     entry = client.call("audit:get", {"action": "quota:extend"})["entries"][0]
     assert "grants" not in entry["after"], "the trail has them as changes"
+
+
+def test_what_was_granted_is_taken_back_and_no_more(connect: Connect) -> None:
+    client = connect()
+    client.call("quota:extend", MORE)
+    undo = {**MORE, "bytes": 2 * GIB, "reason": "too much", "takeBack": True}
+    [after] = [one for one in client.call("quota:extend", undo)["quotas"] if one["type"] == "daily"]
+    assert (after["granted"], after["limit"], after["isExceeded"]) == (GIB, GIB, False)
+    assert [(one["bytes"], one["reason"]) for one in after["grants"]] == [
+        (3 * GIB, "exam week"),
+        (-2 * GIB, "too much"),
+    ]
+    refused = client.call("quota:extend", undo)
+    assert code(refused) == Code.BAD_REQUEST
+    assert f"{GIB} bytes were granted" in refused["error"]
+    [last] = [one for one in client.call("quota:extend", {**undo, "bytes": GIB})["quotas"] if one["type"] == "daily"]
+    assert (last["granted"], last["isExceeded"]) == (0, True)
 
 
 def test_ended_periods_are_answered_newest_first_with_their_limits(server: Running, connect: Connect) -> None:

@@ -35,11 +35,15 @@ class Browser:
             simulated=False,
         )
         self.headers: dict[str, str] = {}
+        self.own, self.site = "::ffff:10.20.0.1", ""  # the connection's near end, and the header `Host`
 
     def get(
         self, path: str = "/", method: str = "GET", address: str = HOST, language: str = "", body: bytes = b""
     ) -> str:
         environ = {
+            "SERVER_NAME": self.own,
+            "SERVER_PORT": "80",
+            "HTTP_HOST": self.site,
             "REQUEST_METHOD": method,
             "PATH_INFO": path,
             "REMOTE_ADDR": address,
@@ -91,12 +95,49 @@ def test_it_is_one_page_without_script_whose_policy_allows_its_own_style_and_for
     assert style is not None
     digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
     assert f"style-src 'sha256-{digest}'" in policy
-    assert "form-action 'self'" in policy
+    assert "form-action http://10.20.0.1:80;" in policy
     assert "unsafe" not in policy
     assert "<script" not in page
     assert " style=" not in page
-    assert re.findall(r'(?:src|href|action)="([^"]*)"', page) == ["/ask"]
+    assert re.findall(r'(?:src|href|action)="([^"]*)"', page) == ["http://10.20.0.1:80/ask"]
     assert "prefers-color-scheme: dark" in style[1]
+
+
+@pytest.mark.parametrize(
+    ("own", "action", "source"),
+    [
+        ("10.20.0.1", "http://10.20.0.1:80/ask", "http://10.20.0.1:80"),
+        ("fd20::1", "http://[fd20::1]:80/ask", "http:"),
+        ("fe80::1%eth1", "/ask", "'self'"),
+    ],
+)
+def test_its_form_goes_to_this_computer_and_not_to_the_site_that_was_asked_for(
+    browser: Browser, own: str, action: str, source: str
+) -> None:
+    browser.own, browser.site = own, "bank.example"
+    assert f'action="{action}"' in browser.get()
+    assert f"form-action {source};" in browser.headers["Content-Security-Policy"]
+
+
+def test_who_has_asked_comes_back_to_the_site_when_it_is_granted(browser: Browser) -> None:
+    browser.site = "bank.example:8080"
+    assert '<input type="hidden" name="site" value="bank.example:8080">' in browser.get()
+    browser.site = "10.20.0.1"
+    page = browser.ask({**FORM, "site": "bank.example:8080"})
+    assert '<meta http-equiv="refresh" content="30; url=http://bank.example:8080/">' in page
+
+
+@pytest.mark.parametrize("site", ["", "javascript:alert(1)//", "a.example/path", '"><script>', "[::1", "e" * 300])
+def test_a_site_that_is_no_host_is_not_named(browser: Browser, site: str) -> None:
+    assert '<meta http-equiv="refresh" content="30; url=/">' in browser.ask({**FORM, "site": site})
+
+
+def test_who_sends_the_form_after_the_grant_reads_that_the_site_is_open(tmp_path: Path) -> None:
+    browser = Browser(Desk(tmp_path, of_host=True))
+    page = browser.ask({**FORM, "site": "bank.example"}, address=OTHER)
+    assert browser.status == 404
+    assert 'open again: <a href="http://bank.example/">bank.example</a>' in page
+    assert browser.desk.listed() == []
 
 
 @pytest.mark.parametrize(
@@ -260,7 +301,11 @@ def test_after_a_grant_the_page_is_gone(tmp_path: Path) -> None:
         (10**6, None, "0.95 MiB"),
         (512 * 2**20, 20 * GIB, "0.50"),
         (1500 * GIB, None, "1500 GiB"),
-        (0, None, "0 MiB"),
+        (100_000, None, "97.7 KiB"),
+        (99_000, 100_000, "96.7"),
+        (1000, None, "0.98 KiB"),
+        (100, None, "100 B"),
+        (0, None, "0 B"),
     ],
 )
 def test_sizes_are_read_as_limits_are_set(size: int, of: int | None, text: str) -> None:

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -120,6 +121,69 @@ def test_regions_are_of_what_is_in_force(gateway: Network, filter_: NftablesFire
     assert targets(filter_, "other") == {"10.3.0.0/24"}
 
 
+def _judging(lab: Network) -> set[str]:
+    """The chains through which packets pass at the department's interface."""
+    listed = json.loads(lab.appliance.run(["nft", "-j", "list", "table", "netdev", "appliance"]).stdout)["nftables"]
+    names = {one["chain"]["name"] for one in listed if "chain" in one}
+    return {name.removesuffix("_own") for name in names if "gress" in name}
+
+
+def test_packets_are_looked_up_only_where_something_is_blocked(gateway: Network, filter_: NftablesFirewall) -> None:
+    of4, of6 = ({f"ingress{v}_eth1", f"egress{v}_eth1", "ingress_eth1", "egress_eth1"} for v in (4, 6))
+    assert _judging(gateway) == set()
+    for target, chains in (("10.20.0.11", of4), ("10.1.0.0/16", of4), ("fd20::11", of6), ("2001:db8::/33", of6)):
+        for department in (None, DEPARTMENT):
+            one = pieces(target, department=department)
+            assert filter_.update_elements({}, one, 0.0) is None
+            assert _judging(gateway) == chains
+            assert filter_.update_elements(bounds(one), {}, 0.0) is None
+            assert _judging(gateway) == set()
+    assert filter_.replace_elements(pieces("02:00:5e:10:00:01"), 0.0) is None
+    assert _judging(gateway) == of4 | of6
+    assert filter_.replace_elements({}, 0.0) is None
+    assert _judging(gateway) == set()
+
+
+def test_rules_go_when_the_last_element_has_expired_and_was_taken_away(
+    gateway: Network, filter_: NftablesFirewall, until: Until
+) -> None:
+    _enforce(filter_, "10.20.0.11", "10.1.0.0/16", seconds=0.05)
+    until(lambda: not targets(filter_))
+    assert filter_.update_elements(bounds(pieces("10.20.0.11", "10.1.0.0/16")), {}, 0.0) is None
+    assert _judging(gateway) == set()
+
+
+def test_rules_stay_for_what_is_in_force_though_more_was_taken_away_than_put(
+    gateway: Network, filter_: NftablesFirewall
+) -> None:
+    gateway.start_web()
+    _enforce(filter_, "10.20.0.11", "fd20::11")
+    assert filter_.update_elements(bounds(pieces("10.20.0.99", "fd20::99")), {}, 0.0) is None
+    assert _visits(gateway.hosts[0]) == [REFUSED, REFUSED]
+
+
+def test_a_start_keeps_in_force_what_it_finds_until_it_puts_its_own(gateway: Network) -> None:
+    gateway.start_web()
+    with firewall(gateway) as before:
+        assert before.install_rules(PLACES) is None
+        _enforce(before, "10.20.0.11", "fd20::/64")
+    with firewall(gateway) as made:
+        assert made.install_rules(PLACES) is None
+        assert _visits(gateway.hosts[0]) == [REFUSED, REFUSED]
+        _enforce(made, "fd20::11")
+        assert _visits(gateway.hosts[0]) == [ANSWERED, REFUSED]
+        assert _judging(gateway) == {"ingress6_eth1", "egress6_eth1", "ingress_eth1", "egress_eth1"}
+
+
+def test_a_block_after_somebody_removed_the_table_is_refused_for_all_to_be_put_again(
+    gateway: Network, filter_: NftablesFirewall
+) -> None:
+    _enforce(filter_, "10.20.0.11")
+    gateway.appliance.run(["nft", "delete", "table", "netdev", "appliance"])
+    assert filter_.update_elements({}, pieces("fd20::11"), 0.0) is not None
+    assert not filter_.is_intact()
+
+
 def test_what_others_do_is_told_with_their_name_and_what_we_do_is_not(
     gateway: Network, filter_: NftablesFirewall
 ) -> None:
@@ -137,10 +201,11 @@ def test_what_others_do_is_told_with_their_name_and_what_we_do_is_not(
     "deed",
     [
         *("flush ruleset", "delete table netdev appliance", "flush table netdev appliance"),
-        *("flush chain netdev appliance up", "delete chain netdev appliance ingress_eth1"),
+        *("flush chain netdev appliance ingress4_eth1", "delete chain netdev appliance ingress_eth1"),
     ],
 )
 def test_rules_that_somebody_took_away_do_not_stand(gateway: Network, filter_: NftablesFirewall, deed: str) -> None:
+    _enforce(filter_, "10.20.0.11")
     assert filter_.is_intact()
     gateway.appliance.run(["nft", *deed.split()])
     assert "nft (process" in filter_.tampered_by()
@@ -162,6 +227,16 @@ def test_many_at_once_are_one_transaction_that_does_not_drown_its_own_notices(fi
     many = [f"10.{high}.{low}.1" for high in range(40) for low in range(250)]
     _enforce(filter_, *many)
     assert filter_.tampered_by() is None
+
+
+def test_the_sets_of_many_departments_are_emptied_at_once(gateway: Network) -> None:
+    places = [place("eth1", f"d{number}", f"10.21.{number}.0/24") for number in range(100)]
+    with firewall(gateway) as made:
+        assert made.install_rules(places) is None
+        assert made.replace_elements(pieces("10.20.0.11", department="d99"), 0.0) is None
+        assert targets(made, "d99") == {"10.20.0.11"}
+        assert made.replace_elements({}, 0.0) is None
+        assert targets(made, "d99") == set()
 
 
 def test_what_is_asked_and_changed_during_a_look_does_not_disturb_it(filter_: NftablesFirewall, until: Until) -> None:

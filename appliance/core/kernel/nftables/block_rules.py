@@ -1,13 +1,20 @@
 """Compiles places into the table of the packet filter that blocks.
 
 Each interface has a chain where packets come in, and one where they go out, before routing, NAT and bridging. So blocks
-work alike in each position, and cut established connections too. The rules look up both ends of a packet in the sets of
-all departments, and then in those of the department that claims the host's address:
+work alike in each position, and cut established connections too. A packet pays for what is blocked: there are rules
+only for sets that have elements, and without any there is no chain at the interface. IPv4, IPv6 and other packets part
+at once, and look up both ends in the sets of all departments, and then, if one at the interface has blocks of its own,
+in those of the department that claims the host's address:
 
-    up, up_<department>      packets from hosts; refused (TCP reset, ICMP), so that people see at once that something is
-                             forbidden, and do not wait for a timeout
-    down, down_<department>  packets to hosts; dropped, except for refusals, because our own pass there too. A refusal
-                             from outside passes with them; it carries no data
+    ingress4_<interface>       packets of IPv4 that come in at the interface; `egress4` those that go out, `6` of IPv6
+    ingress4_<interface>_own   those that the blocks of all departments let pass
+    up4_<department>           packets from hosts; refused (TCP reset, ICMP), so that people see at once that something
+                               is forbidden, and do not wait for a timeout
+    down4_<department>         packets to hosts; dropped, except for refusals, because our own pass there too. A refusal
+                               from outside passes with them; it carries no data
+
+Where departments that share an interface have blocks of their own, the devices of all of them are noted; what the
+meters have noted until then is taken over.
 
 The rules search a set of prefixes only for packets with an address in one of its regions
 (`core.kernel.nftables.prefilter`). Each element maps to the mark of its block; a packet that matches gets the mark, and
@@ -23,9 +30,11 @@ from appliance.core.blocking.block import BlockOrigin
 from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.sets import ORIGIN_MARKS, ORIGIN_MASK, SHAPES, BlockSet, Family
 from appliance.core.kernel.nftables import ruleset as nft
+from appliance.core.kernel.nftables.meter_names import claimant
 from appliance.core.kernel.nftables.prefilter import grids
-from appliance.core.kernel.nftables.table import HOOKS, Edit, ExistingTable, Layout, commands
+from appliance.core.kernel.nftables.table import HOOKS, ExistingTable, Layout, commands, edit_of
 from appliance.core.machine import Facing
+from appliance.core.metering.meter import Plan
 
 TABLE = "appliance"
 TRACKING = {"family": "inet", "table": TABLE}
@@ -39,8 +48,13 @@ ANSWERS_PER_S = 50
 
 MARK = {"meta": {"key": "mark"}}
 ENDS = ("saddr", "daddr")
-# Family -> the protocol whose header has its addresses.
-LOOKED_UP = {Family.HOSTS4: "ip", Family.HOSTS6: "ip6", Family.PREFIXES4: "ip", Family.PREFIXES6: "ip6"}
+NO_IP = 0  # as a version: of packets that are neither IPv4 nor IPv6
+# IP version -> the families of sets in which its packets are looked up.
+FAMILIES = {
+    4: (Family.HOSTS4, Family.PREFIXES4, Family.MACS),
+    6: (Family.HOSTS6, Family.PREFIXES6, Family.MACS),
+    NO_IP: (Family.MACS,),
+}
 
 
 def sets_of(places: Sequence[Place]) -> list[BlockSet]:
@@ -53,8 +67,8 @@ def hits_name(version: int) -> str:
     return f"hits{version}"
 
 
-def layout(places: Sequence[Place]) -> Layout:
-    """The whole table for these places, without the sets' elements."""
+def layout(places: Sequence[Place], filled: Collection[str]) -> Layout:
+    """The whole table for these places, without the sets' elements. `filled`: the names of sets that have elements."""
     table = Layout()
     for block_set in sets_of(places):
         shape = SHAPES[block_set.family]
@@ -69,35 +83,47 @@ def layout(places: Sequence[Place]) -> Layout:
         table.objects[hits_name(version)] = ("set", hits)
         table.objects[_answers_name(version)] = ("set", {"type": kind, "timeout": 60, **bounds})
     _add_verdicts(table, places)
-    for direction in nft.HOST_ENDS:
-        for department in _departments(places):
-            table.add_chain(_chain(direction, department), _lookups(direction, department))
+    for department in dict.fromkeys(place.department for place in places):
+        _add_department(table, department, filled)
     for interface in dict.fromkeys(place.interface for place in places):
-        _add_interface(table, [one for one in places if one.interface == interface], places)
+        _add_interface(table, [one for one in places if one.interface == interface], places, filled)
     return table
 
 
 def arrangement(
-    there: ExistingTable, places: Sequence[Place], present: Collection[str], *, tracks_connections: bool
-) -> list[nft.Command]:
-    """The commands that turn the existing table into that of these places; elements stay in the sets that stay.
+    there: ExistingTable, places: Sequence[Place], filled: Collection[str], present: Collection[str]
+) -> tuple[Layout, list[nft.Command]]:
+    """The layout for these places, and the commands that make it; elements stay in the sets that stay.
 
-    `present`: the interfaces that exist. Only kernels from 6.16 on take a chain for one that does not, and keep it when
-    one goes.
+    `filled`: the names of sets that have elements. `present`: the interfaces that exist. Only kernels from 6.16 on take
+    a chain for one that does not, and keep it when one goes.
     """
-    whole = layout(places)
+    whole = layout(places, filled)
     absent = [
         chain for chain, interface in whole.devices.items() if interface not in present and chain not in there.chains
     ]
     wanted = whole.without(absent)
-    edit = Edit(
-        emptied=there.chains,
-        deleted=[name for name in there.objects if name not in wanted.objects],
-        added={name: one for name, one in wanted.objects.items() if name not in there.objects},  # else a map is refused
-        chains=wanted.chains,
-        filled=wanted.rules,
-    )
-    return [*commands(TABLE, there, wanted, edit), *(_tracking() if tracks_connections else [])]
+    return wanted, commands(TABLE, there, wanted, edit_of(there, wanted))
+
+
+def noted_devices(there: ExistingTable, wanted: Layout, places: Sequence[Place]) -> Mapping[str, str]:
+    """The sets of devices that are about to be filled, with those of the meters' table that have noted the same.
+
+    With the first block of a department at a shared interface, its rules begin to note devices. What the meters have
+    noted tells until then whose a packet is that has no address of a department.
+    """
+    begun = [
+        place
+        for place in places
+        if place.networks
+        and nft.newcomers_name(place.interface) in wanted.chains
+        and nft.newcomers_name(place.interface) not in there.chains
+    ]
+    own = {nft.several_name(place.interface): nft.several_name(place.interface) for place in begun}
+    for place in begun:
+        plan = Plan(place.department, place.interface, place.facing, place.networks)
+        own[nft.devices_name(place.department)] = nft.devices_name(claimant(plan))
+    return own
 
 
 def hits_in(counted: Iterable[tuple[bytes, int, int]]) -> Iterator[Hit]:
@@ -111,7 +137,7 @@ def stopped_by_origin(counters: Mapping[str, tuple[int, int, int]]) -> Mapping[s
     return {origin: counters.get(_origin_name(origin), (0, 0, 0))[2] for origin in BlockOrigin}
 
 
-def _tracking() -> list[nft.Command]:
+def tracking() -> list[nft.Command]:
     """A rule that no packet reaches: because it names `ct`, the kernel tracks connections.
 
     For a bridge to be tracked, `br_netfilter` must be loaded and `net.bridge.bridge-nf-call-iptables` and `-ip6tables`
@@ -153,63 +179,129 @@ def _paced() -> Iterator[nft.Expression]:
         yield [nft.update(_answers_name(version), nft.host("up", version), above), nft.DROP]
 
 
-def _lookups(direction: str, department: str | None) -> Iterator[nft.Expression]:
+def _lookups(direction: str, department: str | None, version: int, filled: Collection[str]) -> list[nft.Expression]:
     """Look up both addresses of a packet, and the host's hardware address, in a department's sets (`None`: of all)."""
-    keys = [(family, nft.field(protocol, end)) for family, protocol in LOOKED_UP.items() for end in ENDS]
-    keys.append((Family.MACS, nft.field("ether", nft.HOST_ENDS[direction])))
-    for family, key in keys:
+    rules: list[nft.Expression] = []
+    for family in FAMILIES[version]:
         block_set = BlockSet(family, department)
-        # A rule whose map has no element for the key ends there (net/netfilter/nft_lookup.c: NFT_BREAK).
-        set_mark = {"mangle": {"key": MARK, "value": {"map": {"key": key, "data": f"@{nft.set_name(block_set)}"}}}}
-        in_region = [[nft.match({"&": [key, grid.mask]}, f"@{grid.name}")] for grid in grids(block_set)]
-        for condition in in_region or [[]]:
-            yield [*condition, set_mark, nft.goto(f"stop_{direction}")]
+        is_address = family is not Family.MACS
+        fields = [nft.field(nft.PROTOCOLS[version], end) for end in ENDS] if is_address else []
+        for key in fields or [nft.field("ether", nft.HOST_ENDS[direction])]:
+            # A rule whose map has no element for the key ends there (net/netfilter/nft_lookup.c: NFT_BREAK).
+            set_mark = {"mangle": {"key": MARK, "value": {"map": {"key": key, "data": f"@{nft.set_name(block_set)}"}}}}
+            stop = [set_mark, nft.goto(f"stop_{direction}")]
+            regions = [*grids(block_set)]
+            rules += [
+                [nft.match({"&": [key, grid.mask]}, f"@{grid.name}"), *stop] for grid in regions if grid.name in filled
+            ]
+            rules += [stop] if not regions and nft.set_name(block_set) in filled else []
+    return rules
 
 
-def _add_interface(table: Layout, here: Sequence[Place], everywhere: Iterable[Place]) -> None:
+def _add_department(table: Layout, department: str, filled: Collection[str]) -> None:
+    """Add the chains that look packets up in the department's own sets."""
+    for direction in nft.HOST_ENDS:
+        for version in FAMILIES:
+            if rules := _lookups(direction, department, version, filled):
+                table.add_chain(_chain(direction, version, department), rules)
+
+
+def _add_interface(table: Layout, here: Sequence[Place], everywhere: Iterable[Place], filled: Collection[str]) -> None:
     """Add the base chains of one interface. `here`: its places."""
     named = [place for place in here if place.networks]
-    departments = [place.department for place in named]
     if named:
         table.objects[nft.several_name(here[0].interface)] = ("set", {**nft.DEVICES})
-        newcomers = nft.newcomer_rules(departments, here[0].interface)
+        table.objects.update((nft.devices_name(place.department), ("set", {**nft.DEVICES})) for place in named)
+    if learns := bool(named) and any(_is_held(table, place) for place in here):
+        newcomers = nft.newcomer_rules([place.department for place in named], here[0].interface)
         table.add_chain(nft.newcomers_name(here[0].interface), newcomers)
-    for place in named:
-        table.objects[nft.devices_name(place.department)] = ("set", {**nft.DEVICES})
-        learning = nft.learning_rules(place.department, place.interface, _chain("up", place.department))
-        table.add_chain(_entry("up", place), learning)
     for hook, directions in HOOKS[here[0].facing].items():
         [direction] = directions
-        rules: list[nft.Expression] = [
-            [nft.is_protocol("arp"), nft.ACCEPT],
-            [{"jump": {"target": direction}}],
-            *nft.claims(direction, [(_entry(direction, place), place.networks) for place in named]),
-            *nft.device_claims(direction, here[0].interface, [(one, _chain(direction, one)) for one in departments]),
-            *_unclaimed(direction, here),
+        rules: list[nft.Expression] = []
+        for version, protocol in nft.PROTOCOLS.items():
+            general = _lookups(direction, None, version, filled)
+            own = [*_own_lookups(table, direction, version, here, learns=learns)]
+            chain = nft.identifier(f"{hook}{version}", here[0].interface)
+            rules += ([nft.is_protocol(protocol), step] for step in _steps(table, chain, general, own))
+        others = [
+            *_lookups(direction, None, NO_IP, filled),
+            *_own_lookups(table, direction, NO_IP, here, learns=learns),
         ]
-        table.add_base_chain(hook, here[0].interface, PRIORITY, rules, (place.vlan for place in everywhere))
+        if others:
+            rules += [[nft.is_protocol("arp"), nft.ACCEPT], *others]
+        if rules:
+            table.add_base_chain(hook, here[0].interface, PRIORITY, rules, (place.vlan for place in everywhere))
 
 
-def _entry(direction: str, place: Place) -> str:
-    """The chain for packets with an address of the department; that for packets from it notes their devices."""
-    return nft.identifier("known", place.department) if direction == "up" else _chain(direction, place.department)
+def _steps(
+    table: Layout, chain: str, general: Sequence[nft.Expression], own: Sequence[nft.Expression]
+) -> Iterator[nft.Verdict]:
+    """Add chains for the look-ups in the sets of all departments, and in departments' own; returns what leads there.
+
+    Each has a chain, because departments' rules change more often, and the kernel walks all elements of a map for each
+    chain that begins to look up in it (net/netfilter/nf_tables_api.c: nf_tables_bind_set).
+    """
+    if general:
+        table.add_chain(chain, general)
+        yield {"jump": {"target": chain}} if own else nft.goto(chain)
+    if own:
+        table.add_chain(f"{chain}_own", own)
+        yield nft.goto(f"{chain}_own")
 
 
-def _unclaimed(direction: str, here: Sequence[Place]) -> Iterator[nft.Expression]:
+def _own_lookups(
+    table: Layout, direction: str, version: int, here: Sequence[Place], *, learns: bool
+) -> Iterator[nft.Expression]:
+    """The rules that lead packets of this version to the chains of the departments at an interface.
+
+    `learns`: packets with an address of a department are noted, because some department has blocks.
+    """
+    verdicts = {place.department: _verdict(table, direction, version, place.department) for place in here}
+    has_blocks = any(verdict is not nft.ACCEPT for verdict in verdicts.values())
+    named = [place for place in here if place.networks]
+    notes = learns and direction == "up" and version != NO_IP
+    if version != NO_IP and (has_blocks or notes):
+        claiming = [place for place in named if any(one.version == version for one in place.networks)]
+        noted = {one.department: _noting(table, version, one, verdicts) for one in claiming} if notes else {}
+        entries = verdicts | noted
+        yield from nft.claims(direction, version, [(entries[one.department], one.networks) for one in claiming])
+    if has_blocks:
+        own = [(place.department, verdicts[place.department]) for place in named]
+        yield from nft.device_claims(direction, here[0].interface, own)
+        yield from _unclaimed(version, here, verdicts)
+
+
+def _noting(table: Layout, version: int, place: Place, verdicts: Mapping[str, nft.Verdict]) -> nft.Verdict:
+    """Add the chain that notes devices of packets with an address of the department; returns what leads there."""
+    chain = nft.identifier(f"known{version}", place.department)
+    table.add_chain(chain, nft.learning_rules(place.department, place.interface, verdicts[place.department]))
+    return nft.goto(chain)
+
+
+def _is_held(table: Layout, place: Place) -> bool:
+    """Whether the department has blocks of its own."""
+    return any(_chain("up", version, place.department) in table.chains for version in FAMILIES)
+
+
+def _verdict(table: Layout, direction: str, version: int, department: str) -> nft.Verdict:
+    """The way of a department's packets: to the chain that looks up, if there is one."""
+    chain = _chain(direction, version, department)
+    return nft.goto(chain) if chain in table.chains else nft.ACCEPT
+
+
+def _unclaimed(version: int, here: Sequence[Place], verdicts: Mapping[str, nft.Verdict]) -> Iterator[nft.Expression]:
     """The rules for packets that no department claims.
 
     They are of the department that has the rest. Without one, those of an IP version of which a department names no
     network may be its own, so that its blocks hold for them; others are nobody's.
     """
     for place in here:
-        jump = {"jump": {"target": _chain(direction, place.department)}}
-        if not place.networks:
-            yield [jump]
-        elif all(one.networks for one in here):
-            named = {network.version for network in place.networks}
-            yield from (
-                [nft.is_protocol(name), jump] for version, name in nft.PROTOCOLS.items() if version not in named
-            )
+        verdict = verdicts[place.department]
+        has_rest = not place.networks
+        named = {network.version for network in place.networks}
+        may_be = version != NO_IP and version not in named and all(one.networks for one in here)
+        if verdict is not nft.ACCEPT and (has_rest or may_be):
+            yield [{"jump": verdict["goto"]}]
 
 
 def _departments(places: Iterable[Place]) -> list[str | None]:
@@ -217,8 +309,8 @@ def _departments(places: Iterable[Place]) -> list[str | None]:
     return [None, *(one.department for one in places)]
 
 
-def _chain(direction: str, department: str | None) -> str:
-    return direction if department is None else nft.identifier(direction, department)
+def _chain(direction: str, version: int, department: str) -> str:
+    return nft.identifier(f"{direction}{version or ''}", department)
 
 
 def _origin_name(origin: str) -> str:

@@ -35,13 +35,17 @@ def frame_objects(interface: str) -> Objects:
 def link_rules() -> Iterator[nft.Expression]:
     """The rules that let pass what the link needs to work."""
     yield [nft.match(PROTOCOL, {"set": [ARP, REVERSE_ARP]}), nft.ACCEPT]
+    yield link_group_rule()
+
+
+def link_group_rule() -> nft.Expression:
+    """The rule that lets pass what never leaves its link."""
     destination: dict[str, Any] = {"&": [nft.field("ether", "daddr"), LINK_GROUP_MASK]}
-    yield [nft.match(destination, LINK_GROUP), nft.ACCEPT]
+    return [nft.match(destination, LINK_GROUP), nft.ACCEPT]
 
 
 def frame_rules(interface: str, *, blocks: bool) -> Iterator[nft.Expression]:
-    """The rules for what is no IP packet. `blocks`: it is dropped; else it passes on to the rules that follow."""
-    yield from link_rules()
+    """The rules for what is no IP packet, and not what the link needs. `blocks`: it is dropped; else it passes on."""
     stacked = {"set": [*KINDS["stacked VLAN tags"]]}
     yield [
         nft.match(nft.field("vlan", "id"), 0),

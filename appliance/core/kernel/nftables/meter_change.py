@@ -4,7 +4,7 @@ A counter that stays is never touched. Chains that stay are emptied and filled a
 packet slips through in between, and none is counted twice.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from appliance.core.kernel.nftables.meter_names import (
 )
 from appliance.core.kernel.nftables.meter_rules import NEVER
 from appliance.core.kernel.nftables.ruleset import Command
-from appliance.core.kernel.nftables.table import Edit, ExistingTable, Layout, Objects, commands
+from appliance.core.kernel.nftables.table import ExistingTable, Layout, commands, edit_of
 from appliance.core.metering.meter import Plan
 
 TABLE = "appliance_meters"
@@ -80,22 +80,8 @@ def refused_budgets(quotas: Quotas) -> Iterator[tuple[str, str]]:
 
 def transaction(there: ExistingTable, wanted: Layout, moving: Sequence[Limit]) -> list[Command]:
     """The commands that turn the existing table into the wanted one, and put the moving limits in force."""
-    new = [name for name in wanted.objects if name not in there.objects]
-    filled = [name for name, rules in wanted.rules.items() if there.rules.get(name) != rules]
-    edit = Edit(
-        emptied=[name for name in there.chains if name in filled or name not in wanted.chains],
-        deleted=[name for name in there.objects if name not in wanted.objects],
-        added=_added(wanted.objects, new, moving),
-        chains=[name for name in wanted.chains if name not in there.chains],
-        filled=filled,
-    )
-    return commands(TABLE, there, wanted, edit)
-
-
-def _added(objects: Objects, new: Collection[str], moving: Sequence[Limit]) -> Objects:
-    """New objects and, behind them, quotas whose limit moves in place; to the kernel both are an `add`."""
-    quotas = {limit.name: _quota(limit, is_new=limit.name in new) for limit in moving}
-    return {name: quotas.get(name, objects[name]) for name in new} | quotas
+    quotas = {limit.name: _quota(limit, is_new=limit.name not in there.objects) for limit in moving}
+    return commands(TABLE, there, wanted, edit_of(there, wanted, quotas))
 
 
 def _quota(limit: Limit, *, is_new: bool) -> tuple[str, dict[str, Any]]:

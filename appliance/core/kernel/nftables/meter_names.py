@@ -59,6 +59,11 @@ def chain_name(direction: str, plan: Plan) -> str:
     return nft.identifier(CHAINS[direction], plan.department)
 
 
+def claimant(plan: Plan) -> str:
+    """Whose devices are noted: with other networks a department claims none by its former ones."""
+    return f"{fingerprint(plan)}.{plan.department}"
+
+
 def unclaimed(plans: Sequence[Plan]) -> Plan:
     """The plan for traffic that no department of this interface claims. `plans`: all of the interface."""
     first = plans[0]

@@ -1,9 +1,11 @@
 """Compiles plans into the table of the packet filter that counts departments and holds them to their limits.
 
-Each interface has a chain that every frame passes where it comes in, and one where it goes out. They lead to two chains
-for each department, by the address of the host, or else to those of the department that has the rest of the interface:
+Each interface has a chain that every frame passes where it comes in, and one where it goes out. There IPv4, IPv6 and
+other frames part. One look-up leads to two chains for each department, by the address of the host; what it does not
+find goes to the chains of the department that has sent from that device, or that has the rest of the interface:
 
-    from_<department>   packets from its hosts        to_<department>   packets to them
+    ingress4_<interface>   packets of IPv4 that come in; `egress4` those that go out, `6` of IPv6
+    from_<department>      packets from its hosts        to_<department>   packets to them
 
 On its way through them exempt traffic leaves, packets above a rate are dropped, packets over the host's quota or the
 department's are turned away, and only the rest is counted, in the department's counter and in its host's. So no refused
@@ -14,16 +16,16 @@ A frame with a VLAN tag passes the hooks of the interface that carries it, and t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network
 
 from appliance.core.kernel.nftables import ruleset as nft
-from appliance.core.kernel.nftables.frame_rules import frame_objects, frame_rules, link_rules
+from appliance.core.kernel.nftables.frame_rules import frame_objects, frame_rules, link_group_rule, link_rules
 from appliance.core.kernel.nftables.host_rules import add_held_chains, count_objects, count_rules, host_objects
 from appliance.core.kernel.nftables.meter_names import (
     CHAINS,
     chain_name,
-    fingerprint,
+    claimant,
     is_held,
     object_name,
     stop_name,
@@ -34,7 +36,7 @@ from appliance.core.kernel.nftables.notice_rules import (
     cut_off_chain,
     cut_off_chains,
     cut_off_objects,
-    own_refusal_chain,
+    own_refusal_chains,
     own_refusals,
 )
 from appliance.core.kernel.nftables.table import HOOKS, Layout, Objects
@@ -106,7 +108,7 @@ def _add_interface(
     [rest, *_] = [plan for plan in plans if not plan.networks] or [unclaimed(plans)]
     for plan in plans:
         _add_department(table, plan, plans, shares.get(plan.department, 1))
-    if named := [_claimant(plan) for plan in plans if plan.networks]:
+    if named := [claimant(plan) for plan in plans if plan.networks]:
         table.objects[nft.several_name(plans[0].interface)] = ("set", {**nft.DEVICES})
         newcomers = nft.newcomer_rules(named, plans[0].interface)
         table.add_chain(nft.newcomers_name(plans[0].interface), newcomers)
@@ -116,32 +118,68 @@ def _add_interface(
     table.objects.update(frame_objects(plans[0].interface))
     for hook, directions in HOOKS[plans[0].facing].items():
         taken = _take(rest, directions[-1], is_department=rest in plans, blocks=setting.blocks_unclaimed)
-        rules = [
-            *(_strict_source(plans[0].near) if plans[0].checks_sources and hook == "ingress" else []),
-            *(rule for direction in directions for rule in _claims(direction, plans)),
+        rules: list[nft.Expression] = []
+        for version, protocol in nft.PROTOCOLS.items():
+            claimed = _claimed(plans, hook, directions, version)
+            onward = [nft.goto(nft.identifier(f"{hook}{version}", plans[0].interface))] if claimed else taken
+            if claimed:
+                table.add_chain(nft.identifier(f"{hook}{version}", plans[0].interface), [*claimed, taken])
+            rules.append([nft.is_protocol(protocol), *onward])
+        rules += [
+            *link_rules(),
             *_device_claims(directions, plans),
-            *([nft.is_protocol(protocol), *taken] for protocol in nft.PROTOCOLS.values()),
             *frame_rules(plans[0].interface, blocks=setting.blocks_encapsulated),
             taken,
         ]
         table.add_base_chain(hook, plans[0].interface, PRIORITY, rules, (plan.vlan for plan in everywhere))
 
 
-def _strict_source(near: Sequence[Network]) -> Iterator[nft.Expression]:
-    """The rules that drop what comes from a source to which the way back leads elsewhere (RFC 3704, strict).
+def _claimed(plans: Sequence[Plan], hook: str, directions: Sequence[str], version: int) -> list[nft.Expression]:
+    """The rules for packets of an IP version at a hook, before those for what no department claims.
+
+    Most packets are from a network near the interface, to which the way back leads here: they are claimed before the
+    sources are checked.
+    """
+    checks = plans[0].checks_sources and hook == "ingress"
+    if checks:
+        near, far = ([_part_of(plan, near=is_near) for plan in plans] for is_near in (True, False))
+        [direction] = directions
+        rules = [
+            *_claims(direction, version, near),
+            _strict_source(plans[0].near, version),
+            *_claims(direction, version, far),
+        ]
+    else:
+        rules = [rule for direction in directions for rule in _claims(direction, version, plans)]
+    if any(plan.networks for plan in plans):
+        rules += [link_group_rule(), *_device_claims(directions, plans)]
+    return rules
+
+
+def _part_of(plan: Plan, *, near: bool) -> Plan:
+    """The plan with those of its networks that lie in one near the interface, or with the others."""
+    return replace(plan, networks=tuple(one for one in plan.networks if _is_near(one, plan.near) is near))
+
+
+def _is_near(network: Network, near: Sequence[Network]) -> bool:
+    # `subnet_of` takes no network of the other version.
+    return any(one.version == network.version and network.subnet_of(one) for one in near)  # type: ignore[arg-type]
+
+
+def _strict_source(near: Sequence[Network], version: int) -> nft.Expression:
+    """The rule that drops what comes from a source to which the way back leads elsewhere (RFC 3704, strict).
 
     `near`: the interface's own networks, to which it leads back here, so that their packets cost no look-up of a route.
     Packets of hosts that have no address yet, or one that no router forwards, are let through: DHCP, and neighbour
     discovery.
     """
     is_foreign = nft.match({"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, False)
-    for version, own in UNROUTED.items():
-        source = nft.field(nft.PROTOCOLS[version], "saddr")
-        elsewhere = [nft.match(source, prefix, "!=") for prefix in nft.prefixes(near, version)]
-        unrouted = {"set": nft.prefixes(own, version)}
-        # The protocol first: the route is looked up for packets of any.
-        is_version = nft.is_protocol(nft.PROTOCOLS[version])
-        yield [is_version, *elsewhere, is_foreign, nft.match(source, unrouted, "!="), {"counter": SPOOFED}, nft.DROP]
+    source = nft.field(nft.PROTOCOLS[version], "saddr")
+    elsewhere = [nft.match(source, prefix, "!=") for prefix in nft.prefixes(near, version)]
+    unrouted = {"set": nft.prefixes(UNROUTED[version], version)}
+    # The protocol first: the route is looked up for packets of any.
+    is_version = nft.is_protocol(nft.PROTOCOLS[version])
+    return [is_version, *elsewhere, is_foreign, nft.match(source, unrouted, "!="), {"counter": SPOOFED}, nft.DROP]
 
 
 def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int) -> None:
@@ -160,8 +198,8 @@ def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int
             passed = add_held_chains(table, plan, direction, _refused(plan, direction), passed)
         table.add_chain(chain_name(direction, plan), [*_department_rules(plan, direction, parts), *passed])
     if plan.networks:
-        table.objects[nft.devices_name(_claimant(plan))] = ("set", {**nft.DEVICES})
-        learning = nft.learning_rules(_claimant(plan), plan.interface, chain_name("up", plan))
+        table.objects[nft.devices_name(claimant(plan))] = ("set", {**nft.DEVICES})
+        learning = nft.learning_rules(claimant(plan), plan.interface, nft.goto(chain_name("up", plan)))
         table.add_chain(_learning(plan), learning)
 
 
@@ -169,7 +207,7 @@ def _add_cut_off(table: Layout, plan: Plan, setting: Setting) -> None:
     if is_held(plan):
         table.objects.update(cut_off_objects(plan))
         chains = cut_off_chains(plan, setting.own_ports, leads=setting.notice_port is not None)
-        for chain, rules in (own_refusal_chain(plan), *chains):
+        for chain, rules in (*own_refusal_chains(plan), *chains):
             table.add_chain(chain, rules)
 
 
@@ -194,7 +232,8 @@ def _passed_rules(plan: Plan, direction: str, plans: Sequence[Plan]) -> list[nft
     if plan.networks or plan.facing is not Facing.MIRRORED:
         rules += count_rules(plan, direction)
     if plan.facing is Facing.MIRRORED and direction == "up":
-        rules += _claims("down", plans)  # the base chain goes on only with what no department has sent
+        # The base chain goes on only with what no department has sent.
+        rules += [rule for version in nft.PROTOCOLS for rule in _claims("down", version, plans)]
     return rules
 
 
@@ -212,25 +251,17 @@ def _exempt(plan: Plan, direction: str) -> list[nft.Expression]:
     ]
 
 
-def _claims(direction: str, plans: Sequence[Plan]) -> list[nft.Expression]:
-    named = [plan for plan in plans if plan.networks]
-    chains = {plan.department: _learning(plan) if direction == "up" else chain_name("down", plan) for plan in named}
-    return nft.claims(direction, [(chains[plan.department], plan.networks) for plan in named])
+def _claims(direction: str, version: int, plans: Sequence[Plan]) -> list[nft.Expression]:
+    chains = [(_learning(plan) if direction == "up" else chain_name("down", plan), plan.networks) for plan in plans]
+    return [*nft.claims(direction, version, [(nft.goto(chain), networks) for chain, networks in chains])]
 
 
 def _device_claims(directions: Sequence[str], plans: Sequence[Plan]) -> Iterator[nft.Expression]:
     """The rules for packets without an address of a department, where departments are told apart by addresses."""
     named = [plan for plan in plans if plan.networks]
-    if named:
-        yield from link_rules()
     for direction in directions:
-        chains = [(_claimant(plan), chain_name(direction, plan)) for plan in named]
+        chains = [(claimant(plan), nft.goto(chain_name(direction, plan))) for plan in named]
         yield from nft.device_claims(direction, plans[0].interface, chains)
-
-
-def _claimant(plan: Plan) -> str:
-    """Whose devices are noted: with other networks a department claims none by its former ones."""
-    return f"{fingerprint(plan)}.{plan.department}"
 
 
 def _learning(plan: Plan) -> str:

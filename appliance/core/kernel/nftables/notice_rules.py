@@ -50,7 +50,6 @@ IS_REPORT = [
 IS_NOT_BRIDGED = nft.match({"meta": {"key": "pkttype"}}, "host")
 # net/ipv4/netfilter/nf_reject_ipv4.c: what the kernel writes into its own refusals; a reset has headers only.
 OWN_TTL, RESET4_BYTES, RESET6_BYTES = 64, 40, 20
-REFUSING = [6, 1, 58]  # TCP, ICMP, ICMPv6
 
 
 def cut_off_objects(plan: Plan) -> Objects:
@@ -95,12 +94,13 @@ def cut_off_chain(plan: Plan, direction: str) -> str:
 
 def own_refusals(plan: Plan) -> nft.Expression:
     """Judges packets to the department that may be refusals of this computer; the rest comes back."""
-    may_be = [IS_NOT_BRIDGED, nft.match({"meta": {"key": "l4proto"}}, {"set": REFUSING})]
-    return [*may_be, {"jump": {"target": _own_refusals(plan)}}]
+    prohibitions = {"jump": {"target": _own_prohibitions(plan)}}
+    may_be = [["tcp", {"jump": {"target": _own_resets(plan)}}], ["icmp", prohibitions], ["icmpv6", prohibitions]]
+    return [IS_NOT_BRIDGED, {"vmap": {"key": {"meta": {"key": "l4proto"}}, "data": {"set": may_be}}}]
 
 
-def own_refusal_chain(plan: Plan) -> tuple[str, list[nft.Expression]]:
-    """The chain that lets this computer's own refusals pass uncounted, and its name.
+def own_refusal_chains(plan: Plan) -> Iterator[tuple[str, list[nft.Expression]]]:
+    """The chains that let this computer's own refusals pass uncounted, by name.
 
     The kernel gives them no mark. A router has taken one from the time to live of those from outside; one that began
     with `OWN_TTL` and one more looks alike, and has no data, or is one of few.
@@ -108,18 +108,24 @@ def own_refusal_chain(plan: Plan) -> tuple[str, list[nft.Expression]]:
     is_reset = nft.match(nft.field("tcp", "flags"), "rst", "in")
     own4 = [nft.match(nft.field("ip", "id"), 0), nft.match(nft.field("ip", "ttl"), OWN_TTL)]
     own6 = [nft.match(nft.field("ip6", "hoplimit"), OWN_TTL)]
+    yield (
+        _own_resets(plan),
+        [
+            [nft.match(nft.field("ip", "length"), RESET4_BYTES), is_reset, *own4, nft.ACCEPT],
+            [nft.match(nft.field("ip6", "length"), RESET6_BYTES), is_reset, *own6, nft.ACCEPT],
+        ],
+    )
     # Destination unreachable, administratively prohibited: RFC 1812 5.2.7.1 and RFC 4443 3.1.
     prohibited4 = [nft.match(nft.field("icmp", "type"), 3), nft.match(nft.field("icmp", "code"), 13), *own4]
     prohibited6 = [nft.match(nft.field("icmpv6", "type"), 1), nft.match(nft.field("icmpv6", "code"), 1), *own6]
-    return _own_refusals(plan), [
-        [nft.match(nft.field("ip", "length"), RESET4_BYTES), is_reset, *own4, nft.ACCEPT],
-        [nft.match(nft.field("ip6", "length"), RESET6_BYTES), is_reset, *own6, nft.ACCEPT],
-        *(
+    yield (
+        _own_prohibitions(plan),
+        [
             rule
             for one in (prohibited4, prohibited6)
             for rule in ([*one, {"limit": _refusals(plan)}, nft.DROP], [*one, nft.ACCEPT])
-        ),
-    ]
+        ],
+    )
 
 
 def _own_pages(ports: Sequence[int], *, comes_in: bool) -> Iterator[nft.Expression]:
@@ -144,8 +150,12 @@ def _refusals(plan: Plan) -> str:
     return nft.identifier("refusals", plan.department)
 
 
-def _own_refusals(plan: Plan) -> str:
-    return nft.identifier("own", plan.department)
+def _own_resets(plan: Plan) -> str:
+    return nft.identifier("ownresets", plan.department)
+
+
+def _own_prohibitions(plan: Plan) -> str:
+    return nft.identifier("ownprohibitions", plan.department)
 
 
 def notice_table(port: int) -> list[nft.Command]:

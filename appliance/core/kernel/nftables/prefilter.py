@@ -67,6 +67,10 @@ class Prefilter:
         self._grid = grid
         self._pieces = Counter(grid.regions(pieces))  # number of pieces in each region
 
+    def __len__(self) -> int:
+        """The number of regions."""
+        return len(self._pieces)
+
     def __iter__(self) -> Iterator[int]:
         """All regions."""
         return iter(self._pieces)

@@ -10,6 +10,7 @@ from appliance.core.blocking.sets import BlockSet
 
 Command = dict[str, Any]
 Expression = Sequence[Mapping[str, Any]]
+Verdict = Mapping[str, Any]
 
 REFUSE, WITHHOLD = "refuse", "withhold"
 HTTP = 80  # the port of what a browser asks in the clear, which another computer can answer
@@ -95,24 +96,36 @@ def is_protocol(name: str) -> dict[str, Any]:
 def prefixes(networks: Iterable[IPv4Network | IPv6Network], version: int) -> list[dict[str, Any]]:
     """The networks of this IP version as disjoint prefixes, because the kernel's interval sets take no overlaps."""
     own = [network for network in networks if network.version == version]
-    return [
-        {"prefix": {"addr": str(network.network_address), "len": network.prefixlen}}
-        for network in collapse_addresses(own)  # type: ignore[type-var]  # all of one version
-    ]
+    return [_prefix(network) for network in collapse_addresses(own)]  # type: ignore[type-var]  # all of one version
 
 
-def claims(direction: str, chains: Iterable[tuple[str, Iterable[IPv4Network | IPv6Network]]]) -> list[Expression]:
-    """Rules that go to a department's chain by the address of its host. `chains`: names, and the networks of each."""
-    by_chain = [(name, [*networks]) for name, networks in chains]
-    found = {
-        version: [[prefix, goto(name)] for name, networks in by_chain for prefix in prefixes(networks, version)]
-        for version in PROTOCOLS
-    }
-    return [
-        [{"vmap": {"key": host(direction, version), "data": {"set": pairs}}}]
-        for version, pairs in found.items()
-        if pairs
-    ]
+def claims(
+    direction: str, version: int, verdicts: Iterable[tuple[Verdict, Iterable[IPv4Network | IPv6Network]]]
+) -> Iterator[Expression]:
+    """The rule that judges packets by the address of their host; none without networks of this IP version.
+
+    `verdicts`: verdicts, and the networks of each. Networks of one size are a hash table of masked addresses, others an
+    interval tree, which costs a packet more, and more for each doubling of their number.
+    """
+    found = [(one, verdict) for verdict, networks in verdicts for one in _outermost(networks, version)]
+    sizes = {one.prefixlen for one, _ in found}
+    key: Mapping[str, Any] = host(direction, version)
+    if len(sizes) == 1 and 0 not in sizes:
+        network, _ = found[0]
+        key = key if network.prefixlen == network.max_prefixlen else {"&": [key, str(network.netmask)]}
+        yield [{"vmap": {"key": key, "data": {"set": [[str(one.network_address), verdict] for one, verdict in found]}}}]
+    elif found:
+        yield [{"vmap": {"key": key, "data": {"set": [[_prefix(one), verdict] for one, verdict in found]}}}]
+
+
+def _outermost(networks: Iterable[IPv4Network | IPv6Network], version: int) -> Sequence[IPv4Network | IPv6Network]:
+    """The networks of this IP version that lie in no other of them."""
+    own = dict.fromkeys(network for network in networks if network.version == version)
+    return [one for one in own if not any(one != other and one.subnet_of(other) for other in own)]  # type: ignore[arg-type]
+
+
+def _prefix(network: IPv4Network | IPv6Network) -> dict[str, Any]:
+    return {"prefix": {"addr": str(network.network_address), "len": network.prefixlen}}
 
 
 # A device that sends nothing for this long has to show an address of its department again (a neighbour table's entry
@@ -131,17 +144,17 @@ def devices_name(department: str) -> str:
     return identifier("devices", department)
 
 
-def learning_rules(department: str, interface: str, chain: str) -> list[Expression]:
-    """The rules for packets from an address of the department: its device is noted, and they go on to this chain.
+def learning_rules(department: str, interface: str, onward: Verdict) -> list[Expression]:
+    """The rules for packets from an address of the department: its device is noted, and they go onward.
 
     An entry that is there is left alone until it ends: a look-up costs a packet a third of an update.
     """
     device, devices = field("ether", "saddr"), f"@{devices_name(department)}"
     return [
-        [match(device, devices), goto(chain)],
+        [match(device, devices), onward],
         [{"jump": {"target": newcomers_name(interface)}}],
         [_note(devices)],
-        [goto(chain)],
+        [onward],
     ]
 
 
@@ -154,15 +167,16 @@ def newcomer_rules(departments: Iterable[str], interface: str) -> list[Expressio
     return [[match(device, f"@{devices_name(one)}"), _note(f"@{several_name(interface)}")] for one in departments]
 
 
-def device_claims(direction: str, interface: str, chains: Iterable[tuple[str, str]]) -> Iterator[Expression]:
-    """Rules that go to a department's chain by the device, for packets without an address of any department.
+def device_claims(direction: str, interface: str, verdicts: Iterable[tuple[str, Verdict]]) -> Iterator[Expression]:
+    """Rules that judge packets without an address of any department by their device.
 
-    `chains`: departments and their chains. A device that has sent with addresses of two, like a router, is neither's.
+    `verdicts`: departments and their verdicts. A device that has sent with addresses of two, like a router, is
+    neither's.
     """
     device = field("ether", HOST_ENDS[direction])
     is_of_one = match(device, f"@{several_name(interface)}", "!=")
-    for department, chain in chains:
-        yield [match(device, f"@{devices_name(department)}"), is_of_one, goto(chain)]
+    for department, verdict in verdicts:
+        yield [match(device, f"@{devices_name(department)}"), is_of_one, verdict]
 
 
 def several_name(interface: str) -> str:

@@ -84,6 +84,22 @@ class Edit:
     filled: Collection[str]
 
 
+def edit_of(there: ExistingTable, wanted: Layout, moved: Objects | None = None) -> Edit:
+    """The edit that makes the existing table the wanted one; chains whose rules are known and wanted stay as they are.
+
+    `moved`: objects that change in place. New objects are added as they have it, too.
+    """
+    new = {name: one for name, one in wanted.objects.items() if name not in there.objects}
+    filled = [name for name, rules in wanted.rules.items() if there.rules.get(name) != rules]
+    return Edit(
+        emptied=[name for name in there.chains if name in filled or name not in wanted.chains],
+        deleted=[name for name in there.objects if name not in wanted.objects],
+        added=new | (moved or {}),
+        chains=[name for name in wanted.chains if name not in there.chains],
+        filled=filled,
+    )
+
+
 def commands(table: str, there: ExistingTable, wanted: Layout, edit: Edit) -> list[Command]:
     """The transaction that makes this edit in a table of the netdev family, which it makes where it is missing."""
     netdev = {"family": "netdev", "table": table}

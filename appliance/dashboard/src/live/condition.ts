@@ -5,11 +5,12 @@ import type { State } from '../parts/icons';
 import { dayStart } from './calendar';
 import { minute, nowMs } from './clock';
 import { openIncidents } from './incidents';
-import { appliance, departments, type Department, type QuotaShape, type Recent } from './state';
+import { appliance, departments, periodMs, type Department, type QuotaShape, type Recent } from './state';
 
 /** From here on bytes that no meter claims need somebody. */
 export const UNACCOUNTED_PERCENT = 1;
 const FIRST_THRESHOLD = 0.8; // where the configuration gives none
+const LAST_THRESHOLD = 0.95; // of a limit: from here on it is red, whatever the configuration has
 
 export type Condition =
   | { kind: 'down'; reason: string } // link or interface: nothing works there
@@ -26,7 +27,7 @@ export type Condition =
 /** The worst first. The order of the sentence's parts, and of the rows. */
 const ORDER: Record<Condition['kind'], number> = { down: 0, cut: 1, slowed: 2, over: 3, incident: 4, gap: 5, runsOut: 6, unaccounted: 7, reason: 8, near: 9, unknown: 10, well: 11 };
 const MARKS: Record<Condition['kind'], State> = {
-  down: 'crit', cut: 'crit', slowed: 'crit', over: 'warn', incident: 'incident', gap: 'warn', runsOut: 'warn', unaccounted: 'warn', reason: 'warn', near: 'warn', unknown: 'ok', well: 'ok',
+  down: 'crit', cut: 'crit', slowed: 'crit', over: 'crit', incident: 'incident', gap: 'warn', runsOut: 'warn', unaccounted: 'warn', reason: 'warn', near: 'warn', unknown: 'ok', well: 'ok',
 };
 const NAMES = { block: 'cut', throttle: 'slowed', alert: 'over' } as const;
 
@@ -48,9 +49,20 @@ export interface Figures {
   tomorrowMs: number;
 }
 
-export function markOf(condition: Condition): State {
-  return condition.kind === 'incident' && !condition.isGrave ? 'warn' : MARKS[condition.kind];
+/** How a quota stands: the colour of its bar, and of its department's state. `isReached`: before its period ends, by the last minutes. */
+export type Tone = '' | 'warn' | 'crit';
+export function toneOf(share: number, thresholds: readonly number[], isReached = false): Tone {
+  if (share >= LAST_THRESHOLD) return 'crit';
+  return isReached || share >= (thresholds[0] ?? FIRST_THRESHOLD) ? 'warn' : '';
 }
+
+export function markOf(condition: Condition): State {
+  if (condition.kind === 'incident' && !condition.isGrave) return 'warn';
+  const isFull = (condition.kind === 'runsOut' || condition.kind === 'near') && toneOf(shareOf(condition.quota), []) === 'crit';
+  return isFull ? 'crit' : MARKS[condition.kind];
+}
+
+const shareOf = (quota: Pick<QuotaShape, 'limit' | 'used'>) => (quota.limit ? quota.used / quota.limit : 0);
 
 /** Everything that is wrong, the worst first; never empty: `well` or `unknown` where nothing is. */
 export function judge(of: Figures): Condition[] {
@@ -62,9 +74,9 @@ export function judge(of: Figures): Condition[] {
   return found.sort((one, other) => ORDER[one.kind] - ORDER[other.kind]);
 }
 
-/** Whether it is used up. The kernel also closes it where the next packet does not fit in the rest: then a little is left. */
-export function isUsedUp(quota: Pick<QuotaShape, 'limit' | 'used' | 'exceededAt'>): boolean {
-  return quota.limit !== null && (Boolean(quota.exceededAt) || quota.used >= quota.limit);
+/** Whether it is used up, as the appliance says: the kernel also closes it where the next packet does not fit in the rest. */
+export function isUsedUp(quota: Pick<QuotaShape, 'limit' | 'used' | 'isExceeded'>): boolean {
+  return quota.limit !== null && (quota.isExceeded ?? quota.used >= quota.limit);
 }
 
 function usedUp({ quotas, onExceeded }: Figures): Condition[] {
@@ -87,9 +99,9 @@ function forecast(of: Figures): Condition[] {
   if (first !== null && Date.parse(first.at) > of.nowMs) return [{ kind: 'runsOut', ...first, isToday: Date.parse(first.at) < of.tomorrowMs }];
   const nearest = of.quotas
     .filter((one) => one.limit !== null && one.limit > 0 && !isUsedUp(one))
-    .map((quota) => ({ quota, share: quota.used / quota.limit! }))
+    .map((quota) => ({ quota, share: shareOf(quota) }))
     .sort((one, other) => other.share - one.share)[0];
-  return nearest !== undefined && nearest.share >= (of.thresholds[0] ?? FIRST_THRESHOLD) ? [{ kind: 'near', ...nearest }] : [];
+  return nearest !== undefined && toneOf(nearest.share, of.thresholds) !== '' ? [{ kind: 'near', ...nearest }] : [];
 }
 
 /** The quota that is used up first, if the last minutes go on. At one rate that is the one with the least left. */
@@ -153,7 +165,7 @@ const tomorrow = computed(() => dayStart((minute.value, nowMs()), 1));
 
 /** How full the fullest quota is: what orders departments in the same condition. */
 function fullness(department: Department): number {
-  return Math.max(0, ...department.quotas.value.map((one) => (one.limit ? one.used / one.limit : 0)));
+  return Math.max(0, ...department.quotas.value.map(shareOf));
 }
 
 const names = new Intl.Collator();
@@ -173,18 +185,19 @@ export function rankOf(department: Department): number {
 // ---- what is expected until a quota's period ends ----
 
 /** Bytes a second, both ways, over the last minutes: the server's where it expects a limit to be reached, else the page's own. */
-export function recentRate(department: Department, now: number): number {
+function recentRate(department: Department, now: number): number {
   const first = firstReached(department.quotas.peek(), department.reachesLimitAt.peek());
-  if (first === null) return meanRate(department.recent);
+  if (first === null) return meanRate(department.recent, periodMs());
   return (first.quota.limit! - first.quota.used) / Math.max(1, (Date.parse(first.at) - now) / 1000);
 }
 
-function meanRate(recent: Recent): number {
-  const { count } = recent;
-  if (count < 2) return 0;
+const MINUTES_MS = 300_000; // as the appliance's own forecast: a single download is no trend
+
+/** What is not known of the last five minutes counts as nothing: the first seconds are no forecast. */
+export function meanRate({ atMs, down, up, count }: Recent, everyMs: number): number {
   let sum = 0;
-  for (let at = 0; at < count; at++) sum += recent.down[at]! + recent.up[at]!;
-  return sum / count;
+  for (let at = count - 1; at >= 0 && atMs[at]! > atMs[count - 1]! - MINUTES_MS; at--) sum += down[at]! + up[at]!;
+  return (sum * everyMs) / MINUTES_MS;
 }
 
 export interface Progress {
@@ -207,4 +220,21 @@ export function progress(quota: QuotaShape, rate: number, now: number): Progress
     will: (quota.used + rate * leftS) / quota.limit,
     gone: Math.min(1, Math.max(0, (now - start) / (end - start))),
   };
+}
+
+export type Bar = Progress & { tone: Tone };
+
+/** The bar of a quota of a department in these conditions: no bar warns where all is well. `rate`: bytes a second of the last minutes. */
+export function barIn(conditions: readonly Condition[], quota: QuotaShape, thresholds: readonly number[], rate: number, now: number): Bar | null {
+  const found = progress(quota, rate, now);
+  if (found === null) return null;
+  const runsOut = conditions.find((one) => one.kind === 'runsOut');
+  const isReached = runsOut !== undefined && (runsOut.quota.type === quota.type || Boolean(quota.reachesLimitAt));
+  return { ...found, will: isReached ? found.will : Math.min(1, found.will), tone: isUsedUp(quota) ? 'crit' : toneOf(found.used, thresholds, isReached) };
+}
+
+/** The same, followed. `used`: bytes, where newer ones are known than the state was judged by; they move the bar, and not its colour. */
+export function barOf(department: Department, quota: QuotaShape, now: number, used = quota.used): Bar | null {
+  const found = barIn(conditionsOf(department).value, quota, department.facts.value.thresholds, recentRate(department, now), now);
+  return found === null || !quota.limit ? found : { ...found, used: used / quota.limit, will: Math.max(found.will, used / quota.limit) };
 }

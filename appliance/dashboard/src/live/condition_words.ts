@@ -2,7 +2,7 @@
 import { words, say } from '../words/words';
 import { nowMs } from './clock';
 import type { Condition } from './condition';
-import { about, clock, fixed, moment, percent, rate, text } from './formats';
+import { about, clock, fixed, moment, percent, setRate } from './formats';
 import type { DepartmentFacts } from './state';
 
 const w = words({
@@ -41,11 +41,6 @@ export function sentence(found: string): string {
   return found.charAt(0).toUpperCase() + found.slice(1);
 }
 
-/** `1 Mbit/s`: a limit, without digits that say nothing. */
-export function speed(bytesPerS: number): string {
-  return text(rate(bytesPerS)).replace(/[.,]0+(?=\s)/, '');
-}
-
 /** The state of a department in a few words: the cell of a row. */
 export function stateWords(condition: Condition, facts: Pick<DepartmentFacts, 'throttleRate'>): string {
   switch (condition.kind) {
@@ -54,7 +49,7 @@ export function stateWords(condition: Condition, facts: Pick<DepartmentFacts, 't
       return exceededAt ? say(w.cutSince, { time: moment(exceededAt), end: end(resetsAt) }) : w.cut;
     }
     case 'slowed':
-      return say(w.slowed, { rate: facts.throttleRate === null ? '' : speed(facts.throttleRate), end: end(condition.quota.resetsAt) });
+      return say(w.slowed, { rate: facts.throttleRate === null ? '' : setRate(facts.throttleRate), end: end(condition.quota.resetsAt) });
     case 'over':
       return say(w.over, { period: w[condition.quota.type] });
     case 'incident':

@@ -828,8 +828,8 @@ export interface QuotaReply {
 /**
  * A quota of the running period. `used`, `limit`, `granted` in bytes; `percentage` of the limit; null: no limit.
  *
- * `reachesLimitAt`: by the rate of the last minutes; `grants`: the latest, oldest first; `exceededAt`: since when
- * it is used up.
+ * `reachesLimitAt`: by the rate of the last minutes; `grants`: the latest, oldest first. `isExceeded`: it is used
+ * up, though a rest may be left that no packet fits in; `exceededAt`: since when, as far as a trusted clock told it.
  */
 export interface QuotaFacts {
   type: QuotaKind;
@@ -841,10 +841,11 @@ export interface QuotaFacts {
   resetsAt: string;
   reachesLimitAt?: string;
   grants?: GrantFacts[];
+  isExceeded?: boolean;
   exceededAt?: string;
 }
 /**
- * More bytes for one period, and who granted them, when and why.
+ * More bytes for one period, and who granted them, when and why; below 0 where they were taken back.
  */
 export interface GrantFacts {
   bytes: number;
@@ -978,6 +979,8 @@ export interface LimitArgument {
 }
 /**
  * The argument of `quota:extend`: more bytes until the running period ends. `host`: only for this one.
+ *
+ * `takeBack`: so many bytes of those that were granted in the period are taken back instead.
  */
 export interface ExtendArgument {
   /**
@@ -994,6 +997,10 @@ export interface ExtendArgument {
    */
   reason: string;
   host?: string | null;
+  /**
+   * true or false
+   */
+  takeBack?: boolean;
   /**
    * names this call: one that is sent again with the same key is carried out once
    */

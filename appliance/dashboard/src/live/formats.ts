@@ -12,9 +12,17 @@ export type Quantity = [value: string, unit: string];
 
 const digits = [0, 1, 2].map((count) => new Intl.NumberFormat(language, { minimumFractionDigits: count, maximumFractionDigits: count }));
 
+const short = [0, 1, 2].map((count) => new Intl.NumberFormat(language, { maximumFractionDigits: count }));
+const decimals = (value: number) => (value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
+
 /** Three significant digits. */
 export function three(value: number): string {
-  return digits[value < 9.995 ? 2 : value < 99.95 ? 1 : 0]!.format(value);
+  return digits[decimals(value)]!.format(value);
+}
+
+/** Three significant digits at most: a limit of `20`, without digits that say nothing. */
+export function brief(value: number): string {
+  return short[decimals(value)]!.format(value);
 }
 
 export function whole(value: number): string {
@@ -25,15 +33,19 @@ export function fixed(value: number, count: 0 | 1 | 2): string {
   return digits[count]!.format(value);
 }
 
-function scaled(value: number, step: number, units: readonly string[]): Quantity {
+/** How often `value` is divided by `step` until it is small enough for its unit. */
+function scale(value: number, step: number, units: readonly string[]): number {
   let at = 0;
-  while (value >= step * 0.9995 && at < units.length - 1) {
-    value /= step;
-    at++;
-  }
-  return [at === 0 ? whole(Math.round(value)) : three(value), units[at]!];
+  for (value = Math.abs(value); value >= step * 0.9995 && at < units.length - 1; at++) value /= step;
+  return at;
 }
 
+function scaled(value: number, step: number, units: readonly string[], form = three): Quantity {
+  const at = scale(value, step, units);
+  return [at === 0 ? whole(Math.round(value)) : form(value / step ** at), units[at]!];
+}
+
+export const GIB = 2 ** 30;
 const RATES = ['bit/s', 'kbit/s', 'Mbit/s', 'Gbit/s'] as const;
 const VOLUMES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
@@ -51,7 +63,25 @@ export function text([value, unit]: Quantity): string {
   return `${value} ${unit}`;
 }
 
-export const GIB = 2 ** 30;
+/** A rate and a volume that somebody has set: `1 Mbit/s`, `20 GiB`. */
+export const setRate = (bytesPerS: number) => text(scaled(bytesPerS * 8, 1000, RATES, brief));
+export const setVolume = (bytes: number) => text(scaled(bytes, 1024, VOLUMES, brief));
+
+/** A part of a limit, both in the unit of the limit: a small limit is no limit of 0 GiB. */
+export function usedOf(used: number, limit: number): { used: string; limit: string; unit: string } {
+  const at = scale(limit, 1024, VOLUMES);
+  const size = 1024 ** at;
+  return { used: at === 0 ? whole(used) : three(used / size), limit: brief(limit / size), unit: VOLUMES[at]! };
+}
+
+const small = new Intl.NumberFormat(language, { minimumSignificantDigits: 2, maximumSignificantDigits: 2 });
+const inGib = (bytes: number, form: (value: number) => string) => (bytes === 0 || bytes >= 0.095 * GIB ? form : small.format)(bytes / GIB);
+
+/** A volume in a column of GiB: two decimals, and two significant digits where these would be noughts. */
+export const gib = (bytes: number) => inGib(bytes, (value) => fixed(value, 2));
+/** The same of a limit, which somebody has set. */
+export const setGib = (bytes: number) => inGib(bytes, brief);
+
 /** Bytes a second of 1 Mbit/s: the one unit of a column. */
 export const MBIT = 125_000;
 
@@ -109,6 +139,9 @@ const sameDay = (one: number, other: number) => format({ dateStyle: 'short' }).f
 export function moment(at: When): string {
   return sameDay(ms(at), nowMs()) ? clock(at) : `${day(at)} ${clock(at)}`;
 }
+
+/** Whether it is the next midnight, which is what people call it. */
+export const isMidnight = (at: When) => clock(at) === '00:00' && ms(at) - nowMs() <= 86_400_000;
 
 /** Relative below an hour (`in 12 min`), else the clock time, else weekday or date. */
 export function soonOr(at: When): string {

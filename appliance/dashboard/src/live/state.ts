@@ -1,6 +1,6 @@
 /** What the page knows: one signal for each figure, so that a cell changes alone.
  *
- * Events are kept until the next frame, the latest of each kind and department; a hidden tab draws no frame, and keeps no more.
+ * Events are kept for a moment, the latest of each kind and department; a hidden tab draws no frame, and keeps no more.
  */
 import { batch, computed, signal, type Signal } from '@preact/signals';
 
@@ -21,12 +21,14 @@ export interface QuotaShape {
   startedAt?: string;
   reachesLimitAt?: string | null;
   exceededAt?: string | null;
+  isExceeded?: boolean;
   grants?: { bytes: number; by: string; at: string; reason: string }[];
 }
 
 const STALE_MS = 15_000; // three metering periods of the slowest usual setting
 const LIVE_POINTS = 300; // five minutes of seconds
 const MOST_ALERTS = 500; // as many as the appliance keeps for who was away
+const GATHERS_MS = 100; // the events of all departments come one after the other; drawn in several frames they cost several layouts
 const MOST_WAITING = 2000; // events until the next frame: all states of 64 departments, and all alerts that are kept
 
 /** The last five minutes of a department: a ring of bytes a second. `version` changes with each point. */
@@ -139,6 +141,16 @@ export function emptyRecent(): Recent {
   return { atMs: numbers(), down: numbers(), up: numbers(), count: 0, version: signal(0) };
 }
 
+const LATE_MS = 5000; // of a point, before it is a gap and no delay
+
+/** Points further apart than this have a gap between them: nothing was metered, or it was not heard. */
+export function gapOf(periodMs: number): number {
+  return Math.max(LATE_MS, periodMs * 3);
+}
+
+/** Counts what was not heard: before another connection, and while the tab was hidden. What was filled once is filled again. */
+export const missed = signal(0);
+
 export function addPoint(recent: Recent, atMs: number, down: number, up: number): void {
   const { count } = recent;
   if (count > 0 && atMs <= (recent.atMs[count - 1] ?? 0)) return; // already known: from the history, or again after a gap
@@ -153,16 +165,19 @@ export function addPoint(recent: Recent, atMs: number, down: number, up: number)
   recent.version.value++;
 }
 
+/** How often figures come. */
+export const periodMs = () => (appliance.peek()?.periods.metering ?? 1) * 1000;
+
 /** Fill the ring with what the appliance remembers; at the opening of a chart, and after a gap. `null`: of the sum. */
 export async function fillRecent(recent: Recent, departmentId: string | null): Promise<void> {
   const to = nowMs();
   const range = { from: new Date(to - LIVE_POINTS * 1000).toISOString(), to: new Date(to + 1000).toISOString() };
   const reply = await call('history:get', { departmentId, step: 'second', ...range });
   const points = reply.points as [string, number, number][];
-  const periodMs = (appliance.peek()?.periods.metering ?? 1) * 1000;
+  const perS = periodMs() / 1000;
   batch(() => {
     recent.count = 0;
-    for (const [start, up, down] of points) addPoint(recent, Date.parse(start), (down / periodMs) * 1000, (up / periodMs) * 1000);
+    for (const [start, up, down] of points) addPoint(recent, Date.parse(start), down / perS, up / perS);
   });
 }
 
@@ -177,7 +192,7 @@ function soon(key: string, apply: () => void): void {
   if (waiting.size > MOST_WAITING) waiting.delete(waiting.keys().next().value!);
   if (isAsked || appliance.peek() === null) return;
   isAsked = true;
-  requestAnimationFrame(flush);
+  setTimeout(() => requestAnimationFrame(flush), areQuotasKnown.peek() ? GATHERS_MS : 0);
 }
 
 /** Apply what waits. Before the departments are known, their events wait for them. */
@@ -245,7 +260,7 @@ function alert(found: Alert): void {
   arrived = [...arrived.slice(1 - MOST_ALERTS), found];
   soon('alerts', () => {
     const known = new Set(alerts.peek().map((one) => one.alertId));
-    const fresh = arrived.filter((one) => one.alertId === undefined || !known.has(one.alertId));
+    const fresh = arrived.filter(({ alertId }) => alertId === undefined || (!known.has(alertId) && known.add(alertId))); // one that is told again may come in the same frame
     arrived = [];
     if (fresh.length > 0) alerts.value = [...fresh, ...alerts.peek()].sort((one, other) => (one.timestamp < other.timestamp ? 1 : -1)).slice(0, MOST_ALERTS);
   });
@@ -268,7 +283,7 @@ on('quota:request', (event) =>
 
 // ---- asked at each connection ----
 
-const GATHERS_MS = 500; // alerts come many at once: those that were missed, and at midnight those of all
+const ALERTS_MS = 500; // alerts come many at once: those that were missed, and at midnight those of all
 let gathering = 0;
 
 function refreshSoon(): void {
@@ -276,7 +291,7 @@ function refreshSoon(): void {
   gathering = window.setTimeout(() => {
     gathering = 0;
     void refreshQuotas().catch(() => undefined);
-  }, GATHERS_MS);
+  }, ALERTS_MS);
 }
 
 type Books = { departments: { departmentId: string; quotas: QuotaShape[] }[] };
@@ -327,7 +342,10 @@ async function greet(): Promise<void> {
   ]);
 }
 
-onConnect(() => void greet().catch((error: unknown) => console.warn('appliance:', error)));
+onConnect(() => {
+  missed.value++;
+  void greet().catch((error: unknown) => console.warn('appliance:', error));
+});
 
 /** Quotas move with the traffic; the figures between are the events'. */
 const QUOTAS_EVERY_MS = 30_000;
@@ -336,6 +354,16 @@ setInterval(() => {
   void refreshQuotas().catch(() => undefined);
   if (appliance.peek()?.isClockTrusted === false) void refreshFacts().catch(() => undefined); // until it is set, which no event tells
 }, QUOTAS_EVERY_MS);
+
+/** A tab that was hidden has drawn nothing and asked nothing: what it shows is asked again, at once. */
+let hiddenAtMs = 0;
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState !== 'visible') hiddenAtMs = performance.now();
+  else if (link.peek() === 'live' && performance.now() - hiddenAtMs > gapOf(periodMs())) {
+    missed.value++;
+    void refreshQuotas().catch(() => undefined);
+  }
+});
 
 /** Whoever logs in next sees nothing of who was there before. */
 let whose = '';

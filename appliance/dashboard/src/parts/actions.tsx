@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { call, link, Refusal } from '../live/connection';
 import type { Calls } from '../live/contract';
-import { clock, clockSeconds } from '../live/formats';
+import { clock, clockSeconds, visible } from '../live/formats';
 import { nowMs } from '../live/clock';
 import { freshness, isReadOnly, maintenance } from '../live/state';
 import { common } from '../words/common';
@@ -60,6 +60,14 @@ export function sentenceOf(error: unknown): string {
   if (error.code === 'E_TIMEOUT') return common.noAnswer;
   if (error.code === 'E_OFFLINE') return common.offline;
   return error.message;
+}
+
+const FASTER = [/; (.+) (?:set it to|granted|took back) /, /\bby (.+?)(?:,| at) \d{4}-/]; // of limits; of the file and of people
+
+/** Who changed it meanwhile, as far as the server's sentence names them. */
+export function fasterText(sentence = ''): string {
+  const name = FASTER.map((one) => one.exec(sentence)?.[1]).find((one) => one !== undefined);
+  return name === undefined ? common.somebodyFaster : say(common.faster, { name: visible(name) });
 }
 
 /** Ask for a change. One that comes too soon is sent again by itself, once. A key makes a repetition harmless. */

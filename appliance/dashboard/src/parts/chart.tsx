@@ -11,15 +11,16 @@ import './chart.css';
 import { tableOf, type Curves, type Stretch } from './chart_data';
 import { optionsOf, tokensOf, type Picture } from './chart_drawing';
 import { Icon, type IconName } from './icons';
+import { Late } from './notices';
 
 const w = words({
   en: {
     keys: '{label}. Arrow keys read it, point by point.', usual: 'usual {low} to {high}, both ways', times: '{ratio} times the usual {usual}, both ways', unmetered: 'not metered', down: 'Down', up: 'Up', time: 'Time',
-    readout: '{time}: {down} down, {up} up',
+    readout: '{time}: {down} down, {up} up', none: 'Nothing was metered in this time.', noneYet: 'No figures yet. The first come with the next measurement.',
   },
   de: {
     keys: '{label}. Die Pfeiltasten lesen es Punkt für Punkt.', usual: 'üblich {low} bis {high}, beide Richtungen', times: '{ratio}-mal so viel wie die üblichen {usual}, beide Richtungen', unmetered: 'nicht gemessen', down: 'Ab', up: 'Auf', time: 'Zeit',
-    readout: '{time}: ab {down}, auf {up}',
+    readout: '{time}: ab {down}, auf {up}', none: 'In dieser Zeit wurde nichts gemessen.', noneYet: 'Noch keine Zahlen. Die ersten kommen mit der nächsten Messung.',
   },
 });
 
@@ -79,12 +80,14 @@ function usePlot(props: ChartProps, element: { current: HTMLDivElement | null })
       const handlers = {
         zoomed: (fromMs: number, toMs: number) => {
           if (latest.current.onZoom === undefined) return;
-          show({ ...picture.curves, fromMs, toMs }); // at once; finer points come later
-          latest.current.onZoom(fromMs, toMs);
+          show({ ...picture.curves, fromMs, toMs }); // in this frame; the view's address and finer points come after it
+          requestAnimationFrame(() => setTimeout(() => latest.current.onZoom?.(fromMs, toMs)));
         },
         reset: () => latest.current.onReset?.(),
         moved: (index: number | null) => {
-          reading.value = index === null || picture.curves.at[index] === undefined ? null : { index, left: made.valToPos(picture.curves.at[index]!, 'x') + made.over.offsetLeft, width: made.width };
+          const at = index === null ? undefined : picture.curves.at[index];
+          // `offsetLeft` of its box would say the same, and have the page laid out
+          reading.value = at === undefined ? null : { index: index!, left: made.valToPos(at, 'x') + made.bbox.left / devicePixelRatio, width: made.width };
         },
         drawn: () => void drawn.value++,
       };
@@ -132,6 +135,8 @@ export function Chart(props: ChartProps) {
   const element = useRef<HTMLDivElement>(null);
   const { reading, drawn, plot } = usePlot(props, element);
   const isFocused = useSignal(false);
+  const isUnknown = useComputed(() => curves.value === null);
+  const isEmpty = useComputed(() => curves.value?.at.length === 0);
   const move = (to: number) => {
     const at = curves.peek()?.at;
     const made = plot.current;
@@ -164,6 +169,12 @@ export function Chart(props: ChartProps) {
           plot.current?.setCursor({ left: -10, top: -10 }, true);
         }}
       />
+      {isUnknown.value && <Late class="none mid" />}
+      {isEmpty.value && (
+        <p class="none mid" role="status">
+          {isLive ? w.noneYet : w.none}
+        </p>
+      )}
       <Marks marks={marks} drawn={drawn} plot={plot} onOpen={(mark) => move(nearest(curves.peek(), mark.atMs))} />
       <Tip curves={curves} marks={marks} reading={reading} />
       <span class="sr" role="status">

@@ -1,5 +1,5 @@
 /** The numbers of a chart: rates by time, with what was not metered between them. */
-import type { Recent } from '../live/state';
+import { gapOf, type Recent } from '../live/state';
 
 export interface Stretch {
   fromMs: number;
@@ -27,7 +27,6 @@ export type Expected = [start: string, low: number, high: number]; // of both wa
 export const STEP_MS: Record<Step, number> = { second: 1000, '5min': 300_000, hour: 3_600_000, day: 86_400_000 };
 const DAY_MS = 86_400_000;
 const MISSED = 1.6; // buckets: a day may have 25 hours, and a second comes late
-const LATE_MS = 5000; // of live points, before it is a gap and no delay
 
 /** How wide a bucket is chosen for a span: the answer has at most 2,000 points, and five minutes are kept for 14 days. */
 export function stepFor(fromMs: number, toMs: number, nowMs: number): Step {
@@ -72,7 +71,7 @@ export function fromRecent(recent: Recent, spanMs: number, periodMs: number, now
   const { count, atMs, down, up } = recent;
   const toMs = count > 0 ? atMs[count - 1]! : now;
   const curves: Curves = { at: [], down: [], up: [], low: [], high: [], gaps: [], hasBand: false, fromMs: toMs - spanMs, toMs, stepMs: periodMs };
-  const leastMs = Math.max(LATE_MS, periodMs * 3);
+  const leastMs = gapOf(periodMs);
   let endMs = curves.fromMs;
   for (let i = 0; i < count; i++) {
     const at = atMs[i]!;

@@ -84,6 +84,7 @@ function range({ down, up, high }: Curves): [number, number] {
 /** The options of one chart. `picture` is read anew at each drawing. */
 export function optionsOf(size: { width: number; height: number }, picture: Picture, handlers: Handlers, syncKey: string): uPlot.Options {
   const { tokens } = picture;
+  const isEmpty = () => picture.curves.at.length === 0; // then no axis has anything to say
   const font = () => `${picture.fontPx}px ${tokens.font}`;
   const curve = (color: 'in' | 'out', fill: string): uPlot.Series => ({
     scale: 'y', stroke: () => tokens[color], width: 1.5, points: { show: false }, spanGaps: false,
@@ -93,7 +94,7 @@ export function optionsOf(size: { width: number; height: number }, picture: Pict
   const axis = (side: number): uPlot.Axis => ({ side, stroke: () => tokens.ink3, font: font(), ticks: { show: false } });
   return {
     ...size,
-    padding: [10, 16, 0, 0],
+    padding: [10, 16 * (picture.fontPx / 11), 0, 0], // half a mark of time at the right edge
     legend: { show: false },
     cursor: {
       y: false,
@@ -108,12 +109,12 @@ export function optionsOf(size: { width: number; height: number }, picture: Pict
     axes: [
       {
         ...axis(2), size: 26, gap: 6, grid: { show: false },
-        splits: (self, _, from, to) => ticks(from * 1000, to * 1000, Math.min(MOST_TICKS, Math.max(2, Math.floor(self.width / (TICK_PX * (picture.fontPx / 11)))))).map((at) => at / 1000),
+        splits: (self, _, from, to) => isEmpty() ? [] : ticks(from * 1000, to * 1000, Math.min(MOST_TICKS, Math.max(2, Math.floor(self.width / (TICK_PX * (picture.fontPx / 11)))))).map((at) => at / 1000),
         values: (self, at) => at.map((one) => timeText(one * 1000, (self.scales.x!.max! - self.scales.x!.min!) * 1000, ((at[1] ?? Infinity) - (at[0] ?? 0)) * 1000)),
       },
       {
         ...axis(3), scale: 'y', size: AXIS_PX * (picture.fontPx / 11), gap: 8, grid: { stroke: () => tokens.line, width: 1 },
-        splits: (self, _, min, max) => lines(min, max, self.height * (11 / picture.fontPx)),
+        splits: (self, _, min, max) => isEmpty() ? [] : lines(min, max, self.height * (11 / picture.fontPx)),
         values: (_, at) => at.map((one) => (Math.abs(one) < 1 ? '0' : text(rate(Math.abs(one))))),
       },
     ],
@@ -157,11 +158,11 @@ function drawStretches(self: uPlot, { curves, shades, tokens, fontPx }: Picture)
     ctx.textAlign = 'left';
     if (to - from > 40) ctx.fillText(said, from + 5, top + 14 * devicePixelRatio);
   }
-  const hatch = curves.gaps.length > 0 ? hatchOf(ctx, tokens.line2) : null;
+  const hatched = curves.gaps.length > 0 ? hatchOf(ctx, tokens.line2) : null;
   for (const { fromMs, toMs } of curves.gaps) {
     const [from, to] = [x(fromMs), x(toMs)];
-    if (hatch === null || to - from < 1) continue;
-    ctx.fillStyle = hatch;
+    if (hatched === null || to - from < 1) continue;
+    ctx.fillStyle = hatched;
     ctx.fillRect(from, top, to - from, height);
   }
   const zero = Math.round(self.valToPos(0, 'y', true)) + 0.5;
@@ -174,7 +175,14 @@ function drawStretches(self: uPlot, { curves, shades, tokens, fontPx }: Picture)
   ctx.restore();
 }
 
+let hatch: { color: string; pattern: CanvasPattern | null } = { color: '', pattern: null }; // the same for all charts, made once for a theme
+
 function hatchOf(ctx: CanvasRenderingContext2D, color: string): CanvasPattern | null {
+  if (hatch.color !== color) hatch = { color, pattern: drawnHatch(ctx, color) };
+  return hatch.pattern;
+}
+
+function drawnHatch(ctx: CanvasRenderingContext2D, color: string): CanvasPattern | null {
   const size = 7;
   const tile = document.createElement('canvas');
   tile.width = tile.height = size;

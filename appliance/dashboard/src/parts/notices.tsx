@@ -32,6 +32,23 @@ export function Skeleton({ rows = 3 }: { rows?: number }) {
   );
 }
 
+const LATE_MS = 5000;
+const late = words({ en: { text: 'The appliance does not answer yet. Trying again.' }, de: { text: 'Das Gerät antwortet noch nicht. Neuer Versuch läuft.' } });
+
+/** Where the first answer is waited for: after five seconds it says why there is nothing. */
+export function Late({ class: more }: { class?: string }) {
+  const [isLate, setLate] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(true), LATE_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  return (
+    <p class={more} role="status">
+      {isLate && late.text}
+    </p>
+  );
+}
+
 /** Nothing is here: why, and what to do, with one link. */
 export function Empty({ icon, title, children, act, level = 2 }: { icon: IconName; title: string; children?: ComponentChildren; act?: ComponentChildren; level?: 1 | 2 | 3 }) {
   const Heading: 'h1' | 'h2' | 'h3' = `h${level}`; // 1 where it is all that the view has, 3 below a heading of its own

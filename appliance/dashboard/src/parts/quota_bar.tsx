@@ -1,24 +1,21 @@
 /** The bar of a quota: used (solid), forecast (hatched), thresholds (ticks), and how much of the period is over (notch). */
 
-const FIRST = 0.8;
-const LAST = 0.95;
+import type { Tone } from '../live/condition';
+
+const TICKS = [0.8, 0.95]; // where the configuration's are not at hand
 
 export interface QuotaBarProps {
   used: number; // share of the limit; above 1 is shown as 1
   will?: number; // share of the limit at the period's end, if the last minutes go on; 0: not known
   gone?: number; // share of the period that is over
   thresholds?: number[];
+  tone: Tone;
   big?: boolean;
   label: string;
 }
 
-export function tone(used: number, will = 0): '' | 'warn' | 'crit' {
-  if (used >= LAST) return 'crit';
-  return used >= FIRST || will >= 1 ? 'warn' : '';
-}
-
-export function QuotaBar({ used, will = 0, gone, thresholds = [FIRST, LAST], big, label }: QuotaBarProps) {
-  const classes = ['qb', tone(used, will), big ? 'big' : '', used >= 1 ? 'full' : ''].filter(Boolean).join(' ');
+export function QuotaBar({ used, will = 0, gone, thresholds = TICKS, tone, big, label }: QuotaBarProps) {
+  const classes = ['qb', tone, big ? 'big' : '', used >= 1 ? 'full' : ''].filter(Boolean).join(' ');
   return (
     <div class={classes} style={{ '--used': used, '--will': will, '--gone': gone ?? 0 }} role="img" aria-label={label}>
       <span class="u" />

@@ -1,78 +1,79 @@
-/** A small chart of the last minutes for a row: drawn when it is in sight, and no more often than it can be seen to move. */
+/** A small chart of the last minutes for a row: drawn no more often than it can be seen to move. */
 import { effect, type ReadonlySignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 
-import type { Recent } from '../live/state';
-import { theme } from '../shell/theme';
+import { gapOf, missed, periodMs, type Recent } from '../live/state';
 
 const SPAN_MS = 300_000;
 const WIDTH = 72;
 const HEIGHT = 24;
+const EDGE = 1.5; // above and below the line, for its own width
 const EVERY_POINTS = 4; // a pixel is four seconds wide
-const GAP_MS = 15_000;
 
-let color = ''; // of the theme that is on
-theme.subscribe(() => (color = ''));
+const seen = new WeakMap<Element, () => void>();
+const sight = new IntersectionObserver((entries) => entries.forEach((one) => one.isIntersecting && seen.get(one.target)?.()), { rootMargin: '100px' });
 
-const watched = new WeakMap<Element, (isSeen: boolean) => void>();
-const sight = new IntersectionObserver((entries) => entries.forEach((one) => watched.get(one.target)?.(one.isIntersecting)), { rootMargin: '100px' });
-
-/** Rates of both ways together. `top`: bytes a second at the upper edge, the same for all rows; the scale is by square root. */
+/** Rates of both ways together. `top`: bytes a second at the upper edge, the same for all rows; the scale is by square root.
+ * `onSeen`: the row is in sight; again after something was missed.
+ *
+ * It is a path and no canvas: the browser makes a layer of each canvas, and of all that lies between two of them. Rows out
+ * of sight are drawn with the others: a row that was drawn as it comes into sight would have the page painted in each frame.
+ */
 export function Sparkline({ recent, top, onSeen }: { recent: Recent; top: ReadonlySignal<number>; onSeen?: () => void }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
+  const line = useRef<SVGPathElement>(null);
   useEffect(() => {
-    const box = canvas.current!;
-    let isSeen = false;
-    let drawnAt = -1;
-    const look = () => {
-      const now = recent.version.value;
-      const scale = top.value;
-      theme.value;
-      if (!isSeen || (drawnAt >= 0 && now - drawnAt < EVERY_POINTS && now >= drawnAt)) return;
-      drawnAt = now;
-      draw(box, recent, scale);
-    };
-    const stop = effect(look);
-    const stopTheme = effect(() => {
-      theme.value;
-      drawnAt = -1;
-      queueMicrotask(() => isSeen && draw(box, recent, top.peek()));
+    const path = line.current!;
+    let [drawnAt, drawnTo] = [-Infinity, 0];
+    return effect(() => {
+      const [now, scale] = [recent.version.value, top.value];
+      if (now - drawnAt < EVERY_POINTS && scale === drawnTo) return;
+      [drawnAt, drawnTo] = [now, scale];
+      path.setAttribute('d', pathOf(recent, scale));
     });
-    watched.set(box, (seen) => {
-      isSeen = seen;
-      if (!seen) return;
-      drawnAt = recent.version.peek();
-      draw(box, recent, top.peek());
-      onSeen?.();
+  }, [recent]);
+  useEffect(() => {
+    const box = line.current!.ownerSVGElement!;
+    seen.set(box, () => onSeen?.());
+    const stop = effect(() => {
+      missed.value;
+      sight.unobserve(box);
+      sight.observe(box); // which tells anew whether it is in sight
     });
-    sight.observe(box);
     return () => {
       stop();
-      stopTheme();
       sight.unobserve(box);
-      watched.delete(box);
     };
   }, [recent]);
-  return <canvas class="spark" ref={canvas} width={WIDTH * 2} height={HEIGHT * 2} aria-hidden="true" />;
+  return (
+    <svg class="spark" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
+      <path ref={line} />
+    </svg>
+  );
 }
 
-function draw(canvas: HTMLCanvasElement, { atMs, down, up, count }: Recent, top: number): void {
-  const pen = canvas.getContext('2d');
-  if (pen === null) return;
-  pen.clearRect(0, 0, canvas.width, canvas.height);
-  if (count < 2) return;
-  pen.strokeStyle = color ||= getComputedStyle(document.documentElement).getPropertyValue('--in');
-  pen.lineWidth = 2.5;
-  pen.lineJoin = 'round';
-  pen.beginPath();
+/** The line: a point for each pixel, the mean of its seconds; what was not metered is a gap in it. */
+function pathOf({ atMs, down, up, count }: Recent, top: number): string {
+  if (count < 2) return '';
   const end = atMs[count - 1]!;
-  let before = -Infinity;
-  for (let i = 0; i < count; i++) {
-    const x = (1 - (end - atMs[i]!) / SPAN_MS) * canvas.width;
-    const y = canvas.height - 3 - Math.sqrt(Math.min(1, (down[i]! + up[i]!) / Math.max(1, top))) * (canvas.height - 6);
-    if (atMs[i]! - before > GAP_MS) pen.moveTo(x, y);
-    else pen.lineTo(x, y);
-    before = atMs[i]!;
+  const gapMs = gapOf(periodMs());
+  const column = (i: number) => Math.floor((1 - (end - atMs[i]!) / SPAN_MS) * WIDTH);
+  let text = '';
+  let move = 'M';
+  for (let i = 0; i < count; ) {
+    const x = column(i);
+    let [sum, points] = [0, 0];
+    const first = i;
+    do {
+      sum += down[i]! + up[i]!;
+      points++;
+      i++;
+    } while (i < count && column(i) === x && atMs[i]! - atMs[i - 1]! < gapMs);
+    if (first > 0 && atMs[first]! - atMs[first - 1]! >= gapMs) move = 'M';
+    const y = HEIGHT - EDGE - Math.sqrt(Math.min(1, sum / points / Math.max(1, top))) * (HEIGHT - 2 * EDGE);
+    if (x >= 0) {
+      text += `${move}${x} ${y.toFixed(1)}`;
+      move = 'L';
+    }
   }
-  pen.stroke();
+  return text;
 }

@@ -7,8 +7,8 @@ import { useLocation } from 'preact-iso';
 import { call, link } from '../live/connection';
 import { dayStart } from '../live/calendar';
 import { minute, nowMs, zone } from '../live/clock';
-import { fixed, moment } from '../live/formats';
-import { alerts, appliance, fillRecent, maintenance, nameOf, type Recent } from '../live/state';
+import { fixed, moment, setRate } from '../live/formats';
+import { alerts, appliance, departmentOf, fillRecent, health, maintenance, nameOf, periodMs, type Recent } from '../live/state';
 import { useKeys } from '../shell/keyboard';
 import { common } from '../words/common';
 import { say, words } from '../words/words';
@@ -24,12 +24,14 @@ const w = words({
     labelLive: 'Traffic of the last five minutes', labelDay: 'Traffic of the last 24 hours', labelMonth: 'Traffic of the last 30 days', labelSpan: 'Traffic from {from} to {to}', whole: 'Whole range',
     zone: 'Times in {zone}.', hatched: 'A hatched stretch was not metered, or is no longer kept.', maintenance: 'maintenance', start: 'start (UTC)', downBytes: 'down (bytes/s)', upBytes: 'up (bytes/s)',
     spike: 'Usage spike', anomaly: 'Unusual', confidence: 'Confidence {value}.',
+    silent: 'No traffic seen at {interface} since the start.', linkUp: 'The link is up at {speed}.', linkDown: 'The link is down.', mirrored: 'Is the mirror port of the switch connected?',
   },
   de: {
     title: 'Datenverkehr', down: 'ab, zu den Abteilungen', up: 'auf, von ihnen', downOne: 'ab', upOne: 'auf', expected: 'erwartet, beide Richtungen', unmetered: 'nicht gemessen', range: 'Zeitraum', live: 'Live, 5 Min.', day: '24 Std.', month: '30 Tage',
     labelLive: 'Verkehr der letzten fünf Minuten', labelDay: 'Verkehr der letzten 24 Stunden', labelMonth: 'Verkehr der letzten 30 Tage', labelSpan: 'Verkehr von {from} bis {to}', whole: 'Ganzer Zeitraum',
     zone: 'Zeiten in {zone}.', hatched: 'Ein schraffierter Abschnitt wurde nicht gemessen oder wird nicht mehr aufbewahrt.', maintenance: 'Wartung', start: 'Beginn (UTC)', downBytes: 'ab (Bytes/s)', upBytes: 'auf (Bytes/s)',
     spike: 'Nutzungsspitze', anomaly: 'Ungewöhnlich', confidence: 'Zuversicht {value}.',
+    silent: 'Seit dem Start war an {interface} kein Verkehr zu sehen.', linkUp: 'Die Verbindung steht mit {speed}.', linkDown: 'Die Verbindung ist getrennt.', mirrored: 'Ist der Mirror-Port des Switches angeschlossen?',
   },
 });
 
@@ -86,7 +88,7 @@ function useLive(recent: Recent, departmentId: string | null | undefined, spanMs
     () =>
       computed(() => {
         recent.version.value;
-        return isFilled.value || recent.count > 1 ? fromRecent(recent, spanMs, (appliance.value?.periods.metering ?? 1) * 1000, nowMs()) : null;
+        return isFilled.value || recent.count > 1 ? fromRecent(recent, spanMs, periodMs(), nowMs()) : null;
       }),
     [recent, spanMs],
   );
@@ -253,6 +255,7 @@ export function Traffic({ departmentId, recent, first, height, fileName }: Traff
         </div>
       </header>
       <div class="pad">
+        {departmentId !== null && <Silent departmentId={departmentId} />}
         {isLive ? (
           <LiveChart recent={recent} departmentId={departmentId} height={height} marks={marks} onZoom={zoom} take={take} />
         ) : (
@@ -262,6 +265,20 @@ export function Traffic({ departmentId, recent, first, height, fileName }: Traff
       <Foot shown={shown} />
     </section>
   );
+}
+
+/** What to look at where nothing has passed: a flat line does not say it. */
+function Silent({ departmentId }: { departmentId: string }) {
+  const said = useComputed(() => {
+    const [of, box] = [departmentOf(departmentId), appliance.value];
+    const hasBegunToday = box !== null && Date.parse(box.startedAt) >= dayStart((minute.value, nowMs())); // what passed before midnight is not known here
+    if (of === undefined || !hasBegunToday || of.usedToday.value !== 0) return '';
+    const name = of.facts.value.interface;
+    const port = health.value?.interfaces?.find((one) => one.name === name);
+    const linkText = port === undefined ? '' : !port.up ? w.linkDown : port.speed === null ? '' : say(w.linkUp, { speed: setRate(port.speed) });
+    return [say(w.silent, { interface: name }), linkText, box.position === 'mirror' ? w.mirrored : ''].filter(Boolean).join(' ');
+  });
+  return said.value === '' ? null : <p class="mid silent">{said}</p>;
 }
 
 function Legend({ isOne, shown }: { isOne: boolean; shown: ReadonlySignal<Curves | null> }) {

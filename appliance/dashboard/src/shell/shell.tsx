@@ -4,16 +4,18 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
+import { blockCounts } from '../live/block_counts';
 import { dayStart, hourOf } from '../live/calendar';
 import { minute, nowMs, second, zone } from '../live/clock';
 import { clock, clockSeconds, countdown, day, full, span, visible } from '../live/formats';
-import { isIncomplete, isOutdated } from '../live/edition';
+import { isIncomplete, isOutdated, updated } from '../live/edition';
 import { openIncidents } from '../live/incidents';
 import { holder, isAdministrator, may } from '../live/session';
 import { appliance, dataFrom, departments, freshness, isReadOnly, maintenance, trial } from '../live/state';
 import { deferred } from '../parts/deferred';
 import { Icon, Mark } from '../parts/icons';
 import { ActionButton, change, sentenceOf, toast, Toasts } from '../parts/actions';
+import { Late } from '../parts/notices';
 import { parts, say, words } from '../words/words';
 import { focusRow, useKeys } from './keyboard';
 import { names, VIEWS, type ViewName } from './navigation';
@@ -26,16 +28,16 @@ const w = words({
     live: 'Live', newest: 'Newest data {time}', reconnecting: 'Reconnecting', from: 'data from {time}', stale: 'Stale', since: 'since {time}, {span}', waiting: 'Connecting',
     of: '{role} of {departments}', ofAll: '{role} of all', admin: 'admin', operator: 'operator', viewer: 'viewer',
     maintenance: '{until} Metering and blocks go on; changes are refused.', until: 'Maintenance until {time}.', extend: 'Extend', end: 'End now', ends: 'ends in {span}',
-    announced: 'Maintenance {day}, {from} to {to}.', tonight: 'tonight', today: 'today', in: 'in {time}', trial: 'A configuration is on trial. {who}, {time}. Can you still reach everything?', back: 'Take back', isBack: 'The former configuration is back.', keep: 'Keep it', extended: 'The maintenance goes on for one more hour.',
-    ended: 'The maintenance has ended.', kept: 'This is the configuration from now on.', simulated: 'SIMULATED', updated: 'The appliance was updated. It runs version {now}; this page is of {then}.', replaced: 'The appliance was updated. This page is the one of before.', incomplete: 'A part of this page could not be loaded.', reload: 'Reload', late: 'The appliance does not answer yet. Trying again.',
+    announced: 'Maintenance {day}, {from} to {to}.', tonight: 'tonight', today: 'today', in: 'in {time}', details: 'Details', onTrial: 'A configuration is on trial.', trial: '{what} {who}, {time}. Can you still reach everything?', back: 'Take back', isBack: 'The former configuration is back.', keep: 'Keep it', extended: 'The maintenance goes on for one more hour.',
+    ended: 'The maintenance has ended.', kept: 'This is the configuration from now on.', simulated: 'SIMULATED', updated: 'The appliance was updated. It runs version {now}; this page is of {then}.', replaced: 'The appliance was updated. This page is the one of before.', incomplete: 'A part of this page could not be loaded.', reload: 'Reload',
   },
   de: {
     skip: 'Zum Inhalt', main: 'Hauptmenü', mainShort: 'Hauptmenü, kurz', light: 'Helle Farben', dark: 'Dunkle Farben', open: 'offen: ',
     live: 'Live', newest: 'Neueste Daten {time}', reconnecting: 'Verbindet neu', from: 'Daten von {time}', stale: 'Veraltet', since: 'seit {time}, {span}', waiting: 'Verbindet',
     of: '{role} von {departments}', ofAll: '{role} von allem', admin: 'Verwalter', operator: 'Bediener', viewer: 'Betrachter',
     maintenance: '{until} Messung und Sperren gehen weiter; Änderungen werden abgelehnt.', until: 'Wartung bis {time}.', extend: 'Verlängern', end: 'Jetzt beenden', ends: 'endet in {span}',
-    announced: 'Wartung {day}, {from} bis {to}.', tonight: 'heute Nacht', today: 'heute', in: 'in {time}', trial: 'Eine Konfiguration ist auf Probe. {who}, {time}. Ist noch alles erreichbar?', back: 'Zurücknehmen', isBack: 'Die vorige Konfiguration gilt wieder.', keep: 'Behalten', extended: 'Die Wartung geht eine Stunde länger.',
-    ended: 'Die Wartung ist beendet.', kept: 'Das ist von jetzt an die Konfiguration.', simulated: 'SIMULIERT', updated: 'Das Gerät wurde aktualisiert. Es hat Version {now}; diese Seite ist von {then}.', replaced: 'Das Gerät wurde aktualisiert. Diese Seite ist die von vorher.', incomplete: 'Ein Teil dieser Seite ließ sich nicht laden.', reload: 'Neu laden', late: 'Das Gerät antwortet noch nicht. Neuer Versuch läuft.',
+    announced: 'Wartung {day}, {from} bis {to}.', tonight: 'heute Nacht', today: 'heute', in: 'in {time}', details: 'Einzelheiten', onTrial: 'Eine Konfiguration ist auf Probe.', trial: '{what} {who}, {time}. Ist noch alles erreichbar?', back: 'Zurücknehmen', isBack: 'Die vorige Konfiguration gilt wieder.', keep: 'Behalten', extended: 'Die Wartung geht eine Stunde länger.',
+    ended: 'Die Wartung ist beendet.', kept: 'Das ist von jetzt an die Konfiguration.', simulated: 'SIMULIERT', updated: 'Das Gerät wurde aktualisiert. Es hat Version {now}; diese Seite ist von {then}.', replaced: 'Das Gerät wurde aktualisiert. Diese Seite ist die von vorher.', incomplete: 'Ein Teil dieser Seite ließ sich nicht laden.', reload: 'Neu laden',
   },
 });
 
@@ -52,7 +54,6 @@ export function useTitle(...path: { text: string; href?: string }[]): void {
 }
 
 const devicesSeen = computed(() => departments.value.reduce((sum, one) => sum + (one.devices.value ?? 0), 0));
-const blocksWanted = computed(() => departments.value.reduce((most, one) => Math.max(most, one.wanted.value ?? 0), 0));
 
 function Count({ of }: { of: ViewName }) {
   if (of === 'incidents') {
@@ -64,7 +65,7 @@ function Count({ of }: { of: ViewName }) {
       </span>
     ) : null;
   }
-  const counts: Partial<Record<ViewName, number>> = { departments: departments.value.length, devices: devicesSeen.value, blocks: blocksWanted.value };
+  const counts: Partial<Record<ViewName, number>> = { departments: departments.value.length, devices: devicesSeen.value, blocks: blockCounts.value?.all ?? 0 };
   return counts[of] ? <span class="n">{counts[of]}</span> : null;
 }
 
@@ -139,9 +140,11 @@ export function Pill() {
 
 function Head() {
   const path = crumbs.value;
+  const box = appliance.value;
   return (
     <header class="head">
       <div class={`crumb cut ${path.length < 2 ? 'top' : ''}`}>
+        <b class="cut device">{box?.name}</b>
         {path.map((one, at) => (
           <>
             {at > 0 && <Icon name="chevron" />}
@@ -149,7 +152,7 @@ function Head() {
           </>
         ))}
       </div>
-      {appliance.value?.simulated && <span class="sim narrow">{w.simulated}</span>}
+      {box?.simulated && <span class="sim narrow">{w.simulated}</span>}
       <Search />
       <Pill />
       <span class="dim wide nowrap" title={zone.value}>
@@ -170,7 +173,7 @@ function Trial() {
     <div class="banner" role="status">
       <span>
         <Icon name="settings" />
-        {say(w.trial, { who: visible(on.actor), time: clock(nowMs() + leftS * 1000 - TRIAL_MS) })}
+        {parts(w.trial, { what: <b>{w.onTrial}</b>, who: visible(on.actor), time: clock(nowMs() + leftS * 1000 - TRIAL_MS) })}
       </span>
       <span class="count" role="timer" aria-label={say(w.ends, { span: span(leftS) })}>
         {countdown(leftS)}
@@ -180,7 +183,7 @@ function Trial() {
           <ActionButton inMaintenance onClick={() => act('config:revert')}>
             {w.back}
           </ActionButton>
-          <ActionButton inMaintenance onClick={() => act('config:confirm')}>
+          <ActionButton class="main" inMaintenance onClick={() => act('config:confirm')}>
             {w.keep}
           </ActionButton>
         </>
@@ -221,6 +224,9 @@ function Maintenance() {
         <span class="count" role="timer">
           {say(w.in, { time: countdown((startMs - second.value) / 1000) })}
         </span>
+        <a class="btn" href="/maintenance">
+          {w.details}
+        </a>
       </div>
     );
   const said = (text: string) => [() => toast(text), (error: unknown) => toast(sentenceOf(error))] as const;
@@ -262,31 +268,17 @@ function Updated({ text }: { text: string }) {
   );
 }
 
+/** What is to be said of this page's own age; empty: nothing. */
+export const oldText = computed(() => (updated.value !== null ? say(w.updated, updated.value) : isOutdated.value ? w.replaced : isIncomplete.value ? w.incomplete : ''));
+
 /** At most two: the trial first, which ends by itself in minutes. */
 function Banners() {
-  const version = appliance.value?.version;
-  const first = useRef<string | undefined>(undefined);
-  const then = (first.current ??= version);
-  const isOther = version !== undefined && then !== undefined && version !== then;
-  const updated = isOther ? say(w.updated, { now: version, then }) : isOutdated.value ? w.replaced : isIncomplete.value ? w.incomplete : '';
   const found = [
     trial.value !== null && <Trial key="trial" />,
-    updated !== '' && <Updated key="updated" text={updated} />,
+    oldText.value !== '' && <Updated key="updated" text={oldText.value} />,
     coming.value !== null && <Maintenance key="maintenance" />,
   ];
   return <div class="banners">{found.filter(Boolean).slice(0, 2)}</div>;
-}
-
-const LATE_MS = 5000;
-
-/** Over a view that waits for the first connection. The overview says it itself. */
-function Late() {
-  const [isLate, setLate] = useState(false);
-  useEffect(() => {
-    const timer = setTimeout(() => setLate(true), LATE_MS);
-    return () => clearTimeout(timer);
-  }, []);
-  return <p role="status">{isLate && w.late}</p>;
 }
 
 const TABS: readonly [ViewName | 'more', string][] = [
@@ -358,7 +350,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
       <div class="body">
         <Head />
         <main id="main" ref={main} tabIndex={-1} class={freshness.value === 'stale' ? 'is-stale' : undefined}>
-          {appliance.value === null && path !== '/' && <Late />}
+          {appliance.value === null && path !== '/' && <Late /> /* the overview says it itself */}
           {children}
         </main>
       </div>

@@ -37,6 +37,11 @@ export const common = words({
     ofMonth: 'this month',
     reason: 'Reason',
     reasonKept: 'kept in the audit trail',
+    faster: '{name} was faster.',
+    somebodyFaster: 'Somebody was faster.',
+    notApplied: 'Yours was not applied.',
+    keepTheirs: 'Keep theirs',
+    applyMine: 'Apply mine over it',
   },
   de: {
     cancel: 'Abbrechen',
@@ -73,5 +78,10 @@ export const common = words({
     ofMonth: 'diesen Monat',
     reason: 'Grund',
     reasonKept: 'bleibt im Änderungsprotokoll',
+    faster: '{name} war schneller.',
+    somebodyFaster: 'Jemand war schneller.',
+    notApplied: 'Ihre wurde nicht angewendet.',
+    keepTheirs: 'Die andere behalten',
+    applyMine: 'Meine darüber anwenden',
   },
 });

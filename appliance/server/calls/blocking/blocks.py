@@ -16,10 +16,11 @@ from appliance.core.blocking.lists.address_ranges import AddressRange, address_r
 from appliance.core.blocking.lists.query import BlockQuery, matches
 from appliance.core.blocking.targets import TargetKind, kind_of, parse_target
 from appliance.core.moment import timestamp
+from appliance.core.pause import Pause
 from appliance.core.refusal import Code, Refused
 from appliance.events import Part
 from appliance.server.calls.arguments import Argument, DepartmentId, Sentence, YesOrNo
-from appliance.server.calls.context import Context, give_way, require_department
+from appliance.server.calls.context import Context, require_department
 from appliance.server.calls.reply import Done, Reply
 
 MOST_AT_ONCE = 5000  # targets of one call: they take some tenths of a second, in slices between others' work
@@ -191,8 +192,10 @@ def block(context: Context, asked: BlockArgument) -> BlockReply | BlocksReply | 
     if asked.preview:
         return PreviewReply(preview=_preview(context, asked))
     enforcement, subject, caller = context.services.enforcement, context.caller.grant.subject, context.caller.address
-    targets = _targets(asked)
-    objections = {} if asked.addresses is None else enforcement.objections(targets, context.now, caller, give_way)
+    targets = _targets(asked, context.give_way)
+    objections = (
+        {} if asked.addresses is None else enforcement.objections(targets, context.now, caller, context.give_way)
+    )
     for index, target in enumerate(targets):
         if target in objections:
             text = f"addresses[{index}]: {target} is protected: {objections[target]}; none is blocked"
@@ -201,7 +204,7 @@ def block(context: Context, asked: BlockArgument) -> BlockReply | BlocksReply | 
         BlockRequest(target, asked.reason, asked.duration, asked.department_id, subject, BlockOrigin.MANUAL, caller)
         for target in targets
     ]
-    made = enforcement.block(requests, context.now, give_way)
+    made = enforcement.block(requests, context.now, context.give_way)
     if asked.addresses is None:
         return BlockReply(block=_shown(made[0], context))
     return BlocksReply(count=len(made), enforced=UNSET if all(map(enforcement.is_enforced, made)) else False)
@@ -210,9 +213,10 @@ def block(context: Context, asked: BlockArgument) -> BlockReply | BlocksReply | 
 def unblock(context: Context, asked: UnblockArgument) -> Done | UnblockedReply:
     """Lift a block, or many in one transaction."""
     _require_scope(context, asked.department_id)
-    enforcement, subject, targets = context.services.enforcement, context.caller.grant.subject, _targets(asked)
+    targets = _targets(asked, context.give_way)
+    enforcement, subject = context.services.enforcement, context.caller.grant.subject
     lifted = enforcement.unblock(
-        targets, asked.department_id, subject, context.now, origin=asked.origin, pause=give_way
+        targets, asked.department_id, subject, context.now, origin=asked.origin, pause=context.give_way
     )
     return Done() if asked.addresses is None else UnblockedReply(count=len(lifted))
 
@@ -220,7 +224,7 @@ def unblock(context: Context, asked: UnblockArgument) -> Done | UnblockedReply:
 def state(context: Context, asked: BlockArgument | UnblockArgument) -> list[BlockFacts]:
     """The blocks of these targets and this department, for the audit trail: the first `MOST_RECORDED`."""
     find = context.services.enforcement.find
-    found = (block for target in _targets(asked) for block in find(target, asked.department_id))
+    found = (block for target in _targets(asked, context.give_way) for block in find(target, asked.department_id))
     return [_shown(block, context, 0) for block in islice(found, MOST_RECORDED)]
 
 
@@ -232,7 +236,7 @@ def list_blocks(context: Context, asked: ListArgument) -> BlockListReply:
     blocks, found, origins = context.services.enforcement.blocks(context.now), list[Block](), Counter[str]()
     for at in range(0, len(blocks), SEARCHED_AT_ONCE):
         if at > 0:
-            give_way()
+            context.give_way()
         of_any = [
             block
             for block in blocks[at : at + SEARCHED_AT_ONCE]
@@ -264,7 +268,7 @@ def _preview(context: Context, asked: BlockArgument) -> PreviewFacts:
     return PreviewFacts(
         address=target,
         device=None if device is None else f"{device[0]} ({', '.join(device[1])})",
-        connections=services.metering.open_connections(list(map(ip_network, addresses)), concerned)
+        connections=services.metering.open_connections(list(map(ip_network, addresses)), concerned, context.give_way)
         if is_counted
         else None,
         objection=services.enforcement.objection(target, asked.department_id, context.now, context.caller.address),
@@ -279,7 +283,7 @@ def _with_refused(facts: BlockFacts, block: Block, stopped: Mapping[int, int] | 
     return replace(facts, refused=stopped.get(block.number, 0))
 
 
-def _targets(asked: BlockArgument | UnblockArgument) -> list[str]:
+def _targets(asked: BlockArgument | UnblockArgument, give_way: Pause) -> list[str]:
     """The targets in their canonical form. Raises `Refused`, which names the index of a bad one among many."""
     if asked.addresses is None and asked.address is not None:
         return [parse_target(asked.address)]

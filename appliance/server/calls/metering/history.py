@@ -13,7 +13,7 @@ from appliance.core.metering.usage import Passed
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
 from appliance.server.calls.arguments import Argument, DepartmentId, HostAddress, Instant, host_of
-from appliance.server.calls.context import Context, give_way, require_department
+from appliance.server.calls.context import Context, require_department
 from appliance.server.calls.reply import Reply
 
 _start_text = lru_cache(maxsize=8192)(timestamp)  # all departments of a page ask for the same buckets
@@ -95,5 +95,5 @@ def _kept(
     context: Context, asked: HistoryArgument, series: Sequence[Series]
 ) -> tuple[Mapping[datetime, Passed], _Usual]:
     whole, step, recorder = (series, asked.since, asked.until), Step(asked.step), context.services.history
-    found = recorder.query(*whole, step, give_way)
-    return found, recorder.expected(*whole, step, give_way) if asked.host is None else {}
+    found = recorder.query(*whole, step, context.give_way)
+    return found, recorder.expected(*whole, step, context.give_way) if asked.host is None else {}

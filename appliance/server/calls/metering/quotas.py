@@ -41,17 +41,21 @@ class LimitArgument(Argument, frozen=True, kw_only=True, rename="camel"):
 
 
 class ExtendArgument(Argument, frozen=True, kw_only=True, rename="camel"):
-    """The argument of `quota:extend`: more bytes until the running period ends. `host`: only for this one."""
+    """The argument of `quota:extend`: more bytes until the running period ends. `host`: only for this one.
+
+    `take_back`: so many bytes of those that were granted in the period are taken back instead.
+    """
 
     department_id: DepartmentId
     type: KindWord
     bytes: GrantedBytes
     reason: Sentence
     host: HostAddress | None = None
+    take_back: YesOrNo = False
 
 
 class GrantFacts(Part, frozen=True, kw_only=True, rename="camel"):
-    """More bytes for one period, and who granted them, when and why."""
+    """More bytes for one period, and who granted them, when and why; below 0 where they were taken back."""
 
     bytes: int
     by: str
@@ -62,8 +66,8 @@ class GrantFacts(Part, frozen=True, kw_only=True, rename="camel"):
 class QuotaFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """A quota of the running period. `used`, `limit`, `granted` in bytes; `percentage` of the limit; null: no limit.
 
-    `reaches_limit_at`: by the rate of the last minutes; `grants`: the latest, oldest first; `exceeded_at`: since when
-    it is used up.
+    `reaches_limit_at`: by the rate of the last minutes; `grants`: the latest, oldest first. `is_exceeded`: it is used
+    up, though a rest may be left that no packet fits in; `exceeded_at`: since when, as far as a trusted clock told it.
     """
 
     type: QuotaKind
@@ -75,6 +79,7 @@ class QuotaFacts(Part, frozen=True, kw_only=True, rename="camel"):
     resets_at: str
     reaches_limit_at: str | UnsetType = UNSET
     grants: list[GrantFacts] | UnsetType = UNSET
+    is_exceeded: bool | UnsetType = UNSET
     exceeded_at: str | UnsetType = UNSET
 
 
@@ -144,15 +149,17 @@ def set_limit(context: Context, asked: LimitArgument) -> QuotaReply:
 
 
 def extend(context: Context, asked: ExtendArgument) -> QuotaReply:
-    """Grant more bytes until the running period ends."""
+    """Grant more bytes until the running period ends, or take back what was granted."""
     require_department(context, asked.department_id)
     metering, subject = context.services.metering, context.caller.grant.subject
-    grant, host = (asked.type, asked.bytes, asked.reason, subject), None if asked.host is None else host_of(asked.host)
+    more_bytes = -asked.bytes if asked.take_back else asked.bytes
+    grant, host = (asked.type, more_bytes, asked.reason, subject), None if asked.host is None else host_of(asked.host)
     if host is None:
         metering.extend(asked.department_id, *grant, context.now)
     else:
         metering.extend_host(asked.department_id, host, *grant, context.now)
-    context.services.requests.grant(asked.department_id, host, subject, asked.reason, context.now)
+    if not asked.take_back:
+        context.services.requests.grant(asked.department_id, host, subject, asked.reason, context.now)
     return _quotas_of(context, asked.department_id)
 
 
@@ -171,7 +178,8 @@ def _require_seen(context: Context, asked: LimitArgument) -> None:
         return
     latest = books.grants[-1] if books.grants and not asked.each_host else None
     if latest is not None and limit is not None and asked.seen == limit - latest.granted_bytes:
-        by = f"; {latest.actor} granted {_size_text(latest.granted_bytes)}"
+        did = "granted" if latest.granted_bytes > 0 else "took back"
+        by = f"; {latest.actor} {did} {_size_text(abs(latest.granted_bytes))}"
     else:
         by = _changed_by(context, asked)
     whose = f"each host of {asked.department_id}" if asked.each_host else asked.department_id
@@ -221,6 +229,7 @@ def _counted(books: Books) -> QuotaFacts:
         resets_at=timestamp(books.resets_at),
         reaches_limit_at=UNSET if books.reaches_limit_at is None else timestamp(books.reaches_limit_at),
         grants=[_grant(one) for one in books.grants] or UNSET,
+        is_exceeded=UNSET if books.limit_bytes is None else books.is_exceeded,
         exceeded_at=UNSET if books.exceeded_at is None else timestamp(books.exceeded_at),
     )
 

@@ -17,7 +17,7 @@ from appliance.core.operations.report import ADVICE, Gap, ReportSpan, how_counte
 from appliance.core.refusal import Code, Refused
 from appliance.events import Part, SecurityIncident
 from appliance.server.calls.arguments import Argument, DepartmentId
-from appliance.server.calls.context import Context, give_way, require_department
+from appliance.server.calls.context import Context, require_department
 from appliance.server.calls.metering.asking import ClosedPeriodFacts, period_keys
 from appliance.server.calls.reply import Reply
 
@@ -109,7 +109,7 @@ def _span(text: str) -> ReportSpan:
 
 def _passed(context: Context, asked: ReportArgument, span: ReportSpan, step: Step) -> Mapping[datetime, Passed]:
     bounds = span.bounds(context.services.profile.config.zone)
-    return context.services.history.query([(asked.department_id, ALL_HOSTS)], *bounds, step, give_way)
+    return context.services.history.query([(asked.department_id, ALL_HOSTS)], *bounds, step, context.give_way)
 
 
 def _total(days: Mapping[datetime, Passed]) -> Passed | None:

@@ -1,10 +1,11 @@
 /** The appliance itself: what needs attention, its gauges, whether it does its work, its interfaces, and why it can be trusted. */
 import type { ComponentChildren } from 'preact';
 
+import { blockCounts } from '../../live/block_counts';
 import { minute, nowMs } from '../../live/clock';
 import { UNACCOUNTED_PERCENT } from '../../live/condition';
 import { call } from '../../live/connection';
-import { fixed, full, MBIT, rate, span, text, three, visible, volume, whole, day, clockSeconds } from '../../live/formats';
+import { fixed, full, MBIT, setRate, span, text, three, usedOf, visible, volume, whole, day, clockSeconds } from '../../live/formats';
 import { appliance, dataFrom, departments, health, type Department } from '../../live/state';
 import { StateMark, Icon, type State } from '../../parts/icons';
 import { Skeleton, useAsked } from '../../parts/notices';
@@ -98,8 +99,8 @@ function Gauges() {
   if (state === null) return <Skeleton rows={2} />;
   const { cpu, memory, storage } = state;
   const filled = (fill: { used: number; total: number }) => {
-    const [value, unit] = volume(fill.used);
-    return { value, unit: `${unit} ${say(w.of, { total: text(volume(fill.total)) })}`, share: fill.used / fill.total, more: say(w.free, { free: text(volume(fill.total - fill.used)) }) };
+    const { used, limit, unit } = usedOf(fill.used, fill.total);
+    return { value: used, unit: say(w.of, { total: `${limit} ${unit}` }), share: fill.used / fill.total, more: say(w.free, { free: text(volume(fill.total - fill.used)) }) };
   };
   return (
     <section class="tiles" aria-label={w.gauges}>
@@ -115,13 +116,11 @@ function Gauges() {
 /** What it is there for, and whether it does it. */
 function workOf(box: NonNullable<typeof appliance.value>): [name: string, state: State, said: string][] {
   const all = departments.value;
-  const wanted = all.reduce((sum, one) => Math.max(sum, one.wanted.value ?? 0), 0);
-  const enforced = all.reduce((sum, one) => Math.max(sum, one.enforced.value ?? 0), 0);
+  const counts = blockCounts.value;
   const unaccounted = all.reduce((most, one) => Math.max(most, one.unaccountedPercent.value ?? 0), 0);
-  const isBehind = all.some((one) => (one.enforced.value ?? 0) < (one.wanted.value ?? 0));
   return [
     [w.meters, 'ok', say(w.metersOk, { n: box.periods.metering })],
-    [w.blocks, isBehind ? 'crit' : 'ok', say(w.ofBlocks, { enforced: whole(enforced), wanted: whole(wanted) })],
+    [w.blocks, counts !== null && counts.inForce < counts.all ? 'crit' : 'ok', counts === null ? '…' : say(w.ofBlocks, { enforced: whole(counts.inForce), wanted: whole(counts.all) })],
     [w.accounted, unaccounted >= UNACCOUNTED_PERCENT ? 'warn' : 'ok', say(w.nobody, { n: fixed(unaccounted, 2) })],
     [w.clockRight, box.isClockTrusted ? 'ok' : 'warn', box.isClockTrusted ? w.trusted : w.untrusted],
   ];
@@ -189,7 +188,7 @@ function Interfaces() {
       cell: (one) => (
         <span class="state">
           <StateMark state={one.up ? 'ok' : 'warn'} />
-          {one.up ? (one.speed === null ? w.noSpeed : text(rate(one.speed))) : w.isDown}
+          {one.up ? (one.speed === null ? w.noSpeed : setRate(one.speed)) : w.isDown}
         </span>
       ),
       csv: (one) => (one.up ? one.speed : 0),

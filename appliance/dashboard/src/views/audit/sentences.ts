@@ -1,5 +1,5 @@
 /** What an entry of the trail says, in words. An action that the page does not know stays as it is recorded. */
-import { clock, moment, span, text, visible, volume } from '../../live/formats';
+import { clock, moment, setVolume, span, visible } from '../../live/formats';
 import { nameOf } from '../../live/state';
 import { common } from '../../words/common';
 import { say, words } from '../../words/words';
@@ -7,14 +7,14 @@ import { say, words } from '../../words/words';
 const w = words({
   en: {
     'ip:block': 'Blocked {what}{for}', 'ip:unblock': 'Unblocked {what}{for}', addresses: { one: '{count} address', other: '{count} addresses' }, of: ' for {department}', forAll: ' for all', notBlocked: 'not blocked', until: 'until {time}: “{reason}”', untilLifted: 'until lifted: “{reason}”', and: { one: '{text}, and {count} more', other: '{text}, and {count} more' },
-    'quota:set': 'Set the limit of {name}, {kind}', eachHost: 'each host of {name}', 'quota:extend': 'Granted {amount} more to {name}, {kind}', noLimit: 'no limit', granted: '{limit}: “{reason}”', 'quota:decline': 'Declined the request of {name}', daily: 'day', weekly: 'week', monthly: 'month',
+    'quota:set': 'Set the limit of {name}, {kind}', eachHost: 'each host of {name}', 'quota:extend': 'Granted {amount} more to {name}, {kind}', tookBack: 'Took {amount} back from {name}, {kind}', noLimit: 'no limit', granted: '{limit}: “{reason}”', 'quota:decline': 'Declined the request of {name}', daily: 'day', weekly: 'week', monthly: 'month',
     'config:apply': 'Tried another configuration', 'config:confirm': 'Kept the configuration', 'config:revert': 'Took the configuration back', onTrial: 'on trial, {span} left', kept: 'kept', former: 'the former', 'firewall:release': 'Took all rules out of the firewall',
     'maintenance:start': 'Started maintenance', announced: 'Announced maintenance', 'maintenance:extend': 'Extended the maintenance by {span}', 'maintenance:stop': 'Ended the maintenance', calledOff: 'Called the maintenance off', maintenance: '{from} to {to}: “{impact}”', over: 'over', button: 'Pressed the button',
     'user:add': 'Added {name}', 'user:remove': 'Removed {name}', 'user:password': 'Set the password of {name}', person: '{role} of {departments}', 'token:make': 'Made a token', 'token:revoke': 'Took a token back', tokenOf: '{name}, {role} of {departments}', login: 'Logged in', pair: 'Became administrator', refusedLogin: 'Login refused', refusedPair: 'Pairing refused',
   },
   de: {
     'ip:block': '{what} gesperrt{for}', 'ip:unblock': '{what} freigegeben{for}', addresses: { one: '{count} Adresse', other: '{count} Adressen' }, of: ' für {department}', forAll: ' für alle', notBlocked: 'nicht gesperrt', until: 'bis {time}: „{reason}“', untilLifted: 'bis zur Freigabe: „{reason}“', and: { one: '{text}, und {count} weitere', other: '{text}, und {count} weitere' },
-    'quota:set': 'Grenze von {name} gesetzt, {kind}', eachHost: 'jedem Gerät von {name}', 'quota:extend': '{name} {amount} mehr gewährt, {kind}', noLimit: 'keine Grenze', granted: '{limit}: „{reason}“', 'quota:decline': 'Anfrage von {name} abgelehnt', daily: 'Tag', weekly: 'Woche', monthly: 'Monat',
+    'quota:set': 'Grenze von {name} gesetzt, {kind}', eachHost: 'jedem Gerät von {name}', 'quota:extend': '{name} {amount} mehr gewährt, {kind}', tookBack: '{amount} von {name} zurückgenommen, {kind}', noLimit: 'keine Grenze', granted: '{limit}: „{reason}“', 'quota:decline': 'Anfrage von {name} abgelehnt', daily: 'Tag', weekly: 'Woche', monthly: 'Monat',
     'config:apply': 'Andere Konfiguration ausprobiert', 'config:confirm': 'Konfiguration behalten', 'config:revert': 'Konfiguration zurückgenommen', onTrial: 'auf Probe, noch {span}', kept: 'behalten', former: 'die vorige', 'firewall:release': 'Alle Regeln aus der Firewall genommen',
     'maintenance:start': 'Wartung begonnen', announced: 'Wartung angekündigt', 'maintenance:extend': 'Wartung um {span} verlängert', 'maintenance:stop': 'Wartung beendet', calledOff: 'Wartung abgesagt', maintenance: '{from} bis {to}: „{impact}“', over: 'vorbei', button: 'Knopf gedrückt',
     'user:add': '{name} hinzugefügt', 'user:remove': '{name} entfernt', 'user:password': 'Passwort von {name} gesetzt', person: '{role} von {departments}', 'token:make': 'Token ausgestellt', 'token:revoke': 'Token zurückgenommen', tokenOf: '{name}, {role} von {departments}', login: 'Angemeldet', pair: 'Verwalter geworden', refusedLogin: 'Anmeldung abgelehnt', refusedPair: 'Kopplung abgelehnt',
@@ -77,15 +77,15 @@ function ofBlocks({ action, what, before, after }: Entry): Words {
 }
 
 const kindText = (type: unknown) => w[type as 'daily'] ?? shown(type);
-const limitText = (value: unknown) => (typeof facts(value).limit === 'number' ? text(volume(Number(facts(value).limit))) : w.noLimit);
+const limitText = (value: unknown) => (typeof facts(value).limit === 'number' ? setVolume(Number(facts(value).limit)) : w.noLimit);
 
 function ofQuota({ action, what, before, after }: Entry): Words {
-  const { departmentId, type, bytes, reason, host, eachHost } = facts(what);
+  const { departmentId, type, bytes, reason, host, eachHost, takeBack } = facts(what);
   const department = departmentText(departmentId);
   const name = host ? `${shown(host)} (${department})` : eachHost ? say(w.eachHost, { name: department }) : department;
-  const values = { name, kind: kindText(type), amount: text(volume(Number(bytes ?? 0))) };
+  const values = { name, kind: kindText(type), amount: setVolume(Number(bytes ?? 0)) };
   const limit = limitText(after);
-  return { what: say(w[action as 'quota:set'], values), before: limitText(before), after: reason ? say(w.granted, { limit, reason: shown(reason) }) : limit };
+  return { what: say(takeBack === true ? w.tookBack : w[action as 'quota:set'], values), before: limitText(before), after: reason ? say(w.granted, { limit, reason: shown(reason) }) : limit };
 }
 
 function maintenanceText(value: unknown): string {

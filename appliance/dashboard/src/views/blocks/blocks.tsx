@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
+import { blockCounts } from '../../live/block_counts';
 import { call } from '../../live/connection';
 import { full, soonOr, visible, whole } from '../../live/formats';
 import { holder, may } from '../../live/session';
@@ -135,7 +136,7 @@ function columnsFor(again: () => void): Column<Block>[] {
       head: common.actions,
       isHeadHidden: true,
       isNumber: true,
-      fold: 'low',
+      fold: 'low full',
       width: '110px',
       cell: (one) =>
         scopeOf(one) && (
@@ -263,17 +264,18 @@ export default function Blocks({ dialog = '' }: { dialog?: string }) {
 /** One sentence: wanted = in force. */
 function InForce({ blocks }: { blocks: Block[] }) {
   const all = departments.value;
-  const [wanted, enforced] = [all.reduce((most, one) => Math.max(most, one.wanted.value ?? 0), 0), all.reduce((most, one) => Math.max(most, one.enforced.value ?? 0), 0)];
-  const gap = all.find((one) => (one.enforced.value ?? 0) < (one.wanted.value ?? 0));
-  if (!all.some((one) => one.wanted.value !== null)) return null; // nothing is known yet
+  const counts = blockCounts.value;
+  if (counts === null || !all.some((one) => one.wanted.value !== null)) return null; // nothing is known yet
+  const [wanted, enforced] = [whole(counts.all), whole(counts.inForce)];
+  const isBehind = counts.inForce < counts.all;
   if (appliance.value?.position === 'mirror') return <p class="mid">{w.mirror}</p>;
   const refused = blocks.reduce((sum, one) => sum + (one.refused ?? 0), 0);
   return (
     <p class="mid state">
-      <StateMark state={gap ? 'crit' : 'ok'} />
+      <StateMark state={isBehind ? 'crit' : 'ok'} />
       <span>
         {asOf()}
-        {gap ? say(w.gap, { enforced: whole(gap.enforced.value ?? 0), wanted: whole(gap.wanted.value ?? 0) }) : wanted === 0 ? w.none : say(w.allInForce, { count: Math.min(wanted, enforced), all: whole(Math.min(wanted, enforced)) })}{' '}
+        {isBehind ? say(w.gap, { enforced, wanted }) : counts.all === 0 ? w.none : say(w.allInForce, { count: counts.all, all: wanted })}{' '}
         {refused > 0 && say(w.refusedPackets, { count: whole(refused) })}
       </span>
     </p>

@@ -3,17 +3,17 @@ import { useComputed } from '@preact/signals';
 
 import { call } from '../../live/connection';
 import { minute, nowMs } from '../../live/clock';
-import { progress, recentRate } from '../../live/condition';
-import { full, GIB, moment, percent, text, three, visible, volume } from '../../live/formats';
+import { barOf } from '../../live/condition';
+import { full, GIB, moment, percent, setVolume, usedOf, visible, volume } from '../../live/formats';
 import type { Department, QuotaShape } from '../../live/state';
 import { Empty, Failed, Skeleton, useAsked } from '../../parts/notices';
 import { Meter, QuotaBar } from '../../parts/quota_bar';
 import { CsvButton, Table, type Column } from '../../parts/table';
 import { common } from '../../words/common';
 import { say } from '../../words/words';
+import { dayQuota } from './columns';
 import { w } from './words';
 
-const round = (bytes: number) => text(volume(bytes)).replace(/[.,]0+(?=\s)/, '');
 const KINDS: readonly QuotaShape['type'][] = ['daily', 'weekly', 'monthly'];
 
 /** The quota with what the events have told since the books were read. */
@@ -22,17 +22,22 @@ function current(quota: QuotaShape, usedToday: number | null): QuotaShape {
 }
 
 function Bar({ of, quota }: { of: Department; quota: QuotaShape }) {
-  const found = progress(quota, (minute.value, recentRate(of, nowMs())), nowMs());
+  const judged = of.quotas.value.find((one) => one.type === quota.type) ?? quota;
+  const found = barOf(of, judged, (minute.value, nowMs()), quota.used);
   if (found === null) return <span class="dim">{w.noLimit}</span>;
-  const label = say(w.barLabel, { period: common[quota.type], share: percent(found.used), limit: round(quota.limit ?? 0) });
-  return <QuotaBar used={found.used} will={found.will} gone={found.gone} thresholds={of.facts.value.thresholds} label={label} />;
+  const label = say(w.barLabel, { period: common[quota.type], share: percent(found.used), limit: setVolume(quota.limit ?? 0) });
+  return <QuotaBar {...found} thresholds={of.facts.value.thresholds} label={label} />;
 }
 
-const REFRESH = 100; // the figures of quotas move a hundredth at a time, and not each second
+const amount = (of: QuotaShape) => usedOf(of.used, of.limit ?? 0);
+const STEPS = 1000; // of the limit: the figures of quotas move when that can be seen, and not each second
 
 export function Books({ of }: { of: Department }) {
-  const used = useComputed(() => Math.round(((of.usedToday.value ?? 0) / GIB) * REFRESH) / REFRESH);
-  const rows = KINDS.flatMap((kind) => of.quotas.value.filter((one) => one.type === kind && one.limit !== null)).map((one) => current(one, used.value * GIB));
+  const used = useComputed(() => {
+    const step = Math.max(1, (dayQuota(of)?.limit || GIB) / STEPS);
+    return Math.floor((of.usedToday.value ?? 0) / step) * step;
+  });
+  const rows = KINDS.flatMap((kind) => of.quotas.value.filter((one) => one.type === kind && one.limit !== null)).map((one) => current(one, used.value));
   const columns: readonly Column<QuotaShape>[] = [
     { key: 'period', head: w.period, fold: 'top', width: '84px', cell: (one) => common[one.type], csv: (one) => one.type },
     { key: 'bar', head: w.bar, fold: 'full', cell: (one) => <Bar of={of} quota={one} /> },
@@ -40,14 +45,14 @@ export function Books({ of }: { of: Department }) {
       key: 'used', head: w.used, isNumber: true, fold: 'top', width: '132px',
       cell: (one) => (
         <>
-          {three(one.used / GIB)} <span class="unit">GiB, {percent(one.used / (one.limit || 1))}</span>
+          {amount(one).used} <span class="unit">{amount(one).unit}, {percent(one.used / (one.limit || 1))}</span>
         </>
       ),
       csv: (one) => one.used,
     },
     { key: 'limit', head: w.limit, isNumber: true, fold: 'gone', width: '100px', cell: (one) => (
         <>
-          {three((one.limit ?? 0) / GIB).replace(/[.,]0+$/, '')} <span class="unit">GiB</span>
+          {amount(one).limit} <span class="unit">{amount(one).unit}</span>
         </>
       ), csv: (one) => one.limit },
     { key: 'anew', head: w.anew, fold: 'low', width: '156px', cell: (one) => <span title={full(one.resetsAt)}>{moment(one.resetsAt)}</span>, csv: (one) => one.resetsAt },
@@ -76,8 +81,8 @@ export function Books({ of }: { of: Department }) {
 /** Of what the running limits are made. */
 function Grants({ quotas }: { quotas: readonly QuotaShape[] }) {
   const said = quotas.flatMap((one) => {
-    const grants = (one.grants ?? []).map((grant) => say(w.oneGrant, { bytes: round(grant.bytes), by: visible(grant.by), at: moment(grant.at), reason: grant.reason ? say(w.because, { reason: visible(grant.reason) }) : '' }));
-    return grants.length === 0 ? [] : [say(w.granted, { period: common[one.type], limit: round(one.limit ?? 0), base: round((one.limit ?? 0) - one.granted), grants: grants.join(', ') })];
+    const grants = (one.grants ?? []).map((grant) => say(grant.bytes < 0 ? w.oneBack : w.oneGrant, { bytes: setVolume(Math.abs(grant.bytes)), by: visible(grant.by), at: moment(grant.at), reason: grant.reason ? say(w.because, { reason: visible(grant.reason) }) : '' }));
+    return grants.length === 0 ? [] : [say(w.granted, { period: common[one.type], limit: setVolume(one.limit ?? 0), base: setVolume((one.limit ?? 0) - one.granted), grants: grants.join(', ') })];
   });
   if (said.length === 0) return null;
   return (
@@ -131,7 +136,7 @@ export function Devices({ of }: { of: Department }) {
       key: 'today', head: w.today, isNumber: true, fold: 'top', width: '92px',
       cell: (one) => (
         <>
-          {three(usedBy(one) / GIB)} <span class="unit">GiB</span>
+          {volume(usedBy(one))[0]} <span class="unit">{volume(usedBy(one))[1]}</span>
         </>
       ),
     },

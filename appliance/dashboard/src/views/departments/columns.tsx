@@ -3,10 +3,10 @@ import { computed, useComputed, type ReadonlySignal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 
 import { minute, nowMs } from '../../live/clock';
-import { conditionsOf, markOf, progress, recentRate, rankOf } from '../../live/condition';
+import { barOf, conditionsOf, markOf, rankOf, type Tone } from '../../live/condition';
 import { stateWords } from '../../live/condition_words';
-import { fixed, GIB, MBIT, percent, text, three, visible, volume, whole } from '../../live/formats';
-import { departments, fillRecent, type Department, type QuotaShape } from '../../live/state';
+import { fixed, MBIT, percent, setVolume, usedOf, visible, volume, whole } from '../../live/formats';
+import { departments, fillRecent, missed, type Department, type QuotaShape } from '../../live/state';
 import { StateMark } from '../../parts/icons';
 import { QuotaBar } from '../../parts/quota_bar';
 import { Sparkline } from '../../parts/sparkline';
@@ -16,11 +16,11 @@ import { say, words } from '../../words/words';
 
 const w = words({
   en: {
-    state: 'State', down: 'Down, Mbit/s', up: 'Up, Mbit/s', last: 'Last 5 min', quota: 'Quota of the day', used: 'Used', devices: 'Devices', blocks: 'Blocks', none: 'no quota', of: 'of {limit} GiB',
+    state: 'State', down: 'Down, Mbit/s', up: 'Up, Mbit/s', last: 'Last 5 min', quota: 'Quota of the day', used: 'Used', devices: 'Devices', blocks: 'Blocks', none: 'no quota', of: 'of {limit} {unit}',
     bar: '{name}: {used} of {limit}', limit: 'Limit', usedBytes: 'used today (bytes)', limitBytes: 'limit (bytes)', downBytes: 'down (bytes/s)', upBytes: 'up (bytes/s)',
   },
   de: {
-    state: 'Zustand', down: 'Ab, Mbit/s', up: 'Auf, Mbit/s', last: 'Letzte 5 Min.', quota: 'Tageskontingent', used: 'Verbraucht', devices: 'Geräte', blocks: 'Sperren', none: 'kein Kontingent', of: 'von {limit} GiB',
+    state: 'Zustand', down: 'Ab, Mbit/s', up: 'Auf, Mbit/s', last: 'Letzte 5 Min.', quota: 'Tageskontingent', used: 'Verbraucht', devices: 'Geräte', blocks: 'Sperren', none: 'kein Kontingent', of: 'von {limit} {unit}',
     bar: '{name}: {used} von {limit}', limit: 'Limit', usedBytes: 'heute verbraucht (Bytes)', limitBytes: 'Limit (Bytes)', downBytes: 'ab (Bytes/s)', upBytes: 'auf (Bytes/s)',
   },
 });
@@ -31,7 +31,7 @@ export function dayQuota(of: Department): QuotaShape | undefined {
 }
 
 /** What is used of it: the books are read each half minute, the figures of traffic come each second. */
-function usedOf(of: Department): number {
+function usedBy(of: Department): number {
   return Math.max(dayQuota(of)?.used ?? 0, of.usedToday.value ?? 0);
 }
 
@@ -48,7 +48,7 @@ export function StateCell({ of }: { of: Department }) {
   const worst = conditionsOf(of).value[0]!;
   const said = stateWords(worst, of.facts.value);
   return (
-    <span class="state cut block" title={said}>
+    <span class="state two-lines" title={said}>
       <StateMark state={markOf(worst)} /> {said}
     </span>
   );
@@ -72,22 +72,24 @@ function BarCell({ of }: { of: Department }) {
   const parts = useComputed(() => {
     const quota = dayQuota(of);
     if (quota === undefined || quota.limit === null) return '';
-    const found = progress({ ...quota, used: usedOf(of) }, (minute.value, recentRate(of, nowMs())), nowMs());
-    return found === null ? '' : [found.used, found.will, found.gone ?? -1].map(seen).join(' ');
+    const found = barOf(of, quota, (minute.value, nowMs()), usedBy(of));
+    return found === null ? '' : [...[found.used, found.will, found.gone ?? -1].map(seen), found.tone].join(' ');
   });
   if (parts.value === '') return <span class="dim">{w.none}</span>;
-  const [used = 0, will = 0, gone = 0] = parts.value.split(' ').map(Number);
+  const [tone, ...shares] = parts.value.split(' ').reverse();
+  const [gone = 0, will = 0, used = 0] = shares.map(Number);
   const { name, thresholds } = of.facts.value;
-  const label = say(w.bar, { name: visible(name), used: percent(used), limit: text(volume(dayQuota(of)?.limit ?? 0)) });
-  return <QuotaBar used={used} will={will} gone={gone < 0 ? undefined : gone} thresholds={thresholds} label={label} />;
+  const label = say(w.bar, { name: visible(name), used: percent(used), limit: setVolume(dayQuota(of)?.limit ?? 0) });
+  return <QuotaBar used={used} will={will} gone={gone < 0 ? undefined : gone} thresholds={thresholds} tone={tone as Tone} label={label} />;
 }
 
 function UsedCell({ of }: { of: Department }) {
-  const said = useComputed(() => three(usedOf(of) / GIB));
-  const limit = useComputed(() => {
-    const found = dayQuota(of)?.limit ?? null;
-    return found === null ? 'GiB' : say(w.of, { limit: three(found / GIB).replace(/[.,]0+$/, '') });
+  const amount = useComputed(() => {
+    const limit = dayQuota(of)?.limit ?? null;
+    return limit === null ? volume(usedBy(of)) : [usedOf(usedBy(of), limit).used, say(w.of, usedOf(0, limit))];
   });
+  const said = useComputed(() => amount.value[0]);
+  const limit = useComputed(() => amount.value[1]);
   return (
     <>
       {said} <span class="unit">{limit}</span>
@@ -102,14 +104,16 @@ export const sparkTop = computed(() => {
   return 2 ** Math.ceil(Math.log2(Math.max(1, most * 1.2)));
 });
 
-const asked = new WeakSet<Department>();
+const asked = new WeakMap<Department, number>();
 let queue = Promise.resolve();
+const IDLE_MS = 2000; // a hand that scrolls longer waits no longer for the small charts
+const idle = () => new Promise<unknown>((then) => ('requestIdleCallback' in window ? requestIdleCallback(then, { timeout: IDLE_MS }) : setTimeout(then)));
 
-/** Ask for the last minutes of a row that came into sight: one after the other, once. */
+/** Ask for the last minutes of a row that came into sight: one after the other while nothing moves, once, and again when something was missed. */
 function remember(of: Department): void {
-  if (asked.has(of)) return;
-  asked.add(of);
-  queue = queue.then(() => fillRecent(of.recent, of.id)).catch(() => void asked.delete(of));
+  if (asked.get(of) === missed.peek()) return;
+  asked.set(of, missed.peek());
+  queue = queue.then(idle).then(() => fillRecent(of.recent, of.id)).catch(() => void asked.delete(of));
 }
 
 function Last({ of }: { of: Department }) {
@@ -119,14 +123,14 @@ function Last({ of }: { of: Department }) {
 export const columns: readonly Column<Department>[] = [
   { key: 'name', head: common.department, width: '14%', fold: 'top', cell: (of) => <Name of={of} />, sort: (of) => of.facts.value.name, csv: (of) => of.facts.value.name },
   {
-    key: 'state', head: w.state, width: '250px', fold: 'full low', cell: (of) => <StateCell of={of} />, sort: rankOf,
+    key: 'state', head: w.state, width: '272px', fold: 'full low two-lines', cell: (of) => <StateCell of={of} />, sort: rankOf,
     csv: (of) => stateWords(conditionsOf(of).value[0]!, of.facts.value),
   },
   { key: 'down', head: w.down, width: '98px', isNumber: true, fold: 'gone', cell: (of) => <RateCell of={of.rateDown} />, sort: (of) => of.rateDown.peek() },
   { key: 'up', head: w.up, width: '88px', isNumber: true, fold: 'gone', cell: (of) => <RateCell of={of.rateUp} />, sort: (of) => of.rateUp.peek() },
   { key: 'last', head: w.last, width: '92px', fold: 'gone', cell: (of) => <Last of={of} /> },
-  { key: 'share', head: w.quota, fold: 'full', cell: (of) => <BarCell of={of} />, sort: (of) => (dayQuota(of)?.limit ? usedOf(of) / dayQuota(of)!.limit! : null) },
-  { key: 'used', head: w.used, width: '124px', isNumber: true, fold: 'top', cell: (of) => <UsedCell of={of} />, sort: usedOf },
+  { key: 'share', head: w.quota, fold: 'full', cell: (of) => <BarCell of={of} />, sort: (of) => (dayQuota(of)?.limit ? usedBy(of) / dayQuota(of)!.limit! : null) },
+  { key: 'used', head: w.used, width: '124px', isNumber: true, fold: 'top', cell: (of) => <UsedCell of={of} />, sort: usedBy },
   { key: 'devices', head: w.devices, width: '68px', isNumber: true, fold: 'gone', cell: (of) => <WholeCell of={of.devices} />, sort: (of) => of.devices.peek(), csv: (of) => of.devices.peek() },
   { key: 'blocks', head: w.blocks, width: '76px', isNumber: true, fold: 'gone', cell: (of) => <WholeCell of={of.wanted} />, sort: (of) => of.wanted.peek(), csv: (of) => of.wanted.peek() },
 ];
@@ -136,6 +140,6 @@ export const filed: readonly Column<Department>[] = [
   ...columns,
   { key: 'downBytes', head: w.downBytes, cell: () => null, csv: (of) => of.rateDown.peek() },
   { key: 'upBytes', head: w.upBytes, cell: () => null, csv: (of) => of.rateUp.peek() },
-  { key: 'usedBytes', head: w.usedBytes, cell: () => null, csv: (of) => usedOf(of) },
+  { key: 'usedBytes', head: w.usedBytes, cell: () => null, csv: usedBy },
   { key: 'limitBytes', head: w.limitBytes, cell: () => null, csv: (of) => dayQuota(of)?.limit ?? null },
 ];

@@ -5,8 +5,8 @@ import { useLocation } from 'preact-iso';
 
 import { activityOf } from '../../live/analytics';
 import { conditionsOf, markOf, type Condition } from '../../live/condition';
-import { kindOf, sentence, speed, stateWords } from '../../live/condition_words';
-import { about, fixed, full, moment, percent, text, visible, volume, whole } from '../../live/formats';
+import { kindOf, sentence, stateWords } from '../../live/condition_words';
+import { about, fixed, full, moment, percent, setRate, setVolume, visible, whole } from '../../live/formats';
 import { may } from '../../live/session';
 import { appliance, areQuotasKnown, departmentOf, type Department as Shape } from '../../live/state';
 import { asOf } from '../../parts/sentence';
@@ -31,7 +31,7 @@ function Facts({ of }: { of: Shape }) {
   const [devices, wanted, enforced] = [of.devices.value, of.wanted.value, of.enforced.value];
   const busy = useComputed(() => ((of.utilization.value ?? 0) >= BUSY ? percent(of.utilization.value!) : ''));
   const found = [
-    [facts.interface, ...facts.subnets, ...(facts.lineRate === null ? [] : [speed(facts.lineRate)])].join(', '),
+    [facts.interface, ...facts.subnets, ...(facts.lineRate === null ? [] : [setRate(facts.lineRate)])].join(', '),
     ...(devices === null ? [] : [say(w.devicesIn5, { count: whole(devices) })]),
     ...(wanted === null || enforced === null ? [] : [say(w.blocksOf, { enforced: whole(enforced), wanted: whole(wanted) })]),
     ...(busy.value === '' ? [] : [say(w.busy, { share: busy.value })]),
@@ -42,7 +42,7 @@ function Facts({ of }: { of: Shape }) {
 function thenWords(of: Shape): string {
   const { onExceeded, throttleRate } = of.facts.value;
   if (onExceeded === 'block') return w.thenCut;
-  return onExceeded === 'throttle' ? say(w.thenSlowed, { rate: throttleRate === null ? '' : speed(throttleRate) }) : w.thenAlert;
+  return onExceeded === 'throttle' ? say(w.thenSlowed, { rate: throttleRate === null ? '' : setRate(throttleRate) }) : w.thenAlert;
 }
 
 function Words({ of, condition }: { of: Shape; condition: Condition }) {
@@ -52,8 +52,8 @@ function Words({ of, condition }: { of: Shape; condition: Condition }) {
     case 'over': {
       const { quota } = condition;
       const { throttleRate } = of.facts.value;
-      const used = text(volume(quota.limit ?? 0)).replace(/[.,]0+(?=\s)/, '');
-      return <>{say(w[condition.kind], { used, period: w[quota.type], kind: kindOf(quota.type), end: moment(quota.resetsAt), rate: throttleRate === null ? '' : speed(throttleRate) })}</>;
+      const used = setVolume(quota.limit ?? 0);
+      return <>{say(w[condition.kind], { used, period: w[quota.type], kind: kindOf(quota.type), end: moment(quota.resetsAt), rate: throttleRate === null ? '' : setRate(throttleRate) })}</>;
     }
     case 'runsOut':
       return <>{parts(w.runsOut, { kind: kindOf(condition.quota.type), time: <b title={full(condition.at)}>{condition.isToday ? about(condition.at) : moment(condition.at)}</b>, then: thenWords(of) })}</>;

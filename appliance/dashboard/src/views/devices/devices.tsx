@@ -3,12 +3,12 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
 import { minute, nowMs } from '../../live/clock';
-import { isUsedUp, progress } from '../../live/condition';
+import { isUsedUp, progress, toneOf } from '../../live/condition';
 import { call } from '../../live/connection';
-import { fixed, GIB, MBIT, percent, text, visible, volume } from '../../live/formats';
+import { fixed, gib, MBIT, percent, text, visible, volume } from '../../live/formats';
 import { incidents } from '../../live/incidents';
 import { may } from '../../live/session';
-import { departments, nameOf } from '../../live/state';
+import { departmentOf, departments, nameOf } from '../../live/state';
 import { Icon } from '../../parts/icons';
 import { Empty, Failed, Skeleton, useAsked } from '../../parts/notices';
 import { QuotaBar } from '../../parts/quota_bar';
@@ -145,14 +145,14 @@ function columnsOf(show: (host: Host) => void): Column<Host>[] {
       fold: 'low',
       width: '24%',
     },
-    { key: 'used', head: w.today, cell: (one) => fixed((today(one)?.used ?? 0) / GIB, 2), sort: (one) => today(one)?.used ?? 0, csv: (one) => today(one)?.used, isNumber: true, fold: 'top', width: '100px' },
+    { key: 'used', head: w.today, cell: (one) => gib(today(one)?.used ?? 0), sort: (one) => today(one)?.used ?? 0, csv: (one) => today(one)?.used, isNumber: true, fold: 'top', width: '100px' },
     {
       key: 'limit',
       head: w.ofLimit,
       cell: (one) => {
         const quota = today(one);
         const found = quota && progress(quota, 0, nowMs()); // no rate of a device is known
-        return found ? <QuotaBar used={found.used} gone={found.gone} label={`${visible(one.address)}: ${percent(found.used)}`} /> : <span class="dim">{w.noLimit}</span>;
+        return found ? <QuotaBar used={found.used} gone={found.gone} tone={isUsedUp(quota) ? 'crit' : toneOf(found.used, departmentOf(one.departmentId)?.facts.value.thresholds ?? [])} label={`${visible(one.address)}: ${percent(found.used)}`} /> : <span class="dim">{w.noLimit}</span>;
       },
       sort: (one) => (today(one)?.limit ? today(one)!.used / today(one)!.limit! : -1),
       csv: (one) => today(one)?.limit,

@@ -1,12 +1,14 @@
 /** A wall display: read from across the room, without a pointer. `?departments=a,b` narrows it, `?theme=dark` fixes its colours. */
-import { computed, useComputed, type ReadonlySignal } from '@preact/signals';
+import { computed, effect, useComputed, type ReadonlySignal } from '@preact/signals';
 import { Fragment, type ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
+import { blockCounts } from '../../live/block_counts';
 import { hourOf } from '../../live/calendar';
 import { minute, nowMs, second } from '../../live/clock';
-import { conditionsOf, markOf, progress, recentRate, worstFirst, type Condition } from '../../live/condition';
+import { barOf, conditionsOf, markOf, worstFirst, type Condition } from '../../live/condition';
+import { reloadOnce } from '../../live/edition';
 import { stateWords } from '../../live/condition_words';
 import { about, clock, day, moment, percent, rate, visible, volume, whole, type Quantity } from '../../live/formats';
 import { clausesOf, departmentIdOf, needs, type Clause } from '../../live/needs';
@@ -16,10 +18,9 @@ import { Name } from '../../parts/name';
 import { QuotaBar } from '../../parts/quota_bar';
 import { asOf, clauseText, rest, sentenceText, Told } from '../../parts/sentence';
 import { LiveTotal } from '../../parts/traffic';
-import { Pill, useTitle } from '../../shell/shell';
+import { oldText, Pill, useTitle } from '../../shell/shell';
 import { theme } from '../../shell/theme';
 import { parts, say, words } from '../../words/words';
-import { useBlockCounts } from '../overview/tiles';
 import './kiosk.css';
 
 const w = words({
@@ -150,7 +151,7 @@ function Row({ of }: { of: Department }) {
   const worst = conditionsOf(of).value[0]!;
   const name = visible(of.facts.value.name);
   const quota = of.quotas.value.find((one) => one.type === 'daily' && one.limit !== null);
-  const found = quota && progress(quota, (minute.value, recentRate(of, nowMs())), nowMs());
+  const found = quota && barOf(of, quota, (minute.value, nowMs()));
   const value = useComputed(() => rate((of.rateDown.value ?? 0) + (of.rateUp.value ?? 0))[0]);
   const unit = useComputed(() => rate((of.rateDown.value ?? 0) + (of.rateUp.value ?? 0))[1]);
   return (
@@ -160,7 +161,7 @@ function Row({ of }: { of: Department }) {
         {name}
         <span class="sr">: {stateWords(worst, of.facts.value)}</span>
       </b>
-      <div class="bar">{found ? <QuotaBar used={found.used} will={found.will} gone={found.gone} thresholds={of.facts.value.thresholds} label={say(w.bar, { name, used: percent(found.used) })} /> : <span class="dim">{w.none}</span>}</div>
+      <div class="bar">{found ? <QuotaBar {...found} thresholds={of.facts.value.thresholds} label={say(w.bar, { name, used: percent(found.used) })} /> : <span class="dim">{w.none}</span>}</div>
       <span class="num">
         {worst.kind === 'cut' ? (
           <b class="crit-ink">{w.isCut}</b>
@@ -188,7 +189,7 @@ function Announced() {
 }
 
 function Blocks({ chosen, isAll }: { chosen: readonly Department[]; isAll: boolean }) {
-  const counts = useBlockCounts();
+  const counts = blockCounts.value;
   const most = (figure: 'wanted' | 'enforced') => chosen.reduce((all, one) => Math.max(all, one[figure].value ?? 0), 0);
   const [enforced, wanted] = isAll && counts !== null ? [counts.inForce, counts.all] : [most('enforced'), most('wanted')];
   return <span>{say(w.blocks, { enforced: whole(enforced), wanted: whole(wanted) })}</span>;
@@ -202,6 +203,11 @@ function Foot({ chosen, isAll }: { chosen: readonly Department[]; isAll: boolean
       <Blocks chosen={chosen} isAll={isAll} />
       {chosen.length > MOST && <span>{say(w.of, { shown: MOST, all: chosen.length })}</span>}
       <Announced />
+      {oldText.value !== '' && (
+        <span class="warn-ink">
+          <Icon name="info" /> {oldText}
+        </span>
+      )}
       <span class="push">{appliance.value?.name}</span>
       <b class="time">{`${day(minute.value)}, ${clock(minute.value)}`}</b>
     </footer>
@@ -212,6 +218,7 @@ export default function Kiosk() {
   useTitle({ text: w.title });
   const { query } = useLocation();
   useNight(query.theme === 'dark' || query.theme === 'light');
+  useEffect(() => effect(reloadOnce), []); // nobody is there to press a button
   const asked = query.departments ?? '';
   const wanted = useMemo(() => new Set(asked.split(',').filter(Boolean)), [asked]);
   const isAll = wanted.size === 0;

@@ -20,13 +20,13 @@ const w = words({
     about: 'Read-only mode. Metering, quotas and blocks go on; nobody can change anything, and it is safe to pull the plug. Holding the button on the appliance for 3 s does the same.',
     title: 'Start or announce', when: 'When', now: 'Now', tonight: 'Tonight 02:00', choose: 'Choose', for: 'For', halfHour: '30 min', hour: '1 hour', twoHours: '2 hours', minutes: 'Minutes', reads: 'What everybody reads', impact: 'System is in read-only mode',
     announceText: 'Everybody sees this announcement from now on. From {range} ({zone}) changes are refused. It ends by itself.', startText: 'From now until {end} ({zone}) changes are refused. It ends by itself.', announce: 'Announce', start: 'Start now',
-    planned: 'Planned', running: 'Running', nothing: 'Nothing is planned.', callOff: 'Call off', endNow: 'End now', until: 'until {time}', before: 'Before', announced: 'Announced. It is in the line above every view.', started: 'Changes are refused until {time}.', calledOff: 'Called off.', by: 'by {who}', onlyAdmins: 'Maintenance is started by administrators of all departments.', 
+    planned: 'Planned', running: 'Running', nothing: 'Nothing is planned.', callOff: 'Call off', endNow: 'End now', until: 'until {time}', in: 'in {span}', before: 'Before', announced: 'Announced. It is in the line above every view.', started: 'Changes are refused until {time}.', calledOff: 'Called off.', by: 'by {who}', onlyAdmins: 'Maintenance is started by administrators of all departments.', 
   },
   de: {
     about: 'Nur-Lese-Betrieb. Messung, Kontingente und Sperren gehen weiter; niemand kann etwas ändern, und der Stecker darf gezogen werden. Den Knopf am Gerät 3 s zu halten tut dasselbe.',
     title: 'Beginnen oder ankündigen', when: 'Wann', now: 'Jetzt', tonight: 'Heute Nacht 02:00', choose: 'Wählen', for: 'Dauer', halfHour: '30 Min.', hour: '1 Stunde', twoHours: '2 Stunden', minutes: 'Minuten', reads: 'Was alle lesen', impact: 'Das System ist im Nur-Lese-Betrieb',
     announceText: 'Alle sehen die Ankündigung ab sofort. {range} ({zone}) werden Änderungen abgelehnt. Sie endet von selbst.', startText: 'Ab jetzt bis {end} ({zone}) werden Änderungen abgelehnt. Sie endet von selbst.', announce: 'Ankündigen', start: 'Jetzt beginnen',
-    planned: 'Geplant', running: 'Läuft', nothing: 'Nichts ist geplant.', callOff: 'Absagen', endNow: 'Jetzt beenden', until: 'bis {time}', before: 'Früher', announced: 'Angekündigt. Es steht in der Zeile über jeder Ansicht.', started: 'Änderungen werden bis {time} abgelehnt.', calledOff: 'Abgesagt.', by: 'von {who}', onlyAdmins: 'Eine Wartung beginnen Verwalter aller Abteilungen.', 
+    planned: 'Geplant', running: 'Läuft', nothing: 'Nichts ist geplant.', callOff: 'Absagen', endNow: 'Jetzt beenden', until: 'bis {time}', in: 'in {span}', before: 'Früher', announced: 'Angekündigt. Es steht in der Zeile über jeder Ansicht.', started: 'Änderungen werden bis {time} abgelehnt.', calledOff: 'Abgesagt.', by: 'von {who}', onlyAdmins: 'Eine Wartung beginnen Verwalter aller Abteilungen.', 
   },
 });
 
@@ -156,7 +156,7 @@ function Planned() {
                 <b>{`${day(startMs)} ${clock(startMs)} – ${clock(endMs)}`}</b>
               </div>
               <div class="why">{visible(found.impact)}</div>
-              <div class="dim">{isRunning ? say(w.until, { time: clock(endMs) }) : span((startMs - second.value) / 1000)}</div>
+              <div class="dim">{isRunning ? say(w.until, { time: clock(endMs) }) : say(w.in, { span: span((startMs - second.value) / 1000) })}</div>
             </div>
             {isAdministrator.value && (
               <div class="acts row">

@@ -7,7 +7,7 @@ import { clockSeconds, day, fixed, full, moment, visible } from '../../live/form
 import { nowMs } from '../../live/clock';
 import { incidents } from '../../live/incidents';
 import { isAdministrator } from '../../live/session';
-import { alerts, appliance, blockEvents, departments, nameOf, type Alert } from '../../live/state';
+import { alerts, appliance, blockEvents, departmentOf, departments, nameOf, type Alert } from '../../live/state';
 import { Icon, type IconName } from '../../parts/icons';
 import { Name } from '../../parts/name';
 import { parts, say, words } from '../../words/words';
@@ -74,7 +74,7 @@ function ofAlert(alert: Alert): Happening {
       };
     }
     case 'quota': {
-      const values = { name, share: String(Math.round(alert.quota.percentage)), kind: kindOf(alert.quota.type), period: periodOf(alert.quota.type) };
+      const values = { name, share: String(thresholdOf(alert)), kind: kindOf(alert.quota.type), period: periodOf(alert.quota.type) };
       const texts = { warning: w.warning, critical: w.critical_quota, exceeded: w.exceeded, reset: w.reset } as const;
       const type = alert.type as keyof typeof texts;
       return { ...base, icon: type === 'exceeded' ? 'crit' : 'quota', tone: type === 'exceeded' ? 'mark-crit' : type === 'reset' ? 'mid' : 'mark-warn', text: parts(texts[type], values) };
@@ -103,9 +103,30 @@ function ofBlocks(): Happening[] {
   });
 }
 
+/** The highest threshold that was passed, in percent. */
+function thresholdOf({ departmentId, quota }: Extract<Alert, { kind: 'quota' }>): number {
+  const passed = (departmentOf(departmentId)?.facts.value.thresholds ?? []).filter((one) => one * 100 <= quota.percentage);
+  return Math.round(100 * Math.max(...passed, 0)) || Math.floor(quota.percentage);
+}
+
+const GRADES = ['reset', 'warning', 'critical', 'exceeded'];
+
+/** The newest alerts. A step that passes several thresholds of a quota tells of each; it is one happening: that of the highest. */
+function newest(): Alert[] {
+  const found = new Map<string, Alert>();
+  for (const alert of alerts.value) {
+    const isOfQuota = alert.kind === 'quota' || alert.kind === 'host';
+    const key = isOfQuota ? [alert.departmentId, alert.quota.type, 'host' in alert ? alert.host : '', alert.timestamp].join(' ') : `${alert.kind} ${alert.alertId ?? alert.timestamp}`;
+    const known = found.get(key);
+    if (known === undefined && found.size === MOST) break;
+    if (known === undefined || (isOfQuota && 'type' in known && GRADES.indexOf(alert.type) > GRADES.indexOf(known.type))) found.set(key, alert);
+  }
+  return [...found.values()];
+}
+
 const latest = computed(() => {
   incidents.value;
-  return [...alerts.value.slice(0, MOST).map(ofAlert), ...ofBlocks()].sort((one, other) => (one.at < other.at ? 1 : -1)).slice(0, MOST);
+  return [...newest().map(ofAlert), ...ofBlocks()].sort((one, other) => (one.at < other.at ? 1 : -1)).slice(0, MOST);
 });
 
 /** The time of today with its seconds; of another day its date. */

@@ -5,8 +5,8 @@ import { useLocation } from 'preact-iso';
 
 import { minute, nowMs } from '../../live/clock';
 import type { Condition } from '../../live/condition';
-import { incidentName, kindOf, periodOf, sentence, speed } from '../../live/condition_words';
-import { about, clock, fixed, full, GIB, moment, percent, span, text, three, visible, volume, whole } from '../../live/formats';
+import { incidentName, kindOf, periodOf, sentence } from '../../live/condition_words';
+import { about, fixed, full, isMidnight, moment, percent, setRate, setVolume, span, usedOf, visible, whole } from '../../live/formats';
 import type { Incident } from '../../live/incidents';
 import { MOST_SHOWN, needs, type Need } from '../../live/needs';
 import { may } from '../../live/session';
@@ -55,8 +55,7 @@ const Bold = ({ name }: { name: string }) => (
   </b>
 );
 
-const untilText = (resetsAt: string) => (clock(resetsAt) === '00:00' && Date.parse(resetsAt) - nowMs() <= 86_400_000 ? w.midnight : moment(resetsAt));
-const limitText = (bytes: number) => text(volume(bytes)).replace(/[.,]0+(?=\s)/, '');
+const untilText = (resetsAt: string) => (isMidnight(resetsAt) ? w.midnight : moment(resetsAt));
 
 const PERIODS = { daily: 'day', weekly: 'week', monthly: 'month' } as const;
 
@@ -77,7 +76,7 @@ function usedUp(need: Extract<Need, { kind: 'condition' }>, kind: 'cut' | 'slowe
   const bold = <Name of={name} />;
   const heads = {
     cut: parts(w.isCut, { name: bold }),
-    slowed: parts(w.isSlowed, { name: bold, rate: facts.throttleRate === null ? '' : speed(facts.throttleRate) }),
+    slowed: parts(w.isSlowed, { name: bold, rate: facts.throttleRate === null ? '' : setRate(facts.throttleRate) }),
     over: parts(w.isOver, { name: bold, kind: kindOf(quota.type), period: periodOf(quota.type) }),
   };
   const end = untilText(quota.resetsAt);
@@ -85,7 +84,7 @@ function usedUp(need: Extract<Need, { kind: 'condition' }>, kind: 'cut' | 'slowe
   const consequence = kind === 'over' ? say(w.onlyAlert, { end: moment(quota.resetsAt) }) : say(kind === 'cut' ? w.noConnection : w.shares, { count, end });
   const who = requests.map((one) => `${visible(one.name)}, ${moment(one.at)}`).join('; ');
   return {
-    what: parts(w.cut, { name: <b>{heads[kind]}</b>, used: limitText(quota.limit ?? 0), period: w[quota.type], at: quota.exceededAt ? say(w.at, { time: moment(quota.exceededAt) }) : '' }),
+    what: parts(w.cut, { name: <b>{heads[kind]}</b>, used: setVolume(quota.limit ?? 0), period: w[quota.type], at: quota.exceededAt ? say(w.at, { time: moment(quota.exceededAt) }) : '' }),
     why: `${consequence}${who ? ` ${say(w.asked, { who })}` : ''}`,
     acts: <Grant id={department.id} type={quota.type} request={requests[0]?.id} />,
   };
@@ -95,11 +94,12 @@ function runsOut(department: Department, { quota, at }: Extract<Condition, { kin
   const facts = department.facts.value;
   const limit = quota.limit ?? 1;
   const used = quota.type === 'daily' ? Math.max(quota.used, department.usedToday.value ?? 0) : quota.used;
-  const then = { block: w.thenCut, throttle: say(w.thenSlowed, { rate: facts.throttleRate === null ? '' : speed(facts.throttleRate) }), alert: w.thenAlert }[facts.onExceeded as 'block' | 'throttle' | 'alert'];
+  const then = { block: w.thenCut, throttle: say(w.thenSlowed, { rate: facts.throttleRate === null ? '' : setRate(facts.throttleRate) }), alert: w.thenAlert }[facts.onExceeded as 'block' | 'throttle' | 'alert'];
   const left = span((Date.parse(quota.resetsAt) - (minute.value, nowMs())) / 1000);
+  const amount = usedOf(used, limit);
   return {
     what: parts(w.runsOut, { name: <Bold name={facts.name} />, kind: kindOf(quota.type), time: <b title={full(at)}>{about(at)}</b> }),
-    why: say(w.left, { used: three(used / GIB), limit: limitText(limit), share: percent(used / limit), left }) + then,
+    why: say(w.left, { used: amount.used, limit: `${amount.limit} ${amount.unit}`, share: percent(used / limit), left }) + then,
     acts: <Grant id={department.id} type={quota.type} />,
   };
 }

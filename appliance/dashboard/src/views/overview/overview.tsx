@@ -1,6 +1,5 @@
 /** What an administrator sees in five seconds: the sentence, what needs them, and the figures that explain it. */
 import { useComputed } from '@preact/signals';
-import { useEffect, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
 import { minute, nowMs, zone } from '../../live/clock';
@@ -8,7 +7,7 @@ import { worstFirst } from '../../live/condition';
 import { longDay } from '../../live/formats';
 import { may } from '../../live/session';
 import { appliance, areQuotasKnown, departments, total } from '../../live/state';
-import { Empty } from '../../parts/notices';
+import { Empty, Late } from '../../parts/notices';
 import { Sentence } from '../../parts/sentence';
 import { Table, CsvButton } from '../../parts/table';
 import { deferred } from '../../parts/deferred';
@@ -22,12 +21,12 @@ import '../departments/departments.css';
 
 const w = words({
   en: {
-    day: '{day} in {zone}', departments: 'Departments', worst: 'worst first', all: 'All {count}', late: 'The appliance does not answer yet. Trying again.',
+    day: '{day} in {zone}', departments: 'Departments', worst: 'worst first', all: 'All {count}',
     legend: 'Bar: used today, hatched as forecast until midnight; ticks at the thresholds; the notch below is the time of day. Small charts: one scale for all rows, by square root.',
     none: 'No department is configured', noneWhy: 'Traffic is metered by department. The configuration names each with its interface and subnets.', settings: 'Open the configuration',
   },
   de: {
-    day: '{day} in {zone}', departments: 'Abteilungen', worst: 'schlechteste zuerst', all: 'Alle {count}', late: 'Das Gerät antwortet noch nicht. Neuer Versuch läuft.',
+    day: '{day} in {zone}', departments: 'Abteilungen', worst: 'schlechteste zuerst', all: 'Alle {count}',
     legend: 'Balken: heute verbraucht, schraffiert die Vorhersage bis Mitternacht; Striche an den Schwellen; die Kerbe darunter ist die Tageszeit. Kleine Kurven: ein Maßstab für alle Zeilen, nach Quadratwurzel.',
     none: 'Es ist keine Abteilung eingerichtet', noneWhy: 'Verkehr wird je Abteilung gemessen. Die Konfiguration nennt jede mit Schnittstelle und Subnetzen.', settings: 'Konfiguration öffnen',
   },
@@ -37,21 +36,15 @@ const Traffic = deferred(() => import('../../parts/traffic').then((found) => fou
 const Below = deferred(() => import('./below').then((found) => found.Below));
 
 const MOST_ROWS = 8;
-const LATE_MS = 5000;
 /** Columns are not sorted here: the order is the worst first. */
 const plain = columns.map(({ sort: _sort, ...column }) => column);
 
-/** The first load, in the shape of what comes; after five seconds it says why there is nothing. */
+/** The first load, in the shape of what comes. */
 function Waiting() {
-  const [isLate, setLate] = useState(false);
-  useEffect(() => {
-    const timer = setTimeout(() => setLate(true), LATE_MS);
-    return () => clearTimeout(timer);
-  }, []);
   return (
     <>
       <section class="sentence frame-sentence" aria-busy="true">
-        <p role="status">{isLate && w.late}</p>
+        <Late />
       </section>
       <div class="tiles frame-tiles" />
       <div class="sheet frame-chart" />

@@ -1,8 +1,8 @@
 /** Five figures in one strip. Each is a link to what it counts. */
 import { computed, useComputed } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { useEffect } from 'preact/hooks';
 
+import { blockCounts } from '../../live/block_counts';
 import { call, link } from '../../live/connection';
 import { clock, percent, three, MBIT, volume, weekday, whole } from '../../live/formats';
 import { dayStart } from '../../live/calendar';
@@ -197,28 +197,16 @@ function DevicesTile() {
   );
 }
 
-const gap = computed(() => departments.value.reduce((most, one) => Math.max(most, (one.wanted.value ?? 0) - (one.enforced.value ?? 0)), 0));
+const SOON_S = 3600;
 
-/** How many blocks there are: asked once a minute, as an import of many tells of each. */
-export function useBlockCounts() {
-  const isLive = link.value === 'live' && appliance.value !== null;
-  const { reply, again } = useAsked(
-    async () => {
-      if (!isLive) return null;
-      const [all, ending] = await Promise.all([call('ip:list', { limit: 1 }), call('ip:list', { limit: 1, expiring: 3600 })]);
-      return { all: all.total as number, ending: ending.total as number };
-    },
-    [isLive],
-  );
-  useEffect(() => {
-    const seconds = setInterval(() => document.visibilityState === 'visible' && again(), 60_000);
-    return () => clearInterval(seconds);
-  }, []);
-  return reply === null ? null : { ...reply, inForce: Math.max(0, reply.all - gap.value) };
+/** How many blocks end soon: asked again when there are more or fewer of them, and once a minute. */
+function useEnding(all: number | undefined): number | null {
+  return useAsked(async () => (all === undefined ? null : (await call('ip:list', { limit: 1, expiring: SOON_S })).total), [all, minute.value]).reply;
 }
 
 function BlocksTile() {
-  const counts = useBlockCounts();
+  const counts = blockCounts.value;
+  const ending = useEnding(counts?.all);
   return (
     <Tile
       href="/blocks"
@@ -228,7 +216,7 @@ function BlocksTile() {
           {counts === null ? NOTHING : whole(counts.inForce)} <span class="unit">{counts !== null && say(w.of, { count: whole(counts.all) })}</span>
         </>
       }
-      more={counts !== null && (counts.ending > 0 ? say(w.ends, { count: counts.ending }) : w.noneEnds)}
+      more={ending !== null && (ending > 0 ? say(w.ends, { count: ending }) : w.noneEnds)}
     />
   );
 }

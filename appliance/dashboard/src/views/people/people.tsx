@@ -1,6 +1,7 @@
 /** People who log in with a password, tokens for programs, and what a role may do. */
 import { useState } from 'preact/hooks';
 
+import { sentence } from '../../live/condition_words';
 import { call } from '../../live/connection';
 import { full, moment, soonOr, visible } from '../../live/formats';
 import { holder, isAdministrator, type Role } from '../../live/session';
@@ -185,7 +186,7 @@ function Roles() {
               <th scope="col">{w.may}</th>
               {ROLES.map((role) => (
                 <th key={role} scope="col">
-                  {w[role]}
+                  {sentence(w[role])}
                 </th>
               ))}
             </tr>

@@ -1,5 +1,5 @@
 /** The books of a period: which they are, and what follows when they are full, in words. */
-import { rate, text, volume } from '../../live/formats';
+import { setRate } from '../../live/formats';
 import type { Department, QuotaShape } from '../../live/state';
 import { say } from '../../words/words';
 import { w } from './words';
@@ -21,9 +21,5 @@ export function quotaOf(department: Department, kind: Kind): QuotaShape | undefi
 export function consequenceText(department: Department): string {
   const { onExceeded, throttleRate } = department.facts.value;
   if (onExceeded === 'block') return w.isCutOff;
-  return onExceeded === 'throttle' ? say(w.isSlowed, { rate: throttleRate === null ? '' : text(rate(throttleRate)) }) : w.isTold;
-}
-
-export function amountText(bytes: number): string {
-  return text(volume(bytes));
+  return onExceeded === 'throttle' ? say(w.isSlowed, { rate: throttleRate === null ? '' : setRate(throttleRate) }) : w.isTold;
 }

@@ -2,9 +2,9 @@
 import { useState } from 'preact/hooks';
 
 import { nowMs } from '../../live/clock';
-import { isUsedUp, progress } from '../../live/condition';
+import { isUsedUp, progress, toneOf } from '../../live/condition';
 import { call } from '../../live/connection';
-import { GIB, moment, visible } from '../../live/formats';
+import { GIB, isMidnight, moment, setVolume, usedOf, visible } from '../../live/formats';
 import { refreshQuotas, type Department } from '../../live/state';
 import type { Events } from '../../live/contract';
 import { ActionButton, change, RefusalText, toast, useWork } from '../../parts/actions';
@@ -13,7 +13,7 @@ import { useAsked } from '../../parts/notices';
 import { QuotaBar } from '../../parts/quota_bar';
 import { common } from '../../words/common';
 import { parts, say } from '../../words/words';
-import { amountText, type Kind, quotaOf } from './books';
+import { type Kind, quotaOf } from './books';
 import { w } from './words';
 
 const CHOICES = [1, 4, 10]; // GiB
@@ -41,30 +41,33 @@ export function GrantDialog({ department, kind, host: first = '', request, onClo
   const isOver = isUsedUp(quota);
   const { onExceeded } = department.facts.value;
   const again = isOver && after > quota.used ? (onExceeded === 'block' ? w.connected : onExceeded === 'throttle' ? w.fullSpeed : '') : '';
+  const untilMidnight = isMidnight(quota.resetsAt);
   const ends = moment(quota.resetsAt);
+  const soFar = (limit: number) => say(w.usedSoFar, usedOf(quota.used, limit));
   const submit = async () => {
     const argument = { departmentId: department.id, type: kind, bytes, reason: reason.trim() || w.grant, ...(host ? { host } : {}) };
     if (!(await work.run((wait) => change('quota:extend', argument, wait)))) return;
     void refreshQuotas(department.id).catch(() => undefined);
-    toast(say(w.grantDone, { name: host || name, amount: amountText(bytes), period: IN_PERIOD[kind] }));
+    const undo = () => change('quota:extend', { ...argument, reason: w.undone, takeBack: true }).then(() => refreshQuotas(department.id));
+    toast(say(w.grantDone, { name: host || name, amount: setVolume(bytes), period: IN_PERIOD[kind] }), undo);
     onClose();
   };
   return (
     <Dialog
       title={say(w.grantTitle, { name })}
-      note={say(w.usedSoFar, { used: amountText(quota.used), limit: amountText(quota.limit) })}
+      note={isOver && quota.exceededAt ? say(w.usedUpAt, { time: moment(quota.exceededAt), ...usedOf(quota.used, quota.limit) }) : soFar(quota.limit)}
       onClose={onClose}
       onSubmit={submit}
       acts={
         <ActionButton type="submit" class="main" disabled={work.isBusy || !(gib > 0) || gib > MOST_GIB}>
-          {say(w.act, { amount: amountText(bytes) })}
+          {say(w.act, { amount: setVolume(bytes) })}
         </ActionButton>
       }
     >
-      {!host && <QuotaBar big used={quota.used / after} gone={progress(quota, 0, nowMs())?.gone} thresholds={department.facts.value.thresholds} label={say(w.usedSoFar, { used: amountText(quota.used), limit: amountText(after) })} />}
+      {!host && <QuotaBar big used={quota.used / after} tone={toneOf(quota.used / after, department.facts.value.thresholds)} gone={progress(quota, 0, nowMs())?.gone} thresholds={department.facts.value.thresholds} label={soFar(after)} />}
       <div class="field">
         <span class="label" id="how">
-          {say(w.howMuch, { time: ends })}
+          {say(w.howMuch, { time: untilMidnight ? w.midnight : ends })}
         </span>
         <div class="filters" role="group" aria-labelledby="how">
           {CHOICES.map((one) => (
@@ -105,8 +108,8 @@ export function GrantDialog({ department, kind, host: first = '', request, onClo
       <RefusalText of={work} />
       <div class="consequence" aria-live="polite">
         {host
-          ? parts(w.consequenceHost, { host: <b>{visible(host)}</b>, amount: <b>{amountText(bytes)}</b>, period: IN_PERIOD[kind] })
-          : parts(w.consequence, { name: <b>{name}</b>, amount: <b>{amountText(bytes)}</b>, period: IN_PERIOD[kind], all: amountText(after), again: <b>{again}</b>, limit: amountText(quota.limit - quota.granted), time: ends })}
+          ? parts(w.consequenceHost, { host: <b>{visible(host)}</b>, amount: <b>{setVolume(bytes)}</b>, period: IN_PERIOD[kind] })
+          : parts(w.consequence, { name: <b>{name}</b>, amount: <b>{setVolume(bytes)}</b>, period: IN_PERIOD[kind], all: setVolume(after), again: <b>{again}</b>, limit: setVolume(quota.limit - quota.granted), time: untilMidnight ? w.atMidnight : ends })}
       </div>
     </Dialog>
   );

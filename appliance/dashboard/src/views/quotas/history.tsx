@@ -2,12 +2,12 @@
 import { useLocation } from 'preact-iso';
 
 import { call } from '../../live/connection';
-import { day, fixed, full, GIB, moment, visible } from '../../live/formats';
+import { day, full, gib, moment, setGib, setVolume, text, visible, volume } from '../../live/formats';
 import { departments } from '../../live/state';
 import { Failed, Skeleton, useAsked } from '../../parts/notices';
 import { type Column, CsvButton, Table } from '../../parts/table';
 import { say } from '../../words/words';
-import { amountText, type Kind, PERIODS, quotaOf } from './books';
+import { type Kind, PERIODS, quotaOf } from './books';
 import { w } from './words';
 
 const SHOWN: Record<Kind, number> = { daily: 14, weekly: 12, monthly: 12 };
@@ -24,9 +24,9 @@ interface Closed {
 const columns: Column<Closed>[] = [
   { key: 'start', head: w.start, cell: (one) => <span title={full(one.startedAt)}>{day(one.startedAt)}</span>, csv: (one) => one.startedAt, fold: 'top' },
   { key: 'end', head: w.end, cell: (one) => day(one.endedAt), csv: (one) => one.endedAt, fold: 'gone' },
-  { key: 'usedThen', head: w.used, cell: (one) => fixed(one.used / GIB, 2), csv: (one) => one.used, isNumber: true, fold: 'top' },
-  { key: 'limitThen', head: w.limit, cell: (one) => (one.limit === null ? <span class="dim">{w.noLimit}</span> : fixed(one.limit / GIB, 2)), csv: (one) => one.limit, isNumber: true, fold: 'low' },
-  { key: 'grantedThen', head: w.granted, cell: (one) => (one.granted ? fixed(one.granted / GIB, 2) : <span class="dim">0</span>), csv: (one) => one.granted, isNumber: true, fold: 'gone' },
+  { key: 'usedThen', head: w.used, cell: (one) => gib(one.used), csv: (one) => one.used, isNumber: true, fold: 'top' },
+  { key: 'limitThen', head: w.limit, cell: (one) => (one.limit === null ? <span class="dim">{w.noLimit}</span> : setGib(one.limit)), csv: (one) => one.limit, isNumber: true, fold: 'gone' },
+  { key: 'grantedThen', head: w.granted, cell: (one) => (one.granted ? setGib(one.granted) : <span class="dim">0</span>), csv: (one) => one.granted, isNumber: true, fold: 'gone' },
   { key: 'exceeded', head: w.fullAt, cell: (one) => (one.exceededAt ? <b class="crit-ink">{moment(one.exceededAt)}</b> : <span class="dim">–</span>), csv: (one) => one.exceededAt, fold: 'low' },
 ];
 
@@ -74,12 +74,12 @@ export function History({ kind }: { kind: Kind }) {
 
 function Columns({ periods }: { periods: Closed[] }) {
   const top = Math.max(1, ...periods.map((one) => Math.max(one.used, one.limit ?? 0))) * 1.1;
-  const used = periods.map((one) => one.used / GIB);
-  const label = say(w.historyLabel, { count: periods.length, least: fixed(Math.min(...used), 1), most: fixed(Math.max(...used), 1) });
+  const used = periods.map((one) => one.used);
+  const label = say(w.historyLabel, { count: periods.length, least: gib(Math.min(...used)), most: gib(Math.max(...used)) });
   return (
     <div class="columns" role="img" aria-label={label}>
       {periods.map((one) => (
-        <div key={one.startedAt} title={`${day(one.startedAt)}: ${amountText(one.used)}${one.limit === null ? '' : `, ${say(w.limitWas, { limit: amountText(one.limit) })}`}`}>
+        <div key={one.startedAt} title={`${day(one.startedAt)}: ${text(volume(one.used))}${one.limit === null ? '' : `, ${say(w.limitWas, { limit: setVolume(one.limit) })}`}`}>
           <span class="area">
             <i class={one.limit !== null && one.used >= one.limit ? 'over' : ''} style={{ height: `${(one.used / top) * 100}%` }} />
             {one.limit !== null && <b style={{ bottom: `${(one.limit / top) * 100}%` }} />}

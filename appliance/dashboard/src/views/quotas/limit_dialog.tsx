@@ -1,13 +1,15 @@
 /** The dialog that sets or removes a limit. Two administrators at once: the second is told, and decides. */
 import { useState } from 'preact/hooks';
 
+import { sentence } from '../../live/condition_words';
 import { Refusal } from '../../live/connection';
-import { GIB, visible } from '../../live/formats';
+import { GIB, setVolume, text, visible, volume } from '../../live/formats';
 import { refreshQuotas, type Department } from '../../live/state';
-import { ActionButton, change, RefusalText, toast, useWork } from '../../parts/actions';
+import { ActionButton, change, fasterText, RefusalText, toast, useWork } from '../../parts/actions';
 import { Dialog } from '../../parts/dialog';
+import { common } from '../../words/common';
 import { parts, say } from '../../words/words';
-import { amountText, type Kind, PERIODS, quotaOf } from './books';
+import { type Kind, PERIODS, quotaOf } from './books';
 import { w } from './words';
 
 const ACTION = { block: w.actCut, throttle: w.actSlow, alert: w.actTold };
@@ -16,10 +18,11 @@ export function LimitDialog({ department, kind, onClose }: { department: Departm
   const work = useWork();
   const quota = quotaOf(department, kind);
   const [seen] = useState(quota?.limit == null ? null : quota.limit - (quota.granted ?? 0));
-  const [typed, setTyped] = useState(seen === null ? '' : String(Math.round((seen / GIB) * 1000) / 1000));
+  const first = seen === null ? '' : String(Number((seen / GIB).toPrecision(4)));
+  const [typed, setTyped] = useState(first);
   const [isBeaten, setBeaten] = useState(false);
   const name = visible(department.facts.value.name);
-  const limit = typed.trim() === '' ? null : Math.round(Number(typed) * GIB);
+  const limit = typed === first ? seen : typed.trim() === '' ? null : Math.round(Number(typed) * GIB);
   const isBad = limit !== null && !(limit >= 0 && limit < 2 ** 53);
   const each = w[`each${PERIODS[kind]}`];
   const used = quota?.used ?? 0;
@@ -36,7 +39,7 @@ export function LimitDialog({ department, kind, onClose }: { department: Departm
     if (!isDone) return;
     void refreshQuotas(department.id).catch(() => undefined);
     const undo = () => change('quota:set', { departmentId: department.id, type: kind, limit: seen }).then(() => refreshQuotas(department.id));
-    toast(limit === null ? say(w.removed, { name }) : say(w.setDone, { name, limit: amountText(limit) }), undo);
+    toast(limit === null ? say(w.removed, { name }) : say(w.setDone, { name, limit: setVolume(limit) }), undo);
     onClose();
   };
   return (
@@ -48,13 +51,13 @@ export function LimitDialog({ department, kind, onClose }: { department: Departm
         isBeaten ? (
           <>
             <button type="button" class="btn main" onClick={onClose}>
-              {w.keep}
+              {common.keepTheirs}
             </button>
-            <ActionButton onClick={() => set(true)}>{w.mine}</ActionButton>
+            <ActionButton onClick={() => set(true)}>{common.applyMine}</ActionButton>
           </>
         ) : (
           <ActionButton type="submit" class="main" disabled={work.isBusy || isBad}>
-            {limit === null ? w.removeAct : say(w.setAct, { limit: isBad ? '…' : amountText(limit) })}
+            {limit === null ? w.removeAct : say(w.setAct, { limit: isBad ? '…' : setVolume(limit) })}
           </ActionButton>
         )
       }
@@ -68,14 +71,14 @@ export function LimitDialog({ department, kind, onClose }: { department: Departm
       </div>
       {isBeaten ? (
         <div class="consequence warn" role="alert">
-          <b>{w.faster}</b> {work.refusal?.text}
+          <b>{fasterText(work.refusal?.text)}</b> {visible(sentence(work.refusal?.text ?? ''))}. {common.notApplied}
         </div>
       ) : (
         <RefusalText of={work} />
       )}
       {!isBad && !isBeaten && (
         <div class={`consequence ${limit !== null && used >= limit ? 'warn' : ''}`} aria-live="polite">
-          {limit === null ? parts(w.setNone, { name: <b>{name}</b>, each }) : parts(w.setConsequence, { name: <b>{name}</b>, limit: <b>{amountText(limit)}</b>, each, used: amountText(used) })}
+          {limit === null ? parts(w.setNone, { name: <b>{name}</b>, each }) : parts(w.setConsequence, { name: <b>{name}</b>, limit: <b>{setVolume(limit)}</b>, each, used: text(volume(used)) })}
           {limit !== null && used >= limit && say(w.setOver, { action: ACTION[department.facts.value.onExceeded as keyof typeof ACTION] })}
         </div>
       )}

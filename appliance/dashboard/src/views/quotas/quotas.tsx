@@ -1,9 +1,9 @@
 /** Quotas: who asks for more, the books of the running period, and the closed ones. */
 import { useLocation } from 'preact-iso';
 
-import { minute, nowMs } from '../../live/clock';
-import { isUsedUp, progress, recentRate } from '../../live/condition';
-import { about, clock, fixed, full, GIB, moment, percent, visible } from '../../live/formats';
+import { minute, nowMs, zone } from '../../live/clock';
+import { barOf, isUsedUp } from '../../live/condition';
+import { about, clock, full, gib, moment, percent, setGib, setVolume, visible } from '../../live/formats';
 import { may } from '../../live/session';
 import { departmentOf, departments, nameOf, requests, type Department, type QuotaShape } from '../../live/state';
 import { ActionButton, change, sentenceOf, toast } from '../../parts/actions';
@@ -17,7 +17,7 @@ import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
 import { common } from '../../words/common';
 import { parts, say } from '../../words/words';
-import { amountText, consequenceText, type Kind, kindOfPeriod, KINDS, PERIODS, quotaOf } from './books';
+import { consequenceText, type Kind, kindOfPeriod, KINDS, PERIODS, quotaOf } from './books';
 import { GrantDialog } from './grant_dialog';
 import { History } from './history';
 import { LimitDialog } from './limit_dialog';
@@ -61,7 +61,7 @@ export default function Quotas({ id = '', dialog = '' }: { id?: string; dialog?:
       <section class="sheet" aria-labelledby="books">
         <header>
           <h2 id="books">{w[`booksOf${PERIODS[kind]}`]}</h2>
-          <span class="period">{resets && say(w.beginsAnew, { time: moment(resets) })}</span>
+          <span class="period">{resets && say(w.beginsAnew, { time: moment(resets), zone: zone.value })}</span>
         </header>
         <Table class="fixed" name={w[`booksOf${PERIODS[kind]}`]} rows={rows} columns={columns} rowKey={(one) => one.id} sort="-used" onOpen={(one) => route(`/departments/${encodeURIComponent(one.id)}`)} onKey={(key, one) => key === '+' && may('operator', one.id) && quotaOf(one, kind)?.limit && (route(grantAddress(one.id, kind)), true)} />
         <footer>
@@ -89,11 +89,11 @@ function Summary({ kind }: { kind: Kind }) {
   const over = limited.filter((one) => isUsedUp(quotaOf(one, kind)!)).length;
   const soon = kind === 'daily' ? limited.filter((one) => !isUsedUp(quotaOf(one, kind)!) && one.reachesLimitAt.value !== null).length : 0;
   const asking = requests.value.filter((one) => one.state === 'open').length;
-  const said = [over > 0 && say(w.over, { count: over, all: limited.length }), soon > 0 && say(w.runsOut, { count: soon }), asking > 0 && say(w.asks, { count: asking })].filter(Boolean);
+  const said = [over > 0 && say(w.over, { count: over, all: limited.length }), soon > 0 && say(w.runsOut, { count: soon })].filter(Boolean);
   return (
     <p class="mid">
       {asOf()}
-      {said.length > 0 ? `${said.join(', ')}.` : w.noneOver}
+      {said.length > 0 ? `${said.join(', ')}.` : w.noneOver} {asking > 0 && `${say(w.asks, { count: asking })}.`}
     </p>
   );
 }
@@ -138,7 +138,7 @@ function Requests({ kind }: { kind: Kind }) {
 
 function Bar({ department, kind }: { department: Department; kind: Kind }) {
   const quota = quotaOf(department, kind);
-  const found = quota && progress(quota, (minute.value, recentRate(department, nowMs())), nowMs());
+  const found = quota && barOf(department, quota, (minute.value, nowMs()));
   if (!found) return <span class="dim">{w.noQuota}</span>;
   const { name, thresholds } = department.facts.value;
   return <QuotaBar {...found} thresholds={thresholds} label={`${visible(name)}: ${percent(found.used)}`} />;
@@ -168,15 +168,15 @@ function columnsOf(kind: Kind): Column<Department>[] {
       fold: 'top',
     },
     { key: 'bar', head: w.usedForecast, cell: (one) => <Bar department={one} kind={kind} />, fold: 'full', width: '20%' },
-    { key: 'used', head: w.used, cell: (one) => fixed((quota(one)?.used ?? 0) / GIB, 2), sort: (one) => quota(one)?.used ?? null, csv: (one) => quota(one)?.used, isNumber: true, fold: 'top', width: '132px' },
-    { key: 'limit', head: w.limit, cell: (one) => (quota(one)?.limit != null ? fixed(quota(one)!.limit! / GIB, 2) : <span class="dim">{w.noLimit}</span>), sort: (one) => quota(one)?.limit ?? null, csv: (one) => quota(one)?.limit, isNumber: true, fold: 'gone', width: '96px' },
+    { key: 'used', head: w.used, cell: (one) => gib(quota(one)?.used ?? 0), sort: (one) => quota(one)?.used ?? null, csv: (one) => quota(one)?.used, isNumber: true, fold: 'top', width: '132px' },
+    { key: 'limit', head: w.limit, cell: (one) => (quota(one)?.limit != null ? setGib(quota(one)!.limit!) : <span class="dim">{w.noLimit}</span>), sort: (one) => quota(one)?.limit ?? null, csv: (one) => quota(one)?.limit, isNumber: true, fold: 'gone', width: '96px' },
     {
       key: 'granted',
       head: w.granted,
       cell: (one) => {
         const found = quota(one);
-        const said = found?.grants?.map((grant) => say(w.grants, { amount: amountText(grant.bytes), who: visible(grant.by), time: clock(grant.at), reason: visible(grant.reason) })).join('\n');
-        return found?.granted ? <span title={said}>+{fixed(found.granted / GIB, 2)}</span> : <span class="dim">0</span>;
+        const said = found?.grants?.map((grant) => say(grant.bytes < 0 ? w.tookBack : w.grants, { amount: setVolume(Math.abs(grant.bytes)), who: visible(grant.by), time: clock(grant.at), reason: visible(grant.reason) })).join('\n');
+        return found?.granted ? <span title={said}>+{setGib(found.granted)}</span> : <span class="dim">0</span>;
       },
       sort: (one) => quota(one)?.granted ?? 0,
       csv: (one) => quota(one)?.granted,

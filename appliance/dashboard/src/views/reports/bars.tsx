@@ -1,5 +1,5 @@
 /** A bar for each day, or each hour of a single day, with the daily limit as a line. */
-import { clock, day, full, GIB, text, three, volume } from '../../live/formats';
+import { clock, day, full, setVolume, text, volume } from '../../live/formats';
 import { language, say } from '../../words/words';
 import { dateOf, dayStart } from '../../live/calendar';
 import { nowMs, zone } from '../../live/clock';
@@ -62,7 +62,7 @@ export function Bars({ report }: { report: Report }) {
           <>
             <i class="limit" style={{ '--at': limit / top }} />
             <span class="dim" style={{ '--at': limit / top }}>
-              {say(w.limitLine, { limit: three(limit / GIB).replace(/[.,]0+$/, '') })}
+              {say(w.limitLine, { limit: setVolume(limit) })}
             </span>
           </>
         )}

@@ -4,7 +4,7 @@ import { useLocation } from 'preact-iso';
 
 import { call } from '../../live/connection';
 import { nowMs, zone } from '../../live/clock';
-import { clock, day, GIB, percent, text, three, visible, volume } from '../../live/formats';
+import { clock, day, percent, setVolume, text, usedOf, visible, volume } from '../../live/formats';
 import { appliance, departmentOf, departments } from '../../live/state';
 import { csv, download } from '../../parts/csv';
 import { Icon } from '../../parts/icons';
@@ -64,14 +64,12 @@ function filed(report: Report): string {
   return csv([w.start, w.downBytes, w.upBytes], report.days.map(([start, up, down]) => [start, down, up]));
 }
 
-const gib = (bytes: number) => `${three(bytes / GIB).replace(/[.,]0+$/, '')} GiB`;
-
 /** How much, against the limit where the span has one, and against the span before. */
 function Amount({ report, name }: { report: Report; name: string }) {
   const used = report.up + report.down;
   const kind = kindOfSpan(report.span);
   const own = report.quotas.find((one) => one.type === { day: 'daily', week: 'weekly', month: 'monthly' }[kind ?? 'day']);
-  const amount = <b>{own?.limit ? say(w.ofLimit, { used: three(used / GIB), limit: gib(own.limit) }) : text(volume(used))}</b>;
+  const amount = <b>{own?.limit ? say(w.ofLimit, { used: usedOf(used, own.limit).used, limit: setVolume(own.limit) }) : text(volume(used))}</b>;
   const before = report.before === null ? 0 : report.before.up + report.before.down;
   const change = before > 0 ? used / before - 1 : null;
   const compared: ComponentChildren = change === null ? w.noneBefore : Math.abs(change) < 0.01 ? w.same : say(change > 0 ? w.moreThan : w.lessThan, { share: percent(Math.abs(change)) });

@@ -1,13 +1,12 @@
 /** The tables of a report: its closed quota periods, and its incidents. */
 import { incidentName } from '../../live/condition_words';
-import { day, full, GIB, moment, percent, three, visible } from '../../live/formats';
+import { day, full, gib, moment, percent, setGib, visible } from '../../live/formats';
 import { common } from '../../words/common';
 import { say } from '../../words/words';
 import type { Report } from './report';
 import { w } from './words';
 
 const SEVERITIES = { low: w.low, medium: w.medium, high: w.high, critical: w.critical } as const;
-const gib = (bytes: number) => three(bytes / GIB).replace(/[.,]0+$/, '');
 
 /** Only periods that had a limit, and of days only those that were used up: the others are bars above. */
 export function Periods({ report }: { report: Report }) {
@@ -36,10 +35,10 @@ export function Periods({ report }: { report: Report }) {
                 {common[one.type]}, {day(one.startedAt)}
               </td>
               <td class="num top">
-                {three(one.used / GIB)} <span class="unit">{percent(one.used / (one.limit || 1))}</span>
+                {gib(one.used)} <span class="unit">{percent(one.used / (one.limit || 1))}</span>
               </td>
               <td class="num gone">
-                {gib(one.limit ?? 0)} {one.granted > 0 && <span class="unit">{say(w.withGrant, { bytes: gib(one.granted) })}</span>}
+                {setGib(one.limit ?? 0)} {one.granted > 0 && <span class="unit">{say(w.withGrant, { bytes: setGib(one.granted) })}</span>}
               </td>
               <td class="full low">{one.exceededAt ? <span title={full(one.exceededAt)}>{moment(one.exceededAt)}</span> : <span class="dim">{w.never}</span>}</td>
             </tr>

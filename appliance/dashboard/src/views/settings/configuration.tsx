@@ -1,12 +1,14 @@
 /** The configuration: the file, or the same text as a form; what will change; and the trial of it. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 
+import { sentence } from '../../live/condition_words';
 import { call, Refusal } from '../../live/connection';
 import { visible } from '../../live/formats';
 import { trial } from '../../live/state';
-import { ActionButton, change, RefusalText, toast, useWork } from '../../parts/actions';
+import { ActionButton, change, fasterText, RefusalText, toast, useWork } from '../../parts/actions';
 import { Icon } from '../../parts/icons';
 import { Empty, Failed, Skeleton, useAsked } from '../../parts/notices';
+import { common } from '../../words/common';
 import { say } from '../../words/words';
 import { differences, type Field, fields, quoted, unquoted, withValue } from './lines';
 import { w } from './words';
@@ -60,17 +62,17 @@ function Editor({ running, digest, path, again }: { running: string; digest: str
         <Empty
           level={2}
           icon="people"
-          title={w.faster}
+          title={fasterText(work.refusal?.text)}
           act={
             <div class="row wrap">
               <button type="button" class="btn main" onClick={again}>
-                {w.keepTheirs}
+                {common.keepTheirs}
               </button>
-              <ActionButton onClick={() => (setBeaten(false), apply(true))}>{w.applyMine}</ActionButton>
+              <ActionButton onClick={() => (setBeaten(false), apply(true))}>{common.applyMine}</ActionButton>
             </div>
           }
         >
-          {work.refusal?.text ?? w.fasterText}
+          {visible(sentence(work.refusal?.text ?? ''))}. {common.notApplied}
         </Empty>
       </section>
     );

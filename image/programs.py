@@ -71,8 +71,9 @@ def _install_packages(root: Path, cache: Path) -> None:
         run([*pip, *target, *chosen, *lock])
         run([*pip, *target, wheel])
     shutil.rmtree(packages / "bin", ignore_errors=True)
-    for record in packages.glob("*.dist-info/direct_url.json"):
-        record.unlink()  # names the folder of the build
+    for name in ("direct_url.json", "RECORD"):  # the folder of the build is in them, or in what they sum up
+        for record in packages.glob(f"*.dist-info/{name}"):
+            record.unlink()
     scripts = environment / "bin"
     scripts.mkdir()
     (scripts / "python").symlink_to(f"/usr/bin/python{PYTHON}")

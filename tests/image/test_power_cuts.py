@@ -122,7 +122,7 @@ def judge(card: Path, work: Path) -> set[str]:
     database = sqlite3.connect(state / "state/appliance.sqlite3")
     try:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        return set(re.findall(r"203\.0\.113\.\d+", str(database.execute("SELECT * FROM blocks").fetchall())))
+        return set(re.findall(r"203\.0\.113\.\d+", str(database.execute("SELECT * FROM block").fetchall())))
     finally:
         database.close()
         subprocess.run(["rm", "-rf", part, state], check=True)

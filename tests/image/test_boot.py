@@ -1,6 +1,7 @@
 """The image starts in QEMU, by U-Boot, as on a Pi; people outside use it, and a root that cannot start is left.
 
-It takes a quarter of an hour, and the build a third of that. APPLIANCE_IMAGE names a folder where image/build has made one.
+It takes a quarter of an hour, and the build a third of that. APPLIANCE_IMAGE names a folder where image/build has made
+one.
 """
 
 import json

@@ -25,6 +25,7 @@ ROUNDS = 3
 SECONDS = 4
 EVENTS_PER_S = 10
 CLIENTS_WITH_HINDERED = 100
+SECURED_AT_ONCE = 50  # handshakes: more would not all log in before the server's deadline, on a machine that is busy
 TURNS = 3
 PORT = 5099  # of the whole service
 WINDOW = 16  # events under way at once when the server is saturated
@@ -40,7 +41,7 @@ BOUNDS = {
     "deliveries a second, saturated, 500 clients": (">=", 1.2, ""),
     "CPU for a delivery, saturated, 100 clients": ("<=", 1.0, "us"),
     "CPU for a delivery, saturated, 500 clients": ("<=", 1.0, "us"),
-    "CPU for a delivery by long polling, 100 clients, 10 events/s": ("", None, "us"),
+    "CPU for a delivery by long polling, 100 clients, 10 events/s": ("<=", 1.0, "us"),
     "CPU for a delivery by TLS, 100 clients, 10 events/s": ("<=", 0.8, "us"),
     "CPU for a delivery by TLS, 500 clients, 10 events/s": ("<=", 0.8, "us"),
     "p99 from emit to receive by TLS, 100 clients, 10 events/s": ("<=", 1.0, "ms"),
@@ -125,7 +126,8 @@ def _secured(start: Start) -> dict[str, float]:
     for clients in (100, 500):
         with running(start, tls=True) as one:
             before_bytes = one.resident_bytes()
-            one.connect(clients)
+            for _ in range(clients // SECURED_AT_ONCE):
+                one.connect(SECURED_AT_ONCE)
             size = f"{clients} clients, 10 events/s"
             found[f"CPU for a delivery by TLS, {size}"], latencies_ns = _steadily(one)
             found[f"p99 from emit to receive by TLS, {size}"] = _p99_ms(latencies_ns)
@@ -193,7 +195,7 @@ def run() -> list[str]:
     rows = [f"{'server':72} {'ours':>9} {'Node':>9} {'plain':>9}  ours to Node"]
     for figure, (sense, bound, unit) in {**BOUNDS, **OWN_BOUNDS}.items():
         ours, node, plain = (median(one[figure] for one in rounds[name]) for name in SERVERS)
-        judged = f"{ours / node:.2f} ({sense} {bound}); plain {plain / node:.2f}" if sense else f"{ours / node:.2f}"
+        judged = f"{ours / node:.2f} ({sense} {bound}); plain {plain / node:.2f}"
         if figure in OWN_BOUNDS:
             judged = f"(ours {sense} {bound})"
         rows.append(f"{figure + (f', {unit}' if unit else ''):72} {ours:9.2f} {node:9.2f} {plain:9.2f}  {judged}")

@@ -1,5 +1,6 @@
 """The page never shows an old figure as a new one, and loses and doubles nothing when the connection does."""
 
+import re
 import signal
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ Date = class extends Right {
 """
 CLOCK_S = 15  # after which figures are old
 LOOK_MS = 100
+WHOLE_LINE = re.compile(r"^M[^M]*$")  # of a path: no second beginning, which is what a gap has
 LONG_ROUNDS = 8  # of figures, one a second: longer than what the page takes for a delay
 # A browser without a screen never hides a tab: this is what a page notices of it.
 HIDING = """
@@ -135,7 +137,7 @@ def test_a_tab_that_was_hidden_for_long_asks_again_for_what_it_has_not_seen(desk
     line = Line()
     with desk.open("/", line=line, script=HIDING) as page:
         live(page)
-        page.locator("canvas.spark").first.scroll_into_view_if_needed()
+        page.locator("svg.spark").first.scroll_into_view_if_needed()
         while asked(line, "history:get") < 2:  # the chart's and a row's
             page.wait_for_timeout(LOOK_MS)
         page.evaluate("hide(true)")
@@ -149,6 +151,7 @@ def test_a_tab_that_was_hidden_for_long_asks_again_for_what_it_has_not_seen(desk
         while asked(line, "history:get") < histories + 2 or asked(line, "quota:get") == books:
             page.wait_for_timeout(LOOK_MS)
         expect(page.locator(".tile .value").first).not_to_have_text(drawn)
+        expect(page.locator("svg.spark path").first).to_have_attribute("d", WHOLE_LINE)
         live(page)
 
 

@@ -31,7 +31,6 @@ from appliance.core.metering.meter import Reading
 from appliance.core.metering.quota import Action, Crossing, Extension, Ledger, Limits, QuotaKind
 from appliance.core.metering.usage import Mark, Passed, next_mark, passed
 from appliance.core.moment import Moment
-from appliance.core.refusal import Code, Refused
 
 EACH_HOST = "*"  # as the host of a key: the limits of every host of the department by itself
 
@@ -159,16 +158,8 @@ class Account:
             self._kinds.add(kind)
 
     def grant(self, kind: QuotaKind, grant: Extension) -> Ledger:
-        """Extends the limit of the running period; returns the former ledger, for `take_back`.
-
-        Raises `Refused` where the grant takes more back than was granted in the period.
-        """
+        """Extends the limit of the running period; returns the former ledger, for `take_back`."""
         former = self._ledgers[kind]
-        if former.granted_bytes + grant.granted_bytes < 0:
-            raise Refused(
-                Code.BAD_REQUEST,
-                f"bytes: {former.granted_bytes} bytes were granted in this period; no more can be taken back",
-            )
         self._ledgers[kind] = quota.extended(former, grant)
         return former
 

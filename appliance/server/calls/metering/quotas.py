@@ -154,6 +154,8 @@ def extend(context: Context, asked: ExtendArgument) -> QuotaReply:
     metering, subject = context.services.metering, context.caller.grant.subject
     more_bytes = -asked.bytes if asked.take_back else asked.bytes
     grant, host = (asked.type, more_bytes, asked.reason, subject), None if asked.host is None else host_of(asked.host)
+    if asked.take_back:
+        _require_granted(context, asked, host)
     if host is None:
         metering.extend(asked.department_id, *grant, context.now)
     else:
@@ -167,6 +169,21 @@ def state(context: Context, asked: LimitArgument | ExtendArgument) -> QuotaFacts
     """The quota of this kind, for the audit trail, which has the grants as changes; `None`: there is none."""
     found = _quotas_of(context, asked.department_id).quotas
     return next((replace(one, grants=UNSET) for one in found if one.type == asked.type), None)
+
+
+def _require_granted(context: Context, asked: ExtendArgument, host: str | None) -> None:
+    """Raise `Refused` where more is taken back than was granted in the period."""
+    metering, department = context.services.metering, asked.department_id
+    if host is None:
+        books = metering.books(department, context.now)
+    else:
+        hosts = metering.hosts.books(department, context.now)
+        books = [book for one in hosts if host in {one.host.mac, *one.host.addresses} for book in one.books]
+    granted_bytes = next((one.granted_bytes for one in books if one.kind is asked.type), 0)
+    if asked.bytes > granted_bytes:
+        raise Refused(
+            Code.BAD_REQUEST, f"bytes: {granted_bytes} bytes were granted in this period; no more can be taken back"
+        )
 
 
 def _require_seen(context: Context, asked: LimitArgument) -> None:

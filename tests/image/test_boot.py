@@ -76,7 +76,7 @@ def test_what_is_blocked_is_in_the_kernel(virtual: Virtual) -> None:
     virtual.run("appliance block 203.0.113.9 --duration 1h --reason test")
     elements = json.loads(virtual.run("nft -j list ruleset"))["nftables"]
     assert "203.0.113.9" in json.dumps([one for one in elements if "set" in one or "map" in one])
-    assert json.loads(virtual.run("appliance status --json"))["troubles"] == []
+    assert "trouble:" not in virtual.run("appliance status")
 
 
 def test_a_root_that_has_proved_itself_gets_its_tries_back(virtual: Virtual) -> None:

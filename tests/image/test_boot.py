@@ -87,7 +87,8 @@ def test_a_root_that_has_proved_itself_gets_its_tries_back(virtual: Virtual) -> 
 def test_what_was_ordered_is_there_after_its_power_was_taken(virtual: Virtual) -> None:
     virtual.power_off()
     virtual.power_on()
-    assert "203.0.113.9" in virtual.run("appliance status")
+    # "start" waits until the service says that it is ready.
+    assert "203.0.113.9" in virtual.run("systemctl start appliance && appliance status")
     assert "eth0" in virtual.run("cat /etc/appliance/appliance.toml")
 
 

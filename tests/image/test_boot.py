@@ -1,6 +1,7 @@
 """The image starts in QEMU, by U-Boot, as on a Pi; people outside use it, and a root that cannot start is left.
 
-It takes a quarter of an hour, with the build twice that. APPLIANCE_IMAGE names a folder where image/build has made one.
+It takes a quarter of an hour, and the build a third of that. APPLIANCE_IMAGE names a folder where image/build has made
+one.
 """
 
 import json
@@ -57,7 +58,7 @@ def test_the_image_is_as_small_as_a_card_and_a_line_bear(built: Path) -> None:
     root = f"{built}/appliance.img?offset={partition_starts((read_manifest().boot_mib, 0))[1] * MIB}"
     usage = subprocess.run(["dumpe2fs", "-h", root], capture_output=True, text=True, check=True)
     blocks, free = (
-        int(re.findall(rf"^{name} count: +(\d+)", usage.stdout, re.MULTILINE)[0]) for name in ("Block", "Free blocks")
+        int(re.findall(rf"^{name}: +(\d+)", usage.stdout, re.MULTILINE)[0]) for name in ("Block count", "Free blocks")
     )
     assert (blocks - free) * 4096 < 600e6
 
@@ -75,7 +76,7 @@ def test_what_is_blocked_is_in_the_kernel(virtual: Virtual) -> None:
     virtual.run("appliance block 203.0.113.9 --duration 1h --reason test")
     elements = json.loads(virtual.run("nft -j list ruleset"))["nftables"]
     assert "203.0.113.9" in json.dumps([one for one in elements if "set" in one or "map" in one])
-    assert json.loads(virtual.run("appliance status --json"))["troubles"] == []
+    assert "trouble:" not in virtual.run("appliance status")
 
 
 def test_a_root_that_has_proved_itself_gets_its_tries_back(virtual: Virtual) -> None:
@@ -86,7 +87,8 @@ def test_a_root_that_has_proved_itself_gets_its_tries_back(virtual: Virtual) -> 
 def test_what_was_ordered_is_there_after_its_power_was_taken(virtual: Virtual) -> None:
     virtual.power_off()
     virtual.power_on()
-    assert "203.0.113.9" in virtual.run("appliance status")
+    # "start" waits until the service says that it is ready.
+    assert "203.0.113.9" in virtual.run("systemctl start appliance && appliance status")
     assert "eth0" in virtual.run("cat /etc/appliance/appliance.toml")
 
 

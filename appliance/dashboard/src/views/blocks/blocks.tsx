@@ -37,6 +37,7 @@ export interface Block {
 
 const PAGE = 100; // rows: a screen or three
 const FILED = 1000; // rows of one answer, for the file
+const SOON_S = 3600; // what ends within it can be listed apart
 const SETTLES_MS = 500; // after the latest event: an order of thousands makes thousands of them
 
 function kindOf(address: string): string {
@@ -157,10 +158,11 @@ export default function Blocks({ dialog = '' }: { dialog?: string }) {
     ...(origin ? { origin } : {}),
     ...(q ? { contains: q } : {}),
     ...(department ? { departmentId: department } : {}),
-    ...(expiring ? { expiring: Number(expiring) || 3600 } : {}),
+    ...(expiring ? { expiring: Number(expiring) || SOON_S } : {}),
   };
   const settled = useSettled();
   const found = useAsked(() => call('ip:list', { ...asked, page, limit: PAGE }), [origin, q, department, expiring, page, settled]);
+  const soon = useAsked(() => call('ip:list', { limit: 1, expiring: SOON_S, ...(department ? { departmentId: department } : {}) }), [department, settled]);
   const blocks = (found.reply?.blocks ?? []) as Block[];
   const total = (found.reply?.total ?? 0) as number;
   const columns = columnsFor(found.again);
@@ -214,8 +216,8 @@ export default function Blocks({ dialog = '' }: { dialog?: string }) {
       <div class="filters">
         <SearchField value={q} placeholder={w.placeholder} onChange={(text) => go({ q: text, page: '' })} />
         <Origins counts={found.reply?.origins as Record<string, number> | undefined} chosen={origin} onChoose={(next) => go({ origin: next, page: '' })} />
-        <button type="button" class="chip" aria-pressed={expiring !== ''} onClick={() => go({ expiring: expiring ? '' : '3600', page: '' })}>
-          {w.expiring}
+        <button type="button" class="chip" aria-pressed={expiring !== ''} onClick={() => go({ expiring: expiring ? '' : String(SOON_S), page: '' })}>
+          {soon.reply === null ? w.expiring : say(w.expiringCount, { count: whole(soon.reply.total) })}
         </button>
         <span class="push" />
         {picked.length > 0 && (
@@ -237,7 +239,7 @@ export default function Blocks({ dialog = '' }: { dialog?: string }) {
             </Empty>
           )
         ) : (
-          <Table name={names.blocks} rows={blocks} columns={columns} class="fixed" rowKey={keyOf} isChosen={(one) => chosen.has(keyOf(one))} onKey={onKey} />
+          <Table name={names.blocks} rows={blocks} columns={columns} class="fixed" rowKey={keyOf} sort={expiring ? 'ends' : undefined} isChosen={(one) => chosen.has(keyOf(one))} onKey={onKey} />
         )}
         {blocks.length > 0 && (
           <footer>

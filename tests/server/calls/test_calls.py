@@ -126,6 +126,7 @@ def test_quotas_come_from_the_ledger(connect: Connect) -> None:
         "granted": 0,
         "startedAt": "2026-12-15T00:00:00.000Z",
         "resetsAt": "2026-12-16T00:00:00.000Z",
+        "isExceeded": False,
     }
 
 

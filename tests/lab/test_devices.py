@@ -59,12 +59,20 @@ class Tally:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        for address in ("10.20.0.11", "fd20::11"):  # for a neighbour that is not known only a hundred packets wait
+            assert host.ping(address)
         host.run(["nft", "-f", "-"], given=TALLY)
 
     def arrived(self) -> int:
-        """Packets since the previous call."""
-        listed = self._host.run(["nft", "-j", "reset", "counter", "netdev", "tally", "seen"]).stdout
-        return next(int(one["counter"]["packets"]) for one in json.loads(listed)["nftables"] if "counter" in one)
+        """Packets since the previous call, once no more come."""
+        before = -1
+        while (found := self._packets("list")) != before:
+            before = found
+        return self._packets("reset")
+
+    def _packets(self, command: str) -> int:
+        shown = self._host.run(["nft", "-j", command, "counter", "netdev", "tally", "seen"]).stdout
+        return next(int(one["counter"]["packets"]) for one in json.loads(shown)["nftables"] if "counter" in one)
 
 
 def datagram(source: str, destination: str, payload: int = PAYLOAD) -> bytes:

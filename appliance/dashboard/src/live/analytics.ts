@@ -2,7 +2,7 @@
 import { computed, effect, signal, type Signal } from '@preact/signals';
 
 import { call, link, on } from './connection';
-import { departments } from './state';
+import { departments, soon } from './state';
 
 export interface Site {
   domain: string;
@@ -28,21 +28,23 @@ export function activityOf(id: string): Signal<Activity | null> {
   return found;
 }
 
-on('analytics:update', (event) => {
-  const { activeUsers, topWebsites, bandwidth } = event.metrics;
-  const to = activityOf(event.departmentId);
-  const before = to.peek();
-  const isSame = before !== null && before.trend === bandwidth.trend;
-  to.value = {
-    at: event.timestamp,
-    activeUsers,
-    sites: topWebsites,
-    trend: bandwidth.trend,
-    current: bandwidth.current,
-    trendSinceMs: isSame ? before.trendSinceMs : performance.now(),
-  };
-  version.value++;
-});
+on('analytics:update', (event) =>
+  soon(`activity ${event.departmentId}`, () => {
+    const { activeUsers, topWebsites, bandwidth } = event.metrics;
+    const to = activityOf(event.departmentId);
+    const before = to.peek();
+    const isSame = before !== null && before.trend === bandwidth.trend;
+    to.value = {
+      at: event.timestamp,
+      activeUsers,
+      sites: topWebsites,
+      trend: bandwidth.trend,
+      current: bandwidth.current,
+      trendSinceMs: isSame ? before.trendSinceMs : performance.now(),
+    };
+    version.value++;
+  }),
+);
 
 /** The most visited sites of all departments together, the most visited first. */
 export const topSites = computed<Site[]>(() => {

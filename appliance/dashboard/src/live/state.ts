@@ -186,7 +186,8 @@ export async function fillRecent(recent: Recent, departmentId: string | null): P
 const waiting = new Map<string, () => void>();
 let isAsked = false;
 
-function soon(key: string, apply: () => void): void {
+/** Apply what an event says with the others that came with it; of one key only the latest. */
+export function soon(key: string, apply: () => void): void {
   waiting.delete(key);
   waiting.set(key, apply);
   if (waiting.size > MOST_WAITING) waiting.delete(waiting.keys().next().value!);
@@ -195,8 +196,20 @@ function soon(key: string, apply: () => void): void {
   setTimeout(() => requestAnimationFrame(flush), areQuotasKnown.peek() ? GATHERS_MS : 0);
 }
 
-/** Apply what waits. Before the departments are known, their events wait for them. */
+const RESTS_MS = 150; // without a scroll event: the hand has stopped
+const LONGEST_MS = 5000; // a hand that goes on longer sees new figures all the same
+let scrolledMs = -Infinity;
+let heldSinceMs = 0; // since when figures wait for the hand; 0: they do not
+document.addEventListener('scroll', () => (scrolledMs = performance.now()), { passive: true, capture: true });
+
+/** Apply what waits. Before the departments are known, their events wait for them; while the page scrolls, for its rest. */
 function flush(): void {
+  const now = performance.now();
+  if (now - scrolledMs < RESTS_MS && now - (heldSinceMs ||= now) < LONGEST_MS) {
+    setTimeout(() => requestAnimationFrame(flush), RESTS_MS);
+    return;
+  }
+  heldSinceMs = 0;
   isAsked = false;
   if (appliance.peek() === null) return;
   const all = [...waiting.values()];

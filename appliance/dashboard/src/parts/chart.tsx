@@ -26,6 +26,7 @@ const w = words({
 
 const MOST_ROWS = 60; // of the table for readers
 const WRITES_MS = 500; // after the picture: a zoom is drawn in one frame, and its 60 rows of text do not delay it
+const FOLLOWS_MS = 50; // after a zoom: its frame is drawn by then, and the view is not drawn again within it
 const LONG_MS = 86_400_000 * 2;
 
 /** Something that happened at a time: drawn as its icon, opened by a click. */
@@ -81,7 +82,7 @@ function usePlot(props: ChartProps, element: { current: HTMLDivElement | null })
         zoomed: (fromMs: number, toMs: number) => {
           if (latest.current.onZoom === undefined) return;
           show({ ...picture.curves, fromMs, toMs }); // in this frame; the view's address and finer points come after it
-          requestAnimationFrame(() => setTimeout(() => latest.current.onZoom?.(fromMs, toMs)));
+          setTimeout(() => latest.current.onZoom?.(fromMs, toMs), FOLLOWS_MS);
         },
         reset: () => latest.current.onReset?.(),
         moved: (index: number | null) => {

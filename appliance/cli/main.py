@@ -7,7 +7,7 @@ and more on a Pi.
 import json
 import os
 import sys
-from contextlib import nullcontext, redirect_stdout
+from contextlib import nullcontext, redirect_stdout, suppress
 
 import click
 
@@ -59,7 +59,11 @@ def run(paths: Paths, simulate: bool, as_json: bool) -> None:
     show = (lambda facts: print(json.dumps(facts), file=output, flush=True)) if as_json else print_announcement
     with explained_failures(), redirect_stdout(sys.stderr) if as_json else nullcontext():
         exit_code = run_service(paths.config, paths.state_dir, simulate=simulate, show=show)
-    click.get_current_context().exit(exit_code)
+    # All is closed. Threads of the pool may still be in a library, and the end of the interpreter would crash them.
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # whoever read it has gone
+            stream.flush()
+    os._exit(exit_code)
 
 
 @main.command()

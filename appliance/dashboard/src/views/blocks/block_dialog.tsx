@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 
 import { dayStart } from '../../live/calendar';
 import { nowMs, second } from '../../live/clock';
-import { call, Refusal } from '../../live/connection';
+import { call, connections, Refusal } from '../../live/connection';
 import { clock, fieldTime, moment, nextHour, span, timeOfField, visible } from '../../live/formats';
 import { holder, may } from '../../live/session';
 import { departments, nameOf } from '../../live/state';
@@ -173,6 +173,6 @@ function usePreview(address: string, department: string): { preview: Preview | n
       isCurrent = false;
       clearTimeout(timer);
     };
-  }, [address, department]);
+  }, [address, department, connections.value]); // what was asked over a connection that was lost is asked again
   return found;
 }

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.dashboard.desk import Desk
-from tests.dashboard.window import live
+from tests.dashboard.window import go_to, live
 from tests.end_to_end.simulated import Simulated
 
 PASSWORD = "correct horse battery"
@@ -82,7 +82,7 @@ def test_where_storage_is_forbidden_the_page_works_until_it_is_closed(desk: Desk
         page.get_by_role("textbox", name="Token").fill(desk.token())
         page.get_by_role("button", name="Log in").click()
         live(page)
-        page.get_by_role("link", name="Blocks").first.click()
+        go_to(page, "Blocks")
         expect(page.get_by_role("heading", name="Blocks", level=1)).to_be_visible()
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 from tests.client.node import NodeClient
 from tests.dashboard.desk import Desk
 from tests.dashboard.hospital import CONFIG, IDS
-from tests.dashboard.window import PATIENCE_MS, Line, live
+from tests.dashboard.window import PATIENCE_MS, Line, go_to, live
 from tests.end_to_end.simulated import PATIENCE_S, Simulated
 
 BERLIN = ZoneInfo("Europe/Berlin")  # the hospital's zone
@@ -63,7 +63,7 @@ def test_a_service_that_stands_still_makes_the_page_stale_and_its_buttons_grey(o
         button = page.get_by_role("button", name="Block", exact=True)
         expect(button).to_be_disabled()
         expect(button).to_have_attribute("title", "Not while the connection is lost")
-        page.get_by_role("link", name="Overview").first.click()
+        go_to(page, "Overview")
         expect(page.locator("#sentence")).to_contain_text("As of ")
         own.service.send(signal.SIGCONT)
         live(page)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.dashboard.window import PATIENCE_MS, Windows, live
+from tests.dashboard.window import PATIENCE_MS, Windows, go_to, live
 from tests.end_to_end.simulated import Simulated
 
 LONG_ABSENCE = 6  # after so many kills the service is away for more than a minute
@@ -24,7 +24,7 @@ def recorded(service: Simulated) -> list[str]:
 
 def shown(page: Page) -> list[str]:
     """The times of all updates of all incidents on the page."""
-    page.get_by_role("link", name="Incidents").first.click()
+    go_to(page, "Incidents")
     links = page.locator("main td a.main[href^='/incidents/']")
     expect(links.first).to_be_visible()
     found: list[str] = []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.dashboard.window import Line, Windows, live
+from tests.dashboard.window import Line, Windows, go_to, live
 from tests.documents import PROJECT
 from tests.end_to_end.simulated import Simulated
 
@@ -52,7 +52,7 @@ def test_an_old_tab_is_told_to_reload_and_loads_the_new_page(copied: Copied, bro
         copied.update()
         banner = page.locator(".banner", has_text="This page is the one of before.")
         expect(banner).to_be_visible()
-        page.get_by_role("link", name="Quotas").click()  # its code is gone
+        go_to(page, "Quotas")  # its code is gone
         expect(page.get_by_role("heading", name="This view could not be loaded")).to_be_visible()
         banner.get_by_role("button", name="Reload").click()
         expect(page.get_by_role("heading", name="Quotas", level=1)).to_be_visible()

@@ -157,6 +157,11 @@ def settle(page: Page) -> None:
     expect(page.locator("[aria-busy=true]")).to_have_count(0, timeout=PATIENCE_MS)
 
 
+def go_to(page: Page, view: str) -> None:
+    """Choose a view in the rail; sentences beside it also link to views by their names."""
+    page.locator("a.nav", has_text=view).click()
+
+
 def live(page: Page) -> None:
     """Wait until figures arrive."""
     page.locator(".pill b", has_text="Live").first.wait_for()

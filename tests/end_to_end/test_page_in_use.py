@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.dashboard.window import live
+from tests.dashboard.window import go_to, live
 from tests.end_to_end.installed import Installed
 from tests.end_to_end.office import SERVER, office, pairing_code
 from tests.end_to_end.test_quota import LIMIT, download
@@ -82,7 +82,7 @@ def test_who_is_cut_off_asks_for_more_and_the_page_grants_it(gateway: Network, t
         form = ["--data-urlencode", "name=T. Br\u00e4ndt", "--data-urlencode", "text=Payroll <b>run</b>"]
         pc.run(["curl", "--silent", "--fail", "--max-time", "5", *form, f"http://{WEB_V4[0]}/ask"])
         expect(page.locator(".needs")).to_contain_text("Asked for more: T. Br\u00e4ndt")
-        page.get_by_role("link", name="Quotas").click()
+        go_to(page, "Quotas")
         expect(page.locator(".needs")).to_contain_text(
             "T. Br\u00e4ndt, Radiology, asks for more: \u201cPayroll <b>run</b>\u201d"
         )
@@ -94,7 +94,7 @@ def test_who_is_cut_off_asks_for_more_and_the_page_grants_it(gateway: Network, t
         expect(page.locator(".toast")).to_contain_text("Radiology has 1")
         assert "Directory listing" in pc.fetch(WEB_V4[0]).stdout
         expect(page.locator(".needs")).to_have_count(0)
-        page.get_by_role("link", name="Overview").click()
+        go_to(page, "Overview")
         expect(page.locator("#sentence")).not_to_contain_text("cut off")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.dashboard.window import live, settle
+from tests.dashboard.window import go_to, live, settle
 from tests.end_to_end.installed import Installed
 from tests.end_to_end.office import PORT, SERVER, office
 from tests.lab.network import Network
@@ -24,7 +24,7 @@ def test_the_page_loads_whole_goes_live_and_comes_back_after_a_cut(gateway: Netw
     ):
         live(page)
         expect(page.get_by_role("img").first).to_be_visible()
-        page.get_by_role("link", name="Incidents").click()
+        go_to(page, "Incidents")
         expect(page.get_by_role("heading", name="No incident, ever")).to_be_visible()
         gateway.appliance.run(["ip", "link", "set", INTERFACE, "down"])
         pill = page.locator(".pill").first

@@ -33,6 +33,7 @@ _DASHBOARDS = dict.fromkeys(
     (
         "analytics:subscribe",
         "analytics:unsubscribe",
+        "anomaly:list",
         "appliance:get",
         "certificate:get",
         "report:get",

@@ -1,4 +1,4 @@
-"""Insight: captured frames become visited sites, active devices and incidents; rates become trends and anomalies.
+"""Insight: captured frames become visited sites, active devices and incidents; rates become trends.
 
 A frame belongs to the department at whose interface it was captured; where several departments share the interface, to
 those that own one of its ends. Frames are processed as often as they arrive; results are published every analytics
@@ -13,8 +13,6 @@ from msgspec import UNSET
 
 from appliance import events
 from appliance.core.blocking.block import BlockRequest
-from appliance.core.detection import anomaly
-from appliance.core.detection.anomaly import Anomaly, Baseline
 from appliance.core.detection.incident import Incident, IncidentChange, Incidents, IncidentUpdate
 from appliance.core.detection.response import Response, Responses
 from appliance.core.machine import Link, Network
@@ -43,6 +41,13 @@ class Addressed(Protocol):
 
     def hear(self, department: str, mac: str, address: str, now: Moment) -> None:
         """Learn from a packet that it went to this device for this address."""
+
+
+class UsualRates(Protocol):
+    """What is usual for each department's line."""
+
+    def expected(self, department: str, now: Moment) -> tuple[float, float] | None:
+        """The usual least and most bytes per second now, in and out; `None`: too little is known."""
 
 
 class MeteredLines(Protocol):
@@ -90,7 +95,6 @@ class _Activity:
         self.incidents = Incidents()
         self.responses = Responses(department.id, response)
         self.devices = Presence()
-        self.baseline = Baseline()
         self.averages: Averages | None = None
         self.networks: tuple[Network, ...] | None = department.subnets or None
 
@@ -141,16 +145,15 @@ class Insight:
         blocking: Blocking,
         neighbours: Neighbours,
         response: Response | None,
+        usual_rates: UsualRates,
         publish: Publisher,
     ) -> None:
         """`registrable`: folds a name to its site. `response`: which incidents are blocked; `None`: none.
 
         `neighbours`: the devices that are known by an address of theirs.
         """
-        self._capture = capture
-        self._neighbours = neighbours
-        self._metering = metering
-        self._blocking = blocking
+        self._capture, self._neighbours, self._blocking = capture, neighbours, blocking
+        self._metering, self._usual_rates = metering, usual_rates
         self._publish = publish
         self._activities = {one.id: _Activity(one, registrable, response, blocking.refuses) for one in departments}
         self._by_interface: dict[str, list[_Activity]] = {}
@@ -173,10 +176,8 @@ class Insight:
             self._judge(activity, now)
             rate = self._metering.lines.rate_bytes_s(activity.department.id)
             activity.averages = update_averages(activity.averages, rate, now.monotonic_s)
-            activity.baseline, found = anomaly.judge(activity.baseline, rate, now.monotonic_s)
-            if found is not None:
-                self._publish(_anomaly(activity.department.id, found, now))
-            self._publish(_update(activity, rate, now))
+            expected = self._usual_rates.expected(activity.department.id, now)
+            self._publish(_update(activity, rate, expected, now))
 
     def devices(self, department: str, now: Moment) -> frozenset[str]:
         """The MAC addresses of devices that were active in the last 5 minutes; behind a router, the router's."""
@@ -245,17 +246,9 @@ def _incident(
     )
 
 
-def _anomaly(department: str, found: Anomaly, now: Moment) -> events.AnalyticsAnomaly:
-    return events.AnalyticsAnomaly(
-        timestamp=timestamp(now.wall),
-        department_id=department,
-        anomaly=events.AnomalyFacts(
-            type=found.type, severity=found.severity, details=found.details, confidence=found.confidence
-        ),
-    )
-
-
-def _update(activity: _Activity, rate: float, now: Moment) -> events.AnalyticsUpdate:
+def _update(
+    activity: _Activity, rate: float, expected: tuple[float, float] | None, now: Moment
+) -> events.AnalyticsUpdate:
     sites = activity.analytics.top_sites(now.monotonic_s)
     return events.AnalyticsUpdate(
         timestamp=timestamp(now.wall),
@@ -264,5 +257,6 @@ def _update(activity: _Activity, rate: float, now: Moment) -> events.AnalyticsUp
             active_users=activity.analytics.active_users(now.monotonic_s),
             top_websites=[events.Website(domain=site.domain, visits=site.visits) for site in sites],
             bandwidth=events.Bandwidth(current=round(rate), trend=trend_of(activity.averages)),
+            expected=events.ExpectedRate(low=round(expected[0]), high=round(expected[1])) if expected else UNSET,
         ),
     )

@@ -172,13 +172,24 @@ class BlockTally(Part, frozen=True, kw_only=True, rename="camel"):
     enforced: int
 
 
+class HealthLoss(Part, frozen=True, kw_only=True, rename="camel"):
+    """`points`: what the health score is lower by, for this reason."""
+
+    reason: str
+    points: float
+
+
 class DepartmentCondition(Part, frozen=True, kw_only=True, rename="camel"):
-    """`connected_users`: devices seen in the last 5 minutes; `health_score`: 0..1; `reasons` why it is below 1."""
+    """`connected_users`: devices seen in the last 5 minutes; `health_score`: 0..1; `reasons` why it is below 1.
+
+    `losses`: by how much each lowers it; with the score they add up to 1.
+    """
 
     active: bool
     connected_users: int
     health_score: float
     reasons: list[str] | UnsetType = UNSET
+    losses: list[HealthLoss] | UnsetType = UNSET
     blocks: BlockTally | UnsetType = UNSET
 
 

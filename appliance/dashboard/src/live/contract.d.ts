@@ -197,13 +197,23 @@ export interface DepartmentStatus {
 }
 /**
  * `connectedUsers`: devices seen in the last 5 minutes; `healthScore`: 0..1; `reasons` why it is below 1.
+ *
+ * `losses`: by how much each lowers it; with the score they add up to 1.
  */
 export interface DepartmentCondition {
   active: boolean;
   connectedUsers: number;
   healthScore: number;
   reasons?: string[];
+  losses?: HealthLoss[];
   blocks?: BlockTally;
+}
+/**
+ * `points`: what the health score is lower by, for this reason.
+ */
+export interface HealthLoss {
+  reason: string;
+  points: number;
 }
 /**
  * The number of blocks that a department should have, and that the kernel enforces there.

@@ -146,7 +146,8 @@ class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """`source`: the address that caused it; `details`: the evidence in numbers; `state`: open or closed.
 
     `proven`: whether the source has proved that the address is its own, or anyone may have sent this in its name;
-    `not_blocked`: why the source is not blocked although its severity is one from which sources are.
+    `not_blocked`: why the source is not blocked although its severity is one from which sources are. `opened_at`: when
+    it began first; `times`: how often it came, the first time with it; `count`: distinct failures.
     """
 
     type: str
@@ -155,6 +156,9 @@ class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
     state: Literal["open", "closed"] | UnsetType = UNSET
     proven: bool | UnsetType = UNSET
     not_blocked: str | UnsetType = UNSET
+    opened_at: str | UnsetType = UNSET
+    times: int | UnsetType = UNSET
+    count: int | UnsetType = UNSET
 
 
 class SecurityIncident(AlertEvent, frozen=True, kw_only=True, rename="camel"):

@@ -17,7 +17,7 @@ from appliance.core.detection.incident import Incident, IncidentChange, Incident
 from appliance.core.detection.response import Response, Responses
 from appliance.core.machine import Link, Network
 from appliance.core.metering.department import Department, holds, networks_of
-from appliance.core.moment import Moment, timestamp
+from appliance.core.moment import Moment, began_at, timestamp
 from appliance.core.refusal import Refused
 from appliance.core.traffic.dns import DnsAnswer, look_ups_in
 from appliance.core.traffic.packet import TCP, Packet, decode
@@ -242,6 +242,9 @@ def _incident(
             state="closed" if update.change is IncidentChange.CLOSED else "open",
             proven=is_proven,
             not_blocked=UNSET if reason is None else reason,
+            opened_at=timestamp(began_at(update.incident.began_s, now)),
+            times=update.incident.times,
+            count=update.incident.count,
         ),
     )
 

@@ -284,6 +284,9 @@ def test_a_port_scan_is_published_when_it_opens_and_when_it_closes(rig: Rig) -> 
                 ),
                 "state": "open",
                 "proven": True,
+                "openedAt": "2026-11-23T12:00:02.000Z",
+                "times": 1,
+                "count": 20,
             },
         }
     ]

@@ -177,7 +177,8 @@ export interface SecurityIncident {
  * `source`: the address that caused it; `details`: the evidence in numbers; `state`: open or closed.
  *
  * `proven`: whether the source has proved that the address is its own, or anyone may have sent this in its name;
- * `notBlocked`: why the source is not blocked although its severity is one from which sources are.
+ * `notBlocked`: why the source is not blocked although its severity is one from which sources are. `openedAt`: when
+ * it began first; `times`: how often it came, the first time with it; `count`: distinct failures.
  */
 export interface IncidentFacts {
   type: string;
@@ -186,6 +187,9 @@ export interface IncidentFacts {
   state?: 'closed' | 'open';
   proven?: boolean;
   notBlocked?: string;
+  openedAt?: string;
+  times?: number;
+  count?: number;
 }
 /**
  * The state of a department's connection, on change and at least every 30 seconds.

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 import appliance.config.values as kinds
 from appliance.core.access.person import Role
 from appliance.core.blocking.blocked_names import SharedAddresses
-from appliance.core.blocking.lists.parser import BlockList
+from appliance.core.blocking.lists.block_list import BlockList
 from appliance.core.blocking.protection import Protected
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.response import Response

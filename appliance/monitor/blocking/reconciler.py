@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from appliance.core.blocking.block_index import IndexChange
-from appliance.core.blocking.cover import Cover, Range
+from appliance.core.blocking.cover import Cover, Range, SingleCover
 from appliance.core.blocking.place import Place
 from appliance.core.blocking.sets import SHAPES, BlockSet
 from appliance.core.kernel.nftables.elements import SeenElements
@@ -45,7 +45,7 @@ class Reconciler:
         self._places = tuple(places)
         self._interfaces = interfaces
         self._firewall = firewall
-        self._covers: dict[BlockSet, Cover] = {}
+        self._covers: dict[BlockSet, Cover | SingleCover] = {}
         self.present: Mapping[str, int] = {}
         self._state = Reconciliation(RETRY_S)
         self.absent: set[Hashable] | None = None
@@ -128,7 +128,7 @@ class Reconciler:
         gone, new = {}, {}
         for block_set, (dropped, put) in by_set.items():
             shape = SHAPES[block_set.family]
-            cover = self._covers.setdefault(block_set, Cover(shape.bits, joins=shape.is_interval))
+            cover = self._covers.setdefault(block_set, Cover(shape.bits) if shape.is_interval else SingleCover())
             gone[block_set], new[block_set] = cover.resolve(dropped, put)
         return gone, new
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.dashboard.desk import Desk
 from tests.dashboard.hospital import PROTECTED
-from tests.dashboard.window import Line, live
+from tests.dashboard.window import PATIENCE_MS, Line, live
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def test_what_a_lost_connection_did_not_answer_is_asked_again(desk: Desk) -> Non
         dialog = page.get_by_role("dialog", name="Block")
         line.is_held = True
         dialog.get_by_label("Address, prefix").fill(PROTECTED)
-        while not any(way == "up" and '"preview":true' in text for way, text in line.frames):
-            page.wait_for_timeout(50)  # until it has asked
+        asked = lambda: any(way == "up" and '"preview":true' in text for way, text in line.frames)  # noqa: E731
+        assert any(asked() or page.wait_for_timeout(50) for _ in range(PATIENCE_MS // 50))
         line.is_held = False
         line.drop()
         expect(dialog.locator(".bad")).to_contain_text("protects it")

@@ -39,9 +39,9 @@ from appliance.service.monitors import (
 )
 from appliance.service.releasing import ReleaseRequest
 from appliance.service.state_recovery import RecoveredState, open_state
-from appliance.system.list_source import ListSource
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.history_store import SqliteHistoryStore
+from appliance.system.web.list_source import ListSource
 
 LISTS = "lists"  # the folder of block lists, in the state directory
 

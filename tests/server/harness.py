@@ -55,7 +55,6 @@ from appliance.service.monitors import (
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedForwarding, SimulatedUpstream
 from appliance.system import certificate
-from appliance.system.list_source import ListSource
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.audit_store import SqliteAuditStore
 from appliance.system.storage.config_files import ConfigFileWriter
@@ -64,6 +63,7 @@ from appliance.system.storage.history_store import SqliteHistoryStore
 from appliance.system.storage.people_store import SqlitePeopleStore
 from appliance.system.storage.secret_file import load_secret
 from appliance.system.storage.store import SqliteStore
+from appliance.system.web.list_source import ListSource
 from tests.server import BOOT, GHOST, START
 from tests.server.orders import lines
 

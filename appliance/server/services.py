@@ -15,6 +15,7 @@ from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import StatusMonitor
+from appliance.monitor.operations.update_monitor import UpdateMonitor
 from appliance.server.access import Authenticator, Grant
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
@@ -46,6 +47,7 @@ class Services:
     maintenance_mode: MaintenanceMode
     configuration: ConfigTrial
     status: StatusMonitor
+    updates: UpdateMonitor
     release: Callable[[str], None]
     authenticator: Authenticator
     people: People

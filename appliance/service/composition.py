@@ -1,6 +1,6 @@
 """Builds the whole appliance over a machine, rung by rung.
 
-    access ──> state ──> maintenance ──> metering ──> blocking ──> insight, history, lists ──> status ──> server
+    access ──> state ──> maintenance ──> metering ──> blocking ──> insight, lists ──> status, updates ──> server
 
 Each rung takes by name what the rungs before it have built. Nothing moves yet: `running` starts what is built here.
 """
@@ -21,6 +21,7 @@ from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import ServiceRun, StatusMonitor
 from appliance.monitor.operations.trial_events import TrialEvents
+from appliance.monitor.operations.update_monitor import UpdateMonitor
 from appliance.monitor.traffic.insight import Insight
 from appliance.server.app import Server
 from appliance.server.delivery.fanout import Fanout
@@ -36,6 +37,7 @@ from appliance.service.monitors import (
     build_maintenance,
     build_metering,
     build_status,
+    build_updates,
 )
 from appliance.service.releasing import ReleaseRequest
 from appliance.service.state_recovery import RecoveredState, open_state
@@ -68,6 +70,7 @@ class Monitors:
     history: HistoryRecorder
     lists: ListImports
     status: StatusMonitor
+    updates: UpdateMonitor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +151,9 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     insight = build_insight(base, metering=metering, enforcement=enforcement)
     history = build_history(config=base.config, history_store=disk.history_store)
     lists = ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
+    updates = build_updates(
+        base, audit_store=authentication.audit_store, maintenance_mode=maintenance_mode, trial=trial
+    )
     sources = [one.troubles for one in (metering, disk.state, authentication, history, trial, lists, enforcement)]
     return Monitors(
         maintenance_mode=maintenance_mode,
@@ -157,6 +163,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
         insight=insight,
         history=history,
         lists=lists,
+        updates=updates,
         status=build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources),
     )
 
@@ -189,6 +196,7 @@ def build_services(
         maintenance_mode=monitors.maintenance_mode,
         configuration=trial,
         status=monitors.status,
+        updates=monitors.updates,
         release=release.request,
         authenticator=authentication.authenticator,
         people=authentication.people,

@@ -51,7 +51,9 @@ from appliance.service.monitors import (
     build_maintenance,
     build_metering,
     build_status,
+    build_updates,
 )
+from appliance.simulator.device import SimulatedUpdates
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedForwarding, SimulatedUpstream
 from appliance.system import certificate
@@ -192,6 +194,7 @@ class Harness:
         self.trial_events = TrialEvents(trial, fanout.publish)
         audit_store = SqliteAuditStore(state_dir / "audit.sqlite3")
         maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=())
+        self.updates = build_updates(base, audit_store=audit_store, maintenance_mode=maintenance_mode, trial=trial)
         self.metering = metering = build_metering(base)
         metering.step(self.now())
         self.metering, self.requests = metering, QuotaRequests(store, metering, fanout.publish)
@@ -232,6 +235,7 @@ class Harness:
                 insight=build_insight(base, metering=metering, enforcement=enforcement),
                 trouble_sources=[lambda _: self.troubles],
             ),
+            updates=self.updates,
             release=lambda actor: None,
             authenticator=authenticator,
             people=people,
@@ -261,6 +265,7 @@ class Harness:
             forwarding=SimulatedForwarding(),
             meters=hardware,
             capture=hardware,
+            updates=SimulatedUpdates(lambda: self.offset_s),
             clock=self.now,
             close=lambda: None,
             release=lambda: None,
@@ -323,6 +328,7 @@ class Harness:
         self.jumped_s += order.get("jump", 0)
         self.is_clock_trusted = order.get("trusted", self.is_clock_trusted)
         self.trial_events.step(self.now())
+        self.updates.step(self.now())
         self.server.expire_sessions(self.now())
 
 

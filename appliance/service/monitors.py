@@ -5,6 +5,7 @@
     blocking             the packet filter; refuses changes in maintenance
     insight              captured packets; asks metering for rates, orders blocks
     status               all of these
+    self-check           metering and blocking
     updates              maintenance and a configuration on trial, during which it begins nothing by itself
 
 The service, the restore at a boot, the tests and the benches build their monitors here, and nowhere else. Nothing that
@@ -25,6 +26,7 @@ from appliance.monitor.metering.device_directory import DeviceDirectory
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
+from appliance.monitor.operations.self_check import SelfCheck
 from appliance.monitor.operations.setup_monitor import SetupMonitor
 from appliance.monitor.operations.status import NO_RUN, ServiceRun, StatusMonitor, TroubleSource
 from appliance.monitor.operations.update_monitor import UpdateMonitor, UpdatePlan
@@ -135,6 +137,19 @@ def build_status(
         sensors=machine.sensors,
         publish=base.publish,
         run=base.run,
+    )
+
+
+def build_self_check(
+    base: Foundation, metering: Metering, enforcement: Enforcement, *, store_obstacle: Callable[[], str | None]
+) -> SelfCheck:
+    """What the service says of its own work. `store_obstacle`: why the state takes no changes; `None`: it does."""
+    return SelfCheck(
+        metering=metering,
+        enforcement=enforcement,
+        period_s=base.config.periods.metering,
+        count_published=base.run.count_published,
+        store_obstacle=store_obstacle,
     )
 
 

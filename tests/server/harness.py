@@ -236,6 +236,7 @@ class Harness:
                 trouble_sources=[lambda _: self.troubles],
             ),
             updates=self.updates,
+            work=dict,
             release=lambda actor: None,
             authenticator=authenticator,
             people=people,

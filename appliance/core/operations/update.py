@@ -158,7 +158,11 @@ def after_start(update: Update, running: RunningRoot, boot: str, why: str) -> Up
         return update
     if update.root == running.root:
         return replace(update, state=UpdateState.TRIAL, starts=update.starts + 1)
-    reason = why or f"root {update.root} did not come as far as its service: it did not start, hung, or had no power"
+    reason = why or (
+        f"root {update.root} was started {update.starts} times and did not prove itself: it hung, or had no power"
+        if update.starts
+        else f"root {update.root} did not come as far as its service: it did not start, or hung"
+    )
     return replace(update, state=UpdateState.RETURNED, reason=reason[:MOST_REASON])
 
 

@@ -78,13 +78,18 @@ class UpdateMonitor:
         """Begin an update from this URL; empty: with the bundle that lies in the folder. Raises `Refused`."""
         self._require_image()
         latest = self._updates.latest()
-        if latest is not None and latest.state is UpdateState.TRIAL:
-            text = "the root that runs is on trial itself; wait until it is confirmed or the former one is back"
-            raise Refused(Code.CONFLICT, text)
+        self.require_no_trial()
         if self._updates.is_ordered() or (latest is not None and latest.state in UNDER_WAY):
             raise Refused(Code.CONFLICT, "an update is under way already; wait until it is installed or has failed")
         log.warning("%s begins an update from %s", actor, url or "a file")
         self._order(UpdateAction.INSTALL, url, actor, now)
+
+    def require_no_trial(self) -> None:
+        """Raise `Refused` while the root that runs is on trial: what is changed now, the former one may not read."""
+        latest = self._updates.latest()
+        if latest is not None and latest.state is UpdateState.TRIAL:
+            text = "the root that runs is on trial itself; wait until it is confirmed or the former one is back"
+            raise Refused(Code.CONFLICT, text)
 
     def restart(self, actor: str, now: Moment) -> None:
         """Start the computer again, with the version that is installed. Raises `Refused`."""

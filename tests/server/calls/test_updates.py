@@ -50,6 +50,9 @@ def test_a_new_root_that_does_not_prove_itself_is_left_and_the_reason_is_told(
     server.advance(0)
     assert client.call("update:get")["update"]["state"] == "trial"
     assert "on trial itself" in client.call("update:start", {"url": URL})["error"]
+    # The former root would not start with a key that only the new one knows.
+    refused = client.call("config:apply", {"text": client.call("config:read")["text"] or "x"})
+    assert (refused["code"], "on trial itself" in refused["error"]) == ("E_CONFLICT", True)
     server.advance(PROVED_S)
     after = client.call("update:get")
     assert (after["root"], after["update"]["state"]) == ("A", "returned")

@@ -235,6 +235,10 @@ class Enforcement:
         spared = self._learning.troubles()
         return [*self._reconciler.troubles(now), *self._dns_reconciler.troubles(now), *spared, *self._open_troubles()]
 
+    def fault(self) -> str | None:
+        """Why the kernel has not what it should have; `None`: it has, or this position enforces nothing."""
+        return (self._reconciler.fault() or self._dns_reconciler.fault()) if self.can_enforce else None
+
     def notes(self, department: str, now: Moment) -> Sequence[str]:
         """Sentences about what is as configured, and worth knowing in this department."""
         return [*self._learning.notes(department), *self._dns_reconciler.notes(now)]

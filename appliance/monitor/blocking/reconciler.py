@@ -60,6 +60,12 @@ class Reconciler:
         """Sentences for people: why blocks are not in force, and recent tampering."""
         return [one for one in (self._state.refusal, self._state.tampering.text(now)) if one]
 
+    def fault(self) -> str | None:
+        """Why the kernel has not all that it should have, at the interfaces that exist; `None`: it has."""
+        if not self.present or (self._state.is_whole and not self.absent):
+            return None
+        return self._state.refusal or "the kernel does not have all that is to be blocked"
+
     def apply(self, index_change: IndexChange, now: Moment) -> None:
         """Put a change of the claims in force, in one transaction."""
         gone, new = self._resolved(index_change)

@@ -107,6 +107,14 @@ ListSource = Annotated[
         description='a file\'s absolute path, or a URL such as "https://192.168.1.2/list.txt"',
     ),
 ]
+NameEntry = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9_-]{1,63}(\.([a-z0-9_-]{1,63}|\*))*$",
+        max_length=253,
+        description='a name in lower case, such as "ocsp.example.org", or the begin of one, such as "ocsp.*"',
+    ),
+]
 RefreshSeconds = Annotated[
     float,
     Meta(

@@ -15,6 +15,7 @@ from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import StatusMonitor
+from appliance.monitor.traffic.insight import Insight
 from appliance.server.access import Authenticator, Grant
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
@@ -42,6 +43,7 @@ class Services:
     requests: QuotaRequests
     enforcement: Enforcement
     history: HistoryRecorder
+    insight: Insight
     lists: ListImports
     maintenance_mode: MaintenanceMode
     configuration: ConfigTrial

@@ -222,10 +222,15 @@ class IpUnblocked(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
 
 
 class Website(Part, frozen=True, kw_only=True, rename="camel"):
-    """`domain`: registrable domain; `visits`: its number of look-ups."""
+    """`domain`: registrable domain, in its own script; `visits`: of a device within half an hour, in the last hour.
+
+    `bytes`: of its connections over TCP that ended, both directions; `devices`: that visited it.
+    """
 
     domain: str
     visits: int
+    bytes: int | UnsetType = UNSET
+    devices: int | UnsetType = UNSET
 
 
 class Bandwidth(Part, frozen=True, kw_only=True, rename="camel"):
@@ -236,11 +241,15 @@ class Bandwidth(Part, frozen=True, kw_only=True, rename="camel"):
 
 
 class AnalyticsMetrics(Part, frozen=True, kw_only=True, rename="camel"):
-    """`active_users`: addresses with activity in the last 5 minutes; `top_websites`: most visited first."""
+    """`active_users`: devices with activity in the last 5 minutes; `top_websites`: most visited first.
+
+    `unnamed_share`: the share of the last hour's connections that got no name, 0 to 1.
+    """
 
     active_users: int
     top_websites: list[Website]
     bandwidth: Bandwidth
+    unnamed_share: float | UnsetType = UNSET
 
 
 class AnalyticsUpdate(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):

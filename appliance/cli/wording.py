@@ -39,6 +39,7 @@ _DASHBOARDS = dict.fromkeys(
         "appliance:get",
         "certificate:get",
         "report:get",
+        "site:list",
         "audit:get",
         "config:get",
         "config:read",

@@ -1,6 +1,7 @@
 """The sections of the configuration: a class for each table of the file, with its defaults and their reasons."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -20,6 +21,8 @@ from appliance.core.machine import Position
 from appliance.core.metering.department import Department
 from appliance.core.metering.history_series import DEPARTMENT_STEPS, HOST_STEPS, Retention
 from appliance.core.metering.quota import EXCEEDED_PERCENT, Action, Limits, QuotaKind
+from appliance.core.traffic.name_lists import BACKGROUND, ENCRYPTED_DNS, FRONTS, NameList
+from appliance.core.traffic.naming import NameRules, Record
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -194,6 +197,20 @@ class HistorySection(Section, frozen=True, kw_only=True):
     host_day: kinds.Days = 400  # a year, and the month to compare it with
 
 
+class WebsitesSection(Section, frozen=True, kw_only=True):
+    """What is kept of the websites that devices visit, in memory and for an hour, and how names are told apart.
+
+    `record`: "site" by default, which names no device: what a department does is the business of who runs its network,
+    what a person does is not. `background`: names of what programs do by themselves, counted apart; `encrypted_dns`:
+    resolvers over HTTPS; `fronts`: names outside encrypted hellos. Each list replaces the built-in one.
+    """
+
+    record: Record = Record.SITE
+    background: tuple[kinds.NameEntry, ...] = BACKGROUND
+    encrypted_dns: tuple[kinds.NameEntry, ...] = ENCRYPTED_DNS
+    fronts: tuple[kinds.NameEntry, ...] = FRONTS
+
+
 class NoticeSection(Section, frozen=True, kw_only=True):
     """The page for people whose department is cut off by its quota. `contact`: as the page names it."""
 
@@ -261,6 +278,7 @@ class Config(Section, frozen=True, kw_only=True):
     detection: DetectionSection = DetectionSection()
     block_lists: tuple[BlockListSection, ...] = ()
     history: HistorySection = HistorySection()
+    websites: WebsitesSection = WebsitesSection()
     notice: NoticeSection = NoticeSection()
     limits: LimitsSection = DEFAULT_LIMITS
     panel: PanelSection = PanelSection()
@@ -296,6 +314,12 @@ class Config(Section, frozen=True, kw_only=True):
         """The automatic response to incidents, as the core's value; `None`: there is none."""
         severity = self.detection.block_from
         return None if severity is None else Response(severity, self.detection.block_duration)
+
+    def as_name_rules(self, registrable: Callable[[str], str | None]) -> NameRules:
+        """How websites are told, as the core's value. `registrable`: folds a name to its site."""
+        own = self.websites
+        lists = (NameList(one) for one in (own.background, own.encrypted_dns, own.fronts))
+        return NameRules(registrable, own.record, *lists)
 
     def as_block_lists(self) -> tuple[BlockList, ...]:
         """The block lists, as the core's values."""

@@ -121,6 +121,14 @@ DailyWindow = Annotated[
         description='two local times, such as "03:00-05:00"',
     ),
 ]
+NameEntry = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9_-]{1,63}(\.([a-z0-9_-]{1,63}|\*))*$",
+        max_length=253,
+        description='a name in lower case, such as "ocsp.example.org", or the begin of one, such as "ocsp.*"',
+    ),
+]
 RefreshSeconds = Annotated[
     float,
     Meta(

@@ -16,6 +16,7 @@ from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import StatusMonitor
 from appliance.monitor.operations.update_monitor import UpdateMonitor
+from appliance.monitor.traffic.insight import Insight
 from appliance.server.access import Authenticator, Grant
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
@@ -44,6 +45,7 @@ class Services:
     requests: QuotaRequests
     enforcement: Enforcement
     history: HistoryRecorder
+    insight: Insight
     lists: ListImports
     maintenance_mode: MaintenanceMode
     configuration: ConfigTrial

@@ -193,6 +193,7 @@ def build_services(
         requests=monitors.requests,
         enforcement=monitors.enforcement,
         history=monitors.history,
+        insight=monitors.insight,
         lists=monitors.lists,
         maintenance_mode=monitors.maintenance_mode,
         configuration=trial,

@@ -101,7 +101,7 @@ def build_insight(base: Foundation, *, metering: Metering, enforcement: Enforcem
     return Insight(
         departments=base.config.as_departments(),
         capture=base.machine.capture,
-        registrable=PublicSuffixes(),
+        rules=base.config.as_name_rules(PublicSuffixes()),
         metering=metering,
         blocking=enforcement,
         neighbours=base.machine.neighbours,

@@ -18,7 +18,7 @@ import msgspec
 
 from appliance import events
 from appliance.config import LimitsSection, ServerSection, parse
-from appliance.core.machine import Connection, Counters, Lights, Link, Position, Press, Sighting
+from appliance.core.machine import Connection, Counters, Frame, Lights, Link, Position, Press, Sighting
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
@@ -116,6 +116,7 @@ class Hardware:
         self._metered: Sequence[str] = ()
         self.seen: Mapping[str, str] = {}
         self.open: Sequence[tuple[str, str, int]] = ()
+        self.waiting: Sequence[Frame] = ()
 
     def links(self) -> Mapping[str, Link]:
         return {name: Link(name, 7, "02:00:00:00:00:01", "boot", True, Counters(1000, 500)) for name in DEPARTMENTS}
@@ -156,6 +157,11 @@ class Hardware:
 
     def presses(self) -> Sequence[Press]:
         return []
+
+    def frames(self) -> Sequence[Frame]:
+        """What was given to be captured."""
+        found, self.waiting = self.waiting, ()
+        return found
 
     def show(self, lights: Lights) -> None:
         pass
@@ -216,6 +222,7 @@ class Harness:
         audit = AuditRecords(audit_store)
         authenticator, people = self._access(state_dir, audit)
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
+        self.insight = build_insight(base, metering=metering, enforcement=enforcement)
         services = Services(
             departments=frozenset([*DEPARTMENTS, GHOST]),
             certificate=lambda: None,
@@ -225,6 +232,7 @@ class Harness:
             requests=self.requests,
             enforcement=enforcement,
             history=self.history,
+            insight=self.insight,
             lists=self.lists,
             maintenance_mode=maintenance_mode,
             configuration=trial,
@@ -232,7 +240,7 @@ class Harness:
                 base,
                 metering=metering,
                 enforcement=enforcement,
-                insight=build_insight(base, metering=metering, enforcement=enforcement),
+                insight=self.insight,
                 trouble_sources=[lambda _: self.troubles],
             ),
             updates=self.updates,
@@ -290,6 +298,9 @@ class Harness:
                 self._pass_time(order)
             case {"meter": _}:
                 self.metering.step(self.now())
+            case {"frames": found, "interface": interface}:
+                self.hardware.waiting = [Frame(interface, bytes.fromhex(one)) for one in found]
+                self.insight.process_frames(self.now())
             case {"pair": how}:
                 return {"code": self.pairing.announce_code, "button": self.pairing.open_window}[how](self.now())
             case {"read_lists": times}:

@@ -49,6 +49,10 @@ export type Position = 'bridge' | 'gateway' | 'host' | 'mirror';
  */
 export type Action = 'alert' | 'block' | 'throttle';
 /**
+ * What is kept of visits: nothing, the site, or the site and the devices that visited it.
+ */
+export type Record = 'device' | 'off' | 'site';
+/**
  * What a person or token may do; each role includes the ones before it.
  */
 export type Role = 'admin' | 'operator' | 'viewer';
@@ -258,19 +262,26 @@ export interface AnalyticsUpdate {
   metrics: AnalyticsMetrics;
 }
 /**
- * `activeUsers`: addresses with activity in the last 5 minutes; `topWebsites`: most visited first.
+ * `activeUsers`: devices with activity in the last 5 minutes; `topWebsites`: most visited first.
+ *
+ * `unnamedShare`: the share of the last hour's connections that got no name, 0 to 1.
  */
 export interface AnalyticsMetrics {
   activeUsers: number;
   topWebsites: Website[];
   bandwidth: Bandwidth;
+  unnamedShare?: number;
 }
 /**
- * `domain`: registrable domain; `visits`: its number of look-ups.
+ * `domain`: registrable domain, in its own script; `visits`: of a device within half an hour, in the last hour.
+ *
+ * `bytes`: of its connections over TCP that ended, both directions; `devices`: that visited it.
  */
 export interface Website {
   domain: string;
   visits: number;
+  bytes?: number;
+  devices?: number;
 }
 /**
  * `current`: bytes per second, in and out; `trend`: increasing, decreasing or stable.
@@ -445,6 +456,10 @@ export interface Calls {
      */
     argument: string;
     reply: Done;
+  };
+  'site:list': {
+    argument: SitesArgument;
+    reply: SitesReply;
   };
   'ip:block': {
     argument?: BlockArgument;
@@ -652,6 +667,62 @@ export interface ShownCertificate {
  */
 export interface Done {
   success: true;
+}
+/**
+ * The argument of `site:list`. `limit`: of the sites, most visited first.
+ */
+export interface SitesArgument {
+  /**
+   * a department's id, such as dept123
+   */
+  departmentId: string;
+  /**
+   * a whole number from 1 to 256
+   */
+  limit?: number;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * A department's websites. `background`: what programs do by themselves, by name.
+ */
+export interface SitesReply {
+  success: true;
+  departmentId: string;
+  record: Record;
+  sites: VisitedSite[];
+  background: VisitedSite[];
+  named: Named;
+}
+/**
+ * A site of the last hour. `visits`: at most `error` too low; `bytes`: of its connections over TCP that ended.
+ *
+ * `devices`: how many visited it; `visitors`: which, where they are recorded.
+ */
+export interface VisitedSite {
+  domain: string;
+  visits: number;
+  error: number;
+  devices: number;
+  bytes?: number;
+  visitors?: string[];
+}
+/**
+ * The connections of the last hour, by how far they have a name; and the bytes of those over TCP that ended.
+ *
+ * `hidden`: the name is encrypted; `encryptedDns`: look-ups; `unread`: packets that came too fast to be read, of all
+ * departments since the start.
+ */
+export interface Named {
+  connections: number;
+  unnamed: number;
+  hidden: number;
+  encryptedDns: number;
+  bytes: number;
+  unnamedBytes: number;
+  unread: number;
 }
 /**
  * The argument of `ip:block`: `address`, or `addresses`, which are blocked all or none.

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from tests.bench.compare import compare
 
-NAMES = ("packets", "forwarding", "metering", "overshoot", "history", "disk", "server", "blocking", "page")
+NAMES = ("packets", "forwarding", "metering", "overshoot", "history", "disk", "names", "server", "blocking", "page")
 
 
 def rows(words: Sequence[str]) -> Iterable[str]:

@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 from appliance.core.detection.incident import Severity
 from appliance.core.metering.quota import AlertKind, QuotaKind
 from appliance.core.operations.maintenance_window import MaintenanceKind
+from appliance.core.operations.update import UpdateState
 from appliance.core.refusal import Code
 from appliance.core.traffic.sites import Trend
 
@@ -363,6 +364,36 @@ class ConfigOnTrial(Event, frozen=True, kw_only=True, rename="camel"):
     audience: ClassVar[Audience] = Audience.EVERYONE
     is_state: ClassVar[bool] = True
     trial: TrialFacts | None
+
+
+class UpdateFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """The latest update. `actor` began it at `started_at`; `percent`: of its `state`.
+
+    `version`: of the bundle; empty until it is read. `reason`: why it failed or returned. `url`: of the bundle, for
+    administrators.
+    """
+
+    state: UpdateState
+    version: str
+    actor: str
+    started_at: str
+    percent: int | None
+    reason: str | None
+    url: str | UnsetType = UNSET
+
+
+class SystemUpdate(Event, frozen=True, kw_only=True, rename="camel"):
+    """An update has begun, goes on or is over; null: there was none. The appliance's own event.
+
+    `version` and `root`: what runs; null where the computer is not run by the image.
+    """
+
+    name: ClassVar[str] = "system:update"
+    audience: ClassVar[Audience] = Audience.EVERYONE
+    is_state: ClassVar[bool] = True
+    version: str | None
+    root: str | None
+    update: UpdateFacts | None
 
 
 class ErrorEvent(Event, frozen=True, kw_only=True, rename="camel"):

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 import appliance.config.values as kinds
 from appliance.core.access.person import Role
 from appliance.core.blocking.blocked_names import SharedAddresses
-from appliance.core.blocking.lists.parser import BlockList
+from appliance.core.blocking.lists.block_list import BlockList
 from appliance.core.blocking.protection import Protected
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.response import Response
@@ -237,6 +237,17 @@ class LimitsSection(Section, frozen=True, kw_only=True):
 DEFAULT_LIMITS = LimitsSection()
 
 
+class UpdateSection(Section, frozen=True, kw_only=True):
+    """From where and when the image updates itself; without a `url` it does not.
+
+    `window`: local times between which it looks, installs and restarts. At the default nobody works, and a restart cuts
+    the fewest connections.
+    """
+
+    url: kinds.BundleUrl | None = None
+    window: kinds.DailyWindow = "03:00-05:00"
+
+
 class PanelSection(Section, frozen=True, kw_only=True):
     """BCM pin numbers of the button and the LEDs; `hold`: seconds the button is held for maintenance."""
 
@@ -271,6 +282,7 @@ class Config(Section, frozen=True, kw_only=True):
     notice: NoticeSection = NoticeSection()
     limits: LimitsSection = DEFAULT_LIMITS
     panel: PanelSection = PanelSection()
+    update: UpdateSection = UpdateSection()
 
     @property
     def position(self) -> Position:

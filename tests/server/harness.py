@@ -51,11 +51,12 @@ from appliance.service.monitors import (
     build_maintenance,
     build_metering,
     build_status,
+    build_updates,
 )
+from appliance.simulator.device import SimulatedUpdates
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedForwarding, SimulatedUpstream
 from appliance.system import certificate
-from appliance.system.list_source import ListSource
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.audit_store import SqliteAuditStore
 from appliance.system.storage.config_files import ConfigFileWriter
@@ -64,6 +65,7 @@ from appliance.system.storage.history_store import SqliteHistoryStore
 from appliance.system.storage.people_store import SqlitePeopleStore
 from appliance.system.storage.secret_file import load_secret
 from appliance.system.storage.store import SqliteStore
+from appliance.system.web.list_source import ListSource
 from tests.server import BOOT, GHOST, START
 from tests.server.orders import lines
 
@@ -198,6 +200,7 @@ class Harness:
         self.trial_events = TrialEvents(trial, fanout.publish)
         audit_store = SqliteAuditStore(state_dir / "audit.sqlite3")
         maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=())
+        self.updates = build_updates(base, audit_store=audit_store, maintenance_mode=maintenance_mode, trial=trial)
         self.metering = metering = build_metering(base)
         metering.step(self.now())
         self.metering, self.requests = metering, QuotaRequests(store, metering, fanout.publish)
@@ -240,6 +243,8 @@ class Harness:
                 insight=self.insight,
                 trouble_sources=[lambda _: self.troubles],
             ),
+            updates=self.updates,
+            work=dict,
             release=lambda actor: None,
             authenticator=authenticator,
             people=people,
@@ -269,6 +274,7 @@ class Harness:
             forwarding=SimulatedForwarding(),
             meters=hardware,
             capture=hardware,
+            updates=SimulatedUpdates(lambda: self.offset_s),
             clock=self.now,
             close=lambda: None,
             release=lambda: None,
@@ -334,6 +340,7 @@ class Harness:
         self.jumped_s += order.get("jump", 0)
         self.is_clock_trusted = order.get("trusted", self.is_clock_trusted)
         self.trial_events.step(self.now())
+        self.updates.step(self.now())
         self.server.expire_sessions(self.now())
 
 

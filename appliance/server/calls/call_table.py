@@ -18,7 +18,7 @@ from appliance.server.calls.arguments import DepartmentId, Nothing, parse
 from appliance.server.calls.blocking import blocks, lists
 from appliance.server.calls.context import Context
 from appliance.server.calls.metering import asking, history, quotas, reports
-from appliance.server.calls.operations import configuration, facts, maintenance
+from appliance.server.calls.operations import configuration, facts, maintenance, updates
 from appliance.server.calls.reply import Reply, replies_of
 from appliance.server.calls.traffic import analytics, websites
 
@@ -115,6 +115,11 @@ CALLS = {
     "maintenance:stop": Call(
         Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state, everywhere=True, once=True
     ),
+    "update:get": Call(Nothing, Role.ADMIN, False, updates.update, everywhere=True),
+    "update:start": Call(
+        updates.UpdateArgument, Role.ADMIN, False, updates.start, updates.state, everywhere=True, once=True
+    ),
+    "update:restart": Call(Nothing, Role.ADMIN, False, updates.restart, updates.state, everywhere=True, once=True),
     "token:renew": Call(people.RenewArgument, Role.VIEWER, False, people.renew_token),
     "token:revoke": Call(people.RevokeArgument, Role.VIEWER, False, people.revoke_token, revokes=True, once=True),
     "token:list": Call(Nothing, Role.ADMIN, False, people.list_tokens, everywhere=True),

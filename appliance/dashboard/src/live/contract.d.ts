@@ -21,6 +21,10 @@ export type Trend = 'decreasing' | 'increasing' | 'stable';
  */
 export type MaintenanceKind = 'completed' | 'manual' | 'scheduled';
 /**
+ * How far an update has come.
+ */
+export type UpdateState = 'checking' | 'confirmed' | 'failed' | 'fetching' | 'installed' | 'installing' | 'returned' | 'trial';
+/**
  * The contract's error codes, as they travel on the wire.
  */
 export type Code =
@@ -76,6 +80,7 @@ export interface Events {
   'system:health': SystemHealth;
   'system:maintenance': SystemMaintenance;
   'config:trial': ConfigOnTrial;
+  'system:update': SystemUpdate;
   error: ErrorEvent | QuotaExceeded;
 }
 /**
@@ -384,6 +389,32 @@ export interface TrialFacts {
   actor: string;
 }
 /**
+ * An update has begun, goes on or is over; null: there was none. The appliance's own event.
+ *
+ * `version` and `root`: what runs; null where the computer is not run by the image.
+ */
+export interface SystemUpdate {
+  timestamp: string;
+  version: string | null;
+  root: string | null;
+  update: UpdateFacts | null;
+}
+/**
+ * The latest update. `actor` began it at `startedAt`; `percent`: of its `state`.
+ *
+ * `version`: of the bundle; empty until it is read. `reason`: why it failed or returned. `url`: of the bundle, for
+ * administrators.
+ */
+export interface UpdateFacts {
+  state: UpdateState;
+  version: string;
+  actor: string;
+  startedAt: string;
+  percent: number | null;
+  reason: string | null;
+  url?: string;
+}
+/**
  * An error of one client: its call failed, or its token expired. Sent to that client only.
  */
 export interface ErrorEvent {
@@ -517,6 +548,18 @@ export interface Calls {
   'maintenance:stop': {
     argument?: Nothing;
     reply: MaintenanceReply;
+  };
+  'update:get': {
+    argument?: Nothing;
+    reply: UpdateReply;
+  };
+  'update:start': {
+    argument?: UpdateArgument;
+    reply: Done;
+  };
+  'update:restart': {
+    argument?: Nothing;
+    reply: Done;
   };
   'token:renew': {
     argument?: RenewArgument;
@@ -1283,6 +1326,38 @@ export interface LongerArgument {
    * a whole number of seconds from 60 to 86400 (a minute to a day)
    */
   duration: number;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * What runs, and the latest update. `obstacle`: why nothing can be updated here; null: it can.
+ *
+ * `version`, `root`: null where the image does not run; `schedule`: null where the appliance does nothing by itself.
+ */
+export interface UpdateReply {
+  success: true;
+  version: string | null;
+  root: string | null;
+  obstacle: string | null;
+  simulated: boolean;
+  update: UpdateFacts | null;
+  schedule: UpdateSchedule | null;
+}
+/**
+ * When the appliance updates itself, by its local clock, and from where.
+ */
+export interface UpdateSchedule {
+  url: string;
+  begin: string;
+  end: string;
+}
+/**
+ * The argument of `update:start`. `url`: of the bundle; `None`: the one in the folder of updates.
+ */
+export interface UpdateArgument {
+  url?: string | null;
   /**
    * names this call: one that is sent again with the same key is carried out once
    */

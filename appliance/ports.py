@@ -230,7 +230,7 @@ class Meters(Protocol):
 
 
 class Capture(Protocol):
-    """Captures the frames that a filter in the kernel passes: DNS messages, and what begins or ends TCP."""
+    """Captures the frames that a filter in the kernel passes: what names a site, and what begins or ends TCP."""
 
     def attach(self, interfaces: Iterable[str], vlans: Iterable[Vlan | None] = ()) -> None:
         """Listen on exactly these interfaces, as far as they exist; cheap when nothing changed. `vlans`: theirs."""

@@ -7,7 +7,19 @@ from importlib import import_module
 from tests.bench import anomalies
 from tests.bench.compare import compare
 
-NAMES = ("packets", "forwarding", "metering", "overshoot", "history", "disk", "server", "blocking", "page", "anomalies")
+NAMES = (
+    "packets",
+    "forwarding",
+    "metering",
+    "overshoot",
+    "history",
+    "disk",
+    "names",
+    "server",
+    "blocking",
+    "page",
+    "anomalies",
+)
 
 
 def rows(words: Sequence[str]) -> Iterable[str]:

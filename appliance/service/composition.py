@@ -7,6 +7,7 @@ Each rung takes by name what the rungs before it have built. Nothing moves yet: 
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from eventlet import tpool
@@ -189,11 +190,25 @@ def build_services(
     base: Foundation, *, monitors: Monitors, authentication: Authentication, trial: ConfigTrial, release: ReleaseRequest
 ) -> Services:
     """What calls and pages may use."""
-    return Services(
+    return _services_with(monitors)(
         departments=frozenset(one.id for one in base.config.departments),
         profile=profile_of(base.config, base.run.started_s, is_simulated=base.machine.is_simulated),
         certificate=authentication.certificate_facts,
         clock=base.machine.clock,
+        configuration=trial,
+        work=lambda: monitors.self_check.tasks(base.machine.clock()),
+        release=release.request,
+        authenticator=authentication.authenticator,
+        people=authentication.people,
+        pairing=authentication.pairing,
+        audit=authentication.audit,
+    )
+
+
+def _services_with(monitors: Monitors) -> "partial[Services]":
+    """What calls and pages may use, with these monitors; the rest is to be given."""
+    return partial(
+        Services,
         metering=monitors.metering,
         requests=monitors.requests,
         enforcement=monitors.enforcement,
@@ -202,13 +217,6 @@ def build_services(
         rate_watch=monitors.rate_watch,
         lists=monitors.lists,
         maintenance_mode=monitors.maintenance_mode,
-        configuration=trial,
         status=monitors.status,
         updates=monitors.updates,
-        work=lambda: monitors.self_check.tasks(base.machine.clock()),
-        release=release.request,
-        authenticator=authentication.authenticator,
-        people=authentication.people,
-        pairing=authentication.pairing,
-        audit=authentication.audit,
     )

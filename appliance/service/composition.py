@@ -101,7 +101,7 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
     base = lay_foundation(config, machine, disk, fanout)
     monitors = build_monitors(base, disk=disk, authentication=authentication, trial=trial)
     release = ReleaseRequest()
-    services = build_services(base, monitors=monitors, authentication=authentication, trial=trial, release=release)
+    services = _services_over(base, monitors=monitors, authentication=authentication, trial=trial, release=release)
     return Appliance(
         config=config,
         machine=machine,
@@ -185,7 +185,7 @@ def _blocking_over(base: Foundation, maintenance_mode: MaintenanceMode) -> Enfor
     )
 
 
-def build_services(
+def _services_over(
     base: Foundation, *, monitors: Monitors, authentication: Authentication, trial: ConfigTrial, release: ReleaseRequest
 ) -> Services:
     """What calls and pages may use."""
@@ -199,7 +199,6 @@ def build_services(
         enforcement=monitors.enforcement,
         history=monitors.history,
         insight=monitors.insight,
-        rate_watch=monitors.rate_watch,
         lists=monitors.lists,
         maintenance_mode=monitors.maintenance_mode,
         configuration=trial,

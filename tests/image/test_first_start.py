@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from image.manifest import HERE
+from tests.image.networkd import network
+from tests.image.test_network_files import configuration
 
 PROGRAM = HERE / "root/usr/lib/appliance/first-start"
 GOOD = (HERE / "boot/appliance.toml.sample").read_text()
@@ -138,3 +140,16 @@ def test_on_a_full_card_the_former_configuration_stays_and_the_reason_is_said(ap
     assert "No space left" in done.stdout
     assert done.stdout.endswith("former\n")
     assert "taken over" in appliance.start(), "once there is room again"
+
+
+@pytest.mark.parametrize("position", ["bridge", "gateway"])
+def test_a_configuration_is_taken_before_its_network_is_there(
+    appliance: Appliance, tmp_path: Path, position: str
+) -> None:
+    """The network of a position is made afterwards, from this very file."""
+    (appliance.boot / "appliance.toml").write_text(configuration(position, "eth1"))
+    words = [f"{name}={value}" for name, value in appliance.environment.items()]
+    with network("image-first", tmp_path / "work") as computer:
+        computer.run("ip", "link", "set", "eth1", "up")
+        assert "taken over" in computer.run("env", *words, PROGRAM)
+    assert not (appliance.boot / "FAULTS.txt").exists()

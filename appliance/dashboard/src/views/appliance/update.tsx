@@ -27,7 +27,7 @@ const w = words({
 });
 
 const MARKS: Record<string, State> = { failed: 'warn', returned: 'warn' };
-const UNDER_WAY = ['fetching', 'checking', 'installing'];
+const UNDER_WAY = ['fetching', 'checking', 'installing', 'installed', 'trial'];
 
 /** Nothing where the computer is not run by the image: its installer updates it. */
 export function Update() {
@@ -67,7 +67,7 @@ export function Update() {
           {isAdministrator.value && <Schedule />}
         </dl>
         {isAdministrator.value && latest?.state === 'installed' && <Restart version={latest.version} />}
-        {isAdministrator.value && !isBusy && latest?.state !== 'trial' && <Install />}
+        {isAdministrator.value && !isBusy && <Install />}
       </div>
     </section>
   );

@@ -101,7 +101,7 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
     base = lay_foundation(config, machine, disk, fanout)
     monitors = build_monitors(base, disk=disk, authentication=authentication, trial=trial)
     release = ReleaseRequest()
-    services = _services_over(base, monitors=monitors, authentication=authentication, trial=trial, release=release)
+    services = gather_services(base, monitors=monitors, authentication=authentication, trial=trial, release=release)
     return Appliance(
         config=config,
         machine=machine,
@@ -185,10 +185,10 @@ def _blocking_over(base: Foundation, maintenance_mode: MaintenanceMode) -> Enfor
     )
 
 
-def _services_over(
+def gather_services(
     base: Foundation, *, monitors: Monitors, authentication: Authentication, trial: ConfigTrial, release: ReleaseRequest
 ) -> Services:
-    """What calls and pages may use."""
+    """Gather what calls and pages may use; nothing new is built."""
     return Services(
         departments=frozenset(one.id for one in base.config.departments),
         profile=profile_of(base.config, base.run.started_s, is_simulated=base.machine.is_simulated),

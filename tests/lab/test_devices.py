@@ -45,7 +45,7 @@ BROADCAST = b"\xff" * 6
 
 TALLY = f"""table netdev tally {{
     counter seen {{ }}
-    chain in {{ type filter hook ingress device eth0 priority 0; udp dport {PORT} counter name seen; }}
+    chain in {{ type filter hook ingress device eth0 priority 0; udp dport {PORT} counter name seen drop; }}
 }}
 """
 
@@ -58,7 +58,7 @@ class NoFlows:
 
 
 class Tally:
-    """Counts the test's packets that arrive at a host."""
+    """Counts the test's packets that arrive at a host, which drops them: each answer would be counted to its sender."""
 
     def __init__(self, host: Host) -> None:
         self._host = host

@@ -225,7 +225,7 @@ def _add_counters(table: Layout, plan: Plan) -> None:
 def _department_rules(plan: Plan, direction: str, parts: int) -> list[nft.Expression]:
     """The rules for a department's packets before those of its hosts' quotas and of its own."""
     faces_department = plan.facing is Facing.DEPARTMENT
-    own = [own_refusals(plan)] if direction == "down" and faces_department else []
+    own = own_refusals(plan) if direction == "down" and faces_department else ()
     # Nothing marks a packet before it comes in from a department.
     marked: list[nft.Expression] = [] if direction == "up" and faces_department else [[IS_MARKED, nft.ACCEPT]]
     paced = throttle_rules(plan, direction, parts) if is_held(plan) else []

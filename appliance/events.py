@@ -240,16 +240,25 @@ class Bandwidth(Part, frozen=True, kw_only=True, rename="camel"):
     trend: Trend
 
 
+class ExpectedRate(Part, frozen=True, kw_only=True, rename="camel"):
+    """The usual least and most bytes per second at this hour."""
+
+    low: int
+    high: int
+
+
 class AnalyticsMetrics(Part, frozen=True, kw_only=True, rename="camel"):
     """`active_users`: devices with activity in the last 5 minutes; `top_websites`: most visited first.
 
-    `unnamed_share`: the share of the last hour's connections that got no name, 0 to 1.
+    `unnamed_share`: the share of the last hour's connections that got no name, 0 to 1. `expected`: what `bandwidth`
+    usually is at this hour, once a day of it is known.
     """
 
     active_users: int
     top_websites: list[Website]
     bandwidth: Bandwidth
     unnamed_share: float | UnsetType = UNSET
+    expected: ExpectedRate | UnsetType = UNSET
 
 
 class AnalyticsUpdate(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
@@ -262,16 +271,25 @@ class AnalyticsUpdate(DepartmentEvent, frozen=True, kw_only=True, rename="camel"
 
 
 class AnomalyFacts(Part, frozen=True, kw_only=True, rename="camel"):
-    """`severity`: low, medium, high or critical; `confidence`: 0..1."""
+    """`severity`: low, medium, high or critical; `confidence`: 0..1.
+
+    `direction`: up or down, left out for both together; `rate`: bytes per second; `expected`: what is usual then;
+    `since`: when it began; `top`: the host that carries most of it.
+    """
 
     type: str
     severity: Severity
     details: str
     confidence: float
+    direction: Literal["up", "down"] | UnsetType = UNSET
+    rate: int | UnsetType = UNSET
+    expected: ExpectedRate | UnsetType = UNSET
+    since: str | UnsetType = UNSET
+    top: str | UnsetType = UNSET
 
 
 class AnalyticsAnomaly(AlertEvent, frozen=True, kw_only=True, rename="camel"):
-    """A rate that is not normal for a department, for its subscribers."""
+    """A rate that is not usual for a department, for its subscribers."""
 
     name: ClassVar[str] = "analytics:anomaly"
     audience: ClassVar[Audience] = Audience.SUBSCRIBERS

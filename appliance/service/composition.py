@@ -24,6 +24,7 @@ from appliance.monitor.operations.status import ServiceRun, StatusMonitor
 from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.monitor.operations.update_monitor import UpdateMonitor
 from appliance.monitor.traffic.insight import Insight
+from appliance.monitor.traffic.rate_watch import RateWatch
 from appliance.server.app import Server
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.profile import profile_of
@@ -37,6 +38,7 @@ from appliance.service.monitors import (
     build_insight,
     build_maintenance,
     build_metering,
+    build_rate_watch,
     build_self_check,
     build_status,
     build_updates,
@@ -68,6 +70,7 @@ class Monitors:
     metering: Metering
     requests: QuotaRequests
     enforcement: Enforcement
+    rate_watch: RateWatch
     insight: Insight
     history: HistoryRecorder
     lists: ListImports
@@ -151,7 +154,8 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=actions)
     metering = build_metering(base, history_store=disk.history_store)
     enforcement = _blocking_over(base, maintenance_mode)
-    insight = build_insight(base, metering=metering, enforcement=enforcement)
+    rate_watch = build_rate_watch(base, metering=metering, store=disk.history_store)
+    insight = build_insight(base, metering=metering, enforcement=enforcement, rate_watch=rate_watch)
     history = build_history(config=base.config, history_store=disk.history_store)
     lists = ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
     sources = [one.troubles for one in (metering, disk.state, authentication, history, trial, lists, enforcement)]
@@ -161,6 +165,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
         metering=metering,
         requests=QuotaRequests(base.store, metering, base.publish),
         enforcement=enforcement,
+        rate_watch=rate_watch,
         insight=insight,
         history=history,
         lists=lists,
@@ -194,6 +199,7 @@ def build_services(
         enforcement=monitors.enforcement,
         history=monitors.history,
         insight=monitors.insight,
+        rate_watch=monitors.rate_watch,
         lists=monitors.lists,
         maintenance_mode=monitors.maintenance_mode,
         configuration=trial,

@@ -1,4 +1,4 @@
-"""Insight: captured frames become visited sites, active devices and incidents; rates become trends and anomalies.
+"""Insight: captured frames become visited sites, active devices and incidents; rates become trends.
 
 `site_watch` has the sites; this gives it its packets, and publishes what it found.
 
@@ -16,8 +16,6 @@ from msgspec import UNSET
 
 from appliance import events
 from appliance.core.blocking.block import BlockRequest
-from appliance.core.detection import anomaly
-from appliance.core.detection.anomaly import Anomaly, Baseline
 from appliance.core.detection.incident import Incident, IncidentChange, Incidents, IncidentUpdate
 from appliance.core.detection.response import Response, Responses
 from appliance.core.machine import Link, Network
@@ -53,6 +51,13 @@ class Addressed(Protocol):
 
     def hear(self, department: str, mac: str, address: str, now: Moment) -> None:
         """Learn from a packet that it went to this device for this address."""
+
+
+class UsualRates(Protocol):
+    """What is usual for each department's line."""
+
+    def expected(self, department: str, now: Moment) -> tuple[float, float] | None:
+        """The usual least and most bytes per second now, in and out; `None`: too little is known."""
 
 
 class MeteredLines(Protocol):
@@ -98,7 +103,6 @@ class _Activity:
         self.sites = SiteWatch(rules, partial(blocking.refuses, department.id))
         self.incidents = Incidents()
         self.responses = Responses(department.id, response)
-        self.baseline = Baseline()
         self.averages: Averages | None = None
         self.set_networks(department.subnets or None)
 
@@ -136,15 +140,15 @@ class Insight:
         blocking: Blocking,
         neighbours: Neighbours,
         response: Response | None,
+        usual_rates: UsualRates,
         publish: Publisher,
     ) -> None:
         """`rules`: how websites are told. `response`: which incidents are blocked; `None`: none.
 
         `neighbours`: the devices that are known by an address of theirs.
         """
-        self._capture, self._neighbours = capture, neighbours
-        self._metering = metering
-        self._blocking = blocking
+        self._capture, self._neighbours, self._blocking = capture, neighbours, blocking
+        self._metering, self._usual_rates = metering, usual_rates
         self._publish = publish
         self._activities = {one.id: _Activity(one, rules, response, blocking) for one in departments}
         self._websites = Websites()
@@ -170,10 +174,8 @@ class Insight:
             self._judge(activity, now)
             rate = self._metering.lines.rate_bytes_s(activity.department.id)
             activity.averages = update_averages(activity.averages, rate, now.monotonic_s)
-            activity.baseline, found = anomaly.judge(activity.baseline, rate, now.monotonic_s)
-            if found is not None:
-                self._publish(_anomaly(activity.department.id, found, now))
-            self._publish(_update(activity, rate, now))
+            expected = self._usual_rates.expected(activity.department.id, now)
+            self._publish(_update(activity, rate, expected, now))
 
     def devices(self, department: str, now: Moment) -> frozenset[str]:
         """The MAC addresses of devices that were active in the last 5 minutes; behind a router, the router's."""
@@ -254,17 +256,9 @@ def _incident(
     )
 
 
-def _anomaly(department: str, found: Anomaly, now: Moment) -> events.AnalyticsAnomaly:
-    return events.AnalyticsAnomaly(
-        timestamp=timestamp(now.wall),
-        department_id=department,
-        anomaly=events.AnomalyFacts(
-            type=found.type, severity=found.severity, details=found.details, confidence=found.confidence
-        ),
-    )
-
-
-def _update(activity: _Activity, rate: float, now: Moment) -> events.AnalyticsUpdate:
+def _update(
+    activity: _Activity, rate: float, expected: tuple[float, float] | None, now: Moment
+) -> events.AnalyticsUpdate:
     watch, now_s = activity.sites, now.monotonic_s
     share = watch.contacts(now_s).unnamed_share
     return events.AnalyticsUpdate(
@@ -275,6 +269,7 @@ def _update(activity: _Activity, rate: float, now: Moment) -> events.AnalyticsUp
             top_websites=[_website(site) for site in watch.top_sites(now_s)],
             bandwidth=events.Bandwidth(current=round(rate), trend=trend_of(activity.averages)),
             unnamed_share=UNSET if share is None else round(share, 3),
+            expected=events.ExpectedRate(low=round(expected[0]), high=round(expected[1])) if expected else UNSET,
         ),
     )
 

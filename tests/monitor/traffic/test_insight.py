@@ -16,7 +16,7 @@ from appliance.core.refusal import Code, Refused
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.core.traffic.naming import NameRules
 from appliance.core.traffic.questions import MOST_OPEN, PATIENCE_S
-from appliance.events import AnalyticsAnomaly, AnalyticsUpdate, Event, SecurityIncident, Website
+from appliance.events import AnalyticsUpdate, Event, SecurityIncident, Website
 from appliance.monitor.traffic.insight import Insight
 from tests.core import frames
 
@@ -115,6 +115,7 @@ class Rig:
         self.capture, self.metered, self.blocking = Replay(), Metered(), Blocking()
         self.neighbours = Neighbours()
         self.published: list[Event] = []
+        self.usual: dict[str, tuple[float, float]] = {}
         self.insight = self.built(Response(Severity.MEDIUM, 600), rules)
         self.insight.step(at(0))
 
@@ -127,8 +128,13 @@ class Rig:
             blocking=self.blocking,
             neighbours=self.neighbours,
             response=response,
+            usual_rates=self,
             publish=self.published.append,
         )
+
+    def expected(self, department: str, now: Moment) -> tuple[float, float] | None:
+        """The usual rates, as a test sets them."""
+        return self.usual.get(department)
 
     def arrive(self, second: float, *arriving: bytes, interface: str = "eth1") -> None:
         self.capture.waiting.extend(Frame(interface, frame) for frame in arriving)
@@ -315,16 +321,15 @@ def test_a_scanner_is_blocked_once_and_again_only_after_a_refusal_in_maintenance
     assert "20 different ports" in rig.blocking.requested[0].reason
 
 
-def test_a_spike_after_half_a_minute_is_published_for_its_department(rig: Rig) -> None:
-    found = []
+def test_the_trend_and_what_is_usual_are_told(rig: Rig) -> None:
     for second in range(1, 36):
-        rig.metered.rates = {"sales": 20e6 if second > 30 else 200e3, "lab": 200e3}
-        found += [event for event in rig.step(second) if isinstance(event, AnalyticsAnomaly)]
-    assert [(event.department_id, event.anomaly.type, event.anomaly.severity) for event in found] == [
-        ("sales", "usage_spike", "critical")
-    ]
+        rig.metered.rates = {"sales": 20e6 if second > 30 else 200e3}
+        rig.step(second)
+    rig.usual["sales"] = (90_000.4, 800_000.0)
     bandwidth = rig.update(36).metrics.bandwidth
     assert (bandwidth.current, bandwidth.trend) == (20_000_000, "increasing")
+    assert rig.update(37).payload()["metrics"]["expected"] == {"low": 90_000, "high": 800_000}
+    assert "expected" not in rig.update(38, "lab").payload()["metrics"]
 
 
 def test_frames_are_processed_in_the_captures_batches(rig: Rig) -> None:
@@ -350,6 +355,7 @@ def test_a_packet_at_a_shared_interface_counts_for_the_department_of_its_ends() 
         blocking=blocking,
         neighbours=Neighbours(),
         response=None,
+        usual_rates=Rig(),
         publish=published.append,
     )
     visits = (*frames.visited("10.0.0.5", "up.test"), *frames.visited("10.0.0.200", "down.test", "203.0.113.81"))

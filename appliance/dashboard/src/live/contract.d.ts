@@ -264,13 +264,15 @@ export interface AnalyticsUpdate {
 /**
  * `activeUsers`: devices with activity in the last 5 minutes; `topWebsites`: most visited first.
  *
- * `unnamedShare`: the share of the last hour's connections that got no name, 0 to 1.
+ * `unnamedShare`: the share of the last hour's connections that got no name, 0 to 1. `expected`: what `bandwidth`
+ * usually is at this hour, once a day of it is known.
  */
 export interface AnalyticsMetrics {
   activeUsers: number;
   topWebsites: Website[];
   bandwidth: Bandwidth;
   unnamedShare?: number;
+  expected?: ExpectedRate;
 }
 /**
  * `domain`: registrable domain, in its own script; `visits`: of a device within half an hour, in the last hour.
@@ -291,7 +293,14 @@ export interface Bandwidth {
   trend: Trend;
 }
 /**
- * A rate that is not normal for a department, for its subscribers.
+ * The usual least and most bytes per second at this hour.
+ */
+export interface ExpectedRate {
+  low: number;
+  high: number;
+}
+/**
+ * A rate that is not usual for a department, for its subscribers.
  */
 export interface AnalyticsAnomaly {
   timestamp: string;
@@ -301,12 +310,20 @@ export interface AnalyticsAnomaly {
 }
 /**
  * `severity`: low, medium, high or critical; `confidence`: 0..1.
+ *
+ * `direction`: up or down, left out for both together; `rate`: bytes per second; `expected`: what is usual then;
+ * `since`: when it began; `top`: the host that carries most of it.
  */
 export interface AnomalyFacts {
   type: string;
   severity: Severity;
   details: string;
   confidence: number;
+  direction?: 'down' | 'up';
+  rate?: number;
+  expected?: ExpectedRate;
+  since?: string;
+  top?: string;
 }
 /**
  * The state of the appliance itself, every health period.
@@ -504,6 +521,10 @@ export interface Calls {
   'history:get': {
     argument: HistoryArgument;
     reply: HistoryReply;
+  };
+  'anomaly:list': {
+    argument: AnomaliesArgument;
+    reply: AnomaliesReply;
   };
   'report:get': {
     argument: ReportArgument;
@@ -1158,6 +1179,39 @@ export interface HistoryReply {
   step: '5min' | 'day' | 'hour' | 'minute' | 'month' | 'second';
   points: [string, number, number][];
   expected?: [string, number, number][];
+}
+/**
+ * The argument of `anomaly:list`. `departmentId`: `None` for all that the caller may see; `until` is not in it.
+ */
+export interface AnomaliesArgument {
+  departmentId?: string | null;
+  /**
+   * a time with its zone, such as 2024-12-16T02:00:00.000Z
+   */
+  from: string;
+  /**
+   * a time with its zone, such as 2024-12-16T02:00:00.000Z
+   */
+  to: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The anomalies, newest first, at most `MOST_LISTED`.
+ */
+export interface AnomaliesReply {
+  success: true;
+  anomalies: ListedAnomaly[];
+}
+/**
+ * An anomaly, as `analytics:anomaly` told it.
+ */
+export interface ListedAnomaly {
+  departmentId: string;
+  timestamp: string;
+  anomaly: AnomalyFacts;
 }
 /**
  * The argument of `report:get`. `span`: a day, an ISO week or a month.

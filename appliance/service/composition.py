@@ -18,6 +18,7 @@ from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
+from appliance.monitor.operations.fast_path import FastPath
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import ServiceRun, StatusMonitor
 from appliance.monitor.operations.trial_events import TrialEvents
@@ -68,6 +69,7 @@ class Monitors:
     history: HistoryRecorder
     lists: ListImports
     status: StatusMonitor
+    fast_path: FastPath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +159,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
         insight=insight,
         history=history,
         lists=lists,
+        fast_path=FastPath(base.config.as_departments(), base.config.position, base.machine.forwarding),
         status=build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources),
     )
 

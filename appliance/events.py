@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 from appliance.core.detection.incident import Severity
 from appliance.core.metering.quota import AlertKind, QuotaKind
 from appliance.core.operations.maintenance_window import MaintenanceKind
+from appliance.core.operations.update import UpdateState
 from appliance.core.refusal import Code
 from appliance.core.traffic.sites import Trend
 
@@ -221,10 +222,15 @@ class IpUnblocked(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
 
 
 class Website(Part, frozen=True, kw_only=True, rename="camel"):
-    """`domain`: registrable domain; `visits`: its number of look-ups."""
+    """`domain`: registrable domain, in its own script; `visits`: of a device within half an hour, in the last hour.
+
+    `bytes`: of its connections over TCP that ended, both directions; `devices`: that visited it.
+    """
 
     domain: str
     visits: int
+    bytes: int | UnsetType = UNSET
+    devices: int | UnsetType = UNSET
 
 
 class Bandwidth(Part, frozen=True, kw_only=True, rename="camel"):
@@ -235,11 +241,15 @@ class Bandwidth(Part, frozen=True, kw_only=True, rename="camel"):
 
 
 class AnalyticsMetrics(Part, frozen=True, kw_only=True, rename="camel"):
-    """`active_users`: addresses with activity in the last 5 minutes; `top_websites`: most visited first."""
+    """`active_users`: devices with activity in the last 5 minutes; `top_websites`: most visited first.
+
+    `unnamed_share`: the share of the last hour's connections that got no name, 0 to 1.
+    """
 
     active_users: int
     top_websites: list[Website]
     bandwidth: Bandwidth
+    unnamed_share: float | UnsetType = UNSET
 
 
 class AnalyticsUpdate(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):
@@ -354,6 +364,36 @@ class ConfigOnTrial(Event, frozen=True, kw_only=True, rename="camel"):
     audience: ClassVar[Audience] = Audience.EVERYONE
     is_state: ClassVar[bool] = True
     trial: TrialFacts | None
+
+
+class UpdateFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """The latest update. `actor` began it at `started_at`; `percent`: of its `state`.
+
+    `version`: of the bundle; empty until it is read. `reason`: why it failed or returned. `url`: of the bundle, for
+    administrators.
+    """
+
+    state: UpdateState
+    version: str
+    actor: str
+    started_at: str
+    percent: int | None
+    reason: str | None
+    url: str | UnsetType = UNSET
+
+
+class SystemUpdate(Event, frozen=True, kw_only=True, rename="camel"):
+    """An update has begun, goes on or is over; null: there was none. The appliance's own event.
+
+    `version` and `root`: what runs; null where the computer is not run by the image.
+    """
+
+    name: ClassVar[str] = "system:update"
+    audience: ClassVar[Audience] = Audience.EVERYONE
+    is_state: ClassVar[bool] = True
+    version: str | None
+    root: str | None
+    update: UpdateFacts | None
 
 
 class ErrorEvent(Event, frozen=True, kw_only=True, rename="camel"):

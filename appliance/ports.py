@@ -29,6 +29,7 @@ from appliance.core.metering.usage import Mark, Passed
 from appliance.core.operations.foreign_rules import Listing
 from appliance.core.operations.maintenance_window import Maintenance
 from appliance.core.operations.trial import StoredConfig
+from appliance.core.operations.update import RunningRoot, Update, UpdateOrder
 from appliance.core.pause import Pause, no_pause
 from appliance.events import Event
 
@@ -459,6 +460,28 @@ class ConfigFiles(Protocol):
 
     def commit(self, content: bytes) -> str | None:
         """Replace the configuration file by this; returns `None`, or why that failed."""
+
+
+class Updates(Protocol):
+    """Updates of the whole computer, which another program carries out."""
+
+    def obstacle(self) -> str | None:
+        """Why nothing can be updated here; `None`: it can."""
+
+    def running(self) -> RunningRoot | None:
+        """The root that runs; `None`: there is only one."""
+
+    def latest(self) -> Update | None:
+        """The latest update, as it is now; `None`: there was none."""
+
+    def looked_at(self) -> str:
+        """When the appliance last looked for an update by itself; empty: never."""
+
+    def is_ordered(self) -> bool:
+        """Whether an order has not been taken yet."""
+
+    def order(self, order: UpdateOrder) -> None:
+        """Order it. Raises `Refused`."""
 
 
 class Publisher(Protocol):

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import stat
+import subprocess
 import sys
 import tempfile
 import time
@@ -126,8 +127,23 @@ def clean(root: Path, work: Path) -> None:
     (root / "etc/machine-id").touch()  # systemd fills it in memory
 
 
-def write_build(root: Path) -> str:
-    """Write a name for this root into it, made from its content, and return it."""
+def source_epoch(manifest: Manifest) -> int:
+    """When the source was last changed, in seconds: an appliance takes no bundle of an older one.
+
+    That is SOURCE_DATE_EPOCH where it is set, else the time of the latest commit, else that of the manifest.
+    """
+    if given := os.environ.get("SOURCE_DATE_EPOCH"):
+        return int(given)
+    trusted = f"safe.directory={PROJECT}"  # root asks about an ordinary user's checkout
+    words = ["git", "-c", trusted, "-C", str(PROJECT), "log", "-1", "--format=%ct"]
+    if shutil.which("git") is None:
+        return manifest.epoch
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    return int(done.stdout) if done.returncode == 0 else manifest.epoch
+
+
+def write_version(root: Path, epoch: int) -> str:
+    """Write the version of this root into it, and return it: when its source was made, and a digest of its content."""
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*")):
         mode = path.lstat().st_mode
@@ -136,9 +152,9 @@ def write_build(root: Path) -> str:
             digest.update(os.fsencode(path.readlink()))
         elif stat.S_ISREG(mode):
             digest.update(path.read_bytes())
-    build = digest.hexdigest()[:16]
-    (root / "usr/lib/appliance/build").write_text(f"{build}\n")
-    return build
+    version = f"{datetime.fromtimestamp(epoch, UTC):%Y%m%dT%H%M%SZ}-{digest.hexdigest()[:16]}"
+    (root / "usr/lib/appliance/build").write_text(f"{version}\n")
+    return version
 
 
 def boot_tree(manifest: Manifest, work: Path) -> Path:
@@ -188,8 +204,8 @@ def make_image(manifest: Manifest, parts: Path, packages: list[Package], work: P
     install_kernel(root, manifest, work)
     step("programs")
     install_programs(root, parts.parent)
-    build = write_build(root)
-    step(f"file systems of root {build}")
+    version = write_version(root, source_epoch(manifest))
+    step(f"file systems of root {version}")
     trees = {"boot": boot_tree(manifest, work), "root": root, "data": data_tree(work)}
     for tree in trees.values():
         set_times(tree, manifest.epoch)

@@ -22,8 +22,8 @@ sys.exit(main())
 """
 ENABLED = (
     "appliance.service", "appliance-restore.service", "appliance-storage.service", "appliance-first-start.service",
-    "appliance-network.service", "appliance-confirm.service", "ssh.service", "systemd-networkd.service",
-    "systemd-resolved.service", "systemd-timesyncd.service",
+    "appliance-network.service", "appliance-network-trial.path", "appliance-confirm.service", "appliance-update.path",
+    "ssh.service", "systemd-networkd.service", "systemd-resolved.service", "systemd-timesyncd.service",
 )  # fmt: skip
 # The first waits for all interfaces, of which one may have no cable; the last confirms each start without a proof; the
 # others look after other disks and packages.

@@ -24,6 +24,7 @@ MADE = {
 }
 # A word of a program -> what it prints when it works.
 PRINTS = {
+    "site:list": "Sites:",
     "report:get": "Counted are the bytes",
     "appliance:get": "Radiology",
     "usage:update": "bytesTransferred",

@@ -1,5 +1,6 @@
 """The shell verbs about blocks: block and unblock one or many, show imported lists, release and restore everything."""
 
+import gc
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -119,6 +120,7 @@ def release(paths: Paths, as_json: bool) -> None:
 @json_option
 def restore(paths: Paths, as_json: bool) -> None:
     """Put the saved blocks in force, and exit: for a boot, before the network forwards."""
+    gc.disable()  # nothing here becomes garbage, and looking for it doubles the time of 100,000 blocks
     from appliance.service.restoring import restore as put_in_force
 
     with explained_failures():

@@ -94,6 +94,19 @@ def _trial(payload: Payload) -> str:
     return f"a configuration of {trial['actor']} is on trial for {duration_text(trial['remaining'])} more"
 
 
+def update_sentence(update: Payload) -> str:
+    """An update as a sentence: what it is, how far, and why it went no further."""
+    version = f" to {update['version']}" if update["version"] else ""
+    percent = f", {update['percent']} %" if update["percent"] is not None else ""
+    reason = f": {update['reason']}" if update["reason"] else ""
+    return f"update{version}: {update['state']}{percent}{reason}"
+
+
+def _update(payload: Payload) -> str:
+    runs = f"{payload['version']} runs in root {payload['root']}" if payload["root"] else "not run by the image"
+    return runs if payload["update"] is None else f"{runs}; {update_sentence(payload['update'])}"
+
+
 def _health(payload: Payload) -> str:
     cpu = payload["status"]["cpu"]
     heat = "no sensor" if cpu["temperature"] is None else f"{cpu['temperature']:.0f} °C"
@@ -126,6 +139,7 @@ _SENTENCES: dict[str, Callable[[Payload], str]] = {
     "system:health": _health,
     "system:maintenance": lambda payload: maintenance_sentence(payload["maintenance"]),
     "config:trial": _trial,
+    "system:update": _update,
     "error": lambda payload: in_shell_words(payload["message"]),
 }
 EVENT_NAMES = tuple(_SENTENCES)

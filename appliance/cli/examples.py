@@ -66,6 +66,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "apply": (("apply new.toml", "try it for two minutes"),),
     "confirm": (("confirm", "keep the configuration that is on trial"),),
+    "update": (
+        ("update", "which version runs, and how far the latest update is"),
+        ("update appliance.raucb --restart", "a file, and the restart with it"),
+        ("update https://192.168.1.2/appliance.raucb", "from a web server"),
+    ),
     "revert": (("revert", "take it back without waiting for the two minutes"),),
 }
 

@@ -25,6 +25,9 @@ COMMANDS = {
     "user:list": "appliance user list",
     "user:remove": "appliance user remove",
     "user:password": "appliance user password",
+    "update:get": "appliance update",
+    "update:start": "appliance update",
+    "update:restart": "appliance update --restart",
     "token:list": "appliance token list",
     "token:revoke": "appliance token revoke",
 }
@@ -36,6 +39,7 @@ _DASHBOARDS = dict.fromkeys(
         "appliance:get",
         "certificate:get",
         "report:get",
+        "site:list",
         "audit:get",
         "config:get",
         "config:read",

@@ -23,6 +23,9 @@ def contradictions(config: Config) -> Iterator[str]:
     yield from _in_server(config.server)
     yield from _in_proxies(config)
     yield from _in_issuers(config.issuers)
+    begin, _, end = config.update.window.partition("-")
+    if begin == end:
+        yield "update: the window ends when it begins; give it an hour at least, such as 03:00-05:00"
     pins = [config.panel.button, config.panel.led_status, config.panel.led_alert, config.panel.led_activity]
     if len(set(pins)) < len(pins):
         yield "panel: a pin is given twice; the button and each LED need their own"

@@ -32,6 +32,7 @@ NAMES = {
     "protection.addresses": "What is never blocked",
     "detection.block_from": "The severity from which sources of incidents are blocked",
     "detection.block_duration": "The time for which sources of incidents are blocked",
+    "websites.record": "What is kept of visited websites",
     "notice.contact": "The contact on the page for people who are cut off",
 }
 CONSEQUENCES = {

@@ -29,6 +29,7 @@ from appliance.core.machine import Position
 from appliance.core.metering.quota import Action
 from appliance.core.operations.trial import LARGEST_CONFIG_BYTES
 from appliance.core.text import AS_ITS_USER
+from appliance.core.traffic.naming import Record
 
 # Names joined by dots: a key has four, an address four, a host a handful. The library takes minutes for 30,000.
 _LONG_PATH = re.compile(r"""(?<![\w.'"-])(?:[\w'"-]+[ \t]*\.[ \t]*){20}""")
@@ -133,7 +134,7 @@ _MARKS = (
 )
 
 # The allowed values, for types without a description.
-WORDS = (Position, Action, Severity, Role, SharedAddresses)
+WORDS = (Position, Action, Severity, Role, SharedAddresses, Record)
 
 _ALLOWED: dict[Any, str] = {
     Bytes: 'a size with its unit, such as "5 GiB" or "5 GB"',
@@ -143,7 +144,7 @@ _ALLOWED: dict[Any, str] = {
     ZoneInfo: 'a time zone\'s name, such as "Europe/Berlin"',
     **{
         words: "one of " + ", ".join(f'"{word}"' for word in words)
-        for words in (Position, Action, Severity, Role, SharedAddresses)
+        for words in (Position, Action, Severity, Role, SharedAddresses, Record)
     },
     bool: "true or false",
     float: "a number",

@@ -1,6 +1,7 @@
 """The sections of the configuration: a class for each table of the file, with its defaults and their reasons."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -12,7 +13,7 @@ from msgspec import Meta, Struct
 import appliance.config.values as kinds
 from appliance.core.access.person import Role
 from appliance.core.blocking.blocked_names import SharedAddresses
-from appliance.core.blocking.lists.parser import BlockList
+from appliance.core.blocking.lists.block_list import BlockList
 from appliance.core.blocking.protection import Protected
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.response import Response
@@ -20,6 +21,8 @@ from appliance.core.machine import Position
 from appliance.core.metering.department import Department
 from appliance.core.metering.history_series import DEPARTMENT_STEPS, HOST_STEPS, Retention
 from appliance.core.metering.quota import EXCEEDED_PERCENT, Action, Limits, QuotaKind
+from appliance.core.traffic.name_lists import BACKGROUND, ENCRYPTED_DNS, FRONTS, NameList
+from appliance.core.traffic.naming import NameRules, Record
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -194,6 +197,20 @@ class HistorySection(Section, frozen=True, kw_only=True):
     host_day: kinds.Days = 400  # a year, and the month to compare it with
 
 
+class WebsitesSection(Section, frozen=True, kw_only=True):
+    """What is kept of the websites that devices visit, in memory and for an hour, and how names are told apart.
+
+    `record`: "site" by default, which names no device: what a department does is the business of who runs its network,
+    what a person does is not. `background`: names of what programs do by themselves, counted apart; `encrypted_dns`:
+    resolvers over HTTPS; `fronts`: names outside encrypted hellos. Each list replaces the built-in one.
+    """
+
+    record: Record = Record.SITE
+    background: tuple[kinds.NameEntry, ...] = BACKGROUND
+    encrypted_dns: tuple[kinds.NameEntry, ...] = ENCRYPTED_DNS
+    fronts: tuple[kinds.NameEntry, ...] = FRONTS
+
+
 class NoticeSection(Section, frozen=True, kw_only=True):
     """The page for people whose department is cut off by its quota. `contact`: as the page names it."""
 
@@ -218,6 +235,17 @@ class LimitsSection(Section, frozen=True, kw_only=True):
 
 
 DEFAULT_LIMITS = LimitsSection()
+
+
+class UpdateSection(Section, frozen=True, kw_only=True):
+    """From where and when the image updates itself; without a `url` it does not.
+
+    `window`: local times between which it looks, installs and restarts. At the default nobody works, and a restart cuts
+    the fewest connections.
+    """
+
+    url: kinds.BundleUrl | None = None
+    window: kinds.DailyWindow = "03:00-05:00"
 
 
 class PanelSection(Section, frozen=True, kw_only=True):
@@ -250,9 +278,11 @@ class Config(Section, frozen=True, kw_only=True):
     detection: DetectionSection = DetectionSection()
     block_lists: tuple[BlockListSection, ...] = ()
     history: HistorySection = HistorySection()
+    websites: WebsitesSection = WebsitesSection()
     notice: NoticeSection = NoticeSection()
     limits: LimitsSection = DEFAULT_LIMITS
     panel: PanelSection = PanelSection()
+    update: UpdateSection = UpdateSection()
 
     @property
     def position(self) -> Position:
@@ -284,6 +314,12 @@ class Config(Section, frozen=True, kw_only=True):
         """The automatic response to incidents, as the core's value; `None`: there is none."""
         severity = self.detection.block_from
         return None if severity is None else Response(severity, self.detection.block_duration)
+
+    def as_name_rules(self, registrable: Callable[[str], str | None]) -> NameRules:
+        """How websites are told, as the core's value. `registrable`: folds a name to its site."""
+        own = self.websites
+        lists = (NameList(one) for one in (own.background, own.encrypted_dns, own.fronts))
+        return NameRules(registrable, own.record, *lists)
 
     def as_block_lists(self) -> tuple[BlockList, ...]:
         """The block lists, as the core's values."""

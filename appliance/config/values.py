@@ -107,6 +107,28 @@ ListSource = Annotated[
         description='a file\'s absolute path, or a URL such as "https://192.168.1.2/list.txt"',
     ),
 ]
+BundleUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://([A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?(/[!-~]{0,1000})?\Z",
+        description='a URL such as "https://192.168.1.2/appliance.raucb"',
+    ),
+]
+DailyWindow = Annotated[
+    str,
+    Meta(
+        pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$",
+        description='two local times, such as "03:00-05:00"',
+    ),
+]
+NameEntry = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9_-]{1,63}(\.([a-z0-9_-]{1,63}|\*))*$",
+        max_length=253,
+        description='a name in lower case, such as "ocsp.example.org", or the begin of one, such as "ocsp.*"',
+    ),
+]
 RefreshSeconds = Annotated[
     float,
     Meta(

@@ -1,6 +1,6 @@
 """What the server is built on: the monitors and access services that carry out what clients ask for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import StatusMonitor
+from appliance.monitor.operations.update_monitor import UpdateMonitor
+from appliance.monitor.traffic.insight import Insight
 from appliance.server.access import Authenticator, Grant
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
@@ -31,7 +33,8 @@ class Services:
 
     `departments`: the configured ids. `profile`: what the appliance says of itself. `certificate`: that of the server,
     `None` without TLS; the first call takes a second, while others have their turn, and may raise `Refused`. `release`:
-    opens everything; its argument: the subject of the caller. `page_folder`: where the dashboard was built, or was not.
+    opens everything; its argument: the subject of the caller. `work`: by task, `ok` or what is not done. `page_folder`:
+    where the dashboard was built, or was not.
     """
 
     departments: frozenset[str]
@@ -42,10 +45,13 @@ class Services:
     requests: QuotaRequests
     enforcement: Enforcement
     history: HistoryRecorder
+    insight: Insight
     lists: ListImports
     maintenance_mode: MaintenanceMode
     configuration: ConfigTrial
     status: StatusMonitor
+    updates: UpdateMonitor
+    work: Callable[[], Mapping[str, str]]
     release: Callable[[str], None]
     authenticator: Authenticator
     people: People

@@ -1,6 +1,6 @@
 """Builds the whole appliance over a machine, rung by rung.
 
-    access ──> state ──> maintenance ──> metering ──> blocking ──> insight, history, lists ──> status ──> server
+    access ──> state ──> maintenance ──> metering ──> blocking ──> insight, lists ──> status, updates ──> server
 
 Each rung takes by name what the rungs before it have built. Nothing moves yet: `running` starts what is built here.
 """
@@ -20,8 +20,10 @@ from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.fast_path import FastPath
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
+from appliance.monitor.operations.self_check import SelfCheck
 from appliance.monitor.operations.status import ServiceRun, StatusMonitor
 from appliance.monitor.operations.trial_events import TrialEvents
+from appliance.monitor.operations.update_monitor import UpdateMonitor
 from appliance.monitor.traffic.insight import Insight
 from appliance.server.app import Server
 from appliance.server.delivery.fanout import Fanout
@@ -36,13 +38,15 @@ from appliance.service.monitors import (
     build_insight,
     build_maintenance,
     build_metering,
+    build_self_check,
     build_status,
+    build_updates,
 )
 from appliance.service.releasing import ReleaseRequest
 from appliance.service.state_recovery import RecoveredState, open_state
-from appliance.system.list_source import ListSource
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.history_store import SqliteHistoryStore
+from appliance.system.web.list_source import ListSource
 
 LISTS = "lists"  # the folder of block lists, in the state directory
 
@@ -70,6 +74,8 @@ class Monitors:
     lists: ListImports
     status: StatusMonitor
     fast_path: FastPath
+    updates: UpdateMonitor
+    self_check: SelfCheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +127,7 @@ def lay_foundation(config: Config, machine: Machine, disk: Disk, fanout: Fanout)
         machine=machine,
         store=disk.state.store,
         publish=fanout.publish,
-        run=ServiceRun(machine.clock().monotonic_s, fanout.count_clients),
+        run=ServiceRun(machine.clock().monotonic_s, fanout.count_clients, lambda: fanout.published),
     )
 
 
@@ -143,14 +149,15 @@ def open_disk(machine: Machine, state_dir: Path) -> Disk:
 
 def build_monitors(base: Foundation, *, disk: Disk, authentication: Authentication, trial: ConfigTrial) -> Monitors:
     """All monitors, each over those before it."""
-    actions = (trial.confirm_by_hand, authentication.pairing.open_window)
-    maintenance_mode = build_maintenance(base, audit_store=authentication.audit_store, short_press_actions=actions)
+    actions, audit_store = (trial.confirm_by_hand, authentication.pairing.open_window), authentication.audit_store
+    maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=actions)
     metering = build_metering(base, history_store=disk.history_store)
     enforcement = _blocking_over(base, maintenance_mode)
     insight = build_insight(base, metering=metering, enforcement=enforcement)
     history = build_history(config=base.config, history_store=disk.history_store)
     lists = ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
     sources = [one.troubles for one in (metering, disk.state, authentication, history, trial, lists, enforcement)]
+    store = disk.state.store
     return Monitors(
         maintenance_mode=maintenance_mode,
         metering=metering,
@@ -160,6 +167,8 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
         history=history,
         lists=lists,
         fast_path=FastPath(base.config.as_departments(), base.config.position, base.machine.forwarding),
+        updates=build_updates(base, audit_store=audit_store, maintenance_mode=maintenance_mode, trial=trial),
+        self_check=build_self_check(base, metering, enforcement, store_obstacle=lambda: store.obstacle),
         status=build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources),
     )
 
@@ -178,20 +187,22 @@ def build_services(
     base: Foundation, *, monitors: Monitors, authentication: Authentication, trial: ConfigTrial, release: ReleaseRequest
 ) -> Services:
     """What calls and pages may use."""
-    machine = base.machine
     return Services(
         departments=frozenset(one.id for one in base.config.departments),
-        profile=profile_of(base.config, base.run.started_s, is_simulated=machine.is_simulated),
+        profile=profile_of(base.config, base.run.started_s, is_simulated=base.machine.is_simulated),
         certificate=authentication.certificate_facts,
-        clock=machine.clock,
+        clock=base.machine.clock,
         metering=monitors.metering,
         requests=monitors.requests,
         enforcement=monitors.enforcement,
         history=monitors.history,
+        insight=monitors.insight,
         lists=monitors.lists,
         maintenance_mode=monitors.maintenance_mode,
         configuration=trial,
         status=monitors.status,
+        updates=monitors.updates,
+        work=lambda: monitors.self_check.tasks(base.machine.clock()),
         release=release.request,
         authenticator=authentication.authenticator,
         people=authentication.people,

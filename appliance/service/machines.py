@@ -28,6 +28,7 @@ from appliance.ports import (
     Neighbours,
     Panel,
     Sensors,
+    Updates,
     Upstream,
 )
 
@@ -80,6 +81,7 @@ class Machine(PacketFilter):
     panel: Panel
     meters: Meters
     capture: Capture
+    updates: Updates
     clock: Callable[[], Moment]
     close: Callable[[], None]
     release: Callable[[], object]
@@ -112,6 +114,7 @@ def simulated_machine(config: Config) -> Machine:
         meters=whole.meters,
         clock=whole.clock,
         capture=whole.capture,
+        updates=whole.updates,
         close=lambda: None,
         release=lambda: None,
         press=whole.panel.press,

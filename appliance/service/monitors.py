@@ -5,6 +5,8 @@
     blocking             the packet filter; refuses changes in maintenance
     insight              captured packets; asks metering for rates, orders blocks
     status               all of these
+    self-check           metering and blocking
+    updates              maintenance and a configuration on trial, during which it begins nothing by itself
 
 The service, the restore at a boot, the tests and the benches build their monitors here, and nowhere else. Nothing that
 the server needs is imported, because the restore holds a boot up.
@@ -12,16 +14,22 @@ the server needs is imported, because the restore holds a boot up.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import random
 
 from appliance.config import Config
 from appliance.core.moment import Moment
+from appliance.core.operations.maintenance_window import is_read_only
+from appliance.core.operations.update_window import window_of
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.device_directory import DeviceDirectory
 from appliance.monitor.metering.history_recorder import HistoryRecorder
+from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
+from appliance.monitor.operations.self_check import SelfCheck
 from appliance.monitor.operations.setup_monitor import SetupMonitor
 from appliance.monitor.operations.status import NO_RUN, ServiceRun, StatusMonitor, TroubleSource
+from appliance.monitor.operations.update_monitor import UpdateMonitor, UpdatePlan
 from appliance.monitor.traffic.insight import Insight
 from appliance.ports import AuditStore, HistoryStore, Publisher, Store
 from appliance.service.machines import Machine, PacketFilter
@@ -93,7 +101,7 @@ def build_insight(base: Foundation, *, metering: Metering, enforcement: Enforcem
     return Insight(
         departments=base.config.as_departments(),
         capture=base.machine.capture,
-        registrable=PublicSuffixes(),
+        rules=base.config.as_name_rules(PublicSuffixes()),
         metering=metering,
         blocking=enforcement,
         neighbours=base.machine.neighbours,
@@ -129,4 +137,32 @@ def build_status(
         sensors=machine.sensors,
         publish=base.publish,
         run=base.run,
+    )
+
+
+def build_self_check(
+    base: Foundation, metering: Metering, enforcement: Enforcement, *, store_obstacle: Callable[[], str | None]
+) -> SelfCheck:
+    """What the service says of its own work. `store_obstacle`: why the state takes no changes; `None`: it does."""
+    return SelfCheck(
+        metering=metering,
+        enforcement=enforcement,
+        period_s=base.config.periods.metering,
+        count_published=base.run.count_published,
+        store_obstacle=store_obstacle,
+    )
+
+
+def build_updates(
+    base: Foundation, *, audit_store: AuditStore, maintenance_mode: MaintenanceMode, trial: ConfigTrial
+) -> UpdateMonitor:
+    """The updates of the whole computer."""
+    section = base.config.update
+    plan = section.url and UpdatePlan(section.url, window_of(section.window), base.config.zone, random())  # noqa: S311
+    return UpdateMonitor(
+        base.machine.updates,
+        base.publish,
+        audit_store,
+        plan=plan or None,
+        is_held=lambda: is_read_only(maintenance_mode.current) or trial.upcoming is not None,
     )

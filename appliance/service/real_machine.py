@@ -10,6 +10,7 @@ from appliance.core.metering.quota import Action
 from appliance.core.positions import POSITIONS
 from appliance.service.machines import CannotStart, Machine, PacketFilter
 from appliance.service.releasing import release_kernel
+from appliance.service.updating.order_folder import order_folder
 from appliance.system.device.clock import KernelClock, boot_id
 from appliance.system.network.bpf import Bpf
 from appliance.system.network.dns_filter import BpfDnsFilter
@@ -65,6 +66,8 @@ def open_real_machine(config: Config, state_dir: Path) -> Machine:
     from appliance.system.network.capture import PacketCapture
     from appliance.system.network.flows import ConntrackFlows
     from appliance.system.network.neighbours import RtnetlinkNeighbours
+    from appliance.system.update.image_root import running_root
+    from appliance.system.update.image_updates import ImageUpdates
 
     position = POSITIONS[config.position]
     parts = ExitStack()
@@ -95,6 +98,7 @@ def open_real_machine(config: Config, state_dir: Path) -> Machine:
             packet_filter.nftables, shown, packet_filter.elements, packet_filter.boot, _setting(config, port)
         ),
         capture=capture,
+        updates=ImageUpdates(order_folder(state_dir), running_root(), packet_filter.boot),
         clock=KernelClock().now,
         close=parts.close,
         release=release_kernel,

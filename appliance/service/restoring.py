@@ -4,7 +4,6 @@ It runs before the network forwards; the service that starts later finds the blo
 imports little, because each second counts: importing the server alone takes as long as restoring 100,000 blocks.
 """
 
-import gc
 import logging
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -40,7 +39,6 @@ def restore(config_file: Path | None, state_dir: Path) -> str:
         return "nothing is enforced in this position"
     if not (state_dir / STATE_FILE).exists():
         return "nothing was blocked"
-    gc.disable()  # nothing here is garbage, and looking for it among 100,000 blocks doubles the time
     try:
         with ExitStack() as parts:
             own_packet_filter(parts)

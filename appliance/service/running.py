@@ -52,6 +52,8 @@ ATTACH_S = 1.0  # an interface that appears is captured within a second
 LISTS_S = 0.25  # a piece of a list each, so that one of 100,000 is in force within a minute
 HISTORY_S = 1.0  # a slice of a batch each, so that a batch is done within a few seconds
 TRIAL_S = 0.25  # a client has so long at least to read that its new configuration is tried
+UPDATES_S = 1.0  # the updater writes how far it is every few seconds
+SELF_CHECK_S = 5.0  # nine looks within the time after which silence is a fault
 SESSIONS_S = 1.0  # a token's expiry is in whole seconds
 CERTIFICATE_S = 60.0  # a clock is right, and an address there, within minutes of a start; the certificate follows soon
 CERTIFICATE_FILE_S = 10.0  # two looks at a file's time; a person who replaced it looks at once whether it is used
@@ -124,6 +126,8 @@ class Service:
             Timed("panel", PANEL_S, self._panel),
             Timed("trial", TRIAL_S, self._try),
             Timed("fast path", FAST_PATH_S, lambda _: parts.monitors.fast_path.step(parts.monitors.metering.links)),
+            Timed("updates", UPDATES_S, parts.monitors.updates.step),
+            Timed("self-check", SELF_CHECK_S, parts.monitors.self_check.step),
             Timed("memory", MEMORY_S, lambda _: give_back()),
             Timed("watchdog", WATCHDOG_S, lambda _: self._supervisor.tell(ALIVE)),
             Timed("sessions", SESSIONS_S, parts.server.expire_sessions),

@@ -1,10 +1,21 @@
-"""The simulated computer: its gauges, its LEDs, and the button with the person who presses it."""
+"""The simulated computer: its gauges, its LEDs, the button with the person who presses it, and its updates."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import pi, sin
 
 from appliance.core.machine import Lights, Press, Vitals
 from appliance.core.operations.panel_lights import DARK, STATUS
+from appliance.core.operations.update import (
+    UNDER_WAY,
+    RunningRoot,
+    Update,
+    UpdateAction,
+    UpdateOrder,
+    UpdateState,
+    confirmed,
+    failed,
+)
 from appliance.simulator.scenario import ActKind, seeded_random
 from appliance.simulator.wire import Simulation
 
@@ -71,3 +82,78 @@ class SimulatedPanel:
     def press(self, kind: Press) -> None:
         """Press the button from outside the scenario."""
         self._presses.append(kind)
+
+
+FETCHED_S, CHECKED_S, WRITTEN_S = 4.0, 5.0, 15.0  # after the order: a person sees each state, and does not wait long
+PROVED_S = 15.0  # after the restart
+FIRST_ROOT = RunningRoot("A", "20261129T000000Z-51a7edcafe000001")
+NEXT_ROOT = RunningRoot("B", "20261206T000000Z-51a7edcafe000002")
+# Words in the address of a bundle, with which a simulated update ends otherwise.
+REFUSED, RETURNS = "refused", "returns"
+
+
+class SimulatedUpdates:
+    """`ports.Updates`: an update takes half a minute with its restart, and nothing of it is real."""
+
+    def __init__(self, elapsed_s: Callable[[], float]) -> None:
+        self._elapsed_s = elapsed_s
+        self._runs, self._next = FIRST_ROOT, NEXT_ROOT
+        self._update: Update | None = None
+        self._began_s = 0.0
+
+    def obstacle(self) -> str | None:
+        """None: it can be tried."""
+        return None
+
+    def running(self) -> RunningRoot:
+        """The root that seems to run."""
+        self.latest()
+        return self._runs
+
+    def latest(self) -> Update | None:
+        """The update, as far as it is by now."""
+        update, passed_s = self._update, self._elapsed_s() - self._began_s
+        if update is not None and update.state in UNDER_WAY:
+            self._update = self._written(update, passed_s)
+        elif update is not None and update.state is UpdateState.TRIAL and passed_s >= PROVED_S:
+            self._update = self._judged(update)
+        return self._update
+
+    def looked_at(self) -> str:
+        """When it last looked by itself: not yet, as a simulation has no nights."""
+        return ""
+
+    def is_ordered(self) -> bool:
+        """An order is taken at once."""
+        return False
+
+    def order(self, order: UpdateOrder) -> None:
+        """Begin an update, or the restart after one."""
+        self._began_s = self._elapsed_s()
+        if order.action is UpdateAction.INSTALL:
+            self._update = Update(
+                UpdateState.FETCHING, order.actor, order.at, order.url, order.is_unattended, root=self._next.root
+            )
+        elif self._update is not None:
+            self._runs, self._next = self._next, self._runs
+            self._update = replace(self._update, state=UpdateState.TRIAL)
+
+    def _written(self, update: Update, passed_s: float) -> Update:
+        if passed_s < FETCHED_S:
+            return replace(update, percent=int(100 * passed_s / FETCHED_S))
+        update = replace(update, version=self._next.version)
+        if passed_s < CHECKED_S:
+            return replace(update, state=UpdateState.CHECKING, percent=None)
+        if REFUSED in update.url:
+            return failed(update, "it was altered after it was signed (simulated)")
+        if passed_s < WRITTEN_S:
+            share = (passed_s - CHECKED_S) / (WRITTEN_S - CHECKED_S)
+            return replace(update, state=UpdateState.INSTALLING, percent=int(100 * share))
+        return replace(update, state=UpdateState.INSTALLED, percent=None)
+
+    def _judged(self, update: Update) -> Update:
+        if RETURNS not in update.url:
+            self._next = replace(self._runs, root=self._next.root)
+            return confirmed(update)
+        self._runs, self._next = self._next, self._runs
+        return replace(update, state=UpdateState.RETURNED, reason="the service did not answer for 900 s (simulated)")

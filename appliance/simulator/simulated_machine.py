@@ -6,7 +6,7 @@ from typing import NamedTuple
 from appliance.config import Config
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.moment import Moment, timestamp
-from appliance.simulator.device import SimulatedPanel, SimulatedSensors
+from appliance.simulator.device import SimulatedPanel, SimulatedSensors, SimulatedUpdates
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedForwarding, SimulatedUpstream
 from appliance.simulator.interfaces import SimulatedInterfaces
@@ -60,6 +60,7 @@ class SimulatedMachine:
         self.panel = SimulatedPanel(simulation)
         self.meters = SimulatedMeters(simulation)
         self.capture = SimulatedCapture(simulation, buffer)
+        self.updates = SimulatedUpdates(self._elapsed_s)
 
     def orders_due(self, now: Moment) -> list[BlockRequest]:
         """The operator's block requests since the previous call; none in maintenance, which would refuse them."""

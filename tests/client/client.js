@@ -44,6 +44,7 @@ const documented = [
   'system:health',
   'system:maintenance',
   'config:trial',
+  'system:update',
   'error',
 ];
 for (const event of documented) {

@@ -59,7 +59,7 @@ class NodeClient(Recorder):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def call(self, event: str, *arguments: Any, code: str | None = None) -> Any:
+    def call(self, event: str, *arguments: Any, code: str | None = None, within_s: float = PATIENCE_S) -> Any:
         """Emit with a callback and return its argument, which must be valid. `code`: the arguments as JavaScript array.
 
         Raises `Unanswered` when the connection ends meanwhile: `socket.io-client` does not repeat a lost call.
@@ -68,12 +68,12 @@ class NodeClient(Recorder):
         ends = len(self.named("disconnect"))
         self._order({"emit": event, "args": arguments, "code": code, "id": number})
         with self._arrival:
-            self._arrival.wait_for(lambda: number in self._answers or len(self.named("disconnect")) > ends, PATIENCE_S)
+            self._arrival.wait_for(lambda: number in self._answers or len(self.named("disconnect")) > ends, within_s)
             if number in self._answers:
                 return _valid(event, self._answers.pop(number))
         if len(self.named("disconnect")) > ends:
             raise Unanswered(f"the connection ended before {event} was acknowledged")
-        raise AssertionError(f"{event} was not acknowledged in {PATIENCE_S} s")
+        raise AssertionError(f"{event} was not acknowledged in {within_s} s")
 
     def retried(self, event: str, *arguments: Any) -> Any:
         """As `call`, of a client with the option `retries`, which repeats a call over the end of its connection."""

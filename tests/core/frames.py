@@ -108,3 +108,12 @@ def question_of(answer: bytes) -> bytes:
     """The message that this one answers."""
     asked = dns.message.from_wire(answer).question[0]
     return dns.message.make_query(asked.name, asked.rdtype, id=int.from_bytes(answer[:2], "big")).to_wire()
+
+
+def visited(client: str, name: str, address: str = "203.0.113.80", *, port: int = 80, **macs: str) -> list[bytes]:
+    """The frames of a client that looks a name up and connects to the address that it is given."""
+    question, answer = lookup(client, name, "A", f"{name}. A {address}")
+    if "source_mac" in macs:
+        own = bytes.fromhex(macs["source_mac"].replace(":", ""))
+        question, answer = question[:6] + own + question[12:], own + answer[6:]
+    return [question, answer, syn(client, address, port, **macs), syn_ack(client, address, port)]

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.dashboard.desk import Desk
 from tests.dashboard.hospital import PROTECTED
-from tests.dashboard.window import live
+from tests.dashboard.window import PATIENCE_MS, Line, live
 
 
 @pytest.fixture
@@ -44,6 +44,21 @@ def test_what_is_protected_is_refused_in_the_server_s_words_before_it_is_tried(d
     expect(dialog.get_by_role("button", name=re.compile("^Block until"))).to_be_disabled()
     blocks.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
+
+
+def test_what_a_lost_connection_did_not_answer_is_asked_again(desk: Desk) -> None:
+    line = Line()
+    with desk.open("/blocks", line=line) as page:
+        live(page)
+        page.get_by_role("button", name="Block", exact=True).click()
+        dialog = page.get_by_role("dialog", name="Block")
+        line.is_held = True
+        dialog.get_by_label("Address, prefix").fill(PROTECTED)
+        asked = lambda: any(way == "up" and '"preview":true' in text for way, text in line.frames)  # noqa: E731
+        assert any(asked() or page.wait_for_timeout(50) for _ in range(PATIENCE_MS // 50))
+        line.is_held = False
+        line.drop()
+        expect(dialog.locator(".bad")).to_contain_text("protects it")
 
 
 def test_a_grant_connects_a_department_that_was_cut_off_and_is_undone_by_one_click(desk: Desk) -> None:

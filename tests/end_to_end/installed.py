@@ -186,3 +186,8 @@ class IpBytes:
         # The kernel counts an incoming frame without its Ethernet header, and an outgoing one with it.
         other_bytes = sum(one["bytes"] for one in others.values()) - ETHERNET_BYTES * others["others_out"]["packets"]
         return stats["rx"]["bytes"] + stats["tx"]["bytes"] - ETHERNET_BYTES * frames - other_bytes
+
+
+def visited(update: dict[str, Any]) -> dict[str, int]:
+    """The visits by site in an `analytics:update`."""
+    return {one["domain"]: one["visits"] for one in update["metrics"]["topWebsites"]}

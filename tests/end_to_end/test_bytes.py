@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.end_to_end.installed import Installed, IpBytes
+from tests.end_to_end.installed import Installed, IpBytes, visited
 from tests.lab.network import WEB_V4, WEB_V6, Network
 
 LISTENS = " 0003 "  # in /proc/net/packet: the protocol of a socket that is bound, to take all
@@ -72,11 +72,10 @@ def test_sites_and_scans_are_seen_on_a_mirror_port_too(
     mirror: Network, tmp_path: Path, until: Callable[[Callable[[], bool]], None]
 ) -> None:
     mirror.start_dns()
+    mirror.start_web()
     pc = mirror.hosts[0]
     with Installed(mirror, tmp_path) as appliance, appliance.client() as client:
         client.call("analytics:subscribe", "dept123")
         until(lambda: LISTENS in mirror.appliance.run(["cat", "/proc/net/packet"]).stdout)
-        pc.resolve("www.bbc.co.uk", mirror.uplink.ipv4)
-        client.wait_for(
-            "analytics:update", lambda data: {"domain": "bbc.co.uk", "visits": 1} in data["metrics"]["topWebsites"]
-        )
+        assert pc.fetch(pc.resolve("www.bbc.co.uk", mirror.uplink.ipv4)).returncode == 0
+        client.wait_for("analytics:update", lambda data: visited(data) == {"bbc.co.uk": 1})

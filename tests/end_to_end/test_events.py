@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.client.node import NodeClient
 from tests.contract.schema import examples, violations
-from tests.end_to_end.installed import DEPARTMENT, Installed
+from tests.end_to_end.installed import DEPARTMENT, Installed, visited
 from tests.lab.network import WEB_V4, Network
 
 TINY_QUOTA = """[departments.quota]
@@ -46,10 +46,7 @@ def test_each_documented_event_comes_from_its_real_cause_and_is_valid(gateway: N
         assert pc.fetch(WEB_V4[0]).returncode == 0
         client.wait_for("usage:update", lambda data: data["metrics"]["activeConnections"] > 0)
         client.wait_for("usage:update", lambda data: data["metrics"]["bytesTransferred"] > 0)
-        client.wait_for(
-            "analytics:update",
-            lambda data: {"domain": "github.com", "visits": 1} in data["metrics"]["topWebsites"],
-        )
+        client.wait_for("analytics:update", lambda data: visited(data) == {"github.com": 1})
 
         make_it_scan(gateway)
         incident = client.wait_for("security:incident")

@@ -32,6 +32,7 @@ ASKING = (
     ["unblock", "203.0.113.9"],
     ["confirm"],
     ["revert"],
+    ["update"],
     ["release"],
 )
 KEEPING = (

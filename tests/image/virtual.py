@@ -5,50 +5,74 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
-from image.filesystems import read_environment
-from image.manifest import HERE
+from image.filesystems import MIB, environment_block, partition_starts, read_environment
+from image.manifest import HERE, Manifest, read_manifest
 from tests.ports import reserve_port
 
 # Emulated without a hypervisor's help, beside other tests: from power to a login takes minutes.
 PATIENCE_S = 900
+SSH = ("StrictHostKeyChecking=no", "ConnectTimeout=20", "ServerAliveInterval=20", "ServerAliveCountMax=6")
 
 
 class Virtual:
-    """One card in one computer, which can be switched off and on. `folder`: with what image/build made."""
+    """One card in one computer, which can be switched off and on.
 
-    def __init__(self, folder: Path, work: Path) -> None:
-        self.folder, self.work = work, work
+    `folder`: with what image/build made. `card`: what a copy is made of in place of the image as it is flashed.
+    `environment`: more for image/run.
+    """
+
+    def __init__(
+        self, folder: Path, work: Path, *, card: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.work = work
         for name in ("appliance.img", "u-boot.bin"):
             (work / name).symlink_to(folder / name)
         self.card = work / "running.img"
+        if card is not None:
+            copy(card, self.card)
         self._key = work / "key"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self._key], check=True)
         (work / "authorized_keys").write_text((work / "key.pub").read_text())
         self._ports = reserve_port(), reserve_port()
-        self.page, self.ssh_port = (one.getsockname()[1] for one in self._ports)
+        page, ssh = (str(one.getsockname()[1]) for one in self._ports)
+        self.url = f"http://127.0.0.1:{page}"
+        self._ssh: Sequence[str] = ("ssh", "-p", ssh, "root@127.0.0.1")
+        self._environment = {"APPLIANCE_PAGE_PORT": page, "APPLIANCE_SSH_PORT": ssh, **(environment or {})}
         self._log = work / "serial.log"
         self._program: subprocess.Popen[bytes] | None = None
 
-    @property
-    def url(self) -> str:
-        """Where the page is."""
-        return f"http://127.0.0.1:{self.page}"
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.power_off()
+
+    def reach_from(self, namespace: str, address: str) -> None:
+        """From now on, people who look at it are in this network namespace, where it has this address."""
+        self.url = f"http://{address}:5001"
+        self._ssh = ("ip", "netns", "exec", namespace, "ssh", f"root@{address}")
 
     @property
     def serial(self) -> str:
         """What the serial line has shown since the latest power-on."""
         return self._log.read_text(errors="replace").replace("\r", "")
 
+    @property
+    def process(self) -> int:
+        """The id of QEMU's process."""
+        assert self._program is not None
+        return self._program.pid
+
     def power_on(self, *files: Path, log: Path | None = None) -> None:
         """Start it, with these files and the test's key laid on the boot partition. `log`: gets what it writes."""
-        environment = os.environ | {"APPLIANCE_PAGE_PORT": str(self.page), "APPLIANCE_SSH_PORT": str(self.ssh_port)}
-        environment["APPLIANCE_WRITE_LOG"] = str(log or "")
+        environment = os.environ | self._environment | {"APPLIANCE_WRITE_LOG": str(log or "")}
         with self._log.open("wb") as serial:
             self._program = subprocess.Popen(
-                [HERE / "run", self.folder, self.work / "authorized_keys", *files],
+                [HERE / "run", self.work, self.work / "authorized_keys", *files],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=serial,
@@ -69,35 +93,92 @@ class Virtual:
             self._program.wait(PATIENCE_S)
             self._program = None
 
-    def wait_for(self, pattern: str, *, times: int = 1) -> None:
+    def wait_for(self, pattern: str, *, times: int = 1, patience_s: float = PATIENCE_S) -> None:
         """Wait until the serial line has shown this."""
-        deadline_s = time.monotonic() + PATIENCE_S
+        deadline_s = time.monotonic() + patience_s
         while len(re.findall(pattern, self.serial)) < times:
             assert time.monotonic() < deadline_s, f"no {pattern} in:\n{self.serial[-6000:]}"
             assert self._program is not None
             assert self._program.poll() is None, self.serial[-6000:]
-            time.sleep(0.5)
+            time.sleep(0.2)
 
     def run(self, *words: str, check: bool = True) -> str:
         """Run a command on it by SSH, and return what it prints; waits until SSH answers."""
-        options = ("StrictHostKeyChecking=no", f"UserKnownHostsFile={self.work}/known", "ConnectTimeout=20")
-        command = ["ssh", "-q", "-i", str(self._key), "-p", str(self.ssh_port)]
-        command += [word for option in options for word in ("-o", option)]
+        options = [*SSH, f"UserKnownHostsFile={self.work}/known", f"IdentityFile={self._key}", "LogLevel=ERROR"]
+        command = [*self._ssh, *(word for option in options for word in ("-o", option)), *words]
         deadline_s = time.monotonic() + PATIENCE_S
         while True:
-            done = subprocess.run([*command, "root@127.0.0.1", *words], capture_output=True, text=True, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
             if done.returncode != 255:  # of ssh itself
                 assert not check or done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
                 return done.stdout
-            assert time.monotonic() < deadline_s, f"SSH does not answer:\n{self.serial[-6000:]}"
-            time.sleep(2)
+            if not check and self._program is not None and self._program.poll() is not None:
+                return ""
+            assert time.monotonic() < deadline_s, f"SSH does not answer: {done.stderr}\n{self.serial[-6000:]}"
+            time.sleep(1)
+
+    def tries(self, root: str) -> list[str]:
+        """How many tries a root had left at each of its starts since the latest power-on, by U-Boot's words."""
+        return re.findall(rf"Root {root}; (\d) more tries", self.serial)
 
     def counters(self) -> dict[str, str]:
         """The counters of boots as they are on the card."""
-        block = self._from_boot("ab.env")
-        return {name: value for name, value in read_environment(block).items() if name.startswith("BOOT_")}
+        return counters(self.card)
 
-    def _from_boot(self, name: str) -> bytes:
-        command: Sequence[str] = ["mtype", "-i", f"{self.card}@@1M", f"::{name}"]
-        environment = os.environ | {"MTOOLS_SKIP_CHECK": "1"}
-        return subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+
+def confirmed(root: str) -> str:
+    """What the serial line shows when a root has proved itself, as a pattern."""
+    return f"[Rr]oot {root} is confirmed"
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a card or a partition; its holes stay holes."""
+    subprocess.run(["cp", "--sparse=always", source, target], check=True)
+
+
+def partition(number: int) -> tuple[int, int]:
+    """Where a partition of the card begins and how long it is as it is flashed, in bytes; they count from 1."""
+    sizes = _sizes(read_manifest())
+    return partition_starts(sizes)[number - 1] * MIB, sizes[number - 1] * MIB
+
+
+def _sizes(manifest: Manifest) -> tuple[int, ...]:
+    return manifest.boot_mib, manifest.root_mib, manifest.root_mib, manifest.data_mib
+
+
+def take_partition(card: Path, number: int, target: Path, *, whole: bool = False) -> None:
+    """Copy a partition out of a card. `whole`: with all that follows on the card, as the last one grows."""
+    start, size = partition(number)
+    command = ["dd", f"if={card}", f"of={target}", "bs=1M", f"skip={start // MIB}", "conv=sparse", "status=none"]
+    subprocess.run(command if whole else [*command, f"count={size // MIB}"], check=True)
+
+
+def put_partition(source: Path, card: Path, number: int) -> None:
+    """Write a partition onto a card."""
+    start = partition(number)[0] // MIB
+    subprocess.run(
+        ["dd", f"if={source}", f"of={card}", "bs=1M", f"seek={start}", "conv=notrunc", "status=none"], check=True
+    )
+
+
+def counters(card: Path) -> dict[str, str]:
+    """The counters of boots on a card."""
+    block = mtools("mtype", card, "::ab.env")
+    return {name: value for name, value in read_environment(block).items() if name.startswith("BOOT_")}
+
+
+def set_counters(card: Path, work: Path, order: str, a: int, b: int) -> None:
+    """Set the counters, as RAUC does after an update."""
+    block = work / "ab.env"
+    block.write_bytes(environment_block({"BOOT_ORDER": order, "BOOT_A_LEFT": str(a), "BOOT_B_LEFT": str(b)}))
+    mtools("mcopy", card, "-o", str(block), "::ab.env")
+
+
+def mtools(program: str, card: Path, *words: str) -> bytes:
+    """Work on the card's boot partition."""
+    return subprocess.run(
+        [program, "-i", f"{card}@@{partition(1)[0]}", *words],
+        env=os.environ | {"MTOOLS_SKIP_CHECK": "1"},
+        capture_output=True,
+        check=True,
+    ).stdout

@@ -8,7 +8,7 @@ may have written what it was given since the last flush, or not, or a part of it
 import random
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
@@ -19,7 +19,7 @@ FLUSH, FUA, DISCARD = 1, 2, 4
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request. `sector`: where on the card, in units of `Log.sector`; `end`: of the entry in the log, in bytes."""
+    """One request. `sector`: where on the card, in units of `Log.sector`, as `count`; `end`: in the log, in bytes."""
 
     sector: int
     count: int
@@ -35,6 +35,21 @@ class Log:
     path: Path
     sector: int
     entries: Sequence[Entry]
+
+
+def of_partition(log: Log, start: int) -> Log:
+    """What concerns the card from `start` on, in bytes, as a log of that part alone; flushes are of the whole card.
+
+    Raises `ValueError` where a request goes over its edge.
+    """
+    first = start // log.sector
+    entries = []
+    for one in log.entries:
+        if one.sector < first < one.sector + one.count:
+            raise ValueError(f"A request for {one.count} sectors at {one.sector} goes over the edge at {first}.")
+        inside = one.sector >= first
+        entries.append(replace(one, sector=one.sector - first if inside else 0, count=one.count if inside else 0))
+    return replace(log, entries=entries)
 
 
 class Unflushed(Enum):
@@ -66,21 +81,21 @@ def _entries(file: BinaryIO, sector: int, size: int) -> Iterator[Entry]:
 
 
 class Replay:
-    """A card to which a log is applied, up to a growing point. `card`: a copy from before the log's first entry."""
+    """A card, or a part of it, to which a log is applied, up to a growing point; `card`: a copy from before."""
 
     def __init__(self, log: Log, card: Path) -> None:
         self._log, self._card = log, card
-        self._applied = 0  # entries that are on the card
+        self.safe = 0  # entries that are on the card
 
     def advance(self, point: int, unflushed: Unflushed, chance: random.Random) -> list[Entry]:
         """Bring all that was flushed before `point` entries onto the card; return what a power cut there adds to it."""
         entries = self._log.entries[:point]
         flushes = [number for number, one in enumerate(entries) if one.flags & (FLUSH | FUA)]
         # A flush brings what came before it; FUA brings only itself, which is treated as if it were in no hurry.
-        safe = max((number for number in flushes if entries[number].flags & FLUSH), default=0)
-        self.apply(entries[self._applied : safe])
-        self._applied = max(self._applied, safe)
-        late = entries[self._applied :]
+        flushed = max((number for number in flushes if entries[number].flags & FLUSH), default=0)
+        self.apply(entries[self.safe : flushed])
+        self.safe = max(self.safe, flushed)
+        late = entries[self.safe :]
         forced = [one for one in late if one.flags & FUA]
         match unflushed:
             case Unflushed.KEPT:

@@ -18,7 +18,7 @@ import msgspec
 
 from appliance import events
 from appliance.config import LimitsSection, ServerSection, parse
-from appliance.core.machine import Connection, Counters, Lights, Link, Position, Press, Sighting
+from appliance.core.machine import Connection, Counters, Frame, Lights, Link, Position, Press, Sighting
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
@@ -51,11 +51,12 @@ from appliance.service.monitors import (
     build_maintenance,
     build_metering,
     build_status,
+    build_updates,
 )
+from appliance.simulator.device import SimulatedUpdates
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedForwarding, SimulatedUpstream
 from appliance.system import certificate
-from appliance.system.list_source import ListSource
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.audit_store import SqliteAuditStore
 from appliance.system.storage.config_files import ConfigFileWriter
@@ -64,6 +65,7 @@ from appliance.system.storage.history_store import SqliteHistoryStore
 from appliance.system.storage.people_store import SqlitePeopleStore
 from appliance.system.storage.secret_file import load_secret
 from appliance.system.storage.store import SqliteStore
+from appliance.system.web.list_source import ListSource
 from tests.server import BOOT, GHOST, START
 from tests.server.orders import lines
 
@@ -114,6 +116,7 @@ class Hardware:
         self._metered: Sequence[str] = ()
         self.seen: Mapping[str, str] = {}
         self.open: Sequence[tuple[str, str, int]] = ()
+        self.waiting: Sequence[Frame] = ()
 
     def links(self) -> Mapping[str, Link]:
         return {name: Link(name, 7, "02:00:00:00:00:01", "boot", True, Counters(1000, 500)) for name in DEPARTMENTS}
@@ -155,6 +158,11 @@ class Hardware:
     def presses(self) -> Sequence[Press]:
         return []
 
+    def frames(self) -> Sequence[Frame]:
+        """What was given to be captured."""
+        found, self.waiting = self.waiting, ()
+        return found
+
     def show(self, lights: Lights) -> None:
         pass
 
@@ -192,6 +200,7 @@ class Harness:
         self.trial_events = TrialEvents(trial, fanout.publish)
         audit_store = SqliteAuditStore(state_dir / "audit.sqlite3")
         maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=())
+        self.updates = build_updates(base, audit_store=audit_store, maintenance_mode=maintenance_mode, trial=trial)
         self.metering = metering = build_metering(base)
         metering.step(self.now())
         self.metering, self.requests = metering, QuotaRequests(store, metering, fanout.publish)
@@ -213,6 +222,7 @@ class Harness:
         audit = AuditRecords(audit_store)
         authenticator, people = self._access(state_dir, audit)
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
+        self.insight = build_insight(base, metering=metering, enforcement=enforcement)
         services = Services(
             departments=frozenset([*DEPARTMENTS, GHOST]),
             certificate=lambda: None,
@@ -222,6 +232,7 @@ class Harness:
             requests=self.requests,
             enforcement=enforcement,
             history=self.history,
+            insight=self.insight,
             lists=self.lists,
             maintenance_mode=maintenance_mode,
             configuration=trial,
@@ -229,9 +240,11 @@ class Harness:
                 base,
                 metering=metering,
                 enforcement=enforcement,
-                insight=build_insight(base, metering=metering, enforcement=enforcement),
+                insight=self.insight,
                 trouble_sources=[lambda _: self.troubles],
             ),
+            updates=self.updates,
+            work=dict,
             release=lambda actor: None,
             authenticator=authenticator,
             people=people,
@@ -261,6 +274,7 @@ class Harness:
             forwarding=SimulatedForwarding(),
             meters=hardware,
             capture=hardware,
+            updates=SimulatedUpdates(lambda: self.offset_s),
             clock=self.now,
             close=lambda: None,
             release=lambda: None,
@@ -284,6 +298,9 @@ class Harness:
                 self._pass_time(order)
             case {"meter": _}:
                 self.metering.step(self.now())
+            case {"frames": found, "interface": interface}:
+                self.hardware.waiting = [Frame(interface, bytes.fromhex(one)) for one in found]
+                self.insight.process_frames(self.now())
             case {"pair": how}:
                 return {"code": self.pairing.announce_code, "button": self.pairing.open_window}[how](self.now())
             case {"read_lists": times}:
@@ -323,6 +340,7 @@ class Harness:
         self.jumped_s += order.get("jump", 0)
         self.is_clock_trusted = order.get("trusted", self.is_clock_trusted)
         self.trial_events.step(self.now())
+        self.updates.step(self.now())
         self.server.expire_sessions(self.now())
 
 

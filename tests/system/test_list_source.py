@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from appliance.core.blocking.lists.parser import LARGEST_BYTES, Fetched, parse_list
-from appliance.system.list_source import ListSource, refusal_of
+from appliance.system.web.list_source import ListSource
+from appliance.system.web.web_source import refusal_of
 from tests.ports import reserve_port
 
 LIST = b"10.0.0.5\n10.1.0.0/16\n"

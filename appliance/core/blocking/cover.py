@@ -20,17 +20,21 @@ Ranges are prefixes: two of them are nested or disjoint, and never overlap in pa
                    follow from the ranges around it, at most one for each prefix length, and those inside
                    (`_resolve_stretch`). A change of many ranges is resolved as a whole, which then costs less.
 
-Addresses are numbers here, of IPv4, IPv6 or hardware. Where the kernel's set takes ranges, neighbouring pieces of one
-range are joined, so that a range that was split is whole again when what split it is gone.
+Neighbouring pieces of one range are joined, so that a range that was split is whole again when what split it is gone.
+In a set of single addresses none is in another, and a `SingleCover` keeps the longest-lived of each.
+
+Addresses are numbers here, of IPv4, IPv6 or hardware.
 """
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 # Resolving one stretch costs as much as this many ranges in one sweep: a search here, an insertion there, a few sets.
 RANGES_A_STRETCH = 20
 FEWEST_SWEPT = 1000  # ranges; below that a change of a few is never worth a sweep
+
+Bounds = tuple[int, int]
 
 
 class Range(NamedTuple):
@@ -43,17 +47,15 @@ class Range(NamedTuple):
     owner: Hashable
 
 
-class Cover:
-    """The wanted ranges of one address family, and their disjoint pieces."""
+Key = TypeVar("Key", int, Bounds)
 
-    def __init__(self, bits: int, *, joins: bool = True) -> None:
-        """`joins`: neighbouring pieces of one range become one; false for a set of single addresses."""
-        self._bits = bits
-        self._joins = joins
-        self._ranges: dict[tuple[int, int], dict[Hashable, Range]] = {}  # by bounds and owner
-        self._bounds: list[tuple[int, int]] = []  # sorted; one for each entry above
+
+class _Wanted(Generic[Key]):
+    """The wanted ranges of one set, of which several may have the same key, and the pieces that the kernel gets."""
+
+    def __init__(self) -> None:
+        self._ranges: dict[Key, tuple[Range, ...]] = {}  # one for each owner
         self._pieces: dict[int, Range] = {}  # by first address
-        self._firsts: list[int] = []  # of the pieces, sorted
 
     def __len__(self) -> int:
         """The number of pieces."""
@@ -66,6 +68,54 @@ class Cover:
     def pieces(self) -> Iterable[Range]:
         """The disjoint pieces, in no order."""
         return self._pieces.values()
+
+    def _add(self, key: Key, one: Range) -> None:
+        others: tuple[Range, ...] = self._ranges.get(key, ())
+        self._ranges[key] = (*_without(others, one), one) if others else (one,)
+
+    def _remove(self, key: Key, one: Range) -> None:
+        left = _without(self._ranges[key], one)
+        if left:
+            self._ranges[key] = left
+        else:
+            del self._ranges[key]
+
+    def _longest(self, key: Key) -> Range:
+        ranges = self._ranges[key]
+        return max(ranges, key=lambda one: one.ends) if len(ranges) > 1 else ranges[0]
+
+
+class SingleCover(_Wanted[int]):
+    """The wanted single addresses of one set, by address, and for each the one that the kernel gets."""
+
+    def resolve(self, dropped: Sequence[Range], put: Sequence[Range]) -> tuple[set[Range], set[Range]]:
+        """Drop some wanted addresses and put others; returns the pieces that go and those that come."""
+        for one in dropped:
+            self._remove(one.first, one)
+        for one in put:
+            self._add(one.first, one)
+        gone: set[Range] = set()
+        new: set[Range] = set()
+        for address in dict.fromkeys(one.first for one in (*dropped, *put)):
+            before = self._pieces.get(address)
+            if address not in self._ranges:
+                gone.add(self._pieces.pop(address))
+            elif before != (after := self._longest(address)):
+                self._pieces[address] = after
+                new.add(after)
+                if before is not None:
+                    gone.add(before)
+        return gone, new
+
+
+class Cover(_Wanted[Bounds]):
+    """The wanted ranges of one address family, by bounds, and their disjoint pieces."""
+
+    def __init__(self, bits: int) -> None:
+        super().__init__()
+        self._bits = bits
+        self._bounds: list[Bounds] = []  # sorted; of all wanted ranges
+        self._firsts: list[int] = []  # of the pieces, sorted
 
     def resolve(self, dropped: Sequence[Range], put: Sequence[Range]) -> tuple[set[Range], set[Range]]:
         """Drop some wanted ranges and put others; returns the pieces that go and those that come."""
@@ -88,35 +138,26 @@ class Cover:
 
     def _put(self, one: Range) -> None:
         bounds = one.first, one.last
-        owners = self._ranges.setdefault(bounds, {})
-        if not owners:
+        if bounds not in self._ranges:
             insort(self._bounds, bounds)
-        owners[one.owner] = one
+        self._add(bounds, one)
 
     def _take(self, one: Range) -> None:
         bounds = one.first, one.last
-        owners = self._ranges[bounds]
-        del owners[one.owner]
-        if not owners:
-            del self._ranges[bounds]
+        self._remove(bounds, one)
+        if bounds not in self._ranges:
             del self._bounds[bisect_left(self._bounds, bounds)]
 
     def _resolve_all(self, dropped: Sequence[Range], put: Sequence[Range]) -> tuple[set[Range], set[Range]]:
         for one in dropped:
-            del self._ranges[one.first, one.last][one.owner]
+            self._remove((one.first, one.last), one)
         for one in put:
-            self._ranges.setdefault((one.first, one.last), {})[one.owner] = one
-        self._ranges = {bounds: owners for bounds, owners in self._ranges.items() if owners}
+            self._add((one.first, one.last), one)
         self._bounds = sorted(self._ranges)
         before = self._pieces
-        if self._joins:
-            ordered = sorted(self._bounds, key=lambda bounds: (bounds[0], -bounds[1]))
-            self._pieces = {piece.first: piece for piece in disjoint(map(self._longest, ordered))}
-        else:  # single addresses are never in each other
-            self._pieces = {bounds[0]: self._longest(bounds) for bounds in self._bounds}
-        self._firsts = sorted(self._pieces)
-        if not before:  # as at a boot, where nobody waits longer than for this
-            return set(), set(self._pieces.values())
+        ordered = sorted(self._bounds, key=lambda bounds: (bounds[0], -bounds[1]))
+        self._pieces = {piece.first: piece for piece in disjoint(map(self._longest, ordered))}
+        self._firsts = [*self._pieces]  # in order, as the bounds are
         gone = {piece for piece in before.values() if self._pieces.get(piece.first) != piece}
         return gone, {piece for piece in self._pieces.values() if before.get(piece.first) != piece}
 
@@ -130,9 +171,7 @@ class Cover:
             for piece in disjoint(self._around(first, last))
             if piece.last >= first and piece.first <= last
         ]
-        new = [*before, *within, *after]
-        if self._joins:
-            new = _joined(new)
+        new = _joined([*before, *within, *after])
         self._replace_pieces(old, new, first)
         return set(old) - set(new), set(new) - set(old)
 
@@ -167,9 +206,10 @@ class Cover:
             if bounds[1] <= last:
                 yield self._longest(bounds)
 
-    def _longest(self, bounds: tuple[int, int]) -> Range:
-        owners = self._ranges[bounds].values()
-        return max(owners, key=lambda one: one.ends) if len(owners) > 1 else next(iter(owners))
+
+def _without(ranges: Iterable[Range], one: Range) -> tuple[Range, ...]:
+    """These without the one of the same owner."""
+    return tuple(other for other in ranges if other.owner != one.owner)
 
 
 def disjoint(ranges: Iterable[Range]) -> Iterator[Range]:

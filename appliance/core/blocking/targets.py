@@ -80,11 +80,16 @@ def parse_target(text: str) -> str:
     or its network.
     """
     asked = text.strip().lower()
+    return asked if is_ipv4_address(asked) else _parsed(text, asked)
+
+
+def is_ipv4_address(text: str) -> bool:
+    """Whether this is an IPv4 address, in the one way to write it; `ip_address` takes ten times as long."""
     try:
-        inet_pton(AF_INET, asked)  # takes nothing but the one way to write it, at a tenth of the cost
+        inet_pton(AF_INET, text)
     except (OSError, UnicodeError, ValueError):
-        return _parsed(text, asked)
-    return asked
+        return False
+    return True
 
 
 def _parsed(text: str, asked: str) -> str:

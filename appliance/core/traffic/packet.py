@@ -126,7 +126,7 @@ def _ipv6(data: bytes) -> _Datagram | None:
 def _skip_extensions(header: int, body: bytes) -> tuple[int, bytes] | None:
     """The transport protocol and the bytes from its header on; `None`: chain cut, too long, or a later fragment."""
     start = 0
-    for _ in range(_MOST_EXTENSIONS):
+    for _ in range(_MOST_EXTENSIONS + 1):  # the last finds the transport
         if header not in _EXTENSIONS:
             return header, body[start:]
         if len(body) < start + _EXTENSION.size:

@@ -38,6 +38,12 @@ class DnsReconciler:
         refused = f"{answered}: {self._state.refusal}" if self._state.refusal else None
         return [one for one in (refused, self._state.tampering.text(now)) if one]
 
+    def fault(self) -> str | None:
+        """Why the kernel does not refuse the look-ups that it should; `None`: it does."""
+        if not self._present or self._state.is_whole:
+            return None
+        return self._state.refusal or "the kernel does not refuse look-ups of blocked names"
+
     def notes(self, now: Moment) -> Sequence[str]:
         """A sentence about packets that were dropped because they may be look-ups of blocked names."""
         if now.monotonic_s - self._unreadable_s > SHOWN_S:

@@ -14,7 +14,7 @@ from appliance.core import holdover
 from appliance.core.blocking.block import Block, BlockKey, BlockRequest
 from appliance.core.blocking.block_index import BlockIndex, IndexChange
 from appliance.core.blocking.blocked_names import LearnedAddress, SharedAddresses, SparedAddress
-from appliance.core.blocking.lists.parser import ORIGIN
+from appliance.core.blocking.lists.block_list import ORIGIN
 from appliance.core.blocking.place import Place
 from appliance.core.blocking.protection import Protected, Protections
 from appliance.core.blocking.targets import parse_target
@@ -235,6 +235,10 @@ class Enforcement:
         spared = self._learning.troubles()
         return [*self._reconciler.troubles(now), *self._dns_reconciler.troubles(now), *spared, *self._open_troubles()]
 
+    def fault(self) -> str | None:
+        """Why the kernel has not what it should have; `None`: it has, or this position enforces nothing."""
+        return (self._reconciler.fault() or self._dns_reconciler.fault()) if self.can_enforce else None
+
     def notes(self, department: str, now: Moment) -> Sequence[str]:
         """Sentences about what is as configured, and worth knowing in this department."""
         return [*self._learning.notes(department), *self._dns_reconciler.notes(now)]
@@ -309,8 +313,18 @@ class Enforcement:
             if rule is not None and (not asked.origin.startswith(ORIGIN) or protected.is_forbidden(target)):
                 raise Refused(Code.PROTECTED_ADDRESS, f"{target} is protected: {rule}")
             ends = now.wall + timedelta(seconds=asked.duration_s) if asked.duration_s else None
-            block = Block(target, asked.reason, asked.actor, asked.origin, now.wall, asked.department, ends)
-            judged[block.key] = self._numbered(replace(block, is_provisional=is_provisional))
+            block = Block(
+                target=target,
+                reason=asked.reason,
+                actor=asked.actor,
+                origin=asked.origin,
+                started_at=now.wall,
+                department=asked.department,
+                expires_at=ends,
+                number=self._index.next_number(),
+                is_provisional=is_provisional,
+            )
+            judged[block.key] = block
         return judged
 
     def _require_space(self, blocks: Collection[Block]) -> None:

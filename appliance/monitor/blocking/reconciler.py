@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from appliance.core.blocking.block_index import IndexChange
-from appliance.core.blocking.cover import Cover, Range
+from appliance.core.blocking.cover import Cover, Range, SingleCover
 from appliance.core.blocking.place import Place
 from appliance.core.blocking.sets import SHAPES, BlockSet
 from appliance.core.kernel.nftables.elements import SeenElements
@@ -45,7 +45,7 @@ class Reconciler:
         self._places = tuple(places)
         self._interfaces = interfaces
         self._firewall = firewall
-        self._covers: dict[BlockSet, Cover] = {}
+        self._covers: dict[BlockSet, Cover | SingleCover] = {}
         self.present: Mapping[str, int] = {}
         self._state = Reconciliation(RETRY_S)
         self.absent: set[Hashable] | None = None
@@ -59,6 +59,12 @@ class Reconciler:
     def troubles(self, now: Moment) -> Sequence[str]:
         """Sentences for people: why blocks are not in force, and recent tampering."""
         return [one for one in (self._state.refusal, self._state.tampering.text(now)) if one]
+
+    def fault(self) -> str | None:
+        """Why the kernel has not all that it should have, at the interfaces that exist; `None`: it has."""
+        if not self.present or (self._state.is_whole and not self.absent):
+            return None
+        return self._state.refusal or "the kernel does not have all that is to be blocked"
 
     def apply(self, index_change: IndexChange, now: Moment) -> None:
         """Put a change of the claims in force, in one transaction."""
@@ -128,7 +134,7 @@ class Reconciler:
         gone, new = {}, {}
         for block_set, (dropped, put) in by_set.items():
             shape = SHAPES[block_set.family]
-            cover = self._covers.setdefault(block_set, Cover(shape.bits, joins=shape.is_interval))
+            cover = self._covers.setdefault(block_set, Cover(shape.bits) if shape.is_interval else SingleCover())
             gone[block_set], new[block_set] = cover.resolve(dropped, put)
         return gone, new
 

@@ -231,6 +231,10 @@ class Metering:
         """A sentence where the books cannot be saved, and where the kernel has no room for hosts."""
         return [*([] if self.is_saved else [UNSAVED]), *self.hosts.troubles(now)]
 
+    def fault(self, late_s: float, now: Moment) -> str | None:
+        """Why departments are not metered now; `None`: they are. `late_s`: without a reading, too long."""
+        return self.meters.fault(late_s, now)
+
     def exceeded_kinds(self, department: str) -> tuple[QuotaKind, ...]:
         """The kinds of the department's quotas that are used up."""
         return self._accounts[department].exceeded_kinds()

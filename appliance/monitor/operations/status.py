@@ -29,10 +29,14 @@ TroubleSource = Callable[[Moment], Sequence[str]]  # a sentence for each thing t
 
 @dataclass(frozen=True, slots=True)
 class ServiceRun:
-    """The service as it runs. `started_s`: since when, by the monotonic clock; `count_clients`: those logged in now."""
+    """The service as it runs. `started_s`: since when, by the monotonic clock; `count_clients`: those logged in now.
+
+    `count_published`: the events that were published so far.
+    """
 
     started_s: float
     count_clients: Callable[[], int]
+    count_published: Callable[[], int] = lambda: 0
 
 
 NO_RUN = ServiceRun(0.0, lambda: 0)  # of monitors that no service drives

@@ -1,12 +1,15 @@
 """Insight: captured frames become visited sites, active devices and incidents; rates become trends and anomalies.
 
+`site_watch` has the sites; this gives it its packets, and publishes what it found.
+
 A frame belongs to the department at whose interface it was captured; where several departments share the interface, to
 those that own one of its ends. Frames are processed as often as they arrive; results are published every analytics
 period.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from msgspec import UNSET
@@ -21,14 +24,18 @@ from appliance.core.machine import Link, Network
 from appliance.core.metering.department import Department, holds, networks_of
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Refused
-from appliance.core.traffic.dns import DnsAnswer, look_ups_in
-from appliance.core.traffic.packet import TCP, Packet, decode
-from appliance.core.traffic.presence import Presence
-from appliance.core.traffic.questions import OpenQuestions
-from appliance.core.traffic.sites import Analytics, Averages, trend_of, update_averages
+from appliance.core.traffic.dns import DNS_PORT, DnsAnswer
+from appliance.core.traffic.flows.contact import Happening
+from appliance.core.traffic.naming import NameRules
+from appliance.core.traffic.packet import FIN, RST, SYN, TCP, Packet, decode
+from appliance.core.traffic.script import shown
+from appliance.core.traffic.sites import Averages, Site, trend_of, update_averages
+from appliance.monitor.traffic.site_watch import SiteReport, SiteWatch, Websites
 from appliance.ports import Capture, Neighbours, Publisher
 
 log = logging.getLogger(__name__)
+
+_ENDS = SYN | FIN | RST  # what begins or ends a connection
 
 
 class LineRates(Protocol):
@@ -40,6 +47,9 @@ class LineRates(Protocol):
 
 class Addressed(Protocol):
     """Devices and their addresses."""
+
+    def routers(self, department: str) -> Collection[str]:
+        """The MAC addresses behind which the department has many hosts."""
 
     def hear(self, department: str, mac: str, address: str, now: Moment) -> None:
         """Learn from a packet that it went to this device for this address."""
@@ -80,19 +90,21 @@ class _Activity:
     def __init__(
         self,
         department: Department,
-        registrable: Callable[[str], str | None],
+        rules: NameRules,
         response: Response | None,
-        refuses: Callable[[str, str], bool],
+        blocking: Blocking,
     ) -> None:
         self.department = department
-        self._questions, self._refuses = OpenQuestions(), refuses
-        self.analytics = Analytics(registrable)
+        self.sites = SiteWatch(rules, partial(blocking.refuses, department.id))
         self.incidents = Incidents()
         self.responses = Responses(department.id, response)
-        self.devices = Presence()
         self.baseline = Baseline()
         self.averages: Averages | None = None
-        self.networks: tuple[Network, ...] | None = department.subnets or None
+        self.set_networks(department.subnets or None)
+
+    def set_networks(self, networks: tuple[Network, ...] | None) -> None:
+        """Set the networks of the department; `None`: they are not known."""
+        self.networks = self.sites.networks = networks
 
     def owns(self, packet: Packet) -> bool:
         """Whether an end of the packet is in the department; needed where departments share an interface."""
@@ -104,28 +116,11 @@ class _Activity:
 
     def follow(self, packet: Packet, now_s: float) -> Sequence[DnsAnswer]:
         """Evaluate one packet; returns the DNS answers in it that a host of the department had asked for."""
-        answers = [*self._answers(packet, now_s)]
-        if packet.protocol == TCP:
+        if packet.protocol == TCP and (
+            packet.flags & _ENDS or DNS_PORT in {packet.source_port, packet.destination_port}
+        ):
             self.incidents.follow(packet, now_s)
-            # A host that opens connections is a user; one that only answers them may be a server.
-            if packet.opens and holds(self.networks, packet.source):
-                self.analytics.mark_active(packet.source, now_s)
-                self.devices.mark_seen(packet.source_mac, now_s)
-        return answers
-
-    def _answers(self, packet: Packet, now_s: float) -> Iterator[DnsAnswer]:
-        for asked, message in look_ups_in(packet):
-            if not message.is_answer:
-                if holds(self.networks, asked.client) and not self._refuses(self.department.id, asked.name):
-                    self._questions.note(asked, now_s)
-                continue
-            answer = message.answer(asked.client, asked.server) if self._questions.take(asked, now_s) else None
-            if answer is None:
-                continue
-            if message.is_visit:
-                self.analytics.count_visit(answer, now_s)
-                self.devices.mark_seen(packet.destination_mac, now_s)
-            yield answer
+        return [*self.sites.follow(packet, now_s)]
 
 
 class Insight:
@@ -136,23 +131,23 @@ class Insight:
         *,
         departments: Sequence[Department],
         capture: Capture,
-        registrable: Callable[[str], str | None],
+        rules: NameRules,
         metering: MeteredLines,
         blocking: Blocking,
         neighbours: Neighbours,
         response: Response | None,
         publish: Publisher,
     ) -> None:
-        """`registrable`: folds a name to its site. `response`: which incidents are blocked; `None`: none.
+        """`rules`: how websites are told. `response`: which incidents are blocked; `None`: none.
 
         `neighbours`: the devices that are known by an address of theirs.
         """
-        self._capture = capture
-        self._neighbours = neighbours
+        self._capture, self._neighbours = capture, neighbours
         self._metering = metering
         self._blocking = blocking
         self._publish = publish
-        self._activities = {one.id: _Activity(one, registrable, response, blocking.refuses) for one in departments}
+        self._activities = {one.id: _Activity(one, rules, response, blocking) for one in departments}
+        self._websites = Websites()
         self._by_interface: dict[str, list[_Activity]] = {}
         for activity in self._activities.values():
             self._by_interface.setdefault(activity.department.interface, []).append(activity)
@@ -163,13 +158,15 @@ class Insight:
         for frame in frames:
             packet = decode(frame.data)
             if packet is not None:
-                self._process(self._by_interface.get(frame.interface, []), packet, now)
+                self._process(frame.interface, packet, now)
         return len(frames)
 
     def step(self, now: Moment) -> None:
         """Judge each department and publish, every analytics period."""
+        self._count(self._websites.due(now.monotonic_s), now)
         for activity in self._activities.values():
-            activity.networks = networks_of(activity.department, self._metering.links)
+            activity.set_networks(networks_of(activity.department, self._metering.links))
+            activity.sites.routers = frozenset(self._metering.devices.routers(activity.department.id))
             self._judge(activity, now)
             rate = self._metering.lines.rate_bytes_s(activity.department.id)
             activity.averages = update_averages(activity.averages, rate, now.monotonic_s)
@@ -180,18 +177,30 @@ class Insight:
 
     def devices(self, department: str, now: Moment) -> frozenset[str]:
         """The MAC addresses of devices that were active in the last 5 minutes; behind a router, the router's."""
-        return self._activities[department].devices.present(now.monotonic_s)
+        return self._activities[department].sites.devices.present(now.monotonic_s)
 
     def open_incidents(self, department: str) -> int:
         """The number of open incidents."""
         return len(self._activities[department].incidents.open())
 
-    def _process(self, activities: Sequence[_Activity], packet: Packet, now: Moment) -> None:
+    def sites(self, department: str, most: int, now: Moment) -> SiteReport:
+        """The department's websites in the last hour, at most so many."""
+        return self._activities[department].sites.report(now.monotonic_s, most, self._websites.unread)
+
+    def _process(self, interface: str, packet: Packet, now: Moment) -> None:
+        activities = self._by_interface.get(interface, [])
         for activity in activities:
             if len(activities) == 1 or activity.owns(packet):
                 self._metering.devices.hear(activity.department.id, packet.destination_mac, packet.destination, now)
                 for answer in activity.follow(packet, now.monotonic_s):
                     self._blocking.hear(activity.department.id, answer, now)
+        if activities:
+            self._count(self._websites.read(interface, packet, now.monotonic_s), now)
+
+    def _count(self, happenings: Sequence[Happening], now: Moment) -> None:
+        for happening in happenings:
+            for activity in self._by_interface.get(happening.contact.ends.scope, []):
+                activity.sites.take(happening, now.monotonic_s)
 
     def _judge(self, activity: _Activity, now: Moment) -> None:
         """Publish what has become of the incidents, and have the sources blocked that have proved themselves."""
@@ -256,13 +265,24 @@ def _anomaly(department: str, found: Anomaly, now: Moment) -> events.AnalyticsAn
 
 
 def _update(activity: _Activity, rate: float, now: Moment) -> events.AnalyticsUpdate:
-    sites = activity.analytics.top_sites(now.monotonic_s)
+    watch, now_s = activity.sites, now.monotonic_s
+    share = watch.contacts(now_s).unnamed_share
     return events.AnalyticsUpdate(
         timestamp=timestamp(now.wall),
         department_id=activity.department.id,
         metrics=events.AnalyticsMetrics(
-            active_users=activity.analytics.active_users(now.monotonic_s),
-            top_websites=[events.Website(domain=site.domain, visits=site.visits) for site in sites],
+            active_users=watch.active_users(now_s),
+            top_websites=[_website(site) for site in watch.top_sites(now_s)],
             bandwidth=events.Bandwidth(current=round(rate), trend=trend_of(activity.averages)),
+            unnamed_share=UNSET if share is None else round(share, 3),
         ),
+    )
+
+
+def _website(site: Site) -> events.Website:
+    return events.Website(
+        domain=shown(site.domain),
+        visits=site.visits,
+        bytes=UNSET if site.bytes is None else site.bytes,
+        devices=len(site.devices),
     )

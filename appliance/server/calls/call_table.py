@@ -18,9 +18,9 @@ from appliance.server.calls.arguments import DepartmentId, Nothing, parse
 from appliance.server.calls.blocking import blocks, lists
 from appliance.server.calls.context import Context
 from appliance.server.calls.metering import asking, history, quotas, reports
-from appliance.server.calls.operations import configuration, facts, maintenance
+from appliance.server.calls.operations import configuration, facts, maintenance, updates
 from appliance.server.calls.reply import Reply, replies_of
-from appliance.server.calls.traffic import analytics
+from appliance.server.calls.traffic import analytics, websites
 
 MOST_NAMED = 8  # calls that the refusal of an unknown one names; more would not be read
 
@@ -60,6 +60,7 @@ CALLS = {
     "certificate:get": Call(Nothing, Role.VIEWER, False, facts.certificate),
     "analytics:subscribe": Call(DepartmentId, Role.VIEWER, False, analytics.subscribe),
     "analytics:unsubscribe": Call(DepartmentId, Role.VIEWER, False, analytics.unsubscribe),
+    "site:list": Call(websites.SitesArgument, Role.VIEWER, False, websites.sites),
     "ip:block": Call(blocks.BlockArgument, Role.OPERATOR, True, blocks.block, blocks.state, once=True),
     "ip:unblock": Call(blocks.UnblockArgument, Role.OPERATOR, True, blocks.unblock, blocks.state, once=True),
     "ip:list": Call(blocks.ListArgument, Role.VIEWER, False, blocks.list_blocks),
@@ -114,6 +115,11 @@ CALLS = {
     "maintenance:stop": Call(
         Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state, everywhere=True, once=True
     ),
+    "update:get": Call(Nothing, Role.ADMIN, False, updates.update, everywhere=True),
+    "update:start": Call(
+        updates.UpdateArgument, Role.ADMIN, False, updates.start, updates.state, everywhere=True, once=True
+    ),
+    "update:restart": Call(Nothing, Role.ADMIN, False, updates.restart, updates.state, everywhere=True, once=True),
     "token:renew": Call(people.RenewArgument, Role.VIEWER, False, people.renew_token),
     "token:revoke": Call(people.RevokeArgument, Role.VIEWER, False, people.revoke_token, revokes=True, once=True),
     "token:list": Call(Nothing, Role.ADMIN, False, people.list_tokens, everywhere=True),

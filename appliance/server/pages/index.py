@@ -1,6 +1,6 @@
 """The page for a person where the dashboard was not built, and the health page for a monitoring system."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -45,16 +45,18 @@ def welcome(environ: Environ, simulated: bool) -> Answer:
     return Answer(HTML, body)
 
 
-def health(troubles: Sequence[str], clients: int, simulated: bool) -> Answer:
+def health(troubles: Sequence[str], clients: int, work: Mapping[str, str], simulated: bool) -> Answer:
     """That the service answers: 200, with a sentence for each task that it cannot do now.
 
     A trouble is not an error: a list that cannot be fetched must not take every dashboard off a load balancer. A
     service that serves nobody does not answer at all, and its watchdog starts it again. It needs no token, so it says
-    nothing about departments and people.
+    nothing about departments and people. `work`: by task, `ok` or what is not done; an update is confirmed by it.
     """
     health: dict[str, Any] = {"status": "troubled" if troubles else "ok", "clients": clients}
     if troubles:
         health["reasons"] = troubles
+    if work:
+        health["work"] = work
     if simulated:
         health["simulated"] = True
     return Answer(JSON, dumps(health))

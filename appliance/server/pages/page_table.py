@@ -15,7 +15,7 @@ def page_table(sources: PageSources) -> dict[str, Page]:
     services, simulated = sources.services, sources.fanout.simulated
 
     def health(_: Environ) -> Answer:
-        return index.health(sources.troubles(), len(sources.sessions), simulated)
+        return index.health(sources.troubles(), len(sources.sessions), services.work(), simulated)
 
     def welcome(environ: Environ) -> Answer:
         return index.welcome(environ, simulated)

@@ -16,7 +16,7 @@ from appliance.core.kernel.bpf.ebpf import MapKind, MapShape
 CALLS = {"x86_64": 321, "aarch64": 280, "armv7l": 386, "armv6l": 386, "riscv64": 280}  # the number of bpf(2)
 CREATE_MAP, LOOK_UP, UPDATE, DELETE, LOAD_PROGRAM, INSPECT, LOOK_UP_MANY, UPDATE_MANY = 0, 1, 2, 3, 5, 15, 24, 26
 NO_PREALLOCATION = 1  # BPF_F_NO_PREALLOC
-CLASSIFIER = 3  # BPF_PROG_TYPE_SCHED_CLS
+SOCKET_FILTER, CLASSIFIER = 1, 3  # BPF_PROG_TYPE_SOCKET_FILTER, BPF_PROG_TYPE_SCHED_CLS
 LICENCE = b"Dual MIT/GPL\0"  # in the kernel's words (linux/license.h)
 
 MAP = Struct("=IIIII8x16s")  # kind, sizes of key and value, how many, flags, name
@@ -79,11 +79,11 @@ class Bpf:
         self._number = CALLS.get(platform.machine())
         self._library = ctypes.CDLL(None, use_errno=True)
 
-    def load(self, name: str, instructions: bytes) -> int:
+    def load(self, name: str, instructions: bytes, kind: int = CLASSIFIER) -> int:
         """Load a program for packets (`ebpf.assemble`), which the kernel verifies; returns its descriptor."""
         code, licence = _place(instructions), _place(LICENCE)
         places = [ctypes.addressof(one) for one in (code, licence)]
-        asked = PROGRAM.pack(CLASSIFIER, len(instructions) // 8, *places, 0, 0, 0, 0, 0, name.encode())
+        asked = PROGRAM.pack(kind, len(instructions) // 8, *places, 0, 0, 0, 0, 0, name.encode())
         return self.call(LOAD_PROGRAM, bytearray(asked))
 
     def identity(self, program: int) -> int:

@@ -1,19 +1,22 @@
 """Captures frames by AF_PACKET: a non-blocking socket for each interface, with `capture_filter`'s program in each.
 
+All programs share one map of connections. Without the right to load a program nothing is captured, and that is said.
+
 A socket is created without a protocol, given its filter, and only then bound, so that no unfiltered frame gets in.
 It sees both directions, each frame once: incoming frames before the packet filter, outgoing ones after it.
 """
 
-import ctypes
+import os
 import socket
 import struct
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from functools import lru_cache
 
-from appliance.core.kernel.bpf.capture_filter import PROGRAM, SNAP_BYTES, assemble, leaving
+from appliance.core.kernel.bpf.capture_filter import LONG_BYTES, MAPS, NAME, program
+from appliance.core.kernel.bpf.ebpf import assemble
 from appliance.core.machine import Frame, Vlan, tags_on
+from appliance.system.network.bpf import SOCKET_FILTER, Bpf, Map
 
 MOST_FRAMES = 64  # at 20 us each for what follows, a millisecond until other work has its turn
 
@@ -23,7 +26,7 @@ BUFFER_BYTES = 1 << 20
 
 # linux/if_ether.h, asm/socket.h, linux/if_packet.h: not all of them are in Python's `socket`.
 ETH_P_ALL = 0x0003
-SO_ATTACH_FILTER = 26
+SO_ATTACH_BPF = 50
 SO_RCVBUFFORCE = 33  # beyond net.core.rmem_max, which is 208 KiB
 SOL_PACKET = 263
 PACKET_ADD_MEMBERSHIP = 1
@@ -46,6 +49,10 @@ class PacketCapture:
             socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
         except PermissionError:
             raise PermissionError("capturing frames needs root (CAP_NET_RAW)") from None
+        try:
+            self._programs = CapturePrograms(Bpf())
+        except OSError as error:
+            raise PermissionError(f"capturing frames needs root (CAP_BPF) and eBPF in the kernel: {error}") from None
 
     def attach(self, interfaces: Iterable[str], vlans: Iterable[Vlan | None] = ()) -> None:
         """Listen on exactly these of the interfaces, as far as they exist; cheap when nothing changed.
@@ -55,14 +62,16 @@ class PacketCapture:
         """
         known = tuple(vlans)
         found = ((name, _index(name), tags_on(name, known)) for name in interfaces)
-        wanted = {name: (index, _filter(tags)) for name, index, tags in found if index is not None}
-        for tap in [tap for tap in self._taps if wanted.get(tap.interface) != (tap.index, tap.filter)]:
+        wanted = {name: (index, tags) for name, index, tags in found if index is not None}
+        for tap in [tap for tap in self._taps if wanted.get(tap.interface) != (tap.index, tap.left)]:
             self._detach(tap)
         listening = {tap.interface for tap in self._taps}
-        for name, (index, program) in wanted.items():
+        for name, (index, tags) in wanted.items():
             if name not in listening:
                 with suppress(OSError):  # it has vanished since it was looked up
-                    self._taps.append(_Tap(name, index, program, promiscuous=self._promiscuous))
+                    tap = _Tap(name, index, tags, self._programs[tags], promiscuous=self._promiscuous)
+                    self._taps.append(tap)
+        self._programs.keep({tap.left for tap in self._taps})
 
     def frames(self) -> Sequence[Frame]:
         """Frames that have arrived since the previous call, at most 64, one from each interface in turn."""
@@ -72,7 +81,7 @@ class PacketCapture:
         while waiting and len(found) < MOST_FRAMES:
             tap = waiting.popleft()
             try:
-                found.append(Frame(tap.interface, tap.socket.recv(SNAP_BYTES)))
+                found.append(Frame(tap.interface, tap.socket.recv(LONG_BYTES)))
             except BlockingIOError:
                 continue
             except OSError:  # ENETDOWN, ENXIO: the interface is down or gone; `attach` finds it when it is back
@@ -87,6 +96,7 @@ class PacketCapture:
 
     def close(self) -> None:
         self.attach([])
+        self._programs.close()
 
     def _detach(self, tap: "_Tap") -> None:
         self._lost += tap.newly_lost()
@@ -94,24 +104,55 @@ class PacketCapture:
         tap.socket.close()
 
 
-class _Tap:
-    """The capture of one interface."""
+class CapturePrograms:
+    """The programs in the kernel, by the tags that each leaves out, and their maps. Raises `OSError`."""
 
-    def __init__(self, interface: str, index: int, program: bytes, *, promiscuous: bool) -> None:
+    def __init__(self, kernel: Bpf) -> None:
+        self._kernel = kernel
+        self._maps = {name: Map(kernel, name, shape) for name, shape in MAPS.items()}
+        self._loaded: dict[frozenset[int], int] = {}
+        self._load(frozenset())
+
+    def __getitem__(self, left: frozenset[int]) -> int:
+        """The descriptor of the program that leaves these tags out."""
+        return self._loaded.get(left) or self._load(left)
+
+    def keep(self, used: Collection[frozenset[int]]) -> None:
+        """Close the programs that no interface uses; the one without tags stays."""
+        for left in [one for one in self._loaded if one and one not in used]:
+            os.close(self._loaded.pop(left))
+
+    def close(self) -> None:
+        """Close all descriptors; a socket keeps its program."""
+        for descriptor in self._loaded.values():
+            os.close(descriptor)
+        for one in self._maps.values():
+            one.close()
+        self._loaded, self._maps = {}, {}
+
+    def _load(self, left: frozenset[int]) -> int:
+        descriptors = {name: one.descriptor for name, one in self._maps.items()}
+        found = self._kernel.load(NAME, assemble(program(left), descriptors), SOCKET_FILTER)
+        self._loaded[left] = found
+        return found
+
+
+class _Tap:
+    """The capture of one interface. `left`: the tags that are captured elsewhere; `loaded`: the program for that."""
+
+    def __init__(self, interface: str, index: int, left: frozenset[int], loaded: int, *, promiscuous: bool) -> None:
         self.interface = interface
         self.index = index
-        self.filter = program
+        self.left = left
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
         try:
-            self._prepare(program, promiscuous=promiscuous)
+            self._prepare(loaded, promiscuous=promiscuous)
         except OSError:
             self.socket.close()
             raise
 
-    def _prepare(self, program: bytes, *, promiscuous: bool) -> None:
-        instructions = ctypes.create_string_buffer(program, len(program))
-        described = struct.pack("HP", len(program) // 8, ctypes.addressof(instructions))  # struct sock_fprog
-        self.socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, described)
+    def _prepare(self, loaded: int, *, promiscuous: bool) -> None:
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_BPF, loaded)
         try:
             self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
         except PermissionError:  # without CAP_NET_ADMIN, as much as the system allows any program
@@ -125,11 +166,6 @@ class _Tap:
         """Number of frames dropped since the previous call: reading resets the kernel's count."""
         counted: tuple[int, int] = struct.unpack("II", self.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
         return counted[1]
-
-
-@lru_cache(maxsize=64)
-def _filter(tags: frozenset[int]) -> bytes:
-    return assemble(leaving(tags) if tags else PROGRAM)
 
 
 def _index(interface: str) -> int | None:

@@ -65,7 +65,7 @@ def _sums(database: Database) -> None:
     series.create_index(["department", "host"], unique=True)
 
 
-_ADD = "INSERT INTO {table} VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET data = excluded.data"
+_ADD = "INSERT INTO {table} (key, data) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET data = excluded.data"
 _FOUND = "SELECT key, data FROM {table} WHERE key BETWEEN ? AND ?"
 _ENDS = "SELECT (SELECT min(key) FROM {table}), (SELECT max(key) FROM {table})"
 # The keys of one series are evenly spaced, so that each is looked up and no other series is read.
@@ -189,7 +189,8 @@ class SqliteHistoryStore:
         found = database.execute("SELECT max(number) FROM series WHERE number BETWEEN ? AND ?", (first, last))
         [largest] = found.fetchone()
         number = first if largest is None else largest + 1
-        database.execute("INSERT INTO series VALUES (?, ?, ?, 0)", (number, *series)).close()
+        values = (number, *series)
+        database.execute("INSERT INTO series (number, department, host, seen) VALUES (?, ?, ?, 0)", values).close()
         return number, 0
 
     def _read(self, database: Database, step: Step, series: Series, buckets: range) -> dict[int, Passed]:

@@ -18,7 +18,7 @@ from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
 from appliance.core.blocking.sets import MOST_NUMBERS, mark_of, set_and_range
-from appliance.core.blocking.targets import TargetKind, is_written_name, kind_of, name_and_scope
+from appliance.core.blocking.targets import TargetKind, is_ipv4_address, is_written_name, kind_of, name_and_scope
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import Ledger, QuotaKind, QuotaRequest
 from appliance.core.metering.usage import Mark
@@ -114,18 +114,19 @@ def block_values(block: Block) -> tuple[Any, ...]:
 
 def block_of(values: Sequence[Any]) -> Block:
     """The block of a row by `BLOCK_COLUMNS`."""
-    target, department, origin, reason, actor, started_at, expires_at, announced, number, is_provisional = values
+    target, department, origin, reason, actor, started_at, expires_at, announced, text, is_provisional = values
+    number = int(text)
     return Block(
-        target=_target(target),
-        reason=intern(reason),  # a list's blocks share theirs
-        actor=intern(actor),
-        origin=_origin(origin),
-        started_at=moment_from(started_at),
-        department=_text(department) or None,
-        expires_at=moment_from(expires_at) if expires_at else None,
-        announced=bool(announced),
-        number=int(number) if 0 < int(number) < MOST_NUMBERS else 0,  # 0: it gets another
-        is_provisional=bool(is_provisional),
+        _target(target),
+        intern(reason),  # a list's blocks share theirs
+        intern(actor),
+        _origin(origin),
+        _instant(started_at),
+        _text(department) or None,
+        _instant(expires_at) if expires_at else None,
+        bool(announced),
+        number if 0 < number < MOST_NUMBERS else 0,  # 0: it gets another
+        bool(is_provisional),
     )
 
 
@@ -198,9 +199,14 @@ def moment_from(text: str) -> datetime:
     return at
 
 
+_instant = lru_cache(maxsize=64)(moment_from)  # as `_instant_text`
+
+
 def _target(value: object) -> str:
     """A target that the kernel's sets can have; `parse_target` would take twenty times as long."""
     text = _text(value)
+    if is_ipv4_address(text):  # as most are
+        return text
     if kind_of(text) is TargetKind.NAME:
         if not is_written_name(name_and_scope(text)[0]):
             raise ValueError(f"{text!r} is no target")
@@ -214,6 +220,7 @@ def _target(value: object) -> str:
     return text
 
 
+@lru_cache(maxsize=256)  # as `mark_of`
 def _origin(value: str) -> str:
     mark_of(value, 0)  # raises `ValueError` for one that does not exist
     return intern(value)

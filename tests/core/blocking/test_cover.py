@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.core.blocking.cover import Cover, Range
+from appliance.core.blocking.cover import Cover, Range, SingleCover
 
 BITS = 6
 END = 1 << BITS
@@ -46,10 +46,29 @@ def test_after_each_change_the_longest_lived_range_holds_each_address(steps: lis
 
 
 def test_single_addresses_of_one_owner_stay_apart() -> None:
-    held = Cover(BITS, joins=False)
+    held = SingleCover()
     neighbours = [Range(at, at, 9.0, 1, "name") for at in (3, 4)]
     assert held.resolve([], neighbours) == (set(), set(neighbours))
     assert held.resolve(neighbours[:1], []) == (set(neighbours[:1]), set())
+
+
+@given(changes)
+def test_a_cover_of_single_addresses_keeps_the_longest_lived_of_each(steps: list[tuple[int, Range]]) -> None:
+    held = SingleCover()
+    wanted: dict[int, Range] = {}
+    shown: set[Range] = set()
+    for which, wide in steps:
+        one = wide._replace(last=wide.first)
+        dropped = [wanted.pop(list(wanted)[which % len(wanted)])] if wanted and which % 3 == 0 else []
+        dropped += [wanted.pop(one.mark)] if one.mark in wanted else []
+        wanted[one.mark] = one
+        gone, new = held.resolve(dropped, [one])
+        assert gone <= shown
+        assert not new & shown
+        shown = (shown - gone) | new
+        assert shown == set(held.pieces())
+        lives = {at: longest_life(list(wanted.values()), at) for at in range(END)}
+        assert {piece.first: piece.ends for piece in shown} == {at: life for at, life in lives.items() if life >= 0}
 
 
 @given(changes)

@@ -14,6 +14,7 @@ from appliance.core.metering.quota import Limits
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.core.traffic.dns import DnsAnswer
+from appliance.core.traffic.naming import NameRules
 from appliance.core.traffic.questions import MOST_OPEN, PATIENCE_S
 from appliance.events import AnalyticsAnomaly, AnalyticsUpdate, Event, SecurityIncident, Website
 from appliance.monitor.traffic.insight import Insight
@@ -23,6 +24,8 @@ SALES = Department("sales", "Sales", "eth1", Limits({}))
 LAB = Department("lab", "Lab", "eth2", Limits({}))
 ADDRESSES = (ip_interface("192.168.1.1/24"),)  # of eth1
 CLIENT, OTHER, OUTSIDE = "192.168.1.10", "192.168.1.11", "203.0.113.5"
+LAST_TWO_LABELS = NameRules(lambda name: ".".join(name.split(".")[-2:]))
+SPOOFER = "02:00:00:00:00:66"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -54,6 +57,7 @@ class Metered:
         self.links = {"eth1": Link("eth1", 2, "02:00:00:00:00:01", "boot", True, Counters(0, 0), addresses=ADDRESSES)}
 
         self.heard: list[tuple[str, str, str]] = []
+        self.router_macs: tuple[str, ...] = ()
 
     @property
     def lines(self) -> "Metered":
@@ -65,6 +69,9 @@ class Metered:
 
     def hear(self, department: str, mac: str, address: str, now: Moment) -> None:
         self.heard.append((department, mac, address))
+
+    def routers(self, department: str) -> Sequence[str]:
+        return self.router_macs
 
     def rate_bytes_s(self, department: str) -> float:
         return self.rates.get(department, 0.0)
@@ -104,18 +111,18 @@ class Neighbours:
 class Rig:
     """An `Insight` of two departments with what it publishes; the lab's interface has no addresses."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: NameRules = LAST_TWO_LABELS) -> None:
         self.capture, self.metered, self.blocking = Replay(), Metered(), Blocking()
         self.neighbours = Neighbours()
         self.published: list[Event] = []
-        self.insight = self.built(Response(Severity.MEDIUM, 600))
+        self.insight = self.built(Response(Severity.MEDIUM, 600), rules)
         self.insight.step(at(0))
 
-    def built(self, response: Response) -> Insight:
+    def built(self, response: Response, rules: NameRules = LAST_TWO_LABELS) -> Insight:
         return Insight(
             departments=[SALES, LAB],
             capture=self.capture,
-            registrable=lambda name: ".".join(name.split(".")[-2:]),
+            rules=rules,
             metering=self.metered,
             blocking=self.blocking,
             neighbours=self.neighbours,
@@ -160,18 +167,25 @@ def test_each_department_is_published_every_period(rig: Rig) -> None:
     }
 
 
-def test_looked_up_names_become_the_sites_of_their_department(rig: Rig) -> None:
-    rig.arrive(1, *frames.lookup(CLIENT, "www.example.org"), *frames.lookup(CLIENT, "www.example.org", "AAAA"))
-    rig.arrive(3, *frames.lookup(OTHER, "mail.example.org"), *frames.lookup(OTHER, "other.test"))
-    rig.arrive(3, *frames.lookup("10.0.0.9", "lab.test"), interface="eth2")
+def test_visited_sites_become_those_of_their_department(rig: Rig) -> None:
+    rig.arrive(
+        1, *frames.visited(CLIENT, "www.example.org"), *frames.visited(CLIENT, "mail.example.org", "203.0.113.81")
+    )
+    rig.arrive(3, *frames.visited(OTHER, "mail.example.org", source_mac=SPOOFER))
+    rig.arrive(3, *frames.visited(OTHER, "other.test", "203.0.113.82", source_mac=SPOOFER))
+    rig.arrive(3, *frames.visited("10.0.0.9", "lab.test"), interface="eth2")
     metrics = rig.update(5).metrics
-    assert metrics.top_websites == [Website(domain="example.org", visits=2), Website(domain="other.test", visits=1)]
+    assert metrics.top_websites == [
+        Website(domain="example.org", visits=2, devices=2),
+        Website(domain="other.test", visits=1, devices=1),
+    ]
     assert metrics.active_users == 2
-    assert rig.update(6, "lab").metrics.top_websites == [Website(domain="lab.test", visits=1)]
+    assert metrics.unnamed_share == 0
+    assert rig.update(6, "lab").metrics.top_websites == [Website(domain="lab.test", visits=1, devices=1)]
 
 
 def test_a_stranger_is_no_user_and_visits_nothing(rig: Rig) -> None:
-    rig.arrive(1, *frames.lookup(OUTSIDE, "www.example.org"), frames.syn(OUTSIDE, CLIENT, 22))
+    rig.arrive(1, *frames.visited(OUTSIDE, "www.example.org"), frames.syn(OUTSIDE, CLIENT, 22))
     metrics = rig.update(5).metrics
     assert (metrics.active_users, metrics.top_websites) == (0, [])
     assert rig.insight.devices("sales", at(5)) == frozenset()
@@ -191,7 +205,6 @@ def test_an_answer_counts_only_once_and_only_if_its_question_was_seen_a_moment_a
     rig.arrive(3, question)
     rig.arrive(3 + PATIENCE_S + 1, answer)
     assert len(rig.blocking.answers) == 1
-    assert rig.update(15).metrics.top_websites == [Website(domain="example.org", visits=1)]
 
 
 def forged(**changes) -> bytes:
@@ -332,26 +345,23 @@ def test_a_packet_at_a_shared_interface_counts_for_the_department_of_its_ends() 
     insight = Insight(
         departments=[upstairs, downstairs],
         capture=capture,
-        registrable=lambda name: name,
+        rules=NameRules(lambda name: name),
         metering=Metered(),
         blocking=blocking,
         neighbours=Neighbours(),
         response=None,
         publish=published.append,
     )
-    lookups = (*frames.lookup("10.0.0.5", "up.test"), *frames.lookup("10.0.0.200", "down.test"))
-    capture.waiting.extend(Frame("eth1", frame) for frame in lookups)
+    visits = (*frames.visited("10.0.0.5", "up.test"), *frames.visited("10.0.0.200", "down.test", "203.0.113.81"))
+    capture.waiting.extend(Frame("eth1", frame) for frame in visits)
     insight.process_frames(at(1))
-    insight.step(at(2))
+    insight.step(at(3))
     seen = {one.department_id: one.metrics.top_websites for one in published if isinstance(one, AnalyticsUpdate)}
     assert seen == {
-        "up": [Website(domain="up.test", visits=1)],
-        "down": [Website(domain="down.test", visits=1)],
+        "up": [Website(domain="up.test", visits=1, devices=1)],
+        "down": [Website(domain="down.test", visits=1, devices=1)],
     }
     assert blocking.answers == [("up", "up.test"), ("down", "down.test")]
-
-
-SPOOFER = "02:00:00:00:00:66"
 
 
 def attempts(source: str, ports: Iterable[int], **macs: str) -> list[bytes]:

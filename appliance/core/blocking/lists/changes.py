@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from appliance.core.blocking.block import Block, BlockRequest
-from appliance.core.blocking.lists.parser import ORIGIN, BlockList
+from appliance.core.blocking.lists.block_list import ORIGIN, BlockList
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,32 +20,10 @@ from appliance.core.blocking.lists.forms.line_reader import entries_by_line
 from appliance.core.blocking.lists.forms.list_text import NoList, list_text
 from appliance.core.blocking.targets import Scope, TargetKind, kind_of, name_and_scope
 
-ORIGIN = "list:"  # what the origins of all lists begin with
 LARGEST_BYTES = 16 << 20  # 100,000 lines of 160 characters; the largest public lists of addresses have 5 MB
 MOST_ENTRIES = 100_000  # as many as can be blocked at all
 MOST_REPORTED = 20  # faults of one list that are reported one by one; people mend those and ask again
 LONGEST_SHOWN = 60  # characters of a faulty entry: enough to find it
-
-
-@dataclass(frozen=True, slots=True)
-class BlockList:
-    """A configured list. `department`: `None` for all.
-
-    `duration_s`: how long an entry stays blocked after the last reading that had it; 0: until a reading without it.
-    `confirm_reads`: the readings in a row for which a list that is doubted (`plausibility`) keeps its former entries.
-    """
-
-    name: str
-    source: str
-    refresh_s: float
-    department: str | None = None
-    duration_s: int = 0
-    confirm_reads: int = 0
-
-    @property
-    def origin(self) -> str:
-        """The origin of its blocks."""
-        return f"{ORIGIN}{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

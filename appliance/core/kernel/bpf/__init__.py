@@ -4,7 +4,7 @@
     registers       their short names                            dns_program     reads, looks up and counts a query
     packet          sizes and codes in packets                   dns_answer      turns a query into its answer
     dns_maps        the maps, which our own program fills        dns_reset       turns a query over TCP into a reset
-    capture_filter  the capture's filter, in classic BPF         dns_memory      memory layout
+    capture_filter  the capture's filter                         dns_memory      memory layout
                                                                  dns_steps       common steps
 
 The way of a packet through the DNS filter, by its blocks. Any block may leave for `next`, which lets the packet pass,

@@ -1,129 +1,436 @@
-"""The kernel's filter for captured frames, in classic BPF, and its small assembler.
+"""The kernel's filter for captured frames: an eBPF program for a socket.
 
-It passes DNS queries and answers (UDP or TCP to or from port 53), and TCP segments that begin or end a connection (SYN,
-FIN or RST). All other frames, nearly everything, never leave the kernel. It reads IPv4 with options, up to four IPv6
-extension headers, the first of several fragments, and one VLAN tag in the frame. Where a VLAN's frames are captured at
-their own subinterface, the trunk's filter drops them.
+It passes what names a site or shows a connection; all other frames, nearly everything, never leave the kernel:
 
-A program is a table of named blocks, run from the first one on; a jump names its block. Jumps only go forward, so the
-kernel knows that a filter ends. Mnemonics and codes: linux/filter.h, linux/bpf_common.h.
+- DNS messages: UDP and TCP to or from port 53;
+- TCP segments that begin or end a connection (SYN, FIN or RST);
+- QUIC packets that begin one (Initial), of versions 1 and 2 and of Google's first, to any port;
+- the begin of what a client says over TCP: until its hello is whole, where TLS begins, at most `MOST_BYTES`; else the
+  first `PREFIX_BYTES`, in which TLS may still begin, but nothing of HTTP; and any segment that a hello begins with;
+- of what the server says to that, what begins a record of a handshake, `MOST_ANSWERS` times.
+
+For the last two it keeps the latest connections in a map, which drops the least recently used when it is full.
+
+It finds the transport wherever `core.traffic.packet` does: behind two VLAN tags in the frame, IPv4 options, eight IPv6
+extension headers, and in the first of several fragments. One table of frames tests both. Where a VLAN's frames are
+captured at their own subinterface, the trunk's filter drops them.
+
+R6: the frame; R7: the transport's protocol; R8: the place in the frame that is read next.
 """
 
-import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
 
-from appliance.core.kernel.bpf.packet import DNS_PORT, IPV4, IPV6, TCP, UDP
+from appliance.core.kernel.bpf import packet
+from appliance.core.kernel.bpf.dns_memory import FrameLayout
+from appliance.core.kernel.bpf.dns_steps import invoke, look_up, on_stack, take
+from appliance.core.kernel.bpf.ebpf import (
+    Blocks,
+    Helper,
+    Instruction,
+    MapKind,
+    MapShape,
+    Register,
+    compute,
+    jump,
+    jump_if,
+    leave,
+    load,
+    map_named,
+    network_order,
+    store,
+)
+from appliance.core.kernel.bpf.registers import BYTE, DOUBLE, HALF, R0, R1, R2, R3, R6, R7, R8, R9, R10, WORD
+from appliance.core.traffic.flows.client_hello import BEGIN_BYTES, MOST_BYTES, PREFIX_BYTES
 
-SNAP_BYTES = 1500  # a DNS answer over UDP is at most 1,232 bytes (DNS flag day 2020) and its headers
+SHORT_BYTES = 1500  # of a frame; a DNS answer over UDP is at most 1,232 bytes (DNS flag day 2020) and its headers
+LONG_BYTES = MOST_BYTES + SHORT_BYTES  # the kernel joins the segments of a hello into one frame (GRO)
+MOST_ANSWERS = 16
 
-Instruction = tuple[str, int] | tuple[str, int, str] | tuple[str]
+FLOWS = "flows"
+KEY_BYTES = 40  # addresses, ports, and the version of IP
+VALUE_BYTES = 24
+MAPS = {FLOWS: MapShape(MapKind.LATEST, KEY_BYTES, VALUE_BYTES, 16_384)}  # 8,000 people open two a second; 2 MB
+NAME = "appliance_tap"
 
-CODES = {
-    "load_word": 0x20,  # A = the 32 bits at k
-    "load_half": 0x28,  # A = the 16 bits at k
-    "load_half_at_x": 0x48,  # A = the 16 bits at X + k
-    "load_byte_at_x": 0x50,
-    "load_x": 0x01,  # X = k
-    "store": 0x02,  # M[k] = A
-    "load_stored": 0x60,
-    "and": 0x54,
-    "shift_left": 0x64,
-    "add": 0x04,
-    "add_x": 0x0C,
-    "x_to_a": 0x87,
-    "a_to_x": 0x07,
-    "goto": 0x05,
-    "if_equal": 0x15,  # to the named block when A == k, else on
-    "if_any": 0x45,  # to the named block when A & k, else on
-    "return": 0x06,  # the frame passes with its first k bytes; 0: it does not pass
-}
-
-VLAN = 0x8100
-TAG_BITS = 0xFFF  # of the 16 bits, the number of the VLAN
-TAG = 0xFFFF_F000 + 44  # linux/filter.h: SKF_AD_OFF + SKF_AD_VLAN_TAG: the tag that the kernel took off
-TAG_PRESENT = 0xFFFF_F000 + 48  # linux/filter.h: SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT: 1 where the kernel took the tag
-LATER_FRAGMENT4, LATER_FRAGMENT6 = 0x1FFF, 0xFFF8  # an offset: such a fragment has no ports
-MOST_EXTENSIONS = 4  # hop-by-hop and destination options, routing, fragment: packets with two are rare already
-OPTIONS_LIKE = (0, 43, 60, 135, 139, 140)  # IANA, IPv6 extension header types: their length counts 8 bytes
-FRAGMENT, AUTHENTICATION = 44, 51  # of 8 bytes; its length counts 4 bytes (RFC 4302)
-BEGIN_OR_END = 0x01 | 0x02 | 0x04  # FIN, SYN, RST
-PROTOCOL = 0  # the memory cell of the transport's protocol
-
-
-def _extension(at: int) -> Iterator[tuple[str, Sequence[Instruction]]]:
-    """The blocks that skip one extension header, if X is at one."""
-    following: Sequence[Instruction] = [("load_byte_at_x", 0), ("store", PROTOCOL)]
-    skipped: Sequence[Instruction] = [*following, ("load_byte_at_x", 1)]
-    moved: Sequence[Instruction] = [("add_x",), ("a_to_x",), ("goto", 0, f"extension{at + 1}")]
-    yield (
-        f"extension{at}",
-        [
-            ("load_stored", PROTOCOL),
-            *(("if_equal", one, f"options{at}") for one in OPTIONS_LIKE),
-            ("if_equal", FRAGMENT, f"fragment{at}"),
-            ("if_equal", AUTHENTICATION, f"authentication{at}"),
-            ("goto", 0, "transport"),
-        ],
-    )
-    yield f"options{at}", [*skipped, ("add", 1), ("shift_left", 3), *moved]
-    yield f"authentication{at}", [*skipped, ("add", 2), ("shift_left", 2), *moved]
-    yield (
-        f"fragment{at}",
-        [("load_half_at_x", 2), ("if_any", LATER_FRAGMENT6, "drop"), *following, ("x_to_a",), ("add", 8), *moved[1:]],
-    )
+VERSION_4, VERSION_6 = 4, 6
+FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
+RECORD, ALERT, HELLO = 0x16, 0x15, 0x01
+HTTP = "GPHODT"  # its methods begin so: GET, POST, HEAD, OPTIONS, DELETE, TRACE; what they ask for is nobody's business
+GOOGLE = 0x5130  # "Q0"
 
 
-# X is the begin of the network's header, then of the transport's.
-PROGRAM: Mapping[str, Sequence[Instruction]] = {
-    "frame": [("load_x", 14), ("load_half", 12), ("if_equal", VLAN, "tagged"), ("goto", 0, "network")],
-    "tagged": [("load_x", 18), ("load_half", 16)],
-    "network": [("if_equal", IPV4, "ipv4"), ("if_equal", IPV6, "ipv6"), ("return", 0)],
-    "ipv4": [
-        *(("load_half_at_x", 6), ("if_any", LATER_FRAGMENT4, "drop")),
-        *(("load_byte_at_x", 9), ("store", PROTOCOL)),
-        *(("load_byte_at_x", 0), ("and", 0x0F), ("shift_left", 2)),  # the header's length, in words of 4 bytes
-        *(("add_x",), ("a_to_x",), ("goto", 0, "transport")),
-    ],
-    "ipv6": [("load_byte_at_x", 6), ("store", PROTOCOL), ("x_to_a",), ("add", 40), ("a_to_x",)],
-    **{name: block for at in range(MOST_EXTENSIONS) for name, block in _extension(at)},
-    f"extension{MOST_EXTENSIONS}": [],
-    "transport": [("load_stored", PROTOCOL), ("if_equal", TCP, "tcp"), ("if_equal", UDP, "ports"), ("return", 0)],
-    "tcp": [("load_byte_at_x", 13), ("if_any", BEGIN_OR_END, "pass")],
-    "ports": [
-        *(("load_half_at_x", 0), ("if_equal", DNS_PORT, "pass")),
-        *(("load_half_at_x", 2), ("if_equal", DNS_PORT, "pass")),
-    ],
-    "drop": [("return", 0)],
-    "pass": [("return", SNAP_BYTES)],
-}
+class Cell(IntEnum):
+    """Offsets from R10, the stack's end, with their size in bytes beside."""
+
+    KEY = -40  # 40: from the sender's side
+    BACK = -80  # 40: from the receiver's side
+    HEAD = -120  # 40: the header that is read
+    DATA = -136  # 16: the begin of the payload
+    VALUE = -160  # 24: a new value of the map
+    END = -168  # where the packet ends in the frame, without padding
+    L3 = -176
+    SEQUENCE = -184  # that of the segment, or of what follows a SYN
+    COUNT = -192
+    LIMIT = -200
 
 
-def leaving(tags: Iterable[int]) -> Mapping[str, Sequence[Instruction]]:
-    """The program that drops frames with these tags, which are captured where their VLAN's frames arrive."""
-    dropped: list[Instruction] = [("and", TAG_BITS), *(("if_equal", tag, "left") for tag in sorted(tags))]
+class Kept(IntEnum):
+    """Offsets in a value of the map. `LIMIT`: bytes that pass of what the client says from `BEGIN` on."""
+
+    BEGIN = 0
+    LIMIT = 4
+    SERVER = 8  # the number of the server's first byte, if `ANSWERED` is 1
+    ANSWERED = 12
+    ANSWERS = 16  # counted
+
+
+def program(left: Iterable[int] = ()) -> Blocks:
+    """The program; `left`: tags whose frames are captured where their VLAN's frames arrive, and dropped here."""
+    return {**_frames(sorted(left)), **NETWORKS, **EXTENSIONS, **DATAGRAMS, **SEGMENTS, **ENDS}
+
+
+def _frames(left: Iterable[int]) -> Blocks:
+    """Finds the network's header behind VLAN tags."""
+    dropped = [jump_if(R1, "==", tag, "drop") for tag in left]
+    ether_type = packet.ETHERNET - 2
     return {
-        "tag": [("load_word", TAG_PRESENT), ("if_any", 1, "taken"), ("load_half", 12), ("if_equal", VLAN, "inside")],
-        "plain": [("goto", 0, "frame")],
-        "taken": [("load_word", TAG), *dropped, ("goto", 0, "frame")],
-        "inside": [("load_half", 14), *dropped, ("goto", 0, "frame")],
-        "left": [("return", 0)],  # near, because a conditional jump reaches no farther than 255 instructions
-        **PROGRAM,
+        "frame": [
+            compute(R6, "=", R1),
+            load(WORD, R1, R6, FrameLayout.TAGGED),
+            jump_if(R1, "==", 0, "inside"),
+            load(WORD, R1, R6, FrameLayout.TAG),
+            compute(R1, "&", packet.TAG_BITS),
+            *dropped,
+            jump("begin"),
+        ],
+        "inside": [  # of the frame is its outermost tag, where the kernel has not taken it off
+            *take(ether_type, Cell.DATA, 4, "drop"),
+            load(HALF, R1, R10, Cell.DATA),
+            *(jump_if(R1, "==", packet.half(one), "named") for one in packet.VLAN_TYPES),
+            jump("begin"),
+        ],
+        "named": [
+            load(HALF, R1, R10, Cell.DATA + 2),
+            network_order(R1),
+            compute(R1, "&", packet.TAG_BITS),
+            *dropped,
+        ],
+        "begin": [
+            *(store(DOUBLE, R10, at, 0) for at in range(Cell.BACK, 0, 8)),
+            compute(R8, "=", packet.ETHERNET),
+        ],
+        "network": [
+            compute(R9, "=", R8),
+            compute(R9, "-", 2),
+            *take(R9, Cell.DATA, 2, "drop"),
+            load(HALF, R1, R10, Cell.DATA),
+            store(DOUBLE, R10, Cell.L3, R8),
+            jump_if(R1, "==", packet.half(packet.IPV4), "ipv4"),
+            jump_if(R1, "==", packet.half(packet.IPV6), "ipv6"),
+            compute(R8, "+", packet.VLAN_BYTES),
+            jump_if(R8, ">", packet.ETHERNET + packet.VLAN_BYTES * packet.MOST_INNER_TAGS, "drop"),
+            *(jump_if(R1, "==", packet.half(one), "network") for one in packet.VLAN_TYPES),
+            jump("drop"),
+        ],
     }
 
 
-def assemble(program: Mapping[str, Sequence[Instruction]] = PROGRAM) -> bytes:
-    """The program as bytes, 8 for each instruction (`struct sock_filter`)."""
-    begins = {}
-    length = 0
-    for name, block in program.items():
-        begins[name] = length
-        length += len(block)
-    instructions = [instruction for block in program.values() for instruction in block]
-    return b"".join(_encode(*one, at=at, begins=begins) for at, one in enumerate(instructions))
+def _ended(header_bytes: int, block: str) -> Iterator[Instruction]:
+    """The packet's end goes to `Cell.END`. R1: its length as in the packet; 0: longer than can be said."""
+    yield load(WORD, R2, R6, FrameLayout.LENGTH)
+    yield store(DOUBLE, R10, Cell.END, R2)
+    yield network_order(R1)
+    yield jump_if(R1, "==", 0, block)
+    yield compute(R1, "+", header_bytes)
+    yield compute(R1, "+", R8)
+    yield jump_if(R1, ">", R2, block)
+    yield store(DOUBLE, R10, Cell.END, R1)
 
 
-def _encode(mnemonic: str, k: int = 0, target: str | None = None, *, at: int, begins: Mapping[str, int]) -> bytes:
-    skipped = begins[target] - at - 1 if target is not None else 0
-    if mnemonic == "goto":  # its distance is in k, as an unconditional jump may be long
-        return struct.pack("=HBBI", CODES[mnemonic], 0, 0, skipped)
-    return struct.pack("=HBBI", CODES[mnemonic], skipped, 0, k)
+def _addresses(width: int, source: int, destination: int) -> Iterator[Instruction]:
+    """Both keys' addresses, of which the header has so many words of 4 bytes."""
+    for number in range(width):
+        for at, to in ((source, 0), (destination, 16)):
+            yield load(WORD, R1, R10, Cell.HEAD + at + 4 * number)
+            yield store(WORD, R10, Cell.KEY + to + 4 * number, R1)
+            yield store(WORD, R10, Cell.BACK + (16 - to) + 4 * number, R1)
+
+
+NETWORKS: Blocks = {
+    "ipv4": [
+        *take(R8, Cell.HEAD, packet.NETWORK_BYTES[4], "drop"),
+        load(HALF, R1, R10, Cell.HEAD + 6),
+        compute(R1, "&", packet.half(0x1FFF)),
+        jump_if(R1, "!=", 0, "drop"),  # a later fragment has no ports
+        *_addresses(1, 12, 16),
+        *(store(BYTE, R10, at + 36, VERSION_4) for at in (Cell.KEY, Cell.BACK)),
+        load(HALF, R1, R10, Cell.HEAD + 2),
+        *_ended(0, "measured4"),
+    ],
+    "measured4": [
+        load(BYTE, R1, R10, Cell.HEAD),
+        compute(R2, "=", R1),
+        compute(R2, ">>", 4),
+        jump_if(R2, "!=", VERSION_4, "drop"),
+        compute(R1, "&", 0x0F),
+        jump_if(R1, "<", 5, "drop"),
+        compute(R1, "<<", 2),  # the header's length, in words of 4 bytes
+        compute(R8, "+", R1),
+        load(BYTE, R7, R10, Cell.HEAD + 9),
+        jump("transport"),
+    ],
+    "ipv6": [
+        *take(R8, Cell.HEAD, packet.NETWORK_BYTES[6], "drop"),
+        load(BYTE, R1, R10, Cell.HEAD),
+        compute(R1, ">>", 4),
+        jump_if(R1, "!=", VERSION_6, "drop"),
+        *_addresses(4, 8, 24),
+        *(store(BYTE, R10, at + 36, VERSION_6) for at in (Cell.KEY, Cell.BACK)),
+        load(HALF, R1, R10, Cell.HEAD + 4),
+        *_ended(packet.NETWORK_BYTES[6], "measured6"),
+    ],
+    "measured6": [
+        load(BYTE, R7, R10, Cell.HEAD + 6),
+        compute(R8, "+", packet.NETWORK_BYTES[6]),
+        compute(R9, "=", 0),
+    ],
+}
+
+# Skips the extension headers of IPv6. R9: how many were skipped.
+EXTENSIONS: Blocks = {
+    "extension": [
+        jump_if(R7, "==", packet.UDP, "transport"),
+        jump_if(R7, "==", packet.TCP, "transport"),
+        *(jump_if(R7, "==", one, "skippable") for one in packet.OPTIONS_LIKE),
+        jump_if(R7, "==", packet.FRAGMENT, "skippable"),
+        jump_if(R7, "!=", packet.AUTHENTICATION, "drop"),
+    ],
+    "skippable": [
+        compute(R9, "+", 1),
+        jump_if(R9, ">", packet.MOST_EXTENSIONS, "drop"),
+        *take(R8, Cell.DATA, 8, "drop"),
+        load(BYTE, R2, R10, Cell.DATA + 1),
+        jump_if(R7, "==", packet.FRAGMENT, "fragment"),
+        jump_if(R7, "==", packet.AUTHENTICATION, "authentication"),
+        compute(R2, "+", 1),
+        compute(R2, "<<", 3),
+        jump("skip"),
+    ],
+    "authentication": [compute(R2, "+", 2), compute(R2, "<<", 2), jump("skip")],  # RFC 4302 counts in 4 octets
+    "fragment": [
+        load(HALF, R1, R10, Cell.DATA + 2),
+        compute(R1, "&", packet.half(0xFFF8)),
+        jump_if(R1, "!=", 0, "drop"),  # a later fragment has no ports
+        compute(R2, "=", 8),
+    ],
+    "skip": [load(BYTE, R7, R10, Cell.DATA), compute(R8, "+", R2), jump("extension")],
+}
+
+DATAGRAMS: Blocks = {
+    "transport": [
+        *take(R8, Cell.HEAD, packet.UDP_BYTES, "drop"),
+        *(
+            step
+            for at in (Cell.HEAD, Cell.HEAD + 2)
+            for step in (load(HALF, R1, R10, at), jump_if(R1, "==", packet.half(packet.DNS_PORT), "pass"))
+        ),
+        jump_if(R7, "==", packet.TCP, "segment"),
+        jump_if(R7, "!=", packet.UDP, "drop"),
+        compute(R8, "+", packet.UDP_BYTES),
+        *take(R8, Cell.DATA, 12, "drop"),
+        load(BYTE, R1, R10, Cell.DATA),
+        load(BYTE, R2, R10, Cell.DATA + 9),
+        load(BYTE, R3, R10, Cell.DATA + 10),
+        compute(R2, "<<", 8),
+        compute(R2, "|", R3),
+        jump_if(R2, "==", GOOGLE, "google"),
+    ],
+    "initial": [
+        load(BYTE, R2, R10, Cell.DATA + 1),
+        *(
+            step
+            for at in (2, 3, 4)
+            for step in (compute(R2, "<<", 8), load(BYTE, R3, R10, Cell.DATA + at), compute(R2, "|", R3))
+        ),
+        compute(R1, "&", 0xF0),  # a long header, and its type
+        jump_if(R2, "==", 1, "first"),
+        jump_if(R2, "!=", 0x6B33_43CF, "drop"),
+        jump_if(R1, "==", 0xC0 | packet.QUIC_VERSIONS[0x6B33_43CF], "pass"),
+        jump("drop"),
+    ],
+    "first": [jump_if(R1, "==", 0xC0 | packet.QUIC_VERSIONS[1], "pass"), jump("drop")],
+    "google": [
+        compute(R2, "=", R1),
+        compute(R2, "&", 0x09),  # flags: the version is there, and an id of 8 bytes
+        jump_if(R2, "==", 0x09, "pass"),
+        jump("initial"),
+    ],
+}
+
+
+def _insert(limit: int | Register) -> Iterator[Instruction]:
+    """Keep the sender's connection, from `Cell.SEQUENCE` on."""
+    yield store(DOUBLE, R10, Cell.VALUE + 8, 0)
+    yield store(DOUBLE, R10, Cell.VALUE + 16, 0)
+    yield load(DOUBLE, R1, R10, Cell.SEQUENCE)
+    yield store(WORD, R10, Cell.VALUE + Kept.BEGIN, R1)
+    yield store(WORD, R10, Cell.VALUE + Kept.LIMIT, limit)
+    yield map_named(R1, FLOWS)
+    yield from invoke(Helper.MAP_UPDATE, R1, on_stack(Cell.KEY), on_stack(Cell.VALUE), 0)
+
+
+def _distance(begin: int) -> Iterator[Instruction]:
+    """R2 becomes the distance of the segment from this number in the value at R0."""
+    yield load(WORD, R1, R0, begin)
+    yield load(DOUBLE, R2, R10, Cell.SEQUENCE)
+    yield compute(R2, "-", R1)
+    yield compute(R2, "<<", 32)
+    yield compute(R2, ">>", 32)
+
+
+# R8: where the segment begins, then its payload. R9: bytes of the payload.
+SEGMENTS: Blocks = {
+    "segment": [
+        *take(R8, Cell.HEAD, packet.TCP_BYTES, "drop"),
+        load(WORD, R1, R10, Cell.HEAD),
+        store(WORD, R10, Cell.KEY + 32, R1),
+        load(HALF, R1, R10, Cell.HEAD),
+        load(HALF, R2, R10, Cell.HEAD + 2),
+        store(HALF, R10, Cell.BACK + 32, R2),
+        store(HALF, R10, Cell.BACK + 34, R1),
+        load(WORD, R1, R10, Cell.HEAD + 4),
+        network_order(R1, 32),
+        store(DOUBLE, R10, Cell.SEQUENCE, R1),
+        load(BYTE, R1, R10, Cell.HEAD + 13),
+        compute(R2, "=", R1),
+        compute(R2, "&", SYN | RST | ACK),
+        jump_if(R2, "==", SYN, "opens"),
+        jump_if(R2, "==", SYN | ACK, "accepts"),
+        jump_if(R1, "&", FIN | SYN | RST, "pass"),
+        load(BYTE, R1, R10, Cell.HEAD + 12),
+        compute(R1, ">>", 4),
+        compute(R1, "<<", 2),  # the header's length, in words of 4 bytes
+        jump_if(R1, "<", packet.TCP_BYTES, "drop"),
+        compute(R8, "+", R1),
+        load(DOUBLE, R9, R10, Cell.END),
+        jump_if(R9, "<=", R8, "drop"),  # without content
+        compute(R9, "-", R8),
+        store(DOUBLE, R10, Cell.DATA, 0),
+        store(DOUBLE, R10, Cell.DATA + 8, 0),
+        jump_if(R9, "<", BEGIN_BYTES, "few"),
+        *take(R8, Cell.DATA, BEGIN_BYTES, "drop"),
+        jump("data"),
+    ],
+    "few": [
+        *take(R8, Cell.DATA, 1, "drop"),
+        jump_if(R9, "<", 2, "data"),
+        *take(R8, Cell.DATA, 2, "drop"),
+        jump("data"),
+    ],
+    "opens": [
+        load(DOUBLE, R1, R10, Cell.SEQUENCE),
+        compute(R1, "+", 1),
+        store(DOUBLE, R10, Cell.SEQUENCE, R1),
+        compute(R9, "=", MOST_BYTES),
+        *_insert(R9),
+        jump("pass"),
+    ],
+    "accepts": [
+        *look_up(FLOWS, Cell.BACK),
+        jump_if(R0, "==", 0, "pass"),
+        load(DOUBLE, R1, R10, Cell.SEQUENCE),
+        compute(R1, "+", 1),
+        store(WORD, R0, Kept.SERVER, R1),
+        store(WORD, R0, Kept.ANSWERED, 1),
+        jump("pass"),
+    ],
+    "data": [
+        *look_up(FLOWS, Cell.KEY),
+        jump_if(R0, "==", 0, "unknown"),
+        *_distance(Kept.BEGIN),
+        load(WORD, R1, R0, Kept.LIMIT),
+        jump_if(R2, ">=", R1, "record"),
+        jump_if(R2, "!=", 0, "long"),
+        compute(R7, "=", R0),
+        load(BYTE, R1, R10, Cell.DATA),
+        jump_if(R1, "==", RECORD, "measure"),
+        compute(R2, "=", 0),
+        *(jump_if(R1, "==", ord(one), "limited") for one in HTTP),
+        compute(R2, "=", PREFIX_BYTES),
+    ],
+    "limited": [
+        store(WORD, R7, Kept.LIMIT, R2),
+        jump_if(R2, "==", 0, "drop"),
+        jump("long"),
+    ],
+    # The begin of a record: of how many bytes is the hello, where that is known? R7: the value in the map.
+    "measure": [
+        jump_if(R9, "<", BEGIN_BYTES, "long"),
+        load(BYTE, R1, R10, Cell.DATA + 3),
+        compute(R1, "<<", 8),
+        load(BYTE, R2, R10, Cell.DATA + 4),
+        compute(R1, "|", R2),
+        load(BYTE, R2, R10, Cell.DATA + 6),
+        *(
+            step
+            for at in (7, 8)
+            for step in (compute(R2, "<<", 8), load(BYTE, R3, R10, Cell.DATA + at), compute(R2, "|", R3))
+        ),
+        compute(R2, "+", 4),
+        jump_if(R2, ">", R1, "long"),  # in several records
+        compute(R2, "+", 5),
+        jump_if(R2, ">", MOST_BYTES, "long"),
+        store(WORD, R7, Kept.LIMIT, R2),
+        jump("long"),
+    ],
+    "unknown": [
+        *look_up(FLOWS, Cell.BACK),
+        jump_if(R0, "==", 0, "record"),
+        load(WORD, R1, R0, Kept.ANSWERS),
+        jump_if(R1, ">=", MOST_ANSWERS, "drop"),
+        load(BYTE, R1, R10, Cell.DATA),
+        jump_if(R1, "==", RECORD, "begun"),
+        jump_if(R1, "!=", ALERT, "drop"),
+    ],
+    "begun": [
+        load(BYTE, R1, R10, Cell.DATA + 1),
+        jump_if(R1, "==", 3, "answer"),
+        load(WORD, R1, R0, Kept.ANSWERED),
+        jump_if(R1, "==", 0, "drop"),
+        *_distance(Kept.SERVER),
+        jump_if(R2, "!=", 0, "drop"),
+    ],
+    "answer": [
+        load(WORD, R1, R0, Kept.ANSWERS),
+        compute(R1, "+", 1),
+        store(WORD, R0, Kept.ANSWERS, R1),
+        jump("pass"),
+    ],
+    # Does a hello begin here, at whatever place of the connection?
+    "record": [
+        jump_if(R9, "<", BEGIN_BYTES, "drop"),
+        load(BYTE, R1, R10, Cell.DATA),
+        jump_if(R1, "!=", RECORD, "drop"),
+        load(BYTE, R1, R10, Cell.DATA + 1),
+        jump_if(R1, "!=", 3, "drop"),
+        load(BYTE, R1, R10, Cell.DATA + 5),
+        jump_if(R1, "!=", HELLO, "drop"),
+        load(BYTE, R1, R10, Cell.DATA + 6),
+        jump_if(R1, "!=", 0, "drop"),
+        load(BYTE, R1, R10, Cell.DATA + 9),
+        jump_if(R1, "!=", 3, "drop"),
+        compute(R7, "=", MOST_BYTES),
+        *_insert(R7),
+        *look_up(FLOWS, Cell.KEY),
+        jump_if(R0, "==", 0, "long"),
+        compute(R7, "=", R0),
+        jump("measure"),
+    ],
+}
+
+ENDS: Blocks = {
+    "pass": leave(SHORT_BYTES),
+    "long": leave(LONG_BYTES),
+    "drop": leave(0),
+}

@@ -44,7 +44,7 @@ class Helper(IntEnum):
 ARITHMETIC = {"+": 0x07, "-": 0x17, "*": 0x27, "|": 0x47, "&": 0x57, "<<": 0x67, ">>": 0x77, "^": 0xA7, "=": 0xB7}
 COMPARISON = {"==": 0x15, ">": 0x25, ">=": 0x35, "&": 0x45, "!=": 0x55, "<": 0xA5, "<=": 0xB5}  # all unsigned
 BY_REGISTER = 0x08
-SWAPPED_16 = 0xDC  # BPF_ALU | BPF_END | BPF_TO_BE
+SWAPPED = 0xDC  # BPF_ALU | BPF_END | BPF_TO_BE
 
 
 class MapKind(IntEnum):
@@ -85,9 +85,9 @@ def compute(to: Register, operator: str, value: int) -> Instruction:
     return _by_value(ARITHMETIC[operator], to, value)
 
 
-def network_order(to: Register) -> Instruction:
-    """The lower 16 bits in network byte order, and nothing above them; the same takes them back."""
-    return Instruction(SWAPPED_16, to, number=16)
+def network_order(to: Register, bits: int = 16) -> Instruction:
+    """The lower 16 or 32 bits in network byte order, and nothing above them; the same takes them back."""
+    return Instruction(SWAPPED, to, number=bits)
 
 
 def number(to: Register, value: int) -> Instruction:

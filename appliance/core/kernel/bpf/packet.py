@@ -20,6 +20,9 @@ LONGEST_NAME, MOST_LABELS, LONGEST_LABEL = 255, 127, 63  # RFC 1035 section 2.3.
 LAST = DNS_BYTES + LONGEST_NAME - 1  # the last byte of the longest name
 
 
+QUIC_VERSIONS = {0x0000_0001: 0x00, 0x6B33_43CF: 0x10}  # the bits of an Initial's type (RFC 9000, RFC 9369)
+
+
 def half(value: int) -> int:
     """A 16-bit number of the packet as a load shows it, in the machine's byte order."""
     return int.from_bytes(value.to_bytes(2, "big"), sys.byteorder)

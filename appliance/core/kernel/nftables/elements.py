@@ -6,6 +6,7 @@ remaining time, and one behind its last address, unless that is the last of all 
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from math import inf
 
 from appliance.core.blocking.cover import Range
 from appliance.core.blocking.sets import Element, Shape
@@ -28,20 +29,25 @@ Point = tuple[int, Element | None]  # an address and its element; `None`: the ad
 
 def added(shape: Shape, pieces: Iterable[Range], at_s: float) -> Iterator[bytes]:
     """Encode these pieces for adding. They end as long after now as their `ends` is after `at_s`."""
-    key_of = _keys(shape)
+    key_of, order = _keys(shape), sys.byteorder
+    length = 4 + len(key_of(0)) + len(MARK_HEADER) + 4
+    for_ever = ATTRIBUTE.pack(length, MEMBER)
+    until = ATTRIBUTE.pack(length + len(TIMEOUT_HEADER) + 8, MEMBER)
     for first, last, ends, mark, _ in pieces:
-        element = key_of(first) + MARK_HEADER + mark.to_bytes(4, sys.byteorder)
-        if ends != float("inf"):
+        marked = key_of(first) + MARK_HEADER + mark.to_bytes(4, order)
+        if ends == inf:
+            element = for_ever + marked
+        else:
             remaining_ms = min(max(int((ends - at_s) * 1000), SHORTEST_MS), LONGEST_MS)
-            element += TIMEOUT_HEADER + remaining_ms.to_bytes(8, "big")
-        yield _member(element) + _end(shape, last)
+            element = until + marked + TIMEOUT_HEADER + remaining_ms.to_bytes(8, "big")
+        yield element + _end(shape, last) if shape.is_interval else element
 
 
 def removed(shape: Shape, bounds: Iterable[Bounds]) -> Iterator[bytes]:
     """Encode these pieces for removing."""
     key_of = _keys(shape)
     for first, last in bounds:
-        yield _member(key_of(first)) + _end(shape, last)
+        yield _member(key_of(first)) + (_end(shape, last) if shape.is_interval else b"")
 
 
 def bare(shape: Shape, numbers: Iterable[int]) -> Iterator[bytes]:
@@ -126,7 +132,7 @@ def _keys(shape: Shape) -> Callable[[int], bytes]:
 
 
 def _end(shape: Shape, last: int) -> bytes:
-    if not shape.is_interval or last + 1 == 1 << shape.bits:
+    if last + 1 == 1 << shape.bits:
         return b""
     return _member(_keys(shape)(last + 1) + IS_END)
 

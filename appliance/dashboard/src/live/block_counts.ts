@@ -5,7 +5,7 @@ import { call, link, onConnect } from './connection';
 import { holder } from './session';
 import { blockEvents, departments } from './state';
 
-const SETTLES_MS = 500; // after the latest event: an order of thousands makes thousands of them
+export const BLOCKS_SETTLE_MS = 500; // after the latest event: an order of thousands makes thousands of them
 const EVERY_MS = 60_000; // blocks that a list brings or takes are told late where there are very many
 
 export interface BlockCounts {
@@ -35,6 +35,6 @@ let timer = 0;
 blockEvents.subscribe((events) => {
   if (events.length === 0) return;
   clearTimeout(timer);
-  timer = window.setTimeout(count, SETTLES_MS);
+  timer = window.setTimeout(count, BLOCKS_SETTLE_MS);
 });
 setInterval(() => document.visibilityState === 'visible' && count(), EVERY_MS);

@@ -21,6 +21,10 @@ export type Trend = 'decreasing' | 'increasing' | 'stable';
  */
 export type MaintenanceKind = 'completed' | 'manual' | 'scheduled';
 /**
+ * How far an update has come.
+ */
+export type UpdateState = 'checking' | 'confirmed' | 'failed' | 'fetching' | 'installed' | 'installing' | 'returned' | 'trial';
+/**
  * The contract's error codes, as they travel on the wire.
  */
 export type Code =
@@ -44,6 +48,10 @@ export type Position = 'bridge' | 'gateway' | 'host' | 'mirror';
  * What the appliance does with a department that has used up a quota.
  */
 export type Action = 'alert' | 'block' | 'throttle';
+/**
+ * What is kept of visits: nothing, the site, or the site and the devices that visited it.
+ */
+export type Record = 'device' | 'off' | 'site';
 /**
  * What a person or token may do; each role includes the ones before it.
  */
@@ -72,6 +80,7 @@ export interface Events {
   'system:health': SystemHealth;
   'system:maintenance': SystemMaintenance;
   'config:trial': ConfigOnTrial;
+  'system:update': SystemUpdate;
   error: ErrorEvent | QuotaExceeded;
 }
 /**
@@ -253,19 +262,26 @@ export interface AnalyticsUpdate {
   metrics: AnalyticsMetrics;
 }
 /**
- * `activeUsers`: addresses with activity in the last 5 minutes; `topWebsites`: most visited first.
+ * `activeUsers`: devices with activity in the last 5 minutes; `topWebsites`: most visited first.
+ *
+ * `unnamedShare`: the share of the last hour's connections that got no name, 0 to 1.
  */
 export interface AnalyticsMetrics {
   activeUsers: number;
   topWebsites: Website[];
   bandwidth: Bandwidth;
+  unnamedShare?: number;
 }
 /**
- * `domain`: registrable domain; `visits`: its number of look-ups.
+ * `domain`: registrable domain, in its own script; `visits`: of a device within half an hour, in the last hour.
+ *
+ * `bytes`: of its connections over TCP that ended, both directions; `devices`: that visited it.
  */
 export interface Website {
   domain: string;
   visits: number;
+  bytes?: number;
+  devices?: number;
 }
 /**
  * `current`: bytes per second, in and out; `trend`: increasing, decreasing or stable.
@@ -373,6 +389,32 @@ export interface TrialFacts {
   actor: string;
 }
 /**
+ * An update has begun, goes on or is over; null: there was none. The appliance's own event.
+ *
+ * `version` and `root`: what runs; null where the computer is not run by the image.
+ */
+export interface SystemUpdate {
+  timestamp: string;
+  version: string | null;
+  root: string | null;
+  update: UpdateFacts | null;
+}
+/**
+ * The latest update. `actor` began it at `startedAt`; `percent`: of its `state`.
+ *
+ * `version`: of the bundle; empty until it is read. `reason`: why it failed or returned. `url`: of the bundle, for
+ * administrators.
+ */
+export interface UpdateFacts {
+  state: UpdateState;
+  version: string;
+  actor: string;
+  startedAt: string;
+  percent: number | null;
+  reason: string | null;
+  url?: string;
+}
+/**
  * An error of one client: its call failed, or its token expired. Sent to that client only.
  */
 export interface ErrorEvent {
@@ -414,6 +456,10 @@ export interface Calls {
      */
     argument: string;
     reply: Done;
+  };
+  'site:list': {
+    argument: SitesArgument;
+    reply: SitesReply;
   };
   'ip:block': {
     argument?: BlockArgument;
@@ -502,6 +548,18 @@ export interface Calls {
   'maintenance:stop': {
     argument?: Nothing;
     reply: MaintenanceReply;
+  };
+  'update:get': {
+    argument?: Nothing;
+    reply: UpdateReply;
+  };
+  'update:start': {
+    argument?: UpdateArgument;
+    reply: Done;
+  };
+  'update:restart': {
+    argument?: Nothing;
+    reply: Done;
   };
   'token:renew': {
     argument?: RenewArgument;
@@ -609,6 +667,62 @@ export interface ShownCertificate {
  */
 export interface Done {
   success: true;
+}
+/**
+ * The argument of `site:list`. `limit`: of the sites, most visited first.
+ */
+export interface SitesArgument {
+  /**
+   * a department's id, such as dept123
+   */
+  departmentId: string;
+  /**
+   * a whole number from 1 to 256
+   */
+  limit?: number;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * A department's websites. `background`: what programs do by themselves, by name.
+ */
+export interface SitesReply {
+  success: true;
+  departmentId: string;
+  record: Record;
+  sites: VisitedSite[];
+  background: VisitedSite[];
+  named: Named;
+}
+/**
+ * A site of the last hour. `visits`: at most `error` too low; `bytes`: of its connections over TCP that ended.
+ *
+ * `devices`: how many visited it; `visitors`: which, where they are recorded.
+ */
+export interface VisitedSite {
+  domain: string;
+  visits: number;
+  error: number;
+  devices: number;
+  bytes?: number;
+  visitors?: string[];
+}
+/**
+ * The connections of the last hour, by how far they have a name; and the bytes of those over TCP that ended.
+ *
+ * `hidden`: the name is encrypted; `encryptedDns`: look-ups; `unread`: packets that came too fast to be read, of all
+ * departments since the start.
+ */
+export interface Named {
+  connections: number;
+  unnamed: number;
+  hidden: number;
+  encryptedDns: number;
+  bytes: number;
+  unnamedBytes: number;
+  unread: number;
 }
 /**
  * The argument of `ip:block`: `address`, or `addresses`, which are blocked all or none.
@@ -1212,6 +1326,38 @@ export interface LongerArgument {
    * a whole number of seconds from 60 to 86400 (a minute to a day)
    */
   duration: number;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * What runs, and the latest update. `obstacle`: why nothing can be updated here; null: it can.
+ *
+ * `version`, `root`: null where the image does not run; `schedule`: null where the appliance does nothing by itself.
+ */
+export interface UpdateReply {
+  success: true;
+  version: string | null;
+  root: string | null;
+  obstacle: string | null;
+  simulated: boolean;
+  update: UpdateFacts | null;
+  schedule: UpdateSchedule | null;
+}
+/**
+ * When the appliance updates itself, by its local clock, and from where.
+ */
+export interface UpdateSchedule {
+  url: string;
+  begin: string;
+  end: string;
+}
+/**
+ * The argument of `update:start`. `url`: of the bundle; `None`: the one in the folder of updates.
+ */
+export interface UpdateArgument {
+  url?: string | null;
   /**
    * names this call: one that is sent again with the same key is carried out once
    */

@@ -264,7 +264,7 @@ function Marks({ marks, drawn, plot, onOpen }: MarksProps) {
             key={`${mark.atMs} ${mark.title}`}
             type="button"
             class={`mark ${mark.isGrave ? 'warn' : ''}`}
-            style={{ left: `${made.valToPos(mark.atMs / 1000, 'x') + made.over.offsetLeft}px` }}
+            style={{ left: `${made.valToPos(mark.atMs / 1000, 'x') + made.bbox.left / devicePixelRatio}px` }}
             aria-label={`${mark.title}, ${moment(mark.atMs)}. ${mark.details}`}
             onClick={() => onOpen(mark)}
           >

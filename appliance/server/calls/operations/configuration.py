@@ -78,6 +78,7 @@ def check(context: Context, asked: CheckArgument) -> CheckReply:
 
 def apply(context: Context, asked: ApplyArgument) -> ApplyReply:
     """Try another configuration; the service restarts with it at once."""
+    context.services.updates.require_no_trial()
     actor = context.caller.grant.subject
     trial = context.services.configuration.apply(asked.text, actor, context.now, asked.digest)
     return ApplyReply(trial=trial_facts(trial, context.now))

@@ -2,8 +2,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from appliance.core.blocking.block import Block, BlockRequest
+from appliance.core.blocking.lists.block_list import BlockList
 from appliance.core.blocking.lists.changes import compare_list, find_orphans
-from appliance.core.blocking.lists.parser import BlockList
 
 WALL = datetime(2024, 12, 15, 4, 49, 29, tzinfo=UTC)
 LIST = BlockList("bad", "/bad.txt", 3600)

@@ -1,37 +1,60 @@
 """The filter, judged by the kernel that runs it: a socket pair takes it as a capturing socket does."""
 
-import ctypes
 import socket
 import struct
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from appliance.core.kernel.bpf.capture_filter import PROGRAM, SNAP_BYTES, assemble, leaving
+from appliance.core.kernel.bpf.capture_filter import FLOWS, LONG_BYTES, MAPS, MOST_ANSWERS, SHORT_BYTES
+from appliance.core.traffic.flows.client_hello import MOST_BYTES, PREFIX_BYTES
+from appliance.core.traffic.packet import decode
+from appliance.system.network.bpf import Bpf
+from appliance.system.network.capture import SO_ATTACH_BPF, CapturePrograms
+from tests.core import hellos
 
-SO_ATTACH_FILTER = 26
 ETHERNET = bytes(12)
 SYN, RST, ACK, FIN = 0x02, 0x04, 0x10, 0x01
 
+Passes = Callable[[bytes], bytes | None]
 
-def kernel_passes(frame: bytes, table=PROGRAM) -> bytes | None:
-    """The part of a frame that the kernel's filter passes; `None`: it drops the frame."""
-    program = assemble(table)
-    instructions = ctypes.create_string_buffer(program, len(program))
-    into, out_of = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    with into, out_of:
-        described = struct.pack("HP", len(program) // 8, ctypes.addressof(instructions))
-        out_of.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, described)
-        into.setblocking(False)
-        out_of.setblocking(False)
+
+class Tap:
+    """A socket with the filter: what it is sent goes through the kernel's program."""
+
+    def __init__(self, loaded: int) -> None:
+        self._into, self._out_of = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._out_of.setsockopt(socket.SOL_SOCKET, SO_ATTACH_BPF, loaded)
+        self._into.setblocking(False)
+        self._out_of.setblocking(False)
+
+    def __call__(self, frame: bytes) -> bytes | None:
+        """The part of a frame that the filter passes; `None`: it drops the frame."""
         try:
-            into.send(frame)
-            return out_of.recv(65_536)
-        except BlockingIOError:
+            self._into.send(frame)
+            return self._out_of.recv(1 << 17)
+        except (BlockingIOError, PermissionError):  # so a datagram socket reports that the filter dropped it
             return None
-        except PermissionError:  # so a datagram socket reports that the filter dropped it
-            return None
+
+    def close(self) -> None:
+        self._into.close()
+        self._out_of.close()
+
+
+@pytest.fixture(scope="module")
+def programs() -> Iterator[CapturePrograms]:
+    found = CapturePrograms(Bpf())
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def kernel_passes(programs: CapturePrograms) -> Iterator[Passes]:
+    tap = Tap(programs[frozenset()])
+    yield tap
+    tap.close()
 
 
 def ipv4(protocol: int, transport: bytes, *, options: bytes = b"", fragment: int = 0) -> bytes:
@@ -60,12 +83,12 @@ def fragment(offset: int) -> bytes:
     return struct.pack("!BHI", 0, offset << 3 | 1, 7)
 
 
-def tagged(frame: bytes, tag: int = 20) -> bytes:
-    return frame[:12] + struct.pack("!HH", 0x8100, tag) + frame[12:]
+def tagged(frame: bytes, tag: int = 20, tpid: int = 0x8100) -> bytes:
+    return frame[:12] + struct.pack("!HH", tpid, tag) + frame[12:]
 
 
-def tcp(flags: int, *, source: int = 40_000, destination: int = 443, data: bytes = b"") -> bytes:
-    return struct.pack("!HHIIBBHHH", source, destination, 1, 1, 5 << 4, flags, 0, 0, 0) + data
+def tcp(flags: int, *, source: int = 40_000, destination: int = 443, data: bytes = b"", sequence: int = 1) -> bytes:
+    return struct.pack("!HHIIBBHHH", source, destination, sequence, 1, 5 << 4, flags, 0, 0, 0) + data
 
 
 def udp(source: int, destination: int, data: bytes = b"data") -> bytes:
@@ -104,7 +127,7 @@ DROPPED = {
     "data_tagged": tagged(ipv4(6, tcp(ACK))),
     "later_fragment": ipv4(17, udp(53, 40_000), fragment=0x0001),
     "later_fragment_v6": extended([(44, fragment(2))], 17, udp(53, 40_000)),
-    "more_options_than_are_read": extended([(60, OPTIONS)] * 5, 17, udp(53, 40_000)),
+    "more_options_than_are_read": extended([(60, OPTIONS)] * 9, 17, udp(53, 40_000)),
     "other_udp_after_options": extended([(0, OPTIONS)], 17, udp(443, 40_000)),
     "ping": ipv4(1, bytes([8, 0, 0, 0, 0, 53, 0, 53])),
     "arp": ETHERNET + struct.pack("!H", 0x0806) + bytes([0, 53] * 14),
@@ -114,29 +137,179 @@ DROPPED = {
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_dns_messages_and_segments_that_begin_or_end_a_connection_pass_whole(name: str) -> None:
+def test_what_names_a_site_or_shows_a_connection_passes_whole(kernel_passes: Passes, name: str) -> None:
     assert kernel_passes(PASSING[name]) == PASSING[name]
 
 
 @pytest.mark.parametrize("name", DROPPED)
-def test_other_frames_stay_in_the_kernel(name: str) -> None:
+def test_other_frames_stay_in_the_kernel(kernel_passes: Passes, name: str) -> None:
     assert kernel_passes(DROPPED[name]) is None
 
 
+WRAPPED: dict[str, Callable[[int, bytes], bytes]] = {
+    "IPv4": ipv4,
+    "IPv6": ipv6,
+    "one tag": lambda *one: tagged(ipv4(*one)),
+    "two tags": lambda *one: tagged(tagged(ipv6(*one)), tpid=0x88A8),
+    "two old tags": lambda *one: tagged(tagged(ipv4(*one)), tpid=0x9100),
+    "three tags": lambda *one: tagged(tagged(tagged(ipv4(*one)))),
+    "IPv4 options": lambda *one: ipv4(*one, options=bytes(40)),
+    "the only fragment": lambda *one: ipv4(*one, fragment=0x4000),
+    "the first fragment": lambda *one: ipv4(*one, fragment=0x2000),
+    "a later fragment": lambda *one: ipv4(*one, fragment=0x2001),
+    "the first fragment of IPv6": lambda *one: extended([(44, fragment(0))], *one),
+    "a later fragment of IPv6": lambda *one: extended([(44, fragment(1))], *one),
+    "authentication": lambda *one: extended([(51, AUTHENTICATION)], *one),
+    **{
+        f"{count} extension headers": lambda *one, count=count: extended([(60, LONG_OPTIONS)] * count, *one)
+        for count in (1, 4, 7, 8, 9)
+    },
+    "all kinds of extension headers": lambda *one: extended(
+        [(0, OPTIONS), (60, OPTIONS), (43, LONG_OPTIONS), (44, fragment(0)), (51, AUTHENTICATION), (135, OPTIONS)], *one
+    ),
+    "an unknown extension header": lambda *one: extended([(59, OPTIONS)], *one),
+    "another version in IPv4": lambda *one: _flipped(ipv4(*one), 14, 0x10),
+    "a header of IPv4 that is too short": lambda *one: _flipped(ipv4(*one), 14, 0x01),
+}
+
+
+def _flipped(frame: bytes, at: int, bits: int) -> bytes:
+    return frame[:at] + bytes([frame[at] ^ bits]) + frame[at + 1 :]
+
+
+CARRIED = {
+    "a look-up": (17, udp(40_000, 53)),
+    "a look-up over TCP": (6, tcp(ACK, destination=53, data=b"question")),
+    "a SYN": (6, tcp(SYN)),
+    "an Initial": (17, udp(40_000, 443, hellos.initials("www.example.org")[0])),
+    "an Initial of version 2": (17, udp(40_000, 443, hellos.initials("www.example.org", version=2)[0])),
+    "a hello": (6, tcp(ACK, data=hellos.record("www.example.org"))),
+}
+
+
+@pytest.mark.parametrize("carried", CARRIED)
+@pytest.mark.parametrize("wrapped", WRAPPED)
+def test_a_frame_passes_exactly_where_the_decoder_reads_it(kernel_passes: Passes, wrapped: str, carried: str) -> None:
+    frame = WRAPPED[wrapped](*CARRIED[carried])
+    assert (kernel_passes(frame) is not None) == (decode(frame) is not None)
+
+
+def test_the_table_has_frames_that_are_read_and_frames_that_are_not() -> None:
+    read = [decode(wrap(*CARRIED["a SYN"])) is not None for wrap in WRAPPED.values()]
+    assert (read.count(True), read.count(False)) == (15, 7)
+
+
 @pytest.mark.parametrize("name", PASSING)
-def test_a_trunk_s_filter_drops_the_frames_of_its_subinterfaces_alone(name: str) -> None:
+def test_a_trunk_s_filter_drops_the_frames_of_its_subinterfaces_alone(programs: CapturePrograms, name: str) -> None:
+    leaving = Tap(programs[frozenset({20, 30})])
     left = None if "tagged" in name else PASSING[name]
-    assert kernel_passes(PASSING[name], leaving({20, 30})) == left
+    assert leaving(PASSING[name]) == left
     for other in (0, 21, 0x2014 ^ 20):  # the priority bits are no part of the tag
         frame = tagged(PASSING[name], other) if "tagged" not in name else PASSING[name]
-        assert "tagged" in name or kernel_passes(frame, leaving({20, 30})) == frame
+        assert "tagged" in name or leaving(frame) == frame
+    leaving.close()
 
 
-def test_a_long_answer_is_cut() -> None:
-    assert len(kernel_passes(ipv4(17, udp(53, 40_000, bytes(3000)))) or b"") == SNAP_BYTES
+def test_a_long_answer_is_cut(kernel_passes: Passes) -> None:
+    assert len(kernel_passes(ipv4(17, udp(53, 40_000, bytes(3000)))) or b"") == SHORT_BYTES
+
+
+def segments(flow: int, pieces: Sequence[tuple[int, bytes]], *, flags: int = ACK) -> list[bytes]:
+    """A client's segments, each by its place behind the SYN and its bytes. `flow`: the client's port."""
+    return [ipv4(6, tcp(flags, source=flow, data=data, sequence=1001 + at)) for at, data in pieces]
+
+
+def answers(flow: int, pieces: Sequence[tuple[int, bytes]]) -> list[bytes]:
+    return [ipv4(6, tcp(ACK, source=443, destination=flow, data=data, sequence=9001 + at)) for at, data in pieces]
+
+
+def opened(flow: int) -> list[bytes]:
+    return [
+        ipv4(6, tcp(SYN, source=flow, sequence=1000)),
+        ipv4(6, tcp(SYN | ACK, source=443, destination=flow, sequence=9000)),
+    ]
+
+
+def cut(data: bytes, size: int) -> list[tuple[int, bytes]]:
+    return [(at, data[at : at + size]) for at in range(0, len(data), size)]
+
+
+def shown(passes: Passes, frames: Sequence[bytes]) -> list[bool]:
+    return [passes(one) is not None for one in frames]
+
+
+HELLO = hellos.record("www.example.org", padding=1700)
+
+
+@pytest.mark.parametrize("size", [1, 128, 536, 1460, 4000])
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_a_hello_passes_in_segments_of_any_size_and_order_and_nothing_behind_it(
+    kernel_passes: Passes, size: int, is_reversed: bool
+) -> None:
+    flow = 20_000 + 2 * size + is_reversed
+    pieces = cut(HELLO, size)
+    assert all(shown(kernel_passes, opened(flow)))
+    assert all(shown(kernel_passes, segments(flow, pieces[::-1] if is_reversed else pieces)))
+    whole = segments(flow, [(0, HELLO)])
+    assert all(shown(kernel_passes, whole))  # again, as a repetition may be
+    behind = segments(flow, [(len(HELLO), b"\x17\x03\x03\x00\x20" + bytes(32)), (len(HELLO) + 37, b"x")])
+    assert shown(kernel_passes, behind) == [False, False]
+
+
+def test_segments_that_the_kernel_has_joined_pass_as_long_as_a_hello_may_be(kernel_passes: Passes) -> None:
+    joined = segments(19_001, [(0, hellos.record("www.example.org", padding=9000))])
+    assert shown(kernel_passes, opened(19_001)) == [True, True]
+    assert kernel_passes(joined[0]) == joined[0]
+    endless = segments(19_001, [(0, HELLO + bytes(40_000))])
+    assert len(kernel_passes(endless[0]) or b"") == LONG_BYTES
+
+
+def test_of_another_protocol_the_begin_passes_and_of_http_nothing(kernel_passes: Passes) -> None:
+    data = [(0, b"EHLO client\r\n"), (13, b"STARTTLS\r\n"), (PREFIX_BYTES, b"MAIL FROM"), (PREFIX_BYTES + 9, HELLO)]
+    assert shown(kernel_passes, opened(19_002)) == [True, True]
+    assert shown(kernel_passes, segments(19_002, data)) == [True, True, False, True]
+    for method in (b"GET / HTTP/1.1\r\nCookie: secret", b"POST /", b"HEAD /", b"OPTIONS *", b"PUT /", b"DELETE /"):
+        kernel_passes(opened(19_003)[0])
+        assert (
+            shown(kernel_passes, segments(19_003, [(0, method), (len(method), b"secret"), (900, b"more")]))
+            == [False] * 3
+        )
+
+
+def test_a_hello_whose_connection_began_unseen_passes_with_what_follows(kernel_passes: Passes) -> None:
+    pieces = cut(HELLO, 1200)
+    assert shown(kernel_passes, segments(19_004, [pieces[1], *pieces])) == [False, True, True]
+    assert shown(kernel_passes, segments(19_004, [(len(HELLO), b"more")])) == [False]
+
+
+def test_of_the_server_only_what_begins_a_record_of_a_handshake_passes_a_few_times(kernel_passes: Passes) -> None:
+    record, secret = b"\x16\x03\x03\x00\x7a\x02", b"\x17\x03\x03\x00\x7asecret"
+    assert shown(kernel_passes, answers(19_005, [(0, record)])) == [False]
+    assert shown(kernel_passes, opened(19_005)) == [True, True]
+    said = [(0, record[:1]), (1, record[1:]), (0, record), (0, secret), (900, record), (950, secret), (0, b"HTTP/1.1")]
+    assert shown(kernel_passes, answers(19_005, said)) == [True, False, True, False, True, False, False]
+    more = answers(19_005, [(1000 + at, record) for at in range(2 * MOST_ANSWERS)])
+    assert sum(shown(kernel_passes, more)) == MOST_ANSWERS - 3
+
+
+def test_a_client_s_window_ends_where_no_hello_is_read_any_more(kernel_passes: Passes) -> None:
+    assert shown(kernel_passes, opened(19_006)) == [True, True]
+    ends = segments(19_006, [(MOST_BYTES - 1, b"xy"), (MOST_BYTES, b"xy"), (1 << 20, b"xy"), (-1, b"x")])
+    assert shown(kernel_passes, ends) == [True, False, False, False]
+
+
+def test_after_more_connections_than_are_kept_the_next_one_is_followed(kernel_passes: Passes) -> None:
+    frame = bytearray(ipv4(6, tcp(SYN)))
+    for number in range(2 * MAPS[FLOWS].most):
+        frame[26:30] = number.to_bytes(4, "big")
+        assert kernel_passes(bytes(frame)) is not None
+    assert shown(kernel_passes, opened(19_007)) == [True, True]
+    assert shown(kernel_passes, segments(19_007, [(1, b"\x03"), (0, b"\x16")])) == [True, True]
 
 
 @given(st.binary(min_size=1, max_size=100))
 @example(ipv4(6, tcp(SYN))[:14])
-def test_only_ipv4_and_ipv6_frames_pass(tail) -> None:
-    assert kernel_passes(ETHERNET + b"\x88\xb5" + tail) is None
+def test_only_ipv4_and_ipv6_frames_pass(programs: CapturePrograms, tail: bytes) -> None:
+    tap = Tap(programs[frozenset()])
+    assert tap(ETHERNET + b"\x88\xb5" + tail) is None
+    tap.close()

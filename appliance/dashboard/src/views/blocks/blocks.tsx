@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
-import { blockCounts } from '../../live/block_counts';
+import { BLOCKS_SETTLE_MS, blockCounts } from '../../live/block_counts';
 import { call } from '../../live/connection';
 import { full, soonOr, visible, whole } from '../../live/formats';
 import { holder, may } from '../../live/session';
@@ -38,7 +38,6 @@ export interface Block {
 const PAGE = 100; // rows: a screen or three
 const FILED = 1000; // rows of one answer, for the file
 const SOON_S = 3600; // what ends within it can be listed apart
-const SETTLES_MS = 500; // after the latest event: an order of thousands makes thousands of them
 
 function kindOf(address: string): string {
   if (/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(address)) return w.mac;
@@ -312,7 +311,7 @@ function useSettled(): number {
   const latest = blockEvents.value[0];
   useEffect(() => {
     if (latest === undefined) return;
-    const timer = setTimeout(() => set((before) => before + 1), SETTLES_MS);
+    const timer = setTimeout(() => set((before) => before + 1), BLOCKS_SETTLE_MS);
     return () => clearTimeout(timer);
   }, [latest]);
   return count;

@@ -1,4 +1,4 @@
-"""Writes the files of systemd-networkd for a position: `network_files.py CONFIGURATION FOLDER`.
+"""Writes the files of systemd-networkd and systemd-resolved for a position: `network_files.py CONFIGURATION FOLDER`.
 
 Without a configuration, or with one that has faults, it writes those of the position `host`: the appliance gets an
 address and its page can be reached. The service itself refuses a configuration with faults, and says so.
@@ -24,6 +24,10 @@ ClientIdentifier=mac
 DUIDType=link-layer
 """
 
+# systemd-resolved answers a department by the servers that the uplink's DHCP named. Those themselves in a department's
+# lease would be missing where its computers start first, and wrong after a change of the uplink, for an hour each.
+RESOLVER = "resolved.conf"
+
 Files = dict[str, str]
 
 
@@ -45,23 +49,28 @@ def of_mirror(departments: Mapping[str, Sequence[IPv4Network]]) -> Files:
 def of_bridge(_departments: Mapping[str, Sequence[IPv4Network]]) -> Files:
     """Return the files of a bridge of all ports, which has one address."""
     # No spanning tree: its first 30 s would cut off the department at each start. Two ports cannot make a circle.
+    # Neither systemd-networkd nor udev gives it a MAC address, so that the kernel takes the lowest of the ports. One of
+    # theirs is made from the id of the machine, and the router would see another computer at each start.
     return {
-        "20-br0.netdev": "[NetDev]\nName=br0\nKind=bridge\n\n[Bridge]\nSTP=no\nMulticastSnooping=no\n",
+        "20-br0.link": "[Match]\nOriginalName=br0\n\n[Link]\nMACAddressPolicy=none\n",
+        "20-br0.netdev": "[NetDev]\nName=br0\nKind=bridge\nMACAddress=none\n\n[Bridge]\nSTP=no\nMulticastSnooping=no\n",
         "30-ports.network": _network(PORTS, "Bridge=br0\nLinkLocalAddressing=no\n"),
         "50-br0.network": _network("Name=br0", BY_DHCP),
     }
 
 
 def of_gateway(departments: Mapping[str, Sequence[IPv4Network]]) -> Files:
-    """Return the files of a router with NAT, which gives the department its addresses.
+    """Return the files of a router with NAT, which gives the department its addresses and answers its look-ups.
 
     A department's interface has the first address of its first subnet, or of 10.42.N.0/24.
     """
     files: Files = {}
     vlans: dict[str, list[str]] = {}
+    resolvers: list[str] = []
     for number, (name, subnets) in enumerate(sorted(departments.items()), start=1):
         subnet = subnets[0] if subnets else IPv4Network(f"10.42.{number}.0/24")
         files[f"20-{name}.network"] = _network(f"Name={name}", _of_department(subnet))
+        resolvers.append(f"DNSStubListenerExtra={next(subnet.hosts())}\n")
         port, dot, vlan = name.partition(".")
         if dot:
             vlans.setdefault(port, []).append(name)
@@ -72,7 +81,7 @@ def of_gateway(departments: Mapping[str, Sequence[IPv4Network]]) -> Files:
             files[f"20-{port}.network"] = files[f"20-{port}.network"].replace("[Network]\n", f"[Network]\n{carried}")
         else:
             files[f"20-{port}.network"] = _network(f"Name={port}", carried + BY_DHCP)
-    return files | of_host(departments)
+    return files | {RESOLVER: f"[Resolve]\n{''.join(resolvers)}"} | of_host(departments)
 
 
 def _of_department(subnet: IPv4Network) -> str:
@@ -85,7 +94,7 @@ IPMasquerade=ipv4
 MulticastDNS=yes
 
 [DHCPServer]
-EmitDNS=yes
+DNS=_server_address
 EmitRouter=yes
 PoolOffset=10
 """

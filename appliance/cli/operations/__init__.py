@@ -1,0 +1,1 @@
+"""The shell verbs about the computer as a whole."""

@@ -37,8 +37,11 @@ def carriers(departments: Collection[str], links: Mapping[str, Link]) -> Mapping
     """The interfaces whose packets may take the short way, by name, with their index; none without a department's.
 
     An interface that carries others' frames, such as the trunk of VLANs or a bridge's port, is none: its packets would
-    be taken before the others' chains have seen them.
+    be taken before the others' chains have seen them. Where a department's interface is of an unknown kind, any other
+    may carry its frames.
     """
+    if any(link.kind not in KINDS for name, link in links.items() if name in departments):
+        return {}
     trunks = {link.vlan.trunk for link in links.values() if link.vlan}
     able = {
         name: link.index

@@ -35,6 +35,10 @@ def test_without_a_department_s_interface_there_is_no_short_way() -> None:
     assert carriers({"eth9"}, PLAIN) == {}
 
 
+def test_where_a_department_s_frames_may_pass_another_interface_there_is_none() -> None:
+    assert carriers({"eth1", "macvlan3"}, PLAIN | link(3, "macvlan")) == {}
+
+
 @pytest.mark.parametrize(
     "unfit",
     [

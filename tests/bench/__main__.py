@@ -8,7 +8,8 @@ from tests.bench import anomalies
 from tests.bench.compare import compare
 
 NAMES = (
-    "packets", "forwarding", "metering", "overshoot", "history", "disk", "names", "server", "blocking", "page", "anomalies",
+    "packets", "forwarding", "metering", "overshoot", "history", "disk", "names", "server", "blocking", "page",
+    "anomalies",
 )  # fmt: skip
 
 

@@ -715,7 +715,7 @@ export interface SitesReply {
   record: Record;
   sites: VisitedSite[];
   background: VisitedSite[];
-  named: Named;
+  named: NamedConnections;
 }
 /**
  * A site of the last hour. `visits`: at most `error` too low; `bytes`: of its connections over TCP that ended.
@@ -736,7 +736,7 @@ export interface VisitedSite {
  * `hidden`: the name is encrypted; `encryptedDns`: look-ups; `unread`: packets that came too fast to be read, of all
  * departments since the start.
  */
-export interface Named {
+export interface NamedConnections {
   connections: number;
   unnamed: number;
   hidden: number;

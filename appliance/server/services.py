@@ -17,7 +17,6 @@ from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import StatusMonitor
 from appliance.monitor.operations.update_monitor import UpdateMonitor
 from appliance.monitor.traffic.insight import Insight
-from appliance.monitor.traffic.rate_watch import RateWatch
 from appliance.server.access import Authenticator, Grant
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
@@ -47,7 +46,6 @@ class Services:
     enforcement: Enforcement
     history: HistoryRecorder
     insight: Insight
-    rate_watch: RateWatch
     lists: ListImports
     maintenance_mode: MaintenanceMode
     configuration: ConfigTrial

@@ -18,6 +18,7 @@ from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
+from appliance.monitor.operations.fast_path import FastPath
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.self_check import SelfCheck
 from appliance.monitor.operations.status import ServiceRun, StatusMonitor
@@ -75,6 +76,7 @@ class Monitors:
     history: HistoryRecorder
     lists: ListImports
     status: StatusMonitor
+    fast_path: FastPath
     updates: UpdateMonitor
     self_check: SelfCheck
 
@@ -169,6 +171,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
         insight=insight,
         history=history,
         lists=lists,
+        fast_path=FastPath(base.config.as_departments(), base.config.position, base.machine.forwarding),
         updates=build_updates(base, audit_store=audit_store, maintenance_mode=maintenance_mode, trial=trial),
         self_check=build_self_check(base, metering, enforcement, store_obstacle=lambda: store.obstacle),
         status=build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources),
@@ -199,7 +202,6 @@ def gather_services(
         enforcement=monitors.enforcement,
         history=monitors.history,
         insight=monitors.insight,
-        rate_watch=monitors.rate_watch,
         lists=monitors.lists,
         maintenance_mode=monitors.maintenance_mode,
         configuration=trial,

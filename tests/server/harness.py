@@ -238,7 +238,6 @@ class Harness:
             enforcement=enforcement,
             history=self.history,
             insight=self.insight,
-            rate_watch=self.rate_watch,
             lists=self.lists,
             maintenance_mode=maintenance_mode,
             configuration=trial,

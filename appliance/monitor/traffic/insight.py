@@ -9,6 +9,7 @@ period.
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Protocol
 
@@ -20,7 +21,7 @@ from appliance.core.detection.incident import Incident, IncidentChange, Incident
 from appliance.core.detection.response import Response, Responses
 from appliance.core.machine import Link, Network
 from appliance.core.metering.department import Department, holds, networks_of
-from appliance.core.moment import Moment, timestamp
+from appliance.core.moment import Moment, began_at, timestamp
 from appliance.core.refusal import Refused
 from appliance.core.traffic.dns import DNS_PORT, DnsAnswer
 from appliance.core.traffic.flows.contact import Happening
@@ -54,10 +55,15 @@ class Addressed(Protocol):
 
 
 class UsualRates(Protocol):
-    """What is usual for each department's line."""
+    """What is usual for each department's line, and what was not."""
 
     def expected(self, department: str, now: Moment) -> tuple[float, float] | None:
         """The usual least and most bytes per second now, in and out; `None`: too little is known."""
+
+    def anomalies(
+        self, departments: Sequence[str], since: datetime, until: datetime, most: int
+    ) -> Sequence[events.AnalyticsAnomaly]:
+        """Those that were told in this range, the newest first, at most so many."""
 
 
 class MeteredLines(Protocol):
@@ -128,7 +134,10 @@ class _Activity:
 
 
 class Insight:
-    """Watches the traffic of departments, and has the sources of grave incidents blocked."""
+    """Watches the traffic of departments, and has the sources of grave incidents blocked.
+
+    `usual_rates`: what it publishes as expected.
+    """
 
     def __init__(
         self,
@@ -148,7 +157,7 @@ class Insight:
         `neighbours`: the devices that are known by an address of theirs.
         """
         self._capture, self._neighbours, self._blocking = capture, neighbours, blocking
-        self._metering, self._usual_rates = metering, usual_rates
+        self._metering, self.usual_rates = metering, usual_rates
         self._publish = publish
         self._activities = {one.id: _Activity(one, rules, response, blocking) for one in departments}
         self._websites = Websites()
@@ -174,7 +183,7 @@ class Insight:
             self._judge(activity, now)
             rate = self._metering.lines.rate_bytes_s(activity.department.id)
             activity.averages = update_averages(activity.averages, rate, now.monotonic_s)
-            expected = self._usual_rates.expected(activity.department.id, now)
+            expected = self.usual_rates.expected(activity.department.id, now)
             self._publish(_update(activity, rate, expected, now))
 
     def devices(self, department: str, now: Moment) -> frozenset[str]:
@@ -252,6 +261,9 @@ def _incident(
             state="closed" if update.change is IncidentChange.CLOSED else "open",
             proven=is_proven,
             not_blocked=UNSET if reason is None else reason,
+            opened_at=timestamp(began_at(update.incident.began_s, now)),
+            times=update.incident.times,
+            count=update.incident.count,
         ),
     )
 
@@ -268,8 +280,8 @@ def _update(
             active_users=watch.active_users(now_s),
             top_websites=[_website(site) for site in watch.top_sites(now_s)],
             bandwidth=events.Bandwidth(current=round(rate), trend=trend_of(activity.averages)),
-            unnamed_share=UNSET if share is None else round(share, 3),
             expected=events.ExpectedRate(low=round(expected[0]), high=round(expected[1])) if expected else UNSET,
+            unnamed_share=UNSET if share is None else round(share, 3),
         ),
     )
 

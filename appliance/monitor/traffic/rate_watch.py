@@ -30,11 +30,11 @@ SAVE_S = 3600.0  # a power cut loses an hour of weeks; 64 departments write 3 MB
 class HostNames(Protocol):
     """Hosts as people know them."""
 
-    def describe(self, department: str, host: str) -> "Named":
+    def describe(self, department: str, host: str) -> "NamedHost":
         """The host's name."""
 
 
-class Named(Protocol):
+class NamedHost(Protocol):
     """A host that has a name."""
 
     @property

@@ -110,6 +110,7 @@ def test_a_nightly_backup_is_told_at_most_twice_in_all() -> None:
     assert sum(110 <= minute % DAY < 240 for minute, _ in found) <= 2
 
 
+@pytest.mark.slow  # twenty days of both directions
 def test_a_new_level_becomes_usual_within_a_week() -> None:
     line = traffic.steady(3, 20)
     for minute in range(8 * DAY, line.minutes):

@@ -16,7 +16,7 @@ from appliance.core.refusal import Code, Refused
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.core.traffic.naming import NameRules
 from appliance.core.traffic.questions import MOST_OPEN, PATIENCE_S
-from appliance.events import AnalyticsUpdate, Event, SecurityIncident, Website
+from appliance.events import AnalyticsAnomaly, AnalyticsUpdate, Event, SecurityIncident, Website
 from appliance.monitor.traffic.insight import Insight
 from tests.core import frames
 
@@ -135,6 +135,10 @@ class Rig:
     def expected(self, department: str, now: Moment) -> tuple[float, float] | None:
         """The usual rates, as a test sets them."""
         return self.usual.get(department)
+
+    def anomalies(self, *_: object) -> Sequence[AnalyticsAnomaly]:
+        """None."""
+        return []
 
     def arrive(self, second: float, *arriving: bytes, interface: str = "eth1") -> None:
         self.capture.waiting.extend(Frame(interface, frame) for frame in arriving)
@@ -297,6 +301,9 @@ def test_a_port_scan_is_published_when_it_opens_and_when_it_closes(rig: Rig) -> 
                 ),
                 "state": "open",
                 "proven": True,
+                "openedAt": "2026-11-23T12:00:02.000Z",
+                "times": 1,
+                "count": 20,
             },
         }
     ]

@@ -19,6 +19,7 @@ WEEKDAY_MEMORY_S = 28 * 86400.0 / 7  # of each weekday: four weeks
 CLIP = 3.0  # standard deviations that a value counts at most, once an hour is known well
 WELL_KNOWN_S = 3 * HOUR_S
 FEW_DAYS = 3.0  # to what is known of an hour, by which its scatter is uncertain
+OTHER_DAY = 2.5  # times the scatter: the first weekend is compared with the working days before it
 LEAST_SCATTER = 0.15  # of the logarithm, of a flat line: a sixth more or less is never remarkable
 BAND = 2.0  # standard deviations to either side: 95 % of usual values
 QUIET_SHARE = 0.25  # of the busiest hour's rate
@@ -84,7 +85,7 @@ class Expectation:
         level, shift = self.level(rate), self._weekday_shift(clock.weekday)
         above, below = float("inf"), float("-inf")
         for cell in self._cells_near(clock):
-            mean, scatter = self._usual(cell)
+            mean, scatter = self._usual(cell, clock.weekday)
             z = (level - mean - shift) / scatter
             above, below = min(above, z), max(below, z)
         return None if below == float("-inf") else Distance(above, below)
@@ -94,7 +95,7 @@ class Expectation:
         cell = self._known_cell(clock.weekday, clock.hour)
         if cell is None:
             return None
-        mean, scatter = self._usual(cell)
+        mean, scatter = self._usual(cell, clock.weekday)
         mean += self._weekday_shift(clock.weekday)
         return self.rate(mean - BAND * scatter), self.rate(mean), self.rate(mean + BAND * scatter)
 
@@ -138,10 +139,12 @@ class Expectation:
     def _weekday_shift(self, weekday: int) -> float:
         return self.numbers[_WEEKDAYS_AT + 2 * weekday] if self.numbers[_SEEN_AT] >= WEEKS_S else 0.0
 
-    def _usual(self, cell: int) -> tuple[float, float]:
-        """The mean and the scatter of an hour; what is known of few days is uncertain."""
+    def _usual(self, cell: int, weekday: int) -> tuple[float, float]:
+        """The mean and the scatter of an hour; what is known of few days, or of the other kind of day, is uncertain."""
         variance, known_s = self.numbers[cell + 1], self.numbers[cell + 2]
-        return self.numbers[cell], sqrt((variance + LEAST_SCATTER**2) * (1 + FEW_DAYS * HOUR_S / known_s))
+        scatter = sqrt((variance + LEAST_SCATTER**2) * (1 + FEW_DAYS * HOUR_S / known_s))
+        is_own = (cell >= HOURS * _CELL) == (weekday >= SATURDAY)
+        return self.numbers[cell], scatter if is_own else OTHER_DAY * scatter
 
     def _known_cell(self, weekday: int, hour: int) -> int | None:
         """The cell of this hour, or that of the other kind of day."""

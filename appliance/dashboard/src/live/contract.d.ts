@@ -186,7 +186,8 @@ export interface SecurityIncident {
  * `source`: the address that caused it; `details`: the evidence in numbers; `state`: open or closed.
  *
  * `proven`: whether the source has proved that the address is its own, or anyone may have sent this in its name;
- * `notBlocked`: why the source is not blocked although its severity is one from which sources are.
+ * `notBlocked`: why the source is not blocked although its severity is one from which sources are. `openedAt`: when
+ * it began first; `times`: how often it came, the first time with it; `count`: distinct failures.
  */
 export interface IncidentFacts {
   type: string;
@@ -195,6 +196,9 @@ export interface IncidentFacts {
   state?: 'closed' | 'open';
   proven?: boolean;
   notBlocked?: string;
+  openedAt?: string;
+  times?: number;
+  count?: number;
 }
 /**
  * The state of a department's connection, on change and at least every 30 seconds.
@@ -206,13 +210,23 @@ export interface DepartmentStatus {
 }
 /**
  * `connectedUsers`: devices seen in the last 5 minutes; `healthScore`: 0..1; `reasons` why it is below 1.
+ *
+ * `losses`: by how much each lowers it; with the score they add up to 1.
  */
 export interface DepartmentCondition {
   active: boolean;
   connectedUsers: number;
   healthScore: number;
   reasons?: string[];
+  losses?: HealthLoss[];
   blocks?: BlockTally;
+}
+/**
+ * `points`: what the health score is lower by, for this reason.
+ */
+export interface HealthLoss {
+  reason: string;
+  points: number;
 }
 /**
  * The number of blocks that a department should have, and that the kernel enforces there.
@@ -264,15 +278,15 @@ export interface AnalyticsUpdate {
 /**
  * `activeUsers`: devices with activity in the last 5 minutes; `topWebsites`: most visited first.
  *
- * `unnamedShare`: the share of the last hour's connections that got no name, 0 to 1. `expected`: what `bandwidth`
- * usually is at this hour, once a day of it is known.
+ * `expected`: what `bandwidth` usually is at this hour, once a day of it is known. `unnamedShare`: the share of the
+ * last hour's connections that got no name, 0 to 1.
  */
 export interface AnalyticsMetrics {
   activeUsers: number;
   topWebsites: Website[];
   bandwidth: Bandwidth;
-  unnamedShare?: number;
   expected?: ExpectedRate;
+  unnamedShare?: number;
 }
 /**
  * `domain`: registrable domain, in its own script; `visits`: of a device within half an hour, in the last hour.

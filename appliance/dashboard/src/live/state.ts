@@ -54,6 +54,7 @@ export interface Department {
   health: Signal<number | null>;
   isActive: Signal<boolean | null>;
   reasons: Signal<string[]>;
+  losses: Signal<ReadonlyMap<string, number>>; // of the health score, by reason
   wanted: Signal<number | null>; // blocks
   enforced: Signal<number | null>;
   quotas: Signal<QuotaShape[]>;
@@ -130,6 +131,7 @@ function made(facts: DepartmentFacts): Department {
     health: signal(null),
     isActive: signal(null),
     reasons: signal([]),
+    losses: signal(new Map()),
     wanted: signal(null),
     enforced: signal(null),
     quotas: signal([]),
@@ -253,6 +255,7 @@ on('department:status', (event) =>
       to.devices.value = status.connectedUsers;
       to.health.value = status.healthScore;
       to.reasons.value = status.reasons ?? [];
+      to.losses.value = new Map((status.losses ?? []).map(({ reason, points }) => [reason, points]));
       to.wanted.value = status.blocks?.wanted ?? null;
       to.enforced.value = status.blocks?.enforced ?? null;
     }),

@@ -52,7 +52,7 @@ def anomalies(context: Context, asked: AnomaliesArgument) -> AnomaliesReply:
         require_department(context, asked.department_id)
     visible = sorted(filter(context.caller.grant.may_see, context.services.departments))
     departments = visible if asked.department_id is None else [asked.department_id]
-    found = context.services.rate_watch.anomalies(departments, asked.since, asked.until, MOST_LISTED)
+    found = context.services.insight.usual_rates.anomalies(departments, asked.since, asked.until, MOST_LISTED)
     return AnomaliesReply(
         anomalies=[
             ListedAnomaly(department_id=one.department_id, timestamp=one.timestamp, anomaly=one.anomaly)

@@ -161,7 +161,6 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     history = build_history(config=base.config, history_store=disk.history_store)
     lists = ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
     sources = [one.troubles for one in (metering, disk.state, authentication, history, trial, lists, enforcement)]
-    store = disk.state.store
     return Monitors(
         maintenance_mode=maintenance_mode,
         metering=metering,
@@ -173,7 +172,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
         lists=lists,
         fast_path=FastPath(base.config.as_departments(), base.config.position, base.machine.forwarding),
         updates=build_updates(base, audit_store=audit_store, maintenance_mode=maintenance_mode, trial=trial),
-        self_check=build_self_check(base, metering, enforcement, store_obstacle=lambda: store.obstacle),
+        self_check=build_self_check(base, metering, enforcement, store_obstacle=lambda: disk.state.store.obstacle),
         status=build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources),
     )
 

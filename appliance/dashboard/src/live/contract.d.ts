@@ -729,7 +729,7 @@ export interface SitesReply {
   record: Record;
   sites: VisitedSite[];
   background: VisitedSite[];
-  named: NamedConnections;
+  named: Named;
 }
 /**
  * A site of the last hour. `visits`: at most `error` too low; `bytes`: of its connections over TCP that ended.
@@ -750,7 +750,7 @@ export interface VisitedSite {
  * `hidden`: the name is encrypted; `encryptedDns`: look-ups; `unread`: packets that came too fast to be read, of all
  * departments since the start.
  */
-export interface NamedConnections {
+export interface Named {
   connections: number;
   unnamed: number;
   hidden: number;

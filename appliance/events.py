@@ -265,15 +265,15 @@ class ExpectedRate(Part, frozen=True, kw_only=True, rename="camel"):
 class AnalyticsMetrics(Part, frozen=True, kw_only=True, rename="camel"):
     """`active_users`: devices with activity in the last 5 minutes; `top_websites`: most visited first.
 
-    `unnamed_share`: the share of the last hour's connections that got no name, 0 to 1. `expected`: what `bandwidth`
-    usually is at this hour, once a day of it is known.
+    `expected`: what `bandwidth` usually is at this hour, once a day of it is known. `unnamed_share`: the share of the
+    last hour's connections that got no name, 0 to 1.
     """
 
     active_users: int
     top_websites: list[Website]
     bandwidth: Bandwidth
-    unnamed_share: float | UnsetType = UNSET
     expected: ExpectedRate | UnsetType = UNSET
+    unnamed_share: float | UnsetType = UNSET
 
 
 class AnalyticsUpdate(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):

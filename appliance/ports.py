@@ -172,6 +172,13 @@ class Forwarding(Protocol):
     def foreign_rules(self) -> Listing:
         """Other programs' tables with a forward chain; may take some milliseconds."""
 
+    def offload(self, departments: Collection[str], carriers: Mapping[str, int], /) -> None:
+        """Have the kernel take established connections from and to these interfaces by a shorter way, if it can.
+
+        `carriers`: the interfaces that they may pass then, by name, with their index. Nothing is offloaded where
+        another program has rules that are to see each packet. Cheap when nothing changed.
+        """
+
 
 class Meters(Protocol):
     """The kernel's own meters, which count and hold departments even while this program is dead."""

@@ -18,6 +18,7 @@ from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
+from appliance.monitor.operations.fast_path import FastPath
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.self_check import SelfCheck
 from appliance.monitor.operations.status import ServiceRun, StatusMonitor
@@ -75,6 +76,7 @@ class Monitors:
     history: HistoryRecorder
     lists: ListImports
     status: StatusMonitor
+    fast_path: FastPath
     updates: UpdateMonitor
     self_check: SelfCheck
 
@@ -101,7 +103,7 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
     base = lay_foundation(config, machine, disk, fanout)
     monitors = build_monitors(base, disk=disk, authentication=authentication, trial=trial)
     release = ReleaseRequest()
-    services = _services_over(base, monitors=monitors, authentication=authentication, trial=trial, release=release)
+    services = gather_services(base, monitors=monitors, authentication=authentication, trial=trial, release=release)
     return Appliance(
         config=config,
         machine=machine,
@@ -159,7 +161,6 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     history = build_history(config=base.config, history_store=disk.history_store)
     lists = ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
     sources = [one.troubles for one in (metering, disk.state, authentication, history, trial, lists, enforcement)]
-    store = disk.state.store
     return Monitors(
         maintenance_mode=maintenance_mode,
         metering=metering,
@@ -169,8 +170,9 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
         insight=insight,
         history=history,
         lists=lists,
+        fast_path=FastPath(base.config.as_departments(), base.config.position, base.machine.forwarding),
         updates=build_updates(base, audit_store=audit_store, maintenance_mode=maintenance_mode, trial=trial),
-        self_check=build_self_check(base, metering, enforcement, store_obstacle=lambda: store.obstacle),
+        self_check=build_self_check(base, metering, enforcement, store_obstacle=lambda: disk.state.store.obstacle),
         status=build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources),
     )
 
@@ -185,10 +187,10 @@ def _blocking_over(base: Foundation, maintenance_mode: MaintenanceMode) -> Enfor
     )
 
 
-def _services_over(
+def gather_services(
     base: Foundation, *, monitors: Monitors, authentication: Authentication, trial: ConfigTrial, release: ReleaseRequest
 ) -> Services:
-    """What calls and pages may use."""
+    """Gather what calls and pages may use; nothing new is built."""
     return Services(
         departments=frozenset(one.id for one in base.config.departments),
         profile=profile_of(base.config, base.run.started_s, is_simulated=base.machine.is_simulated),

@@ -20,6 +20,7 @@ from appliance.system.network.traffic_control import TrafficControl
 from appliance.system.network.upstream import LinuxUpstream
 from appliance.system.nftables import firewall, meters
 from appliance.system.nftables.change_monitor import ChangeMonitor
+from appliance.system.nftables.flow_table import FlowTable
 from appliance.system.nftables.libnftables import FirewallUnavailable, Nftables
 from appliance.system.nftables.nfnetlink import Nfnetlink
 from appliance.system.nftables.set_elements import SetElements
@@ -87,7 +88,7 @@ def open_real_machine(config: Config, state_dir: Path) -> Machine:
         interfaces=packet_filter.interfaces,
         neighbours=neighbours,
         flows=ConntrackFlows(),
-        forwarding=KernelForwarding(packet_filter.nftables.foreign_rules),
+        forwarding=KernelForwarding(packet_filter.nftables.foreign_rules, FlowTable(packet_filter.nftables).keep),
         sensors=PsutilSensors(state_dir),
         panel=panel,
         firewall=packet_filter.firewall,

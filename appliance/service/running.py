@@ -29,6 +29,7 @@ from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.metering.utilization import FLOWS_S
+from appliance.monitor.operations.fast_path import FAST_PATH_S
 from appliance.server.http.listener import Listener, listen
 from appliance.server.pages.cut_off import CutOffPage
 from appliance.service.composition import Appliance
@@ -124,6 +125,7 @@ class Service:
             Timed("fold", FOLD_S, lambda _: tpool.execute(parts.disk.history_store.fold)),  # it waits for the medium
             Timed("panel", PANEL_S, self._panel),
             Timed("trial", TRIAL_S, self._try),
+            Timed("fast path", FAST_PATH_S, lambda _: parts.monitors.fast_path.step(parts.monitors.metering.links)),
             Timed("updates", UPDATES_S, parts.monitors.updates.step),
             Timed("self-check", SELF_CHECK_S, parts.monitors.self_check.step),
             Timed("memory", MEMORY_S, lambda _: give_back()),

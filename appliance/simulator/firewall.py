@@ -56,6 +56,9 @@ class SimulatedForwarding:
         """None."""
         return ()
 
+    def offload(self, _departments: Collection[str], _carriers: Mapping[str, int]) -> None:
+        """No packet passes here."""
+
 
 class SimulatedFirewall:
     """`ports.Firewall` of the simulated machine. `elapsed`: seconds since the machine's start."""

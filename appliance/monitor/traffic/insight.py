@@ -292,8 +292,8 @@ def _update(
             active_users=watch.active_users(now_s),
             top_websites=[_website(site) for site in watch.top_sites(now_s)],
             bandwidth=events.Bandwidth(current=round(rate), trend=trend_of(activity.averages)),
-            unnamed_share=UNSET if share is None else round(share, 3),
             expected=events.ExpectedRate(low=round(expected[0]), high=round(expected[1])) if expected else UNSET,
+            unnamed_share=UNSET if share is None else round(share, 3),
         ),
     )
 

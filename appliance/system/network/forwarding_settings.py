@@ -3,7 +3,7 @@
 Source: Documentation/networking/ip-sysctl.rst of the kernel, `forwarding` and `bridge-nf-call-iptables`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from appliance.core.operations.foreign_rules import Listing
@@ -13,10 +13,18 @@ BRIDGED = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables")  # there where
 
 
 class KernelForwarding:
-    """`ports.Forwarding` of the network namespace that the process is in. `list_rules`: asks the packet filter."""
+    """`ports.Forwarding` of the network namespace that the process is in.
 
-    def __init__(self, list_rules: Callable[[], Listing]) -> None:
+    `list_rules`: asks the packet filter. `offload`: keeps its flow table.
+    """
+
+    def __init__(
+        self,
+        list_rules: Callable[[], Listing],
+        offload: Callable[[Collection[str], Mapping[str, int]], None] = lambda *_: None,
+    ) -> None:
         self.foreign_rules = list_rules
+        self.offload = offload
 
     def versions(self, interface: str) -> frozenset[int]:
         """The IP versions that are forwarded from this interface. For IPv6 one setting decides for all of them."""

@@ -81,7 +81,7 @@ class Nftables:
         chains = [one["chain"] for one in _objects(listed) if "chain" in one]
         tables = dict.fromkeys((one["family"], one["table"]) for one in chains if one.get("hook") == "forward")
         commands = [
-            {"list": {"table": {"family": family, "name": name}}} for family, name in tables if not _is_own(name)
+            {"list": {"table": {"family": family, "name": name}}} for family, name in tables if not is_own(name)
         ]
         self._library.nft_ctx_output_set_flags(self._context, OUTPUT_JSON | OUTPUT_TERSE)
         found = [one for command in commands for one in _objects(self.run([command])[0])]
@@ -94,14 +94,15 @@ class Nftables:
         if refusal is not None:
             return (), refusal
         tables = [one["table"] for one in json.loads(listed)["nftables"] if "table" in one]
-        own = [one for one in tables if _is_own(one["name"])]
+        own = [one for one in tables if is_own(one["name"])]
         if not own:
             return (), None
         _, refusal = self.run([{"delete": {"table": {"family": one["family"], "name": one["name"]}}} for one in own])
         return [f"{one['family']} {one['name']}" for one in own], refusal
 
 
-def _is_own(table: str) -> bool:
+def is_own(table: str) -> bool:
+    """Whether a table with this name is the appliance's."""
     return table == OWN or table.startswith(f"{OWN}_")
 
 

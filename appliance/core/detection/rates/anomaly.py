@@ -25,8 +25,8 @@ SEVERITIES = ((30.0, Severity.CRITICAL), (8.0, Severity.HIGH), (3.0, Severity.ME
 SILENT_SHARE = 0.02  # of the usual rate: what is left of it in an outage
 # Confidence, by the decimal logarithm of the days in which such a value comes once, and the days that were learned.
 # The numbers are those that fit the made-up lines of the bench (tests/bench/anomalies.py).
-LEAST_CONFIDENCE, MOST_CONFIDENCE = 0.5, 0.97
-CONFIDENCE_A_DECADE = 0.12
+LEAST_CONFIDENCE, MOST_CONFIDENCE = 0.25, 0.97
+CONFIDENCE_A_DECADE = 0.15
 
 
 class AnomalyType(StrEnum):

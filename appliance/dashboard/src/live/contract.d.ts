@@ -278,15 +278,15 @@ export interface AnalyticsUpdate {
 /**
  * `activeUsers`: devices with activity in the last 5 minutes; `topWebsites`: most visited first.
  *
- * `unnamedShare`: the share of the last hour's connections that got no name, 0 to 1. `expected`: what `bandwidth`
- * usually is at this hour, once a day of it is known.
+ * `expected`: what `bandwidth` usually is at this hour, once a day of it is known. `unnamedShare`: the share of the
+ * last hour's connections that got no name, 0 to 1.
  */
 export interface AnalyticsMetrics {
   activeUsers: number;
   topWebsites: Website[];
   bandwidth: Bandwidth;
-  unnamedShare?: number;
   expected?: ExpectedRate;
+  unnamedShare?: number;
 }
 /**
  * `domain`: registrable domain, in its own script; `visits`: of a device within half an hour, in the last hour.
@@ -729,7 +729,7 @@ export interface SitesReply {
   record: Record;
   sites: VisitedSite[];
   background: VisitedSite[];
-  named: NamedConnections;
+  named: Named;
 }
 /**
  * A site of the last hour. `visits`: at most `error` too low; `bytes`: of its connections over TCP that ended.
@@ -750,7 +750,7 @@ export interface VisitedSite {
  * `hidden`: the name is encrypted; `encryptedDns`: look-ups; `unread`: packets that came too fast to be read, of all
  * departments since the start.
  */
-export interface NamedConnections {
+export interface Named {
   connections: number;
   unnamed: number;
   hidden: number;

@@ -74,6 +74,7 @@ export const appliance = signal<Appliance | null>(null);
 export const departments = signal<Department[]>([]);
 export const health = signal<Events['system:health']['status'] | null>(null);
 export const maintenance = signal<Events['system:maintenance']['maintenance'] | null>(null);
+export const update = signal<Events['system:update'] | null>(null);
 export const trial = signal<{ endsAtMs: number; actor: string } | null>(null);
 /** The newest first; each alert once, whatever the connection did. */
 export const alerts = signal<Alert[]>([]);
@@ -263,6 +264,7 @@ on('department:status', (event) =>
 
 on('system:health', (event) => soon('health', () => (health.value = event.status)));
 on('system:maintenance', (event) => soon('maintenance', () => (maintenance.value = event.maintenance)));
+on('system:update', (event) => soon('update', () => (update.value = event)));
 on('config:trial', (event) =>
   soon('trial', () => {
     trial.value = event.trial === null ? null : { endsAtMs: performance.now() + event.trial.remaining * 1000, actor: event.trial.actor };

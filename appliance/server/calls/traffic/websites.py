@@ -37,7 +37,7 @@ class VisitedSite(Part, frozen=True, kw_only=True, rename="camel"):
     visitors: list[str] | UnsetType = UNSET
 
 
-class NamedConnections(Part, frozen=True, kw_only=True, rename="camel"):
+class Named(Part, frozen=True, kw_only=True, rename="camel"):
     """The connections of the last hour, by how far they have a name; and the bytes of those over TCP that ended.
 
     `hidden`: the name is encrypted; `encrypted_dns`: look-ups; `unread`: packets that came too fast to be read, of all
@@ -60,7 +60,7 @@ class SitesReply(Reply, frozen=True, kw_only=True, rename="camel"):
     record: Record
     sites: list[VisitedSite]
     background: list[VisitedSite]
-    named: NamedConnections
+    named: Named
 
 
 def sites(context: Context, asked: SitesArgument) -> SitesReply:
@@ -90,9 +90,9 @@ def _rows(found: Sequence[Site], record: Record) -> list[VisitedSite]:
     ]
 
 
-def _named(contacts: Contacts, unread: int) -> NamedConnections:
+def _named(contacts: Contacts, unread: int) -> Named:
     count = contacts.by_purpose.get
-    return NamedConnections(
+    return Named(
         connections=sum(contacts.by_purpose.values()),
         unnamed=count(Purpose.UNNAMED, 0),
         hidden=count(Purpose.HIDDEN, 0),

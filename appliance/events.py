@@ -147,7 +147,8 @@ class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """`source`: the address that caused it; `details`: the evidence in numbers; `state`: open or closed.
 
     `proven`: whether the source has proved that the address is its own, or anyone may have sent this in its name;
-    `not_blocked`: why the source is not blocked although its severity is one from which sources are.
+    `not_blocked`: why the source is not blocked although its severity is one from which sources are. `opened_at`: when
+    it began first; `times`: how often it came, the first time with it; `count`: distinct failures.
     """
 
     type: str
@@ -156,6 +157,9 @@ class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
     state: Literal["open", "closed"] | UnsetType = UNSET
     proven: bool | UnsetType = UNSET
     not_blocked: str | UnsetType = UNSET
+    opened_at: str | UnsetType = UNSET
+    times: int | UnsetType = UNSET
+    count: int | UnsetType = UNSET
 
 
 class SecurityIncident(AlertEvent, frozen=True, kw_only=True, rename="camel"):
@@ -173,13 +177,24 @@ class BlockTally(Part, frozen=True, kw_only=True, rename="camel"):
     enforced: int
 
 
+class HealthLoss(Part, frozen=True, kw_only=True, rename="camel"):
+    """`points`: what the health score is lower by, for this reason."""
+
+    reason: str
+    points: float
+
+
 class DepartmentCondition(Part, frozen=True, kw_only=True, rename="camel"):
-    """`connected_users`: devices seen in the last 5 minutes; `health_score`: 0..1; `reasons` why it is below 1."""
+    """`connected_users`: devices seen in the last 5 minutes; `health_score`: 0..1; `reasons` why it is below 1.
+
+    `losses`: by how much each lowers it; with the score they add up to 1.
+    """
 
     active: bool
     connected_users: int
     health_score: float
     reasons: list[str] | UnsetType = UNSET
+    losses: list[HealthLoss] | UnsetType = UNSET
     blocks: BlockTally | UnsetType = UNSET
 
 
@@ -240,15 +255,24 @@ class Bandwidth(Part, frozen=True, kw_only=True, rename="camel"):
     trend: Trend
 
 
+class ExpectedRate(Part, frozen=True, kw_only=True, rename="camel"):
+    """The usual least and most bytes per second at this hour."""
+
+    low: int
+    high: int
+
+
 class AnalyticsMetrics(Part, frozen=True, kw_only=True, rename="camel"):
     """`active_users`: devices with activity in the last 5 minutes; `top_websites`: most visited first.
 
-    `unnamed_share`: the share of the last hour's connections that got no name, 0 to 1.
+    `expected`: what `bandwidth` usually is at this hour, once a day of it is known. `unnamed_share`: the share of the
+    last hour's connections that got no name, 0 to 1.
     """
 
     active_users: int
     top_websites: list[Website]
     bandwidth: Bandwidth
+    expected: ExpectedRate | UnsetType = UNSET
     unnamed_share: float | UnsetType = UNSET
 
 
@@ -262,16 +286,25 @@ class AnalyticsUpdate(DepartmentEvent, frozen=True, kw_only=True, rename="camel"
 
 
 class AnomalyFacts(Part, frozen=True, kw_only=True, rename="camel"):
-    """`severity`: low, medium, high or critical; `confidence`: 0..1."""
+    """`severity`: low, medium, high or critical; `confidence`: 0..1.
+
+    `direction`: up or down, left out for both together; `rate`: bytes per second; `expected`: what is usual then;
+    `since`: when it began; `top`: the host that carries most of it.
+    """
 
     type: str
     severity: Severity
     details: str
     confidence: float
+    direction: Literal["up", "down"] | UnsetType = UNSET
+    rate: int | UnsetType = UNSET
+    expected: ExpectedRate | UnsetType = UNSET
+    since: str | UnsetType = UNSET
+    top: str | UnsetType = UNSET
 
 
 class AnalyticsAnomaly(AlertEvent, frozen=True, kw_only=True, rename="camel"):
-    """A rate that is not normal for a department, for its subscribers."""
+    """A rate that is not usual for a department, for its subscribers."""
 
     name: ClassVar[str] = "analytics:anomaly"
     audience: ClassVar[Audience] = Audience.SUBSCRIBERS

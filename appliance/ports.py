@@ -19,6 +19,7 @@ from appliance.core.blocking.denials import Denial, Question
 from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.protection import Protected
 from appliance.core.blocking.sets import BlockSet
+from appliance.core.detection.rates.anomaly import StoredAnomaly
 from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.core.machine import Address, Connection, Frame, Lights, Link, NextHop, Press, Sighting, Vitals, Vlan
 from appliance.core.metering.account import AccountKey
@@ -236,7 +237,7 @@ class Meters(Protocol):
 
 
 class Capture(Protocol):
-    """Captures the frames that a filter in the kernel passes: DNS messages, and what begins or ends TCP."""
+    """Captures the frames that a filter in the kernel passes: what names a site, and what begins or ends TCP."""
 
     def attach(self, interfaces: Iterable[str], vlans: Iterable[Vlan | None] = ()) -> None:
         """Listen on exactly these interfaces, as far as they exist; cheap when nothing changed. `vlans`: theirs."""
@@ -357,6 +358,24 @@ class HistoryStore(Protocol):
 
     def fold(self) -> None:
         """Fold the log of changes into the file; takes up to a second, and its caller runs it beside the event loop."""
+
+
+class RateStore(Protocol):
+    """What is usual for departments, and which anomalies there were; both may be lost."""
+
+    def save_learned_rates(self, learned: Mapping[str, bytes]) -> None:
+        """Save what was learned, by department, over what was saved before; a failure is logged."""
+
+    def learned_rates(self) -> Mapping[str, bytes]:
+        """What was saved, by department; empty where the file cannot be read."""
+
+    def add_anomaly(self, one: StoredAnomaly) -> None:
+        """Save an anomaly; the oldest of too many is deleted; a failure is logged."""
+
+    def anomalies(
+        self, departments: Sequence[str], since: datetime, until: datetime, most: int
+    ) -> Sequence[StoredAnomaly]:
+        """Those that were told from `since` until before `until`, the newest first, at most so many."""
 
 
 class AuditStore(Protocol):

@@ -36,6 +36,7 @@ _DASHBOARDS = dict.fromkeys(
     (
         "analytics:subscribe",
         "analytics:unsubscribe",
+        "anomaly:list",
         "appliance:get",
         "certificate:get",
         "report:get",

@@ -25,6 +25,7 @@ from appliance.monitor.operations.status import ServiceRun, StatusMonitor
 from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.monitor.operations.update_monitor import UpdateMonitor
 from appliance.monitor.traffic.insight import Insight
+from appliance.monitor.traffic.rate_watch import RateWatch
 from appliance.server.app import Server
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.profile import profile_of
@@ -38,6 +39,7 @@ from appliance.service.monitors import (
     build_insight,
     build_maintenance,
     build_metering,
+    build_rate_watch,
     build_self_check,
     build_status,
     build_updates,
@@ -69,6 +71,7 @@ class Monitors:
     metering: Metering
     requests: QuotaRequests
     enforcement: Enforcement
+    rate_watch: RateWatch
     insight: Insight
     history: HistoryRecorder
     lists: ListImports
@@ -100,7 +103,7 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
     base = lay_foundation(config, machine, disk, fanout)
     monitors = build_monitors(base, disk=disk, authentication=authentication, trial=trial)
     release = ReleaseRequest()
-    services = build_services(base, monitors=monitors, authentication=authentication, trial=trial, release=release)
+    services = gather_services(base, monitors=monitors, authentication=authentication, trial=trial, release=release)
     return Appliance(
         config=config,
         machine=machine,
@@ -153,22 +156,23 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=actions)
     metering = build_metering(base, history_store=disk.history_store)
     enforcement = _blocking_over(base, maintenance_mode)
-    insight = build_insight(base, metering=metering, enforcement=enforcement)
+    rate_watch = build_rate_watch(base, metering=metering, store=disk.history_store)
+    insight = build_insight(base, metering=metering, enforcement=enforcement, rate_watch=rate_watch)
     history = build_history(config=base.config, history_store=disk.history_store)
     lists = ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
     sources = [one.troubles for one in (metering, disk.state, authentication, history, trial, lists, enforcement)]
-    store = disk.state.store
     return Monitors(
         maintenance_mode=maintenance_mode,
         metering=metering,
         requests=QuotaRequests(base.store, metering, base.publish),
         enforcement=enforcement,
+        rate_watch=rate_watch,
         insight=insight,
         history=history,
         lists=lists,
         fast_path=FastPath(base.config.as_departments(), base.config.position, base.machine.forwarding),
         updates=build_updates(base, audit_store=audit_store, maintenance_mode=maintenance_mode, trial=trial),
-        self_check=build_self_check(base, metering, enforcement, store_obstacle=lambda: store.obstacle),
+        self_check=build_self_check(base, metering, enforcement, store_obstacle=lambda: disk.state.store.obstacle),
         status=build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources),
     )
 
@@ -183,10 +187,10 @@ def _blocking_over(base: Foundation, maintenance_mode: MaintenanceMode) -> Enfor
     )
 
 
-def build_services(
+def gather_services(
     base: Foundation, *, monitors: Monitors, authentication: Authentication, trial: ConfigTrial, release: ReleaseRequest
 ) -> Services:
-    """What calls and pages may use."""
+    """Gather what calls and pages may use; nothing new is built."""
     return Services(
         departments=frozenset(one.id for one in base.config.departments),
         profile=profile_of(base.config, base.run.started_s, is_simulated=base.machine.is_simulated),

@@ -3,6 +3,7 @@
     maintenance mode     the store and the panel
     metering             the meters and the interfaces
     blocking             the packet filter; refuses changes in maintenance
+    rate watch           what metering passes on; learns what is usual
     insight              captured packets; asks metering for rates, orders blocks
     status               all of these
     self-check           metering and blocking
@@ -31,7 +32,8 @@ from appliance.monitor.operations.setup_monitor import SetupMonitor
 from appliance.monitor.operations.status import NO_RUN, ServiceRun, StatusMonitor, TroubleSource
 from appliance.monitor.operations.update_monitor import UpdateMonitor, UpdatePlan
 from appliance.monitor.traffic.insight import Insight
-from appliance.ports import AuditStore, HistoryStore, Publisher, Store
+from appliance.monitor.traffic.rate_watch import RateWatch
+from appliance.ports import AuditStore, HistoryStore, Publisher, RateStore, Store
 from appliance.service.machines import Machine, PacketFilter
 from appliance.system.public_suffixes import PublicSuffixes
 
@@ -96,8 +98,14 @@ def build_blocking(
     )
 
 
-def build_insight(base: Foundation, *, metering: Metering, enforcement: Enforcement) -> Insight:
-    """Analytics, anomalies and incidents from captured packets, and the blocks that follow from them."""
+def build_rate_watch(base: Foundation, *, metering: Metering, store: RateStore) -> RateWatch:
+    """What is usual for each department's line, and the anomalies."""
+    departments = [one.id for one in base.config.departments]
+    return RateWatch(departments, base.config.zone, store, metering.devices, base.publish)
+
+
+def build_insight(base: Foundation, *, metering: Metering, enforcement: Enforcement, rate_watch: RateWatch) -> Insight:
+    """Analytics and incidents from captured packets, and the blocks that follow from them."""
     return Insight(
         departments=base.config.as_departments(),
         capture=base.machine.capture,
@@ -106,6 +114,7 @@ def build_insight(base: Foundation, *, metering: Metering, enforcement: Enforcem
         blocking=enforcement,
         neighbours=base.machine.neighbours,
         response=base.config.as_response(),
+        usual_rates=rate_watch,
         publish=base.publish,
     )
 

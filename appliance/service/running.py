@@ -118,7 +118,7 @@ class Service:
             Timed("hits", HITS_S, lambda _: parts.monitors.enforcement.log_hits()),
             Timed("attach", ATTACH_S, lambda _: self._attach_capture(interfaces)),
             Timed("capture", CAPTURE_S, self._observe),
-            Timed("analytics", periods.analytics, parts.monitors.insight.step),
+            Timed("analytics", periods.analytics, self._analyse),
             Timed("health", periods.health, parts.monitors.status.health_step),
             Timed("lists", LISTS_S, parts.monitors.lists.step),
             Timed("history", HISTORY_S, parts.monitors.history.step),
@@ -176,6 +176,11 @@ class Service:
     def _meter(self, now: Moment) -> None:
         passed = self._appliance.monitors.metering.step(now)
         self._appliance.monitors.history.record_passed(passed.departments, passed.hosts, now)
+        self._appliance.monitors.rate_watch.record_passed(passed.departments, passed.hosts, now)
+
+    def _analyse(self, now: Moment) -> None:
+        self._appliance.monitors.rate_watch.step(now)
+        self._appliance.monitors.insight.step(now)
 
     def _enforce(self, now: Moment) -> None:
         parts = self._appliance
@@ -224,6 +229,7 @@ class Service:
         parts.server.close()
         parts.monitors.metering.save(now, everything=True)
         parts.monitors.history.save(now)
+        parts.monitors.rate_watch.save(now)
         parts.monitors.enforcement.save()
         parts.disk.history_store.close()
         parts.machine.panel.show(DARK)

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from itertools import accumulate
 from random import Random
 
-from appliance.core.traffic.packet import ACK, RST, SYN
+from appliance.core.traffic.packet import ACK, FIN, RST, SYN
 from appliance.simulator.frames import DNS_PORT, Address, Endpoints, dns_answer, dns_question, tcp
 from appliance.simulator.network import Device, Population
 from appliance.simulator.scenario import Act
@@ -40,6 +40,8 @@ VISITS_S = 0.12  # visits a second of each device: a person who reads and clicks
 REFUSED = 0.03  # of connections; far from enough to look like a scan
 CUT = 0.1  # of connections end with a reset, as browsers end them
 HTTPS = 443
+LEAST_SAID, MORE_SAID = 500, 5_000  # bytes that the client sends: a few requests
+LEAST_HEARD, MORE_HEARD = 5_000, 2_000_000  # bytes that it receives: from an icon to pictures
 EPHEMERAL_PORTS = (32_768, 60_999)  # Linux's own range
 
 SCAN_PORTS_S = 16.0  # ports a second that a scanner tries: 48 in the first minute's 3 s, a `medium` incident
@@ -82,7 +84,7 @@ def scan_frames(population: Population, act: Act, at_s: float, tick_s: float) ->
 
 
 def _one_visit(population: Population, device: Device, number: int, chance: Random) -> Iterator[bytes]:
-    """The frames of both look-ups of the name, the connection request, and its outcome."""
+    """The frames of both look-ups of the name, the connection request, its outcome and its end."""
     version = device.address.version
     ends = Endpoints(
         source_mac=device.mac,
@@ -102,6 +104,10 @@ def _one_visit(population: Population, device: Device, number: int, chance: Rand
     if chance.random() < REFUSED:
         yield tcp(ends.reversed(), RST | ACK, 0, sequence + 1)
         return
-    yield tcp(ends.reversed(), SYN | ACK, chance.getrandbits(32), sequence + 1)
+    answered = chance.getrandbits(32)
+    yield tcp(ends.reversed(), SYN | ACK, answered, sequence + 1)
+    said, heard = LEAST_SAID + sequence % MORE_SAID, LEAST_HEARD + answered % MORE_HEARD
     if chance.random() < CUT:
         yield tcp(ends, RST, (sequence + 1) % 2**32)
+    else:
+        yield tcp(ends, FIN | ACK, (sequence + 1 + said) % 2**32, answered + 1 + heard)

@@ -7,22 +7,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 
+from tests.bench import anomalies
 from tests.bench.compare import compare
 from tests.bench.report import write
 
 NAMES = (
-    "packets",
-    "forwarding",
-    "metering",
-    "overshoot",
-    "history",
-    "disk",
-    "server",
-    "blocking",
-    "page",
-    "offload",
-    "growth",
-)
+    "packets", "forwarding", "metering", "overshoot", "history", "disk", "names", "server", "blocking", "page",
+    "anomalies", "offload", "growth",
+)  # fmt: skip
 WRITTEN = ("offload", "growth")
 
 
@@ -35,6 +27,8 @@ def rows(words: Sequence[str]) -> Iterable[str]:
                 found = [*import_module(f"tests.bench.{name}").run()]
                 write(name, found)
                 yield from found
+        case ["anomalies", *words] if words and not set(words) <= set(NAMES):
+            yield from anomalies.run(words)
         case _:
             for name in words or NAMES:
                 yield from import_module(f"tests.bench.{name}").run()

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from image.manifest import HERE
+from tests.image.networkd import network
+from tests.image.test_network_files import configuration
 
 PROGRAM = HERE / "root/usr/lib/appliance/first-start"
 GOOD = (HERE / "boot/appliance.toml.sample").read_text()
@@ -27,15 +29,19 @@ class Appliance:
         path = self.configuration / "appliance.toml"
         return path.read_text() if path.exists() else None
 
-    def start(self) -> str:
-        """Start it once, and return what it says."""
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        """Where the program looks."""
+        return {
             "APPLIANCE_BOOT": str(self.boot),
             "APPLIANCE_DATA": str(self.data),
             "APPLIANCE_CONFIGURATION": str(self.configuration),
             "APPLIANCE_COMMAND": str(Path(sys.executable).with_name("appliance")),
         }
-        done = subprocess.run([PROGRAM], env=os.environ | environment, capture_output=True, text=True, check=True)
+
+    def start(self) -> str:
+        """Start it once, and return what it says."""
+        done = subprocess.run([PROGRAM], env=os.environ | self.environment, capture_output=True, text=True, check=True)
         return done.stdout + done.stderr
 
 
@@ -112,3 +118,38 @@ def test_what_cannot_be_written_is_said(appliance: Appliance) -> None:
     with pytest.raises(subprocess.CalledProcessError) as failed:
         appliance.start()
     assert "cannot be written" in failed.value.stdout
+
+
+def test_on_a_full_card_the_former_configuration_stays_and_the_reason_is_said(appliance: Appliance) -> None:
+    (appliance.boot / "appliance.toml").write_text(GOOD)
+    place = appliance.configuration
+    full = f"""
+        mount -t tmpfs -o size=16k tmpfs {place}
+        echo former >{place}/appliance.toml
+        head -c 1M /dev/zero >{place}/other 2>/dev/null || true
+        {PROGRAM} 2>&1 && exit 1
+        cat {place}/appliance.toml
+    """
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", full],
+        env=os.environ | appliance.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "No space left" in done.stdout
+    assert done.stdout.endswith("former\n")
+    assert "taken over" in appliance.start(), "once there is room again"
+
+
+@pytest.mark.parametrize("position", ["bridge", "gateway"])
+def test_a_configuration_is_taken_before_its_network_is_there(
+    appliance: Appliance, tmp_path: Path, position: str
+) -> None:
+    """The network of a position is made afterwards, from this very file."""
+    (appliance.boot / "appliance.toml").write_text(configuration(position, "eth1"))
+    words = [f"{name}={value}" for name, value in appliance.environment.items()]
+    with network("image-first", tmp_path / "work") as computer:
+        computer.run("ip", "link", "set", "eth1", "up")
+        assert "taken over" in computer.run("env", *words, PROGRAM)
+    assert not (appliance.boot / "FAULTS.txt").exists()

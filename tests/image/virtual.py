@@ -167,6 +167,11 @@ def counters(card: Path) -> dict[str, str]:
     return {name: value for name, value in read_environment(block).items() if name.startswith("BOOT_")}
 
 
+def environment_of(boot: Path) -> bytes:
+    """The block of counters on a boot partition."""
+    return mtools("mtype", boot, "::ab.env", start=0)
+
+
 def set_counters(card: Path, work: Path, order: str, a: int, b: int) -> None:
     """Set the counters, as RAUC does after an update."""
     block = work / "ab.env"
@@ -174,10 +179,10 @@ def set_counters(card: Path, work: Path, order: str, a: int, b: int) -> None:
     mtools("mcopy", card, "-o", str(block), "::ab.env")
 
 
-def mtools(program: str, card: Path, *words: str) -> bytes:
-    """Work on the card's boot partition."""
+def mtools(program: str, card: Path, *words: str, start: int = MIB) -> bytes:
+    """Work on the boot partition, which begins there."""
     return subprocess.run(
-        [program, "-i", f"{card}@@{partition(1)[0]}", *words],
+        [program, "-i", f"{card}@@{start}", *words],
         env=os.environ | {"MTOOLS_SKIP_CHECK": "1"},
         capture_output=True,
         check=True,

@@ -37,17 +37,18 @@ class Log:
     entries: Sequence[Entry]
 
 
-def of_partition(log: Log, start: int) -> Log:
-    """What concerns the card from `start` on, in bytes, as a log of that part alone; flushes are of the whole card.
+def of_partition(log: Log, start: int, size: int = 1 << 60) -> Log:
+    """What concerns `size` bytes of the card from `start` on, as a log of that part; flushes are of the whole card.
 
     Raises `ValueError` where a request goes over its edge.
     """
-    first = start // log.sector
+    first, last = start // log.sector, (start + size) // log.sector
     entries = []
     for one in log.entries:
-        if one.sector < first < one.sector + one.count:
-            raise ValueError(f"A request for {one.count} sectors at {one.sector} goes over the edge at {first}.")
-        inside = one.sector >= first
+        for edge in (first, last):
+            if one.sector < edge < one.sector + one.count:
+                raise ValueError(f"A request for {one.count} sectors at {one.sector} goes over the edge at {edge}.")
+        inside = first <= one.sector < last
         entries.append(replace(one, sector=one.sector - first if inside else 0, count=one.count if inside else 0))
     return replace(log, entries=entries)
 

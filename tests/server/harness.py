@@ -18,6 +18,7 @@ import msgspec
 
 from appliance import events
 from appliance.config import LimitsSection, ServerSection, parse
+from appliance.core.detection.rates.anomaly import StoredAnomaly
 from appliance.core.machine import Connection, Counters, Frame, Lights, Link, Position, Press, Sighting
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.usage import Passed
@@ -50,6 +51,7 @@ from appliance.service.monitors import (
     build_insight,
     build_maintenance,
     build_metering,
+    build_rate_watch,
     build_status,
     build_updates,
 )
@@ -72,6 +74,7 @@ from tests.server.orders import lines
 log = logging.getLogger("harness")
 
 DEPARTMENTS = ("dept123", "dept456")
+ANOMALY = b'{"type":"usage_drop","severity":"high","details":"0 B/s down","confidence":0.9,"direction":"down"}'
 
 
 CONFIG = """
@@ -214,7 +217,9 @@ class Harness:
         )
         enforcement.restore(self.now())
         self.hear = enforcement.hear
-        self.history = build_history(config=config, history_store=SqliteHistoryStore(state_dir / "history.db"))
+        self._rate_store = history_store = SqliteHistoryStore(state_dir / "history.db")
+        self.history = build_history(config=config, history_store=history_store)
+        self.rate_watch = build_rate_watch(base, metering=metering, store=history_store)
         source = ListSource(state_dir / "lists")
         self.lists = ListImports(
             config.as_block_lists(), enforcement, source.fetch, lambda work, *arguments: work(*arguments)
@@ -222,7 +227,7 @@ class Harness:
         audit = AuditRecords(audit_store)
         authenticator, people = self._access(state_dir, audit)
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
-        self.insight = build_insight(base, metering=metering, enforcement=enforcement)
+        self.insight = build_insight(base, metering=metering, enforcement=enforcement, rate_watch=self.rate_watch)
         services = Services(
             departments=frozenset([*DEPARTMENTS, GHOST]),
             certificate=lambda: None,
@@ -293,6 +298,10 @@ class Harness:
                 passed = {one: Passed(*sums) for one, sums in departments.items()}
                 self.history.record_passed(
                     passed, {(one, host): Passed(*sums) for one, host, sums in hosts}, self.now()
+                )
+            case {"anomaly": department, "minutes_ago": minutes}:
+                self._rate_store.add_anomaly(
+                    StoredAnomaly(department, self.now().wall - timedelta(minutes=minutes), ANOMALY)
                 )
             case {"advance": _} | {"jump": _}:
                 self._pass_time(order)

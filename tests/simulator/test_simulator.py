@@ -26,6 +26,7 @@ from appliance.service.monitors import (
     build_insight,
     build_maintenance,
     build_metering,
+    build_rate_watch,
     build_status,
 )
 from appliance.service.running import act_for
@@ -33,6 +34,7 @@ from appliance.simulator import SimulatedMachine
 from appliance.simulator.conversations import SITES, site_address
 from appliance.simulator.firewall import SimulatedFirewall
 from appliance.system.storage.audit_store import SqliteAuditStore
+from appliance.system.storage.history_store import SqliteHistoryStore
 from appliance.system.storage.store import SqliteStore
 from tests.contract.machines import Clock
 from tests.contract.schema import examples, violations
@@ -64,7 +66,10 @@ class Appliance:
         )
         self.enforcement.restore(self.clock())
         self.requests = QuotaRequests(base.store, self.metering, base.publish)
-        self.insight = build_insight(base, metering=self.metering, enforcement=self.enforcement)
+        self.rate_watch = build_rate_watch(base, metering=self.metering, store=SqliteHistoryStore(Path(":memory:")))
+        self.insight = build_insight(
+            base, metering=self.metering, enforcement=self.enforcement, rate_watch=self.rate_watch
+        )
         self.condition = build_status(
             base,
             metering=self.metering,
@@ -82,13 +87,15 @@ class Appliance:
         return self.published
 
     def _second(self, now: Moment) -> None:
-        self.metering.step(now)
+        passed = self.metering.step(now)
+        self.rate_watch.record_passed(passed.departments, passed.hosts, now)
         act_for(self.machine, self.enforcement, self.metering, self.requests, now)
         self.enforcement.step(now)
         self.condition.status_step(now)
         self.machine.capture.attach(self._interfaces)
         while self.insight.process_frames(now):
             pass
+        self.rate_watch.step(now)
         self.insight.step(now)
         self.condition.health_step(now)
         self.maintenance_mode.step(now)

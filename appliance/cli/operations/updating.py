@@ -1,7 +1,7 @@
-"""The shell verb that updates the image: by the running service, and where none answers, by itself."""
+"""The shell verb that updates the image: by the running service, and where none answers, without it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
@@ -16,7 +16,7 @@ from appliance.cli.shell import fail, note
 
 if TYPE_CHECKING:
     from appliance.client import Client
-    from appliance.service.updating.updater import Updater
+    from appliance.service.updating.unserved import UnservedUpdates
 
 UNDER_WAY = ("fetching", "checking", "installing")
 LOOK_S = 1.0
@@ -41,18 +41,42 @@ def update(paths: Paths, source: str | None, restart: bool, as_json: bool) -> No
     with explained_failures():
         try:
             with options.connection(paths) as client:
-                found = _by_service(client, paths, source, restart)
+                found = _updated(_Served(client), paths, source, restart)
         except CallFailed as failure:
-            updater = _own_updater(paths) if failure.code is None and (source or restart) else None
-            if updater is None:
+            unserved = _unserved(paths)
+            if failure.code is not None or unserved is None:
                 fail(options.explanation(failure, paths), failure.code)
-            note("no service answers; the update is installed without it")
-            found = _by_itself(updater, paths, source, restart)
+            note("no service answers; this is done without it")
+            found = _updated(unserved, paths, source, restart)
     click.echo(json.dumps(found) if as_json else "\n".join(_lines(found)))
 
 
-def _by_service(client: "Client", paths: Paths, source: str | None, restart: bool) -> dict[str, Any]:
-    found = client.call("update:get")
+class _Served:
+    """The updates, by the running service."""
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+
+    def shown(self) -> dict[str, Any]:
+        found = self._client.call("update:get")
+        return {key: value for key, value in found.items() if key != "success"}
+
+    def start(self, url: str) -> None:
+        self._client.call("update:start", {"url": url} if url else None)
+
+    def restart(self) -> None:
+        self._client.call("update:restart")
+
+
+def _unserved(paths: Paths) -> "UnservedUpdates | None":
+    from appliance.service.updating.unserved import UnservedUpdates
+
+    found = UnservedUpdates(paths.state_dir)
+    return found if found.is_possible else None
+
+
+def _updated(updates: "_Served | UnservedUpdates", paths: Paths, source: str | None, restart: bool) -> dict[str, Any]:
+    found = updates.shown()
     if source is not None:
         if found["obstacle"]:
             fail(found["obstacle"])
@@ -60,11 +84,11 @@ def _by_service(client: "Client", paths: Paths, source: str | None, restart: boo
         if former and former["state"] in UNDER_WAY:
             fail(f"an update is under way already: {update_sentence(former)}")
         with _laid(paths, source) as url:
-            client.call("update:start", {"url": url} if url else None)
-            found = _follow(client, former)
+            updates.start(url)
+            found = _follow(updates.shown, former)
     if restart:
-        client.call("update:restart")
-    return {key: value for key, value in found.items() if key != "success"} | {"restarting": restart}
+        updates.restart()
+    return found | {"restarting": restart}
 
 
 @contextmanager
@@ -89,11 +113,11 @@ def _laid(paths: Paths, source: str) -> Iterator[str]:
         folder.discard_bundle()
 
 
-def _follow(client: "Client", former: dict[str, Any] | None) -> dict[str, Any]:
+def _follow(look: Callable[[], dict[str, Any]], former: dict[str, Any] | None) -> dict[str, Any]:
     """Wait until the update is installed, and say how far it is; fail with its reason."""
     deadline_s, said = monotonic() + BEGINS_WITHIN_S, ""
     while True:
-        found = client.call("update:get")
+        found = look()
         update = found["update"]
         if update is not None and (former is None or update["startedAt"] != former["startedAt"]):
             if (sentence := update_sentence(update)) != said and update["state"] in UNDER_WAY:
@@ -106,29 +130,6 @@ def _follow(client: "Client", former: dict[str, Any] | None) -> dict[str, Any]:
         elif monotonic() > deadline_s:
             fail("the program that installs updates does not begin; journalctl -u appliance-update says why")
         sleep(LOOK_S)
-
-
-def _own_updater(paths: Paths) -> "Updater | None":
-    """The updater of this computer; `None`: it does not run from the image."""
-    from appliance.service.updating.updater import updater_of
-
-    try:
-        return updater_of(paths.state_dir)
-    except ValueError:
-        return None
-
-
-def _by_itself(updater: "Updater", paths: Paths, source: str | None, restart: bool) -> dict[str, Any]:
-    from appliance.service.updating.unserved import install_unserved, restart_unserved, shown
-
-    if source is not None:
-        with _laid(paths, source) as url:
-            reason = install_unserved(updater, paths.state_dir, url, lambda update: note(update_sentence(update)))
-        if reason:
-            fail(f"nothing has changed: {reason}")
-    if restart:
-        restart_unserved(updater, paths.state_dir)
-    return shown(updater) | {"restarting": restart}
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:

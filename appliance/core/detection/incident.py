@@ -1,20 +1,29 @@
 """Incidents: hostile or broken behaviour, from its beginning to its end.
 
 A source that scans makes one incident of each kind, however many hosts it tries: it opens with the first evidence, is
-reported again only when it becomes worse, and closes after a quiet time. `core.detection.scans` decides what counts as
+reported again only when it becomes worse, and closes after a quiet time. What comes back within a day is the same
+incident, counted, and must be quiet for longer each time: so a monitor that asks every five minutes is told when it
+begins, not each time. `core.detection.scans` decides what counts as
 evidence.
 """
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
 
+from appliance.core.detection.arp import AddressClaim, AddressClaims, Dispute
 from appliance.core.detection.scans import MOST_SENDERS, ScanKind, Scans, Suspicion
 from appliance.core.traffic.packet import Packet
 
 QUIET_S = 180.0  # a scan that avoids detection waits a minute or two between its attempts
+# How long an incident must be quiet that has come back once, and more often: what asks every hour or every night is
+# then one incident, and not two events each time.
+RETURNED_QUIET_S = (7200.0, 86400.0)
+RETURN_S = 86400.0  # after its end, within which it is the same incident
+MOST_EARLIER = 1024  # that have ended and may come back; 0.5 MB
+MOST_TOLD, TOLD_WITHIN_S = 4, 3600.0  # events of one incident: opened, and a step for each severity; more can wait
 MOST_OPEN = 256  # forged sources could open any number; a person reads no more
 MOST_EXAMPLES = 5  # ports or hosts named in the details
 
@@ -32,6 +41,8 @@ class Severity(StrEnum):
 # Hosts: a /24 has 254.
 SEVERITIES = {
     ScanKind.PORT_SCAN: ((1000, Severity.CRITICAL), (100, Severity.HIGH), (15, Severity.MEDIUM), (0, Severity.LOW)),
+    ScanKind.ARP_SPOOFING: ((0, Severity.HIGH),),  # who takes addresses reads what is meant for others
+    ScanKind.ADDRESS_CONFLICT: ((0, Severity.MEDIUM),),  # two people have half a connection each
     ScanKind.HOST_SWEEP: ((250, Severity.CRITICAL), (100, Severity.HIGH), (25, Severity.MEDIUM), (0, Severity.LOW)),
 }
 
@@ -39,6 +50,9 @@ SEVERITIES = {
 def severity_of(kind: ScanKind, count: int) -> Severity:
     """The severity of so many distinct failures."""
     return next(severity for least, severity in SEVERITIES[kind] if count >= least)
+
+
+RANKS = list(Severity)
 
 
 class IncidentChange(StrEnum):
@@ -51,7 +65,10 @@ class IncidentChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """The scan of one source. `count`: distinct failures; `details`: a sentence with them; `latest_s`: monotonic.
+    """The scan of one source. `count`: distinct failures; `details`: a sentence with them.
+
+    `began_s`: when it began first; `latest_s`: when it went on last; both monotonic. `times`: how often it came, the
+    first time with it.
 
     `senders`: failures by the hardware address that sent them, where these alone are a scan; `proven`: those of a
     sender that has completed a connection of the same kind from the source's address; `addressed`: those of a sender to
@@ -64,6 +81,8 @@ class Incident:
     count: int
     details: str
     latest_s: float
+    began_s: float = 0.0
+    times: int = 1
     senders: Mapping[str, int] = field(default_factory=dict)
     proven: int = 0
     addressed: int = 0
@@ -88,47 +107,99 @@ class IncidentUpdate:
     incident: Incident
 
 
+@dataclass(slots=True)
+class _Course:
+    """What was told of an incident. `severity`: the latest one that was, `None` while it is not open for clients."""
+
+    began_s: float
+    times: int = 1
+    severity: Severity | None = None
+    told_s: list[float] = field(default_factory=list)
+    ended_s: float = 0.0
+
+    @property
+    def quiet_s(self) -> float:
+        """How long it must be quiet to end."""
+        return (QUIET_S, *RETURNED_QUIET_S)[min(self.times, 1 + len(RETURNED_QUIET_S)) - 1]
+
+    def may_tell(self, now_s: float) -> bool:
+        """Whether a client may hear of it again."""
+        self.told_s = [one for one in self.told_s if now_s - one < TOLD_WITHIN_S]
+        return len(self.told_s) < MOST_TOLD
+
+    def tell(self, severity: Severity | None, now_s: float) -> None:
+        """Note what is told now."""
+        self.severity = severity
+        self.told_s.append(now_s)
+
+
 class Incidents:
     """The incidents of one department; `now_s` is monotonic."""
 
     def __init__(self) -> None:
-        self._scans = Scans()
+        self._scans, self._claims = Scans(), AddressClaims()
         self._open: dict[tuple[ScanKind, str], Incident] = {}
+        self._courses: dict[tuple[ScanKind, str], _Course] = {}  # of the open ones
+        self._earlier: OrderedDict[tuple[ScanKind, str], _Course] = OrderedDict()  # the latest ended last
 
     def follow(self, packet: Packet, now_s: float) -> None:
         """Evaluate a TCP segment as evidence."""
         self._scans.follow(packet, now_s)
 
+    def follow_claim(self, claim: AddressClaim, own: Collection[str], now_s: float) -> None:
+        """Evaluate a claim of an address. `own`: the appliance's hardware addresses, where the address is its own."""
+        self._claims.follow(claim, own, now_s)
+
     def judge(self, now_s: float) -> list[IncidentUpdate]:
-        """The incidents that opened, escalated or closed since the previous call."""
-        updates = []
+        """The incidents that opened, escalated or closed since the previous call, as far as they may be told."""
+        for dispute in self._claims.found():
+            self._record(_disputed(dispute), now_s)
         for suspicion in self._scans.found(now_s):
-            change = self._record(_incident(suspicion))
-            if change is not None:
-                updates.append(IncidentUpdate(change, self._open[suspicion.key.kind, suspicion.key.source]))
+            self._record(_incident(suspicion), now_s)
+        updates = [update for key in self._open if (update := self._news(key, now_s)) is not None]
         return updates + self._close_quiet(now_s)
 
     def open(self) -> Collection[Incident]:
         """The open incidents."""
         return self._open.values()
 
-    def _record(self, found: Incident) -> IncidentChange | None:
+    def _record(self, found: Incident, now_s: float) -> None:
         key = found.kind, found.source
         known = self._open.get(key)
         if known is None:
-            if not self._has_room_for(found):
-                return None
-            self._open[key] = found
-            return IncidentChange.OPENED
+            if self._has_room_for(found):
+                course = self._courses[key] = self._course_of(key, now_s)
+                self._open[key] = replace(found, began_s=course.began_s, times=course.times)
+            return
         worse = found if found.count > known.count else replace(known, latest_s=found.latest_s)
         senders = Counter(known.senders) | Counter(found.senders)  # of each, the most at one host or port
         self._open[key] = replace(
             worse,
+            began_s=known.began_s,
+            times=known.times,
             senders=dict(senders.most_common(MOST_SENDERS)),
             proven=max(known.proven, found.proven),
             addressed=max(known.addressed, found.addressed),
         )
-        return IncidentChange.ESCALATED if self._open[key].severity != known.severity else None
+
+    def _course_of(self, key: tuple[ScanKind, str], now_s: float) -> _Course:
+        """The course of an incident that opens: its own of earlier, where it comes back."""
+        earlier = self._earlier.pop(key, None)
+        if earlier is None or now_s - earlier.ended_s >= RETURN_S:
+            return _Course(now_s)
+        earlier.times += 1
+        return earlier
+
+    def _news(self, key: tuple[ScanKind, str], now_s: float) -> IncidentUpdate | None:
+        found, course = self._open[key], self._courses[key]
+        is_worse = course.severity is not None and RANKS.index(found.severity) > RANKS.index(course.severity)
+        if (course.severity is not None and not is_worse) or not course.may_tell(now_s):
+            return None
+        course.tell(found.severity, now_s)
+        if is_worse:
+            return IncidentUpdate(IncidentChange.ESCALATED, found)
+        again = f"Again, {found.times} times by now: " if found.times > 1 else ""
+        return IncidentUpdate(IncidentChange.OPENED, replace(found, details=f"{again}{found.details}"))
 
     def _has_room_for(self, found: Incident) -> bool:
         """Whether one more can be open; one that anyone may have sent gives way to one that is proven."""
@@ -137,16 +208,25 @@ class Incidents:
         forged = next((key for key, one in self._open.items() if not one.proven), None)
         if not found.proven or forged is None:
             return False
-        del self._open[forged]
+        del self._open[forged], self._courses[forged]
         return True
 
     def _close_quiet(self, now_s: float) -> list[IncidentUpdate]:
         closed = []
-        for one in [one for one in self._open.values() if now_s - one.latest_s >= QUIET_S]:
-            del self._open[one.kind, one.source]
+        for key, one in [*self._open.items()]:
+            course = self._courses[key]
+            if now_s - one.latest_s < course.quiet_s or (course.severity is not None and not course.may_tell(now_s)):
+                continue
+            del self._open[key], self._courses[key]
             self._scans.forget_source(one.kind, one.source)
-            details = f"Quiet again after: {one.details}"
-            closed.append(IncidentUpdate(IncidentChange.CLOSED, replace(one, details=details)))
+            if course.severity is not None:
+                course.tell(None, now_s)
+                details = f"Quiet again after: {one.details}"
+                closed.append(IncidentUpdate(IncidentChange.CLOSED, replace(one, details=details)))
+            course.ended_s = now_s
+            self._earlier[key] = course
+            if len(self._earlier) > MOST_EARLIER:
+                self._earlier.popitem(last=False)
         return closed
 
 
@@ -163,6 +243,24 @@ def _incident(suspicion: Suspicion) -> Incident:
         senders=suspicion.senders(),
         proven=suspicion.proven,
         addressed=suspicion.addressed,
+    )
+
+
+def _disputed(dispute: Dispute) -> Incident:
+    kind = ScanKind.ARP_SPOOFING if dispute.is_own or dispute.also else ScanKind.ADDRESS_CONFLICT
+    took_s = max(1, round(dispute.latest_s - dispute.first_s))
+    whose = "the appliance's own address" if dispute.is_own else f"an address that {dispute.holder} has too"
+    also = f", and also {', '.join(dispute.also)}" if dispute.also else ""
+    return Incident(
+        kind=kind,
+        source=dispute.address,
+        severity=severity_of(kind, dispute.count),
+        count=dispute.count,
+        details=(
+            f"{dispute.rival} claims {dispute.address}, {whose}, {dispute.count} times in turns within {took_s} s"
+            f"{also}; look for {dispute.rival} in the switch's table of addresses"
+        ),
+        latest_s=dispute.latest_s,
     )
 
 

@@ -5,6 +5,10 @@ at one port of many hosts (`host_sweep`). An attempt is a source, a destination 
 or not accepted in time. Only distinct failures count: a busy client whose server is down tries the same port again and
 again, and that is one failure. Unrequested replies (backscatter of an attack elsewhere) match no attempt.
 
+Success counts against the verdict: who is granted as much as it is refused, by one host or at one port, is no scanner
+but a monitor or a backup that some of its hosts are away from. And a service that had accepted a connection within a
+day is no evidence while it is down: a scanner finds what it does not know.
+
 A failure needs no more than a SYN, which anyone may send in another's name. So each failure is remembered with the
 hardware address that sent it, and a suspicion tells the senders: who they are, `core.detection.handshakes` or the
 neighbour table may prove.
@@ -28,10 +32,14 @@ T = TypeVar("T")
 
 ANSWER_S = 3.0  # a SYN is repeated after 1 s and 3 s (RFC 6298); an attempt not accepted by then has failed
 WINDOW_S = 300.0  # failures are counted over 5 minutes, as in Zeek's policy/misc/scan
-SLOW_WINDOW_S = 7200.0  # rare behaviour is counted over 2 hours: slow worms try a host every ten minutes
+SLOW_WINDOW_S = 14400.0  # rare behaviour is counted over 4 hours: slow worms try a host every half hour
 MOST_ATTEMPTS = 4096  # open at once: 1,300 a second for 3 s, far above what a department opens; 1.5 MB
 MOST_FAILURES = 8192  # remembered in all: 5 MB if each has another source, as only in a flood
 MOST_PROOFS = 4096  # senders and what they proved themselves at; 1 MB at most
+SERVICE_S = 86400.0  # a laptop that sleeps at night had its services yesterday
+MOST_SERVICES = 8192  # remembered; 1.5 MB
+MOST_GRANTED = 8192  # remembered in all; 1.5 MB
+MOST_GRANTED_EACH = 1024  # of one kind, as of the failures that they are compared with
 MOST_SENDERS = 4  # of one suspicion that are told; whoever forges many has few failures for each
 MOST_FAILURES_EACH = 1024  # on one suspicion: beyond it the worst severity is reached (nmap tries 1,000 ports)
 
@@ -41,6 +49,8 @@ class ScanKind(StrEnum):
 
     PORT_SCAN = "port_scan"  # the destination
     HOST_SWEEP = "host_sweep"  # the port
+    ARP_SPOOFING = "arp_spoofing"  # of no scan: addresses that somebody takes
+    ADDRESS_CONFLICT = "address_conflict"  # nor of this: one address that two devices have
 
 
 class Key(NamedTuple):
@@ -142,6 +152,9 @@ class Scans:
         self._suspicions: dict[Key, Suspicion] = {}  # the latest changed last
         self._proved_s: OrderedDict[tuple[Key, str], float] = OrderedDict()  # by hardware address, the latest last
         self._addressed_s: OrderedDict[tuple[str, str], float] = OrderedDict()  # by address and hardware address
+        self._granted: OrderedDict[Key, dict[str | int, float]] = OrderedDict()  # as failures, the latest changed last
+        self.granted = 0  # remembered, at most `MOST_GRANTED`
+        self._services_s: OrderedDict[tuple[str, int], float] = OrderedDict()  # accepted a connection, the latest last
         self.remembered = 0  # failures, at most `MOST_FAILURES`
         self._touched: dict[Key, None] = {}  # changed since the previous `found`; an ordered set
 
@@ -160,6 +173,7 @@ class Scans:
         if step is Progress.ACCEPTED:
             self._open.pop(attempt, None)
             self._withdraw(attempt)
+            self._grant(attempt, now_s)
         elif step is Progress.REFUSED and attempt in self._open:
             self._fail(attempt, self._open.pop(attempt))
         elif step is Progress.PROVEN:
@@ -171,7 +185,8 @@ class Scans:
             self._fail(attempt, self._open.pop(attempt))
         self._forget(now_s)
         touched, self._touched = self._touched, {}
-        scans = [suspicion for key in touched if (suspicion := self._suspicions[key]).is_scan()]
+        changed = [self._suspicions[key] for key in touched]
+        scans = [one for one in changed if one.is_scan() and self._count_granted(one.key, now_s) < len(one.failed)]
         for scan in scans:
             senders, source = scan.senders(), scan.key.source
             scan.proven = max((senders[mac] for mac in senders if (scan.key, mac) in self._proved_s), default=0)
@@ -183,7 +198,27 @@ class Scans:
         for key in [key for key in self._suspicions if key[:2] == (kind, source)]:
             self._drop(key)
 
+    def _grant(self, attempt: Attempt, now_s: float) -> None:
+        """Remember that the source was let in."""
+        _remember(self._services_s, (attempt.destination, attempt.port), now_s, MOST_SERVICES)
+        for key, distinct in _evidence(attempt):
+            granted = self._granted.setdefault(key, {})
+            self._granted.move_to_end(key)
+            if distinct not in granted and len(granted) >= MOST_GRANTED_EACH:
+                continue
+            self.granted += distinct not in granted
+            granted[distinct] = now_s
+        while self.granted > MOST_GRANTED:
+            _, oldest = self._granted.popitem(last=False)
+            self.granted -= len(oldest)
+
+    def _count_granted(self, key: Key, now_s: float) -> int:
+        return sum(now_s - at_s < SLOW_WINDOW_S for at_s in self._granted.get(key, {}).values())
+
     def _fail(self, attempt: Attempt, failure: Failure) -> None:
+        accepted_s = self._services_s.get((attempt.destination, attempt.port))
+        if accepted_s is not None and failure.began_s - accepted_s < SERVICE_S:
+            return
         for key, distinct in _evidence(attempt):
             if key.kind is ScanKind.PORT_SCAN or _counts_for_sweep(attempt):
                 self._record(key, distinct, failure)
@@ -238,10 +273,10 @@ class Scans:
         self._touched.pop(key, None)
 
 
-def _remember(proofs: OrderedDict[T, float], proof: T, now_s: float) -> None:
+def _remember(proofs: OrderedDict[T, float], proof: T, now_s: float, most: int = MOST_PROOFS) -> None:
     proofs[proof] = now_s
     proofs.move_to_end(proof)
-    if len(proofs) > MOST_PROOFS:
+    if len(proofs) > most:
         proofs.popitem(last=False)
 
 

@@ -5,8 +5,10 @@ department is active when its link is up and the position can do what is configu
 lowers the score but does not make it inactive.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 BUSY = 0.9  # share of the line rate above which queues grow and people notice
 
@@ -40,16 +42,25 @@ class HealthFacts:
     notes: tuple[str, ...] = ()
 
 
+class Loss(NamedTuple):
+    """What a fault takes from the score."""
+
+    reason: str
+    points: float
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A department's health. `active`: link up, and the position can do what is configured.
 
     `reasons`: a sentence for each that lowers the score, worst first, and for what a person should only know.
+    `losses`: of those that lower it, by how much; with the score they add up to 1.
     """
 
     active: bool
     score: float
     reasons: tuple[str, ...] = ()
+    losses: tuple[Loss, ...] = ()
 
 
 def judge(facts: HealthFacts) -> Condition:
@@ -59,7 +70,18 @@ def judge(facts: HealthFacts) -> Condition:
         active=facts.is_present and facts.is_up and facts.can_work and (facts.can_enforce or facts.wanted == 0),
         score=round(prod(1 - weight for weight, _ in found), 2),
         reasons=tuple(text for _, text in found),
+        losses=tuple(_losses(found)),
     )
+
+
+def _losses(found: Sequence[tuple[float, str]]) -> Iterator[Loss]:
+    """The share of each in what is missing; each is rounded so that they add up."""
+    left = 1.0
+    for weight, text in found:
+        before, left = left, left * (1 - weight)
+        points = round(round(before, 2) - round(left, 2), 2)
+        if points > 0:
+            yield Loss(text, points)
 
 
 def _faults(facts: HealthFacts) -> tuple[tuple[float, bool, str], ...]:

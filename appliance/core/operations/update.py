@@ -118,6 +118,18 @@ def read_order(text: str) -> UpdateOrder | None:
         return None
 
 
+def begin_fault(latest: Update | None, *, is_ordered: bool) -> str | None:
+    """Why no update can be begun now; `None`: one can."""
+    state = None if latest is None else latest.state
+    if latest is not None and state is UpdateState.INSTALLED:
+        return f"version {latest.version} is installed already, and waits for a restart; start it first"
+    if state is UpdateState.TRIAL:
+        return "the root that runs is on trial itself; wait until it is confirmed or the former one is back"
+    if is_ordered or state in UNDER_WAY:
+        return "an update is under way already; wait until it is installed or has failed"
+    return None
+
+
 def bundle_fault(bundle: BundleFacts, compatible: str, running: RunningRoot) -> str | None:
     """Why this bundle must not be installed; `None`: it may. `compatible`: the kind of this computer."""
     if bundle.compatible != compatible:

@@ -28,7 +28,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from appliance.core.detection.usual import WEEKS, usual_range
+from appliance.core.detection.rates.usual import WEEKS, usual_range
 from appliance.core.metering.history_series import (
     ALL_HOSTS,
     DEPARTMENT_STEPS,

@@ -165,6 +165,7 @@ class StatusMonitor:
             connected_users=len(devices),
             health_score=judged.score,
             reasons=[*judged.reasons] or UNSET,
+            losses=[events.HealthLoss(reason=one.reason, points=one.points) for one in judged.losses] or UNSET,
             blocks=events.BlockTally(wanted=facts.wanted, enforced=facts.enforced),
         )
         before = self._published.get(department.id)

@@ -20,6 +20,7 @@ from appliance.core.operations.update import (
     UpdateAction,
     UpdateOrder,
     UpdateState,
+    begin_fault,
 )
 from appliance.core.operations.update_window import UpdateWindow, is_time_to_look
 from appliance.core.refusal import Code, Refused
@@ -77,10 +78,9 @@ class UpdateMonitor:
     def start(self, url: str, actor: str, now: Moment) -> None:
         """Begin an update from this URL; empty: with the bundle that lies in the folder. Raises `Refused`."""
         self._require_image()
-        latest = self._updates.latest()
-        self.require_no_trial()
-        if self._updates.is_ordered() or (latest is not None and latest.state in UNDER_WAY):
-            raise Refused(Code.CONFLICT, "an update is under way already; wait until it is installed or has failed")
+        fault = begin_fault(self._updates.latest(), is_ordered=self._updates.is_ordered())
+        if fault is not None:
+            raise Refused(Code.CONFLICT, fault)
         log.warning("%s begins an update from %s", actor, url or "a file")
         self._order(UpdateAction.INSTALL, url, actor, now)
 
@@ -88,8 +88,7 @@ class UpdateMonitor:
         """Raise `Refused` while the root that runs is on trial: what is changed now, the former one may not read."""
         latest = self._updates.latest()
         if latest is not None and latest.state is UpdateState.TRIAL:
-            text = "the root that runs is on trial itself; wait until it is confirmed or the former one is back"
-            raise Refused(Code.CONFLICT, text)
+            raise Refused(Code.CONFLICT, str(begin_fault(latest, is_ordered=False)))
 
     def restart(self, actor: str, now: Moment) -> None:
         """Start the computer again, with the version that is installed. Raises `Refused`."""

@@ -1,4 +1,4 @@
-"""Insight: captured frames become visited sites, active devices and incidents; rates become trends and anomalies.
+"""Insight: captured frames become visited sites, active devices and incidents; rates become trends.
 
 `site_watch` has the sites; this gives it its packets, and publishes what it found.
 
@@ -9,6 +9,7 @@ period.
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Protocol
 
@@ -16,13 +17,12 @@ from msgspec import UNSET
 
 from appliance import events
 from appliance.core.blocking.block import BlockRequest
-from appliance.core.detection import anomaly
-from appliance.core.detection.anomaly import Anomaly, Baseline
+from appliance.core.detection.arp import AddressClaim, claim_in
 from appliance.core.detection.incident import Incident, IncidentChange, Incidents, IncidentUpdate
 from appliance.core.detection.response import Response, Responses
 from appliance.core.machine import Link, Network
 from appliance.core.metering.department import Department, holds, networks_of
-from appliance.core.moment import Moment, timestamp
+from appliance.core.moment import Moment, began_at, timestamp
 from appliance.core.refusal import Refused
 from appliance.core.traffic.dns import DNS_PORT, DnsAnswer
 from appliance.core.traffic.flows.contact import Happening
@@ -53,6 +53,18 @@ class Addressed(Protocol):
 
     def hear(self, department: str, mac: str, address: str, now: Moment) -> None:
         """Learn from a packet that it went to this device for this address."""
+
+
+class UsualRates(Protocol):
+    """What is usual for each department's line, and what was not."""
+
+    def expected(self, department: str, now: Moment) -> tuple[float, float] | None:
+        """The usual least and most bytes per second now, in and out; `None`: too little is known."""
+
+    def anomalies(
+        self, departments: Sequence[str], since: datetime, until: datetime, most: int
+    ) -> Sequence[events.AnalyticsAnomaly]:
+        """Those that were told in this range, the newest first, at most so many."""
 
 
 class MeteredLines(Protocol):
@@ -98,7 +110,6 @@ class _Activity:
         self.sites = SiteWatch(rules, partial(blocking.refuses, department.id))
         self.incidents = Incidents()
         self.responses = Responses(department.id, response)
-        self.baseline = Baseline()
         self.averages: Averages | None = None
         self.set_networks(department.subnets or None)
 
@@ -124,7 +135,10 @@ class _Activity:
 
 
 class Insight:
-    """Watches the traffic of departments, and has the sources of grave incidents blocked."""
+    """Watches the traffic of departments, and has the sources of grave incidents blocked.
+
+    `usual_rates`: what it publishes as expected.
+    """
 
     def __init__(
         self,
@@ -136,15 +150,15 @@ class Insight:
         blocking: Blocking,
         neighbours: Neighbours,
         response: Response | None,
+        usual_rates: UsualRates,
         publish: Publisher,
     ) -> None:
         """`rules`: how websites are told. `response`: which incidents are blocked; `None`: none.
 
         `neighbours`: the devices that are known by an address of theirs.
         """
-        self._capture, self._neighbours = capture, neighbours
-        self._metering = metering
-        self._blocking = blocking
+        self._capture, self._neighbours, self._blocking = capture, neighbours, blocking
+        self._metering, self.usual_rates = metering, usual_rates
         self._publish = publish
         self._activities = {one.id: _Activity(one, rules, response, blocking) for one in departments}
         self._websites = Websites()
@@ -159,7 +173,18 @@ class Insight:
             packet = decode(frame.data)
             if packet is not None:
                 self._process(frame.interface, packet, now)
+            elif (claim := claim_in(frame.data)) is not None:
+                self._process_claim(frame.interface, claim, now)
         return len(frames)
+
+    def _process_claim(self, interface: str, claim: AddressClaim, now: Moment) -> None:
+        links = self._metering.links.values()
+        is_own = any(claim.address == str(one.ip) for link in links for one in link.addresses)
+        own = {link.mac for link in links} if is_own else ()
+        activities = self._by_interface.get(interface, [])
+        for activity in activities:
+            if len(activities) == 1 or holds(activity.networks, claim.address):
+                activity.incidents.follow_claim(claim, own, now.monotonic_s)
 
     def step(self, now: Moment) -> None:
         """Judge each department and publish, every analytics period."""
@@ -170,10 +195,8 @@ class Insight:
             self._judge(activity, now)
             rate = self._metering.lines.rate_bytes_s(activity.department.id)
             activity.averages = update_averages(activity.averages, rate, now.monotonic_s)
-            activity.baseline, found = anomaly.judge(activity.baseline, rate, now.monotonic_s)
-            if found is not None:
-                self._publish(_anomaly(activity.department.id, found, now))
-            self._publish(_update(activity, rate, now))
+            expected = self.usual_rates.expected(activity.department.id, now)
+            self._publish(_update(activity, rate, expected, now))
 
     def devices(self, department: str, now: Moment) -> frozenset[str]:
         """The MAC addresses of devices that were active in the last 5 minutes; behind a router, the router's."""
@@ -250,21 +273,16 @@ def _incident(
             state="closed" if update.change is IncidentChange.CLOSED else "open",
             proven=is_proven,
             not_blocked=UNSET if reason is None else reason,
+            opened_at=timestamp(began_at(update.incident.began_s, now)),
+            times=update.incident.times,
+            count=update.incident.count,
         ),
     )
 
 
-def _anomaly(department: str, found: Anomaly, now: Moment) -> events.AnalyticsAnomaly:
-    return events.AnalyticsAnomaly(
-        timestamp=timestamp(now.wall),
-        department_id=department,
-        anomaly=events.AnomalyFacts(
-            type=found.type, severity=found.severity, details=found.details, confidence=found.confidence
-        ),
-    )
-
-
-def _update(activity: _Activity, rate: float, now: Moment) -> events.AnalyticsUpdate:
+def _update(
+    activity: _Activity, rate: float, expected: tuple[float, float] | None, now: Moment
+) -> events.AnalyticsUpdate:
     watch, now_s = activity.sites, now.monotonic_s
     share = watch.contacts(now_s).unnamed_share
     return events.AnalyticsUpdate(
@@ -274,6 +292,7 @@ def _update(activity: _Activity, rate: float, now: Moment) -> events.AnalyticsUp
             active_users=watch.active_users(now_s),
             top_websites=[_website(site) for site in watch.top_sites(now_s)],
             bandwidth=events.Bandwidth(current=round(rate), trend=trend_of(activity.averages)),
+            expected=events.ExpectedRate(low=round(expected[0]), high=round(expected[1])) if expected else UNSET,
             unnamed_share=UNSET if share is None else round(share, 3),
         ),
     )

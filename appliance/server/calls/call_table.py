@@ -72,6 +72,7 @@ CALLS = {
     "quota:set": Call(quotas.LimitArgument, Role.ADMIN, True, quotas.set_limit, quotas.state, once=True),
     "quota:extend": Call(quotas.ExtendArgument, Role.OPERATOR, True, quotas.extend, quotas.state, once=True),
     "history:get": Call(history.HistoryArgument, Role.VIEWER, False, history.history),
+    "anomaly:list": Call(analytics.AnomaliesArgument, Role.VIEWER, False, analytics.anomalies),
     "report:get": Call(reports.ReportArgument, Role.VIEWER, False, reports.report),
     "config:get": Call(Nothing, Role.VIEWER, False, configuration.trial),
     "config:apply": Call(

@@ -20,6 +20,7 @@ from appliance.core.operations.update import (
     UpdateOrder,
     UpdateState,
     after_start,
+    begin_fault,
     bundle_fault,
     failed,
     is_news,
@@ -60,8 +61,9 @@ class Updater:
         if order.action is UpdateAction.RESTART:
             self._restart(before)
             return before
-        if before is not None and before.state is UpdateState.TRIAL:
-            log.error("no update is begun: the root that runs is still on trial")
+        fault = begin_fault(before, is_ordered=False)
+        if fault is not None:
+            log.error("no update is begun: %s", fault)
             return before
         return self._install(order, before, tell)
 

@@ -5,12 +5,13 @@ interface may have a name that would be syntax in the text form; elements go by 
 costs one element's work. The kernel drops an element when its time is over, even when this program has died.
 
 A packet is not looked up in a set without elements: its rules come before its first element, and go after its last. A
-table of which this program knows nothing yet keeps the rules for every set that it has.
+table of which this program knows nothing yet keeps the rules for every set that it has. Pairs that have passed
+(`core.kernel.nftables.prefilter`) are forgotten with each new element, in its transaction, and with other rules.
 """
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from appliance.core.blocking.cover import Range
 from appliance.core.blocking.place import Hit, Place
@@ -22,12 +23,13 @@ from appliance.core.kernel.nftables.block_rules import (
     hits_in,
     hits_name,
     noted_devices,
+    passages_of,
     sets_of,
     stopped_by_origin,
     tracking,
 )
 from appliance.core.kernel.nftables.elements import Bounds, Point
-from appliance.core.kernel.nftables.prefilter import Grid, Prefilter, grids
+from appliance.core.kernel.nftables.prefilter import TURNS, Grid, Passage, Prefilter, grids, turned
 from appliance.core.kernel.nftables.ruleset import PROTOCOLS, Command, Expression, set_name
 from appliance.core.kernel.nftables.table import ExistingTable
 from appliance.system.nftables.change_monitor import ChangeMonitor
@@ -52,6 +54,14 @@ class InstalledRules:
     rules: Mapping[str, Sequence[Expression]]
     handle: int | None
     chains: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PairsInUse:
+    """The pairs that packets may have passed as. `turn`: whose are in use; `None`: it is not known."""
+
+    passages: Sequence[Passage] = ()
+    turn: str | None = None
 
 
 class NftablesFirewall:
@@ -81,6 +91,7 @@ class NftablesFirewall:
         self._regions: dict[Grid, Prefilter] = {}
         self._elements_put: Counter[BlockSet] = Counter()
         self._installed: InstalledRules | None = None
+        self._pairs = PairsInUse()
 
     def install_rules(self, places: Sequence[Place]) -> str | None:
         """Put the rules for these places in force, in one transaction; existing elements stay."""
@@ -90,6 +101,9 @@ class NftablesFirewall:
         if refusal is None:
             self._sets = sets_of(places)
             self._regions = {grid: self._regions.get(grid, Prefilter(grid)) for grid in self._grids()}
+            refusal = self._forget_pairs(passages_of(places))
+        if refusal is None and self._installed is not None:
+            self._installed = replace(self._installed, chains=self._chains())
         return refusal
 
     def is_intact(self) -> bool:
@@ -97,7 +111,7 @@ class NftablesFirewall:
         one = self._installed
         if one is None or one.handle is None:
             return False
-        return (self._shown.table_handle(), self._shown.chains()) == (one.handle, one.chains)
+        return (self._shown.table_handle(), self._chains()) == (one.handle, one.chains)
 
     def tampered_by(self) -> str | None:
         return self._notices.disturber()
@@ -170,12 +184,61 @@ class NftablesFirewall:
             refusal = self._look_up(self._installed.looked_up | filled)
             if refusal is not None:
                 return refusal
-        if size < MANY:
-            return self._elements.update(removed, added)
+        turn = _other(self._pairs.turn)
+        if added:
+            removed, added = [*removed, *self._emptied(turn)], [*added, *self._in_use(turn)]
+        refusal = self._elements.update(removed, added) if size < MANY else self._update_unheard(removed, added)
+        if refusal is None and added:
+            self._take_turn(turn)
+        return refusal
+
+    def _update_unheard(self, removed: Iterable[bytes], added: Iterable[bytes]) -> str | None:
+        """Change many elements, without the notices of each."""
         self._notices.pause()
         refusal = self._elements.update(removed, added)
         self._notices.listen()
         return refusal
+
+    def _forget_pairs(self, passages: Sequence[Passage]) -> str | None:
+        """Forget what has passed the rules that were in force until now."""
+        if passages != self._pairs.passages:
+            self._pairs = PairsInUse(passages)
+            # Whose turn it is is not known: none, so that a packet which passes just now is noted where none is in use.
+            refusal = self._elements.update([encoding.everything(TABLE, passage.turn_name) for passage in passages], [])
+            if refusal is not None:
+                return refusal
+        turn = _other(self._pairs.turn)
+        refusal = self._update_unheard(self._emptied(turn), self._in_use(turn))
+        if refusal is None:
+            self._take_turn(turn)
+        return refusal
+
+    def _emptied(self, turn: str) -> Iterator[bytes]:
+        """Take away the pairs of a turn, and what leads to those that are in use."""
+        for passage in self._pairs.passages:
+            yield encoding.everything(TABLE, passage.turn_name)
+            yield from (encoding.everything(TABLE, passage.pairs_name(version, turn)) for version in PROTOCOLS)
+
+    def _in_use(self, turn: str) -> Iterator[bytes]:
+        """Put the pairs of a turn in use."""
+        for name, elements in turned(self._pairs.passages, turn):
+            yield from encoding.lists(TABLE, name, elements)
+
+    def _take_turn(self, turn: str) -> None:
+        """The pairs of this turn are in use. The others are taken away, so that the next change need not do it."""
+        self._pairs = replace(self._pairs, turn=turn)
+        idle = (passage.pairs_name(version, _other(turn)) for passage in self._pairs.passages for version in PROTOCOLS)
+        self._update_unheard([encoding.everything(TABLE, name) for name in idle], [])
+
+    def _chains(self) -> dict[str, int]:
+        """The table's chains with their use counts, but for the uses that go with the turn of the pairs."""
+        used = [
+            passage.pairs_name(version, self._pairs.turn)
+            for passage in self._pairs.passages
+            for version in PROTOCOLS
+            if self._pairs.turn
+        ]
+        return {name: uses - used.count(name) for name, uses in self._shown.chains().items()}
 
     def _drop_rules(self) -> None:
         """Remove the rules for sets without elements; where the kernel refuses, they stay until the next change."""
@@ -196,12 +259,13 @@ class NftablesFirewall:
     def _arrange(
         self, there: ExistingTable, places: Sequence[Place], looked_up: frozenset[str], more: Sequence[Command]
     ) -> str | None:
-        present = {place.interface for place in places if self._shown.interface_index(place.interface) is not None}
+        found = {place.interface: self._shown.interface_index(place.interface) for place in places}
+        present = {name: index for name, index in found.items() if index is not None}
         wanted, commands = arrangement(there, places, looked_up, present)
         _, refusal = self._nftables.run([*commands, *more])
         if refusal is None:
             self._take_over_devices(noted_devices(there, wanted, places))
-            shown = self._shown.table_handle(), self._shown.chains()
+            shown = self._shown.table_handle(), self._chains()
             self._installed = InstalledRules(tuple(places), looked_up, wanted.rules, *shown)
         return refusal
 
@@ -213,6 +277,12 @@ class NftablesFirewall:
             [encoding.everything(TABLE, name) for name in noted],
             [body for name, elements in noted.items() for body in encoding.lists(TABLE, name, elements)],
         )
+
+
+def _other(turn: str | None) -> str:
+    """Whose turn is next."""
+    first, second = TURNS
+    return second if turn == first else first
 
 
 def _filled(put: Mapping[BlockSet, int], regions: Mapping[Grid, Prefilter]) -> frozenset[str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
+from appliance.core.detection.rates.anomaly import StoredAnomaly
 from appliance.core.metering.history_series import ALL_HOSTS, Key, Series, Step
 from appliance.core.metering.usage import Passed
 from appliance.system.storage.sqlite import (
@@ -37,6 +38,7 @@ SERIES_BITS = 28  # of a key; 268 million hosts last longer than the computer, a
 SERIES_MASK = (1 << SERIES_BITS) - 1
 FIRST_HOST = 1 << 16  # the numbers below it are departments'
 MOST_NUMBERS = 16384  # series whose number is remembered: 8 times the hosts that the appliance is made for, 3 MB
+MOST_ANOMALIES = 10_000  # of all departments; 5 MB: at two a week each, a year of 64
 OLDEST = -(1 << 62)  # before every key
 FOLD_S = 14400.0  # the batches of some hours share pages; their log is 5 MB where there is most to write
 BACKSTOP_PAGES = 8192  # 32 MB: a commit folds the log only if `fold` was not called for a day
@@ -63,6 +65,15 @@ def _sums(database: Database) -> None:
     series = database.table("series")
     series.create({"number": int, "department": str, "host": str, "seen": int}, pk="number")
     series.create_index(["department", "host"], unique=True)
+
+
+@migrations(name="0002_rates")
+def _rates(database: Database) -> None:
+    """What is usual for departments, and the anomalies."""
+    database.table("learned_rates").create({"department": str, "numbers": bytes}, pk="department")
+    anomaly = database.table("anomaly")
+    anomaly.create({"id": int, "department": str, "at": float, "facts": bytes}, pk="id")
+    anomaly.create_index(["at"])
 
 
 _ADD = "INSERT INTO {table} (key, data) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET data = excluded.data"
@@ -119,6 +130,53 @@ class SqliteHistoryStore:
         except (OSError, sqlite3.Error) as error:
             log.error("%s: old history cannot be deleted: %s", self._path, error)
             return 0
+
+    def save_learned_rates(self, learned: Mapping[str, bytes]) -> None:
+        """Save what was learned, by department, over what was saved before."""
+        try:
+            with self._opened() as database, database.atomic():
+                rows = ({"department": one, "numbers": numbers} for one, numbers in learned.items())
+                database.table("learned_rates").upsert_all(rows, pk="department")
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s: what is usual cannot be saved: %s", self._path, error)
+
+    def learned_rates(self) -> Mapping[str, bytes]:
+        """What was saved, by department."""
+        try:
+            with self._opened() as database:
+                return dict(database.execute("SELECT department, numbers FROM learned_rates").fetchall())
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s: what is usual cannot be read: %s", self._path, error)
+            return {}
+
+    def add_anomaly(self, one: StoredAnomaly) -> None:
+        """Save an anomaly; the oldest of more than `MOST_ANOMALIES` is deleted."""
+        try:
+            with self._opened() as database, database.atomic():
+                row = {"department": one.department, "at": one.at.timestamp(), "facts": one.facts}
+                database.table("anomaly").insert(row)
+                database.execute(
+                    "DELETE FROM anomaly WHERE id <= (SELECT max(id) FROM anomaly) - ?", (MOST_ANOMALIES,)
+                ).close()
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s: an anomaly cannot be saved: %s", self._path, error)
+
+    def anomalies(
+        self, departments: Sequence[str], since: datetime, until: datetime, most: int
+    ) -> Sequence[StoredAnomaly]:
+        """Those that were told from `since` until before `until`, the newest first, at most so many."""
+        wanted = ", ".join("?" * len(departments))
+        query = (
+            f"SELECT department, at, facts FROM anomaly WHERE department IN ({wanted}) AND at >= ? AND at < ?"  # noqa: S608
+            " ORDER BY at DESC, id DESC LIMIT ?"
+        )
+        try:
+            with self._opened() as database:
+                found = database.execute(query, (*departments, since.timestamp(), until.timestamp(), most)).fetchall()
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s: anomalies cannot be read: %s", self._path, error)
+            return []
+        return [StoredAnomaly(name, datetime.fromtimestamp(at, UTC), facts) for name, at, facts in found]
 
     def fold(self) -> None:
         """Fold the log into the file, over a connection of its own: it may run in another thread."""

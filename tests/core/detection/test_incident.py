@@ -1,11 +1,27 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.core.detection.incident import MOST_OPEN, QUIET_S, IncidentChange, Incidents, IncidentUpdate
-from appliance.core.detection.scans import ANSWER_S, MOST_ATTEMPTS, MOST_FAILURES, WINDOW_S, ScanKind, Scans
+from appliance.core.detection.incident import (
+    MOST_OPEN,
+    MOST_TOLD,
+    QUIET_S,
+    RETURN_S,
+    IncidentChange,
+    Incidents,
+    IncidentUpdate,
+)
+from appliance.core.detection.scans import (
+    ANSWER_S,
+    MOST_ATTEMPTS,
+    MOST_FAILURES,
+    MOST_GRANTED,
+    WINDOW_S,
+    ScanKind,
+    Scans,
+)
 from appliance.core.traffic.packet import decode
 from tests.core import frames
 
@@ -213,3 +229,105 @@ def test_failures_are_remembered_to_a_bound() -> None:
         show(scans, frames.syn(source, VICTIM, 1000), 0)
         show(scans, frames.rst(source, VICTIM, 1000), 0)
     assert scans.remembered == MOST_FAILURES
+
+
+HOUR_S = 3600
+
+
+def polled(incidents: Incidents, now_s: float, *, up: int, absent: int, port: int = 9100) -> None:
+    """A monitor asks so many hosts that answer, and so many that do not."""
+    for host in range(1, up + absent + 1):
+        show(incidents, frames.syn(SCANNER, f"10.1.1.{host}", port), now_s)
+        if host <= up:
+            show(incidents, frames.syn_ack(SCANNER, f"10.1.1.{host}", port), now_s)
+
+
+def over_time(
+    incidents: Incidents, hours: float, every_s: int, act: Callable[[float], None]
+) -> list[tuple[float, str]]:
+    """What is told while something is done every so many seconds, and when."""
+    told = []
+    for now_s in range(0, int(hours * HOUR_S), 5):
+        if now_s % every_s == 0:
+            act(now_s)
+        told += [(now_s / HOUR_S, str(one.change)) for one in incidents.judge(now_s)]
+    return told
+
+
+def test_a_monitor_whose_hosts_are_half_there_is_no_scanner() -> None:
+    incidents = Incidents()
+    assert over_time(incidents, 2, 300, lambda now_s: polled(incidents, now_s, up=30, absent=30)) == []
+
+
+def test_a_source_that_is_granted_less_than_it_fails_is_a_scanner() -> None:
+    incidents = Incidents()
+    polled(incidents, 0, up=20, absent=30)
+    assert changes(incidents.judge(ANSWER_S)) == [(IncidentChange.OPENED, ScanKind.HOST_SWEEP, "medium")]
+
+
+def test_a_monitor_of_absent_hosts_is_told_when_it_begins_and_not_each_time() -> None:
+    incidents = Incidents()
+    told = over_time(incidents, 24, 300, lambda now_s: polled(incidents, now_s, up=0, absent=30))
+    assert [change for _, change in told] == ["opened", "closed", "opened"]
+    assert len(incidents.open()) == 1
+    assert next(iter(incidents.open())).times == 2
+
+
+def test_what_comes_back_is_counted_and_said_to() -> None:
+    incidents = Incidents()
+    refused(incidents, range(1, 30), now_s=0)
+    assert not incidents.judge(0)[0].incident.details.startswith("Again")
+    incidents.judge(QUIET_S)
+    refused(incidents, range(1, 30), now_s=5 * HOUR_S)
+    [again] = incidents.judge(5 * HOUR_S)
+    assert (again.incident.times, again.incident.began_s) == (2, 0)
+    assert again.incident.details.startswith(
+        f"Again, 2 times by now: {SCANNER} failed to connect to 29 different ports"
+    )
+    assert incidents.judge(5 * HOUR_S + QUIET_S) == []
+
+
+def test_after_a_day_it_is_another_incident() -> None:
+    incidents = Incidents()
+    refused(incidents, range(1, 30), now_s=0)
+    incidents.judge(0)
+    incidents.judge(QUIET_S)
+    refused(incidents, range(1, 30), now_s=QUIET_S + RETURN_S)
+    [another] = incidents.judge(QUIET_S + RETURN_S)
+    assert (another.incident.times, another.incident.began_s) == (1, QUIET_S + RETURN_S)
+
+
+def test_no_incident_tells_more_than_four_times_an_hour_and_what_waited_is_told_later() -> None:
+    incidents = Incidents()
+    told = []
+    for count in (10, 15, 100, 1000):
+        refused(incidents, range(1, count + 1), now_s=count / 100)
+        told += changes(incidents.judge(count / 100))
+    assert [severity for _, _, severity in told] == ["low", "medium", "high", "critical"]
+    assert len(told) == MOST_TOLD
+    assert incidents.judge(10 + QUIET_S) == []
+    assert [one.change for one in incidents.judge(HOUR_S + 1)] == [IncidentChange.CLOSED]
+
+
+def test_services_that_are_down_are_no_evidence_within_a_day() -> None:
+    incidents = Incidents()
+    polled(incidents, 0, up=40, absent=0, port=445)
+    for host in range(1, 41):
+        show(incidents, frames.syn(VICTIM, f"10.1.1.{host}", 445), 20 * HOUR_S)
+    assert incidents.judge(20 * HOUR_S + ANSWER_S) == []
+    for host in range(1, 41):
+        show(incidents, frames.syn(VICTIM, f"10.1.1.{host}", 445), 30 * HOUR_S)
+    assert [one.change for one in incidents.judge(30 * HOUR_S + ANSWER_S)] == [IncidentChange.OPENED]
+
+
+def test_what_was_granted_is_remembered_to_a_bound() -> None:
+    scans = Scans()
+    for number in range(MOST_GRANTED * 5 // 4):
+        source, host = f"10.{number // 60_000}.{number // 250 % 250}.{number % 250 + 1}", f"192.0.2.{number % 250 + 1}"
+        packet, answer = decode(frames.syn(source, host, 80)), decode(frames.syn_ack(source, host, 80))
+        assert packet is not None
+        assert answer is not None
+        scans.follow(packet, number / 1000)
+        scans.follow(answer, number / 1000)
+        assert scans.granted <= MOST_GRANTED
+    assert scans.granted > MOST_GRANTED // 2

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.core.detection.usual import LEAST_WEEKS, usual_range
+from appliance.core.detection.rates.usual import LEAST_WEEKS, usual_range
 
 AMOUNTS = st.lists(st.integers(0, 2**62), min_size=LEAST_WEEKS, max_size=6)
 

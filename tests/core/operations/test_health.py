@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from appliance.core.operations.health import Condition, HealthFacts, judge
 
@@ -34,6 +36,7 @@ def test_each_fault_lowers_the_score_by_its_weight_and_is_given_as_its_reason(
     condition = judge(HealthFacts(**{**FINE, **fault}))
     assert (condition.active, condition.score) == (active, score)
     assert [word in reason for reason in condition.reasons] == [True]
+    assert [loss.points for loss in condition.losses] == ([round(1 - score, 2)] if score < 1 else [])
 
 
 def test_faults_add_up_and_the_score_stays_within_0_and_1() -> None:
@@ -43,3 +46,27 @@ def test_faults_add_up_and_the_score_stays_within_0_and_1() -> None:
     assert condition.active
     assert condition.score == round(0.5 * 0.8 * 0.8 * 0.9 * 0.9, 2)
     assert len(condition.reasons) == 5
+    assert [loss.points for loss in condition.losses] == [0.5, 0.1, 0.08, 0.03, 0.03]
+    assert [loss.reason for loss in condition.losses] == list(condition.reasons)
+
+
+@given(st.lists(st.booleans(), min_size=7, max_size=7), st.integers(0, 3))
+def test_what_lowers_the_score_adds_up_with_it_to_1(present: list[bool], wanted: int) -> None:
+    up, works, exceeded, troubled, strange, lossy, noted = present
+    condition = judge(
+        HealthFacts(
+            interface="eth1",
+            is_present=True,
+            is_up=up,
+            wanted=wanted,
+            setup_faults=() if works else ("a fault",),
+            can_work=works,
+            quotas_exceeded=("daily",) if exceeded else (),
+            troubles=("a trouble",) if troubled else (),
+            strangers=("a stranger",) if strange else (),
+            frames_lost=int(lossy),
+            notes=("a note",) if noted else (),
+        )
+    )
+    assert round(condition.score + sum(loss.points for loss in condition.losses), 2) == 1
+    assert "a note" not in [loss.reason for loss in condition.losses]

@@ -101,7 +101,12 @@ def test_people_begin_an_update_and_none_beside_it_or_in_a_trial(scene: Scene) -
     order = scene.folder.take_order()
     assert order is not None
     assert (order.url, order.actor, order.at, order.is_unattended) == (URL, "anna", timestamp(NIGHT), False)
-    for state, words in ((UpdateState.FETCHING, "under way"), (UpdateState.TRIAL, "on trial itself")):
+    refusals = {
+        UpdateState.FETCHING: "under way",
+        UpdateState.TRIAL: "on trial itself",
+        UpdateState.INSTALLED: "waits for a restart",
+    }
+    for state, words in refusals.items():
         scene.folder.save(replace(BUSY, state=state))
         with pytest.raises(Refused, match=words):
             scene.monitor.start(URL, "anna", moment(NIGHT))

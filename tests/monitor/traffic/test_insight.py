@@ -26,6 +26,8 @@ ADDRESSES = (ip_interface("192.168.1.1/24"),)  # of eth1
 CLIENT, OTHER, OUTSIDE = "192.168.1.10", "192.168.1.11", "203.0.113.5"
 LAST_TWO_LABELS = NameRules(lambda name: ".".join(name.split(".")[-2:]))
 SPOOFER = "02:00:00:00:00:66"
+
+
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -115,6 +117,7 @@ class Rig:
         self.capture, self.metered, self.blocking = Replay(), Metered(), Blocking()
         self.neighbours = Neighbours()
         self.published: list[Event] = []
+        self.usual: dict[str, tuple[float, float]] = {}
         self.insight = self.built(Response(Severity.MEDIUM, 600), rules)
         self.insight.step(at(0))
 
@@ -127,8 +130,17 @@ class Rig:
             blocking=self.blocking,
             neighbours=self.neighbours,
             response=response,
+            usual_rates=self,
             publish=self.published.append,
         )
+
+    def expected(self, department: str, now: Moment) -> tuple[float, float] | None:
+        """The usual rates, as a test sets them."""
+        return self.usual.get(department)
+
+    def anomalies(self, *_: object) -> Sequence[AnalyticsAnomaly]:
+        """None."""
+        return []
 
     def arrive(self, second: float, *arriving: bytes, interface: str = "eth1") -> None:
         self.capture.waiting.extend(Frame(interface, frame) for frame in arriving)
@@ -291,6 +303,9 @@ def test_a_port_scan_is_published_when_it_opens_and_when_it_closes(rig: Rig) -> 
                 ),
                 "state": "open",
                 "proven": True,
+                "openedAt": "2026-11-23T12:00:02.000Z",
+                "times": 1,
+                "count": 20,
             },
         }
     ]
@@ -315,16 +330,15 @@ def test_a_scanner_is_blocked_once_and_again_only_after_a_refusal_in_maintenance
     assert "20 different ports" in rig.blocking.requested[0].reason
 
 
-def test_a_spike_after_half_a_minute_is_published_for_its_department(rig: Rig) -> None:
-    found = []
+def test_the_trend_and_what_is_usual_are_told(rig: Rig) -> None:
     for second in range(1, 36):
-        rig.metered.rates = {"sales": 20e6 if second > 30 else 200e3, "lab": 200e3}
-        found += [event for event in rig.step(second) if isinstance(event, AnalyticsAnomaly)]
-    assert [(event.department_id, event.anomaly.type, event.anomaly.severity) for event in found] == [
-        ("sales", "usage_spike", "critical")
-    ]
+        rig.metered.rates = {"sales": 20e6 if second > 30 else 200e3}
+        rig.step(second)
+    rig.usual["sales"] = (90_000.4, 800_000.0)
     bandwidth = rig.update(36).metrics.bandwidth
     assert (bandwidth.current, bandwidth.trend) == (20_000_000, "increasing")
+    assert rig.update(37).payload()["metrics"]["expected"] == {"low": 90_000, "high": 800_000}
+    assert "expected" not in rig.update(38, "lab").payload()["metrics"]
 
 
 def test_frames_are_processed_in_the_captures_batches(rig: Rig) -> None:
@@ -350,6 +364,7 @@ def test_a_packet_at_a_shared_interface_counts_for_the_department_of_its_ends() 
         blocking=blocking,
         neighbours=Neighbours(),
         response=None,
+        usual_rates=Rig(),
         publish=published.append,
     )
     visits = (*frames.visited("10.0.0.5", "up.test"), *frames.visited("10.0.0.200", "down.test", "203.0.113.81"))
@@ -469,4 +484,15 @@ def test_the_router_s_hardware_address_proves_no_outsider(rig: Rig) -> None:
         answer = frames.rst(OUTSIDE, CLIENT, port, source_mac=frames.MAC["client"], destination_mac=router)
         rig.arrive(1, frames.syn(OUTSIDE, CLIENT, port, source_mac=router), answer)
     assert incident(rig.step(2))["proven"] is False
+    assert rig.blocking.requested == []
+
+
+def test_a_device_that_claims_the_appliances_address_spoofs_and_nobody_is_blocked_for_it(rig: Rig) -> None:
+    claim = bytes.fromhex("0001080006040002") + bytes.fromhex(SPOOFER.replace(":", "")) + bytes([192, 168, 1, 1])
+    frame = bytes.fromhex("ffffffffffff") + claim[8:14] + b"\x08\x06" + claim + bytes(10)
+    for second in (1, 3, 5):
+        rig.arrive(second, frame)
+    told = incident(rig.step(6))
+    assert (told["type"], told["source"], told["proven"]) == ("arp_spoofing", "192.168.1.1", False)
+    assert str(told["details"]).startswith(f"{SPOOFER} claims 192.168.1.1, the appliance's own address, 3 times")
     assert rig.blocking.requested == []

@@ -293,6 +293,31 @@ def test_history_is_answered_bucket_by_bucket(server: Running, connect: Connect)
     assert months["points"] == [["2026-12-01T00:00:00.000Z", 1001, 2002]]
 
 
+def test_anomalies_are_listed_newest_first_of_what_the_caller_may_see(server: Running, connect: Connect) -> None:
+    for department, minutes in (("dept123", 30), ("dept456", 20), ("dept123", 10), ("dept123", 100_000)):
+        server.order({"anomaly": department, "minutes_ago": minutes})
+    asked = {"from": FROM, "to": TO}
+    one, every = connect(role=Role.VIEWER, departments=["dept123"]), connect(role=Role.VIEWER)
+    found = one.call("anomaly:list", asked)["anomalies"]
+    assert [entry["timestamp"] for entry in found] == ["2026-12-15T04:39:29.000Z", "2026-12-15T04:19:29.000Z"]
+    assert found[0] == {
+        "departmentId": "dept123",
+        "timestamp": "2026-12-15T04:39:29.000Z",
+        "anomaly": {
+            "type": "usage_drop",
+            "severity": "high",
+            "details": "0 B/s down",
+            "confidence": 0.9,
+            "direction": "down",
+        },
+    }
+    listed = every.call("anomaly:list", asked)["anomalies"]
+    assert [entry["departmentId"] for entry in listed] == ["dept123", "dept456", "dept123"]
+    assert every.call("anomaly:list", {**asked, "departmentId": "dept456"})["anomalies"] == [listed[1]]
+    assert one.call("anomaly:list", {**asked, "departmentId": "dept456"})["code"] == "E_FORBIDDEN"
+    assert "from: missing" in one.call("anomaly:list", {})["error"]
+
+
 def test_history_of_no_department_is_the_sum_of_what_the_caller_may_see(server: Running, connect: Connect) -> None:
     for _ in range(3):
         server.order({"pass": {"dept123": [1, 2], "dept456": [10, 20]}, "hosts": []})

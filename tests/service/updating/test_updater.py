@@ -316,14 +316,15 @@ def test_by_itself_it_does_not_take_a_version_again_that_has_returned(
     assert (after.state, after.reason) == (UpdateState.RETURNED, "it hung")
 
 
-def test_while_the_running_root_is_on_trial_nothing_is_begun(updater: Updater, signer: Signer) -> None:
+def test_while_a_root_is_on_trial_or_waits_for_it_nothing_is_begun(updater: Updater, signer: Signer) -> None:
     updater.carry_out(order())
     now = updater.folder.update()
     assert now is not None
-    trial = Update(UpdateState.TRIAL, "anna", "", root="A", boot=now.boot)
-    updater.folder.save(trial)
-    updater.folder.lay(signer.bundle(VERSIONS["newer"]))
-    assert updater.carry_out(order()) == trial
+    for state in (UpdateState.TRIAL, UpdateState.INSTALLED):
+        waiting = Update(state, "anna", "", root="A", boot=now.boot)
+        updater.folder.save(waiting)
+        updater.folder.lay(signer.bundle(VERSIONS["newer"]))
+        assert updater.carry_out(order()) == waiting
 
 
 def test_an_updater_that_was_killed_leaves_a_record_that_says_so(updater: Updater) -> None:

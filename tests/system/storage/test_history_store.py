@@ -2,6 +2,8 @@ import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from appliance.core.detection.rates.anomaly import StoredAnomaly
 from appliance.core.metering.history_series import ALL_HOSTS, Series, Step
 from appliance.core.metering.usage import NOTHING, Passed, plus
-from appliance.system.storage.history_store import TABLES, SqliteHistoryStore
+from appliance.system.storage.history_store import MOST_ANOMALIES, TABLES, SqliteHistoryStore
 from tests.system.storage.programs import command
 
 LAB, HOST, OTHER = ("lab", ALL_HOSTS), ("lab", "10.0.0.1"), ("sales", "10.0.0.1")
@@ -241,4 +244,50 @@ def test_every_width_that_is_kept_has_its_table(history_store: SqliteHistoryStor
     connection = sqlite3.connect(path)
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     connection.close()
-    assert names == {*TABLES.values(), "series", "_sqlite_migrations"}
+    assert names == {*TABLES.values(), "series", "learned_rates", "anomaly", "_sqlite_migrations"}
+
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def test_what_is_usual_is_there_after_a_restart_the_latest_of_each_department(path: Path) -> None:
+    history_store = SqliteHistoryStore(path)
+    assert history_store.learned_rates() == {}
+    history_store.save_learned_rates({"lab": b"1", "sales": b"\x00\xff"})
+    history_store.save_learned_rates({"lab": b"2"})
+    history_store.close()
+    again = SqliteHistoryStore(path)
+    assert again.learned_rates() == {"lab": b"2", "sales": b"\x00\xff"}
+    again.close()
+
+
+def test_anomalies_are_found_by_department_and_time_newest_first(history_store: SqliteHistoryStore) -> None:
+    stored = [
+        StoredAnomaly("sales" if number % 2 else "lab", NOON + timedelta(minutes=number), str(number).encode())
+        for number in range(6)
+    ]
+    for one in stored:
+        history_store.add_anomaly(one)
+    span = (NOON + timedelta(minutes=1), NOON + timedelta(minutes=5))
+    assert history_store.anomalies(["lab", "sales"], *span, 10) == stored[4:0:-1]
+    assert history_store.anomalies(["sales"], *span, 1) == [stored[3]]
+    assert history_store.anomalies([], *span, 10) == []
+
+
+def test_the_oldest_of_too_many_anomalies_is_deleted(history_store: SqliteHistoryStore, path: Path) -> None:
+    history_store.learned_rates()  # makes the file
+    with closing(sqlite3.connect(path)) as connection:
+        rows = [(number, "lab", 0.0, b"") for number in range(1, MOST_ANOMALIES + 1)]
+        connection.executemany("INSERT INTO anomaly VALUES (?, ?, ?, ?)", rows)
+        connection.commit()
+    history_store.add_anomaly(StoredAnomaly("lab", NOON, b"new"))
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT min(id), max(id) FROM anomaly").fetchone() == (2, MOST_ANOMALIES + 1)
+
+
+def test_on_a_file_that_cannot_be_opened_nothing_is_known_and_nothing_fails(tmp_path: Path) -> None:
+    (tmp_path / "history.sqlite3").mkdir()
+    broken = SqliteHistoryStore(tmp_path / "history.sqlite3")
+    broken.save_learned_rates({"lab": b"1"})
+    broken.add_anomaly(StoredAnomaly("lab", NOON, b""))
+    assert (broken.learned_rates(), broken.anomalies(["lab"], NOON, NOON, 1)) == ({}, [])

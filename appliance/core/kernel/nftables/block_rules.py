@@ -3,9 +3,12 @@
 Each interface has a chain where packets come in, and one where they go out, before routing, NAT and bridging. So blocks
 work alike in each position, and cut established connections too. A packet pays for what is blocked: there are rules
 only for sets that have elements, and without any there is no chain at the interface. IPv4, IPv6 and other packets part
-at once, and look up both ends in the sets of all departments, and then, if one at the interface has blocks of its own,
-in those of the department that claims the host's address:
+at once. Where a packet of the same pair of addresses has passed a moment ago, another one passes after one look-up
+(`core.kernel.nftables.prefilter`). Others look up both ends in the sets of all departments, and then, if one at the
+interface has blocks of its own, in those of the department that claims the host's address:
 
+    turn_in_up                 a map that leads packets which come in, of an IP version, to the pairs in use
+    pairs4_in_up_a             looks a pair up, and notes new ones; `out_down` of packets that go out
     ingress4_<interface>       packets of IPv4 that come in at the interface; `egress4` those that go out, `6` of IPv6
     ingress4_<interface>_own   those that the blocks of all departments let pass
     up4_<department>           packets from hosts; refused (TCP reset, ICMP), so that people see at once that something
@@ -16,10 +19,11 @@ in those of the department that claims the host's address:
 Where departments that share an interface have blocks of their own, the devices of all of them are noted; what the
 meters have noted until then is taken over.
 
-The rules search a set of prefixes only for packets with an address in one of its regions
-(`core.kernel.nftables.prefilter`). Each element maps to the mark of its block; a packet that matches gets the mark, and
-goes to `stop_up` or `stop_down`. There the kernel counts it by origin, and by block and host. The sets that count and
-pace hosts are bounded, and forget a host after some minutes: no flood fills the kernel, or makes it answer without end.
+A pair is noted only where addresses and the interface decide alone: not for packets without an address of a department,
+whose devices decide. The rules search a set of prefixes only for packets with an address in one of its regions. Each
+element maps to the mark of its block; a packet that matches gets the mark, and goes to `stop_up` or `stop_down`. There
+the kernel counts it by origin, and by block and host. The sets that count and pace hosts are bounded, and forget a host
+after some minutes: no flood fills the kernel, or makes it answer without end.
 """
 
 import sys
@@ -31,7 +35,7 @@ from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.sets import ORIGIN_MARKS, ORIGIN_MASK, SHAPES, BlockSet, Family
 from appliance.core.kernel.nftables import ruleset as nft
 from appliance.core.kernel.nftables.meter_names import claimant
-from appliance.core.kernel.nftables.prefilter import grids
+from appliance.core.kernel.nftables.prefilter import Passage, grids
 from appliance.core.kernel.nftables.table import HOOKS, ExistingTable, Layout, commands, edit_of
 from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan
@@ -47,7 +51,9 @@ HIT_REMEMBERED_S = 600
 ANSWERS_PER_S = 50
 
 MARK = {"meta": {"key": "mark"}}
+PROTOCOL = {"meta": {"key": "protocol"}}
 ENDS = ("saddr", "daddr")
+OWN = "_own"
 NO_IP = 0  # as a version: of packets that are neither IPv4 nor IPv6
 # IP version -> the families of sets in which its packets are looked up.
 FAMILIES = {
@@ -62,13 +68,22 @@ def sets_of(places: Sequence[Place]) -> list[BlockSet]:
     return [BlockSet(family, department) for department in _departments(places) for family in Family]
 
 
+def passages_of(places: Sequence[Place]) -> list[Passage]:
+    """The passages of the packets that pass these places."""
+    hooks = [HOOKS[facing].items() for facing in dict.fromkeys(place.facing for place in places)]
+    return [Passage(hook, direction) for one in hooks for hook, directions in one for direction in directions]
+
+
 def hits_name(version: int) -> str:
     """The name of the set that counts hits by hosts of this IP version."""
     return f"hits{version}"
 
 
-def layout(places: Sequence[Place], filled: Collection[str]) -> Layout:
-    """The whole table for these places, without the sets' elements. `filled`: the names of sets that have elements."""
+def layout(places: Sequence[Place], filled: Collection[str], present: Mapping[str, int]) -> Layout:
+    """The whole table for these places, without the sets' elements.
+
+    `filled`: the names of sets that have elements. `present`: the interfaces that exist, with their index.
+    """
     table = Layout()
     for block_set in sets_of(places):
         shape = SHAPES[block_set.family]
@@ -87,18 +102,20 @@ def layout(places: Sequence[Place], filled: Collection[str]) -> Layout:
         _add_department(table, department, filled)
     for interface in dict.fromkeys(place.interface for place in places):
         _add_interface(table, [one for one in places if one.interface == interface], places, filled)
+    for passage in passages_of(places):
+        _add_pairs(table, passage, places, present)
     return table
 
 
 def arrangement(
-    there: ExistingTable, places: Sequence[Place], filled: Collection[str], present: Collection[str]
+    there: ExistingTable, places: Sequence[Place], filled: Collection[str], present: Mapping[str, int]
 ) -> tuple[Layout, list[nft.Command]]:
     """The layout for these places, and the commands that make it; elements stay in the sets that stay.
 
-    `filled`: the names of sets that have elements. `present`: the interfaces that exist. Only kernels from 6.16 on take
-    a chain for one that does not, and keep it when one goes.
+    `filled`, `present`: as of `layout`. Only kernels from 6.16 on take a chain for an interface that does not exist,
+    and keep it when one goes.
     """
-    whole = layout(places, filled)
+    whole = layout(places, filled, present)
     absent = [
         chain for chain, interface in whole.devices.items() if interface not in present and chain not in there.chains
     ]
@@ -215,22 +232,32 @@ def _add_interface(table: Layout, here: Sequence[Place], everywhere: Iterable[Pl
     if learns := bool(named) and any(_is_held(table, place) for place in here):
         newcomers = nft.newcomer_rules([place.department for place in named], here[0].interface)
         table.add_chain(nft.newcomers_name(here[0].interface), newcomers)
-    for hook, directions in HOOKS[here[0].facing].items():
-        [direction] = directions
-        rules: list[nft.Expression] = []
-        for version, protocol in nft.PROTOCOLS.items():
-            general = _lookups(direction, None, version, filled)
-            own = [*_own_lookups(table, direction, version, here, learns=learns)]
-            chain = nft.identifier(f"{hook}{version}", here[0].interface)
-            rules += ([nft.is_protocol(protocol), step] for step in _steps(table, chain, general, own))
-        others = [
-            *_lookups(direction, None, NO_IP, filled),
-            *_own_lookups(table, direction, NO_IP, here, learns=learns),
-        ]
-        if others:
-            rules += [[nft.is_protocol("arp"), nft.ACCEPT], *others]
+    for passage in passages_of(here):
+        rules = [*_base_rules(table, passage, here, filled, learns=learns)]
         if rules:
-            table.add_base_chain(hook, here[0].interface, PRIORITY, rules, (place.vlan for place in everywhere))
+            table.add_base_chain(passage.hook, here[0].interface, PRIORITY, rules, (place.vlan for place in everywhere))
+
+
+def _base_rules(
+    table: Layout, passage: Passage, here: Sequence[Place], filled: Collection[str], *, learns: bool
+) -> Iterator[nft.Expression]:
+    """The rules at an interface's hook. What has no pair is judged, and so are all while no pairs are in use."""
+    steps = {}
+    for version in nft.PROTOCOLS:
+        general = _lookups(passage.direction, None, version, filled)
+        own = [*_own_lookups(table, passage.direction, version, here, learns=learns)]
+        steps[version] = [*_steps(table, _judge(passage.hook, version, here[0].interface), general, own)]
+    if any(steps.values()):
+        yield from ([nft.is_protocol(nft.PROTOCOLS[version]), nft.ACCEPT] for version in steps if not steps[version])
+        yield [{"vmap": {"key": PROTOCOL, "data": f"@{passage.turn_name}"}}]
+    for version, protocol in nft.PROTOCOLS.items():
+        yield from ([nft.is_protocol(protocol), step] for step in steps[version])
+    others = [
+        *_lookups(passage.direction, None, NO_IP, filled),
+        *_own_lookups(table, passage.direction, NO_IP, here, learns=learns),
+    ]
+    if others:
+        yield from ([nft.is_protocol("arp"), nft.ACCEPT], *others)
 
 
 def _steps(
@@ -243,10 +270,29 @@ def _steps(
     """
     if general:
         table.add_chain(chain, general)
-        yield {"jump": {"target": chain}} if own else nft.goto(chain)
+        yield nft.jump(chain) if own else nft.goto(chain)
     if own:
-        table.add_chain(f"{chain}_own", own)
-        yield nft.goto(f"{chain}_own")
+        table.add_chain(f"{chain}{OWN}", own)
+        yield nft.goto(f"{chain}{OWN}")
+
+
+def _add_pairs(table: Layout, passage: Passage, places: Sequence[Place], present: Mapping[str, int]) -> None:
+    """Add the pairs that have passed on a passage. Interfaces that do not exist have none."""
+    table.objects.update(passage.objects())
+    interfaces = dict.fromkeys(place.interface for place in places if passage in passages_of([place]))
+    for version in nft.PROTOCOLS:
+        chains = {present[one]: _judge(passage.hook, version, one) for one in interfaces if one in present}
+        judges = [
+            {at: name for at, chain in chains.items() if (name := f"{chain}{kind}") in table.chains}
+            for kind in ("", OWN)
+        ]
+        for name, rules in passage.chains(version, judges):
+            table.add_chain(name, rules)
+
+
+def _judge(hook: str, version: int, interface: str) -> str:
+    """The name of the chain that looks up in the sets of all departments; with `OWN` behind it, in departments' own."""
+    return nft.identifier(f"{hook}{version}", interface)
 
 
 def _own_lookups(
@@ -257,7 +303,7 @@ def _own_lookups(
     `learns`: packets with an address of a department are noted, because some department has blocks.
     """
     verdicts = {place.department: _verdict(table, direction, version, place.department) for place in here}
-    has_blocks = any(verdict is not nft.ACCEPT for verdict in verdicts.values())
+    has_blocks = any(verdict is not nft.RETURN for verdict in verdicts.values())
     named = [place for place in here if place.networks]
     notes = learns and direction == "up" and version != NO_IP
     if version != NO_IP and (has_blocks or notes):
@@ -266,15 +312,18 @@ def _own_lookups(
         entries = verdicts | noted
         yield from nft.claims(direction, version, [(entries[one.department], one.networks) for one in claiming])
     if has_blocks:
-        own = [(place.department, verdicts[place.department]) for place in named]
+        own = [(one.department, _device_verdict(table, direction, version, one.department)) for one in named]
         yield from nft.device_claims(direction, here[0].interface, own)
         yield from _unclaimed(version, here, verdicts)
+        if named:
+            yield [nft.ACCEPT]  # and no pair is noted: a device may become a department's
 
 
 def _noting(table: Layout, version: int, place: Place, verdicts: Mapping[str, nft.Verdict]) -> nft.Verdict:
     """Add the chain that notes devices of packets with an address of the department; returns what leads there."""
     chain = nft.identifier(f"known{version}", place.department)
-    table.add_chain(chain, nft.learning_rules(place.department, place.interface, verdicts[place.department]))
+    onward = verdicts[place.department]
+    table.add_chain(chain, nft.learning_rules(place.department, place.interface, onward, renews=True))
     return nft.goto(chain)
 
 
@@ -284,9 +333,19 @@ def _is_held(table: Layout, place: Place) -> bool:
 
 
 def _verdict(table: Layout, direction: str, version: int, department: str) -> nft.Verdict:
-    """The way of a department's packets: to the chain that looks up, if there is one."""
+    """The way of packets with an address of the department: to the chain that looks up, if there is one, and back."""
     chain = _chain(direction, version, department)
-    return nft.goto(chain) if chain in table.chains else nft.ACCEPT
+    return nft.goto(chain) if chain in table.chains else nft.RETURN
+
+
+def _device_verdict(table: Layout, direction: str, version: int, department: str) -> nft.Verdict:
+    """The way of packets of the department's devices without an address of it: they pass without being remembered."""
+    chain = _chain(direction, version, department)
+    if chain not in table.chains:
+        return nft.ACCEPT
+    device_chain = nft.identifier(f"device{direction}{version or ''}", department)
+    table.add_chain(device_chain, [[nft.jump(chain)], [nft.ACCEPT]])
+    return nft.goto(device_chain)
 
 
 def _unclaimed(version: int, here: Sequence[Place], verdicts: Mapping[str, nft.Verdict]) -> Iterator[nft.Expression]:
@@ -300,7 +359,7 @@ def _unclaimed(version: int, here: Sequence[Place], verdicts: Mapping[str, nft.V
         has_rest = not place.networks
         named = {network.version for network in place.networks}
         may_be = version != NO_IP and version not in named and all(one.networks for one in here)
-        if verdict is not nft.ACCEPT and (has_rest or may_be):
+        if verdict is not nft.RETURN and (has_rest or may_be):
             yield [{"jump": verdict["goto"]}]
 
 

@@ -19,6 +19,7 @@ LONGEST_MS = 10 * 365 * 86_400 * 1000  # far below what the kernel takes (2^63 n
 # NFTA_SET_ELEM_* and NFTA_DATA_VALUE
 LIST, MEMBER = 3, 1 | NESTED
 KEY, DATA, FLAGS, TIMEOUT, EXPIRATION = 1, 2, 3, 4, 5
+JUMP = -3  # linux/netfilter/nf_tables.h: NFT_JUMP
 IS_END = attribute(FLAGS, (1).to_bytes(4, "big"))
 MARK_HEADER = ATTRIBUTE.pack(12, DATA | NESTED) + ATTRIBUTE.pack(8, 1)
 TIMEOUT_HEADER = ATTRIBUTE.pack(12, TIMEOUT)
@@ -53,6 +54,13 @@ def removed(shape: Shape, bounds: Iterable[Bounds]) -> Iterator[bytes]:
 def bare(shape: Shape, numbers: Iterable[int]) -> Iterator[bytes]:
     """Encode single numbers without a mark, for adding and for removing."""
     return map(_member, map(_keys(shape), numbers))
+
+
+def leading(number: int, chain: str) -> bytes:
+    """Encode an element of a map that leads packets with a number of two bytes to a chain, from which they return."""
+    target = attribute(1, JUMP.to_bytes(4, "big", signed=True)) + attribute(2, text(chain))  # NFTA_VERDICT_*
+    key = attribute(KEY | NESTED, attribute(1, number.to_bytes(2, "big")))
+    return _member(key + attribute(DATA | NESTED, attribute(2 | NESTED, target)))
 
 
 def lists(table: str, set_name: str, elements: Iterable[bytes]) -> Iterator[bytes]:

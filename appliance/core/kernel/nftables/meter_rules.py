@@ -1,10 +1,10 @@
 """Compiles plans into the table of the packet filter that counts departments and holds them to their limits.
 
-Each interface has a chain that every frame passes where it comes in, and one where it goes out. There IPv4, IPv6 and
-other frames part. One look-up leads to two chains for each department, by the address of the host; what it does not
-find goes to the chains of the department that has sent from that device, or that has the rest of the interface:
+Each interface has a chain that every frame passes where it comes in, and one where it goes out. There one look-up leads
+to two chains for each department, by the address of the host. What it does not find goes to the chains of the
+department that has sent from that device, or that has the rest of the interface. IPv4, IPv6 and other frames part:
 
-    ingress4_<interface>   packets of IPv4 that come in; `egress4` those that go out, `6` of IPv6
+    ingress4_<interface>   other packets of IPv4 that come in; `egress4` those that go out, `6` of IPv6
     from_<department>      packets from its hosts        to_<department>   packets to them
 
 On its way through them exempt traffic leaves, packets above a rate are dropped, packets over the host's quota or the
@@ -48,6 +48,8 @@ PRIORITY = 10  # after the blocks' 0, so that what they refuse is not counted
 NEVER = (1 << 63) - 1  # bytes; the largest limit that the kernel takes (net/netfilter/nft_quota.c)
 REFUSED = "refused"  # the counter of what was turned away
 SPOOFED = "spoofed"  # the counter of packets from sources that are not routed back to where they came from
+# Comparing a few networks costs a packet less than a search among them; a rule has room for some dozens.
+MOST_COMPARED = 8
 UNROUTED: Mapping[int, Sequence[Network]] = {
     4: (IPv4Network("0.0.0.0/32"), IPv4Network("169.254.0.0/16")),
     6: (IPv6Network("::/128"), IPv6Network("fe80::/10")),
@@ -118,13 +120,14 @@ def _add_interface(
     table.objects.update(frame_objects(plans[0].interface))
     for hook, directions in HOOKS[plans[0].facing].items():
         taken = _take(rest, directions[-1], is_department=rest in plans, blocks=setting.blocks_unclaimed)
-        rules: list[nft.Expression] = []
+        claimed = {version: _claimed(plans, hook, directions, version) for version in nft.PROTOCOLS}
+        # Of most packets the first look-up of their address decides: it is at the hook, which spares them a chain.
+        rules = [found[0] for found in claimed.values() if found and "vmap" in found[0][0]]
         for version, protocol in nft.PROTOCOLS.items():
-            claimed = _claimed(plans, hook, directions, version)
-            onward = [nft.goto(nft.identifier(f"{hook}{version}", plans[0].interface))] if claimed else taken
-            if claimed:
-                table.add_chain(nft.identifier(f"{hook}{version}", plans[0].interface), [*claimed, taken])
-            rules.append([nft.is_protocol(protocol), *onward])
+            chain = nft.identifier(f"{hook}{version}", plans[0].interface)
+            if others := [rule for rule in claimed[version] if rule not in rules]:
+                table.add_chain(chain, [*others, taken])
+            rules.append([nft.is_protocol(protocol), *([nft.goto(chain)] if others else taken)])
         rules += [
             *link_rules(),
             *_device_claims(directions, plans),
@@ -175,7 +178,10 @@ def _strict_source(near: Sequence[Network], version: int) -> nft.Expression:
     """
     is_foreign = nft.match({"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, False)
     source = nft.field(nft.PROTOCOLS[version], "saddr")
-    elsewhere = [nft.match(source, prefix, "!=") for prefix in nft.prefixes(near, version)]
+    own = nft.prefixes(near, version)
+    elsewhere = [nft.match(source, prefix, "!=") for prefix in own]
+    if len(own) > MOST_COMPARED:
+        elsewhere = [nft.match(source, {"set": own}, "!=")]
     unrouted = {"set": nft.prefixes(UNROUTED[version], version)}
     # The protocol first: the route is looked up for packets of any.
     is_version = nft.is_protocol(nft.PROTOCOLS[version])
@@ -218,9 +224,12 @@ def _add_counters(table: Layout, plan: Plan) -> None:
 
 def _department_rules(plan: Plan, direction: str, parts: int) -> list[nft.Expression]:
     """The rules for a department's packets before those of its hosts' quotas and of its own."""
-    own = [own_refusals(plan)] if direction == "down" and plan.facing is Facing.DEPARTMENT else []
+    faces_department = plan.facing is Facing.DEPARTMENT
+    own = own_refusals(plan) if direction == "down" and faces_department else ()
+    # Nothing marks a packet before it comes in from a department.
+    marked: list[nft.Expression] = [] if direction == "up" and faces_department else [[IS_MARKED, nft.ACCEPT]]
     paced = throttle_rules(plan, direction, parts) if is_held(plan) else []
-    return [[IS_MARKED, nft.ACCEPT], *own, *_exempt(plan, direction), *paced]
+    return [*marked, *own, *_exempt(plan, direction), *paced]
 
 
 def _passed_rules(plan: Plan, direction: str, plans: Sequence[Plan]) -> list[nft.Expression]:

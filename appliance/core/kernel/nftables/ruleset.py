@@ -73,6 +73,11 @@ def goto(chain: str) -> dict[str, Any]:
     return {"goto": {"target": chain}}
 
 
+def jump(chain: str) -> dict[str, Any]:
+    """Continues in another chain, and after its end behind this rule."""
+    return {"jump": {"target": chain}}
+
+
 def add(kind: str, table: Mapping[str, str], name: str, **properties: Any) -> Command:
     """Adds an object to the table; one that exists stays, and takes the properties that can change in place."""
     return {"add": {kind: {**table, "name": name, **properties}}}
@@ -144,16 +149,21 @@ def devices_name(department: str) -> str:
     return identifier("devices", department)
 
 
-def learning_rules(department: str, interface: str, onward: Verdict) -> list[Expression]:
+def learning_rules(department: str, interface: str, onward: Verdict, *, renews: bool = False) -> list[Expression]:
     """The rules for packets from an address of the department: its device is noted, and they go onward.
 
-    An entry that is there is left alone until it ends: a look-up costs a packet a third of an update.
+    An entry that is there is left alone until it ends: a look-up costs a packet a third of an update. `renews`: where
+    only some of a device's packets come here, each renews it, so that it does not end between two of them. A device of
+    several is noted by each packet as if it were new, so that it is one of several for as long as it is.
     """
-    device, devices = field("ether", "saddr"), f"@{devices_name(department)}"
+    device, devices = field("ether", "saddr"), devices_name(department)
+    noted = match(device, f"@{devices}")
+    is_of_several = [match(device, f"@{several_name(interface)}"), _change("delete", devices)]
     return [
-        [match(device, devices), onward],
-        [{"jump": {"target": newcomers_name(interface)}}],
-        [_note(devices)],
+        *([is_of_several] if renews else []),
+        [noted, _change("update", devices), onward] if renews else [noted, onward],
+        [jump(newcomers_name(interface))],
+        [_change("update", devices)],
         [onward],
     ]
 
@@ -164,7 +174,7 @@ def newcomer_rules(departments: Iterable[str], interface: str) -> list[Expressio
     So a router is nobody's, and there is one rule for each department, not for each pair of them.
     """
     device = field("ether", "saddr")
-    return [[match(device, f"@{devices_name(one)}"), _note(f"@{several_name(interface)}")] for one in departments]
+    return [[match(device, f"@{devices_name(one)}"), _change("update", several_name(interface))] for one in departments]
 
 
 def device_claims(direction: str, interface: str, verdicts: Iterable[tuple[str, Verdict]]) -> Iterator[Expression]:
@@ -189,8 +199,8 @@ def newcomers_name(interface: str) -> str:
     return identifier("newcomers", interface)
 
 
-def _note(devices: str) -> Mapping[str, Any]:
-    return {"set": {"op": "update", "elem": field("ether", "saddr"), "set": devices}}
+def _change(operation: str, devices: str) -> Mapping[str, Any]:
+    return {"set": {"op": operation, "elem": field("ether", "saddr"), "set": f"@{devices}"}}
 
 
 def skip_tags(tags: Iterable[int]) -> Expression:

@@ -1,7 +1,7 @@
 """A table of the packet filter, for blocks and for meters: what it has, what it should have, and the change between.
 
-In a transaction the kernel deletes an object only when no rule names it, and takes a rule only when all that it names
-is there. `commands` keeps that order.
+In a transaction the kernel deletes an object only when no rule names it, a chain only when no rule and no element of a
+map leads there, and takes a rule only when all that it names is there. `commands` keeps that order.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -107,8 +107,8 @@ def commands(table: str, there: ExistingTable, wanted: Layout, edit: Edit) -> li
     return [
         {"add": {"table": {"family": "netdev", "name": table}}},
         *({"flush": {"chain": {**netdev, "name": name}}} for name in edit.emptied),
-        *({"delete": {"chain": {**netdev, "name": name}}} for name in removed),
         *({"delete": {there.objects[name]: {**netdev, "name": name}}} for name in edit.deleted),
+        *({"delete": {"chain": {**netdev, "name": name}}} for name in removed),
         *(add(kind, netdev, name, **properties) for name, (kind, properties) in edit.added.items()),
         *(add("chain", netdev, name, **wanted.chains[name]) for name in edit.chains),
         *(add_rule(netdev, name, rule) for name in edit.filled for rule in wanted.rules[name]),

@@ -19,7 +19,7 @@ MOST_EXTENSIONS = 64  # browsers send up to 20
 PREFIX_BYTES = 2048  # of another protocol before its client begins TLS (STARTTLS, a proxy's CONNECT)
 LONGEST_NAME = 253  # RFC 1035 section 2.3.4, as text
 HANDSHAKE, ALERT = 0x16, 0x15  # types of a record
-RECORD_BYTES = 5
+RECORD_BYTES, MAJOR = 5, 3  # a record's header, and the version in it since SSL 3
 
 _RECORD = Struct("!BBBH")  # type, version, length
 _EXTENSION = Struct("!HH")  # type, length
@@ -129,11 +129,13 @@ class HelloStream:
         self._take_records(data)
 
     def _find(self, data: bytes) -> bool:
-        if len(data) < BEGIN_BYTES and data[:1] == bytes([HANDSHAKE]):
-            return False
+        if data[0] == HANDSHAKE:
+            if len(data) > 1:
+                self._start, self.is_done = 0, data[1] != MAJOR
+            return not self.is_done and len(data) > 1
         found = _BEGIN.search(data, 0, PREFIX_BYTES + BEGIN_BYTES)
         if found is None:
-            self.is_done = data[:1] == bytes([HANDSHAKE]) or len(data) >= PREFIX_BYTES + BEGIN_BYTES
+            self.is_done = len(data) >= PREFIX_BYTES + BEGIN_BYTES
             return False
         self._start = self._at = found.start()
         return True
@@ -143,7 +145,7 @@ class HelloStream:
             kind, major, _, length = _RECORD.unpack_from(data, self._at)
             end = self._at + RECORD_BYTES + length
             self._records += 1
-            if kind != HANDSHAKE or major != 3 or not length or self._records > MOST_RECORDS:
+            if kind != HANDSHAKE or major != MAJOR or not length or self._records > MOST_RECORDS:
                 self._finish()
                 return
             if len(data) < end:

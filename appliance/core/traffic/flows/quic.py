@@ -18,7 +18,7 @@ from typing import NamedTuple
 from appliance.core.traffic.flows.client_hello import ClientHello, host_name
 
 MOST_PACKETS = 4  # of one datagram: clients join Initial, 0-RTT and Handshake
-MOST_FRAMES = 64  # of one packet; Chrome cuts its hello into some twenty
+MOST_FRAMES = 128  # of one packet; Chrome cuts its hello into some twenty
 _LONGEST_ID = 20  # RFC 9000 section 17.2
 _SAMPLE_BYTES, _TAG_BYTES = 16, 16
 _INITIAL_SECRET_BYTES = 32

@@ -6,7 +6,7 @@ after it was answered or when it ends. Half-open connections have a room of thei
 no answered one out.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterator
 
 from appliance.core.traffic.flows.client_hello import ALERT, HANDSHAKE, MOST_BYTES, HelloStream, begins_hello
@@ -16,7 +16,7 @@ from appliance.core.traffic.packet import ACK, FIN, RST, Packet
 
 MOST_OPENINGS = 4096  # without an answer, of all departments; 3 MB
 MOST_CONNECTIONS = 8192  # answered and not ended; 5 MB. Two thousand people have four each
-MOST_HELD_BYTES = 4 << 20  # of all hellos that are not whole yet: 128 of the largest, thousands of real ones
+MOST_HELD_BYTES = 2 << 20  # of all hellos that are not whole yet: 64 of the largest, hundreds of real ones
 HOLD_S = 1.0  # a client says hello within a round trip of the server's answer
 LINE_BYTES_S = 125_000_000  # 1 Gbit/s, which the appliance's ports have: no connection carries more
 _NUMBERS = 1 << 32
@@ -28,7 +28,7 @@ class TcpFlows:
     def __init__(self) -> None:
         self._openings: OrderedDict[Ends, Contact] = OrderedDict()
         self._answered: OrderedDict[Ends, Contact] = OrderedDict()
-        self._waiting: deque[tuple[float, Contact]] = deque()
+        self._waiting: OrderedDict[Ends, float] = OrderedDict()  # for a hello, since when
         self._held: OrderedDict[Ends, Contact] = OrderedDict()  # whose hello is not whole yet
         self._held_bytes = 0
 
@@ -56,9 +56,10 @@ class TcpFlows:
 
     def due(self, now_s: float) -> Iterator[Happening]:
         """The contacts whose hello does not come."""
-        while self._waiting and self._waiting[0][0] <= now_s - HOLD_S:
-            _, contact = self._waiting.popleft()
-            if not contact.is_met and contact.hello is None:
+        while self._waiting and next(iter(self._waiting.values())) <= now_s - HOLD_S:
+            ends, _ = self._waiting.popitem(last=False)
+            contact = self._answered.get(ends)
+            if contact is not None and not contact.is_met and contact.hello is None:
                 yield self._meet(contact)
 
     def _find(self, ends: Ends) -> Contact | None:
@@ -85,9 +86,7 @@ class TcpFlows:
             return
         contact.server_begin = (packet.sequence + 1) % _NUMBERS
         self._keep(contact)
-        self._waiting.append((now_s, contact))
-        if len(self._waiting) > MOST_CONNECTIONS:
-            self._waiting.popleft()
+        self._waiting[ends] = now_s
 
     def _keep(self, contact: Contact) -> None:
         self._openings.pop(contact.ends, None)
@@ -98,6 +97,7 @@ class TcpFlows:
     def _forget(self, contact: Contact) -> None:
         self._openings.pop(contact.ends, None)
         self._answered.pop(contact.ends, None)
+        self._waiting.pop(contact.ends, None)
         self._release(contact)
 
     def _say(self, contact: Contact, packet: Packet) -> Iterator[Happening]:
@@ -184,4 +184,5 @@ class TcpFlows:
 
     def _meet(self, contact: Contact) -> Happening:
         contact.is_met = True
+        self._waiting.pop(contact.ends, None)
         return Happening(What.MET, contact)

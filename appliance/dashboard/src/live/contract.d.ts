@@ -186,7 +186,8 @@ export interface SecurityIncident {
  * `source`: the address that caused it; `details`: the evidence in numbers; `state`: open or closed.
  *
  * `proven`: whether the source has proved that the address is its own, or anyone may have sent this in its name;
- * `notBlocked`: why the source is not blocked although its severity is one from which sources are.
+ * `notBlocked`: why the source is not blocked although its severity is one from which sources are. `openedAt`: when
+ * it began first; `times`: how often it came, the first time with it; `count`: distinct failures.
  */
 export interface IncidentFacts {
   type: string;
@@ -195,6 +196,9 @@ export interface IncidentFacts {
   state?: 'closed' | 'open';
   proven?: boolean;
   notBlocked?: string;
+  openedAt?: string;
+  times?: number;
+  count?: number;
 }
 /**
  * The state of a department's connection, on change and at least every 30 seconds.
@@ -206,13 +210,23 @@ export interface DepartmentStatus {
 }
 /**
  * `connectedUsers`: devices seen in the last 5 minutes; `healthScore`: 0..1; `reasons` why it is below 1.
+ *
+ * `losses`: by how much each lowers it; with the score they add up to 1.
  */
 export interface DepartmentCondition {
   active: boolean;
   connectedUsers: number;
   healthScore: number;
   reasons?: string[];
+  losses?: HealthLoss[];
   blocks?: BlockTally;
+}
+/**
+ * `points`: what the health score is lower by, for this reason.
+ */
+export interface HealthLoss {
+  reason: string;
+  points: number;
 }
 /**
  * The number of blocks that a department should have, and that the kernel enforces there.
@@ -264,12 +278,14 @@ export interface AnalyticsUpdate {
 /**
  * `activeUsers`: devices with activity in the last 5 minutes; `topWebsites`: most visited first.
  *
- * `unnamedShare`: the share of the last hour's connections that got no name, 0 to 1.
+ * `expected`: what `bandwidth` usually is at this hour, once a day of it is known. `unnamedShare`: the share of the
+ * last hour's connections that got no name, 0 to 1.
  */
 export interface AnalyticsMetrics {
   activeUsers: number;
   topWebsites: Website[];
   bandwidth: Bandwidth;
+  expected?: ExpectedRate;
   unnamedShare?: number;
 }
 /**
@@ -291,7 +307,14 @@ export interface Bandwidth {
   trend: Trend;
 }
 /**
- * A rate that is not normal for a department, for its subscribers.
+ * The usual least and most bytes per second at this hour.
+ */
+export interface ExpectedRate {
+  low: number;
+  high: number;
+}
+/**
+ * A rate that is not usual for a department, for its subscribers.
  */
 export interface AnalyticsAnomaly {
   timestamp: string;
@@ -301,12 +324,20 @@ export interface AnalyticsAnomaly {
 }
 /**
  * `severity`: low, medium, high or critical; `confidence`: 0..1.
+ *
+ * `direction`: up or down, left out for both together; `rate`: bytes per second; `expected`: what is usual then;
+ * `since`: when it began; `top`: the host that carries most of it.
  */
 export interface AnomalyFacts {
   type: string;
   severity: Severity;
   details: string;
   confidence: number;
+  direction?: 'down' | 'up';
+  rate?: number;
+  expected?: ExpectedRate;
+  since?: string;
+  top?: string;
 }
 /**
  * The state of the appliance itself, every health period.
@@ -504,6 +535,10 @@ export interface Calls {
   'history:get': {
     argument: HistoryArgument;
     reply: HistoryReply;
+  };
+  'anomaly:list': {
+    argument: AnomaliesArgument;
+    reply: AnomaliesReply;
   };
   'report:get': {
     argument: ReportArgument;
@@ -1158,6 +1193,39 @@ export interface HistoryReply {
   step: '5min' | 'day' | 'hour' | 'minute' | 'month' | 'second';
   points: [string, number, number][];
   expected?: [string, number, number][];
+}
+/**
+ * The argument of `anomaly:list`. `departmentId`: `None` for all that the caller may see; `until` is not in it.
+ */
+export interface AnomaliesArgument {
+  departmentId?: string | null;
+  /**
+   * a time with its zone, such as 2024-12-16T02:00:00.000Z
+   */
+  from: string;
+  /**
+   * a time with its zone, such as 2024-12-16T02:00:00.000Z
+   */
+  to: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The anomalies, newest first, at most `MOST_LISTED`.
+ */
+export interface AnomaliesReply {
+  success: true;
+  anomalies: ListedAnomaly[];
+}
+/**
+ * An anomaly, as `analytics:anomaly` told it.
+ */
+export interface ListedAnomaly {
+  departmentId: string;
+  timestamp: string;
+  anomaly: AnomalyFacts;
 }
 /**
  * The argument of `report:get`. `span`: a day, an ISO week or a month.

@@ -54,6 +54,7 @@ export interface Department {
   health: Signal<number | null>;
   isActive: Signal<boolean | null>;
   reasons: Signal<string[]>;
+  losses: Signal<ReadonlyMap<string, number>>; // of the health score, by reason
   wanted: Signal<number | null>; // blocks
   enforced: Signal<number | null>;
   quotas: Signal<QuotaShape[]>;
@@ -73,6 +74,7 @@ export const appliance = signal<Appliance | null>(null);
 export const departments = signal<Department[]>([]);
 export const health = signal<Events['system:health']['status'] | null>(null);
 export const maintenance = signal<Events['system:maintenance']['maintenance'] | null>(null);
+export const update = signal<Events['system:update'] | null>(null);
 export const trial = signal<{ endsAtMs: number; actor: string } | null>(null);
 /** The newest first; each alert once, whatever the connection did. */
 export const alerts = signal<Alert[]>([]);
@@ -129,6 +131,7 @@ function made(facts: DepartmentFacts): Department {
     health: signal(null),
     isActive: signal(null),
     reasons: signal([]),
+    losses: signal(new Map()),
     wanted: signal(null),
     enforced: signal(null),
     quotas: signal([]),
@@ -252,6 +255,7 @@ on('department:status', (event) =>
       to.devices.value = status.connectedUsers;
       to.health.value = status.healthScore;
       to.reasons.value = status.reasons ?? [];
+      to.losses.value = new Map((status.losses ?? []).map(({ reason, points }) => [reason, points]));
       to.wanted.value = status.blocks?.wanted ?? null;
       to.enforced.value = status.blocks?.enforced ?? null;
     }),
@@ -260,6 +264,7 @@ on('department:status', (event) =>
 
 on('system:health', (event) => soon('health', () => (health.value = event.status)));
 on('system:maintenance', (event) => soon('maintenance', () => (maintenance.value = event.maintenance)));
+on('system:update', (event) => soon('update', () => (update.value = event)));
 on('config:trial', (event) =>
   soon('trial', () => {
     trial.value = event.trial === null ? null : { endsAtMs: performance.now() + event.trial.remaining * 1000, actor: event.trial.actor };

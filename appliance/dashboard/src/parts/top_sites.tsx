@@ -7,7 +7,7 @@ import { common } from '../words/common';
 import { words } from '../words/words';
 
 const w = words({
-  en: { title: 'Websites', all: 'last hour, all departments', one: 'last hour', site: 'Site', visits: 'Visits', share: 'Share', none: 'No website was looked up in the last hour.', waiting: 'The first count comes within a minute.' },
+  en: { title: 'Websites', all: 'last hour, all departments', one: 'last hour', site: 'Site', visits: 'Visits', share: 'Share', none: 'No website was visited in the last hour.', waiting: 'The first count comes within a minute.' },
   de: { title: 'Webseiten', all: 'letzte Stunde, alle Abteilungen', one: 'letzte Stunde', site: 'Seite', visits: 'Besuche', share: 'Anteil', none: 'In der letzten Stunde wurde keine Webseite aufgerufen.', waiting: 'Die erste Zählung kommt binnen einer Minute.' },
 });
 

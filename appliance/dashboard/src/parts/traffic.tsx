@@ -23,14 +23,14 @@ const w = words({
     title: 'Traffic', down: 'down, to the departments', up: 'up, from them', downOne: 'down', upOne: 'up', expected: 'expected, both ways', unmetered: 'not metered', range: 'Range', live: 'Live, 5 min', day: '24 h', month: '30 days',
     labelLive: 'Traffic of the last five minutes', labelDay: 'Traffic of the last 24 hours', labelMonth: 'Traffic of the last 30 days', labelSpan: 'Traffic from {from} to {to}', whole: 'Whole range',
     zone: 'Times in {zone}.', hatched: 'A hatched stretch was not metered, or is no longer kept.', maintenance: 'maintenance', start: 'start (UTC)', downBytes: 'down (bytes/s)', upBytes: 'up (bytes/s)',
-    spike: 'Usage spike', anomaly: 'Unusual', confidence: 'Confidence {value}.',
+    spike: 'Usage spike', drop: 'Far less than usual', level: 'More for hours', hour: 'At an unusual hour', anomaly: 'Unusual', confidence: 'Confidence {value}.',
     silent: 'No traffic seen at {interface} since the start.', linkUp: 'The link is up at {speed}.', linkDown: 'The link is down.', mirrored: 'Is the mirror port of the switch connected?',
   },
   de: {
     title: 'Datenverkehr', down: 'ab, zu den Abteilungen', up: 'auf, von ihnen', downOne: 'ab', upOne: 'auf', expected: 'erwartet, beide Richtungen', unmetered: 'nicht gemessen', range: 'Zeitraum', live: 'Live, 5 Min.', day: '24 Std.', month: '30 Tage',
     labelLive: 'Verkehr der letzten fünf Minuten', labelDay: 'Verkehr der letzten 24 Stunden', labelMonth: 'Verkehr der letzten 30 Tage', labelSpan: 'Verkehr von {from} bis {to}', whole: 'Ganzer Zeitraum',
     zone: 'Zeiten in {zone}.', hatched: 'Ein schraffierter Abschnitt wurde nicht gemessen oder wird nicht mehr aufbewahrt.', maintenance: 'Wartung', start: 'Beginn (UTC)', downBytes: 'ab (Bytes/s)', upBytes: 'auf (Bytes/s)',
-    spike: 'Nutzungsspitze', anomaly: 'Ungewöhnlich', confidence: 'Zuversicht {value}.',
+    spike: 'Nutzungsspitze', drop: 'Viel weniger als üblich', level: 'Seit Stunden mehr', hour: 'Zu ungewöhnlicher Zeit', anomaly: 'Ungewöhnlich', confidence: 'Zuversicht {value}.',
     silent: 'Seit dem Start war an {interface} kein Verkehr zu sehen.', linkUp: 'Die Verbindung steht mit {speed}.', linkDown: 'Die Verbindung ist getrennt.', mirrored: 'Ist der Mirror-Port des Switches angeschlossen?',
   },
 });
@@ -175,12 +175,14 @@ function HistoryChart({ departmentId, place, height, frozen, marks, onZoom, onRe
   );
 }
 
+const TYPES: Record<string, string> = { usage_spike: w.spike, usage_drop: w.drop, usage_level: w.level, unusual_hour: w.hour };
+
 /** The anomalies of a department as marks; `null`: of all of them, with their names. */
 export function marksOf(departmentId: string | null): ReadonlySignal<readonly Mark[]> {
   return computed(() =>
     alerts.value.flatMap((one): Mark[] => {
       if (one.kind !== 'anomaly' || (departmentId !== null && one.departmentId !== departmentId)) return [];
-      const name = one.anomaly.type === 'usage_spike' ? w.spike : w.anomaly;
+      const name = TYPES[one.anomaly.type] ?? w.anomaly;
       return [
         {
           atMs: Date.parse(one.timestamp),

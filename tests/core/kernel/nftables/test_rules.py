@@ -29,10 +29,10 @@ def test_a_packet_of_a_department_passes_as_many_rules_however_many_departments_
         for name, own in owned.items()
     ]
     metered = meter_rules.layout(plans, meter_rules.DEFAULT).rules
-    assert list(map(claim, metered["ingress4_eth1"])).index(True) == 0
+    assert claim(metered["ingress_eth1"][0])
     places = [Place(name, "eth1", Facing.DEPARTMENT, own) for name, own in owned.items()]
     filled = ["hosts4", "hosts6", *(f"hosts4_{name}" for name in owned)]
-    blocked = block_rules.layout(places, filled).rules
+    blocked = block_rules.layout(places, filled, {"eth1": 2}).rules
     assert len(blocked["ingress4_eth1"]) == 2
     assert list(map(claim, blocked["ingress4_eth1_own"])).index(True) == 0
     assert len(blocked["up4_d0"]) == 2

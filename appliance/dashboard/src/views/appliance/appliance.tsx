@@ -15,6 +15,7 @@ import { type Column, CsvButton, Table } from '../../parts/table';
 import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
 import { parts, say, words } from '../../words/words';
+import { Update } from './update';
 
 const w = words({
   en: {
@@ -76,6 +77,7 @@ export default function Appliance() {
         <Work />
         <Interfaces />
       </div>
+      <Update />
       <Trust />
     </>
   );

@@ -9,6 +9,7 @@ const w = words({
     'ip:block': 'Blocked {what}{for}', 'ip:unblock': 'Unblocked {what}{for}', addresses: { one: '{count} address', other: '{count} addresses' }, of: ' for {department}', forAll: ' for all', notBlocked: 'not blocked', until: 'until {time}: “{reason}”', untilLifted: 'until lifted: “{reason}”', and: { one: '{text}, and {count} more', other: '{text}, and {count} more' },
     'quota:set': 'Set the limit of {name}, {kind}', eachHost: 'each host of {name}', 'quota:extend': 'Granted {amount} more to {name}, {kind}', tookBack: 'Took {amount} back from {name}, {kind}', noLimit: 'no limit', granted: '{limit}: “{reason}”', 'quota:decline': 'Declined the request of {name}', daily: 'day', weekly: 'week', monthly: 'month',
     'config:apply': 'Tried another configuration', 'config:confirm': 'Kept the configuration', 'config:revert': 'Took the configuration back', onTrial: 'on trial, {span} left', kept: 'kept', former: 'the former', 'firewall:release': 'Took all rules out of the firewall',
+    'update:start': 'Began an update', 'update:restart': 'Started the appliance again', 'update:installed': 'The update is installed', 'update:failed': 'The update has failed', 'update:confirmed': 'The new version is confirmed', 'update:returned': 'The former version is back',
     'maintenance:start': 'Started maintenance', announced: 'Announced maintenance', 'maintenance:extend': 'Extended the maintenance by {span}', 'maintenance:stop': 'Ended the maintenance', calledOff: 'Called the maintenance off', maintenance: '{from} to {to}: “{impact}”', over: 'over', button: 'Pressed the button',
     'user:add': 'Added {name}', 'user:remove': 'Removed {name}', 'user:password': 'Set the password of {name}', person: '{role} of {departments}', 'token:make': 'Made a token', 'token:revoke': 'Took a token back', tokenOf: '{name}, {role} of {departments}', login: 'Logged in', pair: 'Became administrator', refusedLogin: 'Login refused', refusedPair: 'Pairing refused',
   },
@@ -16,6 +17,7 @@ const w = words({
     'ip:block': '{what} gesperrt{for}', 'ip:unblock': '{what} freigegeben{for}', addresses: { one: '{count} Adresse', other: '{count} Adressen' }, of: ' für {department}', forAll: ' für alle', notBlocked: 'nicht gesperrt', until: 'bis {time}: „{reason}“', untilLifted: 'bis zur Freigabe: „{reason}“', and: { one: '{text}, und {count} weitere', other: '{text}, und {count} weitere' },
     'quota:set': 'Grenze von {name} gesetzt, {kind}', eachHost: 'jedem Gerät von {name}', 'quota:extend': '{name} {amount} mehr gewährt, {kind}', tookBack: '{amount} von {name} zurückgenommen, {kind}', noLimit: 'keine Grenze', granted: '{limit}: „{reason}“', 'quota:decline': 'Anfrage von {name} abgelehnt', daily: 'Tag', weekly: 'Woche', monthly: 'Monat',
     'config:apply': 'Andere Konfiguration ausprobiert', 'config:confirm': 'Konfiguration behalten', 'config:revert': 'Konfiguration zurückgenommen', onTrial: 'auf Probe, noch {span}', kept: 'behalten', former: 'die vorige', 'firewall:release': 'Alle Regeln aus der Firewall genommen',
+    'update:start': 'Aktualisierung begonnen', 'update:restart': 'Gerät neu gestartet', 'update:installed': 'Die Aktualisierung ist geschrieben', 'update:failed': 'Die Aktualisierung ist gescheitert', 'update:confirmed': 'Die neue Version hat sich bewährt', 'update:returned': 'Die vorige Version ist wieder da',
     'maintenance:start': 'Wartung begonnen', announced: 'Wartung angekündigt', 'maintenance:extend': 'Wartung um {span} verlängert', 'maintenance:stop': 'Wartung beendet', calledOff: 'Wartung abgesagt', maintenance: '{from} bis {to}: „{impact}“', over: 'vorbei', button: 'Knopf gedrückt',
     'user:add': '{name} hinzugefügt', 'user:remove': '{name} entfernt', 'user:password': 'Passwort von {name} gesetzt', person: '{role} von {departments}', 'token:make': 'Token ausgestellt', 'token:revoke': 'Token zurückgenommen', tokenOf: '{name}, {role} von {departments}', login: 'Angemeldet', pair: 'Verwalter geworden', refusedLogin: 'Anmeldung abgelehnt', refusedPair: 'Kopplung abgelehnt',
   },
@@ -125,6 +127,11 @@ function tokenText(value: unknown): string {
   return subject ? say(w.tokenOf, { name: shown(subject), role: shown(role), departments: departments === '*' ? common.forAll : shown(departments) }) : '';
 }
 
+function ofUpdate({ action, what, after }: Entry): Words {
+  const { url, version, reason } = facts(what);
+  return { what: w[action as 'update:start'], before: shown(url), after: [version ?? facts(after).version, reason].filter(Boolean).map(shown).join(': ') };
+}
+
 const only = (what: string): Words => ({ what, before: '', after: '' });
 const ofToken = ({ action, before, after }: Entry): Words => ({ what: w[action as 'token:make'], before: tokenText(before), after: tokenText(after) });
 
@@ -141,6 +148,12 @@ const ACTIONS: Record<string, (entry: Entry) => Words> = {
   'maintenance:start': ofMaintenance,
   'maintenance:extend': ofMaintenance,
   'maintenance:stop': ofMaintenance,
+  'update:start': ofUpdate,
+  'update:restart': ofUpdate,
+  'update:installed': ofUpdate,
+  'update:failed': ofUpdate,
+  'update:confirmed': ofUpdate,
+  'update:returned': ofUpdate,
   'button:press': () => only(w.button),
   'user:add': ofPerson,
   'user:remove': ofPerson,

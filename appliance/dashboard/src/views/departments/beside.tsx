@@ -2,7 +2,7 @@
 import { call, link } from '../../live/connection';
 import { minute, nowMs } from '../../live/clock';
 import { clock, day, fixed, full, moment, visible, whole } from '../../live/formats';
-import { alerts, type Alert, type Department } from '../../live/state';
+import { alerts, type Department } from '../../live/state';
 import { Icon } from '../../parts/icons';
 import { Failed, Skeleton, useAsked } from '../../parts/notices';
 import { CsvButton, type Column } from '../../parts/table';
@@ -11,29 +11,38 @@ import { say } from '../../words/words';
 import { w } from './words';
 
 const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 const MOST = 6;
-type Anomaly = Extract<Alert, { kind: 'anomaly' }>;
 const SEVERITIES = { low: w.low, medium: w.medium, high: w.high, critical: w.critical } as const;
 
+const TYPES: Record<string, string> = { usage_spike: w.spike, usage_drop: w.drop, usage_level: w.level, unusual_hour: w.hour };
+
 export function Unusual({ of }: { of: Department }) {
-  const since = (minute.value, nowMs()) - DAY_MS;
-  const found = alerts.value.filter((one): one is Anomaly => one.kind === 'anomaly' && one.departmentId === of.id && Date.parse(one.timestamp) > since);
+  const told = alerts.value.filter((one) => one.kind === 'anomaly' && one.departmentId === of.id).length;
+  const hour = Math.floor((minute.value, nowMs()) / HOUR_MS); // those of yesterday leave the list
+  const ask = () => call('anomaly:list', { departmentId: of.id, from: new Date(nowMs() - DAY_MS).toISOString(), to: new Date(nowMs() + HOUR_MS).toISOString() });
+  const { reply, error, again } = useAsked(ask, [of.id, told, hour]);
+  const found = reply?.anomalies ?? [];
   return (
     <section class="sheet" aria-labelledby="unusual">
       <header>
         <h2 id="unusual">{w.unusual}</h2>
         <span class="period">{w.day}</span>
       </header>
-      {found.length === 0 ? (
+      {error !== null ? (
+        <Failed error={error} again={again} level={3} />
+      ) : reply === null ? (
+        <Skeleton />
+      ) : found.length === 0 ? (
         <p class="pad dim">{w.nothingUnusual}</p>
       ) : (
         <ul class="feed">
-          {found.slice(0, MOST).map(({ alertId, timestamp, anomaly }) => (
-            <li key={alertId ?? timestamp}>
+          {found.slice(0, MOST).map(({ timestamp, anomaly }) => (
+            <li key={timestamp}>
               <time title={full(timestamp)}>{day(timestamp) === day(nowMs()) ? clock(timestamp) : day(timestamp)}</time>
-              <Icon name="rising" class={anomaly.severity === 'low' ? 'mid' : 'mark-warn'} />
+              <Icon name={anomaly.type === 'usage_drop' ? 'falling' : 'rising'} class={anomaly.severity === 'low' ? 'mid' : 'mark-warn'} />
               <div>
-                <b>{say(anomaly.type === 'usage_spike' ? w.spike : w.anomaly, { severity: SEVERITIES[anomaly.severity as keyof typeof SEVERITIES] ?? anomaly.severity })}</b>
+                <b>{say(TYPES[anomaly.type] ?? w.anomaly, { severity: SEVERITIES[anomaly.severity as keyof typeof SEVERITIES] ?? anomaly.severity })}</b>
                 <br />
                 {visible(anomaly.details)}. <span class="dim">{say(w.confidence, { value: fixed(anomaly.confidence, 2) })}</span>
               </div>

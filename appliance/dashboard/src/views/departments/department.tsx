@@ -71,7 +71,8 @@ function Words({ of, condition }: { of: Shape; condition: Condition }) {
 function State({ of }: { of: Shape }) {
   const found = conditionsOf(of).value;
   const health = of.health.value;
-  const reasons = of.reasons.value.join('; ');
+  const losses = of.losses.value;
+  const reasons = of.reasons.value.map((one) => (losses.has(one) ? `${one} (\u2212${fixed(losses.get(one)!, 2)})` : one)).join('; ');
   return (
     <section class="sentence one">
       <p aria-live="polite">

@@ -11,7 +11,7 @@ export const w = words({
     quotas: 'Quotas', history: 'History', period: 'Period', bar: 'Used, forecast', used: 'Used', limit: 'Limit', anew: 'Begins anew', noLimit: 'none', barLabel: '{period}: {share} of {limit}', noQuotas: 'No quota is set here', noQuotasWhy: 'Traffic is metered all the same.',
     granted: '{period}: {limit} are {base} and {grants}.', oneGrant: '{bytes} that {by} granted at {at}{reason}', oneBack: 'less {bytes} that {by} took back at {at}{reason}', because: ', “{reason}”',
     devices: 'Devices', most: 'most traffic today', device: 'Device', address: 'Address', today: 'Today', share: 'Share', allDevices: 'All', noDevices: 'Bytes are counted for each device where each has a daily quota; none is set here.', behindRouter: 'behind a router', bytes: 'today (bytes)', mac: 'MAC address',
-    unusual: 'Unusual', day: '24 h', spike: 'Usage spike, {severity}', anomaly: 'Unusual, {severity}', confidence: 'Confidence {value}', low: 'low', medium: 'medium', high: 'high', critical: 'critical', nothingUnusual: 'Nothing unusual in the last 24 hours.',
+    unusual: 'Unusual', day: '24 h', spike: 'Usage spike, {severity}', drop: 'Far less than usual, {severity}', level: 'More for hours, {severity}', hour: 'At an unusual hour, {severity}', anomaly: 'Unusual, {severity}', confidence: 'Confidence {value}', low: 'low', medium: 'medium', high: 'high', critical: 'critical', nothingUnusual: 'Nothing unusual in the last 24 hours.',
     blocks: 'Blocks', blocksHere: '{all} here, of them {own} here only', allBlocks: 'All', endsAt: 'ends (UTC)', ends: 'ends {time}', lifted: 'until lifted', noOwn: 'None is for this department only.',
   },
   de: {
@@ -23,7 +23,7 @@ export const w = words({
     quotas: 'Kontingente', history: 'Verlauf', period: 'Zeitraum', bar: 'Verbraucht, Vorhersage', used: 'Verbraucht', limit: 'Limit', anew: 'Beginnt neu', noLimit: 'keines', barLabel: '{period}: {share} von {limit}', noQuotas: 'Hier ist kein Kontingent gesetzt', noQuotasWhy: 'Gemessen wird trotzdem.',
     granted: '{period}: {limit} sind {base} und {grants}.', oneGrant: '{bytes}, gewährt von {by} um {at}{reason}', oneBack: 'weniger {bytes}, zurückgenommen von {by} um {at}{reason}', because: ', „{reason}“',
     devices: 'Geräte', most: 'heute am meisten', device: 'Gerät', address: 'Adresse', today: 'Heute', share: 'Anteil', allDevices: 'Alle', noDevices: 'Bytes werden je Gerät gezählt, wo jedes ein Tageskontingent hat; hier ist keines gesetzt.', behindRouter: 'hinter einem Router', bytes: 'heute (Bytes)', mac: 'MAC-Adresse',
-    unusual: 'Ungewöhnlich', day: '24 Std.', spike: 'Nutzungsspitze, {severity}', anomaly: 'Ungewöhnlich, {severity}', confidence: 'Zuversicht {value}', low: 'gering', medium: 'mittel', high: 'hoch', critical: 'kritisch', nothingUnusual: 'In den letzten 24 Stunden war nichts ungewöhnlich.',
+    unusual: 'Ungewöhnlich', day: '24 Std.', spike: 'Nutzungsspitze, {severity}', drop: 'Viel weniger als üblich, {severity}', level: 'Seit Stunden mehr, {severity}', hour: 'Zu ungewöhnlicher Zeit, {severity}', anomaly: 'Ungewöhnlich, {severity}', confidence: 'Zuversicht {value}', low: 'gering', medium: 'mittel', high: 'hoch', critical: 'kritisch', nothingUnusual: 'In den letzten 24 Stunden war nichts ungewöhnlich.',
     blocks: 'Sperren', blocksHere: '{all} hier, davon {own} nur hier', allBlocks: 'Alle', endsAt: 'endet (UTC)', ends: 'endet {time}', lifted: 'bis aufgehoben', noOwn: 'Keine gilt nur für diese Abteilung.',
   },
 });

@@ -1,9 +1,11 @@
 /** Websites: the most visited of the last hour, of all departments or one. */
 import { useLocation } from 'preact-iso';
 
-import { activityOf, isActivityKnown, topSites, type Site } from '../../live/analytics';
-import { clock, text, rate, visible, whole } from '../../live/formats';
+import { activityOf } from '../../live/analytics';
+import type { VisitedSite } from '../../live/contract';
+import { percent, rate, text, visible, volume, whole } from '../../live/formats';
 import { may } from '../../live/session';
+import { useSites, type Visited } from '../../live/sites';
 import { departments, nameOf } from '../../live/state';
 import { Icon, type IconName } from '../../parts/icons';
 import { Empty, Skeleton } from '../../parts/notices';
@@ -17,12 +19,14 @@ import { say, words } from '../../words/words';
 
 const w = words({
   en: {
-    mostVisited: 'Most visited', lastHour: 'last hour, by registrable domain', site: 'Site', visits: 'Visits', share: 'Share', block: 'Block', blockName: 'Block {site}', figures: 'Figures', active: 'Active devices', inFive: 'in 5 min', sites: 'Sites', ofTop: 'of the ten most visited of each department', bandwidth: 'Bandwidth', increasing: 'increasing', decreasing: 'decreasing', stable: 'stable',
-    footer: 'A visit is a look-up of a name that is seen in the clear. Encrypted look-ups have no name; they count in every volume.', none: 'No look-up seen in the last hour', noneText: 'The devices may use encrypted DNS, or their name server sits where the appliance does not see it.', check: 'Check the position', privacy: 'Privacy', privacyText: 'Site and department are counted, not who visited it. The counts are of the last hour and in memory alone.', asOf: 'as of {time}',
+    devices: 'Devices', traffic: 'Traffic', trafficUnknown: 'not known', programs: 'What programs do by themselves', unnamedTitle: 'Without a name', unnamedShare: '{share} of {count} connections', unnamed: 'No name seen', hidden: 'Name encrypted (ECH)', encryptedDns: 'Look-ups over TLS, QUIC or HTTPS', privacyDevice: 'The configuration records which devices visited a site.', privacyOff: 'The configuration has this off: no site is counted.',
+    mostVisited: 'Most visited', lastHour: 'last hour, by registrable domain', site: 'Site', visits: 'Visits', share: 'Share', block: 'Block', blockName: 'Block {site}', figures: 'Figures', active: 'Active devices', inFive: 'in 5 min', sites: 'Sites', ofTop: 'in the last hour', bandwidth: 'Bandwidth', increasing: 'increasing', decreasing: 'decreasing', stable: 'stable',
+    footer: 'A visit is one device at one site within half an hour, once a server has answered. Traffic is of connections over TCP that ended.', none: 'No visit seen in the last hour', noneText: 'Names are read from DNS, TLS and QUIC where the appliance sees both directions.', check: 'Check the position', privacy: 'Privacy', privacyText: 'Site and department are counted, not who visited it. The counts are of the last hour and in memory alone.',
   },
   de: {
-    mostVisited: 'Meistbesucht', lastHour: 'letzte Stunde, je registrierbarer Domain', site: 'Seite', visits: 'Besuche', share: 'Anteil', block: 'Sperren', blockName: '{site} sperren', figures: 'Zahlen', active: 'Aktive Geräte', inFive: 'in 5 Min.', sites: 'Seiten', ofTop: 'der zehn meistbesuchten je Abteilung', bandwidth: 'Bandbreite', increasing: 'steigend', decreasing: 'fallend', stable: 'gleichbleibend',
-    footer: 'Ein Besuch ist eine Namensabfrage, die offen zu sehen ist. Verschlüsselte Abfragen haben keinen Namen; sie zählen in jedem Volumen.', none: 'Keine Namensabfrage in der letzten Stunde', noneText: 'Die Geräte nutzen vielleicht verschlüsseltes DNS, oder ihr Namensserver steht, wo das Gerät ihn nicht sieht.', check: 'Position prüfen', privacy: 'Datenschutz', privacyText: 'Gezählt werden Seite und Abteilung, nicht wer sie besuchte. Die Zahlen sind von der letzten Stunde und nur im Arbeitsspeicher.', asOf: 'Stand {time}',
+    devices: 'Geräte', traffic: 'Verkehr', trafficUnknown: 'nicht bekannt', programs: 'Was Programme von selbst tun', unnamedTitle: 'Ohne Namen', unnamedShare: '{share} von {count} Verbindungen', unnamed: 'Kein Name gesehen', hidden: 'Name verschlüsselt (ECH)', encryptedDns: 'Namensabfragen über TLS, QUIC oder HTTPS', privacyDevice: 'Laut Konfiguration wird festgehalten, welche Geräte eine Seite besuchten.', privacyOff: 'In der Konfiguration ausgeschaltet: Keine Seite wird gezählt.',
+    mostVisited: 'Meistbesucht', lastHour: 'letzte Stunde, je registrierbarer Domain', site: 'Seite', visits: 'Besuche', share: 'Anteil', block: 'Sperren', blockName: '{site} sperren', figures: 'Zahlen', active: 'Aktive Geräte', inFive: 'in 5 Min.', sites: 'Seiten', ofTop: 'in der letzten Stunde', bandwidth: 'Bandbreite', increasing: 'steigend', decreasing: 'fallend', stable: 'gleichbleibend',
+    footer: 'Ein Besuch ist ein Gerät auf einer Seite binnen einer halben Stunde, sobald ein Server geantwortet hat. Der Verkehr ist der beendeter TCP-Verbindungen.', none: 'Kein Besuch in der letzten Stunde', noneText: 'Namen werden aus DNS, TLS und QUIC gelesen, wo beide Richtungen zu sehen sind.', check: 'Position prüfen', privacy: 'Datenschutz', privacyText: 'Gezählt werden Seite und Abteilung, nicht wer sie besuchte. Die Zahlen sind von der letzten Stunde und nur im Arbeitsspeicher.',
   },
 });
 
@@ -32,14 +36,13 @@ export default function Websites() {
   useTitle({ text: names.websites });
   const { query, route } = useLocation();
   const { department = '', q = '' } = query;
-  const activity = department ? activityOf(department).value : null;
-  const all = department ? (activity?.sites ?? []) : topSites.value;
+  const found = useSites(department ? [department] : departments.value.map((one) => one.id));
+  const all = found?.sites ?? [];
   const sites = all.filter((one) => !q || one.domain.toLowerCase().includes(q.toLowerCase()));
   const go = (next: Record<string, string>) => {
     const kept = Object.entries({ q, department, ...(query.sort ? { sort: query.sort } : {}), ...next }).filter(([, value]) => value);
     route(`/websites${kept.length ? `?${new URLSearchParams(kept)}` : ''}`, true);
   };
-  const isKnown = department ? activity !== null : isActivityKnown.value;
   const columns = columnsOf(all[0]?.visits ?? 1, department);
   return (
     <>
@@ -60,17 +63,14 @@ export default function Websites() {
         </label>
         <CsvButton name="websites" rows={sites} columns={columns} />
       </header>
-      <Tiles department={department} />
+      <Tiles department={department} sites={all.length} />
       <div class="cols wide-left">
         <section class="sheet" aria-labelledby="most">
           <header>
             <h2 id="most">{w.mostVisited}</h2>
-            <span class="period">
-              {w.lastHour}
-              {activity && `, ${say(w.asOf, { time: clock(activity.at) })}`}
-            </span>
+            <span class="period">{w.lastHour}</span>
           </header>
-          {!isKnown ? (
+          {found === null ? (
             <Skeleton rows={6} />
           ) : sites.length === 0 && q ? (
             <Empty icon="search" title={say(common.nothingMatches, { text: q })} act={<a href="/websites">{common.removeFilter}</a>} />
@@ -85,24 +85,71 @@ export default function Websites() {
             <span>{w.footer}</span>
           </footer>
         </section>
-        <section class="sheet" aria-labelledby="privacy">
-          <header>
-            <h2 id="privacy">{w.privacy}</h2>
-          </header>
-          <div class="pad mid">{w.privacyText}</div>
-        </section>
+        <div class="stack">
+          {found !== null && <Unnamed found={found} />}
+          {found !== null && found.background.length > 0 && <Programs found={found} />}
+          <section class="sheet" aria-labelledby="privacy">
+            <header>
+              <h2 id="privacy">{w.privacy}</h2>
+            </header>
+            <div class="pad mid">{found?.records.has('off') ? w.privacyOff : found?.records.has('device') ? w.privacyDevice : w.privacyText}</div>
+          </section>
+        </div>
       </div>
     </>
   );
 }
 
-function Tiles({ department }: { department: string }) {
+function Unnamed({ found: { named } }: { found: Visited }) {
+  const without = named.unnamed + named.hidden + named.encryptedDns;
+  return (
+    <section class="sheet" aria-labelledby="unnamed">
+      <header>
+        <h2 id="unnamed">{w.unnamedTitle}</h2>
+        {named.connections > 0 && <span class="period">{say(w.unnamedShare, { share: percent(without / named.connections), count: whole(named.connections) })}</span>}
+      </header>
+      <table>
+        <tbody>
+          {(['unnamed', 'hidden', 'encryptedDns'] as const).map((key) => (
+            <tr key={key}>
+              <th scope="row">{w[key]}</th>
+              <td class="num">{whole(named[key])}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function Programs({ found: { background } }: { found: Visited }) {
+  return (
+    <section class="sheet" aria-labelledby="programs">
+      <header>
+        <h2 id="programs">{w.programs}</h2>
+      </header>
+      <table>
+        <tbody>
+          {background.slice(0, 10).map((one) => (
+            <tr key={one.domain}>
+              <th scope="row" dir="auto">
+                {visible(one.domain)}
+              </th>
+              <td class="num">{whole(one.visits)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function Tiles({ department, sites }: { department: string; sites: number }) {
   const of = departments.value.filter((one) => !department || one.id === department).map((one) => activityOf(one.id).value);
   const known = of.filter((one) => one !== null);
   if (known.length === 0) return null;
   const sum = (figure: 'activeUsers' | 'current') => known.reduce((all, one) => all + one[figure], 0);
   const trend = known.length === 1 ? known[0]!.trend : null;
-  const names = new Set(known.flatMap((one) => one.sites.map((site) => site.domain)));
   const [value, unit] = rate(sum('current'));
   return (
     <section class="tiles three" aria-label={w.figures}>
@@ -114,7 +161,7 @@ function Tiles({ department }: { department: string }) {
       </div>
       <div class="tile">
         <span class="name">{w.sites}</span>
-        <span class="value">{whole(names.size)}</span>
+        <span class="value">{whole(sites)}</span>
         <span class="more">{w.ofTop}</span>
       </div>
       <div class="tile">
@@ -133,12 +180,14 @@ function Tiles({ department }: { department: string }) {
   );
 }
 
-function columnsOf(most: number, department: string): Column<Site>[] {
+function columnsOf(most: number, department: string): Column<VisitedSite>[] {
   const mayBlock = may('operator', department || null);
   return [
     { key: 'site', head: w.site, cell: (one) => <b class="cut" dir="auto" title={visible(one.domain)}>{visible(one.domain)}</b>, sort: (one) => one.domain, csv: (one) => one.domain, fold: 'top' },
     { key: 'visits', head: w.visits, cell: (one) => whole(one.visits), sort: (one) => one.visits, csv: (one) => one.visits, isNumber: true, fold: 'top', width: '110px' },
-    { key: 'share', head: w.share, isHeadHidden: true, cell: (one) => <Meter share={one.visits / most} tone="var(--in)" />, fold: 'full', width: '34%' },
+    { key: 'devices', head: w.devices, cell: (one) => whole(one.devices), sort: (one) => one.devices, csv: (one) => one.devices, isNumber: true, fold: 'gone', width: '90px' },
+    { key: 'traffic', head: w.traffic, cell: (one) => (one.bytes === undefined ? <span class="dim">{w.trafficUnknown}</span> : text(volume(one.bytes))), sort: (one) => one.bytes ?? null, csv: (one) => one.bytes, isNumber: true, fold: 'low', width: '110px' },
+    { key: 'share', head: w.share, isHeadHidden: true, cell: (one) => <Meter share={one.visits / most} tone="var(--in)" />, fold: 'full', width: '20%' },
     {
       key: 'actions',
       head: common.actions,

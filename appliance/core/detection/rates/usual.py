@@ -1,13 +1,13 @@
 """The usual range: what a bucket of history is expected to hold, from what such buckets held in the weeks before.
 
-Traffic varies in multiples, as in `anomaly`: the range is two standard deviations of the logarithms to either side of
-their mean, in which 95 % of normal values are.
+Traffic varies in multiples, as in `expectation`: the range is two standard deviations of the logarithms to either
+side of their mean, in which 95 % of normal values are.
 """
 
 from collections.abc import Sequence
 from math import exp, log, sqrt
 
-from appliance.core.detection.anomaly import LEAST_SCATTER
+from appliance.core.detection.rates.first_day import LEAST_SCATTER
 
 WEEKS = 6  # that are looked at: more would have another season in them, and hours are kept for twelve
 LEAST_WEEKS = 3  # of which something is known: from two no scatter is told

@@ -1,4 +1,4 @@
-"""Anomalies: rates that depart from what is normal for a department.
+"""The first day of a department: what its rate was in the last minutes is all that it can be compared with.
 
 Traffic varies in multiples, not in sums, so the baseline is a moving mean and variance of the logarithm of the rate. A
 sample stands out when it passes three tests: it is large in itself, a multiple of the usual rate, and far outside the
@@ -12,23 +12,25 @@ from dataclasses import dataclass, replace
 from math import exp, log, sqrt
 
 from appliance.core.detection.incident import Severity
+from appliance.core.detection.rates.anomaly import Anomaly, AnomalyType, rate_text
 
 # The numbers were weighed on simulated days of 17,280 samples: log-normal rates with spreads of 0.5 to 2 around
 # 100 kB/s, correlated or not, and a working day that rises and falls between 40 kB/s and 4 MB/s.
 WARM_UP = 20  # samples before anything is judged: at one a second, spikes are reported from the 22nd second on
 MEMORY = 120  # samples that the baseline covers: 10 minutes at the default period of 5 s, enough to follow a day's rise
 FLOOR_BPS = 1_000_000.0  # bytes per second; a single video stream (8 Mbit/s) is no emergency
-LEAST_RATIO = 3.0  # rate to the usual rate; a few people who start to work reach less
+LEAST_RATIO = 4.0  # rate to the usual rate; a few people who start to work reach less
 LEAST_Z = 4.0  # standard deviations; at 3 the bursty days raised four times as many alarms
 LASTING = 2  # samples in a row; single ones raised six times as many
 CHATTER_BPS = 100_000.0  # bytes per second, the variation of idle devices: below it a multiple means nothing
 LEAST_SCATTER = 0.25  # assumed of a flat line: at the least z, a rate of e times the usual one
 CLIP_Z = 2.0  # an outstanding sample counts as this far out: from idle, 20 MB/s is normal after 220 samples
-COOLDOWN_S = 300.0  # the same spike is reported once in this time, unless it grows worse
+CONFIDENCE = 0.5  # of a jump in a day that is not known: every other was made to happen, on the lines of the bench
+COOLDOWN_S = 240.0  # without an outstanding sample, after which the next spike is another one
 
 # The least ratio of the rate to the usual one for each severity, worst first. A line that is usually a third full can
 # reach only `low`; the worst takes a jump that no working day shows.
-SEVERITIES = ((50.0, Severity.CRITICAL), (15.0, Severity.HIGH), (5.0, Severity.MEDIUM), (LEAST_RATIO, Severity.LOW))
+SEVERITIES = ((50.0, Severity.CRITICAL), (20.0, Severity.HIGH), (8.0, Severity.MEDIUM), (LEAST_RATIO, Severity.LOW))
 _RANKS = {severity: rank for rank, (_, severity) in enumerate(reversed(SEVERITIES), 1)}
 
 
@@ -53,16 +55,6 @@ class Baseline:
         return max(0.0, exp(self.mean) - CHATTER_BPS)
 
 
-@dataclass(frozen=True, slots=True)
-class Anomaly:
-    """A departure from the baseline. `details`: a sentence with the numbers; `confidence`: 0..1."""
-
-    type: str
-    severity: Severity
-    details: str
-    confidence: float
-
-
 def judge(baseline: Baseline, rate: float, now_s: float) -> tuple[Baseline, Anomaly | None]:
     """The baseline after a sample of `rate` bytes per second, and the anomaly to report, or `None`."""
     level = log(max(0.0, rate) + CHATTER_BPS)
@@ -70,39 +62,20 @@ def judge(baseline: Baseline, rate: float, now_s: float) -> tuple[Baseline, Anom
         return _learn(baseline, level), None
     scatter = max(sqrt(baseline.variance), LEAST_SCATTER)
     z = (level - baseline.mean) / scatter
-    # A usual rate of almost nothing would make every ratio huge: it counts as a third of the floor at least.
+    # A usual rate of almost nothing would make every ratio huge: it counts as a quarter of the floor at least.
     ratio = rate / max(baseline.usual_bps, FLOOR_BPS / LEAST_RATIO)
     if rate < FLOOR_BPS or ratio < LEAST_RATIO or z < LEAST_Z:
         return _learn(replace(baseline, streak=0), level), None
     learned = _learn(replace(baseline, streak=baseline.streak + 1), baseline.mean + CLIP_Z * scatter)
     severity = next(severity for least, severity in SEVERITIES if ratio >= least)
-    if learned.streak < LASTING or _is_reported(baseline, severity, now_s):
+    is_same = baseline.reported is not None and now_s < baseline.quiet_until_s
+    if is_same:
+        learned = replace(learned, quiet_until_s=now_s + COOLDOWN_S)
+    if learned.streak < LASTING or (is_same and _RANKS[severity] <= _RANKS[baseline.reported or severity]):
         return learned, None
     reported = replace(learned, reported=severity, quiet_until_s=now_s + COOLDOWN_S)
-    return reported, Anomaly("usage_spike", severity, _details(baseline, rate, z), confidence(z))
-
-
-def confidence(z: float) -> float:
-    """The certainty that a sample this far out is unusual: 1 - 1 / (1 + z²), two decimals, never quite 1.
-
-    By Cantelli's inequality at most 1 / (1 + z²) of the samples of any distribution are so far above its mean.
-    """
-    return min(0.99, round(1 - 1 / (1 + z * z), 2))
-
-
-def rate_text(rate: float) -> str:
-    """Bytes per second for a person: `5.2 MB/s`."""
-    for unit in ("B/s", "kB/s", "MB/s"):
-        if rate < 999.5:
-            return f"{rate:.3g} {unit}"
-        rate /= 1000
-    return f"{rate:.3g} GB/s"
-
-
-def _is_reported(baseline: Baseline, severity: Severity, now_s: float) -> bool:
-    if baseline.reported is None or now_s >= baseline.quiet_until_s:
-        return False
-    return _RANKS[severity] <= _RANKS[baseline.reported]
+    details = _details(baseline, rate, z)
+    return reported, Anomaly(AnomalyType.SPIKE, severity, details, CONFIDENCE, rate=rate, since_s=now_s)
 
 
 def _learn(baseline: Baseline, level: float) -> Baseline:

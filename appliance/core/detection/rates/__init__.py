@@ -1,0 +1,1 @@
+"""Decides which rates are unusual for a department."""

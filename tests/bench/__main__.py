@@ -1,4 +1,7 @@
-"""Runs the benches that are named, or all, and prints their rows; with `--compare REVISION`, those of both."""
+"""Runs the benches that are named, or all, and prints their rows; with `--compare REVISION`, those of both.
+
+With `--write` it puts the rows of `growth` and `offload`, which are tables, into `deploy/docs/performance.md`.
+"""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -6,26 +9,24 @@ from importlib import import_module
 
 from tests.bench import anomalies
 from tests.bench.compare import compare
+from tests.bench.report import write
 
 NAMES = (
-    "packets",
-    "forwarding",
-    "metering",
-    "overshoot",
-    "history",
-    "disk",
-    "names",
-    "server",
-    "blocking",
-    "page",
-    "anomalies",
-)
+    "packets", "forwarding", "metering", "overshoot", "history", "disk", "names", "server", "blocking", "page",
+    "anomalies", "offload", "growth",
+)  # fmt: skip
+WRITTEN = ("offload", "growth")
 
 
 def rows(words: Sequence[str]) -> Iterable[str]:
     match words:
         case ["--compare", revision, *names]:
             yield from compare(revision, names or NAMES)
+        case ["--write", *names]:
+            for name in names or WRITTEN:
+                found = [*import_module(f"tests.bench.{name}").run()]
+                write(name, found)
+                yield from found
         case ["anomalies", *words] if words and not set(words) <= set(NAMES):
             yield from anomalies.run(words)
         case _:

@@ -6,7 +6,7 @@ with offloads off, and cost the sender's CPU time: the kernel carries them throu
 
 import json
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import IPv4Network, ip_network
 from statistics import median
 
 from appliance.core.machine import Facing
@@ -107,28 +107,35 @@ def _packet_s(lab: Network, size_bytes: int) -> float:
     return float(lab.hosts[0].run(["python3", "-c", SEND, WEB_V4[0], payload, str(PACKETS)]).stdout) / PACKETS
 
 
-def _plans() -> list[Plan]:
-    prefixes = [ip_network(f"10.21.{number}.0/24") for number in range(DEPARTMENTS - 1)]
-    networks = [ip_network("10.20.0.0/24"), *prefixes]
+def _networks(departments: int) -> list[IPv4Network]:
+    """The network of each department: the lab's hosts', then those of forged ones."""
+    return [ip_network("10.20.0.0/24"), *(ip_network(f"10.21.{4 * one}.0/22") for one in range(departments - 1))]
+
+
+def _plans(departments: int = DEPARTMENTS) -> list[Plan]:
+    """The plans of so many departments at one interface."""
     return [
         Plan(f"d{number}", "eth1", Facing.DEPARTMENT, (one,), stop_at_bytes=1 << 60)
-        for number, one in enumerate(networks)
+        for number, one in enumerate(_networks(departments))
     ]
 
 
-def _show_hosts(lab: Network, hosts: int = HOSTS, connections: int = 1) -> None:
-    # Forged by hand: a UDP packet for each connection of the hosts, which need not exist to have a meter.
+def _show_hosts(lab: Network, hosts: int = HOSTS, connections: int = 1, departments: int = DEPARTMENTS) -> None:
+    """Let so many hosts of the departments send a packet for each connection; they need not exist to have a meter."""
+    networks = _networks(departments)[1:] or _networks(1)
+    # Beyond the addresses that the lab's own hosts have.
+    sources = [str(networks[one % len(networks)][100 + one // len(networks)]) for one in range(hosts)]
     program = f"""
-import socket
+import json, socket, sys
 sending = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+sources = [socket.inet_aton(one) for one in json.load(sys.stdin)]
 for connection in range({connections}):
     datagram = bytes((4 + connection // 256, connection % 256, 4, 1, 0, 8, 0, 0))
-    for number in range({hosts}):
-        source = bytes((10, 21, number % {DEPARTMENTS - 1}, 1 + number // {DEPARTMENTS - 1}))
+    for source in sources:
         header = bytes((0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0)) + source + socket.inet_aton("{WEB_V4[0]}")
         sending.sendto(header + datagram, ("{WEB_V4[0]}", 0))
 """
-    lab.hosts[0].run(["python3", "-c", program])
+    lab.hosts[0].run(["python3", "-c", program], given=json.dumps(sources))
 
 
 def _throughput_bps(lab: Network) -> float:

@@ -33,7 +33,7 @@ from appliance.system.nftables.meters import TABLE, NftablesMeters
 from appliance.system.nftables.nfnetlink import Nfnetlink
 from appliance.system.nftables.set_elements import SetElements
 from appliance.system.storage.store import SqliteStore
-from tests.bench.forwarding import DEPARTMENTS, HOSTS, _plans, _show_hosts
+from tests.bench.forwarding import DEPARTMENTS, HOSTS, _networks, _show_hosts
 from tests.lab.blocks import firewall
 from tests.lab.network import Network as Lab
 from tests.lab.network import network
@@ -90,11 +90,13 @@ class Recorded(NftablesMeters):
 
 
 class Rig:
-    """The real parts of metering in the lab's appliance. `hosts`: that have a meter."""
+    """The real parts of metering in the lab's appliance. `hosts`: that have a meter. `flows`: that are tracked."""
 
-    def __init__(self, lab: Lab, folder: Path, hosts: int) -> None:
+    def __init__(self, lab: Lab, folder: Path, hosts: int, departments: int, flows: int) -> None:
         self._lab = lab
         self._hosts = hosts
+        self._departments = departments
+        self._flow_count = flows
         self._flows = ConntrackFlows()
         with lab.appliance.entered():
             # It has the kernel track connections.
@@ -115,26 +117,26 @@ class Rig:
             neighbours=neighbours,
             upstream=LinuxUpstream(),
         )
-        networks = {plan.department: plan.networks[0] for plan in _plans()}
+        networks = {f"d{number}": one for number, one in enumerate(_networks(departments))}
         store = SqliteStore(folder / "store.sqlite3")
         self._metering = built(machine, store, networks, QUOTA, lambda event: event.payload() and None)
         with lab.appliance.entered():
             self._metering.step(_at(0))
-        _show_hosts(lab, hosts, FLOWS // hosts)  # nobody answers them: the kernel forgets them after 30 s
+        _show_hosts(lab, hosts, flows // hosts, departments)  # nobody answers them: the kernel forgets them after 30 s
         with lab.appliance.entered():
             self._metering.step(_at(LOOK_S))
 
     def minute(self) -> float:
         """The share of a core that a minute of steps takes."""
         with self._lab.appliance.entered():
-            assert sum(self._flows.connections().values()) >= FLOWS
+            assert sum(self._flows.connections().values()) >= self._flow_count
             return self._minute()
 
     def _minute(self) -> float:
         spent_s = 0.0
         for second in range(int(LOOK_S) + 1, int(LOOK_S) + MINUTE_S + 1):
             if second % LOOK_S == 0:
-                _show_hosts(self._lab, self._hosts)
+                _show_hosts(self._lab, self._hosts, departments=self._departments)
             before_s = time.process_time()
             self._metering.step(_at(second))
             if second % FLOWS_S == 0:
@@ -164,9 +166,10 @@ class Rig:
 
 
 @contextmanager
-def _rig(hosts: int) -> Iterator[Rig]:
+def _rig(hosts: int, departments: int = DEPARTMENTS, flows: int = FLOWS) -> Iterator[Rig]:
+    """Metering of so many hosts of departments, at work."""
     with network("gateway") as lab, tempfile.TemporaryDirectory() as folder:
-        rig = Rig(lab, Path(folder), hosts)
+        rig = Rig(lab, Path(folder), hosts, departments, flows)
         yield rig
         rig.interfaces.close()
         rig.shown.close()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
 
+from appliance.core.detection.arp import AddressClaim, AddressClaims, Dispute
 from appliance.core.detection.scans import MOST_SENDERS, ScanKind, Scans, Suspicion
 from appliance.core.traffic.packet import Packet
 
@@ -40,6 +41,8 @@ class Severity(StrEnum):
 # Hosts: a /24 has 254.
 SEVERITIES = {
     ScanKind.PORT_SCAN: ((1000, Severity.CRITICAL), (100, Severity.HIGH), (15, Severity.MEDIUM), (0, Severity.LOW)),
+    ScanKind.ARP_SPOOFING: ((0, Severity.HIGH),),  # who takes addresses reads what is meant for others
+    ScanKind.ADDRESS_CONFLICT: ((0, Severity.MEDIUM),),  # two people have half a connection each
     ScanKind.HOST_SWEEP: ((250, Severity.CRITICAL), (100, Severity.HIGH), (25, Severity.MEDIUM), (0, Severity.LOW)),
 }
 
@@ -134,7 +137,7 @@ class Incidents:
     """The incidents of one department; `now_s` is monotonic."""
 
     def __init__(self) -> None:
-        self._scans = Scans()
+        self._scans, self._claims = Scans(), AddressClaims()
         self._open: dict[tuple[ScanKind, str], Incident] = {}
         self._courses: dict[tuple[ScanKind, str], _Course] = {}  # of the open ones
         self._earlier: OrderedDict[tuple[ScanKind, str], _Course] = OrderedDict()  # the latest ended last
@@ -143,8 +146,14 @@ class Incidents:
         """Evaluate a TCP segment as evidence."""
         self._scans.follow(packet, now_s)
 
+    def follow_claim(self, claim: AddressClaim, own: Collection[str], now_s: float) -> None:
+        """Evaluate a claim of an address. `own`: the appliance's hardware addresses, where the address is its own."""
+        self._claims.follow(claim, own, now_s)
+
     def judge(self, now_s: float) -> list[IncidentUpdate]:
         """The incidents that opened, escalated or closed since the previous call, as far as they may be told."""
+        for dispute in self._claims.found():
+            self._record(_disputed(dispute), now_s)
         for suspicion in self._scans.found(now_s):
             self._record(_incident(suspicion), now_s)
         updates = [update for key in self._open if (update := self._news(key, now_s)) is not None]
@@ -234,6 +243,24 @@ def _incident(suspicion: Suspicion) -> Incident:
         senders=suspicion.senders(),
         proven=suspicion.proven,
         addressed=suspicion.addressed,
+    )
+
+
+def _disputed(dispute: Dispute) -> Incident:
+    kind = ScanKind.ARP_SPOOFING if dispute.is_own or dispute.also else ScanKind.ADDRESS_CONFLICT
+    took_s = max(1, round(dispute.latest_s - dispute.first_s))
+    whose = "the appliance's own address" if dispute.is_own else f"an address that {dispute.holder} has too"
+    also = f", and also {', '.join(dispute.also)}" if dispute.also else ""
+    return Incident(
+        kind=kind,
+        source=dispute.address,
+        severity=severity_of(kind, dispute.count),
+        count=dispute.count,
+        details=(
+            f"{dispute.rival} claims {dispute.address}, {whose}, {dispute.count} times in turns within {took_s} s"
+            f"{also}; look for {dispute.rival} in the switch's table of addresses"
+        ),
+        latest_s=dispute.latest_s,
     )
 
 

@@ -49,6 +49,8 @@ class ScanKind(StrEnum):
 
     PORT_SCAN = "port_scan"  # the destination
     HOST_SWEEP = "host_sweep"  # the port
+    ARP_SPOOFING = "arp_spoofing"  # of no scan: addresses that somebody takes
+    ADDRESS_CONFLICT = "address_conflict"  # nor of this: one address that two devices have
 
 
 class Key(NamedTuple):

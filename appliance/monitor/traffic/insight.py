@@ -17,6 +17,7 @@ from msgspec import UNSET
 
 from appliance import events
 from appliance.core.blocking.block import BlockRequest
+from appliance.core.detection.arp import AddressClaim, claim_in
 from appliance.core.detection.incident import Incident, IncidentChange, Incidents, IncidentUpdate
 from appliance.core.detection.response import Response, Responses
 from appliance.core.machine import Link, Network
@@ -172,7 +173,18 @@ class Insight:
             packet = decode(frame.data)
             if packet is not None:
                 self._process(frame.interface, packet, now)
+            elif (claim := claim_in(frame.data)) is not None:
+                self._process_claim(frame.interface, claim, now)
         return len(frames)
+
+    def _process_claim(self, interface: str, claim: AddressClaim, now: Moment) -> None:
+        links = self._metering.links.values()
+        is_own = any(claim.address == str(one.ip) for link in links for one in link.addresses)
+        own = {link.mac for link in links} if is_own else ()
+        activities = self._by_interface.get(interface, [])
+        for activity in activities:
+            if len(activities) == 1 or holds(activity.networks, claim.address):
+                activity.incidents.follow_claim(claim, own, now.monotonic_s)
 
     def step(self, now: Moment) -> None:
         """Judge each department and publish, every analytics period."""

@@ -59,7 +59,7 @@ class Confirmation:
             log.info("version %s is on trial in root %s, start %d", update.version, self.running.root, update.starts)
         if not self._has_proved_itself(update):
             why = "; ".join(self.said)
-            log.error("root %s has not proved itself within %.0f s: %s", self.running.root, PATIENCE_S, why)
+            log.error("Root %s has not proved itself within %.0f s: %s", self.running.root, PATIENCE_S, why)
             with suppress(OSError):
                 self.folder.leave_why(f"it did not prove itself within {PATIENCE_S:.0f} s: {why}")
             return False
@@ -117,4 +117,4 @@ class Confirmation:
             if self.running.version not in builds:
                 self.builds.write_text("\n".join([*builds, self.running.version][-MOST_BUILDS:]) + "\n")
         self.trial_mark.unlink(missing_ok=True)
-        log.info("root %s is confirmed: it has done its work for %.0f s", self.running.root, PROOF_S)
+        log.info("Root %s is confirmed: it has done its work for %.0f s", self.running.root, PROOF_S)

@@ -26,6 +26,8 @@ ADDRESSES = (ip_interface("192.168.1.1/24"),)  # of eth1
 CLIENT, OTHER, OUTSIDE = "192.168.1.10", "192.168.1.11", "203.0.113.5"
 LAST_TWO_LABELS = NameRules(lambda name: ".".join(name.split(".")[-2:]))
 SPOOFER = "02:00:00:00:00:66"
+
+
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -482,4 +484,15 @@ def test_the_router_s_hardware_address_proves_no_outsider(rig: Rig) -> None:
         answer = frames.rst(OUTSIDE, CLIENT, port, source_mac=frames.MAC["client"], destination_mac=router)
         rig.arrive(1, frames.syn(OUTSIDE, CLIENT, port, source_mac=router), answer)
     assert incident(rig.step(2))["proven"] is False
+    assert rig.blocking.requested == []
+
+
+def test_a_device_that_claims_the_appliances_address_spoofs_and_nobody_is_blocked_for_it(rig: Rig) -> None:
+    claim = bytes.fromhex("0001080006040002") + bytes.fromhex(SPOOFER.replace(":", "")) + bytes([192, 168, 1, 1])
+    frame = bytes.fromhex("ffffffffffff") + claim[8:14] + b"\x08\x06" + claim + bytes(10)
+    for second in (1, 3, 5):
+        rig.arrive(second, frame)
+    told = incident(rig.step(6))
+    assert (told["type"], told["source"], told["proven"]) == ("arp_spoofing", "192.168.1.1", False)
+    assert str(told["details"]).startswith(f"{SPOOFER} claims 192.168.1.1, the appliance's own address, 3 times")
     assert rig.blocking.requested == []

@@ -2,6 +2,7 @@
 
 It passes what names a site or shows a connection; all other frames, nearly everything, never leave the kernel:
 
+- ARP, which is rare: who claims which address;
 - DNS messages: UDP and TCP to or from port 53;
 - TCP segments that begin or end a connection (SYN, FIN or RST);
 - QUIC packets that begin one (Initial), of versions 1 and 2 and of Google's first, to any port;
@@ -128,6 +129,7 @@ def _frames(left: Iterable[int]) -> Blocks:
             store(DOUBLE, R10, Cell.L3, R8),
             jump_if(R1, "==", packet.half(packet.IPV4), "ipv4"),
             jump_if(R1, "==", packet.half(packet.IPV6), "ipv6"),
+            jump_if(R1, "==", packet.half(packet.ARP), "pass"),
             compute(R8, "+", packet.VLAN_BYTES),
             jump_if(R8, ">", packet.ETHERNET + packet.VLAN_BYTES * packet.MOST_INNER_TAGS, "drop"),
             *(jump_if(R1, "==", packet.half(one), "network") for one in packet.VLAN_TYPES),

@@ -2,7 +2,7 @@
 
 import sys
 
-IPV4, IPV6 = 0x0800, 0x86DD  # linux/if_ether.h: ETH_P_IP, ETH_P_IPV6
+IPV4, IPV6, ARP = 0x0800, 0x86DD, 0x0806  # linux/if_ether.h: ETH_P_IP, ETH_P_IPV6, ETH_P_ARP
 ETHERNET = 14
 NETWORK_BYTES = {4: 20, 6: 40}  # the header's, by IP version
 VLAN_TYPES = (0x8100, 0x88A8, 0x9100)  # IEEE 802.1Q, 802.1ad, and the stacked tags before it

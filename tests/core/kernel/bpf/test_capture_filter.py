@@ -119,6 +119,8 @@ PASSING = {
     "reset": ipv4(6, tcp(RST)),
     "reset_ack_v6": ipv6(6, tcp(RST | ACK)),
     "end": ipv4(6, tcp(FIN | ACK)),
+    "arp": ETHERNET + struct.pack("!H", 0x0806) + bytes([0, 53] * 14),
+    "arp_tagged": tagged(ETHERNET + struct.pack("!H", 0x0806) + bytes([0, 53] * 14)),
 }
 DROPPED = {
     "other_udp": ipv4(17, udp(443, 40_000)),
@@ -130,7 +132,7 @@ DROPPED = {
     "more_options_than_are_read": extended([(60, OPTIONS)] * 9, 17, udp(53, 40_000)),
     "other_udp_after_options": extended([(0, OPTIONS)], 17, udp(443, 40_000)),
     "ping": ipv4(1, bytes([8, 0, 0, 0, 0, 53, 0, 53])),
-    "arp": ETHERNET + struct.pack("!H", 0x0806) + bytes([0, 53] * 14),
+    "loopback_test": ETHERNET + struct.pack("!H", 0x9000) + bytes([0, 53] * 14),
     "cut_short": ipv4(6, tcp(SYN))[:40],
     "nothing": b"\0",
 }

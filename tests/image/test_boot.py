@@ -16,7 +16,6 @@ from tests.image.virtual import PATIENCE_S, Virtual, confirmed, partition
 
 pytestmark = pytest.mark.slow
 
-EVENTS = 180  # at one each 5 s, a quarter of an hour
 PERIODIC = ("usage:update", "department:status", "system:health", "analytics:update")
 
 
@@ -85,25 +84,6 @@ def test_four_departments_fit_into_half_a_gigabyte_of_memory(virtual: Virtual, n
     service = int(virtual.run("systemctl show --value -p MemoryCurrent appliance")) / 2**20
     note("memory in use; by the service", f"{total - available:.0f} of {total:.0f} MiB; {service:.0f} MiB")
     assert total - available < 220
-
-
-def test_steady_work_writes_little_to_the_data_partition(virtual: Virtual, token: str, note: Note) -> None:
-    """Extrapolated from a quarter of an hour, by the guest's own counter of sectors."""
-    with NodeClient(virtual.url, token) as client:
-        client.wait_for("usage:update", within_s=PATIENCE_S)
-        before = written(virtual)
-        client.wait_for("system:health", count=EVENTS, within_s=3600)
-        after = written(virtual)
-    (sectors, seconds) = (after[0] - before[0], after[1] - before[1])
-    mb_a_day = sectors * 512 / seconds * 86400 / 1e6
-    note("written to the data partition", f"{mb_a_day:.1f} MB a day, extrapolated from {seconds / 60:.0f} minutes")
-    assert mb_a_day < 25
-
-
-def written(virtual: Virtual) -> tuple[int, float]:
-    """How many sectors of 512 bytes were written to the data partition, and when, in seconds after the start."""
-    shown = virtual.run("cat /sys/class/block/vda4/stat /proc/uptime").split()
-    return int(shown[6]), float(shown[-2])  # Documentation/block/stat.rst of the kernel
 
 
 def test_what_was_ordered_is_there_after_its_power_was_taken(virtual: Virtual, token: str, note: Note) -> None:

@@ -73,7 +73,7 @@ def test_meters_equal_the_hosts_own_counters_and_the_trunk_counts_none_of_it(
 
     # When the connection's last packets have been carried: iperf3 ends before them.
     until_equal(metered, line.carried)
-    assert line.carried()[0] > 1_000_000
+    assert line.carried()[0] > 100_000  # what iperf3 had not sent at its end is not sent at all
     reading = meters.read()[PLAIN]
     assert reading.up_bytes == reading.down_bytes == 0
 

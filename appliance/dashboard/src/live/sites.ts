@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 
 import { call, link } from './connection';
-import type { NamedConnections, SitesReply, VisitedSite } from './contract';
+import type { Named, SitesReply, VisitedSite } from './contract';
 
 const AGAIN_MS = 15_000; // the appliance counts in steps of five minutes, a person waits less
 const MOST = 256;
@@ -10,7 +10,7 @@ const MOST = 256;
 export interface Visited {
   sites: VisitedSite[];
   background: VisitedSite[];
-  named: NamedConnections;
+  named: Named;
   records: ReadonlySet<SitesReply['record']>;
 }
 
@@ -41,7 +41,7 @@ export function useSites(ids: readonly string[]): Visited | null {
 function together(replies: readonly SitesReply[]): Visited {
   const named = { ...replies[0]!.named };
   for (const { named: other } of replies.slice(1))
-    for (const key of Object.keys(named) as (keyof NamedConnections)[]) named[key] = key === 'unread' ? Math.max(named[key], other[key]) : named[key] + other[key];
+    for (const key of Object.keys(named) as (keyof Named)[]) named[key] = key === 'unread' ? Math.max(named[key], other[key]) : named[key] + other[key];
   return {
     sites: summed(replies.flatMap((one) => one.sites)),
     background: summed(replies.flatMap((one) => one.background)),

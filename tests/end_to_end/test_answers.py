@@ -18,10 +18,13 @@ VICTIM = WEB_V4[1]
 
 
 def seen(client: NodeClient, lab: Network, name: str, *options: str) -> None:
-    """Look a name up, and wait until the service has seen the answer, and all packets before it."""
+    """Look a name up, and wait until the service has seen the answer: a site that is visited then is told."""
     client.call("analytics:subscribe", DEPARTMENT)
-    assert ask(lab.hosts[0], name, lab.uplink.ipv4, *options) == FOUND
-    client.wait_for("analytics:update", lambda data: name.partition(".")[2] in str(data))
+    host, later = lab.hosts[0], f"after-{name.partition('.')[2]}"
+    assert ask(host, name, lab.uplink.ipv4, *options) == FOUND
+    assert ask(host, f"www.{later}", lab.uplink.ipv4) == FOUND
+    assert host.fetch(WEB_V4[0]).returncode == ANSWERED
+    client.wait_for("analytics:update", lambda data: later in str(data))
 
 
 def resolved(client: NodeClient, name: str) -> dict[str, Any]:
@@ -62,7 +65,7 @@ def test_forged_answers_block_nobody(gateway: Network, tmp_path: Path) -> None:
             message = forged("blocked.test", 7)
             header = b"\0\x35" + port.to_bytes(2, "big") + (8 + len(message)).to_bytes(2, "big") + b"\0\0"
             line.sendto(header + message, (host.ipv4, 0))
-        seen(client, gateway, "www.after.org")
+        seen(client, gateway, "www.other.org")
         assert resolved(client, "blocked.test") == {"blocked": 0, "spared": 0, "addresses": []}
         assert host.fetch(VICTIM).returncode == ANSWERED
 

@@ -106,7 +106,9 @@ def test_without_a_built_page_the_service_works_and_says_so_at_each_view(tmp_pat
 
 def test_health_is_ok_and_says_nothing_of_departments(service: Service) -> None:
     status, _, body = get(service, "/healthz")
-    assert (status, json.loads(body)) == (200, {"status": "ok", "clients": 0, "simulated": True})
+    health = json.loads(body)
+    assert health.pop("work").keys() == {"metering", "publishing", "enforcement", "store"}
+    assert (status, health) == (200, {"status": "ok", "clients": 0, "simulated": True})
 
 
 def test_the_contract_is_served(service: Service) -> None:

@@ -152,7 +152,8 @@ def test_many_oversized_posts_leave_no_connection_behind(server, honest) -> None
     before = server.count()["descriptors"]
     for _ in range(100):
         _raw(server, f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".encode())
-    assert server.count()["descriptors"] <= before
+    # The server may still be closing the last one, or writing a file, when it is asked first.
+    assert any(server.count()["descriptors"] <= before for _ in range(1000))
 
 
 @pytest.mark.parametrize(

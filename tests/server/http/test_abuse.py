@@ -137,6 +137,11 @@ def test_a_post_of_a_wrong_length_is_answered_and_closed_at_once(server, honest,
     assert b"connection: close" in answer.lower()
 
 
+def closes_all_but(server, most: int) -> bool:
+    """Whether the server comes down to so many descriptors; it may still be closing one, or writing a file."""
+    return any(server.count()["descriptors"] <= most for _ in range(1000))
+
+
 @pytest.mark.parametrize("body", [b"9", b"0", b"2", b"5", b"x", b"bAAAA", b"d=4", b"\xff", b"4\x1e" * 20 + b"4"])
 def test_a_post_of_invalid_packets_is_answered_and_leaks_no_descriptor(server, honest, body) -> None:
     path = f"{POLLING}&sid={_polling_session(server)}"
@@ -144,7 +149,7 @@ def test_a_post_of_invalid_packets_is_answered_and_leaks_no_descriptor(server, h
     for _ in range(5):
         answer = _raw(server, f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
         assert b"400 " in answer.splitlines()[0]
-    assert server.count()["descriptors"] <= before
+    assert closes_all_but(server, before)
 
 
 def test_many_oversized_posts_leave_no_connection_behind(server, honest) -> None:
@@ -152,8 +157,7 @@ def test_many_oversized_posts_leave_no_connection_behind(server, honest) -> None
     before = server.count()["descriptors"]
     for _ in range(100):
         _raw(server, f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".encode())
-    # The server may still be closing the last one, or writing a file, when it is asked first.
-    assert any(server.count()["descriptors"] <= before for _ in range(1000))
+    assert closes_all_but(server, before)
 
 
 @pytest.mark.parametrize(

@@ -128,8 +128,9 @@ class SqliteAuditStore:
         return store
 
     def close(self) -> None:
-        """Fold the log into the file and close it."""
-        self._database.close()
+        """Fold the log into the file and close it, once a thread has done what it does with it."""
+        with self._turn:  # SQLite crashes where a connection is closed while another thread is in it
+            self._database.close()
 
     def record(self, entry: AuditEntry) -> None:
         """Append this entry, synced to the medium; where the medium does not take it, the program's log has it."""

@@ -98,9 +98,10 @@ class SqlitePeopleStore:
         return store
 
     def close(self) -> None:
-        """Fold the log into the file and close it."""
-        self._reader.close()
-        self._writer.close()
+        """Fold the log into the file and close it, once a thread has done what it does with it."""
+        with self._turn:  # SQLite crashes where a connection is closed while another thread is in it
+            self._reader.close()
+            self._writer.close()
 
     def version(self) -> int:
         with _reading():  # `data_version` counts the changes of other connections, `total_changes` our own

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -182,3 +183,15 @@ def test_a_damaged_trail_is_moved_aside_and_begun_anew(path: Path, content: byte
         assert len(trail.entries(100)) == 1
     [aside] = path.parent.glob(f"{path.name}.damaged-*Z")
     assert aside.stat().st_size > 0
+
+
+def test_a_close_waits_for_the_entry_that_a_thread_is_writing(tmp_path: Path) -> None:
+    for number in range(30):
+        store = SqliteAuditStore(tmp_path / f"{number}.sqlite3")
+        writers = [Thread(target=lambda trail=store: [trail.record(ENTRY) for _ in range(10)]) for _ in range(3)]
+        for one in writers:
+            one.start()
+        store.close()  # without its turn, the process ends here by a crash
+        for one in writers:
+            one.join()
+        assert altered_at(tmp_path / f"{number}.sqlite3") is None

@@ -13,7 +13,7 @@ BACKGROUND = (
     *("ocsp.*", "ocsp2.*", "crl.*", "crl3.*", "crl4.*", "ctldl.windowsupdate.com", "c.lencr.org", "o.lencr.org"),
     *("r3.o.lencr.org", "status.rapidssl.com", "ocsp.pki.goog", "c.pki.goog", "o.pki.goog", "valid.apple.com"),
     *("connectivitycheck.*", "detectportal.*", "captive.apple.com", "clients3.google.com", "msftconnecttest.com"),
-    *("msftncsi.com", "connectivity-check.ubuntu.com", "nmcheck.gnome.org", "network-test.debian.org"),
+    *("msftncsi.com", "connectivity-check.ubuntu.com", "nmcheck.gnome.org"),
     *("conncheck.opensuse.org", "play.googleapis.com", "gsp-ssl.ls.apple.com"),
     *("telemetry.*", "vortex.data.microsoft.com", "events.data.microsoft.com", "settings-win.data.microsoft.com"),
     *("watson.telemetry.microsoft.com", "telecommand.telemetry.microsoft.com", "incoming.telemetry.mozilla.org"),

@@ -12,7 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from appliance.core.detection.incident import Severity
 from appliance.core.metering.quota import AlertKind, QuotaKind
-from appliance.core.operations.maintenance_window import MaintenanceKind
+from appliance.core.operations.maintenance_window import MaintenanceKind, Repeat
 from appliance.core.operations.update import UpdateState
 from appliance.core.refusal import Code
 from appliance.core.traffic.sites import Trend
@@ -363,6 +363,7 @@ class MaintenanceFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """`type`: scheduled, manual or completed; `start_time` as a timestamp; `duration` seconds; `impact` a sentence.
 
     `actor`: who asked for it; `begun`: false while it is only announced; `ends_at`: when it ends, or has ended.
+    `id`: its name in calls; `repeat`: how often it is planned again, where it is.
     """
 
     type: MaintenanceKind
@@ -372,15 +373,18 @@ class MaintenanceFacts(Part, frozen=True, kw_only=True, rename="camel"):
     actor: str | UnsetType = UNSET
     begun: bool | UnsetType = UNSET
     ends_at: str | UnsetType = UNSET
+    id: str | UnsetType = UNSET
+    repeat: Repeat | UnsetType = UNSET
 
 
 class SystemMaintenance(Event, frozen=True, kw_only=True, rename="camel"):
-    """A maintenance was announced, started, extended or ended."""
+    """A maintenance was announced, started, extended or ended. `planned`: all that are announced, the next first."""
 
     name: ClassVar[str] = "system:maintenance"
     audience: ClassVar[Audience] = Audience.EVERYONE
     is_state: ClassVar[bool] = True
     maintenance: MaintenanceFacts
+    planned: list[MaintenanceFacts] | UnsetType = UNSET
 
 
 class TrialFacts(Part, frozen=True, kw_only=True, rename="camel"):

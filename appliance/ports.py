@@ -331,11 +331,11 @@ class Store(Protocol):
     def save_reckoned(self, wall: datetime) -> None:
         """Save the time of the blocks' clock; not synced, because an earlier one will do."""
 
-    def maintenance(self) -> Maintenance | None:
-        """The maintenance that is announced or under way, or `None`."""
+    def maintenances(self) -> Sequence[Maintenance]:
+        """The maintenance under way, if there is one, and those that are announced."""
 
-    def save_maintenance(self, maintenance: Maintenance | None) -> None:
-        """Save the maintenance, or that there is none; until `sync`, a power cut may undo it."""
+    def save_maintenances(self, plan: Sequence[Maintenance]) -> None:
+        """Save these instead of those before; until `sync`, a power cut may undo it."""
 
 
 class HistoryStore(Protocol):

@@ -84,7 +84,9 @@ def _analytics(payload: Payload) -> str:
 def maintenance_sentence(maintenance: Payload) -> str:
     """A maintenance as a sentence: what it is, from when on, how long, and what people notice."""
     start, lasting = time_text(maintenance["startTime"]), duration_text(maintenance["duration"])
-    return f"{maintenance['type']} maintenance from {start} for {lasting}: {maintenance['impact']}"
+    repeat = f"{maintenance['repeat']}, next " if "repeat" in maintenance else ""
+    name = f" ({maintenance['id']})" if maintenance.get("begun") is False else ""
+    return f"{maintenance['type']} maintenance{name} {repeat}from {start} for {lasting}: {maintenance['impact']}"
 
 
 def _trial(payload: Payload) -> str:

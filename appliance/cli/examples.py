@@ -25,7 +25,9 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "maintenance": (
         ("maintenance start --duration 2h --impact 'The switch is replaced'", "read-only for two hours"),
-        ("maintenance stop", "end it"),
+        ("maintenance start --at '2026-12-06 02:00' --duration 2h --repeat weekly", "each Sunday night"),
+        ("maintenance status", "what runs and what is planned, each with its id"),
+        ("maintenance stop --id weekly-20261206T020000Z", "call one off; without an id, end the one that runs"),
     ),
     "doctor": (("doctor", "as lines"), ("doctor --json", "for a program")),
     "token": (

@@ -20,6 +20,7 @@ from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.fast_path import FastPath
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
+from appliance.monitor.operations.panel_watch import PanelWatch
 from appliance.monitor.operations.self_check import SelfCheck
 from appliance.monitor.operations.status import ServiceRun, StatusMonitor
 from appliance.monitor.operations.trial_events import TrialEvents
@@ -39,6 +40,7 @@ from appliance.service.monitors import (
     build_insight,
     build_maintenance,
     build_metering,
+    build_panel,
     build_rate_watch,
     build_self_check,
     build_status,
@@ -68,6 +70,7 @@ class Monitors:
     """The monitors, built over one foundation."""
 
     maintenance_mode: MaintenanceMode
+    panel: PanelWatch
     metering: Metering
     requests: QuotaRequests
     enforcement: Enforcement
@@ -152,8 +155,7 @@ def open_disk(machine: Machine, state_dir: Path) -> Disk:
 
 def build_monitors(base: Foundation, *, disk: Disk, authentication: Authentication, trial: ConfigTrial) -> Monitors:
     """All monitors, each over those before it."""
-    actions, audit_store = (trial.confirm_by_hand, authentication.pairing.open_window), authentication.audit_store
-    maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=actions)
+    maintenance_mode, audit_store = build_maintenance(base), authentication.audit_store
     metering = build_metering(base, history_store=disk.history_store)
     enforcement = _blocking_over(base, maintenance_mode)
     rate_watch = build_rate_watch(base, metering=metering, store=disk.history_store)
@@ -163,6 +165,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     sources = [one.troubles for one in (metering, disk.state, authentication, history, trial, lists, enforcement)]
     return Monitors(
         maintenance_mode=maintenance_mode,
+        panel=_panel_over(base, maintenance_mode, authentication, trial),
         metering=metering,
         requests=QuotaRequests(base.store, metering, base.publish),
         enforcement=enforcement,
@@ -184,6 +187,17 @@ def _blocking_over(base: Foundation, maintenance_mode: MaintenanceMode) -> Enfor
         store=base.store,
         publish=base.publish,
         require_writable=maintenance_mode.require_writable,
+    )
+
+
+def _panel_over(
+    base: Foundation, maintenance_mode: MaintenanceMode, authentication: Authentication, trial: ConfigTrial
+) -> PanelWatch:
+    return build_panel(
+        base,
+        maintenance_mode=maintenance_mode,
+        audit_store=authentication.audit_store,
+        short_press_actions=(trial.confirm_by_hand, authentication.pairing.open_window),
     )
 
 

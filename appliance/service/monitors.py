@@ -1,6 +1,7 @@
 """Builds each monitor over a machine and a store, in the order in which one needs the other.
 
-    maintenance mode     the store and the panel
+    maintenance mode     the store
+    panel                maintenance, which its button begins and ends
     metering             the meters and the interfaces
     blocking             the packet filter; refuses changes in maintenance
     rate watch           what metering passes on; learns what is usual
@@ -19,7 +20,6 @@ from random import random
 
 from appliance.config import Config
 from appliance.core.moment import Moment
-from appliance.core.operations.maintenance_window import is_read_only
 from appliance.core.operations.update_window import window_of
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
@@ -27,6 +27,7 @@ from appliance.monitor.metering.device_directory import DeviceDirectory
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
+from appliance.monitor.operations.panel_watch import PanelWatch
 from appliance.monitor.operations.self_check import SelfCheck
 from appliance.monitor.operations.setup_monitor import SetupMonitor
 from appliance.monitor.operations.status import NO_RUN, ServiceRun, StatusMonitor, TroubleSource
@@ -49,11 +50,20 @@ class Foundation:
     run: ServiceRun = NO_RUN
 
 
-def build_maintenance(
-    base: Foundation, *, audit_store: AuditStore, short_press_actions: Sequence[Callable[[Moment], bool]]
-) -> MaintenanceMode:
-    """The read-only mode, and the panel. `short_press_actions`: the first that returns true has taken the press."""
-    return MaintenanceMode(base.store, base.machine.panel, base.publish, audit_store, short_press_actions)
+def build_maintenance(base: Foundation) -> MaintenanceMode:
+    """The read-only mode."""
+    return MaintenanceMode(base.store, base.publish, base.config.zone)
+
+
+def build_panel(
+    base: Foundation,
+    *,
+    maintenance_mode: MaintenanceMode,
+    audit_store: AuditStore,
+    short_press_actions: Sequence[Callable[[Moment], bool]] = (),
+) -> PanelWatch:
+    """The button and the lights. `short_press_actions`: the first that returns true has taken the press."""
+    return PanelWatch(base.machine.panel, maintenance_mode, audit_store, short_press_actions)
 
 
 def build_metering(base: Foundation, *, history_store: HistoryStore | None = None) -> Metering:
@@ -173,5 +183,5 @@ def build_updates(
         base.publish,
         audit_store,
         plan=plan or None,
-        is_held=lambda: is_read_only(maintenance_mode.current) or trial.upcoming is not None,
+        is_held=lambda: maintenance_mode.is_read_only or trial.upcoming is not None,
     )

@@ -197,9 +197,8 @@ class Service:
     def _panel(self, now: Moment) -> None:
         status = self._appliance.monitors.status
         self._appliance.monitors.maintenance_mode.step(now)
-        self._appliance.monitors.maintenance_mode.show(
-            alarmed=status.is_alarmed, troubled=status.is_troubled, busy=status.is_busy
-        )
+        self._appliance.monitors.panel.step(now)
+        self._appliance.monitors.panel.show(alarmed=status.is_alarmed, troubled=status.is_troubled, busy=status.is_busy)
 
     def _try(self, now: Moment) -> None:
         """End a step after that was asked for: the client that asked reads the answer meanwhile."""

@@ -202,7 +202,7 @@ class Harness:
         trial.run(config, text)
         self.trial_events = TrialEvents(trial, fanout.publish)
         audit_store = SqliteAuditStore(state_dir / "audit.sqlite3")
-        maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=())
+        maintenance_mode = build_maintenance(base)
         self.updates = build_updates(base, audit_store=audit_store, maintenance_mode=maintenance_mode, trial=trial)
         self.metering = metering = build_metering(base)
         metering.step(self.now())

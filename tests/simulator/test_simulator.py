@@ -26,6 +26,7 @@ from appliance.service.monitors import (
     build_insight,
     build_maintenance,
     build_metering,
+    build_panel,
     build_rate_watch,
     build_status,
 )
@@ -53,8 +54,9 @@ class Appliance:
         self.published: list[Event] = []
         self.machine = machine = SimulatedMachine(config, seed, self.clock)
         base = Foundation(config=config, machine=machine, store=store, publish=self.published.append)
-        self.maintenance_mode = build_maintenance(
-            base, audit_store=SqliteAuditStore(Path(":memory:")), short_press_actions=()
+        self.maintenance_mode = build_maintenance(base)
+        self.panel = build_panel(
+            base, maintenance_mode=self.maintenance_mode, audit_store=SqliteAuditStore(Path(":memory:"))
         )
         self.metering = build_metering(base)
         self.enforcement = build_blocking(
@@ -99,7 +101,8 @@ class Appliance:
         self.insight.step(now)
         self.condition.health_step(now)
         self.maintenance_mode.step(now)
-        self.maintenance_mode.show(
+        self.panel.step(now)
+        self.panel.show(
             alarmed=self.condition.is_alarmed, troubled=self.condition.is_troubled, busy=self.condition.is_busy
         )
 

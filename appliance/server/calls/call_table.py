@@ -114,7 +114,7 @@ CALLS = {
         once=True,
     ),
     "maintenance:stop": Call(
-        Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state, everywhere=True, once=True
+        maintenance.StopArgument, Role.ADMIN, False, maintenance.stop, maintenance.state, everywhere=True, once=True
     ),
     "update:get": Call(Nothing, Role.ADMIN, False, updates.update, everywhere=True),
     "update:start": Call(

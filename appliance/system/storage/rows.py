@@ -181,9 +181,10 @@ def learned_from(row: Row) -> LearnedAddress:
     )
 
 
-def maintenance_row(maintenance: Maintenance) -> Row:
-    """The one row of the maintenance."""
-    return {"id": 1, **to_builtins(maintenance), "start": timestamp(maintenance.start)}
+def maintenance_row(number: int, maintenance: Maintenance) -> Row:
+    """The row of a maintenance. `number`: its place in the plan, from 1."""
+    anchor = maintenance.anchor and timestamp(maintenance.anchor)
+    return {"id": number, **to_builtins(maintenance), "start": timestamp(maintenance.start), "anchor": anchor}
 
 
 def maintenance_from(row: Row) -> Maintenance:

@@ -77,3 +77,12 @@ def _quota_requests(database: Database) -> None:
     """What people who are cut off have asked for."""
     texts = ("id", "department", "address", "name", "text", "at", "until", "state", "actor", "reason")
     database.table("quota_request").create(dict.fromkeys(texts, str), pk="id")
+
+
+@migrations(name="0008_planned_maintenances")
+def _planned_maintenances(database: Database) -> None:
+    """Several are planned, some again and again; the former version goes on with the first row."""
+    maintenance = database.table("maintenance")
+    maintenance.add_column("repeat", str)
+    maintenance.add_column("anchor", str)
+    maintenance.add_column("noticed", int, not_null_default=0)

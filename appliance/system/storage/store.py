@@ -1,4 +1,4 @@
-"""Keeps the state through a power cut: ledgers with their marks, blocks and the maintenance, in one SQLite file.
+"""Keeps the state through a power cut: ledgers with their marks, blocks and maintenances, in one SQLite file.
 
 One transaction charges a byte and marks it, so that a crash can lose neither half. No transaction waits for the medium,
 because everybody would. A person's order (a block, a limit, a maintenance) is saved, obeyed, and answered after `sync`,
@@ -120,7 +120,7 @@ CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     BOOKS: {"ledger": rows.ledger_from, "mark": rows.mark_from, "saving": rows.saving_from},
     "limits": {"quota_limit": rows.limit_from},
     BLOCKS: {"block": rows.block_from},
-    "the maintenance": {"maintenance": rows.maintenance_from},
+    "maintenances": {"maintenance": rows.maintenance_from},
     "the addresses of blocked names": {"learned": rows.learned_from},
     "the blocks' clock": {"reckoning": rows.saving_from},
     "requests for more": {"quota_request": rows.request_from},
@@ -132,7 +132,7 @@ COLUMNS = {
     "quota_limit": {"department", "kind", "limit_bytes"},
     "quota_request": {"id", "department", "address", "name", "text", "at", "until", "state", "actor", "reason"},
     "block": {*rows.BLOCK_COLUMNS.split(", ")},
-    "maintenance": {"id", "kind", "start", "duration_s", "impact", "actor", "begun"},
+    "maintenance": {"id", "kind", "start", "duration_s", "impact", "actor", "begun", "repeat", "anchor", "noticed"},
     "learned": {"target", "department", "origin", "address", "ends", "why"},
     "answer": {*ANSWER_COLUMNS.split(", ")},
     "reckoning": {"id", "at"},
@@ -402,15 +402,14 @@ class SqliteStore:
     def save_reckoned(self, wall: datetime) -> None:
         self._order(lambda: self._table("reckoning").upsert(rows.saving_row(wall), pk="id"))
 
-    def maintenance(self) -> Maintenance | None:
-        return next(map(rows.maintenance_from, self._table("maintenance").rows), None)
+    def maintenances(self) -> Sequence[Maintenance]:
+        return [rows.maintenance_from(row) for row in self._table("maintenance").rows_where(order_by="id")]
 
-    def save_maintenance(self, maintenance: Maintenance | None) -> None:
+    def save_maintenances(self, plan: Sequence[Maintenance]) -> None:
 
         def save() -> None:
             self._table("maintenance").delete_where()
-            if maintenance is not None:
-                self._table("maintenance").insert(rows.maintenance_row(maintenance))
+            self._table("maintenance").insert_all(rows.maintenance_row(*one) for one in enumerate(plan, start=1))
 
         self._order(save)
 

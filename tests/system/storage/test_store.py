@@ -18,7 +18,7 @@ from appliance.core.blocking.block import Block
 from appliance.core.metering.account import EACH_HOST, AccountKey
 from appliance.core.metering.quota import MOST_CLOSED, Extension, Ledger, QuotaKind, QuotaRequest, RequestState
 from appliance.core.metering.usage import Mark
-from appliance.core.operations.maintenance_window import plan
+from appliance.core.operations.maintenance_window import asked_for
 from appliance.core.refusal import Refused
 from appliance.system.storage.schema import migrations
 from appliance.system.storage.store import (
@@ -58,11 +58,11 @@ def test_what_was_saved_is_there_after_a_restart(path: Path) -> None:
         exceeded_at=NOON,
         limit_bytes=2**61,
     )
-    maintenance = plan(NOON, NOON + timedelta(hours=1), 60, "Switch is replaced", "me")
+    maintenance = asked_for(NOON, NOON + timedelta(hours=1), 60, "Switch is replaced", "me")
     assert store.save_metering({A: [ledger]}, {A: MARK}, NOON)
     store.save_limit(A, QuotaKind.DAILY, 2**62)
     store.save_blocks([block("10.0.0.1"), block("10.0.0.1", "a")], [])
-    store.save_maintenance(maintenance)
+    store.save_maintenances([maintenance])
     store.close()
 
     again = SqliteStore(path)
@@ -71,7 +71,7 @@ def test_what_was_saved_is_there_after_a_restart(path: Path) -> None:
     assert again.saved_at() == NOON
     assert again.limits() == {A: {QuotaKind.DAILY: 2**62}}
     assert set(again.blocks()) == {block("10.0.0.1"), block("10.0.0.1", "a")}
-    assert again.maintenance() == maintenance
+    assert again.maintenances() == [maintenance]
 
 
 def test_the_newest_ledger_of_each_kind_is_the_one_that_runs(path: Path) -> None:
@@ -191,9 +191,9 @@ def test_a_deleted_block_is_gone_and_its_namesake_for_a_department_stays(path: P
 
 def test_a_maintenance_that_is_over_is_forgotten(path: Path) -> None:
     store = SqliteStore(path)
-    store.save_maintenance(plan(NOON, None, 60, "Switch is replaced", "me"))
-    store.save_maintenance(None)
-    assert store.maintenance() is None
+    store.save_maintenances([asked_for(NOON, None, 60, "Switch is replaced", "me")])
+    store.save_maintenances([])
+    assert store.maintenances() == []
 
 
 def test_50_kills_in_the_middle_of_a_commit_leave_ledger_and_mark_in_step(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def filled(path: Path, departments: int = 40) -> None:
     for name in names:
         store.save_limit(name, QuotaKind.DAILY, 2**40)
     store.save_blocks([block(f"10.0.{number}.1") for number in range(200)], [])
-    store.save_maintenance(plan(NOON, None, 60, "Switch is replaced", "me"))
+    store.save_maintenances([asked_for(NOON, None, 60, "Switch is replaced", "me")])
     store.close()
 
 

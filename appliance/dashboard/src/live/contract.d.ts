@@ -21,6 +21,10 @@ export type Trend = 'decreasing' | 'increasing' | 'stable';
  */
 export type MaintenanceKind = 'completed' | 'manual' | 'scheduled';
 /**
+ * How often a maintenance is planned again: each day, or each week or month on the same day.
+ */
+export type Repeat = 'daily' | 'monthly' | 'weekly';
+/**
  * How far an update has come.
  */
 export type UpdateState = 'checking' | 'confirmed' | 'failed' | 'fetching' | 'installed' | 'installing' | 'returned' | 'trial';
@@ -385,16 +389,18 @@ export interface PortState {
   drops: number;
 }
 /**
- * A maintenance was announced, started, extended or ended.
+ * A maintenance was announced, started, extended or ended. `planned`: all that are announced, the next first.
  */
 export interface SystemMaintenance {
   timestamp: string;
   maintenance: MaintenanceFacts;
+  planned?: MaintenanceFacts[];
 }
 /**
  * `type`: scheduled, manual or completed; `startTime` as a timestamp; `duration` seconds; `impact` a sentence.
  *
  * `actor`: who asked for it; `begun`: false while it is only announced; `endsAt`: when it ends, or has ended.
+ * `id`: its name in calls; `repeat`: how often it is planned again, where it is.
  */
 export interface MaintenanceFacts {
   type: MaintenanceKind;
@@ -404,6 +410,8 @@ export interface MaintenanceFacts {
   actor?: string;
   begun?: boolean;
   endsAt?: string;
+  id?: string;
+  repeat?: Repeat;
 }
 /**
  * A configuration's trial has begun, goes on or, as null, is over. The appliance's own event.
@@ -581,7 +589,7 @@ export interface Calls {
     reply: MaintenanceReply;
   };
   'maintenance:stop': {
-    argument?: Nothing;
+    argument?: StopArgument;
     reply: MaintenanceReply;
   };
   'update:get': {
@@ -1362,7 +1370,7 @@ export interface ConfigFault {
   message: string;
 }
 /**
- * The argument of `maintenance:start`. `startTime`: `None` for now.
+ * The argument of `maintenance:start`. `startTime`: `None` for now. `repeat`: how often it is planned again.
  */
 export interface StartArgument {
   /**
@@ -1374,6 +1382,7 @@ export interface StartArgument {
    */
   impact?: string;
   startTime?: string | null;
+  repeat?: Repeat | null;
   /**
    * names this call: one that is sent again with the same key is carried out once
    */
@@ -1388,12 +1397,25 @@ export interface MaintenanceReply {
 }
 /**
  * The argument of `maintenance:extend`. `duration`: the seconds by which it ends later.
+ *
+ * `id`: `None` for the one that runs, else the next.
  */
 export interface LongerArgument {
   /**
    * a whole number of seconds from 60 to 86400 (a minute to a day)
    */
   duration: number;
+  id?: string | null;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The argument of `maintenance:stop`. `id`: as for `maintenance:extend`.
+ */
+export interface StopArgument {
+  id?: string | null;
   /**
    * names this call: one that is sent again with the same key is carried out once
    */

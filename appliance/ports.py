@@ -255,6 +255,10 @@ class Store(Protocol):
     Where the medium is full or broken, people's orders raise `Refused` (`E_MAINTENANCE`), and nothing was saved.
     """
 
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing is written: orders are kept in memory, and metering is saved afterwards."""
+
     def ledgers(self, account: AccountKey) -> Sequence[Ledger]:
         """The account's newest ledger of each kind."""
 

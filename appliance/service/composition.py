@@ -5,6 +5,7 @@
 Each rung takes by name what the rungs before it have built. Nothing moves yet: `running` starts what is built here.
 """
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from eventlet import tpool
 
 from appliance.config import Config
+from appliance.core.moment import Moment
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.metering.departments import Metering
@@ -22,6 +24,7 @@ from appliance.monitor.operations.fast_path import FastPath
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.panel_watch import PanelWatch
 from appliance.monitor.operations.self_check import SelfCheck
+from appliance.monitor.operations.state_hold import StateHold
 from appliance.monitor.operations.status import ServiceRun, StatusMonitor
 from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.monitor.operations.update_monitor import UpdateMonitor
@@ -83,6 +86,16 @@ class Monitors:
     updates: UpdateMonitor
     self_check: SelfCheck
 
+    @property
+    def savers(self) -> Sequence[Callable[[Moment], object]]:
+        """What saves all that is in memory, before the end and before the state directory is held still."""
+        return (
+            lambda now: self.metering.save(now, everything=True),
+            self.history.save,
+            self.rate_watch.save,
+            lambda _: self.enforcement.save(),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appliance:
@@ -103,8 +116,10 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
     """The appliance over this machine. Raises `CannotStart`, `AccessError`."""
     authentication, disk = Authentication(config, machine, state_dir), open_disk(machine, state_dir)
     fanout = Fanout(simulated=machine.is_simulated, alerts=disk.alerts)
-    base = lay_foundation(config, machine, disk, fanout)
+    hold = StateHold([disk.state.store, disk.history_store, disk.alerts, *authentication.files, fanout])
+    base = lay_foundation(config, machine, disk, fanout, hold)
     monitors = build_monitors(base, disk=disk, authentication=authentication, trial=trial)
+    hold.savers = monitors.savers
     release = ReleaseRequest()
     services = gather_services(base, monitors=monitors, authentication=authentication, trial=trial, release=release)
     return Appliance(
@@ -116,17 +131,16 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
         authentication=authentication,
         monitors=monitors,
         release=release,
-        server=Server(
-            fanout=fanout,
-            services=services,
-            limits=config.limits,
-            section=config.server,
-            tls=authentication.tls,
-        ),
+        server=_server_over(config, fanout, services, authentication),
     )
 
 
-def lay_foundation(config: Config, machine: Machine, disk: Disk, fanout: Fanout) -> Foundation:
+def _server_over(config: Config, fanout: Fanout, services: Services, authentication: Authentication) -> Server:
+    limits, section = config.limits, config.server
+    return Server(fanout=fanout, services=services, limits=limits, section=section, tls=authentication.tls)
+
+
+def lay_foundation(config: Config, machine: Machine, disk: Disk, fanout: Fanout, hold: StateHold) -> Foundation:
     """What every monitor is built on."""
     return Foundation(
         config=config,
@@ -134,6 +148,7 @@ def lay_foundation(config: Config, machine: Machine, disk: Disk, fanout: Fanout)
         store=disk.state.store,
         publish=fanout.publish,
         run=ServiceRun(machine.clock().monotonic_s, fanout.count_clients, lambda: fanout.published),
+        hold=hold,
     )
 
 

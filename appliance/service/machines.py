@@ -96,11 +96,16 @@ class Machine(PacketFilter):
         return self.people is not None
 
 
-def simulated_machine(config: Config) -> Machine:
+def now_of_a_simulation() -> Moment:
+    """The computer's own time, which a simulation takes for right."""
+    return Moment(datetime.now(UTC), monotonic(), is_trusted=True)
+
+
+def simulated_machine(config: Config, clock: Callable[[], Moment] = now_of_a_simulation) -> Machine:
     """A machine of which nothing is real; every simulation tells the same story (`SEED`)."""
     from appliance.simulator import SimulatedMachine
 
-    whole = SimulatedMachine(config, SEED, lambda: Moment(datetime.now(UTC), monotonic(), is_trusted=True))
+    whole = SimulatedMachine(config, SEED, clock)
     return Machine(
         interfaces=whole.interfaces,
         neighbours=whole.neighbours,

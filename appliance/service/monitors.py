@@ -30,6 +30,7 @@ from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.panel_watch import PanelWatch
 from appliance.monitor.operations.self_check import SelfCheck
 from appliance.monitor.operations.setup_monitor import SetupMonitor
+from appliance.monitor.operations.state_hold import StateHold
 from appliance.monitor.operations.status import NO_RUN, ServiceRun, StatusMonitor, TroubleSource
 from appliance.monitor.operations.update_monitor import UpdateMonitor, UpdatePlan
 from appliance.monitor.traffic.insight import Insight
@@ -41,18 +42,22 @@ from appliance.system.public_suffixes import PublicSuffixes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foundation:
-    """What every monitor is built on. `publish`: the way of an event to the dashboards."""
+    """What every monitor is built on. `publish`: the way of an event to the dashboards.
+
+    `hold`: holds the files still in maintenance; `None`: nothing does.
+    """
 
     config: Config
     machine: Machine
     store: Store
     publish: Publisher
     run: ServiceRun = NO_RUN
+    hold: StateHold | None = None
 
 
 def build_maintenance(base: Foundation) -> MaintenanceMode:
     """The read-only mode."""
-    return MaintenanceMode(base.store, base.publish, base.config.zone)
+    return MaintenanceMode(base.store, base.publish, base.config.zone, base.hold)
 
 
 def build_panel(

@@ -121,7 +121,7 @@ class Service:
             Timed("analytics", periods.analytics, self._analyse),
             Timed("health", periods.health, parts.monitors.status.health_step),
             Timed("lists", LISTS_S, parts.monitors.lists.step),
-            Timed("history", HISTORY_S, parts.monitors.history.step),
+            Timed("history", HISTORY_S, self._keep_history),
             Timed("fold", FOLD_S, lambda _: tpool.execute(parts.disk.history_store.fold)),  # it waits for the medium
             Timed("panel", PANEL_S, self._panel),
             Timed("trial", TRIAL_S, self._try),
@@ -131,7 +131,7 @@ class Service:
             Timed("memory", MEMORY_S, lambda _: give_back()),
             Timed("watchdog", WATCHDOG_S, lambda _: self._supervisor.tell(ALIVE)),
             Timed("sessions", SESSIONS_S, parts.server.expire_sessions),
-            Timed("certificate", CERTIFICATE_S, parts.authentication.renew_certificate),
+            Timed("certificate", CERTIFICATE_S, self._renew_certificate),
             Timed("certificate file", CERTIFICATE_FILE_S, parts.authentication.reload_certificate),
         )
 
@@ -200,6 +200,14 @@ class Service:
         self._appliance.monitors.panel.step(now)
         self._appliance.monitors.panel.show(alarmed=status.is_alarmed, troubled=status.is_troubled, busy=status.is_busy)
 
+    def _keep_history(self, now: Moment) -> None:
+        monitors = self._appliance.monitors
+        monitors.history.step(now, is_held=monitors.maintenance_mode.is_read_only)
+
+    def _renew_certificate(self, now: Moment) -> None:
+        if not self._appliance.monitors.maintenance_mode.is_read_only:  # it is written to the state directory
+            self._appliance.authentication.renew_certificate(now)
+
     def _try(self, now: Moment) -> None:
         """End a step after that was asked for: the client that asked reads the answer meanwhile."""
         parts = self._appliance
@@ -226,10 +234,9 @@ class Service:
     def _close(self) -> None:
         parts, now = self._appliance, self._clock()
         parts.server.close()
-        parts.monitors.metering.save(now, everything=True)
-        parts.monitors.history.save(now)
-        parts.monitors.rate_watch.save(now)
-        parts.monitors.enforcement.save()
+        parts.monitors.maintenance_mode.end(now)
+        for save in parts.monitors.savers:
+            save(now)
         parts.disk.history_store.close()
         parts.machine.panel.show(DARK)
         if parts.release.is_requested:

@@ -16,6 +16,7 @@ from appliance.core.operations.maintenance_plan import MaintenancePlan, PlanChan
 from appliance.core.operations.maintenance_window import Maintenance, Repeat
 from appliance.core.refusal import Code, Refused
 from appliance.events import MaintenanceFacts, SystemMaintenance
+from appliance.monitor.operations.state_hold import StateHold
 from appliance.ports import Publisher, Store
 
 log = logging.getLogger(__name__)
@@ -25,10 +26,12 @@ FURTHEST_START = timedelta(days=366)  # a start further ahead has a wrong year
 
 
 class MaintenanceMode:
-    """Keeps the maintenances that are planned, and the one that runs. `zone`: of the repeated ones' local time."""
+    """Keeps the maintenances that are planned, and the one that runs."""
 
-    def __init__(self, store: Store, publish: Publisher, zone: ZoneInfo) -> None:
-        self._store, self._publish, self._zone = store, publish, zone
+    def __init__(self, store: Store, publish: Publisher, zone: ZoneInfo, files: StateHold | None = None) -> None:
+        """`zone`: of the repeated ones' local time. `files`: held still while one runs; `None`: none are."""
+        self._store, self._publish, self._zone, self._files = store, publish, zone, files
+        self._is_holding = False
         self.plan: MaintenancePlan = plans.restored(store.maintenances())
 
     @property
@@ -94,11 +97,18 @@ class MaintenanceMode:
         """Publish the maintenance that began or was planned before this start, so that it is in the snapshot again."""
         if self.plan.next is not None:
             self._publish_change(self.plan.next, now)
+        self._hold_or_release(self.plan, now)
+
+    def end(self, now: Moment) -> None:
+        """Release the files before the service ends: what it has in memory would be lost."""
+        self._hold_or_release(MaintenancePlan(), now)
 
     def step(self, now: Moment) -> None:
         """Begin, announce once more, or end a maintenance when it is due."""
         change = plans.advanced(self.plan, now, self._zone)
         former, self.plan = self.plan, change.plan
+        if not self.is_read_only:
+            self._hold_or_release(self.plan, now)
         if change.plan.saved != former.saved:
             try:
                 self._store.save_maintenances(change.plan.saved)
@@ -107,6 +117,7 @@ class MaintenanceMode:
         for one in change.news:
             log.info("the maintenance %s is %s", one.id, one.phase)
             self._publish_change(one, now)
+        self._hold_or_release(self.plan, now)
 
     def _make(self, change: PlanChange, now: Moment, *, is_certain: bool = False) -> Maintenance:
         """Save and publish a person's change; returns the maintenance that changed.
@@ -114,20 +125,27 @@ class MaintenanceMode:
         Raises `Refused`; only where `is_certain`, or where the medium fails at the very end, it is made all the same.
         """
         [one] = change.news
+        if is_certain:
+            self.plan = change.plan
+            if not self.is_read_only:
+                self._hold_or_release(self.plan, now)
         try:
             self._store.save_maintenances(change.plan.saved)
-        except Refused:
-            if not is_certain:
-                raise
             self.plan = change.plan
-            self._publish_change(one, now)
-            raise
-        self.plan = change.plan
-        try:
             self._store.sync()
         finally:
-            self._publish_change(one, now)
+            if self.plan == change.plan:
+                self._publish_change(one, now)
+                self._hold_or_release(self.plan, now)
         return one
+
+    def _hold_or_release(self, plan: MaintenancePlan, now: Moment) -> None:
+        """Hold the files while one runs; it is saved by then, and what follows is saved after the release."""
+        is_held = plans.is_read_only(plan)
+        if self._files is None or is_held is self._is_holding:
+            return
+        self._is_holding = is_held
+        (self._files.hold if is_held else self._files.release)(now)
 
     def _publish_change(self, change: Maintenance, now: Moment) -> None:
         """Tell everybody; the latest event, which newcomers get, is about the one that runs, if one does."""

@@ -48,6 +48,7 @@ from appliance.system.storage.sqlite import (
     at_once,
     code_of,
     copy_in_memory,
+    fold_whole,
     open_database,
     open_for_reading,
     require_sound,
@@ -112,6 +113,8 @@ PRUNE_ANSWERS = (
     "DELETE FROM answer WHERE rowid IN (SELECT rowid FROM answer ORDER BY rowid LIMIT 400) AND answered_s < ?"
 )
 
+MOST_HELD = 4096  # orders that wait for the end of maintenance, a few MB: those of a day, and what names resolve to
+
 BOOKS = "the books"  # ledgers and marks belong together
 BLOCKS = "blocks"
 
@@ -153,6 +156,8 @@ NOT_READABLE = (StoreDamaged, StoreUnavailable, sqlite3.Error, *rows.NOT_A_ROW)
 
 class SqliteStore:
     """`ports.Store` in one SQLite file with a write-ahead log."""
+
+    _held: list[Callable[[], object]] | None = None  # what waits for `release`; `None`: nothing is held
 
     def __init__(self, path: Path, ballast: Ballast | None = None, *, is_checked: bool = True) -> None:
         """Open or create the file and bring its schema up to date. Raises `StoreUnavailable`, `StoreDamaged`.
@@ -204,6 +209,27 @@ class SqliteStore:
                 raise StoreUnavailable(f"{path}: the state cannot be read: {error}") from error
             raise StoreDamaged(str(error)) from error
         return store
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing is written until `release`."""
+        return self._held is not None
+
+    def hold(self) -> None:
+        """Write nothing from now on: orders are kept in memory, and metering is not saved."""
+        self._held = [] if self._held is None else self._held
+
+    def settle(self) -> None:
+        """Wait until all that was saved is in the file and on the medium, while others have their turn."""
+        if self._path is not None and self.obstacle is None:
+            self.aside(fold_whole, self._path)
+
+    def release(self) -> None:
+        """Save what was held; what the medium does not take then is lost, and logged."""
+        held, self._held = self._held or [], None
+        for save in held:
+            with suppress(Refused):
+                self._order(save)
 
     def close(self) -> None:
         """Fold the log into the file and close it."""
@@ -271,7 +297,9 @@ class SqliteStore:
         *,
         forgotten: Collection[AccountKey] = (),
     ) -> bool:
-        """Save ledgers and marks by account in one transaction; false where the medium does not take them."""
+        """Save ledgers and marks by account in one transaction; false while held, or where the medium takes nothing."""
+        if self.is_held:
+            return False
 
         def save() -> None:
             for name in map(rows.account_text, forgotten):
@@ -360,6 +388,8 @@ class SqliteStore:
 
         Raises `Refused`, `E_MAINTENANCE`.
         """
+        if self.is_held:
+            return
         try:
             self.aside(_sync_and_fold, self._log)
         except OSError as error:
@@ -418,6 +448,11 @@ class SqliteStore:
 
     def _order(self, save: Callable[[], object]) -> None:
         """Save a person's order, or refuse it whole."""
+        if self._held is not None:
+            if len(self._held) >= MOST_HELD:
+                raise Refused(Code.MAINTENANCE, "too much waits for the end of maintenance; end it, and try again")
+            self._held.append(save)
+            return
         try:
             self._commit(save)
         except sqlite3.OperationalError as error:

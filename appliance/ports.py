@@ -159,6 +159,9 @@ class Upstream(Protocol):
     def gateways(self) -> Iterable[Address]:
         """The next hops of the default routes."""
 
+    def uplinks(self) -> Iterable[str]:
+        """The interfaces of the default routes, those without a next hop too."""
+
 
 class Forwarding(Protocol):
     """The kernel's settings for packets that pass through this computer."""

@@ -23,7 +23,7 @@ from eventlet.hubs import get_hub
 
 from appliance.core.machine import Press, vlan_of
 from appliance.core.moment import Moment
-from appliance.core.operations.panel_lights import DARK
+from appliance.core.operations.panel_lights import DARK, STARTING, PanelState
 from appliance.core.refusal import Refused
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
@@ -89,6 +89,7 @@ class Service:
         """Serve and step until a signal or a failure; returns the exit code."""
         sys.setswitchinterval(SWITCH_S)
         parts, now = self._appliance, self._clock()
+        parts.machine.panel.show(STARTING)
         _restore(parts.monitors.enforcement, now)  # first of all: what is blocked stays so
         self._meter(now)  # the other steps look at the links that this one reads
         parts.monitors.maintenance_mode.begin(now)
@@ -195,10 +196,11 @@ class Service:
             eventlet.sleep(0)  # a line that is always busy must not starve the clients
 
     def _panel(self, now: Moment) -> None:
-        status = self._appliance.monitors.status
-        self._appliance.monitors.maintenance_mode.step(now)
-        self._appliance.monitors.panel.step(now)
-        self._appliance.monitors.panel.show(alarmed=status.is_alarmed, troubled=status.is_troubled, busy=status.is_busy)
+        monitors = self._appliance.monitors
+        monitors.maintenance_mode.step(now)
+        monitors.panel.step(now)
+        trial = [PanelState.TRIAL] if monitors.updates.is_on_trial else []
+        monitors.panel.show([*monitors.status.panel_states(), *trial], monitors.status.utilization())
 
     def _keep_history(self, now: Moment) -> None:
         monitors = self._appliance.monitors

@@ -12,10 +12,10 @@ import pytest
 
 from appliance import simulator
 from appliance.config import Config, parse
-from appliance.core.machine import Facing, Light
+from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.moment import Moment
-from appliance.core.operations.panel_lights import lights
+from appliance.core.operations.panel_lights import ALERT, PanelFacts, PanelState, lights
 from appliance.core.traffic.dns import look_ups_in
 from appliance.core.traffic.packet import UDP, Packet, decode
 from appliance.events import Event, QuotaRequested
@@ -102,9 +102,7 @@ class Appliance:
         self.condition.health_step(now)
         self.maintenance_mode.step(now)
         self.panel.step(now)
-        self.panel.show(
-            alarmed=self.condition.is_alarmed, troubled=self.condition.is_troubled, busy=self.condition.is_busy
-        )
+        self.panel.show(self.condition.panel_states(), self.condition.utilization())
 
 
 def default() -> Config:
@@ -177,7 +175,7 @@ def test_unsaved_books_show_in_health_in_each_department_and_on_the_alert_light(
     }
     assert any("kept in memory" in trouble for trouble in published["system:health"]["troubles"])
     assert any("kept in memory" in reason for reason in published["department:status"]["reasons"])
-    assert appliance.machine.panel.shown.alert is Light.SLOW
+    assert appliance.machine.panel.shown.alert is dict(ALERT)[PanelState.DISK]
 
 
 def test_the_quota_alerts_come_in_order_and_the_error_once(store: SqliteStore) -> None:
@@ -374,7 +372,7 @@ def test_an_appliance_that_was_switched_off_in_maintenance_leaves_it_within_a_mi
 def test_the_operator_asks_nothing_of_an_appliance_in_maintenance() -> None:
     clock = Clock()
     machine = SimulatedMachine(default(), 1, clock)
-    machine.panel.show(lights(read_only=True, alarmed=False, troubled=False, busy=True))
+    machine.panel.show(lights(PanelFacts(frozenset({PanelState.MAINTENANCE}), 0.5)))
     assert machine.orders_due(clock.move(MINUTE_S)) == []
 
 

@@ -1,13 +1,13 @@
 """The panel: its button begins and ends maintenance on site, and its lights show how the appliance is."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from appliance.core.access.audit_entry import AuditEntry, value_text
 from appliance.core.machine import Press
 from appliance.core.moment import Moment, timestamp
 from appliance.core.operations.maintenance_window import facts
-from appliance.core.operations.panel_lights import lights
+from appliance.core.operations.panel_lights import PanelFacts, PanelState, lights
 from appliance.core.refusal import Refused
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.ports import AuditStore, Panel
@@ -43,10 +43,10 @@ class PanelWatch:
             elif any(act(now) for act in self._short_press_actions):
                 self._trail.record(AuditEntry(timestamp(now.wall), "button", "", None, "button:press"))
 
-    def show(self, *, alarmed: bool, troubled: bool, busy: bool) -> None:
-        """Show the state on the LEDs."""
-        read_only = self._mode.is_read_only
-        self._panel.show(lights(read_only=read_only, alarmed=alarmed, troubled=troubled, busy=busy))
+    def show(self, states: Collection[PanelState], utilization: float) -> None:
+        """Show the state on the LEDs. `states`: beside maintenance. `utilization`: of the fullest line, 0 to 1."""
+        maintenance = {PanelState.MAINTENANCE} if self._mode.is_read_only else set()
+        self._panel.show(lights(PanelFacts(frozenset({*states, *maintenance}), utilization)))
 
     def _toggle(self, now: Moment) -> None:
         before = self._mode.plan.running

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from appliance.core.detection.incident import Severity
+from appliance.core.machine import Light
 from appliance.core.metering.quota import AlertKind, QuotaKind
 from appliance.core.operations.maintenance_window import MaintenanceKind, Repeat
 from appliance.core.operations.update import UpdateState
@@ -335,10 +336,19 @@ class PortState(Part, frozen=True, kw_only=True, rename="camel"):
     drops: int
 
 
+class PanelLights(Part, frozen=True, kw_only=True, rename="camel"):
+    """What the LEDs show: the rhythm of `status` and `alert`, and the brightness of `activity`, 0 to 1."""
+
+    status: Light
+    alert: Light
+    activity: float
+
+
 class SystemState(Part, frozen=True, kw_only=True, rename="camel"):
     """The computer's gauges; `troubles`: a sentence for each thing that does not work.
 
-    `clients`: the number of those that are logged in; `started_at`: when the service was; `interfaces`: its ports.
+    `clients`: the number of those that are logged in; `started_at`: when the service was; `interfaces`: its ports;
+    `panel`: what its LEDs show.
     """
 
     cpu: CpuHealth
@@ -348,6 +358,7 @@ class SystemState(Part, frozen=True, kw_only=True, rename="camel"):
     clients: int | UnsetType = UNSET
     started_at: str | UnsetType = UNSET
     interfaces: list[PortState] | UnsetType = UNSET
+    panel: PanelLights | UnsetType = UNSET
 
 
 class SystemHealth(Event, frozen=True, kw_only=True, rename="camel"):

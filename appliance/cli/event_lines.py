@@ -114,7 +114,9 @@ def _health(payload: Payload) -> str:
     heat = "no sensor" if cpu["temperature"] is None else f"{cpu['temperature']:.0f} °C"
     fills = [(part, payload["status"][part]) for part in ("memory", "storage")]
     shown = [f"{part} {size_text(fill['used'])} of {size_text(fill['total'])}" for part, fill in fills]
-    return f"cpu {cpu['usage']:.0f} % ({heat}), {', '.join(shown)}"
+    lights = payload["status"].get("panel")
+    panel = f", lights: status {lights['status']}, alert {lights['alert']}" if lights else ""
+    return f"cpu {cpu['usage']:.0f} % ({heat}), {', '.join(shown)}{panel}"
 
 
 def _incident(payload: Payload) -> str:

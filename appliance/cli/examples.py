@@ -68,6 +68,9 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "apply": (("apply new.toml", "try it for two minutes"),),
     "confirm": (("confirm", "keep the configuration that is on trial"),),
+    "panel": (("panel test", "every rhythm on every LED"),),
+    "panel press": (("panel press --hold", "begin or end maintenance as the button does"),),
+    "panel test": (("panel test", "look at the LEDs meanwhile"),),
     "update": (
         ("update", "which version runs, and how far the latest update is"),
         ("update appliance.raucb --restart", "a file, and the restart with it"),

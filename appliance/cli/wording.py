@@ -28,6 +28,8 @@ COMMANDS = {
     "user:password": "appliance user password",
     "update:get": "appliance update",
     "update:start": "appliance update",
+    "panel:press": "appliance panel press",
+    "panel:test": "appliance panel test",
     "update:restart": "appliance update --restart",
     "token:list": "appliance token list",
     "token:revoke": "appliance token revoke",

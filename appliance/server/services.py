@@ -14,6 +14,7 @@ from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
+from appliance.monitor.operations.panel_watch import PanelWatch
 from appliance.monitor.operations.status import StatusMonitor
 from appliance.monitor.operations.update_monitor import UpdateMonitor
 from appliance.monitor.traffic.insight import Insight
@@ -48,6 +49,7 @@ class Services:
     insight: Insight
     lists: ListImports
     maintenance_mode: MaintenanceMode
+    panel: PanelWatch
     configuration: ConfigTrial
     status: StatusMonitor
     updates: UpdateMonitor

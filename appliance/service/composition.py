@@ -232,6 +232,7 @@ def gather_services(
         insight=monitors.insight,
         lists=monitors.lists,
         maintenance_mode=monitors.maintenance_mode,
+        panel=monitors.panel,
         configuration=trial,
         status=monitors.status,
         updates=monitors.updates,

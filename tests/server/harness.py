@@ -51,6 +51,7 @@ from appliance.service.monitors import (
     build_insight,
     build_maintenance,
     build_metering,
+    build_panel,
     build_rate_watch,
     build_status,
     build_updates,
@@ -240,6 +241,7 @@ class Harness:
             insight=self.insight,
             lists=self.lists,
             maintenance_mode=maintenance_mode,
+            panel=build_panel(base, maintenance_mode=maintenance_mode, audit_store=audit_store),
             configuration=trial,
             status=build_status(
                 base,

@@ -102,7 +102,8 @@ class Appliance:
         self.condition.health_step(now)
         self.maintenance_mode.step(now)
         self.panel.step(now)
-        self.panel.show(self.condition.panel_states(), self.condition.utilization())
+        self.panel.show(self.condition.panel_states(), self.condition.utilization(), now)
+        self.condition.lights = self.panel.shown
 
 
 def default() -> Config:

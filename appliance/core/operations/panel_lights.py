@@ -96,4 +96,4 @@ def _activity(utilization: float) -> tuple[Light, float]:
 
 
 STARTING = lights(PanelFacts(frozenset({PanelState.BOOTING})))
-DARK = Lights(Light.OFF, Light.OFF, Light.OFF)
+DARK = Lights(Light.OFF, Light.OFF, Light.OFF, 0.0)

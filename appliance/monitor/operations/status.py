@@ -14,7 +14,7 @@ from appliance.core.metering.department import Department
 from appliance.core.moment import Moment, began_at, strays, timestamp
 from appliance.core.operations import health
 from appliance.core.operations.health import HealthFacts
-from appliance.core.operations.panel_lights import PanelState
+from appliance.core.operations.panel_lights import STARTING, PanelState
 from appliance.core.operations.setup import Effect
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
@@ -71,6 +71,7 @@ class StatusMonitor:
         self._capture, self._sensors = capture, sensors
         self._publish, self._run = publish, run
         self._lost, self._has_troubles = 0, False
+        self.lights = STARTING  # as the panel shows them
         self.facts: dict[str, HealthFacts] = {}
         self._published: dict[str, tuple[events.DepartmentCondition, float]] = {}
 
@@ -122,6 +123,9 @@ class StatusMonitor:
                     clients=self._run.count_clients(),
                     started_at=timestamp(began_at(self._run.started_s, now)),
                     interfaces=self._ports(),
+                    panel=events.PanelLights(
+                        status=self.lights.status, alert=self.lights.alert, activity=self.lights.brightness
+                    ),
                 ),
             )
         )

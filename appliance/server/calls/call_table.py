@@ -18,7 +18,7 @@ from appliance.server.calls.arguments import DepartmentId, Nothing, parse
 from appliance.server.calls.blocking import blocks, lists
 from appliance.server.calls.context import Context
 from appliance.server.calls.metering import asking, history, quotas, reports
-from appliance.server.calls.operations import configuration, facts, maintenance, updates
+from appliance.server.calls.operations import configuration, facts, maintenance, panel_orders, updates
 from appliance.server.calls.reply import Reply, replies_of
 from appliance.server.calls.traffic import analytics, websites
 
@@ -116,6 +116,8 @@ CALLS = {
     "maintenance:stop": Call(
         maintenance.StopArgument, Role.ADMIN, False, maintenance.stop, maintenance.state, everywhere=True, once=True
     ),
+    "panel:press": Call(panel_orders.PressArgument, Role.ADMIN, False, panel_orders.press, everywhere=True, once=True),
+    "panel:test": Call(Nothing, Role.ADMIN, False, panel_orders.test, everywhere=True),
     "update:get": Call(Nothing, Role.ADMIN, False, updates.update, everywhere=True),
     "update:start": Call(
         updates.UpdateArgument, Role.ADMIN, False, updates.start, updates.state, everywhere=True, once=True

@@ -3,14 +3,16 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from appliance.core.machine import Press
+from appliance.core.machine import Light, Lights, Press
 from appliance.core.moment import Moment
+from appliance.core.operations.panel_lights import DARK, RHYTHMS, PanelState
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.panel_watch import PanelWatch
 from appliance.system.storage.audit_store import SqliteAuditStore
@@ -24,13 +26,14 @@ class Panel:
 
     def __init__(self) -> None:
         self.used: list[Press] = []
+        self.lights = DARK
 
     def presses(self) -> list[Press]:
         used, self.used = self.used, []
         return used
 
-    def show(self, lights: object) -> None:
-        pass
+    def show(self, lights: Lights) -> None:
+        self.lights = lights
 
 
 Action = Callable[[Moment], bool]
@@ -100,3 +103,24 @@ def test_a_short_press_without_a_waiting_action_does_nothing(make: Make, trail: 
     watch.step(NOW)
     assert mode.current is None
     assert trail.entries(10) == []
+
+
+def test_a_hold_is_seen_at_its_moment_and_the_state_follows(make: Make) -> None:
+    _, watch, panel = make()
+    watch.show([PanelState.INCIDENT], 0.5, NOW)
+    assert panel.lights == Lights(Light.ON, Light.THRICE, Light.ON, 0.7)
+    panel.used = [Press.HELD]
+    watch.step(NOW)
+    watch.show([PanelState.INCIDENT], 0.5, NOW)
+    assert panel.lights.status is Light.DIP
+
+
+def test_a_test_plays_every_rhythm_on_all_leds_and_then_the_state_again(make: Make) -> None:
+    _, watch, panel = make()
+    lasts_s = watch.test(NOW)
+    seen = []
+    for second in range(int(lasts_s) + 2):
+        watch.show([], 0.0, replace(NOW, monotonic_s=NOW.monotonic_s + second))
+        seen.append(panel.lights)
+    assert seen[: int(lasts_s) : 2] == [Lights(light, light, light) for light in RHYTHMS]
+    assert seen[-1] == Lights(Light.ON, Light.OFF, Light.OFF, 0.0) == watch.shown

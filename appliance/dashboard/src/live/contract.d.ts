@@ -17,6 +17,10 @@ export type Severity = 'critical' | 'high' | 'low' | 'medium';
  */
 export type Trend = 'decreasing' | 'increasing' | 'stable';
 /**
+ * The state of one LED.
+ */
+export type Light = 'fast' | 'goes out' | 'off' | 'on' | 'one flash' | 'slow' | 'three flashes' | 'two flashes';
+/**
  * The type of a maintenance in its event: planned ahead, begun by hand, or over.
  */
 export type MaintenanceKind = 'completed' | 'manual' | 'scheduled';
@@ -56,6 +60,10 @@ export type Action = 'alert' | 'block' | 'throttle';
  * What is kept of visits: nothing, the site, or the site and the devices that visited it.
  */
 export type Record = 'device' | 'off' | 'site';
+/**
+ * How the button was pressed.
+ */
+export type Press = 'held' | 'short';
 /**
  * What a person or token may do; each role includes the ones before it.
  */
@@ -353,7 +361,8 @@ export interface SystemHealth {
 /**
  * The computer's gauges; `troubles`: a sentence for each thing that does not work.
  *
- * `clients`: the number of those that are logged in; `startedAt`: when the service was; `interfaces`: its ports.
+ * `clients`: the number of those that are logged in; `startedAt`: when the service was; `interfaces`: its ports;
+ * `panel`: what its LEDs show.
  */
 export interface SystemState {
   cpu: CpuHealth;
@@ -363,6 +372,7 @@ export interface SystemState {
   clients?: number;
   startedAt?: string;
   interfaces?: PortState[];
+  panel?: PanelLights;
 }
 /**
  * `usage`: percent; `temperature`: degrees Celsius; null without a sensor.
@@ -387,6 +397,14 @@ export interface PortState {
   speed: number | null;
   errors: number;
   drops: number;
+}
+/**
+ * What the LEDs show: the rhythm of `status` and `alert`, and the brightness of `activity`, 0 to 1.
+ */
+export interface PanelLights {
+  status: Light;
+  alert: Light;
+  activity: number;
 }
 /**
  * A maintenance was announced, started, extended or ended. `planned`: all that are announced, the next first.
@@ -591,6 +609,14 @@ export interface Calls {
   'maintenance:stop': {
     argument?: StopArgument;
     reply: MaintenanceReply;
+  };
+  'panel:press': {
+    argument?: PressArgument;
+    reply: PressReply;
+  };
+  'panel:test': {
+    argument?: Nothing;
+    reply: TestingReply;
   };
   'update:get': {
     argument?: Nothing;
@@ -1420,6 +1446,30 @@ export interface StopArgument {
    * names this call: one that is sent again with the same key is carried out once
    */
   idempotencyKey?: string;
+}
+/**
+ * The argument of `panel:press`.
+ */
+export interface PressArgument {
+  kind?: Press;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * Whether the press did anything: a short one does where something waits for it.
+ */
+export interface PressReply {
+  success: true;
+  done: boolean;
+}
+/**
+ * For how many seconds the LEDs are tested.
+ */
+export interface TestingReply {
+  success: true;
+  duration: number;
 }
 /**
  * What runs, and the latest update. `obstacle`: why nothing can be updated here; null: it can.

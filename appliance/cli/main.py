@@ -4,6 +4,7 @@ A verb imports inside itself what `--help` does not need: the packages under the
 and more on a Pi.
 """
 
+import gc
 import json
 import os
 import sys
@@ -52,6 +53,8 @@ def main() -> None:
 @json_option
 def run(paths: Paths, simulate: bool, as_json: bool) -> None:
     """Run the service in the foreground."""
+    # Modules are no garbage, and looking for it takes an eighth of the time to load them. The service turns it on again.
+    gc.disable()
     os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # saves 7 MB and 0.2 s; must be set before eventlet is imported
     from appliance.service.access.announcement import print_announcement
     from appliance.service.starting import run as run_service

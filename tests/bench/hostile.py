@@ -30,10 +30,11 @@ def conversation(
     """A connection that is opened, used and closed. `said`: bytes of the server."""
     to, back = (client, client_port, server, port), (server, port, client, client_port)
     yield at_s, frames.tcp(*to, frames.SYN, numbers=(1000, 0))
-    yield at_s + 0.01, frames.tcp(*back, frames.SYN_ACK, numbers=(5000, 1001))
+    macs = {"source_mac": frames.MAC["server"], "destination_mac": frames.MAC["client"]}
+    yield at_s + 0.01, frames.tcp(*back, frames.SYN_ACK, numbers=(5000, 1001), **macs)
     yield at_s + 0.02, frames.tcp(*to, frames.ACK, b"hello", numbers=(1001, 5001))
     end = 5001 + said
-    yield at_s + lasts_s, frames.tcp(*back, frames.FIN_ACK, numbers=(end, 1800))
+    yield at_s + lasts_s, frames.tcp(*back, frames.FIN_ACK, numbers=(end, 1800), **macs)
     yield at_s + lasts_s + 0.01, frames.tcp(*to, frames.FIN_ACK, numbers=(1800, end + 1))
 
 

@@ -15,10 +15,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from appliance.core.detection.arp import claim_in
+from appliance.core.detection.arp import claim_in, question_in
 from appliance.core.detection.incident import IncidentChange, Incidents, IncidentUpdate
+from appliance.core.kernel.bpf.capture_filter import MOST_UNANSWERED
 from appliance.core.traffic.packet import decode
 from tests.bench.hostile import ATTACKS, Timed
 from tests.bench.names import Filter
@@ -43,24 +44,61 @@ class Told(NamedTuple):
         return self.update.change is IncidentChange.OPENED
 
 
-def told(found: Filter, captured: Iterable[Timed]) -> list[Told]:
-    """What is told of these frames, in the order of their times."""
-    incidents, news, judged_s = Incidents(), [], 0.0
-    for at_s, frame in captured:
+class Passing(Protocol):
+    """A filter for frames."""
+
+    def __call__(self, frame: bytes) -> bytes | None:
+        """The part of a frame that it passes; `None`: it drops the frame."""
+
+    def renew(self) -> None:
+        """Forget what was passed."""
+
+
+class Judge:
+    """The product's way of a frame to what is told, judged each second."""
+
+    def __init__(self, found: Passing) -> None:
+        self._filter, self._incidents = found, Incidents()
+        self._judged_s, self._count = 0.0, 0
+        self.news: list[Told] = []
+
+    def follow(self, at_s: float, frame: bytes) -> None:
+        """Give it a frame, after judging what came before."""
         now_s = at_s + 1000.0
-        for step in range(int(min(now_s - judged_s, AFTER_S) / STEP_S)) if judged_s else ():
-            news += [Told(judged_s + step - 1000, one) for one in incidents.judge(judged_s + (step + 1) * STEP_S)]
-        if now_s - judged_s >= STEP_S:
-            judged_s = now_s
-        passed = found(frame)
-        packet = decode(passed) if passed is not None else None
-        if packet is not None:
-            incidents.follow(packet, now_s)
-        elif passed is not None and (claim := claim_in(passed)) is not None:
-            incidents.follow_claim(claim, (), now_s)
-    for step in range(int(AFTER_S)):
-        news += [Told(judged_s + step - 1000, one) for one in incidents.judge(judged_s + (step + 1) * STEP_S)]
-    return news
+        if self._judged_s == 0:
+            self._judged_s = now_s
+        if now_s - self._judged_s >= STEP_S:
+            self.judge(min(now_s - self._judged_s, AFTER_S))
+            if self._count > MOST_UNANSWERED:
+                self._filter.renew()
+            self._judged_s, self._count = now_s, 0
+        self._count += 1
+        passed = self._filter(frame)
+        if passed is not None and (packet := decode(passed)) is not None:
+            self._incidents.follow(packet, now_s)
+        elif passed is not None:
+            self._follow_neighbour(passed, now_s)
+
+    def judge(self, span_s: float) -> None:
+        """Judge each second from the latest judgement on."""
+        for step in range(int(span_s / STEP_S)):
+            now_s = self._judged_s + (step + 1) * STEP_S
+            self.news += [Told(now_s - 1000, one) for one in self._incidents.judge(now_s)]
+
+    def _follow_neighbour(self, frame: bytes, now_s: float) -> None:
+        if (claim := claim_in(frame)) is not None:
+            self._incidents.follow_claim(claim, (), now_s)
+        if (question := question_in(frame)) is not None:
+            self._incidents.follow_question(question, now_s)
+
+
+def told(found: Passing, captured: Iterable[Timed]) -> list[Told]:
+    """What is told of these frames, in the order of their times."""
+    judge = Judge(found)
+    for one in captured:
+        judge.follow(*one)
+    judge.judge(AFTER_S)
+    return judge.news
 
 
 def run(words: Sequence[str] = ()) -> Iterator[str]:
@@ -134,5 +172,5 @@ def read(path: Path) -> list[Timed]:
         if link in {ETHERNET, RAW}:
             captured.append((second + part / scale, frame))
         at += 16 + size
-    first_s = captured[0][0] if captured else 0.0
+    first_s = min((at_s for at_s, _ in captured), default=0.0)
     return sorted(((at_s - first_s, frame) for at_s, frame in captured), key=lambda one: one[0])

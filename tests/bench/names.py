@@ -51,6 +51,14 @@ class Filter:
     """The kernel's filter for captured frames, on a socket pair."""
 
     def __init__(self) -> None:
+        self._load()
+
+    def renew(self) -> None:
+        """Forget all connections, and what was passed in this second: what is replayed takes no time."""
+        self.close()
+        self._load()
+
+    def _load(self) -> None:
         self._programs = CapturePrograms(Bpf())
         self._into, self._out_of = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._out_of.setsockopt(socket.SOL_SOCKET, SO_ATTACH_BPF, self._programs[frozenset()])

@@ -77,3 +77,10 @@ def _quota_requests(database: Database) -> None:
     """What people who are cut off have asked for."""
     texts = ("id", "department", "address", "name", "text", "at", "until", "state", "actor", "reason")
     database.table("quota_request").create(dict.fromkeys(texts, str), pk="id")
+
+
+@migrations(name="0008_incidents")
+def _incidents(database: Database) -> None:
+    """Incidents with their evidence and course, and what is muted, each as JSON."""
+    database.table("incident").create({"id": str, "latest_at": str, "facts": bytes}, pk="id")
+    database.table("incident_mute").create({"id": str, "at": str, "facts": bytes}, pk="id")

@@ -117,7 +117,7 @@ class Service:
             Timed("metering", periods.metering, self._meter),
             Timed("enforcement", ENFORCEMENT_S, self._enforce),
             Timed("audit", AUDIT_S, lambda now: parts.monitors.enforcement.audit(now, pause)),
-            Timed("hits", HITS_S, lambda _: parts.monitors.enforcement.log_hits()),
+            Timed("hits", HITS_S, self._count_hits),
             Timed("attach", ATTACH_S, lambda _: self._attach_capture(interfaces)),
             Timed("capture", CAPTURE_S, self._observe),
             Timed("incidents", INCIDENTS_S, parts.monitors.insight.judge),
@@ -184,6 +184,9 @@ class Service:
     def _analyse(self, now: Moment) -> None:
         self._appliance.monitors.rate_watch.step(now)
         self._appliance.monitors.insight.step(now)
+
+    def _count_hits(self, now: Moment) -> None:
+        self._appliance.monitors.insight.report_stopped(self._appliance.monitors.enforcement.log_hits(), now)
 
     def _enforce(self, now: Moment) -> None:
         parts = self._appliance

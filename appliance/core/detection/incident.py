@@ -8,7 +8,7 @@ begins, not each time. What is done to another host than before is told, too.
 `core.detection.scans`, `.arp` and `.abuse` decide what counts as evidence.
 """
 
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -47,7 +47,8 @@ class Severity(StrEnum):
 
 # The least count for each severity, worst first. Ports: nmap tries 1,000 by default, 100 with -F. Hosts: a /24 has 254.
 # Floods: in ten seconds; a thousand connections begun a second fill the tables of a small server. Data in names: bytes;
-# a table of customers, or a key. Passwords: as many as are counted; nobody types 60 in five minutes.
+# a table of customers, or a key. Listed addresses: packets in a minute, of a program that does not give up. Passwords:
+# as many as are counted; nobody types 60 in five minutes.
 SEVERITIES = {
     IncidentKind.PORT_SCAN: ((1000, Severity.CRITICAL), (100, Severity.HIGH), (15, Severity.MEDIUM), (0, Severity.LOW)),
     IncidentKind.ARP_SPOOFING: ((0, Severity.HIGH),),  # who takes addresses reads what is meant for others
@@ -55,6 +56,7 @@ SEVERITIES = {
     IncidentKind.SYN_FLOOD: ((10_000, Severity.CRITICAL), (1000, Severity.HIGH), (0, Severity.MEDIUM)),
     IncidentKind.UDP_FLOOD: ((50_000, Severity.CRITICAL), (5000, Severity.HIGH), (0, Severity.MEDIUM)),
     IncidentKind.DNS_TUNNEL: ((100_000, Severity.CRITICAL), (10_000, Severity.HIGH), (0, Severity.MEDIUM)),
+    IncidentKind.LISTED_CONTACT: ((100, Severity.HIGH), (0, Severity.MEDIUM)),
     IncidentKind.BRUTE_FORCE: ((60, Severity.HIGH), (0, Severity.MEDIUM)),
     IncidentKind.HOST_SWEEP: ((250, Severity.CRITICAL), (100, Severity.HIGH), (25, Severity.MEDIUM), (0, Severity.LOW)),
 }
@@ -175,6 +177,7 @@ class Incidents:
     def __init__(self) -> None:
         self._scans, self._claims = Scans(), AddressClaims()
         self._floods, self._logins, self._tunnels = Floods(), Logins(), Tunnels()
+        self._reported: deque[Evidence] = deque(maxlen=MOST_OPEN)
         self._open: dict[tuple[IncidentKind, str], Incident] = {}
         self._courses: dict[tuple[IncidentKind, str], _Course] = {}  # of the open ones
         self._earlier: OrderedDict[tuple[IncidentKind, str], _Course] = OrderedDict()  # the latest ended last
@@ -202,6 +205,14 @@ class Incidents:
         """Evaluate the question for a neighbour's hardware address."""
         self._scans.ask(question.address, question.mac, question.neighbour, now_s)
 
+    def report(self, found: Evidence) -> None:
+        """Take evidence that something else has found, for the next judgement."""
+        self._reported.append(found)
+
+    def tried(self, source: str, target: str) -> str | None:
+        """An address in this prefix with which the source has failed to connect lately; `None`: there is none."""
+        return self._scans.tried(source, target)
+
     def restore(self, kind: IncidentKind, source: str, *, began_s: float, ended_s: float, times: int) -> None:
         """Remember an incident of before a restart, so that it is the same one if it comes back within a day."""
         self._earlier[kind, source] = _Course(began_s, times, ended_s=ended_s)
@@ -220,6 +231,8 @@ class Incidents:
         return self._open.values()
 
     def _found(self, now_s: float) -> Iterator[Evidence]:
+        while self._reported:
+            yield self._reported.popleft()
         yield from map(dispute_evidence, self._claims.found())
         yield from map(scan_evidence, self._scans.found(now_s))
         yield from self._floods.found(now_s)

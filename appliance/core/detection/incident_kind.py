@@ -14,3 +14,4 @@ class IncidentKind(StrEnum):
     UDP_FLOOD = "udp_flood"  # it sends to a host that never answers
     DNS_TUNNEL = "dns_tunnel"  # it carries data in the names that it looks up
     BRUTE_FORCE = "brute_force"  # it tries passwords
+    LISTED_CONTACT = "listed_contact"  # it connects to an address on an imported list

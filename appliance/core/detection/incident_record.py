@@ -22,6 +22,7 @@ ADVICE: Mapping[IncidentKind, str] = {
     IncidentKind.SYN_FLOOD: "See whether the target still answers; stop the sender, by its switch port if it forges.",
     IncidentKind.UDP_FLOOD: "See whether the line is full; stop the sender, by its switch port if it forges.",
     IncidentKind.DNS_TUNNEL: "Find the program on the source that looks these names up; block the domain meanwhile.",
+    IncidentKind.LISTED_CONTACT: "Find the program on the source that connects there; it was refused.",
     IncidentKind.BRUTE_FORCE: "See whether a login was granted in the end; let the service take keys or fewer tries.",
 }
 

@@ -15,6 +15,8 @@ from typing import Protocol
 from msgspec import UNSET
 
 from appliance import events
+from appliance.core.blocking.block import Block
+from appliance.core.blocking.place import Hit
 from appliance.core.detection.arp import AddressClaim, AddressQuestion, claim_in, question_in
 from appliance.core.detection.response import Response
 from appliance.core.machine import Link, Network
@@ -177,6 +179,11 @@ class Insight:
         """Tell what has become of the incidents, every second."""
         for activity in self._activities.values():
             self.incidents.judge(activity.watch, self._metering.links, now)
+
+    def report_stopped(self, stopped: Sequence[tuple[Block, Hit]], now: Moment) -> None:
+        """Learn which blocks have stopped whom in the last minute."""
+        for activity in self._activities.values():
+            self.incidents.report_stopped(activity.watch, stopped, now)
 
     def step(self, now: Moment) -> None:
         """Judge each department and publish, every analytics period."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.core.blocking.block import BlockRequest
+from appliance.core.blocking.block import Block, BlockRequest
+from appliance.core.blocking.place import Hit
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.incident_record import ADVICE
@@ -333,6 +334,30 @@ def test_a_port_scan_is_published_when_it_opens_and_when_it_closes(rig: Rig) -> 
     closed = [event for event in rig.step(200) if isinstance(event, SecurityIncident)]
     assert [event.incident.state for event in closed] == ["closed"]
     assert rig.insight.open_incidents("sales", at(0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("origin", "target", "department", "is_told"),
+    [
+        ("list:bad", OUTSIDE, None, True),
+        ("list:bad", "203.0.113.0/24", "sales", True),
+        ("list:bad", "203.0.113.0/24", "lab", False),
+        ("list:bad", "198.51.100.0/24", None, False),  # it was a stranger who tried
+        ("list:bad", "ads.example", None, False),
+        ("manual", OUTSIDE, None, False),
+    ],
+)
+def test_who_connects_to_a_listed_address_and_is_refused_is_an_incident(
+    rig: Rig, origin: str, target: str, department: str | None, *, is_told: bool
+) -> None:
+    rig.arrive(1, frames.syn(CLIENT, OUTSIDE, 443), frames.rst(CLIENT, OUTSIDE, 443))
+    rig.step(2)
+    block = Block(target, "listed", "list", origin, NOON, department)
+    rig.insight.report_stopped([(block, Hit(1, CLIENT, 7)), (block, Hit(1, "10.0.0.9", 7))], at(3))
+    incidents = [event.incident for event in rig.step(4) if isinstance(event, SecurityIncident)]
+    assert [(one.type, one.source, one.peers, one.count) for one in incidents] == (
+        [("listed_contact", CLIENT, [OUTSIDE], 7)] if is_told else []
+    )
 
 
 def test_a_scanner_is_blocked_once_and_again_only_after_a_refusal_in_maintenance(rig: Rig) -> None:

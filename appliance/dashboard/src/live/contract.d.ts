@@ -64,7 +64,15 @@ export type Record = 'device' | 'off' | 'site';
  * What a source does.
  */
 export type IncidentKind =
-  'address_conflict' | 'arp_spoofing' | 'brute_force' | 'dns_tunnel' | 'host_sweep' | 'port_scan' | 'syn_flood' | 'udp_flood';
+  | 'address_conflict'
+  | 'arp_spoofing'
+  | 'brute_force'
+  | 'dns_tunnel'
+  | 'host_sweep'
+  | 'listed_contact'
+  | 'port_scan'
+  | 'syn_flood'
+  | 'udp_flood';
 /**
  * How an incident has changed.
  */

@@ -53,7 +53,7 @@ def main() -> None:
 @json_option
 def run(paths: Paths, simulate: bool, as_json: bool) -> None:
     """Run the service in the foreground."""
-    # Modules are no garbage, and looking for it takes an eighth of the time to load them. The service turns it on later.
+    # Modules are no garbage, and looking for it takes an eighth of the time to load them. A later step turns it on.
     gc.disable()
     os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # saves 7 MB and 0.2 s; must be set before eventlet is imported
     from appliance.service.access.announcement import print_announcement

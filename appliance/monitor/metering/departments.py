@@ -41,7 +41,9 @@ from appliance.ports import Flows, HistoryStore, Interfaces, Meters, Publisher, 
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT_S = 60.0  # a commit a minute writes 10 MB a day to the SD card; one a second writes 60 times that
+# A commit a minute writes 10 MB of pages a day to the SD card, and 30 MB of ext4 and of the log's index beside them.
+# One a second writes 60 times that.
+CHECKPOINT_S = 60.0
 UNSAVED = "the books cannot be saved and are kept in memory; is the disk full?"
 
 

@@ -16,6 +16,7 @@ from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.status import StatusMonitor
 from appliance.monitor.operations.update_monitor import UpdateMonitor
+from appliance.monitor.traffic.device_watch import DeviceWatch
 from appliance.monitor.traffic.insight import Insight
 from appliance.server.access import Authenticator, Grant
 from appliance.server.access.audit_records import AuditRecords
@@ -46,6 +47,7 @@ class Services:
     enforcement: Enforcement
     history: HistoryRecorder
     insight: Insight
+    devices: DeviceWatch
     lists: ListImports
     maintenance_mode: MaintenanceMode
     configuration: ConfigTrial

@@ -30,6 +30,7 @@ from appliance.ports import (
     Sensors,
     Updates,
     Upstream,
+    Vendors,
 )
 
 SEED = 1  # every simulation tells the same story, so that two people can talk about it
@@ -82,6 +83,7 @@ class Machine(PacketFilter):
     meters: Meters
     capture: Capture
     updates: Updates
+    vendors: Vendors
     clock: Callable[[], Moment]
     close: Callable[[], None]
     release: Callable[[], object]
@@ -115,6 +117,7 @@ def simulated_machine(config: Config) -> Machine:
         clock=whole.clock,
         capture=whole.capture,
         updates=whole.updates,
+        vendors=whole.vendors,
         close=lambda: None,
         release=lambda: None,
         press=whole.panel.press,

@@ -4,6 +4,7 @@
     metering             the meters and the interfaces
     blocking             the packet filter; refuses changes in maintenance
     rate watch           what metering passes on; learns what is usual
+    device watch         what metering knows of devices, and the captured packets that insight hands over
     insight              captured packets; asks metering for rates, orders blocks
     status               all of these
     self-check           metering and blocking
@@ -21,6 +22,7 @@ from appliance.config import Config
 from appliance.core.moment import Moment
 from appliance.core.operations.maintenance_window import is_read_only
 from appliance.core.operations.update_window import window_of
+from appliance.core.traffic.devices.device_register import LEARNING_S
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.device_directory import DeviceDirectory
@@ -31,6 +33,7 @@ from appliance.monitor.operations.self_check import SelfCheck
 from appliance.monitor.operations.setup_monitor import SetupMonitor
 from appliance.monitor.operations.status import NO_RUN, ServiceRun, StatusMonitor, TroubleSource
 from appliance.monitor.operations.update_monitor import UpdateMonitor, UpdatePlan
+from appliance.monitor.traffic.device_watch import DeviceWatch
 from appliance.monitor.traffic.insight import Insight
 from appliance.monitor.traffic.rate_watch import RateWatch
 from appliance.ports import AuditStore, HistoryStore, Publisher, RateStore, Store
@@ -104,7 +107,27 @@ def build_rate_watch(base: Foundation, *, metering: Metering, store: RateStore) 
     return RateWatch(departments, base.config.zone, store, metering.devices, base.publish)
 
 
-def build_insight(base: Foundation, *, metering: Metering, enforcement: Enforcement, rate_watch: RateWatch) -> Insight:
+def build_device_watch(base: Foundation, *, metering: Metering, learning_s: float = LEARNING_S) -> DeviceWatch:
+    """The register of devices. `learning_s`: for which it is learned before a device is new."""
+    return DeviceWatch(
+        base.config.as_departments(),
+        position=base.config.position,
+        metering=metering,
+        vendors=base.machine.vendors,
+        store=base.store,
+        publish=base.publish,
+        learning_s=learning_s,
+    )
+
+
+def build_insight(
+    base: Foundation,
+    *,
+    metering: Metering,
+    enforcement: Enforcement,
+    rate_watch: RateWatch,
+    device_watch: DeviceWatch,
+) -> Insight:
     """Analytics and incidents from captured packets, and the blocks that follow from them."""
     return Insight(
         departments=base.config.as_departments(),
@@ -115,6 +138,7 @@ def build_insight(base: Foundation, *, metering: Metering, enforcement: Enforcem
         neighbours=base.machine.neighbours,
         response=base.config.as_response(),
         usual_rates=rate_watch,
+        devices=device_watch,
         publish=base.publish,
     )
 

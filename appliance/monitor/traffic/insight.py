@@ -24,6 +24,7 @@ from appliance.core.machine import Link, Network
 from appliance.core.metering.department import Department, holds, networks_of
 from appliance.core.moment import Moment, began_at, timestamp
 from appliance.core.refusal import Refused
+from appliance.core.traffic.devices.clue import Clue
 from appliance.core.traffic.dns import DNS_PORT, DnsAnswer
 from appliance.core.traffic.flows.contact import Happening
 from appliance.core.traffic.naming import NameRules
@@ -65,6 +66,19 @@ class UsualRates(Protocol):
         self, departments: Sequence[str], since: datetime, until: datetime, most: int
     ) -> Sequence[events.AnalyticsAnomaly]:
         """Those that were told in this range, the newest first, at most so many."""
+
+
+class DeviceClues(Protocol):
+    """Learns of devices from frames."""
+
+    def hear(self, interface: str, clue: Clue, now: Moment) -> None:
+        """Take what a frame told of a device."""
+
+    def read_packet(self, interface: str, packet: Packet, now: Moment) -> None:
+        """Take what a packet tells."""
+
+    def read_frame(self, interface: str, frame: bytes, now: Moment) -> None:
+        """Take what a frame tells that is neither a packet with ports nor of ARP."""
 
 
 class MeteredLines(Protocol):
@@ -151,17 +165,17 @@ class Insight:
         neighbours: Neighbours,
         response: Response | None,
         usual_rates: UsualRates,
+        devices: DeviceClues,
         publish: Publisher,
     ) -> None:
         """`rules`: how websites are told. `response`: which incidents are blocked; `None`: none.
 
-        `neighbours`: the devices that are known by an address of theirs.
+        `neighbours`: the devices that are known by an address of theirs. `devices`: learns of devices from frames.
         """
         self._capture, self._neighbours, self._blocking = capture, neighbours, blocking
-        self._metering, self.usual_rates = metering, usual_rates
-        self._publish = publish
+        self._metering, self.usual_rates, self._websites = metering, usual_rates, Websites()
+        self._devices, self._publish = devices, publish
         self._activities = {one.id: _Activity(one, rules, response, blocking) for one in departments}
-        self._websites = Websites()
         self._by_interface: dict[str, list[_Activity]] = {}
         for activity in self._activities.values():
             self._by_interface.setdefault(activity.department.interface, []).append(activity)
@@ -174,7 +188,10 @@ class Insight:
             if packet is not None:
                 self._process(frame.interface, packet, now)
             elif (claim := claim_in(frame.data)) is not None:
+                self._devices.hear(frame.interface, Clue(claim.mac, claim.address), now)
                 self._process_claim(frame.interface, claim, now)
+            else:
+                self._devices.read_frame(frame.interface, frame.data, now)
         return len(frames)
 
     def _process_claim(self, interface: str, claim: AddressClaim, now: Moment) -> None:
@@ -217,6 +234,7 @@ class Insight:
                 self._metering.devices.hear(activity.department.id, packet.destination_mac, packet.destination, now)
                 for answer in activity.follow(packet, now.monotonic_s):
                     self._blocking.hear(activity.department.id, answer, now)
+        self._devices.read_packet(interface, packet, now)
         if activities:
             self._count(self._websites.read(interface, packet, now.monotonic_s), now)
 

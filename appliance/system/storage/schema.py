@@ -77,3 +77,11 @@ def _quota_requests(database: Database) -> None:
     """What people who are cut off have asked for."""
     texts = ("id", "department", "address", "name", "text", "at", "until", "state", "actor", "reason")
     database.table("quota_request").create(dict.fromkeys(texts, str), pk="id")
+
+
+@migrations(name="0008_devices")
+def _devices(database: Database) -> None:
+    """The register of devices, and since when each department's is learned."""
+    texts = dict.fromkeys(("department", "mac", "label", "dhcp_name", "mdns_name", "addresses"), str)
+    database.table("device").create({**texts, "first_s": float, "seen_s": float}, pk=("department", "mac"))
+    database.table("device_learning").create({"department": str, "began_s": float}, pk="department")

@@ -36,6 +36,7 @@ from appliance.core.metering.quota import MOST_CLOSED, Ledger, QuotaKind, QuotaR
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import Maintenance
 from appliance.core.refusal import Code, Refused
+from appliance.core.traffic.devices.device_register import KnownDevice, RegisterChanges
 from appliance.system.storage import rows
 from appliance.system.storage.ballast import Ballast
 from appliance.system.storage.files import sync
@@ -124,6 +125,7 @@ CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     "the addresses of blocked names": {"learned": rows.learned_from},
     "the blocks' clock": {"reckoning": rows.saving_from},
     "requests for more": {"quota_request": rows.request_from},
+    "the devices": {"device": rows.device_from, "device_learning": rows.learning_from},
 }
 COLUMNS = {
     "ledger": {"department", "start", *LEDGER_COLUMNS.split(", ")},
@@ -136,6 +138,8 @@ COLUMNS = {
     "learned": {"target", "department", "origin", "address", "ends", "why"},
     "answer": {*ANSWER_COLUMNS.split(", ")},
     "reckoning": {"id", "at"},
+    "device": {"department", "mac", "label", "dhcp_name", "mdns_name", "addresses", "first_s", "seen_s"},
+    "device_learning": {"department", "began_s"},
 }
 
 
@@ -320,6 +324,31 @@ class SqliteStore:
             for one in deleted:
                 self._table("quota_request").delete_where("id = ?", [one])
             self._table("quota_request").upsert_all(map(rows.request_row, saved), pk="id")
+
+        self._order(save)
+
+    def devices(self) -> Mapping[str, Sequence[KnownDevice]]:
+        found: dict[str, list[KnownDevice]] = {}
+        for department, device in map(rows.device_from, self._table("device").rows):
+            found.setdefault(department, []).append(device)
+        return found
+
+    def learning(self) -> Mapping[str, float]:
+        return dict(map(rows.learning_from, self._table("device_learning").rows))
+
+    def save_devices(self, changes: Mapping[str, RegisterChanges]) -> None:
+
+        def save() -> None:
+            for department, one in changes.items():
+                for mac in one.deleted:
+                    self._table("device").delete_where("department = ? AND mac = ?", [department, mac])
+                self._table("device").upsert_all(
+                    (rows.device_row(department, device) for device in one.saved), pk=("department", "mac")
+                )
+                if one.began_s is not None:
+                    self._table("device_learning").upsert(
+                        {"department": department, "began_s": one.began_s}, pk="department"
+                    )
 
         self._order(save)
 

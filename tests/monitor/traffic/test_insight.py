@@ -110,6 +110,14 @@ class Neighbours:
         return self.seen
 
 
+class NoDevices:
+    """Learns of no device."""
+
+    def hear(self, *_: object) -> None: ...
+    def read_packet(self, *_: object) -> None: ...
+    def read_frame(self, *_: object) -> None: ...
+
+
 class Rig:
     """An `Insight` of two departments with what it publishes; the lab's interface has no addresses."""
 
@@ -131,6 +139,7 @@ class Rig:
             neighbours=self.neighbours,
             response=response,
             usual_rates=self,
+            devices=NoDevices(),
             publish=self.published.append,
         )
 
@@ -365,6 +374,7 @@ def test_a_packet_at_a_shared_interface_counts_for_the_department_of_its_ends() 
         neighbours=Neighbours(),
         response=None,
         usual_rates=Rig(),
+        devices=NoDevices(),
         publish=published.append,
     )
     visits = (*frames.visited("10.0.0.5", "up.test"), *frames.visited("10.0.0.200", "down.test", "203.0.113.81"))

@@ -53,6 +53,7 @@ LEAST_SAID, MORE_SAID = 500, 5_000  # bytes that the client sends: a few request
 LEAST_HEARD, MORE_HEARD = 5_000, 2_000_000  # bytes that it receives: from an icon to pictures
 EPHEMERAL_PORTS = (32_768, 60_999)  # Linux's own range
 
+GREETS_S = 5.0  # after the start, when the capture is attached
 LEASE_S = 600.0  # after which a device asks for its address again
 
 SCAN_PORTS_S = 16.0  # ports a second that a scanner tries: 48 in the first minute's 3 s, a `medium` incident
@@ -98,8 +99,9 @@ def greeting_frames(population: Population, users: list[Device], at_s: float, ti
     """The frames of devices that ask for an address within a tick: each once in a lease, a moment after the former."""
     for number, device in enumerate(population.devices):
         name = NAMES[number] if number < len(NAMES) else ""
-        if device in users and name and (at_s - number * tick_s) % LEASE_S == 0:
-            yield dhcp_request(device.mac, name)
+        asks_s = GREETS_S + number * tick_s
+        if device in users and name and at_s >= asks_s and (at_s - asks_s) % LEASE_S == 0:
+            yield dhcp_request(device.mac, f"{name}-{population.index + 1}")
 
 
 def arrival_frames(population: Population) -> Iterator[bytes]:

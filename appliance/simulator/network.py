@@ -37,7 +37,7 @@ DOWN_SHARE = 0.85  # of the bytes, toward the department: people fetch more than
 
 DEVICES = 9
 # What the devices call themselves, and who made them; beyond, they say nothing.
-NAMES = ("mri-ws-04", "pacs-gw", "reading-room-2", "lab-printer-2", "till-3", "", "catalogue-1")
+NAMES = ("mri-ws", "pacs-gw", "reading-room", "lab-printer", "till", "", "catalogue")
 VENDORS = ("Example Medical", "Example Servers", "Example Computers", "Example Printers", "Example Tills")
 OWN_PREFIX = "02:53:49:4d:"  # locally administered: no real hardware
 NEWCOMER, NEWCOMER_NAME = 0x7F, "tablet-visitor"  # a device that comes later, by its number

@@ -218,7 +218,7 @@ class Wire:
 
         frames = [*visit_frames(population, users, TICK_S, chance, may_visit)]
         frames += greeting_frames(population, users, at_s, TICK_S)
-        if self._acts(ActKind.ARRIVAL, population, at_s) and self._may_pass(population, population.devices[0], at_s):
+        if self._acts(ActKind.ARRIVAL, population, at_s) and self._may_pass(population, population.devices[-1], at_s):
             frames += arrival_frames(population)
         for act in self._acts(ActKind.SCAN, population, at_s):
             if self._may_pass(population, population.device_for(act.pick), at_s):

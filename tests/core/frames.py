@@ -11,9 +11,9 @@ MAC = {"client": "02:00:00:00:00:01", "server": "02:00:00:00:00:02"}
 SYN, SYN_ACK, RST_ACK, ACK, FIN_ACK = 0x02, 0x12, 0x14, 0x10, 0x11
 
 
-def is_arp(frame: bytes) -> bool:
-    """Whether an untagged frame is of ARP, which hosts send whenever they like."""
-    return frame[12:14] == b"\x08\x06"
+def is_of_neighbours(frame: bytes) -> bool:
+    """Whether an untagged frame is of ARP or of IPv6's neighbour discovery, which hosts send whenever they like."""
+    return frame[12:14] == b"\x08\x06" or (frame[12:14] == b"\x86\xdd" and frame[20] == 58)
 
 
 def ethernet(

@@ -17,7 +17,7 @@ from msgspec import UNSET
 
 from appliance import events
 from appliance.core.blocking.block import BlockRequest
-from appliance.core.detection.arp import AddressClaim, claim_in
+from appliance.core.detection.arp import AddressClaim, AddressQuestion, claim_in, question_in
 from appliance.core.detection.incident import Incident, IncidentChange, Incidents, IncidentUpdate
 from appliance.core.detection.response import Response, Responses
 from appliance.core.machine import Link, Network
@@ -25,18 +25,16 @@ from appliance.core.metering.department import Department, holds, networks_of
 from appliance.core.moment import Moment, began_at, timestamp
 from appliance.core.refusal import Refused
 from appliance.core.traffic.devices.clue import Clue
-from appliance.core.traffic.dns import DNS_PORT, DnsAnswer
+from appliance.core.traffic.dns import DnsAnswer
 from appliance.core.traffic.flows.contact import Happening
 from appliance.core.traffic.naming import NameRules
-from appliance.core.traffic.packet import FIN, RST, SYN, TCP, Packet, decode
+from appliance.core.traffic.packet import Packet, decode
 from appliance.core.traffic.script import shown
 from appliance.core.traffic.sites import Averages, Site, trend_of, update_averages
 from appliance.monitor.traffic.site_watch import SiteReport, SiteWatch, Websites
 from appliance.ports import Capture, Neighbours, Publisher
 
 log = logging.getLogger(__name__)
-
-_ENDS = SYN | FIN | RST  # what begins or ends a connection
 
 
 class LineRates(Protocol):
@@ -141,10 +139,7 @@ class _Activity:
 
     def follow(self, packet: Packet, now_s: float) -> Sequence[DnsAnswer]:
         """Evaluate one packet; returns the DNS answers in it that a host of the department had asked for."""
-        if packet.protocol == TCP and (
-            packet.flags & _ENDS or DNS_PORT in {packet.source_port, packet.destination_port}
-        ):
-            self.incidents.follow(packet, now_s)
+        self.incidents.follow(packet, now_s)
         return [*self.sites.follow(packet, now_s)]
 
 
@@ -190,6 +185,7 @@ class Insight:
             elif (claim := claim_in(frame.data)) is not None:
                 self._devices.hear(frame.interface, Clue(claim.mac, claim.address), now)
                 self._process_claim(frame.interface, claim, now)
+                self._process_question(frame.interface, question_in(frame.data), now)
             else:
                 self._devices.read_frame(frame.interface, frame.data, now)
         return len(frames)
@@ -202,6 +198,21 @@ class Insight:
         for activity in activities:
             if len(activities) == 1 or holds(activity.networks, claim.address):
                 activity.incidents.follow_claim(claim, own, now.monotonic_s)
+
+    def _process_question(self, interface: str, question: AddressQuestion | None, now: Moment) -> None:
+        if question is None or any(question.mac == link.mac for link in self._metering.links.values()):
+            return
+        activities = self._by_interface.get(interface, [])
+        for activity in activities:
+            # A router asks for whomever its own hosts, or strangers, look for.
+            is_own = len(activities) == 1 or holds(activity.networks, question.address)
+            if is_own and question.mac not in activity.sites.routers:
+                activity.incidents.follow_question(question, now.monotonic_s)
+
+    def judge(self, now: Moment) -> None:
+        """Tell what has become of the incidents, every second."""
+        for activity in self._activities.values():
+            self._judge(activity, now)
 
     def step(self, now: Moment) -> None:
         """Judge each department and publish, every analytics period."""

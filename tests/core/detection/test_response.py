@@ -1,14 +1,18 @@
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.detection.incident import Incident, Severity
+from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.response import Response, Responses
-from appliance.core.detection.scans import ScanKind
 from appliance.core.refusal import Code
 
 SCANNER, OTHER = "10.0.0.7", "10.0.0.8"
 
 
 def incident(
-    severity: Severity, latest_s: float, source: str = SCANNER, kind: ScanKind = ScanKind.PORT_SCAN, count: int = 100
+    severity: Severity,
+    latest_s: float,
+    source: str = SCANNER,
+    kind: IncidentKind = IncidentKind.PORT_SCAN,
+    count: int = 100,
 ) -> Incident:
     return Incident(kind, source, severity, count, "a sentence", latest_s)
 
@@ -20,7 +24,7 @@ def test_without_a_response_nothing_is_due() -> None:
 def test_a_grave_incident_is_due_once_for_each_source() -> None:
     responses = Responses("sales", Response(Severity.HIGH, 600))
     grave, worse = incident(Severity.HIGH, 10), incident(Severity.CRITICAL, 10, OTHER)
-    sweep = incident(Severity.CRITICAL, 10, OTHER, ScanKind.HOST_SWEEP, count=300)
+    sweep = incident(Severity.CRITICAL, 10, OTHER, IncidentKind.HOST_SWEEP, count=300)
     assert [one.target for one in responses.due([incident(Severity.MEDIUM, 10), grave, worse, sweep])] == [
         SCANNER,
         OTHER,

@@ -33,6 +33,7 @@ from appliance.core.operations.trial import StoredConfig
 from appliance.core.operations.update import RunningRoot, Update, UpdateOrder
 from appliance.core.pause import Pause, no_pause
 from appliance.core.traffic.devices.device_register import KnownDevice, RegisterChanges
+from appliance.core.traffic.devices.server_sign import ServerKey
 from appliance.events import Event
 
 
@@ -312,6 +313,12 @@ class Store(Protocol):
 
     def save_devices(self, changes: Mapping[str, RegisterChanges]) -> None:
         """Save what has changed of the devices, by department; until `sync`, a power cut may undo it."""
+
+    def known_servers(self) -> Mapping[str, Sequence[ServerKey]]:
+        """The servers that departments were learned to have, by department."""
+
+    def save_known_server(self, department: str, server: ServerKey) -> None:
+        """Save that a department has this server; until `sync`, a power cut may undo it."""
 
     def blocks(self) -> Sequence[Block]:
         """All saved blocks."""

@@ -36,6 +36,7 @@ from appliance.monitor.operations.update_monitor import UpdateMonitor, UpdatePla
 from appliance.monitor.traffic.device_watch import DeviceWatch
 from appliance.monitor.traffic.insight import Insight
 from appliance.monitor.traffic.rate_watch import RateWatch
+from appliance.monitor.traffic.server_watch import ServerWatch
 from appliance.ports import AuditStore, HistoryStore, Publisher, RateStore, Store
 from appliance.service.machines import Machine, PacketFilter
 from appliance.system.public_suffixes import PublicSuffixes
@@ -116,6 +117,7 @@ def build_device_watch(base: Foundation, *, metering: Metering, learning_s: floa
         vendors=base.machine.vendors,
         store=base.store,
         publish=base.publish,
+        servers=ServerWatch([one.id for one in base.config.departments], base.config.as_servers(), base.store),
         learning_s=learning_s,
     )
 

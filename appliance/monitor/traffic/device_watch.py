@@ -22,8 +22,15 @@ from appliance.core.traffic.devices.dhcp import SERVER_PORT, dhcp_in
 from appliance.core.traffic.devices.hardware_address import is_randomised, virtual_kind
 from appliance.core.traffic.devices.multicast_dns import MDNS_PORT, announced_in
 from appliance.core.traffic.devices.neighbour_discovery import notice_in
+from appliance.core.traffic.devices.server_sign import (
+    ServerSign,
+    sign_of_advertisement,
+    sign_of_choice,
+    sign_of_offer,
+)
 from appliance.core.traffic.packet import UDP, Packet
 from appliance.events import DeviceFacts, DeviceNew
+from appliance.monitor.traffic.server_watch import ServerWatch
 from appliance.ports import Publisher, Store, Vendors
 
 log = logging.getLogger(__name__)
@@ -68,34 +75,43 @@ class DeviceWatch:
         vendors: Vendors,
         store: Store,
         publish: Publisher,
+        servers: ServerWatch,
         learning_s: float = LEARNING_S,
     ) -> None:
+        """`servers`: which DHCP servers and routers are a department's own."""
         self._departments = {one.id: one for one in departments}
         self._facing, self._metering, self._vendors = POSITIONS[position].facing, metering, vendors
         self._store, self._publish = store, publish
-        self._registers = _registers(self._departments, store, learning_s)
+        self._registers, self._servers = _registers(self._departments, store, learning_s), servers
         self._heard: dict[tuple[str, Clue], float] = {}
         self._read: Sequence[Sighting] = ()
         self._at_port: dict[str, frozenset[str]] = {}
         self._own: frozenset[str] = frozenset()
         self._saved_s = self._aged_s = 0.0
 
-    def read_packet(self, interface: str, packet: Packet, now: Moment) -> None:
-        """Takes what a datagram tells of the device that sent it."""
+    def read_packet(self, interface: str, packet: Packet, now: Moment) -> Sequence[tuple[str, ServerSign]]:
+        """Takes what a datagram tells of the device that sent it; returns a stranger, by department."""
         if packet.protocol != UDP:
-            return
+            return ()
         if SERVER_PORT in {packet.source_port, packet.destination_port}:
             message = dhcp_in(packet)
-            if message is not None and not message.server:
+            if message is not None and message.server:
+                return self._strangers(interface, sign_of_offer(message, packet.source_mac), message.given, now)
+            if message is not None:
                 self.hear(interface, Clue(message.mac, name=message.name, source=NameSource.DHCP), now)
+            if message is not None and message.chosen:
+                return self._strangers(interface, sign_of_choice(message), message.given, now)
         elif packet.source_port == MDNS_PORT and (name := announced_in(packet)):
             self.hear(interface, Clue(packet.source_mac, packet.source, name, NameSource.MDNS), now)
+        return ()
 
-    def read_frame(self, interface: str, frame: bytes, now: Moment) -> None:
-        """Takes what neighbour discovery tells."""
+    def read_frame(self, interface: str, frame: bytes, now: Moment) -> Sequence[tuple[str, ServerSign]]:
+        """Takes what neighbour discovery tells; returns a router that is a stranger, by department."""
         notice = notice_in(frame)
-        if notice is not None:
-            self.hear(interface, Clue(notice.mac, notice.address), now)
+        if notice is None:
+            return ()
+        self.hear(interface, Clue(notice.mac, notice.address), now)
+        return self._strangers(interface, sign_of_advertisement(notice), "", now) if notice.is_router else ()
 
     def hear(self, interface: str, clue: Clue, now: Moment) -> None:
         """Takes what a frame told of a device."""
@@ -203,6 +219,28 @@ class DeviceWatch:
             is_new=self._registers[department].is_new(device, _epoch_s(now)),
             called=device.names[said] if said and device.label else UNSET,
         )
+
+    def _strangers(
+        self, interface: str, sign: ServerSign, address: str, now: Moment
+    ) -> Sequence[tuple[str, ServerSign]]:
+        """By department at the interface, the server if it is a stranger there. `address`: which it gives somebody.
+
+        At an interface that departments share, an address tells whose device was answered; a router answers all.
+        """
+        if sign.mac in self._own or not now.is_trusted:
+            return ()
+        here = [one for one in self._departments.values() if one.interface == interface]
+        concerned = [one for one in here if len(here) == 1 or not address or holds(one.subnets, address)] or here
+        return [
+            (one.id, self._with_mac(one.id, sign))
+            for one in concerned
+            if self._servers.is_stranger(one.id, sign, is_learning=self.is_learning(one.id, now))
+        ]
+
+    def _with_mac(self, department: str, sign: ServerSign) -> ServerSign:
+        """With the hardware address of the device that has the server's address, where no frame of it was seen."""
+        device = None if sign.mac else self._registers[department].device(sign.address)
+        return sign if device is None else sign._replace(mac=device.mac)
 
     def _learn_sightings(self, now: Moment) -> None:
         sightings = self._metering.devices.sightings

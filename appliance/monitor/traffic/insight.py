@@ -25,6 +25,7 @@ from appliance.core.metering.department import Department, holds, networks_of
 from appliance.core.moment import Moment, began_at, timestamp
 from appliance.core.refusal import Refused
 from appliance.core.traffic.devices.clue import Clue
+from appliance.core.traffic.devices.server_sign import ServerSign
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.core.traffic.flows.contact import Happening
 from appliance.core.traffic.naming import NameRules
@@ -66,17 +67,20 @@ class UsualRates(Protocol):
         """Those that were told in this range, the newest first, at most so many."""
 
 
+Strangers = Sequence[tuple[str, ServerSign]]  # by department
+
+
 class DeviceClues(Protocol):
     """Learns of devices from frames."""
 
     def hear(self, interface: str, clue: Clue, now: Moment) -> None:
         """Take what a frame told of a device."""
 
-    def read_packet(self, interface: str, packet: Packet, now: Moment) -> None:
-        """Take what a packet tells."""
+    def read_packet(self, interface: str, packet: Packet, now: Moment) -> Strangers:
+        """Take what a packet tells; returns the servers in it that are none of a department's."""
 
-    def read_frame(self, interface: str, frame: bytes, now: Moment) -> None:
-        """Take what a frame tells that is neither a packet with ports nor of ARP."""
+    def read_frame(self, interface: str, frame: bytes, now: Moment) -> Strangers:
+        """Take what a frame tells that is neither a packet with ports nor of ARP; returns the same."""
 
 
 class MeteredLines(Protocol):
@@ -187,8 +191,12 @@ class Insight:
                 self._process_claim(frame.interface, claim, now)
                 self._process_question(frame.interface, question_in(frame.data), now)
             else:
-                self._devices.read_frame(frame.interface, frame.data, now)
+                self._follow_strangers(self._devices.read_frame(frame.interface, frame.data, now), now)
         return len(frames)
+
+    def _follow_strangers(self, strangers: Strangers, now: Moment) -> None:
+        for department, sign in strangers:
+            self._activities[department].incidents.follow_stranger(sign, now.monotonic_s)
 
     def _process_claim(self, interface: str, claim: AddressClaim, now: Moment) -> None:
         links = self._metering.links.values()
@@ -245,7 +253,7 @@ class Insight:
                 self._metering.devices.hear(activity.department.id, packet.destination_mac, packet.destination, now)
                 for answer in activity.follow(packet, now.monotonic_s):
                     self._blocking.hear(activity.department.id, answer, now)
-        self._devices.read_packet(interface, packet, now)
+        self._follow_strangers(self._devices.read_packet(interface, packet, now), now)
         if activities:
             self._count(self._websites.read(interface, packet, now.monotonic_s), now)
 

@@ -27,6 +27,7 @@ from appliance.core.moment import timestamp
 from appliance.core.operations.maintenance_window import Maintenance
 from appliance.core.traffic.devices.clue import NameSource
 from appliance.core.traffic.devices.device_register import KnownDevice
+from appliance.core.traffic.devices.server_sign import ServerKey, ServerKind
 
 Row = dict[str, Any]
 
@@ -120,6 +121,16 @@ def device_from(row: Row) -> tuple[str, KnownDevice]:
     names = {source: name for source in NameSource if (name := _text(row[f"{source}_name"]))}
     device = KnownDevice(row["mac"], float(row["first_s"]), float(row["seen_s"]), addresses, names, _text(row["label"]))
     return _text(row["department"]), device
+
+
+def server_row(department: str, server: ServerKey) -> Row:
+    """The row of a department's server."""
+    return {"department": department, **server._asdict()}
+
+
+def server_from(row: Row) -> tuple[str, ServerKey]:
+    """The department and the server of a row."""
+    return _text(row["department"]), ServerKey(ServerKind(row["kind"]), _text(row["address"]), _text(row["mac"]))
 
 
 def learning_from(row: Row) -> tuple[str, float]:

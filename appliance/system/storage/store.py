@@ -37,6 +37,7 @@ from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import Maintenance
 from appliance.core.refusal import Code, Refused
 from appliance.core.traffic.devices.device_register import KnownDevice, RegisterChanges
+from appliance.core.traffic.devices.server_sign import ServerKey
 from appliance.system.storage import rows
 from appliance.system.storage.ballast import Ballast
 from appliance.system.storage.files import sync
@@ -126,6 +127,7 @@ CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     "the blocks' clock": {"reckoning": rows.saving_from},
     "requests for more": {"quota_request": rows.request_from},
     "the devices": {"device": rows.device_from, "device_learning": rows.learning_from},
+    "known servers": {"known_server": rows.server_from},
 }
 COLUMNS = {
     "ledger": {"department", "start", *LEDGER_COLUMNS.split(", ")},
@@ -140,6 +142,7 @@ COLUMNS = {
     "reckoning": {"id", "at"},
     "device": {"department", "mac", "label", "dhcp_name", "mdns_name", "addresses", "first_s", "seen_s"},
     "device_learning": {"department", "began_s"},
+    "known_server": {"department", "kind", "address", "mac"},
 }
 
 
@@ -351,6 +354,15 @@ class SqliteStore:
                     )
 
         self._order(save)
+
+    def known_servers(self) -> Mapping[str, Sequence[ServerKey]]:
+        found: dict[str, list[ServerKey]] = {}
+        for department, server in map(rows.server_from, self._table("known_server").rows):
+            found.setdefault(department, []).append(server)
+        return found
+
+    def save_known_server(self, department: str, server: ServerKey) -> None:
+        self._order(lambda: self._table("known_server").upsert(rows.server_row(department, server)))
 
     def blocks(self) -> Sequence[Block]:
         return [rows.block_of(values) for values in self._database.execute(READ_BLOCKS)]

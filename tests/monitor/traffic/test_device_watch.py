@@ -13,9 +13,11 @@ from appliance.core.metering.quota import Limits
 from appliance.core.refusal import Code, Refused
 from appliance.core.traffic.devices.clue import Clue
 from appliance.core.traffic.devices.device_register import INTRODUCTION_S, LEARNING_S, RegisterChanges
-from appliance.core.traffic.packet import decode
+from appliance.core.traffic.devices.server_sign import ServerKey, ServerKind
+from appliance.core.traffic.packet import Packet, decode
 from appliance.events import DeviceNew, Event
 from appliance.monitor.traffic.device_watch import MOST_HEARD, PATIENCE_S, DeviceWatch
+from appliance.monitor.traffic.server_watch import ServerWatch
 from appliance.system.storage.store import SqliteStore
 from tests.core import frames
 from tests.monitor.traffic.test_insight import at
@@ -23,6 +25,12 @@ from tests.monitor.traffic.test_insight import at
 SALES = Department("sales", "Sales", "eth1", Limits({}))
 PRINTER, PHONE, OWN = "3c:52:82:1f:aa:07", "da:a1:19:00:00:01", "02:00:00:00:00:01"
 LATER_S = LEARNING_S + 1
+
+
+def packet_of(frame: bytes) -> Packet:
+    found = decode(frame)
+    assert found is not None
+    return found
 
 
 class Around:
@@ -46,6 +54,9 @@ class FullStore(SqliteStore):
     def save_devices(self, changes: Mapping[str, RegisterChanges]) -> None:
         raise Refused(Code.MAINTENANCE, "the disk takes no changes")
 
+    def save_known_server(self, department: str, server: ServerKey) -> None:
+        raise Refused(Code.MAINTENANCE, "the disk takes no changes")
+
 
 class Rig:
     """A watch with what it publishes."""
@@ -56,7 +67,9 @@ class Rig:
         *departments: Department,
         position: Position = Position.GATEWAY,
         store: type[SqliteStore] = SqliteStore,
+        allowed: Mapping[ServerKind, frozenset[str]] | None = None,
     ) -> None:
+        self._allowed = allowed or {}
         self.around, self.published = Around(), list[Event]()
         self.store = store(path / "state.sqlite3")
         self._departments, self._position = departments or (SALES,), position
@@ -71,20 +84,25 @@ class Rig:
             vendors=self.around,
             store=self.store,
             publish=self.published.append,
+            servers=ServerWatch([one.id for one in self._departments], self._allowed, self.store),
         )
 
     def hear(self, second: float, mac: str, address: str = "", interface: str = "eth1") -> None:
         self.watch.hear(interface, Clue(mac, address), at(second))
         self.watch.step(at(second))
 
-    def read(self, second: float, *found: bytes) -> None:
+    def read(self, second: float, *found: bytes) -> list[tuple[str, str]]:
+        """The strangers in these frames, by department and address."""
+        strangers: list[tuple[str, str]] = []
         for frame in found:
             packet = decode(frame)
             if packet is None:
-                self.watch.read_frame("eth1", frame, at(second))
+                signs = self.watch.read_frame("eth1", frame, at(second))
             else:
-                self.watch.read_packet("eth1", packet, at(second))
+                signs = self.watch.read_packet("eth1", packet, at(second))
+            strangers += [(department, sign.address) for department, sign in signs]
         self.watch.step(at(second))
+        return strangers
 
     def see(self, second: float, *sightings: Sighting) -> None:
         self.around.sightings = list(sightings)
@@ -233,3 +251,63 @@ def test_when_devices_were_seen_last_is_saved_at_the_end(rig: Rig) -> None:
     rig.watch.save(at(71), everything=True)
     rig.restart()
     assert rig.watch.find("sales", PRINTER).seen_s == at(70).wall.timestamp()
+
+
+OWN_SERVER, ROGUE = "192.168.1.2", "192.168.1.66"
+OWN_SERVER_MAC, ROGUE_MAC = "00:00:5e:00:00:02", "02:00:00:00:00:66"
+OFFER = frames.offer(PHONE, OWN_SERVER, "192.168.1.80", mac=OWN_SERVER_MAC)
+ROGUE_OFFER = frames.offer(PHONE, ROGUE, "10.66.0.80", mac=ROGUE_MAC)
+ADVERTISEMENT = frames.router_advertisement("fe80::2", OWN_SERVER_MAC, prefix="2001:db8:1::")
+ROGUE_ADVERTISEMENT = frames.router_advertisement("fe80::66", ROGUE_MAC)
+
+
+def test_servers_that_were_there_on_the_first_day_are_the_department_s_and_others_are_strangers(rig: Rig) -> None:
+    assert rig.read(0, OFFER, ADVERTISEMENT) == []
+    rig.restart()
+    assert rig.read(LATER_S, OFFER, ADVERTISEMENT) == []
+    assert rig.read(LATER_S, ROGUE_OFFER, ROGUE_ADVERTISEMENT) == [("sales", ROGUE), ("sales", "fe80::66")]
+    taken_over = frames.offer(PHONE, OWN_SERVER, "192.168.1.80", mac=ROGUE_MAC)  # in the name of the true one
+    assert rig.read(LATER_S, taken_over) == [("sales", OWN_SERVER)]
+
+
+def choice(server: str) -> bytes:
+    """A client takes the offer of this server, which passed from device to device."""
+    return frames.dhcp(PHONE, (53, b"\x03"), (54, ip_address(server).packed), (50, b"\x0a\x42\x00\x50"))
+
+
+def test_a_stranger_whose_offers_are_not_seen_is_known_by_who_takes_them(rig: Rig) -> None:
+    rig.hear(0, ROGUE_MAC, ROGUE)
+    assert rig.read(0, choice(OWN_SERVER)) == []
+    assert rig.read(LATER_S, choice(OWN_SERVER), OFFER, choice(ROGUE)) == [("sales", ROGUE)]
+    [(_, sign)] = rig.watch.read_packet("eth1", packet_of(choice(ROGUE)), at(LATER_S))
+    assert sign.mac == ROGUE_MAC  # as the register has it
+
+
+def test_only_the_servers_that_are_named_are_the_department_s_from_the_beginning(tmp_path: Path) -> None:
+    allowed = {ServerKind.DHCP: frozenset({OWN_SERVER}), ServerKind.ROUTER: frozenset({OWN_SERVER_MAC})}
+    rig = Rig(tmp_path, allowed=allowed)
+    found = rig.read(0, OFFER, choice(OWN_SERVER), ADVERTISEMENT, ROGUE_OFFER, ROGUE_ADVERTISEMENT)
+    assert found == [("sales", ROGUE), ("sales", "fe80::66")]
+
+
+def test_the_appliance_is_no_stranger_to_its_own_departments(rig: Rig) -> None:
+    rig.read(0, OFFER)
+    rig.read(0, ADVERTISEMENT)
+    own = frames.offer(PHONE, "192.168.1.1", "192.168.1.81", mac=OWN)
+    assert rig.read(LATER_S, own, frames.router_advertisement("fe80::1", OWN)) == []
+
+
+def test_at_a_shared_interface_a_stranger_is_told_of_where_it_answered(tmp_path: Path) -> None:
+    up = replace(SALES, id="up", subnets=(ip_network("10.0.0.0/25"),), shares_interface=True)
+    down = replace(SALES, id="down", subnets=(ip_network("10.0.0.128/25"),), shares_interface=True)
+    rig = Rig(tmp_path, up, down, allowed={ServerKind.DHCP: frozenset({OWN_SERVER})})
+    inside = frames.offer(PHONE, ROGUE, "10.0.0.200", mac=ROGUE_MAC)
+    assert rig.read(0, inside) == [("down", ROGUE)]
+    assert rig.read(1, ROGUE_OFFER) == [("up", ROGUE), ("down", ROGUE)]
+
+
+def test_on_a_full_disk_servers_are_learned_until_the_next_start(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, store=FullStore)
+    rig.hear(0, PRINTER)
+    assert rig.read(0, OFFER) == []
+    assert rig.read(LATER_S, OFFER, ROGUE_OFFER) == [("sales", ROGUE)]

@@ -13,6 +13,7 @@ from appliance.core.metering.department import Department
 from appliance.core.metering.quota import Limits
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
+from appliance.core.traffic.devices.server_sign import ServerSign
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.core.traffic.naming import NameRules
 from appliance.core.traffic.questions import MOST_OPEN, PATIENCE_S
@@ -114,8 +115,11 @@ class NoDevices:
     """Learns of no device."""
 
     def hear(self, *_: object) -> None: ...
-    def read_packet(self, *_: object) -> None: ...
-    def read_frame(self, *_: object) -> None: ...
+    def read_packet(self, *_: object) -> Sequence[tuple[str, ServerSign]]:
+        return ()
+
+    def read_frame(self, *_: object) -> Sequence[tuple[str, ServerSign]]:
+        return ()
 
 
 class Rig:

@@ -30,9 +30,15 @@ export function kindOf(type: string): string {
   return type === 'daily' || type === 'weekly' || type === 'monthly' ? w[`${type}Quota`] : type;
 }
 
+const strangers = words({
+  en: { rogue_dhcp: 'Foreign DHCP server', rogue_router: 'Foreign router' },
+  de: { rogue_dhcp: 'Fremder DHCP-Server', rogue_router: 'Fremder Router' },
+});
+
 /** `Port scan`; a kind that this page does not know yet as the server names it. */
 export function incidentName(type: string): string {
   if (type === 'port_scan' || type === 'host_sweep' || type === 'unusual_traffic') return w[type];
+  if (type === 'rogue_dhcp' || type === 'rogue_router') return strangers[type];
   return sentence(type.replaceAll('_', ' '));
 }
 

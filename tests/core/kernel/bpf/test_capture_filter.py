@@ -148,7 +148,7 @@ DROPPED = {
     "later_fragment": ipv4(17, udp(53, 40_000), fragment=0x0001),
     "later_fragment_v6": extended([(44, fragment(2))], 17, udp(53, 40_000)),
     "more_options_than_are_read": extended([(60, OPTIONS)] * 9, 17, udp(53, 40_000)),
-        "ping_v6": ipv6(58, bytes([128]) + bytes(23)),
+    "ping_v6": ipv6(58, bytes([128]) + bytes(23)),
     "router_solicitation": ipv6(58, bytes([133]) + bytes(7)),
     "ping": ipv4(1, bytes([8, 0, 0, 0, 0, 53, 0, 53])),
     "loopback_test": ETHERNET + struct.pack("!H", 0x9000) + bytes([0, 53] * 14),

@@ -47,6 +47,12 @@ def test_a_device_says_its_name_when_it_asks_for_an_address(options: list[tuple[
     assert dhcp_in(packet(frames.dhcp(MAC, *options))) == DhcpMessage(MAC, name=name)
 
 
+def test_a_client_says_to_all_whose_offer_it_takes() -> None:
+    taken = dhcp_in(packet(frames.dhcp(MAC, (53, b"\x03"), (50, b"\xc0\x00\x02\x4d"), (54, b"\xc0\x00\x02\x01"))))
+    assert taken == DhcpMessage(MAC, given="192.0.2.77", chosen="192.0.2.1")
+    assert dhcp_in(packet(frames.dhcp(MAC, (53, b"\x04"), (54, b"\xc0\x00\x02\x01")))) == DhcpMessage(MAC)  # refuses it
+
+
 def test_a_server_is_known_by_its_offer_and_by_nothing_else() -> None:
     offered = dhcp_in(packet(frames.offer(MAC, "192.0.2.1", "192.0.2.77", mac=SERVER_MAC)))
     assert offered == DhcpMessage(MAC, "192.0.2.1", given="192.0.2.77")

@@ -25,6 +25,7 @@ from appliance.config.values import BitRate, Bytes, Station, Subnet, from_text, 
 from appliance.core.access.person import Role
 from appliance.core.blocking.blocked_names import SharedAddresses
 from appliance.core.detection.incident import Severity
+from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.machine import Position
 from appliance.core.metering.quota import Action
 from appliance.core.operations.trial import LARGEST_CONFIG_BYTES
@@ -144,7 +145,7 @@ _ALLOWED: dict[Any, str] = {
     ZoneInfo: 'a time zone\'s name, such as "Europe/Berlin"',
     **{
         words: "one of " + ", ".join(f'"{word}"' for word in words)
-        for words in (Position, Action, Severity, Role, SharedAddresses, Record)
+        for words in (Position, Action, Severity, IncidentKind, Role, SharedAddresses, Record)
     },
     bool: "true or false",
     float: "a number",

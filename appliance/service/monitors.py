@@ -34,6 +34,8 @@ from appliance.monitor.operations.setup_monitor import SetupMonitor
 from appliance.monitor.operations.status import NO_RUN, ServiceRun, StatusMonitor, TroubleSource
 from appliance.monitor.operations.update_monitor import UpdateMonitor, UpdatePlan
 from appliance.monitor.traffic.device_watch import DeviceWatch
+from appliance.monitor.traffic.incident_log import IncidentLog
+from appliance.monitor.traffic.incident_watch import IncidentWatch
 from appliance.monitor.traffic.insight import Insight
 from appliance.monitor.traffic.rate_watch import RateWatch
 from appliance.monitor.traffic.server_watch import ServerWatch
@@ -122,6 +124,15 @@ def build_device_watch(base: Foundation, *, metering: Metering, learning_s: floa
     )
 
 
+def _incident_watch(base: Foundation, enforcement: Enforcement) -> IncidentWatch:
+    return IncidentWatch(
+        incident_log=IncidentLog(base.store),
+        neighbours=base.machine.neighbours,
+        blocks=enforcement,
+        publish=base.publish,
+    )
+
+
 def build_insight(
     base: Foundation,
     *,
@@ -137,10 +148,10 @@ def build_insight(
         rules=base.config.as_name_rules(PublicSuffixes()),
         metering=metering,
         blocking=enforcement,
-        neighbours=base.machine.neighbours,
         response=base.config.as_response(),
         usual_rates=rate_watch,
         devices=device_watch,
+        incidents=_incident_watch(base, enforcement),
         publish=base.publish,
     )
 

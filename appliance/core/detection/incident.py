@@ -195,7 +195,7 @@ class Incidents:
             self._logins.follow(packet, now_s)
         if packet.destination_port == DNS_PORT:
             for asked, _ in look_ups_in(packet):
-                self._tunnels.follow(asked, now_s)
+                self._tunnels.follow(asked, packet.source_mac, now_s)
 
     def follow_claim(self, claim: AddressClaim, own: Collection[str], now_s: float) -> None:
         """Evaluate a claim of an address. `own`: the appliance's hardware addresses, where the address is its own."""

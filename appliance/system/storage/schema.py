@@ -79,7 +79,14 @@ def _quota_requests(database: Database) -> None:
     database.table("quota_request").create(dict.fromkeys(texts, str), pk="id")
 
 
-@migrations(name="0008_devices")
+@migrations(name="0008_incidents")
+def _incidents(database: Database) -> None:
+    """Incidents with their evidence and course, and what is muted, each as JSON."""
+    database.table("incident").create({"id": str, "latest_at": str, "facts": bytes}, pk="id")
+    database.table("incident_mute").create({"id": str, "at": str, "facts": bytes}, pk="id")
+
+
+@migrations(name="0009_devices")
 def _devices(database: Database) -> None:
     """The register of devices, and since when each department's is learned."""
     texts = dict.fromkeys(("department", "mac", "label", "dhcp_name", "mdns_name", "addresses"), str)

@@ -48,6 +48,7 @@ class _Carried:
     count: int = 0
     latest_s: float = 0.0
     server: str = ""
+    mac: str = ""
 
 
 class Tunnels:
@@ -62,8 +63,8 @@ class Tunnels:
         """The number of clients' domains, and the most names of one: at most `MOST_DOMAINS` and `MOST_NAMES`."""
         return len(self._carried), max((len(one.names) for one in self._carried.values()), default=0)
 
-    def follow(self, asked: LookUp, now_s: float) -> None:
-        """Follow a question."""
+    def follow(self, asked: LookUp, mac: str, now_s: float) -> None:
+        """Follow a question. `mac`: of the frame."""
         domain = _domain(asked.name)
         carried = asked.name[: -len(domain) - 1]
         if not domain or not _is_data(carried) or domain in ORDINARY or domain.endswith(".arpa"):
@@ -86,7 +87,7 @@ class Tunnels:
             found.examples.append(asked.name)
         found.bytes += len(carried)
         found.count += 1
-        found.latest_s, found.server = now_s, asked.server
+        found.latest_s, found.server, found.mac = now_s, asked.server, mac
         self._touched[key] = None
 
     def found(self) -> list[Evidence]:
@@ -130,5 +131,6 @@ def _evidence(client: str, domain: str, one: _Carried) -> Evidence:
         first_s=one.first_s,
         latest_s=one.latest_s,
         peers=(domain, one.server),
+        senders={one.mac: one.bytes},
         ports=("53",),
     )

@@ -323,6 +323,34 @@ class AnalyticsAnomaly(AlertEvent, frozen=True, kw_only=True, rename="camel"):
     anomaly: AnomalyFacts
 
 
+class DeviceFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """A device. `name`: what people call it, else what it calls itself; null where neither is known.
+
+    `name_from`: label (people's), dhcp or mdns; `called`: what it calls itself, where people call it otherwise.
+    `vendor`: of its hardware; `is_randomised`: it has made its `mac` up. `addresses`: of the last day. `is_new`: it
+    came lately, after the devices were learned.
+    """
+
+    department_id: str
+    mac: str
+    known_as: str | None = msgspec.field(name="name")  # `name` is an event's
+    name_from: Literal["label", "dhcp", "mdns"] | None
+    vendor: str | None
+    is_randomised: bool
+    addresses: list[str]
+    first_seen: str
+    last_seen: str
+    is_new: bool
+    called: str | UnsetType = UNSET
+
+
+class DeviceNew(AlertEvent, frozen=True, kw_only=True, rename="camel"):
+    """A device that the department never had: once, a few seconds after it came. The appliance's own event."""
+
+    name: ClassVar[str] = "device:new"
+    device: DeviceFacts
+
+
 class CpuHealth(Part, frozen=True, kw_only=True, rename="camel"):
     """`usage`: percent; `temperature`: degrees Celsius; null without a sensor."""
 

@@ -33,6 +33,8 @@ from appliance.core.operations.maintenance_window import Maintenance
 from appliance.core.operations.trial import StoredConfig
 from appliance.core.operations.update import RunningRoot, Update, UpdateOrder
 from appliance.core.pause import Pause, no_pause
+from appliance.core.traffic.devices.device_register import KnownDevice, RegisterChanges
+from appliance.core.traffic.devices.server_sign import ServerKey
 from appliance.events import Event
 
 
@@ -240,8 +242,15 @@ class Meters(Protocol):
         """
 
 
+class Vendors(Protocol):
+    """To whom hardware addresses were given."""
+
+    def vendor(self, mac: str, /) -> str | None:
+        """The vendor of a device with this hardware address; `None`: not known. Takes some microseconds."""
+
+
 class Capture(Protocol):
-    """Captures the frames that a filter in the kernel passes: what names a site, and what begins or ends TCP."""
+    """Captures the frames that a filter in the kernel passes: what names a site or a device, and connections' ends."""
 
     def attach(self, interfaces: Iterable[str], vlans: Iterable[Vlan | None] = ()) -> None:
         """Listen on exactly these interfaces, as far as they exist; cheap when nothing changed. `vlans`: theirs."""
@@ -303,6 +312,21 @@ class Store(Protocol):
 
     def save_quota_requests(self, saved: Sequence[QuotaRequest], deleted: Sequence[str]) -> None:
         """Write or replace some requests, and delete others by their ids; until `sync`, a power cut may undo it."""
+
+    def devices(self) -> Mapping[str, Sequence[KnownDevice]]:
+        """The saved devices, by department."""
+
+    def learning(self) -> Mapping[str, float]:
+        """By department, since when its devices are learned, in seconds since 1970."""
+
+    def save_devices(self, changes: Mapping[str, RegisterChanges]) -> None:
+        """Save what has changed of the devices, by department; until `sync`, a power cut may undo it."""
+
+    def known_servers(self) -> Mapping[str, Sequence[ServerKey]]:
+        """The servers that departments were learned to have, by department."""
+
+    def save_known_server(self, department: str, server: ServerKey) -> None:
+        """Save that a department has this server; until `sync`, a power cut may undo it."""
 
     def incidents(self) -> Sequence[IncidentRecord]:
         """The incidents that were saved, the latest changed last."""

@@ -125,6 +125,16 @@ def _incident(payload: Payload) -> str:
     return f"{payload['severity']} {incident['type']} by {incident['source']}: {incident['details']}{why}"
 
 
+def _device(payload: Payload) -> str:
+    device = payload["device"]
+    made = (
+        ", an address that it made up" if device["isRandomised"] else f" by {device['vendor'] or 'an unknown vendor'}"
+    )
+    return (
+        f"{device['name'] or 'no name'} ({device['mac']}{made}) at {', '.join(device['addresses']) or 'no address yet'}"
+    )
+
+
 _SENTENCES: dict[str, Callable[[Payload], str]] = {
     "usage:update": _usage,
     "quota:alert": _alert,
@@ -133,6 +143,7 @@ _SENTENCES: dict[str, Callable[[Payload], str]] = {
         "{request[state]}: {request[name]} at {request[address]} asks for more: {request[text]}".format_map
     ),
     "security:incident": _incident,
+    "device:new": _device,
     "department:status": _status,
     "ip:blocked": _blocked,
     "ip:unblocked": "{ip[address]}: {ip[reason]}".format_map,

@@ -14,6 +14,7 @@ from eventlet import tpool
 
 from appliance.config import Config
 from appliance.core.moment import Moment
+from appliance.core.traffic.devices.device_register import LEARNING_S
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.metering.departments import Metering
@@ -28,6 +29,7 @@ from appliance.monitor.operations.state_hold import StateHold
 from appliance.monitor.operations.status import ServiceRun, StatusMonitor
 from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.monitor.operations.update_monitor import UpdateMonitor
+from appliance.monitor.traffic.device_watch import DeviceWatch
 from appliance.monitor.traffic.insight import Insight
 from appliance.monitor.traffic.rate_watch import RateWatch
 from appliance.server.app import Server
@@ -39,6 +41,7 @@ from appliance.service.machines import Machine
 from appliance.service.monitors import (
     Foundation,
     build_blocking,
+    build_device_watch,
     build_history,
     build_insight,
     build_maintenance,
@@ -55,6 +58,7 @@ from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.history_store import SqliteHistoryStore
 from appliance.system.web.list_source import ListSource
 
+SIMULATED_LEARNING_S = 15.0  # a simulation shows each event within its first minute
 LISTS = "lists"  # the folder of block lists, in the state directory
 
 
@@ -78,6 +82,7 @@ class Monitors:
     requests: QuotaRequests
     enforcement: Enforcement
     rate_watch: RateWatch
+    device_watch: DeviceWatch
     insight: Insight
     history: HistoryRecorder
     lists: ListImports
@@ -93,6 +98,7 @@ class Monitors:
             lambda now: self.metering.save(now, everything=True),
             self.history.save,
             self.rate_watch.save,
+            lambda now: self.device_watch.save(now, everything=True),
             lambda _: self.enforcement.save(),
         )
 
@@ -170,29 +176,35 @@ def open_disk(machine: Machine, state_dir: Path) -> Disk:
 
 def build_monitors(base: Foundation, *, disk: Disk, authentication: Authentication, trial: ConfigTrial) -> Monitors:
     """All monitors, each over those before it."""
-    maintenance_mode, audit_store = build_maintenance(base), authentication.audit_store
+    mode, audit_store = build_maintenance(base), authentication.audit_store
     metering = build_metering(base, history_store=disk.history_store)
-    enforcement = _blocking_over(base, maintenance_mode)
-    rate_watch = build_rate_watch(base, metering=metering, store=disk.history_store)
-    insight = build_insight(base, metering=metering, enforcement=enforcement, rate_watch=rate_watch)
+    enforcement = _blocking_over(base, mode)
+    rates, devices = build_rate_watch(base, metering=metering, store=disk.history_store), _devices_over(base, metering)
+    insight = build_insight(base, metering=metering, enforcement=enforcement, rate_watch=rates, device_watch=devices)
     history = build_history(config=base.config, history_store=disk.history_store)
     lists = ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
     sources = [one.troubles for one in (metering, disk.state, authentication, history, trial, lists, enforcement)]
     return Monitors(
-        maintenance_mode=maintenance_mode,
-        panel=_panel_over(base, maintenance_mode, authentication, trial),
+        maintenance_mode=mode,
+        panel=_panel_over(base, mode, authentication, trial),
         metering=metering,
         requests=QuotaRequests(base.store, metering, base.publish),
         enforcement=enforcement,
-        rate_watch=rate_watch,
+        rate_watch=rates,
+        device_watch=devices,
         insight=insight,
         history=history,
         lists=lists,
         fast_path=FastPath(base.config.as_departments(), base.config.position, base.machine.forwarding),
-        updates=build_updates(base, audit_store=audit_store, maintenance_mode=maintenance_mode, trial=trial),
+        updates=build_updates(base, audit_store=audit_store, maintenance_mode=mode, trial=trial),
         self_check=build_self_check(base, metering, enforcement, store_obstacle=lambda: disk.state.store.obstacle),
         status=build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources),
     )
+
+
+def _devices_over(base: Foundation, metering: Metering) -> DeviceWatch:
+    learning_s = SIMULATED_LEARNING_S if base.machine.is_simulated else LEARNING_S
+    return build_device_watch(base, metering=metering, learning_s=learning_s)
 
 
 def _blocking_over(base: Foundation, maintenance_mode: MaintenanceMode) -> Enforcement:
@@ -230,6 +242,7 @@ def gather_services(
         enforcement=monitors.enforcement,
         history=monitors.history,
         insight=monitors.insight,
+        devices=monitors.device_watch,
         lists=monitors.lists,
         maintenance_mode=monitors.maintenance_mode,
         panel=monitors.panel,

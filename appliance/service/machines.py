@@ -30,6 +30,7 @@ from appliance.ports import (
     Sensors,
     Updates,
     Upstream,
+    Vendors,
 )
 
 SEED = 1  # every simulation tells the same story, so that two people can talk about it
@@ -82,6 +83,7 @@ class Machine(PacketFilter):
     meters: Meters
     capture: Capture
     updates: Updates
+    vendors: Vendors
     clock: Callable[[], Moment]
     close: Callable[[], None]
     release: Callable[[], object]
@@ -120,6 +122,7 @@ def simulated_machine(config: Config, clock: Callable[[], Moment] = now_of_a_sim
         clock=whole.clock,
         capture=whole.capture,
         updates=whole.updates,
+        vendors=whole.vendors,
         close=lambda: None,
         release=lambda: None,
         press=whole.panel.press,

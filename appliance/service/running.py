@@ -54,6 +54,7 @@ LISTS_S = 0.25  # a piece of a list each, so that one of 100,000 is in force wit
 HISTORY_S = 1.0  # a slice of a batch each, so that a batch is done within a few seconds
 TRIAL_S = 0.25  # a client has so long at least to read that its new configuration is tried
 UPDATES_S = 1.0  # the updater writes how far it is every few seconds
+DEVICES_S = 1.0  # what a device said of itself is shown within a second
 SELF_CHECK_S = 5.0  # nine looks within the time after which silence is a fault
 SESSIONS_S = 1.0  # a token's expiry is in whole seconds
 CERTIFICATE_S = 60.0  # a clock is right, and an address there, within minutes of a start; the certificate follows soon
@@ -122,6 +123,7 @@ class Service:
             Timed("capture", CAPTURE_S, self._observe),
             Timed("incidents", INCIDENTS_S, parts.monitors.insight.judge),
             Timed("analytics", periods.analytics, self._analyse),
+            Timed("devices", DEVICES_S, parts.monitors.device_watch.step),
             Timed("health", periods.health, parts.monitors.status.health_step),
             Timed("lists", LISTS_S, parts.monitors.lists.step),
             Timed("history", HISTORY_S, self._keep_history),

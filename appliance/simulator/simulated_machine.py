@@ -12,7 +12,7 @@ from appliance.simulator.firewall import SimulatedFirewall, SimulatedForwarding,
 from appliance.simulator.interfaces import OTHER_UPLINK, UPLINK, SimulatedInterfaces
 from appliance.simulator.kernel import SimulatedCapture, SimulatedFlows, SimulatedNeighbours
 from appliance.simulator.meters import SimulatedMeters
-from appliance.simulator.network import populate
+from appliance.simulator.network import SimulatedVendors, populate
 from appliance.simulator.scenario import Act, ActKind, Scenario
 from appliance.simulator.wire import CaptureBuffer, Simulation, Wire
 
@@ -54,7 +54,7 @@ class SimulatedMachine:
         self._simulation = simulation
         self.interfaces = SimulatedInterfaces(simulation)
         self.neighbours = SimulatedNeighbours(simulation)
-        self.forwarding = SimulatedForwarding()
+        self.forwarding, self.vendors = SimulatedForwarding(), SimulatedVendors()
         self.flows = SimulatedFlows(simulation)
         self.sensors = SimulatedSensors(simulation)
         self.panel = SimulatedPanel(simulation)

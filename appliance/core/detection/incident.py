@@ -20,8 +20,10 @@ from appliance.core.detection.arp import AddressClaim, AddressClaims, AddressQue
 from appliance.core.detection.evidence import Evidence
 from appliance.core.detection.handshakes import Progress
 from appliance.core.detection.incident_kind import IncidentKind
+from appliance.core.detection.rogue_servers import RogueServers
 from appliance.core.detection.scan_evidence import dispute_evidence, scan_evidence
 from appliance.core.detection.scans import MOST_SENDERS, Scans
+from appliance.core.traffic.devices.server_sign import ServerSign
 from appliance.core.traffic.dns import DNS_PORT, look_ups_in
 from appliance.core.traffic.packet import TCP, Packet
 
@@ -53,6 +55,8 @@ SEVERITIES = {
     IncidentKind.PORT_SCAN: ((1000, Severity.CRITICAL), (100, Severity.HIGH), (15, Severity.MEDIUM), (0, Severity.LOW)),
     IncidentKind.ARP_SPOOFING: ((0, Severity.HIGH),),  # who takes addresses reads what is meant for others
     IncidentKind.ADDRESS_CONFLICT: ((0, Severity.MEDIUM),),  # two people have half a connection each
+    IncidentKind.ROGUE_DHCP: ((0, Severity.HIGH),),  # devices are led astray, or have no connection at all
+    IncidentKind.ROGUE_ROUTER: ((0, Severity.HIGH),),
     IncidentKind.SYN_FLOOD: ((10_000, Severity.CRITICAL), (1000, Severity.HIGH), (0, Severity.MEDIUM)),
     IncidentKind.UDP_FLOOD: ((50_000, Severity.CRITICAL), (5000, Severity.HIGH), (0, Severity.MEDIUM)),
     IncidentKind.DNS_TUNNEL: ((100_000, Severity.CRITICAL), (10_000, Severity.HIGH), (0, Severity.MEDIUM)),
@@ -175,7 +179,7 @@ class Incidents:
     """The incidents of one department; `now_s` is monotonic."""
 
     def __init__(self) -> None:
-        self._scans, self._claims = Scans(), AddressClaims()
+        self._scans, self._claims, self._rogues = Scans(), AddressClaims(), RogueServers()
         self._floods, self._logins, self._tunnels = Floods(), Logins(), Tunnels()
         self._reported: deque[Evidence] = deque(maxlen=MOST_OPEN)
         self._open: dict[tuple[IncidentKind, str], Incident] = {}
@@ -213,6 +217,10 @@ class Incidents:
         """An address in this prefix with which the source has failed to connect lately; `None`: there is none."""
         return self._scans.tried(source, target)
 
+    def follow_stranger(self, sign: ServerSign, now_s: float) -> None:
+        """Evaluate that a server which is none of the department's has shown itself."""
+        self._rogues.follow(sign, now_s)
+
     def restore(self, kind: IncidentKind, source: str, *, began_s: float, ended_s: float, times: int) -> None:
         """Remember an incident of before a restart, so that it is the same one if it comes back within a day."""
         self._earlier[kind, source] = _Course(began_s, times, ended_s=ended_s)
@@ -238,6 +246,7 @@ class Incidents:
         yield from self._floods.found(now_s)
         yield from self._logins.found(now_s)
         yield from self._tunnels.found()
+        yield from self._rogues.found()
 
     def _record(self, found: Incident, now_s: float) -> None:
         key = found.kind, found.source

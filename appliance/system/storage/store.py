@@ -38,6 +38,8 @@ from appliance.core.metering.quota import MOST_CLOSED, Ledger, QuotaKind, QuotaR
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import Maintenance
 from appliance.core.refusal import Code, Refused
+from appliance.core.traffic.devices.device_register import KnownDevice, RegisterChanges
+from appliance.core.traffic.devices.server_sign import ServerKey
 from appliance.system.storage import rows
 from appliance.system.storage.ballast import Ballast
 from appliance.system.storage.files import sync
@@ -129,6 +131,8 @@ CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     "the addresses of blocked names": {"learned": rows.learned_from},
     "the blocks' clock": {"reckoning": rows.saving_from},
     "requests for more": {"quota_request": rows.request_from},
+    "the devices": {"device": rows.device_from, "device_learning": rows.learning_from},
+    "known servers": {"known_server": rows.server_from},
     "incidents": {"incident": rows.incident_from},
     "what is muted": {"incident_mute": rows.mute_from},
 }
@@ -145,6 +149,9 @@ COLUMNS = {
     "learned": {"target", "department", "origin", "address", "ends", "why"},
     "answer": {*ANSWER_COLUMNS.split(", ")},
     "reckoning": {"id", "at"},
+    "device": {"department", "mac", "label", "dhcp_name", "mdns_name", "addresses", "first_s", "seen_s"},
+    "device_learning": {"department", "began_s"},
+    "known_server": {"department", "kind", "address", "mac"},
 }
 
 
@@ -368,6 +375,40 @@ class SqliteStore:
         for one in deleted:
             self._table(table).delete_where("id = ?", [one])
         self._table(table).upsert_all(saved, pk="id")
+
+    def devices(self) -> Mapping[str, Sequence[KnownDevice]]:
+        found: dict[str, list[KnownDevice]] = {}
+        for department, device in map(rows.device_from, self._table("device").rows):
+            found.setdefault(department, []).append(device)
+        return found
+
+    def learning(self) -> Mapping[str, float]:
+        return dict(map(rows.learning_from, self._table("device_learning").rows))
+
+    def save_devices(self, changes: Mapping[str, RegisterChanges]) -> None:
+
+        def save() -> None:
+            for department, one in changes.items():
+                for mac in one.deleted:
+                    self._table("device").delete_where("department = ? AND mac = ?", [department, mac])
+                self._table("device").upsert_all(
+                    (rows.device_row(department, device) for device in one.saved), pk=("department", "mac")
+                )
+                if one.began_s is not None:
+                    self._table("device_learning").upsert(
+                        {"department": department, "began_s": one.began_s}, pk="department"
+                    )
+
+        self._order(save)
+
+    def known_servers(self) -> Mapping[str, Sequence[ServerKey]]:
+        found: dict[str, list[ServerKey]] = {}
+        for department, server in map(rows.server_from, self._table("known_server").rows):
+            found.setdefault(department, []).append(server)
+        return found
+
+    def save_known_server(self, department: str, server: ServerKey) -> None:
+        self._order(lambda: self._table("known_server").upsert(rows.server_row(department, server)))
 
     def blocks(self) -> Sequence[Block]:
         return [rows.block_of(values) for values in self._database.execute(READ_BLOCKS)]

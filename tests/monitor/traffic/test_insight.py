@@ -17,6 +17,7 @@ from appliance.core.metering.department import Department
 from appliance.core.metering.quota import Limits
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
+from appliance.core.traffic.devices.server_sign import ServerSign
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.core.traffic.naming import NameRules
 from appliance.core.traffic.questions import MOST_OPEN, PATIENCE_S
@@ -117,6 +118,17 @@ class Neighbours:
         return self.seen
 
 
+class NoDevices:
+    """Learns of no device."""
+
+    def hear(self, *_: object) -> None: ...
+    def read_packet(self, *_: object) -> Sequence[tuple[str, ServerSign]]:
+        return ()
+
+    def read_frame(self, *_: object) -> Sequence[tuple[str, ServerSign]]:
+        return ()
+
+
 class Rig:
     """An `Insight` of two departments with what it publishes; the lab's interface has no addresses."""
 
@@ -137,6 +149,7 @@ class Rig:
             blocking=self.blocking,
             response=response,
             usual_rates=self,
+            devices=NoDevices(),
             incidents=IncidentWatch(
                 incident_log=IncidentLog(self.store),
                 neighbours=self.neighbours,
@@ -408,6 +421,7 @@ def test_a_packet_at_a_shared_interface_counts_for_the_department_of_its_ends() 
         blocking=blocking,
         response=None,
         usual_rates=Rig(),
+        devices=NoDevices(),
         incidents=IncidentWatch(
             incident_log=IncidentLog(SqliteStore(Path(":memory:"))),
             neighbours=Neighbours(),

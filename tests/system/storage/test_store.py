@@ -23,6 +23,8 @@ from appliance.core.metering.quota import MOST_CLOSED, Extension, Ledger, QuotaK
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import asked_for
 from appliance.core.refusal import Refused
+from appliance.core.traffic.devices.clue import NameSource
+from appliance.core.traffic.devices.device_register import KnownDevice, RegisterChanges
 from appliance.system.storage.schema import migrations
 from appliance.system.storage.store import (
     BOOKS,
@@ -144,6 +146,24 @@ def test_requests_are_kept_replaced_and_deleted_and_outlive_damage(path: Path, t
     assert "requests for more" not in again.take_over(path)
     again.save_quota_requests([], ["2"])
     assert list(again.quota_requests()) == [answered]
+
+
+def test_devices_are_kept_replaced_and_deleted_and_outlive_damage(path: Path, tmp_path: Path) -> None:
+    store = SqliteStore(path)
+    printer = KnownDevice("3c:52:82:1f:aa:07", 1.0, 2.5, {"10.0.0.2": 2.5, "fd00::2": 2.0}, {NameSource.MDNS: "\u202e"})
+    phone = KnownDevice("da:a1:19:00:00:01", 3.0, 3.0)
+    store.save_devices({"a": RegisterChanges(1.0, [printer, phone]), "b": RegisterChanges(3.0, [phone])})
+    labelled = replace(printer, label="Second floor")
+    store.save_devices({"a": RegisterChanges(1.0, [labelled], [phone.mac, "none"])})
+    store.close()
+    again = SqliteStore(path)
+    assert (again.devices(), again.learning()) == ({"a": [labelled], "b": [phone]}, {"a": 1.0, "b": 3.0})
+    again.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE device SET addresses = 'none' WHERE department = 'b'")
+    mended = SqliteStore(tmp_path / "again.sqlite3")
+    assert "the devices" in mended.take_over(path)
+    assert mended.devices() == {"a": [labelled]}
 
 
 def test_before_the_first_saving_there_is_nothing(path: Path) -> None:

@@ -71,6 +71,8 @@ export type IncidentKind =
   | 'host_sweep'
   | 'listed_contact'
   | 'port_scan'
+  | 'rogue_dhcp'
+  | 'rogue_router'
   | 'syn_flood'
   | 'udp_flood';
 /**
@@ -106,6 +108,7 @@ export interface Events {
   'ip:unblocked': IpUnblocked;
   'analytics:update': AnalyticsUpdate;
   'analytics:anomaly': AnalyticsAnomaly;
+  'device:new': DeviceNew;
   'system:health': SystemHealth;
   'system:maintenance': SystemMaintenance;
   'config:trial': ConfigOnTrial;
@@ -380,6 +383,35 @@ export interface AnomalyFacts {
   top?: string;
 }
 /**
+ * A device that the department never had: once, a few seconds after it came. The appliance's own event.
+ */
+export interface DeviceNew {
+  timestamp: string;
+  departmentId: string;
+  alertId?: number;
+  device: DeviceFacts;
+}
+/**
+ * A device. `name`: what people call it, else what it calls itself; null where neither is known.
+ *
+ * `nameFrom`: label (people's), dhcp or mdns; `called`: what it calls itself, where people call it otherwise.
+ * `vendor`: of its hardware; `isRandomised`: it has made its `mac` up. `addresses`: of the last day. `isNew`: it
+ * came lately, after the devices were learned.
+ */
+export interface DeviceFacts {
+  departmentId: string;
+  mac: string;
+  name: string | null;
+  nameFrom: ('dhcp' | 'label' | 'mdns') | null;
+  vendor: string | null;
+  isRandomised: boolean;
+  addresses: string[];
+  firstSeen: string;
+  lastSeen: string;
+  isNew: boolean;
+  called?: string;
+}
+/**
  * The state of the appliance itself, every health period.
  */
 export interface SystemHealth {
@@ -545,6 +577,18 @@ export interface Calls {
   'site:list': {
     argument: SitesArgument;
     reply: SitesReply;
+  };
+  'device:list': {
+    argument?: DevicesArgument;
+    reply: DevicesReply;
+  };
+  'device:get': {
+    argument: DeviceArgument;
+    reply: DeviceReply;
+  };
+  'device:name': {
+    argument: DeviceNameArgument;
+    reply: DeviceReply;
   };
   'ip:block': {
     argument?: BlockArgument;
@@ -840,6 +884,92 @@ export interface Named {
   bytes: number;
   unnamedBytes: number;
   unread: number;
+}
+/**
+ * The argument of `device:list`. `departmentId`: `None` for all that the caller may see.
+ *
+ * `seen`: only those that were seen within so many seconds; `isNew`: only new ones. `sort`: by when a device was seen
+ * last, or first, the latest first; or by name.
+ */
+export interface DevicesArgument {
+  departmentId?: string | null;
+  contains?: string | null;
+  seen?: number | null;
+  /**
+   * true or false
+   */
+  isNew?: boolean;
+  /**
+   * seen, first or name
+   */
+  sort?: 'first' | 'name' | 'seen';
+  /**
+   * a page's number from 1 on
+   */
+  page?: number;
+  /**
+   * a whole number from 1 to 500
+   */
+  limit?: number;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * A page of devices. `total`: how many match on all pages; `next`: the next page; null on the last.
+ *
+ * `learning`: the departments whose devices are being learned for the first time, so that none of theirs is new.
+ */
+export interface DevicesReply {
+  success: true;
+  devices: DeviceFacts[];
+  total: number;
+  next: number | null;
+  learning: string[];
+}
+/**
+ * The argument of `device:get`. `host`: the device's hardware address, or any address of it.
+ */
+export interface DeviceArgument {
+  /**
+   * a department's id, such as dept123
+   */
+  departmentId: string;
+  /**
+   * a host's address, such as 192.168.1.100, or its MAC address
+   */
+  host: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * A device. `sites`: that it visited in the last hour, where visitors are recorded.
+ */
+export interface DeviceReply {
+  success: true;
+  device: DeviceFacts;
+  sites?: string[];
+}
+/**
+ * The argument of `device:name`. `name`: what people call the device; null: nothing, its own name counts.
+ */
+export interface DeviceNameArgument {
+  /**
+   * a department's id, such as dept123
+   */
+  departmentId: string;
+  /**
+   * a host's address, such as 192.168.1.100, or its MAC address
+   */
+  host: string;
+  name: string | null;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
 }
 /**
  * The argument of `ip:block`: `address`, or `addresses`, which are blocked all or none.

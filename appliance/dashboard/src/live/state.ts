@@ -65,7 +65,8 @@ export type Alert =
   | ({ kind: 'incident' } & Events['security:incident'])
   | ({ kind: 'anomaly' } & Events['analytics:anomaly'])
   | ({ kind: 'quota' } & Events['quota:alert'])
-  | ({ kind: 'host' } & Events['quota:host']);
+  | ({ kind: 'host' } & Events['quota:host'])
+  | ({ kind: 'device' } & Events['device:new']);
 
 /** The last five minutes of all departments that the person may see. */
 export const total: Recent = emptyRecent();
@@ -312,6 +313,7 @@ function alert(found: Alert): void {
 
 on('security:incident', (event) => alert({ kind: 'incident', ...event }));
 on('analytics:anomaly', (event) => alert({ kind: 'anomaly', ...event }));
+on('device:new', (event) => alert({ kind: 'device', ...event }));
 on('quota:host', (event) => alert({ kind: 'host', ...event }));
 on('quota:alert', (event) => {
   alert({ kind: 'quota', ...event });

@@ -176,8 +176,7 @@ def open_disk(machine: Machine, state_dir: Path) -> Disk:
 
 def build_monitors(base: Foundation, *, disk: Disk, authentication: Authentication, trial: ConfigTrial) -> Monitors:
     """All monitors, each over those before it."""
-    mode, audit_store = build_maintenance(base), authentication.audit_store
-    metering = build_metering(base, history_store=disk.history_store)
+    mode, metering = build_maintenance(base), build_metering(base, history_store=disk.history_store)
     enforcement = _blocking_over(base, mode)
     rates, devices = build_rate_watch(base, metering=metering, store=disk.history_store), _devices_over(base, metering)
     insight = build_insight(base, metering=metering, enforcement=enforcement, rate_watch=rates, device_watch=devices)
@@ -196,7 +195,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
         history=history,
         lists=lists,
         fast_path=FastPath(base.config.as_departments(), base.config.position, base.machine.forwarding),
-        updates=build_updates(base, audit_store=audit_store, maintenance_mode=mode, trial=trial),
+        updates=build_updates(base, audit_store=authentication.audit_store, maintenance_mode=mode, trial=trial),
         self_check=build_self_check(base, metering, enforcement, store_obstacle=lambda: disk.state.store.obstacle),
         status=build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources),
     )

@@ -33,11 +33,16 @@ def label_of(chip: Path) -> str:
 
 
 def header_chip(folder: Path = CHIPS, label: Callable[[Path], str] = label_of) -> int:
-    """The number of the header's chip. Raises `NoChip`, and `OSError` where it may not be opened."""
+    """The number of the header's chip: that with its label, or the only one.
+
+    Raises `NoChip`, and `OSError` where one may not be opened.
+    """
     numbers = sorted(int(one.name.removeprefix("gpiochip")) for one in folder.glob("gpiochip[0-9]*"))
     labels = {number: label(folder / f"gpiochip{number}") for number in numbers}
     for number, found in labels.items():
         if found in LABELS:
             return number
+    if len(numbers) == 1:  # a kernel that calls it otherwise; there is no other that it could be taken for
+        return numbers[0]
     known = ", ".join(f"gpiochip{number} is {found}" for number, found in labels.items()) or "there is none"
     raise NoChip(f"no GPIO chip of a pin header: {known}")

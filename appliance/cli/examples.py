@@ -66,6 +66,9 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "apply": (("apply new.toml", "try it for two minutes"),),
     "confirm": (("confirm", "keep the configuration that is on trial"),),
+    "notify": (("notify list", "the channels, and what is wrong with them"),),
+    "notify list": (("notify list", "the channels, and what is wrong with them"),),
+    "notify test": (("notify test it", "a message that says it is a test, to the channel it"),),
     "update": (
         ("update", "which version runs, and how far the latest update is"),
         ("update appliance.raucb --restart", "a file, and the restart with it"),

@@ -13,7 +13,7 @@ import click
 
 from appliance.cli import access, blocking, config_file, options
 from appliance.cli.examples import add_examples
-from appliance.cli.operations import updating
+from appliance.cli.operations import notifying, updating
 from appliance.cli.options import Paths, connected_client, explained_failures, json_option, with_paths
 from appliance.cli.parameters import DepartmentId, Duration, EventName
 from appliance.cli.shell import EXIT_FAILED, Verbs, version_text
@@ -163,6 +163,6 @@ def doctor(paths: Paths, as_json: bool) -> None:
     click.get_current_context().exit(EXIT_FAILED if is_fatal else 0)
 
 
-for verb in (*access.VERBS, *blocking.VERBS, *config_file.VERBS, *updating.VERBS):
+for verb in (*access.VERBS, *blocking.VERBS, *config_file.VERBS, *notifying.VERBS, *updating.VERBS):
     main.add_command(verb)
 add_examples(main)

@@ -40,13 +40,14 @@ from appliance.system.public_suffixes import PublicSuffixes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foundation:
-    """What every monitor is built on. `publish`: the way of an event to the dashboards."""
+    """What every monitor is built on. `publish`: the way of an event to people. `troubles`: of what is below them."""
 
     config: Config
     machine: Machine
     store: Store
     publish: Publisher
     run: ServiceRun = NO_RUN
+    troubles: Sequence[TroubleSource] = ()
 
 
 def build_maintenance(
@@ -141,7 +142,7 @@ def build_status(
         metering=metering,
         enforcement=enforcement,
         insight=insight,
-        trouble_sources=(*trouble_sources, machine.troubles),
+        trouble_sources=(*trouble_sources, *base.troubles, machine.troubles),
         capture=machine.capture,
         sensors=machine.sensors,
         publish=base.publish,

@@ -77,3 +77,16 @@ def _quota_requests(database: Database) -> None:
     """What people who are cut off have asked for."""
     texts = ("id", "department", "address", "name", "text", "at", "until", "state", "actor", "reason")
     database.table("quota_request").create(dict.fromkeys(texts, str), pk="id")
+
+
+@migrations(name="0008_notices")
+def _notices(database: Database) -> None:
+    """What people are told of who are not connected, what of it waits, and how the ways to them fare."""
+    texts = ("at", "topic", "severity", "department", "text")
+    database.table("notice").create({"number": int, **dict.fromkeys(texts, str)}, pk="number")
+    database.table("delivery").create(
+        {"channel": str, "notice": int, "due": str, "is_tried": int}, pk=("channel", "notice")
+    )
+    database.table("channel").create(
+        {"name": str, "delivered_at": str, "fault": str, "fault_at": str, "given_up": int, "unreported": int}, pk="name"
+    )

@@ -39,6 +39,7 @@ from appliance.core.refusal import Code, Refused
 from appliance.system.storage import rows
 from appliance.system.storage.ballast import Ballast
 from appliance.system.storage.files import sync
+from appliance.system.storage.queue import notice_tables
 from appliance.system.storage.schema import migrations
 from appliance.system.storage.sqlite import (
     DAMAGE,
@@ -124,6 +125,7 @@ CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     "the addresses of blocked names": {"learned": rows.learned_from},
     "the blocks' clock": {"reckoning": rows.saving_from},
     "requests for more": {"quota_request": rows.request_from},
+    "the notices": notice_tables.READERS,
 }
 COLUMNS = {
     "ledger": {"department", "start", *LEDGER_COLUMNS.split(", ")},
@@ -136,6 +138,7 @@ COLUMNS = {
     "learned": {"target", "department", "origin", "address", "ends", "why"},
     "answer": {*ANSWER_COLUMNS.split(", ")},
     "reckoning": {"id", "at"},
+    **notice_tables.COLUMNS,
 }
 
 
@@ -413,6 +416,11 @@ class SqliteStore:
                 self._table("maintenance").insert(rows.maintenance_row(maintenance))
 
         self._order(save)
+
+    @property
+    def notices(self) -> notice_tables.NoticeTables:
+        """The queue of notices."""
+        return notice_tables.NoticeTables(lambda: self._database, self._commit)
 
     def _table(self, name: str) -> Table:
         return self._database.table(name)

@@ -1,0 +1,58 @@
+"""Builds the channels of the configuration, and the desk before them.
+
+The library of a kind of channel is imported where one is configured: mail and TLS take two megabytes.
+"""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from eventlet import tpool
+
+from appliance.config import Config
+from appliance.core.alerting.channels import MailReceiver, ReadSecret, Receiver, WebhookReceiver
+from appliance.core.alerting.message import Sender
+from appliance.monitor.alerting.channel_queue import ChannelQueue
+from appliance.monitor.alerting.notification_desk import NotificationDesk
+from appliance.ports import NoticeStore, Outlet
+from appliance.system.outlets.secret_folder import secret_reader
+
+SECRETS = "secrets"  # the folder of secrets, in the state directory
+
+
+def build_notifications(config: Config, store: NoticeStore, state_dir: Path, *, is_simulated: bool) -> NotificationDesk:
+    """The desk of notifications, with its channels."""
+    names = {one.id: one.name for one in config.as_departments()}
+    sender = Sender(socket.gethostname(), names, config.zone, is_simulated)
+    channels = [
+        ChannelQueue(
+            one.name,
+            one.kind,
+            one.target,
+            outlet=_OUTLETS[type(one)](one, secret_reader(state_dir / SECRETS, one.secret)),
+            store=store,
+            sender=sender,
+            aside=tpool.execute,
+        )
+        for one in config.notifications.as_receivers()
+    ]
+    return NotificationDesk(config.notifications.as_rules(), channels, store, config.zone)
+
+
+def _mail(receiver: MailReceiver, secret: ReadSecret) -> Outlet:
+    from appliance.system.outlets.mail import MailOutlet
+
+    return MailOutlet(receiver, secret)
+
+
+def _webhook(receiver: WebhookReceiver, secret: ReadSecret) -> Outlet:
+    from appliance.system.web.webhook import WebhookOutlet
+
+    return WebhookOutlet(receiver, secret)
+
+
+_OUTLETS: dict[type[Receiver], Callable[[Any, ReadSecret], Outlet]] = {
+    MailReceiver: _mail,
+    WebhookReceiver: _webhook,
+}

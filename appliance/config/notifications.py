@@ -8,7 +8,7 @@ from msgspec import Meta
 
 import appliance.config.values as kinds
 from appliance.config.section import Section
-from appliance.core.alerting.channels import Form, MailReceiver, Receiver, Seal, WebhookReceiver
+from appliance.core.alerting.channels import Form, MailReceiver, Receiver, Seal, SyslogReceiver, WebhookReceiver
 from appliance.core.alerting.notice import Topic
 from appliance.core.alerting.rules import NotificationRule
 from appliance.core.detection.incident import Severity
@@ -57,18 +57,17 @@ DigestSeconds = Annotated[
 
 
 class ChannelSection(Section, frozen=True, kw_only=True):
-    """A channel. `secret`: the file with its password or token; `ca`: the file of the authority that is believed.
-
-    `ca` is `None` for those that the system believes.
-    """
+    """A channel. `ca`: the file of the authority that is believed; `None`: those that the system believes."""
 
     name: ChannelName
-    secret: SecretName | None = None
     ca: kinds.Text | None = None
 
 
 class MailSection(ChannelSection, frozen=True, kw_only=True):
-    """A mail server, and who reads. Port 465 and TLS from the first byte are what RFC 8314 asks for."""
+    """A mail server, and who reads. Port 465 and TLS from the first byte are what RFC 8314 asks for.
+
+    `secret`: the file with the password.
+    """
 
     server: Host
     sender: MailAddress
@@ -76,13 +75,22 @@ class MailSection(ChannelSection, frozen=True, kw_only=True):
     port: Port = 465
     seal: Seal = Seal.TLS
     user: kinds.Text | None = None
+    secret: SecretName | None = None
 
 
 class WebhookSection(ChannelSection, frozen=True, kw_only=True):
-    """A page that takes messages. `form`: what it understands."""
+    """A page that takes messages. `form`: what it understands; `secret`: the file with what signs or opens."""
 
     url: WebhookUrl
     form: Form = Form.JSON
+    secret: SecretName | None = None
+
+
+class SyslogSection(ChannelSection, frozen=True, kw_only=True):
+    """A collector of logs, over TLS. The port is that of RFC 5425."""
+
+    server: Host
+    port: Port = 6514
 
 
 class RuleSection(Section, frozen=True, kw_only=True):
@@ -105,12 +113,13 @@ class NotificationsSection(Section, frozen=True, kw_only=True):
 
     mail: tuple[MailSection, ...] = ()
     webhooks: tuple[WebhookSection, ...] = ()
+    syslog: tuple[SyslogSection, ...] = ()
     rules: tuple[RuleSection, ...] = ()
 
     @property
     def channels(self) -> Sequence[ChannelSection]:
         """All channels, of every kind."""
-        return [*self.mail, *self.webhooks]
+        return [*self.mail, *self.webhooks, *self.syslog]
 
     def as_receivers(self) -> Iterator[Receiver]:
         """Where the channels lead, as the core's values."""
@@ -135,4 +144,5 @@ class NotificationsSection(Section, frozen=True, kw_only=True):
 _RECEIVERS: dict[type[ChannelSection], type[Receiver]] = {
     MailSection: MailReceiver,
     WebhookSection: WebhookReceiver,
+    SyslogSection: SyslogReceiver,
 }

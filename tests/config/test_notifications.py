@@ -103,7 +103,7 @@ MAIL_KEY, RULE_KEY = "notifications.mail[1]", "notifications.rules[1]"
         (
             MAIL + 'password = "geheim"\n' + RULE,
             f'{MAIL_KEY}."password": unknown key; allowed: '
-            "name, secret, ca, server, sender, recipients, port, seal, user",
+            "name, ca, server, sender, recipients, port, seal, user, secret",
         ),
         (
             MAIL + 'secret = "../token.secret"\nuser = "pi"\n' + RULE,

@@ -42,8 +42,8 @@ class Receiver:
     """
 
     name: str
-    secret: str | None
     ca: str | None
+    secret: str | None = None
 
     @property
     def kind(self) -> str:
@@ -95,3 +95,21 @@ class WebhookReceiver(Receiver):
         """Where it leads, for people; the path may be a secret, and is left out."""
         scheme, _, rest = self.url.partition("://")
         return f"{scheme}://{rest.partition('/')[0]} ({self.form})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyslogReceiver(Receiver):
+    """A collector of logs, over TLS."""
+
+    server: str
+    port: int
+
+    @property
+    def kind(self) -> str:
+        """The word for it."""
+        return "syslog"
+
+    @property
+    def target(self) -> str:
+        """Where it leads, for people."""
+        return f"{self.server}:{self.port}"

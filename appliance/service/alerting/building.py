@@ -11,7 +11,7 @@ from typing import Any
 from eventlet import tpool
 
 from appliance.config import Config
-from appliance.core.alerting.channels import MailReceiver, ReadSecret, Receiver, WebhookReceiver
+from appliance.core.alerting.channels import MailReceiver, ReadSecret, Receiver, SyslogReceiver, WebhookReceiver
 from appliance.core.alerting.message import Sender
 from appliance.monitor.alerting.channel_queue import ChannelQueue
 from appliance.monitor.alerting.notification_desk import NotificationDesk
@@ -52,7 +52,14 @@ def _webhook(receiver: WebhookReceiver, secret: ReadSecret) -> Outlet:
     return WebhookOutlet(receiver, secret)
 
 
+def _syslog(receiver: SyslogReceiver, secret: ReadSecret) -> Outlet:
+    from appliance.system.outlets.syslog import SyslogOutlet
+
+    return SyslogOutlet(receiver, secret)
+
+
 _OUTLETS: dict[type[Receiver], Callable[[Any, ReadSecret], Outlet]] = {
     MailReceiver: _mail,
     WebhookReceiver: _webhook,
+    SyslogReceiver: _syslog,
 }

@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from email.message import EmailMessage
@@ -239,6 +240,7 @@ def test_a_mail_is_delivered_once_through_the_server_s_kill(tmp_path: Path, mess
             sending.start()
             while not (tmp_path / "stuck").exists():
                 assert sending.is_alive()
+                time.sleep(0.05)
             server.kill()
             sending.join(PATIENCE_S)
         assert faults == ["the server ended the connection, or was too slow"]

@@ -384,6 +384,20 @@ class Outlet(Protocol):
         """Deliver a message; returns `None`, or why the receiver has not taken it."""
 
 
+class KeptConnection(Protocol):
+    """An outlet's connection that stays open between two messages."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is there."""
+
+    def open(self) -> str | None:
+        """Make it; returns `None`, or why that failed. It waits for the network, beside the event loop."""
+
+    def turn(self) -> None:
+        """Do what it needs now, without waiting."""
+
+
 class HistoryStore(Protocol):
     """History on the disk, which may be lost; state that must survive is in the `Store`."""
 

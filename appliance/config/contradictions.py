@@ -4,7 +4,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 
-from appliance.config.notifications import MOST_CHANNELS, MOST_READERS, MailSection, RuleSection, WebhookSection
+from appliance.config.notifications import (
+    MOST_CHANNELS,
+    MOST_READERS,
+    BrokerSection,
+    MailSection,
+    RuleSection,
+    WebhookSection,
+)
 from appliance.config.sections import Config, DepartmentSection, HistorySection, IssuerSection, ServerSection
 from appliance.core.alerting.channels import SECRET, Form, Seal
 from appliance.core.blocking.targets import overlap
@@ -158,7 +165,8 @@ def _in_notifications(config: Config) -> Iterator[str]:
         yield f'notifications: the name "{name}" is given twice; each channel needs its own'
     if len(names) > MOST_CHANNELS:
         yield f"notifications: {len(names)} channels; at most {MOST_CHANNELS} are possible"
-    for fault in (*chain(*map(_in_mail, section.mail)), *chain(*map(_in_webhook, section.webhooks))):
+    in_channels = (*map(_in_mail, section.mail), *map(_in_webhook, section.webhooks), *map(_in_login, section.mqtt))
+    for fault in chain(*in_channels):
         yield f"notifications: {fault}"
     for number, rule in enumerate(section.rules, 1):
         for fault in _in_rule(rule, names, [one.id for one in config.departments]):
@@ -171,10 +179,15 @@ def _in_notifications(config: Config) -> Iterator[str]:
 def _in_mail(mail: MailSection) -> Iterator[str]:
     if not 1 <= len(mail.recipients) <= MOST_READERS:
         yield f'"{mail.name}" has {len(mail.recipients)} recipients; give 1 to {MOST_READERS}'
-    if (mail.user is None) is not (mail.secret is None):
-        yield f'"{mail.name}" needs user and secret together, or neither'
-    if mail.user is not None and mail.seal is Seal.NONE:
-        yield f'"{mail.name}" would send its password unsealed; its seal must be tls or starttls'
+    yield from _in_login(mail)
+
+
+def _in_login(one: MailSection | BrokerSection) -> Iterator[str]:
+    if (one.user is None) is not (one.secret is None):
+        yield f'"{one.name}" needs user and secret together, or neither'
+    if one.user is not None and one.seal == Seal.NONE:
+        better = "tls or starttls" if isinstance(one, MailSection) else "tls"
+        yield f'"{one.name}" would send its password unsealed; its seal must be {better}'
 
 
 def _in_webhook(webhook: WebhookSection) -> Iterator[str]:

@@ -1,14 +1,22 @@
 """The section of notifications: channels by which notices leave the appliance, and rules that say which and when."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 import appliance.config.values as kinds
 from appliance.config.section import Section
-from appliance.core.alerting.channels import Form, MailReceiver, Receiver, Seal, SyslogReceiver, WebhookReceiver
+from appliance.core.alerting.channels import (
+    BrokerReceiver,
+    Form,
+    MailReceiver,
+    Receiver,
+    Seal,
+    SyslogReceiver,
+    WebhookReceiver,
+)
 from appliance.core.alerting.notice import Topic
 from appliance.core.alerting.rules import NotificationRule
 from appliance.core.detection.incident import Severity
@@ -30,6 +38,21 @@ SecretName = Annotated[
         description="the name of a file in the folder of secrets: 1 to 32 letters, digits, '_', '.' or '-'",
     ),
 ]
+TopicPrefix = Annotated[
+    str,
+    # Neither a wildcard nor the broker's own `$SYS`.
+    Meta(
+        pattern=r"^[A-Za-z0-9_-]{1,64}(/[A-Za-z0-9_-]{1,64}){0,3}\Z", description='a topic, such as "office/appliance"'
+    ),
+]
+DiscoveryPrefix = Annotated[
+    str,
+    Meta(
+        pattern=r"^([A-Za-z0-9_-]{1,64}(/[A-Za-z0-9_-]{1,64}){0,3})?\Z",
+        description='a topic, such as "homeassistant", or "" for none',
+    ),
+]
+BrokerSeal = Annotated[Literal["tls", "none"], Meta(description='"tls" or "none"')]
 WebhookUrl = Annotated[
     str,
     Meta(
@@ -93,6 +116,21 @@ class SyslogSection(ChannelSection, frozen=True, kw_only=True):
     port: Port = 6514
 
 
+class BrokerSection(ChannelSection, frozen=True, kw_only=True):
+    """A broker of MQTT. `prefix`: of our topics; `discovery`: of those where Home Assistant looks; empty: none.
+
+    `secret`: the file with the password.
+    """
+
+    server: Host
+    port: Port = 8883  # MQTT over TLS, as IANA has it
+    seal: BrokerSeal = "tls"
+    user: kinds.Text | None = None
+    secret: SecretName | None = None
+    prefix: TopicPrefix = "appliance"
+    discovery: DiscoveryPrefix = "homeassistant"  # its default
+
+
 class RuleSection(Section, frozen=True, kw_only=True):
     """A rule. `events`, `departments`: empty for all; `severity`: the least.
 
@@ -114,12 +152,13 @@ class NotificationsSection(Section, frozen=True, kw_only=True):
     mail: tuple[MailSection, ...] = ()
     webhooks: tuple[WebhookSection, ...] = ()
     syslog: tuple[SyslogSection, ...] = ()
+    mqtt: tuple[BrokerSection, ...] = ()
     rules: tuple[RuleSection, ...] = ()
 
     @property
     def channels(self) -> Sequence[ChannelSection]:
         """All channels, of every kind."""
-        return [*self.mail, *self.webhooks, *self.syslog]
+        return [*self.mail, *self.webhooks, *self.syslog, *self.mqtt]
 
     def as_receivers(self) -> Iterator[Receiver]:
         """Where the channels lead, as the core's values."""
@@ -145,4 +184,5 @@ _RECEIVERS: dict[type[ChannelSection], type[Receiver]] = {
     MailSection: MailReceiver,
     WebhookSection: WebhookReceiver,
     SyslogSection: SyslogReceiver,
+    BrokerSection: BrokerReceiver,
 }

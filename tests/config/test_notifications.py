@@ -192,3 +192,45 @@ url = "https://chat.example.org/hook"
 )
 def test_a_webhook_that_would_tell_its_secret_is_refused(text: str, fault: str) -> None:
     assert fault in faults(text + RULE)
+
+
+BROKER = """
+[[notifications.mqtt]]
+name = "it"
+server = "192.168.1.5"
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            BROKER + 'user = "pi"\nsecret = "x"\nseal = "none"\n',
+            'notifications: "it" would send its password unsealed; its seal must be tls',
+        ),
+        (BROKER + 'secret = "x"\n', 'notifications: "it" needs user and secret together, or neither'),
+        (
+            BROKER + 'prefix = "#"\n',
+            'notifications.mqtt[1].prefix: found "#"; allowed: a topic, such as "office/appliance"',
+        ),
+        (
+            BROKER + 'seal = "starttls"\n',
+            'notifications.mqtt[1].seal: found "starttls"; allowed: "tls" or "none"',
+        ),
+    ],
+)
+def test_a_broker_that_would_be_told_a_password_unsealed_is_refused(text: str, fault: str) -> None:
+    assert fault in faults(text + RULE)
+
+
+def test_a_channel_of_each_kind_can_be_configured_beside_the_others() -> None:
+    text = MAIL + HOOK.replace('"it"', '"hook"') + 'secret = "x"\n' + BROKER.replace('"it"', '"home"')
+    text += '[[notifications.syslog]]\nname = "logs"\nserver = "logs.example.org"\n'
+    config = parse((BASE + text + RULE.replace('"it"', '"it", "hook", "home", "logs"')).encode(), "file")
+    shown = [(one.name, one.kind, one.target) for one in config.notifications.as_receivers()]
+    assert shown == [
+        ("it", "mail", "it@example.org by mail.example.org:465"),
+        ("hook", "webhook", "https://chat.example.org (json)"),
+        ("logs", "syslog", "logs.example.org:6514"),
+        ("home", "mqtt", "192.168.1.5:8883 (appliance/)"),
+    ]

@@ -113,3 +113,25 @@ class SyslogReceiver(Receiver):
     def target(self) -> str:
         """Where it leads, for people."""
         return f"{self.server}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerReceiver(Receiver):
+    """A broker of MQTT. `seal`: tls or none; `prefix`: of our topics; `discovery`: of Home Assistant's; empty: none."""
+
+    server: str
+    port: int
+    seal: str
+    user: str | None
+    prefix: str
+    discovery: str
+
+    @property
+    def kind(self) -> str:
+        """The word for it."""
+        return "mqtt"
+
+    @property
+    def target(self) -> str:
+        """Where it leads, for people."""
+        return f"{self.server}:{self.port} ({self.prefix}/)"

@@ -15,10 +15,11 @@ from appliance.core.alerting.message import MOST_TOGETHER, AlertMessage, Sender,
 from appliance.core.alerting.notice import ChannelState
 from appliance.core.moment import Moment
 from appliance.core.text import clipped
-from appliance.ports import NoticeStore, Outlet
+from appliance.ports import KeptConnection, NoticeStore, Outlet
 
 log = logging.getLogger(__name__)
 
+REOPEN_S = 60.0  # between two attempts to make a connection that is to stay open
 TROUBLED_AFTER = 3  # failures in a row; a server that restarts is no trouble
 
 Aside = Callable[..., Any]  # (function, *arguments) -> its result, computed beside the event loop
@@ -28,15 +29,28 @@ class ChannelQueue:
     """Delivers what waits for one channel, in order. `name`, `kind`, `target`: for people."""
 
     def __init__(
-        self, name: str, kind: str, target: str, *, outlet: Outlet, store: NoticeStore, sender: Sender, aside: Aside
+        self,
+        name: str,
+        kind: str,
+        target: str,
+        *,
+        outlet: Outlet,
+        store: NoticeStore,
+        sender: Sender,
+        aside: Aside,
+        kept: KeptConnection | None = None,
     ) -> None:
         self.name, self.kind, self.target = name, kind, target
         self._outlet, self._store, self._sender, self._aside = outlet, store, sender, aside
+        self._kept = kept
+        self._opened_s: float | None = None
         self._attempts = Attempts()
         self.state = store.states().get(name, ChannelState())
 
     def step(self, now: Moment) -> None:
-        """Deliver what waits, if it is time."""
+        """Deliver what waits, if it is time, and keep a connection that is to stay."""
+        if self._kept is not None:
+            self._keep(self._kept, now)
         if self._attempts.first_s is None and self._store.has_waiting(self.name, now.wall):
             self._attempts.arrived(now.monotonic_s)
         if self._attempts.is_due(now.monotonic_s):
@@ -55,6 +69,15 @@ class ChannelQueue:
         if self._attempts.failures < TROUBLED_AFTER:
             return []
         return [f"the channel {self.name} delivers nothing: {self.state.fault}"]
+
+    def _keep(self, kept: KeptConnection, now: Moment) -> None:
+        if kept.is_open:
+            kept.turn()
+        elif now.is_due(self._opened_s, REOPEN_S):
+            self._opened_s = now.monotonic_s
+            fault: str | None = self._aside(kept.open)
+            if fault is not None:
+                self.state = replace(self.state, fault=clipped(fault), fault_at=now.wall)
 
     def _deliver(self, now: Moment) -> None:
         notices = self._store.attempt(self.name, now.wall, MOST_TOGETHER)

@@ -16,7 +16,7 @@ from appliance.core.detection.incident import Severity
 from appliance.core.moment import Moment, timestamp
 from appliance.core.operations.update_window import UpdateWindow, window_of
 from appliance.core.refusal import Refused
-from appliance.monitor.alerting.channel_queue import TROUBLED_AFTER, ChannelQueue
+from appliance.monitor.alerting.channel_queue import REOPEN_S, TROUBLED_AFTER, ChannelQueue
 from appliance.monitor.alerting.notification_desk import NotificationDesk
 from appliance.system.storage.store import SqliteStore
 
@@ -252,3 +252,42 @@ def test_a_channel_is_tried_at_once_and_an_unknown_one_is_refused_by_name(office
     assert office.desk.try_out("a", office.now) == "refused"
     with pytest.raises(Refused, match="there is no channel"):
         office.desk.try_out("c", office.now)
+
+
+class Connection:
+    """A connection that is to stay open, and ends."""
+
+    def __init__(self) -> None:
+        self.is_open, self.fault, self.opened, self.turned = False, "refused", 0, 0
+
+    def open(self) -> str | None:
+        self.opened += 1
+        self.is_open = not self.fault
+        return self.fault or None
+
+    def turn(self) -> None:
+        self.turned += 1
+
+
+def test_a_connection_that_is_to_stay_is_made_again_once_a_minute(office: Office) -> None:
+    kept = Connection()
+    channel = ChannelQueue(
+        "a",
+        "test",
+        "nowhere",
+        outlet=office.receivers["a"],
+        store=office.store.notices,
+        sender=Sender("pi", {}, ZONE),
+        aside=lambda work, *arguments: work(*arguments),
+        kept=kept,
+    )
+    office.desk.channels["a"] = channel
+    office.pass_time(2 * REOPEN_S + 1)
+    assert (kept.opened, kept.turned, channel.state.fault) == (3, 0, "refused")
+    kept.fault = ""
+    office.pass_time(REOPEN_S)
+    assert kept.is_open
+    opened = kept.opened
+    office.pass_time(REOPEN_S * 2)
+    assert kept.opened == opened
+    assert kept.turned >= REOPEN_S

@@ -148,7 +148,11 @@ class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
 
     `proven`: whether the source has proved that the address is its own, or anyone may have sent this in its name;
     `not_blocked`: why the source is not blocked although its severity is one from which sources are. `opened_at`: when
-    it began first; `times`: how often it came, the first time with it; `count`: distinct failures.
+    it began first; `times`: how often it came, the first time with it; `count`: of what `details` says.
+
+    `incident_id`: of `incident:get`; `expected`: what would be ordinary; `peers`, `ports`: examples of whom it
+    concerned, and where; `devices`: the hardware addresses that sent it; `inside`: whether the source is in the
+    department, left out where that is not known; `advice`: what to look at.
     """
 
     type: str
@@ -160,6 +164,13 @@ class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
     opened_at: str | UnsetType = UNSET
     times: int | UnsetType = UNSET
     count: int | UnsetType = UNSET
+    incident_id: str | UnsetType = UNSET
+    expected: str | UnsetType = UNSET
+    peers: list[str] | UnsetType = UNSET
+    ports: list[str] | UnsetType = UNSET
+    devices: list[str] | UnsetType = UNSET
+    inside: bool | UnsetType = UNSET
+    advice: str | UnsetType = UNSET
 
 
 class SecurityIncident(AlertEvent, frozen=True, kw_only=True, rename="camel"):

@@ -21,6 +21,7 @@ from appliance.core.blocking.denials import Denial, Question
 from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.protection import Protected
 from appliance.core.blocking.sets import BlockSet
+from appliance.core.detection.incident_record import IncidentRecord, Mute
 from appliance.core.detection.rates.anomaly import StoredAnomaly
 from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.core.machine import Address, Connection, Frame, Lights, Link, NextHop, Press, Sighting, Vitals, Vlan
@@ -297,6 +298,18 @@ class Store(Protocol):
 
     def save_quota_requests(self, saved: Sequence[QuotaRequest], deleted: Sequence[str]) -> None:
         """Write or replace some requests, and delete others by their ids; until `sync`, a power cut may undo it."""
+
+    def incidents(self) -> Sequence[IncidentRecord]:
+        """The incidents that were saved, the latest changed last."""
+
+    def save_incidents(self, saved: Sequence[IncidentRecord], deleted: Sequence[str]) -> None:
+        """Write or replace some incidents, and delete others by their ids; until `sync`, a power cut may undo it."""
+
+    def mutes(self) -> Sequence[Mute]:
+        """What is muted, the oldest first."""
+
+    def save_mutes(self, saved: Sequence[Mute], deleted: Sequence[str]) -> None:
+        """Write or replace some mutes, and delete others by their ids; until `sync`, a power cut may undo it."""
 
     def blocks(self) -> Sequence[Block]:
         """All saved blocks."""

@@ -81,6 +81,15 @@ def _install_packages(root: Path, cache: Path) -> None:
     (scripts / "appliance").chmod(0o755)
     (environment / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
     (root / "opt/appliance/current").symlink_to("releases/image")
-    # The root cannot be written: programs are compiled now, and never compared with their sources.
+    compile_programs(root, packages, root / f"usr/lib/python{PYTHON}")
+
+
+def compile_programs(root: Path, *folders: Path) -> None:
+    """Compile all Python programs of these folders, Debian's own again: a start does not read their sources.
+
+    The root cannot be written, so nothing has to be compared with its source. Debian's package compiles the standard
+    library so that each import reads and sums the source.
+    """
     placed = ["-s", root, "-p", "/"]  # the paths that are in tracebacks
-    run(["/usr/bin/python3", "-m", "compileall", "-q", "-j0", "--invalidation-mode=unchecked-hash", *placed, packages])
+    mode = "--invalidation-mode=unchecked-hash"
+    run(["/usr/bin/python3", "-m", "compileall", "-q", "-f", "-j0", mode, *placed, *folders])

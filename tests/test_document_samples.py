@@ -28,6 +28,7 @@ PRINTS = {
     "report:get": "Counted are the bytes",
     "appliance:get": "Radiology",
     "usage:update": "bytesTransferred",
+    "incident:mute": "host_sweep by 192.168.1.5 covers",
     "reconnect_attempt": "Connected with ID",
     "since": "security:incident",
     "analytics:subscribe": "Successfully subscribed",

@@ -56,9 +56,10 @@ ONLY_IN = {
     "ctypes": ("system/",),
     "jwt": ("server/access/",),
     "cryptography": ("system/certificate.py", "server/access/", "core/traffic/flows/quic.py"),
-    "argon2": ("system/passwords.py",),
+    "argon2": ("system/passwords.py", "system/backup_file.py"),
     "prometheus_client": ("server/pages/metrics.py",),
     "click": ("cli/",),
+    "nacl": ("system/backup_file.py",),
 }
 
 

@@ -74,6 +74,15 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("update appliance.raucb --restart", "a file, and the restart with it"),
         ("update https://192.168.1.2/appliance.raucb", "from a web server"),
     ),
+    "backup": (("backup create /mnt/nas/appliance.backup", "everything into one file; the passphrase is asked for"),),
+    "backup create": (
+        ("backup create /mnt/nas/appliance.backup", "the passphrase is asked for, twice"),
+        ("backup create appliance.backup --passphrase-file /root/passphrase", "for a timer"),
+    ),
+    "backup restore": (
+        ("backup restore appliance.backup", "on a new computer"),
+        ("backup restore appliance.backup --replace", "in the place of what is there, which is kept aside"),
+    ),
     "revert": (("revert", "take it back without waiting for the two minutes"),),
 }
 

@@ -4,6 +4,7 @@ A verb imports inside itself what `--help` does not need: the packages under the
 and more on a Pi.
 """
 
+import gc
 import json
 import os
 import sys
@@ -13,7 +14,7 @@ import click
 
 from appliance.cli import access, blocking, config_file, options
 from appliance.cli.examples import add_examples
-from appliance.cli.operations import notifying, updating
+from appliance.cli.operations import backing_up, notifying, updating
 from appliance.cli.options import Paths, connected_client, explained_failures, json_option, with_paths
 from appliance.cli.parameters import DepartmentId, Duration, EventName
 from appliance.cli.shell import EXIT_FAILED, Verbs, version_text
@@ -52,6 +53,8 @@ def main() -> None:
 @json_option
 def run(paths: Paths, simulate: bool, as_json: bool) -> None:
     """Run the service in the foreground."""
+    # Modules are no garbage, and looking for it takes an eighth of the time to load them. The service turns it on.
+    gc.disable()
     os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # saves 7 MB and 0.2 s; must be set before eventlet is imported
     from appliance.service.access.announcement import print_announcement
     from appliance.service.starting import run as run_service
@@ -163,6 +166,6 @@ def doctor(paths: Paths, as_json: bool) -> None:
     click.get_current_context().exit(EXIT_FAILED if is_fatal else 0)
 
 
-for verb in (*access.VERBS, *blocking.VERBS, *config_file.VERBS, *notifying.VERBS, *updating.VERBS):
+for verb in (*access.VERBS, *blocking.VERBS, *config_file.VERBS, *notifying.VERBS, *updating.VERBS, *backing_up.VERBS):
     main.add_command(verb)
 add_examples(main)

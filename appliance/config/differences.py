@@ -33,6 +33,7 @@ NAMES = {
     "periods.health": "The time between two looks at the computer",
     "protection.addresses": "What is never blocked",
     "detection.block_from": "The severity from which sources of incidents are blocked",
+    "detection.block_kinds": "The kinds of incidents whose sources are blocked",
     "detection.block_duration": "The time for which sources of incidents are blocked",
     "websites.record": "What is kept of visited websites",
     "notice.contact": "The contact on the page for people who are cut off",

@@ -28,6 +28,7 @@ from appliance.core.alerting.channels import Form, Seal
 from appliance.core.alerting.notice import Topic
 from appliance.core.blocking.blocked_names import SharedAddresses
 from appliance.core.detection.incident import Severity
+from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.machine import Position
 from appliance.core.metering.quota import Action
 from appliance.core.operations.trial import LARGEST_CONFIG_BYTES
@@ -137,7 +138,7 @@ _MARKS = (
 )
 
 # The allowed values, for types without a description.
-WORDS = (Position, Action, Severity, Role, SharedAddresses, Record, Seal, Form, Topic)
+WORDS = (Position, Action, Severity, IncidentKind, Role, SharedAddresses, Record, Seal, Form, Topic)
 
 _ALLOWED: dict[Any, str] = {
     Bytes: 'a size with its unit, such as "5 GiB" or "5 GB"',

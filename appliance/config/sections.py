@@ -18,7 +18,8 @@ from appliance.core.blocking.blocked_names import SharedAddresses
 from appliance.core.blocking.lists.block_list import BlockList
 from appliance.core.blocking.protection import Protected
 from appliance.core.detection.incident import Severity
-from appliance.core.detection.response import Response
+from appliance.core.detection.incident_kind import IncidentKind
+from appliance.core.detection.response import SCANS, Response
 from appliance.core.machine import Position
 from appliance.core.metering.department import Department
 from appliance.core.metering.history_series import DEPARTMENT_STEPS, HOST_STEPS, Retention
@@ -149,11 +150,13 @@ class ProtectionSection(Section, frozen=True, kw_only=True):
 class DetectionSection(Section, frozen=True, kw_only=True):
     """Automatic blocks of incidents' sources. `block_from`: the least severity that is blocked; `None`: none is.
 
-    The default is none: an apparent scan may be a printer's driver. `block_duration`: seconds; 0: until lifted. Ten
-    minutes outlast most scans, and a mistake ends before the help desk is called twice.
+    The default is none: an apparent scan may be a printer's driver. `block_kinds`: of which incidents; by default the
+    scans, which most systems block. `block_duration`: seconds, each time twice as many up to a day; 0: until lifted.
+    Ten minutes outlast most scans, and a mistake ends before the help desk is called twice.
     """
 
     block_from: Severity | None = None
+    block_kinds: tuple[IncidentKind, ...] = tuple(sorted(SCANS))
     block_duration: kinds.HoldSeconds = 600
 
 
@@ -309,7 +312,8 @@ class Config(Section, frozen=True, kw_only=True):
     def as_response(self) -> Response | None:
         """The automatic response to incidents, as the core's value; `None`: there is none."""
         severity = self.detection.block_from
-        return None if severity is None else Response(severity, self.detection.block_duration)
+        own = self.detection
+        return None if severity is None else Response(severity, own.block_duration, frozenset(own.block_kinds))
 
     def as_name_rules(self, registrable: Callable[[str], str | None]) -> NameRules:
         """How websites are told, as the core's value. `registrable`: folds a name to its site."""

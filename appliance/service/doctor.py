@@ -88,7 +88,7 @@ def _kernel() -> Iterator[Finding]:
     from appliance.system.nftables.libnftables import FirewallUnavailable, Nftables
 
     try:
-        Nftables()
+        Nftables().close()
         yield Finding("packet filter", Verdict.GOOD, "nftables answers")
     except FirewallUnavailable as error:
         yield Finding("packet filter", Verdict.FATAL, str(error), "without it, only --simulate runs")

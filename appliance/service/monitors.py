@@ -31,6 +31,8 @@ from appliance.monitor.operations.self_check import SelfCheck
 from appliance.monitor.operations.setup_monitor import SetupMonitor
 from appliance.monitor.operations.status import NO_RUN, ServiceRun, StatusMonitor, TroubleSource
 from appliance.monitor.operations.update_monitor import UpdateMonitor, UpdatePlan
+from appliance.monitor.traffic.incident_log import IncidentLog
+from appliance.monitor.traffic.incident_watch import IncidentWatch
 from appliance.monitor.traffic.insight import Insight
 from appliance.monitor.traffic.rate_watch import RateWatch
 from appliance.ports import AuditStore, HistoryStore, Publisher, RateStore, Store
@@ -113,9 +115,14 @@ def build_insight(base: Foundation, *, metering: Metering, enforcement: Enforcem
         rules=base.config.as_name_rules(PublicSuffixes()),
         metering=metering,
         blocking=enforcement,
-        neighbours=base.machine.neighbours,
         response=base.config.as_response(),
         usual_rates=rate_watch,
+        incidents=IncidentWatch(
+            incident_log=IncidentLog(base.store),
+            neighbours=base.machine.neighbours,
+            blocks=enforcement,
+            publish=base.publish,
+        ),
         publish=base.publish,
     )
 

@@ -44,7 +44,7 @@ def open_packet_filter(parts: ExitStack, *, tracks_connections: bool = True) -> 
     shown, metered = Nfnetlink(firewall.TABLE), Nfnetlink(meters.TABLE)
     changes, traffic_control = ChangeMonitor(firewall.TABLE), TrafficControl()
     dns_filter = BpfDnsFilter(Bpf(), traffic_control)
-    for part in (interfaces, shown, metered, elements, changes, traffic_control, dns_filter):
+    for part in (nftables, interfaces, shown, metered, elements, changes, traffic_control, dns_filter):
         parts.callback(part.close)
     return RealPacketFilter(
         interfaces=interfaces,

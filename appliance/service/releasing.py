@@ -44,7 +44,8 @@ def wait_for_end(host: str, port: int) -> bool:
 def release_kernel() -> tuple[Sequence[str], str | None]:
     """Take everything of the appliance out of this network namespace; returns its names, and why something stayed."""
     try:
-        tables, refusal = Nftables().release()
+        with closing(Nftables()) as nftables:
+            tables, refusal = nftables.release()
     except FirewallUnavailable as error:
         return (), str(error)
     with closing(TrafficControl()) as traffic_control:

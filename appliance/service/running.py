@@ -48,6 +48,7 @@ SWITCH_S = 0.0005  # a thread that computes beside the loop gives way so soon; P
 HITS_S = 60.0  # a person looks for a blocked host in the log later; a flood costs as many lines as a quiet minute
 PANEL_S = 0.1  # a finger expects an answer within a tenth of a second; signals are looked at as often
 CAPTURE_S = 0.05  # the sockets' buffers hold far more than 50 ms of the filtered frames
+INCIDENTS_S = 1.0  # a person hears of it within two seconds after a rule is met
 ATTACH_S = 1.0  # an interface that appears is captured within a second
 LISTS_S = 0.25  # a piece of a list each, so that one of 100,000 is in force within a minute
 HISTORY_S = 1.0  # a slice of a batch each, so that a batch is done within a few seconds
@@ -120,6 +121,7 @@ class Service:
             Timed("hits", HITS_S, lambda _: parts.monitors.enforcement.log_hits()),
             Timed("attach", ATTACH_S, lambda _: self._attach_capture(interfaces)),
             Timed("capture", CAPTURE_S, self._observe),
+            Timed("incidents", INCIDENTS_S, parts.monitors.insight.judge),
             Timed("analytics", periods.analytics, self._analyse),
             Timed("health", periods.health, parts.monitors.status.health_step),
             Timed("lists", LISTS_S, parts.monitors.lists.step),

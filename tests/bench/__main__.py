@@ -7,13 +7,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 
-from tests.bench import anomalies
+from tests.bench import anomalies, incidents
 from tests.bench.compare import compare
 from tests.bench.report import write
 
 NAMES = (
     "packets", "forwarding", "metering", "overshoot", "history", "disk", "names", "server", "blocking", "page",
-    "anomalies", "offload", "growth",
+    "anomalies", "incidents", "offload", "growth",
 )  # fmt: skip
 WRITTEN = ("offload", "growth")
 
@@ -27,8 +27,10 @@ def rows(words: Sequence[str]) -> Iterable[str]:
                 found = [*import_module(f"tests.bench.{name}").run()]
                 write(name, found)
                 yield from found
-        case ["anomalies", *words] if words and not set(words) <= set(NAMES):
-            yield from anomalies.run(words)
+        case ["anomalies", *files] if files and not set(files) <= set(NAMES):
+            yield from anomalies.run(files)
+        case ["incidents", *folders] if folders and not set(folders) <= set(NAMES):
+            yield from incidents.run(folders)
         case _:
             for name in words or NAMES:
                 yield from import_module(f"tests.bench.{name}").run()

@@ -51,9 +51,10 @@ def run() -> list[str]:
             lab.appliance.run(["nft", "flush", "ruleset"])
             without.append(_throughput_bps(lab))
             with lab.appliance.entered():
-                nftables, shown = Nftables(), Nfnetlink(TABLE)
-                refusal = NftablesMeters(nftables, shown, SetElements(), "boot").apply(plans)
-                shown.close()
+                parts = Nftables(), Nfnetlink(TABLE), SetElements()
+                refusal = NftablesMeters(*parts, "boot").apply(plans)
+                for part in parts:
+                    part.close()
             assert refusal is None, refusal
             _show_hosts(lab)
             metered.append(_throughput_bps(lab))
@@ -93,9 +94,10 @@ def _put_rules_in_force(lab: Network) -> None:
     near = (ip_network("10.20.0.0/24"), ip_network("fd20::/64"))
     plan = Plan("radiology", "eth1", Facing.DEPARTMENT, stop_at_bytes=1 << 60, checks_sources=True, near=near)
     with lab.appliance.entered():
-        shown = Nfnetlink(TABLE)
-        assert NftablesMeters(Nftables(), shown, SetElements(), "boot").apply([plan]) is None
-        shown.close()
+        parts = Nftables(), Nfnetlink(TABLE), SetElements()
+        assert NftablesMeters(*parts, "boot").apply([plan]) is None
+        for part in parts:
+            part.close()
     with firewall(lab, tracks_connections=False) as blocks:
         assert blocks.install_rules([place(department="radiology")]) is None
         assert blocks.replace_elements(pieces("203.0.113.9", "192.0.2.0/28", "2001:db8:9::/48"), 0.0) is None

@@ -108,10 +108,10 @@ def _metered(lab: Network, *, departments: int, hosts: int) -> None:
     router = lab.hosts[0].mac()
     plans = [replace(plan, routers=(router,), host_limit_bytes=1 << 50) for plan in _plans(departments)]
     with lab.appliance.entered():
-        shown, elements = Nfnetlink(TABLE), SetElements()
-        refusal = NftablesMeters(Nftables(), shown, elements, "boot", DEFAULT).apply(plans)
-        shown.close()
-        elements.close()
+        parts = Nftables(), Nfnetlink(TABLE), SetElements()
+        refusal = NftablesMeters(*parts, "boot", DEFAULT).apply(plans)
+        for part in parts:
+            part.close()
     assert refusal is None, refusal
     _show_hosts(lab, hosts, departments=departments)
 

@@ -47,11 +47,43 @@ class Known:
     quic: frozenset[str]
 
 
+class Filter:
+    """The kernel's filter for captured frames, on a socket pair."""
+
+    def __init__(self) -> None:
+        self._load()
+
+    def renew(self) -> None:
+        """Forget all connections, and what was passed in this second: what is replayed takes no time."""
+        self.close()
+        self._load()
+
+    def _load(self) -> None:
+        self._programs = CapturePrograms(Bpf())
+        self._into, self._out_of = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._out_of.setsockopt(socket.SOL_SOCKET, SO_ATTACH_BPF, self._programs[frozenset()])
+        self._out_of.setblocking(False)
+
+    def __call__(self, frame: bytes) -> bytes | None:
+        """The part of a frame that it passes; `None`: it drops the frame."""
+        try:
+            self._into.send(frame)
+            return self._out_of.recv(1 << 17)
+        except (BlockingIOError, PermissionError):
+            return None
+
+    def close(self) -> None:
+        """Close the sockets and the kernel's programs."""
+        self._into.close()
+        self._out_of.close()
+        self._programs.close()
+
+
 class Reading:
     """The product's way of a frame to a name."""
 
     def __init__(self) -> None:
-        self._programs = CapturePrograms(Bpf())
+        self._filter = Filter()
 
     def names(self, captured: Iterable[bytes]) -> tuple[set[str], set[str]]:
         """The names in these frames, of TLS and of QUIC."""
@@ -66,22 +98,15 @@ class Reading:
 
     def packets(self, captured: Iterable[bytes]) -> Iterator[Packet]:
         """What the kernel passes, decoded."""
-        into, out_of = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        out_of.setsockopt(socket.SOL_SOCKET, SO_ATTACH_BPF, self._programs[frozenset()])
-        with closing(into), closing(out_of):
-            out_of.setblocking(False)
-            for frame in captured:
-                try:
-                    into.send(frame)
-                    packet = decode(out_of.recv(1 << 17))
-                except (BlockingIOError, PermissionError):
-                    continue
-                if packet is not None:
-                    yield packet
+        for frame in captured:
+            passed = self._filter(frame)
+            packet = decode(passed) if passed is not None else None
+            if packet is not None:
+                yield packet
 
     def close(self) -> None:
         """Close the kernel's programs."""
-        self._programs.close()
+        self._filter.close()
 
 
 def run(folder: Path | None = None) -> Iterator[str]:

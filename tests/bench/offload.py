@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -123,8 +124,8 @@ def _once(lab: Network, puts: Sequence[PutInForce], port: int, *, offloads: bool
     for put in puts:
         put(lab)
     if offloads:
-        with lab.appliance.entered():
-            _, refusal = Nftables().run(flow_table(["eth1"], ["eth0", "eth1"]))
+        with lab.appliance.entered(), closing(Nftables()) as nftables:
+            _, refusal = nftables.run(flow_table(["eth1"], ["eth0", "eth1"]))
         assert refusal is None, refusal
     before = _arrived(lab)
     send = ["python3", "-c", SEND, WEB_V4[0], json.dumps(PAYLOADS), str(FLOWS), str(PACKETS), str(port)]

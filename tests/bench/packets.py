@@ -241,10 +241,10 @@ def _meter(lab: Network, departments: int, host_limit_bytes: int | None, setting
         for number, own in enumerate(networks)
     ]
     with lab.appliance.entered():
-        shown, elements = Nfnetlink(TABLE), SetElements()
-        refusal = NftablesMeters(Nftables(), shown, elements, "boot", setting).apply(plans)
-        shown.close()
-        elements.close()
+        parts = Nftables(), Nfnetlink(TABLE), SetElements()
+        refusal = NftablesMeters(*parts, "boot", setting).apply(plans)
+        for part in parts:
+            part.close()
     assert refusal is None, refusal
 
 

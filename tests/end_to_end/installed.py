@@ -111,14 +111,13 @@ class Installed:
 
     def cli(self, *words: str, check: bool = True) -> str:
         """Run a command on the appliance and return what it prints."""
-        verb, *rest = words
-        return self._lab.appliance.run([COMMAND, verb, *self._place(), *rest], check=check).stdout.strip()
+        return self._lab.appliance.run([COMMAND, *words, *self._place()], check=check).stdout.strip()
 
     @contextmanager
-    def client(self, **options: Any) -> Iterator[NodeClient]:
+    def client(self, token: str | None = None, **options: Any) -> Iterator[NodeClient]:
         """A `socket.io-client` on the appliance, with an administrator's token, once it is connected."""
         prefix = ("ip", "netns", "exec", self._lab.appliance.namespace)
-        with NodeClient("http://127.0.0.1:5001", self.token, options=options, prefix=prefix) as client:
+        with NodeClient("http://127.0.0.1:5001", token or self.token, options=options, prefix=prefix) as client:
             client.wait_for("connect")
             yield client
 

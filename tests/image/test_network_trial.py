@@ -14,6 +14,7 @@ from tests.image.test_network_files import configuration
 
 PROGRAM = HERE / "root/usr/lib/appliance/network"
 HOST, BRIDGE, GATEWAY = (configuration(one) for one in ("host", "bridge", "gateway"))
+MIRROR = configuration("mirror", "eth0")
 FAR_S = "86400"
 
 # Runs the program's Python, and then takes the lab's ports for the computer's.
@@ -114,6 +115,14 @@ def test_a_gateway_on_trial_leaves_neither_address_nor_forwarding_behind(applian
     appliance.is_host()
     assert appliance.computer.run("cat", "/proc/sys/net/ipv4/ip_forward") == "0\n"
     assert appliance.computer.run("ls", "/run/systemd/resolved.conf.d") == ""
+
+
+def test_a_port_that_only_listens_on_trial_answers_again_afterwards(appliance: Appliance) -> None:
+    appliance.begin_trial(MIRROR)
+    appliance.computer.wait_for(lambda links: "NOARP" in links["eth0"]["flags"])
+    appliance.end_trial()
+    appliance.is_host()
+    appliance.computer.wait_for(lambda links: "NOARP" not in (flags := links["eth0"]["flags"]) and "MULTICAST" in flags)
 
 
 def test_a_service_that_does_not_end_its_trial_keeps_nobody_out(appliance: Appliance) -> None:

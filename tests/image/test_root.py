@@ -1,8 +1,10 @@
 """The root of the image: its units, its kernel modules, its first program."""
 
 import io
+import py_compile
 import re
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from image.manifest import HERE, PROJECT
 from image.modules import archive, closure, dependencies, kept
-from image.programs import ENABLED
+from image.programs import ENABLED, compile_programs
 from tests.end_to_end.unit import Unit
 
 FOLDER = HERE / "root/etc/systemd/system"
@@ -98,6 +100,19 @@ def test_systemd_understands_the_units_and_finds_an_order_for_them(tmp_path: Pat
     )
     said = [line for line in done.stderr.splitlines() if "appliance" in line or "cycle" in line]
     assert said == []
+
+
+def test_a_start_reads_no_source_of_a_program_that_debian_has_compiled(tmp_path: Path) -> None:
+    source = tmp_path / "usr/lib/python3.11/one.py"
+    source.parent.mkdir(parents=True)
+    source.write_text("ONE = 1\n")
+    debian = py_compile.compile(str(source), invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
+    compile_programs(tmp_path, source.parent)
+    [made] = (source.parent / "__pycache__").iterdir()
+    assert made == Path(str(debian))
+    assert struct.unpack("<I", made.read_bytes()[4:8]) == (1,)  # by a sum that nobody compares (PEP 552)
+    assert b"/usr/lib/python3.11/one.py" in made.read_bytes()
+    assert str(tmp_path).encode() not in made.read_bytes()
 
 
 def test_the_first_program_of_the_computer_is_one_that_a_plain_shell_reads() -> None:

@@ -95,10 +95,11 @@ def _texts(family: Family, first: int, last: int) -> Iterator[str]:
 def firewall(lab: Network, *, tracks_connections: bool = True) -> Iterator[NftablesFirewall]:
     """The packet filter of the lab's appliance."""
     with lab.appliance.entered():
-        shown, metered, elements, notices = Nfnetlink(TABLE), Nfnetlink(METERS), SetElements(), ChangeMonitor(TABLE)
+        nftables, shown, metered, elements = Nftables(), Nfnetlink(TABLE), Nfnetlink(METERS), SetElements()
+        notices = ChangeMonitor(TABLE)
         made = NftablesFirewall(
-            Nftables(), shown, elements, notices, metered=metered, tracks_connections=tracks_connections
+            nftables, shown, elements, notices, metered=metered, tracks_connections=tracks_connections
         )
     yield made
-    for part in (notices, elements, metered, shown):
+    for part in (notices, elements, metered, shown, nftables):
         part.close()

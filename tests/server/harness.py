@@ -312,6 +312,8 @@ class Harness:
             case {"frames": found, "interface": interface}:
                 self.hardware.waiting = [Frame(interface, bytes.fromhex(one)) for one in found]
                 self.insight.process_frames(self.now())
+            case {"judge": _}:
+                self.insight.judge(self.now())
             case {"pair": how}:
                 return {"code": self.pairing.announce_code, "button": self.pairing.open_window}[how](self.now())
             case {"read_lists": times}:

@@ -19,6 +19,7 @@ MOST_TAGS = 2
 BODY_BYTES = 28
 # Ethernet, IPv4, and the lengths of their addresses (RFC 826)
 HEAD = b"\x00\x01\x08\x00\x06\x04"
+ASKS = b"\x00\x01"
 
 RECENT_S = 120.0  # since a holder's claim: within it, it is not gone. A neighbour is asked again each minute or so
 WITHIN_S = 600.0  # of alternations that count together
@@ -34,6 +35,14 @@ class AddressClaim(NamedTuple):
 
     address: str
     mac: str
+
+
+class AddressQuestion(NamedTuple):
+    """A device asks for the hardware address of a neighbour."""
+
+    address: str
+    mac: str
+    neighbour: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +77,31 @@ class _Holding:
 
 def claim_in(frame: bytes) -> AddressClaim | None:
     """The sender's claim in an ARP packet; `None`: it is none, or one that says nothing, as a probe (RFC 5227)."""
-    at = 12
-    for _ in range(MOST_TAGS):
-        if int.from_bytes(frame[at : at + 2]) in VLAN_TYPES:
-            at += 4
-    body = frame[at + 2 : at + 2 + BODY_BYTES]
-    if int.from_bytes(frame[at : at + 2]) != ARP or len(body) < BODY_BYTES or body[:6] != HEAD:
+    body = _body(frame)
+    if body is None:
         return None
     mac, address = body[8:14], IPv4Address(body[14:18])
     if mac[0] & 1 or not any(mac) or address.is_unspecified or address.is_multicast or int(address) == 0xFFFFFFFF:
         return None
     return AddressClaim(str(address), mac.hex(":"))
+
+
+def question_in(frame: bytes) -> AddressQuestion | None:
+    """The question in an ARP packet; `None`: there is none, or one for the sender's own address."""
+    claim, body = claim_in(frame), _body(frame)
+    if claim is None or body is None or body[6:8] != ASKS or body[14:18] == body[24:28]:
+        return None
+    return AddressQuestion(claim.address, claim.mac, str(IPv4Address(body[24:28])))
+
+
+def _body(frame: bytes) -> bytes | None:
+    at = 12
+    for _ in range(MOST_TAGS):
+        if int.from_bytes(frame[at : at + 2]) in VLAN_TYPES:
+            at += 4
+    body = frame[at + 2 : at + 2 + BODY_BYTES]
+    is_whole = int.from_bytes(frame[at : at + 2]) == ARP and len(body) == BODY_BYTES and body[:6] == HEAD
+    return body if is_whole else None
 
 
 class AddressClaims:

@@ -26,6 +26,7 @@ class Progress(Enum):
     """The meaning of a segment for its connection."""
 
     NONE = "nothing new, or a forged answer"
+    OPENED = "the client asks"
     ACCEPTED = "the server has accepted it"
     REFUSED = "the server has refused it"
     PROVEN = "the client has proved that it holds its address"
@@ -56,17 +57,19 @@ class Handshakes:
     def __init__(self) -> None:
         self._openings: OrderedDict[_Ends, _Opening] = OrderedDict()
 
-    def open(self, packet: Packet, now_s: float) -> None:
-        """Follow the connection that this SYN requests. `now_s`: monotonic."""
+    def open(self, packet: Packet, now_s: float) -> bool:
+        """Follow the connection that this SYN requests; false: it repeats another. `now_s`: monotonic."""
         while self._openings and next(iter(self._openings.values())).began_s < now_s - FOLLOWED_S:
             self._openings.popitem(last=False)
         ends = _Ends(packet.source, packet.source_port, packet.destination, packet.destination_port)
         known = self._openings.get(ends)
-        if known is None or known.sequence != packet.sequence:  # a repeated SYN is no other connection
+        is_new = known is None or known.sequence != packet.sequence  # a repeated SYN is no other connection
+        if is_new:
             self._openings.pop(ends, None)
             self._openings[ends] = _Opening(packet.source_mac, packet.sequence, now_s)
         if len(self._openings) > MOST_CONNECTIONS:
             self._openings.popitem(last=False)
+        return is_new
 
     def follow(self, packet: Packet) -> Progress:
         """Follow a segment that is no SYN."""

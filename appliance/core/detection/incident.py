@@ -3,19 +3,27 @@
 A source that scans makes one incident of each kind, however many hosts it tries: it opens with the first evidence, is
 reported again only when it becomes worse, and closes after a quiet time. What comes back within a day is the same
 incident, counted, and must be quiet for longer each time: so a monitor that asks every five minutes is told when it
-begins, not each time. `core.detection.scans` decides what counts as
-evidence.
+begins, not each time. What is done to another host than before is told, too.
+
+`core.detection.scans`, `.arp` and `.abuse` decide what counts as evidence.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from itertools import islice
 
-from appliance.core.detection.arp import AddressClaim, AddressClaims, Dispute
-from appliance.core.detection.scans import MOST_SENDERS, ScanKind, Scans, Suspicion
-from appliance.core.traffic.packet import Packet
+from appliance.core.detection.abuse.floods import Floods
+from appliance.core.detection.abuse.logins import Logins
+from appliance.core.detection.abuse.tunnels import Tunnels
+from appliance.core.detection.arp import AddressClaim, AddressClaims, AddressQuestion
+from appliance.core.detection.evidence import Evidence
+from appliance.core.detection.handshakes import Progress
+from appliance.core.detection.incident_kind import IncidentKind
+from appliance.core.detection.scan_evidence import dispute_evidence, scan_evidence
+from appliance.core.detection.scans import MOST_SENDERS, Scans
+from appliance.core.traffic.dns import DNS_PORT, look_ups_in
+from appliance.core.traffic.packet import TCP, Packet
 
 QUIET_S = 180.0  # a scan that avoids detection waits a minute or two between its attempts
 # How long an incident must be quiet that has come back once, and more often: what asks every hour or every night is
@@ -25,7 +33,7 @@ RETURN_S = 86400.0  # after its end, within which it is the same incident
 MOST_EARLIER = 1024  # that have ended and may come back; 0.5 MB
 MOST_TOLD, TOLD_WITHIN_S = 4, 3600.0  # events of one incident: opened, and a step for each severity; more can wait
 MOST_OPEN = 256  # forged sources could open any number; a person reads no more
-MOST_EXAMPLES = 5  # ports or hosts named in the details
+MOST_VICTIMS = 16  # of one incident that are remembered as told
 
 
 class Severity(StrEnum):
@@ -37,18 +45,23 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
-# The least number of distinct failures for each severity, worst first. Ports: nmap tries 1,000 by default, 100 with -F.
-# Hosts: a /24 has 254.
+# The least count for each severity, worst first. Ports: nmap tries 1,000 by default, 100 with -F. Hosts: a /24 has 254.
+# Floods: in ten seconds; a thousand connections begun a second fill the tables of a small server. Data in names: bytes;
+# a table of customers, or a key. Passwords: as many as are counted; nobody types 60 in five minutes.
 SEVERITIES = {
-    ScanKind.PORT_SCAN: ((1000, Severity.CRITICAL), (100, Severity.HIGH), (15, Severity.MEDIUM), (0, Severity.LOW)),
-    ScanKind.ARP_SPOOFING: ((0, Severity.HIGH),),  # who takes addresses reads what is meant for others
-    ScanKind.ADDRESS_CONFLICT: ((0, Severity.MEDIUM),),  # two people have half a connection each
-    ScanKind.HOST_SWEEP: ((250, Severity.CRITICAL), (100, Severity.HIGH), (25, Severity.MEDIUM), (0, Severity.LOW)),
+    IncidentKind.PORT_SCAN: ((1000, Severity.CRITICAL), (100, Severity.HIGH), (15, Severity.MEDIUM), (0, Severity.LOW)),
+    IncidentKind.ARP_SPOOFING: ((0, Severity.HIGH),),  # who takes addresses reads what is meant for others
+    IncidentKind.ADDRESS_CONFLICT: ((0, Severity.MEDIUM),),  # two people have half a connection each
+    IncidentKind.SYN_FLOOD: ((10_000, Severity.CRITICAL), (1000, Severity.HIGH), (0, Severity.MEDIUM)),
+    IncidentKind.UDP_FLOOD: ((50_000, Severity.CRITICAL), (5000, Severity.HIGH), (0, Severity.MEDIUM)),
+    IncidentKind.DNS_TUNNEL: ((100_000, Severity.CRITICAL), (10_000, Severity.HIGH), (0, Severity.MEDIUM)),
+    IncidentKind.BRUTE_FORCE: ((60, Severity.HIGH), (0, Severity.MEDIUM)),
+    IncidentKind.HOST_SWEEP: ((250, Severity.CRITICAL), (100, Severity.HIGH), (25, Severity.MEDIUM), (0, Severity.LOW)),
 }
 
 
-def severity_of(kind: ScanKind, count: int) -> Severity:
-    """The severity of so many distinct failures."""
+def severity_of(kind: IncidentKind, count: int) -> Severity:
+    """The severity of so many."""
     return next(severity for least, severity in SEVERITIES[kind] if count >= least)
 
 
@@ -60,22 +73,23 @@ class IncidentChange(StrEnum):
 
     OPENED = "opened"
     ESCALATED = "escalated"
+    SPREAD = "spread"  # to another host
     CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """The scan of one source. `count`: distinct failures; `details`: a sentence with them.
+    """What one source does. `count`: of what `details`, a sentence, says, as of the worst moment.
 
     `began_s`: when it began first; `latest_s`: when it went on last; both monotonic. `times`: how often it came, the
-    first time with it.
+    first time with it. `expected`: what would be ordinary; `peers`, `ports`: examples.
 
     `senders`: failures by the hardware address that sent them, where these alone are a scan; `proven`: those of a
     sender that has completed a connection of the same kind from the source's address; `addressed`: those of a sender to
     whose hardware address the answers for the source went; 0: of none.
     """
 
-    kind: ScanKind
+    kind: IncidentKind
     source: str
     severity: Severity
     count: int
@@ -86,6 +100,14 @@ class Incident:
     senders: Mapping[str, int] = field(default_factory=dict)
     proven: int = 0
     addressed: int = 0
+    expected: str = ""
+    peers: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
+
+    @property
+    def victim(self) -> str:
+        """The one host that it is done to; empty where there are many."""
+        return self.peers[0] if self.kind in _WITH_VICTIM and self.peers else ""
 
     def as_proven(self, is_inside: bool, has_address: Callable[[str, str], bool]) -> "Incident | None":
         """The incident, as far as its source has proved that it did it; `None`: anyone may have sent it.
@@ -99,9 +121,12 @@ class Incident:
         return replace(self, count=count, severity=severity_of(self.kind, count)) if count else None
 
 
+_WITH_VICTIM = {IncidentKind.PORT_SCAN, IncidentKind.SYN_FLOOD, IncidentKind.UDP_FLOOD}
+
+
 @dataclass(frozen=True, slots=True)
 class IncidentUpdate:
-    """An incident that has just opened, escalated or closed."""
+    """An incident that has just opened, escalated, spread or closed."""
 
     change: IncidentChange
     incident: Incident
@@ -116,6 +141,13 @@ class _Course:
     severity: Severity | None = None
     told_s: list[float] = field(default_factory=list)
     ended_s: float = 0.0
+    victims: dict[str, None] = field(default_factory=dict)  # that were told; an ordered set
+    spread: Incident | None = None  # to another victim, which is not told yet
+
+    def meet(self, found: Incident) -> None:
+        """Note whom it concerned now."""
+        if found.victim and found.victim not in self.victims and len(self.victims) < MOST_VICTIMS:
+            self.spread = found
 
     @property
     def quiet_s(self) -> float:
@@ -127,10 +159,14 @@ class _Course:
         self.told_s = [one for one in self.told_s if now_s - one < TOLD_WITHIN_S]
         return len(self.told_s) < MOST_TOLD
 
-    def tell(self, severity: Severity | None, now_s: float) -> None:
+    def tell(self, severity: Severity | None, now_s: float, victim: str = "") -> None:
         """Note what is told now."""
         self.severity = severity
         self.told_s.append(now_s)
+        if victim:
+            self.victims[victim] = None
+        if self.spread is not None and self.spread.victim in self.victims:
+            self.spread = None
 
 
 class Incidents:
@@ -138,30 +174,57 @@ class Incidents:
 
     def __init__(self) -> None:
         self._scans, self._claims = Scans(), AddressClaims()
-        self._open: dict[tuple[ScanKind, str], Incident] = {}
-        self._courses: dict[tuple[ScanKind, str], _Course] = {}  # of the open ones
-        self._earlier: OrderedDict[tuple[ScanKind, str], _Course] = OrderedDict()  # the latest ended last
+        self._floods, self._logins, self._tunnels = Floods(), Logins(), Tunnels()
+        self._open: dict[tuple[IncidentKind, str], Incident] = {}
+        self._courses: dict[tuple[IncidentKind, str], _Course] = {}  # of the open ones
+        self._earlier: OrderedDict[tuple[IncidentKind, str], _Course] = OrderedDict()  # the latest ended last
 
     def follow(self, packet: Packet, now_s: float) -> None:
-        """Evaluate a TCP segment as evidence."""
-        self._scans.follow(packet, now_s)
+        """Evaluate a TCP segment or a datagram as evidence."""
+        step = self._scans.follow(packet, now_s)
+        if step is Progress.OPENED:
+            is_known = self._scans.is_related(packet.source, packet.destination, now_s)
+            self._floods.follow(packet, now_s, is_known=is_known)
+        elif step is Progress.PROVEN:
+            self._floods.complete(packet.destination, packet.destination_port, now_s)
+        if packet.protocol == TCP:
+            self._logins.follow(packet, now_s)
+        if packet.destination_port == DNS_PORT:
+            for asked, _ in look_ups_in(packet):
+                self._tunnels.follow(asked, packet.source_mac, now_s)
 
     def follow_claim(self, claim: AddressClaim, own: Collection[str], now_s: float) -> None:
         """Evaluate a claim of an address. `own`: the appliance's hardware addresses, where the address is its own."""
         self._claims.follow(claim, own, now_s)
+        self._scans.hear(claim.address, now_s)
+
+    def follow_question(self, question: AddressQuestion, now_s: float) -> None:
+        """Evaluate the question for a neighbour's hardware address."""
+        self._scans.ask(question.address, question.mac, question.neighbour, now_s)
+
+    def restore(self, kind: IncidentKind, source: str, *, began_s: float, ended_s: float, times: int) -> None:
+        """Remember an incident of before a restart, so that it is the same one if it comes back within a day."""
+        self._earlier[kind, source] = _Course(began_s, times, ended_s=ended_s)
+        if len(self._earlier) > MOST_EARLIER:
+            self._earlier.popitem(last=False)
 
     def judge(self, now_s: float) -> list[IncidentUpdate]:
         """The incidents that opened, escalated or closed since the previous call, as far as they may be told."""
-        for dispute in self._claims.found():
-            self._record(_disputed(dispute), now_s)
-        for suspicion in self._scans.found(now_s):
-            self._record(_incident(suspicion), now_s)
+        for found in self._found(now_s):
+            self._record(_incident(found), now_s)
         updates = [update for key in self._open if (update := self._news(key, now_s)) is not None]
         return updates + self._close_quiet(now_s)
 
     def open(self) -> Collection[Incident]:
         """The open incidents."""
         return self._open.values()
+
+    def _found(self, now_s: float) -> Iterator[Evidence]:
+        yield from map(dispute_evidence, self._claims.found())
+        yield from map(scan_evidence, self._scans.found(now_s))
+        yield from self._floods.found(now_s)
+        yield from self._logins.found(now_s)
+        yield from self._tunnels.found()
 
     def _record(self, found: Incident, now_s: float) -> None:
         key = found.kind, found.source
@@ -171,7 +234,8 @@ class Incidents:
                 course = self._courses[key] = self._course_of(key, now_s)
                 self._open[key] = replace(found, began_s=course.began_s, times=course.times)
             return
-        worse = found if found.count > known.count else replace(known, latest_s=found.latest_s)
+        self._courses[key].meet(found)
+        worse = found if found.count > known.count else replace(known, latest_s=max(found.latest_s, known.latest_s))
         senders = Counter(known.senders) | Counter(found.senders)  # of each, the most at one host or port
         self._open[key] = replace(
             worse,
@@ -182,7 +246,7 @@ class Incidents:
             addressed=max(known.addressed, found.addressed),
         )
 
-    def _course_of(self, key: tuple[ScanKind, str], now_s: float) -> _Course:
+    def _course_of(self, key: tuple[IncidentKind, str], now_s: float) -> _Course:
         """The course of an incident that opens: its own of earlier, where it comes back."""
         earlier = self._earlier.pop(key, None)
         if earlier is None or now_s - earlier.ended_s >= RETURN_S:
@@ -190,14 +254,18 @@ class Incidents:
         earlier.times += 1
         return earlier
 
-    def _news(self, key: tuple[ScanKind, str], now_s: float) -> IncidentUpdate | None:
+    def _news(self, key: tuple[IncidentKind, str], now_s: float) -> IncidentUpdate | None:
         found, course = self._open[key], self._courses[key]
+        is_new = course.severity is None
         is_worse = course.severity is not None and RANKS.index(found.severity) > RANKS.index(course.severity)
-        if (course.severity is not None and not is_worse) or not course.may_tell(now_s):
+        if not (is_new or is_worse or course.spread) or not course.may_tell(now_s):
             return None
-        course.tell(found.severity, now_s)
+        spread = None if is_new or is_worse else course.spread
+        course.tell(found.severity, now_s, spread.victim if spread else found.victim)
         if is_worse:
             return IncidentUpdate(IncidentChange.ESCALATED, found)
+        if spread is not None:
+            return IncidentUpdate(IncidentChange.SPREAD, replace(found, details=spread.details, peers=spread.peers))
         again = f"Again, {found.times} times by now: " if found.times > 1 else ""
         return IncidentUpdate(IncidentChange.OPENED, replace(found, details=f"{again}{found.details}"))
 
@@ -230,44 +298,18 @@ class Incidents:
         return closed
 
 
-def _incident(suspicion: Suspicion) -> Incident:
-    kind, source, _ = suspicion.key
-    count = len(suspicion.failed)
+def _incident(found: Evidence) -> Incident:
     return Incident(
-        kind=kind,
-        source=source,
-        severity=severity_of(kind, count),
-        count=count,
-        details=_details(suspicion, count),
-        latest_s=suspicion.latest_s,
-        senders=suspicion.senders(),
-        proven=suspicion.proven,
-        addressed=suspicion.addressed,
+        kind=found.kind,
+        source=found.source,
+        severity=severity_of(found.kind, found.count),
+        count=found.count,
+        details=found.details,
+        latest_s=found.latest_s,
+        senders=found.senders,
+        proven=found.proven,
+        addressed=found.addressed,
+        expected=found.expected,
+        peers=found.peers,
+        ports=found.ports,
     )
-
-
-def _disputed(dispute: Dispute) -> Incident:
-    kind = ScanKind.ARP_SPOOFING if dispute.is_own or dispute.also else ScanKind.ADDRESS_CONFLICT
-    took_s = max(1, round(dispute.latest_s - dispute.first_s))
-    whose = "the appliance's own address" if dispute.is_own else f"an address that {dispute.holder} has too"
-    also = f", and also {', '.join(dispute.also)}" if dispute.also else ""
-    return Incident(
-        kind=kind,
-        source=dispute.address,
-        severity=severity_of(kind, dispute.count),
-        count=dispute.count,
-        details=(
-            f"{dispute.rival} claims {dispute.address}, {whose}, {dispute.count} times in turns within {took_s} s"
-            f"{also}; look for {dispute.rival} in the switch's table of addresses"
-        ),
-        latest_s=dispute.latest_s,
-    )
-
-
-def _details(suspicion: Suspicion, count: int) -> str:
-    took_s = max(1, round(suspicion.latest_s - suspicion.first_s))
-    examples = ", ".join(str(one) for one in islice(suspicion.failed, MOST_EXAMPLES))
-    kind, source, common = suspicion.key
-    is_port_scan = kind is ScanKind.PORT_SCAN
-    what = f"{count} different ports of {common}" if is_port_scan else f"port {common} of {count} different hosts"
-    return f"{source} failed to connect to {what} within {took_s} s, among them {examples}"

@@ -13,7 +13,7 @@ RANKS = list(Severity)
 class IncidentCourse:
     """An incident as its alerts tell it. `until`: when it closed; `None`: it is open, or a restart forgot it.
 
-    `severity`: the worst; `details`: the latest.
+    `severity`: the worst; `details`: the latest; `id`: of the incident, `None` where an older alert does not tell it.
     """
 
     kind: str
@@ -22,25 +22,32 @@ class IncidentCourse:
     details: str
     since: datetime
     until: datetime | None = None
+    id: str | None = None
 
 
 def courses_of(alerts: Iterable[tuple[IncidentCourse, bool]]) -> list[IncidentCourse]:
     """The incidents, oldest first. `alerts`: oldest first, each as an incident by itself, and whether it closes one.
 
-    An alert that closes none is a new incident or a worse one: what is not worse than the one before is new.
+    An alert that closes none is a new incident, or what became of one: it has the same id, or it is worse.
     """
     found: list[IncidentCourse] = []
     places: dict[tuple[str, str], int] = {}  # of the open incidents
     for one, closes in alerts:
         key = one.kind, one.source
         place = places.get(key)
-        if place is None or not (closes or RANKS.index(one.severity) > RANKS.index(found[place].severity)):
+        if place is None or not (closes or _goes_on(one, found[place])):
             places[key] = len(found)
             found.append(replace(one, until=one.since if closes else None))
         elif closes:
             found[place] = replace(found[place], details=one.details, until=one.since)
         else:
-            found[place] = replace(found[place], details=one.details, severity=one.severity)
+            worst = max(found[place].severity, one.severity, key=RANKS.index)
+            found[place] = replace(found[place], details=one.details, severity=worst)
         if closes:
             del places[key]
     return found
+
+
+def _goes_on(one: IncidentCourse, known: IncidentCourse) -> bool:
+    is_same = one.id is not None and one.id == known.id
+    return is_same or RANKS.index(one.severity) > RANKS.index(known.severity)

@@ -1,17 +1,20 @@
 """The response to incidents: which sources are blocked automatically, and when again.
 
-A source is blocked for a while if its incident has the configured severity or a worse one. If it goes on after that, it
-is blocked again; if a person lifts the block earlier, the source is left alone until the block would have ended.
+A source is blocked for a while if its incident is of a configured kind, and has the configured severity or a worse one.
+If it goes on or comes back after that, it is blocked again, each time for twice as long; if a person lifts the block
+earlier, the source is left alone until the block would have ended.
 
 Only a source that has proved itself is blocked: a stranger who sends in the name of others would else choose whom.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 
 from appliance.core.blocking.block import BlockOrigin, BlockRequest
 from appliance.core.detection.incident import Incident, Severity
+from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.refusal import Code
 
 UNPROVEN = (
@@ -20,17 +23,24 @@ UNPROVEN = (
 )
 
 
+SCANS = frozenset({IncidentKind.PORT_SCAN, IncidentKind.HOST_SWEEP})
+LONGEST_S = 86400  # of a block that has doubled: somebody has looked at it by then
+MOST_DOUBLED = 17  # times; the shortest block, of a second, is the longest by then
+MOST_BLOCKED = 1024  # sources whose blocks are counted; 0.1 MB
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Blocks sources of incidents from this severity on, for `duration_s` seconds; 0: until lifted."""
+    """Blocks sources of incidents of these kinds from this severity on, for `duration_s` seconds; 0: until lifted."""
 
     severity: Severity
     duration_s: int
+    kinds: frozenset[IncidentKind] = SCANS
 
     def applies_to(self, incident: Incident) -> bool:
-        """Whether this incident is grave enough."""
+        """Whether this incident is one of those, and grave enough."""
         grave = list(Severity)
-        return grave.index(incident.severity) >= grave.index(self.severity)
+        return incident.kind in self.kinds and grave.index(incident.severity) >= grave.index(self.severity)
 
 
 class Responses:
@@ -41,6 +51,7 @@ class Responses:
         self._department = department
         self._response = response
         self._ends_s: dict[str, float] = {}  # by source, monotonic
+        self._blocked: OrderedDict[str, int] = OrderedDict()  # how often, by source, the latest last
 
     def reason_against(self, incident: Incident, proven: Incident | None) -> str | None:
         """Why the source of this incident is not blocked although it is grave; `None`: it is, or it is not so grave.
@@ -68,14 +79,19 @@ class Responses:
 
         A maintenance passes, so that what it refused stays due; any other refusal would only be repeated.
         """
+        if refusal is None:
+            self._blocked[request.target] = self._blocked.pop(request.target, 0) + 1
+            if len(self._blocked) > MOST_BLOCKED:
+                self._blocked.popitem(last=False)
         if refusal is not Code.MAINTENANCE:
             self._ends_s[request.target] = now_s + (request.duration_s or inf)
 
     def _request(self, incident: Incident, duration_s: int) -> BlockRequest:
+        doubled_s = duration_s << min(self._blocked.get(incident.source, 0), MOST_DOUBLED)
         return BlockRequest(
             target=incident.source,
             reason=incident.details,
-            duration_s=duration_s,
+            duration_s=max(duration_s, min(doubled_s, LONGEST_S)),
             department=self._department,
             actor=BlockOrigin.DETECTION,
             origin=BlockOrigin.DETECTION,

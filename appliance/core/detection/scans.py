@@ -1,13 +1,17 @@
-"""Scans: distinct failed connections, remembered for a while, by what they have in common.
+"""Scans: distinct failed attempts, remembered for a while, by what they have in common.
 
 A scanner does not know which servers exist, so most of its attempts fail: on many ports of one host (`port_scan`), or
 at one port of many hosts (`host_sweep`). An attempt is a source, a destination and a port; it fails when it is refused,
-or not accepted in time. Only distinct failures count: a busy client whose server is down tries the same port again and
+or not answered in time. Only distinct failures count: a busy client whose server is down tries the same port again and
 again, and that is one failure. Unrequested replies (backscatter of an attack elsewhere) match no attempt.
+
+A SYN is an attempt, and so is the first datagram to a port over UDP, and the question for a neighbour's hardware
+address. A segment that no system sends (`core.detection.probes`) is an attempt that has failed by itself.
 
 Success counts against the verdict: who is granted as much as it is refused, by one host or at one port, is no scanner
 but a monitor or a backup that some of its hosts are away from. And a service that had accepted a connection within a
-day is no evidence while it is down: a scanner finds what it does not know.
+day is no evidence while it is down, nor for a sweep a silent host with which the source had one, nor a neighbour that
+was heard: a scanner finds what it does not know.
 
 A failure needs no more than a SYN, which anyone may send in another's name. So each failure is remembered with the
 hardware address that sent it, and a suspicion tells the senders: who they are, `core.detection.handshakes` or the
@@ -15,18 +19,24 @@ neighbour table may prove.
 
 Memory is bounded for any traffic. While too many attempts are open, new ones are not followed, so that a fast scan
 cannot hide its beginning; when too many failures are remembered, the suspicion that was quiet for longest is forgotten.
-UDP scans and those without SYN are not detected.
 """
 
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
-from enum import StrEnum
+from functools import lru_cache
 from ipaddress import ip_address
 from itertools import islice, takewhile
 from typing import NamedTuple, TypeVar
 
 from appliance.core.detection.handshakes import Handshakes, Progress
-from appliance.core.traffic.packet import Packet
+from appliance.core.detection.incident_kind import IncidentKind
+from appliance.core.detection.probes import (
+    is_datagram_to_a_host,
+    is_probe,
+    is_probing_datagram,
+    is_segment_probe_of_hosts,
+)
+from appliance.core.traffic.packet import TCP, UDP, Packet
 
 T = TypeVar("T")
 
@@ -41,22 +51,17 @@ MOST_SERVICES = 8192  # remembered; 1.5 MB
 MOST_GRANTED = 8192  # remembered in all; 1.5 MB
 MOST_GRANTED_EACH = 1024  # of one kind, as of the failures that they are compared with
 MOST_SENDERS = 4  # of one suspicion that are told; whoever forges many has few failures for each
+MOST_RELATIONS = 8192  # pairs of hosts that have completed a connection; 1.5 MB
+MOST_HEARD = 4096  # neighbours; 0.5 MB
+ARP = 0x0806  # as the protocol of an attempt
+NEIGHBOURS, ANY_PORT = "ARP", "any port"  # what failures have in common where it is no port
 MOST_FAILURES_EACH = 1024  # on one suspicion: beyond it the worst severity is reached (nmap tries 1,000 ports)
-
-
-class ScanKind(StrEnum):
-    """The kind of a scan, by what the failures of its source have in common."""
-
-    PORT_SCAN = "port_scan"  # the destination
-    HOST_SWEEP = "host_sweep"  # the port
-    ARP_SPOOFING = "arp_spoofing"  # of no scan: addresses that somebody takes
-    ADDRESS_CONFLICT = "address_conflict"  # nor of this: one address that two devices have
 
 
 class Key(NamedTuple):
     """Names a suspicion. `source`: whose connections failed; `common`: the destination or port that they share."""
 
-    kind: ScanKind
+    kind: IncidentKind
     source: str
     common: str | int
 
@@ -87,6 +92,17 @@ class Attempt(NamedTuple):
     source: str
     destination: str
     port: int
+    protocol: int = TCP
+
+    @property
+    def service(self) -> tuple[str, int | str]:
+        """What it asked for."""
+        return self.destination, self.label
+
+    @property
+    def label(self) -> int | str:
+        """The port, as a person names it."""
+        return self.port if self.protocol == TCP else f"{self.port}/udp"
 
 
 class Failure(NamedTuple):
@@ -127,9 +143,10 @@ class Suspicion:
     @property
     def rules(self) -> tuple[ScanRule, ...]:
         """The thresholds, any of which makes it a scan."""
-        if self.key.kind is ScanKind.PORT_SCAN:
+        if self.key.kind is IncidentKind.PORT_SCAN:
             return _PORT_SCAN
-        return _WORM_SWEEP if self.key.common in _WORM_PORTS else _HOST_SWEEP
+        # A stranger on the Internet has no business with several hosts that are not there, at whatever port.
+        return _WORM_SWEEP if self.key.common in _WORM_PORTS or self.key.common == ANY_PORT else _HOST_SWEEP
 
     def is_scan(self) -> bool:
         """Whether enough distinct failures are close enough together."""
@@ -154,35 +171,51 @@ class Scans:
         self._addressed_s: OrderedDict[tuple[str, str], float] = OrderedDict()  # by address and hardware address
         self._granted: OrderedDict[Key, dict[str | int, float]] = OrderedDict()  # as failures, the latest changed last
         self.granted = 0  # remembered, at most `MOST_GRANTED`
-        self._services_s: OrderedDict[tuple[str, int], float] = OrderedDict()  # accepted a connection, the latest last
+        self._services_s: OrderedDict[tuple[str, int | str], float] = OrderedDict()  # accepted one, the latest last
+        self._related_s: OrderedDict[tuple[str, str], float] = OrderedDict()  # client and server, the latest last
+        self._heard_s: OrderedDict[str, float] = OrderedDict()  # neighbours, by address, the latest last
         self.remembered = 0  # failures, at most `MOST_FAILURES`
         self._touched: dict[Key, None] = {}  # changed since the previous `found`; an ordered set
 
-    def follow(self, packet: Packet, now_s: float) -> None:
-        """Follow a TCP segment that opens, accepts, refuses or ends a connection; others change nothing."""
+    def follow(self, packet: Packet, now_s: float) -> Progress:
+        """Follow a TCP segment or a datagram; returns what it means."""
+        if packet.protocol == UDP:
+            return self._follow_datagram(packet, now_s)
         if packet.opens:
-            attempt = Attempt(packet.source, packet.destination, packet.destination_port)
-            if len(self._open) < MOST_ATTEMPTS:
-                self._open.setdefault(attempt, Failure(now_s, packet.source_mac))  # a repeated SYN is no new attempt
-                self._handshakes.open(packet, now_s)
-            return
+            return self._open_connection(packet, now_s)
+        if is_probe(packet):
+            self._follow_probe(packet, now_s)
         step = self._handshakes.follow(packet)
         attempt = Attempt(packet.destination, packet.source, packet.source_port)
         if step in {Progress.ACCEPTED, Progress.REFUSED}:
             _remember(self._addressed_s, (packet.destination, packet.destination_mac), now_s)
         if step is Progress.ACCEPTED:
-            self._open.pop(attempt, None)
-            self._withdraw(attempt)
-            self._grant(attempt, now_s)
+            self._accept(attempt, now_s)
         elif step is Progress.REFUSED and attempt in self._open:
-            self._fail(attempt, self._open.pop(attempt))
+            self._fail(attempt, self._open.pop(attempt), is_refused=True)
         elif step is Progress.PROVEN:
             self._prove(Attempt(packet.source, packet.destination, packet.destination_port), packet.source_mac, now_s)
+            _remember(self._related_s, (packet.source, packet.destination), now_s, MOST_RELATIONS)
+        return step
+
+    def ask(self, source: str, mac: str, neighbour: str, now_s: float) -> None:
+        """Follow the question of a device for the hardware address of a neighbour."""
+        if len(self._open) < MOST_ATTEMPTS:
+            self._open.setdefault(Attempt(source, neighbour, 0, ARP), Failure(now_s, mac))
+
+    def hear(self, neighbour: str, now_s: float) -> None:
+        """Learn that a neighbour is there."""
+        _remember(self._heard_s, neighbour, now_s, MOST_HEARD)
+
+    def is_related(self, one: str, other: str, now_s: float) -> bool:
+        """Whether the two have completed a connection, or answered each other, within a day."""
+        latest_s = max(self._related_s.get((one, other), -SERVICE_S), self._related_s.get((other, one), -SERVICE_S))
+        return now_s - latest_s < SERVICE_S
 
     def found(self, now_s: float) -> list[Suspicion]:
         """The suspicions that are scans, of those with a failure or a proof since the previous call."""
         for attempt in list(takewhile(lambda one: now_s - self._open[one].began_s >= ANSWER_S, self._open)):
-            self._fail(attempt, self._open.pop(attempt))
+            self._fail(attempt, self._open.pop(attempt), is_refused=False)
         self._forget(now_s)
         touched, self._touched = self._touched, {}
         changed = [self._suspicions[key] for key in touched]
@@ -193,14 +226,53 @@ class Scans:
             scan.addressed = max((senders[mac] for mac in senders if (source, mac) in self._addressed_s), default=0)
         return scans
 
-    def forget_source(self, kind: ScanKind, source: str) -> None:
+    def forget_source(self, kind: IncidentKind, source: str) -> None:
         """Forget the source's failures of this kind: its incident is closed and a new one starts from nothing."""
         for key in [key for key in self._suspicions if key[:2] == (kind, source)]:
             self._drop(key)
 
+    def _open_connection(self, packet: Packet, now_s: float) -> Progress:
+        if len(self._open) >= MOST_ATTEMPTS:
+            return Progress.OPENED
+        attempt = Attempt(packet.source, packet.destination, packet.destination_port)
+        self._open.setdefault(attempt, Failure(now_s, packet.source_mac))  # a repeated SYN is no new attempt
+        return Progress.OPENED if self._handshakes.open(packet, now_s) else Progress.NONE
+
+    def _follow_probe(self, packet: Packet, now_s: float) -> None:
+        attempt = Attempt(packet.source, packet.destination, packet.destination_port)
+        if (packet.source, packet.source_port) not in self._services_s:  # which ends the connections of its clients
+            only = None if is_segment_probe_of_hosts(packet) else IncidentKind.PORT_SCAN
+            self._fail(attempt, Failure(now_s, packet.source_mac), is_refused=True, only=only)
+
+    def _follow_datagram(self, packet: Packet, now_s: float) -> Progress:
+        asked = Attempt(packet.destination, packet.source, packet.source_port, UDP)
+        is_reply = self._open.pop(asked, None) is not None
+        if is_reply or asked.service in self._services_s or self._is_remembered(asked):
+            if is_reply or not self.is_related(packet.source, packet.destination, now_s):
+                self._accept(asked, now_s)
+                _remember(self._related_s, (packet.destination, packet.source), now_s, MOST_RELATIONS)
+            return Progress.ACCEPTED
+        attempt = Attempt(packet.source, packet.destination, packet.destination_port, UDP)
+        if not is_datagram_to_a_host(packet):
+            return Progress.NONE
+        if attempt.service in self._services_s and self.is_related(packet.source, packet.destination, now_s):
+            return Progress.NONE
+        if is_probing_datagram(packet) and len(self._open) < MOST_ATTEMPTS:
+            self._open.setdefault(attempt, Failure(now_s, packet.source_mac))
+        return Progress.OPENED
+
+    def _is_remembered(self, attempt: Attempt) -> bool:
+        """Whether the attempt has failed; it is answered late."""
+        return any(key in self._suspicions and at in self._suspicions[key].failed for key, at in _evidence(attempt))
+
+    def _accept(self, attempt: Attempt, now_s: float) -> None:
+        self._open.pop(attempt, None)
+        self._withdraw(attempt)
+        self._grant(attempt, now_s)
+
     def _grant(self, attempt: Attempt, now_s: float) -> None:
         """Remember that the source was let in."""
-        _remember(self._services_s, (attempt.destination, attempt.port), now_s, MOST_SERVICES)
+        _remember(self._services_s, attempt.service, now_s, MOST_SERVICES)
         for key, distinct in _evidence(attempt):
             granted = self._granted.setdefault(key, {})
             self._granted.move_to_end(key)
@@ -215,12 +287,19 @@ class Scans:
     def _count_granted(self, key: Key, now_s: float) -> int:
         return sum(now_s - at_s < SLOW_WINDOW_S for at_s in self._granted.get(key, {}).values())
 
-    def _fail(self, attempt: Attempt, failure: Failure) -> None:
-        accepted_s = self._services_s.get((attempt.destination, attempt.port))
+    def _fail(self, attempt: Attempt, failure: Failure, *, is_refused: bool, only: IncidentKind | None = None) -> None:
+        """Count a failure. `only`: for this kind alone."""
+        if attempt.protocol == ARP:
+            if failure.began_s - self._heard_s.get(attempt.destination, -SERVICE_S) >= SERVICE_S:
+                self._record(Key(IncidentKind.HOST_SWEEP, attempt.source, NEIGHBOURS), attempt.destination, failure)
+            return
+        accepted_s = self._services_s.get(attempt.service)
         if accepted_s is not None and failure.began_s - accepted_s < SERVICE_S:
             return
+        is_away = not is_refused and self.is_related(attempt.source, attempt.destination, failure.began_s)
         for key, distinct in _evidence(attempt):
-            if key.kind is ScanKind.PORT_SCAN or _counts_for_sweep(attempt):
+            is_sweep = key.kind is IncidentKind.HOST_SWEEP
+            if only in {None, key.kind} and not (is_sweep and (is_away or not _counts_for_sweep(attempt))):
                 self._record(key, distinct, failure)
 
     def _prove(self, attempt: Attempt, mac: str, now_s: float) -> None:
@@ -282,11 +361,20 @@ def _remember(proofs: OrderedDict[T, float], proof: T, now_s: float, most: int =
 
 def _evidence(attempt: Attempt) -> tuple[tuple[Key, str | int], ...]:
     """The suspicions that a failed attempt adds to, each with its distinct part."""
-    return (
-        (Key(ScanKind.PORT_SCAN, attempt.source, attempt.destination), attempt.port),
-        (Key(ScanKind.HOST_SWEEP, attempt.source, attempt.port), attempt.destination),
+    found: tuple[tuple[Key, str | int], ...] = (
+        (Key(IncidentKind.PORT_SCAN, attempt.source, attempt.destination), attempt.label),
+        (Key(IncidentKind.HOST_SWEEP, attempt.source, attempt.label), attempt.destination),
     )
+    if attempt.protocol == TCP and _is_private(attempt.destination) and not _is_private(attempt.source):
+        return *found, (Key(IncidentKind.HOST_SWEEP, attempt.source, ANY_PORT), attempt.destination)
+    return found
 
 
 def _counts_for_sweep(attempt: Attempt) -> bool:
-    return attempt.port not in _WEB_PORTS or ip_address(attempt.destination).is_private
+    """Programs ask many hosts outside over UDP: the time, names, and each other."""
+    return (attempt.protocol == TCP and attempt.port not in _WEB_PORTS) or _is_private(attempt.destination)
+
+
+@lru_cache(maxsize=4096)  # of as many hosts as a department speaks with in an hour; 0.5 MB
+def _is_private(address: str) -> bool:
+    return ip_address(address).is_private

@@ -2,8 +2,9 @@
 
 A frame is either understood up to its whole transport header or is `None`; no bytes raise, and the work on one frame is
 bounded. The capture may cut a frame short: the payload is then the captured part. Only the first fragment of a datagram
-has ports; the others are `None`. Checksums are not verified: network cards fill them in after the capture has seen an
-outgoing frame.
+has ports; the others are `None`. One that ends within TCP's header, which no system sends (RFC 1858), reads as a
+segment without flags. Checksums are not verified: network cards fill them in after the capture has seen an outgoing
+frame.
 """
 
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ _EXTENSION = Struct("!BBH")  # next header, length, and the offset if it is a fr
 _FRAGMENT, _AUTHENTICATION = 44, 51
 _EXTENSIONS = frozenset({0, 43, _FRAGMENT, _AUTHENTICATION, 60, 135, 139, 140})  # IANA, IPv6 extension header types
 _MOST_EXTENSIONS = 8  # RFC 8200 lists seven, each at most once, destination options twice
+_MORE_FRAGMENTS = 0x2000
+_PORTS_BYTES = 8  # with the number behind the ports: the least that a fragment carries
+_NO_FLAGS = bytes(4) + b"\x50" + bytes(7)  # the rest of a header of 20 bytes
 _UDP_HEADER = Struct("!HHHxx")  # ports, length
 _TCP_HEADER = Struct("!HHIIBB6x")  # ports, sequence, acknowledgement, data offset, flags
 
@@ -107,7 +111,10 @@ def _ipv4(data: bytes) -> _Datagram | None:
         return None
     # A total length of 0 marks a segment that the network card splits after the capture has seen it.
     end = total_bytes or len(data)
-    return str(IPv4Address(source)), str(IPv4Address(destination)), protocol, data[header_bytes:end]
+    body = data[header_bytes:end]
+    if fragment & _MORE_FRAGMENTS and protocol == TCP and _PORTS_BYTES <= len(body) < _TCP_HEADER.size:
+        body = body[:_PORTS_BYTES] + _NO_FLAGS
+    return str(IPv4Address(source)), str(IPv4Address(destination)), protocol, body
 
 
 def _ipv6(data: bytes) -> _Datagram | None:

@@ -152,7 +152,7 @@ class StatusMonitor:
             strangers=tuple(self._metering.lines.strangers(department.id)),
             quotas_exceeded=self._metering.exceeded_kinds(department.id),
             utilization=self._metering.lines.utilization(department.id),
-            open_incidents=self._insight.open_incidents(department.id),
+            open_incidents=self._insight.open_incidents(department.id, now),
             notes=tuple(self._enforcement.notes(department.id, now)),
         )
 

@@ -1,13 +1,12 @@
 """Insight: captured frames become visited sites, active devices and incidents; rates become trends.
 
-`site_watch` has the sites; this gives it its packets, and publishes what it found.
+`site_watch` has the sites and `incident_watch` the incidents; this gives them their packets, and publishes the rates.
 
 A frame belongs to the department at whose interface it was captured; where several departments share the interface, to
 those that own one of its ends. Frames are processed as often as they arrive; results are published every analytics
 period.
 """
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -16,26 +15,20 @@ from typing import Protocol
 from msgspec import UNSET
 
 from appliance import events
-from appliance.core.blocking.block import BlockRequest
-from appliance.core.detection.arp import AddressClaim, claim_in
-from appliance.core.detection.incident import Incident, IncidentChange, Incidents, IncidentUpdate
-from appliance.core.detection.response import Response, Responses
+from appliance.core.detection.arp import AddressClaim, AddressQuestion, claim_in, question_in
+from appliance.core.detection.response import Response
 from appliance.core.machine import Link, Network
 from appliance.core.metering.department import Department, holds, networks_of
-from appliance.core.moment import Moment, began_at, timestamp
-from appliance.core.refusal import Refused
-from appliance.core.traffic.dns import DNS_PORT, DnsAnswer
+from appliance.core.moment import Moment, timestamp
+from appliance.core.traffic.dns import DnsAnswer
 from appliance.core.traffic.flows.contact import Happening
 from appliance.core.traffic.naming import NameRules
-from appliance.core.traffic.packet import FIN, RST, SYN, TCP, Packet, decode
+from appliance.core.traffic.packet import Packet, decode
 from appliance.core.traffic.script import shown
 from appliance.core.traffic.sites import Averages, Site, trend_of, update_averages
+from appliance.monitor.traffic.incident_watch import DepartmentWatch, IncidentWatch
 from appliance.monitor.traffic.site_watch import SiteReport, SiteWatch, Websites
-from appliance.ports import Capture, Neighbours, Publisher
-
-log = logging.getLogger(__name__)
-
-_ENDS = SYN | FIN | RST  # what begins or ends a connection
+from appliance.ports import Capture, Publisher
 
 
 class LineRates(Protocol):
@@ -84,16 +77,13 @@ class MeteredLines(Protocol):
 
 
 class Blocking(Protocol):
-    """Blocks addresses, and learns where blocked names resolve to."""
+    """Learns where blocked names resolve to."""
 
     def refuses(self, department: str, name: str) -> bool:
         """Whether the kernel refuses the department's look-ups of this name, so that nobody is asked."""
 
     def hear(self, department: str, answer: DnsAnswer, now: Moment) -> None:
         """Learn from the answer that a name server gave to a host of the department."""
-
-    def block(self, requests: Sequence[BlockRequest], now: Moment) -> object:
-        """Block these. Raises `Refused`."""
 
 
 class _Activity:
@@ -108,37 +98,26 @@ class _Activity:
     ) -> None:
         self.department = department
         self.sites = SiteWatch(rules, partial(blocking.refuses, department.id))
-        self.incidents = Incidents()
-        self.responses = Responses(department.id, response)
+        self.watch = DepartmentWatch(department, response)
         self.averages: Averages | None = None
         self.set_networks(department.subnets or None)
 
     def set_networks(self, networks: tuple[Network, ...] | None) -> None:
         """Set the networks of the department; `None`: they are not known."""
-        self.networks = self.sites.networks = networks
+        self.networks = self.sites.networks = self.watch.networks = networks
 
     def owns(self, packet: Packet) -> bool:
         """Whether an end of the packet is in the department; needed where departments share an interface."""
         return holds(self.networks, packet.source) or holds(self.networks, packet.destination)
 
-    def is_inside(self, address: str) -> bool:
-        """Whether this is certainly an address of the department."""
-        return self.networks is not None and holds(self.networks, address)
-
     def follow(self, packet: Packet, now_s: float) -> Sequence[DnsAnswer]:
         """Evaluate one packet; returns the DNS answers in it that a host of the department had asked for."""
-        if packet.protocol == TCP and (
-            packet.flags & _ENDS or DNS_PORT in {packet.source_port, packet.destination_port}
-        ):
-            self.incidents.follow(packet, now_s)
+        self.watch.incidents.follow(packet, now_s)
         return [*self.sites.follow(packet, now_s)]
 
 
 class Insight:
-    """Watches the traffic of departments, and has the sources of grave incidents blocked.
-
-    `usual_rates`: what it publishes as expected.
-    """
+    """Watches the traffic of departments. `usual_rates`: what it publishes as expected; `incidents`: told by it."""
 
     def __init__(
         self,
@@ -148,16 +127,13 @@ class Insight:
         rules: NameRules,
         metering: MeteredLines,
         blocking: Blocking,
-        neighbours: Neighbours,
         response: Response | None,
         usual_rates: UsualRates,
+        incidents: IncidentWatch,
         publish: Publisher,
     ) -> None:
-        """`rules`: how websites are told. `response`: which incidents are blocked; `None`: none.
-
-        `neighbours`: the devices that are known by an address of theirs.
-        """
-        self._capture, self._neighbours, self._blocking = capture, neighbours, blocking
+        """`rules`: how websites are told. `response`: which incidents are blocked; `None`: none."""
+        self._capture, self._blocking, self.incidents = capture, blocking, incidents
         self._metering, self.usual_rates = metering, usual_rates
         self._publish = publish
         self._activities = {one.id: _Activity(one, rules, response, blocking) for one in departments}
@@ -175,6 +151,7 @@ class Insight:
                 self._process(frame.interface, packet, now)
             elif (claim := claim_in(frame.data)) is not None:
                 self._process_claim(frame.interface, claim, now)
+                self._process_question(frame.interface, question_in(frame.data), now)
         return len(frames)
 
     def _process_claim(self, interface: str, claim: AddressClaim, now: Moment) -> None:
@@ -184,7 +161,22 @@ class Insight:
         activities = self._by_interface.get(interface, [])
         for activity in activities:
             if len(activities) == 1 or holds(activity.networks, claim.address):
-                activity.incidents.follow_claim(claim, own, now.monotonic_s)
+                activity.watch.incidents.follow_claim(claim, own, now.monotonic_s)
+
+    def _process_question(self, interface: str, question: AddressQuestion | None, now: Moment) -> None:
+        if question is None or any(question.mac == link.mac for link in self._metering.links.values()):
+            return
+        activities = self._by_interface.get(interface, [])
+        for activity in activities:
+            # A router asks for whomever its own hosts, or strangers, look for.
+            is_own = len(activities) == 1 or holds(activity.networks, question.address)
+            if is_own and question.mac not in activity.sites.routers:
+                activity.watch.incidents.follow_question(question, now.monotonic_s)
+
+    def judge(self, now: Moment) -> None:
+        """Tell what has become of the incidents, every second."""
+        for activity in self._activities.values():
+            self.incidents.judge(activity.watch, self._metering.links, now)
 
     def step(self, now: Moment) -> None:
         """Judge each department and publish, every analytics period."""
@@ -192,7 +184,7 @@ class Insight:
         for activity in self._activities.values():
             activity.set_networks(networks_of(activity.department, self._metering.links))
             activity.sites.routers = frozenset(self._metering.devices.routers(activity.department.id))
-            self._judge(activity, now)
+            self.incidents.judge(activity.watch, self._metering.links, now)
             rate = self._metering.lines.rate_bytes_s(activity.department.id)
             activity.averages = update_averages(activity.averages, rate, now.monotonic_s)
             expected = self.usual_rates.expected(activity.department.id, now)
@@ -202,9 +194,9 @@ class Insight:
         """The MAC addresses of devices that were active in the last 5 minutes; behind a router, the router's."""
         return self._activities[department].sites.devices.present(now.monotonic_s)
 
-    def open_incidents(self, department: str) -> int:
-        """The number of open incidents."""
-        return len(self._activities[department].incidents.open())
+    def open_incidents(self, department: str, now: Moment) -> int:
+        """The number of open incidents that are not muted."""
+        return self.incidents.count_open(self._activities[department].watch, now)
 
     def sites(self, department: str, most: int, now: Moment) -> SiteReport:
         """The department's websites in the last hour, at most so many."""
@@ -224,60 +216,6 @@ class Insight:
         for happening in happenings:
             for activity in self._by_interface.get(happening.contact.ends.scope, []):
                 activity.sites.take(happening, now.monotonic_s)
-
-    def _judge(self, activity: _Activity, now: Moment) -> None:
-        """Publish what has become of the incidents, and have the sources blocked that have proved themselves."""
-        updates = activity.incidents.judge(now.monotonic_s)
-        devices = self._devices_with_addresses(activity.department) if updates or activity.incidents.open() else ()
-
-        def as_proven(one: Incident) -> Incident | None:
-            return one.as_proven(activity.is_inside(one.source), lambda *sender: sender in devices)
-
-        for update in updates:
-            proven = as_proven(update.incident)
-            reason = activity.responses.reason_against(update.incident, proven)
-            self._publish(_incident(activity.department.id, update, now, is_proven=proven is not None, reason=reason))
-        found = map(as_proven, activity.incidents.open())
-        self._respond(activity, [one for one in found if one is not None], now)
-
-    def _devices_with_addresses(self, department: Department) -> frozenset[tuple[str, str]]:
-        """The devices that the kernel knows at the interface or its bridge, each by address and hardware address."""
-        link = self._metering.links.get(department.interface)
-        names = {department.interface, link.master if link else None}
-        seen = self._neighbours.sightings()
-        return frozenset((str(one.address), one.mac) for one in seen if one.address and one.interface in names)
-
-    def _respond(self, activity: _Activity, incidents: Sequence[Incident], now: Moment) -> None:
-        for request in activity.responses.due(incidents):
-            refusal = None
-            try:
-                self._blocking.block([request], now)
-            except Refused as refused:
-                log.info("%s is refused: %s", request.actor, refused.message)
-                refusal = refused.code
-            activity.responses.mark_answered(request, now.monotonic_s, refusal)
-
-
-def _incident(
-    department: str, update: IncidentUpdate, now: Moment, *, is_proven: bool, reason: str | None
-) -> events.SecurityIncident:
-    """The event. `reason`: why the source is not blocked."""
-    return events.SecurityIncident(
-        timestamp=timestamp(now.wall),
-        department_id=department,
-        severity=update.incident.severity,
-        incident=events.IncidentFacts(
-            type=update.incident.kind,
-            source=update.incident.source,
-            details=update.incident.details,
-            state="closed" if update.change is IncidentChange.CLOSED else "open",
-            proven=is_proven,
-            not_blocked=UNSET if reason is None else reason,
-            opened_at=timestamp(began_at(update.incident.began_s, now)),
-            times=update.incident.times,
-            count=update.incident.count,
-        ),
-    )
 
 
 def _update(

@@ -20,7 +20,7 @@ from appliance.server.calls.context import Context
 from appliance.server.calls.metering import asking, history, quotas, reports
 from appliance.server.calls.operations import configuration, facts, maintenance, notices, updates
 from appliance.server.calls.reply import Reply, replies_of
-from appliance.server.calls.traffic import analytics, websites
+from appliance.server.calls.traffic import analytics, incidents, websites
 
 MOST_NAMED = 8  # calls that the refusal of an unknown one names; more would not be read
 
@@ -73,6 +73,15 @@ CALLS = {
     "quota:extend": Call(quotas.ExtendArgument, Role.OPERATOR, True, quotas.extend, quotas.state, once=True),
     "history:get": Call(history.HistoryArgument, Role.VIEWER, False, history.history),
     "anomaly:list": Call(analytics.AnomaliesArgument, Role.VIEWER, False, analytics.anomalies),
+    "incident:list": Call(incidents.IncidentsArgument, Role.VIEWER, False, incidents.incidents),
+    "incident:get": Call(incidents.IncidentArgument, Role.VIEWER, False, incidents.incident),
+    "incident:acknowledge": Call(
+        incidents.AcknowledgeArgument, Role.OPERATOR, True, incidents.acknowledge, incidents.state, once=True
+    ),
+    "incident:mute": Call(incidents.MuteArgument, Role.OPERATOR, True, incidents.mute, incidents.muted, once=True),
+    "incident:unmute": Call(
+        incidents.IncidentArgument, Role.OPERATOR, True, incidents.unmute, incidents.muted, once=True
+    ),
     "report:get": Call(reports.ReportArgument, Role.VIEWER, False, reports.report),
     "config:get": Call(Nothing, Role.VIEWER, False, configuration.trial),
     "config:apply": Call(

@@ -28,19 +28,22 @@ MOST_BUILDS = 4  # that have proved themselves on this card, kept by name: two r
 TASKS = ("metering", "publishing", "enforcement", "store")
 
 Health = Mapping[str, Any]  # what the service answers at /healthz
+SILENT = "the service does not answer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmation:
     """Judges the root that runs.
 
-    `ask`: the service's health, or `None`; `clock`, `pause`: of the monotonic clock, and waiting; `trial_mark`: a file
-    that exists while an update is on trial; `builds`: the versions that have proved themselves on this card.
+    `ask`: the service's health, or `None`; `last_words`: what is known of a service that does not answer; `clock`,
+    `pause`: of the monotonic clock, and waiting; `trial_mark`: a file that exists while an update is on trial;
+    `builds`: the versions that have proved themselves on this card.
     """
 
     folder: UpdateFolder
     running: RunningRoot
     ask: Callable[[], Health | None]
+    last_words: Callable[[], str]
     clock: Callable[[], float]
     pause: Callable[[float], None]
     trial_mark: Path
@@ -59,6 +62,8 @@ class Confirmation:
             log.info("version %s is on trial in root %s, start %d", update.version, self.running.root, update.starts)
         if not self._has_proved_itself(update):
             why = "; ".join(self.said)
+            if SILENT in self.said:  # the log is in memory: the former root will not have it
+                why = f"{why}; {self.last_words()}"
             log.error("Root %s has not proved itself within %.0f s: %s", self.running.root, PATIENCE_S, why)
             with suppress(OSError):
                 self.folder.leave_why(f"it did not prove itself within {PATIENCE_S:.0f} s: {why}")
@@ -88,7 +93,7 @@ class Confirmation:
     def _faults(self, update: Update | None) -> Iterator[str]:
         health = self.ask()
         if health is None:
-            yield "the service does not answer"
+            yield SILENT
             return
         work = health.get("work")
         for task in TASKS:

@@ -64,6 +64,12 @@ class Nftables:
         if refusal is not None:
             log.warning("This kernel has no nft_reject_netdev: blocked packets are dropped, and no answer says so.")
 
+    def close(self) -> None:
+        """Close the library's netlink socket. Nothing may be run afterwards; a program that never closes runs out of
+        descriptors that the library can wait for (1,024, select(2)), and is ended by it.
+        """
+        self._library.nft_ctx_free(self._context)
+
     def run(self, commands: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
         """Run one transaction; returns the listing as JSON, and the reason where the kernel refused all of it."""
         request = json.dumps({"nftables": commands})
@@ -127,6 +133,7 @@ def _load_library() -> CDLL:
         raise FirewallUnavailable(f"{LIBRARY} is missing ({error}); on Debian: apt install libnftables1") from None
     for name, result, arguments in (
         ("nft_ctx_new", c_void_p, [c_uint]),
+        ("nft_ctx_free", None, [c_void_p]),
         ("nft_ctx_output_set_flags", None, [c_void_p, c_uint]),
         ("nft_ctx_buffer_output", c_int, [c_void_p]),
         ("nft_ctx_buffer_error", c_int, [c_void_p]),

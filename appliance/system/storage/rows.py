@@ -13,12 +13,14 @@ from sys import intern
 from typing import Any
 
 from msgspec import convert, to_builtins
+from msgspec import json as json_codec
 
 from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
 from appliance.core.blocking.sets import MOST_NUMBERS, mark_of, set_and_range
 from appliance.core.blocking.targets import TargetKind, is_ipv4_address, is_written_name, kind_of, name_and_scope
+from appliance.core.detection.incident_record import IncidentRecord, Mute
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import Ledger, QuotaKind, QuotaRequest
 from appliance.core.metering.usage import Mark
@@ -91,6 +93,26 @@ def request_from(row: Row) -> QuotaRequest:
     """The request of a row."""
     times = {"at": moment_from(row["at"]), "until": moment_from(row["until"])}
     return convert(row | times, QuotaRequest)
+
+
+def incident_row(one: IncidentRecord) -> Row:
+    """The row of an incident."""
+    return {"id": one.id, "latest_at": timestamp(one.latest_at), "facts": json_codec.encode(one)}
+
+
+def incident_from(row: Row) -> IncidentRecord:
+    """The incident of a row."""
+    return json_codec.decode(row["facts"], type=IncidentRecord)
+
+
+def mute_row(one: Mute) -> Row:
+    """The row of a mute."""
+    return {"id": one.id, "at": timestamp(one.at), "facts": json_codec.encode(one)}
+
+
+def mute_from(row: Row) -> Mute:
+    """The mute of a row."""
+    return json_codec.decode(row["facts"], type=Mute)
 
 
 def block_key(block: Block) -> tuple[str, str, str]:

@@ -79,7 +79,14 @@ def _quota_requests(database: Database) -> None:
     database.table("quota_request").create(dict.fromkeys(texts, str), pk="id")
 
 
-@migrations(name="0008_notices")
+@migrations(name="0008_incidents")
+def _incidents(database: Database) -> None:
+    """Incidents with their evidence and course, and what is muted, each as JSON."""
+    database.table("incident").create({"id": str, "latest_at": str, "facts": bytes}, pk="id")
+    database.table("incident_mute").create({"id": str, "at": str, "facts": bytes}, pk="id")
+
+
+@migrations(name="0009_notices")
 def _notices(database: Database) -> None:
     """What people are told of who are not connected, what of it waits, and how the ways to them fare."""
     texts = ("at", "topic", "severity", "department", "text")

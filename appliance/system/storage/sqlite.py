@@ -6,8 +6,8 @@ written, as on a read-only medium, is copied into memory with the log that a pow
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,10 @@ class UnsoundDatabase(sqlite3.DatabaseError):
     """SQLite opened the file, but its own check found damage; the text is the first finding."""
 
     sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+
+class DatabaseUnreadable(Exception):
+    """A database could not be copied or is damaged; the text names it and says why."""
 
 
 def open_database(
@@ -90,6 +94,28 @@ def copy_in_memory(path: Path, migrations: Migrations) -> Database:
         copy.close()
         raise
     return copy
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise DatabaseUnreadable(f"{path.name}: {error}") from None
+
+
+def copy_whole(path: Path, target: Path) -> None:
+    """Copy the file with its log as it is at this moment, while others write it. Raises `DatabaseUnreadable`."""
+    with _readable(path), closing(open_for_reading(path)) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)
+
+
+def require_whole(path: Path) -> None:
+    """Raise `DatabaseUnreadable` where the file is no sound database of the appliance."""
+    with _readable(path), closing(open_for_reading(path)) as connection:
+        database = Database(connection, execute_plugins=False)
+        require_own(database)
+        require_sound(database, "integrity_check (1)")
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:

@@ -24,6 +24,7 @@ from datetime import date, datetime
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database
 from sqlite_utils.db import Table
@@ -31,6 +32,7 @@ from sqlite_utils.db import Table
 from appliance.core.blocking.answer_cache import KEPT_S, HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
+from appliance.core.detection.incident_record import IncidentRecord, Mute
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import MOST_CLOSED, Ledger, QuotaKind, QuotaRequest
 from appliance.core.metering.usage import Mark
@@ -125,6 +127,8 @@ CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     "the addresses of blocked names": {"learned": rows.learned_from},
     "the blocks' clock": {"reckoning": rows.saving_from},
     "requests for more": {"quota_request": rows.request_from},
+    "incidents": {"incident": rows.incident_from},
+    "what is muted": {"incident_mute": rows.mute_from},
     "the notices": notice_tables.READERS,
 }
 COLUMNS = {
@@ -133,6 +137,8 @@ COLUMNS = {
     "saving": {"id", "at"},
     "quota_limit": {"department", "kind", "limit_bytes"},
     "quota_request": {"id", "department", "address", "name", "text", "at", "until", "state", "actor", "reason"},
+    "incident": {"id", "latest_at", "facts"},
+    "incident_mute": {"id", "at", "facts"},
     "block": {*rows.BLOCK_COLUMNS.split(", ")},
     "maintenance": {"id", "kind", "start", "duration_s", "impact", "actor", "begun"},
     "learned": {"target", "department", "origin", "address", "ends", "why"},
@@ -319,12 +325,24 @@ class SqliteStore:
 
     def save_quota_requests(self, saved: Sequence[QuotaRequest], deleted: Sequence[str]) -> None:
 
-        def save() -> None:
-            for one in deleted:
-                self._table("quota_request").delete_where("id = ?", [one])
-            self._table("quota_request").upsert_all(map(rows.request_row, saved), pk="id")
+        self._order(partial(self._replace, "quota_request", [*map(rows.request_row, saved)], deleted))
 
-        self._order(save)
+    def incidents(self) -> Sequence[IncidentRecord]:
+        return [rows.incident_from(row) for row in self._table("incident").rows_where(order_by="latest_at")]
+
+    def save_incidents(self, saved: Sequence[IncidentRecord], deleted: Sequence[str]) -> None:
+        self._order(partial(self._replace, "incident", [*map(rows.incident_row, saved)], deleted))
+
+    def mutes(self) -> Sequence[Mute]:
+        return [rows.mute_from(row) for row in self._table("incident_mute").rows_where(order_by="at")]
+
+    def save_mutes(self, saved: Sequence[Mute], deleted: Sequence[str]) -> None:
+        self._order(partial(self._replace, "incident_mute", [*map(rows.mute_row, saved)], deleted))
+
+    def _replace(self, table: str, saved: Sequence[dict[str, Any]], deleted: Sequence[str]) -> None:
+        for one in deleted:
+            self._table(table).delete_where("id = ?", [one])
+        self._table(table).upsert_all(saved, pk="id")
 
     def blocks(self) -> Sequence[Block]:
         return [rows.block_of(values) for values in self._database.execute(READ_BLOCKS)]

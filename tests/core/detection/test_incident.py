@@ -13,13 +13,13 @@ from appliance.core.detection.incident import (
     Incidents,
     IncidentUpdate,
 )
+from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.scans import (
     ANSWER_S,
     MOST_ATTEMPTS,
     MOST_FAILURES,
     MOST_GRANTED,
     WINDOW_S,
-    ScanKind,
     Scans,
 )
 from appliance.core.traffic.packet import decode
@@ -40,7 +40,7 @@ def refused(incidents: Incidents, ports: Iterable[int], now_s: float, victim: st
         show(incidents, frames.rst(SCANNER, victim, port), now_s)
 
 
-def changes(news: list[IncidentUpdate]) -> list[tuple[IncidentChange, ScanKind, str]]:
+def changes(news: list[IncidentUpdate]) -> list[tuple[IncidentChange, IncidentKind, str]]:
     return [(one.change, one.incident.kind, one.incident.severity) for one in news]
 
 
@@ -51,7 +51,7 @@ def test_fifteen_refused_ports_of_one_host_within_five_minutes_are_a_port_scan()
     assert incidents.judge(261) == []
     refused(incidents, [15], now_s=280)
     news = incidents.judge(281)
-    assert changes(news) == [(IncidentChange.OPENED, ScanKind.PORT_SCAN, "medium")]
+    assert changes(news) == [(IncidentChange.OPENED, IncidentKind.PORT_SCAN, "medium")]
     assert news[0].incident.source == SCANNER
     assert f"15 different ports of {VICTIM} within 280 s" in news[0].incident.details
     assert len(incidents.open()) == 1
@@ -69,7 +69,7 @@ def test_ten_ports_in_a_burst_are_enough() -> None:
     refused(incidents, range(1, 10), now_s=0)
     assert incidents.judge(0) == []
     refused(incidents, [10], now_s=9)
-    assert changes(incidents.judge(9)) == [(IncidentChange.OPENED, ScanKind.PORT_SCAN, "low")]
+    assert changes(incidents.judge(9)) == [(IncidentChange.OPENED, IncidentKind.PORT_SCAN, "low")]
 
 
 def test_silence_is_a_failure_after_three_seconds() -> None:
@@ -77,7 +77,7 @@ def test_silence_is_a_failure_after_three_seconds() -> None:
     for port in range(1, 21):
         show(incidents, frames.syn(SCANNER, VICTIM, port), 0)
     assert incidents.judge(ANSWER_S - 0.1) == []
-    assert changes(incidents.judge(ANSWER_S)) == [(IncidentChange.OPENED, ScanKind.PORT_SCAN, "medium")]
+    assert changes(incidents.judge(ANSWER_S)) == [(IncidentChange.OPENED, IncidentKind.PORT_SCAN, "medium")]
 
 
 def test_a_client_that_asks_for_a_dead_service_again_and_again_is_no_scan() -> None:
@@ -121,16 +121,16 @@ def test_unrequested_replies_are_no_scan_of_either_side() -> None:
 def test_an_incident_is_reported_only_when_it_opens_grows_worse_or_ends() -> None:
     incidents = Incidents()
     refused(incidents, range(1, 21), now_s=0)
-    assert changes(incidents.judge(0)) == [(IncidentChange.OPENED, ScanKind.PORT_SCAN, "medium")]
+    assert changes(incidents.judge(0)) == [(IncidentChange.OPENED, IncidentKind.PORT_SCAN, "medium")]
     refused(incidents, range(21, 90), now_s=1)
     assert incidents.judge(1) == []
     refused(incidents, range(90, 120), now_s=2)
-    assert changes(incidents.judge(2)) == [(IncidentChange.ESCALATED, ScanKind.PORT_SCAN, "high")]
+    assert changes(incidents.judge(2)) == [(IncidentChange.ESCALATED, IncidentKind.PORT_SCAN, "high")]
     refused(incidents, range(120, 1100), now_s=3)
-    assert changes(incidents.judge(3)) == [(IncidentChange.ESCALATED, ScanKind.PORT_SCAN, "critical")]
+    assert changes(incidents.judge(3)) == [(IncidentChange.ESCALATED, IncidentKind.PORT_SCAN, "critical")]
     assert incidents.judge(2 + QUIET_S) == []
     news = incidents.judge(3 + QUIET_S)
-    assert changes(news) == [(IncidentChange.CLOSED, ScanKind.PORT_SCAN, "critical")]
+    assert changes(news) == [(IncidentChange.CLOSED, IncidentKind.PORT_SCAN, "critical")]
     assert "1024 different ports" in news[0].incident.details
     assert len(incidents.open()) == 0
 
@@ -143,14 +143,14 @@ def test_after_the_end_old_failures_do_not_open_it_again() -> None:
     refused(incidents, [5], now_s=QUIET_S + 1)
     assert incidents.judge(QUIET_S + 1) == []
     refused(incidents, range(1, 30), now_s=QUIET_S + 2)
-    assert changes(incidents.judge(QUIET_S + 2)) == [(IncidentChange.OPENED, ScanKind.PORT_SCAN, "medium")]
+    assert changes(incidents.judge(QUIET_S + 2)) == [(IncidentChange.OPENED, IncidentKind.PORT_SCAN, "medium")]
 
 
 def test_a_source_that_scans_many_hosts_is_one_incident() -> None:
     incidents = Incidents()
     for host in range(1, 6):
         refused(incidents, range(1, 31), now_s=host, victim=f"192.0.2.{host}")
-    assert changes(incidents.judge(6)) == [(IncidentChange.OPENED, ScanKind.PORT_SCAN, "medium")]
+    assert changes(incidents.judge(6)) == [(IncidentChange.OPENED, IncidentKind.PORT_SCAN, "medium")]
 
 
 def swept(incidents: Incidents, port: int, hosts: int, prefix: str = "10.1.1.") -> list[IncidentUpdate]:
@@ -163,7 +163,7 @@ def swept(incidents: Incidents, port: int, hosts: int, prefix: str = "10.1.1.") 
 def test_one_port_of_many_hosts_is_a_sweep_and_of_worms_ports_sooner(port: int, hosts: int) -> None:
     assert swept(Incidents(), port, hosts - 1) == []
     news = swept(Incidents(), port, hosts)
-    assert [one.incident.kind for one in news] == [ScanKind.HOST_SWEEP]
+    assert [one.incident.kind for one in news] == [IncidentKind.HOST_SWEEP]
     assert f"port {port} of {hosts} different hosts" in news[0].incident.details
 
 
@@ -171,7 +171,7 @@ def test_a_worm_that_tries_a_host_every_ten_minutes_is_seen() -> None:
     incidents = Incidents()
     for host in range(1, 9):
         show(incidents, frames.syn(SCANNER, f"10.1.1.{host}", 445), host * 600)
-    assert changes(incidents.judge(8 * 600 + ANSWER_S)) == [(IncidentChange.OPENED, ScanKind.HOST_SWEEP, "low")]
+    assert changes(incidents.judge(8 * 600 + ANSWER_S)) == [(IncidentChange.OPENED, IncidentKind.HOST_SWEEP, "low")]
 
 
 def test_a_browser_that_is_cut_off_is_no_sweep_but_a_search_for_web_servers_inside_is() -> None:
@@ -183,7 +183,7 @@ def test_a_fast_scan_cannot_hide_its_beginning() -> None:
     incidents = Incidents()
     for port in range(1, MOST_ATTEMPTS * 2):
         show(incidents, frames.syn(SCANNER, VICTIM, port), 0)
-    assert changes(incidents.judge(ANSWER_S)) == [(IncidentChange.OPENED, ScanKind.PORT_SCAN, "critical")]
+    assert changes(incidents.judge(ANSWER_S)) == [(IncidentChange.OPENED, IncidentKind.PORT_SCAN, "critical")]
 
 
 def test_forged_sources_open_a_bounded_number_of_incidents() -> None:
@@ -262,7 +262,7 @@ def test_a_monitor_whose_hosts_are_half_there_is_no_scanner() -> None:
 def test_a_source_that_is_granted_less_than_it_fails_is_a_scanner() -> None:
     incidents = Incidents()
     polled(incidents, 0, up=20, absent=30)
-    assert changes(incidents.judge(ANSWER_S)) == [(IncidentChange.OPENED, ScanKind.HOST_SWEEP, "medium")]
+    assert changes(incidents.judge(ANSWER_S)) == [(IncidentChange.OPENED, IncidentKind.HOST_SWEEP, "medium")]
 
 
 def test_a_monitor_of_absent_hosts_is_told_when_it_begins_and_not_each_time() -> None:

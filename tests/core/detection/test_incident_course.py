@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from appliance.core.detection.incident import Severity
@@ -40,3 +41,9 @@ def test_what_opens_again_after_a_restart_is_another_incident() -> None:
 
 def test_a_close_whose_opening_is_forgotten_is_told_as_an_incident() -> None:
     assert told(alert(3, closes=True)) == [("10.0.0.1", "low", "at 3", 3, 3)]
+
+
+def test_what_an_incident_does_to_another_host_is_the_same_incident() -> None:
+    opened, spread = (replace(alert(minute, Severity.HIGH)[0], id="1") for minute in (0, 1))
+    milder = replace(alert(2, Severity.LOW)[0], id="1")
+    assert [one[1:] for one in told((opened, False), (spread, False), (milder, False))] == [("high", "at 2", 0, None)]

@@ -2,11 +2,14 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_interface, ip_network
+from pathlib import Path
 
 import pytest
 
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.detection.incident import Severity
+from appliance.core.detection.incident_kind import IncidentKind
+from appliance.core.detection.incident_record import ADVICE
 from appliance.core.detection.response import Response
 from appliance.core.machine import Counters, Frame, Link, Sighting
 from appliance.core.metering.department import Department
@@ -17,7 +20,10 @@ from appliance.core.traffic.dns import DnsAnswer
 from appliance.core.traffic.naming import NameRules
 from appliance.core.traffic.questions import MOST_OPEN, PATIENCE_S
 from appliance.events import AnalyticsAnomaly, AnalyticsUpdate, Event, SecurityIncident, Website
+from appliance.monitor.traffic.incident_log import IncidentLog
+from appliance.monitor.traffic.incident_watch import IncidentWatch
 from appliance.monitor.traffic.insight import Insight
+from appliance.system.storage.store import SqliteStore
 from tests.core import frames
 
 SALES = Department("sales", "Sales", "eth1", Limits({}))
@@ -115,7 +121,7 @@ class Rig:
 
     def __init__(self, rules: NameRules = LAST_TWO_LABELS) -> None:
         self.capture, self.metered, self.blocking = Replay(), Metered(), Blocking()
-        self.neighbours = Neighbours()
+        self.neighbours, self.store = Neighbours(), SqliteStore(Path(":memory:"))
         self.published: list[Event] = []
         self.usual: dict[str, tuple[float, float]] = {}
         self.insight = self.built(Response(Severity.MEDIUM, 600), rules)
@@ -128,9 +134,14 @@ class Rig:
             rules=rules,
             metering=self.metered,
             blocking=self.blocking,
-            neighbours=self.neighbours,
             response=response,
             usual_rates=self,
+            incidents=IncidentWatch(
+                incident_log=IncidentLog(self.store),
+                neighbours=self.neighbours,
+                blocks=self.blocking,
+                publish=self.published.append,
+            ),
             publish=self.published.append,
         )
 
@@ -290,6 +301,7 @@ def test_a_port_scan_is_published_when_it_opens_and_when_it_closes(rig: Rig) -> 
     for port in range(1, 21):
         rig.arrive(1, frames.syn(CLIENT, OTHER, port), frames.rst(CLIENT, OTHER, port))
     incidents = [event for event in rig.step(2) if isinstance(event, SecurityIncident)]
+    [record] = rig.insight.incidents.log.records({"sales"})
     assert [event.payload() for event in incidents] == [
         {
             "timestamp": "2026-11-23T12:00:02.000Z",
@@ -306,14 +318,21 @@ def test_a_port_scan_is_published_when_it_opens_and_when_it_closes(rig: Rig) -> 
                 "openedAt": "2026-11-23T12:00:02.000Z",
                 "times": 1,
                 "count": 20,
+                "incidentId": record.id,
+                "expected": "fewer than 10 in 10 s, or as many that succeed",
+                "peers": [OTHER],
+                "ports": ["1", "2", "3", "4", "5"],
+                "devices": [frames.MAC["client"]],
+                "inside": True,
+                "advice": ADVICE[IncidentKind.PORT_SCAN],
             },
         }
     ]
-    assert rig.insight.open_incidents("sales") == 1
-    assert rig.insight.open_incidents("lab") == 0
+    assert rig.insight.open_incidents("sales", at(0)) == 1
+    assert rig.insight.open_incidents("lab", at(0)) == 0
     closed = [event for event in rig.step(200) if isinstance(event, SecurityIncident)]
     assert [event.incident.state for event in closed] == ["closed"]
-    assert rig.insight.open_incidents("sales") == 0
+    assert rig.insight.open_incidents("sales", at(0)) == 0
 
 
 def test_a_scanner_is_blocked_once_and_again_only_after_a_refusal_in_maintenance(rig: Rig) -> None:
@@ -362,9 +381,14 @@ def test_a_packet_at_a_shared_interface_counts_for_the_department_of_its_ends() 
         rules=NameRules(lambda name: name),
         metering=Metered(),
         blocking=blocking,
-        neighbours=Neighbours(),
         response=None,
         usual_rates=Rig(),
+        incidents=IncidentWatch(
+            incident_log=IncidentLog(SqliteStore(Path(":memory:"))),
+            neighbours=Neighbours(),
+            blocks=blocking,
+            publish=published.append,
+        ),
         publish=published.append,
     )
     visits = (*frames.visited("10.0.0.5", "up.test"), *frames.visited("10.0.0.200", "down.test", "203.0.113.81"))

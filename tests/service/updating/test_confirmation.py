@@ -38,6 +38,7 @@ class Card:
             folder=self.folder,
             running=running,
             ask=lambda: answer(self.now_s),
+            last_words=lambda: "it printed last: RuntimeError",
             clock=lambda: self.now_s,
             pause=self._pause,
             trial_mark=self.path / "appliance-trial",
@@ -89,7 +90,7 @@ def _without(task: str, said: str) -> Mapping[str, Any]:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (None, "the service does not answer"),
+        (None, "the service does not answer; it printed last: RuntimeError"),
         ({"status": "ok"}, "metering: is not told"),
         ({"status": "ok", "work": "all of it"}, "publishing: is not told"),
         (

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable, Iterator
 
+import psutil
 import pytest
 
 from appliance.core.blocking.cover import Range
@@ -269,6 +270,15 @@ def test_other_tables_are_left_alone_and_release_takes_only_ours(gateway: Networ
         assert not made.is_intact()
 
 
+def test_a_closed_packet_filter_keeps_no_descriptor(gateway: Network) -> None:
+    with gateway.appliance.entered():
+        Nftables().close()  # which loads the library
+        before = psutil.Process().num_fds()
+        for _ in range(10):
+            Nftables().close()
+        assert psutil.Process().num_fds() == before
+
+
 def test_an_interface_that_was_made_anew_is_blocked_again_after_arranging(gateway: Network) -> None:
     gateway.start_web()
     with firewall(gateway) as made:
@@ -310,7 +320,7 @@ def test_what_is_stopped_is_counted_by_origin_and_by_block_and_host(
 def test_a_host_that_floods_is_not_answered_without_pause(gateway: Network, filter_: NftablesFirewall) -> None:
     _enforce(filter_, "10.20.0.11")
     host = gateway.hosts[0]
-    host.run(["ping", "-n", "-q", "-f", "-c", "2000", "-W", "1", gateway.uplink.ipv4], check=False)
+    host.run(["ping", "-n", "-q", "-l", "2000", "-c", "2000", "-W", "1", gateway.uplink.ipv4], check=False)
     [hit] = filter_.hit_counts()
     assert hit.packets >= 2000
     answered = int(host.run(["sh", "-c", "grep -h ^Icmp: /proc/net/snmp | tail -1 | cut -d' ' -f5"]).stdout)

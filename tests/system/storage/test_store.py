@@ -15,6 +15,9 @@ from sqlite_utils import Database
 
 from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
+from appliance.core.detection.incident import IncidentChange, Severity
+from appliance.core.detection.incident_kind import IncidentKind
+from appliance.core.detection.incident_record import CourseStep, IncidentRecord, Mute
 from appliance.core.metering.account import EACH_HOST, AccountKey
 from appliance.core.metering.quota import MOST_CLOSED, Extension, Ledger, QuotaKind, QuotaRequest, RequestState
 from appliance.core.metering.usage import Mark
@@ -94,6 +97,38 @@ def test_ended_periods_are_listed_newest_first_and_the_oldest_of_too_many_are_de
     assert list(ended) == days[-2:1:-1]
     assert list(store.closed_ledgers(A, QuotaKind.DAILY, days[-1].start, 2)) == days[-2:-4:-1]
     assert store.closed_ledgers(A, QuotaKind.MONTHLY, month.start, 9) == []
+
+
+def test_incidents_and_mutes_are_kept_replaced_and_deleted_and_outlive_damage(path: Path, tmp_path: Path) -> None:
+    step = CourseStep(NOON, IncidentChange.OPENED, Severity.LOW, 12, "12 ports, (U+202E) \N{EURO SIGN}")
+    first = IncidentRecord(
+        id="1",
+        department="a",
+        kind=IncidentKind.PORT_SCAN,
+        source="fe80::1",
+        severity=Severity.LOW,
+        count=12,
+        times=1,
+        details="12 ports",
+        expected="fewer",
+        opened_at=NOON,
+        latest_at=NOON + timedelta(seconds=1),
+        peers=("10.0.0.1",),
+        is_inside=True,
+        course=(step,),
+    )
+    second = replace(first, id="2", latest_at=NOON, is_inside=None, ended_at=NOON)
+    mute = Mute(id="m", department="a", by="eva", at=NOON, kind=IncidentKind.PORT_SCAN, until=NOON + timedelta(days=1))
+    store = SqliteStore(path)
+    store.save_incidents([first, second], [])
+    store.save_mutes([mute, replace(mute, id="n", at=NOON + timedelta(seconds=1))], [])
+    seen = replace(first, acknowledged_by="eva", acknowledged_at=NOON)
+    store.save_incidents([seen], ["none"])
+    store.save_mutes([], ["n"])
+    store.close()
+    again = SqliteStore(tmp_path / "again.sqlite3")
+    assert not {"incidents", "what is muted"} & set(again.take_over(path))
+    assert (list(again.incidents()), list(again.mutes())) == ([second, seen], [mute])
 
 
 def test_requests_are_kept_replaced_and_deleted_and_outlive_damage(path: Path, tmp_path: Path) -> None:

@@ -8,9 +8,12 @@ It passes what names a site or shows a connection; all other frames, nearly ever
 - QUIC packets that begin one (Initial), of versions 1 and 2 and of Google's first, to any port;
 - the begin of what a client says over TCP: until its hello is whole, where TLS begins, at most `MOST_BYTES`; else the
   first `PREFIX_BYTES`, in which TLS may still begin, but nothing of HTTP; and any segment that a hello begins with;
-- of what the server says to that, what begins a record of a handshake, `MOST_ANSWERS` times.
+- of what the server says to that, what begins a record of a handshake, `MOST_ANSWERS` times;
+- the headers of what may be a probe: a TCP segment without content of a connection that is not known, a fragment that
+  ends within TCP's header, and of UDP the first datagram of each conversation, its first answer, and until then
+  `MOST_UNANSWERED` more for each turn. All probes together are `MOST_PROBES` for each turn, of about a second.
 
-For the last two it keeps the latest connections in a map, which drops the least recently used when it is full.
+It keeps the latest connections and conversations in two maps, which drop the least recently used when they are full.
 
 It finds the transport wherever `core.traffic.packet` does: behind two VLAN tags in the frame, IPv4 options, eight IPv6
 extension headers, and in the first of several fragments. One table of frames tests both. Where a VLAN's frames are
@@ -47,11 +50,22 @@ from appliance.core.traffic.flows.client_hello import BEGIN_BYTES, MOST_BYTES, P
 SHORT_BYTES = 1500  # of a frame; a DNS answer over UDP is at most 1,232 bytes (DNS flag day 2020) and its headers
 LONG_BYTES = MOST_BYTES + SHORT_BYTES  # the kernel joins the segments of a hello into one frame (GRO)
 MOST_ANSWERS = 16
+PROBE_BYTES = 256  # the longest headers that are read: two tags, and eight extensions of IPv6
+MOST_PROBES = (
+    2000  # a fast scan sends a thousand packets a second; to read two thousand takes less than a tenth of a core
+)
+MOST_UNANSWERED = 100  # what sends more without an answer is a flood or a camera; both show by so many
+TURN_BITS = 30  # of nanoseconds: 1.07 s
 
-FLOWS = "flows"
+FLOWS, TALKS, BUDGET = "flows", "talks", "budget"
 KEY_BYTES = 40  # addresses, ports, and the version of IP
 VALUE_BYTES = 24
-MAPS = {FLOWS: MapShape(MapKind.LATEST, KEY_BYTES, VALUE_BYTES, 16_384)}  # 8,000 people open two a second; 2 MB
+TALK_BYTES = 24
+MAPS = {
+    FLOWS: MapShape(MapKind.LATEST, KEY_BYTES, VALUE_BYTES, 16_384),  # 8,000 people open two a second; 2 MB
+    TALKS: MapShape(MapKind.LATEST, KEY_BYTES, TALK_BYTES, 8192),  # of UDP, as many for a few minutes; 1 MB
+    BUDGET: MapShape(MapKind.ARRAY, 4, 16, 1),
+}
 NAME = "appliance_tap"
 
 VERSION_4, VERSION_6 = 4, 6
@@ -72,8 +86,7 @@ class Cell(IntEnum):
     END = -168  # where the packet ends in the frame, without padding
     L3 = -176
     SEQUENCE = -184  # that of the segment, or of what follows a SYN
-    COUNT = -192
-    LIMIT = -200
+    NUMBER = -192  # of the only element of the budget
 
 
 class Kept(IntEnum):
@@ -86,9 +99,17 @@ class Kept(IntEnum):
     ANSWERS = 16  # counted
 
 
+class Talk(IntEnum):
+    """Offsets in a conversation over UDP; in the budget too. `COUNT`: of the unanswered in this turn."""
+
+    TURN = 0
+    COUNT = 8
+    ANSWERED = 16
+
+
 def program(left: Iterable[int] = ()) -> Blocks:
     """The program; `left`: tags whose frames are captured where their VLAN's frames arrive, and dropped here."""
-    return {**_frames(sorted(left)), **NETWORKS, **EXTENSIONS, **DATAGRAMS, **SEGMENTS, **ENDS}
+    return {**_frames(sorted(left)), **NETWORKS, **EXTENSIONS, **DATAGRAMS, **SEGMENTS, **PROBES, **ENDS}
 
 
 def _frames(left: Iterable[int]) -> Blocks:
@@ -240,7 +261,7 @@ DATAGRAMS: Blocks = {
         jump_if(R7, "==", packet.TCP, "segment"),
         jump_if(R7, "!=", packet.UDP, "drop"),
         compute(R8, "+", packet.UDP_BYTES),
-        *take(R8, Cell.DATA, 12, "drop"),
+        *take(R8, Cell.DATA, 12, "talk"),
         load(BYTE, R1, R10, Cell.DATA),
         load(BYTE, R2, R10, Cell.DATA + 9),
         load(BYTE, R3, R10, Cell.DATA + 10),
@@ -257,11 +278,11 @@ DATAGRAMS: Blocks = {
         ),
         compute(R1, "&", 0xF0),  # a long header, and its type
         jump_if(R2, "==", 1, "first"),
-        jump_if(R2, "!=", 0x6B33_43CF, "drop"),
+        jump_if(R2, "!=", 0x6B33_43CF, "talk"),
         jump_if(R1, "==", 0xC0 | packet.QUIC_VERSIONS[0x6B33_43CF], "pass"),
-        jump("drop"),
+        jump("talk"),
     ],
-    "first": [jump_if(R1, "==", 0xC0 | packet.QUIC_VERSIONS[1], "pass"), jump("drop")],
+    "first": [jump_if(R1, "==", 0xC0 | packet.QUIC_VERSIONS[1], "pass"), jump("talk")],
     "google": [
         compute(R2, "=", R1),
         compute(R2, "&", 0x09),  # flags: the version is there, and an id of 8 bytes
@@ -291,16 +312,21 @@ def _distance(begin: int) -> Iterator[Instruction]:
     yield compute(R2, ">>", 32)
 
 
+def _ports() -> Iterator[Instruction]:
+    """Both keys' ports, from the header."""
+    yield load(WORD, R1, R10, Cell.HEAD)
+    yield store(WORD, R10, Cell.KEY + 32, R1)
+    yield load(HALF, R1, R10, Cell.HEAD)
+    yield load(HALF, R2, R10, Cell.HEAD + 2)
+    yield store(HALF, R10, Cell.BACK + 32, R2)
+    yield store(HALF, R10, Cell.BACK + 34, R1)
+
+
 # R8: where the segment begins, then its payload. R9: bytes of the payload.
 SEGMENTS: Blocks = {
     "segment": [
-        *take(R8, Cell.HEAD, packet.TCP_BYTES, "drop"),
-        load(WORD, R1, R10, Cell.HEAD),
-        store(WORD, R10, Cell.KEY + 32, R1),
-        load(HALF, R1, R10, Cell.HEAD),
-        load(HALF, R2, R10, Cell.HEAD + 2),
-        store(HALF, R10, Cell.BACK + 32, R2),
-        store(HALF, R10, Cell.BACK + 34, R1),
+        *_ports(),
+        *take(R8, Cell.HEAD, packet.TCP_BYTES, "probe"),  # a fragment without flags
         load(WORD, R1, R10, Cell.HEAD + 4),
         network_order(R1, 32),
         store(DOUBLE, R10, Cell.SEQUENCE, R1),
@@ -313,10 +339,10 @@ SEGMENTS: Blocks = {
         load(BYTE, R1, R10, Cell.HEAD + 12),
         compute(R1, ">>", 4),
         compute(R1, "<<", 2),  # the header's length, in words of 4 bytes
-        jump_if(R1, "<", packet.TCP_BYTES, "drop"),
+        jump_if(R1, "<", packet.TCP_BYTES, "probe"),  # the same, filled up to the least length of a frame
         compute(R8, "+", R1),
         load(DOUBLE, R9, R10, Cell.END),
-        jump_if(R9, "<=", R8, "drop"),  # without content
+        jump_if(R9, "<=", R8, "bare"),  # without content
         compute(R9, "-", R8),
         store(DOUBLE, R10, Cell.DATA, 0),
         store(DOUBLE, R10, Cell.DATA + 8, 0),
@@ -429,6 +455,72 @@ SEGMENTS: Blocks = {
         compute(R7, "=", R0),
         jump("measure"),
     ],
+}
+
+
+def _begun(block: str) -> Iterator[Instruction]:
+    """Begin a turn in the value at R0, which R7 becomes. `block`: where to go on if it has begun."""
+    yield compute(R7, "=", R0)
+    yield from invoke(Helper.NANOSECONDS)
+    yield compute(R0, ">>", TURN_BITS)
+    yield load(DOUBLE, R1, R7, Talk.TURN)
+    yield jump_if(R1, "==", R0, block)
+    yield store(DOUBLE, R7, Talk.TURN, R0)
+
+
+def _counted(most: int) -> Iterator[Instruction]:
+    """Count one more in the value at R7, and drop what is too many."""
+    yield load(DOUBLE, R1, R7, Talk.COUNT)
+    yield jump_if(R1, ">=", most, "drop")
+    yield compute(R1, "+", 1)
+    yield store(DOUBLE, R7, Talk.COUNT, R1)
+
+
+PROBES: Blocks = {
+    # A segment without content: is its connection known? If not, it is from now on, so that each tells itself once.
+    "bare": [
+        *look_up(FLOWS, Cell.KEY),
+        jump_if(R0, "!=", 0, "drop"),
+        *look_up(FLOWS, Cell.BACK),
+        jump_if(R0, "!=", 0, "drop"),
+        *_insert(0),
+        jump("probe"),
+    ],
+    "talk": [
+        *_ports(),
+        *look_up(TALKS, Cell.KEY),
+        jump_if(R0, "!=", 0, "again"),
+        *look_up(TALKS, Cell.BACK),
+        jump_if(R0, "!=", 0, "reply"),
+        store(DOUBLE, R10, Cell.VALUE, 0),
+        store(DOUBLE, R10, Cell.VALUE + 8, 0),
+        store(DOUBLE, R10, Cell.VALUE + 16, 0),
+        map_named(R1, TALKS),
+        *invoke(Helper.MAP_UPDATE, R1, on_stack(Cell.KEY), on_stack(Cell.VALUE), 0),
+        jump("probe"),
+    ],
+    "reply": [
+        load(DOUBLE, R1, R0, Talk.ANSWERED),
+        jump_if(R1, "!=", 0, "drop"),
+        store(DOUBLE, R0, Talk.ANSWERED, 1),
+        jump("head"),
+    ],
+    "again": [
+        load(DOUBLE, R1, R0, Talk.ANSWERED),
+        jump_if(R1, "!=", 0, "drop"),
+        *_begun("again counted"),
+        store(DOUBLE, R7, Talk.COUNT, 0),
+    ],
+    "again counted": [*_counted(MOST_UNANSWERED)],
+    "probe": [
+        store(DOUBLE, R10, Cell.NUMBER, 0),
+        *look_up(BUDGET, Cell.NUMBER),
+        jump_if(R0, "==", 0, "drop"),
+        *_begun("counted"),
+        store(DOUBLE, R7, Talk.COUNT, 0),
+    ],
+    "counted": [*_counted(MOST_PROBES)],
+    "head": leave(PROBE_BYTES),
 }
 
 ENDS: Blocks = {

@@ -31,6 +31,7 @@ class Helper(IntEnum):
 
     MAP_LOOKUP = 1
     MAP_UPDATE = 2
+    NANOSECONDS = 5  # since the start, while the computer was awake
     STORE_BYTES = 9
     L3_CHECKSUM_REPLACE = 10
     L4_CHECKSUM_REPLACE = 11

@@ -53,6 +53,15 @@ export type Action = 'alert' | 'block' | 'throttle';
  */
 export type Record = 'device' | 'off' | 'site';
 /**
+ * What a source does.
+ */
+export type IncidentKind =
+  'address_conflict' | 'arp_spoofing' | 'brute_force' | 'dns_tunnel' | 'host_sweep' | 'port_scan' | 'syn_flood' | 'udp_flood';
+/**
+ * How an incident has changed.
+ */
+export type IncidentChange = 'closed' | 'escalated' | 'opened' | 'spread';
+/**
  * What a person or token may do; each role includes the ones before it.
  */
 export type Role = 'admin' | 'operator' | 'viewer';
@@ -187,7 +196,11 @@ export interface SecurityIncident {
  *
  * `proven`: whether the source has proved that the address is its own, or anyone may have sent this in its name;
  * `notBlocked`: why the source is not blocked although its severity is one from which sources are. `openedAt`: when
- * it began first; `times`: how often it came, the first time with it; `count`: distinct failures.
+ * it began first; `times`: how often it came, the first time with it; `count`: of what `details` says.
+ *
+ * `incidentId`: of `incident:get`; `expected`: what would be ordinary; `peers`, `ports`: examples of whom it
+ * concerned, and where; `devices`: the hardware addresses that sent it; `inside`: whether the source is in the
+ * department, left out where that is not known; `advice`: what to look at.
  */
 export interface IncidentFacts {
   type: string;
@@ -199,6 +212,13 @@ export interface IncidentFacts {
   openedAt?: string;
   times?: number;
   count?: number;
+  incidentId?: string;
+  expected?: string;
+  peers?: string[];
+  ports?: string[];
+  devices?: string[];
+  inside?: boolean;
+  advice?: string;
 }
 /**
  * The state of a department's connection, on change and at least every 30 seconds.
@@ -539,6 +559,26 @@ export interface Calls {
   'anomaly:list': {
     argument: AnomaliesArgument;
     reply: AnomaliesReply;
+  };
+  'incident:list': {
+    argument?: IncidentsArgument;
+    reply: IncidentsReply;
+  };
+  'incident:get': {
+    argument: IncidentArgument;
+    reply: IncidentReply;
+  };
+  'incident:acknowledge': {
+    argument: AcknowledgeArgument;
+    reply: AcknowledgeReply;
+  };
+  'incident:mute': {
+    argument: MuteArgument;
+    reply: MuteReply;
+  };
+  'incident:unmute': {
+    argument: IncidentArgument;
+    reply: MuteReply;
   };
   'report:get': {
     argument: ReportArgument;
@@ -1234,6 +1274,173 @@ export interface ListedAnomaly {
   departmentId: string;
   timestamp: string;
   anomaly: AnomalyFacts;
+}
+/**
+ * The argument of `incident:list`. `departmentId`: `None` for all that the caller may see.
+ */
+export interface IncidentsArgument {
+  departmentId?: string | null;
+  state?: ('closed' | 'open') | null;
+  kind?: IncidentKind | null;
+  source?: string | null;
+  /**
+   * a whole number from 1 to 500
+   */
+  limit?: number;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * Incidents, the latest changed first, at most `limit` of `total`; and what is muted, the newest first.
+ */
+export interface IncidentsReply {
+  success: true;
+  incidents: IncidentSummary[];
+  total: number;
+  mutes: MuteFacts[];
+}
+/**
+ * An incident, as `security:incident` tells it. `mutedBy`: the id of the mute that keeps it quiet.
+ */
+export interface IncidentSummary {
+  id: string;
+  departmentId: string;
+  type: IncidentKind;
+  source: string;
+  severity: Severity;
+  state: 'closed' | 'open';
+  details: string;
+  count: number;
+  times: number;
+  openedAt: string;
+  latestAt: string;
+  endedAt?: string;
+  acknowledgedBy?: string;
+  acknowledgedAt?: string;
+  mutedBy?: string;
+}
+/**
+ * A mute. `sentence`: what it covers, for a person; `until` is left out where it has no end.
+ */
+export interface MuteFacts {
+  id: string;
+  departmentId: string;
+  by: string;
+  at: string;
+  sentence: string;
+  kind?: IncidentKind;
+  source?: string;
+  destination?: string;
+  port?: string;
+  until?: string;
+  reason?: string;
+}
+/**
+ * The argument of `incident:get`, and with the id of a mute of `incident:unmute`.
+ */
+export interface IncidentArgument {
+  /**
+   * an id, of an incident or a mute
+   */
+  id: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * One incident with its evidence.
+ */
+export interface IncidentReply {
+  success: true;
+  incident: IncidentSummary;
+  evidence: IncidentEvidence;
+}
+/**
+ * What is known of an incident. `expected`: what would be ordinary; `peers`, `ports`: examples.
+ *
+ * `devices`: the hardware addresses that sent it; `inside`: whether the source is in the department, left out where
+ * that is not known; `course`: what was told, the oldest first.
+ */
+export interface IncidentEvidence {
+  expected: string;
+  peers: string[];
+  ports: string[];
+  devices: string[];
+  proven: boolean;
+  advice: string;
+  course: IncidentStep[];
+  inside?: boolean;
+}
+/**
+ * What was told of an incident at a time.
+ */
+export interface IncidentStep {
+  at: string;
+  change: IncidentChange;
+  severity: Severity;
+  count: number;
+  details: string;
+}
+/**
+ * The argument of `incident:acknowledge`. `undo`: nobody has seen it any more.
+ */
+export interface AcknowledgeArgument {
+  /**
+   * an id, of an incident or a mute
+   */
+  id: string;
+  /**
+   * true or false
+   */
+  undo?: boolean;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The incident, as it is now.
+ */
+export interface AcknowledgeReply {
+  success: true;
+  incident: IncidentSummary;
+}
+/**
+ * The argument of `incident:mute`, of which at least one of the first four says what is meant.
+ *
+ * `preview`: nothing is done, and the answer says what it would cover.
+ */
+export interface MuteArgument {
+  /**
+   * a department's id, such as dept123
+   */
+  departmentId: string;
+  kind?: IncidentKind | null;
+  source?: string | null;
+  destination?: string | null;
+  port?: string | null;
+  until?: string | null;
+  reason?: string | null;
+  /**
+   * true or false
+   */
+  preview?: boolean;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The mute, and the known incidents that it covers, the latest changed first; `total` of them.
+ */
+export interface MuteReply {
+  success: true;
+  mute: MuteFacts;
+  covers: IncidentSummary[];
+  total: number;
 }
 /**
  * The argument of `report:get`. `span`: a day, an ISO week or a month.

@@ -16,6 +16,8 @@ export interface Incident {
   details: string; // the latest evidence
   isProven: boolean | null;
   notBlocked: string | null;
+  times: number; // how often it came, the first time with it
+  evidence: Pick<Events['security:incident']['incident'], 'count' | 'expected' | 'peers' | 'ports' | 'devices' | 'inside'>;
   course: Events['security:incident'][]; // the newest first
 }
 
@@ -25,33 +27,38 @@ export const incidents = computed<Incident[]>(() => {
   const running = new Map<string, Incident>();
   for (const alert of [...alerts.value].reverse()) {
     if (alert.kind !== 'incident') continue;
-    const { type, source, state, details, proven, notBlocked } = alert.incident;
+    const { type, source, state, details, proven, notBlocked, incidentId } = alert.incident;
     const key = `${alert.departmentId} ${type} ${source}`;
-    let known = running.get(key);
+    let known = running.get(key) ?? (incidentId === undefined ? undefined : found.get(incidentId)); // it may have come back
     if (known === undefined) {
       known = {
-        id: String(alert.alertId ?? key),
+        id: incidentId ?? String(alert.alertId ?? key),
         departmentId: alert.departmentId,
         type,
         source,
         severity: alert.severity,
         isOpen: true,
-        openedAt: alert.timestamp,
+        openedAt: alert.incident.openedAt ?? alert.timestamp,
         latestAt: alert.timestamp,
         details,
         isProven: null,
         notBlocked: null,
+        times: 1,
+        evidence: {},
         course: [],
       };
-      running.set(key, known);
       found.set(known.id, known);
     }
+    running.set(key, known);
+    known.isOpen = true;
+    known.times = alert.incident.times ?? known.times;
     known.severity = alert.severity;
     known.latestAt = alert.timestamp;
     known.details = details;
     known.isProven = proven ?? known.isProven;
     known.notBlocked = notBlocked ?? null;
     known.course.unshift(alert);
+    if (state !== 'closed') known.evidence = alert.incident;
     if (state === 'closed') {
       known.isOpen = false;
       running.delete(key);

@@ -3,6 +3,7 @@ import { computed } from '@preact/signals';
 
 import type { State } from '../parts/icons';
 import { conditionsOf, markOf, worstFirst, type Condition } from './condition';
+import { isQuiet } from './incident_marks';
 import { openIncidents, type Incident } from './incidents';
 import { alerts, appliance, departments, health, requests, type Department } from './state';
 
@@ -44,7 +45,7 @@ export const needs = computed<Need[]>(() => {
       mine.forEach((one) => answered.add(one));
       found.push({ kind: 'condition', key: `${department.id} ${condition.kind}`, mark: markOf(condition), department, condition, requests: mine });
     }
-  for (const incident of openIncidents.value)
+  for (const incident of openIncidents.value.filter((one) => !isQuiet(one.id)))
     found.push({ kind: 'incident', key: incident.id, mark: incident.severity === 'high' || incident.severity === 'critical' ? 'incident' : 'warn', incident });
   for (const request of asked) if (!answered.has(request)) found.push({ kind: 'request', key: request.id, mark: 'warn', request });
   if (cannotBlock.value) found.push({ kind: 'position', key: 'position', mark: 'warn' });

@@ -1,6 +1,6 @@
 /** A table: sorted by its heads, filtered above, drawn in windows, folded on a phone, one tab stop with arrows inside. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
 import { areKeysOn } from '../shell/keyboard';
@@ -9,6 +9,7 @@ import { say } from '../words/words';
 import { csv, download } from './csv';
 import { Icon } from './icons';
 import { sentenceOf, toast } from './actions';
+import { Unchanged } from './unchanged';
 
 export interface Column<Row> {
   key: string; // of the URL, `?sort=key` or `?sort=-key`
@@ -173,10 +174,10 @@ function usePressed<Row>(sorted: readonly Row[], { onOpen, onKey }: TableProps<R
     if (event.ctrlKey || event.metaKey || event.altKey || FIELDS.includes((event.target as HTMLElement).tagName)) return;
     if (handled(event)) event.preventDefault();
   };
-  const focused = (row: number) => {
+  const focused = useCallback((row: number) => {
     leaveOut();
     setCurrent(row);
-  };
+  }, []);
   return { box, current: at, focused, onKeyDown };
 }
 
@@ -190,9 +191,9 @@ interface RowProps {
 }
 
 /** One row. It is drawn again when it is another one, and not with each row that scrolls by; a cell follows its own signals. */
-function TableRow({ row, columns, at, isCurrent, isChosen, focused }: RowProps) {
-  return useMemo(
-    () => (
+class TableRow extends Unchanged<RowProps> {
+  render({ row, columns, at, isCurrent, isChosen, focused }: RowProps) {
+    return (
       <tr data-at={at} tabIndex={isCurrent ? 0 : -1} aria-selected={isChosen ? 'true' : undefined} onFocusIn={() => focused(at)}>
         {columns.map((column) => (
           <td key={column.key} class={[column.isNumber ? 'num' : '', column.fold ?? ''].join(' ').trim() || undefined}>
@@ -200,9 +201,8 @@ function TableRow({ row, columns, at, isCurrent, isChosen, focused }: RowProps) 
           </td>
         ))}
       </tr>
-    ),
-    [row, columns, at, isCurrent, isChosen],
-  );
+    );
+  }
 }
 
 function Cell({ column, row }: { column: Column<never>; row: unknown }) {

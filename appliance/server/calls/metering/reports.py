@@ -150,7 +150,8 @@ def _incidents(context: Context, department: str, since: datetime, until: dateti
 def _told(alert: bytes) -> tuple[IncidentCourse, bool]:
     event = msgspec.json.decode(alert, type=SecurityIncident)
     facts, at = event.incident, datetime.fromisoformat(event.timestamp)
-    course = IncidentCourse(facts.type, facts.source, Severity(event.severity), facts.details, at)
+    known_id = None if facts.incident_id is msgspec.UNSET else facts.incident_id
+    course = IncidentCourse(facts.type, facts.source, Severity(event.severity), facts.details, at, id=known_id)
     return course, facts.state == "closed"
 
 

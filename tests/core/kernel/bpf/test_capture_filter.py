@@ -2,13 +2,23 @@
 
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from appliance.core.kernel.bpf.capture_filter import FLOWS, LONG_BYTES, MAPS, MOST_ANSWERS, SHORT_BYTES
+from appliance.core.kernel.bpf.capture_filter import (
+    FLOWS,
+    LONG_BYTES,
+    MAPS,
+    MOST_ANSWERS,
+    MOST_PROBES,
+    MOST_UNANSWERED,
+    SHORT_BYTES,
+    TURN_BITS,
+)
 from appliance.core.traffic.flows.client_hello import MOST_BYTES, PREFIX_BYTES
 from appliance.core.traffic.packet import decode
 from appliance.system.network.bpf import Bpf
@@ -123,14 +133,12 @@ PASSING = {
     "arp_tagged": tagged(ETHERNET + struct.pack("!H", 0x0806) + bytes([0, 53] * 14)),
 }
 DROPPED = {
-    "other_udp": ipv4(17, udp(443, 40_000)),
     "data": ipv4(6, tcp(ACK, data=b"secret")),
     "data_v6": ipv6(6, tcp(ACK, data=b"secret")),
-    "data_tagged": tagged(ipv4(6, tcp(ACK))),
+    "data_tagged": tagged(ipv4(6, tcp(ACK, data=b"secret"))),
     "later_fragment": ipv4(17, udp(53, 40_000), fragment=0x0001),
     "later_fragment_v6": extended([(44, fragment(2))], 17, udp(53, 40_000)),
     "more_options_than_are_read": extended([(60, OPTIONS)] * 9, 17, udp(53, 40_000)),
-    "other_udp_after_options": extended([(0, OPTIONS)], 17, udp(443, 40_000)),
     "ping": ipv4(1, bytes([8, 0, 0, 0, 0, 53, 0, 53])),
     "loopback_test": ETHERNET + struct.pack("!H", 0x9000) + bytes([0, 53] * 14),
     "cut_short": ipv4(6, tcp(SYN))[:40],
@@ -214,6 +222,58 @@ def test_a_trunk_s_filter_drops_the_frames_of_its_subinterfaces_alone(programs: 
 
 def test_a_long_answer_is_cut(kernel_passes: Passes) -> None:
     assert len(kernel_passes(ipv4(17, udp(53, 40_000, bytes(3000)))) or b"") == SHORT_BYTES
+
+
+PROBES = {
+    "a datagram": (ipv4, 17, udp),
+    "a datagram over IPv6": (lambda *one: extended([(0, OPTIONS)], *one), 17, udp),
+    "a segment without flags": (ipv4, 6, lambda *ports: tcp(0, source=ports[0], destination=ports[1])),
+    "an ACK over IPv6": (ipv6, 6, lambda *ports: tcp(ACK, source=ports[0], destination=ports[1])),
+}
+
+
+@pytest.mark.parametrize("number", range(len(PROBES)))
+def test_what_may_be_a_probe_passes_once_and_its_first_answer_over_udp(kernel_passes: Passes, number: int) -> None:
+    wrap, protocol, carried = [*PROBES.values()][number]
+    port = 61_000 + number
+    probe, answer = (wrap(protocol, carried(*ports)) for ports in ((port, 9999), (9999, port)))
+    assert kernel_passes(probe) == probe
+    assert decode(probe) is not None
+    is_udp = protocol == 17
+    assert (kernel_passes(answer) is not None) == is_udp
+    assert shown(kernel_passes, [probe, answer, probe]) == [False, False, False]
+
+
+def turn() -> int:
+    """The kernel's present turn, by the clock that it counts them by."""
+    return time.monotonic_ns() >> TURN_BITS
+
+
+def test_a_datagram_that_is_not_answered_passes_again_and_not_without_end(kernel_passes: Passes) -> None:
+    began = turn()
+    passed = sum(shown(kernel_passes, [ipv4(17, udp(62_000, 9999))] * (3 * MOST_UNANSWERED)))
+    assert MOST_UNANSWERED < passed <= 1 + MOST_UNANSWERED * (turn() - began + 1)
+
+
+def test_probes_have_a_budget() -> None:
+    programs = CapturePrograms(Bpf())  # nobody else uses up the budget of these
+    tap = Tap(programs[frozenset()])
+    began = turn()
+    passed = sum(shown(tap, [ipv4(17, udp(1024 + number, 9999)) for number in range(3 * MOST_PROBES)]))
+    tap.close()
+    programs.close()
+    assert MOST_PROBES <= passed <= MOST_PROBES * (turn() - began + 1)
+
+
+def test_a_fragment_that_ends_within_the_header_of_tcp_passes_also_when_it_is_padded(kernel_passes: Passes) -> None:
+    frame = ipv4(6, tcp(SYN, source=63_000)[:8], fragment=0x2000)
+    packet = decode(frame)
+    assert packet is not None
+    assert (packet.source_port, packet.flags) == (63_000, 0)
+    assert kernel_passes(frame) == frame
+    padded = frame + bytes(60 - len(frame))
+    assert kernel_passes(padded) == padded
+    assert decode(padded) == packet
 
 
 def segments(flow: int, pieces: Sequence[tuple[int, bytes]], *, flags: int = ACK) -> list[bytes]:

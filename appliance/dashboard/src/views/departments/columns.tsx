@@ -1,6 +1,5 @@
 /** The columns of departments, as the overview and the list show them. Each cell follows its own figure. */
 import { computed, useComputed, type ReadonlySignal } from '@preact/signals';
-import { useMemo } from 'preact/hooks';
 
 import { minute, nowMs } from '../../live/clock';
 import { barOf, conditionsOf, markOf, rankOf, type Tone } from '../../live/condition';
@@ -117,7 +116,7 @@ function remember(of: Department): void {
 }
 
 function Last({ of }: { of: Department }) {
-  return useMemo(() => <Sparkline recent={of.recent} top={sparkTop} onSeen={() => remember(of)} />, [of]);
+  return <Sparkline recent={of.recent} top={sparkTop} onSeen={() => remember(of)} />;
 }
 
 export const columns: readonly Column<Department>[] = [

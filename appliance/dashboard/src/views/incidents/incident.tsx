@@ -1,11 +1,14 @@
 /** One incident: what it means, its evidence and course, and what one can do. */
+import { useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
 import { incidentName } from '../../live/condition_words';
-import { clock, clockSeconds, full, moment, span, visible } from '../../live/formats';
+import { clock, clockSeconds, full, moment, span, visible, whole } from '../../live/formats';
+import { marks } from '../../live/incident_marks';
 import { incidents, openIncidents, type Incident } from '../../live/incidents';
 import { may } from '../../live/session';
 import { appliance, nameOf } from '../../live/state';
+import { ActionButton } from '../../parts/actions';
 import { Empty, Skeleton } from '../../parts/notices';
 import { Severity, SeverityIcon, type SeverityName } from '../../parts/severity';
 import { useKeys } from '../../shell/keyboard';
@@ -13,14 +16,29 @@ import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
 import { parts, say } from '../../words/words';
 import { blockAddress, lengthS } from './incidents';
+import { acknowledge, Marks, unmute } from './marks';
+import { MuteDialog } from './mute_dialog';
 import { w } from './words';
+
+const ADVICE: Record<string, 'advicePortScan' | 'adviceSweep' | 'adviceFlood' | 'adviceTunnel' | 'advicePasswords' | 'adviceSpoofing' | 'adviceConflict'> = {
+  port_scan: 'advicePortScan',
+  host_sweep: 'adviceSweep',
+  syn_flood: 'adviceFlood',
+  udp_flood: 'adviceFlood',
+  dns_tunnel: 'adviceTunnel',
+  brute_force: 'advicePasswords',
+  arp_spoofing: 'adviceSpoofing',
+  address_conflict: 'adviceConflict',
+};
 
 export default function OneIncident({ id = '' }: { id?: string }) {
   const { route } = useLocation();
   const found = incidents.value.find((one) => one.id === id);
   const title = found === undefined ? id : say(w.by, { what: incidentName(found.type), source: visible(found.source) });
   useTitle({ text: names.incidents, href: '/incidents' }, { text: title });
+  const [isMuting, setMuting] = useState(false);
   useKeys({
+    e: () => found !== undefined && may('operator', found.departmentId) && acknowledge(found),
     Escape: () => route('/incidents'),
     b: () => found !== undefined && may('operator', found.departmentId) && route(blockAddress(found)),
   });
@@ -42,11 +60,16 @@ export default function OneIncident({ id = '' }: { id?: string }) {
   const time = <span title={full(found.openedAt)}>{moment(found.openedAt)}</span>;
   const values = { department: visible(nameOf(found.departmentId)), source: <code>{visible(found.source)}</code>, time, span: span(lengthS(found)) };
   const canBlock = may('operator', found.departmentId);
+  const mark = marks.value.get(found.id);
+  const advice = ADVICE[found.type];
   return (
     <>
       <header class="row wrap">
         <div>
-          <Severity of={found.severity} />
+          <span class="row">
+            <Severity of={found.severity} />
+            <Marks of={found} />
+          </span>
           <h1>{title}</h1>
           <p class="mid">{parts(found.isOpen ? w.sinceLong : w.was, values)}</p>
         </div>
@@ -55,12 +78,25 @@ export default function OneIncident({ id = '' }: { id?: string }) {
             <a class="btn main danger" href={blockAddress(found)}>
               {w.block}
             </a>
+            {mark !== undefined && (
+              <ActionButton onClick={() => acknowledge(found, mark.acknowledgedBy !== undefined)}>
+                {mark.acknowledgedBy === undefined ? w.acknowledge : w.takeBack}
+              </ActionButton>
+            )}
+            {mark?.mutedBy === undefined ? (
+              <ActionButton onClick={() => setMuting(true)}>{w.mute}</ActionButton>
+            ) : (
+              <ActionButton onClick={() => unmute(mark.mutedBy!)}>{w.unmute}</ActionButton>
+            )}
           </div>
         )}
       </header>
       <div class={`consequence ${found.severity === 'high' || found.severity === 'critical' ? 'crit' : 'warn'}`}>{visible(found.details)}</div>
       <div class="cols wide-left">
-        <Course of={found} />
+        <div class="stack">
+          <Evidence of={found} />
+          <Course of={found} />
+        </div>
         <div class="stack">
           <Source of={found} />
           {canBlock && (
@@ -69,15 +105,51 @@ export default function OneIncident({ id = '' }: { id?: string }) {
                 <h2 id="can">{w.canDo}</h2>
               </header>
               <div class="pad stack small">
+                {advice !== undefined && <p>{w[advice]}</p>}
                 <h3>{w.block}</h3>
                 <p class="mid">{say(w.blockHelp, { department: visible(nameOf(found.departmentId)) })}</p>
+                <h3>{w.acknowledge}</h3>
+                <p class="mid">{w.acknowledgeHelp}</p>
+                <h3>{w.mute}</h3>
+                <p class="mid">{w.muteHelp}</p>
                 {found.notBlocked && <p class="mid">{say(w.notBlocked, { why: visible(found.notBlocked) })}</p>}
               </div>
             </section>
           )}
         </div>
       </div>
+      {isMuting && <MuteDialog of={found} onClose={() => setMuting(false)} />}
     </>
+  );
+}
+
+function Evidence({ of: { evidence, times } }: { of: Incident }) {
+  const place = evidence.inside === undefined ? w.unknownPlace : evidence.inside ? w.inside : w.outside;
+  const listed = (found: readonly string[] = []) => found.map((one) => <code key={one}>{visible(one)} </code>);
+  return (
+    <section class="sheet" aria-labelledby="evidence">
+      <header>
+        <h2 id="evidence">{w.evidence}</h2>
+      </header>
+      <div class="pad small">
+        <dl class="facts">
+          <dt>{w.count}</dt>
+          <dd>{evidence.count === undefined ? '–' : whole(evidence.count)}</dd>
+          <dt>{w.expected}</dt>
+          <dd>{visible(evidence.expected ?? '–')}</dd>
+          <dt>{w.times}</dt>
+          <dd>{say(w.timesCount, { count: times })}</dd>
+          <dt>{w.concerned}</dt>
+          <dd>{listed(evidence.peers)}</dd>
+          <dt>{w.ports}</dt>
+          <dd>{listed(evidence.ports)}</dd>
+          <dt>{w.devices}</dt>
+          <dd>{listed(evidence.devices)}</dd>
+          <dt>{w.place}</dt>
+          <dd>{place}</dd>
+        </dl>
+      </div>
+    </section>
   );
 }
 

@@ -4,9 +4,11 @@ import { useLocation } from 'preact-iso';
 import { second } from '../../live/clock';
 import { incidentName } from '../../live/condition_words';
 import { full, moment, span, visible } from '../../live/formats';
+import { mutes } from '../../live/incident_marks';
 import { incidents, openIncidents, type Incident } from '../../live/incidents';
 import { may } from '../../live/session';
 import { appliance, departments, nameOf } from '../../live/state';
+import { ActionButton } from '../../parts/actions';
 import { Empty, Skeleton } from '../../parts/notices';
 import { RANK, Severity } from '../../parts/severity';
 import { type Column, CsvButton, Table } from '../../parts/table';
@@ -15,6 +17,7 @@ import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
 import { common } from '../../words/common';
 import { say } from '../../words/words';
+import { acknowledge, Marks, unmute } from './marks';
 import { w } from './words';
 
 export function blockAddress(of: Incident): string {
@@ -34,7 +37,8 @@ const columns: Column<Incident>[] = [
       <>
         <a class="main" href={`/incidents/${encodeURIComponent(one.id)}`}>
           {incidentName(one.type)}
-        </a>
+        </a>{' '}
+        <Marks of={one} />
         <span class="sub cut" title={visible(one.details)}>
           {visible(one.details)}
         </span>
@@ -87,8 +91,10 @@ export default function Incidents() {
     route(`/incidents?${new URLSearchParams(all)}`, true);
   };
   const onKey = (key: string, one: Incident) => {
-    if (key !== 'b' || !may('operator', one.departmentId)) return false;
-    route(blockAddress(one));
+    if (!may('operator', one.departmentId)) return false;
+    if (key === 'b') route(blockAddress(one));
+    else if (key === 'e') void acknowledge(one);
+    else return false;
     return true;
   };
   useKeys({ Escape: () => go({ department: '', state: '' }) });
@@ -137,6 +143,7 @@ export default function Incidents() {
         </header>
         {open.length > 0 ? <Table name={w.open} rows={open} columns={openColumns} rowKey={(one) => one.id} onOpen={show} onKey={onKey} class="fixed" /> : <div class="pad dim">{w.noneOpen}</div>}
       </section>
+      <Mutes department={department} />
       {!isOnlyOpen && earlier.length > 0 && (
         <section class="sheet" aria-labelledby="earlier">
           <header>
@@ -149,5 +156,36 @@ export default function Incidents() {
         </section>
       )}
     </>
+  );
+}
+
+/** What is muted, and by whom. */
+function Mutes({ department }: { department: string }) {
+  const found = mutes.value.filter((one) => !department || one.departmentId === department);
+  if (found.length === 0) return null;
+  return (
+    <section class="sheet" aria-labelledby="mutes">
+      <header>
+        <h2 id="mutes">{w.mutes}</h2>
+      </header>
+      <ul class="feed">
+        {found.map((one) => (
+          <li key={one.id}>
+            <div>
+              <b>{visible(one.sentence)}</b> <span class="mid" dir="auto">{visible(nameOf(one.departmentId))}</span>
+              <br />
+              <span class="mid">
+                {say(w.mutedBy, { name: visible(one.by), until: one.until === undefined ? w.forGood : say(w.untilTime, { time: moment(one.until) }) })} {one.reason && visible(one.reason)}
+              </span>
+            </div>
+            {may('operator', one.departmentId) && (
+              <ActionButton class="s" label={say(w.unmuteName, { what: one.sentence })} onClick={() => unmute(one.id)}>
+                {w.unmute}
+              </ActionButton>
+            )}
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }

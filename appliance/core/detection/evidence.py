@@ -1,0 +1,30 @@
+"""Evidence: what one detector has seen of one source, with the evidence a person needs to judge it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from appliance.core.detection.incident_kind import IncidentKind
+
+MOST_EXAMPLES = 5  # peers or ports that are named
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a source does. `count`: of what `details`, a sentence, says; `expected`: what would be ordinary, in words.
+
+    `peers`, `ports`: examples of whom it concerned, and where; `senders`: the count by the hardware address that sent
+    it; `proven`, `addressed`: as an incident has them. Times are monotonic seconds.
+    """
+
+    kind: IncidentKind
+    source: str
+    count: int
+    details: str
+    first_s: float
+    latest_s: float
+    expected: str = ""
+    peers: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
+    senders: Mapping[str, int] = field(default_factory=dict)
+    proven: int = 0
+    addressed: int = 0

@@ -1,0 +1,16 @@
+"""The kinds of incidents."""
+
+from enum import StrEnum
+
+
+class IncidentKind(StrEnum):
+    """What a source does."""
+
+    PORT_SCAN = "port_scan"  # it looks for open ports of one host
+    HOST_SWEEP = "host_sweep"  # it looks for hosts
+    ARP_SPOOFING = "arp_spoofing"  # it takes addresses of others
+    ADDRESS_CONFLICT = "address_conflict"  # it has the address of another
+    SYN_FLOOD = "syn_flood"  # it begins connections that it does not complete
+    UDP_FLOOD = "udp_flood"  # it sends to a host that never answers
+    DNS_TUNNEL = "dns_tunnel"  # it carries data in the names that it looks up
+    BRUTE_FORCE = "brute_force"  # it tries passwords

@@ -1,0 +1,70 @@
+"""Words for what scans and claims of addresses have shown."""
+
+from itertools import islice
+
+from appliance.core.detection.arp import Dispute
+from appliance.core.detection.evidence import MOST_EXAMPLES, Evidence
+from appliance.core.detection.incident_kind import IncidentKind
+from appliance.core.detection.scans import ANY_PORT, NEIGHBOURS, Suspicion
+
+
+def scan_evidence(suspicion: Suspicion) -> Evidence:
+    """The evidence that a suspicion is."""
+    kind, source, common = suspicion.key
+    count = len(suspicion.failed)
+    took_s = max(1, round(suspicion.latest_s - suspicion.first_s))
+    examples = tuple(str(one) for one in islice(suspicion.failed, MOST_EXAMPLES))
+    is_port_scan = kind is IncidentKind.PORT_SCAN
+    rule = min(suspicion.rules, key=lambda one: one.count)
+    return Evidence(
+        kind=kind,
+        source=source,
+        count=count,
+        details=f"{source} {_what(suspicion, count)} within {took_s} s, among them {', '.join(examples)}",
+        expected=f"fewer than {rule.count} in {_span(rule.within_s)}, or as many that succeed",
+        first_s=suspicion.first_s,
+        latest_s=suspicion.latest_s,
+        peers=(str(common),) if is_port_scan else examples,
+        ports=examples if is_port_scan else (str(common),),
+        senders=suspicion.senders(),
+        proven=suspicion.proven,
+        addressed=suspicion.addressed,
+    )
+
+
+def dispute_evidence(dispute: Dispute) -> Evidence:
+    """The evidence that an address with two holders is."""
+    is_taken = dispute.is_own or dispute.also
+    took_s = max(1, round(dispute.latest_s - dispute.first_s))
+    whose = "the appliance's own address" if dispute.is_own else f"an address that {dispute.holder} has too"
+    also = f", and also {', '.join(dispute.also)}" if dispute.also else ""
+    return Evidence(
+        kind=IncidentKind.ARP_SPOOFING if is_taken else IncidentKind.ADDRESS_CONFLICT,
+        source=dispute.address,
+        count=dispute.count,
+        details=(
+            f"{dispute.rival} claims {dispute.address}, {whose}, {dispute.count} times in turns within {took_s} s"
+            f"{also}; look for {dispute.rival} in the switch's table of addresses"
+        ),
+        expected="one device for each address",
+        first_s=dispute.first_s,
+        latest_s=dispute.latest_s,
+        peers=(dispute.rival, dispute.holder),
+    )
+
+
+def _what(suspicion: Suspicion, count: int) -> str:
+    kind, _, common = suspicion.key
+    if kind is IncidentKind.PORT_SCAN:
+        return f"failed to connect to {count} different ports of {common}"
+    if common == NEIGHBOURS:
+        return f"asked for {count} different neighbours that are not there"
+    port = common if common == ANY_PORT else f"port {common}"
+    return f"failed to connect to {port} of {count} different hosts"
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,44 @@
+/** What people have said to an incident: shown, said, and taken back. */
+import { incidentName } from '../../live/condition_words';
+import { moment, visible } from '../../live/formats';
+import { marks, mutes, refreshMarks } from '../../live/incident_marks';
+import type { Incident } from '../../live/incidents';
+import { change, sentenceOf, toast } from '../../parts/actions';
+import { say } from '../../words/words';
+import { w } from './words';
+
+/** Note that it was seen, or that it was not. */
+export async function acknowledge(found: Incident, undo = false): Promise<void> {
+  try {
+    await change('incident:acknowledge', { id: found.id, undo });
+    if (!undo) toast(say(w.acknowledged, { what: incidentName(found.type) }), () => acknowledge(found, true));
+  } catch (error) {
+    toast(sentenceOf(error));
+  }
+  await refreshMarks();
+}
+
+export async function unmute(id: string): Promise<void> {
+  try {
+    await change('incident:unmute', { id });
+  } catch (error) {
+    toast(sentenceOf(error));
+  }
+  await refreshMarks();
+}
+
+/** Who has seen it, and whether it is muted. */
+export function Marks({ of: found }: { of: Incident }) {
+  const mark = marks.value.get(found.id);
+  const muting = mutes.value.find((one) => one.id === mark?.mutedBy);
+  return (
+    <>
+      {mark?.acknowledgedBy !== undefined && <span class="tag">{say(w.seenBy, { name: visible(mark.acknowledgedBy), time: moment(mark.acknowledgedAt!) })}</span>}
+      {muting !== undefined && (
+        <span class="tag" title={visible(muting.sentence)}>
+          {w.isMuted}
+        </span>
+      )}
+    </>
+  );
+}

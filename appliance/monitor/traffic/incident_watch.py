@@ -1,0 +1,139 @@
+"""Watches for incidents: tells what has become of them, records it, and has proven sources blocked.
+
+`insight` gives it what was captured; each department has incidents, and a response to them, of its own.
+"""
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from msgspec import UNSET
+
+from appliance import events
+from appliance.core.blocking.block import BlockRequest
+from appliance.core.detection.incident import Incident, IncidentChange, Incidents, IncidentUpdate
+from appliance.core.detection.incident_record import ADVICE, IncidentRecord
+from appliance.core.detection.response import Response, Responses
+from appliance.core.machine import Link, Network
+from appliance.core.metering.department import Department, holds
+from appliance.core.moment import Moment, timestamp
+from appliance.core.refusal import Refused
+from appliance.monitor.traffic.incident_log import IncidentLog
+from appliance.ports import Neighbours, Publisher
+
+log = logging.getLogger(__name__)
+
+
+class BlockOrders(Protocol):
+    """Blocks addresses."""
+
+    def block(self, requests: Sequence[BlockRequest], now: Moment) -> object:
+        """Block these. Raises `Refused`."""
+
+
+class DepartmentWatch:
+    """The incidents of one department, and the blocks that follow. `networks`: `None` where they are not known."""
+
+    def __init__(self, department: Department, response: Response | None) -> None:
+        """`response`: which incidents are blocked; `None`: none."""
+        self.department = department
+        self.incidents = Incidents()
+        self.responses = Responses(department.id, response)
+        self.networks: tuple[Network, ...] | None = department.subnets or None
+        self.is_restored = False
+
+    def is_inside(self, address: str) -> bool:
+        """Whether this is certainly an address of the department."""
+        return self.networks is not None and holds(self.networks, address)
+
+
+class IncidentWatch:
+    """Judges the incidents of departments."""
+
+    def __init__(
+        self, *, incident_log: IncidentLog, neighbours: Neighbours, blocks: BlockOrders, publish: Publisher
+    ) -> None:
+        """`neighbours`: the devices that are known by an address of theirs."""
+        self.log = incident_log
+        self._neighbours, self._blocks, self._publish = neighbours, blocks, publish
+
+    def judge(self, watch: DepartmentWatch, links: Mapping[str, Link], now: Moment) -> None:
+        """Tell what has become of the incidents, and have the sources blocked that have proved themselves."""
+        if not watch.is_restored:
+            self.log.restore(watch.department.id, watch.incidents, now)
+            watch.is_restored = True
+        updates = watch.incidents.judge(now.monotonic_s)
+        devices = self._devices(watch.department, links) if updates or watch.incidents.open() else frozenset()
+        for update in updates:
+            self._tell(watch, update, _as_proven(watch, update.incident, devices), now)
+        told = [one for one in watch.incidents.open() if self.log.muting(watch.department.id, one, now) is None]
+        found = [_as_proven(watch, one, devices) for one in told]
+        self._respond(watch, [one for one in found if one is not None], now)
+
+    def count_open(self, watch: DepartmentWatch, now: Moment) -> int:
+        """The number of open incidents that are not muted."""
+        return sum(self.log.muting(watch.department.id, one, now) is None for one in watch.incidents.open())
+
+    def _tell(self, watch: DepartmentWatch, update: IncidentUpdate, proven: Incident | None, now: Moment) -> None:
+        source = update.incident.source
+        record = self.log.record(
+            watch.department.id,
+            update,
+            is_inside=None if watch.networks is None else watch.is_inside(source),
+            is_proven=proven is not None,
+            now=now,
+        )
+        if self.log.muting(watch.department.id, update.incident, now) is None:
+            reason = watch.responses.reason_against(update.incident, proven)
+            self._publish(_event(update, record, now, is_proven=proven is not None, reason=reason))
+
+    def _devices(self, department: Department, links: Mapping[str, Link]) -> frozenset[tuple[str, str]]:
+        """The devices that the kernel knows at the interface or its bridge, each by address and hardware address."""
+        link = links.get(department.interface)
+        names = {department.interface, link.master if link else None}
+        seen = self._neighbours.sightings()
+        return frozenset((str(one.address), one.mac) for one in seen if one.address and one.interface in names)
+
+    def _respond(self, watch: DepartmentWatch, incidents: Sequence[Incident], now: Moment) -> None:
+        for request in watch.responses.due(incidents):
+            refusal = None
+            try:
+                self._blocks.block([request], now)
+            except Refused as refused:
+                log.info("%s is refused: %s", request.actor, refused.message)
+                refusal = refused.code
+            watch.responses.mark_answered(request, now.monotonic_s, refusal)
+
+
+def _as_proven(watch: DepartmentWatch, one: Incident, devices: Collection[tuple[str, str]]) -> Incident | None:
+    return one.as_proven(watch.is_inside(one.source), lambda *sender: sender in devices)
+
+
+def _event(
+    update: IncidentUpdate, record: IncidentRecord, now: Moment, *, is_proven: bool, reason: str | None
+) -> events.SecurityIncident:
+    """The event. `reason`: why the source is not blocked."""
+    found = update.incident
+    return events.SecurityIncident(
+        timestamp=timestamp(now.wall),
+        department_id=record.department,
+        severity=found.severity,
+        incident=events.IncidentFacts(
+            type=found.kind,
+            source=found.source,
+            details=found.details,
+            state="closed" if update.change is IncidentChange.CLOSED else "open",
+            proven=is_proven,
+            not_blocked=UNSET if reason is None else reason,
+            opened_at=timestamp(record.opened_at),
+            times=found.times,
+            count=found.count,
+            incident_id=record.id,
+            expected=found.expected,
+            peers=list(found.peers),
+            ports=list(found.ports),
+            devices=list(record.macs),
+            inside=UNSET if record.is_inside is None else record.is_inside,
+            advice=ADVICE[found.kind],
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Backs the appliance up into one file, and restores it from there."""

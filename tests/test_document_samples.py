@@ -25,6 +25,7 @@ MADE = {
 # A word of a program -> what it prints when it works.
 PRINTS = {
     "site:list": "Sites:",
+    "device:list": "Devices:",
     "report:get": "Counted are the bytes",
     "appliance:get": "Radiology",
     "usage:update": "bytesTransferred",

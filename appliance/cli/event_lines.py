@@ -85,7 +85,9 @@ def _analytics(payload: Payload) -> str:
 def maintenance_sentence(maintenance: Payload) -> str:
     """A maintenance as a sentence: what it is, from when on, how long, and what people notice."""
     start, lasting = time_text(maintenance["startTime"]), duration_text(maintenance["duration"])
-    return f"{maintenance['type']} maintenance from {start} for {lasting}: {maintenance['impact']}"
+    repeat = f"{maintenance['repeat']}, next " if "repeat" in maintenance else ""
+    name = f" ({maintenance['id']})" if maintenance.get("begun") is False else ""
+    return f"{maintenance['type']} maintenance{name} {repeat}from {start} for {lasting}: {maintenance['impact']}"
 
 
 def _trial(payload: Payload) -> str:
@@ -113,13 +115,25 @@ def _health(payload: Payload) -> str:
     heat = "no sensor" if cpu["temperature"] is None else f"{cpu['temperature']:.0f} °C"
     fills = [(part, payload["status"][part]) for part in ("memory", "storage")]
     shown = [f"{part} {size_text(fill['used'])} of {size_text(fill['total'])}" for part, fill in fills]
-    return f"cpu {cpu['usage']:.0f} % ({heat}), {', '.join(shown)}"
+    lights = payload["status"].get("panel")
+    panel = f", lights: status {lights['status']}, alert {lights['alert']}" if lights else ""
+    return f"cpu {cpu['usage']:.0f} % ({heat}), {', '.join(shown)}{panel}"
 
 
 def _incident(payload: Payload) -> str:
     incident = payload["incident"]
     why = f" (not blocked: {incident['notBlocked']})" if "notBlocked" in incident else ""
     return f"{payload['severity']} {incident['type']} by {incident['source']}: {incident['details']}{why}"
+
+
+def _device(payload: Payload) -> str:
+    device = payload["device"]
+    made = (
+        ", an address that it made up" if device["isRandomised"] else f" by {device['vendor'] or 'an unknown vendor'}"
+    )
+    return (
+        f"{device['name'] or 'no name'} ({device['mac']}{made}) at {', '.join(device['addresses']) or 'no address yet'}"
+    )
 
 
 _SENTENCES: dict[str, Callable[[Payload], str]] = {
@@ -130,6 +144,7 @@ _SENTENCES: dict[str, Callable[[Payload], str]] = {
         "{request[state]}: {request[name]} at {request[address]} asks for more: {request[text]}".format_map
     ),
     "security:incident": _incident,
+    "device:new": _device,
     "department:status": _status,
     "ip:blocked": _blocked,
     "ip:unblocked": "{ip[address]}: {ip[reason]}".format_map,

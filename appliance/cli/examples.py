@@ -25,7 +25,9 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "maintenance": (
         ("maintenance start --duration 2h --impact 'The switch is replaced'", "read-only for two hours"),
-        ("maintenance stop", "end it"),
+        ("maintenance start --at '2026-12-06 02:00' --duration 2h --repeat weekly", "each Sunday night"),
+        ("maintenance status", "what runs and what is planned, each with its id"),
+        ("maintenance stop --id weekly-20261206T020000Z", "call one off; without an id, end the one that runs"),
     ),
     "doctor": (("doctor", "as lines"), ("doctor --json", "for a program")),
     "token": (
@@ -69,6 +71,9 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "notify": (("notify list", "the channels, and what is wrong with them"),),
     "notify list": (("notify list", "the channels, and what is wrong with them"),),
     "notify test": (("notify test it", "a message that says it is a test, to the channel it"),),
+    "panel": (("panel test", "every rhythm on every LED"),),
+    "panel press": (("panel press --hold", "begin or end maintenance as the button does"),),
+    "panel test": (("panel test", "look at the LEDs meanwhile"),),
     "update": (
         ("update", "which version runs, and how far the latest update is"),
         ("update appliance.raucb --restart", "a file, and the restart with it"),

@@ -14,13 +14,10 @@ import click
 
 from appliance.cli import access, blocking, config_file, options
 from appliance.cli.examples import add_examples
-from appliance.cli.operations import backing_up, notifying, updating
+from appliance.cli.operations import backing_up, front_panel, maintaining, notifying, updating
 from appliance.cli.options import Paths, connected_client, explained_failures, json_option, with_paths
-from appliance.cli.parameters import DepartmentId, Duration, EventName
+from appliance.cli.parameters import DepartmentId, EventName
 from appliance.cli.shell import EXIT_FAILED, Verbs, version_text
-
-LONGEST_MAINTENANCE_S = 86_400  # the service's bounds
-SHORTEST_MAINTENANCE_S = 60
 
 
 def _show_version(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
@@ -128,31 +125,6 @@ def quota(paths: Paths, department: str | None, step: str | None, as_json: bool)
 
 @main.command()
 @with_paths
-@click.argument("action", type=click.Choice(["start", "stop", "status"]))
-@click.option(
-    "--duration",
-    type=Duration(SHORTEST_MAINTENANCE_S, LONGEST_MAINTENANCE_S),
-    default="1h",
-    show_default=True,
-    help="How long, such as 90, 30m or 2h.",
-)
-@click.option(
-    "--impact", default="System is in read-only mode", show_default=True, help="A sentence for dashboard users."
-)
-@json_option
-def maintenance(paths: Paths, action: str, duration: int, impact: str, as_json: bool) -> None:
-    """Start or stop the read-only mode, or show whether it is on."""
-    from appliance.cli.tables import maintenance_of, maintenance_text
-
-    with connected_client(paths) as client:
-        argument = {"duration": duration, "impact": impact} if action == "start" else None
-        is_asked = action == "status"
-        found = maintenance_of(client) if is_asked else client.call(f"maintenance:{action}", argument)["maintenance"]
-    click.echo(json.dumps({"maintenance": found}) if as_json else maintenance_text(found))
-
-
-@main.command()
-@with_paths
 @json_option
 def doctor(paths: Paths, as_json: bool) -> None:
     """Look for problems that keep the appliance from working, and say how to fix them."""
@@ -166,6 +138,15 @@ def doctor(paths: Paths, as_json: bool) -> None:
     click.get_current_context().exit(EXIT_FAILED if is_fatal else 0)
 
 
-for verb in (*access.VERBS, *blocking.VERBS, *config_file.VERBS, *notifying.VERBS, *updating.VERBS, *backing_up.VERBS):
+for verb in (
+    *access.VERBS,
+    *blocking.VERBS,
+    *config_file.VERBS,
+    *maintaining.VERBS,
+    *front_panel.VERBS,
+    *notifying.VERBS,
+    *updating.VERBS,
+    *backing_up.VERBS,
+):
     main.add_command(verb)
 add_examples(main)

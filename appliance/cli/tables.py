@@ -202,17 +202,18 @@ def history_text(found: list[Payload]) -> str:
     return tabulate(rows, headers=["department", "from", "up", "down", "both"])
 
 
-def maintenance_of(client: Client) -> Payload | None:
-    """The maintenance in the snapshot; `None`: there is none."""
+def maintenance_status_of(client: Client) -> Payload:
+    """The `maintenance` in the snapshot, `None` where there is none, and all that are `planned`."""
     snapshot = [one for event, one in client.events(gap_s=SETTLE_S) if event == "system:maintenance"]
-    return snapshot[-1]["maintenance"] if snapshot else None
+    latest: Payload = snapshot[-1] if snapshot else {"maintenance": None}
+    return {"maintenance": latest["maintenance"], "planned": latest.get("planned", [])}
 
 
-def maintenance_text(found: Payload | None) -> str:
-    """The maintenance as a sentence for a person."""
-    if found is None or found["type"] == "completed":
-        return "no maintenance"
-    return maintenance_sentence(found)
+def maintenance_text(found: Payload | None, planned: list[Payload]) -> str:
+    """The maintenance as a sentence for a person, and a line for each other one that is planned."""
+    current = [] if found is None or found["type"] == "completed" else [found]
+    shown = [*current, *(one for one in planned if one not in current)]
+    return "\n".join(map(maintenance_sentence, shown)) or "no maintenance"
 
 
 def _left_text(duration_s: int) -> str:

@@ -1,7 +1,7 @@
 """The sections of the configuration: a class for each table of the file, with its defaults and their reasons."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +24,7 @@ from appliance.core.machine import Position
 from appliance.core.metering.department import Department
 from appliance.core.metering.history_series import DEPARTMENT_STEPS, HOST_STEPS, Retention
 from appliance.core.metering.quota import EXCEEDED_PERCENT, Action, Limits, QuotaKind
+from appliance.core.traffic.devices.server_sign import ServerKind
 from appliance.core.traffic.name_lists import BACKGROUND, ENCRYPTED_DNS, FRONTS, NameList
 from appliance.core.traffic.naming import NameRules, Record
 
@@ -150,6 +151,8 @@ class ProtectionSection(Section, frozen=True, kw_only=True):
 class DetectionSection(Section, frozen=True, kw_only=True):
     """Automatic blocks of incidents' sources. `block_from`: the least severity that is blocked; `None`: none is.
 
+    `dhcp_servers`, `ipv6_routers`: the only ones, by IP or MAC address; none: those that were there on the first day.
+
     The default is none: an apparent scan may be a printer's driver. `block_kinds`: of which incidents; by default the
     scans, which most systems block. `block_duration`: seconds, each time twice as many up to a day; 0: until lifted.
     Ten minutes outlast most scans, and a mistake ends before the help desk is called twice.
@@ -158,6 +161,8 @@ class DetectionSection(Section, frozen=True, kw_only=True):
     block_from: Severity | None = None
     block_kinds: tuple[IncidentKind, ...] = tuple(sorted(SCANS))
     block_duration: kinds.HoldSeconds = 600
+    dhcp_servers: tuple[kinds.Station, ...] = ()
+    ipv6_routers: tuple[kinds.Station, ...] = ()
 
 
 class BlockListSection(Section, frozen=True, kw_only=True):
@@ -314,6 +319,12 @@ class Config(Section, frozen=True, kw_only=True):
         severity = self.detection.block_from
         own = self.detection
         return None if severity is None else Response(severity, own.block_duration, frozenset(own.block_kinds))
+
+    def as_servers(self) -> Mapping[ServerKind, frozenset[str]]:
+        """The servers that devices may trust, by kind, as the core's value; where none is named, they are learned."""
+        own = self.detection
+        named = {ServerKind.DHCP: own.dhcp_servers, ServerKind.ROUTER: own.ipv6_routers}
+        return {kind: frozenset(one.name for one in stations) for kind, stations in named.items()}
 
     def as_name_rules(self, registrable: Callable[[str], str | None]) -> NameRules:
         """How websites are told, as the core's value. `registrable`: folds a name to its site."""

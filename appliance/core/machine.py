@@ -145,17 +145,22 @@ class Light(StrEnum):
 
     OFF = "off"
     ON = "on"
-    SLOW = "slow"  # one second on, one off: work in progress
-    FAST = "fast"  # five times a second: needs attention
+    SLOW = "slow"  # one second on, one off
+    FAST = "fast"  # five times a second
+    FLASH = "one flash"  # each two seconds, as the following
+    TWICE = "two flashes"
+    THRICE = "three flashes"
+    DIP = "goes out"  # for a moment each two seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Lights:
-    """The state of the three LEDs."""
+    """The state of the three LEDs. `brightness`: of the activity LED while it is on, from 0 to 1."""
 
     status: Light
     alert: Light
     activity: Light
+    brightness: float = 1.0
 
 
 class Facing(StrEnum):

@@ -43,6 +43,11 @@ def began_at(began_s: float, now: Moment) -> datetime:
     return datetime.fromtimestamp(round(wall.timestamp()), UTC)
 
 
+def at_epoch(epoch_s: float) -> datetime:
+    """The time so many seconds after the beginning of 1970."""
+    return datetime.fromtimestamp(epoch_s, UTC)
+
+
 def strays(wall: datetime) -> bool:
     """Whether a clock that says this is wrong by years."""
     return not FIRST_POSSIBLE <= wall < LAST_POSSIBLE

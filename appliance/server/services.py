@@ -15,8 +15,10 @@ from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
+from appliance.monitor.operations.panel_watch import PanelWatch
 from appliance.monitor.operations.status import StatusMonitor
 from appliance.monitor.operations.update_monitor import UpdateMonitor
+from appliance.monitor.traffic.device_watch import DeviceWatch
 from appliance.monitor.traffic.insight import Insight
 from appliance.server.access import Authenticator, Grant
 from appliance.server.access.audit_records import AuditRecords
@@ -47,8 +49,10 @@ class Services:
     enforcement: Enforcement
     history: HistoryRecorder
     insight: Insight
+    devices: DeviceWatch
     lists: ListImports
     maintenance_mode: MaintenanceMode
+    panel: PanelWatch
     configuration: ConfigTrial
     status: StatusMonitor
     updates: UpdateMonitor

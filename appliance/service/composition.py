@@ -5,6 +5,7 @@
 Each rung takes by name what the rungs before it have built. Nothing moves yet: `running` starts what is built here.
 """
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 from eventlet import tpool
 
 from appliance.config import Config
+from appliance.core.moment import Moment
+from appliance.core.traffic.devices.device_register import LEARNING_S
 from appliance.events import Event
 from appliance.monitor.alerting.notification_desk import NotificationDesk
 from appliance.monitor.blocking.enforcement import Enforcement
@@ -22,10 +25,13 @@ from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.fast_path import FastPath
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
+from appliance.monitor.operations.panel_watch import PanelWatch
 from appliance.monitor.operations.self_check import SelfCheck
+from appliance.monitor.operations.state_hold import StateHold
 from appliance.monitor.operations.status import ServiceRun, StatusMonitor
 from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.monitor.operations.update_monitor import UpdateMonitor
+from appliance.monitor.traffic.device_watch import DeviceWatch
 from appliance.monitor.traffic.insight import Insight
 from appliance.monitor.traffic.rate_watch import RateWatch
 from appliance.server.app import Server
@@ -38,10 +44,12 @@ from appliance.service.machines import Machine
 from appliance.service.monitors import (
     Foundation,
     build_blocking,
+    build_device_watch,
     build_history,
     build_insight,
     build_maintenance,
     build_metering,
+    build_panel,
     build_rate_watch,
     build_self_check,
     build_status,
@@ -53,6 +61,7 @@ from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.history_store import SqliteHistoryStore
 from appliance.system.web.list_source import ListSource
 
+SIMULATED_LEARNING_S = 15.0  # a simulation shows each event within its first minute
 LISTS = "lists"  # the folder of block lists, in the state directory
 
 
@@ -71,10 +80,12 @@ class Monitors:
     """The monitors, built over one foundation."""
 
     maintenance_mode: MaintenanceMode
+    panel: PanelWatch
     metering: Metering
     requests: QuotaRequests
     enforcement: Enforcement
     rate_watch: RateWatch
+    device_watch: DeviceWatch
     insight: Insight
     history: HistoryRecorder
     lists: ListImports
@@ -82,6 +93,17 @@ class Monitors:
     fast_path: FastPath
     updates: UpdateMonitor
     self_check: SelfCheck
+
+    @property
+    def savers(self) -> Sequence[Callable[[Moment], object]]:
+        """What saves all that is in memory, before the end and before the state directory is held still."""
+        return (
+            lambda now: self.metering.save(now, everything=True),
+            self.history.save,
+            self.rate_watch.save,
+            lambda now: self.device_watch.save(now, everything=True),
+            lambda _: self.enforcement.save(),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +126,11 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
     """The appliance over this machine. Raises `CannotStart`, `AccessError`."""
     authentication, disk = Authentication(config, machine, state_dir), open_disk(machine, state_dir)
     fanout, release = Fanout(simulated=machine.is_simulated, alerts=disk.alerts), ReleaseRequest()
+    hold = StateHold([disk.state.store, disk.history_store, disk.alerts, *authentication.files, fanout])
     desk = build_notifications(config, disk.state.store.notices, state_dir, is_simulated=machine.is_simulated)
-    base = lay_foundation(config, machine, disk, fanout, desk)
+    base = lay_foundation(config, machine, disk, fanout, desk=desk, hold=hold)
     monitors = build_monitors(base, disk=disk, authentication=authentication, trial=trial)
+    hold.savers = monitors.savers
     services = gather_services(base, monitors, desk, authentication=authentication, trial=trial, release=release)
     return Appliance(
         config=config,
@@ -118,13 +142,18 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
         monitors=monitors,
         notifications=desk,
         release=release,
-        server=Server(
-            fanout=fanout, services=services, limits=config.limits, section=config.server, tls=authentication.tls
-        ),
+        server=_server_over(config, fanout, services, authentication),
     )
 
 
-def lay_foundation(config: Config, machine: Machine, disk: Disk, fanout: Fanout, desk: NotificationDesk) -> Foundation:
+def _server_over(config: Config, fanout: Fanout, services: Services, authentication: Authentication) -> Server:
+    limits, section = config.limits, config.server
+    return Server(fanout=fanout, services=services, limits=limits, section=section, tls=authentication.tls)
+
+
+def lay_foundation(
+    config: Config, machine: Machine, disk: Disk, fanout: Fanout, *, desk: NotificationDesk, hold: StateHold
+) -> Foundation:
     """What every monitor is built on. An event goes to the dashboards, and to those who are not connected."""
 
     def publish(event: Event) -> None:
@@ -138,6 +167,7 @@ def lay_foundation(config: Config, machine: Machine, disk: Disk, fanout: Fanout,
         publish=publish,
         run=ServiceRun(machine.clock().monotonic_s, fanout.count_clients, lambda: fanout.published),
         troubles=(desk.troubles,),
+        hold=hold,
     )
 
 
@@ -159,29 +189,34 @@ def open_disk(machine: Machine, state_dir: Path) -> Disk:
 
 def build_monitors(base: Foundation, *, disk: Disk, authentication: Authentication, trial: ConfigTrial) -> Monitors:
     """All monitors, each over those before it."""
-    actions, audit_store = (trial.confirm_by_hand, authentication.pairing.open_window), authentication.audit_store
-    maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=actions)
-    metering = build_metering(base, history_store=disk.history_store)
-    enforcement = _blocking_over(base, maintenance_mode)
-    rate_watch = build_rate_watch(base, metering=metering, store=disk.history_store)
-    insight = build_insight(base, metering=metering, enforcement=enforcement, rate_watch=rate_watch)
+    mode, metering = build_maintenance(base), build_metering(base, history_store=disk.history_store)
+    enforcement = _blocking_over(base, mode)
+    rates, devices = build_rate_watch(base, metering=metering, store=disk.history_store), _devices_over(base, metering)
+    insight = build_insight(base, metering=metering, enforcement=enforcement, rate_watch=rates, device_watch=devices)
     history = build_history(config=base.config, history_store=disk.history_store)
     lists = ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
     sources = [one.troubles for one in (metering, disk.state, authentication, history, trial, lists, enforcement)]
     return Monitors(
-        maintenance_mode=maintenance_mode,
+        maintenance_mode=mode,
+        panel=_panel_over(base, mode, authentication, trial),
         metering=metering,
         requests=QuotaRequests(base.store, metering, base.publish),
         enforcement=enforcement,
-        rate_watch=rate_watch,
+        rate_watch=rates,
+        device_watch=devices,
         insight=insight,
         history=history,
         lists=lists,
         fast_path=FastPath(base.config.as_departments(), base.config.position, base.machine.forwarding),
-        updates=build_updates(base, audit_store=audit_store, maintenance_mode=maintenance_mode, trial=trial),
+        updates=build_updates(base, audit_store=authentication.audit_store, maintenance_mode=mode, trial=trial),
         self_check=build_self_check(base, metering, enforcement, store_obstacle=lambda: disk.state.store.obstacle),
         status=build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources),
     )
+
+
+def _devices_over(base: Foundation, metering: Metering) -> DeviceWatch:
+    learning_s = SIMULATED_LEARNING_S if base.machine.is_simulated else LEARNING_S
+    return build_device_watch(base, metering=metering, learning_s=learning_s)
 
 
 def _blocking_over(base: Foundation, maintenance_mode: MaintenanceMode) -> Enforcement:
@@ -191,6 +226,17 @@ def _blocking_over(base: Foundation, maintenance_mode: MaintenanceMode) -> Enfor
         store=base.store,
         publish=base.publish,
         require_writable=maintenance_mode.require_writable,
+    )
+
+
+def _panel_over(
+    base: Foundation, maintenance_mode: MaintenanceMode, authentication: Authentication, trial: ConfigTrial
+) -> PanelWatch:
+    return build_panel(
+        base,
+        maintenance_mode=maintenance_mode,
+        audit_store=authentication.audit_store,
+        short_press_actions=(trial.confirm_by_hand, authentication.pairing.open_window),
     )
 
 
@@ -214,8 +260,10 @@ def gather_services(
         enforcement=monitors.enforcement,
         history=monitors.history,
         insight=monitors.insight,
+        devices=monitors.device_watch,
         lists=monitors.lists,
         maintenance_mode=monitors.maintenance_mode,
+        panel=monitors.panel,
         configuration=trial,
         status=monitors.status,
         updates=monitors.updates,

@@ -30,6 +30,7 @@ from appliance.ports import (
     Sensors,
     Updates,
     Upstream,
+    Vendors,
 )
 
 SEED = 1  # every simulation tells the same story, so that two people can talk about it
@@ -82,6 +83,7 @@ class Machine(PacketFilter):
     meters: Meters
     capture: Capture
     updates: Updates
+    vendors: Vendors
     clock: Callable[[], Moment]
     close: Callable[[], None]
     release: Callable[[], object]
@@ -96,11 +98,16 @@ class Machine(PacketFilter):
         return self.people is not None
 
 
-def simulated_machine(config: Config) -> Machine:
+def now_of_a_simulation() -> Moment:
+    """The computer's own time, which a simulation takes for right."""
+    return Moment(datetime.now(UTC), monotonic(), is_trusted=True)
+
+
+def simulated_machine(config: Config, clock: Callable[[], Moment] = now_of_a_simulation) -> Machine:
     """A machine of which nothing is real; every simulation tells the same story (`SEED`)."""
     from appliance.simulator import SimulatedMachine
 
-    whole = SimulatedMachine(config, SEED, lambda: Moment(datetime.now(UTC), monotonic(), is_trusted=True))
+    whole = SimulatedMachine(config, SEED, clock)
     return Machine(
         interfaces=whole.interfaces,
         neighbours=whole.neighbours,
@@ -115,6 +122,7 @@ def simulated_machine(config: Config) -> Machine:
         clock=whole.clock,
         capture=whole.capture,
         updates=whole.updates,
+        vendors=whole.vendors,
         close=lambda: None,
         release=lambda: None,
         press=whole.panel.press,

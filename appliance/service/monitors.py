@@ -1,9 +1,11 @@
 """Builds each monitor over a machine and a store, in the order in which one needs the other.
 
-    maintenance mode     the store and the panel
+    maintenance mode     the store
+    panel                maintenance, which its button begins and ends
     metering             the meters and the interfaces
     blocking             the packet filter; refuses changes in maintenance
     rate watch           what metering passes on; learns what is usual
+    device watch         what metering knows of devices, and the captured packets that insight hands over
     insight              captured packets; asks metering for rates, orders blocks
     status               all of these
     self-check           metering and blocking
@@ -19,22 +21,26 @@ from random import random
 
 from appliance.config import Config
 from appliance.core.moment import Moment
-from appliance.core.operations.maintenance_window import is_read_only
 from appliance.core.operations.update_window import window_of
+from appliance.core.traffic.devices.device_register import LEARNING_S
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.device_directory import DeviceDirectory
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
+from appliance.monitor.operations.panel_watch import PanelWatch
 from appliance.monitor.operations.self_check import SelfCheck
 from appliance.monitor.operations.setup_monitor import SetupMonitor
+from appliance.monitor.operations.state_hold import StateHold
 from appliance.monitor.operations.status import NO_RUN, ServiceRun, StatusMonitor, TroubleSource
 from appliance.monitor.operations.update_monitor import UpdateMonitor, UpdatePlan
+from appliance.monitor.traffic.device_watch import DeviceWatch
 from appliance.monitor.traffic.incident_log import IncidentLog
 from appliance.monitor.traffic.incident_watch import IncidentWatch
 from appliance.monitor.traffic.insight import Insight
 from appliance.monitor.traffic.rate_watch import RateWatch
+from appliance.monitor.traffic.server_watch import ServerWatch
 from appliance.ports import AuditStore, HistoryStore, Publisher, RateStore, Store
 from appliance.service.machines import Machine, PacketFilter
 from appliance.system.public_suffixes import PublicSuffixes
@@ -42,7 +48,10 @@ from appliance.system.public_suffixes import PublicSuffixes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foundation:
-    """What every monitor is built on. `publish`: the way of an event to people. `troubles`: of what is below them."""
+    """What every monitor is built on. `publish`: the way of an event to people; `troubles`: of what is below them.
+
+    `hold`: holds the files still in maintenance; `None`: nothing does.
+    """
 
     config: Config
     machine: Machine
@@ -50,13 +59,23 @@ class Foundation:
     publish: Publisher
     run: ServiceRun = NO_RUN
     troubles: Sequence[TroubleSource] = ()
+    hold: StateHold | None = None
 
 
-def build_maintenance(
-    base: Foundation, *, audit_store: AuditStore, short_press_actions: Sequence[Callable[[Moment], bool]]
-) -> MaintenanceMode:
-    """The read-only mode, and the panel. `short_press_actions`: the first that returns true has taken the press."""
-    return MaintenanceMode(base.store, base.machine.panel, base.publish, audit_store, short_press_actions)
+def build_maintenance(base: Foundation) -> MaintenanceMode:
+    """The read-only mode."""
+    return MaintenanceMode(base.store, base.publish, base.config.zone, base.hold)
+
+
+def build_panel(
+    base: Foundation,
+    *,
+    maintenance_mode: MaintenanceMode,
+    audit_store: AuditStore,
+    short_press_actions: Sequence[Callable[[Moment], bool]] = (),
+) -> PanelWatch:
+    """The button and the lights. `short_press_actions`: the first that returns true has taken the press."""
+    return PanelWatch(base.machine.panel, maintenance_mode, audit_store, short_press_actions)
 
 
 def build_metering(base: Foundation, *, history_store: HistoryStore | None = None) -> Metering:
@@ -107,7 +126,37 @@ def build_rate_watch(base: Foundation, *, metering: Metering, store: RateStore) 
     return RateWatch(departments, base.config.zone, store, metering.devices, base.publish)
 
 
-def build_insight(base: Foundation, *, metering: Metering, enforcement: Enforcement, rate_watch: RateWatch) -> Insight:
+def build_device_watch(base: Foundation, *, metering: Metering, learning_s: float = LEARNING_S) -> DeviceWatch:
+    """The register of devices. `learning_s`: for which it is learned before a device is new."""
+    return DeviceWatch(
+        base.config.as_departments(),
+        position=base.config.position,
+        metering=metering,
+        vendors=base.machine.vendors,
+        store=base.store,
+        publish=base.publish,
+        servers=ServerWatch([one.id for one in base.config.departments], base.config.as_servers(), base.store),
+        learning_s=learning_s,
+    )
+
+
+def _incident_watch(base: Foundation, enforcement: Enforcement) -> IncidentWatch:
+    return IncidentWatch(
+        incident_log=IncidentLog(base.store),
+        neighbours=base.machine.neighbours,
+        blocks=enforcement,
+        publish=base.publish,
+    )
+
+
+def build_insight(
+    base: Foundation,
+    *,
+    metering: Metering,
+    enforcement: Enforcement,
+    rate_watch: RateWatch,
+    device_watch: DeviceWatch,
+) -> Insight:
     """Analytics and incidents from captured packets, and the blocks that follow from them."""
     return Insight(
         departments=base.config.as_departments(),
@@ -117,12 +166,8 @@ def build_insight(base: Foundation, *, metering: Metering, enforcement: Enforcem
         blocking=enforcement,
         response=base.config.as_response(),
         usual_rates=rate_watch,
-        incidents=IncidentWatch(
-            incident_log=IncidentLog(base.store),
-            neighbours=base.machine.neighbours,
-            blocks=enforcement,
-            publish=base.publish,
-        ),
+        devices=device_watch,
+        incidents=_incident_watch(base, enforcement),
         publish=base.publish,
     )
 
@@ -181,5 +226,5 @@ def build_updates(
         base.publish,
         audit_store,
         plan=plan or None,
-        is_held=lambda: is_read_only(maintenance_mode.current) or trial.upcoming is not None,
+        is_held=lambda: maintenance_mode.is_read_only or trial.upcoming is not None,
     )

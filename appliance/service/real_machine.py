@@ -61,6 +61,7 @@ def open_packet_filter(parts: ExitStack, *, tracks_connections: bool = True) -> 
 
 def open_real_machine(config: Config, state_dir: Path) -> Machine:
     """Open every part of this computer. Raises `CannotStart` where one cannot be used."""
+    from appliance.system.device.hardware_database import HardwareDatabase
     from appliance.system.device.panel import GpioPanel
     from appliance.system.device.sensors import PsutilSensors
     from appliance.system.network.capture import PacketCapture
@@ -99,6 +100,7 @@ def open_real_machine(config: Config, state_dir: Path) -> Machine:
         ),
         capture=capture,
         updates=ImageUpdates(order_folder(state_dir), running_root(), packet_filter.boot),
+        vendors=HardwareDatabase(),
         clock=KernelClock().now,
         close=parts.close,
         release=release_kernel,

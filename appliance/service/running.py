@@ -23,7 +23,7 @@ from eventlet.hubs import get_hub
 
 from appliance.core.machine import Press, vlan_of
 from appliance.core.moment import Moment
-from appliance.core.operations.panel_lights import DARK
+from appliance.core.operations.panel_lights import DARK, STARTING, PanelState
 from appliance.core.refusal import Refused
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
@@ -56,6 +56,7 @@ TRIAL_S = 0.25  # a client has so long at least to read that its new configurati
 NOTICES_S = 1.0  # a transaction for all that was heard; a message waits for some seconds anyway
 CHANNEL_S = 1.0  # a look into the database, where nothing waits
 UPDATES_S = 1.0  # the updater writes how far it is every few seconds
+DEVICES_S = 1.0  # what a device said of itself is shown within a second
 SELF_CHECK_S = 5.0  # nine looks within the time after which silence is a fault
 SESSIONS_S = 1.0  # a token's expiry is in whole seconds
 CERTIFICATE_S = 60.0  # a clock is right, and an address there, within minutes of a start; the certificate follows soon
@@ -92,6 +93,7 @@ class Service:
         """Serve and step until a signal or a failure; returns the exit code."""
         sys.setswitchinterval(SWITCH_S)
         parts, now = self._appliance, self._clock()
+        parts.machine.panel.show(STARTING)
         _restore(parts.monitors.enforcement, now)  # first of all: what is blocked stays so
         self._meter(now)  # the other steps look at the links that this one reads
         parts.monitors.maintenance_mode.begin(now)
@@ -118,14 +120,15 @@ class Service:
             Timed("metering", periods.metering, self._meter),
             Timed("enforcement", ENFORCEMENT_S, self._enforce),
             Timed("audit", AUDIT_S, lambda now: parts.monitors.enforcement.audit(now, pause)),
-            Timed("hits", HITS_S, lambda _: parts.monitors.enforcement.log_hits()),
+            Timed("hits", HITS_S, self._count_hits),
             Timed("attach", ATTACH_S, lambda _: self._attach_capture(interfaces)),
             Timed("capture", CAPTURE_S, self._observe),
             Timed("incidents", INCIDENTS_S, parts.monitors.insight.judge),
             Timed("analytics", periods.analytics, self._analyse),
+            Timed("devices", DEVICES_S, parts.monitors.device_watch.step),
             Timed("health", periods.health, parts.monitors.status.health_step),
             Timed("lists", LISTS_S, parts.monitors.lists.step),
-            Timed("history", HISTORY_S, parts.monitors.history.step),
+            Timed("history", HISTORY_S, self._keep_history),
             Timed("fold", FOLD_S, lambda _: tpool.execute(parts.disk.history_store.fold)),  # it waits for the medium
             Timed("panel", PANEL_S, self._panel),
             Timed("trial", TRIAL_S, self._try),
@@ -137,7 +140,7 @@ class Service:
             Timed("memory", MEMORY_S, lambda _: give_back()),
             Timed("watchdog", WATCHDOG_S, lambda _: self._supervisor.tell(ALIVE)),
             Timed("sessions", SESSIONS_S, parts.server.expire_sessions),
-            Timed("certificate", CERTIFICATE_S, parts.authentication.renew_certificate),
+            Timed("certificate", CERTIFICATE_S, self._renew_certificate),
             Timed("certificate file", CERTIFICATE_FILE_S, parts.authentication.reload_certificate),
         )
 
@@ -188,6 +191,9 @@ class Service:
         self._appliance.monitors.rate_watch.step(now)
         self._appliance.monitors.insight.step(now)
 
+    def _count_hits(self, now: Moment) -> None:
+        self._appliance.monitors.insight.report_stopped(self._appliance.monitors.enforcement.log_hits(), now)
+
     def _enforce(self, now: Moment) -> None:
         parts = self._appliance
         if parts.machine.people is not None:
@@ -201,11 +207,20 @@ class Service:
             eventlet.sleep(0)  # a line that is always busy must not starve the clients
 
     def _panel(self, now: Moment) -> None:
-        status = self._appliance.monitors.status
-        self._appliance.monitors.maintenance_mode.step(now)
-        self._appliance.monitors.maintenance_mode.show(
-            alarmed=status.is_alarmed, troubled=status.is_troubled, busy=status.is_busy
-        )
+        monitors = self._appliance.monitors
+        monitors.maintenance_mode.step(now)
+        monitors.panel.step(now)
+        trial = [PanelState.TRIAL] if monitors.updates.is_on_trial else []
+        monitors.panel.show([*monitors.status.panel_states(), *trial], monitors.status.utilization(), now)
+        monitors.status.lights = monitors.panel.shown
+
+    def _keep_history(self, now: Moment) -> None:
+        monitors = self._appliance.monitors
+        monitors.history.step(now, is_held=monitors.maintenance_mode.is_read_only)
+
+    def _renew_certificate(self, now: Moment) -> None:
+        if not self._appliance.monitors.maintenance_mode.is_read_only:  # it is written to the state directory
+            self._appliance.authentication.renew_certificate(now)
 
     def _try(self, now: Moment) -> None:
         """End a step after that was asked for: the client that asked reads the answer meanwhile."""
@@ -233,10 +248,9 @@ class Service:
     def _close(self) -> None:
         parts, now = self._appliance, self._clock()
         parts.server.close()
-        parts.monitors.metering.save(now, everything=True)
-        parts.monitors.history.save(now)
-        parts.monitors.rate_watch.save(now)
-        parts.monitors.enforcement.save()
+        parts.monitors.maintenance_mode.end(now)
+        for save in parts.monitors.savers:
+            save(now)
         parts.disk.history_store.close()
         parts.machine.panel.show(DARK)
         if parts.release.is_requested:

@@ -10,8 +10,17 @@ from itertools import accumulate
 from random import Random
 
 from appliance.core.traffic.packet import ACK, FIN, RST, SYN
-from appliance.simulator.frames import DNS_PORT, Address, Endpoints, dns_answer, dns_question, tcp
-from appliance.simulator.network import Device, Population
+from appliance.simulator.frames import (
+    DNS_PORT,
+    Address,
+    Endpoints,
+    address_claim,
+    dhcp_request,
+    dns_answer,
+    dns_question,
+    tcp,
+)
+from appliance.simulator.network import NAMES, NEWCOMER_NAME, Device, Population, newcomer_mac
 from appliance.simulator.scenario import Act
 
 # Name, and its weight in the choice of the next visit.
@@ -43,6 +52,9 @@ HTTPS = 443
 LEAST_SAID, MORE_SAID = 500, 5_000  # bytes that the client sends: a few requests
 LEAST_HEARD, MORE_HEARD = 5_000, 2_000_000  # bytes that it receives: from an icon to pictures
 EPHEMERAL_PORTS = (32_768, 60_999)  # Linux's own range
+
+GREETS_S = 5.0  # after the start, when the capture is attached
+LEASE_S = 600.0  # after which a device asks for its address again
 
 SCAN_PORTS_S = 16.0  # ports a second that a scanner tries: 48 in the first minute's 3 s, a `medium` incident
 FIRST_PORT = 20
@@ -81,6 +93,22 @@ def scan_frames(population: Population, act: Act, at_s: float, tick_s: float) ->
         ends = Endpoints(device.mac, router_mac(population), device.address, server, source_port, port)
         yield tcp(ends, SYN, number)
         yield tcp(ends.reversed(), SYN | ACK if port in OPEN_PORTS else RST | ACK, 0, number + 1)
+
+
+def greeting_frames(population: Population, users: list[Device], at_s: float, tick_s: float) -> Iterator[bytes]:
+    """The frames of devices that ask for an address within a tick: each once in a lease, a moment after the former."""
+    for number, device in enumerate(population.devices):
+        name = NAMES[number] if number < len(NAMES) else ""
+        asks_s = GREETS_S + number * tick_s
+        if device in users and name and at_s >= asks_s and (at_s - asks_s) % LEASE_S == 0:
+            yield dhcp_request(device.mac, f"{name}-{population.index + 1}")
+
+
+def arrival_frames(population: Population) -> Iterator[bytes]:
+    """The frames of a device that comes into the department."""
+    mac = newcomer_mac(population)
+    yield dhcp_request(mac, NEWCOMER_NAME)
+    yield address_claim(mac, population.devices[-1].address + 1)
 
 
 def _one_visit(population: Population, device: Device, number: int, chance: Random) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import pi, sin
 
 from appliance.core.machine import Lights, Press, Vitals
-from appliance.core.operations.panel_lights import DARK, STATUS
+from appliance.core.operations.panel_lights import DARK, STATUS, PanelState
 from appliance.core.operations.update import (
     UNDER_WAY,
     RunningRoot,
@@ -62,7 +62,7 @@ class SimulatedPanel:
     @property
     def shows_maintenance(self) -> bool:
         """Whether the LEDs show that the appliance is in maintenance."""
-        return self.shown.status is STATUS[True]
+        return self.shown.status is dict(STATUS)[PanelState.MAINTENANCE]
 
     def presses(self) -> Sequence[Press]:
         """The presses since the previous call, oldest first."""

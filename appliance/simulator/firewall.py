@@ -24,6 +24,9 @@ Sets = dict[BlockSet, dict[Bounds, tuple[int, float]]]  # by set and bounds: the
 class SimulatedUpstream:
     """`ports.Upstream` of a machine without gateway and name server."""
 
+    def __init__(self, uplinks: Sequence[str] = ()) -> None:
+        self._uplinks = uplinks
+
     def essentials(self) -> Sequence[Protected]:
         """None."""
         return []
@@ -39,6 +42,10 @@ class SimulatedUpstream:
     def gateways(self) -> Sequence[Address]:
         """None."""
         return []
+
+    def uplinks(self) -> Sequence[str]:
+        """Those that it was made with."""
+        return self._uplinks
 
 
 class SimulatedForwarding:

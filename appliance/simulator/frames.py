@@ -14,6 +14,7 @@ Address = IPv4Address | IPv6Address
 HOPS = 64  # time to live, the default of most systems
 WINDOW = 64_240  # what Linux offers in a SYN
 DNS_PORT = 53
+ICMPV6 = 58
 QUERY_FLAGS = 0x0100  # a query, recursion desired
 SUCCESS_FLAGS = 0x8180  # a response, recursion desired and available, no error
 NAME_POINTER = 0xC00C  # a pointer to the question's name, right after the header (RFC 1035 section 4.1.4)
@@ -55,7 +56,7 @@ def tcp(ends: Endpoints, flags: int, sequence: int, acknowledged: int = 0) -> by
 
 def dns_question(ends: Endpoints, identity: int, name: str, version: int) -> bytes:
     """The question for this name's addresses of this IP version, from the client to the name server."""
-    return _dns_message(ends, pack("!6H", identity, QUERY_FLAGS, 1, 0, 0, 0) + _question(name, version))
+    return _datagram(ends, pack("!6H", identity, QUERY_FLAGS, 1, 0, 0, 0) + _question(name, version))
 
 
 def dns_answer(ends: Endpoints, identity: int, name: str, address: Address) -> bytes:
@@ -63,7 +64,27 @@ def dns_answer(ends: Endpoints, identity: int, name: str, address: Address) -> b
     kind = KINDS[address.version]
     record = pack("!HHHIH", NAME_POINTER, kind, INTERNET, LIFETIME_S, len(address.packed)) + address.packed
     header = pack("!6H", identity, SUCCESS_FLAGS, 1, 1, 0, 0)
-    return _dns_message(ends, header + _question(name, address.version) + record)
+    return _datagram(ends, header + _question(name, address.version) + record)
+
+
+def dhcp_request(mac: str, name: str) -> bytes:
+    """A device's request for an address, in which it says its name (RFC 2131, option 12 of RFC 2132)."""
+    ends = Endpoints(mac, "ff:ff:ff:ff:ff:ff", IPv4Address(0), IPv4Address(0xFFFFFFFF), 68, 67)
+    hardware = bytes.fromhex(mac.replace(":", ""))
+    head = pack("!4BIHH16x16s192x4s", 1, 1, 6, 0, int.from_bytes(hardware[2:]), 0, 0, hardware, b"\x63\x82\x53\x63")
+    options = bytes([53, 1, 3, 12, len(name)]) + name.encode() + b"\xff"
+    return _datagram(ends, head + options)
+
+
+def address_claim(mac: str, address: Address) -> bytes:
+    """A device's announcement of its own address, by ARP (RFC 5227) or neighbour discovery (RFC 4861)."""
+    hardware = bytes.fromhex(mac.replace(":", ""))
+    if isinstance(address, IPv6Address):
+        ends = Endpoints(mac, "33:33:00:00:00:01", address, IPv6Address("ff02::1"), 0, 0)
+        notice = pack("!BBHI", 136, 0, 0, 0x2000_0000) + address.packed + b"\x02\x01" + hardware
+        return _frame(ends, ICMPV6, _with_checksum(ends, ICMPV6, notice, at=2))
+    body = pack("!HHBBH", 1, 0x0800, 6, 4, 1) + hardware + address.packed + bytes(6) + address.packed
+    return b"\xff" * 6 + hardware + pack("!H", 0x0806) + body
 
 
 def _question(name: str, version: int) -> bytes:
@@ -71,8 +92,8 @@ def _question(name: str, version: int) -> bytes:
     return labels + b"\0" + pack("!HH", KINDS[version], INTERNET)
 
 
-def _dns_message(ends: Endpoints, message: bytes) -> bytes:
-    datagram = pack("!4H", ends.source_port, ends.destination_port, 8 + len(message), 0) + message
+def _datagram(ends: Endpoints, content: bytes) -> bytes:
+    datagram = pack("!4H", ends.source_port, ends.destination_port, 8 + len(content), 0) + content
     return _frame(ends, UDP, _with_checksum(ends, UDP, datagram, at=6))
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from appliance.core.machine import Connection, Frame, Sighting, Vlan
 from appliance.core.pause import Pause, no_pause
 from appliance.simulator.conversations import SITES, site_address
-from appliance.simulator.network import FORGOTTEN_S
-from appliance.simulator.scenario import seeded_random
+from appliance.simulator.network import FORGOTTEN_S, newcomer_mac
+from appliance.simulator.scenario import ActKind, seeded_random
 from appliance.simulator.wire import CaptureBuffer, Simulation
 
 MOST_FRAMES = 64  # in one batch, as the port says
@@ -30,6 +30,10 @@ class SimulatedNeighbours:
             if self._simulation.wire.is_up(one, at_s)
             for device in one.devices
             if device.age_s(at_s) <= FORGOTTEN_S
+        ] + [
+            Sighting(one.interface, newcomer_mac(one), at_s - act.at_s)
+            for act in self._simulation.scenario.begun(ActKind.ARRIVAL, at_s - FORGOTTEN_S, at_s)
+            for one in [self._simulation.populations[act.department]]
         ]
 
 

@@ -36,6 +36,11 @@ DEFAULT_LINE_BPS = 1_000_000_000
 DOWN_SHARE = 0.85  # of the bytes, toward the department: people fetch more than they send
 
 DEVICES = 9
+# What the devices call themselves, and who made them; beyond, they say nothing.
+NAMES = ("mri-ws", "pacs-gw", "reading-room", "lab-printer", "till", "", "catalogue")
+VENDORS = ("Example Medical", "Example Servers", "Example Computers", "Example Printers", "Example Tills")
+OWN_PREFIX = "02:53:49:4d:"  # locally administered: no real hardware
+NEWCOMER, NEWCOMER_NAME = 0x7F, "tablet-visitor"  # a device that comes later, by its number
 REGULARS = 4  # the first devices are always present; the scenario picks from them
 STAY = 0.75  # share of its period during which any other device is present
 PERIODS_S = (900.0, 2400.0)
@@ -62,6 +67,15 @@ class Device:
     def age_s(self, at_s: float) -> float:
         """Seconds since the kernel last heard of it."""
         return self.away_s(at_s) or (at_s + self.phase_s) % HEARD_S
+
+
+class SimulatedVendors:
+    """`ports.Vendors` of simulated devices; of the others, nobody made the address but the device."""
+
+    def vendor(self, mac: str) -> str | None:
+        """The vendor."""
+        number = int(mac[-2:], 16)
+        return VENDORS[number] if mac.startswith(OWN_PREFIX) and number < len(VENDORS) else None
 
 
 @dataclass(frozen=True)
@@ -127,6 +141,11 @@ class Population:
         return day * exp(waves)
 
 
+def newcomer_mac(population: Population) -> str:
+    """The hardware address of the device that comes later."""
+    return f"{population.devices[0].mac[:-2]}{NEWCOMER:02x}"
+
+
 def populate(config: Config, seed: int) -> tuple[Population, ...]:
     """The departments of this configuration, with devices."""
     protected = [Protected(subnet.network, "configured") for subnet in config.protection.addresses]
@@ -146,7 +165,7 @@ def _population(department: Department, index: int, seed: int, protected: list[P
     devices = tuple(
         Device(
             address=address,
-            mac=f"02:53:49:4d:{index:02x}:{number:02x}",  # locally administered: no real hardware
+            mac=f"{OWN_PREFIX}{index:02x}:{number:02x}",
             share=weight / sum(weights),
             period_s=0.0 if number < REGULARS else chance.uniform(*PERIODS_S),
             phase_s=chance.uniform(0, PERIODS_S[0]),

@@ -18,6 +18,7 @@ class ActKind(StrEnum):
     SCAN = "scan"  # a device tries one port of a server after the other
     ORDER = "order"  # an operator asks to block the same device for the length of the act
     OUTAGE = "outage"  # a cable is unplugged
+    ARRIVAL = "arrival"  # a device comes that was never there
     DOWNLOAD = "download"  # a device fetches a huge file
     ASK = "ask"  # a person whose quota is used up asks for more
     GRANT = "grant"  # an operator grants it
@@ -47,6 +48,7 @@ class Act:
 FIRST_MINUTE = (
     Act(10, ActKind.SCAN, lasts_s=3),  # security:incident
     Act(16, ActKind.ORDER, lasts_s=12),  # ip:blocked, ip:unblocked
+    Act(20, ActKind.ARRIVAL, lasts_s=1),  # device:new
     Act(25, ActKind.DOWNLOAD, lasts_s=20, strength=10),  # analytics:anomaly, quota:alert, error E_QUOTA_EXCEEDED
     Act(47, ActKind.ASK),  # quota:request, open
     Act(48, ActKind.BEGIN_MAINTENANCE),  # system:maintenance, begun

@@ -9,10 +9,10 @@ from appliance.core.moment import Moment, timestamp
 from appliance.simulator.device import SimulatedPanel, SimulatedSensors, SimulatedUpdates
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedForwarding, SimulatedUpstream
-from appliance.simulator.interfaces import SimulatedInterfaces
+from appliance.simulator.interfaces import OTHER_UPLINK, UPLINK, SimulatedInterfaces
 from appliance.simulator.kernel import SimulatedCapture, SimulatedFlows, SimulatedNeighbours
 from appliance.simulator.meters import SimulatedMeters
-from appliance.simulator.network import populate
+from appliance.simulator.network import SimulatedVendors, populate
 from appliance.simulator.scenario import Act, ActKind, Scenario
 from appliance.simulator.wire import CaptureBuffer, Simulation, Wire
 
@@ -42,7 +42,7 @@ class SimulatedMachine:
         self._looked_s = dict.fromkeys(ActKind, 0.0)
         populations, scenario, buffer = populate(config, seed), Scenario(seed), CaptureBuffer()
         interfaces = [one.interface for one in populations]
-        self.upstream = SimulatedUpstream()
+        self.upstream = SimulatedUpstream([UPLINK, OTHER_UPLINK, *(one.interface for one in config.departments)])
         self.firewall = SimulatedFirewall(interfaces, self._elapsed_s)
         self.dns_filter = SimulatedDnsFilter(interfaces, self._elapsed_s)
         wire = Wire(
@@ -54,7 +54,7 @@ class SimulatedMachine:
         self._simulation = simulation
         self.interfaces = SimulatedInterfaces(simulation)
         self.neighbours = SimulatedNeighbours(simulation)
-        self.forwarding = SimulatedForwarding()
+        self.forwarding, self.vendors = SimulatedForwarding(), SimulatedVendors()
         self.flows = SimulatedFlows(simulation)
         self.sensors = SimulatedSensors(simulation)
         self.panel = SimulatedPanel(simulation)

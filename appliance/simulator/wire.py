@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from math import ceil, inf
 
 from appliance.core.machine import Frame, Position
-from appliance.simulator.conversations import SITES, scan_frames, site_address, visit_frames
+from appliance.simulator.conversations import (
+    SITES,
+    arrival_frames,
+    greeting_frames,
+    scan_frames,
+    site_address,
+    visit_frames,
+)
 from appliance.simulator.frames import Address
 from appliance.simulator.network import Device, Population, Rate
 from appliance.simulator.scenario import Act, ActKind, Scenario, seeded_random
@@ -210,6 +217,9 @@ class Wire:
             return not is_denied and not self._is_stopped(interface, server, at_s)
 
         frames = [*visit_frames(population, users, TICK_S, chance, may_visit)]
+        frames += greeting_frames(population, users, at_s, TICK_S)
+        if self._acts(ActKind.ARRIVAL, population, at_s) and self._may_pass(population, population.devices[-1], at_s):
+            frames += arrival_frames(population)
         for act in self._acts(ActKind.SCAN, population, at_s):
             if self._may_pass(population, population.device_for(act.pick), at_s):
                 frames += scan_frames(population, act, at_s, TICK_S)

@@ -21,7 +21,7 @@ def test_every_call_has_its_words_for_a_person_in_a_shell() -> None:
 
 def test_the_words_name_commands_that_exist() -> None:
     verbs = {verb for verb, _ in every_verb()}
-    named = {re.sub(r" (start|stop|--.*)$", "", words.removeprefix("appliance ")) for words in COMMANDS.values()}
+    named = {re.sub(r" (start|stop|extend|--.*)$", "", words.removeprefix("appliance ")) for words in COMMANDS.values()}
     assert named <= verbs
 
 

@@ -39,6 +39,7 @@ const documented = [
   'ip:unblocked',
   'quota:host',
   'quota:request',
+  'device:new',
   'analytics:update',
   'analytics:anomaly',
   'system:health',

@@ -7,10 +7,11 @@ import pytest
 
 from appliance.core.blocking.targets import Scope
 from appliance.core.machine import Light, Lights, Press
+from appliance.core.traffic.devices.dhcp import dhcp_in
 from appliance.core.traffic.dns import look_ups_in
 from appliance.core.traffic.packet import FIN, decode
 from tests.contract.machines import Rig, real, simulated
-from tests.core.frames import is_arp
+from tests.core.frames import is_of_neighbours
 from tests.lab.blocks import DEPARTMENT, bounds, pieces, place, remaining_s, targets
 from tests.lab.lookups import denials
 
@@ -201,10 +202,12 @@ def test_frames_come_in_small_batches_each_once_and_only_of_the_kind_that_is_loo
     assert len(batches[0]) == 64
     assert max(map(len, batches)) == 64
     assert {frame.interface for batch in batches for frame in batch} == {rig.interface}
-    frames = [frame.data for batch in batches for frame in batch if not is_arp(frame.data)]
+    found = [frame.data for batch in batches for frame in batch]
+    frames = [data for data in found if not is_of_neighbours(data)]
     packets = [decode(data) for data in frames]
     assert all(
-        one and (one.opens or one.accepts or one.refuses or one.flags & FIN or any(look_ups_in(one))) for one in packets
+        one and (one.opens or one.accepts or one.refuses or one.flags & FIN or any(look_ups_in(one)) or dhcp_in(one))
+        for one in packets
     )
     assert any(one and one.opens and one.source == rig.host for one in packets)
     assert rig.capture.lost() == 0

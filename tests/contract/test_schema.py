@@ -11,7 +11,14 @@ CLASSES = [
     for kind in vars(events).values()
     if isinstance(kind, type) and issubclass(kind, events.Event) and hasattr(kind, "name")
 ]
-OWN = {"config:trial", "ip:unblocked", "quota:host", "quota:request", "system:update"}  # beside the documented ones
+OWN = {
+    "config:trial",
+    "device:new",
+    "ip:unblocked",
+    "quota:host",
+    "quota:request",
+    "system:update",
+}  # beside the documented ones
 
 
 def _class_for(name):

@@ -11,9 +11,9 @@ MAC = {"client": "02:00:00:00:00:01", "server": "02:00:00:00:00:02"}
 SYN, SYN_ACK, RST_ACK, ACK, FIN_ACK = 0x02, 0x12, 0x14, 0x10, 0x11
 
 
-def is_arp(frame: bytes) -> bool:
-    """Whether an untagged frame is of ARP, which hosts send whenever they like."""
-    return frame[12:14] == b"\x08\x06"
+def is_of_neighbours(frame: bytes) -> bool:
+    """Whether an untagged frame is of ARP or of IPv6's neighbour discovery, which hosts send whenever they like."""
+    return frame[12:14] == b"\x08\x06" or (frame[12:14] == b"\x86\xdd" and frame[20] == 58)
 
 
 def ethernet(
@@ -76,6 +76,67 @@ def tcp(
 ) -> bytes:
     body = tcp_body(source_port, destination_port, flags, payload, numbers=numbers)
     return framed(ip(source, destination, 6, body), **macs)
+
+
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+
+
+def dhcp(
+    mac: str, *options: tuple[int, bytes], reply_of: str = "", given: str = "0.0.0.0", source_mac: str = ""
+) -> bytes:
+    """A message of DHCP (RFC 2131): a client's, or `reply_of` this server's address."""
+    hardware = bytes.fromhex(mac.replace(":", ""))
+    head = struct.pack("!4BIHH", 2 if reply_of else 1, 1, 6, 0, 7, 0, 0) + bytes(4) + ip_address(given).packed
+    body = head + bytes(8) + hardware + bytes(10 + 64 + 128) + b"\x63\x82\x53\x63"
+    body += b"".join(bytes([kind, len(value)]) + value for kind, value in options) + b"\xff"
+    macs = {"source_mac": source_mac or mac, "destination_mac": BROADCAST}
+    if reply_of:
+        return udp(reply_of, 67, "255.255.255.255", 68, body, **macs)
+    return udp("0.0.0.0", 68, "255.255.255.255", 67, body, **macs)
+
+
+def offer(client_mac: str, server: str, given: str, *, mac: str, kind: int = 2) -> bytes:
+    """A DHCP server's offer, or with 5 as `kind` its confirmation."""
+    options = (53, bytes([kind])), (54, ip_address(server).packed)
+    return dhcp(client_mac, *options, reply_of=server, given=given, source_mac=mac)
+
+
+def neighbour(kind: int, source: str, body: bytes, options: bytes = b"", *, mac: str) -> bytes:
+    """A message of neighbour discovery (RFC 4861)."""
+    content = bytes([kind, 0, 0, 0]) + body + options
+    packet = struct.pack("!IHBB", 6 << 28, len(content), 58, 255)
+    packet += ip_address(source).packed + ip_address("ff02::1").packed + content
+    return framed(packet, source_mac=mac, destination_mac="33:33:00:00:00:01")
+
+
+def link_layer_option(kind: int, mac: str) -> bytes:
+    return bytes([kind, 1]) + bytes.fromhex(mac.replace(":", ""))
+
+
+def router_advertisement(source: str, mac: str, *, lifetime_s: int = 1800, prefix: str = "2001:db8:bad::") -> bytes:
+    prefix_option = struct.pack("!BBBBIII16s", 3, 4, 64, 0xC0, 86400, 14400, 0, ip_address(prefix).packed)
+    body = struct.pack("!BBHII", 64, 0, lifetime_s, 0, 0)
+    return neighbour(134, source, body, link_layer_option(1, mac) + prefix_option, mac=mac)
+
+
+def neighbour_advertisement(address: str, mac: str) -> bytes:
+    return neighbour(136, address, bytes(4) + ip_address(address).packed, link_layer_option(2, mac), mac=mac)
+
+
+def arp(mac: str, address: str) -> bytes:
+    """An announcement of an address (RFC 5227)."""
+    own, hardware = ip_address(address).packed, bytes.fromhex(mac.replace(":", ""))
+    body = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + hardware + own + bytes(6) + own
+    return ethernet(0x0806, body, source_mac=mac, destination_mac=BROADCAST)
+
+
+def announcement(source: str, name: str, kind: str, address: str, *, mac: str) -> bytes:
+    """A device's announcement of a name by multicast DNS (RFC 6762)."""
+    message = dns.message.Message(id=0)
+    message.flags |= 0x8400
+    message.answer.append(dns.rrset.from_text(f"{name}.", 120, "IN", kind, address))
+    group = "ff02::fb" if ":" in source else "224.0.0.251"
+    return udp(source, 5353, group, 5353, message.to_wire(), source_mac=mac, destination_mac="01:00:5e:00:00:fb")
 
 
 def syn(source: str, destination: str, port: int, **macs: str) -> bytes:

@@ -159,6 +159,12 @@ def _panel(page: Page, _line: Line) -> None:
     page.locator(".panel .facts").wait_for()
 
 
+def _rename(page: Page, line: Line) -> None:
+    _panel(page, line)
+    page.get_by_role("button", name="Rename").click()
+    page.get_by_label("Name", exact=True).fill("Reading room, second floor")
+
+
 @cache
 def _notice() -> tuple[str, dict[str, str]]:
     """The page of a person who is cut off, as the appliance serves it, and its headers."""
@@ -204,6 +210,7 @@ SCENES = (
     Scene("department-stale", "/departments/radiology", prepare=_stale, is_alone=True),
     Scene("devices", "/devices"),
     Scene("devices-open", "/devices", prepare=_panel),
+    Scene("devices-rename", "/devices", prepare=_rename),
     Scene("devices-empty", "/devices?q=nothing"),
     Scene("websites", "/websites"),
     Scene("incidents", "/incidents"),

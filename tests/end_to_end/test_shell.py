@@ -28,6 +28,8 @@ ASKING = (
     ["quota"],
     ["lists"],
     ["maintenance", "status"],
+    ["panel", "press"],
+    ["panel", "test"],
     ["block", "203.0.113.9"],
     ["unblock", "203.0.113.9"],
     ["confirm"],

@@ -67,13 +67,14 @@ def test_on_a_full_disk_metering_goes_on_and_orders_are_refused_until_there_is_r
     line = IpBytes(gateway)
     appliance = Installed(gateway, tmp_path, QUOTA)
     appliance.start()
+    tomorrow = timestamp(datetime.now(UTC) + timedelta(days=1))
     with appliance.client() as client:
         before, told = line.in_step_with(client)
         orders: dict[str, Callable[[int], dict[str, Any]]] = {
             "ip:block": lambda number: {"address": f"203.0.113.{number}"},
             "quota:set": lambda number: {**DAILY, "limit": 2_000_000_000 + number},
             "quota:extend": lambda number: {**DAILY, "bytes": 1_000_000, "reason": "an exam"},
-            "maintenance:start": lambda number: {"duration": 60, "startTime": in_a_day(number)},
+            "maintenance:start": lambda number: {"duration": 60 + number, "startTime": tomorrow},
         }
         for event, argument in orders.items():
             assert "make room" in refused(client, disk, event, argument)
@@ -93,10 +94,6 @@ def test_on_a_full_disk_metering_goes_on_and_orders_are_refused_until_there_is_r
         disk.make_room()
         assert client.call("quota:extend", {**DAILY, "bytes": 1_000_000, "reason": "an exam"})["success"] is True
         client.wait_for("system:health", lambda data: not troubles(data))
-
-
-def in_a_day(number: int) -> str:
-    return timestamp(datetime.now(UTC) + timedelta(days=1, seconds=number))
 
 
 def daily(client: NodeClient) -> dict[str, Any]:

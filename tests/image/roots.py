@@ -1,22 +1,47 @@
 """Roots that differ from the built one in a file or two, written to partition B as an update leaves it.
 
-RAUC takes minutes to do so in QEMU. Here the built root is copied, and debugfs changes the copy.
+RAUC takes minutes to write one in QEMU. Here the built root is copied, and debugfs changes the copy.
 """
 
+import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.image.virtual import put_partition, set_counters, take_partition
+from appliance.core.operations.update import Update, UpdateState
+from tests.image.virtual import Virtual, partition, put_partition, set_counters, take_partition
 
 BUILD = "/usr/lib/appliance/build"
+NEWER = "20991231T000000Z-0123456789abcdef"  # a version
 TRIES = 3
+UPDATED = {"BOOT_ORDER": "B A", "BOOT_A_LEFT": "3", "BOOT_B_LEFT": "3"}  # the counters when root B is confirmed
 
 Changed = Mapping[str, bytes | None]  # path -> its new content; `None`: it is removed
 
 
 def lay_update(card: Path, work: Path, build: str, changed: Changed) -> None:
     """Make root B the one that starts: the card's root A, as another build, with these files."""
+    put_partition(_changed_root(card, work, build, changed), card, 3)
+    set_counters(card, work, "B A", TRIES, TRIES)
+    record = work / "update.json"
+    record.write_text(
+        Update(UpdateState.INSTALLED, "test", "", version=build, root="B", ports=("eth0", "eth1")).as_text()
+    )
+    for order in (
+        "mkdir /state/updates",
+        "rm /state/updates/update.json",
+        f"write {record} /state/updates/update.json",
+    ):
+        _on_data(card, order)
+    assert read(card, "/state/updates/update.json", start=partition(4)[0]) == record.read_bytes()
+
+
+def _on_data(card: Path, order: str) -> None:
+    data = f"{card}?offset={partition(4)[0]}"
+    subprocess.run(["debugfs", "-w", "-R", order, data], capture_output=True, check=True)
+
+
+def _changed_root(card: Path, work: Path, build: str, changed: Changed) -> Path:
     root, script = work / "root.img", work / "changes"
     take_partition(card, 2, root)
     lines = []
@@ -32,10 +57,16 @@ def lay_update(card: Path, work: Path, build: str, changed: Changed) -> None:
     for path, content in all_changed.items():
         assert read(root, path) == (content or b"")
     subprocess.run(["e2fsck", "-fn", root], capture_output=True, check=True)
-    put_partition(root, card, 3)
-    set_counters(card, work, "B A", TRIES, TRIES)
+    return root
 
 
-def read(root: Path, path: str) -> bytes:
-    """A file of a root; empty where there is none."""
-    return subprocess.run(["debugfs", "-R", f"cat {path}", root], capture_output=True, check=True).stdout
+def latest_update(computer: Virtual) -> dict[str, str]:
+    """The latest update, as the appliance tells it."""
+    found: dict[str, str] = json.loads(computer.run("appliance update --json"))["update"]
+    return found
+
+
+def read(root: Path, path: str, start: int = 0) -> bytes:
+    """A file of the root, or of the file system that begins there; empty where there is none."""
+    command = ["debugfs", "-R", f"cat {path}", f"{root}?offset={start}"]
+    return subprocess.run(command, capture_output=True, check=True).stdout

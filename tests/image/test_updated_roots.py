@@ -1,16 +1,16 @@
-"""What comes after an update, in QEMU: a root that does not start is left, and the former one is back.
+"""What comes after an update, in QEMU: a good root is confirmed; one that does not start is left.
 
 The update is laid as RAUC leaves it (`tests.image.roots`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.image.conftest import Note
-from tests.image.roots import Changed, lay_update
-from tests.image.virtual import Virtual
+from tests.image.roots import NEWER, UPDATED, Changed, latest_update, lay_update
+from tests.image.virtual import UNWATCHED, Virtual, confirmed
 
 pytestmark = pytest.mark.slow
 
@@ -41,3 +41,22 @@ def test_after_an_update_that_does_not_work_the_former_root_is_back_by_itself(
         assert computer.counters() == {"BOOT_ORDER": "B A", "BOOT_A_LEFT": "2", "BOOT_B_LEFT": str(left)}
         assert tries == 3 - left
         note(f"an update with {fault}", f"root B tried {tries} times, then root A runs; B has {left} tries left")
+
+
+@pytest.fixture(scope="module")
+def updated(built: Path, settled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Virtual]:
+    """A computer after its first start with a good update."""
+    work = tmp_path_factory.mktemp("updated")
+    with Virtual(built, work, card=settled, environment=UNWATCHED) as computer:
+        lay_update(computer.card, work, NEWER, {})
+        computer.power_on()
+        computer.wait_for(confirmed("B"))
+        yield computer
+
+
+def test_a_good_update_is_confirmed(updated: Virtual, note: Note) -> None:
+    assert updated.tries("B") == ["2"]
+    assert updated.counters() == UPDATED
+    found = latest_update(updated)
+    assert (found["version"], found["state"], found["reason"]) == (NEWER, "confirmed", None)
+    note("a good update", "root B is confirmed at its first start, with all its tries again")

@@ -15,6 +15,8 @@ from tests.ports import reserve_port
 
 # Emulated without a hypervisor's help, beside other tests: from power to a login takes minutes.
 PATIENCE_S = 900
+# Beside much other work a computer is emulated so slowly that its watchdog takes it for hung.
+UNWATCHED = {"APPLIANCE_QEMU": "-action watchdog=none"}
 SSH = ("StrictHostKeyChecking=no", "ConnectTimeout=20", "ServerAliveInterval=20", "ServerAliveCountMax=6")
 
 

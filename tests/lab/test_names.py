@@ -12,7 +12,7 @@ from appliance.core.traffic.packet import decode
 from appliance.monitor.traffic.site_watch import SiteWatch, Websites
 from appliance.system.network.capture import PacketCapture
 from appliance.system.public_suffixes import PublicSuffixes
-from tests.core.frames import is_arp
+from tests.core.frames import is_of_neighbours
 from tests.lab.fixtures import Until
 from tests.lab.network import WEB_V4, WEB_V6, Network, network
 
@@ -84,7 +84,7 @@ def test_curl_over_tls_names_its_site_and_a_refused_connection_does_not(
 
     def has_come() -> bool:
         for frame in capture.frames():
-            if is_arp(frame.data):
+            if is_of_neighbours(frame.data):
                 continue
             captured.append(frame.data)
             packet = decode(frame.data)

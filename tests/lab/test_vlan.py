@@ -10,7 +10,7 @@ import pytest
 from appliance.core.machine import Facing, Vlan
 from appliance.core.metering.meter import Plan
 from appliance.system.network.capture import PacketCapture
-from tests.core.frames import is_arp
+from tests.core.frames import is_of_neighbours
 from tests.lab.blocks import firewall, pieces, place
 from tests.lab.host import Host
 from tests.lab.network import WEB_V4, WEB_V6, Network
@@ -106,7 +106,7 @@ def test_tagged_frames_are_captured_at_the_subinterface_alone(lab: Network, unti
     seen: list[str] = []
 
     def captured() -> int:
-        seen.extend(one.interface for one in capture.frames() if not is_arp(one.data))
+        seen.extend(one.interface for one in capture.frames() if not is_of_neighbours(one.data))
         return len(seen)
 
     for name, frames in (("www.example.com", 2), ("www.example.org", 4)):  # each question and its answer

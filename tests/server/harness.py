@@ -48,10 +48,12 @@ from appliance.service.machines import Machine
 from appliance.service.monitors import (
     Foundation,
     build_blocking,
+    build_device_watch,
     build_history,
     build_insight,
     build_maintenance,
     build_metering,
+    build_panel,
     build_rate_watch,
     build_status,
     build_updates,
@@ -59,6 +61,7 @@ from appliance.service.monitors import (
 from appliance.simulator.device import SimulatedUpdates
 from appliance.simulator.dns_filter import SimulatedDnsFilter
 from appliance.simulator.firewall import SimulatedFirewall, SimulatedForwarding, SimulatedUpstream
+from appliance.simulator.network import SimulatedVendors
 from appliance.system import certificate
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.audit_store import SqliteAuditStore
@@ -203,7 +206,7 @@ class Harness:
         trial.run(config, text)
         self.trial_events = TrialEvents(trial, fanout.publish)
         audit_store = SqliteAuditStore(state_dir / "audit.sqlite3")
-        maintenance_mode = build_maintenance(base, audit_store=audit_store, short_press_actions=())
+        maintenance_mode = build_maintenance(base)
         self.updates = build_updates(base, audit_store=audit_store, maintenance_mode=maintenance_mode, trial=trial)
         self.metering = metering = build_metering(base)
         metering.step(self.now())
@@ -228,7 +231,14 @@ class Harness:
         audit = AuditRecords(audit_store)
         authenticator, people = self._access(state_dir, audit)
         self.pairing = Pairing(lambda: not people.has_administrator(), log.warning)
-        self.insight = build_insight(base, metering=metering, enforcement=enforcement, rate_watch=self.rate_watch)
+        self.device_watch = build_device_watch(base, metering=metering)
+        self.insight = build_insight(
+            base,
+            metering=metering,
+            enforcement=enforcement,
+            rate_watch=self.rate_watch,
+            device_watch=self.device_watch,
+        )
         services = Services(
             departments=frozenset([*DEPARTMENTS, GHOST]),
             certificate=lambda: None,
@@ -239,8 +249,10 @@ class Harness:
             enforcement=enforcement,
             history=self.history,
             insight=self.insight,
+            devices=self.device_watch,
             lists=self.lists,
             maintenance_mode=maintenance_mode,
+            panel=build_panel(base, maintenance_mode=maintenance_mode, audit_store=audit_store),
             configuration=trial,
             status=build_status(
                 base,
@@ -282,6 +294,7 @@ class Harness:
             meters=hardware,
             capture=hardware,
             updates=SimulatedUpdates(lambda: self.offset_s),
+            vendors=SimulatedVendors(),
             clock=self.now,
             close=lambda: None,
             release=lambda: None,
@@ -312,6 +325,7 @@ class Harness:
             case {"frames": found, "interface": interface}:
                 self.hardware.waiting = [Frame(interface, bytes.fromhex(one)) for one in found]
                 self.insight.process_frames(self.now())
+                self.device_watch.step(self.now())
             case {"judge": _}:
                 self.insight.judge(self.now())
             case {"pair": how}:
@@ -326,6 +340,7 @@ class Harness:
             case {"see": seen, "connections": connections}:
                 self.hardware.seen, self.hardware.open = seen, connections
                 self.metering.devices.refresh(self.now())
+                self.device_watch.step(self.now())
             case {"meter": _}:
                 self.metering.step(self.now())
             case {"ask": text, "in": department, "at": address}:

@@ -49,7 +49,7 @@ def test_a_damaged_state_lies_aside_whole_and_is_told_until_it_is_taken_away(
     assert aside.name == "appliance.sqlite3.damaged-20261123T120000.000000Z"
     assert aside.read_bytes() == b"evidence" * 1000
     assert "is damaged (file is not a database): moved to" in caplog.text
-    assert "lost: the books, limits, blocks, the maintenance" in caplog.text
+    assert "lost: the books, limits, blocks, maintenances" in caplog.text
     kept = open_state(path, NOON)
     assert str(aside) in kept.troubles(NOW)[0]
     aside.unlink()
@@ -182,6 +182,6 @@ def test_whatever_is_damaged_the_state_opens_and_all_of_it_can_be_read(
         assert store.marks() in ({ACCOUNT: MARK}, {})
         assert [*store.limits(), *store.ledgers(ACCOUNT)] == []
         assert [one.block for one in store.learned()] == []
-        assert (store.maintenance(), store.reckoned_at()) == (None, None)
+        assert (store.maintenances(), store.reckoned_at()) == ([], None)
         assert store.save_metering({}, {ACCOUNT: MARK}, NOON) is (medium == "writable" or kept.lost == ())
         assert kept.troubles(NOW) or is_whole

@@ -8,7 +8,7 @@ begins, not each time. What is done to another host than before is told, too.
 `core.detection.scans`, `.arp` and `.abuse` decide what counts as evidence.
 """
 
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -20,8 +20,10 @@ from appliance.core.detection.arp import AddressClaim, AddressClaims, AddressQue
 from appliance.core.detection.evidence import Evidence
 from appliance.core.detection.handshakes import Progress
 from appliance.core.detection.incident_kind import IncidentKind
+from appliance.core.detection.rogue_servers import RogueServers
 from appliance.core.detection.scan_evidence import dispute_evidence, scan_evidence
 from appliance.core.detection.scans import MOST_SENDERS, Scans
+from appliance.core.traffic.devices.server_sign import ServerSign
 from appliance.core.traffic.dns import DNS_PORT, look_ups_in
 from appliance.core.traffic.packet import TCP, Packet
 
@@ -47,14 +49,18 @@ class Severity(StrEnum):
 
 # The least count for each severity, worst first. Ports: nmap tries 1,000 by default, 100 with -F. Hosts: a /24 has 254.
 # Floods: in ten seconds; a thousand connections begun a second fill the tables of a small server. Data in names: bytes;
-# a table of customers, or a key. Passwords: as many as are counted; nobody types 60 in five minutes.
+# a table of customers, or a key. Listed addresses: packets in a minute, of a program that does not give up. Passwords:
+# as many as are counted; nobody types 60 in five minutes.
 SEVERITIES = {
     IncidentKind.PORT_SCAN: ((1000, Severity.CRITICAL), (100, Severity.HIGH), (15, Severity.MEDIUM), (0, Severity.LOW)),
     IncidentKind.ARP_SPOOFING: ((0, Severity.HIGH),),  # who takes addresses reads what is meant for others
     IncidentKind.ADDRESS_CONFLICT: ((0, Severity.MEDIUM),),  # two people have half a connection each
+    IncidentKind.ROGUE_DHCP: ((0, Severity.HIGH),),  # devices are led astray, or have no connection at all
+    IncidentKind.ROGUE_ROUTER: ((0, Severity.HIGH),),
     IncidentKind.SYN_FLOOD: ((10_000, Severity.CRITICAL), (1000, Severity.HIGH), (0, Severity.MEDIUM)),
     IncidentKind.UDP_FLOOD: ((50_000, Severity.CRITICAL), (5000, Severity.HIGH), (0, Severity.MEDIUM)),
     IncidentKind.DNS_TUNNEL: ((100_000, Severity.CRITICAL), (10_000, Severity.HIGH), (0, Severity.MEDIUM)),
+    IncidentKind.LISTED_CONTACT: ((100, Severity.HIGH), (0, Severity.MEDIUM)),
     IncidentKind.BRUTE_FORCE: ((60, Severity.HIGH), (0, Severity.MEDIUM)),
     IncidentKind.HOST_SWEEP: ((250, Severity.CRITICAL), (100, Severity.HIGH), (25, Severity.MEDIUM), (0, Severity.LOW)),
 }
@@ -173,8 +179,9 @@ class Incidents:
     """The incidents of one department; `now_s` is monotonic."""
 
     def __init__(self) -> None:
-        self._scans, self._claims = Scans(), AddressClaims()
+        self._scans, self._claims, self._rogues = Scans(), AddressClaims(), RogueServers()
         self._floods, self._logins, self._tunnels = Floods(), Logins(), Tunnels()
+        self._reported: deque[Evidence] = deque(maxlen=MOST_OPEN)
         self._open: dict[tuple[IncidentKind, str], Incident] = {}
         self._courses: dict[tuple[IncidentKind, str], _Course] = {}  # of the open ones
         self._earlier: OrderedDict[tuple[IncidentKind, str], _Course] = OrderedDict()  # the latest ended last
@@ -202,6 +209,18 @@ class Incidents:
         """Evaluate the question for a neighbour's hardware address."""
         self._scans.ask(question.address, question.mac, question.neighbour, now_s)
 
+    def report(self, found: Evidence) -> None:
+        """Take evidence that something else has found, for the next judgement."""
+        self._reported.append(found)
+
+    def tried(self, source: str, target: str) -> str | None:
+        """An address in this prefix with which the source has failed to connect lately; `None`: there is none."""
+        return self._scans.tried(source, target)
+
+    def follow_stranger(self, sign: ServerSign, now_s: float) -> None:
+        """Evaluate that a server which is none of the department's has shown itself."""
+        self._rogues.follow(sign, now_s)
+
     def restore(self, kind: IncidentKind, source: str, *, began_s: float, ended_s: float, times: int) -> None:
         """Remember an incident of before a restart, so that it is the same one if it comes back within a day."""
         self._earlier[kind, source] = _Course(began_s, times, ended_s=ended_s)
@@ -220,11 +239,14 @@ class Incidents:
         return self._open.values()
 
     def _found(self, now_s: float) -> Iterator[Evidence]:
+        while self._reported:
+            yield self._reported.popleft()
         yield from map(dispute_evidence, self._claims.found())
         yield from map(scan_evidence, self._scans.found(now_s))
         yield from self._floods.found(now_s)
         yield from self._logins.found(now_s)
         yield from self._tunnels.found()
+        yield from self._rogues.found()
 
     def _record(self, found: Incident, now_s: float) -> None:
         key = found.kind, found.source

@@ -13,4 +13,7 @@ class IncidentKind(StrEnum):
     SYN_FLOOD = "syn_flood"  # it begins connections that it does not complete
     UDP_FLOOD = "udp_flood"  # it sends to a host that never answers
     DNS_TUNNEL = "dns_tunnel"  # it carries data in the names that it looks up
+    ROGUE_DHCP = "rogue_dhcp"  # it gives out addresses, and is none of the department's servers
+    ROGUE_ROUTER = "rogue_router"  # it advertises itself as a router, and is none of the department's
     BRUTE_FORCE = "brute_force"  # it tries passwords
+    LISTED_CONTACT = "listed_contact"  # it connects to an address on an imported list

@@ -19,9 +19,12 @@ ADVICE: Mapping[IncidentKind, str] = {
     IncidentKind.HOST_SWEEP: "Find out what looks for hosts on the source; worms do, and so do inventories.",
     IncidentKind.ARP_SPOOFING: "Look for the hardware address in the switch's table, and unplug that port.",
     IncidentKind.ADDRESS_CONFLICT: "Give one of the two devices another address.",
+    IncidentKind.ROGUE_DHCP: "Look for its hardware address in the switch's table, and unplug it; or name it as yours.",
+    IncidentKind.ROGUE_ROUTER: "Look for its hardware address in the switch's table; unplug it, or name it as yours.",
     IncidentKind.SYN_FLOOD: "See whether the target still answers; stop the sender, by its switch port if it forges.",
     IncidentKind.UDP_FLOOD: "See whether the line is full; stop the sender, by its switch port if it forges.",
     IncidentKind.DNS_TUNNEL: "Find the program on the source that looks these names up; block the domain meanwhile.",
+    IncidentKind.LISTED_CONTACT: "Find the program on the source that connects there; it was refused.",
     IncidentKind.BRUTE_FORCE: "See whether a login was granted in the end; let the service take keys or fewer tries.",
 }
 

@@ -1,7 +1,9 @@
-"""Words for what scans and claims of addresses have shown."""
+"""Words for what scans, claims of addresses and refusals have shown."""
 
 from itertools import islice
 
+from appliance.core.blocking.block import Block
+from appliance.core.blocking.place import Hit
 from appliance.core.detection.arp import Dispute
 from appliance.core.detection.evidence import MOST_EXAMPLES, Evidence
 from appliance.core.detection.incident_kind import IncidentKind
@@ -50,6 +52,23 @@ def dispute_evidence(dispute: Dispute) -> Evidence:
         first_s=dispute.first_s,
         latest_s=dispute.latest_s,
         peers=(dispute.rival, dispute.holder),
+    )
+
+
+def listed_evidence(block: Block, hit: Hit, address: str, now_s: float) -> Evidence:
+    """The evidence of a host that has tried to connect to an address of an imported list, and was refused."""
+    return Evidence(
+        kind=IncidentKind.LISTED_CONTACT,
+        source=hit.host,
+        count=hit.packets,
+        details=(
+            f"{hit.host} tried to connect to {address}, which is on {block.origin} as {block.target}, and was refused: "
+            f"{hit.packets} packets in the last minute"
+        ),
+        expected="none",
+        first_s=now_s,
+        latest_s=now_s,
+        peers=(address,),
     )
 
 

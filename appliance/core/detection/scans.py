@@ -24,7 +24,7 @@ cannot hide its beginning; when too many failures are remembered, the suspicion 
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from itertools import islice, takewhile
 from typing import NamedTuple, TypeVar
 
@@ -206,6 +206,12 @@ class Scans:
     def hear(self, neighbour: str, now_s: float) -> None:
         """Learn that a neighbour is there."""
         _remember(self._heard_s, neighbour, now_s, MOST_HEARD)
+
+    def tried(self, source: str, target: str) -> str | None:
+        """An address in this prefix with which the source has failed to connect lately; `None`: there is none."""
+        meant = ip_network(target, strict=False)
+        failed = (key.common for key in self._suspicions if key[:2] == (IncidentKind.PORT_SCAN, source))
+        return next((str(one) for one in failed if ip_address(one) in meant), None)
 
     def is_related(self, one: str, other: str, now_s: float) -> bool:
         """Whether the two have completed a connection, or answered each other, within a day."""

@@ -68,18 +68,12 @@ class Packet:
 
 
 # Source, destination, protocol, and the body: from the transport header to the packet's end, without frame padding.
-_Datagram = tuple[str, str, int, bytes]
+Datagram = tuple[str, str, int, bytes]
 
 
 def decode(data: bytes) -> Packet | None:
     """The UDP datagram or TCP segment in this Ethernet frame, or `None` for all else; never raises."""
-    start = _ETHERNET_BYTES
-    tags = 0
-    while (ether_type := int.from_bytes(data[start - 2 : start], "big")) in _VLAN_TYPES and tags < _MOST_VLAN_TAGS:
-        start += _VLAN_BYTES
-        tags += 1
-    read = {_IPV4: _ipv4, _IPV6: _ipv6}.get(ether_type)
-    datagram = read(data[start:]) if read else None
+    datagram = payload_in(data)
     if datagram is None:
         return None
     source, destination, protocol, body = datagram
@@ -102,7 +96,18 @@ def decode(data: bytes) -> Packet | None:
     )
 
 
-def _ipv4(data: bytes) -> _Datagram | None:
+def payload_in(data: bytes) -> Datagram | None:
+    """Source, destination, protocol and what IP carries in this Ethernet frame; `None` for all else; never raises."""
+    start = _ETHERNET_BYTES
+    tags = 0
+    while (ether_type := int.from_bytes(data[start - 2 : start], "big")) in _VLAN_TYPES and tags < _MOST_VLAN_TAGS:
+        start += _VLAN_BYTES
+        tags += 1
+    read = {_IPV4: _ipv4, _IPV6: _ipv6}.get(ether_type)
+    return read(data[start:]) if read else None
+
+
+def _ipv4(data: bytes) -> Datagram | None:
     if len(data) < _IPV4_HEADER.size:
         return None
     first, total_bytes, fragment, protocol, source, destination = _IPV4_HEADER.unpack_from(data)
@@ -117,7 +122,7 @@ def _ipv4(data: bytes) -> _Datagram | None:
     return str(IPv4Address(source)), str(IPv4Address(destination)), protocol, body
 
 
-def _ipv6(data: bytes) -> _Datagram | None:
+def _ipv6(data: bytes) -> Datagram | None:
     if len(data) < _IPV6_HEADER.size:
         return None
     first, payload_bytes, header, source, destination = _IPV6_HEADER.unpack_from(data)

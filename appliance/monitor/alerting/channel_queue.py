@@ -45,6 +45,7 @@ class ChannelQueue:
         self._kept = kept
         self._opened_s: float | None = None
         self._attempts = Attempts()
+        self._delivered: list[int] = []  # which the store has still to forget
         self.state = store.states().get(name, ChannelState())
 
     def step(self, now: Moment) -> None:
@@ -80,6 +81,9 @@ class ChannelQueue:
                 self.state = replace(self.state, fault=clipped(fault), fault_at=now.wall)
 
     def _deliver(self, now: Moment) -> None:
+        if self._delivered and not self._store.settle(self.name, self.state, self._delivered):
+            return
+        self._delivered = []
         notices = self._store.attempt(self.name, now.wall, MOST_TOGETHER)
         if not notices:
             self._attempts.first_s = None
@@ -90,7 +94,7 @@ class ChannelQueue:
         if fault is None:
             self.state = replace(known, delivered_at=now.wall, fault="", fault_at=None, unreported=0)
             self._attempts.delivered(now.monotonic_s)
-            self._store.settle(self.name, self.state, numbers)
+            self._delivered = [] if self._store.settle(self.name, self.state, numbers) else numbers
             return
         self.state = replace(known, fault=fault, fault_at=now.wall)
         self._attempts.failed(now.monotonic_s, random())  # noqa: S311  it only spreads appliances over time

@@ -15,7 +15,7 @@ from appliance.core.blocking.block import Block, BlockKey, BlockRequest
 from appliance.core.blocking.block_index import BlockIndex, IndexChange
 from appliance.core.blocking.blocked_names import LearnedAddress, SharedAddresses, SparedAddress
 from appliance.core.blocking.lists.block_list import ORIGIN
-from appliance.core.blocking.place import Place
+from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.protection import Protected, Protections
 from appliance.core.blocking.targets import parse_target
 from appliance.core.machine import Facing, Position
@@ -262,10 +262,9 @@ class Enforcement:
         """By number of a block, the packets that it stopped in the last hour; `None`: this position stops nothing."""
         return self._hits.last_hour() if self.can_enforce else None
 
-    def log_hits(self) -> None:
-        """Log which block stopped which host how often since the previous call, the busiest first."""
-        if self.can_enforce:
-            self._hits.log_news()
+    def log_hits(self) -> Sequence[tuple[Block, Hit]]:
+        """Log which block stopped which host how often since the previous call, the busiest first; returns the same."""
+        return self._hits.log_news() if self.can_enforce else ()
 
     def refuses(self, department: str, name: str) -> bool:
         """Whether the kernel refuses the department's look-ups of this name."""

@@ -4,6 +4,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 
+from appliance.core.blocking.block import Block
 from appliance.core.blocking.block_index import BlockIndex
 from appliance.core.blocking.place import Hit, new_hits
 from appliance.core.blocking.sets import number_in
@@ -38,8 +39,11 @@ class HitCounters:
             total.update(look)
         return total
 
-    def log_news(self) -> None:
-        """Log which block stopped which host how often since the previous call, the busiest first; once a minute."""
+    def log_news(self) -> Sequence[tuple[Block, Hit]]:
+        """Log which block stopped which host how often since the previous call, the busiest first; once a minute.
+
+        Returns the same.
+        """
         counted: Counter[tuple[int, str]] = Counter()
         for hit in (*self._firewall.hit_counts(), *self._dns_filter.hit_counts()):
             counted[hit.mark, hit.host] += hit.packets
@@ -49,9 +53,11 @@ class HitCounters:
         for hit in news:
             packets[number_in(hit.mark)] += hit.packets
         self._looks.append(dict(packets.most_common(MOST_COUNTED)))
-        blocks = [(self._index.numbered(number_in(hit.mark)), hit) for hit in news]
-        stopped = [(hit.host, str(hit.packets), one.target, one.reason) for one, hit in blocks if one is not None]
+        found = [(self._index.numbered(number_in(hit.mark)), hit) for hit in news]
+        known = [(one, hit) for one, hit in found if one is not None]
+        stopped = [(hit.host, str(hit.packets), one.target, one.reason) for one, hit in known]
         log_some(log, "%s was stopped %s times by the block of %s: %s", stopped)
+        return known
 
 
 def log_some(logger: logging.Logger, text: str, values: Sequence[tuple[str, ...]]) -> None:

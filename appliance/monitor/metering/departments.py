@@ -41,7 +41,9 @@ from appliance.ports import Flows, HistoryStore, Interfaces, Meters, Publisher, 
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT_S = 60.0  # a commit a minute writes 10 MB a day to the SD card; one a second writes 60 times that
+# A commit a minute writes 10 MB of pages a day to the SD card, and 30 MB of ext4 and of the log's index beside them.
+# One a second writes 60 times that.
+CHECKPOINT_S = 60.0
 UNSAVED = "the books cannot be saved and are kept in memory; is the disk full?"
 
 
@@ -227,9 +229,14 @@ class Metering:
         self.hosts.look(now)
         self._store.sync()
 
+    @property
+    def is_filed(self) -> bool:
+        """Whether the disk takes the books; while they are held in maintenance, too."""
+        return self.is_saved or self._store.is_held
+
     def troubles(self, now: Moment) -> Sequence[str]:
         """A sentence where the books cannot be saved, and where the kernel has no room for hosts."""
-        return [*([] if self.is_saved else [UNSAVED]), *self.hosts.troubles(now)]
+        return [*([] if self.is_filed else [UNSAVED]), *self.hosts.troubles(now)]
 
     def fault(self, late_s: float, now: Moment) -> str | None:
         """Why departments are not metered now; `None`: they are. `late_s`: without a reading, too long."""

@@ -131,11 +131,16 @@ class HistoryRecorder:
         self._release_held(now)
         self._add_to_buckets(series, active, now.wall)
 
-    def step(self, now: Moment) -> None:
-        """Writes a slice of the batch that is due, or deletes a slice of what is old; most of the time nothing."""
+    def step(self, now: Moment, *, is_held: bool = False) -> None:
+        """Writes a slice of the batch that is due, or deletes a slice of what is old; most of the time nothing.
+
+        `is_held`: nothing may be written now, and all stays in memory.
+        """
         self._prunes.watch_clock(now)
         for sums in (self._sums.departments, self._sums.hosts):
             sums.shrink(MOST_SUMS)
+        if is_held:
+            return
         scope = self._batches.begin(now)
         if scope is not None:
             self._begin_batch(scope, now)

@@ -1,146 +1,160 @@
-"""The maintenance mode, and the panel, whose button begins and ends maintenance on site.
+"""The maintenance mode: keeps the plan of maintenances, begins and ends them on time, and tells everybody.
 
-The button, the command line and the dashboard use the same two methods.
+The button, the command line and the dashboard use the same methods.
 """
 
 import logging
-from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from msgspec import convert
+from msgspec import UNSET, convert
 
-from appliance.core.access.audit_entry import AuditEntry, value_text
-from appliance.core.machine import Press
 from appliance.core.moment import Moment, timestamp
-from appliance.core.operations import maintenance_window as rules
-from appliance.core.operations.maintenance_window import Maintenance
-from appliance.core.operations.panel_lights import lights
+from appliance.core.operations import maintenance_plan as plans
+from appliance.core.operations import maintenance_window as window
+from appliance.core.operations.maintenance_plan import MaintenancePlan, PlanChange
+from appliance.core.operations.maintenance_window import Maintenance, Repeat
 from appliance.core.refusal import Code, Refused
 from appliance.events import MaintenanceFacts, SystemMaintenance
-from appliance.ports import AuditStore, Panel, Publisher, Store
+from appliance.monitor.operations.state_hold import StateHold
+from appliance.ports import Publisher, Store
 
 log = logging.getLogger(__name__)
 
-BUTTON_DURATION_S = 3600  # the contract's own example; long enough to swap cables, short enough if it is forgotten
-BUTTON_IMPACT = "Maintenance was begun at the appliance: it takes no changes"
 FURTHEST_END = timedelta(days=1)  # from the beginning, or from now: a forgotten maintenance is over the next day
 FURTHEST_START = timedelta(days=366)  # a start further ahead has a wrong year
 
 
 class MaintenanceMode:
-    """Keeps the one maintenance that may exist, and shows the state on the panel."""
+    """Keeps the maintenances that are planned, and the one that runs."""
 
-    def __init__(
+    def __init__(self, store: Store, publish: Publisher, zone: ZoneInfo, files: StateHold | None = None) -> None:
+        """`zone`: of the repeated ones' local time. `files`: held still while one runs; `None`: none are."""
+        self._store, self._publish, self._zone, self._files = store, publish, zone, files
+        self._is_holding = False
+        self.plan: MaintenancePlan = plans.restored(store.maintenances())
+
+    @property
+    def current(self) -> Maintenance | None:
+        """The maintenance that runs, else the next that is planned; `None`: there is none."""
+        return self.plan.next
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether clients' changes are refused now."""
+        return plans.is_read_only(self.plan)
+
+    def start(
         self,
-        store: Store,
-        panel: Panel,
-        publish: Publisher,
-        trail: AuditStore,
-        short_press_actions: Sequence[Callable[[Moment], bool]] = (),
-    ) -> None:
-        """`trail`: records the actions of the button.
+        start: datetime | None,
+        duration_s: int,
+        impact: str,
+        actor: str,
+        now: Moment,
+        repeat: Repeat | None = None,
+    ) -> Maintenance:
+        """Begin a maintenance, or announce one that starts later; the one that runs, or starts then, is replaced.
 
-        `short_press_actions`: tried in order after a short press, until one returns true: it was waiting for the press.
+        Raises `Refused`.
         """
-        self._trail = trail
-        self._short_press_actions = short_press_actions
-        self._store = store
-        self._panel = panel
-        self._publish = publish
-        self.current: Maintenance | None = store.maintenance()
-
-    def start(self, start: datetime | None, duration_s: int, impact: str, actor: str, now: Moment) -> Maintenance:
-        """Begin a maintenance, or announce one that starts later; an existing one is replaced (extended)."""
         if start is not None and start - now.wall > FURTHEST_START:
             raise Refused(Code.BAD_REQUEST, "startTime: more than a year ahead; give a nearer one")
-        planned = rules.plan(now.wall, start, duration_s, impact, actor)
-        log.info("%s asks for maintenance of %d s from %s on", actor, duration_s, timestamp(planned.start))
-        self._set(planned, planned, now)
-        return planned
+        if repeat is not None and (start is None or start <= now.wall):
+            raise Refused(Code.BAD_REQUEST, "repeat: give the first time as startTime, in the future")
+        asked = window.asked_for(now.wall, start, duration_s, impact, actor, repeat)
+        log.info("%s asks for maintenance of %d s from %s on", actor, duration_s, timestamp(asked.start))
+        return self._make(plans.with_asked(self.plan, asked), now)
 
-    def extend(self, more_s: int, actor: str, now: Moment) -> Maintenance:
-        """Let the maintenance end later, announced or under way. Raises `Refused` if there is none, or beyond a day."""
-        if self.current is None:
-            raise Refused(Code.BAD_REQUEST, "there is no maintenance to extend; start one")
-        later = rules.extended(self.current, more_s)
+    def extend(self, more_s: int, actor: str, now: Moment, name: str | None = None) -> Maintenance:
+        """Let a maintenance end later, announced or under way. Raises `Refused` if there is none, or beyond a day.
+
+        `name`: its id; `None`: the one that runs, else the next.
+        """
+        one = plans.chosen(self.plan, name, "extend")
+        change = plans.with_extended(self.plan, one, more_s)
+        [later] = change.news
         if later.end - max(now.wall, later.start) > FURTHEST_END:
             end = timestamp(later.end)
             raise Refused(Code.BAD_REQUEST, f"duration: it would last until {end}, more than a day; give less")
         log.info("%s extends the maintenance by %d s, to %s", actor, more_s, timestamp(later.end))
-        self._set(later, later, now)
-        return later
+        return self._make(change, now)
 
-    def stop(self, actor: str, now: Moment) -> Maintenance:
-        """End the maintenance, or cancel the announced one. Raises `Refused` if there is none."""
-        if self.current is None:
-            raise Refused(Code.BAD_REQUEST, "there is no maintenance to stop")
-        over = rules.completed(self.current, now.wall)
-        log.info("%s ends the maintenance", actor)
-        self._set(None, over, now)
-        return over
+    def stop(self, actor: str, now: Moment, name: str | None = None) -> Maintenance:
+        """End a maintenance, or call an announced one off. Raises `Refused` if there is none.
+
+        `name`: as for `extend`. It ends even where the medium takes nothing: `Refused` says then that it may come back.
+        """
+        one = plans.chosen(self.plan, name, "stop")
+        log.info("%s ends the maintenance %s", actor, one.id)
+        return self._make(plans.with_stopped(self.plan, one, now), now, is_certain=True)
 
     def require_writable(self) -> None:
         """Raise `Refused` while the appliance is in maintenance."""
-        if rules.is_read_only(self.current):
+        if self.is_read_only:
             raise Refused(Code.MAINTENANCE, "the appliance is in maintenance and takes no changes; stop it or wait")
 
     def begin(self, now: Moment) -> None:
-        """Publish the maintenance that began before this start, so that it is in the snapshot again."""
-        if self.current is not None:
-            self._publish_change(self.current, now)
+        """Publish the maintenance that began or was planned before this start, so that it is in the snapshot again."""
+        if self.plan.next is not None:
+            self._publish_change(self.plan.next, now)
+        self._hold_or_release(self.plan, now)
+
+    def end(self, now: Moment) -> None:
+        """Release the files before the service ends: what it has in memory would be lost."""
+        self._hold_or_release(MaintenancePlan(), now)
 
     def step(self, now: Moment) -> None:
-        """Begin or end the maintenance when it is due, and obey the button.
+        """Begin, announce once more, or end a maintenance when it is due."""
+        change = plans.advanced(self.plan, now, self._zone)
+        former, self.plan = self.plan, change.plan
+        if not self.is_read_only:
+            self._hold_or_release(self.plan, now)
+        if change.plan.saved != former.saved:
+            try:
+                self._store.save_maintenances(change.plan.saved)
+            except Refused as refused:  # it is due again after the next start
+                log.warning("what is due in the plan of maintenances is not saved: %s", refused.message)
+        for one in change.news:
+            log.info("the maintenance %s is %s", one.id, one.phase)
+            self._publish_change(one, now)
+        self._hold_or_release(self.plan, now)
 
-        Holding the button begins or ends maintenance; a short press runs the first action that waits for one.
+    def _make(self, change: PlanChange, now: Moment, *, is_certain: bool = False) -> Maintenance:
+        """Save and publish a person's change; returns the maintenance that changed.
+
+        Raises `Refused`; only where `is_certain`, or where the medium fails at the very end, it is made all the same.
         """
-        after, change = rules.advance(self.current, now.wall)
-        if change is not None:
-            self._set_on_time(after, change, now)
-        for press in self._panel.presses():
-            if press is Press.HELD:
-                self._toggle(now)
-            elif any(act(now) for act in self._short_press_actions):
-                self._trail.record(AuditEntry(timestamp(now.wall), "button", "", None, "button:press"))
-
-    def show(self, *, alarmed: bool, troubled: bool, busy: bool) -> None:
-        """Show the state on the LEDs."""
-        read_only = rules.is_read_only(self.current)
-        self._panel.show(lights(read_only=read_only, alarmed=alarmed, troubled=troubled, busy=busy))
-
-    def _set_on_time(self, after: Maintenance | None, change: Maintenance, now: Moment) -> None:
-        """Make a change that is due by the clock, saved or not: if unsaved, it is due again after the next start."""
+        [one] = change.news
+        if is_certain:
+            self.plan = change.plan
+            if not self.is_read_only:
+                self._hold_or_release(self.plan, now)
         try:
-            self._store.save_maintenance(after)
-        except Refused as refused:
-            log.warning("the maintenance that began or ended is not saved: %s", refused.message)
-        self.current = after
-        self._publish_change(change, now)
-
-    def _toggle(self, now: Moment) -> None:
-        before = self.current
-        try:
-            if rules.is_read_only(before):
-                self.stop("button", now)
-            else:
-                self.start(None, BUTTON_DURATION_S, BUTTON_IMPACT, "button", now)
-        except Refused as refused:
-            log.warning("the button: %s", refused.message)
-            if self.current == before:
-                return
-        action = "maintenance:start" if self.current else "maintenance:stop"
-        states = (value_text(one and rules.facts(one)) for one in (before, self.current))
-        self._trail.record(AuditEntry(timestamp(now.wall), "button", "", None, action, "null", *states))
-
-    def _set(self, current: Maintenance | None, change: Maintenance, now: Moment) -> None:
-        """Raises `Refused`; only where the medium fails at the very end, the change is made all the same."""
-        self._store.save_maintenance(current)
-        self.current = current
-        try:
+            self._store.save_maintenances(change.plan.saved)
+            self.plan = change.plan
             self._store.sync()
         finally:
-            self._publish_change(change, now)
+            if self.plan == change.plan:
+                self._publish_change(one, now)
+                self._hold_or_release(self.plan, now)
+        return one
+
+    def _hold_or_release(self, plan: MaintenancePlan, now: Moment) -> None:
+        """Hold the files while one runs; it is saved by then, and what follows is saved after the release."""
+        is_held = plans.is_read_only(plan)
+        if self._files is None or is_held is self._is_holding:
+            return
+        self._is_holding = is_held
+        (self._files.hold if is_held else self._files.release)(now)
 
     def _publish_change(self, change: Maintenance, now: Moment) -> None:
-        facts = convert(rules.facts(change), MaintenanceFacts)
-        self._publish(SystemMaintenance(timestamp=timestamp(now.wall), maintenance=facts))
+        """Tell everybody; the latest event, which newcomers get, is about the one that runs, if one does."""
+        planned = [facts_of(one) for one in self.plan.planned] or UNSET
+        running = self.plan.running
+        for one in [change] if running in {None, change} else [change, running]:
+            self._publish(SystemMaintenance(timestamp=timestamp(now.wall), maintenance=facts_of(one), planned=planned))
+
+
+def facts_of(maintenance: Maintenance) -> MaintenanceFacts:
+    """The maintenance in the form for clients."""
+    return convert(window.facts(maintenance), MaintenanceFacts)

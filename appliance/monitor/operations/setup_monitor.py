@@ -20,11 +20,13 @@ class SetupMonitor:
         self._upstream = upstream
         self._around = NetworkFacts()
         self._looked_s: float | None = None
+        self._has_uplink = True
 
     def look(self, links: Mapping[str, Link], now: Moment) -> None:
         """Read the surroundings again when that is due."""
         if now.is_due(self._looked_s, LOOK_S):
             self._around, self._looked_s = self.read(links), now.monotonic_s
+            self._has_uplink = any(name in links and links[name].up for name in self._upstream.uplinks())
 
     def read(self, links: Mapping[str, Link]) -> NetworkFacts:
         """The surroundings as they are now."""
@@ -34,6 +36,11 @@ class SetupMonitor:
             filters_bridged=self._forwarding.filters_bridged(),
             gateways=tuple(one for one in self._upstream.gateways() if not one.is_link_local),
         )
+
+    @property
+    def has_uplink(self) -> bool:
+        """Whether there is a default route over a link that is up, by the latest look; before it there is."""
+        return self._has_uplink
 
     def faults(self, department: Department, links: Mapping[str, Link]) -> Sequence[SetupFault]:
         """The faults of a department's setup, by the latest look, without hints."""

@@ -3,7 +3,7 @@
 A department's status is published when it changes, and often enough that a dashboard can tell silence from a fault.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from msgspec import UNSET
@@ -14,6 +14,7 @@ from appliance.core.metering.department import Department
 from appliance.core.moment import Moment, began_at, strays, timestamp
 from appliance.core.operations import health
 from appliance.core.operations.health import HealthFacts
+from appliance.core.operations.panel_lights import STARTING, PanelState
 from appliance.core.operations.setup import Effect
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
@@ -22,6 +23,7 @@ from appliance.monitor.traffic.insight import Insight
 from appliance.ports import Capture, Publisher, Sensors
 
 MOST_PORTS = 16  # in an event: the largest network card has eight
+LEAST_UTILIZATION = 0.001  # of a line of which no rate is known, and that carries something
 REPEAT_S = 30.0  # the contract's longest time between two status events
 
 TroubleSource = Callable[[Moment], Sequence[str]]  # a sentence for each thing that does not work now
@@ -69,23 +71,27 @@ class StatusMonitor:
         self._capture, self._sensors = capture, sensors
         self._publish, self._run = publish, run
         self._lost, self._has_troubles = 0, False
+        self.lights = STARTING  # as the panel shows them
         self.facts: dict[str, HealthFacts] = {}
         self._published: dict[str, tuple[events.DepartmentCondition, float]] = {}
 
-    @property
-    def is_alarmed(self) -> bool:
-        """Whether an incident is open, or a quota used up."""
-        return any(facts.open_incidents or facts.quotas_exceeded for facts in self.facts.values())
+    def panel_states(self) -> Collection[PanelState]:
+        """What the panel should tell, by the latest judgement."""
+        facts = self.facts.values()
+        found = {
+            PanelState.DISK: not self._metering.is_filed,
+            PanelState.ENFORCEMENT: self._enforcement.fault() is not None,
+            PanelState.INCIDENT: any(one.open_incidents for one in facts),
+            PanelState.OVER_QUOTA: any(one.quotas_exceeded for one in facts),
+            PanelState.NO_UPLINK: not self._setup.has_uplink,
+            PanelState.FAULT: self._has_troubles or any(not one.active for one, _ in self._published.values()),
+        }
+        return [state for state, is_so in found.items() if is_so]
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether any department had traffic in the last metering period."""
-        return any(self._metering.lines.rate_bytes_s(one.id) > 0 for one in self._departments)
-
-    @property
-    def is_troubled(self) -> bool:
-        """Whether some department cannot work as configured, or the appliance itself, by the latest judgement."""
-        return self._has_troubles or any(not condition.active for condition, _ in self._published.values())
+    def utilization(self) -> float:
+        """The share of the fullest line that is used, 0 to 1; above 0 where there is any traffic."""
+        lines, names = self._metering.lines, [one.id for one in self._departments]
+        return max(lines.utilization(name) or LEAST_UTILIZATION * (lines.rate_bytes_s(name) > 0) for name in names)
 
     def troubles(self, now: Moment) -> list[str]:
         """What the appliance itself does not do, a sentence each, in the order of the sources."""
@@ -117,6 +123,9 @@ class StatusMonitor:
                     clients=self._run.count_clients(),
                     started_at=timestamp(began_at(self._run.started_s, now)),
                     interfaces=self._ports(),
+                    panel=events.PanelLights(
+                        status=self.lights.status, alert=self.lights.alert, activity=self.lights.brightness
+                    ),
                 ),
             )
         )

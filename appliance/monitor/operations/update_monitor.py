@@ -84,6 +84,12 @@ class UpdateMonitor:
         log.warning("%s begins an update from %s", actor, url or "a file")
         self._order(UpdateAction.INSTALL, url, actor, now)
 
+    @property
+    def is_on_trial(self) -> bool:
+        """Whether the root that runs is on trial, by the latest step."""
+        latest = None if self._published is None else self._published[1]
+        return latest is not None and latest.state is UpdateState.TRIAL
+
     def require_no_trial(self) -> None:
         """Raise `Refused` while the root that runs is on trial: what is changed now, the former one may not read."""
         latest = self._updates.latest()

@@ -10,10 +10,13 @@ from typing import Protocol
 from msgspec import UNSET
 
 from appliance import events
-from appliance.core.blocking.block import BlockRequest
+from appliance.core.blocking.block import Block, BlockOrigin, BlockRequest
+from appliance.core.blocking.place import Hit
+from appliance.core.blocking.targets import TargetKind, kind_of
 from appliance.core.detection.incident import Incident, IncidentChange, Incidents, IncidentUpdate
 from appliance.core.detection.incident_record import ADVICE, IncidentRecord
 from appliance.core.detection.response import Response, Responses
+from appliance.core.detection.scan_evidence import listed_evidence
 from appliance.core.machine import Link, Network
 from appliance.core.metering.department import Department, holds
 from appliance.core.moment import Moment, timestamp
@@ -22,6 +25,8 @@ from appliance.monitor.traffic.incident_log import IncidentLog
 from appliance.ports import Neighbours, Publisher
 
 log = logging.getLogger(__name__)
+
+ADDRESSES = {TargetKind.ADDRESS, TargetKind.PREFIX}  # programs run into lists of names all day: advertising
 
 
 class BlockOrders(Protocol):
@@ -69,6 +74,18 @@ class IncidentWatch:
         told = [one for one in watch.incidents.open() if self.log.muting(watch.department.id, one, now) is None]
         found = [_as_proven(watch, one, devices) for one in told]
         self._respond(watch, [one for one in found if one is not None], now)
+
+    def report_stopped(self, watch: DepartmentWatch, stopped: Sequence[tuple[Block, Hit]], now: Moment) -> None:
+        """Learn which blocks have stopped whom in the last minute: who connects to a listed address is an incident.
+
+        A stranger at a listed address who tries to connect is none: then the host has tried nothing.
+        """
+        for block, hit in stopped:
+            is_ours = block.department in {None, watch.department.id} and watch.is_inside(hit.host)
+            if is_ours and block.origin.startswith(BlockOrigin.LIST) and kind_of(block.target) in ADDRESSES:
+                address = watch.incidents.tried(hit.host, block.target)
+                if address is not None:
+                    watch.incidents.report(listed_evidence(block, hit, address, now.monotonic_s))
 
     def count_open(self, watch: DepartmentWatch, now: Moment) -> int:
         """The number of open incidents that are not muted."""

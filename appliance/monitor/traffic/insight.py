@@ -15,11 +15,15 @@ from typing import Protocol
 from msgspec import UNSET
 
 from appliance import events
+from appliance.core.blocking.block import Block
+from appliance.core.blocking.place import Hit
 from appliance.core.detection.arp import AddressClaim, AddressQuestion, claim_in, question_in
 from appliance.core.detection.response import Response
 from appliance.core.machine import Link, Network
 from appliance.core.metering.department import Department, holds, networks_of
 from appliance.core.moment import Moment, timestamp
+from appliance.core.traffic.devices.clue import Clue
+from appliance.core.traffic.devices.server_sign import ServerSign
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.core.traffic.flows.contact import Happening
 from appliance.core.traffic.naming import NameRules
@@ -58,6 +62,22 @@ class UsualRates(Protocol):
         self, departments: Sequence[str], since: datetime, until: datetime, most: int
     ) -> Sequence[events.AnalyticsAnomaly]:
         """Those that were told in this range, the newest first, at most so many."""
+
+
+Strangers = Sequence[tuple[str, ServerSign]]  # by department
+
+
+class DeviceClues(Protocol):
+    """Learns of devices from frames."""
+
+    def hear(self, interface: str, clue: Clue, now: Moment) -> None:
+        """Take what a frame told of a device."""
+
+    def read_packet(self, interface: str, packet: Packet, now: Moment) -> Strangers:
+        """Take what a packet tells; returns the servers in it that are none of a department's."""
+
+    def read_frame(self, interface: str, frame: bytes, now: Moment) -> Strangers:
+        """Take what a frame tells that is neither a packet with ports nor of ARP; returns the same."""
 
 
 class MeteredLines(Protocol):
@@ -130,14 +150,17 @@ class Insight:
         response: Response | None,
         usual_rates: UsualRates,
         incidents: IncidentWatch,
+        devices: DeviceClues,
         publish: Publisher,
     ) -> None:
-        """`rules`: how websites are told. `response`: which incidents are blocked; `None`: none."""
+        """`rules`: how websites are told. `response`: which incidents are blocked; `None`: none.
+
+        `devices`: learns of devices from frames.
+        """
         self._capture, self._blocking, self.incidents = capture, blocking, incidents
-        self._metering, self.usual_rates = metering, usual_rates
-        self._publish = publish
+        self._metering, self.usual_rates, self._websites = metering, usual_rates, Websites()
+        self._devices, self._publish = devices, publish
         self._activities = {one.id: _Activity(one, rules, response, blocking) for one in departments}
-        self._websites = Websites()
         self._by_interface: dict[str, list[_Activity]] = {}
         for activity in self._activities.values():
             self._by_interface.setdefault(activity.department.interface, []).append(activity)
@@ -150,9 +173,16 @@ class Insight:
             if packet is not None:
                 self._process(frame.interface, packet, now)
             elif (claim := claim_in(frame.data)) is not None:
+                self._devices.hear(frame.interface, Clue(claim.mac, claim.address), now)
                 self._process_claim(frame.interface, claim, now)
                 self._process_question(frame.interface, question_in(frame.data), now)
+            else:
+                self._follow_strangers(self._devices.read_frame(frame.interface, frame.data, now), now)
         return len(frames)
+
+    def _follow_strangers(self, strangers: Strangers, now: Moment) -> None:
+        for department, sign in strangers:
+            self._activities[department].watch.incidents.follow_stranger(sign, now.monotonic_s)
 
     def _process_claim(self, interface: str, claim: AddressClaim, now: Moment) -> None:
         links = self._metering.links.values()
@@ -177,6 +207,11 @@ class Insight:
         """Tell what has become of the incidents, every second."""
         for activity in self._activities.values():
             self.incidents.judge(activity.watch, self._metering.links, now)
+
+    def report_stopped(self, stopped: Sequence[tuple[Block, Hit]], now: Moment) -> None:
+        """Learn which blocks have stopped whom in the last minute."""
+        for activity in self._activities.values():
+            self.incidents.report_stopped(activity.watch, stopped, now)
 
     def step(self, now: Moment) -> None:
         """Judge each department and publish, every analytics period."""
@@ -209,6 +244,7 @@ class Insight:
                 self._metering.devices.hear(activity.department.id, packet.destination_mac, packet.destination, now)
                 for answer in activity.follow(packet, now.monotonic_s):
                     self._blocking.hear(activity.department.id, answer, now)
+        self._follow_strangers(self._devices.read_packet(interface, packet, now), now)
         if activities:
             self._count(self._websites.read(interface, packet, now.monotonic_s), now)
 

@@ -17,11 +17,11 @@ from appliance.core.refusal import Code, Refused
 from appliance.core.text import clipped
 
 # Control characters would reach terminals and logs; U+2028 to U+202E reverse or break the line there.
-_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*\Z"
+LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*\Z"
 _ENTRY = re.compile(r"`\$\[(\d+)\]")
 DepartmentId = Annotated[str, Meta(min_length=1, max_length=64, description="a department's id, such as dept123")]
 Sentence = Annotated[
-    str, Meta(min_length=1, max_length=200, pattern=_LINE, description="one line of 1 to 200 characters")
+    str, Meta(min_length=1, max_length=200, pattern=LINE, description="one line of 1 to 200 characters")
 ]
 Instant = Annotated[datetime, Meta(tz=True, description="a time with its zone, such as 2024-12-16T02:00:00.000Z")]
 

@@ -18,9 +18,9 @@ from appliance.server.calls.arguments import DepartmentId, Nothing, parse
 from appliance.server.calls.blocking import blocks, lists
 from appliance.server.calls.context import Context
 from appliance.server.calls.metering import asking, history, quotas, reports
-from appliance.server.calls.operations import configuration, facts, maintenance, notices, updates
+from appliance.server.calls.operations import configuration, facts, maintenance, notices, panel_orders, updates
 from appliance.server.calls.reply import Reply, replies_of
-from appliance.server.calls.traffic import analytics, incidents, websites
+from appliance.server.calls.traffic import analytics, incidents, register, websites
 
 MOST_NAMED = 8  # calls that the refusal of an unknown one names; more would not be read
 
@@ -61,6 +61,11 @@ CALLS = {
     "analytics:subscribe": Call(DepartmentId, Role.VIEWER, False, analytics.subscribe),
     "analytics:unsubscribe": Call(DepartmentId, Role.VIEWER, False, analytics.unsubscribe),
     "site:list": Call(websites.SitesArgument, Role.VIEWER, False, websites.sites),
+    "device:list": Call(register.DevicesArgument, Role.VIEWER, False, register.devices),
+    "device:get": Call(register.DeviceArgument, Role.VIEWER, False, register.device),
+    "device:name": Call(
+        register.DeviceNameArgument, Role.OPERATOR, True, register.name_device, register.state, once=True
+    ),
     "ip:block": Call(blocks.BlockArgument, Role.OPERATOR, True, blocks.block, blocks.state, once=True),
     "ip:unblock": Call(blocks.UnblockArgument, Role.OPERATOR, True, blocks.unblock, blocks.state, once=True),
     "ip:list": Call(blocks.ListArgument, Role.VIEWER, False, blocks.list_blocks),
@@ -123,12 +128,14 @@ CALLS = {
         once=True,
     ),
     "maintenance:stop": Call(
-        Nothing, Role.ADMIN, False, maintenance.stop, maintenance.state, everywhere=True, once=True
+        maintenance.StopArgument, Role.ADMIN, False, maintenance.stop, maintenance.state, everywhere=True, once=True
     ),
     "notification:list": Call(notices.RecordArgument, Role.ADMIN, False, notices.list_notifications, everywhere=True),
     "notification:test": Call(
         notices.ChannelArgument, Role.ADMIN, False, notices.try_channel, everywhere=True, once=True
     ),
+    "panel:press": Call(panel_orders.PressArgument, Role.ADMIN, False, panel_orders.press, everywhere=True, once=True),
+    "panel:test": Call(Nothing, Role.ADMIN, False, panel_orders.test, everywhere=True),
     "update:get": Call(Nothing, Role.ADMIN, False, updates.update, everywhere=True),
     "update:start": Call(
         updates.UpdateArgument, Role.ADMIN, False, updates.start, updates.state, everywhere=True, once=True

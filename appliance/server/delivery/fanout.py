@@ -16,13 +16,15 @@ import msgspec
 from eventlet.hubs import get_hub
 from msgspec.structs import replace
 
-from appliance.core.alerting.journal import AlertJournal, SentAlert
-from appliance.events import AlertEvent, Audience, DepartmentEvent, Event
+from appliance.core.alerting.journal import MOST_KEPT, AlertJournal, SentAlert
+from appliance.events import AlertEvent, Audience, DepartmentEvent, Event, QuotaExceeded, SecurityIncident
 from appliance.server import strict_json
 from appliance.server.delivery import packets, transport
 from appliance.server.delivery.outbox import EventPacket
 
 log = logging.getLogger(__name__)
+
+NEVER_HELD = {SecurityIncident.name}
 
 
 def room_of(audience: Audience, department: str) -> str:
@@ -60,6 +62,7 @@ class Fanout:
         self.simulated = simulated
         self.published = 0  # events since the start
         self._thread = get_ident()
+        self._held: list[Event] | None = None  # alerts that wait for `release`; `None`: none is held
         self._alerts = alerts
         self._journal = AlertJournal(alerts.read() if alerts else ())
         self._states: dict[tuple[str, str | None], tuple[Event, EventPacket]] = {}
@@ -76,8 +79,24 @@ class Fanout:
         )
         self._deliver: Callable[[EventPacket, str | None], None] = self.sio.manager.deliver
 
+    def hold(self) -> None:
+        """Send no alerts from now on, but incidents: who sees an attack late has lost something."""
+        self._held = [] if self._held is None else self._held
+
+    def settle(self) -> None:
+        """Nothing is on its way to a medium."""
+
+    def release(self) -> None:
+        """Send the alerts that were held, with the times at which they arose."""
+        held, self._held = self._held or [], None
+        for event in held:
+            self.publish(event)
+
     def publish(self, event: Event) -> None:
         """Send the event to its audience, and keep it for later clients if it is a state; on the hub's thread only."""
+        if self._held is not None and isinstance(event, AlertEvent | QuotaExceeded) and event.name not in NEVER_HELD:
+            self._held = [*self._held, event][-MOST_KEPT:]
+            return
         if get_ident() != self._thread:
             raise RuntimeError(f"{event.name} is published by a thread that is not the hub's")
         self.published += 1

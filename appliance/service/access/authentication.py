@@ -64,6 +64,11 @@ class Authentication:
         self._certificate = ServerCertificate(config.server, state_dir, machine) if config.server.tls else None
         self.tls = self._certificate.tls if self._certificate else None
 
+    @property
+    def files(self) -> tuple[SqliteAuditStore, SqlitePeopleStore | ClosedPeopleStore]:
+        """What is written to the state directory."""
+        return self.audit_store, self._people_store
+
     def troubles(self, _: Moment) -> Sequence[str]:
         """Sentences for people: who cannot get in, and what is not recorded."""
         memory = "people.sqlite3 takes no changes: people can log in, and nothing about them can be changed"

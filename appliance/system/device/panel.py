@@ -1,9 +1,9 @@
 """The panel: three LEDs and a button, by gpiozero.
 
-gpiozero calls back on a native thread of its own, which only appends to a deque; the panel step empties it. Where the
-computer is no Raspberry Pi (a laptop, a virtual machine), gpiozero's mock factory, which obeys the rules of real pins,
-takes its place, and `press` moves the mock pin as a finger would. A GPIO chip alone is not enough: a laptop's lines
-drive its own hardware.
+gpiozero calls back on a native thread of its own, which only appends to a deque; the panel step empties it, and a table
+of the core says what a finger meant. Where the computer is no Raspberry Pi (a laptop, a virtual machine), gpiozero's
+mock factory, which obeys the rules of real pins, takes its place, and `press` moves the mock pin as a finger would. A
+GPIO chip alone is not enough: a laptop's lines drive its own hardware.
 """
 
 import logging
@@ -11,26 +11,31 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import cycle
 from pathlib import Path
+from time import monotonic
 
-from gpiozero import LED, Button, GPIOZeroError
-from gpiozero.pins.mock import MockFactory, MockPin
+from gpiozero import LED, PWMLED, Button, GPIOZeroError, PinPWMUnsupported
+from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 from gpiozero.pins.pi import PiFactory
 
 from appliance.core.machine import Light, Lights, Press
+from appliance.core.operations.button import ButtonState, ButtonWatch
+from appliance.core.operations.panel_lights import RHYTHMS, TICK_S
+from appliance.system.device.gpio_chip import NoChip, header_chip
 
 log = logging.getLogger(__name__)
 
 NO_PI = "this is no Raspberry Pi"
+STUCK = "the button of the panel is stuck: what keeps it pressed? It is obeyed again once it opens"
 MODEL_FILE = Path("/proc/device-tree/model")  # the device tree's own name of the board
 
-# Seconds on, which are also the seconds off. A person must tell SLOW from FAST at a glance across a server room.
 # Of gpiozero, for a pin, the chip or a library that is missing.
 PIN_FAILURES = (GPIOZeroError, ImportError, OSError, ValueError, AttributeError, TypeError)
 MOCK_PINS = (17, (22, 23, 24))  # any that differ
-BLINKS = {Light.SLOW: 1.0, Light.FAST: 0.1}
-MOST_PRESSES = 16  # more than a finger manages between two steps; a stuck contact must not fill the memory
+BOUNCE_S = 0.02  # contacts chatter for some milliseconds; a finger takes longer
+MOST_TURNS = 64  # more than a finger manages between two steps; a contact that chatters must not fill the memory
 LONGER_S = 0.3  # by which a pretended hold outlasts the time that makes it one
 
 
@@ -41,32 +46,37 @@ class GpioPanel:
         """`hold_s`: seconds that make a press a hold. `scratch`: a folder for the pipe that lgpio needs."""
         factory, self.mocked_because = _factory(scratch)
         # What a person should mend; a computer without such pins is no trouble.
-        self.trouble: str | None = None if self.mocked_because in {None, NO_PI} else self.mocked_because
-        self._presses: deque[Press] = deque(maxlen=MOST_PRESSES)
+        self._trouble: str | None = None if self.mocked_because in {None, NO_PI} else self.mocked_because
+        self._turns: deque[tuple[bool, float]] = deque(maxlen=MOST_TURNS)
         self._hold_s = hold_s
-        self._was_held = False
-        leds = (status, alert, activity)
         try:
-            self._button, self._leds = _devices(factory, button, leds, hold_s)
+            self._button, self._leds = _devices(factory, button, (status, alert, activity))
         except _failures() as error:  # a pin is in use, or there is none: metering needs none of them
-            self.trouble = f"the panel does not work: {error or type(error).__name__}; are its pins free, and right?"
-            log.error("%s", self.trouble)
-            self.mocked_because = self.trouble
-            self._button, self._leds = _devices(MockFactory(), *MOCK_PINS, hold_s)
-        self._button.when_held = self._on_held
-        self._button.when_released = self._on_released
-        self._shown: tuple[Light, ...] = (Light.OFF,) * len(self._leds)
+            self._trouble = f"the panel does not work: {error or type(error).__name__}; are its pins free, and right?"
+            log.error("%s", self._trouble)
+            self.mocked_because = self._trouble
+            self._button, self._leds = _devices(_mock_factory(), *MOCK_PINS)
+        self._watch = ButtonWatch(hold_s, is_closed=self._button.is_pressed)
+        self._button.when_pressed = lambda: self._turns.append((True, monotonic()))
+        self._button.when_released = lambda: self._turns.append((False, monotonic()))
+        self._shown: tuple[tuple[Light, float], ...] = ((Light.OFF, 1.0),) * len(self._leds)
+
+    @property
+    def trouble(self) -> str | None:
+        """What a person should mend; `None`: nothing."""
+        return self._trouble or (STUCK if self._watch.state is ButtonState.STUCK else None)
 
     def presses(self) -> Sequence[Press]:
-        return [self._presses.popleft() for _ in range(len(self._presses))]
+        turns = [self._turns.popleft() for _ in range(len(self._turns))]
+        return [*(press for turn in turns for press in self._watch.turn(*turn)), *self._watch.look(monotonic())]
 
     def show(self, lights: Lights) -> None:
-        """Make the LEDs burn like this; one that burns so already is left alone, so that its blinking is even."""
-        wanted = (lights.status, lights.alert, lights.activity)
+        """Make the LEDs burn like this; one that burns so already is left alone, so that its rhythm is even."""
+        wanted = ((lights.status, 1.0), (lights.alert, 1.0), (lights.activity, lights.brightness))
         for led, light, shown in zip(self._leds, wanted, self._shown, strict=True):
-            if light is not shown:
+            if light != shown:
                 try:
-                    _burn(led, light)
+                    _burn(led, *light)
                 except _failures() as error:
                     self._note(error)
         self._shown = wanted
@@ -88,31 +98,28 @@ class GpioPanel:
                 self._note(error)
 
     def _note(self, error: Exception) -> None:
-        if self.trouble is None:
-            self.trouble = f"the panel does not work: {error or type(error).__name__}"
-            log.error("%s", self.trouble)
+        if self._trouble is None:
+            self._trouble = f"the panel does not work: {error or type(error).__name__}"
+            log.error("%s", self._trouble)
 
-    def _on_held(self) -> None:
-        self._was_held = True
-        self._presses.append(Press.HELD)
 
-    def _on_released(self) -> None:
-        if not self._was_held:
-            self._presses.append(Press.SHORT)
-        self._was_held = False
+def _mock_factory() -> MockFactory:
+    return MockFactory(pin_class=MockPWMPin)
 
 
 def _factory(scratch: Path) -> tuple[PiFactory, str | None]:
     """The real pins, or mock ones and the reason for them."""
     if not MODEL_FILE.exists() or "Raspberry Pi" not in MODEL_FILE.read_text(errors="replace"):
-        return MockFactory(), NO_PI
+        return _mock_factory(), NO_PI
     os.environ.setdefault("LG_WD", str(scratch))  # else lgpio writes its pipe into the working directory
     try:
         from gpiozero.pins.lgpio import LGPIOFactory
 
-        return LGPIOFactory(), None
+        return LGPIOFactory(header_chip()), None
+    except NoChip as error:
+        return _mock_factory(), f"the panel does not work: {error}"
     except _failures() as error:  # a panel that cannot be reached must not stop the metering
-        return MockFactory(), f"the GPIO chip cannot be opened ({error}); is the user in the group gpio?"
+        return _mock_factory(), f"the GPIO chip cannot be opened ({error}); is the user in the group gpio?"
 
 
 def _failures() -> tuple[type[Exception], ...]:
@@ -121,22 +128,45 @@ def _failures() -> tuple[type[Exception], ...]:
     return PIN_FAILURES if lgpio is None else (*PIN_FAILURES, lgpio.error)
 
 
-def _devices(factory: PiFactory, button: int, leds: Sequence[int], hold_s: float) -> tuple[Button, tuple[LED, ...]]:
+def _devices(factory: PiFactory, button: int, leds: Sequence[int]) -> tuple[Button, tuple[LED | PWMLED, ...]]:
     """The button and the LEDs; where one cannot be had, none is held."""
-    made_button = Button(button, hold_time=hold_s, pin_factory=factory)
-    made_leds: list[LED] = []
+    made: list[Button | LED | PWMLED] = []
+    *steady, dimmed = leds
     try:
-        made_leds += [LED(pin, pin_factory=factory) for pin in leds]
-    finally:
-        if len(made_leds) < len(leds):
-            made_button.close()
+        made_button = Button(button, bounce_time=BOUNCE_S, pin_factory=factory)
+        made.append(made_button)
+        made_leds = []
+        for make in (*(_led(pin, factory) for pin in steady), _dimmed_led(dimmed, factory)):
+            led = make()
+            made.append(led)
+            made_leds.append(led)
+    except _failures():
+        for device in made:
+            device.close()
+        raise
     return made_button, tuple(made_leds)
 
 
-def _burn(led: LED, light: Light) -> None:
-    if light in BLINKS:
-        led.blink(BLINKS[light], BLINKS[light])
-    elif light is Light.ON:
-        led.on()
-    else:
-        led.off()
+def _led(pin: int, factory: PiFactory) -> Callable[[], LED]:
+    return lambda: LED(pin, pin_factory=factory)
+
+
+def _dimmed_led(pin: int, factory: PiFactory) -> Callable[[], LED | PWMLED]:
+    """An LED whose brightness can be set, where the pin can do that."""
+
+    def make() -> LED | PWMLED:
+        try:
+            return PWMLED(pin, pin_factory=factory)
+        except PinPWMUnsupported:
+            return LED(pin, pin_factory=factory)
+
+    return make
+
+
+def _burn(led: LED | PWMLED, light: Light, brightness: float) -> None:
+    first, *rest = (float(tick == "#") for tick in RHYTHMS[light])
+    led.source = None
+    led.value = first * brightness if isinstance(led, PWMLED) else first
+    if rest:
+        led.source_delay = TICK_S
+        led.source = cycle([*rest, first])

@@ -63,6 +63,16 @@ class LinuxUpstream:
             if len(fields) > 9 and fields[1] == "00" and int(fields[4], 16):
                 yield IPv6Address(int(fields[4], 16))
 
+    @staticmethod
+    def uplinks() -> Iterator[str]:
+        """The interfaces of the default routes; the kernel's own route to nowhere is on `lo`."""
+        for fields in _lines(ROUTES_V4):
+            if len(fields) > 7 and fields[1] == fields[7] == "00000000" and fields[0] != "lo":
+                yield fields[0]
+        for fields in _lines(ROUTES_V6):
+            if len(fields) > 9 and fields[1] == "00" and not int(fields[0], 16) and fields[9] != "lo":
+                yield fields[9]
+
     def _name_servers(self) -> Iterator[IPv4Address | IPv6Address]:
         for fields in (fields for path in self._resolvers for fields in _lines(path)):
             if len(fields) > 1 and fields[0] == "nameserver":

@@ -7,6 +7,8 @@ client that was connected has received them. The file is rewritten when it is tw
 import errno
 import logging
 import os
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +16,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from appliance.core.alerting.journal import LARGEST_NUMBER, MOST_KEPT, SentAlert
-from appliance.system.storage.files import write_whole
+from appliance.system.storage.files import sync, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ class AlertFile:
         self._path = path
         self._lines = 0
         self._is_broken = False
+        self._held: deque[SentAlert] | None = None  # what waits for `release`; `None`: nothing is held
 
     def read(self) -> list[SentAlert]:
         """The latest alerts, oldest first; lines that cannot be read are left out."""
@@ -57,8 +60,26 @@ class AlertFile:
         self._rewrite(kept)  # which also ends a line that a power cut has torn
         return kept
 
+    def hold(self) -> None:
+        """Write nothing from now on: alerts are kept in memory, the latest."""
+        self._held = deque(maxlen=MOST_KEPT) if self._held is None else self._held
+
+    def settle(self) -> None:
+        """Wait until all lines are on the medium; it may run in another thread."""
+        with suppress(OSError):
+            sync(self._path)
+
+    def release(self) -> None:
+        """Write the alerts that were held."""
+        held, self._held = self._held or (), None
+        for alert in held:
+            self.append(alert)
+
     def append(self, alert: SentAlert) -> None:
         """Write the alert to the file; the first of several failures is logged."""
+        if self._held is not None:
+            self._held.append(alert)
+            return
         if self._lines >= 2 * MOST_KEPT:
             self.read()
         try:

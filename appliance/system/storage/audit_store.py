@@ -29,6 +29,7 @@ from appliance.system.storage.sqlite import (
     at_once,
     code_of,
     copy_in_memory,
+    fold_whole,
     move_aside,
     moved_aside,
     open_database,
@@ -40,6 +41,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MOST_ENTRIES = 20_000  # 8 MB of usual ones, 130 MB of the longest; at 50 changes a day more than a year
+MOST_HELD = 2000  # entries that wait for the end of maintenance, the latest: a call each minute for more than a day
 SLICE = 250  # entries whose digests are computed before others may write: 3 ms, and some 15 ms on a Pi
 BATCH = 8  # deleted at most with one entry: faster than they come, without a noticeable pause
 COLUMNS = [field.name for field in fields(AuditEntry)]
@@ -99,6 +101,7 @@ class SqliteAuditStore:
     """
 
     _checked = UNCHECKED
+    _held: list[AuditEntry] | None = None  # what waits for `release`; `None`: nothing is held
 
     def __init__(self, path: Path, aside: Aside = at_once) -> None:
         """Open or create the file. Raises `AuditStoreUnavailable`. `aside`: runs what may wait for the medium."""
@@ -132,8 +135,27 @@ class SqliteAuditStore:
         with self._turn:  # SQLite crashes where a connection is closed while another thread is in it
             self._database.close()
 
+    def hold(self) -> None:
+        """Write nothing from now on: entries are kept in memory, and in the program's log."""
+        self._held = [] if self._held is None else self._held
+
+    def settle(self) -> None:
+        """Wait until all entries are in the file and on the medium, while others have their turn."""
+        if self.obstacle is None:
+            self._aside(fold_whole, self._path)
+
+    def release(self) -> None:
+        """Append the entries that were held, in their order."""
+        held, self._held = self._held or [], None
+        for entry in held:
+            self.record(entry)
+
     def record(self, entry: AuditEntry) -> None:
         """Append this entry, synced to the medium; where the medium does not take it, the program's log has it."""
+        if self._held is not None:
+            log.info("an entry of the audit trail waits for the end of maintenance: %s", entry)
+            self._held = [*self._held, entry][-MOST_HELD:]
+            return
         try:
             if self.obstacle is not None:
                 raise sqlite3.OperationalError(self.obstacle)

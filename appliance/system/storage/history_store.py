@@ -13,7 +13,7 @@ is folded into the file seldom and beside the event loop, because only that wait
 import logging
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from appliance.system.storage.sqlite import (
     LOOP_BUSY_S,
     UnsoundDatabase,
     code_of,
+    fold_whole,
     move_aside,
     open_database,
 )
@@ -100,7 +101,24 @@ class SqliteHistoryStore:
         self._path = path
         self._database: Database | None = None
         self._numbers: dict[Series, tuple[int, int]] = {}  # with the last day seen
+        self._held: list[StoredAnomaly] | None = None  # what waits for `release`; `None`: nothing is held
         self._pruned: dict[tuple[Step, int], int] = {}  # up to which key, so that no search starts at the oldest
+
+    def hold(self) -> None:
+        """Write nothing from now on: anomalies are kept in memory. The file is open, because opening it writes."""
+        with suppress(OSError, sqlite3.Error), self._opened():
+            pass
+        self._held = [] if self._held is None else self._held
+
+    def settle(self) -> None:
+        """Wait until all that was saved is in the file and on the medium; it may run in another thread."""
+        fold_whole(self._path)
+
+    def release(self) -> None:
+        """Save the anomalies that were held."""
+        held, self._held = self._held or [], None
+        for one in held:
+            self.add_anomaly(one)
 
     def accumulate(self, sums: Mapping[Series, Mapping[Key, Sequence[int]]]) -> str | None:
         """Add these bytes to the stored sums in one transaction; returns `None`, or why nothing was added."""
@@ -132,7 +150,9 @@ class SqliteHistoryStore:
             return 0
 
     def save_learned_rates(self, learned: Mapping[str, bytes]) -> None:
-        """Save what was learned, by department, over what was saved before."""
+        """Save what was learned, by department, over what was saved before; not while held."""
+        if self._held is not None:
+            return
         try:
             with self._opened() as database, database.atomic():
                 rows = ({"department": one, "numbers": numbers} for one, numbers in learned.items())
@@ -151,6 +171,9 @@ class SqliteHistoryStore:
 
     def add_anomaly(self, one: StoredAnomaly) -> None:
         """Save an anomaly; the oldest of more than `MOST_ANOMALIES` is deleted."""
+        if self._held is not None:
+            self._held = [*self._held, one][-MOST_ANOMALIES:]
+            return
         try:
             with self._opened() as database, database.atomic():
                 row = {"department": one.department, "at": one.at.timestamp(), "facts": one.facts}
@@ -180,7 +203,7 @@ class SqliteHistoryStore:
 
     def fold(self) -> None:
         """Fold the log into the file, over a connection of its own: it may run in another thread."""
-        if not self._path.exists():
+        if self._held is not None or not self._path.exists():
             return
         try:
             with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True, timeout=BUSY_S)) as connection:

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from msgspec import convert, to_builtins
 from sqlite_utils import Database, Migrations
@@ -26,6 +26,7 @@ from appliance.system.storage.sqlite import (
     at_once,
     code_of,
     copy_in_memory,
+    fold_whole,
     open_database,
     require_sound,
 )
@@ -34,6 +35,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+MOST_HELD = 10_000  # changes that wait for the end of maintenance: a login each ten seconds for a day
 MOST_TICKETS = 10_000  # 2 MB; 100 people who log in each day would fill it in three months if no token expired
 
 migrations = Migrations("register")
@@ -69,9 +71,13 @@ class SqlitePeopleStore:
     `obstacle`: why the file takes no changes, and what it has was read into memory; `None`: it does.
     """
 
+    _held: list[Callable[[Database], object]] | None = None  # what waits for `release`; `None`: nothing is held
+    _revoked_while_held: frozenset[str] = frozenset()
+
     def __init__(self, path: Path, aside: Aside = at_once) -> None:
         """Open or create the file. Raises `PeopleStoreUnavailable`. `aside`: runs what may wait for the medium."""
         self.obstacle: str | None = None
+        self._path = path
         try:
             _require_content(path)
             # Password hashes must not be open to guessing, and damage must show now instead of during a login.
@@ -103,10 +109,26 @@ class SqlitePeopleStore:
             self._reader.close()
             self._writer.close()
 
+    def hold(self) -> None:
+        """Write nothing from now on: tokens and what was seen are kept in memory, and people stay as they are."""
+        self._held = [] if self._held is None else self._held
+
+    def settle(self) -> None:
+        """Wait until all that was saved is in the file and on the medium, while others have their turn."""
+        if self.obstacle is None:
+            self._aside(fold_whole, self._path)
+
+    def release(self) -> None:
+        """Save what was held, in its order; what is revoked stays so even where the medium takes nothing."""
+        held, self._held = self._held or [], None
+        for work in held:
+            with suppress(Refused):
+                self._change(work)
+
     def version(self) -> int:
         with _reading():  # `data_version` counts the changes of other connections, `total_changes` our own
             (others,) = self._reader.execute("PRAGMA data_version").fetchone()
-            return int(others) + int(self._reader.conn.total_changes)
+            return int(others) + int(self._reader.conn.total_changes) + len(self._revoked_while_held)
 
     def people(self) -> Sequence[Person]:
         with _reading():
@@ -169,6 +191,8 @@ class SqlitePeopleStore:
                 "UPDATE ticket SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", [timestamp(wall), ticket.id]
             ).close()
 
+        if self._held is not None:
+            self._revoked_while_held |= {ticket.id}
         self._change(revoke, also_in_memory=True)
         if self.obstacle is not None:
             text = f"the disk takes no changes ({self.obstacle}): it is revoked until the service starts again"
@@ -186,7 +210,7 @@ class SqlitePeopleStore:
     def revoked(self) -> frozenset[str]:
         with _reading():
             rows = self._reader.query("SELECT id FROM ticket WHERE revoked_at IS NOT NULL")
-            return frozenset(row["id"] for row in rows)
+            return frozenset(row["id"] for row in rows) | self._revoked_while_held
 
     def last_seen(self) -> Mapping[str, datetime]:
         with _reading():
@@ -202,7 +226,7 @@ class SqlitePeopleStore:
 
         if seen:
             with suppress(Refused):  # a full disk forgets it
-                self._change(save, synced=False)
+                self._change(save, synced=False, also_in_memory=True)
 
     def floor(self) -> datetime | None:
         with _reading():
@@ -232,8 +256,15 @@ class SqlitePeopleStore:
     def _change(self, work: Callable[[Database], T], *, synced: bool = True, also_in_memory: bool = False) -> T:
         """Run one transaction. Raises `Refused` where the medium takes nothing; then nothing is changed.
 
-        `also_in_memory`: it is worth having until the end of this process, where the file takes nothing.
+        `also_in_memory`: it is worth having until the end of this process, where the file takes nothing. While held,
+        such a change waits for `release`, and any other is refused: a power cut would take it back, and bring a person
+        back who was removed.
         """
+        if self._held is not None and (not also_in_memory or len(self._held) >= MOST_HELD):
+            raise Refused(Code.MAINTENANCE, "in maintenance nothing about people is changed; end it, and try again")
+        if self._held is not None:
+            self._held.append(work)
+            return cast(T, None)  # what waits has no result yet, and nobody asks for one
         try:
             if self.obstacle is not None and not also_in_memory:
                 raise sqlite3.OperationalError(self.obstacle)
@@ -265,6 +296,11 @@ class ClosedPeopleStore:
 
     def close(self) -> None:
         """Nothing is open."""
+
+    def hold(self) -> None:
+        """Nothing is kept."""
+
+    settle = release = hold
 
     def forget(self, before: datetime) -> None:
         """Nothing is kept."""

@@ -22,10 +22,14 @@ from appliance.core.blocking.sets import MOST_NUMBERS, mark_of, set_and_range
 from appliance.core.blocking.targets import TargetKind, is_ipv4_address, is_written_name, kind_of, name_and_scope
 from appliance.core.detection.incident_record import IncidentRecord, Mute
 from appliance.core.metering.account import AccountKey
+from appliance.core.metering.meter import is_mac
 from appliance.core.metering.quota import Ledger, QuotaKind, QuotaRequest
 from appliance.core.metering.usage import Mark
 from appliance.core.moment import timestamp
 from appliance.core.operations.maintenance_window import Maintenance
+from appliance.core.traffic.devices.clue import NameSource
+from appliance.core.traffic.devices.device_register import KnownDevice
+from appliance.core.traffic.devices.server_sign import ServerKey, ServerKind
 
 Row = dict[str, Any]
 
@@ -93,6 +97,47 @@ def request_from(row: Row) -> QuotaRequest:
     """The request of a row."""
     times = {"at": moment_from(row["at"]), "until": moment_from(row["until"])}
     return convert(row | times, QuotaRequest)
+
+
+def device_row(department: str, device: KnownDevice) -> Row:
+    """The row of a department's device."""
+    names = {f"{source}_name": device.names.get(source, "") for source in NameSource}
+    return {
+        "department": department,
+        "mac": device.mac,
+        "label": device.label,
+        **names,
+        "addresses": json.dumps(device.addresses),
+        "first_s": device.first_s,
+        "seen_s": device.seen_s,
+    }
+
+
+def device_from(row: Row) -> tuple[str, KnownDevice]:
+    """The department and the device of a row."""
+    if not is_mac(row["mac"]):
+        raise ValueError(f"{row['mac']!r} is no hardware address")
+    addresses = convert(json.loads(row["addresses"]), dict[str, float])
+    for address in addresses:
+        ip_address(address)
+    names = {source: name for source in NameSource if (name := _text(row[f"{source}_name"]))}
+    device = KnownDevice(row["mac"], float(row["first_s"]), float(row["seen_s"]), addresses, names, _text(row["label"]))
+    return _text(row["department"]), device
+
+
+def server_row(department: str, server: ServerKey) -> Row:
+    """The row of a department's server."""
+    return {"department": department, **server._asdict()}
+
+
+def server_from(row: Row) -> tuple[str, ServerKey]:
+    """The department and the server of a row."""
+    return _text(row["department"]), ServerKey(ServerKind(row["kind"]), _text(row["address"]), _text(row["mac"]))
+
+
+def learning_from(row: Row) -> tuple[str, float]:
+    """Department, and since when its devices are learned."""
+    return _text(row["department"]), float(row["began_s"])
 
 
 def incident_row(one: IncidentRecord) -> Row:
@@ -203,9 +248,10 @@ def learned_from(row: Row) -> LearnedAddress:
     )
 
 
-def maintenance_row(maintenance: Maintenance) -> Row:
-    """The one row of the maintenance."""
-    return {"id": 1, **to_builtins(maintenance), "start": timestamp(maintenance.start)}
+def maintenance_row(number: int, maintenance: Maintenance) -> Row:
+    """The row of a maintenance. `number`: its place in the plan, from 1."""
+    anchor = maintenance.anchor and timestamp(maintenance.anchor)
+    return {"id": number, **to_builtins(maintenance), "start": timestamp(maintenance.start), "anchor": anchor}
 
 
 def maintenance_from(row: Row) -> Maintenance:

@@ -86,7 +86,27 @@ def _incidents(database: Database) -> None:
     database.table("incident_mute").create({"id": str, "at": str, "facts": bytes}, pk="id")
 
 
-@migrations(name="0009_notices")
+@migrations(name="0009_planned_maintenances")
+def _planned_maintenances(database: Database) -> None:
+    """Several are planned, some again and again; the former version goes on with the first row."""
+    maintenance = database.table("maintenance")
+    maintenance.add_column("repeat", str)
+    maintenance.add_column("anchor", str)
+    maintenance.add_column("noticed", int, not_null_default=0)
+
+
+@migrations(name="0010_devices")
+def _devices(database: Database) -> None:
+    """The register of devices, and since when each department's is learned."""
+    texts = dict.fromkeys(("department", "mac", "label", "dhcp_name", "mdns_name", "addresses"), str)
+    database.table("device").create({**texts, "first_s": float, "seen_s": float}, pk=("department", "mac"))
+    database.table("known_server").create(
+        dict.fromkeys(("department", "kind", "address", "mac"), str), pk=("department", "kind", "address", "mac")
+    )
+    database.table("device_learning").create({"department": str, "began_s": float}, pk="department")
+
+
+@migrations(name="0011_notices")
 def _notices(database: Database) -> None:
     """What people are told of who are not connected, what of it waits, and how the ways to them fare."""
     texts = ("at", "topic", "severity", "department", "text")

@@ -5,6 +5,7 @@ begin again; people and tokens are not, because revoked tokens would be let in a
 written, as on a read-only medium, is copied into memory with the log that a power cut has left beside it.
 """
 
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -13,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database, Migrations
+
+from appliance.system.storage.files import sync
+
+log = logging.getLogger(__name__)
 
 BUSY_S = 5.0  # patience with another connection's lock, such as the command line's, which is held for moments
 LOOP_BUSY_S = 0.02  # the same in the event loop, where everybody waits: what must not be lost is tried again
@@ -141,6 +146,22 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         else:
             return connection
     raise failure
+
+
+def fold_whole(path: Path) -> None:
+    """Fold the whole log into its file, and wait until all of it is on the medium: reading it writes nothing then.
+
+    The log's index is written through memory, late; so it is synced too. A failure is logged: what is saved is whole.
+    """
+    name = f"{path.absolute().as_uri()}?mode=rw"
+    try:
+        with closing(sqlite3.connect(name, uri=True, timeout=BUSY_S)) as connection:
+            connection.execute("PRAGMA wal_checkpoint (TRUNCATE)").fetchall()
+        for one in (path, *(path.with_name(f"{path.name}{suffix}") for suffix in LOGS), path.parent):
+            if one.exists():
+                sync(one)
+    except (OSError, sqlite3.Error) as error:
+        log.warning("%s is not folded: %s", path, error)
 
 
 def require_own(database: Database) -> None:

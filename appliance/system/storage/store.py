@@ -1,4 +1,4 @@
-"""Keeps the state through a power cut: ledgers with their marks, blocks and the maintenance, in one SQLite file.
+"""Keeps the state through a power cut: ledgers with their marks, blocks and maintenances, in one SQLite file.
 
 One transaction charges a byte and marks it, so that a crash can lose neither half. No transaction waits for the medium,
 because everybody would. A person's order (a block, a limit, a maintenance) is saved, obeyed, and answered after `sync`,
@@ -38,6 +38,8 @@ from appliance.core.metering.quota import MOST_CLOSED, Ledger, QuotaKind, QuotaR
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import Maintenance
 from appliance.core.refusal import Code, Refused
+from appliance.core.traffic.devices.device_register import KnownDevice, RegisterChanges
+from appliance.core.traffic.devices.server_sign import ServerKey
 from appliance.system.storage import rows
 from appliance.system.storage.ballast import Ballast
 from appliance.system.storage.files import sync
@@ -51,6 +53,7 @@ from appliance.system.storage.sqlite import (
     at_once,
     code_of,
     copy_in_memory,
+    fold_whole,
     open_database,
     open_for_reading,
     require_sound,
@@ -115,6 +118,8 @@ PRUNE_ANSWERS = (
     "DELETE FROM answer WHERE rowid IN (SELECT rowid FROM answer ORDER BY rowid LIMIT 400) AND answered_s < ?"
 )
 
+MOST_HELD = 4096  # orders that wait for the end of maintenance, a few MB: those of a day, and what names resolve to
+
 BOOKS = "the books"  # ledgers and marks belong together
 BLOCKS = "blocks"
 
@@ -123,10 +128,12 @@ CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     BOOKS: {"ledger": rows.ledger_from, "mark": rows.mark_from, "saving": rows.saving_from},
     "limits": {"quota_limit": rows.limit_from},
     BLOCKS: {"block": rows.block_from},
-    "the maintenance": {"maintenance": rows.maintenance_from},
+    "maintenances": {"maintenance": rows.maintenance_from},
     "the addresses of blocked names": {"learned": rows.learned_from},
     "the blocks' clock": {"reckoning": rows.saving_from},
     "requests for more": {"quota_request": rows.request_from},
+    "the devices": {"device": rows.device_from, "device_learning": rows.learning_from},
+    "known servers": {"known_server": rows.server_from},
     "incidents": {"incident": rows.incident_from},
     "what is muted": {"incident_mute": rows.mute_from},
     "the notices": notice_tables.READERS,
@@ -140,11 +147,14 @@ COLUMNS = {
     "incident": {"id", "latest_at", "facts"},
     "incident_mute": {"id", "at", "facts"},
     "block": {*rows.BLOCK_COLUMNS.split(", ")},
-    "maintenance": {"id", "kind", "start", "duration_s", "impact", "actor", "begun"},
+    "maintenance": {"id", "kind", "start", "duration_s", "impact", "actor", "begun", "repeat", "anchor", "noticed"},
     "learned": {"target", "department", "origin", "address", "ends", "why"},
     "answer": {*ANSWER_COLUMNS.split(", ")},
     "reckoning": {"id", "at"},
     **notice_tables.COLUMNS,
+    "device": {"department", "mac", "label", "dhcp_name", "mdns_name", "addresses", "first_s", "seen_s"},
+    "device_learning": {"department", "began_s"},
+    "known_server": {"department", "kind", "address", "mac"},
 }
 
 
@@ -162,6 +172,8 @@ NOT_READABLE = (StoreDamaged, StoreUnavailable, sqlite3.Error, *rows.NOT_A_ROW)
 
 class SqliteStore:
     """`ports.Store` in one SQLite file with a write-ahead log."""
+
+    _held: list[Callable[[], object]] | None = None  # what waits for `release`; `None`: nothing is held
 
     def __init__(self, path: Path, ballast: Ballast | None = None, *, is_checked: bool = True) -> None:
         """Open or create the file and bring its schema up to date. Raises `StoreUnavailable`, `StoreDamaged`.
@@ -213,6 +225,27 @@ class SqliteStore:
                 raise StoreUnavailable(f"{path}: the state cannot be read: {error}") from error
             raise StoreDamaged(str(error)) from error
         return store
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing is written until `release`."""
+        return self._held is not None
+
+    def hold(self) -> None:
+        """Write nothing from now on: orders are kept in memory, and metering is not saved."""
+        self._held = [] if self._held is None else self._held
+
+    def settle(self) -> None:
+        """Wait until all that was saved is in the file and on the medium, while others have their turn."""
+        if self._path is not None and self.obstacle is None:
+            self.aside(fold_whole, self._path)
+
+    def release(self) -> None:
+        """Save what was held; what the medium does not take then is lost, and logged."""
+        held, self._held = self._held or [], None
+        for save in held:
+            with suppress(Refused):
+                self._order(save)
 
     def close(self) -> None:
         """Fold the log into the file and close it."""
@@ -280,7 +313,9 @@ class SqliteStore:
         *,
         forgotten: Collection[AccountKey] = (),
     ) -> bool:
-        """Save ledgers and marks by account in one transaction; false where the medium does not take them."""
+        """Save ledgers and marks by account in one transaction; false while held, or where the medium takes nothing."""
+        if self.is_held:
+            return False
 
         def save() -> None:
             for name in map(rows.account_text, forgotten):
@@ -344,6 +379,40 @@ class SqliteStore:
             self._table(table).delete_where("id = ?", [one])
         self._table(table).upsert_all(saved, pk="id")
 
+    def devices(self) -> Mapping[str, Sequence[KnownDevice]]:
+        found: dict[str, list[KnownDevice]] = {}
+        for department, device in map(rows.device_from, self._table("device").rows):
+            found.setdefault(department, []).append(device)
+        return found
+
+    def learning(self) -> Mapping[str, float]:
+        return dict(map(rows.learning_from, self._table("device_learning").rows))
+
+    def save_devices(self, changes: Mapping[str, RegisterChanges]) -> None:
+
+        def save() -> None:
+            for department, one in changes.items():
+                for mac in one.deleted:
+                    self._table("device").delete_where("department = ? AND mac = ?", [department, mac])
+                self._table("device").upsert_all(
+                    (rows.device_row(department, device) for device in one.saved), pk=("department", "mac")
+                )
+                if one.began_s is not None:
+                    self._table("device_learning").upsert(
+                        {"department": department, "began_s": one.began_s}, pk="department"
+                    )
+
+        self._order(save)
+
+    def known_servers(self) -> Mapping[str, Sequence[ServerKey]]:
+        found: dict[str, list[ServerKey]] = {}
+        for department, server in map(rows.server_from, self._table("known_server").rows):
+            found.setdefault(department, []).append(server)
+        return found
+
+    def save_known_server(self, department: str, server: ServerKey) -> None:
+        self._order(lambda: self._table("known_server").upsert(rows.server_row(department, server)))
+
     def blocks(self) -> Sequence[Block]:
         return [rows.block_of(values) for values in self._database.execute(READ_BLOCKS)]
 
@@ -381,6 +450,8 @@ class SqliteStore:
 
         Raises `Refused`, `E_MAINTENANCE`.
         """
+        if self.is_held:
+            return
         try:
             self.aside(_sync_and_fold, self._log)
         except OSError as error:
@@ -423,28 +494,32 @@ class SqliteStore:
     def save_reckoned(self, wall: datetime) -> None:
         self._order(lambda: self._table("reckoning").upsert(rows.saving_row(wall), pk="id"))
 
-    def maintenance(self) -> Maintenance | None:
-        return next(map(rows.maintenance_from, self._table("maintenance").rows), None)
+    def maintenances(self) -> Sequence[Maintenance]:
+        return [rows.maintenance_from(row) for row in self._table("maintenance").rows_where(order_by="id")]
 
-    def save_maintenance(self, maintenance: Maintenance | None) -> None:
+    def save_maintenances(self, plan: Sequence[Maintenance]) -> None:
 
         def save() -> None:
             self._table("maintenance").delete_where()
-            if maintenance is not None:
-                self._table("maintenance").insert(rows.maintenance_row(maintenance))
+            self._table("maintenance").insert_all(rows.maintenance_row(*one) for one in enumerate(plan, start=1))
 
         self._order(save)
 
     @property
     def notices(self) -> notice_tables.NoticeTables:
         """The queue of notices."""
-        return notice_tables.NoticeTables(lambda: self._database, self._commit)
+        return notice_tables.NoticeTables(lambda: self._database, self._commit, lambda: self.is_held)
 
     def _table(self, name: str) -> Table:
         return self._database.table(name)
 
     def _order(self, save: Callable[[], object]) -> None:
         """Save a person's order, or refuse it whole."""
+        if self._held is not None:
+            if len(self._held) >= MOST_HELD:
+                raise Refused(Code.MAINTENANCE, "too much waits for the end of maintenance; end it, and try again")
+            self._held.append(save)
+            return
         try:
             self._commit(save)
         except sqlite3.OperationalError as error:

@@ -291,3 +291,38 @@ def test_a_connection_that_is_to_stay_is_made_again_once_a_minute(office: Office
     office.pass_time(REOPEN_S * 2)
     assert kept.opened == opened
     assert kept.turned >= REOPEN_S
+
+
+def test_in_maintenance_nothing_leaves_and_afterwards_everything_does(office: Office) -> None:
+    office.alert(1)
+    office.pass_time(1)
+    office.store.hold()
+    office.alert(2)
+    office.pass_time(60)
+    assert office.receivers["a"].tried == []
+    office.store.release()
+    office.pass_time(GATHER_S + 2)
+    assert sources(office.receivers["a"].taken) == [["10.0.0.1", "10.0.0.2"]]
+
+
+def test_what_was_delivered_as_maintenance_began_is_not_delivered_again(office: Office) -> None:
+    receiver = office.receivers["a"]
+    send = receiver.send
+
+    class Slow(Receiver):
+        """Takes a message, and maintenance begins meanwhile."""
+
+        def send(self, message: AlertMessage) -> str | None:
+            office.store.hold()
+            return send(message)
+
+    office.receivers["a"] = Slow()
+    office.store.close()
+    office.begin()
+    office.alert(1)
+    office.pass_time(GATHER_S + 2)
+    assert sources(receiver.taken) == [["10.0.0.1"]]
+    office.store.release()
+    office.pass_time(5 * PACE_S)
+    assert sources(receiver.taken) == [["10.0.0.1"]]
+    assert office.desk.waiting()["a"] == 0

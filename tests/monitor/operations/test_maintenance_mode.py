@@ -1,100 +1,90 @@
-"""The button: holding it, pressing it shortly, and the records of both in the audit trail."""
+"""The plan of maintenances as it is saved, told and driven by the clock."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from appliance.core.machine import Press
 from appliance.core.moment import Moment
+from appliance.core.operations.maintenance_window import Repeat
+from appliance.core.refusal import Refused
+from appliance.events import Event, SystemMaintenance
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
-from appliance.system.storage.audit_store import SqliteAuditStore
 from appliance.system.storage.store import SqliteStore
 
-NOW = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), 1000.0, is_trusted=True)
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+UTC_ZONE = ZoneInfo("UTC")
 
 
-class Panel:
-    """A button that a test presses."""
-
-    def __init__(self) -> None:
-        self.used: list[Press] = []
-
-    def presses(self) -> list[Press]:
-        used, self.used = self.used, []
-        return used
-
-    def show(self, lights: object) -> None:
-        pass
-
-
-Action = Callable[[Moment], bool]
-Make = Callable[..., tuple[MaintenanceMode, Panel]]
+def at(hours: float) -> Moment:
+    return Moment(NOON + timedelta(hours=hours), 1000.0 + hours * 3600, is_trusted=True)
 
 
 @pytest.fixture
-def trail(tmp_path: Path) -> Iterator[SqliteAuditStore]:
-    with closing(SqliteAuditStore(tmp_path / "audit.sqlite3")) as trail:
-        yield trail
-
-
-@pytest.fixture
-def make(tmp_path: Path, trail: SqliteAuditStore) -> Iterator[Make]:
-    """Makes a maintenance mode with these actions for a short press, and its panel."""
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
     with closing(SqliteStore(tmp_path / "state.sqlite3")) as store:
-
-        def make(*actions: Action) -> tuple[MaintenanceMode, Panel]:
-            panel = Panel()
-            return MaintenanceMode(store, panel, lambda event: None, trail, actions), panel
-
-        yield make
+        yield store
 
 
-def test_maintenance_by_the_button_is_recorded_in_the_audit_trail(make: Make, trail: SqliteAuditStore) -> None:
-    maintenance_mode, panel = make()
-    for _ in range(2):
-        panel.used = [Press.HELD]
-        maintenance_mode.step(NOW)
-    end, begin = (one.entry for one in trail.entries(10))
-    assert [(one.who, one.action) for one in (begin, end)] == [
-        ("button", "maintenance:start"),
-        ("button", "maintenance:stop"),
+def told(published: list[Event]) -> list[tuple[str, bool, int]]:
+    """Of each event, the type, whether it has begun, and how many are planned; forgets them."""
+    found = [
+        (str(one.maintenance.type), one.maintenance.begun is True, len(one.planned or ()))
+        for one in published
+        if isinstance(one, SystemMaintenance)
     ]
-    assert json.loads(begin.before) is None
-    assert json.loads(begin.after)["type"] == "manual"
-    assert json.loads(end.before) == json.loads(begin.after)
-    assert json.loads(end.after) is None
+    published.clear()
+    return found
 
 
-def test_a_short_press_goes_only_to_the_first_action_that_waits_for_one(make: Make, trail: SqliteAuditStore) -> None:
-    tried: list[str] = []
-    waiting = {"confirm": False, "pair": True}
+def test_the_plan_survives_a_restart_and_goes_on_with_what_is_due(store: SqliteStore) -> None:
+    published: list[Event] = []
+    mode = MaintenanceMode(store, published.append, UTC_ZONE)
+    mode.start(None, 3600, "now", "me", at(0))
+    mode.start(at(30).wall, 3600, "again", "me", at(0), Repeat.DAILY)
+    mode.start(at(2).wall, 3600, "later", "me", at(0))
+    assert told(published) == [
+        ("manual", True, 0),
+        ("scheduled", False, 1),
+        ("manual", True, 1),
+        ("scheduled", False, 2),
+        ("manual", True, 2),
+    ]
+    again = MaintenanceMode(store, published.append, UTC_ZONE)
+    assert (again.is_read_only, len(again.plan.planned)) == (True, 2)
+    again.begin(at(0.5))
+    assert told(published) == [("manual", True, 2)]
+    again.step(at(1))
+    assert told(published) == [("completed", True, 2), ("scheduled", False, 2)]  # the next one is announced again
+    again.step(at(2))
+    assert told(published) == [("scheduled", True, 1)]
+    again.step(at(3))
+    last = MaintenanceMode(store, published.append, UTC_ZONE)
+    assert [one.impact for one in last.plan.saved] == ["again"]
 
-    def action(name: str) -> Action:
-        def act(now: Moment) -> bool:
-            tried.append(name)
-            return waiting[name]
 
-        return act
+class FullStore:
+    """A store of a medium that takes nothing."""
 
-    maintenance_mode, panel = make(action("confirm"), action("pair"), action("never"))
-    panel.used = [Press.SHORT]
-    maintenance_mode.step(NOW)
-    assert tried == ["confirm", "pair"]
-    waiting["confirm"] = True
-    panel.used = [Press.SHORT]
-    maintenance_mode.step(NOW)
-    assert tried == ["confirm", "pair", "confirm"]
-    assert maintenance_mode.current is None
-    assert [one.entry.action for one in trail.entries(10)] == ["button:press"] * 2
+    def __init__(self, store: SqliteStore) -> None:
+        self.maintenances, self.sync = store.maintenances, store.sync
+
+    def save_maintenances(self, plan: object) -> None:
+        raise Refused(code="E_MAINTENANCE", message="the disk takes no changes")  # type: ignore[arg-type]
 
 
-def test_a_short_press_without_a_waiting_action_does_nothing(make: Make, trail: SqliteAuditStore) -> None:
-    maintenance_mode, panel = make()
-    panel.used = [Press.SHORT]
-    maintenance_mode.step(NOW)
-    assert maintenance_mode.current is None
-    assert trail.entries(10) == []
+def test_it_ends_on_a_medium_that_takes_nothing_and_none_begins(store: SqliteStore) -> None:
+    published: list[Event] = []
+    MaintenanceMode(store, published.append, UTC_ZONE).start(None, 3600, "now", "me", at(0))
+    mode = MaintenanceMode(FullStore(store), published.append, UTC_ZONE)  # type: ignore[arg-type]
+    with pytest.raises(Refused):
+        mode.start(at(2).wall, 3600, "later", "me", at(0))
+    assert mode.plan.planned == ()
+    published.clear()
+    with pytest.raises(Refused):
+        mode.stop("me", at(0.5))
+    assert not mode.is_read_only
+    assert told(published) == [("completed", True, 0)]

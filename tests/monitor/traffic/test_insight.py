@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.core.blocking.block import BlockRequest
+from appliance.core.blocking.block import Block, BlockRequest
+from appliance.core.blocking.place import Hit
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.incident_record import ADVICE
@@ -16,6 +17,7 @@ from appliance.core.metering.department import Department
 from appliance.core.metering.quota import Limits
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
+from appliance.core.traffic.devices.server_sign import ServerSign
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.core.traffic.naming import NameRules
 from appliance.core.traffic.questions import MOST_OPEN, PATIENCE_S
@@ -116,6 +118,17 @@ class Neighbours:
         return self.seen
 
 
+class NoDevices:
+    """Learns of no device."""
+
+    def hear(self, *_: object) -> None: ...
+    def read_packet(self, *_: object) -> Sequence[tuple[str, ServerSign]]:
+        return ()
+
+    def read_frame(self, *_: object) -> Sequence[tuple[str, ServerSign]]:
+        return ()
+
+
 class Rig:
     """An `Insight` of two departments with what it publishes; the lab's interface has no addresses."""
 
@@ -136,6 +149,7 @@ class Rig:
             blocking=self.blocking,
             response=response,
             usual_rates=self,
+            devices=NoDevices(),
             incidents=IncidentWatch(
                 incident_log=IncidentLog(self.store),
                 neighbours=self.neighbours,
@@ -335,6 +349,30 @@ def test_a_port_scan_is_published_when_it_opens_and_when_it_closes(rig: Rig) -> 
     assert rig.insight.open_incidents("sales", at(0)) == 0
 
 
+@pytest.mark.parametrize(
+    ("origin", "target", "department", "is_told"),
+    [
+        ("list:bad", OUTSIDE, None, True),
+        ("list:bad", "203.0.113.0/24", "sales", True),
+        ("list:bad", "203.0.113.0/24", "lab", False),
+        ("list:bad", "198.51.100.0/24", None, False),  # it was a stranger who tried
+        ("list:bad", "ads.example", None, False),
+        ("manual", OUTSIDE, None, False),
+    ],
+)
+def test_who_connects_to_a_listed_address_and_is_refused_is_an_incident(
+    rig: Rig, origin: str, target: str, department: str | None, *, is_told: bool
+) -> None:
+    rig.arrive(1, frames.syn(CLIENT, OUTSIDE, 443), frames.rst(CLIENT, OUTSIDE, 443))
+    rig.step(2)
+    block = Block(target, "listed", "list", origin, NOON, department)
+    rig.insight.report_stopped([(block, Hit(1, CLIENT, 7)), (block, Hit(1, "10.0.0.9", 7))], at(3))
+    incidents = [event.incident for event in rig.step(4) if isinstance(event, SecurityIncident)]
+    assert [(one.type, one.source, one.peers, one.count) for one in incidents] == (
+        [("listed_contact", CLIENT, [OUTSIDE], 7)] if is_told else []
+    )
+
+
 def test_a_scanner_is_blocked_once_and_again_only_after_a_refusal_in_maintenance(rig: Rig) -> None:
     rig.blocking.refusal = Code.MAINTENANCE
     for port in range(1, 21):
@@ -383,6 +421,7 @@ def test_a_packet_at_a_shared_interface_counts_for_the_department_of_its_ends() 
         blocking=blocking,
         response=None,
         usual_rates=Rig(),
+        devices=NoDevices(),
         incidents=IncidentWatch(
             incident_log=IncidentLog(SqliteStore(Path(":memory:"))),
             neighbours=Neighbours(),

@@ -143,6 +143,7 @@ def test_maintenance_refuses_changes_and_allows_reading(connect: Connect) -> Non
             "actor": "tester",
             "begun": True,
             "endsAt": "2026-12-15T05:49:29.000Z",
+            "id": "20261215T044929Z",
         },
     }
     assert other.wait_for("system:maintenance")["maintenance"] == started["maintenance"]
@@ -162,7 +163,30 @@ def test_maintenance_can_be_announced(connect: Connect) -> None:
         "actor": "tester",
         "begun": False,
         "endsAt": "2026-12-16T02:01:00.000Z",
+        "id": "20261216T020000Z",
     }
+
+
+def test_several_maintenances_are_planned_and_each_is_called_off_by_its_id(connect: Connect) -> None:
+    client, viewer = connect(), connect(role=Role.VIEWER)
+    weekly = {"startTime": "2026-12-20T02:00:00.000Z", "duration": 7200, "repeat": "weekly"}
+    assert client.call("maintenance:start", weekly)["maintenance"]["id"] == "weekly-20261220T020000Z"
+    assert client.call("maintenance:start", {"startTime": "2026-12-16T02:00:00.000Z"})["success"]
+    told = viewer.wait_for("system:maintenance", lambda data: len(data["planned"]) == 2)
+    assert [one["id"] for one in told["planned"]] == ["20261216T020000Z", "weekly-20261220T020000Z"]
+    longer = client.call("maintenance:extend", {"duration": 60, "id": "weekly-20261220T020000Z"})["maintenance"]
+    assert longer["duration"] == 7260
+    running = client.call("maintenance:start")["maintenance"]
+    assert _code(client.call("maintenance:stop", {"id": "20261217T020000Z"})) == "E_BAD_REQUEST"
+    assert client.call("maintenance:stop")["maintenance"]["id"] == running["id"]
+    assert client.call("maintenance:stop", {"id": "weekly-20261220T020000Z"})["maintenance"]["type"] == "completed"
+    viewer.wait_for("system:maintenance", lambda data: len(data["planned"]) == 1)
+    [stopped, *_] = client.call("audit:get", {"action": "maintenance:stop"})["entries"]
+    assert (stopped["before"]["repeat"], stopped["after"]) == ("weekly", None)
+    refused = client.call("maintenance:start", {"repeat": "daily"})
+    assert "give the first time" in refused["error"]
+    too_long = client.call("maintenance:start", {**weekly, "duration": 86400})
+    assert "12 hours at most" in too_long["error"]
 
 
 def test_a_maintenance_is_extended_from_its_own_end(server: Running, connect: Connect) -> None:

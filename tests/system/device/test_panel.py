@@ -47,6 +47,21 @@ def test_the_leds_burn_as_they_are_told(panel: GpioPanel) -> None:
     assert (status.value, alert.value, activity.value) == (0, 1, 0)
 
 
+def test_a_rhythm_is_played_and_the_activity_light_is_dimmed(panel: GpioPanel) -> None:
+    status, _, activity = panel._leds
+    panel.show(Lights(Light.FAST, Light.OFF, Light.ON, 0.3))
+    assert activity.value == 0.3
+    seen = set()
+    for _ in range(400):
+        seen.add(status.value)
+        if seen == {0, 1}:
+            break
+        time.sleep(0.01)
+    assert seen == {0, 1}
+    panel.show(Lights(Light.ON, Light.OFF, Light.OFF))
+    assert (status.value, activity.value) == (1, 0)
+
+
 def test_a_pin_that_cannot_be_had_leaves_a_mocked_panel_and_is_told(tmp_path: Path) -> None:
     panel = GpioPanel(button=17, status=22, alert=22, activity=99, hold_s=HOLD_S, scratch=tmp_path)
     assert panel.trouble is not None

@@ -7,7 +7,7 @@ import pytest
 
 from appliance.core.machine import Frame
 from appliance.system.network.capture import MOST_FRAMES, PacketCapture
-from tests.core.frames import is_arp
+from tests.core.frames import is_of_neighbours
 from tests.lab.fixtures import Until
 from tests.lab.host import Host
 from tests.lab.network import WEB_V4, WEB_V6, Network, network
@@ -70,7 +70,7 @@ def test_in_each_position_lookups_and_connections_are_seen_and_no_content(lab: N
     frames = _all_until_sentinel(lab, capture, until)
     capture.close()
 
-    look_ups = [frame.data for frame in frames if _flags(frame) is None and not is_arp(frame.data)]
+    look_ups = [frame.data for frame in frames if _flags(frame) is None and not is_of_neighbours(frame.data)]
     messages = [dns.message.from_wire(data[42:] if data[12:14] == b"\x08\x00" else data[62:]) for data in look_ups]
     names = ["www.example.com.", "www.example.com.", "www.example.org.", "www.example.org."]
     assert [str(message.question[0].name) for message in messages] == names

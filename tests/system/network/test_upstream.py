@@ -28,6 +28,18 @@ def test_the_gateways_of_both_families_are_essential(gateway: Network) -> None:
     assert found == {"10.30.0.2/32", "fd30::2/128"}
 
 
+def test_the_interfaces_of_the_default_routes_are_the_uplinks(gateway: Network) -> None:
+    with gateway.appliance.entered():
+        assert {*LinuxUpstream([]).uplinks()} == {"eth0"}
+    gateway.appliance.run(["ip", "route", "replace", "default", "dev", "eth1"])  # without a next hop
+    gateway.appliance.run(["ip", "-6", "route", "delete", "default"])
+    with gateway.appliance.entered():
+        assert {*LinuxUpstream([]).uplinks()} == {"eth1"}
+    gateway.appliance.run(["ip", "route", "delete", "default"])
+    with gateway.appliance.entered():
+        assert [*LinuxUpstream([]).uplinks()] == []
+
+
 def test_its_names_are_the_host_s_in_each_domain_that_it_may_be_looked_for_in(tmp_path: Path) -> None:
     file = tmp_path / "resolv.conf"
     file.write_text(RESOLVER)

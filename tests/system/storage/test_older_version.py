@@ -19,7 +19,10 @@ from appliance.core.metering.account import AccountKey
 from appliance.core.metering.history_series import Step
 from appliance.core.metering.quota import Ledger, QuotaKind, QuotaRequest
 from appliance.core.metering.usage import Mark, Passed
-from appliance.core.operations.maintenance_window import plan
+from appliance.core.operations.maintenance_window import asked_for
+from appliance.core.traffic.devices.clue import NameSource
+from appliance.core.traffic.devices.device_register import KnownDevice, RegisterChanges
+from appliance.core.traffic.devices.server_sign import ServerKey, ServerKind
 from appliance.system.storage import audit_store, history_store, people_store, schema
 from appliance.system.storage.audit_store import SqliteAuditStore
 from appliance.system.storage.history_store import SqliteHistoryStore
@@ -31,7 +34,9 @@ A = AccountKey("a")
 LEDGER = Ledger(QuotaKind.DAILY, date(2026, 11, 23), 7, frozenset({80}))
 BLOCK = Block("10.0.0.1", "because", "me", "manual", NOON, "a", NOON + timedelta(hours=1))
 REQUEST = QuotaRequest("1", "a", "10.0.0.2", "eva", "an exam", NOON, NOON + timedelta(hours=11))
-MAINTENANCE = plan(NOON, NOON + timedelta(hours=1), 60, "Switch is replaced", "me")
+MAINTENANCE = asked_for(NOON, NOON + timedelta(hours=1), 60, "Switch is replaced", "me")
+DEVICE = KnownDevice("3c:52:82:1f:aa:07", 1.0, 2.5, {"10.0.0.2": 2.5}, {NameSource.DHCP: "lab"}, "Printer")
+SERVER = ServerKey(ServerKind.DHCP, "10.0.0.3", "02:00:00:00:00:66")
 ANNA = Person("anna", Role.ADMIN, None)
 TOKEN = TokenRecord(
     "id1",
@@ -60,7 +65,9 @@ def _state(path: Path) -> None:
         store.save_limit(A, QuotaKind.DAILY, 9)
         store.save_blocks([BLOCK], [])
         store.save_quota_requests([REQUEST], [])
-        store.save_maintenance(MAINTENANCE)
+        store.save_maintenances([MAINTENANCE])
+        store.save_devices({"a": RegisterChanges(7.0, [DEVICE])})
+        store.save_known_server("a", SERVER)
         store.save_reckoned(NOON)
         store.sync()
         assert store.ledgers(A) == [LEDGER]
@@ -68,7 +75,9 @@ def _state(path: Path) -> None:
         assert store.limits() == {A: {QuotaKind.DAILY: 9}}
         assert store.blocks() == [BLOCK]
         assert list(store.quota_requests()) == [REQUEST]
-        assert store.maintenance() == MAINTENANCE
+        assert store.maintenances() == [MAINTENANCE]
+        assert (store.devices(), store.learning()) == ({"a": [DEVICE]}, {"a": 7.0})
+        assert store.known_servers() == {"a": [SERVER]}
         assert (store.saved_at(), store.reckoned_at()) == (NOON, NOON)
     with closing(SqliteStore.in_memory(path, "a boot only reads it", is_checked=False)) as read:
         assert read.blocks() == [BLOCK]
@@ -80,7 +89,7 @@ def test_a_damaged_file_of_a_later_version_is_taken_over(tmp_path: Path) -> None
     _grow(path, schema.migrations)
     with closing(SqliteStore(tmp_path / "new.sqlite3")) as store:
         assert store.take_over(path) == []
-        assert (store.blocks(), store.ledgers(A), store.maintenance()) == ([BLOCK], [LEDGER], MAINTENANCE)
+        assert (store.blocks(), store.ledgers(A), store.maintenances()) == ([BLOCK], [LEDGER], [MAINTENANCE])
 
 
 def _history(path: Path) -> None:

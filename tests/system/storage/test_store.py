@@ -21,8 +21,10 @@ from appliance.core.detection.incident_record import CourseStep, IncidentRecord,
 from appliance.core.metering.account import EACH_HOST, AccountKey
 from appliance.core.metering.quota import MOST_CLOSED, Extension, Ledger, QuotaKind, QuotaRequest, RequestState
 from appliance.core.metering.usage import Mark
-from appliance.core.operations.maintenance_window import plan
+from appliance.core.operations.maintenance_window import asked_for
 from appliance.core.refusal import Refused
+from appliance.core.traffic.devices.clue import NameSource
+from appliance.core.traffic.devices.device_register import KnownDevice, RegisterChanges
 from appliance.system.storage.schema import migrations
 from appliance.system.storage.store import (
     BOOKS,
@@ -61,11 +63,11 @@ def test_what_was_saved_is_there_after_a_restart(path: Path) -> None:
         exceeded_at=NOON,
         limit_bytes=2**61,
     )
-    maintenance = plan(NOON, NOON + timedelta(hours=1), 60, "Switch is replaced", "me")
+    maintenance = asked_for(NOON, NOON + timedelta(hours=1), 60, "Switch is replaced", "me")
     assert store.save_metering({A: [ledger]}, {A: MARK}, NOON)
     store.save_limit(A, QuotaKind.DAILY, 2**62)
     store.save_blocks([block("10.0.0.1"), block("10.0.0.1", "a")], [])
-    store.save_maintenance(maintenance)
+    store.save_maintenances([maintenance])
     store.close()
 
     again = SqliteStore(path)
@@ -74,7 +76,7 @@ def test_what_was_saved_is_there_after_a_restart(path: Path) -> None:
     assert again.saved_at() == NOON
     assert again.limits() == {A: {QuotaKind.DAILY: 2**62}}
     assert set(again.blocks()) == {block("10.0.0.1"), block("10.0.0.1", "a")}
-    assert again.maintenance() == maintenance
+    assert again.maintenances() == [maintenance]
 
 
 def test_the_newest_ledger_of_each_kind_is_the_one_that_runs(path: Path) -> None:
@@ -144,6 +146,24 @@ def test_requests_are_kept_replaced_and_deleted_and_outlive_damage(path: Path, t
     assert "requests for more" not in again.take_over(path)
     again.save_quota_requests([], ["2"])
     assert list(again.quota_requests()) == [answered]
+
+
+def test_devices_are_kept_replaced_and_deleted_and_outlive_damage(path: Path, tmp_path: Path) -> None:
+    store = SqliteStore(path)
+    printer = KnownDevice("3c:52:82:1f:aa:07", 1.0, 2.5, {"10.0.0.2": 2.5, "fd00::2": 2.0}, {NameSource.MDNS: "\u202e"})
+    phone = KnownDevice("da:a1:19:00:00:01", 3.0, 3.0)
+    store.save_devices({"a": RegisterChanges(1.0, [printer, phone]), "b": RegisterChanges(3.0, [phone])})
+    labelled = replace(printer, label="Second floor")
+    store.save_devices({"a": RegisterChanges(1.0, [labelled], [phone.mac, "none"])})
+    store.close()
+    again = SqliteStore(path)
+    assert (again.devices(), again.learning()) == ({"a": [labelled], "b": [phone]}, {"a": 1.0, "b": 3.0})
+    again.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE device SET addresses = 'none' WHERE department = 'b'")
+    mended = SqliteStore(tmp_path / "again.sqlite3")
+    assert "the devices" in mended.take_over(path)
+    assert mended.devices() == {"a": [labelled]}
 
 
 def test_before_the_first_saving_there_is_nothing(path: Path) -> None:
@@ -226,9 +246,9 @@ def test_a_deleted_block_is_gone_and_its_namesake_for_a_department_stays(path: P
 
 def test_a_maintenance_that_is_over_is_forgotten(path: Path) -> None:
     store = SqliteStore(path)
-    store.save_maintenance(plan(NOON, None, 60, "Switch is replaced", "me"))
-    store.save_maintenance(None)
-    assert store.maintenance() is None
+    store.save_maintenances([asked_for(NOON, None, 60, "Switch is replaced", "me")])
+    store.save_maintenances([])
+    assert store.maintenances() == []
 
 
 def test_50_kills_in_the_middle_of_a_commit_leave_ledger_and_mark_in_step(tmp_path: Path) -> None:
@@ -258,7 +278,7 @@ def filled(path: Path, departments: int = 40) -> None:
     for name in names:
         store.save_limit(name, QuotaKind.DAILY, 2**40)
     store.save_blocks([block(f"10.0.{number}.1") for number in range(200)], [])
-    store.save_maintenance(plan(NOON, None, 60, "Switch is replaced", "me"))
+    store.save_maintenances([asked_for(NOON, None, 60, "Switch is replaced", "me")])
     store.close()
 
 

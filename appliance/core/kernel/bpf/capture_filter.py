@@ -2,7 +2,8 @@
 
 It passes what names a site or shows a connection; all other frames, nearly everything, never leave the kernel:
 
-- ARP, which is rare: who claims which address;
+- ARP and neighbour discovery, which are rare: who claims which address, and who says that it is a router;
+- DHCP and what devices announce by multicast DNS: which name a device gives itself, and who gives out addresses;
 - DNS messages: UDP and TCP to or from port 53;
 - TCP segments that begin or end a connection (SYN, FIN or RST);
 - QUIC packets that begin one (Initial), of versions 1 and 2 and of Google's first, to any port;
@@ -225,6 +226,7 @@ EXTENSIONS: Blocks = {
     "extension": [
         jump_if(R7, "==", packet.UDP, "transport"),
         jump_if(R7, "==", packet.TCP, "transport"),
+        jump_if(R7, "==", packet.ICMPV6, "neighbour"),
         *(jump_if(R7, "==", one, "skippable") for one in packet.OPTIONS_LIKE),
         jump_if(R7, "==", packet.FRAGMENT, "skippable"),
         jump_if(R7, "!=", packet.AUTHENTICATION, "drop"),
@@ -248,6 +250,12 @@ EXTENSIONS: Blocks = {
         compute(R2, "=", 8),
     ],
     "skip": [load(BYTE, R7, R10, Cell.DATA), compute(R8, "+", R2), jump("extension")],
+    "neighbour": [
+        *take(R8, Cell.DATA, 1, "drop"),
+        load(BYTE, R1, R10, Cell.DATA),
+        *(jump_if(R1, "==", one, "pass") for one in packet.NEIGHBOUR_TYPES),
+        jump("drop"),
+    ],
 }
 
 DATAGRAMS: Blocks = {
@@ -260,6 +268,10 @@ DATAGRAMS: Blocks = {
         ),
         jump_if(R7, "==", packet.TCP, "segment"),
         jump_if(R7, "!=", packet.UDP, "drop"),
+        load(HALF, R1, R10, Cell.HEAD),
+        *(jump_if(R1, "==", packet.half(port), "pass") for port in packet.FROM_PORTS),
+        load(HALF, R1, R10, Cell.HEAD + 2),
+        jump_if(R1, "==", packet.half(packet.DHCP_PORT), "pass"),
         compute(R8, "+", packet.UDP_BYTES),
         *take(R8, Cell.DATA, 12, "talk"),
         load(BYTE, R1, R10, Cell.DATA),

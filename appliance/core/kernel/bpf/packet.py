@@ -8,7 +8,10 @@ NETWORK_BYTES = {4: 20, 6: 40}  # the header's, by IP version
 VLAN_TYPES = (0x8100, 0x88A8, 0x9100)  # IEEE 802.1Q, 802.1ad, and the stacked tags before it
 TAG_BITS = 0xFFF  # of the 16 bits, the number of the VLAN
 VLAN_BYTES, MOST_INNER_TAGS = 4, 2  # the kernel has taken the outermost tag off the frame; no switch stacks more
-TCP, UDP, DNS_PORT = 6, 17, 53
+TCP, UDP, ICMPV6, DNS_PORT = 6, 17, 58, 53
+DHCP_PORT, MDNS_PORT = 67, 5353  # of a DHCP server
+FROM_PORTS = (DHCP_PORT, MDNS_PORT)  # what comes from there passes: servers' answers, and what devices announce
+NEIGHBOUR_TYPES = (134, 135, 136)  # of ICMPv6: a router's advertisement, and a neighbour's question and answer
 # IANA, IPv6 extension header types: those whose length counts 8 bytes, the fragment's, and the authentication's.
 OPTIONS_LIKE, FRAGMENT, AUTHENTICATION = (0, 43, 60, 135, 139, 140), 44, 51
 MOST_EXTENSIONS = 8  # RFC 8200 lists seven, each at most once, destination options twice

@@ -17,9 +17,17 @@ export type Severity = 'critical' | 'high' | 'low' | 'medium';
  */
 export type Trend = 'decreasing' | 'increasing' | 'stable';
 /**
+ * The state of one LED.
+ */
+export type Light = 'fast' | 'goes out' | 'off' | 'on' | 'one flash' | 'slow' | 'three flashes' | 'two flashes';
+/**
  * The type of a maintenance in its event: planned ahead, begun by hand, or over.
  */
 export type MaintenanceKind = 'completed' | 'manual' | 'scheduled';
+/**
+ * How often a maintenance is planned again: each day, or each week or month on the same day.
+ */
+export type Repeat = 'daily' | 'monthly' | 'weekly';
 /**
  * How far an update has come.
  */
@@ -56,11 +64,25 @@ export type Record = 'device' | 'off' | 'site';
  * What a source does.
  */
 export type IncidentKind =
-  'address_conflict' | 'arp_spoofing' | 'brute_force' | 'dns_tunnel' | 'host_sweep' | 'port_scan' | 'syn_flood' | 'udp_flood';
+  | 'address_conflict'
+  | 'arp_spoofing'
+  | 'brute_force'
+  | 'dns_tunnel'
+  | 'host_sweep'
+  | 'listed_contact'
+  | 'port_scan'
+  | 'rogue_dhcp'
+  | 'rogue_router'
+  | 'syn_flood'
+  | 'udp_flood';
 /**
  * How an incident has changed.
  */
 export type IncidentChange = 'closed' | 'escalated' | 'opened' | 'spread';
+/**
+ * How the button was pressed.
+ */
+export type Press = 'held' | 'short';
 /**
  * What a person or token may do; each role includes the ones before it.
  */
@@ -86,6 +108,7 @@ export interface Events {
   'ip:unblocked': IpUnblocked;
   'analytics:update': AnalyticsUpdate;
   'analytics:anomaly': AnalyticsAnomaly;
+  'device:new': DeviceNew;
   'system:health': SystemHealth;
   'system:maintenance': SystemMaintenance;
   'config:trial': ConfigOnTrial;
@@ -360,6 +383,35 @@ export interface AnomalyFacts {
   top?: string;
 }
 /**
+ * A device that the department never had: once, a few seconds after it came. The appliance's own event.
+ */
+export interface DeviceNew {
+  timestamp: string;
+  departmentId: string;
+  alertId?: number;
+  device: DeviceFacts;
+}
+/**
+ * A device. `name`: what people call it, else what it calls itself; null where neither is known.
+ *
+ * `nameFrom`: label (people's), dhcp or mdns; `called`: what it calls itself, where people call it otherwise.
+ * `vendor`: of its hardware; `isRandomised`: it has made its `mac` up. `addresses`: of the last day. `isNew`: it
+ * came lately, after the devices were learned.
+ */
+export interface DeviceFacts {
+  departmentId: string;
+  mac: string;
+  name: string | null;
+  nameFrom: ('dhcp' | 'label' | 'mdns') | null;
+  vendor: string | null;
+  isRandomised: boolean;
+  addresses: string[];
+  firstSeen: string;
+  lastSeen: string;
+  isNew: boolean;
+  called?: string;
+}
+/**
  * The state of the appliance itself, every health period.
  */
 export interface SystemHealth {
@@ -369,7 +421,8 @@ export interface SystemHealth {
 /**
  * The computer's gauges; `troubles`: a sentence for each thing that does not work.
  *
- * `clients`: the number of those that are logged in; `startedAt`: when the service was; `interfaces`: its ports.
+ * `clients`: the number of those that are logged in; `startedAt`: when the service was; `interfaces`: its ports;
+ * `panel`: what its LEDs show.
  */
 export interface SystemState {
   cpu: CpuHealth;
@@ -379,6 +432,7 @@ export interface SystemState {
   clients?: number;
   startedAt?: string;
   interfaces?: PortState[];
+  panel?: PanelLights;
 }
 /**
  * `usage`: percent; `temperature`: degrees Celsius; null without a sensor.
@@ -405,16 +459,26 @@ export interface PortState {
   drops: number;
 }
 /**
- * A maintenance was announced, started, extended or ended.
+ * What the LEDs show: the rhythm of `status` and `alert`, and the brightness of `activity`, 0 to 1.
+ */
+export interface PanelLights {
+  status: Light;
+  alert: Light;
+  activity: number;
+}
+/**
+ * A maintenance was announced, started, extended or ended. `planned`: all that are announced, the next first.
  */
 export interface SystemMaintenance {
   timestamp: string;
   maintenance: MaintenanceFacts;
+  planned?: MaintenanceFacts[];
 }
 /**
  * `type`: scheduled, manual or completed; `startTime` as a timestamp; `duration` seconds; `impact` a sentence.
  *
  * `actor`: who asked for it; `begun`: false while it is only announced; `endsAt`: when it ends, or has ended.
+ * `id`: its name in calls; `repeat`: how often it is planned again, where it is.
  */
 export interface MaintenanceFacts {
   type: MaintenanceKind;
@@ -424,6 +488,8 @@ export interface MaintenanceFacts {
   actor?: string;
   begun?: boolean;
   endsAt?: string;
+  id?: string;
+  repeat?: Repeat;
 }
 /**
  * A configuration's trial has begun, goes on or, as null, is over. The appliance's own event.
@@ -511,6 +577,18 @@ export interface Calls {
   'site:list': {
     argument: SitesArgument;
     reply: SitesReply;
+  };
+  'device:list': {
+    argument?: DevicesArgument;
+    reply: DevicesReply;
+  };
+  'device:get': {
+    argument: DeviceArgument;
+    reply: DeviceReply;
+  };
+  'device:name': {
+    argument: DeviceNameArgument;
+    reply: DeviceReply;
   };
   'ip:block': {
     argument?: BlockArgument;
@@ -621,7 +699,7 @@ export interface Calls {
     reply: MaintenanceReply;
   };
   'maintenance:stop': {
-    argument?: Nothing;
+    argument?: StopArgument;
     reply: MaintenanceReply;
   };
   'notification:list': {
@@ -631,6 +709,14 @@ export interface Calls {
   'notification:test': {
     argument: ChannelArgument;
     reply: DeliveryReply;
+  };
+  'panel:press': {
+    argument?: PressArgument;
+    reply: PressReply;
+  };
+  'panel:test': {
+    argument?: Nothing;
+    reply: TestingReply;
   };
   'update:get': {
     argument?: Nothing;
@@ -806,6 +892,92 @@ export interface Named {
   bytes: number;
   unnamedBytes: number;
   unread: number;
+}
+/**
+ * The argument of `device:list`. `departmentId`: `None` for all that the caller may see.
+ *
+ * `seen`: only those that were seen within so many seconds; `isNew`: only new ones. `sort`: by when a device was seen
+ * last, or first, the latest first; or by name.
+ */
+export interface DevicesArgument {
+  departmentId?: string | null;
+  contains?: string | null;
+  seen?: number | null;
+  /**
+   * true or false
+   */
+  isNew?: boolean;
+  /**
+   * seen, first or name
+   */
+  sort?: 'first' | 'name' | 'seen';
+  /**
+   * a page's number from 1 on
+   */
+  page?: number;
+  /**
+   * a whole number from 1 to 500
+   */
+  limit?: number;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * A page of devices. `total`: how many match on all pages; `next`: the next page; null on the last.
+ *
+ * `learning`: the departments whose devices are being learned for the first time, so that none of theirs is new.
+ */
+export interface DevicesReply {
+  success: true;
+  devices: DeviceFacts[];
+  total: number;
+  next: number | null;
+  learning: string[];
+}
+/**
+ * The argument of `device:get`. `host`: the device's hardware address, or any address of it.
+ */
+export interface DeviceArgument {
+  /**
+   * a department's id, such as dept123
+   */
+  departmentId: string;
+  /**
+   * a host's address, such as 192.168.1.100, or its MAC address
+   */
+  host: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * A device. `sites`: that it visited in the last hour, where visitors are recorded.
+ */
+export interface DeviceReply {
+  success: true;
+  device: DeviceFacts;
+  sites?: string[];
+}
+/**
+ * The argument of `device:name`. `name`: what people call the device; null: nothing, its own name counts.
+ */
+export interface DeviceNameArgument {
+  /**
+   * a department's id, such as dept123
+   */
+  departmentId: string;
+  /**
+   * a host's address, such as 192.168.1.100, or its MAC address
+   */
+  host: string;
+  name: string | null;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
 }
 /**
  * The argument of `ip:block`: `address`, or `addresses`, which are blocked all or none.
@@ -1577,7 +1749,7 @@ export interface ConfigFault {
   message: string;
 }
 /**
- * The argument of `maintenance:start`. `startTime`: `None` for now.
+ * The argument of `maintenance:start`. `startTime`: `None` for now. `repeat`: how often it is planned again.
  */
 export interface StartArgument {
   /**
@@ -1589,6 +1761,7 @@ export interface StartArgument {
    */
   impact?: string;
   startTime?: string | null;
+  repeat?: Repeat | null;
   /**
    * names this call: one that is sent again with the same key is carried out once
    */
@@ -1603,12 +1776,25 @@ export interface MaintenanceReply {
 }
 /**
  * The argument of `maintenance:extend`. `duration`: the seconds by which it ends later.
+ *
+ * `id`: `None` for the one that runs, else the next.
  */
 export interface LongerArgument {
   /**
    * a whole number of seconds from 60 to 86400 (a minute to a day)
    */
   duration: number;
+  id?: string | null;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The argument of `maintenance:stop`. `id`: as for `maintenance:extend`.
+ */
+export interface StopArgument {
+  id?: string | null;
   /**
    * names this call: one that is sent again with the same key is carried out once
    */
@@ -1678,6 +1864,30 @@ export interface DeliveryReply {
   success: true;
   delivered: boolean;
   fault?: string;
+}
+/**
+ * The argument of `panel:press`.
+ */
+export interface PressArgument {
+  kind?: Press;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * Whether the press did anything: a short one does where something waits for it.
+ */
+export interface PressReply {
+  success: true;
+  done: boolean;
+}
+/**
+ * For how many seconds the LEDs are tested.
+ */
+export interface TestingReply {
+  success: true;
+  duration: number;
 }
 /**
  * What runs, and the latest update. `obstacle`: why nothing can be updated here; null: it can.

@@ -65,7 +65,8 @@ export type Alert =
   | ({ kind: 'incident' } & Events['security:incident'])
   | ({ kind: 'anomaly' } & Events['analytics:anomaly'])
   | ({ kind: 'quota' } & Events['quota:alert'])
-  | ({ kind: 'host' } & Events['quota:host']);
+  | ({ kind: 'host' } & Events['quota:host'])
+  | ({ kind: 'device' } & Events['device:new']);
 
 /** The last five minutes of all departments that the person may see. */
 export const total: Recent = emptyRecent();
@@ -73,7 +74,11 @@ export const total: Recent = emptyRecent();
 export const appliance = signal<Appliance | null>(null);
 export const departments = signal<Department[]>([]);
 export const health = signal<Events['system:health']['status'] | null>(null);
-export const maintenance = signal<Events['system:maintenance']['maintenance'] | null>(null);
+type Maintenance = Events['system:maintenance']['maintenance'];
+/** What was told last of a maintenance; while one runs, it is about that one. */
+export const maintenance = signal<Maintenance | null>(null);
+/** Those that are announced, the next first. */
+export const planned = signal<readonly Maintenance[]>([]);
 export const update = signal<Events['system:update'] | null>(null);
 export const trial = signal<{ endsAtMs: number; actor: string } | null>(null);
 /** The newest first; each alert once, whatever the connection did. */
@@ -100,7 +105,24 @@ export const freshness = computed<Freshness>(() => {
 /** Whether what changes something can be done now. */
 export const isReadOnly = computed(() => maintenance.value !== null && isRunning(maintenance.value));
 
-export function isRunning(found: Events['system:maintenance']['maintenance']): boolean {
+const REPEATED_SHOWN_MS = 86_400_000; // one that comes each week is news a day before
+
+/** The maintenance of the line above every view: the one that runs, else the next; `null`: none. */
+export const comingMaintenance = computed<Maintenance | null>(() => {
+  second.value;
+  if (isReadOnly.value) return maintenance.value;
+  return planned.value.find((one) => endOf(one) > nowMs() && (one.repeat === undefined || Date.parse(one.startTime) < nowMs() + REPEATED_SHOWN_MS)) ?? null;
+});
+
+export function endOf(found: Maintenance): number {
+  return Date.parse(found.startTime) + found.duration * 1000;
+}
+
+function isAnnounced(found: Maintenance): boolean {
+  return found.type !== 'completed' && Date.parse(found.startTime) > nowMs();
+}
+
+export function isRunning(found: Maintenance): boolean {
   if (found.type === 'completed') return false;
   second.value;
   const start = Date.parse(found.startTime);
@@ -263,7 +285,12 @@ on('department:status', (event) =>
 );
 
 on('system:health', (event) => soon('health', () => (health.value = event.status)));
-on('system:maintenance', (event) => soon('maintenance', () => (maintenance.value = event.maintenance)));
+on('system:maintenance', (event) =>
+  soon('maintenance', () => {
+    maintenance.value = event.maintenance;
+    planned.value = event.planned ?? [event.maintenance].filter(isAnnounced);
+  }),
+);
 on('system:update', (event) => soon('update', () => (update.value = event)));
 on('config:trial', (event) =>
   soon('trial', () => {
@@ -286,6 +313,7 @@ function alert(found: Alert): void {
 
 on('security:incident', (event) => alert({ kind: 'incident', ...event }));
 on('analytics:anomaly', (event) => alert({ kind: 'anomaly', ...event }));
+on('device:new', (event) => alert({ kind: 'device', ...event }));
 on('quota:host', (event) => alert({ kind: 'host', ...event }));
 on('quota:alert', (event) => {
   alert({ kind: 'quota', ...event });

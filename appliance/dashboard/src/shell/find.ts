@@ -3,7 +3,7 @@ import { topSites } from '../live/analytics';
 import { call } from '../live/connection';
 import { visible } from '../live/formats';
 import { departments, nameOf } from '../live/state';
-import { knownHosts, matches } from '../views/devices/hosts';
+import { knownHosts, matches, titleOf } from '../views/devices/hosts';
 import type { IconName } from '../parts/icons';
 import { words } from '../words/words';
 
@@ -35,7 +35,7 @@ export async function find(text: string): Promise<Found[]> {
     ...hosts
       .filter((one) => matches(one, text))
       .slice(0, MOST)
-      .map((one): Found => ({ icon: 'device', name: visible(one.address), note: visible(nameOf(one.departmentId)), href: `/devices?${new URLSearchParams({ open: one.mac ?? one.address })}` })),
+      .map((one): Found => ({ icon: 'device', name: visible(titleOf(one)), note: visible(nameOf(one.departmentId)), href: `/devices?${new URLSearchParams({ open: one.mac ?? one.address })}` })),
     ...blocks.map((one): Found => ({ icon: 'block', name: visible(one.address), note: w.block, href: `/blocks?${new URLSearchParams({ q: one.address })}` })),
     ...topSites.value
       .filter((one) => has(one.domain))

@@ -11,7 +11,7 @@ import { clock, clockSeconds, countdown, day, full, span, visible } from '../liv
 import { isIncomplete, isOutdated, updated } from '../live/edition';
 import { openIncidents } from '../live/incidents';
 import { holder, isAdministrator, may } from '../live/session';
-import { appliance, dataFrom, departments, freshness, isReadOnly, maintenance, trial } from '../live/state';
+import { appliance, comingMaintenance, dataFrom, departments, endOf, freshness, isReadOnly, trial } from '../live/state';
 import { deferred } from '../parts/deferred';
 import { Icon, Mark } from '../parts/icons';
 import { ActionButton, change, sentenceOf, toast, Toasts } from '../parts/actions';
@@ -192,15 +192,6 @@ function Trial() {
   );
 }
 
-/** The maintenance that is announced or runs, with its times; `null`: none. */
-const coming = computed(() => {
-  const found = maintenance.value;
-  if (found === null || found.type === 'completed') return null;
-  const startMs = Date.parse(found.startTime);
-  const endMs = startMs + found.duration * 1000;
-  return endMs < second.value ? null : { impact: found.impact, startMs, endMs };
-});
-
 const EVENING = 18; // o'clock: from here to the morning it is tonight
 const MORNING = 6;
 
@@ -212,7 +203,8 @@ function dayText(atMs: number): string {
 }
 
 function Maintenance() {
-  const { impact, startMs, endMs } = coming.value!;
+  const found = comingMaintenance.value!;
+  const [impact, startMs, endMs] = [found.impact, Date.parse(found.startTime), endOf(found)];
   second.value;
   if (!isReadOnly.value)
     return (
@@ -276,7 +268,7 @@ function Banners() {
   const found = [
     trial.value !== null && <Trial key="trial" />,
     oldText.value !== '' && <Updated key="updated" text={oldText.value} />,
-    coming.value !== null && <Maintenance key="maintenance" />,
+    comingMaintenance.value !== null && <Maintenance key="maintenance" />,
   ];
   return <div class="banners">{found.filter(Boolean).slice(0, 2)}</div>;
 }

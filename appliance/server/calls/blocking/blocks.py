@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from itertools import islice
@@ -18,6 +18,7 @@ from appliance.core.blocking.targets import TargetKind, kind_of, parse_target
 from appliance.core.moment import timestamp
 from appliance.core.pause import Pause
 from appliance.core.refusal import Code, Refused
+from appliance.core.text import visible
 from appliance.events import Part
 from appliance.server.calls.arguments import Argument, DepartmentId, Sentence, YesOrNo
 from appliance.server.calls.context import Context, require_department
@@ -267,13 +268,19 @@ def _preview(context: Context, asked: BlockArgument) -> PreviewFacts:
     is_counted = bool(addresses) and kind is not TargetKind.NAME
     return PreviewFacts(
         address=target,
-        device=None if device is None else f"{device[0]} ({', '.join(device[1])})",
+        device=None if device is None else _device_text(context, concerned, *device),
         connections=services.metering.open_connections(list(map(ip_network, addresses)), concerned, context.give_way)
         if is_counted
         else None,
         objection=services.enforcement.objection(target, asked.department_id, context.now, context.caller.address),
         departments=list(services.enforcement.holds_in(asked.department_id)),
     )
+
+
+def _device_text(context: Context, departments: Sequence[str], mac: str, addresses: Sequence[str]) -> str:
+    """A device as people know it: its name, hardware address and addresses."""
+    name = visible(context.services.devices.name_of(departments, mac))
+    return f"{name}, {mac} ({', '.join(addresses)})" if name else f"{mac} ({', '.join(addresses)})"
 
 
 def _with_refused(facts: BlockFacts, block: Block, stopped: Mapping[int, int] | None, context: Context) -> BlockFacts:

@@ -48,10 +48,17 @@ def channel_from(row: Row) -> tuple[str, ChannelState]:
 class NoticeTables:
     """`ports.NoticeStore` in the state's database."""
 
-    def __init__(self, database: Callable[[], Database], commit: Callable[[Callable[[], object]], None]) -> None:
-        """`commit`: carries out one transaction; raises `sqlite3.OperationalError` where the medium takes nothing."""
-        self._database = database
-        self._commit = commit
+    def __init__(
+        self,
+        database: Callable[[], Database],
+        commit: Callable[[Callable[[], object]], None],
+        is_held: Callable[[], bool],
+    ) -> None:
+        """`commit`: carries out one transaction; raises `sqlite3.OperationalError` where the medium takes nothing.
+
+        `is_held`: whether nothing may be written now, in maintenance; then nothing is recorded and nothing leaves.
+        """
+        self._database, self._commit, self._is_held = database, commit, is_held
 
     def add(self, notices: Sequence[tuple[Notice, Mapping[str, datetime | None]]]) -> bool:
         """Record notices, and queue each for its channels."""
@@ -87,6 +94,8 @@ class NoticeTables:
 
     def attempt(self, channel: str, now: datetime, most: int) -> Sequence[Notice]:
         """What the channel is to deliver now, oldest first: what it tried before, else at most so many that are due."""
+        if self._is_held():
+            return ()
         tried = self._read("channel = ? AND is_tried", [channel], most)
         if tried:
             return tried
@@ -182,6 +191,8 @@ class NoticeTables:
         )
 
     def _done(self, save: Callable[[], object], otherwise: str) -> bool:
+        if self._is_held():
+            return False
         try:
             self._commit(save)
         except sqlite3.OperationalError as error:

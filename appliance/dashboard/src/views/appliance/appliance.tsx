@@ -5,7 +5,7 @@ import { blockCounts } from '../../live/block_counts';
 import { minute, nowMs } from '../../live/clock';
 import { UNACCOUNTED_PERCENT } from '../../live/condition';
 import { call } from '../../live/connection';
-import { fixed, full, MBIT, setRate, span, text, three, usedOf, visible, volume, whole, day, clockSeconds } from '../../live/formats';
+import { fixed, full, MBIT, percent, setRate, span, text, three, usedOf, visible, volume, whole, day, clockSeconds } from '../../live/formats';
 import { appliance, dataFrom, departments, health, type Department } from '../../live/state';
 import { StateMark, Icon, type State } from '../../parts/icons';
 import { Skeleton, useAsked } from '../../parts/notices';
@@ -23,6 +23,7 @@ const w = words({
     processor: 'Processor', temperature: 'Temperature', noSensor: 'no sensor', memory: 'Memory', card: 'Card', clients: 'Clients', connected: 'connected', of: 'of {total}', slows: 'a Pi slows down at 80', free: '{free} free',
     work: 'Does it do its work?', checked: 'checked {time}', meters: 'Meters', metersOk: 'each {n} s', blocks: 'Blocks in force', ofBlocks: '{enforced} of {wanted}', accounted: 'Everything accounted', nobody: '{n} % is nobody’s', clockRight: 'Clock', trusted: 'right', untrusted: 'not set by a time server yet',
     interfaces: 'Interfaces', port: 'Port', link: 'Link', isDown: 'down', down: 'Down, Mbit/s', up: 'Up, Mbit/s', errors: 'Errors', drops: 'Drops', noSpeed: 'up',
+    panel: 'Lights and button', statusLight: 'Status', alertLight: 'Alert', activityLight: 'Activity', button: 'Button', held: 'held for 3 s it begins or ends maintenance', brightness: '{percent} bright',
     trust: 'Trust', certificate: 'Certificate', plain: 'none: this page came over plain HTTP', own: 'its own, until {date}', signed: 'for {names}, until {date}', fingerprint: 'SHA-256', zone: 'Zone', contact: 'Contact',
   },
   de: {
@@ -30,10 +31,17 @@ const w = words({
     processor: 'Prozessor', temperature: 'Temperatur', noSensor: 'kein Sensor', memory: 'Speicher', card: 'Karte', clients: 'Verbindungen', connected: 'verbunden', of: 'von {total}', slows: 'ein Pi drosselt bei 80', free: '{free} frei',
     work: 'Tut es seine Arbeit?', checked: 'geprüft {time}', meters: 'Misst', metersOk: 'alle {n} s', blocks: 'Wirksame Sperren', ofBlocks: '{enforced} von {wanted}', accounted: 'Alles zugeordnet', nobody: '{n} % gehört niemandem', clockRight: 'Uhr', trusted: 'richtig', untrusted: 'noch von keinem Zeitserver gestellt',
     interfaces: 'Anschlüsse', port: 'Anschluss', link: 'Verbindung', isDown: 'getrennt', down: 'Ab, Mbit/s', up: 'Auf, Mbit/s', errors: 'Fehler', drops: 'Verworfen', noSpeed: 'verbunden',
+    panel: 'Leuchten und Knopf', statusLight: 'Zustand', alertLight: 'Alarm', activityLight: 'Verkehr', button: 'Knopf', held: '3 s gehalten beginnt oder beendet er eine Wartung', brightness: '{percent} hell',
     trust: 'Vertrauen', certificate: 'Zertifikat', plain: 'keines: Diese Seite kam über einfaches HTTP', own: 'sein eigenes, bis {date}', signed: 'für {names}, bis {date}', fingerprint: 'SHA-256', zone: 'Zeitzone', contact: 'Ansprechpartner',
   },
 });
 
+
+/** How an LED burns, by the word that the appliance has for it. */
+const rhythms = words({
+  en: { off: 'dark', on: 'burns', slow: 'a second on, a second off', fast: 'fast', 'one flash': 'one flash', 'two flashes': 'two flashes', 'three flashes': 'three flashes', 'goes out': 'goes out for a moment' },
+  de: { off: 'dunkel', on: 'leuchtet', slow: 'eine Sekunde an, eine aus', fast: 'schnell', 'one flash': 'ein Blitz', 'two flashes': 'zwei Blitze', 'three flashes': 'drei Blitze', 'goes out': 'geht kurz aus' },
+});
 
 export default function Appliance() {
   useTitle({ text: names.appliance });
@@ -78,6 +86,7 @@ export default function Appliance() {
         <Interfaces />
       </div>
       <Update />
+      <Panel />
       <Trust />
     </>
   );
@@ -210,6 +219,30 @@ function Interfaces() {
         <CsvButton name="interfaces" rows={rows} columns={columns} />
       </header>
       <Table class="fixed" name={w.interfaces} rows={rows} columns={columns} rowKey={(one) => one.name} />
+    </section>
+  );
+}
+
+function Panel() {
+  const panel = health.value?.panel;
+  if (!panel) return null;
+  return (
+    <section class="sheet" aria-labelledby="panel">
+      <header>
+        <h2 id="panel">{w.panel}</h2>
+      </header>
+      <div class="pad">
+        <dl class="facts">
+          <dt>{w.statusLight}</dt>
+          <dd>{rhythms[panel.status]}</dd>
+          <dt>{w.alertLight}</dt>
+          <dd>{rhythms[panel.alert]}</dd>
+          <dt>{w.activityLight}</dt>
+          <dd>{panel.activity > 0 ? say(w.brightness, { percent: percent(panel.activity) }) : rhythms.off}</dd>
+          <dt>{w.button}</dt>
+          <dd>{w.held}</dd>
+        </dl>
+      </div>
     </section>
   );
 }

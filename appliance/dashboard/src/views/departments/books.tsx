@@ -4,6 +4,7 @@ import { useComputed } from '@preact/signals';
 import { call } from '../../live/connection';
 import { minute, nowMs } from '../../live/clock';
 import { barOf } from '../../live/condition';
+import { deviceNameOf } from '../../live/devices';
 import { full, GIB, moment, percent, setVolume, usedOf, visible, volume } from '../../live/formats';
 import type { Department, QuotaShape } from '../../live/state';
 import { Empty, Failed, Skeleton, useAsked } from '../../parts/notices';
@@ -115,6 +116,20 @@ const filed: readonly Column<Host>[] = [
   { key: 'bytes', head: w.bytes, cell: () => null, csv: usedBy },
 ];
 
+/** A host by the name of its device, with its address beside it; by its address where the device has no name. */
+function Known({ department, host }: { department: string; host: Host }) {
+  const name = deviceNameOf(department, host.mac ?? host.address);
+  return name === null ? (
+    <code class="cut block" title={host.address}>
+      {visible(host.address)}
+    </code>
+  ) : (
+    <span class="cut block" title={`${visible(name)}, ${host.address}`}>
+      <bdi>{visible(name)}</bdi> <code class="dim">{visible(host.address)}</code>
+    </span>
+  );
+}
+
 export function Devices({ of }: { of: Department }) {
   const { reply, error, again } = useAsked(() => call('quota:get', of.id).then((found) => ((found as { hosts?: Host[] }).hosts ?? []).filter(hasDay).sort((one, other) => usedBy(other) - usedBy(one))), [of.id, minute.value]);
   const hosts = reply ?? [];
@@ -124,9 +139,7 @@ export function Devices({ of }: { of: Department }) {
       key: 'device', head: w.device, fold: 'top',
       cell: (one) => (
         <>
-          <code class="cut block" title={one.address}>
-            {visible(one.address)}
-          </code>
+          <Known department={of.id} host={one} />
           <span class="sub cut">{one.addresses.length > 1 ? one.addresses.slice(1).map(visible).join(', ') : one.behindRouter ? w.behindRouter : ''}</span>
         </>
       ),

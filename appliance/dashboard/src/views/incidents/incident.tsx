@@ -20,13 +20,14 @@ import { acknowledge, Marks, unmute } from './marks';
 import { MuteDialog } from './mute_dialog';
 import { w } from './words';
 
-const ADVICE: Record<string, 'advicePortScan' | 'adviceSweep' | 'adviceFlood' | 'adviceTunnel' | 'advicePasswords' | 'adviceSpoofing' | 'adviceConflict'> = {
+const ADVICE: Record<string, 'advicePortScan' | 'adviceSweep' | 'adviceFlood' | 'adviceTunnel' | 'advicePasswords' | 'adviceSpoofing' | 'adviceConflict' | 'adviceListed'> = {
   port_scan: 'advicePortScan',
   host_sweep: 'adviceSweep',
   syn_flood: 'adviceFlood',
   udp_flood: 'adviceFlood',
   dns_tunnel: 'adviceTunnel',
   brute_force: 'advicePasswords',
+  listed_contact: 'adviceListed',
   arp_spoofing: 'adviceSpoofing',
   address_conflict: 'adviceConflict',
 };

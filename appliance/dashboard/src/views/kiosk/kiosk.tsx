@@ -6,13 +6,13 @@ import { useLocation } from 'preact-iso';
 
 import { blockCounts } from '../../live/block_counts';
 import { hourOf } from '../../live/calendar';
-import { minute, nowMs, second } from '../../live/clock';
+import { minute, nowMs } from '../../live/clock';
 import { barOf, conditionsOf, markOf, worstFirst, type Condition } from '../../live/condition';
 import { reloadOnce } from '../../live/edition';
 import { stateWords } from '../../live/condition_words';
 import { about, clock, day, moment, percent, rate, visible, volume, whole, type Quantity } from '../../live/formats';
 import { clausesOf, departmentIdOf, needs, type Clause } from '../../live/needs';
-import { appliance, areQuotasKnown, departments, emptyRecent, addPoint, freshness, isReadOnly, maintenance, total, type Department, type Recent } from '../../live/state';
+import { appliance, areQuotasKnown, comingMaintenance, departments, emptyRecent, endOf, addPoint, freshness, isReadOnly, total, type Department, type Recent } from '../../live/state';
 import { Icon, StateMark, type State } from '../../parts/icons';
 import { Name } from '../../parts/name';
 import { QuotaBar } from '../../parts/quota_bar';
@@ -176,11 +176,9 @@ function Row({ of }: { of: Department }) {
 }
 
 function Announced() {
-  const found = maintenance.value;
-  if (found === null || found.type === 'completed') return null;
-  const startMs = Date.parse(found.startTime);
-  const endMs = startMs + found.duration * 1000;
-  if (endMs < (second.value, nowMs())) return null;
+  const found = comingMaintenance.value;
+  if (found === null) return null;
+  const [startMs, endMs] = [Date.parse(found.startTime), endOf(found)];
   return (
     <span>
       <Icon name="maintenance" /> {isReadOnly.value ? say(w.running, { to: moment(endMs) }) : say(w.announced, { from: moment(startMs), to: clock(endMs) })}

@@ -1,11 +1,11 @@
 /** Maintenance: start or announce, what is planned, what was before. */
 import { useState } from 'preact/hooks';
 
-import { second, zone } from '../../live/clock';
+import { nowMs, second, zone } from '../../live/clock';
 import { call } from '../../live/connection';
 import { clock, day, fieldTime, full, moment, nextHour, span, timeOfField, visible } from '../../live/formats';
 import { isAdministrator } from '../../live/session';
-import { isReadOnly, maintenance } from '../../live/state';
+import { endOf, isReadOnly, maintenance, planned } from '../../live/state';
 import { ActionButton, change, RefusalText, sentenceOf, toast, useWork } from '../../parts/actions';
 import { Icon } from '../../parts/icons';
 import { useAsked } from '../../parts/notices';
@@ -20,13 +20,13 @@ const w = words({
     about: 'Read-only mode. Metering, quotas and blocks go on; nobody can change anything, and it is safe to pull the plug. Holding the button on the appliance for 3 s does the same.',
     title: 'Start or announce', when: 'When', now: 'Now', tonight: 'Tonight 02:00', choose: 'Choose', for: 'For', halfHour: '30 min', hour: '1 hour', twoHours: '2 hours', minutes: 'Minutes', reads: 'What everybody reads', impact: 'System is in read-only mode',
     announceText: 'Everybody sees this announcement from now on. From {range} ({zone}) changes are refused. It ends by itself.', startText: 'From now until {end} ({zone}) changes are refused. It ends by itself.', announce: 'Announce', start: 'Start now',
-    planned: 'Planned', running: 'Running', nothing: 'Nothing is planned.', callOff: 'Call off', endNow: 'End now', until: 'until {time}', in: 'in {span}', before: 'Before', announced: 'Announced. It is in the line above every view.', started: 'Changes are refused until {time}.', calledOff: 'Called off.', by: 'by {who}', onlyAdmins: 'Maintenance is started by administrators of all departments.', 
+    planned: 'Planned', running: 'Running', nothing: 'Nothing is planned.', callOff: 'Call off', endNow: 'End now', until: 'until {time}', in: 'in {span}', before: 'Before', announced: 'Announced.', repeat: 'Repeat', once: 'Once', daily: 'Daily', weekly: 'Weekly', monthly: 'Monthly', again: '{repeat}, next {when}', started: 'Changes are refused until {time}.', calledOff: 'Called off.', by: 'by {who}', onlyAdmins: 'Maintenance is started by administrators of all departments.', 
   },
   de: {
     about: 'Nur-Lese-Betrieb. Messung, Kontingente und Sperren gehen weiter; niemand kann etwas ändern, und der Stecker darf gezogen werden. Den Knopf am Gerät 3 s zu halten tut dasselbe.',
     title: 'Beginnen oder ankündigen', when: 'Wann', now: 'Jetzt', tonight: 'Heute Nacht 02:00', choose: 'Wählen', for: 'Dauer', halfHour: '30 Min.', hour: '1 Stunde', twoHours: '2 Stunden', minutes: 'Minuten', reads: 'Was alle lesen', impact: 'Das System ist im Nur-Lese-Betrieb',
     announceText: 'Alle sehen die Ankündigung ab sofort. {range} ({zone}) werden Änderungen abgelehnt. Sie endet von selbst.', startText: 'Ab jetzt bis {end} ({zone}) werden Änderungen abgelehnt. Sie endet von selbst.', announce: 'Ankündigen', start: 'Jetzt beginnen',
-    planned: 'Geplant', running: 'Läuft', nothing: 'Nichts ist geplant.', callOff: 'Absagen', endNow: 'Jetzt beenden', until: 'bis {time}', in: 'in {span}', before: 'Früher', announced: 'Angekündigt. Es steht in der Zeile über jeder Ansicht.', started: 'Änderungen werden bis {time} abgelehnt.', calledOff: 'Abgesagt.', by: 'von {who}', onlyAdmins: 'Eine Wartung beginnen Verwalter aller Abteilungen.', 
+    planned: 'Geplant', running: 'Läuft', nothing: 'Nichts ist geplant.', callOff: 'Absagen', endNow: 'Jetzt beenden', until: 'bis {time}', in: 'in {span}', before: 'Früher', announced: 'Angekündigt.', repeat: 'Wiederholen', once: 'Einmal', daily: 'Täglich', weekly: 'Wöchentlich', monthly: 'Monatlich', again: '{repeat}, das nächste Mal {when}', started: 'Änderungen werden bis {time} abgelehnt.', calledOff: 'Abgesagt.', by: 'von {who}', onlyAdmins: 'Eine Wartung beginnen Verwalter aller Abteilungen.', 
   },
 });
 
@@ -50,6 +50,8 @@ export default function Maintenance() {
 }
 
 type When = 'now' | 'tonight' | 'choose';
+type Repeat = 'daily' | 'weekly' | 'monthly';
+const REPEATS: readonly Repeat[] = ['daily', 'weekly', 'monthly'];
 const SPANS: readonly [string, number][] = [
   [w.halfHour, 1800],
   [w.hour, 3600],
@@ -64,6 +66,7 @@ function Start() {
   const [typed, setTyped] = useState(() => fieldTime(nextHour(TONIGHT)));
   const [lengthS, setLength] = useState(3600);
   const [isOwn, setOwn] = useState(false);
+  const [repeat, setRepeat] = useState<Repeat | null>(null);
   const [impact, setImpact] = useState(w.impact as string);
   second.value;
   const startMs = when === 'now' ? second.value : when === 'tonight' ? nextHour(TONIGHT) : timeOfField(typed);
@@ -71,9 +74,13 @@ function Start() {
   const isPast = when === 'choose' && !(startMs > second.value);
   const submit = async (event: Event) => {
     event.preventDefault();
-    const argument = { duration: lengthS, impact, ...(when === 'now' ? {} : { startTime: new Date(startMs).toISOString() }) };
-    if (await work.run((wait) => change('maintenance:start', argument, wait))) {
-      const undo = () => change('maintenance:stop', {});
+    const argument = { duration: lengthS, impact, ...(when === 'now' ? {} : { startTime: new Date(startMs).toISOString(), repeat }) };
+    let id: string | undefined;
+    const order = async (wait: Parameters<typeof change>[2]) => {
+      id = (await change('maintenance:start', argument, wait)).maintenance.id;
+    };
+    if (await work.run(order)) {
+      const undo = () => change('maintenance:stop', { id });
       toast(when === 'now' ? say(w.started, { time: clock(endMs) }) : w.announced, undo);
     }
   };
@@ -114,6 +121,17 @@ function Start() {
             <input id="minutes" type="number" min={1} max={LONGEST_MIN} value={lengthS / 60} onInput={(event) => setLength(Math.max(1, Math.min(LONGEST_MIN, Number(event.currentTarget.value) || 1)) * 60)} />
           </div>
         )}
+        {when !== 'now' && (
+          <div class="field">
+            <span class="label" id="repeat">
+              {w.repeat}
+            </span>
+            <div class="filters" role="group" aria-labelledby="repeat">
+              {chip(repeat === null, w.once, () => setRepeat(null))}
+              {REPEATS.map((one) => chip(repeat === one, w[one], () => setRepeat(one)))}
+            </div>
+          </div>
+        )}
         <div class="field">
           <label for="impact">{w.reads}</label>
           <input id="impact" value={impact} maxLength={200} required onInput={(event) => setImpact(event.currentTarget.value)} />
@@ -135,42 +153,50 @@ function Start() {
 }
 
 function Planned() {
-  const found = maintenance.value;
+  const running = isReadOnly.value ? maintenance.value : null;
   second.value;
-  const startMs = found === null ? 0 : Date.parse(found.startTime);
-  const endMs = found === null ? 0 : startMs + found.duration * 1000;
-  const isThere = found !== null && found.type !== 'completed' && endMs > second.value;
-  const isRunning = isReadOnly.value;
-  const stop = () => change('maintenance:stop', {}).then(() => toast(w.calledOff), (error: unknown) => toast(sentenceOf(error)));
+  const waiting = planned.value.filter((one) => endOf(one) > nowMs());
   return (
     <section class="sheet" aria-labelledby="planned">
       <header>
-        <h2 id="planned">{isRunning ? w.running : w.planned}</h2>
+        <h2 id="planned">{running ? w.running : w.planned}</h2>
       </header>
-      {isThere ? (
+      {running || waiting.length > 0 ? (
         <ul class="needs plain">
-          <li>
-            <Icon name="maintenance" class="mid" />
-            <div>
-              <div class="what" title={full(startMs)}>
-                <b>{`${day(startMs)} ${clock(startMs)} – ${clock(endMs)}`}</b>
-              </div>
-              <div class="why">{visible(found.impact)}</div>
-              <div class="dim">{isRunning ? say(w.until, { time: clock(endMs) }) : say(w.in, { span: span((startMs - second.value) / 1000) })}</div>
-            </div>
-            {isAdministrator.value && (
-              <div class="acts row">
-                <ActionButton class="s" inMaintenance onClick={stop}>
-                  {isRunning ? w.endNow : w.callOff}
-                </ActionButton>
-              </div>
-            )}
-          </li>
+          {running && <Item one={running} isRunning />}
+          {waiting.map((one) => (
+            <Item key={one.id} one={one} isRunning={false} />
+          ))}
         </ul>
       ) : (
         <div class="pad dim">{w.nothing}</div>
       )}
     </section>
+  );
+}
+
+function Item({ one, isRunning }: { one: NonNullable<typeof maintenance.value>; isRunning: boolean }) {
+  const [startMs, endMs] = [Date.parse(one.startTime), endOf(one)];
+  const stop = () => change('maintenance:stop', { id: one.id }).then(() => toast(w.calledOff), (error: unknown) => toast(sentenceOf(error)));
+  const range = `${day(startMs)} ${clock(startMs)} – ${clock(endMs)}`;
+  return (
+    <li>
+      <Icon name="maintenance" class="mid" />
+      <div>
+        <div class="what" title={full(startMs)}>
+          <b>{one.repeat ? say(w.again, { repeat: w[one.repeat], when: range }) : range}</b>
+        </div>
+        <div class="why">{visible(one.impact)}</div>
+        <div class="dim">{isRunning ? say(w.until, { time: clock(endMs) }) : say(w.in, { span: span((startMs - nowMs()) / 1000) })}</div>
+      </div>
+      {isAdministrator.value && (
+        <div class="acts row">
+          <ActionButton class="s" inMaintenance onClick={stop}>
+            {isRunning ? w.endNow : w.callOff}
+          </ActionButton>
+        </div>
+      )}
+    </li>
   );
 }
 

@@ -5,6 +5,7 @@ import type { ComponentChildren } from 'preact';
 import { incidentName, kindOf, periodOf } from '../../live/condition_words';
 import { clockSeconds, day, fixed, full, moment, visible } from '../../live/formats';
 import { nowMs } from '../../live/clock';
+import { deviceNameOf } from '../../live/devices';
 import { incidents } from '../../live/incidents';
 import { isAdministrator } from '../../live/session';
 import { alerts, appliance, blockEvents, departmentOf, departments, nameOf, type Alert } from '../../live/state';
@@ -16,12 +17,12 @@ const w = words({
   en: {
     title: 'Latest', since: 'since {time}', audit: 'Audit trail', opened: 'opened, {severity}', grows: 'goes on, {severity}', closed: 'ended', by: '{type} by {source}', low: 'low', medium: 'medium', high: 'high', critical: 'critical',
     spike: '{name}: unusual traffic. {details}', confidence: 'confidence {value}', warning: '{name} passed {share} % of its {kind} quota', critical_quota: '{name} passed {share} % of its {kind} quota', exceeded: '{name} used up its {kind} quota', reset: '{name}: the {kind} quota begins anew',
-    host: '{name}: a device’s own {kind} quota, {host}', blocked: 'Blocked {address} for {name}{until}', unblocked: 'Lifted {address} for {name}', until: ' until {time}', all: 'all', several: { one: '{count} department', other: '{count} departments' }, empty: 'Nothing has happened since {time}.',
+    host: '{name}: a device’s own {kind} quota, {host}', blocked: 'Blocked {address} for {name}{until}', unblocked: 'Lifted {address} for {name}', until: ' until {time}', all: 'all', several: { one: '{count} department', other: '{count} departments' }, empty: 'Nothing has happened since {time}.', device: '{name}: a new device, {device}',
   },
   de: {
     title: 'Neuestes', since: 'seit {time}', audit: 'Änderungsprotokoll', opened: 'begonnen, {severity}', grows: 'geht weiter, {severity}', closed: 'beendet', by: '{type} durch {source}', low: 'gering', medium: 'mittel', high: 'hoch', critical: 'kritisch',
     spike: '{name}: ungewöhnlicher Verkehr. {details}', confidence: 'Zuversicht {value}', warning: '{name}: {share} % verbraucht ({period})', critical_quota: '{name}: {share} % verbraucht ({period})', exceeded: '{name}: Kontingent verbraucht ({period})', reset: '{name}: Das Kontingent beginnt neu ({period})',
-    host: '{name}: Kontingent eines Geräts ({period}), {host}', blocked: '{address} gesperrt für {name}{until}', unblocked: '{address} frei für {name}', until: ' bis {time}', all: 'alle', several: { one: '{count} Abteilung', other: '{count} Abteilungen' }, empty: 'Nichts geschehen seit {time}.',
+    host: '{name}: Kontingent eines Geräts ({period}), {host}', blocked: '{address} gesperrt für {name}{until}', unblocked: '{address} frei für {name}', until: ' bis {time}', all: 'alle', several: { one: '{count} Abteilung', other: '{count} Abteilungen' }, empty: 'Nichts geschehen seit {time}.', device: '{name}: ein neues Gerät, {device}',
   },
 });
 
@@ -55,7 +56,7 @@ function ofAlert(alert: Alert): Happening {
         tone: state === 'closed' ? 'mid' : alert.severity === 'high' || alert.severity === 'critical' ? 'mark-crit' : 'mark-warn',
         text: (
           <>
-            <a href={id === undefined ? '/incidents' : `/incidents/${encodeURIComponent(id)}`}>{parts(w.by, { type: incidentName(type), source: bold(source) })}</a> {words} <span class="dim">{name}</span>
+            <a href={id === undefined ? '/incidents' : `/incidents/${encodeURIComponent(id)}`}>{parts(w.by, { type: incidentName(type), source: bold(deviceNameOf(alert.departmentId, source) ?? source) })}</a> {words} <span class="dim">{name}</span>
           </>
         ),
       };
@@ -78,6 +79,11 @@ function ofAlert(alert: Alert): Happening {
       const texts = { warning: w.warning, critical: w.critical_quota, exceeded: w.exceeded, reset: w.reset } as const;
       const type = alert.type as keyof typeof texts;
       return { ...base, icon: type === 'exceeded' ? 'crit' : 'quota', tone: type === 'exceeded' ? 'mark-crit' : type === 'reset' ? 'mid' : 'mark-warn', text: parts(texts[type], values) };
+    }
+    case 'device': {
+      const { device } = alert;
+      const link = <a href={`/devices?${new URLSearchParams({ open: device.mac })}`}>{bold(device.name ?? device.addresses[0] ?? device.mac)}</a>;
+      return { ...base, icon: 'device', tone: 'mid', text: parts(w.device, { name, device: link }) };
     }
     default:
       return { ...base, icon: 'quota', tone: alert.type === 'reset' ? 'mid' : 'mark-warn', text: parts(w.host, { name, kind: kindOf(alert.quota.type), period: periodOf(alert.quota.type), host: <code>{visible(alert.host)}</code> }) };

@@ -1,0 +1,1 @@
+"""Devices: what frames tell about them, and the register that keeps them."""

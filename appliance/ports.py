@@ -11,6 +11,8 @@ from typing import Protocol
 from appliance.core.access.audit_entry import AuditEntry, StoredEntry
 from appliance.core.access.login_queue import Waiting
 from appliance.core.access.person import Person, TokenRecord
+from appliance.core.alerting.message import AlertMessage
+from appliance.core.alerting.notice import ChannelState, Notice
 from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
@@ -380,6 +382,65 @@ class Store(Protocol):
 
     def save_maintenances(self, plan: Sequence[Maintenance]) -> None:
         """Save these instead of those before; until `sync`, a power cut may undo it."""
+
+
+class NoticeStore(Protocol):
+    """Notices, and what each channel has still to deliver. Nothing waits for the medium.
+
+    Where the medium is full or broken, and in maintenance, a method that changes something returns false, and nothing
+    was changed.
+    """
+
+    def add(self, notices: Sequence[tuple[Notice, Mapping[str, datetime | None]]]) -> bool:
+        """Record notices, and queue each for its channels until it is due; `None`: at once.
+
+        The oldest of too many are forgotten, and given up by the channels that have not delivered them.
+        """
+
+    def attempt(self, channel: str, now: datetime, most: int) -> Sequence[Notice]:
+        """What the channel is to deliver, oldest first: until it is settled or given up, the same again."""
+
+    def has_waiting(self, channel: str, now: datetime) -> bool:
+        """Whether the channel has anything to deliver now."""
+
+    def waiting(self) -> Mapping[str, int]:
+        """How many notices each channel has still to deliver, now or later."""
+
+    def states(self) -> Mapping[str, ChannelState]:
+        """How each channel fares, as far as it has tried."""
+
+    def settle(self, channel: str, state: ChannelState, numbers: Sequence[int] = ()) -> bool:
+        """Save how a channel fares, and forget the notices that it has delivered."""
+
+    def give_up(self, channel: str, numbers: Sequence[int]) -> bool:
+        """Forget notices that a channel could not deliver, and count them."""
+
+    def forget_channels(self, known: Sequence[str]) -> None:
+        """Forget the channels beside these, and what they had to deliver."""
+
+    def recorded(self, before: int | None, most: int) -> Sequence[Notice]:
+        """At most so many notices, the newest first. `before`: only those with a smaller number."""
+
+
+class Outlet(Protocol):
+    """A way out of the appliance. Its methods wait for the network: their caller runs them beside the event loop."""
+
+    def send(self, message: AlertMessage) -> str | None:
+        """Deliver a message; returns `None`, or why the receiver has not taken it."""
+
+
+class KeptConnection(Protocol):
+    """An outlet's connection that stays open between two messages."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is there."""
+
+    def open(self) -> str | None:
+        """Make it; returns `None`, or why that failed. It waits for the network, beside the event loop."""
+
+    def turn(self) -> None:
+        """Do what it needs now, without waiting."""
 
 
 class HistoryStore(Protocol):

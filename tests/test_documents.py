@@ -16,7 +16,8 @@ from msgspec import UNSET
 
 from appliance.cli.examples import EXAMPLES
 from appliance.cli.main import main
-from appliance.config.sections import Config, Section
+from appliance.config.section import Section
+from appliance.config.sections import Config
 from appliance.core.refusal import Code
 from appliance.events import Event, Part
 from appliance.server.calls.call_table import CALLS
@@ -102,7 +103,7 @@ def test_every_verb_has_the_options_of_every_verb() -> None:
 
 
 def test_every_example_of_a_help_is_understood_and_is_of_its_verb() -> None:
-    groups = {"", "user", "panel", "backup"}  # and the whole, which do nothing themselves
+    groups = {"", "user", "panel", "backup", "notify"}  # and the whole, which do nothing themselves
     assert set(EXAMPLES) == {*groups, *(verb for verb, _ in every_verb())}
     for verb, rows in EXAMPLES.items():
         assert [words for words, _ in rows if not understood(words)[0].startswith(verb)] == []

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from appliance.cli.wording import in_shell_words, size_text, time_text
+from appliance.cli.wording import in_shell_words, time_text
 from appliance.core.duration import duration_text
+from appliance.core.size import size_text
 
 if TYPE_CHECKING:
     from appliance.client import Client

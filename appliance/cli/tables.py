@@ -9,9 +9,10 @@ from typing import Any
 from tabulate import tabulate
 
 from appliance.cli.event_lines import Payload, line_of, maintenance_sentence
-from appliance.cli.wording import in_shell_words, size_text, time_text
+from appliance.cli.wording import in_shell_words, time_text
 from appliance.client import SETTLE_S, CallFailed, Client
 from appliance.core.duration import duration_text
+from appliance.core.size import size_text
 
 MOST_NOTES = 20  # lines about single addresses of blocked names; `ip:list` has all
 RETRY_S = 0.5  # between two attempts to reach a service that restarts

@@ -1,4 +1,4 @@
-"""Words for a person at a terminal: sizes, local times, and the service's refusals in the shell's language.
+"""Words for a person at a terminal: local times, and the service's refusals in the shell's language.
 
 The service speaks of calls and keys, because its clients are programs; a person in a shell knows commands and options.
 """
@@ -26,6 +26,8 @@ COMMANDS = {
     "user:list": "appliance user list",
     "user:remove": "appliance user remove",
     "user:password": "appliance user password",
+    "notification:list": "appliance notify list",
+    "notification:test": "appliance notify test",
     "update:get": "appliance update",
     "update:start": "appliance update",
     "panel:press": "appliance panel press",
@@ -86,16 +88,6 @@ def in_shell_words(refusal: str) -> str:
     text = _KEY.sub(lambda found: _OPTIONS.get(found["key"], found[0]), refusal)
     text = _CALL.sub(lambda found: CALLS[found[0]], text)
     return _INSTANT.sub(lambda found: time_text(found[0]), text)
-
-
-def size_text(size_bytes: int) -> str:
-    """A size for a person, in binary units."""
-    amount = float(size_bytes)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"
 
 
 def time_text(timestamp: str) -> str:

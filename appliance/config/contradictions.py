@@ -2,9 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 
+from appliance.config.notifications import (
+    MOST_CHANNELS,
+    MOST_READERS,
+    BrokerSection,
+    MailSection,
+    RuleSection,
+    WebhookSection,
+)
 from appliance.config.sections import Config, DepartmentSection, HistorySection, IssuerSection, ServerSection
+from appliance.core.alerting.channels import SECRET, Form, Seal
 from appliance.core.blocking.targets import overlap
 from appliance.core.machine import Network
 from appliance.core.metering.quota import Action, QuotaKind
@@ -23,6 +32,7 @@ def contradictions(config: Config) -> Iterator[str]:
     yield from _in_server(config.server)
     yield from _in_proxies(config)
     yield from _in_issuers(config.issuers)
+    yield from _in_notifications(config)
     begin, _, end = config.update.window.partition("-")
     if begin == end:
         yield "update: the window ends when it begins; give it an hour at least, such as 03:00-05:00"
@@ -146,3 +156,59 @@ def _in_issuers(issuers: Sequence[IssuerSection]) -> Iterator[str]:
         yield f'issuers: "{name}" is given twice; each iss has one key'
     if OWN_ISS in names:
         yield f'issuers: "{OWN_ISS}" is the appliance itself; an issuer needs another iss'
+
+
+def _in_notifications(config: Config) -> Iterator[str]:
+    section = config.notifications
+    names = [one.name for one in section.channels]
+    for name in sorted(_repeated(names)):
+        yield f'notifications: the name "{name}" is given twice; each channel needs its own'
+    if len(names) > MOST_CHANNELS:
+        yield f"notifications: {len(names)} channels; at most {MOST_CHANNELS} are possible"
+    in_channels = (*map(_in_mail, section.mail), *map(_in_webhook, section.webhooks), *map(_in_login, section.mqtt))
+    for fault in chain(*in_channels):
+        yield f"notifications: {fault}"
+    for number, rule in enumerate(section.rules, 1):
+        for fault in _in_rule(rule, names, [one.id for one in config.departments]):
+            yield f"notifications.rules[{number}]: {fault}"
+    led_to = {name for rule in section.rules for name in rule.channels}
+    for name in [one for one in names if one not in led_to]:
+        yield f'notifications: no rule sends anything to "{name}"; name it in the channels of a rule'
+
+
+def _in_mail(mail: MailSection) -> Iterator[str]:
+    if not 1 <= len(mail.recipients) <= MOST_READERS:
+        yield f'"{mail.name}" has {len(mail.recipients)} recipients; give 1 to {MOST_READERS}'
+    yield from _in_login(mail)
+
+
+def _in_login(one: MailSection | BrokerSection) -> Iterator[str]:
+    if (one.user is None) is not (one.secret is None):
+        yield f'"{one.name}" needs user and secret together, or neither'
+    if one.user is not None and one.seal == Seal.NONE:
+        better = "tls or starttls" if isinstance(one, MailSection) else "tls"
+        yield f'"{one.name}" would send its password unsealed; its seal must be {better}'
+
+
+def _in_webhook(webhook: WebhookSection) -> Iterator[str]:
+    if webhook.form is Form.JSON and webhook.secret is None:
+        yield f'"{webhook.name}" needs a secret, with which its messages are signed'
+    if SECRET in webhook.url and webhook.secret is None:
+        yield f'"{webhook.name}" has {SECRET} in its url, and needs the secret'
+    is_sent = webhook.form is not Form.JSON or SECRET in webhook.url  # a signature may be read by anyone
+    if webhook.secret is not None and is_sent and webhook.url.startswith("http://"):
+        yield f'"{webhook.name}" would send its secret unsealed; its url must begin with https'
+
+
+def _in_rule(rule: RuleSection, channels: Sequence[str], departments: Sequence[str]) -> Iterator[str]:
+    if not rule.channels:
+        yield "it has no channels; name those that it sends to"
+    for name in rule.channels:
+        if name not in channels:
+            yield f'the channel "{name}" is not configured; there are {", ".join(channels) or "none"}'
+    for department in rule.departments:
+        if department not in departments:
+            yield f'the department "{department}" is not configured'
+    begin, _, end = (rule.quiet or "00:00-00:01").partition("-")
+    if begin == end:
+        yield "its quiet hours end when they begin; leave them out, or give two times"

@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from appliance.config.sections import BlockListSection, Config, DepartmentSection, IssuerSection, QuotaSection, Section
+from appliance.config.notifications import NotificationsSection
+from appliance.config.section import Section
+from appliance.config.sections import BlockListSection, Config, DepartmentSection, IssuerSection, QuotaSection
 from appliance.config.values import BitRate, Bytes, Station, Subnet, is_duration, quantity_text
 from appliance.core.duration import duration_text
 from appliance.core.metering.quota import Action, QuotaKind
@@ -58,10 +60,11 @@ def changes(before: Config, after: Config, by_hand: ByHand = ()) -> Sequence[str
         *_in_departments(before.departments, after.departments, by_hand),
         *_in_lists(before.block_lists, after.block_lists),
         *_in_issuers(before.issuers, after.issuers),
+        *_in_notifications(before.notifications, after.notifications),
     ]
     for field in msgspec.structs.fields(Config):
         old, new = getattr(before, field.name), getattr(after, field.name)
-        if isinstance(new, Section) and field.name != "appliance":
+        if isinstance(new, Section) and field.name not in {"appliance", "notifications"}:
             found += _in_section(old, new, field.name)
     if len(found) <= MOST_CHANGES:
         return found
@@ -181,6 +184,20 @@ def _in_issuers(before: Sequence[IssuerSection], after: Sequence[IssuerSection])
             yield f"Tokens of the issuer {name} are accepted, up to the role {one.maximum_role}."
     for name in sorted(old.keys() - new.keys()):
         yield f"Tokens of the issuer {name} are not accepted any more."
+
+
+def _in_notifications(before: NotificationsSection, after: NotificationsSection) -> Iterator[str]:
+    old, new = {one.name: one for one in before.channels}, {one.name: one for one in after.channels}
+    for name, one in new.items():
+        former = old.get(name)
+        if former is None or type(former) is not type(one):
+            yield f"The channel {name} is new: notifications leave by it."
+        else:
+            yield from _in_keys(former, one, f"The channel {name}")
+    for name in sorted(old.keys() - new.keys()):
+        yield f"The channel {name} is removed, with what waits for it."
+    if before.rules != after.rules:
+        yield f"The rules of notifications change: there are {len(after.rules)}, there were {len(before.rules)}."
 
 
 def _in_section(before: Section, after: Section, section: str) -> Iterator[str]:

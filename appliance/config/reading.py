@@ -20,9 +20,12 @@ from msgspec import Meta
 
 from appliance.config.contradictions import contradictions
 from appliance.config.line_numbers import line_of, line_of_syntax_error, lines_of_keys
-from appliance.config.sections import Config, Section, SectionT
+from appliance.config.section import Section, SectionT
+from appliance.config.sections import Config
 from appliance.config.values import BitRate, Bytes, Station, Subnet, from_text, without_units
 from appliance.core.access.person import Role
+from appliance.core.alerting.channels import Form, Seal
+from appliance.core.alerting.notice import Topic
 from appliance.core.blocking.blocked_names import SharedAddresses
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.incident_kind import IncidentKind
@@ -135,7 +138,7 @@ _MARKS = (
 )
 
 # The allowed values, for types without a description.
-WORDS = (Position, Action, Severity, Role, SharedAddresses, Record)
+WORDS = (Position, Action, Severity, IncidentKind, Role, SharedAddresses, Record, Seal, Form, Topic)
 
 _ALLOWED: dict[Any, str] = {
     Bytes: 'a size with its unit, such as "5 GiB" or "5 GB"',
@@ -143,10 +146,7 @@ _ALLOWED: dict[Any, str] = {
     Subnet: 'an address or a prefix without host bits, such as "192.168.1.0/24"',
     Station: 'a MAC or an IP address, such as "02:00:5e:10:00:01" or "192.168.1.2"',
     ZoneInfo: 'a time zone\'s name, such as "Europe/Berlin"',
-    **{
-        words: "one of " + ", ".join(f'"{word}"' for word in words)
-        for words in (Position, Action, Severity, IncidentKind, Role, SharedAddresses, Record)
-    },
+    **{words: "one of " + ", ".join(f'"{word}"' for word in words) for words in WORDS},
     bool: "true or false",
     float: "a number",
     int: "a whole number",

@@ -4,13 +4,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 import appliance.config.values as kinds
+from appliance.config.notifications import NotificationsSection
+from appliance.config.section import Section
 from appliance.core.access.person import Role
 from appliance.core.blocking.blocked_names import SharedAddresses
 from appliance.core.blocking.lists.block_list import BlockList
@@ -25,13 +27,6 @@ from appliance.core.metering.quota import EXCEEDED_PERCENT, Action, Limits, Quot
 from appliance.core.traffic.devices.server_sign import ServerKind
 from appliance.core.traffic.name_lists import BACKGROUND, ENCRYPTED_DNS, FRONTS, NameList
 from appliance.core.traffic.naming import NameRules, Record
-
-
-class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file."""
-
-
-SectionT = TypeVar("SectionT", bound=Section)
 
 
 class ApplianceSection(Section, frozen=True, kw_only=True):
@@ -291,6 +286,7 @@ class Config(Section, frozen=True, kw_only=True):
     limits: LimitsSection = DEFAULT_LIMITS
     panel: PanelSection = PanelSection()
     update: UpdateSection = UpdateSection()
+    notifications: NotificationsSection = NotificationsSection()
 
     @property
     def position(self) -> Position:

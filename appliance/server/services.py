@@ -7,6 +7,7 @@ from pathlib import Path
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
 from appliance.core.text import unknown_text
+from appliance.monitor.alerting.notification_desk import NotificationDesk
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.metering.departments import Metering
@@ -55,6 +56,7 @@ class Services:
     configuration: ConfigTrial
     status: StatusMonitor
     updates: UpdateMonitor
+    notifications: NotificationDesk
     work: Callable[[], Mapping[str, str]]
     release: Callable[[str], None]
     authenticator: Authenticator

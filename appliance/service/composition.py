@@ -15,6 +15,8 @@ from eventlet import tpool
 from appliance.config import Config
 from appliance.core.moment import Moment
 from appliance.core.traffic.devices.device_register import LEARNING_S
+from appliance.events import Event
+from appliance.monitor.alerting.notification_desk import NotificationDesk
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.metering.departments import Metering
@@ -37,6 +39,7 @@ from appliance.server.delivery.fanout import Fanout
 from appliance.server.profile import profile_of
 from appliance.server.services import Services
 from appliance.service.access.authentication import Authentication, aside_in_turn
+from appliance.service.alerting.building import build_notifications
 from appliance.service.machines import Machine
 from appliance.service.monitors import (
     Foundation,
@@ -114,6 +117,7 @@ class Appliance:
     disk: Disk
     authentication: Authentication
     monitors: Monitors
+    notifications: NotificationDesk
     release: ReleaseRequest
     server: Server
 
@@ -121,13 +125,13 @@ class Appliance:
 def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial: ConfigTrial) -> Appliance:
     """The appliance over this machine. Raises `CannotStart`, `AccessError`."""
     authentication, disk = Authentication(config, machine, state_dir), open_disk(machine, state_dir)
-    fanout = Fanout(simulated=machine.is_simulated, alerts=disk.alerts)
+    fanout, release = Fanout(simulated=machine.is_simulated, alerts=disk.alerts), ReleaseRequest()
     hold = StateHold([disk.state.store, disk.history_store, disk.alerts, *authentication.files, fanout])
-    base = lay_foundation(config, machine, disk, fanout, hold)
+    desk = build_notifications(config, disk.state.store.notices, state_dir, is_simulated=machine.is_simulated)
+    base = lay_foundation(config, machine, disk, fanout, desk=desk, hold=hold)
     monitors = build_monitors(base, disk=disk, authentication=authentication, trial=trial)
     hold.savers = monitors.savers
-    release = ReleaseRequest()
-    services = gather_services(base, monitors=monitors, authentication=authentication, trial=trial, release=release)
+    services = gather_services(base, monitors, desk, authentication=authentication, trial=trial, release=release)
     return Appliance(
         config=config,
         machine=machine,
@@ -136,6 +140,7 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
         disk=disk,
         authentication=authentication,
         monitors=monitors,
+        notifications=desk,
         release=release,
         server=_server_over(config, fanout, services, authentication),
     )
@@ -146,14 +151,22 @@ def _server_over(config: Config, fanout: Fanout, services: Services, authenticat
     return Server(fanout=fanout, services=services, limits=limits, section=section, tls=authentication.tls)
 
 
-def lay_foundation(config: Config, machine: Machine, disk: Disk, fanout: Fanout, hold: StateHold) -> Foundation:
-    """What every monitor is built on."""
+def lay_foundation(
+    config: Config, machine: Machine, disk: Disk, fanout: Fanout, *, desk: NotificationDesk, hold: StateHold
+) -> Foundation:
+    """What every monitor is built on. An event goes to the dashboards, and to those who are not connected."""
+
+    def publish(event: Event) -> None:
+        fanout.publish(event)
+        desk.hear(event)
+
     return Foundation(
         config=config,
         machine=machine,
         store=disk.state.store,
-        publish=fanout.publish,
+        publish=publish,
         run=ServiceRun(machine.clock().monotonic_s, fanout.count_clients, lambda: fanout.published),
+        troubles=(desk.troubles,),
         hold=hold,
     )
 
@@ -228,7 +241,13 @@ def _panel_over(
 
 
 def gather_services(
-    base: Foundation, *, monitors: Monitors, authentication: Authentication, trial: ConfigTrial, release: ReleaseRequest
+    base: Foundation,
+    monitors: Monitors,
+    desk: NotificationDesk,
+    *,
+    authentication: Authentication,
+    trial: ConfigTrial,
+    release: ReleaseRequest,
 ) -> Services:
     """Gather what calls and pages may use; nothing new is built."""
     return Services(
@@ -248,6 +267,7 @@ def gather_services(
         configuration=trial,
         status=monitors.status,
         updates=monitors.updates,
+        notifications=desk,
         work=lambda: monitors.self_check.tasks(base.machine.clock()),
         release=release.request,
         authenticator=authentication.authenticator,

@@ -48,7 +48,7 @@ from appliance.system.public_suffixes import PublicSuffixes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foundation:
-    """What every monitor is built on. `publish`: the way of an event to the dashboards.
+    """What every monitor is built on. `publish`: the way of an event to people; `troubles`: of what is below them.
 
     `hold`: holds the files still in maintenance; `None`: nothing does.
     """
@@ -58,6 +58,7 @@ class Foundation:
     store: Store
     publish: Publisher
     run: ServiceRun = NO_RUN
+    troubles: Sequence[TroubleSource] = ()
     hold: StateHold | None = None
 
 
@@ -193,7 +194,7 @@ def build_status(
         metering=metering,
         enforcement=enforcement,
         insight=insight,
-        trouble_sources=(*trouble_sources, machine.troubles),
+        trouble_sources=(*trouble_sources, *base.troubles, machine.troubles),
         capture=machine.capture,
         sensors=machine.sensors,
         publish=base.publish,

@@ -53,6 +53,8 @@ ATTACH_S = 1.0  # an interface that appears is captured within a second
 LISTS_S = 0.25  # a piece of a list each, so that one of 100,000 is in force within a minute
 HISTORY_S = 1.0  # a slice of a batch each, so that a batch is done within a few seconds
 TRIAL_S = 0.25  # a client has so long at least to read that its new configuration is tried
+NOTICES_S = 1.0  # a transaction for all that was heard; a message waits for some seconds anyway
+CHANNEL_S = 1.0  # a look into the database, where nothing waits
 UPDATES_S = 1.0  # the updater writes how far it is every few seconds
 DEVICES_S = 1.0  # what a device said of itself is shown within a second
 SELF_CHECK_S = 5.0  # nine looks within the time after which silence is a fault
@@ -131,6 +133,8 @@ class Service:
             Timed("panel", PANEL_S, self._panel),
             Timed("trial", TRIAL_S, self._try),
             Timed("fast path", FAST_PATH_S, lambda _: parts.monitors.fast_path.step(parts.monitors.metering.links)),
+            Timed("notices", NOTICES_S, parts.notifications.step),
+            *(Timed(f"channel {one.name}", CHANNEL_S, one.step) for one in parts.notifications.channels.values()),
             Timed("updates", UPDATES_S, parts.monitors.updates.step),
             Timed("self-check", SELF_CHECK_S, parts.monitors.self_check.step),
             Timed("memory", MEMORY_S, lambda _: give_back()),

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from appliance.config import Config, ConfigError, LimitsSection, judge, load, load_text, parse
 from appliance.config.remarks import remarks
-from appliance.config.sections import Section
+from appliance.config.section import Section
 from appliance.config.values import DURATION
 from appliance.core.machine import Position
 from appliance.core.metering.history_series import Step
@@ -228,7 +228,7 @@ def test_every_key_describes_its_allowed_values() -> None:
     import msgspec
 
     from appliance.config.reading import _allowed
-    from appliance.config.sections import Section
+    from appliance.config.section import Section
 
     def walk(kind: type[Section]) -> None:
         for field in msgspec.structs.fields(kind):

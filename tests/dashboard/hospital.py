@@ -44,6 +44,18 @@ metering = 1
 analytics = 1
 health = 1
 
+[[notifications.mail]]
+name = "it"
+server = "127.0.0.1"
+port = 9
+seal = "none"
+sender = "appliance@example.org"
+recipients = ["it@example.org"]
+
+[[notifications.rules]]
+channels = ["it"]
+events = ["system:maintenance"]  # which is never grave enough: the receiver is not there, and no view is to say so
+
 [notice]
 contact = "Ms Example, extension 42"
 """ + "".join(map(_department, _DEPARTMENTS))

@@ -239,6 +239,8 @@ SCENES = (
     Scene("settings-differing", "/settings/configuration", prepare=_differing),
     Scene("settings-form", "/settings/configuration", prepare=_form),
     Scene("settings-trial", "/settings/configuration", prepare=_trial),
+    Scene("settings-notifications", "/settings/notifications"),
+    Scene("settings-notifications-de", "/settings/notifications", language="de-DE"),
     Scene("settings-browser", "/settings/browser"),
     Scene("settings-forbidden", "/settings/configuration", role="viewer"),
     Scene("more", "/more"),

@@ -32,6 +32,7 @@ VIEWS = (
     "/people",
     "/audit",
     "/settings/configuration",
+    "/settings/notifications",
     "/kiosk",
 )
 ASKED_FOR = (

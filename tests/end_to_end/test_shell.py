@@ -34,6 +34,8 @@ ASKING = (
     ["unblock", "203.0.113.9"],
     ["confirm"],
     ["revert"],
+    ["notify", "list"],
+    ["notify", "test", "it"],
     ["update"],
     ["release"],
 )

@@ -43,6 +43,7 @@ from appliance.server.profile import profile_of
 from appliance.server.services import Services
 from appliance.service.access.authentication import aside_in_turn
 from appliance.service.access.password_hashing import GreenPasswordHashing
+from appliance.service.alerting.building import build_notifications
 from appliance.service.machines import Machine
 from appliance.service.monitors import (
     Foundation,
@@ -261,6 +262,7 @@ class Harness:
                 trouble_sources=[lambda _: self.troubles],
             ),
             updates=self.updates,
+            notifications=build_notifications(config, store.notices, state_dir, is_simulated=simulated),
             work=dict,
             release=lambda actor: None,
             authenticator=authenticator,

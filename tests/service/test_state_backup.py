@@ -39,6 +39,8 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("machine") / "state"
     (folder / "lists").mkdir(parents=True)
     (folder / "lists" / "bad ones.txt").write_text("203.0.113.9\n")
+    (folder / "secrets").mkdir(mode=0o700)
+    (folder / "secrets" / "mail").write_text("geheim\n")
     (folder / "token.secret").write_bytes(bytes(range(32)))
     (folder / "alerts.jsonl").write_text("{}\n")
     for name in ("simulated.sqlite3", "trial.toml", "appliance.sqlite3.ballast", "people.sqlite3.damaged-2026"):
@@ -68,7 +70,7 @@ def test_a_backup_of_open_books_is_restored_on_an_empty_machine(tmp_path: Path, 
     config, state = tmp_path / "etc" / "appliance.toml", tmp_path / "state"
     found = restore_backup(config, state, made, PASSPHRASE)
     assert found.former is None
-    assert found.files == ["alerts.jsonl", "appliance.sqlite3", "history.sqlite3", "lists", "token.secret"]
+    assert found.files == ["alerts.jsonl", "appliance.sqlite3", "history.sqlite3", "lists", "secrets", "token.secret"]
     assert config.read_text() == CONFIG
     assert sorted(one.name for one in state.iterdir()) == found.files
     assert _used(state / "appliance.sqlite3") == [0, 1, 2]
@@ -76,6 +78,7 @@ def test_a_backup_of_open_books_is_restored_on_an_empty_machine(tmp_path: Path, 
     assert (state / "token.secret").read_bytes() == bytes(range(32))
     assert (state / "token.secret").stat().st_mode & 0o777 == 0o600
     assert (state / "lists" / "bad ones.txt").read_text() == "203.0.113.9\n"
+    assert (state / "secrets" / "mail").read_text() == "geheim\n"
 
 
 def test_nothing_of_the_content_can_be_read_without_the_passphrase(made: Path) -> None:

@@ -18,7 +18,7 @@ from appliance.server.calls.arguments import DepartmentId, Nothing, parse
 from appliance.server.calls.blocking import blocks, lists
 from appliance.server.calls.context import Context
 from appliance.server.calls.metering import asking, history, quotas, reports
-from appliance.server.calls.operations import configuration, facts, maintenance, panel_orders, updates
+from appliance.server.calls.operations import configuration, facts, maintenance, notices, panel_orders, updates
 from appliance.server.calls.reply import Reply, replies_of
 from appliance.server.calls.traffic import analytics, incidents, register, websites
 
@@ -129,6 +129,10 @@ CALLS = {
     ),
     "maintenance:stop": Call(
         maintenance.StopArgument, Role.ADMIN, False, maintenance.stop, maintenance.state, everywhere=True, once=True
+    ),
+    "notification:list": Call(notices.RecordArgument, Role.ADMIN, False, notices.list_notifications, everywhere=True),
+    "notification:test": Call(
+        notices.ChannelArgument, Role.ADMIN, False, notices.try_channel, everywhere=True, once=True
     ),
     "panel:press": Call(panel_orders.PressArgument, Role.ADMIN, False, panel_orders.press, everywhere=True, once=True),
     "panel:test": Call(Nothing, Role.ADMIN, False, panel_orders.test, everywhere=True),

@@ -34,6 +34,7 @@ VIEWS = (
     "/audit",
     "/settings",
     "/settings/configuration",
+    "/settings/notifications",
     "/settings/browser",
     "/more",
     "/kiosk",

@@ -1,8 +1,8 @@
 """Backs the appliance up into one encrypted file, also while it runs, and restores that file, here or elsewhere.
 
 A backup has the configuration and what is in the state directory: books, blocks, people, tokens, history, audit trail,
-alerts, block lists, the secret that signs tokens, and the certificate. A restored appliance is the same one to people,
-programs and browsers. Books are as they were saved, at most a minute old.
+alerts, block lists, the passwords of other servers, the secret that signs tokens, and the certificate. A restored
+appliance is the same one to people, programs and browsers. Books are as they were saved, at most a minute old.
 """
 
 import shutil
@@ -26,7 +26,7 @@ from appliance.system.storage.sqlite import LOGS, DatabaseUnreadable, copy_whole
 STATE_FILE = "appliance.sqlite3"  # there is none before the first start
 CONFIGURATION = "appliance.toml"  # its name in a backup, wherever the file is
 DATABASE = ".sqlite3"
-FOLDERS = ("lists",)  # `updates` has bundles, which their publisher has too
+FOLDERS = ("lists", "secrets")  # `updates` has bundles, which their publisher has too
 # Of this computer alone or of this moment: a simulation's books, a configuration on trial, reserved room, drafts, what
 # was damaged, and logs of databases, which are copied with them.
 LEFT_OUT = ("simulated*", "trial.toml", "*.ballast", "*.new", "*.damaged-*", *(f"*{suffix}" for suffix in LOGS))

@@ -104,3 +104,16 @@ def _devices(database: Database) -> None:
         dict.fromkeys(("department", "kind", "address", "mac"), str), pk=("department", "kind", "address", "mac")
     )
     database.table("device_learning").create({"department": str, "began_s": float}, pk="department")
+
+
+@migrations(name="0011_notices")
+def _notices(database: Database) -> None:
+    """What people are told of who are not connected, what of it waits, and how the ways to them fare."""
+    texts = ("at", "topic", "severity", "department", "text")
+    database.table("notice").create({"number": int, **dict.fromkeys(texts, str)}, pk="number")
+    database.table("delivery").create(
+        {"channel": str, "notice": int, "due": str, "is_tried": int}, pk=("channel", "notice")
+    )
+    database.table("channel").create(
+        {"name": str, "delivered_at": str, "fault": str, "fault_at": str, "given_up": int, "unreported": int}, pk="name"
+    )

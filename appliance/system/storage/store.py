@@ -43,6 +43,7 @@ from appliance.core.traffic.devices.server_sign import ServerKey
 from appliance.system.storage import rows
 from appliance.system.storage.ballast import Ballast
 from appliance.system.storage.files import sync
+from appliance.system.storage.queue import notice_tables
 from appliance.system.storage.schema import migrations
 from appliance.system.storage.sqlite import (
     DAMAGE,
@@ -135,6 +136,7 @@ CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     "known servers": {"known_server": rows.server_from},
     "incidents": {"incident": rows.incident_from},
     "what is muted": {"incident_mute": rows.mute_from},
+    "the notices": notice_tables.READERS,
 }
 COLUMNS = {
     "ledger": {"department", "start", *LEDGER_COLUMNS.split(", ")},
@@ -149,6 +151,7 @@ COLUMNS = {
     "learned": {"target", "department", "origin", "address", "ends", "why"},
     "answer": {*ANSWER_COLUMNS.split(", ")},
     "reckoning": {"id", "at"},
+    **notice_tables.COLUMNS,
     "device": {"department", "mac", "label", "dhcp_name", "mdns_name", "addresses", "first_s", "seen_s"},
     "device_learning": {"department", "began_s"},
     "known_server": {"department", "kind", "address", "mac"},
@@ -501,6 +504,11 @@ class SqliteStore:
             self._table("maintenance").insert_all(rows.maintenance_row(*one) for one in enumerate(plan, start=1))
 
         self._order(save)
+
+    @property
+    def notices(self) -> notice_tables.NoticeTables:
+        """The queue of notices."""
+        return notice_tables.NoticeTables(lambda: self._database, self._commit, lambda: self.is_held)
 
     def _table(self, name: str) -> Table:
         return self._database.table(name)

@@ -71,11 +71,17 @@ def as_not_fetched() -> Iterator[None]:
 
 
 class WebSource:
-    """Asks web servers. `what`: the noun for what is fetched; `judge`: tests have their own."""
+    """Asks web servers. `what`: the noun for what is fetched, or else posted; `judge`: tests have their own.
 
-    def __init__(self, what: str, judge: Judge = refusal_of) -> None:
-        self._what = what
+    `ca`: the file of the authority that is believed, instead of those of the system.
+    """
+
+    def __init__(
+        self, what: str, judge: Judge = refusal_of, *, does: str = "fetched from", ca: str | None = None
+    ) -> None:
+        self._what, self._does = what, does
         self._judge = judge
+        self._ca = ca
 
     @contextmanager
     def answer(self, url: str, headers: Mapping[str, str], deadline_s: float) -> Iterator[http.client.HTTPResponse]:
@@ -97,6 +103,17 @@ class WebSource:
         raise NotFetched(f"the server redirects more than {MOST_REDIRECTIONS} times")
 
     @contextmanager
+    def posted(
+        self, url: str, headers: Mapping[str, str], body: bytes, deadline_s: float
+    ) -> Iterator[http.client.HTTPResponse]:
+        """The answer to a POST, as for `answer`, but after no redirection: what is posted is for this server alone."""
+        parts = self._checked(url)
+        with self._connected(parts, deadline_s) as connection:
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request("POST", target, body, {"User-Agent": "appliance", **headers})
+            yield connection.getresponse()
+
+    @contextmanager
     def _connected(self, parts: SplitResult, deadline_s: float) -> Iterator[http.client.HTTPConnection]:
         """A connection to an address of this URL's host that was judged."""
         host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
@@ -111,7 +128,9 @@ class WebSource:
             open_parts.callback(connection.close)
             is_sealed = parts.scheme == "https"
             connection.sock = (
-                ssl.create_default_context().wrap_socket(plain, server_hostname=host) if is_sealed else plain
+                ssl.create_default_context(cafile=self._ca).wrap_socket(plain, server_hostname=host)
+                if is_sealed
+                else plain
             )
             yield connection
 
@@ -140,12 +159,12 @@ class WebSource:
         judged = (ip_address(address.partition("%")[0]), ip_address(own.partition("%")[0]) if own else None)
         refusal = self._judge(*judged)
         if refusal is not None:
-            raise NotFetched(f"no {self._what} is fetched from {address}: {refusal}")
+            raise NotFetched(f"no {self._what} is {self._does} {address}: {refusal}")
 
     def _checked(self, url: str) -> SplitResult:
         parts = urlsplit(url)
         if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None:
-            text = f"a {self._what} is fetched by http or https, without a user's name in its address"
+            text = f"a {self._what} goes by http or https, without a user's name in its address"
             raise NotFetched(text)
         return parts
 

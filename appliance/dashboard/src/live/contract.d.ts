@@ -702,6 +702,14 @@ export interface Calls {
     argument?: StopArgument;
     reply: MaintenanceReply;
   };
+  'notification:list': {
+    argument?: RecordArgument;
+    reply: NotificationsReply;
+  };
+  'notification:test': {
+    argument: ChannelArgument;
+    reply: DeliveryReply;
+  };
   'panel:press': {
     argument?: PressArgument;
     reply: PressReply;
@@ -1791,6 +1799,71 @@ export interface StopArgument {
    * names this call: one that is sent again with the same key is carried out once
    */
   idempotencyKey?: string;
+}
+/**
+ * The argument of `notification:list`. `before`: only notices with a smaller number; `None`: the newest.
+ */
+export interface RecordArgument {
+  before?: number | null;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The channels, and the latest notices, newest first.
+ */
+export interface NotificationsReply {
+  success: true;
+  channels: ChannelFacts[];
+  notices: NoticeFacts[];
+}
+/**
+ * A channel. `kind`: mail, webhook, ...; `target`: where it leads; `waiting`: notices, now or until they are due.
+ *
+ * `givenUp`: notices that were never delivered. `fault`: why the latest attempt failed, at `faultAt`.
+ */
+export interface ChannelFacts {
+  channel: string;
+  kind: string;
+  target: string;
+  waiting: number;
+  givenUp: number;
+  deliveredAt?: string;
+  fault?: string;
+  faultAt?: string;
+}
+/**
+ * What was told. `departmentId`: null where it is about the appliance itself.
+ */
+export interface NoticeFacts {
+  number: number;
+  at: string;
+  event: string;
+  severity: string;
+  departmentId: string | null;
+  text: string;
+}
+/**
+ * The argument of `notification:test`: the channel's name.
+ */
+export interface ChannelArgument {
+  /**
+   * one line of 1 to 200 characters
+   */
+  channel: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * Whether the receiver has taken the message; `fault`: why not.
+ */
+export interface DeliveryReply {
+  success: true;
+  delivered: boolean;
+  fault?: string;
 }
 /**
  * The argument of `panel:press`.

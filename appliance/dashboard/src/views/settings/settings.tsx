@@ -1,4 +1,4 @@
-/** Settings: the configuration, as a file and as a form of the same text, and what is of this browser alone. */
+/** Settings: the configuration, as a file and as a form of the same text, notifications, and what is of this browser alone. */
 import { useLocation } from 'preact-iso';
 
 import { isAdministrator } from '../../live/session';
@@ -7,11 +7,14 @@ import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
 import { Browser } from './browser';
 import { Configuration } from './configuration';
+import { Notifications } from './notifications';
 import { w } from './words';
+
+const PARTS = ['configuration', 'notifications', 'browser'] as const;
 
 export default function Settings({ part = '' }: { part?: string }) {
   const { route } = useLocation();
-  const shown = part === 'browser' || (part === '' && !isAdministrator.value) ? 'browser' : 'configuration';
+  const shown = PARTS.find((one) => one === part) ?? (isAdministrator.value ? 'configuration' : 'browser');
   useTitle({ text: names.settings });
   return (
     <>
@@ -20,15 +23,17 @@ export default function Settings({ part = '' }: { part?: string }) {
           <h1>{names.settings}</h1>
           {shown === 'configuration' && isAdministrator.value && <p class="mid">{w.sameFile}</p>}
         </div>
-        <div class="seg push" role="group" aria-label={w.section}>
-          {(['configuration', 'browser'] as const).map((one) => (
-            <button key={one} type="button" aria-pressed={one === shown} onClick={() => route(`/settings/${one}`)}>
-              {w[one]}
-            </button>
-          ))}
+        <div class="slide push">
+          <div class="seg" role="group" aria-label={w.section}>
+            {PARTS.map((one) => (
+              <button key={one} type="button" aria-pressed={one === shown} onClick={() => route(`/settings/${one}`)}>
+                {w[one]}
+              </button>
+            ))}
+          </div>
         </div>
       </header>
-      {shown === 'browser' ? <Browser /> : isAdministrator.value ? <Configuration /> : <Forbidden title={w.forbidden} />}
+      {shown === 'browser' ? <Browser /> : !isAdministrator.value ? <Forbidden title={w.forbidden} /> : shown === 'notifications' ? <Notifications /> : <Configuration />}
     </>
   );
 }

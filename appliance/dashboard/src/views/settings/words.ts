@@ -10,6 +10,10 @@ export const w = words({
     onTrial: 'A configuration is on trial now. Keep it or take it back before another is tried.',
     theme: 'Colours', system: 'As the system has them', light: 'Light', dark: 'Dark', language: 'Language', keys: 'Single keys', keysHelp: 'Such as “/” for search and “g d” for departments. Off in fields anyway.', on: 'on', off: 'off',
     thisBrowser: 'Kept in this browser alone.', logOut: 'Log out', loggedInAs: 'Logged in as {name}.',
+    notifications: 'Notifications', channels: 'Channels', channelsNote: 'tell people who are not connected', channelsHow: 'The configuration names the channels, and by rules who is told of what and when.',
+    noChannel: 'Nobody is told who is not connected', noChannelWhy: 'A channel is a way to people: mail, a chat, a collector of logs, Home Assistant. The configuration names each, and rules say what goes there.', toConfiguration: 'Open the configuration',
+    channel: 'Channel', target: 'Leads to', kinds: { mail: 'Mail', webhook: 'Webhook', syslog: 'Syslog', mqtt: 'MQTT' }, delivered: 'Delivered last', never: 'never', state: 'State', works: 'delivers', untried: 'not tried yet', waiting: 'Waiting', givenUp: 'Given up',
+    test: 'Test', testName: 'Test the channel {channel}', taken: 'The receiver of {channel} has taken the message.', notTaken: 'The channel {channel} delivers nothing: {fault}', told: 'The record', toldNote: 'whether a rule sends it anywhere or not', nothingTold: 'Nothing yet.', at: 'When', severity: 'Severity', of: 'Of', appliance: 'the appliance', sentence: 'What',
   },
   de: {
     section: 'Abschnitt', configuration: 'Konfiguration', browser: 'Dieser Browser', sameFile: 'Dieselbe Datei wie auf dem Gerät. Kommentare bleiben.', forbidden: 'Die Konfiguration ändern Verwalter.',
@@ -20,5 +24,9 @@ export const w = words({
     onTrial: 'Gerade ist eine Konfiguration auf Probe. Erst behalten oder zurücknehmen, dann eine andere ausprobieren.',
     theme: 'Farben', system: 'Wie das System', light: 'Hell', dark: 'Dunkel', language: 'Sprache', keys: 'Einzelne Tasten', keysHelp: 'Etwa „/“ für die Suche und „g d“ für Abteilungen. In Feldern immer aus.', on: 'an', off: 'aus',
     thisBrowser: 'Bleibt nur in diesem Browser.', logOut: 'Abmelden', loggedInAs: 'Angemeldet als {name}.',
+    notifications: 'Benachrichtigungen', channels: 'Kanäle', channelsNote: 'benachrichtigen, wer nicht verbunden ist', channelsHow: 'Die Konfiguration nennt die Kanäle und legt mit Regeln fest, wer wann wovon erfährt.',
+    noChannel: 'Wer nicht verbunden ist, erfährt nichts', noChannelWhy: 'Ein Kanal führt zu Menschen: per Mail, in einen Chat, in ein Protokoll oder zu Home Assistant. Die Konfiguration nennt jeden; Regeln sagen, was dorthin geht.', toConfiguration: 'Konfiguration öffnen',
+    channel: 'Kanal', target: 'Führt zu', kinds: { mail: 'Mail', webhook: 'Webhook', syslog: 'Syslog', mqtt: 'MQTT' }, delivered: 'Zuletzt zugestellt', never: 'nie', state: 'Zustand', works: 'stellt zu', untried: 'noch nicht versucht', waiting: 'Wartend', givenUp: 'Aufgegeben',
+    test: 'Testen', testName: 'Kanal {channel} testen', taken: 'Der Empfänger von {channel} hat die Nachricht angenommen.', notTaken: 'Der Kanal {channel} stellt nichts zu: {fault}', told: 'Verzeichnis', toldNote: 'ob eine Regel es verschickt oder nicht', nothingTold: 'Noch nichts.', at: 'Wann', severity: 'Schwere', of: 'Von', appliance: 'das Gerät', sentence: 'Was',
   },
 });

@@ -1,0 +1,1 @@
+"""Alerting: tells people who are not connected."""

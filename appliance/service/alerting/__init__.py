@@ -1,0 +1,1 @@
+"""Builds what tells people who are not connected."""

@@ -1,0 +1,1 @@
+"""The queue of notices, in tables of the state."""

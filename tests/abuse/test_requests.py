@@ -1,10 +1,13 @@
 """Requests: bodies that are too long, sessions that are opened and left, unfinished upgrades."""
 
 import json
+import time
 
 from tests.abuse.service import Service
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
+BURST = 100  # `connections_per_address`: so many sessions may an address open at once, and again in each login's time
+LOGIN_DEADLINE_S = 2.0  # of the service in these tests
 
 
 def ask(service: Service, request: str, origin: str = "127.0.0.66") -> bytes:
@@ -37,12 +40,14 @@ def test_a_thousand_oversized_posts_do_no_harm(service: Service) -> None:
 
 def test_sessions_that_are_opened_and_left_do_not_pile_up(service: Service) -> None:
     with service.unharmed():
+        began_s = time.monotonic()
         answers = [
             ask(service, f"GET {POLLING} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "127.0.6.1")
             for _ in range(500)
         ]
-        refused = [answer for answer in answers if b" 429 " in answer.splitlines()[0]]
-        assert len(refused) > 200
+        took_s = time.monotonic() - began_s
+        opened = [answer for answer in answers if b" 429 " not in answer.splitlines()[0]]
+        assert len(opened) <= BURST + BURST / LOGIN_DEADLINE_S * took_s  # a slow machine asks less often
         service.serves_an_honest_client()
 
 

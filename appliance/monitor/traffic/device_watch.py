@@ -196,8 +196,13 @@ class DeviceWatch:
 
     def name_of(self, departments: Sequence[str], asked: str) -> str:
         """How people know the device with this hardware address or address; empty: it has no name, or is not known."""
+        found = self.known(departments, asked)
+        return found.name if found else ""
+
+    def known(self, departments: Sequence[str], asked: str) -> KnownDevice | None:
+        """The device with this hardware address or address in one of these departments."""
         found = (self._registers[one].device(asked) for one in departments)
-        return next((one.name for one in found if one is not None), "")
+        return next((one for one in found if one is not None), None)
 
     def vendor(self, mac: str) -> str | None:
         """Who made the device, or what runs it; `None`: not known."""

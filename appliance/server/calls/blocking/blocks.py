@@ -263,7 +263,7 @@ def _preview(context: Context, asked: BlockArgument) -> PreviewFacts:
     target, kind = parse_target(asked.address), kind_of(parse_target(asked.address))
     services, grant = context.services, context.caller.grant
     concerned = [one for one in services.metering.ids if asked.department_id in {None, one} and grant.may_see(one)]
-    device = services.metering.devices.neighbour(concerned, target)
+    device = services.metering.devices.neighbour(concerned, target) or _registered(context, concerned, target)
     addresses = [target] if kind in {TargetKind.ADDRESS, TargetKind.PREFIX} else list(device[1] if device else ())
     is_counted = bool(addresses) and kind is not TargetKind.NAME
     return PreviewFacts(
@@ -275,6 +275,12 @@ def _preview(context: Context, asked: BlockArgument) -> PreviewFacts:
         objection=services.enforcement.objection(target, asked.department_id, context.now, context.caller.address),
         departments=list(services.enforcement.holds_in(asked.department_id)),
     )
+
+
+def _registered(context: Context, departments: Sequence[str], target: str) -> tuple[str, tuple[str, ...]] | None:
+    """The hardware address and addresses of a device that has just come: the neighbour tables are read now and then."""
+    known = context.services.devices.known(departments, target)
+    return (known.mac, tuple(known.current_addresses)) if known and known.current_addresses else None
 
 
 def _device_text(context: Context, departments: Sequence[str], mac: str, addresses: Sequence[str]) -> str:

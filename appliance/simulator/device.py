@@ -50,11 +50,16 @@ class SimulatedSensors:
         )
 
 
+PERSON_HOLDS_S = 5.0  # how long the person holds the button: the default of 3 s with some to spare
+
+
 class SimulatedPanel:
     """`ports.Panel`. `shown` keeps the LEDs; the person looks at them before pressing the button."""
 
-    def __init__(self, simulation: Simulation) -> None:
+    def __init__(self, simulation: Simulation, hold_s: float) -> None:
+        """`hold_s`: how long the configuration wants the button held; the person lets go after `PERSON_HOLDS_S`."""
         self._simulation = simulation
+        self._kind = Press.HELD if hold_s <= PERSON_HOLDS_S else Press.SHORT
         self._looked_s = 0.0
         self._presses: list[Press] = []
         self.shown: Lights = DARK
@@ -70,9 +75,9 @@ class SimulatedPanel:
         # An appliance that was switched off in maintenance starts in it: a press that ignored the LEDs would end it
         # where the scenario means to begin it, and the next would leave it on for an hour.
         kind = ActKind.END_MAINTENANCE if self.shows_maintenance else ActKind.BEGIN_MAINTENANCE
-        held = [Press.HELD for _ in self._simulation.scenario.begun(kind, self._looked_s, until_s)]
+        pressed = [self._kind for _ in self._simulation.scenario.begun(kind, self._looked_s, until_s)]
         self._looked_s = until_s
-        presses, self._presses = [*self._presses, *held], []
+        presses, self._presses = [*self._presses, *pressed], []
         return presses
 
     def show(self, lights: Lights) -> None:

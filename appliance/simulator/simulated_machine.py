@@ -57,7 +57,7 @@ class SimulatedMachine:
         self.forwarding, self.vendors = SimulatedForwarding(), SimulatedVendors()
         self.flows = SimulatedFlows(simulation)
         self.sensors = SimulatedSensors(simulation)
-        self.panel = SimulatedPanel(simulation)
+        self.panel = SimulatedPanel(simulation, config.panel.hold)
         self.meters = SimulatedMeters(simulation)
         self.capture = SimulatedCapture(simulation, buffer)
         self.updates = SimulatedUpdates(self._elapsed_s)

@@ -161,7 +161,7 @@ def test_an_old_tab_is_told_to_load_the_new_page(desk: Desk) -> None:
         live(page)
         line.change = lambda text: text.replace('"version":"0.1.0"', '"version":"0.2.0"')
         line.drop()
-        expect(page.locator(".banner")).to_contain_text("It runs version 0.2.0; this page is of 0.1.0.")
+        expect(page.locator(".banner", has_text="It runs version 0.2.0; this page is of 0.1.0.")).to_be_visible()
         page.get_by_role("button", name="Reload").click()
         live(page)
         expect(page.get_by_role("button", name="Reload")).to_have_count(0)

@@ -383,11 +383,25 @@ class PanelLights(Part, frozen=True, kw_only=True, rename="camel"):
     activity: float
 
 
+class HealthIssue(Part, frozen=True, kw_only=True, rename="camel"):
+    """An issue of the appliance itself. `id`: of what found it; `since`: when it was first found.
+
+    `cause`: what was found; `suggestion`: what a person can do.
+    """
+
+    id: str
+    severity: Severity
+    cause: str
+    suggestion: str
+    since: str
+
+
 class SystemState(Part, frozen=True, kw_only=True, rename="camel"):
     """The computer's gauges; `troubles`: a sentence for each thing that does not work.
 
     `clients`: the number of those that are logged in; `started_at`: when the service was; `interfaces`: its ports;
-    `panel`: what its LEDs show.
+    `panel`: what its LEDs show. `issues`: what does not work, or soon will not; those of high severity are troubles,
+    too. `unchecked`: the ids of what cannot be found here.
     """
 
     cpu: CpuHealth
@@ -398,6 +412,8 @@ class SystemState(Part, frozen=True, kw_only=True, rename="camel"):
     started_at: str | UnsetType = UNSET
     interfaces: list[PortState] | UnsetType = UNSET
     panel: PanelLights | UnsetType = UNSET
+    issues: list[HealthIssue] | UnsetType = UNSET
+    unchecked: list[str] | UnsetType = UNSET
 
 
 class SystemHealth(Event, frozen=True, kw_only=True, rename="camel"):

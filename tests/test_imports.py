@@ -32,7 +32,7 @@ CORE_MAY_IMPORT: dict[str, set[str]] = {
     "access": set(),
     "alerting": {"detection", "operations"},
     "metering": set(),
-    "operations": {"metering"},
+    "operations": {"detection", "metering"},
     "traffic": set(),
     "blocking": {"traffic"},
     "detection": {"blocking", "traffic"},

@@ -40,6 +40,7 @@ def status_text(found: dict[str, Any]) -> str:
     parts += [line_of("system:maintenance", one) for one in found.get("system:maintenance", [])]
     parts.append(tabulate(rows, headers=["department", "active", "users", "health", "today", "line", "reasons"]))
     parts += [f"trouble: {in_shell_words(one)}" for payload in health for one in payload["status"].get("troubles", [])]
+    parts += [f"issue: {in_shell_words(one)}" for payload in health for one in lesser_issues(payload["status"])]
     blocks = [
         [
             one["address"],
@@ -56,6 +57,12 @@ def status_text(found: dict[str, Any]) -> str:
     notes = [note for one in found["blocks"] for note in _notes(one)]
     parts += ["\n".join(notes[:MOST_NOTES])] if notes else []
     return "\n\n".join(parts)
+
+
+def lesser_issues(status: Payload) -> list[str]:
+    """Sentences about the issues that are no troubles."""
+    issues = [one for one in status.get("issues", []) if one["severity"] not in {"high", "critical"}]
+    return [f"{one['cause']}; {one['suggestion']} (since {time_text(one['since'])})" for one in issues]
 
 
 def _resolved_text(block: Payload) -> str:

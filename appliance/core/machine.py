@@ -113,6 +113,31 @@ class Connection(NamedTuple):
     destination: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineSigns:
+    """What the kernel says of the computer's own hardware and tables; `None`: it cannot be read here.
+
+    `undervoltage`: the supply has dropped since the kernel last looked. `throttled`: the processor is held back.
+    `card_used_percent`: of the life that the medium's maker gives it. `card_spare`: of its spare blocks, 1 enough, 2
+    few, 3 hardly any. `card_written_bytes`: since boot. `state_is_read_only`: so is the file system of the state.
+    `connections`: that the kernel tracks, of at most `most_connections`. `clock_is_kept`: by a time server.
+    """
+
+    undervoltage: bool | None = None
+    throttled: bool | None = None
+    card_used_percent: int | None = None
+    card_spare: int | None = None
+    card_bytes: int | None = None
+    card_written_bytes: int | None = None
+    state_is_read_only: bool | None = None
+    connections: int | None = None
+    most_connections: int | None = None
+    clock_is_kept: bool | None = None
+
+
+NO_SIGNS = MachineSigns()
+
+
 @dataclass(frozen=True, slots=True)
 class Vitals:
     """Load, temperature, memory and storage of the computer itself. `cpu_temperature_c`: `None`: no sensor."""
@@ -123,6 +148,7 @@ class Vitals:
     memory_total_bytes: int
     storage_used_bytes: int
     storage_total_bytes: int
+    signs: MachineSigns = NO_SIGNS
 
 
 @dataclass(frozen=True, slots=True)

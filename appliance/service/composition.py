@@ -5,7 +5,7 @@
 Each rung takes by name what the rungs before it have built. Nothing moves yet: `running` starts what is built here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from eventlet import tpool
 
 from appliance.config import Config
 from appliance.core.moment import Moment
+from appliance.core.operations.issues.issue import IssueSource
 from appliance.core.traffic.devices.device_register import LEARNING_S
 from appliance.events import Event
 from appliance.monitor.alerting.notification_desk import NotificationDesk
@@ -24,6 +25,7 @@ from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.fast_path import FastPath
+from appliance.monitor.operations.issue_watch import TroubleSource
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.panel_watch import PanelWatch
 from appliance.monitor.operations.self_check import SelfCheck
@@ -128,7 +130,7 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
     fanout, release = Fanout(simulated=machine.is_simulated, alerts=disk.alerts), ReleaseRequest()
     hold = StateHold([disk.state.store, disk.history_store, disk.alerts, *authentication.files, fanout])
     desk = build_notifications(config, disk.state.store.notices, state_dir, is_simulated=machine.is_simulated)
-    base = lay_foundation(config, machine, disk, fanout, desk=desk, hold=hold)
+    base = lay_foundation(config, machine, disk, fanout, authentication=authentication, desk=desk, hold=hold)
     monitors = build_monitors(base, disk=disk, authentication=authentication, trial=trial)
     hold.savers = monitors.savers
     services = gather_services(base, monitors, desk, authentication=authentication, trial=trial, release=release)
@@ -152,7 +154,14 @@ def _server_over(config: Config, fanout: Fanout, services: Services, authenticat
 
 
 def lay_foundation(
-    config: Config, machine: Machine, disk: Disk, fanout: Fanout, *, desk: NotificationDesk, hold: StateHold
+    config: Config,
+    machine: Machine,
+    disk: Disk,
+    fanout: Fanout,
+    *,
+    authentication: Authentication,
+    desk: NotificationDesk,
+    hold: StateHold,
 ) -> Foundation:
     """What every monitor is built on. An event goes to the dashboards, and to those who are not connected."""
 
@@ -166,7 +175,12 @@ def lay_foundation(
         store=disk.state.store,
         publish=publish,
         run=ServiceRun(machine.clock().monotonic_s, fanout.count_clients, lambda: fanout.published),
-        troubles=(desk.troubles,),
+        troubles={
+            IssueSource.STATE: disk.state.troubles,
+            IssueSource.ACCESS: authentication.troubles,
+            IssueSource.CERTIFICATE: authentication.certificate_troubles,
+            IssueSource.NOTIFICATIONS: desk.troubles,
+        },
         hold=hold,
     )
 
@@ -195,7 +209,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     insight = build_insight(base, metering=metering, enforcement=enforcement, rate_watch=rates, device_watch=devices)
     history = build_history(config=base.config, history_store=disk.history_store)
     lists = ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
-    sources = [one.troubles for one in (metering, disk.state, authentication, history, trial, lists, enforcement)]
+    sources = _sources(metering, history, trial, lists, enforcement)
     return Monitors(
         maintenance_mode=mode,
         panel=_panel_over(base, mode, authentication, trial),
@@ -212,6 +226,18 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
         self_check=build_self_check(base, metering, enforcement, store_obstacle=lambda: disk.state.store.obstacle),
         status=build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources),
     )
+
+
+def _sources(
+    metering: Metering, history: HistoryRecorder, trial: ConfigTrial, lists: ListImports, enforcement: Enforcement
+) -> Mapping[IssueSource, TroubleSource]:
+    return {
+        IssueSource.METERING: metering.troubles,
+        IssueSource.HISTORY: history.troubles,
+        IssueSource.TRIAL: trial.troubles,
+        IssueSource.LISTS: lists.troubles,
+        IssueSource.ENFORCEMENT: enforcement.troubles,
+    }
 
 
 def _devices_over(base: Foundation, metering: Metering) -> DeviceWatch:

@@ -1,7 +1,7 @@
 """Looks for what would keep the appliance from its work, and says how to repair each finding.
 
 It changes nothing. A finding is fatal where the service would not start, a warning where it would do less than it
-could.
+could or soon will, and unknown where nobody can say: that is not good.
 """
 
 import os
@@ -9,22 +9,27 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from appliance import config as configuration
 from appliance.config import Config, ConfigError, ServerSection
 from appliance.config.sections import certificate_file
 from appliance.core.moment import strays, timestamp
+from appliance.core.operations.issues.checks import CHECKS, Signs
 from appliance.core.operations.setup import Effect
 from appliance.core.text import AS_ITS_USER
 from appliance.server.access import AccessError
 from appliance.server.http.pinning import fingerprint
 from appliance.service.access.authentication import reachable_addresses
 from appliance.service.access.own_token import load_secret, own_token
+from appliance.service.updating.order_folder import order_folder
 from appliance.system.certificate import CertificateUnavailable
+
+CLOCK_CHECKS = frozenset({"clock_wrong", "clock_alone"})  # which the check of the clock makes with more words
 
 
 class Verdict(StrEnum):
@@ -33,6 +38,7 @@ class Verdict(StrEnum):
     GOOD = "good"
     WARNING = "warning"
     FATAL = "fatal"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,8 @@ def examine(config_file: Path | None, state_dir: Path) -> list[Finding]:
         *_clock(),
         *_state(state_dir),
         *_certificate(server, state_dir),
-        *_port(server, state_dir),
         *_panel(),
+        *_service(server, state_dir),
     ]
 
 
@@ -254,31 +260,69 @@ def _leads_here(name: str, names: list[str]) -> bool:
         return False
 
 
-def _port(server: ServerSection, state_dir: Path) -> Iterator[Finding]:
+def _service(server: ServerSection, state_dir: Path) -> Iterator[Finding]:
+    """Its port, and the issues: those of the computer are looked for here too, in case it does not run."""
+    port = _port_finding(server)
+    status = _status_of_service(server, state_dir) if port.verdict is not Verdict.GOOD else None
+    if status is not None:
+        port = Finding("port", Verdict.GOOD, f"{server.port} on {server.host}: the running service has it")
+    return iter([port, *_issues(state_dir, status)])
+
+
+def _issues(state_dir: Path, status: dict[str, Any] | None) -> Iterator[Finding]:
+    """The issues of the computer, and those that the running service has. `status`: its gauges; `None`: none runs."""
+    signs, told = _signs(state_dir), status.get("issues", []) if status else []
+    watched = replace(signs, ports={}, frames_lost=0, written_a_day_bytes=0.0)  # as the service sees it after an hour
+    unchecked = {one.id for one in CHECKS} if status is None else {*status.get("unchecked", [])}
+    for check in [one for one in CHECKS if one.id not in CLOCK_CHECKS]:
+        subject, found = check.id.replace("_", " "), check.find(signs)
+        if found:
+            yield from (Finding(subject, Verdict.WARNING, cause, check.suggestion) for cause in found)
+            told = [one for one in told if one["id"] != check.id]
+        elif found is None and check.id in unchecked:
+            why = "this computer does not tell" if check.find(watched) is None else "only the service sees it, in time"
+            yield Finding(subject, Verdict.UNKNOWN, why)
+        elif not any(one["id"] == check.id for one in told):
+            yield Finding(subject, Verdict.GOOD, "looked for, and not found")
+    for one in [one for one in told if one["id"] not in CLOCK_CHECKS]:
+        yield Finding(one["id"].replace("_", " "), Verdict.WARNING, one["cause"], one["suggestion"])
+
+
+def _signs(state_dir: Path) -> Signs:
+    from appliance.system.device.clock import KernelClock, boot_id
+    from appliance.system.device.machine_signs import MachineSignReader
+    from appliance.system.update.image_root import running_root
+    from appliance.system.update.image_updates import ImageUpdates
+
+    now, updates = KernelClock().now(), ImageUpdates(order_folder(state_dir), running_root(), boot_id())
+    machine = MachineSignReader(state_dir).read()
+    return Signs(wall=now.wall, uptime_s=now.monotonic_s, machine=machine, update=updates.latest())
+
+
+def _port_finding(server: ServerSection) -> Finding:
     family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((server.host, server.port))
-            yield Finding("port", Verdict.GOOD, f"{server.port} on {server.host} is free")
+            return Finding("port", Verdict.GOOD, f"{server.port} on {server.host} is free")
         except OSError as error:
-            if _answers(server, state_dir):
-                yield Finding("port", Verdict.GOOD, f"{server.port} on {server.host}: the running service has it")
-                return
             advice = "another program has it, or a service with another state directory: ss -ltnp shows which"
-            yield Finding("port", Verdict.WARNING, f"{server.port} on {server.host}: {error.strerror}", advice)
+            return Finding("port", Verdict.WARNING, f"{server.port} on {server.host}: {error.strerror}", advice)
 
 
-def _answers(server: ServerSection, state_dir: Path) -> bool:
-    """Whether the service of this state directory runs: no other program accepts its token."""
-    from appliance.client import CallFailed, connected, reachable_url
+def _status_of_service(server: ServerSection, state_dir: Path) -> dict[str, Any] | None:
+    """The gauges of the service of this state directory; `None`: it does not run. No other accepts its token."""
+    from appliance.client import SETTLE_S, CallFailed, connected, reachable_url
 
     url = reachable_url(server.host, server.port, tls=server.tls)
     try:
-        with connected(url, lambda: own_token(state_dir), certificate_file(server, state_dir) if server.tls else None):
-            return True
+        pinned = certificate_file(server, state_dir) if server.tls else None
+        with connected(url, lambda: own_token(state_dir), pinned) as client:
+            health = [payload for event, payload in client.events(gap_s=SETTLE_S) if event == "system:health"]
+            return dict(health[-1]["status"]) if health else {"unchecked": [one.id for one in CHECKS]}
     except (CallFailed, AccessError):
-        return False
+        return None
 
 
 def _panel() -> Iterator[Finding]:

@@ -15,12 +15,13 @@ The service, the restore at a boot, the tests and the benches build their monito
 the server needs is imported, because the restore holds a boot up.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from random import random
 
 from appliance.config import Config
 from appliance.core.moment import Moment
+from appliance.core.operations.issues.issue import IssueSource
 from appliance.core.operations.update_window import window_of
 from appliance.core.traffic.devices.device_register import LEARNING_S
 from appliance.monitor.blocking.enforcement import Enforcement
@@ -28,12 +29,13 @@ from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.device_directory import DeviceDirectory
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.config_trial import ConfigTrial
+from appliance.monitor.operations.issue_watch import IssueWatch, TroubleSource
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.panel_watch import PanelWatch
 from appliance.monitor.operations.self_check import SelfCheck
 from appliance.monitor.operations.setup_monitor import SetupMonitor
 from appliance.monitor.operations.state_hold import StateHold
-from appliance.monitor.operations.status import NO_RUN, ServiceRun, StatusMonitor, TroubleSource
+from appliance.monitor.operations.status import NO_RUN, ServiceRun, StatusMonitor
 from appliance.monitor.operations.update_monitor import UpdateMonitor, UpdatePlan
 from appliance.monitor.traffic.device_watch import DeviceWatch
 from appliance.monitor.traffic.incident_log import IncidentLog
@@ -58,7 +60,7 @@ class Foundation:
     store: Store
     publish: Publisher
     run: ServiceRun = NO_RUN
-    troubles: Sequence[TroubleSource] = ()
+    troubles: Mapping[IssueSource, TroubleSource] = field(default_factory=dict)
     hold: StateHold | None = None
 
 
@@ -183,9 +185,9 @@ def build_status(
     metering: Metering,
     enforcement: Enforcement,
     insight: Insight,
-    trouble_sources: Sequence[TroubleSource],
+    trouble_sources: Mapping[IssueSource, TroubleSource],
 ) -> StatusMonitor:
-    """The departments' status and the computer's health. `trouble_sources`: what they name comes first, in order."""
+    """The departments' status and the computer's health. `trouble_sources`: beside those of the foundation."""
     departments, machine = base.config.as_departments(), base.machine
     setup = SetupMonitor(base.config.position, forwarding=machine.forwarding, upstream=machine.upstream)
     return StatusMonitor(
@@ -194,7 +196,9 @@ def build_status(
         metering=metering,
         enforcement=enforcement,
         insight=insight,
-        trouble_sources=(*trouble_sources, *base.troubles, machine.troubles),
+        issues=IssueWatch(
+            {**trouble_sources, **base.troubles, IssueSource.PANEL: machine.troubles}, machine.updates.latest
+        ),
         capture=machine.capture,
         sensors=machine.sensors,
         publish=base.publish,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import pi, sin
 
-from appliance.core.machine import Lights, Press, Vitals
+from appliance.core.machine import Lights, MachineSigns, Press, Vitals
 from appliance.core.operations.panel_lights import DARK, STATUS, PanelState
 from appliance.core.operations.update import (
     UNDER_WAY,
@@ -27,6 +27,18 @@ STORAGE_TOTAL_BYTES = 29_500 * MIB  # an SD card of 32 GB, formatted
 STORAGE_USED_BYTES = 4_200 * MIB
 STORAGE_GROWS_BYTES_S = 300.0  # journal and ledgers: 25 MB a day
 LOAD_SWINGS_S = 60.0
+# Of a card that tells how worn it is, which few do.
+HEALTHY = MachineSigns(
+    undervoltage=False,
+    throttled=False,
+    card_used_percent=10,
+    card_spare=1,
+    card_bytes=STORAGE_TOTAL_BYTES,
+    state_is_read_only=False,
+    connections=1_200,
+    most_connections=65_536,
+    clock_is_kept=True,
+)
 
 
 class SimulatedSensors:
@@ -47,6 +59,7 @@ class SimulatedSensors:
             memory_total_bytes=MEMORY_TOTAL_BYTES,
             storage_used_bytes=STORAGE_USED_BYTES + int(second * STORAGE_GROWS_BYTES_S),
             storage_total_bytes=STORAGE_TOTAL_BYTES,
+            signs=HEALTHY,
         )
 
 

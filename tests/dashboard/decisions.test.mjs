@@ -145,12 +145,13 @@ test('needs and sentence name what is wrong once, and rows come the worst first'
   });
   const trouble = 'the list bad could not be read';
   state.appliance.value = { position: 'gateway', isClockTrusted: true, startedAt: '2026-11-01T00:00:00.000Z', periods: { metering: 1 } };
-  state.health.value = { troubles: [trouble] };
+  const issue = (severity, cause) => ({ id: 'port_flaps', severity, cause, suggestion: 'replace the cable', since: '2026-11-01T00:00:00.000Z' });
+  state.health.value = { troubles: [trouble], issues: [issue('high', trouble), issue('medium', 'eth1 flaps'), issue('low', 'a version waits')] };
   state.departments.value = [department('well', {}), department('full', { quotas: figure([{ ...day(5, 5), resetsAt: '2999-01-01T00:00:00.000Z' }]) }), department('troubled', { health: figure(0.8), reasons: figure([trouble]) })];
   state.requests.value = [{ id: 'r1', departmentId: 'full', state: 'open' }, { id: 'r2', departmentId: 'well', state: 'open' }, { id: 'r3', departmentId: 'well', state: 'granted' }];
   assert.deepEqual(worstFirst.value.map((one) => one.id), ['full', 'troubled', 'well']);
-  assert.deepEqual(needs.value.map((one) => one.key), ['full cut', 'r2', trouble], 'a request is part of what cut its department off; the trouble is not said twice');
-  assert.deepEqual(clauses.value.map((one) => [one.kind, one.count, one.tone]), [['cut', 1, 'crit'], ['request', 1, 'warn'], ['appliance', 1, 'warn']]);
+  assert.deepEqual(needs.value.map((one) => one.key), ['full cut', 'r2', trouble, 'eth1 flaps'], 'a request is part of what cut its department off; the trouble is not said twice, and what can wait is not said');
+  assert.deepEqual(clauses.value.map((one) => [one.kind, one.count, one.tone]), [['cut', 1, 'crit'], ['request', 1, 'warn'], ['appliance', 2, 'warn']]);
   state.departments.value = [];
   state.requests.value = [];
   state.health.value = null;

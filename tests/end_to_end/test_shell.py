@@ -252,6 +252,7 @@ def test_durations_are_taken_with_units_and_times_are_local(service: Simulated) 
 def test_the_doctor_knows_the_port_of_its_own_service_from_anothers(service: Simulated, tmp_path: Path) -> None:
     findings = {one["subject"]: one for one in json.loads(run("doctor", "--json", *service.place).stdout)}
     assert (findings["port"]["verdict"], "the running service has it" in findings["port"]["found"]) == ("good", True)
+    assert findings["port errors"]["verdict"] == "good"  # which only the running service sees
     config = service.place[:2]
     findings = {
         one["subject"]: one for one in json.loads(run("doctor", "--json", *config, "--state-dir", str(tmp_path)).stdout)

@@ -239,6 +239,8 @@ def test_the_doctor_tells_its_findings_to_a_person_and_to_a_program(config: str,
     state = str(tmp_path / "state")
     findings = json.loads(run("doctor", "--config", config, "--state-dir", state, "--json").stdout)
     assert {one["subject"] for one in findings} >= {"configuration", "packet filter", "state", "port"}
+    verdicts = {one["subject"]: one["verdict"] for one in findings}
+    assert (verdicts["port errors"], verdicts["read only"]) == ("unknown", "good")  # no service has watched the ports
     assert "eth1 does not exist" in run("doctor", "--config", config, "--state-dir", state).stdout
     run("token", "--state-dir", state)  # the first entry of an audit trail
     assert "each entry follows from the one before" in run("doctor", *_place(config, Path(state))).stdout

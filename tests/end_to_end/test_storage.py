@@ -143,7 +143,9 @@ def test_a_damaged_state_is_moved_aside_and_the_books_begin_with_what_the_kernel
     DAMAGES[damage](path)
     with Installed(gateway, tmp_path) as appliance, appliance.client() as client:
         [aside] = appliance.state.glob("appliance.sqlite3.damaged-*")
-        client.wait_for("system:health", lambda data: any(str(aside) in one for one in troubles(data)))
+        health = client.wait_for("system:health", lambda data: any(str(aside) in one for one in troubles(data)))
+        [issue] = [one for one in health["status"]["issues"] if str(aside) in one["cause"]]
+        assert (issue["id"], issue["severity"]) == ("state", "high")
         client.wait_for("department:status", lambda data: str(aside) in "".join(data["status"].get("reasons", [])))
         assert [one["address"] for one in client.call("ip:list")["blocks"]] == (
             [] if damage == "no database" else ["203.0.113.1"]

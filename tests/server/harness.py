@@ -23,6 +23,7 @@ from appliance.core.machine import Connection, Counters, Frame, Lights, Link, Po
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.metering.usage import Passed
 from appliance.core.moment import Moment
+from appliance.core.operations.issues.issue import IssueSource
 from appliance.core.pause import Pause, no_pause
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.monitor.blocking.list_imports import ListImports
@@ -259,7 +260,7 @@ class Harness:
                 metering=metering,
                 enforcement=enforcement,
                 insight=self.insight,
-                trouble_sources=[lambda _: self.troubles],
+                trouble_sources={IssueSource.METERING: lambda _: self.troubles},
             ),
             updates=self.updates,
             notifications=build_notifications(config, store.notices, state_dir, is_simulated=simulated),

@@ -16,6 +16,7 @@ from appliance.core.detection.arp import claim_in
 from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.moment import Moment
+from appliance.core.operations.issues.issue import IssueSource
 from appliance.core.operations.panel_lights import ALERT, PanelFacts, PanelState, lights
 from appliance.core.traffic.devices.dhcp import dhcp_in
 from appliance.core.traffic.devices.neighbour_discovery import notice_in
@@ -87,7 +88,7 @@ class Appliance:
             metering=self.metering,
             enforcement=self.enforcement,
             insight=self.insight,
-            trouble_sources=[self.metering.troubles],
+            trouble_sources={IssueSource.METERING: self.metering.troubles},
         )
         self._interfaces = [one.interface for one in config.departments]
 

@@ -3,7 +3,6 @@
 An event that only repeats a state is told when the state changes, and none because the service has started.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +14,7 @@ from appliance.core.alerting.notice import LONGEST_TEXT, Notice, Topic
 from appliance.core.detection.incident import Severity
 from appliance.core.duration import duration_text
 from appliance.core.metering.quota import AlertKind, RequestState
+from appliance.core.operations.issues.issue import kind_of
 from appliance.core.operations.maintenance_window import MaintenanceKind
 from appliance.core.operations.update import UpdateState
 from appliance.core.size import size_text
@@ -39,7 +39,6 @@ ENDED = {
     UpdateState.INSTALLED: (Severity.LOW, "the update is installed, and takes over at the next start"),
     UpdateState.CONFIRMED: (Severity.LOW, "the update has proved itself"),
 }
-_NUMBERS = re.compile(r"[0-9][0-9.,:TZ%-]*")  # by which a sentence about the same trouble differs
 
 
 class Wording:
@@ -105,10 +104,14 @@ class Wording:
 
     def _health(self, event: events.SystemHealth) -> Iterator[Told]:
         at, former = datetime.fromisoformat(event.timestamp), self._troubles
-        present = {_NUMBERS.sub("#", one): one for one in event.status.troubles or []}
+        present = {kind_of(one): (Severity.HIGH, one) for one in event.status.troubles or []}
+        lesser = [
+            one for one in event.status.issues or [] if one.severity is Severity.MEDIUM
+        ]  # the others are troubles
+        present |= {kind_of(one.cause): (one.severity, f"{one.cause}; {one.suggestion}") for one in lesser}
         recent = {kind: seen for kind, seen in former.items() if at - seen < REPEAT_TROUBLE}
         self._troubles = {**recent, **dict.fromkeys(present, at)}
-        yield from ((Severity.HIGH, one) for kind, one in present.items() if kind not in recent)
+        yield from (one for kind, one in present.items() if kind not in recent)
         if former and not self._troubles:
             yield Severity.LOW, "all has been in order for an hour"
 

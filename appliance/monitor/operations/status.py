@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from msgspec import UNSET
 
 from appliance import events
-from appliance.core.machine import ports_of
+from appliance.core.machine import Link, ports_of
 from appliance.core.metering.department import Department
-from appliance.core.moment import Moment, began_at, strays, timestamp
+from appliance.core.moment import Moment, began_at, timestamp
 from appliance.core.operations import health
 from appliance.core.operations.health import HealthFacts
+from appliance.core.operations.issues.issue import Issue
 from appliance.core.operations.panel_lights import STARTING, PanelState
 from appliance.core.operations.setup import Effect
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
+from appliance.monitor.operations.issue_watch import IssueWatch
 from appliance.monitor.operations.setup_monitor import SetupMonitor
 from appliance.monitor.traffic.insight import Insight
 from appliance.ports import Capture, Publisher, Sensors
@@ -25,8 +27,6 @@ from appliance.ports import Capture, Publisher, Sensors
 MOST_PORTS = 16  # in an event: the largest network card has eight
 LEAST_UTILIZATION = 0.001  # of a line of which no rate is known, and that carries something
 REPEAT_S = 30.0  # the contract's longest time between two status events
-
-TroubleSource = Callable[[Moment], Sequence[str]]  # a sentence for each thing that does not work now
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ NO_RUN = ServiceRun(0.0, lambda: 0)  # of monitors that no service drives
 
 
 class StatusMonitor:
-    """Judges departments, reads the gauges, and owns the list of what the appliance does not do.
+    """Judges departments, and reads the gauges. `issues`: of the appliance itself.
 
     `facts`: by department, those of its latest judgement.
     """
@@ -58,7 +58,7 @@ class StatusMonitor:
         metering: Metering,
         enforcement: Enforcement,
         insight: Insight,
-        trouble_sources: Sequence[TroubleSource],
+        issues: IssueWatch,
         capture: Capture,
         sensors: Sensors,
         publish: Publisher,
@@ -67,7 +67,7 @@ class StatusMonitor:
         self._departments = tuple(departments)
         self._setup = setup
         self._metering, self._enforcement, self._insight = metering, enforcement, insight
-        self._trouble_sources = tuple(trouble_sources)
+        self._issues = issues
         self._capture, self._sensors = capture, sensors
         self._publish, self._run = publish, run
         self._lost, self._has_troubles = 0, False
@@ -94,9 +94,8 @@ class StatusMonitor:
         return max(lines.utilization(name) or LEAST_UTILIZATION * (lines.rate_bytes_s(name) > 0) for name in names)
 
     def troubles(self, now: Moment) -> list[str]:
-        """What the appliance itself does not do, a sentence each, in the order of the sources."""
-        clock = [f"the clock says {timestamp(now.wall)}, which cannot be; connect a time server"] * strays(now.wall)
-        return [*clock, *(one for source in self._trouble_sources for one in source(now))]
+        """What the appliance itself does not do, a sentence each."""
+        return self._issues.troubles(now)
 
     def status_step(self, now: Moment) -> None:
         """Judge each department; publish what changed or was not published for `REPEAT_S`."""
@@ -110,8 +109,9 @@ class StatusMonitor:
         self._lost = lost
 
     def health_step(self, now: Moment) -> None:
-        """Read the computer's gauges and publish them."""
-        vitals = self._sensors.vitals()
+        """Read the computer's gauges, look for issues, and publish both."""
+        vitals, ports = self._sensors.vitals(), self._ports()
+        self._issues.look(vitals.signs, ports, self._capture.lost(), now)
         self._publish(
             events.SystemHealth(
                 timestamp=timestamp(now.wall),
@@ -122,26 +122,18 @@ class StatusMonitor:
                     troubles=self.troubles(now) or UNSET,
                     clients=self._run.count_clients(),
                     started_at=timestamp(began_at(self._run.started_s, now)),
-                    interfaces=self._ports(),
+                    interfaces=[_port_state(one) for one in ports[:MOST_PORTS]],
                     panel=events.PanelLights(
                         status=self.lights.status, alert=self.lights.alert, activity=self.lights.brightness
                     ),
+                    issues=[_issue(one) for one in self._issues.issues(now)] or UNSET,
+                    unchecked=[*self._issues.unchecked] or UNSET,
                 ),
             )
         )
 
-    def _ports(self) -> list[events.PortState]:
-        ports = ports_of((one.interface for one in self._departments), self._metering.links)
-        return [
-            events.PortState(
-                port=one.name,
-                up=one.up,
-                speed=one.speed_bps // 8 if one.speed_bps else None,
-                errors=one.counters.errors,
-                drops=one.counters.drops,
-            )
-            for one in ports[:MOST_PORTS]
-        ]
+    def _ports(self) -> list[Link]:
+        return ports_of((one.interface for one in self._departments), self._metering.links)
 
     def _gather(self, department: Department, frames_lost: int, troubles: tuple[str, ...], now: Moment) -> HealthFacts:
         link = self._metering.links.get(department.interface)
@@ -184,3 +176,23 @@ class StatusMonitor:
         self._publish(
             events.DepartmentStatus(timestamp=timestamp(now.wall), department_id=department.id, status=condition)
         )
+
+
+def _port_state(link: Link) -> events.PortState:
+    return events.PortState(
+        port=link.name,
+        up=link.up,
+        speed=link.speed_bps // 8 if link.speed_bps else None,
+        errors=link.counters.errors,
+        drops=link.counters.drops,
+    )
+
+
+def _issue(issue: Issue) -> events.HealthIssue:
+    return events.HealthIssue(
+        id=issue.id,
+        severity=issue.severity,
+        cause=issue.cause,
+        suggestion=issue.suggestion,
+        since=timestamp(issue.since),
+    )

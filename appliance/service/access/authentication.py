@@ -87,6 +87,10 @@ class Authentication:
         ]
         return [*(f"{what}: {why}" for what, why in found.items() if why), *damaged]
 
+    def certificate_troubles(self, _: Moment) -> Sequence[str]:
+        """Sentences about the time of the operator's certificate, as at the latest look."""
+        return self._certificate.time_troubles if self._certificate else ()
+
     def renew_certificate(self, now: Moment) -> None:
         """Replace the appliance's own certificate before it expires, or when it names this computer wrongly.
 
@@ -104,7 +108,8 @@ class Authentication:
                     "this computer by what it was called before; compare its fingerprint once: %s",
                     self._certificate.tls.fingerprint,
                 )
-            for fault in tpool.execute(self._certificate.faults, now.wall):
+            self._certificate.time_troubles = tpool.execute(self._certificate.faults, now.wall)
+            for fault in self._certificate.time_troubles:
                 log.warning("%s", fault)
         except (CertificateUnavailable, TlsUnavailable) as error:
             log.error("%s", error)
@@ -184,7 +189,8 @@ class ServerCertificate:
     def __init__(self, server: ServerSection, state_dir: Path, machine: Machine) -> None:
         """Make a certificate where the operator has given none and none exists.
 
-        `trouble`: why the files cannot be used, and another certificate is; `None`: they are. Raises `CannotStart`.
+        `time_troubles`: of the operator's, as at the latest look. `trouble`: why the files cannot be used, and another
+        certificate is; `None`: they are. Raises `CannotStart`.
         """
         self._interfaces = machine.interfaces
         self._looked_for: Sequence[str] = ()
@@ -193,6 +199,7 @@ class ServerCertificate:
         self._facts: CertificateFacts | None = None
         self._own = None if server.certificate else state_dir / OWN_FILE
         self.trouble: str | None = None
+        self.time_troubles: Sequence[str] = ()
         path = certificate_file(server, state_dir)
         self._paths = path, Path(server.key) if server.key else path
         self.tls = self._load(machine.clock().wall)
@@ -262,7 +269,8 @@ class ServerCertificate:
 
     def _use_files(self) -> None:
         self.tls.load(*self._paths)
-        self.trouble = None
+        self.trouble, self.time_troubles = None, ()
+        self._looked_s = float("-inf")  # the new one's time is looked at within a minute
 
 
 def secret_or_another(state_dir: Path) -> tuple[bytes, str | None]:

@@ -13,7 +13,8 @@ from typing import Any
 
 import psutil
 
-from appliance.core.machine import Vitals
+from appliance.core.machine import NO_SIGNS, Vitals
+from appliance.system.device.machine_signs import MachineSignReader
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class PsutilSensors:
     """`ports.Sensors` by psutil. `storage`: a path on the file system whose fill is reported."""
 
     def __init__(self, storage: Path) -> None:
-        self._storage = storage
+        self._storage, self._signs = storage, MachineSignReader(storage)
         self._known = UNKNOWN
         self._failed: set[str] = set()
         self._done: Event | None = None
@@ -48,7 +49,8 @@ class PsutilSensors:
             self._done = Event()
             Thread(target=self._read, args=(self._done,), name="sensors", daemon=True).start()
         if not self._done.wait(PATIENCE_S):
-            return replace(self._known, cpu_temperature_c=None)  # an old one could hide that it burns
+            # An old temperature could hide that it burns, and old signs that a medium has failed.
+            return replace(self._known, cpu_temperature_c=None, signs=NO_SIGNS)
         return self._known
 
     def _read(self, done: Event) -> None:
@@ -56,6 +58,7 @@ class PsutilSensors:
             "load": lambda: {"cpu_percent": psutil.cpu_percent()},
             "memory": _memory,
             "storage": self._disk,
+            "signs": lambda: {"signs": self._signs.read()},
             "temperature": lambda: {"cpu_temperature_c": _cpu_temperature_c()},  # the last, because it is the slowest
         }
         for name, read in gauges.items():

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from appliance import events
 from appliance.core.alerting.notice import LONGEST_TEXT, Notice
@@ -140,6 +141,20 @@ def test_a_trouble_is_told_when_it_begins_whatever_numbers_are_in_it() -> None:
     assert told(health(NOON + 62 * minute), wording) == over
     assert told(health(NOON + 63 * minute), wording) == []
     assert told(health(NOON + 64 * minute, "no disk"), wording) == [(Severity.HIGH, "no disk")]
+
+
+def test_an_issue_of_medium_severity_is_told_and_a_graver_one_only_as_the_trouble_that_it_is() -> None:
+    def issue(severity: Severity, cause: str) -> events.HealthIssue:
+        return events.HealthIssue(id="a", severity=severity, cause=cause, suggestion="mend it", since=AT)
+
+    issues = [
+        issue(Severity.LOW, "a version waits"),
+        issue(Severity.MEDIUM, "eth1 flaps 3 times"),
+        issue(Severity.HIGH, "no disk"),
+    ]
+    found = health(NOON, "no disk")
+    found = replace(found, status=replace(found.status, issues=issues))
+    assert told(found) == [(Severity.HIGH, "no disk"), (Severity.MEDIUM, "eth1 flaps 3 times; mend it")]
 
 
 def update(state: UpdateState, age: timedelta = timedelta(), reason: str | None = None) -> events.SystemUpdate:

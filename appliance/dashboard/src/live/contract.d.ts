@@ -422,7 +422,8 @@ export interface SystemHealth {
  * The computer's gauges; `troubles`: a sentence for each thing that does not work.
  *
  * `clients`: the number of those that are logged in; `startedAt`: when the service was; `interfaces`: its ports;
- * `panel`: what its LEDs show.
+ * `panel`: what its LEDs show. `issues`: what does not work, or soon will not; those of high severity are troubles,
+ * too. `unchecked`: the ids of what cannot be found here.
  */
 export interface SystemState {
   cpu: CpuHealth;
@@ -433,6 +434,8 @@ export interface SystemState {
   startedAt?: string;
   interfaces?: PortState[];
   panel?: PanelLights;
+  issues?: HealthIssue[];
+  unchecked?: string[];
 }
 /**
  * `usage`: percent; `temperature`: degrees Celsius; null without a sensor.
@@ -465,6 +468,18 @@ export interface PanelLights {
   status: Light;
   alert: Light;
   activity: number;
+}
+/**
+ * An issue of the appliance itself. `id`: of what found it; `since`: when it was first found.
+ *
+ * `cause`: what was found; `suggestion`: what a person can do.
+ */
+export interface HealthIssue {
+  id: string;
+  severity: Severity;
+  cause: string;
+  suggestion: string;
+  since: string;
 }
 /**
  * A maintenance was announced, started, extended or ended. `planned`: all that are announced, the next first.

@@ -51,6 +51,8 @@ export const needs = computed<Need[]>(() => {
   if (cannotBlock.value) found.push({ kind: 'position', key: 'position', mark: 'warn' });
   if (appliance.value?.isClockTrusted === false) found.push({ kind: 'clock', key: 'clock', mark: 'warn' });
   for (const text of troubles) found.push({ kind: 'trouble', key: text, mark: 'warn', text });
+  for (const one of health.value?.issues ?? []) // the graver ones are troubles
+    if (one.severity === 'medium') found.push({ kind: 'trouble', key: one.cause, mark: 'warn', text: `${one.cause}; ${one.suggestion}` });
   return found.sort((one, other) => groupOf(one) - groupOf(other) || severityOf(one) - severityOf(other));
 });
 

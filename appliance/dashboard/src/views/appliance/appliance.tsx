@@ -5,7 +5,7 @@ import { blockCounts } from '../../live/block_counts';
 import { minute, nowMs } from '../../live/clock';
 import { UNACCOUNTED_PERCENT } from '../../live/condition';
 import { call } from '../../live/connection';
-import { fixed, full, MBIT, percent, setRate, span, text, three, usedOf, visible, volume, whole, day, clockSeconds } from '../../live/formats';
+import { fixed, full, MBIT, moment, percent, setRate, span, text, three, usedOf, visible, volume, whole, day, clockSeconds } from '../../live/formats';
 import { appliance, dataFrom, departments, health, type Department } from '../../live/state';
 import { StateMark, Icon, type State } from '../../parts/icons';
 import { Skeleton, useAsked } from '../../parts/notices';
@@ -19,7 +19,7 @@ import { Update } from './update';
 
 const w = words({
   en: {
-    facts: '{name}, {position}, version {version}, up {span}', things: { one: '{count} thing needs attention', other: '{count} things need attention' }, needs: '{things}.', well: 'It does all its work.', attention: 'What needs attention', gauges: 'Gauges',
+    facts: '{name}, {position}, version {version}, up {span}', things: { one: '{count} thing needs attention', other: '{count} things need attention' }, needs: '{things}.', well: 'It does all its work.', attention: 'What needs attention', since: 'since {time}', unchecked: 'This computer does not tell: {what}.', gauges: 'Gauges',
     processor: 'Processor', temperature: 'Temperature', noSensor: 'no sensor', memory: 'Memory', card: 'Card', clients: 'Clients', connected: 'connected', of: 'of {total}', slows: 'a Pi slows down at 80', free: '{free} free',
     work: 'Does it do its work?', checked: 'checked {time}', meters: 'Meters', metersOk: 'each {n} s', blocks: 'Blocks in force', ofBlocks: '{enforced} of {wanted}', accounted: 'Everything accounted', nobody: '{n} % is nobody’s', clockRight: 'Clock', trusted: 'right', untrusted: 'not set by a time server yet',
     interfaces: 'Interfaces', port: 'Port', link: 'Link', isDown: 'down', down: 'Down, Mbit/s', up: 'Up, Mbit/s', errors: 'Errors', drops: 'Drops', noSpeed: 'up',
@@ -27,7 +27,7 @@ const w = words({
     trust: 'Trust', certificate: 'Certificate', plain: 'none: this page came over plain HTTP', own: 'its own, until {date}', signed: 'for {names}, until {date}', fingerprint: 'SHA-256', zone: 'Zone', contact: 'Contact',
   },
   de: {
-    facts: '{name}, {position}, Version {version}, läuft seit {span}', things: { one: '{count} Sache braucht Aufmerksamkeit', other: '{count} Sachen brauchen Aufmerksamkeit' }, needs: '{things}.', well: 'Es tut alles, was es soll.', attention: 'Was Aufmerksamkeit braucht', gauges: 'Messwerte',
+    facts: '{name}, {position}, Version {version}, läuft seit {span}', things: { one: '{count} Sache braucht Aufmerksamkeit', other: '{count} Sachen brauchen Aufmerksamkeit' }, needs: '{things}.', well: 'Es tut alles, was es soll.', attention: 'Was Aufmerksamkeit braucht', since: 'seit {time}', unchecked: 'Dieser Computer sagt nichts über: {what}.', gauges: 'Messwerte',
     processor: 'Prozessor', temperature: 'Temperatur', noSensor: 'kein Sensor', memory: 'Speicher', card: 'Karte', clients: 'Verbindungen', connected: 'verbunden', of: 'von {total}', slows: 'ein Pi drosselt bei 80', free: '{free} frei',
     work: 'Tut es seine Arbeit?', checked: 'geprüft {time}', meters: 'Misst', metersOk: 'alle {n} s', blocks: 'Wirksame Sperren', ofBlocks: '{enforced} von {wanted}', accounted: 'Alles zugeordnet', nobody: '{n} % gehört niemandem', clockRight: 'Uhr', trusted: 'richtig', untrusted: 'noch von keinem Zeitserver gestellt',
     interfaces: 'Anschlüsse', port: 'Anschluss', link: 'Verbindung', isDown: 'getrennt', down: 'Ab, Mbit/s', up: 'Auf, Mbit/s', errors: 'Fehler', drops: 'Verworfen', noSpeed: 'verbunden',
@@ -42,6 +42,13 @@ const rhythms = words({
   en: { off: 'dark', on: 'burns', slow: 'a second on, a second off', fast: 'fast', 'one flash': 'one flash', 'two flashes': 'two flashes', 'three flashes': 'three flashes', 'goes out': 'goes out for a moment' },
   de: { off: 'dunkel', on: 'leuchtet', slow: 'eine Sekunde an, eine aus', fast: 'schnell', 'one flash': 'ein Blitz', 'two flashes': 'zwei Blitze', 'three flashes': 'drei Blitze', 'goes out': 'geht kurz aus' },
 });
+/** What is looked for, by the ids of the checks. */
+const checks = words({
+  en: { clock_wrong: 'date', read_only: 'write protection', card_worn_out: 'end of the card’s life', undervoltage: 'supply', connections: 'connections', throttled: 'throttling', card_worn: 'wear of the card', card_writes: 'writing to the card', clock_alone: 'time server', port_errors: 'damaged packets', port_flaps: 'loose links', update_failed: 'failed updates', capture_loss: 'missed packets', update_waits: 'waiting updates' },
+  de: { clock_wrong: 'Datum', read_only: 'Schreibschutz', card_worn_out: 'Lebensende der Karte', undervoltage: 'Netzteil', connections: 'Verbindungstabelle', throttled: 'Drosselung', card_worn: 'Abnutzung der Karte', card_writes: 'Schreiben auf die Karte', clock_alone: 'Zeitserver', port_errors: 'beschädigte Pakete', port_flaps: 'lose Verbindungen', update_failed: 'gescheiterte Aktualisierungen', capture_loss: 'verpasste Pakete', update_waits: 'wartende Aktualisierungen' },
+});
+
+type Issue = { id: string; cause: string; suggestion: string; since: string };
 
 export default function Appliance() {
   useTitle({ text: names.appliance });
@@ -54,8 +61,8 @@ export default function Appliance() {
         <Skeleton rows={8} />
       </>
     );
-  const troubles = state?.troubles ?? [];
-  const count = Math.max(troubles.length, workOf(box).filter(([, is]) => is !== 'ok').length); // a trouble may be of the same thing
+  const issues: Issue[] = state?.issues ?? [];
+  const count = Math.max(issues.length, workOf(box).filter(([, is]) => is !== 'ok').length); // an issue may be of the same thing
   return (
     <>
       <header>
@@ -65,16 +72,21 @@ export default function Appliance() {
       <section class="sentence">
         <p class="lesser">
           <StateMark state={count > 0 ? 'warn' : 'ok'} /> {asOf() && <span class="dim">{asOf()}</span>}
-          {count > 0 ? parts(w.needs, { things: <a class="warn" href={troubles.length > 0 ? '#issues' : '#work'}>{say(w.things, { count })}</a> }) : w.well}
+          {count > 0 ? parts(w.needs, { things: <a class="warn" href={issues.length > 0 ? '#issues' : '#work'}>{say(w.things, { count })}</a> }) : w.well}
         </p>
       </section>
-      {troubles.length > 0 && (
+      {issues.length > 0 && (
         <section id="issues" aria-label={w.attention}>
           <ul class="needs">
-            {troubles.map((one: string) => (
-              <li key={one}>
+            {issues.map((one) => (
+              <li key={one.id + one.cause}>
                 <Icon name="warn" class="mark-warn" />
-                <div class="what">{visible(one)}</div>
+                <div class="what">
+                  {visible(one.cause)}
+                  <div class="why">
+                    {visible(one.suggestion)} <span class="dim">({say(w.since, { time: moment(one.since) })})</span>
+                  </div>
+                </div>
               </li>
             ))}
           </ul>
@@ -139,6 +151,7 @@ function workOf(box: NonNullable<typeof appliance.value>): [name: string, state:
 
 function Work() {
   const rows = workOf(appliance.value!);
+  const unchecked = health.value?.unchecked ?? [];
   return (
     <section class="sheet" aria-labelledby="work">
       <header>
@@ -162,6 +175,7 @@ function Work() {
           ))}
         </tbody>
       </table>
+      {unchecked.length > 0 && <p class="pad dim">{say(w.unchecked, { what: unchecked.map((one: string) => checks[one as keyof typeof checks] ?? one).join(', ') })}</p>}
     </section>
   );
 }

@@ -274,6 +274,9 @@ class Store(Protocol):
     def is_held(self) -> bool:
         """Whether nothing is written: orders are kept in memory, and metering is saved afterwards."""
 
+    def is_answering(self) -> bool:
+        """Whether a query comes back; what the medium takes is another question."""
+
     def ledgers(self, account: AccountKey) -> Sequence[Ledger]:
         """The account's newest ledger of each kind."""
 

@@ -216,6 +216,7 @@ def build_self_check(
         period_s=base.config.periods.metering,
         count_published=base.run.count_published,
         store_obstacle=store_obstacle,
+        store_answers=base.store.is_answering,
     )
 
 

@@ -138,11 +138,19 @@ class Service:
             Timed("updates", UPDATES_S, parts.monitors.updates.step),
             Timed("self-check", SELF_CHECK_S, parts.monitors.self_check.step),
             Timed("memory", MEMORY_S, lambda _: give_back()),
-            Timed("watchdog", WATCHDOG_S, lambda _: self._supervisor.tell(ALIVE)),
+            Timed("watchdog", WATCHDOG_S, self._tell_alive),
             Timed("sessions", SESSIONS_S, parts.server.expire_sessions),
             Timed("certificate", CERTIFICATE_S, self._renew_certificate),
             Timed("certificate file", CERTIFICATE_FILE_S, parts.authentication.reload_certificate),
         )
+
+    def _tell_alive(self, now: Moment) -> None:
+        """Let the supervisor know that all works; what does not, and is not mended in time, ends in a restart."""
+        stall = self._appliance.monitors.self_check.stall(now)
+        if stall is None:
+            self._supervisor.tell(ALIVE)
+        else:
+            log.error("the supervisor is not told that all works: %s", stall)
 
     def _attach_capture(self, interfaces: Collection[str]) -> None:
         links = self._appliance.monitors.metering.links

@@ -23,6 +23,7 @@ from appliance.service.composition import build_appliance
 from appliance.service.log_limits import LogRateLimit
 from appliance.service.machines import CannotStart, Machine, choose_config, simulated_machine
 from appliance.service.running import BACKLOG, Service
+from appliance.service.supervision.restart_pace import VARIABLE, RestartPace
 from appliance.system.ownership import END_WITHIN_S, LOOK_S, OwnedElsewhere, own_packet_filter, own_state
 from appliance.system.storage.config_files import ConfigFileWriter
 
@@ -41,9 +42,13 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool, show: Call
     To try another configuration, or to leave the one on trial, the process replaces itself.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    pace = RestartPace(os.environ.get(VARIABLE, ""))
+    pace.wait(monotonic, sleep)
     with ExitStack() as owned:
         _own(state_dir, owned)  # before all else: what lies there may be another appliance's
         exit_code, successor = _run(config_file, state_dir, simulate=simulate, show=show)
+    if not exit_code:
+        pace.forget()
     if successor is not None:
         _become(successor)
     return exit_code

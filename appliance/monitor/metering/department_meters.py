@@ -65,14 +65,21 @@ class DepartmentMeters:
 
         `late_s`: after so many seconds without a reading.
         """
-        if self._read_s is None or now.monotonic_s - self._read_s > late_s:
-            since = "yet" if self._read_s is None else f"for {now.monotonic_s - self._read_s:.0f} s"
-            return f"the meters were not read {since}"
+        stall = self.stall(late_s, now)
+        if stall is not None:
+            return stall
         if self._refusal is not None:
             return f"the kernel refuses the meters: {self._refusal}"
         due = [one.id for one in self._departments if one.interface in self._links]
         missing = len(due) - len(self.readings.keys() & due)
         return f"{missing} of {len(due)} departments have no meter in the kernel" if missing else None
+
+    def stall(self, late_s: float, now: Moment) -> str | None:
+        """Why the meters count as not read; `None`: they were, less than `late_s` ago."""
+        if self._read_s is not None and now.monotonic_s - self._read_s <= late_s:
+            return None
+        since = "yet" if self._read_s is None else f"for {now.monotonic_s - self._read_s:.0f} s"
+        return f"the meters were not read {since}"
 
     def unread_bytes(self) -> Mapping[str, Mapping[str, int]]:
         """By interface and kind, the bytes of frames whose addresses no rule can read."""

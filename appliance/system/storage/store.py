@@ -231,6 +231,15 @@ class SqliteStore:
         """Whether nothing is written until `release`."""
         return self._held is not None
 
+    def is_answering(self) -> bool:
+        """Whether a query comes back; `obstacle` says what the medium takes."""
+        try:
+            self.saved_at()
+        except sqlite3.Error as error:
+            log.error("the state cannot be read: %s", error)
+            return False
+        return True
+
     def hold(self) -> None:
         """Write nothing from now on: orders are kept in memory, and metering is not saved."""
         self._held = [] if self._held is None else self._held

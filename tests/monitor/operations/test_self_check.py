@@ -71,6 +71,9 @@ class Scene:
         self.check.step(moment(at_s))
         return self.tasks(at_s)
 
+    def stall(self, at_s: float) -> str | None:
+        return self.check.stall(moment(at_s))
+
     def tasks(self, at_s: float) -> dict[str, str]:
         return dict(self.check.tasks(moment(at_s)))
 
@@ -130,3 +133,33 @@ def test_a_state_that_takes_no_changes_is_told(scene: Scene) -> None:
 def test_where_nothing_can_be_enforced_nothing_is_missed(scene: Scene) -> None:
     scene.firewall.refuses = True
     assert scene.work(0)["enforcement"] == "ok"
+
+
+def test_the_supervisor_hears_only_of_a_service_that_meters_publishes_and_whose_store_answers(scene: Scene) -> None:
+    scene.enforcement.restore(moment(0))
+    scene.work(0)
+    assert scene.stall(40) is None
+    assert scene.stall(46) == "nothing was published for 46 s"
+    scene.published.append(scene.published[-1])
+    scene.check.step(moment(46))
+    assert scene.stall(46) == "the meters were not read for 46 s"
+    scene.work(50)
+    assert scene.stall(50) is None
+    scene.store.close()
+    assert scene.stall(50) == "the store does not answer"
+
+
+def test_a_service_that_starts_has_time_for_its_first_event(scene: Scene) -> None:
+    scene.metering.step(moment(0))
+    scene.published.clear()
+    scene.check.step(moment(0))
+    assert scene.stall(40) is None
+    assert scene.stall(46) == "nothing was published for 46 s"
+
+
+def test_what_kernel_and_medium_refuse_is_told_and_does_not_end_the_service(scene: Scene) -> None:
+    scene.obstacle = "attempt to write a readonly database"
+    scene.firewall.refuses = True
+    scene.enforcement.restore(moment(0))
+    assert scene.work(0)["store"] == scene.obstacle
+    assert scene.stall(0) is None

@@ -29,7 +29,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("maintenance status", "what runs and what is planned, each with its id"),
         ("maintenance stop --id weekly-20261206T020000Z", "call one off; without an id, end the one that runs"),
     ),
-    "doctor": (("doctor", "as lines"), ("doctor --json", "for a program")),
+    "doctor": (
+        ("doctor", "as lines"),
+        ("doctor --json", "for a program"),
+        ("doctor --bundle /tmp/appliance.tar.gz", "with all that somebody elsewhere needs to help"),
+    ),
     "token": (
         ("token", "a viewer of all departments for an hour"),
         ("token --role operator --departments dept123,dept456 --ttl 30d", "an operator of two departments"),

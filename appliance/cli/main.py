@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from contextlib import nullcontext, redirect_stdout, suppress
+from pathlib import Path
 
 import click
 
@@ -17,7 +18,7 @@ from appliance.cli.examples import add_examples
 from appliance.cli.operations import backing_up, front_panel, maintaining, notifying, updating
 from appliance.cli.options import Paths, connected_client, explained_failures, json_option, with_paths
 from appliance.cli.parameters import DepartmentId, EventName
-from appliance.cli.shell import EXIT_FAILED, Verbs, version_text
+from appliance.cli.shell import EXIT_FAILED, Verbs, note, version_text
 
 
 def _show_version(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
@@ -125,15 +126,26 @@ def quota(paths: Paths, department: str | None, step: str | None, as_json: bool)
 
 @main.command()
 @with_paths
+@click.option(
+    "--bundle",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also pack the findings, logs, configuration, kernel state and crash reports into this file, without secrets.",
+)
 @json_option
-def doctor(paths: Paths, as_json: bool) -> None:
+def doctor(paths: Paths, bundle: Path | None, as_json: bool) -> None:
     """Look for problems that keep the appliance from working, and say how to fix them."""
     from dataclasses import asdict
 
     from appliance.service.doctor import Verdict, examine, report
 
     findings = examine(paths.config, paths.state_dir)
-    click.echo(json.dumps([asdict(one) for one in findings]) if as_json else report(findings))
+    facts = [asdict(one) for one in findings]
+    click.echo(json.dumps(facts) if as_json else report(findings))
+    if bundle is not None:
+        from appliance.service.supervision.support_bundle import write_bundle
+
+        names = write_bundle(bundle.absolute(), paths.config, paths.state_dir, facts)
+        note(f"{bundle}: {len(names)} files without secrets; look through it before you send it on")
     is_fatal = any(one.verdict is Verdict.FATAL for one in findings)
     click.get_current_context().exit(EXIT_FAILED if is_fatal else 0)
 

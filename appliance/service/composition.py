@@ -59,6 +59,7 @@ from appliance.service.monitors import (
 )
 from appliance.service.releasing import ReleaseRequest
 from appliance.service.state_recovery import RecoveredState, open_state
+from appliance.service.supervision.crash_reports import CrashFolder
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.history_store import SqliteHistoryStore
 from appliance.system.web.list_source import ListSource
@@ -69,12 +70,13 @@ LISTS = "lists"  # the folder of block lists, in the state directory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
-    """The open files that the monitors write to, and the folder of block lists that they read."""
+    """The open files that the monitors write to, and the folders of block lists and crash reports that they read."""
 
     state: RecoveredState
     history_store: SqliteHistoryStore
     alerts: AlertFile
     lists: Path
+    crashes: CrashFolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +182,7 @@ def lay_foundation(
             IssueSource.ACCESS: authentication.troubles,
             IssueSource.CERTIFICATE: authentication.certificate_troubles,
             IssueSource.NOTIFICATIONS: desk.troubles,
+            IssueSource.CRASH: disk.crashes.troubles,
         },
         hold=hold,
     )
@@ -198,6 +201,7 @@ def open_disk(machine: Machine, state_dir: Path) -> Disk:
         history_store=SqliteHistoryStore(state_dir / f"{others}history.sqlite3"),
         alerts=AlertFile(state_dir / f"{others}alerts.jsonl"),
         lists=state_dir / LISTS,
+        crashes=CrashFolder(state_dir),
     )
 
 

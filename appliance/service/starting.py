@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, NoReturn
@@ -23,6 +24,8 @@ from appliance.service.composition import build_appliance
 from appliance.service.log_limits import LogRateLimit
 from appliance.service.machines import CannotStart, Machine, choose_config, simulated_machine
 from appliance.service.running import BACKLOG, Service
+from appliance.service.supervision.crash_reports import CrashReports
+from appliance.service.supervision.known_secrets import known_secrets
 from appliance.service.supervision.restart_pace import VARIABLE, RestartPace
 from appliance.system.ownership import END_WITHIN_S, LOOK_S, OwnedElsewhere, own_packet_filter, own_state
 from appliance.system.storage.config_files import ConfigFileWriter
@@ -31,6 +34,7 @@ log = logging.getLogger("appliance")
 
 TRIAL_VARIABLE = "APPLIANCE_TRIAL"  # by it, a process hands the configuration trial on to the program that replaces it
 EXIT_FAILED = 1
+EXPECTED = (CannotStart, ConfigError, AccessError)  # each says in a line what a person can do
 FAILING_MEDIUM = {errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO}  # other errors are a wrong --state-dir
 LOCAL_HOSTS = frozenset({"0.0.0.0", "127.0.0.1", "localhost"})  # noqa: S104  of IPv4, `localhost` among them
 
@@ -42,11 +46,15 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool, show: Call
     To try another configuration, or to leave the one on trial, the process replaces itself.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
-    pace = RestartPace(os.environ.get(VARIABLE, ""))
+    runtime = os.environ.get(VARIABLE, "")
+    pace = RestartPace(runtime)
     pace.wait(monotonic, sleep)
     with ExitStack() as owned:
         _own(state_dir, owned)  # before all else: what lies there may be another appliance's
+        reports = owned.enter_context(CrashReports(state_dir, runtime, EXPECTED, partial(known_secrets, state_dir)))
         exit_code, successor = _run(config_file, state_dir, simulate=simulate, show=show)
+        if exit_code:
+            reports.record()
     if not exit_code:
         pace.forget()
     if successor is not None:
@@ -66,7 +74,7 @@ def _run(
     trial = ConfigTrial(drafts, current, content, aside_in_turn())
     try:
         exit_code = _serve(config_file, state_dir, trial, content if current else None, simulate, show)
-    except (CannotStart, ConfigError, AccessError) as reason:
+    except EXPECTED as reason:
         if current is None:
             raise
         log.error("the new configuration does not start, the former comes back: %s", reason)

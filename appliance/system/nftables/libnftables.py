@@ -86,9 +86,16 @@ class Nftables:
         listed, _ = self.run([{"list": {"chains": {}}}])
         chains = [one["chain"] for one in _objects(listed) if "chain" in one]
         tables = dict.fromkeys((one["family"], one["table"]) for one in chains if one.get("hook") == "forward")
-        commands = [
-            {"list": {"table": {"family": family, "name": name}}} for family, name in tables if not is_own(name)
-        ]
+        return self._contents([(family, name) for family, name in tables if not is_own(name)])
+
+    def own_rules(self) -> Sequence[Mapping[str, Any]]:
+        """The objects of our own tables, without their sets' elements."""
+        listed, _ = self.run([{"list": {"tables": {}}}])
+        tables = [one["table"] for one in _objects(listed) if "table" in one]
+        return self._contents([(one["family"], one["name"]) for one in tables if is_own(one["name"])])
+
+    def _contents(self, tables: Sequence[tuple[str, str]]) -> Sequence[Mapping[str, Any]]:
+        commands = [{"list": {"table": {"family": family, "name": name}}} for family, name in tables]
         self._library.nft_ctx_output_set_flags(self._context, OUTPUT_JSON | OUTPUT_TERSE)
         found = [one for command in commands for one in _objects(self.run([command])[0])]
         self._library.nft_ctx_output_set_flags(self._context, OUTPUT_JSON)

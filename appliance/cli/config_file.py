@@ -11,6 +11,7 @@ from appliance.cli.options import Paths, connected_client, explained_failures, j
 from appliance.cli.shell import EXIT_FAILED, fail
 from appliance.core.duration import duration_text
 
+ELSEWHERE = "If the file has another host, port or tls than the service that runs: sudo systemctl reload appliance"
 STARTED_WITHIN_S = 30.0  # a Pi needs ten to import everything
 
 
@@ -106,4 +107,29 @@ def revert(paths: Paths, as_json: bool) -> None:
     click.echo(json.dumps({"reverted": True}) if as_json else text)
 
 
-VERBS = (init, check_config, apply, confirm, revert)
+@click.command()
+@with_paths
+@json_option
+def reload(paths: Paths, as_json: bool) -> None:
+    """Take what the configuration file has now, or refuse it whole, with all its faults.
+
+    The service replaces itself by one that runs it, within seconds; the kernel meters and blocks meanwhile. To try a
+    change for two minutes first, use `appliance apply`.
+    """
+    from appliance.cli.tables import wait_for_service
+    from appliance.client import CallFailed
+
+    with explained_failures():
+        try:
+            with options.connection(paths) as client:
+                found = client.call("config:reload")["changes"]
+        except CallFailed as failure:
+            text = options.explanation(failure, paths)
+            fail(text if failure.code else f"{text}. {ELSEWHERE}", failure.code)
+    if found and not wait_for_service(lambda: options.connection(paths), STARTED_WITHIN_S):
+        fail("the service has not come back with the new configuration yet; its log says why")
+    text = "\n".join(["in force, with these changes:", *found]) if found else "nothing has changed in the file"
+    click.echo(json.dumps({"changes": found}) if as_json else text)
+
+
+VERBS = (init, check_config, apply, confirm, revert, reload)

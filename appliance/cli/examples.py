@@ -59,6 +59,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("unblock 203.0.113.9", "one address"),
         ("unblock --file bad.txt --origin manual", "what people blocked of a list"),
     ),
+    "reload": (("reload", "after the configuration file was edited"),),
     "lists": (("lists", "the imported lists, and what is wrong with them"),),
     "release": (("release", "open everything and stop the service"),),
     "restore": (("restore", "what the installation does at a boot"),),

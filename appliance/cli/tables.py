@@ -1,7 +1,7 @@
 """Tables of the command line: the snapshot, imported lists, books and history of the running service."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
 from time import monotonic, sleep
 from typing import Any
@@ -121,6 +121,17 @@ def wait_for_trial(connect: Callable[[], AbstractContextManager[Client]], within
         if trial is not None:
             return int(trial["remaining"])
     return None
+
+
+def wait_for_service(connect: Callable[[], AbstractContextManager[Client]], within_s: float) -> bool:
+    """Wait until a service that replaces itself answers again; false: it has not in this time."""
+    deadline_s = monotonic() + within_s
+    while monotonic() < deadline_s:
+        sleep(RETRY_S)
+        with suppress(CallFailed), connect() as client:
+            client.call("config:get")
+            return True
+    return False
 
 
 def _department_row(status: Payload, usage: Payload) -> list[object]:

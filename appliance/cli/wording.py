@@ -20,6 +20,7 @@ COMMANDS = {
     "config:check": "appliance check-config",
     "config:apply": "appliance apply",
     "config:confirm": "appliance confirm",
+    "config:reload": "appliance reload",
     "config:revert": "appliance revert",
     "firewall:release": "appliance release",
     "user:add": "appliance user add",

@@ -244,10 +244,22 @@ class Service:
         # panel's step sets a tenth of a second ahead at most.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: get_hub().schedule_call_global(0, self._stop, 0))
+        signal.signal(signal.SIGHUP, lambda *_: get_hub().schedule_call_global(0, eventlet.spawn, self._reload))
         press = self._appliance.machine.press
         if press is not None:
             signal.signal(signal.SIGUSR1, lambda *_: press(Press.HELD))
             signal.signal(signal.SIGUSR2, lambda *_: press(Press.SHORT))
+
+    def _reload(self) -> None:
+        """Take what the configuration file has now, or log why not."""
+        monitors = self._appliance.monitors
+        try:
+            monitors.maintenance_mode.require_writable()
+            monitors.updates.require_no_trial()
+            if not self._appliance.trial.reload("SIGHUP"):
+                log.info("the configuration file has not changed")
+        except Refused as refused:
+            log.error("the configuration file is not taken, and the former one stays in force: %s", refused.message)
 
     def _stop(self, exit_code: int) -> None:
         if not self._stopping.ready():

@@ -18,6 +18,7 @@ from appliance.core.text import AS_ITS_USER
 from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 from appliance.server.access import AccessError
 from appliance.server.http.listener import listen
+from appliance.server.http.tls import Tls, TlsUnavailable
 from appliance.service.access.announcement import Announcement, announcement
 from appliance.service.access.authentication import aside_in_turn
 from appliance.service.composition import build_appliance
@@ -109,7 +110,7 @@ def _serve(
 ) -> int:
     """Serve with the configuration on trial (`content`), or with that of the file (`None`)."""
     config, origin, text_without_file = _config(config_file, content, simulate)
-    trial.run(config, text_without_file)
+    trial.run(config, text_without_file, partial(_start_obstacle, config))
     for handler in logging.getLogger().handlers:
         handler.addFilter(LogRateLimit())
     listening_sockets = [_listen(config.server.host, config.server.port)]
@@ -121,6 +122,22 @@ def _serve(
         appliance = build_appliance(config=config, machine=machine, state_dir=state_dir, trial=trial)
         show(announcement(appliance, origin, state_dir))
         return Service(appliance).run(listening_sockets)
+
+
+def _start_obstacle(running: Config, other: Config) -> str | None:
+    """Why the service could not start with the other configuration, as far as it differs; `None`: it could."""
+    new = other.server
+    if new.port != running.server.port:  # at the same port, the service itself is in the way
+        try:
+            listen(new.host, new.port, BACKLOG).close()
+        except OSError as error:
+            return f"port {new.port} on {new.host} cannot be used: {error.strerror}"
+    if new.tls and new.certificate:
+        try:
+            Tls(Path(new.certificate), Path(new.key or new.certificate))
+        except TlsUnavailable as error:
+            return str(error)
+    return None
 
 
 def _own_packet_filter(owned: ExitStack) -> None:

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 MOST_FAULTS = 20  # of a new configuration, listed in one answer
 
 
+StartObstacle = Callable[[Config], str | None]
 Aside = Callable[..., Any]  # (function, *arguments) -> its result, computed beside the event loop
 
 
@@ -62,6 +63,7 @@ class ConfigTrial:
         """
         self._aside = aside
         self._running: Config | None = None
+        self._start_obstacle: StartObstacle = lambda _: None
         self._confirmed = ("", "")  # the digest of what was confirmed here, and by whom and when
         self._text_without_file = ""
         self._drafts = drafts
@@ -74,9 +76,13 @@ class ConfigTrial:
         """The trial that runs, or that begins or ends as soon as this process is replaced; `None`: there is none."""
         return self.current if self.successor is None else self.successor.trial
 
-    def run(self, config: Config, text_without_file: str) -> None:
-        """Know what runs. `text_without_file`: its text, where it comes from no file."""
+    def run(self, config: Config, text_without_file: str, start_obstacle: StartObstacle = lambda _: None) -> None:
+        """Know what runs. `text_without_file`: its text, where it comes from no file.
+
+        `start_obstacle`: why the service could not start with another configuration; `None`: it could.
+        """
         self._running, self._text_without_file = config, text_without_file
+        self._start_obstacle = start_obstacle
 
     def review(self, text: str, by_hand: ByHand = ()) -> Review:
         """Judge a new configuration without trying it. `by_hand`: limits that people have set over the configured."""
@@ -118,6 +124,30 @@ class ConfigTrial:
         log.warning("%s tries a new configuration", actor)
         self.successor = Successor(trial)
         return trial
+
+    def reload(self, actor: str) -> Sequence[str]:
+        """Take what the configuration file has now, for good; returns a sentence for each change, empty without any.
+
+        Raises `Refused` with all its faults, or with why the service could not start with it; then nothing changes.
+        """
+        self._require_no_trial()
+        stored = self._drafts.stored()
+        if stored is None:
+            raise Refused(Code.BAD_REQUEST, "the service was started without a configuration file; give it --config")
+        obstacle = self._aside(_faults, stored.content)
+        if obstacle is not None:
+            raise Refused(Code.BAD_REQUEST, obstacle)
+        config = parse(stored.content, stored.path)
+        found = changes(self._running, config) if self._running else []
+        if not found:
+            return []
+        obstacle = self._start_obstacle(config)
+        self._require_no_trial()  # another client's may have begun meanwhile
+        if obstacle is not None:
+            raise Refused(Code.BAD_REQUEST, obstacle)
+        log.warning("%s has the configuration file read again: %s", actor, "; ".join(found))
+        self.successor = Successor(None)
+        return found
 
     def _require_no_trial(self) -> None:
         if self.current is not None or self.successor is not None:

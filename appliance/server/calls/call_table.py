@@ -103,6 +103,9 @@ CALLS = {
     ),
     "config:read": Call(Nothing, Role.ADMIN, False, configuration.read, everywhere=True),
     "config:check": Call(configuration.CheckArgument, Role.ADMIN, False, configuration.check, everywhere=True),
+    "config:reload": Call(
+        Nothing, Role.ADMIN, True, configuration.reload, configuration.state, everywhere=True, once=True
+    ),
     "config:revert": Call(
         Nothing, Role.ADMIN, False, configuration.revert, configuration.state, everywhere=True, once=True
     ),

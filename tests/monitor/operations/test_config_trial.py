@@ -247,3 +247,48 @@ def test_everybody_is_told_that_the_former_comes_back(second: int) -> None:
     trial.step(at(second))
     announced.step(at(second))
     assert facts(published) == [{"remaining": 120, "actor": "anna"}, None]
+
+
+def reading(content: str) -> tuple[ConfigTrial, Drafts]:
+    """A service that runs `NEW`, whose file has this content by now."""
+    drafts = Drafts()
+    drafts.file = content.encode()
+    trial = ConfigTrial(drafts, None, None, at_once)
+    trial.run(parse(NEW.encode(), "test"), "")
+    return trial, drafts
+
+
+def test_an_edited_file_is_taken_for_good_by_a_successor_and_its_changes_are_told() -> None:
+    trial, drafts = reading(NEW.replace('"new"', '"other"'))
+    assert any("other" in one for one in trial.reload("anna"))
+    assert (trial.successor, drafts.draft) == (Successor(None), None)
+    with pytest.raises(Refused, match="on trial already"):
+        trial.reload("anna")
+
+
+def test_a_file_that_means_the_same_restarts_nothing() -> None:
+    trial, _ = reading(f"# a comment\n{NEW}")
+    assert trial.reload("anna") == []
+    assert trial.successor is None
+
+
+def test_an_edited_file_with_faults_is_refused_whole_with_all_of_them() -> None:
+    trial, _ = reading(NEW.replace('"host"', '"hots"').replace("interface", "inteface"))
+    with pytest.raises(Refused) as refused:
+        trial.reload("anna")
+    assert "appliance.position" in refused.value.message
+    assert "interface: missing" in refused.value.message
+    assert trial.successor is None
+
+
+def test_an_edited_file_with_which_the_service_could_not_start_is_refused() -> None:
+    trial, _ = reading(NEW.replace('"new"', '"other"'))
+    trial.run(parse(NEW.encode(), "test"), "", lambda config: f"{config.departments[0].id} cannot start")
+    with pytest.raises(Refused, match="other cannot start"):
+        trial.reload("anna")
+    assert trial.successor is None
+
+
+def test_while_a_configuration_is_on_trial_the_file_is_not_read_again() -> None:
+    with pytest.raises(Refused, match="on trial already"):
+        on_trial(Drafts()).reload("anna")

@@ -575,6 +575,20 @@ def test_a_configuration_is_read_and_replaced_only_as_it_was_read(server: Runnin
     assert late.wait_for("config:trial")["trial"]["actor"] == "tester"
 
 
+def test_the_configuration_file_is_taken_as_it_is_now_or_refused_whole(server: Running, connect: Connect) -> None:
+    client, path = connect(), server.state_dir / "appliance.toml"
+    path.write_text("[appliance]\nposition = 'here'\nname = 'x'\n[[departments]]\nid = 'a'\ninterface = 'eth1'")
+    refused = client.call("config:reload")
+    assert (_code(refused), "appliance.position" in refused["error"], "name" in refused["error"]) == (
+        "E_BAD_REQUEST",
+        True,
+        True,
+    )
+    path.write_text("[appliance]\nposition = 'host'\n[[departments]]\nid = 'a'\ninterface = 'eth1'")
+    assert any("Second (dept456) is removed" in one for one in client.call("config:reload")["changes"])
+    assert "on trial already" in client.call("config:reload")["error"]
+
+
 @pytest.mark.parametrize("event", [name for name, call in CALLS.items() if call.everywhere])
 def test_what_concerns_the_whole_appliance_takes_an_admin_of_all_departments(connect: Connect, event: str) -> None:
     refused = connect(role=Role.ADMIN, departments=["dept123", "dept456"]).call(event)

@@ -697,6 +697,10 @@ export interface Calls {
     argument: CheckArgument;
     reply: CheckReply;
   };
+  'config:reload': {
+    argument?: Nothing;
+    reply: ReloadReply;
+  };
   'config:revert': {
     argument?: Nothing;
     reply: Done;
@@ -1762,6 +1766,13 @@ export interface CheckReply {
 export interface ConfigFault {
   line: number | null;
   message: string;
+}
+/**
+ * A sentence for each change; empty where the file has none.
+ */
+export interface ReloadReply {
+  success: true;
+  changes: string[];
 }
 /**
  * The argument of `maintenance:start`. `startTime`: `None` for now. `repeat`: how often it is planned again.

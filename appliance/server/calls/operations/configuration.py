@@ -56,6 +56,12 @@ class ApplyReply(Reply, frozen=True, kw_only=True, rename="camel"):
     trial: TrialFacts
 
 
+class ReloadReply(Reply, frozen=True, kw_only=True, rename="camel"):
+    """A sentence for each change; empty where the file has none."""
+
+    changes: list[str]
+
+
 class TrialReply(Reply, frozen=True, kw_only=True, rename="camel"):
     """The trial; null where the configuration is not on trial."""
 
@@ -88,6 +94,12 @@ def confirm(context: Context, _: Nothing) -> Done:
     """Keep the configuration that is on trial."""
     context.services.configuration.confirm(context.caller.grant.subject, context.now)
     return Done()
+
+
+def reload(context: Context, _: Nothing) -> ReloadReply:
+    """Take what the configuration file has now; the service restarts with it at once."""
+    context.services.updates.require_no_trial()
+    return ReloadReply(changes=list(context.services.configuration.reload(context.caller.grant.subject)))
 
 
 def revert(context: Context, _: Nothing) -> Done:

@@ -47,10 +47,11 @@ class LatestLines(logging.Handler):
 
 
 class CrashFolder:
-    """The reports that earlier runs have left in the state directory."""
+    """The reports that earlier runs have left in the state directory; a run adds none while it goes on."""
 
     def __init__(self, state_dir: Path) -> None:
         self.path = state_dir / FOLDER
+        self._left = self.reports()
 
     def reports(self) -> Sequence[Path]:
         """The reports, the oldest first; their names are times."""
@@ -61,7 +62,7 @@ class CrashFolder:
     def troubles(self, now: Moment) -> list[str]:
         """A sentence where the service has failed within a week and the report is still there."""
         since = (now.wall - NEWS).strftime(_NAME)
-        recent = [one for one in self.reports() if one.name >= since]
+        recent = [one for one in self._left if one.name >= since and one.exists()]
         if not recent:
             return []
         at = datetime.strptime(recent[-1].name, _NAME).replace(tzinfo=UTC)

@@ -1,7 +1,8 @@
-"""What the appliance does when something fails: `python -m tests.faults [--slow] [WORD...]` shows it, fault by fault.
+"""What the appliance does when something fails: `python -m tests.faults [WORD...]` shows it, fault by fault.
 
 A row names the fault, the behaviour, and the tests that bring the fault about on the real thing and look at what
-happens. The command runs these tests and prints the table with their results. With WORDs only the rows that have one.
+happens. The command runs these tests, slow ones too, and prints the table with their results: in some ten minutes, or
+with WORDs only the rows that have one.
 """
 
 import subprocess
@@ -148,12 +149,11 @@ FAULTS = (
 )
 
 
-def results(tests: Sequence[str], *, slow: bool) -> dict[str, str]:
+def results(tests: Sequence[str]) -> dict[str, str]:
     """By test, what became of it: passed, FAILED, or skipped; of several parameters, the worst."""
-    tier = [] if slow else ["-m", "not slow"]
     with TemporaryDirectory() as folder:
         path = Path(folder, "results.xml")
-        words = [sys.executable, "-m", "pytest", "-n0", "-q", *tier, f"--junitxml={path}", "-o", "junit_family=xunit1"]
+        words = [sys.executable, "-m", "pytest", "-n0", "-q", f"--junitxml={path}", "-o", "junit_family=xunit1"]
         subprocess.run([*words, *tests], cwd=PROJECT, stdout=sys.stderr, check=False)
         cases = [*ElementTree.parse(path).iter("testcase")]
     found: dict[str, str] = {}
@@ -181,9 +181,9 @@ def table(faults: Sequence[Fault], found: dict[str, str]) -> str:
 
 def main(words: Sequence[str]) -> int:
     """Run the tests of the rows that have one of these words, and print the table; 1 where one has failed."""
-    wanted = [one.lower() for one in words if one != "--slow"]
+    wanted = [one.lower() for one in words]
     faults = [row for row in FAULTS if not wanted or any(word in row.fault.lower() for word in wanted)]
-    found = results([test for row in faults for test in row.tests], slow="--slow" in words)
+    found = results([test for row in faults for test in row.tests])
     print(table(faults, found))
     return int(any(found.get(test) != "passed" for row in faults for test in row.tests))
 

@@ -25,6 +25,7 @@ def failed(browser: Browser, tmp_path: Path) -> Iterator[Desk]:
     service.close()
 
 
+@pytest.mark.slow
 def test_an_issue_is_shown_with_what_to_do_and_since_when(failed: Desk) -> None:
     with failed.open("/appliance") as page:
         live(page)

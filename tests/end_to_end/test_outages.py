@@ -24,7 +24,8 @@ def assert_charged(appliance: Installed, line: IpBytes, before: int, told: int) 
         assert update["metrics"]["bytesTransferred"] == expected
 
 
-@pytest.mark.parametrize("traffic", [("-n", "20M"), pytest.param(A_MINUTE, marks=pytest.mark.slow)], ids=" ".join)
+@pytest.mark.slow
+@pytest.mark.parametrize("traffic", [("-n", "20M"), A_MINUTE], ids=" ".join)
 def test_a_service_that_is_stopped_during_traffic_charges_every_byte_afterwards(
     gateway: Network, tmp_path: Path, traffic: tuple[str, ...]
 ) -> None:
@@ -44,6 +45,7 @@ def test_a_service_that_is_stopped_during_traffic_charges_every_byte_afterwards(
         assert_charged(appliance, line, before, told)
 
 
+@pytest.mark.slow
 def test_all_interfaces_down_and_up_again_are_told_and_metered_on(gateway: Network, tmp_path: Path) -> None:
     line = IpBytes(gateway)
     with Installed(gateway, tmp_path) as appliance, appliance.client() as client:

@@ -41,6 +41,7 @@ def test_an_edited_file_is_taken_by_command_and_by_signal(service: Simulated) ->
     assert service.ask("config:get")["trial"] is None
 
 
+@pytest.mark.slow
 def test_a_file_with_faults_is_refused_whole_by_command_and_by_signal(service: Simulated) -> None:
     service.file.write_text(service.text("new").replace("position", "positon"))
     done = service.cli("reload")
@@ -51,6 +52,7 @@ def test_a_file_with_faults_is_refused_whole_by_command_and_by_signal(service: S
     assert service.runs("old")
 
 
+@pytest.mark.slow
 def test_a_file_with_a_port_that_another_program_has_is_refused(service: Simulated) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         text = service.text("new").replace(f"port = {service.port}", f"port = {taken.getsockname()[1]}")
@@ -61,6 +63,7 @@ def test_a_file_with_a_port_that_another_program_has_is_refused(service: Simulat
     assert service.runs("old")
 
 
+@pytest.mark.slow
 def test_a_reload_during_traffic_misses_no_byte_and_blocks_hold(gateway: Network, tmp_path: Path) -> None:
     gateway.start_iperf3()
     line = IpBytes(gateway)

@@ -46,6 +46,7 @@ def service(tmp_path: Path) -> Iterator[Simulated]:
     one.close()
 
 
+@pytest.mark.slow
 def test_a_service_that_failed_tells_so_until_its_report_is_taken_away(service: Simulated) -> None:
     service.send(signal.SIGABRT)  # as systemd does where the service hangs
     assert service.wait_for_end() == -signal.SIGABRT

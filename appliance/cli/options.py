@@ -115,7 +115,8 @@ def explanation(failure: "CallFailed", paths: Paths) -> str:
 @contextmanager
 def connection(paths: Paths) -> Iterator["Client"]:
     """A client of the running service. Raises `CallFailed`, `ConfigError`, `AccessError`."""
-    from appliance.client import connected, reachable_url
+    from appliance.client import connected
+    from appliance.server.http.address import reachable_url
     from appliance.service.access.own_token import own_token
 
     server = server_section(paths)

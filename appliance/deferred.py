@@ -1,0 +1,124 @@
+"""Defers modules of libraries until something of theirs is asked for; most of them never run.
+
+A library imports more than the appliance uses of it: a package all its parts, a module what one rare function needs.
+`import socketio` alone runs 28 modules of clients and brokers, and each keeps its memory for as long as the service
+runs. A module of `DEFERRED` is there at once, and runs at the first question for a name that it does not know: nothing
+is lost, and it may take its time then. The parts of a package are imported one by one beside it.
+"""
+
+import sys
+from importlib import import_module
+from importlib.machinery import ModuleSpec, PathFinder
+from threading import RLock
+from types import ModuleType
+from typing import Any
+
+LACKING = object()  # a name that the module is to lack: who asks for it has another way
+# Module -> names that others ask of it at once: their values here, or the part of the package that has them (a text).
+DEFERRED: dict[str, dict[str, object]] = {
+    # Packages that import all their parts.
+    "engineio": {"Server": "engineio.server"},
+    "jwt": {},
+    "pyroute2": {},
+    "socketio": {},
+    "sqlite_utils": {},
+    "sqlite_utils.recipes": {},  # functions of its command line, which bring python-dateutil
+    # python-engineio: a WebSocket in a greenlet, and compressed answers. `server/delivery` has its own.
+    "eventlet.websocket": {"WebSocketWSGI": object},
+    "gzip": {},
+    # msgspec and bidict: what `typing` has, too.
+    "typing_extensions": {
+        "get_type_hints": LACKING,
+        "NotRequired": LACKING,
+        "Required": LACKING,
+        "override": lambda method: method,  # Python 3.12 has it
+    },
+    "msgspec.inspect": {},
+    # http.server, which eventlet's server builds on: error pages, files, programs.
+    "html": {},
+    "mimetypes": {},
+    # The standard library: the command line's calendar, archives in `shutil`, packages in eventlet's patching.
+    "bz2": {},
+    "locale": {},
+    "lzma": {},
+    "pkgutil": {},
+}
+_OF_IMPORT = {"__path__", "__file__", "__cached__", "__loader__", "__spec__"}  # which the import system asks for
+
+
+class DeferredModule(ModuleType):
+    """A module that has not run yet."""
+
+    def __getattr__(self, name: str) -> Any:
+        """The part of this name, or what the module has by this name once it has run."""
+        if name in _OF_IMPORT:
+            raise AttributeError(name)
+        deferral = vars(self)["__loader__"]
+        return deferral.found(self, name) if isinstance(deferral, Deferral) else getattr(self, name)
+
+
+class Deferral:
+    """Loads a module without running it, and runs it when it has to."""
+
+    def __init__(self, loader: Any) -> None:
+        """`loader`: runs the module."""
+        self._loader = loader
+        self._lock = RLock()  # a second thread waits until the module has run
+        self._is_running = False
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """A module that waits."""
+        return DeferredModule(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give the module the names that are known."""
+        known = DEFERRED[module.__name__].items()
+        vars(module).update({name: value for name, value in known if value is not LACKING and type(value) is not str})
+
+    def found(self, module: ModuleType, name: str) -> Any:
+        """The part of a package, or what the module has by this name: it runs now. Raises `AttributeError`."""
+        path, part = vars(module).get("__path__"), f"{module.__name__}.{name}"
+        known = DEFERRED[module.__name__].get(name)
+        if known is LACKING:
+            raise AttributeError(f"{part} is not provided: {__name__} says why")
+        if isinstance(known, str):
+            return getattr(import_module(known), name)
+        if path is not None and PathFinder.find_spec(part, path) is not None:
+            return import_module(part)
+        with self._lock:
+            if self._is_running:
+                raise AttributeError(f"{module.__name__} has no {name} yet")
+            if type(module) is DeferredModule:
+                self._run(module)
+        return getattr(module, name)
+
+    def _run(self, module: ModuleType) -> None:
+        self._is_running = True
+        try:
+            self._loader.exec_module(module)
+        finally:
+            self._is_running = False
+        module.__class__ = ModuleType
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+
+
+class DeferringFinder:
+    """Finds the modules of `DEFERRED` before the import system does."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Where the module is, to be loaded without running; `None` for all others."""
+        if name not in DEFERRED:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None:
+            spec.loader = Deferral(spec.loader)  # type: ignore[assignment]  # which the import system takes, too
+        return spec
+
+
+def defer() -> None:
+    """Defer from now on what has not been imported yet."""
+    if DeferringFinder not in sys.meta_path:
+        sys.meta_path.insert(0, DeferringFinder)

@@ -34,14 +34,16 @@ DEFERRED: dict[str, dict[str, object]] = {
         "override": lambda method: method,  # Python 3.12 has it
     },
     "msgspec.inspect": {},
+    # eventlet's patching: loops and packages. pyroute2 runs on a loop of asyncio, which a simulation does without.
+    "asyncio": {},
+    "pkgutil": {},
     # http.server, which eventlet's server builds on: error pages, files, programs.
     "html": {},
     "mimetypes": {},
-    # The standard library: the command line's calendar, archives in `shutil`, packages in eventlet's patching.
+    # The standard library: the command line's calendar, archives in `shutil`.
     "bz2": {},
     "locale": {},
     "lzma": {},
-    "pkgutil": {},
 }
 _OF_IMPORT = {"__path__", "__file__", "__cached__", "__loader__", "__spec__"}  # which the import system asks for
 

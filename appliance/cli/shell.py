@@ -10,13 +10,13 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from appliance.core.text import AS_ITS_USER
+from appliance.core.version import VERSION
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT
@@ -129,7 +129,7 @@ def _os_text(error: OSError) -> str:
 def version_text() -> str:
     """The version and the commit; without the latter where neither the build nor git knows it."""
     commit = _commit()
-    return metadata.version("appliance") + (f" ({commit})" if commit else "")
+    return VERSION + (f" ({commit})" if commit else "")
 
 
 def _commit() -> str:

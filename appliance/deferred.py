@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from threading import RLock
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 LACKING = object()  # a name that the module is to lack: who asks for it has another way
@@ -22,7 +22,13 @@ DEFERRED: dict[str, dict[str, object]] = {
     "pyroute2": {},
     "socketio": {},
     "sqlite_utils": {},
-    "sqlite_utils.recipes": {},  # functions of its command line, which bring python-dateutil
+    # sqlite-utils: its command line, functions for that, which bring python-dateutil, and plugins; there are none.
+    "click": {},
+    "sqlite_utils.plugins": {
+        "ensure_plugins_loaded": lambda: None,
+        "pm": SimpleNamespace(hook=SimpleNamespace(prepare_connection=lambda conn: None)),  # noqa: ARG005  its name
+    },
+    "sqlite_utils.recipes": {},
     # python-engineio: a WebSocket in a greenlet, and compressed answers. `server/delivery` has its own.
     "eventlet.websocket": {"WebSocketWSGI": object},
     "gzip": {},

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from appliance.cli.shell import Failed, fail
+from appliance.cli.shell import Failed, ReaderGone, end_of, fail, told_when_unread
 
 if TYPE_CHECKING:
     from appliance.client import CallFailed, Client
@@ -87,6 +87,15 @@ def explained_failures() -> Iterator[None]:
         raise Failed(in_shell_words(refusal.message), refusal.code) from None
     except (ConfigError, AccessError, CannotStart) as error:
         raise Failed(str(error)) from None
+
+
+def ended(failure: BaseException, *, as_json: bool) -> int:
+    """Tell what ended the service; returns the exit code."""
+    try:
+        with told_when_unread(), explained_failures():
+            raise failure
+    except (Failed, KeyboardInterrupt, OSError, ReaderGone) as explained:
+        return end_of(explained, as_json)
 
 
 @contextmanager

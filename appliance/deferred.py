@@ -7,6 +7,8 @@ is lost, and it may take its time then. The parts of a package are imported one 
 """
 
 import sys
+from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from threading import RLock
@@ -14,10 +16,12 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 LACKING = object()  # a name that the module is to lack: who asks for it has another way
+CALLED = object()  # a function, which runs the module when it is called
 # Module -> names that others ask of it at once: their values here, or the part of the package that has them (a text).
 DEFERRED: dict[str, dict[str, object]] = {
     # Packages that import all their parts.
     "engineio": {"Server": "engineio.server"},
+    "gpiozero": {},
     "jwt": {},
     "pyroute2": {},
     "socketio": {},
@@ -43,6 +47,15 @@ DEFERRED: dict[str, dict[str, object]] = {
     # eventlet's patching: loops and packages. pyroute2 runs on a loop of asyncio, which a simulation does without.
     "asyncio": {},
     "pkgutil": {},
+    # pyroute2: a pretended kernel, traffic control, and what is plugged into a port.
+    "pyroute2.ethtool.module_info": {"ModuleInfoParser": object},
+    "pyroute2.iproute.ipmock": {"IPEngine": object},
+    "pyroute2.netlink.rtnl.tcmsg": {"plugins": {}, "tcmsg": object},
+    "unittest": {},
+    "unittest.mock": {"Mock": object},
+    # gpiozero: LEDs of many colours, and a look for pins, where a program names none.
+    "colorzero": {"Color": object},
+    "importlib.metadata": {"entry_points": CALLED},
     # http.server, which eventlet's server builds on: error pages, files, programs.
     "html": {},
     "mimetypes": {},
@@ -68,9 +81,10 @@ class DeferredModule(ModuleType):
 class Deferral:
     """Loads a module without running it, and runs it when it has to."""
 
-    def __init__(self, loader: Any) -> None:
-        """`loader`: runs the module."""
+    def __init__(self, loader: Any, known: Mapping[str, object]) -> None:
+        """`loader`: runs the module. `known`: names that it has, or lacks, until then, as in `DEFERRED`."""
         self._loader = loader
+        self._known = known
         self._lock = RLock()  # a second thread waits until the module has run
         self._is_running = False
 
@@ -80,13 +94,16 @@ class Deferral:
 
     def exec_module(self, module: ModuleType) -> None:
         """Give the module the names that are known."""
-        known = DEFERRED[module.__name__].items()
-        vars(module).update({name: value for name, value in known if value is not LACKING and type(value) is not str})
+        for name, value in self._known.items():
+            if value is CALLED:
+                setattr(module, name, partial(self._call, module, name))
+            elif value is not LACKING and type(value) is not str:
+                setattr(module, name, value)
 
     def found(self, module: ModuleType, name: str) -> Any:
         """The part of a package, or what the module has by this name: it runs now. Raises `AttributeError`."""
         path, part = vars(module).get("__path__"), f"{module.__name__}.{name}"
-        known = DEFERRED[module.__name__].get(name)
+        known = self._known.get(name)
         if known is LACKING:
             raise AttributeError(f"{part} is not provided: {__name__} says why")
         if isinstance(known, str):
@@ -99,6 +116,12 @@ class Deferral:
             if type(module) is DeferredModule:
                 self._run(module)
         return getattr(module, name)
+
+    def _call(self, module: ModuleType, name: str, *arguments: Any, **options: Any) -> Any:
+        with self._lock:
+            if type(module) is DeferredModule:
+                self._run(module)
+        return getattr(module, name)(*arguments, **options)
 
     def _run(self, module: ModuleType) -> None:
         self._is_running = True
@@ -122,7 +145,7 @@ class DeferringFinder:
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None:
-            spec.loader = Deferral(spec.loader)  # type: ignore[assignment]  # which the import system takes, too
+            spec.loader = Deferral(spec.loader, DEFERRED[name])  # type: ignore[assignment]  # which the import system takes, too
         return spec
 
 

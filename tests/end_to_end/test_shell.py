@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.client import reachable_url
+from appliance.server.http.address import reachable_url
 from appliance.system.network.own_address import own_address
 from tests.documents import PROJECT
 from tests.end_to_end.installed import COMMAND, config_text

@@ -40,12 +40,27 @@ class CourseStep:
     details: str
 
 
+@dataclass(frozen=True, slots=True)
+class IncidentDevice:
+    """A device of the department that an incident is about, as it was known when that was told last.
+
+    `address`: the source or a peer that was its own; `name`: how people know it; `vendor`: of its hardware. Empty: not
+    known, or only its hardware address is in the incident.
+    """
+
+    mac: str
+    address: str = ""
+    name: str = ""
+    vendor: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentRecord:
     """An incident, as it is kept. `ended_at`: `None` while it is open.
 
     `severity`, `count`: the worst; `macs`: hardware addresses that sent it; `is_inside`: the source is in the
-    department, `None`: not known; `course`: the latest steps, oldest first; `acknowledged_by`: `None` for nobody.
+    department, `None`: not known; `known_devices`: which devices source, peers and `macs` are; `course`: the latest
+    steps, oldest first; `acknowledged_by`: `None` for nobody.
     """
 
     id: str
@@ -65,6 +80,7 @@ class IncidentRecord:
     macs: tuple[str, ...] = ()
     is_inside: bool | None = None
     is_proven: bool = False
+    known_devices: tuple[IncidentDevice, ...] = ()
     course: tuple[CourseStep, ...] = ()
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None

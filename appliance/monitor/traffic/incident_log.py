@@ -11,7 +11,7 @@ from datetime import datetime
 
 from appliance.core.detection.incident import RETURN_S, Incident, IncidentChange, Incidents, IncidentUpdate
 from appliance.core.detection.incident_kind import IncidentKind
-from appliance.core.detection.incident_record import IncidentRecord, Mute
+from appliance.core.detection.incident_record import IncidentDevice, IncidentRecord, Mute
 from appliance.core.moment import Moment, began_at
 from appliance.core.refusal import Code, Refused
 from appliance.ports import Store
@@ -43,11 +43,23 @@ class IncidentLog:
                 incidents.restore(one.kind, one.source, began_s=began_s, ended_s=ended_s, times=one.times)
 
     def record(
-        self, department: str, update: IncidentUpdate, *, is_inside: bool | None, is_proven: bool, now: Moment
+        self,
+        department: str,
+        update: IncidentUpdate,
+        *,
+        is_inside: bool | None,
+        is_proven: bool,
+        known_devices: tuple[IncidentDevice, ...],
+        now: Moment,
     ) -> IncidentRecord:
         """Record what has become of an incident; returns what is known of it now."""
         known = self._known(department, update, now)
-        record = replace(known.followed(update, now.wall), is_inside=is_inside, is_proven=is_proven or known.is_proven)
+        record = replace(
+            known.followed(update, now.wall),
+            is_inside=is_inside,
+            is_proven=is_proven or known.is_proven,
+            known_devices=known_devices or known.known_devices,
+        )
         self._keep(record)
         gone = [*self._records][:-MOST_RECORDS]
         for one in gone:

@@ -14,13 +14,14 @@ from appliance.core.blocking.block import Block, BlockOrigin, BlockRequest
 from appliance.core.blocking.place import Hit
 from appliance.core.blocking.targets import TargetKind, kind_of
 from appliance.core.detection.incident import Incident, IncidentChange, Incidents, IncidentUpdate
-from appliance.core.detection.incident_record import ADVICE, IncidentRecord
+from appliance.core.detection.incident_record import ADVICE, IncidentDevice, IncidentRecord
 from appliance.core.detection.response import Response, Responses
 from appliance.core.detection.scan_evidence import listed_evidence
 from appliance.core.machine import Link, Network
 from appliance.core.metering.department import Department, holds
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Refused
+from appliance.core.traffic.devices.device_register import KnownDevice
 from appliance.monitor.traffic.incident_log import IncidentLog
 from appliance.ports import Neighbours, Publisher
 
@@ -34,6 +35,16 @@ class BlockOrders(Protocol):
 
     def block(self, requests: Sequence[BlockRequest], now: Moment) -> object:
         """Block these. Raises `Refused`."""
+
+
+class KnownDevices(Protocol):
+    """The register of devices."""
+
+    def known(self, departments: Sequence[str], asked: str) -> KnownDevice | None:
+        """The device with this hardware address or address in one of these departments; `None`: there is none."""
+
+    def vendor(self, mac: str) -> str | None:
+        """Who made the device; `None`: not known."""
 
 
 class DepartmentWatch:
@@ -56,10 +67,16 @@ class IncidentWatch:
     """Judges the incidents of departments."""
 
     def __init__(
-        self, *, incident_log: IncidentLog, neighbours: Neighbours, blocks: BlockOrders, publish: Publisher
+        self,
+        *,
+        incident_log: IncidentLog,
+        neighbours: Neighbours,
+        register: KnownDevices,
+        blocks: BlockOrders,
+        publish: Publisher,
     ) -> None:
-        """`neighbours`: the devices that are known by an address of theirs."""
-        self.log = incident_log
+        """`neighbours`: the devices that the kernel knows by an address; `register`: names them."""
+        self.log, self._register = incident_log, register
         self._neighbours, self._blocks, self._publish = neighbours, blocks, publish
 
     def judge(self, watch: DepartmentWatch, links: Mapping[str, Link], now: Moment) -> None:
@@ -98,11 +115,23 @@ class IncidentWatch:
             update,
             is_inside=None if watch.networks is None else watch.is_inside(source),
             is_proven=proven is not None,
+            known_devices=self._known_devices(watch.department.id, update.incident),
             now=now,
         )
         if self.log.muting(watch.department.id, update.incident, now) is None:
             reason = watch.responses.reason_against(update.incident, proven)
             self._publish(_event(update, record, now, is_proven=proven is not None, reason=reason))
+
+    def _known_devices(self, department: str, found: Incident) -> tuple[IncidentDevice, ...]:
+        """The devices behind the source, those it concerned, and those that sent it, each once."""
+        devices: dict[str, IncidentDevice] = {}
+        for asked in (found.source, *found.peers, *found.senders):
+            device = self._register.known([department], asked)
+            if device is not None and device.mac not in devices:
+                address = "" if asked == device.mac else asked
+                vendor = self._register.vendor(device.mac) or ""
+                devices[device.mac] = IncidentDevice(device.mac, address, device.name, vendor)
+        return tuple(devices.values())
 
     def _devices(self, department: Department, links: Mapping[str, Link]) -> frozenset[tuple[str, str]]:
         """The devices that the kernel knows at the interface or its bridge, each by address and hardware address."""
@@ -152,5 +181,16 @@ def _event(
             devices=list(record.macs),
             inside=UNSET if record.is_inside is None else record.is_inside,
             advice=ADVICE[found.kind],
+            known_devices=device_facts(record) or UNSET,
         ),
     )
+
+
+def device_facts(record: IncidentRecord) -> list[events.IncidentDeviceFacts]:
+    """The devices of an incident as they are on the wire."""
+    return [
+        events.IncidentDeviceFacts(
+            mac=one.mac, address=one.address or UNSET, known_as=one.name or None, vendor=one.vendor or None
+        )
+        for one in record.known_devices
+    ]

@@ -17,6 +17,8 @@ from appliance.core.metering.department import Department
 from appliance.core.metering.quota import Limits
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
+from appliance.core.traffic.devices.clue import NameSource
+from appliance.core.traffic.devices.device_register import KnownDevice
 from appliance.core.traffic.devices.server_sign import ServerSign
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.core.traffic.naming import NameRules
@@ -119,7 +121,16 @@ class Neighbours:
 
 
 class NoDevices:
-    """Learns of no device."""
+    """Learns of no device, and knows those that a test names."""
+
+    def __init__(self) -> None:
+        self.register: dict[str, KnownDevice] = {}  # by address and hardware address
+
+    def known(self, departments: Sequence[str], asked: str) -> KnownDevice | None:
+        return self.register.get(asked) if departments == ["sales"] else None
+
+    def vendor(self, mac: str) -> str | None:
+        return "Example Corp"
 
     def hear(self, *_: object) -> None: ...
     def read_packet(self, *_: object) -> Sequence[tuple[str, ServerSign]]:
@@ -135,6 +146,7 @@ class Rig:
     def __init__(self, rules: NameRules = LAST_TWO_LABELS) -> None:
         self.capture, self.metered, self.blocking = Replay(), Metered(), Blocking()
         self.neighbours, self.store = Neighbours(), SqliteStore(Path(":memory:"))
+        self.devices = NoDevices()
         self.published: list[Event] = []
         self.usual: dict[str, tuple[float, float]] = {}
         self.insight = self.built(Response(Severity.MEDIUM, 600), rules)
@@ -149,10 +161,11 @@ class Rig:
             blocking=self.blocking,
             response=response,
             usual_rates=self,
-            devices=NoDevices(),
+            devices=self.devices,
             incidents=IncidentWatch(
                 incident_log=IncidentLog(self.store),
                 neighbours=self.neighbours,
+                register=self.devices,
                 blocks=self.blocking,
                 publish=self.published.append,
             ),
@@ -373,6 +386,28 @@ def test_who_connects_to_a_listed_address_and_is_refused_is_an_incident(
     )
 
 
+def test_an_incident_names_the_devices_of_its_source_its_victim_and_its_sender(rig: Rig) -> None:
+    laptop = KnownDevice(frames.MAC["client"], 0, 0, names={NameSource.DHCP: "annas-laptop"})
+    rig.devices.register = {
+        CLIENT: laptop,
+        frames.MAC["client"]: laptop,
+        OTHER: KnownDevice(SPOOFER, 0, 0, label="Printer, 2nd floor"),
+    }
+    for port in range(1, 21):
+        rig.arrive(1, frames.syn(CLIENT, OTHER, port), frames.rst(CLIENT, OTHER, port))
+    told = incident(rig.step(2))
+    known = [
+        {"mac": frames.MAC["client"], "address": CLIENT, "name": "annas-laptop", "vendor": "Example Corp"},
+        {"mac": SPOOFER, "address": OTHER, "name": "Printer, 2nd floor", "vendor": "Example Corp"},
+    ]
+    assert told["knownDevices"] == known
+    rig.devices.register = {}  # what was known then stays in the evidence
+    [record] = IncidentLog(rig.store).records({"sales"})
+    assert [(one.mac, one.address, one.name) for one in record.known_devices] == [
+        (one["mac"], one["address"], one["name"]) for one in known
+    ]
+
+
 def test_a_scanner_is_blocked_once_and_again_only_after_a_refusal_in_maintenance(rig: Rig) -> None:
     rig.blocking.refusal = Code.MAINTENANCE
     for port in range(1, 21):
@@ -425,6 +460,7 @@ def test_a_packet_at_a_shared_interface_counts_for_the_department_of_its_ends() 
         incidents=IncidentWatch(
             incident_log=IncidentLog(SqliteStore(Path(":memory:"))),
             neighbours=Neighbours(),
+            register=NoDevices(),
             blocks=blocking,
             publish=published.append,
         ),

@@ -227,9 +227,14 @@ class Incidents:
         if len(self._earlier) > MOST_EARLIER:
             self._earlier.popitem(last=False)
 
-    def judge(self, now_s: float) -> list[IncidentUpdate]:
-        """The incidents that opened, escalated or closed since the previous call, as far as they may be told."""
-        for found in self._found(now_s):
+    def judge(
+        self, now_s: float, compared: Callable[[Evidence], Evidence | None] = lambda found: found
+    ) -> list[IncidentUpdate]:
+        """The incidents that opened, escalated or closed since the previous call, as far as they may be told.
+
+        `compared`: the evidence, beside what its source has done on other days; `None`: it is usual, and no incident.
+        """
+        for found in filter(None, map(compared, self._found(now_s))):
             self._record(_incident(found), now_s)
         updates = [update for key in self._open if (update := self._news(key, now_s)) is not None]
         return updates + self._close_quiet(now_s)

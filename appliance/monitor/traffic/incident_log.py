@@ -14,6 +14,7 @@ from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.incident_record import IncidentDevice, IncidentRecord, Mute
 from appliance.core.moment import Moment, began_at
 from appliance.core.refusal import Code, Refused
+from appliance.monitor.traffic.habit_log import HabitLog
 from appliance.ports import Store
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ class IncidentLog:
     """The incidents of all departments, the latest changed last."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._store, self.habits = store, HabitLog(store)
         # What was open when the service ended is over: if it goes on, it comes back as the same one.
         self._records = {
             one.id: one if one.ended_at else replace(one, ended_at=one.latest_at) for one in store.incidents()
@@ -86,14 +87,15 @@ class IncidentLog:
         return seen
 
     def mutes(self, departments: Collection[str], now: Moment) -> Sequence[Mute]:
-        """The mutes of these departments, the newest first."""
+        """The mutes of these departments, the newest first, and then what is usual."""
         self._age(now)
-        return [one for one in reversed(self._mutes.values()) if one.department in departments]
+        own = [one for one in reversed(self._mutes.values()) if one.department in departments]
+        return [*own, *self.habits.mutes(departments)]
 
     def find_mute(self, mute_id: str, now: Moment) -> Mute | None:
         """The mute of this id; `None`: there is none, or it is over."""
         self._age(now)
-        return self._mutes.get(mute_id)
+        return self._mutes.get(mute_id) or self.habits.find(mute_id)
 
     def muting(self, department: str, found: Incident | IncidentRecord, now: Moment) -> Mute | None:
         """A mute that covers the incident; `None`: it is told."""
@@ -114,8 +116,11 @@ class IncidentLog:
 
     def unmute(self, mute: Mute) -> None:
         """Tell again what the mute covers. Raises `Refused` where the disk takes nothing."""
-        self._store.save_mutes([], [mute.id])
-        del self._mutes[mute.id]
+        if mute.id in self._mutes:
+            self._store.save_mutes([], [mute.id])
+            del self._mutes[mute.id]
+        else:
+            self.habits.refuse(mute.id)
 
     def _known(self, department: str, update: IncidentUpdate, now: Moment) -> IncidentRecord:
         found = update.incident

@@ -5,6 +5,7 @@
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from msgspec import UNSET
@@ -13,6 +14,7 @@ from appliance import events
 from appliance.core.blocking.block import Block, BlockOrigin, BlockRequest
 from appliance.core.blocking.place import Hit
 from appliance.core.blocking.targets import TargetKind, kind_of
+from appliance.core.detection.evidence import Evidence
 from appliance.core.detection.incident import Incident, IncidentChange, Incidents, IncidentUpdate
 from appliance.core.detection.incident_record import ADVICE, IncidentDevice, IncidentRecord
 from appliance.core.detection.response import Response, Responses
@@ -84,7 +86,8 @@ class IncidentWatch:
         if not watch.is_restored:
             self.log.restore(watch.department.id, watch.incidents, now)
             watch.is_restored = True
-        updates = watch.incidents.judge(now.monotonic_s)
+        updates = watch.incidents.judge(now.monotonic_s, partial(self._compared, watch, now))
+        self.log.habits.save(now)
         devices = self._devices(watch.department, links) if updates or watch.incidents.open() else frozenset()
         for update in updates:
             self._tell(watch, update, _as_proven(watch, update.incident, devices), now)
@@ -121,6 +124,10 @@ class IncidentWatch:
         if self.log.muting(watch.department.id, update.incident, now) is None:
             reason = watch.responses.reason_against(update.incident, proven)
             self._publish(_event(update, record, now, is_proven=proven is not None, reason=reason))
+
+    def _compared(self, watch: DepartmentWatch, now: Moment, found: Evidence) -> Evidence | None:
+        """Beside what the source has done on other days; `None`: it is usual. Strangers outside have no habits."""
+        return self.log.habits.consider(watch.department.id, found, now) if watch.is_inside(found.source) else found
 
     def _known_devices(self, department: str, found: Incident) -> tuple[IncidentDevice, ...]:
         """The devices behind the source, those it concerned, and those that sent it, each once."""

@@ -595,3 +595,70 @@ def test_a_device_that_claims_the_appliances_address_spoofs_and_nobody_is_blocke
     assert (told["type"], told["source"], told["proven"]) == ("arp_spoofing", "192.168.1.1", False)
     assert str(told["details"]).startswith(f"{SPOOFER} claims 192.168.1.1, the appliance's own address, 3 times")
     assert rig.blocking.requested == []
+
+
+EVERY_S = 2 * 86400  # what comes back within a day is the same incident, and is not told each time
+
+
+def look_for_hosts(
+    rig: Rig, second: float, *, port: int = 9102, count: int = 30, mac: str = frames.MAC["client"]
+) -> list[str]:
+    """The incidents that are told of Sales' client, which looks for hosts that are not there."""
+    for host in range(100, 100 + count):
+        rig.arrive(second, frames.tcp(CLIENT, 40_000, f"192.168.1.{host}", port, frames.SYN, source_mac=mac))
+    told = [one.incident for one in rig.step(second + 4) if isinstance(one, SecurityIncident)]
+    rig.step(second + EVERY_S / 2)  # it is closed by then
+    return [str(one.expected) for one in told if one.state == "open"]
+
+
+def test_what_a_server_does_each_day_is_told_three_times_and_then_listed_as_usual(rig: Rig) -> None:
+    rig.insight.step(at(0))
+    first, *others = [look_for_hosts(rig, day * EVERY_S) for day in range(1, 7)]
+    rule = "fewer than 25 in 5 minutes, or as many that succeed"
+    assert first == [rule]
+    assert others[:2] == [
+        [f"{rule}; on 1 earlier day it did the same"],
+        [f"{rule}; on 2 earlier days it did the same"],
+    ]
+    assert others[2:] == [[], [], []]
+    log = rig.insight.incidents.log
+    [usual] = log.mutes(["sales"], at(7 * EVERY_S))
+    assert (usual.by, usual.kind, usual.source) == ("the appliance", "host_sweep", CLIENT)
+    assert usual.reason is not None
+    assert "9102 in 192.168.1.0/24" in usual.reason
+    assert log.mutes(["lab"], at(7 * EVERY_S)) == []
+
+
+def test_what_is_new_of_a_server_is_told_also_after_a_restart(rig: Rig) -> None:
+    for day in range(1, 5):
+        look_for_hosts(rig, day * EVERY_S)
+    rig.insight = rig.built(Response(Severity.MEDIUM, 600))
+    rig.insight.step(at(5 * EVERY_S))
+    assert look_for_hosts(rig, 5 * EVERY_S) == []
+    assert look_for_hosts(rig, 6 * EVERY_S, port=445) != []
+    assert look_for_hosts(rig, 7 * EVERY_S, count=60) != []
+    assert look_for_hosts(rig, 8 * EVERY_S, count=120) != []
+    assert look_for_hosts(rig, 9 * EVERY_S, mac=SPOOFER) != []  # another in its name
+    assert look_for_hosts(rig, 10 * EVERY_S) == []
+
+
+def test_whoever_unmutes_what_is_usual_is_told_again(rig: Rig) -> None:
+    for day in range(1, 5):
+        look_for_hosts(rig, day * EVERY_S)
+    log = rig.insight.incidents.log
+    [usual] = log.mutes(["sales"], at(5 * EVERY_S))
+    assert log.find_mute(usual.id, at(5 * EVERY_S)) == usual
+    assert {one.source for one in log.covered(usual)} == {CLIENT}
+    log.unmute(usual)
+    assert log.mutes(["sales"], at(5 * EVERY_S)) == []
+    assert look_for_hosts(rig, 5 * EVERY_S) != []
+    rig.insight = rig.built(Response(Severity.MEDIUM, 600))
+    rig.insight.step(at(6 * EVERY_S))
+    assert look_for_hosts(rig, 6 * EVERY_S) != []
+
+
+def test_a_stranger_outside_has_no_habits(rig: Rig) -> None:
+    for day in range(1, 7):
+        rig.arrive(day * EVERY_S, *attempts(OUTSIDE, range(1, 21)))
+        assert incident(rig.step(day * EVERY_S + 4))["source"] == OUTSIDE
+        rig.step(day * EVERY_S + EVERY_S / 2)

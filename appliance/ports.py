@@ -481,6 +481,12 @@ class RateStore(Protocol):
     def learned_rates(self) -> Mapping[str, bytes]:
         """What was saved, by department; empty where the file cannot be read."""
 
+    def save_sent_volumes(self, learned: Mapping[str, bytes]) -> None:
+        """Save how much devices send, by department, over what was saved before; a failure is logged."""
+
+    def sent_volumes(self) -> Mapping[str, bytes]:
+        """What was saved, by department; empty where the file cannot be read."""
+
     def add_anomaly(self, one: StoredAnomaly) -> None:
         """Save an anomaly; the oldest of too many is deleted; a failure is logged."""
 

@@ -25,6 +25,7 @@ ADVICE: Mapping[IncidentKind, str] = {
     IncidentKind.UDP_FLOOD: "See whether the line is full; stop the sender, by its switch port if it forges.",
     IncidentKind.DNS_TUNNEL: "Find the program on the source that looks these names up; block the domain meanwhile.",
     IncidentKind.LISTED_CONTACT: "Find the program on the source that connects there; it was refused.",
+    IncidentKind.OUTBOUND_VOLUME: "Ask who uses the device what it sends, and where; what is meant becomes usual.",
     IncidentKind.BRUTE_FORCE: "See whether a login was granted in the end; let the service take keys or fewer tries.",
 }
 

@@ -6,6 +6,7 @@
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Protocol
 
 from msgspec import UNSET
@@ -14,9 +15,10 @@ from appliance import events
 from appliance.core.blocking.block import Block, BlockOrigin, BlockRequest
 from appliance.core.blocking.place import Hit
 from appliance.core.blocking.targets import TargetKind, kind_of
-from appliance.core.detection.evidence import Evidence
+from appliance.core.detection.evidence import MOST_EXAMPLES, Evidence
 from appliance.core.detection.incident import Incident, IncidentChange, Incidents, IncidentUpdate
 from appliance.core.detection.incident_record import ADVICE, IncidentDevice, IncidentRecord
+from appliance.core.detection.rates.outflow import Sent, outflow_evidence
 from appliance.core.detection.response import Response, Responses
 from appliance.core.detection.scan_evidence import listed_evidence
 from appliance.core.machine import Link, Network
@@ -106,6 +108,11 @@ class IncidentWatch:
                 address = watch.incidents.tried(hit.host, block.target)
                 if address is not None:
                     watch.incidents.report(listed_evidence(block, hit, address, now.monotonic_s))
+
+    def report_outflow(self, watch: DepartmentWatch, sent: Sent, now: Moment) -> None:
+        """Learn that a device sends far too much; those with whom it has spoken outside are named."""
+        peers = (one for one in watch.incidents.peers_of(sent.addresses) if not watch.is_inside(one))
+        watch.incidents.report(outflow_evidence(sent, [*islice(peers, MOST_EXAMPLES)], now.monotonic_s))
 
     def count_open(self, watch: DepartmentWatch, now: Moment) -> int:
         """The number of open incidents that are not muted."""

@@ -11,6 +11,7 @@ from appliance.core.blocking.place import Hit
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.incident_record import ADVICE
+from appliance.core.detection.rates.outflow import SPANS, Outflow, Sent
 from appliance.core.detection.response import Response
 from appliance.core.machine import Counters, Frame, Link, Sighting
 from appliance.core.metering.department import Department
@@ -149,6 +150,7 @@ class Rig:
         self.devices = NoDevices()
         self.published: list[Event] = []
         self.usual: dict[str, tuple[float, float]] = {}
+        self.sent: dict[str, list[Sent]] = {}
         self.insight = self.built(Response(Severity.MEDIUM, 600), rules)
         self.insight.step(at(0))
 
@@ -175,6 +177,10 @@ class Rig:
     def expected(self, department: str, now: Moment) -> tuple[float, float] | None:
         """The usual rates, as a test sets them."""
         return self.usual.get(department)
+
+    def outflows(self, department: str) -> Sequence[Sent]:
+        """What a test has found."""
+        return self.sent.pop(department, ())
 
     def anomalies(self, *_: object) -> Sequence[AnalyticsAnomaly]:
         """None."""
@@ -595,6 +601,27 @@ def test_a_device_that_claims_the_appliances_address_spoofs_and_nobody_is_blocke
     assert (told["type"], told["source"], told["proven"]) == ("arp_spoofing", "192.168.1.1", False)
     assert str(told["details"]).startswith(f"{SPOOFER} claims 192.168.1.1, the appliance's own address, 3 times")
     assert rig.blocking.requested == []
+
+
+def test_a_device_that_sends_far_too_much_is_an_incident_with_those_it_spoke_with(rig: Rig) -> None:
+    rig.arrive(1, *completed(CLIENT, 443, server=OUTSIDE), *completed(CLIENT, 445, server=OTHER))
+    found = Outflow(frames.MAC["client"], SPANS[0], 3 << 30, 120 << 20, 400 << 20, 24)
+    rig.sent["sales"] = [Sent(found, frames.MAC["client"], (CLIENT,))]
+    told = incident(rig.step(2))
+    assert (told["type"], told["source"], told["count"], told["peers"]) == (
+        "outbound_volume",
+        CLIENT,
+        3 << 30,
+        [OUTSIDE],
+    )
+    assert (
+        told["details"] == f"{CLIENT} sent 3.0 GiB out of the department within an hour, while it spoke with {OUTSIDE}"
+    )
+    assert told["expected"] == (
+        "at most 120.0 MiB in an hour, as in the last four weeks; nearly all of 24 other devices send at most 400.0 MiB"
+    )
+    assert told["proven"] is True
+    assert rig.blocking.requested == []  # unless block_kinds has it
 
 
 EVERY_S = 2 * 86400  # what comes back within a day is the same incident, and is not told each time

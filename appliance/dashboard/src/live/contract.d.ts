@@ -70,6 +70,7 @@ export type IncidentKind =
   | 'dns_tunnel'
   | 'host_sweep'
   | 'listed_contact'
+  | 'outbound_volume'
   | 'port_scan'
   | 'rogue_dhcp'
   | 'rogue_router'

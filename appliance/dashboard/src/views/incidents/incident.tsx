@@ -22,7 +22,7 @@ import { acknowledge, Marks, unmute } from './marks';
 import { MuteDialog } from './mute_dialog';
 import { w } from './words';
 
-const ADVICE: Record<string, 'advicePortScan' | 'adviceSweep' | 'adviceFlood' | 'adviceTunnel' | 'advicePasswords' | 'adviceSpoofing' | 'adviceConflict' | 'adviceListed'> = {
+const ADVICE: Record<string, 'advicePortScan' | 'adviceSweep' | 'adviceFlood' | 'adviceTunnel' | 'advicePasswords' | 'adviceSpoofing' | 'adviceConflict' | 'adviceListed' | 'adviceOutflow'> = {
   port_scan: 'advicePortScan',
   host_sweep: 'adviceSweep',
   syn_flood: 'adviceFlood',
@@ -30,6 +30,7 @@ const ADVICE: Record<string, 'advicePortScan' | 'adviceSweep' | 'adviceFlood' | 
   dns_tunnel: 'adviceTunnel',
   brute_force: 'advicePasswords',
   listed_contact: 'adviceListed',
+  outbound_volume: 'adviceOutflow',
   arp_spoofing: 'adviceSpoofing',
   address_conflict: 'adviceConflict',
 };

@@ -118,3 +118,9 @@ def _notices(database: Database) -> None:
     database.table("channel").create(
         {"name": str, "delivered_at": str, "fault": str, "fault_at": str, "given_up": int, "unreported": int}, pk="name"
     )
+
+
+@migrations(name="0012c_habits")
+def _habits(database: Database) -> None:
+    """What devices do each day, as JSON."""
+    database.table("habit").create({"id": str, "facts": bytes}, pk="id")

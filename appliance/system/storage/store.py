@@ -32,6 +32,7 @@ from sqlite_utils.db import Database, Table
 from appliance.core.blocking.answer_cache import KEPT_S, HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
+from appliance.core.detection.habits.habit import Habit
 from appliance.core.detection.incident_record import IncidentRecord, Mute
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import MOST_CLOSED, Ledger, QuotaKind, QuotaRequest
@@ -136,6 +137,7 @@ CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     "known servers": {"known_server": rows.server_from},
     "incidents": {"incident": rows.incident_from},
     "what is muted": {"incident_mute": rows.mute_from},
+    "what is usual": {"habit": rows.habit_from},
     "the notices": notice_tables.READERS,
 }
 COLUMNS = {
@@ -146,6 +148,7 @@ COLUMNS = {
     "quota_request": {"id", "department", "address", "name", "text", "at", "until", "state", "actor", "reason"},
     "incident": {"id", "latest_at", "facts"},
     "incident_mute": {"id", "at", "facts"},
+    "habit": {"id", "facts"},
     "block": {*rows.BLOCK_COLUMNS.split(", ")},
     "maintenance": {"id", "kind", "start", "duration_s", "impact", "actor", "begun", "repeat", "anchor", "noticed"},
     "learned": {"target", "department", "origin", "address", "ends", "why"},
@@ -373,6 +376,12 @@ class SqliteStore:
 
     def save_mutes(self, saved: Sequence[Mute], deleted: Sequence[str]) -> None:
         self._order(partial(self._replace, "incident_mute", [*map(rows.mute_row, saved)], deleted))
+
+    def habits(self) -> Sequence[Habit]:
+        return [rows.habit_from(row) for row in self._table("habit").rows]
+
+    def save_habits(self, saved: Sequence[Habit], deleted: Sequence[str]) -> None:
+        self._order(partial(self._replace, "habit", [*map(rows.habit_row, saved)], deleted))
 
     def _replace(self, table: str, saved: Sequence[dict[str, Any]], deleted: Sequence[str]) -> None:
         for one in deleted:

@@ -32,6 +32,7 @@ from appliance.core.metering.quota import Ledger, QuotaKind, QuotaRequest
 from appliance.core.metering.usage import Mark, Passed
 from appliance.core.operations.foreign_rules import Listing
 from appliance.core.operations.maintenance_window import Maintenance
+from appliance.core.operations.schedule import Schedule
 from appliance.core.operations.trial import StoredConfig
 from appliance.core.operations.update import RunningRoot, Update, UpdateOrder
 from appliance.core.pause import Pause, no_pause
@@ -376,6 +377,12 @@ class Store(Protocol):
 
     def save_reckoned(self, wall: datetime) -> None:
         """Save the time of the blocks' clock; not synced, because an earlier one will do."""
+
+    def schedules(self) -> Sequence[Schedule]:
+        """The schedules, the oldest first."""
+
+    def save_schedules(self, saved: Sequence[Schedule], deleted: Sequence[str]) -> None:
+        """Write some schedules, and delete others by their ids; until `sync`, a power cut may undo it."""
 
     def maintenances(self) -> Sequence[Maintenance]:
         """The maintenance under way, if there is one, and those that are announced."""

@@ -17,6 +17,9 @@ COMMANDS = {
     "maintenance:extend": "appliance maintenance extend",
     "maintenance:start": "appliance maintenance start",
     "maintenance:stop": "appliance maintenance stop",
+    "schedule:list": "appliance schedule list",
+    "schedule:add": "appliance schedule add",
+    "schedule:remove": "appliance schedule remove",
     "config:check": "appliance check-config",
     "config:apply": "appliance apply",
     "config:confirm": "appliance confirm",
@@ -78,6 +81,8 @@ _OPTIONS = {
     "duration": "--duration: ",
     "reason": "--reason: ",
     "impact": "--impact: ",
+    "window": "--window: ",
+    "days": "--days: ",
 }
 _KEY = re.compile(r"^(?P<key>[a-zA-Z]+)(?:\[\d+\])?: ")
 _INSTANT = re.compile(r"\b\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z")

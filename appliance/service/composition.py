@@ -26,9 +26,10 @@ from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.fast_path import FastPath
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.panel_watch import PanelWatch
+from appliance.monitor.operations.schedule_watch import ScheduleWatch
 from appliance.monitor.operations.self_check import SelfCheck
 from appliance.monitor.operations.state_hold import StateHold
-from appliance.monitor.operations.status import ServiceRun, StatusMonitor
+from appliance.monitor.operations.status import ServiceRun, StatusMonitor, TroubleSource
 from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.monitor.operations.update_monitor import UpdateMonitor
 from appliance.monitor.traffic.device_watch import DeviceWatch
@@ -51,6 +52,7 @@ from appliance.service.monitors import (
     build_metering,
     build_panel,
     build_rate_watch,
+    build_schedules,
     build_self_check,
     build_status,
     build_updates,
@@ -84,6 +86,7 @@ class Monitors:
     metering: Metering
     requests: QuotaRequests
     enforcement: Enforcement
+    schedules: ScheduleWatch
     rate_watch: RateWatch
     device_watch: DeviceWatch
     insight: Insight
@@ -190,18 +193,18 @@ def open_disk(machine: Machine, state_dir: Path) -> Disk:
 def build_monitors(base: Foundation, *, disk: Disk, authentication: Authentication, trial: ConfigTrial) -> Monitors:
     """All monitors, each over those before it."""
     mode, metering = build_maintenance(base), build_metering(base, history_store=disk.history_store)
-    enforcement = _blocking_over(base, mode)
+    enforcement, schedules = _blocking_over(base, mode, metering)
     rates, devices = build_rate_watch(base, metering=metering, store=disk.history_store), _devices_over(base, metering)
     insight = build_insight(base, metering=metering, enforcement=enforcement, rate_watch=rates, device_watch=devices)
-    history = build_history(config=base.config, history_store=disk.history_store)
-    lists = ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
-    sources = [one.troubles for one in (metering, disk.state, authentication, history, trial, lists, enforcement)]
+    history, lists = _history_over(base, disk), _lists_over(base, disk, enforcement)
+    sources = (metering, disk.state, authentication, history, trial, lists, enforcement, schedules)
     return Monitors(
         maintenance_mode=mode,
         panel=_panel_over(base, mode, authentication, trial),
         metering=metering,
         requests=QuotaRequests(base.store, metering, base.publish),
         enforcement=enforcement,
+        schedules=schedules,
         rate_watch=rates,
         device_watch=devices,
         insight=insight,
@@ -210,7 +213,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
         fast_path=FastPath(base.config.as_departments(), base.config.position, base.machine.forwarding),
         updates=build_updates(base, audit_store=authentication.audit_store, maintenance_mode=mode, trial=trial),
         self_check=build_self_check(base, metering, enforcement, store_obstacle=lambda: disk.state.store.obstacle),
-        status=build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources),
+        status=_status_over(base, metering, enforcement, insight, [one.troubles for one in sources]),
     )
 
 
@@ -219,13 +222,36 @@ def _devices_over(base: Foundation, metering: Metering) -> DeviceWatch:
     return build_device_watch(base, metering=metering, learning_s=learning_s)
 
 
-def _blocking_over(base: Foundation, maintenance_mode: MaintenanceMode) -> Enforcement:
-    return build_blocking(
+def _blocking_over(
+    base: Foundation, maintenance_mode: MaintenanceMode, metering: Metering
+) -> tuple[Enforcement, ScheduleWatch]:
+    enforcement = build_blocking(
         config=base.config,
         packet_filter=base.machine,
         store=base.store,
         publish=base.publish,
         require_writable=maintenance_mode.require_writable,
+    )
+    return enforcement, build_schedules(base, metering, enforcement)
+
+
+def _history_over(base: Foundation, disk: Disk) -> HistoryRecorder:
+    return build_history(config=base.config, history_store=disk.history_store)
+
+
+def _lists_over(base: Foundation, disk: Disk, enforcement: Enforcement) -> ListImports:
+    return ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
+
+
+def _status_over(
+    base: Foundation,
+    metering: Metering,
+    enforcement: Enforcement,
+    insight: Insight,
+    trouble_sources: Sequence[TroubleSource],
+) -> StatusMonitor:
+    return build_status(
+        base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=trouble_sources
     )
 
 
@@ -258,6 +284,7 @@ def gather_services(
         metering=monitors.metering,
         requests=monitors.requests,
         enforcement=monitors.enforcement,
+        schedules=monitors.schedules,
         history=monitors.history,
         insight=monitors.insight,
         devices=monitors.device_watch,

@@ -11,6 +11,7 @@ from pathlib import Path
 from appliance import config as configuration
 from appliance.config import Config
 from appliance.core.positions import POSITIONS
+from appliance.monitor.operations.schedule_watch import scheduled_blocks
 from appliance.service.machines import CannotStart
 from appliance.service.monitors import build_blocking
 from appliance.service.real_machine import open_packet_filter
@@ -69,7 +70,8 @@ def _restored(config: Config, store: SqliteStore, parts: ExitStack) -> str:
     enforcement = build_blocking(
         config=config, packet_filter=packet_filter, store=store, publish=lambda _: None, require_writable=lambda: None
     )
-    enforcement.restore(now)
+    departments = [one.id for one in config.departments]
+    enforcement.restore(now, scheduled_blocks(store, departments, now, config.zone))
     tallies = [(one.interface, *enforcement.tally(one)) for one in config.as_departments()]
     open_at = [interface for interface, wanted, enforced in tallies if enforced < wanted]
     if open_at:

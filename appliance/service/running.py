@@ -30,6 +30,7 @@ from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.metering.utilization import FLOWS_S
 from appliance.monitor.operations.fast_path import FAST_PATH_S
+from appliance.monitor.operations.schedule_watch import scheduled_blocks
 from appliance.server.http.listener import Listener, listen
 from appliance.server.pages.cut_off import CutOffPage
 from appliance.service.composition import Appliance
@@ -94,7 +95,7 @@ class Service:
         sys.setswitchinterval(SWITCH_S)
         parts, now = self._appliance, self._clock()
         parts.machine.panel.show(STARTING)
-        _restore(parts.monitors.enforcement, now)  # first of all: what is blocked stays so
+        self._restore(now)  # first of all: what is blocked stays so
         self._meter(now)  # the other steps look at the links that this one reads
         parts.monitors.maintenance_mode.begin(now)
         self._obey_signals()
@@ -182,6 +183,17 @@ class Service:
         )
         return [eventlet.spawn(self._drive, "the cut-off page", partial(listener.serve, listening_socket))]
 
+    def _restore(self, now: Moment) -> None:
+        """Put the saved blocks in force, without looking for garbage among 100,000 blocks, then or later."""
+        parts, config = self._appliance, self._appliance.config
+        departments = [one.id for one in config.departments]
+        gc.disable()
+        scheduled = scheduled_blocks(parts.disk.state.store, departments, now, config.zone)
+        parts.monitors.enforcement.restore(now, scheduled)
+        parts.monitors.enforcement.remember(now)
+        gc.freeze()  # else each full collection would walk them all, and stop everybody for a second
+        gc.enable()
+
     def _meter(self, now: Moment) -> None:
         passed = self._appliance.monitors.metering.step(now)
         self._appliance.monitors.history.record_passed(passed.departments, passed.hosts, now)
@@ -199,6 +211,7 @@ class Service:
         if parts.machine.people is not None:
             monitors = parts.monitors
             act_for(parts.machine.people, monitors.enforcement, monitors.metering, monitors.requests, now)
+        parts.monitors.schedules.step(now)
         parts.monitors.enforcement.step(now)
         parts.monitors.status.status_step(now)  # after it: no department is called well before its blocks hold
 
@@ -258,15 +271,6 @@ class Service:
         parts.machine.close()
         parts.authentication.close()
         parts.disk.state.store.close()
-
-
-def _restore(enforcement: Enforcement, now: Moment) -> None:
-    """Put the saved blocks in force, without looking for garbage among 100,000 blocks, then or later."""
-    gc.disable()
-    enforcement.restore(now)
-    enforcement.remember(now)
-    gc.freeze()  # else each full collection would walk them all, and stop everybody for a second
-    gc.enable()
 
 
 def _repeat(row: Timed, clock: Callable[[], Moment]) -> None:

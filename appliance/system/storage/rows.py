@@ -27,6 +27,7 @@ from appliance.core.metering.quota import Ledger, QuotaKind, QuotaRequest
 from appliance.core.metering.usage import Mark
 from appliance.core.moment import timestamp
 from appliance.core.operations.maintenance_window import Maintenance
+from appliance.core.operations.schedule import Schedule
 from appliance.core.traffic.devices.clue import NameSource
 from appliance.core.traffic.devices.device_register import KnownDevice
 from appliance.core.traffic.devices.server_sign import ServerKey, ServerKind
@@ -158,6 +159,16 @@ def mute_row(one: Mute) -> Row:
 def mute_from(row: Row) -> Mute:
     """The mute of a row."""
     return json_codec.decode(row["facts"], type=Mute)
+
+
+def schedule_row(one: Schedule) -> Row:
+    """The row of a schedule."""
+    return {"id": one.id, "added_at": timestamp(one.added_at), "facts": json_codec.encode(one)}
+
+
+def schedule_from(row: Row) -> Schedule:
+    """The schedule of a row."""
+    return json_codec.decode(row["facts"], type=Schedule)
 
 
 def block_key(block: Block) -> tuple[str, str, str]:

@@ -117,3 +117,9 @@ def _notices(database: Database) -> None:
     database.table("channel").create(
         {"name": str, "delivered_at": str, "fault": str, "fault_at": str, "given_up": int, "unreported": int}, pk="name"
     )
+
+
+@migrations(name="0012b_schedules")
+def _schedules(database: Database) -> None:
+    """What is blocked, allowed or not limited in a part of the week, or for a while, each as JSON."""
+    database.table("schedule").create({"id": str, "added_at": str, "facts": bytes}, pk="id")

@@ -37,6 +37,7 @@ from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import MOST_CLOSED, Ledger, QuotaKind, QuotaRequest
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import Maintenance
+from appliance.core.operations.schedule import Schedule
 from appliance.core.refusal import Code, Refused
 from appliance.core.traffic.devices.device_register import KnownDevice, RegisterChanges
 from appliance.core.traffic.devices.server_sign import ServerKey
@@ -136,6 +137,7 @@ CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     "known servers": {"known_server": rows.server_from},
     "incidents": {"incident": rows.incident_from},
     "what is muted": {"incident_mute": rows.mute_from},
+    "the schedules": {"schedule": rows.schedule_from},
     "the notices": notice_tables.READERS,
 }
 COLUMNS = {
@@ -146,6 +148,7 @@ COLUMNS = {
     "quota_request": {"id", "department", "address", "name", "text", "at", "until", "state", "actor", "reason"},
     "incident": {"id", "latest_at", "facts"},
     "incident_mute": {"id", "at", "facts"},
+    "schedule": {"id", "added_at", "facts"},
     "block": {*rows.BLOCK_COLUMNS.split(", ")},
     "maintenance": {"id", "kind", "start", "duration_s", "impact", "actor", "begun", "repeat", "anchor", "noticed"},
     "learned": {"target", "department", "origin", "address", "ends", "why"},
@@ -504,6 +507,12 @@ class SqliteStore:
             self._table("maintenance").insert_all(rows.maintenance_row(*one) for one in enumerate(plan, start=1))
 
         self._order(save)
+
+    def schedules(self) -> Sequence[Schedule]:
+        return [rows.schedule_from(row) for row in self._table("schedule").rows_where(order_by="added_at, id")]
+
+    def save_schedules(self, saved: Sequence[Schedule], deleted: Sequence[str]) -> None:
+        self._order(partial(self._replace, "schedule", [*map(rows.schedule_row, saved)], deleted))
 
     @property
     def notices(self) -> notice_tables.NoticeTables:

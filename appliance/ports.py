@@ -13,6 +13,7 @@ from appliance.core.access.login_queue import Waiting
 from appliance.core.access.person import Person, TokenRecord
 from appliance.core.alerting.message import AlertMessage
 from appliance.core.alerting.notice import ChannelState, Notice
+from appliance.core.alerting.report_order import ReportKey
 from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
@@ -383,6 +384,12 @@ class Store(Protocol):
 
     def save_schedules(self, saved: Sequence[Schedule], deleted: Sequence[str]) -> None:
         """Write some schedules, and delete others by their ids; until `sync`, a power cut may undo it."""
+
+    def sent_reports(self) -> Mapping[ReportKey, date]:
+        """The first day of the latest report that was sent, by channel, department and kind."""
+
+    def save_sent_reports(self, sent: Mapping[ReportKey, date]) -> None:
+        """Save some of them; until `sync`, a power cut may undo it."""
 
     def maintenances(self) -> Sequence[Maintenance]:
         """The maintenance under way, if there is one, and those that are announced."""

@@ -30,7 +30,7 @@ ROOT_PARTS = {"service", "__init__"}
 # only one another.
 CORE_MAY_IMPORT: dict[str, set[str]] = {
     "access": set(),
-    "alerting": {"detection", "operations"},
+    "alerting": {"detection", "metering", "operations"},
     "metering": set(),
     "operations": {"metering"},
     "traffic": set(),

@@ -29,6 +29,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("maintenance status", "what runs and what is planned, each with its id"),
         ("maintenance stop --id weekly-20261206T020000Z", "call one off; without an id, end the one that runs"),
     ),
+    "report": (
+        ("report dept123 2026-W48", "a week, for a person"),
+        ("report dept123 2026-10 --csv", "the days of a month, for a table"),
+    ),
     "schedule": (("schedule list", "what they do, and whether they are in force"),),
     "schedule list": (("schedule list", "what they do, and whether they are in force"),),
     "schedule add": (

@@ -14,7 +14,7 @@ import click
 
 from appliance.cli import access, blocking, config_file, options
 from appliance.cli.examples import add_examples
-from appliance.cli.operations import backing_up, front_panel, maintaining, notifying, scheduling, updating
+from appliance.cli.operations import backing_up, front_panel, maintaining, notifying, reporting, scheduling, updating
 from appliance.cli.options import Paths, connected_client, explained_failures, json_option, with_paths
 from appliance.cli.parameters import DepartmentId, EventName
 from appliance.cli.shell import EXIT_FAILED, Verbs, version_text
@@ -144,6 +144,7 @@ for verb in (
     *config_file.VERBS,
     *maintaining.VERBS,
     *scheduling.VERBS,
+    *reporting.VERBS,
     *front_panel.VERBS,
     *notifying.VERBS,
     *updating.VERBS,

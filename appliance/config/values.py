@@ -121,6 +121,9 @@ DailyWindow = Annotated[
         description='two local times, such as "03:00-05:00"',
     ),
 ]
+LocalTime = Annotated[
+    str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description='a local time, such as "06:00"')
+]
 NameEntry = Annotated[
     str,
     Meta(

@@ -56,6 +56,7 @@ HISTORY_S = 1.0  # a slice of a batch each, so that a batch is done within a few
 TRIAL_S = 0.25  # a client has so long at least to read that its new configuration is tried
 NOTICES_S = 1.0  # a transaction for all that was heard; a message waits for some seconds anyway
 CHANNEL_S = 1.0  # a look into the database, where nothing waits
+REPORTS_S = 10.0  # a report comes within seconds of its minute
 UPDATES_S = 1.0  # the updater writes how far it is every few seconds
 DEVICES_S = 1.0  # what a device said of itself is shown within a second
 SELF_CHECK_S = 5.0  # nine looks within the time after which silence is a fault
@@ -136,6 +137,7 @@ class Service:
             Timed("fast path", FAST_PATH_S, lambda _: parts.monitors.fast_path.step(parts.monitors.metering.links)),
             Timed("notices", NOTICES_S, parts.notifications.step),
             *(Timed(f"channel {one.name}", CHANNEL_S, one.step) for one in parts.notifications.channels.values()),
+            *self._reports(),
             Timed("updates", UPDATES_S, parts.monitors.updates.step),
             Timed("self-check", SELF_CHECK_S, parts.monitors.self_check.step),
             Timed("memory", MEMORY_S, lambda _: give_back()),
@@ -144,6 +146,14 @@ class Service:
             Timed("certificate", CERTIFICATE_S, self._renew_certificate),
             Timed("certificate file", CERTIFICATE_FILE_S, parts.authentication.reload_certificate),
         )
+
+    def _reports(self) -> Sequence[Timed]:
+        """The step of reports by mail, where any is ordered; its modules are loaded only there."""
+        if not self._appliance.config.notifications.reports:
+            return ()
+        from appliance.service.alerting.report_mail import build_report_desk
+
+        return (Timed("reports", REPORTS_S, build_report_desk(self._appliance).step),)
 
     def _attach_capture(self, interfaces: Collection[str]) -> None:
         links = self._appliance.monitors.metering.links

@@ -28,6 +28,7 @@ ASKING = (
     ["quota"],
     ["lists"],
     ["maintenance", "status"],
+    ["report", "dept123", "2026-10"],
     ["schedule", "list"],
     ["schedule", "add", "allow", "203.0.113.9", "--duration", "30m"],
     ["schedule", "remove", "allow-20261206T220000Z"],

@@ -6,7 +6,7 @@ taken for books.
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from ipaddress import ip_address
 from sys import intern
@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import convert, to_builtins
 from msgspec import json as json_codec
 
+from appliance.core.alerting.report_order import ReportKey
 from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
@@ -169,6 +170,12 @@ def schedule_row(one: Schedule) -> Row:
 def schedule_from(row: Row) -> Schedule:
     """The schedule of a row."""
     return json_codec.decode(row["facts"], type=Schedule)
+
+
+def sent_report_from(row: Row) -> tuple[ReportKey, date]:
+    """Channel, department and kind of a row, and the first day of the latest report that was sent."""
+    key = ReportKey(_text(row["channel"]), _text(row["department"]), QuotaKind(row["kind"]))
+    return key, date.fromisoformat(row["first"])
 
 
 def block_key(block: Block) -> tuple[str, str, str]:

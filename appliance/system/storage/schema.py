@@ -123,3 +123,10 @@ def _notices(database: Database) -> None:
 def _schedules(database: Database) -> None:
     """What is blocked, allowed or not limited in a part of the week, or for a while, each as JSON."""
     database.table("schedule").create({"id": str, "added_at": str, "facts": bytes}, pk="id")
+
+
+@migrations(name="0013b_sent_reports")
+def _sent_reports(database: Database) -> None:
+    """The latest report of each kind that was sent by a channel, so that none is sent again or left out."""
+    texts = ("channel", "department", "kind", "first")
+    database.table("sent_report").create(dict.fromkeys(texts, str), pk=("channel", "department", "kind"))

@@ -29,6 +29,7 @@ from typing import Any
 from sqlite_utils import Database
 from sqlite_utils.db import Table
 
+from appliance.core.alerting.report_order import ReportKey
 from appliance.core.blocking.answer_cache import KEPT_S, HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
@@ -138,6 +139,7 @@ CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     "incidents": {"incident": rows.incident_from},
     "what is muted": {"incident_mute": rows.mute_from},
     "the schedules": {"schedule": rows.schedule_from},
+    "sent reports": {"sent_report": rows.sent_report_from},
     "the notices": notice_tables.READERS,
 }
 COLUMNS = {
@@ -149,6 +151,7 @@ COLUMNS = {
     "incident": {"id", "latest_at", "facts"},
     "incident_mute": {"id", "at", "facts"},
     "schedule": {"id", "added_at", "facts"},
+    "sent_report": {"channel", "department", "kind", "first"},
     "block": {*rows.BLOCK_COLUMNS.split(", ")},
     "maintenance": {"id", "kind", "start", "duration_s", "impact", "actor", "begun", "repeat", "anchor", "noticed"},
     "learned": {"target", "department", "origin", "address", "ends", "why"},
@@ -513,6 +516,14 @@ class SqliteStore:
 
     def save_schedules(self, saved: Sequence[Schedule], deleted: Sequence[str]) -> None:
         self._order(partial(self._replace, "schedule", [*map(rows.schedule_row, saved)], deleted))
+
+    def sent_reports(self) -> Mapping[ReportKey, date]:
+        return dict(map(rows.sent_report_from, self._table("sent_report").rows))
+
+    def save_sent_reports(self, sent: Mapping[ReportKey, date]) -> None:
+        key = ("channel", "department", "kind")
+        made = [{**dict(zip(key, one, strict=True)), "first": str(first)} for one, first in sent.items()]
+        self._order(lambda: self._table("sent_report").upsert_all(made, pk=key))
 
     @property
     def notices(self) -> notice_tables.NoticeTables:

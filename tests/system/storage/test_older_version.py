@@ -14,6 +14,7 @@ from sqlite_utils import Database, Migrations
 
 from appliance.core.access.audit_entry import AuditEntry
 from appliance.core.access.person import Person, Role, TokenOrigin, TokenRecord
+from appliance.core.alerting.report_order import ReportKey
 from appliance.core.blocking.block import Block
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.history_series import Step
@@ -36,6 +37,7 @@ LEDGER = Ledger(QuotaKind.DAILY, date(2026, 11, 23), 7, frozenset({80}))
 BLOCK = Block("10.0.0.1", "because", "me", "manual", NOON, "a", NOON + timedelta(hours=1))
 REQUEST = QuotaRequest("1", "a", "10.0.0.2", "eva", "an exam", NOON, NOON + timedelta(hours=11))
 MAINTENANCE = asked_for(NOON, NOON + timedelta(hours=1), 60, "Switch is replaced", "me")
+REPORT = ReportKey("it", "a", QuotaKind.WEEKLY)
 SCHEDULE = Schedule(
     ScheduleEffect.BLOCK, "10.0.0.1", "a", "school nights", "me", NOON, parse_window("22:00-06:00", [Weekday.MON])
 )
@@ -73,6 +75,7 @@ def _state(path: Path) -> None:
         store.save_devices({"a": RegisterChanges(7.0, [DEVICE])})
         store.save_known_server("a", SERVER)
         store.save_schedules([SCHEDULE], [])
+        store.save_sent_reports({REPORT: date(2026, 11, 16)})
         store.save_reckoned(NOON)
         store.sync()
         assert store.ledgers(A) == [LEDGER]
@@ -82,6 +85,7 @@ def _state(path: Path) -> None:
         assert list(store.quota_requests()) == [REQUEST]
         assert store.maintenances() == [MAINTENANCE]
         assert store.schedules() == [SCHEDULE]
+        assert store.sent_reports() == {REPORT: date(2026, 11, 16)}
         assert (store.devices(), store.learning()) == ({"a": [DEVICE]}, {"a": 7.0})
         assert store.known_servers() == {"a": [SERVER]}
         assert (store.saved_at(), store.reckoned_at()) == (NOON, NOON)

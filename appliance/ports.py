@@ -246,6 +246,19 @@ class Meters(Protocol):
         """
 
 
+class Backups(Protocol):
+    """Makes backups, one at a time, beside the event loop."""
+
+    def begin(self, day: date) -> None:
+        """Begin the backup of this local day; nothing is made twice."""
+
+    def outcome(self) -> str | None:
+        """`None` while it goes on, an empty text where it is made, else why it failed."""
+
+    def end(self) -> None:
+        """End the one that goes on; nothing of it is left."""
+
+
 class Vendors(Protocol):
     """To whom hardware addresses were given."""
 

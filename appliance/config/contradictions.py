@@ -37,6 +37,8 @@ def contradictions(config: Config) -> Iterator[str]:
     begin, _, end = config.update.window.partition("-")
     if begin == end:
         yield "update: the window ends when it begins; give it an hour at least, such as 03:00-05:00"
+    if (config.backup.folder is None) is not (config.backup.secret is None):
+        yield "backup: it needs folder and secret together, or neither"
     pins = [config.panel.button, config.panel.led_status, config.panel.led_alert, config.panel.led_activity]
     if len(set(pins)) < len(pins):
         yield "panel: a pin is given twice; the button and each LED need their own"

@@ -8,6 +8,7 @@ Each rung takes by name what the rungs before it have built. Nothing moves yet: 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import time
 from pathlib import Path
 
 from eventlet import tpool
@@ -22,6 +23,7 @@ from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.metering.quota_requests import QuotaRequests
+from appliance.monitor.operations.backup_watch import BackupWatch
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.fast_path import FastPath
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
@@ -121,6 +123,7 @@ class Appliance:
     authentication: Authentication
     monitors: Monitors
     notifications: NotificationDesk
+    backups: BackupWatch | None
     release: ReleaseRequest
     server: Server
 
@@ -131,7 +134,8 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
     fanout, release = Fanout(simulated=machine.is_simulated, alerts=disk.alerts), ReleaseRequest()
     hold = StateHold([disk.state.store, disk.history_store, disk.alerts, *authentication.files, fanout])
     desk = build_notifications(config, disk.state.store.notices, state_dir, is_simulated=machine.is_simulated)
-    base = lay_foundation(config, machine, disk, fanout, desk=desk, hold=hold)
+    backups = None if machine.is_simulated else _backups_over(config, disk, state_dir, trial)
+    base = lay_foundation(config, machine, disk, fanout, desk=desk, hold=hold, backups=backups)
     monitors = build_monitors(base, disk=disk, authentication=authentication, trial=trial)
     hold.savers = monitors.savers
     services = gather_services(base, monitors, desk, authentication=authentication, trial=trial, release=release)
@@ -144,6 +148,7 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
         authentication=authentication,
         monitors=monitors,
         notifications=desk,
+        backups=backups,
         release=release,
         server=_server_over(config, fanout, services, authentication),
     )
@@ -154,8 +159,27 @@ def _server_over(config: Config, fanout: Fanout, services: Services, authenticat
     return Server(fanout=fanout, services=services, limits=limits, section=section, tls=authentication.tls)
 
 
+def _backups_over(config: Config, disk: Disk, state_dir: Path, trial: ConfigTrial) -> BackupWatch | None:
+    """What makes a backup each day; `None`: the configuration wants none."""
+    section = config.backup
+    if section.folder is None:
+        return None
+    from appliance.service.backup.daily_backup import BackupProcess  # what it needs is loaded only where it is wanted
+
+    facts = {"folder": section.folder, "secret": section.secret, "keep": section.keep, "state_dir": str(state_dir)}
+    process, at = BackupProcess(facts, lambda: trial.read().path), time.fromisoformat(section.at)
+    return BackupWatch(process, at=at, zone=config.zone, is_held=lambda: disk.state.store.is_held)
+
+
 def lay_foundation(
-    config: Config, machine: Machine, disk: Disk, fanout: Fanout, *, desk: NotificationDesk, hold: StateHold
+    config: Config,
+    machine: Machine,
+    disk: Disk,
+    fanout: Fanout,
+    *,
+    desk: NotificationDesk,
+    hold: StateHold,
+    backups: BackupWatch | None = None,
 ) -> Foundation:
     """What every monitor is built on. An event goes to the dashboards, and to those who are not connected."""
 
@@ -169,7 +193,7 @@ def lay_foundation(
         store=disk.state.store,
         publish=publish,
         run=ServiceRun(machine.clock().monotonic_s, fanout.count_clients, lambda: fanout.published),
-        troubles=(desk.troubles,),
+        troubles=(desk.troubles, *([] if backups is None else [backups.troubles])),
         hold=hold,
     )
 

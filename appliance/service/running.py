@@ -57,6 +57,7 @@ TRIAL_S = 0.25  # a client has so long at least to read that its new configurati
 NOTICES_S = 1.0  # a transaction for all that was heard; a message waits for some seconds anyway
 CHANNEL_S = 1.0  # a look into the database, where nothing waits
 REPORTS_S = 10.0  # a report comes within seconds of its minute
+BACKUPS_S = 5.0  # it takes seconds to minutes
 UPDATES_S = 1.0  # the updater writes how far it is every few seconds
 DEVICES_S = 1.0  # what a device said of itself is shown within a second
 SELF_CHECK_S = 5.0  # nine looks within the time after which silence is a fault
@@ -138,6 +139,7 @@ class Service:
             Timed("notices", NOTICES_S, parts.notifications.step),
             *(Timed(f"channel {one.name}", CHANNEL_S, one.step) for one in parts.notifications.channels.values()),
             *self._reports(),
+            *self._backups(),
             Timed("updates", UPDATES_S, parts.monitors.updates.step),
             Timed("self-check", SELF_CHECK_S, parts.monitors.self_check.step),
             Timed("memory", MEMORY_S, lambda _: give_back()),
@@ -154,6 +156,10 @@ class Service:
         from appliance.service.alerting.report_mail import build_report_desk
 
         return (Timed("reports", REPORTS_S, build_report_desk(self._appliance).step),)
+
+    def _backups(self) -> Sequence[Timed]:
+        watch = self._appliance.backups
+        return () if watch is None else (Timed("backups", BACKUPS_S, watch.step),)
 
     def _attach_capture(self, interfaces: Collection[str]) -> None:
         links = self._appliance.monitors.metering.links
@@ -271,6 +277,8 @@ class Service:
     def _close(self) -> None:
         parts, now = self._appliance, self._clock()
         parts.server.close()
+        if parts.backups is not None:
+            parts.backups.end()
         parts.monitors.maintenance_mode.end(now)
         for save in parts.monitors.savers:
             save(now)

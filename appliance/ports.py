@@ -612,6 +612,9 @@ class ConfigFiles(Protocol):
     def commit(self, content: bytes) -> str | None:
         """Replace the configuration file by this; returns `None`, or why that failed."""
 
+    def order_reset(self) -> str | None:
+        """Order that the next start erases state and configuration; returns `None`, or why that failed."""
+
 
 class Updates(Protocol):
     """Updates of the whole computer, which another program carries out."""

@@ -105,6 +105,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("backup restore appliance.backup", "on a new computer"),
         ("backup restore appliance.backup --replace", "in the place of what is there, which is kept aside"),
     ),
+    "reset": (("reset", "it forgets everything; the name of the computer is asked for"),),
     "revert": (("revert", "take it back without waiting for the two minutes"),),
 }
 

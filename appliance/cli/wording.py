@@ -37,6 +37,7 @@ COMMANDS = {
     "panel:press": "appliance panel press",
     "panel:test": "appliance panel test",
     "update:restart": "appliance update --restart",
+    "system:reset": "appliance reset",
     "token:list": "appliance token list",
     "token:revoke": "appliance token revoke",
 }

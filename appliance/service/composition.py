@@ -287,6 +287,7 @@ def _panel_over(
         maintenance_mode=maintenance_mode,
         audit_store=authentication.audit_store,
         short_press_actions=(trial.confirm_by_hand, authentication.pairing.open_window),
+        reset=None if base.machine.is_simulated else trial.reset,
     )
 
 

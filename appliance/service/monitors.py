@@ -75,9 +75,10 @@ def build_panel(
     maintenance_mode: MaintenanceMode,
     audit_store: AuditStore,
     short_press_actions: Sequence[Callable[[Moment], bool]] = (),
+    reset: Callable[[str], None] | None = None,
 ) -> PanelWatch:
     """The button and the lights. `short_press_actions`: the first that returns true has taken the press."""
-    return PanelWatch(base.machine.panel, maintenance_mode, audit_store, short_press_actions)
+    return PanelWatch(base.machine.panel, maintenance_mode, audit_store, short_press_actions, reset)
 
 
 def build_metering(base: Foundation, *, history_store: HistoryStore | None = None) -> Metering:

@@ -17,6 +17,7 @@ from appliance.service.monitors import build_blocking
 from appliance.service.real_machine import open_packet_filter
 from appliance.service.state_recovery import read_state
 from appliance.system.device.clock import KernelClock
+from appliance.system.erasure import is_marked
 from appliance.system.nftables.libnftables import FirewallUnavailable
 from appliance.system.ownership import OwnedElsewhere, own_packet_filter
 from appliance.system.storage.store import BLOCKS, NOT_READABLE, SqliteStore
@@ -33,6 +34,8 @@ def restore(config_file: Path | None, state_dir: Path) -> str:
 
     Raises `ConfigError`, or `CannotStart` where some are not in force; the service then mends what it can.
     """
+    if is_marked(state_dir):
+        return "the appliance is being reset: nothing is put in force"
     if config_file is None:
         return "there is no configuration; the service chooses what to look at when it starts"
     config = configuration.load(config_file)

@@ -21,6 +21,7 @@ from appliance.server.calls.metering import asking, history, quotas, reports
 from appliance.server.calls.operations import (
     configuration,
     facts,
+    forgetting,
     maintenance,
     notices,
     panel_orders,
@@ -124,6 +125,7 @@ CALLS = {
     "firewall:release": Call(
         Nothing, Role.ADMIN, False, configuration.release, configuration.state, everywhere=True, once=True
     ),
+    "system:reset": Call(forgetting.ResetArgument, Role.ADMIN, False, forgetting.reset, everywhere=True, once=True),
     "maintenance:start": Call(
         maintenance.StartArgument,
         Role.ADMIN,

@@ -90,7 +90,7 @@ export type IncidentChange = 'closed' | 'escalated' | 'opened' | 'spread';
 /**
  * How the button was pressed.
  */
-export type Press = 'held' | 'short';
+export type Press = 'held' | 'long' | 'short';
 /**
  * What a person or token may do; each role includes the ones before it.
  */
@@ -710,6 +710,10 @@ export interface Calls {
   };
   'firewall:release': {
     argument?: Nothing;
+    reply: Done;
+  };
+  'system:reset': {
+    argument: ResetArgument;
     reply: Done;
   };
   'maintenance:start': {
@@ -1853,6 +1857,19 @@ export interface CheckReply {
 export interface ConfigFault {
   line: number | null;
   message: string;
+}
+/**
+ * The argument of `system:reset`. `name`: the appliance's, typed by the person as a confirmation.
+ */
+export interface ResetArgument {
+  /**
+   * the appliance's name, as in appliance:get
+   */
+  name: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
 }
 /**
  * The argument of `maintenance:start`. `startTime`: `None` for now. `repeat`: how often it is planned again.

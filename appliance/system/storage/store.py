@@ -26,8 +26,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-from sqlite_utils.db import Table
+from sqlite_utils.db import Database, Table
 
 from appliance.core.alerting.report_order import ReportKey
 from appliance.core.blocking.answer_cache import KEPT_S, HeardAddress

@@ -313,7 +313,8 @@ def _port_finding(server: ServerSection) -> Finding:
 
 def _status_of_service(server: ServerSection, state_dir: Path) -> dict[str, Any] | None:
     """The gauges of the service of this state directory; `None`: it does not run. No other accepts its token."""
-    from appliance.client import SETTLE_S, CallFailed, connected, reachable_url
+    from appliance.client import SETTLE_S, CallFailed, connected
+    from appliance.server.http.address import reachable_url
 
     url = reachable_url(server.host, server.port, tls=server.tls)
     try:

@@ -28,6 +28,7 @@ from appliance.service.running import BACKLOG, Service
 from appliance.service.supervision.crash_reports import CrashReports
 from appliance.service.supervision.known_secrets import known_secrets
 from appliance.service.supervision.restart_pace import VARIABLE, RestartPace
+from appliance.system.erasure import is_marked
 from appliance.system.ownership import END_WITHIN_S, LOOK_S, OwnedElsewhere, own_packet_filter, own_state
 from appliance.system.storage.config_files import ConfigFileWriter
 
@@ -52,6 +53,9 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool, show: Call
     pace.wait(monotonic, sleep)
     with ExitStack() as owned:
         _own(state_dir, owned)  # before all else: what lies there may be another appliance's
+        if is_marked(state_dir) and not simulate:
+            _finish_reset(state_dir)
+            config_file = config_file if config_file is not None and config_file.exists() else None
         reports = owned.enter_context(CrashReports(state_dir, runtime, EXPECTED, partial(known_secrets, state_dir)))
         exit_code, successor = _run(config_file, state_dir, simulate=simulate, show=show)
         if exit_code:
@@ -83,6 +87,17 @@ def _run(
     if exit_code and trial.current is not None and trial.successor is None:
         trial.successor = Successor(None)
     return exit_code, trial.successor
+
+
+def _finish_reset(state_dir: Path) -> None:
+    from appliance.service.backup.factory_reset import finish_reset  # what it needs, most starts do without
+
+    try:
+        finish_reset(state_dir)
+    except OSError as error:
+        raise CannotStart(
+            f"the reset that was ordered cannot be finished: {error}; erase the medium elsewhere"
+        ) from None
 
 
 def _own(state_dir: Path, owned: ExitStack) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.client import reachable_url
+from appliance.server.http.address import reachable_url
 from appliance.system.network.own_address import own_address
 from tests.documents import PROJECT
 from tests.end_to_end.installed import COMMAND, config_text
@@ -28,6 +28,10 @@ ASKING = (
     ["quota"],
     ["lists"],
     ["maintenance", "status"],
+    ["report", "dept123", "2026-10"],
+    ["schedule", "list"],
+    ["schedule", "add", "allow", "203.0.113.9", "--duration", "30m"],
+    ["schedule", "remove", "allow-20261206T220000Z"],
     ["panel", "press"],
     ["panel", "test"],
     ["block", "203.0.113.9"],

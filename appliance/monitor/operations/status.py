@@ -19,7 +19,7 @@ from appliance.core.operations.panel_lights import STARTING, PanelState
 from appliance.core.operations.setup import Effect
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.metering.departments import Metering
-from appliance.monitor.operations.issue_watch import IssueWatch
+from appliance.monitor.operations.issues.issue_watch import IssueWatch
 from appliance.monitor.operations.setup_monitor import SetupMonitor
 from appliance.monitor.traffic.insight import Insight
 from appliance.ports import Capture, Publisher, Sensors
@@ -154,8 +154,11 @@ class StatusMonitor:
             quotas_exceeded=self._metering.exceeded_kinds(department.id),
             utilization=self._metering.lines.utilization(department.id),
             open_incidents=self._insight.open_incidents(department.id, now),
-            notes=tuple(self._enforcement.notes(department.id, now)),
+            notes=(*self._enforcement.notes(department.id, now), *self._pauses(department.id)),
         )
+
+    def _pauses(self, department: str) -> Sequence[str]:
+        return ["its quotas count and limit nobody for now, as a schedule says"] * self._metering.is_paused(department)
 
     def _publish_status(self, department: Department, facts: HealthFacts, now: Moment) -> None:
         judged = health.judge(facts)

@@ -5,7 +5,6 @@ The library of a kind of channel is imported where one is configured: mail and T
 
 import socket
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from appliance.core.alerting.channels import (
     WebhookReceiver,
 )
 from appliance.core.alerting.message import Sender
+from appliance.core.version import VERSION
 from appliance.monitor.alerting.channel_queue import ChannelQueue
 from appliance.monitor.alerting.notification_desk import NotificationDesk
 from appliance.ports import NoticeStore, Outlet
@@ -31,13 +31,18 @@ SECRETS = "secrets"  # the folder of secrets, in the state directory
 
 def build_notifications(config: Config, store: NoticeStore, state_dir: Path, *, is_simulated: bool) -> NotificationDesk:
     """The desk of notifications, with its channels."""
-    names = {one.id: one.name for one in config.as_departments()}
-    sender = Sender(socket.gethostname(), names, config.zone, is_simulated)
+    sender = sender_of(config, is_simulated=is_simulated)
     channels = [
         _channel(one, secret_reader(state_dir / SECRETS, one.secret), store, sender)
         for one in config.notifications.as_receivers()
     ]
     return NotificationDesk(config.notifications.as_rules(), channels, store, config.zone)
+
+
+def sender_of(config: Config, *, is_simulated: bool) -> Sender:
+    """The appliance, as its messages name it."""
+    names = {one.id: one.name for one in config.as_departments()}
+    return Sender(socket.gethostname(), names, config.zone, is_simulated)
 
 
 def _channel(receiver: Receiver, secret: ReadSecret, store: NoticeStore, sender: Sender) -> ChannelQueue:
@@ -75,7 +80,7 @@ def _syslog(receiver: SyslogReceiver, secret: ReadSecret) -> Outlet:
 def _mqtt(receiver: BrokerReceiver, secret: ReadSecret) -> Outlet:
     from appliance.system.outlets.mqtt import MqttOutlet
 
-    return MqttOutlet(receiver, secret, metadata.version("appliance"))
+    return MqttOutlet(receiver, secret, VERSION)
 
 
 _OUTLETS: dict[type[Receiver], Callable[[Any, ReadSecret], Any]] = {

@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from appliance import config as configuration
 from appliance.config import ConfigError
+from appliance.core.operations.trial import RESET_MARKER
+from appliance.core.version import VERSION
 from appliance.system.backup_file import BackupUnreadable, read_backup, write_backup
 from appliance.system.ownership import OwnedElsewhere, own_state
 from appliance.system.storage.files import sync, write_whole
@@ -29,7 +30,15 @@ DATABASE = ".sqlite3"
 FOLDERS = ("lists", "secrets")  # `updates` has bundles, which their publisher has too
 # Of this computer alone or of this moment: a simulation's books, a configuration on trial, reserved room, drafts, what
 # was damaged, and logs of databases, which are copied with them.
-LEFT_OUT = ("simulated*", "trial.toml", "*.ballast", "*.new", "*.damaged-*", *(f"*{suffix}" for suffix in LOGS))
+LEFT_OUT = (
+    "simulated*",
+    "trial.toml",
+    RESET_MARKER,
+    "*.ballast",
+    "*.new",
+    "*.damaged-*",
+    *(f"*{suffix}" for suffix in LOGS),
+)
 SHORTEST_PASSPHRASE = 12  # characters: who has the file can try passphrases for years
 SPARE_BYTES = 16 << 20  # what the copy of a database must leave free, as the state's reserve does
 UNPACKED, FORMER = "restored", "before-restore"  # folders in the state directory
@@ -61,7 +70,7 @@ def back_up(config_file: Path | None, state_dir: Path, target: Path, passphrase:
         raise BackupFailed(f"{target}: a backup in the state directory would be lost with it; name another place")
     facts = {
         "madeAt": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "version": metadata.version("appliance"),
+        "version": VERSION,
         "host": socket.gethostname(),
     }
     with TemporaryDirectory(prefix="backup-", dir=state_dir) as scratch:

@@ -17,7 +17,8 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlite_utils import Database, Migrations
+from sqlite_utils.db import Database
+from sqlite_utils.migrations import Migrations
 
 from appliance.core.detection.rates.anomaly import StoredAnomaly
 from appliance.core.metering.history_series import ALL_HOSTS, Key, Series, Step
@@ -75,6 +76,12 @@ def _rates(database: Database) -> None:
     anomaly = database.table("anomaly")
     anomaly.create({"id": int, "department": str, "at": float, "facts": bytes}, pk="id")
     anomaly.create_index(["at"])
+
+
+@migrations(name="0003c_sent_volumes")
+def _sent_volumes(database: Database) -> None:
+    """How much devices send, by department."""
+    database.table("sent_volume").create({"department": str, "numbers": bytes}, pk="department")
 
 
 _ADD = "INSERT INTO {table} (key, data) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET data = excluded.data"
@@ -151,23 +158,19 @@ class SqliteHistoryStore:
 
     def save_learned_rates(self, learned: Mapping[str, bytes]) -> None:
         """Save what was learned, by department, over what was saved before; not while held."""
-        if self._held is not None:
-            return
-        try:
-            with self._opened() as database, database.atomic():
-                rows = ({"department": one, "numbers": numbers} for one, numbers in learned.items())
-                database.table("learned_rates").upsert_all(rows, pk="department")
-        except (OSError, sqlite3.Error) as error:
-            log.error("%s: what is usual cannot be saved: %s", self._path, error)
+        self._save_learned("learned_rates", learned)
 
     def learned_rates(self) -> Mapping[str, bytes]:
         """What was saved, by department."""
-        try:
-            with self._opened() as database:
-                return dict(database.execute("SELECT department, numbers FROM learned_rates").fetchall())
-        except (OSError, sqlite3.Error) as error:
-            log.error("%s: what is usual cannot be read: %s", self._path, error)
-            return {}
+        return self._learned("learned_rates")
+
+    def save_sent_volumes(self, learned: Mapping[str, bytes]) -> None:
+        """Save how much devices send, by department, over what was saved before; not while held."""
+        self._save_learned("sent_volume", learned)
+
+    def sent_volumes(self) -> Mapping[str, bytes]:
+        """What was saved, by department."""
+        return self._learned("sent_volume")
 
     def add_anomaly(self, one: StoredAnomaly) -> None:
         """Save an anomaly; the oldest of more than `MOST_ANOMALIES` is deleted."""
@@ -217,6 +220,24 @@ class SqliteHistoryStore:
         self._numbers.clear()
         if database is not None:
             database.close()
+
+    def _save_learned(self, table: str, learned: Mapping[str, bytes]) -> None:
+        if self._held is not None:
+            return
+        try:
+            with self._opened() as database, database.atomic():
+                rows = ({"department": one, "numbers": numbers} for one, numbers in learned.items())
+                database.table(table).upsert_all(rows, pk="department")
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s: what is usual cannot be saved: %s", self._path, error)
+
+    def _learned(self, table: str) -> Mapping[str, bytes]:
+        try:
+            with self._opened() as database:
+                return {row["department"]: row["numbers"] for row in database.table(table).rows}
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s: what is usual cannot be read: %s", self._path, error)
+            return {}
 
     @contextmanager
     def _opened(self) -> Iterator[Database]:

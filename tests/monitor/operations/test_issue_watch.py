@@ -6,7 +6,7 @@ from appliance.core.machine import NO_SIGNS, Counters, Link, MachineSigns
 from appliance.core.moment import Moment
 from appliance.core.operations.issues.checks import HOUR_S
 from appliance.core.operations.issues.issue import Issue, IssueSource
-from appliance.monitor.operations.issue_watch import IssueWatch
+from appliance.monitor.operations.issues.issue_watch import IssueWatch
 
 NOON = Moment(datetime(2026, 11, 1, 12, tzinfo=UTC), 1000.0, is_trusted=True)
 LOW_VOLTAGE = MachineSigns(undervoltage=True)

@@ -52,7 +52,9 @@ class IssueSource(StrEnum):
     TRIAL = "trial"
     LISTS = "lists"
     ENFORCEMENT = "enforcement"
+    SCHEDULES = "schedules"
     NOTIFICATIONS = "notifications"
+    BACKUP = "backup"
     PANEL = "panel"
     CERTIFICATE = "certificate"
     CRASH = "crash"
@@ -75,6 +77,8 @@ SOURCES = {
     IssueSource.LISTS: Rest(Severity.HIGH, "see appliance lists, and mend the list or the way to it"),
     IssueSource.ENFORCEMENT: Rest(Severity.CRITICAL, "see appliance status, and in the log why it is not in force"),
     IssueSource.NOTIFICATIONS: Rest(Severity.HIGH, "try it with appliance notify test, and mend the receiver"),
+    IssueSource.SCHEDULES: Rest(Severity.HIGH, "connect a time server; see appliance schedule list"),
+    IssueSource.BACKUP: Rest(Severity.HIGH, "mend the folder, or make one by hand: appliance backup create"),
     IssueSource.PANEL: Rest(Severity.HIGH, "look at the pins that [panel] names, and at what is connected to them"),
     IssueSource.CERTIFICATE: Rest(Severity.MEDIUM, "name another in [server], or none: then it makes its own"),
     IssueSource.CRASH: Rest(Severity.MEDIUM, "read its report, or send it on: appliance doctor --bundle FILE"),

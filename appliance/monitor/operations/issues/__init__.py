@@ -1,0 +1,1 @@
+"""The watch for issues of the appliance itself."""

@@ -118,3 +118,22 @@ def _notices(database: Database) -> None:
     database.table("channel").create(
         {"name": str, "delivered_at": str, "fault": str, "fault_at": str, "given_up": int, "unreported": int}, pk="name"
     )
+
+
+@migrations(name="0012_habits")
+def _habits(database: Database) -> None:
+    """What devices do each day, as JSON."""
+    database.table("habit").create({"id": str, "facts": bytes}, pk="id")
+
+
+@migrations(name="0013_schedules")
+def _schedules(database: Database) -> None:
+    """What is blocked, allowed or not limited in a part of the week, or for a while, each as JSON."""
+    database.table("schedule").create({"id": str, "added_at": str, "facts": bytes}, pk="id")
+
+
+@migrations(name="0014_sent_reports")
+def _sent_reports(database: Database) -> None:
+    """The latest report of each kind that was sent by a channel, so that none is sent again or left out."""
+    texts = ("channel", "department", "kind", "first")
+    database.table("sent_report").create(dict.fromkeys(texts, str), pk=("channel", "department", "kind"))

@@ -15,6 +15,7 @@ from sqlite_utils import Database
 
 from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
+from appliance.core.detection.habits.habit import Habit
 from appliance.core.detection.incident import IncidentChange, Severity
 from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.incident_record import CourseStep, IncidentRecord, Mute
@@ -128,9 +129,16 @@ def test_incidents_and_mutes_are_kept_replaced_and_deleted_and_outlive_damage(pa
     seen = replace(first, acknowledged_by="eva", acknowledged_at=NOON)
     store.save_incidents([seen], ["none"])
     store.save_mutes([], ["n"])
+    habit = Habit(
+        id="h", department="a", kind=IncidentKind.HOST_SWEEP, source="10.0.0.5", mac="02:00:00:00:00:05", day=9
+    )
+    habit.traits["22 in 10.0.0.0/24"] = (1 << 28) - 1
+    store.save_habits([habit, replace(habit, id="i")], [])
+    store.save_habits([], ["i"])
     store.close()
     again = SqliteStore(tmp_path / "again.sqlite3")
-    assert not {"incidents", "what is muted"} & set(again.take_over(path))
+    assert not {"incidents", "what is muted", "what is usual"} & set(again.take_over(path))
+    assert list(again.habits()) == [habit]
     assert (list(again.incidents()), list(again.mutes())) == ([second, seen], [mute])
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.client.node import NodeClient
 from tests.image.conftest import CONFIGURATION, Note
-from tests.image.virtual import PATIENCE_S, UNWATCHED, Virtual
+from tests.image.virtual import PATIENCE_S, UNWATCHED, Virtual, device_tree
 
 pytestmark = pytest.mark.slow
 
@@ -82,8 +82,7 @@ def connected(path: Path) -> socket.SocketIO:
 
 def tree_of_a_pi(path: Path) -> None:
     """Write the machine's device tree, with a Pi 4's name and revision."""
-    machine = ["-M", f"virt,acpi=off,dumpdtb={path}", "-cpu", "cortex-a72", "-smp", "2", "-m", "512"]
-    subprocess.run(["qemu-system-aarch64", *machine], check=True, capture_output=True)
+    device_tree(path)
     subprocess.run(["fdtput", "-t", "s", path, "/", "model", "Raspberry Pi 4 Model B Rev 1.1"], check=True)
     subprocess.run(["fdtput", "-c", path, "/system"], check=True)
     subprocess.run(["fdtput", "-t", "x", path, "/system", "linux,revision", "c03111"], check=True)

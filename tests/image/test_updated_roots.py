@@ -1,4 +1,4 @@
-"""What comes after an update, in QEMU: a good root is confirmed; one that does not start is left.
+"""What comes after an update, in QEMU: a good root is confirmed; one that does not start, or does not work, is left.
 
 The update is laid as RAUC leaves it (`tests.image.roots`).
 """
@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.image.conftest import Note
-from tests.image.roots import NEWER, UPDATED, Changed, latest_update, lay_update
-from tests.image.virtual import UNWATCHED, Virtual, confirmed
+from tests.image.roots import LEFT, NEWER, PROGRAM, TRIAL_S, UPDATED, Changed, latest_update, lay_update, program
+from tests.image.virtual import UNWATCHED, Virtual, confirmed, hasty
 
 pytestmark = pytest.mark.slow
 
@@ -41,6 +41,34 @@ def test_after_an_update_that_does_not_work_the_former_root_is_back_by_itself(
         assert computer.counters() == {"BOOT_ORDER": "B A", "BOOT_A_LEFT": "2", "BOOT_B_LEFT": str(left)}
         assert tries == 3 - left
         note(f"an update with {fault}", f"root B tried {tries} times, then root A runs; B has {left} tries left")
+
+
+# What is wrong with the update -> what differs from the good root, and the reason that is told afterwards.
+IDLE: Mapping[str, tuple[Changed, str]] = {
+    "a service that crashes at its start": (
+        {PROGRAM: program('raise RuntimeError("a fault of this version")')},
+        "RuntimeError: a fault of this version",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", IDLE)
+def test_after_an_update_that_does_not_do_its_work_the_former_version_is_back_and_says_why(
+    built: Path, settled: Path, tmp_path: Path, note: Note, fault: str
+) -> None:
+    changed, reason = IDLE[fault]
+    with Virtual(built, tmp_path, card=settled, environment=hasty(tmp_path, 3)) as computer:
+        lay_update(computer.card, tmp_path, NEWER, changed)
+        computer.power_on()
+        computer.wait_for("Root B; 2 more tries")
+        computer.wait_for("Root A; . more tries", patience_s=TRIAL_S)
+        assert computer.tries("B") == ["2"]
+        computer.wait_for(confirmed("A"))
+        assert computer.counters() == LEFT
+        found = latest_update(computer)
+    assert (found["version"], found["state"]) == (NEWER, "returned")
+    assert reason in found["reason"]
+    note(f"an update with {fault}", f"root A is back after one start of root B; {found['reason']}")
 
 
 @pytest.fixture(scope="module")

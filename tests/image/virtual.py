@@ -17,6 +17,7 @@ from tests.ports import reserve_port
 PATIENCE_S = 900
 # Beside much other work a computer is emulated so slowly that its watchdog takes it for hung.
 UNWATCHED = {"APPLIANCE_QEMU": "-action watchdog=none"}
+TIMER_HZ = 62_500_000  # of QEMU's processor (its GTIMER_SCALE)
 SSH = ("StrictHostKeyChecking=no", "ConnectTimeout=20", "ServerAliveInterval=20", "ServerAliveCountMax=6")
 
 
@@ -126,6 +127,23 @@ class Virtual:
     def counters(self) -> dict[str, str]:
         """The counters of boots as they are on the card."""
         return counters(self.card)
+
+
+def device_tree(path: Path) -> None:
+    """Write the device tree of the machine that image/run starts, for a test to change."""
+    machine = ["-M", f"virt,acpi=off,dumpdtb={path}", "-cpu", "cortex-a72", "-smp", "2", "-m", "512"]
+    subprocess.run(["qemu-system-aarch64", *machine], check=True, capture_output=True)
+
+
+def hasty(work: Path, times: int) -> dict[str, str]:
+    """More for image/run: a computer whose clock runs so many times as fast, and which is that much slower to itself.
+
+    The kernel believes the device tree, which says that the timer ticks that much slower than it does.
+    """
+    tree = work / "hasty.dtb"
+    device_tree(tree)
+    subprocess.run(["fdtput", "-t", "i", tree, "/timer", "clock-frequency", str(TIMER_HZ // times)], check=True)
+    return {"APPLIANCE_QEMU": f"{UNWATCHED['APPLIANCE_QEMU']} -dtb {tree}"}
 
 
 def confirmed(root: str) -> str:

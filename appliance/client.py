@@ -10,7 +10,7 @@ from time import time
 from typing import Any
 from uuid import uuid4
 
-import socketio
+from socketio.client import Client as SocketIOClient
 from socketio.exceptions import ConnectionError as NoConnection
 from socketio.exceptions import TimeoutError as NoAnswer
 
@@ -50,7 +50,7 @@ class Client:
         self._token = token
         self._events: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
         self._pinned = _pinned(certificate) if certificate else None
-        self._socket = socketio.Client(
+        self._socket = SocketIOClient(
             logger=_SILENT,
             engineio_logger=_SILENT,
             reconnection_delay=1,
@@ -141,10 +141,3 @@ def _pinned(certificate: Path) -> PinnedContext:
         return pinned_context(certificate)
     except (OSError, ValueError) as error:
         raise CallFailed(f"the service's certificate cannot be read: {error}; run this as its user") from None
-
-
-def reachable_url(host: str, port: int, *, tls: bool = False) -> str:
-    """The URL at which programs on this machine reach a server that is bound to `host`."""
-    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  the server's address, bound elsewhere
-    scheme = "https" if tls else "http"
-    return f"{scheme}://{everywhere.get(host, f'[{host}]' if ':' in host else host)}:{port}"

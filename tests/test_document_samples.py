@@ -81,15 +81,10 @@ def environment(service: Simulated) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("sample", blocks("javascript"), ids=lambda sample: sample.where)
-def test_a_program_runs_as_it_is_printed(
-    sample: Block, service: Simulated, environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_program_runs_as_it_is_printed(sample: Block, environment: dict[str, str], tmp_path: Path) -> None:
     expected = next((shown for word, shown in PRINTS.items() if word in sample.text), None)
     assert expected, f"{sample.where}: PRINTS does not say what this program prints"
     shown = output(sample.text, expected, environment, tmp_path / "errors")
-    if "E_MAINTENANCE" in shown:  # a simulated finger holds the button now and then
-        service.ask("maintenance:stop")
-        shown = output(sample.text, expected, environment, tmp_path / "errors")
     assert expected in shown, f"{sample.where}: {shown}"
     assert (tmp_path / "errors").read_text() == "", sample.where
 

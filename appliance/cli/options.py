@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from appliance.cli.shell import Failed, fail
+from appliance.cli.shell import Failed, ReaderGone, end_of, fail, told_when_unread
 
 if TYPE_CHECKING:
     from appliance.client import CallFailed, Client
@@ -89,6 +89,15 @@ def explained_failures() -> Iterator[None]:
         raise Failed(str(error)) from None
 
 
+def ended(failure: BaseException, *, as_json: bool) -> int:
+    """Tell what ended the service; returns the exit code."""
+    try:
+        with told_when_unread(), explained_failures():
+            raise failure
+    except (Failed, KeyboardInterrupt, OSError, ReaderGone) as explained:
+        return end_of(explained, as_json)
+
+
 @contextmanager
 def connected_client(paths: Paths) -> Iterator["Client"]:
     """A client of the running service, for the length of a `with`; a refusal is printed, with exit code 1."""
@@ -115,7 +124,8 @@ def explanation(failure: "CallFailed", paths: Paths) -> str:
 @contextmanager
 def connection(paths: Paths) -> Iterator["Client"]:
     """A client of the running service. Raises `CallFailed`, `ConfigError`, `AccessError`."""
-    from appliance.client import connected, reachable_url
+    from appliance.client import connected
+    from appliance.server.http.address import reachable_url
     from appliance.service.access.own_token import own_token
 
     server = server_section(paths)

@@ -7,16 +7,15 @@ it, 130 after Ctrl-C, and 141 where the reader of the output has gone away (`app
 import json
 import os
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from appliance.core.text import AS_ITS_USER
+from appliance.core.version import VERSION
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT
@@ -44,34 +43,32 @@ class Verbs(click.Group):
 
     def make_context(self, *words: Any, **options: Any) -> click.Context:
         """Parse the words; a help is printed here."""
-        with _told_when_unread():
+        with told_when_unread():
             return super().make_context(*words, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb."""
-        with _told_when_unread():
+        with told_when_unread():
             return super().invoke(ctx)
 
     def main(self, args: Any = None, *others: Any, **options: Any) -> NoReturn:
         """Run the verb that the words name, and exit."""
         words = sys.argv[1:] if args is None else list(args)
-        # The appliance is built on eventlet; its authors' advice against new use helps no operator.
-        warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows "°C" somehow
         try:
             exit_code = super().main(words, *others, **options | {"standalone_mode": False}) or 0
-            with _told_when_unread():
+            with told_when_unread():
                 if sys.stdout is not None:
                     sys.stdout.flush()  # here a full disk can still be told
         except (Failed, ReaderGone, KeyboardInterrupt, click.ClickException, click.Abort, OSError) as failure:
-            exit_code = _end_of(failure, "--json" in words)
+            exit_code = end_of(failure, "--json" in words)
         sys.exit(exit_code)
 
 
 @contextmanager
-def _told_when_unread() -> Iterator[None]:
+def told_when_unread() -> Iterator[None]:
     """Name a broken pipe differently, which click would make exit code 1 of."""
     try:
         yield
@@ -90,7 +87,7 @@ def fail(message: str, code: str | None = None) -> NoReturn:
     raise Failed(message, code)
 
 
-def _end_of(failure: BaseException, as_json: bool) -> int:
+def end_of(failure: BaseException, as_json: bool) -> int:
     """Tell what ended the verb; returns the exit code."""
     if isinstance(failure, ReaderGone):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written has no reader
@@ -129,7 +126,7 @@ def _os_text(error: OSError) -> str:
 def version_text() -> str:
     """The version and the commit; without the latter where neither the build nor git knows it."""
     commit = _commit()
-    return metadata.version("appliance") + (f" ({commit})" if commit else "")
+    return VERSION + (f" ({commit})" if commit else "")
 
 
 def _commit() -> str:

@@ -6,7 +6,6 @@ the first fault does not hide the others.
 """
 
 import codecs
-import difflib
 import re
 import tomllib
 from collections.abc import Sequence
@@ -201,6 +200,8 @@ def _allowed(kind: Any) -> str:
 
 
 def _unknown(name: str, path: str, known: list[str]) -> str:
+    import difflib  # after a mistake only
+
     close = difflib.get_close_matches(name, known, n=1)
     hint = f'did you mean "{close[0]}"?' if close else "allowed: " + ", ".join(known)
     return f"{path}.{_short(name)}: unknown key; {hint}".removeprefix(".")

@@ -10,8 +10,8 @@ from functools import partial
 from operator import itemgetter
 from urllib.parse import parse_qs
 
-import socketio
 from eventlet import wsgi
+from socketio.server import Server
 
 from appliance.config import LimitsSection
 from appliance.core.moment import Moment
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 class EngineSessions:
     """The Engine.IO sessions of this server, by their ids."""
 
-    def __init__(self, sio: socketio.Server, limits: LimitsSection, clock: Callable[[], Moment]) -> None:
+    def __init__(self, sio: Server, limits: LimitsSection, clock: Callable[[], Moment]) -> None:
         self._sio = sio
         self._clock = clock
         self._most_pending = limits.connections

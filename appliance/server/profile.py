@@ -3,10 +3,10 @@
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 
 from appliance.config import Config
 from appliance.core.metering.department import Department
+from appliance.core.version import VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ def profile_of(config: Config, started_s: float, *, is_simulated: bool) -> Profi
     """The profile of an appliance that starts with this configuration."""
     return Profile(
         name=socket.gethostname(),
-        version=version("appliance"),
+        version=VERSION,
         is_simulated=is_simulated,
         started_s=started_s,
         config=config,

@@ -271,7 +271,8 @@ def _port(server: ServerSection, state_dir: Path) -> Iterator[Finding]:
 
 def _answers(server: ServerSection, state_dir: Path) -> bool:
     """Whether the service of this state directory runs: no other program accepts its token."""
-    from appliance.client import CallFailed, connected, reachable_url
+    from appliance.client import CallFailed, connected
+    from appliance.server.http.address import reachable_url
 
     url = reachable_url(server.host, server.port, tls=server.tls)
     try:

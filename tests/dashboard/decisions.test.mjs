@@ -18,7 +18,7 @@ const load = (name) => server.ssrLoadModule(`/src/live/${name}.ts`);
 const { barIn, judge, firstReached, markOf, meanRate, progress, toneOf, worstFirst } = await load('condition');
 const formats = await load('formats');
 const { clauses, needs } = await load('needs');
-const { dayStart, weekOf, ticks } = await load('calendar');
+const { dayStart, offsetMs, weekOf, ticks } = await load('calendar');
 const { zone } = await load('clock');
 const state = await load('state');
 const { shifted, changed } = await server.ssrLoadModule('/src/views/reports/span.ts');
@@ -155,4 +155,18 @@ test('needs and sentence name what is wrong once, and rows come the worst first'
   state.requests.value = [];
   state.health.value = null;
   assert.deepEqual(clauses.value, []);
+});
+
+test('the offset of a zone is the one that its clocks have, at each hour of years with odd changes', () => {
+  const kept = zone.value;
+  for (const [name, from, to] of [
+    ['Europe/Berlin', '2026-03-20', '2026-11-05'], ['Africa/Casablanca', '2026-02-10', '2026-04-01'], ['Africa/Cairo', '2010-08-01', '2010-09-20'],
+    ['Australia/Lord_Howe', '2026-03-30', '2026-04-12'], ['Asia/Kathmandu', '2026-01-01', '2026-01-10'], ['Pacific/Apia', '2011-12-25', '2012-01-05'],
+  ]) {
+    zone.value = name;
+    const shown = new Intl.DateTimeFormat('sv-SE', { timeZone: name, dateStyle: 'short', timeStyle: 'medium' });
+    for (let at = Date.parse(from); at < Date.parse(to); at += 3_600_000)
+      assert.equal(offsetMs(at), Date.parse(`${shown.format(at).replace(' ', 'T')}Z`) - at, `${name} ${new Date(at).toISOString()}`);
+  }
+  zone.value = kept;
 });

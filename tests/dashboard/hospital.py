@@ -56,9 +56,6 @@ recipients = ["it@example.org"]
 channels = ["it"]
 events = ["system:maintenance"]  # which is never grave enough: the receiver is not there, and no view is to say so
 
-[panel]
-hold = 30  # longer than the scenario's person holds the button: no maintenance of theirs refuses what a view orders
-
 [notice]
 contact = "Ms Example, extension 42"
 """ + "".join(map(_department, _DEPARTMENTS))

@@ -9,7 +9,7 @@ import pytest
 from tests.end_to_end.installed import DEPARTMENT, Installed, IpBytes
 from tests.lab.network import WEB_V4, Network
 
-ROUNDS = 8  # of two kills each
+ROUNDS = 4  # of two kills each
 MANY_ROUNDS = 100
 
 

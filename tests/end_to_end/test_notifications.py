@@ -130,6 +130,6 @@ def test_what_waits_outlives_the_kill_of_service_and_receiver(
         with connected(service) as client:
             mails = wait_for_mail(tmp_path, "maintenance is over", client)
     ids = [re.findall("^Message-ID: (.*)$", one, re.MULTILINE)[0] for one in mails]
-    assert len({*ids}) == len(ids)  # another maintenance may be over: a simulated person holds the button now and then
+    assert len({*ids}) == len(ids)
     shown = notify(service, "list").stdout
     assert f"it: mail to it@example.org by 127.0.0.1:{mail_port}\n  delivered last at " in shown

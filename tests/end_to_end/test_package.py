@@ -65,6 +65,7 @@ def test_the_page_of_this_checkout_is_built_from_its_sources() -> None:
     assert not list((PROJECT / DIST).rglob("*.map"))
 
 
+@pytest.mark.slow
 def test_a_build_is_made_where_the_sources_differ_and_only_there(tmp_path: Path) -> None:
     copy_project(tmp_path)
     shutil.rmtree(tmp_path / DIST)

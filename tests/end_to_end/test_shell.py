@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.client import reachable_url
+from appliance.server.http.address import reachable_url
 from appliance.system.network.own_address import own_address
 from tests.documents import PROJECT
 from tests.end_to_end.installed import COMMAND, config_text
@@ -84,15 +84,6 @@ def run(*words: str, before: list[str] | None = None, **environment: str) -> sub
         errors="replace",
         env={**os.environ, **environment},
     )
-
-
-def outside_maintenance(service: Simulated, *words: str) -> subprocess.CompletedProcess[str]:
-    """The simulated person holds the button now and then; changes are refused meanwhile."""
-    done = run(*words)
-    if "in maintenance" in done.stderr:
-        service.ask("maintenance:stop")
-        done = run(*words)
-    return done
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -207,7 +198,7 @@ def test_a_question_without_a_terminal_says_how_to_answer(tmp_path: Path) -> Non
 def test_what_is_wrong_is_told_in_the_shells_language(
     words: list[str], exit_code: int, told: str, service: Simulated
 ) -> None:
-    done, answer = (outside_maintenance(service, *words, *service.place, *more) for more in ([], ["--json"]))
+    done, answer = (run(*words, *service.place, *more) for more in ([], ["--json"]))
     assert (done.returncode, told in done.stderr) == (exit_code, True), done.stderr
     assert (answer.returncode, answer.stdout) == (exit_code, "")
     assert set(json.loads(answer.stderr)) == {"error", "code"}
@@ -235,7 +226,7 @@ def test_the_state_may_be_named_before_the_verb_and_the_nearest_name_counts(tmp_
 
 
 def test_durations_are_taken_with_units_and_times_are_local(service: Simulated) -> None:
-    done = outside_maintenance(service, "block", "203.0.113.50", "--duration", "1h30m", *service.place)
+    done = run("block", "203.0.113.50", "--duration", "1h30m", *service.place)
     assert done.returncode == 0, done.stderr
     [block] = service.ask("ip:list", {"contains": "203.0.113.50"})["blocks"]
     assert 5300 < block["duration"] <= 5400

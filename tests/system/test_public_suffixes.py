@@ -1,8 +1,10 @@
 import resource
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from publicsuffixlist import PSLFILE, PublicSuffixList
 
 from appliance.system.public_suffixes import LONGEST_NAME, PublicSuffixes
 
@@ -52,6 +54,17 @@ def test_a_name_folds_to_what_somebody_has_registered(name: str, domain: str) ->
 )
 def test_what_is_nobodys_on_the_internet_has_no_domain(name: str) -> None:
     assert SUFFIXES(name) is None
+
+
+def test_every_rule_of_the_list_is_read_as_the_library_reads_it() -> None:
+    theirs = PublicSuffixList(accept_unknown=False)
+    rules = [line.split()[0] for line in Path(PSLFILE).read_text().splitlines() if line and not line.startswith("//")]
+    for rule in rules:
+        name = rule.lstrip("!").replace("*", "any").encode("idna").decode()
+        for asked in (name, f"a.{name}", f"b.a.{name}"):
+            if not asked.endswith(".arpa"):
+                assert SUFFIXES(asked) == theirs.privatesuffix(asked), asked
+    assert len(rules) > 9000
 
 
 def test_without_a_free_descriptor_a_name_has_no_domain_and_the_list_is_read_later() -> None:

@@ -28,6 +28,8 @@ class BackoffRules:
 
 @dataclass(frozen=True, slots=True)
 class _Refusals:
+    """The refused logins of a network."""
+
     count: int
     free_at_s: float
     forgotten_at_s: float

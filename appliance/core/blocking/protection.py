@@ -7,6 +7,7 @@ because nobody can change it, and the rest of a list of unused addresses is what
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -97,9 +98,10 @@ class Protections:
     def with_caller(self, address: str) -> "Protections":
         """These protections, and one of the address that a command comes from."""
         caller = protected_host(ip_address(address), "this command comes from it")
-        made, version = Protections([], self._macs, self.names, self._own), caller.network.version
-        made._ranges = {**self._ranges, version: [*self._ranges[version], (*_bounds(caller.network), caller.rule)]}
-        made._merged = {one: _merged(ranges) for one, ranges in made._ranges.items()}
+        made, version = copy(self), caller.network.version  # the rest is the same, and to build it takes 0.2 ms
+        ranges = [*self._ranges[version], (*_bounds(caller.network), caller.rule)]
+        made._ranges = {**self._ranges, version: ranges}
+        made._merged = {**self._merged, version: _merged(ranges)}
         return made
 
     def rule_for(self, target: str) -> str | None:

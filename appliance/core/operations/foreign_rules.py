@@ -47,6 +47,8 @@ class _Rule:
 
 @dataclass(slots=True)
 class _Table:
+    """A table with its rules, by chain."""
+
     family: str
     name: str
     rules: dict[str, list[Sequence[Expression]]] = field(default_factory=dict)

@@ -6,8 +6,6 @@ Cyrillic or Greek letters that all look like Latin ones stays as it is in DNS, a
 
 import unicodedata
 
-import idna
-
 PREFIX = "xn--"
 TOGETHER = (
     frozenset({"CJK", "HIRAGANA", "KATAKANA"}),
@@ -30,6 +28,8 @@ def shown(domain: str) -> str:
 def _label(label: str) -> str:
     if not label.startswith(PREFIX):
         return label
+    import idna  # few names need its tables
+
     try:
         found = idna.decode(label)
     except (idna.IDNAError, UnicodeError):

@@ -21,15 +21,16 @@ from types import MethodType
 from typing import Any
 from weakref import ref
 
-import engineio
 import eventlet
-import socketio
 from engineio.exceptions import EngineIOError
 from engineio.packet import NOOP, PONG, Packet
+from engineio.server import Server as EngineIOServer
 from engineio.socket import Socket as Session
 from eventlet import wsgi
 from eventlet.hubs import get_hub
+from socketio.manager import Manager
 from socketio.packet import CONNECT_ERROR
+from socketio.server import Server as SocketIOServer
 
 from appliance.core.refusal import Code
 from appliance.core.text import clipped
@@ -48,14 +49,14 @@ PONG_TEXT = b"%d" % PONG
 NO_ENGINE_IO = (EngineIOError, ValueError, LookupError)  # that the library raises for what is no packet
 
 
-class DirectServer(socketio.Server):  # type: ignore[misc]  # the library ships no types
+class DirectServer(SocketIOServer):  # type: ignore[misc]  # the library ships no types
     """python-socketio with these seams."""
 
     def __init__(self, **options: Any) -> None:
         """The options are the library's."""
         super().__init__(client_manager=Rooms(), **options)
 
-    def _engineio_server_class(self) -> type[engineio.Server]:
+    def _engineio_server_class(self) -> type[EngineIOServer]:
         return EngineServer
 
     def _handle_connect(self, eio_sid: str, namespace: str | None, data: object) -> None:
@@ -75,7 +76,7 @@ class DirectServer(socketio.Server):  # type: ignore[misc]  # the library ships 
         super()._handle_event(eio_sid, namespace, number, [data[0], number, *data[1:]])
 
 
-class Rooms(socketio.Manager):  # type: ignore[misc]
+class Rooms(Manager):  # type: ignore[misc]
     """Knows the clients in each room, and gives an event to all of them."""
 
     given_up = 0  # clients, since the start
@@ -110,10 +111,10 @@ class Rooms(socketio.Manager):  # type: ignore[misc]
         address = self.server.environ.get(session.sid, {}).get("REMOTE_ADDR", "a client")
         self.given_up += 1
         log.warning("%s does not keep up with its events and is disconnected: %s", address, session.queue)
-        session.close(wait=False, abort=True, reason=engineio.Server.reason.TRANSPORT_ERROR)
+        session.close(wait=False, abort=True, reason=EngineIOServer.reason.TRANSPORT_ERROR)
 
 
-class EngineServer(engineio.Server):  # type: ignore[misc]
+class EngineServer(EngineIOServer):  # type: ignore[misc]
     """python-engineio with these seams."""
 
     def __init__(self, **options: Any) -> None:

@@ -33,6 +33,8 @@ MOST_BOUNCERS = 4  # with remembered decisions, 100,000 each at most; the others
 
 @dataclass(frozen=True, slots=True)
 class _Text:
+    """An export that was made. `tag`: of its content."""
+
     body: str
     tag: str
     made_s: float

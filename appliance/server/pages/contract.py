@@ -7,13 +7,13 @@ acknowledgement, which is its answer or a refusal.
 import inspect
 import re
 from functools import cache
-from importlib.metadata import version
 from typing import Any
 
 import msgspec
 
 from appliance import events
 from appliance.core.refusal import Code
+from appliance.core.version import VERSION
 from appliance.events import Event
 from appliance.server.calls.call_table import CALLS
 from appliance.server.delivery.repetition import KEY_NAME, KEY_PATTERN
@@ -92,7 +92,7 @@ def document() -> Document:
         operations[f"receive{identifier[0].upper()}{identifier[1:]}"] = _receiving(name)
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": "Appliance", "version": version("appliance"), "description": DESCRIPTION},
+        "info": {"title": "Appliance", "version": VERSION, "description": DESCRIPTION},
         "defaultContentType": "application/json",
         "servers": {"appliance": SERVER},
         "channels": channels,

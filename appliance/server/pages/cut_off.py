@@ -16,7 +16,6 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from html import escape
 from ipaddress import ip_address
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
@@ -26,6 +25,7 @@ from appliance.core.metering.account import Books
 from appliance.core.metering.quota import EXCEEDED_PERCENT, QuotaRequest, RequestState
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, MustWait, Refused
+from appliance.core.text import escape
 from appliance.monitor.metering.departments import CutOff
 from appliance.monitor.metering.quota_requests import ASKING, LONGEST_NAME, LONGEST_TEXT, QuotaRequests
 from appliance.server.http.request_body import read_body

@@ -1,9 +1,9 @@
 """The page for a person where the dashboard was not built, and the health page for a monitoring system."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
+from appliance.core.text import escape
 from appliance.server.http.request_filter import Environ
 from appliance.server.http.site import HTML, JSON, Answer
 from appliance.server.strict_json import dumps

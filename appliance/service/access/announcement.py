@@ -5,7 +5,7 @@ from pathlib import Path
 from socket import AF_INET, AF_INET6
 from typing import Any
 
-from appliance.client import reachable_url
+from appliance.server.http.address import reachable_url
 from appliance.service.composition import Appliance
 from appliance.service.machines import Machine
 from appliance.system.network.own_address import own_address

@@ -5,7 +5,6 @@ The library of a kind of channel is imported where one is configured: mail and T
 
 import socket
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from appliance.core.alerting.channels import (
     WebhookReceiver,
 )
 from appliance.core.alerting.message import Sender
+from appliance.core.version import VERSION
 from appliance.monitor.alerting.channel_queue import ChannelQueue
 from appliance.monitor.alerting.notification_desk import NotificationDesk
 from appliance.ports import NoticeStore, Outlet
@@ -75,7 +75,7 @@ def _syslog(receiver: SyslogReceiver, secret: ReadSecret) -> Outlet:
 def _mqtt(receiver: BrokerReceiver, secret: ReadSecret) -> Outlet:
     from appliance.system.outlets.mqtt import MqttOutlet
 
-    return MqttOutlet(receiver, secret, metadata.version("appliance"))
+    return MqttOutlet(receiver, secret, VERSION)
 
 
 _OUTLETS: dict[type[Receiver], Callable[[Any, ReadSecret], Any]] = {

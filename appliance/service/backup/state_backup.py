@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from appliance import config as configuration
 from appliance.config import ConfigError
+from appliance.core.version import VERSION
 from appliance.system.backup_file import BackupUnreadable, read_backup, write_backup
 from appliance.system.ownership import OwnedElsewhere, own_state
 from appliance.system.storage.files import sync, write_whole
@@ -61,7 +61,7 @@ def back_up(config_file: Path | None, state_dir: Path, target: Path, passphrase:
         raise BackupFailed(f"{target}: a backup in the state directory would be lost with it; name another place")
     facts = {
         "madeAt": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "version": metadata.version("appliance"),
+        "version": VERSION,
         "host": socket.gethostname(),
     }
     with TemporaryDirectory(prefix="backup-", dir=state_dir) as scratch:

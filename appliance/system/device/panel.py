@@ -16,7 +16,9 @@ from itertools import cycle
 from pathlib import Path
 from time import monotonic
 
-from gpiozero import LED, PWMLED, Button, GPIOZeroError, PinPWMUnsupported
+from gpiozero.exc import GPIOZeroError, PinPWMUnsupported
+from gpiozero.input_devices import Button
+from gpiozero.output_devices import LED, PWMLED
 from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 from gpiozero.pins.pi import PiFactory
 

@@ -13,20 +13,15 @@ from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from typing import Any
 
+from pyroute2.ethtool.ethtool import Ethtool
+from pyroute2.ethtool.ioctl import EthtoolError
+from pyroute2.iproute.linux import IPRoute
+from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST
+from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.rtnl import RTM_GETSTATS, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_LINK
+from pyroute2.netlink.rtnl.ifstatsmsg import ifstatsmsg
+
 from appliance.core.machine import Counters, Link, Vlan
-from appliance.system.network.rtnetlink import (
-    NLM_F_DUMP,
-    NLM_F_REQUEST,
-    RTM_GETSTATS,
-    RTMGRP_IPV4_IFADDR,
-    RTMGRP_IPV6_IFADDR,
-    RTMGRP_LINK,
-    Ethtool,
-    EthtoolError,
-    IPRoute,
-    NetlinkError,
-    ifstatsmsg,
-)
 
 IFF_UP = 0x1  # linux/if.h: administratively up
 NLM_F_DUMP_INTR = 0x10  # linux/netlink.h: the list changed while it was read, so an entry may be missing

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
+from pyroute2.iproute.linux import IPRoute
+
 from appliance.core.machine import Sighting
-from appliance.system.network.rtnetlink import IPRoute
 
 # linux/neighbour.h: the NUD states in which a device has answered (REACHABLE, STALE, DELAY, PROBE). Left out are
 # INCOMPLETE and FAILED, without an answer, and NOARP and PERMANENT, which need none.

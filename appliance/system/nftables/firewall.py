@@ -11,7 +11,7 @@ table of which this program knows nothing yet keeps the rules for every set that
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from appliance.core.blocking.cover import Range
 from appliance.core.blocking.place import Hit, Place
@@ -57,11 +57,23 @@ class InstalledRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """The bodies of messages that take away a turn's pairs and what leads to those in use, and that put it in use.
+
+    They are built once: a block is in force the sooner.
+    """
+
+    emptied: Sequence[bytes]
+    in_use: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class PairsInUse:
     """The pairs that packets may have passed as. `turn`: whose are in use; `None`: it is not known."""
 
     passages: Sequence[Passage] = ()
     turn: str | None = None
+    turns: Mapping[str, Turn] = field(default_factory=lambda: {one: Turn((), ()) for one in TURNS})
 
 
 class NftablesFirewall:
@@ -186,7 +198,8 @@ class NftablesFirewall:
                 return refusal
         turn = _other(self._pairs.turn)
         if added:
-            removed, added = [*removed, *self._emptied(turn)], [*added, *self._in_use(turn)]
+            pairs = self._pairs.turns[turn]
+            removed, added = [*removed, *pairs.emptied], [*added, *pairs.in_use]
         refusal = self._elements.update(removed, added) if size < MANY else self._update_unheard(removed, added)
         if refusal is None and added:
             self._take_turn(turn)
@@ -202,27 +215,16 @@ class NftablesFirewall:
     def _forget_pairs(self, passages: Sequence[Passage]) -> str | None:
         """Forget what has passed the rules that were in force until now."""
         if passages != self._pairs.passages:
-            self._pairs = PairsInUse(passages)
+            self._pairs = PairsInUse(passages, turns={one: _turn(passages, one) for one in TURNS})
             # Whose turn it is is not known: none, so that a packet which passes just now is noted where none is in use.
             refusal = self._elements.update([encoding.everything(TABLE, passage.turn_name) for passage in passages], [])
             if refusal is not None:
                 return refusal
         turn = _other(self._pairs.turn)
-        refusal = self._update_unheard(self._emptied(turn), self._in_use(turn))
+        refusal = self._update_unheard(self._pairs.turns[turn].emptied, self._pairs.turns[turn].in_use)
         if refusal is None:
             self._take_turn(turn)
         return refusal
-
-    def _emptied(self, turn: str) -> Iterator[bytes]:
-        """Take away the pairs of a turn, and what leads to those that are in use."""
-        for passage in self._pairs.passages:
-            yield encoding.everything(TABLE, passage.turn_name)
-            yield from (encoding.everything(TABLE, passage.pairs_name(version, turn)) for version in PROTOCOLS)
-
-    def _in_use(self, turn: str) -> Iterator[bytes]:
-        """Put the pairs of a turn in use."""
-        for name, elements in turned(self._pairs.passages, turn):
-            yield from encoding.lists(TABLE, name, elements)
 
     def _take_turn(self, turn: str) -> None:
         """The pairs of this turn are in use. The others are taken away, so that the next change need not do it."""
@@ -277,6 +279,14 @@ class NftablesFirewall:
             [encoding.everything(TABLE, name) for name in noted],
             [body for name, elements in noted.items() for body in encoding.lists(TABLE, name, elements)],
         )
+
+
+def _turn(passages: Sequence[Passage], turn: str) -> Turn:
+    """The bodies for one of `TURNS`."""
+    names = [one.turn_name for one in passages]
+    names += [one.pairs_name(version, turn) for one in passages for version in PROTOCOLS]
+    used = [body for name, elements in turned(passages, turn) for body in encoding.lists(TABLE, name, elements)]
+    return Turn([encoding.everything(TABLE, name) for name in names], used)
 
 
 def _other(turn: str | None) -> str:

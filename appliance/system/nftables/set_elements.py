@@ -8,6 +8,7 @@ import errno
 import os
 import socket
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import starmap
 
 from appliance.core.kernel import netlink
 from appliance.core.kernel.netlink import attribute, error_number, message, messages, text
@@ -20,8 +21,8 @@ UNTIL = 0  # without NFT_QUOTA_F_INV: the quota matches what is within it
 SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33  # asm-generic/socket.h: beyond net.core.wmem_max, which is 208 KiB
 LARGEST_BATCH_BYTES = 1 << 26  # a transaction is one datagram; 200,000 IPv6 prefixes take a third of it
 LARGEST_ANSWER_BYTES = 1 << 16
-# Answers to all messages of a transaction wait at once, a KiB each in the kernel's memory: emptying the sets of 64
-# departments takes 600, and the lists of 100,000 elements 100.
+# The errors of all messages of a transaction wait at once, a KiB each in the kernel's memory, where something has taken
+# the table away: emptying the sets of 64 departments takes 600 messages, and the lists of 100,000 elements 100.
 ANSWERS_BYTES = 1 << 22
 
 
@@ -71,36 +72,39 @@ class SetElements:
         return self.update(removed, ())
 
     def _commit(self, removed: Sequence[bytes], added: Sequence[bytes]) -> str | None:
-        """One transaction, each message of which is acknowledged."""
-        parts = [_message(self._removal, netlink.REQUEST | netlink.ACK, body) for body in removed]
-        parts += [_message(NEW_ELEMENTS, netlink.REQUEST | netlink.ACK | netlink.CREATE, body) for body in added]
-        if not parts:
+        """One transaction. Its last message is acknowledged; the kernel tells an error of each of them."""
+        wanted = [(self._removal, netlink.REQUEST, body) for body in removed]
+        wanted += [(NEW_ELEMENTS, netlink.REQUEST | netlink.CREATE, body) for body in added]
+        if not wanted:
             return None
+        kind, flags, body = wanted.pop()
+        parts = [*starmap(_message, wanted), _message(kind, flags | netlink.ACK, body)]
         resource = socket.htons(netlink.NFTABLES)
         begin, end = (message(kind, netlink.REQUEST, 0, b"", resource=resource) for kind in (BEGIN, END))
         try:
             self._socket.send(b"".join([begin, *parts, end]))
         except OSError as error:
             return f"the transaction cannot be sent: {error.strerror}"
-        return self._refusal(len(parts))
+        return self._refusal()
 
-    def _refusal(self, expected: int) -> str | None:
-        """The first error among the answers; there is one answer for each message unless the kernel gave up before.
+    def _refusal(self) -> str | None:
+        """The first error among the answers; `None`: there is nothing but the acknowledgement.
 
         The kernel has answered before `send` returns.
         """
-        refusal: str | None = None
+        refusal, is_acknowledged = None, False
         while True:
             try:
                 received = self._socket.recv(LARGEST_ANSWER_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
-                return refusal if refusal or not expected else "the transaction was given up halfway"
+                return refusal if refusal or is_acknowledged else "the transaction was given up halfway"
             for kind, _, _, body in messages(received):
                 if kind == netlink.ERROR:
-                    expected -= 1
                     code = error_number(body)
                     if code:
                         refusal = refusal or _reason(code)
+                    else:
+                        is_acknowledged = True
 
 
 def _message(kind: int, flags: int, body: bytes) -> bytes:

@@ -16,7 +16,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
-from sqlite_utils import Database, Migrations
+from sqlite_utils.db import Database
+from sqlite_utils.migrations import Migrations
 
 from appliance.core.access.audit_entry import AuditEntry, StoredEntry, digest, first_break
 from appliance.core.refusal import Code, Refused

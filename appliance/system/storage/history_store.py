@@ -17,7 +17,8 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlite_utils import Database, Migrations
+from sqlite_utils.db import Database
+from sqlite_utils.migrations import Migrations
 
 from appliance.core.detection.rates.anomaly import StoredAnomaly
 from appliance.core.metering.history_series import ALL_HOSTS, Key, Series, Step

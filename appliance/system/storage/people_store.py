@@ -13,7 +13,8 @@ from threading import Lock
 from typing import Any, TypeVar, cast
 
 from msgspec import convert, to_builtins
-from sqlite_utils import Database, Migrations
+from sqlite_utils.db import Database
+from sqlite_utils.migrations import Migrations
 
 from appliance.core.access.person import Person, TokenOrigin, TokenRecord, departments_of, departments_text
 from appliance.core.moment import timestamp

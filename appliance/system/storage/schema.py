@@ -3,7 +3,8 @@
 A released migration is never edited, because files have had it; a further change is another one at the end.
 """
 
-from sqlite_utils import Database, Migrations
+from sqlite_utils.db import Database
+from sqlite_utils.migrations import Migrations
 
 migrations = Migrations("appliance")
 

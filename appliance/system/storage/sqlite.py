@@ -13,7 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database, Migrations
+from sqlite_utils.db import Database
+from sqlite_utils.migrations import Migrations
 
 from appliance.system.storage.files import sync
 

@@ -1,7 +1,5 @@
 """The image, as far as it says which root runs: by its files, and by the kernel's command line, which U-Boot wrote."""
 
-from configparser import ConfigParser
-from configparser import Error as BadConfig
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,6 +25,9 @@ def running_root(top: Path = Path("/")) -> RunningRoot | None:
 
 def compatible(settings: Path) -> str:
     """The kind of this computer, as RAUC's settings name it; empty where they do not."""
+    from configparser import ConfigParser
+    from configparser import Error as BadConfig
+
     parser = ConfigParser(interpolation=None)
     with suppress(BadConfig, UnicodeDecodeError):
         parser.read(settings)

@@ -6,16 +6,32 @@ const DAY_MS = 24 * HOUR_MS;
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function format(): Intl.DateTimeFormat {
-  let known = formats.get(zone.value);
-  if (known === undefined) {
-    known = new Intl.DateTimeFormat('en-GB', { timeZone: zone.value, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' });
-    formats.set(zone.value, known);
+  let made = formats.get(zone.value);
+  if (made === undefined) {
+    made = new Intl.DateTimeFormat('en-GB', { timeZone: zone.value, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' });
+    formats.set(zone.value, made);
   }
-  return known;
+  return made;
 }
 
-/** Milliseconds by which the zone's clocks are ahead of UTC at this instant. */
+const CELL_MS = 8 * DAY_MS; // no zone has changed its clocks twice within so short a time (the least so far: four weeks)
+let known: { zone: string; atEdges: Map<number, number> } = { zone: '', atEdges: new Map() };
+
+/** Milliseconds by which the zone's clocks are ahead of UTC at this instant. Asked of the browser, which takes long, for a cell's edges alone. */
 export function offsetMs(atMs: number): number {
+  if (known.zone !== zone.value) known = { zone: zone.value, atEdges: new Map() };
+  const cell = Math.floor(atMs / CELL_MS);
+  const before = offsetAtEdge(cell);
+  return before === offsetAtEdge(cell + 1) ? before : askedOffsetMs(atMs);
+}
+
+function offsetAtEdge(cell: number): number {
+  let offset = known.atEdges.get(cell);
+  if (offset === undefined) known.atEdges.set(cell, (offset = askedOffsetMs(cell * CELL_MS)));
+  return offset;
+}
+
+function askedOffsetMs(atMs: number): number {
   const found: Record<string, number> = {};
   for (const { type, value } of format().formatToParts(atMs)) found[type] = Number(value);
   const wall = Date.UTC(found.year!, found.month! - 1, found.day!, found.hour!, found.minute!, found.second!);

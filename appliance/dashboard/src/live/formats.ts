@@ -1,6 +1,6 @@
 /** Numbers and times as the page shows them: rates in bits (decimal), volumes in bytes (binary), times in the appliance's zone. */
 import { language, say, words } from '../words/words';
-import { instantOf, wallOf } from './calendar';
+import { dateOf, instantOf, wallOf } from './calendar';
 import { nowMs, zone } from './clock';
 
 const w = words({
@@ -105,12 +105,12 @@ const ms = (at: When) => (typeof at === 'number' ? at : Date.parse(at));
 
 /** `14:32`. */
 export function clock(at: When): string {
-  return format({ hour: '2-digit', minute: '2-digit' }).format(ms(at));
+  return new Date(wallOf(ms(at))).toISOString().slice(11, 16);
 }
 
 /** `14:32:08`. */
 export function clockSeconds(at: When): string {
-  return format({ hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(ms(at));
+  return new Date(wallOf(ms(at))).toISOString().slice(11, 19);
 }
 
 /** `Fri 27 Nov`. */
@@ -133,11 +133,9 @@ export function full(at: When): string {
   return `${format({ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(ms(at))} ${zone.value}`;
 }
 
-const sameDay = (one: number, other: number) => format({ dateStyle: 'short' }).format(one) === format({ dateStyle: 'short' }).format(other);
-
 /** The clock time of today, else weekday and date with it. */
 export function moment(at: When): string {
-  return sameDay(ms(at), nowMs()) ? clock(at) : `${day(at)} ${clock(at)}`;
+  return dateOf(ms(at)) === dateOf(nowMs()) ? clock(at) : `${day(at)} ${clock(at)}`;
 }
 
 /** Whether it is the next midnight, which is what people call it. */

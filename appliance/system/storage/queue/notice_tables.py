@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import convert, to_builtins
-from sqlite_utils import Database
+from sqlite_utils.db import Database
 
 from appliance.core.alerting.notice import MOST_RECORDED, ChannelState, Notice
 from appliance.core.moment import timestamp

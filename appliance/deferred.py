@@ -1,0 +1,162 @@
+"""Defers modules of libraries until something of theirs is asked for; most of them never run.
+
+A library imports more than the appliance uses of it: a package all its parts, a module what one rare function needs.
+`import socketio` alone runs 28 modules of clients and brokers, and each keeps its memory for as long as the service
+runs. A module of `DEFERRED` is there at once, and runs at the first question for a name that it does not know: nothing
+is lost, and it may take its time then. The parts of a package are imported one by one beside it.
+"""
+
+import sys
+from collections.abc import Mapping
+from functools import partial
+from importlib import import_module
+from importlib.machinery import ModuleSpec, PathFinder
+from threading import RLock
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+LACKING = object()  # a name that the module is to lack: who asks for it has another way
+CALLED = object()  # a function, which runs the module when it is called
+
+# Module -> names that others ask of it at once: their values here, or the part of the package that has them (a text).
+DEFERRED: dict[str, dict[str, object]] = {
+    # Packages that import all their parts.
+    "bidict": {"bidict": "bidict._bidict", "ValueDuplicationError": "bidict._exc"},
+    "engineio": {"Server": "engineio.server"},
+    "gpiozero": {},
+    "jwt": {},
+    "pyroute2": {},
+    "socketio": {},
+    "sqlite_utils": {},
+    # sqlite-utils: its command line, functions for that, which bring python-dateutil, and plugins; there are none.
+    "click": {},
+    "sqlite_utils.plugins": {
+        "ensure_plugins_loaded": lambda: None,
+        "pm": SimpleNamespace(hook=SimpleNamespace(prepare_connection=lambda conn: None)),  # noqa: ARG005  its name
+    },
+    "sqlite_utils.recipes": {},
+    # python-engineio: a WebSocket in a greenlet, and compressed answers. `server/delivery` has its own.
+    "eventlet.websocket": {"WebSocketWSGI": object},
+    "gzip": {},
+    # msgspec and bidict: what `typing` has, too.
+    "typing_extensions": {
+        "get_type_hints": LACKING,
+        "NotRequired": LACKING,
+        "Required": LACKING,
+        "override": lambda method: method,  # Python 3.12 has it
+    },
+    "msgspec.inspect": {},
+    # eventlet's patching: loops and packages. pyroute2 runs on a loop of asyncio, which a simulation does without.
+    "asyncio": {},
+    "pkgutil": {},
+    # pyroute2: a pretended kernel, traffic control, what is plugged into a port, and processes in other namespaces.
+    "multiprocessing": {"Pipe": CALLED, "Process": CALLED, "Queue": CALLED},
+    "pyroute2.ethtool.module_info": {"ModuleInfoParser": object},
+    "pyroute2.iproute.ipmock": {"IPEngine": object},
+    "pyroute2.netlink.rtnl.tcmsg": {"plugins": {}, "tcmsg": object},
+    "unittest": {},
+    "unittest.mock": {"Mock": object},
+    # gpiozero: LEDs of many colours, a look for pins where a program names none, and sensors' means.
+    "colorzero": {"Color": object},
+    "importlib.metadata": {"entry_points": CALLED},
+    "statistics": {"mean": CALLED, "median": CALLED},
+    # http.server, which eventlet's server builds on: error pages, files, defects of mail.
+    "html": {},
+    "mimetypes": {},
+    "email.errors": {},
+    "email.header": {},
+    # The standard library: the command line's calendar, archives in `shutil`, a compiler's search for libraries.
+    "bz2": {},
+    "locale": {},
+    "lzma": {},
+    "tempfile": {},
+}
+_OF_IMPORT = {"__path__", "__file__", "__cached__", "__loader__", "__spec__"}  # which the import system asks for
+
+
+class DeferredModule(ModuleType):
+    """A module that has not run yet."""
+
+    def __getattr__(self, name: str) -> Any:
+        """The part of this name, or what the module has by this name once it has run."""
+        if name in _OF_IMPORT:
+            raise AttributeError(name)
+        deferral = vars(self)["__loader__"]
+        return deferral.found(self, name) if isinstance(deferral, Deferral) else getattr(self, name)
+
+
+class Deferral:
+    """Loads a module without running it, and runs it when it has to."""
+
+    def __init__(self, loader: Any, known: Mapping[str, object]) -> None:
+        """`loader`: runs the module. `known`: names that it has, or lacks, until then, as in `DEFERRED`."""
+        self._loader = loader
+        self._known = known
+        self._lock = RLock()  # a second thread waits until the module has run
+        self._is_running = False
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """A module that waits."""
+        return DeferredModule(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give the module the names that are known."""
+        for name, value in self._known.items():
+            if value is CALLED:
+                setattr(module, name, partial(self._call, module, name))
+            elif value is not LACKING and type(value) is not str:
+                setattr(module, name, value)
+
+    def found(self, module: ModuleType, name: str) -> Any:
+        """The part of a package, or what the module has by this name: it runs now. Raises `AttributeError`."""
+        path, part = vars(module).get("__path__"), f"{module.__name__}.{name}"
+        known = self._known.get(name)
+        if known is LACKING:
+            raise AttributeError(f"{part} is not provided: {__name__} says why")
+        if isinstance(known, str):
+            return getattr(import_module(known), name)
+        if path is not None and PathFinder.find_spec(part, path) is not None:
+            return import_module(part)
+        with self._lock:
+            if self._is_running:
+                raise AttributeError(f"{module.__name__} has no {name} yet")
+            if type(module) is DeferredModule:
+                self._run(module)
+        return getattr(module, name)
+
+    def _call(self, module: ModuleType, name: str, *arguments: Any, **options: Any) -> Any:
+        with self._lock:
+            if type(module) is DeferredModule:
+                self._run(module)
+        return getattr(module, name)(*arguments, **options)
+
+    def _run(self, module: ModuleType) -> None:
+        self._is_running = True
+        try:
+            self._loader.exec_module(module)
+        finally:
+            self._is_running = False
+        module.__class__ = ModuleType
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+
+
+class DeferringFinder:
+    """Finds the modules of `DEFERRED` before the import system does."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Where the module is, to be loaded without running; `None` for all others."""
+        if name not in DEFERRED:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None:
+            spec.loader = Deferral(spec.loader, DEFERRED[name])  # type: ignore[assignment]  # which the import system takes, too
+        return spec
+
+
+def defer() -> None:
+    """Defer from now on what has not been imported yet."""
+    if DeferringFinder not in sys.meta_path:
+        sys.meta_path.insert(0, DeferringFinder)

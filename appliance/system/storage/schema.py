@@ -124,3 +124,9 @@ def _notices(database: Database) -> None:
 def _habits(database: Database) -> None:
     """What devices do each day, as JSON."""
     database.table("habit").create({"id": str, "facts": bytes}, pk="id")
+
+
+@migrations(name="0013c_reverse_names")
+def _reverse_names(database: Database) -> None:
+    """The name that the network's name server has for a device."""
+    database.table("device").add_column("dns_name", str, not_null_default="")
